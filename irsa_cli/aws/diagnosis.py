@@ -12,7 +12,7 @@ from datetime import timezone
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from irsa_cli.aws.errors import call, translate
-from irsa_cli.aws.iam import NOT_THERE, attached_policies, inline_policies
+from irsa_cli.aws.iam import NOT_THERE, attached_policies, inline_policies, managed_policy
 from irsa_cli.aws.paging import pages
 from irsa_cli.aws.session import AwsSession
 from irsa_cli.aws.shapes import OddAnswer
@@ -76,8 +76,8 @@ def provider_arns(iam: IAMClient) -> tuple[str, ...]:
 def role(iam: IAMClient, name: str) -> Role | None:
     """A role with its policies, None when it doesn't exist.
 
-    The documents of managed policies are read where a boundary has to be compared with them, and stand for
-    nothing else: without one they are empty.
+    The documents of AWS's own policies are read where a boundary has to be compared with them; else they are
+    empty, as are those that may not be read.
     """
     try:
         found = call(iam.get_role, RoleName=name)["Role"]
@@ -87,11 +87,20 @@ def role(iam: IAMClient, name: str) -> Role | None:
         raise
     boundary = found.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn", "")
 
+    unread: list[str] = []
+
+    def document(arn: str) -> Document:
+        if boundary:
+            return managed_policy(iam, arn)
+        found = {} if ":iam::aws:" in arn else _read(lambda: managed_policy(iam, arn))
+        if isinstance(found, Unreadable):
+            unread.append(found.why)
+        return {} if isinstance(found, Unreadable) else found
+
     def policies() -> dict[str, Document]:
         with ThreadPoolExecutor(2) as pool:
             inline = pool.submit(inline_policies, iam, name)
-            attached = attached_policies(iam, name)
-            documents = {arn: managed_policy(iam, arn) if boundary else {} for arn in attached}
+            documents = {arn: document(arn) for arn in sorted(attached_policies(iam, name))}
         return {**documents, **inline.result()}
 
     return Role(
@@ -103,6 +112,7 @@ def role(iam: IAMClient, name: str) -> Role | None:
         policies=_read(policies),
         boundary=boundary,
         boundary_policy=_read(lambda: managed_policy(iam, boundary)) if boundary else None,
+        unread=", ".join(unread),
     )
 
 
@@ -112,13 +122,6 @@ def _read(work: Callable[[], T]) -> T | Unreadable:
         return work()
     except ServiceError as error:
         return Unreadable(error.details[0] if error.details else f"{error.message}: {error.reason}")
-
-
-def managed_policy(iam: IAMClient, arn: str) -> Document:
-    """The document of a managed policy, in its default version."""
-    version = call(iam.get_policy, PolicyArn=arn)["Policy"]["DefaultVersionId"]
-    found = call(iam.get_policy_version, PolicyArn=arn, VersionId=version)["PolicyVersion"]
-    return cast("Document", found["Document"])
 
 
 def associations(

@@ -17,6 +17,7 @@ from irsa_cli.aws.paging import pages
 from irsa_cli.core.binding.spec import CurrentRole
 from irsa_cli.core.plan.states import ProviderState, RoleState
 from irsa_cli.core.policies.policy import TRUST_LIMIT, Document
+from irsa_cli.core.trust.rules.power import power
 from irsa_cli.core.values.errors import ServiceError
 
 if TYPE_CHECKING:
@@ -68,6 +69,21 @@ def with_policies(iam: IAMClient, name: str, state: RoleState) -> CurrentRole:
     return CurrentRole(state, attached.result(), inline.result())
 
 
+def with_power(iam: IAMClient, name: str, role: CurrentRole) -> CurrentRole:
+    """A role that was read, with its policies and what of them is much; what is hidden is not harmless."""
+    limit = role.state.permissions_boundary
+    try:
+        found = replace(with_policies(iam, name, role.state), role_id=role.role_id)
+        documents = {arn: managed_policy(iam, arn) for arn in sorted(found.attached)}
+        allowed = managed_policy(iam, limit) if limit else None
+    except ServiceError as error:
+        if error.status != 403:
+            raise
+        return replace(role, power=f"its permissions can't be read: {error.reason}")
+    much = power(found.attached, {**documents, **found.inline}, limit, allowed)
+    return replace(found, power=f"it may do much: {much}" if much else "")
+
+
 def whole_role(iam: IAMClient, name: str) -> CurrentRole | None:
     """A role that is expected to be there, with what is attached to it: all is asked for at once."""
     with ThreadPoolExecutor(3) as pool:
@@ -111,6 +127,13 @@ def inline_policies(iam: IAMClient, role: str) -> dict[str, Document]:
     with ThreadPoolExecutor(8) as pool:
         documents = list(pool.map(lambda name: inline_policy(iam, role, name), names))
     return {name: document for name, document in zip(names, documents, strict=True) if document is not None}
+
+
+def managed_policy(iam: IAMClient, arn: str) -> Document:
+    """The document of a managed policy, in its default version."""
+    version = call(iam.get_policy, PolicyArn=arn)["Policy"]["DefaultVersionId"]
+    found = call(iam.get_policy_version, PolicyArn=arn, VersionId=version)["PolicyVersion"]
+    return cast("Document", found["Document"])
 
 
 def provider(iam: IAMClient, arn: str) -> ProviderState | None:

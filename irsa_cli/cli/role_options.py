@@ -54,7 +54,7 @@ allow_wide_trust_option = click.option(
     "--allow-wide-trust",
     is_flag=True,
     callback=_unless_never,
-    help="Let a trust policy be made that is too wide (a risk of severity high or more); else it is refused.",
+    help="Allow an overly broad trust policy (severity high or more), or one that admits to a powerful role.",
 )
 
 description_option = click.option(

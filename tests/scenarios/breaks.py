@@ -102,9 +102,15 @@ def annotation_with_an_underscore(binding: Binding) -> None:
     no_annotation(binding)
 
 
-@breaks("annotation-key")
+@breaks("annotation-missing")
 def annotation_of_another_tool(binding: Binding) -> None:
     binding.annotate(binding.role_arn, "iam.amazonaws.com/role")
+    no_annotation(binding)
+
+
+@breaks("annotation-missing")
+def annotation_for_image_pulls(binding: Binding) -> None:
+    binding.annotate(f"{binding.role_arn}-pull", "eks.amazonaws.com/ecr-role-arn")
     no_annotation(binding)
 
 

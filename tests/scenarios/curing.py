@@ -44,6 +44,13 @@ def alternatives(fix: str) -> list[str]:
     return ["\n".join(lines), *(["\n".join(other)] if other else [])]
 
 
+def answered(fix: str) -> str:
+    """The command behind a question that has to come first: pasted as it is, nothing happens."""
+    assert not any(shlex.split(line, comments=True) for line in fix.splitlines()), fix
+    assert "whose is" in fix, fix
+    return alternatives(fix)[-1]
+
+
 def cure(binding: Binding, fix: str) -> None:
     """Carry out the commands of a fix."""
     for line in fix.splitlines():

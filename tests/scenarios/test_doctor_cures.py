@@ -10,7 +10,7 @@ from irsa_cli.sandbox import Sandbox
 from tests.scenarios.breaking import Binding
 from tests.scenarios.breaks import BREAKS
 from tests.scenarios.conftest import sandbox_stage
-from tests.scenarios.curing import admitted, cure, is_by_hand, prove
+from tests.scenarios.curing import admitted, answered, cure, is_by_hand, prove
 from tests.scenarios.doctoring import doctor, of, problems
 from tests.support.stage import Json, Stage
 
@@ -50,6 +50,16 @@ BEYOND = {
     "token_that_the_application_keeps",
 }
 """Breaks whose fix can be pasted, and has no effect on the stage: it has neither add-ons nor applications."""
+QUESTIONS = {
+    "role_for_ec2",
+    "role_of_a_cluster_that_is_gone",
+    "role_of_another_cluster",
+    "another_service_account",
+    "another_namespace",
+    "deny",
+    "token_of_the_pod_s_own_that_the_role_does_not_admit",
+}
+"""Breaks of which IAM does not say that the role is meant for the ServiceAccount: that is asked first."""
 UNPROVEN = {"webhook_with_another_prefix"}
 """Breaks after whose cure no token can be exchanged: the stage's webhook knows no other prefix."""
 ROUNDS = 3
@@ -74,7 +84,8 @@ def test_the_commands_cure(what: str, binding: Binding, capsys: pytest.CaptureFi
     for _ in range(ROUNDS):
         if not problems(document):
             break
-        cure(binding, fix_of(document))
+        fix = fix_of(document)
+        cure(binding, answered(fix) if what in QUESTIONS else fix)
         capsys.readouterr()
         document = doctor(binding, capsys, *of(binding))
     assert problems(document) == []

@@ -76,7 +76,8 @@ def test_whether_pods_under_a_near_name_are_let_in_is_asked(
     before = binding.stage.world()
     cure(binding, fix_of(document))
     assert binding.stage.world() == before
-    _, let_in, *_ = fix_of(document).splitlines()
+    let_in = next(line for line in fix_of(document).splitlines() if "--update-trust" in line)
+    assert let_in.startswith("# irsa")
     cure(binding, let_in.removeprefix("# "))
     binding.stage.kube.delete(pod_path(binding, "web-0"), {"gracePeriodSeconds": 0})
     add_pod(binding, "web-0", near)
@@ -134,7 +135,9 @@ def test_the_role_of_a_name_that_is_gone(binding: Binding, capsys: pytest.Captur
     assert accounts(run_doctor(binding.stage, capsys)) == {new: ["service-account-renamed"]}
     document = run_doctor(binding.stage, capsys, new, "-n", binding.namespace)
     assert problems(document) == ["service-account-renamed"]
-    cure(binding, fix_of(document).splitlines()[0])
+    let_in = next(line for line in fix_of(document).splitlines() if "--update-trust" in line)
+    assert let_in.startswith("# irsa")
+    cure(binding, let_in.removeprefix("# "))
     binding.stage.kube.delete(pod_path(binding, "web-0"), {"gracePeriodSeconds": 0})
     add_pod(binding, "web-0", new)
     assert run_doctor(binding.stage, capsys, new, "-n", binding.namespace)["metadata"]["exitCode"] == 0

@@ -18,6 +18,7 @@ from irsa_cli.core.policies.policy import Document, difference
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.evaluation import Answer, Explanation, explain
 from irsa_cli.core.trust.restrictions import Restriction, voided
+from irsa_cli.core.trust.rules.power import check_power
 from irsa_cli.core.trust.trust_policy import allowed, denied
 from irsa_cli.core.values.errors import Refused
 
@@ -72,7 +73,8 @@ def judge(desired: DesiredState, role: CurrentRole) -> Attached:
 def check(desired: DesiredState, role: CurrentRole) -> Attached:
     """The judgement; raises `Refused` where the role does not admit the ServiceAccount for sure.
 
-    And where the statement that is missing would void a restriction of one that is there, without `--force`.
+    And where the statement that is missing would void a restriction of one that is there, without `--force`,
+    or would admit to a role that may do much, without `--allow-wide-trust`.
     """
     found = judge(desired, role)
     if denied(found.outlook):
@@ -85,6 +87,8 @@ def check(desired: DesiredState, role: CurrentRole) -> Attached:
         raise _would_void(desired, found)
     if allowed(found.outlook) is False:
         raise _not_admitted(desired, found)
+    if found.added is not None:
+        check_power(desired.role_arn, desired.identity.subject, role.power, role.policies)
     return found
 
 

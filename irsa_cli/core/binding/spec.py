@@ -16,7 +16,7 @@ from typing import Any
 from irsa_cli.core import wellknown
 from irsa_cli.core.binding.policy_versions import PolicyVersions
 from irsa_cli.core.marks import lifecycle
-from irsa_cli.core.marks.annotation_marks import with_marks
+from irsa_cli.core.marks.annotation_marks import with_marks, wrote
 from irsa_cli.core.marks.lifecycle import Lifecycle
 from irsa_cli.core.plan.states import (
     AUDIENCE_ANNOTATION,
@@ -106,7 +106,7 @@ class Options:
     """Whether a statement may be written that makes a restriction of one that is there worthless."""
     associate: bool = False
     allow_wide_trust: bool = False
-    """Whether the trust policy may get as wide as is refused otherwise."""
+    """Whether the trust policy may get as wide as is refused otherwise, or admit to a powerful role."""
     gated: bool = False
     """Whether the token is proven to be accepted before the ServiceAccount gets its annotation."""
 
@@ -178,6 +178,13 @@ class CurrentRole:
     inline: Mapping[str, Document] = field(default_factory=dict)
     role_id: str = field(default="", compare=False)
     """What IAM calls it; another one of the same name has another. '' where it was not read."""
+    power: str = field(default="", compare=False)
+    """What of its policies is much, or why that is not known; asked where it is to be given to somebody."""
+
+    @property
+    def policies(self) -> tuple[str, ...]:
+        """The ARNs of its managed policies, and the names of its inline ones."""
+        return (*sorted(self.attached), *sorted(self.inline))
 
 
 @dataclass(frozen=True)
@@ -225,7 +232,17 @@ class CurrentState:
 def life_of(desired: DesiredState, current: CurrentState) -> Lifecycle:
     """How far the role has come that is there under the desired one's name."""
     tags = current.role.state.tags if current.role is not None else {}
-    return lifecycle.of(tags, named=is_annotated(desired, current))
+    return lifecycle.of(tags, named=is_annotated(desired, current), told=is_told(desired, current))
+
+
+def is_told(desired: DesiredState, current: CurrentState) -> bool:
+    """Whether the ServiceAccount bears that ARN by irsa's hand: a run that made the role has ended."""
+    account = current.service_account
+    return (
+        is_annotated(desired, current)
+        and account is not None
+        and wrote(account.annotations, ROLE_ARN_ANNOTATION)
+    )
 
 
 def is_annotated(desired: DesiredState, current: CurrentState) -> bool:

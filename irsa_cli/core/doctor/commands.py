@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shlex
 
+from irsa_cli.core.doctor import doubt
 from irsa_cli.core.doctor.facts import Facts, Role, Subject
 from irsa_cli.core.doctor.owners import restart
 from irsa_cli.core.doctor.proposals import comment
@@ -50,7 +51,8 @@ def annotate_anew(facts: Facts, value: str, key: str = ROLE_ARN_ANNOTATION, *, m
     pods = subject.pods if isinstance(subject.pods, tuple) else ()
     users = [pod for pod in pods if pod.service_account == subject.name and pod.is_alive]
     stale = [pod for pod in users if not _asks_for(pod, unspaced(value))]
-    return "\n".join(filter(None, (annotate(facts, value, key) + more, restart(facts, stale))))
+    lines = "\n".join(filter(None, (annotate(facts, value, key) + more, restart(facts, stale))))
+    return doubt.proposed(doubt.of_role(facts, subject, unspaced(value)), value, lines)
 
 
 def _asks_for(pod: Pod, role: str) -> bool:
@@ -76,7 +78,8 @@ def attach(facts: Facts, subject: Subject, role: str, *, more: str = "") -> str:
     """The command that binds the ServiceAccount to a role that is there; it makes what is missing."""
     audience = audience_of(facts, subject)
     extra = "" if audience == DEFAULT_AUDIENCE else f" --audience {shlex.quote(audience)}"
-    return of_account(facts, "create-sa", subject, f"--attach-role-arn {shlex.quote(role)}{more}{extra}")
+    line = of_account(facts, "create-sa", subject, f"--attach-role-arn {shlex.quote(role)}{more}{extra}")
+    return doubt.proposed(doubt.of_role(facts, subject, role, audience=audience), role, line)
 
 
 def create(facts: Facts) -> str:
@@ -94,14 +97,11 @@ def make(facts: Facts, subject: Subject) -> str:
     return of_account(facts, "create-sa", subject, "--attach-policy-arn ARN")
 
 
-def rewrite_trust(facts: Facts, role: Role, document: Document) -> str:
-    """The command that writes a role's trust policy, in the role's own account."""
-    return in_account(
-        facts,
-        role.account,
-        f"iam update-assume-role-policy --role-name {shlex.quote(role.name)}"
-        f" --policy-document {shlex.quote(dump(document))}",
-    )
+def rewrite_trust(facts: Facts, role: Role, document: Document, why: str) -> str:
+    """The command that writes a role's trust policy, in the role's own account; `why` is a doubt about it."""
+    name, text = shlex.quote(role.name), shlex.quote(dump(document))
+    command = f"iam update-assume-role-policy --role-name {name} --policy-document {text}"
+    return doubt.proposed(why, role.arn, in_account(facts, role.account, command))
 
 
 def in_account(facts: Facts, account: str, command: str) -> str:

@@ -70,6 +70,8 @@ class Role:
     policies: Mapping[str, Document] | Unreadable = field(default_factory=dict)
     boundary: str = ""
     boundary_policy: Document | Unreadable | None = None
+    unread: str = ""
+    """Why documents of its managed policies are not known, which are empty then; '' when they are."""
 
     @property
     def name(self) -> str:
@@ -84,11 +86,11 @@ class Role:
 
 @dataclass(frozen=True)
 class RoleSummary:
-    """A role of a list: its ARN and trust policy, and the names of its policies where they were read."""
+    """A role of a list: its ARN and trust policy, and all of it where that was read."""
 
     arn: str
     trust: Document
-    policies: tuple[str, ...] | None = None
+    role: Role | Unreadable | None = None
 
 
 @dataclass(frozen=True)

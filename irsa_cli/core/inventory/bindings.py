@@ -13,6 +13,7 @@ from enum import Enum
 
 from irsa_cli.core.doctor.subjects import shown
 from irsa_cli.core.marks import lifecycle, makers
+from irsa_cli.core.marks.annotation_marks import wrote
 from irsa_cli.core.marks.lifecycle import Lifecycle, Stage
 from irsa_cli.core.objects.kinds import ServiceAccount
 from irsa_cli.core.objects.unreadable import Unreadable
@@ -221,11 +222,17 @@ def binding_of(
         return judged(BindingStatus.NO_ROLE, f"the role {arn.name} is {role.arn}")
     identity = identity_of(cluster, account, arn.account)
     explanation = explain(role.trust, identity, now=now)
-    life = lifecycle.of(role.tags, named=True)
+    life = lifecycle.of(role.tags, named=True, told=_is_told(role, account))
     if life.is_over:
         return judged(*_judgement(explanation, provider, identity), explanation)
     found = judged(*_interrupted(life), explanation)
     return replace(found, next_steps=life.next_steps(_options(cluster)))
+
+
+def _is_told(role: BoundRole, account: ServiceAccount) -> bool:
+    """Whether irsa annotated it, which ends the run that makes the role; another's role tells nothing."""
+    mine = role.tags.get(SERVICE_ACCOUNT_TAG) == account.full_name
+    return not mine or wrote(account.annotations, ROLE_ARN_ANNOTATION)
 
 
 def _wide(cluster: Cluster, role: ReadRole) -> tuple[Risk, ...]:

@@ -46,8 +46,8 @@ class Lifecycle:
     """What a role's marks tell. `transaction` is the run that bears it, '' for none.
 
     `account` is the ServiceAccount that the role was made for, as `namespace/name`. `named`: a ServiceAccount
-    names the role, so somebody may count on it however far it has come. `said`: the role tells by itself, and
-    not by what names it.
+    names the role, so somebody may count on it however far it has come; `told`: irsa wrote that. `said`: the
+    role tells by itself, and not by what names it.
     """
 
     stage: Stage
@@ -55,6 +55,7 @@ class Lifecycle:
     account: str = ""
     named: bool = False
     said: str | None = None
+    told: bool = False
 
     @property
     def is_over(self) -> bool:
@@ -80,6 +81,10 @@ class Lifecycle:
             return (
                 f"{run} has not said that it ended: it is at work, or was interrupted, and policies may be"
                 " missing"
+            )
+        if self.named:
+            return (
+                f"irsa did not write the annotation that names it: {run} was interrupted before, as it seems"
             )
         return f"no ServiceAccount names it: {run} was interrupted before, or the annotation went later"
 
@@ -115,23 +120,25 @@ class Lifecycle:
         return (f"{delete}  # deletes it, as soon as its run can't be at work any more",)
 
 
-def of(tags: Mapping[str, str], *, named: bool) -> Lifecycle:
+def of(tags: Mapping[str, str], *, named: bool, told: bool | None = None) -> Lifecycle:
     """The lifecycle of a role by its tags; `named`: a ServiceAccount is annotated with its ARN.
+
+    `told`: irsa has annotated it so, which is the last step of a run; None where that is not looked at.
 
     Whose deletion or making it is does not matter: another ServiceAccount may name the role, too.
     """
     account, said = tags.get(SERVICE_ACCOUNT_TAG, ""), tags.get(COMMIT_TAG)
     if not tags.get(CLUSTER_TAG) or not account:
         return Lifecycle(Stage.FOREIGN)
-    transaction = tags.get(TRANSACTION_TAG, "")
-    return Lifecycle(_stage(said, transaction, named=named), transaction, account, named, said)
+    transaction, told = tags.get(TRANSACTION_TAG, ""), named if told is None else told
+    return Lifecycle(_stage(said, transaction, told=told), transaction, account, named, said, told)
 
 
-def _stage(said: str | None, transaction: str, *, named: bool) -> Stage:
+def _stage(said: str | None, transaction: str, *, told: bool) -> Stage:
     if said is not None:
         return {DONE: Stage.COMPLETE, DELETING: Stage.DELETING}.get(said, Stage.INCOMPLETE)
     # Else the annotation is the last step of the run that made it.
-    return Stage.COMPLETE if named or not transaction else Stage.INCOMPLETE
+    return Stage.COMPLETE if told or not transaction else Stage.INCOMPLETE
 
 
 def tells_itself(tags: Mapping[str, str]) -> bool:

@@ -151,8 +151,10 @@ def _check_admitted(pair: Pairing, state: RoleState) -> tuple[str, ...]:
         return (f"{said}: {'; '.join(explanation.conditions)}",) if explanation.conditions else ()
     cluster = pair.cluster
     where = f"{pair.name} -n {pair.namespace} {cluster.options}"
-    steps = [f"irsa doctor {where}  # why"] if pair.is_annotated else []
-    steps.append(f"irsa create-sa {where} --attach-role-arn {pair.role_arn} --update-trust  # admits it")
+    # An annotation may name anybody's role; one that was named by a flag is meant.
+    steps = [f"irsa doctor {where}  # why, and whether the role is meant for it"]
+    if not pair.is_annotated:
+        steps = [f"irsa create-sa {where} --attach-role-arn {pair.role_arn} --update-trust  # admits it"]
     raise Refused(
         f"the trust policy of {pair.role_arn} does not admit {identity.subject}",
         reason="a role that its ServiceAccount can't assume is not adopted",

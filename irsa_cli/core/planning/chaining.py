@@ -22,6 +22,7 @@ from irsa_cli.core.trust.chaining.chain import Chain, answer_of, chain_of_polici
 from irsa_cli.core.trust.chaining.found import FoundConfigMap, FoundTarget
 from irsa_cli.core.trust.chaining.removal import taken_back
 from irsa_cli.core.trust.evaluation import Answer
+from irsa_cli.core.trust.rules.power import check_power
 from irsa_cli.core.values.arn import is_role
 from irsa_cli.core.values.errors import Refused
 
@@ -95,6 +96,7 @@ def target_changes(chain: Chain | None, target: FoundTarget | None, *, adds: boo
     same = old is None or policy.equal(old, chain.statement)
     if same and answer_of(chain.judge(target.trust)) is Answer.YES:
         return []
+    check_power(chain.target_arn, chain.role_arn, target.power, target.policies)
     trust_policy.check_size(chain.target_arn, admitted(chain, target.trust), target.trust_quota)
     before = None if old is None else DocumentState(old)
     return [Change(Kind.TARGET_TRUST, chain.key, before, DocumentState(chain.statement))]

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from irsa_cli.core.binding import account_changes, attached_trust
 from irsa_cli.core.binding.role_changes import RoleChanges
-from irsa_cli.core.binding.spec import CurrentState, DesiredState, is_annotated, is_incomplete
+from irsa_cli.core.binding.spec import CurrentState, DesiredState, is_annotated, is_incomplete, is_told
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.annotation_marks import with_marks
 from irsa_cli.core.plan.changes import Change, Kind, Plan
@@ -139,7 +139,8 @@ def _commit_changes(desired: DesiredState, current: CurrentState, *, last: bool)
 def _is_to_tell(desired: DesiredState, current: CurrentState) -> bool:
     """Whether the role has to say itself from now on that it is complete: so far its ServiceAccount did."""
     tags = current.role.state.tags if current.role is not None else {}
-    return desired.role_only and lifecycle.is_told_by_account(tags)
+    by_hand = is_annotated(desired, current) and not is_told(desired, current)
+    return (desired.role_only or by_hand) and lifecycle.is_told_by_account(tags)
 
 
 def _owner_changes(desired: DesiredState, current: CurrentState) -> list[Change]:

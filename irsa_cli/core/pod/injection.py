@@ -15,6 +15,7 @@ from irsa_cli.core.plan.states import (
     AUDIENCE_ANNOTATION,
     EXTERNAL_ID_ANNOTATION,
     ROLE_ARN_ANNOTATION,
+    ROLE_MARK,
     STS_REGIONAL_ANNOTATION,
     TARGET_ANNOTATION,
     TOKEN_EXPIRATION_ANNOTATION,
@@ -47,6 +48,8 @@ class Injection:
     token_seconds: int = DEFAULT_SECONDS
     regional_sts: bool = True
     annotated: bool = field(default=False, compare=False)
+    told: bool = field(default=False, compare=False)
+    """Whether irsa wrote the role's annotation, as it is."""
     target_role_arn: str = ""
     """The role that the application goes on to, and what that one wants to be told: irsa's note of it."""
     target_external_id: str = ""
@@ -60,6 +63,7 @@ class Injection:
             token_seconds=_seconds(annotations.get(TOKEN_EXPIRATION_ANNOTATION, "")),
             regional_sts=_regional(annotations.get(STS_REGIONAL_ANNOTATION, "")),
             annotated=ROLE_ARN_ANNOTATION in annotations,
+            told=annotations.get(ROLE_ARN_ANNOTATION, "") == annotations.get(ROLE_MARK),
             target_role_arn=annotations.get(TARGET_ANNOTATION, ""),
             target_external_id=annotations.get(EXTERNAL_ID_ANNOTATION, ""),
         )

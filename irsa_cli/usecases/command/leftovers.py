@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shlex
 
-from irsa_cli.core.plan.changes import Change
+from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.results.result import Left
 from irsa_cli.core.values.errors import Claimed, Conflict, MadeAgain, ServiceError, Unseen
 from irsa_cli.transaction.events import Leftover
@@ -35,6 +35,8 @@ def left(leftover: Leftover, transaction: str, way: str = "", *, lock_lost: bool
     why = str(leftover.error)
     if isinstance(leftover.error, Claimed):
         repair = f"{recover}  # when the other run has ended: nothing is taken from it"
+        if leftover.change.kind is Kind.ROLE:  # A person may have annotated it: then only forward ends it.
+            repair += f"; or {SAME_AGAIN}"
         return Left(f"{leftover.change.kind.value} {leftover.change.name}", why, repair, in_use=True)
     if isinstance(leftover.error, MadeAgain):
         namespace, name = leftover.change.target

@@ -147,15 +147,8 @@ def _candidates(reads: DoctorReads, facts: Facts) -> tuple[RoleSummary, ...] | U
     named = [item.arn for item in found if names_exactly(item.trust, identity, facts.now)][:_SHOWN]
     whole = {arn: reads.role(arn) for arn in named}
     return tuple(
-        _with_policies(item, whole[item.arn].result()) if item.arn in whole else item for item in found
+        replace(item, role=whole[item.arn].result()) if item.arn in whole else item for item in found
     )
-
-
-def _with_policies(summary: RoleSummary, role: Role | Unreadable | None) -> RoleSummary:
-    """A role that may be proposed, with what it is allowed, as far as that can be read."""
-    if not isinstance(role, Role) or isinstance(role.policies, Unreadable):
-        return summary
-    return replace(summary, policies=tuple(sorted(role.policies)))
 
 
 def _own_roles(reads: DoctorReads, subject: Subject) -> dict[str, Role | Unreadable | None]:

@@ -117,7 +117,7 @@ def naming_roles(error: Refused, connection: Connection, namespace: str, name: s
         if item.status is not BindingStatus.ROLE_ONLY:
             told = f": {item.status.value}: {item.reason}" if item.next_steps else ""
             details = (*error.details, f"irsa made the role {item.role_arn} for it{told}")
-            error = error.but(details=details, next_steps=(*error.next_steps, *item.next_steps))
+            error = error.but(details=details, next_steps=(*item.next_steps, *error.next_steps))
             continue
         reach, where = reach_of(connection.target), f"{shlex.quote(name)} -n {shlex.quote(namespace)}"
         error = error.but(

@@ -33,14 +33,15 @@ def target_of(connection: Connection, desired: DesiredState) -> FoundTarget | No
     """The target that a role is desired to go on to, None where there is none."""
     if desired.chain is None:
         return None
-    found = read_target(connection, desired.chain.target_arn)
+    judged = desired.update_target_trust and not desired.allow_wide_trust
+    found = read_target(connection, desired.chain.target_arn, judged=judged)
     if found.trust is None or not desired.update_target_trust:
         return found
     size = policy.size(admitted(desired.chain, found.trust))
     if size <= policy.TRUST_LIMIT:
         return found
     quota = reading.trust_quota(connection.iam_of_target(desired.chain.account))
-    return FoundTarget(found.trust, trust_quota=quota)
+    return replace(found, trust_quota=quota)
 
 
 def former_targets_of(
@@ -53,12 +54,14 @@ def former_targets_of(
     return _targets(connection, former_chains(desired, role, account))
 
 
-def _targets(connection: Connection, chains: Iterable[Chain]) -> dict[str, FoundTarget]:
-    return {chain.target_arn: read_target(connection, chain.target_arn) for chain in chains}
+def _targets(
+    connection: Connection, chains: Iterable[Chain], *, judged: bool = False
+) -> dict[str, FoundTarget]:
+    return {chain.target_arn: read_target(connection, chain.target_arn, judged=judged) for chain in chains}
 
 
-def read_target(connection: Connection, arn: str) -> FoundTarget:
-    """The trust policy of a target role, or why it was not read."""
+def read_target(connection: Connection, arn: str, *, judged: bool = False) -> FoundTarget:
+    """The trust policy of a target role, or why it was not read; `judged`: with what it may do."""
     parsed = role_arn(arn)
     if not connection.reaches_target(parsed.account):
         return FoundTarget(
@@ -73,7 +76,10 @@ def read_target(connection: Connection, arn: str) -> FoundTarget:
         raise
     if found is None or f"role{found[0].path}{parsed.name}" != parsed.resource:
         return FoundTarget()
-    return FoundTarget(found[0].trust)
+    if not judged:
+        return FoundTarget(found[0].trust)
+    whole = reading.with_power(connection.iam_of_target(parsed.account), parsed.name, CurrentRole(found[0]))
+    return FoundTarget(found[0].trust, power=whole.power, policies=whole.policies)
 
 
 def config_maps_of(connection: Connection, desired: DesiredState) -> dict[str, FoundConfigMap]:
@@ -96,12 +102,12 @@ def with_former(
     return {**found, **_named(connection, desired.namespace, former)}
 
 
-def read_chains(connection: Connection, namespace: str, wanted: ChainUpdate) -> FoundChain:
-    """What is there of the chain that an update leaves, and of the one that is to be."""
+def read_chains(connection: Connection, namespace: str, wanted: ChainUpdate, *, judged: bool) -> FoundChain:
+    """What is there of the chain that an update leaves, and of the one to be; see `read_target`."""
     names = dict.fromkeys(filter(None, (wanted.config_map_before, wanted.config_map)))
     with ThreadPoolExecutor(4) as pool:
         left = pool.submit(_targets, connection, wanted.left)
-        after = pool.submit(_targets, connection, filter(None, [wanted.after]))
+        after = pool.submit(_targets, connection, filter(None, [wanted.after]), judged=judged)
         maps = list(pool.map(lambda name: _named(connection, namespace, name), names))
     found = {name: item for part in maps for name, item in part.items()}
     return FoundChain(left.result(), next(iter(after.result().values()), None), found)

@@ -136,6 +136,8 @@ def read_role(connection: Connection, desired: DesiredState) -> tuple[CurrentRol
             reason=f"the role {desired.role_name} has the path {found.state.path}",
             next_steps=(f"run this again with --attach-role-arn {real}",),
         )
+    if found is not None and desired.update_trust and not desired.allow_wide_trust:
+        found = reading.with_power(connection.iam, desired.role_name, found)
     return found, ""
 
 

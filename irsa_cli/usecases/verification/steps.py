@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from irsa_cli.core.doctor.facts import Association
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.plan.states import SERVICE_ACCOUNT_TAG
 from irsa_cli.core.policies.web_identity import REQUESTED_REGION, SESSION_NAME, WebIdentity, region_called
 from irsa_cli.core.trust import jwt
 from irsa_cli.core.trust.claims import Claims, read
@@ -24,7 +25,8 @@ from irsa_cli.core.trust.rules.judge import wide_trusts
 from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.values.arn import iam_arn, role_arn
 from irsa_cli.core.values.errors import IrsaError, ServiceError
-from irsa_cli.core.values.issuer import provider_arn
+from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, provider_arn
+from irsa_cli.core.values.printable import visible
 from irsa_cli.core.verification.report import Check, Name, Permission, StepStatus, VerificationStep
 from irsa_cli.usecases.read.associations import note_of, taken_over
 
@@ -165,8 +167,15 @@ def provider(
         Name.PROVIDER,
         sent,
         (there, wrong),
-        (_accept(cluster, account, audience, reach),),
+        (_asked(audience, _accept(cluster, account, audience, reach)),),
     )
+
+
+def _asked(audience: str, command: str) -> str:
+    """The command; an annotation's audience is asked about first: many may write it."""
+    if audience == DEFAULT_AUDIENCE:
+        return command
+    return f"# who reads tokens for {visible(audience)}? If they are meant for AWS: {command}"
 
 
 def _accept(cluster: Cluster, account: str, audience: str, reach: Reach) -> str:
@@ -290,15 +299,21 @@ def chained(result: str | IrsaError, arn: str) -> VerificationStep:
     return VerificationStep(Name.CHAIN, sent, (open_check("credentials", result),))
 
 
-def completeness(found: Future[RoleState | None], arn: str, reach: Reach) -> tuple[VerificationStep, ...]:
-    """That the run which makes or deletes the role is not over, whatever STS says to the token."""
+def completeness(
+    found: Future[RoleState | None], arn: str, reach: Reach, subject: str, *, told: bool
+) -> tuple[VerificationStep, ...]:
+    """That the run which makes or deletes the role is not over, whatever STS says to the token.
+
+    `told`: irsa annotated the ServiceAccount of this subject, which ends the run that makes a role for it.
+    """
     try:
         role = found.result()
     except IrsaError:
         return ()
     if role is None:
         return ()
-    life = lifecycle.of(role.tags, named=True)
+    mine = subject.endswith(f":{role.tags.get(SERVICE_ACCOUNT_TAG, '/').replace('/', ':')}")
+    life = lifecycle.of(role.tags, named=True, told=told or not mine)
     if life.is_over:
         return ()
     check = Check("run", FAILED, f"the role is {life.stage.value}: {life.why}")

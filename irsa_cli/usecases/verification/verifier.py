@@ -135,7 +135,7 @@ class Verifier:
                     trusted,
                     steps.exchange(exchanged, arn, endpoint, SESSION_NAME, trusted),
                     *after,
-                    *steps.completeness(self.reads.role(arn), arn, reach),
+                    *steps.completeness(self.reads.role(arn), arn, reach, subject, told=injection.told),
                     *steps.pods(others, arn, cluster),
                 ),
                 tuple(permissions),

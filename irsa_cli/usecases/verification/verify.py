@@ -27,6 +27,7 @@ from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.command.namespaces import check_namespace
 from irsa_cli.usecases.command.pasting import pasted_options, reach_of
+from irsa_cli.usecases.read.bindings import naming_roles
 from irsa_cli.usecases.read.identity import NamedServiceAccount
 from irsa_cli.usecases.read.reads import WORKERS, Reads
 from irsa_cli.usecases.verification import steps
@@ -93,7 +94,10 @@ def _one(verifier: Verifier, request: Request) -> Verification:
     account = NamedServiceAccount(verifier.connection, request.namespace, request.name)
     with ThreadPoolExecutor(1) as pool:
         pod = pool.submit(_pod, verifier.connection, request)
-        injection = account.settings_with_role()
+        try:
+            injection = account.settings_with_role()
+        except Refused as error:
+            raise naming_roles(error, verifier.connection, request.namespace, request.name) from error
     wanted = replace(verifier.wanted, pod=pod.result())
     return replace(verifier, wanted=wanted).verify(request.namespace, request.name, injection)
 

@@ -192,8 +192,9 @@ class _Updating:
         found = plan(update, pair, quotas, associate=self.request.associate, gated=self.request.verify)
         self.chain = chain_of(pair) if chain is None else chain.after
         if chain is not None:
-            there = self.there = read_chains(self.connection, pair.namespace, chain)
             adds, gated = update.update_target_trust, self.request.verify
+            judged = adds and not self.request.allow_wide_trust
+            there = self.there = read_chains(self.connection, pair.namespace, chain, judged=judged)
             found = with_chain(found, chain, there, pair, adds=adds, gated=gated)
             kept = taken_back(chain.left, there.left)[1]
             self.chain_notes = [*target_notes(chain.after, there.after), *kept]

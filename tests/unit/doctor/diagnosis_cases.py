@@ -346,9 +346,15 @@ CASES: list[tuple[str, Change]] = [
         "annotation-key",
         around(account=account(annotations={"eks.amazon.com/role-arn": ROLE}), role=Unreadable("no")),
     ),
-    (
-        "annotation-key",
-        around(account=account(annotations={"iam.amazonaws.com/role": ROLE}), role=Unreadable("no")),
+    *(
+        (
+            "annotation-missing",
+            around(account=account(annotations={key: ROLE}), role=Unreadable("no"), pods=()),
+        )
+        for key in (
+            *("iam.amazonaws.com/role", "eks.amazonaws.com/ecr-role-arn", "irsa/target-role-arn"),
+            *("iam.gke.io/gcp-service-account", "azure.workload.identity/client-id", "irsa/role-arn"),
+        )
     ),
     (
         "annotation-place",

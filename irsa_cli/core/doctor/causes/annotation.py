@@ -27,6 +27,7 @@ from irsa_cli.core.doctor.subjects import (
     role_of,
     shown,
 )
+from irsa_cli.core.marks.foreign_keys import reader_of
 from irsa_cli.core.objects.kinds import ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
 from irsa_cli.core.plan.states import (
@@ -47,11 +48,12 @@ BY_ASSOCIATION = "it needs none: it has its role by an EKS Pod Identity associat
 
 
 def _resembling_keys(account: ServiceAccount) -> list[str]:
-    """Keys that were meant to be the role's annotation: misspelt, or another key with a role's ARN."""
+    """Keys that were meant to be the role's annotation: misspelt, or with a role's ARN that nobody reads."""
     return [
         key
         for key, value in account.annotations.items()
-        if key not in (ROLE_ARN_ANNOTATION, AUDIENCE_ANNOTATION)
+        if key != ROLE_ARN_ANNOTATION
+        and not reader_of(key)
         and (_is_near(key) or (":role/" in value and value.strip().startswith("arn:")))
     ]
 
@@ -220,9 +222,14 @@ def _annotation(facts: Facts) -> Judgement:
     return problem(
         f"it has no annotation {ROLE_ARN_ANNOTATION}",
         fix=choose(facts, make(facts, subject)),
-        annotations=listed(sorted(account.annotations)) or "none",
+        annotations=listed(map(_with_reader, sorted(account.annotations))) or "none",
         **evidence(facts),
     )
+
+
+def _with_reader(key: str) -> str:
+    reader = reader_of(key)
+    return f"{key} (read by {reader})" if reader else key
 
 
 def _may_be_associated(hidden: Unreadable, **more: str) -> Judgement:

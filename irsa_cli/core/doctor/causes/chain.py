@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from irsa_cli.core.doctor.commands import of_account
+from irsa_cli.core.doctor.doubt import of_power, proposed
 from irsa_cli.core.doctor.facts import Facts, Role
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, unknown
 from irsa_cli.core.doctor.subjects import role_arn_of
@@ -71,7 +72,7 @@ def _permission(facts: Facts) -> Judgement:
         return unknown("; ".join(item.why for item in lacking(said, Answer.UNKNOWN)))
     return problem(
         "no policy of the role lets it go on to the target role",
-        fix=_update(facts, f"--target-role {shlex.quote(chain.target_arn)}", chain),
+        fix=_proposed(facts, f"--target-role {shlex.quote(chain.target_arn)}", chain),
         target=chain.target_arn,
         why="; ".join(item.why for item in lacking(said, Answer.NO)),
     )
@@ -152,7 +153,7 @@ def _trust(facts: Facts) -> Judgement:
         why = f"it names {', '.join(gone)}: the unique id of a role that is gone, or was made again"
     return problem(
         "the target's trust policy does not admit the role",
-        fix=_update(facts, "--update-target-trust", chain),
+        fix=_proposed(facts, "--update-target-trust", chain),
         target=chain.target_arn,
         why=why,
     )
@@ -192,6 +193,16 @@ def _session(facts: Facts) -> Judgement:
 
 def _target(facts: Facts) -> Role | None:
     return have(facts.named.chain_target)
+
+
+def _proposed(facts: Facts, flags: str, chain: Chain) -> str:
+    """The same where more is given away by it: irsa's policy on the role has to name the target, too."""
+    role, target = facts.named.role, facts.named.chain_target
+    policies = role.policies if isinstance(role, Role) and isinstance(role.policies, dict) else {}
+    why = of_power(target) if isinstance(target, Role) else "its permissions were not read"
+    if target_of(policies.get(POLICY_NAME, {}))[0] != chain.target_arn:
+        why = "nothing but the ServiceAccount's annotation names it"
+    return proposed(why, chain.target_arn, _update(facts, flags, chain))
 
 
 def _update(facts: Facts, flags: str, chain: Chain) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from irsa_cli.core.doctor.clues.trust_flaws import flaws
 from irsa_cli.core.doctor.commands import rewrite_trust
+from irsa_cli.core.doctor.doubt import of_role
 from irsa_cli.core.doctor.facts import Facts, Role, Subject
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, suspect, unknown
 from irsa_cli.core.doctor.owners import edit
@@ -227,4 +228,5 @@ def _admit(facts: Facts, role: Role, identity: WebIdentity) -> str:
     document = trust_policy.with_statement(role.trust, trust_policy.statement(identity))
     if voided(role.trust, identity) or flaws(document, identity, now=facts.now):
         return ""
-    return rewrite_trust(facts, role, document)
+    why = of_role(facts, facts.named, role.arn, audience=identity.audience)
+    return rewrite_trust(facts, role, document, why)

@@ -17,6 +17,7 @@ from irsa_cli.core.doctor.clues.usage import (
     strays,
 )
 from irsa_cli.core.doctor.commands import admit
+from irsa_cli.core.doctor.doubt import commented
 from irsa_cli.core.doctor.facts import Facts, Subject
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, hint, ok, problem, suspect, unknown
 from irsa_cli.core.doctor.owners import ROLLED, edit, owner_of, restart, set_account
@@ -98,8 +99,8 @@ def _admit_other(facts: Facts, pod: Pod) -> str:
     """How the ServiceAccount that the pods use gets the role: a question, they share a name only."""
     other = replace(facts.named, namespace=pod.namespace, name=pod.service_account, account=None)
     ask = f"only if {other.full_name} is to have the role, as its owner says:"
-    lines = (admit(facts, other, annotation_of(facts.named)), *restart(facts, [pod]).splitlines())
-    return "\n".join(map(comment, (ask, *(line.removeprefix("# ") for line in lines))))
+    lines = "\n".join((admit(facts, other, annotation_of(facts.named)), restart(facts, [pod])))
+    return commented((comment(ask), *lines.splitlines()))
 
 
 def _use(facts: Facts, pod: Pod) -> str:

@@ -10,6 +10,7 @@ import shlex
 from irsa_cli.core.doctor.clues.injection import AGENT, NO_ENV, POD_IDENTITY_ENV, has_pod_identity, opted_out
 from irsa_cli.core.doctor.clues.pod_identity_trust import SERVICE, actions, said_to_role, said_to_service
 from irsa_cli.core.doctor.commands import eks, in_account, rewrite_trust
+from irsa_cli.core.doctor.doubt import of_power
 from irsa_cli.core.doctor.facts import Association, Facts, Role
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, unknown
 from irsa_cli.core.doctor.owners import restart
@@ -99,7 +100,7 @@ def _admit(facts: Facts, association: Association, role: Role) -> str:
 
 def _with_statement(facts: Facts, role: Role, wanted: policy.Document) -> str:
     document = {**role.trust, "Statement": [*policy.as_list(role.trust.get("Statement", [])), wanted]}
-    return rewrite_trust(facts, role, document)
+    return rewrite_trust(facts, role, document, of_power(role))
 
 
 @cause(

@@ -6,6 +6,7 @@ import re
 import shlex
 
 from irsa_cli.core.doctor.commands import in_account
+from irsa_cli.core.doctor.doubt import proposed
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem
 from irsa_cli.core.doctor.subjects import (
@@ -146,14 +147,15 @@ def _other_account(facts: Facts) -> Judgement:
         return ok("role and provider live in the cluster's account", account=account)
     if have(facts.named.provider) is not None:
         return ok("the issuer has an OIDC provider in the role's account", account=account)
+    command = (
+        f"iam create-open-id-connect-provider --url {shlex.quote(facts.cluster.issuer)}"
+        f" --client-id-list {shlex.quote(audience_of(facts, facts.subject))}"
+    )
+    why = "its account's administrators decide whether this cluster is trusted there"
+    role = str(role_arn_of(facts.named))
     return problem(
         "STS looks for the provider in the role's account",
-        fix=in_account(
-            facts,
-            account,
-            f"iam create-open-id-connect-provider --url {shlex.quote(facts.cluster.issuer)}"
-            f" --client-id-list {shlex.quote(audience_of(facts, facts.subject))}",
-        ),
+        fix=proposed(why, role, in_account(facts, account, command)),
         role=f"account {account}",
         cluster=f"account {facts.cluster.home}",
     )
@@ -224,7 +226,10 @@ def _add_audience(facts: Facts, audience: str) -> str:
     if audience == DEFAULT_AUDIENCE and arn == provider_of(facts, None):
         return _associate(facts)
     what = f"--open-id-connect-provider-arn {shlex.quote(arn)} --client-id {shlex.quote(audience)}"
-    return in_account(facts, role_account(facts), f"iam add-client-id-to-open-id-connect-provider {what}")
+    line = in_account(facts, role_account(facts), f"iam add-client-id-to-open-id-connect-provider {what}")
+    # What the annotation asks for, its writer chose: other tokens of that audience would be accepted, too.
+    why = "tokens that were issued for others would be accepted by AWS" if _is_annotated(facts) else ""
+    return proposed(why, audience, line)
 
 
 def _is_annotated(facts: Facts) -> bool:

@@ -8,14 +8,19 @@ from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
+from irsa_cli.core.doctor.clues.meant import admitting
 from irsa_cli.core.doctor.clues.trust_reading import require_admitted
 from irsa_cli.core.doctor.commands import in_account, make
+from irsa_cli.core.doctor.doubt import is_made_for
 from irsa_cli.core.doctor.facts import Facts, Role
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, unknown
 from irsa_cli.core.doctor.subjects import listed, role_of
 from irsa_cli.core.marks import lifecycle
+from irsa_cli.core.marks.annotation_marks import wrote
+from irsa_cli.core.marks.lifecycle import Stage
+from irsa_cli.core.objects.kinds import ServiceAccount
 from irsa_cli.core.objects.unreadable import have
-from irsa_cli.core.plan.states import COMMIT_TAG
+from irsa_cli.core.plan.states import COMMIT_TAG, ROLE_ARN_ANNOTATION
 from irsa_cli.core.policies.policy import Document, as_list
 
 _IAM = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
@@ -46,7 +51,7 @@ def _new(facts: Facts) -> Judgement:
 @cause(
     "role-incomplete",
     Group.ROLE,
-    70,
+    99,
     title="The run that makes the role, or deletes it, is not over.",
     symptom="User: arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION is not authorized to perform: ACTION",
     looks_at=f"iam GetRole (the tags {COMMIT_TAG} and irsa/transaction)",
@@ -55,18 +60,37 @@ def _new(facts: Facts) -> Judgement:
     source=f"{_IAM}/access_iam-tags.html",
 )
 def _incomplete(facts: Facts) -> Judgement:
-    role = role_of(facts.named)
-    life = lifecycle.of(role.tags, named=True)
+    role, life = _under_way(facts)
     if life.is_over:
         return ok("no run of irsa is at work on the role, or was interrupted")
-    deletion = life.deletion(facts.reach.irsa)
+    back = f"irsa recover {shlex.quote(life.transaction)}"
     again = f"{make(facts, facts.named)} # the command that made it, once more: ends with a whole role"
+    given_up = (f"{back}{facts.reach.irsa} # rolls back what that run created",) if not life.named else ()
     return problem(
         f"the role is {life.stage.value}: {life.why}",
         # Pasted, only the first does something: to give the role up is a decision.
-        fix="\n".join((again, "# or, to give it up:", *(f"# {line}" for line in deletion))),
+        fix="\n".join(
+            (
+                again,
+                *(f"# or, where that ran: {back} --forward" for _ in (1,) if life.stage is Stage.INCOMPLETE),
+                "# or, to give it up:",
+                *(f"# {line}" for line in (*given_up, *life.deletion(facts.reach.irsa))),
+            )
+        ),
         role=role.arn,
     )
+
+
+def _under_way(facts: Facts) -> tuple[Role, lifecycle.Lifecycle]:
+    """The role that it names, or one that irsa makes for it, which nobody names yet."""
+    subject = facts.named
+    annotations = account.annotations if isinstance(account := subject.account, ServiceAccount) else {}
+    for item in () if annotations.get(ROLE_ARN_ANNOTATION) else admitting(subject):
+        if isinstance(item.role, Role) and is_made_for(facts, subject, item.role):
+            return item.role, lifecycle.of(item.role.tags, named=False)
+    role = role_of(subject)
+    told = not is_made_for(facts, subject, role) or wrote(annotations, ROLE_ARN_ANNOTATION)
+    return role, lifecycle.of(role.tags, named=True, told=told)
 
 
 @cause(

@@ -8,6 +8,7 @@ import shlex
 from irsa_cli.core.doctor.clues.meant import choose, evidence, naming, only_one
 from irsa_cli.core.doctor.clues.trust_reading import flaws_of, other_roles
 from irsa_cli.core.doctor.commands import annotate_anew, make
+from irsa_cli.core.doctor.doubt import proposed
 from irsa_cli.core.doctor.facts import Facts, Role, Subject
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem
 from irsa_cli.core.doctor.subjects import EMPTY, annotation_of, role_arn_of, role_of, shown, unspaced
@@ -83,7 +84,10 @@ def _arn(facts: Facts) -> Judgement:
     policy = _POLICY.fullmatch(clean)
     meant = _guess(facts, clean)
     if policy is not None and not naming(facts):
-        return problem(f"{text}: it is a policy", fix=_with_policy(facts, clean), **said)
+        why = "nothing but the annotation says that the ServiceAccount is to have it"
+        return problem(
+            f"{text}: it is a policy", fix=proposed(why, clean, _with_policy(facts, clean)), **said
+        )
     fix = annotate_anew(facts, meant) if meant else choose(facts, _anew(facts, subject))
     return problem(text, fix=fix, **said, **({"expected": meant} if meant else {}))
 

@@ -14,6 +14,7 @@ from datetime import datetime
 from irsa_cli.core.doctor.clues.trust_flaws import GENERATED
 from irsa_cli.core.doctor.clues.trust_reading import flaws_of, other_roles
 from irsa_cli.core.doctor.commands import admit, in_account, make, rewrite_trust
+from irsa_cli.core.doctor.doubt import of_role
 from irsa_cli.core.doctor.facts import Facts, Role
 from irsa_cli.core.doctor.finding import REGISTRY, Check, Group, Judgement, cause, ok, problem, unknown
 from irsa_cli.core.doctor.subjects import identity_of, role_of
@@ -70,25 +71,29 @@ def _fix(facts: Facts, role: Role, flaw: Flaw) -> str:
     if flaw.cause == "trust-deny":
         document = _with_exceptions(role.trust, identity, facts.now)
         outlook = explain(document, identity, now=facts.now)
-        return _look(facts, role) if outlook.denied_by else _write(facts, role, document)
+        # Whoever wrote a Deny meant somebody by it: that it is not this one, a person has to say.
+        why = "its trust policy denies it on purpose, as it seems"
+        return _look(facts, role) if outlook.denied_by else _write(facts, role, document, why)
     if voided(role.trust, identity):
         # A statement beside the one that is there would make its other conditions worthless.
         return _look(facts, role)
     if explain(role.trust, identity, now=facts.now).denied_by:
         return _look(facts, role)  # Adding a statement is refused while a Deny applies; that goes first.
+    why = of_role(facts, facts.named, role.arn, audience=identity.audience)
     pattern = _generated(facts, flaw)
     if pattern:
         wanted = trust_policy.statement(replace(identity, subject=pattern), pattern=True)
-        return _write(facts, role, trust_policy.with_statement(role.trust, wanted))
+        # Other names than the one that is there come with it, in releases that nobody has seen.
+        return _write(facts, role, trust_policy.with_statement(role.trust, wanted), why)
     document = trust_policy.with_statement(role.trust, trust_policy.statement(identity))
     if Arn.parse(role.arn).account != facts.cluster.home or policy.size(document) > trust_limit(facts):
-        return _write(facts, role, document)
+        return _write(facts, role, document, why)
     return admit(facts, facts.named, role.arn)
 
 
-def _write(facts: Facts, role: Role, document: policy.Document) -> str:
+def _write(facts: Facts, role: Role, document: policy.Document, why: str) -> str:
     fits = policy.size(document) <= trust_limit(facts)
-    return rewrite_trust(facts, role, document) if fits else _look(facts, role)
+    return rewrite_trust(facts, role, document, why) if fits else _look(facts, role)
 
 
 def _look(facts: Facts, role: Role) -> str:

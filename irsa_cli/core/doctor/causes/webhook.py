@@ -18,6 +18,7 @@ from irsa_cli.core.doctor.clues.injection import (
     webhooks_of,
 )
 from irsa_cli.core.doctor.commands import annotate_anew, eks, unannotate, webhook_shown
+from irsa_cli.core.doctor.doubt import commented, of_role, proposed
 from irsa_cli.core.doctor.facts import Association, Facts, Role
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, suspect, unknown
 from irsa_cli.core.doctor.owners import restart
@@ -241,7 +242,8 @@ def _keep_one(facts: Facts, association: Association) -> str:
     delete = eks(facts, "delete-pod-identity-association", f"--association-id {shlex.quote(association.id)}")
     annotated = annotation_of(subject)
     stale = [pod for pod in mine if not any(item.env.get(ROLE_ENV) == annotated for item in pod.containers)]
-    for_annotation = [delete, *restart(facts, stale).splitlines()]
+    lines = "\n".join((delete, *restart(facts, stale).splitlines()))
+    for_annotation = proposed(of_role(facts, subject, annotated), annotated, lines).splitlines()
     drop = unannotate(facts, ROLE_ARN_ANNOTATION)
     by_annotation = [pod for pod in mine if is_injected(pod)]
     for_association = [drop, *restart(facts, by_annotation).splitlines()]
@@ -252,7 +254,7 @@ def _keep_one(facts: Facts, association: Association) -> str:
     if keeps_association:
         first, other = other, first
     said = association.role_arn if first is for_annotation else annotated
-    return "\n".join((*first, f"# or, for {shown(said)}:", *(f"# {line}" for line in other)))
+    return "\n".join((*first, f"# or, for {shown(said)}:", commented(other)))
 
 
 def _serves(facts: Facts) -> bool:

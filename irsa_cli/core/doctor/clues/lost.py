@@ -14,6 +14,7 @@ from irsa_cli.core.doctor.clues.injection import has_pod_identity
 from irsa_cli.core.doctor.clues.usage import is_active, is_near
 from irsa_cli.core.doctor.facts import RoleSummary
 from irsa_cli.core.doctor.subjects import injected, is_bare
+from irsa_cli.core.marks.foreign_keys import reader_of
 from irsa_cli.core.objects.kinds import Pod, ServiceAccount
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
@@ -103,7 +104,7 @@ class Seen:
 def _shows(account: ServiceAccount, users: Iterable[Pod], wanted: Iterable[Names]) -> bool:
     """Whether something tells that the ServiceAccount was to have a role."""
     pods = list(users)
-    if any(_ARN.match(value) for value in account.annotations.values()):
+    if any(_ARN.match(value) for key, value in account.annotations.items() if not reader_of(key)):
         return True
     if any(ROLE_ARN_ANNOTATION in pod.annotations or _was_given(pod) for pod in pods):
         return True

@@ -11,7 +11,8 @@ from datetime import datetime
 from typing import Any
 
 from irsa_cli.core.doctor.commands import annotate, annotate_anew, attach, make
-from irsa_cli.core.doctor.facts import Facts, RoleSummary, Subject
+from irsa_cli.core.doctor.doubt import commented
+from irsa_cli.core.doctor.facts import Facts, Role, RoleSummary, Subject
 from irsa_cli.core.doctor.subjects import home_identity, listed
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.policy import as_list
@@ -77,9 +78,10 @@ def evidence(facts: Facts) -> dict[str, str]:
 
 
 def _with_policies(role: RoleSummary) -> str:
-    if role.policies is None:
+    if not isinstance(role.role, Role) or isinstance(role.role.policies, Unreadable):
         return role.arn
-    return f"{role.arn} (policies: {listed(name.rsplit('/', 1)[-1] for name in role.policies) or 'none'})"
+    names = listed(name.rsplit("/", 1)[-1] for name in sorted(role.role.policies))
+    return f"{role.arn} (policies: {names or 'none'})"
 
 
 def choose(facts: Facts, otherwise: str) -> str:
@@ -92,7 +94,7 @@ def choose(facts: Facts, otherwise: str) -> str:
         return otherwise
     if len(found) == 1:
         return annotate_anew(facts, found[0].arn)
-    return "\n".join(f"# {annotate(facts, item.arn)}" for item in found[:5])
+    return commented(annotate(facts, item.arn) for item in found[:5])
 
 
 def make_or_attach(facts: Facts) -> str:
@@ -101,6 +103,4 @@ def make_or_attach(facts: Facts) -> str:
     Of several roles a person has to choose: each is a comment.
     """
     found = [attach(facts, facts.named, item.arn) for item in naming(facts)]
-    if not found:
-        return make(facts, facts.named)
-    return found[0] if len(found) == 1 else "\n".join(f"# {line}" for line in found[:5])
+    return (found[0] if len(found) == 1 else commented(found[:5])) if found else make(facts, facts.named)

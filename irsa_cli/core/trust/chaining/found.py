@@ -17,6 +17,10 @@ class FoundTarget:
     unread: str = ""
     trust_quota: int = policy.TRUST_LIMIT
     """Characters that its account allows a trust policy, without white space."""
+    power: str = ""
+    """What of its policies is much, or why that is not known; asked where it is to be given to somebody."""
+    policies: tuple[str, ...] = ()
+    """The policies that were read for that."""
 
 
 @dataclass(frozen=True)

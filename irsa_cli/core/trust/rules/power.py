@@ -15,11 +15,23 @@ from typing import Any
 from irsa_cli.core.policies.policy import as_list
 from irsa_cli.core.trust.evaluation import covers
 from irsa_cli.core.trust.rules.escalation import ACTIONS, ESCALATIONS
+from irsa_cli.core.values.errors import Refused
 
 _MANAGED = re.compile(r"arn:[\w-]+:iam::aws:policy/(AdministratorAccess|PowerUserAccess|IAMFullAccess)")
 _ALL = {"*", "*:*", "iam:*"}
 SHOWN_WAYS = 2
 """Ways to become administrator that are named; of more the number is told."""
+
+
+def check_power(role_arn: str, who: str, much: str, policies: Iterable[str]) -> None:
+    """Raise `Refused` where a role would be given to somebody that may do much, or nobody knows what."""
+    if much:
+        raise Refused(
+            f"{role_arn} would be given to {who}: {much}",
+            reason="whose role is it? whoever runs as that ServiceAccount would have all of it",
+            details=[f"policy {name}" for name in policies],
+            next_steps=("if it has to be so: run this again with --allow-wide-trust",),
+        )
 
 
 @dataclass(frozen=True)
@@ -41,7 +53,7 @@ def granted(document: Any) -> Granted:
     allowed: set[str] = set()
     denied: set[str] = set()
     for item in _statements(document):
-        if "*" not in as_list(item.get("Resource", [])):
+        if not _is_for_everything(item):
             continue
         patterns = tuple(map(str, as_list(item.get("Action", []))))
         if item.get("Effect") == "Deny":
@@ -59,8 +71,15 @@ def _statements(document: Any) -> Iterator[Mapping[str, Any]]:
             yield item
 
 
+def _is_for_everything(item: Mapping[str, Any]) -> bool:
+    """Whether it is about all resources; what an Allow leaves out of them holds nobody back for long."""
+    if "NotResource" in item:
+        return item.get("Effect") == "Allow"
+    return any(text and not str(text).strip("*") for text in as_list(item.get("Resource", [])))
+
+
 def _denies_everything(item: Mapping[str, Any]) -> bool:
-    whole = "*" in as_list(item.get("Resource", [])) and "*" in as_list(item.get("Action", []))
+    whole = _is_for_everything(item) and "*" in as_list(item.get("Action", []))
     return whole and item.get("Effect") == "Deny" and not item.get("Condition")
 
 
