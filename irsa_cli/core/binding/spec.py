@@ -15,9 +15,7 @@ from typing import Any
 
 from irsa_cli.core import wellknown
 from irsa_cli.core.binding.policy_versions import PolicyVersions
-from irsa_cli.core.marks import lifecycle
-from irsa_cli.core.marks.annotation_marks import with_marks, wrote
-from irsa_cli.core.marks.lifecycle import Lifecycle
+from irsa_cli.core.marks.annotation_marks import with_marks
 from irsa_cli.core.plan.states import (
     AUDIENCE_ANNOTATION,
     CLUSTER_TAG,
@@ -227,36 +225,6 @@ class CurrentState:
     """Characters that the account allows a trust policy, without white space."""
     policies: PolicyVersions = field(default_factory=PolicyVersions, compare=False)
     """What the policies are that the role is to have."""
-
-
-def life_of(desired: DesiredState, current: CurrentState) -> Lifecycle:
-    """How far the role has come that is there under the desired one's name."""
-    tags = current.role.state.tags if current.role is not None else {}
-    return lifecycle.of(tags, named=is_annotated(desired, current), told=is_told(desired, current))
-
-
-def is_told(desired: DesiredState, current: CurrentState) -> bool:
-    """Whether the ServiceAccount bears that ARN by irsa's hand: a run that made the role has ended."""
-    account = current.service_account
-    return (
-        is_annotated(desired, current)
-        and account is not None
-        and wrote(account.annotations, ROLE_ARN_ANNOTATION)
-    )
-
-
-def is_annotated(desired: DesiredState, current: CurrentState) -> bool:
-    """Whether the ServiceAccount bears the ARN that the role has, or is to have where there is none yet."""
-    account, arn = current.service_account, desired.role_arn
-    if desired.role is not None and current.role is not None:
-        resource = f"role{current.role.state.path}{desired.role_name}"
-        arn = iam_arn(desired.cluster.partition, desired.cluster.home, resource)
-    return account is not None and account.annotations.get(ROLE_ARN_ANNOTATION) == arn
-
-
-def is_incomplete(desired: DesiredState, current: CurrentState) -> bool:
-    """Whether the role is there, and no run for it has ended yet."""
-    return desired.role is not None and current.role is not None and not life_of(desired, current).is_over
 
 
 NOT_IN_DIGEST: Mapping[str, str] = {

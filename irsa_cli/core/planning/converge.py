@@ -13,14 +13,8 @@ from dataclasses import replace
 from irsa_cli.core.binding.attached_trust import becoming
 from irsa_cli.core.binding.current import is_made
 from irsa_cli.core.binding.role_changes import RoleChanges, check_path, role_changes
-from irsa_cli.core.binding.spec import (
-    CurrentRole,
-    CurrentServiceAccount,
-    CurrentState,
-    DesiredState,
-    is_annotated,
-    life_of,
-)
+from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount, CurrentState, DesiredState
+from irsa_cli.core.binding.standing import is_annotated, life_of
 from irsa_cli.core.marks import tag_notes
 from irsa_cli.core.marks.annotation_marks import wrote
 from irsa_cli.core.marks.applied_keys import KEYS_ANNOTATION, applied_keys, check_note

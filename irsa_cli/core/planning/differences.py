@@ -10,14 +10,8 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from irsa_cli.core.binding import attached_trust
-from irsa_cli.core.binding.spec import (
-    CurrentRole,
-    CurrentServiceAccount,
-    CurrentState,
-    DesiredState,
-    is_annotated,
-    life_of,
-)
+from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount, CurrentState, DesiredState
+from irsa_cli.core.binding.standing import check_whole, is_annotated, life_of
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.annotation_marks import wrote
 from irsa_cli.core.marks.lifecycle import Lifecycle
@@ -104,21 +98,10 @@ def check_preconditions(desired: DesiredState, current: CurrentState) -> None:
             f"the trust policy of {desired.role_arn} can't be updated", reason=current.role_unreadable
         )
     if desired.role is None and current.role is not None:
-        _check_whole(desired, current)
+        check_whole(desired, current)
         found = attached_trust.check(desired, current.role)
         if found.added is not None:
             trust_policy.check_size(desired.role_arn, found.after, current.trust_quota)
-
-
-def _check_whole(desired: DesiredState, current: CurrentState) -> None:
-    """Raise `Refused` for a role to be used that irsa makes for this ServiceAccount, and is not whole."""
-    life = life_of(desired, current)
-    if life.account == f"{desired.namespace}/{desired.name}" and not life.is_over:
-        raise Refused(
-            f"role {desired.role_arn} is {life.stage.value}",
-            reason=life.why,
-            next_steps=life.next_steps(desired.cluster.options),
-        )
 
 
 def check_provider(cluster: Cluster, audience: str, provider: ProviderState | None) -> None:

@@ -12,7 +12,7 @@ from datetime import datetime, timezone
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.details import bound_role
-from irsa_cli.aws.diagnosis import managed_policy
+from irsa_cli.aws.iam import managed_policy
 from irsa_cli.aws.listing import FoundRole, find_role
 from irsa_cli.core.doctor.facts import Association
 from irsa_cli.core.doctor.owners import Makers, makers_of

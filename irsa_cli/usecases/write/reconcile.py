@@ -15,7 +15,8 @@ from typing import Any
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.core.binding import attached_trust
-from irsa_cli.core.binding.spec import CurrentState, DesiredState, is_incomplete, life_of
+from irsa_cli.core.binding.spec import CurrentState, DesiredState
+from irsa_cli.core.binding.standing import is_incomplete, life_of
 from irsa_cli.core.marks import makers, other_managers
 from irsa_cli.core.marks.lifecycle import Stage
 from irsa_cli.core.plan.changes import Kind, Plan

@@ -17,7 +17,6 @@ from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, u
 from irsa_cli.core.doctor.subjects import listed, role_of
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.annotation_marks import wrote
-from irsa_cli.core.marks.lifecycle import Stage
 from irsa_cli.core.objects.kinds import ServiceAccount
 from irsa_cli.core.objects.unreadable import have
 from irsa_cli.core.plan.states import COMMIT_TAG, ROLE_ARN_ANNOTATION
@@ -63,16 +62,15 @@ def _incomplete(facts: Facts) -> Judgement:
     role, life = _under_way(facts)
     if life.is_over:
         return ok("no run of irsa is at work on the role, or was interrupted")
-    back = f"irsa recover {shlex.quote(life.transaction)}"
     again = f"{make(facts, facts.named)} # the command that made it, once more: ends with a whole role"
-    given_up = (f"{back}{facts.reach.irsa} # rolls back what that run created",) if not life.named else ()
+    back = facts.reach.for_irsa(f"recover {shlex.quote(life.transaction)}", "# rolls back what it created")
+    given_up = () if life.named else (back,)
     return problem(
         f"the role is {life.stage.value}: {life.why}",
         # Pasted, only the first does something: to give the role up is a decision.
         fix="\n".join(
             (
                 again,
-                *(f"# or, where that ran: {back} --forward" for _ in (1,) if life.stage is Stage.INCOMPLETE),
                 "# or, to give it up:",
                 *(f"# {line}" for line in (*given_up, *life.deletion(facts.reach.irsa))),
             )
