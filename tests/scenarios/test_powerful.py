@@ -84,8 +84,8 @@ def test_what_may_not_be_read_is_not_harmless(stage: Stage, hidden: str) -> None
 @pytest.mark.parametrize("command", ["create-sa", "update-sa", "apply"])
 def test_a_powerful_target_is_refused_with_its_policies(stage: Stage, command: str) -> None:
     arn = role(stage, "managed")
-    chain = ("--target-role", arn, "--update-target-trust")
-    where = ("app", "-n", "default", "-c", "demo")
+    chain: tuple[str, ...] = ("--target-role", arn, "--update-target-trust")
+    where: tuple[str, ...] = ("app", "-n", "default", "-c", "demo")
     if command == "update-sa":
         assert stage.create_sa("app", "default", "--attach-policy-arn", READ_ONLY).code == 0
     before = stage.world()
