@@ -68,7 +68,7 @@ def _project() -> Project:
     try:
         return read_project(Path.cwd())
     except InvalidInput as error:
-        raise click.UsageError("\n  ".join((str(error), *error.details))) from error
+        raise click.UsageError(str(error)) from error
 
 
 def _options() -> dict[str, str]:

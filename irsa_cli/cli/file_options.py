@@ -28,16 +28,6 @@ if TYPE_CHECKING:
     from irsa_cli.usecases.command.connect import Target
 
 F = TypeVar("F", bound=Callable[..., Any])
-_MOST_LINES = 200
-"""What is wrong in files is told at once, as far as anybody reads it."""
-
-
-class WrongFiles(click.UsageError):
-    """What is wrong in files, a line each."""
-
-    def __init__(self, message: str, details: Sequence[str]) -> None:
-        super().__init__("".join((message, *(f"\n  {line}" for line in details))))
-        self.lines = (message, *details)
 
 
 def file_options(function: F, *, required: bool = True) -> F:
@@ -164,8 +154,5 @@ def take_files(options: dict[str, Any]) -> tuple[tuple[Config, ...], Selection]:
         if not options.get("prune"):  # What is to be pruned is in no file.
             selection.check(item for config in configs for item in config.bindings)
     except InvalidInput as error:
-        details = list(error.details[:_MOST_LINES])
-        if len(error.details) > _MOST_LINES:
-            details.append(f"... and {len(error.details) - _MOST_LINES} more")
-        raise WrongFiles(str(error), details) from error
+        raise click.UsageError(str(error)) from error
     return configs, selection

@@ -153,7 +153,7 @@ def _wrong_project(error: Exception, context: click.Context | None) -> Exception
 
     if not isinstance(error, InvalidInput):
         return error
-    return click.UsageError("\n  ".join((str(error), *error.details)), context)
+    return click.UsageError(str(error), context)
 
 
 class HelpedGroup(AsCalled, click.Group):

@@ -197,14 +197,26 @@ def _wrong_usage(error: click.ClickException, arguments: Sequence[str]) -> None:
             name = f"{error.ctx.command_path} {error.ctx.help_option_names[0]}"
             click.echo(f"Try '{name}' for help.", err=True)
         click.echo(err=True)
-    # An error of files has lines of its own; those of a value are none.
-    lines: Sequence[str] = [*(getattr(error, "lines", None) or [error.format_message()]), *_said_by(error)]
+    lines = [*_lines_of(error), *_said_by(error)]
     say(without_secrets(f"Error: {lines[0]}"), err=True)
     for line in lines[1:]:
         say(without_secrets(f"  {line}"), err=True)
     context = error.ctx if isinstance(error, click.UsageError) else None
     command = "" if context is None else command_of(context)
     _show_failure(error.exit_code, arguments, *lines, code="WrongUsage", command=command)
+
+
+_MOST_LINES = 200
+"""What is wrong in files is shown at once, as far as anybody reads it."""
+
+
+def _lines_of(error: click.ClickException) -> Sequence[str]:
+    """The lines of an error: the facts of its cause, or what click lists. Those of a value are none."""
+    if isinstance(error, click.MissingParameter):
+        return [line.strip() for line in error.format_message().splitlines()]
+    details = list(getattr(error.__cause__, "details", ()))
+    more = [f"... and {len(details) - _MOST_LINES} more"] if len(details) > _MOST_LINES else []
+    return [error.format_message(), *details[:_MOST_LINES], *more]
 
 
 def _said_by(error: click.ClickException) -> Sequence[str]:

@@ -96,8 +96,7 @@ def take_boundary_rules(*, may_remove: bool = False) -> BoundaryRules:
     try:
         return boundary_rules(may_remove=may_remove)
     except InvalidInput as error:
-        details = "".join(f"\n  {line}" for line in error.details)
-        raise click.UsageError(f"{error}{details}") from error
+        raise click.UsageError(str(error)) from error
 
 
 def policy_arns(flag: str, values: tuple[str, ...]) -> tuple[str, ...]:
@@ -139,8 +138,7 @@ def inline_policies(files: tuple[str, ...]) -> dict[str, Document]:
                     f"two inline policies would be named {name}", reason="they are named after their files"
                 )
         except InvalidInput as error:
-            lines = "".join(f"\n  {line}" for line in error.details)
-            raise click.BadParameter(f"{error}{lines}", param_hint="--inline-policy") from error
+            raise click.BadParameter(str(error), param_hint="--inline-policy") from error
         found[name] = document
     if sum(policy.size(document) for document in found.values()) > policy.INLINE_LIMIT:
         raise click.BadParameter(

@@ -89,12 +89,16 @@ def from_kubeconfig(path: str | None, context: str | None) -> Any:
         _check_server(client.configuration)
     except Exception as error:
         # The library's own loader meets wrong types with whatever comes of them.
-        known = isinstance(error, (kubernetes.config.ConfigException, OSError, Overran, _Odd))
-        # Its words may have a whole user entry in them.
-        words = re.sub(r"[{\[].*", GONE, str(error), flags=re.DOTALL)
+        known = isinstance(error, (kubernetes.config.ConfigException, OSError, Overran, _Odd, IrsaError))
+        # The library's words may have a whole user entry in them.
+        ours = isinstance(error, IrsaError)
+        words = str(error) if ours else re.sub(r"[{\[].*", GONE, str(error), flags=re.DOTALL)
         reason = words if known else f"it is not what a kubeconfig is ({type(error).__name__})"
         raise IrsaError(
-            f"the kubeconfig {path or '(default)'} can't be used", reason=redacted(reason), code="Kubeconfig"
+            f"the kubeconfig {path or '(default)'} can't be used",
+            reason=redacted(reason),
+            next_steps=getattr(error, "next_steps", ()),
+            code="Kubeconfig",
         ) from error
     _prepare(client.configuration)
     client.rest_client = kubernetes.client.rest.RESTClientObject(client.configuration)
@@ -131,8 +135,23 @@ def _listened(load: Callable[[], T]) -> T:
     finally:
         root.removeHandler(heard)
     if heard.errors:
-        raise _Odd(heard.errors[0])
+        raise _without_credentials(heard.errors[0])
     return loaded
+
+
+def _without_credentials(words: str) -> IrsaError:
+    """The failure of the command that a kubeconfig names for credentials, by what the library logs of it."""
+    reason = re.sub(r"\[Errno \d+\] ", "", words).removeprefix("exec: ")
+    if "decode process output" in words:
+        reason = "its output is no JSON"
+    if "'NoneType' object has no attribute 'strip'" in words:  # On a terminal the library keeps none of it.
+        reason = "it failed, and has said why above"
+    return IrsaError(
+        "its command for credentials (exec) gave none",
+        reason=redacted(reason),
+        next_steps=("run that command by itself: kubectl config view --minify shows it",),
+        code="Kubeconfig",
+    )
 
 
 class _Heard(logging.Handler):

@@ -362,6 +362,8 @@ LARGE = {
         }
     ),
     "joined": role({"Fn::Join": ["", [{"Fn::Sub": "${A}" * 9000}] * 300]}),
+    "substituted": role({"Fn::Sub": "${" * 50_000}),
+    "substituted blanks": role({"Fn::Sub": "${" + " " * 50_000 + "${a" + " a" * 50_000}),
     "a text": json.dumps({"Role": {"AssumeRolePolicyDocument": "%7B" * 2_000_000}}),
     "depth": "[" * 1_000_000,
     "aliases": BOMB,

@@ -14,6 +14,7 @@ from irsa_cli.core.values.errors import IrsaError
 from irsa_cli.kube.connection import from_kubeconfig
 
 SECRET = "opaque-and-nobodys-business"
+TOKEN = "k8s-aws-v1.aHR0cHM6Ly9zdHMuZXUtd2VzdC0xLmFtYXpvbmF3cy5jb20v"
 
 
 def document(**changes: Any) -> dict[str, Any]:
@@ -79,6 +80,52 @@ def test_an_odd_kubeconfig_is_one_sentence(
     assert str(path) in str(caught.value)
     assert SECRET not in str(caught.value)
     assert capfd.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        (
+            "echo 'no [default] profile, aws sso login' >&2; exit 9",
+            "process returned 9. no [default] profile",
+        ),
+        ("echo hello", "its output is no JSON"),
+        ("true", "its output is no JSON"),
+        (f"echo 'bad {TOKEN}' >&2; exit 1", "process returned 1. bad "),
+    ],
+)
+def test_why_a_plugin_gives_nothing(tmp_path: Path, script: str, words: str) -> None:
+    path = tmp_path / "kubeconfig"
+    path.write_text(json.dumps(plugin(tmp_path, script)))
+    with pytest.raises(IrsaError) as caught:
+        from_kubeconfig(str(path), None)
+    assert words in caught.value.reason
+    assert TOKEN not in str(caught.value)
+    assert "run that command by itself" in caught.value.next_steps[0]
+
+
+def test_a_plugin_that_is_not_there_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "kubeconfig"
+    path.write_text(json.dumps(ODD["plugin is not there"](tmp_path)))
+    with pytest.raises(IrsaError) as caught:
+        from_kubeconfig(str(path), None)
+    assert caught.value.reason.endswith("No such file or directory: '/no/such/plugin'")
+
+
+def test_a_plugin_that_fails_later_is_an_error_like_others(tmp_path: Path) -> None:
+    path = tmp_path / "kubeconfig"
+    given = json.dumps(
+        {
+            "apiVersion": "client.authentication.k8s.io/v1",
+            "kind": "ExecCredential",
+            "status": {"token": "x", "expirationTimestamp": "2020-01-01T00:00:00Z"},
+        }
+    )
+    script = f"test -e {tmp_path}/once && echo gone >&2 && exit 1; touch {tmp_path}/once; echo '{given}'"
+    path.write_text(json.dumps(plugin(tmp_path, script)))
+    configuration = from_kubeconfig(str(path), None).configuration
+    with pytest.raises(IrsaError, match=r"process returned 1\. gone"):
+        configuration.get_api_key_with_prefix("authorization")
 
 
 def test_what_has_no_end_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

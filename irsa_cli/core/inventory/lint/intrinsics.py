@@ -20,7 +20,8 @@ CFN_JSON = "Custom::AWSCDKCfnJson"
 """How the CDK writes keys that are not known yet: as JSON in a text."""
 _PSEUDO = {"AWS::Partition": "aws", "AWS::URLSuffix": "amazonaws.com"}
 _NOTHING = object()
-_VARIABLE = re.compile(r"\$\{(!?)\s*([^}]*?)\s*\}")
+_VARIABLE = re.compile(r"\$\{(!?)([^{}]*)\}")
+"""No brace is in a name, so that none is looked for beyond the next one: `${` may stand there without end."""
 _LONGEST = 65_536
 """Characters of a text that can be in a policy."""
 
@@ -117,7 +118,7 @@ class Template:
         return "".join([*parts, text[place:]])
 
     def _variable(self, found: re.Match[str], own: Mapping[str, Any]) -> str:
-        literal, name = found[1], found[2]
+        literal, name = found[1], found[2].strip()
         if literal:
             return f"${{{name}}}"
         value = own[name] if name in own else self._get_att(name, {}) if "." in name else self._ref(name)
