@@ -70,6 +70,13 @@ _RISK_OPTIONS: list[Callable[[Any], Any]] = [
         type=click.Path(exists=True, dir_okay=False),
         help="Show only what is not in this file, an earlier run's -o json.",
     ),
+    click.option(
+        "--config",
+        cls=Once,
+        expose_value=False,
+        type=click.Path(exists=True, dir_okay=False),
+        help="Read this file instead of .irsa.yaml: that of the base, in a pull request.",
+    ),
 ]
 
 _QUIET: Callable[[Any], Any] = click.option("-q", "--quiet", is_flag=True, help="Errors and the result only.")

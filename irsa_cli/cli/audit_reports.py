@@ -99,11 +99,17 @@ def as_junit(report: RiskReport) -> str:
             found.text = "\n".join(
                 visible(f"{item.severity.value}: {where(item)}{item.sentence}") for item in broken
             )
+    for item, why in report.selection.accepted:
+        name = visible(f"{item.rule.id}: {where(item)}{item.sentence}")
+        case = ElementTree.SubElement(suite, "testcase", classname="irsa.accepted", name=name)
+        ElementTree.SubElement(case, "skipped", message=visible(f"{why.reason} (until {why.until})"))
     errors = [*([str(report.error)] if report.error else []), *report.unseen]
     for text in errors:
         case = ElementTree.SubElement(suite, "testcase", classname="irsa.read", name=visible(text))
         ElementTree.SubElement(case, "error", message=visible(text))
-    counts = {"tests": len(RULES) + len(errors), "failures": failures, "errors": len(errors), "skipped": 0}
+    accepted = len(report.selection.accepted)
+    counts = {"tests": len(RULES) + len(errors) + accepted, "failures": failures, "errors": len(errors)}
+    counts["skipped"] = accepted
     for name, number in counts.items():
         suite.set(name, str(number))
     ElementTree.indent(root)
@@ -123,6 +129,7 @@ def as_sarif(report: RiskReport) -> str:
         "executionSuccessful": report.error is None,
         "exitCode": int(report.exit_code),
         **({"toolExecutionNotifications": notes} if notes else {}),
+        "properties": {"summary": report.selection.summary},
     }
     run: dict[str, Any] = {
         "tool": {

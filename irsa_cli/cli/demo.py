@@ -38,8 +38,6 @@ def main() -> int:
     except DemoError as error:
         click.echo(f"\nThe demo failed: {error}", err=True)
         return 1
-    except ModuleNotFoundError as error:
-        raise click.ClickException(f"{error.name} is missing: pip install 'irsa-cli[sandbox]'") from error
     return 0
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import click
 from click.core import ParameterSource
 
-FILE, PREFIX = ".irsa.yaml", "IRSA_"
+FILE, CHOSEN, PREFIX = ".irsa.yaml", "IRSA_CONFIG", "IRSA_"
 PERMITS = (
     "yes",
     "force",
@@ -138,7 +139,7 @@ def project_defaults(name: str, command: click.Command) -> dict[str, Any]:
     from pathlib import Path
 
     here = Path.cwd()
-    if not any(os.path.lexists(folder / FILE) for folder in (here, *here.parents)):
+    if not os.environ.get(CHOSEN) and not any(os.path.lexists(it / FILE) for it in (here, *here.parents)):
         return {}
     from irsa_cli.usecases.command.project_settings import caller_variable, read_project
 
@@ -152,6 +153,22 @@ def project_defaults(name: str, command: click.Command) -> dict[str, Any]:
 def _takes(option: click.Parameter, value: str) -> bool:
     """Whether a value is one of the option's: `audit` knows no `--fail-on never`, which it is without it."""
     return not isinstance(option.type, click.Choice) or value in option.type.choices
+
+
+@contextmanager
+def chosen_file(command: click.Command, args: Sequence[str]) -> Iterator[None]:
+    """While a command runs, the file that its `--config` names is the project's, and no other is read."""
+    own = args[: args.index("--")] if "--" in args else args
+    named = [(args[number : number + 2])[-1] for number, word in enumerate(own) if word == "--config"]
+    named += [word.partition("=")[2] for word in own if word.startswith("--config=")]
+    before = os.environ.get(CHOSEN)
+    if named and any(item.name == "config" for item in command.params):
+        os.environ[CHOSEN] = named[-1]
+    try:
+        yield
+    finally:
+        os.environ.pop(CHOSEN, None)
+        os.environ.update({} if before is None else {CHOSEN: before})
 
 
 def settle(context: click.Context) -> None:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from typing import Any
 
 import click
 
-from irsa_cli.cli.environment import TARGET, project_defaults, settle
+from irsa_cli.cli.environment import TARGET, chosen_file, project_defaults, settle
 
 _HEADINGS: Mapping[str, tuple[str, ...]] = {
     "Options": (),
@@ -115,12 +116,16 @@ class HelpedCommand(AsCalled):
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
         """Read the command line, with what `.irsa.yaml` has for what it does not say."""
-        if not extra.get("resilient_parsing") and not {"-h", "--help"} & set(args):
-            try:
-                extra.setdefault("default_map", project_defaults(info_name or "", self))
-            except Exception as error:
-                raise _wrong_project(error, parent) from error
-        return super().make_context(info_name, args, parent, **extra)
+        with ExitStack() as chosen:
+            chosen.enter_context(chosen_file(self, args))
+            if not extra.get("resilient_parsing") and not {"-h", "--help"} & set(args):
+                try:
+                    extra.setdefault("default_map", project_defaults(info_name or "", self))
+                except Exception as error:
+                    raise _wrong_project(error, parent) from error
+            context = super().make_context(info_name, args, parent, **extra)
+            context.call_on_close(chosen.pop_all().close)
+            return context
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the options; a flag that contradicts the environment, or the project, wins."""

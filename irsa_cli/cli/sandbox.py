@@ -38,12 +38,21 @@ _latency = click.option(
 )
 
 
+INSTALL = "pip install '.[sandbox]'"
+"""From a checkout: while nobody has published irsa, its name in a package index is anybody's to take."""
+
+
+def _missing(error: ModuleNotFoundError) -> click.ClickException:
+    """A module of the extra is not installed."""
+    return click.ClickException(f"{error.name} is missing. In a checkout of irsa: {INSTALL}")
+
+
 @click.group("sandbox", cls=HelpedGroup, epilog="\b\nExamples:\n  irsa sandbox demo")
 def command() -> None:
     """Run AWS and EKS on this machine, for trying and testing.
 
     IAM, STS, EKS, S3 and a small Kubernetes API, on 127.0.0.1 only. What is done in it is gone when it
-    ends. Needs the extra: pip install 'irsa-cli[sandbox]'
+    ends. Needs the extra `sandbox`: the README says how to install it.
     """
 
 
@@ -87,7 +96,10 @@ def demo() -> int:
     from irsa_cli.cli.demo import main
 
     breaking_off()
-    return main()
+    try:
+        return main()
+    except ModuleNotFoundError as error:
+        raise _missing(error) from error
 
 
 @contextmanager
@@ -99,7 +111,7 @@ def _started(clusters: tuple[str, ...], latency: float) -> Iterator[tuple[Sandbo
         specs = [_spec(ClusterSpec, text) for text in clusters] or [ClusterSpec()]
         sandbox = Sandbox(specs, latency=latency / 1000)
     except ModuleNotFoundError as error:
-        raise click.ClickException(f"{error.name} is missing: pip install 'irsa-cli[sandbox]'") from error
+        raise _missing(error) from error
     with sandbox, tempfile.TemporaryDirectory(prefix="irsa-sandbox-") as state:
         environment = sandbox.env(account=specs[0].account, region=specs[0].region)
         if OTHER_ACCOUNT not in {spec.account for spec in specs}:

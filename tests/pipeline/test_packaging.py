@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -46,7 +47,12 @@ def needed_by(name: str) -> list[str]:
 @pytest.mark.parametrize("python", ["3.10", "3.11", "3.13"])
 def test_the_lock_file_has_all_that_irsa_needs(python: str) -> None:
     """Directly and through others, with each Python."""
-    there, asked, wanted = locked(ROOT / "requirements.lock"), ["irsa-cli"], set[str]()
+    assert closure(python) <= set(locked(ROOT / "requirements.lock")), "run tools/release/lock.sh"
+
+
+def closure(python: str) -> set[NormalizedName]:
+    """What irsa requires with a Python, directly and through others."""
+    asked, wanted = ["irsa-cli"], set[NormalizedName]()
     here = {"extra": "", "python_version": python, "python_full_version": f"{python}.0"}
     while asked:
         for text in needed_by(asked.pop()):
@@ -56,7 +62,7 @@ def test_the_lock_file_has_all_that_irsa_needs(python: str) -> None:
                 continue
             wanted.add(name)
             asked.append(name)
-    assert wanted <= set(there), "run tools/release/lock.sh"
+    return wanted
 
 
 def test_the_lock_file_has_the_versions_that_tests_run_with() -> None:
@@ -137,6 +143,61 @@ def test_the_action_installs_irsa_by_the_hashes_of_its_own_checkout(job: MakeJob
     assert mine.env["PATH"].split(os.pathsep)[0] == str(Path(program).parent)
     again = mine.use(command="history")
     assert again.step("Install irsa").outputs["program"] == program
+
+
+def test_the_hook_for_pre_commit_installs_by_hashes(tmp_path: Path) -> None:
+    """For real, once, from a copy of the checkout as pre-commit has it; later calls find it."""
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    wanted = (
+        "irsa_cli/",
+        "docs/",
+        "man/",
+        "ci/",
+        "pyproject.toml",
+        "README.md",
+        "LICENSE",
+        "requirements.lock",
+    )
+    clone = tmp_path / "clone"
+    for name in (name for name in listed.splitlines() if name.startswith((*wanted, "CHANGELOG.md"))):
+        (clone / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, clone / name)
+    (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text("utf-8"))
+    program = clone / hook["entry"]
+    for line in re.findall(r"pip\" install.*", program.read_text("utf-8")):
+        assert "--no-deps" in line
+        assert "--require-hashes -r" in line or line.rstrip(" >&2").endswith('"$root"')
+    trust = {"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}
+    (tmp_path / "wide.json").write_text(json.dumps({"Version": "2012-10-17", "Statement": [trust]}))
+    (tmp_path / "other.yaml").write_text("a: 1\n")
+    for files, code in ((["other.yaml"], 0), (["wide.json", "other.yaml"], 5)):
+        ended = subprocess.run([str(program), *files], cwd=tmp_path, capture_output=True, check=False)
+        assert ended.returncode == code, ended.stderr.decode()
+
+
+def test_the_image_has_what_irsa_needs_at_run_time_and_nothing_that_builds() -> None:
+    text = (ROOT / "Containerfile").read_text("utf-8")
+    (program,) = re.findall(r"awk '([^']+)'", text)
+    kept = subprocess.run(
+        ["awk", program, "requirements.lock"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    names = {canonicalize_name(name) for name in re.findall(r"^([\w.-]+)==", kept, re.MULTILINE)}
+    wanted = set[NormalizedName]()
+    for python in ("3.10", "3.11"):
+        wanted |= closure(python)
+    assert names == wanted
+    assert kept.count("==") == len(names)
+    assert kept.count("--hash=sha256:") >= len(names)
+    assert not {"pip", "setuptools", "wheel", "hatchling", "build"} & names
+    runtime = text.rpartition("\nFROM ")[2]
+    assert "RUN " not in runtime
+    assert re.findall(r"^COPY (.+)$", runtime, re.MULTILINE) == ["--from=build /irsa /irsa"]
+
+
+def test_all_that_the_image_copies_reaches_its_build() -> None:
+    ignored = (ROOT / ".containerignore").read_text("utf-8").splitlines()
+    copied = re.findall(r"(?m)^COPY (?!--from)(.+) \S+$", (ROOT / "Containerfile").read_text("utf-8"))
+    assert {f"!{name}" for line in copied for name in line.split()} <= set(ignored)
 
 
 def test_the_image_is_built_of_all_that_a_wheel_has() -> None:

@@ -8,6 +8,7 @@ import json
 import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -194,10 +195,20 @@ def test_a_baseline_leaves_what_is_new(irsa: Irsa, tmp_path: Path) -> None:
 
 def test_what_a_project_accepts_is_not_shown_until_its_day(irsa: Irsa, tmp_path: Path) -> None:
     entry = "- {rule: every-name, role: '*role/w8', reason: known, until: DAY}\n"
-    (tmp_path / ".irsa.yaml").write_text(f"audit:\n  ignore:\n  {entry.replace('DAY', '2999-01-01')}")
+    soon = (datetime.now(timezone.utc) + timedelta(days=30)).date().isoformat()
+    (tmp_path / ".irsa.yaml").write_text(f"audit:\n  ignore:\n  {entry.replace('DAY', soon)}")
     ran = irsa("audit", "-o", "json", "--role", arn_of("w8"), "--fail-on", "low")
     assert (ran.code, ran.json["items"]) == (0, [])
     assert ran.metadata["accepted"][0]["acceptedBecause"] == "known"
+    assert ran.metadata["summary"]["accepted"] == 1
+    for other in (tmp_path / "base.yaml", tmp_path / "none.yaml"):
+        (tmp_path / "base.yaml").write_text("failOn: low\n")
+        ran = irsa("audit", "-o", "json", "--role", arn_of("w8"), "--config", str(other))
+        assert ran.code == (5 if other.name == "base.yaml" else 2)
+    (tmp_path / ".irsa.yaml").write_text(f"audit:\n  ignore:\n  {entry.replace('DAY', '2999-01-01')}")
+    ran = irsa("audit", "-o", "json", "--role", arn_of("w8"), "--fail-on", "low")
+    assert (ran.code, len(ran.json["items"])) == (5, 1)
+    assert "2999-01-01, which is more than 366 days ahead" in ran.err
     (tmp_path / ".irsa.yaml").write_text(f"audit:\n  ignore:\n  {entry.replace('DAY', '2020-01-01')}")
     ran = irsa("audit", "-o", "json", "--role", arn_of("w8"))
     assert len(ran.json["items"]) == 1

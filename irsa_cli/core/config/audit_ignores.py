@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from yaml import MappingNode, Node
 
@@ -15,6 +15,8 @@ from irsa_cli.core.trust.rules.table import RULES
 from irsa_cli.core.values.errors import InvalidInput
 
 _FIELDS = ("rule", "role", "cluster", "serviceAccount", "file", "reason", "until")
+ACCEPTED_DAYS = 366
+"""How far ahead `until` may be: what is accepted is looked at again at least once a year."""
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
@@ -22,7 +24,8 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 class AuditIgnore:
     """Risks that are accepted: of this rule, and where all that is given matches; '' matches all.
 
-    Of a file, the role is what the file calls it. After the day `until` it does not count any more.
+    Of a file, the role is what the file calls it. After the day `until` it does not count any more, and more
+    than `ACCEPTED_DAYS` before it not yet.
     """
 
     rule: str
@@ -32,6 +35,10 @@ class AuditIgnore:
     cluster: str = ""
     account: str = ""
     file: str = ""
+
+    def counts(self, today: date) -> bool:
+        """Whether it holds on a day."""
+        return today <= self.until <= today + timedelta(days=ACCEPTED_DAYS)
 
     def matches(self, risk: Risk) -> bool:
         """Whether a risk is meant, whatever day it is."""

@@ -1,6 +1,7 @@
 """What holds for all runs of a project: its `.irsa.yaml`, and the environment, which goes before it.
 
-The file is the nearest one of the working directory and the folders above it. What it may say is in
+The file is the one that `IRSA_CONFIG` names, else the nearest one of the working directory and the folders
+above it. What it may say is in
 `irsa_cli.core.config.project`.
 """
 
@@ -19,7 +20,7 @@ from irsa_cli.core.values.errors import InvalidInput, UnexpectedCluster
 from irsa_cli.usecases.command.settings import LockOptions
 from irsa_cli.usecases.texts import read_text
 
-NAME = ".irsa.yaml"
+NAME, CHOSEN = ".irsa.yaml", "IRSA_CONFIG"
 _CALLER = (
     "AWS_PROFILE",
     "AWS_ACCESS_KEY_ID",
@@ -70,11 +71,13 @@ def _is_on(text: str) -> bool:
 
 def read_project(folder: Path) -> Project:
     """The settings of the nearest `.irsa.yaml`; raises `InvalidInput` for one that can't be trusted."""
-    for parent in (folder, *folder.parents):
-        path = parent / NAME
+    chosen = os.environ.get(CHOSEN, "").strip()
+    for path in [Path(chosen)] if chosen else [parent / NAME for parent in (folder, *folder.parents)]:
         try:
             found = path.stat()
-        except (FileNotFoundError, NotADirectoryError):
+        except (FileNotFoundError, NotADirectoryError) as error:
+            if chosen:
+                raise InvalidInput(f"{path} can't be read", reason=error.strerror or str(error)) from None
             continue
         except OSError as error:
             raise InvalidInput(f"{path} can't be read", reason=error.strerror or str(error)) from None

@@ -145,7 +145,8 @@ def _of_project(name: str) -> str:
     """A setting of the project; '' where there is none. Only a file that is there is worth the import."""
     try:
         here = Path.cwd()
-        if not any(os.path.lexists(folder / ".irsa.yaml") for folder in (here, *here.parents)):
+        chosen = os.environ.get("IRSA_CONFIG")
+        if not chosen and not any(os.path.lexists(parent / ".irsa.yaml") for parent in (here, *here.parents)):
             return ""
         from irsa_cli.usecases.command.project_settings import read_project
 

@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from contextlib import suppress
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from irsa_cli.cli.main import run as cli
+from irsa_cli.core.config.audit_ignores import ACCEPTED_DAYS
 from irsa_cli.core.inventory.lint.judging import judged
 from irsa_cli.core.inventory.lint.reading import FileKind, LintedFile, read_file
 from irsa_cli.core.inventory.lint.report import LintReport
@@ -171,7 +173,8 @@ def test_a_baseline_and_what_a_project_accepts(tmp_path: Path, monkeypatch: pyte
     report = run("x.yaml", baseline=tmp_path / "b.json", fail_on=Severity.LOW)
     assert report.selection.shown == ()
     assert report.selection.known == 2
-    ignore = "rule: every-name, role: EveryName, file: '*.yaml', reason: known, until: 2999-01-01"
+    ignore = "rule: every-name, role: EveryName, file: '*.yaml', reason: known, until: {until}"
+    ignore = ignore.format(until=datetime.now(timezone.utc).date() + timedelta(days=ACCEPTED_DAYS))
     (tmp_path / ".irsa.yaml").write_text(f"audit: {{ignore: [{{{ignore}}}]}}\n", encoding="utf-8")
     report = run("x.yaml")
     assert [item.rule.id for item in report.selection.shown] == ["no-condition"]
@@ -179,6 +182,57 @@ def test_a_baseline_and_what_a_project_accepts(tmp_path: Path, monkeypatch: pyte
     other = ignore.replace("*.yaml", "*.json")
     (tmp_path / ".irsa.yaml").write_text(f"audit: {{ignore: [{{{other}}}]}}\n", encoding="utf-8")
     assert run("x.yaml").selection.accepted == ()
+
+
+@pytest.mark.parametrize(
+    ("days", "accepted"), [(-1, False), (0, True), (366, True), (367, False), (355_000, False)]
+)
+def test_nobody_accepts_a_risk_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, days: int, accepted: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x.json").write_text(
+        (FOLDER / "wide" / "cdk-no-subject.template.json").read_text(encoding="utf-8")
+    )
+    until = datetime.now(timezone.utc).date() + timedelta(days=days)
+    ignores = [f"{{rule: {rule}, reason: known, until: {until}}}" for rule in ("no-subject", "every-name")]
+    (tmp_path / ".irsa.yaml").write_text(f"audit: {{ignore: [{', '.join(ignores)}]}}\n", encoding="utf-8")
+    report = run("x.json", fail_on=Severity.LOW)
+    document = report.envelope().to_json("lint")
+    assert document["metadata"]["summary"]["accepted"] == len(report.selection.accepted) == int(accepted)
+    assert (report.exit_code == 0) == accepted
+    assert any(str(until) in note for note in report.notes) == (not accepted)
+
+
+def test_the_settings_of_the_base_judge_and_not_those_that_lie_in_the_checkout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checkout, base = tmp_path / "checkout", tmp_path / "base.yaml"
+    checkout.mkdir()
+    monkeypatch.chdir(checkout)
+    Path("x.json").write_text((FOLDER / "wide" / "cdk-no-subject.template.json").read_text(encoding="utf-8"))
+    until = datetime.now(timezone.utc).date()
+    ignores = [f"{{rule: {rule}, reason: known, until: {until}}}" for rule in ("no-subject", "every-name")]
+    Path(".irsa.yaml").write_text(
+        f"failOn: never\naudit: {{ignore: [{', '.join(ignores)}]}}\n", encoding="utf-8"
+    )
+    assert cli(["lint", "x.json", "--fail-on", "high"]) == 0
+    assert "1 accepted by .irsa.yaml" in capsys.readouterr().out
+    base.write_text("failOn: high\n")
+    for line in (["--config", str(base)], [f"--config={base}"]):
+        assert cli(["lint", "x.json", *line]) == 5
+        assert "accepted" not in capsys.readouterr().out
+    monkeypatch.setenv("IRSA_CONFIG", str(base))
+    assert cli(["lint", "x.json"]) == 5
+    monkeypatch.delenv("IRSA_CONFIG")
+    Path(".irsa.yaml").write_text("nonsense: [", encoding="utf-8")
+    assert cli(["lint", "x.json", "--config", str(base)]) == 5
+    capsys.readouterr()
+    assert cli(["lint", "x.json", "--config", str(tmp_path / "none.yaml")]) == 2
+    assert "none.yaml" in capsys.readouterr().err
+    # What one run was told holds for no other one.
+    Path(".irsa.yaml").write_text("failOn: never\n", encoding="utf-8")
+    assert cli(["lint", "x.json"]) == 0
 
 
 def test_nothing_of_aws_or_kubernetes_is_imported() -> None:
@@ -391,7 +445,8 @@ def test_the_corrected_policy_is_there_where_a_file_can_tell_it() -> None:
 
 def test_the_hook_of_pre_commit_runs() -> None:
     (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
-    program, *words = hook["entry"].split()
-    assert program == "irsa"
+    last = (ROOT / hook["entry"]).read_text(encoding="utf-8").splitlines()[-1]
+    _, program, *words, files = last.split()
+    assert (program, files) == ('"$place/bin/irsa"', '"$@"')
     assert cli([*words, *map(str, TIGHT), str(ROOT / "docs/reference/output.schema.json")]) == 0
     assert cli([*words, *map(str, WIDE)]) == 5

@@ -15,7 +15,7 @@ from irsa_cli.core.inventory.audit.selection import RiskSelection, fingerprint
 from irsa_cli.core.inventory.audit.ways import RolePath
 from irsa_cli.core.inventory.audit.who_can import Can
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome, exit_code_of, whole
-from irsa_cli.core.trust.rules.rule import ORDER, FilePlace, Risk, Severity
+from irsa_cli.core.trust.rules.rule import FilePlace, Risk, Severity
 from irsa_cli.core.values.errors import ExitCode
 from irsa_cli.core.values.names import account_json
 
@@ -118,7 +118,7 @@ class AuditReport:
             ReadOutcome.of(self.error),
             self.exit_code,
             items=[risk_json(item, named) for item in self.selection.shown],
-            summary={level.value: self.selection.count(level) for level in reversed(ORDER)},
+            summary=self.selection.summary,
             notes=self.notes,
             errors=whole(self.error),
             facts={

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date
 
-from irsa_cli.core.config.audit_ignores import AuditIgnore
+from irsa_cli.core.config.audit_ignores import ACCEPTED_DAYS, AuditIgnore
 from irsa_cli.core.trust.rules.rule import ORDER, Risk, Severity
 from irsa_cli.core.values.errors import InvalidInput
 
@@ -26,7 +26,7 @@ def fingerprint(risk: Risk) -> str:
 class RiskSelection:
     """What is shown of an audit: `shown`; what is accepted, with why; how many a baseline has already.
 
-    `notes` say which acceptances have ended.
+    `notes` say which acceptances have ended, or would last too long.
     """
 
     shown: tuple[Risk, ...]
@@ -37,6 +37,11 @@ class RiskSelection:
     def count(self, severity: Severity) -> int:
         """How many of them are so bad."""
         return sum(item.severity is severity for item in self.shown)
+
+    @property
+    def summary(self) -> dict[str, int]:
+        """How many are shown, by severity, and how many are accepted."""
+        return {**{it.value: self.count(it) for it in reversed(ORDER)}, "accepted": len(self.accepted)}
 
     def reaches(self, level: Severity) -> bool:
         """Whether one of them is so bad, or worse."""
@@ -51,7 +56,7 @@ def select(
     baseline: Collection[str] = (),
     today: date,
 ) -> RiskSelection:
-    """Choose; an acceptance that has ended does not count, and is told where it would have."""
+    """Choose; an acceptance that has ended, or lasts too long, does not count, and that is told."""
     shown: list[Risk] = []
     accepted: list[tuple[Risk, AuditIgnore]] = []
     ended: dict[AuditIgnore, None] = {}
@@ -60,7 +65,7 @@ def select(
         if ORDER.index(item.severity) < ORDER.index(at_least):
             continue
         meant = [ignore for ignore in ignores if ignore.matches(item)]
-        valid = next((ignore for ignore in meant if ignore.until >= today), None)
+        valid = next((ignore for ignore in meant if ignore.counts(today)), None)
         if valid is not None:
             accepted.append((item, valid))
         elif fingerprint(item) in baseline:
@@ -68,8 +73,14 @@ def select(
         else:
             shown.append(item)
             ended.update(dict.fromkeys(meant))
-    notes = tuple(f"that {item.rule} is accepted has ended on {item.until}: {item.reason}" for item in ended)
-    return RiskSelection(tuple(shown), tuple(accepted), known, notes)
+    return RiskSelection(tuple(shown), tuple(accepted), known, tuple(_void(item, today) for item in ended))
+
+
+def _void(item: AuditIgnore, today: date) -> str:
+    if item.until < today:
+        return f"that {item.rule} is accepted has ended on {item.until}: {item.reason}"
+    far = f"until {item.until}, which is more than {ACCEPTED_DAYS} days ahead"
+    return f"that {item.rule} is accepted does not count: {far}: {item.reason}"
 
 
 def read_baseline(text: str, source: str) -> frozenset[str]:

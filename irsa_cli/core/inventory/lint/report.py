@@ -77,7 +77,7 @@ class LintReport:
             ReadOutcome.of(self.error or (self.unread[0] if self.unread else None)),
             self.exit_code,
             items=[risk_json(item, {}) for item in self.selection.shown],
-            summary={level.value: self.selection.count(level) for level in reversed(ORDER)},
+            summary=self.selection.summary,
             notes=self.notes,
             errors=(*whole_error, *(ItemError(error) for error in self.unread)),
             facts={
