@@ -435,12 +435,21 @@ def main(arguments: Sequence[str]) -> int:
     try:
         return STEPS[arguments[0]](os.environ)
     except Wrong as error:
-        annotate("error", "irsa", str(error))
-        return USAGE
+        return _refused(os.environ, str(error), USAGE)
     except Exception as error:
         # The lines of a traceback may have texts of others in them.
-        annotate("error", "irsa", f"a bug in the action, or a machine that fails: {error!r}")
-        return 1
+        return _refused(os.environ, f"a bug in the action, or a machine that fails: {error!r}", 1)
+
+
+def _refused(env: Env, text: str, code: int) -> int:
+    """Say why a step did not do its work: as an annotation, and in the summary; the exit code of the step."""
+    annotate("error", "irsa", text)
+    if env.get("IRSA_ACTION_SUMMARY", "true") == "true" and env.get("GITHUB_STEP_SUMMARY"):
+        # Indented, it is text to Markdown whatever it holds.
+        shown = "".join(f"    {line}\n" for line in text.splitlines())
+        with open(env["GITHUB_STEP_SUMMARY"], "a", encoding="utf-8", errors="replace") as file:
+            file.write(comments.framed(env.get("IRSA_ACTION_COMMAND", ""), "failed", shown, env))
+    return code
 
 
 if __name__ == "__main__":

@@ -287,6 +287,7 @@ def test_wrong_inputs_end_before_anything(
     used = mine.use(**{**IRSA, **inputs})
     assert used.failed
     assert said in used.log
+    assert said in used.summary
     assert stage.world() == before
     assert not list(mine.workspace.iterdir())
 
