@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
 import botocore.exceptions
 import botocore.parsers
 
+from irsa_cli.aws.recent_writes import RecentWrites, recent_writes
 from irsa_cli.aws.shapes import OddAnswer, check
+from irsa_cli.core.values import doing, limits
 from irsa_cli.core.values.attempts import Overran, TooLarge, bounded
 from irsa_cli.core.values.clock import clock_advice
 from irsa_cli.core.values.errors import Outcome, ServiceError
-from irsa_cli.core.values.patience import persist
+from irsa_cli.core.values.patience import current, persist
 from irsa_cli.core.values.redaction import redacted
 from irsa_cli.core.values.tls import certificate_refused, validity_advice
 
@@ -98,14 +100,16 @@ def call(method: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Call a method of a boto3 client; raises `ServiceError` for everything that can go wrong.
 
     Failures that pass are waited out (`irsa_cli.core.values.patience`), each attempt has a time limit of
-    its own.
+    its own. So are answers of IAM that are older than what this process has written.
     """
     client = method.__self__  # type: ignore[attr-defined]
     operation = client.meta.method_to_api_mapping[method.__name__]
     service = client.meta.service_model.service_name
     subject = next((str(kwargs[key]) for key in _SUBJECTS if key in kwargs), "")
+    writes = not operation.startswith(_READING)
+    recent = recent_writes(client) if service == "iam" else None
 
-    def attempt() -> T:
+    def ask() -> T:
         started = time.monotonic()
         try:
             answer = bounded(lambda: method(*args, **kwargs))
@@ -119,7 +123,59 @@ def call(method: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
             raise translate(error, service, operation, subject, account or "") from error
         return answer
 
-    return persist(attempt, writes=not operation.startswith(_READING))
+    if recent is None:
+        return persist(ask, writes=writes)
+    if writes:
+        return persist(lambda: _noted(ask, recent, operation, kwargs), writes=True)
+    return _in_time(lambda: persist(ask, writes=False), recent, operation, kwargs)
+
+
+def _noted(ask: Callable[[], T], recent: RecentWrites, operation: str, asked: Mapping[str, Any]) -> T:
+    """Write to IAM, and note it; that IAM does not know a new object yet is a failure that passes."""
+    try:
+        answer = ask()
+    except ServiceError as error:
+        late = error.code == "NoSuchEntity" and recent.is_there(operation, asked)
+        if error.code == "EntityAlreadyExists":
+            recent.exists(operation, asked)
+        elif error.code == "NoSuchEntity":
+            if not late:
+                recent.gone(operation, asked)
+        elif error.outcome is not Outcome.NOT_SENT:
+            recent.doubt(operation, asked)  # A refusal may be untrue.
+        raise (error.knowing(transient=True) if late else error) from error
+    recent.note(operation, asked, cast("Mapping[str, Any]", answer))
+    return answer
+
+
+def _in_time(ask: Callable[[], T], recent: RecentWrites, operation: str, asked: Mapping[str, Any]) -> T:
+    """What IAM shows, asked for until it is not older than what this process has written."""
+    mine, wait = current(), limits.PROPAGATION_SECONDS / 120
+    while True:
+        missing, answer = None, None
+        try:
+            answer = ask()
+        except ServiceError as error:
+            if error.code != "NoSuchEntity":
+                raise
+            missing = error
+        if not recent.is_late(operation, asked, cast("Mapping[str, Any] | None", answer)):
+            if missing is not None:
+                raise missing
+            return cast("T", answer)
+        doing.waiting("IAM to show what was written", 0, limits.PROPAGATION_SECONDS)
+        if mine.remaining <= wait:
+            raise ServiceError(
+                f"iam {operation} shows an older state",
+                code="NotShownYet",
+                service="iam",
+                operation=operation,
+                transient=True,
+                reason="IAM does not show yet what irsa has written",
+                next_steps=("run this again in a minute",),
+            )
+        mine.pause(wait)
+        wait = min(wait * 2, 2.0)
 
 
 _READING = ("Get", "List", "Describe", "Lookup", "Simulate")

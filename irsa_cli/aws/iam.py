@@ -5,15 +5,14 @@ Writing is in `irsa_cli.changes`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timezone
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from irsa_cli.aws.errors import call
 from irsa_cli.aws.paging import pages
+from irsa_cli.aws.recent_writes import server_time
 from irsa_cli.core.binding.spec import CurrentRole
 from irsa_cli.core.plan.states import ProviderState, RoleState
 from irsa_cli.core.policies.policy import TRUST_LIMIT, Document
@@ -58,7 +57,12 @@ def current_role(iam: IAMClient, name: str, *, policies: bool = True) -> Current
         return None
     if not policies:
         return CurrentRole(found[0], role_id=found[1])
-    return replace(with_policies(iam, name, found[0]), role_id=found[1])
+    try:
+        return replace(with_policies(iam, name, found[0]), role_id=found[1])
+    except ServiceError as error:
+        if error.code == NOT_THERE:
+            return None  # It was deleted in between.
+        raise
 
 
 def with_policies(iam: IAMClient, name: str, state: RoleState) -> CurrentRole:
@@ -159,15 +163,6 @@ def aged_provider(iam: IAMClient, arn: str) -> tuple[ProviderState, float] | Non
     )
     now = server_time(found["ResponseMetadata"]) or datetime.now(timezone.utc)
     return state, (now - found["CreateDate"]).total_seconds()
-
-
-def server_time(metadata: Mapping[str, Any]) -> datetime | None:
-    """The time of an answer by the clock of who gave it, None where it does not say (RFC 9110, 6.6.1)."""
-    try:
-        found = parsedate_to_datetime(metadata["HTTPHeaders"]["date"])
-    except (KeyError, TypeError, ValueError):
-        return None
-    return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
 
 
 def trust_quota(iam: IAMClient) -> int:

@@ -12,8 +12,9 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, cast
 
 from irsa_cli.aws.errors import call
-from irsa_cli.aws.iam import NOT_THERE, role_of, server_time
+from irsa_cli.aws.iam import NOT_THERE, role_of
 from irsa_cli.aws.paging import pages
+from irsa_cli.aws.recent_writes import server_time
 from irsa_cli.core.plan.states import RoleState
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.values.doing import Count

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.errors import call
-from irsa_cli.changes.common import Unclaimed, check_role_is_there, gone, settle, until_spread
+from irsa_cli.changes.common import Unclaimed, check_role_is_there, gone, remember, settle
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.values.errors import ServiceError
 from irsa_cli.transaction.protocol import Applied, Claim, Run
@@ -34,7 +34,7 @@ class AttachmentHandler(Unclaimed):
         if claim is not None and not run.has_made(Kind.ROLE, role) and self._is_attached(role, arn):
             return Applied(changed=False)  # It was never detached, or not yet.
         return settle(
-            lambda: self._attach(role, arn, run, changed=changed),
+            lambda: self._attach(role, arn, changed=changed),
             lambda: Applied(changed=changed) if self._is_attached(role, arn) else None,
         )
 
@@ -42,14 +42,14 @@ class AttachmentHandler(Unclaimed):
         """See `Handler.look`."""
         return self._is_attached(*change.target) == (change.after is not None)
 
-    def _attach(self, role: str, arn: str, run: Run, *, changed: bool) -> Applied:
-        def write() -> Applied:
-            call(self._iam.attach_role_policy, RoleName=role, PolicyArn=arn)
-            return Applied(changed=changed)
+    def recall(self, change: Change, claim: Claim, ago: float) -> None:
+        """See `Handler.recall`."""
+        asked = {"RoleName": change.target[0], "PolicyArn": change.target[1]}
+        remember(self._iam, change, ago, lambda it: ("AttachRolePolicy" if it else "DetachRolePolicy", asked))
 
-        # NoSuchEntity is also IAM's word for a policy that isn't there; that was asked before.
-        fresh = run.has_made(Kind.ROLE, role)
-        return until_spread(write, run, fresh=fresh, codes=frozenset({reading.NOT_THERE}))
+    def _attach(self, role: str, arn: str, *, changed: bool) -> Applied:
+        call(self._iam.attach_role_policy, RoleName=role, PolicyArn=arn)
+        return Applied(changed=changed)
 
     def _is_attached(self, role: str, arn: str) -> bool:
         try:

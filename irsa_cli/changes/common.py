@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.iam import EXISTS
+from irsa_cli.aws.recent_writes import recent_writes
 from irsa_cli.core.plan.changes import Change, Kind
-from irsa_cli.core.plan.states import TRANSACTION_TAG
+from irsa_cli.core.plan.states import TRANSACTION_TAG, State
 from irsa_cli.core.values import doing, limits
 from irsa_cli.core.values.errors import Conflict, Gone, Outcome, ServiceError
 from irsa_cli.core.values.patience import give_up
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
 
 S = TypeVar("S")
+Asked = Mapping[str, Any]
+"""The parameters of a call."""
 
 
 class Unclaimed:
@@ -27,6 +30,25 @@ class Unclaimed:
     def claimed(self, change: Change, transaction: str, *, ours: bool) -> str:
         """See `Handler.claimed`."""
         return ""
+
+    def recall(self, change: Change, claim: Claim, ago: float) -> None:
+        """See `Handler.recall`. Kubernetes shows what was written at once."""
+
+
+def remember(
+    iam: IAMClient, change: Change, ago: float, write_of: Callable[[State | None], tuple[str, Asked]]
+) -> None:
+    """Note what an earlier process wrote as this one's: `write_of` is the call that brings about a state."""
+    for state in (change.before, change.after):
+        operation, asked = write_of(state)
+        recent_writes(iam).note(operation, asked, asked, ago=ago)
+
+
+def tag_call(role: str, key: str, value: str | None) -> tuple[str, Asked]:
+    """The call that gives a role one tag, or removes it: None."""
+    if value is None:
+        return "UntagRole", {"RoleName": role, "TagKeys": [key]}
+    return "TagRole", {"RoleName": role, "Tags": [{"Key": key, "Value": value}]}
 
 
 def expect(kind: type[S], state: object) -> S:
@@ -73,22 +95,21 @@ def telling(outcome: Outcome) -> Iterator[None]:
         raise error.knowing(outcome=outcome) from error
 
 
-def until_spread(write: Callable[[], Applied], run: Run, *, fresh: bool, codes: frozenset[str]) -> Applied:
-    """Repeat a write while IAM does not know an object that this run has just made (`fresh`)."""
-    waits = spreading(run)
-    while True:
-        try:
-            return write()
-        except ServiceError as error:
-            if not fresh or error.code not in codes or not next(waits, False):
-                raise
+def read_until(read: Callable[[], S], fits: Callable[[S], bool], run: Run) -> S:
+    """Read until it fits, or until the same other answer came several times in a row; the last answer.
 
-
-def spreading(run: Run) -> Iterator[bool]:
-    """Pause, longer each time, for as long as IAM may not know yet what it has confirmed.
-
-    Raises as `Run.pause` does.
+    IAM may show an older state, and an even older one after that. Raises as `Run.pause` does.
     """
+    found, same, wait = read(), 1, limits.PROPAGATION_SECONDS / 60
+    while not fits(found) and same < limits.SAME_ANSWERS and wait:
+        run.pause(wait)
+        again = read()
+        same, found, wait = (same + 1 if again == found else 1), again, min(wait * 2, 2.0)
+    return found
+
+
+def _while_spreading(run: Run) -> Iterator[bool]:
+    """Pause, longer each time, for as long as IAM may not show yet what it has confirmed."""
     waited, wait = 0.0, 0.25
     while waited < limits.PROPAGATION_SECONDS:
         doing.waiting("IAM to show what was written", waited, limits.PROPAGATION_SECONDS)
@@ -131,19 +152,20 @@ def create_once(
                 raise taken from error
             return found
 
-    try:
-        return until_spread(attempt, run, fresh=True, codes=frozenset({EXISTS}))
-    except ServiceError as error:
-        if error.code == EXISTS and not lost:
-            raise taken from error
-        raise
+    pauses = _while_spreading(run)
+    while True:
+        try:
+            return attempt()
+        except ServiceError as error:
+            if error.code != EXISTS:
+                raise
+            if not next(pauses, False):
+                raise (error if lost else taken) from error
 
 
 def conflict(change: Change, present: str) -> Conflict:
     """Neither `before` nor `after` is there."""
-    return Conflict(
-        f"{change.kind.value} {change.name} was changed by somebody else meanwhile", reason=present
-    )
+    return Conflict(f"{change.kind.value} {change.name} is not as irsa read it before", reason=present)
 
 
 def not_ours(change: Change, claim: Claim, present: str) -> Conflict:

@@ -6,22 +6,25 @@ compared before each write, and a window of one round trip remains.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.errors import call
 from irsa_cli.changes.common import (
+    Asked,
     Unclaimed,
     check_role_is_there,
     conflict,
     expect,
     gone,
+    read_until,
+    remember,
     settle,
     telling,
-    until_spread,
 )
 from irsa_cli.core.plan.changes import Change, Kind
-from irsa_cli.core.plan.states import DocumentState
+from irsa_cli.core.plan.states import DocumentState, State
 from irsa_cli.core.policies import policy
 from irsa_cli.core.values.errors import Outcome, ServiceError
 from irsa_cli.transaction.protocol import Applied, Claim, Run
@@ -40,29 +43,35 @@ class InlinePolicyHandler(Unclaimed):
         """See `Handler.apply`. A policy has no owner: its document is compared instead."""
         role, name = change.target
         if change.after is None:
-            return settle(lambda: self._delete(change, role, name), lambda: self._found_gone(role, name))
+            return settle(lambda: self._delete(change, run), lambda: self._found_gone(role, name))
         check_role_is_there(self._iam, change, run, claim)
         document = expect(DocumentState, change.after).document
-        if not run.has_made(Kind.ROLE, role) and self._is_there(change, document):
+        if not run.has_made(Kind.ROLE, role) and self._is_there(change, document, run):
             return Applied(changed=False)
-        return settle(lambda: self._put(role, name, document, run), lambda: self._found(role, name, document))
+        return settle(lambda: self._put(role, name, document), lambda: self._found(role, name, document))
 
-    def _is_there(self, change: Change, document: policy.Document) -> bool:
+    def _is_there(self, change: Change, document: policy.Document, run: Run) -> bool:
         """Whether the document is there already; raises `Conflict` when neither it nor the old one is."""
-        role, name = change.target
-        with telling(Outcome.REFUSED):
-            present = reading.inline_policy(self._iam, role, name)
-        if present is not None and policy.equal(present, document):
-            return True
         before = change.before.document if isinstance(change.before, DocumentState) else None
-        if present is None:
-            # From present to present: put again what another run may be about to take away.
-            if before is None or policy.equal(before, document):
-                return False
-            raise conflict(change, "it was deleted")
-        if before is None or not policy.equal(present, before):
-            raise conflict(change, "an inline policy of that name was put there")
-        return False
+        # From present to present: put again what another run may be about to take away.
+        may_be_gone = before is None or policy.equal(before, document)
+
+        def fits(present: policy.Document | None) -> bool:
+            if present is None:
+                return may_be_gone
+            return policy.equal(present, document) or (before is not None and policy.equal(present, before))
+
+        with telling(Outcome.REFUSED):
+            present = self._read_until(change, fits, run)
+        if not fits(present):
+            gone = "it was deleted" if present is None else "an inline policy of that name was put there"
+            raise conflict(change, gone)
+        return present is not None and policy.equal(present, document)
+
+    def _read_until(
+        self, change: Change, fits: Callable[[policy.Document | None], bool], run: Run
+    ) -> policy.Document | None:
+        return read_until(lambda: reading.inline_policy(self._iam, *change.target), fits, run)
 
     def look(self, change: Change, transaction: str) -> bool:
         """See `Handler.look`."""
@@ -71,18 +80,21 @@ class InlinePolicyHandler(Unclaimed):
             return self._found_gone(role, name) is not None
         return self._found(role, name, expect(DocumentState, change.after).document) is not None
 
-    def _put(self, role: str, name: str, document: policy.Document, run: Run) -> Applied:
-        def write() -> Applied:
-            call(
-                self._iam.put_role_policy,
-                RoleName=role,
-                PolicyName=name,
-                PolicyDocument=policy.dump(document),
-            )
-            return Applied(changed=True)
+    def recall(self, change: Change, claim: Claim, ago: float) -> None:
+        """See `Handler.recall`."""
+        asked = {"RoleName": change.target[0], "PolicyName": change.target[1]}
 
-        fresh = run.has_made(Kind.ROLE, role)
-        return until_spread(write, run, fresh=fresh, codes=frozenset({reading.NOT_THERE}))
+        def write_of(state: State | None) -> tuple[str, Asked]:
+            if isinstance(state, DocumentState):
+                return "PutRolePolicy", {**asked, "PolicyDocument": state.document}
+            return "DeleteRolePolicy", asked
+
+        remember(self._iam, change, ago, write_of)
+
+    def _put(self, role: str, name: str, document: policy.Document) -> Applied:
+        text = policy.dump(document)
+        call(self._iam.put_role_policy, RoleName=role, PolicyName=name, PolicyDocument=text)
+        return Applied(changed=True)
 
     def _found(self, role: str, name: str, document: policy.Document) -> Applied | None:
         present = reading.inline_policy(self._iam, role, name)
@@ -91,12 +103,14 @@ class InlinePolicyHandler(Unclaimed):
     def _found_gone(self, role: str, name: str) -> Applied | None:
         return None if reading.inline_policy(self._iam, role, name) else Applied(changed=True)
 
-    def _delete(self, change: Change, role: str, name: str) -> Applied:
-        present = reading.inline_policy(self._iam, role, name)
+    def _delete(self, change: Change, run: Run) -> Applied:
+        before = expect(DocumentState, change.before).document
+        present = self._read_until(change, lambda it: it is not None and policy.equal(it, before), run)
         if present is None:
             return Applied(changed=False)
-        if not policy.equal(present, expect(DocumentState, change.before).document):
+        if not policy.equal(present, before):
             raise conflict(change, "its document differs from what was put")
+        role, name = change.target
         try:
             call(self._iam.delete_role_policy, RoleName=role, PolicyName=name)
         except ServiceError as error:

@@ -13,18 +13,20 @@ from irsa_cli.aws import iam as reading
 from irsa_cli.aws import listing
 from irsa_cli.aws.errors import call
 from irsa_cli.changes.common import (
+    Asked,
     Unclaimed,
     conflict,
     create_once,
     expect,
     gone,
     not_ours,
+    read_until,
+    remember,
     settle,
-    until_spread,
 )
 from irsa_cli.core.marks import lifecycle
-from irsa_cli.core.plan.changes import Change, Kind
-from irsa_cli.core.plan.states import DONE, TRANSACTION_TAG, CommitState, ProviderState
+from irsa_cli.core.plan.changes import Change
+from irsa_cli.core.plan.states import DONE, TRANSACTION_TAG, CommitState, ProviderState, State
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.recovery.leftovers import names_provider
 from irsa_cli.core.trust.evaluation import takes_audience
@@ -50,7 +52,7 @@ class ProviderHandler(Unclaimed):
         """See `Handler.apply`."""
         arn = change.target[0]
         if change.after is None:
-            return settle(lambda: self._delete(change, arn, claim), lambda: self._found_gone(arn, claim))
+            return settle(lambda: self._delete(change, run, claim), lambda: self._found_gone(arn, claim))
         desired = expect(ProviderState, change.after)
         if claim is not None:
             return self._bring_back(change, arn, desired, run)
@@ -65,6 +67,19 @@ class ProviderHandler(Unclaimed):
             return reading.provider(self._iam, change.target[0]) is None
         found = self._found(change.target[0], expect(ProviderState, change.after), transaction)
         return found is not None and found.changed
+
+    def recall(self, change: Change, claim: Claim, ago: float) -> None:
+        """See `Handler.recall`."""
+        arn = {"OpenIDConnectProviderArn": change.target[0]}
+
+        def write_of(state: State | None) -> tuple[str, Asked]:
+            if not isinstance(state, ProviderState):
+                return "DeleteOpenIDConnectProvider", arn
+            tags = {TRANSACTION_TAG: claim.transaction, **state.tags}
+            listed = [{"Key": key, "Value": value} for key, value in tags.items()]
+            return "CreateOpenIDConnectProvider", {**arn, "Tags": listed}
+
+        remember(self._iam, change, ago, write_of)
 
     def _bring_back(self, change: Change, arn: str, desired: ProviderState, run: Run) -> Applied:
         """Make a provider whose deletion is rolled back again, with the mark that it had, if any."""
@@ -117,13 +132,20 @@ class ProviderHandler(Unclaimed):
         # Somebody else's provider is as good when it accepts what we need.
         return Applied(changed=False) if set(desired.audiences) <= set(state.audiences) else None
 
-    def _delete(self, change: Change, arn: str, claim: Claim | None) -> Applied:
-        state = reading.provider(self._iam, arn)
+    def _delete(self, change: Change, run: Run, claim: Claim | None) -> Applied:
+        arn, before = change.target[0], expect(ProviderState, change.before)
+
+        def is_ours(state: ProviderState | None) -> bool:
+            if state is None or set(state.audiences) != set(before.audiences):
+                return False
+            return claim is None or state.tags.get(TRANSACTION_TAG) == claim.transaction
+
+        state = read_until(lambda: reading.provider(self._iam, arn), is_ours, run)
         if state is None:
             return Applied(changed=False)
         if claim is not None and state.tags.get(TRANSACTION_TAG) != claim.transaction:
             raise not_ours(change, claim, f"tag {TRANSACTION_TAG}={state.tags.get(TRANSACTION_TAG, 'none')}")
-        if set(state.audiences) != set(expect(ProviderState, change.before).audiences):
+        if set(state.audiences) != set(before.audiences):
             raise conflict(change, f"its audiences are {', '.join(state.audiences)}")
         if claim is not None:
             _check_unused(self._iam, change, claim, lambda trust: names_provider(trust, arn))
@@ -147,20 +169,22 @@ class AudienceHandler(Unclaimed):
         arn, audience = change.target
         if change.after is None:
             return self._remove(change, claim)
-        return settle(lambda: self._add(arn, audience, run), lambda: self._found(arn, audience))
+        return settle(lambda: self._add(arn, audience), lambda: self._found(arn, audience))
 
     def look(self, change: Change, transaction: str) -> bool:
         """See `Handler.look`."""
         return (self._found(*change.target) is not None) == (change.after is not None)
 
-    def _add(self, arn: str, audience: str, run: Run) -> Applied:
-        def write() -> Applied:
-            add = self._iam.add_client_id_to_open_id_connect_provider
-            call(add, OpenIDConnectProviderArn=arn, ClientID=audience)
-            return Applied(changed=True)
+    def recall(self, change: Change, claim: Claim, ago: float) -> None:
+        """See `Handler.recall`."""
+        asked = {"OpenIDConnectProviderArn": change.target[0], "ClientID": change.target[1]}
+        words = {True: "AddClientIDToOpenIDConnectProvider", False: "RemoveClientIDFromOpenIDConnectProvider"}
+        remember(self._iam, change, ago, lambda state: (words[state is not None], asked))
 
-        fresh = run.has_made(Kind.PROVIDER, arn)
-        return until_spread(write, run, fresh=fresh, codes=frozenset({reading.NOT_THERE}))
+    def _add(self, arn: str, audience: str) -> Applied:
+        add = self._iam.add_client_id_to_open_id_connect_provider
+        call(add, OpenIDConnectProviderArn=arn, ClientID=audience)
+        return Applied(changed=True)
 
     def _found(self, arn: str, audience: str) -> Applied | None:
         state = reading.provider(self._iam, arn)

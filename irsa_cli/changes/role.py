@@ -5,25 +5,29 @@ Parts of a role that stays are in `irsa_cli.changes.role_parts`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.errors import call
 from irsa_cli.changes.common import (
+    Asked,
     Unclaimed,
     conflict,
     create_once,
     expect,
     gone,
     not_ours,
+    read_until,
+    remember,
     settle,
-    until_spread,
 )
 from irsa_cli.core.plan.changes import Change
-from irsa_cli.core.plan.states import COMMIT_TAG, NOBODY, TRANSACTION_TAG, RoleState
+from irsa_cli.core.plan.states import COMMIT_TAG, NOBODY, TRANSACTION_TAG, RoleState, State
 from irsa_cli.core.policies import policy
 from irsa_cli.core.values.errors import ServiceError
+from irsa_cli.core.values.patience import persist
 from irsa_cli.transaction.protocol import Applied, Claim, Run
 
 if TYPE_CHECKING:
@@ -44,7 +48,7 @@ class RoleHandler(Unclaimed):
                 lambda: self._delete(change, name, run, claim), lambda: self._found_gone(change, claim)
             )
         desired = expect(RoleState, change.after)
-        if claim is not None and self._is_back(change, name, desired):
+        if claim is not None and self._is_back(change, name, desired, run):
             return Applied(changed=False)
         return settle(
             lambda: create_once(
@@ -57,9 +61,13 @@ class RoleHandler(Unclaimed):
             lambda: self._found(name, run.transaction),
         )
 
-    def _is_back(self, change: Change, name: str, desired: RoleState) -> bool:
+    def _is_back(self, change: Change, name: str, desired: RoleState, run: Run) -> bool:
         """Whether a role whose deletion is rolled back is there: it never went, or has been made again."""
-        found = reading.role_state(self._iam, name)
+        found = read_until(
+            lambda: reading.role_state(self._iam, name),
+            lambda it: it is None or same_role(it[0], desired),
+            run,
+        )
         if found is None:
             return False
         # Whosever mark it bears: what was there before is there.
@@ -78,6 +86,19 @@ class RoleHandler(Unclaimed):
             return reading.role_state(self._iam, change.target[0]) is None
         return self._found(change.target[0], transaction) is not None
 
+    def recall(self, change: Change, claim: Claim, ago: float) -> None:
+        """See `Handler.recall`."""
+        name = {"RoleName": change.target[0]}
+
+        def write_of(state: State | None) -> tuple[str, Asked]:
+            if not isinstance(state, RoleState):
+                return "DeleteRole", name
+            tags = {TRANSACTION_TAG: claim.transaction, **state.tags}
+            asked = self._asked(change.target[0], state, tags)
+            return "CreateRole", {**asked, "Role": dict(claim.identity)}
+
+        remember(self._iam, change, ago, write_of)
+
     def claimed(self, change: Change, transaction: str, *, ours: bool) -> str:
         """See `Handler.claimed`: another run that goes on from an incomplete role puts its own tag on it."""
         if change.after is None:
@@ -89,18 +110,21 @@ class RoleHandler(Unclaimed):
     def _create(self, name: str, desired: RoleState, transaction: str) -> Applied:
         # What AWS itself has put onto a role that is made again (`aws:cloudformation:…`) nobody else may.
         own = {key: value for key, value in desired.tags.items() if not key.startswith("aws:")}
-        tags = {**own, TRANSACTION_TAG: transaction}
-        optional = {"Description": desired.description, "PermissionsBoundary": desired.permissions_boundary}
-        answer = call(
-            self._iam.create_role,
-            RoleName=name,
-            Path=desired.path,
-            AssumeRolePolicyDocument=policy.dump(desired.trust),
-            MaxSessionDuration=desired.max_session_duration,
-            Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
-            **{key: value for key, value in optional.items() if value},
-        )
+        asked = self._asked(name, desired, {**own, TRANSACTION_TAG: transaction})
+        answer = call(self._iam.create_role, **asked)
         return Applied(changed=True, identity={"RoleId": answer["Role"]["RoleId"]})
+
+    @staticmethod
+    def _asked(name: str, desired: RoleState, tags: Mapping[str, str]) -> dict[str, Any]:
+        optional = {"Description": desired.description, "PermissionsBoundary": desired.permissions_boundary}
+        return {
+            "RoleName": name,
+            "Path": desired.path,
+            "AssumeRolePolicyDocument": policy.dump(desired.trust),
+            "MaxSessionDuration": desired.max_session_duration,
+            "Tags": [{"Key": key, "Value": value} for key, value in tags.items()],
+            **{key: value for key, value in optional.items() if value},
+        }
 
     def _found(self, name: str, transaction: str) -> Applied | None:
         found = reading.role_state(self._iam, name)
@@ -116,18 +140,21 @@ class RoleHandler(Unclaimed):
         return Applied(changed=True, identity={"RoleId": found[1]})
 
     def _delete(self, change: Change, name: str, run: Run, claim: Claim | None) -> Applied:
-        found = reading.role_state(self._iam, name)
+        before, owner = expect(RoleState, change.before), claim or Claim(run.transaction)
+
+        def is_ours(found: tuple[RoleState, str] | None) -> bool:
+            if found is None or owner.identity.get("RoleId", found[1]) != found[1]:
+                return False
+            # Who deletes a role on purpose has put its own mark on it first.
+            return found[0].tags.get(TRANSACTION_TAG) == owner.transaction and same_role(found[0], before)
+
+        found = read_until(lambda: reading.role_state(self._iam, name), is_ours, run)
         if found is None:
             return Applied(changed=False)
-        state, role_id = found
-        # Who deletes a role on purpose has put its own mark on it first.
-        self._check_claim(change, state, role_id, claim or Claim(run.transaction))
-        if not same_role(state, expect(RoleState, change.before)):
+        self._check_claim(change, *found, owner)
+        if not same_role(found[0], before):
             raise conflict(change, "its trust policy, tags or settings differ from what was there")
-        # A rollback waits by itself.
-        return until_spread(
-            lambda: self._remove(change, name), run, fresh=claim is None, codes=frozenset({"DeleteConflict"})
-        )
+        return persist(lambda: self._remove(change, name), writes=False)
 
     def _remove(self, change: Change, name: str) -> Applied:
         try:

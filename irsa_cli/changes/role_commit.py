@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.errors import call
-from irsa_cli.changes.common import Unclaimed, conflict, expect, settle, telling
+from irsa_cli.changes.common import (
+    Unclaimed,
+    conflict,
+    expect,
+    read_until,
+    remember,
+    settle,
+    tag_call,
+    telling,
+)
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.plan.states import COMMIT_TAG, TRANSACTION_TAG, CommitState
 from irsa_cli.core.values.errors import Outcome
@@ -29,11 +38,16 @@ class RoleCommitHandler(Unclaimed):
         """See `Handler.apply`."""
         name, value = change.target[0], _value_of(change.after)
         with telling(Outcome.REFUSED):
-            present = self._tags(name)
+            present = read_until(
+                lambda: self._tags(name),
+                lambda tags: tags is not None and tags.get(TRANSACTION_TAG) == run.transaction,
+                run,
+            )
         if present is None or present.get(TRANSACTION_TAG) != run.transaction:
             if claim is not None:
                 return Applied(changed=False)
-            raise conflict(change, "another run has continued with the role")
+            owner = "it is gone" if present is None else present.get(TRANSACTION_TAG, "none")
+            raise conflict(change, f"the role does not have this run's mark: {TRANSACTION_TAG}={owner}")
         if present.get(COMMIT_TAG) == value:
             return Applied(changed=False)
 
@@ -56,6 +70,10 @@ class RoleCommitHandler(Unclaimed):
             transaction,
             _value_of(change.after),
         )
+
+    def recall(self, change: Change, claim: Claim, ago: float) -> None:
+        """See `Handler.recall`."""
+        remember(self._iam, change, ago, lambda it: tag_call(change.target[0], COMMIT_TAG, _value_of(it)))
 
     def _tags(self, name: str) -> dict[str, str] | None:
         found = reading.role_state(self._iam, name)

@@ -11,9 +11,19 @@ from typing import TYPE_CHECKING
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.errors import call
-from irsa_cli.changes.common import Unclaimed, conflict, expect, settle, spreading, telling
+from irsa_cli.changes.common import (
+    Asked,
+    Unclaimed,
+    conflict,
+    expect,
+    read_until,
+    remember,
+    settle,
+    tag_call,
+    telling,
+)
 from irsa_cli.core.plan.changes import Change
-from irsa_cli.core.plan.states import NOBODY, TRANSACTION_TAG, OwnerState
+from irsa_cli.core.plan.states import NOBODY, TRANSACTION_TAG, OwnerState, State
 from irsa_cli.core.values.errors import DeadlineExceeded, Outcome, Unseen
 from irsa_cli.transaction.protocol import Applied, Claim, Interrupted, Run
 
@@ -31,31 +41,31 @@ class RoleOwnerHandler(Unclaimed):
         """See `Handler.apply`. A role that a third run owns by now is nobody's to take back."""
         before, after = (_owner_of(state, run.transaction) for state in (change.before, change.after))
         with telling(Outcome.REFUSED):
-            owner = self._owner(change)
-        if claim is not None and owner != before:
-            return Applied(changed=False)
+            owner = read_until(lambda: self._owner(change), lambda it: it == before, run)
         if owner != before:
+            if claim is not None:
+                return Applied(changed=False)
             raise conflict(change, f"its owner is {owner or 'gone'}, not {before}")
 
         def look() -> Applied | None:
             return Applied(changed=True) if self._owner(change) == after else None
 
         settle(lambda: self._set(change, after), look)
-        with telling(Outcome.UNKNOWN):
-            owner = self._owner(change)
-            if claim is not None or owner == after:
-                return Applied(changed=True)
-            waits = spreading(run)
-            try:
-                while owner == before and next(waits, False):
-                    owner = self._owner(change)
-            except (Interrupted, DeadlineExceeded):
-                return Applied(changed=True)  # It was answered; who asked to stop asks again.
+        if claim is None:
+            self._check_alone(change, before, after, run)
+        return Applied(changed=True)
+
+    def _check_alone(self, change: Change, before: str, mine: str, run: Run) -> None:
+        """Raise `Conflict` where another run has put its mark on the role at the same time."""
+        try:
+            with telling(Outcome.UNKNOWN):
+                owner = read_until(lambda: self._owner(change), lambda it: it == mine, run)
+        except (Interrupted, DeadlineExceeded):
+            return  # It was answered; who asked to stop asks again.
         if owner == before:
             raise Unseen(f"{change.kind.value} {change.name} does not show", reason=f"its owner is {before}")
-        if owner != after:
+        if owner != mine:
             raise conflict(change, f"another run took it at the same time: {owner or 'it is gone'}")
-        return Applied(changed=True)
 
     def _set(self, change: Change, owner: str) -> Applied:
         self._write(change, owner)
@@ -82,6 +92,15 @@ class RoleOwnerHandler(Unclaimed):
         if owner in (None, transaction, _owner_of(change.before, transaction)):
             return ""
         return f"transaction {owner} has claimed {change.name}"
+
+    def recall(self, change: Change, claim: Claim, ago: float) -> None:
+        """See `Handler.recall`."""
+
+        def write_of(state: State | None) -> tuple[str, Asked]:
+            owner = _owner_of(state, claim.transaction)
+            return tag_call(change.target[0], TRANSACTION_TAG, None if owner == NOBODY else owner)
+
+        remember(self._iam, change, ago, write_of)
 
     def _owner(self, change: Change) -> str | None:
         """Whose it is, None when it is gone."""

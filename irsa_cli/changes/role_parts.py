@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.errors import call
-from irsa_cli.changes.common import Unclaimed, conflict, expect, settle, telling
+from irsa_cli.changes.common import Asked, Unclaimed, conflict, expect, read_until, remember, settle, telling
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.plan.states import BoundaryState, DocumentState, RoleState, SettingsState, State, TagsState
 from irsa_cli.core.policies import policy
@@ -43,8 +43,14 @@ class _PartHandler(Unclaimed):
 
     def apply(self, change: Change, run: Run, claim: Claim | None = None) -> Applied:
         """See `Handler.apply`. A part has no owner: its content is compared instead."""
+
+        def fits(role: RoleState | None) -> bool:
+            return role is not None and (
+                self._has(role, change.after, change) or self._may_change(role, change)
+            )
+
         with telling(Outcome.REFUSED):
-            role = self._role(change)
+            role = read_until(lambda: self._role(change), fits, run)
         if role is None:
             if claim is None:
                 raise conflict(change, "the role is gone")
@@ -68,6 +74,14 @@ class _PartHandler(Unclaimed):
         role = self._role(change)
         return role is not None and self._has(role, change.after, change)
 
+    def recall(self, change: Change, claim: Claim, ago: float) -> None:
+        """See `Handler.recall`."""
+        remember(self._iam, change, ago, lambda state: self._write_of({"RoleName": change.target[0]}, state))
+
+    @abstractmethod
+    def _write_of(self, name: Asked, state: State | None) -> tuple[str, Asked]:
+        """The call that brings the part into a state."""
+
     def _role(self, change: Change) -> RoleState | None:
         found = reading.role_state(self._iam, change.target[0])
         return None if found is None else found[0]
@@ -80,13 +94,16 @@ class SettingsHandler(_PartHandler):
         return SettingsState(role.description, role.max_session_duration) == state
 
     def _write(self, name: str, change: Change, role: RoleState) -> None:
-        state = expect(SettingsState, change.after)
-        call(
-            self._iam.update_role,
-            RoleName=name,
-            Description=state.description,
-            MaxSessionDuration=state.max_session_duration,
-        )
+        _, asked = self._write_of({"RoleName": name}, change.after)
+        call(self._iam.update_role, **asked)
+
+    def _write_of(self, name: Asked, state: State | None) -> tuple[str, Asked]:
+        settings = expect(SettingsState, state)
+        return "UpdateRole", {
+            **name,
+            "Description": settings.description,
+            "MaxSessionDuration": settings.max_session_duration,
+        }
 
 
 class BoundaryHandler(_PartHandler):
@@ -105,6 +122,11 @@ class BoundaryHandler(_PartHandler):
             return
         arn = expect(BoundaryState, change.after).arn
         call(self._iam.put_role_permissions_boundary, RoleName=name, PermissionsBoundary=arn)
+
+    def _write_of(self, name: Asked, state: State | None) -> tuple[str, Asked]:
+        if isinstance(state, BoundaryState):
+            return "PutRolePermissionsBoundary", {**name, "PermissionsBoundary": state.arn}
+        return "DeleteRolePermissionsBoundary", name
 
 
 class RoleTagsHandler(_PartHandler):
@@ -156,6 +178,11 @@ class RoleTagsHandler(_PartHandler):
 
         settle(wrote, found)
 
+    def _write_of(self, name: Asked, state: State | None) -> tuple[str, Asked]:
+        wanted = expect(TagsState, state)
+        tags = [{"Key": key, "Value": value} for key, value in wanted.put.items()]
+        return "TagRole", {**name, "Tags": tags, "TagKeys": wanted.gone}
+
 
 class TrustPolicyHandler(_PartHandler):
     """The whole trust policy; the target is `(role name,)`."""
@@ -166,3 +193,7 @@ class TrustPolicyHandler(_PartHandler):
     def _write(self, name: str, change: Change, role: RoleState) -> None:
         text = policy.dump(expect(DocumentState, change.after).document)
         call(self._iam.update_assume_role_policy, RoleName=name, PolicyDocument=text)
+
+    def _write_of(self, name: Asked, state: State | None) -> tuple[str, Asked]:
+        document = expect(DocumentState, state).document
+        return "UpdateAssumeRolePolicy", {**name, "PolicyDocument": document}

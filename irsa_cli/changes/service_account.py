@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from irsa_cli.changes.common import check_object_claim, conflict, expect, gone, settle, telling
+from irsa_cli.changes.common import Unclaimed, check_object_claim, conflict, expect, gone, settle, telling
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, TRANSACTION_TAG, ServiceAccountState
 from irsa_cli.core.values.errors import Gone, MadeAgain, Outcome, ServiceError
@@ -20,7 +20,7 @@ from irsa_cli.transaction.protocol import Applied, Claim, Run
 ROUNDS = 5
 
 
-class ServiceAccountHandler:
+class ServiceAccountHandler(Unclaimed):
     """Creates, patches and deletes a ServiceAccount; the target is `(namespace, name)`."""
 
     def __init__(self, kube: Kube) -> None:

@@ -39,6 +39,11 @@ class TargetTrustHandler(Unclaimed):
         handler, there = self._there(change)
         return handler.look(there, transaction)
 
+    def recall(self, change: Change, claim: Claim, ago: float) -> None:
+        """See `Handler.recall`."""
+        handler, there = self._there(change)
+        handler.recall(there, claim, ago)
+
     def _there(self, change: Change) -> tuple[TrustStatementHandler, Change]:
         """Who writes it in its account, and the change as that one knows it: by the role's name."""
         arn = role_arn(change.target[0])

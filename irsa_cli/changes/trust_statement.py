@@ -1,9 +1,8 @@
 """One statement in a trust policy that others write, too: added, replaced and removed, the rest kept.
 
 IAM has no conditional write. So: read, write the whole policy with our statement, read again, and
-repeat a bounded number of times when somebody else's write swallowed it. A policy that reads as before
-our write is an old reading, which is waited out. A window remains in which our write can swallow theirs;
-docs/explanation/transaction.md tells it.
+repeat a bounded number of times when somebody else's write swallowed it. A window remains in which our write
+can swallow theirs; docs/explanation/transaction.md tells it.
 """
 
 from __future__ import annotations
@@ -15,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.errors import call
-from irsa_cli.changes.common import Unclaimed, conflict, spreading, telling
+from irsa_cli.aws.recent_writes import recent_writes
+from irsa_cli.changes.common import Unclaimed, conflict, read_until, telling
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.plan.states import DocumentState, State
 from irsa_cli.core.policies import policy
@@ -49,29 +49,31 @@ class TrustStatementHandler(Unclaimed):
 
     def _apply(self, change: Change, run: Run, claim: Claim | None) -> Applied:
         lost: ServiceError | None = None
-        replaced: Document | None = None
-        waits, written = spreading(run), 0
+        written = 0
+
+        def fits(document: Document | None) -> bool:
+            if document is None or _is_done(change, document):
+                return document is not None
+            return change.action != "update" or _has(document, change.before)
+
         while True:
-            with telling(Outcome.UNKNOWN if written else Outcome.REFUSED):
-                document = self._read(change, claim)
+            try:
+                with telling(Outcome.UNKNOWN if written else Outcome.REFUSED):
+                    document = read_until(lambda: self._read(change, claim), fits, run)
+            except (Interrupted, DeadlineExceeded):
+                if claim is not None or not written or lost is not None:
+                    raise
+                return Applied(changed=True)  # It was answered; who asked to stop asks again.
             if document is None or _is_done(change, document):
                 return Applied(changed=written > 0)
             if written == 0 and change.action == "update" and not _has(document, change.before):
                 raise conflict(change, "the statement is neither as it was nor as it is to be")
-            if replaced is not None and policy.equal(document, replaced):
-                try:
-                    if next(waits, False):
-                        continue
-                except (Interrupted, DeadlineExceeded):
-                    if claim is not None:
-                        raise
-                    return Applied(changed=True)  # It was answered; who asked to stop asks again.
             if written == ROUNDS:
                 # What was written before may show yet: this is no conflict, but unknown.
                 raise lost or _unseen(change)
             with telling(Outcome.UNKNOWN) if written else nullcontext():
-                error = self._write(change, document)
-            lost, replaced, written = error or lost, None if error else document, written + 1
+                lost = self._write(change, document)
+            written += 1
 
     def look(self, change: Change, transaction: str) -> bool:
         """See `Handler.look`."""
@@ -79,6 +81,13 @@ class TrustStatementHandler(Unclaimed):
         if found is None:
             return change.after is None
         return _is_done(change, found[0].trust)
+
+    def recall(self, change: Change, claim: Claim, ago: float) -> None:
+        """See `Handler.recall`."""
+        for state, operation in ((change.before, "RemoveStatement"), (change.after, "AddStatement")):
+            if isinstance(state, DocumentState):
+                asked = {"RoleName": change.target[0], "Statement": state.document}
+                recent_writes(self._iam).note(operation, asked, asked, ago=ago)
 
     def _read(self, change: Change, claim: Claim | None) -> Document | None:
         """The trust policy; None when the role is gone, and nothing is to be done for that."""

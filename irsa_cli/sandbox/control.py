@@ -3,8 +3,8 @@
 The token is made anew for each sandbox (`Sandbox.control_url`): other users of this machine, and pages in a
 browser, don't know it. A request that comes from a page, or for another host, is refused all the same.
 
-GET world?account=, calls, env?account=&region=&user= · POST faults, latency, lag, users, grants, buckets,
-reset, settle · DELETE faults · POST token-review/<cluster> (the webhook of a real API server).
+GET world?account=, calls, env?account=&region=&user= · POST faults, latency, lag, replicas, users, grants,
+buckets, reset, settle · DELETE faults · POST token-review/<cluster> (the webhook of a real API server).
 """
 
 from __future__ import annotations
@@ -54,6 +54,9 @@ class Controlled(Protocol):
     def settle(self, *args: Any, **kwargs: Any) -> Any:
         """See `Sandbox`."""
 
+    def replicate(self, *args: Any, **kwargs: Any) -> Any:
+        """See `Sandbox`."""
+
     def review_token(self, cluster: str, body: bytes) -> Answer:
         """See `Sandbox`."""
 
@@ -80,6 +83,7 @@ class Control:
             ("DELETE", "faults"): lambda _: sandbox.faults.clear(),
             ("POST", "latency"): lambda asked: setattr(sandbox, "latency", float(asked["seconds"])),
             ("POST", "lag"): lambda asked: setattr(sandbox, "lag", float(asked["seconds"])),
+            ("POST", "replicas"): lambda asked: sandbox.replicate(**asked),
             ("POST", "users"): lambda asked: sandbox.add_user(asked.pop("name"), **asked),
             ("POST", "buckets"): lambda asked: sandbox.add_bucket(asked.pop("name"), **asked),
             ("POST", "grants"): self._grant,

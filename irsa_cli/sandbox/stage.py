@@ -134,12 +134,20 @@ class Sandbox:
 
     @property
     def lag(self) -> float:
-        """Seconds for which what is new in IAM is not seen by STS, by reads and by attachments."""
+        """By how many seconds, at most, IAM's reads, attachments and STS are late."""
         return self._front.lag.seconds
 
     @lag.setter
     def lag(self, seconds: float) -> None:
         self._front.lag.seconds = seconds
+
+    def replicate(self, seconds: float, seed: int = 0) -> None:
+        """Let each read of IAM, and STS, be late by any time up to `seconds`, chosen by `seed`.
+
+        As if many replicas answered: what one read shows, the next one may not show yet.
+        """
+        self._front.lag.seconds = seconds
+        self._front.lag.replicate(seed)
 
     @property
     def quotas(self) -> dict[str, int]:

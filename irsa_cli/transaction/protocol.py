@@ -140,6 +140,13 @@ class Handler(Protocol):
         """
         ...
 
+    def recall(self, change: Change, claim: Claim, ago: float) -> None:
+        """Note that an earlier process carried the change out, `ago` seconds before.
+
+        So a reading that shows the state before it is known to be late.
+        """
+        ...
+
     def claimed(self, change: Change, transaction: str, *, ours: bool) -> str:
         """Why somebody else counts on what the transaction made, as far as this object tells; or ''.
 

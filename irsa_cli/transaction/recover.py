@@ -143,6 +143,7 @@ def roll_back(
             raise JournalError(f"transaction {path.stem} went on meanwhile", reason="look at it again")
         stages = tracking.of_journal(story.stages, last_sent(path))
         rollback = Rollback(handlers, journal, listen, seconds=rollback_seconds, fence=fence)
+        rollback.recall(stages, takes_back(story))
         leftovers = rollback.undo(stages, takes_back(story))
         rollback.note("outcome", **end_of(leftovers))
     finally:

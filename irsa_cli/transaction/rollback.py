@@ -15,22 +15,14 @@ from typing import Any
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.dismantling import waits
 from irsa_cli.core.plan.traits import Proof
-from irsa_cli.core.values.errors import (
-    Claimed,
-    Conflict,
-    DeadlineExceeded,
-    Gone,
-    MadeAgain,
-    ServiceError,
-    Waits,
-)
+from irsa_cli.core.values.errors import Conflict, DeadlineExceeded, Gone, MadeAgain, ServiceError, Waits
 from irsa_cli.core.values.patience import within
 from irsa_cli.transaction.events import Event, Leftover, Listener, Step, harmless
 from irsa_cli.transaction.in_use import InUse, Survey
 from irsa_cli.transaction.journal import Journal, JournalError
 from irsa_cli.transaction.protocol import Applied, Claim, Fence, Handler, Run
 from irsa_cli.transaction.steps import Stages, Tracked, all_of, in_parallel
-from irsa_cli.transaction.waiting import ROLLBACK_SECONDS, Turn, Windows, happens_once, pauses
+from irsa_cli.transaction.waiting import ROLLBACK_SECONDS, Turn, happens_once, late_seconds, pauses
 
 
 class Rollback:
@@ -50,7 +42,7 @@ class Rollback:
         self._journal = journal
         self._listen = harmless(listen)
         self._seconds = seconds
-        self._windows = Windows()
+        self._late_seconds = late_seconds()
         self._started: Run | None = None
 
     def handler(self, change: Change) -> Handler:
@@ -79,7 +71,7 @@ class Rollback:
 
     def _find(self, step: Tracked, run: Run) -> None:
         """Wait until a change shows that nobody answered; raises when it doesn't, or can't be looked for."""
-        until, waits = self._windows.late_until(step), pauses()
+        until, waits = self._late_until(step), pauses()
         while not self._is_there(step, run):
             if time.monotonic() >= until or run.remaining <= 0:
                 raise DeadlineExceeded(f"{step.change.name} did not show")
@@ -105,7 +97,7 @@ class Rollback:
         """
         run, steps = self._run(transaction), all_of(stages)
         _note_made_anew(steps, run)
-        survey = Survey(steps, self.handler, run, late_seconds=self._windows.late_seconds)
+        survey = Survey(steps, self.handler, run, late_seconds=self._late_seconds)
         leftovers: list[Leftover] = []
         in_use = survey.ask() if any(step.record.needs_undo for step in steps) else None
         for number, stage in reversed(list(enumerate(stages))):
@@ -162,23 +154,17 @@ class Rollback:
             self._leave(step, error if on_it is None else _waiting(step, on_it), leftovers)
             return
         step.record.undone, step.state = True, "undone"
-        if changed:
-            self._windows.note_taken_back(step.change)
         self.note("undone", step.index)
         self._listen(Event(Step.UNDONE, step.change, time.monotonic() - started, changed=changed))
 
     def _undo_until_gone(self, step: Tracked, turn: Turn) -> bool:
         """Take a step back until no write of it can strike any more, and no old reading hides it."""
         run, claim = turn.run, Claim(turn.run.transaction, step.record.identity)
-        look_until, spread_until = self._windows.late_until(step), self._windows.spread_until(step)
-        changed = tried = False
+        until, changed = self._late_until(step), False
         waits = pauses()
         while True:
-            applied, given_up = self._attempt(step.change.inverse, turn, claim)
+            applied = self._attempt(step.change.inverse, turn, claim)
             changed = changed or (applied is not None and applied.changed)
-            tried = tried or given_up
-            # What was tried to be rolled back was there to be seen. Until then an old reading may hide it.
-            until = look_until if changed or tried else max(look_until, spread_until)
             if applied is not None and (
                 time.monotonic() >= until or (applied.changed and happens_once(step.change))
             ):
@@ -188,31 +174,32 @@ class Rollback:
                 raise DeadlineExceeded("the time limit of the rollback was reached, and it may yet appear")
             time.sleep(min(next(waits), run.remaining))
 
-    def _attempt(self, inverse: Change, turn: Turn, claim: Claim) -> tuple[Applied | None, bool]:
-        """One attempt to take something back, None where it failed in a way that passes.
+    def _late_until(self, step: Tracked) -> float:
+        """Until when (monotonic seconds) a write of it without an answer may be executed."""
+        return 0.0 if step.unanswered is None else step.unanswered + self._late_seconds
 
-        And whether a write of it was given up without an answer.
-        """
-        run = turn.run
+    def _attempt(self, inverse: Change, turn: Turn, claim: Claim) -> Applied | None:
+        """One attempt to roll something back, None where it failed in a way that passes."""
         with within(turn) as calls:
             try:
-                run.assure()  # What another run has made of it by now is no rollback of this one.
-                applied = self.handler(inverse).apply(inverse, run, claim)
-            except Claimed:
-                # That may be a role whose trust policy was changed back, which IAM doesn't show yet.
-                if time.monotonic() >= self._windows.trust_until or run.remaining <= 0:
-                    raise
-                return None, calls.given_up > 0
+                turn.run.assure()  # What another run has made of it by now is no rollback of this one.
+                applied = self.handler(inverse).apply(inverse, turn.run, claim)
             except ServiceError as error:
                 # A refusal may be untrue: then it is seen to be done when it is asked again.
-                again = error.transient or (calls.refused and self._has_taken_back(inverse, run))
+                again = error.transient or (calls.refused and self._has_taken_back(inverse, turn.run))
                 if not again or turn.remaining <= 0:
                     raise
-                return None, calls.given_up > 0 or not error.transient
+                return None
         if applied.changed and inverse.action == "create":
-            run.made(inverse)
-            self._windows.note_made_again(inverse)
-        return applied, calls.given_up > 0
+            turn.run.made(inverse)
+        return applied
+
+    def recall(self, stages: Stages, transaction: str) -> None:
+        """Tell the handlers what an earlier process has carried out, and when at the latest."""
+        for step in all_of(stages):
+            if step.written is not None:
+                claim = Claim(transaction, step.record.identity)
+                self.handler(step.change).recall(step.change, claim, time.monotonic() - step.written)
 
     def _has_taken_back(self, inverse: Change, run: Run) -> bool:
         with contextlib.suppress(ServiceError):

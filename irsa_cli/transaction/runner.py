@@ -100,8 +100,9 @@ def roll_forward(
         stages = tracking.to_go_on(story.stages, last_sent(path))
         for step in all_of(stages):
             if step.earlier and step.noted and step.change.action == "create":
-                run.made(step.change)  # IAM may still be spreading it.
+                run.made(step.change)
         rollback = Rollback(handlers, journal, listen, fence=run.fence)
+        rollback.recall(stages, run.transaction)
         error = _Runner(stages, rollback, journal, run, listen).execute()
         if error is None:
             _commit(journal)

@@ -74,6 +74,7 @@ def to_go_on(stages: Sequence[Sequence[Record]], last_sent: float) -> list[list[
         record = step.record
         step.earlier, step.noted, record.done = record.needs_undo, record.done, False
         step.unanswered = last_sent if step.earlier and not step.noted else None
+        step.written = last_sent if step.noted and record.changed else None
     return steps
 
 

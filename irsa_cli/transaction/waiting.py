@@ -1,15 +1,13 @@
-"""For how long a rollback has to wait before what it sees can be believed, and how its time is shared out."""
+"""For how long a rollback waits for writes without an answer, and how its time is shared out."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from irsa_cli.core.plan.changes import Change, Kind
+from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.values import limits
 from irsa_cli.transaction.protocol import Run
-from irsa_cli.transaction.steps import Tracked
 
 LATE_CALLS = 1.5
 """A write without an answer may be executed for that many call time-outs after it was given up."""
@@ -20,37 +18,9 @@ TURN = 1 / 8
 """Of a rollback's time, what each stage that is yet to come has for itself; all of them have half at most."""
 
 
-class Windows:
-    """Until when (monotonic seconds) what is not to be seen may show yet."""
-
-    def __init__(self) -> None:
-        self.late_seconds = LATE_CALLS * limits.call_seconds()
-        self.trust_until = 0.0
-        """Until when IAM may show a trust policy that this rollback has changed back."""
-        self._made_again: dict[tuple[Kind, tuple[str, ...]], float] = {}
-
-    def late_until(self, step: Tracked) -> float:
-        """Until when a write without an answer may be executed."""
-        return 0.0 if step.unanswered is None else step.unanswered + self.late_seconds
-
-    def spread_until(self, step: Tracked) -> float:
-        """Until when a reading may not show what the step has done.
-
-        Nor what this rollback has done before: a role that it had to make again.
-        """
-        if not step.change.kind.traits.service.spreads:
-            return 0.0
-        written = [step.written, self._made_again.get(step.change.object)]
-        return max((at + limits.PROPAGATION_SECONDS for at in written if at is not None), default=0.0)
-
-    def note_taken_back(self, change: Change) -> None:
-        """A change was rolled back just now."""
-        if change.kind.traits.changes_trust:
-            self.trust_until = time.monotonic() + limits.PROPAGATION_SECONDS
-
-    def note_made_again(self, change: Change) -> None:
-        """An object was made again just now."""
-        self._made_again[change.kind, change.target] = time.monotonic()
+def late_seconds() -> float:
+    """For how long a write without an answer may be executed after it was given up."""
+    return LATE_CALLS * limits.call_seconds()
 
 
 def happens_once(change: Change) -> bool:

@@ -32,6 +32,8 @@ RETRY_SECONDS = 1.5
 """What is left of irsa's `RETRY_SECONDS`."""
 PROPAGATION_SECONDS = 1.5
 """What is left of irsa's `PROPAGATION_SECONDS`; the sandbox's IAM lags for less."""
+PROPAGATION = "FAULTS_PROPAGATION_SECONDS"
+"""A variable of the environment: that many seconds are left of it instead."""
 
 RENEWING = "FAULTS_RENEWING_SECONDS"
 """A variable of the environment: locks are renewed that often; a run is too short for it otherwise."""
@@ -251,7 +253,8 @@ def _warm() -> None:
 def _shorten_pauses() -> None:
     from irsa_cli.core.values import limits
 
-    setattr(limits, "PROPAGATION_SECONDS", PROPAGATION_SECONDS)  # noqa: B010 - mypy takes it for a slip
+    seconds = float(os.environ.get(PROPAGATION, PROPAGATION_SECONDS))
+    setattr(limits, "PROPAGATION_SECONDS", seconds)  # noqa: B010 - mypy takes it for a slip
     setattr(limits, "RETRY_SECONDS", RETRY_SECONDS)  # noqa: B010 - as above
 
 

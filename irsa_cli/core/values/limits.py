@@ -25,6 +25,13 @@ PROPAGATION_SECONDS = 30.0
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
 """
+SAME_ANSWERS = 4
+"""Times in a row that an answer which may be an old one has to be the same before it is believed."""
+
+
+def settled_seconds() -> float:
+    """For how long what is refused is looked at again; no measured read of IAM was later than that."""
+    return PROPAGATION_SECONDS * 0.4
 
 
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s?)?", re.ASCII)

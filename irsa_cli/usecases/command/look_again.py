@@ -5,10 +5,14 @@ Which those are, and how they are taken, is in `irsa_cli.usecases.locks`.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from irsa_cli.aws.recent_writes import may_be_late
+from irsa_cli.core.values import doing, limits
 from irsa_cli.core.values.errors import Conflict, NotConfirmed, Refused, ServiceError
+from irsa_cli.core.values.patience import current
 from irsa_cli.usecases.command.settings import HeldLocks
 
 T = TypeVar("T")
@@ -26,18 +30,27 @@ def with_its_locks(attempt: Callable[[], T], hold: HeldLocks | None) -> T:
     """Do it, anew each time when its plan needs more locks than were held while it was made.
 
     What is refused is looked at with the lock as well, and what was there and then was not: another run may
-    be at work on it just now.
+    be at work on it just now. It is also looked at again while what was seen is so young that IAM may have
+    shown an older state of it.
     """
-    for _ in range(ROUNDS):
+    rounds, wait = 0, limits.PROPAGATION_SECONDS / 60
+    settled = time.monotonic() + limits.settled_seconds()
+    while rounds < ROUNDS:
         try:
             return attempt()
         except LookAgain:
-            continue
+            rounds += 1
         except NotConfirmed:
             raise  # With a lock it would be asked again, and kept while somebody thinks.
         except (Refused, ServiceError) as error:
             if isinstance(error, ServiceError) and error.status != NOT_FOUND:
                 raise
-            if hold is None or not hold.complete():
+            if hold is not None and hold.complete():
+                rounds += 1
+            elif time.monotonic() < settled and (may_be_late() or isinstance(error, ServiceError)):
+                doing.waiting("IAM to show its newest state", 0, limits.settled_seconds())
+                current().pause(wait)
+                wait = min(wait * 2, 2.0)
+            else:
                 raise
     raise Conflict("the current state changes again and again while it is read")

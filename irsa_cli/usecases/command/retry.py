@@ -41,7 +41,7 @@ class Attempts:
 
     def look_again(self, error: Exception | None) -> None:
         """Say so, and wait a moment that differs between two runs that have met."""
-        self._settings.note(f"Another write came between ({error}): looking again.")
+        self._settings.note(f"Looking again: {error}")
         sleep(uniform(0.2, 0.6) * self.number)  # noqa: S311 - two runs that meet are to part, no secret
 
 

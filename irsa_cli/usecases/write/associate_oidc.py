@@ -21,6 +21,7 @@ from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Target, WireLog, connect
 from irsa_cli.usecases.command.earlier import going_on
 from irsa_cli.usecases.command.execute import perform
+from irsa_cli.usecases.command.retry import until_settled
 from irsa_cli.usecases.command.run_context import RunContext
 from irsa_cli.usecases.command.settings import Settings
 
@@ -44,21 +45,26 @@ def associate_oidc(request: Request, settings: Settings, log: WireLog) -> Result
     context = RunContext.of(Command.ASSOCIATE_OIDC, connection, None)
     covers = partial(_covers, request)
     earlier = going_on(settings, context, covers)
-    with naming_caller(connection.caller):
-        present = reading.provider(connection.iam, arn)
-    _check_present(request, present, arn)
-    changes = provider_changes(
-        cluster, request.audiences, present, thumbprints=request.thumbprints, tags=request.tags
-    )
-    result = perform(Plan.of(changes), connection, settings, context, seen=[present])
+
+    def attempt() -> Result:
+        with naming_caller(connection.caller):
+            present = reading.provider(connection.iam, arn)
+        _check_present(request, present, arn)
+        changes = provider_changes(
+            cluster, request.audiences, present, thumbprints=request.thumbprints, tags=request.tags
+        )
+        result = perform(Plan.of(changes), connection, settings, context, seen=[present])
+        result.facts = {
+            "provider": {"arn": arn, "url": cluster.issuer, "audiences": _audiences(request, present)}
+        }
+        result.notes += _notes(present)
+        return result
+
+    result = until_settled(attempt, settings)
     if result.ended in (Ended.COMMITTED, Ended.UNCHANGED) and not settings.dry_run:
         supersede(earlier, covers)
     if isinstance(result.error, ServiceError):
         result.error = _with_advice(result.error)
-    result.facts = {
-        "provider": {"arn": arn, "url": cluster.issuer, "audiences": _audiences(request, present)}
-    }
-    result.notes += _notes(present)
     return result
 
 

@@ -14,6 +14,7 @@ from time import sleep, time
 from typing import Any
 
 from irsa_cli.aws import iam as reading
+from irsa_cli.aws.recent_writes import may_be_late
 from irsa_cli.core.binding import attached_trust
 from irsa_cli.core.binding.spec import CurrentState, DesiredState
 from irsa_cli.core.binding.standing import is_incomplete, life_of
@@ -50,9 +51,12 @@ Planner = Callable[[DesiredState, CurrentState], Plan]
 def may_be_spreading(plan: Plan) -> bool:
     """Whether STS may not know yet of what was changed in IAM: a refusal of anything else is final.
 
-    That is what this run changes there, and what an interrupted one did from which it goes on.
+    That is what this run changes there, what an interrupted one did from which it goes on, and what a run
+    has written shortly before.
     """
-    return any(change.kind.traits.service.spreads or change.kind.traits.takes_over for change in plan)
+    return may_be_late() or any(
+        change.kind.traits.service.spreads or change.kind.traits.takes_over for change in plan
+    )
 
 
 @dataclass(frozen=True)

@@ -155,7 +155,9 @@ class MemoryCloud:
         return [
             item
             for item in self.calls
-            if not item.startswith(reading) and "/token" not in item and not item.endswith(" leases")
+            if not item.startswith(reading)
+            and "/token" not in item
+            and not item.endswith((" leases", " selfsubjectaccessreviews"))
         ]
 
     @property

@@ -53,7 +53,7 @@ class Clock:
     def ruling(self) -> Iterator[Clock]:
         """The transaction's modules look at this clock."""
         with ExitStack() as stack:
-            for module in (in_use, protocol, reading, rollback, runner, waiting):
+            for module in (in_use, protocol, reading, rollback, runner):
                 stack.enter_context(mock.patch.object(module, "time", self))
             yield self
 
@@ -101,6 +101,7 @@ class MemoryWorld(Handler):
     calls: list[Change] = field(default_factory=list)
     undos: list[Change] = field(default_factory=list)
     claims: list[Claim] = field(default_factory=list)
+    recalled: list[tuple[Change, float]] = field(default_factory=list)
     _late: list[tuple[float, Change, str]] = field(default_factory=list)
     _mutex: Any = field(default_factory=threading.RLock)
 
@@ -137,6 +138,9 @@ class MemoryWorld(Handler):
             if change.after is None:
                 return entry is None
             return entry is not None and entry.state == change.after and entry.owner == transaction
+
+    def recall(self, change: Change, claim: Claim, ago: float) -> None:
+        self.recalled.append((change, ago))
 
     def claimed(self, change: Change, transaction: str, *, ours: bool) -> str:
         with self._mutex:

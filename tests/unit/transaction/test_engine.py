@@ -22,13 +22,12 @@ from irsa_cli.core.plan.states import (
     RoleState,
     ServiceAccountState,
 )
-from irsa_cli.core.values import limits
 from irsa_cli.core.values.errors import Claimed, Conflict, DeadlineExceeded, Outcome, Unverified, Waits
 from irsa_cli.core.values.patience import give_up
 from irsa_cli.transaction import steps
 from irsa_cli.transaction.events import Event, Report, Step
 from irsa_cli.transaction.journal import Journal, JournalError
-from irsa_cli.transaction.protocol import Applied, Claim, Interrupted, Run
+from irsa_cli.transaction.protocol import Claim, Interrupted, Run
 from irsa_cli.transaction.reading import read
 from irsa_cli.transaction.runner import Transaction
 from tests.support.thoroughness import examples
@@ -555,68 +554,6 @@ def test_who_goes_on_from_another_run_and_can_not_see_whether_it_has_ended_takes
     assert len(report.leftovers) == 2
     assert all(isinstance(item.error, Waits) for item in report.leftovers)
     assert stage.world.undos == []
-
-
-class Slow(MemoryWorld):
-    """For some seconds after the last write, taking it back finds nothing."""
-
-    seconds = limits.PROPAGATION_SECONDS - 1
-    written = float("-inf")
-
-    def _set(self, change: Change, owner: str) -> None:
-        super()._set(change, owner)
-        self.written = self.clock.now
-
-    def _take_back(self, change: Change, run: Run, claim: Claim) -> Applied:
-        if self.clock.now < self.written + self.seconds:
-            return Applied(changed=False)
-        return super()._take_back(change, run, claim)
-
-
-def a_slow_stage(kind: Kind = Kind.ROLE, **options: Any) -> Stage:
-    """A stage whose second change is refused, and whose first does not show yet."""
-    made, fails = Change(kind, ("a",), None, Present()), Change(Kind.ATTACHMENT, ("b",), None, Present())
-    stage = Stage(Plan(((made,), (fails,))), options=options)
-    stage.world = Slow(stage.clock, stage.world.objects)
-    stage.world.failures[key_of(fails)] = Failure.REFUSED
-    return stage
-
-
-@pytest.mark.parametrize("kind", [Kind.ROLE, Kind.INLINE_POLICY, Kind.ROLE_OWNER])
-def test_what_does_not_show_yet_is_taken_back_when_it_does(kind: Kind) -> None:
-    stage = a_slow_stage(kind)
-    first = stage.world.states()
-    assert stage.execute().outcome == "rolled-back"
-    assert stage.world.states() == first
-
-
-def test_what_does_not_show_within_the_rollbacks_time_is_named() -> None:
-    report = a_slow_stage(rollback_seconds=10).execute()
-    assert report.outcome == "incomplete"
-    (left,) = report.leftovers
-    assert isinstance(left.error, DeadlineExceeded)
-
-
-def test_what_shows_is_taken_back_without_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Slow, "seconds", 0)
-    stage = a_slow_stage()
-    assert stage.execute().outcome == "rolled-back"
-    assert stage.clock.naps == []
-
-
-@pytest.mark.parametrize(("kind", "waits"), [(Kind.ROLE, True), (Kind.SERVICE_ACCOUNT, False)])
-def test_what_somebody_else_took_away_is_waited_for_where_readings_may_be_old(
-    kind: Kind, waits: bool
-) -> None:
-    stage = a_slow_stage(kind)
-
-    def take_away(change: Change) -> None:
-        stage.world.objects.pop((kind, ("a",)), None)
-
-    stage.world.on_write = take_away
-    assert stage.execute().outcome == "rolled-back"
-    assert bool(stage.clock.naps) == waits
-    assert sum(stage.clock.naps) < limits.PROPAGATION_SECONDS + 5
 
 
 @pytest.mark.parametrize("kind", [Kind.ROLE, Kind.NAMESPACE])

@@ -63,6 +63,9 @@ def execute(account: Account, request: AwsRequest) -> Answer:
     reads = request.operation.startswith(_STALE_READS)
     stale = reads or request.operation.startswith(_STALE_WRITES)
     view = account.lag.stale_view(*place, within=reads) if stale else nullcontext()
+    if request.operation == "DeleteRole" and account.lag.replicas:
+        with account.lag.stale_view(*place):
+            roles.check_nothing_on(account, request)
     with account.lag.watch(*place), view:
         rule = _RULES.get(request.operation)
         answer = rule(account, request) if rule else None

@@ -151,6 +151,14 @@ def existing_role(account: Account, request: AwsRequest) -> None:
     account.role(request)
 
 
+def check_nothing_on(account: Account, request: AwsRequest) -> None:
+    """Raises DeleteConflict where a role of that name has policies, in the state that is seen."""
+    name = request.params.get("RoleName", "")
+    found = next((role for role in account.iam.roles.values() if role.name == name), None)
+    if found is not None and (found.managed_policies or found.policies):
+        raise AwsError("DeleteConflict", "Cannot delete entity, must detach all policies first.", 409)
+
+
 def check_policy_arn(arn: str) -> None:
     """Raises ValidationError for what isn't the ARN of a policy."""
     if not POLICY_ARN.fullmatch(arn):

@@ -1,0 +1,294 @@
+"""Which answers of IAM are older than what this process has written: late reads are asked for again.
+
+IAM answers from many places, and each may show an older state for some seconds: of new objects, of every
+part of them, and of deleted ones. So `irsa_cli.aws.errors.call` notes here what each write has set and what
+each read has shown. A read that shows what was there before a write of ours is late. A read that shows
+neither that nor what was written is not judged here: that is the business of `irsa_cli.changes`.
+
+https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from irsa_cli.core.plan.states import TRANSACTION_TAG
+from irsa_cli.core.policies import policy
+from irsa_cli.core.recovery.leftovers import began
+from irsa_cli.core.values import limits
+
+Key = tuple[str, ...]
+"""A part of an object: the object's kind and name, then the part's."""
+State = dict[Key, str]
+"""What parts are: a text that can be compared, `ABSENT` for what is not there."""
+ABSENT = ""
+_THERE = "there"
+_Answer = Mapping[str, Any] | None
+"""The answer to a call; None where the object is not there (NoSuchEntity)."""
+
+
+@dataclass
+class _Written:
+    value: str
+    at: float
+    older: frozenset[str]
+
+    def is_recent(self) -> bool:
+        return time.monotonic() - self.at < limits.PROPAGATION_SECONDS
+
+
+@dataclass
+class RecentWrites:
+    """What was written and read through one client. Safe to use from several threads."""
+
+    _written: dict[Key, _Written] = field(default_factory=dict)
+    _shown: dict[Key, frozenset[str]] = field(default_factory=dict)
+    _gone: dict[Key, int] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def note(self, operation: str, asked: Mapping[str, Any], answer: _Answer, *, ago: float = 0.0) -> None:
+        """Note what a write, carried out `ago` seconds before, has set."""
+        state = _set_by(operation, asked, answer or {})
+        with self._lock:
+            for key, value in state.items():
+                before = self._written.get(key)
+                none = frozenset({ABSENT} if key[2:3] == ("tag",) else ())
+                older = self._shown.get(key, none) | _implied(key, value)
+                if before is not None:
+                    older |= before.older | {before.value}
+                self._written[key] = _Written(value, time.monotonic() - ago, older - {value})
+
+    def doubt(self, operation: str, asked: Mapping[str, Any]) -> None:
+        """Forget what a write without an answer was about: nobody knows what it is now."""
+        with self._lock:
+            for key in _set_by(operation, asked, {}):
+                written = self._written.pop(key, None)
+                if written is not None:
+                    self._shown[key] = self._shown.get(key, frozenset()) | written.older | {written.value}
+
+    def exists(self, operation: str, asked: Mapping[str, Any]) -> None:
+        """Note that IAM refused to create what exists already."""
+        with self._lock:
+            key = _object(asked)
+            self._written.setdefault(key, _Written(_THERE, time.monotonic(), frozenset({ABSENT})))
+
+    def gone(self, operation: str, asked: Mapping[str, Any]) -> None:
+        """Note that a write found no such object: writes are told the newest state."""
+        if operation in _OF_WHOLE:
+            key = _object(asked)
+            with self._lock:
+                older = self._shown.get(key, frozenset()) - {ABSENT}
+                self._written[key] = _Written(ABSENT, time.monotonic(), older)
+
+    def is_late(self, operation: str, asked: Mapping[str, Any], answer: _Answer) -> bool:
+        """Whether a read shows what was there before a recent write; what it shows is noted.
+
+        What was there to be seen and is gone at the next read is asked for again, too, a few times.
+        """
+        _note_age(answer or {})
+        place = _object(asked)
+        with self._lock:
+            shown = _shown_by(operation, asked, answer, self._written)
+            if (
+                answer is None
+                and self._gone.get(place, 0) < limits.SAME_ANSWERS - 1
+                and self._was_there(place)
+            ):
+                self._gone[place] = self._gone.get(place, 0) + 1
+                return True
+            if answer is not None:
+                self._gone.pop(place, None)
+            for key, value in shown.items():
+                self._shown[key] = self._shown.get(key, frozenset()) | {value}
+            known = [(self._written[key], value) for key, value in shown.items() if key in self._written]
+        return any(item.is_recent() and value in item.older for item, value in known)
+
+    def _was_there(self, place: Key) -> bool:
+        """Whether a read has shown an object which no write here has deleted since."""
+        written = self._written.get(place)
+        return bool(self._shown.get(place, frozenset()) - {ABSENT}) and (
+            written is None or written.value != ABSENT
+        )
+
+    def is_there(self, operation: str, asked: Mapping[str, Any]) -> bool:
+        """Whether a recent write has created what a write needs, although IAM says that there is none."""
+        place = _object(asked)
+        needed = place and _parts_set_by(operation, asked).keys() if operation in _REMOVALS else {()}
+        with self._lock:
+            known = [self._written.get((*place, *part)) for part in needed or ()]
+            young = operation not in _REMOVALS and may_be_late() and self._was_there(place)
+        return young or any(item and item.value != ABSENT and item.is_recent() for item in known)
+
+
+_young_until = 0.0
+
+
+def may_be_late() -> bool:
+    """Whether something was seen shortly before that was created shortly before that."""
+    return time.monotonic() < _young_until
+
+
+def server_time(metadata: Mapping[str, Any]) -> datetime | None:
+    """The time of an answer by the clock of who gave it, None where it does not say (RFC 9110, 6.6.1)."""
+    try:
+        found = parsedate_to_datetime(metadata["HTTPHeaders"]["date"])
+    except (KeyError, TypeError, ValueError):
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
+
+
+def _note_age(answer: Mapping[str, Any]) -> None:
+    """Note until when an object is young: it was created, or a run of irsa began to write it, before that."""
+    global _young_until
+    found = answer.get("Role", answer)
+    now = server_time(answer.get("ResponseMetadata", {})) or datetime.now(timezone.utc)
+    marks = [tag["Value"] for tag in found.get("Tags", ()) if tag["Key"] == TRANSACTION_TAG]
+    moments = [*([found["CreateDate"]] if "CreateDate" in found else []), *began("".join(marks))]
+    left = limits.PROPAGATION_SECONDS - min((abs((now - it).total_seconds()) for it in moments), default=1e9)
+    _young_until = max(_young_until, time.monotonic() + left)
+
+
+_OF_CLIENTS: WeakKeyDictionary[Any, RecentWrites] = WeakKeyDictionary()
+
+
+def recent_writes(client: Any) -> RecentWrites:
+    """What was written through a client of IAM."""
+    return _OF_CLIENTS.setdefault(client, RecentWrites())
+
+
+_OF_WHOLE = ("DeleteRole", "TagRole", "UpdateAssumeRolePolicy", "UpdateRole", "DeleteOpenIDConnectProvider")
+"""Writes that find nothing only where the whole object is not there."""
+_REMOVALS = ("DetachRolePolicy", "DeleteRolePolicy", "RemoveClientIDFromOpenIDConnectProvider")
+
+
+def _object(asked: Mapping[str, Any]) -> Key:
+    """The object that a call is about; () for those that are not noted."""
+    if "RoleName" in asked:
+        return ("role", asked["RoleName"])
+    if "OpenIDConnectProviderArn" in asked:
+        return ("provider", asked["OpenIDConnectProviderArn"].partition("/")[2])
+    return ("provider", asked["Url"].partition("://")[2]) if "Url" in asked else ()
+
+
+def _implied(key: Key, value: str) -> frozenset[str]:
+    """What a part was before, where a write tells it: what was created was not there, and vice versa."""
+    if key[2:3] in (("attached",), ("named",), ("audience",), ("statement",)):
+        return frozenset({ABSENT if value == _THERE else _THERE})
+    return frozenset({ABSENT} if value != ABSENT and len(key) == 2 else ())
+
+
+def _text(document: Any) -> str:
+    parsed = json.loads(document) if isinstance(document, str) else document
+    return json.dumps(policy.normalized(parsed), sort_keys=True)
+
+
+def _tags(place: Key, tags: Iterable[Mapping[str, str]]) -> State:
+    return {(*place, "tag", tag["Key"]): tag["Value"] for tag in tags}
+
+
+def _set_by(operation: str, asked: Mapping[str, Any], answer: Mapping[str, Any]) -> State:
+    """What a write sets."""
+    place = _object(asked)
+    if not place:
+        return {}
+    if operation in ("DeleteRole", "DeleteOpenIDConnectProvider"):
+        return {place: ABSENT}
+    state = {(*place, *part): value for part, value in _parts_set_by(operation, asked).items()}
+    if operation in ("CreateRole", "CreateOpenIDConnectProvider"):
+        state[place] = answer.get("Role", {}).get("RoleId", _THERE)
+    removed = {(*place, "tag", key): ABSENT for key in asked.get("TagKeys", ())}
+    return {**state, **_tags(place, asked.get("Tags", ())), **removed}
+
+
+def _parts_set_by(operation: str, asked: Mapping[str, Any]) -> dict[Key, str]:
+    there = ABSENT if operation.startswith(("Detach", "Delete", "Remove")) else _THERE
+    if operation == "CreateRole":
+        trust, boundary = asked["AssumeRolePolicyDocument"], asked.get("PermissionsBoundary", ABSENT)
+        return {("trust",): _text(trust), ("boundary",): boundary, ("settings",): _settings(asked)}
+    if operation == "UpdateAssumeRolePolicy":
+        return {("trust",): _text(asked["PolicyDocument"])}
+    if operation == "UpdateRole":
+        return {("settings",): _settings(asked)}
+    if operation.endswith("RolePermissionsBoundary"):
+        return {("boundary",): asked.get("PermissionsBoundary", ABSENT)}
+    if operation in ("AttachRolePolicy", "DetachRolePolicy"):
+        return {("attached", asked["PolicyArn"]): there}
+    if operation == "PutRolePolicy":
+        name = asked["PolicyName"]
+        return {("named", name): there, ("document", name): _text(asked["PolicyDocument"])}
+    if operation == "DeleteRolePolicy":
+        return {("named", asked["PolicyName"]): there}
+    if "Statement" in asked:
+        return {("statement", _text(asked["Statement"])): there}
+    return {("audience", asked["ClientID"]): there} if "ClientID" in asked else {}
+
+
+def _settings(role: Mapping[str, Any]) -> str:
+    return f"{role.get('MaxSessionDuration', 3600)} {role.get('Description', '')}"
+
+
+def _shown_by(
+    operation: str, asked: Mapping[str, Any], answer: _Answer, written: Mapping[Key, object]
+) -> State:
+    """What a read shows; of lists, whether what was written is among them."""
+    place = _object(asked)
+    if not place:
+        return {}
+    if answer is None:
+        named = asked.get("PolicyName")
+        return {place: ABSENT} if named is None else {(*place, "named", named): ABSENT}
+    if operation == "GetRole":
+        return _role_shown(place, answer["Role"], written)
+    if operation == "GetRolePolicy":
+        name = asked["PolicyName"]
+        return {(*place, "named", name): _THERE, (*place, "document", name): _text(answer["PolicyDocument"])}
+    if operation == "GetOpenIDConnectProvider":
+        found = {(*place, "audience", name): _THERE for name in answer.get("ClientIDList", ())}
+        shown = {place: _THERE, **found, **_tags(place, answer.get("Tags", ()))}
+        return _absent(place, ("audience", "tag"), written) | shown
+    if operation == "ListAttachedRolePolicies":
+        names = [item["PolicyArn"] for item in answer["AttachedPolicies"]]
+        return _listed(place, "attached", names, asked, answer, written)
+    if operation == "ListRolePolicies":
+        return _listed(place, "named", answer["PolicyNames"], asked, answer, written)
+    return {}
+
+
+def _role_shown(place: Key, role: Mapping[str, Any], written: Mapping[Key, object]) -> State:
+    trust = role.get("AssumeRolePolicyDocument", {})
+    return {
+        **_absent(place, ("tag", "statement"), written),
+        **{(*place, "statement", _text(item)): _THERE for item in policy.as_list(trust.get("Statement", []))},
+        place: role["RoleId"],
+        (*place, "trust"): _text(trust),
+        (*place, "boundary"): role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn", ABSENT),
+        (*place, "settings"): _settings(role),
+        **_tags(place, role.get("Tags", ())),
+    }
+
+
+def _listed(
+    place: Key,
+    part: str,
+    names: Iterable[str],
+    asked: Mapping[str, Any],
+    answer: Mapping[str, Any],
+    written: Mapping[Key, object],
+) -> State:
+    """A page of a list: what is not on it may be on another one."""
+    whole = "Marker" not in asked and not answer.get("IsTruncated")
+    found = {(*place, part, name): _THERE for name in names}
+    return {**(_absent(place, (part,), written) if whole else {}), **found}
+
+
+def _absent(place: Key, parts: tuple[str, ...], written: Mapping[Key, object]) -> State:
+    """Of what was written there, what a read would have to show, as not shown."""
+    return {key: ABSENT for key in written if key[:2] == place and key[2:3] and key[2] in parts}
