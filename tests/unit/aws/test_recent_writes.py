@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import time
 from datetime import datetime, timezone
 from typing import Any
 
@@ -124,8 +125,8 @@ def test_after_its_time_an_old_answer_is_believed(monkeypatch: pytest.MonkeyPatc
     recent, first = RecentWrites(), answers(Role().states[0])["GetRole"]
     assert not recent.is_late("GetRole", NAME, first)
     recent.note("TagRole", {**NAME, "Tags": [{"Key": "x", "Value": "1"}]}, {})
-    now = module.time.monotonic() + limits.PROPAGATION_SECONDS
-    monkeypatch.setattr(module.time, "monotonic", lambda: now)
+    now = time.monotonic() + limits.PROPAGATION_SECONDS
+    monkeypatch.setattr(time, "monotonic", lambda: now)
     assert not recent.is_late("GetRole", NAME, first)
 
 
