@@ -130,3 +130,33 @@ def eks_token(aws: AwsSession, cluster: str) -> str:
     except (BotoCoreError, ClientError) as error:
         raise translate(error, "sts", "GetCallerIdentity", "") from error
     return "k8s-aws-v1." + base64.urlsafe_b64encode(url.encode()).decode().rstrip("=")
+
+
+def assume_by_token(
+    aws: AwsSession, role_arn: str, token: str, *, session_name: str, seconds: int | None = None
+) -> RoleCredentials:
+    """Exchange a token at the STS of the session's region.
+
+    `seconds` of life are 900 up to the role's maximum; without it STS gives an hour. Raises `ServiceError`.
+    https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
+    """
+    duration: dict[str, Any] = {} if seconds is None else {"DurationSeconds": seconds}
+    try:
+        answer = call(
+            aws.unsigned_sts().assume_role_with_web_identity,
+            RoleArn=role_arn,
+            RoleSessionName=session_name,
+            WebIdentityToken=token,
+            **duration,
+        )
+    except ServiceError as error:
+        # STS repeats a value that it can't read ("Value '...' at 'webIdentityToken' failed to ...").
+        raise error.but(reason=error.reason.replace(token, "…")) from None
+    found = answer["Credentials"]
+    return RoleCredentials(
+        found["AccessKeyId"],
+        found["SecretAccessKey"],
+        found["SessionToken"],
+        found["Expiration"],
+        answer["AssumedRoleUser"]["Arn"],
+    )

@@ -113,12 +113,12 @@ class NamedServiceAccount:
 
     def credentials(self, injection: Injection, *, seconds: int | None = None) -> RoleCredentials:
         """Exchange a fresh token for the role's credentials; raises `Unverified` when STS refuses."""
-        from irsa_cli.aws.role_credentials import assume
+        from irsa_cli.aws.sts import assume_by_token
 
         # The token is needed for one call: the shortest lifetime there is.
         token = self.token(injection.audience, seconds=600)
         try:
-            return assume(
+            return assume_by_token(
                 self.connection.aws,
                 injection.role_arn,
                 token.text,

@@ -9,8 +9,8 @@ import boto3
 import botocore.stub
 import pytest
 
-from irsa_cli.aws.role_credentials import assume
 from irsa_cli.aws.session import AwsSession
+from irsa_cli.aws.sts import assume_by_token
 from irsa_cli.cli.token import when
 from irsa_cli.core.values.errors import Refused, ServiceError
 from irsa_cli.usecases.command.connect import Connection, Target
@@ -66,7 +66,7 @@ def test_a_token_that_sts_repeats_is_not_shown() -> None:
     with botocore.stub.Stubber(client) as stub:
         stub.add_client_error("assume_role_with_web_identity", "ValidationError", message, 400)
         with pytest.raises(ServiceError) as refused:
-            assume(cast("AwsSession", aws), role, TOKEN, session_name="irsa-me-1")
+            assume_by_token(cast("AwsSession", aws), role, TOKEN, session_name="irsa-me-1")
     assert "webIdentityToken" in str(refused.value)
     assert TOKEN not in str(refused.value) + repr(refused.value)
 
