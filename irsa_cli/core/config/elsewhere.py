@@ -38,8 +38,8 @@ def _loose(node: Node, depth: int = 0) -> Any:
         found = _Lined()
         for key, value in node.value:
             if isinstance(key, ScalarNode) and key.tag == MERGE:
-                bases = as_list(_loose(value, depth + 1))
-                merged = {name: item for base in reversed(bases) for name, item in (base or {}).items()}
+                bases = [base for base in as_list(_loose(value, depth + 1)) if isinstance(base, Mapping)]
+                merged = {name: item for base in reversed(bases) for name, item in base.items()}
                 found = _Lined({**merged, **found})
             elif isinstance(key, ScalarNode):
                 found[text_of(key)] = _loose(value, depth + 1)

@@ -16,7 +16,7 @@ from irsa_cli.core.inventory.audit.report import many
 from irsa_cli.core.inventory.audit.selection import select
 from irsa_cli.core.inventory.lint.found import Unjudged
 from irsa_cli.core.inventory.lint.judging import judged
-from irsa_cli.core.inventory.lint.reading import LintedFile, read_file
+from irsa_cli.core.inventory.lint.reading import LintedFile, not_judged, read_file
 from irsa_cli.core.inventory.lint.report import LintReport
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.trust.rules.rule import ORDER, Risk, Severity
@@ -55,10 +55,9 @@ def lint(request: Request) -> LintReport:
                     unread.append(item)
                 else:
                     found.append(item)
-        except Exception as error:  # What hides one document must not hide the others.
+        except Exception as error:
             place = each.place if isinstance(each, Unjudged) else each.placed.place()
-            reason = f"a bug in irsa: {type(error).__name__}: {error}"
-            unread.append(IrsaError(f"{place} can't be judged", reason=reason, code="InternalError"))
+            unread.append(not_judged(error, place))
     risks = sorted((item for item in found if isinstance(item, Risk)), key=_place)
     selection = select(
         risks,

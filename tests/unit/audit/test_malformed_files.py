@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from irsa_cli.cli.main import run as cli
+from irsa_cli.core.config.documents import EKSCTL, OWN
 from irsa_cli.core.trust.rules.judge import judge
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.usecases import texts
 from irsa_cli.usecases.audit.files import baseline_of, read_files
 from irsa_cli.usecases.audit.lint import Request, lint
+from irsa_cli.usecases.files.reading import read_configs
 
 PROVIDER = "arn:aws:iam::111122223333:oidc-provider/oidc.eks.eu-west-1.amazonaws.com/id/AB12"
 OPEN = {
@@ -109,6 +111,23 @@ def test_a_bad_document_hides_no_other_of_its_file(tmp_path: Path, bad: str) -> 
     assert len(found.unread) == 1
     assert str(found.unread[0]).startswith(f"{path}:")
     assert lint(Request((str(path),), fail_on=None)).exit_code == 2
+
+
+MERGED = (
+    "<<: text\napiVersion: {0}\nkind: {1}\nmetadata: {{<<: [1, {{name: demo}}]}}\nnodeGroups: [{{<<: x}}]\n"
+)
+
+
+@pytest.mark.parametrize("kind", [EKSCTL, OWN, ("v1", "ServiceAccount")])
+def test_what_is_merged_and_is_no_mapping(tmp_path: Path, kind: tuple[str, str]) -> None:
+    write(tmp_path / "good.json", EVERYBODY)
+    path = tmp_path / "merged.yaml"
+    path.write_text(MERGED.format(*kind))
+    found = lint(Request((str(tmp_path),)))
+    assert [item.rule.id for item in found.selection.shown] == ["everybody"]
+    assert all(isinstance(error, InvalidInput) for error in found.unread)
+    with pytest.raises(InvalidInput):
+        read_configs([str(path)])
 
 
 # Files that have no end, and folders with what is none

@@ -16,7 +16,7 @@ from yaml import MappingNode, Node, ScalarNode, SequenceNode
 
 from irsa_cli.core.config.nodes import BOOLEAN, MERGE, NULL, compose, json_number, text_of
 from irsa_cli.core.trust.rules.rule import FilePlace
-from irsa_cli.core.values.errors import InvalidInput
+from irsa_cli.core.values.errors import InvalidInput, IrsaError
 
 Path = Sequence[str | int]
 _TAGGED = {"!Ref": "Ref", "!Condition": "Condition"}
@@ -99,7 +99,7 @@ class _Nodes:
         return text_of(node) if number is None else number
 
 
-def documents(text: str, source: str) -> tuple[list[Placed], list[InvalidInput]]:
+def documents(text: str, source: str) -> tuple[list[Placed], list[IrsaError]]:
     """The documents of a file, and what is wrong with those that are no YAML or JSON."""
     try:
         nodes = _Nodes(text)
@@ -109,7 +109,7 @@ def documents(text: str, source: str) -> tuple[list[Placed], list[InvalidInput]]
         if not starts:
             return [], [error]
     found: list[Placed] = []
-    problems: list[InvalidInput] = []
+    problems: list[IrsaError] = []
     for start, end in pairwise([0, *starts, len(text)]):
         try:
             part = _Nodes(text[start:end])

@@ -12,7 +12,8 @@ from irsa_cli.core.config.service_accounts import ReadFile
 from irsa_cli.core.inventory.lint import bindings, cloudformation, manifests, roles, terraform
 from irsa_cli.core.inventory.lint.found import Found
 from irsa_cli.core.inventory.lint.placed import Placed, documents
-from irsa_cli.core.values.errors import InvalidInput
+from irsa_cli.core.trust.rules.rule import FilePlace
+from irsa_cli.core.values.errors import IrsaError
 
 
 class FileKind(str, Enum):
@@ -34,7 +35,7 @@ class LintedFile:
     name: str
     kinds: tuple[FileKind, ...] = ()
     found: tuple[Found, ...] = ()
-    problems: tuple[InvalidInput, ...] = ()
+    problems: tuple[IrsaError, ...] = ()
 
     @property
     def is_known(self) -> bool:
@@ -50,9 +51,17 @@ def read_file(text: str, name: str, read: ReadFile) -> LintedFile:
     for item, kind in zip(items, kinds, strict=True):
         try:
             found += _found(item, kind, read)
-        except InvalidInput as error:
-            problems.append(error)
+        except Exception as error:
+            problems.append(not_judged(error, item.place()))
     return LintedFile(name, kinds, tuple(found), tuple(problems))
+
+
+def not_judged(error: Exception, place: FilePlace) -> IrsaError:
+    """What kept a document from being judged: that hides no other document."""
+    if isinstance(error, IrsaError):
+        return error
+    reason = f"a bug in irsa: {type(error).__name__}: {error}"
+    return IrsaError(f"{place} can't be judged", reason=reason, code="InternalError")
 
 
 def kind_of(value: Any) -> FileKind:
