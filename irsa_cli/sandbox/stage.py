@@ -188,6 +188,11 @@ class Sandbox:
         self._clusters[place] = cluster
         self._front.clusters.add(cluster)
 
+    def remove_cluster(self, name: str) -> None:
+        """Delete a cluster that was added: EKS forgets it, IAM does not. KeyError for an unknown cluster."""
+        found = self._cluster(name)
+        self._remove_cluster((found.spec.account, found.spec.region, found.spec.name), found)
+
     def _start_cluster(self, spec: ClusterSpec) -> Cluster:
         key, issuer = signing_key(len(self._own)), issuer_of(spec)
         cluster: Cluster
