@@ -1,4 +1,4 @@
-"""The cluster as EKS describes it: issuer, endpoint, certificate authority.
+"""The cluster as EKS describes it: issuer, endpoint, certificate authority; or that it is gone.
 
 The connection that is built from it is in `irsa_cli.kube.connection`.
 """
@@ -7,20 +7,29 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 import shlex
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
+from irsa_cli.aws.diagnosis import provider_arns
 from irsa_cli.aws.errors import call
+from irsa_cli.aws.iam import provider
+from irsa_cli.aws.listing import find_roles, list_roles
 from irsa_cli.aws.paging import pages
 from irsa_cli.aws.session import AwsSession
+from irsa_cli.core.plan.states import CLUSTER_TAG, ProviderState
 from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import IrsaError, Refused, ServiceError
 from irsa_cli.core.values.issuer import check_issuer
+from irsa_cli.core.values.names import default_role_path
 from irsa_cli.core.values.nearest import near
+
+if TYPE_CHECKING:
+    from mypy_boto3_iam import IAMClient
 
 # In these states EKS serves the Kubernetes API and keeps the issuer.
 _USABLE = ("ACTIVE", "UPDATING")
@@ -148,4 +157,74 @@ def find_region(aws: AwsSession, name: str) -> str:
     raise NoCluster(
         f"there is no cluster {name} in any region of {aws.partition}",
         next_steps=("check --cluster and --profile",),
+    )
+
+
+@dataclass(frozen=True)
+class GoneCluster:
+    """A cluster that EKS does not know any more: what irsa marked for it in IAM is all that tells of it.
+
+    `marked` are the OIDC providers that bear its mark, `known` all of the account, None if unread. Its issuer
+    is known by that mark alone: a trust policy may name others' too.
+    """
+
+    arn: str
+    marked: Mapping[str, ProviderState]
+    known: frozenset[str] | None
+
+    @property
+    def note(self) -> str:
+        """What a user has to know of a run that works without the cluster."""
+        return (
+            f"cluster {self.arn} does not exist any more (EKS: ResourceNotFoundException):"
+            " irsa goes by its marks in IAM, and can't look at pods and ServiceAccounts"
+        )
+
+    def is_nobody(self, principal: str) -> bool:
+        """Whether a principal of a trust policy is this cluster, or a provider that does not exist."""
+        absent = self.known is not None and ":oidc-provider/" in principal and principal not in self.known
+        return principal in self.marked or absent
+
+
+def expected(aws: AwsSession, name: str) -> Cluster:
+    """The cluster of this name that the caller's account had in this region, if it had any.
+
+    A name that is mistyped, or looked for in the wrong region or account, has another ARN.
+    """
+    account = Arn.parse(aws.identity()).account
+    arn = f"arn:{aws.partition}:eks:{aws.region}:{account}:cluster/{name}"
+    return Cluster(name, arn, aws.region, aws.partition, account, "")
+
+
+def recognize(iam: IAMClient, cluster: Cluster, error: NoCluster) -> tuple[Cluster, GoneCluster]:
+    """The cluster with its issuer as far as marks tell; raises `error` if nothing bears its mark."""
+    try:
+        arns: tuple[str, ...] | None = provider_arns(iam)
+    except ServiceError as failure:
+        if failure.status != 403:
+            raise
+        arns = None
+    states = {arn: provider(iam, arn) for arn in arns or ()}
+    marked = {
+        arn: state
+        for arn, state in states.items()
+        if state is not None and state.tags.get(CLUSTER_TAG) == cluster.arn
+    }
+    if not marked and not _has_role(iam, cluster):
+        looked = f"no role and no OIDC provider bears the mark of {cluster.arn}, either"
+        raise error.but(details=(*error.details, looked))
+    issuer = next(iter(marked.values())).url if len(marked) == 1 else ""
+    known = None if arns is None else frozenset(arns)
+    return replace(cluster, issuer=issuer), GoneCluster(cluster.arn, marked, known)
+
+
+def _has_role(iam: IAMClient, cluster: Cluster) -> bool:
+    """Whether a role bears the cluster's mark; those under its path are looked at first."""
+    roles = list_roles(iam).roles
+    own = [role.name for role in roles if role.path == default_role_path(cluster.name)]
+    others = [role.name for role in roles if ":oidc-provider/" in json.dumps(role.trust)]
+    return any(
+        role.state.tags.get(CLUSTER_TAG) == cluster.arn
+        for names in (own, sorted({*others} - {*own}))
+        for role in find_roles(iam, names)
     )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from irsa_cli.aws.errors import call
 from irsa_cli.aws.paging import pages
 from irsa_cli.aws.recent_writes import server_time
+from irsa_cli.aws.shapes import unknown
 from irsa_cli.core.binding.spec import CurrentRole
 from irsa_cli.core.plan.states import ProviderState, RoleState
 from irsa_cli.core.policies.policy import TRUST_LIMIT, Document
@@ -47,6 +48,7 @@ def role_of(role: RoleTypeDef) -> RoleState:
         max_session_duration=role.get("MaxSessionDuration", 3600),
         permissions_boundary=role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn", ""),
         tags={tag["Key"]: tag["Value"] for tag in role.get("Tags", [])},
+        unknown=unknown("Role", role),
     )
 
 
@@ -160,6 +162,7 @@ def aged_provider(iam: IAMClient, arn: str) -> tuple[ProviderState, float] | Non
         audiences=list(found.get("ClientIDList", [])),
         thumbprints=list(found.get("ThumbprintList", [])),
         tags={tag["Key"]: tag["Value"] for tag in found.get("Tags", [])},
+        unknown=unknown("OpenIDConnectProvider", found),
     )
     now = server_time(found["ResponseMetadata"]) or datetime.now(timezone.utc)
     return state, (now - found["CreateDate"]).total_seconds()

@@ -1,12 +1,14 @@
 """Whether an answer is what AWS documents for an operation: the parts that irsa reads, and their types.
 
+And whether it has parts that irsa could not bring back if it deleted the object.
+
 What no answer of AWS looks like is never read as one: not as "there is none", nor as a bug of irsa's.
 Whether it came from AWS at all is looked at in `irsa_cli.aws.errors`, before it is parsed into parts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -129,3 +131,53 @@ def _reach(value: Any, path: list[str]) -> Iterator[bool]:
         yield found is not None
         if found is not None:
             yield from _reach(found, path[1:])
+
+
+BROUGHT_BACK: Mapping[str, Collection[str]] = {
+    "Role": (
+        "RoleName",
+        "Path",
+        "AssumeRolePolicyDocument",
+        "Description",
+        "MaxSessionDuration",
+        "PermissionsBoundary.PermissionsBoundaryArn",
+        "Tags.Key",
+        "Tags.Value",
+    ),
+    "OpenIDConnectProvider": ("Url", "ClientIDList", "ThumbprintList", "Tags.Key", "Tags.Value"),
+}
+"""By what is deleted: the members by which it is created again, dotted through structures and lists."""
+NOT_ITS_OWN: Mapping[str, Mapping[str, str]] = {
+    "Role": {
+        "Arn": "follows from account, path and name",
+        "RoleId": "a role created again has another one; irsa says so before",
+        "CreateDate": "the date of its creation",
+        "RoleLastUsed": "a record of its use, which nobody can write",
+        "PermissionsBoundary.PermissionsBoundaryType": "AWS has only one",
+    },
+    "OpenIDConnectProvider": {"CreateDate": "the date of its creation"},
+}
+"""Members that no rollback brings back, each with the reason why nothing is lost by that."""
+
+
+def unknown(kind: str, answer: Mapping[str, Any]) -> list[str]:
+    """The members of an answer that say something, and would be lost with the object.
+
+    botocore leaves out members that it does not know: those can't be seen.
+    """
+    known = {*BROUGHT_BACK[kind], *NOT_ITS_OWN[kind], "ResponseMetadata"}
+    return sorted(set(_beyond(answer, known, "")))
+
+
+def _beyond(value: Any, known: Collection[str], path: str) -> Iterator[str]:
+    if path in known or value in (None, "", [], {}):
+        return
+    inner = f"{path}." if path else ""
+    if path and not any(item.startswith(inner) for item in known):
+        yield path
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _beyond(item, known, f"{inner}{key}")
+    elif isinstance(value, list):
+        for item in value:
+            yield from _beyond(item, known, path)

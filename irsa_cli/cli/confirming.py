@@ -63,8 +63,10 @@ class Confirmation:
             if self._shown:
                 raise _grown(item for item in found if item.object in deleted - self._shown)
             from irsa_cli.cli.plan_text import change_lines, totals
+            from irsa_cli.core.planning.deletion_checks import not_again
 
-            agreed = self._progress.ask([*change_lines(found), totals(found)], QUESTION)
+            notes = [visible(f"Note: {note}") for note in not_again(found)]
+            agreed = self._progress.ask([*change_lines(found), *notes, totals(found)], QUESTION)
             self._shown = deleted if agreed else self._shown
             return agreed
 

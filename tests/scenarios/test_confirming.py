@@ -72,6 +72,8 @@ def test_what_goes_is_shown_and_asked_about(
     world = small.world()
     with at_terminal(small, arguments) as terminal:
         terminal.read(shown)
+        if "- Role" in shown:
+            terminal.read("keep its unique\\s+id: save them again")
         terminal.read(r"Delete this\? \[y/N\]")
         terminal.type(f"{answer}\n")
         terminal.read("it was not confirmed" if answer == "n" else r"Deleted|any more\.|done")

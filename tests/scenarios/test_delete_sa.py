@@ -20,6 +20,9 @@ WISH = (
 )
 
 
+UNIQUE = "as a principal (of buckets, keys, other roles) keep its unique id"
+
+
 @pytest.fixture(autouse=True)
 def associated(stage: Stage) -> None:
     assert stage.associate().code == 0
@@ -57,6 +60,7 @@ def test_what_irsa_made_is_gone(stage: Stage, namespace: str) -> None:
     planned = delete(stage, namespace, "--dry-run", "--detailed-exitcode", "-o", "json")
     assert (planned.code, planned.metadata["outcome"]) == (6, "planned")
     assert planned.item["changes"][-1]["kind"] == "ServiceAccount"
+    assert UNIQUE in str(planned.item["notes"])
     assert stage.world() == made
     ran = delete(stage, namespace, "-o", "json")
     assert (ran.code, ran.metadata["outcome"]) == (0, "committed"), ran.err
@@ -88,6 +92,7 @@ def test_a_step_that_fails_takes_everything_back(
     ran = delete(stage, namespace)
     assert ran.code == 1, ran.err
     assert stage.world() == before
+    assert UNIQUE not in ran.err
     assert stage.create_sa("app", namespace, *WISH, "-o", "json").metadata["outcome"] == "unchanged"
 
 
@@ -103,6 +108,19 @@ def test_a_service_account_that_may_not_go_is_found_before_anything_is_written(
     assert "delete serviceaccounts" in ran.err
     assert not [call for call in stage.sandbox.calls[calls:] if call.operation == "TagRole"]
     assert stage.world() == before
+
+
+def test_a_role_that_a_rollback_creates_again_is_another_principal(stage: Stage, namespace: str) -> None:
+    create(stage, namespace, *WISH)
+    fault = Fault("kubernetes", "DELETE serviceaccounts", "error", match=namespace, skip=2, status=403)
+    stage.sandbox.faults.add(fault)
+    name = stage.role_of(namespace, "app")["arn"].rsplit("/", 1)[-1]
+    before, ids = stage.world(), [stage.iam().get_role(RoleName=name)["Role"]["RoleId"]]
+    ran = delete(stage, namespace)
+    ids.append(stage.iam().get_role(RoleName=name)["Role"]["RoleId"])
+    assert (ran.code, stage.world() == before) == (1, True), ran.err
+    assert ids[0] != ids[1]
+    assert UNIQUE in ran.err
 
 
 LOST = ["TagRole", "DetachRolePolicy", "DeleteRolePolicy", "DeleteRole"]

@@ -76,11 +76,14 @@ class ProviderState:
     audiences: list[str]
     thumbprints: list[str] = field(default_factory=list)
     tags: dict[str, str] = field(default_factory=dict)
+    unknown: list[str] = field(default_factory=list)
+    """What AWS says of it, by names, and irsa could not bring back."""
     FIELDS: ClassVar[Fields] = (
         Field("url", "url", TEXT),
         Field("audiences", "audiences", TEXTS),
         optional("thumbprints", "thumbprints", TEXTS),
         optional("tags", "tags", TEXT_MAP),
+        optional("unknown", "unknown", TEXTS),
     )
 
 
@@ -101,6 +104,8 @@ class RoleState:
     max_session_duration: int = 3600
     permissions_boundary: str = ""
     tags: dict[str, str] = field(default_factory=dict)
+    unknown: list[str] = field(default_factory=list)
+    """What AWS says of it, by names, and irsa could not bring back."""
     FIELDS: ClassVar[Fields] = (
         Field("path", "path", TEXT),
         Field("trust", "trust", OBJECT),
@@ -108,6 +113,7 @@ class RoleState:
         optional("max_session_duration", "max_session_duration", NUMBER),
         optional("permissions_boundary", "permissions_boundary", TEXT),
         optional("tags", "tags", TEXT_MAP),
+        optional("unknown", "unknown", TEXTS),
     )
 
 

@@ -60,7 +60,8 @@ def read(data: Any) -> Change:
 def _write_state(state: State | None) -> dict[str, Any] | None:
     if state is None:
         return None
-    return {field.key: getattr(state, field.attribute) for field in state.FIELDS}
+    found = {field: getattr(state, field.attribute) for field in state.FIELDS}
+    return {field.key: said for field, said in found.items() if field.needed or said != []}
 
 
 def _read_state(kind: Kind, data: Any) -> State | None:

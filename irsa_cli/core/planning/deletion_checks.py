@@ -6,7 +6,7 @@ it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from irsa_cli.core.binding import likely_makers
@@ -17,6 +17,8 @@ from irsa_cli.core.marks.lifecycle import Stage
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.variables import variable
 from irsa_cli.core.objects.workloads import Workload
+from irsa_cli.core.plan.changes import Change, Kind
+from irsa_cli.core.plan.states import ProviderState, RoleState
 from irsa_cli.core.planning.delete import Deletion
 from irsa_cli.core.policies.policy import as_list, equal
 from irsa_cli.core.trust import trust_policy
@@ -39,6 +41,8 @@ class Users:
     """All ServiceAccounts of the cluster that name a role: `namespace/name` and the role's ARN."""
     hidden: Sequence[str] = ()
     workloads: Sequence[Workload] = ()
+    is_nobody: Callable[[str], bool] = lambda principal: False
+    """Whether a principal that a trust policy names can't be anybody's, as its cluster is gone."""
 
 
 def check_ended(bound: Bound, living: Sequence[str]) -> None:
@@ -59,7 +63,8 @@ def check(bound: Bound, deletion: Deletion, users: Users) -> None:
     pods = [pod for pod in users.pods if _uses(pod, bound, deletion)]
     waiting = list(_waiting(users.workloads, pods, bound, deletion))
     others = sorted(name for name, arn in users.accounts if arn in deletion.lost and name != bound.full_name)
-    strangers = [text for role in bound.own if role.arn in deletion.lost for text in _strangers(bound, role)]
+    lost = [role for role in bound.own if role.arn in deletion.lost]
+    strangers = [text for role in lost for text in _strangers(bound, role, users.is_nobody)]
     if not pods and not waiting and not others and not strangers and not users.hidden:
         return
     trusted = [f"{text} is trusted by it, too" for text in dict.fromkeys(strangers)]
@@ -86,6 +91,33 @@ def check_makers(bound: Bound, deletion: Deletion) -> None:
     for role in bound.own:
         if role.arn in deletion.lost:
             likely_makers.check(role.name, role.role, verb="delete")
+
+
+def check_known(changes: Iterable[Change]) -> None:
+    """Raise `Refused` where something goes that a rollback could not bring back as it was."""
+    for change in changes:
+        before = change.before
+        if change.after is None and isinstance(before, RoleState | ProviderState) and before.unknown:
+            raise Refused(
+                f"{change.kind.value} {change.name} has settings that irsa does not know:"
+                f" {', '.join(before.unknown)}",
+                reason="a rollback could not bring them back",
+                next_steps=("remove them, or delete it all the same: run this again with --force",),
+            )
+
+
+def not_again(changes: Iterable[Change]) -> list[str]:
+    """What is lost with roles that go, or have gone and come back: no rollback restores a role's unique id.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
+    """
+    names = [item.name for item in changes if item.kind is Kind.ROLE and item.after is None]
+    if not names:
+        return []
+    return [
+        f"policies that name role {', '.join(names)} as a principal (of buckets, keys, other roles) keep its"
+        " unique id: save them again if the role is created again, also by a rollback"
+    ]
 
 
 def is_nothing(bound: Bound) -> bool:
@@ -143,7 +175,7 @@ def _waiting(
             yield item.full_name
 
 
-def _strangers(bound: Bound, role: NamedRole) -> Iterator[str]:
+def _strangers(bound: Bound, role: NamedRole, is_nobody: Callable[[str], bool]) -> Iterator[str]:
     """Whom a role's trust policy admits beside the cluster's tokens: nobody can see from here if they do."""
     own = bound.identity.provider_arn
     for item in as_list(role.state.trust.get("Statement", [])):
@@ -152,7 +184,8 @@ def _strangers(bound: Bound, role: NamedRole) -> Iterator[str]:
             continue
         named = principal if isinstance(principal, dict) else {"everybody:": principal}
         for kind, values in named.items():
-            yield from (f"{kind} {value}" for value in as_list(values) if value != own)
+            others = (value for value in as_list(values) if value != own and not is_nobody(str(value)))
+            yield from (f"{kind} {value}" for value in others)
 
 
 def _why(pods: Sequence[Pod], waiting: Sequence[str], others: Sequence[str], strangers: Sequence[str]) -> str:

@@ -13,7 +13,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from irsa_cli.aws.cluster import EksCluster, NoCluster, describe, find_region
+from irsa_cli.aws.cluster import (
+    EksCluster,
+    GoneCluster,
+    NoCluster,
+    describe,
+    expected,
+    find_region,
+    recognize,
+)
 from irsa_cli.aws.session import AwsSession, WireCall
 from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.cluster import Cluster
@@ -116,12 +124,16 @@ class Connection:
     """The sessions of other accounts, by account."""
     target_session: AwsSession | None = None
     """The session of the account of the target role, where the user gives one."""
+    gone: GoneCluster | None = None
+    """What is known of a cluster that does not exist any more."""
 
     def announce(self, note: Callable[[str], None]) -> None:
         """Tell which cluster it is that is worked on."""
         cluster = self.cluster
         roles = f" · roles in account {cluster.home}" if cluster.home != cluster.account else ""
         note(f"{cluster.name} · {cluster.region} · account {cluster.account}{roles}")
+        if self.gone is not None:
+            note(f"Note: {self.gone.note}")
 
     @property
     def wire_log(self) -> WireLog:
@@ -207,14 +219,17 @@ class Connection:
         return Kube(connection.from_eks(self._eks, lambda: eks_token(self.aws, self.cluster.name)), log)
 
 
-def connect(target: Target, *, kube: bool, log: WireLog, check: Callable[[AwsSession], None]) -> Connection:
+def connect(
+    target: Target, *, kube: bool, log: WireLog, check: Callable[[AwsSession], None], gone: bool = False
+) -> Connection:
     """Find the cluster, and open the session of each other account meanwhile.
 
-    `check` is called with the cluster's session before the first call goes out. Raises
-    `UnexpectedCluster` for one that the project does not expect.
+    `check` is called with the cluster's session before the first call goes out. `gone`: also one that does
+    not exist any more, if irsa's marks prove that it did. Raises `UnexpectedCluster` for one that the project
+    does not expect.
     """
     project = read_project(Path.cwd())
-    found = _connected(target, kube=kube, log=log, check=check)
+    found = _connected(target, kube=kube, log=log, check=check, gone=gone)
     check_project(found.cluster, project, account=not target.expect_account, arn=not target.expect_clusters)
     _check_meant(found)
     return found
@@ -238,7 +253,7 @@ def _host(url: str) -> str:
 
 
 def _connected(
-    target: Target, *, kube: bool, log: WireLog, check: Callable[[AwsSession], None]
+    target: Target, *, kube: bool, log: WireLog, check: Callable[[AwsSession], None], gone: bool
 ) -> Connection:
     aws = AwsSession(profile=target.profile, region=target.region, assume_role=target.assume_role, log=log)
     check(aws)
@@ -261,12 +276,15 @@ def _connected(
             importlib.import_module("irsa_cli.kube.connection")
         try:
             described = future.result()
-        except NoCluster:
-            if target.tell_region is None:
+        except NoCluster as error:
+            if target.tell_region is not None:
+                return _elsewhere(aws, target, opened, kube=kube, log=log)
+            # What a kubeconfig leads to is there: then these are not its account or its region.
+            if not gone or target.kubeconfig or target.context:
                 raise
-            return _elsewhere(aws, target, opened, kube=kube, log=log)
+            return _gone(aws, target, opened, error, log=log)
         check_expected(target, described.cluster)
-        found = Connection(aws, target, _at_home(described, target), described, log, kube)
+        found = Connection(aws, target, _at_home(described.cluster, target), described, log, kube)
         return _with_sessions(found, opened)
 
 
@@ -313,11 +331,27 @@ def _with_sessions(connection: Connection, opened: Mapping[str, Future[AwsSessio
     return connection
 
 
-def _at_home(found: EksCluster, target: Target) -> Cluster:
+def _gone(
+    aws: AwsSession,
+    target: Target,
+    opened: Mapping[str, Future[AwsSession]],
+    error: NoCluster,
+    *,
+    log: WireLog,
+) -> Connection:
+    """The connection without the cluster; raises `error` if nothing proves that there was one."""
+    cluster = _at_home(expected(aws, target.cluster), target)
+    check_expected(target, cluster)
+    found = _with_sessions(Connection(aws, target, cluster, None, log, asks_cluster=False), opened)
+    found.cluster, found.gone = recognize(found.iam, cluster, error)
+    return found
+
+
+def _at_home(found: Cluster, target: Target) -> Cluster:
     """The cluster, and where its roles are."""
     way = target.role_way
     return replace(
-        found.cluster, role_account=target.role_account or "", role_way=way.options if way is not None else ""
+        found, role_account=target.role_account or "", role_way=way.options if way is not None else ""
     )
 
 
@@ -331,7 +365,9 @@ def _elsewhere(
     moved, there = aws.moved_to(region), replace(target, region=region)
     found = describe(moved, target.cluster)
     check_expected(target, found.cluster)
-    connection = _with_sessions(Connection(moved, there, _at_home(found, target), found, log, kube), opened)
+    connection = _with_sessions(
+        Connection(moved, there, _at_home(found.cluster, target), found, log, kube), opened
+    )
     connection.others = {account: item.moved_to(region) for account, item in connection.others.items()}
     return connection
 

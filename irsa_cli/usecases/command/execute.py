@@ -5,7 +5,7 @@ How a plan is made is its command's business, how it runs that of `irsa_cli.tran
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
@@ -13,6 +13,7 @@ from dataclasses import replace
 from irsa_cli.aws.diagnosis import association
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.expected import ServedAccounts
+from irsa_cli.core.planning.deletion_checks import not_again
 from irsa_cli.core.results.result import ChangeResult, Ended, Result
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import IrsaError, LockLost
@@ -20,7 +21,7 @@ from irsa_cli.core.values.redaction import redacted
 from irsa_cli.transaction.events import Event, Report, Step
 from irsa_cli.transaction.folder import check_place, prune
 from irsa_cli.transaction.journal import Journal, RefusedJournal
-from irsa_cli.transaction.protocol import Interrupted, Run
+from irsa_cli.transaction.protocol import Handler, Interrupted, Run
 from irsa_cli.transaction.runner import Transaction
 from irsa_cli.transaction.story import LOCK, new_transaction_id
 from irsa_cli.usecases.command.caller import with_caller
@@ -107,6 +108,8 @@ def perform(
             gate(None)
             settings.listen(Event(Step.GATE_PASSED))
         result = Result(Ended.UNCHANGED, cluster=cluster)
+    result.notes += [] if connection.gone is None else [connection.gone.note]
+    result.notes += not_again(item.change for item in result.changes if item.state in ("planned", "undone"))
     result.command, result.seconds, result.planned = context.command, settings.seconds, now
     return result
 
@@ -175,13 +178,9 @@ def transaction_of(
     ends_later: bool = False,
 ) -> Transaction:
     """The transaction of a plan on a cluster; `ends_later` as in `Transaction`."""
-    from irsa_cli.changes import handlers
-
     return Transaction(
         plan,
-        handlers(
-            connection.iam, connection.kube if connection.asks_cluster else None, connection.iam_of_target
-        ),
+        handlers_of(connection),
         journal,
         run,
         settings.listen,
@@ -189,6 +188,16 @@ def transaction_of(
         rollback_seconds=settings.rollback_timeout,
         ends_later=ends_later,
     )
+
+
+def handlers_of(connection: Connection) -> Mapping[Kind, Handler]:
+    """The handlers of all changes that are possible where a connection leads."""
+    from irsa_cli.changes import handlers
+    from irsa_cli.changes.vanished import vanished
+
+    kube = connection.kube if connection.asks_cluster else None
+    found = handlers(connection.iam, kube, connection.iam_of_target)
+    return found if connection.gone is None else {**found, **vanished()}
 
 
 def _tell_of_place(settings: Settings) -> None:

@@ -57,7 +57,7 @@ def delete_files(request: Request, settings: Settings, log: WireLog, tell: Tell)
         tell(item)
 
     def reach(place: Place) -> tuple[Place, Connection]:
-        connection = connect(place.target, kube=True, log=listen, check=lambda aws: None)
+        connection = connect(place.target, kube=True, log=listen, check=lambda aws: None, gone=True)
         connection.announce(settings.note)
         return place, connection
 

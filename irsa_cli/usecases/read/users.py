@@ -40,6 +40,8 @@ def users_of(connection: Connection, bound: Bound, deletion: Deletion, *, kube: 
     At the same time the deletion of the ServiceAccount is rehearsed (dryRun): raises `ServiceError` when the
     caller may not delete it.
     """
+    if connection.gone is not None:
+        return Users(is_nobody=connection.gone.is_nobody)
     if not kube:
         return Users()
     with ThreadPoolExecutor(3 + len(KINDS)) as pool:

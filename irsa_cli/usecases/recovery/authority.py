@@ -165,7 +165,8 @@ def _is_complete(name: str, state: RoleState, connection: Connection) -> bool:
     cluster = connection.cluster
     arn = f"arn:{cluster.partition}:iam::{cluster.home}:role{state.path}{name}"
     namespace, slash, account = state.tags.get(SERVICE_ACCOUNT_TAG, "").partition("/")
-    present = connection.kube.service_account(namespace, account) if slash else None
+    asked = bool(slash) and connection.gone is None
+    present = connection.kube.service_account(namespace, account) if asked else None
     annotations = (present or {}).get("metadata", {}).get("annotations") or {}
     return bool(annotations.get(ROLE_ARN_ANNOTATION) == arn)
 

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from irsa_cli.changes import handlers
 from irsa_cli.core.marks.locks.needed import recovery_locks
 from irsa_cli.core.plan.changes import Plan
 from irsa_cli.core.recovery.judge import Finder, Key, key_of
@@ -29,6 +28,7 @@ from irsa_cli.transaction.recover import is_running, record_found, roll_back, su
 from irsa_cli.transaction.story import Story, new_transaction_id
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
+from irsa_cli.usecases.command.execute import handlers_of
 from irsa_cli.usecases.command.one_by_one import Stop, attempt, warning
 from irsa_cli.usecases.command.run_context import RunContext
 from irsa_cli.usecases.command.settings import Settings
@@ -124,7 +124,7 @@ class _Scene:
 
     @classmethod
     def read(cls, request: Request, settings: Settings, log: WireLog) -> _Scene:
-        connection = connect(request.target, kube=True, log=log, check=lambda aws: None)
+        connection = connect(request.target, kube=True, log=log, check=lambda aws: None, gone=True)
         connection.announce(settings.note)
         with naming_caller(connection.caller):
             seen = look(connection)
@@ -176,7 +176,7 @@ class _Scene:
         """Take the changes back, with the locks of all that they are about."""
         connection, changes = self.connection, (piece.change for piece in leftovers.pieces)
         wanted = recovery_locks(changes, connection.cluster)
-        found = handlers(connection.iam, connection.kube, connection.iam_of_target)
+        found = handlers_of(connection)
         with locked(connection, self.settings, Command.RECOVER, wanted, pause=stop.pause) as settings:
             path = self._journal(leftovers)
             story = read(path)

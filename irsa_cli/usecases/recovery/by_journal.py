@@ -13,7 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from irsa_cli.changes import handlers
 from irsa_cli.core.marks.locks.needed import recovery_locks
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.traits import Service
@@ -42,6 +41,7 @@ from irsa_cli.transaction.runner import roll_forward
 from irsa_cli.transaction.story import TAKES_BACK, Story
 from irsa_cli.usecases.command.caller import naming_caller, with_caller
 from irsa_cli.usecases.command.connect import TARGET_KEYS, Connection, Target, WireLog, connect
+from irsa_cli.usecases.command.execute import handlers_of
 from irsa_cli.usecases.command.one_by_one import Stop, advised, advising, attempt, warning
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.command.signals import stoppable
@@ -252,8 +252,7 @@ class _Work:
         return given_back
 
     def handlers(self, connection: Connection) -> Mapping[Kind, Handler]:
-        kube = connection.kube if (connection.target, True) in self.connections else None
-        return handlers(connection.iam, kube, connection.iam_of_target)
+        return handlers_of(connection)
 
     def connect(self, story: Story) -> Connection:
         # The ServiceAccount tells whether another run has ended meanwhile, also where it was not reached.
@@ -263,7 +262,9 @@ class _Work:
         target = self.request.override(replace(told, **unsaid))
         check_way(story, told, target, *(["--forward"] if self.request.forward else []))
         if (target, kube) not in self.connections:
-            self.connections[target, kube] = connect(target, kube=kube, log=self.log, check=lambda aws: None)
+            self.connections[target, kube] = connect(
+                target, kube=kube, log=self.log, check=lambda aws: None, gone=True
+            )
         return self.connections[target, kube]
 
     def carry_out(

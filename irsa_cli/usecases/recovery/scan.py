@@ -41,13 +41,13 @@ def look(connection: Connection) -> SeenLeftovers:
 
     Raises `ServiceError` where the caller may not list roles, ServiceAccounts or namespaces.
     """
-    cluster, iam, kube = connection.cluster, connection.iam, connection.kube
+    cluster, iam = connection.cluster, connection.iam
     arn = provider_arn(cluster.partition, cluster.home, cluster.issuer)
     with ThreadPoolExecutor(4) as pool:
         listed = pool.submit(listing.list_roles, iam)
-        found_provider = pool.submit(reading.aged_provider, iam, arn)
-        accounts = pool.submit(kube.service_accounts)
-        namespaces = pool.submit(kube.namespaces)
+        found_provider = pool.submit(reading.aged_provider, iam, arn) if cluster.issuer else None
+        accounts = pool.submit(_none if connection.gone else connection.kube.service_accounts)
+        namespaces = pool.submit(_none if connection.gone else connection.kube.namespaces)
     roles, now = listed.result().roles, listed.result().now
     seen = SeenLeftovers(
         cluster=cluster,
@@ -57,9 +57,14 @@ def look(connection: Connection) -> SeenLeftovers:
         trusting=frozenset(role.name for role in roles if names_provider(role.trust, arn)),
         accounts=tuple(_account(item) for item in accounts.result()),
         namespaces=tuple(_namespace(item) for item in namespaces.result() if _is_marked(item)),
-        provider=_provider(arn, found_provider.result(), now),
+        provider=_provider(arn, found_provider.result() if found_provider else None, now),
     )
     return _with_contents(connection, seen)
+
+
+def _none() -> list[Json]:
+    """What is in a cluster that does not exist any more."""
+    return []
 
 
 def _provider(arn: str, found: tuple[ProviderState, float] | None, now: datetime) -> SeenProvider | None:
@@ -93,7 +98,9 @@ def _with_contents(connection: Connection, seen: SeenLeftovers) -> SeenLeftovers
         if current is None:
             return item
         found = replace(item, state=current.state, attached=current.attached, inline=current.inline)
-        return _with_targets(connection, _with_config_maps(connection, found))
+        if connection.gone is None:
+            found = _with_config_maps(connection, found)
+        return _with_targets(connection, found)
 
     def namespace(item: SeenNamespace) -> SeenNamespace:
         if item.name in inhabited:

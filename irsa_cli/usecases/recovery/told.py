@@ -10,6 +10,7 @@ from typing import Any
 
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, ServiceAccountState
+from irsa_cli.core.planning.deletion_checks import not_again
 from irsa_cli.core.recovery.authority import way_of
 from irsa_cli.core.results.result import ChangeResult, Ended, Result
 from irsa_cli.core.values.cluster import Cluster
@@ -54,14 +55,15 @@ def back_result(story: Story, leftovers: Sequence[Leftover], transaction: str, c
             return "left"
         return "undone" if record.undone else "pending"
 
+    changes = [ChangeResult(record.change, state(record)) for record in story.records]
     return Result(
         Ended.INCOMPLETE if leftovers else Ended.ROLLED_BACK,
         cluster=cluster,
         transaction=transaction,
-        changes=[ChangeResult(record.change, state(record)) for record in story.records],
+        changes=changes,
         left=[left(item, story.transaction, way_of(story.to_paste)) for item in leftovers],
         error=IrsaError("the transaction could not be rolled back completely") if leftovers else None,
-        notes=gone,
+        notes=[*gone, *not_again(item.change for item in changes if item.state == "undone")],
     )
 
 

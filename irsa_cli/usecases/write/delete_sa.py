@@ -9,13 +9,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from irsa_cli.core.binding.current import Bound
+from irsa_cli.core.binding.current import Bound, NamedRole
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.lifecycle import Stage
 from irsa_cli.core.plan.changes import Change, Kind
-from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
+from irsa_cli.core.plan.states import CLUSTER_TAG, ROLE_ARN_ANNOTATION, SERVICE_ACCOUNT_TAG
 from irsa_cli.core.planning.delete import Deletion, deletion
-from irsa_cli.core.planning.deletion_checks import check, check_ended, check_makers, is_nothing
+from irsa_cli.core.planning.deletion_checks import (
+    check,
+    check_ended,
+    check_known,
+    check_makers,
+    is_nothing,
+)
 from irsa_cli.core.planning.foreign import check_ours
 from irsa_cli.core.results.command import Command
 from irsa_cli.core.results.result import Ended, Result
@@ -82,7 +88,9 @@ def delete_sa(request: Request, settings: Settings, log: WireLog) -> Result:
 
     Raises `Refused` when there is nothing of it, when it is in use, or when a run is making it.
     """
-    connection = connect(request.target, kube=not request.role_only, log=log, check=lambda aws: None)
+    connection = connect(
+        request.target, kube=not request.role_only, log=log, check=lambda aws: None, gone=True
+    )
     connection.announce(settings.note)
     lock = binding_lock(request.namespace, request.name)
     with locked(connection, settings, Command.DELETE_SA, when_needed=[lock]) as held:
@@ -189,15 +197,12 @@ class _Deleting:
             request.namespace,
             request.name,
             candidates=candidates,
-            kube=not request.role_only,
+            kube=not request.role_only and self.connection.gone is None,
         )
         self.seen |= {role.name for role in (*bound.own, *((bound.used,) if bound.used else ()))}
         strange = [role for role in bound.others if role.name in wanted]
         if strange:
-            raise Refused(
-                f"role {strange[0].name} was not made for {bound.full_name}",
-                reason="it has no tags and no statement of irsa for it",
-            )
+            raise _not_made_for(bound, strange[0])
         return bound if request.extent is Extent.BINDING else self._narrowed(bound)
 
     def _narrowed(self, bound: Bound) -> Bound:
@@ -238,7 +243,7 @@ class _Deleting:
                 f"irsa manages nothing in {bound.full_name}",
                 reason=f"it was not made by irsa, and has no annotation {ROLE_ARN_ANNOTATION}",
             )
-        elif request.role_only:
+        elif request.role_only or self.connection.gone is not None:
             error = Refused(f"irsa manages no role for {bound.full_name} in {bound.cluster.name}")
         else:
             error = NamedServiceAccount(self.connection, request.namespace, request.name).missing()
@@ -253,7 +258,7 @@ class _Deleting:
             check_makers(bound, found)
         users = users_of(self.connection, bound, found, kube=not self.request.role_only)
         checks: list[Callable[[], None]] = []
-        if self.request.role_only:
+        if self.request.role_only and self.connection.gone is None:
             checks.append(partial(_check_role_only, bound))
         if self.request.keep_role:
             checks.append(partial(_check_whole, bound, self.earlier))
@@ -261,6 +266,7 @@ class _Deleting:
             checks.append(partial(_check_home, bound))
         checks.append(partial(check_ended, bound, living(self.connection, bound, self.settings)))
         checks.append(partial(check, bound, found, users))
+        checks.append(partial(check_known, found.plan))
         for one in checks:
             try:
                 one()
@@ -279,6 +285,21 @@ class _Deleting:
     def _carry_out(self, found: Deletion, bound: Bound) -> Result:
         context = _context(self.connection, self.request)
         return perform(found.plan, self.connection, self.settings, context, seen=[bound])
+
+
+def _not_made_for(bound: Bound, role: NamedRole) -> Refused:
+    """Why a role that is named is left alone: whom its tags are about, if it has any."""
+    tags, options = role.state.tags, ""
+    cluster, account = tags.get(CLUSTER_TAG, ""), tags.get(SERVICE_ACCOUNT_TAG, "")
+    if account == bound.full_name and cluster.endswith(f":cluster/{bound.cluster.name}"):
+        options = f"-c {bound.cluster.name} -r {cluster.split(':')[3]}, without --issuer-url"
+    return Refused(
+        f"role {role.name} was not made for {bound.full_name} in {bound.cluster.arn}",
+        reason=f"its tags are about {account or 'no ServiceAccount'} in {cluster}"
+        if cluster
+        else "it has no tags and no statement of irsa for it",
+        next_steps=(f"run this again with {options}",) if options else (),
+    )
 
 
 def _check_home(bound: Bound) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 
 from irsa_cli.aws import iam as reading
@@ -9,6 +10,7 @@ from irsa_cli.aws import listing
 from irsa_cli.core.marks.makers import UNKNOWN, maker_of_role
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import CLUSTER_TAG, ProviderState
+from irsa_cli.core.planning.deletion_checks import check_known
 from irsa_cli.core.recovery.leftovers import names_provider
 from irsa_cli.core.results.command import Command
 from irsa_cli.core.results.result import Ended, Result
@@ -37,22 +39,24 @@ class Request:
 
 def disassociate_oidc(request: Request, settings: Settings, log: WireLog) -> Result:
     """Delete the provider; without one there is nothing to do. Raises `Refused` while roles trust it."""
-    connection = connect(request.target, kube=False, log=log, check=lambda aws: None)
+    connection = connect(request.target, kube=False, log=log, check=lambda aws: None, gone=True)
+    _check_known_issuer(connection)
     cluster = connection.cluster
     connection.announce(settings.note)
     arn = provider_arn(cluster.partition, cluster.home, cluster.issuer)
     context = RunContext.of(Command.DISASSOCIATE_OIDC, connection, None)
     earlier = going_on(settings, context, everything)
     with naming_caller(connection.caller):
-        present = reading.provider(connection.iam, arn)
+        present = reading.provider(connection.iam, arn) if cluster.issuer else None
+        changes = [] if present is None else [Change(Kind.PROVIDER, (arn,), present, None)]
         notes = []
         if present is not None:
             notes = [
+                *_check_known(changes, request),
                 *_check_ours(connection.cluster, request, present),
                 *_check_unused(connection, request, arn),
             ]
             notes += _audiences(present)
-    changes = [] if present is None else [Change(Kind.PROVIDER, (arn,), present, None)]
     result = perform(Plan.of(changes), connection, settings, context, seen=[present])
     if result.ended in (Ended.COMMITTED, Ended.UNCHANGED) and not settings.dry_run:
         supersede(earlier)
@@ -66,6 +70,20 @@ def disassociate_oidc(request: Request, settings: Settings, log: WireLog) -> Res
     }
     result.notes += notes
     return result
+
+
+def _check_known_issuer(connection: Connection) -> None:
+    """Raise `Refused` for a cluster that is gone and has marks on several providers: one has to be named."""
+    if connection.gone is not None and len(connection.gone.marked) > 1:
+        cluster = connection.cluster
+        raise Refused(
+            f"{len(connection.gone.marked)} OIDC providers bear the mark of {cluster.arn}",
+            next_steps=[
+                f"irsa disassociate-oidc -c {cluster.name} -r {cluster.region} --account {cluster.home}"
+                f" --issuer-url {shlex.quote(state.url)}"
+                for state in connection.gone.marked.values()
+            ],
+        )
 
 
 def _check_ours(cluster: Cluster, request: Request, present: ProviderState) -> list[str]:
@@ -87,6 +105,17 @@ def _check_ours(cluster: Cluster, request: Request, present: ProviderState) -> l
             "or delete it all the same: run this again with --force",
         ),
     )
+
+
+def _check_known(changes: list[Change], request: Request) -> list[str]:
+    """Refuse a provider with more than irsa could bring back; with --force it is noted."""
+    try:
+        check_known(changes)
+    except Refused as error:
+        if not request.force:
+            raise
+        return [f"{error}: they are lost"]
+    return []
 
 
 def _check_unused(connection: Connection, request: Request, arn: str) -> list[str]:
