@@ -193,7 +193,7 @@ def ended_elsewhere(story: Story, handlers: Mapping[Kind, Handler]) -> bool:
     def holds(change: Change) -> bool:
         return handlers[change.kind].look(change, story.transaction)
 
-    gone = frozenset(item.target[0] for item in deletions if item.kind is Kind.ROLE and holds(item))
+    gone = frozenset(item.target[0] for item in deletions if item.kind.traits.owner_decides and holds(item))
     return bool(changes) and all((item.roles and item.roles <= gone) or holds(item) for item in changes)
 
 

@@ -232,7 +232,7 @@ def test_nothing_is_deleted_that_is_in_use(play: Play) -> None:
     }
     play.cloud.kube.put("pods", "backend", "app-1", pod)
     before = play.world
-    found = outcomes(play, "delete", "--yes", "-f", play.file(FILE), code=4)
+    found = outcomes(play, "delete", "--yes", "-f", play.file(FILE), code=1)
     assert found["backend/reader"] == "refused"
     assert found["frontend/writer"] == "committed"
     assert play.world.accounts["backend", "reader"] == before.accounts["backend", "reader"]
