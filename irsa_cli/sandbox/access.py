@@ -58,7 +58,7 @@ class Access:
         except (AwsError, ValueError):
             return None
         entry = self._front.clusters.access_entries.get(cluster.arn, caller.role_arn or caller.arn)
-        if entry:
+        if entry and entry.principal in ("", caller.user_id.partition(":")[0]):
             return Identity(entry.username, entry.groups, caller.arn)
         if self._is_admin(cluster, caller):
             return Identity(caller.arn, ("system:masters",), caller.arn)

@@ -9,6 +9,7 @@ from botocore import UNSIGNED
 from botocore.config import Config
 
 from irsa_cli.sandbox import Sandbox
+from irsa_cli.sandbox.model import RoleSpec
 from tests.scenarios.conftest import real_stage
 from tests.support.fixtures import RealCluster
 from tests.support.kubeclient import Json
@@ -85,6 +86,12 @@ def test_an_association_comes_first(stage: Stage, unique: str) -> None:
     pods = f"/api/v1/namespaces/{unique}/pods"
     body = {"metadata": {"name": "web"}, "spec": POD}
     assert env(made(stage.kube.create(pods, body, dryRun="All")).body)["AWS_ROLE_ARN"] == role
+    trust = {
+        "Effect": "Allow",
+        "Principal": {"Service": "pods.eks.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+    }
+    stage.sandbox.put_roles([RoleSpec("reader", {"Version": "2012-10-17", "Statement": [trust]})])
     eks.create_pod_identity_association(
         clusterName=stage.cluster, namespace=unique, serviceAccount="reader", roleArn=role
     )

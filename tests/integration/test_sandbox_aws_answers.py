@@ -152,7 +152,9 @@ def test_the_account_summary_counts(iam: Client) -> None:
 
 
 def test_what_moto_does_not_implement_is_said_honestly(iam: Client) -> None:
-    assert refusal(lambda: iam.generate_organizations_access_report(EntityPath="o-1/r-1"))[1] == 501
+    assert (
+        refusal(lambda: iam.generate_organizations_access_report(EntityPath="o-a1b2c3d4e5/r-a1b2"))[1] == 501
+    )
 
 
 def test_of_eight_at_once_one_creates_the_role(sandbox: Sandbox, iam: Client) -> None:

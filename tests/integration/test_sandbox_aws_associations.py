@@ -13,7 +13,7 @@ from irsa_cli.sandbox import ClusterSpec, Sandbox
 from tests.docs.staging import CLUSTER
 from tests.support.eks import bearer
 from tests.support.kubeclient import KubeClient
-from tests.support.sandbox_clients import ACCOUNT, client, policy, refusal
+from tests.support.sandbox_clients import ACCOUNT, client, policy, refusal, trust
 
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/reader"
 CART: dict[str, Any] = {"clusterName": CLUSTER, "namespace": "shop", "serviceAccount": "cart"}
@@ -21,6 +21,8 @@ CART: dict[str, Any] = {"clusterName": CLUSTER, "namespace": "shop", "serviceAcc
 
 @pytest.fixture
 def eks(sandbox: Sandbox) -> Any:
+    trusted = trust({"Service": "pods.eks.amazonaws.com"}, action=["sts:AssumeRole", "sts:TagSession"])
+    client(sandbox, "iam").create_role(RoleName="reader", AssumeRolePolicyDocument=trusted)
     return client(sandbox, "eks")
 
 

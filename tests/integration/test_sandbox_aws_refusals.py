@@ -173,7 +173,7 @@ REFUSALS: dict[str, tuple[Callable[[Client], Any], tuple[str, int]]] = {
     "role exists": (_role(RoleName="there"), EXISTS),
     "role exists in other case": (_role(RoleName="THERE"), EXISTS),
     "boundary missing": (_role(PermissionsBoundary=MISSING), NO_ENTITY),
-    "boundary malformed": (_role(PermissionsBoundary="arn:aws:iam::x:policy/y"), VALIDATION),
+    "boundary malformed": (_role(PermissionsBoundary="arn:aws:iam::x:policy/y"), ("InvalidInput", 400)),
     "trust policy too large": (
         _trusting(trust({"AWS": "*"}, {"StringEquals": {"a:b": ["v" * 50] * 50}})),
         LIMIT,

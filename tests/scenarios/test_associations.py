@@ -25,20 +25,31 @@ def stage(sandbox: Sandbox, tmp_path: Path) -> Stage:
 
 
 def associate(stage: Stage, namespace: str, role: str = "", name: str = NAME) -> str:
-    """An association, by default with a role of its own; returns that role."""
+    """An association, by default with a role of its own; returns that role.
+
+    A role that is given keeps its trust policy, which it may have had otherwise when it was associated.
+    """
     trust = {
         "Effect": "Allow",
         "Principal": {"Service": "pods.eks.amazonaws.com"},
         "Action": "sts:AssumeRole",
     }
-    if not role:
-        document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
-        made = stage.iam().create_role(RoleName=f"{namespace}-pi", AssumeRolePolicyDocument=document)
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    iam, before = stage.iam(), ""
+    if role:
+        before = json.dumps(
+            iam.get_role(RoleName=role.rsplit("/", 1)[-1])["Role"]["AssumeRolePolicyDocument"]
+        )
+        iam.update_assume_role_policy(RoleName=role.rsplit("/", 1)[-1], PolicyDocument=document)
+    else:
+        made = iam.create_role(RoleName=f"{namespace}-pi", AssumeRolePolicyDocument=document)
         role = str(made["Role"]["Arn"])
     eks = administrator(stage.sandbox, "eks", stage.account_id, stage.region)
     eks.create_pod_identity_association(
         clusterName=stage.cluster, namespace=namespace, serviceAccount=name, roleArn=role
     )
+    if before:
+        iam.update_assume_role_policy(RoleName=role.rsplit("/", 1)[-1], PolicyDocument=before)
     return role
 
 

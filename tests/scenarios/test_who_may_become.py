@@ -7,14 +7,16 @@ from typing import Any
 
 import pytest
 
+from irsa_cli.sandbox.model import RoleSpec
 from tests.scenarios.breaking import NAME, Binding
-from tests.support.sandbox_clients import administrator
+from tests.support.sandbox_clients import EC2_TRUST, administrator
 from tests.support.stage import ACCOUNT, EVERYTHING, Json, Ran, Stage
 
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 GROUP = "rbac.authorization.k8s.io"
 DEV = f"arn:aws:iam::{ACCOUNT}:role/Dev"
 EDIT = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSEditPolicy"
+EC2 = json.loads(EC2_TRUST)
 POLICIES = "arn:aws:eks::aws:cluster-access-policy"
 
 
@@ -66,6 +68,7 @@ def test_from_an_iam_principal_to_the_role(stage: Stage, binding: Binding) -> No
         stage, space, "own", {"kind": "ServiceAccount", "namespace": space, "name": NAME}, rule("get", "pods")
     )
     client = eks(stage)
+    stage.sandbox.put_roles([RoleSpec(DEV.rsplit("/", 1)[-1], EC2)])
     client.create_access_entry(
         clusterName=stage.cluster, principalArn=DEV, kubernetesGroups=[f"{space}-devs"]
     )
@@ -91,6 +94,7 @@ def test_access_policies_hold_in_their_namespaces(stage: Stage, binding: Binding
     space, client = binding.namespace, eks(stage)
     for name, scope in (("Here", f"{space[:-1]}*"), ("There", f"{space}-2")):
         arn = f"arn:aws:iam::{ACCOUNT}:role/{name}"
+        stage.sandbox.put_roles([RoleSpec(name, EC2)])
         client.create_access_entry(clusterName=stage.cluster, principalArn=arn)
         client.associate_access_policy(
             clusterName=stage.cluster,

@@ -20,8 +20,10 @@ from irsa_cli.core.plan.written import write
 Seen = Mapping[str, str]
 """A current state: what its parts are called, and a digest of each value. No value can be read of it."""
 
-_PASSED_OVER = frozenset({"resource_version", "managers", "manifest", "similar_namespaces", "cluster", "arn"})
-"""What changes although nothing of interest has, or what the plan's target says already."""
+_PASSED_OVER = frozenset(
+    {"resource_version", "managers", "manifest", "similar_namespaces", "cluster", "arn", "thumbprints"}
+)
+"""What changes without meaning anything (IAM fills in thumbprints), or what the target says already."""
 _MAKER = ("provider", "tags", TRANSACTION_TAG)
 """Which run made the provider: for what builds on it that may be another part of the same plan."""
 _DOCUMENTS = frozenset({"trust", "document"})
@@ -36,7 +38,6 @@ _WORDS = {
     "labels": "label",
     "annotations": "annotation",
     "audiences": "audience",
-    "thumbprints": "thumbprint",
     "max_session_duration": "maximum session duration",
     "own": "role",
     "used": "role",

@@ -10,6 +10,8 @@ from __future__ import annotations
 import json
 import threading
 import time
+import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +32,11 @@ class Entry:
     groups: tuple[str, ...] = ()
     kind: str = "STANDARD"
     policies: dict[str, dict[str, Any]] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+    principal: str = ""
+    """The unique id that callers must have; empty for any that has the ARN."""
+    number: str = field(default_factory=lambda: str(uuid.uuid4()))
+    created: int = field(default_factory=lambda: int(time.time()))
 
 
 class AccessEntries:
@@ -38,6 +45,7 @@ class AccessEntries:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._of: dict[str, dict[str, Entry]] = {}
+        self.principal: Callable[[str], Any] = lambda _: None
 
     def reset(self) -> None:
         """Forget all entries."""
@@ -61,25 +69,51 @@ class AccessEntries:
             "ListAccessEntries": self._list,
             "DescribeAccessEntry": self._describe,
             "DeleteAccessEntry": self._delete,
+            "DisassociateAccessPolicy": self._disassociate,
+            "UpdateAccessEntry": self._update,
             "AssociateAccessPolicy": self._associate,
             "ListAssociatedAccessPolicies": self._associated,
         }
         with self._lock:
             return json_result(calls[request.operation](request, spec, self._of.setdefault(cluster_arn, {})))
 
-    @staticmethod
-    def _create(request: AwsRequest, spec: ClusterSpec, there: dict[str, Entry]) -> dict[str, Any]:
+    def _create(self, request: AwsRequest, spec: ClusterSpec, there: dict[str, Entry]) -> dict[str, Any]:
         asked: dict[str, Any] = json.loads(request.body or b"{}")
         arn = asked.get("principalArn", "")
         if arn in there:
             message = "The specified access entry resource is already in use on this cluster."
             raise AwsError("ResourceInUseException", message, 409)
-        groups = tuple(asked.get("kubernetesGroups", ()))
-        if any(name.startswith("system:") for name in groups):
-            raise AwsError("InvalidParameterException", "A group name can't start with system:")
-        kind = asked.get("type", "STANDARD")
-        there[arn] = Entry(asked.get("username") or _username(arn), groups, kind)
+        principal = self.principal(arn)
+        if principal is None:
+            raise _bad_parameter("The specified principalArn is invalid: invalid principal.")
+        _check_names(asked)
+        there[arn] = Entry(
+            asked.get("username") or _username(arn),
+            tuple(asked.get("kubernetesGroups", ())),
+            asked.get("type", "STANDARD"),
+            tags=asked.get("tags", {}),
+            principal=principal.id,
+        )
         return {"accessEntry": _shown(spec, arn, there[arn])}
+
+    @staticmethod
+    def _update(request: AwsRequest, spec: ClusterSpec, there: dict[str, Entry]) -> dict[str, Any]:
+        arn, entry = _found(request, there)
+        asked: dict[str, Any] = json.loads(request.body or b"{}")
+        if entry.kind != "STANDARD":
+            message = 'This operation can only be performed on Access Entries with a type of "STANDARD".'
+            raise _bad_parameter(message)
+        _check_names(asked)
+        entry.username = asked.get("username") or entry.username
+        entry.groups = tuple(asked.get("kubernetesGroups", entry.groups))
+        return {"accessEntry": _shown(spec, arn, entry)}
+
+    @staticmethod
+    def _disassociate(request: AwsRequest, _: ClusterSpec, there: dict[str, Entry]) -> dict[str, Any]:
+        policy = request.path.split("/access-policies/", 1)[1]
+        if _found(request, there)[1].policies.pop(policy, None) is None:
+            raise AwsError("ResourceNotFoundException", "The specified policyArn could not be found.", 404)
+        return {}
 
     @staticmethod
     def _list(request: AwsRequest, _: ClusterSpec, there: dict[str, Entry]) -> dict[str, Any]:
@@ -119,11 +153,32 @@ class AccessEntries:
 
 
 def _found(request: AwsRequest, there: dict[str, Entry]) -> tuple[str, Entry]:
-    arn = request.path.split("/access-entries/", 1)[1].rstrip("/").removesuffix("/access-policies")
+    arn = request.path.split("/access-entries/", 1)[1].rstrip("/").partition("/access-policies")[0]
     if arn not in there:
-        message = f"The specified principalArn could not be found: {arn}"
+        message = (
+            "The specified principalArn could not be found. You can view your available access entries with "
+            "'list-access-entries'."
+        )
         raise AwsError("ResourceNotFoundException", message, 404)
     return arn, there[arn]
+
+
+def _check_names(asked: dict[str, Any]) -> None:
+    """What Kubernetes has for itself is not for access entries.
+
+    Quoted in terraform-aws-modules/terraform-aws-eks issue 2915, and in
+    https://docs.aws.amazon.com/eks/latest/userguide/set-custom-username.html
+    """
+    for name in asked.get("kubernetesGroups", ()):
+        if name.startswith("system:"):
+            raise _bad_parameter(f"The kubernetes group name {name} is invalid, it cannot start with system:")
+    for start in ("system:", "eks:", "aws:", "amazon:", "iam:"):
+        if asked.get("username", "").startswith(start):
+            raise _bad_parameter(f"The username must not begin with {start}")
+
+
+def _bad_parameter(message: str) -> AwsError:
+    return AwsError("InvalidParameterException", message)
 
 
 def _username(arn: str) -> str:
@@ -142,17 +197,16 @@ def _policy(policy: str, scope: dict[str, Any]) -> dict[str, Any]:
 
 
 def _shown(spec: ClusterSpec, arn: str, entry: Entry) -> dict[str, Any]:
-    now = int(time.time())
     kind, _, name = arn.rpartition(":")[2].partition("/")
-    place = f"arn:aws:eks:{spec.region}:{spec.account}:access-entry/{spec.name}"
+    place = f"arn:{arn.split(':')[1]}:eks:{spec.region}:{spec.account}:access-entry/{spec.name}"
     return {
         "clusterName": spec.name,
         "principalArn": arn,
         "kubernetesGroups": list(entry.groups),
-        "accessEntryArn": f"{place}/{kind}/{spec.account}/{name.rsplit('/', 1)[-1]}/0",
-        "createdAt": now,
-        "modifiedAt": now,
-        "tags": {},
+        "accessEntryArn": f"{place}/{kind}/{spec.account}/{name.rsplit('/', 1)[-1]}/{entry.number}",
+        "createdAt": entry.created,
+        "modifiedAt": entry.created,
+        "tags": entry.tags,
         "username": entry.username,
         "type": entry.kind,
     }

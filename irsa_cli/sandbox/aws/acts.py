@@ -91,7 +91,8 @@ def _principal_tags(caller: Caller, account: Account) -> dict[str, list[str]]:
     """The tags of the user or role that calls."""
     if caller.session:
         role = account.iam.roles.get(caller.session.role_id)
-        tags = role.tags if role else []
+        more = [{"Key": key, "Value": value} for key, value in caller.session.tags.items()]
+        tags = (role.tags if role else []) + more
     else:
         user = account.iam.users.get(caller.name)
         tags = (user.tags if user else None) or []
@@ -177,7 +178,7 @@ def _eks_act(request: AwsRequest, account: Account) -> Act:
     if not name:
         return Act(f"eks:{request.operation}", "*")
     if what == "access-entries" and number:
-        arn = request.path.split("/access-entries/", 1)[1].removesuffix("/access-policies")
+        arn = request.path.split("/access-entries/", 1)[1].partition("/access-policies")[0]
         kind, _, principal = arn.rpartition(":")[2].partition("/")
         end = f"{kind}/{account.number}/{principal.rsplit('/', 1)[-1]}/0"
         return Act(f"eks:{request.operation}", f"arn:{place}:access-entry/{name}/{end}")

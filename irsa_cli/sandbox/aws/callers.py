@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import secrets
 import string
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -79,6 +79,8 @@ class Session:
     expires: datetime
     policy: dict[str, Any] | None = None
     provider: str = ""
+    tags: dict[str, str] = field(default_factory=dict)
+    transitive: set[str] = field(default_factory=set)
 
     @property
     def role_name(self) -> str:

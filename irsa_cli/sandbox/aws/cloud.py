@@ -22,6 +22,7 @@ from irsa_cli.sandbox.exchange import Incoming
 from irsa_cli.sandbox.model import Answer, RoleSpec
 
 _ERROR_CODE = re.compile(rb"<Code>([^<]*)</Code>")
+_PRINCIPAL = re.compile(r"arn:([^:]+):iam::(\d{12}):(user|role)/.+")
 _DEMO_BUCKETS = ("reports", "images")
 
 
@@ -97,6 +98,7 @@ class Cloud:
             if name in iam.users:
                 raise ValueError(f"user {name} exists in account {account}")
             user = iam.create_user(BY_NAME[partition].home, name)
+            user.id = f"AIDA{user.id[:17].upper()}"
             if policy is not None:
                 user.put_policy("sandbox", json.dumps(policy))
             key = AccessKey(  # type: ignore[abstract] # moto makes them so, too
@@ -129,6 +131,27 @@ class Cloud:
             for arn in spec.policies:
                 iam.managed_policies[arn].attach_to(role)
             iam.roles[number] = role
+
+    def principal(self, arn: str) -> Any:
+        """The user or role of an ARN, as moto has it; None where there is none."""
+        match = _PRINCIPAL.fullmatch(arn)
+        if match is None or match.group(2, 1) not in self.accounts():
+            return None
+        iam = self.iam(match[2], match[1])
+        holders = iam.users if match[3] == "user" else iam.roles
+        return next((holder for holder in holders.values() if holder.arn == arn), None)
+
+    def forget_principal(self, arn: str, unique_id: str) -> None:
+        """In all trust policies, put the unique id of a role that is gone in the place of its ARN.
+
+        https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
+        """
+        for account, partition in self.accounts():
+            for role in self.iam(account, partition).roles.values():
+                text = role.assume_role_policy_document
+                if f'"{arn}"' in text:
+                    document = json.loads(text, object_hook=lambda found: _renamed(found, arn, unique_id))
+                    role.assume_role_policy_document = json.dumps(document)
 
     def add_bucket(self, account: str, partition: str, name: str) -> None:
         """Make an empty S3 bucket."""
@@ -177,6 +200,16 @@ class Cloud:
 
             self._apps[service] = create_backend_app(service)  # type: ignore[arg-type]
         return self._apps[service]
+
+
+def _renamed(found: dict[str, Any], old: str, new: str) -> dict[str, Any]:
+    """An object of a policy with another name of an AWS principal."""
+    names = found.get("AWS")
+    if names == old:
+        return {**found, "AWS": new}
+    if isinstance(names, list):
+        return {**found, "AWS": [new if name == old else name for name in names]}
+    return found
 
 
 def _is_kept(header: str) -> bool:

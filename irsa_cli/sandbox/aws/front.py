@@ -6,7 +6,7 @@ read, cloudtrail and ec2; there are no others.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from irsa_cli.sandbox.aws import acts
 from irsa_cli.sandbox.aws.answer import AwsError, render_error
@@ -52,6 +52,9 @@ class Front:
         self.quotas = dict(QUOTAS)
         self.trail = Trail()
         self.ec2 = Ec2()
+        self.clusters.access_entries.principal = cloud.principal
+        self.clusters.associations.role = self._role
+        self.clusters.associations.lag = lambda: self.lag.seconds
         self._sts = Sts(cloud, self.callers, self.clusters, self.lag, self.trail)
 
     def reset(self) -> None:
@@ -95,6 +98,12 @@ class Front:
         with self.cloud.lock:
             return self.callers.authenticate(read_request(request))
 
+    def _role(self, arn: str) -> Any:
+        """A role as EKS sees it: late, as all do."""
+        account, partition = arn.split(":")[4], arn.split(":")[1]
+        with self.lag.stale_view(account, partition):
+            return self.cloud.principal(arn)
+
     def _answer(self, request: AwsRequest) -> Answer:
         if request.service not in SERVICES:
             raise AwsError("NotImplemented", f"The sandbox does not serve {request.service}.", 501)
@@ -102,11 +111,11 @@ class Front:
             return self._sts.assume_role_with_web_identity(request)
         with self.cloud.lock:
             caller = self.callers.authenticate(request)
+            if request.service in ("iam", "sts"):
+                check_parameters(request.service, request.operation, request.params)
             if request.service == "sts":
                 return self._sts.answer(request, caller)
             account = Account(self.cloud, caller.account, caller.partition, self.quotas, self.lag)
-            if request.service == "iam":
-                check_parameters(request.params)
             self._authorize(request, caller, account)
             if request.service == "iam":
                 answer = calls.execute(account, request)

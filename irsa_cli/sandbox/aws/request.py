@@ -208,12 +208,23 @@ def _access_operation(method: str, parts: list[str]) -> str:
 
     What is named there is an ARN, with slashes of its own.
     """
-    place = "policies" if parts[1:] and parts[-1] == "access-policies" else "entry" if parts else ""
+    inner = parts[1:] and "access-policies" in parts
+    place = (
+        "policies"
+        if inner and parts[-1] == "access-policies"
+        else "policy"
+        if inner
+        else "entry"
+        if parts
+        else ""
+    )
     names = {
         ("POST", ""): "CreateAccessEntry",
         ("GET", ""): "ListAccessEntries",
         ("GET", "entry"): "DescribeAccessEntry",
         ("DELETE", "entry"): "DeleteAccessEntry",
+        ("POST", "entry"): "UpdateAccessEntry",
+        ("DELETE", "policy"): "DisassociateAccessPolicy",
         ("POST", "policies"): "AssociateAccessPolicy",
         ("GET", "policies"): "ListAssociatedAccessPolicies",
     }
@@ -227,6 +238,7 @@ def _association_operation(method: str, parts: list[str]) -> str:
         ("GET", False): "ListPodIdentityAssociations",
         ("GET", True): "DescribePodIdentityAssociation",
         ("DELETE", True): "DeletePodIdentityAssociation",
+        ("POST", True): "UpdatePodIdentityAssociation",
     }
     return names.get((method, bool(parts)), "")
 

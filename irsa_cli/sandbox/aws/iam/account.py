@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -26,8 +25,6 @@ QUOTAS = {
     "VersionsPerPolicyQuota": 5,
 }
 """IAM's defaults, by their names in GetAccountSummary; it doesn't report those for providers and tags."""
-
-_PRINCIPAL = re.compile(r"arn:([^:]+):iam::(\d{12}):(user|role)/(.+)")
 
 
 @dataclass(frozen=True)
@@ -65,15 +62,3 @@ class Account:
         if arn not in self.iam.managed_policies:
             raise no_such_entity(f"Policy {arn} does not exist or is not attachable.")
         return self.iam.managed_policies[arn]
-
-    def principal_exists(self, name: str) -> bool:
-        """Whether a principal of kind AWS is there; accounts are taken to be."""
-        match = _PRINCIPAL.fullmatch(name)
-        if not match:
-            return True
-        partition, number, kind, _ = match.groups()
-        if (number, partition) not in self.cloud.accounts():
-            return False
-        iam = self.cloud.iam(number, partition)
-        holders = iam.users if kind == "user" else iam.roles
-        return any(holder.arn == name for holder in holders.values())

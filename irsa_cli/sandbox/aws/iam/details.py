@@ -14,6 +14,7 @@ from urllib.parse import quote
 from irsa_cli.sandbox.aws.answer import AwsError, xml_result
 from irsa_cli.sandbox.aws.iam.account import Account
 from irsa_cli.sandbox.aws.iam.paging import page
+from irsa_cli.sandbox.aws.iam.roles import brief
 from irsa_cli.sandbox.aws.request import AwsRequest
 from irsa_cli.sandbox.model import Answer
 
@@ -103,5 +104,5 @@ def _profile(profile: Any) -> dict[str, Any]:
         "InstanceProfileId": profile.id,
         "Arn": profile.arn,
         "CreateDate": profile.create_date,
-        "Roles": [],
+        "Roles": [brief(role) for role in profile.roles],
     }

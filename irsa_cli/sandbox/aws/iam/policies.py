@@ -5,22 +5,24 @@ A function here either refuses (AwsError), answers by itself, or returns None: m
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from irsa_cli.sandbox.aws.answer import AwsError, Repeated, limit_exceeded, xml_result
+from irsa_cli.sandbox.aws.answer import AwsError, Repeated, limit_exceeded, no_such_entity, xml_result
+from irsa_cli.sandbox.aws.iam import tags
 from irsa_cli.sandbox.aws.iam.account import Account
 from irsa_cli.sandbox.aws.iam.grammar import check_identity_policy, without_space
 from irsa_cli.sandbox.aws.iam.paging import page
-from irsa_cli.sandbox.aws.iam.roles import check_policy_arn, check_tag_quota
+from irsa_cli.sandbox.aws.iam.roles import check_policy_arn
 from irsa_cli.sandbox.aws.iam.shapes import check_tags
 from irsa_cli.sandbox.aws.request import AwsRequest
 from irsa_cli.sandbox.model import Answer
 
 
-def create_policy(account: Account, request: AwsRequest) -> None:
+def create_policy(account: Account, request: AwsRequest) -> Answer:
     """The document is a policy, within its size; names differ by more than path and case."""
     name = request.params.get("PolicyName", "")
-    check_tags(request.tags())
+    check_tags(request.tags(), any_case=False)
     _check_document(account, request)
     own = [p for p in account.iam.managed_policies.values() if not _is_aws_owned(p)]
     if any(p.name.lower() == name.lower() for p in own):
@@ -28,25 +30,44 @@ def create_policy(account: Account, request: AwsRequest) -> None:
         raise AwsError("EntityAlreadyExists", message, 409)
     if len(own) >= account.quotas["PoliciesQuota"]:
         raise limit_exceeded(f"Cannot exceed quota for PoliciesPerAccount: {account.quotas['PoliciesQuota']}")
+    params = request.params
+    policy = account.iam.create_policy(
+        params.get("Description", ""), params.get("Path", "/"), params["PolicyDocument"], name, []
+    )
+    policy.id = f"ANPA{policy.id[:17]}"
+    tags.add(account, policy, request)
+    with_tags = {"Tags": tags.all_of(policy)} if policy.tags else {}
+    return xml_result("iam", "CreatePolicy", {"Policy": {**_listed(account, policy), **with_tags}})
 
 
-def create_policy_version(account: Account, request: AwsRequest) -> None:
-    """The document is a policy, within its size."""
+def get_policy(account: Account, request: AwsRequest) -> Answer:
+    """A managed policy with description and tags."""
+    policy = existing_policy(account, request)
+    more = {"Description": policy.description or None, "Tags": tags.all_of(policy)}
+    return xml_result("iam", "GetPolicy", {"Policy": {**_listed(account, policy), **more}})
+
+
+def create_policy_version(account: Account, request: AwsRequest) -> Answer:
+    """The document is a policy, within its size; it is not in the answer."""
     existing_policy(account, request)
     _check_document(account, request)
+    answer = account.cloud.forward(request, account.number, account.partition)
+    answer.body = re.sub(rb"<Document>[^<]*</Document>", b"", answer.body)
+    return answer
 
 
-def existing_policy(account: Account, request: AwsRequest) -> None:
-    """The policy has to be there."""
+def existing_policy(account: Account, request: AwsRequest, missing: str = "") -> Any:
+    """The policy, which has to be there; `missing` is what IAM says else."""
     arn = request.params.get("PolicyArn", "")
     check_policy_arn(arn)
-    account.policy(arn)
+    if missing and arn not in account.iam.managed_policies:
+        raise no_such_entity(f"Policy {arn} {missing}")
+    return account.policy(arn)
 
 
 def delete_policy(account: Account, request: AwsRequest) -> None:
     """A policy in use, also as a boundary, or with several versions can't be deleted."""
-    existing_policy(account, request)
-    policy = account.policy(request.params["PolicyArn"])
+    policy = existing_policy(account, request)
     if _is_aws_owned(policy):
         raise AwsError("AccessDenied", "Policies that AWS manages can't be deleted.", 403)
     bounded = any(r.permissions_boundary_arn == policy.arn for r in account.iam.roles.values())
@@ -57,12 +78,33 @@ def delete_policy(account: Account, request: AwsRequest) -> None:
         raise AwsError("DeleteConflict", message, 409)
 
 
-def tag_policy(account: Account, request: AwsRequest) -> None:
-    """Tags are checked together with those that are there."""
-    existing_policy(account, request)
-    check_tags(request.tags())
-    there = set(account.policy(request.params["PolicyArn"]).tags)
-    check_tag_quota(account, len(there | {key.lower() for key, _ in request.tags()}))
+def tag_policy(account: Account, request: AwsRequest) -> Answer:
+    """Tags, untags, or lists tags."""
+    return tags.serve(account, existing_policy(account, request, "was not found."), request)
+
+
+def policy_version(account: Account, request: AwsRequest) -> None:
+    """The version has to be there; the default one can't be deleted."""
+    arn, version = request.params["PolicyArn"], request.params["VersionId"]
+    policy = account.iam.managed_policies.get(arn)
+    if policy is None or all(v.version_id != version for v in policy.versions):
+        raise no_such_entity(f"Policy {arn} version {version} does not exist or is not attachable.")
+    if request.operation == "DeletePolicyVersion" and policy.default_version_id == version:
+        raise AwsError("DeleteConflict", "Cannot delete the default version of a policy.", 409)
+
+
+def list_policy_versions(account: Account, request: AwsRequest) -> Answer:
+    """Versions, the newest first."""
+    policy = existing_policy(account, request)
+    shown = [
+        {
+            "VersionId": version.version_id,
+            "IsDefaultVersion": version.version_id == policy.default_version_id,
+            "CreateDate": version.create_date,
+        }
+        for version in reversed(policy.versions)
+    ]
+    return xml_result("iam", "ListPolicyVersions", {"Versions": shown, "IsTruncated": False})
 
 
 def list_policies(account: Account, request: AwsRequest) -> Answer:
@@ -77,10 +119,12 @@ def list_policies(account: Account, request: AwsRequest) -> Answer:
         and (policy.attachment_count or not attached)
     }
     arns, more = page(request, sorted(found))
-    return xml_result("iam", "ListPolicies", {"Policies": [_listed(found[arn]) for arn in arns], **more})
+    return xml_result(
+        "iam", "ListPolicies", {"Policies": [_listed(account, found[arn]) for arn in arns], **more}
+    )
 
 
-def _listed(policy: Any) -> dict[str, Any]:
+def _listed(account: Account, policy: Any) -> dict[str, Any]:
     return {
         "PolicyName": policy.name,
         "PolicyId": policy.id,
@@ -88,7 +132,9 @@ def _listed(policy: Any) -> dict[str, Any]:
         "Path": policy.path,
         "DefaultVersionId": policy.default_version_id,
         "AttachmentCount": policy.attachment_count,
-        "PermissionsBoundaryUsageCount": 0,
+        "PermissionsBoundaryUsageCount": sum(
+            role.permissions_boundary_arn == policy.arn for role in account.iam.roles.values()
+        ),
         "IsAttachable": True,
         "CreateDate": policy.create_date,
         "UpdateDate": policy.update_date,
@@ -114,7 +160,7 @@ def get_account_summary(account: Account, request: AwsRequest) -> Answer:  # noq
 
 def _check_document(account: Account, request: AwsRequest) -> None:
     document = request.params.get("PolicyDocument", "")
-    check_identity_policy(document)
+    check_identity_policy(document, managed=True)
     quota = account.quotas["PolicySizeQuota"]
     if without_space(document) > quota:
         raise limit_exceeded(f"Cannot exceed quota for PolicySize: {quota}")

@@ -5,13 +5,15 @@ A function here either refuses (AwsError), answers by itself, or returns None: m
 
 from __future__ import annotations
 
+import hashlib
 import re
+from typing import Any
 from urllib.parse import urlsplit
 
-from irsa_cli.sandbox.aws.answer import AwsError, limit_exceeded, validation_error, xml_result
+from irsa_cli.sandbox.aws.answer import AwsError, limit_exceeded, no_such_entity, validation_error, xml_result
+from irsa_cli.sandbox.aws.iam import tags
 from irsa_cli.sandbox.aws.iam.account import Account
-from irsa_cli.sandbox.aws.iam.roles import check_tag_quota
-from irsa_cli.sandbox.aws.iam.shapes import check_client_ids, check_tags
+from irsa_cli.sandbox.aws.iam.shapes import check_tags
 from irsa_cli.sandbox.aws.request import AwsRequest
 from irsa_cli.sandbox.model import Answer
 
@@ -20,36 +22,54 @@ _ARN = re.compile(r"arn:aws[\w-]*:iam::\d{12}:oidc-provider/[\x21-\x7e]+")
 _MOST_THUMBPRINTS = 5
 
 
-def create_provider(account: Account, request: AwsRequest) -> None:
-    """The URL is https, has no query, and is new."""
+def create_provider(account: Account, request: AwsRequest) -> Answer:
+    """The URL is https, has no query, and is new. Without thumbprints IAM asks the issuer for one."""
     url = request.params.get("Url", "")
     parts = urlsplit(url)
     if parts.scheme != "https" or not parts.hostname or parts.query or parts.fragment:
         raise validation_error("Invalid Open ID Connect Provider URL")
-    check_client_ids(request.members("ClientIDList"))
     _check_client_id_quota(account, len(request.members("ClientIDList")))
     _check_thumbprints(request)
-    check_tags(request.tags())
+    check_tags(request.tags(), any_case=False)
     arn = f"arn:{account.partition}:iam::{account.number}:oidc-provider/{parts.netloc}{parts.path}"
     if arn in account.iam.open_id_providers:
         raise AwsError("EntityAlreadyExists", f"Provider with url {url} already exists.", 409)
     quota = account.quotas["OpenIdConnectProvidersQuota"]
     if len(account.iam.open_id_providers) >= quota:
         raise limit_exceeded(f"Cannot exceed quota for OpenIdConnectProvidersPerAccount: {quota}")
+    thumbprints = request.members("ThumbprintList") or [hashlib.sha1(parts.netloc.encode()).hexdigest()]  # noqa: S324
+    provider = account.iam.create_open_id_connect_provider(
+        url, thumbprints, request.members("ClientIDList"), []
+    )
+    tags.add(account, provider, request)
+    return xml_result("iam", request.operation, {"OpenIDConnectProviderArn": provider.arn})
 
 
-def existing_provider(account: Account, request: AwsRequest) -> None:
-    """The provider has to be there, also for deletion."""
+def get_provider(account: Account, request: AwsRequest) -> Answer:
+    """A provider; its URL is without https://."""
+    provider = _provider(account, request)
+    shown = {
+        "Url": provider.url,
+        "ClientIDList": provider.client_id_list,
+        "ThumbprintList": provider.thumbprint_list,
+        "CreateDate": provider.create_date,
+        "Tags": tags.all_of(provider),
+    }
+    return xml_result("iam", request.operation, shown)
+
+
+def delete_provider(account: Account, request: AwsRequest) -> None:
+    """The provider has to be there."""
     _check_arn(request)
-    account.provider(request)
+    arn = request.params.get("OpenIDConnectProviderArn", "")
+    if arn not in account.iam.open_id_providers:
+        raise no_such_entity(f"OpenId connect Provider {arn} cannot be found.")
 
 
 def add_client_id(account: Account, request: AwsRequest) -> Answer:
     """Registers an audience; adding it again changes nothing."""
-    existing_provider(account, request)
-    provider = account.provider(request)
+    provider = _provider(account, request)
     wanted = request.params.get("ClientID", "")
-    check_client_ids([wanted])
     if wanted not in provider.client_id_list:
         _check_client_id_quota(account, len(provider.client_id_list) + 1)
         provider.client_id_list = [*provider.client_id_list, wanted]
@@ -58,8 +78,7 @@ def add_client_id(account: Account, request: AwsRequest) -> Answer:
 
 def remove_client_id(account: Account, request: AwsRequest) -> Answer:
     """Removes an audience; removing one that isn't there changes nothing."""
-    existing_provider(account, request)
-    provider = account.provider(request)
+    provider = _provider(account, request)
     unwanted = request.params.get("ClientID", "")
     provider.client_id_list = [c for c in provider.client_id_list if c != unwanted]
     return xml_result("iam", "RemoveClientIDFromOpenIDConnectProvider")
@@ -67,16 +86,18 @@ def remove_client_id(account: Account, request: AwsRequest) -> Answer:
 
 def update_thumbprint(account: Account, request: AwsRequest) -> None:
     """The provider has to be there, and thumbprints are SHA-1 in hexadecimal."""
-    existing_provider(account, request)
+    _provider(account, request)
     _check_thumbprints(request)
 
 
-def tag_provider(account: Account, request: AwsRequest) -> None:
-    """Tags are checked together with those that are there."""
-    existing_provider(account, request)
-    check_tags(request.tags())
-    there = set(account.provider(request).tags)
-    check_tag_quota(account, len(there | {key.lower() for key, _ in request.tags()}))
+def tag_provider(account: Account, request: AwsRequest) -> Answer:
+    """Tags, untags, or lists tags."""
+    return tags.serve(account, _provider(account, request), request)
+
+
+def _provider(account: Account, request: AwsRequest) -> Any:
+    _check_arn(request)
+    return account.provider(request)
 
 
 def _check_arn(request: AwsRequest) -> None:

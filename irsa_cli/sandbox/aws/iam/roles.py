@@ -9,7 +9,7 @@ import re
 from typing import Any
 from urllib.parse import quote
 
-from irsa_cli.sandbox.aws.answer import AwsError, limit_exceeded, no_such_entity, validation_error, xml_result
+from irsa_cli.sandbox.aws.answer import AwsError, limit_exceeded, no_such_entity, xml_result
 from irsa_cli.sandbox.aws.iam.account import Account
 from irsa_cli.sandbox.aws.iam.grammar import check_identity_policy, check_trust_policy, without_space
 from irsa_cli.sandbox.aws.iam.paging import page
@@ -20,8 +20,8 @@ from irsa_cli.sandbox.model import Answer
 POLICY_ARN = re.compile(r"arn:aws[\w-]*:iam::(?:aws|\d{12}):policy/[\x21-\x7e]+")
 
 
-def create_role(account: Account, request: AwsRequest) -> None:
-    """Refuses a role that IAM would not make; names differ by more than case."""
+def create_role(account: Account, request: AwsRequest) -> Answer:
+    """Makes a role; names differ by more than case. Not all that it has is in the answer."""
     name = request.params.get("RoleName", "")
     check_tags(request.tags())
     _check_trust(account, request.params.get("AssumeRolePolicyDocument", ""))
@@ -29,6 +29,37 @@ def create_role(account: Account, request: AwsRequest) -> None:
         raise AwsError("EntityAlreadyExists", f"Role with name {name} already exists.", 409)
     _check_boundary(account, request)
     _check_quota(account, "RolesQuota", len(account.iam.roles), "RolesPerAccount")
+    answer = account.cloud.forward(request, account.number, account.partition)
+    if answer.status >= 400:
+        return answer
+    role = account.role(request)
+    tags = {"Tags": role.tags} if role.tags else {}
+    return xml_result("iam", "CreateRole", {"Role": {**brief(role), **_boundary(role), **tags}})
+
+
+def get_role(account: Account, request: AwsRequest) -> Answer:
+    """A role with all that is on it but its policies."""
+    role = account.role(request)
+    used = {"LastUsedDate": role.last_used, "Region": role.last_used_region}
+    shown = {**_listed_role(role), **_boundary(role), "RoleLastUsed": used}
+    return xml_result("iam", "GetRole", {"Role": {**shown, **({"Tags": role.tags} if role.tags else {})}})
+
+
+def delete_role(account: Account, request: AwsRequest) -> Answer:
+    """Deletes a role; where it is a principal, its unique id is left, which no other role will have."""
+    role = account.role(request)
+    answer = account.cloud.forward(request, account.number, account.partition)
+    if answer.status < 400:
+        account.cloud.forget_principal(role.arn, role.id)
+    return answer
+
+
+def update_role_description(account: Account, request: AwsRequest) -> Answer:
+    """Changes the description, and answers with the role."""
+    role = account.role(request)
+    role.description = request.params["Description"]
+    shown = {**brief(role), "Description": role.description}
+    return xml_result("iam", "UpdateRoleDescription", {"Role": shown})
 
 
 def update_assume_role_policy(account: Account, request: AwsRequest) -> Answer:
@@ -88,7 +119,7 @@ def put_role_policy(account: Account, request: AwsRequest) -> Answer:
     return xml_result("iam", "PutRolePolicy")
 
 
-def delete_role_policy(account: Account, request: AwsRequest) -> None:
+def existing_role_policy(account: Account, request: AwsRequest) -> None:
     """The inline policy has to be there."""
     role, name = account.role(request), request.params.get("PolicyName", "")
     if name not in role.policies:
@@ -159,10 +190,10 @@ def check_nothing_on(account: Account, request: AwsRequest) -> None:
         raise AwsError("DeleteConflict", "Cannot delete entity, must detach all policies first.", 409)
 
 
-def check_policy_arn(arn: str) -> None:
-    """Raises ValidationError for what isn't the ARN of a policy."""
+def check_policy_arn(arn: str, code: str = "ValidationError") -> None:
+    """Raises AwsError for what isn't the ARN of a policy."""
     if not POLICY_ARN.fullmatch(arn):
-        raise validation_error(f"ARN {arn} is not valid.")
+        raise AwsError(code, f"ARN {arn} is not valid.")
 
 
 def check_tag_quota(account: Account, count: int) -> None:
@@ -174,7 +205,7 @@ def check_tag_quota(account: Account, count: int) -> None:
 def _check_trust(account: Account, document: str) -> None:
     with account.lag.stale_view(account.number, account.partition):
         # A role that is new is not yet known as a principal.
-        check_trust_policy(document, account.partition, account.principal_exists)
+        check_trust_policy(document, account.partition, account.cloud.principal)
     quota = account.quotas["AssumeRolePolicySizeQuota"]
     if without_space(document) > quota:
         raise limit_exceeded(f"Cannot exceed quota for ACLSizePerRole: {quota}")
@@ -184,7 +215,7 @@ def _check_boundary(account: Account, request: AwsRequest) -> None:
     arn = request.params.get("PermissionsBoundary")
     if arn is None:
         return
-    check_policy_arn(arn)
+    check_policy_arn(arn, "InvalidInput")
     if arn not in account.iam.managed_policies:
         raise no_such_entity(f"Scope ARN: {arn} does not exist or is not attachable.")
 
@@ -195,6 +226,20 @@ def _check_quota(account: Account, quota: str, used: int, name: str) -> None:
 
 
 def _listed_role(role: Any) -> dict[str, Any]:
+    longest = int(role.max_session_duration or 3600)
+    return {**brief(role), "Description": role.description or None, "MaxSessionDuration": longest}
+
+
+def _boundary(role: Any) -> dict[str, Any]:
+    if not role.permissions_boundary_arn:
+        return {}
+    # The documentation says PermissionsBoundaryPolicy; what IAM says was recorded on 2026-02-11.
+    boundary = {"PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": role.permissions_boundary_arn}
+    return {"PermissionsBoundary": boundary}
+
+
+def brief(role: Any) -> dict[str, Any]:
+    """What CreateRole answers of a role."""
     return {
         "Path": role.path,
         "RoleName": role.name,
@@ -202,6 +247,4 @@ def _listed_role(role: Any) -> dict[str, Any]:
         "Arn": role.arn,
         "CreateDate": role.create_date,
         "AssumeRolePolicyDocument": quote(role.assume_role_policy_document, safe=""),
-        "Description": role.description or None,
-        "MaxSessionDuration": int(role.max_session_duration or 3600),
     }

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from irsa_cli.sandbox.aws.answer import AwsError, validation_error, xml_result
 from irsa_cli.sandbox.aws.iam.grammar import check_identity_policy
+from irsa_cli.sandbox.aws.iam.shapes import check_parameters
 from irsa_cli.sandbox.aws.partitions import BY_NAME
 from irsa_cli.sandbox.aws.sts import web_identity
 from irsa_cli.sandbox.enforce import Act, refusal
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from irsa_cli.sandbox.aws.sts.trail import Trail
     from irsa_cli.sandbox.model import Answer
 
-_SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}")
 _CHAINED_MAXIMUM = 3600
 """Seconds that a session assumed from another role's session may last."""
 
@@ -40,9 +39,10 @@ class Sts:
 
     def assume_role_with_web_identity(self, request: AwsRequest) -> Answer:
         """The unsigned call."""
-        role_arn, name = _required(request, "RoleArn"), _session_name(request)
+        check_parameters("sts", request.operation, request.params)
+        role_arn, name = request.params["RoleArn"], request.params["RoleSessionName"]
         account, partition = _place(role_arn)
-        token = web_identity.read_token(_required(request, "WebIdentityToken"), self._clusters)
+        token = web_identity.read_token(request.params["WebIdentityToken"], self._clusters)
         cluster = self._clusters.with_issuer(token.issuer)
         region = cluster.spec.region if cluster else BY_NAME[partition].home
         try:
@@ -78,7 +78,8 @@ class Sts:
         raise AwsError("InvalidAction", message)
 
     def _assume_role(self, request: AwsRequest, caller: Caller) -> Answer:
-        role_arn, name = _required(request, "RoleArn"), _session_name(request)
+        role_arn, name = request.params["RoleArn"], request.params["RoleSessionName"]
+        tags, transitive = _session_tags(request, caller)
         account, partition = _place(role_arn)
         with self._cloud.lock, self._lag.stale_view(account, partition):
             role = _role(self._iam(account, partition, "sts:AssumeRole"), role_arn)
@@ -86,11 +87,13 @@ class Sts:
             context |= caller.federation
             if "ExternalId" in request.params:
                 context["sts:externalid"] = [request.params["ExternalId"]]
-            self._check_admission(role, role_arn, caller, Act("sts:AssumeRole", role_arn, context))
-            maximum = int(role.max_session_duration or 3600)
-            session = self._open(
-                request, role, name, min(maximum, _CHAINED_MAXIMUM) if caller.session else maximum
-            )
+            context |= {f"aws:requesttag/{key.lower()}": [value] for key, value in tags.items()}
+            context |= {"aws:tagkeys": list(tags)} if tags else {}
+            for action in ("sts:AssumeRole", *(["sts:TagSession"] if tags else [])):
+                self._check_admission(role, role_arn, caller, Act(action, role_arn, context))
+            session = self._open(request, role, name, int(role.max_session_duration or 3600), caller=caller)
+            session.tags.update(tags)
+            session.transitive.update(transitive)
             _note_use(role, request.region)
         return xml_result("sts", "AssumeRole", _assumed(session))
 
@@ -110,12 +113,19 @@ class Sts:
             raise AwsError("AccessDenied", f"Not authorized to perform {action}", 403)
         return self._cloud.iam(account, partition)
 
-    def _open(self, request: AwsRequest, role: Any, name: str, maximum: int, provider: str = "") -> Session:
+    def _open(
+        self,
+        request: AwsRequest,
+        role: Any,
+        name: str,
+        maximum: int,
+        provider: str = "",
+        caller: Caller | None = None,
+    ) -> Session:
         seconds = request.params.get("DurationSeconds", "3600")
-        if not seconds.isdigit() or not 900 <= int(seconds) <= 43200:
-            raise validation_error(
-                "1 validation error detected: Value at 'durationSeconds' is out of 900 to 43200"
-            )
+        if caller and caller.session and int(seconds) > _CHAINED_MAXIMUM:
+            why = "exceeds the 1 hour session limit for roles assumed by role chaining"
+            raise validation_error(f"The requested DurationSeconds {why}")
         if int(seconds) > maximum:
             message = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."
             raise validation_error(message)
@@ -145,21 +155,28 @@ def _note_use(role: Any, region: str) -> None:
     role.last_used, role.last_used_region = datetime.now(timezone.utc), region
 
 
-def _required(request: AwsRequest, name: str) -> str:
-    value = request.params.get(name, "")
-    if not value:
-        raise validation_error(
-            f"1 validation error detected: Value null at '{name}': Member must not be null"
+def _session_tags(request: AwsRequest, caller: Caller) -> tuple[dict[str, str], set[str]]:
+    """A session's tags, with those that it inherits, and the keys of those that it hands on.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html
+    """
+    pairs, handed_on = request.tags(), request.members("TransitiveTagKeys")
+    keys = {key.lower() for key, _ in pairs}
+    inherited = caller.session.transitive if caller.session else set()
+    why = ""
+    if len(keys) < len(pairs):
+        why = "Duplicate tag keys found. Please note that Tag keys are case insensitive."
+    elif keys & {key.lower() for key in inherited}:
+        why = (
+            "One of the specified transitive tag keys can't be set because it conflicts with a transitive "
+            "tag key from the calling session."
         )
-    return value
-
-
-def _session_name(request: AwsRequest) -> str:
-    name = _required(request, "RoleSessionName")
-    if not _SESSION_NAME.fullmatch(name):
-        message = r"Member must satisfy regular expression pattern: [\w+=,.@-]* and have 2 to 64 characters"
-        raise validation_error(f"1 validation error detected: Value '{name}' at 'roleSessionName': {message}")
-    return name
+    elif not {key.lower() for key in handed_on} <= keys:
+        why = "The specified transitive tag key must be included in the requested tags."
+    if why:
+        raise AwsError("InvalidParameterValue", why)
+    own = {key: caller.session.tags[key] for key in inherited} if caller.session else {}
+    return {**own, **dict(pairs)}, {*inherited, *handed_on}
 
 
 def _assumed(session: Session) -> dict[str, Any]:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from irsa_cli.sandbox.aws.clusters import Clusters
 
 ACTION = "sts:AssumeRoleWithWebIdentity"
-_ALGORITHMS = ["RS256", "ES256"]
-"""What Kubernetes signs tokens with, of what STS takes."""
+_ALGORITHMS = ["RS256", "RS384", "RS512", "ES256", "ES384", "ES512"]
+"""botocore's model of STS, WebIdentityToken."""
 ROLE_ARN = re.compile(r"arn:(aws[\w-]*):iam::(\d{12}):role/((?:[\x21-\x7e]+/)?)([\w+=,.@-]+)")
 
 
