@@ -111,6 +111,12 @@ class RecentWrites:
             known = [(self._written[key], value) for key, value in shown.items() if key in self._written]
         return any(item.is_recent() and value in item.older for item, value in known)
 
+    def created_role(self, name: str) -> str:
+        """The RoleId of a role that was created here, '' for none."""
+        with self._lock:
+            written = self._written.get(("role", name))
+        return written.value if written is not None and written.value not in (ABSENT, _THERE) else ""
+
     def _was_there(self, place: Key) -> bool:
         """Whether a read has shown an object which no write here has deleted since."""
         written = self._written.get(place)

@@ -41,19 +41,36 @@ class Exchange:
     role_session: str
     endpoint: str
     credentials: RoleCredentials = field(repr=False)
+    role_id: str = ""
+    """The unique id of the role: that of another role of the same name is another one."""
 
 
 def exchange(
-    aws: AwsSession, role_arn: str, token: Callable[[], str], wait: Callable[[ServiceError], bool]
+    aws: AwsSession,
+    role_arn: str,
+    token: Callable[[], str],
+    wait: Callable[[ServiceError], bool],
+    *,
+    role_id: str = "",
 ) -> Exchange:
     """Exchange a token for credentials of the role.
 
     While IAM may still be spreading what is new, `wait` is asked after each refusal whether to try
-    again. Raises `ServiceError` when STS refuses for good.
+    again. Raises `ServiceError` when STS refuses for good, or gives credentials of a role of that name that
+    has another id than `role_id`: of one that was deleted.
     """
     while True:
         try:
-            return exchange_once(aws, role_arn, token())
+            found = exchange_once(aws, role_arn, token())
+            if role_id in ("", found.role_id):
+                return found
+            raise ServiceError(
+                f"sts AssumeRoleWithWebIdentity {role_arn}",
+                code="AccessDenied",
+                service="sts",
+                operation="AssumeRoleWithWebIdentity",
+                reason=f"STS gives credentials of the deleted role {found.role_id}, and not of {role_id}",
+            )
         except ServiceError as error:
             if (error.code in _SPREADING or error.transient) and wait(error):
                 continue
@@ -85,6 +102,7 @@ def exchange_once(aws: AwsSession, role_arn: str, token: str) -> Exchange:
         role_session=answer["AssumedRoleUser"]["Arn"],
         endpoint=sts.meta.endpoint_url,
         credentials=_credentials(answer),
+        role_id=answer["AssumedRoleUser"].get("AssumedRoleId", "").partition(":")[0],
     )
 
 

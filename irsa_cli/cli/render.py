@@ -170,6 +170,8 @@ def _elsewhere(facts: Mapping[str, Any]) -> str:
 def messages(result: Result, about: str = "") -> Iterator[str]:
     """What is told on standard error; `about` goes before what the notes don't say themselves of whom."""
     yield from (visible(f"Note: {note}") for note in result.notes)
+    if result.is_by_former_trust:
+        yield "Note: STS may have accepted the token by the former trust policy: run irsa verify in a minute"
     yield from (visible(f"Warning: {item.told}") for item in result.warnings)
     if result.error is None:
         yield from _becoming(result)

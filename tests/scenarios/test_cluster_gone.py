@@ -195,3 +195,20 @@ def test_it_is_recovered_without_a_journal(doomed: Stage) -> None:
     assert ARN in ran.err
     assert not [name for name in roles(stage) if "-late-" in name]
     assert len(roles(stage, "demo")) == 1
+
+
+def test_a_deletion_that_was_cut_off_is_finished(doomed: Stage) -> None:
+    """By the same command, or by its journal: what was in the cluster is not to be brought back."""
+    stage = doomed
+    stage.sandbox.faults.add(Fault("iam", "DetachRolePolicy", "callback", run=stage.kill))
+    assert delete_sa(stage).code == -9
+    stage.sandbox.settle()
+    (journal,) = stage.irsa("recover", "-o", "json").items
+    stage = gone(stage)
+    ran = stage.irsa("recover", journal["transaction"], "-o", "json")
+    assert (ran.code, ran.metadata["outcome"]) == (0, "rolled-back"), ran.err
+    assert "is gone with its cluster" in str(ran.item["notes"])
+    assert len(roles(stage)) == 1
+    assert delete_sa(stage).code == 0
+    assert not roles(stage)
+    assert not stage.irsa("recover", "-o", "json").items

@@ -20,7 +20,10 @@ def side_by_side(first: Plan, plans: Sequence[Plan]) -> Plan:
             stages[place] += stage
     deletions = [change for stage in stages for change in stage if _is_for_good(change)]
     kept = [[change for change in stage if not _is_for_good(change)] for stage in stages]
-    return Plan.of(*_once([*map(list, first.stages), *kept, deletions]))
+    found = Plan.of(*_once([*map(list, first.stages), *kept, deletions]))
+    # A gate stands before the last stage: what it proves is before it, also where nothing comes behind.
+    is_behind = any(plan.stages and not plan.stages[-1] for plan in plans) and not any((kept[-1], deletions))
+    return Plan((*found.stages, ())) if is_behind else found
 
 
 def _is_for_good(change: Change) -> bool:

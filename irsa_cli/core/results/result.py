@@ -192,6 +192,11 @@ class Result:
             "warnings": [item.to_json() for item in self.warnings],
         }
 
+    @property
+    def is_by_former_trust(self) -> bool:
+        """Whether there was no time to wait until STS goes by a trust policy that was replaced."""
+        return any(item.get("newTrust") is False for item in self._verifications())
+
     def _verifications(self) -> list[Any]:
         found = self.verification or {}
         return [found] if "subject" in found else list(found.values())

@@ -34,6 +34,11 @@ def settled_seconds() -> float:
     return PROPAGATION_SECONDS * 0.4
 
 
+def honoured_seconds() -> float:
+    """For how long STS may give credentials by a trust policy that was replaced; measured 3 to 4 s."""
+    return PROPAGATION_SECONDS * 0.2
+
+
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s?)?", re.ASCII)
 
 

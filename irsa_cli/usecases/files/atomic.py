@@ -137,6 +137,7 @@ def _gate(site: Site, desired_states: Sequence[DesiredState], plan: Plan, proof:
                 seconds=run.remaining - 1 if fresh else 0,
                 pause=run.pause,
                 listen=site.settings.listen,
+                plan=plan,
             )
             proof[f"{desired.namespace}/{desired.name}"] = found
 

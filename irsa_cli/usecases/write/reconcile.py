@@ -156,13 +156,13 @@ class Work:
 
         def prove(run: Run | None) -> None:
             pause = sleep if run is None else run.pause
-            proof.update(self._prove(run.remaining - 1 if run is not None and fresh else 0, pause))
+            proof.update(self._prove(run.remaining - 1 if run is not None and fresh else 0, pause, todo))
 
         return prove
 
-    def _prove(self, seconds: float, pause: Callable[[float], None]) -> dict[str, Any]:
+    def _prove(self, seconds: float, pause: Callable[[float], None], plan: Plan) -> dict[str, Any]:
         listen = self.settings.listen
-        return verify(self.connection, self.desired, seconds=seconds, pause=pause, listen=listen)
+        return verify(self.connection, self.desired, seconds=seconds, pause=pause, listen=listen, plan=plan)
 
 
 def facts_of(desired: DesiredState, current: CurrentState, result: Result) -> dict[str, Any]:

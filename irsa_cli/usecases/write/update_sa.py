@@ -235,7 +235,14 @@ class _Updating:
         seconds = run.remaining - 1 if run is not None and may_be_spreading(todo) else 0
         pause = sleep if run is None else run.pause
         self.verification.update(
-            verify(self.connection, desired, seconds=seconds, pause=pause, listen=self.settings.listen)
+            verify(
+                self.connection,
+                desired,
+                seconds=seconds,
+                pause=pause,
+                listen=self.settings.listen,
+                plan=todo,
+            )
         )
 
     def _notes(self, pair: Pairing) -> list[str]:
