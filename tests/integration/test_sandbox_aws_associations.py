@@ -134,3 +134,43 @@ def test_the_webhook_gives_pods_the_association(sandbox: Sandbox, eks: Any) -> N
     assert "AWS_CONTAINER_CREDENTIALS_FULL_URI" in shown()
     sandbox.reset()
     assert not sandbox.associated(CLUSTER, "default", "cart")
+
+
+def test_late_as_iam_is(sandbox: Sandbox, eks: Any) -> None:
+    """What is new is not known at once, and what is deleted is in the way for a while."""
+    made = eks.create_pod_identity_association(**CART, roleArn=ROLE)["association"]
+    sandbox.lag = 60.0
+    eks.delete_pod_identity_association(clusterName=CLUSTER, associationId=made["associationId"])
+    again = refusal(lambda: eks.create_pod_identity_association(**CART, roleArn=ROLE))
+    assert again == ("ResourceInUseException", 409)
+    assert eks.list_pod_identity_associations(clusterName=CLUSTER)["associations"] == []
+    trusted = trust({"Service": "pods.eks.amazonaws.com"}, action=["sts:AssumeRole", "sts:TagSession"])
+    client(sandbox, "iam").create_role(RoleName="new", AssumeRolePolicyDocument=trusted)
+    place = {**CART, "serviceAccount": "other"}
+    new = refusal(lambda: eks.create_pod_identity_association(**place, roleArn=ROLE.replace("reader", "new")))
+    assert new == ("InvalidParameterException", 400)
+    sandbox.lag = 0.0
+    assert eks.create_pod_identity_association(**place, roleArn=ROLE.replace("reader", "new"))
+    assert eks.create_pod_identity_association(**CART, roleArn=ROLE)
+
+
+def test_an_access_entry_is_not_for_a_role_made_again(sandbox: Sandbox, eks: Any) -> None:
+    iam, sts = client(sandbox, "iam"), client(sandbox, "sts")
+    found = eks.describe_cluster(name=CLUSTER)["cluster"]
+    ca = base64.b64decode(found["certificateAuthority"]["data"]).decode()
+    arn = ROLE.replace("reader", "dev")
+
+    def status() -> int:
+        given = sts.assume_role(RoleArn=arn, RoleSessionName="me")["Credentials"]
+        names = {"AWS_ACCESS_KEY_ID": "AccessKeyId", "AWS_SECRET_ACCESS_KEY": "SecretAccessKey"}
+        names["AWS_SESSION_TOKEN"] = "SessionToken"
+        env = {**sandbox.env(), **{name: given[key] for name, key in names.items()}}
+        kube = KubeClient(found["endpoint"], ca, bearer(env, CLUSTER))
+        return kube.request("GET", "/api/v1/namespaces/default/serviceaccounts").status
+
+    iam.create_role(RoleName="dev", AssumeRolePolicyDocument=trust({"AWS": ACCOUNT}))
+    eks.create_access_entry(clusterName=CLUSTER, principalArn=arn)
+    assert status() == 403
+    iam.delete_role(RoleName="dev")
+    iam.create_role(RoleName="dev", AssumeRolePolicyDocument=trust({"AWS": ACCOUNT}))
+    assert status() == 401

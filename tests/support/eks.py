@@ -11,7 +11,8 @@ from botocore.signers import RequestSigner
 
 def bearer(env: Mapping[str, str], cluster: str) -> str:
     """A presigned GetCallerIdentity of the user whose keys are in `env`."""
-    credentials = Credentials(env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"])
+    token = env.get("AWS_SESSION_TOKEN")
+    credentials = Credentials(env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"], token)
     events = HierarchicalEmitter()  # the signer keeps a weak reference
     signer = RequestSigner(ServiceId("STS"), env["AWS_REGION"], "sts", "v4", credentials, events)
     request = {

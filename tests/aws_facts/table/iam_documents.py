@@ -179,6 +179,14 @@ _TRUST_GUIDE = guide("IAM/latest/UserGuide/reference_policies_elements_principal
 
 FACTS = (
     *_documents(),
+    Fact(
+        "document-vendor-and-resource",
+        "Of an action without a service in a statement without a resource, IAM names the resource.",
+        DOCUMENTS,
+        (_create(_document({"Action": "GetObject", "Resource": _GONE})),),
+        Refusal("MalformedPolicyDocument", 400, _RESOURCES),
+        not_simulated="the code is the same; moto's check names the action",
+    ),
     _trusted(
         "no-json", "A trust policy that is no JSON.", ROLES, "text", "This policy contains invalid Json"
     ),
