@@ -6,7 +6,6 @@ The connection that is built from it is in `irsa_cli.kube.connection`.
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import shlex
 from collections.abc import Mapping
@@ -21,7 +20,7 @@ from irsa_cli.aws.listing import find_roles, list_roles
 from irsa_cli.aws.paging import pages
 from irsa_cli.aws.session import AwsSession
 from irsa_cli.core.plan.states import CLUSTER_TAG, ProviderState
-from irsa_cli.core.values.arn import Arn
+from irsa_cli.core.values.arn import Arn, check_cluster
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import IrsaError, Refused, ServiceError
 from irsa_cli.core.values.issuer import check_issuer
@@ -55,7 +54,7 @@ class EksCluster:
         """The PEM text of the CA that signed the API's certificate; raises `IrsaError` when there is none."""
         try:
             return base64.b64decode(self.ca_data, validate=True).decode("ascii")
-        except (binascii.Error, UnicodeDecodeError) as error:
+        except ValueError as error:
             raise IrsaError("the cluster's certificate authority can't be read", reason=str(error)) from error
 
 
@@ -84,7 +83,7 @@ def describe(aws: AwsSession, name: str) -> EksCluster:
             f"cluster {name} has no OIDC issuer",
             reason="IRSA needs one; EKS gives it from Kubernetes 1.13 on",
         )
-    arn = Arn.parse(found["arn"])
+    arn = Arn.parse(check_cluster(found["arn"]))
     cluster = Cluster(name, found["arn"], arn.region, arn.partition, arn.account, check_issuer(issuer))
     return EksCluster(
         cluster, found.get("endpoint", ""), found.get("certificateAuthority", {}).get("data", ""), found

@@ -76,7 +76,7 @@ def target_role_options(function: F) -> F:
         click.option(
             "--target-role",
             cls=Once,
-            type=Checked("arn", "arn.check_role"),
+            type=Checked("arn", "arn.check_target"),
             help="Let the role assume this role, of another account mostly (chaining).",
         ),
         click.option(

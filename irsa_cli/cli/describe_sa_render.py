@@ -95,7 +95,7 @@ def _target(found: Description) -> Iterator[str]:
     if target is None:
         return
     yield "Target"
-    yield _row("arn", target.role_arn)
+    yield _row("arn", target.role_arn or _NONE)
     yield _row("external id", target.external_id or _NONE)
     for what, _, text in target.checks:
         yield from hanging(f"  {what:<{_WIDTH}} ", visible(text), sys.stdout)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount
 from irsa_cli.core.marks.annotation_marks import written, wrote
+from irsa_cli.core.plan.noted import noted_or_none
 from irsa_cli.core.plan.states import (
     CLUSTER_TAG,
     CONFIG_MAP_ANNOTATION,
@@ -95,7 +96,7 @@ class Bound:
     @property
     def config_map_name(self) -> str:
         """The ConfigMap that its annotation names, '' for none."""
-        return self.account.annotations.get(CONFIG_MAP_ANNOTATION, "") if self.account else ""
+        return noted_or_none(self.account.annotations, CONFIG_MAP_ANNOTATION) if self.account else ""
 
     @property
     def full_name(self) -> str:

@@ -6,21 +6,21 @@ cluster is known, in `irsa_cli.usecases.files.targets` and `irsa_cli.core.bindin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from irsa_cli.core.config.reader import Fields, Reader
-from irsa_cli.core.values import arn, names
+from irsa_cli.core.plan.rules import RULES
 
-_TEXTS: dict[str, tuple[str, Callable[[str], str]]] = {
-    "roleAccount": ("role_account", arn.check_account),
-    "roleAssumeRole": ("role_assume_role", arn.check_role),
-    "roleProfile": ("role_profile", names.profile),
-    "targetRole": ("target_role", arn.check_role),
-    "externalID": ("external_id", names.external_id),
-    "targetAssumeRole": ("target_assume_role", arn.check_role),
-    "targetProfile": ("target_profile", names.profile),
-    "awsConfigMap": ("aws_config_map", names.config_map),
+_TEXTS: dict[str, str] = {
+    "roleAccount": "role_account",
+    "roleAssumeRole": "role_assume_role",
+    "roleProfile": "role_profile",
+    "targetRole": "target_role",
+    "externalID": "external_id",
+    "targetAssumeRole": "target_assume_role",
+    "targetProfile": "target_profile",
+    "awsConfigMap": "aws_config_map",
 }
 _FLAGS = {"targetTagSession": "target_tag_session"}
 FIELDS = (*_TEXTS, *_FLAGS)
@@ -35,9 +35,9 @@ OF_A_TARGET = ("target_role", "external_id", "target_assume_role", "target_profi
 def account_fields(reader: Reader, fields: Fields) -> dict[str, Any]:
     """What is said of other accounts, by attribute; nothing for what is not said."""
     found: dict[str, Any] = {}
-    for field, (attribute, rule) in _TEXTS.items():
+    for field, attribute in _TEXTS.items():
         if field in fields:
-            found[attribute] = reader.text(fields[field], rule) or ""
+            found[attribute] = reader.text(fields[field], RULES[attribute]) or ""
     for field, attribute in _FLAGS.items():
         if field in fields:
             found[attribute] = bool(reader.boolean(fields[field]))

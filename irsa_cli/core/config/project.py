@@ -5,8 +5,7 @@ Finding and reading it is `irsa_cli.usecases.command.project_settings`' business
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,8 +14,8 @@ from yaml import MappingNode
 from irsa_cli.core.config.audit_ignores import AuditIgnore, read_audit
 from irsa_cli.core.config.nodes import compose
 from irsa_cli.core.config.reader import Reader
+from irsa_cli.core.plan.rules import RULES
 from irsa_cli.core.trust.rules.rule import Severity
-from irsa_cli.core.values import arn, names
 from irsa_cli.core.values.errors import InvalidInput
 
 _FIELDS = (
@@ -77,25 +76,6 @@ def _lock_timeout(seconds: int) -> int:
 
 
 _SEVERITIES = (*(item.value for item in Severity), "never")
-_CLUSTER_ARN = re.compile(r"arn:aws[a-z-]*:eks:[a-z0-9-]+:\d{12}:cluster/(?P<name>.+)", re.ASCII)
-
-
-def check_cluster_arn(text: str) -> str:
-    """The ARN of an EKS cluster; else raises `InvalidInput`."""
-    found = _CLUSTER_ARN.fullmatch(text)
-    if found is None:
-        raise InvalidInput(
-            f"'{text}' is not the ARN of an EKS cluster",
-            reason="expected arn:aws:eks:REGION:ACCOUNT:cluster/NAME",
-        )
-    names.cluster(found["name"])
-    return text
-
-
-def _profile(text: str) -> str:
-    if not text.strip() or not text.isprintable():
-        raise InvalidInput(f"'{text}' is no name of a profile")
-    return text
 
 
 def _severity(text: str) -> str:
@@ -110,18 +90,18 @@ def _never(text: str) -> str:
     return text
 
 
-_TEXTS: Mapping[str, tuple[str, Callable[[str], str]]] = {
-    "permissionsBoundary": ("permissions_boundary", arn.check_policy),
-    "lockNamespace": ("lock_namespace", names.namespace),
-    "cluster": ("cluster", names.cluster),
-    "region": ("region", names.region),
-    "profile": ("profile", _profile),
-    "namespace": ("namespace", names.namespace),
-    "expectAccount": ("expect_account", arn.check_account),
-    "expectClusterARN": ("expect_cluster_arn", check_cluster_arn),
-    "failOn": ("fail_on", _severity),
+_TEXTS: Mapping[str, str] = {
+    "permissionsBoundary": "permissions_boundary",
+    "lockNamespace": "lock_namespace",
+    "cluster": "cluster",
+    "region": "region",
+    "profile": "profile",
+    "namespace": "namespace",
+    "expectAccount": "expect_account",
+    "expectClusterARN": "expect_cluster_arn",
+    "failOn": "fail_on",
 }
-"""Fields that are a text: what holds it, and its rule."""
+"""Fields that are a text, and what holds it."""
 
 
 def parse_project(text: str, source: str) -> Project:
@@ -137,9 +117,9 @@ def parse_project(text: str, source: str) -> Project:
             continue
         fields = reader.fields(node, _FIELDS, ".irsa.yaml", {})
         found = {"lines": {name: item.start_mark.line + 1 for name, item in fields.items()}}
-        for name, (attribute, rule) in _TEXTS.items():
+        for name, attribute in _TEXTS.items():
             if name in fields:
-                found[attribute] = reader.text(fields[name], rule) or ""
+                found[attribute] = reader.text(fields[name], RULES.get(attribute, _severity)) or ""
         if "requirePermissionsBoundary" in fields:
             found["require_permissions_boundary"] = bool(reader.boolean(fields["requirePermissionsBoundary"]))
         if "lock" in fields:

@@ -19,8 +19,9 @@ from irsa_cli.core.config.pods import pod_settings
 from irsa_cli.core.config.policies import PolicyReader
 from irsa_cli.core.config.reader import Fields, Reader
 from irsa_cli.core.config.trusting import clusters, conditions, subjects
+from irsa_cli.core.plan.rules import RULES
 from irsa_cli.core.policies.operators import COMPARISONS
-from irsa_cli.core.values import arn, names
+from irsa_cli.core.values import names
 
 ReadFile = Callable[[str], str]
 """The text of a file that the configuration names; raises `InvalidInput`."""
@@ -157,17 +158,17 @@ def _is_off(node: Node) -> bool:
 def _role(reader: Reader, fields: Fields, found: Binding, around: Around) -> Binding:
     """What the entry says of its role."""
     changes: dict[str, Any] = {}
-    texts: dict[str, tuple[str, Callable[[str], str]]] = {
-        "attachRoleARN": ("attach_role_arn", arn.check_role),
-        "permissionsBoundary": ("permissions_boundary", arn.check_policy),
-        "roleName": ("role_name", names.role),
-        "rolePath": ("role_path", names.role_path),
-        "description": ("description", names.description),
-        "subjectPattern": ("subject_pattern", names.subject_pattern),
+    texts = {
+        "attachRoleARN": "attach_role_arn",
+        "permissionsBoundary": "permissions_boundary",
+        "roleName": "role_name",
+        "rolePath": "role_path",
+        "description": "description",
+        "subjectPattern": "subject_pattern",
     }
-    for name, (attribute, rule) in texts.items():
+    for name, attribute in texts.items():
         if name in fields:
-            changes[attribute] = reader.text(fields[name], rule) or ""
+            changes[attribute] = reader.text(fields[name], RULES[attribute]) or ""
     if "maxSessionDuration" in fields:
         seconds = reader.whole_number(fields["maxSessionDuration"], names.session_duration)
         changes["max_session_duration"] = seconds or 3600

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from irsa_cli.core.binding.update_request import Pairing, Update
 from irsa_cli.core.plan.changes import Change, Plan
+from irsa_cli.core.plan.noted import FLAGS, UnreadableNote, noted, noted_or_none
 from irsa_cli.core.plan.states import (
     CHAIN_ANNOTATIONS,
     CONFIG_MAP_ANNOTATION,
@@ -77,18 +78,30 @@ class FoundChain:
 def chain_of(pair: Pairing) -> Chain | None:
     """The target that a role goes on to as it is, None where there is none."""
     found = None if pair.role is None else chain_of_policies(pair.role_arn, pair.role.inline)
-    external = pair.account.annotations.get(EXTERNAL_ID_ANNOTATION, "")
-    return None if found is None else replace(found, external_id=external)
+    return None if found is None else replace(found, external_id=_noted(pair, EXTERNAL_ID_ANNOTATION))
+
+
+def _noted(pair: Pairing, key: str) -> str:
+    """What the ServiceAccount notes; raises `UnreadableNote` with what to say in its place."""
+    try:
+        return noted(pair.account.annotations, key)
+    except UnreadableNote as error:
+        flag = FLAGS[key].replace("_", "-")
+        steps = (f"give the right one: --{flag} VALUE", f"or let there be none: --remove-{flag}")
+        raise error.but(
+            details=(f"of ServiceAccount {pair.namespace}/{pair.name}",), next_steps=steps
+        ) from error
 
 
 def chain_update(update: Update, pair: Pairing) -> ChainUpdate | None:
     """What an update means for the chain, None where it names nothing of it; raises `Refused`."""
     if not update.concerns_chain or pair.role is None:
         return None
-    config_map, before = pair.account.annotations.get(CONFIG_MAP_ANNOTATION, ""), chain_of(pair)
-    noted = chaining.noted_chain(pair.role_arn, pair.account)
+    before = chain_of_policies(pair.role_arn, pair.role.inline)
+    config_map = noted_or_none(pair.account.annotations, CONFIG_MAP_ANNOTATION)
+    other = chaining.noted_chain(pair.role_arn, pair.account)
     if update.target_role == "":
-        return ChainUpdate(before, None, config_map, noted=noted)
+        return ChainUpdate(before, None, config_map, noted=other)
     target = before.target_arn if before is not None else ""
     wanted = update.target_role or target
     if not wanted:
@@ -97,15 +110,14 @@ def chain_update(update: Update, pair: Pairing) -> ChainUpdate | None:
             next_steps=("name it: --target-role ARN",),
         )
     # What another target wants to be told is another matter.
-    same = before if before is not None and wanted == target else Chain(pair.role_arn, wanted)
-    after = Chain(
-        pair.role_arn,
-        wanted,
-        same.external_id if update.external_id is None else update.external_id,
-        same.tag_session if update.target_tag_session is None else update.target_tag_session,
-    )
-    name = config_map if update.aws_config_map is None else update.aws_config_map
-    return ChainUpdate(before, after, config_map, name, noted)
+    same = before if before is not None and wanted == target else None
+    external_id, tags = update.external_id, update.target_tag_session
+    if external_id is None:
+        external_id = "" if same is None else _noted(pair, EXTERNAL_ID_ANNOTATION)
+    if tags is None:
+        tags = same is not None and same.tag_session
+    name = _noted(pair, CONFIG_MAP_ANNOTATION) if update.aws_config_map is None else update.aws_config_map
+    return ChainUpdate(before, Chain(pair.role_arn, wanted, external_id, tags), config_map, name, other)
 
 
 def with_chain(

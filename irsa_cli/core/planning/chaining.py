@@ -23,7 +23,7 @@ from irsa_cli.core.trust.chaining.found import FoundConfigMap, FoundTarget
 from irsa_cli.core.trust.chaining.removal import taken_back
 from irsa_cli.core.trust.evaluation import Answer
 from irsa_cli.core.trust.rules.power import check_power
-from irsa_cli.core.values.arn import is_role
+from irsa_cli.core.values.arn import is_target
 from irsa_cli.core.values.errors import Refused
 
 
@@ -123,7 +123,7 @@ def former_chains(
 def noted_chain(role_arn: str, account: CurrentServiceAccount | None) -> Chain | None:
     """The chain that the ServiceAccount notes: a run changes it last, and anybody may have edited it."""
     target = account.annotations.get(TARGET_ANNOTATION, "") if account is not None else ""
-    return Chain(role_arn, target) if is_role(target) else None
+    return Chain(role_arn, target) if is_target(target) else None
 
 
 def left_chains(before: Chain | None, noted: Chain | None, after: Chain | None) -> tuple[Chain, ...]:

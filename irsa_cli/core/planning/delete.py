@@ -17,6 +17,7 @@ from irsa_cli.core.marks import lifecycle, makers
 from irsa_cli.core.marks.annotation_marks import marks_there
 from irsa_cli.core.marks.applied_keys import KEYS_ANNOTATION, applied_keys
 from irsa_cli.core.plan.changes import Change, Kind, Plan
+from irsa_cli.core.plan.noted import unreadable
 from irsa_cli.core.plan.states import (
     CHAIN_ANNOTATIONS,
     COMMIT_TAG,
@@ -154,6 +155,7 @@ def _delete_chain(bound: Bound, work: _Work) -> None:
     changes, notes = taken_back(*bound.targets)
     work.stages[COMMITS] += changes
     work.notes += notes
+    work.notes += unreadable(bound.account.annotations) if bound.account is not None else []
 
 
 def _take_out(bound: Bound, role: NamedRole, work: _Work) -> None:

@@ -13,11 +13,10 @@ from dataclasses import dataclass, field
 
 from irsa_cli.core.plan.states import (
     AUDIENCE_ANNOTATION,
-    EXTERNAL_ID_ANNOTATION,
+    CHAIN_ANNOTATIONS,
     ROLE_ARN_ANNOTATION,
     ROLE_MARK,
     STS_REGIONAL_ANNOTATION,
-    TARGET_ANNOTATION,
     TOKEN_EXPIRATION_ANNOTATION,
 )
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
@@ -50,9 +49,8 @@ class Injection:
     annotated: bool = field(default=False, compare=False)
     told: bool = field(default=False, compare=False)
     """Whether irsa wrote the role's annotation, as it is."""
-    target_role_arn: str = ""
-    """The role that the application goes on to, and what that one wants to be told: irsa's note of it."""
-    target_external_id: str = ""
+    notes: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """What irsa has noted of the role that the application goes on to, as it stands there."""
 
     @classmethod
     def read(cls, annotations: Mapping[str, str]) -> Injection:
@@ -64,8 +62,7 @@ class Injection:
             regional_sts=_regional(annotations.get(STS_REGIONAL_ANNOTATION, "")),
             annotated=ROLE_ARN_ANNOTATION in annotations,
             told=annotations.get(ROLE_ARN_ANNOTATION, "") == annotations.get(ROLE_MARK),
-            target_role_arn=annotations.get(TARGET_ANNOTATION, ""),
-            target_external_id=annotations.get(EXTERNAL_ID_ANNOTATION, ""),
+            notes={key: annotations[key] for key in CHAIN_ANNOTATIONS if key in annotations},
         )
 
     def environment(self, region: str, token_file: str) -> dict[str, str]:

@@ -6,7 +6,9 @@ Nothing here knows whether a resource exists.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from irsa_cli.core.values.errors import InvalidInput
 
@@ -14,6 +16,9 @@ from irsa_cli.core.values.errors import InvalidInput
 _ARN = re.compile(
     r"arn:(?P<partition>aws(?:-[a-z]+)*):(?P<service>[a-z0-9-]+):(?P<region>[a-z0-9-]*):(?P<account>\d{12}|aws|):(?P<resource>.+)",
     re.ASCII,
+)
+_CLUSTER = re.compile(
+    r"arn:aws(-[a-z]+)*:eks:[a-z]+(-[a-z]+)+-[0-9]+:\d{12}:cluster/[0-9A-Za-z][A-Za-z0-9_-]{0,99}", re.ASCII
 )
 _NAME = r"[\w+=,.@-]"
 _POLICY = re.compile(rf"policy/(?:[\x21-\x2e\x30-\x7e]+/)*{_NAME}{{1,128}}", re.ASCII)
@@ -91,8 +96,17 @@ def check_boundary(text: str) -> str:
 
 def is_role(text: str) -> bool:
     """Whether a text is a role's ARN."""
+    return _passes(check_role, text)
+
+
+def is_target(text: Any) -> bool:
+    """Whether something is the ARN of one role, and stands for no others where a policy names it."""
+    return isinstance(text, str) and _passes(check_target, text)
+
+
+def _passes(rule: Callable[[str], str], text: str) -> bool:
     try:
-        role_arn(text)
+        rule(text)
     except InvalidInput:
         return False
     return True
@@ -101,6 +115,13 @@ def is_role(text: str) -> bool:
 def check_role(text: str) -> str:
     """`role_arn` for a flag: the text as it was given."""
     return str(role_arn(text))
+
+
+def check_target(text: str) -> str:
+    """`check_role` for one role that policies name: in them, `*`, `?` and `$` would stand for others, too."""
+    if set(check_role(text)) & set("*?$"):
+        raise InvalidInput(f"'{text}' is not the ARN of one role", reason="it has a wildcard, or a variable")
+    return text
 
 
 def check_partition(text: str) -> str:
@@ -112,9 +133,7 @@ def check_partition(text: str) -> str:
 
 def check_cluster(text: str) -> str:
     """Check the form of a cluster's ARN."""
-    if not re.fullmatch(
-        r"arn:aws(-[a-z]+)*:eks:[a-z0-9-]+:\d{12}:cluster/[0-9A-Za-z][A-Za-z0-9_-]{0,99}", text, re.ASCII
-    ):
+    if not _CLUSTER.fullmatch(text):
         raise InvalidInput(
             f"'{text}' is not the ARN of a cluster",
             reason="expected arn:aws:eks:eu-west-1:111122223333:cluster/NAME",

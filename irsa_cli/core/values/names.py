@@ -19,7 +19,8 @@ _QUALIFIED = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?", re.ASCII)
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 _IAM_NAME = re.compile(r"[\w+=,.@-]+", re.ASCII)
 _PATH = re.compile(r"/|/[\x21-\x7e]+/", re.ASCII)
-_PROFILE = re.compile(r"[^\x00-\x1f\x7f\[\]]+")
+_NOTHING = re.compile(r"(?!)")
+_PROFILE = re.compile(r"(?=.*\S)[^\x00-\x1f\x7f\[\]]+")
 # https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
 _EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]+", re.ASCII)
 _DESCRIPTION = re.compile("[\t\n\r\x20-\x7e\xa1-\xff]*")
@@ -78,7 +79,8 @@ def config_map(text: str) -> str:
 
 def profile(text: str) -> str:
     """Check the name of a profile of the AWS configuration."""
-    return _check(text, _PROFILE, 128, "profile", "printable characters, and no brackets")
+    rule = _PROFILE if text.isprintable() else _NOTHING
+    return _check(text, rule, 128, "profile", "printable characters, and no brackets")
 
 
 def external_id(text: str) -> str:
@@ -252,6 +254,17 @@ def subject_pattern(text: str) -> str:
             f"'{text}' is not a valid subject pattern", reason="expected a name with the wildcards * and ?"
         )
     return text
+
+
+def subject_of_many(text: str) -> str:
+    """Check a subject (`system:serviceaccount:NAMESPACE:NAME`) whose two names may have wildcards."""
+    return _check(
+        text,
+        re.compile(r"system:serviceaccount:[a-z0-9*?-]{1,63}:[a-z0-9.*?-]{1,253}", re.ASCII),
+        340,
+        "subject",
+        "system:serviceaccount:NAMESPACE:NAME",
+    )
 
 
 def audience(text: str) -> str:

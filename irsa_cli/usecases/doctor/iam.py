@@ -23,6 +23,7 @@ from irsa_cli.core.doctor.facts import (
 from irsa_cli.core.doctor.subjects import identity_of, role_arn_of
 from irsa_cli.core.objects.kinds import ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable
+from irsa_cli.core.plan.noted import UnreadableNote, noted
 from irsa_cli.core.plan.states import (
     CONFIG_MAP_ANNOTATION,
     ROLE_ARN_ANNOTATION,
@@ -31,7 +32,7 @@ from irsa_cli.core.plan.states import (
 )
 from irsa_cli.core.trust.evaluation import explain
 from irsa_cli.core.trust.principal_flaws import trusted_providers
-from irsa_cli.core.values.arn import Arn, is_role
+from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.issuer import provider_arn
 from irsa_cli.usecases.doctor.aws import DoctorReads
 
@@ -63,11 +64,15 @@ def with_iam(reads: DoctorReads, facts: Facts) -> Facts:
 def _with_chain(reads: DoctorReads, subject: Subject) -> Subject:
     """With the target role that is noted, and the configuration for SDKs."""
     said = subject.account.annotations if isinstance(subject.account, ServiceAccount) else {}
-    target, name = said.get(TARGET_ANNOTATION, ""), said.get(CONFIG_MAP_ANNOTATION, "")
+    try:
+        target, name = noted(said, TARGET_ANNOTATION), noted(said, CONFIG_MAP_ANNOTATION)
+    except UnreadableNote as error:
+        why = Unreadable(f"{error.message}: {error.reason}")
+        return replace(subject, chain_target=why, aws_config=why)
     if not target:
         return subject
     config = reads.aws_config(subject.namespace, name) if name else None
-    found = reads.role(target).result() if is_role(target) else Unreadable(f"{target} is no role's ARN")
+    found = reads.role(target).result()
     return replace(subject, chain_target=found, aws_config=None if config is None else config.result())
 
 

@@ -16,8 +16,10 @@ from cattrs.errors import ForbiddenExtraKeysError
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
 from irsa_cli.core.binding.boundaries import BoundaryRules
+from irsa_cli.core.plan.rules import check
 from irsa_cli.core.results.applied import AppliedList
 from irsa_cli.core.results.result import Result
+from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.usecases.command.connect import Target, WireLog
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.files import apply, delete_files
@@ -90,7 +92,11 @@ def read(command: str, data: Any) -> Request:
     if command not in COMMANDS:
         raise UnreadableRequest(f"the command {command!r}")
     try:
-        return _converter().structure(data, COMMANDS[command].request)
+        found = _converter().structure(data, COMMANDS[command].request)
+        check(found)
+        return found
+    except InvalidInput as error:
+        raise UnreadableRequest(f"the request of {command}: {error}") from error
     except (ClassValidationError, ForbiddenExtraKeysError, TypeError, ValueError, KeyError, AttributeError):
         raise UnreadableRequest(f"the request of {command}") from None
 

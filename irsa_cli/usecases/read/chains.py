@@ -12,12 +12,8 @@ from dataclasses import replace
 from irsa_cli.aws import iam as reading
 from irsa_cli.core.binding.current import Bound
 from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount, DesiredState
-from irsa_cli.core.plan.states import (
-    CONFIG_MAP_ANNOTATION,
-    EXTERNAL_ID_ANNOTATION,
-    SERVICE_ACCOUNT_TAG,
-    TRANSACTION_TAG,
-)
+from irsa_cli.core.plan.noted import noted_or_none
+from irsa_cli.core.plan.states import CONFIG_MAP_ANNOTATION, SERVICE_ACCOUNT_TAG, TRANSACTION_TAG
 from irsa_cli.core.planning.chain_update import ChainUpdate, FoundChain
 from irsa_cli.core.planning.chaining import admitted, former_chains, noted_chain
 from irsa_cli.core.policies import policy
@@ -96,7 +92,7 @@ def with_former(
     found: Mapping[str, FoundConfigMap],
 ) -> Mapping[str, FoundConfigMap]:
     """With the ConfigMap that the ServiceAccount had before, where that is another one."""
-    former = account.annotations.get(CONFIG_MAP_ANNOTATION, "") if account is not None else ""
+    former = noted_or_none(account.annotations, CONFIG_MAP_ANNOTATION) if account is not None else ""
     if not former or former == desired.aws_config_map or desired.role_only:
         return found
     return {**found, **_named(connection, desired.namespace, former)}
@@ -128,13 +124,9 @@ def with_chain(connection: Connection, bound: Bound) -> Bound:
 
 
 def chain_of(bound: Bound) -> Chain | None:
-    """The chain that the policy of its own role tells of, and its annotations."""
-    said = bound.account.annotations if bound.account is not None else {}
-    for role in bound.own:
-        found = chain_of_policies(role.arn, role.role.inline)
-        if found is not None:
-            return replace(found, external_id=said.get(EXTERNAL_ID_ANNOTATION, ""))
-    return None
+    """The chain that the policy of its own role tells of."""
+    found = (chain_of_policies(role.arn, role.role.inline) for role in bound.own)
+    return next((chain for chain in found if chain is not None), None)
 
 
 def config_map_for(connection: Connection, namespace: str, name: str) -> FoundConfigMap | None:

@@ -26,13 +26,15 @@ from irsa_cli.core.inventory.restarts import PodIdentity, pods_of
 from irsa_cli.core.objects import parsing
 from irsa_cli.core.objects.kinds import Pod, ServiceAccount
 from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.plan.noted import UnreadableNote, noted
 from irsa_cli.core.plan.states import CONFIG_MAP_ANNOTATION
 from irsa_cli.core.pod.injection import Injection
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.trust.chaining.aws_config import aws_config
-from irsa_cli.core.trust.chaining.chain import Chain
+from irsa_cli.core.trust.chaining.chain import chain_of_notes
 from irsa_cli.core.values.arn import Arn, is_role
 from irsa_cli.core.values.errors import Refused
+from irsa_cli.core.verification.report import StepStatus
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.command.pasting import reach_of
@@ -122,15 +124,22 @@ class _Describing:
     def _target(self, account: ServiceAccount) -> DescribedTarget | None:
         """The role that its own one goes on to, as irsa has noted it."""
         said = Injection.read(account.annotations)
-        if not (is_role(said.role_arn) and is_role(said.target_role_arn)):
+        if not is_role(said.role_arn):
             return None
-        chain = Chain(said.role_arn, said.target_role_arn, said.target_external_id)
+        try:
+            chain = chain_of_notes(said.role_arn, said.notes)
+            config_map = noted(said.notes, CONFIG_MAP_ANNOTATION)
+        except UnreadableNote as error:
+            told = f"{error.message}: {error.reason}"
+            return DescribedTarget("", "", "", "", (("annotation", StepStatus.NOT_CHECKED.value, told),))
+        if chain is None:
+            return None
         found = Link.read(self.connection, chain).checks()
         return DescribedTarget(
             chain.target_arn,
             chain.external_id,
             aws_config(chain, self.connection.cluster.region),
-            account.annotations.get(CONFIG_MAP_ANNOTATION, ""),
+            config_map,
             tuple((check.what, check.status.value, check.text) for check in found),
         )
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from irsa_cli.aws import diagnosis
 from irsa_cli.core.doctor.facts import Role
 from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.plan.noted import UnreadableNote
 from irsa_cli.core.policies.permissions import Policies
 from irsa_cli.core.trust.chaining.chain import POLICY_NAME, Chain, answer_of, target_of
 from irsa_cli.core.trust.chaining.found import FoundTarget
@@ -101,6 +102,12 @@ class Link:
         status = StepStatus.FAILED if refused else StepStatus.NOT_CHECKED
         text = result.reason if refused else f"not checked: {result.reason or result.message}"
         return VerificationStep(Name.CHAIN, sent, (*self.checks(), Check("credentials", status, text)))
+
+
+def unreadable_step(note: UnreadableNote) -> VerificationStep:
+    """The link that is noted in a way that nobody can follow."""
+    check = Check("annotation", StepStatus.NOT_CHECKED, f"not checked: {note.message}: {note.reason}")
+    return VerificationStep(Name.CHAIN, "nothing: the target role is not known", (check,))
 
 
 def assume_target(

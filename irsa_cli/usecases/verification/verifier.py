@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from irsa_cli.core.plan.noted import UnreadableNote
 from irsa_cli.core.pod.injection import Injection
-from irsa_cli.core.trust.chaining.chain import Chain
+from irsa_cli.core.trust.chaining.chain import chain_of_notes
 from irsa_cli.core.values import names
 from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.cluster import Cluster
@@ -23,7 +24,7 @@ from irsa_cli.core.verification.report import Permission, Verification, Verifica
 from irsa_cli.usecases.command.pasting import reach_of
 from irsa_cli.usecases.read.reads import WORKERS, Reads
 from irsa_cli.usecases.verification import steps
-from irsa_cli.usecases.verification.chain import Link, assume_target
+from irsa_cli.usecases.verification.chain import Link, assume_target, unreadable_step
 
 if TYPE_CHECKING:
     from irsa_cli.aws.permissions.calls import ReadCall
@@ -146,12 +147,13 @@ class Verifier:
             )
         )
 
-    def _target(self, arn: str, injection: Injection) -> Link | None:
+    def _target(self, arn: str, injection: Injection) -> Link | UnreadableNote | None:
         """The link to the target that the ServiceAccount notes, None without one."""
-        if not injection.target_role_arn:
-            return None
-        chain = Chain(arn, injection.target_role_arn, injection.target_external_id)
-        return Link.read(self.connection, chain)
+        try:
+            chain = chain_of_notes(arn, injection.notes)
+        except UnreadableNote as error:
+            return error
+        return None if chain is None else Link.read(self.connection, chain)
 
     def _begin(self, arn: str) -> None:
         """Start all reads that need only the role's ARN; they run while the token is asked for."""
@@ -193,7 +195,7 @@ class Verifier:
         return exchange_once(self.connection.aws, arn, answer.token)
 
     def _after(
-        self, arn: str, exchanged: Exchange | IrsaError, target: Link | None
+        self, arn: str, exchanged: Exchange | IrsaError, target: Link | UnreadableNote | None
     ) -> tuple[list[VerificationStep], list[Permission]]:
         """What is done with the credentials: asking whose they are, becoming further roles, calling AWS."""
         simulations = self._simulations(arn)
@@ -217,14 +219,17 @@ class Verifier:
         return identity(self.connection.aws.client_of("sts", _credentials(exchanged)))
 
     def _chain(
-        self, exchanged: Exchange | IrsaError, target: Link | None
+        self, exchanged: Exchange | IrsaError, target: Link | UnreadableNote | None
     ) -> tuple[list[VerificationStep], RoleCredentials | IrsaError]:
         """Become the roles of the chain, each with the credentials of the one before."""
         from irsa_cli.aws.sts import assume
 
         found: list[VerificationStep] = []
         current = attempt(lambda: _credentials(exchanged))
-        if target is not None:
+        if isinstance(target, UnreadableNote):
+            current = target
+            found.append(unreadable_step(target))
+        elif target is not None:
             current = attempt(lambda held=current: self._become(held, target))  # type: ignore[misc]
             found.append(target.step(current))
         for arn in self.wanted.chain:

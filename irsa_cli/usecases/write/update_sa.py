@@ -190,7 +190,8 @@ class _Updating:
         chain = chain_update(update, pair)
         update = update if chain is None else chain.merged(update)
         found = plan(update, pair, quotas, associate=self.request.associate, gated=self.request.verify)
-        self.chain = chain_of(pair) if chain is None else chain.after
+        if self.request.verify:
+            self.chain = chain_of(pair) if chain is None else chain.after
         if chain is not None:
             adds, gated = update.update_target_trust, self.request.verify
             judged = adds and not self.request.allow_wide_trust

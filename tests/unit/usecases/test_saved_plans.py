@@ -91,7 +91,7 @@ REQUESTS: dict[str, tuple[Any, Any]] = {
     ),
     "adopt": (adopt.Request(WHO, "backend", "app", "role"), PLAIN),
     "adopt --all": (adopt.Several(WHO, ("backend/app", "web/app")), PLAIN),
-    "associate-oidc": (associate_oidc.Request(WHO, ("a", "b"), ("00",), {"k": "v"}), PLAIN),
+    "associate-oidc": (associate_oidc.Request(WHO, ("a", "b"), ("ab" * 20,), {"k": "v"}), PLAIN),
     "disassociate-oidc": (disassociate_oidc.Request(WHO, force=True), PLAIN),
     "delete": (delete_files.Request((), WHO, Selection(("a/*",), ()), 3, force=True), PLAIN),
 }
@@ -129,7 +129,8 @@ def test_a_request_is_read_as_it_was_but_for_who_asked(command: str) -> None:
 @given(st.lists(entry, max_size=1), st.booleans())
 def test_the_request_of_files_is_read_as_it_was(entries: list[dict[str, Any]], prune: bool) -> None:
     document = {"apiVersion": "irsa/v1", "kind": "Bindings", "serviceAccounts": entries}
-    request = ApplyRequest(tuple(parse(json.dumps(document), "f.yaml")), PLAIN, prune=prune, boundary="x")
+    configs, boundary = tuple(parse(json.dumps(document), "f.yaml")), "arn:aws:iam::aws:policy/B"
+    request = ApplyRequest(configs, PLAIN, prune=prune, boundary=boundary)
     assert again("apply", request) == request
 
 

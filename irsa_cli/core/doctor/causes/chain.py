@@ -11,20 +11,29 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import replace
 
+from irsa_cli.core.doctor.clues.chain_profile import config_map_of
 from irsa_cli.core.doctor.commands import of_account
 from irsa_cli.core.doctor.doubt import of_power, proposed
 from irsa_cli.core.doctor.facts import Facts, Role
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, unknown
 from irsa_cli.core.doctor.subjects import role_arn_of
 from irsa_cli.core.objects.kinds import ServiceAccount
-from irsa_cli.core.objects.unreadable import have
-from irsa_cli.core.plan.states import CONFIG_MAP_ANNOTATION
-from irsa_cli.core.pod.injection import Injection
+from irsa_cli.core.objects.unreadable import CannotTell, have
+from irsa_cli.core.plan.noted import UnreadableNote
+from irsa_cli.core.plan.states import TARGET_ANNOTATION
 from irsa_cli.core.policies.policy import as_list
 from irsa_cli.core.trust.assuming import lacking
 from irsa_cli.core.trust.chaining.aws_config import PROFILE
-from irsa_cli.core.trust.chaining.chain import LONGEST_SESSION, POLICY_NAME, Chain, answer_of, target_of
+from irsa_cli.core.trust.chaining.chain import (
+    LONGEST_SESSION,
+    POLICY_NAME,
+    Chain,
+    answer_of,
+    chain_of_notes,
+    target_of,
+)
 from irsa_cli.core.trust.evaluation import Answer
+from irsa_cli.core.values.errors import InvalidInput
 
 _IAM = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
 _NONE = "irsa notes no target role for it"
@@ -35,14 +44,17 @@ _DURATION = re.compile(r"^\s*duration_seconds\s*=\s*(\d+)\s*$", re.MULTILINE | r
 def _chain(facts: Facts) -> Chain | None:
     """The chain that the ServiceAccount's annotations note."""
     account = have(facts.named.account)
-    said = Injection.read(account.annotations if isinstance(account, ServiceAccount) else {})
-    if not said.target_role_arn:
+    said = account.annotations if isinstance(account, ServiceAccount) else {}
+    if TARGET_ANNOTATION not in said:
         return None
     role = facts.named.role
     policies = role.policies if isinstance(role, Role) and isinstance(role.policies, dict) else {}
-    named, tags = target_of(policies.get(POLICY_NAME, {}))
-    own = str(role_arn_of(facts.named))
-    return Chain(own, said.target_role_arn, said.target_external_id, tags and named == said.target_role_arn)
+    target, tags = target_of(policies.get(POLICY_NAME, {}))
+    try:
+        found = chain_of_notes(str(role_arn_of(facts.named)), said)
+    except UnreadableNote as error:
+        raise CannotTell(f"{error.message}: {error.reason}", follows=False) from error
+    return found and replace(found, tag_session=tags and target == found.target_arn)
 
 
 @cause(
@@ -113,7 +125,10 @@ def _fitting(chain: Chain, target: Role) -> Iterator[str]:
         for keys in block.values() if isinstance(block, dict) else ():
             for key, values in keys.items() if isinstance(keys, dict) else ():
                 for value in as_list(values) if key.lower() == "sts:externalid" else ():
-                    other = replace(chain, external_id=str(value))
+                    try:
+                        other = replace(chain, external_id=str(value))
+                    except InvalidInput:  # What no flag takes can't be proposed.
+                        continue
                     if answer_of(other.judge(target.trust)) is Answer.YES:
                         yield str(value)
 
@@ -182,8 +197,7 @@ def _session(facts: Facts) -> Judgement:
     longest = max(map(int, _DURATION.findall(part)), default=0)
     if longest <= LONGEST_SESSION:
         return ok("the AWS configuration asks for no more than an hour")
-    account = facts.named.account
-    name = account.annotations.get(CONFIG_MAP_ANNOTATION, "") if isinstance(account, ServiceAccount) else ""
+    name = config_map_of(facts.named)
     return problem(
         f"STS refuses sessions of a chain that are to last longer than {LONGEST_SESSION} s",
         fix=_update(facts, f"--aws-config-map {shlex.quote(name)}", chain),

@@ -10,6 +10,7 @@ from irsa_cli.core.doctor.facts import Facts, Subject
 from irsa_cli.core.doctor.subjects import ROLE_ENV, TOKEN_ENV
 from irsa_cli.core.objects.kinds import Container, Pod, ServiceAccount
 from irsa_cli.core.objects.variables import variable
+from irsa_cli.core.plan.noted import noted_or_none
 from irsa_cli.core.plan.states import CONFIG_MAP_ANNOTATION
 from irsa_cli.core.trust.chaining.aws_config import KEY, PROFILE
 
@@ -21,7 +22,8 @@ _USUAL = ("/.aws", f"/.aws/{KEY}")
 def config_map_of(subject: Subject) -> str:
     """The ConfigMap that irsa notes for the ServiceAccount, '' for none."""
     account = subject.account
-    return account.annotations.get(CONFIG_MAP_ANNOTATION, "") if isinstance(account, ServiceAccount) else ""
+    said = account.annotations if isinstance(account, ServiceAccount) else {}
+    return noted_or_none(said, CONFIG_MAP_ANNOTATION)
 
 
 def takes_profile(facts: Facts, pod: Pod, container: Container) -> bool:

@@ -6,20 +6,29 @@ https://docs.aws.amazon.com/sdkref/latest/guide/feature-assume-role-credentials.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from irsa_cli.core.trust.chaining.chain import Chain
-from irsa_cli.core.values.arn import is_role
+from irsa_cli.core.values.arn import is_target
+from irsa_cli.core.values.errors import InvalidInput
 
 TOKEN_FILE = "/var/run/secrets/eks.amazonaws.com/serviceaccount/token"  # noqa: S105 - a path, not a token
 """Where the pod identity webhook puts the token."""
 KEY = "config"
 """The key of the ConfigMap, and so the file's name where it is mounted."""
 PROFILE, SOURCE = "target", "source"
+_WORD = re.compile(r"[\x21-\x7e]*")
 
 
 def aws_config(chain: Chain, region: str) -> str:
-    """The configuration file. SDKs take the profile that AWS_PROFILE names: `target`."""
+    """The configuration file. SDKs take the profile that AWS_PROFILE names: `target`.
+
+    Raises `InvalidInput` for a value that is more than one word: a second line could name a program to run.
+    """
+    for value in (chain.target_arn, chain.role_arn, chain.external_id, region):
+        if not _WORD.fullmatch(value):
+            raise InvalidInput(f"'{value}' can't stand in an AWS configuration", reason="it is not one word")
     lines = [
         f"[profile {PROFILE}]",
         f"role_arn = {chain.target_arn}",
@@ -43,7 +52,7 @@ def role_of(data: Mapping[str, str]) -> str:
 def chain_of_config(role_arn: str, data: Mapping[str, str]) -> Chain | None:
     """The chain of a role by the data of its ConfigMap, None where they name no target."""
     target = _role_of_profile(data, PROFILE)
-    return Chain(role_arn, target) if is_role(target) else None
+    return Chain(role_arn, target) if is_target(target) else None
 
 
 def _role_of_profile(data: Mapping[str, str], name: str) -> str:

@@ -13,14 +13,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from irsa_cli.core.plan.states import CHAIN_ANNOTATIONS
+from irsa_cli.core.plan.noted import noted
+from irsa_cli.core.plan.rules import check
+from irsa_cli.core.plan.states import CHAIN_ANNOTATIONS, EXTERNAL_ID_ANNOTATION, TARGET_ANNOTATION
 from irsa_cli.core.policies.operators import Truth
 from irsa_cli.core.policies.permissions import Policies, allowed
 from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.policies.web_identity import UNKNOWN, Context
 from irsa_cli.core.trust.assuming import ASSUME, TAG, Names, Said, context_of_session, names_role, said
 from irsa_cli.core.trust.evaluation import Answer
-from irsa_cli.core.values.arn import Arn
+from irsa_cli.core.values.arn import Arn, is_target
 
 POLICY_NAME = "irsa-assume-target-role"
 """The inline policy by which a role may assume its target; what has this name is irsa's."""
@@ -32,13 +34,20 @@ _OF_TAGS = ("aws:requesttag/", "aws:tagkeys", "sts:transitivetagkeys")
 
 @dataclass(frozen=True)
 class Chain:
-    """A role that goes on to a target role. `role_id` is the role's unique id, '' where it is not known."""
+    """A role that goes on to a target role. `role_id` is the role's unique id, '' where it is not known.
+
+    Whatever it is read from, its texts are as the flags take them; raises `InvalidInput` for others: they go
+    into policies, and into the configuration of SDKs.
+    """
 
     role_arn: str
     target_arn: str
     external_id: str = ""
     tag_session: bool = False
     role_id: str = ""
+
+    def __post_init__(self) -> None:
+        check(self)
 
     @property
     def key(self) -> tuple[str, str]:
@@ -136,6 +145,12 @@ def chain_of_policies(role_arn: str, inline: Mapping[str, Document]) -> Chain | 
     return Chain(role_arn, target, tag_session=tags) if target else None
 
 
+def chain_of_notes(role_arn: str, there: Mapping[str, str]) -> Chain | None:
+    """The chain that the annotations of a ServiceAccount tell of, None for none; raises `UnreadableNote`."""
+    target = noted(there, TARGET_ANNOTATION)
+    return Chain(role_arn, target, noted(there, EXTERNAL_ID_ANNOTATION)) if target else None
+
+
 def permission(target_arn: str, *, tag_session: bool = False) -> Document:
     """The policy that allows a role to assume the target."""
     statement = {
@@ -175,7 +190,7 @@ def marked(trust: Mapping[str, Any], role_arn: str) -> Document | None:
 def target_of(document: Mapping[str, Any]) -> tuple[str, bool]:
     """The target that irsa's policy of a role names, and whether it may tag; '' for a policy of others."""
     for item in as_list(document.get("Statement", [])):
-        if isinstance(item, dict) and isinstance(item.get("Resource"), str):
+        if isinstance(item, dict) and is_target(item.get("Resource")):
             tags = TAG in as_list(item.get("Action", []))
             if dict(document) == permission(item["Resource"], tag_session=tags):
                 return item["Resource"], tags

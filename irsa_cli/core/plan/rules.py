@@ -1,0 +1,86 @@
+"""One rule for each text that somebody may give, whatever brings it: a flag, a file, a saved plan, a note.
+
+A value is called as the attribute that holds it, which is its option's name. What is read back from where
+somebody else may have written is no better than a command line: it goes through the same rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+from irsa_cli.core.values import arn, issuer, names
+
+Rule = Callable[[Any], Any]
+
+RULES: Mapping[str, Rule] = {
+    "namespace": names.namespace,
+    "name": names.service_account,
+    "cluster": names.cluster,
+    "region": names.region,
+    "profile": names.profile,
+    "issuer_url": issuer.check_issuer,
+    "account": arn.check_account,
+    "role_account": arn.check_account,
+    "target_account": arn.check_account,
+    "role_profile": names.profile,
+    "target_profile": names.profile,
+    "role_assume_role": arn.check_role,
+    "target_assume_role": arn.check_role,
+    "expect_account": arn.check_account,
+    "expect_cluster_arn": arn.check_cluster,
+    "lock_namespace": names.namespace,
+    "attach_role_arn": arn.check_role,
+    "role_name": names.role,
+    "role_path": names.role_path,
+    "subject_pattern": names.subject_pattern,
+    "subjects": names.subject_of_many,
+    "issuers": issuer.check_issuer,
+    "policies": arn.check_policy,
+    "attach": arn.check_policy,
+    "detach": arn.check_policy,
+    "permissions_boundary": arn.check_policy,
+    "boundary": arn.check_policy,
+    "default": arn.check_policy,
+    "description": names.description,
+    "audience": names.audience,
+    "audiences": names.audience,
+    "thumbprints": names.thumbprint,
+    "target_role": arn.check_target,
+    "external_id": names.external_id,
+    "aws_config_map": names.config_map,
+    "tags": names.tags,
+    "labels": names.labels,
+    "annotations": names.service_account_annotations,
+    "target_arn": arn.check_target,
+    "role_arn": arn.check_target,
+    "OtherCluster.name": names.cluster,
+    "WellKnown.name": str,
+    "OtherCluster.issuer": issuer.check_issuer,
+}
+"""By attribute, and by class and attribute where the class means something else by it. For pairs of texts the
+rule is that of all of them."""
+
+
+def check(value: Any) -> None:
+    """Check all texts of a value made of dataclasses; raises `InvalidInput` for one that breaks its rule.
+
+    What is empty says nothing, and has no rule.
+    """
+    for item in fields(value):
+        found = getattr(value, item.name)
+        rule = RULES.get(f"{type(value).__name__}.{item.name}") or RULES.get(item.name)
+        if isinstance(found, Mapping):
+            if rule is not None and found:
+                rule({key: text or "" for key, text in found.items()})
+        else:
+            _check_each(found if isinstance(found, tuple) else (found,), rule)
+
+
+def _check_each(found: tuple[Any, ...], rule: Rule | None) -> None:
+    for one in found:
+        if is_dataclass(one):
+            check(one)
+        elif isinstance(one, str) and one and rule is not None:
+            rule(one)
