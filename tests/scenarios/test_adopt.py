@@ -8,7 +8,7 @@ import pytest
 
 from irsa_cli.sandbox import Fault
 from tests.scenarios.binding import make_binding
-from tests.scenarios.test_apply import apply, config, entry
+from tests.scenarios.test_apply import apply, bindings, config, entry
 from tests.scenarios.updating import QUEUE, SNS, update
 from tests.support.ran import full_name
 from tests.support.stage import READ_ONLY, ROLE_ARN, Json, Ran, Stage
@@ -213,3 +213,22 @@ def test_a_file_that_names_another_role_than_the_adopted_one_is_refused(
     assert ran.code == 4, ran.err
     assert "name no other role in the entry" in ran.err
     assert stage.world() == before
+
+
+@pytest.mark.parametrize("kind", ["ClusterConfig", "Bindings"])
+def test_what_a_file_does_not_say_of_an_adopted_role_stays(
+    stage: Stage, namespace: str, arn: str, kind: str
+) -> None:
+    """Neither says a description or a session duration; a ClusterConfig has no word for inline policies."""
+    name = arn.rsplit("/", 1)[-1]
+    stage.iam().update_role(RoleName=name, Description="theirs", MaxSessionDuration=43200)
+    document = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}}
+    stage.iam().put_role_policy(RoleName=name, PolicyName="theirs", PolicyDocument=json.dumps(document))
+    assert adopt(stage, NAME, "-n", namespace).code == 0
+    write = config if kind == "ClusterConfig" else bindings
+    text = write(stage, entry(NAME, namespace, attachPolicyARNs=[SNS]))
+    ran = apply(stage, text, "-o", "json")
+    assert (ran.code, ran.metadata["summary"]) == (0, {"committed": 1}), ran.err
+    role = stage.role_of(namespace, NAME)
+    assert (role["description"], role["max_session_duration"]) == ("theirs", 43200)
+    assert (role["attached"], list(role["inline"])) == ([SNS], ["theirs"] if kind == "ClusterConfig" else [])

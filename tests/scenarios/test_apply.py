@@ -274,7 +274,7 @@ def test_whom_others_have_let_in_stays_and_goes_when_others_say_so(stage: Stage,
     shared = stage.world()
     assert apply(stage, text, "-o", "json").metadata["summary"] == {"unchanged": 1}
     assert stage.world() == shared
-    more = reader(unique, roleName=name, subjects=[{"name": "third"}], description="more")
+    more = reader(unique, roleName=name, subjects=[{"name": "third"}])
     assert apply(stage, bindings(stage, more)).code == 0
     theirs, ours, last, joined = stage.role_of(unique, "reader")["trust"]["Statement"]
     assert (theirs, last) == (GITHUB, other_cluster)

@@ -445,3 +445,43 @@ def test_it_is_described_and_diagnosed(stage: Stage, namespace: str, elsewhere: 
     assert "chain-session" in stage.irsa("doctor", *where).out
     stage.iam().delete_role_policy(RoleName=role.rsplit("/", 1)[-1], PolicyName=POLICY)
     assert "chain-permission" in stage.irsa("doctor", *where).out
+
+
+def test_a_file_of_eksctl_leaves_what_it_has_no_word_for(
+    stage: Stage, namespace: str, elsewhere: Elsewhere
+) -> None:
+    """The target role and the further subjects that a file of irsa's own kind has asked for."""
+    arn = target(elsewhere)
+    metadata = {"name": "app", "namespace": namespace}
+    policies = {"attachPolicyARNs": [READ_ONLY]}
+    ours = {
+        "apiVersion": "irsa/v1",
+        "kind": "Bindings",
+        "metadata": {"name": stage.cluster},
+        "serviceAccounts": [
+            {
+                "metadata": metadata,
+                **policies,
+                "subjects": [{"name": "second"}],
+                "targetRole": arn,
+                "externalID": "tenant-7",
+                "awsConfigMap": "app-aws",
+            }
+        ],
+    }
+    flags = ("--update-target-trust", *way(elsewhere), "-o", "json")
+    made = stage.irsa("apply", "-f", "-", *flags, stdin=json.dumps(ours))
+    assert made.code == 0, made.err
+    before, there = stage.world(), elsewhere.world()
+    file = {
+        "apiVersion": "eksctl.io/v1alpha5",
+        "kind": "ClusterConfig",
+        "metadata": {"name": stage.cluster, "region": stage.region},
+        "iam": {"withOIDC": True, "serviceAccounts": [{"metadata": metadata, **policies}]},
+    }
+    ran = stage.irsa("apply", "-f", "-", *way(elsewhere), "-o", "json", stdin=json.dumps(file))
+    assert ran.code == 0, ran.err
+    assert ran.metadata["summary"] == {"unchanged": 1}
+    assert (stage.world(), elsewhere.world()) == (before, there)
+    again = stage.irsa("apply", "-f", "-", *flags, stdin=json.dumps(ours))
+    assert again.metadata["summary"] == {"unchanged": 1}, again.err

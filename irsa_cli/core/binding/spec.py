@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from irsa_cli.core import wellknown
@@ -72,8 +72,8 @@ class BindingSpec:
     """What each statement of the trust policy demands besides audience and subject."""
     permissions_boundary: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
-    description: str = ""
-    max_session_duration: int = 3600
+    description: str | None = None
+    max_session_duration: int | None = None
     audience: str = DEFAULT_AUDIENCE
     sts_regional_endpoints: bool | None = None
     token_expiration: int | None = None
@@ -85,6 +85,8 @@ class BindingSpec:
     """Whether the role may tag the sessions of the target role."""
     aws_config_map: str = ""
     """The ConfigMap of the namespace that tells SDKs how to assume the target role."""
+    unsaid: tuple[str, ...] = field(default=(), compare=False)
+    """Attributes that what it was read from has no word for."""
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"
@@ -130,6 +132,8 @@ class DesiredState(Options):
     labels: Mapping[str, str | None] = field(default_factory=dict)
     subject_pattern: str = ""
     role_only: bool = False
+    unsaid: frozenset[str] = frozenset()
+    """What of a spec nobody has said: `apply` leaves it as it is."""
     chain: Chain | None = None
     """The target that the role may assume."""
     aws_config_map: str = ""
@@ -235,18 +239,9 @@ NOT_IN_DIGEST: Mapping[str, str] = {
     "subject_pattern": "the trust policy tells it",
     "chain": "an inline policy and annotations tell it",
     "aws_config_map": "an annotation tells it",
+    "unsaid": "what nobody says is no part of what is made",
     **dict.fromkeys(
-        (
-            "create_namespace",
-            "override",
-            "update_trust",
-            "update_target_trust",
-            "force",
-            "associate",
-            "allow_wide_trust",
-            "gated",
-        ),
-        "how far the run may go is no part of what it makes",
+        (item.name for item in fields(Options)), "how far the run may go is no part of what it makes"
     ),
 }
 """The fields of `DesiredState` that are not in the digest, and why."""
@@ -273,6 +268,10 @@ def digest(desired: DesiredState) -> str:
         "roleOnly": desired.role_only,
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+_SETTINGS = ("description", "max_session_duration")
+"""What a role has also if nobody says it: nothing, and an hour."""
 
 
 def desired_state_of(
@@ -309,6 +308,7 @@ def desired_state_of(
         role_only=spec.role_only,
         chain=chain,
         aws_config_map=spec.aws_config_map,
+        unsaid=frozenset((*spec.unsaid, *(name for name in _SETTINGS if getattr(spec, name) is None))),
         **vars(options or Options()),
     )
     if spec.attach_role_arn:
@@ -376,8 +376,8 @@ def _role(spec: BindingSpec, desired: DesiredState, path: str) -> RoleState:
     return RoleState(
         path=path,
         trust=document,
-        description=spec.description,
-        max_session_duration=spec.max_session_duration,
+        description=spec.description or "",
+        max_session_duration=spec.max_session_duration or 3600,
         permissions_boundary=spec.permissions_boundary,
         tags={**spec.tags, CLUSTER_TAG: cluster.arn, SERVICE_ACCOUNT_TAG: str(spec)},
     )

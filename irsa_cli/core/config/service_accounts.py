@@ -52,6 +52,8 @@ OURS = (
     "tokenExpiration",
     *accounts.FIELDS,
 )
+UNSAID = ("inline", "subjects", "target_role")
+"""What a spec has, and eksctl's file no word for; of inline policies, those of other names than its own."""
 OF_POLICIES = ("attachPolicyARNs", "wellKnownPolicies", "attachPolicy")
 METADATA = ("name", "namespace", "labels", "annotations")
 OF_A_NEW_ROLE = (
@@ -124,7 +126,8 @@ def _metadata(reader: Reader, entry: Fields, around: Around) -> Binding | None:
         namespace = reader.text(fields["namespace"], names.namespace)
     if name is None or namespace is None:
         return None
-    found = Binding(namespace, name, cluster=around.cluster, region=around.region)
+    unsaid = () if around.ours else UNSAID
+    found = Binding(namespace, name, cluster=around.cluster, region=around.region, unsaid=unsaid)
     if "labels" in fields:
         found = replace(found, labels=reader.text_map(fields["labels"], names.labels))
     return replace(found, **pod_settings(reader, entry, fields.get("annotations")))
@@ -170,8 +173,8 @@ def _role(reader: Reader, fields: Fields, found: Binding, around: Around) -> Bin
         if name in fields:
             changes[attribute] = reader.text(fields[name], RULES[attribute]) or ""
     if "maxSessionDuration" in fields:
-        seconds = reader.whole_number(fields["maxSessionDuration"], names.session_duration)
-        changes["max_session_duration"] = seconds or 3600
+        field = fields["maxSessionDuration"]
+        changes["max_session_duration"] = reader.whole_number(field, names.session_duration)
     changes["role_only"] = bool("roleOnly" in fields and reader.boolean(fields["roleOnly"]))
     found = replace(found, **changes, **PolicyReader(reader, around.read, ours=around.ours).all(fields))
     if not found.attach_role_arn and "permissionsBoundary" not in fields:

@@ -114,7 +114,7 @@ def former_chains(
     desired: DesiredState, role: CurrentRole | None, account: CurrentServiceAccount | None
 ) -> tuple[Chain, ...]:
     """The targets that the role goes on to as it is, where another one is desired, or none."""
-    if desired.role is None or role is None:
+    if desired.role is None or role is None or "target_role" in desired.unsaid:
         return ()
     before = chain_of_policies(desired.role_arn, role.inline)
     return left_chains(before, noted_chain(desired.role_arn, account), desired.chain)

@@ -15,6 +15,7 @@ from irsa_cli.core.binding.current import is_made
 from irsa_cli.core.binding.role_changes import RoleChanges, check_path, role_changes
 from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount, CurrentState, DesiredState
 from irsa_cli.core.binding.standing import is_annotated, life_of
+from irsa_cli.core.config.policies import ATTACH_POLICY
 from irsa_cli.core.marks import tag_notes
 from irsa_cli.core.marks.annotation_marks import wrote
 from irsa_cli.core.marks.applied_keys import KEYS_ANNOTATION, applied_keys, check_note
@@ -38,6 +39,7 @@ from irsa_cli.core.trust.restrictions import Restriction
 from irsa_cli.core.values.errors import Refused
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
 from irsa_cli.core.values.names import TAGS_LIMIT, default_role_path
+from irsa_cli.core.wellknown import EKSCTL
 
 
 def converge(desired: DesiredState, current: CurrentState, *, takes_over: bool = False) -> Plan:
@@ -48,13 +50,26 @@ def converge(desired: DesiredState, current: CurrentState, *, takes_over: bool =
     """
     if current.service_account is not None and not desired.role_only:
         check_note(current.service_account.annotations, desired.namespace, desired.name)
-    desired = _with_notes(_with_keys(desired, current.service_account), current.role)
+    desired = _with_unsaid(_with_keys(desired, current.service_account), current.role)
+    desired = _with_notes(desired, current.role)
     _check_account(desired, current.service_account)
     desired = replace(desired, override=True)
     if desired.role is None or current.role is None:
         return plan(desired, current)
     _check_role(desired, current, current.role, takes_over=takes_over)
     return plan(desired, current, _changes(desired, current, current.role))
+
+
+def _with_unsaid(desired: DesiredState, role: CurrentRole | None) -> DesiredState:
+    """With what nobody has said of the role, as it is there."""
+    if desired.role is None or role is None:
+        return desired
+    settings = desired.unsaid & {"description", "max_session_duration"}
+    state = replace(desired.role, **{name: getattr(role.state, name) for name in settings})
+    own = (ATTACH_POLICY, *EKSCTL)
+    others = {name: text for name, text in role.inline.items() if name not in own}
+    inline = {**others, **desired.inline} if "inline" in desired.unsaid else desired.inline
+    return replace(desired, role=state, inline=inline)
 
 
 def _changes(desired: DesiredState, current: CurrentState, role: CurrentRole) -> RoleChanges:
@@ -82,7 +97,8 @@ def _trust_after(desired: DesiredState, role: CurrentRole) -> Document:
 
 def _own(desired: DesiredState, role: CurrentRole) -> owned_statements.Own:
     assert desired.role is not None
-    return owned_statements.Own.of(desired.identity, desired.role.trust, role.state.tags)
+    alone = "subjects" in desired.unsaid
+    return owned_statements.Own.of(desired.identity, desired.role.trust, role.state.tags, alone=alone)
 
 
 def voids(desired: DesiredState, current: CurrentState) -> tuple[Restriction, ...]:
@@ -215,7 +231,8 @@ def _with_notes(desired: DesiredState, role: CurrentRole | None) -> DesiredState
     if desired.role is None:
         return desired
     there = role.state.tags if role is not None else {TRANSACTION_TAG: ""}
-    tags = {**desired.role.tags, **owned_statements.tags(desired.identity, desired.role.trust)}
+    kept = there if "subjects" in desired.unsaid else {}
+    tags = {**desired.role.tags, **owned_statements.tags(desired.identity, desired.role.trust, kept)}
     tags = tag_notes.with_note(tags, there)
     return replace(desired, role=replace(desired.role, tags=tags))
 
@@ -232,13 +249,14 @@ def _with_keys(desired: DesiredState, account: CurrentServiceAccount | None) -> 
     }
     noted = json.dumps(keys, separators=(",", ":")) if any(keys.values()) else None
     before = applied_keys(account.annotations if account is not None else {})
+    former = _former(account, keeps_chain="target_role" in desired.unsaid)
     labels: dict[str, str | None] = dict.fromkeys(before["labels"])
     if MANAGED_BY_LABEL in labels:
         labels[MANAGED_BY_LABEL] = "irsa"  # As it was before it was desired to be something else.
     return replace(
         desired,
         annotations={
-            **dict.fromkeys((*before["annotations"], *_former(account))),
+            **dict.fromkeys((*before["annotations"], *former)),
             **desired.annotations,
             KEYS_ANNOTATION: noted,
         },
@@ -246,10 +264,10 @@ def _with_keys(desired: DesiredState, account: CurrentServiceAccount | None) -> 
     )
 
 
-def _former(account: CurrentServiceAccount | None) -> list[str]:
+def _former(account: CurrentServiceAccount | None, *, keeps_chain: bool) -> list[str]:
     """The webhook's annotations that irsa has written: they go when they are not desired any more."""
     if account is None:
         return []
     made, there = is_made(account), account.annotations
     found = [key for key in WEBHOOK_ANNOTATIONS if key in there and (made or wrote(there, key))]
-    return [*found, *(key for key in CHAIN_ANNOTATIONS if key in there)]
+    return found if keeps_chain else [*found, *(key for key in CHAIN_ANNOTATIONS if key in there)]

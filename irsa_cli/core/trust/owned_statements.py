@@ -35,18 +35,30 @@ class Own:
     """What is irsa's in a role's trust policy.
 
     `identity` is the entry's, `marks` are of what else was desired. `made`: irsa has made the role, and has
-    not only taken it over.
+    not only taken it over. `alone`: only what is about the ServiceAccount itself is to change.
     """
 
     identity: WebIdentity
     marks: frozenset[str]
     made: bool
+    alone: bool = False
 
     @classmethod
-    def of(cls, identity: WebIdentity, desired: Mapping[str, Any], tags: Mapping[str, str]) -> Own:
+    def of(
+        cls,
+        identity: WebIdentity,
+        desired: Mapping[str, Any],
+        tags: Mapping[str, str],
+        *,
+        alone: bool = False,
+    ) -> Own:
         """By what is desired now, and what the role's tags say was desired before."""
-        before = {mark for text in _values(tags).values() for mark in text.split()}
-        return cls(identity, frozenset(before | _marks(identity, desired)), TRANSACTION_TAG in tags)
+        marks = frozenset(_noted(tags) | _marks(identity, desired))
+        return cls(identity, marks, TRANSACTION_TAG in tags, alone)
+
+    def noted(self, text: str) -> bool:
+        """Whether a file has asked for something beyond the ServiceAccount itself."""
+        return not self.alone and _mark(text) in self.marks
 
     def rest(self, statement: Any) -> Any:
         """What is left of a statement without irsa's subjects: itself where it has none, None for nothing."""
@@ -59,12 +71,13 @@ class Own:
         return form.with_subjects(statement, theirs) if theirs else None
 
     def _has_provider(self, provider: str) -> bool:
-        return provider == self.identity.provider_arn or _mark(provider) in self.marks
+        return provider == self.identity.provider_arn or self.noted(provider)
 
     def _has_subject(self, subject: str) -> bool:
         """On a role that irsa has made, also a pattern that the ServiceAccount matches."""
         own = self.identity.subject
-        return subject == own or _mark(subject) in self.marks or (self.made and like(own, subject))
+        asked = self.made or _mark(subject) in self.marks
+        return subject == own or self.noted(subject) or (asked and like(own, subject))
 
 
 def with_own(document: Mapping[str, Any], desired: Mapping[str, Any], own: Own) -> Document:
@@ -106,7 +119,7 @@ def voided(document: Mapping[str, Any], after: Mapping[str, Any], own: Own) -> t
 
     Conditions that a file has asked for are irsa's: they go with the file.
     """
-    return tuple(item for item in widened(document, after) if _mark(item.test) not in own.marks)
+    return tuple(item for item in widened(document, after) if not own.noted(item.test))
 
 
 def check_marks(role_name: str, tags: Mapping[str, str]) -> None:
@@ -132,9 +145,18 @@ def _values(tags: Mapping[str, str]) -> dict[str, str]:
     return {key: text for key, text in tags.items() if _KEY.fullmatch(key)}
 
 
-def tags(identity: WebIdentity, desired: Mapping[str, Any]) -> dict[str, str]:
-    """The tags that tell a later run what was asked for beyond the entry's own ServiceAccount and cluster."""
-    marks = sorted(_marks(identity, desired))
+def _noted(tags: Mapping[str, str]) -> set[str]:
+    return {mark for text in _values(tags).values() for mark in text.split()}
+
+
+def tags(
+    identity: WebIdentity, desired: Mapping[str, Any], kept: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """The tags that tell a later run what was asked for beyond the entry's own ServiceAccount and cluster.
+
+    `kept`: what tags of before say stays noted.
+    """
+    marks = sorted(_marks(identity, desired) | _noted(kept or {}))
     parts = [marks[start : start + _PER_TAG] for start in range(0, len(marks), _PER_TAG)]
     return {
         f"{TRUST_TAG}-{number + 1}" if number else TRUST_TAG: " ".join(part)

@@ -93,7 +93,8 @@ def with_former(
 ) -> Mapping[str, FoundConfigMap]:
     """With the ConfigMap that the ServiceAccount had before, where that is another one."""
     former = noted_or_none(account.annotations, CONFIG_MAP_ANNOTATION) if account is not None else ""
-    if not former or former == desired.aws_config_map or desired.role_only:
+    kept = desired.role_only or "target_role" in desired.unsaid
+    if not former or former == desired.aws_config_map or kept:
         return found
     return {**found, **_named(connection, desired.namespace, former)}
 

@@ -89,8 +89,8 @@ def _meant(entry: dict[str, Any]) -> Binding:
         permissions_boundary=entry.get("permissionsBoundary", ""),
         role_name=entry.get("roleName", ""),
         role_only=alone,
-        description=entry.get("description", ""),
-        max_session_duration=entry.get("maxSessionDuration", 3600),
+        description=entry.get("description"),
+        max_session_duration=entry.get("maxSessionDuration"),
         tags=entry.get("tags", {}),
         subjects=tuple(
             dict.fromkeys(
