@@ -74,7 +74,7 @@ faults: $(VENV)/.ready  ## Break every call of every command in every way, and r
 	$(BIN)/python -m tests.faults.schedules --count $(SCHEDULES) --seed $(SEED) -j 4 && exit $$code
 
 COUNT ?= 10000
-fuzz: $(VENV)/.ready  ## Hostile command lines, files, journals and answers (COUNT of each, SEED)
+fuzz: $(VENV)/.ready  ## Hostile command lines, files, journals, answers and notes (COUNT of each, SEED)
 	$(BIN)/python -m tests.fuzz --count $(COUNT) --seed $(SEED)
 
 # One file for each part of boto3, click and the Kubernetes client that commands use.

@@ -7,10 +7,10 @@ import tempfile
 from pathlib import Path
 
 from irsa_cli.sandbox import Sandbox
-from tests.fuzz import answers, files, inputs, journals, lines
+from tests.fuzz import answers, files, inputs, journals, lines, readback
 from tests.fuzz.runs import Figures
 
-SORTS = ("lines", "files", "inputs", "journals", "answers")
+SORTS = ("lines", "files", "inputs", "journals", "answers", "readback")
 
 
 def main() -> int:
@@ -44,6 +44,7 @@ def _run(sort: str, count: int, seed: int) -> Figures:
                     "inputs": inputs.fuzz,
                     "journals": journals.fuzz,
                     "answers": answers.fuzz,
+                    "readback": readback.fuzz,
                 }[sort]
                 return fuzz(sandbox, Path(name), count, seed)
         finally:
