@@ -11,6 +11,7 @@ import pytest
 
 from irsa_cli.cli.main import run
 from irsa_cli.sandbox import Rule, Sandbox
+from irsa_cli.sandbox.model import RoleSpec
 from tests.docs import staging
 
 READ_ONLY = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
@@ -26,11 +27,17 @@ def audit(
     """Whether audits as the limited caller read all there is: no note says that something was not."""
     staging.look_at_aws_auth(sandbox)
     staging.bind(sandbox, "backend", ["app"], READ_ONLY)
+    trust = {
+        "Effect": "Allow",
+        "Principal": {"Service": "pods.eks.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+    }
+    sandbox.put_roles([RoleSpec("served", {"Version": "2012-10-17", "Statement": [trust]})])
     staging.client(sandbox, "eks").create_pod_identity_association(
         clusterName=staging.CLUSTER,
         namespace="backend",
         serviceAccount="app",
-        roleArn="arn:aws:iam::111122223333:role/app",
+        roleArn="arn:aws:iam::111122223333:role/served",
     )
     monkeypatch.chdir(tmp_path)
     for name, value in sandbox.env(user="viewer").items():
