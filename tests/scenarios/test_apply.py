@@ -206,7 +206,7 @@ def test_a_role_of_somebody_else_is_refused(stage: Stage, unique: str) -> None:
     stage.iam().create_role(RoleName=f"{unique}-taken", AssumeRolePolicyDocument=document)
     text = config(stage, reader(unique, roleName=f"{unique}-taken"), worker(unique))
     ran = apply(stage, text, "-o", "json")
-    assert ran.code == 4, ran.err
+    assert ran.code == 1, ran.err
     assert ran.metadata["summary"]["refused"] == 1
     assert stage.account(unique, "reader") is None
     assert stage.role_of(unique, "worker")["inline"]
@@ -325,7 +325,7 @@ def test_many_that_part_leave_the_one_statement_that_a_role_must_have(stage: Sta
 def test_a_role_that_is_to_be_used_and_is_not_there(stage: Stage, unique: str) -> None:
     role = f"arn:aws:iam::{ACCOUNT}:role/{unique}"
     ran = apply(stage, config(stage, entry("app", unique, attachRoleARN=role)))
-    assert ran.code == 4, ran.err
+    assert ran.code == 1, ran.err
     assert role in ran.err
     assert "attachRoleARN" in ran.err
 

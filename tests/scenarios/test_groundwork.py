@@ -68,7 +68,7 @@ def test_what_nobody_needs_is_taken_back(stage: Stage, unique: str, case: str) -
 def test_what_another_one_needs_stays_and_is_named(stage: Stage, unique: str) -> None:
     text = config(stage, reader(unique), refused(unique), refused(f"{unique}-b"))
     ran = apply(stage, text, "-o", "json")
-    assert ran.code == 4, ran.err
+    assert ran.code == 1, ran.err
     namespaces = stage.world()["kubernetes"]["namespaces"]
     assert unique in namespaces
     assert f"{unique}-b" not in namespaces

@@ -156,7 +156,7 @@ def test_apply_makes_no_wide_trust_unless_it_is_allowed(stage: Stage, namespace:
     assert ran.code == 4
     assert "every-namespace" in ran.out
     ran = apply(stage, text, "-o", "json")
-    assert ran.code == 4
+    assert ran.code == 1
     assert ran.of(namespace, "tight")["outcome"] == "committed"
     refused = ran.of(namespace, "wide")
     assert refused["outcome"] == "refused"

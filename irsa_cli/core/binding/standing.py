@@ -6,7 +6,7 @@ from irsa_cli.core.binding.spec import CurrentState, DesiredState
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.annotation_marks import wrote
 from irsa_cli.core.marks.lifecycle import Lifecycle
-from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, SPEC_HASH_TAG
+from irsa_cli.core.plan.states import CLUSTER_TAG, ROLE_ARN_ANNOTATION, SPEC_HASH_TAG
 from irsa_cli.core.values.arn import iam_arn
 from irsa_cli.core.values.errors import Refused
 
@@ -48,6 +48,9 @@ def is_incomplete(desired: DesiredState, current: CurrentState) -> bool:
 def check_whole(desired: DesiredState, current: CurrentState) -> None:
     """Raise `Refused` for a role to be used that irsa makes for this ServiceAccount, and is not whole."""
     life = life_of(desired, current)
+    tags = current.role.state.tags if current.role is not None else {}
+    if tags.get(CLUSTER_TAG, desired.cluster.arn) != desired.cluster.arn:
+        return  # Of another cluster's, nothing is known here.
     if life.account == f"{desired.namespace}/{desired.name}" and not life.is_over:
         raise Refused(
             f"role {desired.role_arn} is {life.stage.value}",
