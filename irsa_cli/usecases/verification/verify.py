@@ -14,7 +14,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from irsa_cli.core.binding.spec import DesiredState
-from irsa_cli.core.plan.changes import Change, Kind
+from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, DocumentState
 from irsa_cli.core.pod.injection import Injection
 from irsa_cli.core.trust.chaining.chain import Chain
@@ -235,8 +235,8 @@ def _facts(accepted: Exchange) -> dict[str, Any]:
 
 def _may_be_former(desired: DesiredState, plan: Iterable[Change]) -> bool:
     """Whether STS may accept the token by the trust policy as it was before the plan."""
-    kinds = (Kind.TRUST_POLICY, Kind.TRUST_STATEMENT)
-    found = [item.before for item in plan if item.kind in kinds and desired.role_name in item.target]
+    trusts = (item for item in plan if item.kind.traits.changes_trust)
+    found = [item.before for item in trusts if desired.role_name in item.target]
     said = [state.document for state in found if isinstance(state, DocumentState)]
     documents = [{"Statement": [item]} if "Effect" in item else item for item in said]
     return any(explain(item, desired.identity).answer is not Answer.NO for item in documents)

@@ -238,7 +238,8 @@ class MemoryCloud:
             raise Refusal("AccessDenied", 403)
         namespace, name, audience = asked["WebIdentityToken"].split("/", 2)
         subject = f"system:serviceaccount:{namespace}:{name}"
-        role = self.iam.world.roles.get(asked["RoleArn"].rsplit("/", 1)[-1])
+        found = asked["RoleArn"].rsplit("/", 1)[-1]
+        role = self.iam.world.roles.get(found)
         provider = self.iam.world.providers.get(PROVIDER)
         if provider is None or audience not in provider.audiences:
             raise Refusal("InvalidIdentityToken")
@@ -248,7 +249,10 @@ class MemoryCloud:
             "SubjectFromWebIdentityToken": subject,
             "Audience": audience,
             "Provider": PROVIDER,
-            "AssumedRoleUser": {"AssumedRoleId": "AROA:x", "Arn": f"{asked['RoleArn']}/x"},
+            "AssumedRoleUser": {
+                "AssumedRoleId": f"{self.iam.id_of(found)}:x",
+                "Arn": f"{asked['RoleArn']}/x",
+            },
             "Credentials": {
                 "AccessKeyId": "ASIAEXAMPLE000000000",
                 "SecretAccessKey": "example",

@@ -248,15 +248,19 @@ class MemoryIam:
     def _created(self, name: str) -> datetime:
         return datetime.now(timezone.utc) - self.ages.get(name, timedelta())
 
-    def _shown(self, name: str) -> Json:
-        state = self.world.roles[name].state
+    def id_of(self, name: str) -> str:
+        """The RoleId of a role; another one when it was made again."""
         if name not in self._ids:
             self._made += 1
             self._ids[name] = f"AROA{self._made:017d}"
+        return self._ids[name]
+
+    def _shown(self, name: str) -> Json:
+        state = self.world.roles[name].state
         boundary = {"PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": state.permissions_boundary}
         return {
             "RoleName": name,
-            "RoleId": self._ids[name],
+            "RoleId": self.id_of(name),
             "Arn": f"arn:aws:iam::{ACCOUNT}:role{state.path}{name}",
             "Path": state.path,
             "CreateDate": self._created(name),

@@ -64,7 +64,7 @@ def test_an_interrupted_run_ends_as_shells_expect(signal: int, code: int) -> Non
 def test_states_are_shown_in_the_way_json_is_written() -> None:
     state = RoleState("/", {"Version": "x_y"}, tags={"my_tag": "1"})
     shown = ChangeResult(Change(Kind.ROLE, ("r",), None, state), "done").to_json()["after"]
-    keys = ["path", "trust", "description", "maxSessionDuration", "permissionsBoundary", "tags"]
+    keys = ["path", "trust", "description", "maxSessionDuration", "permissionsBoundary", "tags", "unknown"]
     assert list(shown) == keys
     assert (shown["tags"], shown["trust"]) == ({"my_tag": "1"}, {"Version": "x_y"})
 

@@ -352,7 +352,7 @@ def no_aws() -> Iterator[MemoryWorld]:
     with (
         clock.ruling(),
         mock.patch.object(recovering, "connect", connect),
-        mock.patch.object(recovering, "handlers", return_value=world.handlers),
+        mock.patch.object(recovering, "handlers_of", return_value=world.handlers),
         mock.patch("os.fsync"),
     ):
         yield world
