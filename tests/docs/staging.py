@@ -334,6 +334,7 @@ def _account_to_audit(sandbox: Sandbox) -> dict[str, str]:
         [
             RoleSpec("reports", wide, policies=(policy,)),
             RoleSpec("thumbnails", {"Version": "2012-10-17", "Statement": [lambdas]}, policies=(policy,)),
+            RoleSpec("developer", {"Version": "2012-10-17", "Statement": [lambdas]}),
         ]
     )
     arns = {name: {ROLE_ARN: f"arn:aws:iam::111122223333:role/{name}"} for name in ("reports", "orders")}
