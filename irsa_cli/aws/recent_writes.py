@@ -11,6 +11,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_
 from __future__ import annotations
 
 import json
+import math
 import threading
 import time
 from collections.abc import Iterable, Mapping
@@ -138,7 +139,7 @@ _young_until = 0.0
 
 
 def may_be_late() -> bool:
-    """Whether something was seen shortly before that was created shortly before that."""
+    """Whether something was seen shortly before that irsa wrote shortly before that."""
     return time.monotonic() < _young_until
 
 
@@ -152,13 +153,13 @@ def server_time(metadata: Mapping[str, Any]) -> datetime | None:
 
 
 def _note_age(answer: Mapping[str, Any]) -> None:
-    """Note until when an object is young: it was created, or a run of irsa began to write it, before that."""
+    """Note until when an object is young: a run of irsa began to write it shortly before."""
     global _young_until
     found = answer.get("Role", answer)
     now = server_time(answer.get("ResponseMetadata", {})) or datetime.now(timezone.utc)
     marks = [tag["Value"] for tag in found.get("Tags", ()) if tag["Key"] == TRANSACTION_TAG]
-    moments = [*([found["CreateDate"]] if "CreateDate" in found else []), *began("".join(marks))]
-    left = limits.PROPAGATION_SECONDS - min((abs((now - it).total_seconds()) for it in moments), default=1e9)
+    ages = (abs((now - moment).total_seconds()) for moment in began("".join(marks)))
+    left = limits.PROPAGATION_SECONDS - min(ages, default=math.inf)
     _young_until = max(_young_until, time.monotonic() + left)
 
 

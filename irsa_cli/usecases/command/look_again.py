@@ -34,7 +34,7 @@ def with_its_locks(attempt: Callable[[], T], hold: HeldLocks | None) -> T:
     shown an older state of it.
     """
     rounds, wait = 0, limits.PROPAGATION_SECONDS / 60
-    settled = time.monotonic() + limits.settled_seconds()
+    started = time.monotonic()
     while rounds < ROUNDS:
         try:
             return attempt()
@@ -47,8 +47,10 @@ def with_its_locks(attempt: Callable[[], T], hold: HeldLocks | None) -> T:
                 raise
             if hold is not None and hold.complete():
                 rounds += 1
-            elif time.monotonic() < settled and (may_be_late() or isinstance(error, ServiceError)):
-                doing.waiting("IAM to show its newest state", 0, limits.settled_seconds())
+                continue
+            waited, most = time.monotonic() - started, limits.settled_seconds()
+            if waited < most and (may_be_late() or isinstance(error, ServiceError)):
+                doing.waiting("IAM to show its newest state", waited, most)
                 current().pause(wait)
                 wait = min(wait * 2, 2.0)
             else:
