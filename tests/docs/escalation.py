@@ -202,6 +202,10 @@ def _values(roles: Sequence[str], users: Sequence[str]) -> dict[str, Sequence[An
         "SetAsDefault": (True,),
         "VersionId": ("v1",),
         "AWSServiceName": ("elasticbeanstalk.amazonaws.com",),
+        "AuthenticationCode1": ("123456",),
+        "AuthenticationCode2": ("654321",),
+        "EntityPath": ("o-a1b2c3d4e5/r-a1b2",),
+        "Properties": ({"evil": "evil"},),
     }
 
 

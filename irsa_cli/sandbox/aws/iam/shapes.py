@@ -63,7 +63,7 @@ def _breaches(
             yield from _breaches_in_list(member, key, field, params)
         elif key in params:
             yield from ((field, params[key], rule) for rule in _broken(member, params[key]))
-        elif name in shape.required_members and member.type_name != "structure":
+        elif name in shape.required_members and member.type_name not in ("structure", "map"):
             yield field, None, "Member must not be null"
 
 
