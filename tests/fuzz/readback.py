@@ -133,6 +133,7 @@ _PROPOSED = re.compile(
     r"|aws (?:iam|eks)) .*",
     re.S,
 )
+_PAGE_DATA = re.compile(r"<script[^>]*application/json[^>]*>(.*?)</script>", re.S)
 _NOTE = re.compile(r"::(?:error|warning|notice) [^:]*title=irsa[^:]*::[^:]")
 _CONFIG_LINE = re.compile(
     r"\[profile (target|source)\]|source_profile = source|region = [a-z]+-[a-z]+-[0-9]"
@@ -280,7 +281,9 @@ class Bench:
 
     def _executed(self, ran: Spoken) -> str:
         """A command that was proposed, and does something else than it says where it is pasted."""
-        said = [parent[key] for parent, key in leaves(ran.json)]
+        document = _PAGE_DATA.search(ran.out)
+        data = json.loads(document[1]) if document else ran.json
+        said = [parent[key] for parent, key in leaves(data)]
         for text in said or (ran.out + ran.err).split("\n"):
             found = _PROPOSED.search(text) if "pwned" in text else None
             if found is None:

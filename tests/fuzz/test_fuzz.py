@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from irsa_cli.sandbox import Sandbox
-from tests.fuzz import answers, files, inputs, journals, lines
+from tests.fuzz import answers, files, inputs, journals, lines, readback
+from tests.fuzz.places import PLACES
 from tests.fuzz.runs import Figures
 from tests.support.thoroughness import THOROUGH
 
@@ -35,6 +36,10 @@ def test_files_of_other_sorts(sandbox: Sandbox, tmp_path: Path) -> None:
 def test_every_place_of_every_type(sandbox: Sandbox, tmp_path: Path) -> None:
     # Some of all 10,000; a prime, as there are so many types.
     _clean(inputs.each(sandbox, tmp_path, one_in=1 if THOROUGH else 29))
+
+
+def test_what_is_read_back(sandbox: Sandbox, tmp_path: Path) -> None:
+    _clean(readback.fuzz(sandbox, tmp_path, len(PLACES), 1))
 
 
 def test_journals(sandbox: Sandbox, tmp_path: Path) -> None:

@@ -5,13 +5,13 @@ https://github.com/aws/amazon-eks-pod-identity-webhook/blob/master/README.md
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
-from yaml import Node, ScalarNode
+from yaml import Node
 
 from irsa_cli.core.config.nodes import text_of
 from irsa_cli.core.config.reader import Fields, Reader
+from irsa_cli.core.plan.rules import RULES
 from irsa_cli.core.plan.states import (
     AUDIENCE_ANNOTATION,
     ROLE_ARN_ANNOTATION,
@@ -64,24 +64,8 @@ def _annotations(reader: Reader, node: Node) -> tuple[dict[str, str], dict[str, 
         if name == ROLE_ARN_ANNOTATION:
             reader.problem(key, "irsa sets the role's ARN itself; for a role that exists, say attachRoleARN")
         elif name in _WEBHOOK:
-            settings[_WEBHOOK[name]] = _webhook_annotation(reader, key, value, text)
+            settings[_WEBHOOK[name]] = reader.checked(value, RULES[_WEBHOOK[name]], text)
         elif reader.checked(key, names.service_account_annotations, {name: text}) is not None:
             others[name] = text
     reader.checked(node, names.service_account_annotations, others)
     return others, settings
-
-
-def _webhook_annotation(reader: Reader, key: ScalarNode, value: Node, text: str) -> Any:
-    """What such an annotation says; None when a problem was noted."""
-    name = text_of(key)
-    if name == AUDIENCE_ANNOTATION:
-        return reader.checked(value, names.audience, text)
-    if name == STS_REGIONAL_ANNOTATION:
-        if text not in ("true", "false"):
-            reader.problem(value, f'expected "true" or "false", not \'{text}\'')
-            return None
-        return text == "true"
-    if not re.fullmatch(r"[1-9][0-9]{0,5}", text, re.ASCII):
-        reader.problem(value, f"expected seconds in decimal digits, not '{text}'")
-        return None
-    return reader.checked(value, names.token_expiration, int(text))

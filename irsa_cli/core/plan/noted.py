@@ -9,10 +9,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from irsa_cli.core.plan.rules import RULES
-from irsa_cli.core.plan.states import CONFIG_MAP_ANNOTATION, EXTERNAL_ID_ANNOTATION, TARGET_ANNOTATION
+from irsa_cli.core.plan.states import (
+    AUDIENCE_ANNOTATION,
+    CHAIN_ANNOTATIONS,
+    CONFIG_MAP_ANNOTATION,
+    EXTERNAL_ID_ANNOTATION,
+    ROLE_ARN_ANNOTATION,
+    STS_REGIONAL_ANNOTATION,
+    TARGET_ANNOTATION,
+    TOKEN_EXPIRATION_ANNOTATION,
+)
 from irsa_cli.core.values.errors import InvalidInput, Refused
 
 FLAGS: Mapping[str, str] = {
+    ROLE_ARN_ANNOTATION: "attach_role_arn",
+    AUDIENCE_ANNOTATION: "audience",
+    STS_REGIONAL_ANNOTATION: "sts_regional_endpoints",
+    TOKEN_EXPIRATION_ANNOTATION: "token_expiration",
     TARGET_ANNOTATION: "target_role",
     EXTERNAL_ID_ANNOTATION: "external_id",
     CONFIG_MAP_ANNOTATION: "aws_config_map",
@@ -40,14 +53,12 @@ def noted(there: Mapping[str, str], key: str) -> str:
 
 
 def unreadable(there: Mapping[str, str]) -> list[str]:
-    """What is noted and can't be read, each with why."""
-    found = []
-    for key in FLAGS:
-        try:
-            noted(there, key)
-        except UnreadableNote as error:
-            found.append(f"{error.message}: {error.reason}")
-    return found
+    """What is noted and can't be read, as notes."""
+    return [
+        f"the annotation {key} can't be read"
+        for key in CHAIN_ANNOTATIONS
+        if there.get(key, "") != noted_or_none(there, key)
+    ]
 
 
 def noted_or_none(there: Mapping[str, str], key: str) -> str:

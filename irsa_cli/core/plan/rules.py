@@ -45,6 +45,8 @@ RULES: Mapping[str, Rule] = {
     "default": arn.check_policy,
     "description": names.description,
     "audience": names.audience,
+    "sts_regional_endpoints": names.regional_endpoints,
+    "token_expiration": names.token_seconds,
     "audiences": names.audience,
     "thumbprints": names.thumbprint,
     "target_role": arn.check_target,

@@ -24,6 +24,7 @@ from irsa_cli.core.binding.spec import CurrentRole
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.marks import makers, other_managers
 from irsa_cli.core.plan.changes import Change, Kind, Plan
+from irsa_cli.core.plan.noted import noted_or_none
 from irsa_cli.core.plan.states import (
     COMMIT_TAG,
     DONE,
@@ -135,9 +136,13 @@ def _tagging(pair: Pairing, state: RoleState) -> list[Change]:
 
 
 def _marking(pair: Pairing) -> list[Change]:
-    """The marks that make the annotations irsa's that the ServiceAccount has for the role."""
+    """The marks that make the annotations irsa's that the ServiceAccount has for the role.
+
+    One that no flag would take stays somebody else's.
+    """
     there = pair.account.annotations if pair.is_annotated else {}
-    marks: dict[str, str | None] = {mark: there[key] for key, mark in MARKS.items() if key in there}
+    read = {mark: noted_or_none(there, key) for key, mark in MARKS.items()}
+    marks: dict[str, str | None] = {mark: text for mark, text in read.items() if text}
     return account_changes.patch((pair.namespace, pair.name), pair.account, marks, {}) if marks else []
 
 

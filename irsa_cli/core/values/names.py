@@ -166,6 +166,20 @@ def token_expiration(seconds: int) -> int:
     return seconds
 
 
+def token_seconds(text: str) -> int:
+    """`token_expiration` as an annotation has it: seconds in decimal digits."""
+    if not re.fullmatch(r"[1-9][0-9]{0,5}", text, re.ASCII):
+        raise InvalidInput(f"expected seconds in decimal digits, not '{text}'")
+    return token_expiration(int(text))
+
+
+def regional_endpoints(text: str) -> bool:
+    """Whether an annotation asks for STS's regional endpoints."""
+    if text not in ("true", "false"):
+        raise InvalidInput(f'expected "true" or "false", not \'{text}\'')
+    return text == "true"
+
+
 def tags(pairs: dict[str, str]) -> dict[str, str]:
     """Check the user's tags; `aws:` and `irsa/` are taken, and keys are compared without regard to case."""
     if len(pairs) > MAX_USER_TAGS:
