@@ -107,7 +107,7 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("history",),
     ("unlock", "-c", "demo"),
     ("unlock", "-c", "demo", *_JSON),
-    ("exec", *_ABOUT, "--", "/bin/true"),
+    ("exec", *_ABOUT, "--", "/no/such/command"),
     ("token", *_ABOUT, "--decode"),
     ("credentials", *_ABOUT),
     ("disassociate-oidc", "-c", "demo"),
