@@ -43,7 +43,7 @@ class _Written:
     older: frozenset[str]
 
     def is_recent(self) -> bool:
-        return time.monotonic() - self.at < limits.PROPAGATION_SECONDS
+        return 0 <= time.monotonic() - self.at < limits.PROPAGATION_SECONDS
 
 
 @dataclass

@@ -199,7 +199,9 @@ class Rollback:
         for step in all_of(stages):
             if step.written is not None:
                 claim = Claim(transaction, step.record.identity)
-                self.handler(step.change).recall(step.change, claim, time.monotonic() - step.written)
+                self.handler(step.change).recall(
+                    step.change, claim, max(0.0, time.monotonic() - step.written)
+                )
 
     def _has_taken_back(self, inverse: Change, run: Run) -> bool:
         with contextlib.suppress(ServiceError):
