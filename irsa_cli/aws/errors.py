@@ -126,11 +126,14 @@ def call(method: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     if recent is None:
         return persist(ask, writes=writes)
     if writes:
-        return persist(lambda: _noted(ask, recent, operation, kwargs), writes=True)
+        began = time.monotonic()
+        return persist(lambda: _noted(ask, recent, operation, kwargs, began), writes=True)
     return _in_time(lambda: persist(ask, writes=False), recent, operation, kwargs)
 
 
-def _noted(ask: Callable[[], T], recent: RecentWrites, operation: str, asked: Mapping[str, Any]) -> T:
+def _noted(
+    ask: Callable[[], T], recent: RecentWrites, operation: str, asked: Mapping[str, Any], began: float
+) -> T:
     """Write to IAM, and note it; that IAM does not know a new object yet is a failure that passes."""
     try:
         answer = ask()
@@ -143,14 +146,20 @@ def _noted(ask: Callable[[], T], recent: RecentWrites, operation: str, asked: Ma
                 recent.gone(operation, asked)
         elif error.outcome is not Outcome.NOT_SENT:
             recent.doubt(operation, asked)  # A refusal may be untrue.
+        if late:
+            _tell_of_waiting(began)
         raise (error.knowing(transient=True) if late else error) from error
     recent.note(operation, asked, cast("Mapping[str, Any]", answer))
     return answer
 
 
+def _tell_of_waiting(began: float) -> None:
+    doing.waiting("IAM to show what was written", time.monotonic() - began, limits.PROPAGATION_SECONDS)
+
+
 def _in_time(ask: Callable[[], T], recent: RecentWrites, operation: str, asked: Mapping[str, Any]) -> T:
     """What IAM shows, asked for until it is not older than what this process has written."""
-    mine, wait = current(), limits.PROPAGATION_SECONDS / 120
+    mine, wait, began = current(), limits.PROPAGATION_SECONDS / 120, time.monotonic()
     while True:
         missing, answer = None, None
         try:
@@ -163,7 +172,7 @@ def _in_time(ask: Callable[[], T], recent: RecentWrites, operation: str, asked: 
             if missing is not None:
                 raise missing
             return cast("T", answer)
-        doing.waiting("IAM to show what was written", 0, limits.PROPAGATION_SECONDS)
+        _tell_of_waiting(began)
         if mine.remaining <= wait:
             raise ServiceError(
                 f"iam {operation} shows an older state",
