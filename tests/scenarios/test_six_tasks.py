@@ -18,7 +18,7 @@ PAGE = ROOT / "docs" / "explanation" / "six-tasks.md"
 SQS = "arn:aws:iam::aws:policy/AmazonSQSFullAccess"
 POLICY = (
     '{"Version": "2012-10-17", "Statement":'
-    ' [{"Effect": "Allow", "Action": "sqs:ReceiveMessage", "Resource": "%s"}]}'
+    ' [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "%s"}]}'
 )
 HEAD = """\
 # Six tasks without the documentation
@@ -88,9 +88,11 @@ def play(told: Transcript) -> None:
     told.type("irsa help create-sa", "How does a policy of one's own get onto the role?")
     inline = told.example("--inline-policy").removesuffix(" --dry-run")
     policy = told.shell.folder / "queue.json"
-    policy.write_text(POLICY % "arn:aws:sqs:jobs", encoding="utf-8")
-    told.type(inline, "Its example. The ARN in `queue.json` has a mistake: `arn:aws:sqs:jobs`.", 1)
-    policy.write_text(POLICY % "arn:aws:sqs:eu-west-1:111122223333:jobs", encoding="utf-8")
+    policy.write_text(POLICY % "arn:aws:s3:eu-west-1::jobs/*", encoding="utf-8")
+    told.type(
+        inline, "Its example. The ARN in `queue.json` has a mistake: `arn:aws:s3:eu-west-1::jobs/*`.", 1
+    )
+    policy.write_text(POLICY % "arn:aws:s3:::jobs/*", encoding="utf-8")
     told.type(inline, "The message names the mistake. The same command, after it is corrected.")
     told.task("6. Delete it")
     told.type("irsa help delete-sa", "There is a command of that name in the list of the first help.")

@@ -30,8 +30,8 @@ SAME_ANSWERS = 4
 
 
 def settled_seconds() -> float:
-    """For how long what is refused is looked at again; no measured read of IAM was later than that."""
-    return PROPAGATION_SECONDS * 0.4
+    """For how long what is refused is looked at again; most late reads of IAM are over by then."""
+    return PROPAGATION_SECONDS * 0.12
 
 
 def honoured_seconds() -> float:
