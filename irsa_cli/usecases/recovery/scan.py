@@ -26,7 +26,7 @@ from irsa_cli.core.recovery.leftovers import (
 )
 from irsa_cli.core.trust.chaining.aws_config import chain_of_config
 from irsa_cli.core.trust.chaining.chain import chain_of_policies
-from irsa_cli.core.values.errors import ServiceError
+from irsa_cli.core.values.errors import IrsaError, ServiceError
 from irsa_cli.core.values.issuer import provider_arn
 from irsa_cli.core.values.names import default_role_path
 from irsa_cli.kube.client import Json
@@ -149,7 +149,7 @@ def _account(item: Json) -> SeenAccount:
         metadata["name"],
         metadata["uid"],
         metadata.get("annotations") or {},
-        _moment(metadata["creationTimestamp"]),
+        _created(metadata),
     )
 
 
@@ -159,7 +159,7 @@ def _namespace(item: Json) -> SeenNamespace:
         metadata["name"],
         metadata["uid"],
         metadata.get("annotations") or {},
-        _moment(metadata["creationTimestamp"]),
+        _created(metadata),
     )
 
 
@@ -169,6 +169,13 @@ def _is_marked(item: Json) -> bool:
     return TRANSACTION_TAG in (metadata.get("annotations") or {}) and not metadata.get("deletionTimestamp")
 
 
-def _moment(text: str) -> datetime:
-    """A time as Kubernetes writes it: RFC 3339, UTC, whole seconds."""
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
+def _created(metadata: Json) -> datetime:
+    """When an object was created (RFC 3339, UTC); raises `IrsaError` if the answer does not say."""
+    text = str(metadata.get("creationTimestamp"))
+    try:
+        return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
+    except ValueError:
+        raise IrsaError(
+            f"the cluster does not say when {metadata['name']} was created",
+            reason="irsa recover needs the age of each object",
+        ) from None
