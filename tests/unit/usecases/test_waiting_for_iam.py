@@ -26,7 +26,7 @@ def test_what_iam_may_not_show_yet_is_waited_for(
 ) -> None:
     given: list[float] = []
 
-    def prove(_work: Work, seconds: float, _pause: Any) -> dict[str, Any]:
+    def prove(_work: Work, seconds: float, _pause: Any, *_: Any) -> dict[str, Any]:
         given.append(seconds)
         return {}
 
