@@ -178,7 +178,9 @@ class Bench:
         command = COMMANDS[case.command]
         self._sandbox.add_user(OTHER, policy=EVERYTHING)
         self._sandbox.grant(stage.cluster, OTHER, groups=("system:masters",))
-        other = words = command.words(stage)
+        words = command.words(stage)
+        # The plan itself is stale for another machine while it is being carried out.
+        other = (*command.plans, "-c", stage.cluster) if command.plans else words
         deleted = case.injection == DELETED_MEANWHILE
         if deleted:
             other = FOLLOWERS["delete-sa"].words(stage, command)

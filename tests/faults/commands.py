@@ -55,6 +55,9 @@ class Command:
     parts: tuple[Part, ...] = ()
     """What it does, where that is several things, each done or not by itself; see `judge`."""
 
+    plans: tuple[str, ...] = ()
+    """The command whose saved plan it carries out; where that is stale, a new plan is made."""
+
     way: tuple[str, ...] = ()
     """How another account is reached, which its recovery has to be told again."""
     locks: bool = True
@@ -497,6 +500,7 @@ COMMANDS = {
             (_provider, _namespace, _saved(*_CREATE, *_ONE)),
             ways=ESSENTIAL,
             followers=("delete-sa", "update-sa", "recover-all"),
+            plans=(*_CREATE, *_ONE),
         ),
         Command(
             "saved-update",
@@ -506,6 +510,7 @@ COMMANDS = {
             ways=ESSENTIAL,
             followers=("delete-sa", "recover-all"),
             makes=False,
+            plans=_UPDATE,
         ),
         Command(
             "role-elsewhere",

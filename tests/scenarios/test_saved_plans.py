@@ -378,7 +378,7 @@ def test_where_a_run_of_it_was_killed_what_is_proposed_lets_it_be_applied(
     (error,) = refused.json["errors"]
     step, anew = error["next"]
     assert anew.startswith("make the plan again")
-    command = step.partition(": irsa ")[2].split()
+    command = step.partition("  #")[0].split()[1:]
     if elsewhere:
         # Whether a run of another machine lives, only its age tells.
         young = stage.irsa(*command, **again)
@@ -387,6 +387,23 @@ def test_where_a_run_of_it_was_killed_what_is_proposed_lets_it_be_applied(
         command += ["--min-age", "0s"]
     assert stage.irsa(*command, **again).code == 0
     assert apply_plan(stage, **again).code == 0
+
+
+def test_where_an_update_was_cut_off_in_the_middle_its_recovery_is_named(small: Stage, unique: str) -> None:
+    """What it changed bears no mark: its journal alone tells of it."""
+    prepared(small, unique, "update-sa")
+    label = ("--label", "team=b")
+    saved(small, "update-sa", "app", "-n", unique, "-c", small.cluster, "--attach-policy-arn", SQS, *label)
+    small.sandbox.faults.add(Fault("iam", "AttachRolePolicy", "callback", run=small.kill))
+    assert apply_plan(small).code == -9
+    small.sandbox.settle()
+    refused = apply_plan(small, "-o", "json")
+    assert refused.code == 4, refused.err
+    step, anew = refused.error["next"]
+    assert step.startswith("irsa recover ")
+    assert anew.startswith("make the plan again")
+    assert small.irsa(*step.partition("  #")[0].split()[1:]).code == 0
+    assert apply_plan(small).code == 0
 
 
 def test_what_was_as_desired_and_is_not_any_more_is_named(small: Stage, unique: str) -> None:

@@ -15,10 +15,13 @@ from irsa_cli.core.binding.boundaries import BoundaryRequired
 from irsa_cli.core.plan.changes import Kind
 from irsa_cli.core.plan.expected import PlannedWork, as_planned
 from irsa_cli.core.plan.states import NOBODY, OwnerState
+from irsa_cli.core.recovery.authority import recover_command
 from irsa_cli.core.results.applied import AppliedList
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.errors import InvalidInput, IrsaError, Refused, ServiceError, UnexpectedCluster
-from irsa_cli.transaction.folder import stories
+from irsa_cli.transaction.folder import unfinished
+from irsa_cli.transaction.recover import is_running
+from irsa_cli.transaction.story import Story
 from irsa_cli.usecases.command.connect import Target, WireLog
 from irsa_cli.usecases.command.project_settings import boundary_rules, read_project
 from irsa_cli.usecases.command.settings import Settings
@@ -31,7 +34,7 @@ SHOWN = 40
 """So many differences are told of one transaction at most."""
 _NOT_OF_THE_WORLD = (UnexpectedCluster, BoundaryRequired, ServiceError)
 """What is refused here, and says nothing of what has moved since a plan was made."""
-KILLED = "where a run was killed, roll back what it left, and apply this plan again"
+KILLED = "rolls back what an interrupted run left; then apply this plan again"
 AGAIN = "make the plan again, and have it reviewed again"
 
 
@@ -65,20 +68,32 @@ class Expectation:
             )
 
     def _recoveries(self, now: PlannedWork) -> list[str]:
-        """What takes back runs that were cut off, as the roles tell that were planned to be made."""
+        """The commands that roll back interrupted runs: those with journals here, and those that roles name.
+
+        Without its journal only a run's age tells whether it lives.
+        """
         made = {change.target for work in self.works for change in work.plan if change.kind is Kind.ROLE}
-        cut_off = {
+        named = {
             change.before.transaction
             for change in now.plan
             if isinstance(change.before, OwnerState) and change.target in made
         } - {"", NOBODY}
-        # Without its journal only a run's age tells whether it lives: here that is known.
-        here = {story.transaction for _, story in stories(self.state_dir)} if cut_off else set()
+        here = {
+            story.transaction: recover_command(story.transaction, story.to_paste)
+            for path, story in unfinished(self.state_dir)
+            if _is_about(story, now) and not is_running(path)
+        }
         place = self.places.get(now.cluster, "")
-        return [
-            f"{KILLED}: irsa recover {name} {'' if name in here else place}".rstrip()
-            for name in sorted(cut_off)
-        ]
+        commands = here | {name: f"irsa recover {name} {place}".rstrip() for name in named - {*here}}
+        return [f"{commands[name]}  # {KILLED}" for name in sorted(commands)]
+
+
+def _is_about(story: Story, work: PlannedWork) -> bool:
+    about = story.about
+    return about is not None and (about.cluster, about.service_account or "") == (
+        work.cluster,
+        work.service_account,
+    )
 
 
 def apply_plan(
@@ -143,5 +158,5 @@ def _stale(error: Exception | None, plan: SavedPlan) -> StalePlan | None:
         f"the saved plan is stale: {error.message}",
         reason=f"{error.reason}; it was not so at {plan.made}".removeprefix("; "),
         details=error.details,
-        next_steps=(AGAIN,),
+        next_steps=(*error.next_steps, AGAIN),
     )
