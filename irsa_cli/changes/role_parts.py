@@ -162,19 +162,28 @@ class RoleTagsHandler(_PartHandler):
             calls.reverse()  # There is no room for the new ones before the old ones are gone.
         for number, (write, part) in enumerate(calls):
             with telling(Outcome.UNKNOWN) if number else nullcontext():
-                self._settled(write, change, part)
+                self._settled(write, change, part, alone=len(calls) == 1)
 
-    def _settled(self, write: Callable[[], object], change: Change, part: TagsState) -> None:
-        """One of the calls; when its answer is lost, what is there tells whether to go on."""
-
-        def wrote() -> Applied:
-            write()
-            return Applied(changed=True)
+    def _settled(self, write: Callable[[], object], change: Change, part: TagsState, *, alone: bool) -> None:
+        """One of the calls; if its answer is lost, or may be untrue, what is there tells whether to go on."""
 
         def found() -> Applied | None:
             role = self._role(change)
             there = role is not None and self._has(role, part, change)
             return Applied(changed=True) if there else None
+
+        def wrote() -> Applied:
+            try:
+                write()
+            except ServiceError as error:
+                # Carried out and refused, the first of two leaves neither the state before nor after.
+                if alone or error.outcome is Outcome.UNKNOWN:
+                    raise
+                with telling(Outcome.UNKNOWN):
+                    there = found()
+                if there is None:
+                    raise
+            return Applied(changed=True)
 
         settle(wrote, found)
 

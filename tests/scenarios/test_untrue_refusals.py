@@ -70,6 +70,18 @@ def test_a_deletion_that_was_refused_and_done_goes_on(small: Stage, operation: s
     assert (ran.code, small.world()) == (0, before), ran.err
 
 
+@pytest.mark.parametrize("operation", ["TagRole", "UntagRole"])
+def test_one_of_two_calls_that_was_refused_and_done_is_gone_on_from(small: Stage, operation: str) -> None:
+    assert small.create_sa("app", NAMESPACE, *WISH, "--tags", "team=a,old=1").code == 0
+    small.sandbox.faults.add(Fault("iam", operation, "error-after", code="AccessDenied", status=403))
+    update = ("update-sa", "app", "-n", NAMESPACE, "-c", small.cluster)
+    ran = small.irsa(*update, "--tags", "team=b", "--remove-tag", "old")
+    assert len(small.sandbox.faults.struck) == 1
+    assert ran.code == 0, ran.err
+    tags = small.role_of(NAMESPACE, "app")["tags"]
+    assert (tags["team"], "old" in tags) == ("b", False)
+
+
 def test_a_rollback_is_over_when_what_was_refused_is_gone(small: Stage) -> None:
     before = small.world()
     small.sandbox.faults.add(Fault("kubernetes", "POST serviceaccounts", "error", skip=1, code="Forbidden"))
