@@ -320,9 +320,11 @@ DENIALS = (b"Nothing was changed (exit", b"nothing was changed", b"Everything wa
 def _ending(process: Process, stage: FaultStage) -> Ending:
     try:
         document = json.loads(stage.neutral(bytes(process.out).decode()))
-        left = [piece for item in document["items"] for piece in item.get("left", [])]
+        items = document["items"]
+        left = [piece for item in items for piece in item.get("left", [])]
     except (ValueError, KeyError):
         return Ending(process.code)
     what, repairs = (tuple(item[key] for item in left) for key in ("what", "repair"))
-    denies = any(denial in process.err for denial in DENIALS)
+    # Of several, one may say so of itself, and another one names what is left.
+    denies = any(denial in process.err for denial in DENIALS) and not (what and len(items) > 1)
     return Ending(process.code, what, repairs, denies=denies)

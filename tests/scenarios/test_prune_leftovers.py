@@ -1,11 +1,15 @@
 """`irsa apply --prune` of what is easily overlooked, and `irsa delete-sa --role-name` of one role of two."""
 
 import json
+from pathlib import Path
+from signal import SIGTERM
 
 import pytest
 
+from irsa_cli.sandbox import Fault, Sandbox
+from tests.scenarios.conftest import sandbox_stage
 from tests.scenarios.test_apply import THEIRS, apply, bindings, config, entry, reader
-from tests.support.stage import Json, Ran, Stage
+from tests.support.stage import READ_ONLY, Json, Ran, Stage
 
 
 def prune(stage: Stage, unique: str, text: str, *flags: str) -> Ran:
@@ -39,6 +43,23 @@ def test_a_service_account_that_uses_somebody_elses_role(
     assert ran.code == 0, ran.err
     assert f"{unique}/app" in ran.err
     assert stage.world() == before
+
+
+def test_a_signal_before_anything_is_pruned_is_no_success(
+    sandbox: Sandbox, tmp_path: Path, unique: str
+) -> None:
+    small = sandbox_stage(sandbox, "demo", tmp_path)
+    small.make_namespace(unique)
+    both = config(small, entry("old", unique, attachPolicyARNs=[READ_ONLY]), reader(unique))
+    assert apply(small, both).code == 0
+    # Read once for the entries, and once more for what is to be pruned.
+    stop = Fault("iam", "GetOpenIDConnectProvider", "callback", skip=1, run=lambda: small.signal(SIGTERM))
+    small.sandbox.faults.add(stop)
+    ran = prune(small, unique, config(small, reader(unique)))
+    assert len(small.sandbox.faults.struck) == 1
+    gone = small.account(unique, "old") is None
+    assert (ran.code, gone) == (143, False), ran.err
+    assert len(ran.metadata["notBegun"]) == 1
 
 
 def test_one_that_irsa_only_annotated_is_not_pruned(stage: Stage, namespace: str) -> None:

@@ -193,8 +193,9 @@ class Site:
     def prune(self, done: AppliedList, pace: Pace, tell: Tell) -> None:
         """Delete what no file lists any more, after showing it."""
         stages = self.prune_candidates(self.roles, tell=not self.settings.asks)
-        if any(stages) and not self._stopped():
-            self._confirm(stages)
+        if any(stages):
+            if not self._stopped():
+                self._confirm(stages)
             deletions = Deletions(self.connection, self.settings, name=self.name, locks=self.locks)
             deletions.run(stages, done, pace, self.request.parallel, tell)
         good = all(item.result.ended in GOOD for item in self._here(done))
