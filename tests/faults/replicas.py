@@ -112,7 +112,7 @@ def _work(job: tuple[argparse.Namespace, int]) -> tuple[Counter[str], list[str]]
     counts: Counter[str] = Counter()
     failed: list[str] = []
     with Bench(args.stage) as bench:
-        names = args.command or [name for name, command in COMMANDS.items() if not command.recovers]
+        names = args.command or list(COMMANDS)
         recordings = {name: replace_rollbacks(record, bench, COMMANDS[name]) for name in names}
         until = time.monotonic() + args.sample if args.sample else float("inf")
         for late in _cases(args, recordings)[number_ :: args.jobs]:

@@ -138,6 +138,19 @@ def test_what_makes_no_sense_is_told_before_any_call(stage: Stage, arguments: tu
     assert not stage.sandbox.calls
 
 
+def test_all_goes_on_with_what_an_interrupted_run_has_adopted_in_part(
+    stage: Stage, namespace: str, arn: str
+) -> None:
+    stage.sandbox.faults.add(Fault("iam", "TagRole", "callback", run=stage.kill))
+    adopt = ("adopt", "--all", "-n", namespace, "-c", stage.cluster)
+    assert stage.irsa(*adopt).code == -9
+    stage.sandbox.settle()
+    assert "irsa/role-arn" not in (stage.account(namespace, NAME) or {})["annotations"]
+    elsewhere = stage.irsa(*adopt, IRSA_STATE_DIR="other")
+    assert elsewhere.code == 0, elsewhere.err
+    assert (stage.account(namespace, NAME) or {})["annotations"]["irsa/role-arn"] == arn
+
+
 def test_all_that_are_nobodys_are_taken_each_by_itself(stage: Stage, namespace: str, arn: str) -> None:
     own = stage.create_sa("own", namespace, "--attach-policy-arn", READ_ONLY)
     assert own.code == 0, own.err

@@ -19,7 +19,7 @@ from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
 from irsa_cli.core.results.command import Command
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.arn import role_arn
-from irsa_cli.core.values.errors import InvalidInput, IrsaError
+from irsa_cli.core.values.errors import InvalidInput, IrsaError, Refused
 from irsa_cli.kube.client import Json
 from irsa_cli.transaction.recover import everything, interrupted_runs, supersede
 from irsa_cli.usecases.command.caller import naming_caller
@@ -203,14 +203,22 @@ def _with_role(connection: Connection, pair: Pairing) -> tuple[Pairing, IrsaErro
 
 
 def _is_free(pair: Pairing, done: Adoptions) -> bool:
-    """Whether the role is nobody's; one that is irsa's is passed over."""
+    """Whether the role is nobody's, or was adopted only in part; another one of irsa's is passed over."""
     if pair.role is None:
         return True
     who = belonging(pair.role.state, pair)
-    if who is Belongs.NOBODY:
+    if who is Belongs.NOBODY or (who is Belongs.OURS and _is_adopted_in_part(pair)):
         return True
     done.passed.append(Passed(f"{pair.namespace}/{pair.name}", f"its role is {who.value}"))
     return False
+
+
+def _is_adopted_in_part(pair: Pairing) -> bool:
+    """Whether a run was cut off between the role and its ServiceAccount."""
+    try:
+        return len(adoption(pair, ()).plan) > 0
+    except Refused:
+        return False  # What is half made is for `irsa recover`.
 
 
 def _one_of_all(
