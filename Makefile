@@ -7,6 +7,7 @@ STAGE ?= split
 SAMPLE ?= 0
 LIMIT ?= 2280
 SCHEDULES ?= 200
+LATE ?= 300
 JOBS ?= 8
 SEED ?= 1
 # Tests wait more than they compute.
@@ -68,10 +69,11 @@ docs: $(VENV)/.ready  ## Build the documentation strictly, into site/
 	$(BIN)/python tools/docs/words.py --check
 	$(BIN)/python -m zensical build --strict --clean
 
-faults: $(VENV)/.ready  ## Break every call of every command in every way, and runs at the same time (SAMPLE=seconds)
+faults: $(VENV)/.ready  ## Break every call in every way, runs at the same time, late reads (SAMPLE, LATE=seconds)
 	@test "$(STAGE)" = sandbox || $(BIN)/python tools/envtest/build.py
 	$(BIN)/python -m tests.faults --stage $(STAGE) --sample $(SAMPLE) --limit $(LIMIT) --seed $(SEED) -j $(JOBS); code=$$?; \
-	$(BIN)/python -m tests.faults.schedules --count $(SCHEDULES) --seed $(SEED) -j 4 && exit $$code
+	$(BIN)/python -m tests.faults.schedules --count $(SCHEDULES) --seed $(SEED) -j 4 || code=1; \
+	$(BIN)/python -m tests.faults.replicas --lag 0.3 --lag 1 --lag 3 --sample $(LATE) --seed $(SEED) && exit $$code
 
 COUNT ?= 10000
 fuzz: $(VENV)/.ready  ## Hostile command lines, files, journals, answers and notes (COUNT of each, SEED)
