@@ -100,7 +100,7 @@ class Aftermath:
         return self.irsa(self.stage, (*words, *PATIENCE), patient=True)
 
     def _as_a_stale_plan_says(self, process: Process) -> tuple[Ending, str]:
-        """Recover the runs that the refusal names, and carry the plan out; where it names none, plan again."""
+        """Recover the runs that the refusal names, and apply the plan; if it names none, plan again."""
         (error,) = json.loads(bytes(process.out).decode())["errors"]
         steps = [shlex.split(line, comments=True) for line in error["next"] if line.startswith("irsa ")]
         story, words = "", self.command.words(self.stage)
