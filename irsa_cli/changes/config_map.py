@@ -58,14 +58,17 @@ class ConfigMapHandler(Unclaimed):
         return Applied(changed=True, identity={"uid": made["metadata"]["uid"]})
 
     def _found(self, change: Change, transaction: str) -> Applied | None:
-        """The ConfigMap that is there, if it is the desired one; ours when it bears this run's mark."""
-        present = self._kube.config_map(*change.target)
-        if present is None or not _is(present, expect(ConfigMapState, change.after)):
+        """The ConfigMap that is there, if it is the desired one; ours when it bears this run's mark.
+
+        One whose deletion is rolled back bears its maker's. It is ours as well, unless it never went.
+        """
+        present, desired = self._kube.config_map(*change.target), expect(ConfigMapState, change.after)
+        if present is None or not _is(present, desired):
             return None
         metadata = present["metadata"]
         owner = (metadata.get("annotations") or {}).get(TRANSACTION_TAG)
-        mark = expect(ConfigMapState, change.after).transaction or transaction
-        return Applied(changed=owner == mark, identity={"uid": metadata["uid"]})
+        ours = owner == (desired.transaction or transaction) and metadata["uid"] != desired.uid
+        return Applied(changed=ours, identity={"uid": metadata["uid"]})
 
     def _gone(self, change: Change) -> Applied | None:
         present = self._kube.config_map(*change.target)

@@ -1,4 +1,4 @@
-"""A wall clock that jumps by an hour in the middle of a run, upon a signal. Time that is measured goes on.
+"""A wall clock that jumps, a day ahead or an hour back, in the middle of a run. Time that is measured goes on.
 
 What moves is what Python code reads: `time.time` and `datetime`. OpenSSL, which looks at the dates of
 certificates, reads the machine's own clock.
@@ -11,7 +11,7 @@ import time
 from datetime import datetime, timedelta, timezone, tzinfo
 from typing import Any
 
-HOUR = 3600
+HOUR, DAY = 3600, 24 * 3600
 AHEAD, BACK = signal.SIGUSR1, signal.SIGUSR2
 MOVED = b"the clock was moved"
 """What the process says on standard error when it is done."""
@@ -23,7 +23,7 @@ _shift = [0]
 
 def listen() -> None:
     """Move the clock of this process when it is told to."""
-    signal.signal(AHEAD, lambda number, frame: _move(HOUR))
+    signal.signal(AHEAD, lambda number, frame: _move(DAY))
     signal.signal(BACK, lambda number, frame: _move(-HOUR))
 
 

@@ -137,19 +137,21 @@ class NamespaceState:
 class ConfigMapState:
     """A ConfigMap of irsa's for one ServiceAccount (`namespace/name`).
 
-    `transaction` is the run that made it, for one that is deleted; empty for one that this run makes. `role`
-    is the name of the role that its pods begin with.
+    `transaction` is the run that made it and `uid` its own, for one that is deleted; empty for one that this
+    run makes. `role` is the name of the role that its pods begin with.
     """
 
     data: dict[str, str]
     service_account: str
     transaction: str = ""
     role: str = ""
+    uid: str = ""
     FIELDS: ClassVar[Fields] = (
         Field("data", "data", TEXT_MAP),
         Field("service_account", "service_account", TEXT),
         optional("transaction", "transaction", TEXT),
         optional("role", "role", TEXT),
+        optional("uid", "uid", TEXT),
     )
 
 

@@ -174,7 +174,7 @@ def config_map_changes(
 def removed(namespace: str, name: str, found: FoundConfigMap) -> Change:
     """The deletion of a ConfigMap of irsa's."""
     role = role_of(found.data)
-    before = ConfigMapState(dict(found.data), found.service_account, found.transaction, role)
+    before = ConfigMapState(dict(found.data), found.service_account, found.transaction, role, found.uid)
     return Change(Kind.CONFIG_MAP, (namespace, name), before, None)
 
 

@@ -185,7 +185,6 @@ class Site:
             self._run(works, snapshot, pace, noted)
 
     def _confirm(self, stages: Sequence[Sequence[delete_sa.Request]]) -> None:
-        """Have it confirmed, where there is somebody to ask, that these are deleted."""
         names = [f"{self.name} {item.title}".strip() for stage in stages for item in stage]
         heading = f"No file lists these any more, and irsa created them in {self.connection.cluster.name}:"
         self.settings.check_confirmed(lambda: self.settings.confirm_names(heading, names))

@@ -144,5 +144,8 @@ def found_config_map(body: Json) -> FoundConfigMap:
     """A ConfigMap as the API shows it."""
     marks = body["metadata"].get("annotations") or {}
     return FoundConfigMap(
-        body.get("data") or {}, marks.get(SERVICE_ACCOUNT_TAG, ""), marks.get(TRANSACTION_TAG, "")
+        body.get("data") or {},
+        marks.get(SERVICE_ACCOUNT_TAG, ""),
+        marks.get(TRANSACTION_TAG, ""),
+        body["metadata"].get("uid", ""),
     )

@@ -30,6 +30,7 @@ class FoundConfigMap:
     data: Mapping[str, str]
     service_account: str = ""
     transaction: str = ""
+    uid: str = ""
 
     def is_for(self, full_name: str) -> bool:
         """Whether irsa made it for this ServiceAccount."""
