@@ -1,4 +1,4 @@
-"""A wall clock that jumps, a day ahead or an hour back, in the middle of a run. Time that is measured goes on.
+"""A wall clock that jumps, a day ahead or an hour back, within a run. Time that is measured goes on.
 
 What moves is what Python code reads: `time.time` and `datetime`. OpenSSL, which looks at the dates of
 certificates, reads the machine's own clock.
