@@ -5,6 +5,8 @@ Writing is in `irsa_cli.changes`.
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -18,7 +20,9 @@ from irsa_cli.core.binding.spec import CurrentRole
 from irsa_cli.core.plan.states import ProviderState, RoleState
 from irsa_cli.core.policies.policy import TRUST_LIMIT, Document
 from irsa_cli.core.trust.rules.power import power
+from irsa_cli.core.values import doing, limits
 from irsa_cli.core.values.errors import ServiceError
+from irsa_cli.core.values.patience import current
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
@@ -52,19 +56,34 @@ def role_of(role: RoleTypeDef) -> RoleState:
     )
 
 
-def current_role(iam: IAMClient, name: str, *, policies: bool = True) -> CurrentRole | None:
-    """A role with what is attached to it; the policies are read only when the role is there."""
-    found = role_state(iam, name)
-    if found is None:
-        return None
-    if not policies:
-        return CurrentRole(found[0], role_id=found[1])
-    try:
-        return replace(with_policies(iam, name, found[0]), role_id=found[1])
-    except ServiceError as error:
-        if error.code == NOT_THERE:
-            return None  # It was deleted in between.
-        raise
+def current_role(
+    iam: IAMClient, name: str, *, policies: Callable[[CurrentRole], bool] = lambda role: True
+) -> CurrentRole | None:
+    """A role, None if it doesn't exist; with what is attached to it if `policies` wants it."""
+
+    def read() -> CurrentRole | None:
+        found = role_state(iam, name)
+        if found is None:
+            return None
+        bare = CurrentRole(found[0], role_id=found[1])
+        return replace(with_policies(iam, name, found[0]), role_id=found[1]) if policies(bare) else bare
+
+    return _until_they_agree(read)
+
+
+def _until_they_agree(read: Callable[[], CurrentRole | None]) -> CurrentRole | None:
+    """Read a role and its policies until both are there or the role is not: one answer may be old."""
+    began, wait = time.monotonic(), limits.PROPAGATION_SECONDS / 60
+    while True:
+        try:
+            return read()
+        except ServiceError as error:
+            waited = time.monotonic() - began
+            if error.code != NOT_THERE or waited >= limits.PROPAGATION_SECONDS:
+                raise
+        doing.waiting("IAM to show its newest state", waited, limits.PROPAGATION_SECONDS)
+        current().pause(wait)
+        wait = min(wait * 2, 2.0)
 
 
 def with_policies(iam: IAMClient, name: str, state: RoleState) -> CurrentRole:
@@ -92,14 +111,18 @@ def with_power(iam: IAMClient, name: str, role: CurrentRole) -> CurrentRole:
 
 def whole_role(iam: IAMClient, name: str) -> CurrentRole | None:
     """A role that is expected to be there, with what is attached to it: all is asked for at once."""
-    with ThreadPoolExecutor(3) as pool:
-        found = pool.submit(role_state, iam, name)
-        attached = pool.submit(attached_policies, iam, name)
-        inline = pool.submit(inline_policies, iam, name)
-    state = found.result()
-    if state is None:
-        return None
-    return CurrentRole(state[0], attached.result(), inline.result(), role_id=state[1])
+
+    def read() -> CurrentRole | None:
+        with ThreadPoolExecutor(3) as pool:
+            found = pool.submit(role_state, iam, name)
+            attached = pool.submit(attached_policies, iam, name)
+            inline = pool.submit(inline_policies, iam, name)
+        state = found.result()
+        if state is None:
+            return None
+        return CurrentRole(state[0], attached.result(), inline.result(), role_id=state[1])
+
+    return _until_they_agree(read)
 
 
 def attached_policies(iam: IAMClient, role: str) -> frozenset[str]:

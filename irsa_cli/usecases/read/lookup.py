@@ -92,13 +92,11 @@ class _Finder:
 
     def _read(self, name: str) -> CurrentRole | None:
         """A role, with its policies when it is the ServiceAccount's own."""
-        iam = self.connection.iam
-        found = reading.role_state(iam, name)
-        if found is None:
-            return None
-        bare = CurrentRole(found[0], role_id=found[1])
-        own = self._is_own(NamedRole.of(self.connection.cluster, name, bare))
-        return replace(reading.with_policies(iam, name, bare.state), role_id=found[1]) if own else bare
+
+        def is_own(bare: CurrentRole) -> bool:
+            return self._is_own(NamedRole.of(self.connection.cluster, name, bare))
+
+        return reading.current_role(self.connection.iam, name, policies=is_own)
 
     def _is_own(self, role: NamedRole) -> bool:
         return role.is_for(self.connection.cluster, f"{self.namespace}/{self.name}")

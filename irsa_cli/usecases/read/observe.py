@@ -120,7 +120,7 @@ def read_role(connection: Connection, desired: DesiredState) -> tuple[CurrentRol
     if desired.role_account != connection.cluster.home:
         return None, f"it lives in account {desired.role_account}"
     try:
-        found = reading.current_role(connection.iam, desired.role_name, policies=False)
+        found = reading.current_role(connection.iam, desired.role_name, policies=lambda role: False)
     except ServiceError as error:
         if error.status == 403:
             return None, error.reason
