@@ -14,6 +14,7 @@ from irsa_cli.changes import handlers
 from irsa_cli.core.binding.role_changes import removal
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import DELETING, NOBODY, CommitState, OwnerState
+from irsa_cli.core.values import limits
 from irsa_cli.core.values.errors import Conflict, ServiceError
 from irsa_cli.sandbox import Fault, Sandbox
 from irsa_cli.transaction.events import Report
@@ -246,3 +247,23 @@ def test_tags_of_aws_itself_are_not_written_again(scene: Scene) -> None:
     except ServiceError as error:
         pytest.fail(str(error))
     assert scene.world() == before
+
+
+def test_policies_of_a_role_that_is_there_and_not_shown_yet_are_read_again(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "PROPAGATION_SECONDS", 3.0)
+    whole = reading.current_role(scene.iam, ROLE)
+    for operation in ("ListAttachedRolePolicies", "ListRolePolicies"):
+        scene.break_(operation, "error", code="NoSuchEntity", status=404, times=3)
+    assert reading.current_role(scene.iam, ROLE) == whole
+    assert len(scene.sandbox.faults.struck) >= 3
+
+
+def test_a_role_whose_policies_are_never_shown_is_not_said_to_be_gone(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "PROPAGATION_SECONDS", 0.3)
+    scene.break_("ListRolePolicies", "error", code="NoSuchEntity", status=404)
+    with pytest.raises(ServiceError):
+        reading.current_role(scene.iam, ROLE)
