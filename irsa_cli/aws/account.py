@@ -22,13 +22,6 @@ if TYPE_CHECKING:
 PARALLEL = 8
 
 
-def cluster_names(eks: EKSClient) -> tuple[str, ...]:
-    """The names of all clusters of the client's region."""
-    return tuple(
-        name for page in pages(eks.list_clusters, "nextToken", "nextToken") for name in page["clusters"]
-    )
-
-
 def providers(iam: IAMClient) -> dict[str, tuple[str, ...] | None]:
     """The audiences of all OIDC providers by ARN; None for one that is there and can't be read."""
 

@@ -28,6 +28,7 @@ from irsa_cli.core.values.names import default_role_path
 from irsa_cli.core.values.nearest import near
 
 if TYPE_CHECKING:
+    from mypy_boto3_eks import EKSClient
     from mypy_boto3_iam import IAMClient
 
 # In these states EKS serves the Kubernetes API and keeps the issuer.
@@ -35,6 +36,13 @@ _USABLE = ("ACTIVE", "UPDATING")
 _NOT_FOUND = "ResourceNotFoundException"
 _MOST_NAMED = 20
 _AT_ONCE = 16
+
+
+def cluster_names(eks: EKSClient) -> tuple[str, ...]:
+    """The names of all clusters of the client's region."""
+    return tuple(
+        name for page in pages(eks.list_clusters, "nextToken", "nextToken") for name in page["clusters"]
+    )
 
 
 @dataclass(frozen=True)
@@ -97,8 +105,7 @@ class NoCluster(Refused):
 def _missing(aws: AwsSession, name: str, error: ServiceError) -> NoCluster:
     """No such cluster: a slip or the wrong region is the usual reason, so say what is there."""
     try:
-        lists = pages(aws.client("eks").list_clusters, "nextToken", "nextToken")
-        others = sorted(item for page in lists for item in page["clusters"])
+        others = sorted(cluster_names(aws.client("eks")))
     except IrsaError:
         others = []
     similar = near(name, others)

@@ -10,6 +10,7 @@ import click
 from irsa_cli.cli.plan_text import change_lines, totals
 from irsa_cli.cli.render import messages, show, show_document
 from irsa_cli.cli.reports.delivering import deliver
+from irsa_cli.cli.reports.of_results import report_of
 from irsa_cli.cli.reports.words import WORDS, counted
 from irsa_cli.cli.unshown import showing
 from irsa_cli.cli.wording import mark, put, say
@@ -64,7 +65,7 @@ def finish_applied(
         save(done)
 
     with showing(done.exit_code, only_shows=dry_run):
-        deliver(done, speaking, shown)
+        deliver(done, report_of, speaking, shown)
     return int(done.exit_code)
 
 

@@ -100,6 +100,7 @@ def command(**options: Any) -> int:
     when it is not known who has a role. Everything else that is not known is shown, and is no problem.
     """
     from irsa_cli.cli.reports.delivering import deliver
+    from irsa_cli.cli.reports.of_checks import of_diagnosis
     from irsa_cli.cli.session import Speaking
     from irsa_cli.cli.unshown import showing
 
@@ -110,7 +111,7 @@ def command(**options: Any) -> int:
     request = _request(options)
     diagnosis = _diagnose(request, speaking)
     with showing(diagnosis.exit_code, only_shows=not diagnosis.exit_code):
-        deliver(diagnosis, speaking, lambda: _show(diagnosis, speaking))
+        deliver(diagnosis, of_diagnosis, speaking, lambda: _show(diagnosis, speaking))
     return diagnosis.exit_code
 
 

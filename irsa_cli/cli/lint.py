@@ -54,6 +54,7 @@ def command(**options: Any) -> int:
     not known yet could be as bad as --fail-on.
     """
     from irsa_cli.cli.reports.delivering import deliver
+    from irsa_cli.cli.reports.of_checks import of_risks
     from irsa_cli.cli.session import Speaking
     from irsa_cli.cli.unshown import showing
 
@@ -61,7 +62,7 @@ def command(**options: Any) -> int:
     with_fixes = wants_fixes(speaking)
     report = _run(_request(options, with_fixes=with_fixes))
     with showing(report.exit_code, only_shows=not report.exit_code):
-        deliver(report, speaking, lambda: _show(report, speaking))
+        deliver(report, of_risks, speaking, lambda: _show(report, speaking))
     return int(report.exit_code)
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from irsa_cli.cli.reports.delivering import deliver
+from irsa_cli.cli.reports.of_results import report_of
 from irsa_cli.cli.speaking import Speaking as Speaking
 from irsa_cli.cli.state_folder import state_dir as state_dir
 from irsa_cli.cli.unshown import showing
@@ -176,7 +177,7 @@ def finish(
             show(result, speaking.output, quiet=speaking.quiet, verbose=speaking.verbose)
             save(result)
 
-        deliver(result, speaking, shown)
+        deliver(result, report_of, speaking, shown)
     return result.exit_code
 
 

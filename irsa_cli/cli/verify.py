@@ -209,6 +209,7 @@ def _run(request: Request, speaking: Speaking, progress: Progress) -> Verificati
 
 def _show(report: VerificationReport, speaking: Speaking) -> None:
     from irsa_cli.cli.reports.delivering import deliver
+    from irsa_cli.cli.reports.of_checks import of_verification
     from irsa_cli.cli.unshown import showing
     from irsa_cli.cli.verify_render import messages, show
     from irsa_cli.cli.wording import say
@@ -219,4 +220,4 @@ def _show(report: VerificationReport, speaking: Speaking) -> None:
             say(line, err=True)
 
     with showing(report.exit_code, only_shows=not report.exit_code):
-        deliver(report, speaking, shown)
+        deliver(report, of_verification, speaking, shown)

@@ -5,6 +5,7 @@
     python tools/house/measure.py --coverage FILE       and how much of each room the tests reach
                                   --least ROOM=PERCENT  fails where that is less
     python tools/house/measure.py --time-units          and how long tests/unit takes (it is run)
+    python tools/house/measure.py --reach MODULE ...    what these can reach: modules and lines of each room
 
 FILE is what `coverage json` writes (`make coverage`). All imports count: those for type checking, and those
 inside of functions. Which of them may be is in import-linter's contracts (pyproject.toml).
@@ -97,7 +98,15 @@ def main() -> None:
         "--least", nargs="+", default=[], metavar="ROOM=PERCENT", help="what is to be reached"
     )
     parser.add_argument("--time-units", action="store_true", help="run tests/unit and tell how long it takes")
+    parser.add_argument("--reach", nargs="+", metavar="MODULE", help="what these modules can reach")
     given = parser.parse_args()
+    if given.reach:
+        print(
+            "\n".join(
+                f"{n:>6} lines {m:>4} modules  {room}" for room, (n, m) in reach(ROOT, given.reach).items()
+            )
+        )
+        return
     house = measure(ROOT, _covered(given.coverage) if given.coverage else None)
     if given.time_units:
         seconds, summary = _time_units()
@@ -138,6 +147,29 @@ def imports(modules: Sequence[Module]) -> Graph:
     """Which module imports which others of the package."""
     names = {module.name for module in modules}
     return {module.name: frozenset(_imported(module, names)) - {module.name} for module in modules}
+
+
+def reach(root: Path, starts: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """Lines and modules that can be reached from these, by room, the largest first; all of it first.
+
+    A module leads to the packages that it is in, too: Python runs them first.
+    """
+    modules = {module.name: module for module in _modules(root)}
+    graph = imports([*modules.values()])
+    found: set[str] = set()
+    waiting = [*starts]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += [*graph[name], *([name.rpartition(".")[0]] if "." in name else [])]
+    lines: Counter[str] = Counter()
+    count: Counter[str] = Counter()
+    for name in found:
+        for room in (PACKAGE, ".".join(name.split(".")[:3])) if name != PACKAGE else (PACKAGE,):
+            lines[room] += modules[name].lines
+            count[room] += 1
+    return {room: (total, count[room]) for room, total in lines.most_common()}
 
 
 def _imported(module: Module, names: Iterable[str]) -> Iterator[str]:

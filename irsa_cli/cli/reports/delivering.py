@@ -6,7 +6,8 @@ One place for all commands: whatever form is wanted, and however many, they are 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -15,17 +16,25 @@ from irsa_cli.cli.render import running
 from irsa_cli.cli.reports.files import ReportFiles
 
 if TYPE_CHECKING:
+    from irsa_cli.cli.reports.model import PipelineReport
     from irsa_cli.cli.speaking import Speaking
 
+F = TypeVar("F")
+"""What a command has found."""
 
-def deliver(found: Any, speaking: Speaking, show: Callable[[], None]) -> None:
+
+def deliver(
+    found: F, report: Callable[[F, str], PipelineReport], speaking: Speaking, show: Callable[[], None]
+) -> None:
     """Write the files, then print; `show` prints other forms, and what goes to standard error.
 
+    `report` makes the report of what was found, under the name of the command that was called.
     What can't be written keeps the rest from nothing: it is told, and raised in the end.
     """
-    failures = list(write_files(found, speaking.files, running()))
+    made = partial(report, found, f"irsa {running()}".strip())
+    failures = list(write_files(found, made, speaking.files, running()))
     if speaking.output in REPORTS:
-        click.echo(in_form(found, speaking.output, running(), speaking.files.max_length))
+        click.echo(in_form(made(), speaking.output, speaking.files.max_length))
     show()
     for error in failures[:-1]:
         tell(error)
@@ -33,27 +42,26 @@ def deliver(found: Any, speaking: Speaking, show: Callable[[], None]) -> None:
         raise error
 
 
-def in_form(found: Any, output: str, command: str, max_length: int | None = None) -> str:
-    """A result in a form that is made of its report, without the end of its last line."""
+def in_form(report: PipelineReport, output: str, max_length: int | None = None) -> str:
+    """A report in a form, without the end of its last line."""
     from irsa_cli.cli.reports.annotations import as_annotations
-    from irsa_cli.cli.reports.making import markdown_of, report_of
-    from irsa_cli.cli.reports.markdown import LENGTH
+    from irsa_cli.cli.reports.markdown import LENGTH, as_markdown
 
-    title = f"irsa {command}".strip()
     if output == "github":
-        return as_annotations(report_of(found, title))
-    return markdown_of(found, max_length or LENGTH, title).removesuffix("\n")
+        return as_annotations(report)
+    return as_markdown(report, max_length or LENGTH).removesuffix("\n")
 
 
-def write_files(found: Any, files: ReportFiles, command: str) -> Iterator[OSError]:
+def write_files(
+    found: Any, report: Callable[[], PipelineReport], files: ReportFiles, command: str
+) -> Iterator[OSError]:
     """Write what was asked for; what can't be written."""
     if not files.is_asked_for:
         return
-    from irsa_cli.cli.reports.making import markdown_of
+    from irsa_cli.cli.reports.markdown import as_markdown
 
-    title = f"irsa {command}".strip()
     document = found.envelope().to_json(command)
-    yield from files.write(document, lambda length: markdown_of(found, length, title))
+    yield from files.write(document, lambda length: as_markdown(report(), length))
 
 
 def tell(error: OSError) -> None:

@@ -150,7 +150,7 @@ def _problem(item: Finding) -> Line:
     return Line(text, Rank.FAILED, "problem", cause.id, documents=(more,), level=Level.ERROR)
 
 
-def of_risks(report: RiskReport) -> PipelineReport:
+def of_risks(report: RiskReport, _title: str = "") -> PipelineReport:
     """The report of `audit` and `lint`: the risks, each at its place in a file or with its role."""
     shown = report.selection.shown
     groups: dict[str, list[Risk]] = {}

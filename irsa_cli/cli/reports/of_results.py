@@ -27,6 +27,15 @@ _RANKS = {"delete": Rank.DELETED, "update": Rank.UPDATED, "create": Rank.CREATED
 _DOCUMENTS = {"trust": "trust policy", "document": "policy"}
 
 
+def report_of(found: Result | AppliedList | Adoptions | Recoveries, title: str) -> PipelineReport:
+    """The report of what a command that writes has done, or would do."""
+    if isinstance(found, Result):
+        return of_result(found, title)
+    if isinstance(found, AppliedList):
+        return of_applied(found, title)
+    return of_adoptions(found, title) if isinstance(found, Adoptions) else of_recoveries(found, title)
+
+
 def of_result(result: Result, title: str) -> PipelineReport:
     """The report of a command about one transaction."""
     told = " ".join(text_lines(result)) if result.ended not in (Ended.PLANNED, Ended.UNFINISHED) else ""

@@ -14,6 +14,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from irsa_cli.aws import account, details
+from irsa_cli.aws.cluster import cluster_names
 from irsa_cli.aws.session import AwsSession, WireLog
 from irsa_cli.core.inventory.audit.estate import AuditedCluster, Estate
 from irsa_cli.core.inventory.audit.objects import audited_account, pods_of
@@ -125,7 +126,7 @@ class _Region:
 
 
 def _in_region(source: LiveSource, session: AwsSession, log: WireLog) -> _Region:
-    names = source.clusters or read(lambda: account.cluster_names(session.client("eks")))
+    names = source.clusters or read(lambda: cluster_names(session.client("eks")))
     if isinstance(names, Unreadable):
         why = f"the clusters of {session.region} were not read: {names.why}"
         return _Region(session.region, unseen=(why,))

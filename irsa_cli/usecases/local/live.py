@@ -60,7 +60,7 @@ def _kept(file: Path) -> list[str] | None:
 
 
 def _ask(kind: str, region: str, profile: str, cluster: str) -> list[str]:
-    from irsa_cli.aws.account import cluster_names
+    from irsa_cli.aws.cluster import cluster_names
     from irsa_cli.aws.session import AwsSession
     from irsa_cli.usecases.command.connect import Target, connect
 
