@@ -15,7 +15,7 @@ WORKERS ?= $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1) + 1)
 export IRSA_E2E := $(E2E)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-thorough coverage measure check lint types imports docs bench faults fuzz oldest envtest format clean
+.PHONY: help demo test test-thorough coverage measure check lint types imports docs bench acceptance faults fuzz oldest envtest format clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -86,6 +86,10 @@ oldest:  ## The quick tests with the oldest allowed versions of the runtime depe
 	$(PYTHON) -m venv .venv-oldest
 	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-oldest.txt -e '.[test]'
 	.venv-oldest/bin/python -m pytest -n $(WORKERS) -m "not e2e" $(addprefix tests/scenarios/test_,$(OLDEST))
+
+acceptance: $(VENV)/.ready  ## irsa in your AWS account and an EKS cluster: CLUSTER=name, PROFILE, REGION
+	$(BIN)/python -m tests.acceptance --cluster "$(CLUSTER)" $(if $(PROFILE),--profile "$(PROFILE)") \
+	  $(if $(REGION),--region "$(REGION)") --report acceptance.md --json acceptance.json
 
 bench: $(VENV)/.ready  ## Print the numbers of docs/explanation/performance.md
 	$(BIN)/python -m benchmarks.run

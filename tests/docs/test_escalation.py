@@ -56,6 +56,8 @@ MADE_OF = {
 }
 VARIANTS = {name: _together(*files) for name, files in MADE_OF.items()}
 """All that is documented, each for one caller; what is for the other account is tried in this one."""
+ALL = {**VARIANTS, "acceptance": _together("acceptance-policy")}
+"""Also the policy of the acceptance run, which has no business with irsa's path."""
 UNBOUNDED, BOUNDED = VARIANTS["unbounded"], VARIANTS["bounded"]
 
 
@@ -94,9 +96,9 @@ def _successes(caller: Aws, attempts: Iterable[Attempt]) -> list[str]:
     return [f"{attempt}: {code or 'done'}" for attempt, code in codes if code != "AccessDenied"]
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", ALL)
 def test_no_write_reaches_what_is_not_irsas(variant: str, account: Sandbox) -> None:
-    caller = _user(account, VARIANTS[variant])
+    caller = _user(account, ALL[variant])
     before = account.world()
     assert _successes(caller, escalation.attempts(*NOT_OURS)) == []
     assert account.world() == before
@@ -104,9 +106,9 @@ def test_no_write_reaches_what_is_not_irsas(variant: str, account: Sandbox) -> N
         assert caller.assume(f"arn:aws:iam::{ACCOUNT}:role/{role}") is None
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", ALL)
 def test_a_caller_whose_role_is_irsas_does_not_reach_it(variant: str, account: Sandbox) -> None:
-    caller = _runner(account, VARIANTS[variant])
+    caller = _runner(account, ALL[variant])
     assert _successes(caller, escalation.attempts("runner")) == []
 
 
@@ -172,10 +174,10 @@ def test_unbounded_a_role_made_for_oneself_is_an_administrator(account: Sandbox)
     assert _on(Aws(account, credentials), "DeleteRole", "team-b") == "DeleteConflict"
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", ALL)
 @pytest.mark.parametrize("role", NOT_OURS)
 def test_a_foreign_role_cannot_be_tagged_into_reach(variant: str, role: str, account: Sandbox) -> None:
-    caller = _user(account, VARIANTS[variant])
+    caller = _user(account, ALL[variant])
     for tags in (OWN_TAGS, {"irsa/cluster": CLUSTER_ARN}, {"a": "b"}):
         assert _on(caller, "TagRole", role, Tags=escalation.tag_list(tags)) == "AccessDenied"
     assert _on(caller, "UntagRole", role, TagKeys=["irsa/cluster"]) == "AccessDenied"
@@ -253,7 +255,7 @@ def test_bounded_a_role_without_policies_is_made_again_with_the_workloads_bounda
 
 def test_no_policy_is_forgotten() -> None:
     files = {path.stem for path in staging.PERMISSIONS.glob("*.json")} - {"workload-boundary"}
-    assert files == {name for names in MADE_OF.values() for name in names}
+    assert files == {name for names in (*MADE_OF.values(), ("acceptance-policy",)) for name in names}
     for page in sorted((staging.PERMISSIONS.parents[1]).rglob("*.md")):
         text = page.read_text(encoding="utf-8")
         for action in ("iam:CreateRole", "iam:PutRolePolicy", "iam:UpdateAssumeRolePolicy", "iam:TagRole"):
@@ -294,10 +296,10 @@ def test_new_providers_have_listed_tag_keys_only(account: Sandbox) -> None:
         assert caller.code(tagging) == code
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", ALL)
 @pytest.mark.parametrize("provider", [escalation.NEIGHBOUR, escalation.ELSEWHERE, escalation.GITHUB])
 def test_providers_of_other_clusters_are_out_of_reach(variant: str, provider: str, account: Sandbox) -> None:
-    caller = _user(account, VARIANTS[variant])
+    caller = _user(account, ALL[variant])
     arn = {"OpenIDConnectProviderArn": f"{escalation.OIDC}/{provider}"}
     tags = {"Tags": escalation.tag_list(OWN_TAGS)}
     for operation, more in (
@@ -364,6 +366,19 @@ def test_the_page_says_what_the_bounded_policies_leave_open() -> None:
         "an administrator gives a role another boundary",
     ):
         assert words in _page(), words
+
+
+def test_acceptance_a_role_made_for_oneself_is_no_way_up(account: Sandbox) -> None:
+    caller = _user(account, ALL["acceptance"])
+    name = "irsa-acceptance-0a1b2c3d-evil"
+    assert _make(caller, RoleName=name, Path="/", AssumeRolePolicyDocument=escalation.trust(ME)) == ""
+    for arn in (ADMINISTRATOR, escalation.COMPANY_POLICY, BOUNDARY, READ_ONLY):
+        assert _on(caller, "AttachRolePolicy", name, PolicyArn=arn) == "AccessDenied"
+    document = {"PolicyName": "all", "PolicyDocument": EVERYTHING}
+    assert _on(caller, "PutRolePolicy", name, **document) == "AccessDenied"
+    credentials = caller.assume(f"arn:aws:iam::{ACCOUNT}:role/{name}")
+    assert credentials is not None
+    assert _successes(Aws(account, credentials), escalation.attempts(name, *NOT_OURS, "shared")) == []
 
 
 Loosening = Callable[[dict[str, Any]], None]

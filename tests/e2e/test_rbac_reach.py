@@ -22,6 +22,7 @@ PART = {**ITEM, "POST": "create"}
 VERBS = {*COLLECTION.values(), *ITEM.values()}
 DRY = {"dryRun": "All"}
 PERMISSIONS = "docs/how-to/permissions"
+ACCEPTANCE = "irsa-acceptance-0a1b2c3d"
 BINDINGS = "create delete get patch"
 LOCKS = {"leases.coordination.k8s.io in irsa-system": "create delete get list update"}
 WHO_IS_WHO = {
@@ -75,6 +76,16 @@ REACH = {
     },
     f"{PERMISSIONS}/reading-rbac.yaml": {**WHO_IS_WHO, "serviceaccounts everywhere": "get list"},
     f"{PERMISSIONS}/audit-rbac.yaml": WHO_IS_WHO,
+    f"{PERMISSIONS}/acceptance-rbac.yaml": {
+        "namespaces": "list",
+        **dict.fromkeys((f"namespaces/{ACCEPTANCE}", f"namespaces/{ACCEPTANCE}-gone"), "delete get"),
+        "serviceaccounts everywhere": "get list",
+        f"serviceaccounts in {ACCEPTANCE}": "create delete patch",
+        f"serviceaccounts in {ACCEPTANCE}-gone": "create delete patch",
+        f"serviceaccounts/token in {ACCEPTANCE}": "create",
+        **_in_use("everywhere"),
+        f"leases.coordination.k8s.io in {ACCEPTANCE}": "create delete get list update",
+    },
     "deploy/kustomize/rbac-apply/rbac.yaml": {
         "serviceaccounts everywhere": "create delete get list patch",
         "namespaces": "list",

@@ -1,0 +1,189 @@
+"""Facts of tests/aws_facts, asked of an account with names of its own.
+
+Only those about roles: they make nothing but roles, which nobody can do harm with. Facts that need inline
+policies are left out: who may write those may do everything.
+"""
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
+
+from tests.acceptance import marked
+from tests.acceptance.place import IN_A_ROW, MARK, POLICIES, Json, Place
+from tests.aws_facts import asking
+from tests.aws_facts.fact import Call, Fact, Refusal
+from tests.aws_facts.table import FACTS
+
+OPERATIONS = frozenset(
+    [
+        *("CreateRole", "GetRole", "DeleteRole", "UpdateRole", "UpdateRoleDescription", "ListRoles"),
+        *("TagRole", "UntagRole", "ListRoleTags", "UpdateAssumeRolePolicy"),
+        *("AttachRolePolicy", "DetachRolePolicy", "ListAttachedRolePolicies"),
+        *("GetRolePolicy", "DeleteRolePolicy", "ListRolePolicies", "GetPolicy"),
+    ]
+)
+_PASSES = ("NoSuchEntity", "DeleteConflict", "ConcurrentModification", "EntityTemporarilyUnmodifiable")
+_PASSES_BEFORE = (*_PASSES, "MalformedPolicyDocument")
+"""Of calls before the question, which succeed: a new role is not known as a principal at once."""
+ATTEMPTS = 3
+_DOCUMENTS = ("AssumeRolePolicyDocument", "PolicyDocument")
+
+
+@dataclass
+class Asked:
+    """How true the answers were: verdicts by the ids of facts, and the codes of the answers that differ."""
+
+    verdicts: dict[str, asking.Verdict] = field(default_factory=dict)
+    codes: dict[str, str] = field(default_factory=dict)
+    not_asked: int = 0
+
+
+def askable() -> list[Fact]:
+    """The facts that can be asked safely, of any account."""
+    return [fact for fact in FACTS if not fact.not_simulated and all(_is_safe(call) for call in fact.calls)]
+
+
+def _is_safe(call: Call) -> bool:
+    # The documented IAM policy can't allow to attach what is no ARN.
+    known = str(call.parameters.get("PolicyArn", "arn:")).startswith("arn:")
+    return call.service == "iam" and call.operation in OPERATIONS and known
+
+
+def ask_all(place: Place, asked: Asked, tell: Callable[[int], None]) -> None:
+    """Ask as many as may be, until `place` is out of its budget."""
+    facts = askable()
+    asked.not_asked = len(facts)
+    for number, fact in enumerate(facts[: place.args.facts]):
+        asked.verdicts[fact.id], code = _ask(place, fact, number)
+        if asked.verdicts[fact.id] != "as AWS":
+            asked.codes[fact.id] = code
+        asked.not_asked -= 1
+        tell(number + 1)
+
+
+def _ask(place: Place, fact: Fact, number: int) -> tuple[asking.Verdict, str]:
+    """The verdict, and the code of an error; asked again with new names if late reads may be the reason."""
+    for attempt in range(ATTEMPTS if len(fact.calls) > 1 else 1):
+        mine = rewritten(place, fact, number * ATTEMPTS + attempt)
+        answer, saved = _answer_of(place, mine)
+        verdict = asking.compare(mine, answer, saved)
+        if verdict == "as AWS":
+            break
+    return verdict, answer.code if isinstance(answer, Refusal) else ""
+
+
+def rewritten(place: Place, fact: Fact, number: int) -> Fact:
+    """The fact with the run's own names and paths, in its calls and in what AWS answers."""
+    parameters = [call.parameters for call in fact.calls]
+    names = {"nobody", *(item["RoleName"] for item in parameters if "RoleName" in item)}
+    paths = {item[key] for item in parameters for key in ("Path", "PathPrefix") if key in item}
+    text = _Text(place, f"{place.name}-f{number}-", names, paths)
+    calls = tuple(replace(call, parameters=_marked(text(call.parameters), place)) for call in fact.calls)
+    answer: Any = fact.answer
+    if isinstance(answer, Refusal):
+        return replace(fact, calls=calls, answer=replace(answer, message=text(answer.message)))
+    return replace(fact, calls=calls, answer=replace(answer, members=text(answer.members)))
+
+
+class _Text:
+    """Rewrites all strings of a value."""
+
+    def __init__(self, place: Place, prefix: str, names: Iterable[str], paths: Iterable[str]) -> None:
+        self._names = {name: _long(prefix, name) for name in names}
+        words = "|".join(re.escape(name) for name in sorted(self._names, key=len, reverse=True))
+        self._name = re.compile(rf"(?<![\w+=,.@<-])(?:{words})(?![\w+=,@-]|\.\w)")
+        inner = f"{place.path}{prefix[len(place.name) + 1 : -1]}"
+        self._plain = {
+            "arn:aws:": f"arn:{place.partition}:",
+            "AmazonS3ReadOnlyAccess": POLICIES[0],
+            "policy/nothing": f"policy/{MARK}-none",
+            **{path: inner + path for path in paths if re.fullmatch("/([a-z]+/)+", path)},
+        }
+
+    def __call__(self, value: Any) -> Any:
+        if isinstance(value, str):
+            value = self._name.sub(lambda found: self._names[found[0]], value)
+            for old, new in self._plain.items():
+                value = value.replace(old, new)
+            return value
+        if isinstance(value, dict):
+            return {key: self(item) for key, item in value.items()}
+        return [self(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def _long(prefix: str, name: str) -> str:
+    """The name with the prefix; one that is about its length keeps it."""
+    return prefix + (name[len(prefix) :] if len(name) > 60 else name)
+
+
+def _marked(parameters: Json, place: Place) -> Json:
+    """Trust policies have the mark, as tags are what many facts are about."""
+    found = dict(parameters)
+    for key in _DOCUMENTS:
+        try:
+            document = json.loads(found[key])
+        except (KeyError, ValueError):
+            continue
+        if isinstance(document, dict):
+            found[key] = json.dumps(marked.trust_of(document, place.id), ensure_ascii=False)
+    return found
+
+
+def _answer_of(place: Place, fact: Fact) -> tuple[Refusal | Json, Json]:
+    saved: Json = {"account": place.account}
+    answer: Refusal | Json = {}
+    made: set[str] = set()
+    try:
+        for number, call in enumerate(fact.calls):
+            is_last = number == len(fact.calls) - 1
+            answer = _patient(place, fact, call, saved, is_last)
+            if call.save:
+                saved[call.save] = answer
+            if isinstance(answer, Refusal) and not is_last:
+                return Refusal(answer.code, 0, f"call {number + 1} is refused"), saved
+            if call.operation == "CreateRole" and not isinstance(answer, Refusal):
+                made.add(call.parameters["RoleName"])
+        return answer, saved
+    finally:
+        for name in made:
+            marked.delete_role(place, name)
+
+
+def _patient(place: Place, fact: Fact, call: Call, saved: Json, is_last: bool) -> Refusal | Json:
+    """The answer, asked for again as long as it may be late."""
+    until = time.monotonic() + place.args.settle
+    reads = call.operation.startswith(("Get", "List"))
+    answer, seen = _answer(place, call, saved), 1
+    while time.monotonic() < until:
+        if is_last:
+            passes = reads or (isinstance(answer, Refusal) and answer.code in _PASSES)
+            done = asking.compare(fact, answer, saved) == "as AWS" or not passes
+        elif isinstance(answer, Refusal):
+            done = answer.code not in _PASSES_BEFORE
+        else:
+            done = seen == IN_A_ROW or not reads
+        if done:
+            break
+        time.sleep(0.1)
+        before, answer = answer, _answer(place, call, saved)
+        seen = seen + 1 if answer == before else 1
+    return answer
+
+
+def _answer(place: Place, call: Call, saved: Json) -> Refusal | Json:
+    try:
+        answer: Json = place.iam._make_api_call(call.operation, asking.filled(call.parameters, saved))
+    except ClientError as error:
+        said = error.response["Error"]
+        status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+        return Refusal(said.get("Code", ""), status, said.get("Message", ""))
+    except (BotoCoreError, ResponseParserError) as error:
+        return Refusal(type(error).__name__, 0, str(error))
+    answer.pop("ResponseMetadata")
+    return answer
