@@ -134,14 +134,22 @@ def test_all_of_it_with_the_documented_permissions_and_late_reads(sandbox: Sandb
     assert sandbox.world() == before
 
 
-@pytest.mark.parametrize("action", ["iam:CreateOpenIDConnectProvider", "iam:DetachRolePolicy"])
-def test_a_permission_less_makes_it_fail(sandbox: Sandbox, tmp_path: Path, action: str) -> None:
+@pytest.mark.parametrize(
+    ("action", "options", "code"),
+    [
+        ("iam:CreateOpenIDConnectProvider", ("--steps", "1"), 1),
+        ("iam:AttachRolePolicy", ("--steps", "3"), 1),
+        ("iam:DeleteRole", ("--steps", "0", "--facts", "1"), 3),
+    ],
+)
+def test_a_permission_less_makes_it_fail(
+    sandbox: Sandbox, tmp_path: Path, action: str, options: tuple[str, ...], code: int
+) -> None:
     env = limited(sandbox, without=action)
-    steps = {"iam:DetachRolePolicy": "6"}.get(action, "1")
-    run = Acceptance(tmp_path, env, "--id", ID, *QUICK, "--steps", steps)
-    # What can't be detached can't be deleted, either.
-    assert run.wait() == (3 if action == "iam:DetachRolePolicy" else 1)
-    assert run.failed
+    run = Acceptance(tmp_path, env, "--id", ID, *QUICK, *options)
+    assert run.wait() == code, run.said
+    assert run.report["outcome"] == "failed"
+    assert (code == 3) == (run.report["left"] > 0)
 
 
 def test_a_rule_less_makes_it_fail(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -159,6 +167,25 @@ def test_ctrl_c_leaves_nothing(sandbox: Sandbox, tmp_path: Path) -> None:
     assert run.wait() == 130, run.said
     assert run.report["outcome"] == "stopped"
     assert run.report["steps"][-1]["verdict"] == "not run"
+    assert sandbox.world() == before
+
+
+def test_a_signal_while_facts_are_asked_leaves_nothing(sandbox: Sandbox, tmp_path: Path) -> None:
+    before = sandbox.world()
+    run = Acceptance(tmp_path, sandbox.env(), "--steps", "1")
+    run.hear("25 facts")
+    run.process.send_signal(signal.SIGTERM)
+    assert run.wait() == 143, run.said
+    assert 0 < run.report["facts"]["notAsked"] < len(facts.askable())
+    assert sandbox.world() == before
+
+
+def test_a_limit_ends_a_run_and_leaves_nothing(sandbox: Sandbox, tmp_path: Path) -> None:
+    before = sandbox.world()
+    run = Acceptance(tmp_path, sandbox.env(), "--calls", "40", "--steps", "3")
+    assert run.wait() == 1, run.said
+    assert run.report["why"] == "the limit of time or calls was reached"
+    assert run.report["calls"] < 120
     assert sandbox.world() == before
 
 
