@@ -138,7 +138,10 @@ def _noted(
     try:
         answer = ask()
     except ServiceError as error:
-        late = error.code == "NoSuchEntity" and recent.is_there(operation, asked)
+        policy = asked.get("PolicyArn") or asked.get("PermissionsBoundary")
+        # Only the message tells which of the two is not there.
+        error.is_of_policy = policy is not None and str(policy) in error.reason
+        late = error.code == "NoSuchEntity" and not error.is_of_policy and recent.is_there(operation, asked)
         if error.code == "EntityAlreadyExists":
             recent.exists(operation, asked)
         elif error.code == "NoSuchEntity":

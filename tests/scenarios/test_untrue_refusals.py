@@ -9,7 +9,7 @@ import pytest
 
 from irsa_cli.sandbox import Fault, Sandbox
 from tests.scenarios.conftest import sandbox_stage
-from tests.support.stage import READ_ONLY, Stage
+from tests.support.stage import EVERYTHING, READ_ONLY, Stage
 
 NAMESPACE = "default"
 WISH = ("--attach-policy-arn", READ_ONLY)
@@ -119,3 +119,16 @@ def test_a_refusal_that_is_true_costs_one_reading_and_no_waiting(small: Stage) -
     assert (ran.code, small.world()) == (1, before), ran.err
     calls = [call.operation for call in small.sandbox.calls if call.service == "iam"]
     assert calls[calls.index("CreateRole") + 1 :] == ["GetRole"]
+
+
+def test_a_policy_that_is_not_there_is_not_waited_for_as_a_role_that_is_late(small: Stage) -> None:
+    before = small.world()
+    hidden = {"Effect": "Deny", "Action": "iam:GetPolicy", "Resource": "*"}
+    statements = [EVERYTHING["Statement"], hidden]
+    small.sandbox.add_user("blind", policy={**EVERYTHING, "Statement": statements})
+    small.sandbox.grant(small.cluster, "blind", groups=("system:masters",))
+    typo = ("--attach-policy-arn", f"{READ_ONLY}Typo")
+    ran = small.irsa("create-sa", "app", "-n", NAMESPACE, "-c", small.cluster, *typo, user="blind")
+    assert (ran.code, small.world()) == (1, before), ran.err
+    tried = [call for call in small.sandbox.calls if call.operation == "AttachRolePolicy"]
+    assert len(tried) == 1

@@ -171,9 +171,11 @@ class ServiceError(IrsaError):
     whether the same call may succeed later: after `retry_after` seconds, where the service says so.
     `account` is that of the session which called, where that is another one than the cluster's.
     `permitted`: whether the caller may do what Kubernetes refused with 403; None where that was not asked.
+    `is_of_policy`: of NoSuchEntity, whether it is the managed policy that is not there, and not the role.
     """
 
     permitted: bool | None = None
+    is_of_policy = False
 
     def __init__(
         self,

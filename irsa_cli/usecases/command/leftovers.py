@@ -20,7 +20,7 @@ _TAKEN_AWAY = ("NoSuchEntity", "NotFound")
 def came_between(error: Exception | None) -> bool:
     """Whether a run failed because of what another one did at the same time: to look again may help."""
     if isinstance(error, ServiceError):
-        return error.code in _TAKEN_AWAY
+        return error.code in _TAKEN_AWAY and not error.is_of_policy
     return isinstance(error, Conflict | Unseen)
 
 
