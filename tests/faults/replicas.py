@@ -88,21 +88,20 @@ def _of_unbroken(command: Command, recording: Recording, world: object, ending: 
         yield "the world is not as desired"
 
 
-def _cases(args: argparse.Namespace, recordings: dict[str, Recording]) -> list[Late]:
-    draw = random.Random(args.seed)
-    found = []
-    for name, recording in recordings.items():
-        writes = [
-            call for call in number([(c.service, c.operation) for c in recording.calls]) if is_write(call)
-        ]
-        for lag in args.lag:
-            for seed in range(args.seed, args.seed + args.seeds):
-                late = Late(args.stage, name, lag, seed)
-                if args.broken:
-                    late = replace(late, broken=draw.choice(writes), breaking=draw.choice(BREAKING))
-                found.append(late)
-    draw.shuffle(found)
+def _cases(args: argparse.Namespace) -> list[Late]:
+    seeds = range(args.seed, args.seed + args.seeds)
+    names = args.command or list(COMMANDS)
+    found = [Late(args.stage, name, lag, seed) for name in names for lag in args.lag for seed in seeds]
+    random.Random(args.seed).shuffle(found)
     return found
+
+
+def _broken(late: Late, recording: Recording) -> Late:
+    """The same with one of its writes broken."""
+    calls = number([(call.service, call.operation) for call in recording.calls])
+    draw = random.Random(late.id)
+    broken = draw.choice([call for call in calls if is_write(call)])
+    return replace(late, broken=broken, breaking=draw.choice(BREAKING))
 
 
 def _work(job: tuple[argparse.Namespace, int]) -> tuple[Counter[str], list[str]]:
@@ -112,12 +111,15 @@ def _work(job: tuple[argparse.Namespace, int]) -> tuple[Counter[str], list[str]]
     counts: Counter[str] = Counter()
     failed: list[str] = []
     with Bench(args.stage) as bench:
-        names = args.command or list(COMMANDS)
-        recordings = {name: replace_rollbacks(record, bench, COMMANDS[name]) for name in names}
+        recordings: dict[str, Recording] = {}
         until = time.monotonic() + args.sample if args.sample else float("inf")
-        for late in _cases(args, recordings)[number_ :: args.jobs]:
+        for late in _cases(args)[number_ :: args.jobs]:
             if time.monotonic() > until:
                 break
+            if late.command not in recordings:
+                recordings[late.command] = replace_rollbacks(record, bench, COMMANDS[late.command])
+            if args.broken:
+                late = _broken(late, recordings[late.command])
             problems, story = problems_of(bench, late, recordings[late.command])
             counts[late.command] += 1
             if problems:
