@@ -29,9 +29,9 @@ SAME_ANSWERS = 4
 """Times in a row that an answer which may be an old one has to be the same before it is believed."""
 
 
-def settled_seconds() -> float:
-    """For how long what is refused is looked at again; most late reads of IAM are over by then."""
-    return PROPAGATION_SECONDS * 0.12
+def settled_seconds(*, young: bool) -> float:
+    """For how long what is refused is looked at again: longer if irsa has written it shortly before."""
+    return PROPAGATION_SECONDS * (0.34 if young else 0.12)
 
 
 def honoured_seconds() -> float:

@@ -48,8 +48,9 @@ def with_its_locks(attempt: Callable[[], T], hold: HeldLocks | None) -> T:
             if hold is not None and hold.complete():
                 rounds += 1
                 continue
-            waited, most = time.monotonic() - started, limits.settled_seconds()
-            if waited < most and (may_be_late() or isinstance(error, ServiceError)):
+            young = may_be_late()
+            waited, most = time.monotonic() - started, limits.settled_seconds(young=young)
+            if waited < most and (young or isinstance(error, ServiceError)):
                 doing.waiting("IAM to show its newest state", waited, most)
                 current().pause(wait)
                 wait = min(wait * 2, 2.0)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from time import sleep, time
+from time import time
 from typing import Any
 
 from irsa_cli.aws import iam as reading
@@ -28,8 +28,10 @@ from irsa_cli.core.planning.create import counted_on
 from irsa_cli.core.recovery.leftovers import began
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.trust.rules.rule import Risk
+from irsa_cli.core.values import limits
 from irsa_cli.core.values.errors import IrsaError, Refused
 from irsa_cli.core.values.names import default_role_path
+from irsa_cli.core.values.patience import current
 from irsa_cli.transaction.protocol import Run
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection
@@ -155,8 +157,11 @@ class Work:
         fresh = may_be_spreading(todo)
 
         def prove(run: Run | None) -> None:
-            pause = sleep if run is None else run.pause
-            proof.update(self._prove(run.remaining - 1 if run is not None and fresh else 0, pause, todo))
+            if run is None:  # There is nothing to write, but an earlier run may have done so just now.
+                seconds, pause = min(limits.PROPAGATION_SECONDS, self.settings.timeout), current().pause
+            else:
+                seconds, pause = run.remaining - 1, run.pause
+            proof.update(self._prove(seconds if fresh else 0, pause, todo))
 
         return prove
 
