@@ -140,8 +140,8 @@ def _noted(
     except ServiceError as error:
         policy = asked.get("PolicyArn") or asked.get("PermissionsBoundary")
         # Only the message tells which of the two is not there.
-        error.is_of_policy = policy is not None and str(policy) in error.reason
-        late = error.code == "NoSuchEntity" and not error.is_of_policy and recent.is_there(operation, asked)
+        of_policy = policy is not None and str(policy) in error.reason
+        late = error.code == "NoSuchEntity" and not of_policy and recent.is_there(operation, asked)
         if error.code == "EntityAlreadyExists":
             recent.exists(operation, asked)
         elif error.code == "NoSuchEntity":
@@ -151,7 +151,7 @@ def _noted(
             recent.doubt(operation, asked)  # A refusal may be untrue.
         if late:
             _tell_of_waiting(began)
-        raise (error.knowing(transient=True) if late else error) from error
+        raise error.knowing(transient=late or error.transient, is_of_policy=of_policy) from error
     recent.note(operation, asked, cast("Mapping[str, Any]", answer))
     return answer
 

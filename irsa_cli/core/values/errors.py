@@ -208,10 +208,12 @@ class ServiceError(IrsaError):
         outcome: Outcome | None = None,
         transient: bool | None = None,
         permitted: bool | None = None,
+        is_of_policy: bool | None = None,
     ) -> ServiceError:
         """The same failure, of which something else is known: who has seen more of the write knows better."""
         same = self.but()
         same.outcome = self.outcome if outcome is None else outcome
         same.transient = self.transient if transient is None else transient
         same.permitted = self.permitted if permitted is None else permitted
+        same.is_of_policy = self.is_of_policy if is_of_policy is None else is_of_policy
         return same
