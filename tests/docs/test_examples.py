@@ -130,6 +130,8 @@ def prepared(name: str, sandbox: Sandbox, folder: Path) -> Shell:
     for name_of_folder in ("bindings", "manifests", "cdk.out"):
         (shell.folder / name_of_folder).mkdir()
         (shell.folder / name_of_folder / "a.yaml").write_text(FILES["cluster.yaml"], encoding="utf-8")
+    (shell.folder / "deploy.sh").write_text("#!/bin/sh\n", encoding="utf-8")
+    (shell.folder / "deploy.sh").chmod(0o700)
     for line in BEFORE.get(name, ()):
         said, code = shell.run(line.removeprefix("! "))
         assert code == (3 if line.startswith("! ") else 0), f"{line}\n{said}"

@@ -171,7 +171,11 @@ def test_the_policy_of_the_target_suffices(two: TwoAccounts) -> None:
     assert chained(two)
 
 
-@pytest.mark.parametrize("action", staging.actions(TARGET_SIDE))
+POWER = {"iam:GetRolePolicy", "iam:GetPolicy", "iam:GetPolicyVersion"}
+"""By these the target's policies are read, before its trust policy is changed: here it has none."""
+
+
+@pytest.mark.parametrize("action", [item for item in staging.actions(TARGET_SIDE) if item not in POWER])
 def test_each_action_on_the_target_is_needed(action: str, two: TwoAccounts) -> None:
     two.admit(staging.joined("iam-policy", "cluster-account-policy"), staging.without(TARGET_SIDE, action))
     assert not chained(two)

@@ -5,7 +5,6 @@ What is noticed by which cases is in `test_mutants`.
 
 import os
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from typing import Any
 
 
@@ -74,12 +73,6 @@ def _failures_are_called_success() -> None:
     from irsa_cli.core.results.result import Result
 
     _replace(Result, "exit_code", property(lambda self: 0))
-
-
-def _late_requests_are_not_waited_for() -> None:
-    from irsa_cli.transaction import waiting
-
-    _replace(waiting, "LATE_CALLS", 0.0)
 
 
 def _old_readings_are_believed() -> None:
@@ -152,12 +145,6 @@ def _a_lost_answer_is_a_strangers_object() -> None:
         return whole(self, change, name, run, claim) if is_ours else Applied(changed=False)
 
     _replace(RoleHandler, "_delete", delete)
-
-
-def _a_reading_that_fails_settles_the_write() -> None:
-    from irsa_cli.changes import common
-
-    _replace(common, "telling", lambda outcome: nullcontext())
 
 
 def _signals_raise() -> None:
@@ -301,7 +288,6 @@ MUTANTS: dict[str, Callable[[], None]] = {
         _a_role_that_exists_counts_as_made,
         _what_is_left_is_not_named,
         _failures_are_called_success,
-        _late_requests_are_not_waited_for,
         _old_readings_are_believed,
         _unknown_outcomes_count_as_refused,
         _refusals_are_believed,
@@ -310,7 +296,6 @@ MUTANTS: dict[str, Callable[[], None]] = {
         _names_differ_from_run_to_run,
         _what_a_crash_left_is_refused,
         _a_lost_answer_is_a_strangers_object,
-        _a_reading_that_fails_settles_the_write,
         _signals_raise,
         _second_signals_are_swallowed,
         _neighbours_go_with_a_service_account,
