@@ -38,7 +38,7 @@ NOTICED: list[tuple[str, str, Call, Call | None, Verdict, str]] = [
     ("names-differ-from-run-to-run", "503-once", CREATE_ROLE, None, LIE, ""),
     ("what-a-crash-left-is-refused", "kill-after", ATTACH, None, CUT, "again"),
     ("a-lost-answer-is-a-strangers-object", "late-last", CREATE_ROLE, None, LIE, ""),
-    ("signals-raise", "sigterm", ATTACH, None, LEAK, ""),
+    ("signals-raise", "sigterm", ATTACH, None, LIE, ""),
     ("second-signals-are-swallowed", "sigterm-twice", ATTACH, None, STUCK, ""),
     ("without-its-lock-a-run-goes-on", "paused-answered", CREATE_ROLE, None, LEAK, ""),
     ("locks-are-not-given-back", "503-once", CREATE_ROLE, None, LEAK, ""),
