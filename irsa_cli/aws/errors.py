@@ -131,6 +131,9 @@ def call(method: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     return _in_time(lambda: persist(ask, writes=False), recent, operation, kwargs)
 
 
+_NEEDS_POLICY = ("AttachRolePolicy", "PutRolePermissionsBoundary")
+
+
 def _noted(
     ask: Callable[[], T], recent: RecentWrites, operation: str, asked: Mapping[str, Any], began: float
 ) -> T:
@@ -140,7 +143,7 @@ def _noted(
     except ServiceError as error:
         policy = asked.get("PolicyArn") or asked.get("PermissionsBoundary")
         # Only the message tells which of the two is not there.
-        of_policy = policy is not None and str(policy) in error.reason
+        of_policy = operation in _NEEDS_POLICY and str(policy) in error.reason
         late = error.code == "NoSuchEntity" and not of_policy and recent.is_there(operation, asked)
         if error.code == "EntityAlreadyExists":
             recent.exists(operation, asked)

@@ -158,5 +158,5 @@ def _stale(error: Exception | None, plan: SavedPlan) -> StalePlan | None:
         f"the saved plan is stale: {error.message}",
         reason=f"{error.reason}; it was not so at {plan.made}".removeprefix("; "),
         details=error.details,
-        next_steps=(*error.next_steps, AGAIN),
+        next_steps=(*(step for step in error.next_steps if step.startswith("irsa recover ")), AGAIN),
     )
