@@ -11,9 +11,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-from botocore.parsers import ResponseParserError
-
 from tests.acceptance import marked
 from tests.acceptance.place import IN_A_ROW, MARK, POLICIES, Json, Place
 from tests.aws_facts import asking
@@ -159,7 +156,7 @@ def _patient(place: Place, fact: Fact, call: Call, saved: Json, is_last: bool) -
     """The answer, asked for again as long as it may be late."""
     until = time.monotonic() + place.args.settle
     reads = call.operation.startswith(("Get", "List"))
-    answer, seen = _answer(place, call, saved), 1
+    answer, seen = asking.answer_from(place.iam, call, saved), 1
     while time.monotonic() < until:
         if is_last:
             passes = reads or (isinstance(answer, Refusal) and answer.code in _PASSES)
@@ -171,19 +168,6 @@ def _patient(place: Place, fact: Fact, call: Call, saved: Json, is_last: bool) -
         if done:
             break
         time.sleep(0.1)
-        before, answer = answer, _answer(place, call, saved)
+        before, answer = answer, asking.answer_from(place.iam, call, saved)
         seen = seen + 1 if answer == before else 1
-    return answer
-
-
-def _answer(place: Place, call: Call, saved: Json) -> Refusal | Json:
-    try:
-        answer: Json = place.iam._make_api_call(call.operation, asking.filled(call.parameters, saved))
-    except ClientError as error:
-        said = error.response["Error"]
-        status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-        return Refusal(said.get("Code", ""), status, said.get("Message", ""))
-    except (BotoCoreError, ResponseParserError) as error:
-        return Refusal(type(error).__name__, 0, str(error))
-    answer.pop("ResponseMetadata")
     return answer

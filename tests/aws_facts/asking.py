@@ -135,7 +135,11 @@ def _answer(target: Target, call: Call, saved: dict[str, Any]) -> Refusal | dict
     if call.caller:
         found = saved[call.caller]["Credentials"]
         key = (found["AccessKeyId"], found["SecretAccessKey"], found["SessionToken"])
-    client = target.client(call.service, key)
+    return answer_from(target.client(call.service, key), call, saved)
+
+
+def answer_from(client: Any, call: Call, saved: Mapping[str, Any]) -> Refusal | dict[str, Any]:
+    """What a client is answered to a call, or how that is refused."""
     try:
         answer = client._make_api_call(call.operation, filled(call.parameters, saved))
     except ClientError as error:
