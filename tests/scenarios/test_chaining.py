@@ -412,6 +412,25 @@ def test_what_is_proposed_for_another_configuration_writes_over_it(
     assert stage.kube.get(path).body["data"] == made
 
 
+@pytest.mark.parametrize("again", [False, True], ids=["deleted", "created again"])
+def test_a_configuration_goes_where_the_serviceaccount_forgot_it(
+    stage: Stage, namespace: str, elsewhere: Elsewhere, *, again: bool
+) -> None:
+    arn = target(elsewhere)
+    before = stage.world()
+    ran = stage.create_sa("app", namespace, "--target-role", arn, "--aws-config-map", "aws")
+    assert ran.code == 0, ran.err
+    stage.kube.delete(f"/api/v1/namespaces/{namespace}/serviceaccounts/app")
+    if again:
+        stage.make_account(namespace, "app")
+    gone = stage.irsa("delete-sa", *about(stage, namespace), "--yes")
+    assert gone.code == 0, gone.err
+    if again:
+        stage.kube.delete(f"/api/v1/namespaces/{namespace}/serviceaccounts/app")
+    assert stage.kube.get(f"/api/v1/namespaces/{namespace}/configmaps/aws").status == 404
+    assert stage.world() == before
+
+
 def test_it_is_described_and_diagnosed(stage: Stage, namespace: str, elsewhere: Elsewhere) -> None:
     arn = target(elsewhere)
     flags = ("--target-role", arn, "--external-id", "tenant-7", *way(elsewhere), "--update-target-trust")

@@ -10,10 +10,8 @@ from dataclasses import dataclass, replace
 
 from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount
 from irsa_cli.core.marks.annotation_marks import written, wrote
-from irsa_cli.core.plan.noted import noted_or_none
 from irsa_cli.core.plan.states import (
     CLUSTER_TAG,
-    CONFIG_MAP_ANNOTATION,
     MANAGED_BY_LABEL,
     ROLE_ARN_ANNOTATION,
     SERVICE_ACCOUNT_TAG,
@@ -83,7 +81,11 @@ class Bound:
     noted_target: tuple[Chain, FoundTarget] | None = None
     """Another target that the ServiceAccount notes, where a run was cut off that changed it."""
     config_map: FoundConfigMap | None = None
-    """The ConfigMap that its annotation names, where it is there."""
+    """The ConfigMap for its pods, where it is there."""
+    config_map_name: str = ""
+    """Its name, by the ServiceAccount's annotation, or else by irsa's marks on it."""
+    config_map_unread: str = ""
+    """Why one that only its marks tell of could not be looked for."""
 
     @property
     def targets(self) -> tuple[tuple[Chain, ...], dict[str, FoundTarget]]:
@@ -92,11 +94,6 @@ class Bound:
         if self.chain is not None and self.target is not None:
             found.append((self.chain, self.target))
         return tuple(chain for chain, _ in found), {chain.target_arn: target for chain, target in found}
-
-    @property
-    def config_map_name(self) -> str:
-        """The ConfigMap that its annotation names, '' for none."""
-        return noted_or_none(self.account.annotations, CONFIG_MAP_ANNOTATION) if self.account else ""
 
     @property
     def full_name(self) -> str:

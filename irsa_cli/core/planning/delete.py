@@ -152,6 +152,8 @@ def _delete_chain(bound: Bound, work: _Work) -> None:
     if bound.config_map is not None and bound.config_map.is_for(bound.full_name):
         change = removed(bound.namespace, bound.config_map_name, bound.config_map)
         work.stages[COMMITS].append(change)
+    if bound.config_map_unread:
+        work.notes.append(f"whether irsa made a ConfigMap for it was not checked: {bound.config_map_unread}")
     changes, notes = taken_back(*bound.targets)
     work.stages[COMMITS] += changes
     work.notes += notes
