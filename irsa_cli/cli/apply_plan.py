@@ -32,12 +32,12 @@ def run_plan(path: str, options: dict[str, Any]) -> int:
     """Carry the plan out, show how it ended, and return the exit code."""
     from irsa_cli.cli.applied import finish_applied, told
     from irsa_cli.cli.progress import Progress
-    from irsa_cli.cli.saved_plan import read_plan
     from irsa_cli.cli.session import Speaking, outcome_of, take_expected, take_settings
+    from irsa_cli.cli.show import read_plan
     from irsa_cli.core.results.result import Result
     from irsa_cli.usecases.command.connect import Target
     from irsa_cli.usecases.plans.apply_plan import apply_plan
-    from irsa_cli.usecases.plans.requests import COMMANDS
+    from irsa_cli.usecases.plans.commands import COMMANDS
 
     _check_options()
     plan = read_plan(path)

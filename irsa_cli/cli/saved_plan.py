@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from irsa_cli.core.results.applied import AppliedList
     from irsa_cli.core.results.result import Result
     from irsa_cli.usecases.plans.requests import Request
-    from irsa_cli.usecases.plans.saved_plan import SavedPlan
 
 
 def plan_saver(options: dict[str, Any], command: str, request: Request) -> Save:
@@ -50,14 +49,3 @@ def plan_saver(options: dict[str, Any], command: str, request: Request) -> Save:
             )
 
     return save
-
-
-def read_plan(path: str) -> SavedPlan:
-    """A saved plan; what is none ends the command with exit code 2."""
-    from irsa_cli.core.values.errors import InvalidInput
-    from irsa_cli.usecases.plans.saved_plan import load
-
-    try:
-        return load(Path(path))
-    except InvalidInput as error:
-        raise click.UsageError(str(error)) from error

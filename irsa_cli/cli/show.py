@@ -5,12 +5,16 @@ What is in its file is in `irsa_cli.usecases.plans.saved_plan`.
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.options import reported_output_options
+
+if TYPE_CHECKING:
+    from irsa_cli.usecases.plans.saved_plan import SavedPlan
 
 _EPILOG = """
 \b
@@ -30,7 +34,6 @@ def command(**options: Any) -> int:
     Nobody is asked whether it is still what would be done: `irsa apply PLANFILE --dry-run` finds that out.
     """
     from irsa_cli.cli.applied import finish_applied
-    from irsa_cli.cli.saved_plan import read_plan
     from irsa_cli.cli.session import Speaking
     from irsa_cli.cli.wording import say
 
@@ -41,3 +44,14 @@ def command(**options: Any) -> int:
     if not speaking.quiet:
         say(f"Plan of irsa {plan.command}, made {plan.made} by irsa {plan.version}, {plan.digest}", err=True)
     return finish_applied(done, speaking, dry_run=True)
+
+
+def read_plan(path: str) -> SavedPlan:
+    """A saved plan; what is none ends the command with exit code 2."""
+    from irsa_cli.core.values.errors import InvalidInput
+    from irsa_cli.usecases.plans.reading import load
+
+    try:
+        return load(Path(path))
+    except InvalidInput as error:
+        raise click.UsageError(str(error)) from error

@@ -1,4 +1,6 @@
-"""The file of a saved plan: what was asked for, each transaction, and what it was planned on.
+"""A saved plan and its file: what was asked for, each transaction, and what it was planned on.
+
+How a file is read is in `irsa_cli.usecases.plans.reading`: that knows every command, this none.
 
 A digest tells a file that was altered by accident, or by somebody who did not care to hide it; who made a
 file it does not tell. Nothing in it is a secret: no credentials, and of what was read only what is to change.
@@ -20,25 +22,18 @@ from uuid import uuid4
 
 from irsa_cli import __version__
 from irsa_cli.core.plan import written
-from irsa_cli.core.plan.changes import Plan
 from irsa_cli.core.plan.expected import PlannedWork
 from irsa_cli.core.results.applied import AppliedList, Item
 from irsa_cli.core.results.envelope import API_VERSION, cluster_json
 from irsa_cli.core.results.result import ChangeResult, Ended, Result
-from irsa_cli.core.values.arn import check_cluster
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.errors import InvalidInput, IrsaError
+from irsa_cli.core.values.errors import IrsaError
 from irsa_cli.usecases.plans import requests
-from irsa_cli.usecases.plans.requests import COMMANDS, Request, UnreadableRequest
-from irsa_cli.usecases.texts import read_text
+from irsa_cli.usecases.plans.requests import Request
 
 KIND = "Plan"
 FORMAT = 2
 """What is kept of the current state: one that keeps less of it can't be compared with what is there."""
-LARGEST = 64 * 2**20
-"""Bytes of a file that is read at most: a plan of ten thousand ServiceAccounts has fewer."""
-
-
 _OPEN = os.O_NONBLOCK | os.O_CLOEXEC
 """A pipe without anybody at its other end is an error, and not waited for."""
 
@@ -118,7 +113,7 @@ def plan_of(command: str, request: Request, done: Result | AppliedList) -> Saved
         raise IrsaError("no plan was saved", reason=f"the dry run did not come to its end: {why}")
     now = datetime.now(timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
     plan = SavedPlan(command, _placed(request, found), tuple(map(_planned, found)), now)
-    return parse(json.dumps(plan.to_json()), "the plan")
+    return replace(plan, digest=digest_of(plan.to_json()))
 
 
 def _placed(request: Request, found: Iterable[Item]) -> Request:
@@ -200,74 +195,3 @@ def _write(file: int, plan: SavedPlan) -> None:
         stream.flush()
         if stat.S_ISREG(os.fstat(file).st_mode):
             os.fsync(file)
-
-
-def load(path: Path) -> SavedPlan:
-    """Read a file; raises `InvalidInput` for what is no plan of this version, or was altered."""
-    return parse(read_text(path, LARGEST), str(path))
-
-
-def parse(text: str, source: str) -> SavedPlan:
-    """A plan from its file's text; raises `InvalidInput`."""
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
-        raise InvalidInput(f"{source} is no saved plan", reason="it is not JSON") from None
-    is_plan = isinstance(document, dict) and document.get("kind") == KIND
-    if not is_plan or document.get("apiVersion") != API_VERSION:
-        raise InvalidInput(f"{source} is no saved plan", reason=f"expected {API_VERSION}, kind {KIND}")
-    if document.get("digest") != digest_of(document):
-        raise InvalidInput(f"{source} was altered", reason="its digest is not that of what it says")
-    try:
-        return _read(document)
-    except (
-        UnreadableRequest,
-        written.UnreadableChange,
-        InvalidInput,
-        LookupError,
-        TypeError,
-        AttributeError,
-        ValueError,
-    ) as error:
-        made = document.get("metadata")
-        version = made.get("version", "?") if isinstance(made, dict) else "?"
-        raise InvalidInput(
-            f"{source} is no plan that this version of irsa reads",
-            reason=f"it was made by irsa {version}, this is {__version__}: {error}",
-        ) from None
-
-
-def _read(document: Mapping[str, Any]) -> SavedPlan:
-    about = document["metadata"]
-    if about.get("format") != FORMAT:
-        raise UnreadableRequest(
-            "it keeps less of the current state than is compared now; make the plan again"
-        )
-    command = about["command"]
-    if command not in COMMANDS:
-        raise UnreadableRequest(f"the command {command!r}")
-    items = tuple(_read_item(item) for item in document["items"])
-    request = requests.read(command, document["request"])
-    texts = (about["made"], about["version"], document["digest"])
-    _check_texts(texts)
-    return SavedPlan(command, request, items, *texts)
-
-
-def _read_item(data: Mapping[str, Any]) -> PlannedItem:
-    found = data["cluster"]
-    partition = check_cluster(found["arn"]).split(":")[1]
-    keys = ("name", "arn", "region", "account", "issuer")
-    _check_texts([*(found[key] for key in keys), data["name"], data["where"], data["place"]])
-    _check_texts([data["command"], data["serviceAccount"], *data["seen"], *data["seen"].values()])
-    cluster = Cluster(
-        found["name"], found["arn"], found["region"], partition, found["account"], found["issuer"]
-    )
-    plan = Plan(tuple(tuple(written.read(change) for change in stage) for stage in data["stages"]))
-    work = PlannedWork(found["arn"], data["command"], data["serviceAccount"], plan, data["seen"])
-    return PlannedItem(data["name"], cluster, work, data["where"], data["place"])
-
-
-def _check_texts(values: Iterable[Any]) -> None:
-    for value in values:
-        if not isinstance(value, str):
-            raise TypeError(f"{value!r} is no text")

@@ -24,18 +24,10 @@ from irsa_cli.core.wellknown import WellKnown
 from irsa_cli.usecases.command.connect import Target
 from irsa_cli.usecases.files import delete_files
 from irsa_cli.usecases.files.request import Request as ApplyRequest
-from irsa_cli.usecases.plans import requests
-from irsa_cli.usecases.plans.saved_plan import (
-    PlannedItem,
-    SavedPlan,
-    digest_of,
-    load,
-    plan_of,
-    save,
-)
-from irsa_cli.usecases.plans.saved_plan import (
-    parse as parse_plan,
-)
+from irsa_cli.usecases.plans import commands, requests
+from irsa_cli.usecases.plans.reading import load
+from irsa_cli.usecases.plans.reading import parse as parse_plan
+from irsa_cli.usecases.plans.saved_plan import PlannedItem, SavedPlan, digest_of, plan_of, save
 from irsa_cli.usecases.write import adopt, associate_oidc, create_sa, delete_sa, disassociate_oidc, update_sa
 from tests.unit.config.test_config_properties import entry
 from tests.unit.plan import strategies as some
@@ -106,11 +98,11 @@ CLUSTER = Cluster(
 
 
 def again(command: str, request: Any) -> Any:
-    return requests.read(command, json.loads(json.dumps(requests.written(request))))
+    return commands.read(command, json.loads(json.dumps(requests.written(request))))
 
 
 def test_each_command_has_an_example() -> None:
-    assert {*REQUESTS, "apply"} == set(requests.COMMANDS)
+    assert {*REQUESTS, "apply"} == set(commands.COMMANDS)
 
 
 @pytest.mark.parametrize("command", REQUESTS)
@@ -199,7 +191,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     )
 )
 def test_any_request_is_read_or_refused(data: Any) -> None:
-    for command in requests.COMMANDS:
+    for command in commands.COMMANDS:
         with pytest.raises(InvalidInput):
             parse_plan(
                 signed(
