@@ -8,7 +8,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from irsa_cli.aws.diagnosis import provider_arns
+from irsa_cli.aws.bindings import provider_arns
 from irsa_cli.aws.errors import call
 from irsa_cli.aws.iam import provider
 from irsa_cli.aws.paging import pages

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from irsa_cli.aws.diagnosis import provider_arns
+from irsa_cli.aws.bindings import provider_arns
 from irsa_cli.aws.errors import call
 from irsa_cli.aws.iam import provider
 from irsa_cli.aws.listing import find_roles, list_roles

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from irsa_cli.aws.diagnosis import quotas
+from irsa_cli.aws.bindings import quotas
 from irsa_cli.aws.iam import attached_policies, inline_policy_names
 from irsa_cli.aws.listing import FoundRole, find_role
 from irsa_cli.aws.paging import pages

@@ -6,28 +6,23 @@ Each function is one question, and raises `ServiceError` where the caller may no
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timezone
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from irsa_cli.aws.errors import call, translate
-from irsa_cli.aws.iam import NOT_THERE, attached_policies, inline_policies, managed_policy
 from irsa_cli.aws.paging import pages
 from irsa_cli.aws.session import AwsSession
 from irsa_cli.aws.shapes import OddAnswer
-from irsa_cli.core.doctor.facts import Association, EksFacts, NodeMetadata, Role, TrailEvent, VpcEndpoint
+from irsa_cli.core.doctor.facts import EksFacts, NodeMetadata, TrailEvent, VpcEndpoint
 from irsa_cli.core.objects.parsing import moment
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.pod.own_calls import AGENT, is_own
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.results.changed_by import Changed
-from irsa_cli.core.values.errors import ServiceError
 from irsa_cli.core.values.redaction import redacted
 
 if TYPE_CHECKING:
     from mypy_boto3_eks import EKSClient
-    from mypy_boto3_iam import IAMClient
 
 T = TypeVar("T")
 EXCHANGE = "AssumeRoleWithWebIdentity"
@@ -59,103 +54,6 @@ def eks_facts(found: Mapping[str, Any]) -> EksFacts:
         on_outposts=bool(found.get("outpostConfig")),
         vpc=found.get("resourcesVpcConfig", {}).get("vpcId", ""),
         auto_mode=bool(found.get("computeConfig", {}).get("enabled")),
-    )
-
-
-def quotas(iam: IAMClient) -> dict[str, int]:
-    """The account's quotas and counts, by the names that GetAccountSummary gives them."""
-    return {str(name): value for name, value in call(iam.get_account_summary)["SummaryMap"].items()}
-
-
-def provider_arns(iam: IAMClient) -> tuple[str, ...]:
-    """The ARNs of the account's OIDC providers; IAM gives all of them at once."""
-    found = call(iam.list_open_id_connect_providers)["OpenIDConnectProviderList"]
-    return tuple(item["Arn"] for item in found)
-
-
-def role(iam: IAMClient, name: str) -> Role | None:
-    """A role with its policies, None when it doesn't exist.
-
-    The documents of AWS's own policies are read where a boundary has to be compared with them; else they are
-    empty, as are those that may not be read.
-    """
-    try:
-        found = call(iam.get_role, RoleName=name)["Role"]
-    except ServiceError as error:
-        if error.code == NOT_THERE:
-            return None
-        raise
-    boundary = found.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn", "")
-
-    unread: list[str] = []
-
-    def document(arn: str) -> Document:
-        if boundary:
-            return managed_policy(iam, arn)
-        found = {} if ":iam::aws:" in arn else _read(lambda: managed_policy(iam, arn))
-        if isinstance(found, Unreadable):
-            unread.append(found.why)
-        return {} if isinstance(found, Unreadable) else found
-
-    def policies() -> dict[str, Document]:
-        with ThreadPoolExecutor(2) as pool:
-            inline = pool.submit(inline_policies, iam, name)
-            documents = {arn: document(arn) for arn in sorted(attached_policies(iam, name))}
-        return {**documents, **inline.result()}
-
-    return Role(
-        arn=found["Arn"],
-        trust=cast("Document", found.get("AssumeRolePolicyDocument", {})),
-        max_session_duration=found.get("MaxSessionDuration", 3600),
-        created=found.get("CreateDate"),
-        tags={tag["Key"]: tag["Value"] for tag in found.get("Tags", [])},
-        policies=_read(policies),
-        boundary=boundary,
-        boundary_policy=_read(lambda: managed_policy(iam, boundary)) if boundary else None,
-        unread=", ".join(unread),
-    )
-
-
-def _read(work: Callable[[], T]) -> T | Unreadable:
-    """What belongs to a role and is not needed to judge who may become it."""
-    try:
-        return work()
-    except ServiceError as error:
-        return Unreadable(error.details[0] if error.details else f"{error.message}: {error.reason}")
-
-
-def associations(
-    eks: EKSClient, cluster: str, *, namespace: str = "", name: str = ""
-) -> dict[tuple[str, str], Association]:
-    """EKS Pod Identity associations by namespace and ServiceAccount; the role is not in the list."""
-    only: dict[str, Any] = {}
-    if name:
-        only = {"namespace": namespace, "serviceAccount": name}
-    found: dict[tuple[str, str], Association] = {}
-    read = eks.list_pod_identity_associations
-    for page in pages(read, "nextToken", "nextToken", clusterName=cluster, **only):
-        for item in page.get("associations", []):
-            found[item["namespace"], item["serviceAccount"]] = Association(item["associationId"])
-    return found
-
-
-def association(eks: EKSClient, cluster: str, namespace: str, name: str) -> Association | None:
-    """The EKS Pod Identity association of a ServiceAccount with its role, None without one."""
-    found = associations(eks, cluster, namespace=namespace, name=name).get((namespace, name))
-    if found is None:
-        return None
-    try:
-        whole = call(eks.describe_pod_identity_association, clusterName=cluster, associationId=found.id)
-    except ServiceError:
-        return found
-    described = whole["association"]
-    return Association(
-        found.id,
-        described.get("roleArn", ""),
-        described.get("createdAt"),
-        described.get("targetRoleArn", ""),
-        described.get("externalId", ""),
-        described.get("disableSessionTags", False),
     )
 
 

@@ -77,7 +77,7 @@ def command(**options: Any) -> int:
     from irsa_cli.cli.progress import Progress
     from irsa_cli.cli.render import show
     from irsa_cli.cli.reports.delivering import deliver
-    from irsa_cli.cli.reports.of_results import report_of
+    from irsa_cli.cli.reports.of_many import of_adoptions
     from irsa_cli.cli.session import Speaking, outcome_of, take_settings, take_target
     from irsa_cli.core.results.result import Result
     from irsa_cli.usecases.write.adopt import Request, adopt, adopt_all
@@ -112,7 +112,7 @@ def command(**options: Any) -> int:
             _show_all(outcome, speaking.output, quiet=speaking.quiet)
 
     with showing(outcome.exit_code, only_shows=settings.dry_run):
-        deliver(outcome, report_of, speaking, shown)
+        deliver(outcome, of_adoptions, speaking, shown)
         _save(options, request, outcome)
     return outcome.exit_code
 

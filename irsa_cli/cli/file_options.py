@@ -24,7 +24,8 @@ from irsa_cli.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from irsa_cli.core.config import Config, Selection
+    from irsa_cli.core.config.model import Config
+    from irsa_cli.core.config.selecting import Selection
     from irsa_cli.usecases.command.connect import Target
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -142,7 +143,7 @@ def placed(target: Target, configs: Sequence[Config]) -> Target:
 
 def take_files(options: dict[str, Any]) -> tuple[tuple[Config, ...], Selection]:
     """Read the files that are named; what is wrong in them ends the command with exit code 2."""
-    from irsa_cli.core.config import Selection
+    from irsa_cli.core.config.selecting import Selection
     from irsa_cli.core.values.errors import InvalidInput
     from irsa_cli.usecases.files.reading import read_configs
 

@@ -242,7 +242,7 @@ def _finish(work: Callable[[], Result | Recoveries | Found], speaking: Speaking,
     from irsa_cli.cli.recovered import show_found, show_recoveries
     from irsa_cli.cli.render import show
     from irsa_cli.cli.reports.delivering import deliver
-    from irsa_cli.cli.reports.of_results import report_of
+    from irsa_cli.cli.reports.of_many import of_recoveries
     from irsa_cli.cli.session import outcome_of
     from irsa_cli.core.recovery.report import Found
     from irsa_cli.core.results.result import Ended, Result
@@ -259,5 +259,5 @@ def _finish(work: Callable[[], Result | Recoveries | Found], speaking: Speaking,
             show_recoveries(outcome, speaking.output, quiet=speaking.quiet, verbose=speaking.verbose)
 
     with showing(outcome.exit_code, only_shows=planned):
-        deliver(outcome, report_of, speaking, shown)
+        deliver(outcome, of_recoveries, speaking, shown)
     return outcome.exit_code

@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 import yaml
 
-from irsa_cli.core.config import parse
+from irsa_cli.core.config.documents import parse
 from irsa_cli.core.config.service_accounts import EKSCTL, METADATA, OURS
 from tests.docs.console import ROOT
 

@@ -1,5 +1,7 @@
 """What commands that write have to say, as a report: plans, results, one or many.
 
+Adoptions and recoveries of many are in `irsa_cli.cli.reports.of_many`.
+
 What the changes of a plan set is told by the same words as in `irsa_cli.cli.plan_text`.
 """
 
@@ -15,9 +17,7 @@ from irsa_cli.cli.render import messages, text_lines
 from irsa_cli.cli.reports.model import Document, Entry, Level, Line, PipelineReport, Rank, SourcePlace
 from irsa_cli.cli.reports.words import WORDS, counted
 from irsa_cli.core.plan.changes import Change
-from irsa_cli.core.planning.adopt import Adoptions
 from irsa_cli.core.policies.policy import difference
-from irsa_cli.core.recovery.report import Recoveries
 from irsa_cli.core.results.applied import AppliedList, Item
 from irsa_cli.core.results.result import ChangeResult, Ended, Result
 from irsa_cli.core.values.cluster import Cluster
@@ -27,20 +27,16 @@ _RANKS = {"delete": Rank.DELETED, "update": Rank.UPDATED, "create": Rank.CREATED
 _DOCUMENTS = {"trust": "trust policy", "document": "policy"}
 
 
-def report_of(found: Result | AppliedList | Adoptions | Recoveries, title: str) -> PipelineReport:
+def report_of(found: Result | AppliedList, title: str) -> PipelineReport:
     """The report of what a command that writes has done, or would do."""
-    if isinstance(found, Result):
-        return of_result(found, title)
-    if isinstance(found, AppliedList):
-        return of_applied(found, title)
-    return of_adoptions(found, title) if isinstance(found, Adoptions) else of_recoveries(found, title)
+    return of_result(found, title) if isinstance(found, Result) else of_applied(found, title)
 
 
 def of_result(result: Result, title: str) -> PipelineReport:
     """The report of a command about one transaction."""
     told = " ".join(text_lines(result)) if result.ended not in (Ended.PLANNED, Ended.UNFINISHED) else ""
     verdict = _plan_verdict([result]) if result.ended is Ended.PLANNED else WORDS[result.ended]
-    entry = _entry(_name(result) or title, result)
+    entry = _entry(name_of(result) or title, result)
     has_more = entry.message or entry.lines
     notes = [*result.notes, *([told] if told and result.error is None else [])]
     return PipelineReport(
@@ -48,7 +44,7 @@ def of_result(result: Result, title: str) -> PipelineReport:
         verdict,
         _is_good(result),
         int(result.exit_code),
-        _facts(result.cluster, result.transaction),
+        facts_of(result.cluster, result.transaction),
         (entry,) if has_more else (),
         notes=tuple(notes),
     )
@@ -68,37 +64,11 @@ def of_applied(done: AppliedList, title: str) -> PipelineReport:
         f"{counted(done) or 'nothing to do'}{plan}",
         all(_is_good(item.result) for item in done.items) and not done.pending,
         int(done.exit_code),
-        tuple(fact for cluster in clusters.values() for fact in _facts(cluster)),
+        tuple(fact for cluster in clusters.values() for fact in facts_of(cluster)),
         (*map(_item, eventful), *_not_begun(done)),
         (f"{unchanged} that {'is' if unchanged == 1 else 'are'} as desired",) if unchanged else (),
         (*done.notices, *(f"{item.title}: {note}" for item in done.items for note in item.result.notes)),
     )
-
-
-def of_adoptions(done: Adoptions, title: str) -> PipelineReport:
-    """The report of an adoption of many."""
-    items = [Item(done.cluster.name, _name(result), result) for result in done.items]
-    applied = of_applied(AppliedList(items, signal=done.signal), title)
-    skipped = tuple(f"{item.account} is skipped: {item.why}" for item in done.passed)
-    return PipelineReport(
-        title,
-        applied.verdict,
-        applied.is_good,
-        int(done.exit_code),
-        _facts(done.cluster),
-        applied.entries,
-        applied.uneventful,
-        (*applied.notes, *skipped),
-    )
-
-
-def of_recoveries(done: Recoveries, title: str) -> PipelineReport:
-    """The report of a recovery of several transactions."""
-    names = [" ".join(filter(None, (result.transaction, _name(result)))) for result in done.items]
-    items = [Item("", name, result) for name, result in zip(names, done.items, strict=True)]
-    applied = of_applied(AppliedList(items, signal=done.signal), title)
-    skipped = tuple(f"{item.transaction} is skipped: {item.why}" for item in done.skipped)
-    return replace(applied, exit_code=int(done.exit_code), notes=(*applied.notes, *skipped))
 
 
 def _plan_verdict(results: Sequence[Result]) -> str:
@@ -106,7 +76,8 @@ def _plan_verdict(results: Sequence[Result]) -> str:
     return totals(changes, whole=False).removesuffix(".").removesuffix(" (-v shows them)")
 
 
-def _facts(cluster: Cluster | None, transaction: str = "") -> tuple[tuple[str, str], ...]:
+def facts_of(cluster: Cluster | None, transaction: str = "") -> tuple[tuple[str, str], ...]:
+    """Cluster, region, account and transaction, as far as they are known."""
     found = []
     if cluster is not None:
         found += [("cluster", cluster.name), ("region", cluster.region), ("account", cluster.account)]
@@ -115,7 +86,8 @@ def _facts(cluster: Cluster | None, transaction: str = "") -> tuple[tuple[str, s
     return tuple(found)
 
 
-def _name(result: Result) -> str:
+def name_of(result: Result) -> str:
+    """The ServiceAccount, role or provider that a result is about; '' if it names none."""
     account, role = (result.facts.get(key) or {} for key in ("serviceAccount", "role"))
     if account:
         return f"{account['namespace']}/{account['name']}"

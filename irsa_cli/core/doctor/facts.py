@@ -12,11 +12,11 @@ from datetime import datetime
 
 from irsa_cli.core.doctor.refusals import Maker
 from irsa_cli.core.marks.locks.seen import SeenLock
+from irsa_cli.core.objects.aws import Association, Role
 from irsa_cli.core.objects.kinds import NetworkPolicy, Pod, RefusedPod, ServiceAccount, Webhook
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable
 from irsa_cli.core.plan.states import ProviderState
 from irsa_cli.core.policies.policy import Document
-from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.reach import PLAIN, Reach
 
@@ -56,57 +56,12 @@ class NodeMetadata:
 
 
 @dataclass(frozen=True)
-class Role:
-    """A role as IAM has it, with its policies. `policies` are documents by name or ARN.
-
-    That these can't be read keeps nobody from judging its trust policy.
-    """
-
-    arn: str
-    trust: Document
-    max_session_duration: int = 3600
-    created: datetime | None = None
-    tags: Mapping[str, str] = field(default_factory=dict)
-    policies: Mapping[str, Document] | Unreadable = field(default_factory=dict)
-    boundary: str = ""
-    boundary_policy: Document | Unreadable | None = None
-    unread: str = ""
-    """Why documents of its managed policies are not known, which are empty then; '' when they are."""
-
-    @property
-    def name(self) -> str:
-        """The name without the path."""
-        return self.arn.rsplit("/", 1)[-1]
-
-    @property
-    def account(self) -> str:
-        """The account that it lives in."""
-        return Arn.parse(self.arn).account
-
-
-@dataclass(frozen=True)
 class RoleSummary:
     """A role of a list: its ARN and trust policy, and all of it where that was read."""
 
     arn: str
     trust: Document
     role: Role | Unreadable | None = None
-
-
-@dataclass(frozen=True)
-class Association:
-    """An EKS Pod Identity association; `role_arn` is empty where it could not be read.
-
-    `target_role_arn` is a role that is assumed with the first one's credentials, by `external_id`;
-    `without_tags`: its sessions have no tags.
-    """
-
-    id: str
-    role_arn: str = ""
-    created: datetime | None = None
-    target_role_arn: str = ""
-    external_id: str = ""
-    without_tags: bool = False
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from irsa_cli.core.doctor.facts import Facts, Role, Subject
+from irsa_cli.core.doctor.facts import Facts, Subject
+from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.kinds import Container, Pod, ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, have
 from irsa_cli.core.objects.variables import variable

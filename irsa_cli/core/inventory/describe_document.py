@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from irsa_cli.core.doctor.facts import Association
 from irsa_cli.core.doctor.owners import Makers
 from irsa_cli.core.inventory.bindings import ListedBinding, ReadProvider
 from irsa_cli.core.inventory.list_document import (
@@ -22,6 +21,7 @@ from irsa_cli.core.inventory.list_document import (
 )
 from irsa_cli.core.inventory.rbac.report import InKubernetes
 from irsa_cli.core.inventory.restarts import PodIdentity, restart_commands
+from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import ServiceAccount
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import ProviderState, RoleState

@@ -1,4 +1,4 @@
-"""What stays as it is in a rollback, because something else could not be rolled back; pure.
+"""What stays as it is in a rollback, because something else could not be rolled back, and what is lost; pure.
 
 How changes are rolled back is in `irsa_cli.transaction`.
 """
@@ -33,3 +33,17 @@ def _tells_alone(change: Change, left: Iterable[Change]) -> bool:
     told = any(item.kind.traits.told_by_role for item in mine)
     has_policy = change.kind is Kind.INLINE_POLICY or any(item.kind is Kind.INLINE_POLICY for item in mine)
     return told and has_policy
+
+
+def not_again(changes: Iterable[Change]) -> list[str]:
+    """What is lost with roles that go, or have gone and come back: no rollback restores a role's unique id.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
+    """
+    names = [item.name for item in changes if item.kind is Kind.ROLE and item.after is None]
+    if not names:
+        return []
+    return [
+        f"policies that name role {', '.join(names)} as a principal (of buckets, keys, other roles) keep its"
+        " unique id: save them again if the role is created again, also by a rollback"
+    ]

@@ -17,7 +17,7 @@ from irsa_cli.core.marks.lifecycle import Stage
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.variables import variable
 from irsa_cli.core.objects.workloads import Workload
-from irsa_cli.core.plan.changes import Change, Kind
+from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.plan.states import ProviderState, RoleState
 from irsa_cli.core.planning.delete import Deletion
 from irsa_cli.core.policies.policy import as_list, equal
@@ -104,20 +104,6 @@ def check_known(changes: Iterable[Change]) -> None:
                 reason="a rollback could not bring them back",
                 next_steps=("remove them, or delete it all the same: run this again with --force",),
             )
-
-
-def not_again(changes: Iterable[Change]) -> list[str]:
-    """What is lost with roles that go, or have gone and come back: no rollback restores a role's unique id.
-
-    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
-    """
-    names = [item.name for item in changes if item.kind is Kind.ROLE and item.after is None]
-    if not names:
-        return []
-    return [
-        f"policies that name role {', '.join(names)} as a principal (of buckets, keys, other roles) keep its"
-        " unique id: save them again if the role is created again, also by a rollback"
-    ]
 
 
 def is_nothing(bound: Bound) -> bool:

@@ -148,7 +148,7 @@ class Connection:
     @cached_property
     def associations(self) -> Collection[tuple[str, str]] | str:
         """The ServiceAccounts that EKS Pod Identity serves, read once, or why that is not known."""
-        from irsa_cli.aws.diagnosis import associations
+        from irsa_cli.aws.bindings import associations
 
         if self._eks is None:
             return ()  # Pod Identity is EKS' own.

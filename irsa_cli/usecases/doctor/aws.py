@@ -10,20 +10,20 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
+from irsa_cli.aws import bindings
 from irsa_cli.aws import diagnosis as aws
 from irsa_cli.aws import iam as aws_iam
 from irsa_cli.aws.listing import list_roles
 from irsa_cli.aws.sts import assume
 from irsa_cli.core.doctor.clues.injection import AGENT
 from irsa_cli.core.doctor.facts import (
-    Association,
     EksFacts,
     NodeMetadata,
-    Role,
     RoleSummary,
     TrailEvent,
     VpcEndpoint,
 )
+from irsa_cli.core.objects.aws import Association, Role
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import ProviderState
 from irsa_cli.core.trust.chaining.aws_config import KEY
@@ -74,11 +74,11 @@ class DoctorReads(KubeReads):
 
     def provider_arns(self) -> Future[tuple[str, ...] | Unreadable]:
         """All OIDC providers of the cluster's account."""
-        return self._once("providers", lambda: aws.provider_arns(self._connection.iam))
+        return self._once("providers", lambda: bindings.provider_arns(self._connection.iam))
 
     def quotas(self) -> Future[dict[str, int] | Unreadable]:
         """Quotas and counts of the cluster's account."""
-        return self._once("quotas", lambda: aws.quotas(self._connection.iam))
+        return self._once("quotas", lambda: bindings.quotas(self._connection.iam))
 
     def eks(self) -> Future[EksFacts | Unreadable]:
         """The cluster as EKS described it when it was looked for."""
@@ -135,7 +135,7 @@ class DoctorReads(KubeReads):
         def work() -> Association | None:
             if not self._is_eks:
                 return None
-            return aws.association(self._connection.aws.client("eks"), cluster, namespace, name)
+            return bindings.association(self._connection.aws.client("eks"), cluster, namespace, name)
 
         return self._once(("association", namespace, name), work)
 
@@ -144,7 +144,7 @@ class DoctorReads(KubeReads):
         cluster = self._connection.cluster.name
 
         def work() -> dict[tuple[str, str], Association]:
-            return aws.associations(self._connection.aws.client("eks"), cluster) if self._is_eks else {}
+            return bindings.associations(self._connection.aws.client("eks"), cluster) if self._is_eks else {}
 
         return self._once("associations", work)
 
@@ -178,7 +178,7 @@ class DoctorReads(KubeReads):
     def role(self, arn: str) -> Future[Role | Unreadable | None]:
         """The role of this name in the ARN's account, None without one; IAM does not compare the path."""
         parsed = Arn.parse(arn)
-        return self._once(arn, lambda: aws.role(self._shared.iam(parsed.account), parsed.name))
+        return self._once(arn, lambda: bindings.role(self._shared.iam(parsed.account), parsed.name))
 
     def aws_config(self, namespace: str, name: str) -> Future[str | Unreadable | None]:
         """What a ConfigMap of irsa's holds, None where there is none."""

@@ -12,15 +12,14 @@ from irsa_cli.core.doctor.causes.pod_identity_names import is_similar
 from irsa_cli.core.doctor.clues.lost import gone_names
 from irsa_cli.core.doctor.clues.meant import names_exactly
 from irsa_cli.core.doctor.facts import (
-    Association,
     EksFacts,
     Facts,
     OtherAssociation,
-    Role,
     RoleSummary,
     Subject,
 )
 from irsa_cli.core.doctor.subjects import identity_of, role_arn_of
+from irsa_cli.core.objects.aws import Association, Role
 from irsa_cli.core.objects.kinds import ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable
 from irsa_cli.core.plan.noted import UnreadableNote, noted

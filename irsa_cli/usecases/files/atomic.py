@@ -24,7 +24,7 @@ from irsa_cli.usecases.command.look_again import with_its_locks
 from irsa_cli.usecases.command.retry import Attempts
 from irsa_cli.usecases.files.site import Site
 from irsa_cli.usecases.read.snapshot import WORKERS, Snapshot
-from irsa_cli.usecases.verification.verify import verify
+from irsa_cli.usecases.verification.gate import verify
 from irsa_cli.usecases.write.delete_sa import planned_deletion
 from irsa_cli.usecases.write.reconcile import left_behind, may_be_spreading, trust_notes
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from irsa_cli.core.config import Binding, Config, Selection
+from irsa_cli.core.config.model import Binding, Config
+from irsa_cli.core.config.selecting import Selection
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
 from irsa_cli.core.results.command import Command
 from irsa_cli.core.results.result import Result

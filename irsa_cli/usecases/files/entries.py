@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from irsa_cli.core.binding.spec import DesiredState, Options, desired_state_of
-from irsa_cli.core.config import Binding, OtherCluster
+from irsa_cli.core.config.model import Binding, OtherCluster
 from irsa_cli.core.values.errors import InvalidInput, IrsaError, Refused
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.files.kept_role import with_kept_role

@@ -14,7 +14,7 @@ from functools import cached_property, partial
 from pathlib import Path
 
 from irsa_cli.core.binding.spec import CurrentState, DesiredState
-from irsa_cli.core.config import Binding
+from irsa_cli.core.config.model import Binding
 from irsa_cli.core.marks.locks.names import Lock
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.planning.converge import converge

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from irsa_cli.core.config import Binding, Config, Selection
+from irsa_cli.core.config.model import Binding, Config
+from irsa_cli.core.config.selecting import Selection
 from irsa_cli.core.results.applied import CLUSTER, AppliedList, Item
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.arn import role_arn

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from irsa_cli.aws import diagnosis as aws
-from irsa_cli.core.doctor.facts import Association
+from irsa_cli.aws import bindings
+from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.usecases.read.readable import read
 
@@ -25,7 +25,7 @@ def associations(connection: Connection, namespace: str = "", name: str = "") ->
     def work() -> Associations:
         if connection.target.issuer_url is not None:
             return {}  # Pod Identity is EKS' own.
-        return aws.associations(connection.aws.client("eks"), cluster, namespace=namespace, name=name)
+        return bindings.associations(connection.aws.client("eks"), cluster, namespace=namespace, name=name)
 
     return read(work)
 
@@ -37,7 +37,7 @@ def association(connection: Connection, namespace: str, name: str) -> Associatio
     def work() -> Association | None:
         if connection.target.issuer_url is not None:
             return None
-        return aws.association(connection.aws.client("eks"), cluster, namespace, name)
+        return bindings.association(connection.aws.client("eks"), cluster, namespace, name)
 
     return read(work)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from irsa_cli.core.values.redaction import redacted
 
 if TYPE_CHECKING:
-    from irsa_cli.core.doctor.facts import Association
+    from irsa_cli.core.objects.aws import Association
     from irsa_cli.core.objects.unreadable import Unreadable
     from irsa_cli.core.results.result import Result
     from irsa_cli.usecases.command.connect import Connection
@@ -44,7 +44,7 @@ class Question:
 
         `podIdentity` is null where no association takes it over, and missing where that is not known.
         """
-        from irsa_cli.core.doctor.facts import Association
+        from irsa_cli.core.objects.aws import Association
         from irsa_cli.core.objects.unreadable import Unreadable
         from irsa_cli.usecases.read.associations import note_of
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
 
     from irsa_cli.aws.permissions.simulation import Simulated
-    from irsa_cli.core.doctor.facts import Association
+    from irsa_cli.core.objects.aws import Association
     from irsa_cli.core.objects.unreadable import Unreadable
     from irsa_cli.core.trust.jwt import Keys
     from irsa_cli.usecases.command.connect import Connection

@@ -14,7 +14,6 @@ from irsa_cli.aws import iam as reading
 from irsa_cli.aws.details import bound_role
 from irsa_cli.aws.iam import managed_policy
 from irsa_cli.aws.listing import FoundRole, find_role
-from irsa_cli.core.doctor.facts import Association
 from irsa_cli.core.doctor.owners import Makers, makers_of
 from irsa_cli.core.doctor.refusals import RESOURCES, Maker, maker
 from irsa_cli.core.inventory.bindings import ReadProvider, ReadRole, annotation_of, binding_of, named_role
@@ -24,6 +23,7 @@ from irsa_cli.core.inventory.rbac.principals import ClusterAccess
 from irsa_cli.core.inventory.rbac.report import InKubernetes, becoming_of, in_kubernetes
 from irsa_cli.core.inventory.restarts import PodIdentity, pods_of
 from irsa_cli.core.objects import parsing
+from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Pod, ServiceAccount
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.noted import UnreadableNote, noted

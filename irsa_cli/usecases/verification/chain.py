@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from irsa_cli.aws import diagnosis
-from irsa_cli.core.doctor.facts import Role
+from irsa_cli.aws import bindings
+from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.noted import UnreadableNote
 from irsa_cli.core.policies.permissions import Policies
@@ -139,7 +139,7 @@ def _role(connection: Connection, arn: str) -> Role | Unreadable | None:
     if session is None:
         return Unreadable(f"there are no credentials for account {account}")
     try:
-        return diagnosis.role(session.client("iam"), name)
+        return bindings.role(session.client("iam"), name)
     except IrsaError as error:
         return Unreadable(error.reason or error.message)
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from irsa_cli.aws.permissions.calls import ReadCall
     from irsa_cli.aws.permissions.simulation import Simulated
     from irsa_cli.aws.sts import Exchange
-    from irsa_cli.core.doctor.facts import Association
+    from irsa_cli.core.objects.aws import Association
     from irsa_cli.core.objects.unreadable import Unreadable
     from irsa_cli.core.pod.role_credentials import RoleCredentials
     from irsa_cli.kube.client import TokenAnswer

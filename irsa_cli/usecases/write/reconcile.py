@@ -42,7 +42,7 @@ from irsa_cli.usecases.command.run_context import RunContext
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.read.observe import observe
 from irsa_cli.usecases.read.pods_identity import Question
-from irsa_cli.usecases.verification.verify import verify
+from irsa_cli.usecases.verification.gate import verify
 
 ABANDONED_SECONDS = 900.0
 """A role that was left incomplete by a run that began so long ago may be taken over, whatever it was for."""

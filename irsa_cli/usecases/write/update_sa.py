@@ -10,7 +10,7 @@ from pathlib import Path
 from time import sleep
 from typing import Any
 
-from irsa_cli.aws import diagnosis
+from irsa_cli.aws import bindings
 from irsa_cli.core.binding.boundaries import BoundaryRules
 from irsa_cli.core.binding.ownership import check_ours
 from irsa_cli.core.binding.policy_versions import PolicyVersions
@@ -41,7 +41,7 @@ from irsa_cli.usecases.read.chains import read_chains
 from irsa_cli.usecases.read.observe import check_policies
 from irsa_cli.usecases.read.pairing import UNSEEN, read_account, read_pairing, read_provider, sharers
 from irsa_cli.usecases.read.pods_identity import Question
-from irsa_cli.usecases.verification.verify import verify
+from irsa_cli.usecases.verification.gate import verify
 from irsa_cli.usecases.write.reconcile import may_be_spreading
 
 
@@ -206,7 +206,7 @@ class _Updating:
 
     def _quotas(self) -> Quotas:
         try:
-            found = diagnosis.quotas(self.connection.iam)
+            found = bindings.quotas(self.connection.iam)
         except ServiceError as error:
             if error.status == 403:
                 return Quotas(known=False)

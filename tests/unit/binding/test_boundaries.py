@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from irsa_cli.core.binding.boundaries import BoundaryRules
-from irsa_cli.core.config import parse
+from irsa_cli.core.config.documents import parse
 from irsa_cli.core.config.project import Project, parse_project
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import BoundaryState

@@ -13,7 +13,7 @@ from irsa_cli.core.binding.spec import (
     desired_state_of,
     digest,
 )
-from irsa_cli.core.config import Binding
+from irsa_cli.core.config.model import Binding
 from tests.unit.planning.desired_states import CLUSTER, desired
 
 

@@ -6,7 +6,8 @@ import textwrap
 
 import pytest
 
-from irsa_cli.core.config import Binding, OtherCluster, parse
+from irsa_cli.core.config.documents import parse
+from irsa_cli.core.config.model import Binding, OtherCluster
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.wellknown import WellKnown
 

@@ -6,7 +6,8 @@ import textwrap
 
 import pytest
 
-from irsa_cli.core.config import Config, parse
+from irsa_cli.core.config.documents import parse
+from irsa_cli.core.config.model import Config
 from irsa_cli.core.values.errors import InvalidInput
 
 HEAD = "apiVersion: eksctl.io/v1alpha5\nkind: ClusterConfig\nmetadata: {name: prod, region: eu-west-1}\n"

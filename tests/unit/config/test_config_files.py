@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from irsa_cli.core.binding.spec import desired_state_of
-from irsa_cli.core.config import Binding, OtherCluster
+from irsa_cli.core.config.model import Binding, OtherCluster
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.usecases import texts

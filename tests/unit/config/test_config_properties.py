@@ -9,7 +9,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from irsa_cli.core.config import Binding, OtherCluster, parse
+from irsa_cli.core.config.documents import parse
+from irsa_cli.core.config.model import Binding, OtherCluster
 from irsa_cli.core.values.errors import InvalidInput
 from tests.unit.config.test_config import BINDINGS, CLUSTER_CONFIG
 

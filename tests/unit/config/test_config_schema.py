@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from irsa_cli.core import wellknown
-from irsa_cli.core.config import parse
+from irsa_cli.core.config.documents import parse
 from irsa_cli.core.config.service_accounts import EKSCTL, OURS
 from irsa_cli.core.values.errors import InvalidInput
 from tests.docs.console import ROOT

@@ -7,14 +7,13 @@ from datetime import timedelta
 from typing import Any
 
 from irsa_cli.core.doctor.facts import (
-    Association,
     EksFacts,
     OtherAssociation,
-    Role,
     RoleSummary,
     TrailEvent,
     VpcEndpoint,
 )
+from irsa_cli.core.objects.aws import Association, Role
 from irsa_cli.core.objects.kinds import Pod, RefusedPod, Requirement, Volume
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import (

@@ -12,8 +12,9 @@ import pytest
 
 from irsa_cli.core.doctor.clues.lost import Seen
 from irsa_cli.core.doctor.diagnosis import judge
-from irsa_cli.core.doctor.facts import Association, RoleSummary
+from irsa_cli.core.doctor.facts import RoleSummary
 from irsa_cli.core.doctor.finding import Verdict
+from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.unreadable import Unreadable
 from tests.unit.current import (

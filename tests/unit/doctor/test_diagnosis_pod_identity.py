@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from irsa_cli.core.doctor.diagnosis import judge
-from irsa_cli.core.doctor.facts import Association
 from irsa_cli.core.doctor.finding import Finding, Verdict
+from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.policy import Document

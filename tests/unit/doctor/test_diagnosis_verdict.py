@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from irsa_cli.cli.doctor_render import lines
 from irsa_cli.core.doctor.decisive import undecided
 from irsa_cli.core.doctor.diagnosis import Diagnosis, examined, judge
-from irsa_cli.core.doctor.facts import Association, Facts, RoleSummary
+from irsa_cli.core.doctor.facts import Facts, RoleSummary
 from irsa_cli.core.doctor.finding import Verdict
+from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.unreadable import Unreadable
 from tests.unit.current import (
     ACCOUNT,

@@ -8,8 +8,9 @@ import pytest
 
 from irsa_cli.core.doctor.decisive import undecided
 from irsa_cli.core.doctor.diagnosis import judge
-from irsa_cli.core.doctor.facts import Association, Facts
+from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import Verdict
+from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from tests.unit.current import ROLE, Change, annotated, around, bare_pod, both, of_cluster, pod, role, working

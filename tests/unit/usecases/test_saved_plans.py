@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from irsa_cli.core.binding.boundaries import BoundaryRules
 from irsa_cli.core.binding.spec import BindingSpec, Options
 from irsa_cli.core.binding.update_request import Update
-from irsa_cli.core.config import Selection, parse
+from irsa_cli.core.config.documents import parse
+from irsa_cli.core.config.selecting import Selection
 from irsa_cli.core.plan.expected import PlannedWork
 from irsa_cli.core.results.applied import AppliedList, Item
 from irsa_cli.core.results.result import Ended, Result

@@ -12,7 +12,7 @@ from irsa_cli.core.doctor.causes.own_token import hidden_tokens, own_tokens, wri
 from irsa_cli.core.doctor.causes.pod_identity_names import unused
 from irsa_cli.core.doctor.clues.meant import admitting, choose, evidence
 from irsa_cli.core.doctor.commands import annotate_anew, make, unannotate
-from irsa_cli.core.doctor.facts import Association, Facts, Subject
+from irsa_cli.core.doctor.facts import Facts, Subject
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, suspect
 from irsa_cli.core.doctor.owners import restart
 from irsa_cli.core.doctor.subjects import (
@@ -28,6 +28,7 @@ from irsa_cli.core.doctor.subjects import (
     shown,
 )
 from irsa_cli.core.marks.foreign_keys import reader_of
+from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
 from irsa_cli.core.plan.states import (

@@ -14,9 +14,10 @@ from dataclasses import replace
 from irsa_cli.core.doctor.clues.chain_profile import config_map_of
 from irsa_cli.core.doctor.commands import of_account
 from irsa_cli.core.doctor.doubt import of_power, proposed
-from irsa_cli.core.doctor.facts import Facts, Role
+from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, unknown
 from irsa_cli.core.doctor.subjects import role_arn_of
+from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.kinds import ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, have
 from irsa_cli.core.plan.noted import UnreadableNote

@@ -14,9 +14,10 @@ from irsa_cli.core.doctor.clues.injection import (
     is_injected,
     skipped,
 )
-from irsa_cli.core.doctor.facts import Association, Facts, Subject
+from irsa_cli.core.doctor.facts import Facts, Subject
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, hint, ok
 from irsa_cli.core.doctor.subjects import ROLE_ENV, TOKEN_ENV, heeded, pod_names, users_of, where
+from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Container, Pod
 from irsa_cli.core.objects.unreadable import CannotTell
 

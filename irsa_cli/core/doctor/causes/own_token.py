@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from irsa_cli.core.doctor.clues.trust_flaws import flaws
 from irsa_cli.core.doctor.commands import rewrite_trust
 from irsa_cli.core.doctor.doubt import of_role
-from irsa_cli.core.doctor.facts import Facts, Role, Subject
+from irsa_cli.core.doctor.facts import Facts, Subject
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, suspect, unknown
 from irsa_cli.core.doctor.owners import edit
 from irsa_cli.core.doctor.subjects import (
@@ -26,6 +26,7 @@ from irsa_cli.core.doctor.subjects import (
     listed,
     shown,
 )
+from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.kinds import Container, Pod, Volume
 from irsa_cli.core.objects.unreadable import CannotTell, have
 from irsa_cli.core.policies.web_identity import WebIdentity

@@ -11,10 +11,11 @@ from irsa_cli.core.doctor.clues.injection import AGENT, NO_ENV, POD_IDENTITY_ENV
 from irsa_cli.core.doctor.clues.pod_identity_trust import SERVICE, actions, said_to_role, said_to_service
 from irsa_cli.core.doctor.commands import eks, in_account, rewrite_trust
 from irsa_cli.core.doctor.doubt import of_power
-from irsa_cli.core.doctor.facts import Association, Facts, Role
+from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, unknown
 from irsa_cli.core.doctor.owners import restart
 from irsa_cli.core.doctor.subjects import is_bare, listed, pod_names, users_of
+from irsa_cli.core.objects.aws import Association, Role
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.unreadable import CannotTell, have
 from irsa_cli.core.policies import policy

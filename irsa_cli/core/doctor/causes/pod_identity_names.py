@@ -12,10 +12,11 @@ from irsa_cli.core.doctor.causes.pod_identity import has_nothing, serves_pod_ide
 from irsa_cli.core.doctor.clues.injection import NO_ENV
 from irsa_cli.core.doctor.clues.usage import has_role, is_active, is_near
 from irsa_cli.core.doctor.commands import eks
-from irsa_cli.core.doctor.facts import Association, Facts, OtherAssociation, Role
+from irsa_cli.core.doctor.facts import Facts, OtherAssociation
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, unknown
 from irsa_cli.core.doctor.owners import restart
 from irsa_cli.core.doctor.subjects import account_of, listed, pod_names, users_of
+from irsa_cli.core.objects.aws import Association, Role
 from irsa_cli.core.objects.unreadable import have
 
 _SOURCE = "https://docs.aws.amazon.com/eks/latest/userguide/pod-id-association.html"

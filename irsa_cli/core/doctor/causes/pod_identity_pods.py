@@ -21,10 +21,11 @@ from irsa_cli.core.doctor.clues.injection import (
     webhooks_of,
 )
 from irsa_cli.core.doctor.commands import webhook_shown
-from irsa_cli.core.doctor.facts import Association, Facts
+from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, suspect, unknown
 from irsa_cli.core.doctor.owners import edit, restart
 from irsa_cli.core.doctor.subjects import listed, pod_names, users_of
+from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
 

@@ -12,11 +12,12 @@ from irsa_cli.core.doctor.clues.meant import admitting
 from irsa_cli.core.doctor.clues.trust_reading import require_admitted
 from irsa_cli.core.doctor.commands import in_account, make
 from irsa_cli.core.doctor.doubt import is_made_for
-from irsa_cli.core.doctor.facts import Facts, Role
+from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, unknown
 from irsa_cli.core.doctor.subjects import listed, role_of
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.annotation_marks import wrote
+from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.kinds import ServiceAccount
 from irsa_cli.core.objects.unreadable import have
 from irsa_cli.core.plan.states import COMMIT_TAG, ROLE_ARN_ANNOTATION

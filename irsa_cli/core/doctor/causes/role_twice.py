@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
-from irsa_cli.core.doctor.facts import Facts, Role
+from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, hint, ok, suspect
 from irsa_cli.core.doctor.subjects import ROLE_ENV, injected_users, role_arn_of, role_of, where
+from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.kinds import Container
 from irsa_cli.core.policies.policy import as_list
 from irsa_cli.core.trust.evaluation import covers

@@ -10,10 +10,11 @@ from dataclasses import replace
 
 from irsa_cli.core.doctor.clues.meant import evidence, make_or_attach
 from irsa_cli.core.doctor.commands import admit, create, of_account
-from irsa_cli.core.doctor.facts import Association, Facts, Subject
+from irsa_cli.core.doctor.facts import Facts, Subject
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem
 from irsa_cli.core.doctor.owners import restart
 from irsa_cli.core.doctor.subjects import account_of, is_bare, listed, pod_names, users_of
+from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, have
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION

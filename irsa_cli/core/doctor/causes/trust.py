@@ -15,9 +15,10 @@ from irsa_cli.core.doctor.clues.trust_flaws import GENERATED
 from irsa_cli.core.doctor.clues.trust_reading import flaws_of, other_roles
 from irsa_cli.core.doctor.commands import admit, in_account, make, rewrite_trust
 from irsa_cli.core.doctor.doubt import of_role
-from irsa_cli.core.doctor.facts import Facts, Role
+from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import REGISTRY, Check, Group, Judgement, cause, ok, problem, unknown
 from irsa_cli.core.doctor.subjects import identity_of, role_of
+from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.policies import policy
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust import trust_policy

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 
 from irsa_cli.core.doctor.clues.injection import has_pod_identity, is_injected
 from irsa_cli.core.doctor.clues.usage import has_role, is_active, is_near
-from irsa_cli.core.doctor.facts import Association, Facts
+from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, suspect, unknown
 from irsa_cli.core.doctor.owners import ROLLED, set_account, template
 from irsa_cli.core.doctor.proposals import comment
 from irsa_cli.core.doctor.subjects import account_of, listed
+from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import RefusedPod, ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
 from irsa_cli.core.values.reach import Reach

@@ -19,7 +19,7 @@ from irsa_cli.core.doctor.clues.injection import (
 )
 from irsa_cli.core.doctor.commands import annotate_anew, eks, unannotate, webhook_shown
 from irsa_cli.core.doctor.doubt import commented, of_role, proposed
-from irsa_cli.core.doctor.facts import Association, Facts, Role
+from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, suspect, unknown
 from irsa_cli.core.doctor.owners import restart
 from irsa_cli.core.doctor.subjects import (
@@ -33,6 +33,7 @@ from irsa_cli.core.doctor.subjects import (
     shown,
     users_of,
 )
+from irsa_cli.core.objects.aws import Association, Role
 from irsa_cli.core.objects.kinds import Pod, ServiceAccount, Webhook
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION

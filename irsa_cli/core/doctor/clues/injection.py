@@ -6,8 +6,9 @@ The causes that are made of it are in `irsa_cli.core.doctor.causes.webhook` and
 
 from __future__ import annotations
 
-from irsa_cli.core.doctor.facts import Association, Facts, Subject
+from irsa_cli.core.doctor.facts import Facts, Subject
 from irsa_cli.core.doctor.subjects import account_of, argument, heeded, injected, is_bare, listed, users_of
+from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Pod, Requirement, Webhook
 from irsa_cli.core.objects.parsing import selects
 from irsa_cli.core.objects.unreadable import CannotTell, have

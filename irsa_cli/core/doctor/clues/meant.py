@@ -12,8 +12,9 @@ from typing import Any
 
 from irsa_cli.core.doctor.commands import annotate, annotate_anew, attach, make
 from irsa_cli.core.doctor.doubt import commented
-from irsa_cli.core.doctor.facts import Facts, Role, RoleSummary, Subject
+from irsa_cli.core.doctor.facts import Facts, RoleSummary, Subject
 from irsa_cli.core.doctor.subjects import home_identity, listed
+from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.policy import as_list
 from irsa_cli.core.policies.web_identity import WebIdentity

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from irsa_cli.core.doctor.facts import Association, Facts
+from irsa_cli.core.doctor.facts import Facts
+from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.policies.operators import Truth
 from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.policies.web_identity import Context, PresentKey

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from irsa_cli.core.doctor.clues.meant import naming
 from irsa_cli.core.doctor.clues.trust_flaws import flaws
-from irsa_cli.core.doctor.facts import Facts, Role
+from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.subjects import audience_of, identity_of, provider_there, role_of
+from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.kinds import ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell
 from irsa_cli.core.plan.states import AUDIENCE_ANNOTATION, CLUSTER_TAG, SERVICE_ACCOUNT_TAG, ProviderState
