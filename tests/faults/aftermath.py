@@ -20,7 +20,7 @@ from irsa_cli.transaction.journal import JournalError
 from irsa_cli.transaction.reading import read
 from tests.faults.commands import Command
 from tests.faults.followers import FOLLOWERS, Follower, Scene, leftovers, problems
-from tests.faults.judge import TRANSACTION, Ending, Json, Object, differences, essence, half_done
+from tests.faults.judge import TRANSACTION, Ending, Json, Object, differences, essence, half_done, objects
 from tests.faults.stages import FaultStage
 from tests.faults.zygote import Process
 from tests.support.stage import ROLE_ARN
@@ -159,9 +159,15 @@ class Aftermath:
         for path in unfinished(self.stage):
             ending, process = self.irsa(self.stage, self._recovering(path), patient=True)
             story += f"\nrecover: {tell(before, self._settled(), ending, process)}"
+            if ending.code == 4 and self.command.several:
+                # What the deletion was not about may be another run's by now: it is up to a person.
+                ending, process = self.irsa(self.stage, (*self._recovering(path), "--yes"), patient=True)
+                story += f"\nrecover --yes: {tell(before, self._settled(), ending, process)}"
             if ending.code != 0 or not _finished(path):
                 problems.append(f"recover ended with {ending.code}, the journal is open")
-        if differences(before, self.stage.world()):
+        now = self.stage.world()
+        there = dict(objects(now, before))
+        if any(item in there for item in differences(before, now)):
             problems.append("recovering restored what another run had deleted")
         return story
 

@@ -55,6 +55,8 @@ class Command:
     parts: tuple[Part, ...] = ()
     """What it does, where that is several things, each done or not by itself; see `judge`."""
 
+    several: bool = False
+    """Whether one transaction is about more ServiceAccounts than a follower deletes."""
     plans: tuple[str, ...] = ()
     """The command whose saved plan it carries out; where that is stale, a new plan is made."""
 
@@ -468,6 +470,7 @@ COMMANDS = {
             ("apply", "-f", "both.json", "--atomic"),
             (_provider, _namespace, _file, _bound(*_ONE)),
             marked=False,
+            several=True,
             ways=ESSENTIAL,
             followers=("delete-sa", "recover-all"),
             makes=False,

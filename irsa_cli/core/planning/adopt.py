@@ -237,7 +237,7 @@ class Passed:
 
 @dataclass
 class Adoptions:
-    """How each of several adoptions ended; `signal` is the one that stopped the work in between."""
+    """How each of several adoptions ended; `signal` is the one that kept some from being begun."""
 
     cluster: Cluster
     items: list[Result] = field(default_factory=list)
@@ -248,11 +248,9 @@ class Adoptions:
     @property
     def exit_code(self) -> int:
         """The process's exit code: the worst of all."""
-        if self.signal:
-            return 128 + self.signal
         for item in self.items:
             item.detailed = self.detailed
-        return worst(codes_of(self.items))
+        return worst([*codes_of(self.items), *([128 + self.signal] if self.signal else [])])
 
     def envelope(self) -> Envelope:
         """The document that `-o json` and `-o yaml` print."""

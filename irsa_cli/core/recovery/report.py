@@ -40,10 +40,9 @@ class Recoveries:
     @property
     def exit_code(self) -> int:
         """The process's exit code: the worst of all."""
-        if self.signal:
-            return 128 + self.signal
-        waiting = [int(ExitCode.REFUSED)] if any(item.young for item in self.skipped) else []
-        return worst([*(int(item.exit_code) for item in self.items), *waiting])
+        codes = [int(item.exit_code) for item in self.items]
+        codes += [int(ExitCode.REFUSED)] if any(item.young for item in self.skipped) else []
+        return worst([*codes, *([128 + self.signal] if self.signal else [])])
 
     def envelope(self) -> Envelope:
         """The document that `-o json` and `-o yaml` print."""

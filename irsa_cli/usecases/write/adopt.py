@@ -108,6 +108,7 @@ def adopt_all(request: Request, settings: Settings, log: WireLog) -> Adoptions:
     with taking as locks, stoppable(stop, warning(settings, forward=False)):
         for pair, error in read:
             if stop.number:
+                done.signal = stop.number
                 break
             if error is None and not _is_free(pair, done):
                 continue
@@ -116,7 +117,6 @@ def adopt_all(request: Request, settings: Settings, log: WireLog) -> Adoptions:
             result = attempt("", partial(locks.run, one, settings, [lock], stop.pause))
             done.items.append(_told(result, pair))
             stop.number = stop.number or result.signal
-    done.signal = stop.number
     return done
 
 
