@@ -7,18 +7,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import timezone
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from irsa_cli.aws.errors import call, translate
 from irsa_cli.aws.paging import pages
-from irsa_cli.aws.session import AwsSession
 from irsa_cli.aws.shapes import OddAnswer
+from irsa_cli.aws.trail import EVENTS
 from irsa_cli.core.doctor.facts import EksFacts, NodeMetadata, TrailEvent, VpcEndpoint
 from irsa_cli.core.objects.parsing import moment
-from irsa_cli.core.pod.own_calls import AGENT, is_own
+from irsa_cli.core.pod.own_calls import is_own
 from irsa_cli.core.policies.policy import Document
-from irsa_cli.core.results.changed_by import Changed
 from irsa_cli.core.values.redaction import redacted
 
 if TYPE_CHECKING:
@@ -28,23 +26,6 @@ T = TypeVar("T")
 EXCHANGE = "AssumeRoleWithWebIdentity"
 FILTERED = 200
 """Values of one filter, the most that EC2 takes."""
-EVENTS = 50
-"""Events asked for, the most that CloudTrail gives at once."""
-
-
-HOMES = {
-    "aws": "us-east-1",
-    "aws-cn": "cn-north-1",
-    "aws-us-gov": "us-gov-west-1",
-    "aws-iso": "us-iso-east-1",
-    "aws-iso-b": "us-isob-east-1",
-    "aws-iso-e": "eu-isoe-west-1",
-    "aws-iso-f": "us-isof-south-1",
-    "aws-eusc": "eusc-de-east-1",
-}
-"""The region of each partition in which IAM's events are."""
-WRITES = 5
-"""So many writes to one object are told, the newest."""
 
 
 def eks_facts(found: Mapping[str, Any]) -> EksFacts:
@@ -152,30 +133,3 @@ def _policy(item: dict[str, Any]) -> Document:
         error = OddAnswer("the PolicyDocument of an endpoint is no JSON object")
         raise translate(error, "ec2", "DescribeVpcEndpoints", "")
     return cast("Document", found)
-
-
-def writes_to(aws: AwsSession, name: str) -> list[Changed]:
-    """The newest writes to an object, newest first, without what AWS refused; of 90 days at most.
-
-    https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_LookupEvents.html
-    """
-    cloudtrail = aws.moved_to(HOMES.get(aws.partition, aws.region)).client("cloudtrail")
-    wanted = [{"AttributeKey": "ResourceName", "AttributeValue": name}]
-    found = call(cloudtrail.lookup_events, LookupAttributes=wanted, MaxResults=EVENTS)["Events"]
-    writes = [_write_of(name, item) for item in found if item.get("ReadOnly") != "true"]
-    return [item for item in writes if item is not None][:WRITES]
-
-
-def _write_of(name: str, item: dict[str, Any]) -> Changed | None:
-    try:
-        record = json.loads(item["CloudTrailEvent"])
-        failed, identity = record.get("errorCode"), record.get("userIdentity") or {}
-        who = identity.get("arn") or item.get("Username") or "unknown"
-        agents = str(record.get("userAgent") or "").split(" ")
-        agent = next((text for text in agents if text.startswith(f"{AGENT}/")), agents[0])
-    except (ValueError, RecursionError, AttributeError, KeyError):
-        return None
-    if failed:
-        return None
-    time = item["EventTime"].astimezone(timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
-    return Changed(name, str(item.get("EventName", "")), time, redacted(str(who)), redacted(agent))

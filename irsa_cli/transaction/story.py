@@ -12,8 +12,7 @@ from typing import Any, NamedTuple
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.plan.states import NOBODY
 from irsa_cli.core.plan.traits import Proof
-from irsa_cli.core.results.applied import scope_of
-from irsa_cli.core.results.result import TransactionScope
+from irsa_cli.core.results.result import TransactionScope, scope_of
 from irsa_cli.core.values.names import account_json
 
 FINISHED = ("committed", "rolled-back", "superseded")

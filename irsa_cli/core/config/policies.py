@@ -17,9 +17,6 @@ from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.nearest import did_you_mean
 from irsa_cli.core.wellknown import WellKnown
 
-ATTACH_POLICY = "attachPolicy"
-"""The name that the role's inline policy gets when the entry gives only its document."""
-
 
 class PolicyReader:
     """Reads the fields of one entry that are about policies. `ours`: irsa's own kind, which has more."""
@@ -48,7 +45,7 @@ class PolicyReader:
         last = None
         if "attachPolicy" in fields:
             last = fields["attachPolicy"]
-            self._add(found, ATTACH_POLICY, last, self._document(last))
+            self._add(found, names.ATTACH_POLICY, last, self._document(last))
         if "inlinePolicies" in fields:
             last = fields["inlinePolicies"]
             for name, (key, value) in self._reader.pairs(last).items():

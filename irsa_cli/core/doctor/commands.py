@@ -11,12 +11,13 @@ from irsa_cli.core.doctor import doubt
 from irsa_cli.core.doctor.facts import Facts, Subject
 from irsa_cli.core.doctor.owners import restart
 from irsa_cli.core.doctor.proposals import comment
-from irsa_cli.core.doctor.subjects import ROLE_ENV, audience_of, unspaced
+from irsa_cli.core.doctor.subjects import ROLE_ENV, audience_of
 from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.policies.policy import Document, dump
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
+from irsa_cli.core.values.printable import unspaced
 
 
 def webhook_shown(facts: Facts, configuration: str) -> str:

@@ -11,7 +11,6 @@ from typing import Any
 
 from irsa_cli.core.doctor.facts import Facts, Subject
 from irsa_cli.core.doctor.proposals import comment
-from irsa_cli.core.doctor.subjects import shown, unspaced
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.makers import EKSCTL_ACCOUNT_TAG, EKSCTL_TAGS
 from irsa_cli.core.objects.aws import Role
@@ -22,6 +21,7 @@ from irsa_cli.core.policies.policy import as_list, dump
 from irsa_cli.core.trust.rules.power import power
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, host_path
 from irsa_cli.core.values.names import subject as subject_claim
+from irsa_cli.core.values.printable import shown, unspaced
 
 
 def proposed(why: str, value: str, command: str) -> str:

@@ -20,7 +20,7 @@ from irsa_cli.core.values.arn import Arn, role_arn
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, provider_arn
 from irsa_cli.core.values.names import subject as subject_claim
-from irsa_cli.core.values.printable import visible
+from irsa_cli.core.values.printable import shown
 
 EMPTY = f"the annotation {ROLE_ARN_ANNOTATION} is empty"
 ROLE_ENV, TOKEN_ENV = variable("AWS_ROLE_ARN"), variable("AWS_WEB_IDENTITY_TOKEN_FILE")
@@ -172,16 +172,6 @@ def listed(items: Iterable[str], limit: int = 5) -> str:
     found = list(dict.fromkeys(items))
     more = f" and {len(found) - limit} more" if len(found) > limit else ""
     return ", ".join(found[:limit]) + more
-
-
-def shown(text: str) -> str:
-    """A text in quotes, with control and invisible characters as their code points."""
-    return f"'{visible(text)}'"
-
-
-def unspaced(text: str) -> str:
-    """The text without white space and invisible characters."""
-    return "".join(char for char in text if char.isprintable() and char != " ")
 
 
 def first(items: Iterable[str], test: Callable[[str], bool]) -> str:

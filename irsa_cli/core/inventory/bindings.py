@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
 
-from irsa_cli.core.doctor.subjects import shown
 from irsa_cli.core.marks import lifecycle, makers
 from irsa_cli.core.marks.annotation_marks import wrote
 from irsa_cli.core.marks.lifecycle import Lifecycle, Stage
@@ -30,6 +29,7 @@ from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.issuer import provider_arn
 from irsa_cli.core.values.names import subject
+from irsa_cli.core.values.printable import shown
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,6 @@ from irsa_cli.core.binding.current import is_made
 from irsa_cli.core.binding.role_changes import RoleChanges, check_path, role_changes
 from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount, CurrentState, DesiredState
 from irsa_cli.core.binding.standing import is_annotated, life_of
-from irsa_cli.core.config.policies import ATTACH_POLICY
 from irsa_cli.core.marks import tag_notes
 from irsa_cli.core.marks.annotation_marks import wrote
 from irsa_cli.core.marks.applied_keys import KEYS_ANNOTATION, applied_keys, check_note
@@ -38,7 +37,7 @@ from irsa_cli.core.trust import owned_statements, trust_policy
 from irsa_cli.core.trust.restrictions import Restriction
 from irsa_cli.core.values.errors import Refused
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
-from irsa_cli.core.values.names import TAGS_LIMIT, default_role_path
+from irsa_cli.core.values.names import ATTACH_POLICY, TAGS_LIMIT, default_role_path
 from irsa_cli.core.wellknown import EKSCTL
 
 

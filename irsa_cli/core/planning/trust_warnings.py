@@ -1,6 +1,7 @@
 """How wide the trust policy of a role is as the plan of a command leaves it: warnings, and what is refused.
 
-Pure. What is wide is decided in `irsa_cli.core.trust.rules.judge`.
+Pure. What is wide is decided in `irsa_cli.core.trust.rules.judge`; the same for a ServiceAccount and a role
+that are there is in `irsa_cli.core.planning.pair_warnings`.
 """
 
 from __future__ import annotations
@@ -8,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from irsa_cli.core.binding.spec import CurrentRole, CurrentState, DesiredState
-from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import BoundaryState, DocumentState, RoleState
 from irsa_cli.core.policies.policy import Document
@@ -66,11 +66,11 @@ class _Left:
         """What the role may do, where that is much."""
         return power(self.attached, self.inline, self.boundary)
 
-    def risks(self, whose: _Whose) -> tuple[Risk, ...]:
+    def risks(self, whose: Trusted) -> tuple[Risk, ...]:
         """What is wide in its trust policy."""
         return wide_trusts(self.trust, whose.providers, whose.audience, role=whose.role_arn, power=self.power)
 
-    def severities(self, whose: _Whose) -> dict[tuple[str, str], int]:
+    def severities(self, whose: Trusted) -> dict[tuple[str, str], int]:
         """How bad each of them is, whatever is behind it in words."""
         much = self.power
         found = wide_trusts(self.trust, whose.providers, whose.audience, role=whose.role_arn)
@@ -78,12 +78,17 @@ class _Left:
 
 
 @dataclass(frozen=True)
-class _Whose:
+class Trusted:
     """A role, and the tokens for which its trust policy is judged."""
 
     role_arn: str
     providers: tuple[str, ...]
     audience: str
+
+
+def risks_left(role: CurrentRole | None, name: str, plan: Plan, whose: Trusted) -> tuple[Risk, ...]:
+    """What is wide in a role's trust policy as a plan leaves it."""
+    return _left(role, name, plan).risks(whose)
 
 
 def _left(role: CurrentRole | None, name: str, plan: Plan) -> _Left:
@@ -99,22 +104,13 @@ def of_desired_state(desired: DesiredState, current: CurrentState, plan: Plan) -
 
     For its own cluster and for those whose issuers are desired besides.
     """
-    return _left(current.role, desired.role_name, plan).risks(_desired(desired))
+    return risks_left(current.role, desired.role_name, plan, _desired(desired))
 
 
-def of_pair(pair: Pairing, plan: Plan) -> tuple[Risk, ...]:
-    """The same for a ServiceAccount and its role that are there; nothing where the role was not read."""
-    return () if pair.role is None else _left(pair.role, pair.role_name, plan).risks(_paired(pair))
-
-
-def _desired(desired: DesiredState) -> _Whose:
+def _desired(desired: DesiredState) -> Trusted:
     more = trusted_providers(desired.role.trust) if desired.role is not None else frozenset()
     providers = tuple(dict.fromkeys((desired.identity.provider_arn, *sorted(more))))
-    return _Whose(desired.role_arn, providers, desired.audience)
-
-
-def _paired(pair: Pairing) -> _Whose:
-    return _Whose(pair.role_arn, (pair.identity(pair.audience).provider_arn,), pair.audience)
+    return Trusted(desired.role_arn, providers, desired.audience)
 
 
 REFUSED_FROM = Severity.HIGH
@@ -123,21 +119,18 @@ REFUSED_FROM = Severity.HIGH
 
 def check_desired_state(desired: DesiredState, current: CurrentState, plan: Plan) -> None:
     """Raise `Refused` where the plan makes a trust policy too wide; what was so before, it may leave so."""
-    if not desired.allow_wide_trust and _concerns(plan, desired.role_name):
-        _check(current.role, desired.role_name, plan, _desired(desired))
-
-
-def check_pair(pair: Pairing, plan: Plan) -> None:
-    """The same for a ServiceAccount and its role that are there."""
-    if pair.role is not None and _concerns(plan, pair.role_name):
-        _check(pair.role, pair.role_name, plan, _paired(pair))
+    if not desired.allow_wide_trust:
+        check(current.role, desired.role_name, plan, _desired(desired))
 
 
 def _concerns(plan: Plan, name: str) -> bool:
     return any(change.object == (Kind.ROLE, (name,)) for change in plan)
 
 
-def _check(role: CurrentRole | None, name: str, plan: Plan, whose: _Whose) -> None:
+def check(role: CurrentRole | None, name: str, plan: Plan, whose: Trusted) -> None:
+    """Raise `Refused` where a plan makes a role's trust policy too wide."""
+    if not _concerns(plan, name):
+        return
     before = _Left.of(role).severities(whose) if role is not None else {}
     left = _left(role, name, plan)
     least = ORDER.index(REFUSED_FROM)

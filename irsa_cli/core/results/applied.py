@@ -8,24 +8,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from irsa_cli.core.results.envelope import Envelope, cluster_json
-from irsa_cli.core.results.result import Ended, Result, TransactionScope, codes_of, results_envelope, worst
+from irsa_cli.core.results.result import (
+    SHARED_PARTS,
+    Ended,
+    Result,
+    codes_of,
+    results_envelope,
+    scope_of,
+    worst,
+)
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import ExitCode
 from irsa_cli.core.values.names import account_json
 
 NOT_BEGUN = "not-begun"
-SHARED_PARTS, ALL, CLUSTER = "(shared parts)", "(all)", "(cluster)"
-"""How transactions that are about no single ServiceAccount are called, on the screen and in journals."""
-_SCOPES = {
-    SHARED_PARTS: TransactionScope.SHARED_PARTS,
-    ALL: TransactionScope.ALL,
-    CLUSTER: TransactionScope.CLUSTER,
-}
-
-
-def scope_of(name: str) -> TransactionScope:
-    """What a transaction of this name is about."""
-    return _SCOPES.get(name, TransactionScope.BINDING)
 
 
 @dataclass(frozen=True)

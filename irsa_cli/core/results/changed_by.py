@@ -1,6 +1,6 @@
 """Who has changed what a plan changes back, as CloudTrail tells it.
 
-Reading that is `irsa_cli.aws.diagnosis`'s business.
+Reading that is `irsa_cli.aws.trail`'s business.
 """
 
 from __future__ import annotations

@@ -72,6 +72,20 @@ class TransactionScope(str, Enum):
     """The cluster's OIDC provider, or what could not be read of the cluster."""
 
 
+SHARED_PARTS, ALL, CLUSTER = "(shared parts)", "(all)", "(cluster)"
+"""How transactions that are about no single ServiceAccount are called, on the screen and in journals."""
+_SCOPES = {
+    SHARED_PARTS: TransactionScope.SHARED_PARTS,
+    ALL: TransactionScope.ALL,
+    CLUSTER: TransactionScope.CLUSTER,
+}
+
+
+def scope_of(name: str) -> TransactionScope:
+    """What a transaction of this name is about."""
+    return _SCOPES.get(name, TransactionScope.BINDING)
+
+
 @dataclass(frozen=True)
 class ChangeResult:
     """One change. `state`: planned, pending, done, unchanged, failed, undone or left; `seconds` it took."""

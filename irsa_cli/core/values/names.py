@@ -12,6 +12,9 @@ from irsa_cli.core.values.errors import InvalidInput
 
 # RFC 1123 as Kubernetes applies it:
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/names/
+ATTACH_POLICY = "attachPolicy"
+"""The name of a role's inline policy where a file gives only its document."""
+
 _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", re.ASCII)
 _DNS_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*", re.ASCII)
 _QUALIFIED = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?", re.ASCII)

@@ -40,3 +40,13 @@ _HASHES = re.compile("#(?=#)")
 
 def _code(char: str) -> str:
     return f"\\u{ord(char):04x}"
+
+
+def shown(text: str) -> str:
+    """A text in quotes, with control and invisible characters as their code points."""
+    return f"'{visible(text)}'"
+
+
+def unspaced(text: str) -> str:
+    """The text without white space and invisible characters."""
+    return "".join(char for char in text if char.isprintable() and char != " ")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from irsa_cli.aws.diagnosis import writes_to
+from irsa_cli.aws.trail import writes_to
 from irsa_cli.core.results.applied import Item
 from irsa_cli.core.results.changed_by import objects_of
 from irsa_cli.core.results.result import Ended

@@ -8,8 +8,8 @@ from typing import TypeVar
 
 from irsa_cli.core.config.model import Binding, Config
 from irsa_cli.core.config.selecting import Selection
-from irsa_cli.core.results.applied import CLUSTER, AppliedList, Item
-from irsa_cli.core.results.result import Ended, Result
+from irsa_cli.core.results.applied import AppliedList, Item
+from irsa_cli.core.results.result import CLUSTER, Ended, Result
 from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput, IrsaError, Refused, UnexpectedCluster

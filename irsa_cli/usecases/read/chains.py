@@ -6,7 +6,6 @@ What follows from it is in `irsa_cli.core.trust.chaining` and `irsa_cli.core.pla
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from irsa_cli.aws import iam as reading
@@ -20,7 +19,6 @@ from irsa_cli.core.plan.states import (
     TARGET_ANNOTATION,
     TRANSACTION_TAG,
 )
-from irsa_cli.core.planning.chain_update import ChainUpdate, FoundChain
 from irsa_cli.core.planning.chaining import admitted, former_chains, noted_chain
 from irsa_cli.core.policies import policy
 from irsa_cli.core.trust.chaining.chain import Chain, chain_of_policies
@@ -53,12 +51,13 @@ def former_targets_of(
     account: CurrentServiceAccount | None,
 ) -> dict[str, FoundTarget]:
     """The targets that the role goes on to as it is, by ARN, where they are not the desired one."""
-    return _targets(connection, former_chains(desired, role, account))
+    return targets(connection, former_chains(desired, role, account))
 
 
-def _targets(
+def targets(
     connection: Connection, chains: Iterable[Chain], *, judged: bool = False
 ) -> dict[str, FoundTarget]:
+    """The target of each chain, by its ARN."""
     return {chain.target_arn: read_target(connection, chain.target_arn, judged=judged) for chain in chains}
 
 
@@ -88,7 +87,7 @@ def config_maps_of(connection: Connection, desired: DesiredState) -> dict[str, F
     """The ConfigMap that is desired, by its name, where it is there."""
     if not desired.aws_config_map:
         return {}
-    return _named(connection, desired.namespace, desired.aws_config_map)
+    return named_config_maps(connection, desired.namespace, desired.aws_config_map)
 
 
 def with_former(
@@ -102,18 +101,7 @@ def with_former(
     kept = desired.role_only or "target_role" in desired.unsaid
     if not former or former == desired.aws_config_map or kept:
         return found
-    return {**found, **_named(connection, desired.namespace, former)}
-
-
-def read_chains(connection: Connection, namespace: str, wanted: ChainUpdate, *, judged: bool) -> FoundChain:
-    """What is there of the chain that an update leaves, and of the one to be; see `read_target`."""
-    names = dict.fromkeys(filter(None, (wanted.config_map_before, wanted.config_map)))
-    with ThreadPoolExecutor(4) as pool:
-        left = pool.submit(_targets, connection, wanted.left)
-        after = pool.submit(_targets, connection, filter(None, [wanted.after]), judged=judged)
-        maps = list(pool.map(lambda name: _named(connection, namespace, name), names))
-    found = {name: item for part in maps for name, item in part.items()}
-    return FoundChain(left.result(), next(iter(after.result().values()), None), found)
+    return {**found, **named_config_maps(connection, desired.namespace, former)}
 
 
 def with_chain(connection: Connection, bound: Bound) -> Bound:
@@ -136,7 +124,7 @@ def _with_config_map(connection: Connection, bound: Bound) -> Bound:
     noted = bound.account.annotations if bound.account is not None else {}
     name = noted_or_none(noted, CONFIG_MAP_ANNOTATION)
     if name:
-        found = _named(connection, bound.namespace, name).get(name)
+        found = named_config_maps(connection, bound.namespace, name).get(name)
         return replace(bound, config_map=found, config_map_name=name)
     if bound.chain is None or TARGET_ANNOTATION in noted:
         return bound
@@ -159,7 +147,8 @@ def chain_of(bound: Bound) -> Chain | None:
     return next((chain for chain in found if chain is not None), None)
 
 
-def _named(connection: Connection, namespace: str, name: str) -> dict[str, FoundConfigMap]:
+def named_config_maps(connection: Connection, namespace: str, name: str) -> dict[str, FoundConfigMap]:
+    """The ConfigMap of a name, by that; empty where there is none."""
     body = connection.kube.config_map(namespace, name)
     return {} if body is None else {name: found_config_map(body)}
 

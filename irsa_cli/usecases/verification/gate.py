@@ -6,23 +6,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from irsa_cli.aws import iam
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.plan.states import DocumentState
+from irsa_cli.core.policies.web_identity import REQUESTED_REGION, region_called
 from irsa_cli.core.trust.chaining.chain import Chain
 from irsa_cli.core.trust.evaluation import Answer, explain
-from irsa_cli.core.values import limits, names
-from irsa_cli.core.values.arn import role_arn
-from irsa_cli.core.values.errors import IrsaError, ServiceError, Unverified
+from irsa_cli.core.values import limits
+from irsa_cli.core.values.errors import ServiceError, Unverified
 from irsa_cli.core.verification.report import StepStatus
 from irsa_cli.transaction.events import Event, Listener, Step
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.command.pasting import reach_of
-from irsa_cli.usecases.read.reads import Reads
-from irsa_cli.usecases.verification import steps
+from irsa_cli.usecases.verification import iam_steps
 from irsa_cli.usecases.verification.chain import Link, assume_target
 
 if TYPE_CHECKING:
@@ -138,17 +140,17 @@ def _explained(connection: Connection, desired: DesiredState, error: ServiceErro
     """What the provider and the trust policy, as they are now, say to a token that STS refused."""
     if error.service != "sts":
         return
-    cluster, arn = connection.cluster, desired.role_arn
-    nothing = IrsaError("the token is not checked again")
-    identity = steps.identity_of(
-        cluster, arn, names.subject(desired.namespace, desired.name), desired.audience, nothing
+    cluster, account = connection.cluster, desired.role_account
+    identity = replace(
+        desired.identity, request={REQUESTED_REGION: region_called(cluster.region, regional=True)}
     )
-    account = role_arn(arn).account
-    with Reads(connection) as reads:
-        provider, role = reads.provider(account), reads.role(arn)
+    provider, name = desired.identity.provider_arn, desired.role_name
+    with ThreadPoolExecutor(2) as pool:
+        known = pool.submit(iam.provider, connection.iam, provider)
+        role = pool.submit(lambda: (iam.role_state(connection.iam, name) or (None,))[0])
         found = [
-            steps.provider(provider, cluster, account, desired.audience, reach_of(connection.target)),
-            steps.trust(role, arn, identity),
+            iam_steps.provider(known, cluster, account, desired.audience, reach_of(connection.target)),
+            iam_steps.trust(role, desired.role_arn, identity),
         ]
     for step in found:
         yield from (f"{step.name.value}: {c.text}" for c in step.checks if c.status is not StepStatus.OK)

@@ -1,16 +1,15 @@
 """The six steps of a ServiceAccount's identity, each from what was read or tried to a verdict on it.
 
-Reading is `irsa_cli.usecases.read.reads`'s business; which step comes when,
+What IAM's provider and trust policy say is in `irsa_cli.usecases.verification.iam_steps`. Reading is
+`irsa_cli.usecases.read.reads`'s business; which step comes when,
 `irsa_cli.usecases.verification.verifier`'s.
 """
 
 from __future__ import annotations
 
-import shlex
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from irsa_cli.core.marks import lifecycle
@@ -20,40 +19,31 @@ from irsa_cli.core.plan.states import SERVICE_ACCOUNT_TAG
 from irsa_cli.core.policies.web_identity import REQUESTED_REGION, SESSION_NAME, WebIdentity, region_called
 from irsa_cli.core.trust import jwt
 from irsa_cli.core.trust.claims import Claims, read
-from irsa_cli.core.trust.evaluation import Answer, Explanation, explain
+from irsa_cli.core.trust.evaluation import Explanation
 from irsa_cli.core.trust.rules.judge import wide_trusts
 from irsa_cli.core.trust.rules.rule import Risk
-from irsa_cli.core.values.arn import iam_arn, role_arn
+from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.errors import IrsaError, ServiceError
-from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, provider_arn
-from irsa_cli.core.values.printable import visible
-from irsa_cli.core.verification.report import Check, Name, Permission, StepStatus, VerificationStep
+from irsa_cli.core.values.issuer import provider_arn
+from irsa_cli.core.verification.report import Check, Name, Permission, VerificationStep
 from irsa_cli.usecases.read.associations import note_of, taken_over
+from irsa_cli.usecases.verification.iam_steps import FAILED, NOT_CHECKED, OK, open_check
 
 if TYPE_CHECKING:
     from irsa_cli.aws.permissions.calls import ReadCall
     from irsa_cli.aws.permissions.simulation import Simulated
     from irsa_cli.aws.sts import Exchange
-    from irsa_cli.core.plan.states import ProviderState, RoleState
+    from irsa_cli.core.plan.states import RoleState
     from irsa_cli.core.trust.jwt import Keys
     from irsa_cli.core.values.cluster import Cluster
     from irsa_cli.core.values.reach import Reach
     from irsa_cli.kube.client import TokenAnswer
 
-OK, FAILED, NOT_CHECKED = StepStatus.OK, StepStatus.FAILED, StepStatus.NOT_CHECKED
 # STS says AccessDenied for a dozen causes; these are those that a trust policy does not show.
 _UNSEEN = (
     "a service control or resource control policy, or a policy of a VPC endpoint, may deny it",
     "what was changed within the last minute, IAM may still be spreading",
 )
-
-
-def open_check(what: str, error: IrsaError, *, needed: bool = True) -> Check:
-    """A check that could not be made, with the reason in the service's own words."""
-    why = error.reason or error.message
-    if isinstance(error, ServiceError) and error.status in (401, 403) and error.details:
-        why = f"{error.details[0]} ({why})"
-    return Check(what, NOT_CHECKED, f"not checked: {why}", needed)
 
 
 def token(answer: TokenAnswer | IrsaError, *, account: str, audience: str, pod: str) -> VerificationStep:
@@ -136,59 +126,6 @@ def _signature(text: str, keys: Keys | IrsaError, what: str, whose: str) -> Chec
     return Check(what, FAILED, why)
 
 
-def provider(
-    found: Future[ProviderState | None], cluster: Cluster, account: str, audience: str, reach: Reach
-) -> VerificationStep:
-    """Whether IAM in the role's account knows the issuer, for this audience."""
-    arn = provider_arn(cluster.partition, account, cluster.issuer)
-    sent = f"GetOpenIDConnectProvider {arn}"
-    try:
-        state = found.result()
-    except IrsaError as error:
-        return VerificationStep(Name.PROVIDER, sent, (open_check("provider", error),))
-    if state is None:
-        text = f"account {account} has no OIDC provider for {cluster.issuer}"
-        command = reach.for_irsa("associate-oidc")
-        if account != cluster.home:
-            command = (
-                f"aws iam create-open-id-connect-provider --url {shlex.quote(cluster.issuer)}"
-                f" --client-id-list {shlex.quote(audience)}"
-            )
-            command += f"  # in account {account}, where the role is"
-        return VerificationStep(Name.PROVIDER, sent, (Check("provider", FAILED, text),), (command,))
-    there = Check("provider", OK, f"account {account} has a provider for {state.url}")
-    accepted = ", ".join(state.audiences) or "nothing"
-    if audience in state.audiences:
-        return VerificationStep(
-            Name.PROVIDER, sent, (there, Check("audiences", OK, f"it accepts {accepted}"))
-        )
-    wrong = Check("audiences", FAILED, f"it accepts {accepted}, and not {audience}")
-    return VerificationStep(
-        Name.PROVIDER,
-        sent,
-        (there, wrong),
-        (_asked(audience, _accept(cluster, account, audience, reach)),),
-    )
-
-
-def _asked(audience: str, command: str) -> str:
-    """The command; an annotation's audience is asked about first: many may write it."""
-    if audience == DEFAULT_AUDIENCE:
-        return command
-    return f"# who reads tokens for {visible(audience)}? If they are meant for AWS: {command}"
-
-
-def _accept(cluster: Cluster, account: str, audience: str, reach: Reach) -> str:
-    """The command by which the provider of an account accepts an audience, too."""
-    if account == cluster.home:
-        return reach.for_irsa("associate-oidc", f"--audience {shlex.quote(audience)}")
-    arn = shlex.quote(provider_arn(cluster.partition, account, cluster.issuer))
-    return (
-        f"aws iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn {arn}"
-        f" --client-id {shlex.quote(audience)}  # in account {account}, where the role is"
-    )
-
-
 def identity_of(
     cluster: Cluster,
     arn: str,
@@ -211,28 +148,6 @@ def identity_of(
         audience,
         others,
         request={REQUESTED_REGION: region_called(cluster.region, regional=regional_sts)},
-    )
-
-
-def trust(found: Future[RoleState | None], arn: str, identity: WebIdentity) -> VerificationStep:
-    """The statement that admits the token; else what fails first in each."""
-    parsed = role_arn(arn)
-    sent = f"GetRole {parsed.name}, its trust policy evaluated for {identity.subject}"
-    try:
-        state = found.result()
-    except IrsaError as error:
-        return VerificationStep(Name.TRUST, sent, (open_check("trust policy", error),))
-    if state is None:
-        return VerificationStep(Name.TRUST, sent, (Check("role", FAILED, f"role {arn} does not exist"),))
-    real = iam_arn(parsed.partition, parsed.account, f"role{state.path}{parsed.name}")
-    if real != arn:
-        text = f"role {arn} does not exist: the role {parsed.name} is {real}"
-        return VerificationStep(Name.TRUST, sent, (Check("role", FAILED, text),))
-    explanation = explain(state.trust, identity, now=datetime.now(timezone.utc))
-    status = {Answer.YES: OK, Answer.NO: FAILED, Answer.UNKNOWN: NOT_CHECKED}[explanation.answer]
-    lines = (Check("trust policy", status, line) for line in explanation.text)
-    return VerificationStep(
-        Name.TRUST, sent, (Check("role", OK, "it exists"), *lines), statements=explanation.verdicts
     )
 
 

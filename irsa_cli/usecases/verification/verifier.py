@@ -23,7 +23,7 @@ from irsa_cli.core.values.errors import IrsaError
 from irsa_cli.core.verification.report import Permission, Verification, VerificationStep, agreed
 from irsa_cli.usecases.command.pasting import reach_of
 from irsa_cli.usecases.read.reads import WORKERS, Reads
-from irsa_cli.usecases.verification import steps
+from irsa_cli.usecases.verification import iam_steps, steps
 from irsa_cli.usecases.verification.chain import Link, assume_target, unreadable_step
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class Verifier:
             cluster, arn, subject, audience, answer, regional_sts=injection.regional_sts
         )
         others = self._association(namespace, name)
-        trusted = steps.trust(self.reads.role(arn), arn, identity)
+        trusted = iam_steps.trust(self.reads.role(arn), arn, identity)
         endpoint = self.connection.aws.unsigned_sts().meta.endpoint_url
         return agreed(
             Verification(
@@ -132,7 +132,7 @@ class Verifier:
                         self.reads.public_keys(),
                         self.reads.cluster_keys(),
                     ),
-                    steps.provider(self.reads.provider(account), cluster, account, audience, reach),
+                    iam_steps.provider(self.reads.provider(account), cluster, account, audience, reach),
                     trusted,
                     steps.exchange(exchanged, arn, endpoint, SESSION_NAME, trusted),
                     *after,

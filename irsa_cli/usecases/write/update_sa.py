@@ -17,8 +17,8 @@ from irsa_cli.core.binding.policy_versions import PolicyVersions
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.binding.update_request import Pairing, Update
 from irsa_cli.core.plan.changes import Plan
-from irsa_cli.core.planning import trust_warnings
-from irsa_cli.core.planning.chain_update import FoundChain, chain_of, chain_update, with_chain
+from irsa_cli.core.planning import pair_warnings
+from irsa_cli.core.planning.chain_update import ChainUpdate, FoundChain, chain_of, chain_update, with_chain
 from irsa_cli.core.planning.chaining import target_notes
 from irsa_cli.core.planning.differences import check_provider
 from irsa_cli.core.planning.update import Quotas, ineffective, plan, restarts
@@ -37,7 +37,7 @@ from irsa_cli.usecases.command.retry import until_settled
 from irsa_cli.usecases.command.run_context import RunContext
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.locks.locks import binding_lock, locked
-from irsa_cli.usecases.read.chains import read_chains
+from irsa_cli.usecases.read import chains
 from irsa_cli.usecases.read.observe import check_policies
 from irsa_cli.usecases.read.pairing import UNSEEN, read_account, read_pairing, read_provider, sharers
 from irsa_cli.usecases.read.pods_identity import Question
@@ -147,7 +147,7 @@ class _Updating:
             "restart": restarts(todo),
         }
         if result.error is None:
-            result.warnings = trust_warnings.of_pair(pair, todo)
+            result.warnings = pair_warnings.risks_of(pair, todo)
             result.notes += [*notes, *self._notes(pair), *self.chain_notes]
         result.verification = self.verification or None
         return result
@@ -195,13 +195,13 @@ class _Updating:
         if chain is not None:
             adds, gated = update.update_target_trust, self.request.verify
             judged = adds and not self.request.allow_wide_trust
-            there = self.there = read_chains(self.connection, pair.namespace, chain, judged=judged)
+            there = self.there = _read_chains(self.connection, pair.namespace, chain, judged=judged)
             found = with_chain(found, chain, there, pair, adds=adds, gated=gated)
             kept = taken_back(chain.left, there.left)[1]
             self.chain_notes = [*target_notes(chain.after, there.after), *kept]
         rules.check_plan(found, named=True)
         if not self.request.allow_wide_trust:
-            trust_warnings.check_pair(pair, found)
+            pair_warnings.check_pair(pair, found)
         return found
 
     def _quotas(self) -> Quotas:
@@ -256,3 +256,14 @@ class _Updating:
             )
             notes.append(f"the OIDC provider still accepts {pair.audience}: others may use it")
         return notes
+
+
+def _read_chains(connection: Connection, namespace: str, wanted: ChainUpdate, *, judged: bool) -> FoundChain:
+    """What is there of the chain that an update leaves, and of the one to be; see `chains.read_target`."""
+    names = dict.fromkeys(filter(None, (wanted.config_map_before, wanted.config_map)))
+    with ThreadPoolExecutor(4) as pool:
+        left = pool.submit(chains.targets, connection, wanted.left)
+        after = pool.submit(chains.targets, connection, filter(None, [wanted.after]), judged=judged)
+        maps = list(pool.map(lambda name: chains.named_config_maps(connection, namespace, name), names))
+    found = {name: item for part in maps for name, item in part.items()}
+    return FoundChain(left.result(), next(iter(after.result().values()), None), found)

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from irsa_cli.core.doctor.subjects import ROLE_ENV, injected, is_bare, shown, unspaced
+from irsa_cli.core.doctor.subjects import ROLE_ENV, injected, is_bare
 from irsa_cli.core.objects import parsing
 from irsa_cli.core.objects.kinds import Container, Volume
 from irsa_cli.core.objects.variables import Environment
+from irsa_cli.core.values.printable import shown, unspaced
 from irsa_cli.sandbox.kube import podwebhook
 from irsa_cli.sandbox.kube.objects import webhooks as sandbox_webhooks
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from irsa_cli.core.planning.adopt import Adoptions
-from irsa_cli.core.results.applied import SHARED_PARTS, AppliedList, Item
-from irsa_cli.core.results.result import Ended, Result
+from irsa_cli.core.results.applied import AppliedList, Item
+from irsa_cli.core.results.result import SHARED_PARTS, Ended, Result
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import IrsaError, Refused
 

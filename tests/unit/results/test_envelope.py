@@ -21,10 +21,19 @@ from irsa_cli.core.inventory.bindings import BindingStatus
 from irsa_cli.core.inventory.restarts import Identity
 from irsa_cli.core.plan.kinds import Kind
 from irsa_cli.core.recovery.report import Recoveries, Skipped
-from irsa_cli.core.results.applied import ALL, CLUSTER, SHARED_PARTS, AppliedList, Item, NotBegun
+from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
 from irsa_cli.core.results.envelope import DocumentKind, ReadOutcome, failed
 from irsa_cli.core.results.locks import Removal
-from irsa_cli.core.results.result import ChangeResult, Ended, Left, Result, TransactionScope
+from irsa_cli.core.results.result import (
+    ALL,
+    CLUSTER,
+    SHARED_PARTS,
+    ChangeResult,
+    Ended,
+    Left,
+    Result,
+    TransactionScope,
+)
 from irsa_cli.core.trust.evaluation import Failure
 from irsa_cli.core.trust.rules.rule import Area, Severity
 from irsa_cli.core.values import errors

@@ -25,7 +25,6 @@ from irsa_cli.core.doctor.subjects import (
     pod_names,
     provider_there,
     role_of,
-    shown,
 )
 from irsa_cli.core.marks.foreign_keys import reader_of
 from irsa_cli.core.objects.aws import Association
@@ -38,6 +37,7 @@ from irsa_cli.core.plan.states import (
     ProviderState,
 )
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
+from irsa_cli.core.values.printable import shown
 
 _EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
 _IAM = "https://docs.aws.amazon.com/IAM/latest/UserGuide"

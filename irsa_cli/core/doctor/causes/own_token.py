@@ -24,7 +24,6 @@ from irsa_cli.core.doctor.subjects import (
     identity_of,
     injected,
     listed,
-    shown,
 )
 from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.kinds import Container, Pod, Volume
@@ -35,6 +34,7 @@ from irsa_cli.core.trust.restrictions import voided
 from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.issuer import provider_arn
+from irsa_cli.core.values.printable import shown
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,13 @@ from irsa_cli.core.doctor.commands import annotate_anew, make
 from irsa_cli.core.doctor.doubt import proposed
 from irsa_cli.core.doctor.facts import Facts, Subject
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem
-from irsa_cli.core.doctor.subjects import EMPTY, annotation_of, role_arn_of, role_of, shown, unspaced
+from irsa_cli.core.doctor.subjects import EMPTY, annotation_of, role_arn_of, role_of
 from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.unreadable import CannotTell, have
 from irsa_cli.core.plan.states import SERVICE_ACCOUNT_TAG, ProviderState
 from irsa_cli.core.values.arn import Arn, role_arn
 from irsa_cli.core.values.errors import InvalidInput
+from irsa_cli.core.values.printable import shown, unspaced
 
 _EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
 _IAM = "https://docs.aws.amazon.com/IAM/latest/UserGuide"

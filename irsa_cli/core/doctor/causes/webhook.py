@@ -30,7 +30,6 @@ from irsa_cli.core.doctor.subjects import (
     identity_of,
     listed,
     pod_names,
-    shown,
     users_of,
 )
 from irsa_cli.core.objects.aws import Association, Role
@@ -38,6 +37,7 @@ from irsa_cli.core.objects.kinds import Pod, ServiceAccount, Webhook
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.trust.evaluation import explain
+from irsa_cli.core.values.printable import shown
 
 _EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
 _WEBHOOK = "https://github.com/aws/amazon-eks-pod-identity-webhook#readme"

@@ -1,0 +1,109 @@
+"""What IAM says to a token, from what was read to a verdict: the provider, and the role's trust policy.
+
+The other steps are in `irsa_cli.usecases.verification.steps`.
+"""
+
+from __future__ import annotations
+
+import shlex
+from concurrent.futures import Future
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from irsa_cli.core.policies.web_identity import WebIdentity
+from irsa_cli.core.trust.evaluation import Answer, explain
+from irsa_cli.core.values.arn import iam_arn, role_arn
+from irsa_cli.core.values.errors import IrsaError, ServiceError
+from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, provider_arn
+from irsa_cli.core.values.printable import visible
+from irsa_cli.core.verification.report import Check, Name, StepStatus, VerificationStep
+
+if TYPE_CHECKING:
+    from irsa_cli.core.plan.states import ProviderState, RoleState
+    from irsa_cli.core.values.cluster import Cluster
+    from irsa_cli.core.values.reach import Reach
+
+OK, FAILED, NOT_CHECKED = StepStatus.OK, StepStatus.FAILED, StepStatus.NOT_CHECKED
+
+
+def open_check(what: str, error: IrsaError, *, needed: bool = True) -> Check:
+    """A check that could not be made, with the reason in the service's own words."""
+    why = error.reason or error.message
+    if isinstance(error, ServiceError) and error.status in (401, 403) and error.details:
+        why = f"{error.details[0]} ({why})"
+    return Check(what, NOT_CHECKED, f"not checked: {why}", needed)
+
+
+def provider(
+    found: Future[ProviderState | None], cluster: Cluster, account: str, audience: str, reach: Reach
+) -> VerificationStep:
+    """Whether IAM in the role's account knows the issuer, for this audience."""
+    arn = provider_arn(cluster.partition, account, cluster.issuer)
+    sent = f"GetOpenIDConnectProvider {arn}"
+    try:
+        state = found.result()
+    except IrsaError as error:
+        return VerificationStep(Name.PROVIDER, sent, (open_check("provider", error),))
+    if state is None:
+        text = f"account {account} has no OIDC provider for {cluster.issuer}"
+        command = reach.for_irsa("associate-oidc")
+        if account != cluster.home:
+            command = (
+                f"aws iam create-open-id-connect-provider --url {shlex.quote(cluster.issuer)}"
+                f" --client-id-list {shlex.quote(audience)}"
+            )
+            command += f"  # in account {account}, where the role is"
+        return VerificationStep(Name.PROVIDER, sent, (Check("provider", FAILED, text),), (command,))
+    there = Check("provider", OK, f"account {account} has a provider for {state.url}")
+    accepted = ", ".join(state.audiences) or "nothing"
+    if audience in state.audiences:
+        return VerificationStep(
+            Name.PROVIDER, sent, (there, Check("audiences", OK, f"it accepts {accepted}"))
+        )
+    wrong = Check("audiences", FAILED, f"it accepts {accepted}, and not {audience}")
+    return VerificationStep(
+        Name.PROVIDER,
+        sent,
+        (there, wrong),
+        (_asked(audience, _accept(cluster, account, audience, reach)),),
+    )
+
+
+def _asked(audience: str, command: str) -> str:
+    """The command; an annotation's audience is asked about first: many may write it."""
+    if audience == DEFAULT_AUDIENCE:
+        return command
+    return f"# who reads tokens for {visible(audience)}? If they are meant for AWS: {command}"
+
+
+def _accept(cluster: Cluster, account: str, audience: str, reach: Reach) -> str:
+    """The command by which the provider of an account accepts an audience, too."""
+    if account == cluster.home:
+        return reach.for_irsa("associate-oidc", f"--audience {shlex.quote(audience)}")
+    arn = shlex.quote(provider_arn(cluster.partition, account, cluster.issuer))
+    return (
+        f"aws iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn {arn}"
+        f" --client-id {shlex.quote(audience)}  # in account {account}, where the role is"
+    )
+
+
+def trust(found: Future[RoleState | None], arn: str, identity: WebIdentity) -> VerificationStep:
+    """The statement that admits the token; else what fails first in each."""
+    parsed = role_arn(arn)
+    sent = f"GetRole {parsed.name}, its trust policy evaluated for {identity.subject}"
+    try:
+        state = found.result()
+    except IrsaError as error:
+        return VerificationStep(Name.TRUST, sent, (open_check("trust policy", error),))
+    if state is None:
+        return VerificationStep(Name.TRUST, sent, (Check("role", FAILED, f"role {arn} does not exist"),))
+    real = iam_arn(parsed.partition, parsed.account, f"role{state.path}{parsed.name}")
+    if real != arn:
+        text = f"role {arn} does not exist: the role {parsed.name} is {real}"
+        return VerificationStep(Name.TRUST, sent, (Check("role", FAILED, text),))
+    explanation = explain(state.trust, identity, now=datetime.now(timezone.utc))
+    status = {Answer.YES: OK, Answer.NO: FAILED, Answer.UNKNOWN: NOT_CHECKED}[explanation.answer]
+    lines = (Check("trust policy", status, line) for line in explanation.text)
+    return VerificationStep(
+        Name.TRUST, sent, (Check("role", OK, "it exists"), *lines), statements=explanation.verdicts
+    )
