@@ -20,7 +20,8 @@ from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.printable import visible
 
 if TYPE_CHECKING:
-    from irsa_cli.cli.session import Save, Speaking
+    from irsa_cli.cli.session import Save
+    from irsa_cli.cli.speaking import Speaking
     from irsa_cli.core.results.applied import AppliedList, Item
 
 NAME_WIDTH = 40

@@ -119,7 +119,9 @@ def run(options: dict[str, Any], *, verify: bool = False) -> int:
     from irsa_cli.cli.confirming import demand_yes
     from irsa_cli.cli.progress import Progress
     from irsa_cli.cli.saved_plan import plan_saver
-    from irsa_cli.cli.session import Speaking, outcome_of, take_settings
+    from irsa_cli.cli.session import outcome_of
+    from irsa_cli.cli.speaking import Speaking
+    from irsa_cli.cli.taking import take_settings
     from irsa_cli.usecases.files.apply import apply
 
     if options["prune"]:

@@ -32,8 +32,10 @@ def run_plan(path: str, options: dict[str, Any]) -> int:
     """Carry the plan out, show how it ended, and return the exit code."""
     from irsa_cli.cli.applied import finish_applied, told
     from irsa_cli.cli.progress import Progress
-    from irsa_cli.cli.session import Speaking, outcome_of, take_expected, take_settings
+    from irsa_cli.cli.session import outcome_of
     from irsa_cli.cli.show import read_plan
+    from irsa_cli.cli.speaking import Speaking
+    from irsa_cli.cli.taking import take_expected, take_settings
     from irsa_cli.core.results.result import Result
     from irsa_cli.usecases.command.connect import Target
     from irsa_cli.usecases.plans.apply_plan import apply_plan

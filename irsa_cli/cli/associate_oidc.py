@@ -50,7 +50,9 @@ def command(**options: Any) -> int:
     """
     from irsa_cli.cli.progress import Progress
     from irsa_cli.cli.saved_plan import plan_saver
-    from irsa_cli.cli.session import Speaking, finish, take_settings, take_target
+    from irsa_cli.cli.session import finish
+    from irsa_cli.cli.speaking import Speaking
+    from irsa_cli.cli.taking import take_settings, take_target
     from irsa_cli.core.values import names
     from irsa_cli.core.values.errors import InvalidInput
     from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE

@@ -13,7 +13,7 @@ from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.options import Checked, Once, filled
 
 if TYPE_CHECKING:
-    from irsa_cli.cli.session import Speaking
+    from irsa_cli.cli.speaking import Speaking
     from irsa_cli.core.inventory.audit.report import AuditReport
     from irsa_cli.usecases.audit.run import Request
 
@@ -80,7 +80,7 @@ def command(**options: Any) -> int:
     """
     from irsa_cli.cli.reports.delivering import deliver
     from irsa_cli.cli.reports.of_checks import of_risks
-    from irsa_cli.cli.session import Speaking
+    from irsa_cli.cli.speaking import Speaking
     from irsa_cli.cli.unshown import showing
 
     speaking = Speaking.take(options)

@@ -19,7 +19,7 @@ from irsa_cli.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from irsa_cli.cli.session import Speaking
+    from irsa_cli.cli.speaking import Speaking
     from irsa_cli.usecases.audit.run import AuditSource
 
 F = TypeVar("F", bound=Callable[..., Any])

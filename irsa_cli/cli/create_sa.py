@@ -177,7 +177,9 @@ def command(**options: Any) -> int:
     """
     from irsa_cli.cli.progress import Progress
     from irsa_cli.cli.saved_plan import plan_saver
-    from irsa_cli.cli.session import Speaking, finish, take_settings
+    from irsa_cli.cli.session import finish
+    from irsa_cli.cli.speaking import Speaking
+    from irsa_cli.cli.taking import take_settings
     from irsa_cli.usecases.write.create_sa import create_sa
 
     _refuse_files(options)
@@ -203,7 +205,7 @@ def _refuse_files(options: dict[str, Any]) -> None:
 
 
 def _request(options: dict[str, Any]) -> Request:
-    from irsa_cli.cli.session import take_target
+    from irsa_cli.cli.taking import take_target
     from irsa_cli.core.binding.spec import BindingSpec
     from irsa_cli.core.values import names
     from irsa_cli.core.values.errors import InvalidInput

@@ -62,7 +62,7 @@ def command(**options: Any) -> int:
     A fresh token of the ServiceAccount is exchanged at the STS of the cluster's region. Whoever has the
     credentials is the role until they expire.
     """
-    from irsa_cli.cli.session import Speaking
+    from irsa_cli.cli.speaking import Speaking
 
     speaking = Speaking.take(options)
     seconds = _lifetime(options.pop("duration"))

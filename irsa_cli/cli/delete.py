@@ -41,7 +41,9 @@ def command(**options: Any) -> int:
     from irsa_cli.cli.confirming import demand_yes
     from irsa_cli.cli.progress import Progress
     from irsa_cli.cli.saved_plan import plan_saver
-    from irsa_cli.cli.session import Speaking, outcome_of, take_settings
+    from irsa_cli.cli.session import outcome_of
+    from irsa_cli.cli.speaking import Speaking
+    from irsa_cli.cli.taking import take_settings
     from irsa_cli.core.values.errors import InvalidInput
     from irsa_cli.usecases.files.delete_files import Request, delete_files
     from irsa_cli.usecases.files.targets import places

@@ -12,7 +12,7 @@ from irsa_cli.cli.options import Checked, cluster_options, kube_options, output_
 from irsa_cli.cli.selecting import name_argument, namespace_option
 
 if TYPE_CHECKING:
-    from irsa_cli.cli.session import Speaking
+    from irsa_cli.cli.speaking import Speaking
     from irsa_cli.core.inventory.describe_document import Described
     from irsa_cli.usecases.show.describe_sa import Request
 
@@ -57,7 +57,7 @@ def command(**options: Any) -> int:
     must be restarted to get it. It shows what the ServiceAccount may do in Kubernetes, and who may become it
     and so gets its role. Changes nothing.
     """
-    from irsa_cli.cli.session import Speaking
+    from irsa_cli.cli.speaking import Speaking
 
     options["documents"] = options["documents"] or options["output"] == "wide"
     speaking = Speaking.take(options)
@@ -67,7 +67,7 @@ def command(**options: Any) -> int:
 
 
 def _request(options: dict[str, Any]) -> Request:
-    from irsa_cli.cli.session import take_target
+    from irsa_cli.cli.taking import take_target
     from irsa_cli.usecases.show.describe_sa import Request
 
     if options["issuer_url"] and not (options["kubeconfig"] or options["context"]):

@@ -27,7 +27,7 @@ from irsa_cli.cli.selecting import (
 )
 
 if TYPE_CHECKING:
-    from irsa_cli.cli.session import Speaking
+    from irsa_cli.cli.speaking import Speaking
     from irsa_cli.core.doctor.causes import Cause
     from irsa_cli.core.doctor.diagnosis import Diagnosis
     from irsa_cli.usecases.doctor.diagnose import Request
@@ -101,7 +101,7 @@ def command(**options: Any) -> int:
     """
     from irsa_cli.cli.reports.delivering import deliver
     from irsa_cli.cli.reports.of_checks import of_diagnosis
-    from irsa_cli.cli.session import Speaking
+    from irsa_cli.cli.speaking import Speaking
     from irsa_cli.cli.unshown import showing
 
     speaking = Speaking.take(options)
@@ -116,7 +116,7 @@ def command(**options: Any) -> int:
 
 
 def _request(options: dict[str, Any]) -> Request:
-    from irsa_cli.cli.session import take_lock_namespace, take_target
+    from irsa_cli.cli.taking import take_lock_namespace, take_target
     from irsa_cli.usecases.doctor.diagnose import Request
 
     if options["issuer_url"] and not (options["kubeconfig"] or options["context"]):

@@ -62,7 +62,7 @@ def command(command: tuple[str, ...], pass_env: tuple[str, ...], **options: Any)
     own credentials, and variables that look like secrets, are kept from it. The token is renewed while the
     command runs, and removed at its end. The exit code is the command's, 128 + N when signal N ended it.
     """
-    from irsa_cli.cli.session import Speaking
+    from irsa_cli.cli.speaking import Speaking
     from irsa_cli.core.pod.environment import kept_back
     from irsa_cli.usecases.exec.run import Ready
 

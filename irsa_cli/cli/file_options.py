@@ -117,7 +117,7 @@ def place_options(function: F) -> F:
 def take_place(options: dict[str, Any]) -> Target:
     """Take the options of `place_options` and `kube_options` out of a command's options."""
     from irsa_cli.cli.environment import is_flag
-    from irsa_cli.cli.session import region_teller, take_expected
+    from irsa_cli.cli.taking import region_teller, take_expected
     from irsa_cli.usecases.command.connect import Target
 
     names = ("region", "profile", "assume_role", "kubeconfig", "context")
@@ -134,7 +134,7 @@ def take_place(options: dict[str, Any]) -> Target:
 
 def placed(target: Target, configs: Sequence[Config]) -> Target:
     """The target with the kubeconfig's cluster, where neither files, flags nor settings name one."""
-    from irsa_cli.cli.session import current_cluster
+    from irsa_cli.cli.taking import current_cluster
 
     if target.cluster or all(config.cluster for config in configs):
         return target

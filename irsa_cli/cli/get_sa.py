@@ -30,7 +30,7 @@ from irsa_cli.cli.selecting import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from irsa_cli.cli.session import Speaking
+    from irsa_cli.cli.speaking import Speaking
     from irsa_cli.core.inventory.list_document import BindingList
     from irsa_cli.usecases.show.get_sa import Request
 
@@ -91,7 +91,7 @@ def command(**options: Any) -> int:
     its policies, and whether its trust policy admits the ServiceAccount. If something is wrong with one, or
     can't be read, its line says so, and the others are listed all the same. Changes nothing.
     """
-    from irsa_cli.cli.session import Speaking
+    from irsa_cli.cli.speaking import Speaking
 
     speaking, headless = Speaking.take(options), options.pop("no_headers")
     _check_watch(options, speaking)
@@ -120,7 +120,7 @@ def _check_watch(options: dict[str, Any], speaking: Speaking) -> None:
 
 
 def _request(options: dict[str, Any]) -> Request:
-    from irsa_cli.cli.session import take_target
+    from irsa_cli.cli.taking import take_target
     from irsa_cli.usecases.read.bindings import BindingsScope
     from irsa_cli.usecases.show.get_sa import Request
 

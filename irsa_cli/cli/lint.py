@@ -11,7 +11,7 @@ from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.options import Once, filled
 
 if TYPE_CHECKING:
-    from irsa_cli.cli.session import Speaking
+    from irsa_cli.cli.speaking import Speaking
     from irsa_cli.core.inventory.lint.report import LintReport
     from irsa_cli.usecases.audit.lint import Request
 
@@ -55,7 +55,7 @@ def command(**options: Any) -> int:
     """
     from irsa_cli.cli.reports.delivering import deliver
     from irsa_cli.cli.reports.of_checks import of_risks
-    from irsa_cli.cli.session import Speaking
+    from irsa_cli.cli.speaking import Speaking
     from irsa_cli.cli.unshown import showing
 
     speaking = Speaking.take(options)

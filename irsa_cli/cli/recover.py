@@ -38,7 +38,7 @@ from irsa_cli.cli.unshown import showing
 
 if TYPE_CHECKING:
     from irsa_cli.cli.progress import Progress
-    from irsa_cli.cli.session import Speaking
+    from irsa_cli.cli.speaking import Speaking
     from irsa_cli.core.recovery.report import Found, Recoveries
     from irsa_cli.core.results.result import Result
     from irsa_cli.usecases.command.connect import Target
@@ -105,7 +105,9 @@ def command(**options: Any) -> int:
     options replace those of the run.
     """
     from irsa_cli.cli.progress import Progress
-    from irsa_cli.cli.session import Speaking, state_dir, take_lock_options
+    from irsa_cli.cli.speaking import Speaking
+    from irsa_cli.cli.state_folder import state_dir
+    from irsa_cli.cli.taking import take_lock_options
     from irsa_cli.usecases.command.settings import Settings
 
     speaking = Speaking.take(options)
@@ -197,7 +199,7 @@ def _by_journal(options: dict[str, Any], settings: Settings, speaking: Speaking,
 
 
 def _by_cluster(options: dict[str, Any], settings: Settings, speaking: Speaking, progress: Progress) -> int:
-    from irsa_cli.cli.session import take_target
+    from irsa_cli.cli.taking import take_target
     from irsa_cli.core.recovery.leftovers import MINIMUM_AGE
     from irsa_cli.usecases.recovery.by_cluster import Request, find_leftovers, take_back, take_back_all
 

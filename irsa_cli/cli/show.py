@@ -34,7 +34,7 @@ def command(**options: Any) -> int:
     Nobody is asked whether it is still what would be done: `irsa apply PLANFILE --dry-run` finds that out.
     """
     from irsa_cli.cli.applied import finish_applied
-    from irsa_cli.cli.session import Speaking
+    from irsa_cli.cli.speaking import Speaking
     from irsa_cli.cli.wording import say
 
     plan = read_plan(options["plan_file"])

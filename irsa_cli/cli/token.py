@@ -54,7 +54,7 @@ def command(**options: Any) -> int:
     Whoever has the token is the ServiceAccount until it expires. With --decode the token itself is not
     printed, and nothing of it is verified.
     """
-    from irsa_cli.cli.session import Speaking
+    from irsa_cli.cli.speaking import Speaking
 
     speaking = Speaking.take(options)
     seconds = _lifetime(options.pop("duration"))

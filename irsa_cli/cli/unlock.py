@@ -24,7 +24,7 @@ from irsa_cli.cli.unshown import showing
 
 if TYPE_CHECKING:
     from irsa_cli.cli.progress import Progress
-    from irsa_cli.cli.session import Speaking
+    from irsa_cli.cli.speaking import Speaking
     from irsa_cli.core.marks.locks.seen import SeenLock
     from irsa_cli.core.results.locks import LockList, Unlocked
     from irsa_cli.core.results.result import Result
@@ -57,7 +57,8 @@ def command(**options: Any) -> int:
     for which command.
     """
     from irsa_cli.cli.progress import Progress
-    from irsa_cli.cli.session import Speaking, outcome_of
+    from irsa_cli.cli.session import outcome_of
+    from irsa_cli.cli.speaking import Speaking
     from irsa_cli.core.results.result import Result
     from irsa_cli.usecases.locks.unlock import find_locks, unlock
 
@@ -82,7 +83,8 @@ def command(**options: Any) -> int:
 
 def _request(options: dict[str, Any], progress: Progress) -> Request:
     from irsa_cli.cli.confirming import can_ask
-    from irsa_cli.cli.session import state_dir, take_lock_namespace, take_target
+    from irsa_cli.cli.state_folder import state_dir
+    from irsa_cli.cli.taking import take_lock_namespace, take_target
     from irsa_cli.usecases.locks.unlock import Request
 
     if options["issuer_url"] and not (options["kubeconfig"] or options["context"]):

@@ -154,7 +154,9 @@ def command(**options: Any) -> int:
     """
     from irsa_cli.cli.progress import Progress
     from irsa_cli.cli.saved_plan import plan_saver
-    from irsa_cli.cli.session import Speaking, finish, take_settings
+    from irsa_cli.cli.session import finish
+    from irsa_cli.cli.speaking import Speaking
+    from irsa_cli.cli.taking import take_settings
     from irsa_cli.usecases.write.update_sa import update_sa
 
     speaking = Speaking.take(options)
@@ -171,7 +173,7 @@ def command(**options: Any) -> int:
 
 
 def _request(options: dict[str, Any]) -> Request:
-    from irsa_cli.cli.session import take_target
+    from irsa_cli.cli.taking import take_target
     from irsa_cli.core.values.errors import InvalidInput
     from irsa_cli.usecases.write.update_sa import Request
 

@@ -30,7 +30,7 @@ from irsa_cli.cli.selecting import (
 
 if TYPE_CHECKING:
     from irsa_cli.cli.progress import Progress
-    from irsa_cli.cli.session import Speaking
+    from irsa_cli.cli.speaking import Speaking
     from irsa_cli.core.verification.report import VerificationReport
     from irsa_cli.usecases.verification.verify import Request
 
@@ -124,7 +124,7 @@ def command(**options: Any) -> int:
     wrong was found, but not every step could be tried.
     """
     from irsa_cli.cli.progress import Progress
-    from irsa_cli.cli.session import Speaking
+    from irsa_cli.cli.speaking import Speaking
 
     speaking = Speaking.take(options)
     request = _request(options)
@@ -135,7 +135,7 @@ def command(**options: Any) -> int:
 
 
 def _request(options: dict[str, Any]) -> Request:
-    from irsa_cli.cli.session import take_target
+    from irsa_cli.cli.taking import take_target
     from irsa_cli.core.values.errors import InvalidInput
     from irsa_cli.usecases.verification.verifier import Wanted
     from irsa_cli.usecases.verification.verify import Request

@@ -12,7 +12,7 @@ from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.options import output_options
 
 if TYPE_CHECKING:
-    from irsa_cli.cli.session import Speaking
+    from irsa_cli.cli.speaking import Speaking
     from irsa_cli.core.inventory.audit.report import WhoCanReport
     from irsa_cli.usecases.audit.run import AuditSource
 
@@ -40,7 +40,7 @@ def command(**options: Any) -> int:
     nothing.
     """
     from irsa_cli.cli.audit_options import take_source
-    from irsa_cli.cli.session import Speaking
+    from irsa_cli.cli.speaking import Speaking
 
     speaking = Speaking.take(options)
     if not _ACTION.fullmatch(options["action"]):
