@@ -10,7 +10,6 @@ import secrets
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from irsa_cli.sandbox.access import Access
@@ -64,7 +63,9 @@ class Sandbox:
             self._users: dict[tuple[str, str], dict[str, Any] | None] = {}
             self._given = tuple(clusters)
             self._latency = latency
-            self._warming = threading.Thread(target=self._warm, daemon=True)
+            self._warming = threading.Thread(
+                target=self._front.cloud.warm, args=(DEFAULT_ACCOUNT, "aws"), daemon=True
+            )
             self._token = secrets.token_urlsafe(24)
             self._aws = Server(self._exchange, self._front, control=Control(self, self._token))
             self._issuers = IssuerProxy(self._exchange, self._front.clusters, authority)
@@ -88,13 +89,8 @@ class Sandbox:
             raise
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stop()
-
-    def _warm(self) -> None:
-        self._front.cloud.warm(DEFAULT_ACCOUNT, "aws")
 
     def _stop(self) -> None:
         self._warming.join()
@@ -190,8 +186,7 @@ class Sandbox:
 
     def remove_cluster(self, name: str) -> None:
         """Delete a cluster that was added: EKS forgets it, IAM does not. KeyError for an unknown cluster."""
-        found = self._cluster(name)
-        self._remove_cluster((found.spec.account, found.spec.region, found.spec.name), found)
+        self._remove_cluster(self._cluster(name))
 
     def _start_cluster(self, spec: ClusterSpec) -> Cluster:
         key, issuer = signing_key(len(self._own)), issuer_of(spec)
@@ -295,11 +290,8 @@ class Sandbox:
         unknown cluster.
         """
         found = self._cluster(cluster)
-        arn = (
-            user
-            if user.startswith("arn:")
-            else f"arn:{found.partition}:iam::{found.spec.account}:user/{user}"
-        )
+        own = f"arn:{found.partition}:iam::{found.spec.account}:user/{user}"
+        arn = user if user.startswith("arn:") else own
         name = username or arn
         self._access.grant(found, arn, name, tuple(groups))
         if found.arn in self._own:
@@ -316,8 +308,7 @@ class Sandbox:
         """
         found = self._cluster(cluster)
         spec = found.spec
-        made = VpcEndpoint(spec.account, spec.region, vpc_of(found.arn), policy or OPEN)
-        self._front.ec2.put(made)
+        self._front.ec2.put(VpcEndpoint(spec.account, spec.region, vpc_of(found.arn), policy or OPEN))
 
     def add_node(self, cluster: str, name: str, *, hop_limit: int = 2, endpoint: bool = True) -> None:
         """Let EC2 tell of a node, and from how far away its metadata answers (`endpoint`: or whether at all).
@@ -384,17 +375,18 @@ class Sandbox:
     def reset(self) -> None:
         """Back to the state after start. Calls that faults hold back are dropped."""
         self._exchange.reset(self._latency)
-        for place, cluster in list(self._clusters.items()):
+        for cluster in list(self._clusters.values()):
             if cluster.spec not in self._given:
-                self._remove_cluster(place, cluster)
+                self._remove_cluster(cluster)
         for own in self._own.values():
             own.api.reset()
         self._users.clear()
         self._front.reset()
 
-    def _remove_cluster(self, place: tuple[str, str, str], cluster: Cluster) -> None:
-        del self._clusters[place]
-        self._front.clusters.remove(cluster.spec)
+    def _remove_cluster(self, cluster: Cluster) -> None:
+        spec = cluster.spec
+        del self._clusters[spec.account, spec.region, spec.name]
+        self._front.clusters.remove(spec)
         own = self._own.pop(cluster.arn, None)
         if own:
             own.server.stop()
