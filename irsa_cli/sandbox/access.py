@@ -13,8 +13,8 @@ from base64 import urlsafe_b64decode
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
-from irsa_cli.sandbox.aws.access_entries import Entry
 from irsa_cli.sandbox.aws.answer import AwsError
+from irsa_cli.sandbox.aws.identities import Entry
 from irsa_cli.sandbox.exchange import Incoming
 from irsa_cli.sandbox.model import Answer, Identity
 

@@ -13,20 +13,27 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from irsa_cli.sandbox.access import Access
-from irsa_cli.sandbox.aws.cloud import Cloud, user_key
+from irsa_cli.sandbox.aws.callers import Token
+from irsa_cli.sandbox.aws.cloud import Cloud, iam_world, user_key
 from irsa_cli.sandbox.aws.clusters import Cluster, issuer_of
 from irsa_cli.sandbox.aws.ec2 import OPEN, Instance, vpc_of
 from irsa_cli.sandbox.aws.ec2 import Endpoint as VpcEndpoint
 from irsa_cli.sandbox.aws.front import Front
-from irsa_cli.sandbox.aws.partitions import partition_of
-from irsa_cli.sandbox.aws.sts.web_identity import Token
-from irsa_cli.sandbox.aws.world import iam_world
 from irsa_cli.sandbox.control import Control
 from irsa_cli.sandbox.exchange import Exchange
 from irsa_cli.sandbox.issuers import IssuerProxy
 from irsa_cli.sandbox.kube import KubeApi
 from irsa_cli.sandbox.kubefront import KubeFront
-from irsa_cli.sandbox.model import DEFAULT_ACCOUNT, DEFAULT_REGION, Answer, Call, ClusterSpec, RoleSpec, Rule
+from irsa_cli.sandbox.model import (
+    DEFAULT_ACCOUNT,
+    DEFAULT_REGION,
+    Answer,
+    Call,
+    ClusterSpec,
+    RoleSpec,
+    Rule,
+    partition_of,
+)
 from irsa_cli.sandbox.server import HOST, Server
 from irsa_cli.sandbox.tls import Authority, signing_key
 

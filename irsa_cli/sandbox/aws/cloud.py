@@ -16,10 +16,9 @@ from typing import Any
 from irsa_cli.sandbox import wsgi
 from irsa_cli.sandbox.aws import managed
 from irsa_cli.sandbox.aws.answer import AwsError
-from irsa_cli.sandbox.aws.partitions import BY_NAME
 from irsa_cli.sandbox.aws.request import AwsRequest, read_request
 from irsa_cli.sandbox.exchange import Incoming
-from irsa_cli.sandbox.model import Answer, RoleSpec
+from irsa_cli.sandbox.model import BY_NAME, Answer, RoleSpec
 
 _ERROR_CODE = re.compile(rb"<Code>([^<]*)</Code>")
 _PRINCIPAL = re.compile(r"arn:([^:]+):iam::(\d{12}):(user|role)/.+")
@@ -250,3 +249,50 @@ def _teach_moto_all_partitions() -> None:
     iam_models.ARN_PARTITION_REGEX = (  # type: ignore[attr-defined]
         r"^arn:(" + "|".join(sorted(utils.PARTITION_NAMES)) + ")"
     )
+
+
+def iam_world(iam: Any) -> dict[str, Any]:
+    """The roles, own policies and OIDC providers of moto's backend. Taken with `Cloud.lock` held."""
+    return {
+        "roles": {role.name: _role(role) for role in iam.roles.values()},
+        "policies": {p.arn: _policy(p) for p in iam.managed_policies.values() if ":iam::aws:" not in p.arn},
+        "oidc_providers": {arn: _provider(provider) for arn, provider in iam.open_id_providers.items()},
+    }
+
+
+def _role(role: Any) -> dict[str, Any]:
+    return {
+        "arn": role.arn,
+        "path": role.path,
+        "trust": json.loads(role.assume_role_policy_document),
+        "description": role.description or "",
+        "max_session_duration": int(role.max_session_duration or 3600),
+        "boundary": role.permissions_boundary_arn,
+        "tags": _tags(role.tags),
+        "attached": sorted(role.managed_policies),
+        "inline": {name: json.loads(text) for name, text in sorted(role.policies.items())},
+    }
+
+
+def _policy(policy: Any) -> dict[str, Any]:
+    return {
+        "name": policy.name,
+        "path": policy.path,
+        "default_version": policy.default_version_id,
+        "versions": {v.version_id: json.loads(v.document) for v in policy.versions},
+        "attachments": policy.attachment_count,
+        "tags": _tags(policy.get_tags()),
+    }
+
+
+def _provider(provider: Any) -> dict[str, Any]:
+    return {
+        "url": provider.url,
+        "audiences": sorted(provider.client_id_list),
+        "thumbprints": list(provider.thumbprint_list or []),
+        "tags": _tags(provider.get_tags()),
+    }
+
+
+def _tags(tags: list[dict[str, str]]) -> dict[str, str]:
+    return {tag["Key"]: tag["Value"] for tag in sorted(tags, key=lambda tag: tag["Key"])}

@@ -1,7 +1,7 @@
 """The EKS clusters of the sandbox, and EKS's answers about them: DescribeCluster, ListClusters, ListAddons.
 
-Pod Identity associations are in `associations`, access entries in `access_entries`; everything else of EKS is
-refused with an error that says so.
+Pod Identity associations and access entries are in `identities`; everything else of EKS is refused with an
+error that says so.
 """
 
 from __future__ import annotations
@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from irsa_cli.sandbox.aws.access_entries import AccessEntries
 from irsa_cli.sandbox.aws.answer import AwsError, json_result
-from irsa_cli.sandbox.aws.associations import Associations
 from irsa_cli.sandbox.aws.ec2 import vpc_of
-from irsa_cli.sandbox.aws.partitions import partition_of
+from irsa_cli.sandbox.aws.identities import AccessEntries, Associations
+from irsa_cli.sandbox.model import partition_of
 
 if TYPE_CHECKING:
     from irsa_cli.sandbox.aws.callers import Caller

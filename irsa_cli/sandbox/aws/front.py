@@ -15,11 +15,11 @@ from irsa_cli.sandbox.aws.clusters import Clusters
 from irsa_cli.sandbox.aws.ec2 import Ec2
 from irsa_cli.sandbox.aws.iam import calls
 from irsa_cli.sandbox.aws.iam.account import QUOTAS, Account
+from irsa_cli.sandbox.aws.iam.grammar import check_parameters
 from irsa_cli.sandbox.aws.iam.lag import Lag
-from irsa_cli.sandbox.aws.iam.shapes import check_parameters
 from irsa_cli.sandbox.aws.request import SERVICES, AwsRequest, read_request
-from irsa_cli.sandbox.aws.sts.calls import Sts
-from irsa_cli.sandbox.aws.sts.trail import Trail
+from irsa_cli.sandbox.aws.sts import Sts
+from irsa_cli.sandbox.aws.trail import Trail
 from irsa_cli.sandbox.enforce import Act, refusal
 from irsa_cli.sandbox.exchange import Label
 

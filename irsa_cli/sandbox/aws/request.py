@@ -1,7 +1,7 @@
 """An HTTP request as AWS sees it: which service and operation, its parameters, and who signed it.
 
 Routing is by the scope of the signature (Signature Version 4), in the header or in a presigned URL, since
-all services share one address. Signatures are read here and verified in `signature`.
+all services share one address. Signatures are read here and verified in `callers`.
 """
 
 from __future__ import annotations

@@ -9,12 +9,9 @@ import re
 from typing import Any
 
 from irsa_cli.sandbox.aws.answer import AwsError, Repeated, limit_exceeded, no_such_entity, xml_result
-from irsa_cli.sandbox.aws.iam import tags
-from irsa_cli.sandbox.aws.iam.account import Account
-from irsa_cli.sandbox.aws.iam.grammar import check_identity_policy, without_space
-from irsa_cli.sandbox.aws.iam.paging import page
+from irsa_cli.sandbox.aws.iam.account import Account, add_tags, page, serve_tags, tags_of
+from irsa_cli.sandbox.aws.iam.grammar import check_identity_policy, check_tags, without_space
 from irsa_cli.sandbox.aws.iam.roles import check_policy_arn
-from irsa_cli.sandbox.aws.iam.shapes import check_tags
 from irsa_cli.sandbox.aws.request import AwsRequest
 from irsa_cli.sandbox.model import Answer
 
@@ -35,15 +32,15 @@ def create_policy(account: Account, request: AwsRequest) -> Answer:
         params.get("Description", ""), params.get("Path", "/"), params["PolicyDocument"], name, []
     )
     policy.id = f"ANPA{policy.id[:17]}"
-    tags.add(account, policy, request)
-    with_tags = {"Tags": tags.all_of(policy)} if policy.tags else {}
+    add_tags(account, policy, request)
+    with_tags = {"Tags": tags_of(policy)} if policy.tags else {}
     return xml_result("iam", "CreatePolicy", {"Policy": {**_listed(account, policy), **with_tags}})
 
 
 def get_policy(account: Account, request: AwsRequest) -> Answer:
     """A managed policy with description and tags."""
     policy = existing_policy(account, request)
-    more = {"Description": policy.description or None, "Tags": tags.all_of(policy)}
+    more = {"Description": policy.description or None, "Tags": tags_of(policy)}
     return xml_result("iam", "GetPolicy", {"Policy": {**_listed(account, policy), **more}})
 
 
@@ -80,7 +77,7 @@ def delete_policy(account: Account, request: AwsRequest) -> None:
 
 def tag_policy(account: Account, request: AwsRequest) -> Answer:
     """Tags, untags, or lists tags."""
-    return tags.serve(account, existing_policy(account, request, "was not found."), request)
+    return serve_tags(account, existing_policy(account, request, "was not found."), request)
 
 
 def policy_version(account: Account, request: AwsRequest) -> None:

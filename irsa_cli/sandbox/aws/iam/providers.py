@@ -11,9 +11,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from irsa_cli.sandbox.aws.answer import AwsError, limit_exceeded, no_such_entity, validation_error, xml_result
-from irsa_cli.sandbox.aws.iam import tags
-from irsa_cli.sandbox.aws.iam.account import Account
-from irsa_cli.sandbox.aws.iam.shapes import check_tags
+from irsa_cli.sandbox.aws.iam.account import Account, add_tags, serve_tags, tags_of
+from irsa_cli.sandbox.aws.iam.grammar import check_tags
 from irsa_cli.sandbox.aws.request import AwsRequest
 from irsa_cli.sandbox.model import Answer
 
@@ -41,7 +40,7 @@ def create_provider(account: Account, request: AwsRequest) -> Answer:
     provider = account.iam.create_open_id_connect_provider(
         url, thumbprints, request.members("ClientIDList"), []
     )
-    tags.add(account, provider, request)
+    add_tags(account, provider, request)
     return xml_result("iam", request.operation, {"OpenIDConnectProviderArn": provider.arn})
 
 
@@ -53,7 +52,7 @@ def get_provider(account: Account, request: AwsRequest) -> Answer:
         "ClientIDList": provider.client_id_list,
         "ThumbprintList": provider.thumbprint_list,
         "CreateDate": provider.create_date,
-        "Tags": tags.all_of(provider),
+        "Tags": tags_of(provider),
     }
     return xml_result("iam", request.operation, shown)
 
@@ -92,7 +91,7 @@ def update_thumbprint(account: Account, request: AwsRequest) -> None:
 
 def tag_provider(account: Account, request: AwsRequest) -> Answer:
     """Tags, untags, or lists tags."""
-    return tags.serve(account, _provider(account, request), request)
+    return serve_tags(account, _provider(account, request), request)
 
 
 def _provider(account: Account, request: AwsRequest) -> Any:

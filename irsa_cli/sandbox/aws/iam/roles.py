@@ -10,10 +10,13 @@ from typing import Any
 from urllib.parse import quote
 
 from irsa_cli.sandbox.aws.answer import AwsError, limit_exceeded, no_such_entity, xml_result
-from irsa_cli.sandbox.aws.iam.account import Account
-from irsa_cli.sandbox.aws.iam.grammar import check_identity_policy, check_trust_policy, without_space
-from irsa_cli.sandbox.aws.iam.paging import page
-from irsa_cli.sandbox.aws.iam.shapes import check_tags
+from irsa_cli.sandbox.aws.iam.account import Account, page
+from irsa_cli.sandbox.aws.iam.grammar import (
+    check_identity_policy,
+    check_tags,
+    check_trust_policy,
+    without_space,
+)
 from irsa_cli.sandbox.aws.request import AwsRequest
 from irsa_cli.sandbox.model import Answer
 

@@ -17,13 +17,12 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from irsa_cli.sandbox.aws.answer import AwsError, json_result
-from irsa_cli.sandbox.aws.partitions import BY_NAME
-from irsa_cli.sandbox.aws.sts.web_identity import parse_role_arn
+from irsa_cli.sandbox.aws.callers import parse_role_arn
+from irsa_cli.sandbox.model import BY_NAME
 
 if TYPE_CHECKING:
-    from irsa_cli.sandbox.aws.callers import Caller, Session
+    from irsa_cli.sandbox.aws.callers import Caller, Session, Token
     from irsa_cli.sandbox.aws.request import AwsRequest
-    from irsa_cli.sandbox.aws.sts.web_identity import Token
     from irsa_cli.sandbox.model import Answer
 
 _IAM = "iam.amazonaws.com"
