@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 from irsa_cli.sandbox import wsgi
 from irsa_cli.sandbox.access import access_key
 from irsa_cli.sandbox.exchange import Incoming, Label
-from irsa_cli.sandbox.kube.route import Route, parse_route
+from irsa_cli.sandbox.kube.authorizer import Route, parse_route
 from irsa_cli.sandbox.model import Answer
 
 if TYPE_CHECKING:

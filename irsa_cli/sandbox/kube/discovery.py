@@ -8,9 +8,9 @@ from typing import Any
 from werkzeug.wrappers import Request, Response
 
 from irsa_cli.sandbox.kube import wire
+from irsa_cli.sandbox.kube.kinds import KINDS, PODS, SERVICE_ACCOUNTS, Kind
 from irsa_cli.sandbox.kube.lists import wants
-from irsa_cli.sandbox.kube.objects.kinds import KINDS, PODS, SERVICE_ACCOUNTS, Kind
-from irsa_cli.sandbox.kube.objects.schema import JsonObject
+from irsa_cli.sandbox.kube.schema import JsonObject
 
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 _VERBS = ["create", "delete", "get", "list", "patch"]

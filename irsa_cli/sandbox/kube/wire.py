@@ -8,11 +8,10 @@ from typing import Any
 
 from werkzeug.wrappers import Request, Response
 
-from irsa_cli.sandbox.kube import status
-from irsa_cli.sandbox.kube.objects import schema
-from irsa_cli.sandbox.kube.objects.kinds import Kind
-from irsa_cli.sandbox.kube.objects.schema import JsonObject
-from irsa_cli.sandbox.kube.objects.store import Preconditions
+from irsa_cli.sandbox.kube import schema, status
+from irsa_cli.sandbox.kube.kinds import Kind
+from irsa_cli.sandbox.kube.schema import JsonObject
+from irsa_cli.sandbox.kube.store import Preconditions
 
 BODY_LIMIT = 3 * 1024 * 1024
 """Bytes of a request body, as a real server's default."""

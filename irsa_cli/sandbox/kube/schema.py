@@ -1,7 +1,7 @@
 """Reading JSON into the fields that an object has: unknown fields and nulls vanish, wrong types are errors.
 
-The types of what all objects have, and of requests that are no objects; those of the kinds are in `kinds`,
-`pods` and `webhooks`. Values are not judged here, only their types.
+The types of what all objects have, and of requests that are no objects; those of the kinds are in `kinds` and
+`pods`. Values are not judged here, only their types.
 """
 
 import base64

@@ -14,11 +14,16 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from irsa_cli.sandbox.kube import status
-from irsa_cli.sandbox.kube.objects import names
-from irsa_cli.sandbox.kube.objects.kinds import CONFIG_MAPS, KINDS, NAMESPACES, PODS, SERVICE_ACCOUNTS, Kind
-from irsa_cli.sandbox.kube.objects.ownership import noted
-from irsa_cli.sandbox.kube.objects.pods import grace_of
-from irsa_cli.sandbox.kube.objects.schema import JsonObject
+from irsa_cli.sandbox.kube.kinds import CONFIG_MAPS, KINDS, NAMESPACES, PODS, SERVICE_ACCOUNTS, Kind
+from irsa_cli.sandbox.kube.metadata import (
+    annotation_errors,
+    label_errors,
+    name_errors,
+    noted,
+    segment_errors,
+)
+from irsa_cli.sandbox.kube.pods import grace_of
+from irsa_cli.sandbox.kube.schema import JsonObject
 
 IMMORTAL = ("default", "kube-public", "kube-system")
 _BEING_DELETED = "it is being terminated"
@@ -54,16 +59,16 @@ def _note(kind: Kind, old: JsonObject | None, new: JsonObject, manager: str) -> 
 
 def _name_errors(kind: Kind, name: str) -> list[status.FieldError]:
     if kind.freely_named:
-        return names.segment_errors(name)
-    return names.name_errors(name, label=kind is NAMESPACES)
+        return segment_errors(name)
+    return name_errors(name, label=kind is NAMESPACES)
 
 
 def _errors(kind: Kind, obj: JsonObject) -> list[status.FieldError]:
     metadata = obj["metadata"]
     return [
         *_name_errors(kind, metadata.get("name", "")),
-        *names.label_errors(metadata.get("labels", {}), "metadata.labels"),
-        *names.annotation_errors(metadata.get("annotations", {}), "metadata.annotations"),
+        *label_errors(metadata.get("labels", {}), "metadata.labels"),
+        *annotation_errors(metadata.get("annotations", {}), "metadata.annotations"),
         *kind.problems(obj),
     ]
 
