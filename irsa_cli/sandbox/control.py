@@ -19,8 +19,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from irsa_cli.sandbox.model import Answer, Fault, Rule
 
 if TYPE_CHECKING:
-    from irsa_cli.sandbox.exchange import Incoming
-    from irsa_cli.sandbox.faults import Faults
+    from irsa_cli.sandbox.exchange import Faults, Incoming
     from irsa_cli.sandbox.model import Call
 
 PREFIX = "/_sandbox/"

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from irsa_cli.sandbox.access import Access
 from irsa_cli.sandbox.aws.callers import Token
 from irsa_cli.sandbox.aws.cloud import Cloud, iam_world, user_key
 from irsa_cli.sandbox.aws.clusters import Cluster, issuer_of
@@ -23,7 +22,7 @@ from irsa_cli.sandbox.control import Control
 from irsa_cli.sandbox.exchange import Exchange
 from irsa_cli.sandbox.issuers import IssuerProxy
 from irsa_cli.sandbox.kube import KubeApi
-from irsa_cli.sandbox.kubefront import KubeFront
+from irsa_cli.sandbox.kubefront import Access, KubeFront
 from irsa_cli.sandbox.model import (
     DEFAULT_ACCOUNT,
     DEFAULT_REGION,
@@ -38,8 +37,7 @@ from irsa_cli.sandbox.server import HOST, Server
 from irsa_cli.sandbox.tls import Authority, signing_key
 
 if TYPE_CHECKING:
-    from irsa_cli.sandbox.exchange import Endpoint, Label
-    from irsa_cli.sandbox.faults import Faults
+    from irsa_cli.sandbox.exchange import Endpoint, Faults, Label
 
 
 @dataclass

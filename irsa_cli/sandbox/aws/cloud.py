@@ -13,11 +13,10 @@ import re
 import threading
 from typing import Any
 
-from irsa_cli.sandbox import wsgi
 from irsa_cli.sandbox.aws import managed
 from irsa_cli.sandbox.aws.answer import AwsError
 from irsa_cli.sandbox.aws.request import AwsRequest, read_request
-from irsa_cli.sandbox.exchange import Incoming
+from irsa_cli.sandbox.exchange import Incoming, call_app
 from irsa_cli.sandbox.model import BY_NAME, Answer, RoleSpec
 
 _ERROR_CODE = re.compile(rb"<Code>([^<]*)</Code>")
@@ -176,7 +175,7 @@ class Cloud:
                 self._ensure_demo_buckets(account, partition)
             try:
                 app = self._app(request.service)
-                code, headers, body = wsgi.call(app, _for_moto(request, account, partition))
+                code, headers, body = call_app(app, _for_moto(request, account, partition))
             except Exception as error:
                 # moto raises what it doesn't implement and what it trips over.
                 message = f"The sandbox can't execute {request.operation}: {error!r}"

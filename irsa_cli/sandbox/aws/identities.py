@@ -2,9 +2,9 @@
 
 https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateAccessEntry.html
 https://docs.aws.amazon.com/eks/latest/APIReference/API_CreatePodIdentityAssociation.html
-Who an AWS caller is by an entry in Kubernetes is decided in `irsa_cli.sandbox.access`; what access policies
-allow is not played. Nobody hands out the credentials of associations, and that the caller may pass the role
-(iam:PassRole) is not checked.
+Who an AWS caller is by an entry in Kubernetes is decided in `irsa_cli.sandbox.kubefront`; what access
+policies allow is not played. Nobody hands out the credentials of associations, and that the caller may pass
+the role (iam:PassRole) is not checked.
 """
 
 from __future__ import annotations

@@ -17,9 +17,8 @@ from typing import TYPE_CHECKING, Any
 from irsa_cli.sandbox.aws.answer import AwsError, validation_error, xml_result
 from irsa_cli.sandbox.aws.callers import Token, parse_role_arn
 from irsa_cli.sandbox.aws.iam.grammar import check_identity_policy, check_parameters
-from irsa_cli.sandbox.enforce import Act, refusal
+from irsa_cli.sandbox.enforce import Act, Who, admits, admitting, of_every_request, refusal
 from irsa_cli.sandbox.model import BY_NAME
-from irsa_cli.sandbox.trust import Who, admits, admitting, of_every_request
 
 if TYPE_CHECKING:
     from irsa_cli.sandbox.aws.callers import Caller, Callers, Session

@@ -5,7 +5,7 @@ IAM and STS say it: snapshots that were recorded on AWS in 2025 and 2026 (locals
 tests/aws/services); STS repeats the value. The grammar of policies:
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
 Where public implementations disagree about IAM, the milder reading is taken: `sts:*` is a fine action of a
-trust policy. What policies mean is in `enforce` and `trust`.
+trust policy. What policies mean is in `enforce`.
 """
 
 from __future__ import annotations
