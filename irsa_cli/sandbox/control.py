@@ -13,14 +13,11 @@ import hmac
 import json
 from collections.abc import Callable
 from dataclasses import asdict, fields
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from irsa_cli.sandbox.model import Answer, Fault, Rule
-
-if TYPE_CHECKING:
-    from irsa_cli.sandbox.exchange import Faults, Incoming
-    from irsa_cli.sandbox.model import Call
+from irsa_cli.sandbox.exchange import Faults, Incoming
+from irsa_cli.sandbox.model import Answer, Call, Fault, Rule
 
 PREFIX = "/_sandbox/"
 HOSTS = ("127.0.0.1", "localhost", "[::1]")

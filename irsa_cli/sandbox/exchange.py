@@ -14,14 +14,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 from urllib.parse import unquote, urlsplit
 
-from irsa_cli.sandbox.model import HANDSHAKES, Answer, Call
+from irsa_cli.sandbox.model import HANDSHAKES, Answer, Call, Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from _typeshed.wsgi import WSGIApplication
-
-    from irsa_cli.sandbox.model import Fault
 
 Ending = Literal["whole", "cut", "dripping", "garbled", "reset", "closed"]
 

@@ -14,17 +14,14 @@ import tempfile
 import threading
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
-from irsa_cli.sandbox.exchange import Label
+from irsa_cli.sandbox.aws.clusters import Cluster, Clusters
+from irsa_cli.sandbox.exchange import Exchange, Incoming, Label
 from irsa_cli.sandbox.model import Answer
 from irsa_cli.sandbox.server import HOST, Server
-
-if TYPE_CHECKING:
-    from irsa_cli.sandbox.aws.clusters import Cluster, Clusters
-    from irsa_cli.sandbox.exchange import Exchange, Incoming
-    from irsa_cli.sandbox.tls import Authority
+from irsa_cli.sandbox.tls import Authority
 
 DISCOVERY = "/.well-known/openid-configuration"
 KEYS = "/keys"

@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from irsa_cli.sandbox.aws.answer import AwsError
+from irsa_cli.sandbox.aws.callers import Caller
+from irsa_cli.sandbox.aws.clusters import Cluster
+from irsa_cli.sandbox.aws.front import Front
 from irsa_cli.sandbox.aws.identities import Entry
 from irsa_cli.sandbox.exchange import Incoming, Label, call_app
 from irsa_cli.sandbox.kube.authorizer import Route, parse_route
@@ -22,10 +25,6 @@ from irsa_cli.sandbox.model import Answer, Identity
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
-
-    from irsa_cli.sandbox.aws.callers import Caller
-    from irsa_cli.sandbox.aws.clusters import Cluster
-    from irsa_cli.sandbox.aws.front import Front
 
 
 class KubeFront:

@@ -12,18 +12,16 @@ import ssl
 import struct
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
 from irsa_cli.sandbox.exchange import Delivery, Endpoint, Exchange, Incoming
 from irsa_cli.sandbox.tls import strangers_tls
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 HOST = "127.0.0.1"
 GARBAGE = b"no protocol that anybody speaks\r\n"

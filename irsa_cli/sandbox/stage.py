@@ -10,7 +10,7 @@ import secrets
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from irsa_cli.sandbox.aws.callers import Token
 from irsa_cli.sandbox.aws.cloud import Cloud, iam_world, user_key
@@ -19,7 +19,7 @@ from irsa_cli.sandbox.aws.ec2 import OPEN, Instance, vpc_of
 from irsa_cli.sandbox.aws.ec2 import Endpoint as VpcEndpoint
 from irsa_cli.sandbox.aws.front import Front
 from irsa_cli.sandbox.control import Control
-from irsa_cli.sandbox.exchange import Exchange
+from irsa_cli.sandbox.exchange import Endpoint, Exchange, Faults, Label
 from irsa_cli.sandbox.issuers import IssuerProxy
 from irsa_cli.sandbox.kube import KubeApi
 from irsa_cli.sandbox.kubefront import Access, KubeFront
@@ -35,9 +35,6 @@ from irsa_cli.sandbox.model import (
 )
 from irsa_cli.sandbox.server import HOST, Server
 from irsa_cli.sandbox.tls import Authority, signing_key
-
-if TYPE_CHECKING:
-    from irsa_cli.sandbox.exchange import Endpoint, Faults, Label
 
 
 @dataclass

@@ -14,16 +14,14 @@ import secrets
 import string
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from irsa_cli.sandbox.aws.answer import AwsError, validation_error
+from irsa_cli.sandbox.aws.cloud import Cloud
+from irsa_cli.sandbox.aws.request import AwsRequest, Signature
 from irsa_cli.sandbox.enforce import Powers
 from irsa_cli.sandbox.model import partition_of
-
-if TYPE_CHECKING:
-    from irsa_cli.sandbox.aws.cloud import Cloud
-    from irsa_cli.sandbox.aws.request import AwsRequest, Signature
 
 _ROLE_ARN = re.compile(r"arn:(aws[\w-]*):iam::(\d{12}):role/((?:[\x21-\x7e]+/)?)([\w+=,.@-]+)")
 _UPPER = string.ascii_uppercase + string.digits

@@ -10,18 +10,15 @@ import base64
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from irsa_cli.sandbox.aws.answer import AwsError, json_result
+from irsa_cli.sandbox.aws.callers import Caller
 from irsa_cli.sandbox.aws.ec2 import vpc_of
 from irsa_cli.sandbox.aws.identities import AccessEntries, Associations
-from irsa_cli.sandbox.model import partition_of
-
-if TYPE_CHECKING:
-    from irsa_cli.sandbox.aws.callers import Caller
-    from irsa_cli.sandbox.aws.request import AwsRequest
-    from irsa_cli.sandbox.model import Answer, ClusterSpec
+from irsa_cli.sandbox.aws.request import AwsRequest
+from irsa_cli.sandbox.model import Answer, ClusterSpec, partition_of
 
 _CREATED = 1767225600
 """When all clusters were created, in seconds since the epoch."""

@@ -11,11 +11,12 @@ the sandbox does not know of a call is left out: only a policy about `*` allows 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from irsa_cli.sandbox.aws.answer import AwsError, render_error
 from irsa_cli.sandbox.aws.callers import Caller, Callers
+from irsa_cli.sandbox.aws.cloud import Cloud
 from irsa_cli.sandbox.aws.clusters import Clusters
 from irsa_cli.sandbox.aws.ec2 import Ec2
 from irsa_cli.sandbox.aws.iam import calls
@@ -26,15 +27,8 @@ from irsa_cli.sandbox.aws.request import SERVICES, AwsRequest, read_request
 from irsa_cli.sandbox.aws.sts import Sts
 from irsa_cli.sandbox.aws.trail import Trail
 from irsa_cli.sandbox.enforce import Act, of_every_request, refusal
-from irsa_cli.sandbox.exchange import Label
-
-if TYPE_CHECKING:
-    from irsa_cli.sandbox.aws.callers import Caller
-    from irsa_cli.sandbox.aws.cloud import Cloud
-    from irsa_cli.sandbox.aws.iam.account import Account
-    from irsa_cli.sandbox.aws.request import AwsRequest
-    from irsa_cli.sandbox.exchange import Incoming
-    from irsa_cli.sandbox.model import Answer
+from irsa_cli.sandbox.exchange import Incoming, Label
+from irsa_cli.sandbox.model import Answer
 
 _DENIED = {
     "eks": "AccessDeniedException",

@@ -18,15 +18,12 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from irsa_cli.sandbox.aws.answer import AwsError, json_result
+from irsa_cli.sandbox.aws.request import AwsRequest
 from irsa_cli.sandbox.conditions import listed
-from irsa_cli.sandbox.model import partition_of
-
-if TYPE_CHECKING:
-    from irsa_cli.sandbox.aws.request import AwsRequest
-    from irsa_cli.sandbox.model import Answer, ClusterSpec
+from irsa_cli.sandbox.model import Answer, ClusterSpec, partition_of
 
 PAGE = 100
 

@@ -7,14 +7,11 @@ all services share one address. Signatures are read here and verified in `caller
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from irsa_cli.sandbox.exchange import Incoming
+from irsa_cli.sandbox.exchange import Incoming
 
 _ASSOCIATIONS = "pod-identity-associations"
 SERVICES = ("iam", "sts", "eks", "s3", "cloudtrail", "ec2")

@@ -12,22 +12,18 @@ import json
 import time
 from base64 import urlsafe_b64decode
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from irsa_cli.sandbox.aws.answer import AwsError, validation_error, xml_result
-from irsa_cli.sandbox.aws.callers import Token, parse_role_arn
+from irsa_cli.sandbox.aws.callers import Caller, Callers, Session, Token, parse_role_arn
+from irsa_cli.sandbox.aws.cloud import Cloud
+from irsa_cli.sandbox.aws.clusters import Clusters
 from irsa_cli.sandbox.aws.iam.grammar import check_identity_policy, check_parameters
+from irsa_cli.sandbox.aws.iam.lag import Lag
+from irsa_cli.sandbox.aws.request import AwsRequest
+from irsa_cli.sandbox.aws.trail import Trail
 from irsa_cli.sandbox.enforce import Act, Who, admits, admitting, of_every_request, refusal
-from irsa_cli.sandbox.model import BY_NAME
-
-if TYPE_CHECKING:
-    from irsa_cli.sandbox.aws.callers import Caller, Callers, Session
-    from irsa_cli.sandbox.aws.cloud import Cloud
-    from irsa_cli.sandbox.aws.clusters import Clusters
-    from irsa_cli.sandbox.aws.iam.lag import Lag
-    from irsa_cli.sandbox.aws.request import AwsRequest
-    from irsa_cli.sandbox.aws.trail import Trail
-    from irsa_cli.sandbox.model import Answer
+from irsa_cli.sandbox.model import BY_NAME, Answer
 
 _CHAINED_MAXIMUM = 3600
 """Seconds that a session assumed from another role's session may last."""

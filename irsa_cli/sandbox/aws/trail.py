@@ -14,16 +14,12 @@ import threading
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from irsa_cli.sandbox.aws.answer import AwsError, json_result
-from irsa_cli.sandbox.aws.callers import parse_role_arn
-from irsa_cli.sandbox.model import BY_NAME
-
-if TYPE_CHECKING:
-    from irsa_cli.sandbox.aws.callers import Caller, Session, Token
-    from irsa_cli.sandbox.aws.request import AwsRequest
-    from irsa_cli.sandbox.model import Answer
+from irsa_cli.sandbox.aws.callers import Caller, Session, Token, parse_role_arn
+from irsa_cli.sandbox.aws.request import AwsRequest
+from irsa_cli.sandbox.model import BY_NAME, Answer
 
 _IAM = "iam.amazonaws.com"
 _WRITTEN = {

@@ -11,18 +11,14 @@ https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-con
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from irsa_cli.sandbox.kube import podwebhook, status
 from irsa_cli.sandbox.kube.kinds import NAMESPACES, PODS, SERVICE_ACCOUNTS, WEBHOOKS, Kind
 from irsa_cli.sandbox.kube.pods import containers_of
-from irsa_cli.sandbox.kube.store import random_end
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from irsa_cli.sandbox.kube.schema import JsonObject
-    from irsa_cli.sandbox.kube.store import Store
+from irsa_cli.sandbox.kube.schema import JsonObject
+from irsa_cli.sandbox.kube.store import Store, random_end
 
 _API_FOLDER = "/var/run/secrets/kubernetes.io/serviceaccount"
 _API_TOKEN = [

@@ -11,17 +11,14 @@ from __future__ import annotations
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from irsa_cli.sandbox.aws.answer import limit_exceeded, no_such_entity, validation_error, xml_result
+from irsa_cli.sandbox.aws.cloud import Cloud
 from irsa_cli.sandbox.aws.iam.grammar import check_tags
+from irsa_cli.sandbox.aws.iam.lag import Lag
 from irsa_cli.sandbox.aws.request import AwsRequest
 from irsa_cli.sandbox.model import Answer
-
-if TYPE_CHECKING:
-    from irsa_cli.sandbox.aws.cloud import Cloud
-    from irsa_cli.sandbox.aws.iam.lag import Lag
-    from irsa_cli.sandbox.aws.request import AwsRequest
 
 QUOTAS = {
     "AssumeRolePolicySizeQuota": 2048,

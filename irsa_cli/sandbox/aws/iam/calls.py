@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
 from irsa_cli.sandbox.aws.answer import AwsError, no_such_entity, xml_result
@@ -24,11 +24,6 @@ from irsa_cli.sandbox.aws.request import AwsRequest
 from irsa_cli.sandbox.conditions import Context, like, listed
 from irsa_cli.sandbox.enforce import Act, Powers, verdict
 from irsa_cli.sandbox.model import Answer
-
-if TYPE_CHECKING:
-    from irsa_cli.sandbox.aws.iam.account import Account
-    from irsa_cli.sandbox.aws.request import AwsRequest
-    from irsa_cli.sandbox.model import Answer
 
 _OPERATION = "GetAccountAuthorizationDetails"
 
