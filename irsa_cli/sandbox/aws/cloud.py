@@ -11,9 +11,9 @@ import hashlib
 import json
 import re
 import threading
+from functools import cache
 from typing import Any
 
-from irsa_cli.sandbox.aws import managed
 from irsa_cli.sandbox.aws.answer import AwsError
 from irsa_cli.sandbox.aws.request import AwsRequest, read_request
 from irsa_cli.sandbox.exchange import Incoming, call_app
@@ -21,6 +21,34 @@ from irsa_cli.sandbox.model import BY_NAME, Answer, RoleSpec
 
 _ERROR_CODE = re.compile(rb"<Code>([^<]*)</Code>")
 _PRINCIPAL = re.compile(r"arn:([^:]+):iam::(\d{12}):(user|role)/.+")
+MANAGED = (
+    "AdministratorAccess",
+    "PowerUserAccess",
+    "ReadOnlyAccess",
+    "SecurityAudit",
+    "IAMFullAccess",
+    "AmazonS3FullAccess",
+    "AmazonS3ReadOnlyAccess",
+    "AmazonDynamoDBFullAccess",
+    "AmazonDynamoDBReadOnlyAccess",
+    "AmazonSQSFullAccess",
+    "AmazonSQSReadOnlyAccess",
+    "AmazonSNSReadOnlyAccess",
+    "AmazonEC2ReadOnlyAccess",
+    "AmazonEC2ContainerRegistryReadOnly",
+    "AmazonEC2ContainerRegistryPowerUser",
+    "AmazonElastiCacheFullAccess",
+    "AmazonFSxFullAccess",
+    "AmazonPrometheusRemoteWriteAccess",
+    "AWSXrayWriteOnlyAccess",
+    "AmazonEKS_CNI_Policy",
+    "AmazonEBSCSIDriverPolicy",
+    "CloudWatchAgentServerPolicy",
+    "CloudWatchReadOnlyAccess",
+    "SecretsManagerReadWrite",
+)
+"""The policies that AWS manages which every account has; the path is / but for those in `_PATHS`."""
+_PATHS = {"AmazonEBSCSIDriverPolicy": "/service-role/"}
 _DEMO_BUCKETS = ("reports", "images")
 
 
@@ -76,13 +104,13 @@ class Cloud:
         from moto.iam.models import AWSManagedPolicy
 
         iam = self.iam(account, partition)
-        for name in managed.DOCUMENTS:
+        for name in MANAGED:
             policy = AWSManagedPolicy(  # type: ignore[abstract] # moto makes them so, too
                 name,
                 account_id=account,
                 region=partition,
-                path=managed.PATHS.get(name, "/"),
-                document=managed.document(name),
+                path=_PATHS.get(name, "/"),
+                document=json.dumps(published(name)),
             )
             iam.aws_managed_policies.append(policy)
             iam.managed_policies[policy.arn] = policy
@@ -198,6 +226,22 @@ class Cloud:
 
             self._apps[service] = create_backend_app(service)  # type: ignore[arg-type]
         return self._apps[service]
+
+
+@cache
+def published(name: str) -> dict[str, Any] | None:
+    """A managed policy's document as AWS publishes it, by moto's collection; None where that has none.
+
+    Only this one is parsed: the collection has more than a thousand, in a text of some megabytes.
+    """
+    from moto.iam.aws_managed_policies import aws_managed_policies_data as collection
+
+    at = collection.find(f"\n {json.dumps(name)}:")
+    if at < 0:
+        return None
+    entry, _ = json.JSONDecoder().raw_decode(collection, collection.index("{", at))
+    document: dict[str, Any] = entry["Document"]
+    return document
 
 
 def _renamed(found: dict[str, Any], old: str, new: str) -> dict[str, Any]:
