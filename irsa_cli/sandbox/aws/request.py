@@ -13,7 +13,6 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from irsa_cli.sandbox.exchange import Incoming
 
-_ASSOCIATIONS = "pod-identity-associations"
 SERVICES = ("iam", "sts", "eks", "s3", "cloudtrail", "ec2")
 _CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/(\d{8})/([^/]+)/([^/]+)/aws4_request")
 _SIGNED_HEADERS = re.compile(r"SignedHeaders=([^,\s]+)")
@@ -31,6 +30,34 @@ _S3_PARTS = (
     "website",
 )
 """Parts of buckets and objects that calls name in the query; each has actions of its own."""
+_EKS: tuple[tuple[str, dict[str, str]], ...] = (
+    ("clusters", {"GET": "ListClusters"}),
+    ("clusters/[^/]+", {"GET": "DescribeCluster"}),
+    ("clusters/[^/]+/addons", {"GET": "ListAddons"}),
+    (
+        "clusters/[^/]+/pod-identity-associations",
+        {"POST": "CreatePodIdentityAssociation", "GET": "ListPodIdentityAssociations"},
+    ),
+    (
+        "clusters/[^/]+/pod-identity-associations/[^/]+",
+        {
+            "GET": "DescribePodIdentityAssociation",
+            "DELETE": "DeletePodIdentityAssociation",
+            "POST": "UpdatePodIdentityAssociation",
+        },
+    ),
+    ("clusters/[^/]+/access-entries", {"POST": "CreateAccessEntry", "GET": "ListAccessEntries"}),
+    (
+        "clusters/[^/]+/access-entries/.+/access-policies",
+        {"POST": "AssociateAccessPolicy", "GET": "ListAssociatedAccessPolicies"},
+    ),
+    ("clusters/[^/]+/access-entries/.+/access-policies/.+", {"DELETE": "DisassociateAccessPolicy"}),
+    (
+        "clusters/[^/]+/access-entries/.+",
+        {"GET": "DescribeAccessEntry", "DELETE": "DeleteAccessEntry", "POST": "UpdateAccessEntry"},
+    ),
+)
+"""The operations of EKS's paths, the first that fits. What entries and policies are named by has slashes."""
 _UNSIGNED = {"AssumeRoleWithWebIdentity": "sts", "AssumeRoleWithSAML": "sts"}
 
 
@@ -188,56 +215,9 @@ def _operation(
 
 
 def _eks_operation(method: str, path: str) -> str:
-    parts = [part for part in path.split("/") if part]
-    if method == "GET" and parts[:1] == ["clusters"] and len(parts) <= 2:
-        return "DescribeCluster" if len(parts) == 2 else "ListClusters"
-    if method == "GET" and parts[:1] == ["clusters"] and parts[2:] == ["addons"]:
-        return "ListAddons"
-    if parts[:1] == ["clusters"] and parts[2:3] == [_ASSOCIATIONS] and len(parts) <= 4:
-        return _association_operation(method, parts[3:]) or f"{method} {path}"
-    if parts[:1] == ["clusters"] and parts[2:3] == ["access-entries"]:
-        return _access_operation(method, parts[3:]) or f"{method} {path}"
-    return f"{method} {path}"
-
-
-def _access_operation(method: str, parts: list[str]) -> str:
-    """The operation of a path below `access-entries`; empty for one that EKS has not, or that is not served.
-
-    What is named there is an ARN, with slashes of its own.
-    """
-    inner = parts[1:] and "access-policies" in parts
-    place = (
-        "policies"
-        if inner and parts[-1] == "access-policies"
-        else "policy"
-        if inner
-        else "entry"
-        if parts
-        else ""
-    )
-    names = {
-        ("POST", ""): "CreateAccessEntry",
-        ("GET", ""): "ListAccessEntries",
-        ("GET", "entry"): "DescribeAccessEntry",
-        ("DELETE", "entry"): "DeleteAccessEntry",
-        ("POST", "entry"): "UpdateAccessEntry",
-        ("DELETE", "policy"): "DisassociateAccessPolicy",
-        ("POST", "policies"): "AssociateAccessPolicy",
-        ("GET", "policies"): "ListAssociatedAccessPolicies",
-    }
-    return names.get((method, place), "")
-
-
-def _association_operation(method: str, parts: list[str]) -> str:
-    """The operation of a path below `pod-identity-associations`; empty for one that EKS has not."""
-    names = {
-        ("POST", False): "CreatePodIdentityAssociation",
-        ("GET", False): "ListPodIdentityAssociations",
-        ("GET", True): "DescribePodIdentityAssociation",
-        ("DELETE", True): "DeletePodIdentityAssociation",
-        ("POST", True): "UpdatePodIdentityAssociation",
-    }
-    return names.get((method, bool(parts)), "")
+    place = "/".join(part for part in path.split("/") if part)
+    operations = next((found for pattern, found in _EKS if re.fullmatch(pattern, place)), {})
+    return operations.get(method, f"{method} {path}")
 
 
 def _s3_operation(method: str, path: str, query: Mapping[str, str]) -> str:
