@@ -9,10 +9,10 @@ from __future__ import annotations
 import io
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, unquote_plus, urlsplit
 
 from irsa_cli.sandbox.model import HANDSHAKES, Answer, Call, Fault
 
@@ -20,6 +20,12 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 Ending = Literal["whole", "cut", "dripping", "garbled", "reset", "closed"]
+_ENDINGS: Mapping[str, Ending] = {
+    "reset-after": "reset",
+    "truncate-after": "cut",
+    "garble-after": "garbled",
+    "drip": "dripping",
+}
 
 
 @dataclass(frozen=True)
@@ -193,16 +199,13 @@ class Exchange:
         if fault.kind in ("hang", "late"):
             self._hold(fault.seconds)
             return Delivery(execute() if fault.kind == "late" and not era.over else Answer(0), "closed")
-        if fault.kind == "error-after":
+        if fault.kind in ("error-after", "answer-after"):
             execute()
         if fault.kind in ("error", "error-after", "throttle", "status"):
             return Delivery(_refusal(fault, endpoint, label))
         if fault.kind == "reset-before":
             return Delivery(Answer(0), "reset")
-        if fault.kind == "answer":
-            return Delivery(_foreign(fault, request))
-        if fault.kind == "answer-after":
-            execute()
+        if fault.kind in ("answer", "answer-after"):
             return Delivery(_foreign(fault, request))
         return _damaged(fault, execute())
 
@@ -225,24 +228,14 @@ def _foreign(fault: Fault, request: Incoming) -> Answer:
 
 
 def _damaged(fault: Fault, answer: Answer) -> Delivery:
-    if fault.kind == "reset-after":
-        return Delivery(answer, "reset")
-    if fault.kind == "truncate-after":
-        return Delivery(answer, "cut")
-    if fault.kind == "garble-after":
-        return Delivery(answer, "garbled")
-    if fault.kind == "drip":
-        return Delivery(answer, "dripping", fault.seconds)
     if fault.kind == "half-body":
         half = answer.body[: len(answer.body) // 2]
         return Delivery(Answer(answer.status, half, answer.headers, answer.error_code))
-    return Delivery(answer)
+    return Delivery(answer, _ENDINGS.get(fault.kind, "whole"), fault.seconds)
 
 
 def _text(request: Incoming) -> str:
     """Path and body, as sent and decoded, for faults to match."""
-    from urllib.parse import unquote_plus
-
     raw = f"{request.target}\n{request.body.decode(errors='replace')}"
     return f"{raw}\n{unquote_plus(raw)}"
 

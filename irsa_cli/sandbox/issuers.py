@@ -6,7 +6,6 @@ environment, and its CA, finds the sandbox's there; the proxy leads nowhere else
 
 from __future__ import annotations
 
-import json
 import socket
 import socketserver
 import ssl
@@ -25,6 +24,7 @@ from irsa_cli.sandbox.tls import Authority
 
 DISCOVERY = "/.well-known/openid-configuration"
 KEYS = "/keys"
+_json = Answer.of_json
 
 
 class Documents:
@@ -70,10 +70,6 @@ def _discovery(cluster: Cluster) -> dict[str, Any]:
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ["RS256"],
     }
-
-
-def _json(body: dict[str, Any], status: int = 200, code: str = "") -> Answer:
-    return Answer(status, json.dumps(body).encode(), {"Content-Type": "application/json"}, code)
 
 
 class IssuerProxy:

@@ -21,6 +21,7 @@ from irsa_cli.sandbox.aws.front import Front
 from irsa_cli.sandbox.aws.identities import Entry
 from irsa_cli.sandbox.exchange import Incoming, Label, call_app
 from irsa_cli.sandbox.kube.authorizer import Route, parse_route
+from irsa_cli.sandbox.kube.status import ApiError
 from irsa_cli.sandbox.model import Answer, Identity
 
 if TYPE_CHECKING:
@@ -46,17 +47,17 @@ class KubeFront:
             code, headers, body = call_app(self._app, request)
         except Exception as error:
             # A mistake of the sandbox's own; the client must not take it for a broken connection.
-            return _status("InternalError", repr(error), 500)
+            return self.failure("kubernetes", "InternalError", repr(error), 500)
         kept = {name: value for name, value in headers.items() if name.lower() != "content-length"}
         return Answer(code, body, kept, _reason(code, body))
 
     def failure(self, service: str, code: str, message: str, status: int) -> Answer:
         """A `Status` with `code` as its reason."""
-        return _status(code, message, status)
+        return Answer.of_json(ApiError(status, code, message).body(), status, code)
 
     def throttled(self, service: str) -> Answer:
         """What priority and fairness answers."""
-        answer = _status("TooManyRequests", "too many requests, please try again later", 429)
+        answer = self.failure(service, "TooManyRequests", "too many requests, please try again later", 429)
         answer.headers["Retry-After"] = "1"
         return answer
 
@@ -82,19 +83,6 @@ def _reason(code: int, body: bytes) -> str:
         return str(json.loads(body).get("reason") or code)
     except (ValueError, AttributeError):
         return str(code)
-
-
-def _status(reason: str, message: str, code: int) -> Answer:
-    body = {
-        "kind": "Status",
-        "apiVersion": "v1",
-        "metadata": {},
-        "status": "Failure",
-        "message": message,
-        "reason": reason,
-        "code": code,
-    }
-    return Answer(code, json.dumps(body).encode(), {"Content-Type": "application/json"}, reason)
 
 
 PREFIX = "k8s-aws-v1."
@@ -162,7 +150,7 @@ class Access:
                 "extra": extra,
             }
         reviewed = {"apiVersion": version, "kind": "TokenReview", "status": status}
-        return Answer(200, json.dumps(reviewed).encode(), {"Content-Type": "application/json"})
+        return Answer.of_json(reviewed)
 
 
 def access_key(authorization: str) -> str:

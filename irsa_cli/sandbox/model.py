@@ -5,6 +5,7 @@ No behaviour lives here, but that a region tells its partition.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -43,6 +44,11 @@ class Answer:
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
     error_code: str = ""
+
+    @classmethod
+    def of_json(cls, value: Any, status: int = 200, error_code: str = "") -> Answer:
+        """An answer in JSON."""
+        return cls(status, json.dumps(value).encode(), {"Content-Type": "application/json"}, error_code)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from irsa_cli.sandbox.aws.answer import AwsError, json_result
+from irsa_cli.sandbox.aws.answer import AwsError
 from irsa_cli.sandbox.aws.callers import Caller
 from irsa_cli.sandbox.aws.ec2 import vpc_of
 from irsa_cli.sandbox.aws.identities import AccessEntries, Associations
@@ -106,7 +106,7 @@ class Clusters:
             if (account, region) == (caller.account, request.region)
         }
         if request.operation == "ListClusters":
-            return json_result({"clusters": sorted(mine), "nextToken": None})
+            return Answer.of_json({"clusters": sorted(mine), "nextToken": None})
         about_associations = request.operation.partition("PodIdentityAssociation")[1]
         about_access = any(part in request.operation for part in ("AccessEntr", "AccessPolic"))
         about_parts = about_associations or about_access
@@ -122,8 +122,8 @@ class Clusters:
         if about_access:
             return self.access_entries.answer(request, mine[name].spec, arn)
         if request.operation == "ListAddons":
-            return json_result({"addons": sorted(self._addons.get(arn, []))})
-        return json_result({"cluster": {**_description(mine[name]), **self._said.get(arn, {})}})
+            return Answer.of_json({"addons": sorted(self._addons.get(arn, []))})
+        return Answer.of_json({"cluster": {**_description(mine[name]), **self._said.get(arn, {})}})
 
 
 def _place(spec: ClusterSpec) -> tuple[str, str, str]:

@@ -20,12 +20,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from irsa_cli.sandbox.aws.answer import AwsError, json_result
+from irsa_cli.sandbox.aws.answer import AwsError
 from irsa_cli.sandbox.aws.request import AwsRequest
 from irsa_cli.sandbox.conditions import listed
 from irsa_cli.sandbox.model import Answer, ClusterSpec, partition_of
-
-PAGE = 100
 
 
 @dataclass
@@ -79,10 +77,12 @@ class AccessEntries:
             "ListAssociatedAccessPolicies": self._associated,
         }
         with self._lock:
-            return json_result(calls[request.operation](request, spec, self._of.setdefault(cluster_arn, {})))
+            return Answer.of_json(
+                calls[request.operation](request, spec, self._of.setdefault(cluster_arn, {}))
+            )
 
     def _create(self, request: AwsRequest, spec: ClusterSpec, there: dict[str, Entry]) -> dict[str, Any]:
-        asked: dict[str, Any] = json.loads(request.body or b"{}")
+        asked = _asked(request)
         arn = asked.get("principalArn", "")
         if arn in there:
             message = "The specified access entry resource is already in use on this cluster."
@@ -103,7 +103,7 @@ class AccessEntries:
     @staticmethod
     def _update(request: AwsRequest, spec: ClusterSpec, there: dict[str, Entry]) -> dict[str, Any]:
         arn, entry = _found(request, there)
-        asked: dict[str, Any] = json.loads(request.body or b"{}")
+        asked = _asked(request)
         if entry.kind != "STANDARD":
             message = 'This operation can only be performed on Access Entries with a type of "STANDARD".'
             raise _bad_parameter(message)
@@ -121,10 +121,7 @@ class AccessEntries:
 
     @staticmethod
     def _list(request: AwsRequest, _: ClusterSpec, there: dict[str, Entry]) -> dict[str, Any]:
-        last = request.query.get("nextToken", "")
-        rest = [arn for arn in sorted(there) if arn > last]
-        page = rest[: int(request.query.get("maxResults", str(PAGE)))]
-        more = {"nextToken": page[-1]} if len(page) < len(rest) else {}
+        page, more = _page(request, sorted(there))
         return {"accessEntries": page, **more}
 
     @staticmethod
@@ -140,7 +137,7 @@ class AccessEntries:
     @staticmethod
     def _associate(request: AwsRequest, spec: ClusterSpec, there: dict[str, Entry]) -> dict[str, Any]:
         arn, entry = _found(request, there)
-        asked: dict[str, Any] = json.loads(request.body or b"{}")
+        asked = _asked(request)
         policy = asked.get("policyArn", "")
         entry.policies[policy] = asked.get("accessScope", {"type": "cluster"})
         return {
@@ -255,12 +252,14 @@ class Associations:
             "DeletePodIdentityAssociation": self._delete,
         }
         with self._lock:
-            return json_result(calls[request.operation](request, spec, self._of.setdefault(cluster_arn, {})))
+            return Answer.of_json(
+                calls[request.operation](request, spec, self._of.setdefault(cluster_arn, {}))
+            )
 
     def _create(
         self, request: AwsRequest, spec: ClusterSpec, there: dict[str, Association]
     ) -> dict[str, Any]:
-        asked: dict[str, Any] = json.loads(request.body or b"{}")
+        asked = _asked(request)
         namespace, name, role = (asked.get(key, "") for key in ("namespace", "serviceAccount", "roleArn"))
         if not (namespace and name):
             raise _bad_parameter("namespace, serviceAccount and the ARN of a role are needed")
@@ -294,7 +293,7 @@ class Associations:
         self, request: AwsRequest, spec: ClusterSpec, there: dict[str, Association]
     ) -> dict[str, Any]:
         association = _found_association(request, there)
-        asked: dict[str, Any] = json.loads(request.body or b"{}")
+        asked = _asked(request)
         if "roleArn" in asked:
             self._check_role(asked["roleArn"], spec)
             association["roleArn"] = asked["roleArn"]
@@ -321,12 +320,9 @@ class Associations:
     def _list(request: AwsRequest, _: ClusterSpec, there: dict[str, Association]) -> dict[str, Any]:
         query = request.query
         wanted = {key: query[key] for key in ("namespace", "serviceAccount") if key in query}
-        found = [item for _, item in sorted(there.items()) if wanted.items() <= item.items()]
-        last = query.get("nextToken", "")
-        rest = [item for item in found if item["associationId"] > last]
-        page = rest[: int(query.get("maxResults", "100"))]
-        summaries = [{key: item[key] for key in _SUMMARY} for item in page]
-        more = {"nextToken": page[-1]["associationId"]} if len(page) < len(rest) else {}
+        found = {key: item for key, item in there.items() if wanted.items() <= item.items()}
+        page, more = _page(request, sorted(found))
+        summaries = [{key: found[number][key] for key in _SUMMARY} for number in page]
         return {"associations": summaries, **more}
 
     @staticmethod
@@ -364,3 +360,16 @@ def _found_association(request: AwsRequest, there: dict[str, Association]) -> As
         message = f"No association found with id: {number}"
         raise AwsError("ResourceNotFoundException", message, 404)
     return there[number]
+
+
+def _asked(request: AwsRequest) -> dict[str, Any]:
+    asked: dict[str, Any] = json.loads(request.body or b"{}")
+    return asked
+
+
+def _page(request: AwsRequest, keys: list[str]) -> tuple[list[str], dict[str, str]]:
+    """The page of sorted `keys` that a call asks for, and the member that tells of more."""
+    last = request.query.get("nextToken", "")
+    rest = [key for key in keys if key > last]
+    page = rest[: int(request.query.get("maxResults", "100"))]
+    return page, {"nextToken": page[-1]} if len(page) < len(rest) else {}

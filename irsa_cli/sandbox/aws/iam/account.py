@@ -50,6 +50,15 @@ class Account:
         """Moto's backend."""
         return self.cloud.iam(self.number, self.partition)
 
+    def forward(self, request: AwsRequest) -> Answer:
+        """Moto's answer to a call."""
+        return self.cloud.forward(request, self.number, self.partition)
+
+    def check_quota(self, quota: str, used: int, name: str) -> None:
+        """Raises LimitExceeded, in which the quota has `name`, when more is to be `used`."""
+        if used > self.quotas[quota]:
+            raise limit_exceeded(f"Cannot exceed quota for {name}: {self.quotas[quota]}")
+
     def role(self, request: AwsRequest) -> Any:
         """The role that a call names; raises NoSuchEntity."""
         name = request.params.get("RoleName", "")

@@ -246,5 +246,5 @@ def execute(account: Account, request: AwsRequest) -> Answer:
         rule = _RULES.get(request.operation)
         answer = rule(account, request) if rule else None
         if answer is None:
-            answer = account.cloud.forward(request, *place)
+            answer = account.forward(request)
     return answer

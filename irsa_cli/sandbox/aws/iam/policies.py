@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from irsa_cli.sandbox.aws.answer import AwsError, Repeated, limit_exceeded, no_such_entity, xml_result
+from irsa_cli.sandbox.aws.answer import AwsError, Repeated, no_such_entity, xml_result
 from irsa_cli.sandbox.aws.iam.account import Account, add_tags, page, serve_tags, tags_of
 from irsa_cli.sandbox.aws.iam.grammar import check_identity_policy, check_tags, without_space
 from irsa_cli.sandbox.aws.iam.roles import check_policy_arn
@@ -25,8 +25,7 @@ def create_policy(account: Account, request: AwsRequest) -> Answer:
     if any(p.name.lower() == name.lower() for p in own):
         message = f"A policy called {name} already exists. Duplicate names are not allowed."
         raise AwsError("EntityAlreadyExists", message, 409)
-    if len(own) >= account.quotas["PoliciesQuota"]:
-        raise limit_exceeded(f"Cannot exceed quota for PoliciesPerAccount: {account.quotas['PoliciesQuota']}")
+    account.check_quota("PoliciesQuota", len(own) + 1, "PoliciesPerAccount")
     params = request.params
     policy = account.iam.create_policy(
         params.get("Description", ""), params.get("Path", "/"), params["PolicyDocument"], name, []
@@ -48,7 +47,7 @@ def create_policy_version(account: Account, request: AwsRequest) -> Answer:
     """The document is a policy, within its size; it is not in the answer."""
     existing_policy(account, request)
     _check_document(account, request)
-    answer = account.cloud.forward(request, account.number, account.partition)
+    answer = account.forward(request)
     answer.body = re.sub(rb"<Document>[^<]*</Document>", b"", answer.body)
     return answer
 
@@ -158,9 +157,7 @@ def get_account_summary(account: Account, request: AwsRequest) -> Answer:  # noq
 def _check_document(account: Account, request: AwsRequest) -> None:
     document = request.params.get("PolicyDocument", "")
     check_identity_policy(document, managed=True)
-    quota = account.quotas["PolicySizeQuota"]
-    if without_space(document) > quota:
-        raise limit_exceeded(f"Cannot exceed quota for PolicySize: {quota}")
+    account.check_quota("PolicySizeQuota", without_space(document), "PolicySize")
 
 
 def _is_aws_owned(policy: Any) -> bool:

@@ -10,7 +10,7 @@ import re
 from typing import Any
 from urllib.parse import urlsplit
 
-from irsa_cli.sandbox.aws.answer import AwsError, limit_exceeded, no_such_entity, validation_error, xml_result
+from irsa_cli.sandbox.aws.answer import AwsError, no_such_entity, validation_error, xml_result
 from irsa_cli.sandbox.aws.iam.account import Account, add_tags, serve_tags, tags_of
 from irsa_cli.sandbox.aws.iam.grammar import check_tags
 from irsa_cli.sandbox.aws.request import AwsRequest
@@ -19,6 +19,7 @@ from irsa_cli.sandbox.model import Answer
 _THUMBPRINT = re.compile(r"[0-9A-Fa-f]{40}")
 _ARN = re.compile(r"arn:aws[\w-]*:iam::\d{12}:oidc-provider/[\x21-\x7e]+")
 _MOST_THUMBPRINTS = 5
+_CLIENT_IDS = "ClientIdsPerOpenIdConnectProvider"
 
 
 def create_provider(account: Account, request: AwsRequest) -> Answer:
@@ -27,15 +28,14 @@ def create_provider(account: Account, request: AwsRequest) -> Answer:
     parts = urlsplit(url)
     if parts.scheme != "https" or not parts.hostname or parts.query or parts.fragment:
         raise validation_error("Invalid Open ID Connect Provider URL")
-    _check_client_id_quota(account, len(request.members("ClientIDList")))
+    account.check_quota(f"{_CLIENT_IDS}Quota", len(request.members("ClientIDList")), _CLIENT_IDS)
     _check_thumbprints(request)
     check_tags(request.tags(), any_case=False)
     arn = f"arn:{account.partition}:iam::{account.number}:oidc-provider/{parts.netloc}{parts.path}"
     if arn in account.iam.open_id_providers:
         raise AwsError("EntityAlreadyExists", f"Provider with url {url} already exists.", 409)
-    quota = account.quotas["OpenIdConnectProvidersQuota"]
-    if len(account.iam.open_id_providers) >= quota:
-        raise limit_exceeded(f"Cannot exceed quota for OpenIdConnectProvidersPerAccount: {quota}")
+    count = len(account.iam.open_id_providers) + 1
+    account.check_quota("OpenIdConnectProvidersQuota", count, "OpenIdConnectProvidersPerAccount")
     thumbprints = request.members("ThumbprintList") or [hashlib.sha1(parts.netloc.encode()).hexdigest()]  # noqa: S324
     provider = account.iam.create_open_id_connect_provider(
         url, thumbprints, request.members("ClientIDList"), []
@@ -70,7 +70,7 @@ def add_client_id(account: Account, request: AwsRequest) -> Answer:
     provider = _provider(account, request)
     wanted = request.params.get("ClientID", "")
     if wanted not in provider.client_id_list:
-        _check_client_id_quota(account, len(provider.client_id_list) + 1)
+        account.check_quota(f"{_CLIENT_IDS}Quota", len(provider.client_id_list) + 1, _CLIENT_IDS)
         provider.client_id_list = [*provider.client_id_list, wanted]
     return xml_result("iam", "AddClientIDToOpenIDConnectProvider")
 
@@ -103,12 +103,6 @@ def _check_arn(request: AwsRequest) -> None:
     arn = request.params.get("OpenIDConnectProviderArn", "")
     if not _ARN.fullmatch(arn):
         raise AwsError("InvalidInput", f"Invalid ARN: {arn}")
-
-
-def _check_client_id_quota(account: Account, count: int) -> None:
-    quota = account.quotas["ClientIdsPerOpenIdConnectProviderQuota"]
-    if count > quota:
-        raise limit_exceeded(f"Cannot exceed quota for ClientIdsPerOpenIdConnectProvider: {quota}")
 
 
 def _check_thumbprints(request: AwsRequest) -> None:

@@ -31,8 +31,8 @@ def create_role(account: Account, request: AwsRequest) -> Answer:
     if any(role.name.lower() == name.lower() for role in account.iam.roles.values()):
         raise AwsError("EntityAlreadyExists", f"Role with name {name} already exists.", 409)
     _check_boundary(account, request)
-    _check_quota(account, "RolesQuota", len(account.iam.roles), "RolesPerAccount")
-    answer = account.cloud.forward(request, account.number, account.partition)
+    account.check_quota("RolesQuota", len(account.iam.roles) + 1, "RolesPerAccount")
+    answer = account.forward(request)
     if answer.status >= 400:
         return answer
     role = account.role(request)
@@ -51,7 +51,7 @@ def get_role(account: Account, request: AwsRequest) -> Answer:
 def delete_role(account: Account, request: AwsRequest) -> Answer:
     """Deletes a role; where it is a principal, its unique id is left, which no other role will have."""
     role = account.role(request)
-    answer = account.cloud.forward(request, account.number, account.partition)
+    answer = account.forward(request)
     if answer.status < 400:
         account.cloud.forget_principal(role.arn, role.id)
     return answer
@@ -97,7 +97,7 @@ def attach_role_policy(account: Account, request: AwsRequest) -> Answer | None:
     account.policy(arn)
     if arn in role.managed_policies:
         return xml_result("iam", "AttachRolePolicy")
-    _check_quota(account, "AttachedPoliciesPerRoleQuota", len(role.managed_policies), "PoliciesPerRole")
+    account.check_quota("AttachedPoliciesPerRoleQuota", len(role.managed_policies) + 1, "PoliciesPerRole")
     return None
 
 
@@ -135,7 +135,7 @@ def tag_role(account: Account, request: AwsRequest) -> Answer:
     check_tags(new)
     names = {key.lower() for key, _ in new}
     kept = [tag for tag in role.tags if tag["Key"].lower() not in names]
-    check_tag_quota(account, len(kept) + len(new))
+    account.check_quota("TagsQuota", len(kept) + len(new), "TagsPerResource")
     role.tags = kept + [{"Key": key, "Value": value} for key, value in new]
     return xml_result("iam", "TagRole")
 
@@ -199,19 +199,11 @@ def check_policy_arn(arn: str, code: str = "ValidationError") -> None:
         raise AwsError(code, f"ARN {arn} is not valid.")
 
 
-def check_tag_quota(account: Account, count: int) -> None:
-    """Raises LimitExceeded when an object would have too many tags."""
-    if count > account.quotas["TagsQuota"]:
-        raise limit_exceeded(f"Cannot exceed quota for TagsPerResource: {account.quotas['TagsQuota']}")
-
-
 def _check_trust(account: Account, document: str) -> None:
     with account.lag.stale_view(account.number, account.partition):
         # A role that is new is not yet known as a principal.
         check_trust_policy(document, account.partition, account.cloud.principal)
-    quota = account.quotas["AssumeRolePolicySizeQuota"]
-    if without_space(document) > quota:
-        raise limit_exceeded(f"Cannot exceed quota for ACLSizePerRole: {quota}")
+    account.check_quota("AssumeRolePolicySizeQuota", without_space(document), "ACLSizePerRole")
 
 
 def _check_boundary(account: Account, request: AwsRequest) -> None:
@@ -221,11 +213,6 @@ def _check_boundary(account: Account, request: AwsRequest) -> None:
     check_policy_arn(arn, "InvalidInput")
     if arn not in account.iam.managed_policies:
         raise no_such_entity(f"Scope ARN: {arn} does not exist or is not attachable.")
-
-
-def _check_quota(account: Account, quota: str, used: int, name: str) -> None:
-    if used >= account.quotas[quota]:
-        raise limit_exceeded(f"Cannot exceed quota for {name}: {account.quotas[quota]}")
 
 
 def _listed_role(role: Any) -> dict[str, Any]:
