@@ -250,7 +250,6 @@ class _Armed:
 
     @property
     def over(self) -> bool:
-        """Whether it strikes no more."""
         return self.left == 0 or (self.until is not None and time.monotonic() >= self.until)
 
 

@@ -46,7 +46,11 @@ class _Own:
 
 
 class Sandbox:
-    """AWS and EKS in this process. One at a time: moto's state belongs to the process."""
+    """AWS and EKS in this process. One at a time: moto's state belongs to the process.
+
+    What names a cluster raises KeyError for one that is unknown, and, where it is about the sandbox's own
+    Kubernetes API, for one whose control plane is external.
+    """
 
     _running: ClassVar[threading.Lock] = threading.Lock()
 
@@ -158,10 +162,7 @@ class Sandbox:
         return self._tls[1]
 
     def endpoint(self, cluster: str = "") -> Endpoint:
-        """AWS, or a cluster's own Kubernetes API, with nothing before it: no log, no latency, no faults.
-
-        Raises KeyError for an unknown cluster, and for one whose control plane is external.
-        """
+        """AWS, or a cluster's own Kubernetes API, with nothing before it: no log, no latency, no faults."""
         return KubeFront(self._own[self._cluster(cluster).arn].api) if cluster else self._front
 
     def open_port(self, endpoint: Endpoint | None = None, *, name: str = "aws") -> Server:
@@ -187,7 +188,7 @@ class Sandbox:
         self._front.clusters.add(cluster)
 
     def remove_cluster(self, name: str) -> None:
-        """Delete a cluster that was added: EKS forgets it, IAM does not. KeyError for an unknown cluster."""
+        """Delete a cluster that was added: EKS forgets it, IAM does not."""
         self._remove_cluster(self._cluster(name))
 
     def _start_cluster(self, spec: ClusterSpec) -> Cluster:
@@ -271,10 +272,7 @@ class Sandbox:
     def put_service_accounts(
         self, cluster: str, namespace: str, accounts: Mapping[str, Mapping[str, str]]
     ) -> None:
-        """Make a namespace with ServiceAccounts, annotations by names, without any call.
-
-        Raises KeyError for an unknown cluster, and for one whose control plane is external.
-        """
+        """Make a namespace with ServiceAccounts, annotations by names, without any call."""
         self._own[self._cluster(cluster).arn].api.put_service_accounts(namespace, accounts)
 
     def grant(
@@ -288,8 +286,7 @@ class Sandbox:
     ) -> None:
         """Say who an IAM user of the cluster's account (or any user or role, by ARN) is in Kubernetes.
 
-        `rules` hold in the sandbox's own Kubernetes API; a real one has its RBAC. Raises KeyError for an
-        unknown cluster.
+        `rules` hold in the sandbox's own Kubernetes API; a real one has its RBAC.
         """
         found = self._cluster(cluster)
         own = f"arn:{found.partition}:iam::{found.spec.account}:user/{user}"
@@ -300,13 +297,13 @@ class Sandbox:
             self._own[found.arn].api.set_rules(name, rules)
 
     def associated(self, cluster: str, namespace: str, name: str) -> bool:
-        """Whether a ServiceAccount has an EKS Pod Identity association; KeyError for an unknown cluster."""
+        """Whether a ServiceAccount has an EKS Pod Identity association."""
         return self._front.clusters.associations.has(self._cluster(cluster).arn, namespace, name)
 
     def add_sts_endpoint(self, cluster: str, policy: dict[str, Any] | None = None) -> None:
         """Put a VPC endpoint for STS into a cluster's VPC, by default with the policy that allows everything.
 
-        EC2 tells of it; no call goes through it. Raises KeyError for an unknown cluster.
+        EC2 tells of it; no call goes through it.
         """
         found = self._cluster(cluster)
         spec = found.spec
@@ -315,8 +312,7 @@ class Sandbox:
     def add_node(self, cluster: str, name: str, *, hop_limit: int = 2, endpoint: bool = True) -> None:
         """Let EC2 tell of a node, and from how far away its metadata answers (`endpoint`: or whether at all).
 
-        `name` is its private DNS name, which `spec.nodeName` of its pods has. Raises KeyError for an unknown
-        cluster.
+        `name` is its private DNS name, which `spec.nodeName` of its pods has.
         """
         spec = self._cluster(cluster).spec
         self._front.ec2.put(Instance(spec.account, spec.region, name, hop_limit, endpoint))
@@ -324,26 +320,25 @@ class Sandbox:
     def describe_cluster_as(self, cluster: str, **fields: Any) -> None:
         """Let EKS say something else of a cluster (`version="1.18"`), until the next reset.
 
-        The cluster itself stays as it is. Raises KeyError for an unknown cluster.
+        The cluster itself stays as it is.
         """
         self._front.clusters.say(self._cluster(cluster).arn, fields)
 
     def add_addon(self, cluster: str, name: str) -> None:
-        """Let ListAddons name an add-on, until the next reset; KeyError for an unknown cluster."""
+        """Let ListAddons name an add-on, until the next reset."""
         self._front.clusters.put_addon(self._cluster(cluster).arn, name)
 
     def note_exchange(self, cluster: str, subject: str, role_arn: str, code: str, words: str = "") -> None:
         """Let CloudTrail tell of an exchange at STS that was refused with `code`, and in which words.
 
-        `subject` is the token's: `system:serviceaccount:NAMESPACE:NAME`. Raises KeyError for an unknown
-        cluster.
+        `subject` is the token's: `system:serviceaccount:NAMESPACE:NAME`.
         """
         found = self._cluster(cluster)
         token = Token(found.issuer, subject, ("sts.amazonaws.com",))
         self._front.trail.note(token, role_arn, found.spec.region, code, words)
 
     def review_token(self, cluster: str, body: bytes) -> Answer:
-        """The answer to a TokenReview by the cluster's API server; raises KeyError for an unknown cluster."""
+        """The answer to a TokenReview by the cluster's API server."""
         return self._access.review(self._cluster(cluster), body)
 
     def _cluster(self, name: str) -> Cluster:

@@ -146,8 +146,4 @@ def _instance(instance: Instance) -> dict[str, Any]:
         "httpPutResponseHopLimit": instance.hop_limit,
         "httpEndpoint": "enabled" if instance.endpoint else "disabled",
     }
-    return {
-        "instanceId": instance.number,
-        "privateDnsName": instance.dns_name,
-        "metadataOptions": options,
-    }
+    return {"instanceId": instance.number, "privateDnsName": instance.dns_name, "metadataOptions": options}

@@ -292,8 +292,8 @@ def _boundary_of(request: AwsRequest, account: Account) -> str | None:
     if request.operation.startswith("Create"):
         return None
     # Of users moto keeps none.
-    name = request.params.get("RoleName", "")
-    return next((r.permissions_boundary_arn for r in account.iam.roles.values() if r.name == name), None)
+    role = account.role_or_none(request)
+    return role.permissions_boundary_arn if role else None
 
 
 def _pairs(tags: list[dict[str, str]]) -> dict[str, str]:

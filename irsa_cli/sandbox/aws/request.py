@@ -166,35 +166,23 @@ def read_request(incoming: Incoming) -> AwsRequest:
 
 
 def _read_signature(headers: Mapping[str, str], query: Mapping[str, str]) -> Signature | None:
-    if "X-Amz-Credential" in query:
+    presigned = "X-Amz-Credential" in query
+    if presigned:
         parts = query["X-Amz-Credential"].split("/")
         if len(parts) != 5:
             return None
-        return Signature(
-            parts[0],
-            parts[2],
-            parts[3],
-            query.get("X-Amz-Date", ""),
-            tuple(query.get("X-Amz-SignedHeaders", "").split(";")),
-            query.get("X-Amz-Signature", ""),
-            query.get("X-Amz-Security-Token", ""),
-            presigned=True,
-        )
-    header = headers.get("authorization", "")
-    credential = _CREDENTIAL.search(header)
-    signed, value = _SIGNED_HEADERS.search(header), _SIGNATURE.search(header)
-    if not (credential and signed and value):
-        return None
-    return Signature(
-        credential[1],
-        credential[3],
-        credential[4],
-        headers.get("x-amz-date", ""),
-        tuple(signed[1].split(";")),
-        value[1],
-        headers.get("x-amz-security-token", ""),
-        presigned=False,
-    )
+        key, _, region, service, _ = parts
+        names = ("Date", "SignedHeaders", "Signature", "Security-Token")
+        date, signed, value, token = (query.get(f"X-Amz-{name}", "") for name in names)
+    else:
+        header = headers.get("authorization", "")
+        found = _CREDENTIAL.search(header), _SIGNED_HEADERS.search(header), _SIGNATURE.search(header)
+        if not (found[0] and found[1] and found[2]):
+            return None
+        key, region, service = found[0].group(1, 3, 4)
+        signed, value = found[1][1], found[2][1]
+        date, token = headers.get("x-amz-date", ""), headers.get("x-amz-security-token", "")
+    return Signature(key, region, service, date, tuple(signed.split(";")), value, token, presigned=presigned)
 
 
 def _unsigned_service(target: str, params: Mapping[str, str]) -> str:

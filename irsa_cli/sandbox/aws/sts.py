@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import time
 from base64 import urlsafe_b64decode
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
@@ -29,15 +30,15 @@ _CHAINED_MAXIMUM = 3600
 """Seconds that a session assumed from another role's session may last."""
 
 
+@dataclass(frozen=True)
 class Sts:
     """Gives out and identifies credentials."""
 
-    def __init__(self, cloud: Cloud, callers: Callers, clusters: Clusters, lag: Lag, trail: Trail) -> None:
-        self._cloud = cloud
-        self._callers = callers
-        self._clusters = clusters
-        self._lag = lag
-        self._trail = trail
+    _cloud: Cloud
+    _callers: Callers
+    _clusters: Clusters
+    _lag: Lag
+    _trail: Trail
 
     def assume_role_with_web_identity(self, request: AwsRequest) -> Answer:
         """The unsigned call."""

@@ -27,15 +27,7 @@ from irsa_cli.sandbox.kube.authorizer import (
     review_access,
 )
 from irsa_cli.sandbox.kube.discovery import GROUPS, answer_discovery
-from irsa_cli.sandbox.kube.kinds import (
-    CONFIG_MAPS,
-    KINDS,
-    NAMESPACES,
-    PODS,
-    SECRETS,
-    SERVICE_ACCOUNTS,
-    Kind,
-)
+from irsa_cli.sandbox.kube.kinds import CONFIG_MAPS, KINDS, NAMESPACES, PODS, SECRETS, SERVICE_ACCOUNTS, Kind
 from irsa_cli.sandbox.kube.lists import answer_list
 from irsa_cli.sandbox.kube.schema import JsonObject
 from irsa_cli.sandbox.kube.store import Store
@@ -86,7 +78,6 @@ class KubeApi:
         self._store = Store(controllers=controllers)
         self._admission = Admission(self._store, webhook_region, webhook_ca, associated)
         self._admission.install()
-        self._resources = Resources(self._store, self._admission, self._authorizer)
         self._tokens = TokenIssuer(issuer, signing_key)
 
     @property
@@ -142,15 +133,19 @@ class KubeApi:
     def _answer(self, request: Request) -> Response:
         who = self._identify(request)
         route = parse_route(request.method, request.path)
-        if not self._authorizer.allows(who, route):
-            raise status.forbidden(route.resource, route.name, refusal(who, route), group=route.group)
+        self._authorize(who, route)
         if not route.resource:
             return self._document(request, route)
         if (route.group, route.full_resource) == TOKENS:
             return self._token(request, route)
         if (route.group, route.full_resource) == SELF_REVIEWS:
             return self._access_review(request, route, who)
-        return self._resources.answer(request, route, who)
+        return self._serve(request, route, who)
+
+    def _authorize(self, who: Identity, route: Route) -> None:
+        """403 unless `who` may do what `route` asks."""
+        if not self._authorizer.allows(who, route):
+            raise status.forbidden(route.resource, route.name, refusal(who, route), group=route.group)
 
     def _identify(self, request: Request) -> Identity:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
@@ -203,47 +198,7 @@ class KubeApi:
         asked = wire.read_body(request, "SelfSubjectAccessReview", schema.ACCESS_REVIEW, version)
         return wire.json_response(review_access(self._authorizer, who, asked), 201)
 
-
-def _full_name(obj: JsonObject) -> str:
-    return f"{obj['metadata']['namespace']}/{obj['metadata']['name']}"
-
-
-def _namespace_state(obj: JsonObject) -> dict[str, Any]:
-    metadata = obj["metadata"]
-    return {
-        "labels": metadata.get("labels", {}),
-        "annotations": metadata.get("annotations", {}),
-        "phase": obj["status"]["phase"],
-    }
-
-
-def _config_map_state(obj: JsonObject) -> dict[str, Any]:
-    return {"annotations": obj["metadata"].get("annotations", {}), "data": obj.get("data", {})}
-
-
-def _account_state(obj: JsonObject) -> dict[str, Any]:
-    metadata = obj["metadata"]
-    return {
-        "uid": metadata["uid"],
-        "labels": metadata.get("labels", {}),
-        "annotations": metadata.get("annotations", {}),
-        "secrets": obj.get("secrets", []),
-        "imagePullSecrets": obj.get("imagePullSecrets", []),
-        "automount": obj.get("automountServiceAccountToken"),
-    }
-
-
-class Resources:
-    """The HTTP face of a store."""
-
-    def __init__(self, store: Store, admission: Admission, authorizer: Authorizer) -> None:
-        self._store = store
-        self._admission = admission
-        self._authorizer = authorizer
-        self._of_collection = {"list": self._list, "create": self._create}
-        self._of_object = {"get": self._get, "patch": self._patch, "delete": self._delete}
-
-    def answer(self, request: Request, route: Route, who: Identity) -> Response:
+    def _serve(self, request: Request, route: Route, who: Identity) -> Response:
         """Do what `route` asks for `who`; 404 for what is not served, 405 for verbs that are not."""
         if route.group not in GROUPS:
             return wire.no_such_path()
@@ -251,9 +206,11 @@ class Resources:
         if kind is None or (route.subresource and (kind, route.subresource) != (PODS, "status")):
             raise status.no_such_resource()
         if kind.replaced and route.name and route.verb == "update":
-            return self._replace(request, route, kind, lambda: self._check_create(who, route))
-        handlers = self._of_object if route.name else self._of_collection
-        handler = handlers.get(route.verb)
+            create = replace(route, verb="create")
+            return self._replace(request, route, kind, lambda: self._authorize(who, create))
+        of_collection = {"list": self._list, "create": self._create}
+        of_object = {"get": self._get, "patch": self._patch, "delete": self._delete}
+        handler = (of_object if route.name else of_collection).get(route.verb)
         everywhere = kind.namespaced and not route.namespace
         if handler is None or (everywhere and route.verb != "list"):
             raise status.method_not_allowed()
@@ -289,12 +246,6 @@ class Resources:
         )
         return wire.json_response(new, 201 if made else 200)
 
-    def _check_create(self, who: Identity, route: Route) -> None:
-        """403 unless `who` may create what they wanted to replace."""
-        creation = replace(route, verb="create")
-        if not self._authorizer.allows(who, creation):
-            raise status.forbidden(route.resource, route.name, refusal(who, creation), group=route.group)
-
     def _patch(self, request: Request, route: Route, kind: Kind) -> Response:
         patch = wire.read_patch(request)
         dry_run = wire.read_dry_run(request, "Patch")
@@ -313,6 +264,35 @@ class Resources:
         wanted, dry_run = wire.read_delete_options(request)
         gone = self._store.delete(kind, _place(kind, route), route.name, wanted, dry_run=dry_run)
         return wire.json_response(gone if kind.answers_deleted else wire.deleted(kind, gone))
+
+
+def _full_name(obj: JsonObject) -> str:
+    return f"{obj['metadata']['namespace']}/{obj['metadata']['name']}"
+
+
+def _namespace_state(obj: JsonObject) -> dict[str, Any]:
+    metadata = obj["metadata"]
+    return {
+        "labels": metadata.get("labels", {}),
+        "annotations": metadata.get("annotations", {}),
+        "phase": obj["status"]["phase"],
+    }
+
+
+def _config_map_state(obj: JsonObject) -> dict[str, Any]:
+    return {"annotations": obj["metadata"].get("annotations", {}), "data": obj.get("data", {})}
+
+
+def _account_state(obj: JsonObject) -> dict[str, Any]:
+    metadata = obj["metadata"]
+    return {
+        "uid": metadata["uid"],
+        "labels": metadata.get("labels", {}),
+        "annotations": metadata.get("annotations", {}),
+        "secrets": obj.get("secrets", []),
+        "imagePullSecrets": obj.get("imagePullSecrets", []),
+        "automount": obj.get("automountServiceAccountToken"),
+    }
 
 
 def _place(kind: Kind, route: Route) -> str:

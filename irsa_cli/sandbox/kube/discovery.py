@@ -61,9 +61,7 @@ def _resources(group: str) -> JsonObject:
     for kind in _kinds(group):
         common = {"namespaced": kind.namespaced, "singularName": kind.singular}
         names = {"shortNames": list(kind.short_names)} if kind.short_names else {}
-        resources.append(
-            {"name": kind.resource, **common, "kind": kind.kind, "verbs": _verbs(kind), **names},
-        )
+        resources.append({"name": kind.resource, **common, "kind": kind.kind, "verbs": _verbs(kind), **names})
         if kind in _SUBRESOURCES:
             name, _, _, of_kind, verbs = _SUBRESOURCES[kind]
             name = f"{kind.resource}/{name}"

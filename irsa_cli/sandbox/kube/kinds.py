@@ -31,14 +31,6 @@ _REFERENCE: Schema = dict.fromkeys(_REFERENCE_FIELDS, str)
 _DATA_KEY = re.compile(r"[-._a-zA-Z0-9]+")
 
 
-def _nothing(_: JsonObject) -> None:
-    """No defaults."""
-
-
-def _no_problems(_: JsonObject) -> list[status.FieldError]:
-    return []
-
-
 @dataclass(frozen=True, eq=False)
 class Kind:
     """A kind of object: its name in bodies, its name in paths, its fields, and what it lives in.
@@ -60,22 +52,17 @@ class Kind:
     answers_deleted: bool = False
     kept: tuple[str, ...] = ()
     frozen: Mapping[str, str] = field(default_factory=dict)
-    fill_in: Callable[[JsonObject], None] = _nothing
-    problems: Callable[[JsonObject], list[status.FieldError]] = _no_problems
+    fill_in: Callable[[JsonObject], None] = lambda _: None
+    problems: Callable[[JsonObject], list[status.FieldError]] = lambda _: []
     selectable: tuple[str, ...] = ()
     replaced: bool = False
     noted: bool = False
     freely_named: bool = False
 
     @property
-    def version(self) -> str:
-        """The version of the API that it is served in."""
-        return "v1"
-
-    @property
     def api_version(self) -> str:
-        """As in bodies: group and version."""
-        return f"{self.group}/{self.version}" if self.group else self.version
+        """As in bodies: group and version, which is v1 for all."""
+        return f"{self.group}/v1" if self.group else "v1"
 
     @property
     def singular(self) -> str:
@@ -161,7 +148,6 @@ def _fill_in_binding(binding: JsonObject) -> None:
 
 
 def _binding_problems(binding: JsonObject) -> list[status.FieldError]:
-    """Errors of what a binding is to and for."""
     errors = []
     reference = binding["roleRef"]
     if reference.get("kind") not in ("Role", "ClusterRole"):
@@ -216,7 +202,6 @@ def _fill_in_webhooks(configuration: JsonObject) -> None:
 
 
 def _webhook_problems(configuration: JsonObject) -> list[status.FieldError]:
-    """Errors of what every webhook must say."""
     errors = []
     for index, webhook in enumerate(configuration.get("webhooks", [])):
         field = f"webhooks[{index}]"

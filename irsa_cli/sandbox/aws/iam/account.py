@@ -9,9 +9,9 @@ What is tagged keeps them as moto does, `tags`, but by the keys as they are.
 from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from irsa_cli.sandbox.aws.answer import limit_exceeded, no_such_entity, validation_error, xml_result
 from irsa_cli.sandbox.aws.cloud import Cloud
@@ -20,6 +20,7 @@ from irsa_cli.sandbox.aws.iam.lag import Lag
 from irsa_cli.sandbox.aws.request import AwsRequest
 from irsa_cli.sandbox.model import Answer
 
+T = TypeVar("T")
 QUOTAS = {
     "AssumeRolePolicySizeQuota": 2048,
     "AttachedPoliciesPerRoleQuota": 10,
@@ -61,11 +62,16 @@ class Account:
 
     def role(self, request: AwsRequest) -> Any:
         """The role that a call names; raises NoSuchEntity."""
-        name = request.params.get("RoleName", "")
-        found = next((r for r in self.iam.roles.values() if r.name == name), None)
+        found = self.role_or_none(request)
         if found is None:
+            name = request.params.get("RoleName", "")
             raise no_such_entity(f"The role with name {name} cannot be found.")
         return found
+
+    def role_or_none(self, request: AwsRequest) -> Any:
+        """The role that a call names; None where there is none."""
+        name = request.params.get("RoleName", "")
+        return next((role for role in self.iam.roles.values() if role.name == name), None)
 
     def provider(self, request: AwsRequest) -> Any:
         """The OIDC provider that a call names; raises NoSuchEntity."""
@@ -92,6 +98,14 @@ def page(request: AwsRequest, keys: Sequence[str]) -> tuple[list[str], dict[str,
     return rest[:size], {"IsTruncated": True, "Marker": marker}
 
 
+def page_of(
+    request: AwsRequest, member: str, found: Mapping[str, T], show: Callable[[T], Any] = lambda item: item
+) -> Answer:
+    """The page of items that a call asks for, in the order of their keys, as the answer's `member`."""
+    keys, more = page(request, sorted(found))
+    return xml_result("iam", request.operation, {member: [show(found[key]) for key in keys], **more})
+
+
 def _read_marker(marker: str) -> str:
     try:
         return urlsafe_b64decode(marker).decode()
@@ -107,8 +121,7 @@ def serve_tags(account: Account, holder: Any, request: AwsRequest) -> Answer:
         unwanted = request.members("TagKeys")
         holder.tags = {key: tag for key, tag in holder.tags.items() if key not in unwanted}
         return xml_result("iam", request.operation)
-    keys, more = page(request, sorted(holder.tags))
-    return xml_result("iam", request.operation, {"Tags": [holder.tags[key] for key in keys], **more})
+    return page_of(request, "Tags", holder.tags)
 
 
 def add_tags(account: Account, holder: Any, request: AwsRequest) -> Answer:

@@ -64,7 +64,7 @@ def check_trust_policy(text: str, partition: str, found: Callable[[str], object]
     """
     statements = _statements(text)
     for statement in statements:
-        _check_common(statement, {"Principal", "NotPrincipal"})
+        _check_common(statement)
         for name in ("Resource", "NotResource"):
             if name in statement:
                 raise malformed_policy(f"Has prohibited field {name}")
@@ -137,9 +137,10 @@ def _statements(text: str) -> list[dict[str, Any]]:
     return statements
 
 
-def _check_common(statement: dict[str, Any], also: set[str]) -> None:
-    known = {"Sid", "Effect", "Action", "NotAction", "Condition", "Resource", "NotResource", *also}
-    if not set(statement) <= known:
+def _check_common(statement: dict[str, Any]) -> None:
+    elements = {"Sid", "Effect", "Condition"}
+    elements |= {f"{no}{name}" for no in ("", "Not") for name in ("Action", "Resource", "Principal")}
+    if not set(statement) <= elements:
         raise _syntax_error()
     if statement.get("Effect") not in ("Allow", "Deny"):
         raise malformed_policy(

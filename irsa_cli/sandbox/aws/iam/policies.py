@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 from irsa_cli.sandbox.aws.answer import AwsError, Repeated, no_such_entity, xml_result
-from irsa_cli.sandbox.aws.iam.account import Account, add_tags, page, serve_tags, tags_of
+from irsa_cli.sandbox.aws.iam.account import Account, add_tags, page_of, serve_tags, tags_of
 from irsa_cli.sandbox.aws.iam.grammar import check_identity_policy, check_tags, without_space
 from irsa_cli.sandbox.aws.iam.roles import check_policy_arn
 from irsa_cli.sandbox.aws.request import AwsRequest
@@ -114,10 +114,7 @@ def list_policies(account: Account, request: AwsRequest) -> Answer:
         and scope in ("All", "AWS" if _is_aws_owned(policy) else "Local")
         and (policy.attachment_count or not attached)
     }
-    arns, more = page(request, sorted(found))
-    return xml_result(
-        "iam", "ListPolicies", {"Policies": [_listed(account, found[arn]) for arn in arns], **more}
-    )
+    return page_of(request, "Policies", found, lambda policy: _listed(account, policy))
 
 
 def _listed(account: Account, policy: Any) -> dict[str, Any]:

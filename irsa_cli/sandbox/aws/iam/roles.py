@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from irsa_cli.sandbox.aws.answer import AwsError, limit_exceeded, no_such_entity, xml_result
-from irsa_cli.sandbox.aws.iam.account import Account, page
+from irsa_cli.sandbox.aws.iam.account import Account, page_of
 from irsa_cli.sandbox.aws.iam.grammar import (
     check_identity_policy,
     check_tags,
@@ -152,32 +152,28 @@ def list_roles(account: Account, request: AwsRequest) -> Answer:
     """Pages stay in order when roles go away between them; moto's don't."""
     prefix = request.params.get("PathPrefix", "/")
     roles = {r.name: r for r in account.iam.roles.values() if r.path.startswith(prefix)}
-    names, more = page(request, sorted(roles))
-    return xml_result("iam", "ListRoles", {"Roles": [_listed_role(roles[n]) for n in names], **more})
+    return page_of(request, "Roles", roles, _listed_role)
 
 
 def list_role_tags(account: Account, request: AwsRequest) -> Answer:
     """Tags, in pages."""
-    tags = {tag["Key"]: tag["Value"] for tag in account.role(request).tags}
-    keys, more = page(request, sorted(tags))
-    return xml_result("iam", "ListRoleTags", {"Tags": [{"Key": k, "Value": tags[k]} for k in keys], **more})
+    return page_of(request, "Tags", {tag["Key"]: tag for tag in account.role(request).tags})
 
 
 def list_role_policies(account: Account, request: AwsRequest) -> Answer:
     """Names of inline policies, in pages."""
-    names, more = page(request, sorted(account.role(request).policies))
-    return xml_result("iam", "ListRolePolicies", {"PolicyNames": names, **more})
+    return page_of(request, "PolicyNames", {name: name for name in account.role(request).policies})
 
 
 def list_attached_role_policies(account: Account, request: AwsRequest) -> Answer:
     """Attached managed policies, in pages."""
     prefix = request.params.get("PathPrefix", "/")
     attached = {
-        p.arn: p for p in account.role(request).managed_policies.values() if p.path.startswith(prefix)
+        policy.arn: {"PolicyName": policy.name, "PolicyArn": policy.arn}
+        for policy in account.role(request).managed_policies.values()
+        if policy.path.startswith(prefix)
     }
-    arns, more = page(request, sorted(attached))
-    listed = [{"PolicyName": attached[arn].name, "PolicyArn": arn} for arn in arns]
-    return xml_result("iam", "ListAttachedRolePolicies", {"AttachedPolicies": listed, **more})
+    return page_of(request, "AttachedPolicies", attached)
 
 
 def existing_role(account: Account, request: AwsRequest) -> None:
@@ -187,8 +183,7 @@ def existing_role(account: Account, request: AwsRequest) -> None:
 
 def check_nothing_on(account: Account, request: AwsRequest) -> None:
     """Raises DeleteConflict where a role of that name has policies, in the state that is seen."""
-    name = request.params.get("RoleName", "")
-    found = next((role for role in account.iam.roles.values() if role.name == name), None)
+    found = account.role_or_none(request)
     if found is not None and (found.managed_policies or found.policies):
         raise AwsError("DeleteConflict", "Cannot delete entity, must detach all policies first.", 409)
 
