@@ -128,10 +128,6 @@ def _in_network(value: str, wanted: _Wanted) -> bool:
         return False
 
 
-def _never(*_: object) -> bool:
-    return False
-
-
 def _instant(text: str) -> float:
     """Seconds since the epoch, of a date in ISO 8601 or of such a number."""
     for form in ("%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M%z", "%Y-%m-%d"):
@@ -167,7 +163,7 @@ _POSITIVE: dict[str, _Test] = {
     "ArnEquals": _arn_like,
     "ArnLike": _arn_like,
     "Bool": _same_bool,
-    "BinaryEquals": _never,  # No key here is binary.
+    "BinaryEquals": lambda *_: False,  # No key here is binary.
     "IpAddress": _in_network,
     **{f"Numeric{name}": _ordered(float, order) for name, order in _ORDERS.items()},
     **{f"Date{name}": _ordered(_instant, order) for name, order in _ORDERS.items()},

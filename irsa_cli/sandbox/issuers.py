@@ -27,19 +27,17 @@ KEYS = "/keys"
 _json = Answer.of_json
 
 
-class Documents:
+class _Documents:
     """The documents of all issuers, as one endpoint of the server."""
 
     def __init__(self, clusters: Clusters) -> None:
         self._clusters = clusters
 
     def label(self, request: Incoming) -> Label:
-        """Which document of which issuer."""
         operation = "discovery" if request.target.endswith(DISCOVERY) else "keys"
         return Label("issuer", operation, self._issuer(request))
 
     def answer(self, request: Incoming) -> Answer:
-        """The document."""
         cluster = self._clusters.with_issuer(self._issuer(request))
         if cluster is None or request.method != "GET":
             return self.failure("issuer", "NotFound", "no such issuer", 404)
@@ -48,11 +46,9 @@ class Documents:
         return _json(cluster.jwks())
 
     def failure(self, service: str, code: str, message: str, status: int) -> Answer:
-        """An error as plain JSON."""
         return _json({"code": code, "message": message}, status, code)
 
     def throttled(self, service: str) -> Answer:
-        """Too many requests."""
         return self.failure(service, "TooManyRequests", "slow down", 429)
 
     @staticmethod
@@ -80,7 +76,7 @@ class IssuerProxy:
         self._authority = authority
         context = authority.context()
         context.sni_callback = self._choose
-        self._server = Server(exchange, Documents(clusters), context)
+        self._server = Server(exchange, _Documents(clusters), context)
         port = urlsplit(self._server.url).port
         assert port is not None
         self._listener = _Listener(clusters, port)

@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from http import HTTPStatus
+from http.client import responses
 from typing import Any
 from urllib.parse import quote
 
@@ -190,7 +190,7 @@ class _Handler(WSGIRequestHandler):
             self.close_connection = True
             return
         answer = delivery.answer
-        self.send_response(answer.status, _phrase(answer.status))
+        self.send_response(answer.status, responses.get(answer.status, "Unknown"))
         for name, value in answer.headers.items():
             self.send_header(name, value)
         if "Content-Length" not in answer.headers:
@@ -227,10 +227,3 @@ class _Handler(WSGIRequestHandler):
 
     def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 - the base's name
         """Nothing is printed."""
-
-
-def _phrase(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return "Unknown"

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from irsa_cli.sandbox.aws.answer import AwsError, validation_error
 from irsa_cli.sandbox.aws.cloud import Cloud
 from irsa_cli.sandbox.aws.request import AwsRequest, Signature
-from irsa_cli.sandbox.enforce import Powers
+from irsa_cli.sandbox.enforce import Act, Powers
 from irsa_cli.sandbox.model import partition_of
 
 _ROLE_ARN = re.compile(r"arn:(aws[\w-]*):iam::(\d{12}):role/((?:[\x21-\x7e]+/)?)([\w+=,.@-]+)")
@@ -205,6 +205,12 @@ class Callers:
         iam = self._cloud.iam(caller.account, caller.partition)
         holder = iam.roles[caller.session.role_id] if caller.session else iam.users[caller.name]
         return f"arn:{caller.partition}:iam::aws:policy/AdministratorAccess" in holder.managed_policies
+
+
+def denied(caller: Caller, act: Act, why: str, code: str = "AccessDenied") -> AwsError:
+    """AWS's words to a caller for an act that is not allowed."""
+    message = f"User: {caller.arn} is not authorized to perform: {act.action} on resource: {act.resource}"
+    return AwsError(code, f"{message} {why}".strip(), 403)
 
 
 def powers_of(iam: Any, role: Any, session: dict[str, Any] | None = None) -> Powers:

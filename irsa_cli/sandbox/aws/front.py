@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from irsa_cli.sandbox.aws.answer import AwsError, render_error
-from irsa_cli.sandbox.aws.callers import Caller, Callers
+from irsa_cli.sandbox.aws.callers import Caller, Callers, denied
 from irsa_cli.sandbox.aws.cloud import Cloud
 from irsa_cli.sandbox.aws.clusters import Clusters
 from irsa_cli.sandbox.aws.ec2 import Ec2
@@ -137,13 +137,7 @@ class Front:
             with self.lag.stale_view(caller.account, caller.partition):
                 why = refusal(self.callers.powers(caller), act)
             if why:
-                raise _denied(request, caller, act, why)
-
-
-def _denied(request: AwsRequest, caller: Caller, act: Act, why: str) -> AwsError:
-    code = _DENIED.get(request.service, "AccessDenied")
-    message = f"User: {caller.arn} is not authorized to perform: {act.action} on resource: {act.resource}"
-    return AwsError(code, f"{message} {why}", 403)
+                raise denied(caller, act, why, _DENIED.get(request.service, "AccessDenied"))
 
 
 _S3_ACTIONS = {

@@ -133,8 +133,8 @@ class AwsRequest:
     def members(self, name: str) -> list[str]:
         """A list parameter, such as ClientIDList, in its order."""
         prefix = f"{name}.member."
-        found = [(int(k[len(prefix) :]), v) for k, v in self.params.items() if _is_index(k, prefix)]
-        return [value for _, value in sorted(found)]
+        found = {k[len(prefix) :]: v for k, v in self.params.items() if k.startswith(prefix)}
+        return [found[number] for number in sorted(filter(str.isdigit, found), key=int)]
 
     def tags(self, name: str = "Tags") -> list[tuple[str, str]]:
         """A list of tags, in its order, as pairs."""
@@ -144,10 +144,6 @@ class AwsRequest:
             (self.params.get(f"{base}{i}.Key", ""), self.params.get(f"{base}{i}.Value", ""))
             for i in range(1, count + 1)
         ]
-
-
-def _is_index(key: str, prefix: str) -> bool:
-    return key.startswith(prefix) and key[len(prefix) :].isdigit()
 
 
 def read_request(incoming: Incoming) -> AwsRequest:

@@ -16,7 +16,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from irsa_cli.sandbox.aws.answer import AwsError, validation_error, xml_result
-from irsa_cli.sandbox.aws.callers import Caller, Callers, Session, Token, parse_role_arn
+from irsa_cli.sandbox.aws.callers import Caller, Callers, Session, Token, denied, parse_role_arn
 from irsa_cli.sandbox.aws.cloud import Cloud
 from irsa_cli.sandbox.aws.clusters import Clusters
 from irsa_cli.sandbox.aws.iam.grammar import check_identity_policy, check_parameters
@@ -93,14 +93,14 @@ class Sts:
             context |= {f"aws:requesttag/{key.lower()}": [value] for key, value in tags.items()}
             context |= {"aws:tagkeys": list(tags)} if tags else {}
             for action in ("sts:AssumeRole", *(["sts:TagSession"] if tags else [])):
-                self._check_admission(role, role_arn, caller, Act(action, role_arn, context))
+                self._check_admission(role, caller, Act(action, role_arn, context))
             session = self._open(request, role, name, int(role.max_session_duration or 3600), caller=caller)
             session.tags.update(tags)
             session.transitive.update(transitive)
             _note_use(role, request.region)
         return xml_result("sts", "AssumeRole", _assumed(session))
 
-    def _check_admission(self, role: Any, role_arn: str, caller: Caller, act: Act) -> None:
+    def _check_admission(self, role: Any, caller: Caller, act: Act) -> None:
         who = Who(aws=_names(caller))
         document = role.assume_role_policy_document if role else None
         by = admitting(document, act.action, who, act.context) if document else None
@@ -108,8 +108,7 @@ class Sts:
         named_itself = by is not None and caller.account == role.account_id and bool(by & set(own))
         why = "" if named_itself else refusal(self._callers.powers(caller), act)
         if by is None or why:
-            message = f"User: {caller.arn} is not authorized to perform: {act.action} on resource: {role_arn}"
-            raise AwsError("AccessDenied", f"{message} {why}".strip(), 403)
+            raise denied(caller, act, why)
 
     def _iam(self, account: str, partition: str, action: str) -> Any:
         if (account, partition) not in self._cloud.accounts():
