@@ -21,7 +21,7 @@ from irsa_cli.sandbox.aws.front import Front
 from irsa_cli.sandbox.control import Control
 from irsa_cli.sandbox.exchange import Endpoint, Exchange, Faults, Label
 from irsa_cli.sandbox.issuers import IssuerProxy
-from irsa_cli.sandbox.kube import KubeApi
+from irsa_cli.sandbox.kube.api import KubeApi
 from irsa_cli.sandbox.kubefront import Access, KubeFront
 from irsa_cli.sandbox.model import (
     DEFAULT_ACCOUNT,

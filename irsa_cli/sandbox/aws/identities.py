@@ -214,6 +214,7 @@ def _shown(spec: ClusterSpec, arn: str, entry: Entry) -> dict[str, Any]:
 
 
 Association = dict[str, Any]
+_There = dict[str, Association]
 _SERVICE = "pods.eks.amazonaws.com"
 _ROLE_ARN = re.compile(r"arn:aws[\w-]*:iam::(\d{12}):role/[\x21-\x7e]+")
 _LETTERS = string.ascii_lowercase + string.digits
@@ -256,9 +257,7 @@ class Associations:
                 calls[request.operation](request, spec, self._of.setdefault(cluster_arn, {}))
             )
 
-    def _create(
-        self, request: AwsRequest, spec: ClusterSpec, there: dict[str, Association]
-    ) -> dict[str, Any]:
+    def _create(self, request: AwsRequest, spec: ClusterSpec, there: _There) -> dict[str, Any]:
         asked = _asked(request)
         namespace, name, role = (asked.get(key, "") for key in ("namespace", "serviceAccount", "roleArn"))
         if not (namespace and name):
@@ -289,9 +288,7 @@ class Associations:
         }
         return {"association": _set_options(there[number], asked)}
 
-    def _update(
-        self, request: AwsRequest, spec: ClusterSpec, there: dict[str, Association]
-    ) -> dict[str, Any]:
+    def _update(self, request: AwsRequest, spec: ClusterSpec, there: _There) -> dict[str, Any]:
         association = _found_association(request, there)
         asked = _asked(request)
         if "roleArn" in asked:
@@ -317,7 +314,7 @@ class Associations:
             raise _bad_parameter("Trust policy of the role provided is invalid")
 
     @staticmethod
-    def _list(request: AwsRequest, _: ClusterSpec, there: dict[str, Association]) -> dict[str, Any]:
+    def _list(request: AwsRequest, _: ClusterSpec, there: _There) -> dict[str, Any]:
         query = request.query
         wanted = {key: query[key] for key in ("namespace", "serviceAccount") if key in query}
         found = {key: item for key, item in there.items() if wanted.items() <= item.items()}
@@ -326,12 +323,10 @@ class Associations:
         return {"associations": summaries, **more}
 
     @staticmethod
-    def _describe(request: AwsRequest, _: ClusterSpec, there: dict[str, Association]) -> dict[str, Any]:
+    def _describe(request: AwsRequest, _: ClusterSpec, there: _There) -> dict[str, Any]:
         return {"association": _found_association(request, there)}
 
-    def _delete(
-        self, request: AwsRequest, spec: ClusterSpec, there: dict[str, Association]
-    ) -> dict[str, Any]:
+    def _delete(self, request: AwsRequest, spec: ClusterSpec, there: _There) -> dict[str, Any]:
         gone = there.pop(_found_association(request, there)["associationId"])
         self._deleted.append((time.monotonic(), cluster_place(spec), gone))
         return {"association": gone}
@@ -354,7 +349,7 @@ def _is_of(association: Association, namespace: str, name: str) -> bool:
     return (association["namespace"], association["serviceAccount"]) == (namespace, name)
 
 
-def _found_association(request: AwsRequest, there: dict[str, Association]) -> Association:
+def _found_association(request: AwsRequest, there: _There) -> Association:
     number = request.path.rstrip("/").rsplit("/", 1)[-1]
     if number not in there:
         message = f"No association found with id: {number}"

@@ -107,7 +107,9 @@ class Admission:
             return pod
         where = webhook["clientConfig"].get("url", "a Service")
         why = f'failed to call webhook: Post "{where}": the sandbox reaches no webhook but its own'
-        raise status.internal_error(f'failed calling webhook "{webhook["name"]}": {why}')
+        cause = f'failed calling webhook "{webhook["name"]}": {why}'
+        message, details = f"Internal error occurred: {cause}", {"causes": [{"message": cause}]}
+        raise status.ApiError(500, "InternalError", message, details)
 
 
 def is_shown(

@@ -153,7 +153,7 @@ class KubeApi:
             return ANONYMOUS
         who = self._authenticate(token.strip())
         if who is None:
-            raise status.unauthorized()
+            raise status.ApiError(401, "Unauthorized", "Unauthorized")
         return Identity(who.username, (*who.groups, "system:authenticated"), who.arn)
 
     def _document(self, request: Request, route: Route) -> Response:
@@ -204,7 +204,7 @@ class KubeApi:
             return wire.no_such_path()
         kind = KINDS.get((route.group, route.resource))
         if kind is None or (route.subresource and (kind, route.subresource) != (PODS, "status")):
-            raise status.no_such_resource()
+            raise status.ApiError(404, "NotFound", "the server could not find the requested resource", {})
         if kind.replaced and route.name and route.verb == "update":
             create = replace(route, verb="create")
             return self._replace(request, route, kind, lambda: self._authorize(who, create))

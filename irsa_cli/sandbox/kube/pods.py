@@ -15,11 +15,7 @@ from irsa_cli.sandbox.kube.schema import OBJECT, RAW, JsonObject, ListOf, MapOf,
 _MOUNT = {
     "name": str,
     "readOnly": bool,
-    "mountPath": str,
-    "subPath": str,
-    "subPathExpr": str,
-    "mountPropagation": str,
-    "recursiveReadOnly": str,
+    **dict.fromkeys(("mountPath", "subPath", "subPathExpr", "mountPropagation", "recursiveReadOnly"), str),
 }
 _CONTAINER = {
     "name": str,

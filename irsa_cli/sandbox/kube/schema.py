@@ -95,25 +95,16 @@ INT32 = Special(_read_int32)
 MICRO_TIME = Special(_read_micro_time)
 
 METADATA: Mapping[str, Any] = {
-    "name": str,
-    "generateName": str,
-    "namespace": str,
-    "uid": str,
-    "resourceVersion": str,
-    "creationTimestamp": str,
-    "deletionTimestamp": str,
+    **dict.fromkeys(("name", "generateName", "namespace", "uid", "resourceVersion"), str),
+    **dict.fromkeys(("creationTimestamp", "deletionTimestamp"), str),
     "deletionGracePeriodSeconds": int,
     "labels": MapOf(str),
     "annotations": MapOf(str),
     "finalizers": ListOf(str),
     "ownerReferences": ListOf(
         {
-            "apiVersion": str,
-            "kind": str,
-            "name": str,
-            "uid": str,
-            "controller": bool,
-            "blockOwnerDeletion": bool,
+            **dict.fromkeys(("apiVersion", "kind", "name", "uid"), str),
+            **dict.fromkeys(("controller", "blockOwnerDeletion"), bool),
         }
     ),
 }

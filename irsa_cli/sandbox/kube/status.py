@@ -94,11 +94,6 @@ def _qualified(resource: str, group: str) -> str:
     return f"{resource}.{group}" if group else resource
 
 
-def unauthorized() -> ApiError:
-    """401: the token is of nobody."""
-    return ApiError(401, "Unauthorized", "Unauthorized")
-
-
 def forbidden(
     resource: str, name: str, why: str, *, group: str = "", causes: Sequence[dict[str, str]] = ()
 ) -> ApiError:
@@ -113,11 +108,6 @@ def not_found(resource: str, name: str, *, group: str = "") -> ApiError:
     """404: no such object."""
     message = f'{_qualified(resource, group)} "{name}" not found'
     return ApiError(404, "NotFound", message, {"name": name, "group": group, "kind": resource})
-
-
-def no_such_resource() -> ApiError:
-    """404: a path that this server does not serve."""
-    return ApiError(404, "NotFound", "the server could not find the requested resource", {})
 
 
 def method_not_allowed() -> ApiError:
@@ -153,9 +143,3 @@ def invalid(kind: str, name: str, errors: Sequence[FieldError], *, group: str = 
     causes = [error.cause() for error in errors]
     details = {"name": name, "group": group, "kind": kind, "causes": causes}
     return ApiError(422, "Invalid", message, details)
-
-
-def internal_error(why: str) -> ApiError:
-    """500: something that the server relies on failed, such as a webhook."""
-    details = {"causes": [{"message": why}]}
-    return ApiError(500, "InternalError", f"Internal error occurred: {why}", details)

@@ -74,7 +74,9 @@ def check_trust_policy(text: str, partition: str, found: Callable[[str], object]
         ):
             raise malformed_policy("AssumeRole policy may only specify STS AssumeRole actions.")
         _check_principal(statement, partition, found)
-    _check_sids(statements)
+    sids = [statement["Sid"] for statement in statements if statement.get("Sid")]
+    if len(set(sids)) < len(sids):
+        raise malformed_policy("Statement IDs (SID) in a single policy must be unique.")
 
 
 def check_identity_policy(text: str, *, managed: bool = False) -> None:
@@ -99,12 +101,6 @@ def check_identity_policy(text: str, *, managed: bool = False) -> None:
             raise malformed_policy("Policy document should not specify a principal.")
         for keys in statement.get("Condition", {}).values():
             _check_keys(keys)
-
-
-def _check_sids(statements: list[dict[str, Any]]) -> None:
-    sids = [statement["Sid"] for statement in statements if statement.get("Sid")]
-    if len(set(sids)) < len(sids):
-        raise malformed_policy("Statement IDs (SID) in a single policy must be unique.")
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -1,7 +1,4 @@
-"""IAM's rules for OIDC providers and their audiences, beyond what moto checks or implements.
-
-A function here either refuses (AwsError), answers by itself, or returns None: moto executes the call then.
-"""
+"""IAM's rules for OIDC providers and their audiences, beyond what moto checks or implements."""
 
 from __future__ import annotations
 

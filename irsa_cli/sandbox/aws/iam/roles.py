@@ -1,7 +1,4 @@
-"""IAM's rules for roles, their trust, boundaries, attachments and inline policies, beyond what moto checks.
-
-A function here either refuses (AwsError), answers by itself, or returns None: moto executes the call then.
-"""
+"""IAM's rules for roles, their trust, boundaries, attachments, inline policies, beyond what moto checks."""
 
 from __future__ import annotations
 
