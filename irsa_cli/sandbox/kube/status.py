@@ -1,6 +1,7 @@
 """The errors of the Kubernetes API: `Status` bodies with code, reason, message and details.
 
-Only how an error looks on the wire lives here; when one is raised is decided elsewhere.
+Only how an error looks on the wire lives here; when one is raised is decided elsewhere. An error that one
+place raises, with nothing to choose, is written there.
 Shapes: https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/
 """
 
