@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from irsa_cli.sandbox.faults import Faults
+    from irsa_cli.sandbox.exchange import Faults
     from irsa_cli.sandbox.model import Call, ClusterSpec, ExternalCluster, Fault, Identity, RoleSpec, Rule
     from irsa_cli.sandbox.stage import Sandbox
 
@@ -25,7 +25,7 @@ __all__ = [
     "Sandbox",
 ]
 
-_HOMES = {"Sandbox": "stage", "Faults": "faults"}
+_HOMES = {"Sandbox": "stage", "Faults": "exchange"}
 
 
 def __getattr__(name: str) -> Any:

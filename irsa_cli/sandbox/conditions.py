@@ -9,15 +9,18 @@ known. What the documentation leaves open counts against the caller.
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from operator import eq, ge, gt, le, lt
 from typing import Any
 
 Context = Mapping[str, Sequence[str]]
 """The values of condition keys in this request; names in lower case, absent where the request has none."""
 
 _Test = Callable[[str, "_Wanted"], bool]
+_VARIABLE = re.compile(r"\$\{(.*?)\}", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -30,24 +33,15 @@ class _Wanted:
     def symbols(self) -> list[tuple[str, bool]] | None:
         """Each character, and whether it may be a wildcard; None: it names a variable without a value."""
         found: list[tuple[str, bool]] = []
-        rest = self.text
-        while rest:
-            name = self._variable_at(rest)
-            if name is None:
-                found.append((rest[0], True))
-                rest = rest[1:]
-                continue
-            value = self._value(name)
+        at = 0
+        for variable in _VARIABLE.finditer(self.text) if self.variables is not None else ():
+            value = self._value(variable[1])
             if value is None:
                 return None
+            found += [(char, True) for char in self.text[at : variable.start()]]
             found += [(char, False) for char in value]
-            rest = rest[len(name) + 3 :]
-        return found
-
-    def _variable_at(self, text: str) -> str | None:
-        if self.variables is None or not text.startswith("${") or "}" not in text:
-            return None
-        return text[2 : text.index("}")]
+            at = variable.end()
+        return found + [(char, True) for char in self.text[at:]]
 
     def _value(self, name: str) -> str | None:
         if name in ("*", "?", "$"):
@@ -134,10 +128,6 @@ def _in_network(value: str, wanted: _Wanted) -> bool:
         return False
 
 
-def _never(*_: object) -> bool:
-    return False
-
-
 def _instant(text: str) -> float:
     """Seconds since the epoch, of a date in ISO 8601 or of such a number."""
     for form in ("%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M%z", "%Y-%m-%d"):
@@ -149,24 +139,23 @@ def _instant(text: str) -> float:
     return float(text)
 
 
-def _ordered(read: Callable[[str], float], name: str) -> _Test:
+def _ordered(read: Callable[[str], float], compare: Callable[[float, float], bool]) -> _Test:
     def test(value: str, wanted: _Wanted) -> bool:
         try:
-            one, other = read(value), read(wanted.text)
+            return compare(read(value), read(wanted.text))
         except ValueError:
             return False
-        return {
-            "Equals": one == other,
-            "LessThan": one < other,
-            "LessThanEquals": one <= other,
-            "GreaterThan": one > other,
-            "GreaterThanEquals": one >= other,
-        }[name]
 
     return test
 
 
-_ORDERS = ("Equals", "LessThan", "LessThanEquals", "GreaterThan", "GreaterThanEquals")
+_ORDERS: dict[str, Callable[[float, float], bool]] = {
+    "Equals": eq,
+    "LessThan": lt,
+    "LessThanEquals": le,
+    "GreaterThan": gt,
+    "GreaterThanEquals": ge,
+}
 _POSITIVE: dict[str, _Test] = {
     "StringEquals": _equal,
     "StringEqualsIgnoreCase": _equal_ignoring_case,
@@ -174,10 +163,10 @@ _POSITIVE: dict[str, _Test] = {
     "ArnEquals": _arn_like,
     "ArnLike": _arn_like,
     "Bool": _same_bool,
-    "BinaryEquals": _never,  # No key here is binary.
+    "BinaryEquals": lambda *_: False,  # No key here is binary.
     "IpAddress": _in_network,
-    **{f"Numeric{name}": _ordered(float, name) for name in _ORDERS},
-    **{f"Date{name}": _ordered(_instant, name) for name in _ORDERS},
+    **{f"Numeric{name}": _ordered(float, order) for name, order in _ORDERS.items()},
+    **{f"Date{name}": _ordered(_instant, order) for name, order in _ORDERS.items()},
 }
 _NEGATIVE: dict[str, _Test] = {
     "StringNotEquals": _equal,
@@ -186,8 +175,8 @@ _NEGATIVE: dict[str, _Test] = {
     "ArnNotEquals": _arn_like,
     "ArnNotLike": _arn_like,
     "NotIpAddress": _in_network,
-    "NumericNotEquals": _ordered(float, "Equals"),
-    "DateNotEquals": _ordered(_instant, "Equals"),
+    "NumericNotEquals": _ordered(float, eq),
+    "DateNotEquals": _ordered(_instant, eq),
 }
 _OF_ARNS = frozenset({"ArnEquals", "ArnLike", "ArnNotEquals", "ArnNotLike"})
 """Of these, it is not documented what they say to a value that is no ARN."""

@@ -13,66 +13,41 @@ import hmac
 import json
 from collections.abc import Callable
 from dataclasses import asdict, fields
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from irsa_cli.sandbox.model import Answer, Fault, Rule
-
-if TYPE_CHECKING:
-    from irsa_cli.sandbox.exchange import Incoming
-    from irsa_cli.sandbox.faults import Faults
-    from irsa_cli.sandbox.model import Call
+from irsa_cli.sandbox.exchange import Faults, Incoming
+from irsa_cli.sandbox.model import Answer, Call, Fault, Rule
 
 PREFIX = "/_sandbox/"
 HOSTS = ("127.0.0.1", "localhost", "[::1]")
 
 
-class Controlled(Protocol):
-    """What the control API needs of a sandbox."""
+class _Controlled(Protocol):
+    """What the control API needs of a `Sandbox`."""
 
     latency: float
     lag: float
 
-    def world(self, *args: Any, **kwargs: Any) -> Any:
-        """See `Sandbox`."""
-
-    def env(self, *args: Any, **kwargs: Any) -> Any:
-        """See `Sandbox`."""
-
-    def add_user(self, *args: Any, **kwargs: Any) -> Any:
-        """See `Sandbox`."""
-
-    def add_bucket(self, *args: Any, **kwargs: Any) -> Any:
-        """See `Sandbox`."""
-
-    def grant(self, *args: Any, **kwargs: Any) -> Any:
-        """See `Sandbox`."""
-
-    def reset(self, *args: Any, **kwargs: Any) -> Any:
-        """See `Sandbox`."""
-
-    def settle(self, *args: Any, **kwargs: Any) -> Any:
-        """See `Sandbox`."""
-
-    def replicate(self, *args: Any, **kwargs: Any) -> Any:
-        """See `Sandbox`."""
-
-    def review_token(self, cluster: str, body: bytes) -> Answer:
-        """See `Sandbox`."""
-
+    def world(self, *args: Any, **kwargs: Any) -> Any: ...
+    def env(self, *args: Any, **kwargs: Any) -> Any: ...
+    def add_user(self, *args: Any, **kwargs: Any) -> Any: ...
+    def add_bucket(self, *args: Any, **kwargs: Any) -> Any: ...
+    def grant(self, *args: Any, **kwargs: Any) -> Any: ...
+    def reset(self, *args: Any, **kwargs: Any) -> Any: ...
+    def settle(self, *args: Any, **kwargs: Any) -> Any: ...
+    def replicate(self, *args: Any, **kwargs: Any) -> Any: ...
+    def review_token(self, cluster: str, body: bytes) -> Answer: ...
     @property
-    def calls(self) -> list[Call]:
-        """The calls that have come in."""
-
+    def calls(self) -> list[Call]: ...
     @property
-    def faults(self) -> Faults:
-        """The faults that are played."""
+    def faults(self) -> Faults: ...
 
 
 class Control:
     """Answers calls to the control API of one sandbox."""
 
-    def __init__(self, sandbox: Controlled, token: str) -> None:
+    def __init__(self, sandbox: _Controlled, token: str) -> None:
         self._sandbox = sandbox
         self._prefix = f"{PREFIX}{token}/"
         self._routes: dict[tuple[str, str], Callable[[dict[str, Any]], Any]] = {
@@ -97,24 +72,26 @@ class Control:
         host = request.headers.get("host", "").rpartition(":")[0]
         known = hmac.compare_digest(url.path[: len(self._prefix)].encode(), self._prefix.encode())
         if not known or host not in HOSTS or "origin" in request.headers:
-            return _json({"error": "this needs the sandbox's control URL, and comes from no web page"}, 403)
+            return Answer.of_json(
+                {"error": "this needs the sandbox's control URL, and comes from no web page"}, 403
+            )
         name = unquote(url.path.removeprefix(self._prefix))
         if name.startswith("token-review/") and request.method == "POST":
             return self._review(name.removeprefix("token-review/"), request.body)
         route = self._routes.get((request.method, name))
         if route is None:
-            return _json({"error": f"no {request.method} {name} here"}, 404)
+            return Answer.of_json({"error": f"no {request.method} {name} here"}, 404)
         try:
             asked = {**dict(parse_qsl(url.query)), **json.loads(request.body or b"{}")}
-            return _json(route(asked))
+            return Answer.of_json(route(asked))
         except (KeyError, TypeError, ValueError, TimeoutError) as error:
-            return _json({"error": f"{type(error).__name__}: {error}"}, 400)
+            return Answer.of_json({"error": f"{type(error).__name__}: {error}"}, 400)
 
     def _review(self, cluster: str, body: bytes) -> Answer:
         try:
             return self._sandbox.review_token(cluster, body)
         except KeyError:
-            return _json({"error": f"no cluster {cluster}"}, 404)
+            return Answer.of_json({"error": f"no cluster {cluster}"}, 404)
 
     def _add_fault(self, asked: dict[str, Any]) -> None:
         known = {field.name for field in fields(Fault)} - {"run"}
@@ -128,7 +105,3 @@ class Control:
             for rule in asked.pop("rules", [])
         ]
         self._sandbox.grant(asked.pop("cluster"), asked.pop("user"), rules=rules, **asked)
-
-
-def _json(value: Any, status: int = 200) -> Answer:
-    return Answer(status, json.dumps(value).encode(), {"Content-Type": "application/json"})

@@ -1,24 +1,31 @@
 """What happens to a call between the socket and the service: latency, faults, and the log.
 
-Services know nothing of it, and it knows nothing of them but `Endpoint`. Sockets are in `server`.
+Services know nothing of it, and it knows nothing of them but `Endpoint`, and how an application that is WSGI
+(moto's, and the Kubernetes API's) is called in this process. Sockets are in `server`.
 """
 
 from __future__ import annotations
 
+import io
 import threading
 import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+from urllib.parse import unquote, unquote_plus, urlsplit
 
-from irsa_cli.sandbox.faults import Faults
-from irsa_cli.sandbox.model import Answer, Call
+from irsa_cli.sandbox.model import HANDSHAKES, Answer, Call, Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from irsa_cli.sandbox.model import Fault
+    from _typeshed.wsgi import WSGIApplication
 
 Ending = Literal["whole", "cut", "dripping", "garbled", "reset", "closed"]
+_ENDINGS: Mapping[str, Ending] = {
+    "reset-after": "reset",
+    "truncate-after": "cut",
+    "garble-after": "garbled",
+    "drip": "dripping",
+}
 
 
 @dataclass(frozen=True)
@@ -192,16 +199,13 @@ class Exchange:
         if fault.kind in ("hang", "late"):
             self._hold(fault.seconds)
             return Delivery(execute() if fault.kind == "late" and not era.over else Answer(0), "closed")
-        if fault.kind == "error-after":
+        if fault.kind in ("error-after", "answer-after"):
             execute()
         if fault.kind in ("error", "error-after", "throttle", "status"):
             return Delivery(_refusal(fault, endpoint, label))
         if fault.kind == "reset-before":
             return Delivery(Answer(0), "reset")
-        if fault.kind == "answer":
-            return Delivery(_foreign(fault, request))
-        if fault.kind == "answer-after":
-            execute()
+        if fault.kind in ("answer", "answer-after"):
             return Delivery(_foreign(fault, request))
         return _damaged(fault, execute())
 
@@ -224,23 +228,124 @@ def _foreign(fault: Fault, request: Incoming) -> Answer:
 
 
 def _damaged(fault: Fault, answer: Answer) -> Delivery:
-    if fault.kind == "reset-after":
-        return Delivery(answer, "reset")
-    if fault.kind == "truncate-after":
-        return Delivery(answer, "cut")
-    if fault.kind == "garble-after":
-        return Delivery(answer, "garbled")
-    if fault.kind == "drip":
-        return Delivery(answer, "dripping", fault.seconds)
     if fault.kind == "half-body":
         half = answer.body[: len(answer.body) // 2]
         return Delivery(Answer(answer.status, half, answer.headers, answer.error_code))
-    return Delivery(answer)
+    return Delivery(answer, _ENDINGS.get(fault.kind, "whole"), fault.seconds)
 
 
 def _text(request: Incoming) -> str:
     """Path and body, as sent and decoded, for faults to match."""
-    from urllib.parse import unquote_plus
-
     raw = f"{request.target}\n{request.body.decode(errors='replace')}"
     return f"{raw}\n{unquote_plus(raw)}"
+
+
+@dataclass
+class _Armed:
+    fault: Fault
+    to_skip: int
+    left: int | None
+    until: float | None = None
+    """When (monotonic) it is over; known when it has struck for the first time."""
+
+    @property
+    def over(self) -> bool:
+        return self.left == 0 or (self.until is not None and time.monotonic() >= self.until)
+
+
+class Faults:
+    """The armed faults; of those that fit a call the first one armed strikes. Safe in several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._armed: list[_Armed] = []
+        self._struck: list[Fault] = []
+
+    @property
+    def struck(self) -> Sequence[Fault]:
+        """The faults that have struck since the last `clear`, one for each call that they broke."""
+        with self._lock:
+            return tuple(self._struck)
+
+    def add(self, fault: Fault) -> None:
+        """Arm `fault`."""
+        with self._lock:
+            self._armed.append(_Armed(fault, fault.skip, fault.times))
+
+    def clear(self) -> None:
+        """Disarm all."""
+        with self._lock:
+            self._armed.clear()
+            self._struck.clear()
+
+    def strike(self, service: str, operation: str, text: str, caller: str = "") -> Fault | None:
+        """The fault for this call, used up once; `text` is searched for the fault's `match`."""
+        return self._strike(lambda fault: _fits(fault, service, operation, text, caller))
+
+    def strike_handshake(self, port: str) -> Fault | None:
+        """The fault for this handshake, used up once."""
+        return self._strike(lambda fault: fault.kind in HANDSHAKES and fault.service in (port, "*"))
+
+    def await_handshakes(self, port: str) -> bool:
+        """Whether a fault is armed for handshakes with this port, so that connections must not be kept."""
+        with self._lock:
+            return any(a.fault.kind in HANDSHAKES and a.fault.service in (port, "*") for a in self._armed)
+
+    def _strike(self, fits: Callable[[Fault], bool]) -> Fault | None:
+        with self._lock:
+            for armed in self._armed:
+                if armed.over or not fits(armed.fault):
+                    continue
+                if armed.to_skip:
+                    armed.to_skip -= 1
+                    continue
+                if armed.left is not None:
+                    armed.left -= 1
+                if armed.fault.lasts is not None and armed.until is None:
+                    armed.until = time.monotonic() + armed.fault.lasts
+                self._struck.append(armed.fault)
+                return armed.fault
+        return None
+
+
+def _fits(fault: Fault, service: str, operation: str, text: str, caller: str) -> bool:
+    return (
+        fault.kind not in HANDSHAKES
+        and fault.service in (service, "*")
+        and fault.operation in (operation, "*")
+        and fault.caller in (caller, "")
+        and fault.match in text
+    )
+
+
+def call_app(app: WSGIApplication, request: Incoming) -> tuple[int, dict[str, str], bytes]:
+    """Status, headers and body of the application's answer. Raises what the application raises."""
+    from werkzeug.test import run_wsgi_app
+
+    chunks, status, headers = run_wsgi_app(app, _environ(request), buffered=True)
+    return int(status.split()[0]), dict(headers.items()), b"".join(chunks)
+
+
+def _environ(request: Incoming) -> dict[str, Any]:
+    url = urlsplit(request.target)
+    headers = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in request.headers.items()}
+    return {
+        **headers,
+        "CONTENT_TYPE": request.headers.get("content-type", ""),
+        "CONTENT_LENGTH": str(len(request.body)),
+        "REQUEST_METHOD": request.method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote(url.path).encode().decode("latin-1"),
+        "RAW_URI": url.path,
+        "QUERY_STRING": url.query,
+        "SERVER_NAME": "127.0.0.1",
+        "SERVER_PORT": "80",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "wsgi.url_scheme": "http",
+        "wsgi.input": io.BytesIO(request.body),
+        "wsgi.errors": io.StringIO(),
+        "wsgi.version": (1, 0),
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+    }

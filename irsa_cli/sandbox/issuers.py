@@ -6,7 +6,6 @@ environment, and its CA, finds the sandbox's there; the proxy leads nowhere else
 
 from __future__ import annotations
 
-import json
 import socket
 import socketserver
 import ssl
@@ -14,35 +13,31 @@ import tempfile
 import threading
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
-from irsa_cli.sandbox.exchange import Label
+from irsa_cli.sandbox.aws.clusters import Cluster, Clusters
+from irsa_cli.sandbox.exchange import Exchange, Incoming, Label
 from irsa_cli.sandbox.model import Answer
 from irsa_cli.sandbox.server import HOST, Server
-
-if TYPE_CHECKING:
-    from irsa_cli.sandbox.aws.clusters import Cluster, Clusters
-    from irsa_cli.sandbox.exchange import Exchange, Incoming
-    from irsa_cli.sandbox.tls import Authority
+from irsa_cli.sandbox.tls import Authority
 
 DISCOVERY = "/.well-known/openid-configuration"
 KEYS = "/keys"
+_json = Answer.of_json
 
 
-class Documents:
+class _Documents:
     """The documents of all issuers, as one endpoint of the server."""
 
     def __init__(self, clusters: Clusters) -> None:
         self._clusters = clusters
 
     def label(self, request: Incoming) -> Label:
-        """Which document of which issuer."""
         operation = "discovery" if request.target.endswith(DISCOVERY) else "keys"
         return Label("issuer", operation, self._issuer(request))
 
     def answer(self, request: Incoming) -> Answer:
-        """The document."""
         cluster = self._clusters.with_issuer(self._issuer(request))
         if cluster is None or request.method != "GET":
             return self.failure("issuer", "NotFound", "no such issuer", 404)
@@ -51,11 +46,9 @@ class Documents:
         return _json(cluster.jwks())
 
     def failure(self, service: str, code: str, message: str, status: int) -> Answer:
-        """An error as plain JSON."""
         return _json({"code": code, "message": message}, status, code)
 
     def throttled(self, service: str) -> Answer:
-        """Too many requests."""
         return self.failure(service, "TooManyRequests", "slow down", 429)
 
     @staticmethod
@@ -75,10 +68,6 @@ def _discovery(cluster: Cluster) -> dict[str, Any]:
     }
 
 
-def _json(body: dict[str, Any], status: int = 200, code: str = "") -> Answer:
-    return Answer(status, json.dumps(body).encode(), {"Content-Type": "application/json"}, code)
-
-
 class IssuerProxy:
     """A proxy by which HTTPS clients reach the issuers of `clusters`, and nothing else."""
 
@@ -87,7 +76,7 @@ class IssuerProxy:
         self._authority = authority
         context = authority.context()
         context.sni_callback = self._choose
-        self._server = Server(exchange, Documents(clusters), context)
+        self._server = Server(exchange, _Documents(clusters), context)
         port = urlsplit(self._server.url).port
         assert port is not None
         self._listener = _Listener(clusters, port)

@@ -1,16 +1,28 @@
-"""The sandbox's Kubernetes API as an endpoint of the server: its labels for the log, and its errors."""
+"""The sandbox's Kubernetes API as an endpoint of the server, and who its AWS callers are.
+
+EKS access entries and bearer tokens tell. A token is `k8s-aws-v1.` and the base64url of a presigned
+GetCallerIdentity URL; see
+https://github.com/kubernetes-sigs/aws-iam-authenticator#api-authorization-from-outside-a-cluster
+It is verified by executing that call on the sandbox's STS, past log, latency and faults: in the field
+the cluster makes it, not the client.
+"""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
+from base64 import urlsafe_b64decode
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, unquote, urlsplit
 
-from irsa_cli.sandbox import wsgi
-from irsa_cli.sandbox.access import access_key
-from irsa_cli.sandbox.exchange import Incoming, Label
-from irsa_cli.sandbox.kube.route import Route, parse_route
-from irsa_cli.sandbox.model import Answer
+from irsa_cli.sandbox.aws.answer import AwsError
+from irsa_cli.sandbox.aws.callers import Caller
+from irsa_cli.sandbox.aws.clusters import Cluster
+from irsa_cli.sandbox.aws.front import Front
+from irsa_cli.sandbox.aws.identities import Entry
+from irsa_cli.sandbox.exchange import Incoming, Label, call_app
+from irsa_cli.sandbox.kube.authorizer import Route, parse_route
+from irsa_cli.sandbox.kube.status import ApiError
+from irsa_cli.sandbox.model import Answer, Identity
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -32,20 +44,20 @@ class KubeFront:
     def answer(self, request: Incoming) -> Answer:
         """The application's answer."""
         try:
-            code, headers, body = wsgi.call(self._app, request)
+            code, headers, body = call_app(self._app, request)
         except Exception as error:
             # A mistake of the sandbox's own; the client must not take it for a broken connection.
-            return _status("InternalError", repr(error), 500)
+            return self.failure("kubernetes", "InternalError", repr(error), 500)
         kept = {name: value for name, value in headers.items() if name.lower() != "content-length"}
         return Answer(code, body, kept, _reason(code, body))
 
     def failure(self, service: str, code: str, message: str, status: int) -> Answer:
         """A `Status` with `code` as its reason."""
-        return _status(code, message, status)
+        return Answer.of_json(ApiError(status, code, message).body(), status, code)
 
     def throttled(self, service: str) -> Answer:
         """What priority and fairness answers."""
-        answer = _status("TooManyRequests", "too many requests, please try again later", 429)
+        answer = self.failure(service, "TooManyRequests", "too many requests, please try again later", 429)
         answer.headers["Retry-After"] = "1"
         return answer
 
@@ -73,14 +85,106 @@ def _reason(code: int, body: bytes) -> str:
         return str(code)
 
 
-def _status(reason: str, message: str, code: int) -> Answer:
-    body = {
-        "kind": "Status",
-        "apiVersion": "v1",
-        "metadata": {},
-        "status": "Failure",
-        "message": message,
-        "reason": reason,
-        "code": code,
-    }
-    return Answer(code, json.dumps(body).encode(), {"Content-Type": "application/json"}, reason)
+PREFIX = "k8s-aws-v1."
+CLUSTER_HEADER = "x-k8s-aws-id"
+_PARAMETERS = {
+    "Action",
+    "Version",
+    "X-Amz-Algorithm",
+    "X-Amz-Credential",
+    "X-Amz-Date",
+    "X-Amz-Expires",
+    "X-Amz-Security-Token",
+    "X-Amz-SignedHeaders",
+    "X-Amz-Signature",
+}
+
+
+class Access:
+    """Who callers are by the access entries of all clusters."""
+
+    def __init__(self, front: Front) -> None:
+        self._front = front
+
+    def grant(self, cluster: Cluster, arn: str, username: str, groups: tuple[str, ...]) -> None:
+        """From now on the user or role with this ARN is `username`, in `groups`, in the cluster."""
+        self._front.clusters.access_entries.put(cluster.arn, arn, Entry(username, groups))
+
+    def identify(self, cluster: Cluster, token: str) -> Identity | None:
+        """Who a bearer token is in the cluster; None for a bad token or a caller without entry.
+
+        Callers with AdministratorAccess in the cluster's account are in `system:masters` without one.
+        """
+        try:
+            caller = self._front.identify(_presigned_call(token, cluster.spec.name))
+        except (AwsError, ValueError):
+            return None
+        entry = self._front.clusters.access_entries.get(cluster.arn, caller.role_arn or caller.arn)
+        if entry and entry.principal in ("", caller.user_id.partition(":")[0]):
+            return Identity(entry.username, entry.groups, caller.arn)
+        if self._is_admin(cluster, caller):
+            return Identity(caller.arn, ("system:masters",), caller.arn)
+        return None
+
+    def _is_admin(self, cluster: Cluster, caller: Caller) -> bool:
+        if (caller.account, caller.partition) != (cluster.spec.account, cluster.partition):
+            return False
+        with self._front.cloud.lock:
+            return self._front.callers.is_admin(caller)
+
+    def review(self, cluster: Cluster, body: bytes) -> Answer:
+        """The answer of an authentication webhook to a TokenReview."""
+        try:
+            review = json.loads(body)
+            token, version = review["spec"]["token"], review["apiVersion"]
+        except (ValueError, KeyError, TypeError):
+            return Answer(400, b"not a TokenReview", {"Content-Type": "text/plain"})
+        who = self.identify(cluster, token)
+        status: dict[str, Any] = {"authenticated": who is not None}
+        if who:
+            extra = {"arn": [who.arn]}
+            status["user"] = {
+                "username": who.username,
+                "uid": who.arn,
+                "groups": list(who.groups),
+                "extra": extra,
+            }
+        reviewed = {"apiVersion": version, "kind": "TokenReview", "status": status}
+        return Answer.of_json(reviewed)
+
+
+def access_key(authorization: str) -> str:
+    """The access key that signed the token in an Authorization header; empty where there is none."""
+    scheme, _, token = authorization.partition(" ")
+    if scheme.lower() != "bearer" or not token.startswith(PREFIX):
+        return ""
+    try:
+        query = parse_qs(urlsplit(_url(token)).query)
+    except ValueError:
+        return ""
+    return query.get("X-Amz-Credential", [""])[0].partition("/")[0]
+
+
+def _url(token: str) -> str:
+    text = token.removeprefix(PREFIX)
+    return urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
+
+
+def _presigned_call(token: str, cluster: str) -> Incoming:
+    """The call that a token stands for, as the authenticator makes it; raises ValueError for others."""
+    if not token.startswith(PREFIX):
+        raise ValueError("not an EKS token")
+    url = urlsplit(_url(token))
+    query = {name: values[0] for name, values in parse_qs(url.query, strict_parsing=True).items()}
+    if (
+        url.path not in ("", "/")
+        or not set(query) <= _PARAMETERS
+        or query.get("Action") != "GetCallerIdentity"
+    ):
+        raise ValueError("not a presigned GetCallerIdentity")
+    if "/sts/aws4_request" not in query.get("X-Amz-Credential", ""):
+        raise ValueError("not signed for STS")
+    if CLUSTER_HEADER not in query.get("X-Amz-SignedHeaders", "").split(";"):
+        raise ValueError(f"{CLUSTER_HEADER} is not signed")
+    headers = {"host": url.netloc, CLUSTER_HEADER: cluster}
+    return Incoming("GET", f"/?{url.query}", headers, b"")

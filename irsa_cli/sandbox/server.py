@@ -12,18 +12,16 @@ import ssl
 import struct
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
-from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from http.client import responses
+from typing import Any
 from urllib.parse import quote
 
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
 from irsa_cli.sandbox.exchange import Delivery, Endpoint, Exchange, Incoming
 from irsa_cli.sandbox.tls import strangers_tls
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 HOST = "127.0.0.1"
 GARBAGE = b"no protocol that anybody speaks\r\n"
@@ -192,7 +190,7 @@ class _Handler(WSGIRequestHandler):
             self.close_connection = True
             return
         answer = delivery.answer
-        self.send_response(answer.status, _phrase(answer.status))
+        self.send_response(answer.status, responses.get(answer.status, "Unknown"))
         for name, value in answer.headers.items():
             self.send_header(name, value)
         if "Content-Length" not in answer.headers:
@@ -229,10 +227,3 @@ class _Handler(WSGIRequestHandler):
 
     def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 - the base's name
         """Nothing is printed."""
-
-
-def _phrase(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return "Unknown"

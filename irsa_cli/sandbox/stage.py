@@ -10,30 +10,31 @@ import secrets
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
-from irsa_cli.sandbox.access import Access
-from irsa_cli.sandbox.aws.cloud import Cloud, user_key
+from irsa_cli.sandbox.aws.callers import Token
+from irsa_cli.sandbox.aws.cloud import Cloud, iam_world, user_key
 from irsa_cli.sandbox.aws.clusters import Cluster, issuer_of
 from irsa_cli.sandbox.aws.ec2 import OPEN, Instance, vpc_of
 from irsa_cli.sandbox.aws.ec2 import Endpoint as VpcEndpoint
 from irsa_cli.sandbox.aws.front import Front
-from irsa_cli.sandbox.aws.partitions import partition_of
-from irsa_cli.sandbox.aws.sts.web_identity import Token
-from irsa_cli.sandbox.aws.world import iam_world
 from irsa_cli.sandbox.control import Control
-from irsa_cli.sandbox.exchange import Exchange
+from irsa_cli.sandbox.exchange import Endpoint, Exchange, Faults, Label
 from irsa_cli.sandbox.issuers import IssuerProxy
-from irsa_cli.sandbox.kube import KubeApi
-from irsa_cli.sandbox.kubefront import KubeFront
-from irsa_cli.sandbox.model import DEFAULT_ACCOUNT, DEFAULT_REGION, Answer, Call, ClusterSpec, RoleSpec, Rule
+from irsa_cli.sandbox.kube.api import KubeApi
+from irsa_cli.sandbox.kubefront import Access, KubeFront
+from irsa_cli.sandbox.model import (
+    DEFAULT_ACCOUNT,
+    DEFAULT_REGION,
+    Answer,
+    Call,
+    ClusterSpec,
+    RoleSpec,
+    Rule,
+    partition_of,
+)
 from irsa_cli.sandbox.server import HOST, Server
 from irsa_cli.sandbox.tls import Authority, signing_key
-
-if TYPE_CHECKING:
-    from irsa_cli.sandbox.exchange import Endpoint, Label
-    from irsa_cli.sandbox.faults import Faults
 
 
 @dataclass
@@ -45,7 +46,11 @@ class _Own:
 
 
 class Sandbox:
-    """AWS and EKS in this process. One at a time: moto's state belongs to the process."""
+    """AWS and EKS in this process. One at a time: moto's state belongs to the process.
+
+    What names a cluster raises KeyError for one that is unknown, and, where it is about the sandbox's own
+    Kubernetes API, for one whose control plane is external.
+    """
 
     _running: ClassVar[threading.Lock] = threading.Lock()
 
@@ -64,7 +69,9 @@ class Sandbox:
             self._users: dict[tuple[str, str], dict[str, Any] | None] = {}
             self._given = tuple(clusters)
             self._latency = latency
-            self._warming = threading.Thread(target=self._warm, daemon=True)
+            self._warming = threading.Thread(
+                target=self._front.cloud.warm, args=(DEFAULT_ACCOUNT, "aws"), daemon=True
+            )
             self._token = secrets.token_urlsafe(24)
             self._aws = Server(self._exchange, self._front, control=Control(self, self._token))
             self._issuers = IssuerProxy(self._exchange, self._front.clusters, authority)
@@ -88,13 +95,8 @@ class Sandbox:
             raise
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stop()
-
-    def _warm(self) -> None:
-        self._front.cloud.warm(DEFAULT_ACCOUNT, "aws")
 
     def _stop(self) -> None:
         self._warming.join()
@@ -160,10 +162,7 @@ class Sandbox:
         return self._tls[1]
 
     def endpoint(self, cluster: str = "") -> Endpoint:
-        """AWS, or a cluster's own Kubernetes API, with nothing before it: no log, no latency, no faults.
-
-        Raises KeyError for an unknown cluster, and for one whose control plane is external.
-        """
+        """AWS, or a cluster's own Kubernetes API, with nothing before it: no log, no latency, no faults."""
         return KubeFront(self._own[self._cluster(cluster).arn].api) if cluster else self._front
 
     def open_port(self, endpoint: Endpoint | None = None, *, name: str = "aws") -> Server:
@@ -189,9 +188,8 @@ class Sandbox:
         self._front.clusters.add(cluster)
 
     def remove_cluster(self, name: str) -> None:
-        """Delete a cluster that was added: EKS forgets it, IAM does not. KeyError for an unknown cluster."""
-        found = self._cluster(name)
-        self._remove_cluster((found.spec.account, found.spec.region, found.spec.name), found)
+        """Delete a cluster that was added: EKS forgets it, IAM does not."""
+        self._remove_cluster(self._cluster(name))
 
     def _start_cluster(self, spec: ClusterSpec) -> Cluster:
         key, issuer = signing_key(len(self._own)), issuer_of(spec)
@@ -274,10 +272,7 @@ class Sandbox:
     def put_service_accounts(
         self, cluster: str, namespace: str, accounts: Mapping[str, Mapping[str, str]]
     ) -> None:
-        """Make a namespace with ServiceAccounts, annotations by names, without any call.
-
-        Raises KeyError for an unknown cluster, and for one whose control plane is external.
-        """
+        """Make a namespace with ServiceAccounts, annotations by names, without any call."""
         self._own[self._cluster(cluster).arn].api.put_service_accounts(namespace, accounts)
 
     def grant(
@@ -291,39 +286,33 @@ class Sandbox:
     ) -> None:
         """Say who an IAM user of the cluster's account (or any user or role, by ARN) is in Kubernetes.
 
-        `rules` hold in the sandbox's own Kubernetes API; a real one has its RBAC. Raises KeyError for an
-        unknown cluster.
+        `rules` hold in the sandbox's own Kubernetes API; a real one has its RBAC.
         """
         found = self._cluster(cluster)
-        arn = (
-            user
-            if user.startswith("arn:")
-            else f"arn:{found.partition}:iam::{found.spec.account}:user/{user}"
-        )
+        own = f"arn:{found.partition}:iam::{found.spec.account}:user/{user}"
+        arn = user if user.startswith("arn:") else own
         name = username or arn
         self._access.grant(found, arn, name, tuple(groups))
         if found.arn in self._own:
             self._own[found.arn].api.set_rules(name, rules)
 
     def associated(self, cluster: str, namespace: str, name: str) -> bool:
-        """Whether a ServiceAccount has an EKS Pod Identity association; KeyError for an unknown cluster."""
+        """Whether a ServiceAccount has an EKS Pod Identity association."""
         return self._front.clusters.associations.has(self._cluster(cluster).arn, namespace, name)
 
     def add_sts_endpoint(self, cluster: str, policy: dict[str, Any] | None = None) -> None:
         """Put a VPC endpoint for STS into a cluster's VPC, by default with the policy that allows everything.
 
-        EC2 tells of it; no call goes through it. Raises KeyError for an unknown cluster.
+        EC2 tells of it; no call goes through it.
         """
         found = self._cluster(cluster)
         spec = found.spec
-        made = VpcEndpoint(spec.account, spec.region, vpc_of(found.arn), policy or OPEN)
-        self._front.ec2.put(made)
+        self._front.ec2.put(VpcEndpoint(spec.account, spec.region, vpc_of(found.arn), policy or OPEN))
 
     def add_node(self, cluster: str, name: str, *, hop_limit: int = 2, endpoint: bool = True) -> None:
         """Let EC2 tell of a node, and from how far away its metadata answers (`endpoint`: or whether at all).
 
-        `name` is its private DNS name, which `spec.nodeName` of its pods has. Raises KeyError for an unknown
-        cluster.
+        `name` is its private DNS name, which `spec.nodeName` of its pods has.
         """
         spec = self._cluster(cluster).spec
         self._front.ec2.put(Instance(spec.account, spec.region, name, hop_limit, endpoint))
@@ -331,26 +320,25 @@ class Sandbox:
     def describe_cluster_as(self, cluster: str, **fields: Any) -> None:
         """Let EKS say something else of a cluster (`version="1.18"`), until the next reset.
 
-        The cluster itself stays as it is. Raises KeyError for an unknown cluster.
+        The cluster itself stays as it is.
         """
         self._front.clusters.say(self._cluster(cluster).arn, fields)
 
     def add_addon(self, cluster: str, name: str) -> None:
-        """Let ListAddons name an add-on, until the next reset; KeyError for an unknown cluster."""
+        """Let ListAddons name an add-on, until the next reset."""
         self._front.clusters.put_addon(self._cluster(cluster).arn, name)
 
     def note_exchange(self, cluster: str, subject: str, role_arn: str, code: str, words: str = "") -> None:
         """Let CloudTrail tell of an exchange at STS that was refused with `code`, and in which words.
 
-        `subject` is the token's: `system:serviceaccount:NAMESPACE:NAME`. Raises KeyError for an unknown
-        cluster.
+        `subject` is the token's: `system:serviceaccount:NAMESPACE:NAME`.
         """
         found = self._cluster(cluster)
         token = Token(found.issuer, subject, ("sts.amazonaws.com",))
         self._front.trail.note(token, role_arn, found.spec.region, code, words)
 
     def review_token(self, cluster: str, body: bytes) -> Answer:
-        """The answer to a TokenReview by the cluster's API server; raises KeyError for an unknown cluster."""
+        """The answer to a TokenReview by the cluster's API server."""
         return self._access.review(self._cluster(cluster), body)
 
     def _cluster(self, name: str) -> Cluster:
@@ -384,17 +372,18 @@ class Sandbox:
     def reset(self) -> None:
         """Back to the state after start. Calls that faults hold back are dropped."""
         self._exchange.reset(self._latency)
-        for place, cluster in list(self._clusters.items()):
+        for cluster in list(self._clusters.values()):
             if cluster.spec not in self._given:
-                self._remove_cluster(place, cluster)
+                self._remove_cluster(cluster)
         for own in self._own.values():
             own.api.reset()
         self._users.clear()
         self._front.reset()
 
-    def _remove_cluster(self, place: tuple[str, str, str], cluster: Cluster) -> None:
-        del self._clusters[place]
-        self._front.clusters.remove(cluster.spec)
+    def _remove_cluster(self, cluster: Cluster) -> None:
+        spec = cluster.spec
+        del self._clusters[spec.account, spec.region, spec.name]
+        self._front.clusters.remove(spec)
         own = self._own.pop(cluster.arn, None)
         if own:
             own.server.stop()

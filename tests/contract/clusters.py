@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from cryptography.hazmat.primitives.asymmetric import rsa
 from werkzeug.wrappers import Request, Response
 
-from irsa_cli.sandbox.kube import KubeApi
+from irsa_cli.sandbox.kube.api import KubeApi
 from irsa_cli.sandbox.model import Identity, Rule
 from tests.support.controlplane import ControlPlane, Etcd
 from tests.support.kubeclient import Json, KubeClient

@@ -2,7 +2,7 @@
 
 import pytest
 
-from irsa_cli.sandbox.kube.objects.kinds import KINDS
+from irsa_cli.sandbox.kube.kinds import KINDS
 from tests.contract.clusters import Cluster
 from tests.contract.statuses import assert_refused
 from tests.support.kubeclient import Json

@@ -11,7 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from werkzeug.test import Client, TestResponse
 
-from irsa_cli.sandbox.kube import KubeApi
+from irsa_cli.sandbox.kube.api import KubeApi
 from irsa_cli.sandbox.model import Rule
 from tests.contract.clusters import identify, token_of
 

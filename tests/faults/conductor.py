@@ -12,8 +12,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from irsa_cli.sandbox import Fault
-from irsa_cli.sandbox.exchange import Label
-from irsa_cli.sandbox.faults import Faults
+from irsa_cli.sandbox.exchange import Faults, Label
 from tests.faults.injections import INJECTIONS, Call
 from tests.faults.schedule import PAUSES, Schedule
 from tests.faults.stages import LOCK_SECONDS

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from irsa_cli.sandbox.trust import Who, admits
+from irsa_cli.sandbox.enforce import Who, admits
 from tests.faults.commands import DOCUMENT
 from tests.faults.judge import TRANSACTION, Json, Object, differences
 from tests.support.stage import ACCOUNT, ROLE_ARN

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from irsa_cli.sandbox.trust import Who, admits
+from irsa_cli.sandbox.enforce import Who, admits
 from tests.faults.commands import NAMESPACE, Command
 from tests.faults.desired_states import AUDIENCE, ISSUER, PROVIDER, roles_of
 from tests.faults.judge import COMMIT, INCOMPLETE, Ending, Json, differences, essence

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from irsa_cli.sandbox import Fault
-from irsa_cli.sandbox.faults import Faults
+from irsa_cli.sandbox.exchange import Faults
 from irsa_cli.sandbox.model import HANDSHAKES, FaultKind
 from tests.faults.clock import AHEAD, BACK, MOVED
 from tests.faults.zygote import RETRY_SECONDS, Process

@@ -13,7 +13,7 @@ from typing import Any
 from irsa_cli.core.marks.locks.lease import selector
 from irsa_cli.core.marks.locks.names import Lock, LockScope
 from irsa_cli.sandbox import Sandbox
-from irsa_cli.sandbox.kube.objects.kinds import KINDS
+from irsa_cli.sandbox.kube.kinds import KINDS
 from irsa_cli.usecases.plans.saved_plan import digest_of
 
 OTHER = "222222222222"

@@ -11,8 +11,8 @@ from botocore import UNSIGNED
 from botocore.config import Config
 
 from irsa_cli.sandbox import Fault, Sandbox
-from irsa_cli.sandbox.access import access_key
 from irsa_cli.sandbox.exchange import Label
+from irsa_cli.sandbox.kubefront import access_key
 from tests.support.eks import bearer
 from tests.support.kubeclient import KubeClient
 from tests.support.sandbox_clients import client, refusal

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from irsa_cli.sandbox import Sandbox
+from irsa_cli.sandbox.aws.cloud import MANAGED, published
 from irsa_cli.sandbox.aws.iam.grammar import check_identity_policy
-from irsa_cli.sandbox.aws.managed import DOCUMENTS, published
 from tests.support.sandbox_clients import EC2_TRUST, S3_READ, Client, client, policy, refusal, trust
 
 ACCOUNT = "111122223333"
@@ -406,6 +406,5 @@ def test_policies_of_aws_are_as_aws_publishes_them(sandbox: Sandbox) -> None:
     assert document == published("AmazonEBSCSIDriverPolicy")
     assert len(document["Statement"]) > 5
     assert published("NoSuchPolicy") is None
-    # What stands in for one that moto lacks is a policy, too.
-    for item in DOCUMENTS.values():
-        check_identity_policy(json.dumps(item))
+    for name in MANAGED:
+        check_identity_policy(json.dumps(published(name)))

@@ -12,7 +12,7 @@ import pytest
 
 from irsa_cli.core.policies.policy import as_list
 from irsa_cli.core.trust.evaluation import Explanation, explain
-from irsa_cli.sandbox.trust import Who, admits
+from irsa_cli.sandbox.enforce import Who, admits
 from tests.oracle.oracle import ALLOWED, verdicts
 from tests.unit.trust.policies import ACTION, PROVIDER, Case, cases
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from irsa_cli.sandbox import Rule, Sandbox
-from irsa_cli.sandbox.aws.partitions import partition_of
+from irsa_cli.sandbox.model import partition_of
 from tests.scenarios.breaking import NAME, WEBHOOK, Binding, make
 from tests.support.eks import bearer
 from tests.support.fixtures import RealCluster

@@ -17,8 +17,8 @@ from functools import cached_property
 from typing import Any, ClassVar, Protocol
 
 from irsa_cli.sandbox import RoleSpec, Sandbox
-from irsa_cli.sandbox.kube.objects.kinds import CONFIG_MAPS, NAMESPACES, SERVICE_ACCOUNTS
-from irsa_cli.sandbox.kube.objects.store import Store
+from irsa_cli.sandbox.kube.kinds import CONFIG_MAPS, NAMESPACES, SERVICE_ACCOUNTS
+from irsa_cli.sandbox.kube.store import Store
 from tests.support.kubeclient import KubeClient
 
 Json = dict[str, Any]

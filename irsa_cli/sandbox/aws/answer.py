@@ -110,11 +110,6 @@ def ec2_result(operation: str, result: dict[str, Any]) -> Answer:
     return Answer(200, f"{head}{inner}</{name}>".encode(), {"Content-Type": "text/xml"})
 
 
-def json_result(result: dict[str, Any]) -> Answer:
-    """A successful answer of the `rest-json` and `json` protocols."""
-    return Answer(200, json.dumps(result).encode(), {"Content-Type": "application/json"})
-
-
 def _element(tag: str, value: Any) -> str:
     if isinstance(value, Repeated):
         return "".join(_element(tag, item) for item in value)

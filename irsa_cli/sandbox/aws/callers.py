@@ -1,26 +1,29 @@
 """Who signed a call: users by their access keys, roles by the temporary credentials that STS gave out.
 
-Also what policies bound them. What these allow is decided in `enforce`.
+Also whether the signature (Version 4) is good, by botocore's own canonical forms, and what policies bound the
+caller. What these allow is decided in `enforce`.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 """
 
 from __future__ import annotations
 
+import hmac
 import json
+import re
 import secrets
 import string
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from urllib.parse import urlsplit
 
-from irsa_cli.sandbox.aws.answer import AwsError
-from irsa_cli.sandbox.aws.partitions import partition_of
-from irsa_cli.sandbox.aws.signature import verify
-from irsa_cli.sandbox.enforce import Powers
+from irsa_cli.sandbox.aws.answer import AwsError, validation_error
+from irsa_cli.sandbox.aws.cloud import Cloud
+from irsa_cli.sandbox.aws.request import AwsRequest, Signature
+from irsa_cli.sandbox.enforce import Act, Powers
+from irsa_cli.sandbox.model import partition_of
 
-if TYPE_CHECKING:
-    from irsa_cli.sandbox.aws.cloud import Cloud
-    from irsa_cli.sandbox.aws.request import AwsRequest
-
+_ROLE_ARN = re.compile(r"arn:(aws[\w-]*):iam::(\d{12}):role/((?:[\x21-\x7e]+/)?)([\w+=,.@-]+)")
 _UPPER = string.ascii_uppercase + string.digits
 _CODES = {
     "unknown": {
@@ -91,6 +94,28 @@ class Session:
     def arn(self) -> str:
         """The ARN of the session."""
         return f"arn:{self.partition}:sts::{self.account}:assumed-role/{self.role_name}/{self.name}"
+
+
+@dataclass(frozen=True)
+class Token:
+    """A JSON Web Token whose signature is good."""
+
+    issuer: str
+    subject: str
+    audiences: tuple[str, ...]
+
+    @property
+    def issuer_path(self) -> str:
+        """The issuer as in ARNs and condition keys: without https://."""
+        return self.issuer.removeprefix("https://")
+
+
+def parse_role_arn(arn: str) -> re.Match[str]:
+    """Partition, account, path and name of a role's ARN; raises AwsError when it is none."""
+    match = _ROLE_ARN.fullmatch(arn)
+    if not match:
+        raise validation_error(f"{arn} is invalid")
+    return match
 
 
 class Callers:
@@ -182,6 +207,12 @@ class Callers:
         return f"arn:{caller.partition}:iam::aws:policy/AdministratorAccess" in holder.managed_policies
 
 
+def denied(caller: Caller, act: Act, why: str, code: str = "AccessDenied") -> AwsError:
+    """AWS's words to a caller for an act that is not allowed."""
+    message = f"User: {caller.arn} is not authorized to perform: {act.action} on resource: {act.resource}"
+    return AwsError(code, f"{message} {why}".strip(), 403)
+
+
 def powers_of(iam: Any, role: Any, session: dict[str, Any] | None = None) -> Powers:
     """The policies that bound sessions of a role of moto's."""
     boundary = iam.managed_policies.get(role.permissions_boundary_arn)
@@ -206,3 +237,48 @@ def _unknown(service: str) -> AwsError:
 def _refused(why: str, service: str, message: str) -> AwsError:
     codes = _CODES[why]
     return AwsError(codes.get(service, codes[""]), message, 403)
+
+
+WINDOW = timedelta(minutes=15)
+"""How old, or how far ahead, a signature may be; STS takes presigned calls for as long, too."""
+
+
+def verify(request: AwsRequest, signature: Signature, secret: str) -> None:
+    """Refuses, with AWS's own code for the service, a signature that `secret` did not make or an old one."""
+    try:
+        signed = datetime.strptime(signature.date, "%Y%m%dT%H%M%SZ").replace(tzinfo=timezone.utc)
+    except ValueError:
+        raise AwsError("IncompleteSignature", "The request has no valid date.", 400) from None
+    if abs(datetime.now(timezone.utc) - signed) > WINDOW:
+        raise _refusal(request, f"Signature expired: {signature.date} is outside of the allowed 15 minutes")
+    if not hmac.compare_digest(_expected(request, signature, secret), signature.value):
+        message = "The request signature we calculated does not match the signature you provided."
+        raise _refusal(request, message)
+
+
+def _refusal(request: AwsRequest, message: str) -> AwsError:
+    json_services = ("eks", "cloudtrail")
+    code = "InvalidSignatureException" if request.service in json_services else "SignatureDoesNotMatch"
+    return AwsError(code, message, 403)
+
+
+def _expected(request: AwsRequest, signature: Signature, secret: str) -> str:
+    from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth, SigV4Auth, SigV4QueryAuth
+    from botocore.awsrequest import AWSRequest
+    from botocore.credentials import Credentials
+
+    kinds = (SigV4Auth, SigV4QueryAuth, S3SigV4Auth, S3SigV4QueryAuth)
+    kind = kinds[2 * (request.service == "s3") + signature.presigned]
+    auth = kind(Credentials(signature.access_key, secret), signature.service, signature.region)
+    headers = {name: request.headers.get(name, "") for name in signature.signed_headers}
+    url = f"http://{request.headers.get('host', '')}{request.target}"
+    mirror = AWSRequest(method=request.method, url=_unsigned_url(url), headers=headers, data=request.body)
+    mirror.context["timestamp"] = signature.date
+    text = auth.string_to_sign(mirror, auth.canonical_request(mirror))
+    return str(auth.signature(text, mirror))
+
+
+def _unsigned_url(url: str) -> str:
+    parts = urlsplit(url)
+    kept = [item for item in parts.query.split("&") if not item.startswith("X-Amz-Signature=")]
+    return parts._replace(query="&".join(kept)).geturl()

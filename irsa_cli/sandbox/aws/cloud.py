@@ -11,18 +11,44 @@ import hashlib
 import json
 import re
 import threading
+from functools import cache
 from typing import Any
 
-from irsa_cli.sandbox import wsgi
-from irsa_cli.sandbox.aws import managed
 from irsa_cli.sandbox.aws.answer import AwsError
-from irsa_cli.sandbox.aws.partitions import BY_NAME
 from irsa_cli.sandbox.aws.request import AwsRequest, read_request
-from irsa_cli.sandbox.exchange import Incoming
-from irsa_cli.sandbox.model import Answer, RoleSpec
+from irsa_cli.sandbox.exchange import Incoming, call_app
+from irsa_cli.sandbox.model import BY_NAME, Answer, RoleSpec
 
 _ERROR_CODE = re.compile(rb"<Code>([^<]*)</Code>")
 _PRINCIPAL = re.compile(r"arn:([^:]+):iam::(\d{12}):(user|role)/.+")
+MANAGED = (
+    "AdministratorAccess",
+    "PowerUserAccess",
+    "ReadOnlyAccess",
+    "SecurityAudit",
+    "IAMFullAccess",
+    "AmazonS3FullAccess",
+    "AmazonS3ReadOnlyAccess",
+    "AmazonDynamoDBFullAccess",
+    "AmazonDynamoDBReadOnlyAccess",
+    "AmazonSQSFullAccess",
+    "AmazonSQSReadOnlyAccess",
+    "AmazonSNSReadOnlyAccess",
+    "AmazonEC2ReadOnlyAccess",
+    "AmazonEC2ContainerRegistryReadOnly",
+    "AmazonEC2ContainerRegistryPowerUser",
+    "AmazonElastiCacheFullAccess",
+    "AmazonFSxFullAccess",
+    "AmazonPrometheusRemoteWriteAccess",
+    "AWSXrayWriteOnlyAccess",
+    "AmazonEKS_CNI_Policy",
+    "AmazonEBSCSIDriverPolicy",
+    "CloudWatchAgentServerPolicy",
+    "CloudWatchReadOnlyAccess",
+    "SecretsManagerReadWrite",
+)
+"""The policies that AWS manages which every account has; the path is / but for those in `_PATHS`."""
+_PATHS = {"AmazonEBSCSIDriverPolicy": "/service-role/"}
 _DEMO_BUCKETS = ("reports", "images")
 
 
@@ -78,13 +104,13 @@ class Cloud:
         from moto.iam.models import AWSManagedPolicy
 
         iam = self.iam(account, partition)
-        for name in managed.DOCUMENTS:
+        for name in MANAGED:
             policy = AWSManagedPolicy(  # type: ignore[abstract] # moto makes them so, too
                 name,
                 account_id=account,
                 region=partition,
-                path=managed.PATHS.get(name, "/"),
-                document=managed.document(name),
+                path=_PATHS.get(name, "/"),
+                document=json.dumps(published(name)),
             )
             iam.aws_managed_policies.append(policy)
             iam.managed_policies[policy.arn] = policy
@@ -177,7 +203,7 @@ class Cloud:
                 self._ensure_demo_buckets(account, partition)
             try:
                 app = self._app(request.service)
-                code, headers, body = wsgi.call(app, _for_moto(request, account, partition))
+                code, headers, body = call_app(app, _for_moto(request, account, partition))
             except Exception as error:
                 # moto raises what it doesn't implement and what it trips over.
                 message = f"The sandbox can't execute {request.operation}: {error!r}"
@@ -200,6 +226,22 @@ class Cloud:
 
             self._apps[service] = create_backend_app(service)  # type: ignore[arg-type]
         return self._apps[service]
+
+
+@cache
+def published(name: str) -> dict[str, Any] | None:
+    """A managed policy's document as AWS publishes it, by moto's collection; None where that has none.
+
+    Only this one is parsed: the collection has more than a thousand, in a text of some megabytes.
+    """
+    from moto.iam.aws_managed_policies import aws_managed_policies_data as collection
+
+    at = collection.find(f"\n {json.dumps(name)}:")
+    if at < 0:
+        return None
+    entry, _ = json.JSONDecoder().raw_decode(collection, collection.index("{", at))
+    document: dict[str, Any] = entry["Document"]
+    return document
 
 
 def _renamed(found: dict[str, Any], old: str, new: str) -> dict[str, Any]:
@@ -250,3 +292,50 @@ def _teach_moto_all_partitions() -> None:
     iam_models.ARN_PARTITION_REGEX = (  # type: ignore[attr-defined]
         r"^arn:(" + "|".join(sorted(utils.PARTITION_NAMES)) + ")"
     )
+
+
+def iam_world(iam: Any) -> dict[str, Any]:
+    """The roles, own policies and OIDC providers of moto's backend. Taken with `Cloud.lock` held."""
+    return {
+        "roles": {role.name: _role(role) for role in iam.roles.values()},
+        "policies": {p.arn: _policy(p) for p in iam.managed_policies.values() if ":iam::aws:" not in p.arn},
+        "oidc_providers": {arn: _provider(provider) for arn, provider in iam.open_id_providers.items()},
+    }
+
+
+def _role(role: Any) -> dict[str, Any]:
+    return {
+        "arn": role.arn,
+        "path": role.path,
+        "trust": json.loads(role.assume_role_policy_document),
+        "description": role.description or "",
+        "max_session_duration": int(role.max_session_duration or 3600),
+        "boundary": role.permissions_boundary_arn,
+        "tags": _tags(role.tags),
+        "attached": sorted(role.managed_policies),
+        "inline": {name: json.loads(text) for name, text in sorted(role.policies.items())},
+    }
+
+
+def _policy(policy: Any) -> dict[str, Any]:
+    return {
+        "name": policy.name,
+        "path": policy.path,
+        "default_version": policy.default_version_id,
+        "versions": {v.version_id: json.loads(v.document) for v in policy.versions},
+        "attachments": policy.attachment_count,
+        "tags": _tags(policy.get_tags()),
+    }
+
+
+def _provider(provider: Any) -> dict[str, Any]:
+    return {
+        "url": provider.url,
+        "audiences": sorted(provider.client_id_list),
+        "thumbprints": list(provider.thumbprint_list or []),
+        "tags": _tags(provider.get_tags()),
+    }
+
+
+def _tags(tags: list[dict[str, str]]) -> dict[str, str]:
+    return {tag["Key"]: tag["Value"] for tag in sorted(tags, key=lambda tag: tag["Key"])}

@@ -1,7 +1,7 @@
 """The EKS clusters of the sandbox, and EKS's answers about them: DescribeCluster, ListClusters, ListAddons.
 
-Pod Identity associations are in `associations`, access entries in `access_entries`; everything else of EKS is
-refused with an error that says so.
+Pod Identity associations and access entries are in `identities`; everything else of EKS is refused with an
+error that says so.
 """
 
 from __future__ import annotations
@@ -10,19 +10,15 @@ import base64
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
-from irsa_cli.sandbox.aws.access_entries import AccessEntries
-from irsa_cli.sandbox.aws.answer import AwsError, json_result
-from irsa_cli.sandbox.aws.associations import Associations
+from irsa_cli.sandbox.aws.answer import AwsError
+from irsa_cli.sandbox.aws.callers import Caller
 from irsa_cli.sandbox.aws.ec2 import vpc_of
-from irsa_cli.sandbox.aws.partitions import partition_of
-
-if TYPE_CHECKING:
-    from irsa_cli.sandbox.aws.callers import Caller
-    from irsa_cli.sandbox.aws.request import AwsRequest
-    from irsa_cli.sandbox.model import Answer, ClusterSpec
+from irsa_cli.sandbox.aws.identities import AccessEntries, Associations
+from irsa_cli.sandbox.aws.request import AwsRequest
+from irsa_cli.sandbox.model import Answer, ClusterSpec, partition_of
 
 _CREATED = 1767225600
 """When all clusters were created, in seconds since the epoch."""
@@ -110,7 +106,7 @@ class Clusters:
             if (account, region) == (caller.account, request.region)
         }
         if request.operation == "ListClusters":
-            return json_result({"clusters": sorted(mine), "nextToken": None})
+            return Answer.of_json({"clusters": sorted(mine), "nextToken": None})
         about_associations = request.operation.partition("PodIdentityAssociation")[1]
         about_access = any(part in request.operation for part in ("AccessEntr", "AccessPolic"))
         about_parts = about_associations or about_access
@@ -126,8 +122,8 @@ class Clusters:
         if about_access:
             return self.access_entries.answer(request, mine[name].spec, arn)
         if request.operation == "ListAddons":
-            return json_result({"addons": sorted(self._addons.get(arn, []))})
-        return json_result({"cluster": {**_description(mine[name]), **self._said.get(arn, {})}})
+            return Answer.of_json({"addons": sorted(self._addons.get(arn, []))})
+        return Answer.of_json({"cluster": {**_description(mine[name]), **self._said.get(arn, {})}})
 
 
 def _place(spec: ClusterSpec) -> tuple[str, str, str]:

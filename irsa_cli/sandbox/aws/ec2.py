@@ -13,14 +13,12 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from irsa_cli.sandbox.aws.answer import AwsError, Items, ec2_result
-
-if TYPE_CHECKING:
-    from irsa_cli.sandbox.aws.callers import Caller
-    from irsa_cli.sandbox.aws.request import AwsRequest
-    from irsa_cli.sandbox.model import Answer
+from irsa_cli.sandbox.aws.callers import Caller
+from irsa_cli.sandbox.aws.request import AwsRequest
+from irsa_cli.sandbox.model import Answer
 
 OPEN: Mapping[str, Any] = {
     "Statement": [{"Action": "*", "Effect": "Allow", "Principal": "*", "Resource": "*"}]
@@ -148,8 +146,4 @@ def _instance(instance: Instance) -> dict[str, Any]:
         "httpPutResponseHopLimit": instance.hop_limit,
         "httpEndpoint": "enabled" if instance.endpoint else "disabled",
     }
-    return {
-        "instanceId": instance.number,
-        "privateDnsName": instance.dns_name,
-        "metadataOptions": options,
-    }
+    return {"instanceId": instance.number, "privateDnsName": instance.dns_name, "metadataOptions": options}

@@ -2,31 +2,33 @@
 
 This is the `Endpoint` that the server leads to. Services are iam, sts, eks, s3 and, for what there is to
 read, cloudtrail and ec2; there are no others.
+
+What a call is in the language of policies: its action, the ARN of its resource, its condition keys.
+https://docs.aws.amazon.com/service-authorization/latest/reference/ lists them by service. Calls without
+resource types there are about `*`. A role or policy that a call names and that isn't there has no path. What
+the sandbox does not know of a call is left out: only a policy about `*` allows it.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from urllib.parse import urlsplit
 
-from irsa_cli.sandbox.aws import acts
 from irsa_cli.sandbox.aws.answer import AwsError, render_error
-from irsa_cli.sandbox.aws.callers import Caller, Callers
+from irsa_cli.sandbox.aws.callers import Caller, Callers, denied
+from irsa_cli.sandbox.aws.cloud import Cloud
 from irsa_cli.sandbox.aws.clusters import Clusters
 from irsa_cli.sandbox.aws.ec2 import Ec2
 from irsa_cli.sandbox.aws.iam import calls
 from irsa_cli.sandbox.aws.iam.account import QUOTAS, Account
+from irsa_cli.sandbox.aws.iam.grammar import check_parameters
 from irsa_cli.sandbox.aws.iam.lag import Lag
-from irsa_cli.sandbox.aws.iam.shapes import check_parameters
 from irsa_cli.sandbox.aws.request import SERVICES, AwsRequest, read_request
-from irsa_cli.sandbox.aws.sts.calls import Sts
-from irsa_cli.sandbox.aws.sts.trail import Trail
-from irsa_cli.sandbox.enforce import Act, refusal
-from irsa_cli.sandbox.exchange import Label
-
-if TYPE_CHECKING:
-    from irsa_cli.sandbox.aws.cloud import Cloud
-    from irsa_cli.sandbox.exchange import Incoming
-    from irsa_cli.sandbox.model import Answer
+from irsa_cli.sandbox.aws.sts import Sts
+from irsa_cli.sandbox.aws.trail import Trail
+from irsa_cli.sandbox.enforce import Act, of_every_request, refusal
+from irsa_cli.sandbox.exchange import Incoming, Label
+from irsa_cli.sandbox.model import Answer
 
 _DENIED = {
     "eks": "AccessDeniedException",
@@ -131,14 +133,183 @@ class Front:
             return self.cloud.forward(request, caller.account, caller.partition)
 
     def _authorize(self, request: AwsRequest, caller: Caller, account: Account) -> None:
-        for act in acts.acts_of(request, caller, account):
+        for act in acts_of(request, caller, account):
             with self.lag.stale_view(caller.account, caller.partition):
                 why = refusal(self.callers.powers(caller), act)
             if why:
-                raise _denied(request, caller, act, why)
+                raise denied(caller, act, why, _DENIED.get(request.service, "AccessDenied"))
 
 
-def _denied(request: AwsRequest, caller: Caller, act: Act, why: str) -> AwsError:
-    code = _DENIED.get(request.service, "AccessDenied")
-    message = f"User: {caller.arn} is not authorized to perform: {act.action} on resource: {act.resource}"
-    return AwsError(code, f"{message} {why}", 403)
+_S3_ACTIONS = {
+    "ListBuckets": "ListAllMyBuckets",
+    "ListObjectsV2": "ListBucket",
+    "HeadBucket": "ListBucket",
+    "HeadObject": "GetObject",
+}
+
+
+# What is asked besides the call's own action where an object is made with tags:
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags_roles.html
+_WITH_TAGS = {"CreateRole": "iam:TagRole", "CreateOpenIDConnectProvider": "iam:TagOpenIDConnectProvider"}
+
+# The calls that AWS gives these keys to; what a policy says of them in other calls is never fulfilled.
+_BOUNDED = {
+    f"{verb}{holder}{part}"
+    for holder in ("Role", "User")
+    for verb, part in (
+        ("Create", ""),
+        ("Attach", "Policy"),
+        ("Detach", "Policy"),
+        ("Put", "Policy"),
+        ("Delete", "Policy"),
+        ("Put", "PermissionsBoundary"),
+        ("Delete", "PermissionsBoundary"),
+    )
+}
+_WITH_POLICY_ARN = {
+    f"{verb}{holder}Policy" for verb in ("Attach", "Detach") for holder in ("Group", "Role", "User")
+}
+
+
+def acts_of(request: AwsRequest, caller: Caller, account: Account) -> list[Act]:
+    """All that a signed call, but those to STS, does; each of it must be allowed."""
+    act = _act_of(request, caller, account)
+    acts = [act]
+    if request.service == "iam":
+        tagging = _WITH_TAGS.get(request.operation) if request.tags() else None
+        acts += [Act(tagging, act.resource, act.context)] if tagging else []
+        acts += _passing(request, act, account)
+    return acts
+
+
+def _passing(request: AwsRequest, act: Act, account: Account) -> list[Act]:
+    """Giving a role to an instance profile is passing it to EC2."""
+    if request.operation != "AddRoleToInstanceProfile":
+        return []
+    base = f"arn:{account.partition}:iam::{account.number}:role"
+    resource, tags = _named(account.iam.roles.values(), base, request.params.get("RoleName", ""), None)
+    context = {**act.context, **_tag_keys(tags), "iam:passedtoservice": ["ec2.amazonaws.com"]}
+    return [Act("iam:PassRole", resource, context)]
+
+
+def _act_of(request: AwsRequest, caller: Caller, account: Account) -> Act:
+    makers = {"iam": _iam_act, "eks": _eks_act, "s3": _s3_act}
+    maker = makers.get(request.service)
+    # CloudTrail's and EC2's calls that are served are about no resource.
+    act = maker(request, account) if maker else Act(f"{request.service}:{request.operation}", "*")
+    common = {
+        "aws:principalarn": [caller.role_arn or caller.arn],
+        "aws:principalaccount": [caller.account],
+        "aws:requestedregion": [request.region],
+        "aws:username": [caller.name],
+        **_principal_tags(caller, account),
+        **caller.federation,
+        **of_every_request(),
+    }
+    return Act(act.action, act.resource, {**common, **act.context})
+
+
+def _principal_tags(caller: Caller, account: Account) -> dict[str, list[str]]:
+    """The tags of the user or role that calls."""
+    if caller.session:
+        role = account.iam.roles.get(caller.session.role_id)
+        more = [{"Key": key, "Value": value} for key, value in caller.session.tags.items()]
+        tags = (role.tags if role else []) + more
+    else:
+        user = account.iam.users.get(caller.name)
+        tags = (user.tags if user else None) or []
+    return {f"aws:principaltag/{key.lower()}": [value] for key, value in _pairs(tags).items()}
+
+
+def _tag_keys(tags: dict[str, str]) -> dict[str, list[str]]:
+    return {
+        f"{service}:resourcetag/{key.lower()}": [value]
+        for service in ("aws", "iam")
+        for key, value in tags.items()
+    }
+
+
+def _iam_act(request: AwsRequest, account: Account) -> Act:
+    resource, tags = _iam_resource(request, account)
+    context = _tag_keys(tags)
+    context |= {f"aws:requesttag/{k.lower()}": [v] for k, v in request.tags()}
+    keys = [key for key, _ in request.tags()] + request.members("TagKeys")
+    if keys:
+        context["aws:tagkeys"] = keys
+    if "PolicyArn" in request.params and request.operation in _WITH_POLICY_ARN:
+        context["iam:policyarn"] = [request.params["PolicyArn"]]
+    boundary = request.params.get("PermissionsBoundary") or _boundary_of(request, account)
+    if boundary and request.operation in _BOUNDED:
+        context["iam:permissionsboundary"] = [boundary]
+    return Act(f"iam:{request.operation}", resource, context)
+
+
+def _iam_resource(request: AwsRequest, account: Account) -> tuple[str, dict[str, str]]:
+    """The resource of an IAM call, and the tags that it has already."""
+    params = request.params
+    base = f"arn:{account.partition}:iam::{account.number}"
+    if request.operation == "CreateServiceLinkedRole":
+        return f"{base}:role/aws-service-role/{params.get('AWSServiceName', '')}/*", {}
+    # A call that names one of these is about it, and not about the role or user that it puts there.
+    for kind, name in (("instance-profile", "InstanceProfileName"), ("group", "GroupName")):
+        if name in params:
+            return f"{base}:{kind}{params.get('Path', '/')}{params[name]}", {}
+    if "RoleName" in params:
+        return _named(account.iam.roles.values(), f"{base}:role", params["RoleName"], params.get("Path"))
+    if "UserName" in params:
+        return _named(account.iam.users.values(), f"{base}:user", params["UserName"], params.get("Path"))
+    if request.operation == "CreatePolicy":
+        return f"{base}:policy{params.get('Path', '/')}{params.get('PolicyName', '')}", {}
+    if "PolicyArn" in params:
+        policy = account.iam.managed_policies.get(params["PolicyArn"])
+        return params["PolicyArn"], _pairs(policy.get_tags()) if policy else {}
+    if "PolicySourceArn" in params:
+        return params["PolicySourceArn"], {}
+    if "OpenIDConnectProviderArn" in params:
+        provider = account.iam.open_id_providers.get(params["OpenIDConnectProviderArn"])
+        return params["OpenIDConnectProviderArn"], _pairs(provider.get_tags()) if provider else {}
+    if request.operation == "CreateOpenIDConnectProvider":
+        url = urlsplit(params.get("Url", ""))
+        return f"{base}:oidc-provider/{url.netloc}{url.path}", {}
+    return "*", {}
+
+
+def _named(holders: Any, base: str, name: str, path: str | None) -> tuple[str, dict[str, str]]:
+    found = next((holder for holder in holders if holder.name == name), None)
+    if found is None or path is not None:
+        return f"{base}{path or '/'}{name}", {}
+    return found.arn, _pairs(found.tags or [])
+
+
+def _boundary_of(request: AwsRequest, account: Account) -> str | None:
+    """The boundary that a role or user has; of one that is only made, the request tells it."""
+    if request.operation.startswith("Create"):
+        return None
+    # Of users moto keeps none.
+    role = account.role_or_none(request)
+    return role.permissions_boundary_arn if role else None
+
+
+def _pairs(tags: list[dict[str, str]]) -> dict[str, str]:
+    return {tag["Key"]: tag["Value"] for tag in tags}
+
+
+def _eks_act(request: AwsRequest, account: Account) -> Act:
+    _, name, what, number = [*request.path.strip("/").split("/"), "", "", ""][:4]
+    place = f"{account.partition}:eks:{request.region}:{account.number}"
+    if not name:
+        return Act(f"eks:{request.operation}", "*")
+    if what == "access-entries" and number:
+        arn = request.path.split("/access-entries/", 1)[1].partition("/access-policies")[0]
+        kind, _, principal = arn.rpartition(":")[2].partition("/")
+        end = f"{kind}/{account.number}/{principal.rsplit('/', 1)[-1]}/0"
+        return Act(f"eks:{request.operation}", f"arn:{place}:access-entry/{name}/{end}")
+    kind = "podidentityassociation" if number else "cluster"
+    where = f"arn:{place}:{kind}/{name}" + (f"/{number}" if number else "")
+    return Act(f"eks:{request.operation}", where)
+
+
+def _s3_act(request: AwsRequest, account: Account) -> Act:
+    action = _S3_ACTIONS.get(request.operation, request.operation)
+    where = request.path.strip("/")
+    return Act(f"s3:{action}", f"arn:{account.partition}:s3:::{where}" if where else "*")

@@ -1,22 +1,18 @@
 """An HTTP request as AWS sees it: which service and operation, its parameters, and who signed it.
 
 Routing is by the scope of the signature (Signature Version 4), in the header or in a presigned URL, since
-all services share one address. Signatures are read here and verified in `signature`.
+all services share one address. Signatures are read here and verified in `callers`.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from irsa_cli.sandbox.exchange import Incoming
 
-    from irsa_cli.sandbox.exchange import Incoming
-
-_ASSOCIATIONS = "pod-identity-associations"
 SERVICES = ("iam", "sts", "eks", "s3", "cloudtrail", "ec2")
 _CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/(\d{8})/([^/]+)/([^/]+)/aws4_request")
 _SIGNED_HEADERS = re.compile(r"SignedHeaders=([^,\s]+)")
@@ -34,6 +30,34 @@ _S3_PARTS = (
     "website",
 )
 """Parts of buckets and objects that calls name in the query; each has actions of its own."""
+_EKS: tuple[tuple[str, dict[str, str]], ...] = (
+    ("clusters", {"GET": "ListClusters"}),
+    ("clusters/[^/]+", {"GET": "DescribeCluster"}),
+    ("clusters/[^/]+/addons", {"GET": "ListAddons"}),
+    (
+        "clusters/[^/]+/pod-identity-associations",
+        {"POST": "CreatePodIdentityAssociation", "GET": "ListPodIdentityAssociations"},
+    ),
+    (
+        "clusters/[^/]+/pod-identity-associations/[^/]+",
+        {
+            "GET": "DescribePodIdentityAssociation",
+            "DELETE": "DeletePodIdentityAssociation",
+            "POST": "UpdatePodIdentityAssociation",
+        },
+    ),
+    ("clusters/[^/]+/access-entries", {"POST": "CreateAccessEntry", "GET": "ListAccessEntries"}),
+    (
+        "clusters/[^/]+/access-entries/.+/access-policies",
+        {"POST": "AssociateAccessPolicy", "GET": "ListAssociatedAccessPolicies"},
+    ),
+    ("clusters/[^/]+/access-entries/.+/access-policies/.+", {"DELETE": "DisassociateAccessPolicy"}),
+    (
+        "clusters/[^/]+/access-entries/.+",
+        {"GET": "DescribeAccessEntry", "DELETE": "DeleteAccessEntry", "POST": "UpdateAccessEntry"},
+    ),
+)
+"""The operations of EKS's paths, the first that fits. What entries and policies are named by has slashes."""
 _UNSIGNED = {"AssumeRoleWithWebIdentity": "sts", "AssumeRoleWithSAML": "sts"}
 
 
@@ -109,8 +133,8 @@ class AwsRequest:
     def members(self, name: str) -> list[str]:
         """A list parameter, such as ClientIDList, in its order."""
         prefix = f"{name}.member."
-        found = [(int(k[len(prefix) :]), v) for k, v in self.params.items() if _is_index(k, prefix)]
-        return [value for _, value in sorted(found)]
+        found = {k[len(prefix) :]: v for k, v in self.params.items() if k.startswith(prefix)}
+        return [found[number] for number in sorted(filter(str.isdigit, found), key=int)]
 
     def tags(self, name: str = "Tags") -> list[tuple[str, str]]:
         """A list of tags, in its order, as pairs."""
@@ -120,10 +144,6 @@ class AwsRequest:
             (self.params.get(f"{base}{i}.Key", ""), self.params.get(f"{base}{i}.Value", ""))
             for i in range(1, count + 1)
         ]
-
-
-def _is_index(key: str, prefix: str) -> bool:
-    return key.startswith(prefix) and key[len(prefix) :].isdigit()
 
 
 def read_request(incoming: Incoming) -> AwsRequest:
@@ -142,35 +162,23 @@ def read_request(incoming: Incoming) -> AwsRequest:
 
 
 def _read_signature(headers: Mapping[str, str], query: Mapping[str, str]) -> Signature | None:
-    if "X-Amz-Credential" in query:
+    presigned = "X-Amz-Credential" in query
+    if presigned:
         parts = query["X-Amz-Credential"].split("/")
         if len(parts) != 5:
             return None
-        return Signature(
-            parts[0],
-            parts[2],
-            parts[3],
-            query.get("X-Amz-Date", ""),
-            tuple(query.get("X-Amz-SignedHeaders", "").split(";")),
-            query.get("X-Amz-Signature", ""),
-            query.get("X-Amz-Security-Token", ""),
-            presigned=True,
-        )
-    header = headers.get("authorization", "")
-    credential = _CREDENTIAL.search(header)
-    signed, value = _SIGNED_HEADERS.search(header), _SIGNATURE.search(header)
-    if not (credential and signed and value):
-        return None
-    return Signature(
-        credential[1],
-        credential[3],
-        credential[4],
-        headers.get("x-amz-date", ""),
-        tuple(signed[1].split(";")),
-        value[1],
-        headers.get("x-amz-security-token", ""),
-        presigned=False,
-    )
+        key, _, region, service, _ = parts
+        names = ("Date", "SignedHeaders", "Signature", "Security-Token")
+        date, signed, value, token = (query.get(f"X-Amz-{name}", "") for name in names)
+    else:
+        header = headers.get("authorization", "")
+        found = _CREDENTIAL.search(header), _SIGNED_HEADERS.search(header), _SIGNATURE.search(header)
+        if not (found[0] and found[1] and found[2]):
+            return None
+        key, region, service = found[0].group(1, 3, 4)
+        signed, value = found[1][1], found[2][1]
+        date, token = headers.get("x-amz-date", ""), headers.get("x-amz-security-token", "")
+    return Signature(key, region, service, date, tuple(signed.split(";")), value, token, presigned=presigned)
 
 
 def _unsigned_service(target: str, params: Mapping[str, str]) -> str:
@@ -191,56 +199,9 @@ def _operation(
 
 
 def _eks_operation(method: str, path: str) -> str:
-    parts = [part for part in path.split("/") if part]
-    if method == "GET" and parts[:1] == ["clusters"] and len(parts) <= 2:
-        return "DescribeCluster" if len(parts) == 2 else "ListClusters"
-    if method == "GET" and parts[:1] == ["clusters"] and parts[2:] == ["addons"]:
-        return "ListAddons"
-    if parts[:1] == ["clusters"] and parts[2:3] == [_ASSOCIATIONS] and len(parts) <= 4:
-        return _association_operation(method, parts[3:]) or f"{method} {path}"
-    if parts[:1] == ["clusters"] and parts[2:3] == ["access-entries"]:
-        return _access_operation(method, parts[3:]) or f"{method} {path}"
-    return f"{method} {path}"
-
-
-def _access_operation(method: str, parts: list[str]) -> str:
-    """The operation of a path below `access-entries`; empty for one that EKS has not, or that is not served.
-
-    What is named there is an ARN, with slashes of its own.
-    """
-    inner = parts[1:] and "access-policies" in parts
-    place = (
-        "policies"
-        if inner and parts[-1] == "access-policies"
-        else "policy"
-        if inner
-        else "entry"
-        if parts
-        else ""
-    )
-    names = {
-        ("POST", ""): "CreateAccessEntry",
-        ("GET", ""): "ListAccessEntries",
-        ("GET", "entry"): "DescribeAccessEntry",
-        ("DELETE", "entry"): "DeleteAccessEntry",
-        ("POST", "entry"): "UpdateAccessEntry",
-        ("DELETE", "policy"): "DisassociateAccessPolicy",
-        ("POST", "policies"): "AssociateAccessPolicy",
-        ("GET", "policies"): "ListAssociatedAccessPolicies",
-    }
-    return names.get((method, place), "")
-
-
-def _association_operation(method: str, parts: list[str]) -> str:
-    """The operation of a path below `pod-identity-associations`; empty for one that EKS has not."""
-    names = {
-        ("POST", False): "CreatePodIdentityAssociation",
-        ("GET", False): "ListPodIdentityAssociations",
-        ("GET", True): "DescribePodIdentityAssociation",
-        ("DELETE", True): "DeletePodIdentityAssociation",
-        ("POST", True): "UpdatePodIdentityAssociation",
-    }
-    return names.get((method, bool(parts)), "")
+    place = "/".join(part for part in path.split("/") if part)
+    operations = next((found for pattern, found in _EKS if re.fullmatch(pattern, place)), {})
+    return operations.get(method, f"{method} {path}")
 
 
 def _s3_operation(method: str, path: str, query: Mapping[str, str]) -> str:

@@ -2,7 +2,3 @@
 
 tests/contract runs the same tests against it and a real kube-apiserver.
 """
-
-from irsa_cli.sandbox.kube.api import KubeApi
-
-__all__ = ["KubeApi"]

@@ -2,26 +2,23 @@
 
 As the ServiceAccount plugin and the webhook plugin of the API server do it. Of the webhooks only EKS's own
 can be called: it is in this process. Others, also EKS's with another URL or CA, can't be reached, and their
-failure policy decides.
+failure policy decides. Of what decides whether one is asked, match conditions and other versions of a
+resource are not known.
 https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#serviceaccount
+https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/
 """
 
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from irsa_cli.sandbox.kube import podwebhook, status
-from irsa_cli.sandbox.kube.objects import webhooks
-from irsa_cli.sandbox.kube.objects.kinds import NAMESPACES, PODS, SERVICE_ACCOUNTS, WEBHOOKS, Kind
-from irsa_cli.sandbox.kube.objects.pods import containers_of
-from irsa_cli.sandbox.kube.objects.store import random_end
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from irsa_cli.sandbox.kube.objects.schema import JsonObject
-    from irsa_cli.sandbox.kube.objects.store import Store
+from irsa_cli.sandbox.kube.kinds import NAMESPACES, PODS, SERVICE_ACCOUNTS, WEBHOOKS, Kind
+from irsa_cli.sandbox.kube.pods import containers_of
+from irsa_cli.sandbox.kube.schema import JsonObject
+from irsa_cli.sandbox.kube.store import Store, random_end
 
 _API_FOLDER = "/var/run/secrets/kubernetes.io/serviceaccount"
 _API_TOKEN = [
@@ -98,7 +95,7 @@ class Admission:
         labels = self._store.get(NAMESPACES, "", namespace)["metadata"].get("labels", {})
         for configuration in self._store.list(WEBHOOKS)[1]:
             for webhook in configuration.get("webhooks", []):
-                if webhooks.is_shown(webhook, (PODS.group, PODS.resource), pod, labels):
+                if is_shown(webhook, (PODS.group, PODS.resource), pod, labels):
                     pod = self._call(webhook, namespace, pod)
         return pod
 
@@ -110,7 +107,47 @@ class Admission:
             return pod
         where = webhook["clientConfig"].get("url", "a Service")
         why = f'failed to call webhook: Post "{where}": the sandbox reaches no webhook but its own'
-        raise status.internal_error(f'failed calling webhook "{webhook["name"]}": {why}')
+        cause = f'failed calling webhook "{webhook["name"]}": {why}'
+        message, details = f"Internal error occurred: {cause}", {"causes": [{"message": cause}]}
+        raise status.ApiError(500, "InternalError", message, details)
+
+
+def is_shown(
+    webhook: Mapping[str, Any],
+    resource: tuple[str, str],
+    obj: JsonObject,
+    namespace_labels: Mapping[str, str],
+) -> bool:
+    """Whether a webhook is asked about the creation of `obj`; `resource` is its group and plural name."""
+    group, name = resource
+    ruled = any(
+        {"CREATE", "*"} & set(rule.get("operations", []))
+        and {group, "*"} & set(rule.get("apiGroups", []))
+        and {"v1", "*"} & set(rule.get("apiVersions", []))
+        and {name, "*", "*/*"} & set(rule.get("resources", []))
+        and rule.get("scope") != "Cluster"
+        for rule in webhook.get("rules", [])
+    )
+    return (
+        ruled
+        and selects(webhook.get("namespaceSelector", {}), namespace_labels)
+        and selects(webhook.get("objectSelector", {}), obj["metadata"].get("labels", {}))
+    )
+
+
+def selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
+    """Whether a label selector matches; an empty one matches everything."""
+    return all(labels.get(key) == value for key, value in selector.get("matchLabels", {}).items()) and all(
+        _holds(expression, labels) for expression in selector.get("matchExpressions", [])
+    )
+
+
+def _holds(expression: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
+    there = expression["key"] in labels
+    listed = there and labels[expression["key"]] in expression.get("values", [])
+    return {"Exists": there, "DoesNotExist": not there, "In": listed, "NotIn": not listed}.get(
+        expression["operator"], False
+    )
 
 
 def _mount_api_token(pod: JsonObject) -> None:

@@ -3,29 +3,35 @@
 It serves what irsa calls, and what somebody may put into a namespace to see what irsa does: the kinds in
 `kinds`, tokens of ServiceAccounts, SelfSubjectAccessReview, API discovery, the issuer's documents and the
 version. No watch, no server-side apply; PUT and managedFields of Leases only. A bare server differs
-when `controllers` is on: see `store.Store`.
+when `controllers` is on: see `store.Store`. The objects themselves are the store's business.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from werkzeug.wrappers import Request, Response
 
-from irsa_cli.sandbox.kube import status, wire
+from irsa_cli.sandbox.kube import schema, status, wire
 from irsa_cli.sandbox.kube.admission import Admission
-from irsa_cli.sandbox.kube.authorizer import ANONYMOUS, SELF_REVIEWS, Authorizer, refusal
-from irsa_cli.sandbox.kube.discovery import answer_discovery
-from irsa_cli.sandbox.kube.objects import schema
-from irsa_cli.sandbox.kube.objects.kinds import CONFIG_MAPS, NAMESPACES, PODS, SECRETS, SERVICE_ACCOUNTS
-from irsa_cli.sandbox.kube.objects.schema import JsonObject
-from irsa_cli.sandbox.kube.objects.store import Store
-from irsa_cli.sandbox.kube.resources import Resources
-from irsa_cli.sandbox.kube.reviews import request_token, review_access
-from irsa_cli.sandbox.kube.route import Route, parse_route
-from irsa_cli.sandbox.kube.tokens import TokenIssuer
+from irsa_cli.sandbox.kube.authorizer import (
+    ANONYMOUS,
+    SELF_REVIEWS,
+    Authorizer,
+    Route,
+    parse_route,
+    refusal,
+    review_access,
+)
+from irsa_cli.sandbox.kube.discovery import GROUPS, answer_discovery
+from irsa_cli.sandbox.kube.kinds import CONFIG_MAPS, KINDS, NAMESPACES, PODS, SECRETS, SERVICE_ACCOUNTS, Kind
+from irsa_cli.sandbox.kube.lists import answer_list
+from irsa_cli.sandbox.kube.schema import JsonObject
+from irsa_cli.sandbox.kube.store import Store
+from irsa_cli.sandbox.kube.tokens import TokenIssuer, request_token
 from irsa_cli.sandbox.model import Identity, Rule
 
 if TYPE_CHECKING:
@@ -72,7 +78,6 @@ class KubeApi:
         self._store = Store(controllers=controllers)
         self._admission = Admission(self._store, webhook_region, webhook_ca, associated)
         self._admission.install()
-        self._resources = Resources(self._store, self._admission, self._authorizer)
         self._tokens = TokenIssuer(issuer, signing_key)
 
     @property
@@ -128,15 +133,19 @@ class KubeApi:
     def _answer(self, request: Request) -> Response:
         who = self._identify(request)
         route = parse_route(request.method, request.path)
-        if not self._authorizer.allows(who, route):
-            raise status.forbidden(route.resource, route.name, refusal(who, route), group=route.group)
+        self._authorize(who, route)
         if not route.resource:
             return self._document(request, route)
         if (route.group, route.full_resource) == TOKENS:
             return self._token(request, route)
         if (route.group, route.full_resource) == SELF_REVIEWS:
             return self._access_review(request, route, who)
-        return self._resources.answer(request, route, who)
+        return self._serve(request, route, who)
+
+    def _authorize(self, who: Identity, route: Route) -> None:
+        """403 unless `who` may do what `route` asks."""
+        if not self._authorizer.allows(who, route):
+            raise status.forbidden(route.resource, route.name, refusal(who, route), group=route.group)
 
     def _identify(self, request: Request) -> Identity:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
@@ -144,7 +153,7 @@ class KubeApi:
             return ANONYMOUS
         who = self._authenticate(token.strip())
         if who is None:
-            raise status.unauthorized()
+            raise status.ApiError(401, "Unauthorized", "Unauthorized")
         return Identity(who.username, (*who.groups, "system:authenticated"), who.arn)
 
     def _document(self, request: Request, route: Route) -> Response:
@@ -189,6 +198,73 @@ class KubeApi:
         asked = wire.read_body(request, "SelfSubjectAccessReview", schema.ACCESS_REVIEW, version)
         return wire.json_response(review_access(self._authorizer, who, asked), 201)
 
+    def _serve(self, request: Request, route: Route, who: Identity) -> Response:
+        """Do what `route` asks for `who`; 404 for what is not served, 405 for verbs that are not."""
+        if route.group not in GROUPS:
+            return wire.no_such_path()
+        kind = KINDS.get((route.group, route.resource))
+        if kind is None or (route.subresource and (kind, route.subresource) != (PODS, "status")):
+            raise status.ApiError(404, "NotFound", "the server could not find the requested resource", {})
+        if kind.replaced and route.name and route.verb == "update":
+            create = replace(route, verb="create")
+            return self._replace(request, route, kind, lambda: self._authorize(who, create))
+        of_collection = {"list": self._list, "create": self._create}
+        of_object = {"get": self._get, "patch": self._patch, "delete": self._delete}
+        handler = (of_object if route.name else of_collection).get(route.verb)
+        everywhere = kind.namespaced and not route.namespace
+        if handler is None or (everywhere and route.verb != "list"):
+            raise status.method_not_allowed()
+        if route.subresource and route.verb != "patch":
+            raise status.method_not_allowed()
+        return handler(request, route, kind)
+
+    def _list(self, request: Request, route: Route, kind: Kind) -> Response:
+        version, objects = self._store.list(kind, _place(kind, route))
+        return wire.json_response(answer_list(request, kind, version, objects))
+
+    def _get(self, _: Request, route: Route, kind: Kind) -> Response:
+        return wire.json_response(self._store.get(kind, _place(kind, route), route.name))
+
+    def _create(self, request: Request, route: Route, kind: Kind) -> Response:
+        dry_run = wire.read_dry_run(request, "Create")
+        obj = wire.read_body(request, kind.kind, kind.schema, kind.api_version)
+        place = _place(kind, route)
+        wire.check_place(obj, place)
+        obj = self._admission.admit(kind, place, obj)
+        manager = wire.read_manager(request)
+        made = self._store.create(kind, place, obj, dry_run=dry_run, manager=manager)
+        return wire.json_response(made, 201)
+
+    def _replace(self, request: Request, route: Route, kind: Kind, check: Callable[[], None]) -> Response:
+        dry_run = wire.read_dry_run(request, "Update")
+        obj = wire.read_body(request, kind.kind, kind.schema, kind.api_version)
+        wire.check_named(obj, route.name)
+        wire.check_place(obj, route.namespace, route.name)
+        manager = wire.read_manager(request)
+        new, made = self._store.replace(
+            kind, _place(kind, route), obj, check, dry_run=dry_run, manager=manager
+        )
+        return wire.json_response(new, 201 if made else 200)
+
+    def _patch(self, request: Request, route: Route, kind: Kind) -> Response:
+        patch = wire.read_patch(request)
+        dry_run = wire.read_dry_run(request, "Patch")
+
+        def change(old: JsonObject) -> JsonObject:
+            new = wire.apply_patch(old, patch, kind.kind, kind.schema)
+            wire.check_place(new, place, route.name)
+            return new
+
+        place = _place(kind, route)
+        part, manager = route.subresource, wire.read_manager(request)
+        new = self._store.update(kind, place, route.name, change, part=part, dry_run=dry_run, manager=manager)
+        return wire.json_response(new)
+
+    def _delete(self, request: Request, route: Route, kind: Kind) -> Response:
+        wanted, dry_run = wire.read_delete_options(request)
+        gone = self._store.delete(kind, _place(kind, route), route.name, wanted, dry_run=dry_run)
+        return wire.json_response(gone if kind.answers_deleted else wire.deleted(kind, gone))
+
 
 def _full_name(obj: JsonObject) -> str:
     return f"{obj['metadata']['namespace']}/{obj['metadata']['name']}"
@@ -217,3 +293,7 @@ def _account_state(obj: JsonObject) -> dict[str, Any]:
         "imagePullSecrets": obj.get("imagePullSecrets", []),
         "automount": obj.get("automountServiceAccountToken"),
     }
+
+
+def _place(kind: Kind, route: Route) -> str:
+    return route.namespace if kind.namespaced else ""

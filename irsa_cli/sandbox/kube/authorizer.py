@@ -1,13 +1,69 @@
-"""Who may do what: `system:masters` everything, others what their rules say, like RBAC.
+"""What a request asks for (verb, resource, namespace, name), who may do it, and the answer to "may I?".
 
-Roles and bindings are objects like any other: the sandbox sets rules directly.
+`system:masters` may do everything, others what their rules say, like RBAC. Roles and bindings are objects
+like any other: the sandbox sets rules directly.
+https://kubernetes.io/docs/reference/access-authn-authz/authorization/#determine-the-request-verb
+https://kubernetes.io/docs/reference/kubernetes-api/authorization-resources/self-subject-access-review-v1/
 """
 
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from irsa_cli.sandbox.kube.route import Route
+from irsa_cli.sandbox.kube import status
+from irsa_cli.sandbox.kube.schema import JsonObject
 from irsa_cli.sandbox.model import Identity, Rule
+
+_VERBS = {
+    "GET": "get",
+    "HEAD": "get",
+    "POST": "create",
+    "PUT": "update",
+    "PATCH": "patch",
+    "DELETE": "delete",
+}
+_OF_COLLECTION = {"get": "list", "delete": "deletecollection"}
+
+
+@dataclass(frozen=True)
+class Route:
+    """A request as authorization sees it; `resource` is empty for paths that are no resource."""
+
+    verb: str
+    path: str
+    group: str = ""
+    resource: str = ""
+    subresource: str = ""
+    namespace: str = ""
+    name: str = ""
+
+    @property
+    def full_resource(self) -> str:
+        """Resource and subresource, as in an RBAC rule: `serviceaccounts/token`."""
+        return f"{self.resource}/{self.subresource}" if self.subresource else self.resource
+
+
+def parse_route(method: str, path: str) -> Route:
+    """Derive the route from `method` and a decoded `path`."""
+    verb = _VERBS.get(method, method.lower())
+    parts = [part for part in path.split("/") if part]
+    if parts[:1] == ["api"] and len(parts) > 2:
+        group, parts = "", parts[2:]
+    elif parts[:1] == ["apis"] and len(parts) > 3:
+        group, parts = parts[1], parts[3:]
+    else:
+        return Route(verb=verb, path=path)
+    namespace = ""
+    if parts[0] == "namespaces" and len(parts) > 1:
+        # A namespace is within itself: a Role in it may allow reading it.
+        namespace = parts[1]
+        if len(parts) > 2 and parts[2] not in ("status", "finalize"):
+            parts = parts[2:]
+    resource, name, subresource = [*parts, "", ""][:3]
+    if not name:
+        verb = _OF_COLLECTION.get(verb, verb)
+    return Route(verb, path, group, resource, subresource, namespace, name)
+
 
 ANONYMOUS = Identity("system:anonymous", ("system:unauthenticated",), "")
 
@@ -74,3 +130,28 @@ def refusal(who: Identity, route: Route) -> str:
         f'User "{who.username}" cannot {route.verb} resource "{route.full_resource}" '
         f'in API group "{route.group}" {where}'
     )
+
+
+def review_access(authorizer: Authorizer, who: Identity, asked: JsonObject) -> JsonObject:
+    """Answer a SelfSubjectAccessReview of `who`; 422 unless it asks about exactly one thing."""
+    spec = asked.get("spec", {})
+    resource, path = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
+    if (resource is None) == (path is None):
+        field = "resourceAttributes" if resource is None else "nonResourceAttributes"
+        error = status.invalid_value(f"spec.{field}", spec.get(field), "ask about exactly one thing")
+        raise status.invalid("", "", [error], group="authorization.k8s.io")
+    allowed = authorizer.allows(who, _route(resource or {}, path or {}))
+    return {
+        "kind": "SelfSubjectAccessReview",
+        "apiVersion": "authorization.k8s.io/v1",
+        "metadata": {},
+        "spec": spec,
+        "status": {"allowed": allowed},
+    }
+
+
+def _route(resource: dict[str, str], path: dict[str, str]) -> Route:
+    if path:
+        return Route(path.get("verb", ""), path.get("path", ""))
+    keys = ("group", "resource", "subresource", "namespace", "name")
+    return Route(resource.get("verb", ""), "", **{key: resource.get(key, "") for key in keys})

@@ -8,9 +8,9 @@ from typing import Any
 from werkzeug.wrappers import Request, Response
 
 from irsa_cli.sandbox.kube import wire
+from irsa_cli.sandbox.kube.kinds import KINDS, PODS, SERVICE_ACCOUNTS, Kind
 from irsa_cli.sandbox.kube.lists import wants
-from irsa_cli.sandbox.kube.objects.kinds import KINDS, PODS, SERVICE_ACCOUNTS, Kind
-from irsa_cli.sandbox.kube.objects.schema import JsonObject
+from irsa_cli.sandbox.kube.schema import JsonObject
 
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 _VERBS = ["create", "delete", "get", "list", "patch"]
@@ -61,9 +61,7 @@ def _resources(group: str) -> JsonObject:
     for kind in _kinds(group):
         common = {"namespaced": kind.namespaced, "singularName": kind.singular}
         names = {"shortNames": list(kind.short_names)} if kind.short_names else {}
-        resources.append(
-            {"name": kind.resource, **common, "kind": kind.kind, "verbs": _verbs(kind), **names},
-        )
+        resources.append({"name": kind.resource, **common, "kind": kind.kind, "verbs": _verbs(kind), **names})
         if kind in _SUBRESOURCES:
             name, _, _, of_kind, verbs = _SUBRESOURCES[kind]
             name = f"{kind.resource}/{name}"

@@ -1,30 +1,35 @@
-"""Lists as the API answers them: in pages, whole or as metadata only.
+"""Lists as the API answers them: selected by fields and labels, in pages, whole or as metadata only.
 
 A page's token names where the next one begins. The objects of later pages are those that are there when they
 are asked for; a real server answers from a snapshot, which it forgets after some minutes.
 https://kubernetes.io/docs/reference/using-api/api-concepts/
+Of a labelSelector, `key>1` and `key<1` are not served.
+https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#api
 """
 
 import base64
 import json
+import re
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from werkzeug.wrappers import Request
 
 from irsa_cli.sandbox.kube import status
-from irsa_cli.sandbox.kube.objects.kinds import Kind
-from irsa_cli.sandbox.kube.objects.schema import JsonObject
-from irsa_cli.sandbox.kube.selectors import label_test
+from irsa_cli.sandbox.kube.kinds import Kind
+from irsa_cli.sandbox.kube.metadata import key_problems
+from irsa_cli.sandbox.kube.schema import JsonObject
 
 _META = "meta.k8s.io/v1"
-_UNSERVED = ("watch",)
 
 
 def answer_list(request: Request, kind: Kind, version: str, objects: list[JsonObject]) -> JsonObject:
     """The list, or the page of it, that `request` asks for; `version` is the store's resourceVersion."""
-    refuse_unserved(request)
+    if request.args.get("watch"):
+        # Better than a wrong list.
+        raise status.bad_request("the sandbox does not serve watch")
     objects = _selected(kind, request.args.get("fieldSelector", ""), objects)
-    fits = label_test(request.args.get("labelSelector", ""))
+    fits = _label_test(request.args.get("labelSelector", ""))
     objects = [obj for obj in objects if fits(obj["metadata"].get("labels", {}))]
     limit = _read_limit(request.args.get("limit", "0"))
     metadata: dict[str, Any] = {"resourceVersion": version}
@@ -79,13 +84,6 @@ def _field(obj: JsonObject, label: str) -> str:
     return found if isinstance(found, str) else ""
 
 
-def refuse_unserved(request: Request) -> None:
-    """400 for what would change the answer of a real server and isn't served: better than a wrong list."""
-    for key in _UNSERVED:
-        if request.args.get(key):
-            raise status.bad_request(f"the sandbox does not serve {key}")
-
-
 def wants(request: Request, kind: str, version: str) -> bool:
     """Whether the first media type that the client takes is JSON transformed into this kind and version."""
     group, _, number = version.rpartition("/")
@@ -126,3 +124,39 @@ def _read_token(token: str) -> tuple[str, str]:
         return str(int(read["rv"])), str(read["start"])
     except (ValueError, KeyError, TypeError):
         raise status.bad_request("invalid continue token: continue key is not valid") from None
+
+
+_Labels = Mapping[str, str]
+_Test = Callable[[_Labels], bool]
+
+_LABEL_KEY = r"\s*(?P<key>[-./\w]+)\s*"
+_EQUAL = re.compile(rf"{_LABEL_KEY}(?P<operator>!=|==?)\s*(?P<value>[-.\w]*)\s*")
+_AMONG = re.compile(rf"{_LABEL_KEY}(?<=\s)(?P<operator>in|notin)\s*\((?P<values>[-.,\s\w]*)\)\s*")
+_THERE = re.compile(rf"\s*(?P<operator>!?){_LABEL_KEY}")
+_COMMA = re.compile(r",(?![^(]*\))")
+"""Between requirements; not one between values in brackets."""
+
+
+def _label_test(selector: str) -> _Test:
+    """What tells whether labels fit; 400 for what is no selector."""
+    tests = [_requirement(term, selector) for term in _COMMA.split(selector)] if selector.strip() else []
+    return lambda labels: all(test(labels) for test in tests)
+
+
+def _requirement(term: str, selector: str) -> _Test:
+    if found := _EQUAL.fullmatch(term):
+        wanted = {found["value"]}
+    elif found := _AMONG.fullmatch(term):
+        wanted = {value.strip() for value in found["values"].split(",")}
+    elif found := _THERE.fullmatch(term):
+        wanted = set()
+    else:
+        raise status.bad_request(f"unable to parse requirement: '{term}' of '{selector}'")
+    key, operator = found["key"], found["operator"]
+    for problem in key_problems(key):
+        raise status.bad_request(f'unable to parse requirement: <nil>: Invalid value: "{key}": {problem}')
+    if operator in ("", "!"):
+        return lambda labels: (key in labels) is (operator == "")
+    if operator in ("!=", "notin"):
+        return lambda labels: labels.get(key) not in wanted
+    return lambda labels: labels.get(key) in wanted

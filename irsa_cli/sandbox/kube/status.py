@@ -1,6 +1,7 @@
 """The errors of the Kubernetes API: `Status` bodies with code, reason, message and details.
 
-Only how an error looks on the wire lives here; when one is raised is decided elsewhere.
+Only how an error looks on the wire lives here; when one is raised is decided elsewhere. An error that one
+place raises, with nothing to choose, is written there.
 Shapes: https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/
 """
 
@@ -94,18 +95,8 @@ def _qualified(resource: str, group: str) -> str:
     return f"{resource}.{group}" if group else resource
 
 
-def unauthorized() -> ApiError:
-    """401: the token is of nobody."""
-    return ApiError(401, "Unauthorized", "Unauthorized")
-
-
 def forbidden(
-    resource: str,
-    name: str,
-    why: str,
-    *,
-    group: str = "",
-    causes: Sequence[dict[str, str]] = (),
+    resource: str, name: str, why: str, *, group: str = "", causes: Sequence[dict[str, str]] = ()
 ) -> ApiError:
     """403: known, but not allowed to (RBAC or admission)."""
     subject = _qualified(resource, group) + (f' "{name}"' if name else "")
@@ -118,11 +109,6 @@ def not_found(resource: str, name: str, *, group: str = "") -> ApiError:
     """404: no such object."""
     message = f'{_qualified(resource, group)} "{name}" not found'
     return ApiError(404, "NotFound", message, {"name": name, "group": group, "kind": resource})
-
-
-def no_such_resource() -> ApiError:
-    """404: a path that this server does not serve."""
-    return ApiError(404, "NotFound", "the server could not find the requested resource", {})
 
 
 def method_not_allowed() -> ApiError:
@@ -145,34 +131,6 @@ def conflict(resource: str, name: str, why: str, *, group: str = "") -> ApiError
     return ApiError(409, "Conflict", message, {"name": name, "group": group, "kind": resource})
 
 
-def too_large(limit: int) -> ApiError:
-    """413: the body is bigger than `limit` bytes."""
-    return ApiError(413, "RequestEntityTooLarge", f"Request entity too large: limit is {limit}")
-
-
-def unsupported_media_type(accepted: Sequence[str]) -> ApiError:
-    """415 to a create: a Content-Type that is not served."""
-    listed = ", ".join(accepted)
-    message = f"the body of the request was in an unknown format - accepted media types include: {listed}"
-    return ApiError(415, "UnsupportedMediaType", message)
-
-
-def unsupported_patch_type() -> ApiError:
-    """415 to a patch: a Content-Type that is no kind of patch, or none that is served."""
-    return ApiError(415, "UnsupportedMediaType", "415: Unsupported Media Type", {})
-
-
-def version_missing(resource: str, name: str, *, group: str = "") -> ApiError:
-    """422 to an update that does not say which version it is of."""
-    why = invalid_value("metadata.resourceVersion", 0, "must be specified for an update")
-    return invalid(resource, name, [why], group=group)
-
-
-def unreadable_version(version: str) -> ApiError:
-    """500, as a real server has it: a resourceVersion that is not a number."""
-    return ApiError(500, "", f'strconv.ParseUint: parsing "{version}": invalid syntax')
-
-
 def bad_request(message: str) -> ApiError:
     """400: the body or the query can't be read at all."""
     return ApiError(400, "BadRequest", message)
@@ -186,20 +144,3 @@ def invalid(kind: str, name: str, errors: Sequence[FieldError], *, group: str = 
     causes = [error.cause() for error in errors]
     details = {"name": name, "group": group, "kind": kind, "causes": causes}
     return ApiError(422, "Invalid", message, details)
-
-
-def internal_error(why: str) -> ApiError:
-    """500: something that the server relies on failed, such as a webhook."""
-    details = {"causes": [{"message": why}]}
-    return ApiError(500, "InternalError", f"Internal error occurred: {why}", details)
-
-
-def version_on_create() -> ApiError:
-    """500, as a real server has it: a new object that says which version it is."""
-    return ApiError(500, "", "resourceVersion should not be set on objects to be created")
-
-
-def not_acceptable(available: str) -> ApiError:
-    """406: the client accepts no format that there is."""
-    message = f"406: Not Acceptable\n\nAvailable representations: {available}"
-    return ApiError(406, "NotAcceptable", message, {})

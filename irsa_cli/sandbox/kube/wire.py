@@ -8,11 +8,10 @@ from typing import Any
 
 from werkzeug.wrappers import Request, Response
 
-from irsa_cli.sandbox.kube import status
-from irsa_cli.sandbox.kube.objects import schema
-from irsa_cli.sandbox.kube.objects.kinds import Kind
-from irsa_cli.sandbox.kube.objects.schema import JsonObject
-from irsa_cli.sandbox.kube.objects.store import Preconditions
+from irsa_cli.sandbox.kube import schema, status
+from irsa_cli.sandbox.kube.kinds import Kind
+from irsa_cli.sandbox.kube.schema import JsonObject
+from irsa_cli.sandbox.kube.store import Preconditions
 
 BODY_LIMIT = 3 * 1024 * 1024
 """Bytes of a request body, as a real server's default."""
@@ -34,7 +33,8 @@ def read_bytes(request: Request) -> bytes:
     """Read the body; 413 when it is too large."""
     data = request.get_data(cache=False)
     if len(data) > BODY_LIMIT:
-        raise status.too_large(BODY_LIMIT)
+        message = f"Request entity too large: limit is {BODY_LIMIT}"
+        raise status.ApiError(413, "RequestEntityTooLarge", message)
     return data
 
 
@@ -52,7 +52,8 @@ def _parse(data: bytes, complaint: str) -> dict[str, Any]:
 def read_body(request: Request, kind: str, fields: schema.Schema, version: str = "v1") -> JsonObject:
     """Read the object of a create: 415 if not JSON by its type, 400 if unreadable or of another kind."""
     if request.mimetype not in ("", "application/json"):
-        raise status.unsupported_media_type(["application/json"])
+        why = "the body of the request was in an unknown format - accepted media types include"
+        raise status.ApiError(415, "UnsupportedMediaType", f"{why}: application/json")
     parsed = _parse(read_bytes(request), f"the object provided is unrecognized (must be of type {kind})")
     try:
         known = {"metadata": {}, **schema.read(fields, parsed)}
@@ -69,7 +70,7 @@ def read_patch(request: Request) -> JsonObject:
     """Read the merge patch in the body: 415 for other kinds of patches, 400 if unreadable."""
     if request.mimetype != MERGE_PATCH:
         # A real server also takes JSON patches, strategic merge patches and apply; the sandbox does not.
-        raise status.unsupported_patch_type()
+        raise status.ApiError(415, "UnsupportedMediaType", "415: Unsupported Media Type", {})
     return _parse(read_bytes(request), "error decoding patch: not a JSON object")
 
 
@@ -122,7 +123,8 @@ def deleted(kind: Kind, obj: JsonObject) -> JsonObject:
 def typed_response(request: Request, body: JsonObject, mimetype: str) -> Response:
     """`body` as `mimetype`; 406 when the client says that it doesn't take that."""
     if request.headers.get("Accept") and not request.accept_mimetypes.best_match([mimetype]):
-        raise status.not_acceptable(mimetype)
+        message = f"406: Not Acceptable\n\nAvailable representations: {mimetype}"
+        raise status.ApiError(406, "NotAcceptable", message, {})
     return json_response(body, mimetype=mimetype)
 
 

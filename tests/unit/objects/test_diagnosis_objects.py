@@ -14,8 +14,7 @@ from irsa_cli.core.objects import parsing
 from irsa_cli.core.objects.kinds import Container, Volume
 from irsa_cli.core.objects.variables import Environment
 from irsa_cli.core.values.printable import shown, unspaced
-from irsa_cli.sandbox.kube import podwebhook
-from irsa_cli.sandbox.kube.objects import webhooks as sandbox_webhooks
+from irsa_cli.sandbox.kube import admission, podwebhook
 
 ROLE = "arn:aws:iam::111122223333:role/reader"
 NAMES = st.sampled_from(["DB_PASSWORD", "AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "X"])
@@ -101,7 +100,7 @@ SELECTORS = st.fixed_dictionaries(
 def test_selectors_select_what_the_sandbox_s_api_selects(selector: Any, labels: dict[str, str]) -> None:
     hook = {"name": "pod-identity-webhook", "namespaceSelector": selector, "clientConfig": {}}
     (found,) = parsing.webhooks({"metadata": {"name": "x"}, "webhooks": [hook]})
-    expected = sandbox_webhooks.selects(selector, labels)
+    expected = admission.selects(selector, labels)
     assert parsing.selects(found.namespace_selector, labels) == expected
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from irsa_cli.sandbox.trust import Who, admits, of_every_request
+from irsa_cli.sandbox.enforce import Who, admits, of_every_request
 
 PROVIDER = "arn:aws:iam::111122223333:oidc-provider/oidc.example/id/A"
 ISSUER = "oidc.example/id/A"

@@ -14,7 +14,7 @@ import pytest
 from irsa_cli.core.policies import conditions, operators
 from irsa_cli.core.trust import evaluation
 from irsa_cli.core.trust.evaluation import Explanation, explain
-from irsa_cli.sandbox.trust import Who, admits
+from irsa_cli.sandbox.enforce import Who, admits
 from tests.unit.trust.policies import ACTION, PROVIDER, Case, cases
 
 CASES = 10_000

@@ -1,14 +1,183 @@
-"""IAM: which rules stand before which call of moto's, and what is put right in its answers."""
+"""IAM's calls: which rules stand before which call of moto's, and those about an account as a whole.
+
+GetAccountAuthorizationDetails tells of roles with all that is on them, and of managed policies, in pages;
+users and groups are not served. Unlike GetRole it leaves out the description and the longest session.
+https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccountAuthorizationDetails.html
+SimulatePrincipalPolicy tells what the policies and the boundary of a role say to some actions; users, groups,
+further policies in the call and resource policies are not served.
+https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
+from typing import Any
+from urllib.parse import quote
 
-from irsa_cli.sandbox.aws.iam import details, policies, providers, roles, simulate
-from irsa_cli.sandbox.aws.iam.account import Account
+from irsa_cli.sandbox.aws.answer import AwsError, no_such_entity, xml_result
+from irsa_cli.sandbox.aws.callers import powers_of
+from irsa_cli.sandbox.aws.iam import policies, providers, roles
+from irsa_cli.sandbox.aws.iam.account import Account, page
+from irsa_cli.sandbox.aws.iam.roles import brief
 from irsa_cli.sandbox.aws.request import AwsRequest
+from irsa_cli.sandbox.conditions import Context, like, listed
+from irsa_cli.sandbox.enforce import Act, Powers, verdict
 from irsa_cli.sandbox.model import Answer
+
+_OPERATION = "GetAccountAuthorizationDetails"
+
+
+def get_account_authorization_details(account: Account, request: AwsRequest) -> Answer:
+    """A page of roles and policies. Pages stay in order when some go away between them; moto has none."""
+    filters = set(request.members("Filter"))
+    if not filters or filters - {"Role", "LocalManagedPolicy", "AWSManagedPolicy"}:
+        raise AwsError("NotImplemented", f"The sandbox serves {_OPERATION} without users and groups.", 501)
+    every = account.iam.roles.values()
+    used = {arn for role in every for arn in (*role.managed_policies, role.permissions_boundary_arn) if arn}
+    roles = {f"role {role.name}": role for role in account.iam.roles.values() if "Role" in filters}
+    policies = {
+        f"policy {policy.arn}": policy
+        for policy in account.iam.managed_policies.values()
+        if _is_asked(policy, filters, used)
+    }
+    keys, more = page(request, sorted((*roles, *policies)))
+    found = {
+        "RoleDetailList": [_detailed(roles[key]) for key in keys if key in roles],
+        "Policies": [_policy(policies[key]) for key in keys if key in policies],
+    }
+    empty: dict[str, list[Any]] = {"UserDetailList": [], "GroupDetailList": []}
+    return xml_result("iam", _OPERATION, {**empty, **found, **more})
+
+
+def _is_asked(policy: Any, filters: set[str], used: set[str]) -> bool:
+    """Whether a policy is of a kind that is asked for; of AWS's own, those that somebody has attached."""
+    if ":iam::aws:" in policy.arn:
+        return policy.arn in used and "AWSManagedPolicy" in filters
+    return "LocalManagedPolicy" in filters
+
+
+def _policy(policy: Any) -> dict[str, Any]:
+    return {
+        "PolicyName": policy.name,
+        "PolicyId": policy.id,
+        "Arn": policy.arn,
+        "Path": policy.path,
+        "DefaultVersionId": policy.default_version_id,
+        "AttachmentCount": policy.attachment_count,
+        "PolicyVersionList": [
+            {
+                "Document": quote(version.document, safe=""),
+                "VersionId": version.version_id,
+                "IsDefaultVersion": version.version_id == policy.default_version_id,
+            }
+            for version in policy.versions
+        ],
+    }
+
+
+def _detailed(role: Any) -> dict[str, Any]:
+    boundary = role.permissions_boundary_arn
+    return {
+        "Path": role.path,
+        "RoleName": role.name,
+        "RoleId": role.id,
+        "Arn": role.arn,
+        "CreateDate": role.create_date,
+        "AssumeRolePolicyDocument": quote(role.assume_role_policy_document, safe=""),
+        "InstanceProfileList": [_profile(profile) for profile in role.instance_profile_list],
+        "RolePolicyList": [
+            {"PolicyName": name, "PolicyDocument": quote(document, safe="")}
+            for name, document in sorted(role.policies.items())
+        ],
+        "AttachedManagedPolicies": [
+            {"PolicyName": policy.name, "PolicyArn": policy.arn} for policy in role.managed_policies.values()
+        ],
+        "PermissionsBoundary": {
+            "PermissionsBoundaryType": "PermissionsBoundaryPolicy",
+            "PermissionsBoundaryArn": boundary,
+        }
+        if boundary
+        else None,
+        "Tags": [{"Key": tag["Key"], "Value": tag["Value"]} for tag in role.tags or []],
+        "RoleLastUsed": {"LastUsedDate": role.last_used, "Region": role.last_used_region},
+    }
+
+
+def _profile(profile: Any) -> dict[str, Any]:
+    return {
+        "Path": profile.path,
+        "InstanceProfileName": profile.name,
+        "InstanceProfileId": profile.id,
+        "Arn": profile.arn,
+        "CreateDate": profile.create_date,
+        "Roles": [brief(role) for role in profile.roles],
+    }
+
+
+def simulate_principal_policy(account: Account, request: AwsRequest) -> Answer:
+    """Each action with each resource."""
+    arn = request.params.get("PolicySourceArn", "")
+    role = next((role for role in account.iam.roles.values() if role.arn == arn), None)
+    if role is None:
+        raise no_such_entity(f"The policy source {arn} cannot be found.")
+    powers, context = powers_of(account.iam, role), _context(request)
+    resources = request.members("ResourceArns")
+    acts = [
+        Act(action, resource, context)
+        for action in request.members("ActionNames")
+        for resource in resources or ["*"]
+    ]
+    results = [_result(powers, act, specific=bool(resources)) for act in acts]
+    return xml_result("iam", "SimulatePrincipalPolicy", {"EvaluationResults": results, "IsTruncated": False})
+
+
+def _context(request: AwsRequest) -> Context:
+    found: dict[str, list[str]] = {}
+    number = 1
+    while f"ContextEntries.member.{number}.ContextKeyName" in request.params:
+        base = f"ContextEntries.member.{number}"
+        name = request.params[f"{base}.ContextKeyName"].lower()
+        found[name] = request.members(f"{base}.ContextKeyValues")
+        number += 1
+    return found
+
+
+def _result(powers: Powers, act: Act, *, specific: bool) -> dict[str, Any]:
+    """The decision; of a resource that was named it is told once more, with the keys without values.
+
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_ResourceSpecificResult.html
+    """
+    layers = [powers.identity, *([[powers.boundary]] if powers.boundary is not None else [])]
+    verdicts = {verdict(layer, act) for layer in layers}
+    decision = "explicitDeny" if "deny" in verdicts else "implicitDeny" if "silent" in verdicts else "allowed"
+    missing = sorted(_missing(layers, act))
+    one = {
+        "EvalResourceName": act.resource,
+        "EvalResourceDecision": decision,
+        "MissingContextValues": missing,
+    }
+    return {
+        "EvalActionName": act.action,
+        "EvalResourceName": act.resource,
+        "EvalDecision": decision,
+        "MatchedStatements": [],
+        "MissingContextValues": [] if specific else missing,
+        "ResourceSpecificResults": [one] if specific else [],
+    }
+
+
+def _missing(layers: list[Any], act: Act) -> set[str]:
+    """Condition keys of statements about the action for which the call gave no value."""
+    statements = [s for layer in layers for document in layer for s in listed(document.get("Statement", []))]
+    about = [
+        s
+        for s in statements
+        if any(like(a, act.action, ignore_case=True) for a in listed(s.get("Action", [])))
+    ]
+    keys = {key for s in about for block in s.get("Condition", {}).values() for key in block}
+    return {key for key in keys if key.lower() not in act.context}
+
 
 _Rule = Callable[[Account, AwsRequest], Answer | None]
 
@@ -27,7 +196,7 @@ _RULES: dict[str, _Rule] = {
     "DeleteRolePermissionsBoundary": roles.existing_role,
     "DeleteRolePolicy": roles.existing_role_policy,
     "DetachRolePolicy": roles.detach_role_policy,
-    "GetAccountAuthorizationDetails": details.get_account_authorization_details,
+    "GetAccountAuthorizationDetails": get_account_authorization_details,
     "GetAccountSummary": policies.get_account_summary,
     "GetOpenIDConnectProvider": providers.get_provider,
     "GetPolicy": policies.get_policy,
@@ -46,7 +215,7 @@ _RULES: dict[str, _Rule] = {
     "PutRolePolicy": roles.put_role_policy,
     "RemoveClientIDFromOpenIDConnectProvider": providers.remove_client_id,
     "SetDefaultPolicyVersion": policies.policy_version,
-    "SimulatePrincipalPolicy": simulate.simulate_principal_policy,
+    "SimulatePrincipalPolicy": simulate_principal_policy,
     "TagOpenIDConnectProvider": providers.tag_provider,
     "TagPolicy": policies.tag_policy,
     "TagRole": roles.tag_role,
@@ -77,5 +246,5 @@ def execute(account: Account, request: AwsRequest) -> Answer:
         rule = _RULES.get(request.operation)
         answer = rule(account, request) if rule else None
         if answer is None:
-            answer = account.cloud.forward(request, *place)
+            answer = account.forward(request)
     return answer

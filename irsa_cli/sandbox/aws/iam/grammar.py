@@ -1,18 +1,22 @@
-"""The grammar of policy documents, as IAM checks it when one is written. Meaning is in `enforce` and `trust`.
+"""The grammar of IAM's and STS's calls: what single parameters may be, and policy documents that are written.
 
+Source of the rules for parameters (lengths, patterns, ranges, tags): botocore's models of the services. How
+IAM and STS say it: snapshots that were recorded on AWS in 2025 and 2026 (localstack/localstack,
+tests/aws/services); STS repeats the value. The grammar of policies:
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
 Where public implementations disagree about IAM, the milder reading is taken: `sts:*` is a fine action of a
-trust policy.
+trust policy. What policies mean is in `enforce`.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
-from irsa_cli.sandbox.aws.answer import AwsError, malformed_policy
+from irsa_cli.sandbox.aws.answer import AwsError, malformed_policy, validation_error
 from irsa_cli.sandbox.conditions import is_operator, like, listed
 
 VERSIONS = ("2008-10-17", "2012-10-17")
@@ -60,7 +64,7 @@ def check_trust_policy(text: str, partition: str, found: Callable[[str], object]
     """
     statements = _statements(text)
     for statement in statements:
-        _check_common(statement, {"Principal", "NotPrincipal"})
+        _check_common(statement)
         for name in ("Resource", "NotResource"):
             if name in statement:
                 raise malformed_policy(f"Has prohibited field {name}")
@@ -70,7 +74,9 @@ def check_trust_policy(text: str, partition: str, found: Callable[[str], object]
         ):
             raise malformed_policy("AssumeRole policy may only specify STS AssumeRole actions.")
         _check_principal(statement, partition, found)
-    _check_sids(statements)
+    sids = [statement["Sid"] for statement in statements if statement.get("Sid")]
+    if len(set(sids)) < len(sids):
+        raise malformed_policy("Statement IDs (SID) in a single policy must be unique.")
 
 
 def check_identity_policy(text: str, *, managed: bool = False) -> None:
@@ -95,12 +101,6 @@ def check_identity_policy(text: str, *, managed: bool = False) -> None:
             raise malformed_policy("Policy document should not specify a principal.")
         for keys in statement.get("Condition", {}).values():
             _check_keys(keys)
-
-
-def _check_sids(statements: list[dict[str, Any]]) -> None:
-    sids = [statement["Sid"] for statement in statements if statement.get("Sid")]
-    if len(set(sids)) < len(sids):
-        raise malformed_policy("Statement IDs (SID) in a single policy must be unique.")
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -133,9 +133,10 @@ def _statements(text: str) -> list[dict[str, Any]]:
     return statements
 
 
-def _check_common(statement: dict[str, Any], also: set[str]) -> None:
-    known = {"Sid", "Effect", "Action", "NotAction", "Condition", "Resource", "NotResource", *also}
-    if not set(statement) <= known:
+def _check_common(statement: dict[str, Any]) -> None:
+    elements = {"Sid", "Effect", "Condition"}
+    elements |= {f"{no}{name}" for no in ("", "Not") for name in ("Action", "Resource", "Principal")}
+    if not set(statement) <= elements:
         raise _syntax_error()
     if statement.get("Effect") not in ("Allow", "Deny"):
         raise malformed_policy(
@@ -219,3 +220,104 @@ def _strings(value: Any) -> list[str]:
 
 def _syntax_error() -> AwsError:
     return malformed_policy("Syntax errors in policy.")
+
+
+def check_parameters(service: str, operation: str, params: Mapping[str, str]) -> None:
+    """Raises AwsError, ValidationError, that names all parameters which are outside of their rules."""
+    model = _model(service)
+    shape = model.operation_model(operation).input_shape if operation in model.operation_names else None
+    if shape is None:
+        return
+    wrong = [
+        f"Value{_shown(value, service)} at '{field}' failed to satisfy constraint: {rule}"
+        for field, value, rule in _breaches(shape, "", "", params)
+    ]
+    if wrong:
+        errors = "error" if len(wrong) == 1 else "errors"
+        raise validation_error(f"{len(wrong)} validation {errors} detected: {'; '.join(wrong)}")
+
+
+def check_tags(tags: Sequence[tuple[str, str]], *, any_case: bool = True) -> None:
+    """Raises AwsError, InvalidInput, for tags that don't go together.
+
+    Keys are the same in `any_case` for roles and users, not for what else has tags:
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html
+    """
+    if any(key.lower().startswith("aws:") for key, _ in tags):
+        raise AwsError("InvalidInput", "Tag keys that begin with aws: are reserved for AWS.")
+    if len({key.lower() if any_case else key for key, _ in tags}) < len(tags):
+        more = " Please note that Tag keys are case insensitive." if any_case else ""
+        raise AwsError("InvalidInput", f"Duplicate tag keys found.{more}")
+
+
+@cache
+def _model(service: str) -> Any:
+    from botocore.session import Session
+
+    return Session().get_service_model(service)
+
+
+def _shown(value: str | None, service: str) -> str:
+    return " null" if value is None else f" '{value}'" if service == "sts" else ""
+
+
+def _breaches(
+    shape: Any, prefix: str, path: str, params: Mapping[str, str]
+) -> Iterator[tuple[str, str | None, str]]:
+    """Fields, their values, and the rules that they break, in a structure whose parameters have `prefix`."""
+    for name, member in sorted(shape.members.items()):
+        key, field = prefix + name, path + name[0].lower() + name[1:]
+        if member.type_name == "list":
+            yield from _breaches_in_list(member, key, field, params)
+        elif key in params:
+            yield from ((field, params[key], rule) for rule in _broken(member, params[key]))
+        elif name in shape.required_members and member.type_name not in ("structure", "map"):
+            yield field, None, "Member must not be null"
+
+
+def _breaches_in_list(
+    shape: Any, key: str, field: str, params: Mapping[str, str]
+) -> Iterator[tuple[str, str | None, str]]:
+    start = f"{key}.member."
+    numbers = sorted({int(k[len(start) :].split(".")[0]) for k in params if re.match(rf"{start}\d", k)})
+    if len(numbers) > shape.metadata.get("max", len(numbers)):
+        yield field, "...", f"Member must have length less than or equal to {shape.metadata['max']}"
+    if shape.member.type_name == "structure":
+        for number in numbers:
+            yield from _breaches(shape.member, f"{start}{number}.", f"{field}.{number}.member.", params)
+    elif any(_broken(shape.member, params.get(f"{start}{number}", "")) for number in numbers):
+        rules = [rule for rule, _ in _rules(shape.member, "")]
+        null = ["Member must not be null"] if "pattern" in shape.member.metadata else []
+        yield field, "...", f"Member must satisfy constraint: [{', '.join(rules + null)}]"
+
+
+def _broken(shape: Any, value: str) -> list[str]:
+    return [rule for rule, kept in _rules(shape, value) if not kept]
+
+
+def _rules(shape: Any, value: str) -> list[tuple[str, bool]]:
+    """The rules for a value, and whether it keeps them."""
+    about = shape.metadata
+    if shape.type_name in ("integer", "long"):
+        size, what = int(value) if re.fullmatch(r"-?\d{1,18}", value) else -1, "value"
+    else:
+        size, what = len(value), "length"
+    rules = []
+    if "max" in about:
+        rules.append((f"Member must have {what} less than or equal to {about['max']}", size <= about["max"]))
+    if "min" in about:
+        rules.append(
+            (f"Member must have {what} greater than or equal to {about['min']}", size >= about["min"])
+        )
+    if "pattern" in about:
+        rule = f"Member must satisfy regular expression pattern: {about['pattern']}"
+        rules.append((rule, _matches(about["pattern"], value)))
+    if getattr(shape, "enum", None):
+        rules.append((f"Member must satisfy enum value set: [{', '.join(shape.enum)}]", value in shape.enum))
+    return rules
+
+
+def _matches(pattern: str, value: str) -> bool:
+    """Whether a value is as a regular expression of Java's says, which has names for kinds of letters."""
+    flags = 0 if r"\p{" in pattern else re.ASCII
+    return re.fullmatch(pattern.replace(r"\p{L}\p{Z}\p{N}", r"\w\s"), value, flags) is not None

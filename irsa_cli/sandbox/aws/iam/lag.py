@@ -16,10 +16,9 @@ from contextlib import ExitStack, contextmanager
 from copy import copy
 from dataclasses import dataclass
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from irsa_cli.sandbox.aws.cloud import Cloud
+from irsa_cli.sandbox.aws.cloud import Cloud
 
 _PARTS = {
     "roles": (

@@ -1,20 +1,14 @@
-"""IAM's rules for managed policies and the account's summary, beyond what moto checks.
-
-A function here either refuses (AwsError), answers by itself, or returns None: moto executes the call then.
-"""
+"""IAM's rules for managed policies and the account's summary, beyond what moto checks."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
 
-from irsa_cli.sandbox.aws.answer import AwsError, Repeated, limit_exceeded, no_such_entity, xml_result
-from irsa_cli.sandbox.aws.iam import tags
-from irsa_cli.sandbox.aws.iam.account import Account
-from irsa_cli.sandbox.aws.iam.grammar import check_identity_policy, without_space
-from irsa_cli.sandbox.aws.iam.paging import page
+from irsa_cli.sandbox.aws.answer import AwsError, Repeated, no_such_entity, xml_result
+from irsa_cli.sandbox.aws.iam.account import Account, add_tags, page_of, serve_tags, tags_of
+from irsa_cli.sandbox.aws.iam.grammar import check_identity_policy, check_tags, without_space
 from irsa_cli.sandbox.aws.iam.roles import check_policy_arn
-from irsa_cli.sandbox.aws.iam.shapes import check_tags
 from irsa_cli.sandbox.aws.request import AwsRequest
 from irsa_cli.sandbox.model import Answer
 
@@ -28,22 +22,21 @@ def create_policy(account: Account, request: AwsRequest) -> Answer:
     if any(p.name.lower() == name.lower() for p in own):
         message = f"A policy called {name} already exists. Duplicate names are not allowed."
         raise AwsError("EntityAlreadyExists", message, 409)
-    if len(own) >= account.quotas["PoliciesQuota"]:
-        raise limit_exceeded(f"Cannot exceed quota for PoliciesPerAccount: {account.quotas['PoliciesQuota']}")
+    account.check_quota("PoliciesQuota", len(own) + 1, "PoliciesPerAccount")
     params = request.params
     policy = account.iam.create_policy(
         params.get("Description", ""), params.get("Path", "/"), params["PolicyDocument"], name, []
     )
     policy.id = f"ANPA{policy.id[:17]}"
-    tags.add(account, policy, request)
-    with_tags = {"Tags": tags.all_of(policy)} if policy.tags else {}
+    add_tags(account, policy, request)
+    with_tags = {"Tags": tags_of(policy)} if policy.tags else {}
     return xml_result("iam", "CreatePolicy", {"Policy": {**_listed(account, policy), **with_tags}})
 
 
 def get_policy(account: Account, request: AwsRequest) -> Answer:
     """A managed policy with description and tags."""
     policy = existing_policy(account, request)
-    more = {"Description": policy.description or None, "Tags": tags.all_of(policy)}
+    more = {"Description": policy.description or None, "Tags": tags_of(policy)}
     return xml_result("iam", "GetPolicy", {"Policy": {**_listed(account, policy), **more}})
 
 
@@ -51,7 +44,7 @@ def create_policy_version(account: Account, request: AwsRequest) -> Answer:
     """The document is a policy, within its size; it is not in the answer."""
     existing_policy(account, request)
     _check_document(account, request)
-    answer = account.cloud.forward(request, account.number, account.partition)
+    answer = account.forward(request)
     answer.body = re.sub(rb"<Document>[^<]*</Document>", b"", answer.body)
     return answer
 
@@ -80,7 +73,7 @@ def delete_policy(account: Account, request: AwsRequest) -> None:
 
 def tag_policy(account: Account, request: AwsRequest) -> Answer:
     """Tags, untags, or lists tags."""
-    return tags.serve(account, existing_policy(account, request, "was not found."), request)
+    return serve_tags(account, existing_policy(account, request, "was not found."), request)
 
 
 def policy_version(account: Account, request: AwsRequest) -> None:
@@ -118,10 +111,7 @@ def list_policies(account: Account, request: AwsRequest) -> Answer:
         and scope in ("All", "AWS" if _is_aws_owned(policy) else "Local")
         and (policy.attachment_count or not attached)
     }
-    arns, more = page(request, sorted(found))
-    return xml_result(
-        "iam", "ListPolicies", {"Policies": [_listed(account, found[arn]) for arn in arns], **more}
-    )
+    return page_of(request, "Policies", found, lambda policy: _listed(account, policy))
 
 
 def _listed(account: Account, policy: Any) -> dict[str, Any]:
@@ -161,9 +151,7 @@ def get_account_summary(account: Account, request: AwsRequest) -> Answer:  # noq
 def _check_document(account: Account, request: AwsRequest) -> None:
     document = request.params.get("PolicyDocument", "")
     check_identity_policy(document, managed=True)
-    quota = account.quotas["PolicySizeQuota"]
-    if without_space(document) > quota:
-        raise limit_exceeded(f"Cannot exceed quota for PolicySize: {quota}")
+    account.check_quota("PolicySizeQuota", without_space(document), "PolicySize")
 
 
 def _is_aws_owned(policy: Any) -> bool:

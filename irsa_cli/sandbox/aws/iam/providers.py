@@ -1,7 +1,4 @@
-"""IAM's rules for OIDC providers and their audiences, beyond what moto checks or implements.
-
-A function here either refuses (AwsError), answers by itself, or returns None: moto executes the call then.
-"""
+"""IAM's rules for OIDC providers and their audiences, beyond what moto checks or implements."""
 
 from __future__ import annotations
 
@@ -10,16 +7,16 @@ import re
 from typing import Any
 from urllib.parse import urlsplit
 
-from irsa_cli.sandbox.aws.answer import AwsError, limit_exceeded, no_such_entity, validation_error, xml_result
-from irsa_cli.sandbox.aws.iam import tags
-from irsa_cli.sandbox.aws.iam.account import Account
-from irsa_cli.sandbox.aws.iam.shapes import check_tags
+from irsa_cli.sandbox.aws.answer import AwsError, no_such_entity, validation_error, xml_result
+from irsa_cli.sandbox.aws.iam.account import Account, add_tags, serve_tags, tags_of
+from irsa_cli.sandbox.aws.iam.grammar import check_tags
 from irsa_cli.sandbox.aws.request import AwsRequest
 from irsa_cli.sandbox.model import Answer
 
 _THUMBPRINT = re.compile(r"[0-9A-Fa-f]{40}")
 _ARN = re.compile(r"arn:aws[\w-]*:iam::\d{12}:oidc-provider/[\x21-\x7e]+")
 _MOST_THUMBPRINTS = 5
+_CLIENT_IDS = "ClientIdsPerOpenIdConnectProvider"
 
 
 def create_provider(account: Account, request: AwsRequest) -> Answer:
@@ -28,20 +25,19 @@ def create_provider(account: Account, request: AwsRequest) -> Answer:
     parts = urlsplit(url)
     if parts.scheme != "https" or not parts.hostname or parts.query or parts.fragment:
         raise validation_error("Invalid Open ID Connect Provider URL")
-    _check_client_id_quota(account, len(request.members("ClientIDList")))
+    account.check_quota(f"{_CLIENT_IDS}Quota", len(request.members("ClientIDList")), _CLIENT_IDS)
     _check_thumbprints(request)
     check_tags(request.tags(), any_case=False)
     arn = f"arn:{account.partition}:iam::{account.number}:oidc-provider/{parts.netloc}{parts.path}"
     if arn in account.iam.open_id_providers:
         raise AwsError("EntityAlreadyExists", f"Provider with url {url} already exists.", 409)
-    quota = account.quotas["OpenIdConnectProvidersQuota"]
-    if len(account.iam.open_id_providers) >= quota:
-        raise limit_exceeded(f"Cannot exceed quota for OpenIdConnectProvidersPerAccount: {quota}")
+    count = len(account.iam.open_id_providers) + 1
+    account.check_quota("OpenIdConnectProvidersQuota", count, "OpenIdConnectProvidersPerAccount")
     thumbprints = request.members("ThumbprintList") or [hashlib.sha1(parts.netloc.encode()).hexdigest()]  # noqa: S324
     provider = account.iam.create_open_id_connect_provider(
         url, thumbprints, request.members("ClientIDList"), []
     )
-    tags.add(account, provider, request)
+    add_tags(account, provider, request)
     return xml_result("iam", request.operation, {"OpenIDConnectProviderArn": provider.arn})
 
 
@@ -53,7 +49,7 @@ def get_provider(account: Account, request: AwsRequest) -> Answer:
         "ClientIDList": provider.client_id_list,
         "ThumbprintList": provider.thumbprint_list,
         "CreateDate": provider.create_date,
-        "Tags": tags.all_of(provider),
+        "Tags": tags_of(provider),
     }
     return xml_result("iam", request.operation, shown)
 
@@ -71,7 +67,7 @@ def add_client_id(account: Account, request: AwsRequest) -> Answer:
     provider = _provider(account, request)
     wanted = request.params.get("ClientID", "")
     if wanted not in provider.client_id_list:
-        _check_client_id_quota(account, len(provider.client_id_list) + 1)
+        account.check_quota(f"{_CLIENT_IDS}Quota", len(provider.client_id_list) + 1, _CLIENT_IDS)
         provider.client_id_list = [*provider.client_id_list, wanted]
     return xml_result("iam", "AddClientIDToOpenIDConnectProvider")
 
@@ -92,7 +88,7 @@ def update_thumbprint(account: Account, request: AwsRequest) -> None:
 
 def tag_provider(account: Account, request: AwsRequest) -> Answer:
     """Tags, untags, or lists tags."""
-    return tags.serve(account, _provider(account, request), request)
+    return serve_tags(account, _provider(account, request), request)
 
 
 def _provider(account: Account, request: AwsRequest) -> Any:
@@ -104,12 +100,6 @@ def _check_arn(request: AwsRequest) -> None:
     arn = request.params.get("OpenIDConnectProviderArn", "")
     if not _ARN.fullmatch(arn):
         raise AwsError("InvalidInput", f"Invalid ARN: {arn}")
-
-
-def _check_client_id_quota(account: Account, count: int) -> None:
-    quota = account.quotas["ClientIdsPerOpenIdConnectProviderQuota"]
-    if count > quota:
-        raise limit_exceeded(f"Cannot exceed quota for ClientIdsPerOpenIdConnectProvider: {quota}")
 
 
 def _check_thumbprints(request: AwsRequest) -> None:

@@ -1,7 +1,4 @@
-"""IAM's rules for roles, their trust, boundaries, attachments and inline policies, beyond what moto checks.
-
-A function here either refuses (AwsError), answers by itself, or returns None: moto executes the call then.
-"""
+"""IAM's rules for roles, their trust, boundaries, attachments, inline policies, beyond what moto checks."""
 
 from __future__ import annotations
 
@@ -10,10 +7,13 @@ from typing import Any
 from urllib.parse import quote
 
 from irsa_cli.sandbox.aws.answer import AwsError, limit_exceeded, no_such_entity, xml_result
-from irsa_cli.sandbox.aws.iam.account import Account
-from irsa_cli.sandbox.aws.iam.grammar import check_identity_policy, check_trust_policy, without_space
-from irsa_cli.sandbox.aws.iam.paging import page
-from irsa_cli.sandbox.aws.iam.shapes import check_tags
+from irsa_cli.sandbox.aws.iam.account import Account, page_of
+from irsa_cli.sandbox.aws.iam.grammar import (
+    check_identity_policy,
+    check_tags,
+    check_trust_policy,
+    without_space,
+)
 from irsa_cli.sandbox.aws.request import AwsRequest
 from irsa_cli.sandbox.model import Answer
 
@@ -28,8 +28,8 @@ def create_role(account: Account, request: AwsRequest) -> Answer:
     if any(role.name.lower() == name.lower() for role in account.iam.roles.values()):
         raise AwsError("EntityAlreadyExists", f"Role with name {name} already exists.", 409)
     _check_boundary(account, request)
-    _check_quota(account, "RolesQuota", len(account.iam.roles), "RolesPerAccount")
-    answer = account.cloud.forward(request, account.number, account.partition)
+    account.check_quota("RolesQuota", len(account.iam.roles) + 1, "RolesPerAccount")
+    answer = account.forward(request)
     if answer.status >= 400:
         return answer
     role = account.role(request)
@@ -48,7 +48,7 @@ def get_role(account: Account, request: AwsRequest) -> Answer:
 def delete_role(account: Account, request: AwsRequest) -> Answer:
     """Deletes a role; where it is a principal, its unique id is left, which no other role will have."""
     role = account.role(request)
-    answer = account.cloud.forward(request, account.number, account.partition)
+    answer = account.forward(request)
     if answer.status < 400:
         account.cloud.forget_principal(role.arn, role.id)
     return answer
@@ -94,7 +94,7 @@ def attach_role_policy(account: Account, request: AwsRequest) -> Answer | None:
     account.policy(arn)
     if arn in role.managed_policies:
         return xml_result("iam", "AttachRolePolicy")
-    _check_quota(account, "AttachedPoliciesPerRoleQuota", len(role.managed_policies), "PoliciesPerRole")
+    account.check_quota("AttachedPoliciesPerRoleQuota", len(role.managed_policies) + 1, "PoliciesPerRole")
     return None
 
 
@@ -132,7 +132,7 @@ def tag_role(account: Account, request: AwsRequest) -> Answer:
     check_tags(new)
     names = {key.lower() for key, _ in new}
     kept = [tag for tag in role.tags if tag["Key"].lower() not in names]
-    check_tag_quota(account, len(kept) + len(new))
+    account.check_quota("TagsQuota", len(kept) + len(new), "TagsPerResource")
     role.tags = kept + [{"Key": key, "Value": value} for key, value in new]
     return xml_result("iam", "TagRole")
 
@@ -149,32 +149,28 @@ def list_roles(account: Account, request: AwsRequest) -> Answer:
     """Pages stay in order when roles go away between them; moto's don't."""
     prefix = request.params.get("PathPrefix", "/")
     roles = {r.name: r for r in account.iam.roles.values() if r.path.startswith(prefix)}
-    names, more = page(request, sorted(roles))
-    return xml_result("iam", "ListRoles", {"Roles": [_listed_role(roles[n]) for n in names], **more})
+    return page_of(request, "Roles", roles, _listed_role)
 
 
 def list_role_tags(account: Account, request: AwsRequest) -> Answer:
     """Tags, in pages."""
-    tags = {tag["Key"]: tag["Value"] for tag in account.role(request).tags}
-    keys, more = page(request, sorted(tags))
-    return xml_result("iam", "ListRoleTags", {"Tags": [{"Key": k, "Value": tags[k]} for k in keys], **more})
+    return page_of(request, "Tags", {tag["Key"]: tag for tag in account.role(request).tags})
 
 
 def list_role_policies(account: Account, request: AwsRequest) -> Answer:
     """Names of inline policies, in pages."""
-    names, more = page(request, sorted(account.role(request).policies))
-    return xml_result("iam", "ListRolePolicies", {"PolicyNames": names, **more})
+    return page_of(request, "PolicyNames", {name: name for name in account.role(request).policies})
 
 
 def list_attached_role_policies(account: Account, request: AwsRequest) -> Answer:
     """Attached managed policies, in pages."""
     prefix = request.params.get("PathPrefix", "/")
     attached = {
-        p.arn: p for p in account.role(request).managed_policies.values() if p.path.startswith(prefix)
+        policy.arn: {"PolicyName": policy.name, "PolicyArn": policy.arn}
+        for policy in account.role(request).managed_policies.values()
+        if policy.path.startswith(prefix)
     }
-    arns, more = page(request, sorted(attached))
-    listed = [{"PolicyName": attached[arn].name, "PolicyArn": arn} for arn in arns]
-    return xml_result("iam", "ListAttachedRolePolicies", {"AttachedPolicies": listed, **more})
+    return page_of(request, "AttachedPolicies", attached)
 
 
 def existing_role(account: Account, request: AwsRequest) -> None:
@@ -184,8 +180,7 @@ def existing_role(account: Account, request: AwsRequest) -> None:
 
 def check_nothing_on(account: Account, request: AwsRequest) -> None:
     """Raises DeleteConflict where a role of that name has policies, in the state that is seen."""
-    name = request.params.get("RoleName", "")
-    found = next((role for role in account.iam.roles.values() if role.name == name), None)
+    found = account.role_or_none(request)
     if found is not None and (found.managed_policies or found.policies):
         raise AwsError("DeleteConflict", "Cannot delete entity, must detach all policies first.", 409)
 
@@ -196,19 +191,11 @@ def check_policy_arn(arn: str, code: str = "ValidationError") -> None:
         raise AwsError(code, f"ARN {arn} is not valid.")
 
 
-def check_tag_quota(account: Account, count: int) -> None:
-    """Raises LimitExceeded when an object would have too many tags."""
-    if count > account.quotas["TagsQuota"]:
-        raise limit_exceeded(f"Cannot exceed quota for TagsPerResource: {account.quotas['TagsQuota']}")
-
-
 def _check_trust(account: Account, document: str) -> None:
     with account.lag.stale_view(account.number, account.partition):
         # A role that is new is not yet known as a principal.
         check_trust_policy(document, account.partition, account.cloud.principal)
-    quota = account.quotas["AssumeRolePolicySizeQuota"]
-    if without_space(document) > quota:
-        raise limit_exceeded(f"Cannot exceed quota for ACLSizePerRole: {quota}")
+    account.check_quota("AssumeRolePolicySizeQuota", without_space(document), "ACLSizePerRole")
 
 
 def _check_boundary(account: Account, request: AwsRequest) -> None:
@@ -218,11 +205,6 @@ def _check_boundary(account: Account, request: AwsRequest) -> None:
     check_policy_arn(arn, "InvalidInput")
     if arn not in account.iam.managed_policies:
         raise no_such_entity(f"Scope ARN: {arn} does not exist or is not attachable.")
-
-
-def _check_quota(account: Account, quota: str, used: int, name: str) -> None:
-    if used >= account.quotas[quota]:
-        raise limit_exceeded(f"Cannot exceed quota for {name}: {account.quotas[quota]}")
 
 
 def _listed_role(role: Any) -> dict[str, Any]:

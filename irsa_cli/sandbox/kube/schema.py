@@ -1,7 +1,7 @@
 """Reading JSON into the fields that an object has: unknown fields and nulls vanish, wrong types are errors.
 
-The types of what all objects have, and of requests that are no objects; those of the kinds are in `kinds`,
-`pods` and `webhooks`. Values are not judged here, only their types.
+The types of what all objects have, and of requests that are no objects; those of the kinds are in `kinds` and
+`pods`. Values are not judged here, only their types.
 """
 
 import base64
@@ -34,49 +34,77 @@ class MapOf:
 
 
 @dataclass(frozen=True)
-class Raw:
-    """Any JSON value, kept as it is: a field whose insides the sandbox does not know."""
+class Special:
+    """A value that has its own way to be read: from the value and its path to what is kept."""
+
+    read: Callable[[object, str], Any]
 
 
-@dataclass(frozen=True)
-class Bytes:
-    """A string that is base64."""
-
-
-@dataclass(frozen=True)
-class Int32:
-    """A whole number of 32 bits."""
-
-
-@dataclass(frozen=True)
-class MicroTime:
-    """A time with exactly six digits after the second, in any zone; kept in UTC."""
-
-
-RAW, BYTES, INT32, MICRO_TIME = Raw(), Bytes(), Int32(), MicroTime()
-Schema = type | ListOf | MapOf | Raw | Bytes | Int32 | MicroTime | Mapping[str, Any]
+Schema = type | ListOf | MapOf | Special | Mapping[str, Any]
 _MICRO_TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6})(Z|[+-]\d\d:\d\d)", re.ASCII)
+_JSON_NAMES = {str: "string", bool: "bool", int: "number", float: "number", list: "array", dict: "object"}
+
+
+def _wrong(value: object, wanted: str, path: str) -> WrongTypeError:
+    found = _JSON_NAMES.get(type(value), type(value).__name__)
+    return WrongTypeError(f"json: cannot unmarshal {found} into field {path} of type {wanted}")
+
+
+def _read_scalar(schema: type, value: object, path: str) -> Any:
+    # bool is a subclass of int in Python, not in JSON: compare types exactly.
+    if type(value) is not schema:
+        raise _wrong(value, _JSON_NAMES[schema], path)
+    return value
+
+
+def _read_bytes(value: object, path: str) -> str:
+    """A string that is base64."""
+    text: str = _read_scalar(str, value, path)
+    try:
+        base64.b64decode(text, validate=True)
+    except binascii.Error:
+        raise WrongTypeError("illegal base64 data") from None
+    return text
+
+
+def _read_int32(value: object, path: str) -> int:
+    number: int = _read_scalar(int, value, path)
+    if not -(2**31) <= number < 2**31:
+        raise WrongTypeError(f"json: cannot unmarshal number {number} into field {path} of type int32")
+    return number
+
+
+def _read_micro_time(value: object, path: str) -> str:
+    """A time with exactly six digits after the second, in any zone; kept in UTC."""
+    text: str = _read_scalar(str, value, path)
+    found = _MICRO_TIME.fullmatch(text)
+    try:
+        if found is None:
+            raise ValueError
+        moment = datetime.fromisoformat(found[1] + found[2].replace("Z", "+00:00"))
+    except ValueError:
+        layout = "2006-01-02T15:04:05.000000Z07:00"
+        raise WrongTypeError(f'parsing time "{text}" as "{layout}": cannot parse it') from None
+    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+RAW = Special(lambda value, _: value)
+"""Any JSON value, kept as it is: a field whose insides the sandbox does not know."""
+BYTES = Special(_read_bytes)
+INT32 = Special(_read_int32)
+MICRO_TIME = Special(_read_micro_time)
 
 METADATA: Mapping[str, Any] = {
-    "name": str,
-    "generateName": str,
-    "namespace": str,
-    "uid": str,
-    "resourceVersion": str,
-    "creationTimestamp": str,
-    "deletionTimestamp": str,
+    **dict.fromkeys(("name", "generateName", "namespace", "uid", "resourceVersion"), str),
+    **dict.fromkeys(("creationTimestamp", "deletionTimestamp"), str),
     "deletionGracePeriodSeconds": int,
     "labels": MapOf(str),
     "annotations": MapOf(str),
     "finalizers": ListOf(str),
     "ownerReferences": ListOf(
         {
-            "apiVersion": str,
-            "kind": str,
-            "name": str,
-            "uid": str,
-            "controller": bool,
-            "blockOwnerDeletion": bool,
+            **dict.fromkeys(("apiVersion", "kind", "name", "uid"), str),
+            **dict.fromkeys(("controller", "blockOwnerDeletion"), bool),
         }
     ),
 }
@@ -110,49 +138,6 @@ DELETE_OPTIONS: Schema = {
     "dryRun": ListOf(str),
 }
 
-_JSON_NAMES = {str: "string", bool: "bool", int: "number", float: "number", list: "array", dict: "object"}
-
-
-def _wrong(value: object, wanted: str, path: str) -> WrongTypeError:
-    found = _JSON_NAMES.get(type(value), type(value).__name__)
-    return WrongTypeError(f"json: cannot unmarshal {found} into field {path} of type {wanted}")
-
-
-def _read_scalar(schema: type, value: object, path: str) -> Any:
-    # bool is a subclass of int in Python, not in JSON: compare types exactly.
-    if type(value) is not schema:
-        raise _wrong(value, _JSON_NAMES[schema], path)
-    return value
-
-
-def _read_bytes(value: object, path: str) -> str:
-    text: str = _read_scalar(str, value, path)
-    try:
-        base64.b64decode(text, validate=True)
-    except binascii.Error:
-        raise WrongTypeError("illegal base64 data") from None
-    return text
-
-
-def _read_int32(value: object, path: str) -> int:
-    number: int = _read_scalar(int, value, path)
-    if not -(2**31) <= number < 2**31:
-        raise WrongTypeError(f"json: cannot unmarshal number {number} into field {path} of type int32")
-    return number
-
-
-def _read_micro_time(value: object, path: str) -> str:
-    text: str = _read_scalar(str, value, path)
-    found = _MICRO_TIME.fullmatch(text)
-    try:
-        if found is None:
-            raise ValueError
-        moment = datetime.fromisoformat(found[1] + found[2].replace("Z", "+00:00"))
-    except ValueError:
-        layout = "2006-01-02T15:04:05.000000Z07:00"
-        raise WrongTypeError(f'parsing time "{text}" as "{layout}": cannot parse it') from None
-    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
 
 def _read_object(schema: Mapping[str, Any], value: object, path: str) -> JsonObject:
     if not isinstance(value, dict):
@@ -172,10 +157,10 @@ def read(schema: Schema, value: object, path: str = "") -> Any:
     Raises:
         WrongTypeError: a value has another type than its field.
     """
-    if value is None or isinstance(schema, Raw):
-        return value
-    if isinstance(schema, Bytes | Int32 | MicroTime):
-        return _SPECIAL[type(schema)](value, path)
+    if value is None:
+        return None
+    if isinstance(schema, Special):
+        return schema.read(value, path)
     if isinstance(schema, type):
         return _read_scalar(schema, value, path)
     if isinstance(schema, Mapping):
@@ -187,13 +172,6 @@ def read(schema: Schema, value: object, path: str = "") -> Any:
     if not isinstance(value, dict):
         raise _wrong(value, "object", path)
     return {key: "" if item is None else read(schema.value, item, path) for key, item in value.items()}
-
-
-_SPECIAL: Mapping[type, Callable[[object, str], Any]] = {
-    Bytes: _read_bytes,
-    Int32: _read_int32,
-    MicroTime: _read_micro_time,
-}
 
 
 def merge(target: object, patch: object) -> Any:

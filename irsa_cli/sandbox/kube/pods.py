@@ -9,17 +9,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from irsa_cli.sandbox.kube import status
-from irsa_cli.sandbox.kube.objects import names
-from irsa_cli.sandbox.kube.objects.schema import OBJECT, RAW, JsonObject, ListOf, MapOf, Schema
+from irsa_cli.sandbox.kube.metadata import dns_label_problems
+from irsa_cli.sandbox.kube.schema import OBJECT, RAW, JsonObject, ListOf, MapOf, Schema
 
 _MOUNT = {
     "name": str,
     "readOnly": bool,
-    "mountPath": str,
-    "subPath": str,
-    "subPathExpr": str,
-    "mountPropagation": str,
-    "recursiveReadOnly": str,
+    **dict.fromkeys(("mountPath", "subPath", "subPathExpr", "mountPropagation", "recursiveReadOnly"), str),
 }
 _CONTAINER = {
     "name": str,
@@ -137,7 +133,7 @@ def _name_errors(found: Sequence[str], field: str) -> list[status.FieldError]:
         elif name in found[:index]:
             errors.append(status.duplicate_value(where, name))
         else:
-            errors += [status.invalid_value(where, name, why) for why in names.dns_label_problems(name)]
+            errors += [status.invalid_value(where, name, why) for why in dns_label_problems(name)]
     return errors
 
 

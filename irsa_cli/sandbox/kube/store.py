@@ -14,11 +14,10 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from irsa_cli.sandbox.kube import status
-from irsa_cli.sandbox.kube.objects import names
-from irsa_cli.sandbox.kube.objects.kinds import CONFIG_MAPS, KINDS, NAMESPACES, PODS, SERVICE_ACCOUNTS, Kind
-from irsa_cli.sandbox.kube.objects.ownership import noted
-from irsa_cli.sandbox.kube.objects.pods import grace_of
-from irsa_cli.sandbox.kube.objects.schema import JsonObject
+from irsa_cli.sandbox.kube.kinds import CONFIG_MAPS, KINDS, NAMESPACES, PODS, SERVICE_ACCOUNTS, Kind
+from irsa_cli.sandbox.kube.metadata import annotation_errors, label_errors, name_errors, noted, segment_errors
+from irsa_cli.sandbox.kube.pods import grace_of
+from irsa_cli.sandbox.kube.schema import JsonObject
 
 IMMORTAL = ("default", "kube-public", "kube-system")
 _BEING_DELETED = "it is being terminated"
@@ -52,18 +51,12 @@ def _note(kind: Kind, old: JsonObject | None, new: JsonObject, manager: str) -> 
         new["metadata"]["managedFields"] = entries
 
 
-def _name_errors(kind: Kind, name: str) -> list[status.FieldError]:
-    if kind.freely_named:
-        return names.segment_errors(name)
-    return names.name_errors(name, label=kind is NAMESPACES)
-
-
 def _errors(kind: Kind, obj: JsonObject) -> list[status.FieldError]:
-    metadata = obj["metadata"]
+    metadata, name = obj["metadata"], obj["metadata"].get("name", "")
     return [
-        *_name_errors(kind, metadata.get("name", "")),
-        *names.label_errors(metadata.get("labels", {}), "metadata.labels"),
-        *names.annotation_errors(metadata.get("annotations", {}), "metadata.annotations"),
+        *(segment_errors(name) if kind.freely_named else name_errors(name, label=kind is NAMESPACES)),
+        *label_errors(metadata.get("labels", {}), "metadata.labels"),
+        *annotation_errors(metadata.get("annotations", {}), "metadata.annotations"),
         *kind.problems(obj),
     ]
 
@@ -137,7 +130,9 @@ class Store:
             if errors:
                 raise status.invalid(kind.kind, name, errors, group=kind.group)
             if "resourceVersion" in obj["metadata"]:
-                raise status.version_on_create()
+                # As a real server has it: with code 500, and no reason.
+                message = "resourceVersion should not be set on objects to be created"
+                raise status.ApiError(500, "", message)
             taken = self._objects[kind].get((namespace, name))
             if taken is not None:
                 ending = "deletionTimestamp" in taken["metadata"]
@@ -178,7 +173,9 @@ class Store:
                 new = {**obj, "metadata": {k: v for k, v in metadata.items() if k != "resourceVersion"}}
                 return self.create(kind, namespace, new, dry_run=dry_run, manager=manager), True
             if metadata.get("resourceVersion", "") in ("", "0"):
-                raise status.version_missing(kind.resource, name, group=kind.group)
+                why = "must be specified for an update"
+                error = status.invalid_value("metadata.resourceVersion", 0, why)
+                raise status.invalid(kind.resource, name, [error], group=kind.group)
             new = {**obj, "kind": kind.kind, "apiVersion": kind.api_version}
             new["metadata"] = {**metadata, "namespace": namespace}
             return self.update(kind, namespace, name, lambda _: new, dry_run=dry_run, manager=manager), False
@@ -254,11 +251,7 @@ class Store:
             if found["status"]["phase"] != "Active":
                 why = f"unable to create new content in namespace {namespace} because {_BEING_DELETED}"
                 message = f"namespace {namespace} is being terminated"
-                cause = {
-                    "reason": "NamespaceTerminating",
-                    "message": message,
-                    "field": "metadata.namespace",
-                }
+                cause = {"reason": "NamespaceTerminating", "message": message, "field": "metadata.namespace"}
                 raise status.forbidden(resource, name, why, group=group, causes=[cause])
 
     def _new_object(self, kind: Kind, namespace: str, obj: JsonObject) -> JsonObject:
@@ -288,7 +281,7 @@ class Store:
         # Without a version (a patch may remove it) the update is unconditional.
         version = new["metadata"].get("resourceVersion", current)
         if not version.isdecimal():
-            raise status.unreadable_version(version)
+            raise status.ApiError(500, "", f'strconv.ParseUint: parsing "{version}": invalid syntax')
         if version != current:
             name = old["metadata"]["name"]
             raise status.conflict(kind.resource, name, status.OPTIMISTIC_LOCK, group=kind.group)

@@ -14,17 +14,12 @@ import threading
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from irsa_cli.sandbox.aws.answer import AwsError, json_result
-from irsa_cli.sandbox.aws.partitions import BY_NAME
-from irsa_cli.sandbox.aws.sts.web_identity import parse_role_arn
-
-if TYPE_CHECKING:
-    from irsa_cli.sandbox.aws.callers import Caller, Session
-    from irsa_cli.sandbox.aws.request import AwsRequest
-    from irsa_cli.sandbox.aws.sts.web_identity import Token
-    from irsa_cli.sandbox.model import Answer
+from irsa_cli.sandbox.aws.answer import AwsError
+from irsa_cli.sandbox.aws.callers import Caller, Session, Token, parse_role_arn
+from irsa_cli.sandbox.aws.request import AwsRequest
+from irsa_cli.sandbox.model import BY_NAME, Answer
 
 _IAM = "iam.amazonaws.com"
 _WRITTEN = {
@@ -94,39 +89,13 @@ class Trail:
         """A call of IAM that has changed something, in the region in which IAM is at home."""
         if request.operation.startswith(("Get", "List", "Simulate", "Generate")):
             return
-        now = datetime.now(timezone.utc)
-        home = BY_NAME[caller.partition].home
-        record = {
-            "eventVersion": "1.08",
-            "userIdentity": {"type": "IAMUser", "arn": caller.arn, "userName": caller.name},
-            "eventTime": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "eventSource": _IAM,
-            "eventName": request.operation,
-            "awsRegion": home,
-            "sourceIPAddress": "127.0.0.1",
-            "userAgent": request.headers.get("user-agent", ""),
-            "eventID": str(uuid.uuid4()),
-            "readOnly": False,
-            "eventType": "AwsApiCall",
-            "recipientAccountId": caller.account,
-        }
-        listed = {
-            "EventId": record["eventID"],
-            "EventName": request.operation,
-            "ReadOnly": "false",
-            "EventTime": int(now.timestamp()),
-            "EventSource": _IAM,
-            "Username": caller.name,
-            "Resources": [
-                {"ResourceType": kind, "ResourceName": request.params[name]}
-                for name, kind in _WRITTEN.items()
-                if name in request.params
-            ],
-            "CloudTrailEvent": json.dumps(record),
-        }
-        place = (caller.account, caller.partition, home)
-        with self._lock:
-            self._events.append(_Event(place, now.timestamp(), listed))
+        who = {"type": "IAMUser", "arn": caller.arn, "userName": caller.name}
+        place = (caller.account, caller.partition, BY_NAME[caller.partition].home)
+        resources = [
+            (kind, request.params[name]) for name, kind in _WRITTEN.items() if name in request.params
+        ]
+        agent = request.headers.get("user-agent", "")
+        self._add(place, (_IAM, request.operation), who, agent, resources, {"readOnly": False})
 
     def note(self, token: Token, role_arn: str, region: str, code: str, words: str = "") -> None:
         """A refused exchange that was not made here: what pods have tried, for instance."""
@@ -146,42 +115,62 @@ class Trail:
     ) -> None:
         role_arn = asked["roleArn"]
         partition, account = parse_role_arn(role_arn).group(1, 2)
-        now = datetime.now(timezone.utc)
-        record = {
-            "eventVersion": "1.08",
-            "userIdentity": _identity(token, partition, account),
-            "eventTime": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "eventSource": _SOURCE,
-            "eventName": _NAME,
-            "awsRegion": region,
-            "sourceIPAddress": "127.0.0.1",
-            "userAgent": agent,
+        more = {
+            "readOnly": True,
             **({"errorCode": code, "errorMessage": words or _NO_WORDS} if code else {}),
             "requestParameters": asked,
             "responseElements": _response(session, token) if session else None,
             "requestID": str(uuid.uuid4()),
-            "eventID": str(uuid.uuid4()),
-            "readOnly": True,
             "resources": [{"accountId": account, "type": _ROLE, "ARN": role_arn}],
-            "eventType": "AwsApiCall",
             "managementEvent": True,
-            "recipientAccountId": account,
             "eventCategory": "Management",
         }
-        listed = {
-            "EventId": record["eventID"],
-            "EventName": _NAME,
-            "ReadOnly": "true",
-            "EventTime": int(now.timestamp()),
-            "EventSource": _SOURCE,
-            "Username": token.subject,
-            "Resources": [{"ResourceType": _ROLE, "ResourceName": role_arn}],
-            "CloudTrailEvent": json.dumps(record),
+        who, place = _identity(token, partition, account), (account, partition, region)
+        key = session.access_key if session else ""
+        self._add(place, (_SOURCE, _NAME), who, agent, [(_ROLE, role_arn)], more, key)
+
+    def _add(
+        self,
+        place: tuple[str, str, str],
+        call: tuple[str, str],
+        who: dict[str, str],
+        agent: str,
+        resources: list[tuple[str, str]],
+        more: dict[str, Any],
+        access_key: str = "",
+    ) -> None:
+        """An event of a call (service, operation) in an account, partition and region.
+
+        What is `more` stands in its record only.
+        """
+        now, number = datetime.now(timezone.utc), str(uuid.uuid4())
+        record = {
+            "eventVersion": "1.08",
+            "userIdentity": who,
+            "eventTime": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "eventSource": call[0],
+            "eventName": call[1],
+            "awsRegion": place[2],
+            "sourceIPAddress": "127.0.0.1",
+            "userAgent": agent,
+            "eventID": number,
+            "eventType": "AwsApiCall",
+            "recipientAccountId": place[0],
+            **more,
         }
-        if session:
-            listed["AccessKeyId"] = session.access_key
+        listed = {
+            "EventId": number,
+            "EventName": call[1],
+            "ReadOnly": str(more["readOnly"]).lower(),
+            "EventTime": int(now.timestamp()),
+            "EventSource": call[0],
+            "Username": who["userName"],
+            "Resources": [{"ResourceType": kind, "ResourceName": name} for kind, name in resources],
+            "CloudTrailEvent": json.dumps(record),
+            **({"AccessKeyId": access_key} if access_key else {}),
+        }
         with self._lock:
-            self._events.append(_Event((account, partition, region), now.timestamp(), listed))
+            self._events.append(_Event(place, now.timestamp(), listed))
 
     def answer(self, request: AwsRequest, caller: Caller) -> Answer:
         """CloudTrail's answer to a call that is allowed."""
@@ -194,7 +183,7 @@ class Trail:
             found = [event for event in reversed(self._events) if event.place == place]
         for attribute in _attributes(asked):
             found = [event for event in found if event.matches(*attribute)]
-        return json_result(_page(asked, _within(asked, found)))
+        return Answer.of_json(_page(asked, _within(asked, found)))
 
 
 def _identity(token: Token, partition: str, account: str) -> dict[str, str]:

@@ -1,56 +1,59 @@
-"""STS: AssumeRoleWithWebIdentity, AssumeRole and GetCallerIdentity. moto's verifies nothing."""
+"""STS: AssumeRoleWithWebIdentity, AssumeRole and GetCallerIdentity, decided as STS does; moto checks nothing.
+
+A web identity needs a good token, its issuer's provider, and a trust policy that admits it:
+https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
+Getting the keys and checking the signature touch no IAM state and may take a while; the rest is quick. What
+credentials stand for afterwards is in `callers`, the trail that exchanges leave in `trail`.
+"""
 
 from __future__ import annotations
 
 import json
+import time
+from base64 import urlsafe_b64decode
+from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from irsa_cli.sandbox.aws.answer import AwsError, validation_error, xml_result
-from irsa_cli.sandbox.aws.iam.grammar import check_identity_policy
-from irsa_cli.sandbox.aws.iam.shapes import check_parameters
-from irsa_cli.sandbox.aws.partitions import BY_NAME
-from irsa_cli.sandbox.aws.sts import web_identity
-from irsa_cli.sandbox.enforce import Act, refusal
-from irsa_cli.sandbox.trust import Who, admitting
-
-if TYPE_CHECKING:
-    from irsa_cli.sandbox.aws.callers import Caller, Callers, Session
-    from irsa_cli.sandbox.aws.cloud import Cloud
-    from irsa_cli.sandbox.aws.clusters import Clusters
-    from irsa_cli.sandbox.aws.iam.lag import Lag
-    from irsa_cli.sandbox.aws.request import AwsRequest
-    from irsa_cli.sandbox.aws.sts.trail import Trail
-    from irsa_cli.sandbox.model import Answer
+from irsa_cli.sandbox.aws.callers import Caller, Callers, Session, Token, denied, parse_role_arn
+from irsa_cli.sandbox.aws.cloud import Cloud
+from irsa_cli.sandbox.aws.clusters import Clusters
+from irsa_cli.sandbox.aws.iam.grammar import check_identity_policy, check_parameters
+from irsa_cli.sandbox.aws.iam.lag import Lag
+from irsa_cli.sandbox.aws.request import AwsRequest
+from irsa_cli.sandbox.aws.trail import Trail
+from irsa_cli.sandbox.enforce import Act, Who, admits, admitting, of_every_request, refusal
+from irsa_cli.sandbox.model import BY_NAME, Answer
 
 _CHAINED_MAXIMUM = 3600
 """Seconds that a session assumed from another role's session may last."""
 
 
+@dataclass(frozen=True)
 class Sts:
     """Gives out and identifies credentials."""
 
-    def __init__(self, cloud: Cloud, callers: Callers, clusters: Clusters, lag: Lag, trail: Trail) -> None:
-        self._cloud = cloud
-        self._callers = callers
-        self._clusters = clusters
-        self._lag = lag
-        self._trail = trail
+    _cloud: Cloud
+    _callers: Callers
+    _clusters: Clusters
+    _lag: Lag
+    _trail: Trail
 
     def assume_role_with_web_identity(self, request: AwsRequest) -> Answer:
         """The unsigned call."""
         check_parameters("sts", request.operation, request.params)
         role_arn, name = request.params["RoleArn"], request.params["RoleSessionName"]
         account, partition = _place(role_arn)
-        token = web_identity.read_token(request.params["WebIdentityToken"], self._clusters)
+        token = read_token(request.params["WebIdentityToken"], self._clusters)
         cluster = self._clusters.with_issuer(token.issuer)
         region = cluster.spec.region if cluster else BY_NAME[partition].home
         try:
             with self._cloud.lock, self._lag.stale_view(account, partition):
-                iam = self._iam(account, partition, web_identity.ACTION)
-                provider = web_identity.provider_for(token, iam, role_arn, self._clusters)
+                iam = self._iam(account, partition, ACTION)
+                provider = provider_for(token, iam, role_arn, self._clusters)
                 role = _role(iam, role_arn)
-                web_identity.check_trust(role, token, provider, name)
+                check_trust(role, token, provider, name)
                 longest = int(role.max_session_duration or 3600)
                 session = self._open(request, role, name, longest, provider.arn)
                 _note_use(role, region)
@@ -90,14 +93,14 @@ class Sts:
             context |= {f"aws:requesttag/{key.lower()}": [value] for key, value in tags.items()}
             context |= {"aws:tagkeys": list(tags)} if tags else {}
             for action in ("sts:AssumeRole", *(["sts:TagSession"] if tags else [])):
-                self._check_admission(role, role_arn, caller, Act(action, role_arn, context))
+                self._check_admission(role, caller, Act(action, role_arn, context))
             session = self._open(request, role, name, int(role.max_session_duration or 3600), caller=caller)
             session.tags.update(tags)
             session.transitive.update(transitive)
             _note_use(role, request.region)
         return xml_result("sts", "AssumeRole", _assumed(session))
 
-    def _check_admission(self, role: Any, role_arn: str, caller: Caller, act: Act) -> None:
+    def _check_admission(self, role: Any, caller: Caller, act: Act) -> None:
         who = Who(aws=_names(caller))
         document = role.assume_role_policy_document if role else None
         by = admitting(document, act.action, who, act.context) if document else None
@@ -105,8 +108,7 @@ class Sts:
         named_itself = by is not None and caller.account == role.account_id and bool(by & set(own))
         why = "" if named_itself else refusal(self._callers.powers(caller), act)
         if by is None or why:
-            message = f"User: {caller.arn} is not authorized to perform: {act.action} on resource: {role_arn}"
-            raise AwsError("AccessDenied", f"{message} {why}".strip(), 403)
+            raise denied(caller, act, why)
 
     def _iam(self, account: str, partition: str, action: str) -> Any:
         if (account, partition) not in self._cloud.accounts():
@@ -142,7 +144,7 @@ def _names(caller: Caller) -> tuple[str, ...]:
 
 
 def _place(role_arn: str) -> tuple[str, str]:
-    partition, account = web_identity.parse_role_arn(role_arn).group(1, 2)
+    partition, account = parse_role_arn(role_arn).group(1, 2)
     return account, partition
 
 
@@ -189,3 +191,93 @@ def _assumed(session: Session) -> dict[str, Any]:
             "Expiration": session.expires,
         },
     }
+
+
+ACTION = "sts:AssumeRoleWithWebIdentity"
+_ALGORITHMS = ["RS256", "RS384", "RS512", "ES256", "ES384", "ES512"]
+"""botocore's model of STS, WebIdentityToken."""
+
+
+def read_token(text: str, clusters: Clusters) -> Token:
+    """The token, verified with the keys of the cluster that issued it; raises AwsError as STS does."""
+    claims = _claims(text)
+    issuer = claims.get("iss")
+    if not isinstance(issuer, str) or not isinstance(claims.get("sub"), str):
+        raise _invalid("The ID Token provided is not a valid JWT: a required claim is missing")
+    expires = claims.get("exp", 0)
+    if not isinstance(expires, (int, float)) or expires <= time.time():
+        message = (
+            f"Token expired: current date/time {int(time.time())} must be before the expiration {expires}"
+        )
+        raise AwsError("ExpiredTokenException", message)
+    _check_signature(text, issuer, clusters)
+    audience = claims.get("aud", [])
+    audiences = (audience,) if isinstance(audience, str) else tuple(audience)
+    return Token(issuer, claims["sub"], audiences)
+
+
+def _claims(text: str) -> dict[str, Any]:
+    try:
+        payload = text.split(".")[1]
+        claims = json.loads(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    except (ValueError, IndexError):
+        claims = None
+    if not isinstance(claims, dict):
+        raise _invalid(
+            "The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)"
+        )
+    return claims
+
+
+def _check_signature(text: str, issuer: str, clusters: Clusters) -> None:
+    from joserfc import jws
+    from joserfc.errors import JoseError
+    from joserfc.jwk import KeySet
+
+    cluster = clusters.with_issuer(issuer)
+    if cluster is None:
+        # Whether a provider is registered for it is said first; without one nobody would ask for keys.
+        return
+    try:
+        keys = cluster.jwks()
+    except Exception as error:
+        message = f"Couldn't retrieve verification key from your identity provider: {error}"
+        raise AwsError("IDPCommunicationError", message) from None
+    try:
+        jws.deserialize_compact(text, KeySet.import_key_set(keys), algorithms=_ALGORITHMS)  # type: ignore[arg-type]
+    except (JoseError, ValueError) as error:
+        raise _invalid(f"The token's signature can't be verified: {error}") from None
+
+
+def provider_for(token: Token, iam: Any, role_arn: str, clusters: Clusters) -> Any:
+    """The provider of the token's issuer in the role's account; `iam` is moto's backend of that account."""
+    partition, account = parse_role_arn(role_arn).group(1, 2)
+    arn = f"arn:{partition}:iam::{account}:oidc-provider/{token.issuer_path}"
+    provider = iam.open_id_providers.get(arn)
+    if provider is None:
+        raise _invalid(f"No OpenIDConnect provider found in your account for {token.issuer}")
+    if clusters.with_issuer(token.issuer) is None:
+        message = "Couldn't retrieve verification key from your identity provider"
+        raise AwsError("IDPCommunicationError", message)
+    if not set(token.audiences) & set(provider.client_id_list):
+        raise _invalid("Incorrect token audience")
+    return provider
+
+
+def check_trust(role: Any, token: Token, provider: Any, session_name: str) -> None:
+    """Raises AccessDenied unless the role is there and its trust policy admits the token."""
+    issuer = token.issuer_path.lower()
+    context = {
+        **of_every_request(),
+        f"{issuer}:sub": [token.subject],
+        f"{issuer}:aud": list(token.audiences),
+        "aws:federatedprovider": [provider.arn],
+        "sts:rolesessionname": [session_name],
+    }
+    document = role.assume_role_policy_document if role else None
+    if not document or not admits(document, ACTION, Who(federated=provider.arn), context):
+        raise AwsError("AccessDenied", f"Not authorized to perform {ACTION}", 403)
+
+
+def _invalid(message: str) -> AwsError:
+    return AwsError("InvalidIdentityToken", message)

@@ -1,0 +1,370 @@
+"""Which identities EKS ties to a cluster: access entries for AWS callers, Pod Identity associations for pods.
+
+https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateAccessEntry.html
+https://docs.aws.amazon.com/eks/latest/APIReference/API_CreatePodIdentityAssociation.html
+Who an AWS caller is by an entry in Kubernetes is decided in `irsa_cli.sandbox.kubefront`; what access
+policies allow is not played. Nobody hands out the credentials of associations, and that the caller may pass
+the role (iam:PassRole) is not checked.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import string
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from irsa_cli.sandbox.aws.answer import AwsError
+from irsa_cli.sandbox.aws.request import AwsRequest
+from irsa_cli.sandbox.conditions import listed
+from irsa_cli.sandbox.model import Answer, ClusterSpec, partition_of
+
+
+@dataclass
+class Entry:
+    """One access entry: who a user or role is in Kubernetes, and its policies with their scopes."""
+
+    username: str
+    groups: tuple[str, ...] = ()
+    kind: str = "STANDARD"
+    policies: dict[str, dict[str, Any]] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+    principal: str = ""
+    """The unique id that callers must have; empty for any that has the ARN."""
+    number: str = field(default_factory=lambda: str(uuid.uuid4()))
+    created: int = field(default_factory=lambda: int(time.time()))
+
+
+class AccessEntries:
+    """The access entries of all clusters, by the cluster's ARN and the principal's."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._of: dict[str, dict[str, Entry]] = {}
+        self.principal: Callable[[str], Any] = lambda _: None
+
+    def reset(self) -> None:
+        """Forget all entries."""
+        with self._lock:
+            self._of.clear()
+
+    def put(self, cluster_arn: str, arn: str, entry: Entry) -> None:
+        """Set the entry of a principal."""
+        with self._lock:
+            self._of.setdefault(cluster_arn, {})[arn] = entry
+
+    def get(self, cluster_arn: str, arn: str) -> Entry | None:
+        """The entry of a principal, None without one."""
+        with self._lock:
+            return self._of.get(cluster_arn, {}).get(arn)
+
+    def answer(self, request: AwsRequest, spec: ClusterSpec, cluster_arn: str) -> Answer:
+        """EKS's answer to an allowed call about a cluster that is there."""
+        calls = {
+            "CreateAccessEntry": self._create,
+            "ListAccessEntries": self._list,
+            "DescribeAccessEntry": self._describe,
+            "DeleteAccessEntry": self._delete,
+            "DisassociateAccessPolicy": self._disassociate,
+            "UpdateAccessEntry": self._update,
+            "AssociateAccessPolicy": self._associate,
+            "ListAssociatedAccessPolicies": self._associated,
+        }
+        with self._lock:
+            return Answer.of_json(
+                calls[request.operation](request, spec, self._of.setdefault(cluster_arn, {}))
+            )
+
+    def _create(self, request: AwsRequest, spec: ClusterSpec, there: dict[str, Entry]) -> dict[str, Any]:
+        asked = _asked(request)
+        arn = asked.get("principalArn", "")
+        if arn in there:
+            message = "The specified access entry resource is already in use on this cluster."
+            raise AwsError("ResourceInUseException", message, 409)
+        principal = self.principal(arn)
+        if principal is None:
+            raise _bad_parameter("The specified principalArn is invalid: invalid principal.")
+        _check_names(asked)
+        there[arn] = Entry(
+            asked.get("username") or _username(arn),
+            tuple(asked.get("kubernetesGroups", ())),
+            asked.get("type", "STANDARD"),
+            tags=asked.get("tags", {}),
+            principal=principal.id,
+        )
+        return {"accessEntry": _shown(spec, arn, there[arn])}
+
+    @staticmethod
+    def _update(request: AwsRequest, spec: ClusterSpec, there: dict[str, Entry]) -> dict[str, Any]:
+        arn, entry = _found(request, there)
+        asked = _asked(request)
+        if entry.kind != "STANDARD":
+            message = 'This operation can only be performed on Access Entries with a type of "STANDARD".'
+            raise _bad_parameter(message)
+        _check_names(asked)
+        entry.username = asked.get("username") or entry.username
+        entry.groups = tuple(asked.get("kubernetesGroups", entry.groups))
+        return {"accessEntry": _shown(spec, arn, entry)}
+
+    @staticmethod
+    def _disassociate(request: AwsRequest, _: ClusterSpec, there: dict[str, Entry]) -> dict[str, Any]:
+        policy = request.path.split("/access-policies/", 1)[1]
+        if _found(request, there)[1].policies.pop(policy, None) is None:
+            raise AwsError("ResourceNotFoundException", "The specified policyArn could not be found.", 404)
+        return {}
+
+    @staticmethod
+    def _list(request: AwsRequest, _: ClusterSpec, there: dict[str, Entry]) -> dict[str, Any]:
+        page, more = _page(request, sorted(there))
+        return {"accessEntries": page, **more}
+
+    @staticmethod
+    def _describe(request: AwsRequest, spec: ClusterSpec, there: dict[str, Entry]) -> dict[str, Any]:
+        arn, entry = _found(request, there)
+        return {"accessEntry": _shown(spec, arn, entry)}
+
+    @staticmethod
+    def _delete(request: AwsRequest, _: ClusterSpec, there: dict[str, Entry]) -> dict[str, Any]:
+        del there[_found(request, there)[0]]
+        return {}
+
+    @staticmethod
+    def _associate(request: AwsRequest, spec: ClusterSpec, there: dict[str, Entry]) -> dict[str, Any]:
+        arn, entry = _found(request, there)
+        asked = _asked(request)
+        policy = asked.get("policyArn", "")
+        entry.policies[policy] = asked.get("accessScope", {"type": "cluster"})
+        return {
+            "clusterName": spec.name,
+            "principalArn": arn,
+            "associatedAccessPolicy": _policy(policy, entry.policies[policy]),
+        }
+
+    @staticmethod
+    def _associated(request: AwsRequest, spec: ClusterSpec, there: dict[str, Entry]) -> dict[str, Any]:
+        arn, entry = _found(request, there)
+        policies = [_policy(policy, scope) for policy, scope in sorted(entry.policies.items())]
+        return {"clusterName": spec.name, "principalArn": arn, "associatedAccessPolicies": policies}
+
+
+def _found(request: AwsRequest, there: dict[str, Entry]) -> tuple[str, Entry]:
+    arn = request.path.split("/access-entries/", 1)[1].rstrip("/").partition("/access-policies")[0]
+    if arn not in there:
+        message = (
+            "The specified principalArn could not be found. You can view your available access entries with "
+            "'list-access-entries'."
+        )
+        raise AwsError("ResourceNotFoundException", message, 404)
+    return arn, there[arn]
+
+
+def _check_names(asked: dict[str, Any]) -> None:
+    """What Kubernetes has for itself is not for access entries.
+
+    Quoted in terraform-aws-modules/terraform-aws-eks issue 2915, and in
+    https://docs.aws.amazon.com/eks/latest/userguide/set-custom-username.html
+    """
+    for name in asked.get("kubernetesGroups", ()):
+        if name.startswith("system:"):
+            raise _bad_parameter(f"The kubernetes group name {name} is invalid, it cannot start with system:")
+    for start in ("system:", "eks:", "aws:", "amazon:", "iam:"):
+        if asked.get("username", "").startswith(start):
+            raise _bad_parameter(f"The username must not begin with {start}")
+
+
+def _bad_parameter(message: str) -> AwsError:
+    return AwsError("InvalidParameterException", message)
+
+
+def _username(arn: str) -> str:
+    """The user name that EKS gives where none is said."""
+    place, _, name = arn.partition(":role/")
+    if not name:
+        return arn
+    account = place.replace(":iam::", ":sts::")
+    return f"{account}:assumed-role/{name.rsplit('/', 1)[-1]}/{{{{SessionName}}}}"
+
+
+def _policy(policy: str, scope: dict[str, Any]) -> dict[str, Any]:
+    now = int(time.time())
+    whole = {"type": scope.get("type", "cluster"), "namespaces": scope.get("namespaces", [])}
+    return {"policyArn": policy, "accessScope": whole, "associatedAt": now, "modifiedAt": now}
+
+
+def _shown(spec: ClusterSpec, arn: str, entry: Entry) -> dict[str, Any]:
+    kind, _, name = arn.rpartition(":")[2].partition("/")
+    place = f"arn:{arn.split(':')[1]}:eks:{spec.region}:{spec.account}:access-entry/{spec.name}"
+    return {
+        "clusterName": spec.name,
+        "principalArn": arn,
+        "kubernetesGroups": list(entry.groups),
+        "accessEntryArn": f"{place}/{kind}/{spec.account}/{name.rsplit('/', 1)[-1]}/{entry.number}",
+        "createdAt": entry.created,
+        "modifiedAt": entry.created,
+        "tags": entry.tags,
+        "username": entry.username,
+        "type": entry.kind,
+    }
+
+
+Association = dict[str, Any]
+_There = dict[str, Association]
+_SERVICE = "pods.eks.amazonaws.com"
+_ROLE_ARN = re.compile(r"arn:aws[\w-]*:iam::(\d{12}):role/[\x21-\x7e]+")
+_LETTERS = string.ascii_lowercase + string.digits
+_SUMMARY = ("clusterName", "namespace", "serviceAccount", "associationArn", "associationId")
+_OPTIONS = ("disableSessionTags", "targetRoleArn", "policy")
+
+
+class Associations:
+    """The associations of all clusters, by the cluster's ARN."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._of: dict[str, dict[str, Association]] = {}
+        self.role: Callable[[str], Any] = lambda _: None
+        self.lag: Callable[[], float] = lambda: 0.0
+        self._deleted: list[tuple[float, str, Association]] = []
+
+    def reset(self) -> None:
+        """Forget all associations."""
+        with self._lock:
+            self._of.clear()
+            self._deleted.clear()
+
+    def has(self, cluster_arn: str, namespace: str, name: str) -> bool:
+        """Whether a ServiceAccount of a cluster has an association."""
+        with self._lock:
+            return any(_is_of(found, namespace, name) for found in self._of.get(cluster_arn, {}).values())
+
+    def answer(self, request: AwsRequest, spec: ClusterSpec, cluster_arn: str) -> Answer:
+        """EKS's answer to an allowed call about a cluster that is there."""
+        calls = {
+            "CreatePodIdentityAssociation": self._create,
+            "ListPodIdentityAssociations": self._list,
+            "DescribePodIdentityAssociation": self._describe,
+            "UpdatePodIdentityAssociation": self._update,
+            "DeletePodIdentityAssociation": self._delete,
+        }
+        with self._lock:
+            return Answer.of_json(
+                calls[request.operation](request, spec, self._of.setdefault(cluster_arn, {}))
+            )
+
+    def _create(self, request: AwsRequest, spec: ClusterSpec, there: _There) -> dict[str, Any]:
+        asked = _asked(request)
+        namespace, name, role = (asked.get(key, "") for key in ("namespace", "serviceAccount", "roleArn"))
+        if not (namespace and name):
+            raise _bad_parameter("namespace, serviceAccount and the ARN of a role are needed")
+        self._check_role(role, spec)
+        since = time.monotonic() - self.lag()
+        late = [
+            found for when, place, found in self._deleted if when > since and place == cluster_place(spec)
+        ]
+        for other in (*there.values(), *late):
+            if _is_of(other, namespace, name):
+                message = f"Association already exists: {other['associationId']}"
+                raise AwsError("ResourceInUseException", message, 409)
+        number = "a-" + "".join(secrets.choice(_LETTERS) for _ in range(17))
+        place = cluster_place(spec)
+        now = int(time.time())
+        there[number] = {
+            "clusterName": spec.name,
+            "namespace": namespace,
+            "serviceAccount": name,
+            "roleArn": role,
+            "associationArn": f"{place}/{number}",
+            "associationId": number,
+            "createdAt": now,
+            "modifiedAt": now,
+            "tags": asked.get("tags", {}),
+            "disableSessionTags": False,
+        }
+        return {"association": _set_options(there[number], asked)}
+
+    def _update(self, request: AwsRequest, spec: ClusterSpec, there: _There) -> dict[str, Any]:
+        association = _found_association(request, there)
+        asked = _asked(request)
+        if "roleArn" in asked:
+            self._check_role(asked["roleArn"], spec)
+            association["roleArn"] = asked["roleArn"]
+        association["modifiedAt"] = int(time.time())
+        return {"association": _set_options(association, asked)}
+
+    def _check_role(self, arn: str, spec: ClusterSpec) -> None:
+        """The role is there, in the cluster's account, and its trust policy names EKS Pod Identity.
+
+        Whether EKS looks at actions and conditions, too, is not known. What it says else:
+        hashicorp/terraform-provider-aws issues 34711 and 41483.
+        """
+        found = _ROLE_ARN.fullmatch(arn)
+        if not found or found[1] != spec.account:
+            raise _bad_parameter("the ARN of a role in the cluster's account is needed")
+        role = self.role(arn)
+        if role is None:
+            raise _bad_parameter("Role provided in the request does not exist.")
+        statements = listed(json.loads(role.assume_role_policy_document)["Statement"])
+        if not any(_SERVICE in listed(s.get("Principal", {}).get("Service", [])) for s in statements):
+            raise _bad_parameter("Trust policy of the role provided is invalid")
+
+    @staticmethod
+    def _list(request: AwsRequest, _: ClusterSpec, there: _There) -> dict[str, Any]:
+        query = request.query
+        wanted = {key: query[key] for key in ("namespace", "serviceAccount") if key in query}
+        found = {key: item for key, item in there.items() if wanted.items() <= item.items()}
+        page, more = _page(request, sorted(found))
+        summaries = [{key: found[number][key] for key in _SUMMARY} for number in page]
+        return {"associations": summaries, **more}
+
+    @staticmethod
+    def _describe(request: AwsRequest, _: ClusterSpec, there: _There) -> dict[str, Any]:
+        return {"association": _found_association(request, there)}
+
+    def _delete(self, request: AwsRequest, spec: ClusterSpec, there: _There) -> dict[str, Any]:
+        gone = there.pop(_found_association(request, there)["associationId"])
+        self._deleted.append((time.monotonic(), cluster_place(spec), gone))
+        return {"association": gone}
+
+
+def cluster_place(spec: ClusterSpec) -> str:
+    """The ARNs of a cluster's associations, but their ends."""
+    partition = partition_of(spec.region).name
+    return f"arn:{partition}:eks:{spec.region}:{spec.account}:podidentityassociation/{spec.name}"
+
+
+def _set_options(association: Association, asked: dict[str, Any]) -> Association:
+    association.update({key: asked[key] for key in _OPTIONS if key in asked})
+    if association.get("targetRoleArn"):
+        association.setdefault("externalId", str(uuid.uuid4()))
+    return association
+
+
+def _is_of(association: Association, namespace: str, name: str) -> bool:
+    return (association["namespace"], association["serviceAccount"]) == (namespace, name)
+
+
+def _found_association(request: AwsRequest, there: _There) -> Association:
+    number = request.path.rstrip("/").rsplit("/", 1)[-1]
+    if number not in there:
+        message = f"No association found with id: {number}"
+        raise AwsError("ResourceNotFoundException", message, 404)
+    return there[number]
+
+
+def _asked(request: AwsRequest) -> dict[str, Any]:
+    asked: dict[str, Any] = json.loads(request.body or b"{}")
+    return asked
+
+
+def _page(request: AwsRequest, keys: list[str]) -> tuple[list[str], dict[str, str]]:
+    """The page of sorted `keys` that a call asks for, and the member that tells of more."""
+    last = request.query.get("nextToken", "")
+    rest = [key for key in keys if key > last]
+    page = rest[: int(request.query.get("maxResults", "100"))]
+    return page, {"nextToken": page[-1]} if len(page) < len(rest) else {}
