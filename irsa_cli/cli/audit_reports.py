@@ -253,7 +253,7 @@ def show_messages(report: RiskReport) -> None:
     """Print what was not judged, and the error that ended it."""
     from irsa_cli.cli.verify_render import messages
     from irsa_cli.cli.wording import say
-    from irsa_cli.core.verification.report import VerificationReport
+    from irsa_cli.core.results.verification import VerificationReport
 
     for note in report.notes:
         say(f"Note: {note}", err=True)

@@ -33,7 +33,7 @@ from irsa_cli.cli.selecting import binding_options
 
 if TYPE_CHECKING:
     from irsa_cli.core.binding.spec import Options
-    from irsa_cli.core.wellknown import WellKnown
+    from irsa_cli.core.policies.wellknown import WellKnown
     from irsa_cli.usecases.write.create_sa import Request
 
 _EPILOG = """
@@ -307,7 +307,7 @@ def _check_combinations(options: dict[str, Any]) -> None:
 
 
 def _well_known(texts: tuple[str, ...]) -> tuple[WellKnown, ...]:
-    from irsa_cli.core import wellknown
+    from irsa_cli.core.policies import wellknown
     from irsa_cli.core.values.errors import InvalidInput
 
     try:

@@ -94,7 +94,7 @@ def _show(described: Described, speaking: Speaking) -> None:
     from irsa_cli.cli.render import show_document
     from irsa_cli.cli.verify_render import messages
     from irsa_cli.cli.wording import say
-    from irsa_cli.core.verification.report import VerificationReport
+    from irsa_cli.core.results.verification import VerificationReport
 
     if speaking.output not in ("text", "wide"):
         show_document(described.envelope(), speaking.output)

@@ -165,7 +165,7 @@ def _show(diagnosis: Diagnosis, speaking: Speaking) -> None:
     from irsa_cli.cli.render import show_document
     from irsa_cli.cli.verify_render import messages
     from irsa_cli.cli.wording import put
-    from irsa_cli.core.verification.report import VerificationReport
+    from irsa_cli.core.results.verification import VerificationReport
 
     if speaking.output == "text":
         for line in lines(diagnosis, everything=speaking.verbose):

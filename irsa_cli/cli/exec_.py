@@ -63,7 +63,7 @@ def command(command: tuple[str, ...], pass_env: tuple[str, ...], **options: Any)
     command runs, and removed at its end. The exit code is the command's, 128 + N when signal N ended it.
     """
     from irsa_cli.cli.session import Speaking
-    from irsa_cli.core.pod.environment import kept_back
+    from irsa_cli.core.objects.environment import kept_back
     from irsa_cli.usecases.exec.run import Ready
 
     speaking = Speaking.take({"output": "text", **options})
@@ -75,7 +75,7 @@ def command(command: tuple[str, ...], pass_env: tuple[str, ...], **options: Any)
 
 
 def _passable(names: tuple[str, ...]) -> tuple[str, ...]:
-    from irsa_cli.core.pod.environment import replaces_the_identity
+    from irsa_cli.core.objects.environment import replaces_the_identity
 
     for name in names:
         if not name or "=" in name or "\0" in name:

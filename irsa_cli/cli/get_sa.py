@@ -166,7 +166,7 @@ def _show(found: BindingList, speaking: Speaking, *, headers: bool) -> None:
     from irsa_cli.cli.table import show_table
     from irsa_cli.cli.verify_render import messages
     from irsa_cli.cli.wording import say
-    from irsa_cli.core.verification.report import VerificationReport
+    from irsa_cli.core.results.verification import VerificationReport
 
     if speaking.output in ("text", "wide"):
         head, rows = table(found.items, wide=speaking.output == "wide")

@@ -31,7 +31,7 @@ from irsa_cli.cli.selecting import (
 if TYPE_CHECKING:
     from irsa_cli.cli.progress import Progress
     from irsa_cli.cli.session import Speaking
-    from irsa_cli.core.verification.report import VerificationReport
+    from irsa_cli.core.results.verification import VerificationReport
     from irsa_cli.usecases.verification.verify import Request
 
 _EPILOG = """
@@ -179,9 +179,9 @@ def _check_combinations(options: dict[str, Any]) -> None:
 
 def _run(request: Request, speaking: Speaking, progress: Progress) -> VerificationReport:
     from irsa_cli.cli.session import breaking_off
+    from irsa_cli.core.results.verification import VerificationReport
     from irsa_cli.core.values.errors import IrsaError
     from irsa_cli.core.values.patience import begin, over
-    from irsa_cli.core.verification.report import VerificationReport
     from irsa_cli.usecases.command.events import Event, Step
     from irsa_cli.usecases.command.signals import telling_first
     from irsa_cli.usecases.verification.verify import verify_accounts

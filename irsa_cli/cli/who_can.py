@@ -73,7 +73,7 @@ def _show(report: WhoCanReport, speaking: Speaking) -> None:
     from irsa_cli.cli.render import show_document
     from irsa_cli.cli.verify_render import messages
     from irsa_cli.cli.wording import put, say
-    from irsa_cli.core.verification.report import VerificationReport
+    from irsa_cli.core.results.verification import VerificationReport
 
     if speaking.output == "text":
         for line in who_can_lines(report) if report.error is None else ():

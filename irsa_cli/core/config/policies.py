@@ -7,15 +7,14 @@ from typing import Any
 
 from yaml import MappingNode, Node, ScalarNode
 
-from irsa_cli.core import wellknown
 from irsa_cli.core.config.policy_file import note_problems, read_policy
 from irsa_cli.core.config.reader import Fields, Reader
-from irsa_cli.core.policies import policy
+from irsa_cli.core.policies import policy, wellknown
 from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.policies.wellknown import WellKnown
 from irsa_cli.core.values import arn, names
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.nearest import did_you_mean
-from irsa_cli.core.wellknown import WellKnown
 
 ATTACH_POLICY = "attachPolicy"
 """The name that the role's inline policy gets when the entry gives only its document."""

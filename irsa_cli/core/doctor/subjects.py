@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from irsa_cli.core.doctor.facts import Facts, Role, Subject
+from irsa_cli.core.objects.injection import Injection
 from irsa_cli.core.objects.kinds import Container, Pod, ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, have
 from irsa_cli.core.objects.variables import variable
 from irsa_cli.core.plan.states import AUDIENCE_ANNOTATION, ROLE_ARN_ANNOTATION, ProviderState
-from irsa_cli.core.pod.injection import Injection
 from irsa_cli.core.policies.web_identity import REQUESTED_REGION, WebIdentity, region_called
 from irsa_cli.core.values.arn import Arn, role_arn
 from irsa_cli.core.values.errors import InvalidInput

@@ -15,17 +15,17 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from irsa_cli.core.objects.environment import session_name
+from irsa_cli.core.objects.injection import Injection
+from irsa_cli.core.objects.renewal import Lifetime
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
-from irsa_cli.core.pod.environment import session_name
-from irsa_cli.core.pod.injection import Injection
-from irsa_cli.core.pod.renewal import Lifetime
 from irsa_cli.core.trust import claims
 from irsa_cli.core.values import arn
 from irsa_cli.core.values.errors import InvalidInput, Refused, ServiceError, Unverified
 from irsa_cli.usecases.command.pasting import reach_of
 
 if TYPE_CHECKING:
-    from irsa_cli.core.pod.role_credentials import RoleCredentials
+    from irsa_cli.core.objects.role_credentials import RoleCredentials
     from irsa_cli.usecases.command.connect import Connection
 
 

@@ -24,17 +24,17 @@ from irsa_cli.core.inventory.rbac.principals import ClusterAccess
 from irsa_cli.core.inventory.rbac.report import InKubernetes, becoming_of, in_kubernetes
 from irsa_cli.core.inventory.restarts import PodIdentity, pods_of
 from irsa_cli.core.objects import parsing
+from irsa_cli.core.objects.injection import Injection
 from irsa_cli.core.objects.kinds import Pod, ServiceAccount
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.noted import UnreadableNote, noted
 from irsa_cli.core.plan.states import CONFIG_MAP_ANNOTATION
-from irsa_cli.core.pod.injection import Injection
 from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.results.verification import StepStatus
 from irsa_cli.core.trust.chaining.aws_config import aws_config
 from irsa_cli.core.trust.chaining.chain import chain_of_notes
 from irsa_cli.core.values.arn import Arn, is_role
 from irsa_cli.core.values.errors import Refused
-from irsa_cli.core.verification.report import StepStatus
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.command.pasting import reach_of

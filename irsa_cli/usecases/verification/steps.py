@@ -18,6 +18,7 @@ from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import SERVICE_ACCOUNT_TAG
 from irsa_cli.core.policies.web_identity import REQUESTED_REGION, SESSION_NAME, WebIdentity, region_called
+from irsa_cli.core.results.verification import Check, Name, Permission, StepStatus, VerificationStep
 from irsa_cli.core.trust import jwt
 from irsa_cli.core.trust.claims import Claims, read
 from irsa_cli.core.trust.evaluation import Answer, Explanation, explain
@@ -27,7 +28,6 @@ from irsa_cli.core.values.arn import iam_arn, role_arn
 from irsa_cli.core.values.errors import IrsaError, ServiceError
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, provider_arn
 from irsa_cli.core.values.printable import visible
-from irsa_cli.core.verification.report import Check, Name, Permission, StepStatus, VerificationStep
 from irsa_cli.usecases.read.associations import note_of, taken_over
 
 if TYPE_CHECKING:

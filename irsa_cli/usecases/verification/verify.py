@@ -14,16 +14,16 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from irsa_cli.core.binding.spec import DesiredState
+from irsa_cli.core.objects.injection import Injection
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, DocumentState
-from irsa_cli.core.pod.injection import Injection
+from irsa_cli.core.results.verification import StepStatus, Verification, VerificationReport
 from irsa_cli.core.trust.chaining.chain import Chain
 from irsa_cli.core.trust.evaluation import Answer, explain
 from irsa_cli.core.values import limits, names
 from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.doing import Count
 from irsa_cli.core.values.errors import InvalidInput, IrsaError, Refused, ServiceError, Unverified
-from irsa_cli.core.verification.report import StepStatus, Verification, VerificationReport
 from irsa_cli.transaction.events import Event, Listener, Step
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect

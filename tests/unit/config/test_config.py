@@ -7,8 +7,8 @@ import textwrap
 import pytest
 
 from irsa_cli.core.config import Binding, OtherCluster, parse
+from irsa_cli.core.policies.wellknown import WellKnown
 from irsa_cli.core.values.errors import InvalidInput
-from irsa_cli.core.wellknown import WellKnown
 
 ROLE = "arn:aws:iam::111122223333:role/x"
 USED = f"    attachRoleARN: {ROLE}\n"

@@ -25,12 +25,12 @@ from irsa_cli.core.results.applied import ALL, CLUSTER, SHARED_PARTS, AppliedLis
 from irsa_cli.core.results.envelope import DocumentKind, ReadOutcome, failed
 from irsa_cli.core.results.locks import Removal
 from irsa_cli.core.results.result import ChangeResult, Ended, Left, Result, TransactionScope
+from irsa_cli.core.results.verification import Name, StepStatus, VerificationOutcome
 from irsa_cli.core.trust.evaluation import Failure
 from irsa_cli.core.trust.rules.rule import Area, Severity
 from irsa_cli.core.values import errors
 from irsa_cli.core.values.errors import ExitCode, IrsaError, ServiceError
 from irsa_cli.core.values.names import account_json
-from irsa_cli.core.verification.report import Name, StepStatus, VerificationOutcome
 from irsa_cli.transaction.story import ENDS
 from irsa_cli.usecases.recovery.history import RunLock
 from tests.support.ran import check, schema

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from irsa_cli.core.inventory.audit.estate import AuditedAccount
 from irsa_cli.core.inventory.bindings import annotation_of
 from irsa_cli.core.objects import parsing
-from irsa_cli.core.pod.injection import Injection
+from irsa_cli.core.objects.injection import Injection
 
 
 def audited_account(body: parsing.Json) -> AuditedAccount:

@@ -2,7 +2,7 @@
 
 The rules are the webhook's own, down to how it reads a malformed annotation:
 https://github.com/aws/amazon-eks-pod-identity-webhook#eks-walkthrough
-What becomes of an environment that is not a pod's is in `irsa_cli.core.pod.environment`.
+What becomes of an environment that is not a pod's is in `irsa_cli.core.objects.environment`.
 """
 
 from __future__ import annotations

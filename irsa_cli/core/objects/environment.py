@@ -1,6 +1,7 @@
 """The environment of a command that runs as a pod would: the pod's identity, and no trace of the caller's.
 
-Which variables a pod has is in `irsa_cli.core.pod.injection`. Nothing here reads the process's environment.
+Which variables a pod has is in `irsa_cli.core.objects.injection`. Nothing here reads the process's
+environment.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 
-from irsa_cli.core.pod.injection import Injection
+from irsa_cli.core.objects.injection import Injection
 
 MARK = "IRSA_EXEC"
 """Variable that names the ServiceAccount, as `namespace/name@cluster`; for prompts and scripts."""

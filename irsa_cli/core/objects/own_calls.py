@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import re
 
-from irsa_cli.core.pod.environment import SESSION_PREFIX
+from irsa_cli.core.objects.environment import SESSION_PREFIX
 
 AGENT = "irsa"
 """The product in the user agent of irsa's calls, before its version."""
 VERIFY_SESSION = f"{SESSION_PREFIX}-verify"
 """The role sessions that irsa opens for looking; CloudTrail shows it."""
 
-# The second form is that of `irsa_cli.core.pod.environment.session_name`: user and Unix seconds.
+# The second form is that of `irsa_cli.core.objects.environment.session_name`: user and Unix seconds.
 _SESSION = re.compile(rf"{VERIFY_SESSION}|{SESSION_PREFIX}-(.+-)?\d{{10,}}")
 _AGENT = re.compile(rf"(?<![\w/.-]){AGENT}/\d")
 

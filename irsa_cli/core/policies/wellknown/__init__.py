@@ -4,7 +4,7 @@ Each is a file in `data/`: an IAM action list is a fact, and its source, version
 Which of them a ServiceAccount gets is said in configuration files and by flags.
 """
 
-from irsa_cli.core.wellknown.catalogue import (
+from irsa_cli.core.policies.wellknown.catalogue import (
     EKSCTL,
     FILLED,
     Parameter,
@@ -15,8 +15,8 @@ from irsa_cli.core.wellknown.catalogue import (
     get,
     names,
 )
-from irsa_cli.core.wellknown.resolving import Resolved, Scope, joined, resolve, sketch
-from irsa_cli.core.wellknown.wording import read_parameters, read_uses
+from irsa_cli.core.policies.wellknown.resolving import Resolved, Scope, joined, resolve, sketch
+from irsa_cli.core.policies.wellknown.wording import read_parameters, read_uses
 
 __all__ = [
     "EKSCTL",

@@ -1,6 +1,6 @@
 """What was looked at in a verification, as values: steps, checks, permissions, each with its verdict.
 
-What comes of them together is in `irsa_cli.core.verification.report`.
+What comes of them together is in `irsa_cli.core.results.verification`.
 """
 
 from __future__ import annotations

@@ -9,11 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from irsa_cli.core import wellknown
-from irsa_cli.core.policies import grammar, policy
+from irsa_cli.core.policies import grammar, policy, wellknown
+from irsa_cli.core.policies.wellknown import Resolved, Scope, WellKnown
 from irsa_cli.core.values import arn
 from irsa_cli.core.values.errors import InvalidInput
-from irsa_cli.core.wellknown import Resolved, Scope, WellKnown
 
 PARTITIONS = ("aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f", "aws-eusc")
 SCOPE = Scope("aws", "eu-west-1", "111122223333", "prod")

@@ -1,6 +1,6 @@
 """What a verification found, as values: of one ServiceAccount, and of all that were asked for.
 
-Its steps are in `irsa_cli.core.verification.steps`, and offered here with the rest. Checking is
+Its steps are in `irsa_cli.core.results.steps`, and offered here with the rest. Checking is
 `irsa_cli.usecases.verification.verify`'s business, showing it `irsa_cli.cli.verify_render`'s. The document
 is a promise: docs/reference/json-output.md.
 """
@@ -12,10 +12,7 @@ from enum import Enum
 from typing import Any
 
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ItemError, exit_code_of, whole
-from irsa_cli.core.trust.rules.rule import Risk
-from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.errors import ExitCode, IrsaError
-from irsa_cli.core.verification.steps import (
+from irsa_cli.core.results.steps import (
     Check,
     Name,
     Permission,
@@ -23,6 +20,9 @@ from irsa_cli.core.verification.steps import (
     VerificationStep,
     statement_json,
 )
+from irsa_cli.core.trust.rules.rule import Risk
+from irsa_cli.core.values.cluster import Cluster
+from irsa_cli.core.values.errors import ExitCode, IrsaError
 
 __all__ = [
     "DECIDING",

@@ -1,6 +1,6 @@
 """The catalogue: reading the data files, finding a policy, checking its parameters.
 
-What a policy is for one partition and cluster is `irsa_cli.core.wellknown.resolving`'s business.
+What a policy is for one partition and cluster is `irsa_cli.core.policies.wellknown.resolving`'s business.
 """
 
 from __future__ import annotations

@@ -9,9 +9,9 @@ from typing import Any
 
 from irsa_cli.core.policies import policy
 from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.policies.wellknown.catalogue import Values, WellKnown, WellKnownPolicy, check_given, get
 from irsa_cli.core.values.arn import iam_arn
 from irsa_cli.core.values.errors import InvalidInput
-from irsa_cli.core.wellknown.catalogue import Values, WellKnown, WellKnownPolicy, check_given, get
 
 _PLACE = re.compile(r"\$\{([a-zA-Z]+)\}")
 # How the data say that a statement is there only when a parameter is given.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from irsa_cli.core.policies.wellknown.catalogue import Values, WellKnown, check
 from irsa_cli.core.values.errors import InvalidInput
-from irsa_cli.core.wellknown.catalogue import Values, WellKnown, check
 
 
 def read_uses(texts: Iterable[str]) -> tuple[WellKnown, ...]:
