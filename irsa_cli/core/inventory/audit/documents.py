@@ -13,8 +13,13 @@ from datetime import datetime
 from typing import Any, TypeVar
 from urllib.parse import unquote
 
-from irsa_cli.core.inventory.audit.estate import AuditedAssociation, AuditedCluster, Estate
-from irsa_cli.core.inventory.audit.objects import audited_account, pods_of
+from irsa_cli.core.inventory.audit.estate import (
+    AuditedAccount,
+    AuditedAssociation,
+    AuditedCluster,
+    Estate,
+    living_pods,
+)
 from irsa_cli.core.inventory.bindings import BoundRole
 from irsa_cli.core.inventory.rbac.documents import RbacFiles
 from irsa_cli.core.objects.parsing import moment
@@ -282,7 +287,7 @@ def _clusters(found: _Gathered) -> Iterator[AuditedCluster]:
             parts[3],
             parts[4],
             arn,
-            NOT_GIVEN if gathered.accounts is None else tuple(_of(found, gathered.accounts, audited_account)),
+            NOT_GIVEN if gathered.accounts is None else _accounts(found, gathered.accounts),
             NOT_GIVEN if gathered.pods is None else _pods(found, gathered.pods),
             NOT_GIVEN if gathered.associations is None else _associations(found, gathered.associations),
             gathered.rbac.rbac,
@@ -300,9 +305,13 @@ def _of(found: _Gathered, items: Iterable[Json], read: Callable[[Any], T]) -> It
     return _each(found, (("a cluster's file", item) for item in items), read)
 
 
+def _accounts(found: _Gathered, items: Iterable[Json]) -> tuple[AuditedAccount, ...]:
+    return tuple(_of(found, items, AuditedAccount.read))
+
+
 def _pods(found: _Gathered, items: Iterable[Json]) -> dict[str, int]:
     counts: dict[str, int] = {}
-    for one in _of(found, items, lambda item: pods_of([item])):
+    for one in _of(found, items, lambda item: living_pods([item])):
         for name, number in one.items():
             counts[name] = counts.get(name, 0) + number
     return counts

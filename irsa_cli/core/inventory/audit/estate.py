@@ -5,14 +5,17 @@ What could not be read is a part of it: an `Unreadable`, or a line of `unseen`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
-from irsa_cli.core.inventory.bindings import BoundRole
+from irsa_cli.core.inventory.bindings import BoundRole, annotation_of
 from irsa_cli.core.inventory.rbac.objects import RbacObjects
 from irsa_cli.core.inventory.rbac.principals import ClusterAccess
+from irsa_cli.core.objects import parsing
+from irsa_cli.core.objects.injection import Injection
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.trust.rules.context import KnownCluster
@@ -38,6 +41,21 @@ class AuditedAccount:
     def subject(self) -> str:
         """The subject of its tokens."""
         return f"system:serviceaccount:{self.namespace}:{self.name}"
+
+    @classmethod
+    def read(cls, body: parsing.Json) -> AuditedAccount:
+        """Of Kubernetes' JSON; raises TypeError (or what comes of it) for what Kubernetes gives nobody."""
+        found = parsing.service_account(body)
+        if not all(isinstance(text, str) for text in found.annotations.values()):
+            raise TypeError
+        audience = Injection.read(found.annotations).audience
+        return cls(found.namespace, found.name, annotation_of(found) or "", audience)
+
+
+def living_pods(bodies: Iterable[parsing.Json]) -> dict[str, int]:
+    """How many living pods each ServiceAccount has, by its full name, of Kubernetes' JSON."""
+    pods = map(parsing.pod, bodies)
+    return dict(Counter(f"{pod.namespace}/{pod.service_account}" for pod in pods if pod.is_alive))
 
 
 @dataclass(frozen=True)
