@@ -1,6 +1,6 @@
 """Reading who may enter a cluster by EKS: access entries, each with its access policies.
 
-What follows from them is `irsa_cli.core.inventory.rbac.principals`' business.
+What follows from them is `irsa_cli.core.rbac.principals`' business.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from irsa_cli.aws.errors import call
 from irsa_cli.aws.paging import pages
-from irsa_cli.core.inventory.rbac.principals import AccessEntry, EntryPolicy
+from irsa_cli.core.rbac.principals import AccessEntry, EntryPolicy
 from irsa_cli.core.values.errors import ServiceError
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from irsa_cli.aws.diagnosis import provider_arns
 from irsa_cli.aws.errors import call
 from irsa_cli.aws.iam import provider
 from irsa_cli.aws.paging import pages
-from irsa_cli.core.inventory.audit.estate import AuditedAssociation
+from irsa_cli.core.audit.estate import AuditedAssociation
 from irsa_cli.core.values.errors import ServiceError
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from irsa_cli.cli.options import Once, filled
 
 if TYPE_CHECKING:
     from irsa_cli.cli.session import Speaking
-    from irsa_cli.core.inventory.lint.report import LintReport
+    from irsa_cli.core.lint.report import LintReport
     from irsa_cli.usecases.audit.lint import Request
 
 NEVER = "never"
@@ -84,7 +84,7 @@ def _request(options: dict[str, Any], *, with_fixes: bool) -> Request:
 
 
 def _run(request: Request) -> LintReport:
-    from irsa_cli.core.inventory.lint.report import LintReport
+    from irsa_cli.core.lint.report import LintReport
     from irsa_cli.usecases.audit.lint import lint
 
     try:  # What commands have around them that ask AWS would import its clients.

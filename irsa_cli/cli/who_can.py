@@ -13,7 +13,7 @@ from irsa_cli.cli.options import output_options
 
 if TYPE_CHECKING:
     from irsa_cli.cli.session import Speaking
-    from irsa_cli.core.inventory.audit.report import WhoCanReport
+    from irsa_cli.core.audit.report import WhoCanReport
     from irsa_cli.usecases.audit.run import AuditSource
 
 _ACTION = re.compile(r"[a-z0-9-]+:[A-Za-z0-9]+", re.ASCII | re.IGNORECASE)
@@ -56,7 +56,7 @@ def command(**options: Any) -> int:
 def _ask(source: AuditSource, action: str, resource: str, speaking: Speaking) -> WhoCanReport:
     from irsa_cli.cli.progress import Progress
     from irsa_cli.cli.session import outcome_of
-    from irsa_cli.core.inventory.audit.report import WhoCanReport
+    from irsa_cli.core.audit.report import WhoCanReport
     from irsa_cli.core.results.result import Result
     from irsa_cli.usecases.audit.run import ask_who_can
 

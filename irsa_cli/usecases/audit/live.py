@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 from irsa_cli.aws import account, details
 from irsa_cli.aws.cluster import cluster_names
 from irsa_cli.aws.session import AwsSession, WireLog
-from irsa_cli.core.inventory.audit.estate import AuditedAccount, AuditedCluster, Estate, living_pods
+from irsa_cli.core.audit.estate import AuditedAccount, AuditedCluster, Estate, living_pods
 from irsa_cli.core.inventory.bindings import BoundRole
-from irsa_cli.core.inventory.rbac.objects import RbacObjects
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.rbac.objects import RbacObjects
 from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.errors import IrsaError
 from irsa_cli.usecases.command.caller import naming_caller

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from irsa_cli.cli.main import COMMANDS, run, wanted_form
 from irsa_cli.cli.render import as_yaml
+from irsa_cli.core.audit.ways import By
 from irsa_cli.core.doctor.finding import Group, Verdict
-from irsa_cli.core.inventory.audit.ways import By
 from irsa_cli.core.inventory.bindings import BindingStatus
 from irsa_cli.core.inventory.restarts import Identity
 from irsa_cli.core.plan.kinds import Kind

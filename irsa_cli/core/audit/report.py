@@ -1,0 +1,264 @@
+"""What `irsa audit` and `irsa who-can` say, as one document each.
+
+How it looks as text is in `irsa_cli.cli.audit_render`. docs/reference/output.schema.json describes the JSON,
+and is a promise to scripts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from irsa_cli.core.audit.auditing import Audit
+from irsa_cli.core.audit.selection import RiskSelection, fingerprint
+from irsa_cli.core.audit.ways import RolePath
+from irsa_cli.core.audit.who_can import Can
+from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome, exit_code_of, whole
+from irsa_cli.core.trust.rules.rule import FilePlace, Risk, Severity
+from irsa_cli.core.values.errors import ExitCode
+from irsa_cli.core.values.names import account_json
+
+
+class RiskReport(Protocol):
+    """What is shown of risks, wherever they were found: in an account, or in files."""
+
+    @property
+    def title(self) -> str:
+        """Whose report it is."""
+
+    @property
+    def selection(self) -> RiskSelection:
+        """The risks that are shown."""
+
+    @property
+    def judged(self) -> str:
+        """How much was judged, for the end of a line."""
+
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        """What was not judged, and so is not called fine."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was not judged, and what has ended."""
+
+    @property
+    def error(self) -> Exception | None:
+        """Why nothing could be judged."""
+
+    @property
+    def exit_code(self) -> int:
+        """How it ends."""
+
+    def envelope(self) -> Envelope:
+        """The document that `-o json` and `-o yaml` print."""
+
+
+def many(number: int, what: str) -> str:
+    """So many of something, for people."""
+    return f"{number or 'no'} {what}{'' if number == 1 else 's'}"
+
+
+@dataclass(frozen=True)
+class AuditReport:
+    """An audit and what is shown of it, or the error with which nothing could be.
+
+    `fail_on`: from which severity on the exit code tells. `paths` are shown where they were asked for.
+    """
+
+    audit: Audit | None = None
+    selection: RiskSelection = field(default_factory=lambda: RiskSelection(()))
+    paths: tuple[RolePath, ...] | None = None
+    fail_on: Severity | None = None
+    error: Exception | None = None
+    signal: int = 0
+
+    title = "irsa audit"
+
+    @property
+    def judged(self) -> str:
+        """How much was judged, for the end of a line."""
+        if self.audit is None:
+            return ""
+        estate = self.audit.estate
+        return f" in {many(len(estate.roles), 'role')} and {many(len(estate.clusters), 'cluster')}"
+
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        """What was not read, and so is not called fine."""
+        return self.audit.unseen if self.audit else ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was not read, and what has ended."""
+        return (*self.unseen, *self.selection.notes)
+
+    @property
+    def exit_code(self) -> int:
+        """5 for a risk from `fail_on` on; 1 where there is none and not all was read; else 0."""
+        if self.signal or self.error is not None:
+            return exit_code_of(self.error, self.signal)
+        if self.fail_on is None:
+            return ExitCode.DONE
+        if self.selection.reaches(self.fail_on):
+            return ExitCode.UNVERIFIED
+        return ExitCode.FAILED if self.unseen else ExitCode.DONE
+
+    def envelope(self) -> Envelope:
+        """The document that `-o json` and `-o yaml` print."""
+        named = _arns(self.audit)
+        accepted = [
+            {**risk_json(item, named), "acceptedBecause": why.reason, "until": str(why.until)}
+            for item, why in self.selection.accepted
+        ]
+        paths = {} if self.paths is None else {"paths": [path_json(path, named) for path in self.paths]}
+        return Envelope(
+            DocumentKind.RISKS,
+            ReadOutcome.of(self.error),
+            self.exit_code,
+            items=[risk_json(item, named) for item in self.selection.shown],
+            summary=self.selection.summary,
+            notes=self.notes,
+            errors=whole(self.error),
+            facts={
+                "clusters": _clusters_json(self.audit),
+                "roles": len(self.audit.estate.roles) if self.audit else 0,
+                "inBaseline": self.selection.known,
+                "accepted": accepted,
+                **paths,
+                **self._in_kubernetes(named),
+            },
+        )
+
+    def _in_kubernetes(self, arns: Arns) -> dict[str, Any]:
+        """The ServiceAccount that was asked about, in each cluster that has it."""
+        if self.audit is None or not self.audit.scope.account:
+            return {}
+        account = account_json(self.audit.scope.account)
+        return {
+            "kubernetes": [
+                {"cluster": _cluster_json(name, arns), "serviceAccount": account, **found.to_json()}
+                for name, found in self.audit.in_kubernetes.items()
+            ]
+        }
+
+
+Arns = Mapping[str, str]
+"""The ARNs of clusters by their names, '' where one is not known."""
+
+
+def _arns(audit: Audit | None) -> Arns:
+    return {cluster.name: cluster.arn for cluster in audit.estate.clusters} if audit else {}
+
+
+def _clusters_json(audit: Audit | None) -> list[dict[str, str | None]]:
+    """The clusters that were read, as far as they are known."""
+    return [
+        {
+            "name": cluster.name,
+            "arn": cluster.arn or None,
+            "region": cluster.region or None,
+            "account": cluster.account or None,
+            "issuer": cluster.issuer or None,
+        }
+        for cluster in (audit.estate.clusters if audit else ())
+    ]
+
+
+def _cluster_json(name: str, arns: Arns) -> dict[str, str | None] | None:
+    return {"name": name, "arn": arns.get(name) or None} if name else None
+
+
+def risk_json(item: Risk, arns: Arns) -> dict[str, Any]:
+    """A risk as an item of a `RiskList`."""
+    return {
+        **item.to_json(),
+        "fingerprint": fingerprint(item),
+        "title": item.rule.title,
+        "cluster": _cluster_json(item.cluster, arns),
+        "serviceAccount": account_json(item.account),
+        "path": list(item.path),
+        "place": _place_json(item.place),
+        "fix": {"command": item.command or None, "document": item.corrected},
+        "source": item.rule.source,
+        "evidence": list(item.evidence),
+    }
+
+
+def _place_json(place: FilePlace | None) -> dict[str, Any] | None:
+    if place is None:
+        return None
+    return {
+        "file": place.file,
+        "line": place.line,
+        "column": place.column,
+        "subject": place.subject or None,
+    }
+
+
+def path_json(path: RolePath, arns: Arns) -> dict[str, Any]:
+    """A path to a role as an item of a `RolePathList`."""
+    return {
+        "role": {"arn": path.role},
+        "cluster": _cluster_json(path.way.cluster, arns),
+        "serviceAccounts": [account_json(name) for name in sorted(path.way.accounts)],
+        "by": path.way.by.value,
+        "statement": path.way.statement,
+        "through": [
+            {"role": {"arn": hop.source}, "allowedBy": hop.allowed_by, "admittedBy": hop.admitted_by}
+            for hop in path.hops
+        ],
+        "cycle": path.cycle,
+        "if": list(path.conditions),
+    }
+
+
+@dataclass(frozen=True)
+class WhoCanReport:
+    """Who may do something, or the error with which it could not be found out."""
+
+    action: str
+    resource: str = ""
+    audit: Audit | None = None
+    found: tuple[Can, ...] = ()
+    error: Exception | None = None
+    signal: int = 0
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was not read."""
+        return self.audit.unseen if self.audit else ()
+
+    @property
+    def exit_code(self) -> int:
+        """0 whoever may do it: a list that could be made is no failure."""
+        return exit_code_of(self.error, self.signal)
+
+    def envelope(self) -> Envelope:
+        """The document that `-o json` and `-o yaml` print."""
+        sure, named = sum(not item.conditions for item in self.found), _arns(self.audit)
+        return Envelope(
+            DocumentKind.ROLE_PATHS,
+            ReadOutcome.of(self.error),
+            self.exit_code,
+            items=[can_json(item, named) for item in self.found],
+            summary={"sure": sure, "conditional": len(self.found) - sure},
+            notes=self.notes,
+            errors=whole(self.error),
+            facts={
+                "clusters": _clusters_json(self.audit),
+                "action": self.action,
+                "resource": self.resource or None,
+            },
+        )
+
+
+def can_json(item: Can, arns: Arns) -> dict[str, Any]:
+    """Who may do it by one path, as an item of a `RolePathList`."""
+    return {
+        **path_json(item.path, arns),
+        "allowedBy": item.allowed.by,
+        "resources": list(item.allowed.resources),
+        "if": list(item.conditions),
+    }

@@ -1,0 +1,197 @@
+"""The IAM principals behind users and groups of a cluster: EKS access entries, and the ConfigMap `aws-auth`.
+
+https://docs.aws.amazon.com/eks/latest/userguide/grant-k8s-access.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from yaml import MappingNode, Node, ScalarNode, SequenceNode
+
+from irsa_cli.core.config.nodes import compose, is_unset, text_of
+from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.policies.operators import like
+from irsa_cli.core.rbac.access_policies import ACCESS_POLICY
+from irsa_cli.core.rbac.objects import BROAD, RbacBinding, RbacSubject, RoleRef
+from irsa_cli.core.values.errors import InvalidInput
+
+AWS_AUTH = "aws-auth"
+_PLACEHOLDER = re.compile(r"\{\{[^{}]*\}\}")
+_CONFIG_MAP_ONLY, _API_ONLY = "CONFIG_MAP", "API"
+
+
+@dataclass(frozen=True)
+class EntryPolicy:
+    """An access policy of an access entry. `namespaces` may have `*`; none of them: the whole cluster."""
+
+    name: str
+    namespaces: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class AccessEntry:
+    """Who an IAM principal (ARN) is in the cluster. `by` names what says so; `hidden` why it can't be read.
+
+    A user name may have placeholders, such as `{{SessionName}}`.
+    """
+
+    arn: str
+    username: str = ""
+    groups: tuple[str, ...] = ()
+    policies: tuple[EntryPolicy, ...] = ()
+    by: str = "access entry"
+    hidden: str = ""
+
+
+@dataclass(frozen=True)
+class Principal:
+    """An IAM principal behind a subject, and what says so."""
+
+    arn: str
+    by: str
+
+    def to_json(self) -> dict[str, str]:
+        """The principal as `-o json` shows it."""
+        return {"arn": self.arn, "by": self.by}
+
+
+@dataclass(frozen=True)
+class ClusterAccess:
+    """How IAM principals get into a cluster, as far as it was read; what its mode leaves out is empty."""
+
+    entries: tuple[AccessEntry, ...] | Unreadable = ()
+    aws_auth: tuple[AccessEntry, ...] | Unreadable = ()
+
+    @cached_property
+    def _all(self) -> tuple[AccessEntry, ...]:
+        read = (self.entries, self.aws_auth)
+        return tuple(item for found in read if not isinstance(found, Unreadable) for item in found)
+
+    @cached_property
+    def _by_subject(self) -> Mapping[RbacSubject, tuple[Principal, ...]]:
+        found: dict[RbacSubject, dict[Principal, None]] = {}
+        for entry in self._all:
+            names = [RbacSubject("Group", name) for name in entry.groups]
+            for subject in (*names, RbacSubject("User", entry.username)):
+                found.setdefault(subject, {})[Principal(entry.arn, entry.by)] = None
+        return {subject: tuple(each) for subject, each in found.items()}
+
+    @cached_property
+    def _templates(self) -> tuple[tuple[str, Principal], ...]:
+        """User names with `*` in place of what is not known."""
+        return tuple(
+            ("*".join(parts), Principal(entry.arn, entry.by))
+            for entry in self._all
+            if len(parts := _PLACEHOLDER.split(entry.username)) > 1
+        )
+
+    def behind(self, subject: RbacSubject) -> tuple[Principal, ...]:
+        """The IAM principals that are a subject in the cluster; none for groups that are everybody."""
+        if subject.kind == "IAM":
+            return (Principal(subject.name, "access entry"),)
+        if subject.name in BROAD:
+            return ()
+        named = self._by_subject.get(subject, ())
+        if subject.kind != "User":
+            return named
+        matching = (item for form, item in self._templates if like(subject.name, form))
+        return tuple(dict.fromkeys((*named, *matching)))
+
+    @cached_property
+    def bindings(self) -> tuple[RbacBinding, ...]:
+        """What access policies give, as bindings of the IAM principals; one for each namespace (pattern)."""
+        return tuple(self._bindings())
+
+    def _bindings(self) -> Iterator[RbacBinding]:
+        for entry in () if isinstance(self.entries, Unreadable) else self.entries:
+            for policy in entry.policies:
+                for namespace in policy.namespaces or ("",):
+                    role, who = RoleRef(ACCESS_POLICY, policy.name), RbacSubject("IAM", entry.arn)
+                    yield RbacBinding(ACCESS_POLICY, policy.name, role, (who,), namespace)
+
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        """What was not read, a line each."""
+        parts = {"the EKS access entries were": self.entries, f"the ConfigMap {AWS_AUTH} was": self.aws_auth}
+        lines = [f"{name} not read: {it.why}" for name, it in parts.items() if isinstance(it, Unreadable)]
+        why = dict.fromkeys(entry.hidden for entry in self._all if entry.hidden)
+        for text in why:
+            count = sum(entry.hidden == text for entry in self._all)
+            lines.append(f"{count} EKS access entries were not read: {text}")
+        return tuple(lines)
+
+
+def uses_entries(mode: str) -> bool:
+    """Whether a cluster of this authentication mode (of DescribeCluster) looks at access entries."""
+    return mode != _CONFIG_MAP_ONLY
+
+
+def uses_aws_auth(mode: str) -> bool:
+    """Whether it looks at `aws-auth`. Clusters that are older than modes do."""
+    return mode != _API_ONLY
+
+
+# aws-auth
+
+
+def aws_auth_of(body: Mapping[str, Any]) -> tuple[AccessEntry, ...] | Unreadable:
+    """The entries of the ConfigMap; what can't be read as it is meant makes all of it unread.
+
+    https://github.com/kubernetes-sigs/aws-iam-authenticator#full-configuration-format
+    """
+    data = body.get("data") or {}
+    try:
+        roles = _mapped(data, "mapRoles", "rolearn")
+        return (*roles, *_mapped(data, "mapUsers", "userarn"), *_accounts(data))
+    except InvalidInput as error:
+        return Unreadable(f"{error}{f': {error.reason}' if error.reason else ''}")
+
+
+def _mapped(data: Mapping[str, Any], key: str, what: str) -> Iterable[AccessEntry]:
+    for item in _items(data, key):
+        if not isinstance(item, MappingNode):
+            raise InvalidInput(f"{key} of {AWS_AUTH} has an entry that is no mapping")
+        # The program that reads it does not tell upper from lower case there.
+        fields = {text_of(name).lower(): value for name, value in item.value if isinstance(name, ScalarNode)}
+        groups = fields.get("groups")
+        listed = groups.value if isinstance(groups, SequenceNode) else []
+        yield AccessEntry(
+            _text(fields.get(what)),
+            _text(fields.get("username")),
+            tuple(map(_text, listed)),
+            by=f"{AWS_AUTH} {key}",
+        )
+
+
+def _accounts(data: Mapping[str, Any]) -> Iterable[AccessEntry]:
+    """Accounts all of whose principals are let in, as users named by their ARNs."""
+    for item in _items(data, "mapAccounts"):
+        number = _text(item)
+        yield AccessEntry(
+            f"arn:aws:iam::{number}:root",
+            f"arn:{{{{partition}}}}:iam::{number}:{{{{any}}}}",
+            by=f"{AWS_AUTH} mapAccounts",
+        )
+
+
+def _items(data: Mapping[str, Any], key: str) -> list[Node]:
+    text = data.get(key)
+    if text is None:
+        return []
+    if not isinstance(text, str):
+        raise InvalidInput(f"{key} of {AWS_AUTH} is no text")
+    documents = compose(text, f"{key} of {AWS_AUTH}")
+    if not documents or is_unset(documents[0]):
+        return []
+    if len(documents) > 1 or not isinstance(documents[0], SequenceNode):
+        raise InvalidInput(f"{key} of {AWS_AUTH} is no list")
+    return list(documents[0].value)
+
+
+def _text(node: Node | None) -> str:
+    return text_of(node) if isinstance(node, ScalarNode) else ""
