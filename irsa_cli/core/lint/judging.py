@@ -7,9 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from irsa_cli.core.lint.found import Found, LintedAccount, LintedTrust, Unjudged
-from irsa_cli.core.lint.gaps import Gaps, has_gap, is_gap
-from irsa_cli.core.lint.intrinsics import PROVIDER_HEAD, is_known
+from irsa_cli.core.lint.found import Found, Gaps, LintedAccount, LintedTrust, Unjudged, has_gap, is_gap
+from irsa_cli.core.lint.from_aws import PROVIDER_HEAD, is_known
 from irsa_cli.core.policies.policy import as_list, size
 from irsa_cli.core.policies.web_identity import ACTION
 from irsa_cli.core.trust.correction import Meant, corrected

@@ -16,8 +16,7 @@ from irsa_cli.core.audit.selection import select
 from irsa_cli.core.config.documents import EKSCTL, OWN
 from irsa_cli.core.lint.found import Unjudged
 from irsa_cli.core.lint.judging import judged
-from irsa_cli.core.lint.reading import LintedFile, not_judged, read_file
-from irsa_cli.core.lint.report import LintReport
+from irsa_cli.core.lint.report import LintedFile, LintReport, not_judged, read_file
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.trust.rules.rule import ORDER, Risk, Severity
 from irsa_cli.core.values.errors import InvalidInput, IrsaError

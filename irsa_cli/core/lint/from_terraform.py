@@ -11,11 +11,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from irsa_cli.core.lint.found import Found, LintedAccount, LintedTrust, Unjudged
-from irsa_cli.core.lint.gaps import Gaps, has_gap
-from irsa_cli.core.lint.intrinsics import as_json
-from irsa_cli.core.lint.placed import Path, Placed
-from irsa_cli.core.lint.roles import dicts, listed
+from irsa_cli.core.lint.found import Found, Gaps, LintedAccount, LintedTrust, Path, Placed, Unjudged, has_gap
+from irsa_cli.core.lint.from_aws import as_json, dicts, listed
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.trust.rules.context import SUBJECT

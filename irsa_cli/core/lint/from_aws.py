@@ -1,6 +1,8 @@
-"""CloudFormation's functions, as far as they can be known from the template alone; the rest are gaps.
+"""Trust policies in AWS' own forms: alone, in roles as `aws iam` prints them, in CloudFormation's templates.
 
-Pure, and no larger than its input: what would grow beyond a policy's size is a gap as a whole.
+CloudFormation's functions are followed as far as they can be known from the template alone; the rest are
+gaps. What they give is no larger than what they are given: what would grow beyond a policy's size is a gap as
+a whole. The CDK synthesizes such templates, too.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference.html
 """
 
@@ -8,10 +10,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
+from urllib.parse import unquote
 
-from irsa_cli.core.lint.gaps import Gaps, has_gap, texts_of
+from irsa_cli.core.lint.found import Gaps, LintedTrust, Path, Placed, has_gap, texts_of
+from irsa_cli.core.policies.policy import as_list
+from irsa_cli.core.trust.rules.power import power
 
 PROVIDER_HEAD = "arn:aws:iam::000000000000:oidc-provider/"
 """The ARN of a provider of which only the issuer matters, and that may be a gap."""
@@ -166,3 +171,103 @@ def as_json(text: Any) -> Any:
 def is_known(value: Any) -> bool:
     """Whether there is no gap in a value."""
     return not any(map(has_gap, texts_of(value)))
+
+
+_DOCUMENT = "AssumeRolePolicyDocument"
+_LISTS = ("RoleDetailList", "Roles")
+
+
+def is_policy(value: Any) -> bool:
+    """Whether a document is a trust policy: its statements have principals."""
+    if not isinstance(value, dict) or "Statement" not in value:
+        return False
+    items = as_list(value["Statement"])
+    return any(isinstance(item, dict) and item.keys() & {"Principal", "NotPrincipal"} for item in items)
+
+
+def is_roles(value: Mapping[str, Any]) -> bool:
+    """Whether it is what `aws iam get-role`, `list-roles` or `get-account-authorization-details` prints."""
+    one = value.get("Role")
+    return (isinstance(one, dict) and _DOCUMENT in one) or any(
+        isinstance(value.get(name), list) for name in _LISTS
+    )
+
+
+def of_policy(placed: Placed) -> Iterator[LintedTrust]:
+    """The policy alone."""
+    yield LintedTrust(placed, placed.value)
+
+
+def of_roles(placed: Placed) -> Iterator[LintedTrust]:
+    """The policies of all roles."""
+    value = placed.value
+    paths: list[Path] = [("Role",)] if isinstance(value.get("Role"), dict) else []
+    paths += [(name, index) for name in _LISTS for index, _ in enumerate(listed(value.get(name)))]
+    for path in paths:
+        role: Any = value
+        for step in path:
+            role = role[step]
+        if isinstance(role, dict) and _DOCUMENT in role:
+            found = placed.at(*path, _DOCUMENT, subject=str(role.get("Arn") or role.get("RoleName") or ""))
+            document = role[_DOCUMENT]
+            known = as_json(unquote(document)) if isinstance(document, str) else document
+            yield LintedTrust(found, known, power=_power_of_role(role))
+
+
+def _power_of_role(role: Mapping[str, Any]) -> str:
+    attached = [str(item.get("PolicyArn")) for item in dicts(role.get("AttachedManagedPolicies"))]
+    inline = {
+        str(item.get("PolicyName")): item.get("PolicyDocument") for item in dicts(role.get("RolePolicyList"))
+    }
+    boundary = role.get("PermissionsBoundary")
+    limit = str(boundary.get("PermissionsBoundaryArn", "")) if isinstance(boundary, dict) else ""
+    return power(attached, inline, limit)
+
+
+def listed(value: Any) -> list[Any]:
+    """The elements of a list; nothing of what is none."""
+    return value if isinstance(value, list) else []
+
+
+def dicts(value: Any) -> list[dict[str, Any]]:
+    """The mappings of a list."""
+    return [item for item in listed(value) if isinstance(item, dict)]
+
+
+_ROLE = "AWS::IAM::Role"
+
+
+def is_template(value: Mapping[str, Any]) -> bool:
+    """Whether a document is a template: its resources have types of CloudFormation."""
+    resources = value.get("Resources")
+    if not isinstance(resources, dict):
+        return False
+    return "AWSTemplateFormatVersion" in value or any(
+        isinstance(item, dict) and "::" in str(item.get("Type", "")) for item in resources.values()
+    )
+
+
+def of_template(placed: Placed) -> Iterator[LintedTrust]:
+    """The trust policies of its roles."""
+    gaps = Gaps()
+    template = Template(placed.value, gaps)
+    for name, item in template.resources.items():
+        properties = item.get("Properties") if isinstance(item, dict) else None
+        if template.type_of(name) != _ROLE or not isinstance(properties, dict) or _DOCUMENT not in properties:
+            continue
+        document = template.resolved(properties[_DOCUMENT])
+        found = placed.at("Resources", name, "Properties", _DOCUMENT, subject=name)
+        if (read := as_json(document)) is not None:
+            found, document = found.inside(), read
+        yield LintedTrust(found, document, gaps, _power_of_resource(template, properties))
+
+
+def _power_of_resource(template: Template, properties: Mapping[str, Any]) -> str:
+    attached = template.resolved(properties.get("ManagedPolicyArns"))
+    attached = [item for item in attached if isinstance(item, str)] if isinstance(attached, list) else []
+    inline = {
+        str(item.get("PolicyName")): item.get("PolicyDocument")
+        for item in dicts(template.resolved(properties.get("Policies")))
+    }
+    boundary = template.resolved(properties.get("PermissionsBoundary"))
+    return power(attached, inline, boundary if isinstance(boundary, str) else "")
