@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from benchmarks.measuring import report
 from irsa_cli.core.audit.auditing import Audit
 from irsa_cli.core.audit.estate import AuditedAccount, AuditedCluster, Estate
-from irsa_cli.core.audit.who_can import who_can
+from irsa_cli.core.audit.reach import who_can
 from irsa_cli.core.inventory.bindings import BoundRole
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.rbac.objects import (

@@ -13,7 +13,6 @@ from typing import Any
 
 from irsa_cli.core.audit.auditing import Audit
 from irsa_cli.core.audit.reach import size_of
-from irsa_cli.core.audit.trusts import Trusts
 from irsa_cli.core.audit.ways import RolePath, Way
 from irsa_cli.core.trust.principal_flaws import trusted_providers
 from irsa_cli.core.trust.rules.judge import LARGEST
@@ -126,10 +125,6 @@ class Picture:
                     yield [number, numbers[hop.target], by, list(hop.conditions)]
 
     @cached_property
-    def _trusts(self) -> Trusts:
-        return Trusts(self.audit.estate)
-
-    @cached_property
     def _worst(self) -> Mapping[str, str]:
         found: dict[str, str] = {}
         for item in sorted(self.risks, key=lambda item: ORDER.index(item.severity)):
@@ -141,7 +136,7 @@ class Picture:
         return {
             "arn": arn,
             "severity": self._worst.get(arn, ""),
-            "power": self._trusts.power(role) if role else "",
+            "power": self.audit.trusts.power(role) if role else "",
             "boundary": role.boundary if role else "",
             "unread": "the role was not read" if role is None else role.hidden,
             "clusters": self.clusters_of(arn),

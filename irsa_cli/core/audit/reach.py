@@ -1,22 +1,26 @@
-"""Who can become which role: by web identity, by EKS Pod Identity, and from there by sts:AssumeRole.
+"""Who can become which role, by web identity and by EKS Pod Identity, and who may do something by that.
 
-Each role's trust policy is asked about classes of subjects (`subjects`), never about each pair. Roles that
-become others are in `hops`.
+A policy can't tell two subjects apart that the same of its values match. So each distinct pattern is matched
+once for a cluster, and a trust policy is asked about one subject of each class, never about each pair. How
+roles become others is in `irsa_cli.core.audit.ways`; what a role may do is judged by
+`irsa_cli.core.policies.permissions`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
-from irsa_cli.core.audit.estate import AuditedAssociation, AuditedCluster, Estate
-from irsa_cli.core.audit.hops import Hops
-from irsa_cli.core.audit.subjects import SubjectIndex
-from irsa_cli.core.audit.ways import By, RolePath, Way
+from irsa_cli.core.audit.estate import AuditedAccount, AuditedAssociation, AuditedCluster, Estate
+from irsa_cli.core.audit.ways import By, Hops, RolePath, Way, policies_of
 from irsa_cli.core.doctor.clues.pod_identity_trust import SERVICE, is_service
 from irsa_cli.core.inventory.bindings import BoundRole
 from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.policies.operators import like
+from irsa_cli.core.policies.permissions import ANY, Allowed, allowed
 from irsa_cli.core.policies.web_identity import Context, PresentKey, WebIdentity
 from irsa_cli.core.trust.assuming import ASSUME, said
 from irsa_cli.core.trust.evaluation import Answer, Explanation, explain
@@ -25,6 +29,74 @@ from irsa_cli.core.trust.rules.judge import LARGEST
 from irsa_cli.core.trust.rules.look import MOST_AUDIENCES
 from irsa_cli.core.trust.rules.statements import statements, tests_of_key
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
+
+_WILD = ("*", "?")
+
+
+@dataclass(frozen=True)
+class SubjectIndex:
+    """The ServiceAccounts of one cluster, by their subjects."""
+
+    accounts: Mapping[str, AuditedAccount]
+    _sorted: tuple[str, ...]
+    _everybody: frozenset[str]
+    _matched: dict[str, frozenset[str]] = field(default_factory=dict)
+    _names: dict[frozenset[str], frozenset[str]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, accounts: Iterable[AuditedAccount]) -> SubjectIndex:
+        """Make the index."""
+        found = {item.subject: item for item in accounts}
+        return cls(found, tuple(sorted(found)), frozenset(found))
+
+    def matching(self, pattern: str) -> frozenset[str]:
+        """The subjects that match a pattern of `*` and `?`."""
+        if pattern not in self._matched:
+            self._matched[pattern] = frozenset(self._match(pattern))
+        return self._matched[pattern]
+
+    def _match(self, pattern: str) -> Iterator[str]:
+        places = [place for sign in _WILD if (place := pattern.find(sign)) >= 0]
+        if not places:
+            yield from (pattern,) if pattern in self.accounts else ()
+            return
+        head = pattern[: min(places)]
+        start = bisect_left(self._sorted, head)
+        for place in range(start, len(self._sorted)):
+            subject = self._sorted[place]
+            if not subject.startswith(head):
+                return
+            if like(subject, pattern):
+                yield subject
+
+    def names_of(self, subjects: frozenset[str]) -> frozenset[str]:
+        """The full names of the ServiceAccounts; the same set for the same ones, as many roles admit them."""
+        if subjects not in self._names:
+            self._names[subjects] = frozenset(self.accounts[item].full_name for item in subjects)
+        return self._names[subjects]
+
+    def classes(self, document: Mapping[str, Any], issuer: str) -> Iterator[tuple[str, frozenset[str]]]:
+        """The subjects in classes that the policy treats alike, each with one of it that stands for all.
+
+        Those that are named one by one are classes of their own.
+        """
+        values = {
+            value for _, found in tests_of_key(statements(document), f"{issuer}:sub") for value in found
+        }
+        if any("${" in value for value in values):
+            yield from ((subject, frozenset((subject,))) for subject in self._sorted)
+            return
+        # Operators that ignore case are the only ones that do: all subjects are in lower case.
+        named = {value.lower() for value in values if not any(sign in value for sign in _WILD)}
+        exact = {value for value in named if value in self.accounts}
+        yield from ((subject, frozenset((subject,))) for subject in sorted(exact))
+        rest = [self._everybody - exact if exact else self._everybody]
+        for value in sorted(values):
+            if any(sign in value for sign in _WILD):
+                matched = self.matching(value)
+                rest = [part for item in rest for part in (item & matched, item - matched) if part]
+        yield from ((min(part), part) for part in rest if part)
+
 
 DEPTH = 4
 """Roles after the first one that a path has at most."""
@@ -220,3 +292,40 @@ def _service_context(cluster: AuditedCluster, item: AuditedAssociation) -> Conte
         "aws:tagkeys": PresentKey(),
     }
     return {**known, **{f"aws:requesttag/{key}": (value,) for key, value in tags.items()}}
+
+
+@dataclass(frozen=True)
+class Can:
+    """ServiceAccounts that may do it: by a path to a role, and by what the role's policies allow."""
+
+    path: RolePath
+    allowed: Allowed
+
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """The ServiceAccounts (namespace/name), in order."""
+        return tuple(sorted(self.path.way.accounts))
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """All that has to hold and can't be known."""
+        return (*self.path.conditions, *self.allowed.conditions)
+
+
+def may(estate: Estate, role: BoundRole, action: str, resource: str = ANY) -> Allowed | None:
+    """Whether a role may do it, its permissions boundary included."""
+    boundary = estate.policies.get(role.boundary) if role.boundary else None
+    policies = policies_of(estate, role)
+    return allowed(policies, action, resource, boundary=boundary, has_boundary=bool(role.boundary))
+
+
+def who_can(reach: Reachable, action: str, resource: str = ANY) -> Iterator[Can]:
+    """The ServiceAccounts that may do it, the sure ones first; roles without a way in are left out."""
+    found: list[Can] = []
+    for role in reach.estate.roles:
+        answer = may(reach.estate, role, action, resource)
+        if answer is not None:
+            found += [Can(path, answer) for path in reach.paths(role.arn)]
+    yield from sorted(
+        found, key=lambda item: (bool(item.conditions), item.path.way.cluster, item.path.role, item.accounts)
+    )

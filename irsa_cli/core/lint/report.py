@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from irsa_cli.core.audit.report import many, risk_json
-from irsa_cli.core.audit.selection import RiskSelection
+from irsa_cli.core.audit.report import RiskSelection, many, risk_json
 from irsa_cli.core.config.documents import EKSCTL, OWN
 from irsa_cli.core.config.service_accounts import ReadFile
 from irsa_cli.core.lint.found import Found, Placed, Unjudged, documents

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from irsa_cli.core.audit.documents import AuditFile, estate_of
 from irsa_cli.core.audit.estate import Estate
-from irsa_cli.core.audit.selection import read_baseline
+from irsa_cli.core.audit.report import read_baseline
 from irsa_cli.core.values.errors import InvalidInput, IrsaError
 from irsa_cli.usecases.texts import files_in, read_text
 

@@ -11,8 +11,7 @@ from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 
-from irsa_cli.core.audit.report import many
-from irsa_cli.core.audit.selection import select
+from irsa_cli.core.audit.report import many, select
 from irsa_cli.core.config.documents import EKSCTL, OWN
 from irsa_cli.core.lint.found import Unjudged
 from irsa_cli.core.lint.judging import judged

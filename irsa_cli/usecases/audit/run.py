@@ -12,11 +12,10 @@ from pathlib import Path
 
 from irsa_cli.core.audit.auditing import Audit, AuditScope
 from irsa_cli.core.audit.estate import Estate
-from irsa_cli.core.audit.fixes import Fixes
-from irsa_cli.core.audit.report import AuditReport, WhoCanReport
-from irsa_cli.core.audit.selection import select
+from irsa_cli.core.audit.reach import who_can
+from irsa_cli.core.audit.report import AuditReport, WhoCanReport, select
+from irsa_cli.core.audit.trusts import Fixes
 from irsa_cli.core.audit.ways import RolePath
-from irsa_cli.core.audit.who_can import who_can
 from irsa_cli.core.trust.rules.rule import Severity
 from irsa_cli.core.values.errors import Refused
 from irsa_cli.usecases.audit.files import baseline_of, read_files

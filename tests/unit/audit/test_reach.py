@@ -11,10 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from irsa_cli.core.audit.estate import AuditedAccount, AuditedAssociation
-from irsa_cli.core.audit.reach import DEPTH, Reachable
-from irsa_cli.core.audit.subjects import SubjectIndex
+from irsa_cli.core.audit.reach import DEPTH, Reachable, SubjectIndex, who_can
 from irsa_cli.core.audit.ways import By
-from irsa_cli.core.audit.who_can import who_can
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust.evaluation import Answer, explain
