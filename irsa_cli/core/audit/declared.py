@@ -20,11 +20,11 @@ from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import CLUSTER_TAG, SERVICE_ACCOUNT_TAG
 from irsa_cli.core.trust.principal_flaws import trusted_providers
-from irsa_cli.core.trust.rules import binding_rules as rules
+from irsa_cli.core.trust.rules import table as rules
 from irsa_cli.core.trust.rules.judge import LARGEST
-from irsa_cli.core.trust.rules.look import Look
 from irsa_cli.core.trust.rules.rule import Risk, Rule, risk, some
 from irsa_cli.core.trust.rules.statements import allowing, name_of, principals
+from irsa_cli.core.trust.rules.width import Look
 from irsa_cli.core.trust.shared_statement import read
 from irsa_cli.core.values.arn import check_role
 from irsa_cli.core.values.errors import InvalidInput

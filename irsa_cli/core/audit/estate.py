@@ -18,8 +18,7 @@ from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.rbac.objects import RbacObjects
 from irsa_cli.core.rbac.principals import ClusterAccess
-from irsa_cli.core.trust.rules.context import KnownCluster
-from irsa_cli.core.trust.rules.providers import stage_of
+from irsa_cli.core.trust.rules.providers import KnownCluster, stage_of
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, host_path
 
 

@@ -26,8 +26,8 @@ from irsa_cli.core.trust.assuming import ASSUME, said
 from irsa_cli.core.trust.evaluation import Answer, Explanation, explain
 from irsa_cli.core.trust.principal_flaws import trusted_providers
 from irsa_cli.core.trust.rules.judge import LARGEST
-from irsa_cli.core.trust.rules.look import MOST_AUDIENCES
 from irsa_cli.core.trust.rules.statements import statements, tests_of_key
+from irsa_cli.core.trust.rules.width import MOST_AUDIENCES
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
 
 _WILD = ("*", "?")

@@ -18,10 +18,10 @@ from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust.correction import Meant, corrected
 from irsa_cli.core.trust.principal_flaws import trusted_providers
-from irsa_cli.core.trust.rules import binding_rules as rules
-from irsa_cli.core.trust.rules.context import KnownCluster, TrustContext, cluster_providers
+from irsa_cli.core.trust.rules import table as rules
 from irsa_cli.core.trust.rules.judge import LARGEST, judge
 from irsa_cli.core.trust.rules.power import Granted, granted, power_of
+from irsa_cli.core.trust.rules.providers import KnownCluster, TrustContext, cluster_providers
 from irsa_cli.core.trust.rules.rule import Risk, Rule
 from irsa_cli.core.values.names import subject
 

@@ -18,9 +18,8 @@ from irsa_cli.core.lint.found import Found, Gaps, LintedAccount, LintedTrust, Pa
 from irsa_cli.core.lint.from_aws import PROVIDER_HEAD, as_json
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.trust import trust_policy
-from irsa_cli.core.trust.rules.context import KnownCluster
 from irsa_cli.core.trust.rules.power import power
-from irsa_cli.core.trust.rules.providers import stage_of
+from irsa_cli.core.trust.rules.providers import KnownCluster, stage_of
 from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.trust.rules.trust_rules import DEFAULT_ACCOUNT, SEVERAL_STAGES
 from irsa_cli.core.values import names
