@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from irsa_cli.aws.errors import call
 from irsa_cli.aws.paging import pages
-from irsa_cli.core.rbac.principals import AccessEntry, EntryPolicy
+from irsa_cli.core.rbac.principals import AccessEntry
 from irsa_cli.core.values.errors import ServiceError
 
 if TYPE_CHECKING:
@@ -30,24 +30,12 @@ def access_entries(eks: EKSClient, cluster: str) -> tuple[AccessEntry, ...]:
 def _entry(eks: EKSClient, cluster: str, arn: str) -> AccessEntry:
     try:
         found = call(eks.describe_access_entry, clusterName=cluster, principalArn=arn)["accessEntry"]
-        policies = tuple(_policies(eks, cluster, arn))
+        read = eks.list_associated_access_policies
+        listed = list(pages(read, "nextToken", "nextToken", clusterName=cluster, principalArn=arn))
     except ServiceError as error:
         return AccessEntry(
             arn, hidden=error.details[0] if error.details else f"{error.message}: {error.reason}"
         )
-    return AccessEntry(arn, found.get("username") or "", tuple(found.get("kubernetesGroups") or ()), policies)
-
-
-def _policies(eks: EKSClient, cluster: str, arn: str) -> list[EntryPolicy]:
-    read = eks.list_associated_access_policies
-    found = pages(read, "nextToken", "nextToken", clusterName=cluster, principalArn=arn)
-    return [
-        EntryPolicy(
-            item["policyArn"].rpartition("/")[2],
-            tuple(item["accessScope"].get("namespaces") or ())
-            if item["accessScope"].get("type") == "namespace"
-            else (),
-        )
-        for page in found
-        for item in page["associatedAccessPolicies"]
-    ]
+    return AccessEntry.read(
+        arn, found, (item for page in listed for item in page["associatedAccessPolicies"])
+    )

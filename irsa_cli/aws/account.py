@@ -5,8 +5,9 @@ Its roles and policies are read in `irsa_cli.aws.details`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from irsa_cli.aws.diagnosis import provider_arns
 from irsa_cli.aws.errors import call
@@ -45,16 +46,13 @@ def associations(eks: EKSClient, cluster: str) -> tuple[AuditedAssociation, ...]
         for item in page.get("associations", [])
     ]
 
-    def described(item: dict[str, str]) -> AuditedAssociation:
-        bare = AuditedAssociation(item["namespace"], item["serviceAccount"], item["associationId"])
+    def described(item: Mapping[str, Any]) -> AuditedAssociation:
+        one = {"clusterName": cluster, "associationId": item["associationId"]}
         try:
-            found = call(eks.describe_pod_identity_association, clusterName=cluster, associationId=bare.id)
+            found = call(eks.describe_pod_identity_association, **one)
         except ServiceError:
-            return bare
-        whole = found["association"]
-        return AuditedAssociation(
-            bare.namespace, bare.name, bare.id, whole.get("roleArn", ""), whole.get("targetRoleArn", "") or ""
-        )
+            return AuditedAssociation.read(item)
+        return AuditedAssociation.read({**found["association"], **item})
 
     with ThreadPoolExecutor(PARALLEL) as pool:
         return tuple(pool.map(described, listed))

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
-from urllib.parse import unquote
 
 from irsa_cli.core.audit.estate import (
     AuditedAccount,
@@ -20,10 +19,10 @@ from irsa_cli.core.audit.estate import (
     Estate,
     living_pods,
 )
+from irsa_cli.core.inventory.account_details import policy_details, role_details
 from irsa_cli.core.inventory.bindings import BoundRole
-from irsa_cli.core.objects.parsing import moment
 from irsa_cli.core.objects.unreadable import Unreadable
-from irsa_cli.core.policies.policy import Document, as_list
+from irsa_cli.core.policies.policy import as_list
 from irsa_cli.core.rbac.documents import RbacFiles
 from irsa_cli.core.values.arn import check_role
 from irsa_cli.core.values.errors import InvalidInput
@@ -31,7 +30,6 @@ from irsa_cli.core.values.issuer import check_issuer
 
 T = TypeVar("T")
 Json = Mapping[str, Any]
-_NEVER = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 NOT_GIVEN = Unreadable("no file has them")
 
 
@@ -86,7 +84,7 @@ def estate_of(files: Iterable[AuditFile], now: datetime) -> Estate:
     accounts = frozenset(role.arn.split(":")[4] for role in roles)
     return Estate(
         roles=tuple(roles),
-        policies=dict(item for item in _each(found, found.policies, _policy) if item is not None),
+        policies=dict(item for item in _each(found, found.policies, policy_details) if item is not None),
         providers=_providers(found),
         clusters=tuple(clusters),
         accounts=accounts,
@@ -220,48 +218,9 @@ def _each(found: _Gathered, items: Iterable[tuple[str, Any]], read: Callable[[An
 
 
 def _role(item: Any) -> BoundRole:
-    boundary = item.get("PermissionsBoundary") or {}
-    used = (item.get("RoleLastUsed") or {}).get("LastUsedDate")
-    inline = {
-        str(one["PolicyName"]): _document(one["PolicyDocument"]) for one in item.get("RolePolicyList") or ()
-    }
-    return BoundRole(
-        arn=check_role(_text(item["Arn"])),
-        role_id=str(item.get("RoleId", "")),
-        trust=_document(item["AssumeRolePolicyDocument"]),
-        created=moment(item.get("CreateDate")) or _NEVER,
-        tags={str(tag["Key"]): str(tag["Value"]) for tag in item.get("Tags") or ()},
-        boundary=str(boundary.get("PermissionsBoundaryArn", "")),
-        attached=tuple(sorted(_text(one["PolicyArn"]) for one in item.get("AttachedManagedPolicies") or ())),
-        inline=tuple(sorted(inline)),
-        last_used=moment(used),
-        documents=inline,
-    )
-
-
-def _policy(item: Any) -> tuple[str, Document] | None:
-    for version in item.get("PolicyVersionList") or ():
-        if version.get("IsDefaultVersion"):
-            return _text(item["Arn"]), _document(version["Document"])
-    return None
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError
-    return value
-
-
-def _document(value: Any) -> Document:
-    """A policy: an object, or the text of one as the API gives it, percent-encoded."""
-    if isinstance(value, str):
-        try:
-            value = json.loads(unquote(value))
-        except RecursionError:
-            raise ValueError from None
-    if not isinstance(value, dict):
-        raise TypeError
-    return value
+    role = role_details(item)
+    check_role(role.arn)
+    return role
 
 
 def _providers(found: _Gathered) -> dict[str, tuple[str, ...] | None] | None:
@@ -319,19 +278,8 @@ def _pods(found: _Gathered, items: Iterable[Json]) -> dict[str, int]:
 
 def _associations(found: _Gathered, items: Iterable[Json]) -> tuple[AuditedAssociation, ...]:
     """Those of lists, which have no roles, and those that were described."""
-
-    def one(item: Json) -> AuditedAssociation:
-        role, target = _text(item.get("roleArn") or ""), _text(item.get("targetRoleArn") or "")
-        return AuditedAssociation(
-            _text(item["namespace"]),
-            _text(item["serviceAccount"]),
-            str(item.get("associationId", "")),
-            role,
-            target,
-        )
-
     known: dict[tuple[str, str], AuditedAssociation] = {}
-    for item in _of(found, items, one):
+    for item in _of(found, items, AuditedAssociation.read):
         if item.role_arn or (item.namespace, item.name) not in known:
             known[item.namespace, item.name] = item
     return tuple(known.values())

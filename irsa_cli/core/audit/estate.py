@@ -10,7 +10,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from typing import Any
 
+from irsa_cli.core.inventory.account_details import text_of
 from irsa_cli.core.inventory.bindings import BoundRole, annotation_of
 from irsa_cli.core.objects import parsing
 from irsa_cli.core.objects.injection import Injection
@@ -71,6 +73,18 @@ class AuditedAssociation:
     def full_name(self) -> str:
         """Namespace and name of the ServiceAccount."""
         return f"{self.namespace}/{self.name}"
+
+    @classmethod
+    def read(cls, item: Mapping[str, Any]) -> AuditedAssociation:
+        """Of EKS' JSON: as it is listed, which is without roles, or described."""
+        role, target = item.get("roleArn") or "", item.get("targetRoleArn") or ""
+        return cls(
+            text_of(item["namespace"]),
+            text_of(item["serviceAccount"]),
+            str(item.get("associationId", "")),
+            text_of(role),
+            text_of(target),
+        )
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,6 @@ from irsa_cli.core.rbac.principals import (
     AWS_AUTH,
     AccessEntry,
     ClusterAccess,
-    EntryPolicy,
     aws_auth_of,
     uses_aws_auth,
     uses_entries,
@@ -98,15 +97,6 @@ class RbacFiles:
             missing = "describe-access-entry" if found is None else "list-associated-access-policies"
             return AccessEntry(arn, hidden=f"no file has aws eks {missing} of them")
         try:
-            policies = tuple(_policy(item) for item in self.policies[arn])
-            groups = tuple(map(str, as_list(found.get("kubernetesGroups") or [])))
-            return AccessEntry(arn, str(found.get("username", "")), groups, policies)
+            return AccessEntry.read(arn, found, self.policies[arn])
         except (KeyError, TypeError, AttributeError):
             return AccessEntry(arn, hidden="they are not of the form that AWS gives them")
-
-
-def _policy(item: Any) -> EntryPolicy:
-    scope = item["accessScope"]
-    limited = scope.get("type") == "namespace"
-    namespaces = tuple(map(str, as_list(scope.get("namespaces") or []))) if limited else ()
-    return EntryPolicy(str(item["policyArn"]).rpartition("/")[2], namespaces)

@@ -16,6 +16,7 @@ from yaml import MappingNode, Node, ScalarNode, SequenceNode
 from irsa_cli.core.config.nodes import compose, is_unset, text_of
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.operators import like
+from irsa_cli.core.policies.policy import as_list
 from irsa_cli.core.rbac.access_policies import ACCESS_POLICY
 from irsa_cli.core.rbac.objects import BROAD, RbacBinding, RbacSubject, RoleRef
 from irsa_cli.core.values.errors import InvalidInput
@@ -32,6 +33,14 @@ class EntryPolicy:
     name: str
     namespaces: tuple[str, ...] = ()
 
+    @classmethod
+    def read(cls, item: Any) -> EntryPolicy:
+        """Of EKS' JSON."""
+        scope = item["accessScope"]
+        limited = scope.get("type") == "namespace"
+        namespaces = tuple(map(str, as_list(scope.get("namespaces") or []))) if limited else ()
+        return cls(str(item["policyArn"]).rpartition("/")[2], namespaces)
+
 
 @dataclass(frozen=True)
 class AccessEntry:
@@ -46,6 +55,12 @@ class AccessEntry:
     policies: tuple[EntryPolicy, ...] = ()
     by: str = "access entry"
     hidden: str = ""
+
+    @classmethod
+    def read(cls, arn: str, entry: Mapping[str, Any], policies: Iterable[Any]) -> AccessEntry:
+        """Of EKS' JSON, with its associated policies; raises what comes of another form."""
+        groups = tuple(map(str, as_list(entry.get("kubernetesGroups") or [])))
+        return cls(arn, str(entry.get("username") or ""), groups, tuple(map(EntryPolicy.read, policies)))
 
 
 @dataclass(frozen=True)
