@@ -18,9 +18,8 @@ from irsa_cli.core.audit.reach import Reachable
 from irsa_cli.core.audit.trusts import Trusts
 from irsa_cli.core.audit.ways import Way
 from irsa_cli.core.objects.unreadable import Unreadable
-from irsa_cli.core.rbac.becoming import AccountTaker, Becoming
+from irsa_cli.core.rbac.becoming import AccountTaker, Becoming, InKubernetes, becoming_of, in_kubernetes
 from irsa_cli.core.rbac.objects import BROAD, RbacBinding
-from irsa_cli.core.rbac.report import InKubernetes, becoming_of, in_kubernetes
 from irsa_cli.core.trust.rules import table as rules
 from irsa_cli.core.trust.rules.rule import ORDER, SHOWN, Area, Risk, risk, some
 

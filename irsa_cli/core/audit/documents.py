@@ -23,7 +23,7 @@ from irsa_cli.core.inventory.account_details import policy_details, role_details
 from irsa_cli.core.inventory.bindings import BoundRole
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.policy import as_list
-from irsa_cli.core.rbac.documents import RbacFiles
+from irsa_cli.core.rbac.principals import RbacFiles
 from irsa_cli.core.values.arn import check_role
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.issuer import check_issuer

@@ -11,7 +11,6 @@ from functools import cached_property
 
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.operators import like
-from irsa_cli.core.rbac.access_policies import ACCESS_POLICY, EVERYTHING, policy_rules
 from irsa_cli.core.rbac.objects import (
     RbacBinding,
     RbacObjects,
@@ -21,6 +20,7 @@ from irsa_cli.core.rbac.objects import (
     RoleRef,
     account_subject,
 )
+from irsa_cli.core.rbac.principals import ACCESS_POLICY, EVERYTHING, policy_rules
 
 ALL = "*"
 MASTERS = RbacSubject("Group", "system:masters")

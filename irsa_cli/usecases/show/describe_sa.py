@@ -27,9 +27,9 @@ from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.noted import UnreadableNote, noted
 from irsa_cli.core.plan.states import CONFIG_MAP_ANNOTATION
 from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.rbac.becoming import InKubernetes, becoming_of, in_kubernetes
 from irsa_cli.core.rbac.objects import RbacObjects
 from irsa_cli.core.rbac.principals import ClusterAccess
-from irsa_cli.core.rbac.report import InKubernetes, becoming_of, in_kubernetes
 from irsa_cli.core.results.verification import StepStatus
 from irsa_cli.core.trust.chaining.aws_config import aws_config
 from irsa_cli.core.trust.chaining.chain import chain_of_notes

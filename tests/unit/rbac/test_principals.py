@@ -11,12 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from irsa_cli.core.objects.unreadable import Unreadable
-from irsa_cli.core.rbac.access_policies import policy_rules
-from irsa_cli.core.rbac.becoming import openings_of
-from irsa_cli.core.rbac.documents import RbacFiles
+from irsa_cli.core.rbac.becoming import becoming_of, in_kubernetes, openings_of
 from irsa_cli.core.rbac.objects import RbacObjects, RbacSubject
-from irsa_cli.core.rbac.principals import AccessEntry, ClusterAccess, EntryPolicy, aws_auth_of
-from irsa_cli.core.rbac.report import becoming_of, in_kubernetes
+from irsa_cli.core.rbac.principals import (
+    AccessEntry,
+    ClusterAccess,
+    EntryPolicy,
+    RbacFiles,
+    aws_auth_of,
+    policy_rules,
+)
 from tests.support.thoroughness import examples
 
 DEV = "arn:aws:iam::111122223333:role/dev"
