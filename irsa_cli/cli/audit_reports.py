@@ -20,7 +20,7 @@ from irsa_cli import __version__
 from irsa_cli.cli.audit_render import where
 from irsa_cli.cli.verify_reports import SARIF_SCHEMA
 from irsa_cli.core.audit.report import RiskReport, fingerprint
-from irsa_cli.core.config.audit_ignores import AuditIgnore
+from irsa_cli.core.config.project import AuditIgnore
 from irsa_cli.core.results.envelope import error_json
 from irsa_cli.core.trust.rules.rule import Risk, Rule, Severity
 from irsa_cli.core.trust.rules.table import RULES

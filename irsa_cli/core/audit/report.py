@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from irsa_cli.core.audit.auditing import Audit
 from irsa_cli.core.audit.reach import Can
 from irsa_cli.core.audit.ways import RolePath
-from irsa_cli.core.config.audit_ignores import ACCEPTED_DAYS, AuditIgnore
+from irsa_cli.core.config.project import ACCEPTED_DAYS, AuditIgnore
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome, exit_code_of, whole
 from irsa_cli.core.trust.rules.rule import ORDER, FilePlace, Risk, Severity
 from irsa_cli.core.values.errors import ExitCode, InvalidInput

@@ -5,8 +5,7 @@ same fields and more. Which files there are, and reading them, is `irsa_cli.usec
 """
 
 from irsa_cli.core.config.documents import parse
-from irsa_cli.core.config.model import Binding, Config, OtherCluster
-from irsa_cli.core.config.selecting import Selection, distinct
+from irsa_cli.core.config.model import Binding, Config, OtherCluster, Selection, distinct
 
 __all__ = [
     "Binding",

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from irsa_cli.cli.main import run as cli
-from irsa_cli.core.config.audit_ignores import ACCEPTED_DAYS
+from irsa_cli.core.config.project import ACCEPTED_DAYS
 from irsa_cli.core.lint.judging import judged
 from irsa_cli.core.lint.report import FileKind, LintedFile, LintReport, read_file
 from irsa_cli.core.trust.rules.rule import Risk, Severity
