@@ -17,13 +17,13 @@ from irsa_cli.aws.paging import pages
 from irsa_cli.aws.session import AwsSession
 from irsa_cli.aws.shapes import OddAnswer
 from irsa_cli.core.doctor.facts import Association, EksFacts, NodeMetadata, Role, TrailEvent, VpcEndpoint
-from irsa_cli.core.objects.own_calls import AGENT, is_own
+from irsa_cli.core.objects.environment import AGENT, is_own
 from irsa_cli.core.objects.parsing import moment
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.results.changed_by import Changed
 from irsa_cli.core.values.errors import ServiceError
-from irsa_cli.core.values.redaction import redacted
+from irsa_cli.core.values.shown import redacted
 
 if TYPE_CHECKING:
     from mypy_boto3_eks import EKSClient

@@ -9,7 +9,7 @@ import boto3
 import botocore
 
 from irsa_cli.core.values.errors import InvalidInput
-from irsa_cli.core.values.nearest import near
+from irsa_cli.core.values.slips import near
 
 
 def regions_of(session: boto3.Session, partition: str = "") -> tuple[str, ...]:

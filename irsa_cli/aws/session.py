@@ -23,7 +23,7 @@ from botocore.awsrequest import AWSResponse
 from irsa_cli import __version__
 from irsa_cli.aws.errors import ACCOUNT, OVERRAN, check_origin, translate
 from irsa_cli.aws.regions import check_region, regions_of
-from irsa_cli.core.objects.own_calls import AGENT
+from irsa_cli.core.objects.environment import AGENT
 from irsa_cli.core.values import attempts
 from irsa_cli.core.values.errors import IrsaError
 from irsa_cli.core.values.limits import call_seconds
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
     from mypy_boto3_sts import STSClient
 
-    from irsa_cli.core.objects.role_credentials import RoleCredentials
+    from irsa_cli.core.objects.credentials import RoleCredentials
 
 CONNECT_SECONDS = 5
 LARGEST = 32 * 2**20

@@ -17,7 +17,7 @@ from irsa_cli.cli.wording import mark, put, say
 from irsa_cli.core.results.applied import NOT_BEGUN
 from irsa_cli.core.results.changed_by import Changed
 from irsa_cli.core.results.result import Ended, Result
-from irsa_cli.core.values.printable import visible
+from irsa_cli.core.values.shown import visible
 
 if TYPE_CHECKING:
     from irsa_cli.cli.session import Save, Speaking

@@ -24,7 +24,7 @@ from irsa_cli.core.config.project import AuditIgnore
 from irsa_cli.core.results.envelope import error_json
 from irsa_cli.core.trust.rules.rule import Risk, Rule, Severity
 from irsa_cli.core.trust.rules.table import RULES
-from irsa_cli.core.values.printable import json_text, visible
+from irsa_cli.core.values.shown import json_text, visible
 
 _COLUMNS = (
     "severity",

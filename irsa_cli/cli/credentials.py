@@ -22,7 +22,7 @@ from irsa_cli.cli.options import DURATION, Once
 from irsa_cli.cli.outputs import OutputForm
 
 if TYPE_CHECKING:
-    from irsa_cli.core.objects.role_credentials import RoleCredentials
+    from irsa_cli.core.objects.credentials import RoleCredentials
     from irsa_cli.usecases.read.identity import NamedServiceAccount
 
 ACTIVE = "IRSA_CREDENTIALS_ACTIVE"

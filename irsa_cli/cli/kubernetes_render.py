@@ -11,7 +11,7 @@ from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.rbac.becoming import AccountTaker, Act, InKubernetes, KubePermission
 from irsa_cli.core.rbac.objects import RbacBinding, RbacRule
 from irsa_cli.core.rbac.principals import Principal
-from irsa_cli.core.values.printable import visible
+from irsa_cli.core.values.shown import visible
 
 SHOWN = 3
 """Rules, rights and principals of one line that are named."""

@@ -101,7 +101,7 @@ def _approval(progress: Progress, *, asks: bool) -> Callable[[Sequence[SeenLock]
     """What asks where there is a person to ask."""
 
     def approve(locks: Sequence[SeenLock]) -> bool:
-        from irsa_cli.core.values.printable import visible
+        from irsa_cli.core.values.shown import visible
 
         return not asks or progress.ask([*map(visible, _lines(locks))], "Remove these locks?")
 

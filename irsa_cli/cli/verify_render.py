@@ -20,7 +20,7 @@ from irsa_cli.core.results.verification import (
     VerificationStep,
     unseen,
 )
-from irsa_cli.core.values.printable import visible
+from irsa_cli.core.values.shown import visible
 
 TITLES = {
     Name.TOKEN: "1 Token",

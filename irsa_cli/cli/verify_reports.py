@@ -19,7 +19,7 @@ from irsa_cli.core.results.verification import (
     VerificationReport,
     unseen,
 )
-from irsa_cli.core.values.printable import json_text, visible
+from irsa_cli.core.values.shown import json_text, visible
 
 SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _RULES = {

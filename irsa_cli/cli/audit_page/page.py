@@ -16,7 +16,7 @@ from irsa_cli.core.audit.picture import Picture, picture_of
 from irsa_cli.core.audit.report import AuditReport
 from irsa_cli.core.results.envelope import error_json
 from irsa_cli.core.trust.rules.rule import ORDER, Risk
-from irsa_cli.core.values.printable import visible
+from irsa_cli.core.values.shown import visible
 
 SCRIPTS = (
     "base.js",

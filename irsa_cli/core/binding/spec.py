@@ -34,7 +34,7 @@ from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.wellknown import Resolved, Scope, WellKnown
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.chaining.chain import POLICY_NAME, Chain, chain_annotations
-from irsa_cli.core.trust.chaining.found import FoundConfigMap, FoundTarget
+from irsa_cli.core.trust.chaining.removal import FoundConfigMap, FoundTarget
 from irsa_cli.core.trust.trust_policy import WebIdentity
 from irsa_cli.core.values import names
 from irsa_cli.core.values.arn import iam_arn

@@ -16,7 +16,7 @@ from irsa_cli.core.config.reader import Fields, Reader
 from irsa_cli.core.config.service_accounts import Around, ReadFile, binding
 from irsa_cli.core.values import arn, names
 from irsa_cli.core.values.errors import InvalidInput
-from irsa_cli.core.values.nearest import did_you_mean
+from irsa_cli.core.values.slips import did_you_mean
 
 EKSCTL = ("eksctl.io/v1alpha5", "ClusterConfig")
 OWN = ("irsa/v1", "Bindings")

@@ -31,8 +31,7 @@ from irsa_cli.core.policies.operators import COMPARISONS
 from irsa_cli.core.values import names
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.issuer import check_issuer
-from irsa_cli.core.values.nearest import did_you_mean
-from irsa_cli.core.values.placeholders import UNFILLED, placeholder_in_policy
+from irsa_cli.core.values.slips import UNFILLED, did_you_mean, placeholder_in_policy
 
 _ACCOUNT_TEXTS: dict[str, str] = {
     "roleAccount": "role_account",

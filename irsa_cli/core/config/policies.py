@@ -18,7 +18,7 @@ from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.wellknown import WellKnown
 from irsa_cli.core.values import arn, names
 from irsa_cli.core.values.errors import InvalidInput
-from irsa_cli.core.values.nearest import did_you_mean
+from irsa_cli.core.values.slips import did_you_mean
 
 
 def read_policy(text: str, source: str) -> Document:

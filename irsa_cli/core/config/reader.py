@@ -26,8 +26,7 @@ from irsa_cli.core.config.nodes import (
 )
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.limits import seconds_of
-from irsa_cli.core.values.nearest import did_you_mean
-from irsa_cli.core.values.placeholders import UNFILLED, placeholder
+from irsa_cli.core.values.slips import UNFILLED, did_you_mean, placeholder
 
 T = TypeVar("T")
 Fields = Mapping[str, Node]

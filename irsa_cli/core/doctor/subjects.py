@@ -19,7 +19,7 @@ from irsa_cli.core.values.arn import Arn, role_arn
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, provider_arn
 from irsa_cli.core.values.names import subject as subject_claim
-from irsa_cli.core.values.printable import visible
+from irsa_cli.core.values.shown import visible
 
 EMPTY = f"the annotation {ROLE_ARN_ANNOTATION} is empty"
 ROLE_ENV, TOKEN_ENV = variable("AWS_ROLE_ARN"), variable("AWS_WEB_IDENTITY_TOKEN_FILE")

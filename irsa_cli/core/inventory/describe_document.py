@@ -28,8 +28,7 @@ from irsa_cli.core.plan.states import ProviderState, RoleState
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.rbac.becoming import InKubernetes
 from irsa_cli.core.results.envelope import Envelope, exit_code_of
-from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.reach import PLAIN, Reach
+from irsa_cli.core.values.cluster import PLAIN, Cluster, Reach
 
 
 @dataclass(frozen=True)

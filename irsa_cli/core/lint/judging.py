@@ -29,7 +29,7 @@ from irsa_cli.core.trust.rules.table import NO_ROLE_NAMED
 from irsa_cli.core.trust.rules.trust_rules import DEFAULT_ACCOUNT
 from irsa_cli.core.values.arn import check_role
 from irsa_cli.core.values.errors import InvalidInput
-from irsa_cli.core.values.placeholders import placeholder
+from irsa_cli.core.values.slips import placeholder
 
 _LATER = "is known only when it is deployed"
 _ARN = re.compile(r"arn:[^:]*:iam::[^:]*:oidc-provider/")

@@ -1,7 +1,8 @@
 """The environment of a command that runs as a pod would: the pod's identity, and no trace of the caller's.
 
 Which variables a pod has is in `irsa_cli.core.objects.injection`. Nothing here reads the process's
-environment.
+environment. Here is also how irsa's own exchanges at STS are told from those of pods: by their session, or by
+their user agent. What runs under `irsa exec` is not irsa, and no pod either: irsa names its session.
 """
 
 from __future__ import annotations
@@ -146,3 +147,18 @@ def session_name(user: str, moment: int) -> str:
     plain = re.sub(r"[^\w+=,.@-]+", "-", user, flags=re.ASCII).strip("-")
     tail = f"-{moment}"
     return f"{SESSION_PREFIX}-{plain}"[: 64 - len(tail)].rstrip("-") + tail
+
+
+AGENT = "irsa"
+"""The product in the user agent of irsa's calls, before its version."""
+VERIFY_SESSION = f"{SESSION_PREFIX}-verify"
+"""The role sessions that irsa opens for looking; CloudTrail shows it."""
+
+# The second form is that of `irsa_cli.core.objects.environment.session_name`: user and Unix seconds.
+_SESSION = re.compile(rf"{VERIFY_SESSION}|{SESSION_PREFIX}-(.+-)?\d{{10,}}")
+_AGENT = re.compile(rf"(?<![\w/.-]){AGENT}/\d")
+
+
+def is_own(session: str, agent: str) -> bool:
+    """Whether an exchange with this session name and user agent was irsa's, or made under `irsa exec`."""
+    return bool(_SESSION.fullmatch(session) or _AGENT.search(agent))

@@ -14,8 +14,7 @@ from typing import Any
 
 from irsa_cli.core.config import Binding, Config, Selection
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
-from irsa_cli.core.results.command import Command
-from irsa_cli.core.results.result import Result
+from irsa_cli.core.results.result import Command, Result
 from irsa_cli.transaction.folder import prune
 from irsa_cli.usecases.command.caller import with_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect

@@ -20,14 +20,14 @@ from irsa_cli.core.plan.states import SERVICE_ACCOUNT_TAG
 from irsa_cli.core.policies.web_identity import REQUESTED_REGION, SESSION_NAME, WebIdentity, region_called
 from irsa_cli.core.results.verification import Check, Name, Permission, StepStatus, VerificationStep
 from irsa_cli.core.trust import jwt
-from irsa_cli.core.trust.claims import Claims, read
 from irsa_cli.core.trust.evaluation import Answer, Explanation, explain
+from irsa_cli.core.trust.jwt import Claims, read
 from irsa_cli.core.trust.rules.judge import wide_trusts
 from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.values.arn import iam_arn, role_arn
 from irsa_cli.core.values.errors import IrsaError, ServiceError
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, provider_arn
-from irsa_cli.core.values.printable import visible
+from irsa_cli.core.values.shown import visible
 from irsa_cli.usecases.read.associations import note_of, taken_over
 
 if TYPE_CHECKING:
@@ -36,8 +36,7 @@ if TYPE_CHECKING:
     from irsa_cli.aws.sts import Exchange
     from irsa_cli.core.plan.states import ProviderState, RoleState
     from irsa_cli.core.trust.jwt import Keys
-    from irsa_cli.core.values.cluster import Cluster
-    from irsa_cli.core.values.reach import Reach
+    from irsa_cli.core.values.cluster import Cluster, Reach
     from irsa_cli.kube.client import TokenAnswer
 
 OK, FAILED, NOT_CHECKED = StepStatus.OK, StepStatus.FAILED, StepStatus.NOT_CHECKED

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from irsa_cli.aws.permissions.simulation import Simulated
     from irsa_cli.aws.sts import Exchange
     from irsa_cli.core.doctor.facts import Association
-    from irsa_cli.core.objects.role_credentials import RoleCredentials
+    from irsa_cli.core.objects.credentials import RoleCredentials
     from irsa_cli.core.objects.unreadable import Unreadable
     from irsa_cli.kube.client import TokenAnswer
     from irsa_cli.usecases.command.connect import Connection

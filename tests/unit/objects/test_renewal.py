@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from hypothesis import given
 from hypothesis import strategies as st
 
-from irsa_cli.core.objects.renewal import JITTER, OLDEST, Lifetime
+from irsa_cli.core.objects.credentials import JITTER, OLDEST, Lifetime
 from irsa_cli.core.values.errors import IrsaError
 from irsa_cli.usecases.exec.renewal import LOOK_SECONDS, RETRY_SECONDS, Renewal
 from irsa_cli.usecases.read.identity import Token

@@ -15,8 +15,15 @@ from irsa_cli.core.policies.wellknown.catalogue import (
     get,
     names,
 )
-from irsa_cli.core.policies.wellknown.resolving import Resolved, Scope, joined, resolve, sketch
-from irsa_cli.core.policies.wellknown.wording import read_parameters, read_uses
+from irsa_cli.core.policies.wellknown.resolving import (
+    Resolved,
+    Scope,
+    joined,
+    read_parameters,
+    read_uses,
+    resolve,
+    sketch,
+)
 
 __all__ = [
     "EKSCTL",

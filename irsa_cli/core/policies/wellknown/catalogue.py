@@ -14,7 +14,7 @@ from importlib.resources import files
 from typing import Any
 
 from irsa_cli.core.values.errors import InvalidInput
-from irsa_cli.core.values.nearest import did_you_mean
+from irsa_cli.core.values.slips import did_you_mean
 
 EKSCTL = (
     "imageBuilder",

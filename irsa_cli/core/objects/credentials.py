@@ -1,8 +1,25 @@
-"""When a token is to be renewed, by kubelet's rule; getting and writing one is not done here."""
+"""A role's temporary credentials as a value, and when a token is to be renewed, by kubelet's rule.
+
+Getting them is in `irsa_cli.aws`, getting and writing a token in `irsa_cli.usecases.exec.renewal`.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True)
+class RoleCredentials:
+    """Temporary credentials and whose they are; `expires` is in UTC. No secret is shown by repr."""
+
+    access_key_id: str = field(repr=False)
+    secret_access_key: str = field(repr=False)
+    session_token: str = field(repr=False)
+    expires: datetime
+    role_session: str
+    """The ARN of the role's session: what AWS knows their user by."""
+
 
 OLDEST = 24 * 3600.0
 """Seconds after which a token is renewed however long it lives."""

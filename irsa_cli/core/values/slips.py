@@ -1,12 +1,28 @@
-"""Places of a template that nobody has filled in: `${NAME}`, `$NAME`, `{{ name }}`, `<name>`, `REPLACE_ME`.
+"""Slips in a text: a name that is nearly right, and places of a template that nobody has filled in.
 
-Where such a text is wrong anyway, this says why. IAM's policy variables (`${aws:PrincipalTag/team}`, `${*}`)
-are none.
+Those are `${NAME}`, `$NAME`, `{{ name }}`, `<name>`, `REPLACE_ME`. Where such a text is wrong anyway, this
+says why. IAM's policy variables (`${aws:PrincipalTag/team}`, `${*}`) are none.
 """
 
 from __future__ import annotations
 
+import difflib
 import re
+from collections.abc import Collection
+
+
+def near(name: str, known: Collection[str], most: int = 3) -> tuple[str, ...]:
+    """The known words that are most like this one, whatever its case, the nearest first."""
+    by_lower = {word.lower(): word for word in known if word != name}
+    return tuple(by_lower[word] for word in difflib.get_close_matches(name.lower(), by_lower, most, 0.7))
+
+
+def did_you_mean(name: str, known: Collection[str]) -> str:
+    """A question that names the nearest of the known words, whatever its case; '' when none is near."""
+    by_lower = {word.lower(): word for word in known}
+    near = difflib.get_close_matches(name.lower(), by_lower, 1, 0.7)
+    return f"did you mean '{by_lower[near[0]]}'?" if near else ""
+
 
 _SHELL = r"\$\{[A-Za-z_][A-Za-z0-9_.]*(?::?[-=?+][^}]*)?\}|\$[A-Z_][A-Z0-9_]*|\$\([^)]*\)"
 _RENDERED = r"\{\{[^{}]*\}\}|\{%[^%]*%\}|\$\{[A-Za-z_]+::[A-Za-z_]+\}"
