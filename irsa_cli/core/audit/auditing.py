@@ -54,7 +54,7 @@ class InCluster:
         Only about that ServiceAccount or role, where one is named.
         """
         for cluster in self.estate.clusters:
-            bindings = [item for item in _bindings(cluster) if _is_broad(item)]
+            bindings = [it for it in _bindings(cluster) if any(who.name in BROAD for who in it.subjects)]
             if bindings:
                 held = self._held(cluster, account, role)
                 for binding in bindings:
@@ -142,10 +142,6 @@ class InCluster:
 def _bindings(cluster: AuditedCluster) -> Iterator[RbacBinding]:
     for found in (cluster.rbac.cluster_role_bindings, cluster.rbac.role_bindings):
         yield from () if isinstance(found, Unreadable) else found
-
-
-def _is_broad(binding: RbacBinding) -> bool:
-    return any(subject.name in BROAD for subject in binding.subjects)
 
 
 def _sure(takers: Iterable[AccountTaker]) -> tuple[AccountTaker, ...]:

@@ -121,7 +121,9 @@ class Declared:
             return
         own = {item.full_name for item in cluster.accounts if item.role_arn} | associated
         bare = sorted(
-            name for name, count in cluster.pods.items() if count and name not in own and not _is_system(name)
+            name
+            for name, count in cluster.pods.items()
+            if count and name not in own and not name.startswith(f"{SYSTEM}/")
         )
         if bare:
             pods = sum(cluster.pods[name] for name in bare)
@@ -188,10 +190,6 @@ class Declared:
                             cluster=way.cluster,
                             account=name,
                         )
-
-
-def _is_system(full_name: str) -> bool:
-    return full_name.partition("/")[0] == SYSTEM
 
 
 UNUSED_DAYS = 90

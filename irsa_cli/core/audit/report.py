@@ -194,10 +194,6 @@ class AuditReport:
     def envelope(self) -> Envelope:
         """The document that `-o json` and `-o yaml` print."""
         named = _arns(self.audit)
-        accepted = [
-            {**risk_json(item, named), "acceptedBecause": why.reason, "until": str(why.until)}
-            for item, why in self.selection.accepted
-        ]
         paths = {} if self.paths is None else {"paths": [path_json(path, named) for path in self.paths]}
         return Envelope(
             DocumentKind.RISKS,
@@ -210,8 +206,7 @@ class AuditReport:
             facts={
                 "clusters": _clusters_json(self.audit),
                 "roles": len(self.audit.estate.roles) if self.audit else 0,
-                "inBaseline": self.selection.known,
-                "accepted": accepted,
+                **hidden_json(self.selection, named),
                 **paths,
                 **self._in_kubernetes(named),
             },
@@ -270,6 +265,15 @@ def risk_json(item: Risk, arns: Arns) -> dict[str, Any]:
         "source": item.rule.source,
         "evidence": list(item.evidence),
     }
+
+
+def hidden_json(selection: RiskSelection, arns: Arns) -> dict[str, Any]:
+    """What a `RiskList` says of risks that are not among its items."""
+    accepted = [
+        {**risk_json(item, arns), "acceptedBecause": why.reason, "until": str(why.until)}
+        for item, why in selection.accepted
+    ]
+    return {"inBaseline": selection.known, "accepted": accepted}
 
 
 def _place_json(place: FilePlace | None) -> dict[str, Any] | None:

@@ -55,14 +55,7 @@ OF_A_TARGET = ("target_role", "external_id", "target_assume_role", "target_profi
 
 def account_fields(reader: Reader, fields: Fields) -> dict[str, Any]:
     """What is said of other accounts, by attribute; nothing for what is not said."""
-    found: dict[str, Any] = {}
-    for field, attribute in _ACCOUNT_TEXTS.items():
-        if field in fields:
-            found[attribute] = reader.text(fields[field], RULES[attribute]) or ""
-    for field, attribute in _ACCOUNT_FLAGS.items():
-        if field in fields:
-            found[attribute] = bool(reader.boolean(fields[field]))
-    return found
+    return reader.said(fields, _ACCOUNT_TEXTS, _ACCOUNT_FLAGS)
 
 
 def with_defaults(own: Mapping[str, Any], defaults: Mapping[str, Any], *, chains: bool) -> dict[str, Any]:

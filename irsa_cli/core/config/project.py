@@ -15,7 +15,6 @@ from yaml import MappingNode, Node
 
 from irsa_cli.core.config.nodes import compose
 from irsa_cli.core.config.reader import Reader
-from irsa_cli.core.plan.rules import RULES
 from irsa_cli.core.policies.operators import like
 from irsa_cli.core.trust.rules.rule import Risk, Severity
 from irsa_cli.core.trust.rules.table import RULES as AUDIT_RULES
@@ -195,9 +194,9 @@ _TEXTS: Mapping[str, str] = {
     "namespace": "namespace",
     "expectAccount": "expect_account",
     "expectClusterARN": "expect_cluster_arn",
-    "failOn": "fail_on",
 }
 """Fields that are a text, and what holds it."""
+_FLAGS = {"requirePermissionsBoundary": "require_permissions_boundary", "lock": "lock"}
 
 
 def parse_project(text: str, source: str) -> Project:
@@ -213,13 +212,9 @@ def parse_project(text: str, source: str) -> Project:
             continue
         fields = reader.fields(node, _FIELDS, ".irsa.yaml", {})
         found = {"lines": {name: item.start_mark.line + 1 for name, item in fields.items()}}
-        for name, attribute in _TEXTS.items():
-            if name in fields:
-                found[attribute] = reader.text(fields[name], RULES.get(attribute, _severity)) or ""
-        if "requirePermissionsBoundary" in fields:
-            found["require_permissions_boundary"] = bool(reader.boolean(fields["requirePermissionsBoundary"]))
-        if "lock" in fields:
-            found["lock"] = bool(reader.boolean(fields["lock"]))
+        found |= reader.said(fields, _TEXTS, _FLAGS)
+        if "failOn" in fields:
+            found["fail_on"] = reader.text(fields["failOn"], _severity) or ""
         if "lockTimeout" in fields:
             found["lock_timeout"] = reader.duration(fields["lockTimeout"], _lock_timeout)
         if "allowWideTrust" in fields:

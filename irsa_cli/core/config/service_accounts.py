@@ -26,7 +26,6 @@ from irsa_cli.core.config.model import Binding
 from irsa_cli.core.config.nodes import BOOLEAN, NULL, is_unset
 from irsa_cli.core.config.policies import PolicyReader
 from irsa_cli.core.config.reader import Fields, Reader
-from irsa_cli.core.plan.rules import RULES
 from irsa_cli.core.policies.operators import COMPARISONS
 from irsa_cli.core.values import names
 
@@ -82,6 +81,14 @@ OF_A_NEW_ROLE = (
     *OF_A_CHAIN,
 )
 """What can't be said of a role that exists already (`attachRoleARN`)."""
+_ROLE_TEXTS = {
+    "attachRoleARN": "attach_role_arn",
+    "permissionsBoundary": "permissions_boundary",
+    "roleName": "role_name",
+    "rolePath": "role_path",
+    "description": "description",
+    "subjectPattern": "subject_pattern",
+}
 _OURS_HINT = "only 'apiVersion: irsa/v1, kind: Bindings' has it"
 
 
@@ -167,22 +174,10 @@ def _is_off(node: Node) -> bool:
 
 def _role(reader: Reader, fields: Fields, found: Binding, around: Around) -> Binding:
     """What the entry says of its role."""
-    changes: dict[str, Any] = {}
-    texts = {
-        "attachRoleARN": "attach_role_arn",
-        "permissionsBoundary": "permissions_boundary",
-        "roleName": "role_name",
-        "rolePath": "role_path",
-        "description": "description",
-        "subjectPattern": "subject_pattern",
-    }
-    for name, attribute in texts.items():
-        if name in fields:
-            changes[attribute] = reader.text(fields[name], RULES[attribute]) or ""
+    changes = {"role_only": False, **reader.said(fields, _ROLE_TEXTS, {"roleOnly": "role_only"})}
     if "maxSessionDuration" in fields:
         field = fields["maxSessionDuration"]
         changes["max_session_duration"] = reader.whole_number(field, names.session_duration)
-    changes["role_only"] = bool("roleOnly" in fields and reader.boolean(fields["roleOnly"]))
     found = replace(found, **changes, **PolicyReader(reader, around.read, ours=around.ours).all(fields))
     if not found.attach_role_arn and "permissionsBoundary" not in fields:
         found = replace(found, permissions_boundary=around.boundary)

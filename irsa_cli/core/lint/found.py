@@ -144,8 +144,11 @@ class _Nodes:
         """A node as plain values."""
         if id(node) not in known:
             found = self._plain(node, known)
-            tagged = node.tag.startswith("!")
-            known[id(node)] = {_written_out(node.tag): _argument(node.tag, found)} if tagged else found
+            if node.tag.startswith("!"):
+                is_pair = node.tag == "!GetAtt" and isinstance(found, str)
+                name = _TAGGED.get(node.tag, f"Fn::{node.tag[1:]}")
+                found = {name: found.split(".", 1) if is_pair else found}
+            known[id(node)] = found
         return known[id(node)]
 
     def _plain(self, node: Node, known: dict[int, Any]) -> Any:
@@ -234,14 +237,6 @@ class Placed:
         written = self.nodes.lines[first : first + 1]
         indent = len(written[0]) - len(written[0].lstrip(" ")) if written else 0
         return replace(self, node=found, offset=(first, indent))
-
-
-def _written_out(tag: str) -> str:
-    return _TAGGED.get(tag, f"Fn::{tag[1:]}")
-
-
-def _argument(tag: str, value: Any) -> Any:
-    return value.split(".", 1) if tag == "!GetAtt" and isinstance(value, str) else value
 
 
 @dataclass(frozen=True)

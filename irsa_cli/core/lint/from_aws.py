@@ -74,10 +74,8 @@ class Template:
             "Fn::GetAtt": self._get_att,
         }
         found = known[name](argument, variables) if name in known else None
-        return self._unknown(name, argument) if found is None else found
-
-    def _unknown(self, name: str, argument: Any) -> str:
-        return self.gaps.gap(f"{name} {json.dumps(argument, default=str)[:200]}")
+        unknown = f"{name} {json.dumps(argument, default=str)[:200]}"
+        return self.gaps.gap(unknown) if found is None else found
 
     def _ref(self, name: str) -> Any:
         if name == "AWS::NoValue":

@@ -129,7 +129,8 @@ def _of_object(placed: Placed, value: Mapping[str, Any], version: str, kind: str
         annotations = metadata.get("annotations")
         if isinstance(annotations, dict) and ROLE_ARN_ANNOTATION in annotations:
             there = replace(placed, subject="")
-            yield LintedAccount(there, namespace, name, _text(annotations[ROLE_ARN_ANNOTATION]))
+            role = annotations[ROLE_ARN_ANNOTATION]
+            yield LintedAccount(there, namespace, name, "" if role is None else str(role))
     elif kind == "Role" and (path := _ROLES.get(version.partition("/")[0])):
         found: Any = value
         for step in path:
@@ -137,7 +138,3 @@ def _of_object(placed: Placed, value: Mapping[str, Any], version: str, kind: str
         if isinstance(found, str):
             document, gaps = as_json(found), Gaps()
             yield LintedTrust(placed.at(*path, subject=subject).inside(), document, gaps)
-
-
-def _text(value: Any) -> str:
-    return "" if value is None else str(value)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from irsa_cli.core.audit.report import RiskSelection, many, risk_json
+from irsa_cli.core.audit.report import RiskSelection, hidden_json, many, risk_json
 from irsa_cli.core.config.documents import EKSCTL, OWN
 from irsa_cli.core.config.service_accounts import ReadFile
 from irsa_cli.core.lint.found import Found, Placed, Unjudged, documents
@@ -152,21 +152,14 @@ class LintReport:
             return ExitCode.UNVERIFIED
         if self.unread:
             return self.unread[0].exit_code
-        if self.fail_on is not None and any(self._hides(item, self.fail_on) for item in self.unjudged):
+        if self.fail_on is not None and any(
+            ORDER.index(item.at_most) >= ORDER.index(self.fail_on) for item in self.unjudged
+        ):
             return ExitCode.FAILED
         return ExitCode.DONE
 
-    @staticmethod
-    def _hides(item: Unjudged, level: Severity) -> bool:
-        return ORDER.index(item.at_most) >= ORDER.index(level)
-
     def envelope(self) -> Envelope:
         """The document that `-o json` and `-o yaml` print."""
-        accepted = [
-            {**risk_json(item, {}), "acceptedBecause": why.reason, "until": str(why.until)}
-            for item, why in self.selection.accepted
-        ]
-        whole_error: tuple[ItemError, ...] = whole(self.error)
         return Envelope(
             DocumentKind.RISKS,
             ReadOutcome.of(self.error or (self.unread[0] if self.unread else None)),
@@ -174,7 +167,7 @@ class LintReport:
             items=[risk_json(item, {}) for item in self.selection.shown],
             summary=self.selection.summary,
             notes=self.notes,
-            errors=(*whole_error, *(ItemError(error) for error in self.unread)),
+            errors=(*whole(self.error), *(ItemError(error) for error in self.unread)),
             facts={
                 "files": [
                     {
@@ -183,7 +176,6 @@ class LintReport:
                     }
                     for file in self.files
                 ],
-                "inBaseline": self.selection.known,
-                "accepted": accepted,
+                **hidden_json(self.selection, {}),
             },
         )
