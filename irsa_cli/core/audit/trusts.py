@@ -108,27 +108,23 @@ def command_of(risk: Risk) -> str:
 class Fixes:
     """The fixes of the risks of one account."""
 
-    estate: Estate
+    trusts: Trusts
 
     def of(self, risk: Risk) -> Risk:
         """The risk with its fix, as far as there is one."""
         return replace(risk, command=command_of(risk), corrected=self._corrected(risk))
 
     def _corrected(self, risk: Risk) -> Mapping[str, object] | None:
-        role = self.estate.roles_by_arn.get(risk.role)
+        role = self.trusts.estate.roles_by_arn.get(risk.role)
         if role is None or not risk.path or size_of(role) > LARGEST:
             return None
-        return corrected(role.trust, risk, self._trusts.context(role), self._meant(role))
-
-    @cached_property
-    def _trusts(self) -> Trusts:
-        return Trusts(self.estate)
+        return corrected(role.trust, risk, self.trusts.context(role), self._meant(role))
 
     @cached_property
     def _annotated(self) -> Mapping[tuple[str, str], list[AuditedAccount]]:
         """The ServiceAccounts by their cluster and the role that they name."""
         found: dict[tuple[str, str], list[AuditedAccount]] = {}
-        for cluster in self.estate.clusters:
+        for cluster in self.trusts.estate.clusters:
             for account in () if isinstance(cluster.accounts, Unreadable) else cluster.accounts:
                 found.setdefault((cluster.name, account.role_arn), []).append(account)
         return found
@@ -137,8 +133,8 @@ class Fixes:
         """The tokens of the ServiceAccounts that name the role; complete where all its clusters are known."""
         tokens: list[WebIdentity] = []
         complete = True
-        for provider in self._trusts.context(role).providers:
-            cluster = self.estate.cluster_of(provider)
+        for provider in self.trusts.context(role).providers:
+            cluster = self.trusts.estate.cluster_of(provider)
             if cluster is None or isinstance(cluster.accounts, Unreadable):
                 complete = False
                 continue
