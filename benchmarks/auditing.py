@@ -12,11 +12,12 @@ import time
 from collections.abc import Iterator
 
 from benchmarks.measuring import report
-from irsa_cli.core.inventory.audit.auditing import Audit
-from irsa_cli.core.inventory.audit.estate import AuditedAccount, AuditedCluster, Estate
-from irsa_cli.core.inventory.audit.who_can import who_can
+from irsa_cli.core.audit.auditing import Audit
+from irsa_cli.core.audit.estate import AuditedAccount, AuditedCluster, Estate
+from irsa_cli.core.audit.reach import who_can
 from irsa_cli.core.inventory.bindings import BoundRole
-from irsa_cli.core.inventory.rbac.objects import (
+from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.rbac.objects import (
     RbacBinding,
     RbacObjects,
     RbacRole,
@@ -24,7 +25,6 @@ from irsa_cli.core.inventory.rbac.objects import (
     RbacSubject,
     RoleRef,
 )
-from irsa_cli.core.policies.policy import Document
 from tests.support.estates import ADMIN, READ, SA, account, admits, arn_of, cluster, estate, role
 
 ROLES, ACCOUNTS, CLUSTERS = 5000, 3000, 20

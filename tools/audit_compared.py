@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from irsa_cli import __version__  # noqa: E402 - the package may not be installed
-from irsa_cli.core.inventory.audit.auditing import Audit  # noqa: E402
+from irsa_cli.core.audit.auditing import Audit  # noqa: E402
 from irsa_cli.core.inventory.bindings import BoundRole  # noqa: E402
 from irsa_cli.core.policies.policy import as_list  # noqa: E402
 from irsa_cli.core.trust.rules.trust_rules import TRUST_RULES  # noqa: E402

@@ -1,18 +1,21 @@
-"""Reading what an account has of clusters, OIDC providers and EKS Pod Identity associations, as a whole.
+"""Reading what an account has of clusters: OIDC providers, EKS Pod Identity, and who may enter a cluster.
 
-Its roles and policies are read in `irsa_cli.aws.details`.
+Its roles and policies are read in `irsa_cli.aws.details`; what follows from access entries is
+`irsa_cli.core.rbac.principals`' business.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from irsa_cli.aws.bindings import provider_arns
 from irsa_cli.aws.errors import call
 from irsa_cli.aws.iam import provider
 from irsa_cli.aws.paging import pages
-from irsa_cli.core.inventory.audit.estate import AuditedAssociation
+from irsa_cli.core.audit.estate import AuditedAssociation
+from irsa_cli.core.rbac.principals import AccessEntry
 from irsa_cli.core.values.errors import ServiceError
 
 if TYPE_CHECKING:
@@ -45,16 +48,35 @@ def associations(eks: EKSClient, cluster: str) -> tuple[AuditedAssociation, ...]
         for item in page.get("associations", [])
     ]
 
-    def described(item: dict[str, str]) -> AuditedAssociation:
-        bare = AuditedAssociation(item["namespace"], item["serviceAccount"], item["associationId"])
+    def described(item: Mapping[str, Any]) -> AuditedAssociation:
+        one = {"clusterName": cluster, "associationId": item["associationId"]}
         try:
-            found = call(eks.describe_pod_identity_association, clusterName=cluster, associationId=bare.id)
+            found = call(eks.describe_pod_identity_association, **one)
         except ServiceError:
-            return bare
-        whole = found["association"]
-        return AuditedAssociation(
-            bare.namespace, bare.name, bare.id, whole.get("roleArn", ""), whole.get("targetRoleArn", "") or ""
-        )
+            return AuditedAssociation.read(item)
+        return AuditedAssociation.read({**found["association"], **item})
 
     with ThreadPoolExecutor(PARALLEL) as pool:
         return tuple(pool.map(described, listed))
+
+
+def access_entries(eks: EKSClient, cluster: str) -> tuple[AccessEntry, ...]:
+    """All access entries of a cluster, two calls each; one that can't be read hides no other."""
+    listed = pages(eks.list_access_entries, "nextToken", "nextToken", clusterName=cluster)
+    arns = [arn for page in listed for arn in page["accessEntries"]]
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        return tuple(pool.map(lambda arn: _entry(eks, cluster, arn), arns))
+
+
+def _entry(eks: EKSClient, cluster: str, arn: str) -> AccessEntry:
+    try:
+        found = call(eks.describe_access_entry, clusterName=cluster, principalArn=arn)["accessEntry"]
+        read = eks.list_associated_access_policies
+        listed = list(pages(read, "nextToken", "nextToken", clusterName=cluster, principalArn=arn))
+    except ServiceError as error:
+        return AccessEntry(
+            arn, hidden=error.details[0] if error.details else f"{error.message}: {error.reason}"
+        )
+    return AccessEntry.read(
+        arn, found, (item for page in listed for item in page["associatedAccessPolicies"])
+    )

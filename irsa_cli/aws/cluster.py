@@ -25,7 +25,7 @@ from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import IrsaError, Refused, ServiceError
 from irsa_cli.core.values.issuer import check_issuer
 from irsa_cli.core.values.names import default_role_path
-from irsa_cli.core.values.nearest import near
+from irsa_cli.core.values.slips import near
 
 if TYPE_CHECKING:
     from mypy_boto3_eks import EKSClient

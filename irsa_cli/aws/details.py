@@ -14,6 +14,7 @@ from irsa_cli.aws.bindings import quotas
 from irsa_cli.aws.iam import attached_policies, inline_policy_names
 from irsa_cli.aws.listing import FoundRole, find_role
 from irsa_cli.aws.paging import pages
+from irsa_cli.core.inventory.account_details import as_answered, policy_details, role_details
 from irsa_cli.core.inventory.bindings import BoundRole, ReadRole
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.policy import Document
@@ -98,10 +99,8 @@ def read_account(iam: IAMClient) -> tuple[list[BoundRole], dict[str, Document]]:
     kinds = ["Role", "LocalManagedPolicy", "AWSManagedPolicy"]
     for page in pages(read, "Marker", "Marker", Filter=kinds, MaxItems=PAGE):
         roles += map(_detailed, page.get("RoleDetailList", []))
-        for policy in page.get("Policies", []):
-            for version in policy.get("PolicyVersionList", []):
-                if version.get("IsDefaultVersion"):
-                    policies[policy["Arn"]] = version["Document"]
+        found = (policy_details(item, as_answered) for item in page.get("Policies", []))
+        policies |= filter(None, found)
     return roles, policies
 
 
@@ -121,21 +120,7 @@ def _pages(iam: IAMClient) -> Iterator[list[RoleDetailTypeDef]]:
 
 
 def _detailed(role: RoleDetailTypeDef) -> BoundRole:
-    return BoundRole(
-        arn=role["Arn"],
-        role_id=role["RoleId"],
-        trust=role.get("AssumeRolePolicyDocument", {}),  # type: ignore[arg-type]
-        created=role["CreateDate"],
-        tags={tag["Key"]: tag["Value"] for tag in role.get("Tags", [])},
-        boundary=role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn", ""),
-        attached=tuple(sorted(item["PolicyArn"] for item in role.get("AttachedManagedPolicies", []))),
-        inline=tuple(sorted(item["PolicyName"] for item in role.get("RolePolicyList", []))),
-        last_used=role.get("RoleLastUsed", {}).get("LastUsedDate"),
-        documents={
-            item["PolicyName"]: item["PolicyDocument"]  # type: ignore[misc]
-            for item in role.get("RolePolicyList", [])
-        },
-    )
+    return role_details({"AssumeRolePolicyDocument": {}, **role}, as_answered)
 
 
 def _read_role(iam: IAMClient, name: str) -> ReadRole:

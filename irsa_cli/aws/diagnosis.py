@@ -14,10 +14,10 @@ from irsa_cli.aws.paging import pages
 from irsa_cli.aws.shapes import OddAnswer
 from irsa_cli.aws.trail import EVENTS
 from irsa_cli.core.doctor.facts import EksFacts, NodeMetadata, TrailEvent, VpcEndpoint
+from irsa_cli.core.objects.environment import is_own
 from irsa_cli.core.objects.parsing import moment
-from irsa_cli.core.pod.own_calls import is_own
 from irsa_cli.core.policies.policy import Document
-from irsa_cli.core.values.redaction import redacted
+from irsa_cli.core.values.shown import redacted
 
 if TYPE_CHECKING:
     from mypy_boto3_eks import EKSClient

@@ -19,7 +19,7 @@ from irsa_cli.core.values.attempts import Overran, TooLarge, bounded
 from irsa_cli.core.values.clock import clock_advice
 from irsa_cli.core.values.errors import Outcome, ServiceError
 from irsa_cli.core.values.patience import current, persist
-from irsa_cli.core.values.redaction import redacted
+from irsa_cli.core.values.shown import redacted
 from irsa_cli.core.values.tls import certificate_refused, validity_advice
 
 P = ParamSpec("P")
@@ -346,8 +346,3 @@ def _advice_without_answer(error: Exception) -> tuple[str, ...]:
     if isinstance(error, _NETWORK):
         return ("check the network, HTTPS_PROXY and NO_PROXY, then run this again",)
     return ()
-
-
-def is_denied(error: ServiceError) -> bool:
-    """Whether the caller lacks the permission."""
-    return error.code in ACCESS_DENIED

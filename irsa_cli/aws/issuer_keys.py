@@ -20,7 +20,7 @@ from irsa_cli import __version__
 from irsa_cli.aws.session import CONNECT_SECONDS, WireCall, WireLog
 from irsa_cli.core.values.errors import Outcome, ServiceError
 from irsa_cli.core.values.limits import call_seconds
-from irsa_cli.core.values.redaction import redacted
+from irsa_cli.core.values.shown import redacted
 
 DISCOVERY = "/.well-known/openid-configuration"
 LARGEST = 256 * 1024

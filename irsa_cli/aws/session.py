@@ -22,18 +22,18 @@ from botocore.awsrequest import AWSResponse
 
 from irsa_cli import __version__
 from irsa_cli.aws.errors import ACCOUNT, OVERRAN, check_origin, translate
-from irsa_cli.aws.regions import check_region, regions_of
-from irsa_cli.core.pod.own_calls import AGENT
+from irsa_cli.core.objects.environment import AGENT
 from irsa_cli.core.values import attempts
-from irsa_cli.core.values.errors import IrsaError
+from irsa_cli.core.values.errors import InvalidInput, IrsaError
 from irsa_cli.core.values.limits import call_seconds
+from irsa_cli.core.values.slips import near
 
 if TYPE_CHECKING:
     from mypy_boto3_eks import EKSClient
     from mypy_boto3_iam import IAMClient
     from mypy_boto3_sts import STSClient
 
-    from irsa_cli.core.pod.role_credentials import RoleCredentials
+    from irsa_cli.core.objects.credentials import RoleCredentials
 
 CONNECT_SECONDS = 5
 LARGEST = 32 * 2**20
@@ -274,3 +274,29 @@ class _Read:
     def stream(self, *_: Any, **__: Any) -> list[bytes]:
         """All of it."""
         return [self._body]
+
+
+def regions_of(session: boto3.Session, partition: str = "") -> tuple[str, ...]:
+    """The regions of a partition, or of all.
+
+    By the file that botocore has read already to find endpoints: `get_available_regions` would read a whole
+    service's model for it, which takes as long as all else that a short run does.
+    """
+    known = session._session.get_data("endpoints")["partitions"]
+    return tuple(
+        name for item in known if partition in ("", item["partition"]) for name in item.get("regions", {})
+    )
+
+
+def check_region(session: boto3.Session, region: str) -> None:
+    """Raise `InvalidInput` for a region that there is not, with those whose names are like it."""
+    known = regions_of(session)
+    if region in known:
+        return
+    similar = near(region, known)
+    raise InvalidInput(
+        f"there is no AWS region {region} that botocore {botocore.__version__} knows",
+        details=(f"regions with a similar name: {', '.join(similar)}",) if similar else (),
+        next_steps=("check --region, AWS_REGION and the profile; a newer region needs a newer boto3",),
+        code="NoSuchRegion",
+    )

@@ -11,9 +11,9 @@ from typing import Any
 
 from irsa_cli.aws.errors import call
 from irsa_cli.aws.session import AwsSession
-from irsa_cli.core.pod.own_calls import AGENT
+from irsa_cli.core.objects.environment import AGENT
 from irsa_cli.core.results.changed_by import Changed
-from irsa_cli.core.values.redaction import redacted
+from irsa_cli.core.values.shown import redacted
 
 EVENTS = 50
 """Events asked for, the most that CloudTrail gives at once."""

@@ -26,6 +26,8 @@ from irsa_cli.cli.selecting import (
     name_argument,
     namespace_option,
 )
+from irsa_cli.cli.speaking import Speaking
+from irsa_cli.cli.taking import take_settings, take_target
 from irsa_cli.cli.unshown import showing
 
 if TYPE_CHECKING:
@@ -79,8 +81,6 @@ def command(**options: Any) -> int:
     from irsa_cli.cli.reports.delivering import deliver
     from irsa_cli.cli.reports.of_many import of_adoptions
     from irsa_cli.cli.session import outcome_of
-    from irsa_cli.cli.speaking import Speaking
-    from irsa_cli.cli.taking import take_settings, take_target
     from irsa_cli.core.results.result import Result
     from irsa_cli.usecases.write.adopt import Request, adopt, adopt_all
 

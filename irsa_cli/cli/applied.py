@@ -12,16 +12,16 @@ from irsa_cli.cli.render import messages, show, show_document
 from irsa_cli.cli.reports.delivering import deliver
 from irsa_cli.cli.reports.of_results import report_of
 from irsa_cli.cli.reports.words import WORDS, counted
+from irsa_cli.cli.speaking import Speaking
 from irsa_cli.cli.unshown import showing
 from irsa_cli.cli.wording import mark, put, say
 from irsa_cli.core.results.applied import NOT_BEGUN
 from irsa_cli.core.results.changed_by import Changed
 from irsa_cli.core.results.result import Ended, Result
-from irsa_cli.core.values.printable import visible
+from irsa_cli.core.values.shown import visible
 
 if TYPE_CHECKING:
     from irsa_cli.cli.session import Save
-    from irsa_cli.cli.speaking import Speaking
     from irsa_cli.core.results.applied import AppliedList, Item
 
 NAME_WIDTH = 40

@@ -16,6 +16,8 @@ from irsa_cli.cli.role_options import (
     allow_wide_trust_option,
     take_boundary_rules,
 )
+from irsa_cli.cli.speaking import Speaking
+from irsa_cli.cli.taking import take_settings
 
 if TYPE_CHECKING:
     from irsa_cli.usecases.files.request import Request
@@ -120,8 +122,6 @@ def run(options: dict[str, Any], *, verify: bool = False) -> int:
     from irsa_cli.cli.progress import Progress
     from irsa_cli.cli.saved_plan import plan_saver
     from irsa_cli.cli.session import outcome_of
-    from irsa_cli.cli.speaking import Speaking
-    from irsa_cli.cli.taking import take_settings
     from irsa_cli.usecases.files.apply import apply
 
     if options["prune"]:

@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from irsa_cli.cli.speaking import Speaking
+from irsa_cli.cli.taking import take_expected, take_settings
+
 if TYPE_CHECKING:
     from irsa_cli.usecases.plans.saved_plan import SavedPlan
 
@@ -34,8 +37,6 @@ def run_plan(path: str, options: dict[str, Any]) -> int:
     from irsa_cli.cli.progress import Progress
     from irsa_cli.cli.session import outcome_of
     from irsa_cli.cli.show import read_plan
-    from irsa_cli.cli.speaking import Speaking
-    from irsa_cli.cli.taking import take_expected, take_settings
     from irsa_cli.core.results.result import Result
     from irsa_cli.usecases.command.connect import Target
     from irsa_cli.usecases.plans.apply_plan import apply_plan

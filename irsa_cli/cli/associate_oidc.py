@@ -9,6 +9,8 @@ import click
 from irsa_cli.cli.account_options import role_account_options
 from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.options import Checked, cluster_options, filled, pairs, reported_output_options, run_options
+from irsa_cli.cli.speaking import Speaking
+from irsa_cli.cli.taking import take_settings, take_target
 
 _EPILOG = """
 \b
@@ -51,8 +53,6 @@ def command(**options: Any) -> int:
     from irsa_cli.cli.progress import Progress
     from irsa_cli.cli.saved_plan import plan_saver
     from irsa_cli.cli.session import finish
-    from irsa_cli.cli.speaking import Speaking
-    from irsa_cli.cli.taking import take_settings, take_target
     from irsa_cli.core.values import names
     from irsa_cli.core.values.errors import InvalidInput
     from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE

@@ -11,10 +11,10 @@ from irsa_cli.cli.completing import completed
 from irsa_cli.cli.environment import form_of
 from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.options import Checked, Once, filled
+from irsa_cli.cli.speaking import Speaking
 
 if TYPE_CHECKING:
-    from irsa_cli.cli.speaking import Speaking
-    from irsa_cli.core.inventory.audit.report import AuditReport
+    from irsa_cli.core.audit.report import AuditReport
     from irsa_cli.usecases.audit.run import Request
 
 _EPILOG = """
@@ -80,7 +80,6 @@ def command(**options: Any) -> int:
     """
     from irsa_cli.cli.reports.delivering import deliver
     from irsa_cli.cli.reports.of_checks import of_risks
-    from irsa_cli.cli.speaking import Speaking
     from irsa_cli.cli.unshown import showing
 
     speaking = Speaking.take(options)
@@ -98,7 +97,7 @@ def _request(options: dict[str, Any], *, with_fixes: bool) -> Request:
     from pathlib import Path
 
     from irsa_cli.cli.audit_options import take_source
-    from irsa_cli.core.inventory.audit.auditing import AuditScope
+    from irsa_cli.core.audit.auditing import AuditScope
     from irsa_cli.core.trust.rules.rule import Severity
     from irsa_cli.usecases.audit.run import Request
 
@@ -122,7 +121,7 @@ def _request(options: dict[str, Any], *, with_fixes: bool) -> Request:
 def _run(request: Request, speaking: Speaking) -> AuditReport:
     from irsa_cli.cli.progress import Progress
     from irsa_cli.cli.session import outcome_of
-    from irsa_cli.core.inventory.audit.report import AuditReport
+    from irsa_cli.core.audit.report import AuditReport
     from irsa_cli.core.results.result import Result
     from irsa_cli.usecases.audit.run import audit
 

@@ -17,9 +17,9 @@ from irsa_cli.cli.options import (
     profile_option,
     report_options,
 )
+from irsa_cli.cli.speaking import Speaking
 
 if TYPE_CHECKING:
-    from irsa_cli.cli.speaking import Speaking
     from irsa_cli.usecases.audit.run import AuditSource
 
 F = TypeVar("F", bound=Callable[..., Any])

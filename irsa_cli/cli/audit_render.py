@@ -13,10 +13,10 @@ from typing import Any
 import click
 
 from irsa_cli.cli.kubernetes_render import may_lines, taker_lines
-from irsa_cli.core.inventory.audit.report import AuditReport, RiskReport, WhoCanReport, many
-from irsa_cli.core.inventory.audit.ways import RolePath
+from irsa_cli.core.audit.report import AuditReport, RiskReport, WhoCanReport, many
+from irsa_cli.core.audit.ways import RolePath
 from irsa_cli.core.trust.rules.rule import ORDER, Risk, Rule, Severity
-from irsa_cli.core.values.printable import visible
+from irsa_cli.core.values.shown import visible
 
 _COLOURS = {
     Severity.CRITICAL: "magenta",

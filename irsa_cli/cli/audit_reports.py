@@ -19,13 +19,12 @@ import click
 from irsa_cli import __version__
 from irsa_cli.cli.audit_render import where
 from irsa_cli.cli.verify_reports import SARIF_SCHEMA
-from irsa_cli.core.config.audit_ignores import AuditIgnore
-from irsa_cli.core.inventory.audit.report import RiskReport
-from irsa_cli.core.inventory.audit.selection import fingerprint
+from irsa_cli.core.audit.report import RiskReport, fingerprint
+from irsa_cli.core.config.project import AuditIgnore
 from irsa_cli.core.results.envelope import error_json
 from irsa_cli.core.trust.rules.rule import Risk, Rule, Severity
 from irsa_cli.core.trust.rules.table import RULES
-from irsa_cli.core.values.printable import json_text, visible
+from irsa_cli.core.values.shown import json_text, visible
 
 _COLUMNS = (
     "severity",
@@ -253,7 +252,7 @@ def show_messages(report: RiskReport) -> None:
     """Print what was not judged, and the error that ended it."""
     from irsa_cli.cli.verify_render import messages
     from irsa_cli.cli.wording import say
-    from irsa_cli.core.verification.report import VerificationReport
+    from irsa_cli.core.results.verification import VerificationReport
 
     for note in report.notes:
         say(f"Note: {note}", err=True)

@@ -31,7 +31,7 @@ def completed(kind: str) -> Completer:
 
 def _names(kind: str, context: click.Context) -> Sequence[str]:
     if kind == "policies":
-        from irsa_cli.core import wellknown
+        from irsa_cli.core.policies import wellknown
 
         return [*wellknown.names()]
     from irsa_cli.cli.state_folder import state_dir

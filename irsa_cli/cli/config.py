@@ -37,7 +37,7 @@ def command(output: str, *, no_headers: bool) -> int:
     from irsa_cli.cli.table import show_table
     from irsa_cli.cli.wording import say
     from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
-    from irsa_cli.core.values.printable import visible
+    from irsa_cli.core.values.shown import visible
     from irsa_cli.usecases.local.kubeconfig import eks_cluster
     from irsa_cli.usecases.local.settings import Origin, settings_in_force
 
@@ -87,7 +87,7 @@ def _options() -> dict[str, str]:
 
 def _notes(options: dict[str, str]) -> Iterator[str]:
     """Variables that look like one of irsa's, and mean nothing."""
-    from irsa_cli.core.values.nearest import did_you_mean
+    from irsa_cli.core.values.slips import did_you_mean
     from irsa_cli.usecases.local.settings import MEANT_ELSEWHERE
 
     flags = {f"{PREFIX}{name.upper()}" for name in PERMITS} | {f"{PREFIX}APPROVE", f"{PREFIX}ALL"}

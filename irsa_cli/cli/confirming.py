@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from irsa_cli.core.values.printable import visible
+from irsa_cli.core.values.shown import visible
 
 QUESTION = "Delete this?"
 

@@ -30,10 +30,12 @@ from irsa_cli.cli.role_options import (
     take_boundary_rules,
 )
 from irsa_cli.cli.selecting import binding_options
+from irsa_cli.cli.speaking import Speaking
+from irsa_cli.cli.taking import take_settings, take_target
 
 if TYPE_CHECKING:
     from irsa_cli.core.binding.spec import Options
-    from irsa_cli.core.wellknown import WellKnown
+    from irsa_cli.core.policies.wellknown import WellKnown
     from irsa_cli.usecases.write.create_sa import Request
 
 _EPILOG = """
@@ -178,8 +180,6 @@ def command(**options: Any) -> int:
     from irsa_cli.cli.progress import Progress
     from irsa_cli.cli.saved_plan import plan_saver
     from irsa_cli.cli.session import finish
-    from irsa_cli.cli.speaking import Speaking
-    from irsa_cli.cli.taking import take_settings
     from irsa_cli.usecases.write.create_sa import create_sa
 
     _refuse_files(options)
@@ -205,7 +205,6 @@ def _refuse_files(options: dict[str, Any]) -> None:
 
 
 def _request(options: dict[str, Any]) -> Request:
-    from irsa_cli.cli.taking import take_target
     from irsa_cli.core.binding.spec import BindingSpec
     from irsa_cli.core.values import names
     from irsa_cli.core.values.errors import InvalidInput
@@ -309,7 +308,7 @@ def _check_combinations(options: dict[str, Any]) -> None:
 
 
 def _well_known(texts: tuple[str, ...]) -> tuple[WellKnown, ...]:
-    from irsa_cli.core import wellknown
+    from irsa_cli.core.policies import wellknown
     from irsa_cli.core.values.errors import InvalidInput
 
     try:

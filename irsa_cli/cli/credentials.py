@@ -20,9 +20,10 @@ from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.identity import account_of, settled, speaking_options, who_options
 from irsa_cli.cli.options import DURATION, Once
 from irsa_cli.cli.outputs import OutputForm
+from irsa_cli.cli.speaking import Speaking
 
 if TYPE_CHECKING:
-    from irsa_cli.core.pod.role_credentials import RoleCredentials
+    from irsa_cli.core.objects.credentials import RoleCredentials
     from irsa_cli.usecases.read.identity import NamedServiceAccount
 
 ACTIVE = "IRSA_CREDENTIALS_ACTIVE"
@@ -62,8 +63,6 @@ def command(**options: Any) -> int:
     A fresh token of the ServiceAccount is exchanged at the STS of the cluster's region. Whoever has the
     credentials is the role until they expire.
     """
-    from irsa_cli.cli.speaking import Speaking
-
     speaking = Speaking.take(options)
     seconds = _lifetime(options.pop("duration"))
     if sys.stdout.isatty() and not speaking.quiet:

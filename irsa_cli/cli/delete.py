@@ -11,6 +11,8 @@ from irsa_cli.cli.file_options import file_options, place_options, placed, take_
 from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.options import kube_options, reported_output_options, run_options
 from irsa_cli.cli.selecting import ignore_maker_option
+from irsa_cli.cli.speaking import Speaking
+from irsa_cli.cli.taking import take_settings
 
 if TYPE_CHECKING:
     from irsa_cli.core.results.applied import AppliedList
@@ -42,8 +44,6 @@ def command(**options: Any) -> int:
     from irsa_cli.cli.progress import Progress
     from irsa_cli.cli.saved_plan import plan_saver
     from irsa_cli.cli.session import outcome_of
-    from irsa_cli.cli.speaking import Speaking
-    from irsa_cli.cli.taking import take_settings
     from irsa_cli.core.values.errors import InvalidInput
     from irsa_cli.usecases.files.delete_files import Request, delete_files
     from irsa_cli.usecases.files.targets import places

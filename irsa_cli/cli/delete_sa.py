@@ -17,6 +17,8 @@ from irsa_cli.cli.options import (
     run_options,
 )
 from irsa_cli.cli.selecting import binding_options, ignore_maker_option
+from irsa_cli.cli.speaking import Speaking
+from irsa_cli.cli.taking import take_settings, take_target
 
 if TYPE_CHECKING:
     from irsa_cli.usecases.write.delete_sa import Request
@@ -62,8 +64,6 @@ def command(**options: Any) -> int:
     from irsa_cli.cli.progress import Progress
     from irsa_cli.cli.saved_plan import plan_saver
     from irsa_cli.cli.session import finish
-    from irsa_cli.cli.speaking import Speaking
-    from irsa_cli.cli.taking import take_settings
     from irsa_cli.usecases.write.delete_sa import delete_sa
 
     speaking = Speaking.take(options)
@@ -80,7 +80,6 @@ def command(**options: Any) -> int:
 
 
 def _request(options: dict[str, Any]) -> Request:
-    from irsa_cli.cli.taking import take_target
     from irsa_cli.usecases.write.delete_sa import Request
 
     if options["keep_sa"] and options["keep_role"]:

@@ -10,9 +10,10 @@ from irsa_cli.cli.account_options import role_account_options, target_way_option
 from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.options import Checked, cluster_options, kube_options, output_option
 from irsa_cli.cli.selecting import name_argument, namespace_option
+from irsa_cli.cli.speaking import Speaking
+from irsa_cli.cli.taking import take_target
 
 if TYPE_CHECKING:
-    from irsa_cli.cli.speaking import Speaking
     from irsa_cli.core.inventory.describe_document import Described
     from irsa_cli.usecases.show.describe_sa import Request
 
@@ -57,8 +58,6 @@ def command(**options: Any) -> int:
     must be restarted to get it. It shows what the ServiceAccount may do in Kubernetes, and who may become it
     and so gets its role. Changes nothing.
     """
-    from irsa_cli.cli.speaking import Speaking
-
     options["documents"] = options["documents"] or options["output"] == "wide"
     speaking = Speaking.take(options)
     found = _describe(_request(options), speaking)
@@ -67,7 +66,6 @@ def command(**options: Any) -> int:
 
 
 def _request(options: dict[str, Any]) -> Request:
-    from irsa_cli.cli.taking import take_target
     from irsa_cli.usecases.show.describe_sa import Request
 
     if options["issuer_url"] and not (options["kubeconfig"] or options["context"]):
@@ -94,7 +92,7 @@ def _show(described: Described, speaking: Speaking) -> None:
     from irsa_cli.cli.render import show_document
     from irsa_cli.cli.verify_render import messages
     from irsa_cli.cli.wording import say
-    from irsa_cli.core.verification.report import VerificationReport
+    from irsa_cli.core.results.verification import VerificationReport
 
     if speaking.output not in ("text", "wide"):
         show_document(described.envelope(), speaking.output)

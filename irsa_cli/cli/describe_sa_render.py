@@ -17,7 +17,7 @@ from irsa_cli.core.inventory.restarts import Identity, PodIdentity
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import ProviderState
 from irsa_cli.core.policies.policy import as_list
-from irsa_cli.core.values.printable import visible
+from irsa_cli.core.values.shown import visible
 
 _WIDTH = 14
 _NONE = "none"

@@ -25,9 +25,10 @@ from irsa_cli.cli.selecting import (
     namespace_option,
     selector_option,
 )
+from irsa_cli.cli.speaking import Speaking
+from irsa_cli.cli.taking import take_lock_namespace, take_target
 
 if TYPE_CHECKING:
-    from irsa_cli.cli.speaking import Speaking
     from irsa_cli.core.doctor.causes import Cause
     from irsa_cli.core.doctor.diagnosis import Diagnosis
     from irsa_cli.usecases.doctor.diagnose import Request
@@ -101,7 +102,6 @@ def command(**options: Any) -> int:
     """
     from irsa_cli.cli.reports.delivering import deliver
     from irsa_cli.cli.reports.of_checks import of_diagnosis
-    from irsa_cli.cli.speaking import Speaking
     from irsa_cli.cli.unshown import showing
 
     speaking = Speaking.take(options)
@@ -116,7 +116,6 @@ def command(**options: Any) -> int:
 
 
 def _request(options: dict[str, Any]) -> Request:
-    from irsa_cli.cli.taking import take_lock_namespace, take_target
     from irsa_cli.usecases.doctor.diagnose import Request
 
     if options["issuer_url"] and not (options["kubeconfig"] or options["context"]):
@@ -165,7 +164,7 @@ def _show(diagnosis: Diagnosis, speaking: Speaking) -> None:
     from irsa_cli.cli.render import show_document
     from irsa_cli.cli.verify_render import messages
     from irsa_cli.cli.wording import put
-    from irsa_cli.core.verification.report import VerificationReport
+    from irsa_cli.core.results.verification import VerificationReport
 
     if speaking.output == "text":
         for line in lines(diagnosis, everything=speaking.verbose):

@@ -10,7 +10,7 @@ from irsa_cli.core.doctor.causes.seen import UNSEEN
 from irsa_cli.core.doctor.diagnosis import Diagnosis, Examined, having
 from irsa_cli.core.doctor.finding import Cause, Finding, Verdict
 from irsa_cli.core.doctor.subjects import listed
-from irsa_cli.core.values.printable import shown, unspaced, visible
+from irsa_cli.core.values.shown import shown, unspaced, visible
 
 _MARKS = {Verdict.OK: "✓", Verdict.PROBLEM: "✗", Verdict.UNKNOWN: "?"}
 _PLAIN = {Verdict.OK: "=", Verdict.PROBLEM: "x", Verdict.UNKNOWN: "?"}

@@ -9,6 +9,7 @@ import click
 
 from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.identity import account_of, settled, speaking_options, who_options
+from irsa_cli.cli.speaking import Speaking
 
 if TYPE_CHECKING:
     from irsa_cli.usecases.exec.run import Ready
@@ -62,8 +63,7 @@ def command(command: tuple[str, ...], pass_env: tuple[str, ...], **options: Any)
     own credentials, and variables that look like secrets, are kept from it. The token is renewed while the
     command runs, and removed at its end. The exit code is the command's, 128 + N when signal N ended it.
     """
-    from irsa_cli.cli.speaking import Speaking
-    from irsa_cli.core.pod.environment import kept_back
+    from irsa_cli.core.objects.environment import kept_back
     from irsa_cli.usecases.exec.run import Ready
 
     speaking = Speaking.take({"output": "text", **options})
@@ -75,7 +75,7 @@ def command(command: tuple[str, ...], pass_env: tuple[str, ...], **options: Any)
 
 
 def _passable(names: tuple[str, ...]) -> tuple[str, ...]:
-    from irsa_cli.core.pod.environment import replaces_the_identity
+    from irsa_cli.core.objects.environment import replaces_the_identity
 
     for name in names:
         if not name or "=" in name or "\0" in name:

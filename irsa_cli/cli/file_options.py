@@ -22,10 +22,10 @@ from irsa_cli.cli.options import (
     listed,
     profile_option,
 )
+from irsa_cli.cli.taking import current_cluster, region_teller, take_expected
 
 if TYPE_CHECKING:
-    from irsa_cli.core.config.model import Config
-    from irsa_cli.core.config.selecting import Selection
+    from irsa_cli.core.config.model import Config, Selection
     from irsa_cli.usecases.command.connect import Target
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -117,7 +117,6 @@ def place_options(function: F) -> F:
 def take_place(options: dict[str, Any]) -> Target:
     """Take the options of `place_options` and `kube_options` out of a command's options."""
     from irsa_cli.cli.environment import is_flag
-    from irsa_cli.cli.taking import region_teller, take_expected
     from irsa_cli.usecases.command.connect import Target
 
     names = ("region", "profile", "assume_role", "kubeconfig", "context")
@@ -134,8 +133,6 @@ def take_place(options: dict[str, Any]) -> Target:
 
 def placed(target: Target, configs: Sequence[Config]) -> Target:
     """The target with the kubeconfig's cluster, where neither files, flags nor settings name one."""
-    from irsa_cli.cli.taking import current_cluster
-
     if target.cluster or all(config.cluster for config in configs):
         return target
     return current_cluster(target) or target
@@ -143,7 +140,7 @@ def placed(target: Target, configs: Sequence[Config]) -> Target:
 
 def take_files(options: dict[str, Any]) -> tuple[tuple[Config, ...], Selection]:
     """Read the files that are named; what is wrong in them ends the command with exit code 2."""
-    from irsa_cli.core.config.selecting import Selection
+    from irsa_cli.core.config.model import Selection
     from irsa_cli.core.values.errors import InvalidInput
     from irsa_cli.usecases.files.reading import read_configs
 

@@ -26,11 +26,12 @@ from irsa_cli.cli.selecting import (
     namespace_option,
     selector_option,
 )
+from irsa_cli.cli.speaking import Speaking
+from irsa_cli.cli.taking import take_target
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from irsa_cli.cli.speaking import Speaking
     from irsa_cli.core.inventory.list_document import BindingList
     from irsa_cli.usecases.show.get_sa import Request
 
@@ -91,8 +92,6 @@ def command(**options: Any) -> int:
     its policies, and whether its trust policy admits the ServiceAccount. If something is wrong with one, or
     can't be read, its line says so, and the others are listed all the same. Changes nothing.
     """
-    from irsa_cli.cli.speaking import Speaking
-
     speaking, headless = Speaking.take(options), options.pop("no_headers")
     _check_watch(options, speaking)
     request = _request(options)
@@ -120,7 +119,6 @@ def _check_watch(options: dict[str, Any], speaking: Speaking) -> None:
 
 
 def _request(options: dict[str, Any]) -> Request:
-    from irsa_cli.cli.taking import take_target
     from irsa_cli.usecases.read.bindings import BindingsScope
     from irsa_cli.usecases.show.get_sa import Request
 
@@ -166,7 +164,7 @@ def _show(found: BindingList, speaking: Speaking, *, headers: bool) -> None:
     from irsa_cli.cli.table import show_table
     from irsa_cli.cli.verify_render import messages
     from irsa_cli.cli.wording import say
-    from irsa_cli.core.verification.report import VerificationReport
+    from irsa_cli.core.results.verification import VerificationReport
 
     if speaking.output in ("text", "wide"):
         head, rows = table(found.items, wide=speaking.output == "wide")

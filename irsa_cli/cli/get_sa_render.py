@@ -11,7 +11,7 @@ from irsa_cli.cli.wording import age
 from irsa_cli.core.inventory.bindings import BindingStatus, BoundRole, ListedBinding
 from irsa_cli.core.marks.makers import UNKNOWN
 from irsa_cli.core.trust.rules.rule import in_one_line
-from irsa_cli.core.values.printable import visible
+from irsa_cli.core.values.shown import visible
 
 NOTHING = "-"
 _HEAD = ("NAMESPACE", "NAME", "ROLE", "OWNER", "POLICIES", "AGE", "STATUS")

@@ -8,6 +8,7 @@ import click
 
 from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.options import no_headers_option, output_options, state_dir_option
+from irsa_cli.cli.speaking import Speaking
 
 _EPILOG = """
 \b
@@ -27,7 +28,6 @@ def command(**options: Any) -> int:
     The newest is last, each with how it ended. Nothing is asked of AWS or Kubernetes: what is listed
     is what the journals hold; of an unfinished one also whether its process is at work and holds its lock.
     """
-    from irsa_cli.cli.speaking import Speaking
     from irsa_cli.cli.state_folder import state_dir
     from irsa_cli.cli.stories_render import show_stories
     from irsa_cli.usecases.recovery.history import all_of

@@ -14,9 +14,10 @@ import click
 
 from irsa_cli.cli.options import cluster_options, kube_options
 from irsa_cli.cli.selecting import name_argument, namespace_option
+from irsa_cli.cli.speaking import Speaking
+from irsa_cli.cli.taking import take_target
 
 if TYPE_CHECKING:
-    from irsa_cli.cli.speaking import Speaking
     from irsa_cli.usecases.read.identity import NamedServiceAccount
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -40,7 +41,6 @@ def speaking_options(function: F) -> F:
 def account_of(options: dict[str, Any], speaking: Speaking) -> NamedServiceAccount:
     """Take `who_options` out of a command's options and connect; raises `IrsaError`."""
     from irsa_cli.cli.progress import Progress
-    from irsa_cli.cli.taking import take_target
     from irsa_cli.usecases.command.connect import connect
     from irsa_cli.usecases.read.identity import NamedServiceAccount
 

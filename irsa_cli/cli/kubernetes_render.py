@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from irsa_cli.core.inventory.rbac.becoming import AccountTaker, Act
-from irsa_cli.core.inventory.rbac.objects import RbacBinding, RbacRule
-from irsa_cli.core.inventory.rbac.principals import Principal
-from irsa_cli.core.inventory.rbac.report import InKubernetes, KubePermission
 from irsa_cli.core.objects.unreadable import Unreadable
-from irsa_cli.core.values.printable import visible
+from irsa_cli.core.rbac.becoming import AccountTaker, Act, InKubernetes, KubePermission
+from irsa_cli.core.rbac.objects import RbacBinding, RbacRule
+from irsa_cli.core.rbac.principals import Principal
+from irsa_cli.core.values.shown import visible
 
 SHOWN = 3
 """Rules, rights and principals of one line that are named."""

@@ -9,10 +9,10 @@ import click
 from irsa_cli.cli.audit_options import LEVELS, risk_options, wants_fixes
 from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.options import Once, filled
+from irsa_cli.cli.speaking import Speaking
 
 if TYPE_CHECKING:
-    from irsa_cli.cli.speaking import Speaking
-    from irsa_cli.core.inventory.lint.report import LintReport
+    from irsa_cli.core.lint.report import LintReport
     from irsa_cli.usecases.audit.lint import Request
 
 NEVER = "never"
@@ -55,7 +55,6 @@ def command(**options: Any) -> int:
     """
     from irsa_cli.cli.reports.delivering import deliver
     from irsa_cli.cli.reports.of_checks import of_risks
-    from irsa_cli.cli.speaking import Speaking
     from irsa_cli.cli.unshown import showing
 
     speaking = Speaking.take(options)
@@ -84,7 +83,7 @@ def _request(options: dict[str, Any], *, with_fixes: bool) -> Request:
 
 
 def _run(request: Request) -> LintReport:
-    from irsa_cli.core.inventory.lint.report import LintReport
+    from irsa_cli.core.lint.report import LintReport
     from irsa_cli.usecases.audit.lint import lint
 
     try:  # What commands have around them that ask AWS would import its clients.

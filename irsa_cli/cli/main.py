@@ -189,7 +189,7 @@ def _wrong_usage(error: click.ClickException, arguments: Sequence[str]) -> None:
     A line of theirs must not become one of ours: CI systems take `::error::` at its beginning for a command.
     """
     from irsa_cli.cli.wording import say  # Here, as `irsa --help` needs neither.
-    from irsa_cli.core.values.redaction import without_secrets
+    from irsa_cli.core.values.shown import without_secrets
 
     if isinstance(error, click.UsageError) and error.ctx is not None:
         click.echo(error.ctx.get_usage(), err=True)

@@ -180,7 +180,7 @@ def _quoted(text: str) -> str:
 
 def filled(template: Template, document: Any) -> str:
     """The template with what its paths find: several values are separated by spaces, as kubectl does."""
-    from irsa_cli.core.values.printable import visible
+    from irsa_cli.core.values.shown import visible
 
     parts: list[str] = []
     for piece in template:
@@ -200,7 +200,7 @@ def _shown(value: Any) -> str:
 
 def in_other_form(document: Mapping[str, Any], output: str) -> str:
     """A document's names, or what a jsonpath finds in it, without the end of its last line."""
-    from irsa_cli.core.values.printable import visible
+    from irsa_cli.core.values.shown import visible
 
     if output == "name":
         return "\n".join(map(visible, names(document)))

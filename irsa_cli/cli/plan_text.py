@@ -19,7 +19,7 @@ from irsa_cli.cli.wording import describe, mark
 from irsa_cli.core.plan.states import TagsState
 from irsa_cli.core.plan.traits import Proof
 from irsa_cli.core.policies.policy import difference
-from irsa_cli.core.values.printable import visible
+from irsa_cli.core.values.shown import visible
 
 if TYPE_CHECKING:
     from irsa_cli.core.plan.changes import Change

@@ -1,4 +1,4 @@
-"""`irsa policies`: the catalogue of well-known policies, which is in `irsa_cli.core.wellknown`."""
+"""`irsa policies`: the catalogue of well-known policies, which is in `irsa_cli.core.policies.wellknown`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from irsa_cli.cli.helping import HelpedGroup
 from irsa_cli.cli.options import Checked, Once, filled, output_option
 
 if TYPE_CHECKING:
-    from irsa_cli.core.wellknown import Resolved, WellKnownPolicy
+    from irsa_cli.core.policies.wellknown import Resolved, WellKnownPolicy
 
 _output = output_option("text", "json", "yaml", "name")
 
@@ -38,7 +38,7 @@ def command() -> None:
 def listing(output: str) -> None:
     """List the policies."""
     from irsa_cli.cli.render import show_document
-    from irsa_cli.core import wellknown
+    from irsa_cli.core.policies import wellknown
     from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
 
     policies = [wellknown.get(name) for name in wellknown.names()]
@@ -75,10 +75,10 @@ def show(name: str, partition: str, parameters: tuple[str, ...], output: str) ->
     Parameters that are needed and not given are shown as ${name}.
     """
     from irsa_cli.cli.render import show_document
-    from irsa_cli.core import wellknown
+    from irsa_cli.core.policies import wellknown
+    from irsa_cli.core.policies.wellknown import WellKnown
     from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
     from irsa_cli.core.values.errors import InvalidInput
-    from irsa_cli.core.wellknown import WellKnown
 
     try:
         policy = wellknown.get(name)

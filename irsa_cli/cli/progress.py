@@ -18,8 +18,7 @@ import click
 from irsa_cli.cli.screen import fitted, is_live, painted, plain
 from irsa_cli.cli.wording import back_again, describe, mark, put
 from irsa_cli.core.values.doing import Doing, heard_by
-from irsa_cli.core.values.printable import visible
-from irsa_cli.core.values.redaction import redacted, without_secrets
+from irsa_cli.core.values.shown import redacted, visible, without_secrets
 
 if TYPE_CHECKING:
     from irsa_cli.cli.spinner import Spinner

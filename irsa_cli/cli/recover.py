@@ -34,11 +34,12 @@ from irsa_cli.cli.options import (
 )
 from irsa_cli.cli.outputs import REPORTS
 from irsa_cli.cli.reports.files import FILES
+from irsa_cli.cli.speaking import Speaking
+from irsa_cli.cli.taking import take_lock_options, take_target
 from irsa_cli.cli.unshown import showing
 
 if TYPE_CHECKING:
     from irsa_cli.cli.progress import Progress
-    from irsa_cli.cli.speaking import Speaking
     from irsa_cli.core.recovery.report import Found, Recoveries
     from irsa_cli.core.results.result import Result
     from irsa_cli.usecases.command.connect import Target
@@ -105,9 +106,7 @@ def command(**options: Any) -> int:
     options replace those of the run.
     """
     from irsa_cli.cli.progress import Progress
-    from irsa_cli.cli.speaking import Speaking
     from irsa_cli.cli.state_folder import state_dir
-    from irsa_cli.cli.taking import take_lock_options
     from irsa_cli.usecases.command.settings import Settings
 
     speaking = Speaking.take(options)
@@ -199,7 +198,6 @@ def _by_journal(options: dict[str, Any], settings: Settings, speaking: Speaking,
 
 
 def _by_cluster(options: dict[str, Any], settings: Settings, speaking: Speaking, progress: Progress) -> int:
-    from irsa_cli.cli.taking import take_target
     from irsa_cli.core.recovery.leftovers import MINIMUM_AGE
     from irsa_cli.usecases.recovery.by_cluster import Request, find_leftovers, take_back, take_back_all
 

@@ -16,7 +16,7 @@ from irsa_cli.cli.progress import KIND_WIDTH
 from irsa_cli.cli.render import messages, show_document
 from irsa_cli.cli.wording import describe, mark, put, say
 from irsa_cli.core.results.result import Ended, Result
-from irsa_cli.core.values.printable import visible
+from irsa_cli.core.values.shown import visible
 
 if TYPE_CHECKING:
     from irsa_cli.core.recovery.leftovers import Leftovers

@@ -13,12 +13,10 @@ from irsa_cli.cli.outputs import REPORTS, in_other_form
 from irsa_cli.cli.plan_text import plan_lines
 from irsa_cli.cli.screen import is_unicode
 from irsa_cli.cli.wording import put
-from irsa_cli.core.results.command import Command
 from irsa_cli.core.results.envelope import Envelope
-from irsa_cli.core.results.result import Ended, Result
+from irsa_cli.core.results.result import Command, Ended, Result
 from irsa_cli.core.values.errors import IrsaError, Refused
-from irsa_cli.core.values.printable import json_text, visible, yaml_text
-from irsa_cli.core.values.redaction import redacted
+from irsa_cli.core.values.shown import json_text, redacted, visible, yaml_text
 
 
 def show(result: Result, output: str, *, quiet: bool, verbose: bool = False) -> None:

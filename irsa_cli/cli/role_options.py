@@ -121,7 +121,7 @@ def policy_arns(flag: str, values: tuple[str, ...]) -> tuple[str, ...]:
 
 def inline_policies(files: tuple[str, ...]) -> dict[str, Document]:
     """The documents, each named after its file."""
-    from irsa_cli.core.config.policy_file import read_policy
+    from irsa_cli.core.config.policies import read_policy
     from irsa_cli.core.policies import policy
     from irsa_cli.core.values import names
     from irsa_cli.core.values.errors import InvalidInput

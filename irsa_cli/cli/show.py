@@ -12,6 +12,7 @@ import click
 
 from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.options import reported_output_options
+from irsa_cli.cli.speaking import Speaking
 
 if TYPE_CHECKING:
     from irsa_cli.usecases.plans.saved_plan import SavedPlan
@@ -34,7 +35,6 @@ def command(**options: Any) -> int:
     Nobody is asked whether it is still what would be done: `irsa apply PLANFILE --dry-run` finds that out.
     """
     from irsa_cli.cli.applied import finish_applied
-    from irsa_cli.cli.speaking import Speaking
     from irsa_cli.cli.wording import say
 
     plan = read_plan(options["plan_file"])

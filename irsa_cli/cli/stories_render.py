@@ -13,7 +13,7 @@ from irsa_cli.cli.table import show_table
 from irsa_cli.cli.wording import age, say
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ItemError, ReadOutcome
 from irsa_cli.core.values.errors import Refused
-from irsa_cli.core.values.printable import visible
+from irsa_cli.core.values.shown import visible
 
 if TYPE_CHECKING:
     from irsa_cli.usecases.recovery.history import Journals, Story

@@ -15,9 +15,10 @@ import click
 from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.identity import account_of, settled, who_options
 from irsa_cli.cli.options import DURATION, Checked, Once, output_options
+from irsa_cli.cli.speaking import Speaking
 
 if TYPE_CHECKING:
-    from irsa_cli.core.trust.claims import Claims
+    from irsa_cli.core.trust.jwt import Claims
     from irsa_cli.usecases.read.identity import NamedServiceAccount, Token
 
 _MOMENTS = ("iat", "nbf", "exp", "auth_time")
@@ -54,8 +55,6 @@ def command(**options: Any) -> int:
     Whoever has the token is the ServiceAccount until it expires. With --decode the token itself is not
     printed, and nothing of it is verified.
     """
-    from irsa_cli.cli.speaking import Speaking
-
     speaking = Speaking.take(options)
     seconds = _lifetime(options.pop("duration"))
     decode, audience = options.pop("decode"), options.pop("audience")
@@ -85,8 +84,8 @@ def _lifetime(seconds: float) -> int:
 def _shown(account: NamedServiceAccount, token: Token, audience: str, output: str, *, decode: bool) -> str:
     from irsa_cli.cli.render import document_text
     from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
-    from irsa_cli.core.trust.claims import read
-    from irsa_cli.core.values.printable import visible
+    from irsa_cli.core.trust.jwt import read
+    from irsa_cli.core.values.shown import visible
 
     found = read(token.text)
     if output == "text":

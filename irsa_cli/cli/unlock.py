@@ -20,11 +20,12 @@ from irsa_cli.cli.options import (
     output_options,
     state_dir_option,
 )
+from irsa_cli.cli.speaking import Speaking
+from irsa_cli.cli.taking import take_lock_namespace, take_target
 from irsa_cli.cli.unshown import showing
 
 if TYPE_CHECKING:
     from irsa_cli.cli.progress import Progress
-    from irsa_cli.cli.speaking import Speaking
     from irsa_cli.core.marks.locks.seen import SeenLock
     from irsa_cli.core.results.locks import LockList, Unlocked
     from irsa_cli.core.results.result import Result
@@ -58,7 +59,6 @@ def command(**options: Any) -> int:
     """
     from irsa_cli.cli.progress import Progress
     from irsa_cli.cli.session import outcome_of
-    from irsa_cli.cli.speaking import Speaking
     from irsa_cli.core.results.result import Result
     from irsa_cli.usecases.locks.unlock import find_locks, unlock
 
@@ -84,7 +84,6 @@ def command(**options: Any) -> int:
 def _request(options: dict[str, Any], progress: Progress) -> Request:
     from irsa_cli.cli.confirming import can_ask
     from irsa_cli.cli.state_folder import state_dir
-    from irsa_cli.cli.taking import take_lock_namespace, take_target
     from irsa_cli.usecases.locks.unlock import Request
 
     if options["issuer_url"] and not (options["kubeconfig"] or options["context"]):
@@ -103,7 +102,7 @@ def _approval(progress: Progress, *, asks: bool) -> Callable[[Sequence[SeenLock]
     """What asks where there is a person to ask."""
 
     def approve(locks: Sequence[SeenLock]) -> bool:
-        from irsa_cli.core.values.printable import visible
+        from irsa_cli.core.values.shown import visible
 
         return not asks or progress.ask([*map(visible, _lines(locks))], "Remove these locks?")
 

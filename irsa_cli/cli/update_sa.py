@@ -33,6 +33,8 @@ from irsa_cli.cli.role_options import (
     take_boundary_rules,
 )
 from irsa_cli.cli.selecting import binding_options
+from irsa_cli.cli.speaking import Speaking
+from irsa_cli.cli.taking import take_settings, take_target
 
 if TYPE_CHECKING:
     from irsa_cli.core.binding.update_request import Update
@@ -155,8 +157,6 @@ def command(**options: Any) -> int:
     from irsa_cli.cli.progress import Progress
     from irsa_cli.cli.saved_plan import plan_saver
     from irsa_cli.cli.session import finish
-    from irsa_cli.cli.speaking import Speaking
-    from irsa_cli.cli.taking import take_settings
     from irsa_cli.usecases.write.update_sa import update_sa
 
     speaking = Speaking.take(options)
@@ -173,7 +173,6 @@ def command(**options: Any) -> int:
 
 
 def _request(options: dict[str, Any]) -> Request:
-    from irsa_cli.cli.taking import take_target
     from irsa_cli.core.values.errors import InvalidInput
     from irsa_cli.usecases.write.update_sa import Request
 

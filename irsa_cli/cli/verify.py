@@ -27,11 +27,12 @@ from irsa_cli.cli.selecting import (
     namespace_option,
     selector_option,
 )
+from irsa_cli.cli.speaking import Speaking
+from irsa_cli.cli.taking import take_target
 
 if TYPE_CHECKING:
     from irsa_cli.cli.progress import Progress
-    from irsa_cli.cli.speaking import Speaking
-    from irsa_cli.core.verification.report import VerificationReport
+    from irsa_cli.core.results.verification import VerificationReport
     from irsa_cli.usecases.verification.verify import Request
 
 _EPILOG = """
@@ -124,7 +125,6 @@ def command(**options: Any) -> int:
     wrong was found, but not every step could be tried.
     """
     from irsa_cli.cli.progress import Progress
-    from irsa_cli.cli.speaking import Speaking
 
     speaking = Speaking.take(options)
     request = _request(options)
@@ -135,7 +135,6 @@ def command(**options: Any) -> int:
 
 
 def _request(options: dict[str, Any]) -> Request:
-    from irsa_cli.cli.taking import take_target
     from irsa_cli.core.values.errors import InvalidInput
     from irsa_cli.usecases.verification.verifier import Wanted
     from irsa_cli.usecases.verification.verify import Request
@@ -179,9 +178,9 @@ def _check_combinations(options: dict[str, Any]) -> None:
 
 def _run(request: Request, speaking: Speaking, progress: Progress) -> VerificationReport:
     from irsa_cli.cli.session import breaking_off
+    from irsa_cli.core.results.verification import VerificationReport
     from irsa_cli.core.values.errors import IrsaError
     from irsa_cli.core.values.patience import begin, over
-    from irsa_cli.core.verification.report import VerificationReport
     from irsa_cli.usecases.command.events import Event, Step
     from irsa_cli.usecases.command.signals import telling_first
     from irsa_cli.usecases.verification.verify import verify_accounts

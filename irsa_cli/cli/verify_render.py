@@ -10,8 +10,7 @@ import click
 from irsa_cli.cli.render import error_lines, next_lines, show_document
 from irsa_cli.cli.screen import hanging, is_unicode
 from irsa_cli.cli.wording import say
-from irsa_cli.core.values.printable import visible
-from irsa_cli.core.verification.report import (
+from irsa_cli.core.results.verification import (
     Name,
     Permission,
     StepStatus,
@@ -21,6 +20,7 @@ from irsa_cli.core.verification.report import (
     VerificationStep,
     unseen,
 )
+from irsa_cli.core.values.shown import visible
 
 TITLES = {
     Name.TOKEN: "1 Token",

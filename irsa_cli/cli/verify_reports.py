@@ -11,8 +11,7 @@ from xml.etree import ElementTree
 
 from irsa_cli import __version__
 from irsa_cli.core.results.envelope import error_json
-from irsa_cli.core.values.printable import json_text, visible
-from irsa_cli.core.verification.report import (
+from irsa_cli.core.results.verification import (
     DECIDING,
     StepStatus,
     Verification,
@@ -20,6 +19,7 @@ from irsa_cli.core.verification.report import (
     VerificationReport,
     unseen,
 )
+from irsa_cli.core.values.shown import json_text, visible
 
 SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _RULES = {

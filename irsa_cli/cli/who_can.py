@@ -10,10 +10,10 @@ import click
 from irsa_cli.cli.audit_options import source_options
 from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.options import output_options
+from irsa_cli.cli.speaking import Speaking
 
 if TYPE_CHECKING:
-    from irsa_cli.cli.speaking import Speaking
-    from irsa_cli.core.inventory.audit.report import WhoCanReport
+    from irsa_cli.core.audit.report import WhoCanReport
     from irsa_cli.usecases.audit.run import AuditSource
 
 _ACTION = re.compile(r"[a-z0-9-]+:[A-Za-z0-9]+", re.ASCII | re.IGNORECASE)
@@ -40,7 +40,6 @@ def command(**options: Any) -> int:
     nothing.
     """
     from irsa_cli.cli.audit_options import take_source
-    from irsa_cli.cli.speaking import Speaking
 
     speaking = Speaking.take(options)
     if not _ACTION.fullmatch(options["action"]):
@@ -56,7 +55,7 @@ def command(**options: Any) -> int:
 def _ask(source: AuditSource, action: str, resource: str, speaking: Speaking) -> WhoCanReport:
     from irsa_cli.cli.progress import Progress
     from irsa_cli.cli.session import outcome_of
-    from irsa_cli.core.inventory.audit.report import WhoCanReport
+    from irsa_cli.core.audit.report import WhoCanReport
     from irsa_cli.core.results.result import Result
     from irsa_cli.usecases.audit.run import ask_who_can
 
@@ -73,7 +72,7 @@ def _show(report: WhoCanReport, speaking: Speaking) -> None:
     from irsa_cli.cli.render import show_document
     from irsa_cli.cli.verify_render import messages
     from irsa_cli.cli.wording import put, say
-    from irsa_cli.core.verification.report import VerificationReport
+    from irsa_cli.core.results.verification import VerificationReport
 
     if speaking.output == "text":
         for line in who_can_lines(report) if report.error is None else ():

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from irsa_cli.cli.screen import has_colour, is_unicode, painted, plain
-from irsa_cli.core.values.printable import visible
+from irsa_cli.core.values.shown import visible
 
 if TYPE_CHECKING:
     from irsa_cli.core.plan.changes import Change

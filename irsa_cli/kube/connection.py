@@ -26,7 +26,7 @@ from irsa_cli.core.values import attempts
 from irsa_cli.core.values.attempts import Overran
 from irsa_cli.core.values.errors import IrsaError, Refused
 from irsa_cli.core.values.patience import current, tell
-from irsa_cli.core.values.redaction import GONE, redacted
+from irsa_cli.core.values.shown import GONE, redacted
 
 T = TypeVar("T")
 
@@ -251,8 +251,3 @@ def _refresh(configuration: Any, token: Callable[[], str]) -> None:
 
     configuration.refresh_api_key_hook = refresh
     refresh(configuration)
-
-
-def kubeconfig_exists(path: str) -> bool:
-    """Whether the file is there, asked before the first call."""
-    return Path(path).expanduser().is_file()

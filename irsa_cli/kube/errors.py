@@ -16,7 +16,7 @@ from kubernetes.client.exceptions import ApiException
 from irsa_cli.core.values.attempts import TooLarge
 from irsa_cli.core.values.clock import clock_advice
 from irsa_cli.core.values.errors import Outcome, ServiceError
-from irsa_cli.core.values.redaction import redacted
+from irsa_cli.core.values.shown import redacted
 from irsa_cli.core.values.tls import causes_of, certificate_refused, validity_advice, why_of
 
 NOT_FOUND = "NotFound"
@@ -26,7 +26,6 @@ FORBIDDEN = "Forbidden"
 EXPIRED = "Expired"
 """A list's `continue` is too old: the server has forgotten the snapshot that it was a part of."""
 _TERMINATING = "NamespaceTerminating"
-_ENDS = ("run again when it is gone: kubectl get namespaces shows it",)
 LONGEST_CODE = 100
 """Characters of a reason, which is one word where Kubernetes gives it."""
 _NOT_SENT = (

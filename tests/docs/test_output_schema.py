@@ -220,7 +220,7 @@ def test_audits(bound: RunIrsa) -> None:
     )
     assert len(bound("audit", "--explain", "no-subject").items) == 1
     assert bound("audit", "--explain", "all").json["kind"] == "RuleList"
-    linted = bound("lint", str(ROOT / "tests/unit/audit/linted"))
+    linted = bound("lint", str(ROOT / "tests/unit/lint/linted"))
     assert (linted.json["kind"], linted.metadata["outcome"], linted.code) == ("RiskList", "ok", 5)
     assert {file["name"].rpartition("/")[2] for file in linted.metadata["files"]} >= {"parameters.yaml"}
     assert all(item["place"] for item in linted.items)

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from irsa_cli.core.inventory.rbac.evaluation import KubeRequest, RbacIndex, Requester
+from irsa_cli.core.rbac.evaluation import KubeRequest, RbacIndex, Requester
 from tests.support.controlplane import ControlPlane
 from tests.support.kubeclient import KubeClient
 from tests.support.rbacs import Rbac, some_rbac, some_requests

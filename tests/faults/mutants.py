@@ -195,7 +195,7 @@ def _neighbours_go_with_a_service_account() -> None:
 
 
 def _whatever_irsa_made_is_pruned() -> None:
-    from irsa_cli.core.config.selecting import Selection
+    from irsa_cli.core.config.model import Selection
 
     _replace(Selection, "admits", lambda self, name: True)
 

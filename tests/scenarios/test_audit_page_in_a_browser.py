@@ -11,10 +11,9 @@ from typing import Any
 import pytest
 
 from irsa_cli.cli.audit_page.page import as_html
-from irsa_cli.core.inventory.audit.auditing import Audit
-from irsa_cli.core.inventory.audit.estate import Estate
-from irsa_cli.core.inventory.audit.report import AuditReport
-from irsa_cli.core.inventory.audit.selection import select
+from irsa_cli.core.audit.auditing import Audit
+from irsa_cli.core.audit.estate import Estate
+from irsa_cli.core.audit.report import AuditReport, select
 from tests.support.browser import Loaded, load, needs_browser
 from tests.support.estates import (
     ADMIN,

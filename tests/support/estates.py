@@ -7,16 +7,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from irsa_cli.core.inventory.audit.estate import (
+from irsa_cli.core.audit.estate import (
     AuditedAccount,
     AuditedAssociation,
     AuditedCluster,
     Estate,
 )
 from irsa_cli.core.inventory.bindings import BoundRole
-from irsa_cli.core.inventory.rbac.objects import RBAC_GROUP, rbac_objects
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.web_identity import ACTION
+from irsa_cli.core.rbac.objects import RBAC_GROUP, rbac_objects
 
 ACCOUNT, REGION = "111122223333", "eu-west-1"
 NOW = datetime(2026, 6, 1, tzinfo=timezone.utc)

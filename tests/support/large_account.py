@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from irsa_cli.core.inventory.audit.estate import AuditedAccount, Estate
+from irsa_cli.core.audit.estate import AuditedAccount, Estate
 from irsa_cli.core.inventory.bindings import BoundRole
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.web_identity import ACTION

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from irsa_cli.core.inventory.rbac.evaluation import KubeRequest, Requester, account_requester
-from irsa_cli.core.inventory.rbac.objects import RBAC_GROUP, RbacObjects, rbac_objects
+from irsa_cli.core.rbac.evaluation import KubeRequest, Requester, account_requester
+from irsa_cli.core.rbac.objects import RBAC_GROUP, RbacObjects, rbac_objects
 
 Json = dict[str, Any]
 VERBS = ("create", "get", "patch", "update", "impersonate", "bind", "*")

@@ -14,8 +14,7 @@ from irsa_cli.core.objects.variables import Environment
 from irsa_cli.core.plan.states import ProviderState
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.trust.trust_policy import WebIdentity, policy
-from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.reach import Reach
+from irsa_cli.core.values.cluster import Cluster, Reach
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=timezone.utc)
 ACCOUNT = "111122223333"

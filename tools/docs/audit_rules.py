@@ -13,7 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from irsa_cli.core.trust.rules.escalation import ESCALATIONS, SOURCE  # noqa: E402
+from irsa_cli.core.trust.rules.power import ESCALATIONS, SOURCE  # noqa: E402
 from irsa_cli.core.trust.rules.rule import Area, Rule  # noqa: E402 - the package may not be installed
 from irsa_cli.core.trust.rules.table import RULES  # noqa: E402
 

@@ -16,9 +16,9 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from irsa_cli.core import wellknown  # noqa: E402 - the package may not be installed
-from irsa_cli.core.config.accounts import OF_DOCUMENTS  # noqa: E402
+from irsa_cli.core.config.entry_fields import OF_DOCUMENTS  # noqa: E402
 from irsa_cli.core.config.service_accounts import OF_A_NEW_ROLE  # noqa: E402
+from irsa_cli.core.policies import wellknown  # noqa: E402 - the package may not be installed
 from irsa_cli.core.policies.operators import COMPARISONS  # noqa: E402
 
 PAGE = ROOT / "docs" / "reference" / "irsa-v1.schema.json"

@@ -1,6 +1,6 @@
 """Write docs/reference/well-known-policies.md from the catalogue; with `--check`, fail when it is stale.
 
-What a policy is, and where it is from, is said in its data file (`irsa_cli/core/wellknown/data`).
+What a policy is, and where it is from, is said in its data file (`irsa_cli/core/policies/wellknown/data`).
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from irsa_cli.core import wellknown  # noqa: E402 - the package may not be installed
-from irsa_cli.core.wellknown import Parameter, WellKnown, WellKnownPolicy  # noqa: E402
+from irsa_cli.core.policies import wellknown  # noqa: E402 - the package may not be installed
+from irsa_cli.core.policies.wellknown import Parameter, WellKnown, WellKnownPolicy  # noqa: E402
 
 PAGE = ROOT / "docs" / "reference" / "well-known-policies.md"
 HEAD = """\
 # Well-known policies
 
-<!-- Written by tools/docs/well_known_policies.py from irsa_cli/core/wellknown/data: change it there. -->
+<!-- By tools/docs/well_known_policies.py from irsa_cli/core/policies/wellknown/data: change it there. -->
 
 What controllers that many clusters have need, by name: `irsa create-sa --well-known-policy NAME`, or
 `wellKnownPolicies` in a [configuration file](config.md). `irsa policies list` and `irsa policies show NAME`

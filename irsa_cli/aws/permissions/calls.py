@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from botocore.model import OperationModel, Shape
 
     from irsa_cli.aws.session import AwsSession
-    from irsa_cli.core.pod.role_credentials import RoleCredentials
+    from irsa_cli.core.objects.credentials import RoleCredentials
 
 _ALIASES = {"s3api": "s3"}
 _NUMBERS = {"integer": int, "long": int, "float": float, "double": float}

@@ -12,11 +12,11 @@ from typing import Any
 
 from irsa_cli import __version__
 from irsa_cli.cli.audit_render import summary
-from irsa_cli.core.inventory.audit.report import AuditReport
-from irsa_cli.core.inventory.picture import Picture, picture_of
+from irsa_cli.core.audit.picture import Picture, picture_of
+from irsa_cli.core.audit.report import AuditReport
 from irsa_cli.core.results.envelope import error_json
 from irsa_cli.core.trust.rules.rule import ORDER, Risk
-from irsa_cli.core.values.printable import visible
+from irsa_cli.core.values.shown import visible
 
 SCRIPTS = (
     "base.js",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from irsa_cli.core.values.printable import visible
+from irsa_cli.core.values.shown import visible
 
 _NOTHING = "&#8203;"
 """A space without width: it keeps a text from being linked, and is not seen."""

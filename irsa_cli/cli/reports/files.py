@@ -39,7 +39,7 @@ class ReportFiles:
 
     def write(self, document: Mapping[str, Any], markdown: Callable[[int], str]) -> Iterator[OSError]:
         """Write all of them; what can't be written keeps no other one from it."""
-        from irsa_cli.core.values.printable import json_text
+        from irsa_cli.core.values.shown import json_text
 
         puts: dict[str, Callable[[Path], None]] = {
             self.json_file: lambda file: _replace(file, json_text(document) + "\n"),

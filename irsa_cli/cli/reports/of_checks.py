@@ -9,18 +9,18 @@ from irsa_cli.cli.audit_render import summary
 from irsa_cli.cli.doctor_render import verdict_line
 from irsa_cli.cli.render import error_lines, next_lines
 from irsa_cli.cli.reports.model import Document, Entry, Level, Line, PipelineReport, Rank, SourcePlace
+from irsa_cli.core.audit.report import RiskReport
 from irsa_cli.core.doctor.diagnosis import Diagnosis, Examined
 from irsa_cli.core.doctor.finding import Finding, Verdict
-from irsa_cli.core.inventory.audit.report import RiskReport
-from irsa_cli.core.trust.rules.rule import Risk, Severity
-from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.verification.report import (
+from irsa_cli.core.results.verification import (
     StepStatus,
     Verification,
     VerificationOutcome,
     VerificationReport,
     unseen,
 )
+from irsa_cli.core.trust.rules.rule import Risk, Severity
+from irsa_cli.core.values.cluster import Cluster
 
 _OUTCOMES = {
     VerificationOutcome.VERIFIED: (Rank.GOOD, None),

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount
 from irsa_cli.core.marks.annotation_marks import written, wrote
+from irsa_cli.core.objects.injection import Injection
 from irsa_cli.core.plan.states import (
     CLUSTER_TAG,
     MANAGED_BY_LABEL,
@@ -19,10 +20,9 @@ from irsa_cli.core.plan.states import (
     WEBHOOK_ANNOTATIONS,
     RoleState,
 )
-from irsa_cli.core.pod.injection import Injection
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust.chaining.chain import Chain
-from irsa_cli.core.trust.chaining.found import FoundConfigMap, FoundTarget
+from irsa_cli.core.trust.chaining.removal import FoundConfigMap, FoundTarget
 from irsa_cli.core.values import arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput

@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from irsa_cli.core import wellknown
 from irsa_cli.core.binding.policy_versions import PolicyVersions
 from irsa_cli.core.marks.annotation_marks import with_marks
 from irsa_cli.core.plan.states import (
@@ -30,18 +29,18 @@ from irsa_cli.core.plan.states import (
     RoleState,
     ServiceAccountState,
 )
-from irsa_cli.core.policies import policy
+from irsa_cli.core.policies import policy, wellknown
 from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.policies.wellknown import Resolved, Scope, WellKnown
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.chaining.chain import POLICY_NAME, Chain, chain_annotations
-from irsa_cli.core.trust.chaining.found import FoundConfigMap, FoundTarget
+from irsa_cli.core.trust.chaining.removal import FoundConfigMap, FoundTarget
 from irsa_cli.core.trust.trust_policy import WebIdentity
 from irsa_cli.core.values import names
 from irsa_cli.core.values.arn import iam_arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, provider_arn
-from irsa_cli.core.wellknown import Resolved, Scope, WellKnown
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount
+from irsa_cli.core.objects.injection import Injection
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, ProviderState
-from irsa_cli.core.pod.injection import Injection
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.trust.trust_policy import WebIdentity
 from irsa_cli.core.values.cluster import Cluster

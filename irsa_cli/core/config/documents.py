@@ -8,15 +8,15 @@ from typing import Any
 
 from yaml import MappingNode, Node
 
-from irsa_cli.core.config import accounts, elsewhere
-from irsa_cli.core.config.model import Binding, Config
+from irsa_cli.core.config import elsewhere
+from irsa_cli.core.config.entry_fields import OF_DOCUMENTS, account_fields
+from irsa_cli.core.config.model import Binding, Config, distinct
 from irsa_cli.core.config.nodes import compose
 from irsa_cli.core.config.reader import Fields, Reader
-from irsa_cli.core.config.selecting import distinct
 from irsa_cli.core.config.service_accounts import Around, ReadFile, binding
 from irsa_cli.core.values import arn, names
 from irsa_cli.core.values.errors import InvalidInput
-from irsa_cli.core.values.nearest import did_you_mean
+from irsa_cli.core.values.slips import did_you_mean
 
 EKSCTL = ("eksctl.io/v1alpha5", "ClusterConfig")
 OWN = ("irsa/v1", "Bindings")
@@ -37,7 +37,7 @@ _IAM_IGNORED = (
 MOST_FIELDS = 100
 _BINDINGS = (
     *("apiVersion", "kind", "metadata", "withOIDC", "permissionsBoundary", "serviceAccounts"),
-    *accounts.OF_DOCUMENTS,
+    *OF_DOCUMENTS,
 )
 _BINDINGS_METADATA = ("name", "region", "tags")
 
@@ -177,7 +177,7 @@ def _assembled(
     boundary = ""
     if ours and "permissionsBoundary" in fields:
         boundary = reader.text(fields["permissionsBoundary"], arn.check_policy) or ""
-    others = accounts.account_fields(reader, fields) if ours else {}
+    others = account_fields(reader, fields) if ours else {}
     around = Around(metadata.name, metadata.region, metadata.tags, ours, read, boundary, others)
     bindings: list[Binding] = []
     for item in (

@@ -1,16 +1,20 @@
-"""What a configuration file says, as values: one `Config` for each of its documents.
+"""What a configuration file says, as values: a `Config` for each document; and which bindings are meant.
 
 Every value has been checked by its own rule. What only a cluster can tell (partition, account) is still open:
-well-known policies are named here, and become documents when the cluster is known.
+well-known policies are named here, and become documents when the cluster is known. Bindings are chosen by
+`--include` and `--exclude`, and none may be in another's way.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from irsa_cli.core.binding.spec import BindingSpec
+from irsa_cli.core.values.errors import InvalidInput
 
 
 @dataclass(frozen=True)
@@ -60,3 +64,188 @@ class Config:
     notices: tuple[str, ...] = ()
     accounts: Mapping[str, Any] = field(default_factory=dict)
     """What it says of other accounts for all its entries, by their attributes."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Globs for `namespace/name`, as eksctl has them.
+
+    What is excluded is out; with includes, everything else has to be included. `*` matches `/`, too.
+    A bad glob raises `InvalidInput`.
+    """
+
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for item in (*self.include, *self.exclude):
+            _glob(item)
+
+    def admits(self, name: str) -> bool:
+        """Whether the ServiceAccount `namespace/name` is meant."""
+        included = not self.include or any(_glob(item).matches(name) for item in self.include)
+        return included and not any(_glob(item).matches(name) for item in self.exclude)
+
+    def of(self, bindings: Iterable[Binding]) -> tuple[Binding, ...]:
+        """Those that are meant."""
+        return tuple(binding for binding in bindings if self.admits(str(binding)))
+
+    def check(self, bindings: Iterable[Binding]) -> None:
+        """Raise `InvalidInput` when no include matches any: a slip, unless something else is meant, too."""
+        everything = tuple(bindings)
+        wanted = Selection(self.include)
+        if self.include and not any(wanted.admits(str(binding)) for binding in everything):
+            raise InvalidInput(
+                f"--include {','.join(self.include)} matches no ServiceAccount",
+                reason="expected globs for namespace/name",
+                details=[str(binding) for binding in everything],
+            )
+
+
+_TOKEN = re.compile(r"\\(?P<literal>.)|\[(?P<negated>!?)(?P<set>[^\]]+)\]|(?P<plain>.)", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class _Glob:
+    """A glob as states: a character that fits a state leads to the next one, `jumps` lead on for nothing.
+
+    All states that the name may be in are followed at once, so a long glob takes no longer than its length
+    times that of the name.
+    """
+
+    tests: tuple[Callable[[str], bool] | None, ...]
+    jumps: tuple[tuple[int, ...], ...]
+
+    def matches(self, name: str) -> bool:
+        """Whether it fits the whole name."""
+        states = self._reached({0})
+        for char in name:
+            tests = ((state, self.tests[state]) for state in states)
+            states = self._reached({state + 1 for state, test in tests if test is not None and test(char)})
+        return len(self.tests) - 1 in states
+
+    def _reached(self, states: set[int]) -> set[int]:
+        found, todo = set(states), list(states)
+        while todo:
+            new = [state for state in self.jumps[todo.pop()] if state not in found]
+            found.update(new)
+            todo += new
+        return found
+
+
+@lru_cache(maxsize=256)
+def _glob(text: str) -> _Glob:
+    """A glob as eksctl reads it: `*`, `?`, `[abc]`, `[a-c]`, `[!abc]`, `{one,other}`, backslash."""
+    try:
+        return _states(text)
+    except (re.error, ValueError):
+        raise InvalidInput(f"'{text}' is not a valid glob") from None
+
+
+def _states(text: str) -> _Glob:
+    """The states of a glob; raises ValueError for a bracket without its other half."""
+    tests: list[Callable[[str], bool] | None] = []
+    jumps: list[list[int]] = []
+    # Of each open brace: where it stands, and the ends of its alternatives so far.
+    open_ones: list[tuple[int, list[int]]] = []
+
+    def add(test: Callable[[str], bool] | None, *to: int) -> None:
+        tests.append(test)
+        jumps.append(list(to))
+
+    for token in _TOKEN.finditer(text):
+        plain, here = token["plain"], len(tests)
+        if token["literal"]:
+            add(token["literal"].__eq__)
+        elif token["set"]:
+            add(_members(token["negated"], token["set"]))
+        elif plain in "[]\\" or (plain == "}" and not open_ones):
+            raise ValueError(plain)
+        elif plain == "*":
+            # Any character leads to the second one, and that back.
+            add(lambda _: True, here + 2)
+            add(None, here, here + 2)
+        elif plain == "?":
+            add(lambda _: True)
+        elif plain == "{":
+            open_ones.append((here, []))
+            add(None, here + 1)
+        elif plain == "," and open_ones:
+            start, ends = open_ones[-1]
+            ends.append(here)
+            jumps[start].append(here + 1)
+            add(None)
+        elif plain == "}":
+            _, ends = open_ones.pop()
+            add(None, here + 1)
+            for end in ends:
+                jumps[end].append(here)
+        else:
+            add(plain.__eq__)
+    if open_ones:
+        raise ValueError("{")
+    add(None)
+    return _Glob(tuple(tests), tuple(map(tuple, jumps)))
+
+
+def _members(negated: str, text: str) -> Callable[[str], bool]:
+    members = re.sub(r"[^a-zA-Z0-9-]", lambda found: re.escape(found[0]), text)
+    pattern = re.compile(f"[{'^' if negated else ''}{members}]", re.DOTALL)
+    return lambda char: pattern.fullmatch(char) is not None
+
+
+def distinct(configs: Sequence[Config]) -> None:
+    """Raise `InvalidInput` when a ServiceAccount, a role or a ConfigMap stands in two places of one cluster.
+
+    A configuration that names no cluster or region may mean any.
+    """
+    problems = []
+    everything = [item for config in configs for item in config.bindings]
+    for binding, before in _twice(everything, str):
+        problems.append(f"{binding.where}: {binding} stands in {before.where}, too")
+    # IAM compares names without regard to case:
+    # https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
+    for binding, before in _twice(everything, _role_name):
+        if str(binding) != str(before):
+            problems.append(
+                f"{binding.where}: {binding} has the roleName {binding.role_name} of {before}"
+                f" ({before.where}); to use that role, say attachRoleARN"
+            )
+    for binding, before in _twice(everything, _config_map):
+        if str(binding) != str(before):
+            problems.append(
+                f"{binding.where}: {binding} has the awsConfigMap {binding.aws_config_map} of {before}"
+                f" ({before.where}); each names a role of its own in it"
+            )
+    if len(problems) == 1:
+        raise InvalidInput(problems[0])
+    if problems:
+        raise InvalidInput(f"{len(problems)} entries stand in each other's way", details=problems)
+
+
+def _role_name(binding: Binding) -> str:
+    """A role's name, with what tells its account; names are unique in each account."""
+    where = binding.role_account or "".join(binding.role_assume_role.split(":")[4:5])
+    return f"{where} {binding.role_name.lower()}" if binding.role_name else ""
+
+
+def _config_map(binding: Binding) -> str:
+    return f"{binding.namespace}/{binding.aws_config_map}" if binding.aws_config_map else ""
+
+
+def _twice(bindings: Iterable[Binding], key: Callable[[Binding], str]) -> Iterator[tuple[Binding, Binding]]:
+    """Each that has the key of one before it in what may be the same cluster, with that one."""
+    seen: dict[str, list[Binding]] = {}
+    for binding in bindings:
+        if not key(binding):
+            continue
+        others = seen.setdefault(key(binding), [])
+        before = next((item for item in others if _may_be_one(item, binding)), None)
+        if before is not None:
+            yield binding, before
+        others.append(binding)
+
+
+def _may_be_one(one: Binding, other: Binding) -> bool:
+    clusters, regions = {one.cluster, other.cluster}, {one.region, other.region}
+    return all(len(names - {""}) <= 1 for names in (clusters, regions))

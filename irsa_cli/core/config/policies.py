@@ -1,21 +1,74 @@
-"""The policies of one entry: ARNs, well-known ones, documents written out or in files."""
+"""The policies of one entry: ARNs, well-known ones, documents written out or in files.
+
+What is wrong in a document is `irsa_cli.core.policies.grammar`'s business; this knows where it stands.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from yaml import MappingNode, Node, ScalarNode
+from yaml import MappingNode, Node, ScalarNode, SequenceNode
 
-from irsa_cli.core import wellknown
-from irsa_cli.core.config.policy_file import note_problems, read_policy
+from irsa_cli.core.config.nodes import compose
 from irsa_cli.core.config.reader import Fields, Reader
-from irsa_cli.core.policies import policy
+from irsa_cli.core.policies import policy, wellknown
+from irsa_cli.core.policies.grammar import Way, check_identity_policy, problems
 from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.policies.wellknown import WellKnown
 from irsa_cli.core.values import arn, names
 from irsa_cli.core.values.errors import InvalidInput
-from irsa_cli.core.values.nearest import did_you_mean
-from irsa_cli.core.wellknown import WellKnown
+from irsa_cli.core.values.slips import did_you_mean
+
+
+def read_policy(text: str, source: str) -> Document:
+    """A permissions policy written in JSON; raises `InvalidInput` with everything that IAM would refuse."""
+    try:
+        composed = compose(text, source)
+    except InvalidInput:
+        composed = []  # Not even YAML: the JSON parser has the better words.
+    reader = Reader(source)
+    if len(composed) == 1 and policy.is_json(text):
+        _note_duplicates(reader, composed[0])
+        reader.finish()
+    document = policy.parse(text, source)
+    if len(composed) != 1:
+        return check_identity_policy(document, source)
+    note_problems(reader, composed[0], document)
+    reader.finish()
+    return document
+
+
+def note_problems(reader: Reader, node: Node, document: Document) -> None:
+    """Note what IAM would refuse in the document that this node holds, unless its place is noted already."""
+    for problem in problems(document):
+        place = _node_at(reader, node, problem.way, at_key=problem.at_key)
+        if not reader.has_problem(place):
+            reader.problem(place, problem.text)
+
+
+def _node_at(reader: Reader, node: Node, way: Way, *, at_key: bool) -> Node:
+    """The part of the document that a way leads to, or what is nearest to it."""
+    for number, step in enumerate(way, 1):
+        if isinstance(step, int) and isinstance(node, SequenceNode) and step < len(node.value):
+            node = node.value[step]
+        elif (
+            isinstance(step, str) and isinstance(node, MappingNode) and step in (pairs := reader.pairs(node))
+        ):
+            key, value = pairs[step]
+            node = key if at_key and number == len(way) else value
+        else:
+            break
+    return node
+
+
+def _note_duplicates(reader: Reader, node: Node) -> None:
+    if isinstance(node, MappingNode):
+        for _, value in reader.pairs(node).values():
+            _note_duplicates(reader, value)
+    elif isinstance(node, SequenceNode):
+        for item in node.value:
+            _note_duplicates(reader, item)
 
 
 class PolicyReader:

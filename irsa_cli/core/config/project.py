@@ -1,22 +1,117 @@
-"""What a project's `.irsa.yaml` says: defaults and demands for all runs below its folder.
+"""What a project's `.irsa.yaml` says: defaults and demands for all runs below its folder, and accepted risks.
 
 Finding and reading it is `irsa_cli.usecases.command.project_settings`' business.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from typing import Any
 
-from yaml import MappingNode
+from yaml import MappingNode, Node
 
-from irsa_cli.core.config.audit_ignores import AuditIgnore, read_audit
 from irsa_cli.core.config.nodes import compose
 from irsa_cli.core.config.reader import Reader
-from irsa_cli.core.plan.rules import RULES
-from irsa_cli.core.trust.rules.rule import Severity
+from irsa_cli.core.policies.operators import like
+from irsa_cli.core.trust.rules.rule import Risk, Severity
+from irsa_cli.core.trust.rules.table import RULES as AUDIT_RULES
 from irsa_cli.core.values.errors import InvalidInput
+
+_IGNORE_FIELDS = ("rule", "role", "cluster", "serviceAccount", "file", "reason", "until")
+ACCEPTED_DAYS = 366
+"""How far ahead `until` may be: what is accepted is looked at again at least once a year."""
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class AuditIgnore:
+    """Risks that are accepted: of this rule, and where all that is given matches; '' matches all.
+
+    Of a file, the role is what the file calls it. After the day `until` it does not count any more, and more
+    than `ACCEPTED_DAYS` before it not yet.
+    """
+
+    rule: str
+    reason: str
+    until: date
+    role: str = ""
+    cluster: str = ""
+    account: str = ""
+    file: str = ""
+
+    def counts(self, today: date) -> bool:
+        """Whether it holds on a day."""
+        return today <= self.until <= today + timedelta(days=ACCEPTED_DAYS)
+
+    def matches(self, risk: Risk) -> bool:
+        """Whether a risk is meant, whatever day it is."""
+        file, subject = (risk.place.file, risk.place.subject) if risk.place else ("", "")
+        pairs = (
+            (self.role, risk.role or subject),
+            (self.cluster, risk.cluster),
+            (self.account, risk.account),
+            (self.file, file),
+        )
+        return risk.rule.id == self.rule and all(not wanted or like(got, wanted) for wanted, got in pairs)
+
+
+def _rule(text: str) -> str:
+    if text not in AUDIT_RULES:
+        raise InvalidInput(f"there is no rule '{text}'", reason="irsa audit --explain all lists them")
+    return text
+
+
+def _day(text: str) -> str:
+    try:
+        if _DATE.fullmatch(text):
+            date.fromisoformat(text)
+            return text
+    except ValueError:
+        pass
+    raise InvalidInput(f"'{text}' is no date", reason="expected YYYY-MM-DD")
+
+
+def _filled(text: str) -> str:
+    if not text.strip():
+        raise InvalidInput("it is empty")
+    return text
+
+
+def read_audit(reader: Reader, node: Node) -> tuple[AuditIgnore, ...]:
+    """The field `audit` of `.irsa.yaml`; problems go to the reader."""
+    if not isinstance(node, MappingNode):
+        reader.problem(node, "expected a mapping with ignore")
+        return ()
+    fields = reader.fields(node, ("ignore",), "audit", {})
+    items = reader.items(fields["ignore"], "risks that are accepted") if "ignore" in fields else []
+    return tuple(found for item in items if (found := _read(reader, item)) is not None)
+
+
+def _read(reader: Reader, node: Node) -> AuditIgnore | None:
+    if not isinstance(node, MappingNode):
+        reader.problem(node, f"expected a mapping with {', '.join(_IGNORE_FIELDS)}")
+        return None
+    fields = reader.fields(node, _IGNORE_FIELDS, "audit.ignore", {})
+    checks = {"rule": _rule, "reason": _filled, "until": _day}
+    texts = {name: reader.text(found, checks.get(name, str)) or "" for name, found in fields.items()}
+    missing = [name for name in checks if name not in texts]
+    for name in missing:
+        reader.problem(node, f"{name} is missing")
+    if missing or not all(texts[name] for name in checks):
+        return None
+    return AuditIgnore(
+        texts["rule"],
+        texts["reason"],
+        date.fromisoformat(texts["until"]),
+        texts.get("role", ""),
+        texts.get("cluster", ""),
+        texts.get("serviceAccount", ""),
+        texts.get("file", ""),
+    )
+
 
 _FIELDS = (
     "cluster",
@@ -99,9 +194,9 @@ _TEXTS: Mapping[str, str] = {
     "namespace": "namespace",
     "expectAccount": "expect_account",
     "expectClusterARN": "expect_cluster_arn",
-    "failOn": "fail_on",
 }
 """Fields that are a text, and what holds it."""
+_FLAGS = {"requirePermissionsBoundary": "require_permissions_boundary", "lock": "lock"}
 
 
 def parse_project(text: str, source: str) -> Project:
@@ -117,13 +212,9 @@ def parse_project(text: str, source: str) -> Project:
             continue
         fields = reader.fields(node, _FIELDS, ".irsa.yaml", {})
         found = {"lines": {name: item.start_mark.line + 1 for name, item in fields.items()}}
-        for name, attribute in _TEXTS.items():
-            if name in fields:
-                found[attribute] = reader.text(fields[name], RULES.get(attribute, _severity)) or ""
-        if "requirePermissionsBoundary" in fields:
-            found["require_permissions_boundary"] = bool(reader.boolean(fields["requirePermissionsBoundary"]))
-        if "lock" in fields:
-            found["lock"] = bool(reader.boolean(fields["lock"]))
+        found |= reader.said(fields, _TEXTS, _FLAGS)
+        if "failOn" in fields:
+            found["fail_on"] = reader.text(fields["failOn"], _severity) or ""
         if "lockTimeout" in fields:
             found["lock_timeout"] = reader.duration(fields["lockTimeout"], _lock_timeout)
         if "allowWideTrust" in fields:

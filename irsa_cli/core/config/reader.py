@@ -24,10 +24,10 @@ from irsa_cli.core.config.nodes import (
     unquoted,
     where,
 )
+from irsa_cli.core.plan.rules import RULES
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.limits import seconds_of
-from irsa_cli.core.values.nearest import did_you_mean
-from irsa_cli.core.values.placeholders import UNFILLED, placeholder
+from irsa_cli.core.values.slips import UNFILLED, did_you_mean, placeholder
 
 T = TypeVar("T")
 Fields = Mapping[str, Node]
@@ -97,6 +97,19 @@ class Reader:
             unfilled = placeholder(text)
             self.problem(node, f"'{unfilled}' {UNFILLED}: render the file first" if unfilled else str(error))
             return None
+
+    def said(
+        self, fields: Fields, texts: Mapping[str, str], flags: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        """What fields say by the attributes that hold it, each text by its attribute's rule; no more."""
+        found: dict[str, Any] = {}
+        for name, attribute in texts.items():
+            if name in fields:
+                found[attribute] = self.text(fields[name], RULES[attribute]) or ""
+        for name, attribute in (flags or {}).items():
+            if name in fields:
+                found[attribute] = bool(self.boolean(fields[name]))
+        return found
 
     def boolean(self, node: Node) -> bool | None:
         """True or false."""

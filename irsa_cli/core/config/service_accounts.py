@@ -12,14 +12,20 @@ from typing import Any
 
 from yaml import MappingNode, Node
 
-from irsa_cli.core.config import accounts
+from irsa_cli.core.config.entry_fields import (
+    ACCOUNT_FIELDS,
+    OF_A_CHAIN,
+    account_fields,
+    clusters,
+    conditions,
+    pod_settings,
+    subjects,
+    with_defaults,
+)
 from irsa_cli.core.config.model import Binding
 from irsa_cli.core.config.nodes import BOOLEAN, NULL, is_unset
-from irsa_cli.core.config.pods import pod_settings
 from irsa_cli.core.config.policies import PolicyReader
 from irsa_cli.core.config.reader import Fields, Reader
-from irsa_cli.core.config.trusting import clusters, conditions, subjects
-from irsa_cli.core.plan.rules import RULES
 from irsa_cli.core.policies.operators import COMPARISONS
 from irsa_cli.core.values import names
 
@@ -50,7 +56,7 @@ OURS = (
     "audience",
     "stsRegionalEndpoints",
     "tokenExpiration",
-    *accounts.FIELDS,
+    *ACCOUNT_FIELDS,
 )
 UNSAID = ("inline", "subjects", "target_role")
 """What a spec has, and eksctl's file no word for; of inline policies, those of other names than its own."""
@@ -72,9 +78,17 @@ OF_A_NEW_ROLE = (
     "subjects",
     "clusters",
     "trustConditions",
-    *accounts.OF_A_CHAIN,
+    *OF_A_CHAIN,
 )
 """What can't be said of a role that exists already (`attachRoleARN`)."""
+_ROLE_TEXTS = {
+    "attachRoleARN": "attach_role_arn",
+    "permissionsBoundary": "permissions_boundary",
+    "roleName": "role_name",
+    "rolePath": "role_path",
+    "description": "description",
+    "subjectPattern": "subject_pattern",
+}
 _OURS_HINT = "only 'apiVersion: irsa/v1, kind: Bindings' has it"
 
 
@@ -160,28 +174,16 @@ def _is_off(node: Node) -> bool:
 
 def _role(reader: Reader, fields: Fields, found: Binding, around: Around) -> Binding:
     """What the entry says of its role."""
-    changes: dict[str, Any] = {}
-    texts = {
-        "attachRoleARN": "attach_role_arn",
-        "permissionsBoundary": "permissions_boundary",
-        "roleName": "role_name",
-        "rolePath": "role_path",
-        "description": "description",
-        "subjectPattern": "subject_pattern",
-    }
-    for name, attribute in texts.items():
-        if name in fields:
-            changes[attribute] = reader.text(fields[name], RULES[attribute]) or ""
+    changes = {"role_only": False, **reader.said(fields, _ROLE_TEXTS, {"roleOnly": "role_only"})}
     if "maxSessionDuration" in fields:
         field = fields["maxSessionDuration"]
         changes["max_session_duration"] = reader.whole_number(field, names.session_duration)
-    changes["role_only"] = bool("roleOnly" in fields and reader.boolean(fields["roleOnly"]))
     found = replace(found, **changes, **PolicyReader(reader, around.read, ours=around.ours).all(fields))
     if not found.attach_role_arn and "permissionsBoundary" not in fields:
         found = replace(found, permissions_boundary=around.boundary)
     found = _tags(reader, fields, found, around)
-    said, chains = accounts.account_fields(reader, fields), not found.attach_role_arn
-    found = replace(found, **accounts.with_defaults(said, around.accounts, chains=chains))
+    said, chains = account_fields(reader, fields), not found.attach_role_arn
+    found = replace(found, **with_defaults(said, around.accounts, chains=chains))
     return _trust(reader, fields, found)
 
 

@@ -17,7 +17,7 @@ from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.policies.policy import Document, dump
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
-from irsa_cli.core.values.printable import unspaced
+from irsa_cli.core.values.shown import unspaced
 
 
 def webhook_shown(facts: Facts, configuration: str) -> str:

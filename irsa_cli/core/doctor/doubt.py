@@ -21,7 +21,7 @@ from irsa_cli.core.policies.policy import as_list, dump
 from irsa_cli.core.trust.rules.power import power
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, host_path
 from irsa_cli.core.values.names import subject as subject_claim
-from irsa_cli.core.values.printable import shown, unspaced
+from irsa_cli.core.values.shown import shown, unspaced
 
 
 def proposed(why: str, value: str, command: str) -> str:

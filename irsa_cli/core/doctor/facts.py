@@ -17,8 +17,7 @@ from irsa_cli.core.objects.kinds import NetworkPolicy, Pod, RefusedPod, ServiceA
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable
 from irsa_cli.core.plan.states import ProviderState
 from irsa_cli.core.policies.policy import Document
-from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.reach import PLAIN, Reach
+from irsa_cli.core.values.cluster import PLAIN, Cluster, Reach
 
 
 @dataclass(frozen=True)

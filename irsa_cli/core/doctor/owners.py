@@ -15,7 +15,7 @@ from irsa_cli.core.doctor.proposals import comment
 from irsa_cli.core.doctor.refusals import Maker
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.unreadable import Unreadable
-from irsa_cli.core.values.reach import Reach
+from irsa_cli.core.values.cluster import Reach
 
 Makers = Mapping[str, Maker]
 """What makes pods in a namespace, by `Kind/name`, as far as it was read."""

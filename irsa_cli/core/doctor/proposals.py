@@ -9,8 +9,8 @@ import re
 import shlex
 from enum import Enum
 
-from irsa_cli.core.values.placeholders import placeholder
-from irsa_cli.core.values.printable import visible
+from irsa_cli.core.values.shown import visible
+from irsa_cli.core.values.slips import placeholder
 
 _IRSA_READS = ("audit", "describe-sa", "diff", "doctor", "get-sa", "history", "verify", "who-can")
 _KUBECTL_READS = ("api-resources", "auth", "describe", "events", "explain", "get", "logs", "version")

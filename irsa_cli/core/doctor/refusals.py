@@ -17,7 +17,7 @@ from irsa_cli.core.objects.kinds import RefusedPod
 from irsa_cli.core.objects.parsing import moment
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.objects.workloads import KINDS, workload
-from irsa_cli.core.values.redaction import redacted
+from irsa_cli.core.values.shown import redacted
 
 Json = Mapping[str, Any]
 REASON = "FailedCreate"

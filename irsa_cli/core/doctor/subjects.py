@@ -10,17 +10,17 @@ from dataclasses import replace
 
 from irsa_cli.core.doctor.facts import Facts, Subject
 from irsa_cli.core.objects.aws import Role
+from irsa_cli.core.objects.injection import Injection
 from irsa_cli.core.objects.kinds import Container, Pod, ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, have
 from irsa_cli.core.objects.variables import variable
 from irsa_cli.core.plan.states import AUDIENCE_ANNOTATION, ROLE_ARN_ANNOTATION, ProviderState
-from irsa_cli.core.pod.injection import Injection
 from irsa_cli.core.policies.web_identity import REQUESTED_REGION, WebIdentity, region_called
 from irsa_cli.core.values.arn import Arn, role_arn
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, provider_arn
 from irsa_cli.core.values.names import subject as subject_claim
-from irsa_cli.core.values.printable import shown
+from irsa_cli.core.values.shown import shown
 
 EMPTY = f"the annotation {ROLE_ARN_ANNOTATION} is empty"
 ROLE_ENV, TOKEN_ENV = variable("AWS_ROLE_ARN"), variable("AWS_WEB_IDENTITY_TOKEN_FILE")

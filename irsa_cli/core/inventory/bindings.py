@@ -14,10 +14,10 @@ from enum import Enum
 from irsa_cli.core.marks import lifecycle, makers
 from irsa_cli.core.marks.annotation_marks import wrote
 from irsa_cli.core.marks.lifecycle import Lifecycle, Stage
+from irsa_cli.core.objects.injection import Injection
 from irsa_cli.core.objects.kinds import ServiceAccount
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import CLUSTER_TAG, ROLE_ARN_ANNOTATION, SERVICE_ACCOUNT_TAG, ProviderState
-from irsa_cli.core.pod.injection import Injection
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.web_identity import REQUESTED_REGION, WebIdentity, region_called
 from irsa_cli.core.trust.evaluation import Answer, Explanation, explain
@@ -29,7 +29,7 @@ from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.issuer import provider_arn
 from irsa_cli.core.values.names import subject
-from irsa_cli.core.values.printable import shown
+from irsa_cli.core.values.shown import shown
 
 
 @dataclass(frozen=True)

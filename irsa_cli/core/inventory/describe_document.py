@@ -19,17 +19,16 @@ from irsa_cli.core.inventory.list_document import (
     role_json,
     time_json,
 )
-from irsa_cli.core.inventory.rbac.report import InKubernetes
 from irsa_cli.core.inventory.restarts import PodIdentity, restart_commands
 from irsa_cli.core.objects.aws import Association
+from irsa_cli.core.objects.injection import Injection
 from irsa_cli.core.objects.kinds import ServiceAccount
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import ProviderState, RoleState
-from irsa_cli.core.pod.injection import Injection
 from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.rbac.becoming import InKubernetes
 from irsa_cli.core.results.envelope import Envelope, exit_code_of
-from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.reach import PLAIN, Reach
+from irsa_cli.core.values.cluster import PLAIN, Cluster, Reach
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from typing import Any
 from irsa_cli.core.inventory.bindings import Bindings, BindingStatus, BoundRole, ListedBinding
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome, exit_code_of, whole
+from irsa_cli.core.results.verification import statement_json
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.verification.report import statement_json
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from irsa_cli.core.doctor.subjects import ROLE_ENV, users_of
 from irsa_cli.core.inventory.bindings import annotation_of
 from irsa_cli.core.objects.kinds import Pod, ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell
-from irsa_cli.core.values.reach import Reach
+from irsa_cli.core.values.cluster import Reach
 
 
 class Identity(str, Enum):

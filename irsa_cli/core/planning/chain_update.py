@@ -19,8 +19,7 @@ from irsa_cli.core.plan.states import (
 from irsa_cli.core.planning import chaining
 from irsa_cli.core.trust.chaining.aws_config import KEY, aws_config
 from irsa_cli.core.trust.chaining.chain import POLICY_NAME, Chain, chain_of_policies
-from irsa_cli.core.trust.chaining.found import FoundConfigMap, FoundTarget
-from irsa_cli.core.trust.chaining.removal import taken_back
+from irsa_cli.core.trust.chaining.removal import FoundConfigMap, FoundTarget, taken_back
 from irsa_cli.core.values.errors import Refused
 
 

@@ -19,8 +19,7 @@ from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.assuming import lacking
 from irsa_cli.core.trust.chaining.aws_config import KEY, aws_config, role_of, usage
 from irsa_cli.core.trust.chaining.chain import Chain, answer_of, chain_of_policies, marked
-from irsa_cli.core.trust.chaining.found import FoundConfigMap, FoundTarget
-from irsa_cli.core.trust.chaining.removal import taken_back
+from irsa_cli.core.trust.chaining.removal import FoundConfigMap, FoundTarget, taken_back
 from irsa_cli.core.trust.evaluation import Answer
 from irsa_cli.core.trust.rules.power import check_power
 from irsa_cli.core.values.arn import is_target

@@ -33,12 +33,12 @@ from irsa_cli.core.plan.states import (
 from irsa_cli.core.planning.create import plan
 from irsa_cli.core.planning.differences import account_of_its_role
 from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.policies.wellknown import EKSCTL
 from irsa_cli.core.trust import owned_statements, trust_policy
 from irsa_cli.core.trust.restrictions import Restriction
 from irsa_cli.core.values.errors import Refused
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
 from irsa_cli.core.values.names import ATTACH_POLICY, TAGS_LIMIT, default_role_path
-from irsa_cli.core.wellknown import EKSCTL
 
 
 def converge(desired: DesiredState, current: CurrentState, *, takes_over: bool = False) -> Plan:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from irsa_cli.core.binding.spec import CurrentServiceAccount, DesiredState
+from irsa_cli.core.objects.injection import Injection
 from irsa_cli.core.plan.states import (
     AUDIENCE_ANNOTATION,
     CHAIN_ANNOTATIONS,
@@ -18,7 +19,6 @@ from irsa_cli.core.plan.states import (
     STS_REGIONAL_ANNOTATION,
     TOKEN_EXPIRATION_ANNOTATION,
 )
-from irsa_cli.core.pod.injection import Injection
 from irsa_cli.core.policies import policy
 from irsa_cli.core.trust.chaining.chain import POLICY_NAME
 

@@ -27,7 +27,7 @@ from irsa_cli.core.plan.states import (
 )
 from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.trust.chaining.chain import Chain
-from irsa_cli.core.trust.chaining.found import FoundConfigMap, FoundTarget
+from irsa_cli.core.trust.chaining.removal import FoundConfigMap, FoundTarget
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.names import default_role_path
 
@@ -184,11 +184,6 @@ class SeenLeftovers:
         own += default_role_path(self.cluster.name)
         lost = bool(account.transaction) and account.role.startswith(own)
         return "" if lost and account.role not in self.role_arns else account.role
-
-    @cached_property
-    def account_names(self) -> frozenset[str]:
-        """All ServiceAccounts, as `namespace/name`."""
-        return frozenset(account.full_name for account in self.accounts)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import Any
 
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import ExitCode, IrsaError, Refused, ServiceError
-from irsa_cli.core.values.redaction import redacted
+from irsa_cli.core.values.shown import redacted
 
 API_VERSION = "irsa/v1"
 

@@ -1,4 +1,4 @@
-"""The result of a command as one value: what `-o json` prints, and what the text is rendered from.
+"""The result of a command that writes, as one value: what `-o json` prints, what the text is rendered from.
 
 The fields are documented in docs/reference/json-output.md and are a promise to scripts.
 """
@@ -15,7 +15,6 @@ from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.plan.expected import PlannedWork
 from irsa_cli.core.plan.states import State
 from irsa_cli.core.plan.traits import Proof
-from irsa_cli.core.results.command import Command
 from irsa_cli.core.results.envelope import (
     DocumentKind,
     Envelope,
@@ -27,6 +26,19 @@ from irsa_cli.core.results.envelope import (
 from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import ExitCode
+
+
+class Command(str, Enum):
+    """A command that writes. The values are in journals: they stay what they are."""
+
+    CREATE_SA = "create-sa"
+    UPDATE_SA = "update-sa"
+    DELETE_SA = "delete-sa"
+    ADOPT = "adopt"
+    ASSOCIATE_OIDC = "associate-oidc"
+    DISASSOCIATE_OIDC = "disassociate-oidc"
+    APPLY = "apply"
+    RECOVER = "recover"
 
 
 class Ended(str, Enum):

@@ -16,12 +16,11 @@ from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.policies.web_identity import ACTION, WebIdentity
 from irsa_cli.core.trust.evaluation import Answer, explain
 from irsa_cli.core.trust.rules import trust_rules as rules
-from irsa_cli.core.trust.rules.binding_rules import DEAD_ISSUER, SUBJECT_GONE
-from irsa_cli.core.trust.rules.context import TrustContext
-from irsa_cli.core.trust.rules.judge import judge
-from irsa_cli.core.trust.rules.principals import POD_IDENTITY
+from irsa_cli.core.trust.rules.judge import POD_IDENTITY, judge
+from irsa_cli.core.trust.rules.providers import TrustContext
 from irsa_cli.core.trust.rules.rule import Risk, Rule
 from irsa_cli.core.trust.rules.statements import principals, tests_of
+from irsa_cli.core.trust.rules.table import DEAD_ISSUER, SUBJECT_GONE
 
 _POD_ACTIONS = ["sts:AssumeRole", "sts:TagSession"]
 _WIDTH = (

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from enum import Enum, IntEnum
 from typing import TypeVar
 
-from irsa_cli.core.values.redaction import without_secrets
+from irsa_cli.core.values.shown import without_secrets
 
 
 class ExitCode(IntEnum):

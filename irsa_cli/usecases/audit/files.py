@@ -1,6 +1,6 @@
 """Finding and reading the files of an offline audit, and baselines.
 
-What is in them is `irsa_cli.core.inventory.audit.documents`' business.
+What is in them is `irsa_cli.core.audit.documents`' business.
 
 A file, or a folder with JSON files: those in a folder of it are of the cluster of that name.
 """
@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 
-from irsa_cli.core.inventory.audit.documents import AuditFile, estate_of
-from irsa_cli.core.inventory.audit.estate import Estate
-from irsa_cli.core.inventory.audit.selection import read_baseline
+from irsa_cli.core.audit.documents import AuditFile, estate_of
+from irsa_cli.core.audit.estate import Estate
+from irsa_cli.core.audit.report import read_baseline
 from irsa_cli.core.values.errors import InvalidInput, IrsaError
 from irsa_cli.usecases.texts import files_in, read_text
 

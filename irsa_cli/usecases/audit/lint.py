@@ -1,6 +1,6 @@
 """`irsa lint`: finding and reading files, and what in them is unsafe; nobody is asked.
 
-What a file holds is `irsa_cli.core.inventory.lint`'s business.
+What a file holds is `irsa_cli.core.lint`'s business.
 """
 
 from __future__ import annotations
@@ -11,13 +11,11 @@ from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 
+from irsa_cli.core.audit.report import many, select
 from irsa_cli.core.config.documents import EKSCTL, OWN
-from irsa_cli.core.inventory.audit.report import many
-from irsa_cli.core.inventory.audit.selection import select
-from irsa_cli.core.inventory.lint.found import Unjudged
-from irsa_cli.core.inventory.lint.judging import judged
-from irsa_cli.core.inventory.lint.reading import LintedFile, not_judged, read_file
-from irsa_cli.core.inventory.lint.report import LintReport
+from irsa_cli.core.lint.found import Unjudged
+from irsa_cli.core.lint.judging import judged
+from irsa_cli.core.lint.report import LintedFile, LintReport, not_judged, read_file
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.trust.rules.rule import ORDER, Risk, Severity
 from irsa_cli.core.values.errors import InvalidInput, IrsaError

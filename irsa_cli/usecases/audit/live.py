@@ -16,12 +16,11 @@ from typing import TYPE_CHECKING
 from irsa_cli.aws import account, details
 from irsa_cli.aws.cluster import cluster_names
 from irsa_cli.aws.session import AwsSession, WireLog
-from irsa_cli.core.inventory.audit.estate import AuditedCluster, Estate
-from irsa_cli.core.inventory.audit.objects import audited_account, pods_of
+from irsa_cli.core.audit.estate import AuditedAccount, AuditedCluster, Estate, living_pods
 from irsa_cli.core.inventory.bindings import BoundRole
-from irsa_cli.core.inventory.rbac.objects import RbacObjects
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.rbac.objects import RbacObjects
 from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.errors import IrsaError
 from irsa_cli.usecases.command.caller import naming_caller
@@ -159,9 +158,9 @@ def _cluster(source: LiveSource, session: AwsSession, name: str, log: WireLog) -
 
 
 def _of_objects(connection: Connection, kube: Kube, pool: ThreadPoolExecutor) -> AuditedCluster:
-    pods = pool.submit(read, lambda: pods_of(kube.pods()))
+    pods = pool.submit(read, lambda: living_pods(kube.pods()))
     rbac = pool.submit(read_rbac, kube)
-    accounts = read(lambda: tuple(map(audited_account, kube.service_accounts())))
+    accounts = read(lambda: tuple(map(AuditedAccount.read, kube.service_accounts())))
     return replace(_of(connection), accounts=accounts, pods=pods.result(), rbac=rbac.result())
 
 

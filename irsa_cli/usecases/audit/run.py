@@ -1,6 +1,6 @@
 """`irsa audit` and `irsa who-can`: read an account, live or from files, and ask what follows from it.
 
-What follows is found in `irsa_cli.core.inventory.audit`.
+What follows is found in `irsa_cli.core.audit`.
 """
 
 from __future__ import annotations
@@ -10,13 +10,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
-from irsa_cli.core.inventory.audit.auditing import Audit, AuditScope
-from irsa_cli.core.inventory.audit.estate import Estate
-from irsa_cli.core.inventory.audit.report import AuditReport, WhoCanReport
-from irsa_cli.core.inventory.audit.selection import select
-from irsa_cli.core.inventory.audit.ways import RolePath
-from irsa_cli.core.inventory.audit.who_can import who_can
-from irsa_cli.core.inventory.fixes import Fixes
+from irsa_cli.core.audit.auditing import Audit, AuditScope
+from irsa_cli.core.audit.estate import Estate
+from irsa_cli.core.audit.reach import who_can
+from irsa_cli.core.audit.report import AuditReport, WhoCanReport, select
+from irsa_cli.core.audit.trusts import Fixes
+from irsa_cli.core.audit.ways import RolePath
 from irsa_cli.core.trust.rules.rule import Severity
 from irsa_cli.core.values.errors import Refused
 from irsa_cli.usecases.audit.files import baseline_of, read_files
@@ -66,7 +65,7 @@ def audit(request: Request, log: WireLog) -> AuditReport:
         found.risks, at_least=request.at_least, ignores=ignores, baseline=baseline, today=today
     )
     if request.with_fixes:
-        fixes = Fixes(found.estate)
+        fixes = Fixes(found.trusts)
         selection = replace(selection, shown=tuple(map(fixes.of, selection.shown)))
     paths = tuple(_paths(found)) if request.with_paths or request.scope != _ALL else None
     return AuditReport(found, selection, paths, request.fail_on)

@@ -17,7 +17,7 @@ from irsa_cli.core.plan.expected import ServedAccounts
 from irsa_cli.core.results.result import ChangeResult, Ended, Result
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import IrsaError, LockLost
-from irsa_cli.core.values.redaction import redacted
+from irsa_cli.core.values.shown import redacted
 from irsa_cli.transaction.events import Event, Report, Step
 from irsa_cli.transaction.folder import check_place, prune
 from irsa_cli.transaction.journal import Journal, RefusedJournal

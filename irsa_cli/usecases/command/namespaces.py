@@ -6,7 +6,7 @@ A command for one ServiceAccount finds out with the ServiceAccount whether its n
 from __future__ import annotations
 
 from irsa_cli.core.values.errors import Refused, ServiceError
-from irsa_cli.core.values.nearest import near
+from irsa_cli.core.values.slips import near
 from irsa_cli.usecases.command.connect import Connection
 
 

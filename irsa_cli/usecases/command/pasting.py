@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 
-from irsa_cli.core.values.reach import Reach
+from irsa_cli.core.values.cluster import Reach
 from irsa_cli.usecases.command.connect import Target
 
 

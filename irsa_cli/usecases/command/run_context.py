@@ -13,7 +13,7 @@ from typing import Any
 from irsa_cli.core.plan.changes import Plan
 from irsa_cli.core.plan.expected import PlannedWork, seen_of
 from irsa_cli.core.recovery.authority import way_of
-from irsa_cli.core.results.command import Command
+from irsa_cli.core.results.result import Command
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.transaction.story import TAKES_BACK, About
 from irsa_cli.usecases.command.connect import Connection, Target, written_target

@@ -25,8 +25,8 @@ from irsa_cli.core.objects.kinds import Pod, ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.values.arn import Arn
+from irsa_cli.core.values.cluster import Reach
 from irsa_cli.core.values.issuer import provider_arn
-from irsa_cli.core.values.reach import Reach
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.command.namespaces import check_namespace
 from irsa_cli.usecases.command.pasting import reach_of

@@ -1,6 +1,6 @@
 """Keeping a command's token file fresh, as kubelet keeps a pod's: renewed in time, tried again, told of.
 
-When a token is due is decided in `irsa_cli.core.pod.renewal`.
+When a token is due is decided in `irsa_cli.core.objects.credentials`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import datetime
 from types import TracebackType
 
-from irsa_cli.core.pod.renewal import JITTER
+from irsa_cli.core.objects.credentials import JITTER
 from irsa_cli.core.values.errors import IrsaError
 from irsa_cli.usecases.read.identity import Token
 

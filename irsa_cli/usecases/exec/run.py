@@ -9,8 +9,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from irsa_cli.core.pod.environment import environment
-from irsa_cli.core.pod.injection import Injection
+from irsa_cli.core.objects.environment import environment
+from irsa_cli.core.objects.injection import Injection
 from irsa_cli.core.values.errors import IrsaError
 from irsa_cli.usecases.exec.child import holding_signals, run
 from irsa_cli.usecases.exec.private_folder import PrivateFolder, sweep

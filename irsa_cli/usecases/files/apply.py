@@ -16,8 +16,7 @@ from typing import Any
 from irsa_cli.core.binding.boundaries import BoundaryRules
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.results.applied import AppliedList, Item
-from irsa_cli.core.results.command import Command
-from irsa_cli.core.results.result import ALL, SHARED_PARTS, Result
+from irsa_cli.core.results.result import ALL, SHARED_PARTS, Command, Result
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.transaction.folder import prune
 from irsa_cli.usecases.command.caller import with_caller

@@ -12,11 +12,9 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from irsa_cli.core.config.model import Binding, Config
-from irsa_cli.core.config.selecting import Selection
+from irsa_cli.core.config.model import Binding, Config, Selection
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
-from irsa_cli.core.results.command import Command
-from irsa_cli.core.results.result import Result
+from irsa_cli.core.results.result import Command, Result
 from irsa_cli.transaction.folder import prune
 from irsa_cli.usecases.command.caller import with_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect

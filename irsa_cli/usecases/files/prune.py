@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 from irsa_cli.core.binding.current import is_made
-from irsa_cli.core.config.selecting import Selection
+from irsa_cli.core.config.model import Selection
 from irsa_cli.core.inventory.bindings import BoundRole, ListedBinding, named_role
 from irsa_cli.core.marks.annotation_marks import wrote
 from irsa_cli.core.objects.unreadable import Unreadable

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from irsa_cli.core.config.documents import parse
-from irsa_cli.core.config.model import Config
-from irsa_cli.core.config.selecting import distinct
+from irsa_cli.core.config.model import Config, distinct
 from irsa_cli.core.values.errors import InvalidInput, IrsaError
 from irsa_cli.usecases.texts import STDIN, files_in, read_text
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from irsa_cli.core.binding.boundaries import BoundaryRules
-from irsa_cli.core.config.model import Binding, Config
-from irsa_cli.core.config.selecting import Selection
+from irsa_cli.core.config.model import Binding, Config, Selection
 from irsa_cli.usecases.command.connect import Target
 from irsa_cli.usecases.command.parallel import PARALLEL
 

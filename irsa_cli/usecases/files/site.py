@@ -20,8 +20,7 @@ from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.planning.converge import converge
 from irsa_cli.core.planning.satisfies import satisfies
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
-from irsa_cli.core.results.command import Command
-from irsa_cli.core.results.result import ALL, CLUSTER, SHARED_PARTS, Ended, Result
+from irsa_cli.core.results.result import ALL, CLUSTER, SHARED_PARTS, Command, Ended, Result
 from irsa_cli.core.values.errors import IrsaError
 from irsa_cli.transaction.folder import stories
 from irsa_cli.transaction.recover import supersede

@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from irsa_cli.core.config.model import Binding, Config
-from irsa_cli.core.config.selecting import Selection
+from irsa_cli.core.config.model import Binding, Config, Selection
 from irsa_cli.core.results.applied import AppliedList, Item
 from irsa_cli.core.results.result import CLUSTER, Ended, Result
 from irsa_cli.core.values.arn import role_arn

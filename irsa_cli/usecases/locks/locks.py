@@ -14,7 +14,7 @@ from typing import TypeVar
 from irsa_cli.core.marks.locks.lease import Timing, Writer, cluster_label
 from irsa_cli.core.marks.locks.names import Lock, LockScope
 from irsa_cli.core.marks.locks.needed import locks_of
-from irsa_cli.core.results.command import Command
+from irsa_cli.core.results.result import Command
 from irsa_cli.core.values import limits
 from irsa_cli.core.values.patience import current
 from irsa_cli.transaction.protocol import Interrupted

@@ -22,7 +22,7 @@ from irsa_cli.core.plan.states import (
 from irsa_cli.core.planning.chaining import admitted, former_chains, noted_chain
 from irsa_cli.core.policies import policy
 from irsa_cli.core.trust.chaining.chain import Chain, chain_of_policies
-from irsa_cli.core.trust.chaining.found import FoundConfigMap, FoundTarget
+from irsa_cli.core.trust.chaining.removal import FoundConfigMap, FoundTarget
 from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.errors import ServiceError
 from irsa_cli.kube.client import Json

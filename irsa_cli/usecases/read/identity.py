@@ -15,17 +15,17 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from irsa_cli.core.objects.credentials import Lifetime
+from irsa_cli.core.objects.environment import session_name
+from irsa_cli.core.objects.injection import Injection
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
-from irsa_cli.core.pod.environment import session_name
-from irsa_cli.core.pod.injection import Injection
-from irsa_cli.core.pod.renewal import Lifetime
-from irsa_cli.core.trust import claims
+from irsa_cli.core.trust import jwt
 from irsa_cli.core.values import arn
 from irsa_cli.core.values.errors import InvalidInput, Refused, ServiceError, Unverified
 from irsa_cli.usecases.command.pasting import reach_of
 
 if TYPE_CHECKING:
-    from irsa_cli.core.pod.role_credentials import RoleCredentials
+    from irsa_cli.core.objects.credentials import RoleCredentials
     from irsa_cli.usecases.command.connect import Connection
 
 
@@ -106,7 +106,7 @@ class NamedServiceAccount:
             raise self._naming_rule(error, "create", "serviceaccounts/token") from error
         now = clock()
         # The issuer's clock may differ from ours, the difference of two of its times does not.
-        lasts = claims.read(answer.token).seconds
+        lasts = jwt.read(answer.token).seconds
         return Token(
             answer.token, Lifetime(now, answer.expires.timestamp() if lasts is None else now + lasts)
         )

@@ -11,8 +11,8 @@ from dataclasses import replace
 from irsa_cli.aws import iam as reading
 from irsa_cli.core.binding.spec import CurrentServiceAccount
 from irsa_cli.core.binding.update_request import Pairing
+from irsa_cli.core.objects.injection import Injection
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, ProviderState
-from irsa_cli.core.pod.injection import Injection
 from irsa_cli.core.values.arn import iam_arn, role_arn
 from irsa_cli.core.values.errors import Refused, ServiceError
 from irsa_cli.core.values.issuer import provider_arn

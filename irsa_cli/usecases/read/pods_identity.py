@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from irsa_cli.core.values.redaction import redacted
+from irsa_cli.core.values.shown import redacted
 
 if TYPE_CHECKING:
     from irsa_cli.core.objects.aws import Association

@@ -1,6 +1,6 @@
 """Reading who may do what in a cluster: RBAC's four kinds, and how IAM principals get in.
 
-What can't be read hides nothing else. What follows from it is `irsa_cli.core.inventory.rbac`'s business.
+What can't be read hides nothing else. What follows from it is `irsa_cli.core.rbac`'s business.
 """
 
 from __future__ import annotations
@@ -8,8 +8,9 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from irsa_cli.core.inventory.rbac.objects import RBAC_KINDS, RbacObjects, rbac_objects
-from irsa_cli.core.inventory.rbac.principals import (
+from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.rbac.objects import RBAC_KINDS, RbacObjects, rbac_objects
+from irsa_cli.core.rbac.principals import (
     AWS_AUTH,
     AccessEntry,
     ClusterAccess,
@@ -17,7 +18,6 @@ from irsa_cli.core.inventory.rbac.principals import (
     uses_aws_auth,
     uses_entries,
 )
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.usecases.read.readable import read
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def read_rbac(kube: Kube) -> RbacObjects:
 
 def read_access(connection: Connection) -> ClusterAccess:
     """The access entries of a cluster and its ConfigMap `aws-auth`, as far as its mode looks at them."""
-    from irsa_cli.aws.access_entries import access_entries
+    from irsa_cli.aws.account import access_entries
 
     if connection.description is None:
         return ClusterAccess()  # Both are EKS' own.

@@ -18,8 +18,7 @@ from irsa_cli.core.plan.changes import Plan
 from irsa_cli.core.recovery.judge import Finder, Key, key_of
 from irsa_cli.core.recovery.leftovers import MINIMUM_AGE, Leftovers
 from irsa_cli.core.recovery.report import Found, Recoveries, Skipped, told
-from irsa_cli.core.results.command import Command
-from irsa_cli.core.results.result import Ended, Left, Result
+from irsa_cli.core.results.result import Command, Ended, Left, Result
 from irsa_cli.core.values.errors import Refused
 from irsa_cli.transaction.events import Leftover
 from irsa_cli.transaction.folder import check_place, stories

@@ -18,8 +18,7 @@ from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.traits import Service
 from irsa_cli.core.recovery.authority import GIVEN, recover_command
 from irsa_cli.core.recovery.report import Recoveries, Skipped
-from irsa_cli.core.results.command import Command
-from irsa_cli.core.results.result import ChangeResult, Ended, Result
+from irsa_cli.core.results.result import ChangeResult, Command, Ended, Result
 from irsa_cli.core.values.errors import IrsaError, Refused
 from irsa_cli.transaction.events import Report
 from irsa_cli.transaction.folder import find, unfinished, unreadable

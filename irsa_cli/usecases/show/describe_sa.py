@@ -18,23 +18,23 @@ from irsa_cli.core.doctor.owners import Makers, makers_of
 from irsa_cli.core.doctor.refusals import RESOURCES, Maker, maker
 from irsa_cli.core.inventory.bindings import ReadProvider, ReadRole, annotation_of, binding_of, named_role
 from irsa_cli.core.inventory.describe_document import DescribedTarget, Description, Policy
-from irsa_cli.core.inventory.rbac.objects import RbacObjects
-from irsa_cli.core.inventory.rbac.principals import ClusterAccess
-from irsa_cli.core.inventory.rbac.report import InKubernetes, becoming_of, in_kubernetes
 from irsa_cli.core.inventory.restarts import PodIdentity, pods_of
 from irsa_cli.core.objects import parsing
 from irsa_cli.core.objects.aws import Association
+from irsa_cli.core.objects.injection import Injection
 from irsa_cli.core.objects.kinds import Pod, ServiceAccount
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.noted import UnreadableNote, noted
 from irsa_cli.core.plan.states import CONFIG_MAP_ANNOTATION
-from irsa_cli.core.pod.injection import Injection
 from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.rbac.becoming import InKubernetes, becoming_of, in_kubernetes
+from irsa_cli.core.rbac.objects import RbacObjects
+from irsa_cli.core.rbac.principals import ClusterAccess
+from irsa_cli.core.results.verification import StepStatus
 from irsa_cli.core.trust.chaining.aws_config import aws_config
 from irsa_cli.core.trust.chaining.chain import chain_of_notes
 from irsa_cli.core.values.arn import Arn, is_role
 from irsa_cli.core.values.errors import Refused
-from irsa_cli.core.verification.report import StepStatus
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.command.pasting import reach_of

@@ -16,17 +16,17 @@ from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.noted import UnreadableNote
 from irsa_cli.core.policies.permissions import Policies
+from irsa_cli.core.results.verification import Check, Name, StepStatus, VerificationStep
 from irsa_cli.core.trust.chaining.chain import POLICY_NAME, Chain, answer_of, target_of
-from irsa_cli.core.trust.chaining.found import FoundTarget
+from irsa_cli.core.trust.chaining.removal import FoundTarget
 from irsa_cli.core.trust.evaluation import Answer
 from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.errors import IrsaError, ServiceError
-from irsa_cli.core.verification.report import Check, Name, StepStatus, VerificationStep
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.read.chains import read_target
 
 if TYPE_CHECKING:
-    from irsa_cli.core.pod.role_credentials import RoleCredentials
+    from irsa_cli.core.objects.credentials import RoleCredentials
 
 _TAGS = {"irsa": "verify"}
 """A session's tag, for a role that is to be allowed to set some."""

@@ -11,17 +11,16 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from irsa_cli.core.policies.web_identity import WebIdentity
+from irsa_cli.core.results.steps import Check, Name, StepStatus, VerificationStep
 from irsa_cli.core.trust.evaluation import Answer, explain
 from irsa_cli.core.values.arn import iam_arn, role_arn
 from irsa_cli.core.values.errors import IrsaError, ServiceError
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, provider_arn
-from irsa_cli.core.values.printable import visible
-from irsa_cli.core.verification.report import Check, Name, StepStatus, VerificationStep
+from irsa_cli.core.values.shown import visible
 
 if TYPE_CHECKING:
     from irsa_cli.core.plan.states import ProviderState, RoleState
-    from irsa_cli.core.values.cluster import Cluster
-    from irsa_cli.core.values.reach import Reach
+    from irsa_cli.core.values.cluster import Cluster, Reach
 
 OK, FAILED, NOT_CHECKED = StepStatus.OK, StepStatus.FAILED, StepStatus.NOT_CHECKED
 

@@ -17,15 +17,15 @@ from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import SERVICE_ACCOUNT_TAG
 from irsa_cli.core.policies.web_identity import REQUESTED_REGION, SESSION_NAME, WebIdentity, region_called
+from irsa_cli.core.results.verification import Check, Name, Permission, VerificationStep
 from irsa_cli.core.trust import jwt
-from irsa_cli.core.trust.claims import Claims, read
 from irsa_cli.core.trust.evaluation import Explanation
+from irsa_cli.core.trust.jwt import Claims, read
 from irsa_cli.core.trust.rules.judge import wide_trusts
 from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.errors import IrsaError, ServiceError
 from irsa_cli.core.values.issuer import provider_arn
-from irsa_cli.core.verification.report import Check, Name, Permission, VerificationStep
 from irsa_cli.usecases.read.associations import note_of, taken_over
 from irsa_cli.usecases.verification.iam_steps import FAILED, NOT_CHECKED, OK, open_check
 
@@ -35,8 +35,7 @@ if TYPE_CHECKING:
     from irsa_cli.aws.sts import Exchange
     from irsa_cli.core.plan.states import RoleState
     from irsa_cli.core.trust.jwt import Keys
-    from irsa_cli.core.values.cluster import Cluster
-    from irsa_cli.core.values.reach import Reach
+    from irsa_cli.core.values.cluster import Cluster, Reach
     from irsa_cli.kube.client import TokenAnswer
 
 # STS says AccessDenied for a dozen causes; these are those that a trust policy does not show.

@@ -13,14 +13,15 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from irsa_cli.core.objects.credentials import RoleCredentials
+from irsa_cli.core.objects.injection import Injection
 from irsa_cli.core.plan.noted import UnreadableNote
-from irsa_cli.core.pod.injection import Injection
+from irsa_cli.core.results.verification import Permission, Verification, VerificationStep, agreed
 from irsa_cli.core.trust.chaining.chain import chain_of_notes
 from irsa_cli.core.values import names
 from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import IrsaError
-from irsa_cli.core.verification.report import Permission, Verification, VerificationStep, agreed
 from irsa_cli.usecases.command.pasting import reach_of
 from irsa_cli.usecases.read.reads import WORKERS, Reads
 from irsa_cli.usecases.verification import iam_steps, steps
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from irsa_cli.aws.sts import Exchange
     from irsa_cli.core.objects.aws import Association
     from irsa_cli.core.objects.unreadable import Unreadable
-    from irsa_cli.core.pod.role_credentials import RoleCredentials
     from irsa_cli.kube.client import TokenAnswer
     from irsa_cli.usecases.command.connect import Connection
 

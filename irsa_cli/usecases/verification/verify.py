@@ -13,12 +13,12 @@ from dataclasses import dataclass, field, replace
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from irsa_cli.core.objects.injection import Injection
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
-from irsa_cli.core.pod.injection import Injection
+from irsa_cli.core.results.verification import Verification, VerificationReport
 from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.doing import Count
 from irsa_cli.core.values.errors import InvalidInput, IrsaError, Refused
-from irsa_cli.core.verification.report import Verification, VerificationReport
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.command.namespaces import check_namespace

@@ -16,8 +16,7 @@ from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.planning import pair_warnings
 from irsa_cli.core.planning.adopt import Adoption, Adoptions, Passed, adoption
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
-from irsa_cli.core.results.command import Command
-from irsa_cli.core.results.result import Ended, Result
+from irsa_cli.core.results.result import Command, Ended, Result
 from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.errors import InvalidInput, IrsaError, Refused
 from irsa_cli.kube.client import Json

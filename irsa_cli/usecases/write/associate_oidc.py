@@ -11,8 +11,7 @@ from irsa_cli.aws import iam as reading
 from irsa_cli.core.plan.changes import Change, Plan
 from irsa_cli.core.plan.states import ProviderState
 from irsa_cli.core.planning.create import provider_changes
-from irsa_cli.core.results.command import Command
-from irsa_cli.core.results.result import Ended, Result
+from irsa_cli.core.results.result import Command, Ended, Result
 from irsa_cli.core.values.errors import IrsaError, Refused, ServiceError
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, provider_arn
 from irsa_cli.transaction.recover import supersede

@@ -8,8 +8,7 @@ from irsa_cli.core.binding.boundaries import BoundaryRules
 from irsa_cli.core.binding.spec import BindingSpec, DesiredState, Options, desired_state_of
 from irsa_cli.core.planning.create import plan
 from irsa_cli.core.planning.satisfies import satisfies
-from irsa_cli.core.results.command import Command
-from irsa_cli.core.results.result import Ended, Result
+from irsa_cli.core.results.result import Command, Ended, Result
 from irsa_cli.core.values.errors import Refused
 from irsa_cli.transaction.recover import command_of, supersede
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, check_partitions, connect

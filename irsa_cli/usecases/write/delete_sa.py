@@ -23,8 +23,7 @@ from irsa_cli.core.planning.deletion_checks import (
     is_nothing,
 )
 from irsa_cli.core.planning.foreign import check_ours
-from irsa_cli.core.results.command import Command
-from irsa_cli.core.results.result import Ended, Result
+from irsa_cli.core.results.result import Command, Ended, Result
 from irsa_cli.core.values.errors import IrsaError, Refused
 from irsa_cli.transaction.reading import read
 from irsa_cli.transaction.recover import command_of, supersede

@@ -22,8 +22,7 @@ from irsa_cli.core.planning.chain_update import ChainUpdate, FoundChain, chain_o
 from irsa_cli.core.planning.chaining import target_notes
 from irsa_cli.core.planning.differences import check_provider
 from irsa_cli.core.planning.update import Quotas, ineffective, plan, restarts
-from irsa_cli.core.results.command import Command
-from irsa_cli.core.results.result import Ended, Result
+from irsa_cli.core.results.result import Command, Ended, Result
 from irsa_cli.core.trust.chaining.chain import Chain
 from irsa_cli.core.trust.chaining.removal import taken_back
 from irsa_cli.core.values.errors import ServiceError

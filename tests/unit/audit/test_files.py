@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from irsa_cli.core.inventory.audit.auditing import Audit
-from irsa_cli.core.inventory.audit.documents import AuditFile, estate_of
-from irsa_cli.core.inventory.audit.estate import Estate
+from irsa_cli.core.audit.auditing import Audit
+from irsa_cli.core.audit.documents import AuditFile, estate_of
+from irsa_cli.core.audit.estate import Estate
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.usecases.audit import files

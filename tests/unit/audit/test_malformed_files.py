@@ -79,7 +79,7 @@ def test_a_bug_in_judging_one_document_hides_no_other(
             raise AttributeError("oh")
         return judge(document, context)
 
-    monkeypatch.setattr("irsa_cli.core.inventory.lint.judging.judge", broken)
+    monkeypatch.setattr("irsa_cli.core.lint.judging.judge", broken)
     write(tmp_path / "a.json", {**OPEN, "Sid": "bad"})
     write(tmp_path / "b.json", EVERYBODY)
     found = lint(Request((str(tmp_path),)))

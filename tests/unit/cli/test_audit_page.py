@@ -15,10 +15,9 @@ from typing import Any
 import pytest
 
 from irsa_cli.cli.audit_page.page import SCRIPTS, as_html
-from irsa_cli.core.inventory.audit.auditing import Audit, AuditScope
-from irsa_cli.core.inventory.audit.estate import Estate
-from irsa_cli.core.inventory.audit.report import AuditReport
-from irsa_cli.core.inventory.audit.selection import select
+from irsa_cli.core.audit.auditing import Audit, AuditScope
+from irsa_cli.core.audit.estate import Estate
+from irsa_cli.core.audit.report import AuditReport, select
 from irsa_cli.core.values.errors import InvalidInput
 from tests.support import estates
 from tests.support.estates import account_with_risks, arn_of

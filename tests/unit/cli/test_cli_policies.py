@@ -7,9 +7,9 @@ import json
 import pytest
 
 from irsa_cli.cli.main import run
-from irsa_cli.core import wellknown
+from irsa_cli.core.policies import wellknown
+from irsa_cli.core.policies.wellknown import WellKnown, read_uses
 from irsa_cli.core.values.errors import InvalidInput
-from irsa_cli.core.wellknown import WellKnown, read_uses
 from tests.support.ran import check
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from irsa_cli.cli.render import messages
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.errors import IrsaError
-from irsa_cli.core.values.printable import visible
+from irsa_cli.core.values.shown import visible
 
 ANY = st.text(st.characters(exclude_categories=()))
 

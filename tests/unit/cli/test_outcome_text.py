@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from irsa_cli.cli.render import text_lines
-from irsa_cli.core.results.command import Command
-from irsa_cli.core.results.result import Ended, Result
+from irsa_cli.core.results.result import Command, Ended, Result
 
 ACCOUNT = {"namespace": "n", "name": "a"}
 BOTH: dict[str, Any] = {"serviceAccount": ACCOUNT, "role": {"arn": "R", "created": False}}

@@ -126,7 +126,7 @@ def test_nothing_is_forged(report: PipelineReport) -> None:
 @settings(max_examples=examples(60))
 @given(texts, texts)
 def test_texts_are_shown_as_they_are(text: str, other: str) -> None:
-    from irsa_cli.core.values.printable import visible
+    from irsa_cli.core.values.shown import visible
 
     (block,) = [token for token in tokens(fence([text, other])) if token.type == "fence"]
     assert block.content.splitlines() == [

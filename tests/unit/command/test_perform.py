@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from irsa_cli.core.results.command import Command
+from irsa_cli.core.results.result import Command
 from irsa_cli.core.values.errors import IrsaError, Outcome, ServiceError
 from irsa_cli.transaction.journal import JournalError
 from irsa_cli.usecases.command.caller import with_caller

@@ -8,8 +8,8 @@ import pytest
 
 from irsa_cli.core.config.documents import parse
 from irsa_cli.core.config.model import Binding, OtherCluster
+from irsa_cli.core.policies.wellknown import WellKnown
 from irsa_cli.core.values.errors import InvalidInput
-from irsa_cli.core.wellknown import WellKnown
 
 ROLE = "arn:aws:iam::111122223333:role/x"
 USED = f"    attachRoleARN: {ROLE}\n"

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from irsa_cli.core import wellknown
 from irsa_cli.core.config.documents import parse
 from irsa_cli.core.config.service_accounts import EKSCTL, OURS
+from irsa_cli.core.policies import wellknown
 from irsa_cli.core.values.errors import InvalidInput
 from tests.docs.console import ROOT
 from tests.support.thoroughness import examples

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from irsa_cli.core.config.model import Binding, Config
-from irsa_cli.core.config.selecting import Selection, distinct
+from irsa_cli.core.config.model import Binding, Config, Selection, distinct
 from irsa_cli.core.values.errors import InvalidInput
 
 NAMES = ("shop/orders", "shop/orders-2", "kube-system/aws-node", "default/app.v1")

@@ -16,7 +16,7 @@ from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.parsing import pod
 from irsa_cli.core.plan.states import PENDING, SERVICE_ACCOUNT_TAG
 from irsa_cli.core.planning.delete import unannotate
-from irsa_cli.core.values.reach import Reach
+from irsa_cli.core.values.cluster import Reach
 from tests.unit.current import (
     ACCOUNT,
     CLUSTER,

@@ -10,7 +10,7 @@ from itertools import pairwise
 import pytest
 
 from irsa_cli.core.doctor.causes import CAUSES
-from irsa_cli.core.values.reach import PLAIN, Reach
+from irsa_cli.core.values.cluster import PLAIN, Reach
 from irsa_cli.usecases.command.connect import Target
 from irsa_cli.usecases.command.pasting import reach_of
 from tests.unit.current import Change, working

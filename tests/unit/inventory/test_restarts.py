@@ -7,7 +7,7 @@ import pytest
 from irsa_cli.core.inventory.restarts import Identity, identity_of, pods_of, restart_commands
 from irsa_cli.core.objects.kinds import Container, Pod, ServiceAccount
 from irsa_cli.core.objects.variables import Environment
-from irsa_cli.core.values.reach import PLAIN
+from irsa_cli.core.values.cluster import PLAIN
 
 ARN = "arn:aws:iam::111122223333:role/app"
 NOW = datetime(2026, 11, 1, 12, tzinfo=timezone.utc)

@@ -13,7 +13,7 @@ from irsa_cli.core.doctor.subjects import ROLE_ENV, injected, is_bare
 from irsa_cli.core.objects import parsing
 from irsa_cli.core.objects.kinds import Container, Volume
 from irsa_cli.core.objects.variables import Environment
-from irsa_cli.core.values.printable import shown, unspaced
+from irsa_cli.core.values.shown import shown, unspaced
 from irsa_cli.sandbox.kube import admission, podwebhook
 
 ROLE = "arn:aws:iam::111122223333:role/reader"

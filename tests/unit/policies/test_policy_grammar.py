@@ -9,7 +9,7 @@ import pytest
 from moto.iam.aws_managed_policies import aws_managed_policies_data
 
 from irsa_cli.core.config.documents import parse
-from irsa_cli.core.config.policy_file import read_policy
+from irsa_cli.core.config.policies import read_policy
 from irsa_cli.core.policies.grammar import problems
 from irsa_cli.core.values.errors import InvalidInput
 

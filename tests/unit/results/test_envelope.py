@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from irsa_cli.cli.main import COMMANDS, run, wanted_form
 from irsa_cli.cli.render import as_yaml
+from irsa_cli.core.audit.ways import By
 from irsa_cli.core.doctor.finding import Group, Verdict
-from irsa_cli.core.inventory.audit.ways import By
 from irsa_cli.core.inventory.bindings import BindingStatus
 from irsa_cli.core.inventory.restarts import Identity
 from irsa_cli.core.plan.kinds import Kind
@@ -34,12 +34,12 @@ from irsa_cli.core.results.result import (
     Result,
     TransactionScope,
 )
+from irsa_cli.core.results.verification import Name, StepStatus, VerificationOutcome
 from irsa_cli.core.trust.evaluation import Failure
 from irsa_cli.core.trust.rules.rule import Area, Severity
 from irsa_cli.core.values import errors
 from irsa_cli.core.values.errors import ExitCode, IrsaError, ServiceError
 from irsa_cli.core.values.names import account_json
-from irsa_cli.core.verification.report import Name, StepStatus, VerificationOutcome
 from irsa_cli.transaction.story import ENDS
 from irsa_cli.usecases.recovery.history import RunLock
 from tests.support.ran import check, schema

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from irsa_cli.core.trust import claims
+from irsa_cli.core.trust import jwt
 from irsa_cli.core.values.errors import IrsaError
 
 values = st.dictionaries(st.text(), st.text() | st.integers() | st.lists(st.text()), max_size=5)
@@ -22,13 +22,13 @@ def part(value: Any) -> str:
 def test_header_and_claims_come_out_as_they_went_in(
     header: dict[str, Any], body: dict[str, Any], signature: str
 ) -> None:
-    assert claims.read(f"{part(header)}.{part(body)}.{signature}") == claims.Claims(header, body)
+    assert jwt.read(f"{part(header)}.{part(body)}.{signature}") == jwt.Claims(header, body)
 
 
 @given(st.text() | st.from_regex(r"[\w-]*\.[\w-]*\.[\w-]*", fullmatch=True))
 def test_what_is_no_token_is_refused_and_not_repeated(text: str) -> None:
     with pytest.raises(IrsaError) as refused:
-        claims.read(text)
+        jwt.read(text)
     told = [str(refused.value), repr(refused.value)]
     assert len(text) < 12 or not any(text in line for line in told)
     # A traceback would show what caused it, and that may have a piece of the token in it.
@@ -41,4 +41,4 @@ def test_what_is_no_token_is_refused_and_not_repeated(text: str) -> None:
     [({"iat": 100, "exp": 700}, 600.0), ({"exp": 700}, None), ({"iat": "x", "exp": 700}, None)],
 )
 def test_the_lifetime_is_by_the_issuers_clock(body: dict[str, Any], expected: float | None) -> None:
-    assert claims.Claims({}, body).seconds == expected
+    assert jwt.Claims({}, body).seconds == expected

@@ -11,10 +11,15 @@ from hypothesis import strategies as st
 
 from irsa_cli.core.policies.web_identity import ACTION
 from irsa_cli.core.trust.rules import trust_rules
-from irsa_cli.core.trust.rules.context import KnownCluster, TrustContext, cluster_providers
 from irsa_cli.core.trust.rules.judge import judge
 from irsa_cli.core.trust.rules.power import power
-from irsa_cli.core.trust.rules.providers import can_be_had, stage_of
+from irsa_cli.core.trust.rules.providers import (
+    KnownCluster,
+    TrustContext,
+    can_be_had,
+    cluster_providers,
+    stage_of,
+)
 from irsa_cli.core.trust.rules.rule import Area, Rule
 from irsa_cli.core.trust.rules.table import RULES
 from irsa_cli.core.trust.rules.trust_rules import (

@@ -15,8 +15,7 @@ from joserfc import jws
 from joserfc.jwk import ECKey, OctKey, RSAKey
 
 from irsa_cli.core.trust import jwt
-from irsa_cli.core.trust.claims import read
-from irsa_cli.core.trust.jwt import Signature
+from irsa_cli.core.trust.jwt import Signature, read
 from irsa_cli.core.values.errors import IrsaError
 
 ISSUER, SUBJECT, AUDIENCE = (

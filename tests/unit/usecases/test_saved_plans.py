@@ -15,13 +15,13 @@ from irsa_cli.core.binding.boundaries import BoundaryRules
 from irsa_cli.core.binding.spec import BindingSpec, Options
 from irsa_cli.core.binding.update_request import Update
 from irsa_cli.core.config.documents import parse
-from irsa_cli.core.config.selecting import Selection
+from irsa_cli.core.config.model import Selection
 from irsa_cli.core.plan.expected import PlannedWork
+from irsa_cli.core.policies.wellknown import WellKnown
 from irsa_cli.core.results.applied import AppliedList, Item
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput, IrsaError
-from irsa_cli.core.wellknown import WellKnown
 from irsa_cli.usecases.command.connect import Target
 from irsa_cli.usecases.files import delete_files
 from irsa_cli.usecases.files.request import Request as ApplyRequest

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from irsa_cli.core.values.redaction import LONGEST, redacted
+from irsa_cli.core.values.shown import LONGEST, redacted
 
 
 def part(text: str) -> str:

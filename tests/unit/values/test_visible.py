@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from irsa_cli.cli.render import as_yaml
-from irsa_cli.core.values.printable import json_text, visible
+from irsa_cli.core.values.shown import json_text, visible
 
 
 @pytest.mark.parametrize(

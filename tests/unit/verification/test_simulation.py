@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from irsa_cli.aws.permissions.simulation import Caller, Simulated, action, resource, simulate
+from irsa_cli.core.results.verification import StepStatus
 from irsa_cli.core.values.errors import InvalidInput
-from irsa_cli.core.verification.report import StepStatus
 from irsa_cli.usecases.verification.steps import simulated
 
 ROLE = "arn:aws:iam::111122223333:role/own/reader"

@@ -14,9 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from irsa_cli.cli.verify_reports import junit, sarif
-from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.errors import ExitCode, IrsaError, Refused
-from irsa_cli.core.verification.report import (
+from irsa_cli.core.results.verification import (
     Check,
     Name,
     Permission,
@@ -27,6 +25,8 @@ from irsa_cli.core.verification.report import (
     VerificationStep,
     agreed,
 )
+from irsa_cli.core.values.cluster import Cluster
+from irsa_cli.core.values.errors import ExitCode, IrsaError, Refused
 
 OK, FAILED, OPEN = StepStatus.OK, StepStatus.FAILED, StepStatus.NOT_CHECKED
 SIX = (Name.TOKEN, Name.CLAIMS, Name.PROVIDER, Name.TRUST, Name.EXCHANGE, Name.IDENTITY)

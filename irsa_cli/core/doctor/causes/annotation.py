@@ -37,7 +37,7 @@ from irsa_cli.core.plan.states import (
     ProviderState,
 )
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
-from irsa_cli.core.values.printable import shown
+from irsa_cli.core.values.shown import shown
 
 _EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
 _IAM = "https://docs.aws.amazon.com/IAM/latest/UserGuide"

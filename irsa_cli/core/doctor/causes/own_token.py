@@ -34,7 +34,7 @@ from irsa_cli.core.trust.restrictions import voided
 from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.issuer import provider_arn
-from irsa_cli.core.values.printable import shown
+from irsa_cli.core.values.shown import shown
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from irsa_cli.core.objects.kinds import ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
 from irsa_cli.core.plan.states import AUDIENCE_ANNOTATION, ROLE_ARN_ANNOTATION, ProviderState
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, host_path
-from irsa_cli.core.values.printable import shown, unspaced
+from irsa_cli.core.values.shown import shown, unspaced
 
 _EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
 _IAM = "https://docs.aws.amazon.com/IAM/latest/UserGuide"

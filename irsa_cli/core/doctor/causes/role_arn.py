@@ -17,7 +17,7 @@ from irsa_cli.core.objects.unreadable import CannotTell, have
 from irsa_cli.core.plan.states import SERVICE_ACCOUNT_TAG, ProviderState
 from irsa_cli.core.values.arn import Arn, role_arn
 from irsa_cli.core.values.errors import InvalidInput
-from irsa_cli.core.values.printable import shown, unspaced
+from irsa_cli.core.values.shown import shown, unspaced
 
 _EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
 _IAM = "https://docs.aws.amazon.com/IAM/latest/UserGuide"

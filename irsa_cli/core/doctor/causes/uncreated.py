@@ -20,7 +20,7 @@ from irsa_cli.core.doctor.subjects import account_of, listed
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import RefusedPod, ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
-from irsa_cli.core.values.reach import Reach
+from irsa_cli.core.values.cluster import Reach
 
 _MISSING = re.compile(
     r"service account \S+: serviceaccount \"([a-z0-9.-]+)\" not found"

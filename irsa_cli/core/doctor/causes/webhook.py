@@ -37,7 +37,7 @@ from irsa_cli.core.objects.kinds import Pod, ServiceAccount, Webhook
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.trust.evaluation import explain
-from irsa_cli.core.values.printable import shown
+from irsa_cli.core.values.shown import shown
 
 _EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
 _WEBHOOK = "https://github.com/aws/amazon-eks-pod-identity-webhook#readme"

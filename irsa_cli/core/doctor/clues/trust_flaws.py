@@ -19,7 +19,7 @@ from irsa_cli.core.policies.web_identity import ACTION, WebIdentity
 from irsa_cli.core.trust.evaluation import Failure, StatementVerdict, covers, explain
 from irsa_cli.core.trust.principal_flaws import PROVIDER, Flaw, principal_flaw, similarity, trusted_providers
 from irsa_cli.core.values.issuer import host_path
-from irsa_cli.core.values.printable import shown, unspaced
+from irsa_cli.core.values.shown import shown, unspaced
 
 GENERATED = re.compile(r"(?P<stem>.+)-(?=[a-z0-9]*\d)[a-z0-9]{5,10}")
 """A name whose end was generated, with a digit in it at least."""

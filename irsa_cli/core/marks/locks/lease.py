@@ -14,7 +14,7 @@ from typing import Any
 
 from irsa_cli.core.marks.locks.names import Lock, distinct
 from irsa_cli.core.values import limits
-from irsa_cli.core.values.printable import visible
+from irsa_cli.core.values.shown import visible
 
 Json = dict[str, Any]
 MANAGED_BY, MANAGER = "app.kubernetes.io/managed-by", "irsa"

@@ -60,11 +60,6 @@ class Chain:
         return self.target_arn.split(":")[4]
 
     @property
-    def target_name(self) -> str:
-        """The target's name without its path."""
-        return self.target_arn.rsplit("/", 1)[-1]
-
-    @property
     def actions(self) -> tuple[str, ...]:
         """What has to be allowed on both sides."""
         return (ASSUME, TAG) if self.tag_session else (ASSUME,)

@@ -1,18 +1,47 @@
-"""What takes irsa's statement for a role out of the trust policy of a target that it leaves; pure.
+"""What is there of a chain, as it was read, and what takes irsa's statement out of a target that is left.
 
-How the statement gets there is planned in `irsa_cli.core.planning.chaining`.
+Pure. How the statement gets there is planned in `irsa_cli.core.planning.chaining`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import DocumentState
-from irsa_cli.core.policies.policy import as_list
+from irsa_cli.core.policies import policy
+from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.chaining.chain import Chain, mark, marked
-from irsa_cli.core.trust.chaining.found import FoundTarget
+
+
+@dataclass(frozen=True)
+class FoundTarget:
+    """The target role: its trust policy, None where there is no such role; or why it was not read."""
+
+    trust: Document | None = None
+    unread: str = ""
+    trust_quota: int = policy.TRUST_LIMIT
+    """Characters that its account allows a trust policy, without white space."""
+    power: str = ""
+    """What of its policies is much, or why that is not known; asked where it is to be given to somebody."""
+    policies: tuple[str, ...] = ()
+    """The policies that were read for that."""
+
+
+@dataclass(frozen=True)
+class FoundConfigMap:
+    """A ConfigMap that is there; `service_account` (`namespace/name`) and `transaction` are irsa's marks."""
+
+    data: Mapping[str, str]
+    service_account: str = ""
+    transaction: str = ""
+    uid: str = ""
+
+    def is_for(self, full_name: str) -> bool:
+        """Whether irsa made it for this ServiceAccount."""
+        return bool(self.transaction) and self.service_account == full_name
 
 
 def taken_back(chains: Iterable[Chain], targets: Mapping[str, FoundTarget]) -> tuple[list[Change], list[str]]:

@@ -1,22 +1,234 @@
 """The judge: a trust policy, with what is known around it, and the risks that are in it.
 
-Pure, and the only way in: what single rules ask is in the modules beside this one.
+Pure, and the only way in. Here are also the rules about how a statement tests tokens (audiences, operators,
+keys, names) and about whom it names besides: everybody, other services, EKS Pod Identity; and its actions.
+How wide subjects are is `irsa_cli.core.trust.rules.width`'s business, what is wrong with providers
+`irsa_cli.core.trust.rules.providers`'.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from irsa_cli.core.trust.rules.claims import of_claims
-from irsa_cli.core.trust.rules.context import TrustContext
-from irsa_cli.core.trust.rules.look import Look
-from irsa_cli.core.trust.rules.principals import of_everybody, of_principals
-from irsa_cli.core.trust.rules.providers import of_providers
-from irsa_cli.core.trust.rules.rule import Risk, worst_first
-from irsa_cli.core.trust.rules.width import of_subjects
+from irsa_cli.core.policies.conditions import operator_of
+from irsa_cli.core.policies.web_identity import ACTION
+from irsa_cli.core.trust.evaluation import covers
+from irsa_cli.core.trust.restrictions import demands
+from irsa_cli.core.trust.rules.providers import TrustContext, of_providers
+from irsa_cli.core.trust.rules.rule import Risk, Severity, risk, worst_first
+from irsa_cli.core.trust.rules.statements import (
+    WAYS_IN,
+    Statement,
+    actions_of,
+    allowing,
+    does,
+    is_positive,
+    name_of,
+    names_everybody,
+    place_of,
+    principals,
+    tests_of,
+)
+from irsa_cli.core.trust.rules.trust_rules import (
+    ALL_ACTIONS,
+    BESIDE_LOOSE,
+    DEFAULT_ACCOUNT,
+    EVERYBODY,
+    EXTRA_AUDIENCE,
+    FOR_ALL_VALUES,
+    NO_CONDITION,
+    OTHER_ISSUERS_KEY,
+    OTHER_SERVICES,
+    POD_IDENTITY_OPEN,
+)
+from irsa_cli.core.trust.rules.trust_rules import NO_AUDIENCE as NO_AUDIENCE_RULE
+from irsa_cli.core.trust.rules.width import ANYBODY, NO_AUDIENCE, Look, of_subjects
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
+
+_ALWAYS = ("aws:securetransport", "aws:viaawsservice")
+"""What holds for every token that STS is shown."""
+_FOR_AWS = frozenset((DEFAULT_AUDIENCE, "openshift"))
+"""The audiences of tokens that are made for AWS: OpenShift on AWS gives its operators its own one.
+
+rosa's providers take both, and its trust policies test the subject only.
+"""
+
+
+def of_claims(
+    look: Look, wide: Collection[tuple[int, Risk]], accepted: Collection[str] | None
+) -> Iterator[Risk]:
+    """The risks of a policy's tests; `wide` is what `of_subjects` has found.
+
+    `accepted` are the audiences that the provider takes, None where that is not known.
+    """
+    loose = {index for index, _ in wide}
+    bare = {index for index, item in wide if item.rule is NO_CONDITION}
+    for index, item in allowing(look.document):
+        named = list(look.exact(index))
+        subjects = [ANYBODY] if index in look.anybody else named
+        subjects = subjects or [
+            found for _, pair in look.patterns for found in pair.witnesses if index in look.admitting(found)
+        ]
+        if not subjects:
+            continue
+        if index not in bare:
+            yield from _audience(look, index, item, subjects[0], accepted)
+        if index not in loose:
+            yield from _default(index, item, named)
+        yield from _operators(look, index, item)
+        yield from _beside(look, index, item, loose)
+
+
+def _audience(
+    look: Look, index: int, item: Statement, subject: str, accepted: Collection[str] | None
+) -> Iterator[Risk]:
+    if accepted is not None and (len(accepted) < 2 or _FOR_AWS.issuperset(accepted)):
+        return  # STS refuses all other audiences before it asks the policy.
+    name, place = name_of(index, item), place_of(index, "Condition")
+    if index in look.admitting(subject, NO_AUDIENCE):
+        reason = (
+            "takes a token for any audience that the OIDC provider accepts, also one that was"
+            " made for another service"
+        )
+        step = f"demand StringEquals {look.issuer}:aud {DEFAULT_AUDIENCE}"
+        yield risk(NO_AUDIENCE_RULE, name, reason, step, path=place)
+        return
+    taken = [each for each in look.audiences if index in look.admitting(subject, each)]
+    taken = [each for each in taken if accepted is None or each in accepted]
+    if len(taken) > 1:
+        named = " and ".join(f"'{each}'" for each in taken)
+        step = f"demand one audience by StringEquals on {look.issuer}:aud"
+        yield risk(EXTRA_AUDIENCE, name, f"takes tokens for the audiences {named}", step, path=place)
+
+
+def _default(index: int, item: Statement, named: Collection[str]) -> Iterator[Risk]:
+    for subject in dict.fromkeys(named):
+        namespace, _, name = subject.rpartition(":")
+        if name == "default":
+            reason = (
+                f"admits the ServiceAccount default of namespace {namespace.rpartition(':')[2]},"
+                " as which every pod runs that names no other"
+            )
+            yield risk(DEFAULT_ACCOUNT, name_of(index, item), reason, path=place_of(index, "Condition"))
+
+
+def _operators(look: Look, index: int, item: Statement) -> Iterator[Risk]:
+    """Operators that hold for lack of the key."""
+    own = {arn.partition("oidc-provider/")[2].lower() for arn in principals(item, "Federated")}
+    name, tight = name_of(index, item), f"test {look.issuer}:sub and {look.issuer}:aud by StringEquals"
+    for text, key, _ in tests_of(item):
+        operator, (issuer, _, claim) = operator_of(text), key.rpartition(":")
+        place = place_of(index, "Condition", text, key)
+        if operator is None or operator.compare is None or claim.lower() not in ("sub", "aud"):
+            continue
+        if issuer.lower() == look.issuer.lower() and operator.quantifier == "all":
+            reason = f"tests {claim} by {text}, which holds also where there is no such key"
+            step = f"write {text.removeprefix('ForAllValues:')}"
+            yield risk(FOR_ALL_VALUES, name, reason, step, path=place)
+        if "." not in issuer or issuer.lower() in own:
+            continue
+        if operator.if_exists or operator.negated or operator.quantifier == "all":
+            reason = (
+                f"tests {key} by {text}: its provider's tokens have no such key, so that it keeps nobody out"
+            )
+            yield risk(OTHER_ISSUERS_KEY, name, reason, tight, path=place)
+
+
+def _beside(look: Look, index: int, item: Statement, loose: Collection[int]) -> Iterator[Risk]:
+    """A statement that admits whom another one admits under more conditions."""
+    own = set(demands(item))
+    for other, tight in allowing(look.document):
+        if other == index or other in loose:
+            continue
+        more = [test for test in demands(tight) if test not in own and test.split()[1] not in _ALWAYS]
+        named = [subject for subject in look.exact(other) if index in look.admitting(subject)]
+        if named and (index in loose or (more and own <= set(demands(tight)))):
+            what = "names whom it admits" if index in loose else "demands more"
+            tighter = name_of(other, tight)
+            reason = f"admits {named[0]}, too, so that {tighter}, which {what}, keeps nobody out"
+            step = f"remove it, or demand the same as {tighter}"
+            yield risk(BESIDE_LOOSE, name_of(index, item), reason, step, path=place_of(index))
+            return
+
+
+POD_IDENTITY = "pods.eks.amazonaws.com"
+"""The service that gives pods the role of their association."""
+_WHO = ("aws:principal", "aws:userid", "aws:username", "aws:sourceaccount", "aws:sourceorg")
+"""What the condition keys begin with that tell who calls."""
+_WHICH_POD = ("aws:source", "aws:requesttag/", "aws:principalorg")
+"""What the condition keys begin with that tell for which cluster, namespace or ServiceAccount."""
+
+
+def of_everybody(document: Mapping[str, Any]) -> Iterator[Risk]:
+    """Statements whose principal is everybody."""
+    for index, item in allowing(document):
+        ways = [action for action in WAYS_IN if does(item, action)]
+        if not ways or not names_everybody(item):
+            continue
+        tests = [(operator, key) for operator, key, _ in tests_of(item)]
+        narrowed = any(is_positive(operator) for operator, _ in tests)
+        if ACTION not in ways and any(
+            is_positive(operator) and key.lower().startswith(_WHO) for operator, key in tests
+        ):
+            continue
+        means = "all but a few" if "NotPrincipal" in item else "everybody"
+        but = ", and nothing keeps anybody out"
+        if tests:
+            but = (
+                ", and only its conditions keep anybody out"
+                if narrowed
+                else ", and says only whom it keeps out"
+            )
+        path = place_of(index, "NotPrincipal" if "NotPrincipal" in item else "Principal")
+        reason = f"names {means} as its principal{but}"
+        found = risk(EVERYBODY, name_of(index, item), reason, path=path)
+        yield replace(found, severity=Severity.MEDIUM) if narrowed else found
+
+
+def is_for_pods(item: Statement, providers: Collection[str]) -> bool:
+    """Whether pods may become the role by this statement: a cluster's provider, or EKS Pod Identity."""
+    services = principals(item, "Service")
+    return POD_IDENTITY in services or any(arn in providers for arn in principals(item, "Federated"))
+
+
+def of_principals(document: Mapping[str, Any], providers: Collection[str]) -> Iterator[Risk]:
+    """What is unsafe in the statements of a role that pods may become; `providers` are clusters'."""
+    found = list(allowing(document))
+    if not any(is_for_pods(item, providers) for _, item in found):
+        return
+    for index, item in found:
+        name = name_of(index, item)
+        others = [service for service in principals(item, "Service") if service != POD_IDENTITY]
+        if others and does(item, "sts:AssumeRole"):
+            reason = f"admits {' and '.join(others)} to a role that pods have, too"
+            yield risk(OTHER_SERVICES, name, reason, path=place_of(index, "Principal"))
+        if is_for_pods(item, providers):
+            yield from _actions(index, item)
+        if POD_IDENTITY in principals(item, "Service") and does(item, "sts:AssumeRole"):
+            yield from _pod_identity(index, item)
+
+
+def _actions(index: int, item: Statement) -> Iterator[Risk]:
+    way = ACTION if principals(item, "Federated") else "sts:AssumeRole"
+    wide = [text for text in actions_of(item) if any(sign in text for sign in "*?") and covers((text,), way)]
+    if "NotAction" in item and does(item, way):
+        reason, key = "allows all actions but those that it names", "NotAction"
+        yield risk(ALL_ACTIONS, name_of(index, item), reason, path=place_of(index, key))
+    elif wide:
+        reason = f"allows {' and '.join(wide)}: all ways to assume the role, with any session tags"
+        yield risk(ALL_ACTIONS, name_of(index, item), reason, path=place_of(index, "Action"))
+
+
+def _pod_identity(index: int, item: Statement) -> Iterator[Risk]:
+    narrowed = any(
+        is_positive(operator) and key.lower().startswith(_WHICH_POD) for operator, key, _ in tests_of(item)
+    )
+    if not narrowed:
+        reason = "admits EKS Pod Identity for any cluster, namespace and ServiceAccount of the account"
+        yield risk(POD_IDENTITY_OPEN, name_of(index, item), reason, path=place_of(index, "Principal"))
+
 
 LARGEST = 8192
 """Characters of a trust policy that can be one: IAM takes 4,096 at most, without white space."""

@@ -54,6 +54,13 @@ class Rule:
 
 
 SHOWN = 3
+"""How many of many things a sentence names."""
+
+
+def some(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return f"{', '.join(names[:SHOWN])}{more}"
 
 
 @dataclass(frozen=True)

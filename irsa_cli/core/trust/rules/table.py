@@ -1,10 +1,176 @@
-"""All rules by their ids: trust policies, bindings, drift; each of these the most severe first."""
+"""The rules about ServiceAccounts and their roles and about what is left over, and the table of all rules.
+
+Those about one trust policy are in `irsa_cli.core.trust.rules.trust_rules`. What breaks one of these is found
+in `irsa_cli.core.audit`, where a whole account is known.
+"""
 
 from __future__ import annotations
 
-from irsa_cli.core.trust.rules.binding_rules import BINDING_RULES
-from irsa_cli.core.trust.rules.rule import ORDER, Area, Rule
-from irsa_cli.core.trust.rules.trust_rules import TRUST_RULES
+from typing import Any
+
+from irsa_cli.core.trust.rules.rule import ORDER, Area, Rule, Severity
+from irsa_cli.core.trust.rules.trust_rules import PROVIDER, TRUST_RULES
+
+_AWS = "https://docs.aws.amazon.com"
+_IAM = f"{_AWS}/IAM/latest/UserGuide"
+_EKS = f"{_AWS}/eks/latest/userguide"
+_ROLE = "arn:aws:iam::111122223333:role/app"
+_NOTED: dict[str, Any] = {
+    "serviceAccount": {
+        "namespace": "prod",
+        "name": "app",
+        "annotations": {"eks.amazonaws.com/role-arn": _ROLE},
+    }
+}
+_PLAIN: dict[str, Any] = {"serviceAccount": {"namespace": "prod", "name": "app"}}
+_ADMITS: dict[str, Any] = {"role": {"arn": _ROLE, "admits": ["system:serviceaccount:prod:app"]}}
+_SOUND: dict[str, Any] = {**_NOTED, **_ADMITS}
+
+
+def _rule(name: str, severity: Severity, title: str, reason: str, fix: str, source: str, **more: Any) -> Rule:
+    area = more.get("area", Area.BINDING)
+    return Rule(name, severity, area, title, reason, fix, source, more["before"], more.get("after", _SOUND))
+
+
+ADMITTED_NOT_ANNOTATED = _rule(
+    "admitted-not-annotated",
+    Severity.MEDIUM,
+    "A ServiceAccount is admitted to a role that its annotation does not name.",
+    "The annotation only tells the webhook what to inject: a projected token is enough to get the role.",
+    "remove its subject from the trust policy, or annotate it: irsa create-sa NAME --attach-role-arn ARN",
+    f"{_EKS}/pod-configuration.html",
+    before={**_PLAIN, **_ADMITS},
+)
+ANNOTATED_REFUSED = _rule(
+    "annotated-refused",
+    Severity.LOW,
+    "A ServiceAccount's annotation names a role that does not admit it.",
+    "Its pods get no credentials, and what works for them all the same has another source.",
+    "find out why: irsa doctor NAME -n NAMESPACE -c CLUSTER",
+    f"{_EKS}/associate-service-account-role.html",
+    before={**_NOTED, "role": {"arn": _ROLE, "admits": []}},
+)
+BROAD_GROUP = _rule(
+    "everybody-may-become",
+    Severity.HIGH,
+    "Everybody in a cluster, or nearly so, may become a ServiceAccount that has a role.",
+    "Who makes a pod or a token of a ServiceAccount, or enters its pod, has its AWS role.",
+    "bind the role to those who need it, and not to a group that everybody is in",
+    "https://kubernetes.io/docs/concepts/security/rbac-good-practices/",
+    before={"roleBinding": {"subjects": ["Group system:authenticated"], "allows": "create pods"}, **_SOUND},
+    after={"roleBinding": {"subjects": ["Group deployers"], "allows": "create pods"}, **_SOUND},
+)
+ROLE_GONE = _rule(
+    "role-gone",
+    Severity.LOW,
+    "A ServiceAccount's annotation names a role that does not exist.",
+    "Whoever may create roles of that name decides what its pods can do.",
+    "remove the annotation, or create the role: irsa create-sa NAME -n NAMESPACE -c CLUSTER",
+    f"{_EKS}/associate-service-account-role.html",
+    before={**_NOTED, "role": None},
+)
+NO_ROLE_NAMED = _rule(
+    "annotation-no-role",
+    Severity.MEDIUM,
+    "A ServiceAccount's annotation is no ARN of a role.",
+    "Its pods get no credentials by it, and fall back to what the node may do.",
+    "write the role's ARN: arn:aws:iam::ACCOUNT:role/NAME",
+    f"{_EKS}/associate-service-account-role.html",
+    before={
+        "serviceAccount": {
+            "namespace": "prod",
+            "name": "app",
+            "annotations": {"eks.amazonaws.com/role-arn": "arn:aws:iam::111122223333:user/app"},
+        }
+    },
+)
+SUBJECT_GONE = _rule(
+    "subject-gone",
+    Severity.MEDIUM,
+    "A role admits a ServiceAccount that does not exist.",
+    "Whoever creates a ServiceAccount (or a namespace) of that name gets the role.",
+    "remove its subject from the trust policy, or the role: irsa delete-sa NAME -n NAMESPACE -c CLUSTER",
+    f"{_AWS}/eks/latest/best-practices/identity-and-access-management.html",
+    before={"serviceAccount": None, **_ADMITS},
+)
+SHADOWED = _rule(
+    "shadowed-by-pod-identity",
+    Severity.LOW,
+    "The annotation has no effect, as an EKS Pod Identity association takes precedence.",
+    "Pods that are created now get the role of the association, whatever the annotation says.",
+    "remove the annotation, or the association: aws eks delete-pod-identity-association",
+    f"{_EKS}/pod-identities.html",
+    before={**_SOUND, "association": {"role": "arn:aws:iam::111122223333:role/other"}},
+)
+NODE_ROLE = _rule(
+    "node-role-fallback",
+    Severity.LOW,
+    "Pods run without a role of their own.",
+    "Where they can reach the instance's metadata, they have the permissions of the node's role.",
+    "give them a role (irsa create-sa NAME -n NAMESPACE -c CLUSTER), and set the metadata's hop limit to 1",
+    f"{_AWS}/eks/latest/best-practices/identity-and-access-management.html",
+    before={**_PLAIN, "pods": 1},
+)
+PROVIDER_WITHOUT_CLUSTER = _rule(
+    "provider-without-cluster",
+    Severity.LOW,
+    "An OIDC provider is there for a cluster that is not.",
+    "The account accepts tokens of an issuer that nobody looks after any more.",
+    "delete it: aws iam delete-open-id-connect-provider --open-id-connect-provider-arn ARN",
+    f"{_EKS}/enable-iam-roles-for-service-accounts.html",
+    area=Area.DRIFT,
+    before={"provider": PROVIDER, "cluster": None},
+    after={"provider": PROVIDER, "cluster": "prod"},
+)
+DEAD_ISSUER = _rule(
+    "dead-issuer",
+    Severity.LOW,
+    "A role trusts the issuer of a cluster that is not there.",
+    "Nobody should be admitted by it, and nobody will notice when somebody is.",
+    "remove the statement, or delete the role where it has no other one",
+    f"{_EKS}/enable-iam-roles-for-service-accounts.html",
+    area=Area.DRIFT,
+    before={"role": {"arn": _ROLE, "trusts": PROVIDER}, "cluster": None},
+    after={"role": {"arn": _ROLE, "trusts": PROVIDER}, "cluster": "prod"},
+)
+CHANGED = _rule(
+    "changed-since-irsa",
+    Severity.MEDIUM,
+    "A role that irsa made is not as irsa made it.",
+    "Somebody has changed whom it admits, and no file and no plan says so.",
+    "see what differs: irsa diff -f FILE; then irsa apply -f FILE",
+    f"{_IAM}/id_roles_manage_modify.html",
+    area=Area.DRIFT,
+    before={"role": {"tags": {"irsa/service-account": "prod/app"}, "admits": ["prod/app", "prod/other"]}},
+    after={"role": {"tags": {"irsa/service-account": "prod/app"}, "admits": ["prod/app"]}},
+)
+UNUSED = _rule(
+    "unused-role",
+    Severity.LOW,
+    "A role that pods can become has not been used for long.",
+    "What nobody uses serves only somebody who finds it.",
+    "delete it: irsa delete-sa NAME -n NAMESPACE -c CLUSTER",
+    f"{_AWS}/IAM/latest/APIReference/API_RoleLastUsed.html",
+    area=Area.DRIFT,
+    before={"role": {"arn": _ROLE, "lastUsed": "400 days ago"}},
+    after={"role": {"arn": _ROLE, "lastUsed": "yesterday"}},
+)
+
+BINDING_RULES = (
+    BROAD_GROUP,
+    ADMITTED_NOT_ANNOTATED,
+    SUBJECT_GONE,
+    NO_ROLE_NAMED,
+    ANNOTATED_REFUSED,
+    ROLE_GONE,
+    SHADOWED,
+    NODE_ROLE,
+    CHANGED,
+    PROVIDER_WITHOUT_CLUSTER,
+    DEAD_ISSUER,
+    UNUSED,
+)
+
 
 _AREAS = tuple(Area)
 

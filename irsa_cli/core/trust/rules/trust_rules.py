@@ -220,13 +220,7 @@ SEVERAL_STAGES = _rule(
     "Whoever controls the ServiceAccount in the less guarded cluster has the role of the other one.",
     "make a role for each cluster: irsa create-sa NAME -n NAMESPACE -c CLUSTER",
     _EKS_PRACTICE,
-    before=_policy(
-        _web(_TIGHT),
-        _web(
-            {"StringEquals": {f"{OTHER_ISSUER}:sub": _APP, f"{OTHER_ISSUER}:aud": _STS}},
-            provider=OTHER_PROVIDER,
-        ),
-    ),
+    before=_policy(_web(_TIGHT), _web(_OTHER, provider=OTHER_PROVIDER)),
 )
 PROVIDER_GONE = _rule(
     "provider-gone",
@@ -235,13 +229,7 @@ PROVIDER_GONE = _rule(
     "Nobody is admitted by it now; whoever may create OIDC providers decides whom the statement admits.",
     "remove the statement, or create the provider: irsa associate-oidc -c CLUSTER",
     _OIDC,
-    before=_policy(
-        _web(_TIGHT),
-        _web(
-            {"StringEquals": {f"{OTHER_ISSUER}:sub": _APP, f"{OTHER_ISSUER}:aud": _STS}},
-            provider=OTHER_PROVIDER,
-        ),
-    ),
+    before=_policy(_web(_TIGHT), _web(_OTHER, provider=OTHER_PROVIDER)),
 )
 ISSUER_CAN_BE_HAD = _rule(
     "issuer-can-be-had",

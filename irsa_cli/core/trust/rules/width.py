@@ -1,25 +1,245 @@
 """Whom a statement for a cluster's provider admits beside the ServiceAccounts that somebody has named.
 
-Each risk is proven by witnesses, ServiceAccounts that nobody has named and that
-`irsa_cli.core.trust.evaluation` says are admitted, so that a further condition or a Deny that keeps them out
-counts. Whom a policy admits besides, one by one, is `irsa_cli.core.trust.admitted`'s business.
+A trust policy is looked at as tokens of one cluster's provider meet it (`Look`). Each risk is proven by
+witnesses, ServiceAccounts that nobody has named and that `irsa_cli.core.trust.evaluation` says are admitted,
+so that a further condition or a Deny that keeps them out counts. Whom a policy admits besides, one by one, is
+`irsa_cli.core.trust.admitted`'s business, how it tests tokens otherwise `irsa_cli.core.trust.rules.judge`'s.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from typing import Any
 
-from irsa_cli.core.trust.rules.look import Look
-from irsa_cli.core.trust.rules.rule import ORDER, Risk, risk
+from irsa_cli.core.policies.web_identity import WebIdentity
+from irsa_cli.core.trust.evaluation import StatementVerdict, explain
+from irsa_cli.core.trust.rules.rule import ORDER, Risk, Rule, risk
 from irsa_cli.core.trust.rules.statements import (
     Statement,
     allowing,
+    comparing,
     is_positive,
     name_of,
     place_of,
+    statements,
     tests_of,
+    tests_of_key,
 )
-from irsa_cli.core.trust.rules.trust_rules import EVERY_SUBJECT, NO_CONDITION, NO_SUBJECT, ONLY_NEGATIVE
+from irsa_cli.core.trust.rules.trust_rules import (
+    CROSSES_COLON,
+    EVERY_NAME,
+    EVERY_NAMESPACE,
+    EVERY_SUBJECT,
+    NAME_PATTERN,
+    NAMESPACE_PATTERN,
+    NO_CONDITION,
+    NO_SUBJECT,
+    ONLY_NEGATIVE,
+)
+
+SERVICE_ACCOUNT = "system:serviceaccount:"
+
+
+ONE, OTHER = "x9q7z", "k3w8v"
+"""Names that nobody has given anything: what admits them admits any name."""
+
+
+def _is_wild(glob: str) -> bool:
+    return "*" in glob or "?" in glob
+
+
+def _is_all(glob: str) -> bool:
+    return bool(glob) and not glob.strip("*")
+
+
+def _filled(glob: str, word: str) -> str:
+    return glob.replace("*", word).replace("?", word[0])
+
+
+def _example(glob: str) -> str:
+    """A name that fits and that the author will hardly have meant."""
+    head, *rest = re.split(r"\*+", glob)
+    for part in rest:
+        before = "" if not head or head[-1] in "-.:" else "-"
+        head = f"{head}{before}evil{'-' if part and part[0] not in '-.' else ''}{part}"
+        rest = []
+    return head.replace("?", "x")
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The namespaces and the names that a pattern of subjects means, both as patterns.
+
+    `crosses`: one of its wildcards stands for the colon between them.
+    """
+
+    namespace: str
+    name: str
+    crosses: bool = False
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether it means more than one ServiceAccount."""
+        return _is_wild(self.namespace) or _is_wild(self.name)
+
+    @property
+    def witnesses(self) -> tuple[str, str]:
+        """Two ServiceAccounts that fit, and that differ wherever the pattern leaves that open."""
+        one, other = (
+            f"{SERVICE_ACCOUNT}{_filled(self.namespace, first)}:{_filled(self.name, second)}"
+            for first, second in ((ONE, OTHER), (OTHER, ONE))
+        )
+        return one, other
+
+    @property
+    def rule(self) -> Rule:
+        """What is wide of it."""
+        if _is_all(self.namespace):
+            return EVERY_SUBJECT if _is_all(self.name) else EVERY_NAMESPACE
+        if _is_wild(self.namespace):
+            return CROSSES_COLON if self.crosses else NAMESPACE_PATTERN
+        return EVERY_NAME if _is_all(self.name) else NAME_PATTERN
+
+    def risk(self, statement: str, pattern: str, suggestion: str, path: tuple[str | int, ...]) -> Risk:
+        """The risk of a statement that has the pattern; `suggestion` makes it tight."""
+        return risk(self.rule, statement, f"admits by '{pattern}' {self._whom}", suggestion, path=path)
+
+    @property
+    def _whom(self) -> str:
+        if self.rule is EVERY_SUBJECT:
+            return "every ServiceAccount of the cluster"
+        if self.rule is EVERY_NAME:
+            return f"every ServiceAccount of namespace {self.namespace}, also those that are made later"
+        if self.rule is NAME_PATTERN:
+            return f"every ServiceAccount of namespace {self.namespace} like it, {_example(self.name)} too"
+        names = f"the ServiceAccount {self.name}"
+        if _is_wild(self.name):
+            names = "every ServiceAccount" + ("" if _is_all(self.name) else f" like {self.name}")
+        if self.rule is EVERY_NAMESPACE:
+            return f"{names} of every namespace, also of those that others make"
+        return f"{names} of each namespace like {self.namespace}, {_example(self.namespace)} too"
+
+
+@lru_cache(maxsize=1024)
+def pairs(pattern: str) -> tuple[Pair, ...]:
+    """What a pattern means for subjects of ServiceAccounts, whose namespaces and names have no colon.
+
+    A `*` may reach over a colon: then it stands for the end of a namespace and the beginning of a name.
+    """
+    found: dict[Pair, None] = {}
+    for rest in _after(pattern, SERVICE_ACCOUNT):
+        if rest.count(":") == 1:
+            namespace, _, name = rest.partition(":")
+            found[Pair(namespace, name)] = None
+        elif ":" not in rest:
+            for place, sign in enumerate(rest):
+                if sign in "*?":
+                    star = sign if sign == "*" else ""
+                    found[Pair(rest[:place] + star, star + rest[place + 1 :], crosses=True)] = None
+    return tuple(pair for pair in found if pair.namespace and pair.name)
+
+
+def _after(pattern: str, text: str) -> frozenset[str]:
+    """What may be left of a pattern when its beginning has matched the text."""
+    left = {re.sub(r"\*+", "*", pattern)}
+    for sign in text:
+        after: set[str] = set()
+        for item in left:
+            if item.startswith("*"):
+                after.add(item)
+                item = item[1:]
+            if item and item[0] in (sign, "?"):
+                after.add(item[1:])
+        left = after
+    return frozenset(left)
+
+
+MOST_AUDIENCES = 5
+"""Audiences of a policy that are tried."""
+NO_AUDIENCE = "audience.nobody.has.named"
+ANYBODY = f"{SERVICE_ACCOUNT}{ONE}:{OTHER}"
+"""A ServiceAccount that nobody has named: what admits it admits any."""
+_SUBJECT = re.compile(rf"{SERVICE_ACCOUNT}[a-z0-9-]+:[a-z0-9.-]+")
+
+
+@dataclass(frozen=True)
+class Look:
+    """A trust policy, as tokens of one provider meet it."""
+
+    document: Mapping[str, Any]
+    provider: str
+    audience: str
+    _known: dict[tuple[str, str], frozenset[int]] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def issuer(self) -> str:
+        """The issuer without `https://`."""
+        return self.provider.partition("oidc-provider/")[2]
+
+    def values(self, claim: str, items: Iterable[Statement]) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """Operator and values of each test of a claim of this issuer."""
+        return tests_of_key(items, f"{self.issuer}:{claim}")
+
+    @cached_property
+    def statements(self) -> list[Statement]:
+        """All statements of the document."""
+        return statements(self.document)
+
+    @cached_property
+    def audiences(self) -> tuple[str, ...]:
+        """The usual audience, and those that are named."""
+        named = (value for _, values in self.values("aud", self.statements) for value in values)
+        return tuple(dict.fromkeys((self.audience, *named)))[:MOST_AUDIENCES]
+
+    @cached_property
+    def anybody(self) -> frozenset[int]:
+        """The statements that admit ServiceAccounts that nobody has named."""
+        return self.admitting(ANYBODY)
+
+    def admitting(self, subject: str, audience: str = "") -> frozenset[int]:
+        """The statements that admit the ServiceAccount, or may; with any audience that is named."""
+        found: set[int] = set()
+        for each in (audience,) if audience else self.audiences:
+            if (subject, each) not in self._known:
+                self._known[subject, each] = self._asked(subject, each)
+            found |= self._known[subject, each]
+        return frozenset(found)
+
+    def _asked(self, subject: str, audience: str) -> frozenset[int]:
+        identity = WebIdentity(self.provider, f"https://{self.issuer}", subject, audience)
+        verdicts = explain(self.document, identity).verdicts
+        if any(item.effect != "Allow" and item.failure is None for item in verdicts):
+            return frozenset()
+        return frozenset(item.index for item in verdicts if self._may(item))
+
+    def _may(self, verdict: StatementVerdict) -> bool:
+        """Whether it admits, or may. How a claim compares is never what may be: there it is a riddle, no."""
+        own = f"{self.issuer}:".lower()
+        riddle = any(item.key.lower().startswith(own) for item in verdict.undecided)
+        return verdict.effect == "Allow" and verdict.possible and not riddle
+
+    def exact(self, index: int) -> Iterator[str]:
+        """The subjects that are named as they are, of those that the statement admits."""
+        for _, values in self.values("sub", [self.statements[index]]):
+            named = (value for value in values if _SUBJECT.fullmatch(value))
+            yield from (value for value in named if index in self.admitting(value))
+
+    @cached_property
+    def patterns(self) -> tuple[tuple[str, Pair], ...]:
+        """Each pattern of subjects in the policy, with the namespaces and names that it means.
+
+        Also those of statements that deny all others, and of negated tests: the witnesses tell what holds.
+        """
+        found = {
+            value: None
+            for name, values in self.values("sub", self.statements)
+            if (operator := comparing(name)) is not None and operator.wild
+            for value in values
+        }
+        return tuple((value, pair) for value in found for pair in pairs(value) if pair.is_wide)
 
 
 def of_subjects(look: Look) -> Iterator[tuple[int, Risk]]:

@@ -1,0 +1,303 @@
+"""An account from what `aws` and `kubectl` have printed as JSON: each document is known by its form.
+
+What is in one is others': an entry that is not of the form it should be is left out, and said to be. Finding
+and reading files is `irsa_cli.usecases.audit.files`' business.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeVar
+
+from irsa_cli.core.audit.estate import (
+    AuditedAccount,
+    AuditedAssociation,
+    AuditedCluster,
+    Estate,
+    living_pods,
+)
+from irsa_cli.core.inventory.account_details import policy_details, role_details
+from irsa_cli.core.inventory.bindings import BoundRole
+from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.policies.policy import as_list
+from irsa_cli.core.rbac.principals import RbacFiles
+from irsa_cli.core.values.arn import check_role
+from irsa_cli.core.values.errors import InvalidInput
+from irsa_cli.core.values.issuer import check_issuer
+
+T = TypeVar("T")
+Json = Mapping[str, Any]
+NOT_GIVEN = Unreadable("no file has them")
+
+
+@dataclass(frozen=True)
+class AuditFile:
+    """A file: its name for people, the folder that is named for its cluster ('' for none), and its text."""
+
+    source: str
+    folder: str
+    text: str
+
+
+@dataclass
+class _Cluster:
+    """What files say of one cluster."""
+
+    name: str = ""
+    described: Json = field(default_factory=dict)
+    accounts: list[Json] | None = None
+    pods: list[Json] | None = None
+    associations: list[Json] | None = None
+    rbac: RbacFiles = field(default_factory=RbacFiles)
+
+
+@dataclass
+class _Gathered:
+    roles: list[tuple[str, Any]] = field(default_factory=list)
+    has_roles: bool = False
+    policies: list[tuple[str, Any]] = field(default_factory=list)
+    provider_arns: set[str] | None = None
+    audiences: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    clusters: dict[str, _Cluster] = field(default_factory=dict)
+    listed: list[str] | None = None
+    unseen: list[str] = field(default_factory=list)
+
+
+def estate_of(files: Iterable[AuditFile], now: datetime) -> Estate:
+    """The account that the files tell of.
+
+    Raises `InvalidInput` for a file that is no JSON or none of the known documents, and without roles.
+    """
+    found = _Gathered()
+    for file in files:
+        _take(found, file, _parsed(file))
+    if not found.has_roles:
+        raise InvalidInput(
+            "no file has the account's roles",
+            reason="aws iam get-account-authorization-details > roles.json",
+        )
+    roles = list(_each(found, found.roles, _role))
+    clusters = list(_clusters(found))
+    accounts = frozenset(role.arn.split(":")[4] for role in roles)
+    return Estate(
+        roles=tuple(roles),
+        policies=dict(item for item in _each(found, found.policies, policy_details) if item is not None),
+        providers=_providers(found),
+        clusters=tuple(clusters),
+        accounts=accounts,
+        regions=_regions(found, clusters),
+        unseen=tuple(found.unseen),
+        now=now,
+    )
+
+
+def _parsed(file: AuditFile) -> Json:
+    try:
+        document = json.loads(file.text)
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}: {error.msg}"
+        raise InvalidInput(f"{file.source} is not JSON", reason=where) from None
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput(f"{file.source} is not JSON that can be read", reason=str(error)) from None
+    if not isinstance(document, dict):
+        raise InvalidInput(f"{file.source} is no JSON object", reason=_KNOWN)
+    return document
+
+
+_KNOWN = (
+    "expected the output of aws iam get-account-authorization-details, list-open-id-connect-providers or"
+    " get-open-id-connect-provider, aws eks describe-cluster, list-clusters, list-pod-identity-associations"
+    " or describe-pod-identity-association, list-access-entries, describe-access-entry or"
+    " list-associated-access-policies, or kubectl get"
+    " sa,pods,roles,rolebindings,clusterroles,clusterrolebindings -A -o json"
+)
+
+
+def _take(found: _Gathered, file: AuditFile, document: Json) -> None:
+    """Put a document where it belongs, by the key that only it has."""
+    cluster = found.clusters.setdefault(file.folder, _Cluster(file.folder))
+    known = False
+    for key, take in _FORMS.items():
+        if key in document:
+            take(found, cluster, file.source, document)
+            known = True
+    if not known:
+        raise InvalidInput(f"{file.source} is none of the documents that are known", reason=_KNOWN)
+
+
+def _take_roles(found: _Gathered, _: _Cluster, source: str, document: Json) -> None:
+    found.has_roles = True
+    found.roles += [(source, item) for item in as_list(document["RoleDetailList"])]
+    found.policies += [(source, item) for item in as_list(document.get("Policies", []))]
+    if document.get("IsTruncated"):
+        found.unseen.append(f"{source} is one page of several: the roles of the others were not read")
+
+
+def _take_providers(found: _Gathered, _: _Cluster, __: str, document: Json) -> None:
+    arns = {
+        str(item.get("Arn", ""))
+        for item in as_list(document["OpenIDConnectProviderList"])
+        if isinstance(item, dict)
+    }
+    found.provider_arns = (found.provider_arns or set()) | arns
+
+
+def _take_provider(found: _Gathered, _: _Cluster, __: str, document: Json) -> None:
+    url = str(document.get("Url", "")).removeprefix("https://")
+    found.audiences[url] = tuple(map(str, as_list(document["ClientIDList"])))
+
+
+def _take_objects(_: _Gathered, cluster: _Cluster, __: str, document: Json) -> None:
+    items = [item for item in as_list(document["items"]) if isinstance(item, dict)]
+    kinds = {str(item.get("kind", "")) for item in items} | {str(document.get("kind", ""))}
+    accounts = [item for item in items if item.get("kind") == "ServiceAccount"]
+    pods = [item for item in items if item.get("kind") == "Pod"]
+    if accounts or "ServiceAccountList" in kinds:
+        cluster.accounts = [*(cluster.accounts or ()), *accounts]
+    if pods or "PodList" in kinds:
+        cluster.pods = [*(cluster.pods or ()), *pods]
+    cluster.rbac.take_objects(items, kinds)
+
+
+def _take_associations(_: _Gathered, cluster: _Cluster, __: str, document: Json) -> None:
+    items = [item for item in as_list(document["associations"]) if isinstance(item, dict)]
+    cluster.associations = [*(cluster.associations or ()), *items]
+
+
+def _take_association(_: _Gathered, cluster: _Cluster, __: str, document: Json) -> None:
+    if isinstance(document["association"], dict):
+        cluster.associations = [*(cluster.associations or ()), document["association"]]
+
+
+def _take_cluster(_: _Gathered, cluster: _Cluster, __: str, document: Json) -> None:
+    if isinstance(document["cluster"], dict):
+        cluster.described = document["cluster"]
+
+
+def _take_names(found: _Gathered, _: _Cluster, __: str, document: Json) -> None:
+    found.listed = [*(found.listed or ()), *map(str, as_list(document["clusters"]))]
+
+
+def _take_config_map(_: _Gathered, cluster: _Cluster, __: str, document: Json) -> None:
+    cluster.rbac.take_config_map(document)
+
+
+_FORMS: dict[str, Callable[[_Gathered, _Cluster, str, Json], None]] = {
+    "RoleDetailList": _take_roles,
+    "OpenIDConnectProviderList": _take_providers,
+    "ClientIDList": _take_provider,
+    "items": _take_objects,
+    "associations": _take_associations,
+    "association": _take_association,
+    "cluster": _take_cluster,
+    "clusters": _take_names,
+    "data": _take_config_map,
+    "accessEntries": lambda _, cluster, __, document: cluster.rbac.take_listed(document),
+    "accessEntry": lambda _, cluster, __, document: cluster.rbac.take_entry(document),
+    "associatedAccessPolicies": lambda _, cluster, __, document: cluster.rbac.take_policies(document),
+}
+
+
+# What is in them
+
+
+def _each(found: _Gathered, items: Iterable[tuple[str, Any]], read: Callable[[Any], T]) -> Iterator[T]:
+    """Each entry, read; those that are not of the form are told as unseen."""
+    wrong = 0
+    first = ""
+    for source, item in items:
+        try:
+            yield read(item)
+        except (LookupError, TypeError, ValueError, AttributeError, InvalidInput):
+            wrong, first = wrong + 1, first or source
+    if wrong:
+        found.unseen.append(f"{wrong} entries of {first} are not of the form that AWS gives them: left out")
+
+
+def _role(item: Any) -> BoundRole:
+    role = role_details(item)
+    check_role(role.arn)
+    return role
+
+
+def _providers(found: _Gathered) -> dict[str, tuple[str, ...] | None] | None:
+    if found.provider_arns is None:
+        return None
+    return {
+        arn: found.audiences.get(arn.partition("oidc-provider/")[2]) for arn in sorted(found.provider_arns)
+    }
+
+
+def _clusters(found: _Gathered) -> Iterator[AuditedCluster]:
+    for gathered in found.clusters.values():
+        said = (gathered.described, gathered.accounts, gathered.pods, gathered.associations)
+        if not any(item not in (None, {}) for item in said) and gathered.rbac.is_empty:
+            continue
+        described = gathered.described
+        arn = str(described.get("arn", ""))
+        parts = [*arn.split(":"), "", "", "", "", ""]
+        name = str(described.get("name", "")) or gathered.name or "(without a name)"
+        yield AuditedCluster(
+            name,
+            _issuer(found, name, described),
+            parts[3],
+            parts[4],
+            arn,
+            NOT_GIVEN if gathered.accounts is None else _accounts(found, gathered.accounts),
+            NOT_GIVEN if gathered.pods is None else _pods(found, gathered.pods),
+            NOT_GIVEN if gathered.associations is None else _associations(found, gathered.associations),
+            gathered.rbac.rbac,
+            gathered.rbac.access(_mode(described)),
+        )
+
+
+def _mode(described: Json) -> str:
+    """How the cluster lets IAM principals in, '' where no file says it."""
+    config = described.get("accessConfig")
+    return str(config.get("authenticationMode", "")) if isinstance(config, dict) else ""
+
+
+def _of(found: _Gathered, items: Iterable[Json], read: Callable[[Any], T]) -> Iterator[T]:
+    return _each(found, (("a cluster's file", item) for item in items), read)
+
+
+def _accounts(found: _Gathered, items: Iterable[Json]) -> tuple[AuditedAccount, ...]:
+    return tuple(_of(found, items, AuditedAccount.read))
+
+
+def _pods(found: _Gathered, items: Iterable[Json]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for one in _of(found, items, lambda item: living_pods([item])):
+        for name, number in one.items():
+            counts[name] = counts.get(name, 0) + number
+    return counts
+
+
+def _associations(found: _Gathered, items: Iterable[Json]) -> tuple[AuditedAssociation, ...]:
+    """Those of lists, which have no roles, and those that were described."""
+    known: dict[tuple[str, str], AuditedAssociation] = {}
+    for item in _of(found, items, AuditedAssociation.read):
+        if item.role_arn or (item.namespace, item.name) not in known:
+            known[item.namespace, item.name] = item
+    return tuple(known.values())
+
+
+def _issuer(found: _Gathered, name: str, described: Json) -> str:
+    try:
+        return check_issuer(described["identity"]["oidc"]["issuer"])
+    except (KeyError, TypeError, AttributeError):
+        return ""
+    except InvalidInput as error:
+        found.unseen.append(f"the issuer of cluster {name} is none: {error}")
+        return ""
+
+
+def _regions(found: _Gathered, clusters: Iterable[AuditedCluster]) -> frozenset[str]:
+    """The region whose clusters are all known: all that a list names were described, in one region."""
+    described = {item.name: item.region for item in clusters if item.region}
+    regions = set(described.values())
+    whole = found.listed is not None and set(found.listed) <= set(described) and len(regions) == 1
+    return frozenset(regions) if whole else frozenset()

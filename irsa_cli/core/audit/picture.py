@@ -1,0 +1,178 @@
+"""The picture of an audit: ServiceAccount -> role -> permission, as values that name each other by number.
+
+Nothing here is drawn: the page of `irsa audit -o html` does that. ServiceAccounts that become a role the same
+way are one crowd, and many roles share one, so that a picture grows with what was read and not with pairs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from irsa_cli.core.audit.auditing import Audit
+from irsa_cli.core.audit.reach import size_of
+from irsa_cli.core.audit.ways import RolePath, Way
+from irsa_cli.core.trust.principal_flaws import trusted_providers
+from irsa_cli.core.trust.rules.judge import LARGEST
+from irsa_cli.core.trust.rules.power import granted, power_of
+from irsa_cli.core.trust.rules.rule import ORDER, Risk
+
+ADMINISTRATOR, ESCALATION = "administrator", "privilege escalation"
+
+
+@dataclass
+class _Numbered:
+    """Things in the order in which they were first named."""
+
+    places: dict[Any, int] = field(default_factory=dict)
+
+    def of(self, thing: Any) -> int:
+        return self.places.setdefault(thing, len(self.places))
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What is drawn of an audit. `only`: the roles that are asked about, None for all; `account` likewise."""
+
+    audit: Audit
+    risks: Collection[Risk] = ()
+    only: frozenset[str] | None = None
+    account: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """The picture as the page reads it."""
+        accounts, crowds, policies = _Numbered(), _Numbered(), _Numbered()
+        numbers = {arn: number for number, arn in enumerate(self.roles)}
+        ways = []
+        for arn, number in numbers.items():
+            for way in self._ways(arn):
+                crowd = crowds.of((way.cluster, way.accounts))
+                ways.append([number, crowd, way.by.value, way.statement, list(way.conditions)])
+        made = [
+            {**self._role_json(arn), "policies": [policies.of(item) for item in self._policies(arn)]}
+            for arn in numbers
+        ]
+        members = [
+            [accounts.of((cluster, name)) for name in sorted(names)] for cluster, names in crowds.places
+        ]
+        return {
+            "accounts": [[cluster, *name.split("/", 1)] for cluster, name in accounts.places],
+            "crowds": members,
+            "roles": made,
+            "policies": [self._policy_json(*item) for item in policies.places],
+            "ways": ways,
+            "hops": list(self._hops(numbers)),
+        }
+
+    # Roles
+
+    @cached_property
+    def roles(self) -> tuple[str, ...]:
+        """The ARNs of the roles in it: those that pods become, by other roles, too; and those with risks."""
+        known = self.audit.estate.roles_by_arn
+        first = [*self.audit.reach.ways, *(item.role for item in self.risks if item.role in known)]
+        found = dict.fromkeys(first)
+        todo = [*found]
+        while todo:
+            for hop in self.audit.reach.hops.of(todo.pop()):
+                if hop.target not in found:
+                    found[hop.target] = None
+                    todo.append(hop.target)
+        return tuple(sorted(arn for arn in found if self.only is None or arn in self.only))
+
+    def clusters_of(self, arn: str) -> list[str]:
+        """The clusters whose tokens, or associations, the role is for."""
+        role = self.audit.estate.roles_by_arn.get(arn)
+        found = {way.cluster for way in self.audit.reach.ways.get(arn, ())}
+        if role is not None and size_of(role) <= LARGEST:
+            clusters = (self.audit.estate.cluster_of(item) for item in trusted_providers(role.trust))
+            found |= {cluster.name for cluster in clusters if cluster is not None}
+        return sorted(found)
+
+    def namespaces_of(self, arn: str) -> list[str]:
+        """The namespaces whose ServiceAccounts become the role today."""
+        if arn not in self._seen:
+            found = [self._namespaces(way) for way in self.audit.reach.ways.get(arn, ())]
+            self._seen[arn] = sorted(frozenset().union(*found))
+        return self._seen[arn]
+
+    _seen: dict[str, list[str]] = field(default_factory=dict, compare=False, repr=False)
+    _of_sets: dict[int, frozenset[str]] = field(default_factory=dict, compare=False, repr=False)
+    """By the identity of sets, which the audit keeps: comparing large ones would cost more."""
+
+    def _namespaces(self, way: Way) -> frozenset[str]:
+        known = self._of_sets.get(id(way.accounts))
+        if known is None:
+            known = frozenset(name.partition("/")[0] for name in way.accounts)
+            self._of_sets[id(way.accounts)] = known
+        return known
+
+    def _ways(self, arn: str) -> Iterator[Way]:
+        for way in self.audit.reach.ways.get(arn, ()):
+            if not self.account:
+                yield way
+            elif self.account in way.accounts:
+                mine = frozenset((self.account,))
+                yield Way(way.role, way.cluster, way.by, mine, way.statement, way.conditions)
+
+    def _hops(self, numbers: Mapping[str, int]) -> Iterator[list[Any]]:
+        for arn, number in numbers.items():
+            for hop in self.audit.reach.hops.of(arn):
+                if hop.target in numbers:
+                    by = f"{hop.allowed_by}; {hop.admitted_by}"
+                    yield [number, numbers[hop.target], by, list(hop.conditions)]
+
+    @cached_property
+    def _worst(self) -> Mapping[str, str]:
+        found: dict[str, str] = {}
+        for item in sorted(self.risks, key=lambda item: ORDER.index(item.severity)):
+            found[item.role] = item.severity.value
+        return found
+
+    def _role_json(self, arn: str) -> dict[str, Any]:
+        role = self.audit.estate.roles_by_arn.get(arn)
+        return {
+            "arn": arn,
+            "severity": self._worst.get(arn, ""),
+            "power": self.audit.trusts.power(role) if role else "",
+            "boundary": role.boundary if role else "",
+            "unread": "the role was not read" if role is None else role.hidden,
+            "clusters": self.clusters_of(arn),
+            "namespaces": self.namespaces_of(arn),
+        }
+
+    # Permissions
+
+    def _policies(self, arn: str) -> Iterable[tuple[str, str]]:
+        """The policies of a role: ('', ARN) of a managed one, (role, name) of its inline ones."""
+        role = self.audit.estate.roles_by_arn.get(arn)
+        if role is None:
+            return ()
+        return (*(("", item) for item in role.attached), *((arn, item) for item in role.inline))
+
+    def _policy_json(self, arn: str, name: str) -> dict[str, Any]:
+        estate = self.audit.estate
+        documents = estate.roles_by_arn[arn].documents if arn else estate.policies
+        document = documents.get(name)
+        found = {} if document is None else {name: granted(document)}
+        much = power_of(() if arn else (name,), found)
+        plain = bool(not arn and power_of((name,), {})) or any(item.much for item in found.values())
+        return {
+            "name": name.rsplit("/", 1)[-1] if not arn else name,
+            "arn": "" if arn else name,
+            "kind": "inline" if arn else "attached",
+            "mark": "" if not much else ADMINISTRATOR if plain else ESCALATION,
+            "much": much,
+            "unread": document is None,
+        }
+
+
+def picture_of(audit: Audit, risks: Collection[Risk], paths: Iterable[RolePath] | None) -> Picture:
+    """The picture of what was asked about: of one ServiceAccount or role, where the scope says one."""
+    scope = audit.scope
+    if not (scope.account or scope.role):
+        return Picture(audit, risks)
+    named = {arn for path in paths or () for arn in path.roles}
+    return Picture(audit, risks, frozenset({*named, scope.role} - {""}), scope.account)

@@ -1,0 +1,331 @@
+"""Who can become which role, by web identity and by EKS Pod Identity, and who may do something by that.
+
+A policy can't tell two subjects apart that the same of its values match. So each distinct pattern is matched
+once for a cluster, and a trust policy is asked about one subject of each class, never about each pair. How
+roles become others is in `irsa_cli.core.audit.ways`; what a role may do is judged by
+`irsa_cli.core.policies.permissions`.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+from irsa_cli.core.audit.estate import AuditedAccount, AuditedAssociation, AuditedCluster, Estate
+from irsa_cli.core.audit.ways import By, Hops, RolePath, Way, policies_of
+from irsa_cli.core.doctor.clues.pod_identity_trust import SERVICE, is_service
+from irsa_cli.core.inventory.bindings import BoundRole
+from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.policies.operators import like
+from irsa_cli.core.policies.permissions import ANY, Allowed, allowed
+from irsa_cli.core.policies.web_identity import Context, PresentKey, WebIdentity
+from irsa_cli.core.trust.assuming import ASSUME, said
+from irsa_cli.core.trust.evaluation import Answer, Explanation, explain
+from irsa_cli.core.trust.principal_flaws import trusted_providers
+from irsa_cli.core.trust.rules.judge import LARGEST
+from irsa_cli.core.trust.rules.statements import statements, tests_of_key
+from irsa_cli.core.trust.rules.width import MOST_AUDIENCES
+from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
+
+_WILD = ("*", "?")
+
+
+@dataclass(frozen=True)
+class SubjectIndex:
+    """The ServiceAccounts of one cluster, by their subjects."""
+
+    accounts: Mapping[str, AuditedAccount]
+    _sorted: tuple[str, ...]
+    _everybody: frozenset[str]
+    _matched: dict[str, frozenset[str]] = field(default_factory=dict)
+    _names: dict[frozenset[str], frozenset[str]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, accounts: Iterable[AuditedAccount]) -> SubjectIndex:
+        """Make the index."""
+        found = {item.subject: item for item in accounts}
+        return cls(found, tuple(sorted(found)), frozenset(found))
+
+    def matching(self, pattern: str) -> frozenset[str]:
+        """The subjects that match a pattern of `*` and `?`."""
+        if pattern not in self._matched:
+            self._matched[pattern] = frozenset(self._match(pattern))
+        return self._matched[pattern]
+
+    def _match(self, pattern: str) -> Iterator[str]:
+        places = [place for sign in _WILD if (place := pattern.find(sign)) >= 0]
+        if not places:
+            yield from (pattern,) if pattern in self.accounts else ()
+            return
+        head = pattern[: min(places)]
+        start = bisect_left(self._sorted, head)
+        for place in range(start, len(self._sorted)):
+            subject = self._sorted[place]
+            if not subject.startswith(head):
+                return
+            if like(subject, pattern):
+                yield subject
+
+    def names_of(self, subjects: frozenset[str]) -> frozenset[str]:
+        """The full names of the ServiceAccounts; the same set for the same ones, as many roles admit them."""
+        if subjects not in self._names:
+            self._names[subjects] = frozenset(self.accounts[item].full_name for item in subjects)
+        return self._names[subjects]
+
+    def classes(self, document: Mapping[str, Any], issuer: str) -> Iterator[tuple[str, frozenset[str]]]:
+        """The subjects in classes that the policy treats alike, each with one of it that stands for all.
+
+        Those that are named one by one are classes of their own.
+        """
+        values = {
+            value for _, found in tests_of_key(statements(document), f"{issuer}:sub") for value in found
+        }
+        if any("${" in value for value in values):
+            yield from ((subject, frozenset((subject,))) for subject in self._sorted)
+            return
+        # Operators that ignore case are the only ones that do: all subjects are in lower case.
+        named = {value.lower() for value in values if not any(sign in value for sign in _WILD)}
+        exact = {value for value in named if value in self.accounts}
+        yield from ((subject, frozenset((subject,))) for subject in sorted(exact))
+        rest = [self._everybody - exact if exact else self._everybody]
+        for value in sorted(values):
+            if any(sign in value for sign in _WILD):
+                matched = self.matching(value)
+                rest = [part for item in rest for part in (item & matched, item - matched) if part]
+        yield from ((min(part), part) for part in rest if part)
+
+
+DEPTH = 4
+"""Roles after the first one that a path has at most."""
+MOST_PATHS = 10_000
+"""Paths from one role that are followed."""
+
+
+def size_of(role: BoundRole) -> int:
+    """About how large a trust policy is, at no cost to speak of."""
+    return len(str(role.trust))
+
+
+@dataclass(frozen=True)
+class Reachable:
+    """Who becomes which role in what was read."""
+
+    estate: Estate
+    _indexes: dict[str, SubjectIndex] = field(default_factory=dict, compare=False)
+
+    def index(self, cluster: AuditedCluster) -> SubjectIndex:
+        """The ServiceAccounts of a cluster by subject; none where they could not be read."""
+        found = self._indexes.get(cluster.name + cluster.issuer)
+        if found is None:
+            accounts = () if isinstance(cluster.accounts, Unreadable) else cluster.accounts
+            found = self._indexes[cluster.name + cluster.issuer] = SubjectIndex.of(accounts)
+        return found
+
+    @cached_property
+    def ways(self) -> Mapping[str, tuple[Way, ...]]:
+        """The ways in, by the role's ARN; roles without one are not in it."""
+        found: dict[str, list[Way]] = {}
+        for role in self.estate.roles:
+            if size_of(role) <= LARGEST:
+                for way in self._web(role):
+                    found.setdefault(role.arn, []).append(way)
+        for way in self._pod_identity():
+            found.setdefault(way.role, []).append(way)
+        return {arn: tuple(ways) for arn, ways in found.items()}
+
+    @cached_property
+    def hops(self) -> Hops:
+        """Which role becomes which other one."""
+        return Hops(self.estate)
+
+    # Web identity
+
+    def _web(self, role: BoundRole) -> Iterator[Way]:
+        for provider in sorted(trusted_providers(role.trust)):
+            cluster = self.estate.cluster_of(provider)
+            if cluster is None:
+                continue
+            if self.estate.providers is not None and provider not in self.estate.providers:
+                continue  # Without its provider an issuer's tokens are nobody's.
+            yield from self._of_cluster(role, provider, cluster)
+
+    def _audiences(self, role: BoundRole, provider: str, issuer: str) -> tuple[str, ...]:
+        key = f"{issuer}:aud"
+        named = [value for _, values in tests_of_key(statements(role.trust), key) for value in values]
+        accepted = None if self.estate.providers is None else self.estate.providers[provider]
+        found = dict.fromkeys((DEFAULT_AUDIENCE, *named, *(accepted or ())))
+        return tuple(item for item in found if accepted is None or item in accepted)[:MOST_AUDIENCES]
+
+    def _of_cluster(self, role: BoundRole, provider: str, cluster: AuditedCluster) -> Iterator[Way]:
+        index, issuer = self.index(cluster), cluster.host_path
+        audiences = self._audiences(role, provider, issuer)
+        named = {
+            value for _, values in tests_of_key(statements(role.trust), f"{issuer}:sub") for value in values
+        }
+        found: dict[tuple[str, tuple[str, ...], tuple[str, ...], bool], frozenset[str]] = {}
+        for subject, members in index.classes(role.trust, issuer):
+            asked = [
+                (audience, self._asked(role, provider, cluster, subject, audience)) for audience in audiences
+            ]
+            best = _best(asked)
+            if best is None:
+                continue
+            statement, conditions, taken = best
+            key = (statement, conditions, taken, subject in named)
+            names = index.names_of(members)
+            found[key] = found[key] | names if key in found else names
+        for (statement, conditions, taken, is_named), names in found.items():
+            yield Way(
+                role.arn,
+                cluster.name,
+                By.WEB_IDENTITY,
+                names,
+                statement,
+                conditions + self._unsure,
+                taken,
+                is_named,
+            )
+
+    @property
+    def _unsure(self) -> tuple[str, ...]:
+        return () if self.estate.providers is not None else ("the account has the OIDC provider",)
+
+    def _asked(
+        self, role: BoundRole, provider: str, cluster: AuditedCluster, subject: str, audience: str
+    ) -> Explanation:
+        identity = WebIdentity(provider, f"https://{cluster.host_path}", subject, audience)
+        return explain(role.trust, identity, now=self.estate.now)
+
+    # EKS Pod Identity
+
+    def _pod_identity(self) -> Iterator[Way]:
+        for cluster in self.estate.clusters:
+            for item in () if isinstance(cluster.associations, Unreadable) else cluster.associations:
+                if item.role_arn:
+                    yield from self._associated(cluster, item)
+
+    def _associated(self, cluster: AuditedCluster, item: AuditedAssociation) -> Iterator[Way]:
+        role = self.estate.roles_by_arn.get(item.role_arn)
+        who = frozenset((item.full_name,))
+        way = Way(item.role_arn, cluster.name, By.POD_IDENTITY, who, f"association {item.id}", named=True)
+        if role is None:
+            read = item.role_arn.split(":")[4:5] != [] and item.role_arn.split(":")[4] in self.estate.accounts
+            if not read:
+                yield replace(way, conditions=("the role, which was not read, admits EKS Pod Identity",))
+            return
+        answer = said(role.trust, is_service, _service_context(cluster, item), ASSUME)
+        if answer.answer is Answer.YES:
+            yield way
+        elif answer.answer is Answer.UNKNOWN:
+            yield replace(way, conditions=(answer.why,))
+
+    # Paths
+
+    def paths(self, arn: str) -> Iterator[RolePath]:
+        """All paths to a role: the ways into it, and those into roles that become it."""
+        for way in self.ways.get(arn, ()):
+            yield RolePath(way)
+        for chain in self.hops.to(arn, DEPTH):
+            for way in self.ways.get(chain[0].source, ()):
+                yield RolePath(way, chain)
+
+    def paths_of(self, cluster: str, account: str) -> Iterator[RolePath]:
+        """All paths of a ServiceAccount (namespace/name)."""
+        for ways in self.ways.values():
+            for way in ways:
+                if account in way.accounts and cluster in ("", way.cluster):
+                    yield from self.paths_from(way)
+
+    def paths_from(self, way: Way) -> Iterator[RolePath]:
+        """The paths that begin with a way in: to its role, and on from there; cycles are shown once."""
+        yield RolePath(way)
+        todo: list[RolePath] = [RolePath(way)]
+        seen = 0
+        while todo and seen < MOST_PATHS:
+            path = todo.pop(0)
+            for hop in self.hops.of(path.role):
+                seen += 1
+                further = replace(path, hops=(*path.hops, hop), cycle=hop.target in path.roles)
+                yield further
+                if not further.cycle and len(further.hops) < DEPTH:
+                    todo.append(further)
+
+
+def _best(
+    asked: list[tuple[str, Explanation]],
+) -> tuple[str, tuple[str, ...], tuple[str, ...]] | None:
+    """The statement that decides, on what it depends, and the audiences; None where nobody is admitted."""
+    sure = [(audience, item) for audience, item in asked if item.answer is Answer.YES]
+    maybe = [(audience, item) for audience, item in asked if item.answer is Answer.UNKNOWN]
+    if not sure and not maybe:
+        return None
+    chosen = (sure or maybe)[0][1]
+    taken = tuple(audience for audience, _ in sure or maybe)
+    verdicts = {item.index: item for item in chosen.verdicts}
+    deciding = chosen.allowed_by or tuple(
+        item.index for item in chosen.verdicts if item.effect == "Allow" and item.possible
+    )
+    return verdicts[deciding[0]].name, chosen.conditions, taken
+
+
+def _service_context(cluster: AuditedCluster, item: AuditedAssociation) -> Context:
+    """The condition keys of EKS Pod Identity's request, as far as they are known."""
+    tags = {
+        "eks-cluster-name": cluster.name,
+        "kubernetes-namespace": item.namespace,
+        "kubernetes-service-account": item.name,
+        **({"eks-cluster-arn": cluster.arn} if cluster.arn else {}),
+    }
+    known: dict[str, tuple[str, ...] | PresentKey] = {
+        "aws:sourceorgid": PresentKey(),
+        "aws:sourceorgpaths": PresentKey(),
+        "aws:principalservicename": (SERVICE,),
+        "aws:principalservicenameslist": PresentKey(),
+        "aws:sourceaccount": (cluster.account,) if cluster.account else PresentKey(),
+        "aws:sourcearn": (cluster.arn,) if cluster.arn else PresentKey(),
+        "aws:requesttag/eks-cluster-arn": PresentKey(),
+        "aws:requesttag/kubernetes-pod-name": PresentKey(),
+        "aws:requesttag/kubernetes-pod-uid": PresentKey(),
+        "aws:tagkeys": PresentKey(),
+    }
+    return {**known, **{f"aws:requesttag/{key}": (value,) for key, value in tags.items()}}
+
+
+@dataclass(frozen=True)
+class Can:
+    """ServiceAccounts that may do it: by a path to a role, and by what the role's policies allow."""
+
+    path: RolePath
+    allowed: Allowed
+
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """The ServiceAccounts (namespace/name), in order."""
+        return tuple(sorted(self.path.way.accounts))
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """All that has to hold and can't be known."""
+        return (*self.path.conditions, *self.allowed.conditions)
+
+
+def may(estate: Estate, role: BoundRole, action: str, resource: str = ANY) -> Allowed | None:
+    """Whether a role may do it, its permissions boundary included."""
+    boundary = estate.policies.get(role.boundary) if role.boundary else None
+    policies = policies_of(estate, role)
+    return allowed(policies, action, resource, boundary=boundary, has_boundary=bool(role.boundary))
+
+
+def who_can(reach: Reachable, action: str, resource: str = ANY) -> Iterator[Can]:
+    """The ServiceAccounts that may do it, the sure ones first; roles without a way in are left out."""
+    found: list[Can] = []
+    for role in reach.estate.roles:
+        answer = may(reach.estate, role, action, resource)
+        if answer is not None:
+            found += [Can(path, answer) for path in reach.paths(role.arn)]
+    yield from sorted(
+        found, key=lambda item: (bool(item.conditions), item.path.way.cluster, item.path.role, item.accounts)
+    )

@@ -1,0 +1,354 @@
+"""Which risks are shown, and what an audit and who-can say of them, as one document.
+
+What is shown hangs on the severity, on what a project accepts and on what a baseline has already. How it
+looks as text is in `irsa_cli.cli.audit_render`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, Protocol
+
+from irsa_cli.core.audit.auditing import Audit
+from irsa_cli.core.audit.reach import Can
+from irsa_cli.core.audit.ways import RolePath
+from irsa_cli.core.config.project import ACCEPTED_DAYS, AuditIgnore
+from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome, exit_code_of, whole
+from irsa_cli.core.trust.rules.rule import ORDER, FilePlace, Risk, Severity
+from irsa_cli.core.values.errors import ExitCode, InvalidInput
+from irsa_cli.core.values.names import account_json
+
+
+def fingerprint(risk: Risk) -> str:
+    """What tells a risk again in the next audit: its rule and its place, and not how bad it is by then."""
+    place: tuple[str, ...] = (risk.rule.id, risk.role, risk.cluster, risk.account, risk.statement)
+    if risk.place is not None:  # Lines move.
+        place = (*place, risk.place.file, risk.place.subject)
+    # JSON of others can have half of a character in a name.
+    return hashlib.sha256("\0".join(place).encode(errors="surrogatepass")).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class RiskSelection:
+    """What is shown of an audit: `shown`; what is accepted, with why; how many a baseline has already.
+
+    `notes` say which acceptances have ended, or would last too long.
+    """
+
+    shown: tuple[Risk, ...]
+    accepted: tuple[tuple[Risk, AuditIgnore], ...] = ()
+    known: int = 0
+    notes: tuple[str, ...] = ()
+
+    def count(self, severity: Severity) -> int:
+        """How many of them are so bad."""
+        return sum(item.severity is severity for item in self.shown)
+
+    @property
+    def summary(self) -> dict[str, int]:
+        """How many are shown, by severity, and how many are accepted."""
+        return {**{it.value: self.count(it) for it in reversed(ORDER)}, "accepted": len(self.accepted)}
+
+    def reaches(self, level: Severity) -> bool:
+        """Whether one of them is so bad, or worse."""
+        return any(ORDER.index(item.severity) >= ORDER.index(level) for item in self.shown)
+
+
+def select(
+    risks: Iterable[Risk],
+    *,
+    at_least: Severity = Severity.LOW,
+    ignores: Collection[AuditIgnore] = (),
+    baseline: Collection[str] = (),
+    today: date,
+) -> RiskSelection:
+    """Choose; an acceptance that has ended, or lasts too long, does not count, and that is told."""
+    shown: list[Risk] = []
+    accepted: list[tuple[Risk, AuditIgnore]] = []
+    ended: dict[AuditIgnore, None] = {}
+    known = 0
+    for item in risks:
+        if ORDER.index(item.severity) < ORDER.index(at_least):
+            continue
+        meant = [ignore for ignore in ignores if ignore.matches(item)]
+        valid = next((ignore for ignore in meant if ignore.counts(today)), None)
+        if valid is not None:
+            accepted.append((item, valid))
+        elif fingerprint(item) in baseline:
+            known += 1
+        else:
+            shown.append(item)
+            ended.update(dict.fromkeys(meant))
+    return RiskSelection(tuple(shown), tuple(accepted), known, tuple(_void(item, today) for item in ended))
+
+
+def _void(item: AuditIgnore, today: date) -> str:
+    if item.until < today:
+        return f"that {item.rule} is accepted has ended on {item.until}: {item.reason}"
+    far = f"until {item.until}, which is more than {ACCEPTED_DAYS} days ahead"
+    return f"that {item.rule} is accepted does not count: {far}: {item.reason}"
+
+
+def read_baseline(text: str, source: str) -> frozenset[str]:
+    """The fingerprints of an audit that was printed as JSON; raises `InvalidInput` for another document."""
+    try:
+        document = json.loads(text)
+        if document["kind"] != "RiskList":
+            raise TypeError
+        return frozenset(str(item["fingerprint"]) for item in document["items"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise InvalidInput(
+            f"{source} is no baseline", reason="expected what irsa audit -o json has printed"
+        ) from None
+
+
+class RiskReport(Protocol):
+    """What is shown of risks, wherever they were found: in an account, or in files."""
+
+    @property
+    def title(self) -> str:
+        """Whose report it is."""
+
+    @property
+    def selection(self) -> RiskSelection:
+        """The risks that are shown."""
+
+    @property
+    def judged(self) -> str:
+        """How much was judged, for the end of a line."""
+
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        """What was not judged, and so is not called fine."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was not judged, and what has ended."""
+
+    @property
+    def error(self) -> Exception | None:
+        """Why nothing could be judged."""
+
+    @property
+    def exit_code(self) -> int:
+        """How it ends."""
+
+    def envelope(self) -> Envelope:
+        """The document that `-o json` and `-o yaml` print."""
+
+
+def many(number: int, what: str) -> str:
+    """So many of something, for people."""
+    return f"{number or 'no'} {what}{'' if number == 1 else 's'}"
+
+
+@dataclass(frozen=True)
+class AuditReport:
+    """An audit and what is shown of it, or the error with which nothing could be.
+
+    `fail_on`: from which severity on the exit code tells. `paths` are shown where they were asked for.
+    """
+
+    audit: Audit | None = None
+    selection: RiskSelection = field(default_factory=lambda: RiskSelection(()))
+    paths: tuple[RolePath, ...] | None = None
+    fail_on: Severity | None = None
+    error: Exception | None = None
+    signal: int = 0
+
+    title = "irsa audit"
+
+    @property
+    def judged(self) -> str:
+        """How much was judged, for the end of a line."""
+        if self.audit is None:
+            return ""
+        estate = self.audit.estate
+        return f" in {many(len(estate.roles), 'role')} and {many(len(estate.clusters), 'cluster')}"
+
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        """What was not read, and so is not called fine."""
+        return self.audit.unseen if self.audit else ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was not read, and what has ended."""
+        return (*self.unseen, *self.selection.notes)
+
+    @property
+    def exit_code(self) -> int:
+        """5 for a risk from `fail_on` on; 1 where there is none and not all was read; else 0."""
+        if self.signal or self.error is not None:
+            return exit_code_of(self.error, self.signal)
+        if self.fail_on is None:
+            return ExitCode.DONE
+        if self.selection.reaches(self.fail_on):
+            return ExitCode.UNVERIFIED
+        return ExitCode.FAILED if self.unseen else ExitCode.DONE
+
+    def envelope(self) -> Envelope:
+        """The document that `-o json` and `-o yaml` print."""
+        named = _arns(self.audit)
+        paths = {} if self.paths is None else {"paths": [path_json(path, named) for path in self.paths]}
+        return Envelope(
+            DocumentKind.RISKS,
+            ReadOutcome.of(self.error),
+            self.exit_code,
+            items=[risk_json(item, named) for item in self.selection.shown],
+            summary=self.selection.summary,
+            notes=self.notes,
+            errors=whole(self.error),
+            facts={
+                "clusters": _clusters_json(self.audit),
+                "roles": len(self.audit.estate.roles) if self.audit else 0,
+                **hidden_json(self.selection, named),
+                **paths,
+                **self._in_kubernetes(named),
+            },
+        )
+
+    def _in_kubernetes(self, arns: Arns) -> dict[str, Any]:
+        """The ServiceAccount that was asked about, in each cluster that has it."""
+        if self.audit is None or not self.audit.scope.account:
+            return {}
+        account = account_json(self.audit.scope.account)
+        return {
+            "kubernetes": [
+                {"cluster": _cluster_json(name, arns), "serviceAccount": account, **found.to_json()}
+                for name, found in self.audit.in_kubernetes.items()
+            ]
+        }
+
+
+Arns = Mapping[str, str]
+"""The ARNs of clusters by their names, '' where one is not known."""
+
+
+def _arns(audit: Audit | None) -> Arns:
+    return {cluster.name: cluster.arn for cluster in audit.estate.clusters} if audit else {}
+
+
+def _clusters_json(audit: Audit | None) -> list[dict[str, str | None]]:
+    """The clusters that were read, as far as they are known."""
+    return [
+        {
+            "name": cluster.name,
+            "arn": cluster.arn or None,
+            "region": cluster.region or None,
+            "account": cluster.account or None,
+            "issuer": cluster.issuer or None,
+        }
+        for cluster in (audit.estate.clusters if audit else ())
+    ]
+
+
+def _cluster_json(name: str, arns: Arns) -> dict[str, str | None] | None:
+    return {"name": name, "arn": arns.get(name) or None} if name else None
+
+
+def risk_json(item: Risk, arns: Arns) -> dict[str, Any]:
+    """A risk as an item of a `RiskList`."""
+    return {
+        **item.to_json(),
+        "fingerprint": fingerprint(item),
+        "title": item.rule.title,
+        "cluster": _cluster_json(item.cluster, arns),
+        "serviceAccount": account_json(item.account),
+        "path": list(item.path),
+        "place": _place_json(item.place),
+        "fix": {"command": item.command or None, "document": item.corrected},
+        "source": item.rule.source,
+        "evidence": list(item.evidence),
+    }
+
+
+def hidden_json(selection: RiskSelection, arns: Arns) -> dict[str, Any]:
+    """What a `RiskList` says of risks that are not among its items."""
+    accepted = [
+        {**risk_json(item, arns), "acceptedBecause": why.reason, "until": str(why.until)}
+        for item, why in selection.accepted
+    ]
+    return {"inBaseline": selection.known, "accepted": accepted}
+
+
+def _place_json(place: FilePlace | None) -> dict[str, Any] | None:
+    if place is None:
+        return None
+    return {
+        "file": place.file,
+        "line": place.line,
+        "column": place.column,
+        "subject": place.subject or None,
+    }
+
+
+def path_json(path: RolePath, arns: Arns) -> dict[str, Any]:
+    """A path to a role as an item of a `RolePathList`."""
+    return {
+        "role": {"arn": path.role},
+        "cluster": _cluster_json(path.way.cluster, arns),
+        "serviceAccounts": [account_json(name) for name in sorted(path.way.accounts)],
+        "by": path.way.by.value,
+        "statement": path.way.statement,
+        "through": [
+            {"role": {"arn": hop.source}, "allowedBy": hop.allowed_by, "admittedBy": hop.admitted_by}
+            for hop in path.hops
+        ],
+        "cycle": path.cycle,
+        "if": list(path.conditions),
+    }
+
+
+@dataclass(frozen=True)
+class WhoCanReport:
+    """Who may do something, or the error with which it could not be found out."""
+
+    action: str
+    resource: str = ""
+    audit: Audit | None = None
+    found: tuple[Can, ...] = ()
+    error: Exception | None = None
+    signal: int = 0
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was not read."""
+        return self.audit.unseen if self.audit else ()
+
+    @property
+    def exit_code(self) -> int:
+        """0 whoever may do it: a list that could be made is no failure."""
+        return exit_code_of(self.error, self.signal)
+
+    def envelope(self) -> Envelope:
+        """The document that `-o json` and `-o yaml` print."""
+        sure, named = sum(not item.conditions for item in self.found), _arns(self.audit)
+        return Envelope(
+            DocumentKind.ROLE_PATHS,
+            ReadOutcome.of(self.error),
+            self.exit_code,
+            items=[can_json(item, named) for item in self.found],
+            summary={"sure": sure, "conditional": len(self.found) - sure},
+            notes=self.notes,
+            errors=whole(self.error),
+            facts={
+                "clusters": _clusters_json(self.audit),
+                "action": self.action,
+                "resource": self.resource or None,
+            },
+        )
+
+
+def can_json(item: Can, arns: Arns) -> dict[str, Any]:
+    """Who may do it by one path, as an item of a `RolePathList`."""
+    return {
+        **path_json(item.path, arns),
+        "allowedBy": item.allowed.by,
+        "resources": list(item.allowed.resources),
+        "if": list(item.conditions),
+    }

@@ -1,0 +1,144 @@
+"""What is unsafe in the trust policy of each role, with what is known of the account, and what ends a risk.
+
+A fix is an irsa command to paste, or the corrected trust policy; how that is corrected is
+`irsa_cli.core.trust.correction`'s business, and the rules are `irsa_cli.core.trust.rules`'.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from irsa_cli.core.audit.estate import AuditedAccount, Estate
+from irsa_cli.core.audit.reach import size_of
+from irsa_cli.core.inventory.bindings import BoundRole
+from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.policies.web_identity import WebIdentity
+from irsa_cli.core.trust.correction import Meant, corrected
+from irsa_cli.core.trust.principal_flaws import trusted_providers
+from irsa_cli.core.trust.rules import table as rules
+from irsa_cli.core.trust.rules.judge import LARGEST, judge
+from irsa_cli.core.trust.rules.power import Granted, granted, power_of
+from irsa_cli.core.trust.rules.providers import KnownCluster, TrustContext, cluster_providers
+from irsa_cli.core.trust.rules.rule import Risk, Rule
+from irsa_cli.core.values.names import subject
+
+
+@dataclass
+class Trusts:
+    """The judge of all trust policies: what roles share is looked at once."""
+
+    estate: Estate
+    _granted: dict[str, Granted] = field(default_factory=dict)
+
+    def risks(self) -> Iterator[Risk]:
+        """The risks of all roles."""
+        for role in self.estate.roles:
+            if size_of(role) <= LARGEST:
+                yield from self.of(role)
+
+    def too_large(self) -> Iterator[str]:
+        """The roles whose trust policies are not judged, a line each."""
+        for role in self.estate.roles:
+            if size_of(role) > LARGEST:
+                yield f"the trust policy of {role.arn} is larger than IAM takes: it was not judged"
+
+    def context(self, role: BoundRole) -> TrustContext:
+        """What is known around the trust policy of a role."""
+        providers = cluster_providers(role.trust, self._clusters)
+        clusters = {arn: self._clusters[arn] for arn in providers if arn in self._clusters}
+        return TrustContext(
+            providers,
+            role=role.arn,
+            existing=self.estate.providers,
+            clusters=clusters if self.estate.clusters else None,
+        )
+
+    def of(self, role: BoundRole) -> tuple[Risk, ...]:
+        """The risks of one role."""
+        if not (found := judge(role.trust, self.context(role))):
+            return ()
+        much = self.power(role)
+        return tuple(item.behind(much) for item in found)
+
+    @cached_property
+    def _clusters(self) -> Mapping[str, KnownCluster]:
+        """The clusters by the ARN of each provider that trust policies name for them."""
+        named = {arn for role in self.estate.roles for arn in trusted_providers(role.trust)}
+        found = {arn: self.estate.cluster_of(arn) for arn in named | set(self.estate.providers or ())}
+        return {arn: cluster.known for arn, cluster in found.items() if cluster is not None}
+
+    def power(self, role: BoundRole) -> str:
+        """What is much of what a role may do, in words; '' where nothing is."""
+        documents = {name: granted(document) for name, document in sorted(role.documents.items())}
+        for arn in role.attached:
+            documents[arn] = self._of_policy(arn)
+        known = role.boundary in self.estate.policies
+        limit = self._of_policy(role.boundary) if known else None
+        return power_of(role.attached, documents, role.boundary, limit)
+
+    def _of_policy(self, arn: str) -> Granted:
+        if arn not in self._granted:
+            self._granted[arn] = granted(self.estate.policies.get(arn))
+        return self._granted[arn]
+
+
+_COMMANDS: Mapping[Rule, str] = dict.fromkeys(
+    (rules.ADMITTED_NOT_ANNOTATED, rules.ANNOTATED_REFUSED, rules.ROLE_GONE, rules.SHADOWED),
+    "irsa doctor {name} {where}",
+)
+"""None of them writes: whether a ServiceAccount is to have a role is no question that an audit can answer."""
+
+
+def command_of(risk: Risk) -> str:
+    """The command that ends a risk, or tells how; '' where there is none, or a name is not known."""
+    form = _COMMANDS.get(risk.rule, "")
+    namespace, slash, name = risk.account.partition("/")
+    if not (form and slash and risk.cluster):
+        return ""
+    region, _, cluster = risk.cluster.rpartition("/")
+    where = f"-n {shlex.quote(namespace)} -c {shlex.quote(cluster)}"
+    where += f" -r {shlex.quote(region)}" if region else ""
+    return form.format(name=shlex.quote(name), where=where)
+
+
+@dataclass(frozen=True)
+class Fixes:
+    """The fixes of the risks of one account."""
+
+    trusts: Trusts
+
+    def of(self, risk: Risk) -> Risk:
+        """The risk with its fix, as far as there is one."""
+        return replace(risk, command=command_of(risk), corrected=self._corrected(risk))
+
+    def _corrected(self, risk: Risk) -> Mapping[str, object] | None:
+        role = self.trusts.estate.roles_by_arn.get(risk.role)
+        if role is None or not risk.path or size_of(role) > LARGEST:
+            return None
+        return corrected(role.trust, risk, self.trusts.context(role), self._meant(role))
+
+    @cached_property
+    def _annotated(self) -> Mapping[tuple[str, str], list[AuditedAccount]]:
+        """The ServiceAccounts by their cluster and the role that they name."""
+        found: dict[tuple[str, str], list[AuditedAccount]] = {}
+        for cluster in self.trusts.estate.clusters:
+            for account in () if isinstance(cluster.accounts, Unreadable) else cluster.accounts:
+                found.setdefault((cluster.name, account.role_arn), []).append(account)
+        return found
+
+    def _meant(self, role: BoundRole) -> Meant:
+        """The tokens of the ServiceAccounts that name the role; complete where all its clusters are known."""
+        tokens: list[WebIdentity] = []
+        complete = True
+        for provider in self.trusts.context(role).providers:
+            cluster = self.trusts.estate.cluster_of(provider)
+            if cluster is None or isinstance(cluster.accounts, Unreadable):
+                complete = False
+                continue
+            for item in self._annotated.get((cluster.name, role.arn), ()):
+                name = subject(item.namespace, item.name)
+                tokens.append(WebIdentity(provider, cluster.issuer, name, item.audience))
+        return Meant(tuple(tokens), complete)

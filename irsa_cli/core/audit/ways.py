@@ -1,0 +1,212 @@
+"""Ways to a role: how ServiceAccounts become one, and how roles become other ones by sts:AssumeRole.
+
+Of a hop both sides have to allow it. Within one account a trust policy that names the role itself is enough;
+where it names the account, or everybody, and across accounts, the role's own policies have to allow it, too.
+https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
+Which ways in there are is found in `irsa_cli.core.audit.reach`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import cached_property
+
+from irsa_cli.core.audit.estate import Estate
+from irsa_cli.core.inventory.bindings import BoundRole
+from irsa_cli.core.policies.permissions import Policies, allowed
+from irsa_cli.core.policies.web_identity import Context, PresentKey
+from irsa_cli.core.trust.assuming import ASSUME, context_of_session, names_role, said
+from irsa_cli.core.trust.evaluation import Answer
+from irsa_cli.core.trust.rules.judge import LARGEST
+from irsa_cli.core.trust.rules.statements import allowing, does, name_of, principals
+from irsa_cli.core.values.arn import Arn
+from irsa_cli.core.values.errors import InvalidInput
+
+
+class By(str, Enum):
+    """How a pod becomes a role; the value is what `-o json` shows."""
+
+    WEB_IDENTITY = "web-identity"
+    POD_IDENTITY = "pod-identity"
+
+
+@dataclass(frozen=True)
+class Way:
+    """ServiceAccounts of a cluster (namespace/name) that become a role the same way.
+
+    `statement` admits them, if all `conditions` hold, which can't be known from outside. `audiences` are
+    those of the tokens with which they do. `named`: the statement names them one by one.
+    """
+
+    role: str
+    cluster: str
+    by: By
+    accounts: frozenset[str]
+    statement: str
+    conditions: tuple[str, ...] = ()
+    audiences: tuple[str, ...] = ()
+    named: bool = False
+
+
+@dataclass(frozen=True)
+class Hop:
+    """A role that becomes another one by sts:AssumeRole: what allows it, and what admits it."""
+
+    source: str
+    target: str
+    allowed_by: str
+    admitted_by: str
+    conditions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class RolePath:
+    """A way in, and the hops from its role to the last one. `cycle`: that leads back to a role before it."""
+
+    way: Way
+    hops: tuple[Hop, ...] = ()
+    cycle: bool = False
+
+    @property
+    def role(self) -> str:
+        """The role at its end."""
+        return self.hops[-1].target if self.hops else self.way.role
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """All roles on it, in order."""
+        return (self.way.role, *(hop.target for hop in self.hops))
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """All that has to hold and can't be known."""
+        return (*self.way.conditions, *(text for hop in self.hops for text in hop.conditions))
+
+
+EVERYBODY = "*"
+MOST_CHAINS = 1000
+"""Chains to one role that are followed."""
+
+
+def policies_of(estate: Estate, role: BoundRole) -> Policies:
+    """All policies of a role by name; None for one whose document is not known."""
+    found: dict[str, object] = {arn: estate.policies.get(arn) for arn in role.attached}
+    found |= {name: role.documents.get(name) for name in role.inline}
+    if role.hidden:
+        found[f"(not read: {role.hidden})"] = None
+    return found
+
+
+@dataclass
+class Hops:
+    """The hops between roles of what was read, found when they are asked for."""
+
+    estate: Estate
+    _of: dict[str, tuple[Hop, ...]] = field(default_factory=dict)
+
+    @cached_property
+    def _targets(self) -> Mapping[str, tuple[BoundRole, ...]]:
+        """The roles that name whom: another role's ARN, an account's id, or everybody."""
+        found: dict[str, dict[str, BoundRole]] = {}
+        for role in self.estate.roles:
+            if len(str(role.trust)) > LARGEST:
+                continue
+            for _, item in allowing(role.trust):
+                if not does(item, ASSUME):
+                    continue
+                names = principals(item, "AWS") or ((EVERYBODY,) if item.get("Principal") == "*" else ())
+                for name in names:
+                    found.setdefault(_whom(name), {})[role.arn] = role
+        return {name: tuple(roles.values()) for name, roles in found.items()}
+
+    def of(self, arn: str) -> tuple[Hop, ...]:
+        """The hops from a role."""
+        if arn not in self._of:
+            role = self.estate.roles_by_arn.get(arn)
+            self._of[arn] = () if role is None else tuple(self._from(role))
+        return self._of[arn]
+
+    def _from(self, role: BoundRole) -> Iterator[Hop]:
+        targets = {item.arn: item for item in self._targets.get(role.arn, ())}
+        policies = policies_of(self.estate, role)
+        if allowed(policies, ASSUME) is not None:
+            account = role.arn.split(":")[4]
+            for name in (account, EVERYBODY):
+                targets |= {item.arn: item for item in self._targets.get(name, ())}
+        for target in targets.values():
+            if target.arn != role.arn:
+                yield from self._hop(role, policies, target)
+
+    def _hop(self, role: BoundRole, policies: Policies, target: BoundRole) -> Iterator[Hop]:
+        try:
+            source = Arn.parse(role.arn)
+        except InvalidInput:
+            return
+        answer = said(target.trust, names_role(source, role.arn), _context(role), ASSUME)
+        if answer.answer is Answer.NO:
+            return
+        admitted_by = _statement(role, target)
+        conditions = (f"{target.name}: {answer.why}",) if answer.answer is Answer.UNKNOWN else ()
+        boundary = self.estate.policies.get(role.boundary) if role.boundary else None
+        may = allowed(policies, ASSUME, target.arn, boundary=boundary, has_boundary=bool(role.boundary))
+        if may is not None:
+            yield Hop(role.arn, target.arn, may.by, admitted_by, (*conditions, *may.conditions))
+        elif self._is_enough(role, target) and not _denies(policies, target.arn):
+            yield Hop(role.arn, target.arn, "the trust policy alone, which names it", admitted_by, conditions)
+
+    def _is_enough(self, role: BoundRole, target: BoundRole) -> bool:
+        same = role.arn.split(":")[4] == target.arn.split(":")[4]
+        return same and any(role.arn in principals(item, "AWS") for _, item in allowing(target.trust))
+
+    @cached_property
+    def _into(self) -> Mapping[str, tuple[Hop, ...]]:
+        found: dict[str, list[Hop]] = {}
+        for role in self.estate.roles:
+            for hop in self.of(role.arn):
+                found.setdefault(hop.target, []).append(hop)
+        return {arn: tuple(hops) for arn, hops in found.items()}
+
+    def to(self, arn: str, depth: int) -> Iterator[tuple[Hop, ...]]:
+        """The chains of hops that end at a role; none goes through a role twice."""
+        todo: list[tuple[Hop, ...]] = [(hop,) for hop in self._into.get(arn, ())]
+        count = 0
+        while todo and count < MOST_CHAINS:
+            chain = todo.pop(0)
+            count += 1
+            yield chain
+            if len(chain) < depth:
+                on = {arn, *(hop.source for hop in chain)}
+                before = self._into.get(chain[0].source, ())
+                todo += [(hop, *chain) for hop in before if hop.source not in on]
+
+
+def _denies(policies: Policies, resource: str) -> bool:
+    """Whether a policy denies it: an Allow of everything beside them is voided, then."""
+    everything = {"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
+    known = {name: document for name, document in policies.items() if document is not None}
+    return allowed({**known, "": everything}, ASSUME, resource) is None
+
+
+def _whom(name: str) -> str:
+    """What a principal is found by: an account by its id, however it is written."""
+    if name.endswith(":root") and name.count(":") == 5:
+        return name.split(":")[4]
+    return name
+
+
+def _statement(role: BoundRole, target: BoundRole) -> str:
+    account = role.arn.split(":")[4]
+    for index, item in allowing(target.trust):
+        names = {_whom(name) for name in principals(item, "AWS")}
+        if does(item, ASSUME) and (
+            item.get("Principal") == EVERYBODY or names & {role.arn, account, EVERYBODY}
+        ):
+            return name_of(index, item)
+    return ""
+
+
+def _context(role: BoundRole) -> Context:
+    """The condition keys of the request of a role's session; which external id it gives is its own affair."""
+    return {**context_of_session(role.arn), "sts:externalid": PresentKey()}

@@ -1,0 +1,216 @@
+"""Fields of an entry, by subject: other accounts, what pods are told, and whom else the role admits.
+
+A document says the fields about other accounts for all its entries, an entry for itself; what contradicts
+what of them is checked when the cluster is known, in `irsa_cli.usecases.files.targets` and
+`irsa_cli.core.binding.spec`. What a pod's webhook is told is said by fields or by the webhook's annotations:
+https://github.com/aws/amazon-eks-pod-identity-webhook/blob/master/README.md
+Further subjects, clusters and conditions are of irsa's own kind only. The entry as a whole is read in
+`irsa_cli.core.config.service_accounts`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from yaml import MappingNode, Node, ScalarNode
+
+from irsa_cli.core.config.model import OtherCluster
+from irsa_cli.core.config.nodes import text_of
+from irsa_cli.core.config.reader import Fields, Reader
+from irsa_cli.core.plan.rules import RULES
+from irsa_cli.core.plan.states import (
+    AUDIENCE_ANNOTATION,
+    ROLE_ARN_ANNOTATION,
+    STS_REGIONAL_ANNOTATION,
+    TOKEN_EXPIRATION_ANNOTATION,
+)
+from irsa_cli.core.policies.conditions import operator_of
+from irsa_cli.core.policies.operators import COMPARISONS
+from irsa_cli.core.values import names
+from irsa_cli.core.values.errors import InvalidInput
+from irsa_cli.core.values.issuer import check_issuer
+from irsa_cli.core.values.slips import UNFILLED, did_you_mean, placeholder_in_policy
+
+_ACCOUNT_TEXTS: dict[str, str] = {
+    "roleAccount": "role_account",
+    "roleAssumeRole": "role_assume_role",
+    "roleProfile": "role_profile",
+    "targetRole": "target_role",
+    "externalID": "external_id",
+    "targetAssumeRole": "target_assume_role",
+    "targetProfile": "target_profile",
+    "awsConfigMap": "aws_config_map",
+}
+_ACCOUNT_FLAGS = {"targetTagSession": "target_tag_session"}
+ACCOUNT_FIELDS = (*_ACCOUNT_TEXTS, *_ACCOUNT_FLAGS)
+OF_DOCUMENTS = tuple(field for field in ACCOUNT_FIELDS if field != "awsConfigMap")
+"""Those that a document may say for all its entries; a ConfigMap is for one of them."""
+OF_A_CHAIN = tuple(field for field in ACCOUNT_FIELDS if not field.startswith("role"))
+"""Those that are about the role of another account that a role of irsa's may become."""
+OF_A_TARGET = ("target_role", "external_id", "target_assume_role", "target_profile", "target_tag_session")
+"""What one word for another target makes meaningless, as attributes."""
+
+
+def account_fields(reader: Reader, fields: Fields) -> dict[str, Any]:
+    """What is said of other accounts, by attribute; nothing for what is not said."""
+    return reader.said(fields, _ACCOUNT_TEXTS, _ACCOUNT_FLAGS)
+
+
+def with_defaults(own: Mapping[str, Any], defaults: Mapping[str, Any], *, chains: bool) -> dict[str, Any]:
+    """What an entry says, and of what the document says what goes with it; `chains`: it may have a target.
+
+    An entry that names an account, or a target, says how that is reached: the document's way is another's.
+    """
+    left = dict(defaults)
+    role_account = own.get("role_account") or _account_of(own.get("role_assume_role"))
+    if role_account and role_account != (
+        defaults.get("role_account") or _account_of(defaults.get("role_assume_role"))
+    ):
+        left = {key: value for key, value in left.items() if not key.startswith("role_")}
+    if not chains or own.get("target_role", defaults.get("target_role")) != defaults.get("target_role"):
+        left = {key: value for key, value in left.items() if key not in OF_A_TARGET}
+    return {**left, **own}
+
+
+def _account_of(role: Any) -> str:
+    return str(role).split(":")[4] if role else ""
+
+
+_WEBHOOK = {
+    AUDIENCE_ANNOTATION: "audience",
+    STS_REGIONAL_ANNOTATION: "sts_regional_endpoints",
+    TOKEN_EXPIRATION_ANNOTATION: "token_expiration",
+}
+
+
+def pod_settings(reader: Reader, fields: Fields, annotations: Node | None) -> dict[str, Any]:
+    """The attributes of a `Binding` that pods are told of: its `annotations`, and what has fields."""
+    others, by_annotation = _annotations(reader, annotations) if annotations is not None else ({}, {})
+    by_field = _by_field(reader, fields)
+    for annotation, attribute in _WEBHOOK.items():
+        values = {settings[attribute] for settings in (by_annotation, by_field) if attribute in settings}
+        if len(values) > 1 and annotations is not None:
+            reader.problem(annotations, f"the annotation {annotation} contradicts the field for it")
+    settings = {**by_annotation, **by_field}
+    return {
+        "annotations": others,
+        **{attribute: value for attribute, value in settings.items() if value is not None},
+    }
+
+
+def _by_field(reader: Reader, fields: Fields) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if "audience" in fields:
+        found["audience"] = reader.text(fields["audience"], names.audience)
+    if "stsRegionalEndpoints" in fields:
+        found["sts_regional_endpoints"] = reader.boolean(fields["stsRegionalEndpoints"])
+    if "tokenExpiration" in fields:
+        found["token_expiration"] = reader.whole_number(fields["tokenExpiration"], names.token_expiration)
+    return found
+
+
+def _annotations(reader: Reader, node: Node) -> tuple[dict[str, str], dict[str, Any]]:
+    """The annotations that are nobody's business here, and what the webhook's say."""
+    others: dict[str, str] = {}
+    settings: dict[str, Any] = {}
+    for key, value in reader.pairs(node).values():
+        name, text = text_of(key), reader.text(value)
+        if text is None:
+            continue
+        if name == ROLE_ARN_ANNOTATION:
+            reader.problem(key, "irsa sets the role's ARN itself; for a role that exists, say attachRoleARN")
+        elif name in _WEBHOOK:
+            settings[_WEBHOOK[name]] = reader.checked(value, RULES[_WEBHOOK[name]], text)
+        elif reader.checked(key, names.service_account_annotations, {name: text}) is not None:
+            others[name] = text
+    reader.checked(node, names.service_account_annotations, others)
+    return others, settings
+
+
+_NAMESPACE_PATTERN = re.compile(r"[a-z0-9*?-]{1,63}", re.ASCII)
+
+
+def namespace_pattern(text: str) -> str:
+    """Check a namespace that may have the wildcards `*` and `?`."""
+    if not {"*", "?"} & set(text):
+        return names.namespace(text)
+    if not _NAMESPACE_PATTERN.fullmatch(text):
+        raise InvalidInput(
+            f"'{text}' is not a valid pattern for namespaces",
+            reason="expected a name with the wildcards * and ?, at most 63 characters",
+        )
+    return text
+
+
+def name_pattern(text: str) -> str:
+    """Check a ServiceAccount's name that may have the wildcards `*` and `?`."""
+    return names.subject_pattern(text) if {"*", "?"} & set(text) else names.service_account(text)
+
+
+def subjects(reader: Reader, node: Node, namespace: str) -> tuple[str, ...]:
+    """The further ServiceAccounts that the role admits; `namespace` is the one of the entry."""
+    found = []
+    for item in reader.items(node, "subjects (namespace and name)"):
+        fields = reader.fields(item, ("namespace", "name"), "subjects", {})
+        if "name" not in fields:
+            if isinstance(item, MappingNode):
+                reader.problem(item, 'this subject has no name ("*" is any ServiceAccount of the namespace)')
+            continue
+        name = reader.text(fields["name"], name_pattern)
+        there: str | None = namespace
+        if "namespace" in fields:
+            there = reader.text(fields["namespace"], namespace_pattern)
+        if name and there:
+            found.append(names.subject(there, name))
+    return tuple(dict.fromkeys(found))
+
+
+def clusters(reader: Reader, node: Node) -> tuple[OtherCluster, ...]:
+    """The further clusters that the role admits these ServiceAccounts of."""
+    found = []
+    for item in reader.items(node, "clusters (name and region, or issuer)"):
+        fields = reader.fields(item, ("name", "region", "issuer"), "clusters", {})
+        if ("name" in fields) == ("issuer" in fields):
+            if isinstance(item, MappingNode):
+                reader.problem(item, "a cluster is given by its name or by its issuer, and not by both")
+        elif "issuer" in fields and "region" in fields:
+            reader.problem(fields["region"], "an issuer is in no region")
+        rules = {"name": names.cluster, "region": names.region, "issuer": check_issuer}
+        values = {name: reader.text(fields[name], rules[name]) or "" for name in fields}
+        found.append(OtherCluster(**values))
+    return tuple(dict.fromkeys(found))
+
+
+def conditions(reader: Reader, node: Node) -> dict[str, dict[str, Any]]:
+    """Conditions that each statement of the trust policy has besides audience and subject."""
+    found: dict[str, dict[str, Any]] = {}
+    for operator, (key, value) in reader.pairs(node).items():
+        if operator_of(operator) is None:
+            hint = did_you_mean(operator, COMPARISONS)
+            reader.problem(key, f"IAM has no condition operator '{operator}'{hint and ': ' + hint}")
+        found[operator] = {name: _values(reader, *pair) for name, pair in reader.pairs(value).items()}
+        if not found[operator] and isinstance(value, MappingNode):
+            reader.problem(value, f"{operator} has no keys")
+    return found
+
+
+def _values(reader: Reader, key: ScalarNode, node: Node) -> str | list[str]:
+    if key.value.lower().endswith((":sub", ":aud")):
+        reader.problem(key, f"irsa sets {key.value} itself: use subjects, subjectPattern or audience")
+    elif ":" not in key.value:
+        reader.problem(key, f"the condition key '{key.value}' names no service: expected SERVICE:KEY")
+    if isinstance(node, ScalarNode):
+        return reader.text(node, _filled) or ""
+    values = list(reader.texts(node, _filled))
+    if not values and not node.value:
+        reader.problem(node, f"{key.value} has no values")
+    return values
+
+
+def _filled(text: str) -> str:
+    """A value of a condition, in which IAM's variables may stand, and no place that nobody has filled in."""
+    if "$" in text and (found := placeholder_in_policy(text)):
+        raise InvalidInput(f"'{found}' {UNFILLED}")
+    return text

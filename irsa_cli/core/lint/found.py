@@ -1,0 +1,287 @@
+"""What a file holds that can be judged: trust policies and ServiceAccounts, each with its place in the file.
+
+A document is read as plain values that know their places (`Placed`). What is not known before it is deployed
+is a gap (`Gaps`): a word that nobody writes, and that may be a part of a name, so that what is around it can
+be judged; what people are shown is its expression. How each kind of file is read is the business of the
+modules beside this one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
+
+from yaml import MappingNode, Node, ScalarNode, SequenceNode
+
+from irsa_cli.core.config.nodes import BOOLEAN, MERGE, NULL, compose, json_number, text_of
+from irsa_cli.core.trust.rules.providers import KnownCluster
+from irsa_cli.core.trust.rules.rule import FilePlace, Risk, Severity
+from irsa_cli.core.values.errors import InvalidInput, IrsaError
+
+_GAP = re.compile(r"unknown-(\d+)-k7q2")
+_LONGEST = 80
+
+
+class Gaps:
+    """The gaps of one document."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+        self._names: list[str] = []
+
+    def gap(self, expression: str) -> str:
+        """The text that stands for the value of an expression: the same one for the same expression."""
+        if expression not in self._numbers:
+            self._numbers[expression] = len(self._names)
+            self._names.append(expression)
+        return f"unknown-{self._numbers[expression]}-k7q2"
+
+    def name(self, text: str) -> str:
+        """The expression of the first gap in a text, '' for none."""
+        found = _GAP.search(text)
+        return self._names[int(found[1])] if found and int(found[1]) < len(self._names) else ""
+
+    def shown(self, text: str) -> str:
+        """A text with the expressions in place of the gaps."""
+        return _GAP.sub(self._expression, text) if self._names else text
+
+    def _expression(self, found: re.Match[str]) -> str:
+        number = int(found[1])
+        if number >= len(self._names):
+            return found[0]
+        name = self._names[number]
+        return f"${{{name if len(name) <= _LONGEST else name[:_LONGEST] + '...'}}}"
+
+
+def has_gap(value: Any) -> bool:
+    """Whether a text has a gap; what is no text has none."""
+    return isinstance(value, str) and _GAP.search(value) is not None
+
+
+def is_gap(value: Any) -> bool:
+    """Whether a text is one gap, and nothing else."""
+    return isinstance(value, str) and _GAP.fullmatch(value) is not None
+
+
+def texts_of(value: Any) -> Iterator[str]:
+    """All texts in a value, keys included."""
+    todo = [value]
+    while todo:
+        item = todo.pop()
+        if isinstance(item, str):
+            yield item
+        elif isinstance(item, dict):
+            todo += [*item, *item.values()]
+        elif isinstance(item, list):
+            todo += item
+
+
+Path = Sequence[str | int]
+_TAGGED = {"!Ref": "Ref", "!Condition": "Condition"}
+"""CloudFormation's short forms; of others the tag's name goes after `Fn::`."""
+
+
+_START = re.compile(r"^---(?=\s)", re.MULTILINE)
+_MOST_PROBLEMS = 20
+"""Of a file with more of them nothing is read from there on."""
+
+
+class _Nodes:
+    """What is looked up in a file's nodes, each once: files may be large."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._pairs: dict[int, dict[str, tuple[Node, Node]]] = {}
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """The lines of the text."""
+        return self.text.split("\n")
+
+    def pairs(self, node: MappingNode) -> dict[str, tuple[Node, Node]]:
+        """The pairs by key: of a key that is given twice the last one, as readers of JSON take it."""
+        if id(node) not in self._pairs:
+            self._pairs[id(node)] = {}  # One that is merged into itself.
+            self._pairs[id(node)] = self._read(node)
+        return self._pairs[id(node)]
+
+    def _read(self, node: MappingNode) -> dict[str, tuple[Node, Node]]:
+        merged: dict[str, tuple[Node, Node]] = {}
+        own: dict[str, tuple[Node, Node]] = {}
+        for key, value in node.value:
+            if key.tag == MERGE:
+                for base in value.value if isinstance(value, SequenceNode) else [value]:
+                    if isinstance(base, MappingNode):
+                        merged = {**self.pairs(base), **merged}
+            elif isinstance(key, ScalarNode):
+                own[text_of(key)] = (key, value)
+        return {**merged, **own}
+
+    def step(self, node: Node, step: str | int) -> tuple[Node, Node] | None:
+        """Where a part of a node stands, and the part; what stands alone counts as a list of one."""
+        if isinstance(step, str):
+            return self.pairs(node).get(step) if isinstance(node, MappingNode) else None
+        if isinstance(node, SequenceNode):
+            return (node.value[step], node.value[step]) if step < len(node.value) else None
+        return (node, node) if step == 0 else None
+
+    def mark(self, node: Node, path: Path) -> tuple[int, int]:
+        """Line and column of what a path leads to."""
+        where = node
+        for step in path:
+            found = self.step(node, step)
+            if found is None:
+                break
+            # One element alone stands where its key does.
+            where, node = (where if found[0] is node else found[0]), found[1]
+        return where.start_mark.line, where.start_mark.column
+
+    def value(self, node: Node, known: dict[int, Any]) -> Any:
+        """A node as plain values."""
+        if id(node) not in known:
+            found = self._plain(node, known)
+            if node.tag.startswith("!"):
+                is_pair = node.tag == "!GetAtt" and isinstance(found, str)
+                name = _TAGGED.get(node.tag, f"Fn::{node.tag[1:]}")
+                found = {name: found.split(".", 1) if is_pair else found}
+            known[id(node)] = found
+        return known[id(node)]
+
+    def _plain(self, node: Node, known: dict[int, Any]) -> Any:
+        if isinstance(node, MappingNode):
+            return {name: self.value(item, known) for name, (_, item) in self.pairs(node).items()}
+        if isinstance(node, SequenceNode):
+            return [self.value(item, known) for item in node.value]
+        if not isinstance(node, ScalarNode) or node.tag == NULL:
+            return None
+        if node.tag == BOOLEAN and node.value.lower() in ("true", "false"):
+            return node.value.lower() == "true"
+        number = json_number(node)
+        return text_of(node) if number is None else number
+
+
+def documents(text: str, source: str) -> tuple[list[Placed], list[IrsaError]]:
+    """The documents of a file, and what is wrong with those that are no YAML or JSON."""
+    try:
+        nodes = _Nodes(text)
+        return [Placed(source, node, nodes) for node in compose(text, source)], []
+    except InvalidInput as error:
+        starts = [found.start() for found in _START.finditer(text)]
+        if not starts:
+            return [], [error]
+    found: list[Placed] = []
+    problems: list[IrsaError] = []
+    for start, end in pairwise([0, *starts, len(text)]):
+        try:
+            part = _Nodes(text[start:end])
+            line = text.count("\n", 0, start)
+            found += [Placed(source, node, part, offset=(line, 0)) for node in compose(part.text, source)]
+        except InvalidInput:
+            try:  # Behind empty lines it says its place in the file.
+                compose("\n" * line + part.text, source)
+            except InvalidInput as error:
+                problems.append(error)
+        if len(problems) == _MOST_PROBLEMS:
+            break
+    return found, problems
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A document, or a part of one. `source` names its file; `subject` what of the file it is, for people."""
+
+    source: str
+    node: Node
+    nodes: _Nodes
+    subject: str = ""
+    offset: tuple[int, int] = (0, 0)
+    """Where the text begins in which the node stands, as line and column from 0."""
+
+    @cached_property
+    def value(self) -> Any:
+        """The value, as JSON has it; CloudFormation's short forms are written out."""
+        return self.nodes.value(self.node, {})
+
+    def place(self, path: Path = ()) -> FilePlace:
+        """Where the part is that a path leads to: its key, or the element of a list."""
+        mark = self.nodes.mark(self.node, path)
+        line, column = mark[0] + self.offset[0], mark[1] + self.offset[1]
+        return FilePlace(self.source, line + 1, column + 1, self.subject)
+
+    def at(self, *path: str | int, subject: str = "") -> Placed:
+        """A part of it; the nearest one that there is."""
+        node = self.node
+        for step in path:
+            found = self.nodes.step(node, step)
+            if found is None:
+                break
+            node = found[1]
+        return replace(self, node=node, subject=subject or self.subject)
+
+    def inside(self) -> Placed:
+        """What is written in a block of text (`|`), as a document with places of its own; else the same."""
+        node = self.node
+        if isinstance(node, MappingNode) and len(node.value) == 1:
+            node = node.value[0][1]  # CloudFormation's Fn::Sub, written out.
+        if not isinstance(node, ScalarNode) or node.style != "|":
+            return self
+        try:
+            (found,) = compose(node.value, self.source)
+        except (InvalidInput, ValueError):
+            return self
+        first = node.start_mark.line + 1
+        written = self.nodes.lines[first : first + 1]
+        indent = len(written[0]) - len(written[0].lstrip(" ")) if written else 0
+        return replace(self, node=found, offset=(first, indent))
+
+
+@dataclass(frozen=True)
+class LintedTrust:
+    """A trust policy, where it stands, and what is known around it.
+
+    `power` is what the role may do, where that is much. `refined` gives a risk its place and its fix, where
+    the policy is not written down in the file as it will be.
+    """
+
+    placed: Placed
+    document: Any
+    gaps: Gaps = field(default_factory=Gaps)
+    power: str = ""
+    account: str = ""
+    clusters: Mapping[str, KnownCluster] = field(default_factory=dict)
+    refined: Callable[[Risk], Risk] | None = None
+
+
+@dataclass(frozen=True)
+class LintedAccount:
+    """A ServiceAccount of a manifest, with the place of its annotations."""
+
+    placed: Placed
+    namespace: str
+    name: str
+    role: Any
+    gaps: Gaps = field(default_factory=Gaps)
+    path: tuple[str | int, ...] = ("metadata", "annotations", "eks.amazonaws.com/role-arn")
+    name_path: tuple[str | int, ...] = ("metadata", "name")
+
+
+@dataclass(frozen=True)
+class Unjudged:
+    """What is known only once it is deployed: it may hide a risk as bad as `at_most`."""
+
+    place: FilePlace
+    text: str
+    at_most: Severity
+
+    @property
+    def told(self) -> str:
+        """The same for people."""
+        whose = f"{self.place.subject}: " if self.place.subject else ""
+        return f"{self.place}: {whose}{self.text}"
+
+
+Found = LintedTrust | LintedAccount | Unjudged

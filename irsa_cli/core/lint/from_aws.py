@@ -1,0 +1,271 @@
+"""Trust policies in AWS' own forms: alone, in roles as `aws iam` prints them, in CloudFormation's templates.
+
+CloudFormation's functions are followed as far as they can be known from the template alone; the rest are
+gaps. What they give is no larger than what they are given: what would grow beyond a policy's size is a gap as
+a whole. The CDK synthesizes such templates, too.
+https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference.html
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+from urllib.parse import unquote
+
+from irsa_cli.core.lint.found import Gaps, LintedTrust, Path, Placed, has_gap, texts_of
+from irsa_cli.core.policies.policy import as_list
+from irsa_cli.core.trust.rules.power import power
+
+PROVIDER_HEAD = "arn:aws:iam::000000000000:oidc-provider/"
+"""The ARN of a provider of which only the issuer matters, and that may be a gap."""
+_PROVIDERS = ("AWS::IAM::OIDCProvider", "Custom::AWSCDKOpenIdConnectProvider")
+CFN_JSON = "Custom::AWSCDKCfnJson"
+"""How the CDK writes keys that are not known yet: as JSON in a text."""
+_PSEUDO = {"AWS::Partition": "aws", "AWS::URLSuffix": "amazonaws.com"}
+_NOTHING = object()
+_VARIABLE = re.compile(r"\$\{(!?)([^{}]*)\}")
+"""No brace is in a name, so that none is looked for beyond the next one: `${` may stand there without end."""
+_LONGEST = 65_536
+"""Characters of a text that can be in a policy."""
+
+
+class Template:
+    """A template whose values can be asked for."""
+
+    def __init__(self, value: Mapping[str, Any], gaps: Gaps) -> None:
+        found = value.get("Resources")
+        self.resources: Mapping[str, Any] = found if isinstance(found, dict) else {}
+        self.gaps = gaps
+        self._documents: dict[str, Any] = {}
+
+    def type_of(self, name: str) -> str:
+        """The type of a resource, '' for none."""
+        item = self.resources.get(name)
+        return str(item.get("Type", "")) if isinstance(item, dict) else ""
+
+    def resolved(self, value: Any, variables: Mapping[str, str] | None = None) -> Any:
+        """The value without functions; what is not known is a gap."""
+        found = self._resolved(value, variables or {})
+        return None if found is _NOTHING else found
+
+    def _resolved(self, value: Any, variables: Mapping[str, str]) -> Any:
+        if isinstance(value, list):
+            items = [self._resolved(item, variables) for item in value]
+            return [item for item in items if item is not _NOTHING]
+        if not isinstance(value, dict):
+            return value
+        if len(value) == 1:
+            ((name, argument),) = value.items()
+            if name == "Ref" and isinstance(argument, str):
+                return self._ref(argument)
+            if name.startswith("Fn::"):
+                return self._function(name, argument, variables)
+        pairs = {name: self._resolved(item, variables) for name, item in value.items()}
+        return {name: item for name, item in pairs.items() if item is not _NOTHING}
+
+    def _function(self, name: str, argument: Any, variables: Mapping[str, str]) -> Any:
+        known: dict[str, Callable[[Any, Mapping[str, str]], Any]] = {
+            "Fn::Sub": self._sub,
+            "Fn::Join": self._join,
+            "Fn::Select": self._select,
+            "Fn::Split": self._split,
+            "Fn::GetAtt": self._get_att,
+        }
+        found = known[name](argument, variables) if name in known else None
+        unknown = f"{name} {json.dumps(argument, default=str)[:200]}"
+        return self.gaps.gap(unknown) if found is None else found
+
+    def _ref(self, name: str) -> Any:
+        if name == "AWS::NoValue":
+            return _NOTHING
+        if name in _PSEUDO:
+            return _PSEUDO[name]
+        gap = self.gaps.gap(name)
+        return PROVIDER_HEAD + gap if self.type_of(name) in _PROVIDERS else gap
+
+    def _get_att(self, argument: Any, _: Mapping[str, str]) -> Any:
+        parts = argument.split(".", 1) if isinstance(argument, str) else argument
+        if not isinstance(parts, list) or not parts or not all(isinstance(part, str) for part in parts):
+            return None
+        name, attribute = parts[0], ".".join(parts[1:])
+        if self.type_of(name) in _PROVIDERS and attribute == "Arn":
+            return self._ref(name)
+        if self.type_of(name) == CFN_JSON and attribute == "Value":
+            return self._json_of(name)
+        return self.gaps.gap(f"{name}.{attribute}")
+
+    def _json_of(self, name: str) -> Any:
+        if name not in self._documents:
+            self._documents[name] = None  # One that asks for itself is not known.
+            properties = self.resources[name].get("Properties")
+            text = self.resolved(properties.get("Value")) if isinstance(properties, dict) else None
+            self._documents[name] = as_json(text)
+        return self._documents[name]
+
+    def _sub(self, argument: Any, variables: Mapping[str, str]) -> str | None:
+        text, given = argument, {}
+        if isinstance(argument, list) and len(argument) == 2 and isinstance(argument[1], dict):
+            text, given = argument
+        if not isinstance(text, str):
+            return None
+        own = {name: self._resolved(item, variables) for name, item in given.items()}
+        parts, place, length = [], 0, 0
+        for found in _VARIABLE.finditer(text):
+            part = text[place : found.start()] + self._variable(found, own)
+            place, length = found.end(), length + len(part)
+            if length > _LONGEST:
+                return None
+            parts.append(part)
+        return "".join([*parts, text[place:]])
+
+    def _variable(self, found: re.Match[str], own: Mapping[str, Any]) -> str:
+        literal, name = found[1], found[2].strip()
+        if literal:
+            return f"${{{name}}}"
+        value = own[name] if name in own else self._get_att(name, {}) if "." in name else self._ref(name)
+        return value if isinstance(value, str) else self.gaps.gap(name)
+
+    def _join(self, argument: Any, variables: Mapping[str, str]) -> str | None:
+        if not isinstance(argument, list) or len(argument) != 2 or not isinstance(argument[0], str):
+            return None
+        items = self._resolved(argument[1], variables)
+        if not isinstance(items, list) or not all(isinstance(item, str | int) for item in items):
+            return None
+        texts = [str(item) for item in items]
+        if sum(map(len, texts)) + len(argument[0]) * len(texts) > _LONGEST:
+            return None
+        return argument[0].join(texts)
+
+    def _split(self, argument: Any, variables: Mapping[str, str]) -> list[str] | None:
+        if not isinstance(argument, list) or len(argument) != 2:
+            return None
+        sign, text = argument[0], self._resolved(argument[1], variables)
+        if not isinstance(sign, str) or not sign or not isinstance(text, str) or sign not in text:
+            return None
+        return text.split(sign)
+
+    def _select(self, argument: Any, variables: Mapping[str, str]) -> Any:
+        if not isinstance(argument, list) or len(argument) != 2:
+            return None
+        items = self._resolved(argument[1], variables)
+        try:
+            return items[int(argument[0])] if isinstance(items, list) else None
+        except (ValueError, TypeError, IndexError):
+            return None
+
+
+def as_json(text: Any) -> Any:
+    """What a text holds as JSON; None where it holds none, or is too large for a policy."""
+    if not isinstance(text, str) or len(text) > _LONGEST:
+        return None
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def is_known(value: Any) -> bool:
+    """Whether there is no gap in a value."""
+    return not any(map(has_gap, texts_of(value)))
+
+
+_DOCUMENT = "AssumeRolePolicyDocument"
+_LISTS = ("RoleDetailList", "Roles")
+
+
+def is_policy(value: Any) -> bool:
+    """Whether a document is a trust policy: its statements have principals."""
+    if not isinstance(value, dict) or "Statement" not in value:
+        return False
+    items = as_list(value["Statement"])
+    return any(isinstance(item, dict) and item.keys() & {"Principal", "NotPrincipal"} for item in items)
+
+
+def is_roles(value: Mapping[str, Any]) -> bool:
+    """Whether it is what `aws iam get-role`, `list-roles` or `get-account-authorization-details` prints."""
+    one = value.get("Role")
+    return (isinstance(one, dict) and _DOCUMENT in one) or any(
+        isinstance(value.get(name), list) for name in _LISTS
+    )
+
+
+def of_policy(placed: Placed) -> Iterator[LintedTrust]:
+    """The policy alone."""
+    yield LintedTrust(placed, placed.value)
+
+
+def of_roles(placed: Placed) -> Iterator[LintedTrust]:
+    """The policies of all roles."""
+    value = placed.value
+    paths: list[Path] = [("Role",)] if isinstance(value.get("Role"), dict) else []
+    paths += [(name, index) for name in _LISTS for index, _ in enumerate(listed(value.get(name)))]
+    for path in paths:
+        role: Any = value
+        for step in path:
+            role = role[step]
+        if isinstance(role, dict) and _DOCUMENT in role:
+            found = placed.at(*path, _DOCUMENT, subject=str(role.get("Arn") or role.get("RoleName") or ""))
+            document = role[_DOCUMENT]
+            known = as_json(unquote(document)) if isinstance(document, str) else document
+            yield LintedTrust(found, known, power=_power_of_role(role))
+
+
+def _power_of_role(role: Mapping[str, Any]) -> str:
+    attached = [str(item.get("PolicyArn")) for item in dicts(role.get("AttachedManagedPolicies"))]
+    inline = {
+        str(item.get("PolicyName")): item.get("PolicyDocument") for item in dicts(role.get("RolePolicyList"))
+    }
+    boundary = role.get("PermissionsBoundary")
+    limit = str(boundary.get("PermissionsBoundaryArn", "")) if isinstance(boundary, dict) else ""
+    return power(attached, inline, limit)
+
+
+def listed(value: Any) -> list[Any]:
+    """The elements of a list; nothing of what is none."""
+    return value if isinstance(value, list) else []
+
+
+def dicts(value: Any) -> list[dict[str, Any]]:
+    """The mappings of a list."""
+    return [item for item in listed(value) if isinstance(item, dict)]
+
+
+_ROLE = "AWS::IAM::Role"
+
+
+def is_template(value: Mapping[str, Any]) -> bool:
+    """Whether a document is a template: its resources have types of CloudFormation."""
+    resources = value.get("Resources")
+    if not isinstance(resources, dict):
+        return False
+    return "AWSTemplateFormatVersion" in value or any(
+        isinstance(item, dict) and "::" in str(item.get("Type", "")) for item in resources.values()
+    )
+
+
+def of_template(placed: Placed) -> Iterator[LintedTrust]:
+    """The trust policies of its roles."""
+    gaps = Gaps()
+    template = Template(placed.value, gaps)
+    for name, item in template.resources.items():
+        properties = item.get("Properties") if isinstance(item, dict) else None
+        if template.type_of(name) != _ROLE or not isinstance(properties, dict) or _DOCUMENT not in properties:
+            continue
+        document = template.resolved(properties[_DOCUMENT])
+        found = placed.at("Resources", name, "Properties", _DOCUMENT, subject=name)
+        if (read := as_json(document)) is not None:
+            found, document = found.inside(), read
+        yield LintedTrust(found, document, gaps, _power_of_resource(template, properties))
+
+
+def _power_of_resource(template: Template, properties: Mapping[str, Any]) -> str:
+    attached = template.resolved(properties.get("ManagedPolicyArns"))
+    attached = [item for item in attached if isinstance(item, str)] if isinstance(attached, list) else []
+    inline = {
+        str(item.get("PolicyName")): item.get("PolicyDocument")
+        for item in dicts(template.resolved(properties.get("Policies")))
+    }
+    boundary = template.resolved(properties.get("PermissionsBoundary"))
+    return power(attached, inline, boundary if isinstance(boundary, str) else "")

@@ -1,0 +1,140 @@
+"""Roles in what Kubernetes and `irsa apply` read: manifests, ClusterConfigs and irsa/v1 files.
+
+Of a manifest these are ServiceAccounts that name a role, and roles that operators make of objects; of the
+other two the trust policies that irsa makes of them. What is wrong with such a file is said by
+`irsa_cli.core.config`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from irsa_cli.core.config.documents import parse_document
+from irsa_cli.core.config.model import Binding, Config
+from irsa_cli.core.config.service_accounts import ReadFile
+from irsa_cli.core.lint.found import Found, Gaps, LintedAccount, LintedTrust, Path, Placed
+from irsa_cli.core.lint.from_aws import PROVIDER_HEAD, as_json
+from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
+from irsa_cli.core.trust import trust_policy
+from irsa_cli.core.trust.rules.power import power
+from irsa_cli.core.trust.rules.providers import KnownCluster, stage_of
+from irsa_cli.core.trust.rules.rule import Risk
+from irsa_cli.core.trust.rules.trust_rules import DEFAULT_ACCOUNT, SEVERAL_STAGES
+from irsa_cli.core.values import names
+from irsa_cli.core.values.issuer import host_path
+
+
+def of_bindings(placed: Placed, read: ReadFile) -> Iterator[LintedTrust]:
+    """The trust policies that its entries ask for; raises `InvalidInput` for what `irsa apply` refuses."""
+    config = parse_document(placed.node, placed.source, read)
+    path: tuple[str, ...] = ("iam", "serviceAccounts") if "iam" in placed.value else ("serviceAccounts",)
+    for index, item in enumerate(config.bindings):
+        if not item.attach_role_arn:
+            entry = placed.at(*path, index, subject=f"ServiceAccount {item}")
+            yield _trust(entry, config, item)
+
+
+def _trust(entry: Placed, config: Config, item: Binding) -> LintedTrust:
+    gaps = Gaps()
+    others = [host_path(each.issuer) if each.issuer else gaps.gap(each.name) for each in item.clusters]
+    own = gaps.gap("issuer")
+    providers = [PROVIDER_HEAD + issuer for issuer in (own, *others)]
+    subjects = (names.subject(item.namespace, item.subject_pattern or item.name), *item.subjects)
+    document = trust_policy.policy_of(providers, item.audience, subjects, item.conditions)
+    clusters = {}
+    for provider, name in zip(
+        providers, (config.cluster, *(each.name for each in item.clusters)), strict=True
+    ):
+        clusters[provider] = KnownCluster(name, stage_of(name))
+    much = power(item.policies, item.inline, item.permissions_boundary)
+    where = _Entry(entry, item)
+    return LintedTrust(entry, document, gaps, much, str(item), clusters, where.refined)
+
+
+_ADVICE = "name the ServiceAccounts: leave subjectPattern out, and list further ones in subjects"
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """An entry of a file, in which each risk of the trust policy has its field."""
+
+    placed: Placed
+    binding: Binding
+
+    def refined(self, risk: Risk) -> Risk:
+        """The risk at the field that asks for what is unsafe, with what ends it in such a file."""
+        named = risk.suggestion.startswith("name the ServiceAccounts")
+        return replace(
+            risk,
+            place=self.placed.place(self._path(risk)),
+            suggestion=_ADVICE if named else risk.suggestion,
+        )
+
+    def _path(self, risk: Risk) -> Path:
+        item = self.binding
+        if item.subject_pattern and f"'{names.subject(item.namespace, item.subject_pattern)}'" in risk.reason:
+            return ("subjectPattern",)
+        for index, subject in enumerate(self._subjects()):
+            if f"'{subject}'" in risk.reason:
+                return ("subjects", index)
+        if risk.rule is DEFAULT_ACCOUNT:
+            own = item.name == "default" and f"namespace {item.namespace}," in risk.reason
+            return ("metadata", "name") if own else ("subjects",)
+        return ("clusters",) if risk.rule is SEVERAL_STAGES else ()
+
+    def _subjects(self) -> Iterator[str]:
+        value = self.placed.value
+        found: Any = value.get("subjects") if isinstance(value, dict) else None
+        for each in found if isinstance(found, list) else ():
+            given = each if isinstance(each, dict) else {}
+            namespace = str(given.get("namespace") or self.binding.namespace)
+            yield names.subject(namespace, str(given.get("name")))
+
+
+_ROLES = {
+    "iam.services.k8s.aws": ("spec", "assumeRolePolicyDocument"),
+    "iam.aws.upbound.io": ("spec", "forProvider", "assumeRolePolicy"),
+    "iam.aws.crossplane.io": ("spec", "forProvider", "assumeRolePolicyDocument"),
+}
+"""Where the trust policy is in a Role of ACK and of Crossplane's two providers, by the API's group."""
+
+
+def is_manifest(value: Mapping[str, Any]) -> bool:
+    """Whether it is an object of Kubernetes, or a list of them."""
+    return all(isinstance(value.get(name), str) and value[name] for name in ("apiVersion", "kind"))
+
+
+def of_manifest(placed: Placed) -> Iterator[Found]:
+    """What it says of roles."""
+    items = placed.value.get("items")
+    if str(placed.value["kind"]).endswith("List") and isinstance(items, list):
+        for index, item in enumerate(items):
+            if isinstance(item, dict):
+                # kubectl's lists say of each object what it is, the API's say it of the list only.
+                kind = item.get("kind") or str(placed.value["kind"]).removesuffix("List")
+                version = item.get("apiVersion") or placed.value["apiVersion"]
+                yield from _of_object(placed.at("items", index), item, str(version), str(kind))
+        return
+    yield from _of_object(placed, placed.value, str(placed.value["apiVersion"]), str(placed.value["kind"]))
+
+
+def _of_object(placed: Placed, value: Mapping[str, Any], version: str, kind: str) -> Iterator[Found]:
+    metadata = value.get("metadata")
+    metadata = metadata if isinstance(metadata, dict) else {}
+    name, namespace = str(metadata.get("name") or ""), str(metadata.get("namespace") or "")
+    subject = f"{kind} {f'{namespace}/' if namespace else ''}{name}"
+    if (version, kind) == ("v1", "ServiceAccount"):
+        annotations = metadata.get("annotations")
+        if isinstance(annotations, dict) and ROLE_ARN_ANNOTATION in annotations:
+            there = replace(placed, subject="")
+            role = annotations[ROLE_ARN_ANNOTATION]
+            yield LintedAccount(there, namespace, name, "" if role is None else str(role))
+    elif kind == "Role" and (path := _ROLES.get(version.partition("/")[0])):
+        found: Any = value
+        for step in path:
+            found = found.get(step) if isinstance(found, dict) else None
+        if isinstance(found, str):
+            document, gaps = as_json(found), Gaps()
+            yield LintedTrust(placed.at(*path, subject=subject).inside(), document, gaps)

@@ -1,0 +1,248 @@
+"""What is unsafe in what a file holds, and what of it can't be told before it is deployed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from irsa_cli.core.lint.found import Found, Gaps, LintedAccount, LintedTrust, Unjudged, has_gap, is_gap
+from irsa_cli.core.lint.from_aws import PROVIDER_HEAD, is_known
+from irsa_cli.core.policies.policy import as_list, size
+from irsa_cli.core.policies.web_identity import ACTION
+from irsa_cli.core.trust.correction import Meant, corrected
+from irsa_cli.core.trust.rules.judge import LARGEST, judge
+from irsa_cli.core.trust.rules.providers import SUBJECT, TrustContext, cluster_providers
+from irsa_cli.core.trust.rules.rule import Risk, Severity, risk
+from irsa_cli.core.trust.rules.statements import (
+    Statement,
+    comparing,
+    does,
+    is_positive,
+    name_of,
+    principals,
+    statements,
+    tests_of,
+)
+from irsa_cli.core.trust.rules.table import NO_ROLE_NAMED
+from irsa_cli.core.trust.rules.trust_rules import DEFAULT_ACCOUNT
+from irsa_cli.core.values.arn import check_role
+from irsa_cli.core.values.errors import InvalidInput
+from irsa_cli.core.values.slips import placeholder
+
+_LATER = "is known only when it is deployed"
+_ARN = re.compile(r"arn:[^:]*:iam::[^:]*:oidc-provider/")
+_PARTS = ("Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Condition")
+
+
+def judged(found: Found, *, with_fixes: bool = False) -> Iterator[Risk | Unjudged | InvalidInput]:
+    """The risks of what was found, each with its place, what is not known of it, and what IAM can't read."""
+    if isinstance(found, Unjudged):
+        yield found
+    elif isinstance(found, LintedAccount):
+        yield from _of_account(found)
+    else:
+        yield from _of_trust(found, with_fixes=with_fixes)
+
+
+# Trust policies
+
+
+def _of_trust(found: LintedTrust, *, with_fixes: bool) -> Iterator[Risk | Unjudged | InvalidInput]:
+    document = found.document
+    if is_gap(document):
+        yield _unjudged(found, (), f"the trust policy {_LATER}: {found.gaps.shown(document)}")
+        return
+    if not isinstance(document, dict) or "Statement" not in document:
+        yield _malformed(found, (), "the trust policy is no policy that can be read")
+        return
+    if size(document) > LARGEST:
+        yield _unjudged(found, (), "the trust policy is larger than IAM takes: it was not judged")
+        return
+    yield from _malformed_parts(found, document)
+    yield from _unknown_parts(found, document)
+    if any(item is None for item in _known(document)):
+        return  # What may deny something may make all else tight.
+    known = {**document, "Statement": [_with_provider(item or {}, found.gaps) for item in _known(document)]}
+    context = TrustContext(
+        _providers(known), power=found.power, clusters=found.clusters or None, existing=None
+    )
+    told_once: set[tuple[str, str, str]] = set()
+    for item in judge(known, context):
+        path = _written(found, item.path)
+        placed = replace(item, account=found.account, path=path, place=found.placed.place(path))
+        told = found.refined(placed) if found.refined else placed
+        if with_fixes and not found.refined and is_known(document):
+            # Whom a pattern is meant for is not known here.
+            told = replace(told, corrected=corrected(document, item, context, Meant()))
+        once = (told.rule.id, told.reason, str(told.place))
+        if found.refined and once in told_once:
+            continue  # A file asks once for what the statement of each cluster has.
+        told_once.add(once)
+        shown = found.gaps.shown
+        yield replace(
+            told,
+            statement=shown(told.statement),
+            reason=shown(told.reason),
+            suggestion=shown(told.suggestion),
+        )
+
+
+def _malformed_parts(found: LintedTrust, document: Mapping[str, Any]) -> Iterator[InvalidInput]:
+    """What is no statement to IAM: the rest is judged, and each of these is an error of its own."""
+    for index, item in enumerate(as_list(document["Statement"])):
+        path, name = ("Statement", index), name_of(index, item if isinstance(item, dict) else {})
+        if not isinstance(item, dict):
+            if not has_gap(item):
+                yield _malformed(found, path, f"{name} is no object")
+            continue
+        if item.get("Effect") not in ("Allow", "Deny") and not has_gap(item.get("Effect")):
+            yield _malformed(found, (*path, "Effect"), f"Effect of {name} is neither Allow nor Deny")
+        block = item.get("Condition", {})
+        if not isinstance(block, dict) and not has_gap(block):
+            yield _malformed(found, (*path, "Condition"), f"Condition of {name} is no object")
+        for operator, keys in block.items() if isinstance(block, dict) else ():
+            if not isinstance(keys, dict) and not has_gap(keys):
+                at = (*path, "Condition", operator)
+                yield _malformed(found, at, f"{operator} of {name} has no condition keys")
+
+
+def _malformed(found: LintedTrust, path: tuple[str | int, ...], text: str) -> InvalidInput:
+    return InvalidInput(_unjudged(found, path, found.gaps.shown(text)).told)
+
+
+def _known(document: Mapping[str, Any]) -> Iterator[Statement | None]:
+    """The statements; an empty one for an Allow of which a part is not known, None for what may be a Deny."""
+    for item in as_list(document["Statement"]):
+        if not _unknown_part(item):
+            yield item if isinstance(item, dict) else {}
+        else:
+            yield {} if isinstance(item, dict) and item.get("Effect") == "Allow" else None
+
+
+def _unknown_part(item: Any) -> str:
+    """The part of a statement that is a gap where there is to be more than a text; '' for none."""
+    if not isinstance(item, dict):
+        return "it" if has_gap(item) else ""
+    for part in _PARTS:
+        if part not in item:
+            continue
+        value = item[part]
+        if any(map(is_gap, as_list(value))):
+            return part
+        block = _block(value) if part == "Condition" else {}
+        if any(has_gap(name) or has_gap(keys) or any(map(is_gap, keys)) for name, keys in block.items()):
+            return part
+    return ""
+
+
+def _block(value: Any) -> dict[str, Any]:
+    """The operators of a Condition, each with its keys as far as it has some."""
+    found = value if isinstance(value, dict) else {}
+    return {name: keys if isinstance(keys, dict | str) else () for name, keys in found.items()}
+
+
+def _unknown_parts(found: LintedTrust, document: Mapping[str, Any]) -> Iterator[Unjudged]:
+    for index, item in enumerate(as_list(document["Statement"])):
+        if part := _unknown_part(item):
+            what = "" if part == "it" else f"{part} of "
+            name = name_of(index, item if isinstance(item, dict) else {})
+            yield _unjudged(found, ("Statement", index), f"{what}{name} {_LATER}: it was not judged")
+        elif isinstance(item, dict) and item.get("Effect") == "Allow":
+            yield from _unknown_values(found, index, item)
+
+
+def _unknown_values(found: LintedTrust, index: int, item: Statement) -> Iterator[Unjudged]:
+    """Subjects, audiences and principals that are gaps, with how bad what they hide may be."""
+    for operator, key, values in tests_of(item):
+        claim = key.rpartition(":")[2].lower()
+        for value in filter(has_gap, values):
+            if claim not in ("sub", "aud"):
+                continue
+            worst = _worst(operator, value) if claim == "sub" else Severity.LOW
+            if worst is not None:
+                said = f"{claim} '{found.gaps.shown(value)}' of {name_of(index, item)} {_LATER}"
+                yield _unjudged(found, ("Statement", index, "Condition", operator, key), said, worst)
+
+
+def _worst(operator: str, value: str) -> Severity | None:
+    """How bad a subject may be that is not known: None where it can be no more than one ServiceAccount's."""
+    found = comparing(operator)
+    if found is None or found.wild or not is_positive(operator):
+        return Severity.HIGH
+    return Severity.MEDIUM if has_gap(value.rpartition(":")[2]) else None
+
+
+def _with_provider(item: Statement, gaps: Gaps) -> Statement:
+    """The statement with ARNs of providers that the rules know as such.
+
+    Where the issuer is a gap, it is the one whose keys the statement tests: who writes both means the same.
+    """
+    if not does(item, ACTION) or not any(map(has_gap, principals(item, "Federated"))):
+        return item
+    tested = {
+        key.rpartition(":")[0] for _, key, _ in tests_of(item) if key.lower().endswith((":sub", ":aud"))
+    }
+    only = tested.pop() if len(tested) == 1 else ""
+    named = []
+    for arn in principals(item, "Federated"):
+        issuer = _ARN.sub("", arn) if _ARN.match(arn) else ("" if has_gap(arn) else None)
+        if issuer is None or not has_gap(arn):
+            named.append(arn)
+        elif only and (not issuer or has_gap(issuer) or has_gap(only)):
+            named.append(PROVIDER_HEAD + only)
+        else:
+            named.append(PROVIDER_HEAD + (issuer or gaps.gap(f"{gaps.name(arn)} issuer")))
+    return {**item, "Principal": {**item["Principal"], "Federated": named}}
+
+
+def _providers(document: Mapping[str, Any]) -> tuple[str, ...]:
+    """The providers that are a cluster's, or may be: what is not known counts unless it is plainly none."""
+    gaps = {
+        arn: None
+        for item in statements(document)
+        for arn in principals(item, "Federated")
+        if has_gap(arn) and not _is_others(item)
+    }
+    return cluster_providers(document, gaps)
+
+
+def _is_others(item: Statement) -> bool:
+    """Whether the subjects that it names are no ServiceAccounts'."""
+    named = [value for _, key, values in tests_of(item) if key.lower().endswith(":sub") for value in values]
+    plain = [value for value in named if not has_gap(value) and value[:1] not in ("*", "?")]
+    return bool(plain) and not any(value.startswith(SUBJECT[:7]) for value in plain)
+
+
+def _unjudged(
+    found: LintedTrust, path: tuple[str | int, ...], text: str, at_most: Severity = Severity.CRITICAL
+) -> Unjudged:
+    return Unjudged(found.placed.place(_written(found, path)), text, at_most)
+
+
+def _written(found: LintedTrust, path: Sequence[str | int]) -> tuple[str | int, ...]:
+    """A path as the file has its keys."""
+    return tuple(found.gaps.shown(step) if isinstance(step, str) else step for step in path)
+
+
+# ServiceAccounts
+
+
+def _of_account(found: LintedAccount) -> Iterator[Risk | Unjudged]:
+    name = f"{found.namespace}/{found.name}" if found.namespace else found.name
+    about = f"ServiceAccount {name}"
+    place = found.placed.place(found.path)
+    text = found.role if isinstance(found.role, str) else ""
+    if has_gap(text) or (text and placeholder(text)):
+        yield Unjudged(place, f"the role of {about} {_LATER}: {found.gaps.shown(text)}", Severity.MEDIUM)
+    else:
+        try:
+            check_role(text)
+        except InvalidInput as error:
+            reason = f"has an annotation that names no role: {error.message}" if text else "names no role"
+            yield risk(NO_ROLE_NAMED, about, reason, account=name, place=place)
+    if found.name == "default":
+        reason = "has a role, and every pod of its namespace that names no other ServiceAccount runs as it"
+        where = found.placed.place(found.name_path)
+        yield risk(DEFAULT_ACCOUNT, about, reason, account=name, place=where)

@@ -1,0 +1,181 @@
+"""What a file holds that can be judged, and what `irsa lint` says of all files, as one document.
+
+Each document of a file is known by what it is like; what of it is unsafe is found in
+`irsa_cli.core.lint.judging`. How the report looks as text is in `irsa_cli.cli.audit_render`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from irsa_cli.core.audit.report import RiskSelection, hidden_json, many, risk_json
+from irsa_cli.core.config.documents import EKSCTL, OWN
+from irsa_cli.core.config.service_accounts import ReadFile
+from irsa_cli.core.lint.found import Found, Placed, Unjudged, documents
+from irsa_cli.core.lint.from_aws import is_policy, is_roles, is_template, of_policy, of_roles, of_template
+from irsa_cli.core.lint.from_kubernetes import is_manifest, of_bindings, of_manifest
+from irsa_cli.core.lint.from_terraform import is_terraform, of_terraform
+from irsa_cli.core.results.envelope import DocumentKind, Envelope, ItemError, ReadOutcome, exit_code_of, whole
+from irsa_cli.core.trust.rules.rule import ORDER, FilePlace, Severity
+from irsa_cli.core.values.errors import ExitCode, IrsaError
+
+
+class FileKind(str, Enum):
+    """What a document is."""
+
+    TRUST_POLICY = "trust policy"
+    ROLES = "roles as aws iam prints them"
+    TERRAFORM = "Terraform plan"
+    CLOUDFORMATION = "CloudFormation template"
+    BINDINGS = "irsa configuration"
+    MANIFEST = "Kubernetes manifest"
+    UNKNOWN = ""
+
+
+@dataclass(frozen=True)
+class LintedFile:
+    """A file, the kinds of its documents, what in them can be judged, and what is wrong with others."""
+
+    name: str
+    kinds: tuple[FileKind, ...] = ()
+    found: tuple[Found, ...] = ()
+    problems: tuple[IrsaError, ...] = ()
+
+    @property
+    def is_known(self) -> bool:
+        """Whether a document of it is of a kind that can be judged."""
+        return any(kind is not FileKind.UNKNOWN for kind in self.kinds)
+
+
+def read_file(text: str, name: str, read: ReadFile) -> LintedFile:
+    """What is in a file. Problems: what is no YAML or JSON, and documents that `irsa apply` refuses."""
+    items, problems = documents(text, name)
+    kinds = tuple(kind_of(item.value) for item in items)
+    found: list[Found] = []
+    for item, kind in zip(items, kinds, strict=True):
+        try:
+            found += _found(item, kind, read)
+        except Exception as error:
+            problems.append(not_judged(error, item.place()))
+    return LintedFile(name, kinds, tuple(found), tuple(problems))
+
+
+def not_judged(error: Exception, place: FilePlace) -> IrsaError:
+    """What kept a document from being judged: that hides no other document."""
+    if isinstance(error, IrsaError):
+        return error
+    reason = f"a bug in irsa: {type(error).__name__}: {error}"
+    return IrsaError(f"{place} can't be judged", reason=reason, code="InternalError")
+
+
+def kind_of(value: Any) -> FileKind:
+    """What a document is."""
+    if not isinstance(value, dict):
+        return FileKind.UNKNOWN
+    if (value.get("apiVersion"), value.get("kind")) in (EKSCTL, OWN):
+        return FileKind.BINDINGS
+    return next((kind for kind, is_it in _KINDS.items() if is_it(value)), FileKind.UNKNOWN)
+
+
+def _is_manifest(value: Mapping[str, Any]) -> bool:
+    return is_manifest(value) and not str(value["apiVersion"]).startswith(OWN[0].partition("/")[0] + "/")
+
+
+_KINDS = {
+    FileKind.MANIFEST: _is_manifest,
+    FileKind.TRUST_POLICY: is_policy,
+    FileKind.ROLES: is_roles,
+    FileKind.TERRAFORM: is_terraform,
+    FileKind.CLOUDFORMATION: is_template,
+}
+
+
+def _found(placed: Placed, kind: FileKind, read: ReadFile) -> Iterator[Found]:
+    if kind is FileKind.BINDINGS:
+        yield from of_bindings(placed, read)
+    elif kind is FileKind.TRUST_POLICY:
+        yield from of_policy(placed)
+    elif kind is FileKind.ROLES:
+        yield from of_roles(placed)
+    elif kind is FileKind.TERRAFORM:
+        yield from of_terraform(placed)
+    elif kind is FileKind.CLOUDFORMATION:
+        yield from of_template(placed)
+    elif kind is FileKind.MANIFEST:
+        yield from of_manifest(placed)
+
+
+@dataclass(frozen=True)
+class LintReport:
+    """What was judged and what of that is shown, or the error with which nothing could be.
+
+    `unread` are files that can't be read or are of no known kind, `skipped` those that nobody has named,
+    or that were to be skipped. `unjudged` is what is known only when it is deployed.
+    """
+
+    files: tuple[LintedFile, ...] = ()
+    selection: RiskSelection = field(default_factory=lambda: RiskSelection(()))
+    unjudged: tuple[Unjudged, ...] = ()
+    unread: tuple[IrsaError, ...] = ()
+    skipped: tuple[str, ...] = ()
+    fail_on: Severity | None = None
+    error: Exception | None = None
+    signal: int = 0
+
+    title = "irsa lint"
+
+    @property
+    def judged(self) -> str:
+        """How much was judged, for the end of a line."""
+        return f" in {many(len(self.files), 'file')}"
+
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        """What was not judged, and so is not called fine."""
+        unread = (line for error in self.unread for line in error.details or (str(error),))
+        return (*unread, *(item.told for item in self.unjudged))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was not judged, and what has ended."""
+        return (*self.unseen, *self.skipped, *self.selection.notes)
+
+    @property
+    def exit_code(self) -> int:
+        """5 for a risk from `fail_on` on; 2 for a file that can't be judged; 1 for what may hide a risk."""
+        if self.signal or self.error is not None:
+            return exit_code_of(self.error, self.signal)
+        if self.fail_on is not None and self.selection.reaches(self.fail_on):
+            return ExitCode.UNVERIFIED
+        if self.unread:
+            return self.unread[0].exit_code
+        if self.fail_on is not None and any(
+            ORDER.index(item.at_most) >= ORDER.index(self.fail_on) for item in self.unjudged
+        ):
+            return ExitCode.FAILED
+        return ExitCode.DONE
+
+    def envelope(self) -> Envelope:
+        """The document that `-o json` and `-o yaml` print."""
+        return Envelope(
+            DocumentKind.RISKS,
+            ReadOutcome.of(self.error or (self.unread[0] if self.unread else None)),
+            self.exit_code,
+            items=[risk_json(item, {}) for item in self.selection.shown],
+            summary=self.selection.summary,
+            notes=self.notes,
+            errors=(*whole(self.error), *(ItemError(error) for error in self.unread)),
+            facts={
+                "files": [
+                    {
+                        "name": file.name,
+                        "kinds": [kind.value for kind in dict.fromkeys(file.kinds) if kind.value],
+                    }
+                    for file in self.files
+                ],
+                **hidden_json(self.selection, {}),
+            },
+        )

@@ -1,0 +1,164 @@
+"""The environment of a command that runs as a pod would: the pod's identity, and no trace of the caller's.
+
+Which variables a pod has is in `irsa_cli.core.objects.injection`. Nothing here reads the process's
+environment. Here is also how irsa's own exchanges at STS are told from those of pods: by their session, or by
+their user agent. What runs under `irsa exec` is not irsa, and no pod either: irsa names its session.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+
+from irsa_cli.core.objects.injection import Injection
+
+MARK = "IRSA_EXEC"
+"""Variable that names the ServiceAccount, as `namespace/name@cluster`; for prompts and scripts."""
+SESSION_PREFIX = "irsa"
+
+# Settings among AWS_* that say neither who nor where somebody is. Others are many, and tools make up new ones
+# (AWS_S3_SECRET_ACCESS_KEY): what is not known here may be a key.
+# https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html#EVarSettings
+# https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-envvars.html
+_SETTINGS = {
+    "AWS_ACCOUNT_ID_ENDPOINT_MODE",
+    "AWS_AUTH_SCHEME_PREFERENCE",
+    "AWS_CA_BUNDLE",
+    "AWS_CLI_AUTO_PROMPT",
+    "AWS_CLI_FILE_ENCODING",
+    "AWS_CLI_HISTORY_FILE",
+    "AWS_CLI_OUTPUT_ENCODING",
+    "AWS_CLI_S3_MV_VALIDATE_SAME_S3_PATHS",
+    "AWS_CSM_CLIENT_ID",
+    "AWS_CSM_ENABLED",
+    "AWS_CSM_HOST",
+    "AWS_CSM_PORT",
+    "AWS_DATA_PATH",
+    "AWS_DEFAULTS_MODE",
+    "AWS_DEFAULT_OUTPUT",
+    "AWS_DISABLE_HOST_PREFIX_INJECTION",
+    "AWS_DISABLE_REQUEST_COMPRESSION",
+    "AWS_ENABLE_ENDPOINT_DISCOVERY",
+    "AWS_ENDPOINT_DISCOVERY_ENABLED",
+    "AWS_ENDPOINT_URL",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+    "AWS_MAX_ATTEMPTS",
+    "AWS_PAGER",
+    "AWS_REQUEST_CHECKSUM_CALCULATION",
+    "AWS_REQUEST_MIN_COMPRESSION_SIZE_BYTES",
+    "AWS_RESPONSE_CHECKSUM_VALIDATION",
+    "AWS_RETRY_MODE",
+    "AWS_S3_DISABLE_EXPRESS_SESSION_AUTH",
+    "AWS_S3_DISABLE_MULTIREGION_ACCESS_POINTS",
+    "AWS_S3_USE_ARN_REGION",
+    "AWS_S3_US_EAST_1_REGIONAL_ENDPOINT",
+    "AWS_SDK_LOAD_CONFIG",
+    "AWS_SDK_UA_APP_ID",
+    "AWS_SIGV4A_SIGNING_REGION_SET",
+    "AWS_USE_DUALSTACK_ENDPOINT",
+    "AWS_USE_FIPS_ENDPOINT",
+}
+_ENDPOINT = "AWS_ENDPOINT_URL_"
+"""With a service's name behind it."""
+# What tells in a name that its value is a secret or leads to one, whatever tool or CI system made it up. No
+# letter follows such a word (TOKENIZERS_PARALLELISM, KEYMAP, GIT_AUTHOR_NAME), nor goes before one that ends
+# others as well (MONKEY, COMPASS).
+_SECRET_NAME = re.compile(
+    r"(TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|PASSFILE|ASKPASS|CREDENTIAL|CREDS?|KUBE_?CONFIG|JWT|ASSERTION"
+    r"|COOKIE|KEYFILE|KEYTAB|NETRC|AUTHORIZATION|(API|ACCESS|PRIVATE|SSH|GPG|ACCOUNT)KEY)S?(?![A-Z])"
+    r"|(?<![A-Z])(KEYS?|PASS|PAT|AUTH)(?![A-Z])|_PWD(?![A-Z])|CLIENT_CERT"
+)
+# A token under a name of the user's own (RFC 7519), a private key (RFC 7468), an access key:
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-prefixes
+_SECRET_VALUE = re.compile(
+    r"\s*(eyJ[\w-]+\.[\w-]+\.[\w-]*\s*$|-----BEGIN [A-Z ]*PRIVATE KEY|(AKIA|ASIA)[A-Z0-9]{16}\s*$)"
+)
+# Identities whose names don't tell: of boto, EC2's old tools, Kerberos, password managers, the sandbox.
+_OTHERS = {"BOTO_CONFIG", "EC2_CERT", "KRB5CCNAME", "BW_SESSION", "IRSA_SANDBOX_CONTROL", "CLOUDSDK_CONFIG"}
+_OTHERS |= {"AZURE_CONFIG_DIR", "DOCKER_CONFIG", "DOCKER_CERT_PATH"}
+_WITHOUT_A_WORD = ("AWS_", "IRSA_")
+"""What every caller has, and whose absence surprises nobody, is kept back without being named."""
+
+
+def is_callers(name: str, value: str = "") -> bool:
+    """Whether a variable says, or may say, who or where the caller is, and so must not reach the command.
+
+    In any case of letters: tools read `aws_secret_access_key` and `kubeconfig` as well.
+    """
+    upper = name.upper()
+    if upper.startswith("AWS_"):
+        return name not in _SETTINGS and not name.startswith(_ENDPOINT)
+    words = re.sub("(?<=[a-z0-9])(?=[A-Z])", "_", name).upper()
+    by_name = _SECRET_NAME.search(words) or upper in _OTHERS or upper.startswith(("AWSUME_", "OP_SESSION_"))
+    return bool(by_name or _SECRET_VALUE.match(value))
+
+
+def replaces_the_identity(name: str) -> bool:
+    """Whether an SDK would take this variable instead of the ServiceAccount's role: it is never passed on."""
+    upper = name.upper()
+    identity = _SECRET_NAME.search(upper) or re.search("PROFILE|ROLE|CONFIG_FILE|METADATA", upper)
+    return upper.startswith("AWS_") and bool(identity) and name not in _SETTINGS
+
+
+def kept_back(caller: Mapping[str, str], passed: Collection[str] = ()) -> tuple[str, ...]:
+    """The variables that the command does not get and that somebody may miss: names only, sorted."""
+    names = (name for name, value in caller.items() if value and is_callers(name, value))
+    return tuple(sorted(n for n in names if n not in passed and not n.startswith(_WITHOUT_A_WORD)))
+
+
+def environment(
+    caller: Mapping[str, str],
+    injection: Injection,
+    *,
+    region: str,
+    token_file: str,
+    empty_files: tuple[str, str],
+    session_name: str,
+    label: str,
+    passed: Collection[str] = (),
+) -> dict[str, str]:
+    """The caller's environment with the pod's identity in place of the caller's.
+
+    `passed` are variables that stay although they look like secrets: the user has named them.
+    Endpoints, proxies, CAs and preferences stay. `empty_files` stand for the AWS configuration and the
+    shared credentials: an SDK would take a default profile in them before, or instead of, the pod's role.
+    """
+    kept = {name: value for name, value in caller.items() if name in passed or not is_callers(name, value)}
+    config, credentials = empty_files
+    return {
+        **kept,
+        **injection.environment(region, token_file),
+        "AWS_ROLE_SESSION_NAME": session_name,
+        "AWS_CONFIG_FILE": config,
+        "AWS_SHARED_CREDENTIALS_FILE": credentials,
+        # The role of the machine that the command runs on must not stand in for the pod's.
+        "AWS_EC2_METADATA_DISABLED": "true",
+        MARK: label,
+    }
+
+
+def session_name(user: str, moment: int) -> str:
+    r"""The name of a role session in CloudTrail: who made it, and when (Unix seconds).
+
+    The time makes it another one for each run: the AWS CLI keeps credentials in ~/.aws/cli/cache by role
+    and session name, and a run must not get those of an earlier one. 2 to 64 characters of `\w+=,.@-`:
+    https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
+    """
+    plain = re.sub(r"[^\w+=,.@-]+", "-", user, flags=re.ASCII).strip("-")
+    tail = f"-{moment}"
+    return f"{SESSION_PREFIX}-{plain}"[: 64 - len(tail)].rstrip("-") + tail
+
+
+AGENT = "irsa"
+"""The product in the user agent of irsa's calls, before its version."""
+VERIFY_SESSION = f"{SESSION_PREFIX}-verify"
+"""The role sessions that irsa opens for looking; CloudTrail shows it."""
+
+# The second form is that of `irsa_cli.core.objects.environment.session_name`: user and Unix seconds.
+_SESSION = re.compile(rf"{VERIFY_SESSION}|{SESSION_PREFIX}-(.+-)?\d{{10,}}")
+_AGENT = re.compile(rf"(?<![\w/.-]){AGENT}/\d")
+
+
+def is_own(session: str, agent: str) -> bool:
+    """Whether an exchange with this session name and user agent was irsa's, or made under `irsa exec`."""
+    return bool(_SESSION.fullmatch(session) or _AGENT.search(agent))

@@ -1,0 +1,88 @@
+"""What the EKS pod identity webhook gives a ServiceAccount's pods: role, audience, lifetime, environment.
+
+The rules are the webhook's own, down to how it reads a malformed annotation:
+https://github.com/aws/amazon-eks-pod-identity-webhook#eks-walkthrough
+What becomes of an environment that is not a pod's is in `irsa_cli.core.objects.environment`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from irsa_cli.core.plan.states import (
+    AUDIENCE_ANNOTATION,
+    CHAIN_ANNOTATIONS,
+    ROLE_ARN_ANNOTATION,
+    ROLE_MARK,
+    STS_REGIONAL_ANNOTATION,
+    TOKEN_EXPIRATION_ANNOTATION,
+)
+from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
+
+DEFAULT_SECONDS = 86400
+"""How long a pod's token lives when nothing else is said; EKS gives no longer one."""
+MINIMUM_SECONDS = 600
+"""Kubernetes gives no shorter one; the webhook raises a smaller one to it."""
+
+# The webhook is written in Go: what its ParseBool takes for false, and its ParseInt at all.
+_FALSE = ("0", "f", "F", "FALSE", "false", "False")
+_INTEGER = re.compile(r"[+-]?[0-9]+", re.ASCII)
+_INT64 = 2**63
+
+
+@dataclass(frozen=True)
+class Injection:
+    """What a ServiceAccount's annotations ask for; `role_arn` is empty where there is no role.
+
+    `annotated`: whether there is an annotation for the role, though it may be empty.
+
+    `token_seconds` is the lifetime to ask for, which the API server may shorten. `regional_sts`: whether
+    SDKs are told to use the STS endpoint of their region; EKS does so unless the annotation says no.
+    """
+
+    role_arn: str = ""
+    audience: str = DEFAULT_AUDIENCE
+    token_seconds: int = DEFAULT_SECONDS
+    regional_sts: bool = True
+    annotated: bool = field(default=False, compare=False)
+    told: bool = field(default=False, compare=False)
+    """Whether irsa wrote the role's annotation, as it is."""
+    notes: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """What irsa has noted of the role that the application goes on to, as it stands there."""
+
+    @classmethod
+    def read(cls, annotations: Mapping[str, str]) -> Injection:
+        """Read a ServiceAccount's annotations. What the webhook can't read it ignores, and so does this."""
+        return cls(
+            role_arn=annotations.get(ROLE_ARN_ANNOTATION, ""),
+            audience=annotations.get(AUDIENCE_ANNOTATION, DEFAULT_AUDIENCE),
+            token_seconds=_seconds(annotations.get(TOKEN_EXPIRATION_ANNOTATION, "")),
+            regional_sts=_regional(annotations.get(STS_REGIONAL_ANNOTATION, "")),
+            annotated=ROLE_ARN_ANNOTATION in annotations,
+            told=annotations.get(ROLE_ARN_ANNOTATION, "") == annotations.get(ROLE_MARK),
+            notes={key: annotations[key] for key in CHAIN_ANNOTATIONS if key in annotations},
+        )
+
+    def environment(self, region: str, token_file: str) -> dict[str, str]:
+        """The variables that the webhook adds to a container."""
+        regional = {"AWS_STS_REGIONAL_ENDPOINTS": "regional"} if self.regional_sts else {}
+        return {
+            "AWS_ROLE_ARN": self.role_arn,
+            "AWS_WEB_IDENTITY_TOKEN_FILE": token_file,
+            "AWS_REGION": region,
+            "AWS_DEFAULT_REGION": region,
+            **regional,
+        }
+
+
+def _seconds(text: str) -> int:
+    if not _INTEGER.fullmatch(text) or not -_INT64 <= int(text) < _INT64:
+        return DEFAULT_SECONDS
+    return max(int(text), MINIMUM_SECONDS)
+
+
+def _regional(text: str) -> bool:
+    # Whatever is neither true nor false leaves it at EKS's default, which is true.
+    return text not in _FALSE

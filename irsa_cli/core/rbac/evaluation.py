@@ -1,0 +1,200 @@
+"""What RBAC allows whom, as the API server decides it. Pure; asks one cluster's objects by an index.
+
+https://kubernetes.io/docs/reference/access-authn-authz/rbac/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.policies.operators import like
+from irsa_cli.core.rbac.objects import (
+    RbacBinding,
+    RbacObjects,
+    RbacRole,
+    RbacRule,
+    RbacSubject,
+    RoleRef,
+    account_subject,
+)
+from irsa_cli.core.rbac.principals import ACCESS_POLICY, EVERYTHING, policy_rules
+
+ALL = "*"
+MASTERS = RbacSubject("Group", "system:masters")
+SUPERUSERS = RbacBinding("Built-in", MASTERS.name, RoleRef("Built-in", "everything"), (MASTERS,))
+"""The API server lets this group do everything, whatever RBAC says."""
+
+
+@dataclass(frozen=True)
+class KubeRequest:
+    """A request to the API. `resource` has its subresource behind a slash; '' as namespace: none."""
+
+    verb: str
+    group: str
+    resource: str
+    namespace: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Requester:
+    """Who asks: a user and the groups that he is in."""
+
+    user: str
+    groups: tuple[str, ...] = ()
+
+    @property
+    def subjects(self) -> tuple[RbacSubject, ...]:
+        """All that he is to bindings."""
+        return (RbacSubject("User", self.user), *(RbacSubject("Group", name) for name in self.groups))
+
+
+def account_requester(namespace: str, name: str) -> Requester:
+    """A ServiceAccount with the groups that the API server puts it into.
+
+    https://kubernetes.io/docs/reference/access-authn-authz/authentication/#service-account-tokens
+    """
+    groups = ("system:serviceaccounts", f"system:serviceaccounts:{namespace}", "system:authenticated")
+    return Requester(account_subject(namespace, name).name, groups)
+
+
+def matches(rule: RbacRule, request: KubeRequest) -> bool:
+    """Whether a rule allows a request; where it is bound is another matter."""
+    return (
+        has(rule.verbs, request.verb)
+        and has(rule.groups, request.group)
+        and has_resource(rule.resources, request.resource)
+        and (not rule.names or request.name in rule.names)
+    )
+
+
+def has(values: Iterable[str], value: str) -> bool:
+    """Whether a list of verbs or API groups has a value."""
+    return ALL in values or value in values
+
+
+def has_resource(values: Iterable[str], resource: str) -> bool:
+    """Whether a list of resources has one: `*` is all with their subresources, `*/scale` that of all."""
+    if ALL in values or resource in values:
+        return True
+    _, _, subresource = resource.partition("/")
+    return bool(subresource) and f"*/{subresource}" in values
+
+
+@dataclass(frozen=True)
+class Grant:
+    """A binding and the rules that it gives; None where its role is not there: then it gives nothing."""
+
+    binding: RbacBinding
+    rules: tuple[RbacRule, ...] | Unreadable | None
+
+
+@dataclass(frozen=True)
+class Decision:
+    """An answer: allowed, by which binding and which of its rules (from 1). None: it is not known."""
+
+    allowed: bool | None
+    grant: Grant | None = None
+    rule: int = 0
+
+
+@dataclass(frozen=True)
+class RbacIndex:
+    """One cluster's RBAC, by subjects and by namespaces.
+
+    `policies` are EKS' access policies as bindings; their namespaces may have `*`.
+    """
+
+    objects: RbacObjects
+    policies: tuple[RbacBinding, ...] = ()
+
+    @cached_property
+    def everywhere(self) -> tuple[RbacBinding, ...]:
+        """What holds in the whole cluster."""
+        found = self.objects.cluster_role_bindings
+        policies = (item for item in self.policies if not item.namespace)
+        return (*(() if isinstance(found, Unreadable) else found), *policies, SUPERUSERS)
+
+    @cached_property
+    def by_namespace(self) -> Mapping[str, tuple[RbacBinding, ...]]:
+        """The RoleBindings of each namespace."""
+        bindings = self.objects.role_bindings
+        found: dict[str, list[RbacBinding]] = {}
+        for binding in () if isinstance(bindings, Unreadable) else bindings:
+            found.setdefault(binding.namespace, []).append(binding)
+        return {name: tuple(each) for name, each in found.items()}
+
+    @cached_property
+    def by_subject(self) -> Mapping[RbacSubject, tuple[RbacBinding, ...]]:
+        """The bindings of each subject."""
+        found: dict[RbacSubject, list[RbacBinding]] = {}
+        limited = tuple(item for item in self.policies if item.namespace)
+        for bindings in (self.everywhere, limited, *self.by_namespace.values()):
+            for binding in bindings:
+                for subject in dict.fromkeys(binding.subjects):
+                    found.setdefault(subject, []).append(binding)
+        return {subject: tuple(each) for subject, each in found.items()}
+
+    @cached_property
+    def _roles(self) -> Mapping[RoleRef, RbacRole]:
+        read = (self.objects.roles, self.objects.cluster_roles)
+        return {role.ref: role for found in read if not isinstance(found, Unreadable) for role in found}
+
+    def in_namespace(self, namespace: str) -> tuple[RbacBinding, ...]:
+        """What holds in a namespace, and not in the whole cluster."""
+        patterns = (item for item in self.policies if item.namespace and like(namespace, item.namespace))
+        return (*self.by_namespace.get(namespace, ()), *patterns)
+
+    @staticmethod
+    def holds_in(binding: RbacBinding, namespace: str) -> bool:
+        """Whether a binding holds in a namespace, or in the whole cluster ('')."""
+        if binding.kind == ACCESS_POLICY:
+            return not binding.namespace or bool(namespace and like(namespace, binding.namespace))
+        return binding.namespace in ("", namespace)
+
+    def rules_of(self, ref: RoleRef) -> tuple[RbacRule, ...] | Unreadable | None:
+        """The rules of a role: None where there is none, or why it is not known."""
+        if ref == SUPERUSERS.role:
+            return EVERYTHING
+        if ref.kind == ACCESS_POLICY:
+            return policy_rules(ref.name)
+        read = self.objects.roles if ref.kind == "Role" else self.objects.cluster_roles
+        if isinstance(read, Unreadable):
+            return read
+        role = self._roles.get(ref)
+        return None if role is None else role.rules
+
+    def grant(self, binding: RbacBinding) -> Grant:
+        """What a binding gives."""
+        return Grant(binding, self.rules_of(binding.role))
+
+    def grants_of(self, who: Requester) -> Iterator[Grant]:
+        """All that somebody is given, by himself or by his groups, anywhere in the cluster."""
+        seen: set[int] = set()
+        for subject in who.subjects:
+            for binding in self.by_subject.get(subject, ()):
+                if id(binding) not in seen:
+                    seen.add(id(binding))
+                    yield self.grant(binding)
+
+    def decide(self, who: Requester, request: KubeRequest) -> Decision:
+        """Whether somebody may do something: what was not read leaves it open, and never allows."""
+        unknown = self._is_partial(request.namespace)
+        for grant in self.grants_of(who):
+            if not self.holds_in(grant.binding, request.namespace):
+                continue
+            if isinstance(grant.rules, Unreadable):
+                unknown = True
+                continue
+            for number, rule in enumerate(grant.rules or (), 1):
+                if matches(rule, request):
+                    return Decision(True, grant, number)
+        return Decision(None if unknown else False)
+
+    def _is_partial(self, namespace: str) -> bool:
+        """Whether bindings that would count were not read."""
+        read = [self.objects.cluster_role_bindings, *([self.objects.role_bindings] if namespace else ())]
+        return any(isinstance(found, Unreadable) for found in read)

@@ -1,0 +1,356 @@
+"""The IAM principals behind users and groups of a cluster: EKS access entries, and the ConfigMap `aws-auth`.
+
+Here is also what each of EKS' access policies allows, as rules, and how a cluster's RBAC and entries are put
+together of what `kubectl` and `aws` have printed, piece by piece; which document is which is found in
+`irsa_cli.core.audit.documents`.
+https://docs.aws.amazon.com/eks/latest/userguide/grant-k8s-access.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from yaml import MappingNode, Node, ScalarNode, SequenceNode
+
+from irsa_cli.core.config.nodes import compose, is_unset, text_of
+from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.policies.operators import like
+from irsa_cli.core.policies.policy import as_list
+from irsa_cli.core.rbac.objects import (
+    BROAD,
+    RBAC_GROUP,
+    RBAC_KINDS,
+    RbacBinding,
+    RbacObjects,
+    RbacRule,
+    RbacSubject,
+    RoleRef,
+    rbac_objects,
+)
+from irsa_cli.core.values.errors import InvalidInput
+
+ACCESS_POLICY = "AccessPolicy"
+_READ = ("get", "list", "watch")
+_WRITE = ("create", "delete", "deletecollection", "patch", "update")
+_MAKERS = ("daemonsets", "deployments", "replicasets", "statefulsets")
+_CORE = (
+    "configmaps",
+    "events",
+    "persistentvolumeclaims",
+    "replicationcontrollers",
+    "secrets",
+    "serviceaccounts",
+    "services",
+    "services/proxy",
+)
+_PODS = ("pods", "pods/attach", "pods/exec", "pods/portforward", "pods/proxy")
+EVERYTHING = (RbacRule(("*",), ("*",), ("*",)), RbacRule(("*",), urls=("*",)))
+_EDIT = (
+    RbacRule(_WRITE, ("apps",), _MAKERS),
+    RbacRule(_WRITE, ("batch",), ("cronjobs", "jobs")),
+    RbacRule(_WRITE, ("autoscaling", "networking.k8s.io", "policy"), ("*",)),
+    RbacRule(_READ, ("",), (*_PODS[1:], "secrets", "services/proxy")),
+    RbacRule(_WRITE, ("",), _PODS),
+    RbacRule(_WRITE, ("",), _CORE),
+    RbacRule(("impersonate",), ("",), ("serviceaccounts",)),
+)
+_NOTHING: tuple[RbacRule, ...] = ()
+_RULES = {
+    "AmazonEKSClusterAdminPolicy": EVERYTHING,
+    "AmazonEKSAdminPolicy": (*_EDIT, RbacRule((*_READ, *_WRITE), (RBAC_GROUP,), ("rolebindings", "roles"))),
+    "AmazonEKSEditPolicy": _EDIT,
+    "AmazonEKSAdminViewPolicy": (RbacRule(_READ, ("*",), ("*",)),),
+    "AmazonEKSViewPolicy": _NOTHING,
+    "AmazonEKSSecretReaderPolicy": (RbacRule(_READ, ("",), ("secrets",)),),
+    "AmazonEKSAutoNodePolicy": _NOTHING,
+    "AmazonEKSBlockStoragePolicy": _NOTHING,
+    "AmazonEKSLoadBalancingPolicy": _NOTHING,
+    "AmazonEKSNetworkingPolicy": _NOTHING,
+}
+"""What each of EKS' access policies allows, as far as it leads to a ServiceAccount, or is told of one.
+
+Those are the rules that change or enter something; reading is in all of them.
+https://docs.aws.amazon.com/eks/latest/userguide/access-policy-permissions.html
+"""
+
+
+def policy_rules(name: str) -> tuple[RbacRule, ...] | Unreadable:
+    """The rules of an access policy by its name, or that they are not known here."""
+    found = _RULES.get(name)
+    return Unreadable(f"irsa does not know the access policy {name}") if found is None else found
+
+
+AWS_AUTH = "aws-auth"
+_PLACEHOLDER = re.compile(r"\{\{[^{}]*\}\}")
+_CONFIG_MAP_ONLY, _API_ONLY = "CONFIG_MAP", "API"
+
+
+@dataclass(frozen=True)
+class EntryPolicy:
+    """An access policy of an access entry. `namespaces` may have `*`; none of them: the whole cluster."""
+
+    name: str
+    namespaces: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, item: Any) -> EntryPolicy:
+        """Of EKS' JSON."""
+        scope = item["accessScope"]
+        limited = scope.get("type") == "namespace"
+        namespaces = tuple(map(str, as_list(scope.get("namespaces") or []))) if limited else ()
+        return cls(str(item["policyArn"]).rpartition("/")[2], namespaces)
+
+
+@dataclass(frozen=True)
+class AccessEntry:
+    """Who an IAM principal (ARN) is in the cluster. `by` names what says so; `hidden` why it can't be read.
+
+    A user name may have placeholders, such as `{{SessionName}}`.
+    """
+
+    arn: str
+    username: str = ""
+    groups: tuple[str, ...] = ()
+    policies: tuple[EntryPolicy, ...] = ()
+    by: str = "access entry"
+    hidden: str = ""
+
+    @classmethod
+    def read(cls, arn: str, entry: Mapping[str, Any], policies: Iterable[Any]) -> AccessEntry:
+        """Of EKS' JSON, with its associated policies; raises what comes of another form."""
+        groups = tuple(map(str, as_list(entry.get("kubernetesGroups") or [])))
+        return cls(arn, str(entry.get("username") or ""), groups, tuple(map(EntryPolicy.read, policies)))
+
+
+@dataclass(frozen=True)
+class Principal:
+    """An IAM principal behind a subject, and what says so."""
+
+    arn: str
+    by: str
+
+    def to_json(self) -> dict[str, str]:
+        """The principal as `-o json` shows it."""
+        return {"arn": self.arn, "by": self.by}
+
+
+@dataclass(frozen=True)
+class ClusterAccess:
+    """How IAM principals get into a cluster, as far as it was read; what its mode leaves out is empty."""
+
+    entries: tuple[AccessEntry, ...] | Unreadable = ()
+    aws_auth: tuple[AccessEntry, ...] | Unreadable = ()
+
+    @cached_property
+    def _all(self) -> tuple[AccessEntry, ...]:
+        read = (self.entries, self.aws_auth)
+        return tuple(item for found in read if not isinstance(found, Unreadable) for item in found)
+
+    @cached_property
+    def _by_subject(self) -> Mapping[RbacSubject, tuple[Principal, ...]]:
+        found: dict[RbacSubject, dict[Principal, None]] = {}
+        for entry in self._all:
+            names = [RbacSubject("Group", name) for name in entry.groups]
+            for subject in (*names, RbacSubject("User", entry.username)):
+                found.setdefault(subject, {})[Principal(entry.arn, entry.by)] = None
+        return {subject: tuple(each) for subject, each in found.items()}
+
+    @cached_property
+    def _templates(self) -> tuple[tuple[str, Principal], ...]:
+        """User names with `*` in place of what is not known."""
+        return tuple(
+            ("*".join(parts), Principal(entry.arn, entry.by))
+            for entry in self._all
+            if len(parts := _PLACEHOLDER.split(entry.username)) > 1
+        )
+
+    def behind(self, subject: RbacSubject) -> tuple[Principal, ...]:
+        """The IAM principals that are a subject in the cluster; none for groups that are everybody."""
+        if subject.kind == "IAM":
+            return (Principal(subject.name, "access entry"),)
+        if subject.name in BROAD:
+            return ()
+        named = self._by_subject.get(subject, ())
+        if subject.kind != "User":
+            return named
+        matching = (item for form, item in self._templates if like(subject.name, form))
+        return tuple(dict.fromkeys((*named, *matching)))
+
+    @cached_property
+    def bindings(self) -> tuple[RbacBinding, ...]:
+        """What access policies give, as bindings of the IAM principals; one for each namespace (pattern)."""
+        return tuple(self._bindings())
+
+    def _bindings(self) -> Iterator[RbacBinding]:
+        for entry in () if isinstance(self.entries, Unreadable) else self.entries:
+            for policy in entry.policies:
+                for namespace in policy.namespaces or ("",):
+                    role, who = RoleRef(ACCESS_POLICY, policy.name), RbacSubject("IAM", entry.arn)
+                    yield RbacBinding(ACCESS_POLICY, policy.name, role, (who,), namespace)
+
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        """What was not read, a line each."""
+        parts = {"the EKS access entries were": self.entries, f"the ConfigMap {AWS_AUTH} was": self.aws_auth}
+        lines = [f"{name} not read: {it.why}" for name, it in parts.items() if isinstance(it, Unreadable)]
+        why = dict.fromkeys(entry.hidden for entry in self._all if entry.hidden)
+        for text in why:
+            count = sum(entry.hidden == text for entry in self._all)
+            lines.append(f"{count} EKS access entries were not read: {text}")
+        return tuple(lines)
+
+
+def uses_entries(mode: str) -> bool:
+    """Whether a cluster of this authentication mode (of DescribeCluster) looks at access entries."""
+    return mode != _CONFIG_MAP_ONLY
+
+
+def uses_aws_auth(mode: str) -> bool:
+    """Whether it looks at `aws-auth`. Clusters that are older than modes do."""
+    return mode != _API_ONLY
+
+
+# aws-auth
+
+
+def aws_auth_of(body: Mapping[str, Any]) -> tuple[AccessEntry, ...] | Unreadable:
+    """The entries of the ConfigMap; what can't be read as it is meant makes all of it unread.
+
+    https://github.com/kubernetes-sigs/aws-iam-authenticator#full-configuration-format
+    """
+    data = body.get("data") or {}
+    try:
+        roles = _mapped(data, "mapRoles", "rolearn")
+        return (*roles, *_mapped(data, "mapUsers", "userarn"), *_accounts(data))
+    except InvalidInput as error:
+        return Unreadable(f"{error}{f': {error.reason}' if error.reason else ''}")
+
+
+def _mapped(data: Mapping[str, Any], key: str, what: str) -> Iterable[AccessEntry]:
+    for item in _items(data, key):
+        if not isinstance(item, MappingNode):
+            raise InvalidInput(f"{key} of {AWS_AUTH} has an entry that is no mapping")
+        # The program that reads it does not tell upper from lower case there.
+        fields = {text_of(name).lower(): value for name, value in item.value if isinstance(name, ScalarNode)}
+        groups = fields.get("groups")
+        listed = groups.value if isinstance(groups, SequenceNode) else []
+        yield AccessEntry(
+            _text(fields.get(what)),
+            _text(fields.get("username")),
+            tuple(map(_text, listed)),
+            by=f"{AWS_AUTH} {key}",
+        )
+
+
+def _accounts(data: Mapping[str, Any]) -> Iterable[AccessEntry]:
+    """Accounts all of whose principals are let in, as users named by their ARNs."""
+    for item in _items(data, "mapAccounts"):
+        number = _text(item)
+        yield AccessEntry(
+            f"arn:aws:iam::{number}:root",
+            f"arn:{{{{partition}}}}:iam::{number}:{{{{any}}}}",
+            by=f"{AWS_AUTH} mapAccounts",
+        )
+
+
+def _items(data: Mapping[str, Any], key: str) -> list[Node]:
+    text = data.get(key)
+    if text is None:
+        return []
+    if not isinstance(text, str):
+        raise InvalidInput(f"{key} of {AWS_AUTH} is no text")
+    documents = compose(text, f"{key} of {AWS_AUTH}")
+    if not documents or is_unset(documents[0]):
+        return []
+    if len(documents) > 1 or not isinstance(documents[0], SequenceNode):
+        raise InvalidInput(f"{key} of {AWS_AUTH} is no list")
+    return list(documents[0].value)
+
+
+def _text(node: Node | None) -> str:
+    return text_of(node) if isinstance(node, ScalarNode) else ""
+
+
+Json = Mapping[str, Any]
+NOT_GIVEN = Unreadable("no file has them")
+
+
+@dataclass
+class RbacFiles:
+    """What files say of one cluster: objects by their kinds, and pieces of access entries by their ARNs."""
+
+    objects: dict[str, list[Json]] = field(default_factory=dict)
+    listed: list[str] | None = None
+    entries: dict[str, Json] = field(default_factory=dict)
+    policies: dict[str, list[Any]] = field(default_factory=dict)
+    config_map: Json | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was found."""
+        return not (self.objects or self.entries or self.policies or self.listed or self.config_map)
+
+    def take_objects(self, items: Iterable[Json], kinds: Iterable[str]) -> None:
+        """Take RBAC's objects of a list, and `aws-auth`; `kinds` are those that the list is of."""
+        for kind in RBAC_KINDS:
+            if f"{kind}List" in kinds:
+                self.objects.setdefault(kind, [])
+        for item in items:
+            kind = str(item.get("kind", ""))
+            if kind in RBAC_KINDS:
+                self.objects.setdefault(kind, []).append(item)
+            elif kind == "ConfigMap":
+                self.take_config_map(item)
+
+    def take_config_map(self, document: Json) -> None:
+        """Take `aws-auth` of kube-system; others are nobody's business here."""
+        metadata = document.get("metadata")
+        if isinstance(metadata, dict) and metadata.get("name") == AWS_AUTH:
+            self.config_map = document if isinstance(document.get("data") or {}, dict) else {}
+
+    def take_listed(self, document: Json) -> None:
+        """Take what list-access-entries prints."""
+        self.listed = [*(self.listed or ()), *map(str, as_list(document["accessEntries"]))]
+
+    def take_entry(self, document: Json) -> None:
+        """Take what describe-access-entry prints."""
+        entry = document["accessEntry"]
+        if isinstance(entry, dict):
+            self.entries[str(entry.get("principalArn", ""))] = entry
+
+    def take_policies(self, document: Json) -> None:
+        """Take what list-associated-access-policies prints."""
+        arn = str(document.get("principalArn", ""))
+        self.policies.setdefault(arn, []).extend(as_list(document["associatedAccessPolicies"]))
+
+    @property
+    def rbac(self) -> RbacObjects:
+        """Roles and bindings."""
+        return rbac_objects({kind: self.objects.get(kind, NOT_GIVEN) for kind in RBAC_KINDS})
+
+    def access(self, mode: str) -> ClusterAccess:
+        """The IAM principals; `mode` is the cluster's authentication mode, '' where it is not known."""
+        aws_auth: tuple[AccessEntry, ...] | Unreadable = ()
+        if uses_aws_auth(mode):
+            aws_auth = NOT_GIVEN if self.config_map is None else aws_auth_of(self.config_map)
+        return ClusterAccess(self._entries() if uses_entries(mode) else (), aws_auth)
+
+    def _entries(self) -> tuple[AccessEntry, ...] | Unreadable:
+        if self.listed is None and not self.entries:
+            return NOT_GIVEN
+        arns = dict.fromkeys((*(self.listed or ()), *self.entries))
+        return tuple(map(self._entry, arns))
+
+    def _entry(self, arn: str) -> AccessEntry:
+        found = self.entries.get(arn)
+        if found is None or arn not in self.policies:
+            missing = "describe-access-entry" if found is None else "list-associated-access-policies"
+            return AccessEntry(arn, hidden=f"no file has aws eks {missing} of them")
+        try:
+            return AccessEntry.read(arn, found, self.policies[arn])
+        except (KeyError, TypeError, AttributeError):
+            return AccessEntry(arn, hidden="they are not of the form that AWS gives them")

@@ -1,0 +1,163 @@
+"""The ways to become a ServiceAccount by rights in Kubernetes: a maintained list, with its sources.
+
+The list is that of "RBAC good practices", privilege escalation risks, as far as it leads to a ServiceAccount:
+https://kubernetes.io/docs/concepts/security/rbac-good-practices/#kubernetes-rbac-privilege-escalation-risks
+Certificates are left out (EKS signs none for users of its API), and so are kinds of operators that make pods,
+which nobody can know from RBAC. Who has which of these rights is found in `becoming`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from irsa_cli.core.rbac.objects import RBAC_GROUP
+
+SOURCE = "https://kubernetes.io/docs/concepts/security/rbac-good-practices/"
+APPS, BATCH, CORE = "apps", "batch", ""
+
+
+class Named(Enum):
+    """What the resource names of a rule mean for a way."""
+
+    ACCOUNT = "account"
+    """They are names of ServiceAccounts: the one in question has to be among them."""
+    OTHER = "other"
+    """They are names of other objects: it works if one of those serves."""
+    NEW = "new"
+    """The object does not exist yet: only server-side apply, which patches, makes one of that name."""
+    ROLE = "role"
+    """They are names of roles: what those allow decides."""
+    GROUP = "group"
+    """They are names of groups or users: it works if those may do it."""
+
+
+@dataclass(frozen=True)
+class Right:
+    """One right that is asked for: one of the verbs on a resource."""
+
+    verbs: tuple[str, ...]
+    group: str
+    resource: str
+
+    def __str__(self) -> str:
+        return f"{' or '.join(self.verbs)} {self.resource}"
+
+
+@dataclass(frozen=True)
+class Takeover:
+    """One way. `condition` is what has to hold besides and RBAC does not tell, '' for nothing.
+
+    `everywhere`: only a right in the whole cluster gives it. `also` are further rights, one of which is
+    needed, with what is said while it is not known that the same subject has one.
+    """
+
+    id: str
+    right: Right
+    named: Named = Named.OTHER
+    condition: str = ""
+    everywhere: bool = False
+    also: tuple[Right, ...] = ()
+
+    @property
+    def needs(self) -> str:
+        """What is said of the further rights."""
+        return f"it may also {self.also[0]}" if self.also else ""
+
+
+RUNS = "a pod of it runs"
+"""A condition that what is known of pods may answer."""
+ACTS = "it may make tokens or pods itself: else one acts as it in Kubernetes only"
+"""A condition that RBAC answers for the ServiceAccount itself."""
+
+_TEMPLATES = (
+    (APPS, "deployments"),
+    (APPS, "statefulsets"),
+    (APPS, "daemonsets"),
+    (APPS, "replicasets"),
+    (CORE, "replicationcontrollers"),
+    (BATCH, "cronjobs"),
+)
+"""Kinds that make pods by a template that can be changed; that of a Job can't."""
+_CHANGE = ("update", "patch")
+_MAKE = ("create", *_CHANGE)
+
+
+_READING = "the API server is older than Kubernetes 1.35, which asks for create as well"
+
+
+def _in_pods(resource: str, *verbs: str) -> Takeover:
+    return Takeover("enter-pod", Right(verbs, CORE, resource), condition=RUNS)
+
+
+TAKEOVERS: tuple[Takeover, ...] = (
+    Takeover("create-token", Right(("create",), CORE, "serviceaccounts/token"), Named.ACCOUNT),
+    Takeover("create-pod", Right(("create",), CORE, "pods"), Named.NEW),
+    *(
+        Takeover("create-workload", Right(("create",), group, resource), Named.NEW)
+        for group, resource in (*_TEMPLATES, (BATCH, "jobs"))
+    ),
+    *(
+        Takeover("change-workload", Right(_CHANGE, group, resource), condition=f"there are {resource}")
+        for group, resource in _TEMPLATES
+    ),
+    Takeover("change-pod", Right(_CHANGE, CORE, "pods"), condition=RUNS),
+    _in_pods("pods/exec", "create"),
+    _in_pods("pods/attach", "create"),
+    Takeover("enter-pod", Right(("get",), CORE, "pods/exec"), condition=_READING),
+    Takeover("enter-pod", Right(("get",), CORE, "pods/attach"), condition=_READING),
+    _in_pods("pods/ephemeralcontainers", *_CHANGE),
+    Takeover("reach-kubelet", Right(("create", "get"), CORE, "nodes/proxy"), condition=RUNS, everywhere=True),
+    Takeover(
+        "annotate",
+        Right(_CHANGE, CORE, "serviceaccounts"),
+        Named.ACCOUNT,
+        "the role that is written into it, or into another one, admits it",
+    ),
+    Takeover("impersonate-account", Right(("impersonate",), CORE, "serviceaccounts"), Named.ACCOUNT, ACTS),
+    Takeover("impersonate-user", Right(("impersonate",), CORE, "users"), Named.GROUP, everywhere=True),
+    Takeover(
+        "impersonate-group",
+        Right(("impersonate",), CORE, "groups"),
+        Named.GROUP,
+        everywhere=True,
+        also=(
+            Right(("impersonate",), CORE, "users"),
+            Right(("impersonate",), CORE, "serviceaccounts"),
+        ),
+    ),
+    *(
+        Takeover(
+            "bind-role",
+            Right(("bind",), RBAC_GROUP, resource),
+            Named.ROLE,
+            also=(
+                Right(_MAKE, RBAC_GROUP, "rolebindings"),
+                Right(_MAKE, RBAC_GROUP, "clusterrolebindings"),
+            ),
+        )
+        for resource in ("clusterroles", "roles")
+    ),
+    *(
+        Takeover(
+            "escalate-role",
+            Right(("escalate",), RBAC_GROUP, resource),
+            condition="a role that it may change is bound to it",
+            also=(Right(_CHANGE, RBAC_GROUP, resource),),
+        )
+        for resource in ("clusterroles", "roles")
+    ),
+    Takeover(
+        "token-in-secret",
+        Right(("create",), CORE, "secrets"),
+        Named.NEW,
+        ACTS,
+        also=(Right(("get", "list", "watch"), CORE, "secrets"),),
+    ),
+    Takeover(
+        "change-webhook",
+        Right(_MAKE, "admissionregistration.k8s.io", "mutatingwebhookconfigurations"),
+        condition="a pod of it is made afterwards",
+        everywhere=True,
+    ),
+)

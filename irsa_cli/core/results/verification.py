@@ -1,0 +1,240 @@
+"""What a verification found, as values: of one ServiceAccount, and of all that were asked for.
+
+Its steps are in `irsa_cli.core.results.steps`, and offered here with the rest. Checking is
+`irsa_cli.usecases.verification.verify`'s business, showing it `irsa_cli.cli.verify_render`'s. The document
+is a promise: docs/reference/json-output.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import Any
+
+from irsa_cli.core.results.envelope import DocumentKind, Envelope, ItemError, exit_code_of, whole
+from irsa_cli.core.results.steps import (
+    Check,
+    Name,
+    Permission,
+    StepStatus,
+    VerificationStep,
+    statement_json,
+)
+from irsa_cli.core.trust.rules.rule import Risk
+from irsa_cli.core.values.cluster import Cluster
+from irsa_cli.core.values.errors import ExitCode, IrsaError
+
+__all__ = [
+    "DECIDING",
+    "UNSEEN",
+    "Check",
+    "Name",
+    "Permission",
+    "StepStatus",
+    "Verification",
+    "VerificationOutcome",
+    "VerificationReport",
+    "VerificationStep",
+    "agreed",
+    "statement_json",
+    "unseen",
+]
+
+
+class VerificationOutcome(str, Enum):
+    """What comes of all steps together."""
+
+    VERIFIED = "verified"
+    """STS gave the role's credentials for the ServiceAccount's token, and all that was asked for is right."""
+    FAILED = "failed"
+    UNDETERMINED = "undetermined"
+    """Nothing was found wrong, but not everything that matters could be looked at."""
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The exit code for it."""
+        return {
+            VerificationOutcome.VERIFIED: ExitCode.DONE,
+            VerificationOutcome.FAILED: ExitCode.UNVERIFIED,
+            VerificationOutcome.UNDETERMINED: ExitCode.FAILED,
+        }[self]
+
+
+UNSEEN = ("webhook", "pods", "their token's file")
+"""What is between the exchange and the credentials of a pod, and is not looked at: `irsa doctor` does."""
+_DECISIVE = (Name.EXCHANGE, Name.IDENTITY, Name.CHAIN, Name.PODS)
+"""The steps that prove it; that of pods is there only where EKS Pod Identity is known to take them over."""
+DECIDING = (Name.TOKEN, *_DECISIVE)
+"""The steps that must be gone through for a verdict: those that prove it, and the token that they need."""
+
+
+@dataclass(frozen=True)
+class Verification:
+    """One ServiceAccount. `error` is set when it could not even be begun, among many."""
+
+    namespace: str
+    name: str
+    role_arn: str = ""
+    audience: str = ""
+    steps: tuple[VerificationStep, ...] = ()
+    permissions: tuple[Permission, ...] = ()
+    notes: tuple[str, ...] = ()
+    error: IrsaError | None = None
+    seconds: float = 0.0
+    look: str = ""
+    """The command that looks at what is between the exchange and the pods."""
+    warnings: tuple[Risk, ...] = ()
+    """What is wide in the role's trust policy: that keeps nobody's pods from their credentials."""
+
+    @property
+    def full_name(self) -> str:
+        """Namespace and name."""
+        return f"{self.namespace}/{self.name}"
+
+    @property
+    def outcome(self) -> VerificationOutcome:
+        """What comes of it: the exchange at STS proves the rest, where that could not be looked at."""
+        asked = [permission.status for permission in self.permissions]
+        if StepStatus.FAILED in (*asked, *(step.status for step in self.steps)):
+            return VerificationOutcome.FAILED
+        if self.error is not None:
+            refused = self.error.exit_code in (ExitCode.REFUSED, ExitCode.UNVERIFIED)
+            return VerificationOutcome.FAILED if refused else VerificationOutcome.UNDETERMINED
+        decisive = [step.status for step in self.steps if step.name in _DECISIVE]
+        proven = bool(decisive) and all(status is StepStatus.OK for status in (*decisive, *asked))
+        return VerificationOutcome.VERIFIED if proven else VerificationOutcome.UNDETERMINED
+
+    @property
+    def proved(self) -> str:
+        """What is proven, '' where nothing is: no more than was tried."""
+        if self.outcome is not VerificationOutcome.VERIFIED:
+            return ""
+        return f"a token of {self.full_name} is exchanged for {self.role_arn}"
+
+    @property
+    def problem(self) -> str:
+        """The first thing that is wrong, or that stays open; '' when all is right."""
+        for status in (StepStatus.FAILED, StepStatus.NOT_CHECKED):
+            found = self._first(status)
+            if found and self.outcome is not VerificationOutcome.VERIFIED:
+                return found
+        return str(self.error or "")
+
+    def _first(self, status: StepStatus) -> str:
+        # It stays open by what decides: the provider, say, may stay unread when STS gave the credentials.
+        deciding = DECIDING if status is StepStatus.NOT_CHECKED else tuple(Name)
+        for step in (step for step in self.steps if step.name in deciding):
+            for check in step.checks:
+                if check.status is status and (check.needed or status is StepStatus.FAILED):
+                    return f"{step.name.value}: {check.text}"
+        return next((f"{p.what}: {p.text}" for p in self.permissions if p.status is status), "")
+
+    def step(self, name: Name) -> VerificationStep:
+        """The step of that name; raises `StopIteration` when there is none."""
+        return next(step for step in self.steps if step.name is name)
+
+    def to_json(self) -> dict[str, Any]:
+        """The part of the document that is about this ServiceAccount."""
+        return {
+            "outcome": self.outcome.value,
+            "serviceAccount": {"namespace": self.namespace, "name": self.name},
+            "role": {"arn": self.role_arn} if self.role_arn else None,
+            "audience": self.audience or None,
+            "steps": [step.to_json() for step in self.steps],
+            "permissions": [permission.to_json() for permission in self.permissions],
+            "proved": self.proved or None,
+            "notChecked": _not_checked(self.look),
+            "notes": list(self.notes),
+            "warnings": [item.to_json() for item in self.warnings],
+        }
+
+
+def agreed(verification: Verification) -> Verification:
+    """The verification with what contradicts STS withdrawn: STS decides, an evaluation explains.
+
+    The role's trust policy can have changed between our reading of it and the exchange.
+    """
+    steps = {step.name: step for step in verification.steps}
+    exchange, trust = steps.get(Name.EXCHANGE), steps.get(Name.TRUST)
+    if exchange is None or trust is None or exchange.status is not StepStatus.OK:
+        return verification
+    if trust.status is not StepStatus.FAILED:
+        return verification
+    open_checks = tuple(
+        replace(
+            check, status=StepStatus.NOT_CHECKED, text=f"{check.text}; STS accepted the token all the same"
+        )
+        if check.status is StepStatus.FAILED
+        else check
+        for check in trust.checks
+    )
+    steps[Name.TRUST] = replace(trust, checks=open_checks)
+    return replace(verification, steps=tuple(steps[step.name] for step in verification.steps))
+
+
+def unseen(look: str) -> str:
+    """What was not looked at, and the command that does."""
+    return f"{', '.join(UNSEEN[:-1])} and {UNSEEN[-1]} were not checked: {look}"
+
+
+def _not_checked(look: str) -> dict[str, Any] | None:
+    return {"what": list(UNSEEN), "command": look} if look else None
+
+
+@dataclass(frozen=True)
+class VerificationReport:
+    """The outcome of a command: one ServiceAccount, or (`many`) all that were asked for.
+
+    `asked` are the names of the cluster and of the one ServiceAccount (or of the namespace, or ''), for a run
+    that could not begin; `look` the command that looks at what no verification does.
+    """
+
+    cluster: Cluster | None
+    items: tuple[Verification, ...] = ()
+    many: bool = False
+    notes: tuple[str, ...] = ()
+    error: Exception | None = None
+    signal: int = 0
+    seconds: float = field(default=0.0, compare=False)
+    asked: tuple[str, str] = ("", "")
+    look: str = ""
+
+    @property
+    def cluster_name(self) -> str:
+        """The cluster's name, also where the cluster was not found."""
+        return self.cluster.name if self.cluster else self.asked[0]
+
+    def count(self, outcome: VerificationOutcome) -> int:
+        """How many ended so."""
+        return sum(item.outcome is outcome for item in self.items)
+
+    @property
+    def outcome(self) -> VerificationOutcome:
+        """The worst of all."""
+        if self.count(VerificationOutcome.FAILED):
+            return VerificationOutcome.FAILED
+        undetermined = self.error is not None or self.count(VerificationOutcome.UNDETERMINED)
+        return VerificationOutcome.UNDETERMINED if undetermined else VerificationOutcome.VERIFIED
+
+    @property
+    def exit_code(self) -> int:
+        """The process's exit code: an error's own, else the worst outcome's."""
+        if self.signal or self.error is not None:
+            return exit_code_of(self.error, self.signal)
+        return self.outcome.exit_code
+
+    def envelope(self) -> Envelope:
+        """The document that `-o json` and `-o yaml` print."""
+        errors = [
+            ItemError(item.error, index) for index, item in enumerate(self.items) if item.error is not None
+        ]
+        return Envelope(
+            DocumentKind.VERIFICATIONS,
+            self.outcome,
+            self.exit_code,
+            self.cluster,
+            [item.to_json() for item in self.items],
+            {outcome.value: self.count(outcome) for outcome in VerificationOutcome},
+            self.notes,
+            (*whole(self.error), *errors),
+        )

@@ -1,0 +1,94 @@
+"""Texts of others as they may be shown: no secret in them, on one line, and no character that does something.
+
+A service, or a proxy in front of it, may repeat in its answer what it was sent: a token, a key, a signature.
+Annotations, tags and error texts are written by others: none may forge a line, move the cursor, or be a
+command to a CI system that reads along; and none is longer than a person reads.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+LONGEST = 2000
+"""Characters of one text of others that are told at most."""
+GONE = "…"
+
+_SECRETS = (
+    # Bearer tokens of EKS: a presigned URL in base64.
+    re.compile(r"k8s-aws-v1\.[A-Za-z0-9_=-]*"),
+    # JSON Web Tokens, and any other token that is sent as a bearer's.
+    re.compile(r"eyJ[A-Za-z0-9_=-]{8,}(?:\.[A-Za-z0-9_=-]*){0,4}"),
+    re.compile(r"(?i)(?<=bearer )[A-Za-z0-9._~+/=-]{8,}"),
+    # Parameters of presigned URLs, plain and escaped.
+    re.compile(
+        r"(?i)(?<=X-Amz-)(?:(?:Signature|Security-Token|Credential)(?:=|%3D))[^&\s\"'<>]+",
+    ),
+    re.compile(r"(?i)(?<=WebIdentityToken=)[^&\s\"'<>]+"),
+    re.compile(r"(?i)(?<=Signature=)[0-9a-f]{32,}"),
+    # Access keys with what follows as their secret, and session tokens by their names.
+    re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{12,124}\b"),
+    re.compile(
+        r"(?i)(?<=secret)[\s_-]?(?:access)?[\s_-]?key[\"']?\s*[:=>]+\s*[\"']?[A-Za-z0-9/+=]{16,}",
+    ),
+    re.compile(
+        r"(?i)(?<=session)[\s_-]?token[\"']?\s*[:=>]+\s*[\"']?[A-Za-z0-9/+=%-]{16,}",
+    ),
+    re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)", re.DOTALL),
+)
+
+
+def without_secrets(text: str) -> str:
+    """The text without what looks like a token, a key or a signature."""
+    for pattern in _SECRETS:
+        text = pattern.sub(GONE, text)
+    return text
+
+
+def redacted(text: str) -> str:
+    """The text without what looks like a token, a key or a signature, and cut where it is too long."""
+    found = without_secrets(text[: 4 * LONGEST])
+    return found if len(found) <= LONGEST else f"{found[:LONGEST]}{GONE}"
+
+
+_COMMANDS = re.compile(r"\A(?P<blanks>\s*):(?=:)|#(?=#\w*\[)")
+"""The beginnings of commands: `::error::` at the beginning of a line (GitHub), `##vso[` anywhere (Azure).
+
+https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
+https://learn.microsoft.com/en-us/azure/devops/pipelines/scripts/logging-commands
+"""
+
+
+def visible(text: str) -> str:
+    """The text with control and invisible characters as their code points."""
+    if not text.isprintable():
+        text = "".join(char if char.isprintable() else _code(char) for char in text)
+    return _COMMANDS.sub(lambda found: (found["blanks"] or "") + _code(found[0][-1]), text)
+
+
+def json_text(document: Any) -> str:
+    """A document as JSON in which no text is a command to a CI system; what it means is the same."""
+    return _HASHES.sub(r"\\u0023", json.dumps(document, indent=2))
+
+
+def yaml_text(text: str) -> str:
+    """The same for a document in YAML whose texts with `##` are in double quotes."""
+    return _HASHES.sub(r"\\x23", text)
+
+
+_HASHES = re.compile("#(?=#)")
+
+
+def _code(char: str) -> str:
+    return f"\\u{ord(char):04x}"
+
+
+def shown(text: str) -> str:
+    """A text in quotes, with control and invisible characters as their code points."""
+    return f"'{visible(text)}'"
+
+
+def unspaced(text: str) -> str:
+    """The text without white space and invisible characters."""
+    return "".join(char for char in text if char.isprintable() and char != " ")

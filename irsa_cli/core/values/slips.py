@@ -1,0 +1,51 @@
+"""Slips in a text: a name that is nearly right, and places of a template that nobody has filled in.
+
+Those are `${NAME}`, `$NAME`, `{{ name }}`, `<name>`, `REPLACE_ME`. Where such a text is wrong anyway, this
+says why. IAM's policy variables (`${aws:PrincipalTag/team}`, `${*}`) are none.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Collection
+
+
+def near(name: str, known: Collection[str], most: int = 3) -> tuple[str, ...]:
+    """The known words that are most like this one, whatever its case, the nearest first."""
+    by_lower = {word.lower(): word for word in known if word != name}
+    return tuple(by_lower[word] for word in difflib.get_close_matches(name.lower(), by_lower, most, 0.7))
+
+
+def did_you_mean(name: str, known: Collection[str]) -> str:
+    """A question that names the nearest of the known words, whatever its case; '' when none is near."""
+    by_lower = {word.lower(): word for word in known}
+    near = difflib.get_close_matches(name.lower(), by_lower, 1, 0.7)
+    return f"did you mean '{by_lower[near[0]]}'?" if near else ""
+
+
+_SHELL = r"\$\{[A-Za-z_][A-Za-z0-9_.]*(?::?[-=?+][^}]*)?\}|\$[A-Z_][A-Z0-9_]*|\$\([^)]*\)"
+_RENDERED = r"\{\{[^{}]*\}\}|\{%[^%]*%\}|\$\{[A-Za-z_]+::[A-Za-z_]+\}"
+_WORDS = r"<[A-Za-z][A-Za-z0-9_. -]*>|\b(?:REPLACE|CHANGE)[_-]?ME\b|__[A-Z][A-Z0-9_]*__"
+_ANY = re.compile(f"{_RENDERED}|{_SHELL}|{_WORDS}", re.DOTALL)
+# What can stand in no policy on purpose, wherever it stands.
+_IN_POLICIES = re.compile(
+    r"\{\{[^{}]*\}\}|\$\{[A-Za-z_][A-Za-z0-9_.-]*\}|\$\{AWS::[A-Za-z]+\}|"
+    r"<[A-Za-z][A-Za-z0-9_. -]*>|\b(?:REPLACE|CHANGE)[_-]?ME\b",
+    re.DOTALL,
+)
+_LOOKED_AT = 2_000
+"""Characters of a text that are searched: what is longer is no template's work, and maybe an attack."""
+UNFILLED = "is a placeholder that nobody has filled in"
+
+
+def placeholder(text: str) -> str:
+    """The first placeholder in a text; '' when there is none."""
+    found = _ANY.search(text[:_LOOKED_AT])
+    return found[0] if found else ""
+
+
+def placeholder_in_policy(text: str) -> str:
+    """The first placeholder in a policy, where IAM's own variables may stand; '' when there is none."""
+    found = _IN_POLICIES.search(text[:_LOOKED_AT])
+    return found[0] if found else ""

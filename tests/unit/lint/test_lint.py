@@ -1,0 +1,451 @@
+"""`irsa lint`: what is found in each kind of file and where, and what a hostile file costs."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from contextlib import suppress
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from irsa_cli.cli.main import run as cli
+from irsa_cli.core.config.project import ACCEPTED_DAYS
+from irsa_cli.core.lint.judging import judged
+from irsa_cli.core.lint.report import FileKind, LintedFile, LintReport, read_file
+from irsa_cli.core.trust.rules.rule import Risk, Severity
+from irsa_cli.core.values.errors import InvalidInput
+from irsa_cli.usecases.audit.lint import Request, lint
+from tests.support.edited_program import ROOT
+from tests.support.thoroughness import examples
+
+FOLDER = Path(__file__).with_name("linted")
+TIGHT, WIDE = sorted((FOLDER / "tight").iterdir()), sorted((FOLDER / "wide").iterdir())
+
+# Rule and severity of each finding, and what stands at its place.
+EXPECTED: dict[str, list[tuple[str, str, str]]] = {
+    "cdk-no-subject.template.json": [("no-subject", "high", '"Condition"')],
+    "cdk-pattern.template.json": [("pattern-crosses-colon", "critical", '"StringLike"')],
+    "cluster.yaml": [
+        ("every-name", "high", 'subjectPattern: "*"'),
+        ("default-service-account", "medium", "name: default"),
+        ("namespace-pattern", "medium", '{namespace: "team-*"'),
+        ("several-stages", "medium", "clusters:"),
+    ],
+    "eksctl-stack-changed.json": [("every-namespace", "high", '"oidc.eks.eu-west-1')],
+    "manifests.yaml": [
+        ("only-negative", "high", '"Condition"'),
+        ("default-service-account", "medium", "name: default"),
+        ("annotation-no-role", "medium", "eks.amazonaws.com/role-arn: arn:aws:iam::111122223333:policy"),
+    ],
+    "parameters.yaml": [
+        ("no-condition", "high", "Effect: Allow"),
+        ("every-name", "medium", '"${OIDCProvider}:sub": "system:serviceaccount:backend:*"'),
+    ],
+    "terraform-new-cluster.json": [("every-namespace", "high", '"condition": [')],
+    "terraform-plan.json": [
+        ("every-name", "high", '"{\\"Version\\": \\"2012-10-17\\"'),
+        ("annotation-no-role", "medium", '"eks.amazonaws.com/role-arn": "app"'),
+    ],
+    "trust.json": [
+        ("pattern-crosses-colon", "high", '"system:serviceaccount:prod*"'),
+        ("for-all-values", "medium", '"oidc.eks.eu-west-1'),
+    ],
+}
+UNKNOWN = {
+    "manifests.yaml": ["${ROLE_ARN}"],
+    "parameters.yaml": ["sub '${Subject}' of statement 1", 'Fn::If ["IsProd"'],
+    "terraform-new-cluster.json": [
+        "module.vpc_cni_irsa.aws_iam_role.this[0]: the trust policy is known after"
+    ],
+}
+
+
+def run(*paths: Path | str, **more: Any) -> LintReport:
+    return lint(Request(tuple(map(str, paths)), **more))
+
+
+def found(text: str, name: str = "x.yaml") -> LintedFile:
+    def none(path: str) -> str:
+        raise InvalidInput(f"{path} can't be read")
+
+    return read_file(text, name, none)
+
+
+def risks(text: str) -> list[Risk]:
+    return [item for each in found(text).found for item in judged(each) if isinstance(item, Risk)]
+
+
+@pytest.mark.parametrize("path", TIGHT, ids=lambda path: path.name)
+def test_the_tight_files_of_tools_give_no_finding(path: Path) -> None:
+    report = run(path)
+    assert report.selection.shown == ()
+    assert report.unseen == ()
+    assert report.files[0].is_known
+
+
+@pytest.mark.parametrize("path", WIDE, ids=lambda path: path.name)
+def test_wide_ones_give_the_rule_at_its_place(path: Path) -> None:
+    report = run(path)
+    lines = path.read_text(encoding="utf-8").splitlines()
+    got = []
+    for item in report.selection.shown:
+        assert item.place is not None
+        assert item.place.file == str(path)
+        got.append((item.rule.id, item.severity.value, lines[item.place.line - 1][item.place.column - 1 :]))
+    expected = EXPECTED[path.name]
+    assert [item[:2] for item in got] == [item[:2] for item in expected]
+    for (_, _, text), (_, _, begin) in zip(got, expected, strict=True):
+        assert text.startswith(begin)
+    assert len(report.unjudged) == len(UNKNOWN.get(path.name, ()))
+    for later, said in zip(report.unjudged, UNKNOWN.get(path.name, ()), strict=True):
+        assert said in later.told
+
+
+def test_what_is_not_known_yet_is_shown_by_its_expression() -> None:
+    report = run(FOLDER / "wide" / "parameters.yaml", FOLDER / "wide" / "cdk-no-subject.template.json")
+    told = "\n".join(item.told for item in report.selection.shown) + "\n".join(report.notes)
+    assert "k7q2" not in told
+    assert "${OIDCProvider}:sub" in told
+
+
+def test_the_exit_code_tells_what_was_found_what_could_not_be_read_and_what_may_be_hidden(
+    tmp_path: Path,
+) -> None:
+    later = FOLDER / "wide" / "parameters.yaml"
+    text = later.read_text(encoding="utf-8").replace("Effect: Allow", "Effect: Deny")
+    (tmp_path / "later.yaml").write_text(text.replace("backend:*", "backend:app"), encoding="utf-8")
+    (tmp_path / "other.json").write_text('{"name": "a package"}', encoding="utf-8")
+    assert run(later, fail_on=Severity.HIGH).exit_code == 5
+    assert run(later, fail_on=Severity.CRITICAL).exit_code == 1
+    assert run(later).exit_code == 0
+    assert run(tmp_path / "later.yaml", fail_on=Severity.HIGH).exit_code == 1
+    other = run(tmp_path / "other.json", FOLDER / "tight" / "cluster.yaml")
+    assert other.exit_code == 2
+    assert "is of no kind that irsa lint knows" in other.notes[0]
+    skipped = run(tmp_path / "other.json", skip_unknown=True, fail_on=Severity.LOW)
+    assert skipped.exit_code == 0
+    assert skipped.unseen == ()
+    assert "1 file" in skipped.notes[0]
+    assert run(tmp_path / "none.json").exit_code == 2
+
+
+def test_one_file_that_can_not_be_read_hides_no_other(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("apiVersion: eksctl.io/v1alpha5\nkind: ClusterConfig\niam: {x: 1}\n")
+    (tmp_path / "b.json").write_text("{", encoding="utf-8")
+    (tmp_path / "c.json").write_text((FOLDER / "wide" / "trust.json").read_text(), encoding="utf-8")
+    (tmp_path / "d.yaml").write_text("image: {{ .Values.image }}\nx: }", encoding="utf-8")
+    report = run(tmp_path)
+    assert [item.rule.id for item in report.selection.shown] == ["pattern-crosses-colon", "for-all-values"]
+    assert len(report.unread) == 3
+    assert "unknown field 'x'" in report.notes[0]
+    assert report.exit_code == 2
+    # A template of Helm's has nothing that would be judged; one that has is not skipped.
+    assert len(run(tmp_path, skip_unknown=True).unread) == 1
+
+
+def test_a_folder_is_looked_into_but_not_what_others_have_put_there(tmp_path: Path) -> None:
+    for name in ("cdk.out/app.template.json", "node_modules/x/t.json", ".terraform/t.json", "deep/er/t.json"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text((FOLDER / "wide" / "trust.json").read_text(), encoding="utf-8")
+    (tmp_path / "cdk.out" / "manifest.json").write_text('{"version": "36.0.0"}', encoding="utf-8")
+    report = run(tmp_path)
+    names = [Path(file.name).relative_to(tmp_path).as_posix() for file in report.files]
+    assert names == ["cdk.out/app.template.json", "deep/er/t.json"]
+    assert report.unread == ()
+    assert run(tmp_path / "cdk.out", tmp_path / "cdk.out" / "app.template.json").files[1:] == ()
+
+
+def test_a_baseline_and_what_a_project_accepts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    source = (FOLDER / "wide" / "parameters.yaml").read_text(encoding="utf-8")
+    (tmp_path / "x.yaml").write_text(source, encoding="utf-8")
+    document = run("x.yaml").envelope().to_json("lint")
+    (tmp_path / "b.json").write_text(json.dumps(document), encoding="utf-8")
+    (tmp_path / "x.yaml").write_text(f"# A line more.\n{source}", encoding="utf-8")
+    report = run("x.yaml", baseline=tmp_path / "b.json", fail_on=Severity.LOW)
+    assert report.selection.shown == ()
+    assert report.selection.known == 2
+    ignore = "rule: every-name, role: EveryName, file: '*.yaml', reason: known, until: {until}"
+    ignore = ignore.format(until=datetime.now(timezone.utc).date() + timedelta(days=ACCEPTED_DAYS))
+    (tmp_path / ".irsa.yaml").write_text(f"audit: {{ignore: [{{{ignore}}}]}}\n", encoding="utf-8")
+    report = run("x.yaml")
+    assert [item.rule.id for item in report.selection.shown] == ["no-condition"]
+    assert len(report.selection.accepted) == 1
+    other = ignore.replace("*.yaml", "*.json")
+    (tmp_path / ".irsa.yaml").write_text(f"audit: {{ignore: [{{{other}}}]}}\n", encoding="utf-8")
+    assert run("x.yaml").selection.accepted == ()
+
+
+@pytest.mark.parametrize(
+    ("days", "accepted"), [(-1, False), (0, True), (366, True), (367, False), (355_000, False)]
+)
+def test_nobody_accepts_a_risk_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, days: int, accepted: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x.json").write_text(
+        (FOLDER / "wide" / "cdk-no-subject.template.json").read_text(encoding="utf-8")
+    )
+    until = datetime.now(timezone.utc).date() + timedelta(days=days)
+    ignores = [f"{{rule: {rule}, reason: known, until: {until}}}" for rule in ("no-subject", "every-name")]
+    (tmp_path / ".irsa.yaml").write_text(f"audit: {{ignore: [{', '.join(ignores)}]}}\n", encoding="utf-8")
+    report = run("x.json", fail_on=Severity.LOW)
+    document = report.envelope().to_json("lint")
+    assert document["metadata"]["summary"]["accepted"] == len(report.selection.accepted) == int(accepted)
+    assert (report.exit_code == 0) == accepted
+    assert any(str(until) in note for note in report.notes) == (not accepted)
+
+
+def test_the_settings_of_the_base_judge_and_not_those_that_lie_in_the_checkout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checkout, base = tmp_path / "checkout", tmp_path / "base.yaml"
+    checkout.mkdir()
+    monkeypatch.chdir(checkout)
+    Path("x.json").write_text((FOLDER / "wide" / "cdk-no-subject.template.json").read_text(encoding="utf-8"))
+    until = datetime.now(timezone.utc).date()
+    ignores = [f"{{rule: {rule}, reason: known, until: {until}}}" for rule in ("no-subject", "every-name")]
+    Path(".irsa.yaml").write_text(
+        f"failOn: never\naudit: {{ignore: [{', '.join(ignores)}]}}\n", encoding="utf-8"
+    )
+    assert cli(["lint", "x.json", "--fail-on", "high"]) == 0
+    assert "1 accepted by .irsa.yaml" in capsys.readouterr().out
+    base.write_text("failOn: high\n")
+    for line in (["--config", str(base)], [f"--config={base}"]):
+        assert cli(["lint", "x.json", *line]) == 5
+        assert "accepted" not in capsys.readouterr().out
+    monkeypatch.setenv("IRSA_CONFIG", str(base))
+    assert cli(["lint", "x.json"]) == 5
+    monkeypatch.delenv("IRSA_CONFIG")
+    Path(".irsa.yaml").write_text("nonsense: [", encoding="utf-8")
+    assert cli(["lint", "x.json", "--config", str(base)]) == 5
+    capsys.readouterr()
+    assert cli(["lint", "x.json", "--config", str(tmp_path / "none.yaml")]) == 2
+    assert "none.yaml" in capsys.readouterr().err
+    # What one run was told holds for no other one.
+    Path(".irsa.yaml").write_text("failOn: never\n", encoding="utf-8")
+    assert cli(["lint", "x.json"]) == 0
+
+
+def test_nothing_of_aws_or_kubernetes_is_imported() -> None:
+    import subprocess
+
+    code = (
+        "import sys; from irsa_cli.cli.main import run;"
+        f"run(['lint', {str(FOLDER / 'wide')!r}, '-o', 'sarif']);"
+        "sys.exit(any(name.split('.')[0] in ('boto3', 'botocore', 'kubernetes') for name in sys.modules))"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+
+
+# What is in a template may mean anything
+
+
+def role(document: Any, **more: Any) -> str:
+    resources = {
+        "R": {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": document}},
+        **more,
+    }
+    return json.dumps({"Resources": resources})
+
+
+def statement(**more: Any) -> dict[str, Any]:
+    base = {
+        "Effect": "Allow",
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Principal": {"Federated": {"Ref": "P"}},
+        "Condition": {"StringEquals": {"e:sub": "system:serviceaccount:a:b", "e:aud": "sts.amazonaws.com"}},
+    }
+    return {"Statement": [{**base, **more}]}
+
+
+@pytest.mark.parametrize(
+    ("document", "rules", "unknown"),
+    [
+        (statement(), [], 0),
+        (statement(Condition={"Ref": "C"}), [], 1),
+        (statement(Effect={"Ref": "E"}), [], 1),
+        (statement(Action={"Ref": "A"}), [], 1),
+        ({"Statement": {"Ref": "S"}}, [], 1),
+        ({"Statement": [{"Fn::If": ["X", {}, {}]}]}, [], 1),
+        ({"Ref": "D"}, [], 1),
+        (
+            {
+                "Statement": [
+                    {"Effect": {"Ref": "E"}, "Action": "*", "Principal": "*"},
+                    *statement(Condition={})["Statement"],
+                ]
+            },
+            [],
+            1,
+        ),
+        (
+            {
+                "Statement": [
+                    *statement(Condition={"Ref": "C"})["Statement"],
+                    *statement(Condition={})["Statement"],
+                ]
+            },
+            ["no-condition"],
+            1,
+        ),
+        (statement(Condition={"StringEquals": {"e:sub": {"Ref": "S"}, "e:aud": "sts.amazonaws.com"}}), [], 1),
+        (
+            statement(Condition={"StringLike": {"e:sub": {"Fn::Sub": "repo:${Org}/*"}, "e:aud": "x"}}),
+            [],
+            1,
+        ),
+        (statement(Condition={"StringLike": {"e:sub": "repo:org/*"}}), [], 0),
+        (statement(Principal={"Federated": {"Ref": "AWS::NoValue"}, "AWS": "*"}), ["everybody"], 0),
+        (statement(Condition={"Ref": "AWS::NoValue"}), ["no-condition"], 0),
+    ],
+)
+def test_a_part_that_is_not_known_is_never_called_fine_nor_unsafe(
+    document: Any, rules: list[str], unknown: int
+) -> None:
+    (item,) = found(role(document)).found
+    got = list(judged(item))
+    assert [each.rule.id for each in got if isinstance(each, Risk)] == rules
+    assert len([each for each in got if not isinstance(each, Risk)]) == unknown
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"Fn::GetAtt": ["Self", "Value"]},
+        {"Fn::Sub": ["${a}" * 9000, {"a": "x" * 9000}]},
+        {"Fn::Join": ["x" * 9000, ["y"] * 9000]},
+        {"Fn::Select": [9, ["a"]]},
+        {"Fn::Select": ["x", {"Fn::Split": [":", {"Ref": "A"}]}]},
+        {"Fn::Split": ["", "a"]},
+        {"Fn::Join": 3},
+        {"Fn::Sub": [3, 4]},
+        {"Fn::GetAtt": [[], {}]},
+        {"Fn::Sub": "${Self.Value}${!x}${ A . b }"},
+    ],
+)
+def test_functions_that_can_not_be_known_are_gaps(value: Any) -> None:
+    own = {"Type": "Custom::AWSCDKCfnJson", "Properties": {"Value": value}}
+    text = role(statement(Condition={"StringEquals": {"Fn::GetAtt": ["Self", "Value"]}}), Self=own)
+    (item,) = found(text).found
+    assert [isinstance(each, Risk) for each in judged(item)] == [False]
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        ({"Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}, FileKind.UNKNOWN),
+        ({"apiVersion": "irsa/v1", "kind": "RiskList"}, FileKind.UNKNOWN),
+        ({"apiVersion": "v1", "kind": "Pod"}, FileKind.MANIFEST),
+        ({"Resources": {"a": 1}}, FileKind.UNKNOWN),
+        ({"Resources": {"a": {"Type": "AWS::S3::Bucket"}}}, FileKind.CLOUDFORMATION),
+        ({"format_version": "1.0", "terraform_version": "1.9"}, FileKind.TERRAFORM),
+        ([1], FileKind.UNKNOWN),
+        ("x", FileKind.UNKNOWN),
+    ],
+)
+def test_a_document_is_known_by_what_it_is_like(value: Any, kind: FileKind) -> None:
+    assert found(json.dumps(value)).kinds == (kind,)
+
+
+# Hostile files
+
+ANY = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=4) | st.sampled_from(["*", "Allow", "R"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=5,
+)
+KEYS = st.sampled_from(
+    [
+        "Resources", "Properties", "AssumeRolePolicyDocument", "Statement", "Condition", "Principal",
+        "planned_values", "root_module", "resources", "values", "child_modules", "resource_changes", "change",
+        "after", "after_unknown", "statement", "condition", "principals", "identifiers", "type", "address",
+        "metadata", "annotations", "items", "iam", "serviceAccounts", "subjects", "Role", "Roles", "Ref",
+        "Effect", "Fn::Sub", "Fn::Join", "Fn::GetAtt", "RoleDetailList", "assume_role_policy", "Type", "role",
+    ]
+)  # fmt: skip
+
+
+def known_documents() -> list[Any]:
+    texts = [path.read_text(encoding="utf-8") for path in (*TIGHT, *WIDE) if path.suffix == ".json"]
+    manifest = {"apiVersion": "v1", "kind": "List", "items": [{"kind": "ServiceAccount", "metadata": {}}]}
+    own = {"apiVersion": "irsa/v1", "kind": "Bindings", "metadata": {"name": "c"}, "serviceAccounts": []}
+    return [*map(json.loads, texts), manifest, own]
+
+
+def changed(document: Any, key: str, value: Any) -> Any:
+    """The document with another value wherever the key is."""
+    if isinstance(document, dict):
+        return {name: value if name == key else changed(item, key, value) for name, item in document.items()}
+    return [changed(item, key, value) for item in document] if isinstance(document, list) else document
+
+
+@settings(max_examples=examples(400), deadline=None)
+@given(st.sampled_from(known_documents()), KEYS, ANY)
+def test_wrong_types_cost_no_traceback(document: Any, key: str, value: Any) -> None:
+    for text in (json.dumps(changed(document, key, value)), json.dumps({**document, key: value})):
+        for item in found(text).found:
+            for each in judged(item):
+                assert isinstance(each, InvalidInput) or each.place is not None
+
+
+BOMB = "a: &a [x,x,x,x,x,x,x,x,x,x]\n" + "\n".join(
+    f"{chr(98 + n)}: &{chr(98 + n)} [{','.join(['*' + chr(97 + n)] * 10)}]" for n in range(12)
+)
+LARGE = {
+    "a list": json.dumps(statement(Condition={"StringLike": {"e:sub": ["system:*a" * 4] * 160_000}})),
+    "patterns": json.dumps(statement(Condition={"StringLike": {"e:sub": ["a*" * 40] * 90 + ["system:*"]}})),
+    "roles": json.dumps(
+        {
+            "Resources": {
+                f"R{n}": {
+                    "Type": "AWS::IAM::Role",
+                    "Properties": {"AssumeRolePolicyDocument": statement(Condition={"Ref": "X"})},
+                }
+                for n in range(10_000)
+            }
+        }
+    ),
+    "joined": role({"Fn::Join": ["", [{"Fn::Sub": "${A}" * 9000}] * 300]}),
+    "substituted": role({"Fn::Sub": "${" * 50_000}),
+    "substituted blanks": role({"Fn::Sub": "${" + " " * 50_000 + "${a" + " a" * 50_000}),
+    "a text": json.dumps({"Role": {"AssumeRolePolicyDocument": "%7B" * 2_000_000}}),
+    "depth": "[" * 1_000_000,
+    "aliases": BOMB,
+    "itself": "a: &a {Resources: *a}",
+    "merged": "a: &a {<<: *a, Statement: {Principal: 1}}",
+}
+
+
+@pytest.mark.parametrize("text", LARGE.values(), ids=LARGE)
+def test_a_hostile_file_costs_no_more_than_its_size(text: str) -> None:
+    begun = time.process_time()
+    with suppress(InvalidInput):
+        for item in found(text).found:
+            list(judged(item))
+    # Some seconds for the six megabytes that the largest have, on a slow machine.
+    assert time.process_time() - begun < 30
+
+
+def test_the_corrected_policy_is_there_where_a_file_can_tell_it() -> None:
+    report = run(FOLDER / "wide" / "trust.json", with_fixes=True)
+    assert [item.corrected is None for item in report.selection.shown] == [True, False]
+    report = run(FOLDER / "wide" / "parameters.yaml", with_fixes=True)
+    assert [item.corrected for item in report.selection.shown] == [None, None]
+
+
+def test_the_hook_of_pre_commit_runs() -> None:
+    (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
+    last = (ROOT / hook["entry"]).read_text(encoding="utf-8").splitlines()[-1]
+    _, program, *words, files = last.split()
+    assert (program, files) == ('"$place/bin/irsa"', '"$@"')
+    assert cli([*words, *map(str, TIGHT), str(ROOT / "docs/reference/output.schema.json")]) == 0
+    assert cli([*words, *map(str, WIDE)]) == 5

@@ -1,0 +1,245 @@
+"""What RBAC allows, and who may become a ServiceAccount by it."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.rbac.becoming import AccountTaker, Becoming
+from irsa_cli.core.rbac.evaluation import (
+    MASTERS,
+    KubeRequest,
+    RbacIndex,
+    Requester,
+    account_requester,
+)
+from irsa_cli.core.rbac.objects import (
+    RBAC_GROUP,
+    RbacObjects,
+    RbacSubject,
+    account_subject,
+    rbac_objects,
+)
+from irsa_cli.core.rbac.takeovers import RUNS, TAKEOVERS, Named
+from tests.support.ran import schema
+from tests.support.rbacs import NAMES, allows, some_rbac, some_requests
+from tests.support.thoroughness import examples
+
+PLACES = ("one", "two")
+
+
+def objects(
+    *rules: dict[str, Any], subject: Any = None, place: str = "one", **more: Any
+) -> dict[str, list[Any]]:
+    """A ClusterRole of these rules, bound to a user in a namespace ('': everywhere)."""
+    who = subject or {"kind": "User", "name": "eve"}
+    ref = {"kind": "ClusterRole", "name": "r"}
+    kind = "RoleBinding" if place else "ClusterRoleBinding"
+    metadata = {"name": "b", **({"namespace": place} if place else {})}
+    binding = {"metadata": metadata, "roleRef": ref, "subjects": [who]}
+    lists: dict[str, list[Any]] = {
+        "Role": [],
+        "ClusterRole": [{"metadata": {"name": "r"}, "rules": list(rules)}],
+        "RoleBinding": [],
+        "ClusterRoleBinding": [],
+        **more,
+    }
+    lists[kind].append(binding)
+    return lists
+
+
+def rule(verbs: str, resources: str, groups: str = "", names: str = "") -> dict[str, Any]:
+    """A rule, its lists with blanks between; groups: `-` for the core group."""
+    return {
+        "verbs": verbs.split(),
+        "apiGroups": [item.replace("-", "") for item in groups.split()] or [""],
+        "resources": resources.split(),
+        **({"resourceNames": names.split()} if names else {}),
+    }
+
+
+def takers(lists: Any, name: str = "app", pods: int | None = None) -> list[AccountTaker]:
+    """Who may become it, without the superusers."""
+    found = Becoming(RbacIndex(rbac_objects(lists))).takers("one", name, pods)
+    return [item for item in found if item.subject != MASTERS]
+
+
+def acts(lists: Any, name: str = "app", pods: int | None = None) -> list[tuple[str, bool]]:
+    """The ids of what may be done, and whether it hangs on nothing else."""
+    return [(act.id, not act.conditions) for item in takers(lists, name, pods) for act in item.acts]
+
+
+@settings(max_examples=examples(200), deadline=None)
+@given(st.integers(0, 2**32))
+def test_it_decides_as_asking_every_rule_does(seed: int) -> None:
+    chance = random.Random(seed)
+    rbac = some_rbac(chance, PLACES)
+    index = RbacIndex(rbac.objects)
+    for who, request in some_requests(chance, rbac, 40):
+        assert index.decide(who, request).allowed == allows(rbac.lists, who, request), (who, request)
+
+
+@settings(max_examples=examples(200), deadline=None)
+@given(st.integers(0, 2**32))
+def test_who_becomes_it_is_who_may_do_what_makes_him(seed: int) -> None:
+    """Each way that hangs on nothing else, asked of each subject by itself."""
+    rbac = some_rbac(random.Random(seed), PLACES)
+    found = Becoming(RbacIndex(rbac.objects)).takers("one", "app", pods=1)
+    told = {
+        (item.subject, act.id, act.right.group, act.right.resource)
+        for item in found
+        for act in item.acts
+        if not act.conditions
+    }
+    everything = {item.subject for item in found if item.acts[0].id == "everything"}
+    subjects = {RbacSubject("User", name) for name in rbac.users}
+    subjects |= {RbacSubject("Group", name) for name in rbac.groups}
+    subjects |= {account_subject(place, name) for place in PLACES for name in NAMES}
+    for subject in subjects - everything - {account_subject("one", "app")}:
+        user = subject.name if subject.kind == "User" else ""
+        who = Requester(user, (subject.name,) if subject.kind == "Group" else ())
+        for way in TAKEOVERS:
+            if way.condition not in ("", RUNS) or way.also or way.everywhere:
+                continue
+            name = "app" if way.named is Named.ACCOUNT else ""
+            verbs, group, resource = way.right.verbs, way.right.group, way.right.resource
+            asked = [KubeRequest(verb, group, resource, "one", name) for verb in verbs]
+            may = any(allows(rbac.lists, who, request) for request in asked)
+            if may or way.named is not Named.NEW:
+                assert ((subject, way.id, way.right.group, way.right.resource) in told) == may, (subject, way)
+
+
+def test_a_service_account_is_in_its_groups() -> None:
+    read = rule("get", "pods")
+    may = KubeRequest("get", "", "pods", "one")
+    for name in ("system:serviceaccounts", "system:serviceaccounts:two", "system:authenticated"):
+        index = RbacIndex(rbac_objects(objects(read, subject={"kind": "Group", "name": name})))
+        assert index.decide(account_requester("two", "app"), may).allowed
+    by_user = {"kind": "User", "name": "system:serviceaccount:two:app"}
+    decision = RbacIndex(rbac_objects(objects(read, subject=by_user))).decide(
+        account_requester("two", "app"), may
+    )
+    assert decision.allowed
+    assert decision.grant is not None
+    assert (str(decision.grant.binding), decision.rule) == ("RoleBinding one/b", 1)
+
+
+def test_a_service_account_without_namespace_is_of_the_bindings() -> None:
+    subject = {"kind": "ServiceAccount", "name": "app"}
+    index = RbacIndex(rbac_objects(objects(rule("get", "pods"), subject=subject)))
+    assert index.decide(account_requester("one", "app"), KubeRequest("get", "", "pods", "one")).allowed
+    nowhere = RbacIndex(rbac_objects(objects(rule("get", "pods"), subject=subject, place="")))
+    assert not nowhere.decide(account_requester("one", "app"), KubeRequest("get", "", "pods", "one")).allowed
+
+
+def test_the_masters_may_do_everything_whatever_is_bound() -> None:
+    index = RbacIndex(RbacObjects())
+    assert index.decide(Requester("x", (MASTERS.name,)), KubeRequest("delete", "", "nodes")).allowed
+
+
+def test_what_is_not_there_allows_nothing_and_what_was_not_read_is_not_known() -> None:
+    asked = (Requester("eve"), KubeRequest("create", "", "pods", "one"))
+    lists = objects(rule("create", "pods"))
+    dangling = RbacIndex(rbac_objects({**lists, "ClusterRole": []}))
+    assert dangling.decide(*asked).allowed is False
+    assert takers({**lists, "ClusterRole": []}) == []
+    for kind in ("ClusterRole", "RoleBinding", "ClusterRoleBinding"):
+        read: Any = {**lists, kind: Unreadable("forbidden")}
+        index = RbacIndex(rbac_objects(read))
+        assert index.decide(*asked).allowed is (True if kind == "ClusterRoleBinding" else None)
+        assert Becoming(index).unseen("one") == (f"{kind}s were not read: forbidden",)
+    wrong = rbac_objects({**lists, "RoleBinding": [{"metadata": {}}]})
+    assert isinstance(wrong.role_bindings, Unreadable)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (rule("create", "pods"), [("create-pod", True)]),
+        (rule("create", "pods", names="app"), []),
+        (rule("create patch", "pods", names="p"), [("create-pod", True), ("change-pod", False)]),
+        (rule("create", "deployments"), []),
+        (rule("create", "deployments", "apps"), [("create-workload", True)]),
+        (rule("update", "jobs", "batch"), []),
+        (rule("patch", "cronjobs", "batch"), [("change-workload", False)]),
+        (rule("create", "serviceaccounts/token"), [("create-token", True)]),
+        (rule("create", "serviceaccounts/token", names="app"), [("create-token", True)]),
+        (rule("create", "serviceaccounts/token", names="web"), []),
+        (rule("create", "*/token"), [("create-token", True)]),
+        (rule("create", "pods/exec"), [("enter-pod", False)]),
+        (rule("patch", "serviceaccounts"), [("annotate", False)]),
+        (rule("patch", "serviceaccounts", names="web"), []),
+        (rule("impersonate", "serviceaccounts"), [("impersonate-account", False)]),
+        (rule("impersonate", "users groups"), []),
+        (rule("bind", "clusterroles", RBAC_GROUP), [("bind-role", False)]),
+        (rule("bind create", "clusterroles rolebindings", RBAC_GROUP), [("bind-role", True)]),
+        (rule("bind", "clusterroles", RBAC_GROUP, "gone"), []),
+        (rule("bind", "clusterroles", RBAC_GROUP, "r"), [("bind-role", False)]),
+        (rule("escalate update", "roles", RBAC_GROUP), [("escalate-role", False)]),
+        (rule("create get", "secrets"), [("token-in-secret", False)]),
+        (rule("get list watch", "pods secrets serviceaccounts"), []),
+        (rule("create", "nodes/proxy"), []),
+        (rule("*", "*", "*"), [("everything", True)]),
+    ],
+)
+def test_each_way_in_a_namespace(given: dict[str, Any], expected: list[tuple[str, bool]]) -> None:
+    assert acts(objects(given)) == expected
+
+
+def test_the_ways_of_the_whole_cluster() -> None:
+    everywhere = objects(rule("impersonate", "users"), rule("create", "nodes/proxy"), place="")
+    assert acts(everywhere, pods=1) == [("impersonate-user", True), ("reach-kubelet", True)]
+    named = objects(rule("impersonate", "groups users", names="system:masters"), place="")
+    # A user of that name may be nobody, and is in the group all the same.
+    assert ("impersonate-group", True) in acts(named)
+    alone = objects(rule("impersonate", "groups"), place="")
+    assert acts(alone) == [("impersonate-group", False)]
+    both = objects(
+        rule("impersonate", "groups", names="system:masters"), rule("impersonate", "users"), place=""
+    )
+    assert ("impersonate-group", True) in acts(both)
+
+
+def test_conditions_that_are_known_to_hold_are_not_told() -> None:
+    entering = objects(rule("create", "pods/exec"))
+    assert acts(entering, pods=2) == [("enter-pod", True)]
+    assert takers(entering)[0].acts[0].conditions == ("a pod of it runs",)
+    acting = objects(rule("impersonate", "serviceaccounts"))
+    own = {"kind": "ServiceAccount", "namespace": "one", "name": "app"}
+    ref = {"kind": "ClusterRole", "name": "maker"}
+    acting["ClusterRole"].append({"metadata": {"name": "maker"}, "rules": [rule("create", "pods")]})
+    acting["RoleBinding"].append(
+        {"metadata": {"name": "own", "namespace": "one"}, "roleRef": ref, "subjects": [own]}
+    )
+    # The ServiceAccount itself is not who becomes it.
+    assert acts(acting) == [("impersonate-account", True)]
+
+
+def test_nobody_hides_behind_the_label_of_kubernetes_own_bindings() -> None:
+    own = {"kubernetes.io/bootstrapping": "rbac-defaults"}
+    lists = objects(rule("create", "pods"), place="")
+    (binding,) = lists["ClusterRoleBinding"]
+    binding["metadata"] |= {"name": "system:controller:job", "labels": own}
+    assert not takers(lists)[0].is_part
+    binding["subjects"] = [{"kind": "ServiceAccount", "namespace": "kube-system", "name": "job-controller"}]
+    assert takers(lists)[0].is_part
+    binding["subjects"] += [{"kind": "Group", "name": "system:authenticated"}]
+    assert not any(item.is_part for item in takers(lists))
+
+
+def test_a_role_is_looked_at_once() -> None:
+    lists = objects(rule("create", "pods"))
+    becoming = Becoming(RbacIndex(rbac_objects(lists)))
+    ref = becoming.index.by_namespace["one"][0].role
+    assert becoming.openings(ref) is becoming.openings(replace(ref))
+
+
+def test_the_schema_knows_each_way() -> None:
+    known = schema()["$defs"]["taker"]["properties"]["rights"]["items"]["properties"]["way"]["enum"]
+    assert known == ["everything", *dict.fromkeys(way.id for way in TAKEOVERS)]
