@@ -16,9 +16,9 @@ import click
 from click.core import ParameterSource
 
 from irsa_cli import __version__
-from irsa_cli.cli.environment import name_variables
-from irsa_cli.cli.helping import HelpedGroup, command_of
-from irsa_cli.cli.unshown import Unshown
+from irsa_cli.cli.help.environment import name_variables
+from irsa_cli.cli.help.helping import HelpedGroup, command_of
+from irsa_cli.cli.terminal.unshown import Unshown
 
 # name -> (module, the first line of its help). The text stands here, too, so that `irsa --help`
 # imports no command; a test holds the two together.
@@ -105,7 +105,7 @@ class LazyGroup(HelpedGroup):
         """Import a command."""
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"irsa_cli.cli.{COMMANDS[cmd_name][0]}")
+        module = importlib.import_module(f"irsa_cli.cli.commands.{COMMANDS[cmd_name][0]}")
         command: click.Command = module.command
         return name_variables(cmd_name, command)
 
@@ -188,7 +188,7 @@ def _wrong_usage(error: click.ClickException, arguments: Sequence[str]) -> None:
 
     A line of theirs must not become one of ours: CI systems take `::error::` at its beginning for a command.
     """
-    from irsa_cli.cli.wording import say  # Here, as `irsa --help` needs neither.
+    from irsa_cli.cli.terminal.wording import say  # Here, as `irsa --help` needs neither.
     from irsa_cli.core.values.shown import without_secrets
 
     if isinstance(error, click.UsageError) and error.ctx is not None:
@@ -262,7 +262,7 @@ def _show_failure(
         output = output or (found if found in _FORMS else "")
     if not output and not any(text.startswith(_REPORTS) for text in (*arguments, *os.environ)):
         return
-    from irsa_cli.cli.reports.not_begun import Unbegun, show_failure
+    from irsa_cli.cli.output.reports.not_begun import Unbegun, show_failure
 
     with suppress(OSError):
         show_failure(Unbegun((message, *details), code, exit_code), arguments, output, command)
@@ -271,7 +271,7 @@ def _show_failure(
 def _unwritable(error: BaseException | None) -> None:
     """Say what can't be written (or read), and give the output up; a reader that has gone needs no word."""
     if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
-        from irsa_cli.cli.wording import say
+        from irsa_cli.cli.terminal.wording import say
 
         what = error.filename or "the output can't be written"
         with suppress(OSError):

@@ -1,7 +1,7 @@
 """Saving the plan of a dry run into a file (`--out`), and what is said of that.
 
 What is in the file is `irsa_cli.usecases.plans`' business; it is carried out by
-`irsa_cli.cli.apply_plan` and shown by `irsa_cli.cli.show`.
+`irsa_cli.cli.commands.apply_plan` and shown by `irsa_cli.cli.commands.show`.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from irsa_cli.cli.unshown import Unshown
-from irsa_cli.cli.wording import say
+from irsa_cli.cli.terminal.unshown import Unshown
+from irsa_cli.cli.terminal.wording import say
 
 if TYPE_CHECKING:
     from irsa_cli.cli.session import Save

@@ -1,7 +1,7 @@
 """What every command that talks to AWS does around its use case: progress, errors, output, exit code.
 
-How its options are taken is in `irsa_cli.cli.taking`, what the command does in `irsa_cli.usecases`, and how a
-result looks in `irsa_cli.cli.render`.
+How its options are taken is in `irsa_cli.cli.options.taking`, what the command does in `irsa_cli.usecases`,
+and how a result looks in `irsa_cli.cli.output.text`.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ import signal
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from irsa_cli.cli.reports.delivering import deliver
-from irsa_cli.cli.reports.of_results import report_of
-from irsa_cli.cli.unshown import showing
+from irsa_cli.cli.output.reports.delivering import deliver
+from irsa_cli.cli.output.reports.of_results import report_of
+from irsa_cli.cli.terminal.unshown import showing
 
 if TYPE_CHECKING:
-    from irsa_cli.cli.progress import Progress
-    from irsa_cli.cli.speaking import Speaking
+    from irsa_cli.cli.output.speaking import Speaking
+    from irsa_cli.cli.terminal.progress import Progress
     from irsa_cli.core.results.result import Result
 
 T = TypeVar("T")
@@ -53,7 +53,7 @@ def finish(
     save: Save = lambda done: None,
 ) -> int:
     """Do the work, show its result or its error, and return the exit code. `save` hears of the result."""
-    from irsa_cli.cli.render import show
+    from irsa_cli.cli.output.text import show
     from irsa_cli.core.results.result import Ended
 
     result = outcome_of(work, speaking, progress, one=True)

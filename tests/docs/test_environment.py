@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from irsa_cli.cli.environment import PERMITS, variable_of
+from irsa_cli.cli.help.environment import PERMITS, variable_of
 from irsa_cli.cli.main import COMMANDS, irsa
 from irsa_cli.core.config import project
 from irsa_cli.usecases.local.settings import MEANT_ELSEWHERE

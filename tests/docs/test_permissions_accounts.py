@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
+from irsa_cli.cli.commands.sandbox_account import ADMINISTRATOR
 from irsa_cli.cli.main import run
-from irsa_cli.cli.sandbox_account import ADMINISTRATOR
 from irsa_cli.sandbox import Fault, Rule, Sandbox
 from tests.docs import staging
 from tests.docs.test_permissions import RULES

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from irsa_cli.cli.helping import HelpedCommand, option_headings
+from irsa_cli.cli.help.helping import HelpedCommand, option_headings
 from irsa_cli.cli.main import COMMANDS, GROUPS, irsa
 
 FOLDER = Path(__file__).resolve().parents[2] / "man" / "man1"

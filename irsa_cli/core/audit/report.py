@@ -1,7 +1,7 @@
 """Which risks are shown, and what an audit and who-can say of them, as one document.
 
 What is shown hangs on the severity, on what a project accepts and on what a baseline has already. How it
-looks as text is in `irsa_cli.cli.audit_render`.
+looks as text is in `irsa_cli.cli.output.screens.audit`.
 """
 
 from __future__ import annotations

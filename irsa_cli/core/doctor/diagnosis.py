@@ -1,7 +1,8 @@
 """What all causes together say of one observation: problems first, the most probable one at the top.
 
-The causes are in `irsa_cli.core.doctor.causes`; how a diagnosis is printed is `irsa_cli.cli.doctor`'s
-business. docs/reference/output.schema.json describes the JSON, and is a promise to scripts.
+The causes are in `irsa_cli.core.doctor.causes`; how a diagnosis is printed is
+`irsa_cli.cli.commands.doctor`'s business. docs/reference/output.schema.json describes the JSON, and is a
+promise to scripts.
 """
 
 from __future__ import annotations

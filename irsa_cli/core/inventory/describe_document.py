@@ -1,6 +1,6 @@
 """What `irsa describe-sa` says: one binding with all that is around it, as one document.
 
-How it looks as text is in `irsa_cli.cli.describe_sa_render`.
+How it looks as text is in `irsa_cli.cli.output.screens.describe_sa`.
 docs/reference/output.schema.json describes the JSON, and is a promise to scripts.
 """
 

@@ -1,6 +1,6 @@
 """What `irsa get-sa` says: a list of bindings as one document.
 
-How it looks as text is in `irsa_cli.cli.get_sa_render`.
+How it looks as text is in `irsa_cli.cli.output.screens.get_sa`.
 docs/reference/output.schema.json describes the JSON, and is a promise to scripts.
 """
 

@@ -1,7 +1,7 @@
 """What a file holds that can be judged, and what `irsa lint` says of all files, as one document.
 
 Each document of a file is known by what it is like; what of it is unsafe is found in
-`irsa_cli.core.lint.judging`. How the report looks as text is in `irsa_cli.cli.audit_render`.
+`irsa_cli.core.lint.judging`. How the report looks as text is in `irsa_cli.cli.output.screens.audit`.
 """
 
 from __future__ import annotations

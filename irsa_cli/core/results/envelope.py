@@ -2,7 +2,7 @@
 
 What the items say is the business of each command's own values; docs/reference/output.schema.json describes
 them all, and is a promise to scripts. Nothing else writes `apiVersion`. How it is printed is
-`irsa_cli.cli.render`'s business.
+`irsa_cli.cli.output.text`'s business.
 """
 
 from __future__ import annotations

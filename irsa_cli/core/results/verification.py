@@ -1,8 +1,8 @@
 """What a verification found, as values: of one ServiceAccount, and of all that were asked for.
 
 Its steps are in `irsa_cli.core.results.steps`, and offered here with the rest. Checking is
-`irsa_cli.usecases.verification.verify`'s business, showing it `irsa_cli.cli.verify_render`'s. The document
-is a promise: docs/reference/json-output.md.
+`irsa_cli.usecases.verification.verify`'s business, showing it `irsa_cli.cli.output.screens.verify`'s. The
+document is a promise: docs/reference/json-output.md.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """How far the long work of a command is: told by who does it, heard by who shows it.
 
-There is one command a process, so what hears is kept here. How it looks is `irsa_cli.cli.progress`' business.
+There is one command a process, so what hears is kept here. How it looks is `irsa_cli.cli.terminal.progress`'
+business.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What can go wrong, as values that carry their cause, their remedy and their exit code.
 
-How an error is shown is `irsa_cli.cli.render`'s business; which AWS or Kubernetes answer means
+How an error is shown is `irsa_cli.cli.output.text`'s business; which AWS or Kubernetes answer means
 which error is decided in `irsa_cli.aws.errors` and `irsa_cli.kube.errors`.
 """
 

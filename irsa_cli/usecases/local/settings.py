@@ -1,6 +1,6 @@
 """Which settings are in force, and where each is from: environment, `.irsa.yaml`, kubeconfig, or a default.
 
-What a variable means as an option is in `irsa_cli.cli.environment`; a flag goes before all of it.
+What a variable means as an option is in `irsa_cli.cli.help.environment`; a flag goes before all of it.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from irsa_cli.cli.audit_page.page import SCRIPTS, as_html
+from irsa_cli.cli.output.audit_page.page import SCRIPTS, as_html
 from irsa_cli.core.audit.auditing import Audit, AuditScope
 from irsa_cli.core.audit.estate import Estate
 from irsa_cli.core.audit.report import AuditReport, select
@@ -106,7 +106,7 @@ def test_only_its_own_parts_may_run() -> None:
 
 
 def test_its_scripts_make_no_markup_and_ask_nobody() -> None:
-    parts = files("irsa_cli.cli.audit_page")
+    parts = files("irsa_cli.cli.output.audit_page")
     found = {item.name for item in parts.iterdir() if item.name.endswith(".js")}
     assert found == set(SCRIPTS)
     for name in SCRIPTS:
@@ -131,7 +131,7 @@ def contrast(one: str, other: str) -> float:
 
 
 def test_texts_and_lines_stand_out_in_light_and_dark() -> None:
-    style = (files("irsa_cli.cli.audit_page") / "page.css").read_text(encoding="ascii")
+    style = (files("irsa_cli.cli.output.audit_page") / "page.css").read_text(encoding="ascii")
     schemes = [
         dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", block))
         for block in re.findall(r":root \{(.*?)\}", style, re.S)

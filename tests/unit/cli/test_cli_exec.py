@@ -60,7 +60,7 @@ def test_a_disk_that_is_full_is_told_and_no_bug(
     account = SimpleNamespace(label="default/reader@demo")
     ready = Ready(cast(NamedServiceAccount, account), Injection(), Token("secret", Lifetime(0, 1)))
     monkeypatch.setattr(Ready, "make", lambda account: ready)
-    monkeypatch.setattr("irsa_cli.cli.exec_.account_of", lambda options, speaking: account)
+    monkeypatch.setattr("irsa_cli.cli.commands.exec_.account_of", lambda options, speaking: account)
     monkeypatch.setattr("tempfile.mkdtemp", full)
     assert run(["exec", "reader", "-c", "demo", "--", "true"]) == 1
     told = capsys.readouterr().err

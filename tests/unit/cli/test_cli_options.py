@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from irsa_cli.cli.options import (
+from irsa_cli.cli.options.common import (
     DURATION,
     Checked,
     Once,

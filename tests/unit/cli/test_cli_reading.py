@@ -8,10 +8,10 @@ from datetime import datetime, timezone
 import click
 import pytest
 
-from irsa_cli.cli.get_sa_render import steps, table
 from irsa_cli.cli.main import run
-from irsa_cli.cli.table import table_lines
-from irsa_cli.cli.wording import age
+from irsa_cli.cli.output.screens.get_sa import steps, table
+from irsa_cli.cli.output.table import table_lines
+from irsa_cli.cli.terminal.wording import age
 from irsa_cli.core.inventory.bindings import BindingStatus, BoundRole, ListedBinding
 from irsa_cli.core.objects.kinds import ServiceAccount
 from irsa_cli.core.objects.unreadable import Unreadable

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from irsa_cli.cli.outputs import BadTemplate, filled, in_other_form, names, read
+from irsa_cli.cli.output.forms import BadTemplate, filled, in_other_form, names, read
 
 DOCUMENT: dict[str, Any] = {
     "kind": "BindingList",

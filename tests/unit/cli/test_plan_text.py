@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from irsa_cli.cli.plan_text import change_lines, totals
+from irsa_cli.cli.output.plan_text import change_lines, totals
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import (
     CommitState,

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from irsa_cli.cli.progress import EVERY, Progress
+from irsa_cli.cli.terminal.progress import EVERY, Progress
 from irsa_cli.core.values import doing
 from irsa_cli.core.values.doing import Count, Doing
 

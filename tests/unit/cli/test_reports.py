@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from irsa_cli.cli.reports.annotations import as_annotations
-from irsa_cli.cli.reports.escaping import code, command, fence, plain, shortened
-from irsa_cli.cli.reports.files import outputs
-from irsa_cli.cli.reports.markdown import LENGTH, as_markdown
-from irsa_cli.cli.reports.model import (
+from irsa_cli.cli.output.reports.annotations import as_annotations
+from irsa_cli.cli.output.reports.escaping import code, command, fence, plain, shortened
+from irsa_cli.cli.output.reports.files import outputs
+from irsa_cli.cli.output.reports.markdown import LENGTH, as_markdown
+from irsa_cli.cli.output.reports.model import (
     Document,
     Entry,
     Level,

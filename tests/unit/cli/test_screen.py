@@ -9,8 +9,8 @@ import click
 import pytest
 from rich.console import Console
 
-from irsa_cli.cli.screen import fitted, has_colour, is_live, is_unicode, painted
-from irsa_cli.cli.wording import mark
+from irsa_cli.cli.terminal.screen import fitted, has_colour, is_live, is_unicode, painted
+from irsa_cli.cli.terminal.wording import mark
 
 
 class Terminal(io.TextIOWrapper):
@@ -95,7 +95,7 @@ def test_a_line_has_the_colour_of_what_it_begins_with(line: str, coloured: bool)
 
 @pytest.mark.parametrize("room", [None, 40, 60, 200])
 def test_a_row_is_padded_as_far_as_there_is_room(monkeypatch: pytest.MonkeyPatch, room: int | None) -> None:
-    monkeypatch.setattr("irsa_cli.cli.screen.columns", lambda stream: room)
+    monkeypatch.setattr("irsa_cli.cli.terminal.screen.columns", lambda stream: room)
     row = fitted("  + Role", "name", "0.1 s", sys.stderr, width=52)
     assert row.split() == ["+", "Role", "name", "0.1", "s"]
     assert len(row) == (8 + 1 + 52 + 2 + 5 if room is None or room >= 68 else room)

@@ -6,7 +6,7 @@ import click
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from irsa_cli.cli.table import GAP, table_lines
+from irsa_cli.cli.output.table import GAP, table_lines
 from tests.support.thoroughness import examples
 
 WORDS = st.text(st.sampled_from("abc:/-"), min_size=1, max_size=40)

@@ -11,7 +11,7 @@ import pytest
 
 from irsa_cli.aws.session import AwsSession
 from irsa_cli.aws.sts import assume_by_token
-from irsa_cli.cli.token import when
+from irsa_cli.cli.commands.token import when
 from irsa_cli.core.values.errors import Refused, ServiceError
 from irsa_cli.usecases.command.connect import Connection, Target
 from irsa_cli.usecases.read import identity

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from irsa_cli.cli.doctor_render import lines
+from irsa_cli.cli.output.screens.doctor import lines
 from irsa_cli.core.doctor.decisive import undecided
 from irsa_cli.core.doctor.diagnosis import Diagnosis, examined, judge
 from irsa_cli.core.doctor.facts import EksFacts, Facts, TrailEvent

@@ -34,7 +34,7 @@ def _spec(text: str) -> str:
 
 
 EDITS: dict[str, Callable[[str], str]] = {
-    "cli/create_sa.py": lambda text: put(
+    "cli/commands/create_sa.py": lambda text: put(
         put(text, '@click.option(\n    "--audience",\n', OPTION),
         '            role_only=options["role_only"],\n',
         VALUE,

@@ -248,7 +248,7 @@ def test_without_confirmation_nothing_is_removed(table: Table) -> None:
         asked.append(lines)
         return False
 
-    table.monkeypatch.setattr("irsa_cli.cli.progress.Progress.ask", ask)
+    table.monkeypatch.setattr("irsa_cli.cli.terminal.progress.Progress.ask", ask)
     table.monkeypatch.delenv("CI", raising=False)
     for stream in ("stdin", "stderr"):
         table.monkeypatch.setattr(f"sys.{stream}", Terminal())

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from irsa_cli.cli.main import COMMANDS, run, wanted_form
-from irsa_cli.cli.render import as_yaml
+from irsa_cli.cli.output.text import as_yaml
 from irsa_cli.core.audit.ways import By
 from irsa_cli.core.doctor.finding import Group, Verdict
 from irsa_cli.core.inventory.bindings import BindingStatus

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
-from irsa_cli.cli.environment import PERMITS, variable_of
+from irsa_cli.cli.help.environment import PERMITS, variable_of
 from irsa_cli.cli.main import COMMANDS, irsa
 from tests.support.memory.playing import Play
 from tests.unit.usecases.commands import CREATE, FILE
@@ -99,7 +99,7 @@ def test_namespace_and_profile_come_from_the_nearest_file(play: Play, here: Path
 def test_the_profile_of_the_file_is_for_where_the_environment_names_no_caller(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from irsa_cli.cli.environment import project_defaults
+    from irsa_cli.cli.help.environment import project_defaults
 
     found = irsa.get_command(click.Context(irsa, info_name="irsa"), "get-sa")
     assert found is not None

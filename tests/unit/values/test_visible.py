@@ -8,7 +8,7 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from irsa_cli.cli.render import as_yaml
+from irsa_cli.cli.output.text import as_yaml
 from irsa_cli.core.values.shown import json_text, visible
 
 

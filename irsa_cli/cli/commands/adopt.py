@@ -1,0 +1,167 @@
+"""`irsa adopt`: its options, and how several are shown.
+
+What it does is in `irsa_cli.usecases.write.adopt`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from irsa_cli.cli.help.helping import HelpedCommand
+from irsa_cli.cli.options.accounts import role_account_options
+from irsa_cli.cli.options.common import (
+    Checked,
+    Once,
+    cluster_options,
+    kube_options,
+    reported_output_options,
+    run_options,
+)
+from irsa_cli.cli.options.selecting import (
+    all_namespaces_option,
+    check_many,
+    ignore_maker_option,
+    name_argument,
+    namespace_option,
+)
+from irsa_cli.cli.options.taking import take_settings, take_target
+from irsa_cli.cli.output.speaking import Speaking
+from irsa_cli.cli.terminal.unshown import showing
+
+if TYPE_CHECKING:
+    from irsa_cli.core.planning.adopt import Adoptions
+    from irsa_cli.core.results.result import Result
+    from irsa_cli.usecases.write.adopt import Request
+
+_EPILOG = """
+\b
+Examples:
+  irsa adopt s3-reader -n backend -c prod
+  irsa adopt s3-reader -n backend -c prod --role-name teams-s3-reader
+  irsa adopt --all -c prod --dry-run
+"""
+
+
+@click.command("adopt", cls=HelpedCommand, epilog=_EPILOG)
+@name_argument()
+@click.option(
+    "--all",
+    "everything",
+    is_flag=True,
+    help="All whose role nobody manages, in -n or in all namespaces.",
+)
+@all_namespaces_option("The same, in all namespaces.")
+@click.option(
+    "--role-name",
+    cls=Once,
+    type=Checked("name", "names.role"),
+    help="Adopt this role for NAME, whether or not NAME exists and is annotated with it.",
+)
+@ignore_maker_option
+@namespace_option(
+    "Namespace of NAME; with --all, only this one. [default: default, with --all all]", default=None
+)
+@cluster_options
+@role_account_options
+@kube_options
+@run_options
+@reported_output_options
+def command(**options: Any) -> int:
+    """Adopt a role that eksctl, Terraform or a person has made.
+
+    The role of an annotated ServiceAccount gets the tags by which irsa knows what it manages. Its name, trust
+    policy and policies stay as they are. The output shows what irsa would have made differently: whom else
+    the trust policy admits, which other tool writes the role, and how to release it from a CloudFormation
+    stack.
+    """
+    from irsa_cli.cli.output.reports.delivering import deliver
+    from irsa_cli.cli.output.reports.of_many import of_adoptions
+    from irsa_cli.cli.output.text import show
+    from irsa_cli.cli.session import outcome_of
+    from irsa_cli.cli.terminal.progress import Progress
+    from irsa_cli.core.results.result import Result
+    from irsa_cli.usecases.write.adopt import Request, adopt, adopt_all
+
+    speaking = Speaking.take(options)
+    progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
+    settings, detailed = take_settings(options, progress)
+    check_many(options)
+    name, everything = options["name"] or "", options["everything"] or options["everywhere"]
+    if bool(name) == everything:
+        raise click.UsageError("give the ServiceAccount's NAME, or --all or -A")
+    if options["role_name"] and everything:
+        raise click.UsageError("--role-name is for one ServiceAccount, and --all is for all")
+    reaches = options["kubeconfig"] or options["context"] or options["role_name"]
+    if options["issuer_url"] and not reaches:
+        raise click.UsageError("--issuer-url needs --kubeconfig or --context, to reach the cluster's API")
+    namespace = options["namespace"] or ("" if everything else "default")
+    request = Request(
+        take_target(options), namespace, name, options["role_name"] or "", options["ignore_maker"]
+    )
+
+    def work() -> Result | Adoptions:
+        return (adopt_all if everything else adopt)(request, settings, progress.wire)
+
+    outcome = outcome_of(work, speaking, progress, one=not everything)
+    outcome.detailed = detailed
+
+    def shown() -> None:
+        if isinstance(outcome, Result):
+            show(outcome, speaking.output, quiet=speaking.quiet, verbose=True)
+        else:
+            _show_all(outcome, speaking.output, quiet=speaking.quiet)
+
+    with showing(outcome.exit_code, only_shows=settings.dry_run):
+        deliver(outcome, of_adoptions, speaking, shown)
+        _save(options, request, outcome)
+    return outcome.exit_code
+
+
+def _save(options: dict[str, Any], request: Request, outcome: Result | Adoptions) -> None:
+    """Save the plan where the flag says so: of several, by the names that were found."""
+    from irsa_cli.cli.saved_plan import plan_saver
+    from irsa_cli.core.results.result import Result
+    from irsa_cli.usecases.write.adopt import Several, planned_of_all
+
+    if isinstance(outcome, Result):
+        plan_saver(options, "adopt", request)(outcome)
+    else:
+        planned = planned_of_all(outcome)
+        names = tuple(item.name for item in planned.items)
+        several = Several(request.target, names, request.ignore_maker)
+        plan_saver(options, "adopt --all", several)(planned)
+
+
+def _show_all(done: Adoptions, output: str, *, quiet: bool) -> None:
+    """One line for each on standard output, what there is to say of it on standard error."""
+    from irsa_cli.cli.output.plan_text import plan_lines
+    from irsa_cli.cli.output.text import messages, show_document
+    from irsa_cli.cli.terminal.wording import put, say
+    from irsa_cli.core.results.result import Ended
+
+    if output != "text":
+        show_document(done.envelope(), output)
+    words = {
+        Ended.COMMITTED: "adopted",
+        Ended.PLANNED: "would be adopted",
+        Ended.UNCHANGED: "managed by irsa already",
+        Ended.ROLLED_BACK: "rolled back",
+    }
+    for result in done.items:
+        account, role = result.facts["serviceAccount"], result.facts["role"]["arn"]
+        if output == "text":
+            ended = words.get(result.ended, result.ended.value)
+            say(f"{account['namespace']}/{account['name']}  {ended}  {role}")
+            lines = plan_lines(result, whole=True) if result.ended is Ended.PLANNED else ()
+            for line in lines:
+                put(f"  {line}")
+        if not quiet or result.error is not None or result.left:
+            for line in messages(result, about=f"{account['namespace']}/{account['name']}: "):
+                put(f"  {line}", err=True)
+    if output == "text":
+        for passed in done.passed:
+            say(f"{passed.account}  skipped: {passed.why}")
+        if not done.items:
+            click.echo("There is nothing to adopt.")

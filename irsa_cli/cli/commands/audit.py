@@ -1,0 +1,174 @@
+"""`irsa audit`: its options; what it does is in `irsa_cli.usecases.audit`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from irsa_cli.cli.help.completing import completed
+from irsa_cli.cli.help.environment import form_of
+from irsa_cli.cli.help.helping import HelpedCommand
+from irsa_cli.cli.options.audits import LEVELS, risk_options, source_options, wants_fixes
+from irsa_cli.cli.options.common import Checked, Once, filled
+from irsa_cli.cli.output.speaking import Speaking
+
+if TYPE_CHECKING:
+    from irsa_cli.core.audit.report import AuditReport
+    from irsa_cli.usecases.audit.run import Request
+
+_EPILOG = """
+\b
+Examples:
+  irsa audit
+  irsa audit -c prod -c staging --min-severity medium
+  irsa audit --service-account backend/s3-reader
+  irsa audit --from account/ -o sarif > audit.sarif
+  irsa audit -o html > audit.html
+  irsa audit -o json > baseline.json; irsa audit --baseline baseline.json --fail-on high
+  irsa audit --explain no-subject
+"""
+
+
+@click.command("audit", cls=HelpedCommand, epilog=_EPILOG)
+@source_options
+@click.option(
+    "--service-account",
+    cls=Once,
+    callback=filled,
+    metavar="NS/NAME",
+    shell_complete=completed("places"),
+    help="Only this ServiceAccount: which roles it becomes, who may become it, and what is unsafe in that.",
+)
+@click.option(
+    "--role",
+    cls=Once,
+    type=Checked("arn", "arn.check_role"),
+    help="Only this role: who becomes it, and what is unsafe in it.",
+)
+@click.option("--reach", is_flag=True, help="Also list who becomes which role.")
+@click.option(
+    "--unused-days",
+    cls=Once,
+    type=click.IntRange(1, 400),
+    default=90,
+    help="Days after which a role counts as unused. [default: 90]",
+)
+@risk_options("html")
+@click.option(
+    "--fail-on",
+    cls=Once,
+    type=click.Choice(LEVELS),
+    help="Exit 5 when a risk of this severity or a worse one is shown.",
+)
+@click.option(
+    "--explain",
+    cls=Once,
+    callback=filled,
+    metavar="RULE",
+    help="Explain one rule, and ask nobody; 'all' lists them.",
+)
+@click.option("-v", "--verbose", is_flag=True, help="Show the evidence, and each call to AWS and Kubernetes.")
+def command(**options: Any) -> int:
+    """Find out which pods can become which role in a whole account, and what of it is unsafe.
+
+    Reads all roles and OIDC providers of the account, and ServiceAccounts, pods, EKS Pod Identity
+    associations, roles and bindings of its clusters. Names each trust policy that is too wide, each
+    ServiceAccount whose annotation and whose roles differ, or that everybody may become, and what is left
+    over; the most severe first. What could not be read is said, and is never called fine. Changes nothing.
+    Exit code 5: --fail-on has found something; 1: it has not, and not all could be read.
+    """
+    from irsa_cli.cli.output.reports.delivering import deliver
+    from irsa_cli.cli.output.reports.of_checks import of_risks
+    from irsa_cli.cli.terminal.unshown import showing
+
+    speaking = Speaking.take(options)
+    identifier = options.pop("explain")
+    if identifier is not None:
+        return _explain(identifier, form_of(speaking.output, "json", "yaml"))
+    with_fixes = wants_fixes(speaking)
+    report = _run(_request(options, with_fixes=with_fixes), speaking)
+    with showing(report.exit_code, only_shows=not report.exit_code):
+        deliver(report, of_risks, speaking, lambda: _show(report, speaking))
+    return int(report.exit_code)
+
+
+def _request(options: dict[str, Any], *, with_fixes: bool) -> Request:
+    from pathlib import Path
+
+    from irsa_cli.cli.options.audits import take_source
+    from irsa_cli.core.audit.auditing import AuditScope
+    from irsa_cli.core.trust.rules.rule import Severity
+    from irsa_cli.usecases.audit.run import Request
+
+    account, role = options["service_account"] or "", options["role"] or ""
+    if account and role:
+        raise click.UsageError("--service-account and --role contradict each other")
+    if account and (account.count("/") != 1 or not all(account.split("/"))):
+        raise click.BadParameter(f"'{account}' is not NAMESPACE/NAME", param_hint="--service-account")
+    fail_on, baseline = options["fail_on"], options["baseline"]
+    return Request(
+        take_source(options),
+        AuditScope(account, role, options["unused_days"]),
+        Severity(options["min_severity"]),
+        Severity(fail_on) if fail_on else None,
+        Path(baseline) if baseline else None,
+        options["reach"],
+        with_fixes,
+    )
+
+
+def _run(request: Request, speaking: Speaking) -> AuditReport:
+    from irsa_cli.cli.session import outcome_of
+    from irsa_cli.cli.terminal.progress import Progress
+    from irsa_cli.core.audit.report import AuditReport
+    from irsa_cli.core.results.result import Result
+    from irsa_cli.usecases.audit.run import audit
+
+    progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
+    outcome = outcome_of(lambda: audit(request, progress.wire), speaking, progress)
+    if isinstance(outcome, Result):
+        return AuditReport(error=outcome.error, signal=outcome.signal)
+    return outcome
+
+
+def _show(report: AuditReport, speaking: Speaking) -> None:
+    from irsa_cli.cli.output.screens import audit as audit_render
+    from irsa_cli.cli.output.screens.audit_reports import show_report
+
+    if speaking.output == "html":
+        _show_page(report)
+        return
+    lines = audit_render.lines(report, evidence=speaking.verbose) if report.audit else iter(())
+    show_report(report, lines, speaking.output)
+
+
+def _show_page(report: AuditReport) -> None:
+    from irsa_cli.cli.output.audit_page.page import as_html
+    from irsa_cli.cli.output.screens.audit_reports import show_messages
+
+    click.echo(as_html(report), nl=False)
+    show_messages(report)
+
+
+def _explain(identifier: str, output: str) -> int:
+    from irsa_cli.cli.output.screens.audit import explanation, overview, rule_json
+    from irsa_cli.cli.output.text import show_document
+    from irsa_cli.cli.terminal.wording import put
+    from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
+    from irsa_cli.core.trust.rules.table import RULES
+
+    if identifier != "all" and identifier not in RULES:
+        raise click.BadParameter(
+            f"there is no rule '{identifier}'; --explain all lists them", param_hint="--explain"
+        )
+    rules = list(RULES.values()) if identifier == "all" else [RULES[identifier]]
+    if output in ("json", "yaml"):
+        items = [rule_json(rule) for rule in rules]
+        show_document(Envelope(DocumentKind.RULES, ReadOutcome.OK, items=items), output)
+        return 0
+    if output != "text":
+        raise click.UsageError("--explain is shown as text, json or yaml")
+    for line in overview(rules) if identifier == "all" else explanation(rules[0]):
+        put(line)
+    return 0

@@ -1,0 +1,101 @@
+"""`irsa config`: which settings are in force, and where each is from."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from irsa_cli.cli.help.environment import PERMITS, PREFIX, variable_of
+from irsa_cli.cli.help.helping import HelpedCommand
+from irsa_cli.cli.options.common import no_headers_option, output_option
+
+if TYPE_CHECKING:
+    from irsa_cli.core.config.project import Project
+
+_EPILOG = """
+\b
+Examples:
+  irsa config
+  irsa config -o json
+"""
+
+
+@click.command("config", cls=HelpedCommand, epilog=_EPILOG)
+@no_headers_option
+@output_option("text", "json", "yaml", "name")
+def command(output: str, *, no_headers: bool) -> int:
+    """Show which settings are in force, and where each is from.
+
+    A flag goes before the environment (IRSA_CLUSTER for --cluster), that before the project's .irsa.yaml, and
+    that before the kubeconfig's current context, where it is a cluster of EKS. Asks nobody.
+    """
+    from irsa_cli.cli.output.table import show_table
+    from irsa_cli.cli.output.text import show_document
+    from irsa_cli.cli.terminal.wording import say
+    from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
+    from irsa_cli.core.values.shown import visible
+    from irsa_cli.usecases.local.kubeconfig import eks_cluster
+    from irsa_cli.usecases.local.settings import Origin, settings_in_force
+
+    options = _options()
+    set_ones = {name: flag for name, flag in options.items() if os.environ.get(name, "").strip()}
+    found = [*settings_in_force(os.environ, _project(), eks_cluster(), set_ones)]
+    notes = [*_notes(options)]
+    if output == "text":
+        rows = [
+            [visible(it.name), visible(it.value or "-"), visible(it.where) or it.origin.value]
+            if it.origin is not Origin.DEFAULT
+            else [it.name, it.value or "-", "default"]
+            for it in found
+        ]
+        show_table(() if no_headers else ("SETTING", "VALUE", "FROM"), rows)
+    else:
+        items = [item.to_json() for item in found]
+        show_document(Envelope(DocumentKind.SETTINGS, ReadOutcome.OK, items=items, notes=notes), output)
+    for note in notes:
+        say(f"Note: {note}", err=True)
+    return 0
+
+
+def _project() -> Project:
+    from irsa_cli.core.values.errors import InvalidInput
+    from irsa_cli.usecases.command.project_settings import read_project
+
+    try:
+        return read_project(Path.cwd())
+    except InvalidInput as error:
+        raise click.UsageError(str(error)) from error
+
+
+def _options() -> dict[str, str]:
+    """The flag of each variable that means one."""
+    from irsa_cli.cli.main import COMMANDS, irsa
+
+    context = click.get_current_context().find_root()
+    found: dict[str, str] = {}
+    for name in COMMANDS:
+        command = irsa.get_command(context, name)
+        for option in command.params if command else ():
+            if variable := variable_of(name, option):
+                found.setdefault(variable, next(text for text in option.opts if text.startswith("--")))
+    return found
+
+
+def _notes(options: dict[str, str]) -> Iterator[str]:
+    """Variables that look like one of irsa's, and mean nothing."""
+    from irsa_cli.core.values.slips import did_you_mean
+    from irsa_cli.usecases.local.settings import MEANT_ELSEWHERE
+
+    flags = {f"{PREFIX}{name.upper()}" for name in PERMITS} | {f"{PREFIX}APPROVE", f"{PREFIX}ALL"}
+    for name in sorted(os.environ):
+        if not name.startswith(PREFIX) or name in options or name in MEANT_ELSEWHERE:
+            continue
+        if name in flags:
+            yield f"{name} is not read: what permits to delete or to loosen stands on the command line"
+        else:
+            hint = did_you_mean(name, options)
+            yield f"{name} means nothing to irsa{f' ({hint})' if hint else ''}"

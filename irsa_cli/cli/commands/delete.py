@@ -1,0 +1,85 @@
+"""`irsa delete -f`: its options; what it does is in `irsa_cli.usecases.files.delete_files`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from irsa_cli.cli.help.helping import HelpedCommand
+from irsa_cli.cli.options.common import kube_options, reported_output_options, run_options
+from irsa_cli.cli.options.files import file_options, place_options, placed, take_files, take_place
+from irsa_cli.cli.options.selecting import ignore_maker_option
+from irsa_cli.cli.options.taking import take_settings
+from irsa_cli.cli.output.speaking import Speaking
+
+if TYPE_CHECKING:
+    from irsa_cli.core.results.applied import AppliedList
+
+_EPILOG = """
+\b
+Examples:
+  irsa delete -f cluster.yaml --dry-run
+  irsa delete -f cluster.yaml --include 'backend/*' --yes
+"""
+
+
+@click.command("delete", cls=HelpedCommand, epilog=_EPILOG)
+@file_options
+@place_options
+@kube_options
+@click.option("--force", is_flag=True, help="Also where pods, or others, use the role, or may.")
+@ignore_maker_option
+@run_options
+@reported_output_options
+def command(**options: Any) -> int:
+    """Delete what irsa made of the ServiceAccounts in configuration files.
+
+    One transaction for each, as `irsa delete-sa` does it. What is not there needs nothing. Namespaces and
+    the OIDC provider stay.
+    """
+    from irsa_cli.cli.output.confirming import demand_yes
+    from irsa_cli.cli.output.screens.applied import finish_applied, told
+    from irsa_cli.cli.saved_plan import plan_saver
+    from irsa_cli.cli.session import outcome_of
+    from irsa_cli.cli.terminal.progress import Progress
+    from irsa_cli.core.values.errors import InvalidInput
+    from irsa_cli.usecases.files.delete_files import Request, delete_files
+    from irsa_cli.usecases.files.targets import places
+
+    demand_yes(options, "delete -f")
+    speaking = Speaking.take(options)
+    progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
+    settings, detailed = take_settings(options, progress)
+    target = take_place(options)
+    configs, selection = take_files(options)
+    target = placed(target, configs)
+    request = Request(
+        configs,
+        target,
+        selection,
+        options["parallel"],
+        options["force"],
+        options["max_failures"],
+        options["ignore_maker"],
+    )
+    try:
+        where = places(configs, target, selection)
+    except InvalidInput as error:
+        raise click.UsageError(str(error)) from error
+    if not speaking.verbose:
+        settings = replace(settings, listen=lambda event: None)  # A line for each ServiceAccount will do.
+    tell = (lambda item: None) if settings.dry_run else lambda item: progress.ended(told(item))
+
+    def work() -> AppliedList:
+        names = [f"{place.target.cluster} {binding}" for place in where for binding in place.bindings]
+        heading = "What irsa created for these is going to be deleted (--dry-run shows it):"
+        settings.check_confirmed(lambda: settings.confirm_names(heading, names))
+        return delete_files(request, settings, progress.wire, tell)
+
+    done = outcome_of(work, speaking, progress)
+    done.detailed = detailed
+    return finish_applied(
+        done, speaking, dry_run=settings.dry_run, save=plan_saver(options, "delete", request)
+    )

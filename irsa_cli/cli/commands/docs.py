@@ -1,0 +1,87 @@
+"""`irsa docs`: the documentation that belongs to this version, from this machine."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+
+import click
+
+import irsa_cli
+from irsa_cli.cli.help.helping import HelpedCommand, alike
+
+_INSTALLED = ("share", "doc", "irsa")
+"""Where the wheel puts the pages, below where it is installed (pyproject.toml)."""
+_EPILOG = """
+\b
+Examples:
+  irsa docs
+  irsa docs how-to/recover
+"""
+
+
+@click.command("docs", cls=HelpedCommand, epilog=_EPILOG)
+@click.argument("page", required=False)
+def command(page: str | None) -> int:
+    """Read the documentation of this version.
+
+    Without PAGE the pages are listed, with where they are on this machine. Asks nobody.
+    """
+    folder = _folder()
+    pages = {
+        path.relative_to(folder).with_suffix("").as_posix(): path for path in sorted(folder.rglob("*.md"))
+    }
+    if page is None:
+        for line in _listed(folder, pages):
+            click.echo(line)
+        return 0
+    name = page.removesuffix(".md").strip("/")
+    if name not in pages:
+        raise click.BadParameter(
+            " ".join(filter(None, (f"there is no page '{page}'.", alike(name, pages)))), param_hint="PAGE"
+        )
+    _read(pages[name].read_text(encoding="utf-8"))
+    return 0
+
+
+def _folder() -> Path:
+    """The folder of the pages: beside the source, else where the wheel was installed."""
+    package = Path(irsa_cli.__file__).parent
+    for place in (
+        package.parent / "docs",
+        *(up.joinpath(*_INSTALLED) for up in (Path(sys.prefix), *package.parents)),
+    ):
+        if (place / "index.md").is_file():
+            return place
+    raise click.ClickException("the documentation was not installed with irsa")
+
+
+def _listed(folder: Path, pages: dict[str, Path]) -> list[str]:
+    from irsa_cli.cli.output.table import table_lines
+
+    rows = [[name, _title(path)] for name, path in pages.items()]
+    return [f"The pages in {folder}; irsa docs PAGE shows one.", "", *table_lines((), rows, None)]
+
+
+def _title(path: Path) -> str:
+    with path.open(encoding="utf-8") as lines:
+        return next((line[2:].strip() for line in lines if line.startswith("# ")), "")
+
+
+def _read(text: str) -> None:
+    """Print a page: on a terminal as rich lays it out, with a pager where it is long; else as it is."""
+    from irsa_cli.cli.terminal.screen import has_colour, is_terminal
+
+    if not is_terminal(sys.stdout):
+        click.echo(text, nl=False)
+        return
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    console = Console(no_color=not has_colour(sys.stdout))
+    with console.capture() as captured:
+        console.print(Markdown(text))
+    # The pager hears Ctrl-C, too, and goes on: so it is to outlive it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    click.echo_via_pager(captured.get(), color=has_colour(sys.stdout))

@@ -1,0 +1,208 @@
+"""`irsa doctor`: its options; what it does is in `irsa_cli.usecases.doctor.diagnose`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from irsa_cli.cli.help.environment import form_of
+from irsa_cli.cli.help.helping import HelpedCommand
+from irsa_cli.cli.options.accounts import role_account_options, target_way_options
+from irsa_cli.cli.options.common import (
+    Checked,
+    Once,
+    cluster_options,
+    filled,
+    kube_options,
+    lock_namespace_option,
+    reported_output_options,
+)
+from irsa_cli.cli.options.selecting import (
+    all_namespaces_option,
+    check_many,
+    name_argument,
+    namespace_option,
+    selector_option,
+)
+from irsa_cli.cli.options.taking import take_lock_namespace, take_target
+from irsa_cli.cli.output.speaking import Speaking
+
+if TYPE_CHECKING:
+    from irsa_cli.core.doctor.causes import Cause
+    from irsa_cli.core.doctor.diagnosis import Diagnosis
+    from irsa_cli.usecases.doctor.diagnose import Request
+
+_EPILOG = """
+\b
+Examples:
+  irsa doctor s3-reader -n backend -c prod
+  irsa doctor pod/reader-6d4cf56db6-x2x9k -n backend -c prod
+  irsa doctor -c prod
+  irsa doctor -n backend -l tier=web -c prod
+  irsa doctor --explain trust-subject
+"""
+
+
+class AccountOrUser(click.ParamType):  # type: ignore[type-arg]
+    """The name of a ServiceAccount, or what uses it as `_what` reads it; stays as it is."""
+
+    name = "name"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Check the text."""
+        try:
+            _what(str(value))
+            if not value:
+                Checked("name", "names.service_account").convert(value, param, ctx)
+        except click.BadParameter as error:
+            self.fail(error.message, param, ctx)
+        return str(value)
+
+
+@click.command("doctor", cls=HelpedCommand, epilog=_EPILOG)
+@name_argument(kind=AccountOrUser())
+@namespace_option(
+    "Namespace of NAME, or the only one without NAME. [default: default; all without NAME]", default=None
+)
+@all_namespaces_option("All namespaces; the default without NAME.")
+@selector_option
+@cluster_options
+@role_account_options
+@target_way_options
+@kube_options
+@click.option(
+    "--iam-assume-role",
+    "readers",
+    multiple=True,
+    type=Checked("arn", "arn.check_role"),
+    help="Role for reading IAM and CloudTrail of another account that has roles (repeat).",
+)
+@click.option(
+    "--explain",
+    cls=Once,
+    callback=filled,
+    metavar="ID",
+    help="Explain one cause, without calling anything; 'all' lists them.",
+)
+@lock_namespace_option
+@reported_output_options
+def command(**options: Any) -> int:
+    """Find out why a ServiceAccount does not get its role.
+
+    Checks from outside everything between the cluster's issuer and the pods' environment, names what is
+    wrong, the most probable cause first, and says how to fix it. NAME is the ServiceAccount, or pod/NAME,
+    deployment/NAME (or another kind that makes pods) that uses it. Without NAME, it checks the cluster and
+    all ServiceAccounts that have a role, or have lost it. Changes nothing: it only rehearses the creation of
+    a pod (dryRun=All).
+
+    Exit code 5: something is wrong. Exit code 1: nothing wrong was found, but the ServiceAccount, role, trust
+    policy or provider could not be checked, or no running pod with this identity was seen; without NAME, also
+    when it is not known who has a role. Everything else that is not known is shown, and is no problem.
+    """
+    from irsa_cli.cli.output.reports.delivering import deliver
+    from irsa_cli.cli.output.reports.of_checks import of_diagnosis
+    from irsa_cli.cli.terminal.unshown import showing
+
+    speaking = Speaking.take(options)
+    identifier = options.pop("explain")
+    if identifier is not None:
+        return _explain(identifier, form_of(speaking.output, "json", "yaml", "name"))
+    request = _request(options)
+    diagnosis = _diagnose(request, speaking)
+    with showing(diagnosis.exit_code, only_shows=not diagnosis.exit_code):
+        deliver(diagnosis, of_diagnosis, speaking, lambda: _show(diagnosis, speaking))
+    return diagnosis.exit_code
+
+
+def _request(options: dict[str, Any]) -> Request:
+    from irsa_cli.usecases.doctor.diagnose import Request
+
+    if options["issuer_url"] and not (options["kubeconfig"] or options["context"]):
+        raise click.UsageError("--issuer-url needs --kubeconfig or --context, to reach the cluster's API")
+    check_many(options)
+    if options["everywhere"] and options["name"]:
+        raise click.UsageError("--all-namespaces is for many ServiceAccounts: it contradicts NAME")
+    kind, name = _what(options["name"] or "")
+    namespace = options["namespace"] or ("default" if name else "")
+    place = take_lock_namespace(options)
+    chosen = options["selector"] or ""
+    return Request(take_target(options), namespace, name, options["readers"], kind, place, chosen)
+
+
+def _what(text: str) -> tuple[str, str]:
+    """Kind, '' for a ServiceAccount, and name of what was asked for."""
+    from irsa_cli.usecases.read.users_of_pods import kind_of
+
+    word, _, name = text.rpartition("/")
+    kind = kind_of(word)
+    if kind is None:
+        raise click.BadParameter(
+            f"'{word}' makes no pods; pod/NAME or deployment/NAME does", param_hint="NAME"
+        )
+    if text:
+        Checked("name", "names.service_account").convert(name, None, None)
+    return kind, name
+
+
+def _diagnose(request: Request, speaking: Speaking) -> Diagnosis:
+    from irsa_cli.cli.session import outcome_of
+    from irsa_cli.cli.terminal.progress import Progress
+    from irsa_cli.core.doctor.diagnosis import Diagnosis
+    from irsa_cli.core.results.result import Result
+    from irsa_cli.usecases.doctor.diagnose import diagnose
+
+    progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
+    outcome = outcome_of(lambda: diagnose(request, progress.wire), speaking, progress)
+    if isinstance(outcome, Result):
+        return Diagnosis(None, error=outcome.error, signal=outcome.signal)
+    return outcome
+
+
+def _show(diagnosis: Diagnosis, speaking: Speaking) -> None:
+    from irsa_cli.cli.output.screens.doctor import lines
+    from irsa_cli.cli.output.screens.verify import messages
+    from irsa_cli.cli.output.text import show_document
+    from irsa_cli.cli.terminal.wording import put
+    from irsa_cli.core.results.verification import VerificationReport
+
+    if speaking.output == "text":
+        for line in lines(diagnosis, everything=speaking.verbose):
+            put(line)
+    else:
+        show_document(diagnosis.envelope(), speaking.output)
+    for line in messages(VerificationReport(None, error=diagnosis.error)):
+        put(line, err=True)
+
+
+def _explain(identifier: str, output: str) -> int:
+    from irsa_cli.cli.output.forms import REPORTS
+    from irsa_cli.cli.output.screens.doctor import explanation, overview
+    from irsa_cli.cli.output.text import show_document
+    from irsa_cli.core.doctor.diagnosis import causes_envelope
+
+    causes = _named(identifier)
+    if output in REPORTS:
+        raise click.UsageError("--explain is shown as text, json or yaml")
+    if output != "text":
+        show_document(causes_envelope(causes), output)
+        return 0
+    for line in overview(causes) if identifier == "all" else explanation(causes[0]):
+        click.echo(line)
+    return 0
+
+
+def _named(identifier: str) -> list[Cause]:
+    import difflib
+
+    from irsa_cli.core.doctor.causes import CAUSES
+
+    if identifier == "all":
+        return list(CAUSES.values())
+    if identifier not in CAUSES:
+        near = difflib.get_close_matches(identifier, CAUSES, n=3, cutoff=0.5)
+        hint = f"; near: {', '.join(near)}" if near else ""
+        raise click.BadParameter(
+            f"there is no cause '{identifier}'{hint}; 'all' lists them", param_hint="--explain"
+        )
+    return [CAUSES[identifier]]

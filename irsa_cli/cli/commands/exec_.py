@@ -1,0 +1,101 @@
+"""`irsa exec`: its options; what it does is in `irsa_cli.usecases.exec.run`."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from irsa_cli.cli.commands.identity import account_of, settled, speaking_options, who_options
+from irsa_cli.cli.help.helping import HelpedCommand
+from irsa_cli.cli.output.speaking import Speaking
+
+if TYPE_CHECKING:
+    from irsa_cli.usecases.exec.run import Ready
+
+_EPILOG = """
+\b
+Examples:
+  irsa exec s3-reader -n backend -c prod -- aws s3 ls
+  irsa exec s3-reader -n backend -c prod -- python app.py
+  irsa exec s3-reader -n backend -c prod --pass-env GITHUB_TOKEN -- ./deploy.sh
+  irsa exec s3-reader -n backend -c prod -- $SHELL
+"""
+
+
+class Dashed(HelpedCommand):
+    """A command whose line ends with `-- COMMAND...`, of which nothing is read as an option of ours."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read what stands before the dashes, and keep the rest as it is."""
+        own, command = (args, []) if "--" not in args else _split(args)
+        left = super().parse_args(ctx, own)
+        if not ctx.resilient_parsing:
+            if ctx.params.pop("command"):
+                raise click.UsageError("put -- between the ServiceAccount and the command", ctx)
+            if not command:
+                raise click.UsageError("Missing '-- COMMAND...'.", ctx)
+            ctx.params["command"] = tuple(command)
+        return left
+
+
+def _split(args: list[str]) -> tuple[list[str], list[str]]:
+    at = args.index("--")
+    return args[:at], args[at + 1 :]
+
+
+@click.command("exec", cls=Dashed, epilog=_EPILOG)
+@who_options
+@speaking_options
+@click.option(
+    "--pass-env",
+    multiple=True,
+    metavar="NAME",
+    callback=lambda _ctx, _param, names: _passable(names),
+    help="Pass this variable on, although its name says token, key or secret.",
+)
+@click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="-- COMMAND...")
+def command(command: tuple[str, ...], pass_env: tuple[str, ...], **options: Any) -> int:
+    """Run a local command as a pod of the ServiceAccount would run.
+
+    The command gets the ServiceAccount's token and role as the pod identity webhook sets them; the caller's
+    own credentials, and variables that look like secrets, are kept from it. The token is renewed while the
+    command runs, and removed at its end. The exit code is the command's, 128 + N when signal N ended it.
+    """
+    from irsa_cli.core.objects.environment import kept_back
+    from irsa_cli.usecases.exec.run import Ready
+
+    speaking = Speaking.take({"output": "text", **options})
+    ready = settled(lambda: Ready.make(account_of(options, speaking)), speaking)
+    kept = kept_back(os.environ, pass_env)
+    if kept and not speaking.quiet:
+        _warn(f"not passed on to the command: {', '.join(kept)} (pass one on: --pass-env NAME)")
+    return settled(lambda: _run(ready, command, pass_env), speaking)
+
+
+def _passable(names: tuple[str, ...]) -> tuple[str, ...]:
+    from irsa_cli.core.objects.environment import replaces_the_identity
+
+    for name in names:
+        if not name or "=" in name or "\0" in name:
+            raise click.BadParameter(f"{name!r} is not the name of a variable")
+        if replaces_the_identity(name):
+            raise click.BadParameter(f"{name} would replace the ServiceAccount's identity")
+    return names
+
+
+def _run(ready: Ready, command: tuple[str, ...], passed: tuple[str, ...]) -> int:
+    from irsa_cli.usecases.exec.child import NotStarted
+
+    try:
+        return ready.run(command, os.environ, at_terminal=os.isatty(0), warn=_warn, passed=passed)
+    except NotStarted as error:
+        _warn(str(error))
+        return error.status
+
+
+def _warn(text: str) -> None:
+    from irsa_cli.cli.terminal.wording import say
+
+    say(f"irsa: {text}", err=True)

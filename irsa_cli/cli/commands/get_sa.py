@@ -1,0 +1,182 @@
+"""`irsa get-sa`: its options; what it does is in `irsa_cli.usecases.show.get_sa`."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from irsa_cli.cli.help.helping import HelpedCommand
+from irsa_cli.cli.options.accounts import role_account_options
+from irsa_cli.cli.options.common import (
+    DURATION,
+    Checked,
+    Once,
+    cluster_options,
+    kube_options,
+    no_headers_option,
+    output_option,
+)
+from irsa_cli.cli.options.selecting import (
+    all_namespaces_option,
+    check_many,
+    name_argument,
+    namespace_option,
+    selector_option,
+)
+from irsa_cli.cli.options.taking import take_target
+from irsa_cli.cli.output.speaking import Speaking
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from irsa_cli.core.inventory.list_document import BindingList
+    from irsa_cli.usecases.show.get_sa import Request
+
+_EPILOG = """
+\b
+Examples:
+  irsa get-sa -c prod
+  irsa get-sa -n backend -c prod -o wide
+  irsa get-sa -n backend -c prod --watch
+  irsa get-sa -A -l app.kubernetes.io/part-of=shop -c prod
+  irsa get-sa -c prod -o jsonpath='{range .items[?(@.status!="ok")]}{.serviceAccount.name}{"\\n"}{end}'
+"""
+
+
+@click.command("get-sa", cls=HelpedCommand, epilog=_EPILOG)
+@name_argument()
+@namespace_option(
+    "Namespace of NAME, or the only one without NAME. [default: default; all without NAME]", default=None
+)
+@all_namespaces_option("All namespaces; the default without NAME.")
+@selector_option
+@cluster_options
+@role_account_options
+@kube_options
+@click.option(
+    "--all-paths",
+    is_flag=True,
+    help="Look for managed roles outside /irsa/CLUSTER/, too: lists all roles of the account.",
+)
+@click.option(
+    "--iam-assume-role",
+    "readers",
+    multiple=True,
+    type=Checked("arn", "arn.check_role"),
+    help="Role for reading the IAM of another account that has roles (repeat).",
+)
+@no_headers_option
+@click.option(
+    "-w",
+    "--watch",
+    is_flag=True,
+    help="Keep reading, and print the lines that change, until Ctrl-C (exit code 130).",
+)
+@click.option(
+    "--interval",
+    cls=Once,
+    type=DURATION,
+    help="With --watch: how long to wait between two readings. [default: 10s]",
+)
+@click.option("--ignore-not-found", is_flag=True, help="A NAME that does not exist is no error.")
+@output_option("text", "wide", "json", "yaml", "name")
+@click.option("-q", "--quiet", is_flag=True, help="Errors and the result only.")
+@click.option("-v", "--verbose", is_flag=True, help="Show each call to AWS and Kubernetes with its time.")
+def command(**options: Any) -> int:
+    """List the ServiceAccounts that name a role, whoever made them, and the state of each.
+
+    Also lists the roles that irsa manages without a ServiceAccount. Each line shows the role, who made it,
+    its policies, and whether its trust policy admits the ServiceAccount. If something is wrong with one, or
+    can't be read, its line says so, and the others are listed all the same. Changes nothing.
+    """
+    speaking, headless = Speaking.take(options), options.pop("no_headers")
+    _check_watch(options, speaking)
+    request = _request(options)
+    found = _get(request, speaking)
+    if not options["watch"] or found.error is not None or found.signal:
+        _show(found, speaking, headers=not headless)
+        return int(found.exit_code)
+    from irsa_cli.cli.output.screens.watching import watch
+
+    quietly = replace(speaking, quiet=True) if not speaking.verbose else speaking
+    wide = speaking.output == "wide"
+    try:
+        _break_off()
+        _show(found, speaking, headers=not headless)
+        watch(found, lambda: _get(request, quietly, then=_break_off), options["interval"] or 10.0, wide=wide)
+    except KeyboardInterrupt as stop:
+        return 128 + int(stop.args[0] if stop.args else signal.SIGINT)
+
+
+def _check_watch(options: dict[str, Any], speaking: Speaking) -> None:
+    if options["watch"] and speaking.output not in ("text", "wide"):
+        raise click.UsageError("--watch prints lines: it is for -o text and -o wide")
+    if options["interval"] is not None and not options["watch"]:
+        raise click.UsageError("--interval needs --watch")
+
+
+def _request(options: dict[str, Any]) -> Request:
+    from irsa_cli.usecases.read.bindings import BindingsScope
+    from irsa_cli.usecases.show.get_sa import Request
+
+    name, namespace, everywhere = options["name"] or "", options["namespace"] or "", options["everywhere"]
+    check_many(options)
+    if options["issuer_url"] and not (options["kubeconfig"] or options["context"]):
+        raise click.UsageError("--issuer-url needs --kubeconfig or --context, to reach the cluster's API")
+    if name and not everywhere:
+        namespace = namespace or "default"
+    scope = BindingsScope(namespace, name, options["all_paths"], options["selector"] or "")
+    return Request(take_target(options), scope, options["readers"], options["ignore_not_found"])
+
+
+def _break_off() -> None:
+    """Let a signal end the watching at once, also one that came at the end of a reading."""
+    from irsa_cli.cli.session import breaking_off
+    from irsa_cli.usecases.command.signals import told_to_stop
+
+    late = told_to_stop()
+    breaking_off()
+    if late:
+        raise KeyboardInterrupt(late)
+
+
+def _get(request: Request, speaking: Speaking, then: Callable[[], None] = lambda: None) -> BindingList:
+    from irsa_cli.cli.session import outcome_of
+    from irsa_cli.cli.terminal.progress import Progress
+    from irsa_cli.core.inventory.list_document import BindingList
+    from irsa_cli.core.results.result import Result
+    from irsa_cli.usecases.show.get_sa import get_bindings
+
+    progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
+    outcome = outcome_of(lambda: get_bindings(request, progress.wire), speaking, progress)
+    then()
+    if isinstance(outcome, Result):
+        return BindingList(error=outcome.error, signal=outcome.signal)
+    return BindingList(outcome)
+
+
+def _show(found: BindingList, speaking: Speaking, *, headers: bool) -> None:
+    from irsa_cli.cli.output.screens.get_sa import steps, table
+    from irsa_cli.cli.output.screens.verify import messages
+    from irsa_cli.cli.output.table import show_table
+    from irsa_cli.cli.output.text import show_document
+    from irsa_cli.cli.terminal.wording import say
+    from irsa_cli.core.results.verification import VerificationReport
+
+    if speaking.output in ("text", "wide"):
+        head, rows = table(found.items, wide=speaking.output == "wide")
+        show_table(head if headers else (), rows)
+        if not found.items and found.error is None and not speaking.quiet:
+            click.echo("No ServiceAccount names a role, and irsa has made none.", err=True)
+    else:
+        show_document(found.envelope(), speaking.output)
+    for note in found.notes:
+        say(f"Note: {note}", err=True)
+    for line in messages(VerificationReport(None, error=found.error)):
+        say(line, err=True)
+    ending = [*steps(found.items)] if speaking.output in ("text", "wide") else []
+    for line in ("Next:", *(f"  {step}" for step in ending)) if ending else ():
+        say(line, err=True)

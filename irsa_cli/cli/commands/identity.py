@@ -1,0 +1,92 @@
+"""What `exec`, `token` and `credentials` share: whose identity, errors before there is anything to print.
+
+These commands print what they were asked for and nothing else; as JSON or YAML it is a document as any other.
+"""
+
+from __future__ import annotations
+
+import signal
+import traceback
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from irsa_cli.cli.options.common import cluster_options, kube_options
+from irsa_cli.cli.options.selecting import name_argument, namespace_option
+from irsa_cli.cli.options.taking import take_target
+from irsa_cli.cli.output.speaking import Speaking
+
+if TYPE_CHECKING:
+    from irsa_cli.usecases.read.identity import NamedServiceAccount
+
+F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
+
+
+def who_options(function: F) -> F:
+    """Whose identity, and of which cluster."""
+    return name_argument(required=True)(namespace_option()(cluster_options(kube_options(function))))
+
+
+def speaking_options(function: F) -> F:
+    """How much is said on standard error."""
+    quiet = click.option("-q", "--quiet", is_flag=True, help="Errors only.")
+    verbose = click.option(
+        "-v", "--verbose", is_flag=True, help="Show each call to AWS and Kubernetes with its time."
+    )
+    return quiet(verbose(function))
+
+
+def account_of(options: dict[str, Any], speaking: Speaking) -> NamedServiceAccount:
+    """Take `who_options` out of a command's options and connect; raises `IrsaError`."""
+    from irsa_cli.cli.terminal.progress import Progress
+    from irsa_cli.usecases.command.connect import connect
+    from irsa_cli.usecases.read.identity import NamedServiceAccount
+
+    target = take_target(options)
+    progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
+    connection = connect(target, kube=True, log=progress.wire, check=lambda aws: None)
+    return NamedServiceAccount(connection, options.pop("namespace"), options.pop("name"))
+
+
+def settled(work: Callable[[], T], speaking: Speaking, kind: str = "") -> T:
+    """The outcome of work that only reads; an error is told, and ends the command with its exit code.
+
+    `kind` is the kind of the document that tells it as JSON or YAML, for a command that has those.
+    """
+    from irsa_cli.cli.session import breaking_off
+    from irsa_cli.core.results.envelope import exit_code_of
+    from irsa_cli.core.values.errors import IrsaError
+
+    if signal.getsignal(signal.SIGTERM) is not signal.SIG_IGN:
+        breaking_off()
+    number, failure = 0, Exception()
+    try:
+        return work()
+    except click.ClickException:
+        raise
+    except IrsaError as error:
+        failure = error
+    except KeyboardInterrupt as stop:
+        number = stop.args[0] if stop.args else int(signal.SIGINT)
+        failure = IrsaError("interrupted", code="Interrupted")
+    except Exception as error:
+        if speaking.verbose:
+            traceback.print_exc()
+        failure = error
+    code = int(exit_code_of(failure, number))
+    _tell(failure, speaking, kind, code)
+    raise click.exceptions.Exit(code)
+
+
+def _tell(error: Exception, speaking: Speaking, kind: str, code: int) -> None:
+    """Why there is nothing to print: on standard error, and as the document that was asked for."""
+    from irsa_cli.cli.output.forms import is_document
+    from irsa_cli.cli.output.text import show_document, show_failure
+    from irsa_cli.core.results.envelope import DocumentKind, failed
+
+    if kind and is_document(speaking.output):
+        show_document(failed(DocumentKind(kind), error, code), speaking.output)
+    if code < 128:  # Who has interrupted it knows that.
+        show_failure(error)

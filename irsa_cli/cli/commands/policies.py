@@ -1,0 +1,137 @@
+"""`irsa policies`: the catalogue of well-known policies, which is in `irsa_cli.core.policies.wellknown`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from irsa_cli.cli.help.completing import completed
+from irsa_cli.cli.help.helping import HelpedGroup
+from irsa_cli.cli.options.common import Checked, Once, filled, output_option
+
+if TYPE_CHECKING:
+    from irsa_cli.core.policies.wellknown import Resolved, WellKnownPolicy
+
+_output = output_option("text", "json", "yaml", "name")
+
+_EPILOG = """
+\b
+Examples:
+  irsa policies show externalDNS
+  irsa policies show externalDNS --partition aws-cn -o json
+"""
+
+
+@click.group("policies", cls=HelpedGroup, epilog="\b\nExamples:\n  irsa policies list -o name")
+def command() -> None:
+    """Show the policies that are known by name.
+
+    Controllers that many clusters have, and what each of them needs, as its own documentation says. A
+    ServiceAccount gets one by create-sa --well-known-policy, or by wellKnownPolicies in a configuration file.
+    """
+
+
+@command.command("list", epilog="\b\nExamples:\n  irsa policies list")
+@_output
+def listing(output: str) -> None:
+    """List the policies."""
+    from irsa_cli.cli.output.text import show_document
+    from irsa_cli.core.policies import wellknown
+    from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
+
+    policies = [wellknown.get(name) for name in wellknown.names()]
+    if output != "text":
+        items = [_facts(policy) for policy in policies]
+        show_document(Envelope(DocumentKind.POLICIES, ReadOutcome.OK, items=items), output)
+        return
+    width = max(len(policy.name) for policy in policies)
+    for policy in policies:
+        click.echo(f"{policy.name:<{width}}  {policy.title}")
+
+
+@command.command("show", epilog=_EPILOG)
+@click.argument("name", shell_complete=completed("policies"))
+@click.option(
+    "--partition",
+    cls=Once,
+    type=Checked("partition", "arn.check_partition"),
+    default="aws",
+    help="Partition of the ARNs in it: aws, aws-cn, aws-us-gov, ... [default: aws]",
+)
+@click.option(
+    "--param",
+    "parameters",
+    multiple=True,
+    callback=filled,
+    metavar="K=V,...",
+    help="A parameter and its values (repeat).",
+)
+@_output
+def show(name: str, partition: str, parameters: tuple[str, ...], output: str) -> None:
+    """Show one policy: managed policies, document, parameters, and where it is from.
+
+    Parameters that are needed and not given are shown as ${name}.
+    """
+    from irsa_cli.cli.output.text import show_document
+    from irsa_cli.core.policies import wellknown
+    from irsa_cli.core.policies.wellknown import WellKnown
+    from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
+    from irsa_cli.core.values.errors import InvalidInput
+
+    try:
+        policy = wellknown.get(name)
+        use = WellKnown(name, wellknown.read_parameters(parameters))
+        found = wellknown.sketch(use, partition)
+    except InvalidInput as error:
+        raise click.UsageError(str(error)) from error
+    if output == "text":
+        for line in _lines(policy, found):
+            click.echo(line)
+        return
+    facts = {**_facts(policy), "policyARNs": list(found.policies), "document": found.inline.get(name)}
+    show_document(Envelope(DocumentKind.POLICIES, ReadOutcome.OK, items=[facts]), output)
+
+
+def _facts(policy: WellKnownPolicy) -> dict[str, Any]:
+    """What the catalogue says of a policy, whatever its parameters are."""
+    from irsa_cli.core.values.names import account_json
+
+    parameters = [
+        {
+            "name": item.name,
+            "description": item.description,
+            "required": item.name in policy.required,
+            "many": item.many,
+            "default": list(item.default),
+        }
+        for item in policy.parameters.values()
+    ]
+    return {
+        "name": policy.name,
+        "title": policy.title,
+        "serviceAccount": account_json(policy.service_account),
+        "source": policy.source,
+        "version": policy.version,
+        "date": policy.date,
+        "notes": list(policy.notes),
+        "parameters": parameters,
+    }
+
+
+def _lines(policy: WellKnownPolicy, found: Resolved) -> Iterator[str]:
+    import json
+
+    yield f"{policy.name}: {policy.title}"
+    yield f"  source: {policy.source} ({policy.version}, {policy.date})"
+    if policy.service_account:
+        yield f"  usual ServiceAccount: {policy.service_account}"
+    yield from (f"  note: {note}" for note in policy.notes)
+    for item in policy.parameters.values():
+        needed = "needed" if item.name in policy.required else ""
+        default = f"default {', '.join(item.default)}" if item.default else needed or "optional"
+        yield f"  parameter {item.name}: {item.description} ({default}{', several' if item.many else ''})"
+    yield from (f"  managed policy: {arn}" for arn in found.policies)
+    for document in found.inline.values():
+        yield from json.dumps(document, indent=2).splitlines()

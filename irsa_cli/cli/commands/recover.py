@@ -1,0 +1,263 @@
+"""`irsa recover`: its options.
+
+What it does is in `irsa_cli.usecases.recovery.by_journal` (by the journals of this machine) and
+`irsa_cli.usecases.recovery.by_cluster` (by what is there).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from irsa_cli.cli.help.helping import HelpedCommand
+from irsa_cli.cli.options.accounts import (
+    ROLE_TARGET,
+    TARGET_WAY,
+    role_account_options,
+    target_way_options,
+)
+from irsa_cli.cli.options.common import (
+    DURATION,
+    Duration,
+    Once,
+    cluster_options,
+    filled,
+    kube_options,
+    lock_options,
+    no_headers_option,
+    reported_output_options,
+    state_dir_option,
+)
+from irsa_cli.cli.options.taking import take_lock_options, take_target
+from irsa_cli.cli.output.forms import REPORTS
+from irsa_cli.cli.output.reports.files import FILES
+from irsa_cli.cli.output.speaking import Speaking
+from irsa_cli.cli.terminal.unshown import showing
+
+if TYPE_CHECKING:
+    from irsa_cli.cli.terminal.progress import Progress
+    from irsa_cli.core.recovery.report import Found, Recoveries
+    from irsa_cli.core.results.result import Result
+    from irsa_cli.usecases.command.connect import Target
+    from irsa_cli.usecases.command.settings import Settings
+
+_EPILOG = """
+\b
+Examples:
+  irsa recover                                    # lists what is unfinished on this machine
+  irsa recover 20260601T120000000Z-0a1b2c3d       # rolls it back
+  irsa recover 20260601T120000000Z-0a1b2c3d --forward
+  irsa recover --cluster prod                     # lists what runs on other machines have left
+  irsa recover --cluster prod --all
+"""
+_ID = re.compile(r"\d{8}T\d{9}Z-[0-9a-f]{8}", re.ASCII)
+_TARGET = ("region", "profile", "assume_role", *ROLE_TARGET, *TARGET_WAY, "kubeconfig", "context")
+
+
+@click.command("recover", cls=HelpedCommand, epilog=_EPILOG)
+@click.argument("transaction", required=False, callback=filled)
+@click.option(
+    "--all", "everything", is_flag=True, help="Everything that is unfinished, instead of one transaction."
+)
+@click.option("--dry-run", is_flag=True, help="Show what would be rolled back (or done), and do nothing.")
+@click.option("--yes", "-y", is_flag=True, help="Do what would be shown, without a question on a terminal.")
+@click.option(
+    "--forward",
+    is_flag=True,
+    help="Continue to the desired state, by the journal, instead of rolling back.",
+)
+@click.option(
+    "--min-age",
+    cls=Once,
+    type=Duration(zero=True),
+    help="With --cluster: leave younger runs alone, as they may still be running. [default: 10m]",
+)
+@cluster_options
+@role_account_options
+@target_way_options
+@kube_options
+@click.option(
+    "--timeout",
+    cls=Once,
+    type=DURATION,
+    default=300.0,
+    help="With --forward: give up on a transaction after this time. [default: 5m]",
+)
+@click.option(
+    "--rollback-timeout",
+    cls=Once,
+    type=DURATION,
+    default=60.0,
+    help="How long rolling one transaction back may take. [default: 60s]",
+)
+@lock_options
+@no_headers_option
+@state_dir_option
+@reported_output_options
+def command(**options: Any) -> int:
+    """Roll back an interrupted transaction, or continue it.
+
+    Without TRANSACTION and --all, it lists what is unfinished. It finds that by the journals of this machine,
+    or with --cluster by what runs have left in the cluster and its account, wherever they ran. Other cluster
+    options replace those of the run.
+    """
+    from irsa_cli.cli.help.state_folder import state_dir
+    from irsa_cli.cli.terminal.progress import Progress
+    from irsa_cli.usecases.command.settings import Settings
+
+    speaking = Speaking.take(options)
+    _check(options)
+    if not (options["transaction"] or options["everything"]):
+        speaking = _listing(speaking)
+    progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
+    progress.seconds = options["timeout"] + options["rollback_timeout"]
+    settings = Settings(
+        state_dir=state_dir(options["state_dir"]),
+        timeout=options["timeout"],
+        rollback_timeout=options["rollback_timeout"],
+        dry_run=options["dry_run"],
+        listen=progress.listen,
+        note=progress.note,
+        lock=take_lock_options(options),
+    )
+    if options["cluster"] or options["issuer_url"]:
+        return _by_cluster(options, settings, speaking, progress)
+    if options["transaction"] or options["everything"]:
+        return _by_journal(options, settings, speaking, progress)
+    return _list(settings, speaking, headers=not options["no_headers"])
+
+
+def _listing(speaking: Speaking) -> Speaking:
+    """How a list is shown: it is no result, of which there are reports."""
+    from irsa_cli.cli.help.environment import form_of, is_flag
+
+    speaking = replace(speaking, output=form_of(speaking.output, "json", "yaml", "name"))
+    if speaking.output in REPORTS or (speaking.files.is_asked_for and any(map(is_flag, FILES))):
+        raise click.UsageError("reports are of what was recovered: they need a transaction, or --all")
+    return speaking
+
+
+def _check(options: dict[str, Any]) -> None:
+    """Flags that contradict each other, named."""
+    by_cluster = bool(options["cluster"] or options["issuer_url"])
+    chosen = bool(options["transaction"] or options["everything"])
+    if options["transaction"] and options["everything"]:
+        raise click.UsageError("--all and a transaction contradict each other")
+    if by_cluster and options["forward"]:
+        raise click.UsageError(
+            "--forward needs the run's journal: where there is none, run the same create-sa command again"
+        )
+    if by_cluster and options["transaction"] and not _ID.fullmatch(options["transaction"]):
+        raise click.UsageError(f"'{options['transaction']}' is not a transaction's id")
+    if options["min_age"] is not None and not by_cluster:
+        raise click.UsageError("--min-age is for --cluster: a journal tells whether its run still lives")
+    for flag in ("forward", "dry_run"):
+        if options[flag] and not chosen:
+            raise click.UsageError(f"--{flag.replace('_', '-')} needs a transaction, or --all")
+
+
+def _list(settings: Settings, speaking: Speaking, *, headers: bool) -> int:
+    from irsa_cli.cli.output.screens.stories import show_stories
+    from irsa_cli.cli.terminal.wording import say
+    from irsa_cli.core.results.result import worst
+    from irsa_cli.usecases.recovery.history import unfinished_of
+
+    found = unfinished_of(settings.state_dir)
+    none = "No unfinished transactions on this machine."
+    code = worst([int(error.exit_code) for error in found.unreadable.values()])
+    show_stories(found, speaking.output, none=none, headers=headers, exit_code=code)
+    if found.stories and speaking.output == "text" and not speaking.quiet:
+        say("Next:", err=True)
+        say(f"  irsa recover {found.stories[-1].transaction}  # rolls it back; --forward goes on", err=True)
+    return code
+
+
+def _by_journal(options: dict[str, Any], settings: Settings, speaking: Speaking, progress: Progress) -> int:
+    from irsa_cli.usecases.recovery.by_journal import Request, recover, recover_all
+
+    def override(target: Target) -> Target:
+        return replace(target, **{key: options[key] for key in _TARGET if options[key]})
+
+    request = Request(
+        override,
+        forward=options["forward"],
+        approve=_approval(options, progress),
+        confirmed=options["yes"] or _asks(options),
+    )
+
+    def work() -> Result | Recoveries:
+        if options["everything"]:
+            return recover_all(request, settings, progress.wire)
+        return recover(options["transaction"], request, settings, progress.wire)
+
+    return _finish(work, speaking, progress)
+
+
+def _by_cluster(options: dict[str, Any], settings: Settings, speaking: Speaking, progress: Progress) -> int:
+    from irsa_cli.core.recovery.leftovers import MINIMUM_AGE
+    from irsa_cli.usecases.recovery.by_cluster import Request, find_leftovers, take_back, take_back_all
+
+    age = MINIMUM_AGE if options["min_age"] is None else options["min_age"]
+    approve = _approval(options, progress)
+    request = Request(take_target(options), age, approve)
+
+    def work() -> Result | Recoveries | Found:
+        if options["everything"]:
+            return take_back_all(request, settings, progress.wire)
+        if options["transaction"]:
+            return take_back(options["transaction"], request, settings, progress.wire)
+        return find_leftovers(request, settings, progress.wire)
+
+    return _finish(work, speaking, progress)
+
+
+def _asks(options: dict[str, Any]) -> bool:
+    """Whether a person can be asked, and is."""
+    from irsa_cli.cli.output.confirming import can_ask
+
+    return can_ask() and not options["yes"]
+
+
+def _approval(options: dict[str, Any], progress: Progress) -> Callable[[Sequence[Result]], bool]:
+    """What shows what is going to be done, and asks where there is a person to ask."""
+    asks = _asks(options)
+
+    def approve(planned: Sequence[Result]) -> bool:
+        from irsa_cli.cli.output.screens.recovered import intended_lines
+
+        if asks:
+            return progress.ask([*intended_lines(planned, whole=True)], "Do this?")
+        for line in intended_lines(planned, whole=False):
+            progress.ended(line)
+        return True
+
+    return approve
+
+
+def _finish(work: Callable[[], Result | Recoveries | Found], speaking: Speaking, progress: Progress) -> int:
+    from irsa_cli.cli.output.reports.delivering import deliver
+    from irsa_cli.cli.output.reports.of_many import of_recoveries
+    from irsa_cli.cli.output.screens.recovered import show_found, show_recoveries
+    from irsa_cli.cli.output.text import show
+    from irsa_cli.cli.session import outcome_of
+    from irsa_cli.core.recovery.report import Found
+    from irsa_cli.core.results.result import Ended, Result
+
+    outcome = outcome_of(work, speaking, progress)
+    if isinstance(outcome, Found):
+        return show_found(outcome, speaking.output)
+    planned = isinstance(outcome, Result) and outcome.ended is Ended.PLANNED
+
+    def shown() -> None:
+        if isinstance(outcome, Result):
+            show(outcome, speaking.output, quiet=speaking.quiet, verbose=speaking.verbose)
+        else:
+            show_recoveries(outcome, speaking.output, quiet=speaking.quiet, verbose=speaking.verbose)
+
+    with showing(outcome.exit_code, only_shows=planned):
+        deliver(outcome, of_recoveries, speaking, shown)
+    return outcome.exit_code

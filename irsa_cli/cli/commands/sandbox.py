@@ -1,0 +1,178 @@
+"""`irsa sandbox`: AWS and EKS on this machine; the sandbox itself is in `irsa_cli.sandbox`."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from irsa_cli.cli.help.helping import HelpedGroup
+from irsa_cli.cli.options.common import filled
+from irsa_cli.cli.session import breaking_off
+
+if TYPE_CHECKING:
+    from irsa_cli.sandbox import ClusterSpec, Sandbox
+
+_OPTIONS = (
+    click.option(
+        "--cluster",
+        "clusters",
+        multiple=True,
+        callback=filled,
+        metavar="NAME[:REGION[:ACCOUNT]]",
+        help="A cluster to have (repeat). [default: demo:eu-west-1:111122223333]",
+    ),
+    click.option(
+        "--latency",
+        type=click.FloatRange(0, 10_000),
+        default=0,
+        metavar="MS",
+        help="Milliseconds that each call takes longer.",
+    ),
+    click.option(
+        "--consistency",
+        type=click.Choice(["strong", "replicas"]),
+        default="strong",
+        help="What IAM's reads show: the newest state, or any state up to --lag old.",
+    ),
+    click.option(
+        "--lag",
+        type=click.FloatRange(0, 60),
+        default=3,
+        metavar="SECONDS",
+        help="With --consistency replicas: how old a read can be. [default: 3]",
+    ),
+    click.option("--seed", type=int, default=0, metavar="N", help="Choose which reads are old."),
+)
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """The sandbox that the options describe."""
+
+    clusters: tuple[str, ...]
+    latency: float
+    consistency: str
+    lag: float
+    seed: int
+
+
+def _described(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options of a sandbox, as its argument `wanted`."""
+
+    @wraps(function)
+    def with_wanted(**given: Any) -> Any:
+        wanted = _Wanted(**{item.name: given.pop(item.name) for item in fields(_Wanted)})
+        return function(wanted=wanted, **given)
+
+    for option in reversed(_OPTIONS):
+        with_wanted = option(with_wanted)
+    return with_wanted
+
+
+INSTALL = "pip install '.[sandbox]'"
+"""From a checkout: while nobody has published irsa, its name in a package index is anybody's to take."""
+
+
+def _missing(error: ModuleNotFoundError) -> click.ClickException:
+    """A module of the extra is not installed."""
+    return click.ClickException(f"{error.name} is missing. In a checkout of irsa: {INSTALL}")
+
+
+@click.group("sandbox", cls=HelpedGroup, epilog="\b\nExamples:\n  irsa sandbox demo")
+def command() -> None:
+    """Run AWS and EKS on this machine, for trying and testing.
+
+    IAM, STS, EKS, S3 and a small Kubernetes API, on 127.0.0.1 only. What is done in it is gone when it
+    ends. Needs the extra `sandbox`: the README says how to install it.
+    """
+
+
+@command.command("up", epilog="\b\nExamples:\n  irsa sandbox up > sandbox.env")
+@_described
+def up(wanted: _Wanted) -> None:
+    """Start the sandbox, print the environment to use it by, and wait for Ctrl-C."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    with _started(wanted) as (sandbox, environment):
+        for name, value in environment.items():
+            click.echo(f"export {name}={shlex.quote(value)}")
+        click.echo(f"The sandbox is up ({sandbox.url}); Ctrl-C ends it, and everything in it.", err=True)
+        stop.wait()
+
+
+@command.command(
+    "run",
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+    epilog="\b\nExamples:\n  irsa sandbox run -- sh -c 'irsa associate-oidc -c demo && irsa get-sa -c demo'",
+)
+@_described
+@click.argument("arguments", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- COMMAND...")
+def run(wanted: _Wanted, arguments: tuple[str, ...]) -> int:
+    """Run a command inside a sandbox of its own; its exit code is passed on."""
+    breaking_off()
+    with _started(wanted) as (_, environment):
+        try:
+            ended = subprocess.run(arguments, env={**os.environ, **environment}, check=False)  # noqa: S603 - the user's
+        except OSError as error:
+            raise click.ClickException(f"{arguments[0]}: {error.strerror}") from error
+    return 128 - ended.returncode if ended.returncode < 0 else ended.returncode
+
+
+@command.command("demo", epilog="\b\nExamples:\n  irsa sandbox demo")
+def demo() -> int:
+    """Show the main job from end to end: cluster, role, ServiceAccount, credentials, rollback."""
+    from irsa_cli.cli.commands.demo import main
+
+    breaking_off()
+    try:
+        return main()
+    except ModuleNotFoundError as error:
+        raise _missing(error) from error
+
+
+@contextmanager
+def _started(wanted: _Wanted) -> Iterator[tuple[Sandbox, dict[str, str]]]:
+    try:
+        from irsa_cli.cli.commands.sandbox_account import OTHER_ACCOUNT, put_other_account
+        from irsa_cli.sandbox import ClusterSpec, Sandbox
+
+        specs = [_spec(ClusterSpec, text) for text in wanted.clusters] or [ClusterSpec()]
+        sandbox = Sandbox(specs, latency=wanted.latency / 1000)
+    except ModuleNotFoundError as error:
+        raise _missing(error) from error
+    with sandbox, tempfile.TemporaryDirectory(prefix="irsa-sandbox-") as state:
+        environment = sandbox.env(account=specs[0].account, region=specs[0].region)
+        if OTHER_ACCOUNT not in {spec.account for spec in specs}:
+            put_other_account(sandbox, specs[0].account)
+        if wanted.consistency == "replicas":
+            sandbox.replicate(wanted.lag, wanted.seed)
+        # What is done in here is gone at the end: so are its journals, which must not mix with real ones.
+        control = {"IRSA_SANDBOX_CONTROL": sandbox.control_url}
+        yield sandbox, {**environment, **control, "IRSA_STATE_DIR": state}
+
+
+def _spec(kind: type[ClusterSpec], text: str) -> ClusterSpec:
+    from irsa_cli.core.values import arn, names
+    from irsa_cli.core.values.errors import InvalidInput
+
+    name, region, account = [*text.split(":"), "", ""][:3]
+    try:
+        names.cluster(name)
+        if account:
+            arn.check_account(account)
+    except InvalidInput as error:
+        raise click.BadParameter(str(error), param_hint="--cluster") from error
+    default = kind()
+    return kind(name=name, region=region or default.region, account=account or default.account)

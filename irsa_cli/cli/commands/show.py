@@ -1,0 +1,57 @@
+"""`irsa show`: a saved plan, as its dry run has shown it.
+
+What is in its file is in `irsa_cli.usecases.plans.saved_plan`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from irsa_cli.cli.help.helping import HelpedCommand
+from irsa_cli.cli.options.common import reported_output_options
+from irsa_cli.cli.output.speaking import Speaking
+
+if TYPE_CHECKING:
+    from irsa_cli.usecases.plans.saved_plan import SavedPlan
+
+_EPILOG = """
+\b
+Examples:
+  irsa show plan.json
+  irsa show plan.json -o markdown > comment.md
+"""
+
+
+@click.command("show", cls=HelpedCommand, epilog=_EPILOG)
+@click.argument("plan_file", metavar="PLANFILE", type=click.Path(exists=True, dir_okay=False))
+@click.option("--detailed-exitcode", is_flag=True, help="Exit 6 when there is something to do in it.")
+@reported_output_options
+def command(**options: Any) -> int:
+    """Show a saved plan.
+
+    Nobody is asked whether it is still what would be done: `irsa apply PLANFILE --dry-run` finds that out.
+    """
+    from irsa_cli.cli.output.screens.applied import finish_applied
+    from irsa_cli.cli.terminal.wording import say
+
+    plan = read_plan(options["plan_file"])
+    speaking = Speaking.take(options)
+    done = plan.shown()
+    done.detailed = options["detailed_exitcode"]
+    if not speaking.quiet:
+        say(f"Plan of irsa {plan.command}, made {plan.made} by irsa {plan.version}, {plan.digest}", err=True)
+    return finish_applied(done, speaking, dry_run=True)
+
+
+def read_plan(path: str) -> SavedPlan:
+    """A saved plan; what is none ends the command with exit code 2."""
+    from irsa_cli.core.values.errors import InvalidInput
+    from irsa_cli.usecases.plans.reading import load
+
+    try:
+        return load(Path(path))
+    except InvalidInput as error:
+        raise click.UsageError(str(error)) from error

@@ -1,0 +1,146 @@
+"""`irsa token`: its options, and how a token is shown.
+
+Getting one is in `irsa_cli.usecases.read.identity`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from irsa_cli.cli.commands.identity import account_of, settled, who_options
+from irsa_cli.cli.help.helping import HelpedCommand
+from irsa_cli.cli.options.common import DURATION, Checked, Once, output_options
+from irsa_cli.cli.output.speaking import Speaking
+
+if TYPE_CHECKING:
+    from irsa_cli.core.trust.jwt import Claims
+    from irsa_cli.usecases.read.identity import NamedServiceAccount, Token
+
+_MOMENTS = ("iat", "nbf", "exp", "auth_time")
+"""Claims that are moments, in Unix seconds (RFC 7519, section 4.1)."""
+
+_EPILOG = """
+\b
+Examples:
+  irsa token s3-reader -n backend -c prod --decode
+  irsa token s3-reader -n backend -c prod --audience vault
+"""
+
+
+@click.command("token", cls=HelpedCommand, epilog=_EPILOG)
+@who_options
+@click.option("--decode", is_flag=True, help="Print what is in the token instead: its header and claims.")
+@click.option(
+    "--audience",
+    cls=Once,
+    type=Checked("audience", "names.audience"),
+    help="Audience of the token. [default: that of the ServiceAccount's pods]",
+)
+@click.option(
+    "--duration",
+    cls=Once,
+    type=DURATION,
+    default=3600.0,
+    help="Lifetime to ask for, 10m to 24h; the cluster may give less. [default: 1h]",
+)
+@output_options
+def command(**options: Any) -> int:
+    """Print a token of the ServiceAccount, as a pod of it would get.
+
+    Whoever has the token is the ServiceAccount until it expires. With --decode the token itself is not
+    printed, and nothing of it is verified.
+    """
+    speaking = Speaking.take(options)
+    seconds = _lifetime(options.pop("duration"))
+    decode, audience = options.pop("decode"), options.pop("audience")
+
+    def work() -> str:
+        account = account_of(options, speaking)
+        wanted = audience or account.settings().audience
+        token = account.token(wanted, seconds)
+        if speaking.output == "text" and not decode:
+            return token.text
+        return _shown(account, token, wanted, speaking.output, decode=decode)
+
+    click.echo(settled(work, speaking, "TokenList"))
+    return 0
+
+
+def _lifetime(seconds: float) -> int:
+    from irsa_cli.core.values import names
+    from irsa_cli.core.values.errors import InvalidInput
+
+    try:
+        return names.token_expiration(int(seconds))
+    except InvalidInput as error:
+        raise click.BadParameter(str(error), param_hint="--duration") from error
+
+
+def _shown(account: NamedServiceAccount, token: Token, audience: str, output: str, *, decode: bool) -> str:
+    from irsa_cli.cli.output.text import document_text
+    from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
+    from irsa_cli.core.trust.jwt import read
+    from irsa_cli.core.values.shown import visible
+
+    found = read(token.text)
+    if output == "text":
+        return "\n".join(map(visible, decoded(found, time.time())))
+    item = {
+        "serviceAccount": {"namespace": account.namespace, "name": account.name},
+        "audience": audience,
+        "expires": utc(token.lifetime.expires),
+        "token": None if decode else token.text,
+        "header": found.header if decode else None,
+        "claims": found.claims if decode else None,
+    }
+    envelope = Envelope(DocumentKind.TOKENS, ReadOutcome.OK, cluster=account.connection.cluster, items=[item])
+    return document_text(envelope, output)
+
+
+def utc(moment: float) -> str:
+    """A moment as RFC 3339 has it."""
+    return datetime.fromtimestamp(moment, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def decoded(found: Claims, now: float) -> Iterator[str]:
+    """A token's readable parts, line by line; moments also by this machine's clock and time zone."""
+    yield "Header"
+    yield from _lines(found.header, "  ", now)
+    yield "Claims (not verified)"
+    yield from _lines(found.claims, "  ", now)
+
+
+def _lines(values: Mapping[str, Any], indent: str, now: float) -> Iterator[str]:
+    width = max((len(key) for key in values), default=0)
+    for key, value in values.items():
+        if isinstance(value, dict):
+            yield f"{indent}{key}"
+            yield from _lines(value, indent + "  ", now)
+        elif key in _MOMENTS and isinstance(value, int | float):
+            yield f"{indent}{key:<{width}}  {value}  {when(value, now)}"
+        else:
+            shown = ", ".join(map(str, value)) if isinstance(value, list) else value
+            yield f"{indent}{key:<{width}}  {shown}"
+
+
+def when(moment: float, now: float) -> str:
+    """A moment in words, by this machine's clock: `in 59 minutes, 14:30:05 CET`."""
+    seconds = int(moment - now)
+    distance = _distance(abs(seconds))
+    words = "now" if not distance else f"in {distance}" if seconds > 0 else f"{distance} ago"
+    local = datetime.fromtimestamp(moment).astimezone()
+    day = "" if local.date() == datetime.fromtimestamp(now).astimezone().date() else f"{local:%Y-%m-%d} "
+    return f"{words}, {day}{local:%H:%M:%S %Z}"
+
+
+def _distance(seconds: int) -> str:
+    for unit, size in (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1)):
+        count = round(seconds / size)
+        if seconds >= 2 * size or (count and unit == "second"):
+            return f"{count} {unit}{'s' if count != 1 else ''}"
+    return ""

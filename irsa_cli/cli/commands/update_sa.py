@@ -1,0 +1,298 @@
+"""`irsa update-sa`: its options; what it does is in `irsa_cli.usecases.write.update_sa`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from irsa_cli.cli.help.helping import HelpedCommand
+from irsa_cli.cli.options.accounts import role_account_options, target_role_options
+from irsa_cli.cli.options.common import (
+    Checked,
+    Once,
+    cluster_options,
+    filled,
+    kube_options,
+    listed,
+    pairs,
+    reported_output_options,
+    run_options,
+)
+from irsa_cli.cli.options.roles import (
+    allow_boundary_removal_option,
+    allow_wide_trust_option,
+    attach_policy_option,
+    description_option,
+    edits,
+    inline_policies,
+    max_session_option,
+    pod_options,
+    policy_arns,
+    take_boundary_rules,
+)
+from irsa_cli.cli.options.selecting import binding_options
+from irsa_cli.cli.options.taking import take_settings, take_target
+from irsa_cli.cli.output.speaking import Speaking
+
+if TYPE_CHECKING:
+    from irsa_cli.core.binding.update_request import Update
+    from irsa_cli.usecases.write.update_sa import Request
+
+_EPILOG = """
+\b
+Examples:
+  irsa update-sa s3-reader -n backend -c prod \\
+      --attach-policy-arn arn:aws:iam::aws:policy/AmazonSQSReadOnlyAccess --dry-run
+  irsa update-sa worker -c prod --inline-policy queue.json --remove-tag owner
+  irsa update-sa app -c prod --label team=a --annotation example.com/note-
+"""
+
+
+@click.command("update-sa", cls=HelpedCommand, epilog=_EPILOG)
+@binding_options
+@cluster_options
+@role_account_options
+@target_role_options
+@click.option("--remove-target-role", is_flag=True, help="Let the role assume no target role any more.")
+@click.option("--remove-external-id", is_flag=True, help="Tell the target role no external id any more.")
+@click.option("--remove-aws-config-map", is_flag=True, help="Delete the ConfigMap of --aws-config-map.")
+@kube_options
+@attach_policy_option
+@click.option(
+    "--detach-policy-arn",
+    multiple=True,
+    callback=filled,
+    metavar="ARN",
+    help="Detach this managed policy (repeat, or separate by commas).",
+)
+@click.option(
+    "--set-policy-arns",
+    multiple=True,
+    callback=filled,
+    metavar="ARN,...",
+    help="Attach these managed policies and detach all others; 'none' detaches all.",
+)
+@click.option(
+    "--inline-policy",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True),
+    metavar="FILE",
+    help="Put this policy document on the role, in place of one of that name (repeat).",
+)
+@click.option(
+    "--remove-inline-policy",
+    multiple=True,
+    type=Checked("name", "names.inline_policy"),
+    help="Remove the inline policy of this name (repeat).",
+)
+@click.option(
+    "--permissions-boundary",
+    cls=Once,
+    type=Checked("arn", "arn.check_boundary"),
+    help="Set the role's permissions boundary; 'none' removes it."
+    " [default for a role without one: IRSA_PERMISSIONS_BOUNDARY, else .irsa.yaml's]",
+)
+@click.option("--no-permissions-boundary", is_flag=True, help="Remove the role's permissions boundary.")
+@allow_boundary_removal_option
+@allow_wide_trust_option
+@max_session_option("")
+@description_option
+@click.option(
+    "--tags",
+    multiple=True,
+    callback=filled,
+    metavar="K=V,...",
+    help="Set tags of the role (repeat, or separate by commas).",
+)
+@click.option(
+    "--remove-tag",
+    multiple=True,
+    callback=filled,
+    metavar="K,...",
+    help="Remove tags (repeat, or separate by commas).",
+)
+@click.option(
+    "--label",
+    multiple=True,
+    callback=filled,
+    metavar="K=V",
+    help="Set a label of the ServiceAccount; K- removes it (repeat).",
+)
+@click.option(
+    "--annotation",
+    multiple=True,
+    callback=filled,
+    metavar="K=V",
+    help="Set an annotation of the ServiceAccount; K- removes it (repeat).",
+)
+@click.option(
+    "--audience",
+    cls=Once,
+    type=Checked("audience", "names.audience"),
+    help="Change the audience of the pods' tokens, in the trust policy, too.",
+)
+@click.option(
+    "--associate-oidc",
+    "associate",
+    is_flag=True,
+    help="With --audience: have the cluster's OIDC provider accept it, where it does not.",
+)
+@pod_options
+@click.option(
+    "--verify",
+    is_flag=True,
+    help="Prove at STS that the token is accepted, before the ServiceAccount changes.",
+)
+@run_options
+@reported_output_options
+def command(**options: Any) -> int:
+    """Change a ServiceAccount's role, policies or annotations, and nothing else.
+
+    What no flag names stays as it is, including inline policies and the permissions boundary. irsa has to
+    manage the role for this ServiceAccount (see irsa adopt). Additions come before removals, and a failure at
+    any point rolls everything back.
+    """
+    from irsa_cli.cli.saved_plan import plan_saver
+    from irsa_cli.cli.session import finish
+    from irsa_cli.cli.terminal.progress import Progress
+    from irsa_cli.usecases.write.update_sa import update_sa
+
+    speaking = Speaking.take(options)
+    progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
+    settings, detailed = take_settings(options, progress)
+    request = _request(options)
+    return finish(
+        lambda: update_sa(request, settings, progress.wire),
+        speaking,
+        progress,
+        detailed=detailed,
+        save=plan_saver(options, "update-sa", request),
+    )
+
+
+def _request(options: dict[str, Any]) -> Request:
+    from irsa_cli.core.values.errors import InvalidInput
+    from irsa_cli.usecases.write.update_sa import Request
+
+    _check_reachable(options)
+    target = take_target(options)
+    name = options.pop("name")
+    try:
+        update = _update(options)
+    except InvalidInput as error:
+        raise click.UsageError(str(error)) from error
+    if update.is_empty:
+        raise click.UsageError("no change is named (irsa update-sa --help lists the flags)")
+    if options["associate"] and update.audience is None:
+        raise click.UsageError("--associate-oidc needs --audience (else: irsa associate-oidc)")
+    return Request(
+        target=target,
+        namespace=options["namespace"],
+        name=name,
+        update=update,
+        associate=options["associate"],
+        verify=options["verify"],
+        allow_wide_trust=options["allow_wide_trust"],
+        boundaries=take_boundary_rules(may_remove=options["allow_boundary_removal"]),
+    )
+
+
+def _check_reachable(options: dict[str, Any]) -> None:
+    if options["issuer_url"] and not (options["kubeconfig"] or options["context"]):
+        raise click.UsageError("--issuer-url needs --kubeconfig or --context, to reach the cluster's API")
+
+
+def _update(options: dict[str, Any]) -> Update:
+    from irsa_cli.core.binding.update_request import Update
+
+    attach = policy_arns("--attach-policy-arn", options["attach_policy_arn"])
+    detach = policy_arns("--detach-policy-arn", options["detach_policy_arn"])
+    exact = options["set_policy_arns"]
+    policies = None if not exact else policy_arns("--set-policy-arns", () if exact == ("none",) else exact)
+    if policies is not None and (attach or detach):
+        raise click.UsageError("--set-policy-arns names all policies: --attach and --detach contradict it")
+    _differ("--attach-policy-arn", "--detach-policy-arn", attach, detach)
+    return Update(
+        attach=attach,
+        detach=detach,
+        policies=policies,
+        inline=_inline(options),
+        boundary=_boundary(options),
+        tags=_tags(options),
+        description=options["description"],
+        max_session_duration=options["max_session_duration"],
+        labels=_checked("--label", options["label"]),
+        annotations=_checked("--annotation", options["annotation"]),
+        audience=options["audience"],
+        sts_regional_endpoints=options["sts_regional_endpoints"],
+        token_expiration=options["token_expiration"],
+        target_role=_target_role(options),
+        external_id=_or_removed(options, "external_id"),
+        target_tag_session=options["target_tag_session"],
+        aws_config_map=_or_removed(options, "aws_config_map"),
+        update_target_trust=options["update_target_trust"],
+    )
+
+
+def _target_role(options: dict[str, Any]) -> str | None:
+    found = _or_removed(options, "target_role")
+    for flag in ("external_id", "target_tag_session", "aws_config_map", "update_target_trust"):
+        if options["remove_target_role"] and options[flag]:
+            raise _contradicting("target_role", flag)
+    return found
+
+
+def _or_removed(options: dict[str, Any], flag: str) -> str | None:
+    """What a flag says, '' where it is to be removed."""
+    given: str | None = options[flag]
+    if not options[f"remove_{flag}"]:
+        return given
+    if given:
+        raise _contradicting(flag, flag)
+    return ""
+
+
+def _contradicting(removed: str, flag: str) -> click.UsageError:
+    one, other = removed.replace("_", "-"), flag.replace("_", "-")
+    return click.UsageError(f"--remove-{one} and --{other} contradict each other")
+
+
+def _inline(options: dict[str, Any]) -> dict[str, Any]:
+    put = inline_policies(options["inline_policy"])
+    _differ("--inline-policy", "--remove-inline-policy", put, options["remove_inline_policy"])
+    return {**put, **dict.fromkeys(options["remove_inline_policy"])}
+
+
+def _boundary(options: dict[str, Any]) -> str | None:
+    given: str | None = options["permissions_boundary"]
+    if not options["no_permissions_boundary"]:
+        return given
+    if given:
+        raise click.UsageError("--permissions-boundary and --no-permissions-boundary contradict each other")
+    return ""
+
+
+def _tags(options: dict[str, Any]) -> dict[str, str | None]:
+    from irsa_cli.core.values import names
+
+    put = names.tags(pairs("--tags", options["tags"], split=True))
+    gone = names.tags(dict.fromkeys(listed(options["remove_tag"]), ""))
+    _differ("--tags", "--remove-tag", map(str.lower, put), map(str.lower, gone))
+    return {**put, **dict.fromkeys(gone)}
+
+
+def _checked(flag: str, values: tuple[str, ...]) -> dict[str, str | None]:
+    """Labels or annotations, their keys and values by Kubernetes' rules."""
+    from irsa_cli.core.values import names
+
+    check = names.labels if flag == "--label" else names.service_account_annotations
+    found = edits(flag, values)
+    check({key: value or "" for key, value in found.items()})
+    return found
+
+
+def _differ(one: str, other: str, these: Iterable[str], those: Iterable[str]) -> None:
+    for item in sorted({*these} & {*those}):
+        raise click.UsageError(f"{one} and {other} contradict each other: {item}")

@@ -1,0 +1,41 @@
+"""`irsa version`: which irsa this is, and what runs it."""
+
+from __future__ import annotations
+
+import platform
+
+import click
+
+from irsa_cli import __version__
+from irsa_cli.cli.help.helping import HelpedCommand
+from irsa_cli.cli.options.common import output_option
+
+_EPILOG = """
+\b
+Examples:
+  irsa version
+  irsa version -o json
+"""
+
+
+@click.command("version", cls=HelpedCommand, epilog=_EPILOG)
+@output_option("text", "json", "yaml")
+def command(output: str) -> int:
+    """Show the version of irsa, of Python and of the system.
+
+    Asks nobody.
+    """
+    if output == "text":
+        click.echo(f"irsa {__version__} (Python {platform.python_version()}, {platform.system()})")
+        return 0
+    from irsa_cli.cli.output.text import show_document
+    from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
+
+    facts = {
+        "version": __version__,
+        "python": platform.python_version(),
+        "system": platform.system(),
+        "machine": platform.machine(),
+    }
+    show_document(Envelope(DocumentKind.VERSIONS, ReadOutcome.OK, items=[facts]), output)
+    return 0

@@ -1,0 +1,144 @@
+"""The options that name accounts beside the cluster's, and how each is reached: the same for all commands.
+
+What they mean is in `irsa_cli.usecases.command.caller`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from irsa_cli.cli.options.common import Checked, Once, filled
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+ROLE_TARGET = ("role_account", "role_assume_role", "role_profile")
+"""The options of `role_account_options`, as a `Target` has them."""
+TARGET_WAY = ("target_assume_role", "target_profile")
+"""The options of `target_way_options`, as a `Target` has them."""
+
+
+def role_account_options(function: F) -> F:
+    """The account of the roles and the OIDC provider, where that is not the cluster's."""
+    options = (
+        click.option(
+            "--role-account",
+            cls=Once,
+            type=Checked("id", "arn.check_account"),
+            help="AWS account of the role and the OIDC provider. [default: the cluster's]",
+        ),
+        click.option(
+            "--role-assume-role",
+            cls=Once,
+            type=Checked("arn", "arn.check_role"),
+            help="Work in the role's account as this role; its account is --role-account's default.",
+        ),
+        click.option(
+            "--role-profile",
+            cls=Once,
+            callback=filled,
+            metavar="PROFILE",
+            help="Profile of the AWS configuration for --role-account.",
+        ),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def target_way_options(function: F) -> F:
+    """How the account of a target role is reached, where its trust policy is to be looked at."""
+    options = (
+        click.option(
+            "--target-assume-role",
+            cls=Once,
+            type=Checked("arn", "arn.check_role"),
+            help="Look at the target role's trust policy as this role of its account.",
+        ),
+        click.option(
+            "--target-profile",
+            cls=Once,
+            callback=filled,
+            metavar="PROFILE",
+            help="Look at the target role's trust policy by this profile of the AWS configuration.",
+        ),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def target_role_options(function: F) -> F:
+    """The role, of another account mostly, that a ServiceAccount's role may assume."""
+    options = (
+        click.option(
+            "--target-role",
+            cls=Once,
+            type=Checked("arn", "arn.check_target"),
+            help="Let the role assume this role, of another account mostly (chaining).",
+        ),
+        click.option(
+            "--external-id",
+            cls=Once,
+            type=Checked("id", "names.external_id"),
+            help="What the target role's trust policy wants to be told by who assumes it.",
+        ),
+        click.option(
+            "--target-tag-session/--no-target-tag-session",
+            "target_tag_session",
+            default=None,
+            help="Let the role tag the target's sessions, too (sts:TagSession).",
+        ),
+        click.option(
+            "--update-target-trust",
+            is_flag=True,
+            help="Add the statement that the target role's trust policy lacks.",
+        ),
+        click.option(
+            "--aws-config-map",
+            cls=Once,
+            type=Checked("name", "names.config_map"),
+            help="Write the AWS configuration by which SDKs assume the target into this ConfigMap.",
+        ),
+        target_way_options,
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def take_target_way(options: dict[str, Any]) -> dict[str, str | None]:
+    """Take the options of `target_way_options` out of a command's options, where it has them."""
+    found: dict[str, str | None] = {name: options.pop(name, None) for name in TARGET_WAY}
+    role, target = found["target_assume_role"], options.get("target_role")
+    account = str(target or role or "").split(":")[4:5]
+    if role and role.split(":")[4:5] != account:
+        raise click.UsageError(
+            f"--target-assume-role names a role of account {role.split(':')[4]},"
+            f" --target-role is in {account[0]}"
+        )
+    if any(found.values()) and account:
+        found["target_account"] = account[0]
+    return found
+
+
+def take_role_account(options: dict[str, Any]) -> dict[str, str | None]:
+    """Take the options of `role_account_options` out of a command's options, where it has them."""
+    found: dict[str, str | None] = {name: options.pop(name, None) for name in ROLE_TARGET}
+    role = found["role_assume_role"]
+    if role and not found["role_account"]:
+        found["role_account"] = role.split(":")[4]
+    account = found["role_account"]
+    if role and role.split(":")[4] != account:
+        raise click.UsageError(
+            f"--role-assume-role names a role of account {role.split(':')[4]}, --role-account says {account}"
+        )
+    if found["role_profile"] and not account:
+        raise click.UsageError("--role-profile needs --role-account: the account that it has to be of")
+    if account and options.get("issuer_url"):
+        raise click.UsageError(
+            "--role-account is for clusters of EKS; with --issuer-url, --account is the role's"
+        )
+    return found

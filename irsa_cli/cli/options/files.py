@@ -1,0 +1,156 @@
+"""The options of commands that work from configuration files, and reading what they name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from irsa_cli.cli.help.completing import completed
+from irsa_cli.cli.options.accounts import (
+    role_account_options,
+    take_role_account,
+    take_target_way,
+    target_way_options,
+)
+from irsa_cli.cli.options.common import (
+    Once,
+    assume_role_option,
+    expect_options,
+    filled,
+    listed,
+    profile_option,
+)
+from irsa_cli.cli.options.taking import current_cluster, region_teller, take_expected
+
+if TYPE_CHECKING:
+    from irsa_cli.core.config.model import Config, Selection
+    from irsa_cli.usecases.command.connect import Target
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def file_options(function: F, *, required: bool = True) -> F:
+    """Which files, which of their ServiceAccounts, how many at the same time."""
+    options = [
+        click.option(
+            "-f",
+            "--filename",
+            "--config-file",
+            "files",
+            multiple=True,
+            required=required,
+            callback=filled,
+            metavar="FILE",
+            help="Configuration file or folder, or - for standard input (repeat).",
+        ),
+        click.option(
+            "--include",
+            multiple=True,
+            callback=filled,
+            metavar="GLOB",
+            help="Only these NAMESPACE/NAME (repeat, or commas).",
+        ),
+        click.option(
+            "--exclude",
+            multiple=True,
+            callback=filled,
+            metavar="GLOB",
+            help="Not these NAMESPACE/NAME (repeat, or commas).",
+        ),
+        click.option(
+            "--parallel",
+            cls=Once,
+            type=click.IntRange(1, 64),
+            metavar="N",
+            default=16,
+            help="How many ServiceAccounts at the same time; fewer while AWS throttles. [default: 16]",
+        ),
+        click.option(
+            "--max-failures",
+            cls=Once,
+            type=click.IntRange(1),
+            metavar="N",
+            help="Begin nothing more once so many have failed. [default: no limit]",
+        ),
+    ]
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def place_options(function: F) -> F:
+    """Which cluster where the files don't say it, and as whom."""
+    from irsa_cli.cli.options.common import Checked, any_region_option
+
+    options = [
+        click.option(
+            "-c",
+            "--cluster",
+            cls=Once,
+            type=Checked("name", "names.cluster"),
+            shell_complete=completed("clusters"),
+            help="EKS cluster, where the files name none.",
+        ),
+        click.option(
+            "-r",
+            "--region",
+            cls=Once,
+            callback=filled,
+            metavar="REGION",
+            shell_complete=completed("regions"),
+            help="AWS region, where they name none.",
+        ),
+        any_region_option,
+        profile_option,
+        assume_role_option,
+        role_account_options,
+        target_way_options,
+        *expect_options,
+    ]
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def take_place(options: dict[str, Any]) -> Target:
+    """Take the options of `place_options` and `kube_options` out of a command's options."""
+    from irsa_cli.cli.help.environment import is_flag
+    from irsa_cli.usecases.command.connect import Target
+
+    names = ("region", "profile", "assume_role", "kubeconfig", "context")
+    tell = region_teller(any_region=options.pop("any_region"))
+    found = {
+        **take_expected(options),
+        **take_role_account(options),
+        **take_target_way(options),
+        **{name: options.pop(name, None) for name in names},
+    }
+    yields = tuple(name for name in ("cluster", "region") if not is_flag(name))
+    return Target(options.pop("cluster") or "", tell_region=tell, yields=yields, **found)
+
+
+def placed(target: Target, configs: Sequence[Config]) -> Target:
+    """The target with the kubeconfig's cluster, where neither files, flags nor settings name one."""
+    if target.cluster or all(config.cluster for config in configs):
+        return target
+    return current_cluster(target) or target
+
+
+def take_files(options: dict[str, Any]) -> tuple[tuple[Config, ...], Selection]:
+    """Read the files that are named; what is wrong in them ends the command with exit code 2."""
+    from irsa_cli.core.config.model import Selection
+    from irsa_cli.core.values.errors import InvalidInput
+    from irsa_cli.usecases.files.reading import read_configs
+
+    include = listed(options.pop("include"))
+    exclude = listed(options.pop("exclude"))
+    try:
+        selection = Selection(include, exclude)
+        configs = tuple(read_configs(options.pop("files")))
+        if not options.get("prune"):  # What is to be pruned is in no file.
+            selection.check(item for config in configs for item in config.bindings)
+    except InvalidInput as error:
+        raise click.UsageError(str(error)) from error
+    return configs, selection

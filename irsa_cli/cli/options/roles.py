@@ -1,0 +1,163 @@
+"""Options about a role and its ServiceAccount that create-sa and update-sa share, and reading their values.
+
+A value that is wrong is told by the flag's name. Options of which the two say different things are each
+command's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from irsa_cli.cli.options.common import Checked, Duration, F, Once, filled, listed
+
+if TYPE_CHECKING:
+    from irsa_cli.core.binding.boundaries import BoundaryRules
+    from irsa_cli.core.policies.policy import Document
+
+attach_policy_option = click.option(
+    "--attach-policy-arn",
+    multiple=True,
+    callback=filled,
+    metavar="ARN",
+    help="Attach this managed policy to the role (repeat, or separate by commas).",
+)
+
+allow_boundary_removal_option = click.option(
+    "--allow-boundary-removal",
+    is_flag=True,
+    help="Let a permissions boundary go that a role has now; else it is refused.",
+)
+
+
+def _unless_never(context: click.Context, _parameter: click.Parameter, value: bool) -> bool:
+    """Refuse the flag where the project's `.irsa.yaml` says that it never holds."""
+    if value:
+        from irsa_cli.core.values.errors import InvalidInput
+        from irsa_cli.usecases.command.project_settings import read_project
+
+        try:
+            project = read_project(Path.cwd())
+        except InvalidInput as error:
+            raise click.UsageError(str(error), context) from error
+        if project.never_wide_trust:
+            raise click.UsageError(
+                f"--allow-wide-trust: {project.place('allowWideTrust')} says never", context
+            )
+    return value
+
+
+allow_wide_trust_option = click.option(
+    "--allow-wide-trust",
+    is_flag=True,
+    callback=_unless_never,
+    help="Allow an overly broad trust policy (severity high or more), or one that admits to a powerful role.",
+)
+
+description_option = click.option(
+    "--description", cls=Once, type=Checked("text", "names.description"), help="Description of the role."
+)
+
+
+def max_session_option(default: str) -> Callable[[F], F]:
+    """The role's longest session; `default` says what it is without the option."""
+    return click.option(
+        "--max-session-duration",
+        cls=Once,
+        type=Duration(within=("1h", "12h")),
+        help=f"Longest session of the role, 1h to 12h.{default}",
+    )
+
+
+def pod_options(function: F) -> F:
+    """What the pod identity webhook gives to pods besides role and audience."""
+    endpoints = click.option(
+        "--sts-regional-endpoints/--no-sts-regional-endpoints",
+        default=None,
+        help="Have the pods' SDKs use the regional (or the global) STS endpoint.",
+    )
+    expiration = click.option(
+        "--token-expiration",
+        cls=Once,
+        type=Duration(within=("10m", "24h")),
+        help="Lifetime of the pods' tokens, 10m to 24h.",
+    )
+    return endpoints(expiration(function))
+
+
+def take_boundary_rules(*, may_remove: bool = False) -> BoundaryRules:
+    """What environment and .irsa.yaml demand of permissions boundaries; else wrong usage."""
+    from irsa_cli.core.values.errors import InvalidInput
+    from irsa_cli.usecases.command.project_settings import boundary_rules
+
+    try:
+        return boundary_rules(may_remove=may_remove)
+    except InvalidInput as error:
+        raise click.UsageError(str(error)) from error
+
+
+def policy_arns(flag: str, values: tuple[str, ...]) -> tuple[str, ...]:
+    """ARNs of managed policies, given by repeating a flag or with commas; as many as a role can have."""
+    from irsa_cli.core.policies import policy
+    from irsa_cli.core.values import arn
+    from irsa_cli.core.values.errors import InvalidInput
+
+    policies = listed(values)
+    for text in policies:
+        try:
+            arn.policy_arn(text)
+        except InvalidInput as error:
+            raise click.BadParameter(str(error), param_hint=flag) from error
+    if len(policies) > policy.MANAGED_LIMIT:
+        raise click.BadParameter(
+            f"{len(policies)} policies, IAM takes {policy.MANAGED_LIMIT} a role at most",
+            param_hint=flag,
+        )
+    return policies
+
+
+def inline_policies(files: tuple[str, ...]) -> dict[str, Document]:
+    """The documents, each named after its file."""
+    from irsa_cli.core.config.policies import read_policy
+    from irsa_cli.core.policies import policy
+    from irsa_cli.core.values import names
+    from irsa_cli.core.values.errors import InvalidInput
+    from irsa_cli.usecases.texts import read_text
+
+    found: dict[str, Document] = {}
+    for file in files:
+        name = "stdin" if file == "-" else Path(file).name.removesuffix(".json")
+        try:
+            names.inline_policy(name)
+            document = read_policy(read_text(file), file)
+            if name in found and not policy.equal(found[name], document):
+                raise InvalidInput(
+                    f"two inline policies would be named {name}", reason="they are named after their files"
+                )
+        except InvalidInput as error:
+            raise click.BadParameter(str(error), param_hint="--inline-policy") from error
+        found[name] = document
+    if sum(policy.size(document) for document in found.values()) > policy.INLINE_LIMIT:
+        raise click.BadParameter(
+            f"together larger than the {policy.INLINE_LIMIT} characters IAM takes",
+            param_hint="--inline-policy",
+        )
+    return found
+
+
+def edits(flag: str, values: tuple[str, ...]) -> dict[str, str | None]:
+    """`key=value` sets a key, `key-` removes it (None), as kubectl has it for labels and annotations."""
+    found: dict[str, str | None] = {}
+    for text in values:
+        key, equals, value = text.partition("=")
+        removes = not equals and key.endswith("-")
+        if not (equals or removes) or not key.rstrip("-"):
+            raise click.BadParameter(f"'{text}' is neither KEY=VALUE nor KEY-", param_hint=flag)
+        edit = (key[:-1], None) if removes else (key, value)
+        if edit[0] in found and found[edit[0]] != edit[1]:
+            raise click.BadParameter(f"'{edit[0]}' is given twice, with different values", param_hint=flag)
+        found[edit[0]] = edit[1]
+    return found

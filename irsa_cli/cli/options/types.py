@@ -1,0 +1,118 @@
+"""What an option's value may be: once, checked by the rules of `irsa_cli.core`, a duration.
+
+Which options there are is `irsa_cli.cli.options.common`' business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from irsa_cli.cli.output.forms import JSONPATH, OutputForm
+
+
+class Once(click.Option):
+    """An option that may be given once; twice with different values is a contradiction, not an override."""
+
+    def __init__(self, *args: Any, **attributes: Any) -> None:
+        self.fallback = attributes.pop("default", None)
+        super().__init__(*args, **{**attributes, "multiple": True})
+
+    def value_from_envvar(self, ctx: click.Context) -> Any:
+        """The variable's text as one value: a path may have a colon in it."""
+        found = self.resolve_envvar_value(ctx)
+        if found is None or not found.strip():
+            return None
+        form = self.type
+        if (
+            isinstance(form, OutputForm | click.Choice)
+            and self.name == "output"
+            and not _has_form(form, found)
+        ):
+            click.echo(f"Note: {self.envvar} is ignored: this command has no such form", err=True)
+            return None
+        return (found,)
+
+    def process_value(self, ctx: click.Context, value: Any) -> Any:
+        """The one value that was given, else the default."""
+        given = super().process_value(ctx, value)
+        if not given:
+            return self.fallback
+        if any(item != given[0] for item in given[1:]):
+            shown = ", ".join(str(item) for item in given)
+            raise click.BadParameter(
+                f"given more than once, with different values: {shown}", ctx=ctx, param=self
+            )
+        return given[0]
+
+
+def _has_form(kind: OutputForm | click.Choice[str], text: str) -> bool:
+    """Whether a command has a form that the environment asks of all."""
+    forms = kind.forms if isinstance(kind, OutputForm) else kind.choices
+    return text in forms or (isinstance(kind, OutputForm) and text.startswith(JSONPATH))
+
+
+class Checked(click.ParamType):  # type: ignore[type-arg]
+    """A text that a function of `irsa_cli.core` checks (and may convert)."""
+
+    def __init__(self, name: str, check: str) -> None:
+        self.name = name
+        self._check = check
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Check the value; the rule's own words become click's error."""
+        from irsa_cli.core.values.errors import InvalidInput
+
+        try:
+            return _find(self._check)(value)
+        except InvalidInput as error:
+            self.fail(str(error), param, ctx)
+
+
+def _find(path: str) -> Callable[[Any], Any]:
+    """A function of `irsa_cli.core.values`, imported when a value is checked and not for `--help`."""
+    import importlib
+
+    module, _, name = path.rpartition(".")
+    function: Callable[[Any], Any] = getattr(importlib.import_module(f"irsa_cli.core.values.{module}"), name)
+    return function
+
+
+class Duration(click.ParamType):  # type: ignore[type-arg]
+    """Seconds, or a duration as Go writes it (`90s`, `25m`, `1h30m`); converted to seconds."""
+
+    name = "duration"
+
+    def __init__(self, *, zero: bool = False, within: tuple[str, str] | None = None) -> None:
+        """`zero`: no time at all is a duration, too. `within`: shortest and longest, whole seconds."""
+        self._zero = zero
+        self._within = within
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read the duration."""
+        from irsa_cli.core.values.limits import seconds_of
+
+        total = seconds_of(str(value))
+        if total is None:
+            self.fail(f"'{value}' is not a duration (examples: 90s, 25m, 1h30m)", param, ctx)
+        if self._within is not None:
+            least, most = (seconds_of(text) or 0.0 for text in self._within)
+            if not least <= total <= most or total != int(total):
+                self.fail(f"'{value}' is not between {' and '.join(self._within)}", param, ctx)
+            return int(total)
+        if not 0 < total <= 86400 and not (self._zero and total == 0):
+            self.fail(f"'{value}' is not between 0 and 24 hours", param, ctx)
+        return total
+
+
+DURATION = Duration()
+
+
+def filled(_context: click.Context, parameter: click.Parameter, value: Any) -> Any:
+    """Refuse empty values, as a callback of click's: a variable that isn't set would else mean something."""
+    for text in (value,) if isinstance(value, str) else value or ():
+        if not text.strip(" ,"):
+            raise click.BadParameter("it is empty (is a variable not set?)", param=parameter)
+    return value

@@ -1,0 +1,132 @@
+"""A plan as text: a line for each change, and what an update changes below it; with `-v` every value.
+
+What irsa writes for itself (marks of owners, digests, the commit tag) is counted and shown with `-v` only.
+Coloured where the stream is a terminal. The same as JSON is `irsa_cli.core.results.result`'s business.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from irsa_cli.cli.terminal.progress import KIND_WIDTH
+from irsa_cli.cli.terminal.wording import describe, mark
+from irsa_cli.core.plan.states import TagsState
+from irsa_cli.core.plan.traits import Proof
+from irsa_cli.core.policies.policy import difference
+from irsa_cli.core.values.shown import visible
+
+if TYPE_CHECKING:
+    from irsa_cli.core.plan.changes import Change
+    from irsa_cli.core.results.result import Result
+
+OWN_PREFIX = "irsa/"
+_DOCUMENTS = ("trust", "document")
+_NOT_SHOWN = ("uid", "resource_version", "manifest", "transaction")
+_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
+_ACTIONS = {"create": "green", "update": "yellow", "delete": "red"}
+
+
+def plan_lines(result: Result, *, whole: bool = False) -> Iterator[str]:
+    """A dry run: its changes (`whole`: with every value that they set), and how many there are."""
+    changes = [item.change for item in result.changes]
+    yield from change_lines(changes, whole=whole)
+    yield totals(changes, whole=whole)
+    yield "Nothing was changed (dry run)."
+
+
+def totals(changes: Iterable[Change], *, whole: bool = False) -> str:
+    """How many objects and parts of objects are created, updated and deleted; `whole`: marks, too."""
+    found = list(changes)
+    shown = [change for change in found if whole or not is_mark(change)]
+    count = Counter(change.action for change in shown)
+    marks = len(found) - len(shown)
+    hidden = f", and {marks} mark{'s' if marks != 1 else ''} of irsa (-v shows them)" if marks else ""
+    counted = ", ".join(f"{count[action]} to {action}" for action in _ACTIONS)
+    return f"Plan: {counted}{hidden}."
+
+
+def change_lines(changes: Iterable[Change], *, whole: bool = False) -> Iterator[str]:
+    """Changes that would be made; `whole`: all of them, with every value."""
+    for change in changes:
+        if not whole and is_mark(change):
+            continue
+        sign = click.style(mark(change.action), fg=_ACTIONS[change.action])
+        yield f"  {sign} {change.kind.value:<{KIND_WIDTH}} {visible(describe(change))}"
+        if whole or change.action == "update":
+            yield from (f"      {line}" for line in _details(change, whole=whole))
+
+
+def is_mark(change: Change) -> bool:
+    """Whether it is about what irsa notes for itself, and nothing else."""
+    state = change.after if change.after is not None else change.before
+    if isinstance(state, TagsState):
+        return all(_is_own(key) for key in state.values)
+    return change.kind.traits.proof is Proof.IS_MARK
+
+
+def _is_own(key: str) -> bool:
+    """Whether a tag, label or annotation is one that irsa writes for itself."""
+    return key.startswith(OWN_PREFIX)
+
+
+def _details(change: Change, *, whole: bool) -> Iterator[str]:
+    """Every value that the change sets; of what is deleted, the documents. Marks with `whole` only."""
+    before: dict[str, Any] = asdict(change.before) if change.before is not None else {}
+    after: dict[str, Any] = asdict(change.after) if change.after is not None else {}
+    for key in after or [key for key in before if key in _DOCUMENTS]:
+        if key in _NOT_SHOWN:
+            continue
+        if key in _DOCUMENTS:
+            if whole or before.get(key) != after.get(key):
+                yield from _document(key, before.get(key), after.get(key))
+        elif isinstance(after[key], dict):
+            told = {name: value for name, value in after[key].items() if whole or not _is_own(name)}
+            yield from _pairs(key, before.get(key, {}), told)
+        else:
+            yield from _value(key.replace("_", " "), before.get(key), after[key])
+
+
+def _document(key: str, old: dict[str, Any] | None, new: dict[str, Any] | None) -> Iterator[str]:
+    yield f"{key}:"
+    if not old and new is not None:
+        yield from (f"  {line}" for line in json.dumps(new, indent=2).splitlines())
+        return
+    for line in difference(old, new):
+        yield f"  {click.style(line, fg=_COLOURS.get(line[:1]))}"
+
+
+def values(change: Change) -> Iterator[str]:
+    """What a change sets besides documents, without what irsa notes for itself."""
+    before: dict[str, Any] = asdict(change.before) if change.before is not None else {}
+    after: dict[str, Any] = asdict(change.after) if change.after is not None else {}
+    for key in after:
+        if key in _NOT_SHOWN or key in _DOCUMENTS:
+            continue
+        if isinstance(after[key], dict):
+            told = {name: value for name, value in after[key].items() if not _is_own(name)}
+            yield from _pairs(key, before.get(key, {}), told)
+        else:
+            yield from _value(key.replace("_", " "), before.get(key), after[key])
+
+
+def _pairs(key: str, old: dict[str, Any], new: dict[str, Any]) -> Iterator[str]:
+    singular = "tag" if key == "values" else key[:-1]
+    for name, value in new.items():
+        # Of a key, unlike of a role's description, an empty value is something else than none.
+        one, other = ('""' if item == "" else item for item in (old.get(name), value))
+        yield from _value(f"{singular} {name}", one, other)
+
+
+def _value(label: str, old: Any, new: Any) -> Iterator[str]:
+    shown = [", ".join(item) if isinstance(item, list) else item for item in (old, new)]
+    if shown[0] in ("", None):
+        if shown[1] not in ("", None):
+            yield visible(f"{label}: {shown[1]}")
+    elif shown[0] != shown[1]:
+        yield visible(f"{label}: {shown[0]} -> {'not there' if shown[1] in ('', None) else shown[1]}")

@@ -1,0 +1,81 @@
+"""A report as annotations of GitHub Actions: what is wrong, at its file and line where that is known.
+
+GitHub shows ten errors and ten warnings of a step: the most important go first, and the rest is counted.
+https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from irsa_cli.cli.output.reports.escaping import command, shortened
+from irsa_cli.cli.output.reports.model import Entry, Level, Line, PipelineReport, SourcePlace
+
+SHOWN = 10
+"""Annotations of one level that GitHub shows of a step."""
+_LONGEST = 4_000
+
+
+@dataclass(frozen=True)
+class _Annotation:
+    level: Level
+    title: str
+    message: tuple[str, ...]
+    place: SourcePlace | None
+
+    @property
+    def line(self) -> str:
+        place = self.place if self.place and self.place.file != "-" else None
+        return command(
+            self.level.value,
+            [shortened(line, _LONGEST) for line in self.message],
+            file=place.file if place else None,
+            line=place.line if place else None,
+            col=place.column if place else None,
+            title=shortened(self.title, 200),
+        )
+
+
+def as_annotations(report: PipelineReport) -> str:
+    """A line for each, and one that tells how the command ended and what is not shown."""
+    found = [*_of(report)]
+    lines, left = [], Counter[Level]()
+    for level in (Level.ERROR, Level.WARNING, Level.NOTICE):
+        most = SHOWN - (level is Level.NOTICE)  # One is for the end.
+        items = [item for item in found if item.level is level]
+        lines += [item.line for item in items[:most]]
+        left[level] = len(items) - len(items[:most])
+    more = [
+        f"{number} more {level.value}{'s' if number > 1 else ''}" for level, number in left.items() if number
+    ]
+    hidden = f"{', '.join(more)} not shown as annotations (-o text, markdown and json have them)"
+    told = [f"{report.verdict} (exit code {report.exit_code})", *([hidden] if more else [])]
+    return "\n".join([*lines, command(Level.NOTICE.value, told, title=report.title)])
+
+
+def _of(report: PipelineReport) -> Iterator[_Annotation]:
+    for entry in report.in_order:
+        yield from _of_entry(report, entry)
+    for text in report.warnings:
+        yield _Annotation(Level.WARNING, report.title, (text,), None)
+
+
+def _of_entry(report: PipelineReport, entry: Entry) -> Iterator[_Annotation]:
+    title = f"{report.title}: {entry.state} {entry.title}".strip()
+    if entry.level is not None:
+        yield _Annotation(entry.level, title, entry.message or (entry.state,), entry.place)
+    for line in entry.lines:
+        if line.level is not None:
+            yield _Annotation(
+                line.level, _title(report, line) or title, (_said(line),), line.place or entry.place
+            )
+
+
+def _title(report: PipelineReport, line: Line) -> str:
+    return f"{report.title}: {line.word}" if line.place and line.word else ""
+
+
+def _said(line: Line) -> str:
+    return " ".join(filter(None, (line.about, line.text)))

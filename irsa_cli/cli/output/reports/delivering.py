@@ -1,0 +1,71 @@
+"""Where what a command has found goes: standard output in one form, and the files that were asked for.
+
+One place for all commands: whatever form is wanted, and however many, they are made of one result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from irsa_cli.cli.output.forms import REPORTS
+from irsa_cli.cli.output.reports.files import ReportFiles
+from irsa_cli.cli.output.text import running
+
+if TYPE_CHECKING:
+    from irsa_cli.cli.output.reports.model import PipelineReport
+    from irsa_cli.cli.output.speaking import Speaking
+
+F = TypeVar("F")
+"""What a command has found."""
+
+
+def deliver(
+    found: F, report: Callable[[F, str], PipelineReport], speaking: Speaking, show: Callable[[], None]
+) -> None:
+    """Write the files, then print; `show` prints other forms, and what goes to standard error.
+
+    `report` makes the report of what was found, under the name of the command that was called.
+    What can't be written keeps the rest from nothing: it is told, and raised in the end.
+    """
+    made = partial(report, found, f"irsa {running()}".strip())
+    failures = list(write_files(found, made, speaking.files, running()))
+    if speaking.output in REPORTS:
+        click.echo(in_form(made(), speaking.output, speaking.files.max_length))
+    show()
+    for error in failures[:-1]:
+        tell(error)
+    for error in failures[-1:]:
+        raise error
+
+
+def in_form(report: PipelineReport, output: str, max_length: int | None = None) -> str:
+    """A report in a form, without the end of its last line."""
+    from irsa_cli.cli.output.reports.annotations import as_annotations
+    from irsa_cli.cli.output.reports.markdown import LENGTH, as_markdown
+
+    if output == "github":
+        return as_annotations(report)
+    return as_markdown(report, max_length or LENGTH).removesuffix("\n")
+
+
+def write_files(
+    found: Any, report: Callable[[], PipelineReport], files: ReportFiles, command: str
+) -> Iterator[OSError]:
+    """Write what was asked for; what can't be written."""
+    if not files.is_asked_for:
+        return
+    from irsa_cli.cli.output.reports.markdown import as_markdown
+
+    document = found.envelope().to_json(command)
+    yield from files.write(document, lambda length: as_markdown(report(), length))
+
+
+def tell(error: OSError) -> None:
+    """Say which file can't be written."""
+    from irsa_cli.cli.terminal.wording import say
+
+    say(f"Error: {error.filename}: {error.strerror}", err=True)

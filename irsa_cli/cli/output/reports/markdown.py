@@ -1,0 +1,134 @@
+"""A report as Markdown: for comments of pull requests and summaries of jobs, within a length.
+
+What has no room is named. Texts of others are made safe by `irsa_cli.cli.output.reports.escaping`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from irsa_cli.cli.output.reports.escaping import code, fence, plain, shortened
+from irsa_cli.cli.output.reports.fitting import BETWEEN, Fragment, Section, cut_lines, fit
+from irsa_cli.cli.output.reports.model import Document, Entry, Line, PipelineReport, Rank
+
+LENGTH = 65_000
+"""Characters of a comment on GitHub, which ends at 65,536, less some for what is put around it."""
+SUMMARY_LENGTH = 1024 * 1024 - 4096
+"""Bytes of a job's summary on GitHub, which ends at 1 MiB with all that steps have written before."""
+LEAST = 1_000
+_LONGEST_LINE, _LONGEST_MESSAGE, _LONGEST_NAME = 2_000, 8_000, 200
+_LARGEST = 100
+"""Texts of one section: of more not all names may have room."""
+_CUT = "**Cut, as there is no room for it** (`--max-length`; `-o json` has it all):"
+_MARKS = {True: "✅", False: "❌", None: "⚠️"}
+_MESSAGE, _LINE, _DOCUMENT, _NOTE = range(4)
+"""Who gets room first."""
+
+
+def as_markdown(report: PipelineReport, max_length: int = LENGTH) -> str:
+    """The report in at most so many characters."""
+    head, groups = _head(report), list(_groups(report))
+    room = max_length - len(head) - len(f"\n\n{_CUT}\n\n\n")
+    left = fit(groups, room)
+    shown = "\n".join(group.text for group in groups if group.shown)
+    lines = list(cut_lines(groups))
+    cut = f"\n{_CUT}\n\n{_listed(lines, groups, room, left)}\n" if lines else ""
+    return f"{head}\n{shown}{cut}"
+
+
+def _listed(lines: Sequence[str], groups: Sequence[Section], room: int, left: int) -> str:
+    """What is cut; where not even its names have room, how many more there are."""
+    if left >= 0:
+        return "\n".join(lines)
+    names, length = [group.name for group in sorted(groups, key=lambda item: item.rank)], 0
+    more = f"and {len(names)} more"
+    for number, name in enumerate(names):
+        length += len(name) + len(BETWEEN)
+        if length > room - len(more) - len("- \n"):
+            return f"- {BETWEEN.join([*names[:number], f'and {len(names) - number} more'])}"
+    return "\n".join(lines)
+
+
+def _head(report: PipelineReport) -> str:
+    facts = " · ".join(f"{plain(name)} {code(shortened(value, 300))}" for name, value in report.facts)
+    uneventful = ", ".join(map(plain, report.uneventful))
+    lines = [
+        f"## {_MARKS[report.is_good]} {plain(report.title)}: {plain(shortened(report.verdict, 400))}",
+        "",
+        f"{facts}{' · ' if facts else ''}exit code {report.exit_code}",
+        *(("", f"Not listed: {uneventful}.") if uneventful else ()),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _groups(report: PipelineReport) -> Iterator[Section]:
+    for entry in report.in_order:
+        yield from _entry(entry)
+    for title, notes, rank in (
+        ("Not known", report.warnings, Rank.OPEN),
+        ("Notes", report.notes, Rank.GOOD),
+    ):
+        if notes:
+            pieces = [
+                Fragment(f"- {plain(_line(text))}", plain(shortened(text, _LONGEST_NAME)), _NOTE, rank)
+                for text in dict.fromkeys(notes)
+            ]
+            yield Section(f"### {title}\n", title, rank, pieces)
+
+
+def _entry(entry: Entry) -> Iterator[Section]:
+    """Its sections: more than one where it is too large to have room, or not, as a whole."""
+    title = shortened(entry.title, _LONGEST_LINE)
+    place = f" ({code(shortened(str(entry.place), 300))})" if entry.place else ""
+    heading, name = f"### {plain(entry.state)}: {code(title)}", f"{plain(entry.state)} {plain(title)}"
+    pieces = list(_pieces(entry))
+    if len(pieces) <= _LARGEST:
+        yield Section(f"{heading}{place}\n", name, entry.rank, pieces)
+        return
+    for start in range(0, len(pieces), _LARGEST):
+        part = pieces[start : start + _LARGEST]
+        which = f"{start + 1} to {start + len(part)} of {len(pieces)}"
+        yield Section(f"{heading}{place}, {which}\n", f"{name} ({which})", entry.rank, part)
+
+
+def _pieces(entry: Entry) -> Iterator[Fragment]:
+    if entry.message:
+        name = plain(shortened(entry.message[0], _LONGEST_NAME))
+        yield Fragment(f"{fence(_message(entry.message))}\n", name, _MESSAGE, entry.rank)
+    for line in entry.lines:
+        name = plain(shortened(line.short, _LONGEST_NAME))
+        yield Fragment(_said(line), name, _LINE, line.rank)
+    for line in entry.lines:
+        for document in line.documents:
+            name = plain(shortened(document.title, _LONGEST_NAME))
+            yield Fragment(_folded(document), name, _DOCUMENT, line.rank)
+
+
+def _said(line: Line) -> str:
+    place = f"{code(shortened(str(line.place), 300))}: " if line.place else ""
+    word = f"**{plain(line.word)}** " if line.word else ""
+    about = f"{code(_line(line.about))} " if line.about else ""
+    return f"- {word}{place}{about}{plain(_line(line.text))}".rstrip()
+
+
+def _folded(document: Document) -> str:
+    """A document that is unfolded by a click: within HTML, Markdown begins after an empty line."""
+    shown = fence(document.lines, document.language)
+    return f"\n<details><summary>{plain(_line(document.title))}</summary>\n\n{shown}\n\n</details>\n"
+
+
+def _message(lines: Sequence[str]) -> Iterator[str]:
+    """The lines of an error, as far as anybody reads them."""
+    length = 0
+    for number, line in enumerate(lines):
+        shown = _line(line)
+        length += len(shown) + 1
+        if length > _LONGEST_MESSAGE:
+            yield f"… {len(lines) - number} lines more (-o json has them)"
+            return
+        yield shown
+
+
+def _line(text: str) -> str:
+    return shortened(text, _LONGEST_LINE)

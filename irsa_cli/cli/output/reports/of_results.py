@@ -1,0 +1,175 @@
+"""What commands that write have to say, as a report: plans, results, one or many.
+
+Adoptions and recoveries of many are in `irsa_cli.cli.output.reports.of_many`.
+
+What the changes of a plan set is told by the same words as in `irsa_cli.cli.output.plan_text`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+from irsa_cli.cli.output.plan_text import is_mark, totals, values
+from irsa_cli.cli.output.reports.model import Document, Entry, Level, Line, PipelineReport, Rank, SourcePlace
+from irsa_cli.cli.output.reports.words import WORDS, counted
+from irsa_cli.cli.output.text import messages, text_lines
+from irsa_cli.core.plan.changes import Change
+from irsa_cli.core.policies.policy import difference
+from irsa_cli.core.results.applied import AppliedList, Item
+from irsa_cli.core.results.result import ChangeResult, Ended, Result
+from irsa_cli.core.values.cluster import Cluster
+
+_GOOD = (Ended.COMMITTED, Ended.UNCHANGED, Ended.PLANNED)
+_RANKS = {"delete": Rank.DELETED, "update": Rank.UPDATED, "create": Rank.CREATED}
+_DOCUMENTS = {"trust": "trust policy", "document": "policy"}
+
+
+def report_of(found: Result | AppliedList, title: str) -> PipelineReport:
+    """The report of what a command that writes has done, or would do."""
+    return of_result(found, title) if isinstance(found, Result) else of_applied(found, title)
+
+
+def of_result(result: Result, title: str) -> PipelineReport:
+    """The report of a command about one transaction."""
+    told = " ".join(text_lines(result)) if result.ended not in (Ended.PLANNED, Ended.UNFINISHED) else ""
+    verdict = _plan_verdict([result]) if result.ended is Ended.PLANNED else WORDS[result.ended]
+    entry = _entry(name_of(result) or title, result)
+    has_more = entry.message or entry.lines
+    notes = [*result.notes, *([told] if told and result.error is None else [])]
+    return PipelineReport(
+        title,
+        verdict,
+        _is_good(result),
+        int(result.exit_code),
+        facts_of(result.cluster, result.transaction),
+        (entry,) if has_more else (),
+        notes=tuple(notes),
+    )
+
+
+def of_applied(done: AppliedList, title: str) -> PipelineReport:
+    """The report of a command about many ServiceAccounts, in the order of the files."""
+    clusters = {item.result.cluster.arn: item.result.cluster for item in done.items if item.result.cluster}
+    eventful = [
+        item for item in done.items if item.result.ended is not Ended.UNCHANGED or item.result.warnings
+    ]
+    planned = [item.result for item in done.items if item.result.ended is Ended.PLANNED]
+    plan = f". {_plan_verdict(planned)}" if planned else ""
+    unchanged = len(done.items) - len(eventful)
+    return PipelineReport(
+        title,
+        f"{counted(done) or 'nothing to do'}{plan}",
+        all(_is_good(item.result) for item in done.items) and not done.pending,
+        int(done.exit_code),
+        tuple(fact for cluster in clusters.values() for fact in facts_of(cluster)),
+        (*map(_item, eventful), *_not_begun(done)),
+        (f"{unchanged} that {'is' if unchanged == 1 else 'are'} as desired",) if unchanged else (),
+        (*done.notices, *(f"{item.title}: {note}" for item in done.items for note in item.result.notes)),
+    )
+
+
+def _plan_verdict(results: Sequence[Result]) -> str:
+    changes = [change.change for result in results for change in result.changes]
+    return totals(changes, whole=False).removesuffix(".").removesuffix(" (-v shows them)")
+
+
+def facts_of(cluster: Cluster | None, transaction: str = "") -> tuple[tuple[str, str], ...]:
+    """Cluster, region, account and transaction, as far as they are known."""
+    found = []
+    if cluster is not None:
+        found += [("cluster", cluster.name), ("region", cluster.region), ("account", cluster.account)]
+    if transaction:
+        found.append(("transaction", transaction))
+    return tuple(found)
+
+
+def name_of(result: Result) -> str:
+    """The ServiceAccount, role or provider that a result is about; '' if it names none."""
+    account, role = (result.facts.get(key) or {} for key in ("serviceAccount", "role"))
+    if account:
+        return f"{account['namespace']}/{account['name']}"
+    return str(role.get("arn", "")) or str((result.facts.get("provider") or {}).get("url", ""))
+
+
+def _item(item: Item) -> Entry:
+    return _entry(item.title, item.result, _place(item.where))
+
+
+def _place(where: str) -> SourcePlace | None:
+    """A place as files of configuration have it: FILE:LINE."""
+    file, _, line = where.rpartition(":")
+    return (
+        SourcePlace(file, int(line)) if file and line.isdecimal() else SourcePlace(where) if where else None
+    )
+
+
+def _not_begun(done: AppliedList) -> Iterator[Entry]:
+    yield from (Entry(item.title, "not begun", Rank.FAILED, level=Level.ERROR) for item in done.pending)
+
+
+def _is_good(result: Result) -> bool:
+    """Whether all went as it was wanted: what is rolled back without an error was to be."""
+    return result.ended in _GOOD or (result.ended is Ended.ROLLED_BACK and result.error is None)
+
+
+def _entry(title: str, result: Result, place: SourcePlace | None = None) -> Entry:
+    lines = [*_changes(result), *_warnings(result)]
+    bad = not _is_good(result)
+    ranks = [line.rank for line in lines]
+    rank = min([*ranks, Rank.GOOD])
+    if bad:
+        rank = Rank.REFUSED if result.ended is Ended.REFUSED else Rank.FAILED
+    message = tuple(messages(replace(result, notes=[], warnings=())))  # Which are told elsewhere.
+    level = Level.ERROR if bad or result.left else None
+    return Entry(title, WORDS[result.ended], rank, tuple(lines), message, level, place)
+
+
+def _warnings(result: Result) -> Iterator[Line]:
+    for risk in result.warnings:
+        yield Line(risk.told, Rank.WARNING, "warning", risk.rule.id, level=Level.WARNING)
+
+
+def _changes(result: Result) -> Iterator[Line]:
+    """What is, or would be, changed; what irsa notes for itself is left out, as in a text."""
+    for item in result.changes:
+        if item.is_public and not is_mark(item.change):
+            yield _line(item)
+
+
+def _line(item: ChangeResult) -> Line:
+    change = item.change
+    rank = _RANKS[change.action]
+    if change.action == "update" and change.kind.traits.changes_trust:
+        rank = Rank.TRUST
+    if item.state in ("failed", "left"):
+        rank = Rank.FAILED
+    state = "" if item.state in ("planned", "done") else f" ({item.state})"
+    return Line(
+        f"({change.kind.value}){state}",
+        rank,
+        change.action,
+        change.description,
+        f"{change.action} {change.kind.value} {change.description}",
+        tuple(_documents(change)),
+    )
+
+
+def _documents(change: Change) -> Iterator[Document]:
+    """What a change sets: policies by themselves, as a difference where one was there."""
+    before: dict[str, Any] = asdict(change.before) if change.before is not None else {}
+    after: dict[str, Any] = asdict(change.after) if change.after is not None else {}
+    for key, named in _DOCUMENTS.items():
+        old, new = before.get(key), after.get(key)
+        if old == new:
+            continue
+        title = f"{named} of {change.kind.value} {change.description}"
+        if old and new:
+            yield Document(f"{title}: what changes", tuple(difference(old, new)), "diff")
+        else:
+            lines = json.dumps(new or old, indent=2).splitlines()
+            yield Document(title if new else f"{title}, as it was", tuple(lines), "json")
+    if change.action != "delete" and (told := tuple(values(change))):
+        yield Document(f"values of {change.kind.value} {change.description}", told)

@@ -1,0 +1,133 @@
+"""What commands over many ServiceAccounts show: a line for each, plans, the sum, errors at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+import click
+
+from irsa_cli.cli.output.plan_text import change_lines, totals
+from irsa_cli.cli.output.reports.delivering import deliver
+from irsa_cli.cli.output.reports.of_results import report_of
+from irsa_cli.cli.output.reports.words import WORDS, counted
+from irsa_cli.cli.output.speaking import Speaking
+from irsa_cli.cli.output.text import messages, show, show_document
+from irsa_cli.cli.terminal.unshown import showing
+from irsa_cli.cli.terminal.wording import mark, put, say
+from irsa_cli.core.results.applied import NOT_BEGUN
+from irsa_cli.core.results.changed_by import Changed
+from irsa_cli.core.results.result import Ended, Result
+from irsa_cli.core.values.shown import visible
+
+if TYPE_CHECKING:
+    from irsa_cli.cli.session import Save
+    from irsa_cli.core.results.applied import AppliedList, Item
+
+NAME_WIDTH = 40
+_GOOD = (Ended.COMMITTED, Ended.UNCHANGED, Ended.PLANNED)
+
+
+def told(item: Item) -> str:
+    """An item in one line, as it is told when it has ended."""
+    result = item.result
+    sign = _sign(result)
+    count = f"{len(result.changes)} change{'s' if len(result.changes) != 1 else ''}"
+    what = f"{WORDS[result.ended]}, {count}" if result.changes else WORDS[result.ended]
+    took = f"  {result.seconds:.1f} s" if result.seconds else ""
+    reason = f": {result.error}" if result.error is not None else ""
+    return f"  {sign} {visible(f'{item.title:<{NAME_WIDTH}} {what}{reason}{took}')}"
+
+
+def _sign(result: Result) -> str:
+    if result.ended not in _GOOD:
+        return click.style(mark("failed"), fg="red")
+    if result.ended is Ended.UNCHANGED:
+        return mark("ok")
+    # What becomes of the whole is what becomes of its first object that comes or goes.
+    changes = (item.change for item in result.changes)
+    whole = [change.action for change in changes if change.kind.is_whole]
+    action = next((action for action in whole if action != "update"), "update")
+    return click.style(mark(action), fg={"create": "green"}.get(action, "yellow"))
+
+
+def finish_applied(
+    done: AppliedList | Result, speaking: Speaking, *, dry_run: bool, save: Save = lambda done: None
+) -> int:
+    """Show how it ended, for all or before any was begun; returns the exit code. `save` hears of it."""
+
+    def shown() -> None:
+        if isinstance(done, Result):
+            show(done, speaking.output, quiet=speaking.quiet, verbose=speaking.verbose)
+        else:
+            silent = speaking.quiet and dry_run and all(_is_as_desired(item) for item in done.items)
+            if not silent or speaking.output != "text":
+                _show(done, speaking)
+        save(done)
+
+    with showing(done.exit_code, only_shows=dry_run):
+        deliver(done, report_of, speaking, shown)
+    return int(done.exit_code)
+
+
+def _is_as_desired(item: Item) -> bool:
+    return item.result.ended is Ended.UNCHANGED
+
+
+def _show(done: AppliedList, speaking: Speaking) -> None:
+    if speaking.output == "text":
+        for line in _text(done, whole=speaking.verbose):
+            put(line)
+    else:
+        show_document(done.envelope(), speaking.output)
+    for line in _messages(done, quiet=speaking.quiet):
+        say(line, err=True)
+
+
+def _text(done: AppliedList, *, whole: bool) -> Iterator[str]:
+    pending = [item for item in done.items if item.result.ended is Ended.PLANNED]
+    for item in pending:
+        named = item.place or item.cluster in item.name
+        yield visible(f"{item.title}:" if named else f"{item.cluster} {item.name}:")
+        yield from change_lines((change.change for change in item.result.changes), whole=whole)
+        for one in item.result.facts.get("changedBy", ()):
+            yield visible(f"    changed: {Changed(**_attributes(one))}")
+    if pending:
+        yield totals((change.change for item in pending for change in item.result.changes), whole=whole)
+    yield summary(done)
+    yield from rows(done)
+    if pending:
+        yield "Nothing was changed (dry run)."
+
+
+def _attributes(one: Mapping[str, str]) -> dict[str, str]:
+    return {"what" if key == "object" else key: value for key, value in one.items()}
+
+
+def summary(done: AppliedList) -> str:
+    """The sum in one line."""
+    return f"{counted(done) or 'Nothing to do'} ({done.seconds:.1f} s)."
+
+
+def rows(done: AppliedList) -> Iterator[str]:
+    """A line for each cluster, where there are several."""
+    words = {**{ended.value: WORDS[ended] for ended in Ended}, NOT_BEGUN: "not begun"}
+    widest = max(map(len, done.by_place), default=0)
+    for place, found in done.by_place.items():
+        parts = ", ".join(f"{count} {words[name]}" for name, count in found.items())
+        yield visible(f"  {place:<{widest}}  {parts}")
+
+
+def _messages(done: AppliedList, *, quiet: bool) -> Iterator[str]:
+    if not quiet:
+        yield from (f"Note: {notice}" for notice in done.notices)
+    for item in done.items:
+        result = item.result
+        if result.error is not None or result.left or ((result.notes or result.warnings) and not quiet):
+            where = f" ({item.where})" if item.where else ""
+            yield f"{item.title}{where}:"
+            yield from (f"  {line}" for line in messages(result))
+        for stays in result.facts.get("stays", ()):
+            yield f"{item.name}: {stays['what']} is done and stays: {stays['why']}"
+    if done.pending:
+        yield f"Not begun: {', '.join(item.title for item in done.pending)}"

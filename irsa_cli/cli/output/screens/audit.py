@@ -1,0 +1,165 @@
+"""An audit as text: one line for each risk, the most severe first; and the explanation of a rule.
+
+What pipelines read is in `irsa_cli.cli.output.screens.audit_reports`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from heapq import nsmallest
+from typing import Any
+
+import click
+
+from irsa_cli.cli.output.screens.kubernetes import may_lines, taker_lines
+from irsa_cli.core.audit.report import AuditReport, RiskReport, WhoCanReport, many
+from irsa_cli.core.audit.ways import RolePath
+from irsa_cli.core.trust.rules.rule import ORDER, Risk, Rule, Severity
+from irsa_cli.core.values.shown import visible
+
+_COLOURS = {
+    Severity.CRITICAL: "magenta",
+    Severity.HIGH: "red",
+    Severity.MEDIUM: "yellow",
+    Severity.LOW: "cyan",
+}
+SHOWN = 3
+"""ServiceAccounts of a path that are named."""
+
+
+def lines(report: AuditReport, *, evidence: bool) -> Iterator[str]:
+    """The text of an audit; its parts are safe to be shown."""
+    for path in report.paths or ():
+        yield visible(path_line(path))
+    if report.paths is not None:
+        yield ""
+    yield from _in_kubernetes(report)
+    yield from risk_lines(report, evidence=evidence)
+
+
+def risk_lines(report: RiskReport, *, evidence: bool) -> Iterator[str]:
+    """The risks, a line each, and how many there are."""
+    for item in report.selection.shown:
+        yield risk_line(item)
+        if evidence:
+            yield from (f"    {visible(line)}" for line in (*item.evidence, f"to fix: {item.suggestion}"))
+            yield from _fix(item)
+            yield f"    source: {item.rule.source}"
+    yield summary(report)
+
+
+def _in_kubernetes(report: AuditReport) -> Iterator[str]:
+    """What a ServiceAccount may do in its clusters, and who may become it; chains lead on to its roles."""
+    if report.audit is None or not report.audit.scope.account:
+        return
+    account = report.audit.scope.account
+    for cluster, found in report.audit.in_kubernetes.items():
+        ways = [path.role for path in report.paths or () if path.way.cluster == cluster and not path.cycle]
+        yield f"In Kubernetes, {visible(account)} of {visible(cluster)} may do"
+        yield from (f"  {line}" for line in may_lines(found))
+        yield "Who may become it"
+        yield from (f"  {line}" for line in taker_lines(found, account, list(dict.fromkeys(ways))))
+        yield ""
+
+
+def _fix(item: Risk) -> Iterator[str]:
+    """What can be pasted: a command, or the corrected trust policy."""
+    if item.command:
+        yield f"    command: {visible(item.command)}"
+    if item.corrected is not None:
+        yield "    corrected trust policy:"
+        yield from (f"      {visible(line)}" for line in json.dumps(item.corrected, indent=2).splitlines())
+
+
+def risk_line(item: Risk) -> str:
+    """A risk in one line: severity, rule, whose it is, and what is wrong."""
+    word = click.style(f"{item.severity.value:<8}", fg=_COLOURS[item.severity])
+    return f"{word} {item.rule.id}: {visible(where(item))}{visible(item.sentence)}"
+
+
+def where(item: Risk) -> str:
+    """The place and the role that a risk is about, for the beginning of a line."""
+    if item.place is not None:
+        subject = item.place.subject
+        return f"{item.place}: {f'{subject}: ' if subject else ''}"
+    named = item.role and item.role not in item.sentence
+    return f"{item.role}: " if named else ""
+
+
+def summary(report: RiskReport) -> str:
+    """The last line: how many of which severity, and of what."""
+    selection = report.selection
+    counts = [f"{number} {level.value}" for level in reversed(ORDER) if (number := selection.count(level))]
+    found = ", ".join(counts) or "no risk"
+    rest = [
+        f"{number} {what}"
+        for number, what in (
+            (len(selection.accepted), "accepted by .irsa.yaml"),
+            (selection.known, "in the baseline"),
+        )
+        if number
+    ]
+    unseen = "; not all was read" if report.unseen else ""
+    return f"{found}{report.judged}{f' ({chr(59).join(rest)})' if rest else ''}{unseen}"
+
+
+def path_line(path: RolePath) -> str:
+    """A path in one line: who becomes which role, by what, and if what holds."""
+    way = path.way
+    more = f" and {len(way.accounts) - SHOWN} more" if len(way.accounts) > SHOWN else ""
+    who = f"{way.cluster}: {', '.join(nsmallest(SHOWN, way.accounts))}{more}"
+    roles = " -> ".join(path.roles) + (" (a cycle)" if path.cycle else "")
+    conditions = f", if {'; '.join(path.conditions)}" if path.conditions else ""
+    return f"{who} -> {roles} ({way.by.value}, {way.statement}){conditions}"
+
+
+def who_can_lines(report: WhoCanReport) -> Iterator[str]:
+    """The text of who may do something."""
+    for item in report.found:
+        on = ", ".join(item.allowed.resources[:SHOWN]) or "what it does not say"
+        allowed = item.allowed.conditions
+        conditions = f", if {'; '.join(allowed)}" if allowed else ""
+        yield visible(f"{path_line(item.path)}; {item.allowed.by} allows it on {on}{conditions}")
+    accounts = {(item.path.way.cluster, name) for item in report.found for name in item.path.way.accounts}
+    what = f"{report.action}{f' on {report.resource}' if report.resource else ''}"
+    who = many(len(accounts), "ServiceAccount")
+    yield visible(f"{who} can {what}, by {many(len(report.found), 'way')}")
+
+
+# Rules
+
+
+def overview(rules: Sequence[Rule]) -> Iterator[str]:
+    """All rules, a line each."""
+    widest = max(len(rule.id) for rule in rules)
+    for rule in rules:
+        yield f"{rule.id:<{widest}}  {rule.severity.value:<8}  {rule.title}"
+
+
+def explanation(rule: Rule) -> Iterator[str]:
+    """One rule with its example."""
+    yield f"{rule.id} ({rule.severity.value}): {rule.title}"
+    yield ""
+    yield rule.reason
+    yield f"To fix: {rule.fix}"
+    yield f"Source: {rule.source}"
+    for head, example in (("Unsafe", rule.before), ("Safe", rule.after)):
+        yield ""
+        yield f"{head}:"
+        yield from (f"  {line}" for line in json.dumps(example, indent=2).splitlines())
+
+
+def rule_json(rule: Rule) -> dict[str, Any]:
+    """A rule as an item of a `RuleList`."""
+    return {
+        "id": rule.id,
+        "severity": rule.severity.value,
+        "about": rule.area.value,
+        "title": rule.title,
+        "reason": rule.reason,
+        "fix": rule.fix,
+        "source": rule.source,
+        "before": rule.before,
+        "after": rule.after,
+    }

@@ -1,0 +1,260 @@
+"""An audit in the forms that pipelines and people elsewhere read: CSV, SARIF, JUnit XML.
+
+Markdown and annotations are made in `irsa_cli.cli.output.reports`, for all commands.
+
+Texts of others (names, statements) are in them: each form keeps them from meaning more than a text.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import quote
+from xml.etree import ElementTree
+
+import click
+
+from irsa_cli import __version__
+from irsa_cli.cli.output.screens.audit import where
+from irsa_cli.cli.output.screens.verify_reports import SARIF_SCHEMA
+from irsa_cli.core.audit.report import RiskReport, fingerprint
+from irsa_cli.core.config.project import AuditIgnore
+from irsa_cli.core.results.envelope import error_json
+from irsa_cli.core.trust.rules.rule import Risk, Rule, Severity
+from irsa_cli.core.trust.rules.table import RULES
+from irsa_cli.core.values.shown import json_text, visible
+
+_COLUMNS = (
+    "severity",
+    "rule",
+    "role",
+    "cluster",
+    "serviceAccount",
+    "finding",
+    "fix",
+    "source",
+    "fingerprint",
+    "file",
+    "line",
+    "column",
+)
+_LEVELS = {
+    Severity.CRITICAL: "error",
+    Severity.HIGH: "error",
+    Severity.MEDIUM: "warning",
+    Severity.LOW: "note",
+}
+_SCORES = {Severity.CRITICAL: "9.5", Severity.HIGH: "8.0", Severity.MEDIUM: "5.5", Severity.LOW: "2.5"}
+
+
+def as_csv(report: RiskReport) -> str:
+    """Comma-separated values (RFC 4180) with a head; no cell is a formula to a spreadsheet.
+
+    https://owasp.org/www-community/attacks/CSV_Injection
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow(_COLUMNS)
+    for item in report.selection.shown:
+        row = (
+            item.severity.value,
+            item.rule.id,
+            item.role,
+            item.cluster,
+            item.account,
+            item.sentence,
+            item.suggestion,
+            item.rule.source,
+            fingerprint(item),
+            *(
+                (item.place.file, str(item.place.line), str(item.place.column))
+                if item.place
+                else ("", "", "")
+            ),
+        )
+        writer.writerow(map(_cell, row))
+    return text.getvalue()
+
+
+def _cell(text: str) -> str:
+    shown = visible(text)
+    return f"'{shown}" if shown[:1] in ("=", "+", "-", "@") else shown
+
+
+def as_junit(report: RiskReport) -> str:
+    """JUnit XML: a case for each rule; it fails with all that breaks the rule."""
+    root = ElementTree.Element("testsuites", name=report.title)
+    suite = ElementTree.SubElement(root, "testsuite", name=report.title)
+    failures = 0
+    for rule in RULES.values():
+        case = ElementTree.SubElement(suite, "testcase", classname=f"irsa.{rule.area.value}", name=rule.id)
+        broken = [item for item in report.selection.shown if item.rule is rule]
+        if broken:
+            failures += 1
+            message = f"{len(broken)}: {rule.title}"
+            found = ElementTree.SubElement(case, "failure", message=message, type=broken[0].severity.value)
+            found.text = "\n".join(
+                visible(f"{item.severity.value}: {where(item)}{item.sentence}") for item in broken
+            )
+    for item, why in report.selection.accepted:
+        name = visible(f"{item.rule.id}: {where(item)}{item.sentence}")
+        case = ElementTree.SubElement(suite, "testcase", classname="irsa.accepted", name=name)
+        ElementTree.SubElement(case, "skipped", message=visible(f"{why.reason} (until {why.until})"))
+    errors = [*([str(report.error)] if report.error else []), *report.unseen]
+    for text in errors:
+        case = ElementTree.SubElement(suite, "testcase", classname="irsa.read", name=visible(text))
+        ElementTree.SubElement(case, "error", message=visible(text))
+    accepted = len(report.selection.accepted)
+    counts = {"tests": len(RULES) + len(errors) + accepted, "failures": failures, "errors": len(errors)}
+    counts["skipped"] = accepted
+    for name, number in counts.items():
+        suite.set(name, str(number))
+    ElementTree.indent(root)
+    text = ElementTree.tostring(root, encoding="us-ascii").decode("ascii")
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'
+
+
+def as_sarif(report: RiskReport) -> str:
+    """SARIF 2.1.0: a result for each risk, those that are accepted as suppressed.
+
+    https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
+    """
+    results = [_result(item) for item in report.selection.shown]
+    results += [_suppressed(item, why) for item, why in report.selection.accepted]
+    notes = [{"level": "warning", "message": {"text": visible(text)}} for text in report.notes]
+    invocation: dict[str, Any] = {
+        "executionSuccessful": report.error is None,
+        "exitCode": int(report.exit_code),
+        **({"toolExecutionNotifications": notes} if notes else {}),
+        "properties": {"summary": report.selection.summary},
+    }
+    run: dict[str, Any] = {
+        "tool": {
+            "driver": {
+                "name": "irsa",
+                "fullName": f"irsa audit {__version__}",
+                "version": __version__,
+                "rules": [_rule(rule) for rule in RULES.values()],
+            }
+        },
+        "invocations": [invocation],
+        "results": results,
+    }
+    if report.error is not None:
+        run["properties"] = {"error": error_json(report.error)}
+    return json_text({"$schema": SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}) + "\n"
+
+
+def _rule(rule: Rule) -> dict[str, Any]:
+    return {
+        "id": rule.id,
+        "name": f"Audit{rule.id.title().replace('-', '')}",
+        "shortDescription": {"text": rule.title},
+        "fullDescription": {"text": rule.reason},
+        "help": {"text": f"{rule.reason} To fix: {rule.fix}."},
+        "helpUri": rule.source,
+        "defaultConfiguration": {"level": _LEVELS[rule.severity]},
+        "properties": {"security-severity": _SCORES[rule.severity], "tags": ["security", rule.area.value]},
+    }
+
+
+_IDS = list(RULES)
+
+
+def _result(item: Risk) -> dict[str, Any]:
+    return {
+        "ruleId": item.rule.id,
+        "ruleIndex": _IDS.index(item.rule.id),
+        "level": _LEVELS[item.severity],
+        "message": {"text": visible(f"{_whose(item)}{item.sentence}. To fix: {item.suggestion}")},
+        "locations": [
+            {
+                "physicalLocation": _physical(item),
+                "logicalLocations": [{"fullyQualifiedName": visible(_logical(item)), "kind": "resource"}],
+            }
+        ],
+        "partialFingerprints": {"irsaRisk/v1": fingerprint(item)},
+        "properties": {"security-severity": _SCORES[item.severity]},
+    }
+
+
+def _suppressed(item: Risk, why: AuditIgnore) -> dict[str, Any]:
+    suppression = {"kind": "external", "status": "accepted", "justification": visible(why.reason)}
+    return {**_result(item), "suppressions": [suppression]}
+
+
+def _whose(item: Risk) -> str:
+    """Whose it is; the place stands beside the message."""
+    if item.place is None:
+        return where(item)
+    return f"{item.place.subject}: " if item.place.subject else ""
+
+
+def _logical(item: Risk) -> str:
+    subject = item.place.subject if item.place else ""
+    return item.role or subject or item.statement
+
+
+def _physical(item: Risk) -> dict[str, Any]:
+    """The place in a file.
+
+    Code scanning shows only what is at a place in some file; of an account there is none, so the
+    object's name has to do.
+    """
+    if item.place is None:
+        return {"artifactLocation": {"uri": _place(item)}, "region": {"startLine": 1}}
+    region = {"startLine": item.place.line, "startColumn": item.place.column}
+    return {"artifactLocation": {"uri": _uri(item.place.file)}, "region": region}
+
+
+def _uri(path: str) -> str:
+    """A path as a URI: relative ones to where irsa was run."""
+    head = "file://" if path.startswith("/") else ""
+    return head + quote(path.removeprefix("./").encode("utf-8", "surrogateescape"))
+
+
+def _place(item: Risk) -> str:
+    """A path that stands for the object, in characters that need no escape in a URI."""
+    if item.role:
+        parts = item.role.split(":")
+        name = f"iam/{parts[4] if len(parts) > 5 else ''}/{parts[-1]}"
+    else:
+        name = f"clusters/{item.cluster or 'none'}/{item.account or item.statement}"
+    return "".join(sign if sign.isascii() and (sign.isalnum() or sign in "/._-") else "_" for sign in name)
+
+
+FORMS: dict[str, Callable[[RiskReport], str]] = {
+    "csv": as_csv,
+    "sarif": as_sarif,
+    "junit": as_junit,
+}
+
+
+def show_report(report: RiskReport, lines: Iterator[str], form: str) -> None:
+    """Print a report in a form (`lines` are its text), what was not judged, and the error that ended it."""
+    from irsa_cli.cli.output.forms import REPORTS
+    from irsa_cli.cli.output.text import show_document
+    from irsa_cli.cli.terminal.wording import put
+
+    if form == "text":
+        for line in lines:
+            put(line)
+    elif form in ("json", "yaml"):
+        show_document(report.envelope(), form)
+    elif form not in REPORTS:
+        click.echo(FORMS[form](report), nl=False)
+    show_messages(report)
+
+
+def show_messages(report: RiskReport) -> None:
+    """Print what was not judged, and the error that ended it."""
+    from irsa_cli.cli.output.screens.verify import messages
+    from irsa_cli.cli.terminal.wording import say
+    from irsa_cli.core.results.verification import VerificationReport
+
+    for note in report.notes:
+        say(f"Note: {note}", err=True)
+    for line in messages(VerificationReport(None, error=report.error)):
+        say(line, err=True)

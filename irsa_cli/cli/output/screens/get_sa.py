@@ -1,0 +1,117 @@
+"""Bindings as a table: in a pipe one line each, so that grep, awk and sort can work on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timezone
+
+import click
+
+from irsa_cli.cli.terminal.wording import age
+from irsa_cli.core.inventory.bindings import BindingStatus, BoundRole, ListedBinding
+from irsa_cli.core.marks.makers import UNKNOWN
+from irsa_cli.core.trust.rules.rule import in_one_line
+from irsa_cli.core.values.shown import visible
+
+NOTHING = "-"
+_HEAD = ("NAMESPACE", "NAME", "ROLE", "OWNER", "POLICIES", "AGE", "STATUS")
+_WIDE = (
+    "NAMESPACE",
+    "NAME",
+    "ROLE",
+    "ROLE-BY",
+    "SA-BY",
+    "POLICIES",
+    "BOUNDARY",
+    "LAST-USED",
+    "AGE",
+    "STATUS",
+)
+_NAMED = 2
+"""Policies that are named in the narrow table; of more the number is told."""
+_COLOURS = {
+    BindingStatus.OK: "green",
+    BindingStatus.ROLE_ONLY: "green",
+    BindingStatus.UNCERTAIN: "yellow",
+    BindingStatus.POD_IDENTITY: "yellow",
+}
+
+
+def table(bindings: Iterable[ListedBinding], *, wide: bool) -> tuple[Sequence[str], list[list[str]]]:
+    """The head and the rows; their cells are safe to be shown, the status has its colour."""
+    now = datetime.now(timezone.utc)
+    rows = []
+    for item in bindings:
+        *cells, status = map(visible, _wide(item, now) if wide else _narrow(item, now))
+        word = item.status.value
+        rows.append(
+            [*cells, f"{click.style(word, fg=_COLOURS.get(item.status, 'red'))}{status[len(word) :]}"]
+        )
+    return (_WIDE if wide else _HEAD), rows
+
+
+def steps(bindings: Iterable[ListedBinding]) -> Iterator[str]:
+    """The command that ends each run or deletion that was interrupted, or is still under way.
+
+    Nobody is sent to delete what is not being deleted: `describe-sa` tells what there is to choose from.
+    """
+    for item in bindings:
+        commands = [step for step in item.next_steps if step.startswith("irsa ")]
+        if commands:
+            first = next((step for step in commands if step.startswith("irsa recover ")), commands[0])
+            if item.status is not BindingStatus.DELETING:
+                first = first.replace("irsa delete-sa ", "irsa describe-sa ", 1)
+            yield visible(f"{first.partition('  #')[0]}  # {item.full_name}: {item.status.value}")
+
+
+def _narrow(item: ListedBinding, now: datetime) -> tuple[str, ...]:
+    role = item.role.name if isinstance(item.role, BoundRole) else _short(item.role_arn)
+    policies = item.role.policies if isinstance(item.role, BoundRole) else ()
+    more = f",+{len(policies) - _NAMED}" if len(policies) > _NAMED else ""
+    named = ",".join(policies[:_NAMED]) + more
+    return (*_names(item), role, item.owner, _unless_hidden(item, named), _age(item, now), _status(item))
+
+
+def _wide(item: ListedBinding, now: datetime) -> tuple[str, ...]:
+    found = item.role if isinstance(item.role, BoundRole) else None
+    policies = ",".join((*found.attached, *found.inline)) if found else ""
+    boundary = found.boundary if found else ""
+    used = f"{found.last_used:%Y-%m-%d}" if found and found.last_used else ""
+    return (
+        *_names(item),
+        _word(item.role_arn),
+        item.role_maker,
+        item.account_maker if item.account else NOTHING,
+        _unless_hidden(item, policies),
+        boundary or NOTHING,
+        used or NOTHING,
+        _age(item, now),
+        _status(item),
+    )
+
+
+def _names(item: ListedBinding) -> tuple[str, str]:
+    return item.namespace or NOTHING, item.name or NOTHING
+
+
+def _short(arn: str) -> str:
+    """The name in an ARN; an annotation that is none as one word."""
+    return _word(arn.rsplit("/", 1)[-1])
+
+
+def _word(text: str) -> str:
+    return "".join(visible(text).split()) or NOTHING
+
+
+def _unless_hidden(item: ListedBinding, policies: str) -> str:
+    hidden = not isinstance(item.role, BoundRole) or item.role.hidden
+    return UNKNOWN if hidden and item.role is not None else policies or NOTHING
+
+
+def _status(item: ListedBinding) -> str:
+    wide = f"wide: {in_one_line(item.wide)}" if item.wide else ""
+    return ": ".join(filter(None, (item.status.value, item.reason, wide)))
+
+
+def _age(item: ListedBinding, now: datetime) -> str:
+    return NOTHING if item.created is None else age((now - item.created).total_seconds())

@@ -1,0 +1,132 @@
+"""What `irsa recover` shows of several transactions, and of what it found without a journal.
+
+The result of a single transaction is shown as every result is, by `irsa_cli.cli.output.text`.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from irsa_cli.cli.output.plan_text import change_lines, plan_lines
+from irsa_cli.cli.output.text import messages, show_document
+from irsa_cli.cli.terminal.progress import KIND_WIDTH
+from irsa_cli.cli.terminal.wording import describe, mark, put, say
+from irsa_cli.core.results.result import Ended, Result
+from irsa_cli.core.values.shown import visible
+
+if TYPE_CHECKING:
+    from irsa_cli.core.recovery.leftovers import Leftovers
+    from irsa_cli.core.recovery.report import Found, Recoveries
+    from irsa_cli.core.values.cluster import Cluster
+
+_WORDS = {
+    Ended.ROLLED_BACK: "rolled back",
+    Ended.COMMITTED: "done",
+    Ended.PLANNED: "nothing was changed (dry run)",
+    Ended.UNFINISHED: "still unfinished",
+    Ended.INCOMPLETE: "not rolled back completely",
+    Ended.REFUSED: "refused",
+    Ended.FAILED: "failed, nothing was changed",
+    Ended.UNCHANGED: "nothing to do",
+}
+
+
+def show_recoveries(done: Recoveries, output: str, *, quiet: bool, verbose: bool = False) -> None:
+    """Print how each transaction ended; errors on standard error."""
+    if output != "text":
+        show_document(done.envelope(), output)
+    for result in done.items:
+        if output == "text":
+            say(f"{_named(result)}  {_words(result)}")
+            if result.ended is Ended.PLANNED:
+                for line in plan_lines(result, whole=verbose):
+                    put(f"  {line}")
+        if not quiet or result.error is not None or result.left:
+            for line in messages(result):
+                put(f"  {line}", err=True)
+    if output == "text":
+        for skipped in done.skipped:
+            say(f"{skipped.transaction}  skipped: {skipped.why}")
+        if not done.items and not done.skipped:
+            click.echo("There is nothing to recover.")
+
+
+def intended_lines(planned: Sequence[Result], *, whole: bool) -> Iterator[str]:
+    """What is going to be done, a line a change; `whole`: with every value, for who decides on it."""
+    for result in planned:
+        yield visible(f"{_named(result)}  is going to be carried out:")
+        yield from (visible(f"  Note: {note}") for note in result.notes)
+        for change in (item.change for item in result.changes):
+            if whole:
+                yield from change_lines([change], whole=True)
+            else:
+                yield visible(f"  {mark(change.action)} {change.kind.value:<{KIND_WIDTH}} {describe(change)}")
+
+
+def _words(result: Result) -> str:
+    given = any(item.state == "undone" and item.change.after is None for item in result.changes)
+    if result.ended is Ended.ROLLED_BACK and given:
+        return "what it had taken away is there again"
+    return _WORDS[result.ended]
+
+
+def _named(result: Result) -> str:
+    account = result.facts.get("serviceAccount")
+    return (
+        f"{result.transaction}  {account['namespace']}/{account['name']}" if account else result.transaction
+    )
+
+
+def show_found(found: Found, output: str) -> int:
+    """Print what runs have left in a cluster. Returns the exit code."""
+    if output != "text":
+        show_document(found.envelope(), output)
+        return 0
+    for leftovers in found.leftovers:
+        for line in _lines(found, leftovers):
+            say(line)
+    name = found.cluster.name
+    if not found.leftovers:
+        click.echo(f"No run has left anything unfinished in {name}.")
+    for leftovers in found.leftovers:
+        if not found.why_not(leftovers):
+            say("Next:", err=True)
+            step = f"irsa recover {leftovers.transaction} {_place(found.cluster)}"
+            say(f"  {step}  # rolls it back; or --all", err=True)
+            break
+    return 0
+
+
+def _place(cluster: Cluster) -> str:
+    """The options that name a cluster."""
+    if cluster.arn.startswith("arn:"):
+        return shlex.join(["-c", cluster.name, "-r", cluster.region])
+    return shlex.join(["--issuer-url", cluster.issuer, "--account", cluster.account])
+
+
+def _lines(found: Found, leftovers: Leftovers) -> Iterator[str]:
+    head = f"{leftovers.transaction}  {', '.join(leftovers.accounts)}".rstrip()
+    yield f"{head}  {_age(leftovers.age)} old"
+    if leftovers.why:
+        yield f"  {leftovers.why}"
+    for piece in leftovers.pieces:
+        yield f"  - {piece.change.kind.value:<{KIND_WIDTH}} {describe(piece.change)}"
+    yield from (f"  Note: {note}" for note in leftovers.notes)
+    for spared in leftovers.spared:
+        yield f"  left alone: {spared.kind.value} {spared.name}: {spared.why}"
+        yield from (f"    to end it: {step}" for step in spared.next_steps)
+    why_not = found.why_not(leftovers)
+    if why_not and leftovers.stages:
+        yield f"  not rolled back: {why_not}"
+
+
+def _age(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    if seconds < 7200:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.0f} h" if seconds < 172800 else f"{seconds / 86400:.0f} days"

@@ -1,0 +1,98 @@
+"""Tables: aligned columns with a head. In a pipe no line is broken; rich wraps them on a terminal.
+
+No word of a cell is cut: what has to be copied, an ARN above all, is whole, however narrow the terminal is.
+Where the last column has no room beside the others it goes below them; where they have none themselves, each
+row becomes a block with a line for each column.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+
+import click
+
+from irsa_cli.cli.terminal.screen import columns
+from irsa_cli.cli.terminal.wording import put
+
+GAP = 3
+"""Columns between two cells."""
+_NARROWEST = 24
+"""Columns that the last column has at least, or it goes below the others."""
+_INDENT = 4
+
+
+def show_table(head: Sequence[str], rows: Sequence[Sequence[str]], *, gap: int = GAP) -> None:
+    """Print a table on standard output; without rows nothing. Cells are safe to be shown already."""
+    for line in table_lines(head, rows, columns(sys.stdout), gap=gap):
+        put(line)
+
+
+def table_lines(
+    head: Sequence[str], rows: Sequence[Sequence[str]], room: int | None, *, gap: int = GAP
+) -> list[str]:
+    """The lines of a table in `room` columns, or unbroken where that is None; `head` may be empty."""
+    if not rows:
+        return []
+    table = [head, *rows] if head else list(rows)
+    widths = [max(map(_width, column)) for column in zip(*table, strict=True)]
+    fixed = sum(widths[:-1]) + gap * (len(widths) - 1)
+    if room is None or fixed + widths[-1] <= room:
+        return [_line(row, widths, gap) for row in table]
+    if fixed + max(_NARROWEST, _longest(row[-1] for row in table)) <= room:
+        return _wrapped(table, widths, room - fixed, gap)
+    if fixed - gap <= room:
+        below = [[*_wrapped([[row[-1]]], [], room - _INDENT, gap)] for row in table]
+        return [
+            line
+            for row, last in zip(table, below, strict=True)
+            for line in (_line(row[:-1], widths[:-1], gap), *(f"{' ' * _INDENT}{part}" for part in last))
+        ]
+    return _blocks(head, rows, room)
+
+
+def _width(cell: str) -> int:
+    return len(click.unstyle(cell))
+
+
+def _longest(cells: Iterable[str]) -> int:
+    return max((len(word) for cell in cells for word in click.unstyle(cell).split()), default=0)
+
+
+def _line(row: Sequence[str], widths: Sequence[int], gap: int) -> str:
+    padded = (f"{cell}{' ' * (width - _width(cell))}" for cell, width in zip(row, widths, strict=True))
+    return (" " * gap).join(padded).rstrip()
+
+
+def _blocks(head: Sequence[str], rows: Sequence[Sequence[str]], room: int) -> list[str]:
+    """A block for each row, with an empty line between two."""
+    names = head or [""] * len(rows[0])
+    width = max(map(len, names))
+    lines: list[str] = []
+    for row in rows:
+        pairs = list(zip(names, row, strict=True))
+        lines += ["", *_wrapped(pairs, [width, 0], room - width - 1, 1)] if head else ["", *row]
+    return lines[1:]
+
+
+def _wrapped(table: Sequence[Sequence[str]], widths: Sequence[int], room: int, gap: int) -> list[str]:
+    """With the words of the last column in lines of `room` columns; a longer word is whole."""
+    import io
+
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    last = max(room, _longest(row[-1] for row in table))
+    drawn = Table(box=None, padding=(0, gap, 0, 0), pad_edge=False, show_header=False)
+    for width in widths[:-1]:
+        drawn.add_column(width=width, no_wrap=True)
+    drawn.add_column(width=last)
+    for row in table:
+        drawn.add_row(*map(Text.from_ansi, row))
+    whole = sum(widths[:-1]) + gap * len(widths) + last
+    console = Console(file=io.StringIO(), width=whole, force_terminal=True, color_system="standard")
+    console.no_color = False  # Whether colours are shown is decided where the line is printed.
+    with console.capture() as captured:
+        console.print(drawn)
+    return [line.rstrip() for line in captured.get().splitlines()]

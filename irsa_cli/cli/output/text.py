@@ -1,0 +1,242 @@
+"""The result on standard output (text, JSON, YAML) and errors on standard error."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import click
+
+from irsa_cli.cli.help.helping import command_of
+from irsa_cli.cli.output.forms import REPORTS, in_other_form
+from irsa_cli.cli.output.plan_text import plan_lines
+from irsa_cli.cli.terminal.screen import is_unicode
+from irsa_cli.cli.terminal.wording import put
+from irsa_cli.core.results.envelope import Envelope
+from irsa_cli.core.results.result import Command, Ended, Result
+from irsa_cli.core.values.errors import IrsaError, Refused
+from irsa_cli.core.values.shown import json_text, redacted, visible, yaml_text
+
+
+def show(result: Result, output: str, *, quiet: bool, verbose: bool = False) -> None:
+    """Print the result; in every form an error is told on standard error, too."""
+    if output == "text":
+        for line in text_lines(result, whole=verbose):
+            put(line)
+    else:
+        show_document(result.envelope(), output)
+    if not quiet or result.error is not None or result.left:
+        for line in messages(result):
+            put(line, err=True)
+
+
+def show_failure(error: Exception) -> None:
+    """Say on standard error why a command did nothing."""
+    ended = Ended.REFUSED if isinstance(error, Refused) else Ended.FAILED
+    for line in messages(Result(ended, error=error)):
+        put(line, err=True)
+
+
+def show_document(envelope: Envelope, output: str, command: str | None = None) -> None:
+    """Print a document as JSON or YAML, its names, or what a jsonpath finds in it.
+
+    `command` is the one that runs unless it is given. Reports are printed by `irsa_cli.cli.output.reports`.
+    """
+    if output in REPORTS:
+        return
+    text = document_text(envelope, output, command)
+    if text or output in ("json", "yaml"):
+        click.echo(text)
+
+
+def document_text(envelope: Envelope, output: str, command: str | None = None) -> str:
+    """A document in a form that is not text, without the end of its last line."""
+    document = envelope.to_json(running() if command is None else command)
+    if output == "json":
+        return json_text(document)
+    return as_yaml(document).removesuffix("\n") if output == "yaml" else in_other_form(document, output)
+
+
+def running() -> str:
+    """The command that runs, as its user called it, without `irsa`; '' where none does."""
+    context = click.get_current_context(silent=True)
+    return "" if context is None else command_of(context)
+
+
+def as_yaml(document: Mapping[str, Any]) -> str:
+    """A document as YAML, in characters that standard output has.
+
+    No text begins a line of its own, or has `##` in it: CI systems take `::error::` and `##[` for commands.
+    """
+    import yaml
+
+    class Dumper(yaml.SafeDumper):
+        """Writes a text on one line, in quotes where it could be more than a text."""
+
+    def one_line(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+        odd = not text.isprintable() or text.lstrip().startswith(":") or "##" in text
+        return dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"' if odd else None)
+
+    Dumper.add_representer(str, one_line)
+
+    def dump(*, plain: bool) -> str:
+        text: str = yaml.dump(
+            dict(document), Dumper=Dumper, sort_keys=False, allow_unicode=not plain, width=2**31
+        )
+        return text
+
+    text = dump(plain=not is_unicode(sys.stdout))
+    # What is invisible is written as its code point; YAML itself lets some of it be.
+    return yaml_text(text if text.replace("\n", "").isprintable() else dump(plain=True))
+
+
+def text_lines(result: Result, *, whole: bool = False) -> Iterator[str]:
+    """What is told on standard output; `whole`: of a plan every value."""
+    if result.ended is Ended.PLANNED:
+        yield from plan_lines(result, whole=whole)
+    elif result.ended is Ended.COMMITTED:
+        yield visible(f"Done in {result.seconds:.1f} s. {_outcome(result)}".rstrip())
+    elif result.ended is Ended.UNCHANGED:
+        outcome = visible(_outcome(result))
+        yield f"Nothing to do: everything is as desired. {outcome}" if outcome else "Nothing to do."
+    elif result.ended is Ended.ROLLED_BACK and result.error is None:
+        yield f"{back_words(result)}."
+
+
+def back_words(result: Result) -> str:
+    """What a rollback has done as a whole: of a deletion, it gives."""
+    again = [item.change for item in result.changes if item.state == "undone" and item.change.after is None]
+    if not again:
+        return "Everything that the transaction did was rolled back"
+    return f"What the transaction had taken away is there again ({len(again)} attached or created again)"
+
+
+def _outcome(result: Result) -> str:
+    """What is true now. A result that was told before its command had its facts has none of them."""
+    facts, command = result.facts, result.command
+    account, role, provider = (facts.get(key) for key in ("serviceAccount", "role", "provider"))
+    if command in (Command.DELETE_SA, Command.DISASSOCIATE_OIDC):
+        return _deleted(facts)
+    if provider:
+        return f"IAM accepts tokens of {provider['url']} for {', '.join(provider['audiences'])}."
+    if not role:
+        return ""
+    if not account:
+        return f"The role is {role['arn']}."
+    who = f"{account['namespace']}/{account['name']}"
+    if command is Command.UPDATE_SA:
+        return _changed(who, facts)
+    if command is Command.ADOPT:
+        return f"The role of {who} is managed by irsa: {role['arn']}{_elsewhere(facts)}."
+    elsewhere = _elsewhere(facts) or ", for pods that start from now on"
+    return f"{who} has the role {role['arn']}{elsewhere}."
+
+
+def _deleted(facts: Mapping[str, Any]) -> str:
+    """What a run has deleted; what was not there is passed over."""
+    account, role, provider = (facts.get(key) or {} for key in ("serviceAccount", "role", "provider"))
+    found = []
+    if account.get("deleted"):
+        found.append(f"ServiceAccount {account['namespace']}/{account['name']}")
+    if role.get("deleted"):
+        found.append(f"role {role['arn']}")
+    if provider.get("deleted"):
+        return f"IAM accepts no tokens of {provider['url']} any more."
+    return f"Deleted: {', '.join(found)}." if found else ""
+
+
+def _changed(who: str, facts: Mapping[str, Any]) -> str:
+    elsewhere = _elsewhere(facts)
+    restarts = facts["restart"] and not elsewhere
+    restart = " Pods that run already have to be restarted for it." if restarts else ""
+    return f"{who} has the role {facts['role']['arn']}{elsewhere}.{restart}"
+
+
+def _elsewhere(facts: Mapping[str, Any]) -> str:
+    """What is said where pods get their credentials from elsewhere; '' where that is not so, or not known."""
+    found = facts.get("podIdentity")
+    if not found:
+        return ""
+    role = (found["role"] or {}).get("arn", "")
+    if role == facts["role"]["arn"]:
+        return f"; pods get it by EKS Pod Identity ({found['association']}), whatever the annotation says"
+    other = f", role {role}" if role else ""
+    return f"; but pods get the credentials of EKS Pod Identity ({found['association']}{other})"
+
+
+def messages(result: Result, about: str = "") -> Iterator[str]:
+    """What is told on standard error; `about` goes before what the notes don't say themselves of whom."""
+    yield from (visible(f"Note: {note}") for note in result.notes)
+    if result.is_by_former_trust:
+        yield "Note: STS may have accepted the token by the former trust policy: run irsa verify in a minute"
+    yield from (visible(f"Warning: {item.told}") for item in result.warnings)
+    if result.error is None:
+        yield from _becoming(result)
+    if result.error is not None:
+        yield from error_lines(result.error)
+    yield from map(visible, _aftermath(result))
+    if result.error is not None:
+        yield from next_lines(result.error)
+    else:
+        yield from _release(result, about)
+
+
+def _becoming(result: Result) -> Iterator[str]:
+    """A trust policy as it was and as it is, where a restriction of it was voided."""
+    found = result.facts.get("trustPolicy")
+    if found:
+        yield visible(f"Note: what changes in the trust policy of {result.facts['role']['arn']}:")
+        yield from (visible(f"  {line}") for line in found["difference"])
+
+
+def _release(result: Result, about: str) -> Iterator[str]:
+    """The commands that free an adopted role of what made it."""
+    commands = result.facts.get("adoption", {}).get("release")
+    if commands:
+        what = "to release the role from its stack, which deletes the stack and keeps the role"
+        yield visible(f"Note: {about}{what} (not done here):")
+        yield from (visible(f"  {command}") for command in commands)
+
+
+def error_lines(error: Exception) -> Iterator[str]:
+    """What failed, and further facts."""
+    if not isinstance(error, IrsaError):
+        said = redacted(f"{type(error).__name__}: {error}")
+        yield visible(f"Error: a bug in irsa: {said} (-v shows where)")
+        return
+    yield visible(f"Error: {error}")
+    yield from (visible(f"  {line}") for line in error.details)
+
+
+def next_lines(error: Exception) -> Iterator[str]:
+    """What to do now."""
+    if isinstance(error, IrsaError) and error.next_steps:
+        yield "Next:"
+        yield from (visible(f"  {step}") for step in error.next_steps)
+
+
+def _aftermath(result: Result) -> Iterator[str]:
+    """What state things are in now."""
+    code = result.exit_code
+    if result.left:
+        yield f"The rollback is incomplete (exit {code}). Left behind:"
+        for item in result.left:
+            yield f"  {item.what}: {item.why}"
+            yield f"    to finish: {item.repair}"
+    elif result.ended is Ended.UNFINISHED:
+        yield from _unfinished(result)
+    elif result.ended in (Ended.ROLLED_BACK, Ended.FAILED, Ended.REFUSED) and result.error is not None:
+        undone = [item.change for item in result.changes if item.state == "undone"]
+        back = "Everything was rolled back"
+        if any(change.after is None for change in undone):
+            back = "Everything is as it was before: what was taken away was attached or created again"
+        yield f"{back if undone else 'Nothing was changed'} (exit {code})."
+
+
+def _unfinished(result: Result) -> Iterator[str]:
+    """What of a plan is done, and what isn't, where nothing is rolled back."""
+    yield f"Nothing was rolled back: the transaction is unfinished (exit {result.exit_code})."
+    for item in result.changes:
+        state = "done   " if item.state in ("done", "unchanged") else "missing"
+        yield f"  {state}  {item.change.kind.value} {item.change.name}"

@@ -1,0 +1,190 @@
+"""Progress on standard error: a line for each change, with a spinner on a terminal, plain lines in CI.
+
+The result on standard output is `irsa_cli.cli.output.text`'s business.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+import click
+
+from irsa_cli.cli.terminal.screen import fitted, is_live, painted, plain
+from irsa_cli.cli.terminal.wording import back_again, describe, mark, put
+from irsa_cli.core.values.doing import Doing, heard_by
+from irsa_cli.core.values.shown import redacted, visible, without_secrets
+
+if TYPE_CHECKING:
+    from irsa_cli.cli.terminal.spinner import Spinner
+    from irsa_cli.usecases.command.events import Event, WireCall
+
+EVERY = 10.0
+"""Seconds between two lines that tell how far long work is, where there is no spinner."""
+KIND_WIDTH = 16
+LONGEST_CODE = 100
+NAME_WIDTH = 52
+READING_SECONDS = 600.0
+"""The time limit of a command that has no `--timeout`."""
+
+
+class Progress:
+    """Listens to a transaction and tells it line by line. Safe to use from several threads."""
+
+    def __init__(self, *, quiet: bool, verbose: bool, clock: Callable[[], float] = time.monotonic) -> None:
+        self._quiet = quiet
+        self._verbose = verbose
+        self._lock = threading.Lock()
+        self._status: Spinner | None = None
+        self.seconds = READING_SECONDS
+        """The time limit of the whole command."""
+        self.live = is_live(sys.stderr) and not quiet
+        self._clock = clock
+        self._count = ""
+        self._told = clock()
+
+    def __enter__(self) -> Progress:
+        if self.live:
+            from irsa_cli.cli.terminal.spinner import Spinner
+
+            self._status = Spinner()
+            self._status.start()
+        self._told = self._clock()
+        heard_by(self.doing)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        heard_by(None)
+        if self._status is not None:
+            self._status.stop()
+
+    def doing(self, what: Doing) -> None:
+        """Show how far long work is: beside the spinner, else in a line every ten seconds at most."""
+        if what.total:
+            self._count = str(what) if what.done < what.total else ""
+            text = self._count
+        else:
+            text = ", ".join(filter(None, (self._count, str(what))))
+        if self._status is not None:
+            self._spin(visible(text))
+            return
+        with self._lock:
+            now = self._clock()
+            late = now - self._told >= EVERY
+            self._told = now if late else self._told
+        if late and text and not self._quiet:
+            self._say(visible(f"  {mark('waiting')} {text}"))
+
+    def note(self, text: str) -> None:
+        """Say something about the run."""
+        self.ended(visible(text))
+
+    def ended(self, line: str) -> None:
+        """Say how one of many has ended; the line may have colours."""
+        if not self._quiet:
+            self._say(line)
+
+    def wire(self, call: WireCall) -> None:
+        """Show a wire call (`-v`); there is no secret in what is shown."""
+        if self._verbose:
+            outcome = call.status or "no answer"
+            code = f" {redacted(call.code)[:LONGEST_CODE]}" if call.code else ""
+            took = f"{call.seconds * 1000:6.0f} ms"
+            where = f" ({call.account})" if call.account else ""
+            self._say(visible(f"    {took}  {call.service} {call.operation}{where}  {outcome}{code}"))
+
+    def trace(self) -> None:
+        """Show the traceback of a bug (`-v`)."""
+        import traceback
+
+        text = without_secrets(traceback.format_exc())
+        self._say("\n".join(map(visible, text.split("\n"))))
+
+    def listen(self, event: Event) -> None:
+        """Show what happened in the transaction."""
+        if self._quiet:
+            return
+        from irsa_cli.usecases.command.events import Step
+
+        if event.step is Step.STARTED and event.change is not None:
+            self._spin(event.change.kind.value)  # Short: a line that wraps is not cleared whole.
+        elif event.step is Step.GATE:
+            self._spin("Verifying")
+        elif event.step is Step.WAITING:
+            self.doing(Doing(f"waiting {event.text}"))
+        elif event.step is Step.GATE_PASSED:
+            self._say(_row(mark("ok"), "Verified", "STS accepts the token", _took(event.seconds)))
+        elif event.step is Step.ROLLBACK:
+            self._say("Rolling back")
+        elif event.change is not None:
+            self._say(self._line(event))
+
+    def _line(self, event: Event) -> str:
+        from irsa_cli.usecases.command.events import Step
+
+        assert event.change is not None
+        kind, what = event.change.kind.value, describe(event.change)
+        if event.step is Step.DONE and not event.changed:
+            return _row(mark("ok"), kind, what, "already there")
+        deleted = event.change.after is None
+        undone = mark("create" if deleted else "delete")
+        sign = {Step.DONE: mark(event.change.action), Step.UNDONE: undone}.get(event.step, mark("failed"))
+        tail = _took(event.seconds)
+        if event.step is Step.UNDONE:
+            none = "is there" if deleted else "not there"
+            tail = f"{back_again(event.change)}  {tail}" if event.changed else none
+        elif event.error is not None:
+            tail = str(event.error)
+        return _row(sign, kind, what, tail)
+
+    def ask(self, lines: Sequence[str], question: str) -> bool:
+        """Show lines and ask whether to go on; nobody at the terminal means no."""
+        if self._status is not None:
+            self._status.stop()
+        try:
+            for line in lines:
+                put(line, err=True)
+            return _answer(question)
+        except click.Abort:
+            return False
+        finally:
+            if self._status is not None:
+                self._status.start()
+
+    def _spin(self, text: str) -> None:
+        if self._status is not None:
+            self._status.update(text)
+
+    def _say(self, text: str) -> None:
+        with self._lock:
+            if self._status is not None:
+                self._status.print(painted(plain(text, sys.stderr)))
+            else:
+                put(text, err=True)
+
+
+def _answer(question: str) -> bool:
+    """Ask; the interrupt key ends the question at once, also where a run hears signals for itself."""
+    if threading.current_thread() is not threading.main_thread():
+        return click.confirm(question, err=True)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return click.confirm(question, err=True)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _took(seconds: float) -> str:
+    return f"{seconds:.1f} s"
+
+
+def _row(sign: str, kind: str, what: str, tail: str) -> str:
+    head = f"  {sign} {kind:<{KIND_WIDTH}}"
+    return fitted(head, visible(what), visible(tail), sys.stderr, width=NAME_WIDTH)
