@@ -16,7 +16,7 @@ from irsa_cli.cli.terminal.unshown import Unshown
 from irsa_cli.cli.terminal.wording import say
 
 if TYPE_CHECKING:
-    from irsa_cli.cli.session import Save
+    from irsa_cli.cli.output.speaking import Save
     from irsa_cli.core.results.applied import AppliedList
     from irsa_cli.core.results.result import Result
     from irsa_cli.usecases.plans.requests import Request

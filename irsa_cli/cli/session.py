@@ -9,20 +9,18 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from irsa_cli.cli.output.reports.delivering import deliver
 from irsa_cli.cli.output.reports.of_results import report_of
 from irsa_cli.cli.terminal.unshown import showing
 
 if TYPE_CHECKING:
-    from irsa_cli.cli.output.speaking import Speaking
+    from irsa_cli.cli.output.speaking import Save, Speaking
     from irsa_cli.cli.terminal.progress import Progress
     from irsa_cli.core.results.result import Result
 
 T = TypeVar("T")
-Save = Callable[[Any], None]
-"""Saves the plan of a dry run, where that was asked for."""
 
 
 def breaking_off(stop: Callable[[], None] = lambda: None) -> None:

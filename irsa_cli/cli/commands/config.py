@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import click
 
@@ -73,11 +73,10 @@ def _project() -> Project:
 
 def _options() -> dict[str, str]:
     """The flag of each variable that means one."""
-    from irsa_cli.cli.main import COMMANDS, irsa
-
     context = click.get_current_context().find_root()
+    irsa = cast("click.Group", context.command)
     found: dict[str, str] = {}
-    for name in COMMANDS:
+    for name in irsa.list_commands(context):
         command = irsa.get_command(context, name)
         for option in command.params if command else ():
             if variable := variable_of(name, option):

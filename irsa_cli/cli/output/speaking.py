@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import click
 
 from irsa_cli.cli.output.reports.files import FILES, ReportFiles
+
+Save = Callable[[Any], None]
+"""Saves the plan of a dry run, where that was asked for."""
 
 
 @dataclass(frozen=True)

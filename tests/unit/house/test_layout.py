@@ -16,7 +16,7 @@ import pytest
 import irsa_cli
 
 PROGRAM = Path(irsa_cli.__file__).parent
-LISTS = {"irsa_cli.cli", "irsa_cli.core.doctor.causes"}
+LISTS = {"irsa_cli.cli.commands", "irsa_cli.core.doctor.causes"}
 """Folders with one module for each of many things of one kind: commands, causes."""
 
 

@@ -21,7 +21,7 @@ from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.shown import visible
 
 if TYPE_CHECKING:
-    from irsa_cli.cli.session import Save
+    from irsa_cli.cli.output.speaking import Save
     from irsa_cli.core.results.applied import AppliedList, Item
 
 NAME_WIDTH = 40
