@@ -23,6 +23,7 @@ from irsa_cli.core.results.steps import (
 from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import ExitCode, IrsaError
+from irsa_cli.core.values.names import Namespaced
 
 __all__ = [
     "DECIDING",
@@ -69,7 +70,7 @@ DECIDING = (Name.TOKEN, *_DECISIVE)
 
 
 @dataclass(frozen=True)
-class Verification:
+class Verification(Namespaced):
     """One ServiceAccount. `error` is set when it could not even be begun, among many."""
 
     namespace: str
@@ -85,11 +86,6 @@ class Verification:
     """The command that looks at what is between the exchange and the pods."""
     warnings: tuple[Risk, ...] = ()
     """What is wide in the role's trust policy: that keeps nobody's pods from their credentials."""
-
-    @property
-    def full_name(self) -> str:
-        """Namespace and name."""
-        return f"{self.namespace}/{self.name}"
 
     @property
     def outcome(self) -> VerificationOutcome:
