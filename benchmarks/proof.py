@@ -16,8 +16,9 @@ from typing import Any
 import boto3
 
 from benchmarks.measuring import LATENCY, alone, irsa, measure, report, sequential
+from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust.evaluation import explain
-from irsa_cli.core.trust.trust_policy import WebIdentity, policy
+from irsa_cli.core.trust.trust_policy import policy
 from irsa_cli.sandbox import Sandbox
 from tests.support.eks import bearer
 from tests.support.kubeclient import KubeClient

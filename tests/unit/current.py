@@ -13,7 +13,8 @@ from irsa_cli.core.objects.kinds import Container, Pod, Requirement, ServiceAcco
 from irsa_cli.core.objects.variables import Environment
 from irsa_cli.core.plan.states import ProviderState
 from irsa_cli.core.policies.policy import Document
-from irsa_cli.core.trust.trust_policy import WebIdentity, policy
+from irsa_cli.core.policies.web_identity import WebIdentity
+from irsa_cli.core.trust.trust_policy import policy
 from irsa_cli.core.values.cluster import Cluster, Reach
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=timezone.utc)

@@ -1,6 +1,6 @@
 """Write docs/reference/well-known-policies.md from the catalogue; with `--check`, fail when it is stale.
 
-What a policy is, and where it is from, is said in its data file (`irsa_cli/core/policies/wellknown/data`).
+What a policy is, and where it is from, is said in its data file (`irsa_cli/core/policies/data`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PAGE = ROOT / "docs" / "reference" / "well-known-policies.md"
 HEAD = """\
 # Well-known policies
 
-<!-- By tools/docs/well_known_policies.py from irsa_cli/core/policies/wellknown/data: change it there. -->
+<!-- By tools/docs/well_known_policies.py from irsa_cli/core/policies/data: change it there. -->
 
 What controllers that many clusters have need, by name: `irsa create-sa --well-known-policy NAME`, or
 `wellKnownPolicies` in a [configuration file](config.md). `irsa policies list` and `irsa policies show NAME`

@@ -22,21 +22,17 @@ from irsa_cli.core.rbac.objects import RbacObjects
 from irsa_cli.core.rbac.principals import ClusterAccess
 from irsa_cli.core.trust.rules.providers import KnownCluster, stage_of
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, host_path
+from irsa_cli.core.values.names import Namespaced
 
 
 @dataclass(frozen=True)
-class AuditedAccount:
+class AuditedAccount(Namespaced):
     """A ServiceAccount: the role that its annotation names, '' for none, and the audience of its token."""
 
     namespace: str
     name: str
     role_arn: str = ""
     audience: str = DEFAULT_AUDIENCE
-
-    @property
-    def full_name(self) -> str:
-        """Namespace and name."""
-        return f"{self.namespace}/{self.name}"
 
     @property
     def subject(self) -> str:
@@ -60,7 +56,7 @@ def living_pods(bodies: Iterable[parsing.Json]) -> dict[str, int]:
 
 
 @dataclass(frozen=True)
-class AuditedAssociation:
+class AuditedAssociation(Namespaced):
     """An EKS Pod Identity association; `role_arn` is '' where it is not known. `target` is assumed by it."""
 
     namespace: str
@@ -68,11 +64,6 @@ class AuditedAssociation:
     id: str = ""
     role_arn: str = ""
     target: str = ""
-
-    @property
-    def full_name(self) -> str:
-        """Namespace and name of the ServiceAccount."""
-        return f"{self.namespace}/{self.name}"
 
     @classmethod
     def read(cls, item: Mapping[str, Any]) -> AuditedAssociation:

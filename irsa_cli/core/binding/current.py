@@ -27,7 +27,7 @@ from irsa_cli.core.values import arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.issuer import provider_arn
-from irsa_cli.core.values.names import default_role_name, default_role_path, subject
+from irsa_cli.core.values.names import Namespaced, default_role_name, default_role_path, subject
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class NamedRole:
 
 
 @dataclass(frozen=True)
-class Bound:
+class Bound(Namespaced):
     """One ServiceAccount with its roles; any part may be missing.
 
     `own` are the roles that bear irsa's tags for it, with their policies: usually one. `used` is the role
@@ -94,11 +94,6 @@ class Bound:
         if self.chain is not None and self.target is not None:
             found.append((self.chain, self.target))
         return tuple(chain for chain, _ in found), {chain.target_arn: target for chain, target in found}
-
-    @property
-    def full_name(self) -> str:
-        """Namespace and name."""
-        return f"{self.namespace}/{self.name}"
 
     @property
     def annotation(self) -> str:

@@ -31,11 +31,11 @@ from irsa_cli.core.plan.states import (
 )
 from irsa_cli.core.policies import policy, wellknown
 from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.policies.wellknown import Resolved, Scope, WellKnown
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.chaining.chain import POLICY_NAME, Chain, chain_annotations
 from irsa_cli.core.trust.chaining.removal import FoundConfigMap, FoundTarget
-from irsa_cli.core.trust.trust_policy import WebIdentity
 from irsa_cli.core.values import names
 from irsa_cli.core.values.arn import iam_arn
 from irsa_cli.core.values.cluster import Cluster

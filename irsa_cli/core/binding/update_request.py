@@ -12,7 +12,7 @@ from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount
 from irsa_cli.core.objects.injection import Injection
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, ProviderState
 from irsa_cli.core.policies.policy import Document
-from irsa_cli.core.trust.trust_policy import WebIdentity
+from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.issuer import provider_arn
 from irsa_cli.core.values.names import subject

@@ -23,6 +23,7 @@ from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome, exit_code_of, whole
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import ExitCode
+from irsa_cli.core.values.names import Namespaced
 
 _GIVES_IDENTITY = (Group.SERVICE_ACCOUNT, Group.WEBHOOK, Group.PODS)
 """What has to be in order for a pod to run with the identity."""
@@ -30,7 +31,7 @@ _VERDICTS = (Verdict.PROBLEM, Verdict.UNKNOWN, Verdict.OK)
 
 
 @dataclass(frozen=True)
-class Examined:
+class Examined(Namespaced):
     """A ServiceAccount and what was found of it; `role_arn` is the annotation as it is, None without one.
 
     `exists` is None where it could not be read. `undecided` is what can't be told although all hangs on it.
@@ -42,11 +43,6 @@ class Examined:
     findings: tuple[Finding, ...] = ()
     exists: bool | None = True
     undecided: tuple[Finding, ...] = ()
-
-    @property
-    def full_name(self) -> str:
-        """Namespace and name."""
-        return f"{self.namespace}/{self.name}"
 
     @property
     def problems(self) -> tuple[Finding, ...]:

@@ -18,6 +18,7 @@ from irsa_cli.core.objects.unreadable import CannotTell, Unreadable
 from irsa_cli.core.plan.states import ProviderState
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.values.cluster import PLAIN, Cluster, Reach
+from irsa_cli.core.values.names import Namespaced
 
 
 @dataclass(frozen=True)
@@ -64,18 +65,13 @@ class RoleSummary:
 
 
 @dataclass(frozen=True)
-class OtherAssociation:
+class OtherAssociation(Namespaced):
     """An association of another ServiceAccount, with its role as far as that could be read."""
 
     namespace: str
     name: str
     association: Association | Unreadable | None
     role: Role | Unreadable | None = Unreadable("EKS did not tell the association's role")
-
-    @property
-    def full_name(self) -> str:
-        """Namespace and name."""
-        return f"{self.namespace}/{self.name}"
 
 
 @dataclass(frozen=True)
@@ -96,7 +92,7 @@ class TrailEvent:
 
 
 @dataclass(frozen=True)
-class Subject:
+class Subject(Namespaced):
     """One ServiceAccount and everything around it. None stands for what doesn't exist.
 
     `pods` are all pods of the namespace, `probe` a pod that was created for show (`dryRun=All`),
@@ -144,11 +140,6 @@ class Subject:
     network_policies: tuple[NetworkPolicy, ...] | Unreadable = ()
     events: tuple[TrailEvent, ...] | Unreadable = ()
     lock: SeenLock | Unreadable | None = None
-
-    @property
-    def full_name(self) -> str:
-        """Namespace and name."""
-        return f"{self.namespace}/{self.name}"
 
 
 @dataclass(frozen=True)

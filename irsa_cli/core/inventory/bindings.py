@@ -28,7 +28,7 @@ from irsa_cli.core.values.arn import Arn, role_arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.issuer import provider_arn
-from irsa_cli.core.values.names import subject
+from irsa_cli.core.values.names import Namespaced, subject
 from irsa_cli.core.values.shown import shown
 
 
@@ -100,7 +100,7 @@ class BindingStatus(str, Enum):
 
 
 @dataclass(frozen=True)
-class ListedBinding:
+class ListedBinding(Namespaced):
     """One ServiceAccount with its role; `account` is None where there is none (or none that names the role).
 
     `role_arn` is the annotation as it is, or the ARN of a role without a ServiceAccount. `reason` says what
@@ -119,11 +119,6 @@ class ListedBinding:
     """What ends it, where a run or a deletion is under way, or was interrupted."""
     wide: tuple[Risk, ...] = ()
     """What in the trust policy lets in more than was named."""
-
-    @property
-    def full_name(self) -> str:
-        """Namespace and name."""
-        return f"{self.namespace}/{self.name}"
 
     @property
     def role_maker(self) -> str:

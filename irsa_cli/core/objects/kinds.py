@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from irsa_cli.core.objects.variables import Environment
+from irsa_cli.core.values.names import Namespaced
 
 
 @dataclass(frozen=True)
-class ServiceAccount:
+class ServiceAccount(Namespaced):
     """A ServiceAccount. `annotated`: when the owner of the role's annotation last wrote, as far as known.
 
     `managers` are those who have written it, by its managedFields.
@@ -27,11 +28,6 @@ class ServiceAccount:
     annotated: datetime | None = None
     uid: str = ""
     managers: tuple[str, ...] = ()
-
-    @property
-    def full_name(self) -> str:
-        """Namespace and name."""
-        return f"{self.namespace}/{self.name}"
 
 
 @dataclass(frozen=True)

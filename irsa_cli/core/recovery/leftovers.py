@@ -29,7 +29,7 @@ from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.trust.chaining.chain import Chain
 from irsa_cli.core.trust.chaining.removal import FoundConfigMap, FoundTarget
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.names import default_role_path
+from irsa_cli.core.values.names import Namespaced, default_role_path
 
 MINIMUM_AGE = 600.0
 """Seconds for which a run on another machine may still be alive: longer than `--timeout` and the rollback."""
@@ -94,7 +94,7 @@ class SeenRole:
 
 
 @dataclass(frozen=True)
-class SeenAccount:
+class SeenAccount(Namespaced):
     """A ServiceAccount."""
 
     namespace: str
@@ -107,11 +107,6 @@ class SeenAccount:
     def transaction(self) -> str:
         """The run that made it, '' for none."""
         return self.annotations.get(TRANSACTION_TAG, "")
-
-    @property
-    def full_name(self) -> str:
-        """`namespace/name`."""
-        return f"{self.namespace}/{self.name}"
 
     @property
     def role(self) -> str:

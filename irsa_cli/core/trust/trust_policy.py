@@ -11,31 +11,11 @@ from typing import Any
 
 from irsa_cli.core.policies.operators import Truth
 from irsa_cli.core.policies.policy import Document, as_list, normalized, size
-from irsa_cli.core.policies.web_identity import ACTION, WebIdentity
+from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust import shared_statement
 from irsa_cli.core.trust.evaluation import Explanation, explain
 from irsa_cli.core.trust.restrictions import voided
 from irsa_cli.core.values.errors import Refused
-
-__all__ = [
-    "ACTION",
-    "WebIdentity",
-    "admits",
-    "allowed",
-    "audience_replacement",
-    "check_size",
-    "contains",
-    "denied",
-    "found",
-    "marked_for",
-    "marked_statement",
-    "policy",
-    "policy_of",
-    "statement",
-    "with_replaced",
-    "with_statement",
-    "without_statement",
-]
 
 
 def statement(identity: WebIdentity, *, pattern: bool = False) -> Document:

@@ -49,6 +49,18 @@ MAX_USER_TAGS = 45
 """Those of them that are the user's; irsa needs three to five."""
 
 
+class Namespaced:
+    """What has a namespace and a name, as people write them together."""
+
+    namespace: str
+    name: str
+
+    @property
+    def full_name(self) -> str:
+        """Namespace and name."""
+        return f"{self.namespace}/{self.name}"
+
+
 def _check(text: str, rule: re.Pattern[str], limit: int, what: str, expected: str) -> str:
     if not text or len(text) > limit or not rule.fullmatch(text):
         raise InvalidInput(

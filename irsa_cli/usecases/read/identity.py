@@ -22,6 +22,7 @@ from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.trust import jwt
 from irsa_cli.core.values import arn
 from irsa_cli.core.values.errors import InvalidInput, Refused, ServiceError, Unverified
+from irsa_cli.core.values.names import Namespaced
 from irsa_cli.usecases.command.pasting import reach_of
 
 if TYPE_CHECKING:
@@ -38,17 +39,12 @@ class Token:
 
 
 @dataclass(frozen=True)
-class NamedServiceAccount:
+class NamedServiceAccount(Namespaced):
     """A ServiceAccount of one cluster, as one caller reaches it; it may or may not exist."""
 
     connection: Connection
     namespace: str
     name: str
-
-    @property
-    def full_name(self) -> str:
-        """Namespace and name."""
-        return f"{self.namespace}/{self.name}"
 
     @property
     def label(self) -> str:

@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from irsa_cli.core.policies.web_identity import WebIdentity
-from irsa_cli.core.results.steps import Check, Name, StepStatus, VerificationStep
+from irsa_cli.core.results.verification import Check, Name, StepStatus, VerificationStep
 from irsa_cli.core.trust.evaluation import Answer, explain
 from irsa_cli.core.values.arn import iam_arn, role_arn
 from irsa_cli.core.values.errors import IrsaError, ServiceError

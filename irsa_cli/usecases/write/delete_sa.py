@@ -25,6 +25,7 @@ from irsa_cli.core.planning.deletion_checks import (
 from irsa_cli.core.planning.foreign import check_ours
 from irsa_cli.core.results.result import Command, Ended, Result
 from irsa_cli.core.values.errors import IrsaError, Refused
+from irsa_cli.core.values.names import Namespaced
 from irsa_cli.transaction.reading import read
 from irsa_cli.transaction.recover import command_of, supersede
 from irsa_cli.usecases.command.caller import naming_caller
@@ -55,7 +56,7 @@ class Extent(Enum):
 
 
 @dataclass(frozen=True)
-class Request:
+class Request(Namespaced):
     """What the user asked for, each value checked by its own rule already."""
 
     target: Target
@@ -69,11 +70,6 @@ class Request:
     force: bool = False
     ignore_not_found: bool = False
     ignore_maker: bool = False
-
-    @property
-    def full_name(self) -> str:
-        """Namespace and name."""
-        return f"{self.namespace}/{self.name}"
 
     @property
     def title(self) -> str:

@@ -28,7 +28,8 @@ from kubernetes.client.exceptions import ApiException
 from irsa_cli.aws.session import AwsSession
 from irsa_cli.changes.config_map import config_map_body
 from irsa_cli.core.plan.states import SERVICE_ACCOUNT_TAG, TRANSACTION_TAG, ConfigMapState
-from irsa_cli.core.trust.trust_policy import WebIdentity, admits
+from irsa_cli.core.policies.web_identity import WebIdentity
+from irsa_cli.core.trust.trust_policy import admits
 from irsa_cli.core.values import limits
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.kube import connection as kube_connection

@@ -26,7 +26,7 @@ from irsa_cli.core.plan.states import (
     State,
     TagsState,
 )
-from irsa_cli.core.trust.trust_policy import WebIdentity
+from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.values.issuer import provider_arn
 
 ALNUM = "abcdefghijklmnopqrstuvwxyz0123456789"

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust import trust_policy
-from irsa_cli.core.trust.trust_policy import WebIdentity
 
 P = "oidc.eks.eu-west-1.amazonaws.com/id/ABC"
 PROVIDER = f"arn:aws:iam::111122223333:oidc-provider/{P}"
