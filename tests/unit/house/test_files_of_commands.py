@@ -16,14 +16,14 @@ CELLS = re.compile(r"^\| `([\w-]+)` \| `(\w+\.py)` \|(.*?)\|(.*?)\|$", re.M)
 
 
 def rows() -> dict[str, tuple[str, list[str], list[str]]]:
-    """Of each command: its module in `cli`, those in `usecases`, those in `core/planning`."""
+    """Of each command: its module in `cli/commands`, those in `usecases`, those in `core/planning`."""
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     section = text.partition("\n## A new command\n")[2].partition("\n## ")[0]
     found = {}
     for name, module, usecases, planning in CELLS.findall(section):
         uses = [f"usecases/{item}" for item in re.findall(r"`([\w/]+\.py)`", usecases)]
         plans = [f"core/planning/{item}" for item in re.findall(r"`(\w+\.py)`", planning)]
-        found[name] = (f"cli/{module}", uses, plans)
+        found[name] = (f"cli/commands/{module}", uses, plans)
     return found
 
 
@@ -58,7 +58,7 @@ def reached(module: str, within: str) -> set[str]:
 
 def test_the_table_has_each_command_and_its_module() -> None:
     assert {name: row[0] for name, row in rows().items()} == {
-        name: f"cli/{module}.py" for name, (module, _) in COMMANDS.items()
+        name: f"cli/commands/{module}.py" for name, (module, _) in COMMANDS.items()
     }
 
 
