@@ -15,7 +15,7 @@ WORKERS ?= $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1) + 1)
 export IRSA_E2E := $(E2E)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-thorough coverage measure check lint types imports docs bench acceptance faults fuzz oldest envtest format clean
+.PHONY: help demo test room test-thorough coverage measure check lint types imports docs bench acceptance faults fuzz oldest envtest format clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,14 @@ test: $(VENV)/.ready  ## All tests; E2E=required fails where the real control pl
 	    $(BIN)/python tools/pipeline/build_checks.py || echo "!!! checks of pipelines will NOT RUN: no Go" >&2 ;; \
 	esac
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
+# The folders of a room: its code in each layer, and its tests.
+FOLDERS = $(wildcard irsa_cli/$(ROOM) irsa_cli/*/$(ROOM) tests/unit/$(ROOM))
+room: $(VENV)/.ready  ## Lint, types and unit tests of one room (ROOM=planning), with few examples
+	@test -n "$(FOLDERS)" || { echo "no room is called '$(ROOM)': ROOM=planning" >&2; exit 2; }
+	$(BIN)/ruff check $(FOLDERS)
+	$(BIN)/mypy $(FOLDERS)
+	IRSA_TEST_PROFILE=brief $(BIN)/python -m pytest -q $(filter tests/%,$(FOLDERS))
 
 test-thorough: $(VENV)/.ready  ## The unit tests with sixteen times the examples of each property, others each time
 	IRSA_TEST_PROFILE=thorough $(BIN)/python -m pytest tests/unit -n $(WORKERS)

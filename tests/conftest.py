@@ -17,7 +17,8 @@ botocore_once.keep(descriptions=False)
 PATIENT = settings(deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 # Quick: the same examples on every machine and in every run. Thorough: others each time, and a failure says
 # how to try its own again.
-settings.register_profile("quick", PATIENT, derandomize=True, max_examples=EXAMPLES)
+for name in ("brief", "quick"):
+    settings.register_profile(name, PATIENT, derandomize=True, max_examples=EXAMPLES)
 settings.register_profile("thorough", PATIENT, max_examples=EXAMPLES, print_blob=True)
 settings.load_profile(PROFILE)
 
