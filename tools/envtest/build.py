@@ -90,6 +90,15 @@ def find_go() -> str:
     return go
 
 
+def wait(process: subprocess.Popen[bytes], name: str, started: float) -> int:
+    """Wait for a build to end, and say every half a minute that it goes on; returns its status."""
+    while True:
+        try:
+            return process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            say(f"still building {name}: {time.monotonic() - started:.0f} s so far")
+
+
 def build(name: str, go: str) -> None:
     """Build one binary into bin/; it appears there only when it is whole."""
     say(f"building {name} {module_version(name)} (the first time takes some minutes)")
@@ -98,7 +107,7 @@ def build(name: str, go: str) -> None:
     command = [go, "build", "-trimpath", "-ldflags", linker_flags(name), "-o", str(unfinished)]
     # Without cgo no C compiler is needed, and the result does not depend on the C library here.
     environment = {**os.environ, "CGO_ENABLED": "0"}
-    status = subprocess.run([*command, PACKAGES[name]], cwd=HERE, env=environment, check=False).returncode
+    status = wait(subprocess.Popen([*command, PACKAGES[name]], cwd=HERE, env=environment), name, started)
     if status != 0:
         raise BuildError(f"go build of {name} failed with status {status}; its output is above")
     unfinished.replace(BIN / name)
