@@ -1,6 +1,7 @@
 """What is to be known of a kind of change; which kind has which traits is in `irsa_cli.core.plan.kinds`.
 
-No trait has a default: a row that forgets one does not load.
+What every kind has is given in its row: one that forgets it does not load. What few kinds have is False, or
+usual, unless the row says otherwise.
 """
 
 from __future__ import annotations
@@ -72,29 +73,29 @@ class Traits:
     proof: Proof
     roles: Roles
     """The names of the roles that the change is about."""
-    takes_over: bool
-    """Whether it makes what another run has begun this run's own."""
-    owner_decides: bool
-    """Whether the object's mark tells who goes on from a role: without reading it, nothing is rolled back."""
-    ends_runs: bool
-    """Whether every run that ends well writes it last: who has it has ended."""
-    changes_trust: bool
-    """Whether it changes which roles count on an OIDC provider."""
-    for_all: bool
-    """Whether it serves the whole cluster: roles count on it, so it is rolled back after them."""
-    waits_for_whole: bool
-    """Whether it is given back only when the role that it is about has all its parts back."""
-    told_by_role: bool
-    """Whether, without a journal, only the role that it is about tells of it: by its inline policies."""
-    made_anew: bool
-    """Whether one that is deleted and made again is another object: its deletion can't be rolled back."""
     described: Described
     """How a person is told what the change is about."""
-    given_back: str
-    """What is said of a deletion that was rolled back."""
     shown_by: str
     """The command that shows it to a person; `{first}` and `{last}` are the names in the target, quoted,
     `{target}` is the first one without what an ARN has before the name."""
+    takes_over: bool = False
+    """Whether it makes what another run has begun this run's own."""
+    owner_decides: bool = False
+    """Whether the object's mark tells who goes on from a role: without reading it, nothing is rolled back."""
+    ends_runs: bool = False
+    """Whether every run that ends well writes it last: who has it has ended."""
+    changes_trust: bool = False
+    """Whether it changes which roles count on an OIDC provider."""
+    for_all: bool = False
+    """Whether it serves the whole cluster: roles count on it, so it is rolled back after them."""
+    waits_for_whole: bool = False
+    """Whether it is given back only when the role that it is about has all its parts back."""
+    told_by_role: bool = False
+    """Whether, without a journal, only the role that it is about tells of it: by its inline policies."""
+    made_anew: bool = False
+    """Whether one that is deleted and made again is another object: its deletion can't be rolled back."""
+    given_back: str = "created again"
+    """What is said of a deletion that was rolled back."""
 
 
 def no_role(_change: Transition) -> frozenset[str]:

@@ -36,7 +36,7 @@ ROOMS: dict[str, tuple[int, int]] = {
     "irsa_cli.core.lint": (1349, 7),
     "irsa_cli.core.marks": (1104, 13),
     "irsa_cli.core.objects": (1010, 10),
-    "irsa_cli.core.plan": (1598, 13),
+    "irsa_cli.core.plan": (1473, 13),
     "irsa_cli.core.planning": (2638, 15),
     "irsa_cli.core.policies": (1478, 8),
     "irsa_cli.core.rbac": (1304, 6),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import string
+from dataclasses import fields
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -68,11 +69,22 @@ def test_nobody_keeps_a_list_of_kinds_by_their_written_names() -> None:
     assert named == []
 
 
-@pytest.mark.parametrize("forgotten", Traits.__dataclass_fields__)
+GIVEN = ("state", "target", "whole", "service", "proof", "roles", "described", "shown_by")
+"""What each row has to say; the rest is what few kinds have."""
+
+
+@pytest.mark.parametrize("forgotten", GIVEN)
 def test_a_row_that_forgets_a_trait_does_not_load(forgotten: str) -> None:
     others = cast("dict[str, Any]", dict.fromkeys(set(Traits.__dataclass_fields__) - {forgotten}))
     with pytest.raises(TypeError, match=f"'{forgotten}'"):
         Traits(**others)
+
+
+def test_what_few_kinds_have_is_false_unless_a_row_says_so() -> None:
+    rest = [field for field in fields(Traits) if field.name not in GIVEN]
+    assert {field.name: field.default for field in rest if field.default is not False} == {
+        "given_back": "created again"
+    }
 
 
 @pytest.mark.parametrize("kind", Kind)
