@@ -118,6 +118,9 @@ def _parse(lines: list[str], first: int) -> list[Command]:
     return found
 
 
+_WAITING = re.compile(r"\s*… waiting for IAM to show its newest state, ")
+
+
 def matches(shown: str, actual: str) -> bool:
     """Whether the output is what the page shows."""
     pattern = "".join(_line(line) for line in _ordered(shown))
@@ -128,7 +131,9 @@ def matches(shown: str, actual: str) -> bool:
 def _ordered(output: str) -> list[str]:
     """The lines; progress lines that follow each other sorted, as changes of one stage are made at once."""
     found: list[str] = []
-    for is_step, lines in groupby(output.splitlines(), lambda line: _STEP.match(line) is not None):
+    # How long a machine takes decides whether a wait is told.
+    told = [line for line in output.splitlines() if not _WAITING.match(line)]
+    for is_step, lines in groupby(told, lambda line: _STEP.match(line) is not None):
         block = list(lines)
         found += sorted(block, key=lambda line: line.split()[:2]) if is_step else block
     return found

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from irsa_cli.aws import diagnosis as aws
+from irsa_cli.aws import bindings as aws
 from irsa_cli.sandbox import Rule, Sandbox
 from tests.scenarios.breaking import NAME, Binding
 from tests.scenarios.breaks import associate

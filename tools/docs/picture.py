@@ -34,16 +34,16 @@ from irsa_cli.sandbox import Sandbox
 ROOT = Path(__file__).resolve().parents[2]
 PICTURE = ROOT / "docs" / "assets" / "terminal.svg"
 COLUMNS, ROWS = 116, 60
-QUEUE = (
+POLICY = (
     '{"Version": "2012-10-17", "Statement": '
-    '[{"Effect": "Allow", "Action": "sqs:ReceiveMessage", "Resource": "arn:aws:sqs:jobs"}]}'
+    '[{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:eu-west-1::jobs/*"}]}'
 )
 """A policy document with a mistake that only IAM finds."""
 BEFORE = ("irsa associate-oidc -c demo",)
 SESSION = (
     "irsa create-sa s3-reader -n backend -c demo --verify \\\n"
     "    --attach-policy-arn arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess",
-    "irsa create-sa worker -n jobs -c demo --inline-policy queue.json",
+    "irsa create-sa worker -n jobs -c demo --inline-policy jobs.json",
 )
 KINDS = ("Namespace", "Role", "PolicyAttachment", "InlinePolicy", "ServiceAccount")
 SECONDS = 60
@@ -99,7 +99,7 @@ def picture() -> str:
     """The picture, from commands that are run now."""
     with tempfile.TemporaryDirectory() as name, Sandbox() as sandbox:
         folder = Path(name)
-        (folder / "queue.json").write_text(QUEUE, encoding="utf-8")
+        (folder / "jobs.json").write_text(POLICY, encoding="utf-8")
         env = _environment(folder, sandbox.env())
         for command in BEFORE:
             _screen(command, folder, env)

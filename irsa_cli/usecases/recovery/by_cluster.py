@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from irsa_cli.core.marks.locks.needed import recovery_locks
-from irsa_cli.core.plan.changes import Plan
+from irsa_cli.core.plan.changes import Kind, Plan
 from irsa_cli.core.recovery.judge import Finder, Key, key_of
 from irsa_cli.core.recovery.leftovers import MINIMUM_AGE, Leftovers
 from irsa_cli.core.recovery.report import Found, Recoveries, Skipped, told
@@ -147,8 +147,9 @@ class _Scene:
         """What would be done with one run's remains."""
         changes = [piece.change.inverse for piece in reversed(list(leftovers.pieces))]
         own = self._own_journal(leftovers)
-        if own is not None:  # It is what is gone by.
-            changes = backward_changes(own[1])
+        if own is not None:  # It is what is gone by, but for a provider that roles of others trust.
+            there = {piece.change.kind for piece in leftovers.pieces}
+            changes = [c for c in backward_changes(own[1]) if c.kind is not Kind.PROVIDER or c.kind in there]
         result = planned(leftovers.transaction, changes, _facts(leftovers), self.settings)
         result.notes = [*(f"left alone: {told(item)}" for item in leftovers.spared), *leftovers.notes]
         return result

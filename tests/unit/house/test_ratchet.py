@@ -57,7 +57,7 @@ ROOMS: dict[str, tuple[int, int]] = {
     "irsa_cli.usecases.locks": (1267, 9),
     "irsa_cli.usecases.plans": (612, 6),
     "irsa_cli.usecases.read": (1983, 15),
-    "irsa_cli.usecases.recovery": (1170, 7),
+    "irsa_cli.usecases.recovery": (1171, 7),
     "irsa_cli.usecases.show": (296, 3),
     "irsa_cli.usecases.verification": (1137, 7),
     "irsa_cli.usecases.write": (1484, 8),
