@@ -148,8 +148,10 @@ class _Scene:
         changes = [piece.change.inverse for piece in reversed(list(leftovers.pieces))]
         own = self._own_journal(leftovers)
         if own is not None:  # It is what is gone by, but for a provider that roles of others trust.
-            there = {piece.change.kind for piece in leftovers.pieces}
-            changes = [c for c in backward_changes(own[1]) if c.kind is not Kind.PROVIDER or c.kind in there]
+            free = any(piece.change.kind is Kind.PROVIDER for piece in leftovers.pieces)
+            kept = () if free else (Kind.PROVIDER,)
+            back = backward_changes(own[1])
+            changes = [item for item in back if item.after is not None or item.kind not in kept]
         result = planned(leftovers.transaction, changes, _facts(leftovers), self.settings)
         result.notes = [*(f"left alone: {told(item)}" for item in leftovers.spared), *leftovers.notes]
         return result

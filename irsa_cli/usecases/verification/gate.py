@@ -20,7 +20,7 @@ from irsa_cli.core.results.verification import StepStatus
 from irsa_cli.core.trust.chaining.chain import Chain
 from irsa_cli.core.trust.evaluation import Answer, explain
 from irsa_cli.core.values import limits
-from irsa_cli.core.values.errors import ServiceError, Unverified
+from irsa_cli.core.values.errors import IrsaError, ServiceError, Unverified
 from irsa_cli.transaction.events import Event, Listener, Step
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.command.pasting import reach_of
@@ -28,6 +28,8 @@ from irsa_cli.usecases.verification import iam_steps
 from irsa_cli.usecases.verification.chain import Link, assume_target
 
 if TYPE_CHECKING:
+    from mypy_boto3_iam import IAMClient
+
     from irsa_cli.aws.sts import Exchange
 
 PROPAGATION_SECONDS = 90.0
@@ -144,10 +146,17 @@ def _explained(connection: Connection, desired: DesiredState, error: ServiceErro
     identity = replace(
         desired.identity, request={REQUESTED_REGION: region_called(cluster.region, regional=True)}
     )
+
+    def client() -> IAMClient:
+        session = connection.session_of(account)
+        if session is None:
+            raise IrsaError(f"account {account} is not read", reason="there are no credentials for it")
+        return session.client("iam")
+
     provider, name = desired.identity.provider_arn, desired.role_name
     with ThreadPoolExecutor(2) as pool:
-        known = pool.submit(iam.provider, connection.iam, provider)
-        role = pool.submit(lambda: (iam.role_state(connection.iam, name) or (None,))[0])
+        known = pool.submit(lambda: iam.provider(client(), provider))
+        role = pool.submit(lambda: (iam.role_state(client(), name) or (None,))[0])
         found = [
             iam_steps.provider(known, cluster, account, desired.audience, reach_of(connection.target)),
             iam_steps.trust(role, desired.role_arn, identity),

@@ -57,9 +57,9 @@ ROOMS: dict[str, tuple[int, int]] = {
     "irsa_cli.usecases.locks": (1267, 9),
     "irsa_cli.usecases.plans": (612, 6),
     "irsa_cli.usecases.read": (1983, 15),
-    "irsa_cli.usecases.recovery": (1171, 7),
+    "irsa_cli.usecases.recovery": (1173, 7),
     "irsa_cli.usecases.show": (296, 3),
-    "irsa_cli.usecases.verification": (1137, 7),
+    "irsa_cli.usecases.verification": (1146, 7),
     "irsa_cli.usecases.write": (1484, 8),
 }
 WRITING = ("irsa_cli.cli.commands.create_sa", "irsa_cli.cli.commands.associate_oidc")
