@@ -15,9 +15,7 @@ def test_an_account_without_credentials_is_not_checked_and_no_other_is_asked() -
     """A role of the same name in the account of the cluster would be another role."""
     desired = desired_state()
     stub: Any = SimpleNamespace(cluster=desired.cluster, target=Target("demo"), session_of=lambda _: None)
-    refused = ServiceError(
-        "STS refused", service="sts", operation="Assume", code="AccessDenied"
-    )
+    refused = ServiceError("STS refused", service="sts", operation="Assume", code="AccessDenied")
     told = [*_explained(cast("Connection", stub), desired, refused)]
     assert len(told) == 2
     assert all("not checked: there are no credentials for it" in line for line in told)
