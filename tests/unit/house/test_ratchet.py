@@ -63,7 +63,7 @@ ROOMS: dict[str, tuple[int, int]] = {
     "irsa_cli.usecases.write": (1484, 8),
 }
 WRITING = ("irsa_cli.cli.commands.create_sa", "irsa_cli.cli.commands.associate_oidc")
-REACH = 31_200
+REACH = 31_100
 """Lines that these can reach, as SECURITY.md says it."""
 USE_CASE = 25_700
 """Lines that the use case of `create-sa` alone can reach."""
