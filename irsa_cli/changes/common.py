@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -33,6 +34,27 @@ class Unclaimed:
 
     def recall(self, change: Change, claim: Claim, ago: float) -> None:
         """See `Handler.recall`. Kubernetes shows what was written at once."""
+
+
+class Settled(Unclaimed):
+    """What is written by one call: if nobody knows whether it happened, what is found there decides."""
+
+    @abstractmethod
+    def _write(self, change: Change, run: Run, claim: Claim | None) -> Applied:
+        """See `Handler.apply`: one attempt."""
+
+    @abstractmethod
+    def _found(self, change: Change, transaction: str) -> Applied | None:
+        """The state after the change, if it is there; `changed` if the transaction may have written it."""
+
+    def apply(self, change: Change, run: Run, claim: Claim | None = None) -> Applied:
+        """See `Handler.apply`."""
+        return settle(lambda: self._write(change, run, claim), lambda: self._found(change, run.transaction))
+
+    def look(self, change: Change, transaction: str) -> bool:
+        """See `Handler.look`."""
+        found = self._found(change, transaction)
+        return found is not None and found.changed
 
 
 def remember(

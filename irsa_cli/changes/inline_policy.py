@@ -13,14 +13,13 @@ from irsa_cli.aws import iam as reading
 from irsa_cli.aws.errors import call
 from irsa_cli.changes.common import (
     Asked,
-    Unclaimed,
+    Settled,
     check_role_is_there,
     conflict,
     expect,
     gone,
     read_until,
     remember,
-    settle,
     telling,
 )
 from irsa_cli.core.plan.changes import Change, Kind
@@ -33,22 +32,24 @@ if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
 
 
-class InlinePolicyHandler(Unclaimed):
+class InlinePolicyHandler(Settled):
     """Puts and deletes one inline policy; the target is `(role name, policy name)`."""
 
     def __init__(self, iam: IAMClient) -> None:
         self._iam = iam
 
-    def apply(self, change: Change, run: Run, claim: Claim | None = None) -> Applied:
-        """See `Handler.apply`. A policy has no owner: its document is compared instead."""
+    def _write(self, change: Change, run: Run, claim: Claim | None) -> Applied:
+        """A policy has no owner: its document is compared instead."""
         role, name = change.target
         if change.after is None:
-            return settle(lambda: self._delete(change, run), lambda: self._found_gone(role, name))
+            return self._delete(change, run)
         check_role_is_there(self._iam, change, run, claim)
         document = expect(DocumentState, change.after).document
         if not run.has_made(Kind.ROLE, role) and self._is_there(change, document, run):
             return Applied(changed=False)
-        return settle(lambda: self._put(role, name, document), lambda: self._found(role, name, document))
+        text = policy.dump(document)
+        call(self._iam.put_role_policy, RoleName=role, PolicyName=name, PolicyDocument=text)
+        return Applied(changed=True)
 
     def _is_there(self, change: Change, document: policy.Document, run: Run) -> bool:
         """Whether the document is there already; raises `Conflict` when neither it nor the old one is."""
@@ -73,12 +74,13 @@ class InlinePolicyHandler(Unclaimed):
     ) -> policy.Document | None:
         return read_until(lambda: reading.inline_policy(self._iam, *change.target), fits, run)
 
-    def look(self, change: Change, transaction: str) -> bool:
-        """See `Handler.look`."""
-        role, name = change.target
-        if change.after is None:
-            return self._found_gone(role, name) is not None
-        return self._found(role, name, expect(DocumentState, change.after).document) is not None
+    def _found(self, change: Change, transaction: str) -> Applied | None:
+        present = reading.inline_policy(self._iam, *change.target)
+        if present is None or not isinstance(change.after, DocumentState):
+            there = present is None and change.after is None
+        else:
+            there = policy.equal(present, change.after.document)
+        return Applied(changed=True) if there else None
 
     def recall(self, change: Change, claim: Claim, ago: float) -> None:
         """See `Handler.recall`."""
@@ -91,21 +93,10 @@ class InlinePolicyHandler(Unclaimed):
 
         remember(self._iam, change, ago, write_of)
 
-    def _put(self, role: str, name: str, document: policy.Document) -> Applied:
-        text = policy.dump(document)
-        call(self._iam.put_role_policy, RoleName=role, PolicyName=name, PolicyDocument=text)
-        return Applied(changed=True)
-
-    def _found(self, role: str, name: str, document: policy.Document) -> Applied | None:
-        present = reading.inline_policy(self._iam, role, name)
-        return Applied(changed=True) if present is not None and policy.equal(present, document) else None
-
-    def _found_gone(self, role: str, name: str) -> Applied | None:
-        return None if reading.inline_policy(self._iam, role, name) else Applied(changed=True)
-
     def _delete(self, change: Change, run: Run) -> Applied:
         before = expect(DocumentState, change.before).document
-        present = self._read_until(change, lambda it: it is not None and policy.equal(it, before), run)
+        with telling(Outcome.REFUSED):
+            present = self._read_until(change, lambda it: it is not None and policy.equal(it, before), run)
         if present is None:
             return Applied(changed=False)
         if not policy.equal(present, before):

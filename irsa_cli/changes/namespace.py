@@ -2,51 +2,35 @@
 
 from __future__ import annotations
 
-from irsa_cli.changes.common import Unclaimed, check_object_claim, conflict, expect, settle, telling
+from irsa_cli.changes.common import conflict, expect
+from irsa_cli.changes.kubernetes import ObjectHandler
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.plan.states import MANAGED_BY_LABEL, TRANSACTION_TAG, NamespaceState
-from irsa_cli.core.values.errors import Conflict, ServiceError
-from irsa_cli.kube.client import Json, Kube
-from irsa_cli.kube.errors import CONFLICT, EXISTS, NOT_FOUND
+from irsa_cli.core.values.errors import Conflict
+from irsa_cli.kube.client import Json
 from irsa_cli.transaction.protocol import Applied, Claim, Run
 
-ROUNDS = 5
 
-
-class NamespaceHandler(Unclaimed):
+class NamespaceHandler(ObjectHandler):
     """Creates and deletes a namespace; the target is `(name,)`."""
 
-    def __init__(self, kube: Kube) -> None:
-        self._kube = kube
+    def _read(self, change: Change) -> Json | None:
+        return self._kube.namespace(change.target[0])
 
-    def apply(self, change: Change, run: Run, claim: Claim | None = None) -> Applied:
-        """See `Handler.apply`."""
+    def _write(self, change: Change, run: Run, claim: Claim | None) -> Applied:
         name = change.target[0]
         if change.after is None:
-            return self._delete(change, name, claim)
+            # Another run that counts on the namespace has put its mark on it, which is a new version.
+            return self._delete(
+                change, self._kube.delete_namespace, claim, lambda present: self._check_empty(change, name)
+            )
         body = namespace_body(name, expect(NamespaceState, change.after), run.transaction)
-        return settle(
-            lambda: self._create(change, body, run.transaction), lambda: self._found(change, run.transaction)
-        )
-
-    def look(self, change: Change, transaction: str) -> bool:
-        """See `Handler.look`."""
-        found = self._found(change, transaction)
-        return found is not None and found.changed
-
-    def _create(self, change: Change, body: Json, transaction: str) -> Applied:
-        try:
-            made = self._kube.create_namespace(body)
-        except ServiceError as error:
-            with telling(error.outcome):
-                found = self._found(change, transaction) if error.code == EXISTS else None
-            if found is None:
-                raise
-            return found
-        return Applied(changed=True, identity={"uid": made["metadata"]["uid"]})
+        return self._create(change, lambda: self._kube.create_namespace(body), run.transaction, None)
 
     def _found(self, change: Change, transaction: str) -> Applied | None:
-        present = self._kube.namespace(change.target[0])
+        if change.after is None:
+            return self._gone(change)
+        present = self._read(change)
         if present is None:
             return None
         metadata = present["metadata"]
@@ -55,28 +39,6 @@ class NamespaceHandler(Unclaimed):
             # It may roll it back yet. Who plans again makes it theirs first.
             raise conflict(change, f"transaction {owner} made it at the same time")
         return Applied(changed=owner == transaction, identity={"uid": metadata["uid"]})
-
-    def _delete(self, change: Change, name: str, claim: Claim | None) -> Applied:
-        for _ in range(ROUNDS):
-            present = self._kube.namespace(name)
-            if present is None or present["metadata"].get("deletionTimestamp"):
-                return Applied(changed=False)
-            metadata = present["metadata"]
-            if claim is not None:
-                check_object_claim(change, metadata, claim)
-            self._check_empty(change, name)
-            try:
-                # Another run that counts on the namespace has put its mark on it, which is a new version.
-                version = metadata["resourceVersion"]
-                self._kube.delete_namespace(name, uid=metadata["uid"], resource_version=version)
-            except ServiceError as error:
-                if error.code == NOT_FOUND:
-                    return Applied(changed=False)
-                if error.code == CONFLICT:
-                    continue
-                raise
-            return Applied(changed=True)
-        raise conflict(change, f"somebody else keeps writing it ({ROUNDS} rounds)")
 
     def _check_empty(self, change: Change, name: str) -> None:
         contents = self._kube.contents(name)

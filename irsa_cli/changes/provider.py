@@ -14,7 +14,7 @@ from irsa_cli.aws import listing
 from irsa_cli.aws.errors import call
 from irsa_cli.changes.common import (
     Asked,
-    Unclaimed,
+    Settled,
     conflict,
     create_once,
     expect,
@@ -22,7 +22,7 @@ from irsa_cli.changes.common import (
     not_ours,
     read_until,
     remember,
-    settle,
+    telling,
 )
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.plan.changes import Change
@@ -30,7 +30,7 @@ from irsa_cli.core.plan.states import DONE, TRANSACTION_TAG, CommitState, Provid
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.recovery.leftovers import names_provider
 from irsa_cli.core.trust.evaluation import takes_audience
-from irsa_cli.core.values.errors import Claimed, ServiceError
+from irsa_cli.core.values.errors import Claimed, Outcome, ServiceError
 from irsa_cli.transaction.protocol import Applied, Claim, Run
 
 if TYPE_CHECKING:
@@ -42,31 +42,25 @@ LOOKED_AT = 32
 """Roles that are read at once to find one that counts on a provider: mostly the first ones tell."""
 
 
-class ProviderHandler(Unclaimed):
+class ProviderHandler(Settled):
     """Creates and deletes an OIDC provider; the target is `(provider ARN,)`."""
 
     def __init__(self, iam: IAMClient) -> None:
         self._iam = iam
 
-    def apply(self, change: Change, run: Run, claim: Claim | None = None) -> Applied:
-        """See `Handler.apply`."""
-        arn = change.target[0]
+    def _write(self, change: Change, run: Run, claim: Claim | None) -> Applied:
         if change.after is None:
-            return settle(lambda: self._delete(change, run, claim), lambda: self._found_gone(arn, claim))
+            return self._delete(change, run, claim)
         desired = expect(ProviderState, change.after)
         if claim is not None:
-            return self._bring_back(change, arn, desired, run)
-        return settle(
-            lambda: self._create(change, desired, run.transaction, run),
-            lambda: self._found(arn, desired, run.transaction),
-        )
+            return self._bring_back(change, change.target[0], desired, run)
+        return self._create(change, desired, run.transaction, run)
 
-    def look(self, change: Change, transaction: str) -> bool:
-        """See `Handler.look`."""
+    def _found(self, change: Change, transaction: str) -> Applied | None:
+        state = reading.provider(self._iam, change.target[0])
         if change.after is None:
-            return reading.provider(self._iam, change.target[0]) is None
-        found = self._found(change.target[0], expect(ProviderState, change.after), transaction)
-        return found is not None and found.changed
+            return Applied(changed=True) if state is None else None
+        return None if state is None else self._own(state, expect(ProviderState, change.after), transaction)
 
     def recall(self, change: Change, claim: Claim, ago: float) -> None:
         """See `Handler.recall`."""
@@ -89,11 +83,6 @@ class ProviderHandler(Unclaimed):
         if set(state.audiences) != set(desired.audiences):
             raise conflict(change, f"its audiences are {', '.join(state.audiences)}")
         return Applied(changed=False)
-
-    def _found_gone(self, arn: str, claim: Claim | None) -> Applied | None:
-        """Nobody answered our delete; a rollback asks again by itself."""
-        there = claim is not None or reading.provider(self._iam, arn) is not None
-        return None if there else Applied(changed=True)
 
     def _create(self, change: Change, desired: ProviderState, transaction: str, run: Run) -> Applied:
         tags = {**desired.tags, TRANSACTION_TAG: transaction} if transaction else desired.tags
@@ -119,10 +108,6 @@ class ProviderHandler(Unclaimed):
             conflict(change, "a provider of that issuer was made"),
         )
 
-    def _found(self, arn: str, desired: ProviderState, transaction: str) -> Applied | None:
-        state = reading.provider(self._iam, arn)
-        return None if state is None else self._own(state, desired, transaction)
-
     def _own(self, state: ProviderState, desired: ProviderState, transaction: str) -> Applied | None:
         """The provider that is there, if this run made it, or nobody rolls it back and it is as good."""
         if state.tags.get(TRANSACTION_TAG) == transaction:
@@ -140,7 +125,8 @@ class ProviderHandler(Unclaimed):
                 return False
             return claim is None or state.tags.get(TRANSACTION_TAG) == claim.transaction
 
-        state = read_until(lambda: reading.provider(self._iam, arn), is_ours, run)
+        with telling(Outcome.REFUSED):
+            state = read_until(lambda: reading.provider(self._iam, arn), is_ours, run)
         if state is None:
             return Applied(changed=False)
         if claim is not None and state.tags.get(TRANSACTION_TAG) != claim.transaction:
@@ -158,22 +144,28 @@ class ProviderHandler(Unclaimed):
         return Applied(changed=True)
 
 
-class AudienceHandler(Unclaimed):
+class AudienceHandler(Settled):
     """Adds and removes one audience of a provider; the target is `(provider ARN, audience)`."""
 
     def __init__(self, iam: IAMClient) -> None:
         self._iam = iam
 
-    def apply(self, change: Change, run: Run, claim: Claim | None = None) -> Applied:
-        """See `Handler.apply`. Both calls are idempotent at IAM."""
-        arn, audience = change.target
+    def _write(self, change: Change, run: Run, claim: Claim | None) -> Applied:
+        """Both calls are idempotent at IAM."""
         if change.after is None:
             return self._remove(change, claim)
-        return settle(lambda: self._add(arn, audience), lambda: self._found(arn, audience))
+        arn, audience = change.target
+        add = self._iam.add_client_id_to_open_id_connect_provider
+        call(add, OpenIDConnectProviderArn=arn, ClientID=audience)
+        return Applied(changed=True)
 
-    def look(self, change: Change, transaction: str) -> bool:
-        """See `Handler.look`."""
-        return (self._found(*change.target) is not None) == (change.after is not None)
+    def _found(self, change: Change, transaction: str) -> Applied | None:
+        there = self._accepts(*change.target)
+        return Applied(changed=True) if there == (change.after is not None) else None
+
+    def _accepts(self, arn: str, audience: str) -> bool:
+        state = reading.provider(self._iam, arn)
+        return state is not None and audience in state.audiences
 
     def recall(self, change: Change, claim: Claim, ago: float) -> None:
         """See `Handler.recall`."""
@@ -181,19 +173,11 @@ class AudienceHandler(Unclaimed):
         words = {True: "AddClientIDToOpenIDConnectProvider", False: "RemoveClientIDFromOpenIDConnectProvider"}
         remember(self._iam, change, ago, lambda state: (words[state is not None], asked))
 
-    def _add(self, arn: str, audience: str) -> Applied:
-        add = self._iam.add_client_id_to_open_id_connect_provider
-        call(add, OpenIDConnectProviderArn=arn, ClientID=audience)
-        return Applied(changed=True)
-
-    def _found(self, arn: str, audience: str) -> Applied | None:
-        state = reading.provider(self._iam, arn)
-        return Applied(changed=True) if state is not None and audience in state.audiences else None
-
     def _remove(self, change: Change, claim: Claim | None) -> Applied:
         arn, audience = change.target
-        state = reading.provider(self._iam, arn)
-        if state is None or audience not in state.audiences:
+        with telling(Outcome.REFUSED):
+            there = self._accepts(arn, audience)
+        if not there:
             return Applied(changed=False)
         if claim is not None:
             _check_unused(self._iam, change, claim, lambda trust: takes_audience(trust, arn, audience))

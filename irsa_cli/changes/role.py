@@ -13,7 +13,7 @@ from irsa_cli.aws import iam as reading
 from irsa_cli.aws.errors import call
 from irsa_cli.changes.common import (
     Asked,
-    Unclaimed,
+    Settled,
     conflict,
     create_once,
     expect,
@@ -21,12 +21,12 @@ from irsa_cli.changes.common import (
     not_ours,
     read_until,
     remember,
-    settle,
+    telling,
 )
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.plan.states import COMMIT_TAG, NOBODY, TRANSACTION_TAG, RoleState, State
 from irsa_cli.core.policies import policy
-from irsa_cli.core.values.errors import ServiceError
+from irsa_cli.core.values.errors import Outcome, ServiceError
 from irsa_cli.core.values.patience import persist
 from irsa_cli.transaction.protocol import Applied, Claim, Run
 
@@ -34,31 +34,25 @@ if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
 
 
-class RoleHandler(Unclaimed):
+class RoleHandler(Settled):
     """Creates and deletes roles. CreateRole is the compare-and-set: a name is taken once."""
 
     def __init__(self, iam: IAMClient) -> None:
         self._iam = iam
 
-    def apply(self, change: Change, run: Run, claim: Claim | None = None) -> Applied:
-        """See `Handler.apply`."""
+    def _write(self, change: Change, run: Run, claim: Claim | None) -> Applied:
         name = change.target[0]
         if change.after is None:
-            return settle(
-                lambda: self._delete(change, name, run, claim), lambda: self._found_gone(change, claim)
-            )
+            return self._delete(change, name, run, claim)
         desired = expect(RoleState, change.after)
         if claim is not None and self._is_back(change, name, desired, run):
             return Applied(changed=False)
-        return settle(
-            lambda: create_once(
-                lambda: self._create(name, desired, run.transaction),
-                lambda: reading.role_state(self._iam, name),
-                lambda found: self._own(found, run.transaction),
-                run,
-                conflict(change, "a role of that name was made"),
-            ),
-            lambda: self._found(name, run.transaction),
+        return create_once(
+            lambda: self._create(name, desired, run.transaction),
+            lambda: reading.role_state(self._iam, name),
+            lambda found: self._own(found, run.transaction),
+            run,
+            conflict(change, "a role of that name was made"),
         )
 
     def _is_back(self, change: Change, name: str, desired: RoleState, run: Run) -> bool:
@@ -75,16 +69,11 @@ class RoleHandler(Unclaimed):
             raise conflict(change, "another role of that name is there")
         return True
 
-    def _found_gone(self, change: Change, claim: Claim | None) -> Applied | None:
-        """Nobody answered our delete; a rollback asks again by itself."""
-        there = claim is not None or reading.role_state(self._iam, change.target[0]) is not None
-        return None if there else Applied(changed=True)
-
-    def look(self, change: Change, transaction: str) -> bool:
-        """See `Handler.look`."""
+    def _found(self, change: Change, transaction: str) -> Applied | None:
+        found = reading.role_state(self._iam, change.target[0])
         if change.after is None:
-            return reading.role_state(self._iam, change.target[0]) is None
-        return self._found(change.target[0], transaction) is not None
+            return Applied(changed=True) if found is None else None
+        return None if found is None else self._own(found, transaction)
 
     def recall(self, change: Change, claim: Claim, ago: float) -> None:
         """See `Handler.recall`."""
@@ -126,10 +115,6 @@ class RoleHandler(Unclaimed):
             **{key: value for key, value in optional.items() if value},
         }
 
-    def _found(self, name: str, transaction: str) -> Applied | None:
-        found = reading.role_state(self._iam, name)
-        return None if found is None else self._own(found, transaction)
-
     def _own(self, found: tuple[RoleState, str], transaction: str) -> Applied | None:
         """The role that is there, if this run made it.
 
@@ -148,7 +133,8 @@ class RoleHandler(Unclaimed):
             # Who deletes a role on purpose has put its own mark on it first.
             return found[0].tags.get(TRANSACTION_TAG) == owner.transaction and same_role(found[0], before)
 
-        found = read_until(lambda: reading.role_state(self._iam, name), is_ours, run)
+        with telling(Outcome.REFUSED):
+            found = read_until(lambda: reading.role_state(self._iam, name), is_ours, run)
         if found is None:
             return Applied(changed=False)
         self._check_claim(change, *found, owner)

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.errors import call
 from irsa_cli.changes.common import (
-    Unclaimed,
+    Settled,
     conflict,
     expect,
     read_until,
     remember,
-    settle,
     tag_call,
     telling,
 )
@@ -28,14 +27,13 @@ if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
 
 
-class RoleCommitHandler(Unclaimed):
+class RoleCommitHandler(Settled):
     """The `irsa/commit` tag, None without one, of a role that the run owns; the target is `(role name,)`."""
 
     def __init__(self, iam: IAMClient) -> None:
         self._iam = iam
 
-    def apply(self, change: Change, run: Run, claim: Claim | None = None) -> Applied:
-        """See `Handler.apply`."""
+    def _write(self, change: Change, run: Run, claim: Claim | None) -> Applied:
         name, value = change.target[0], _value_of(change.after)
         with telling(Outcome.REFUSED):
             present = read_until(
@@ -50,26 +48,16 @@ class RoleCommitHandler(Unclaimed):
             raise conflict(change, f"the role does not have this run's mark: {TRANSACTION_TAG}={owner}")
         if present.get(COMMIT_TAG) == value:
             return Applied(changed=False)
+        if value is None:
+            call(self._iam.untag_role, RoleName=name, TagKeys=[COMMIT_TAG])
+        else:
+            call(self._iam.tag_role, RoleName=name, Tags=[{"Key": COMMIT_TAG, "Value": value}])
+        return Applied(changed=True)
 
-        def write() -> Applied:
-            if value is None:
-                call(self._iam.untag_role, RoleName=name, TagKeys=[COMMIT_TAG])
-            else:
-                call(self._iam.tag_role, RoleName=name, Tags=[{"Key": COMMIT_TAG, "Value": value}])
-            return Applied(changed=True)
-
-        def found() -> Applied | None:
-            return Applied(changed=True) if self.look(change, run.transaction) else None
-
-        return settle(write, found)
-
-    def look(self, change: Change, transaction: str) -> bool:
-        """See `Handler.look`."""
+    def _found(self, change: Change, transaction: str) -> Applied | None:
         tags = self._tags(change.target[0]) or {}
-        return (tags.get(TRANSACTION_TAG), tags.get(COMMIT_TAG)) == (
-            transaction,
-            _value_of(change.after),
-        )
+        wanted = (transaction, _value_of(change.after))
+        return Applied(changed=True) if (tags.get(TRANSACTION_TAG), tags.get(COMMIT_TAG)) == wanted else None
 
     def recall(self, change: Change, claim: Claim, ago: float) -> None:
         """See `Handler.recall`."""

@@ -13,12 +13,11 @@ from irsa_cli.aws import iam as reading
 from irsa_cli.aws.errors import call
 from irsa_cli.changes.common import (
     Asked,
-    Unclaimed,
+    Settled,
     conflict,
     expect,
     read_until,
     remember,
-    settle,
     tag_call,
     telling,
 )
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
 
 
-class RoleOwnerHandler(Unclaimed):
+class RoleOwnerHandler(Settled):
     """The transaction's tag of a role; the target is `(role name,)`."""
 
     def __init__(self, iam: IAMClient) -> None:
@@ -39,6 +38,13 @@ class RoleOwnerHandler(Unclaimed):
 
     def apply(self, change: Change, run: Run, claim: Claim | None = None) -> Applied:
         """See `Handler.apply`. A role that a third run owns by now is nobody's to take back."""
+        applied = super().apply(change, run, claim)
+        if claim is None:
+            before, mine = (_owner_of(state, run.transaction) for state in (change.before, change.after))
+            self._check_alone(change, before, mine, run)
+        return applied
+
+    def _write(self, change: Change, run: Run, claim: Claim | None) -> Applied:
         before, after = (_owner_of(state, run.transaction) for state in (change.before, change.after))
         with telling(Outcome.REFUSED):
             owner = read_until(lambda: self._owner(change), lambda it: it == before, run)
@@ -46,13 +52,7 @@ class RoleOwnerHandler(Unclaimed):
             if claim is not None:
                 return Applied(changed=False)
             raise conflict(change, f"its owner is {owner or 'gone'}, not {before}")
-
-        def look() -> Applied | None:
-            return Applied(changed=True) if self._owner(change) == after else None
-
-        settle(lambda: self._set(change, after), look)
-        if claim is None:
-            self._check_alone(change, before, after, run)
+        self._set(change, after)
         return Applied(changed=True)
 
     def _check_alone(self, change: Change, before: str, mine: str, run: Run) -> None:
@@ -67,20 +67,16 @@ class RoleOwnerHandler(Unclaimed):
         if owner != mine:
             raise conflict(change, f"another run took it at the same time: {owner or 'it is gone'}")
 
-    def _set(self, change: Change, owner: str) -> Applied:
-        self._write(change, owner)
-        return Applied(changed=True)
-
-    def _write(self, change: Change, owner: str) -> None:
+    def _set(self, change: Change, owner: str) -> None:
         name = change.target[0]
         if owner == NOBODY:
             call(self._iam.untag_role, RoleName=name, TagKeys=[TRANSACTION_TAG])
         else:
             call(self._iam.tag_role, RoleName=name, Tags=[{"Key": TRANSACTION_TAG, "Value": owner}])
 
-    def look(self, change: Change, transaction: str) -> bool:
-        """See `Handler.look`."""
-        return self._owner(change) == _owner_of(change.after, transaction)
+    def _found(self, change: Change, transaction: str) -> Applied | None:
+        there = self._owner(change) == _owner_of(change.after, transaction)
+        return Applied(changed=True) if there else None
 
     def claimed(self, change: Change, transaction: str, *, ours: bool) -> str:
         """See `Handler.claimed`."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.errors import call
-from irsa_cli.changes.common import Asked, Unclaimed, conflict, expect, read_until, remember, settle, telling
+from irsa_cli.changes.common import Asked, Settled, conflict, expect, read_until, remember, settle, telling
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.plan.states import BoundaryState, DocumentState, RoleState, SettingsState, State, TagsState
 from irsa_cli.core.policies import policy
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from mypy_boto3_iam.type_defs import TagTypeDef
 
 
-class _PartHandler(Unclaimed):
+class _PartHandler(Settled):
     """Changes one part of a role; the target begins with the role's name."""
 
     def __init__(self, iam: IAMClient) -> None:
@@ -38,11 +38,11 @@ class _PartHandler(Unclaimed):
         """Whether the role's part is in this state."""
 
     @abstractmethod
-    def _write(self, name: str, change: Change, role: RoleState) -> None:
+    def _set(self, name: str, change: Change, role: RoleState) -> None:
         """Bring the part from what it is to the state after the change."""
 
-    def apply(self, change: Change, run: Run, claim: Claim | None = None) -> Applied:
-        """See `Handler.apply`. A part has no owner: its content is compared instead."""
+    def _write(self, change: Change, run: Run, claim: Claim | None) -> Applied:
+        """A part has no owner: its content is compared instead."""
 
         def fits(role: RoleState | None) -> bool:
             return role is not None and (
@@ -59,20 +59,18 @@ class _PartHandler(Unclaimed):
             return Applied(changed=False)
         if not self._may_change(role, change):
             raise conflict(change, "it is neither as it was nor as it is to be")
-
-        def write() -> Applied:
-            self._write(change.target[0], change, role)
-            return Applied(changed=True)
-
-        return settle(write, lambda: Applied(changed=True) if self.look(change, run.transaction) else None)
+        self._set(change.target[0], change, role)
+        return Applied(changed=True)
 
     def _may_change(self, role: RoleState, change: Change) -> bool:
         return self._has(role, change.before, change)
 
-    def look(self, change: Change, transaction: str) -> bool:
-        """See `Handler.look`."""
+    def _found(self, change: Change, transaction: str) -> Applied | None:
+        return self._there(change, change.after)
+
+    def _there(self, change: Change, state: State | None) -> Applied | None:
         role = self._role(change)
-        return role is not None and self._has(role, change.after, change)
+        return Applied(changed=True) if role is not None and self._has(role, state, change) else None
 
     def recall(self, change: Change, claim: Claim, ago: float) -> None:
         """See `Handler.recall`."""
@@ -93,7 +91,7 @@ class SettingsHandler(_PartHandler):
     def _has(self, role: RoleState, state: State | None, change: Change) -> bool:
         return SettingsState(role.description, role.max_session_duration) == state
 
-    def _write(self, name: str, change: Change, role: RoleState) -> None:
+    def _set(self, name: str, change: Change, role: RoleState) -> None:
         _, asked = self._write_of({"RoleName": name}, change.after)
         call(self._iam.update_role, **asked)
 
@@ -112,7 +110,7 @@ class BoundaryHandler(_PartHandler):
     def _has(self, role: RoleState, state: State | None, change: Change) -> bool:
         return role.permissions_boundary == (state.arn if isinstance(state, BoundaryState) else "")
 
-    def _write(self, name: str, change: Change, role: RoleState) -> None:
+    def _set(self, name: str, change: Change, role: RoleState) -> None:
         if change.after is None:
             try:
                 call(self._iam.delete_role_permissions_boundary, RoleName=name)
@@ -147,7 +145,7 @@ class RoleTagsHandler(_PartHandler):
         theirs = any(key.lower() in folded for key in role.tags if key not in after)
         return not theirs and all(role.tags.get(key) in (before.get(key), after[key]) for key in after)
 
-    def _write(self, name: str, change: Change, role: RoleState) -> None:
+    def _set(self, name: str, change: Change, role: RoleState) -> None:
         wanted = expect(TagsState, change.after)
         tags: list[TagTypeDef] = [{"Key": key, "Value": value} for key, value in wanted.put.items()]
         gone = [key for key in wanted.gone if key in role.tags]
@@ -168,9 +166,7 @@ class RoleTagsHandler(_PartHandler):
         """One of the calls; if its answer is lost, or may be untrue, what is there tells whether to go on."""
 
         def found() -> Applied | None:
-            role = self._role(change)
-            there = role is not None and self._has(role, part, change)
-            return Applied(changed=True) if there else None
+            return self._there(change, part)
 
         def wrote() -> Applied:
             try:
@@ -199,7 +195,7 @@ class TrustPolicyHandler(_PartHandler):
     def _has(self, role: RoleState, state: State | None, change: Change) -> bool:
         return policy.equal(role.trust, expect(DocumentState, state).document)
 
-    def _write(self, name: str, change: Change, role: RoleState) -> None:
+    def _set(self, name: str, change: Change, role: RoleState) -> None:
         text = policy.dump(expect(DocumentState, change.after).document)
         call(self._iam.update_assume_role_policy, RoleName=name, PolicyDocument=text)
 

@@ -9,50 +9,48 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from irsa_cli.changes.common import Unclaimed, check_object_claim, conflict, expect, gone, settle, telling
+from irsa_cli.changes.common import conflict, expect, telling
+from irsa_cli.changes.kubernetes import ROUNDS, ObjectHandler
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, TRANSACTION_TAG, ServiceAccountState
 from irsa_cli.core.values.errors import Gone, MadeAgain, Outcome, ServiceError
-from irsa_cli.kube.client import Json, Kube
-from irsa_cli.kube.errors import CONFLICT, EXISTS, NOT_FOUND
+from irsa_cli.kube.client import Json
+from irsa_cli.kube.errors import CONFLICT, NOT_FOUND
 from irsa_cli.transaction.protocol import Applied, Claim, Run
 
-ROUNDS = 5
 
-
-class ServiceAccountHandler(Unclaimed):
+class ServiceAccountHandler(ObjectHandler):
     """Creates, patches and deletes a ServiceAccount; the target is `(namespace, name)`."""
-
-    def __init__(self, kube: Kube) -> None:
-        self._kube = kube
 
     def apply(self, change: Change, run: Run, claim: Claim | None = None) -> Applied:
         """See `Handler.apply`."""
-        if change.before is None:
-            applied = settle(
-                lambda: self._create(change, run.transaction), lambda: self._found(change, run.transaction)
-            )
-            if claim is not None and applied.changed:
-                run.made(change)  # What was on it is given to the one that is there now.
-                raise _made_again(change)
-            return applied
-        if change.after is None:
-            return settle(lambda: self._delete(change, claim), lambda: self._found_gone(change))
-        return self._patch(change, run, claim)
+        applied = super().apply(change, run, claim)
+        if change.before is None and claim is not None and applied.changed:
+            run.made(change)  # What was on it is given to the one that is there now.
+            raise _made_again(change)
+        return applied
 
-    def look(self, change: Change, transaction: str) -> bool:
-        """See `Handler.look`."""
+    def _read(self, change: Change) -> Json | None:
+        return self._kube.service_account(*change.target)
+
+    def _write(self, change: Change, run: Run, claim: Claim | None) -> Applied:
         if change.after is None:
-            return self._found_gone(change) is not None
-        after = expect(ServiceAccountState, change.after)
-        if change.before is None:
-            found = self._found(change, transaction)
-            return found is not None and found.changed
-        present = self._kube.service_account(*change.target)
-        return (
-            present is not None
-            and (not after.uid or present["metadata"]["uid"] == after.uid)
-            and _holds(present["metadata"], after)
+            return self._delete(
+                change,
+                self._kube.delete_service_account,
+                claim,
+                lambda present: self._check(change, present["metadata"], claim),
+            )
+        if change.before is not None:
+            return self._patch(change, run, claim)
+        (namespace, name), desired = change.target, expect(ServiceAccountState, change.after)
+        annotations = {**desired.annotations, TRANSACTION_TAG: run.transaction}
+        body = desired.manifest or service_account_body(namespace, name, desired.labels, annotations)
+        return self._create(
+            change,
+            lambda: self._kube.create_service_account(namespace, body),
+            run.transaction,
+            conflict(change, "a ServiceAccount of that name was made"),
         )
 
     def claimed(self, change: Change, transaction: str, *, ours: bool) -> str:
@@ -64,36 +62,24 @@ class ServiceAccountHandler(Unclaimed):
         role = state.annotations.get(ROLE_ARN_ANNOTATION) if isinstance(state, ServiceAccountState) else None
         if ours or not role:
             return ""
-        present = self._kube.service_account(*change.target) or {"metadata": {}}
+        present = self._read(change) or {"metadata": {}}
         has = (present["metadata"].get("annotations") or {}).get(ROLE_ARN_ANNOTATION)
         return f"ServiceAccount {change.name} is annotated with {role}" if has == role else ""
-
-    def _create(self, change: Change, transaction: str) -> Applied:
-        namespace, name = change.target
-        desired = expect(ServiceAccountState, change.after)
-        annotations = {**desired.annotations, TRANSACTION_TAG: transaction}
-        body = desired.manifest or service_account_body(namespace, name, desired.labels, annotations)
-        try:
-            made = self._kube.create_service_account(namespace, body)
-        except ServiceError as error:
-            if error.code != EXISTS:
-                raise
-            with telling(error.outcome):
-                found = self._found(change, transaction)
-            if found is None:
-                raise conflict(change, "a ServiceAccount of that name was made") from error
-            return found
-        return Applied(changed=True, identity={"uid": made["metadata"]["uid"]})
 
     def _found(self, change: Change, transaction: str) -> Applied | None:
         """The ServiceAccount that is there, if it is the desired one; ours when it bears this run's mark.
 
         One whose deletion is rolled back bears its maker's. It is ours as well, unless it never went.
         """
-        present = self._kube.service_account(*change.target)
+        if change.after is None:
+            return self._found_gone(change)
+        present = self._read(change)
         if present is None:
             return None
         metadata, desired = present["metadata"], expect(ServiceAccountState, change.after)
+        if change.before is not None:
+            same = not desired.uid or metadata["uid"] == desired.uid
+            return Applied(changed=True) if same and _holds(metadata, desired) else None
         mark = _mark(desired.manifest.get("metadata", {})) or transaction
         ours = _mark(metadata) == mark and metadata["uid"] != desired.uid
         if not ours and not _holds(metadata, desired):
@@ -104,37 +90,17 @@ class ServiceAccountHandler(Unclaimed):
         """Whether the object that was read is gone, or going."""
         before = change.before
         uid = before.uid if isinstance(before, ServiceAccountState) else ""
-        present = self._kube.service_account(*change.target)
+        present = self._read(change)
         metadata = {} if present is None else present["metadata"]
         going = present is None or "deletionTimestamp" in metadata
         return Applied(changed=True) if going or (uid and metadata["uid"] != uid) else None
 
-    def _delete(self, change: Change, claim: Claim | None) -> Applied:
-        lost = False
-        for _ in range(ROUNDS):
-            with telling(Outcome.UNKNOWN if lost else Outcome.REFUSED):
-                present = self._kube.service_account(*change.target)
-            if present is None or present["metadata"].get("deletionTimestamp"):
-                return Applied(changed=lost)
-            metadata, before = present["metadata"], expect(ServiceAccountState, change.before)
-            if claim is not None:
-                check_object_claim(change, metadata, claim)
-            elif before.uid and metadata["uid"] != before.uid:
-                raise conflict(change, f"it was deleted and created again (uid {metadata['uid']})")
-            if not _holds(metadata, before):
-                raise conflict(change, "its annotations or labels differ from what was there")
-            try:
-                uid, version = metadata["uid"], metadata["resourceVersion"]
-                self._kube.delete_service_account(*change.target, uid=uid, resource_version=version)
-            except ServiceError as error:
-                if error.code == NOT_FOUND:
-                    return gone(error)
-                if error.code == CONFLICT:
-                    lost = lost or error.outcome is Outcome.UNKNOWN
-                    continue
-                raise
-            return Applied(changed=True)
-        raise conflict(change, f"somebody else keeps writing it ({ROUNDS} rounds)")
+    def _check(self, change: Change, metadata: Json, claim: Claim | None) -> None:
+        before = expect(ServiceAccountState, change.before)
+        if claim is None and before.uid and metadata["uid"] != before.uid:
+            raise conflict(change, f"it was deleted and created again (uid {metadata['uid']})")
+        if not _holds(metadata, before):
+            raise conflict(change, "its annotations or labels differ from what was there")
 
     def _patch(self, change: Change, run: Run, claim: Claim | None) -> Applied:
         before, after = expect(ServiceAccountState, change.before), expect(ServiceAccountState, change.after)
@@ -168,7 +134,7 @@ class ServiceAccountHandler(Unclaimed):
 
     def _present(self, change: Change, uid: str, claim: Claim | None) -> Json | None:
         """The metadata of the ServiceAccount that was read; None when it is gone, our work with it."""
-        present = self._kube.service_account(*change.target)
+        present = self._read(change)
         if present is None:
             after = expect(ServiceAccountState, change.after)
             if all(value is None for value in (*after.annotations.values(), *after.labels.values())):

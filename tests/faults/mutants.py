@@ -203,7 +203,7 @@ def _whatever_irsa_made_is_pruned() -> None:
 def _marks_go_onto_all_roles_of_the_path() -> None:
     from irsa_cli.changes.role_owner import RoleOwnerHandler
 
-    whole = RoleOwnerHandler._write
+    whole = RoleOwnerHandler._set
 
     def write(self: RoleOwnerHandler, change: Any, owner: str) -> None:
         whole(self, change, owner)
@@ -211,7 +211,7 @@ def _marks_go_onto_all_roles_of_the_path() -> None:
             mark: Any = {"Key": "irsa/transaction", "Value": owner}
             self._iam.tag_role(RoleName=role["RoleName"], Tags=[mark])
 
-    _replace(RoleOwnerHandler, "_write", write)
+    _replace(RoleOwnerHandler, "_set", write)
 
 
 def _other_providers_go_with_the_clusters() -> None:

@@ -30,7 +30,7 @@ class Mark(RoleOwnerHandler):
     def _owner(self, change: Change) -> str:
         return next(self._owners)
 
-    def _write(self, change: Change, owner: str) -> None:
+    def _set(self, change: Change, owner: str) -> None:
         self.written.append(owner)
 
 
@@ -74,7 +74,7 @@ def test_who_is_stopped_before_its_mark_shows_has_written_it() -> None:
 
 def test_a_mark_that_may_not_be_written_stops_the_run_and_one_that_may_not_be_given_back_is_named() -> None:
     class Denied(Mark):
-        def _write(self, change: Change, owner: str) -> None:
+        def _set(self, change: Change, owner: str) -> None:
             raise ServiceError("call", code="AccessDenied", service="iam", operation="TagX", status=403)
 
     with pytest.raises(ServiceError):
