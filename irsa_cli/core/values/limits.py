@@ -31,7 +31,7 @@ SAME_ANSWERS = 4
 
 def settled_seconds(*, young: bool) -> float:
     """For how long what is refused is looked at again: longer if irsa has written it shortly before."""
-    return PROPAGATION_SECONDS * (0.34 if young else 0.12)
+    return PROPAGATION_SECONDS * (0.5 if young else 0.12)
 
 
 def honoured_seconds() -> float:
