@@ -14,6 +14,7 @@ import click
 
 from irsa_cli.cli.terminal.unshown import Unshown
 from irsa_cli.cli.terminal.wording import say
+from irsa_cli.core.values.errors import IrsaError
 
 if TYPE_CHECKING:
     from irsa_cli.cli.output.speaking import Save
@@ -27,7 +28,6 @@ def plan_saver(options: dict[str, Any], command: str, request: Request) -> Save:
     out = options.get("out")
 
     def save(done: Result | AppliedList) -> None:
-        from irsa_cli.core.values.errors import IrsaError
         from irsa_cli.usecases.plans.saved_plan import plan_of, save
 
         if not out:

@@ -13,12 +13,16 @@ from typing import TYPE_CHECKING, TypeVar
 
 from irsa_cli.cli.output.reports.delivering import deliver
 from irsa_cli.cli.output.reports.of_results import report_of
+from irsa_cli.cli.output.text import show
+from irsa_cli.cli.terminal.progress import Progress
 from irsa_cli.cli.terminal.unshown import showing
+from irsa_cli.core.results.result import Ended, Result
+from irsa_cli.core.values.errors import IrsaError, Refused
+from irsa_cli.core.values.patience import begin, over
+from irsa_cli.usecases.command.signals import telling_first
 
 if TYPE_CHECKING:
     from irsa_cli.cli.output.speaking import Save, Speaking
-    from irsa_cli.cli.terminal.progress import Progress
-    from irsa_cli.core.results.result import Result
 
 T = TypeVar("T")
 
@@ -51,9 +55,6 @@ def finish(
     save: Save = lambda done: None,
 ) -> int:
     """Do the work, show its result or its error, and return the exit code. `save` hears of the result."""
-    from irsa_cli.cli.output.text import show
-    from irsa_cli.core.results.result import Ended
-
     result = outcome_of(work, speaking, progress, one=True)
     result.detailed = detailed
     with showing(result.exit_code, only_shows=result.ended is Ended.PLANNED):
@@ -73,11 +74,7 @@ def outcome_of(
 
     `one`: the work is about one transaction. Once that has ended, what fails after it does not undo it.
     """
-    from irsa_cli.core.results.result import Ended, Result
-    from irsa_cli.core.values.errors import IrsaError, Refused
-    from irsa_cli.core.values.patience import begin, over
     from irsa_cli.usecases.command.execute import recording, standing
-    from irsa_cli.usecases.command.signals import telling_first
 
     # Until a transaction takes over (irsa_cli.usecases.command.execute), nothing is written: to break off
     # is safe.

@@ -27,12 +27,19 @@ from irsa_cli.cli.options.selecting import (
     namespace_option,
 )
 from irsa_cli.cli.options.taking import take_settings, take_target
+from irsa_cli.cli.output.plan_text import plan_lines
+from irsa_cli.cli.output.reports.delivering import deliver
 from irsa_cli.cli.output.speaking import Speaking
+from irsa_cli.cli.output.text import messages, show, show_document
+from irsa_cli.cli.saved_plan import plan_saver
+from irsa_cli.cli.session import outcome_of
+from irsa_cli.cli.terminal.progress import Progress
 from irsa_cli.cli.terminal.unshown import showing
+from irsa_cli.cli.terminal.wording import put, say
+from irsa_cli.core.results.result import Ended, Result
 
 if TYPE_CHECKING:
     from irsa_cli.core.planning.adopt import Adoptions
-    from irsa_cli.core.results.result import Result
     from irsa_cli.usecases.write.adopt import Request
 
 _EPILOG = """
@@ -76,12 +83,7 @@ def command(**options: Any) -> int:
     the trust policy admits, which other tool writes the role, and how to release it from a CloudFormation
     stack.
     """
-    from irsa_cli.cli.output.reports.delivering import deliver
     from irsa_cli.cli.output.reports.of_many import of_adoptions
-    from irsa_cli.cli.output.text import show
-    from irsa_cli.cli.session import outcome_of
-    from irsa_cli.cli.terminal.progress import Progress
-    from irsa_cli.core.results.result import Result
     from irsa_cli.usecases.write.adopt import Request, adopt, adopt_all
 
     speaking = Speaking.take(options)
@@ -121,8 +123,6 @@ def command(**options: Any) -> int:
 
 def _save(options: dict[str, Any], request: Request, outcome: Result | Adoptions) -> None:
     """Save the plan where the flag says so: of several, by the names that were found."""
-    from irsa_cli.cli.saved_plan import plan_saver
-    from irsa_cli.core.results.result import Result
     from irsa_cli.usecases.write.adopt import Several, planned_of_all
 
     if isinstance(outcome, Result):
@@ -136,11 +136,6 @@ def _save(options: dict[str, Any], request: Request, outcome: Result | Adoptions
 
 def _show_all(done: Adoptions, output: str, *, quiet: bool) -> None:
     """One line for each on standard output, what there is to say of it on standard error."""
-    from irsa_cli.cli.output.plan_text import plan_lines
-    from irsa_cli.cli.output.text import messages, show_document
-    from irsa_cli.cli.terminal.wording import put, say
-    from irsa_cli.core.results.result import Ended
-
     if output != "text":
         show_document(done.envelope(), output)
     words = {

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from irsa_cli.cli.commands.apply_plan import run_plan
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options.common import Checked, Once, kube_options, reported_output_options, run_options
 from irsa_cli.cli.options.files import file_options, place_options, placed, take_files, take_place
@@ -17,7 +18,13 @@ from irsa_cli.cli.options.roles import (
     take_boundary_rules,
 )
 from irsa_cli.cli.options.taking import take_settings
+from irsa_cli.cli.output.confirming import demand_yes
+from irsa_cli.cli.output.screens.applied import finish_applied, told
 from irsa_cli.cli.output.speaking import Speaking
+from irsa_cli.cli.saved_plan import plan_saver
+from irsa_cli.cli.session import outcome_of
+from irsa_cli.cli.terminal.progress import Progress
+from irsa_cli.core.values.errors import InvalidInput
 
 if TYPE_CHECKING:
     from irsa_cli.usecases.files.request import Request
@@ -107,8 +114,6 @@ def command(**options: Any) -> int:
     """
     plan_file = options.pop("plan_file")
     if plan_file is not None:
-        from irsa_cli.cli.commands.apply_plan import run_plan
-
         return run_plan(plan_file, options)
     if not options["files"]:
         raise click.UsageError("Missing option '-f', or a PLANFILE.")
@@ -117,11 +122,6 @@ def command(**options: Any) -> int:
 
 def run(options: dict[str, Any], *, verify: bool = False) -> int:
     """Apply, or show what would be applied."""
-    from irsa_cli.cli.output.confirming import demand_yes
-    from irsa_cli.cli.output.screens.applied import finish_applied, told
-    from irsa_cli.cli.saved_plan import plan_saver
-    from irsa_cli.cli.session import outcome_of
-    from irsa_cli.cli.terminal.progress import Progress
     from irsa_cli.usecases.files.apply import apply
 
     if options["prune"]:
@@ -144,7 +144,6 @@ def run(options: dict[str, Any], *, verify: bool = False) -> int:
 
 
 def _request(options: dict[str, Any], *, verify: bool) -> Request:
-    from irsa_cli.core.values.errors import InvalidInput
     from irsa_cli.usecases.files.request import Request
     from irsa_cli.usecases.files.targets import places
 

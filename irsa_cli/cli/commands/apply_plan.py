@@ -11,8 +11,13 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from irsa_cli.cli.commands.show import read_plan
 from irsa_cli.cli.options.taking import take_expected, take_settings
+from irsa_cli.cli.output.screens.applied import finish_applied, told
 from irsa_cli.cli.output.speaking import Speaking
+from irsa_cli.cli.session import outcome_of
+from irsa_cli.cli.terminal.progress import Progress
+from irsa_cli.core.results.result import Result
 
 if TYPE_CHECKING:
     from irsa_cli.usecases.plans.saved_plan import SavedPlan
@@ -33,11 +38,6 @@ _OF_WHO_APPLIES = (
 
 def run_plan(path: str, options: dict[str, Any]) -> int:
     """Carry the plan out, show how it ended, and return the exit code."""
-    from irsa_cli.cli.commands.show import read_plan
-    from irsa_cli.cli.output.screens.applied import finish_applied, told
-    from irsa_cli.cli.session import outcome_of
-    from irsa_cli.cli.terminal.progress import Progress
-    from irsa_cli.core.results.result import Result
     from irsa_cli.usecases.command.connect import Target
     from irsa_cli.usecases.plans.apply_plan import apply_plan
     from irsa_cli.usecases.plans.commands import COMMANDS

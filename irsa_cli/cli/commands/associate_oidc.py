@@ -18,6 +18,12 @@ from irsa_cli.cli.options.common import (
 )
 from irsa_cli.cli.options.taking import take_settings, take_target
 from irsa_cli.cli.output.speaking import Speaking
+from irsa_cli.cli.saved_plan import plan_saver
+from irsa_cli.cli.session import finish
+from irsa_cli.cli.terminal.progress import Progress
+from irsa_cli.core.values import names
+from irsa_cli.core.values.errors import InvalidInput
+from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
 
 _EPILOG = """
 \b
@@ -57,12 +63,6 @@ def command(**options: Any) -> int:
     A provider that is there already keeps what it has; an audience that it lacks is added. No
     thumbprint is fetched: IAM checks the issuer's certificate itself.
     """
-    from irsa_cli.cli.saved_plan import plan_saver
-    from irsa_cli.cli.session import finish
-    from irsa_cli.cli.terminal.progress import Progress
-    from irsa_cli.core.values import names
-    from irsa_cli.core.values.errors import InvalidInput
-    from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
     from irsa_cli.usecases.write.associate_oidc import Request, associate_oidc
 
     speaking = Speaking.take(options)

@@ -9,9 +9,19 @@ import click
 from irsa_cli.cli.help.completing import completed
 from irsa_cli.cli.help.environment import form_of
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options.audits import LEVELS, risk_options, source_options, wants_fixes
+from irsa_cli.cli.options.audits import LEVELS, risk_options, source_options, take_source, wants_fixes
 from irsa_cli.cli.options.common import Checked, Once, filled
+from irsa_cli.cli.output.reports.delivering import deliver
 from irsa_cli.cli.output.speaking import Speaking
+from irsa_cli.cli.output.text import show_document
+from irsa_cli.cli.session import outcome_of
+from irsa_cli.cli.terminal.progress import Progress
+from irsa_cli.cli.terminal.unshown import showing
+from irsa_cli.cli.terminal.wording import put
+from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
+from irsa_cli.core.results.result import Result
+from irsa_cli.core.trust.rules.rule import Severity
+from irsa_cli.core.trust.rules.table import RULES
 
 if TYPE_CHECKING:
     from irsa_cli.core.audit.report import AuditReport
@@ -78,9 +88,7 @@ def command(**options: Any) -> int:
     over; the most severe first. What could not be read is said, and is never called fine. Changes nothing.
     Exit code 5: --fail-on has found something; 1: it has not, and not all could be read.
     """
-    from irsa_cli.cli.output.reports.delivering import deliver
     from irsa_cli.cli.output.reports.of_checks import of_risks
-    from irsa_cli.cli.terminal.unshown import showing
 
     speaking = Speaking.take(options)
     identifier = options.pop("explain")
@@ -96,9 +104,7 @@ def command(**options: Any) -> int:
 def _request(options: dict[str, Any], *, with_fixes: bool) -> Request:
     from pathlib import Path
 
-    from irsa_cli.cli.options.audits import take_source
     from irsa_cli.core.audit.auditing import AuditScope
-    from irsa_cli.core.trust.rules.rule import Severity
     from irsa_cli.usecases.audit.run import Request
 
     account, role = options["service_account"] or "", options["role"] or ""
@@ -119,10 +125,7 @@ def _request(options: dict[str, Any], *, with_fixes: bool) -> Request:
 
 
 def _run(request: Request, speaking: Speaking) -> AuditReport:
-    from irsa_cli.cli.session import outcome_of
-    from irsa_cli.cli.terminal.progress import Progress
     from irsa_cli.core.audit.report import AuditReport
-    from irsa_cli.core.results.result import Result
     from irsa_cli.usecases.audit.run import audit
 
     progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
@@ -153,10 +156,6 @@ def _show_page(report: AuditReport) -> None:
 
 def _explain(identifier: str, output: str) -> int:
     from irsa_cli.cli.output.screens.audit import explanation, overview, rule_json
-    from irsa_cli.cli.output.text import show_document
-    from irsa_cli.cli.terminal.wording import put
-    from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
-    from irsa_cli.core.trust.rules.table import RULES
 
     if identifier != "all" and identifier not in RULES:
         raise click.BadParameter(

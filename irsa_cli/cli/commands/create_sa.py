@@ -32,10 +32,17 @@ from irsa_cli.cli.options.roles import (
 from irsa_cli.cli.options.selecting import binding_options
 from irsa_cli.cli.options.taking import take_settings, take_target
 from irsa_cli.cli.output.speaking import Speaking
+from irsa_cli.cli.saved_plan import plan_saver
+from irsa_cli.cli.session import finish
+from irsa_cli.cli.terminal.progress import Progress
+from irsa_cli.core.binding.spec import BindingSpec, Options
+from irsa_cli.core.policies import wellknown
+from irsa_cli.core.policies.wellknown import WellKnown
+from irsa_cli.core.values import names
+from irsa_cli.core.values.errors import InvalidInput
+from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
 
 if TYPE_CHECKING:
-    from irsa_cli.core.binding.spec import Options
-    from irsa_cli.core.policies.wellknown import WellKnown
     from irsa_cli.usecases.write.create_sa import Request
 
 _EPILOG = """
@@ -177,9 +184,6 @@ def command(**options: Any) -> int:
     creates or annotates the ServiceAccount. A failure at any point rolls everything back. Run again
     with the same options, it does nothing; what exists and differs is reported and never overwritten.
     """
-    from irsa_cli.cli.saved_plan import plan_saver
-    from irsa_cli.cli.session import finish
-    from irsa_cli.cli.terminal.progress import Progress
     from irsa_cli.usecases.write.create_sa import create_sa
 
     _refuse_files(options)
@@ -205,10 +209,6 @@ def _refuse_files(options: dict[str, Any]) -> None:
 
 
 def _request(options: dict[str, Any]) -> Request:
-    from irsa_cli.core.binding.spec import BindingSpec
-    from irsa_cli.core.values import names
-    from irsa_cli.core.values.errors import InvalidInput
-    from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
     from irsa_cli.usecases.write.create_sa import Request
 
     _check_combinations(options)
@@ -246,8 +246,6 @@ def _request(options: dict[str, Any]) -> Request:
 
 
 def _options(options: dict[str, Any]) -> Options:
-    from irsa_cli.core.binding.spec import Options
-
     return Options(
         create_namespace=options["create_namespace"],
         override=options["override"],
@@ -308,9 +306,6 @@ def _check_combinations(options: dict[str, Any]) -> None:
 
 
 def _well_known(texts: tuple[str, ...]) -> tuple[WellKnown, ...]:
-    from irsa_cli.core.policies import wellknown
-    from irsa_cli.core.values.errors import InvalidInput
-
     try:
         return wellknown.read_uses(texts)
     except InvalidInput as error:

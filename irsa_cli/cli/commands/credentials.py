@@ -21,6 +21,9 @@ from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options.common import DURATION, Once
 from irsa_cli.cli.output.forms import OutputForm
 from irsa_cli.cli.output.speaking import Speaking
+from irsa_cli.cli.output.text import document_text
+from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
+from irsa_cli.core.values.errors import Refused
 
 if TYPE_CHECKING:
     from irsa_cli.core.objects.credentials import RoleCredentials
@@ -94,8 +97,6 @@ def with_loop_guard(options: Mapping[str, Any]) -> None:
     The caller's profile may be the one whose credential_process this is; without the guard each run would
     start the next.
     """
-    from irsa_cli.core.values.errors import Refused
-
     wanted = ":".join(str(options[name] or "") for name in ("cluster", "region", "namespace", "name"))
     active = os.environ.get(ACTIVE, "").split()
     if wanted in active:
@@ -137,9 +138,6 @@ class Given:
 
     def document(self, output: str) -> str:
         """A document in the manner of irsa's others."""
-        from irsa_cli.cli.output.text import document_text
-        from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
-
         item = {
             "serviceAccount": {"namespace": self.account.namespace, "name": self.account.name},
             "role": {"arn": self.role_arn},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -12,10 +12,14 @@ from irsa_cli.cli.options.common import kube_options, reported_output_options, r
 from irsa_cli.cli.options.files import file_options, place_options, placed, take_files, take_place
 from irsa_cli.cli.options.selecting import ignore_maker_option
 from irsa_cli.cli.options.taking import take_settings
+from irsa_cli.cli.output.confirming import demand_yes
+from irsa_cli.cli.output.screens.applied import finish_applied, told
 from irsa_cli.cli.output.speaking import Speaking
-
-if TYPE_CHECKING:
-    from irsa_cli.core.results.applied import AppliedList
+from irsa_cli.cli.saved_plan import plan_saver
+from irsa_cli.cli.session import outcome_of
+from irsa_cli.cli.terminal.progress import Progress
+from irsa_cli.core.results.applied import AppliedList
+from irsa_cli.core.values.errors import InvalidInput
 
 _EPILOG = """
 \b
@@ -39,12 +43,6 @@ def command(**options: Any) -> int:
     One transaction for each, as `irsa delete-sa` does it. What is not there needs nothing. Namespaces and
     the OIDC provider stay.
     """
-    from irsa_cli.cli.output.confirming import demand_yes
-    from irsa_cli.cli.output.screens.applied import finish_applied, told
-    from irsa_cli.cli.saved_plan import plan_saver
-    from irsa_cli.cli.session import outcome_of
-    from irsa_cli.cli.terminal.progress import Progress
-    from irsa_cli.core.values.errors import InvalidInput
     from irsa_cli.usecases.files.delete_files import Request, delete_files
     from irsa_cli.usecases.files.targets import places
 

@@ -19,6 +19,9 @@ from irsa_cli.cli.options.common import (
 from irsa_cli.cli.options.selecting import binding_options, ignore_maker_option
 from irsa_cli.cli.options.taking import take_settings, take_target
 from irsa_cli.cli.output.speaking import Speaking
+from irsa_cli.cli.saved_plan import plan_saver
+from irsa_cli.cli.session import finish
+from irsa_cli.cli.terminal.progress import Progress
 
 if TYPE_CHECKING:
     from irsa_cli.usecases.write.delete_sa import Request
@@ -61,9 +64,6 @@ def command(**options: Any) -> int:
     only annotated stays, without the annotation. A role that irsa only used stays, without the statement
     that irsa added. The namespace stays. A failure at any point rolls everything back.
     """
-    from irsa_cli.cli.saved_plan import plan_saver
-    from irsa_cli.cli.session import finish
-    from irsa_cli.cli.terminal.progress import Progress
     from irsa_cli.usecases.write.delete_sa import delete_sa
 
     speaking = Speaking.take(options)

@@ -11,7 +11,14 @@ from irsa_cli.cli.options.accounts import role_account_options, target_way_optio
 from irsa_cli.cli.options.common import Checked, cluster_options, kube_options, output_option
 from irsa_cli.cli.options.selecting import name_argument, namespace_option
 from irsa_cli.cli.options.taking import take_target
+from irsa_cli.cli.output.screens.verify import messages
 from irsa_cli.cli.output.speaking import Speaking
+from irsa_cli.cli.output.text import show_document
+from irsa_cli.cli.session import outcome_of
+from irsa_cli.cli.terminal.progress import Progress
+from irsa_cli.cli.terminal.wording import say
+from irsa_cli.core.results.result import Result
+from irsa_cli.core.results.verification import VerificationReport
 
 if TYPE_CHECKING:
     from irsa_cli.core.inventory.describe_document import Described
@@ -74,10 +81,7 @@ def _request(options: dict[str, Any]) -> Request:
 
 
 def _describe(request: Request, speaking: Speaking) -> Described:
-    from irsa_cli.cli.session import outcome_of
-    from irsa_cli.cli.terminal.progress import Progress
     from irsa_cli.core.inventory.describe_document import Described
-    from irsa_cli.core.results.result import Result
     from irsa_cli.usecases.show.describe_sa import describe
 
     progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
@@ -89,10 +93,6 @@ def _describe(request: Request, speaking: Speaking) -> Described:
 
 def _show(described: Described, speaking: Speaking) -> None:
     from irsa_cli.cli.output.screens.describe_sa import lines
-    from irsa_cli.cli.output.screens.verify import messages
-    from irsa_cli.cli.output.text import show_document
-    from irsa_cli.cli.terminal.wording import say
-    from irsa_cli.core.results.verification import VerificationReport
 
     if speaking.output not in ("text", "wide"):
         show_document(described.envelope(), speaking.output)

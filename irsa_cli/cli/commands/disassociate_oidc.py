@@ -11,6 +11,9 @@ from irsa_cli.cli.options.accounts import role_account_options
 from irsa_cli.cli.options.common import cluster_options, reported_output_options, run_options
 from irsa_cli.cli.options.taking import take_settings, take_target
 from irsa_cli.cli.output.speaking import Speaking
+from irsa_cli.cli.saved_plan import plan_saver
+from irsa_cli.cli.session import finish
+from irsa_cli.cli.terminal.progress import Progress
 
 _EPILOG = """
 \b
@@ -36,9 +39,6 @@ def command(**options: Any) -> int:
     Refused when irsa did not make it, and while roles trust it: they are listed. Without a provider
     there is nothing to do. For a cluster that is gone already, name its issuer: --issuer-url and --account.
     """
-    from irsa_cli.cli.saved_plan import plan_saver
-    from irsa_cli.cli.session import finish
-    from irsa_cli.cli.terminal.progress import Progress
     from irsa_cli.usecases.write.disassociate_oidc import Request, disassociate_oidc
 
     speaking = Speaking.take(options)

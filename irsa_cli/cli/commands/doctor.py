@@ -26,10 +26,21 @@ from irsa_cli.cli.options.selecting import (
     selector_option,
 )
 from irsa_cli.cli.options.taking import take_lock_namespace, take_target
+from irsa_cli.cli.output.forms import REPORTS
+from irsa_cli.cli.output.reports.delivering import deliver
+from irsa_cli.cli.output.screens.verify import messages
 from irsa_cli.cli.output.speaking import Speaking
+from irsa_cli.cli.output.text import show_document
+from irsa_cli.cli.session import outcome_of
+from irsa_cli.cli.terminal.progress import Progress
+from irsa_cli.cli.terminal.unshown import showing
+from irsa_cli.cli.terminal.wording import put
+from irsa_cli.core.doctor.causes import CAUSES, Cause
+from irsa_cli.core.results.result import Result
+from irsa_cli.core.results.verification import VerificationReport
+from irsa_cli.usecases.read.users_of_pods import kind_of
 
 if TYPE_CHECKING:
-    from irsa_cli.core.doctor.causes import Cause
     from irsa_cli.core.doctor.diagnosis import Diagnosis
     from irsa_cli.usecases.doctor.diagnose import Request
 
@@ -100,9 +111,7 @@ def command(**options: Any) -> int:
     policy or provider could not be checked, or no running pod with this identity was seen; without NAME, also
     when it is not known who has a role. Everything else that is not known is shown, and is no problem.
     """
-    from irsa_cli.cli.output.reports.delivering import deliver
     from irsa_cli.cli.output.reports.of_checks import of_diagnosis
-    from irsa_cli.cli.terminal.unshown import showing
 
     speaking = Speaking.take(options)
     identifier = options.pop("explain")
@@ -132,8 +141,6 @@ def _request(options: dict[str, Any]) -> Request:
 
 def _what(text: str) -> tuple[str, str]:
     """Kind, '' for a ServiceAccount, and name of what was asked for."""
-    from irsa_cli.usecases.read.users_of_pods import kind_of
-
     word, _, name = text.rpartition("/")
     kind = kind_of(word)
     if kind is None:
@@ -146,10 +153,7 @@ def _what(text: str) -> tuple[str, str]:
 
 
 def _diagnose(request: Request, speaking: Speaking) -> Diagnosis:
-    from irsa_cli.cli.session import outcome_of
-    from irsa_cli.cli.terminal.progress import Progress
     from irsa_cli.core.doctor.diagnosis import Diagnosis
-    from irsa_cli.core.results.result import Result
     from irsa_cli.usecases.doctor.diagnose import diagnose
 
     progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
@@ -161,10 +165,6 @@ def _diagnose(request: Request, speaking: Speaking) -> Diagnosis:
 
 def _show(diagnosis: Diagnosis, speaking: Speaking) -> None:
     from irsa_cli.cli.output.screens.doctor import lines
-    from irsa_cli.cli.output.screens.verify import messages
-    from irsa_cli.cli.output.text import show_document
-    from irsa_cli.cli.terminal.wording import put
-    from irsa_cli.core.results.verification import VerificationReport
 
     if speaking.output == "text":
         for line in lines(diagnosis, everything=speaking.verbose):
@@ -176,9 +176,7 @@ def _show(diagnosis: Diagnosis, speaking: Speaking) -> None:
 
 
 def _explain(identifier: str, output: str) -> int:
-    from irsa_cli.cli.output.forms import REPORTS
     from irsa_cli.cli.output.screens.doctor import explanation, overview
-    from irsa_cli.cli.output.text import show_document
     from irsa_cli.core.doctor.diagnosis import causes_envelope
 
     causes = _named(identifier)
@@ -194,8 +192,6 @@ def _explain(identifier: str, output: str) -> int:
 
 def _named(identifier: str) -> list[Cause]:
     import difflib
-
-    from irsa_cli.core.doctor.causes import CAUSES
 
     if identifier == "all":
         return list(CAUSES.values())

@@ -10,6 +10,9 @@ import click
 from irsa_cli.cli.commands.identity import account_of, settled, speaking_options, who_options
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.output.speaking import Speaking
+from irsa_cli.cli.terminal.wording import say
+from irsa_cli.core.objects.environment import kept_back, replaces_the_identity
+from irsa_cli.usecases.exec.child import NotStarted
 
 if TYPE_CHECKING:
     from irsa_cli.usecases.exec.run import Ready
@@ -63,7 +66,6 @@ def command(command: tuple[str, ...], pass_env: tuple[str, ...], **options: Any)
     own credentials, and variables that look like secrets, are kept from it. The token is renewed while the
     command runs, and removed at its end. The exit code is the command's, 128 + N when signal N ended it.
     """
-    from irsa_cli.core.objects.environment import kept_back
     from irsa_cli.usecases.exec.run import Ready
 
     speaking = Speaking.take({"output": "text", **options})
@@ -75,8 +77,6 @@ def command(command: tuple[str, ...], pass_env: tuple[str, ...], **options: Any)
 
 
 def _passable(names: tuple[str, ...]) -> tuple[str, ...]:
-    from irsa_cli.core.objects.environment import replaces_the_identity
-
     for name in names:
         if not name or "=" in name or "\0" in name:
             raise click.BadParameter(f"{name!r} is not the name of a variable")
@@ -86,8 +86,6 @@ def _passable(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _run(ready: Ready, command: tuple[str, ...], passed: tuple[str, ...]) -> int:
-    from irsa_cli.usecases.exec.child import NotStarted
-
     try:
         return ready.run(command, os.environ, at_terminal=os.isatty(0), warn=_warn, passed=passed)
     except NotStarted as error:
@@ -96,6 +94,4 @@ def _run(ready: Ready, command: tuple[str, ...], passed: tuple[str, ...]) -> int
 
 
 def _warn(text: str) -> None:
-    from irsa_cli.cli.terminal.wording import say
-
     say(f"irsa: {text}", err=True)

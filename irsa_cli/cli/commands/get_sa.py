@@ -27,12 +27,23 @@ from irsa_cli.cli.options.selecting import (
     selector_option,
 )
 from irsa_cli.cli.options.taking import take_target
+from irsa_cli.cli.output.screens.get_sa import steps, table
+from irsa_cli.cli.output.screens.verify import messages
+from irsa_cli.cli.output.screens.watching import watch
 from irsa_cli.cli.output.speaking import Speaking
+from irsa_cli.cli.output.table import show_table
+from irsa_cli.cli.output.text import show_document
+from irsa_cli.cli.session import breaking_off, outcome_of
+from irsa_cli.cli.terminal.progress import Progress
+from irsa_cli.cli.terminal.wording import say
+from irsa_cli.core.inventory.list_document import BindingList
+from irsa_cli.core.results.result import Result
+from irsa_cli.core.results.verification import VerificationReport
+from irsa_cli.usecases.command.signals import told_to_stop
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from irsa_cli.core.inventory.list_document import BindingList
     from irsa_cli.usecases.show.get_sa import Request
 
 _EPILOG = """
@@ -99,7 +110,6 @@ def command(**options: Any) -> int:
     if not options["watch"] or found.error is not None or found.signal:
         _show(found, speaking, headers=not headless)
         return int(found.exit_code)
-    from irsa_cli.cli.output.screens.watching import watch
 
     quietly = replace(speaking, quiet=True) if not speaking.verbose else speaking
     wide = speaking.output == "wide"
@@ -134,9 +144,6 @@ def _request(options: dict[str, Any]) -> Request:
 
 def _break_off() -> None:
     """Let a signal end the watching at once, also one that came at the end of a reading."""
-    from irsa_cli.cli.session import breaking_off
-    from irsa_cli.usecases.command.signals import told_to_stop
-
     late = told_to_stop()
     breaking_off()
     if late:
@@ -144,10 +151,6 @@ def _break_off() -> None:
 
 
 def _get(request: Request, speaking: Speaking, then: Callable[[], None] = lambda: None) -> BindingList:
-    from irsa_cli.cli.session import outcome_of
-    from irsa_cli.cli.terminal.progress import Progress
-    from irsa_cli.core.inventory.list_document import BindingList
-    from irsa_cli.core.results.result import Result
     from irsa_cli.usecases.show.get_sa import get_bindings
 
     progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
@@ -159,13 +162,6 @@ def _get(request: Request, speaking: Speaking, then: Callable[[], None] = lambda
 
 
 def _show(found: BindingList, speaking: Speaking, *, headers: bool) -> None:
-    from irsa_cli.cli.output.screens.get_sa import steps, table
-    from irsa_cli.cli.output.screens.verify import messages
-    from irsa_cli.cli.output.table import show_table
-    from irsa_cli.cli.output.text import show_document
-    from irsa_cli.cli.terminal.wording import say
-    from irsa_cli.core.results.verification import VerificationReport
-
     if speaking.output in ("text", "wide"):
         head, rows = table(found.items, wide=speaking.output == "wide")
         show_table(head if headers else (), rows)

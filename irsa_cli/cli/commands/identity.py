@@ -15,7 +15,13 @@ import click
 from irsa_cli.cli.options.common import cluster_options, kube_options
 from irsa_cli.cli.options.selecting import name_argument, namespace_option
 from irsa_cli.cli.options.taking import take_target
+from irsa_cli.cli.output.forms import is_document
 from irsa_cli.cli.output.speaking import Speaking
+from irsa_cli.cli.output.text import show_document, show_failure
+from irsa_cli.cli.session import breaking_off
+from irsa_cli.cli.terminal.progress import Progress
+from irsa_cli.core.results.envelope import DocumentKind, exit_code_of, failed
+from irsa_cli.core.values.errors import IrsaError
 
 if TYPE_CHECKING:
     from irsa_cli.usecases.read.identity import NamedServiceAccount
@@ -40,7 +46,6 @@ def speaking_options(function: F) -> F:
 
 def account_of(options: dict[str, Any], speaking: Speaking) -> NamedServiceAccount:
     """Take `who_options` out of a command's options and connect; raises `IrsaError`."""
-    from irsa_cli.cli.terminal.progress import Progress
     from irsa_cli.usecases.command.connect import connect
     from irsa_cli.usecases.read.identity import NamedServiceAccount
 
@@ -55,10 +60,6 @@ def settled(work: Callable[[], T], speaking: Speaking, kind: str = "") -> T:
 
     `kind` is the kind of the document that tells it as JSON or YAML, for a command that has those.
     """
-    from irsa_cli.cli.session import breaking_off
-    from irsa_cli.core.results.envelope import exit_code_of
-    from irsa_cli.core.values.errors import IrsaError
-
     if signal.getsignal(signal.SIGTERM) is not signal.SIG_IGN:
         breaking_off()
     number, failure = 0, Exception()
@@ -82,10 +83,6 @@ def settled(work: Callable[[], T], speaking: Speaking, kind: str = "") -> T:
 
 def _tell(error: Exception, speaking: Speaking, kind: str, code: int) -> None:
     """Why there is nothing to print: on standard error, and as the document that was asked for."""
-    from irsa_cli.cli.output.forms import is_document
-    from irsa_cli.cli.output.text import show_document, show_failure
-    from irsa_cli.core.results.envelope import DocumentKind, failed
-
     if kind and is_document(speaking.output):
         show_document(failed(DocumentKind(kind), error, code), speaking.output)
     if code < 128:  # Who has interrupted it knows that.

@@ -9,7 +9,10 @@ import click
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options.audits import LEVELS, risk_options, wants_fixes
 from irsa_cli.cli.options.common import Once, filled
+from irsa_cli.cli.output.reports.delivering import deliver
 from irsa_cli.cli.output.speaking import Speaking
+from irsa_cli.cli.terminal.unshown import showing
+from irsa_cli.core.trust.rules.rule import Severity
 
 if TYPE_CHECKING:
     from irsa_cli.core.lint.report import LintReport
@@ -53,9 +56,7 @@ def command(**options: Any) -> int:
     --fail-on has found something; 2: a file can't be read, or is of no known kind; 1: neither, but what is
     not known yet could be as bad as --fail-on.
     """
-    from irsa_cli.cli.output.reports.delivering import deliver
     from irsa_cli.cli.output.reports.of_checks import of_risks
-    from irsa_cli.cli.terminal.unshown import showing
 
     speaking = Speaking.take(options)
     with_fixes = wants_fixes(speaking)
@@ -68,7 +69,6 @@ def command(**options: Any) -> int:
 def _request(options: dict[str, Any], *, with_fixes: bool) -> Request:
     from pathlib import Path
 
-    from irsa_cli.core.trust.rules.rule import Severity
     from irsa_cli.usecases.audit.lint import Request
 
     baseline = options["baseline"]

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from irsa_cli.cli.help.environment import form_of, is_flag
 from irsa_cli.cli.help.helping import HelpedCommand
+from irsa_cli.cli.help.state_folder import state_dir
 from irsa_cli.cli.options.accounts import (
     ROLE_TARGET,
     TARGET_WAY,
@@ -34,16 +36,24 @@ from irsa_cli.cli.options.common import (
 )
 from irsa_cli.cli.options.taking import take_lock_options, take_target
 from irsa_cli.cli.output.forms import REPORTS
+from irsa_cli.cli.output.reports.delivering import deliver
 from irsa_cli.cli.output.reports.files import FILES
+from irsa_cli.cli.output.screens.recovered import intended_lines, show_found, show_recoveries
+from irsa_cli.cli.output.screens.stories import show_stories
 from irsa_cli.cli.output.speaking import Speaking
+from irsa_cli.cli.output.text import show
+from irsa_cli.cli.session import outcome_of
+from irsa_cli.cli.terminal.progress import Progress
 from irsa_cli.cli.terminal.unshown import showing
+from irsa_cli.cli.terminal.wording import say
+from irsa_cli.core.recovery.leftovers import MINIMUM_AGE
+from irsa_cli.core.recovery.report import Found, Recoveries
+from irsa_cli.core.results.result import Ended, Result, worst
+from irsa_cli.usecases.command.settings import Settings
+from irsa_cli.usecases.recovery.history import unfinished_of
 
 if TYPE_CHECKING:
-    from irsa_cli.cli.terminal.progress import Progress
-    from irsa_cli.core.recovery.report import Found, Recoveries
-    from irsa_cli.core.results.result import Result
     from irsa_cli.usecases.command.connect import Target
-    from irsa_cli.usecases.command.settings import Settings
 
 _EPILOG = """
 \b
@@ -105,10 +115,6 @@ def command(**options: Any) -> int:
     or with --cluster by what runs have left in the cluster and its account, wherever they ran. Other cluster
     options replace those of the run.
     """
-    from irsa_cli.cli.help.state_folder import state_dir
-    from irsa_cli.cli.terminal.progress import Progress
-    from irsa_cli.usecases.command.settings import Settings
-
     speaking = Speaking.take(options)
     _check(options)
     if not (options["transaction"] or options["everything"]):
@@ -133,8 +139,6 @@ def command(**options: Any) -> int:
 
 def _listing(speaking: Speaking) -> Speaking:
     """How a list is shown: it is no result, of which there are reports."""
-    from irsa_cli.cli.help.environment import form_of, is_flag
-
     speaking = replace(speaking, output=form_of(speaking.output, "json", "yaml", "name"))
     if speaking.output in REPORTS or (speaking.files.is_asked_for and any(map(is_flag, FILES))):
         raise click.UsageError("reports are of what was recovered: they need a transaction, or --all")
@@ -161,11 +165,6 @@ def _check(options: dict[str, Any]) -> None:
 
 
 def _list(settings: Settings, speaking: Speaking, *, headers: bool) -> int:
-    from irsa_cli.cli.output.screens.stories import show_stories
-    from irsa_cli.cli.terminal.wording import say
-    from irsa_cli.core.results.result import worst
-    from irsa_cli.usecases.recovery.history import unfinished_of
-
     found = unfinished_of(settings.state_dir)
     none = "No unfinished transactions on this machine."
     code = worst([int(error.exit_code) for error in found.unreadable.values()])
@@ -198,7 +197,6 @@ def _by_journal(options: dict[str, Any], settings: Settings, speaking: Speaking,
 
 
 def _by_cluster(options: dict[str, Any], settings: Settings, speaking: Speaking, progress: Progress) -> int:
-    from irsa_cli.core.recovery.leftovers import MINIMUM_AGE
     from irsa_cli.usecases.recovery.by_cluster import Request, find_leftovers, take_back, take_back_all
 
     age = MINIMUM_AGE if options["min_age"] is None else options["min_age"]
@@ -227,8 +225,6 @@ def _approval(options: dict[str, Any], progress: Progress) -> Callable[[Sequence
     asks = _asks(options)
 
     def approve(planned: Sequence[Result]) -> bool:
-        from irsa_cli.cli.output.screens.recovered import intended_lines
-
         if asks:
             return progress.ask([*intended_lines(planned, whole=True)], "Do this?")
         for line in intended_lines(planned, whole=False):
@@ -239,13 +235,7 @@ def _approval(options: dict[str, Any], progress: Progress) -> Callable[[Sequence
 
 
 def _finish(work: Callable[[], Result | Recoveries | Found], speaking: Speaking, progress: Progress) -> int:
-    from irsa_cli.cli.output.reports.delivering import deliver
     from irsa_cli.cli.output.reports.of_many import of_recoveries
-    from irsa_cli.cli.output.screens.recovered import show_found, show_recoveries
-    from irsa_cli.cli.output.text import show
-    from irsa_cli.cli.session import outcome_of
-    from irsa_cli.core.recovery.report import Found
-    from irsa_cli.core.results.result import Ended, Result
 
     outcome = outcome_of(work, speaking, progress)
     if isinstance(outcome, Found):

@@ -12,7 +12,10 @@ import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options.common import reported_output_options
+from irsa_cli.cli.output.screens.applied import finish_applied
 from irsa_cli.cli.output.speaking import Speaking
+from irsa_cli.cli.terminal.wording import say
+from irsa_cli.core.values.errors import InvalidInput
 
 if TYPE_CHECKING:
     from irsa_cli.usecases.plans.saved_plan import SavedPlan
@@ -34,9 +37,6 @@ def command(**options: Any) -> int:
 
     Nobody is asked whether it is still what would be done: `irsa apply PLANFILE --dry-run` finds that out.
     """
-    from irsa_cli.cli.output.screens.applied import finish_applied
-    from irsa_cli.cli.terminal.wording import say
-
     plan = read_plan(options["plan_file"])
     speaking = Speaking.take(options)
     done = plan.shown()
@@ -48,7 +48,6 @@ def command(**options: Any) -> int:
 
 def read_plan(path: str) -> SavedPlan:
     """A saved plan; what is none ends the command with exit code 2."""
-    from irsa_cli.core.values.errors import InvalidInput
     from irsa_cli.usecases.plans.reading import load
 
     try:

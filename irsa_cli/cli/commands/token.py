@@ -16,9 +16,14 @@ from irsa_cli.cli.commands.identity import account_of, settled, who_options
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options.common import DURATION, Checked, Once, output_options
 from irsa_cli.cli.output.speaking import Speaking
+from irsa_cli.cli.output.text import document_text
+from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
+from irsa_cli.core.trust.jwt import Claims, read
+from irsa_cli.core.values import names
+from irsa_cli.core.values.errors import InvalidInput
+from irsa_cli.core.values.shown import visible
 
 if TYPE_CHECKING:
-    from irsa_cli.core.trust.jwt import Claims
     from irsa_cli.usecases.read.identity import NamedServiceAccount, Token
 
 _MOMENTS = ("iat", "nbf", "exp", "auth_time")
@@ -72,9 +77,6 @@ def command(**options: Any) -> int:
 
 
 def _lifetime(seconds: float) -> int:
-    from irsa_cli.core.values import names
-    from irsa_cli.core.values.errors import InvalidInput
-
     try:
         return names.token_expiration(int(seconds))
     except InvalidInput as error:
@@ -82,11 +84,6 @@ def _lifetime(seconds: float) -> int:
 
 
 def _shown(account: NamedServiceAccount, token: Token, audience: str, output: str, *, decode: bool) -> str:
-    from irsa_cli.cli.output.text import document_text
-    from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
-    from irsa_cli.core.trust.jwt import read
-    from irsa_cli.core.values.shown import visible
-
     found = read(token.text)
     if output == "text":
         return "\n".join(map(visible, decoded(found, time.time())))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
+from irsa_cli.cli.help.state_folder import state_dir
 from irsa_cli.cli.options.common import (
     cluster_options,
     filled,
@@ -22,13 +23,18 @@ from irsa_cli.cli.options.common import (
 )
 from irsa_cli.cli.options.taking import take_lock_namespace, take_target
 from irsa_cli.cli.output.speaking import Speaking
+from irsa_cli.cli.output.text import error_lines, next_lines, show, show_document
+from irsa_cli.cli.session import outcome_of
+from irsa_cli.cli.terminal.progress import Progress
 from irsa_cli.cli.terminal.unshown import showing
+from irsa_cli.cli.terminal.wording import say
+from irsa_cli.core.marks.locks.seen import SeenLock
+from irsa_cli.core.results.envelope import DocumentKind, failed
+from irsa_cli.core.results.locks import LockList, Removal, Unlocked
+from irsa_cli.core.results.result import Result
+from irsa_cli.core.values.shown import visible
 
 if TYPE_CHECKING:
-    from irsa_cli.cli.terminal.progress import Progress
-    from irsa_cli.core.marks.locks.seen import SeenLock
-    from irsa_cli.core.results.locks import LockList, Unlocked
-    from irsa_cli.core.results.result import Result
     from irsa_cli.usecases.locks.unlock import Request
 
 _EPILOG = """
@@ -57,9 +63,6 @@ def command(**options: Any) -> int:
     recover rolls it back. Without HOLDER, the locks are listed: who holds them, since when, until when, and
     for which command.
     """
-    from irsa_cli.cli.session import outcome_of
-    from irsa_cli.cli.terminal.progress import Progress
-    from irsa_cli.core.results.result import Result
     from irsa_cli.usecases.locks.unlock import find_locks, unlock
 
     speaking = Speaking.take(options)
@@ -82,7 +85,6 @@ def command(**options: Any) -> int:
 
 
 def _request(options: dict[str, Any], progress: Progress) -> Request:
-    from irsa_cli.cli.help.state_folder import state_dir
     from irsa_cli.cli.output.confirming import can_ask
     from irsa_cli.usecases.locks.unlock import Request
 
@@ -102,27 +104,18 @@ def _approval(progress: Progress, *, asks: bool) -> Callable[[Sequence[SeenLock]
     """What asks where there is a person to ask."""
 
     def approve(locks: Sequence[SeenLock]) -> bool:
-        from irsa_cli.core.values.shown import visible
-
         return not asks or progress.ask([*map(visible, _lines(locks))], "Remove these locks?")
 
     return approve
 
 
 def _show_failure(result: Result, speaking: Speaking) -> None:
-    from irsa_cli.cli.output.text import show, show_document
-    from irsa_cli.core.results.envelope import DocumentKind, failed
-
     if speaking.output != "text" and result.error is not None:
         show_document(failed(DocumentKind.LOCKS, result.error, result.exit_code), speaking.output)
     show(result, "text", quiet=speaking.quiet)
 
 
 def _show(outcome: LockList | Unlocked, speaking: Speaking) -> None:
-    from irsa_cli.cli.output.text import error_lines, next_lines, show_document
-    from irsa_cli.cli.terminal.wording import say
-    from irsa_cli.core.results.locks import Unlocked
-
     if speaking.output != "text":
         show_document(outcome.envelope(), speaking.output)
     else:
@@ -155,8 +148,6 @@ def _lines(locks: Sequence[SeenLock]) -> Iterator[str]:
 
 
 def _removed(done: Unlocked) -> Iterator[str]:
-    from irsa_cli.core.results.locks import Removal
-
     words = {
         Removal.PLANNED: "would be removed",
         Removal.REMOVED: "removed",

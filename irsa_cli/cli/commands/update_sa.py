@@ -35,9 +35,14 @@ from irsa_cli.cli.options.roles import (
 from irsa_cli.cli.options.selecting import binding_options
 from irsa_cli.cli.options.taking import take_settings, take_target
 from irsa_cli.cli.output.speaking import Speaking
+from irsa_cli.cli.saved_plan import plan_saver
+from irsa_cli.cli.session import finish
+from irsa_cli.cli.terminal.progress import Progress
+from irsa_cli.core.binding.update_request import Update
+from irsa_cli.core.values import names
+from irsa_cli.core.values.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from irsa_cli.core.binding.update_request import Update
     from irsa_cli.usecases.write.update_sa import Request
 
 _EPILOG = """
@@ -154,9 +159,6 @@ def command(**options: Any) -> int:
     manage the role for this ServiceAccount (see irsa adopt). Additions come before removals, and a failure at
     any point rolls everything back.
     """
-    from irsa_cli.cli.saved_plan import plan_saver
-    from irsa_cli.cli.session import finish
-    from irsa_cli.cli.terminal.progress import Progress
     from irsa_cli.usecases.write.update_sa import update_sa
 
     speaking = Speaking.take(options)
@@ -173,7 +175,6 @@ def command(**options: Any) -> int:
 
 
 def _request(options: dict[str, Any]) -> Request:
-    from irsa_cli.core.values.errors import InvalidInput
     from irsa_cli.usecases.write.update_sa import Request
 
     _check_reachable(options)
@@ -205,8 +206,6 @@ def _check_reachable(options: dict[str, Any]) -> None:
 
 
 def _update(options: dict[str, Any]) -> Update:
-    from irsa_cli.core.binding.update_request import Update
-
     attach = policy_arns("--attach-policy-arn", options["attach_policy_arn"])
     detach = policy_arns("--detach-policy-arn", options["detach_policy_arn"])
     exact = options["set_policy_arns"]
@@ -275,8 +274,6 @@ def _boundary(options: dict[str, Any]) -> str | None:
 
 
 def _tags(options: dict[str, Any]) -> dict[str, str | None]:
-    from irsa_cli.core.values import names
-
     put = names.tags(pairs("--tags", options["tags"], split=True))
     gone = names.tags(dict.fromkeys(listed(options["remove_tag"]), ""))
     _differ("--tags", "--remove-tag", map(str.lower, put), map(str.lower, gone))
@@ -285,8 +282,6 @@ def _tags(options: dict[str, Any]) -> dict[str, str | None]:
 
 def _checked(flag: str, values: tuple[str, ...]) -> dict[str, str | None]:
     """Labels or annotations, their keys and values by Kubernetes' rules."""
-    from irsa_cli.core.values import names
-
     check = names.labels if flag == "--label" else names.service_account_annotations
     found = edits(flag, values)
     check({key: value or "" for key, value in found.items()})

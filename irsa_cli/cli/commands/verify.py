@@ -28,11 +28,19 @@ from irsa_cli.cli.options.selecting import (
     selector_option,
 )
 from irsa_cli.cli.options.taking import take_target
+from irsa_cli.cli.output.reports.delivering import deliver
+from irsa_cli.cli.output.screens.verify import messages, show
 from irsa_cli.cli.output.speaking import Speaking
+from irsa_cli.cli.session import breaking_off
+from irsa_cli.cli.terminal.progress import Progress
+from irsa_cli.cli.terminal.unshown import showing
+from irsa_cli.cli.terminal.wording import say
+from irsa_cli.core.results.verification import VerificationReport
+from irsa_cli.core.values.errors import InvalidInput, IrsaError
+from irsa_cli.core.values.patience import begin, over
+from irsa_cli.usecases.command.signals import telling_first
 
 if TYPE_CHECKING:
-    from irsa_cli.cli.terminal.progress import Progress
-    from irsa_cli.core.results.verification import VerificationReport
     from irsa_cli.usecases.verification.verify import Request
 
 _EPILOG = """
@@ -124,8 +132,6 @@ def command(**options: Any) -> int:
     STS and asks AWS whose the credentials are. Changes nothing. Exit code 5: something is wrong; 1: nothing
     wrong was found, but not every step could be tried.
     """
-    from irsa_cli.cli.terminal.progress import Progress
-
     speaking = Speaking.take(options)
     request = _request(options)
     progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
@@ -135,7 +141,6 @@ def command(**options: Any) -> int:
 
 
 def _request(options: dict[str, Any]) -> Request:
-    from irsa_cli.core.values.errors import InvalidInput
     from irsa_cli.usecases.verification.verifier import Wanted
     from irsa_cli.usecases.verification.verify import Request
 
@@ -177,12 +182,7 @@ def _check_combinations(options: dict[str, Any]) -> None:
 
 
 def _run(request: Request, speaking: Speaking, progress: Progress) -> VerificationReport:
-    from irsa_cli.cli.session import breaking_off
-    from irsa_cli.core.results.verification import VerificationReport
-    from irsa_cli.core.values.errors import IrsaError
-    from irsa_cli.core.values.patience import begin, over
     from irsa_cli.usecases.command.events import Event, Step
-    from irsa_cli.usecases.command.signals import telling_first
     from irsa_cli.usecases.verification.verify import verify_accounts
 
     breaking_off(begin(progress.seconds, progress.note).stop)
@@ -207,11 +207,7 @@ def _run(request: Request, speaking: Speaking, progress: Progress) -> Verificati
 
 
 def _show(report: VerificationReport, speaking: Speaking) -> None:
-    from irsa_cli.cli.output.reports.delivering import deliver
     from irsa_cli.cli.output.reports.of_checks import of_verification
-    from irsa_cli.cli.output.screens.verify import messages, show
-    from irsa_cli.cli.terminal.unshown import showing
-    from irsa_cli.cli.terminal.wording import say
 
     def shown() -> None:
         show(report, speaking.output)

@@ -8,9 +8,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options.audits import source_options
+from irsa_cli.cli.options.audits import source_options, take_source
 from irsa_cli.cli.options.common import output_options
+from irsa_cli.cli.output.screens.verify import messages
 from irsa_cli.cli.output.speaking import Speaking
+from irsa_cli.cli.output.text import show_document
+from irsa_cli.cli.session import outcome_of
+from irsa_cli.cli.terminal.progress import Progress
+from irsa_cli.cli.terminal.wording import put, say
+from irsa_cli.core.results.result import Result
+from irsa_cli.core.results.verification import VerificationReport
 
 if TYPE_CHECKING:
     from irsa_cli.core.audit.report import WhoCanReport
@@ -39,8 +46,6 @@ def command(**options: Any) -> int:
     read, is said with an "if". Policies of the organization (SCPs) and of resources are not read. Changes
     nothing.
     """
-    from irsa_cli.cli.options.audits import take_source
-
     speaking = Speaking.take(options)
     if not _ACTION.fullmatch(options["action"]):
         raise click.BadParameter(
@@ -53,10 +58,7 @@ def command(**options: Any) -> int:
 
 
 def _ask(source: AuditSource, action: str, resource: str, speaking: Speaking) -> WhoCanReport:
-    from irsa_cli.cli.session import outcome_of
-    from irsa_cli.cli.terminal.progress import Progress
     from irsa_cli.core.audit.report import WhoCanReport
-    from irsa_cli.core.results.result import Result
     from irsa_cli.usecases.audit.run import ask_who_can
 
     progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
@@ -69,10 +71,6 @@ def _ask(source: AuditSource, action: str, resource: str, speaking: Speaking) ->
 
 def _show(report: WhoCanReport, speaking: Speaking) -> None:
     from irsa_cli.cli.output.screens.audit import who_can_lines
-    from irsa_cli.cli.output.screens.verify import messages
-    from irsa_cli.cli.output.text import show_document
-    from irsa_cli.cli.terminal.wording import put, say
-    from irsa_cli.core.results.verification import VerificationReport
 
     if speaking.output == "text":
         for line in who_can_lines(report) if report.error is None else ():

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from irsa_cli.cli.help.completing import completed
+from irsa_cli.cli.help.environment import is_flag
 from irsa_cli.cli.options.accounts import (
     role_account_options,
     take_role_account,
@@ -15,7 +16,9 @@ from irsa_cli.cli.options.accounts import (
     target_way_options,
 )
 from irsa_cli.cli.options.common import (
+    Checked,
     Once,
+    any_region_option,
     assume_role_option,
     expect_options,
     filled,
@@ -23,9 +26,10 @@ from irsa_cli.cli.options.common import (
     profile_option,
 )
 from irsa_cli.cli.options.taking import current_cluster, region_teller, take_expected
+from irsa_cli.core.config.model import Config, Selection
+from irsa_cli.core.values.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from irsa_cli.core.config.model import Config, Selection
     from irsa_cli.usecases.command.connect import Target
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -82,8 +86,6 @@ def file_options(function: F, *, required: bool = True) -> F:
 
 def place_options(function: F) -> F:
     """Which cluster where the files don't say it, and as whom."""
-    from irsa_cli.cli.options.common import Checked, any_region_option
-
     options = [
         click.option(
             "-c",
@@ -116,7 +118,6 @@ def place_options(function: F) -> F:
 
 def take_place(options: dict[str, Any]) -> Target:
     """Take the options of `place_options` and `kube_options` out of a command's options."""
-    from irsa_cli.cli.help.environment import is_flag
     from irsa_cli.usecases.command.connect import Target
 
     names = ("region", "profile", "assume_role", "kubeconfig", "context")
@@ -140,8 +141,6 @@ def placed(target: Target, configs: Sequence[Config]) -> Target:
 
 def take_files(options: dict[str, Any]) -> tuple[tuple[Config, ...], Selection]:
     """Read the files that are named; what is wrong in them ends the command with exit code 2."""
-    from irsa_cli.core.config.model import Selection
-    from irsa_cli.core.values.errors import InvalidInput
     from irsa_cli.usecases.files.reading import read_configs
 
     include = listed(options.pop("include"))

@@ -13,10 +13,14 @@ from typing import TYPE_CHECKING
 import click
 
 from irsa_cli.cli.options.common import Checked, Duration, F, Once, filled, listed
+from irsa_cli.core.policies import policy
+from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.values import arn, names
+from irsa_cli.core.values.errors import InvalidInput
+from irsa_cli.usecases.texts import read_text
 
 if TYPE_CHECKING:
     from irsa_cli.core.binding.boundaries import BoundaryRules
-    from irsa_cli.core.policies.policy import Document
 
 attach_policy_option = click.option(
     "--attach-policy-arn",
@@ -36,7 +40,6 @@ allow_boundary_removal_option = click.option(
 def _unless_never(context: click.Context, _parameter: click.Parameter, value: bool) -> bool:
     """Refuse the flag where the project's `.irsa.yaml` says that it never holds."""
     if value:
-        from irsa_cli.core.values.errors import InvalidInput
         from irsa_cli.usecases.command.project_settings import read_project
 
         try:
@@ -90,7 +93,6 @@ def pod_options(function: F) -> F:
 
 def take_boundary_rules(*, may_remove: bool = False) -> BoundaryRules:
     """What environment and .irsa.yaml demand of permissions boundaries; else wrong usage."""
-    from irsa_cli.core.values.errors import InvalidInput
     from irsa_cli.usecases.command.project_settings import boundary_rules
 
     try:
@@ -101,10 +103,6 @@ def take_boundary_rules(*, may_remove: bool = False) -> BoundaryRules:
 
 def policy_arns(flag: str, values: tuple[str, ...]) -> tuple[str, ...]:
     """ARNs of managed policies, given by repeating a flag or with commas; as many as a role can have."""
-    from irsa_cli.core.policies import policy
-    from irsa_cli.core.values import arn
-    from irsa_cli.core.values.errors import InvalidInput
-
     policies = listed(values)
     for text in policies:
         try:
@@ -122,10 +120,6 @@ def policy_arns(flag: str, values: tuple[str, ...]) -> tuple[str, ...]:
 def inline_policies(files: tuple[str, ...]) -> dict[str, Document]:
     """The documents, each named after its file."""
     from irsa_cli.core.config.policies import read_policy
-    from irsa_cli.core.policies import policy
-    from irsa_cli.core.values import names
-    from irsa_cli.core.values.errors import InvalidInput
-    from irsa_cli.usecases.texts import read_text
 
     found: dict[str, Document] = {}
     for file in files:

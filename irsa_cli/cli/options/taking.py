@@ -12,16 +12,20 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from irsa_cli.cli.help.state_folder import state_dir
+from irsa_cli.cli.options.accounts import take_role_account, take_target_way
+from irsa_cli.cli.output.confirming import Confirmation
+from irsa_cli.cli.terminal.wording import say
+from irsa_cli.core.values.errors import InvalidInput
+from irsa_cli.usecases.command.settings import LockOptions, Settings
+from irsa_cli.usecases.local.kubeconfig import eks_cluster
 
 if TYPE_CHECKING:
     from irsa_cli.cli.terminal.progress import Progress
     from irsa_cli.usecases.command.connect import Target
-    from irsa_cli.usecases.command.settings import LockOptions, Settings
 
 
 def take_target(options: dict[str, Any]) -> Target:
     """Take the options of `cluster_options` and `kube_options` out of a command's options."""
-    from irsa_cli.cli.options.accounts import take_role_account, take_target_way
     from irsa_cli.usecases.command.connect import Target
 
     roles: dict[str, Any] = {**take_role_account(options), **take_target_way(options)}
@@ -47,9 +51,6 @@ def current_cluster(target: Target) -> Target | None:
 
     A region that is given, and is another one, says that the context is not meant.
     """
-    from irsa_cli.cli.terminal.wording import say
-    from irsa_cli.usecases.local.kubeconfig import eks_cluster
-
     found = eks_cluster(target.kubeconfig, target.context)
     if found is None or target.region not in (None, found.region):
         return None
@@ -70,7 +71,6 @@ def take_expected(options: dict[str, Any]) -> dict[str, Any]:
 
 def region_teller(*, any_region: bool) -> Callable[[str], None] | None:
     """What says in which region the cluster was found; None where it is not looked for in others."""
-    from irsa_cli.cli.terminal.wording import say
 
     def tell(told: str) -> None:
         say(f"Note: {told}", err=True)
@@ -80,7 +80,6 @@ def region_teller(*, any_region: bool) -> Callable[[str], None] | None:
 
 def take_lock_options(options: dict[str, Any]) -> LockOptions:
     """Take the options of `lock_options`; what is not given is as the project's `.irsa.yaml` has it."""
-    from irsa_cli.core.values.errors import InvalidInput
     from irsa_cli.usecases.command.project_settings import lock_options
 
     try:
@@ -100,9 +99,6 @@ def take_lock_namespace(options: dict[str, Any]) -> str:
 
 def take_settings(options: dict[str, Any], progress: Progress) -> tuple[Settings, bool]:
     """Take the options of `run_options` out of a command's options; also whether exit code 6 is wanted."""
-    from irsa_cli.cli.output.confirming import Confirmation
-    from irsa_cli.usecases.command.settings import Settings
-
     lock = take_lock_options(options)
     detailed = options.pop("detailed_exitcode")
     progress.seconds = options["timeout"]

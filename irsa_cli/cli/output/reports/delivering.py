@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from irsa_cli.cli.output.forms import REPORTS
+from irsa_cli.cli.output.reports.annotations import as_annotations
 from irsa_cli.cli.output.reports.files import ReportFiles
+from irsa_cli.cli.output.reports.markdown import LENGTH, as_markdown
+from irsa_cli.cli.output.reports.model import PipelineReport
 from irsa_cli.cli.output.text import running
+from irsa_cli.cli.terminal.wording import say
 
 if TYPE_CHECKING:
-    from irsa_cli.cli.output.reports.model import PipelineReport
     from irsa_cli.cli.output.speaking import Speaking
 
 F = TypeVar("F")
@@ -44,9 +47,6 @@ def deliver(
 
 def in_form(report: PipelineReport, output: str, max_length: int | None = None) -> str:
     """A report in a form, without the end of its last line."""
-    from irsa_cli.cli.output.reports.annotations import as_annotations
-    from irsa_cli.cli.output.reports.markdown import LENGTH, as_markdown
-
     if output == "github":
         return as_annotations(report)
     return as_markdown(report, max_length or LENGTH).removesuffix("\n")
@@ -58,7 +58,6 @@ def write_files(
     """Write what was asked for; what can't be written."""
     if not files.is_asked_for:
         return
-    from irsa_cli.cli.output.reports.markdown import as_markdown
 
     document = found.envelope().to_json(command)
     yield from files.write(document, lambda length: as_markdown(report(), length))
@@ -66,6 +65,4 @@ def write_files(
 
 def tell(error: OSError) -> None:
     """Say which file can't be written."""
-    from irsa_cli.cli.terminal.wording import say
-
     say(f"Error: {error.filename}: {error.strerror}", err=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
 
 import click
 
@@ -11,18 +10,14 @@ from irsa_cli.cli.output.plan_text import change_lines, totals
 from irsa_cli.cli.output.reports.delivering import deliver
 from irsa_cli.cli.output.reports.of_results import report_of
 from irsa_cli.cli.output.reports.words import WORDS, counted
-from irsa_cli.cli.output.speaking import Speaking
+from irsa_cli.cli.output.speaking import Save, Speaking
 from irsa_cli.cli.output.text import messages, show, show_document
 from irsa_cli.cli.terminal.unshown import showing
 from irsa_cli.cli.terminal.wording import mark, put, say
-from irsa_cli.core.results.applied import NOT_BEGUN
+from irsa_cli.core.results.applied import NOT_BEGUN, AppliedList, Item
 from irsa_cli.core.results.changed_by import Changed
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.shown import visible
-
-if TYPE_CHECKING:
-    from irsa_cli.cli.output.speaking import Save
-    from irsa_cli.core.results.applied import AppliedList, Item
 
 NAME_WIDTH = 40
 _GOOD = (Ended.COMMITTED, Ended.UNCHANGED, Ended.PLANNED)

@@ -16,12 +16,12 @@ from irsa_cli.cli.output.text import messages, show_document
 from irsa_cli.cli.terminal.progress import KIND_WIDTH
 from irsa_cli.cli.terminal.wording import describe, mark, put, say
 from irsa_cli.core.results.result import Ended, Result
+from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.shown import visible
 
 if TYPE_CHECKING:
     from irsa_cli.core.recovery.leftovers import Leftovers
     from irsa_cli.core.recovery.report import Found, Recoveries
-    from irsa_cli.core.values.cluster import Cluster
 
 _WORDS = {
     Ended.ROLLED_BACK: "rolled back",

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import click
 
+from irsa_cli.cli.output.screens import verify_reports
 from irsa_cli.cli.output.text import error_lines, next_lines, show_document
 from irsa_cli.cli.terminal.screen import hanging, is_unicode
 from irsa_cli.cli.terminal.wording import say
@@ -46,8 +47,6 @@ _WIDTH = 14
 def show(report: VerificationReport, output: str) -> None:
     """Print the report in the form that was asked for."""
     if output in ("junit", "sarif"):
-        from irsa_cli.cli.output.screens import verify_reports
-
         click.echo(getattr(verify_reports, output)(report), nl=False)
     elif output == "text":
         for line in _many(report) if report.many else _one(report):

@@ -8,17 +8,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 import click
 
 from irsa_cli.cli.output.screens.get_sa import table
 from irsa_cli.cli.output.table import show_table
 from irsa_cli.cli.terminal.wording import say
-
-if TYPE_CHECKING:
-    from irsa_cli.core.inventory.bindings import ListedBinding
-    from irsa_cli.core.inventory.list_document import BindingList
+from irsa_cli.core.inventory.bindings import ListedBinding
+from irsa_cli.core.inventory.list_document import BindingList, binding_json
 
 GONE = "gone"
 Key = tuple[str, str, str]
@@ -33,8 +31,6 @@ class ToldLines:
 
     def changed(self, bindings: Iterable[ListedBinding]) -> list[list[str]]:
         """The rows of what is new or differs from what was told; of what is gone, the old row and `gone`."""
-        from irsa_cli.core.inventory.list_document import binding_json
-
         items = list(bindings)
         _, rows = table(items, wide=self.wide)
         now: dict[Key, tuple[object, list[str]]] = {}
