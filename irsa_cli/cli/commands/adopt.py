@@ -11,30 +11,22 @@ import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options.accounts import role_account_options
-from irsa_cli.cli.options.common import (
-    Checked,
-    Once,
-    cluster_options,
-    kube_options,
-    reported_output_options,
-    run_options,
-)
+from irsa_cli.cli.options.common import cluster_options, kube_options, reported_output_options, run_options
 from irsa_cli.cli.options.selecting import (
     all_namespaces_option,
     check_many,
+    check_reachable,
     ignore_maker_option,
     name_argument,
     namespace_option,
 )
 from irsa_cli.cli.options.taking import take_settings, take_target
+from irsa_cli.cli.options.types import ROLE_NAME, once, switch
 from irsa_cli.cli.output.plan_text import plan_lines
 from irsa_cli.cli.output.reports.delivering import deliver
 from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.cli.output.text import messages, show, show_document
-from irsa_cli.cli.saved_plan import plan_saver
-from irsa_cli.cli.session import outcome_of
-from irsa_cli.cli.terminal.progress import Progress
-from irsa_cli.cli.terminal.unshown import showing
+from irsa_cli.cli.session import outcome_of, plan_saver
 from irsa_cli.cli.terminal.wording import put, say
 from irsa_cli.core.results.result import Ended, Result
 
@@ -53,17 +45,11 @@ Examples:
 
 @click.command("adopt", cls=HelpedCommand, epilog=_EPILOG)
 @name_argument()
-@click.option(
-    "--all",
-    "everything",
-    is_flag=True,
-    help="All whose role nobody manages, in -n or in all namespaces.",
-)
+@switch("--all", "everything", help="All whose role nobody manages, in -n or in all namespaces.")
 @all_namespaces_option("The same, in all namespaces.")
-@click.option(
+@once(
     "--role-name",
-    cls=Once,
-    type=Checked("name", "names.role"),
+    type=ROLE_NAME,
     help="Adopt this role for NAME, whether or not NAME exists and is annotated with it.",
 )
 @ignore_maker_option
@@ -87,7 +73,7 @@ def command(**options: Any) -> int:
     from irsa_cli.usecases.write.adopt import Request, adopt, adopt_all
 
     speaking = Speaking.take(options)
-    progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
+    progress = speaking.progress()
     settings, detailed = take_settings(options, progress)
     check_many(options)
     name, everything = options["name"] or "", options["everything"] or options["everywhere"]
@@ -95,9 +81,8 @@ def command(**options: Any) -> int:
         raise click.UsageError("give the ServiceAccount's NAME, or --all or -A")
     if options["role_name"] and everything:
         raise click.UsageError("--role-name is for one ServiceAccount, and --all is for all")
-    reaches = options["kubeconfig"] or options["context"] or options["role_name"]
-    if options["issuer_url"] and not reaches:
-        raise click.UsageError("--issuer-url needs --kubeconfig or --context, to reach the cluster's API")
+    if not options["role_name"]:
+        check_reachable(options)
     namespace = options["namespace"] or ("" if everything else "default")
     request = Request(
         take_target(options), namespace, name, options["role_name"] or "", options["ignore_maker"]
@@ -114,11 +99,9 @@ def command(**options: Any) -> int:
             show(outcome, speaking.output, quiet=speaking.quiet, verbose=True)
         else:
             _show_all(outcome, speaking.output, quiet=speaking.quiet)
-
-    with showing(outcome.exit_code, only_shows=settings.dry_run):
-        deliver(outcome, of_adoptions, speaking, shown)
         _save(options, request, outcome)
-    return outcome.exit_code
+
+    return deliver(outcome, of_adoptions, speaking, shown, only_shows=settings.dry_run)
 
 
 def _save(options: dict[str, Any], request: Request, outcome: Result | Adoptions) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from irsa_cli.cli.commands.apply_plan import run_plan
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options.common import Checked, Once, kube_options, reported_output_options, run_options
+from irsa_cli.cli.options.common import kube_options, reported_output_options, run_options
 from irsa_cli.cli.options.files import file_options, place_options, placed, take_files, take_place
 from irsa_cli.cli.options.roles import (
     allow_boundary_removal_option,
@@ -18,12 +17,11 @@ from irsa_cli.cli.options.roles import (
     take_boundary_rules,
 )
 from irsa_cli.cli.options.taking import take_settings
+from irsa_cli.cli.options.types import POLICY_ARN, once, switch
 from irsa_cli.cli.output.confirming import demand_yes
 from irsa_cli.cli.output.screens.applied import finish_applied, told
 from irsa_cli.cli.output.speaking import Speaking
-from irsa_cli.cli.saved_plan import plan_saver
-from irsa_cli.cli.session import outcome_of
-from irsa_cli.cli.terminal.progress import Progress
+from irsa_cli.cli.session import outcome_of, plan_saver
 from irsa_cli.core.values.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -42,61 +40,44 @@ Examples:
 def apply_options(command: Any) -> Any:
     """How what differs is dealt with: the same for `apply` and `diff`."""
     options = [
-        click.option(
-            "--atomic", is_flag=True, help="One transaction for all: either everything is done, or nothing."
-        ),
-        click.option(
+        switch("--atomic", help="One transaction for all: either everything is done, or nothing."),
+        switch(
             "--override-existing-serviceaccounts",
             "override",
-            is_flag=True,
             help="Let ServiceAccounts that have another, unmanaged role change to the one in the file.",
         ),
-        click.option(
-            "--prune",
-            is_flag=True,
-            help="Delete what irsa made in these clusters and no file has any more.",
+        switch("--prune", help="Delete what irsa made in these clusters and no file has any more."),
+        switch(
+            "--update-target-trust", help="Add the statements that the trust policies of target roles lack."
         ),
-        click.option(
-            "--update-target-trust",
-            is_flag=True,
-            help="Add the statements that the trust policies of target roles lack.",
-        ),
-        click.option(
+        switch(
             "--update-trust",
-            is_flag=True,
             help="Add to the trust policies of roles that are only used (attachRoleARN) what they lack.",
         ),
-        click.option(
+        once(
             "--permissions-boundary",
             "boundary",
-            cls=Once,
-            type=Checked("arn", "arn.check_policy"),
+            type=POLICY_ARN,
             help="Permissions boundary of all roles, whatever the files say."
             " [default: the files', else IRSA_PERMISSIONS_BOUNDARY, else .irsa.yaml's]",
         ),
         allow_boundary_removal_option,
         allow_wide_trust_option,
-        click.option(
-            "--force",
-            is_flag=True,
-            help="Write trust statements that void a restriction of one that is there, too.",
-        ),
+        switch("--force", help="Write trust statements that void a restriction of one that is there, too."),
     ]
     for option in reversed(options):
         command = option(command)
     return command
 
 
-verify_option = click.option(
-    "--verify", is_flag=True, help="Prove each token at STS before its ServiceAccount gets the role."
-)
+verify_option = switch("--verify", help="Prove each token at STS before its ServiceAccount gets the role.")
 
 
 @click.command("apply", cls=HelpedCommand, epilog=_EPILOG)
 @click.argument(
     "plan_file", required=False, metavar="[PLANFILE]", type=click.Path(exists=True, dir_okay=False)
 )
-@partial(file_options, required=False)
+@file_options(required=False)
 @place_options
 @kube_options
 @apply_options
@@ -127,7 +108,7 @@ def run(options: dict[str, Any], *, verify: bool = False) -> int:
     if options["prune"]:
         demand_yes(options, "--prune")
     speaking = Speaking.take(options)
-    progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
+    progress = speaking.progress()
     settings, detailed = take_settings(options, progress)
     request = _request(options, verify=verify)
     if not (request.atomic or speaking.verbose):

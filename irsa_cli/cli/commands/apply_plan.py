@@ -16,7 +16,6 @@ from irsa_cli.cli.options.taking import take_expected, take_settings
 from irsa_cli.cli.output.screens.applied import finish_applied, told
 from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.cli.session import outcome_of
-from irsa_cli.cli.terminal.progress import Progress
 from irsa_cli.core.results.result import Result
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ def run_plan(path: str, options: dict[str, Any]) -> int:
     _check_options()
     plan = read_plan(path)
     speaking = Speaking.take(options)
-    progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
+    progress = speaking.progress()
     # It was decided when the plan was made and reviewed: nobody is asked once more.
     settings, detailed = take_settings({**options, "yes": True}, progress)
     who = Target("", **take_expected(options), **{name: options[name] for name in _WHO})

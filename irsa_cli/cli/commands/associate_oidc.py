@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options.accounts import role_account_options
-from irsa_cli.cli.options.common import (
-    Checked,
-    cluster_options,
-    filled,
-    pairs,
-    reported_output_options,
-    run_options,
-)
-from irsa_cli.cli.options.taking import take_settings, take_target
-from irsa_cli.cli.output.speaking import Speaking
-from irsa_cli.cli.saved_plan import plan_saver
-from irsa_cli.cli.session import finish
-from irsa_cli.cli.terminal.progress import Progress
+from irsa_cli.cli.options.common import cluster_options, pairs, reported_output_options, run_options
+from irsa_cli.cli.options.taking import take_target
+from irsa_cli.cli.options.types import AUDIENCE, Checked, many, many_filled, wrong_usage
+from irsa_cli.cli.session import run_writing
 from irsa_cli.core.values import names
-from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
+
+if TYPE_CHECKING:
+    from irsa_cli.usecases.write.associate_oidc import Request
 
 _EPILOG = """
 \b
@@ -36,25 +29,17 @@ Examples:
 @click.command("associate-oidc", cls=HelpedCommand, epilog=_EPILOG)
 @cluster_options
 @role_account_options
-@click.option(
+@many(
     "--audience",
-    multiple=True,
-    type=Checked("audience", "names.audience"),
+    type=AUDIENCE,
     help="Audience that the provider accepts (repeat). [default: sts.amazonaws.com]",
 )
-@click.option(
+@many(
     "--thumbprint",
-    multiple=True,
     type=Checked("hex", "names.thumbprint"),
     help="Thumbprint of the issuer's certificate (repeat). [default: none, IAM needs none]",
 )
-@click.option(
-    "--tags",
-    multiple=True,
-    callback=filled,
-    metavar="K=V,...",
-    help="Tags of the provider (repeat, or separate by commas).",
-)
+@many_filled("--tags", metavar="K=V,...", help="Tags of the provider (repeat, or separate by commas).")
 @run_options
 @reported_output_options
 def command(**options: Any) -> int:
@@ -63,25 +48,19 @@ def command(**options: Any) -> int:
     A provider that is there already keeps what it has; an audience that it lacks is added. No
     thumbprint is fetched: IAM checks the issuer's certificate itself.
     """
-    from irsa_cli.usecases.write.associate_oidc import Request, associate_oidc
+    from irsa_cli.usecases.write.associate_oidc import associate_oidc
 
-    speaking = Speaking.take(options)
-    progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
-    settings, detailed = take_settings(options, progress)
-    try:
+    return run_writing(options, "associate-oidc", _request, associate_oidc)
+
+
+def _request(options: dict[str, Any]) -> Request:
+    from irsa_cli.usecases.write.associate_oidc import Request
+
+    with wrong_usage("--tags"):
         tags = names.tags(pairs("--tags", options["tags"], split=True))
-    except InvalidInput as error:
-        raise click.BadParameter(str(error), param_hint="--tags") from error
-    request = Request(
+    return Request(
         target=take_target(options),
         audiences=tuple(dict.fromkeys(options["audience"])) or (DEFAULT_AUDIENCE,),
         thumbprints=tuple(item.lower() for item in options["thumbprint"]),
         tags=tags,
-    )
-    return finish(
-        lambda: associate_oidc(request, settings, progress.wire),
-        speaking,
-        progress,
-        detailed=detailed,
-        save=plan_saver(options, "associate-oidc", request),
     )

@@ -10,16 +10,13 @@ from irsa_cli.cli.help.completing import completed
 from irsa_cli.cli.help.environment import form_of
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options.audits import LEVELS, risk_options, source_options, take_source, wants_fixes
-from irsa_cli.cli.options.common import Checked, Once, filled
+from irsa_cli.cli.options.types import ROLE_ARN, once, once_filled, switch
 from irsa_cli.cli.output.reports.delivering import deliver
 from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.cli.output.text import show_document
-from irsa_cli.cli.session import outcome_of
-from irsa_cli.cli.terminal.progress import Progress
-from irsa_cli.cli.terminal.unshown import showing
+from irsa_cli.cli.session import run_reading
 from irsa_cli.cli.terminal.wording import put
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
-from irsa_cli.core.results.result import Result
 from irsa_cli.core.trust.rules.rule import Severity
 from irsa_cli.core.trust.rules.table import RULES
 
@@ -42,43 +39,28 @@ Examples:
 
 @click.command("audit", cls=HelpedCommand, epilog=_EPILOG)
 @source_options
-@click.option(
+@once_filled(
     "--service-account",
-    cls=Once,
-    callback=filled,
     metavar="NS/NAME",
     shell_complete=completed("places"),
     help="Only this ServiceAccount: which roles it becomes, who may become it, and what is unsafe in that.",
 )
-@click.option(
-    "--role",
-    cls=Once,
-    type=Checked("arn", "arn.check_role"),
-    help="Only this role: who becomes it, and what is unsafe in it.",
-)
-@click.option("--reach", is_flag=True, help="Also list who becomes which role.")
-@click.option(
+@once("--role", type=ROLE_ARN, help="Only this role: who becomes it, and what is unsafe in it.")
+@switch("--reach", help="Also list who becomes which role.")
+@once(
     "--unused-days",
-    cls=Once,
     type=click.IntRange(1, 400),
     default=90,
     help="Days after which a role counts as unused. [default: 90]",
 )
 @risk_options("html")
-@click.option(
+@once(
     "--fail-on",
-    cls=Once,
     type=click.Choice(LEVELS),
     help="Exit 5 when a risk of this severity or a worse one is shown.",
 )
-@click.option(
-    "--explain",
-    cls=Once,
-    callback=filled,
-    metavar="RULE",
-    help="Explain one rule, and ask nobody; 'all' lists them.",
-)
-@click.option("-v", "--verbose", is_flag=True, help="Show the evidence, and each call to AWS and Kubernetes.")
+@once_filled("--explain", metavar="RULE", help="Explain one rule, and ask nobody; 'all' lists them.")
+@switch("-v", "--verbose", help="Show the evidence, and each call to AWS and Kubernetes.")
 def command(**options: Any) -> int:
     """Find out which pods can become which role in a whole account, and what of it is unsafe.
 
@@ -89,16 +71,17 @@ def command(**options: Any) -> int:
     Exit code 5: --fail-on has found something; 1: it has not, and not all could be read.
     """
     from irsa_cli.cli.output.reports.of_checks import of_risks
+    from irsa_cli.core.audit.report import AuditReport
+    from irsa_cli.usecases.audit.run import audit
 
     speaking = Speaking.take(options)
     identifier = options.pop("explain")
     if identifier is not None:
         return _explain(identifier, form_of(speaking.output, "json", "yaml"))
     with_fixes = wants_fixes(speaking)
-    report = _run(_request(options, with_fixes=with_fixes), speaking)
-    with showing(report.exit_code, only_shows=not report.exit_code):
-        deliver(report, of_risks, speaking, lambda: _show(report, speaking))
-    return int(report.exit_code)
+    request = _request(options, with_fixes=with_fixes)
+    report = run_reading(lambda log: audit(request, log), speaking, AuditReport)
+    return deliver(report, of_risks, speaking, lambda: _show(report, speaking))
 
 
 def _request(options: dict[str, Any], *, with_fixes: bool) -> Request:
@@ -124,34 +107,17 @@ def _request(options: dict[str, Any], *, with_fixes: bool) -> Request:
     )
 
 
-def _run(request: Request, speaking: Speaking) -> AuditReport:
-    from irsa_cli.core.audit.report import AuditReport
-    from irsa_cli.usecases.audit.run import audit
-
-    progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
-    outcome = outcome_of(lambda: audit(request, progress.wire), speaking, progress)
-    if isinstance(outcome, Result):
-        return AuditReport(error=outcome.error, signal=outcome.signal)
-    return outcome
-
-
 def _show(report: AuditReport, speaking: Speaking) -> None:
-    from irsa_cli.cli.output.screens import audit as audit_render
+    from irsa_cli.cli.output.audit_page.page import as_html
+    from irsa_cli.cli.output.screens.audit import lines
     from irsa_cli.cli.output.screens.audit_reports import show_report
 
-    if speaking.output == "html":
-        _show_page(report)
-        return
-    lines = audit_render.lines(report, evidence=speaking.verbose) if report.audit else iter(())
-    show_report(report, lines, speaking.output)
-
-
-def _show_page(report: AuditReport) -> None:
-    from irsa_cli.cli.output.audit_page.page import as_html
-    from irsa_cli.cli.output.screens.audit_reports import show_messages
-
-    click.echo(as_html(report), nl=False)
-    show_messages(report)
+    form = speaking.output
+    text = lines(report, evidence=speaking.verbose) if report.audit else ()
+    if form == "html":
+        click.echo(as_html(report), nl=False)
+        text, form = (), "text"
+    show_report(report, text, form)
 
 
 def _explain(identifier: str, output: str) -> int:

@@ -18,7 +18,7 @@ import click
 
 from irsa_cli.cli.commands.identity import account_of, settled, speaking_options, who_options
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options.common import DURATION, Once
+from irsa_cli.cli.options.types import DURATION, once
 from irsa_cli.cli.output.forms import OutputForm
 from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.cli.output.text import document_text
@@ -44,18 +44,16 @@ Examples:
 
 @click.command("credentials", cls=HelpedCommand, epilog=_EPILOG)
 @who_options
-@click.option(
+@once(
     "-o",
     "--output",
-    cls=Once,
     type=OutputForm(("env", "json", "yaml", "credential-process")),
     default="env",
     help="export lines for a shell, a document, or what an AWS profile's credential_process prints."
     " [default: env]",
 )
-@click.option(
+@once(
     "--duration",
-    cls=Once,
     type=DURATION,
     help="Lifetime to ask for, 15m up to the role's maximum. [default: 1h, as STS gives]",
 )

@@ -12,12 +12,11 @@ from irsa_cli.cli.options.common import kube_options, reported_output_options, r
 from irsa_cli.cli.options.files import file_options, place_options, placed, take_files, take_place
 from irsa_cli.cli.options.selecting import ignore_maker_option
 from irsa_cli.cli.options.taking import take_settings
+from irsa_cli.cli.options.types import switch
 from irsa_cli.cli.output.confirming import demand_yes
 from irsa_cli.cli.output.screens.applied import finish_applied, told
 from irsa_cli.cli.output.speaking import Speaking
-from irsa_cli.cli.saved_plan import plan_saver
-from irsa_cli.cli.session import outcome_of
-from irsa_cli.cli.terminal.progress import Progress
+from irsa_cli.cli.session import outcome_of, plan_saver
 from irsa_cli.core.results.applied import AppliedList
 from irsa_cli.core.values.errors import InvalidInput
 
@@ -30,10 +29,10 @@ Examples:
 
 
 @click.command("delete", cls=HelpedCommand, epilog=_EPILOG)
-@file_options
+@file_options()
 @place_options
 @kube_options
-@click.option("--force", is_flag=True, help="Also where pods, or others, use the role, or may.")
+@switch("--force", help="Also where pods, or others, use the role, or may.")
 @ignore_maker_option
 @run_options
 @reported_output_options
@@ -48,7 +47,7 @@ def command(**options: Any) -> int:
 
     demand_yes(options, "delete -f")
     speaking = Speaking.take(options)
-    progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
+    progress = speaking.progress()
     settings, detailed = take_settings(options, progress)
     target = take_place(options)
     configs, selection = take_files(options)

@@ -9,6 +9,7 @@ import click
 
 from irsa_cli.cli.commands.identity import account_of, settled, speaking_options, who_options
 from irsa_cli.cli.help.helping import HelpedCommand
+from irsa_cli.cli.options.types import many
 from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.cli.terminal.wording import say
 from irsa_cli.core.objects.environment import kept_back, replaces_the_identity
@@ -51,9 +52,8 @@ def _split(args: list[str]) -> tuple[list[str], list[str]]:
 @click.command("exec", cls=Dashed, epilog=_EPILOG)
 @who_options
 @speaking_options
-@click.option(
+@many(
     "--pass-env",
-    multiple=True,
     metavar="NAME",
     callback=lambda _ctx, _param, names: _passable(names),
     help="Pass this variable on, although its name says token, key or secret.",

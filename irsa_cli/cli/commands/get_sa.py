@@ -11,34 +11,32 @@ import click
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options.accounts import role_account_options
 from irsa_cli.cli.options.common import (
-    DURATION,
-    Checked,
-    Once,
+    calls_option,
     cluster_options,
+    ignore_not_found_option,
     kube_options,
     no_headers_option,
     output_option,
+    quiet_option,
 )
 from irsa_cli.cli.options.selecting import (
     all_namespaces_option,
     check_many,
+    check_reachable,
     name_argument,
     namespace_option,
     selector_option,
 )
 from irsa_cli.cli.options.taking import take_target
+from irsa_cli.cli.options.types import DURATION, ROLE_ARN, many, once, switch
 from irsa_cli.cli.output.screens.get_sa import steps, table
-from irsa_cli.cli.output.screens.verify import messages
 from irsa_cli.cli.output.screens.watching import watch
 from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.cli.output.table import show_table
-from irsa_cli.cli.output.text import show_document
-from irsa_cli.cli.session import breaking_off, outcome_of
-from irsa_cli.cli.terminal.progress import Progress
+from irsa_cli.cli.output.text import show_document, show_error
+from irsa_cli.cli.session import breaking_off, run_reading
 from irsa_cli.cli.terminal.wording import say
 from irsa_cli.core.inventory.list_document import BindingList
-from irsa_cli.core.results.result import Result
-from irsa_cli.core.results.verification import VerificationReport
 from irsa_cli.usecases.command.signals import told_to_stop
 
 if TYPE_CHECKING:
@@ -67,35 +65,22 @@ Examples:
 @cluster_options
 @role_account_options
 @kube_options
-@click.option(
-    "--all-paths",
-    is_flag=True,
-    help="Look for managed roles outside /irsa/CLUSTER/, too: lists all roles of the account.",
+@switch(
+    "--all-paths", help="Look for managed roles outside /irsa/CLUSTER/, too: lists all roles of the account."
 )
-@click.option(
+@many(
     "--iam-assume-role",
     "readers",
-    multiple=True,
-    type=Checked("arn", "arn.check_role"),
+    type=ROLE_ARN,
     help="Role for reading the IAM of another account that has roles (repeat).",
 )
 @no_headers_option
-@click.option(
-    "-w",
-    "--watch",
-    is_flag=True,
-    help="Keep reading, and print the lines that change, until Ctrl-C (exit code 130).",
-)
-@click.option(
-    "--interval",
-    cls=Once,
-    type=DURATION,
-    help="With --watch: how long to wait between two readings. [default: 10s]",
-)
-@click.option("--ignore-not-found", is_flag=True, help="A NAME that does not exist is no error.")
+@switch("-w", "--watch", help="Keep reading, and print the lines that change, until Ctrl-C (exit code 130).")
+@once("--interval", type=DURATION, help="With --watch: how long to wait between two readings. [default: 10s]")
+@ignore_not_found_option
 @output_option("text", "wide", "json", "yaml", "name")
-@click.option("-q", "--quiet", is_flag=True, help="Errors and the result only.")
-@click.option("-v", "--verbose", is_flag=True, help="Show each call to AWS and Kubernetes with its time.")
+@quiet_option
+@calls_option
 def command(**options: Any) -> int:
     """List the ServiceAccounts that name a role, whoever made them, and the state of each.
 
@@ -134,8 +119,7 @@ def _request(options: dict[str, Any]) -> Request:
 
     name, namespace, everywhere = options["name"] or "", options["namespace"] or "", options["everywhere"]
     check_many(options)
-    if options["issuer_url"] and not (options["kubeconfig"] or options["context"]):
-        raise click.UsageError("--issuer-url needs --kubeconfig or --context, to reach the cluster's API")
+    check_reachable(options)
     if name and not everywhere:
         namespace = namespace or "default"
     scope = BindingsScope(namespace, name, options["all_paths"], options["selector"] or "")
@@ -153,12 +137,9 @@ def _break_off() -> None:
 def _get(request: Request, speaking: Speaking, then: Callable[[], None] = lambda: None) -> BindingList:
     from irsa_cli.usecases.show.get_sa import get_bindings
 
-    progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
-    outcome = outcome_of(lambda: get_bindings(request, progress.wire), speaking, progress)
+    found = run_reading(lambda log: BindingList(get_bindings(request, log)), speaking, BindingList)
     then()
-    if isinstance(outcome, Result):
-        return BindingList(error=outcome.error, signal=outcome.signal)
-    return BindingList(outcome)
+    return found
 
 
 def _show(found: BindingList, speaking: Speaking, *, headers: bool) -> None:
@@ -171,8 +152,7 @@ def _show(found: BindingList, speaking: Speaking, *, headers: bool) -> None:
         show_document(found.envelope(), speaking.output)
     for note in found.notes:
         say(f"Note: {note}", err=True)
-    for line in messages(VerificationReport(None, error=found.error)):
-        say(line, err=True)
+    show_error(found.error)
     ending = [*steps(found.items)] if speaking.output in ("text", "wide") else []
     for line in ("Next:", *(f"  {step}" for step in ending)) if ending else ():
         say(line, err=True)

@@ -12,36 +12,27 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from irsa_cli.cli.options.common import cluster_options, kube_options
-from irsa_cli.cli.options.selecting import name_argument, namespace_option
+from irsa_cli.cli.options.common import calls_option, cluster_options, kube_options
+from irsa_cli.cli.options.selecting import binding_options
 from irsa_cli.cli.options.taking import take_target
+from irsa_cli.cli.options.types import group, switch
 from irsa_cli.cli.output.forms import is_document
 from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.cli.output.text import show_document, show_failure
 from irsa_cli.cli.session import breaking_off
-from irsa_cli.cli.terminal.progress import Progress
 from irsa_cli.core.results.envelope import DocumentKind, exit_code_of, failed
 from irsa_cli.core.values.errors import IrsaError
 
 if TYPE_CHECKING:
     from irsa_cli.usecases.read.identity import NamedServiceAccount
 
-F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
 
 
-def who_options(function: F) -> F:
-    """Whose identity, and of which cluster."""
-    return name_argument(required=True)(namespace_option()(cluster_options(kube_options(function))))
-
-
-def speaking_options(function: F) -> F:
-    """How much is said on standard error."""
-    quiet = click.option("-q", "--quiet", is_flag=True, help="Errors only.")
-    verbose = click.option(
-        "-v", "--verbose", is_flag=True, help="Show each call to AWS and Kubernetes with its time."
-    )
-    return quiet(verbose(function))
+who_options = group(binding_options, cluster_options, kube_options)
+"""Whose identity, and of which cluster."""
+speaking_options = group(switch("-q", "--quiet", help="Errors only."), calls_option)
+"""How much is said on standard error."""
 
 
 def account_of(options: dict[str, Any], speaking: Speaking) -> NamedServiceAccount:
@@ -50,7 +41,7 @@ def account_of(options: dict[str, Any], speaking: Speaking) -> NamedServiceAccou
     from irsa_cli.usecases.read.identity import NamedServiceAccount
 
     target = take_target(options)
-    progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
+    progress = speaking.progress()
     connection = connect(target, kube=True, log=progress.wire, check=lambda aws: None)
     return NamedServiceAccount(connection, options.pop("namespace"), options.pop("name"))
 

@@ -8,10 +8,9 @@ import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options.audits import LEVELS, risk_options, wants_fixes
-from irsa_cli.cli.options.common import Once, filled
+from irsa_cli.cli.options.types import filled, once, switch
 from irsa_cli.cli.output.reports.delivering import deliver
 from irsa_cli.cli.output.speaking import Speaking
-from irsa_cli.cli.terminal.unshown import showing
 from irsa_cli.core.trust.rules.rule import Severity
 
 if TYPE_CHECKING:
@@ -32,20 +31,15 @@ Examples:
 
 @click.command("lint", cls=HelpedCommand, epilog=_EPILOG)
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", callback=filled)
-@click.option(
-    "--skip-unknown",
-    is_flag=True,
-    help="Skip a named FILE that is of no known kind (as a pre-commit hook has to).",
-)
-@click.option(
+@switch("--skip-unknown", help="Skip a named FILE that is of no known kind (as a pre-commit hook has to).")
+@once(
     "--fail-on",
-    cls=Once,
     type=click.Choice((*LEVELS, NEVER)),
     default="high",
     help="Exit 5 when a risk of this severity or a worse one is shown. [default: high]",
 )
 @risk_options()
-@click.option("-v", "--verbose", is_flag=True, help="Show how to fix each risk, and its source.")
+@switch("-v", "--verbose", help="Show how to fix each risk, and its source.")
 def command(**options: Any) -> int:
     """Find in files what would be unsafe in who may become which role, before it is live.
 
@@ -61,9 +55,7 @@ def command(**options: Any) -> int:
     speaking = Speaking.take(options)
     with_fixes = wants_fixes(speaking)
     report = _run(_request(options, with_fixes=with_fixes))
-    with showing(report.exit_code, only_shows=not report.exit_code):
-        deliver(report, of_risks, speaking, lambda: _show(report, speaking))
-    return int(report.exit_code)
+    return deliver(report, of_risks, speaking, lambda: _show(report, speaking))
 
 
 def _request(options: dict[str, Any], *, with_fixes: bool) -> Request:

@@ -9,7 +9,8 @@ import click
 
 from irsa_cli.cli.help.completing import completed
 from irsa_cli.cli.help.helping import HelpedGroup
-from irsa_cli.cli.options.common import Checked, Once, filled, output_option
+from irsa_cli.cli.options.common import output_option
+from irsa_cli.cli.options.types import Checked, many_filled, once
 from irsa_cli.cli.output.text import show_document
 from irsa_cli.core.policies import wellknown
 from irsa_cli.core.policies.wellknown import Resolved, WellKnown, WellKnownPolicy
@@ -52,21 +53,13 @@ def listing(output: str) -> None:
 
 @command.command("show", epilog=_EPILOG)
 @click.argument("name", shell_complete=completed("policies"))
-@click.option(
+@once(
     "--partition",
-    cls=Once,
     type=Checked("partition", "arn.check_partition"),
     default="aws",
     help="Partition of the ARNs in it: aws, aws-cn, aws-us-gov, ... [default: aws]",
 )
-@click.option(
-    "--param",
-    "parameters",
-    multiple=True,
-    callback=filled,
-    metavar="K=V,...",
-    help="A parameter and its values (repeat).",
-)
+@many_filled("--param", "parameters", metavar="K=V,...", help="A parameter and its values (repeat).")
 @_output
 def show(name: str, partition: str, parameters: tuple[str, ...], output: str) -> None:
     """Show one policy: managed policies, document, parameters, and where it is from.

@@ -23,11 +23,7 @@ from irsa_cli.cli.options.accounts import (
     target_way_options,
 )
 from irsa_cli.cli.options.common import (
-    DURATION,
-    Duration,
-    Once,
     cluster_options,
-    filled,
     kube_options,
     lock_options,
     no_headers_option,
@@ -35,6 +31,7 @@ from irsa_cli.cli.options.common import (
     state_dir_option,
 )
 from irsa_cli.cli.options.taking import take_lock_options, take_target
+from irsa_cli.cli.options.types import DURATION, Duration, filled, once, switch
 from irsa_cli.cli.output.forms import REPORTS
 from irsa_cli.cli.output.reports.delivering import deliver
 from irsa_cli.cli.output.reports.files import FILES
@@ -44,7 +41,6 @@ from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.cli.output.text import show
 from irsa_cli.cli.session import outcome_of
 from irsa_cli.cli.terminal.progress import Progress
-from irsa_cli.cli.terminal.unshown import showing
 from irsa_cli.cli.terminal.wording import say
 from irsa_cli.core.recovery.leftovers import MINIMUM_AGE
 from irsa_cli.core.recovery.report import Found, Recoveries
@@ -70,19 +66,12 @@ _TARGET = ("region", "profile", "assume_role", *ROLE_TARGET, *TARGET_WAY, "kubec
 
 @click.command("recover", cls=HelpedCommand, epilog=_EPILOG)
 @click.argument("transaction", required=False, callback=filled)
-@click.option(
-    "--all", "everything", is_flag=True, help="Everything that is unfinished, instead of one transaction."
-)
-@click.option("--dry-run", is_flag=True, help="Show what would be rolled back (or done), and do nothing.")
-@click.option("--yes", "-y", is_flag=True, help="Do what would be shown, without a question on a terminal.")
-@click.option(
-    "--forward",
-    is_flag=True,
-    help="Continue to the desired state, by the journal, instead of rolling back.",
-)
-@click.option(
+@switch("--all", "everything", help="Everything that is unfinished, instead of one transaction.")
+@switch("--dry-run", help="Show what would be rolled back (or done), and do nothing.")
+@switch("--yes", "-y", help="Do what would be shown, without a question on a terminal.")
+@switch("--forward", help="Continue to the desired state, by the journal, instead of rolling back.")
+@once(
     "--min-age",
-    cls=Once,
     type=Duration(zero=True),
     help="With --cluster: leave younger runs alone, as they may still be running. [default: 10m]",
 )
@@ -90,16 +79,14 @@ _TARGET = ("region", "profile", "assume_role", *ROLE_TARGET, *TARGET_WAY, "kubec
 @role_account_options
 @target_way_options
 @kube_options
-@click.option(
+@once(
     "--timeout",
-    cls=Once,
     type=DURATION,
     default=300.0,
     help="With --forward: give up on a transaction after this time. [default: 5m]",
 )
-@click.option(
+@once(
     "--rollback-timeout",
-    cls=Once,
     type=DURATION,
     default=60.0,
     help="How long rolling one transaction back may take. [default: 60s]",
@@ -119,7 +106,7 @@ def command(**options: Any) -> int:
     _check(options)
     if not (options["transaction"] or options["everything"]):
         speaking = _listing(speaking)
-    progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
+    progress = speaking.progress()
     progress.seconds = options["timeout"] + options["rollback_timeout"]
     settings = Settings(
         state_dir=state_dir(options["state_dir"]),
@@ -248,6 +235,4 @@ def _finish(work: Callable[[], Result | Recoveries | Found], speaking: Speaking,
         else:
             show_recoveries(outcome, speaking.output, quiet=speaking.quiet, verbose=speaking.verbose)
 
-    with showing(outcome.exit_code, only_shows=planned):
-        deliver(outcome, of_recoveries, speaking, shown)
-    return outcome.exit_code
+    return deliver(outcome, of_recoveries, speaking, shown, only_shows=planned)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from irsa_cli.cli.help.helping import HelpedGroup
-from irsa_cli.cli.options.common import filled
+from irsa_cli.cli.options.types import filled
 from irsa_cli.cli.session import breaking_off
 
 if TYPE_CHECKING:

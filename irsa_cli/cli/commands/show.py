@@ -12,6 +12,7 @@ import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options.common import reported_output_options
+from irsa_cli.cli.options.types import switch
 from irsa_cli.cli.output.screens.applied import finish_applied
 from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.cli.terminal.wording import say
@@ -30,7 +31,7 @@ Examples:
 
 @click.command("show", cls=HelpedCommand, epilog=_EPILOG)
 @click.argument("plan_file", metavar="PLANFILE", type=click.Path(exists=True, dir_okay=False))
-@click.option("--detailed-exitcode", is_flag=True, help="Exit 6 when there is something to do in it.")
+@switch("--detailed-exitcode", help="Exit 6 when there is something to do in it.")
 @reported_output_options
 def command(**options: Any) -> int:
     """Show a saved plan.

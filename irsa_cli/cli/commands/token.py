@@ -14,7 +14,8 @@ import click
 
 from irsa_cli.cli.commands.identity import account_of, settled, who_options
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options.common import DURATION, Checked, Once, output_options
+from irsa_cli.cli.options.common import output_options
+from irsa_cli.cli.options.types import AUDIENCE, DURATION, once, switch
 from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.cli.output.text import document_text
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
@@ -39,16 +40,10 @@ Examples:
 
 @click.command("token", cls=HelpedCommand, epilog=_EPILOG)
 @who_options
-@click.option("--decode", is_flag=True, help="Print what is in the token instead: its header and claims.")
-@click.option(
-    "--audience",
-    cls=Once,
-    type=Checked("audience", "names.audience"),
-    help="Audience of the token. [default: that of the ServiceAccount's pods]",
-)
-@click.option(
+@switch("--decode", help="Print what is in the token instead: its header and claims.")
+@once("--audience", type=AUDIENCE, help="Audience of the token. [default: that of the ServiceAccount's pods]")
+@once(
     "--duration",
-    cls=Once,
     type=DURATION,
     default=3600.0,
     help="Lifetime to ask for, 10m to 24h; the cluster may give less. [default: 1h]",

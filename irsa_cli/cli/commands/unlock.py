@@ -15,13 +15,14 @@ from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.help.state_folder import state_dir
 from irsa_cli.cli.options.common import (
     cluster_options,
-    filled,
     kube_options,
     lock_namespace_option,
     output_options,
     state_dir_option,
 )
+from irsa_cli.cli.options.selecting import check_reachable
 from irsa_cli.cli.options.taking import take_lock_namespace, take_target
+from irsa_cli.cli.options.types import filled, switch
 from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.cli.output.text import error_lines, next_lines, show, show_document
 from irsa_cli.cli.session import outcome_of
@@ -47,8 +48,8 @@ Examples:
 
 @click.command("unlock", cls=HelpedCommand, epilog=_EPILOG)
 @click.argument("holder", required=False, callback=filled)
-@click.option("--dry-run", is_flag=True, help="Show which locks would be removed, and remove none.")
-@click.option("--yes", "-y", is_flag=True, help="Remove them without a question on a terminal.")
+@switch("--dry-run", help="Show which locks would be removed, and remove none.")
+@switch("--yes", "-y", help="Remove them without a question on a terminal.")
 @cluster_options
 @kube_options
 @lock_namespace_option
@@ -69,7 +70,7 @@ def command(**options: Any) -> int:
     holder, dry_run = options["holder"], options["dry_run"]
     if dry_run and not holder:
         raise click.UsageError("--dry-run needs a HOLDER")
-    progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
+    progress = speaking.progress()
     request = _request(options, progress)
 
     def work() -> LockList | Unlocked:
@@ -88,8 +89,7 @@ def _request(options: dict[str, Any], progress: Progress) -> Request:
     from irsa_cli.cli.output.confirming import can_ask
     from irsa_cli.usecases.locks.unlock import Request
 
-    if options["issuer_url"] and not (options["kubeconfig"] or options["context"]):
-        raise click.UsageError("--issuer-url needs --kubeconfig or --context, to reach the cluster's API")
+    check_reachable(options)
     return Request(
         take_target(options),
         take_lock_namespace(options),

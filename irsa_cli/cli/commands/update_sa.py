@@ -10,10 +10,7 @@ import click
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options.accounts import role_account_options, target_role_options
 from irsa_cli.cli.options.common import (
-    Checked,
-    Once,
     cluster_options,
-    filled,
     kube_options,
     listed,
     pairs,
@@ -32,15 +29,12 @@ from irsa_cli.cli.options.roles import (
     policy_arns,
     take_boundary_rules,
 )
-from irsa_cli.cli.options.selecting import binding_options
-from irsa_cli.cli.options.taking import take_settings, take_target
-from irsa_cli.cli.output.speaking import Speaking
-from irsa_cli.cli.saved_plan import plan_saver
-from irsa_cli.cli.session import finish
-from irsa_cli.cli.terminal.progress import Progress
+from irsa_cli.cli.options.selecting import binding_options, check_reachable
+from irsa_cli.cli.options.taking import take_target
+from irsa_cli.cli.options.types import AUDIENCE, Checked, many, many_filled, once, switch, wrong_usage
+from irsa_cli.cli.session import run_writing
 from irsa_cli.core.binding.update_request import Update
 from irsa_cli.core.values import names
-from irsa_cli.core.values.errors import InvalidInput
 
 if TYPE_CHECKING:
     from irsa_cli.usecases.write.update_sa import Request
@@ -60,96 +54,55 @@ Examples:
 @cluster_options
 @role_account_options
 @target_role_options
-@click.option("--remove-target-role", is_flag=True, help="Let the role assume no target role any more.")
-@click.option("--remove-external-id", is_flag=True, help="Tell the target role no external id any more.")
-@click.option("--remove-aws-config-map", is_flag=True, help="Delete the ConfigMap of --aws-config-map.")
+@switch("--remove-target-role", help="Let the role assume no target role any more.")
+@switch("--remove-external-id", help="Tell the target role no external id any more.")
+@switch("--remove-aws-config-map", help="Delete the ConfigMap of --aws-config-map.")
 @kube_options
 @attach_policy_option
-@click.option(
-    "--detach-policy-arn",
-    multiple=True,
-    callback=filled,
-    metavar="ARN",
-    help="Detach this managed policy (repeat, or separate by commas).",
+@many_filled(
+    "--detach-policy-arn", metavar="ARN", help="Detach this managed policy (repeat, or separate by commas)."
 )
-@click.option(
+@many_filled(
     "--set-policy-arns",
-    multiple=True,
-    callback=filled,
     metavar="ARN,...",
     help="Attach these managed policies and detach all others; 'none' detaches all.",
 )
-@click.option(
+@many(
     "--inline-policy",
-    multiple=True,
     type=click.Path(exists=True, dir_okay=False, allow_dash=True),
     metavar="FILE",
     help="Put this policy document on the role, in place of one of that name (repeat).",
 )
-@click.option(
+@many(
     "--remove-inline-policy",
-    multiple=True,
     type=Checked("name", "names.inline_policy"),
     help="Remove the inline policy of this name (repeat).",
 )
-@click.option(
+@once(
     "--permissions-boundary",
-    cls=Once,
     type=Checked("arn", "arn.check_boundary"),
     help="Set the role's permissions boundary; 'none' removes it."
     " [default for a role without one: IRSA_PERMISSIONS_BOUNDARY, else .irsa.yaml's]",
 )
-@click.option("--no-permissions-boundary", is_flag=True, help="Remove the role's permissions boundary.")
+@switch("--no-permissions-boundary", help="Remove the role's permissions boundary.")
 @allow_boundary_removal_option
 @allow_wide_trust_option
 @max_session_option("")
 @description_option
-@click.option(
-    "--tags",
-    multiple=True,
-    callback=filled,
-    metavar="K=V,...",
-    help="Set tags of the role (repeat, or separate by commas).",
+@many_filled("--tags", metavar="K=V,...", help="Set tags of the role (repeat, or separate by commas).")
+@many_filled("--remove-tag", metavar="K,...", help="Remove tags (repeat, or separate by commas).")
+@many_filled("--label", metavar="K=V", help="Set a label of the ServiceAccount; K- removes it (repeat).")
+@many_filled(
+    "--annotation", metavar="K=V", help="Set an annotation of the ServiceAccount; K- removes it (repeat)."
 )
-@click.option(
-    "--remove-tag",
-    multiple=True,
-    callback=filled,
-    metavar="K,...",
-    help="Remove tags (repeat, or separate by commas).",
-)
-@click.option(
-    "--label",
-    multiple=True,
-    callback=filled,
-    metavar="K=V",
-    help="Set a label of the ServiceAccount; K- removes it (repeat).",
-)
-@click.option(
-    "--annotation",
-    multiple=True,
-    callback=filled,
-    metavar="K=V",
-    help="Set an annotation of the ServiceAccount; K- removes it (repeat).",
-)
-@click.option(
-    "--audience",
-    cls=Once,
-    type=Checked("audience", "names.audience"),
-    help="Change the audience of the pods' tokens, in the trust policy, too.",
-)
-@click.option(
+@once("--audience", type=AUDIENCE, help="Change the audience of the pods' tokens, in the trust policy, too.")
+@switch(
     "--associate-oidc",
     "associate",
-    is_flag=True,
     help="With --audience: have the cluster's OIDC provider accept it, where it does not.",
 )
 @pod_options
-@click.option(
-    "--verify",
-    is_flag=True,
-    help="Prove at STS that the token is accepted, before the ServiceAccount changes.",
-)
+@switch("--verify", help="Prove at STS that the token is accepted, before the ServiceAccount changes.")
 @run_options
 @reported_output_options
 def command(**options: Any) -> int:
@@ -161,29 +114,17 @@ def command(**options: Any) -> int:
     """
     from irsa_cli.usecases.write.update_sa import update_sa
 
-    speaking = Speaking.take(options)
-    progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
-    settings, detailed = take_settings(options, progress)
-    request = _request(options)
-    return finish(
-        lambda: update_sa(request, settings, progress.wire),
-        speaking,
-        progress,
-        detailed=detailed,
-        save=plan_saver(options, "update-sa", request),
-    )
+    return run_writing(options, "update-sa", _request, update_sa)
 
 
 def _request(options: dict[str, Any]) -> Request:
     from irsa_cli.usecases.write.update_sa import Request
 
-    _check_reachable(options)
+    check_reachable(options)
     target = take_target(options)
     name = options.pop("name")
-    try:
+    with wrong_usage():
         update = _update(options)
-    except InvalidInput as error:
-        raise click.UsageError(str(error)) from error
     if update.is_empty:
         raise click.UsageError("no change is named (irsa update-sa --help lists the flags)")
     if options["associate"] and update.audience is None:
@@ -198,11 +139,6 @@ def _request(options: dict[str, Any]) -> Request:
         allow_wide_trust=options["allow_wide_trust"],
         boundaries=take_boundary_rules(may_remove=options["allow_boundary_removal"]),
     )
-
-
-def _check_reachable(options: dict[str, Any]) -> None:
-    if options["issuer_url"] and not (options["kubeconfig"] or options["context"]):
-        raise click.UsageError("--issuer-url needs --kubeconfig or --context, to reach the cluster's API")
 
 
 def _update(options: dict[str, Any]) -> Update:

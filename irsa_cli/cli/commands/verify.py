@@ -11,32 +11,41 @@ import click
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options.accounts import role_account_options, target_way_options
 from irsa_cli.cli.options.common import (
-    Checked,
-    Once,
+    calls_option,
     cluster_options,
-    filled,
     kube_options,
     listed,
     output_option,
+    quiet_option,
     report_options,
 )
 from irsa_cli.cli.options.selecting import (
     all_namespaces_option,
     check_many,
+    check_reachable,
     name_argument,
     namespace_option,
     selector_option,
 )
 from irsa_cli.cli.options.taking import take_target
+from irsa_cli.cli.options.types import (
+    AUDIENCE,
+    ROLE_ARN,
+    many,
+    many_filled,
+    once,
+    once_filled,
+    switch,
+    wrong_usage,
+)
 from irsa_cli.cli.output.reports.delivering import deliver
-from irsa_cli.cli.output.screens.verify import messages, show
+from irsa_cli.cli.output.screens.verify import show
 from irsa_cli.cli.output.speaking import Speaking
+from irsa_cli.cli.output.text import show_error
 from irsa_cli.cli.session import breaking_off
 from irsa_cli.cli.terminal.progress import Progress
-from irsa_cli.cli.terminal.unshown import showing
-from irsa_cli.cli.terminal.wording import say
 from irsa_cli.core.results.verification import VerificationReport
-from irsa_cli.core.values.errors import InvalidInput, IrsaError
+from irsa_cli.core.values.errors import IrsaError
 from irsa_cli.core.values.patience import begin, over
 from irsa_cli.usecases.command.signals import telling_first
 
@@ -56,12 +65,7 @@ FORMATS = ("text", "json", "yaml", "name", "markdown", "github", "junit", "sarif
 
 @click.command("verify", cls=HelpedCommand, epilog=_EPILOG)
 @name_argument()
-@click.option(
-    "--all",
-    "everything",
-    is_flag=True,
-    help="All ServiceAccounts that have a role, in -n or in all namespaces.",
-)
+@switch("--all", "everything", help="All ServiceAccounts that have a role, in -n or in all namespaces.")
 @all_namespaces_option("The same, in all namespaces.")
 @selector_option
 @namespace_option(
@@ -72,58 +76,41 @@ FORMATS = ("text", "json", "yaml", "name", "markdown", "github", "junit", "sarif
 @role_account_options
 @target_way_options
 @kube_options
-@click.option(
+@once(
     "--audience",
-    cls=Once,
-    type=Checked("audience", "names.audience"),
+    type=AUDIENCE,
     help="Audience of the token. [default: the ServiceAccount's, else sts.amazonaws.com]",
 )
-@click.option(
-    "--pod",
-    cls=Once,
-    callback=filled,
-    metavar="NAME",
-    help="Bind the token to this pod of the ServiceAccount, as kubelet does.",
+@once_filled(
+    "--pod", metavar="NAME", help="Bind the token to this pod of the ServiceAccount, as kubelet does."
 )
-@click.option(
+@many_filled(
     "--action",
-    multiple=True,
-    callback=filled,
     metavar="SERVICE:ACTION",
     help="Ask IAM's simulation whether the role may do this (repeat, or separate by commas).",
 )
-@click.option(
-    "--resource",
-    multiple=True,
-    callback=filled,
-    metavar="ARN",
-    help="On which resource, for each --action (repeat).",
-)
-@click.option(
+@many_filled("--resource", metavar="ARN", help="On which resource, for each --action (repeat).")
+@many_filled(
     "--call",
     "calls",
-    multiple=True,
-    callback=filled,
     metavar="'SERVICE OPERATION ...'",
     help="Call AWS with the role's credentials, as the AWS CLI would; operations that read only (repeat).",
 )
-@click.option(
+@many(
     "--chain",
-    multiple=True,
-    type=Checked("arn", "arn.check_role"),
+    type=ROLE_ARN,
     help="Assume this role with the credentials, and continue with its own (role chaining; repeat).",
 )
-@click.option(
+@many(
     "--iam-assume-role",
     "readers",
-    multiple=True,
-    type=Checked("arn", "arn.check_role"),
+    type=ROLE_ARN,
     help="Role by which the IAM of another account is read, where roles are in one (repeat).",
 )
 @output_option(*FORMATS)
 @report_options
-@click.option("-q", "--quiet", is_flag=True, help="Errors and the result only.")
-@click.option("-v", "--verbose", is_flag=True, help="Show each call to AWS and Kubernetes with its time.")
+@quiet_option
+@calls_option
 def command(**options: Any) -> int:
     """Prove that a ServiceAccount can use its role, or say what keeps it from it.
 
@@ -134,10 +121,9 @@ def command(**options: Any) -> int:
     """
     speaking = Speaking.take(options)
     request = _request(options)
-    progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
+    progress = speaking.progress()
     report = _run(request, speaking, progress)
-    _show(report, speaking)
-    return int(report.exit_code)
+    return _show(report, speaking)
 
 
 def _request(options: dict[str, Any]) -> Request:
@@ -145,7 +131,7 @@ def _request(options: dict[str, Any]) -> Request:
     from irsa_cli.usecases.verification.verify import Request
 
     _check_combinations(options)
-    try:
+    with wrong_usage():
         wanted = Wanted.of(
             audience=options["audience"] or "",
             actions=listed(options["action"]),
@@ -153,8 +139,6 @@ def _request(options: dict[str, Any]) -> Request:
             calls=options["calls"],
             chain=options["chain"],
         )
-    except InvalidInput as error:
-        raise click.UsageError(str(error)) from error
     name = options["name"] or ""
     namespace = options["namespace"] or ("default" if name else "")
     return Request(
@@ -177,8 +161,7 @@ def _check_combinations(options: dict[str, Any]) -> None:
         raise click.UsageError("--pod is for one ServiceAccount, and this is for many")
     if options["resource"] and not options["action"]:
         raise click.UsageError("--resource needs --action")
-    if options["issuer_url"] and not (options["kubeconfig"] or options["context"]):
-        raise click.UsageError("--issuer-url needs --kubeconfig or --context, to reach the cluster's API")
+    check_reachable(options)
 
 
 def _run(request: Request, speaking: Speaking, progress: Progress) -> VerificationReport:
@@ -206,13 +189,11 @@ def _run(request: Request, speaking: Speaking, progress: Progress) -> Verificati
             over()
 
 
-def _show(report: VerificationReport, speaking: Speaking) -> None:
+def _show(report: VerificationReport, speaking: Speaking) -> int:
     from irsa_cli.cli.output.reports.of_checks import of_verification
 
     def shown() -> None:
         show(report, speaking.output)
-        for line in messages(report):
-            say(line, err=True)
+        show_error(report.error)
 
-    with showing(report.exit_code, only_shows=not report.exit_code):
-        deliver(report, of_verification, speaking, shown)
+    return deliver(report, of_verification, speaking, shown)

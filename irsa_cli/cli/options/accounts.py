@@ -5,14 +5,19 @@ What they mean is in `irsa_cli.usecases.command.caller`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
-from irsa_cli.cli.options.common import Checked, Once, filled
-
-F = TypeVar("F", bound=Callable[..., Any])
+from irsa_cli.cli.options.types import (
+    ACCOUNT_ID,
+    ROLE_ARN,
+    Checked,
+    group,
+    once,
+    once_filled,
+    switch,
+)
 
 ROLE_TARGET = ("role_account", "role_assume_role", "role_profile")
 """The options of `role_account_options`, as a `Target` has them."""
@@ -20,93 +25,65 @@ TARGET_WAY = ("target_assume_role", "target_profile")
 """The options of `target_way_options`, as a `Target` has them."""
 
 
-def role_account_options(function: F) -> F:
-    """The account of the roles and the OIDC provider, where that is not the cluster's."""
-    options = (
-        click.option(
-            "--role-account",
-            cls=Once,
-            type=Checked("id", "arn.check_account"),
-            help="AWS account of the role and the OIDC provider. [default: the cluster's]",
-        ),
-        click.option(
-            "--role-assume-role",
-            cls=Once,
-            type=Checked("arn", "arn.check_role"),
-            help="Work in the role's account as this role; its account is --role-account's default.",
-        ),
-        click.option(
-            "--role-profile",
-            cls=Once,
-            callback=filled,
-            metavar="PROFILE",
-            help="Profile of the AWS configuration for --role-account.",
-        ),
-    )
-    for option in reversed(options):
-        function = option(function)
-    return function
+role_account_options = group(
+    once(
+        "--role-account",
+        type=ACCOUNT_ID,
+        help="AWS account of the role and the OIDC provider. [default: the cluster's]",
+    ),
+    once(
+        "--role-assume-role",
+        type=ROLE_ARN,
+        help="Work in the role's account as this role; its account is --role-account's default.",
+    ),
+    once_filled(
+        "--role-profile", metavar="PROFILE", help="Profile of the AWS configuration for --role-account."
+    ),
+)
+"""The account of the roles and the OIDC provider, where that is not the cluster's."""
 
 
-def target_way_options(function: F) -> F:
-    """How the account of a target role is reached, where its trust policy is to be looked at."""
-    options = (
-        click.option(
-            "--target-assume-role",
-            cls=Once,
-            type=Checked("arn", "arn.check_role"),
-            help="Look at the target role's trust policy as this role of its account.",
-        ),
-        click.option(
-            "--target-profile",
-            cls=Once,
-            callback=filled,
-            metavar="PROFILE",
-            help="Look at the target role's trust policy by this profile of the AWS configuration.",
-        ),
-    )
-    for option in reversed(options):
-        function = option(function)
-    return function
+target_way_options = group(
+    once(
+        "--target-assume-role",
+        type=ROLE_ARN,
+        help="Look at the target role's trust policy as this role of its account.",
+    ),
+    once_filled(
+        "--target-profile",
+        metavar="PROFILE",
+        help="Look at the target role's trust policy by this profile of the AWS configuration.",
+    ),
+)
+"""How the account of a target role is reached, where its trust policy is to be looked at."""
 
 
-def target_role_options(function: F) -> F:
-    """The role, of another account mostly, that a ServiceAccount's role may assume."""
-    options = (
-        click.option(
-            "--target-role",
-            cls=Once,
-            type=Checked("arn", "arn.check_target"),
-            help="Let the role assume this role, of another account mostly (chaining).",
-        ),
-        click.option(
-            "--external-id",
-            cls=Once,
-            type=Checked("id", "names.external_id"),
-            help="What the target role's trust policy wants to be told by who assumes it.",
-        ),
-        click.option(
-            "--target-tag-session/--no-target-tag-session",
-            "target_tag_session",
-            default=None,
-            help="Let the role tag the target's sessions, too (sts:TagSession).",
-        ),
-        click.option(
-            "--update-target-trust",
-            is_flag=True,
-            help="Add the statement that the target role's trust policy lacks.",
-        ),
-        click.option(
-            "--aws-config-map",
-            cls=Once,
-            type=Checked("name", "names.config_map"),
-            help="Write the AWS configuration by which SDKs assume the target into this ConfigMap.",
-        ),
-        target_way_options,
-    )
-    for option in reversed(options):
-        function = option(function)
-    return function
+target_role_options = group(
+    once(
+        "--target-role",
+        type=Checked("arn", "arn.check_target"),
+        help="Let the role assume this role, of another account mostly (chaining).",
+    ),
+    once(
+        "--external-id",
+        type=Checked("id", "names.external_id"),
+        help="What the target role's trust policy wants to be told by who assumes it.",
+    ),
+    click.option(
+        "--target-tag-session/--no-target-tag-session",
+        "target_tag_session",
+        default=None,
+        help="Let the role tag the target's sessions, too (sts:TagSession).",
+    ),
+    switch("--update-target-trust", help="Add the statement that the target role's trust policy lacks."),
+    once(
+        "--aws-config-map",
+        type=Checked("name", "names.config_map"),
+        help="Write the AWS configuration by which SDKs assume the target into this ConfigMap.",
+    ),
+    target_way_options,
+)
+"""The role, of another account mostly, that a ServiceAccount's role may assume."""
 
 
 def take_target_way(options: dict[str, Any]) -> dict[str, str | None]:

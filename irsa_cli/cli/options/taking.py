@@ -13,9 +13,9 @@ import click
 
 from irsa_cli.cli.help.state_folder import state_dir
 from irsa_cli.cli.options.accounts import take_role_account, take_target_way
+from irsa_cli.cli.options.types import wrong_usage
 from irsa_cli.cli.output.confirming import Confirmation
 from irsa_cli.cli.terminal.wording import say
-from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.usecases.command.settings import LockOptions, Settings
 from irsa_cli.usecases.local.kubeconfig import eks_cluster
 
@@ -82,14 +82,12 @@ def take_lock_options(options: dict[str, Any]) -> LockOptions:
     """Take the options of `lock_options`; what is not given is as the project's `.irsa.yaml` has it."""
     from irsa_cli.usecases.command.project_settings import lock_options
 
-    try:
+    with wrong_usage():
         return lock_options(
             namespace=options.pop("lock_namespace"),
             timeout=options.pop("lock_timeout"),
             enabled=options.pop("lock"),
         )
-    except InvalidInput as error:
-        raise click.UsageError(str(error)) from error
 
 
 def take_lock_namespace(options: dict[str, Any]) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from irsa_cli.cli.output.reports.files import FILES, ReportFiles
+from irsa_cli.cli.terminal.progress import Progress
 
 Save = Callable[[Any], None]
 """Saves the plan of a dry run, where that was asked for."""
@@ -36,3 +37,7 @@ class Speaking:
         if speaking.quiet and speaking.verbose:
             raise click.UsageError("--quiet and --verbose contradict each other")
         return speaking
+
+    def progress(self) -> Progress:
+        """What tells on standard error how far the command is."""
+        return Progress(quiet=self.quiet, verbose=self.verbose)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import click
 
@@ -17,32 +17,54 @@ from irsa_cli.cli.output.reports.files import ReportFiles
 from irsa_cli.cli.output.reports.markdown import LENGTH, as_markdown
 from irsa_cli.cli.output.reports.model import PipelineReport
 from irsa_cli.cli.output.text import running
+from irsa_cli.cli.terminal.unshown import showing
 from irsa_cli.cli.terminal.wording import say
+from irsa_cli.core.results.envelope import Envelope
 
 if TYPE_CHECKING:
     from irsa_cli.cli.output.speaking import Speaking
 
-F = TypeVar("F")
-"""What a command has found."""
+
+class EndedCommand(Protocol):
+    """What a command has found."""
+
+    @property
+    def exit_code(self) -> int:
+        """The process's exit code."""
+
+    def envelope(self) -> Envelope:
+        """The document that `-o json` and `-o yaml` print."""
+
+
+F = TypeVar("F", bound=EndedCommand)
 
 
 def deliver(
-    found: F, report: Callable[[F, str], PipelineReport], speaking: Speaking, show: Callable[[], None]
-) -> None:
+    found: F,
+    report: Callable[[F, str], PipelineReport],
+    speaking: Speaking,
+    show: Callable[[], None],
+    *,
+    only_shows: bool | None = None,
+) -> int:
     """Write the files, then print; `show` prints other forms, and what goes to standard error.
 
-    `report` makes the report of what was found, under the name of the command that was called.
-    What can't be written keeps the rest from nothing: it is told, and raised in the end.
+    `report` makes the report of what was found, under the name of the command that was called. Returns the
+    exit code. What can't be written keeps the rest from nothing: it is told, and raised in the end as
+    `Unshown`. `only_shows`: the output was all that the command was for; unless given, where it succeeded.
     """
-    made = partial(report, found, f"irsa {running()}".strip())
-    failures = list(write_files(found, made, speaking.files, running()))
-    if speaking.output in REPORTS:
-        click.echo(in_form(made(), speaking.output, speaking.files.max_length))
-    show()
-    for error in failures[:-1]:
-        tell(error)
-    for error in failures[-1:]:
-        raise error
+    code = found.exit_code
+    with showing(code, only_shows=not code if only_shows is None else only_shows):
+        created = partial(report, found, f"irsa {running()}".strip())
+        failures = list(write_files(found, created, speaking.files, running()))
+        if speaking.output in REPORTS:
+            click.echo(in_form(created(), speaking.output, speaking.files.max_length))
+        show()
+        for error in failures[:-1]:
+            tell(error)
+        for error in failures[-1:]:
+            raise error
+    return int(code)
 
 
 def in_form(report: PipelineReport, output: str, max_length: int | None = None) -> str:
@@ -53,7 +75,7 @@ def in_form(report: PipelineReport, output: str, max_length: int | None = None) 
 
 
 def write_files(
-    found: Any, report: Callable[[], PipelineReport], files: ReportFiles, command: str
+    found: EndedCommand, report: Callable[[], PipelineReport], files: ReportFiles, command: str
 ) -> Iterator[OSError]:
     """Write what was asked for; what can't be written."""
     if not files.is_asked_for:

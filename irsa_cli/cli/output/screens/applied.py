@@ -12,7 +12,6 @@ from irsa_cli.cli.output.reports.of_results import report_of
 from irsa_cli.cli.output.reports.words import WORDS, counted
 from irsa_cli.cli.output.speaking import Save, Speaking
 from irsa_cli.cli.output.text import messages, show, show_document
-from irsa_cli.cli.terminal.unshown import showing
 from irsa_cli.cli.terminal.wording import mark, put, say
 from irsa_cli.core.results.applied import NOT_BEGUN, AppliedList, Item
 from irsa_cli.core.results.changed_by import Changed
@@ -60,9 +59,7 @@ def finish_applied(
                 _show(done, speaking)
         save(done)
 
-    with showing(done.exit_code, only_shows=dry_run):
-        deliver(done, report_of, speaking, shown)
-    return int(done.exit_code)
+    return deliver(done, report_of, speaking, shown, only_shows=dry_run)
 
 
 def _is_as_desired(item: Item) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import quote
 from xml.etree import ElementTree
@@ -17,16 +17,12 @@ from xml.etree import ElementTree
 import click
 
 from irsa_cli import __version__
-from irsa_cli.cli.output.forms import REPORTS
 from irsa_cli.cli.output.screens.audit import where
-from irsa_cli.cli.output.screens.verify import messages
 from irsa_cli.cli.output.screens.verify_reports import SARIF_SCHEMA
-from irsa_cli.cli.output.text import show_document
-from irsa_cli.cli.terminal.wording import put, say
+from irsa_cli.cli.output.text import show_reading
 from irsa_cli.core.audit.report import RiskReport, fingerprint
 from irsa_cli.core.config.project import AuditIgnore
 from irsa_cli.core.results.envelope import error_json
-from irsa_cli.core.results.verification import VerificationReport
 from irsa_cli.core.trust.rules.rule import Risk, Rule, Severity
 from irsa_cli.core.trust.rules.table import RULES
 from irsa_cli.core.values.shown import json_text, visible
@@ -237,21 +233,9 @@ FORMS: dict[str, Callable[[RiskReport], str]] = {
 }
 
 
-def show_report(report: RiskReport, lines: Iterator[str], form: str) -> None:
+def show_report(report: RiskReport, lines: Iterable[str], form: str) -> None:
     """Print a report in a form (`lines` are its text), what was not judged, and the error that ended it."""
-    if form == "text":
-        for line in lines:
-            put(line)
-    elif form in ("json", "yaml"):
-        show_document(report.envelope(), form)
-    elif form not in REPORTS:
+    if form in FORMS:
         click.echo(FORMS[form](report), nl=False)
-    show_messages(report)
-
-
-def show_messages(report: RiskReport) -> None:
-    """Print what was not judged, and the error that ended it."""
-    for note in report.notes:
-        say(f"Note: {note}", err=True)
-    for line in messages(VerificationReport(None, error=report.error)):
-        say(line, err=True)
+        lines, form = (), "text"
+    show_reading(report, lines, form, report.notes)

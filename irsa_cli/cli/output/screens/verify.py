@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import click
 
 from irsa_cli.cli.output.screens import verify_reports
-from irsa_cli.cli.output.text import error_lines, next_lines, show_document
+from irsa_cli.cli.output.text import show_document
 from irsa_cli.cli.terminal.screen import hanging, is_unicode
 from irsa_cli.cli.terminal.wording import say
 from irsa_cli.core.results.verification import (
@@ -53,13 +53,6 @@ def show(report: VerificationReport, output: str) -> None:
             say(line)
     else:
         show_document(report.envelope(), output)
-
-
-def messages(report: VerificationReport) -> Iterator[str]:
-    """What is told on standard error: why it could not be begun."""
-    if report.error is not None:
-        yield from error_lines(report.error)
-        yield from next_lines(report.error)
 
 
 def _mark(status: StepStatus) -> str:
