@@ -10,17 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options.accounts import role_account_options
-from irsa_cli.cli.options.common import cluster_options, kube_options, reported_output_options, run_options
-from irsa_cli.cli.options.selecting import (
-    all_namespaces_option,
-    check_many,
-    check_reachable,
-    ignore_maker_option,
-    name_argument,
-    namespace_option,
-)
-from irsa_cli.cli.options.taking import take_settings, take_target
+from irsa_cli.cli.options import accounts, common, selecting, taking
 from irsa_cli.cli.options.types import ROLE_NAME, once, switch
 from irsa_cli.cli.output.plan_text import plan_lines
 from irsa_cli.cli.output.reports.delivering import deliver
@@ -44,23 +34,23 @@ Examples:
 
 
 @click.command("adopt", cls=HelpedCommand, epilog=_EPILOG)
-@name_argument()
+@selecting.name_argument()
 @switch("--all", "everything", help="All whose role nobody manages, in -n or in all namespaces.")
-@all_namespaces_option("The same, in all namespaces.")
+@selecting.all_namespaces_option("The same, in all namespaces.")
 @once(
     "--role-name",
     type=ROLE_NAME,
     help="Adopt this role for NAME, whether or not NAME exists and is annotated with it.",
 )
-@ignore_maker_option
-@namespace_option(
+@selecting.ignore_maker_option
+@selecting.namespace_option(
     "Namespace of NAME; with --all, only this one. [default: default, with --all all]", default=None
 )
-@cluster_options
-@role_account_options
-@kube_options
-@run_options
-@reported_output_options
+@common.cluster_options
+@accounts.role_account_options
+@common.kube_options
+@common.run_options
+@common.reported_output_options
 def command(**options: Any) -> int:
     """Adopt a role that eksctl, Terraform or a person has made.
 
@@ -74,18 +64,18 @@ def command(**options: Any) -> int:
 
     speaking = Speaking.take(options)
     progress = speaking.progress()
-    settings, detailed = take_settings(options, progress)
-    check_many(options)
+    settings, detailed = taking.take_settings(options, progress)
+    selecting.check_many(options)
     name, everything = options["name"] or "", options["everything"] or options["everywhere"]
     if bool(name) == everything:
         raise click.UsageError("give the ServiceAccount's NAME, or --all or -A")
     if options["role_name"] and everything:
         raise click.UsageError("--role-name is for one ServiceAccount, and --all is for all")
     if not options["role_name"]:
-        check_reachable(options)
+        selecting.check_reachable(options)
     namespace = options["namespace"] or ("" if everything else "default")
     request = Request(
-        take_target(options), namespace, name, options["role_name"] or "", options["ignore_maker"]
+        taking.take_target(options), namespace, name, options["role_name"] or "", options["ignore_maker"]
     )
 
     def work() -> Result | Adoptions:

@@ -9,14 +9,7 @@ import click
 
 from irsa_cli.cli.commands.apply_plan import run_plan
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options.common import kube_options, reported_output_options, run_options
-from irsa_cli.cli.options.files import file_options, place_options, placed, take_files, take_place
-from irsa_cli.cli.options.roles import (
-    allow_boundary_removal_option,
-    allow_wide_trust_option,
-    take_boundary_rules,
-)
-from irsa_cli.cli.options.taking import take_settings
+from irsa_cli.cli.options import common, files, roles, taking
 from irsa_cli.cli.options.types import POLICY_ARN, once, switch
 from irsa_cli.cli.output.confirming import demand_yes
 from irsa_cli.cli.output.screens.applied import finish_applied, told
@@ -61,8 +54,8 @@ def apply_options(command: Any) -> Any:
             help="Permissions boundary of all roles, whatever the files say."
             " [default: the files', else IRSA_PERMISSIONS_BOUNDARY, else .irsa.yaml's]",
         ),
-        allow_boundary_removal_option,
-        allow_wide_trust_option,
+        roles.allow_boundary_removal_option,
+        roles.allow_wide_trust_option,
         switch("--force", help="Write trust statements that void a restriction of one that is there, too."),
     ]
     for option in reversed(options):
@@ -77,13 +70,13 @@ verify_option = switch("--verify", help="Prove each token at STS before its Serv
 @click.argument(
     "plan_file", required=False, metavar="[PLANFILE]", type=click.Path(exists=True, dir_okay=False)
 )
-@file_options(required=False)
-@place_options
-@kube_options
+@files.file_options(required=False)
+@files.place_options
+@common.kube_options
 @apply_options
 @verify_option
-@run_options
-@reported_output_options
+@common.run_options
+@common.reported_output_options
 def command(**options: Any) -> int:
     """Apply configuration files: create what is missing, change what differs.
 
@@ -109,7 +102,7 @@ def run(options: dict[str, Any], *, verify: bool = False) -> int:
         demand_yes(options, "--prune")
     speaking = Speaking.take(options)
     progress = speaking.progress()
-    settings, detailed = take_settings(options, progress)
+    settings, detailed = taking.take_settings(options, progress)
     request = _request(options, verify=verify)
     if not (request.atomic or speaking.verbose):
         settings = replace(settings, listen=lambda event: None)  # A line for each ServiceAccount will do.
@@ -128,9 +121,9 @@ def _request(options: dict[str, Any], *, verify: bool) -> Request:
     from irsa_cli.usecases.files.request import Request
     from irsa_cli.usecases.files.targets import places
 
-    target = take_place(options)
-    configs, selection = take_files(options)
-    target = placed(target, configs)
+    target = files.take_place(options)
+    configs, selection = files.take_files(options)
+    target = files.placed(target, configs)
     request = Request(
         configs,
         target,
@@ -147,7 +140,7 @@ def _request(options: dict[str, Any], *, verify: bool) -> Request:
         max_failures=options["max_failures"],
         changed_by=options.get("changed_by", False),
         boundary=options["boundary"] or "",
-        boundaries=take_boundary_rules(may_remove=options["allow_boundary_removal"]),
+        boundaries=roles.take_boundary_rules(may_remove=options["allow_boundary_removal"]),
     )
     try:
         places(configs, target, selection)

@@ -12,7 +12,7 @@ import click
 from click.core import ParameterSource
 
 from irsa_cli.cli.commands.show import read_plan
-from irsa_cli.cli.options.taking import take_expected, take_settings
+from irsa_cli.cli.options import taking
 from irsa_cli.cli.output.screens.applied import finish_applied, told
 from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.cli.session import outcome_of
@@ -46,8 +46,8 @@ def run_plan(path: str, options: dict[str, Any]) -> int:
     speaking = Speaking.take(options)
     progress = speaking.progress()
     # It was decided when the plan was made and reviewed: nobody is asked once more.
-    settings, detailed = take_settings({**options, "yes": True}, progress)
-    who = Target("", **take_expected(options), **{name: options[name] for name in _WHO})
+    settings, detailed = taking.take_settings({**options, "yes": True}, progress)
+    who = Target("", **taking.take_expected(options), **{name: options[name] for name in _WHO})
     many = COMMANDS[plan.command].of_many
     if many and not speaking.verbose:
         settings = replace(settings, listen=lambda event: None)  # A line for each ServiceAccount will do.

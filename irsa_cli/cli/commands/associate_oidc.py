@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options.accounts import role_account_options
-from irsa_cli.cli.options.common import cluster_options, pairs, reported_output_options, run_options
-from irsa_cli.cli.options.taking import take_target
+from irsa_cli.cli.options import accounts, common, taking
 from irsa_cli.cli.options.types import AUDIENCE, Checked, many, many_filled, wrong_usage
 from irsa_cli.cli.session import run_writing
 from irsa_cli.core.values import names
@@ -27,8 +25,8 @@ Examples:
 
 
 @click.command("associate-oidc", cls=HelpedCommand, epilog=_EPILOG)
-@cluster_options
-@role_account_options
+@common.cluster_options
+@accounts.role_account_options
 @many(
     "--audience",
     type=AUDIENCE,
@@ -40,8 +38,8 @@ Examples:
     help="Thumbprint of the issuer's certificate (repeat). [default: none, IAM needs none]",
 )
 @many_filled("--tags", metavar="K=V,...", help="Tags of the provider (repeat, or separate by commas).")
-@run_options
-@reported_output_options
+@common.run_options
+@common.reported_output_options
 def command(**options: Any) -> int:
     """Make the cluster's issuer an IAM OIDC provider.
 
@@ -57,9 +55,9 @@ def _request(options: dict[str, Any]) -> Request:
     from irsa_cli.usecases.write.associate_oidc import Request
 
     with wrong_usage("--tags"):
-        tags = names.tags(pairs("--tags", options["tags"], split=True))
+        tags = names.tags(common.pairs("--tags", options["tags"], split=True))
     return Request(
-        target=take_target(options),
+        target=taking.take_target(options),
         audiences=tuple(dict.fromkeys(options["audience"])) or (DEFAULT_AUDIENCE,),
         thumbprints=tuple(item.lower() for item in options["thumbprint"]),
         tags=tags,

@@ -9,7 +9,7 @@ import click
 from irsa_cli.cli.help.completing import completed
 from irsa_cli.cli.help.environment import form_of
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options.audits import LEVELS, risk_options, source_options, take_source, wants_fixes
+from irsa_cli.cli.options import audits
 from irsa_cli.cli.options.types import ROLE_ARN, once, once_filled, switch
 from irsa_cli.cli.output.reports.delivering import deliver
 from irsa_cli.cli.output.speaking import Speaking
@@ -38,7 +38,7 @@ Examples:
 
 
 @click.command("audit", cls=HelpedCommand, epilog=_EPILOG)
-@source_options
+@audits.source_options
 @once_filled(
     "--service-account",
     metavar="NS/NAME",
@@ -53,10 +53,10 @@ Examples:
     default=90,
     help="Days after which a role counts as unused. [default: 90]",
 )
-@risk_options("html")
+@audits.risk_options("html")
 @once(
     "--fail-on",
-    type=click.Choice(LEVELS),
+    type=click.Choice(audits.LEVELS),
     help="Exit 5 when a risk of this severity or a worse one is shown.",
 )
 @once_filled("--explain", metavar="RULE", help="Explain one rule, and ask nobody; 'all' lists them.")
@@ -78,7 +78,7 @@ def command(**options: Any) -> int:
     identifier = options.pop("explain")
     if identifier is not None:
         return _explain(identifier, form_of(speaking.output, "json", "yaml"))
-    with_fixes = wants_fixes(speaking)
+    with_fixes = audits.wants_fixes(speaking)
     request = _request(options, with_fixes=with_fixes)
     report = run_reading(lambda log: audit(request, log), speaking, AuditReport)
     return deliver(report, of_risks, speaking, lambda: _show(report, speaking))
@@ -97,7 +97,7 @@ def _request(options: dict[str, Any], *, with_fixes: bool) -> Request:
         raise click.BadParameter(f"'{account}' is not NAMESPACE/NAME", param_hint="--service-account")
     fail_on, baseline = options["fail_on"], options["baseline"]
     return Request(
-        take_source(options),
+        audits.take_source(options),
         AuditScope(account, role, options["unused_days"]),
         Severity(options["min_severity"]),
         Severity(fail_on) if fail_on else None,

@@ -11,7 +11,7 @@ import click
 
 from irsa_cli.cli.help.environment import PERMITS, PREFIX, variable_of
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options.common import no_headers_option, output_option
+from irsa_cli.cli.options import common
 from irsa_cli.cli.output.table import show_table
 from irsa_cli.cli.output.text import show_document
 from irsa_cli.cli.terminal.wording import say
@@ -33,8 +33,8 @@ Examples:
 
 
 @click.command("config", cls=HelpedCommand, epilog=_EPILOG)
-@no_headers_option
-@output_option("text", "json", "yaml", "name")
+@common.no_headers_option
+@common.output_option("text", "json", "yaml", "name")
 def command(output: str, *, no_headers: bool) -> int:
     """Show which settings are in force, and where each is from.
 

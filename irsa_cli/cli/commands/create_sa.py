@@ -8,26 +8,7 @@ import click
 
 from irsa_cli.cli.help.completing import completed
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options.accounts import role_account_options, target_role_options
-from irsa_cli.cli.options.common import (
-    cluster_options,
-    kube_options,
-    pairs,
-    reported_output_options,
-    run_options,
-)
-from irsa_cli.cli.options.roles import (
-    allow_wide_trust_option,
-    attach_policy_option,
-    description_option,
-    inline_policies,
-    max_session_option,
-    pod_options,
-    policy_arns,
-    take_boundary_rules,
-)
-from irsa_cli.cli.options.selecting import binding_options, check_reachable
-from irsa_cli.cli.options.taking import take_target
+from irsa_cli.cli.options import accounts, common, roles, selecting, taking
 from irsa_cli.cli.options.types import (
     AUDIENCE,
     POLICY_ARN,
@@ -62,12 +43,12 @@ Examples:
 
 
 @click.command("create-sa", cls=HelpedCommand, epilog=_EPILOG)
-@binding_options
-@cluster_options
-@role_account_options
-@target_role_options
-@kube_options
-@attach_policy_option
+@selecting.binding_options
+@common.cluster_options
+@accounts.role_account_options
+@accounts.target_role_options
+@common.kube_options
+@roles.attach_policy_option
 @many(
     "--inline-policy",
     type=click.Path(exists=True, dir_okay=False, allow_dash=True),
@@ -100,8 +81,8 @@ Examples:
     type=POLICY_ARN,
     help="Permissions boundary of the role. [default: IRSA_PERMISSIONS_BOUNDARY, else .irsa.yaml's]",
 )
-@max_session_option(" [default: 1h]")
-@description_option
+@roles.max_session_option(" [default: 1h]")
+@roles.description_option
 @many_filled("--tags", metavar="K=V,...", help="Tags of the role (repeat, or separate by commas).")
 @many_filled("--label", metavar="K=V", help="Label of the ServiceAccount (repeat).")
 @many_filled("--annotation", metavar="K=V", help="Annotation of the ServiceAccount (repeat).")
@@ -115,8 +96,8 @@ Examples:
     metavar="PATTERN",
     help="Admit all ServiceAccounts of the namespace whose name matches (wildcards * and ?).",
 )
-@allow_wide_trust_option
-@pod_options
+@roles.allow_wide_trust_option
+@roles.pod_options
 @click.option(
     "--create-namespace/--no-create-namespace",
     default=True,
@@ -129,8 +110,8 @@ Examples:
     help="Let a ServiceAccount that has another role change to this one.",
 )
 @switch("--verify", help="Prove at STS that the token is accepted, before the ServiceAccount gets its role.")
-@run_options
-@reported_output_options
+@common.run_options
+@common.reported_output_options
 @click.option("-f", "--config-file", hidden=True)
 @click.option("--include", hidden=True)
 @click.option("--exclude", hidden=True)
@@ -159,14 +140,14 @@ def _request(options: dict[str, Any]) -> Request:
     from irsa_cli.usecases.write.create_sa import Request
 
     _check_combinations(options)
-    target = take_target(options)
+    target = taking.take_target(options)
     name = options.pop("name")
     with wrong_usage():
         spec = BindingSpec(
             name=name,
             namespace=options["namespace"],
-            policies=policy_arns("--attach-policy-arn", options["attach_policy_arn"]),
-            inline=inline_policies(options["inline_policy"]),
+            policies=roles.policy_arns("--attach-policy-arn", options["attach_policy_arn"]),
+            inline=roles.inline_policies(options["inline_policy"]),
             well_known=_well_known(options["well_known_policy"]),
             attach_role_arn=options["attach_role_arn"] or "",
             role_name=options["role_name"] or "",
@@ -174,9 +155,11 @@ def _request(options: dict[str, Any]) -> Request:
             description=options["description"],
             max_session_duration=options["max_session_duration"],
             permissions_boundary=options["permissions_boundary"] or "",
-            tags=names.tags(pairs("--tags", options["tags"], split=True)),
-            labels=names.labels(pairs("--label", options["label"])),
-            annotations=names.service_account_annotations(pairs("--annotation", options["annotation"])),
+            tags=names.tags(common.pairs("--tags", options["tags"], split=True)),
+            labels=names.labels(common.pairs("--label", options["label"])),
+            annotations=names.service_account_annotations(
+                common.pairs("--annotation", options["annotation"])
+            ),
             audience=options["audience"] or DEFAULT_AUDIENCE,
             sts_regional_endpoints=options["sts_regional_endpoints"],
             token_expiration=options["token_expiration"],
@@ -187,7 +170,7 @@ def _request(options: dict[str, Any]) -> Request:
             target_tag_session=bool(options["target_tag_session"]),
             aws_config_map=options["aws_config_map"] or "",
         )
-    return Request(target, spec, _options(options), take_boundary_rules())
+    return Request(target, spec, _options(options), roles.take_boundary_rules())
 
 
 def _options(options: dict[str, Any]) -> Options:
@@ -243,7 +226,7 @@ def _check_combinations(options: dict[str, Any]) -> None:
             "--label and --annotation are of the ServiceAccount, and --role-only doesn't make it"
         )
     if not options["role_only"]:
-        check_reachable(options)
+        selecting.check_reachable(options)
 
 
 def _well_known(texts: tuple[str, ...]) -> tuple[WellKnown, ...]:

@@ -8,10 +8,7 @@ from typing import Any
 import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options.common import kube_options, reported_output_options, run_options
-from irsa_cli.cli.options.files import file_options, place_options, placed, take_files, take_place
-from irsa_cli.cli.options.selecting import ignore_maker_option
-from irsa_cli.cli.options.taking import take_settings
+from irsa_cli.cli.options import common, files, selecting, taking
 from irsa_cli.cli.options.types import switch
 from irsa_cli.cli.output.confirming import demand_yes
 from irsa_cli.cli.output.screens.applied import finish_applied, told
@@ -29,13 +26,13 @@ Examples:
 
 
 @click.command("delete", cls=HelpedCommand, epilog=_EPILOG)
-@file_options()
-@place_options
-@kube_options
+@files.file_options()
+@files.place_options
+@common.kube_options
 @switch("--force", help="Also where pods, or others, use the role, or may.")
-@ignore_maker_option
-@run_options
-@reported_output_options
+@selecting.ignore_maker_option
+@common.run_options
+@common.reported_output_options
 def command(**options: Any) -> int:
     """Delete what irsa made of the ServiceAccounts in configuration files.
 
@@ -48,10 +45,10 @@ def command(**options: Any) -> int:
     demand_yes(options, "delete -f")
     speaking = Speaking.take(options)
     progress = speaking.progress()
-    settings, detailed = take_settings(options, progress)
-    target = take_place(options)
-    configs, selection = take_files(options)
-    target = placed(target, configs)
+    settings, detailed = taking.take_settings(options, progress)
+    target = files.take_place(options)
+    configs, selection = files.take_files(options)
+    target = files.placed(target, configs)
     request = Request(
         configs,
         target,

@@ -7,10 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options.accounts import role_account_options, target_way_options
-from irsa_cli.cli.options.common import cluster_options, kube_options, reported_output_options, run_options
-from irsa_cli.cli.options.selecting import binding_options, check_reachable, ignore_maker_option
-from irsa_cli.cli.options.taking import take_target
+from irsa_cli.cli.options import accounts, common, selecting, taking
 from irsa_cli.cli.options.types import ROLE_NAME, once, switch
 from irsa_cli.cli.session import run_writing
 
@@ -27,11 +24,11 @@ Examples:
 
 
 @click.command("delete-sa", cls=HelpedCommand, epilog=_EPILOG)
-@binding_options
-@cluster_options
-@role_account_options
-@target_way_options
-@kube_options
+@selecting.binding_options
+@common.cluster_options
+@accounts.role_account_options
+@accounts.target_way_options
+@common.kube_options
 @once(
     "--role-name",
     type=ROLE_NAME,
@@ -41,10 +38,10 @@ Examples:
 @switch("--keep-role", help="Keep the role with its policies.")
 @switch("--role-only", help="Delete a role that was made with --role-only; see create-sa.")
 @switch("--force", help="Delete it even if pods or others use it, or may use it.")
-@ignore_maker_option
+@selecting.ignore_maker_option
 @switch("--ignore-not-found", help="End with exit code 0 if there is nothing to delete.")
-@run_options
-@reported_output_options
+@common.run_options
+@common.reported_output_options
 def command(**options: Any) -> int:
     """Delete a ServiceAccount's role, and what irsa made with it, in one transaction.
 
@@ -65,9 +62,9 @@ def _request(options: dict[str, Any]) -> Request:
     if options["role_only"] and (options["keep_sa"] or options["keep_role"]):
         raise click.UsageError("--role-only deletes the role, and nothing else")
     if not options["role_only"]:
-        check_reachable(options)
+        selecting.check_reachable(options)
     return Request(
-        target=take_target(options),
+        target=taking.take_target(options),
         namespace=options["namespace"],
         name=options["name"],
         role_name=options["role_name"] or "",

@@ -7,16 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options.accounts import role_account_options, target_way_options
-from irsa_cli.cli.options.common import (
-    calls_option,
-    cluster_options,
-    ignore_not_found_option,
-    kube_options,
-    output_option,
-)
-from irsa_cli.cli.options.selecting import check_reachable, name_argument, namespace_option
-from irsa_cli.cli.options.taking import take_target
+from irsa_cli.cli.options import accounts, common, selecting, taking
 from irsa_cli.cli.options.types import ROLE_ARN, many, switch
 from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.cli.output.text import show_reading
@@ -36,12 +27,12 @@ Examples:
 
 
 @click.command("describe-sa", cls=HelpedCommand, epilog=_EPILOG)
-@name_argument(required=True)
-@namespace_option("Namespace of NAME. [default: default]")
-@cluster_options
-@role_account_options
-@target_way_options
-@kube_options
+@selecting.name_argument(required=True)
+@selecting.namespace_option("Namespace of NAME. [default: default]")
+@common.cluster_options
+@accounts.role_account_options
+@accounts.target_way_options
+@common.kube_options
 @switch("--policies", "documents", help="Include the documents of all its policies, as -o wide does.")
 @many(
     "--iam-assume-role",
@@ -49,10 +40,10 @@ Examples:
     type=ROLE_ARN,
     help="Role for reading the IAM of another account that has the role (repeat).",
 )
-@ignore_not_found_option
-@output_option("text", "wide", "json", "yaml", "name")
+@common.ignore_not_found_option
+@common.output_option("text", "wide", "json", "yaml", "name")
 @switch("-q", "--quiet", help="No progress; errors and the result only.")
-@calls_option
+@common.calls_option
 def command(**options: Any) -> int:
     """Show all of a ServiceAccount that names a role: the role, why it is admitted, policies, pods.
 
@@ -78,5 +69,5 @@ def command(**options: Any) -> int:
 def _request(options: dict[str, Any]) -> Request:
     from irsa_cli.usecases.show.describe_sa import Request
 
-    check_reachable(options)
-    return Request(take_target(options), **options)
+    selecting.check_reachable(options)
+    return Request(taking.take_target(options), **options)

@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options.accounts import role_account_options
-from irsa_cli.cli.options.common import cluster_options, reported_output_options, run_options
-from irsa_cli.cli.options.taking import take_target
+from irsa_cli.cli.options import accounts, common, taking
 from irsa_cli.cli.options.types import switch
 from irsa_cli.cli.session import run_writing
 
@@ -25,11 +23,11 @@ Examples:
 
 
 @click.command("disassociate-oidc", cls=HelpedCommand, epilog=_EPILOG)
-@cluster_options
-@role_account_options
+@common.cluster_options
+@accounts.role_account_options
 @switch("--force", help="Delete it even if irsa did not make it, or roles trust it or may trust it.")
-@run_options
-@reported_output_options
+@common.run_options
+@common.reported_output_options
 def command(**options: Any) -> int:
     """Delete the cluster's OIDC provider from IAM.
 
@@ -44,4 +42,4 @@ def command(**options: Any) -> int:
 def _request(options: dict[str, Any]) -> Request:
     from irsa_cli.usecases.write.disassociate_oidc import Request
 
-    return Request(take_target(options), force=options["force"])
+    return Request(taking.take_target(options), force=options["force"])

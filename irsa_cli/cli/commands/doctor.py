@@ -9,22 +9,7 @@ import click
 
 from irsa_cli.cli.help.environment import form_of
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options.accounts import role_account_options, target_way_options
-from irsa_cli.cli.options.common import (
-    cluster_options,
-    kube_options,
-    lock_namespace_option,
-    reported_output_options,
-)
-from irsa_cli.cli.options.selecting import (
-    all_namespaces_option,
-    check_many,
-    check_reachable,
-    name_argument,
-    namespace_option,
-    selector_option,
-)
-from irsa_cli.cli.options.taking import take_lock_namespace, take_target
+from irsa_cli.cli.options import accounts, common, selecting, taking
 from irsa_cli.cli.options.types import ROLE_ARN, Checked, many, once_filled
 from irsa_cli.cli.output.forms import REPORTS
 from irsa_cli.cli.output.reports.delivering import deliver
@@ -65,16 +50,16 @@ class AccountOrUser(click.ParamType):  # type: ignore[type-arg]
 
 
 @click.command("doctor", cls=HelpedCommand, epilog=_EPILOG)
-@name_argument(kind=AccountOrUser())
-@namespace_option(
+@selecting.name_argument(kind=AccountOrUser())
+@selecting.namespace_option(
     "Namespace of NAME, or the only one without NAME. [default: default; all without NAME]", default=None
 )
-@all_namespaces_option("All namespaces; the default without NAME.")
-@selector_option
-@cluster_options
-@role_account_options
-@target_way_options
-@kube_options
+@selecting.all_namespaces_option("All namespaces; the default without NAME.")
+@selecting.selector_option
+@common.cluster_options
+@accounts.role_account_options
+@accounts.target_way_options
+@common.kube_options
 @many(
     "--iam-assume-role",
     "readers",
@@ -82,8 +67,8 @@ class AccountOrUser(click.ParamType):  # type: ignore[type-arg]
     help="Role for reading IAM and CloudTrail of another account that has roles (repeat).",
 )
 @once_filled("--explain", metavar="ID", help="Explain one cause, without calling anything; 'all' lists them.")
-@lock_namespace_option
-@reported_output_options
+@common.lock_namespace_option
+@common.reported_output_options
 def command(**options: Any) -> int:
     """Find out why a ServiceAccount does not get its role.
 
@@ -116,15 +101,15 @@ def command(**options: Any) -> int:
 def _request(options: dict[str, Any]) -> Request:
     from irsa_cli.usecases.doctor.diagnose import Request
 
-    check_reachable(options)
-    check_many(options)
+    selecting.check_reachable(options)
+    selecting.check_many(options)
     if options["everywhere"] and options["name"]:
         raise click.UsageError("--all-namespaces is for many ServiceAccounts: it contradicts NAME")
     kind, name = _what(options["name"] or "")
     namespace = options["namespace"] or ("default" if name else "")
-    place = take_lock_namespace(options)
+    place = taking.take_lock_namespace(options)
     chosen = options["selector"] or ""
-    return Request(take_target(options), namespace, name, options["readers"], kind, place, chosen)
+    return Request(taking.take_target(options), namespace, name, options["readers"], kind, place, chosen)
 
 
 def _what(text: str) -> tuple[str, str]:

@@ -9,25 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options.accounts import role_account_options
-from irsa_cli.cli.options.common import (
-    calls_option,
-    cluster_options,
-    ignore_not_found_option,
-    kube_options,
-    no_headers_option,
-    output_option,
-    quiet_option,
-)
-from irsa_cli.cli.options.selecting import (
-    all_namespaces_option,
-    check_many,
-    check_reachable,
-    name_argument,
-    namespace_option,
-    selector_option,
-)
-from irsa_cli.cli.options.taking import take_target
+from irsa_cli.cli.options import accounts, common, selecting, taking
 from irsa_cli.cli.options.types import DURATION, ROLE_ARN, many, once, switch
 from irsa_cli.cli.output.screens.get_sa import steps, table
 from irsa_cli.cli.output.screens.watching import watch
@@ -56,15 +38,15 @@ Examples:
 
 
 @click.command("get-sa", cls=HelpedCommand, epilog=_EPILOG)
-@name_argument()
-@namespace_option(
+@selecting.name_argument()
+@selecting.namespace_option(
     "Namespace of NAME, or the only one without NAME. [default: default; all without NAME]", default=None
 )
-@all_namespaces_option("All namespaces; the default without NAME.")
-@selector_option
-@cluster_options
-@role_account_options
-@kube_options
+@selecting.all_namespaces_option("All namespaces; the default without NAME.")
+@selecting.selector_option
+@common.cluster_options
+@accounts.role_account_options
+@common.kube_options
 @switch(
     "--all-paths", help="Look for managed roles outside /irsa/CLUSTER/, too: lists all roles of the account."
 )
@@ -74,13 +56,13 @@ Examples:
     type=ROLE_ARN,
     help="Role for reading the IAM of another account that has roles (repeat).",
 )
-@no_headers_option
+@common.no_headers_option
 @switch("-w", "--watch", help="Keep reading, and print the lines that change, until Ctrl-C (exit code 130).")
 @once("--interval", type=DURATION, help="With --watch: how long to wait between two readings. [default: 10s]")
-@ignore_not_found_option
-@output_option("text", "wide", "json", "yaml", "name")
-@quiet_option
-@calls_option
+@common.ignore_not_found_option
+@common.output_option("text", "wide", "json", "yaml", "name")
+@common.quiet_option
+@common.calls_option
 def command(**options: Any) -> int:
     """List the ServiceAccounts that name a role, whoever made them, and the state of each.
 
@@ -118,12 +100,12 @@ def _request(options: dict[str, Any]) -> Request:
     from irsa_cli.usecases.show.get_sa import Request
 
     name, namespace, everywhere = options["name"] or "", options["namespace"] or "", options["everywhere"]
-    check_many(options)
-    check_reachable(options)
+    selecting.check_many(options)
+    selecting.check_reachable(options)
     if name and not everywhere:
         namespace = namespace or "default"
     scope = BindingsScope(namespace, name, options["all_paths"], options["selector"] or "")
-    return Request(take_target(options), scope, options["readers"], options["ignore_not_found"])
+    return Request(taking.take_target(options), scope, options["readers"], options["ignore_not_found"])
 
 
 def _break_off() -> None:

@@ -8,7 +8,7 @@ import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.help.state_folder import state_dir
-from irsa_cli.cli.options.common import no_headers_option, output_options, state_dir_option
+from irsa_cli.cli.options import common
 from irsa_cli.cli.output.screens.stories import show_stories
 from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.usecases.recovery.history import all_of
@@ -22,9 +22,9 @@ Examples:
 
 
 @click.command("history", cls=HelpedCommand, epilog=_EPILOG)
-@no_headers_option
-@state_dir_option
-@output_options
+@common.no_headers_option
+@common.state_dir_option
+@common.output_options
 def command(**options: Any) -> int:
     """List the transactions of this machine.
 

@@ -12,9 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from irsa_cli.cli.options.common import calls_option, cluster_options, kube_options
-from irsa_cli.cli.options.selecting import binding_options
-from irsa_cli.cli.options.taking import take_target
+from irsa_cli.cli.options import common, selecting, taking
 from irsa_cli.cli.options.types import group, switch
 from irsa_cli.cli.output.forms import is_document
 from irsa_cli.cli.output.speaking import Speaking
@@ -29,9 +27,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-who_options = group(binding_options, cluster_options, kube_options)
+who_options = group(selecting.binding_options, common.cluster_options, common.kube_options)
 """Whose identity, and of which cluster."""
-speaking_options = group(switch("-q", "--quiet", help="Errors only."), calls_option)
+speaking_options = group(switch("-q", "--quiet", help="Errors only."), common.calls_option)
 """How much is said on standard error."""
 
 
@@ -40,7 +38,7 @@ def account_of(options: dict[str, Any], speaking: Speaking) -> NamedServiceAccou
     from irsa_cli.usecases.command.connect import connect
     from irsa_cli.usecases.read.identity import NamedServiceAccount
 
-    target = take_target(options)
+    target = taking.take_target(options)
     progress = speaking.progress()
     connection = connect(target, kube=True, log=progress.wire, check=lambda aws: None)
     return NamedServiceAccount(connection, options.pop("namespace"), options.pop("name"))

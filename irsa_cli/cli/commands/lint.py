@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options.audits import LEVELS, risk_options, wants_fixes
+from irsa_cli.cli.options import audits
 from irsa_cli.cli.options.types import filled, once, switch
 from irsa_cli.cli.output.reports.delivering import deliver
 from irsa_cli.cli.output.speaking import Speaking
@@ -34,11 +34,11 @@ Examples:
 @switch("--skip-unknown", help="Skip a named FILE that is of no known kind (as a pre-commit hook has to).")
 @once(
     "--fail-on",
-    type=click.Choice((*LEVELS, NEVER)),
+    type=click.Choice((*audits.LEVELS, NEVER)),
     default="high",
     help="Exit 5 when a risk of this severity or a worse one is shown. [default: high]",
 )
-@risk_options()
+@audits.risk_options()
 @switch("-v", "--verbose", help="Show how to fix each risk, and its source.")
 def command(**options: Any) -> int:
     """Find in files what would be unsafe in who may become which role, before it is live.
@@ -53,7 +53,7 @@ def command(**options: Any) -> int:
     from irsa_cli.cli.output.reports.of_checks import of_risks
 
     speaking = Speaking.take(options)
-    with_fixes = wants_fixes(speaking)
+    with_fixes = audits.wants_fixes(speaking)
     report = _run(_request(options, with_fixes=with_fixes))
     return deliver(report, of_risks, speaking, lambda: _show(report, speaking))
 

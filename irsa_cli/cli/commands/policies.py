@@ -9,7 +9,7 @@ import click
 
 from irsa_cli.cli.help.completing import completed
 from irsa_cli.cli.help.helping import HelpedGroup
-from irsa_cli.cli.options.common import output_option
+from irsa_cli.cli.options import common
 from irsa_cli.cli.options.types import Checked, many_filled, once
 from irsa_cli.cli.output.text import show_document
 from irsa_cli.core.policies import wellknown
@@ -18,7 +18,7 @@ from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.names import account_json
 
-_output = output_option("text", "json", "yaml", "name")
+_output = common.output_option("text", "json", "yaml", "name")
 
 _EPILOG = """
 \b

@@ -16,21 +16,7 @@ import click
 from irsa_cli.cli.help.environment import form_of, is_flag
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.help.state_folder import state_dir
-from irsa_cli.cli.options.accounts import (
-    ROLE_TARGET,
-    TARGET_WAY,
-    role_account_options,
-    target_way_options,
-)
-from irsa_cli.cli.options.common import (
-    cluster_options,
-    kube_options,
-    lock_options,
-    no_headers_option,
-    reported_output_options,
-    state_dir_option,
-)
-from irsa_cli.cli.options.taking import take_lock_options, take_target
+from irsa_cli.cli.options import accounts, common, taking
 from irsa_cli.cli.options.types import DURATION, Duration, filled, once, switch
 from irsa_cli.cli.output.forms import REPORTS
 from irsa_cli.cli.output.reports.delivering import deliver
@@ -61,7 +47,15 @@ Examples:
   irsa recover --cluster prod --all
 """
 _ID = re.compile(r"\d{8}T\d{9}Z-[0-9a-f]{8}", re.ASCII)
-_TARGET = ("region", "profile", "assume_role", *ROLE_TARGET, *TARGET_WAY, "kubeconfig", "context")
+_TARGET = (
+    "region",
+    "profile",
+    "assume_role",
+    *accounts.ROLE_TARGET,
+    *accounts.TARGET_WAY,
+    "kubeconfig",
+    "context",
+)
 
 
 @click.command("recover", cls=HelpedCommand, epilog=_EPILOG)
@@ -75,10 +69,10 @@ _TARGET = ("region", "profile", "assume_role", *ROLE_TARGET, *TARGET_WAY, "kubec
     type=Duration(zero=True),
     help="With --cluster: leave younger runs alone, as they may still be running. [default: 10m]",
 )
-@cluster_options
-@role_account_options
-@target_way_options
-@kube_options
+@common.cluster_options
+@accounts.role_account_options
+@accounts.target_way_options
+@common.kube_options
 @once(
     "--timeout",
     type=DURATION,
@@ -91,10 +85,10 @@ _TARGET = ("region", "profile", "assume_role", *ROLE_TARGET, *TARGET_WAY, "kubec
     default=60.0,
     help="How long rolling one transaction back may take. [default: 60s]",
 )
-@lock_options
-@no_headers_option
-@state_dir_option
-@reported_output_options
+@common.lock_options
+@common.no_headers_option
+@common.state_dir_option
+@common.reported_output_options
 def command(**options: Any) -> int:
     """Roll back an interrupted transaction, or continue it.
 
@@ -115,7 +109,7 @@ def command(**options: Any) -> int:
         dry_run=options["dry_run"],
         listen=progress.listen,
         note=progress.note,
-        lock=take_lock_options(options),
+        lock=taking.take_lock_options(options),
     )
     if options["cluster"] or options["issuer_url"]:
         return _by_cluster(options, settings, speaking, progress)
@@ -188,7 +182,7 @@ def _by_cluster(options: dict[str, Any], settings: Settings, speaking: Speaking,
 
     age = MINIMUM_AGE if options["min_age"] is None else options["min_age"]
     approve = _approval(options, progress)
-    request = Request(take_target(options), age, approve)
+    request = Request(taking.take_target(options), age, approve)
 
     def work() -> Result | Recoveries | Found:
         if options["everything"]:

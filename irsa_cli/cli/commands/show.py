@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options.common import reported_output_options
+from irsa_cli.cli.options import common
 from irsa_cli.cli.options.types import switch
 from irsa_cli.cli.output.screens.applied import finish_applied
 from irsa_cli.cli.output.speaking import Speaking
@@ -32,7 +32,7 @@ Examples:
 @click.command("show", cls=HelpedCommand, epilog=_EPILOG)
 @click.argument("plan_file", metavar="PLANFILE", type=click.Path(exists=True, dir_okay=False))
 @switch("--detailed-exitcode", help="Exit 6 when there is something to do in it.")
-@reported_output_options
+@common.reported_output_options
 def command(**options: Any) -> int:
     """Show a saved plan.
 

@@ -14,7 +14,7 @@ import click
 
 from irsa_cli.cli.commands.identity import account_of, settled, who_options
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options.common import output_options
+from irsa_cli.cli.options import common
 from irsa_cli.cli.options.types import AUDIENCE, DURATION, once, switch
 from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.cli.output.text import document_text
@@ -48,7 +48,7 @@ Examples:
     default=3600.0,
     help="Lifetime to ask for, 10m to 24h; the cluster may give less. [default: 1h]",
 )
-@output_options
+@common.output_options
 def command(**options: Any) -> int:
     """Print a token of the ServiceAccount, as a pod of it would get.
 

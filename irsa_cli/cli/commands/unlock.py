@@ -13,15 +13,7 @@ import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.help.state_folder import state_dir
-from irsa_cli.cli.options.common import (
-    cluster_options,
-    kube_options,
-    lock_namespace_option,
-    output_options,
-    state_dir_option,
-)
-from irsa_cli.cli.options.selecting import check_reachable
-from irsa_cli.cli.options.taking import take_lock_namespace, take_target
+from irsa_cli.cli.options import common, selecting, taking
 from irsa_cli.cli.options.types import filled, switch
 from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.cli.output.text import error_lines, next_lines, show, show_document
@@ -50,11 +42,11 @@ Examples:
 @click.argument("holder", required=False, callback=filled)
 @switch("--dry-run", help="Show which locks would be removed, and remove none.")
 @switch("--yes", "-y", help="Remove them without a question on a terminal.")
-@cluster_options
-@kube_options
-@lock_namespace_option
-@state_dir_option
-@output_options
+@common.cluster_options
+@common.kube_options
+@common.lock_namespace_option
+@common.state_dir_option
+@common.output_options
 def command(**options: Any) -> int:
     """List the locks of a cluster's runs, or remove those of a run that is dead.
 
@@ -89,10 +81,10 @@ def _request(options: dict[str, Any], progress: Progress) -> Request:
     from irsa_cli.cli.output.confirming import can_ask
     from irsa_cli.usecases.locks.unlock import Request
 
-    check_reachable(options)
+    selecting.check_reachable(options)
     return Request(
-        take_target(options),
-        take_lock_namespace(options),
+        taking.take_target(options),
+        taking.take_lock_namespace(options),
         state_dir(options["state_dir"]),
         _approval(progress, asks=not options["yes"] and can_ask()),
         options["dry_run"],

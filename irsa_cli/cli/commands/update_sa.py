@@ -8,29 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options.accounts import role_account_options, target_role_options
-from irsa_cli.cli.options.common import (
-    cluster_options,
-    kube_options,
-    listed,
-    pairs,
-    reported_output_options,
-    run_options,
-)
-from irsa_cli.cli.options.roles import (
-    allow_boundary_removal_option,
-    allow_wide_trust_option,
-    attach_policy_option,
-    description_option,
-    edits,
-    inline_policies,
-    max_session_option,
-    pod_options,
-    policy_arns,
-    take_boundary_rules,
-)
-from irsa_cli.cli.options.selecting import binding_options, check_reachable
-from irsa_cli.cli.options.taking import take_target
+from irsa_cli.cli.options import accounts, common, roles, selecting, taking
 from irsa_cli.cli.options.types import AUDIENCE, Checked, many, many_filled, once, switch, wrong_usage
 from irsa_cli.cli.session import run_writing
 from irsa_cli.core.binding.update_request import Update
@@ -50,15 +28,15 @@ Examples:
 
 
 @click.command("update-sa", cls=HelpedCommand, epilog=_EPILOG)
-@binding_options
-@cluster_options
-@role_account_options
-@target_role_options
+@selecting.binding_options
+@common.cluster_options
+@accounts.role_account_options
+@accounts.target_role_options
 @switch("--remove-target-role", help="Let the role assume no target role any more.")
 @switch("--remove-external-id", help="Tell the target role no external id any more.")
 @switch("--remove-aws-config-map", help="Delete the ConfigMap of --aws-config-map.")
-@kube_options
-@attach_policy_option
+@common.kube_options
+@roles.attach_policy_option
 @many_filled(
     "--detach-policy-arn", metavar="ARN", help="Detach this managed policy (repeat, or separate by commas)."
 )
@@ -85,10 +63,10 @@ Examples:
     " [default for a role without one: IRSA_PERMISSIONS_BOUNDARY, else .irsa.yaml's]",
 )
 @switch("--no-permissions-boundary", help="Remove the role's permissions boundary.")
-@allow_boundary_removal_option
-@allow_wide_trust_option
-@max_session_option("")
-@description_option
+@roles.allow_boundary_removal_option
+@roles.allow_wide_trust_option
+@roles.max_session_option("")
+@roles.description_option
 @many_filled("--tags", metavar="K=V,...", help="Set tags of the role (repeat, or separate by commas).")
 @many_filled("--remove-tag", metavar="K,...", help="Remove tags (repeat, or separate by commas).")
 @many_filled("--label", metavar="K=V", help="Set a label of the ServiceAccount; K- removes it (repeat).")
@@ -101,10 +79,10 @@ Examples:
     "associate",
     help="With --audience: have the cluster's OIDC provider accept it, where it does not.",
 )
-@pod_options
+@roles.pod_options
 @switch("--verify", help="Prove at STS that the token is accepted, before the ServiceAccount changes.")
-@run_options
-@reported_output_options
+@common.run_options
+@common.reported_output_options
 def command(**options: Any) -> int:
     """Change a ServiceAccount's role, policies or annotations, and nothing else.
 
@@ -120,8 +98,8 @@ def command(**options: Any) -> int:
 def _request(options: dict[str, Any]) -> Request:
     from irsa_cli.usecases.write.update_sa import Request
 
-    check_reachable(options)
-    target = take_target(options)
+    selecting.check_reachable(options)
+    target = taking.take_target(options)
     name = options.pop("name")
     with wrong_usage():
         update = _update(options)
@@ -137,15 +115,17 @@ def _request(options: dict[str, Any]) -> Request:
         associate=options["associate"],
         verify=options["verify"],
         allow_wide_trust=options["allow_wide_trust"],
-        boundaries=take_boundary_rules(may_remove=options["allow_boundary_removal"]),
+        boundaries=roles.take_boundary_rules(may_remove=options["allow_boundary_removal"]),
     )
 
 
 def _update(options: dict[str, Any]) -> Update:
-    attach = policy_arns("--attach-policy-arn", options["attach_policy_arn"])
-    detach = policy_arns("--detach-policy-arn", options["detach_policy_arn"])
+    attach = roles.policy_arns("--attach-policy-arn", options["attach_policy_arn"])
+    detach = roles.policy_arns("--detach-policy-arn", options["detach_policy_arn"])
     exact = options["set_policy_arns"]
-    policies = None if not exact else policy_arns("--set-policy-arns", () if exact == ("none",) else exact)
+    policies = (
+        None if not exact else roles.policy_arns("--set-policy-arns", () if exact == ("none",) else exact)
+    )
     if policies is not None and (attach or detach):
         raise click.UsageError("--set-policy-arns names all policies: --attach and --detach contradict it")
     _differ("--attach-policy-arn", "--detach-policy-arn", attach, detach)
@@ -195,7 +175,7 @@ def _contradicting(removed: str, flag: str) -> click.UsageError:
 
 
 def _inline(options: dict[str, Any]) -> dict[str, Any]:
-    put = inline_policies(options["inline_policy"])
+    put = roles.inline_policies(options["inline_policy"])
     _differ("--inline-policy", "--remove-inline-policy", put, options["remove_inline_policy"])
     return {**put, **dict.fromkeys(options["remove_inline_policy"])}
 
@@ -210,8 +190,8 @@ def _boundary(options: dict[str, Any]) -> str | None:
 
 
 def _tags(options: dict[str, Any]) -> dict[str, str | None]:
-    put = names.tags(pairs("--tags", options["tags"], split=True))
-    gone = names.tags(dict.fromkeys(listed(options["remove_tag"]), ""))
+    put = names.tags(common.pairs("--tags", options["tags"], split=True))
+    gone = names.tags(dict.fromkeys(common.listed(options["remove_tag"]), ""))
     _differ("--tags", "--remove-tag", map(str.lower, put), map(str.lower, gone))
     return {**put, **dict.fromkeys(gone)}
 
@@ -219,7 +199,7 @@ def _tags(options: dict[str, Any]) -> dict[str, str | None]:
 def _checked(flag: str, values: tuple[str, ...]) -> dict[str, str | None]:
     """Labels or annotations, their keys and values by Kubernetes' rules."""
     check = names.labels if flag == "--label" else names.service_account_annotations
-    found = edits(flag, values)
+    found = roles.edits(flag, values)
     check({key: value or "" for key, value in found.items()})
     return found
 

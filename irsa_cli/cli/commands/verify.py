@@ -9,25 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options.accounts import role_account_options, target_way_options
-from irsa_cli.cli.options.common import (
-    calls_option,
-    cluster_options,
-    kube_options,
-    listed,
-    output_option,
-    quiet_option,
-    report_options,
-)
-from irsa_cli.cli.options.selecting import (
-    all_namespaces_option,
-    check_many,
-    check_reachable,
-    name_argument,
-    namespace_option,
-    selector_option,
-)
-from irsa_cli.cli.options.taking import take_target
+from irsa_cli.cli.options import accounts, common, selecting, taking
 from irsa_cli.cli.options.types import (
     AUDIENCE,
     ROLE_ARN,
@@ -64,18 +46,18 @@ FORMATS = ("text", "json", "yaml", "name", "markdown", "github", "junit", "sarif
 
 
 @click.command("verify", cls=HelpedCommand, epilog=_EPILOG)
-@name_argument()
+@selecting.name_argument()
 @switch("--all", "everything", help="All ServiceAccounts that have a role, in -n or in all namespaces.")
-@all_namespaces_option("The same, in all namespaces.")
-@selector_option
-@namespace_option(
+@selecting.all_namespaces_option("The same, in all namespaces.")
+@selecting.selector_option
+@selecting.namespace_option(
     "Namespace of NAME, or the only one with --all or -l. [default: default; all with --all or -l]",
     default=None,
 )
-@cluster_options
-@role_account_options
-@target_way_options
-@kube_options
+@common.cluster_options
+@accounts.role_account_options
+@accounts.target_way_options
+@common.kube_options
 @once(
     "--audience",
     type=AUDIENCE,
@@ -107,10 +89,10 @@ FORMATS = ("text", "json", "yaml", "name", "markdown", "github", "junit", "sarif
     type=ROLE_ARN,
     help="Role by which the IAM of another account is read, where roles are in one (repeat).",
 )
-@output_option(*FORMATS)
-@report_options
-@quiet_option
-@calls_option
+@common.output_option(*FORMATS)
+@common.report_options
+@common.quiet_option
+@common.calls_option
 def command(**options: Any) -> int:
     """Prove that a ServiceAccount can use its role, or say what keeps it from it.
 
@@ -134,7 +116,7 @@ def _request(options: dict[str, Any]) -> Request:
     with wrong_usage():
         wanted = Wanted.of(
             audience=options["audience"] or "",
-            actions=listed(options["action"]),
+            actions=common.listed(options["action"]),
             resources=options["resource"],
             calls=options["calls"],
             chain=options["chain"],
@@ -142,7 +124,7 @@ def _request(options: dict[str, Any]) -> Request:
     name = options["name"] or ""
     namespace = options["namespace"] or ("default" if name else "")
     return Request(
-        take_target(options),
+        taking.take_target(options),
         namespace,
         name,
         options["pod"] or "",
@@ -153,7 +135,7 @@ def _request(options: dict[str, Any]) -> Request:
 
 
 def _check_combinations(options: dict[str, Any]) -> None:
-    check_many(options)
+    selecting.check_many(options)
     many = bool(options["everything"] or options["everywhere"] or options["selector"])
     if bool(options["name"]) == many:
         raise click.UsageError("Name one ServiceAccount, or give --all or -A for all of them.")
@@ -161,7 +143,7 @@ def _check_combinations(options: dict[str, Any]) -> None:
         raise click.UsageError("--pod is for one ServiceAccount, and this is for many")
     if options["resource"] and not options["action"]:
         raise click.UsageError("--resource needs --action")
-    check_reachable(options)
+    selecting.check_reachable(options)
 
 
 def _run(request: Request, speaking: Speaking, progress: Progress) -> VerificationReport:

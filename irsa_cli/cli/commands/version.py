@@ -8,7 +8,7 @@ import click
 
 from irsa_cli import __version__
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options.common import output_option
+from irsa_cli.cli.options import common
 from irsa_cli.cli.output.text import show_document
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
 
@@ -21,7 +21,7 @@ Examples:
 
 
 @click.command("version", cls=HelpedCommand, epilog=_EPILOG)
-@output_option("text", "json", "yaml")
+@common.output_option("text", "json", "yaml")
 def command(output: str) -> int:
     """Show the version of irsa, of Python and of the system.
 

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options.audits import source_options, take_source
-from irsa_cli.cli.options.common import output_options
+from irsa_cli.cli.options import audits, common
 from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.cli.output.text import show_reading
 from irsa_cli.cli.session import run_reading
@@ -31,8 +30,8 @@ Examples:
 @click.command("who-can", cls=HelpedCommand, epilog=_EPILOG)
 @click.argument("action", metavar="SERVICE:ACTION")
 @click.argument("resource", required=False, default="")
-@source_options
-@output_options
+@audits.source_options
+@common.output_options
 def command(**options: Any) -> int:
     """Find out which pods may do something in AWS.
 
@@ -52,7 +51,7 @@ def command(**options: Any) -> int:
             param_hint="SERVICE:ACTION",
         )
     action, resource = options["action"], options["resource"]
-    source = take_source(options)
+    source = audits.take_source(options)
     failed = partial(WhoCanReport, action, resource)
     report = run_reading(lambda log: ask_who_can(source, action, resource, log), speaking, failed)
     lines = who_can_lines(report) if report.error is None else ()
