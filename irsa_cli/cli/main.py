@@ -18,7 +18,7 @@ from click.core import ParameterSource
 from irsa_cli import __version__
 from irsa_cli.cli.help.environment import name_variables
 from irsa_cli.cli.help.helping import HelpedGroup, command_of
-from irsa_cli.cli.terminal.unshown import Unshown
+from irsa_cli.cli.terminal.screen import Unshown
 
 # name -> (module, the first line of its help). The text stands here, too, so that `irsa --help`
 # imports no command; a test holds the two together.

@@ -1,7 +1,6 @@
 """What every command that talks to AWS does around its use case: progress, errors, output, exit code.
 
-How its options are taken is in `irsa_cli.cli.options.taking`, what the command does in `irsa_cli.usecases`,
-and how a result looks in `irsa_cli.cli.output.text`.
+How its options are taken is in `irsa_cli.cli.options`, and how a result looks in `irsa_cli.cli.output.text`.
 """
 
 from __future__ import annotations
@@ -16,12 +15,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from irsa_cli.cli.options.taking import take_settings
-from irsa_cli.cli.output.reports.delivering import deliver
 from irsa_cli.cli.output.reports.of_results import report_of
-from irsa_cli.cli.output.speaking import Save, Speaking
+from irsa_cli.cli.output.speaking import Save, Speaking, deliver
 from irsa_cli.cli.output.text import show
 from irsa_cli.cli.terminal.progress import Progress
-from irsa_cli.cli.terminal.unshown import Unshown
+from irsa_cli.cli.terminal.screen import Unshown
 from irsa_cli.cli.terminal.wording import say
 from irsa_cli.core.results.applied import AppliedList
 from irsa_cli.core.results.result import Ended, Result

@@ -13,8 +13,7 @@ from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import accounts, common, selecting, taking
 from irsa_cli.cli.options.types import ROLE_NAME, once, switch
 from irsa_cli.cli.output.plan_text import plan_lines
-from irsa_cli.cli.output.reports.delivering import deliver
-from irsa_cli.cli.output.speaking import Speaking
+from irsa_cli.cli.output.speaking import Speaking, deliver
 from irsa_cli.cli.output.text import messages, show, show_document
 from irsa_cli.cli.session import outcome_of, plan_saver
 from irsa_cli.cli.terminal.wording import put, say
@@ -59,7 +58,7 @@ def command(**options: Any) -> int:
     the trust policy admits, which other tool writes the role, and how to release it from a CloudFormation
     stack.
     """
-    from irsa_cli.cli.output.reports.of_many import of_adoptions
+    from irsa_cli.cli.output.reports.of_results import of_adoptions
     from irsa_cli.usecases.write.adopt import Request, adopt, adopt_all
 
     speaking = Speaking.take(options)

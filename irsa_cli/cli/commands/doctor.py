@@ -12,8 +12,7 @@ from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import accounts, common, selecting, taking
 from irsa_cli.cli.options.types import ROLE_ARN, Checked, many, once_filled
 from irsa_cli.cli.output.forms import REPORTS
-from irsa_cli.cli.output.reports.delivering import deliver
-from irsa_cli.cli.output.speaking import Speaking
+from irsa_cli.cli.output.speaking import Speaking, deliver
 from irsa_cli.cli.output.text import show_document, show_reading
 from irsa_cli.cli.session import run_reading
 from irsa_cli.core.doctor.causes import CAUSES, Cause

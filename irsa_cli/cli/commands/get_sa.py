@@ -11,8 +11,7 @@ import click
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import accounts, common, selecting, taking
 from irsa_cli.cli.options.types import DURATION, ROLE_ARN, many, once, switch
-from irsa_cli.cli.output.screens.get_sa import steps, table
-from irsa_cli.cli.output.screens.watching import watch
+from irsa_cli.cli.output.screens.get_sa import steps, table, watch
 from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.cli.output.table import show_table
 from irsa_cli.cli.output.text import show_document, show_error

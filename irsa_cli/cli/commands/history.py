@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
+from irsa_cli.cli.help.environment import state_dir
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.help.state_folder import state_dir
 from irsa_cli.cli.options import common
-from irsa_cli.cli.output.screens.stories import show_stories
+from irsa_cli.cli.output.screens.recovered import show_stories
 from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.usecases.recovery.history import all_of
 

@@ -9,8 +9,7 @@ import click
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import audits
 from irsa_cli.cli.options.types import filled, once, switch
-from irsa_cli.cli.output.reports.delivering import deliver
-from irsa_cli.cli.output.speaking import Speaking
+from irsa_cli.cli.output.speaking import Speaking, deliver
 from irsa_cli.core.trust.rules.rule import Severity
 
 if TYPE_CHECKING:

@@ -13,17 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from irsa_cli.cli.help.environment import form_of, is_flag
+from irsa_cli.cli.help.environment import form_of, is_flag, state_dir
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.help.state_folder import state_dir
 from irsa_cli.cli.options import accounts, common, taking
 from irsa_cli.cli.options.types import DURATION, Duration, filled, once, switch
 from irsa_cli.cli.output.forms import REPORTS
-from irsa_cli.cli.output.reports.delivering import deliver
 from irsa_cli.cli.output.reports.files import FILES
-from irsa_cli.cli.output.screens.recovered import intended_lines, show_found, show_recoveries
-from irsa_cli.cli.output.screens.stories import show_stories
-from irsa_cli.cli.output.speaking import Speaking
+from irsa_cli.cli.output.screens.recovered import intended_lines, show_found, show_recoveries, show_stories
+from irsa_cli.cli.output.speaking import Speaking, deliver
 from irsa_cli.cli.output.text import show
 from irsa_cli.cli.session import outcome_of
 from irsa_cli.cli.terminal.progress import Progress
@@ -216,7 +213,7 @@ def _approval(options: dict[str, Any], progress: Progress) -> Callable[[Sequence
 
 
 def _finish(work: Callable[[], Result | Recoveries | Found], speaking: Speaking, progress: Progress) -> int:
-    from irsa_cli.cli.output.reports.of_many import of_recoveries
+    from irsa_cli.cli.output.reports.of_results import of_recoveries
 
     outcome = outcome_of(work, speaking, progress)
     if isinstance(outcome, Found):

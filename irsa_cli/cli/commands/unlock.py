@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from irsa_cli.cli.help.environment import state_dir
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.help.state_folder import state_dir
 from irsa_cli.cli.options import common, selecting, taking
 from irsa_cli.cli.options.types import filled, switch
 from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.cli.output.text import error_lines, next_lines, show, show_document
 from irsa_cli.cli.session import outcome_of
 from irsa_cli.cli.terminal.progress import Progress
-from irsa_cli.cli.terminal.unshown import showing
+from irsa_cli.cli.terminal.screen import showing
 from irsa_cli.cli.terminal.wording import say
 from irsa_cli.core.marks.locks.seen import SeenLock
 from irsa_cli.core.results.envelope import DocumentKind, failed

@@ -20,9 +20,8 @@ from irsa_cli.cli.options.types import (
     switch,
     wrong_usage,
 )
-from irsa_cli.cli.output.reports.delivering import deliver
 from irsa_cli.cli.output.screens.verify import show
-from irsa_cli.cli.output.speaking import Speaking
+from irsa_cli.cli.output.speaking import Speaking, deliver
 from irsa_cli.cli.output.text import show_error
 from irsa_cli.cli.session import breaking_off
 from irsa_cli.cli.terminal.progress import Progress

@@ -34,7 +34,7 @@ def _names(kind: str, context: click.Context) -> Sequence[str]:
         from irsa_cli.core.policies import wellknown
 
         return [*wellknown.names()]
-    from irsa_cli.cli.help.state_folder import state_dir
+    from irsa_cli.cli.help.environment import state_dir
     from irsa_cli.usecases.local import known_names
 
     state = state_dir(context.params.get("state_dir") or os.environ.get("IRSA_STATE_DIR"))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import click
@@ -217,3 +218,12 @@ def _pass_over(context: click.Context, name: str) -> None:
         value = () if option.multiple else False if getattr(option, "is_flag", False) else None
     context.params[name] = value
     context.set_parameter_source(name, ParameterSource.DEFAULT)
+
+
+def state_dir(given: str | None) -> Path:
+    """Where journals live: as given, else where this system keeps a user's state."""
+    if given:
+        return Path(given)
+    from platformdirs import user_state_path
+
+    return user_state_path("irsa") / "transactions"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from irsa_cli.cli.help.state_folder import state_dir
+from irsa_cli.cli.help.environment import state_dir
 from irsa_cli.cli.options.accounts import take_role_account, take_target_way
 from irsa_cli.cli.options.types import wrong_usage
 from irsa_cli.cli.output.confirming import Confirmation

@@ -1,16 +1,28 @@
-"""How the user wants to be spoken to: the form, how much of it, and into which files besides."""
+"""How the user wants to be told of a result, and telling it: on standard output and in files.
+
+One place for all commands: whatever form is wanted, and however many, they are made of one result.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import Any, Protocol, TypeVar
 
 import click
 
+from irsa_cli.cli.output.forms import REPORTS
+from irsa_cli.cli.output.reports.annotations import as_annotations
 from irsa_cli.cli.output.reports.files import FILES, ReportFiles
+from irsa_cli.cli.output.reports.markdown import LENGTH, as_markdown
+from irsa_cli.cli.output.reports.model import PipelineReport
+from irsa_cli.cli.output.text import running
 from irsa_cli.cli.terminal.progress import Progress
+from irsa_cli.cli.terminal.screen import showing
+from irsa_cli.cli.terminal.wording import say
+from irsa_cli.core.results.envelope import Envelope
 
 Save = Callable[[Any], None]
 """Saves the plan of a dry run, where that was asked for."""
@@ -41,3 +53,68 @@ class Speaking:
     def progress(self) -> Progress:
         """What tells on standard error how far the command is."""
         return Progress(quiet=self.quiet, verbose=self.verbose)
+
+
+class EndedCommand(Protocol):
+    """What a command has found."""
+
+    @property
+    def exit_code(self) -> int:
+        """The process's exit code."""
+
+    def envelope(self) -> Envelope:
+        """The document that `-o json` and `-o yaml` print."""
+
+
+F = TypeVar("F", bound=EndedCommand)
+
+
+def deliver(
+    found: F,
+    report: Callable[[F, str], PipelineReport],
+    speaking: Speaking,
+    show: Callable[[], None],
+    *,
+    only_shows: bool | None = None,
+) -> int:
+    """Write the files, then print; `show` prints other forms, and what goes to standard error.
+
+    `report` makes the report of what was found, under the name of the command that was called. Returns the
+    exit code. What can't be written keeps the rest from nothing: it is told, and raised in the end as
+    `Unshown`. `only_shows`: the output was all that the command was for; unless given, where it succeeded.
+    """
+    code = found.exit_code
+    with showing(code, only_shows=not code if only_shows is None else only_shows):
+        created = partial(report, found, f"irsa {running()}".strip())
+        failures = list(write_files(found, created, speaking.files, running()))
+        if speaking.output in REPORTS:
+            click.echo(in_form(created(), speaking.output, speaking.files.max_length))
+        show()
+        for error in failures[:-1]:
+            tell(error)
+        for error in failures[-1:]:
+            raise error
+    return int(code)
+
+
+def in_form(report: PipelineReport, output: str, max_length: int | None = None) -> str:
+    """A report in a form, without the end of its last line."""
+    if output == "github":
+        return as_annotations(report)
+    return as_markdown(report, max_length or LENGTH).removesuffix("\n")
+
+
+def write_files(
+    found: EndedCommand, report: Callable[[], PipelineReport], files: ReportFiles, command: str
+) -> Iterator[OSError]:
+    """Write what was asked for; what can't be written."""
+    if not files.is_asked_for:
+        return
+
+    document = found.envelope().to_json(command)
+    yield from files.write(document, lambda length: as_markdown(report(), length))
+
+
+def tell(error: OSError) -> None:
+    """Say which file can't be written."""
+    say(f"Error: {error.filename}: {error.strerror}", err=True)

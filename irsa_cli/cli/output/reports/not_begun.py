@@ -15,9 +15,9 @@ from itertools import takewhile
 import click
 
 from irsa_cli.cli.output.forms import REPORTS
-from irsa_cli.cli.output.reports.delivering import in_form, tell, write_files
 from irsa_cli.cli.output.reports.files import FILES, ReportFiles
 from irsa_cli.cli.output.reports.model import Entry, Level, PipelineReport, Rank, SourcePlace
+from irsa_cli.cli.output.speaking import in_form, tell, write_files
 from irsa_cli.cli.output.text import show_document
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, failed
 from irsa_cli.core.values.errors import IrsaError

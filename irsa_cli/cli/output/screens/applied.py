@@ -7,14 +7,11 @@ from collections.abc import Iterator, Mapping
 import click
 
 from irsa_cli.cli.output.plan_text import change_lines, totals
-from irsa_cli.cli.output.reports.delivering import deliver
-from irsa_cli.cli.output.reports.of_results import report_of
-from irsa_cli.cli.output.reports.words import WORDS, counted
-from irsa_cli.cli.output.speaking import Save, Speaking
+from irsa_cli.cli.output.reports.of_results import WORDS, counted, report_of
+from irsa_cli.cli.output.speaking import Save, Speaking, deliver
 from irsa_cli.cli.output.text import messages, show, show_document
 from irsa_cli.cli.terminal.wording import mark, put, say
-from irsa_cli.core.results.applied import NOT_BEGUN, AppliedList, Item
-from irsa_cli.core.results.changed_by import Changed
+from irsa_cli.core.results.applied import NOT_BEGUN, AppliedList, Changed, Item
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.shown import visible
 
