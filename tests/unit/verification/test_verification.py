@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from irsa_cli.cli.output.screens.verify_reports import junit, sarif
+from irsa_cli.cli.output.screens.verify import junit, sarif
 from irsa_cli.core.results.verification import (
     Check,
     Name,
