@@ -187,19 +187,9 @@ def _options(options: dict[str, Any]) -> Options:
 
 
 _OF_A_NEW_ROLE = (
-    "attach_policy_arn",
-    "inline_policy",
-    "well_known_policy",
-    "role_name",
-    "role_path",
-    "role_only",
-    "permissions_boundary",
-    "max_session_duration",
-    "description",
-    "tags",
-    "subject_pattern",
-    "target_role",
-)
+    "attach_policy_arn", "inline_policy", "well_known_policy", "role_name", "role_path", "role_only",
+    "permissions_boundary", "max_session_duration", "description", "tags", "subject_pattern", "target_role",
+)  # fmt: skip
 
 
 def _check_combinations(options: dict[str, Any]) -> None:

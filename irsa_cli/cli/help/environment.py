@@ -17,25 +17,10 @@ from click.core import ParameterSource
 
 FILE, CHOSEN, PREFIX = ".irsa.yaml", "IRSA_CONFIG", "IRSA_"
 PERMITS = (
-    "yes",
-    "force",
-    "prune",
-    "override",
-    "update_trust",
-    "update_target_trust",
-    "allow_wide_trust",
-    "allow_boundary_removal",
-    "no_permissions_boundary",
-    "detach_policy_arn",
-    "set_policy_arns",
-    "remove_inline_policy",
-    "remove_tag",
-    "role_only",
-    "everything",
-    "forward",
-    "pass_env",
-    "ignore_maker",
-)
+    "yes", "force", "prune", "override", "update_trust", "update_target_trust", "allow_wide_trust",
+    "allow_boundary_removal", "no_permissions_boundary", "detach_policy_arn", "set_policy_arns",
+    "remove_inline_policy", "remove_tag", "role_only", "everything", "forward", "pass_env", "ignore_maker",
+)  # fmt: skip
 """What permits to delete, to loosen or to take over, or says what goes: a variable that was left set from
 another day must not do so."""
 _ANOTHER_RUN = ("name_option", "explain", "watch", "help", "out")
@@ -43,16 +28,9 @@ _ANOTHER_RUN = ("name_option", "explain", "watch", "help", "out")
 _OF_THEIR_OWN = ("permissions_boundary", "boundary")
 """`IRSA_PERMISSIONS_BOUNDARY` is a default for what no flag or file says, and no flag."""
 TARGET = (
-    "cluster",
-    "region",
-    "any_region",
-    "profile",
-    "assume_role",
-    "issuer_url",
-    "account",
-    "kubeconfig",
+    "cluster", "region", "any_region", "profile", "assume_role", "issuer_url", "account", "kubeconfig",
     "context",
-)
+)  # fmt: skip
 """What names a cluster, and who asks for it."""
 _NEVER_OF: Mapping[str, tuple[str, ...]] = {
     # With a cluster it does something else, and a run's own target is replaced by flags alone.

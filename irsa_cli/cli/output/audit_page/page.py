@@ -19,17 +19,9 @@ from irsa_cli.core.trust.rules.rule import ORDER, Risk
 from irsa_cli.core.values.shown import visible
 
 SCRIPTS = (
-    "base.js",
-    "state.js",
-    "connect.js",
-    "findings.js",
-    "group.js",
-    "place.js",
-    "draw.js",
-    "chosen.js",
-    "keys.js",
-    "main.js",
-)
+    "base.js", "state.js", "connect.js", "findings.js", "group.js", "place.js", "draw.js", "chosen.js",
+    "keys.js", "main.js",
+)  # fmt: skip
 _ESCAPED = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}
 
 

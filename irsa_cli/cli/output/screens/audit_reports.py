@@ -27,19 +27,9 @@ from irsa_cli.core.trust.rules.table import RULES
 from irsa_cli.core.values.shown import visible
 
 _COLUMNS = (
-    "severity",
-    "rule",
-    "role",
-    "cluster",
-    "serviceAccount",
-    "finding",
-    "fix",
-    "source",
-    "fingerprint",
-    "file",
-    "line",
-    "column",
-)
+    "severity", "rule", "role", "cluster", "serviceAccount", "finding", "fix", "source", "fingerprint",
+    "file", "line", "column",
+)  # fmt: skip
 _LEVELS = {
     Severity.CRITICAL: "error",
     Severity.HIGH: "error",

@@ -24,17 +24,8 @@ from irsa_cli.core.values.shown import visible
 NOTHING = "-"
 _HEAD = ("NAMESPACE", "NAME", "ROLE", "OWNER", "POLICIES", "AGE", "STATUS")
 _WIDE = (
-    "NAMESPACE",
-    "NAME",
-    "ROLE",
-    "ROLE-BY",
-    "SA-BY",
-    "POLICIES",
-    "BOUNDARY",
-    "LAST-USED",
-    "AGE",
-    "STATUS",
-)
+    "NAMESPACE", "NAME", "ROLE", "ROLE-BY", "SA-BY", "POLICIES", "BOUNDARY", "LAST-USED", "AGE", "STATUS",
+)  # fmt: skip
 _NAMED = 2
 """Policies that are named in the narrow table; of more the number is told."""
 _COLOURS = {
