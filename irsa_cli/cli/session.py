@@ -28,7 +28,6 @@ from irsa_cli.core.values.patience import begin, over
 from irsa_cli.usecases.command.signals import telling_first
 
 if TYPE_CHECKING:
-    from irsa_cli.usecases.command.events import WireCall
     from irsa_cli.usecases.plans.requests import Request
 
 T = TypeVar("T")
@@ -77,12 +76,10 @@ def run_writing(
     return deliver(result, report_of, speaking, shown, only_shows=result.ended is Ended.PLANNED)
 
 
-def run_reading(
-    work: Callable[[Callable[[WireCall], None]], T], speaking: Speaking, failed: Callable[..., T]
-) -> T:
+def run_reading(work: Callable[[Progress], T], speaking: Speaking, failed: Callable[..., T]) -> T:
     """What a command has read; an error or a signal that ends it becomes `failed(error=…, signal=…)`."""
     progress = speaking.progress()
-    outcome = outcome_of(lambda: work(progress.wire), speaking, progress)
+    outcome = outcome_of(lambda: work(progress), speaking, progress)
     return failed(error=outcome.error, signal=outcome.signal) if isinstance(outcome, Result) else outcome
 
 

@@ -48,8 +48,7 @@ Examples:
 @common.cluster_options
 @accounts.role_account_options
 @common.kube_options
-@common.run_options
-@common.reported_output_options
+@common.writing_options
 def command(**options: Any) -> int:
     """Adopt a role that eksctl, Terraform or a person has made.
 

@@ -14,13 +14,12 @@ from click.core import ParameterSource
 from irsa_cli.cli.commands.show import read_plan
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common, files, roles, taking
-from irsa_cli.cli.options.types import POLICY_ARN, once, switch
+from irsa_cli.cli.options.types import POLICY_ARN, group, once, switch
 from irsa_cli.cli.output.confirming import demand_yes
 from irsa_cli.cli.output.screens.applied import finish_applied, told
 from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.cli.session import outcome_of, plan_saver
 from irsa_cli.core.results.result import Result
-from irsa_cli.core.values.errors import InvalidInput
 
 if TYPE_CHECKING:
     from irsa_cli.usecases.files.request import Request
@@ -36,37 +35,31 @@ Examples:
 """
 
 
-def apply_options(command: Any) -> Any:
-    """How what differs is dealt with: the same for `apply` and `diff`."""
-    options = [
-        switch("--atomic", help="One transaction for all: either everything is done, or nothing."),
-        switch(
-            "--override-existing-serviceaccounts",
-            "override",
-            help="Let ServiceAccounts that have another, unmanaged role change to the one in the file.",
-        ),
-        switch("--prune", help="Delete what irsa made in these clusters and no file has any more."),
-        switch(
-            "--update-target-trust", help="Add the statements that the trust policies of target roles lack."
-        ),
-        switch(
-            "--update-trust",
-            help="Add to the trust policies of roles that are only used (attachRoleARN) what they lack.",
-        ),
-        once(
-            "--permissions-boundary",
-            "boundary",
-            type=POLICY_ARN,
-            help="Permissions boundary of all roles, whatever the files say."
-            " [default: the files', else IRSA_PERMISSIONS_BOUNDARY, else .irsa.yaml's]",
-        ),
-        roles.allow_boundary_removal_option,
-        roles.allow_wide_trust_option,
-        switch("--force", help="Write trust statements that void a restriction of one that is there, too."),
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
+apply_options = group(
+    switch("--atomic", help="One transaction for all: either everything is done, or nothing."),
+    switch(
+        "--override-existing-serviceaccounts",
+        "override",
+        help="Let ServiceAccounts that have another, unmanaged role change to the one in the file.",
+    ),
+    switch("--prune", help="Delete what irsa made in these clusters and no file has any more."),
+    switch("--update-target-trust", help="Add the statements that the trust policies of target roles lack."),
+    switch(
+        "--update-trust",
+        help="Add to the trust policies of roles that are only used (attachRoleARN) what they lack.",
+    ),
+    once(
+        "--permissions-boundary",
+        "boundary",
+        type=POLICY_ARN,
+        help="Permissions boundary of all roles, whatever the files say."
+        " [default: the files', else IRSA_PERMISSIONS_BOUNDARY, else .irsa.yaml's]",
+    ),
+    roles.allow_boundary_removal_option,
+    roles.allow_wide_trust_option,
+    switch("--force", help="Write trust statements that void a restriction of one that is there, too."),
+)
+"""How what differs is dealt with: the same for `apply` and `diff`."""
 
 
 verify_option = switch("--verify", help="Prove each token at STS before its ServiceAccount gets the role.")
@@ -81,8 +74,7 @@ verify_option = switch("--verify", help="Prove each token at STS before its Serv
 @common.kube_options
 @apply_options
 @verify_option
-@common.run_options
-@common.reported_output_options
+@common.writing_options
 def command(**options: Any) -> int:
     """Apply configuration files: create what is missing, change what differs.
 
@@ -125,12 +117,9 @@ def run(options: dict[str, Any], *, verify: bool = False) -> int:
 
 def _request(options: dict[str, Any], *, verify: bool) -> Request:
     from irsa_cli.usecases.files.request import Request
-    from irsa_cli.usecases.files.targets import places
 
-    target = files.take_place(options)
-    configs, selection = files.take_files(options)
-    target = files.placed(target, configs)
-    request = Request(
+    configs, target, selection, _ = files.take_files(options)
+    return Request(
         configs,
         target,
         selection,
@@ -148,11 +137,6 @@ def _request(options: dict[str, Any], *, verify: bool) -> Request:
         boundary=options["boundary"] or "",
         boundaries=roles.take_boundary_rules(may_remove=options["allow_boundary_removal"]),
     )
-    try:
-        places(configs, target, selection)
-    except InvalidInput as error:
-        raise click.UsageError(str(error)) from error
-    return request
 
 
 _WHO = (

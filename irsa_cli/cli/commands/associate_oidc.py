@@ -38,8 +38,7 @@ Examples:
     help="Thumbprint of the issuer's certificate (repeat). [default: none, IAM needs none]",
 )
 @many_filled("--tags", metavar="K=V,...", help="Tags of the provider (repeat, or separate by commas).")
-@common.run_options
-@common.reported_output_options
+@common.writing_options
 def command(**options: Any) -> int:
     """Make the cluster's issuer an IAM OIDC provider.
 

@@ -79,7 +79,7 @@ def command(**options: Any) -> int:
         return _explain(identifier, form_of(speaking.output, "json", "yaml"))
     with_fixes = audits.wants_fixes(speaking)
     request = _request(options, with_fixes=with_fixes)
-    report = run_reading(lambda log: audit(request, log), speaking, AuditReport)
+    report = run_reading(lambda progress: audit(request, progress.wire), speaking, AuditReport)
     return deliver(report, of_risks, speaking, lambda: _show(report, speaking))
 
 

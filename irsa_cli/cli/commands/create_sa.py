@@ -110,8 +110,7 @@ Examples:
     help="Let a ServiceAccount that has another role change to this one.",
 )
 @switch("--verify", help="Prove at STS that the token is accepted, before the ServiceAccount gets its role.")
-@common.run_options
-@common.reported_output_options
+@common.writing_options
 @click.option("-f", "--config-file", hidden=True)
 @click.option("--include", hidden=True)
 @click.option("--exclude", hidden=True)

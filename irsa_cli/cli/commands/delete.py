@@ -15,7 +15,6 @@ from irsa_cli.cli.output.screens.applied import finish_applied, told
 from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.cli.session import outcome_of, plan_saver
 from irsa_cli.core.results.applied import AppliedList
-from irsa_cli.core.values.errors import InvalidInput
 
 _EPILOG = """
 \b
@@ -31,8 +30,7 @@ Examples:
 @common.kube_options
 @switch("--force", help="Also where pods, or others, use the role, or may.")
 @selecting.ignore_maker_option
-@common.run_options
-@common.reported_output_options
+@common.writing_options
 def command(**options: Any) -> int:
     """Delete what irsa made of the ServiceAccounts in configuration files.
 
@@ -40,15 +38,12 @@ def command(**options: Any) -> int:
     the OIDC provider stay.
     """
     from irsa_cli.usecases.files.delete_files import Request, delete_files
-    from irsa_cli.usecases.files.targets import places
 
     demand_yes(options, "delete -f")
     speaking = Speaking.take(options)
     progress = speaking.progress()
     settings, detailed = taking.take_settings(options, progress)
-    target = files.take_place(options)
-    configs, selection = files.take_files(options)
-    target = files.placed(target, configs)
+    configs, target, selection, where = files.take_files(options)
     request = Request(
         configs,
         target,
@@ -58,10 +53,6 @@ def command(**options: Any) -> int:
         options["max_failures"],
         options["ignore_maker"],
     )
-    try:
-        where = places(configs, target, selection)
-    except InvalidInput as error:
-        raise click.UsageError(str(error)) from error
     if not speaking.verbose:
         settings = replace(settings, listen=lambda event: None)  # A line for each ServiceAccount will do.
     tell = (lambda item: None) if settings.dry_run else lambda item: progress.ended(told(item))

@@ -25,10 +25,7 @@ Examples:
 
 @click.command("delete-sa", cls=HelpedCommand, epilog=_EPILOG)
 @selecting.binding_options
-@common.cluster_options
-@accounts.role_account_options
-@accounts.target_way_options
-@common.kube_options
+@accounts.reach_options
 @once(
     "--role-name",
     type=ROLE_NAME,
@@ -40,8 +37,7 @@ Examples:
 @switch("--force", help="Delete it even if pods or others use it, or may use it.")
 @selecting.ignore_maker_option
 @switch("--ignore-not-found", help="End with exit code 0 if there is nothing to delete.")
-@common.run_options
-@common.reported_output_options
+@common.writing_options
 def command(**options: Any) -> int:
     """Delete a ServiceAccount's role, and what irsa made with it, in one transaction.
 

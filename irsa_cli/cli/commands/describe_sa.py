@@ -8,7 +8,7 @@ import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import accounts, common, selecting, taking
-from irsa_cli.cli.options.types import ROLE_ARN, many, switch
+from irsa_cli.cli.options.types import switch
 from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.cli.output.text import show_reading
 from irsa_cli.cli.session import run_reading
@@ -29,17 +29,9 @@ Examples:
 @click.command("describe-sa", cls=HelpedCommand, epilog=_EPILOG)
 @selecting.name_argument(required=True)
 @selecting.namespace_option("Namespace of NAME. [default: default]")
-@common.cluster_options
-@accounts.role_account_options
-@accounts.target_way_options
-@common.kube_options
+@accounts.reach_options
 @switch("--policies", "documents", help="Include the documents of all its policies, as -o wide does.")
-@many(
-    "--iam-assume-role",
-    "readers",
-    type=ROLE_ARN,
-    help="Role for reading the IAM of another account that has the role (repeat).",
-)
+@accounts.readers_option("Role for reading the IAM of another account that has the role (repeat).")
 @common.ignore_not_found_option
 @common.output_option("text", "wide", "json", "yaml", "name")
 @switch("-q", "--quiet", help="No progress; errors and the result only.")
@@ -59,7 +51,7 @@ def command(**options: Any) -> int:
     options["documents"] = options["documents"] or options["output"] == "wide"
     speaking = Speaking.take(options)
     request = _request(options)
-    described = run_reading(lambda log: Described(describe(request, log)), speaking, Described)
+    described = run_reading(lambda progress: Described(describe(request, progress.wire)), speaking, Described)
     found, notes = described.found, described.found.notes if described.found else ()
     shown = map(visible, lines(found)) if found else ()
     show_reading(described, shown, speaking.output, notes, text_forms=("text", "wide"))

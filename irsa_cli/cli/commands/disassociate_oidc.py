@@ -26,8 +26,7 @@ Examples:
 @common.cluster_options
 @accounts.role_account_options
 @switch("--force", help="Delete it even if irsa did not make it, or roles trust it or may trust it.")
-@common.run_options
-@common.reported_output_options
+@common.writing_options
 def command(**options: Any) -> int:
     """Delete the cluster's OIDC provider from IAM.
 

@@ -10,7 +10,7 @@ import click
 from irsa_cli.cli.help.environment import form_of
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import accounts, common, selecting, taking
-from irsa_cli.cli.options.types import ROLE_ARN, Checked, many, once_filled
+from irsa_cli.cli.options.types import Checked, once_filled
 from irsa_cli.cli.output.forms import REPORTS
 from irsa_cli.cli.output.speaking import Speaking, deliver
 from irsa_cli.cli.output.text import show_document, show_reading
@@ -55,16 +55,8 @@ class AccountOrUser(click.ParamType):  # type: ignore[type-arg]
 )
 @selecting.all_namespaces_option("All namespaces; the default without NAME.")
 @selecting.selector_option
-@common.cluster_options
-@accounts.role_account_options
-@accounts.target_way_options
-@common.kube_options
-@many(
-    "--iam-assume-role",
-    "readers",
-    type=ROLE_ARN,
-    help="Role for reading IAM and CloudTrail of another account that has roles (repeat).",
-)
+@accounts.reach_options
+@accounts.readers_option("Role for reading IAM and CloudTrail of another account that has roles (repeat).")
 @once_filled("--explain", metavar="ID", help="Explain one cause, without calling anything; 'all' lists them.")
 @common.lock_namespace_option
 @common.reported_output_options
@@ -92,7 +84,7 @@ def command(**options: Any) -> int:
         return _explain(identifier, form_of(speaking.output, "json", "yaml", "name"))
     request = _request(options)
     failed = partial(Diagnosis, None)
-    diagnosis = run_reading(lambda log: diagnose(request, log), speaking, failed)
+    diagnosis = run_reading(lambda progress: diagnose(request, progress.wire), speaking, failed)
     text = lines(diagnosis, everything=speaking.verbose)
     return deliver(diagnosis, of_diagnosis, speaking, lambda: show_reading(diagnosis, text, speaking.output))
 

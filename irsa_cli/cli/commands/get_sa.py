@@ -10,7 +10,7 @@ import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import accounts, common, selecting, taking
-from irsa_cli.cli.options.types import DURATION, ROLE_ARN, many, once, switch
+from irsa_cli.cli.options.types import DURATION, once, switch
 from irsa_cli.cli.output.screens.get_sa import steps, table, watch
 from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.cli.output.table import show_table
@@ -49,12 +49,7 @@ Examples:
 @switch(
     "--all-paths", help="Look for managed roles outside /irsa/CLUSTER/, too: lists all roles of the account."
 )
-@many(
-    "--iam-assume-role",
-    "readers",
-    type=ROLE_ARN,
-    help="Role for reading the IAM of another account that has roles (repeat).",
-)
+@accounts.readers_option("Role for reading the IAM of another account that has roles (repeat).")
 @common.no_headers_option
 @switch("-w", "--watch", help="Keep reading, and print the lines that change, until Ctrl-C (exit code 130).")
 @once("--interval", type=DURATION, help="With --watch: how long to wait between two readings. [default: 10s]")
@@ -118,7 +113,9 @@ def _break_off() -> None:
 def _get(request: Request, speaking: Speaking, then: Callable[[], None] = lambda: None) -> BindingList:
     from irsa_cli.usecases.show.get_sa import get_bindings
 
-    found = run_reading(lambda log: BindingList(get_bindings(request, log)), speaking, BindingList)
+    found = run_reading(
+        lambda progress: BindingList(get_bindings(request, progress.wire)), speaking, BindingList
+    )
     then()
     return found
 

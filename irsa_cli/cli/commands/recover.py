@@ -66,10 +66,7 @@ _TARGET = (
     type=Duration(zero=True),
     help="With --cluster: leave younger runs alone, as they may still be running. [default: 10m]",
 )
-@common.cluster_options
-@accounts.role_account_options
-@accounts.target_way_options
-@common.kube_options
+@accounts.reach_options
 @once(
     "--timeout",
     type=DURATION,

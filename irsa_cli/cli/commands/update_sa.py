@@ -81,8 +81,7 @@ Examples:
 )
 @roles.pod_options
 @switch("--verify", help="Prove at STS that the token is accepted, before the ServiceAccount changes.")
-@common.run_options
-@common.reported_output_options
+@common.writing_options
 def command(**options: Any) -> int:
     """Change a ServiceAccount's role, policies or annotations, and nothing else.
 

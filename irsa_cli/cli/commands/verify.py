@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -23,12 +22,10 @@ from irsa_cli.cli.options.types import (
 from irsa_cli.cli.output.screens.verify import show
 from irsa_cli.cli.output.speaking import Speaking, deliver
 from irsa_cli.cli.output.text import show_error
-from irsa_cli.cli.session import breaking_off
+from irsa_cli.cli.session import run_reading
 from irsa_cli.cli.terminal.progress import Progress
 from irsa_cli.core.results.verification import VerificationReport
 from irsa_cli.core.values.errors import IrsaError
-from irsa_cli.core.values.patience import begin, over
-from irsa_cli.usecases.command.signals import telling_first
 
 if TYPE_CHECKING:
     from irsa_cli.usecases.verification.verify import Request
@@ -53,10 +50,7 @@ FORMATS = ("text", "json", "yaml", "name", "markdown", "github", "junit", "sarif
     "Namespace of NAME, or the only one with --all or -l. [default: default; all with --all or -l]",
     default=None,
 )
-@common.cluster_options
-@accounts.role_account_options
-@accounts.target_way_options
-@common.kube_options
+@accounts.reach_options
 @once(
     "--audience",
     type=AUDIENCE,
@@ -82,12 +76,7 @@ FORMATS = ("text", "json", "yaml", "name", "markdown", "github", "junit", "sarif
     type=ROLE_ARN,
     help="Assume this role with the credentials, and continue with its own (role chaining; repeat).",
 )
-@many(
-    "--iam-assume-role",
-    "readers",
-    type=ROLE_ARN,
-    help="Role by which the IAM of another account is read, where roles are in one (repeat).",
-)
+@accounts.readers_option("Role by which the IAM of another account is read, where roles are in one (repeat).")
 @common.output_option(*FORMATS)
 @common.report_options
 @common.quiet_option
@@ -100,11 +89,17 @@ def command(**options: Any) -> int:
     STS and asks AWS whose the credentials are. Changes nothing. Exit code 5: something is wrong; 1: nothing
     wrong was found, but not every step could be tried.
     """
+    from irsa_cli.cli.output.reports.of_checks import of_verification
+
     speaking = Speaking.take(options)
     request = _request(options)
-    progress = speaking.progress()
-    report = _run(request, speaking, progress)
-    return _show(report, speaking)
+    report = _run(request, speaking)
+
+    def shown() -> None:
+        show(report, speaking.output)
+        show_error(report.error)
+
+    return deliver(report, of_verification, speaking, shown)
 
 
 def _request(options: dict[str, Any]) -> Request:
@@ -145,36 +140,19 @@ def _check_combinations(options: dict[str, Any]) -> None:
     selecting.check_reachable(options)
 
 
-def _run(request: Request, speaking: Speaking, progress: Progress) -> VerificationReport:
+def _run(request: Request, speaking: Speaking) -> VerificationReport:
     from irsa_cli.usecases.command.events import Event, Step
     from irsa_cli.usecases.verification.verify import verify_accounts
 
-    breaking_off(begin(progress.seconds, progress.note).stop)
     account = f"{request.namespace}/{request.name}" if request.name else request.namespace
-    nothing = VerificationReport(None, many=not request.name, asked=(request.target.cluster, account))
-    with telling_first(), progress:
+    asked = (request.target.cluster, account)
+
+    def work(progress: Progress) -> VerificationReport:
         progress.listen(Event(Step.GATE))
-        try:
-            found = verify_accounts(request, progress.wire, progress.note)
-            return replace(found, asked=nothing.asked)
-        except IrsaError as error:
-            return replace(nothing, error=error)
-        except KeyboardInterrupt as stop:
-            number = stop.args[0] if stop.args else int(signal.SIGINT)
-            return replace(nothing, error=IrsaError("interrupted", code="Interrupted"), signal=number)
-        except Exception as error:
-            if speaking.verbose:
-                progress.trace()
-            return replace(nothing, error=error)
-        finally:
-            over()
+        return replace(verify_accounts(request, progress.wire, progress.note), asked=asked)
 
+    def failed(error: Exception, signal: int) -> VerificationReport:
+        told = IrsaError("interrupted", code="Interrupted") if signal else error
+        return VerificationReport(None, many=not request.name, error=told, signal=signal, asked=asked)
 
-def _show(report: VerificationReport, speaking: Speaking) -> int:
-    from irsa_cli.cli.output.reports.of_checks import of_verification
-
-    def shown() -> None:
-        show(report, speaking.output)
-        show_error(report.error)
-
-    return deliver(report, of_verification, speaking, shown)
+    return run_reading(work, speaking, failed)

@@ -53,7 +53,9 @@ def command(**options: Any) -> int:
     action, resource = options["action"], options["resource"]
     source = audits.take_source(options)
     failed = partial(WhoCanReport, action, resource)
-    report = run_reading(lambda log: ask_who_can(source, action, resource, log), speaking, failed)
+    report = run_reading(
+        lambda progress: ask_who_can(source, action, resource, progress.wire), speaking, failed
+    )
     lines = who_can_lines(report) if report.error is None else ()
     show_reading(report, lines, speaking.output, report.notes)
     return int(report.exit_code)

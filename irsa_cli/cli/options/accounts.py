@@ -9,11 +9,14 @@ from typing import Any
 
 import click
 
+from irsa_cli.cli.options.common import cluster_options, kube_options
 from irsa_cli.cli.options.types import (
     ACCOUNT_ID,
     ROLE_ARN,
     Checked,
+    Decorator,
     group,
+    many,
     once,
     once_filled,
     switch,
@@ -84,6 +87,15 @@ target_role_options = group(
     target_way_options,
 )
 """The role, of another account mostly, that a ServiceAccount's role may assume."""
+
+
+reach_options = group(cluster_options, role_account_options, target_way_options, kube_options)
+"""Which cluster, as whom, and the other accounts that a command reads."""
+
+
+def readers_option(help_text: str) -> Decorator:
+    """The roles by which the IAM of other accounts is read; what that is for is said in the text."""
+    return many("--iam-assume-role", "readers", type=ROLE_ARN, help=help_text)
 
 
 def take_target_way(options: dict[str, Any]) -> dict[str, str | None]:

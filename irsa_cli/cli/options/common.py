@@ -245,6 +245,8 @@ output_options = _speaking(*_FORMS)
 """How a command speaks."""
 reported_output_options = group(_speaking(*_FORMS, "markdown", "github"), report_options)
 """How a command speaks whose result is read in pipelines, too."""
+writing_options = group(run_options, reported_output_options)
+"""How a command that writes is run, and speaks."""
 quiet_option = switch("-q", "--quiet", help="Errors and the result only.")
 calls_option = switch("-v", "--verbose", help="Show each call to AWS and Kubernetes with its time.")
 ignore_not_found_option = switch("--ignore-not-found", help="A NAME that does not exist is no error.")

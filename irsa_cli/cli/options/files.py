@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -36,6 +35,7 @@ from irsa_cli.core.config.model import Config, Selection
 
 if TYPE_CHECKING:
     from irsa_cli.usecases.command.connect import Target
+    from irsa_cli.usecases.files.targets import Place
 
 
 def file_options(*, required: bool = True) -> Decorator:
@@ -109,17 +109,15 @@ def take_place(options: dict[str, Any]) -> Target:
     return Target(options.pop("cluster") or "", tell_region=tell, yields=yields, **found)
 
 
-def placed(target: Target, configs: Sequence[Config]) -> Target:
-    """The target with the kubeconfig's cluster, where neither files, flags nor settings name one."""
-    if target.cluster or all(config.cluster for config in configs):
-        return target
-    return current_cluster(target) or target
+def take_files(options: dict[str, Any]) -> tuple[tuple[Config, ...], Target, Selection, list[Place]]:
+    """Read the files that are named, and find where their ServiceAccounts are; else wrong usage.
 
-
-def take_files(options: dict[str, Any]) -> tuple[tuple[Config, ...], Selection]:
-    """Read the files that are named; what is wrong in them ends the command with exit code 2."""
+    The cluster is the kubeconfig's where neither files, flags nor settings name one.
+    """
     from irsa_cli.usecases.files.reading import read_configs
+    from irsa_cli.usecases.files.targets import places
 
+    target = take_place(options)
     include = listed(options.pop("include"))
     exclude = listed(options.pop("exclude"))
     with wrong_usage():
@@ -127,4 +125,6 @@ def take_files(options: dict[str, Any]) -> tuple[tuple[Config, ...], Selection]:
         configs = tuple(read_configs(options.pop("files")))
         if not options.get("prune"):  # What is to be pruned is in no file.
             selection.check(item for config in configs for item in config.bindings)
-    return configs, selection
+        if not target.cluster and not all(config.cluster for config in configs):
+            target = current_cluster(target) or target
+        return configs, target, selection, places(configs, target, selection)
