@@ -262,7 +262,7 @@ def _show_failure(
         output = output or (found if found in _FORMS else "")
     if not output and not any(text.startswith(_REPORTS) for text in (*arguments, *os.environ)):
         return
-    from irsa_cli.cli.output.reports.not_begun import Unbegun, show_failure
+    from irsa_cli.cli.output.speaking import Unbegun, show_failure
 
     with suppress(OSError):
         show_failure(Unbegun((message, *details), code, exit_code), arguments, output, command)

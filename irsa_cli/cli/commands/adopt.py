@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options import accounts, common, selecting, taking
+from irsa_cli.cli.options import common, selecting, targets
 from irsa_cli.cli.options.types import ROLE_NAME, once, switch
-from irsa_cli.cli.output.plan_text import plan_lines
+from irsa_cli.cli.output.reports.of_results import name_of, of_adoptions
 from irsa_cli.cli.output.speaking import Speaking, deliver
-from irsa_cli.cli.output.text import messages, show, show_document
+from irsa_cli.cli.output.text import show, show_each
 from irsa_cli.cli.session import outcome_of, plan_saver
-from irsa_cli.cli.terminal.wording import put, say
+from irsa_cli.cli.terminal.wording import say
 from irsa_cli.core.results.result import Ended, Result
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ Examples:
     "Namespace of NAME; with --all, only this one. [default: default, with --all all]", default=None
 )
 @common.cluster_options
-@accounts.role_account_options
+@targets.role_account_options
 @common.kube_options
 @common.writing_options
 def command(**options: Any) -> int:
@@ -57,12 +57,11 @@ def command(**options: Any) -> int:
     the trust policy admits, which other tool writes the role, and how to release it from a CloudFormation
     stack.
     """
-    from irsa_cli.cli.output.reports.of_results import of_adoptions
     from irsa_cli.usecases.write.adopt import Request, adopt, adopt_all
 
     speaking = Speaking.take(options)
     progress = speaking.progress()
-    settings, detailed = taking.take_settings(options, progress)
+    settings, detailed = common.take_settings(options, progress)
     selecting.check_many(options)
     name, everything = options["name"] or "", options["everything"] or options["everywhere"]
     if bool(name) == everything:
@@ -73,7 +72,7 @@ def command(**options: Any) -> int:
         selecting.check_reachable(options)
     namespace = options["namespace"] or ("" if everything else "default")
     request = Request(
-        taking.take_target(options), namespace, name, options["role_name"] or "", options["ignore_maker"]
+        targets.take_target(options), namespace, name, options["role_name"] or "", options["ignore_maker"]
     )
 
     def work() -> Result | Adoptions:
@@ -107,25 +106,18 @@ def _save(options: dict[str, Any], request: Request, outcome: Result | Adoptions
 
 def _show_all(done: Adoptions, output: str, *, quiet: bool) -> None:
     """One line for each on standard output, what there is to say of it on standard error."""
-    if output != "text":
-        show_document(done.envelope(), output)
     words = {
         Ended.COMMITTED: "adopted",
         Ended.PLANNED: "would be adopted",
         Ended.UNCHANGED: "managed by irsa already",
         Ended.ROLLED_BACK: "rolled back",
     }
-    for result in done.items:
-        account, role = result.facts["serviceAccount"], result.facts["role"]["arn"]
-        if output == "text":
-            ended = words.get(result.ended, result.ended.value)
-            say(f"{account['namespace']}/{account['name']}  {ended}  {role}")
-            lines = plan_lines(result, whole=True) if result.ended is Ended.PLANNED else ()
-            for line in lines:
-                put(f"  {line}")
-        if not quiet or result.error is not None or result.left:
-            for line in messages(result, about=f"{account['namespace']}/{account['name']}: "):
-                put(f"  {line}", err=True)
+
+    def line(result: Result) -> str:
+        ended = words.get(result.ended, result.ended.value)
+        return f"{name_of(result)}  {ended}  {result.facts['role']['arn']}"
+
+    show_each(done, output, line, quiet=quiet, whole=True, about=lambda result: f"{name_of(result)}: ")
     if output == "text":
         for passed in done.passed:
             say(f"{passed.account}  skipped: {passed.why}")

@@ -13,7 +13,7 @@ from click.core import ParameterSource
 
 from irsa_cli.cli.commands.show import read_plan
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options import common, files, roles, taking
+from irsa_cli.cli.options import common, files, roles, targets
 from irsa_cli.cli.options.types import POLICY_ARN, group, once, switch
 from irsa_cli.cli.output.confirming import demand_yes
 from irsa_cli.cli.output.screens.applied import finish_applied, told
@@ -100,7 +100,7 @@ def run(options: dict[str, Any], *, verify: bool = False) -> int:
         demand_yes(options, "--prune")
     speaking = Speaking.take(options)
     progress = speaking.progress()
-    settings, detailed = taking.take_settings(options, progress)
+    settings, detailed = common.take_settings(options, progress)
     request = _request(options, verify=verify)
     if not (request.atomic or speaking.verbose):
         settings = replace(settings, listen=lambda event: None)  # A line for each ServiceAccount will do.
@@ -164,8 +164,8 @@ def run_plan(path: str, options: dict[str, Any]) -> int:
     speaking = Speaking.take(options)
     progress = speaking.progress()
     # It was decided when the plan was made and reviewed: nobody is asked once more.
-    settings, detailed = taking.take_settings({**options, "yes": True}, progress)
-    who = Target("", **taking.take_expected(options), **{name: options[name] for name in _WHO})
+    settings, detailed = common.take_settings({**options, "yes": True}, progress)
+    who = Target("", **targets.take_expected(options), **{name: options[name] for name in _WHO})
     many = COMMANDS[plan.command].of_many
     if many and not speaking.verbose:
         settings = replace(settings, listen=lambda event: None)  # A line for each ServiceAccount will do.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options import accounts, common, taking
+from irsa_cli.cli.options import common, targets
 from irsa_cli.cli.options.types import AUDIENCE, Checked, many, many_filled, wrong_usage
 from irsa_cli.cli.session import run_writing
 from irsa_cli.core.values import names
@@ -26,7 +26,7 @@ Examples:
 
 @click.command("associate-oidc", cls=HelpedCommand, epilog=_EPILOG)
 @common.cluster_options
-@accounts.role_account_options
+@targets.role_account_options
 @many(
     "--audience",
     type=AUDIENCE,
@@ -56,7 +56,7 @@ def _request(options: dict[str, Any]) -> Request:
     with wrong_usage("--tags"):
         tags = names.tags(common.pairs("--tags", options["tags"], split=True))
     return Request(
-        target=taking.take_target(options),
+        target=targets.take_target(options),
         audiences=tuple(dict.fromkeys(options["audience"])) or (DEFAULT_AUDIENCE,),
         thumbprints=tuple(item.lower() for item in options["thumbprint"]),
         tags=tags,

@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from irsa_cli.cli.help.completing import completed
 from irsa_cli.cli.help.environment import form_of
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import audits
-from irsa_cli.cli.options.types import ROLE_ARN, once, once_filled, switch
+from irsa_cli.cli.options.types import ROLE_ARN, completed, once, once_filled, switch
 from irsa_cli.cli.output.speaking import Speaking, deliver
 from irsa_cli.cli.output.text import show_document
 from irsa_cli.cli.session import run_reading

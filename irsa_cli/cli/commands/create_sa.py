@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from irsa_cli.cli.help.completing import completed
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options import accounts, common, roles, selecting, taking
+from irsa_cli.cli.options import common, roles, selecting, targets
 from irsa_cli.cli.options.types import (
     AUDIENCE,
     POLICY_ARN,
     ROLE_ARN,
     ROLE_NAME,
     Checked,
+    completed,
     many,
     many_filled,
     once,
@@ -45,8 +45,8 @@ Examples:
 @click.command("create-sa", cls=HelpedCommand, epilog=_EPILOG)
 @selecting.binding_options
 @common.cluster_options
-@accounts.role_account_options
-@accounts.target_role_options
+@targets.role_account_options
+@targets.target_role_options
 @common.kube_options
 @roles.attach_policy_option
 @many(
@@ -139,7 +139,7 @@ def _request(options: dict[str, Any]) -> Request:
     from irsa_cli.usecases.write.create_sa import Request
 
     _check_combinations(options)
-    target = taking.take_target(options)
+    target = targets.take_target(options)
     name = options.pop("name")
     with wrong_usage():
         spec = BindingSpec(

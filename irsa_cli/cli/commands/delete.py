@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options import common, files, selecting, taking
+from irsa_cli.cli.options import common, files, selecting
 from irsa_cli.cli.options.types import switch
 from irsa_cli.cli.output.confirming import demand_yes
 from irsa_cli.cli.output.screens.applied import finish_applied, told
@@ -42,7 +42,7 @@ def command(**options: Any) -> int:
     demand_yes(options, "delete -f")
     speaking = Speaking.take(options)
     progress = speaking.progress()
-    settings, detailed = taking.take_settings(options, progress)
+    settings, detailed = common.take_settings(options, progress)
     configs, target, selection, where = files.take_files(options)
     request = Request(
         configs,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options import accounts, common, selecting, taking
+from irsa_cli.cli.options import common, selecting, targets
 from irsa_cli.cli.options.types import ROLE_NAME, once, switch
 from irsa_cli.cli.session import run_writing
 
@@ -25,7 +25,7 @@ Examples:
 
 @click.command("delete-sa", cls=HelpedCommand, epilog=_EPILOG)
 @selecting.binding_options
-@accounts.reach_options
+@targets.reach_options
 @once(
     "--role-name",
     type=ROLE_NAME,
@@ -60,7 +60,7 @@ def _request(options: dict[str, Any]) -> Request:
     if not options["role_only"]:
         selecting.check_reachable(options)
     return Request(
-        target=taking.take_target(options),
+        target=targets.take_target(options),
         namespace=options["namespace"],
         name=options["name"],
         role_name=options["role_name"] or "",

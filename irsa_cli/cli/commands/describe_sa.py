@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options import accounts, common, selecting, taking
+from irsa_cli.cli.options import common, selecting, targets
 from irsa_cli.cli.options.types import switch
 from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.cli.output.text import show_reading
@@ -29,9 +29,9 @@ Examples:
 @click.command("describe-sa", cls=HelpedCommand, epilog=_EPILOG)
 @selecting.name_argument(required=True)
 @selecting.namespace_option("Namespace of NAME. [default: default]")
-@accounts.reach_options
+@targets.reach_options
 @switch("--policies", "documents", help="Include the documents of all its policies, as -o wide does.")
-@accounts.readers_option("Role for reading the IAM of another account that has the role (repeat).")
+@targets.readers_option("Role for reading the IAM of another account that has the role (repeat).")
 @common.ignore_not_found_option
 @common.output_option("text", "wide", "json", "yaml", "name")
 @switch("-q", "--quiet", help="No progress; errors and the result only.")
@@ -62,4 +62,4 @@ def _request(options: dict[str, Any]) -> Request:
     from irsa_cli.usecases.show.describe_sa import Request
 
     selecting.check_reachable(options)
-    return Request(taking.take_target(options), **options)
+    return Request(targets.take_target(options), **options)

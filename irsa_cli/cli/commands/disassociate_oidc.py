@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options import accounts, common, taking
+from irsa_cli.cli.options import common, targets
 from irsa_cli.cli.options.types import switch
 from irsa_cli.cli.session import run_writing
 
@@ -24,7 +24,7 @@ Examples:
 
 @click.command("disassociate-oidc", cls=HelpedCommand, epilog=_EPILOG)
 @common.cluster_options
-@accounts.role_account_options
+@targets.role_account_options
 @switch("--force", help="Delete it even if irsa did not make it, or roles trust it or may trust it.")
 @common.writing_options
 def command(**options: Any) -> int:
@@ -41,4 +41,4 @@ def command(**options: Any) -> int:
 def _request(options: dict[str, Any]) -> Request:
     from irsa_cli.usecases.write.disassociate_oidc import Request
 
-    return Request(taking.take_target(options), force=options["force"])
+    return Request(targets.take_target(options), force=options["force"])

@@ -9,7 +9,7 @@ import click
 
 from irsa_cli.cli.help.environment import form_of
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options import accounts, common, selecting, taking
+from irsa_cli.cli.options import common, selecting, targets
 from irsa_cli.cli.options.types import Checked, once_filled
 from irsa_cli.cli.output.forms import REPORTS
 from irsa_cli.cli.output.speaking import Speaking, deliver
@@ -55,8 +55,8 @@ class AccountOrUser(click.ParamType):  # type: ignore[type-arg]
 )
 @selecting.all_namespaces_option("All namespaces; the default without NAME.")
 @selecting.selector_option
-@accounts.reach_options
-@accounts.readers_option("Role for reading IAM and CloudTrail of another account that has roles (repeat).")
+@targets.reach_options
+@targets.readers_option("Role for reading IAM and CloudTrail of another account that has roles (repeat).")
 @once_filled("--explain", metavar="ID", help="Explain one cause, without calling anything; 'all' lists them.")
 @common.lock_namespace_option
 @common.reported_output_options
@@ -98,9 +98,9 @@ def _request(options: dict[str, Any]) -> Request:
         raise click.UsageError("--all-namespaces is for many ServiceAccounts: it contradicts NAME")
     kind, name = _what(options["name"] or "")
     namespace = options["namespace"] or ("default" if name else "")
-    place = taking.take_lock_namespace(options)
+    place = common.take_lock_namespace(options)
     chosen = options["selector"] or ""
-    return Request(taking.take_target(options), namespace, name, options["readers"], kind, place, chosen)
+    return Request(targets.take_target(options), namespace, name, options["readers"], kind, place, chosen)
 
 
 def _what(text: str) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options import accounts, common, selecting, taking
+from irsa_cli.cli.options import common, selecting, targets
 from irsa_cli.cli.options.types import DURATION, once, switch
 from irsa_cli.cli.output.screens.get_sa import steps, table, watch
 from irsa_cli.cli.output.speaking import Speaking
@@ -44,12 +44,12 @@ Examples:
 @selecting.all_namespaces_option("All namespaces; the default without NAME.")
 @selecting.selector_option
 @common.cluster_options
-@accounts.role_account_options
+@targets.role_account_options
 @common.kube_options
 @switch(
     "--all-paths", help="Look for managed roles outside /irsa/CLUSTER/, too: lists all roles of the account."
 )
-@accounts.readers_option("Role for reading the IAM of another account that has roles (repeat).")
+@targets.readers_option("Role for reading the IAM of another account that has roles (repeat).")
 @common.no_headers_option
 @switch("-w", "--watch", help="Keep reading, and print the lines that change, until Ctrl-C (exit code 130).")
 @once("--interval", type=DURATION, help="With --watch: how long to wait between two readings. [default: 10s]")
@@ -99,7 +99,7 @@ def _request(options: dict[str, Any]) -> Request:
     if name and not everywhere:
         namespace = namespace or "default"
     scope = BindingsScope(namespace, name, options["all_paths"], options["selector"] or "")
-    return Request(taking.take_target(options), scope, options["readers"], options["ignore_not_found"])
+    return Request(targets.take_target(options), scope, options["readers"], options["ignore_not_found"])
 
 
 def _break_off() -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from irsa_cli.cli.options import common, selecting, taking
+from irsa_cli.cli.options import common, selecting, targets
 from irsa_cli.cli.options.types import group, switch
 from irsa_cli.cli.output.forms import is_document
 from irsa_cli.cli.output.speaking import Speaking
@@ -38,7 +38,7 @@ def account_of(options: dict[str, Any], speaking: Speaking) -> NamedServiceAccou
     from irsa_cli.usecases.command.connect import connect
     from irsa_cli.usecases.read.identity import NamedServiceAccount
 
-    target = taking.take_target(options)
+    target = targets.take_target(options)
     progress = speaking.progress()
     connection = connect(target, kube=True, log=progress.wire, check=lambda aws: None)
     return NamedServiceAccount(connection, options.pop("namespace"), options.pop("name"))

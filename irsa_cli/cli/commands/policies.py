@@ -7,10 +7,9 @@ from typing import Any
 
 import click
 
-from irsa_cli.cli.help.completing import completed
 from irsa_cli.cli.help.helping import HelpedGroup
 from irsa_cli.cli.options import common
-from irsa_cli.cli.options.types import Checked, many_filled, once
+from irsa_cli.cli.options.types import Checked, completed, many_filled, once
 from irsa_cli.cli.output.text import show_document
 from irsa_cli.core.policies import wellknown
 from irsa_cli.core.policies.wellknown import Resolved, WellKnown, WellKnownPolicy

@@ -15,7 +15,7 @@ import click
 
 from irsa_cli.cli.help.environment import form_of, is_flag, state_dir
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options import accounts, common, taking
+from irsa_cli.cli.options import common, targets
 from irsa_cli.cli.options.types import DURATION, Duration, filled, once, switch
 from irsa_cli.cli.output.forms import REPORTS
 from irsa_cli.cli.output.reports.files import FILES
@@ -48,8 +48,8 @@ _TARGET = (
     "region",
     "profile",
     "assume_role",
-    *accounts.ROLE_TARGET,
-    *accounts.TARGET_WAY,
+    *targets.ROLE_TARGET,
+    *targets.TARGET_WAY,
     "kubeconfig",
     "context",
 )
@@ -66,7 +66,7 @@ _TARGET = (
     type=Duration(zero=True),
     help="With --cluster: leave younger runs alone, as they may still be running. [default: 10m]",
 )
-@accounts.reach_options
+@targets.reach_options
 @once(
     "--timeout",
     type=DURATION,
@@ -103,7 +103,7 @@ def command(**options: Any) -> int:
         dry_run=options["dry_run"],
         listen=progress.listen,
         note=progress.note,
-        lock=taking.take_lock_options(options),
+        lock=common.take_lock_options(options),
     )
     if options["cluster"] or options["issuer_url"]:
         return _by_cluster(options, settings, speaking, progress)
@@ -176,7 +176,7 @@ def _by_cluster(options: dict[str, Any], settings: Settings, speaking: Speaking,
 
     age = MINIMUM_AGE if options["min_age"] is None else options["min_age"]
     approve = _approval(options, progress)
-    request = Request(taking.take_target(options), age, approve)
+    request = Request(targets.take_target(options), age, approve)
 
     def work() -> Result | Recoveries | Found:
         if options["everything"]:

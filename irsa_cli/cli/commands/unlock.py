@@ -13,7 +13,7 @@ import click
 
 from irsa_cli.cli.help.environment import state_dir
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options import common, selecting, taking
+from irsa_cli.cli.options import common, selecting, targets
 from irsa_cli.cli.options.types import filled, switch
 from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.cli.output.text import error_lines, next_lines, show, show_document
@@ -83,8 +83,8 @@ def _request(options: dict[str, Any], progress: Progress) -> Request:
 
     selecting.check_reachable(options)
     return Request(
-        taking.take_target(options),
-        taking.take_lock_namespace(options),
+        targets.take_target(options),
+        common.take_lock_namespace(options),
         state_dir(options["state_dir"]),
         _approval(progress, asks=not options["yes"] and can_ask()),
         options["dry_run"],

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options import accounts, common, roles, selecting, taking
+from irsa_cli.cli.options import common, roles, selecting, targets
 from irsa_cli.cli.options.types import AUDIENCE, Checked, many, many_filled, once, switch, wrong_usage
 from irsa_cli.cli.session import run_writing
 from irsa_cli.core.binding.update_request import Update
@@ -30,8 +30,8 @@ Examples:
 @click.command("update-sa", cls=HelpedCommand, epilog=_EPILOG)
 @selecting.binding_options
 @common.cluster_options
-@accounts.role_account_options
-@accounts.target_role_options
+@targets.role_account_options
+@targets.target_role_options
 @switch("--remove-target-role", help="Let the role assume no target role any more.")
 @switch("--remove-external-id", help="Tell the target role no external id any more.")
 @switch("--remove-aws-config-map", help="Delete the ConfigMap of --aws-config-map.")
@@ -98,7 +98,7 @@ def _request(options: dict[str, Any]) -> Request:
     from irsa_cli.usecases.write.update_sa import Request
 
     selecting.check_reachable(options)
-    target = taking.take_target(options)
+    target = targets.take_target(options)
     name = options.pop("name")
     with wrong_usage():
         update = _update(options)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options import accounts, common, selecting, taking
+from irsa_cli.cli.options import common, selecting, targets
 from irsa_cli.cli.options.types import (
     AUDIENCE,
     ROLE_ARN,
@@ -50,7 +50,7 @@ FORMATS = ("text", "json", "yaml", "name", "markdown", "github", "junit", "sarif
     "Namespace of NAME, or the only one with --all or -l. [default: default; all with --all or -l]",
     default=None,
 )
-@accounts.reach_options
+@targets.reach_options
 @once(
     "--audience",
     type=AUDIENCE,
@@ -76,7 +76,7 @@ FORMATS = ("text", "json", "yaml", "name", "markdown", "github", "junit", "sarif
     type=ROLE_ARN,
     help="Assume this role with the credentials, and continue with its own (role chaining; repeat).",
 )
-@accounts.readers_option("Role by which the IAM of another account is read, where roles are in one (repeat).")
+@targets.readers_option("Role by which the IAM of another account is read, where roles are in one (repeat).")
 @common.output_option(*FORMATS)
 @common.report_options
 @common.quiet_option
@@ -118,7 +118,7 @@ def _request(options: dict[str, Any]) -> Request:
     name = options["name"] or ""
     namespace = options["namespace"] or ("default" if name else "")
     return Request(
-        taking.take_target(options),
+        targets.take_target(options),
         namespace,
         name,
         options["pod"] or "",

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from irsa_cli.cli.help.completing import completed
 from irsa_cli.cli.options.common import (
     assume_role_option,
     listed,
@@ -19,6 +18,7 @@ from irsa_cli.cli.options.types import (
     CLUSTER_NAME,
     ROLE_ARN,
     Decorator,
+    completed,
     group,
     many,
     many_filled,

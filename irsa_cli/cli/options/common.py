@@ -7,10 +7,11 @@ the flag's name before any call.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
-from irsa_cli.cli.help.completing import completed
+from irsa_cli.cli.help.environment import state_dir
 from irsa_cli.cli.options.types import (
     ACCOUNT_ID,
     CLUSTER_NAME,
@@ -20,13 +21,18 @@ from irsa_cli.cli.options.types import (
     Checked,
     Decorator,
     Duration,
+    completed,
     group,
     many,
     once,
     once_filled,
     switch,
+    wrong_usage,
 )
+from irsa_cli.cli.output.confirming import Confirmation
 from irsa_cli.cli.output.forms import OutputForm
+from irsa_cli.cli.terminal.progress import Progress
+from irsa_cli.usecases.command.settings import LockOptions, Settings
 
 
 def pairs(flag: str, values: Sequence[str], *, split: bool = False) -> dict[str, str]:
@@ -250,3 +256,46 @@ writing_options = group(run_options, reported_output_options)
 quiet_option = switch("-q", "--quiet", help="Errors and the result only.")
 calls_option = switch("-v", "--verbose", help="Show each call to AWS and Kubernetes with its time.")
 ignore_not_found_option = switch("--ignore-not-found", help="A NAME that does not exist is no error.")
+
+
+def take_lock_options(options: dict[str, Any]) -> LockOptions:
+    """Take the options of `lock_options`; what is not given is as the project's `.irsa.yaml` has it."""
+    from irsa_cli.usecases.command.project_settings import lock_options
+
+    with wrong_usage():
+        return lock_options(
+            namespace=options.pop("lock_namespace"),
+            timeout=options.pop("lock_timeout"),
+            enabled=options.pop("lock"),
+        )
+
+
+def take_lock_namespace(options: dict[str, Any]) -> str:
+    """Take the option of `lock_namespace_option`: where the locks are that a command looks at."""
+    return take_lock_options({**options, "lock_timeout": None, "lock": None}).namespace
+
+
+def take_settings(options: dict[str, Any], progress: Progress) -> tuple[Settings, bool]:
+    """Take the options of `run_options` out of a command's options; also whether exit code 6 is wanted."""
+    lock = take_lock_options(options)
+    detailed = options.pop("detailed_exitcode")
+    progress.seconds = options["timeout"]
+    confirmation = Confirmation(progress, yes=options.pop("yes"), dry_run=options["dry_run"])
+    settings = Settings(
+        state_dir=state_dir(options.pop("state_dir")),
+        timeout=options.pop("timeout"),
+        rollback_timeout=options.pop("rollback_timeout"),
+        dry_run=options.pop("dry_run"),
+        listen=progress.listen,
+        note=progress.note,
+        lock=lock,
+        saves=bool(options.get("out")),
+        asks=confirmation.asks,
+        confirm_plan=confirmation.of_plan,
+        confirm_names=confirmation.of_names,
+    )
+    if detailed and not settings.dry_run:
+        raise click.UsageError("--detailed-exitcode needs --dry-run")
+    if options.get("out") and not settings.dry_run:
+        raise click.UsageError("--out needs --dry-run: it saves what would be done")
+    return settings, detailed

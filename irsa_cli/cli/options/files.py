@@ -6,14 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from irsa_cli.cli.help.completing import completed
 from irsa_cli.cli.help.environment import is_flag
-from irsa_cli.cli.options.accounts import (
-    role_account_options,
-    take_role_account,
-    take_target_way,
-    target_way_options,
-)
 from irsa_cli.cli.options.common import (
     any_region_option,
     assume_role_option,
@@ -21,10 +14,19 @@ from irsa_cli.cli.options.common import (
     listed,
     profile_option,
 )
-from irsa_cli.cli.options.taking import current_cluster, region_teller, take_expected
+from irsa_cli.cli.options.targets import (
+    current_cluster,
+    region_teller,
+    role_account_options,
+    take_expected,
+    take_role_account,
+    take_target_way,
+    target_way_options,
+)
 from irsa_cli.cli.options.types import (
     CLUSTER_NAME,
     Decorator,
+    completed,
     group,
     many_filled,
     once,

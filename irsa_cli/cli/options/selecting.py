@@ -11,8 +11,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from irsa_cli.cli.help.completing import completed
-from irsa_cli.cli.options.types import NAMESPACE, Checked, Decorator, group, once, switch
+from irsa_cli.cli.options.types import NAMESPACE, Checked, Decorator, completed, group, once, switch
 
 _OPTION = "irsa_cli.name_option"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import click
@@ -17,6 +17,39 @@ from irsa_cli.core.results.envelope import Envelope
 from irsa_cli.core.results.result import Command, Ended, Result
 from irsa_cli.core.values.errors import IrsaError, Refused
 from irsa_cli.core.values.shown import json_text, redacted, visible, yaml_text
+
+
+class SeveralResults(Protocol):
+    """The results of several transactions."""
+
+    @property
+    def items(self) -> Sequence[Result]:
+        """One for each."""
+
+    def envelope(self) -> Envelope:
+        """The document that `-o json` and `-o yaml` print."""
+
+
+def show_each(
+    done: SeveralResults,
+    output: str,
+    line: Callable[[Result], str],
+    *,
+    quiet: bool,
+    whole: bool,
+    about: Callable[[Result], str] = lambda result: "",
+) -> None:
+    """Print a line for each result, with its plan; what else there is to say of it goes to standard error."""
+    if output != "text":
+        show_document(done.envelope(), output)
+    for result in done.items:
+        if output == "text":
+            say(line(result))
+            for told in plan_lines(result, whole=whole) if result.ended is Ended.PLANNED else ():
+                put(f"  {told}")
+        if not quiet or result.error is not None or result.left:
+            for told in messages(result, about(result)):
+                put(f"  {told}", err=True)
 
 
 class FoundByReading(Protocol):

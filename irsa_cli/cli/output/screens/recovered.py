@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from irsa_cli.cli.output.plan_text import change_lines, plan_lines
+from irsa_cli.cli.output.plan_text import change_lines
 from irsa_cli.cli.output.table import show_table
-from irsa_cli.cli.output.text import messages, show_document
+from irsa_cli.cli.output.text import show_document, show_each
 from irsa_cli.cli.terminal.progress import KIND_WIDTH
-from irsa_cli.cli.terminal.wording import age, describe, mark, put, say
+from irsa_cli.cli.terminal.wording import age, describe, mark, say
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ItemError, ReadOutcome
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.cluster import Cluster
@@ -43,17 +43,8 @@ _WORDS = {
 
 def show_recoveries(done: Recoveries, output: str, *, quiet: bool, verbose: bool = False) -> None:
     """Print how each transaction ended; errors on standard error."""
-    if output != "text":
-        show_document(done.envelope(), output)
-    for result in done.items:
-        if output == "text":
-            say(f"{_named(result)}  {_words(result)}")
-            if result.ended is Ended.PLANNED:
-                for line in plan_lines(result, whole=verbose):
-                    put(f"  {line}")
-        if not quiet or result.error is not None or result.left:
-            for line in messages(result):
-                put(f"  {line}", err=True)
+    line = lambda result: f"{_named(result)}  {_words(result)}"  # noqa: E731
+    show_each(done, output, line, quiet=quiet, whole=verbose)
     if output == "text":
         for skipped in done.skipped:
             say(f"{skipped.transaction}  skipped: {skipped.why}")

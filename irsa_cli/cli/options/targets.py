@@ -1,11 +1,13 @@
-"""The options that name accounts beside the cluster's, and how each is reached: the same for all commands.
+"""The options that name a cluster and accounts beside its own, and taking them as a `Target`.
 
 What they mean is in `irsa_cli.usecases.command.caller`.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,6 +23,11 @@ from irsa_cli.cli.options.types import (
     once_filled,
     switch,
 )
+from irsa_cli.cli.terminal.wording import say
+from irsa_cli.usecases.local.kubeconfig import eks_cluster
+
+if TYPE_CHECKING:
+    from irsa_cli.usecases.command.connect import Target
 
 ROLE_TARGET = ("role_account", "role_assume_role", "role_profile")
 """The options of `role_account_options`, as a `Target` has them."""
@@ -131,3 +138,57 @@ def take_role_account(options: dict[str, Any]) -> dict[str, str | None]:
             "--role-account is for clusters of EKS; with --issuer-url, --account is the role's"
         )
     return found
+
+
+def take_target(options: dict[str, Any]) -> Target:
+    """Take the options of `cluster_options` and `kube_options` out of a command's options."""
+    from irsa_cli.usecases.command.connect import Target
+
+    roles: dict[str, Any] = {**take_role_account(options), **take_target_way(options)}
+    if options.get("issuer_url") and not options.get("account"):
+        raise click.UsageError(
+            "--issuer-url needs --account: the account that the OIDC provider is to live in"
+        )
+    if options.get("account") and not options.get("issuer_url"):
+        raise click.UsageError("--account is for --issuer-url; with --cluster the account is the cluster's")
+    cluster = options.pop("cluster") or ("external" if options.get("issuer_url") else "")
+    names = ("region", "profile", "assume_role", "issuer_url", "account", "kubeconfig", "context")
+    tell = region_teller(any_region=options.pop("any_region", False))
+    found = {name: options.pop(name, None) for name in names}
+    target = Target(cluster, tell_region=tell, **roles, **take_expected(options), **found)
+    meant = target if cluster else current_cluster(target)
+    if meant is None:
+        raise click.UsageError("Missing option '--cluster' / '-c'.")
+    return meant
+
+
+def current_cluster(target: Target) -> Target | None:
+    """The target with the cluster of the kubeconfig's context, which is told; None where it is none of EKS.
+
+    A region that is given, and is another one, says that the context is not meant.
+    """
+    found = eks_cluster(target.kubeconfig, target.context)
+    if found is None or target.region not in (None, found.region):
+        return None
+    say(
+        f"Note: cluster {found.name} ({found.region}) is that of context {found.context} in {found.source}",
+        err=True,
+    )
+    return replace(target, cluster=found.name, region=found.region, meant=(found.arn, found.server))
+
+
+def take_expected(options: dict[str, Any]) -> dict[str, Any]:
+    """Take the guards out of a command's options, as the attributes of a `Target`."""
+    return {
+        "expect_account": options.pop("expect_account", None) or "",
+        "expect_clusters": tuple(options.pop("expect_cluster_arn", ())),
+    }
+
+
+def region_teller(*, any_region: bool) -> Callable[[str], None] | None:
+    """What says in which region the cluster was found; None where it is not looked for in others."""
+
+    def tell(told: str) -> None:
+        say(f"Note: {told}", err=True)
+
+    return tell if any_region else None
