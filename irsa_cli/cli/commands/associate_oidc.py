@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -12,9 +12,6 @@ from irsa_cli.cli.options.types import AUDIENCE, Checked, many, many_filled, wro
 from irsa_cli.cli.session import run_writing
 from irsa_cli.core.values import names
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
-
-if TYPE_CHECKING:
-    from irsa_cli.usecases.write.associate_oidc import Request
 
 _EPILOG = """
 \b
@@ -45,19 +42,13 @@ def command(**options: Any) -> int:
     A provider that is there already keeps what it has; an audience that it lacks is added. No
     thumbprint is fetched: IAM checks the issuer's certificate itself.
     """
-    from irsa_cli.usecases.write.associate_oidc import associate_oidc
+    from irsa_cli.usecases.write.associate_oidc import Request, associate_oidc
 
-    return run_writing(options, "associate-oidc", _request, associate_oidc)
+    def request(options: dict[str, Any]) -> Request:
+        with wrong_usage("--tags"):
+            tags = names.tags(common.pairs("--tags", options["tags"], split=True))
+        audiences = tuple(dict.fromkeys(options["audience"])) or (DEFAULT_AUDIENCE,)
+        thumbprints = tuple(item.lower() for item in options["thumbprint"])
+        return Request(targets.take_target(options), audiences, thumbprints, tags)
 
-
-def _request(options: dict[str, Any]) -> Request:
-    from irsa_cli.usecases.write.associate_oidc import Request
-
-    with wrong_usage("--tags"):
-        tags = names.tags(common.pairs("--tags", options["tags"], split=True))
-    return Request(
-        target=targets.take_target(options),
-        audiences=tuple(dict.fromkeys(options["audience"])) or (DEFAULT_AUDIENCE,),
-        thumbprints=tuple(item.lower() for item in options["thumbprint"]),
-        tags=tags,
-    )
+    return run_writing(options, "associate-oidc", request, associate_oidc)

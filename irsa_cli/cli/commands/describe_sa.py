@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -13,9 +13,6 @@ from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.cli.output.text import show_reading
 from irsa_cli.cli.session import run_reading
 from irsa_cli.core.values.shown import visible
-
-if TYPE_CHECKING:
-    from irsa_cli.usecases.show.describe_sa import Request
 
 _EPILOG = """
 \b
@@ -46,20 +43,14 @@ def command(**options: Any) -> int:
     """
     from irsa_cli.cli.output.screens.describe_sa import lines
     from irsa_cli.core.inventory.describe_document import Described
-    from irsa_cli.usecases.show.describe_sa import describe
+    from irsa_cli.usecases.show.describe_sa import Request, describe
 
     options["documents"] = options["documents"] or options["output"] == "wide"
     speaking = Speaking.take(options)
-    request = _request(options)
+    selecting.check_reachable(options)
+    request = Request(targets.take_target(options), **options)
     described = run_reading(lambda progress: Described(describe(request, progress.wire)), speaking, Described)
     found, notes = described.found, described.found.notes if described.found else ()
     shown = map(visible, lines(found)) if found else ()
     show_reading(described, shown, speaking.output, notes, text_forms=("text", "wide"))
     return int(described.exit_code)
-
-
-def _request(options: dict[str, Any]) -> Request:
-    from irsa_cli.usecases.show.describe_sa import Request
-
-    selecting.check_reachable(options)
-    return Request(targets.take_target(options), **options)

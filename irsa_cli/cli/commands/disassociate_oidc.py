@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -10,9 +10,6 @@ from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common, targets
 from irsa_cli.cli.options.types import switch
 from irsa_cli.cli.session import run_writing
-
-if TYPE_CHECKING:
-    from irsa_cli.usecases.write.disassociate_oidc import Request
 
 _EPILOG = """
 \b
@@ -33,12 +30,9 @@ def command(**options: Any) -> int:
     Refused when irsa did not make it, and while roles trust it: they are listed. Without a provider
     there is nothing to do. For a cluster that is gone already, name its issuer: --issuer-url and --account.
     """
-    from irsa_cli.usecases.write.disassociate_oidc import disassociate_oidc
+    from irsa_cli.usecases.write.disassociate_oidc import Request, disassociate_oidc
 
-    return run_writing(options, "disassociate-oidc", _request, disassociate_oidc)
+    def request(options: dict[str, Any]) -> Request:
+        return Request(targets.take_target(options), force=options["force"])
 
-
-def _request(options: dict[str, Any]) -> Request:
-    from irsa_cli.usecases.write.disassociate_oidc import Request
-
-    return Request(targets.take_target(options), force=options["force"])
+    return run_writing(options, "disassociate-oidc", request, disassociate_oidc)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,7 +15,6 @@ from irsa_cli.core.trust.rules.rule import Severity
 
 if TYPE_CHECKING:
     from irsa_cli.core.lint.report import LintReport
-    from irsa_cli.usecases.audit.lint import Request
 
 NEVER = "never"
 _EPILOG = """
@@ -50,37 +50,24 @@ def command(**options: Any) -> int:
     not known yet could be as bad as --fail-on.
     """
     from irsa_cli.cli.output.reports.of_checks import of_risks
+    from irsa_cli.core.lint.report import LintReport
+    from irsa_cli.usecases.audit.lint import Request, lint
 
     speaking = Speaking.take(options)
-    with_fixes = audits.wants_fixes(speaking)
-    report = _run(_request(options, with_fixes=with_fixes))
-    return deliver(report, of_risks, speaking, lambda: _show(report, speaking))
-
-
-def _request(options: dict[str, Any], *, with_fixes: bool) -> Request:
-    from pathlib import Path
-
-    from irsa_cli.usecases.audit.lint import Request
-
-    baseline = options["baseline"]
-    return Request(
+    baseline, fail_on = options["baseline"], options["fail_on"]
+    request = Request(
         tuple(dict.fromkeys(options["files"])),
         options["skip_unknown"],
         Severity(options["min_severity"]),
-        None if options["fail_on"] == NEVER else Severity(options["fail_on"]),
+        None if fail_on == NEVER else Severity(fail_on),
         Path(baseline) if baseline else None,
-        with_fixes,
+        audits.wants_fixes(speaking),
     )
-
-
-def _run(request: Request) -> LintReport:
-    from irsa_cli.core.lint.report import LintReport
-    from irsa_cli.usecases.audit.lint import lint
-
     try:  # What commands have around them that ask AWS would import its clients.
-        return lint(request)
+        report = lint(request)
     except Exception as error:
-        return LintReport(error=error)
+        report = LintReport(error=error)
+    return deliver(report, of_risks, speaking, lambda: _show(report, speaking))
 
 
 def _show(report: LintReport, speaking: Speaking) -> None:

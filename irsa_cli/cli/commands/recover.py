@@ -17,6 +17,7 @@ from irsa_cli.cli.help.environment import form_of, is_flag, state_dir
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common, targets
 from irsa_cli.cli.options.types import DURATION, Duration, filled, once, switch
+from irsa_cli.cli.output import confirming
 from irsa_cli.cli.output.forms import REPORTS
 from irsa_cli.cli.output.reports.files import FILES
 from irsa_cli.cli.output.screens.recovered import intended_lines, show_found, show_recoveries, show_stories
@@ -190,9 +191,7 @@ def _by_cluster(options: dict[str, Any], settings: Settings, speaking: Speaking,
 
 def _asks(options: dict[str, Any]) -> bool:
     """Whether a person can be asked, and is."""
-    from irsa_cli.cli.output.confirming import can_ask
-
-    return can_ask() and not options["yes"]
+    return confirming.can_ask() and not options["yes"]
 
 
 def _approval(options: dict[str, Any], progress: Progress) -> Callable[[Sequence[Result]], bool]:

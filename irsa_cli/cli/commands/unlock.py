@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -15,6 +15,7 @@ from irsa_cli.cli.help.environment import state_dir
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common, selecting, targets
 from irsa_cli.cli.options.types import filled, switch
+from irsa_cli.cli.output import confirming
 from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.cli.output.text import error_lines, next_lines, show, show_document
 from irsa_cli.cli.session import outcome_of
@@ -26,9 +27,6 @@ from irsa_cli.core.results.envelope import DocumentKind, failed
 from irsa_cli.core.results.locks import LockList, Removal, Unlocked
 from irsa_cli.core.results.result import Result
 from irsa_cli.core.values.shown import visible
-
-if TYPE_CHECKING:
-    from irsa_cli.usecases.locks.unlock import Request
 
 _EPILOG = """
 \b
@@ -56,14 +54,22 @@ def command(**options: Any) -> int:
     recover rolls it back. Without HOLDER, the locks are listed: who holds them, since when, until when, and
     for which command.
     """
-    from irsa_cli.usecases.locks.unlock import find_locks, unlock
+    from irsa_cli.usecases.locks.unlock import Request, find_locks, unlock
 
     speaking = Speaking.take(options)
     holder, dry_run = options["holder"], options["dry_run"]
     if dry_run and not holder:
         raise click.UsageError("--dry-run needs a HOLDER")
     progress = speaking.progress()
-    request = _request(options, progress)
+    selecting.check_reachable(options)
+    request = Request(
+        targets.take_target(options),
+        common.take_lock_namespace(options),
+        state_dir(options["state_dir"]),
+        _approval(progress, asks=not options["yes"] and confirming.can_ask()),
+        dry_run,
+        progress.note,
+    )
 
     def work() -> LockList | Unlocked:
         return unlock(holder, request, progress.wire) if holder else find_locks(request, progress.wire)
@@ -75,21 +81,6 @@ def command(**options: Any) -> int:
         else:
             _show(outcome, speaking)
     return int(outcome.exit_code)
-
-
-def _request(options: dict[str, Any], progress: Progress) -> Request:
-    from irsa_cli.cli.output.confirming import can_ask
-    from irsa_cli.usecases.locks.unlock import Request
-
-    selecting.check_reachable(options)
-    return Request(
-        targets.take_target(options),
-        common.take_lock_namespace(options),
-        state_dir(options["state_dir"]),
-        _approval(progress, asks=not options["yes"] and can_ask()),
-        options["dry_run"],
-        progress.note,
-    )
 
 
 def _approval(progress: Progress, *, asks: bool) -> Callable[[Sequence[SeenLock]], bool]:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 
 from irsa_cli.cli.output.reports.model import Document, Entry, Level, Line, PipelineReport, Rank, SourcePlace
+from irsa_cli.cli.output.reports.of_results import facts_of
 from irsa_cli.cli.output.screens.audit import summary
 from irsa_cli.cli.output.screens.doctor import verdict_line
 from irsa_cli.cli.output.text import error_lines, next_lines
@@ -20,7 +21,6 @@ from irsa_cli.core.results.verification import (
     unseen,
 )
 from irsa_cli.core.trust.rules.rule import Risk, Severity
-from irsa_cli.core.values.cluster import Cluster
 
 _OUTCOMES = {
     VerificationOutcome.VERIFIED: (Rank.GOOD, None),
@@ -54,7 +54,7 @@ def of_verification(report: VerificationReport, title: str) -> PipelineReport:
         ", ".join(counts) or ("not begun" if report.error else "no ServiceAccount has a role"),
         {VerificationOutcome.VERIFIED: True, VerificationOutcome.FAILED: False}.get(report.outcome),
         int(report.exit_code),
-        _facts(report.cluster),
+        facts_of(report.cluster),
         (*_failure(report.error, "/".join(filter(None, report.asked)) or title), *entries),
         (f"{good} that {'is' if good == 1 else 'are'} verified",) if good else (),
         tuple(notes),
@@ -64,21 +64,14 @@ def of_verification(report: VerificationReport, title: str) -> PipelineReport:
 def _verified(item: Verification, *, all_steps: bool) -> Entry:
     rank, level = _OUTCOMES[item.outcome]
     lines = [
-        Line(
-            check.text, _STATUS[check.status][0], _STATUS[check.status][1], f"{step.name.value}: {check.what}"
-        )
+        _line(check.text, check.status, f"{step.name.value}: {check.what}")
         for step in item.steps
         for check in step.checks
         if all_steps
         or (check.status is not StepStatus.OK and item.outcome is not VerificationOutcome.VERIFIED)
     ]
     lines += [
-        Line(
-            found.text,
-            _STATUS[found.status][0],
-            _STATUS[found.status][1],
-            f"{found.what} {found.resource}".strip(),
-        )
+        _line(found.text, found.status, f"{found.what} {found.resource}".strip())
         for found in item.permissions
         if all_steps or found.status is not StepStatus.OK
     ]
@@ -89,6 +82,10 @@ def _verified(item: Verification, *, all_steps: bool) -> Entry:
     told = item.problem or item.proved
     message = (*((told,) if told else ()), *(f"> {text}" for text in advice))
     return Entry(item.full_name, item.outcome.value, rank, tuple(lines), message, level)
+
+
+def _line(text: str, status: StepStatus, about: str) -> Line:
+    return Line(text, *_STATUS[status], about)
 
 
 def of_diagnosis(diagnosis: Diagnosis, title: str) -> PipelineReport:
@@ -108,7 +105,7 @@ def of_diagnosis(diagnosis: Diagnosis, title: str) -> PipelineReport:
         verdict.removesuffix("."),
         {Verdict.OK: True, Verdict.PROBLEM: False}.get(diagnosis.verdict),
         int(diagnosis.exit_code),
-        _facts(diagnosis.cluster),
+        facts_of(diagnosis.cluster),
         tuple(entry for entry in entries if entry.lines or entry.message),
         (f"{good} ServiceAccount{'' if good == 1 else 's'} of which nothing wrong was found",)
         if good
@@ -201,9 +198,3 @@ def _failure(error: Exception | None, title: str) -> Iterator[Entry]:
     if error is not None:
         lines = (*error_lines(error), *next_lines(error))
         yield Entry(title, "failed", Rank.FAILED, message=lines, level=Level.ERROR)
-
-
-def _facts(cluster: Cluster | None) -> tuple[tuple[str, str], ...]:
-    if cluster is None:
-        return ()
-    return (("cluster", cluster.name), ("region", cluster.region), ("account", cluster.account))

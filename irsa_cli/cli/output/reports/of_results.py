@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from irsa_cli.cli.output.plan_text import is_mark, totals, values
+from irsa_cli.cli.output.plan_text import attributes, is_mark, totals, values
 from irsa_cli.cli.output.reports.model import Document, Entry, Level, Line, PipelineReport, Rank, SourcePlace
 from irsa_cli.cli.output.text import messages, text_lines
 from irsa_cli.core.plan.changes import Change
@@ -180,8 +180,7 @@ def _line(item: ChangeResult) -> Line:
 
 def _documents(change: Change) -> Iterator[Document]:
     """What a change sets: policies by themselves, as a difference where one was there."""
-    before: dict[str, Any] = asdict(change.before) if change.before is not None else {}
-    after: dict[str, Any] = asdict(change.after) if change.after is not None else {}
+    before, after = attributes(change)
     for key, named in _DOCUMENTS.items():
         old, new = before.get(key), after.get(key)
         if old == new:
