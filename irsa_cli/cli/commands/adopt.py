@@ -14,7 +14,7 @@ from irsa_cli.cli.options import common, selecting, targets
 from irsa_cli.cli.options.types import ROLE_NAME, once, switch
 from irsa_cli.cli.output.reports.of_results import name_of, of_adoptions
 from irsa_cli.cli.output.speaking import Speaking, deliver
-from irsa_cli.cli.output.text import show, show_each
+from irsa_cli.cli.output.text import show, show_document, show_each
 from irsa_cli.cli.session import outcome_of, plan_saver
 from irsa_cli.cli.terminal.wording import say
 from irsa_cli.core.results.result import Ended, Result
@@ -117,7 +117,9 @@ def _show_all(done: Adoptions, output: str, *, quiet: bool) -> None:
         ended = words.get(result.ended, result.ended.value)
         return f"{name_of(result)}  {ended}  {result.facts['role']['arn']}"
 
-    show_each(done, output, line, quiet=quiet, whole=True, about=lambda result: f"{name_of(result)}: ")
+    if output != "text":
+        show_document(done.envelope(), output)
+    show_each(done.items, output, line, quiet=quiet, whole=True, about=lambda result: f"{name_of(result)}: ")
     if output == "text":
         for passed in done.passed:
             say(f"{passed.account}  skipped: {passed.why}")

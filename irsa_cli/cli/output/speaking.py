@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import takewhile
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import click
 
@@ -20,7 +20,7 @@ from irsa_cli.cli.output.reports.annotations import as_annotations
 from irsa_cli.cli.output.reports.files import FILES, ReportFiles
 from irsa_cli.cli.output.reports.markdown import LENGTH, as_markdown
 from irsa_cli.cli.output.reports.model import Entry, Level, PipelineReport, Rank, SourcePlace
-from irsa_cli.cli.output.text import running, show_document
+from irsa_cli.cli.output.text import EndedCommand, running, show_document
 from irsa_cli.cli.terminal.progress import Progress
 from irsa_cli.cli.terminal.screen import showing
 from irsa_cli.cli.terminal.wording import say
@@ -56,17 +56,6 @@ class Speaking:
     def progress(self) -> Progress:
         """What tells on standard error how far the command is."""
         return Progress(quiet=self.quiet, verbose=self.verbose)
-
-
-class EndedCommand(Protocol):
-    """What a command has found."""
-
-    @property
-    def exit_code(self) -> int:
-        """The process's exit code."""
-
-    def envelope(self) -> Envelope:
-        """The document that `-o json` and `-o yaml` print."""
 
 
 F = TypeVar("F", bound=EndedCommand)
@@ -168,16 +157,15 @@ def named_files(arguments: Sequence[str]) -> ReportFiles:
 
 def of_lines(lines: Sequence[str], exit_code: int, title: str) -> PipelineReport:
     """The report of a command that could not begin: each problem, at its place where the text has one."""
-    first, *more = lines
-    entries = [_problem(line) for line in lines if _PLACED.match(line)]
-    said = tuple(line for line in (first, *more) if not _PLACED.match(line))
+    entries, said = [], []
+    for line in lines:
+        if found := _PLACED.match(line):
+            place = SourcePlace(found["file"], int(found["line"]), int(found["column"] or 0))
+            message = (found["said"],)
+            entries.append(Entry(place.file, "problem", Rank.FAILED, (), message, Level.ERROR, place))
+        else:
+            said.append(line)
     if said and not entries:
-        entries = [Entry(title, "not begun", Rank.FAILED, message=said, level=Level.ERROR)]
-    return PipelineReport(title, first if said else "not begun", False, exit_code, entries=tuple(entries))
-
-
-def _problem(line: str) -> Entry:
-    found = _PLACED.match(line)
-    assert found is not None
-    place = SourcePlace(found["file"], int(found["line"]), int(found["column"] or 0))
-    return Entry(place.file, "problem", Rank.FAILED, message=(found["said"],), level=Level.ERROR, place=place)
+        entries = [Entry(title, "not begun", Rank.FAILED, message=tuple(said), level=Level.ERROR)]
+    verdict = lines[0] if said else "not begun"
+    return PipelineReport(title, verdict, False, exit_code, entries=tuple(entries))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
 import click
@@ -19,19 +19,8 @@ from irsa_cli.core.values.errors import IrsaError, Refused
 from irsa_cli.core.values.shown import json_text, redacted, visible, yaml_text
 
 
-class SeveralResults(Protocol):
-    """The results of several transactions."""
-
-    @property
-    def items(self) -> Sequence[Result]:
-        """One for each."""
-
-    def envelope(self) -> Envelope:
-        """The document that `-o json` and `-o yaml` print."""
-
-
 def show_each(
-    done: SeveralResults,
+    results: Iterable[Result],
     output: str,
     line: Callable[[Result], str],
     *,
@@ -40,9 +29,7 @@ def show_each(
     about: Callable[[Result], str] = lambda result: "",
 ) -> None:
     """Print a line for each result, with its plan; what else there is to say of it goes to standard error."""
-    if output != "text":
-        show_document(done.envelope(), output)
-    for result in done.items:
+    for result in results:
         if output == "text":
             say(line(result))
             for told in plan_lines(result, whole=whole) if result.ended is Ended.PLANNED else ():
@@ -52,15 +39,23 @@ def show_each(
                 put(f"  {told}", err=True)
 
 
-class FoundByReading(Protocol):
+class EndedCommand(Protocol):
+    """What a command has found or done."""
+
+    @property
+    def exit_code(self) -> int:
+        """The process's exit code."""
+
+    def envelope(self) -> Envelope:
+        """The document that `-o json` and `-o yaml` print."""
+
+
+class FoundByReading(EndedCommand, Protocol):
     """What a command that reads has found, or the error that kept it from that."""
 
     @property
     def error(self) -> Exception | None:
         """Why there is nothing."""
-
-    def envelope(self) -> Envelope:
-        """The document that `-o json` and `-o yaml` print."""
 
 
 def show(result: Result, output: str, *, quiet: bool, verbose: bool = False) -> None:

@@ -44,7 +44,9 @@ _WORDS = {
 def show_recoveries(done: Recoveries, output: str, *, quiet: bool, verbose: bool = False) -> None:
     """Print how each transaction ended; errors on standard error."""
     line = lambda result: f"{_named(result)}  {_words(result)}"  # noqa: E731
-    show_each(done, output, line, quiet=quiet, whole=verbose)
+    if output != "text":
+        show_document(done.envelope(), output)
+    show_each(done.items, output, line, quiet=quiet, whole=verbose)
     if output == "text":
         for skipped in done.skipped:
             say(f"{skipped.transaction}  skipped: {skipped.why}")
