@@ -23,7 +23,6 @@ from irsa_cli.core.results.result import Result
 
 if TYPE_CHECKING:
     from irsa_cli.usecases.files.request import Request
-    from irsa_cli.usecases.plans.saved_plan import SavedPlan
 
 _EPILOG = """
 \b
@@ -171,7 +170,7 @@ def run_plan(path: str, options: dict[str, Any]) -> int:
         settings = replace(settings, listen=lambda event: None)  # A line for each ServiceAccount will do.
 
     def work() -> Any:
-        _announce(plan, settings.note)
+        settings.note(f"Plan of irsa {plan.command}, made {plan.made}, {plan.digest}")
         tell = (lambda item: None) if settings.dry_run else lambda item: progress.ended(told(item))
         return apply_plan(plan, who, settings, progress.wire, tell)
 
@@ -180,10 +179,6 @@ def run_plan(path: str, options: dict[str, Any]) -> int:
     return finish_applied(
         done, speaking, dry_run=settings.dry_run or (isinstance(done, Result) and not done.changes)
     )
-
-
-def _announce(plan: SavedPlan, note: Any) -> None:
-    note(f"Plan of irsa {plan.command}, made {plan.made}, {plan.digest}")
 
 
 def _check_options() -> None:

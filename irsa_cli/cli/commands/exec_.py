@@ -16,7 +16,7 @@ from irsa_cli.core.objects.environment import kept_back, replaces_the_identity
 from irsa_cli.usecases.exec.child import NotStarted
 
 if TYPE_CHECKING:
-    from irsa_cli.usecases.exec.run import Ready
+    pass
 
 _EPILOG = """
 \b
@@ -33,7 +33,8 @@ class Dashed(HelpedCommand):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read what stands before the dashes, and keep the rest as it is."""
-        own, command = (args, []) if "--" not in args else _split(args)
+        at = args.index("--") if "--" in args else len(args)
+        own, command = args[:at], args[at + 1 :]
         left = super().parse_args(ctx, own)
         if not ctx.resilient_parsing:
             if ctx.params.pop("command"):
@@ -42,11 +43,6 @@ class Dashed(HelpedCommand):
                 raise click.UsageError("Missing '-- COMMAND...'.", ctx)
             ctx.params["command"] = tuple(command)
         return left
-
-
-def _split(args: list[str]) -> tuple[list[str], list[str]]:
-    at = args.index("--")
-    return args[:at], args[at + 1 :]
 
 
 @click.command("exec", cls=Dashed, epilog=_EPILOG)
@@ -73,7 +69,15 @@ def command(command: tuple[str, ...], pass_env: tuple[str, ...], **options: Any)
     kept = kept_back(os.environ, pass_env)
     if kept and not speaking.quiet:
         _warn(f"not passed on to the command: {', '.join(kept)} (pass one on: --pass-env NAME)")
-    return settled(lambda: _run(ready, command, pass_env), speaking)
+
+    def run() -> int:
+        try:
+            return ready.run(command, os.environ, at_terminal=os.isatty(0), warn=_warn, passed=pass_env)
+        except NotStarted as error:
+            _warn(str(error))
+            return error.status
+
+    return settled(run, speaking)
 
 
 def _passable(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -83,14 +87,6 @@ def _passable(names: tuple[str, ...]) -> tuple[str, ...]:
         if replaces_the_identity(name):
             raise click.BadParameter(f"{name} would replace the ServiceAccount's identity")
     return names
-
-
-def _run(ready: Ready, command: tuple[str, ...], passed: tuple[str, ...]) -> int:
-    try:
-        return ready.run(command, os.environ, at_terminal=os.isatty(0), warn=_warn, passed=passed)
-    except NotStarted as error:
-        _warn(str(error))
-        return error.status
 
 
 def _warn(text: str) -> None:

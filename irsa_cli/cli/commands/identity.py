@@ -66,13 +66,8 @@ def settled(work: Callable[[], T], speaking: Speaking, kind: str = "") -> T:
             traceback.print_exc()
         failure = error
     code = int(exit_code_of(failure, number))
-    _tell(failure, speaking, kind, code)
-    raise click.exceptions.Exit(code)
-
-
-def _tell(error: Exception, speaking: Speaking, kind: str, code: int) -> None:
-    """Why there is nothing to print: on standard error, and as the document that was asked for."""
     if kind and is_document(speaking.output):
-        show_document(failed(DocumentKind(kind), error, code), speaking.output)
+        show_document(failed(DocumentKind(kind), failure, code), speaking.output)
     if code < 128:  # Who has interrupted it knows that.
-        show_failure(error)
+        show_failure(failure)
+    raise click.exceptions.Exit(code)

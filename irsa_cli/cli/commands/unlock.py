@@ -77,7 +77,10 @@ def command(**options: Any) -> int:
     outcome = outcome_of(work, speaking, progress)
     with showing(outcome.exit_code, only_shows=dry_run or not holder):
         if isinstance(outcome, Result):
-            _show_failure(outcome, speaking)
+            if speaking.output != "text" and outcome.error is not None:
+                document = failed(DocumentKind.LOCKS, outcome.error, outcome.exit_code)
+                show_document(document, speaking.output)
+            show(outcome, "text", quiet=speaking.quiet)
         else:
             _show(outcome, speaking)
     return int(outcome.exit_code)
@@ -90,12 +93,6 @@ def _approval(progress: Progress, *, asks: bool) -> Callable[[Sequence[SeenLock]
         return not asks or progress.ask([*map(visible, _lines(locks))], "Remove these locks?")
 
     return approve
-
-
-def _show_failure(result: Result, speaking: Speaking) -> None:
-    if speaking.output != "text" and result.error is not None:
-        show_document(failed(DocumentKind.LOCKS, result.error, result.exit_code), speaking.output)
-    show(result, "text", quiet=speaking.quiet)
 
 
 def _show(outcome: LockList | Unlocked, speaking: Speaking) -> None:

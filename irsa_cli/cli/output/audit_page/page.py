@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
 from importlib.resources import files
 from string import Template
 from typing import Any
@@ -33,7 +32,12 @@ def as_html(report: AuditReport) -> str:
         f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; "
         "base-uri 'none'; form-action 'none'"
     )
-    parts = {"policy": policy, "style": style, "script": script, "data": _json(_data(report))}
+    parts = {
+        "policy": policy,
+        "style": style,
+        "script": script,
+        "data": json.dumps(_shown(_data(report)), separators=(",", ":")).translate(_ESCAPED),
+    }
     return Template(_part("page.html")).substitute(parts)
 
 
@@ -43,11 +47,6 @@ def _part(name: str) -> str:
 
 def _hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
-
-
-def _json(data: Mapping[str, Any]) -> str:
-    """JSON that can't end the element it is in, and in which nothing is invisible."""
-    return json.dumps(_shown(data), separators=(",", ":")).translate(_ESCAPED)
 
 
 def _shown(value: Any) -> Any:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from irsa_cli.cli.output.reports.model import Document, Entry, Level, Line, PipelineReport, Rank, SourcePlace
-from irsa_cli.cli.output.reports.of_results import facts_of
+from irsa_cli.cli.output.reports.of_results import facts_of, warning_lines
 from irsa_cli.cli.output.screens.audit import summary
 from irsa_cli.cli.output.screens.doctor import verdict_line
 from irsa_cli.cli.output.text import error_lines, next_lines
@@ -75,9 +75,7 @@ def _verified(item: Verification, *, all_steps: bool) -> Entry:
         for found in item.permissions
         if all_steps or found.status is not StepStatus.OK
     ]
-    lines += [
-        Line(risk.told, Rank.WARNING, "warning", risk.rule.id, level=Level.WARNING) for risk in item.warnings
-    ]
+    lines += warning_lines(item.warnings)
     advice = tuple(dict.fromkeys(text for step in item.steps for text in step.advice))
     told = item.problem or item.proved
     message = (*((told,) if told else ()), *(f"> {text}" for text in advice))
@@ -122,16 +120,14 @@ def _examined(account: Examined, findings: Iterable[Finding]) -> Entry:
     for item in findings:
         if item.verdict is Verdict.UNKNOWN:
             untold.setdefault(item.judgement.text, []).append(item.cause.id)
-    lines = [*map(_problem, wrong), *(_unknown(reason, names) for reason, names in untold.items())]
+    lines = [
+        *map(_problem, wrong),
+        *(Line(f"{reason} ({', '.join(names)})", Rank.OPEN, "unknown") for reason, names in untold.items()),
+    ]
     problems = [line for line in lines if line.rank is Rank.FAILED]
     rank = Rank.FAILED if problems else Rank.OPEN if account.undecided else Rank.GOOD
     state = {Rank.FAILED: "problem", Rank.OPEN: "unknown"}.get(rank, "in order")
     return Entry(named, state, rank, tuple(lines))
-
-
-def _unknown(reason: str, causes: Sequence[str]) -> Line:
-    """What keeps causes from being judged, the causes of one reason together."""
-    return Line(f"{reason} ({', '.join(causes)})", Rank.OPEN, "unknown")
 
 
 def _problem(item: Finding) -> Line:

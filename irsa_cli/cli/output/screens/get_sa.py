@@ -64,11 +64,19 @@ def steps(bindings: Iterable[ListedBinding]) -> Iterator[str]:
 
 
 def _narrow(item: ListedBinding, now: datetime) -> tuple[str, ...]:
-    role = item.role.name if isinstance(item.role, BoundRole) else _short(item.role_arn)
+    role = item.role.name if isinstance(item.role, BoundRole) else _word(item.role_arn.rsplit("/", 1)[-1])
     policies = item.role.policies if isinstance(item.role, BoundRole) else ()
     more = f",+{len(policies) - _NAMED}" if len(policies) > _NAMED else ""
     named = ",".join(policies[:_NAMED]) + more
-    return (*_names(item), role, item.owner, _unless_hidden(item, named), _age(item, now), _status(item))
+    return (
+        item.namespace or NOTHING,
+        item.name or NOTHING,
+        role,
+        item.owner,
+        _unless_hidden(item, named),
+        _age(item, now),
+        _status(item),
+    )
 
 
 def _wide(item: ListedBinding, now: datetime) -> tuple[str, ...]:
@@ -77,7 +85,8 @@ def _wide(item: ListedBinding, now: datetime) -> tuple[str, ...]:
     boundary = found.boundary if found else ""
     used = f"{found.last_used:%Y-%m-%d}" if found and found.last_used else ""
     return (
-        *_names(item),
+        item.namespace or NOTHING,
+        item.name or NOTHING,
         _word(item.role_arn),
         item.role_maker,
         item.account_maker if item.account else NOTHING,
@@ -87,15 +96,6 @@ def _wide(item: ListedBinding, now: datetime) -> tuple[str, ...]:
         _age(item, now),
         _status(item),
     )
-
-
-def _names(item: ListedBinding) -> tuple[str, str]:
-    return item.namespace or NOTHING, item.name or NOTHING
-
-
-def _short(arn: str) -> str:
-    """The name in an ARN; an annotation that is none as one word."""
-    return _word(arn.rsplit("/", 1)[-1])
 
 
 def _word(text: str) -> str:

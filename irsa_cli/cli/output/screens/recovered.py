@@ -9,7 +9,7 @@ import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -166,7 +166,12 @@ def show_stories(
 
 def _envelope(found: Journals, exit_code: int) -> Envelope:
     errors = list(found.unreadable.values()) if exit_code else []
-    items = [{**story.to_json(), "lock": _lock_json(found, story)} for story in found.stories]
+    # The lock is that of an unfinished run; None without one, or where nothing is known of it.
+    locks = [found.locks.get(story.transaction) for story in found.stories]
+    items: list[dict[str, Any]] = [
+        {**story.to_json(), "lock": lock and {"holder": story.lock_holder, "state": lock.value}}
+        for story, lock in zip(found.stories, locks, strict=True)
+    ]
     unreadable = [
         {"transaction": name, "why": str(error), "refused": isinstance(error, Refused)}
         for name, error in found.unreadable.items()
@@ -180,12 +185,6 @@ def _envelope(found: Journals, exit_code: int) -> Envelope:
         errors=[ItemError(error) for error in errors],
         facts={"unreadable": unreadable},
     )
-
-
-def _lock_json(found: Journals, story: Story) -> dict[str, str] | None:
-    """The lock of an unfinished run; None without one, or where nothing is known of it."""
-    lock = found.locks.get(story.transaction)
-    return None if lock is None else {"holder": story.lock_holder, "state": lock.value}
 
 
 def _told(found: Journals, story: Story) -> list[str]:
