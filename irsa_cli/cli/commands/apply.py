@@ -104,11 +104,7 @@ def run(options: dict[str, Any], *, verify: bool = False) -> int:
     if not (request.atomic or speaking.verbose):
         settings = replace(settings, listen=lambda event: None)  # A line for each ServiceAccount will do.
     tell = (lambda item: None) if settings.dry_run else lambda item: progress.ended(told(item))
-    done = outcome_of(
-        lambda: apply(request, settings, progress.wire, tell),
-        speaking,
-        progress,
-    )
+    done = outcome_of(lambda: apply(request, settings, progress.wire, tell), speaking, progress)
     done.detailed = detailed
     save = plan_saver(options, "apply", replace(request, changed_by=False))
     return finish_applied(done, speaking, dry_run=settings.dry_run, save=save)

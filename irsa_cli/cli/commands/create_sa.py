@@ -68,9 +68,7 @@ Examples:
     help="With --update-trust: add it also where it voids a restriction of a statement that is there.",
 )
 @once(
-    "--role-name",
-    type=ROLE_NAME,
-    help="Name of the role. [default: made from cluster, namespace and name]",
+    "--role-name", type=ROLE_NAME, help="Name of the role. [default: made from cluster, namespace and name]"
 )
 @once(
     "--role-path", type=Checked("path", "names.role_path"), help="Path of the role. [default: /irsa/CLUSTER/]"
@@ -86,11 +84,7 @@ Examples:
 @many_filled("--tags", metavar="K=V,...", help="Tags of the role (repeat, or separate by commas).")
 @many_filled("--label", metavar="K=V", help="Label of the ServiceAccount (repeat).")
 @many_filled("--annotation", metavar="K=V", help="Annotation of the ServiceAccount (repeat).")
-@once(
-    "--audience",
-    type=AUDIENCE,
-    help="Audience of the pods' tokens. [default: sts.amazonaws.com]",
-)
+@once("--audience", type=AUDIENCE, help="Audience of the pods' tokens. [default: sts.amazonaws.com]")
 @once_filled(
     "--subject-pattern",
     metavar="PATTERN",

@@ -109,8 +109,7 @@ def policy_arns(flag: str, values: tuple[str, ...]) -> tuple[str, ...]:
             arn.policy_arn(text)
     if len(policies) > policy.MANAGED_LIMIT:
         raise click.BadParameter(
-            f"{len(policies)} policies, IAM takes {policy.MANAGED_LIMIT} a role at most",
-            param_hint=flag,
+            f"{len(policies)} policies, IAM takes {policy.MANAGED_LIMIT} a role at most", param_hint=flag
         )
     return policies
 

@@ -65,10 +65,7 @@ def _head(report: PipelineReport) -> str:
 def _groups(report: PipelineReport) -> Iterator[Section]:
     for entry in report.in_order:
         yield from _entry(entry)
-    for title, notes, rank in (
-        ("Not known", report.warnings, Rank.OPEN),
-        ("Notes", report.notes, Rank.GOOD),
-    ):
+    for title, notes, rank in (("Not known", report.warnings, Rank.OPEN), ("Notes", report.notes, Rank.GOOD)):
         if notes:
             pieces = [
                 Fragment(f"- {plain(_line(text))}", plain(shortened(text, _LONGEST_NAME)), _NOTE, rank)

@@ -179,11 +179,7 @@ def _place(item: Risk) -> str:
     return "".join(sign if sign.isascii() and (sign.isalnum() or sign in "/._-") else "_" for sign in name)
 
 
-FORMS: dict[str, Callable[[RiskReport], str]] = {
-    "csv": as_csv,
-    "sarif": as_sarif,
-    "junit": as_junit,
-}
+FORMS: dict[str, Callable[[RiskReport], str]] = {"csv": as_csv, "sarif": as_sarif, "junit": as_junit}
 
 
 def show_report(report: RiskReport, lines: Iterable[str], form: str) -> None:

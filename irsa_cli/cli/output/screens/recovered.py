@@ -138,12 +138,7 @@ _STATES = {"committed": "green", "rolled-back": "yellow", "superseded": "yellow"
 
 
 def show_stories(
-    found: Journals,
-    output: str,
-    *,
-    none: str,
-    headers: bool = True,
-    exit_code: int = 0,
+    found: Journals, output: str, *, none: str, headers: bool = True, exit_code: int = 0
 ) -> None:
     """Print transactions that were read from journals; `none` is said when there are none.
 
