@@ -5,6 +5,7 @@ What it does is in `irsa_cli.usecases.write.adopt`.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,11 +13,13 @@ import click
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common, selecting, targets
 from irsa_cli.cli.options.types import ROLE_NAME, once, switch
-from irsa_cli.cli.output.reports.of_results import name_of, of_adoptions
+from irsa_cli.cli.output.reports.model import PipelineReport
+from irsa_cli.cli.output.reports.of_results import facts_of, name_of, of_applied, of_result
 from irsa_cli.cli.output.speaking import Speaking, deliver
 from irsa_cli.cli.output.text import show, show_document, show_each
 from irsa_cli.cli.session import outcome_of, plan_saver
 from irsa_cli.cli.terminal.wording import say
+from irsa_cli.core.results.applied import AppliedList, Item
 from irsa_cli.core.results.result import Ended, Result
 
 if TYPE_CHECKING:
@@ -88,7 +91,7 @@ def command(**options: Any) -> int:
             _show_all(outcome, speaking.output, quiet=speaking.quiet)
         _save(options, request, outcome)
 
-    return deliver(outcome, of_adoptions, speaking, shown, only_shows=settings.dry_run)
+    return deliver(outcome, _report, speaking, shown, only_shows=settings.dry_run)
 
 
 def _save(options: dict[str, Any], request: Request, outcome: Result | Adoptions) -> None:
@@ -125,3 +128,18 @@ def _show_all(done: Adoptions, output: str, *, quiet: bool) -> None:
             say(f"{passed.account}  skipped: {passed.why}")
         if not done.items:
             click.echo("There is nothing to adopt.")
+
+
+def _report(done: Result | Adoptions, title: str) -> PipelineReport:
+    """The report of an adoption, of one or of many."""
+    if isinstance(done, Result):
+        return of_result(done, title)
+    items = [Item(done.cluster.name, name_of(result), result) for result in done.items]
+    applied = of_applied(AppliedList(items, signal=done.signal), title)
+    skipped = tuple(f"{item.account} is skipped: {item.why}" for item in done.passed)
+    return replace(
+        applied,
+        exit_code=int(done.exit_code),
+        facts=facts_of(done.cluster),
+        notes=(*applied.notes, *skipped),
+    )

@@ -20,6 +20,8 @@ from irsa_cli.cli.options.types import DURATION, Duration, filled, once, switch
 from irsa_cli.cli.output import confirming
 from irsa_cli.cli.output.forms import REPORTS
 from irsa_cli.cli.output.reports.files import FILES
+from irsa_cli.cli.output.reports.model import PipelineReport
+from irsa_cli.cli.output.reports.of_results import name_of, of_applied, of_result
 from irsa_cli.cli.output.screens.recovered import intended_lines, show_found, show_recoveries, show_stories
 from irsa_cli.cli.output.speaking import Speaking, deliver
 from irsa_cli.cli.output.text import show
@@ -28,6 +30,7 @@ from irsa_cli.cli.terminal.progress import Progress
 from irsa_cli.cli.terminal.wording import say
 from irsa_cli.core.recovery.leftovers import MINIMUM_AGE
 from irsa_cli.core.recovery.report import Found, Recoveries
+from irsa_cli.core.results.applied import AppliedList, Item
 from irsa_cli.core.results.result import Ended, Result, worst
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.recovery.history import unfinished_of
@@ -209,8 +212,6 @@ def _approval(options: dict[str, Any], progress: Progress) -> Callable[[Sequence
 
 
 def _finish(work: Callable[[], Result | Recoveries | Found], speaking: Speaking, progress: Progress) -> int:
-    from irsa_cli.cli.output.reports.of_results import of_recoveries
-
     outcome = outcome_of(work, speaking, progress)
     if isinstance(outcome, Found):
         return show_found(outcome, speaking.output)
@@ -222,4 +223,15 @@ def _finish(work: Callable[[], Result | Recoveries | Found], speaking: Speaking,
         else:
             show_recoveries(outcome, speaking.output, quiet=speaking.quiet, verbose=speaking.verbose)
 
-    return deliver(outcome, of_recoveries, speaking, shown, only_shows=planned)
+    return deliver(outcome, _report, speaking, shown, only_shows=planned)
+
+
+def _report(done: Result | Recoveries, title: str) -> PipelineReport:
+    """The report of a recovery, of one or several transactions."""
+    if isinstance(done, Result):
+        return of_result(done, title)
+    names = [" ".join(filter(None, (result.transaction, name_of(result)))) for result in done.items]
+    items = [Item("", name, result) for name, result in zip(names, done.items, strict=True)]
+    applied = of_applied(AppliedList(items, signal=done.signal), title)
+    skipped = tuple(f"{item.transaction} is skipped: {item.why}" for item in done.skipped)
+    return replace(applied, exit_code=int(done.exit_code), notes=(*applied.notes, *skipped))

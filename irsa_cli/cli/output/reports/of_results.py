@@ -8,22 +8,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from irsa_cli.cli.output.plan_text import attributes, is_mark, totals, values
 from irsa_cli.cli.output.reports.model import Document, Entry, Level, Line, PipelineReport, Rank, SourcePlace
 from irsa_cli.cli.output.text import messages, text_lines
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.policies.policy import difference
-from irsa_cli.core.results.applied import AppliedList, Item
+from irsa_cli.core.results.applied import AppliedList
 from irsa_cli.core.results.result import ChangeResult, Ended, Result
 from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.values.cluster import Cluster
-
-if TYPE_CHECKING:
-    from irsa_cli.core.planning.adopt import Adoptions
-    from irsa_cli.core.recovery.report import Recoveries
-
 
 WORDS = {
     Ended.COMMITTED: "done",
@@ -184,33 +178,3 @@ def _documents(change: Change) -> Iterator[Document]:
             yield Document(title if new else f"{title}, as it was", tuple(lines), "json")
     if change.action != "delete" and (told := tuple(values(change))):
         yield Document(f"values of {change.kind.value} {change.description}", told)
-
-
-def of_adoptions(done: Result | Adoptions, title: str) -> PipelineReport:
-    """The report of an adoption, of one or of many."""
-    if isinstance(done, Result):
-        return of_result(done, title)
-    items = [Item(done.cluster.name, name_of(result), result) for result in done.items]
-    applied = of_applied(AppliedList(items, signal=done.signal), title)
-    skipped = tuple(f"{item.account} is skipped: {item.why}" for item in done.passed)
-    return PipelineReport(
-        title,
-        applied.verdict,
-        applied.is_good,
-        int(done.exit_code),
-        facts_of(done.cluster),
-        applied.entries,
-        applied.uneventful,
-        (*applied.notes, *skipped),
-    )
-
-
-def of_recoveries(done: Result | Recoveries, title: str) -> PipelineReport:
-    """The report of a recovery, of one or several transactions."""
-    if isinstance(done, Result):
-        return of_result(done, title)
-    names = [" ".join(filter(None, (result.transaction, name_of(result)))) for result in done.items]
-    items = [Item("", name, result) for name, result in zip(names, done.items, strict=True)]
-    applied = of_applied(AppliedList(items, signal=done.signal), title)
-    skipped = tuple(f"{item.transaction} is skipped: {item.why}" for item in done.skipped)
-    return replace(applied, exit_code=int(done.exit_code), notes=(*applied.notes, *skipped))
