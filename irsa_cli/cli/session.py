@@ -1,7 +1,4 @@
-"""What every command that talks to AWS does around its use case: progress, errors, output, exit code.
-
-How its options are taken is in `irsa_cli.cli.options`, and how a result looks in `irsa_cli.cli.output.text`.
-"""
+"""What every command that talks to AWS does around its use case: progress, errors, output, exit code."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""`irsa adopt`: its options, and how several are shown.
-
-What it does is in `irsa_cli.usecases.write.adopt`.
-"""
+"""`irsa adopt`: its options, and what is shown of it; what it does is in `irsa_cli.usecases.write.adopt`."""
 
 from __future__ import annotations
 

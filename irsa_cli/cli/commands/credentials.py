@@ -1,7 +1,4 @@
-"""`irsa credentials`: its options, and the forms in which credentials are printed.
-
-Getting them is in `irsa_cli.usecases.read.identity`.
-"""
+"""`irsa credentials`: its options, and the forms in which credentials are printed."""
 
 from __future__ import annotations
 

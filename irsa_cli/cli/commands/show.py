@@ -1,7 +1,4 @@
-"""`irsa show`: a saved plan, as its dry run has shown it.
-
-What is in its file is in `irsa_cli.usecases.plans.saved_plan`.
-"""
+"""`irsa show`: a saved plan, as its dry run has shown it."""
 
 from __future__ import annotations
 

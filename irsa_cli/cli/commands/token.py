@@ -1,7 +1,4 @@
-"""`irsa token`: its options, and how a token is shown.
-
-Getting one is in `irsa_cli.usecases.read.identity`.
-"""
+"""`irsa token`: its options, and how a token is shown."""
 
 from __future__ import annotations
 

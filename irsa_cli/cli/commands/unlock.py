@@ -1,7 +1,4 @@
-"""`irsa unlock`: its options, and how locks are shown.
-
-What it does is in `irsa_cli.usecases.locks.unlock`.
-"""
+"""`irsa unlock`: its options, and how locks are shown; `irsa_cli.usecases.locks.unlock` does the work."""
 
 from __future__ import annotations
 

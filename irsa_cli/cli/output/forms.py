@@ -1,8 +1,4 @@
-"""The forms of a result that `-o` names, beyond JSON and YAML: names alone, and what a jsonpath finds.
-
-How a command's own text looks is the command's business; JSON and YAML are written in
-`irsa_cli.cli.output.text`.
-"""
+"""The forms of a result that `-o` names, beyond JSON and YAML: names alone, and what a jsonpath finds."""
 
 from __future__ import annotations
 

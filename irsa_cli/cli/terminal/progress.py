@@ -1,7 +1,4 @@
-"""Progress on standard error: a line for each change, with a spinner on a terminal, plain lines in CI.
-
-The result on standard output is `irsa_cli.cli.output.text`'s business.
-"""
+"""Progress on standard error: a line for each change, with a spinner on a terminal, plain lines in CI."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What an output stream can show: characters, colours, columns, and lines that change while one looks.
-
-Asked by everything that prints; how a line is worded is `irsa_cli.cli.terminal.wording`'s business.
-"""
+"""What an output stream can show: characters, colours, columns, and lines that change while one looks."""
 
 from __future__ import annotations
 

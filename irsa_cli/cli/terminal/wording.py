@@ -1,7 +1,4 @@
-"""How lines, changes and marks are written for people, on both output streams.
-
-What a line says is the business of the module that says it.
-"""
+"""How lines, changes and marks are written for people, on both output streams."""
 
 from __future__ import annotations
 

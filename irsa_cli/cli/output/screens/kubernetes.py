@@ -1,7 +1,4 @@
-"""A ServiceAccount in its cluster as text: what it may do there, and who may become it, a line each.
-
-How these lines stand in a command's output is that command's business.
-"""
+"""A ServiceAccount in its cluster as text: what it may do there, and who may become it, a line each."""
 
 from __future__ import annotations
 
