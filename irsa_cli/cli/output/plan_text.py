@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from irsa_cli.cli.terminal.progress import KIND_WIDTH
-from irsa_cli.cli.terminal.wording import describe, mark
+from irsa_cli.cli.terminal.wording import mark
 from irsa_cli.core.plan.states import TagsState
 from irsa_cli.core.plan.traits import Proof
 from irsa_cli.core.policies.policy import difference
@@ -57,7 +57,7 @@ def change_lines(changes: Iterable[Change], *, whole: bool = False) -> Iterator[
         if not whole and is_mark(change):
             continue
         sign = click.style(mark(change.action), fg=_ACTIONS[change.action])
-        yield f"  {sign} {change.kind.value:<{KIND_WIDTH}} {visible(describe(change))}"
+        yield f"  {sign} {change.kind.value:<{KIND_WIDTH}} {visible(change.description)}"
         if whole or change.action == "update":
             yield from (f"      {line}" for line in _details(change, whole=whole))
 

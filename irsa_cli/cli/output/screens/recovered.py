@@ -17,7 +17,7 @@ from irsa_cli.cli.output.plan_text import change_lines
 from irsa_cli.cli.output.table import show_table
 from irsa_cli.cli.output.text import show_document, show_each
 from irsa_cli.cli.terminal.progress import KIND_WIDTH
-from irsa_cli.cli.terminal.wording import age, describe, mark, say
+from irsa_cli.cli.terminal.wording import age, mark, say
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ItemError, ReadOutcome
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.cluster import Cluster
@@ -63,7 +63,9 @@ def intended_lines(planned: Sequence[Result], *, whole: bool) -> Iterator[str]:
             if whole:
                 yield from change_lines([change], whole=True)
             else:
-                yield visible(f"  {mark(change.action)} {change.kind.value:<{KIND_WIDTH}} {describe(change)}")
+                yield visible(
+                    f"  {mark(change.action)} {change.kind.value:<{KIND_WIDTH}} {change.description}"
+                )
 
 
 def _words(result: Result) -> str:
@@ -113,7 +115,7 @@ def _lines(found: Found, leftovers: Leftovers) -> Iterator[str]:
     if leftovers.why:
         yield f"  {leftovers.why}"
     for piece in leftovers.pieces:
-        yield f"  - {piece.change.kind.value:<{KIND_WIDTH}} {describe(piece.change)}"
+        yield f"  - {piece.change.kind.value:<{KIND_WIDTH}} {piece.change.description}"
     yield from (f"  Note: {note}" for note in leftovers.notes)
     for spared in leftovers.spared:
         yield f"  left alone: {spared.kind.value} {spared.name}: {spared.why}"
