@@ -263,15 +263,8 @@ def results_envelope(
         [result.to_json() for result in results] if items is None else items,
         {kind.value: found[kind] for kind in Ended if found[kind]},
         notes,
-        errors_of(results),
+        [ItemError(it.error, index) for index, it in enumerate(results) if it.error is not None],
         facts or {},
-    )
-
-
-def errors_of(results: Iterable[Result]) -> tuple[ItemError, ...]:
-    """The errors of results, each with the index of its own."""
-    return tuple(
-        ItemError(result.error, index) for index, result in enumerate(results) if result.error is not None
     )
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from irsa_cli.aws.trail import writes_to
-from irsa_cli.core.results.applied import Item
-from irsa_cli.core.results.changed_by import objects_of
+from irsa_cli.core.results.applied import Item, objects_of
 from irsa_cli.core.results.result import Ended
 from irsa_cli.core.values.errors import IrsaError
 from irsa_cli.usecases.command.connect import Connection

@@ -8,13 +8,11 @@ from pathlib import Path
 
 from tests.support.edited_program import ROOT, edited, put, run_in
 
-OPTION = """@click.option(
-    "--namespace-label", multiple=True, callback=filled, metavar="K=V", help="Label of a new namespace."
-)
-@click.option(
-    "--audience",
-"""
-VALUE = """            namespace_labels=names.labels(pairs("--namespace-label", options["namespace_label"])),
+OPTION = """@many_filled("--namespace-label", metavar="K=V", help="Label of a new namespace.")
+@once("--audience","""
+VALUE = """            namespace_labels=names.labels(
+                common.pairs("--namespace-label", options["namespace_label"])
+            ),
             role_only=options["role_only"],
 """
 FIELD = "    namespace_labels: Mapping[str, str] = field(default_factory=dict)\n"
@@ -35,7 +33,7 @@ def _spec(text: str) -> str:
 
 EDITS: dict[str, Callable[[str], str]] = {
     "cli/commands/create_sa.py": lambda text: put(
-        put(text, '@click.option(\n    "--audience",\n', OPTION),
+        put(text, '@once("--audience",', OPTION),
         '            role_only=options["role_only"],\n',
         VALUE,
     ),
