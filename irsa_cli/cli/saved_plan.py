@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from irsa_cli.cli.output.speaking import Save
     from irsa_cli.core.results.applied import AppliedList
     from irsa_cli.core.results.result import Result
-    from irsa_cli.usecases.plans.requests import Request
+    from irsa_cli.usecases.plans.saved_plan import Request
 
 
 def plan_saver(options: dict[str, Any], command: str, request: Request) -> Save:

@@ -40,7 +40,7 @@ def run_plan(path: str, options: dict[str, Any]) -> int:
     from irsa_cli.core.results.result import Result
     from irsa_cli.usecases.command.connect import Target
     from irsa_cli.usecases.plans.apply_plan import apply_plan
-    from irsa_cli.usecases.plans.commands import COMMANDS
+    from irsa_cli.usecases.plans.reading import COMMANDS
 
     _check_options()
     plan = read_plan(path)
