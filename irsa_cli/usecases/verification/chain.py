@@ -1,7 +1,7 @@
 """The last link of a chain: from a ServiceAccount's role to its target, tried at STS, judged by the policies.
 
 What the policies say is judged in `irsa_cli.core.trust.chaining.chain`; the exchange before it is in
-`irsa_cli.usecases.verification.verify` and `irsa_cli.usecases.verification.verifier`.
+`irsa_cli.usecases.verification.verify` and `irsa_cli.usecases.verification.verify`.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 What IAM's provider and trust policy say is in `irsa_cli.usecases.verification.iam_steps`. Reading is
 `irsa_cli.usecases.read.reads`'s business; which step comes when,
-`irsa_cli.usecases.verification.verifier`'s.
+`irsa_cli.usecases.verification.verify`'s.
 """
 
 from __future__ import annotations
