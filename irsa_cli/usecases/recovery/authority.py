@@ -38,7 +38,7 @@ from irsa_cli.transaction.reading import last_sent
 from irsa_cli.transaction.recover import takes_back
 from irsa_cli.transaction.story import Story
 from irsa_cli.usecases.command.connect import Connection, Target
-from irsa_cli.usecases.command.leftovers import SAME_AGAIN
+from irsa_cli.usecases.command.execute import SAME_AGAIN
 
 NOT_WRITTEN_HERE = "the journal of {} was not written by your irsa on this machine"
 

@@ -28,10 +28,10 @@ from irsa_cli.transaction.story import Story, new_transaction_id
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.command.execute import handlers_of
-from irsa_cli.usecases.command.one_by_one import Stop, attempt, warning
+from irsa_cli.usecases.command.parallel import attempt, warning
 from irsa_cli.usecases.command.run_context import RunContext
 from irsa_cli.usecases.command.settings import Settings
-from irsa_cli.usecases.command.signals import stoppable
+from irsa_cli.usecases.command.signals import RunGroup, stoppable
 from irsa_cli.usecases.locks.locks import locked
 from irsa_cli.usecases.recovery.by_journal import (
     Approve,
@@ -77,7 +77,7 @@ def take_back(transaction: str, request: Request, settings: Settings, log: WireL
         )
     if not settings.dry_run:
         approve(request.approve, [scene.plan(leftovers)])
-    stop = Stop(f"{transaction} --cluster {request.target.cluster}")
+    stop = RunGroup(f"{transaction} --cluster {request.target.cluster}")
     with stoppable(stop, warning(settings, forward=False)):
         return attempt(transaction, partial(scene.take, leftovers, stop))
 
@@ -89,7 +89,7 @@ def take_back_all(request: Request, settings: Settings, log: WireLog) -> Recover
     chosen = [scene.plan(item) for item in scene.found.leftovers if not scene.found.why_not(item)]
     if chosen and not settings.dry_run:
         approve(request.approve, chosen)
-    stop = Stop(f"--all --cluster {request.target.cluster}")
+    stop = RunGroup(f"--all --cluster {request.target.cluster}")
     with stoppable(stop, warning(settings, forward=False)):
         for transaction in [item.transaction for item in scene.found.leftovers]:
             if stop.number:
@@ -156,7 +156,7 @@ class _Scene:
         result.notes = [*(f"left alone: {told(item)}" for item in leftovers.spared), *leftovers.notes]
         return result
 
-    def take(self, leftovers: Leftovers, stop: Stop) -> Result:
+    def take(self, leftovers: Leftovers, stop: RunGroup) -> Result:
         """Take one run's remains back; raises `JournalError` when no journal can be written."""
         started = time.monotonic()
         stop.check()
@@ -174,7 +174,7 @@ class _Scene:
         result.seconds = time.monotonic() - started
         return result
 
-    def _roll_back(self, leftovers: Leftovers, stop: Stop) -> tuple[Story, list[Leftover]]:
+    def _roll_back(self, leftovers: Leftovers, stop: RunGroup) -> tuple[Story, list[Leftover]]:
         """Take the changes back, with the locks of all that they are about."""
         connection, changes = self.connection, (piece.change for piece in leftovers.pieces)
         wanted = recovery_locks(changes, connection.cluster)

@@ -41,9 +41,9 @@ from irsa_cli.transaction.story import TAKES_BACK, Story
 from irsa_cli.usecases.command.caller import naming_caller, with_caller
 from irsa_cli.usecases.command.connect import TARGET_KEYS, Connection, Target, WireLog, connect
 from irsa_cli.usecases.command.execute import handlers_of
-from irsa_cli.usecases.command.one_by_one import Stop, advised, advising, attempt, warning
+from irsa_cli.usecases.command.parallel import advised, advising, attempt, warning
 from irsa_cli.usecases.command.settings import Settings
-from irsa_cli.usecases.command.signals import stoppable
+from irsa_cli.usecases.command.signals import RunGroup, stoppable
 from irsa_cli.usecases.locks.hold import Pause
 from irsa_cli.usecases.locks.locks import locked
 from irsa_cli.usecases.recovery.authority import (
@@ -104,7 +104,7 @@ def recover(transaction: str, request: Request, settings: Settings, log: WireLog
             given_back = work.authorise(path, connection, named=request.confirmed)
             shown = read(path)
             approve(request.approve, [work.plan(shown)])
-            stop = Stop(f"{transaction} --forward" if request.forward else transaction)
+            stop = RunGroup(f"{transaction} --forward" if request.forward else transaction)
             with stoppable(stop, warning(settings, forward=request.forward)):
                 carry_out = partial(work.carry_out, path, shown, connection, stop, given_back, held)
                 return attempt(transaction, carry_out)
@@ -121,7 +121,7 @@ def recover_all(request: Request, settings: Settings, log: WireLog) -> Recoverie
     waiting = {path: story for path, story in found if not is_running(path)}
     if waiting and not settings.dry_run:
         approve(request.approve, [work.plan(story) for story in waiting.values()])
-    stop = Stop("--all --forward" if request.forward else "--all")
+    stop = RunGroup("--all --forward" if request.forward else "--all")
     with stoppable(stop, warning(settings, forward=request.forward)):
         for path, story in found:
             if stop.number:
@@ -182,7 +182,7 @@ class _Work:
     log: WireLog
     connections: dict[tuple[Target, bool], Connection] = field(default_factory=dict)
 
-    def one(self, path: Path, shown: Story, stop: Stop) -> Result:
+    def one(self, path: Path, shown: Story, stop: RunGroup) -> Result:
         early = self.without_writing(path)
         if early is not None:
             return early
@@ -271,7 +271,7 @@ class _Work:
         path: Path,
         shown: Story,
         connection: Connection,
-        stop: Stop,
+        stop: RunGroup,
         given_back: frozenset[str],
         settings: Settings,
     ) -> Result:
@@ -287,9 +287,9 @@ class _Work:
             if ended is DeletionEnd.ENDED:
                 result = _deleted(story)
             elif self.request.forward or ended is DeletionEnd.HALF:
-                stop.current = run = Run(story.transaction, settings.timeout, fence=settings.hold)
-                report = roll_forward(path, read(path), found, run, self.settings.listen)
-                stop.current = None
+                run = Run(story.transaction, settings.timeout, fence=settings.hold)
+                with stop.holding(run):
+                    report = roll_forward(path, read(path), found, run, self.settings.listen)
                 result = _forward_result(report, story)
                 result.notes += (
                     [f"{_gone(story)}: the deletion is continued"] if ended is DeletionEnd.HALF else []

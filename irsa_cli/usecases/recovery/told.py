@@ -18,7 +18,7 @@ from irsa_cli.core.values.errors import Gone, IrsaError
 from irsa_cli.core.values.names import account_json
 from irsa_cli.transaction.events import Leftover
 from irsa_cli.transaction.story import Record, Story
-from irsa_cli.usecases.command.leftovers import left
+from irsa_cli.usecases.command.execute import left
 from irsa_cli.usecases.command.settings import Settings
 
 

@@ -23,17 +23,16 @@ from irsa_cli.kube.client import Json
 from irsa_cli.transaction.recover import everything, interrupted_runs, supersede
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
-from irsa_cli.usecases.command.earlier import going_on
 from irsa_cli.usecases.command.execute import perform
-from irsa_cli.usecases.command.one_by_one import Stop, attempt, warning
+from irsa_cli.usecases.command.parallel import attempt, warning
 from irsa_cli.usecases.command.retry import until_settled
-from irsa_cli.usecases.command.run_context import RunContext
+from irsa_cli.usecases.command.run_context import RunContext, going_on
 from irsa_cli.usecases.command.settings import Settings
-from irsa_cli.usecases.command.signals import stoppable
+from irsa_cli.usecases.command.signals import RunGroup, stoppable
 from irsa_cli.usecases.locks.locks import Locks, binding_lock, locked
+from irsa_cli.usecases.read.associations import Question
 from irsa_cli.usecases.read.lookup import current_account
 from irsa_cli.usecases.read.pairing import UNSEEN, read_pairing, sharers, with_role
-from irsa_cli.usecases.read.pods_identity import Question
 
 PARALLEL = 8
 
@@ -102,7 +101,7 @@ def adopt_all(request: Request, settings: Settings, log: WireLog) -> Adoptions:
         pairs = _in_scope(connection, request, accounts, done)
         with ThreadPoolExecutor(PARALLEL) as pool:
             read = list(pool.map(partial(_with_role, connection), pairs))
-    stop = Stop("--all")
+    stop = RunGroup()
     taking = Locks.of(connection, settings, Command.ADOPT)
     with taking as locks, stoppable(stop, warning(settings, forward=False)):
         for pair, error in read:
@@ -135,7 +134,7 @@ def adopt_several(
 ) -> AppliedList:
     """Take over the roles of these, each in a transaction of its own; one that is not there is refused."""
     connection = _connect(Request(request.target), settings, log)
-    done, stop = AppliedList(), Stop("--all")
+    done, stop = AppliedList(), RunGroup()
     taking = Locks.of(connection, settings, Command.ADOPT)
     with taking as locks, stoppable(stop, warning(settings, forward=False)):
         for title in request.accounts:

@@ -18,10 +18,9 @@ from irsa_cli.transaction.recover import supersede
 from irsa_cli.transaction.story import Story
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Target, WireLog, connect
-from irsa_cli.usecases.command.earlier import going_on
 from irsa_cli.usecases.command.execute import perform
 from irsa_cli.usecases.command.retry import until_settled
-from irsa_cli.usecases.command.run_context import RunContext
+from irsa_cli.usecases.command.run_context import RunContext, going_on
 from irsa_cli.usecases.command.settings import Settings
 
 

@@ -12,8 +12,7 @@ from irsa_cli.core.results.result import Command, Ended, Result
 from irsa_cli.core.values.errors import Refused
 from irsa_cli.transaction.recover import command_of, supersede
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, check_partitions, connect
-from irsa_cli.usecases.command.earlier import going_on
-from irsa_cli.usecases.command.run_context import RunContext
+from irsa_cli.usecases.command.run_context import RunContext, going_on
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.locks.locks import binding_lock, locked
 from irsa_cli.usecases.write.reconcile import Work

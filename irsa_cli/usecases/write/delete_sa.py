@@ -30,12 +30,9 @@ from irsa_cli.transaction.reading import read
 from irsa_cli.transaction.recover import command_of, supersede
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
-from irsa_cli.usecases.command.earlier import going_on
 from irsa_cli.usecases.command.execute import perform
-from irsa_cli.usecases.command.leftovers import came_between
-from irsa_cli.usecases.command.look_again import with_its_locks
-from irsa_cli.usecases.command.retry import Attempts
-from irsa_cli.usecases.command.run_context import RunContext
+from irsa_cli.usecases.command.retry import Attempts, came_between, with_its_locks
+from irsa_cli.usecases.command.run_context import RunContext, going_on
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.locks.locks import binding_lock, locked
 from irsa_cli.usecases.read.identity import NamedServiceAccount

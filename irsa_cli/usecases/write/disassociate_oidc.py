@@ -19,9 +19,8 @@ from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, provider_arn
 from irsa_cli.transaction.recover import everything, supersede
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
-from irsa_cli.usecases.command.earlier import going_on
 from irsa_cli.usecases.command.execute import perform
-from irsa_cli.usecases.command.run_context import RunContext
+from irsa_cli.usecases.command.run_context import RunContext, going_on
 from irsa_cli.usecases.command.settings import Settings
 
 SHOWN = 20

@@ -7,7 +7,7 @@ What is planned differs from command to command (`irsa_cli.core.planning.create`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from time import time
@@ -23,10 +23,10 @@ from irsa_cli.core.marks.lifecycle import Stage
 from irsa_cli.core.plan.changes import Kind, Plan
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, TRANSACTION_TAG
 from irsa_cli.core.planning import chaining, trust_warnings
-from irsa_cli.core.planning.converge import voids
 from irsa_cli.core.planning.create import counted_on
 from irsa_cli.core.recovery.leftovers import began
 from irsa_cli.core.results.result import Ended, Result
+from irsa_cli.core.trust.restrictions import Restriction
 from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.values import limits
 from irsa_cli.core.values.errors import IrsaError, Refused
@@ -36,12 +36,11 @@ from irsa_cli.transaction.protocol import Run
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.command.execute import Gate, perform
-from irsa_cli.usecases.command.look_again import LookAgain
-from irsa_cli.usecases.command.retry import until_settled
+from irsa_cli.usecases.command.retry import LookAgain, until_settled
 from irsa_cli.usecases.command.run_context import RunContext
 from irsa_cli.usecases.command.settings import Settings
+from irsa_cli.usecases.read.associations import Question
 from irsa_cli.usecases.read.observe import observe
-from irsa_cli.usecases.read.pods_identity import Question
 from irsa_cli.usecases.verification.gate import verify
 
 ABANDONED_SECONDS = 900.0
@@ -80,6 +79,8 @@ class Work:
     """What was asked of EKS for several; one that is to be verified asks for itself."""
     others: Collection[str] = ()
     """What other runs had locks for when it was looked for several."""
+    voids: Callable[[DesiredState, CurrentState], Sequence[Restriction]] = lambda desired, current: ()
+    """What the planner undoes of others' restrictions in the trust policy, when it is forced to."""
 
     def until_settled(self) -> Result:
         """Look, plan and act; again when another run came between, or may have taken away what was found."""
@@ -122,7 +123,7 @@ class Work:
         result = self._carry_out(todo, current)
         result.warnings = warnings if result.error is None else ()
         result.facts = facts_of(self.desired, current, result)
-        result.notes += notes_of(self.desired, current)
+        result.notes += notes_of(self.desired, current, self.voids(self.desired, current))
         if result.ended is Ended.PLANNED:  # Else it was said before anything was created.
             result.notes += mistyped
         if len(todo):
@@ -181,9 +182,9 @@ def facts_of(desired: DesiredState, current: CurrentState, result: Result) -> di
     return {"serviceAccount": account, "role": role, **more}
 
 
-def notes_of(desired: DesiredState, current: CurrentState) -> list[str]:
-    """What could not be checked, or can't be known."""
-    notes = trust_notes(desired, current)
+def notes_of(desired: DesiredState, current: CurrentState, voids: Sequence[Restriction]) -> list[str]:
+    """What could not be checked, or can't be known; `voids` as in `trust_notes`."""
+    notes = trust_notes(desired, current, voids)
     if current.role_unreadable:
         notes.append(f"the trust policy of {desired.role_arn} was not checked: {current.role_unreadable}")
     if desired.role_account != desired.cluster.home:
@@ -221,10 +222,10 @@ def managed_elsewhere(desired: DesiredState, current: CurrentState, todo: Plan) 
     return [*other_managers.annotated(f"{desired.namespace}/{desired.name}", maker, desired.role_arn)]
 
 
-def trust_notes(desired: DesiredState, current: CurrentState) -> list[str]:
+def trust_notes(desired: DesiredState, current: CurrentState, voids: Sequence[Restriction]) -> list[str]:
     """What can't be known of a trust policy, and what a forced run makes worthless in it."""
-    void = voids(desired, current) if desired.force else ()
-    said = [f"{item.text}: void, as --force writes the statement without that" for item in void]
+    forced = voids if desired.force else ()
+    said = [f"{item.text}: void, as --force writes the statement without that" for item in forced]
     return [*attached_trust.notes(desired, current), *said]
 
 

@@ -37,9 +37,9 @@ from irsa_cli.usecases.command.run_context import RunContext
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.locks.locks import binding_lock, locked
 from irsa_cli.usecases.read import chains
+from irsa_cli.usecases.read.associations import Question
 from irsa_cli.usecases.read.observe import check_policies
 from irsa_cli.usecases.read.pairing import UNSEEN, read_account, read_pairing, read_provider, sharers
-from irsa_cli.usecases.read.pods_identity import Question
 from irsa_cli.usecases.verification.gate import verify
 from irsa_cli.usecases.write.reconcile import may_be_spreading
 
