@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from irsa_cli.core.binding.current import Bound
+from irsa_cli.core.marks.lifecycle import MINIMUM_AGE, began
 from irsa_cli.core.marks.locks.lease import LeaseState
 from irsa_cli.core.marks.locks.names import Lock, LockScope
 from irsa_cli.core.marks.locks.seen import SeenLock
@@ -22,7 +23,6 @@ from irsa_cli.core.objects.workloads import KINDS, Workload, workload
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, TRANSACTION_TAG
 from irsa_cli.core.planning.delete import Deletion
 from irsa_cli.core.planning.deletion_checks import Users, admits_others
-from irsa_cli.core.recovery.leftovers import MINIMUM_AGE, began
 from irsa_cli.core.values.errors import ServiceError
 from irsa_cli.transaction.journal import RefusedJournal
 from irsa_cli.transaction.recover import is_running

@@ -19,12 +19,11 @@ from irsa_cli.core.binding import attached_trust
 from irsa_cli.core.binding.spec import CurrentState, DesiredState
 from irsa_cli.core.binding.standing import is_incomplete, life_of
 from irsa_cli.core.marks import makers, other_managers
-from irsa_cli.core.marks.lifecycle import Stage
+from irsa_cli.core.marks.lifecycle import Stage, began
 from irsa_cli.core.plan.changes import Kind, Plan
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, TRANSACTION_TAG
 from irsa_cli.core.planning import chaining, trust_warnings
 from irsa_cli.core.planning.create import counted_on
-from irsa_cli.core.recovery.leftovers import began
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.trust.restrictions import Restriction
 from irsa_cli.core.trust.rules.rule import Risk
