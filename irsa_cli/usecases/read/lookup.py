@@ -15,26 +15,19 @@ from irsa_cli.aws import iam as reading
 from irsa_cli.aws import listing
 from irsa_cli.core.binding.current import Bound, NamedRole
 from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount
+from irsa_cli.core.plan.noted import noted_or_none
+from irsa_cli.core.plan.states import CONFIG_MAP_ANNOTATION, MANAGED_BY_LABEL, TARGET_ANNOTATION
+from irsa_cli.core.planning.chaining import noted_chain
 from irsa_cli.core.trust import trust_policy
+from irsa_cli.core.trust.chaining.chain import Chain, chain_of_policies
 from irsa_cli.core.values import names
 from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.errors import InvalidInput, ServiceError
-from irsa_cli.kube.client import Json
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.read import chains
+from irsa_cli.usecases.read.observe import current_account
 
 PARALLEL = 8
-_SERVERS_OWN = (
-    "uid",
-    "resourceVersion",
-    "creationTimestamp",
-    "generation",
-    "managedFields",
-    "selfLink",
-    "deletionTimestamp",
-    "deletionGracePeriodSeconds",
-)
-"""Metadata that the API server sets itself."""
 
 
 def find(
@@ -52,21 +45,7 @@ def find(
     through. Raises `ServiceError` where the caller may not read. Without `kube` the cluster is not asked.
     """
     found = _Finder(connection, namespace, name, tuple(candidates)).find(kube=kube)
-    return chains.with_chain(connection, found)
-
-
-def current_account(body: Json) -> CurrentServiceAccount:
-    """A ServiceAccount as the API shows it."""
-    metadata = body["metadata"]
-    kept = {key: value for key, value in metadata.items() if key not in _SERVERS_OWN}
-    return CurrentServiceAccount(
-        uid=metadata["uid"],
-        resource_version=metadata["resourceVersion"],
-        annotations=metadata.get("annotations") or {},
-        labels=metadata.get("labels") or {},
-        manifest={**body, "apiVersion": "v1", "kind": "ServiceAccount", "metadata": kept},
-        managers=tuple(entry.get("manager", "") for entry in metadata.get("managedFields") or []),
-    )
+    return _with_chain(connection, found)
 
 
 @dataclass
@@ -172,3 +151,46 @@ def _not_there(bound: Bound, same_name: list[NamedRole]) -> str:
     """IAM finds roles by name alone; STS wants the whole ARN, path included."""
     there = f" (there is {same_name[0].arn})" if same_name else ""
     return f"there is no role {bound.annotation}{there}"
+
+
+def _with_chain(connection: Connection, bound: Bound) -> Bound:
+    """With the chain of its own role, the target, and the ConfigMap of its pods, as far as there are any."""
+    chain = _chain_of(bound)
+    if chain is not None:
+        bound = replace(bound, chain=chain, target=chains.read_target(connection, chain.target_arn))
+    noted = next((noted_chain(role.arn, bound.account) for role in bound.own), None)
+    if noted is not None and (chain is None or chain.target_arn != noted.target_arn):
+        bound = replace(bound, noted_target=(noted, chains.read_target(connection, noted.target_arn)))
+    return _with_config_map(connection, bound) if connection.asks_cluster else bound
+
+
+def _with_config_map(connection: Connection, bound: Bound) -> Bound:
+    """With the ConfigMap that the ServiceAccount notes.
+
+    Where the role has a target of which the ServiceAccount knows nothing (any more: somebody may have made it
+    again), the one that bears irsa's marks for it.
+    """
+    noted = bound.account.annotations if bound.account is not None else {}
+    name = noted_or_none(noted, CONFIG_MAP_ANNOTATION)
+    if name:
+        found = chains.named_config_maps(connection, bound.namespace, name).get(name)
+        return replace(bound, config_map=found, config_map_name=name)
+    if bound.chain is None or TARGET_ANNOTATION in noted:
+        return bound
+    try:
+        bodies = connection.kube.config_maps(bound.namespace, f"{MANAGED_BY_LABEL}=irsa")
+    except ServiceError as error:
+        if error.status != 403:
+            raise
+        return replace(bound, config_map_unread=error.reason)
+    for body in bodies:
+        found = chains.found_config_map(body)
+        if found.is_for(bound.full_name):
+            return replace(bound, config_map=found, config_map_name=body["metadata"]["name"])
+    return bound
+
+
+def _chain_of(bound: Bound) -> Chain | None:
+    """The chain that the policy of its own role tells of."""
+    found = (chain_of_policies(role.arn, role.role.inline) for role in bound.own)
+    return next((chain for chain in found if chain is not None), None)

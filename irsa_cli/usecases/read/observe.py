@@ -22,10 +22,22 @@ from irsa_cli.core.policies import policy
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.values import arn
 from irsa_cli.core.values.errors import Conflict, InvalidInput, IrsaError, Refused, ServiceError
+from irsa_cli.kube.client import Json
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.command.namespaces import similar_namespaces
 from irsa_cli.usecases.read import chains
-from irsa_cli.usecases.read.lookup import current_account
+
+_SERVERS_OWN = (
+    "uid",
+    "resourceVersion",
+    "creationTimestamp",
+    "generation",
+    "managedFields",
+    "selfLink",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+)
+"""Metadata that the API server sets itself."""
 
 
 def observe(connection: Connection, desired: DesiredState) -> CurrentState:
@@ -144,6 +156,20 @@ def read_role(connection: Connection, desired: DesiredState) -> tuple[CurrentRol
 def _service_account(connection: Connection, desired: DesiredState) -> CurrentServiceAccount | None:
     present = connection.kube.service_account(desired.namespace, desired.name)
     return None if present is None else current_account(present)
+
+
+def current_account(body: Json) -> CurrentServiceAccount:
+    """A ServiceAccount as the API shows it."""
+    metadata = body["metadata"]
+    kept = {key: value for key, value in metadata.items() if key not in _SERVERS_OWN}
+    return CurrentServiceAccount(
+        uid=metadata["uid"],
+        resource_version=metadata["resourceVersion"],
+        annotations=metadata.get("annotations") or {},
+        labels=metadata.get("labels") or {},
+        manifest={**body, "apiVersion": "v1", "kind": "ServiceAccount", "metadata": kept},
+        managers=tuple(entry.get("manager", "") for entry in metadata.get("managedFields") or []),
+    )
 
 
 def _rehearse(connection: Connection, desired: DesiredState) -> bool:

@@ -20,7 +20,7 @@ from irsa_cli.kube.client import Json
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.read.bindings import naming_roles
 from irsa_cli.usecases.read.identity import NamedServiceAccount
-from irsa_cli.usecases.read.lookup import current_account
+from irsa_cli.usecases.read.observe import current_account
 
 UNSEEN = "whether other ServiceAccounts use the role was not checked: the caller may not list them"
 

@@ -31,8 +31,7 @@ from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, provider_arn
 from irsa_cli.core.values.names import default_role_name, default_role_path
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.read import chains
-from irsa_cli.usecases.read.lookup import current_account
-from irsa_cli.usecases.read.observe import is_account_needed, no_such_policy, read_role
+from irsa_cli.usecases.read.observe import current_account, is_account_needed, no_such_policy, read_role
 
 T = TypeVar("T")
 WORKERS = 16

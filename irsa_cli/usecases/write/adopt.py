@@ -31,7 +31,7 @@ from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.command.signals import RunGroup, stoppable
 from irsa_cli.usecases.locks.locks import Locks, binding_lock, locked
 from irsa_cli.usecases.read.associations import Question
-from irsa_cli.usecases.read.lookup import current_account
+from irsa_cli.usecases.read.observe import current_account
 from irsa_cli.usecases.read.pairing import UNSEEN, read_pairing, sharers, with_role
 
 PARALLEL = 8
