@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount, DesiredState
+from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.noted import noted_or_none
 from irsa_cli.core.plan.states import CONFIG_MAP_ANNOTATION, SERVICE_ACCOUNT_TAG, TRANSACTION_TAG
 from irsa_cli.core.planning.chaining import admitted, former_chains
@@ -17,9 +18,9 @@ from irsa_cli.core.policies import policy
 from irsa_cli.core.trust.chaining.chain import Chain
 from irsa_cli.core.trust.chaining.removal import FoundConfigMap, FoundTarget
 from irsa_cli.core.values.arn import role_arn
-from irsa_cli.core.values.errors import ServiceError
 from irsa_cli.kube.client import Json
 from irsa_cli.usecases.command.connect import Connection
+from irsa_cli.usecases.read.readable import unless_denied
 
 
 def target_of(connection: Connection, desired: DesiredState) -> FoundTarget | None:
@@ -62,17 +63,15 @@ def read_target(connection: Connection, arn: str, *, judged: bool = False) -> Fo
             unread=f"there are no credentials for account {parsed.account}"
             " (--target-assume-role, --target-profile)"
         )
-    try:
-        found = reading.role_state(connection.iam_of_target(parsed.account), parsed.name)
-    except ServiceError as error:
-        if error.status == 403:
-            return FoundTarget(unread=error.reason)
-        raise
+    iam = connection.iam_of_target(parsed.account)
+    found = unless_denied(lambda: reading.role_state(iam, parsed.name))
+    if isinstance(found, Unreadable):
+        return FoundTarget(unread=found.why)
     if found is None or f"role{found[0].path}{parsed.name}" != parsed.resource:
         return FoundTarget()
     if not judged:
         return FoundTarget(found[0].trust)
-    whole = reading.with_power(connection.iam_of_target(parsed.account), parsed.name, CurrentRole(found[0]))
+    whole = reading.with_power(iam, parsed.name, CurrentRole(found[0]))
     return FoundTarget(found[0].trust, power=whole.power, policies=whole.policies)
 
 

@@ -15,6 +15,7 @@ from irsa_cli.aws import iam as reading
 from irsa_cli.aws import listing
 from irsa_cli.core.binding.current import Bound, NamedRole
 from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount
+from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.noted import noted_or_none
 from irsa_cli.core.plan.states import CONFIG_MAP_ANNOTATION, MANAGED_BY_LABEL, TARGET_ANNOTATION
 from irsa_cli.core.planning.chaining import noted_chain
@@ -22,10 +23,11 @@ from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.chaining.chain import Chain, chain_of_policies
 from irsa_cli.core.values import names
 from irsa_cli.core.values.arn import role_arn
-from irsa_cli.core.values.errors import InvalidInput, ServiceError
+from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.read import chains
 from irsa_cli.usecases.read.observe import current_account
+from irsa_cli.usecases.read.readable import unless_denied
 
 PARALLEL = 8
 
@@ -102,16 +104,13 @@ class _Finder:
 
     def _searched(self, bound: Bound) -> Bound:
         """With the ServiceAccount's own roles among all of the account, or why they can't be looked for."""
-        try:
-            roles = listing.list_roles(self.connection.iam).roles
-        except ServiceError as error:
-            if error.status != 403:
-                raise
-            return replace(bound, unsearched=error.reason)
+        listed = unless_denied(lambda: listing.list_roles(self.connection.iam).roles)
+        if isinstance(listed, Unreadable):
+            return replace(bound, unsearched=listed.why)
         # ListRoles shows no tags. What irsa makes names the namespace in its trust policy, if by a pattern.
         mark = f":{self.namespace}:"
         likely = [
-            item.name for item in roles if item.name not in self.read and mark in json.dumps(item.trust)
+            item.name for item in listed if item.name not in self.read and mark in json.dumps(item.trust)
         ]
         with ThreadPoolExecutor(PARALLEL) as pool:
             read = list(pool.map(self._read, likely))
@@ -177,12 +176,9 @@ def _with_config_map(connection: Connection, bound: Bound) -> Bound:
         return replace(bound, config_map=found, config_map_name=name)
     if bound.chain is None or TARGET_ANNOTATION in noted:
         return bound
-    try:
-        bodies = connection.kube.config_maps(bound.namespace, f"{MANAGED_BY_LABEL}=irsa")
-    except ServiceError as error:
-        if error.status != 403:
-            raise
-        return replace(bound, config_map_unread=error.reason)
+    bodies = unless_denied(lambda: connection.kube.config_maps(bound.namespace, f"{MANAGED_BY_LABEL}=irsa"))
+    if isinstance(bodies, Unreadable):
+        return replace(bound, config_map_unread=bodies.why)
     for body in bodies:
         found = chains.found_config_map(body)
         if found.is_for(bound.full_name):

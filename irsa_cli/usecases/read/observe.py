@@ -17,6 +17,7 @@ from irsa_cli.core.binding.spec import (
     DesiredState,
 )
 from irsa_cli.core.marks import lifecycle
+from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, ProviderState
 from irsa_cli.core.policies import policy
 from irsa_cli.core.trust import trust_policy
@@ -26,6 +27,7 @@ from irsa_cli.kube.client import Json
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.command.namespaces import similar_namespaces
 from irsa_cli.usecases.read import chains
+from irsa_cli.usecases.read.readable import unless_denied
 
 _SERVERS_OWN = (
     "uid",
@@ -131,12 +133,11 @@ def read_role(connection: Connection, desired: DesiredState) -> tuple[CurrentRol
         return reading.current_role(connection.iam, desired.role_name), ""
     if desired.role_account != connection.cluster.home:
         return None, f"it lives in account {desired.role_account}"
-    try:
-        found = reading.current_role(connection.iam, desired.role_name, policies=lambda role: False)
-    except ServiceError as error:
-        if error.status == 403:
-            return None, error.reason
-        raise
+    found = unless_denied(
+        lambda: reading.current_role(connection.iam, desired.role_name, policies=lambda role: False)
+    )
+    if isinstance(found, Unreadable):
+        return None, found.why
     if (
         found is not None
         and f"{found.state.path}{desired.role_name}" != desired.role_arn.partition(":role")[2]

@@ -22,16 +22,17 @@ from irsa_cli.core.binding.spec import (
     CurrentState,
     DesiredState,
 )
+from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import ProviderState
 from irsa_cli.core.planning.create import groundwork_counted_on, provider_changes
 from irsa_cli.core.policies import policy
-from irsa_cli.core.values.errors import ServiceError
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, provider_arn
 from irsa_cli.core.values.names import default_role_name, default_role_path
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.read import chains
 from irsa_cli.usecases.read.observe import current_account, is_account_needed, no_such_policy, read_role
+from irsa_cli.usecases.read.readable import unless_denied
 
 T = TypeVar("T")
 WORKERS = 16
@@ -231,13 +232,8 @@ class Snapshot:
 
 
 def _unless_denied(future: Future[T]) -> T | None:
-    """The result; None where the caller lacks the permission."""
-    try:
-        return future.result()
-    except ServiceError as error:
-        if error.status != 403:
-            raise
-        return None
+    found = unless_denied(future.result)
+    return None if isinstance(found, Unreadable) else found
 
 
 def _after(provider: ProviderState | None, changes: Sequence[Change]) -> ProviderState | None:

@@ -16,6 +16,7 @@ from irsa_cli.core.binding.ownership import check_ours
 from irsa_cli.core.binding.policy_versions import PolicyVersions
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.binding.update_request import Pairing, Update
+from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.changes import Plan
 from irsa_cli.core.planning import pair_warnings
 from irsa_cli.core.planning.chain_update import ChainUpdate, FoundChain, chain_of, chain_update, with_chain
@@ -25,7 +26,6 @@ from irsa_cli.core.planning.update import Quotas, ineffective, plan, restarts
 from irsa_cli.core.results.result import Command, Ended, Result
 from irsa_cli.core.trust.chaining.chain import Chain
 from irsa_cli.core.trust.chaining.removal import taken_back
-from irsa_cli.core.values.errors import ServiceError
 from irsa_cli.transaction.protocol import Run
 from irsa_cli.transaction.reading import read
 from irsa_cli.transaction.recover import command_of, interrupted_runs, supersede
@@ -40,6 +40,7 @@ from irsa_cli.usecases.read import chains
 from irsa_cli.usecases.read.associations import Question
 from irsa_cli.usecases.read.observe import check_policies
 from irsa_cli.usecases.read.pairing import UNSEEN, read_account, read_pairing, read_provider, sharers
+from irsa_cli.usecases.read.readable import unless_denied
 from irsa_cli.usecases.verification.gate import verify
 from irsa_cli.usecases.write.reconcile import may_be_spreading
 
@@ -204,12 +205,9 @@ class _Updating:
         return found
 
     def _quotas(self) -> Quotas:
-        try:
-            found = bindings.quotas(self.connection.iam)
-        except ServiceError as error:
-            if error.status == 403:
-                return Quotas(known=False)
-            raise
+        found = unless_denied(lambda: bindings.quotas(self.connection.iam))
+        if isinstance(found, Unreadable):
+            return Quotas(known=False)
         default = Quotas()
         return Quotas(
             found.get("AttachedPoliciesPerRoleQuota", default.attached),
