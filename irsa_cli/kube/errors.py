@@ -53,14 +53,21 @@ def translate(error: Exception, operation: str) -> ServiceError:
     if isinstance(error, ApiException) and error.status:
         return _answered(error, operation)
     if certificate_refused(error):
-        return _stranger(error, operation)
+        intercepted = (
+            "check that nothing intercepts the connection, and that the cluster's CA is the one EKS gives"
+        )
+        return _error(
+            operation,
+            code="SSLError",
+            outcome=Outcome.NOT_SENT,
+            reason=redacted(f"the server's certificate was not accepted: {why_of(error)}"),
+            next_steps=validity_advice(error) or (intercepted,),
+        )
     cause = error.reason if isinstance(error, urllib3.exceptions.MaxRetryError) and error.reason else error
     sent = not isinstance(cause, _NOT_SENT)
-    return ServiceError(
-        f"kubernetes {operation}",
+    return _error(
+        operation,
         code=type(cause).__name__,
-        service="kubernetes",
-        operation=operation,
         outcome=Outcome.UNKNOWN if sent else Outcome.NOT_SENT,
         transient=not isinstance(cause, TooLarge),
         reason=redacted(_words(cause)),
@@ -87,17 +94,8 @@ def reviewed(error: ServiceError, ask: Callable[[], bool | None]) -> ServiceErro
     return error.knowing(permitted=permitted)
 
 
-def _stranger(error: Exception, operation: str) -> ServiceError:
-    return ServiceError(
-        f"kubernetes {operation}",
-        code="SSLError",
-        service="kubernetes",
-        operation=operation,
-        outcome=Outcome.NOT_SENT,
-        reason=redacted(f"the server's certificate was not accepted: {why_of(error)}"),
-        next_steps=validity_advice(error)
-        or ("check that nothing intercepts the connection, and that the cluster's CA is the one EKS gives",),
-    )
+def _error(operation: str, **told: Any) -> ServiceError:
+    return ServiceError(f"kubernetes {operation}", service="kubernetes", operation=operation, **told)
 
 
 def _words(error: BaseException) -> str:
@@ -123,11 +121,9 @@ def _answered(error: ApiException, operation: str) -> ServiceError:
     if http == 403:
         why = "the namespace is being deleted" if ends else f"missing RBAC permission: {operation}"
         details = (why,)
-    return ServiceError(
-        f"kubernetes {operation}",
+    return _error(
+        operation,
         code="Unauthorized" if http == 401 else code,
-        service="kubernetes",
-        operation=operation,
         status=http,
         outcome=Outcome.UNKNOWN if server or foreign else Outcome.REFUSED,
         transient=(server and not _tells_of_webhook(operation, reason))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -83,23 +83,8 @@ class Target:
         return AccountAccess("target", account, role, profile) if role or profile else None
 
 
-TARGET_KEYS = (
-    "cluster",
-    "region",
-    "profile",
-    "assume_role",
-    "kubeconfig",
-    "context",
-    "issuer_url",
-    "account",
-    "role_account",
-    "role_assume_role",
-    "role_profile",
-    "target_account",
-    "target_assume_role",
-    "target_profile",
-)
-"""What a journal says of a target; a key stays what it is, whatever the attributes are called."""
+TARGET_KEYS = tuple(item.name for item in fields(Target) if item.compare)
+"""What a journal says of a target: a name here is in journals, and stays what it is."""
 
 
 def written_target(target: Target) -> dict[str, str | None]:
@@ -220,7 +205,12 @@ class Connection:
 
 
 def connect(
-    target: Target, *, kube: bool, log: WireLog, check: Callable[[AwsSession], None], gone: bool = False
+    target: Target,
+    *,
+    kube: bool,
+    log: WireLog,
+    check: Callable[[AwsSession], None] = lambda aws: None,
+    gone: bool = False,
 ) -> Connection:
     """Find the cluster, and open the session of each other account meanwhile.
 

@@ -15,10 +15,17 @@ from typing import Any
 from irsa_cli.core.plan.changes import Plan
 from irsa_cli.core.plan.expected import PlannedWork, seen_of
 from irsa_cli.core.recovery.authority import way_of
-from irsa_cli.core.results.result import Command
+from irsa_cli.core.results.result import Command, Ended, Result
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.transaction.reading import read
-from irsa_cli.transaction.recover import Covers, command_of, interrupted_runs, leaves
+from irsa_cli.transaction.recover import (
+    Covers,
+    command_of,
+    everything,
+    interrupted_runs,
+    leaves,
+    supersede,
+)
 from irsa_cli.transaction.story import TAKES_BACK, About
 from irsa_cli.usecases.command.connect import Connection, Target, written_target
 from irsa_cli.usecases.command.settings import Settings
@@ -100,6 +107,14 @@ def going_on(
         else:
             settings.note(f"An earlier run ({path.stem}) was interrupted; this one goes on from there.")
     return found
+
+
+def supersede_if_well(
+    earlier: Iterable[Path], result: Result, settings: Settings, covers: Covers = everything
+) -> None:
+    """Note that nothing of earlier runs is to be rolled back, as this one has made true what they began."""
+    if result.ended in (Ended.COMMITTED, Ended.UNCHANGED) and not settings.dry_run:
+        supersede(earlier, covers)
 
 
 def other_desired_state(path: Path) -> str:

@@ -124,7 +124,7 @@ class _Scene:
 
     @classmethod
     def read(cls, request: Request, settings: Settings, log: WireLog) -> _Scene:
-        connection = connect(request.target, kube=True, log=log, check=lambda aws: None, gone=True)
+        connection = connect(request.target, kube=True, log=log, gone=True)
         connection.announce(settings.note)
         with naming_caller(connection.caller):
             seen = look(connection)

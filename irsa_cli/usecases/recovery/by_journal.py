@@ -261,9 +261,7 @@ class _Work:
         target = self.request.override(replace(told, **unsaid))
         check_way(story, told, target, *(["--forward"] if self.request.forward else []))
         if (target, kube) not in self.connections:
-            self.connections[target, kube] = connect(
-                target, kube=kube, log=self.log, check=lambda aws: None, gone=True
-            )
+            self.connections[target, kube] = connect(target, kube=kube, log=self.log, gone=True)
         return self.connections[target, kube]
 
     def carry_out(

@@ -115,7 +115,7 @@ def verify_accounts(request: Request, log: WireLog, note: Callable[[str], None])
     What keeps it from beginning after that is the report's error.
     """
     started = monotonic()
-    connection = connect(request.target, kube=True, log=log, check=lambda aws: None)
+    connection = connect(request.target, kube=True, log=log)
     cluster = connection.cluster
     connection.announce(note)
     many = not request.name

@@ -26,7 +26,7 @@ from irsa_cli.usecases.command.connect import Connection, Target, WireLog, conne
 from irsa_cli.usecases.command.execute import perform
 from irsa_cli.usecases.command.parallel import attempt, warning
 from irsa_cli.usecases.command.retry import until_settled
-from irsa_cli.usecases.command.run_context import RunContext, going_on
+from irsa_cli.usecases.command.run_context import RunContext, going_on, supersede_if_well
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.command.signals import RunGroup, stoppable
 from irsa_cli.usecases.locks.locks import Locks, binding_lock, locked
@@ -81,8 +81,7 @@ def _adopt(connection: Connection, request: Request, settings: Settings) -> Resu
         return result
 
     result = until_settled(one, settings)
-    if result.ended in (Ended.COMMITTED, Ended.UNCHANGED) and not settings.dry_run:
-        supersede(earlier)
+    supersede_if_well(earlier, result, settings)
     asked.tell(result, request.namespace, request.name, result.facts["role"]["arn"])
     return result
 
@@ -157,7 +156,7 @@ def adopt_several(
 def _connect(request: Request, settings: Settings, log: WireLog) -> Connection:
     target = request.target
     kube = not request.role_name or not target.issuer_url or bool(target.kubeconfig or target.context)
-    connection = connect(target, kube=kube, log=log, check=lambda aws: None)
+    connection = connect(target, kube=kube, log=log)
     connection.announce(settings.note)
     return connection
 

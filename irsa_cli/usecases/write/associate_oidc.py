@@ -11,16 +11,15 @@ from irsa_cli.aws import iam as reading
 from irsa_cli.core.plan.changes import Change, Plan
 from irsa_cli.core.plan.states import ProviderState
 from irsa_cli.core.planning.create import provider_changes
-from irsa_cli.core.results.result import Command, Ended, Result
+from irsa_cli.core.results.result import Command, Result
 from irsa_cli.core.values.errors import IrsaError, Refused, ServiceError
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, provider_arn
-from irsa_cli.transaction.recover import supersede
 from irsa_cli.transaction.story import Story
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Target, WireLog, connect
 from irsa_cli.usecases.command.execute import perform
 from irsa_cli.usecases.command.retry import until_settled
-from irsa_cli.usecases.command.run_context import RunContext, going_on
+from irsa_cli.usecases.command.run_context import RunContext, going_on, supersede_if_well
 from irsa_cli.usecases.command.settings import Settings
 
 
@@ -36,7 +35,7 @@ class Request:
 
 def associate_oidc(request: Request, settings: Settings, log: WireLog) -> Result:
     """Make the provider, or add to it the audiences it lacks."""
-    connection = connect(request.target, kube=False, log=log, check=lambda aws: None)
+    connection = connect(request.target, kube=False, log=log)
     cluster = connection.cluster
     connection.announce(settings.note)
     arn = provider_arn(cluster.partition, cluster.home, cluster.issuer)
@@ -59,8 +58,7 @@ def associate_oidc(request: Request, settings: Settings, log: WireLog) -> Result
         return result
 
     result = until_settled(attempt, settings)
-    if result.ended in (Ended.COMMITTED, Ended.UNCHANGED) and not settings.dry_run:
-        supersede(earlier, covers)
+    supersede_if_well(earlier, result, settings, covers)
     if isinstance(result.error, ServiceError):
         result.error = _with_advice(result.error)
     return result

@@ -8,11 +8,11 @@ from irsa_cli.core.binding.boundaries import BoundaryRules
 from irsa_cli.core.binding.spec import BindingSpec, DesiredState, Options, desired_state_of
 from irsa_cli.core.planning.create import plan
 from irsa_cli.core.planning.satisfies import satisfies
-from irsa_cli.core.results.result import Command, Ended, Result
+from irsa_cli.core.results.result import Command, Result
 from irsa_cli.core.values.errors import Refused
-from irsa_cli.transaction.recover import command_of, supersede
+from irsa_cli.transaction.recover import command_of
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, check_partitions, connect
-from irsa_cli.usecases.command.run_context import RunContext, going_on
+from irsa_cli.usecases.command.run_context import RunContext, going_on, supersede_if_well
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.locks.locks import binding_lock, locked
 from irsa_cli.usecases.write.reconcile import Work
@@ -58,6 +58,5 @@ def _create(connection: Connection, desired: DesiredState, settings: Settings) -
             raise
         ways = (f"{command_of(path)}  # rolls the interrupted run back" for path in earlier)
         raise error.but(next_steps=(*error.next_steps, *ways)) from error
-    if result.ended in (Ended.COMMITTED, Ended.UNCHANGED) and not settings.dry_run:
-        supersede(earlier, made)
+    supersede_if_well(earlier, result, settings, made)
     return result

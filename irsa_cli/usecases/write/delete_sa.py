@@ -32,7 +32,7 @@ from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.command.execute import perform
 from irsa_cli.usecases.command.retry import Attempts, came_between, with_its_locks
-from irsa_cli.usecases.command.run_context import RunContext, going_on
+from irsa_cli.usecases.command.run_context import RunContext, going_on, supersede_if_well
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.locks.locks import binding_lock, locked
 from irsa_cli.usecases.read.identity import NamedServiceAccount
@@ -80,9 +80,7 @@ def delete_sa(request: Request, settings: Settings, log: WireLog) -> Result:
 
     Raises `Refused` when there is nothing of it, when it is in use, or when a run is making it.
     """
-    connection = connect(
-        request.target, kube=not request.role_only, log=log, check=lambda aws: None, gone=True
-    )
+    connection = connect(request.target, kube=not request.role_only, log=log, gone=True)
     connection.announce(settings.note)
     lock = binding_lock(request.namespace, request.name)
     with locked(connection, settings, Command.DELETE_SA, when_needed=[lock]) as held:
@@ -95,8 +93,7 @@ def delete_binding(connection: Connection, request: Request, settings: Settings)
     gone = lambda story, change: _takes(request, change)  # noqa: E731 - asked before and after
     earlier = going_on(settings, context, gone)
     result = _Deleting(connection, request, settings, earlier).until_settled()
-    if result.ended in GOOD and not settings.dry_run:
-        supersede(earlier, gone)
+    supersede_if_well(earlier, result, settings, gone)
     return result
 
 

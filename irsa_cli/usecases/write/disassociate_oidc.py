@@ -16,11 +16,11 @@ from irsa_cli.core.results.result import Command, Ended, Result
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import Refused, ServiceError
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, provider_arn
-from irsa_cli.transaction.recover import everything, supersede
+from irsa_cli.transaction.recover import everything
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.command.execute import perform
-from irsa_cli.usecases.command.run_context import RunContext, going_on
+from irsa_cli.usecases.command.run_context import RunContext, going_on, supersede_if_well
 from irsa_cli.usecases.command.settings import Settings
 
 SHOWN = 20
@@ -37,7 +37,7 @@ class Request:
 
 def disassociate_oidc(request: Request, settings: Settings, log: WireLog) -> Result:
     """Delete the provider; without one there is nothing to do. Raises `Refused` while roles trust it."""
-    connection = connect(request.target, kube=False, log=log, check=lambda aws: None, gone=True)
+    connection = connect(request.target, kube=False, log=log, gone=True)
     _check_known_issuer(connection)
     cluster = connection.cluster
     connection.announce(settings.note)
@@ -56,8 +56,7 @@ def disassociate_oidc(request: Request, settings: Settings, log: WireLog) -> Res
             ]
             notes += _audiences(present)
     result = perform(Plan.of(changes), connection, settings, context, seen=[present])
-    if result.ended in (Ended.COMMITTED, Ended.UNCHANGED) and not settings.dry_run:
-        supersede(earlier)
+    supersede_if_well(earlier, result, settings)
     result.facts = {
         "provider": {
             "arn": arn,

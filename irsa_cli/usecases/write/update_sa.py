@@ -23,17 +23,17 @@ from irsa_cli.core.planning.chain_update import ChainUpdate, FoundChain, chain_o
 from irsa_cli.core.planning.chaining import target_notes
 from irsa_cli.core.planning.differences import check_provider
 from irsa_cli.core.planning.update import Quotas, ineffective, plan, restarts
-from irsa_cli.core.results.result import Command, Ended, Result
+from irsa_cli.core.results.result import Command, Result
 from irsa_cli.core.trust.chaining.chain import Chain
 from irsa_cli.core.trust.chaining.removal import taken_back
 from irsa_cli.transaction.protocol import Run
 from irsa_cli.transaction.reading import read
-from irsa_cli.transaction.recover import command_of, interrupted_runs, supersede
+from irsa_cli.transaction.recover import command_of, interrupted_runs
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, check_partitions, connect
 from irsa_cli.usecases.command.execute import perform
 from irsa_cli.usecases.command.retry import until_settled
-from irsa_cli.usecases.command.run_context import RunContext
+from irsa_cli.usecases.command.run_context import RunContext, supersede_if_well
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.locks.locks import binding_lock, locked
 from irsa_cli.usecases.read import chains
@@ -92,8 +92,7 @@ def _update(connection: Connection, request: Request, settings: Settings) -> Res
     asks = request.verify and not settings.dry_run
     asked = Question(connection, request.namespace, request.name) if asks else None
     result = until_settled(updating.attempt, settings)
-    if result.ended in (Ended.COMMITTED, Ended.UNCHANGED) and not settings.dry_run:
-        supersede(earlier)
+    supersede_if_well(earlier, result, settings)
     if asked is not None and "role" in result.facts:
         asked.tell(result, request.namespace, request.name, result.facts["role"]["arn"])
     return result
