@@ -45,6 +45,7 @@ _WORDS: tuple[tuple[type[BaseException], str], ...] = (
 )
 """What failures of the HTTP client mean, the first that fits."""
 _UNANSWERED = "check the network, HTTPS_PROXY and NO_PROXY, then run this again"
+_INTERCEPTED = "check that nothing intercepts the connection, and that the cluster's CA is the one EKS gives"
 _UNREACHED = "check that the cluster's endpoint can be reached from here (private endpoint, VPN, NO_PROXY)"
 
 
@@ -53,15 +54,12 @@ def translate(error: Exception, operation: str) -> ServiceError:
     if isinstance(error, ApiException) and error.status:
         return _answered(error, operation)
     if certificate_refused(error):
-        intercepted = (
-            "check that nothing intercepts the connection, and that the cluster's CA is the one EKS gives"
-        )
         return _error(
             operation,
             code="SSLError",
             outcome=Outcome.NOT_SENT,
             reason=redacted(f"the server's certificate was not accepted: {why_of(error)}"),
-            next_steps=validity_advice(error) or (intercepted,),
+            next_steps=validity_advice(error) or (_INTERCEPTED,),
         )
     cause = error.reason if isinstance(error, urllib3.exceptions.MaxRetryError) and error.reason else error
     sent = not isinstance(cause, _NOT_SENT)

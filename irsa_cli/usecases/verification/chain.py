@@ -24,6 +24,7 @@ from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.errors import IrsaError, ServiceError
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.read.chains import read_target
+from irsa_cli.usecases.verification.iam_steps import attempt, is_refused, step
 
 if TYPE_CHECKING:
     from irsa_cli.core.objects.credentials import RoleCredentials
@@ -78,9 +79,8 @@ class Link:
     def _trust(self) -> tuple[Check, ...]:
         target, arn = self.target, self.chain.target_arn
         if target.unread:
-            return (
-                Check("trust policy", StepStatus.NOT_CHECKED, f"not checked: {target.unread}", needed=False),
-            )
+            unread = f"not checked: {target.unread}"
+            return (Check("trust policy", StepStatus.NOT_CHECKED, unread, needed=False),)
         if target.trust is None:
             return (Check("role", StepStatus.FAILED, f"role {arn} does not exist"),)
         said = self.chain.judge(target.trust)
@@ -97,17 +97,17 @@ class Link:
             # What STS has done is proof: what a policy was not understood to say does not count beside it.
             own = (check for check in self.checks() if check.status is not StepStatus.FAILED)
             tried = Check("credentials", StepStatus.OK, result.role_session)
-            return VerificationStep(Name.CHAIN, sent, (*own, tried))
-        refused = isinstance(result, ServiceError) and bool(result.status) and not result.transient
+            return step(Name.CHAIN, sent, *own, tried)
+        refused = is_refused(result)
         status = StepStatus.FAILED if refused else StepStatus.NOT_CHECKED
         text = result.reason if refused else f"not checked: {result.reason or result.message}"
-        return VerificationStep(Name.CHAIN, sent, (*self.checks(), Check("credentials", status, text)))
+        return step(Name.CHAIN, sent, *self.checks(), Check("credentials", status, text))
 
 
 def unreadable_step(note: UnreadableNote) -> VerificationStep:
     """The link that is noted in a way that nobody can follow."""
     check = Check("annotation", StepStatus.NOT_CHECKED, f"not checked: {note.message}: {note.reason}")
-    return VerificationStep(Name.CHAIN, "nothing: the target role is not known", (check,))
+    return step(Name.CHAIN, "nothing: the target role is not known", check)
 
 
 def assume_target(
@@ -138,14 +138,10 @@ def _role(connection: Connection, arn: str) -> Role | Unreadable | None:
     session = connection.session_of(account)
     if session is None:
         return Unreadable(f"there are no credentials for account {account}")
-    try:
-        return bindings.role(session.client("iam"), name)
-    except IrsaError as error:
-        return Unreadable(error.reason or error.message)
+    found = attempt(lambda: bindings.role(session.client("iam"), name))
+    return Unreadable(found.reason or found.message) if isinstance(found, IrsaError) else found
 
 
 def _target(connection: Connection, arn: str) -> FoundTarget:
-    try:
-        return read_target(connection, arn)
-    except IrsaError as error:
-        return FoundTarget(unread=error.reason or error.message)
+    found = attempt(lambda: read_target(connection, arn))
+    return FoundTarget(unread=found.reason or found.message) if isinstance(found, IrsaError) else found

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from time import monotonic
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from irsa_cli.core.objects.injection import Injection
 from irsa_cli.core.plan.noted import UnreadableNote
@@ -39,6 +39,7 @@ from irsa_cli.usecases.read.identity import NamedServiceAccount
 from irsa_cli.usecases.read.reads import WORKERS, Reads
 from irsa_cli.usecases.verification import iam_steps, steps
 from irsa_cli.usecases.verification.chain import Link, assume_target, unreadable_step
+from irsa_cli.usecases.verification.iam_steps import attempt
 
 if TYPE_CHECKING:
     from irsa_cli.aws.permissions.calls import ReadCall
@@ -48,8 +49,6 @@ if TYPE_CHECKING:
     from irsa_cli.core.objects.credentials import RoleCredentials
     from irsa_cli.core.objects.unreadable import Unreadable
     from irsa_cli.kube.client import Json, TokenAnswer
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -203,14 +202,6 @@ def _of_list(verifier: Verifier, item: Json) -> Verification:
         return Verification(namespace, name, injection.role_arn, injection.audience, error=wrong)
     except IrsaError as error:
         return Verification(namespace, name, injection.role_arn, injection.audience, error=error)
-
-
-def attempt(work: Callable[[], T]) -> T | IrsaError:
-    """What `work` returns, or the error that it raises, as a value."""
-    try:
-        return work()
-    except IrsaError as error:
-        return error
 
 
 @dataclass(frozen=True)
