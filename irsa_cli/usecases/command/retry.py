@@ -6,9 +6,9 @@ What one attempt does is its command's business; which locks there are, and how 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from random import uniform
+from time import monotonic, sleep
 from typing import TypeVar
 
 from irsa_cli.aws.recent_writes import may_be_late
@@ -40,7 +40,7 @@ def with_its_locks(attempt: Callable[[], T], hold: HeldLocks | None) -> T:
     shown an older state of it.
     """
     rounds, wait = 0, limits.PROPAGATION_SECONDS / 60
-    started = time.monotonic()
+    started = monotonic()
     while rounds < ROUNDS:
         try:
             return attempt()
@@ -55,7 +55,7 @@ def with_its_locks(attempt: Callable[[], T], hold: HeldLocks | None) -> T:
                 rounds += 1
                 continue
             young = may_be_late()
-            waited, most = time.monotonic() - started, limits.settled_seconds(young=young)
+            waited, most = monotonic() - started, limits.settled_seconds(young=young)
             if waited < most and (young or isinstance(error, ServiceError)):
                 doing.waiting("IAM to show its newest state", waited, most)
                 current().pause(wait)
@@ -94,7 +94,7 @@ class Attempts:
     def look_again(self, error: Exception | None) -> None:
         """Say so, and wait a moment that differs between two runs that have met."""
         self._settings.note(f"Looking again: {error}")
-        time.sleep(uniform(0.2, 0.6) * self.number)  # noqa: S311 - two runs that meet are to part, no secret
+        sleep(uniform(0.2, 0.6) * self.number)  # noqa: S311 - two runs that meet are to part, no secret
 
 
 def until_settled(attempt: Callable[[], Result], settings: Settings) -> Result:

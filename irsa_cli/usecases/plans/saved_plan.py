@@ -247,7 +247,6 @@ def _is_replaceable(path: Path) -> bool:
 
 
 def _write(file: int, plan: SavedPlan) -> None:
-    """Write the plan to an open file, and close it."""
     with os.fdopen(file, "w", encoding="utf-8") as stream:
         os.set_blocking(file, True)
         json.dump(plan.to_json(), stream, indent=1)

@@ -20,7 +20,7 @@ from irsa_cli.core.plan.noted import noted_or_none
 from irsa_cli.core.plan.states import CONFIG_MAP_ANNOTATION, MANAGED_BY_LABEL, TARGET_ANNOTATION
 from irsa_cli.core.planning.chaining import noted_chain
 from irsa_cli.core.trust import trust_policy
-from irsa_cli.core.trust.chaining.chain import Chain, chain_of_policies
+from irsa_cli.core.trust.chaining.chain import chain_of_policies
 from irsa_cli.core.values import names
 from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.errors import InvalidInput
@@ -154,7 +154,8 @@ def _not_there(bound: Bound, same_name: list[NamedRole]) -> str:
 
 def _with_chain(connection: Connection, bound: Bound) -> Bound:
     """With the chain of its own role, the target, and the ConfigMap of its pods, as far as there are any."""
-    chain = _chain_of(bound)
+    found = (chain_of_policies(role.arn, role.role.inline) for role in bound.own)
+    chain = next((chain for chain in found if chain is not None), None)
     if chain is not None:
         bound = replace(bound, chain=chain, target=chains.read_target(connection, chain.target_arn))
     noted = next((noted_chain(role.arn, bound.account) for role in bound.own), None)
@@ -184,9 +185,3 @@ def _with_config_map(connection: Connection, bound: Bound) -> Bound:
         if found.is_for(bound.full_name):
             return replace(bound, config_map=found, config_map_name=body["metadata"]["name"])
     return bound
-
-
-def _chain_of(bound: Bound) -> Chain | None:
-    """The chain that the policy of its own role tells of."""
-    found = (chain_of_policies(role.arn, role.role.inline) for role in bound.own)
-    return next((chain for chain in found if chain is not None), None)

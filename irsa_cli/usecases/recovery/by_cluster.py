@@ -34,11 +34,7 @@ from irsa_cli.usecases.command.run_context import RunContext
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.command.signals import RunGroup, stoppable
 from irsa_cli.usecases.locks.locks import locked
-from irsa_cli.usecases.recovery.by_journal import (
-    Approve,
-    agreed,
-    approve,
-)
+from irsa_cli.usecases.recovery.by_journal import Approve, agreed, approve
 from irsa_cli.usecases.recovery.scan import look
 from irsa_cli.usecases.recovery.told import back_result, backward_changes, planned
 
@@ -54,7 +50,7 @@ class Request:
 
 def find_leftovers(request: Request, settings: Settings, log: WireLog) -> Found:
     """What runs have left in the cluster and its account."""
-    return _Scene.read(request, settings, log).found
+    return _Recovery.read(request, settings, log).found
 
 
 def take_back(transaction: str, request: Request, settings: Settings, log: WireLog) -> Result:
@@ -62,13 +58,13 @@ def take_back(transaction: str, request: Request, settings: Settings, log: WireL
 
     Raises `Refused` when its run may still live, or when all of it is left alone.
     """
-    scene = _Scene.read(request, settings, log)
-    leftovers = scene.finder.leftovers(transaction, named=True)
+    recovery = _Recovery.read(request, settings, log)
+    leftovers = recovery.finder.leftovers(transaction, named=True)
     if leftovers is None:
-        notes = [f"nothing of {transaction} is left in {scene.connection.cluster.name}"]
-        cluster = scene.connection.cluster
+        notes = [f"nothing of {transaction} is left in {recovery.connection.cluster.name}"]
+        cluster = recovery.connection.cluster
         return Result(Ended.UNCHANGED, cluster=cluster, transaction=transaction, notes=notes)
-    why_not = scene.found.why_not(leftovers)
+    why_not = recovery.found.why_not(leftovers)
     if why_not:
         raise Refused(
             f"{transaction} is not rolled back",
@@ -77,34 +73,34 @@ def take_back(transaction: str, request: Request, settings: Settings, log: WireL
             next_steps=[step for item in leftovers.spared for step in item.next_steps],
         )
     if not settings.dry_run:
-        approve(request.approve, [scene.plan(leftovers)])
+        approve(request.approve, [recovery.plan(leftovers)])
     stop = RunGroup(f"{transaction} --cluster {request.target.cluster}")
     with stoppable(stop, warning(settings, forward=False)):
-        return attempt(transaction, partial(scene.take, leftovers, stop))
+        return attempt(transaction, partial(recovery.take, leftovers, stop))
 
 
 def take_back_all(request: Request, settings: Settings, log: WireLog) -> Recoveries:
     """Roll back what all runs have left, but for those that may still live."""
-    scene = _Scene.read(request, settings, log)
+    recovery = _Recovery.read(request, settings, log)
     done, gone = Recoveries(), set[Key]()
-    chosen = [scene.plan(item) for item in scene.found.leftovers if not scene.found.why_not(item)]
+    chosen = [recovery.plan(item) for item in recovery.found.leftovers if not recovery.found.why_not(item)]
     if chosen and not settings.dry_run:
         approve(request.approve, chosen)
     stop = RunGroup(f"--all --cluster {request.target.cluster}")
     with stoppable(stop, warning(settings, forward=False)):
-        for transaction in [item.transaction for item in scene.found.leftovers]:
+        for transaction in [item.transaction for item in recovery.found.leftovers]:
             if stop.number:
                 done.signal = stop.number
                 break
             # Judged again: of those before it, something may have stayed.
-            leftovers = scene.finder.leftovers(transaction, gone)
-            why_not = scene.found.why_not(leftovers) if leftovers else ""
+            leftovers = recovery.finder.leftovers(transaction, gone)
+            why_not = recovery.found.why_not(leftovers) if leftovers else ""
             if leftovers is None or why_not:
-                young = leftovers is not None and scene.found.is_young(leftovers)
+                young = leftovers is not None and recovery.found.is_young(leftovers)
                 done.skipped.append(Skipped(transaction, why_not, young))
                 continue
             settings.note(f"{transaction}  {', '.join(leftovers.accounts)}".rstrip())
-            result = attempt(transaction, partial(scene.take, leftovers, stop))
+            result = attempt(transaction, partial(recovery.take, leftovers, stop))
             done.items.append(result)
             if result.ended in (Ended.ROLLED_BACK, Ended.PLANNED):
                 gone |= {key_of(piece) for piece in leftovers.pieces}
@@ -112,7 +108,7 @@ def take_back_all(request: Request, settings: Settings, log: WireLog) -> Recover
 
 
 @dataclass
-class _Scene:
+class _Recovery:
     """A cluster that was looked at, and this machine's journals."""
 
     request: Request
@@ -123,7 +119,7 @@ class _Scene:
     found: Found = field(init=False)
 
     @classmethod
-    def read(cls, request: Request, settings: Settings, log: WireLog) -> _Scene:
+    def read(cls, request: Request, settings: Settings, log: WireLog) -> _Recovery:
         connection = connect(request.target, kube=True, log=log, gone=True)
         connection.announce(settings.note)
         with naming_caller(connection.caller):
@@ -136,13 +132,10 @@ class _Scene:
 
     def __post_init__(self) -> None:
         leftovers = tuple(self.finder.find(self.request.minimum_age))
-        running = {item.transaction for item in leftovers if self._is_running(item.transaction)}
+        here = [self.journals[item.transaction] for item in leftovers if item.transaction in self.journals]
+        running = {story.transaction for path, story in here if not story.finished and is_running(path)}
         cluster = self.connection.cluster
         self.found = Found(cluster, leftovers, self.request.minimum_age, frozenset(running))
-
-    def _is_running(self, transaction: str) -> bool:
-        path, story = self.journals.get(transaction, (None, None))
-        return path is not None and story is not None and not story.finished and is_running(path)
 
     def plan(self, leftovers: Leftovers) -> Result:
         """What would be done with one run's remains."""
@@ -213,15 +206,13 @@ class _Scene:
         return record_found(folder, name, plan, identities, context.to_journal())
 
     def _own_journal(self, leftovers: Leftovers) -> tuple[Path, Story] | None:
-        path, story = self.journals.get(leftovers.transaction, (None, None))
-        if path is None or story is None or story.finished or not self._is_ours(story):
+        """The run's journal, if it is this user's word about this cluster, with roles in this account."""
+        found = self.journals.get(leftovers.transaction)
+        if found is None or found[1].finished or not found[1].sealed:
             return None
-        return path, story
-
-    def _is_ours(self, story: Story) -> bool:
-        """Whether a journal is this user's own word, about this cluster, with its roles in this account."""
-        told = (story.context.get("cluster"), story.role_account)
-        return story.sealed and told == (self.connection.cluster.arn, self.request.target.role_account)
+        story, account = found[1], self.request.target.role_account
+        about = (story.context.get("cluster"), story.role_account)
+        return found if about == (self.connection.cluster.arn, account) else None
 
     def _settle(self, transaction: str) -> None:
         """Earlier recoveries of the same remains that did not get to their end have nothing left to do."""

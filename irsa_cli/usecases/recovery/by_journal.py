@@ -6,15 +6,15 @@ Finding what runs have left where there is no journal is in `irsa_cli.usecases.r
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from irsa_cli.core.marks.locks.needed import recovery_locks
-from irsa_cli.core.plan.changes import Change, Kind
+from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.plan.traits import Service
 from irsa_cli.core.recovery.authority import GIVEN, recover_command
 from irsa_cli.core.recovery.report import Recoveries, Skipped
@@ -23,7 +23,7 @@ from irsa_cli.core.values.errors import IrsaError, Refused
 from irsa_cli.transaction.events import Report
 from irsa_cli.transaction.folder import find, unfinished, unreadable
 from irsa_cli.transaction.journal import JournalError
-from irsa_cli.transaction.protocol import Handler, Interrupted, Run
+from irsa_cli.transaction.protocol import Interrupted, Run
 from irsa_cli.transaction.reading import read
 from irsa_cli.transaction.recover import (
     Covers,
@@ -191,13 +191,12 @@ class _Work:
             given_back = self.authorise(path, connection, named=False)
             return self.carry_out(path, shown, connection, stop, given_back, held)
 
-    @contextmanager
-    def locked(self, path: Path, connection: Connection, pause: Pause | None = None) -> Iterator[Settings]:
+    def locked(
+        self, path: Path, connection: Connection, pause: Pause | None = None
+    ) -> AbstractContextManager[Settings]:
         """While the locks are held of all that the journal is about."""
-        story = read(path)
-        wanted = recovery_locks((record.change for record in story.records), connection.cluster)
-        with locked(connection, self.settings, Command.RECOVER, wanted, pause=pause) as held:
-            yield held
+        wanted = recovery_locks((record.change for record in read(path).records), connection.cluster)
+        return locked(connection, self.settings, Command.RECOVER, wanted, pause=pause)
 
     def without_writing(self, path: Path) -> Result | None:
         """The result where there is nothing to do, or nothing is to be done."""
@@ -243,15 +242,12 @@ class _Work:
         begun = [record.change for record in story.records if record.needs_undo]
         check_cluster(story, connection)
         with naming_caller(connection.caller):
-            if not ended_elsewhere(story, self.handlers(connection)):
+            if not ended_elsewhere(story, handlers_of(connection)):
                 check_lock(story, connection, named=named, forward=forward)
             todo = forward_changes(story) if forward else begun
             given_back = check_marks(story, path, todo, connection, forward=forward, named=named)
         check_word(story, begun, named=named, forward=forward)
         return given_back
-
-    def handlers(self, connection: Connection) -> Mapping[Kind, Handler]:
-        return handlers_of(connection)
 
     def connect(self, story: Story) -> Connection:
         # The ServiceAccount tells whether another run has ended meanwhile, also where it was not reached.
@@ -279,7 +275,7 @@ class _Work:
         if given_back:
             note_given_back(path, given_back)
         story = read(path)
-        found = self.handlers(connection)
+        found = handlers_of(connection)
         with naming_caller(connection.caller):
             ended = look_at_deletion(path, story, found, self.settings.listen)
             if ended is DeletionEnd.ENDED:

@@ -67,7 +67,6 @@ def adopt(request: Request, settings: Settings, log: WireLog) -> Result:
 
 
 def _adopt(connection: Connection, request: Request, settings: Settings) -> Result:
-    """The same where the cluster is connected, and the lock held."""
     context = _context(connection, request.namespace, request.name)
     earlier = going_on(settings, context, everything)
     asked = Question(connection, request.namespace, request.name)

@@ -46,7 +46,6 @@ def create_sa(request: Request, settings: Settings, log: WireLog) -> Result:
 
 
 def _create(connection: Connection, desired: DesiredState, settings: Settings) -> Result:
-    """The same where the cluster is connected."""
     context = RunContext.of(Command.CREATE_SA, connection, f"{desired.namespace}/{desired.name}")
     made = lambda story, change: satisfies(desired, change)  # noqa: E731 - asked before and after
     earlier = going_on(settings, context, made, also=("apply", "delete-sa"))

@@ -113,7 +113,7 @@ def planned_deletion(connection: Connection, request: Request, settings: Setting
 
     Raises `Refused` as `delete_sa` does.
     """
-    return _Deleting(connection, request, settings, ()).planned()
+    return _Deleting(connection, request, settings, ()).planned()[1]
 
 
 @dataclass
@@ -149,25 +149,27 @@ class _Deleting:
             attempts.look_again(result.error)
         raise AssertionError("unreachable")
 
-    def planned(self) -> Deletion | None:
-        """See `planned_deletion`."""
+    def planned(self) -> tuple[Bound, Deletion | None]:
+        """What is there, and what a deletion does; None where there is nothing to delete.
+
+        Raises `Refused` where it is in the way that all of it is somebody else's: no flag lifts that.
+        """
         bound = self._find()
         if is_nothing(bound):
-            self._check_ours(bound)
-            return None
-        found = deletion(bound)
+            if bound.is_theirs:
+                check_ours(bound, sharers_of(self.connection, bound))
+            return bound, None
+        found = deletion(bound, keep_account=self.request.keep_account, keep_role=self.request.keep_role)
         self._check(bound, found)
-        return found
+        return bound, found
 
     def _attempt(self, before: Result | None) -> Result:
         with naming_caller(self.connection.caller):
-            bound = self._find()
-            if is_nothing(bound):
-                self._check_ours(bound)
+            bound, found = self.planned()
+            if found is None:
                 return self._nothing(bound, before)
-            found = deletion(bound, keep_account=self.request.keep_account, keep_role=self.request.keep_role)
-            self._check(bound, found)
-        result = self._carry_out(found, bound)
+        context = _context(self.connection, self.request)
+        result = perform(found.plan, self.connection, self.settings, context, seen=[bound])
         result.facts = _facts(self.request, bound, found, result)
         result.notes += [*found.notes, *_unsearched(bound)]
         if before is not None and result.ended in GOOD:
@@ -202,11 +204,6 @@ class _Deleting:
         if any(role.arn == bound.annotation for role in narrow.own):
             raise Refused(f"ServiceAccount {bound.full_name} names the role {bound.annotation} again")
         return narrow
-
-    def _check_ours(self, bound: Bound) -> None:
-        """Raise `Refused` where there is a binding, and all of it is somebody else's. No flag lifts that."""
-        if bound.is_theirs:
-            check_ours(bound, sharers_of(self.connection, bound))
 
     def _nothing(self, bound: Bound, before: Result | None) -> Result:
         """There is nothing to delete: because it is done, or because it never was there."""
@@ -270,10 +267,6 @@ class _Deleting:
         if said not in self.forced:
             self.forced.add(said)
             self.settings.note(said)
-
-    def _carry_out(self, found: Deletion, bound: Bound) -> Result:
-        context = _context(self.connection, self.request)
-        return perform(found.plan, self.connection, self.settings, context, seen=[bound])
 
 
 def _not_made_for(bound: Bound, role: NamedRole) -> Refused:

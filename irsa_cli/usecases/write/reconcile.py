@@ -103,7 +103,6 @@ class Work:
         return self.asked or Question(self.connection, self.desired.namespace, self.desired.name)
 
     def _attempt(self, look: Callable[[DesiredState], CurrentState]) -> Result:
-        """One attempt."""
         hold = self.settings.hold
         with naming_caller(self.connection.caller), ThreadPoolExecutor(2) as pool:
             taken = pool.submit(hold.take_meanwhile) if hold is not None else None

@@ -84,7 +84,6 @@ def update_sa(request: Request, settings: Settings, log: WireLog) -> Result:
 
 
 def _update(connection: Connection, request: Request, settings: Settings) -> Result:
-    """The same where the cluster is connected, and the lock held."""
     account = f"{request.namespace}/{request.name}"
     context = RunContext.of(Command.UPDATE_SA, connection, account, request=_digest(request.update))
     earlier = _earlier(settings, context)
