@@ -6,7 +6,7 @@ Which account is for what (the roles, the target of a chain) is `irsa_cli.usecas
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -44,6 +44,16 @@ def _named(error: ServiceError, caller: Callable[[str], str]) -> ServiceError:
     return error.but(details=(*error.details, f"caller: {identity}"))
 
 
+def check_partitions(arns: Iterable[str], aws: AwsSession) -> None:
+    """Raise `InvalidInput` for an ARN of another partition: the region tells it before any call."""
+    for text in arns:
+        if text and Arn.parse(text).partition != aws.partition:
+            raise InvalidInput(
+                f"{text} belongs to another partition than the cluster",
+                reason=f"region {aws.region} is in partition {aws.partition}",
+            )
+
+
 @dataclass(frozen=True)
 class AccountAccess:
     """How another account is reached; `flag` is the word that its options begin with.
@@ -65,17 +75,11 @@ class AccountAccess:
 
     def check(self, aws: AwsSession) -> None:
         """Raise `InvalidInput` for what can't be that account's, as far as that is known before any call."""
-        if not self.assume_role:
-            return
-        role = Arn.parse(self.assume_role)
-        if role.partition != aws.partition:
+        check_partitions([self.assume_role], aws)
+        account = Arn.parse(self.assume_role).account if self.assume_role else self.account
+        if account != self.account:
             raise InvalidInput(
-                f"{self.assume_role} belongs to another partition than the cluster",
-                reason=f"region {aws.region} is in partition {aws.partition}",
-            )
-        if role.account != self.account:
-            raise InvalidInput(
-                f"--{self.flag}-assume-role names a role of account {role.account}",
+                f"--{self.flag}-assume-role names a role of account {account}",
                 reason=f"the account to be worked in is {self.account}",
             )
 

@@ -6,7 +6,7 @@ The slow parts overlap: while EKS answers, the Kubernetes client is imported and
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
@@ -369,13 +369,3 @@ def _foreign_cluster(aws: AwsSession, target: Target) -> Cluster:
     if not target.account:
         raise InvalidInput("--issuer-url needs --account", reason="the account the provider is to live in")
     return Cluster(target.cluster, issuer, aws.region, aws.partition, target.account, issuer)
-
-
-def check_partitions(arns: Iterable[str], aws: AwsSession) -> None:
-    """Raise `InvalidInput` for an ARN of another partition: the region tells it before any call."""
-    for text in arns:
-        if text and Arn.parse(text).partition != aws.partition:
-            raise InvalidInput(
-                f"{text} belongs to another partition than the cluster",
-                reason=f"region {aws.region} is in partition {aws.partition}",
-            )

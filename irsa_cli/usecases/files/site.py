@@ -25,8 +25,8 @@ from irsa_cli.core.values.errors import IrsaError
 from irsa_cli.transaction.folder import stories
 from irsa_cli.transaction.recover import supersede
 from irsa_cli.transaction.story import Story
-from irsa_cli.usecases.command.caller import naming_caller, with_caller
-from irsa_cli.usecases.command.connect import Connection, WireLog, check_partitions, connect
+from irsa_cli.usecases.command.caller import check_partitions, naming_caller, with_caller
+from irsa_cli.usecases.command.connect import Connection, WireLog, connect
 from irsa_cli.usecases.command.execute import Gate, perform
 from irsa_cli.usecases.command.parallel import Pace, result_of, run_all
 from irsa_cli.usecases.command.parallel import ended as ended_item

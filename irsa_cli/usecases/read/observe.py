@@ -5,7 +5,7 @@ This is the long part of a run on purpose: before the first write every failure 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from irsa_cli.aws import iam as reading
@@ -217,21 +217,21 @@ def check_policies(connection: Connection, policies: Iterable[str], boundary: st
     wanted = [*policies, *([boundary] if boundary else [])]
     with ThreadPoolExecutor(8) as pool:
         found = pool.map(lambda item: reading.policy_version(connection.iam, item), wanted)
-        versions = dict(zip(wanted, found, strict=True))
-    for policy_arn, version in versions.items():
-        if version == "":
-            raise no_such_policy(connection, policy_arn, boundary=policy_arn == boundary)
+        return checked_versions(connection, dict(zip(wanted, found, strict=True)), boundary)
+
+
+def checked_versions(
+    connection: Connection, versions: Mapping[str, str | None], boundary: str
+) -> PolicyVersions:
+    """These versions; raises `IrsaError` for a policy that has none, with names that resemble it."""
+    missing = next((item for item, version in versions.items() if version == ""), None)
+    if missing is not None:
+        similar = reading.similar_policies(connection.iam, missing)
+        raise IrsaError(
+            f"{'permissions boundary' if missing == boundary else 'policy'} {missing} does not exist",
+            reason="NoSuchEntity: IAM knows no policy of that ARN",
+            details=(f"policies with a similar name: {', '.join(similar)}",) if similar else (),
+            next_steps=("check the account, the path and the spelling of the ARN",),
+            code="NoSuchEntity",
+        )
     return PolicyVersions.of(versions)
-
-
-def no_such_policy(connection: Connection, arn: str, *, boundary: bool) -> IrsaError:
-    """The error for a policy that does not exist, with names that resemble it."""
-    what = "permissions boundary" if boundary else "policy"
-    similar = reading.similar_policies(connection.iam, arn)
-    return IrsaError(
-        f"{what} {arn} does not exist",
-        reason="NoSuchEntity: IAM knows no policy of that ARN",
-        details=(f"policies with a similar name: {', '.join(similar)}",) if similar else (),
-        next_steps=("check the account, the path and the spelling of the ARN",),
-        code="NoSuchEntity",
-    )

@@ -88,14 +88,14 @@ def read_all_accounts(connection: Connection) -> list[Json] | None:
     return None if isinstance(found, Unreadable) else found
 
 
-def sharers(pair: Pairing, accounts: list[Json]) -> list[str]:
-    """The other ServiceAccounts that name the same role."""
+def sharers(role: str, full_name: str, accounts: list[Json] | None) -> list[str]:
+    """The ServiceAccounts but one (`namespace/name`) that name a role, as far as they may be listed."""
     names = [
         f"{metadata['namespace']}/{metadata['name']}"
-        for metadata in (item["metadata"] for item in accounts)
-        if (metadata.get("annotations") or {}).get(ROLE_ARN_ANNOTATION) == pair.role_arn
+        for metadata in (item["metadata"] for item in accounts or [])
+        if (metadata.get("annotations") or {}).get(ROLE_ARN_ANNOTATION) == role
     ]
-    return sorted(name for name in names if name != f"{pair.namespace}/{pair.name}")
+    return sorted(name for name in names if name != full_name)
 
 
 def read_pairing(

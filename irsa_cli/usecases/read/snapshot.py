@@ -31,7 +31,7 @@ from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, provider_arn
 from irsa_cli.core.values.names import default_role_name, default_role_path
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.read import chains
-from irsa_cli.usecases.read.observe import current_account, is_account_needed, no_such_policy, read_role
+from irsa_cli.usecases.read.observe import checked_versions, current_account, is_account_needed, read_role
 from irsa_cli.usecases.read.readable import unless_denied
 
 T = TypeVar("T")
@@ -219,10 +219,7 @@ class Snapshot:
         wanted = [*desired.policies, *([boundary] if boundary else [])]
         asked = {arn: self._version(arn) for arn in wanted}
         versions = {arn: future.result() for arn, future in asked.items()}
-        for arn, version in versions.items():
-            if version == "":
-                raise no_such_policy(self._connection, arn, boundary=arn == boundary)
-        return PolicyVersions.of(versions)
+        return checked_versions(self._connection, versions, boundary)
 
     def _version(self, arn: str) -> Future[str | None]:
         with self._lock:

@@ -95,14 +95,6 @@ def _accounts(
     return [(item.full_name, item.annotations.get(ROLE_ARN_ANNOTATION, "")) for item in found], []
 
 
-def sharers_of(connection: Connection, bound: Bound) -> list[str]:
-    """The other ServiceAccounts that name the same role; none where the caller may not list them."""
-    bodies = unless_denied(connection.kube.service_accounts)
-    found = [parsing.service_account(body) for body in bodies] if isinstance(bodies, list) else []
-    named = [item for item in found if item.annotations.get(ROLE_ARN_ANNOTATION) == bound.annotation]
-    return sorted(item.full_name for item in named if item.full_name != bound.full_name)
-
-
 def living(connection: Connection, bound: Bound, settings: Settings) -> list[str]:
     """The transactions whose marks the roles bear, and which may still be at work, here or elsewhere.
 

@@ -23,7 +23,7 @@ from irsa_cli.core.values.errors import IrsaError, Refused
 from irsa_cli.transaction.events import Report
 from irsa_cli.transaction.folder import find, unfinished, unreadable
 from irsa_cli.transaction.journal import JournalError
-from irsa_cli.transaction.protocol import Interrupted, Run
+from irsa_cli.transaction.protocol import Run
 from irsa_cli.transaction.reading import read
 from irsa_cli.transaction.recover import (
     Covers,
@@ -40,7 +40,7 @@ from irsa_cli.transaction.runner import roll_forward
 from irsa_cli.transaction.story import TAKES_BACK, Story
 from irsa_cli.usecases.command.caller import naming_caller, with_caller
 from irsa_cli.usecases.command.connect import TARGET_KEYS, Connection, Target, WireLog, connect
-from irsa_cli.usecases.command.execute import handlers_of
+from irsa_cli.usecases.command.execute import handlers_of, result_of_report
 from irsa_cli.usecases.command.parallel import advised, advising, attempt, warning
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.command.signals import RunGroup, stoppable
@@ -284,7 +284,7 @@ class _Work:
                 run = Run(story.transaction, settings.timeout, fence=settings.hold)
                 with stop.holding(run):
                     report = roll_forward(path, read(path), found, run, self.settings.listen)
-                result = _forward_result(report, story)
+                result = _forward_result(report, story, connection, settings)
                 result.notes += (
                     [f"{_gone(story)}: the deletion is continued"] if ended is DeletionEnd.HALF else []
                 )
@@ -346,18 +346,12 @@ def _check_forward(story: Story) -> None:
         )
 
 
-def _forward_result(report: Report, story: Story) -> Result:
-    error = report.error
-    if error is not None and isinstance(error, IrsaError):
+def _forward_result(report: Report, story: Story, connection: Connection, settings: Settings) -> Result:
+    result = result_of_report(report, connection.cluster, story.transaction, settings)
+    if isinstance(result.error, IrsaError):
         steps = (
             f"{recover_command(story.transaction, story.to_paste, '--forward')}  # goes on",
             f"{recover_command(story.transaction, story.to_paste)}  # rolls it back",
         )
-        error = error.but(next_steps=(*error.next_steps, *steps))
-    return Result(
-        Ended(report.outcome),
-        transaction=story.transaction,
-        changes=[ChangeResult(item.change, item.state, item.seconds) for item in report.changes],
-        error=error,
-        signal=error.number if isinstance(error, Interrupted) else 0,
-    )
+        result.error = result.error.but(next_steps=(*result.error.next_steps, *steps))
+    return result

@@ -74,7 +74,8 @@ def _adopt(connection: Connection, request: Request, settings: Settings) -> Resu
     def one() -> Result:
         with naming_caller(connection.caller):
             pair, accounts = read_pairing(connection, request.namespace, request.name, request.role_name)
-            found = adoption(pair, sharers(pair, accounts or []), ignore_maker=request.ignore_maker)
+            others = sharers(pair.role_arn, pair.full_name, accounts)
+            found = adoption(pair, others, ignore_maker=request.ignore_maker)
         result = _carry_out(connection, pair, found, settings, context)
         result.notes += [UNSEEN] if accounts is None else []
         return result
@@ -205,7 +206,7 @@ def _is_free(pair: Pairing, done: Adoptions) -> bool:
     who = belonging(pair.role.state, pair)
     if who is Belongs.NOBODY or (who is Belongs.OURS and _is_adopted_in_part(pair)):
         return True
-    done.passed.append(Passed(f"{pair.namespace}/{pair.name}", f"its role is {who.value}"))
+    done.passed.append(Passed(pair.full_name, f"its role is {who.value}"))
     return False
 
 
@@ -231,13 +232,14 @@ def _one_of_all(
     if settings.hold is not None:
         pair = with_role(connection, pair)  # It was read before the lock was held.
     context = _context(connection, pair.namespace, pair.name)
-    found = adoption(pair, sharers(pair, accounts), ignore_maker=request.ignore_maker)
-    settings.note(f"{pair.namespace}/{pair.name}")
+    others = sharers(pair.role_arn, pair.full_name, accounts)
+    found = adoption(pair, others, ignore_maker=request.ignore_maker)
+    settings.note(pair.full_name)
     result = _carry_out(connection, pair, found, settings, context)
     if result.ended is Ended.COMMITTED:
         supersede(interrupted_runs(settings.state_dir, context.about))
     asked.tell(result, pair.namespace, pair.name, pair.role_arn)
-    result.notes = [f"{pair.namespace}/{pair.name}: {note}" for note in result.notes]
+    result.notes = [f"{pair.full_name}: {note}" for note in result.notes]
     return result
 
 

@@ -11,7 +11,8 @@ from irsa_cli.core.planning.satisfies import satisfies
 from irsa_cli.core.results.result import Command, Result
 from irsa_cli.core.values.errors import Refused
 from irsa_cli.transaction.recover import command_of
-from irsa_cli.usecases.command.connect import Connection, Target, WireLog, check_partitions, connect
+from irsa_cli.usecases.command.caller import check_partitions
+from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.command.run_context import RunContext, going_on, supersede_if_well
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.locks.locks import binding_lock, locked

@@ -37,7 +37,8 @@ from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.locks.locks import binding_lock, locked
 from irsa_cli.usecases.read.identity import NamedServiceAccount
 from irsa_cli.usecases.read.lookup import find
-from irsa_cli.usecases.read.users import journals_of, living, sharers_of, users_of
+from irsa_cli.usecases.read.pairing import read_all_accounts, sharers
+from irsa_cli.usecases.read.users import journals_of, living, users_of
 
 ATTEMPTS = 4
 """How often a run looks and plans at most, when others work on the same objects at the same time."""
@@ -157,7 +158,8 @@ class _Deleting:
         bound = self._find()
         if is_nothing(bound):
             if bound.is_theirs:
-                check_ours(bound, sharers_of(self.connection, bound))
+                accounts = read_all_accounts(self.connection)
+                check_ours(bound, sharers(bound.annotation, bound.full_name, accounts))
             return bound, None
         found = deletion(bound, keep_account=self.request.keep_account, keep_role=self.request.keep_role)
         self._check(bound, found)

@@ -29,8 +29,8 @@ from irsa_cli.core.trust.chaining.removal import taken_back
 from irsa_cli.transaction.protocol import Run
 from irsa_cli.transaction.reading import read
 from irsa_cli.transaction.recover import command_of, interrupted_runs
-from irsa_cli.usecases.command.caller import naming_caller
-from irsa_cli.usecases.command.connect import Connection, Target, WireLog, check_partitions, connect
+from irsa_cli.usecases.command.caller import check_partitions, naming_caller
+from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.command.execute import perform
 from irsa_cli.usecases.command.retry import until_settled
 from irsa_cli.usecases.command.run_context import RunContext, supersede_if_well
@@ -161,7 +161,7 @@ class _Updating:
             provider = pool.submit(read_provider, connection) if request.update.audience else None
             exist = pool.submit(check_policies, connection, policies, boundary)
             pair, accounts = read_pairing(connection, request.namespace, request.name)
-        check_ours(pair, sharers(pair, accounts or []))
+        check_ours(pair, sharers(pair.role_arn, pair.full_name, accounts))
         self.versions = exist.result()
         if self.settings.keeps_plan and pair.role is not None:
             # What stays on the role was seen by whoever reviews the plan, too.
