@@ -18,14 +18,7 @@ from irsa_cli.core.recovery.authority import way_of
 from irsa_cli.core.results.result import Command, Ended, Result
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.transaction.reading import read
-from irsa_cli.transaction.recover import (
-    Covers,
-    command_of,
-    everything,
-    interrupted_runs,
-    leaves,
-    supersede,
-)
+from irsa_cli.transaction.recover import Covers, command_of, everything, interrupted_runs, leaves, supersede
 from irsa_cli.transaction.story import TAKES_BACK, About
 from irsa_cli.usecases.command.connect import Connection, Target, written_target
 from irsa_cli.usecases.command.settings import Settings

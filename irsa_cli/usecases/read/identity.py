@@ -138,10 +138,7 @@ class NamedServiceAccount(Namespaced):
                 "ask for a shorter --duration; without it STS gives an hour",
                 self._command("update-sa") + f" --max-session-duration {seconds}  # the role allows more",
             )
-        return (
-            self._command("verify") + "  # which condition fails",
-            self._command("doctor") + "  # why",
-        )
+        return (self._command("verify") + "  # which condition fails", self._command("doctor") + "  # why")
 
     def _command(self, command: str) -> str:
         name, namespace = shlex.quote(self.name), shlex.quote(self.namespace)

@@ -33,12 +33,7 @@ PARALLEL = 8
 
 
 def find(
-    connection: Connection,
-    namespace: str,
-    name: str,
-    *,
-    candidates: Iterable[str] = (),
-    kube: bool = True,
+    connection: Connection, namespace: str, name: str, *, candidates: Iterable[str] = (), kube: bool = True
 ) -> Bound:
     """What is there of a ServiceAccount and its roles.
 

@@ -54,13 +54,7 @@ from irsa_cli.usecases.recovery.authority import (
     check_way,
     check_word,
 )
-from irsa_cli.usecases.recovery.told import (
-    back_result,
-    backward_changes,
-    facts_of,
-    forward_changes,
-    planned,
-)
+from irsa_cli.usecases.recovery.told import back_result, backward_changes, facts_of, forward_changes, planned
 
 RUNNING = "its process is still running"
 SINCE = "it was not there when the list was shown"

@@ -31,11 +31,7 @@ if TYPE_CHECKING:
 
 _TAGS = {"irsa": "verify"}
 """A session's tag, for a role that is to be allowed to set some."""
-_STATUS = {
-    Answer.YES: StepStatus.OK,
-    Answer.NO: StepStatus.FAILED,
-    Answer.UNKNOWN: StepStatus.NOT_CHECKED,
-}
+_STATUS = {Answer.YES: StepStatus.OK, Answer.NO: StepStatus.FAILED, Answer.UNKNOWN: StepStatus.NOT_CHECKED}
 
 
 @dataclass(frozen=True)

@@ -249,11 +249,7 @@ def _told(result: Result, pair: Pairing) -> Result:
 
 
 def _carry_out(
-    connection: Connection,
-    pair: Pairing,
-    found: Adoption,
-    settings: Settings,
-    context: RunContext,
+    connection: Connection, pair: Pairing, found: Adoption, settings: Settings, context: RunContext
 ) -> Result:
     result = perform(found.plan, connection, settings, context, seen=[pair])
     result.facts = {**_facts(pair), "adoption": found.to_json()}

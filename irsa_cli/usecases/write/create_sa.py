@@ -34,10 +34,7 @@ def create_sa(request: Request, settings: Settings, log: WireLog) -> Result:
     spec = request.boundaries.bound(request.spec)
     wanted = (*spec.policies, spec.permissions_boundary, spec.attach_role_arn, spec.target_role)
     connection = connect(
-        request.target,
-        kube=not spec.role_only,
-        log=log,
-        check=lambda aws: check_partitions(wanted, aws),
+        request.target, kube=not spec.role_only, log=log, check=lambda aws: check_partitions(wanted, aws)
     )
     desired = desired_state_of(spec, connection.cluster, request.options)
     connection.announce(settings.note)

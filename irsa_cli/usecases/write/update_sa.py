@@ -232,12 +232,7 @@ class _Updating:
         pause = sleep if run is None else run.pause
         self.verification.update(
             verify(
-                self.connection,
-                desired,
-                seconds=seconds,
-                pause=pause,
-                listen=self.settings.listen,
-                plan=todo,
+                self.connection, desired, seconds=seconds, pause=pause, listen=self.settings.listen, plan=todo
             )
         )
 
