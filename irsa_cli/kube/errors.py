@@ -116,6 +116,9 @@ def _answered(error: ApiException, operation: str) -> ServiceError:
     # Every refusal of Kubernetes is a Status; a page in its place is a proxy's.
     foreign = status.get("kind") != "Status" and not server and http not in (401, 403, 404, 405, 429)
     reason, details = _reason(error, status), tuple[str, ...]()
+    # Pods are tried only (`Kube.create_pod`), to learn whether a webhook can be called for one. For a write
+    # such a failure is one that may pass.
+    tried = operation == "create pods" and "failed calling webhook" in reason
     if http == 403:
         why = "the namespace is being deleted" if ends else f"missing RBAC permission: {operation}"
         details = (why,)
@@ -124,7 +127,7 @@ def _answered(error: ApiException, operation: str) -> ServiceError:
         code="Unauthorized" if http == 401 else code,
         status=http,
         outcome=Outcome.UNKNOWN if server or foreign else Outcome.REFUSED,
-        transient=(server and not _tells_of_webhook(operation, reason))
+        transient=(server and not tried)
         or http == 429
         or (code == CONFLICT and operation.startswith("create ")),
         retry_after=_retry_after(error),
@@ -134,14 +137,6 @@ def _answered(error: ApiException, operation: str) -> ServiceError:
         if ends
         else _advice(http, headers),
     )
-
-
-def _tells_of_webhook(operation: str, reason: str) -> bool:
-    """Whether the answer is that a webhook could not be called for a pod: what was to be found out.
-
-    Pods are tried only (`Kube.create_pod`). For a write such a failure is one that may pass.
-    """
-    return operation == "create pods" and "failed calling webhook" in reason
 
 
 def _reason(error: ApiException, status: dict[str, Any]) -> str:

@@ -104,13 +104,12 @@ class AccountAccess:
             raise Refused(
                 f"the credentials for account {self.account} are those of account {found}",
                 reason=f"they are {identity}'s, by {self.options or 'the credentials of this run'}",
-                next_steps=(f"give credentials of account {self.account}: {self._how}",),
+                next_steps=(
+                    f"give credentials of account {self.account}: --{self.flag}-assume-role"
+                    f" or --{self.flag}-profile",
+                ),
             )
         return session
-
-    @property
-    def _how(self) -> str:
-        return f"--{self.flag}-assume-role or --{self.flag}-profile"
 
     @contextmanager
     def _named(self) -> Iterator[None]:

@@ -198,7 +198,9 @@ def _bindings(
         notes = [f"EKS Pod Identity associations were not checked: {others.why}"]
     else:
         notes = []
-    notes += [*_unlisted(own, cluster), *(_hidden(item) for item in alone if isinstance(item, Unreadable))]
+    notes += _unlisted(own, cluster)
+    unreadable = (item for item in alone if isinstance(item, Unreadable))
+    notes += [f"a role that no ServiceAccount names can't be read: {item.why}" for item in unreadable]
     return Bindings(cluster, in_order([*map(judged, bound), *in_scope]), tuple(dict.fromkeys(notes)))
 
 
@@ -226,7 +228,3 @@ def _unlisted(own: Mapping[str, object], cluster: Cluster) -> Iterator[str]:
         if isinstance(roles, Unreadable):
             where = f" in account {account}" if cluster.home != cluster.account else ""
             yield f"managed roles without a ServiceAccount were not looked for{where}: {roles.why}"
-
-
-def _hidden(role: Unreadable) -> str:
-    return f"a role that no ServiceAccount names can't be read: {role.why}"

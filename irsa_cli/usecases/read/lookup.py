@@ -87,12 +87,16 @@ class _Finder:
         own = [role for role in there if self._is_own(role)]
         annotated = next((role for role in there if role.arn == bound.annotation), None)
         if named and annotated is None:
-            problem = _not_there(bound, [role for role in there if role.name == named])
+            # IAM finds roles by name alone; STS wants the whole ARN, path included.
+            same_name = next((f" (there is {role.arn})" for role in there if role.name == named), "")
+            problem = f"there is no role {bound.annotation}{same_name}"
         bound = replace(bound, own=tuple(own), problem=problem)
         others = [role for role in there if role not in own and role.name in self.candidates]
         used = annotated if annotated is not None and annotated not in own else None
         if annotated is None:
-            used = next((role for role in others if _admits(role, bound)), None)
+            # One whose trust policy has a statement that irsa has added for the ServiceAccount.
+            marked = (r for r in others if trust_policy.marked_for(r.state.trust, bound.identity) is not None)
+            used = next(marked, None)
         bound = replace(bound, used=used, others=tuple(role for role in others if role != used))
         tells = own or annotated is not None or bound.is_elsewhere
         return bound if tells else self._searched(bound)
@@ -134,17 +138,6 @@ def _named_role(bound: Bound) -> tuple[str, str]:
     if bound.is_elsewhere:
         return "", f"its role lives in account {arn.account}: {bound.annotation}"
     return arn.name, ""
-
-
-def _admits(role: NamedRole, bound: Bound) -> bool:
-    """Whether the role's trust policy has a statement that irsa has added for the ServiceAccount."""
-    return trust_policy.marked_for(role.state.trust, bound.identity) is not None
-
-
-def _not_there(bound: Bound, same_name: list[NamedRole]) -> str:
-    """IAM finds roles by name alone; STS wants the whole ARN, path included."""
-    there = f" (there is {same_name[0].arn})" if same_name else ""
-    return f"there is no role {bound.annotation}{there}"
 
 
 def _with_chain(connection: Connection, bound: Bound) -> Bound:

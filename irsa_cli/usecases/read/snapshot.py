@@ -127,7 +127,8 @@ class Snapshot:
 
         Raises `IrsaError` for a policy that does not exist.
         """
-        return self._current(desired, self._role(desired), self.account)
+        found = (None, "") if self.is_unlisted(desired) else read_role(self._connection, desired)
+        return self._current(desired, found, self.account)
 
     def observe_anew(self, desired: DesiredState) -> CurrentState:
         """The same; the role and the ServiceAccount as they are now, and not as the lists had them."""
@@ -160,9 +161,6 @@ class Snapshot:
             config_maps=chains.with_former(self._connection, desired, there, config_maps),
         )
         return replace(current, trust_quota=self.trust_quota) if _is_large(desired, role) else current
-
-    def _role(self, desired: DesiredState) -> tuple[CurrentRole | None, str]:
-        return (None, "") if self.is_unlisted(desired) else read_role(self._connection, desired)
 
     def is_unlisted(self, desired: DesiredState) -> bool:
         """Whether the list of the cluster's path is enough to tell that there is no such role.

@@ -54,7 +54,7 @@ def verify(
     most = min(seconds, PROPAGATION_SECONDS)
     started = monotonic()
     until = started + most
-    wait = iter(_waits())
+    wait = iter([0.5, 1.0, 2.0, 3.0] + [5.0] * 100)  # Quick at first, then every five seconds.
 
     def again(error: ServiceError) -> bool:
         step = next(wait)
@@ -165,8 +165,3 @@ def _explained(connection: Connection, desired: DesiredState, error: ServiceErro
         yield from (f"{step.name.value}: {c.text}" for c in step.checks if c.status is not StepStatus.OK)
     if all(step.status is StepStatus.OK for step in found):
         yield "trust: by provider and trust policy, as they are read now, STS should accept it"
-
-
-def _waits() -> list[float]:
-    """Seconds between tries: quick at first, then every five."""
-    return [0.5, 1.0, 2.0, 3.0] + [5.0] * 100

@@ -219,10 +219,10 @@ class Verifier:
         """Go through the steps for a ServiceAccount whose annotations name a role."""
         from irsa_cli.aws.sts import SESSION_NAME
 
-        started, reach = monotonic(), reach_of(self.connection.target)
+        started, reads, cluster = monotonic(), self.reads, self.connection.cluster
         audience, arn = self.wanted.audience or injection.audience, injection.role_arn
-        cluster, subject = self.connection.cluster, names.subject(namespace, name)
-        account = role_arn(arn).account
+        reach, subject = reach_of(self.connection.target), names.subject(namespace, name)
+        account, role = role_arn(arn).account, reads.role(arn)
         self._begin(arn, namespace, name)
         answer = attempt(
             lambda: self.connection.kube.token_request(namespace, name, audience, pod=self.wanted.pod)
@@ -234,34 +234,28 @@ class Verifier:
             cluster, arn, subject, audience, answer, regional_sts=injection.regional_sts
         )
         others = self._association(namespace, name)
-        trusted = iam_steps.trust(self.reads.role(arn), arn, identity)
+        trusted = iam_steps.trust(role, arn, identity)
         endpoint = self.connection.aws.unsigned_sts().meta.endpoint_url
+        found = (
+            steps.token(answer, account=f"{namespace}/{name}", audience=audience, pod=pod),
+            steps.claims(answer, cluster, subject, audience, reads.public_keys(), reads.cluster_keys()),
+            iam_steps.provider(reads.provider(account), cluster, account, audience, reach),
+            trusted,
+            steps.exchange(exchanged, arn, endpoint, SESSION_NAME, trusted),
+            *after,
+            *steps.completeness(role, arn, reach, subject, told=injection.told),
+            *steps.pods(others, arn, cluster),
+        )
         return agreed(
             Verification(
                 namespace,
                 name,
                 arn,
                 audience,
-                (
-                    steps.token(answer, account=f"{namespace}/{name}", audience=audience, pod=pod),
-                    steps.claims(
-                        answer,
-                        cluster,
-                        subject,
-                        audience,
-                        self.reads.public_keys(),
-                        self.reads.cluster_keys(),
-                    ),
-                    iam_steps.provider(self.reads.provider(account), cluster, account, audience, reach),
-                    trusted,
-                    steps.exchange(exchanged, arn, endpoint, SESSION_NAME, trusted),
-                    *after,
-                    *steps.completeness(self.reads.role(arn), arn, reach, subject, told=injection.told),
-                    *steps.pods(others, arn, cluster),
-                ),
+                found,
                 tuple(permissions),
                 (*_notes(cluster, injection), *steps.of_pod_identity(others, arn)),
-                warnings=steps.wide(self.reads.role(arn), arn, identity),
+                warnings=steps.wide(role, arn, identity),
                 seconds=monotonic() - started,
                 look=" ".join(filter(None, ("irsa doctor", name, "-n", namespace, self.options))),
             )
@@ -276,8 +270,7 @@ class Verifier:
         return None if chain is None else Link.read(self.connection, chain)
 
     def _begin(self, arn: str, namespace: str, name: str) -> None:
-        """Start all reads that need no token; they run while it is asked for."""
-        self.reads.role(arn)
+        """Start the reads that need no token; they run while it is asked for."""
         self.reads.provider(role_arn(arn).account)
         self._simulations(arn)
         if self.many:  # Of many ServiceAccounts the associations are listed once.

@@ -112,7 +112,8 @@ def adopt_all(request: Request, settings: Settings, log: WireLog) -> Adoptions:
             one = partial(_one_of_all, connection, request, pair, error, accounts, asked)
             lock = binding_lock(pair.namespace, pair.name)
             result = attempt("", partial(locks.run, one, settings, [lock], stop.pause))
-            done.items.append(_told(result, pair))
+            facts = {**_facts(pair), **result.facts}  # What it is about, also where it was refused.
+            done.items.append(replace(result, cluster=pair.cluster, facts=facts))
             stop.number = stop.number or result.signal
     return done
 
@@ -241,11 +242,6 @@ def _one_of_all(
     asked.tell(result, pair.namespace, pair.name, pair.role_arn)
     result.notes = [f"{pair.full_name}: {note}" for note in result.notes]
     return result
-
-
-def _told(result: Result, pair: Pairing) -> Result:
-    """The result with what it is about, also where it was refused."""
-    return replace(result, cluster=pair.cluster, facts={**_facts(pair), **result.facts})
 
 
 def _carry_out(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.core.plan.changes import Change, Plan
@@ -40,7 +39,12 @@ def associate_oidc(request: Request, settings: Settings, log: WireLog) -> Result
     connection.announce(settings.note)
     arn = provider_arn(cluster.partition, cluster.home, cluster.issuer)
     context = RunContext.of(Command.ASSOCIATE_OIDC, connection, None)
-    covers = partial(_covers, request)
+
+    def covers(_story: Story, change: Change) -> bool:
+        """Whether what an earlier run did is asked for by this one: it created no audience that isn't."""
+        created = change.after.audiences if isinstance(change.after, ProviderState) else change.target[1:]
+        return set(created) <= set(request.audiences)
+
     earlier = going_on(settings, context, covers)
 
     def attempt() -> Result:
@@ -51,10 +55,12 @@ def associate_oidc(request: Request, settings: Settings, log: WireLog) -> Result
             cluster, request.audiences, present, thumbprints=request.thumbprints, tags=request.tags
         )
         result = perform(Plan.of(changes), connection, settings, context, seen=[present])
-        result.facts = {
-            "provider": {"arn": arn, "url": cluster.issuer, "audiences": _audiences(request, present)}
-        }
-        result.notes += _notes(present)
+        before = present.audiences if present else []
+        audiences = [*before, *(item for item in request.audiences if item not in before)]
+        result.facts = {"provider": {"arn": arn, "url": cluster.issuer, "audiences": audiences}}
+        if present is not None:
+            accepted = ", ".join(before) or "(none)"
+            result.notes.append(f"the provider was there already, for the audiences {accepted}")
         return result
 
     result = until_settled(attempt, settings)
@@ -62,17 +68,6 @@ def associate_oidc(request: Request, settings: Settings, log: WireLog) -> Result
     if isinstance(result.error, ServiceError):
         result.error = _with_advice(result.error)
     return result
-
-
-def _covers(request: Request, _story: Story, change: Change) -> bool:
-    """Whether what an earlier run did is asked for by this one: it made no audience that isn't."""
-    made = change.after.audiences if isinstance(change.after, ProviderState) else change.target[1:]
-    return set(made) <= set(request.audiences)
-
-
-def _audiences(request: Request, present: ProviderState | None) -> list[str]:
-    before = present.audiences if present else []
-    return [*before, *(audience for audience in request.audiences if audience not in before)]
 
 
 def _check_present(request: Request, present: ProviderState | None, arn: str) -> None:
@@ -95,12 +90,6 @@ def _check_present(request: Request, present: ProviderState | None, arn: str) ->
             steps.append(f"aws iam tag-open-id-connect-provider {on_provider} --tags {tag}")
     if details:
         raise Refused("the OIDC provider is there and differs", reason=arn, details=details, next_steps=steps)
-
-
-def _notes(present: ProviderState | None) -> list[str]:
-    if present is None:
-        return []
-    return [f"the provider was there already, for the audiences {', '.join(present.audiences) or '(none)'}"]
 
 
 def _with_advice(error: ServiceError) -> IrsaError:

@@ -22,6 +22,7 @@ from irsa_cli.core.values.errors import IrsaError, Refused
 from irsa_cli.core.values.names import Namespaced
 from irsa_cli.transaction.reading import read
 from irsa_cli.transaction.recover import command_of, supersede
+from irsa_cli.transaction.story import Story
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.command.execute import perform
@@ -84,9 +85,13 @@ def delete_sa(request: Request, settings: Settings, log: WireLog) -> Result:
 
 def delete_binding(connection: Connection, request: Request, settings: Settings) -> Result:
     """The same where the cluster is connected already; `settings` have the lock."""
-    context = _context(connection, request)
-    gone = lambda story, change: _takes(request, change)  # noqa: E731 - asked before and after
-    earlier = going_on(settings, context, gone)
+
+    def gone(_story: Story, change: Change) -> bool:
+        """Whether a deletion that has ended well leaves nothing to bring back of what a change is about."""
+        stays = request.role_only if change.object[0] is Kind.SERVICE_ACCOUNT else request.keep_role
+        return not stays
+
+    earlier = going_on(settings, _context(connection, request), gone)
     result = _Deleting(connection, request, settings, earlier).until_settled()
     supersede_if_well(earlier, result, settings, gone)
     return result
@@ -94,13 +99,6 @@ def delete_binding(connection: Connection, request: Request, settings: Settings)
 
 def _context(connection: Connection, request: Request) -> RunContext:
     return RunContext.of(Command.DELETE_SA, connection, request.full_name)
-
-
-def _takes(request: Request, change: Change) -> bool:
-    """Whether a deletion that has ended well leaves nothing to bring back of what a change is about."""
-    if change.object[0] is Kind.SERVICE_ACCOUNT:
-        return not request.role_only
-    return not request.keep_role
 
 
 def planned_deletion(connection: Connection, request: Request, settings: Settings) -> Deletion | None:

@@ -54,7 +54,8 @@ def disassociate_oidc(request: Request, settings: Settings, log: WireLog) -> Res
                 *_check_ours(connection.cluster, request, present),
                 *_check_unused(connection, request, arn),
             ]
-            notes += _audiences(present)
+            others = [item for item in present.audiences if item != DEFAULT_AUDIENCE]
+            notes += [f"it was also for the audiences {', '.join(others)}"] if others else []
     result = perform(Plan.of(changes), connection, settings, context, seen=[present])
     supersede_if_well(earlier, result, settings)
     result.facts = {
@@ -139,8 +140,3 @@ def _check_unused(connection: Connection, request: Request, arn: str) -> list[st
             "or delete it all the same: run this again with --force",
         ),
     )
-
-
-def _audiences(present: ProviderState) -> list[str]:
-    others = [item for item in present.audiences if item != DEFAULT_AUDIENCE]
-    return [f"it was also for the audiences {', '.join(others)}"] if others else []

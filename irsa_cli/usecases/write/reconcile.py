@@ -84,7 +84,9 @@ class Work:
     def until_settled(self) -> Result:
         """Look, plan and act; again when another run came between, or may have taken away what was found."""
         desired, looks = self.desired, [self.look or self._look]
-        asked = self._asked() if desired.gated and not self.settings.dry_run else None
+        asked = None
+        if desired.gated and not self.settings.dry_run:
+            asked = self.asked or Question(self.connection, desired.namespace, desired.name)
 
         def attempt() -> Result:
             look, looks[0] = looks[0], self._look
@@ -98,9 +100,6 @@ class Work:
         if asked is not None:
             asked.tell(result, desired.namespace, desired.name, desired.role_arn)
         return result
-
-    def _asked(self) -> Question:
-        return self.asked or Question(self.connection, self.desired.namespace, self.desired.name)
 
     def _attempt(self, look: Callable[[DesiredState], CurrentState]) -> Result:
         hold = self.settings.hold
@@ -160,13 +159,12 @@ class Work:
                 seconds, pause = min(limits.PROPAGATION_SECONDS, self.settings.timeout), current().pause
             else:
                 seconds, pause = run.remaining - 1, run.pause
-            proof.update(self._prove(seconds if fresh else 0, pause, todo))
+            seconds, listen = seconds if fresh else 0, self.settings.listen
+            proof.update(
+                verify(self.connection, self.desired, seconds=seconds, pause=pause, listen=listen, plan=todo)
+            )
 
         return prove
-
-    def _prove(self, seconds: float, pause: Callable[[float], None], plan: Plan) -> dict[str, Any]:
-        listen = self.settings.listen
-        return verify(self.connection, self.desired, seconds=seconds, pause=pause, listen=listen, plan=plan)
 
 
 def facts_of(desired: DesiredState, current: CurrentState, result: Result) -> dict[str, Any]:
