@@ -20,7 +20,8 @@ from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.transaction.reading import read
 from irsa_cli.transaction.recover import Covers, command_of, everything, interrupted_runs, leaves, supersede
 from irsa_cli.transaction.story import TAKES_BACK, About
-from irsa_cli.usecases.command.connect import Connection, Target, written_target
+from irsa_cli.usecases.command.caller import Target, written_target
+from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.command.settings import Settings
 
 

@@ -23,7 +23,7 @@ from irsa_cli.core.trust import jwt
 from irsa_cli.core.values import arn
 from irsa_cli.core.values.errors import InvalidInput, Refused, ServiceError, Unverified
 from irsa_cli.core.values.names import Namespaced
-from irsa_cli.usecases.command.pasting import reach_of
+from irsa_cli.usecases.command.caller import reach_of
 
 if TYPE_CHECKING:
     from irsa_cli.core.objects.credentials import RoleCredentials

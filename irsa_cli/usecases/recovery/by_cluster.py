@@ -34,9 +34,8 @@ from irsa_cli.usecases.command.run_context import RunContext
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.command.signals import RunGroup, stoppable
 from irsa_cli.usecases.locks.locks import locked
-from irsa_cli.usecases.recovery.by_journal import Approve, agreed, approve
 from irsa_cli.usecases.recovery.scan import look
-from irsa_cli.usecases.recovery.told import back_result, backward_changes, planned
+from irsa_cli.usecases.recovery.told import Approve, approve, back_result, backward_changes, planned
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class Request:
 
     target: Target
     minimum_age: float = MINIMUM_AGE
-    approve: Approve = agreed
+    approve: Approve = lambda planned: True
 
 
 def find_leftovers(request: Request, settings: Settings, log: WireLog) -> Found:

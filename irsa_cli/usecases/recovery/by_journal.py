@@ -6,7 +6,7 @@ Finding what runs have left where there is no journal is in `irsa_cli.usecases.r
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -38,8 +38,8 @@ from irsa_cli.transaction.recover import (
 )
 from irsa_cli.transaction.runner import roll_forward
 from irsa_cli.transaction.story import TAKES_BACK, Story
-from irsa_cli.usecases.command.caller import naming_caller, with_caller
-from irsa_cli.usecases.command.connect import TARGET_KEYS, Connection, Target, WireLog, connect
+from irsa_cli.usecases.command.caller import TARGET_KEYS, naming_caller, with_caller
+from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.command.execute import handlers_of, result_of_report
 from irsa_cli.usecases.command.parallel import advised, advising, attempt, warning
 from irsa_cli.usecases.command.settings import Settings
@@ -54,19 +54,18 @@ from irsa_cli.usecases.recovery.authority import (
     check_way,
     check_word,
 )
-from irsa_cli.usecases.recovery.told import back_result, backward_changes, facts_of, forward_changes, planned
+from irsa_cli.usecases.recovery.told import (
+    Approve,
+    approve,
+    back_result,
+    backward_changes,
+    facts_of,
+    forward_changes,
+    planned,
+)
 
 RUNNING = "its process is still running"
 SINCE = "it was not there when the list was shown"
-
-
-Approve = Callable[[Sequence[Result]], bool]
-"""Shows what would be done for one or several transactions; returns whether it shall be done."""
-
-
-def agreed(_planned: Sequence[Result]) -> bool:
-    """Nobody is asked."""
-    return True
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,7 @@ class Request:
 
     override: Callable[[Target], Target] = lambda target: target
     forward: bool = False
-    approve: Approve = agreed
+    approve: Approve = lambda planned: True
     confirmed: bool = False
     """Whether a person has seen it and says yes: by the flag, or when `approve` asks."""
 
@@ -132,12 +131,6 @@ def recover_all(request: Request, settings: Settings, log: WireLog) -> Recoverie
     new = [story.transaction for path, story in unfinished(settings.state_dir) if path not in known]
     done.skipped += [Skipped(transaction, SINCE, young=True) for transaction in new]
     return done
-
-
-def approve(ask: Approve, planned: Sequence[Result]) -> None:
-    """Show what would be done; raises `Refused` when the user does not want it."""
-    if not ask(planned):
-        raise Refused("nothing is done", reason="it was not confirmed")
 
 
 def _unreadable(transaction: str, error: JournalError) -> Result:
