@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from irsa_cli.aws import bindings
 from irsa_cli.aws.cluster import (
     EksCluster,
     GoneCluster,
@@ -26,6 +27,7 @@ from irsa_cli.aws.session import AwsSession, WireCall
 from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput, IrsaError, ServiceError, UnexpectedCluster
+from irsa_cli.core.values.issuer import check_issuer
 from irsa_cli.usecases.command.caller import AccountAccess, naming_caller
 from irsa_cli.usecases.command.caller import Target as Target
 from irsa_cli.usecases.command.project_settings import check_project, read_project
@@ -79,12 +81,10 @@ class Connection:
     @cached_property
     def associations(self) -> Collection[tuple[str, str]] | str:
         """The ServiceAccounts that EKS Pod Identity serves, read once, or why that is not known."""
-        from irsa_cli.aws.bindings import associations
-
         if self._eks is None:
             return ()  # Pod Identity is EKS' own.
         try:
-            return associations(self.aws.client("eks"), self.cluster.name)
+            return bindings.associations(self.aws.client("eks"), self.cluster.name)
         except ServiceError as error:
             return error.code
 
@@ -309,8 +309,6 @@ def _elsewhere(
 
 
 def _foreign_cluster(aws: AwsSession, target: Target) -> Cluster:
-    from irsa_cli.core.values.issuer import check_issuer
-
     issuer = check_issuer(target.issuer_url or "")
     if not target.account:
         raise InvalidInput("--issuer-url needs --account", reason="the account the provider is to live in")

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from irsa_cli.aws import bindings
+from irsa_cli.aws.sts import assume
 from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.noted import UnreadableNote
@@ -116,8 +117,6 @@ def assume_target(
 
     After each refusal that may be IAM's spreading, `wait` is asked whether to try again.
     """
-    from irsa_cli.aws.sts import assume
-
     sts = connection.aws.client_of("sts", credentials)
     tags = _TAGS if chain.tag_session else {}
     while True:

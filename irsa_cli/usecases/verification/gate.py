@@ -12,6 +12,8 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from irsa_cli.aws import iam
+from irsa_cli.aws.recent_writes import recent_writes
+from irsa_cli.aws.sts import Exchange, exchange
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.plan.states import DocumentState
@@ -29,8 +31,6 @@ from irsa_cli.usecases.verification.chain import Link, assume_target
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
-
-    from irsa_cli.aws.sts import Exchange
 
 PROPAGATION_SECONDS = 90.0
 """For how long STS may refuse what IAM has confirmed; measured in public reports at 2 to 60 seconds."""
@@ -90,8 +90,6 @@ def _exchanged(
     connection: Connection, desired: DesiredState, again: Callable[[ServiceError], bool]
 ) -> Exchange:
     """The exchange of a token for the role; for the one of that name that this run created, if it did."""
-    from irsa_cli.aws.recent_writes import recent_writes
-    from irsa_cli.aws.sts import exchange
 
     def token() -> str:
         return connection.kube.token(desired.namespace, desired.name, desired.audience)

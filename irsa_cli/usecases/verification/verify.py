@@ -14,6 +14,10 @@ from dataclasses import dataclass, field, replace
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from irsa_cli.aws.permissions import simulation
+from irsa_cli.aws.permissions.calls import ReadCall, make_call, read_call
+from irsa_cli.aws.permissions.simulation import Simulated
+from irsa_cli.aws.sts import SESSION_NAME, Exchange, assume, exchange_once, identity
 from irsa_cli.core.objects.injection import Injection
 from irsa_cli.core.plan.noted import UnreadableNote
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
@@ -41,9 +45,6 @@ from irsa_cli.usecases.verification.chain import Link, assume_target, unreadable
 from irsa_cli.usecases.verification.iam_steps import attempt
 
 if TYPE_CHECKING:
-    from irsa_cli.aws.permissions.calls import ReadCall
-    from irsa_cli.aws.permissions.simulation import Simulated
-    from irsa_cli.aws.sts import Exchange
     from irsa_cli.core.objects.aws import Association
     from irsa_cli.core.objects.credentials import RoleCredentials
     from irsa_cli.core.objects.unreadable import Unreadable
@@ -76,14 +77,11 @@ class Wanted:
         chain: tuple[str, ...],
     ) -> Wanted:
         """What a user has written; raises `InvalidInput` for what AWS has not, or what must not be called."""
-        from irsa_cli.aws.permissions import calls as real_calls
-        from irsa_cli.aws.permissions import simulation
-
         return cls(
             audience=audience,
             actions=tuple(simulation.action(text) for text in actions),
             resources=tuple(simulation.resource(text) for text in resources),
-            calls=tuple(real_calls.read_call(text) for text in calls),
+            calls=tuple(read_call(text) for text in calls),
             chain=chain,
         )
 
@@ -216,8 +214,6 @@ class Verifier:
 
     def verify(self, namespace: str, name: str, injection: Injection) -> Verification:
         """Go through the steps for a ServiceAccount whose annotations name a role."""
-        from irsa_cli.aws.sts import SESSION_NAME
-
         started, reads, cluster = monotonic(), self.reads, self.connection.cluster
         audience, arn = self.wanted.audience or injection.audience, injection.role_arn
         reach, subject = reach_of(self.connection.target), names.subject(namespace, name)
@@ -294,8 +290,6 @@ class Verifier:
         return self.reads.simulations(last, wanted.actions, wanted.resources, federated=not wanted.chain)
 
     def _exchange(self, arn: str, answer: TokenAnswer | IrsaError) -> Exchange:
-        from irsa_cli.aws.sts import exchange_once
-
         if isinstance(answer, IrsaError):
             raise IrsaError("there is no token")
         return exchange_once(self.connection.aws, arn, answer.token)
@@ -304,9 +298,6 @@ class Verifier:
         self, arn: str, exchanged: Exchange | IrsaError, target: Link | UnreadableNote | None
     ) -> tuple[list[VerificationStep], list[Permission]]:
         """What is done with the credentials: asking whose they are, becoming further roles, calling AWS."""
-        from irsa_cli.aws.permissions.calls import make_call
-        from irsa_cli.aws.sts import SESSION_NAME, identity
-
         aws, calls = self.connection.aws, self.wanted.calls
         first = exchanged if isinstance(exchanged, IrsaError) else exchanged.credentials
         with ThreadPoolExecutor(WORKERS) as pool:
@@ -323,7 +314,6 @@ class Verifier:
         self, current: RoleCredentials | IrsaError, target: Link | UnreadableNote | None
     ) -> tuple[list[VerificationStep], RoleCredentials | IrsaError]:
         """Become the roles of the chain, each with the credentials of the one before."""
-        from irsa_cli.aws.sts import assume
 
         def sts(credentials: RoleCredentials | IrsaError) -> Any:
             return self.connection.aws.client_of("sts", _held(credentials))
