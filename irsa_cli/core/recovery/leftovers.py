@@ -6,15 +6,14 @@ Which remains can be rolled back is decided in `irsa_cli.core.recovery.judge`; t
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
 from irsa_cli.core.marks import lifecycle
-from irsa_cli.core.marks.lifecycle import Lifecycle, Stage
+from irsa_cli.core.marks.lifecycle import MINIMUM_AGE, Lifecycle, Stage, began
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import (
     CLUSTER_TAG,
@@ -30,11 +29,6 @@ from irsa_cli.core.trust.chaining.chain import Chain
 from irsa_cli.core.trust.chaining.removal import FoundConfigMap, FoundTarget
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.names import Namespaced, default_role_path
-
-MINIMUM_AGE = 600.0
-"""Seconds for which a run on another machine may still be alive: longer than `--timeout` and the rollback."""
-
-_TRANSACTION = re.compile(r"(\d{8}T\d{6})\d{3}Z-[0-9a-f]{8}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -302,16 +296,6 @@ def _is_sole(trust: Mapping[str, Any]) -> bool:
     return len(as_list(principal["Federated"])) == 1 and len(subjects) == 1
 
 
-def names_provider(trust: Mapping[str, Any], provider: str) -> bool:
-    """Whether a trust policy names an OIDC provider as a federated principal."""
-    principals = (
-        item.get("Principal") for item in as_list(trust.get("Statement", [])) if isinstance(item, dict)
-    )
-    return any(
-        isinstance(item, dict) and provider in as_list(item.get("Federated", [])) for item in principals
-    )
-
-
 def age_of(transaction: str, created: Iterable[datetime], now: datetime) -> float:
     """Seconds since the youngest of the objects was made, or since the run began if that is later.
 
@@ -319,18 +303,3 @@ def age_of(transaction: str, created: Iterable[datetime], now: datetime) -> floa
     """
     moments = [*created, *began(transaction, now)]
     return max(0.0, (now - max(moments)).total_seconds()) if moments else 0.0
-
-
-def began(transaction: str, now: datetime | None = None) -> list[datetime]:
-    """When a run began, by its own clock; nothing for a name that irsa did not give.
-
-    Nor for a moment that is long after `now`, by another clock: then the run's own was wrong.
-    """
-    match = _TRANSACTION.fullmatch(transaction)
-    try:
-        moment = datetime.strptime(match[1], "%Y%m%dT%H%M%S") if match else None
-    except ValueError:
-        moment = None
-    known = moment.replace(tzinfo=timezone.utc) if moment else None
-    wrong = known and now and known - now > timedelta(seconds=MINIMUM_AGE)
-    return [known] if known and not wrong else []

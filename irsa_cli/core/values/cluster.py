@@ -1,7 +1,7 @@
 """The cluster of a run as a value, and how commands that are proposed reach it: by the options given.
 
 Reading it is in `irsa_cli.usecases.command.connect`; which options a user gave is
-`irsa_cli.usecases.command.pasting`'s business.
+`irsa_cli.usecases.command.caller`'s business.
 """
 
 from __future__ import annotations

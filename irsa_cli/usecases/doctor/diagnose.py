@@ -27,9 +27,9 @@ from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.cluster import Reach
 from irsa_cli.core.values.issuer import provider_arn
+from irsa_cli.usecases.command.caller import reach_of
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.command.namespaces import check_namespace
-from irsa_cli.usecases.command.pasting import reach_of
 from irsa_cli.usecases.doctor.aws import DoctorReads
 from irsa_cli.usecases.doctor.events import absent, judged, with_refusals
 from irsa_cli.usecases.doctor.iam import account_named, with_iam

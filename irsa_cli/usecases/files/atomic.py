@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING, Any
 from irsa_cli.core.binding.spec import CurrentState, DesiredState
 from irsa_cli.core.plan.changes import Plan
 from irsa_cli.core.plan.merging import side_by_side
+from irsa_cli.core.planning.converge import voids
 from irsa_cli.core.planning.trust_warnings import of_desired_state
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.errors import IrsaError, Refused
 from irsa_cli.transaction.protocol import Run
 from irsa_cli.usecases.command.execute import Gate
-from irsa_cli.usecases.command.leftovers import came_between
-from irsa_cli.usecases.command.look_again import with_its_locks
-from irsa_cli.usecases.command.retry import Attempts
+from irsa_cli.usecases.command.retry import Attempts, came_between, with_its_locks
 from irsa_cli.usecases.files.site import Site
 from irsa_cli.usecases.read.snapshot import WORKERS, Snapshot
 from irsa_cli.usecases.verification.gate import verify
@@ -29,7 +28,7 @@ from irsa_cli.usecases.write.delete_sa import planned_deletion
 from irsa_cli.usecases.write.reconcile import left_behind, may_be_spreading, trust_notes
 
 if TYPE_CHECKING:
-    from irsa_cli.usecases.read.pods_identity import Question
+    from irsa_cli.usecases.read.associations import Question
 
 
 def apply_at_once(site: Site, desired_states: list[DesiredState]) -> Result:
@@ -87,7 +86,7 @@ def _attempt(site: Site, desired_states: list[DesiredState], *, again: bool) -> 
     result.notes += [
         f"{desired.namespace}/{desired.name}: {note}"
         for desired, current in looked
-        for note in trust_notes(desired, current)
+        for note in trust_notes(desired, current, voids(desired, current))
     ]
     if asked is not None and result.error is None:
         result.notes += _told(asked, gated)

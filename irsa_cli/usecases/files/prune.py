@@ -22,7 +22,7 @@ from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target
 from irsa_cli.usecases.command.parallel import in_turn
 from irsa_cli.usecases.read.bindings import BindingsScope, read_bindings
-from irsa_cli.usecases.read.lookup import current_account
+from irsa_cli.usecases.read.observe import current_account
 from irsa_cli.usecases.write.delete_sa import Extent, Request
 
 NEVER_PRUNED = ("kube-system/aws-node",)

@@ -17,7 +17,7 @@ from irsa_cli.core.binding.spec import CurrentState, DesiredState
 from irsa_cli.core.config.model import Binding
 from irsa_cli.core.marks.locks.names import Lock
 from irsa_cli.core.plan.changes import Change, Kind, Plan
-from irsa_cli.core.planning.converge import converge
+from irsa_cli.core.planning.converge import converge, voids
 from irsa_cli.core.planning.satisfies import satisfies
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
 from irsa_cli.core.results.result import ALL, CLUSTER, SHARED_PARTS, Command, Ended, Result
@@ -25,14 +25,13 @@ from irsa_cli.core.values.errors import IrsaError
 from irsa_cli.transaction.folder import stories
 from irsa_cli.transaction.recover import supersede
 from irsa_cli.transaction.story import Story
-from irsa_cli.usecases.command.caller import naming_caller, with_caller
-from irsa_cli.usecases.command.connect import Connection, WireLog, check_partitions, connect
-from irsa_cli.usecases.command.earlier import other_desired_state
+from irsa_cli.usecases.command.caller import check_partitions, naming_caller, with_caller
+from irsa_cli.usecases.command.connect import Connection, WireLog, connect
 from irsa_cli.usecases.command.execute import Gate, perform
-from irsa_cli.usecases.command.look_again import with_its_locks
 from irsa_cli.usecases.command.parallel import Pace, result_of, run_all
 from irsa_cli.usecases.command.parallel import ended as ended_item
-from irsa_cli.usecases.command.run_context import RunContext
+from irsa_cli.usecases.command.retry import with_its_locks
+from irsa_cli.usecases.command.run_context import RunContext, other_desired_state
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.files.advice import in_terms_of_files
 from irsa_cli.usecases.files.delete_files import Deletions
@@ -43,7 +42,7 @@ from irsa_cli.usecases.files.request import Request
 from irsa_cli.usecases.files.targets import Place, place_name
 from irsa_cli.usecases.locks.ahead import LocksAhead
 from irsa_cli.usecases.locks.locks import Locks, binding_lock, when_needed
-from irsa_cli.usecases.read.pods_identity import Question
+from irsa_cli.usecases.read.associations import Question
 from irsa_cli.usecases.read.snapshot import Groundwork, Snapshot
 from irsa_cli.usecases.write import delete_sa
 from irsa_cli.usecases.write.reconcile import Work, is_abandoned
@@ -278,7 +277,9 @@ class Site:
         def work(held: Settings) -> Result:
             looks = (snapshot.observe, snapshot.observe_anew)
             context = self._context(binding)
-            one = Work(self.connection, desired, converge, held, context, *looks, self.asked, self.others)
+            one = Work(
+                self.connection, desired, converge, held, context, *looks, self.asked, self.others, voids
+            )
             return self._settled(str(binding), one)
 
         item = self._item(binding, lambda: when_needed(self.locks, settings, lock, work, ahead))

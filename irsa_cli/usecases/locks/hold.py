@@ -18,7 +18,7 @@ from irsa_cli.core.marks.locks.needed import is_all_new
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.values.clock import boot_seconds
 from irsa_cli.core.values.errors import IrsaError, ServiceError
-from irsa_cli.usecases.command.look_again import LookAgain
+from irsa_cli.usecases.command.retry import LookAgain
 from irsa_cli.usecases.command.settings import Note
 from irsa_cli.usecases.locks.refusals import held as refused
 from irsa_cli.usecases.locks.refusals import lost

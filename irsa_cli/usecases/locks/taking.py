@@ -27,8 +27,8 @@ from irsa_cli.core.values.clock import boot_seconds
 from irsa_cli.core.values.errors import ServiceError
 from irsa_cli.core.values.patience import within
 from irsa_cli.kube.calls import Dated, Json
+from irsa_cli.kube.client import Kube
 from irsa_cli.kube.errors import CONFLICT, EXISTS, NOT_FOUND
-from irsa_cli.kube.leases import Leases
 from irsa_cli.usecases.locks.presence import is_dead
 from irsa_cli.usecases.locks.refusals import denied
 
@@ -94,7 +94,7 @@ class _Quick:
 class Taker:
     """Takes locks for one run, in one namespace of one cluster."""
 
-    leases: Leases
+    leases: Kube
     namespace: str
     writer: Writer
     state_dir: Path

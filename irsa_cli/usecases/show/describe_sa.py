@@ -35,9 +35,8 @@ from irsa_cli.core.trust.chaining.aws_config import aws_config
 from irsa_cli.core.trust.chaining.chain import chain_of_notes
 from irsa_cli.core.values.arn import Arn, is_role
 from irsa_cli.core.values.errors import Refused
-from irsa_cli.usecases.command.caller import naming_caller
+from irsa_cli.usecases.command.caller import naming_caller, reach_of
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
-from irsa_cli.usecases.command.pasting import reach_of
 from irsa_cli.usecases.read.associations import association, taken_over
 from irsa_cli.usecases.read.bindings import naming_roles
 from irsa_cli.usecases.read.identity import NamedServiceAccount

@@ -23,7 +23,7 @@ from irsa_cli.core.plan.states import (
     ServiceAccountState,
 )
 from irsa_cli.core.values.errors import IrsaError, LockLost, Refused, ServiceError
-from irsa_cli.usecases.command.look_again import LookAgain, with_its_locks
+from irsa_cli.usecases.command.retry import LookAgain, with_its_locks
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.locks import hold as holding
 from irsa_cli.usecases.locks import taking

@@ -89,7 +89,7 @@ from irsa_cli.transaction.protocol import Run
 from irsa_cli.transaction.reading import read
 from irsa_cli.transaction.recover import roll_back
 from irsa_cli.transaction.runner import Transaction, roll_forward
-from irsa_cli.usecases.command.leftovers import look_command
+from irsa_cli.usecases.command.execute import look_command
 
 limits.PROPAGATION_SECONDS = 0.0
 old, new = NoteState("old"), NoteState("new")

@@ -37,7 +37,7 @@ from irsa_cli.transaction.journal import Journal, JournalError
 from irsa_cli.transaction.reading import LARGEST, read
 from irsa_cli.transaction.recover import interrupted_runs, supersede
 from irsa_cli.transaction.story import About
-from irsa_cli.usecases.command.connect import TARGET_KEYS, Target, written_target
+from irsa_cli.usecases.command.caller import TARGET_KEYS, Target, written_target
 from irsa_cli.usecases.recovery import by_journal as recovering
 from tests.support.thoroughness import examples
 from tests.unit.transaction.doubles import Clock, MemoryWorld, before
