@@ -21,8 +21,7 @@ from irsa_cli.core.plan.states import (
     RoleState,
 )
 from irsa_cli.core.policies.web_identity import WebIdentity
-from irsa_cli.core.trust.chaining.chain import Chain
-from irsa_cli.core.trust.chaining.removal import FoundConfigMap, FoundTarget
+from irsa_cli.core.trust.chain import Chain, FoundConfigMap, FoundTarget
 from irsa_cli.core.values import arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput

@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from irsa_cli.core.binding.policy_versions import PolicyVersions
 from irsa_cli.core.marks.annotation_marks import with_marks
 from irsa_cli.core.plan.states import (
     AUDIENCE_ANNOTATION,
@@ -34,8 +33,7 @@ from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.policies.wellknown import Resolved, Scope, WellKnown
 from irsa_cli.core.trust import trust_policy
-from irsa_cli.core.trust.chaining.chain import POLICY_NAME, Chain, chain_annotations
-from irsa_cli.core.trust.chaining.removal import FoundConfigMap, FoundTarget
+from irsa_cli.core.trust.chain import POLICY_NAME, Chain, FoundConfigMap, FoundTarget, chain_annotations
 from irsa_cli.core.values import names
 from irsa_cli.core.values.arn import iam_arn
 from irsa_cli.core.values.cluster import Cluster
@@ -199,6 +197,19 @@ class CurrentServiceAccount:
     manifest: Document = field(default_factory=dict)
     managers: tuple[str, ...] = field(default=(), compare=False)
     """Who has written it, as its managedFields tell."""
+
+
+@dataclass(frozen=True)
+class PolicyVersions:
+    """Id and version in force of each policy of the account, by ARN; AWS changes its own as it likes."""
+
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, found: Mapping[str, str | None]) -> PolicyVersions:
+        """Of all that were asked for; None is the version of one that may not be read."""
+        own = {arn: version for arn, version in found.items() if ":iam::aws:" not in arn}
+        return cls({arn: version or "unreadable" for arn, version in own.items()})
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ from datetime import datetime
 from typing import Any
 
 from irsa_cli.core.objects.kinds import (
+    BUILT_IN,
+    KINDS,
     Container,
     NetworkPolicy,
     Pod,
@@ -21,7 +23,6 @@ from irsa_cli.core.objects.kinds import (
     Webhook,
 )
 from irsa_cli.core.objects.variables import Environment
-from irsa_cli.core.objects.workloads import BUILT_IN, KINDS
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 
 Json = Mapping[str, Any]

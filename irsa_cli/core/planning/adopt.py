@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from irsa_cli.core.binding import account_changes, likely_makers
+from irsa_cli.core.binding import likely_makers
+from irsa_cli.core.binding.changes import account_changes
 from irsa_cli.core.binding.ownership import (
     Belongs,
     belonging,
@@ -24,7 +25,7 @@ from irsa_cli.core.binding.spec import CurrentRole
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.marks import makers, other_managers
 from irsa_cli.core.plan.changes import Change, Kind, Plan
-from irsa_cli.core.plan.noted import noted_or_none
+from irsa_cli.core.plan.rules import noted_or_none
 from irsa_cli.core.plan.states import (
     COMMIT_TAG,
     DONE,
@@ -143,7 +144,7 @@ def _marking(pair: Pairing) -> list[Change]:
     there = pair.account.annotations if pair.is_annotated else {}
     read = {mark: noted_or_none(there, key) for key, mark in MARKS.items()}
     marks: dict[str, str | None] = {mark: text for mark, text in read.items() if text}
-    return account_changes.patch((pair.namespace, pair.name), pair.account, marks, {}) if marks else []
+    return account_changes((pair.namespace, pair.name), pair.account, marks, {}) if marks else []
 
 
 def _check_admitted(pair: Pairing, state: RoleState) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """The part of a plan that lets a role go on to its target: what is added there and told to pods; pure.
 
 The permission is an inline policy of the role, and planned with those. What the target's trust policy says is
-judged in `irsa_cli.core.trust.chaining.chain`.
+judged in `irsa_cli.core.trust.chain`.
 """
 
 from __future__ import annotations
@@ -17,9 +17,19 @@ from irsa_cli.core.policies import policy
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.assuming import lacking
-from irsa_cli.core.trust.chaining.aws_config import KEY, aws_config, role_of, usage
-from irsa_cli.core.trust.chaining.chain import Chain, answer_of, chain_of_policies, marked
-from irsa_cli.core.trust.chaining.removal import FoundConfigMap, FoundTarget, taken_back
+from irsa_cli.core.trust.chain import (
+    KEY,
+    Chain,
+    FoundConfigMap,
+    FoundTarget,
+    answer_of,
+    aws_config,
+    chain_of_policies,
+    marked,
+    role_of,
+    taken_back,
+    usage,
+)
 from irsa_cli.core.trust.evaluation import Answer
 from irsa_cli.core.trust.rules.power import check_power
 from irsa_cli.core.values.arn import is_target

@@ -11,8 +11,8 @@ import json
 from dataclasses import replace
 
 from irsa_cli.core.binding.attached_trust import becoming
+from irsa_cli.core.binding.changes import RoleChanges, check_path, role_changes
 from irsa_cli.core.binding.current import is_made
-from irsa_cli.core.binding.role_changes import RoleChanges, check_path, role_changes
 from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount, CurrentState, DesiredState
 from irsa_cli.core.binding.standing import is_annotated, life_of
 from irsa_cli.core.marks import tag_notes

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from irsa_cli.core.binding import account_changes, attached_trust
-from irsa_cli.core.binding.role_changes import RoleChanges
+from irsa_cli.core.binding import attached_trust
+from irsa_cli.core.binding.changes import RoleChanges, account_changes
 from irsa_cli.core.binding.spec import CurrentState, DesiredState
 from irsa_cli.core.binding.standing import is_annotated, is_incomplete, is_told
 from irsa_cli.core.marks import lifecycle
@@ -216,7 +216,7 @@ def _service_account_changes(desired: DesiredState, current: CurrentState) -> li
     target = (desired.namespace, desired.name)
     account = current.service_account
     if account is not None:
-        return account_changes.patch(target, account, desired.annotations, desired.labels)
+        return account_changes(target, account, desired.annotations, desired.labels)
     whole = desired.new_account
     if not desired.gated:
         return [Change(Kind.SERVICE_ACCOUNT, target, None, whole)]

@@ -9,15 +9,15 @@ import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from irsa_cli.core.binding import account_changes, likely_makers
+from irsa_cli.core.binding import likely_makers
+from irsa_cli.core.binding.changes import account_changes, removal
 from irsa_cli.core.binding.current import Bound, NamedRole
-from irsa_cli.core.binding.role_changes import removal
 from irsa_cli.core.binding.spec import CurrentServiceAccount
 from irsa_cli.core.marks import lifecycle, makers
 from irsa_cli.core.marks.annotation_marks import marks_there
 from irsa_cli.core.marks.applied_keys import KEYS_ANNOTATION, applied_keys
 from irsa_cli.core.plan.changes import Change, Kind, Plan
-from irsa_cli.core.plan.noted import unreadable
+from irsa_cli.core.plan.rules import unreadable
 from irsa_cli.core.plan.states import (
     CHAIN_ANNOTATIONS,
     COMMIT_TAG,
@@ -37,7 +37,7 @@ from irsa_cli.core.plan.states import (
 from irsa_cli.core.planning.chaining import removed
 from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.trust import trust_policy
-from irsa_cli.core.trust.chaining.removal import taken_back
+from irsa_cli.core.trust.chain import taken_back
 
 OWN_ANNOTATIONS = (*WEBHOOK_ANNOTATIONS, *MARKS.values(), KEYS_ANNOTATION, *CHAIN_ANNOTATIONS)
 """What irsa writes for a role, and notes of that. Of the webhook's, what others wrote is theirs."""
@@ -256,4 +256,4 @@ def _patch(
 ) -> list[Change]:
     annotations = {key: None for key in account.annotations if key not in bare.annotations}
     labels = {key: None for key in account.labels if key not in bare.labels}
-    return account_changes.patch(target, account, annotations, labels)
+    return account_changes(target, account, annotations, labels)

@@ -1,25 +1,33 @@
-"""Whether a binding may be deleted: who uses it, and whether a run is still making it; pure.
+"""Whether a binding may be deleted: whose it is, who uses it, and whether a run is still making it; pure.
 
 The plan is made in `irsa_cli.core.planning.delete`. What is not there at all is told by who has looked for
-it.
+it; whose an annotation is, by its mark (`irsa_cli.core.marks.annotation_marks`).
 """
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from irsa_cli.core.binding import likely_makers
 from irsa_cli.core.binding.current import Bound, NamedRole
-from irsa_cli.core.marks import lifecycle
+from irsa_cli.core.binding.spec import CurrentServiceAccount
+from irsa_cli.core.marks import lifecycle, makers
 from irsa_cli.core.marks.applied_keys import KEYS_ANNOTATION
 from irsa_cli.core.marks.lifecycle import Stage
-from irsa_cli.core.objects.kinds import Pod
+from irsa_cli.core.objects.kinds import Pod, Workload
 from irsa_cli.core.objects.variables import variable
-from irsa_cli.core.objects.workloads import Workload
 from irsa_cli.core.plan.changes import Change
-from irsa_cli.core.plan.states import ProviderState, RoleState
-from irsa_cli.core.planning.delete import Deletion
+from irsa_cli.core.plan.states import (
+    CLUSTER_TAG,
+    ROLE_ARN_ANNOTATION,
+    ROLE_MARK,
+    SERVICE_ACCOUNT_TAG,
+    ProviderState,
+    RoleState,
+)
+from irsa_cli.core.planning.delete import Deletion, unannotate
 from irsa_cli.core.policies.policy import as_list, equal
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.values.errors import Refused
@@ -203,3 +211,71 @@ def _listed(items: Iterator[str] | Sequence[str]) -> list[str]:
     found = list(items)
     more = [f"and {len(found) - SHOWN} more"] if len(found) > SHOWN else []
     return [*found[:SHOWN], *more]
+
+
+def check_ours(bound: Bound, sharers: Sequence[str] = ()) -> None:
+    """Raise `Refused` for a ServiceAccount whose role irsa has not given it.
+
+    `sharers` are other ServiceAccounts that name the role: one that several use is not taken over.
+    """
+    account = bound.account
+    if account is None or not bound.is_theirs:
+        return
+    raise Refused(
+        f"irsa has not given {bound.full_name} its role, so it does not take it away",
+        reason=_why_theirs(account),
+        details=tuple(_told_makers(bound, account)),
+        next_steps=tuple(_steps_for_theirs(bound, sharers)),
+    )
+
+
+def _why_theirs(account: CurrentServiceAccount) -> str:
+    marked = account.annotations.get(ROLE_MARK)
+    if marked is None:
+        return f"its annotation {ROLE_ARN_ANNOTATION} bears no mark of irsa ({ROLE_MARK})"
+    return f"somebody has changed its annotation {ROLE_ARN_ANNOTATION} since irsa wrote {marked}"
+
+
+def _told_makers(bound: Bound, account: CurrentServiceAccount) -> Iterator[str]:
+    """Who made what, as far as it bears a mark."""
+    maker = makers.maker_of_account(account.labels, account.annotations, account.managers)
+    yield f"ServiceAccount {bound.full_name}: {_by(maker)}"
+    if bound.used is not None:
+        guess = _guess(bound.used)
+        made = _by(makers.maker_of_role(bound.used.state.tags))
+        yield f"role {bound.annotation} {guess}" if guess else f"role {bound.annotation}: {made}"
+    elif bound.problem:
+        yield bound.problem
+
+
+def _guess(role: NamedRole) -> likely_makers.Guess | None:
+    return likely_makers.guess(role.name, role.role)
+
+
+def _by(maker: str) -> str:
+    return "nothing on it tells who made it" if maker == makers.UNKNOWN else f"made by {maker}"
+
+
+def _steps_for_theirs(bound: Bound, sharers: Sequence[str]) -> Iterator[str]:
+    if _can_be_adopted(bound, sharers):
+        cluster = bound.cluster
+        where = (
+            f"-n {bound.namespace} -c {shlex.quote(cluster.name)} -r {cluster.region}{cluster.home_option}"
+        )
+        yield f"irsa adopt {bound.name} {where}  # makes it irsa's: run this again, and the role goes, too"
+    elif bound.used is not None and _guess(bound.used):
+        yield "find out who manages the role, and delete it there"
+    elif sharers:
+        yield f"others use the role, too ({', '.join(sharers)}): it can't become irsa's"
+    yield f"or take only the role off it: {unannotate(bound)}"
+    yield "whoever keeps it elsewhere (a chart, Git, a stack) writes it again: change it there"
+
+
+def _can_be_adopted(bound: Bound, sharers: Sequence[str]) -> bool:
+    """Whether `irsa adopt` takes such a role over: it is there, is nobody's, and admits it."""
+    role = bound.used
+    if role is None or role.arn != bound.annotation or sharers:
+        return False
+    wanted = {CLUSTER_TAG: bound.cluster.arn, SERVICE_ACCOUNT_TAG: bound.full_name}
+    free = all(role.state.tags.get(key) in (None, value) for key, value in wanted.items())
+    return free and not _guess(role) and trust_policy.admits(role.state.trust, bound.identity)

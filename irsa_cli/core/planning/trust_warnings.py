@@ -1,7 +1,7 @@
 """How wide the trust policy of a role is as the plan of a command leaves it: warnings, and what is refused.
 
 Pure. What is wide is decided in `irsa_cli.core.trust.rules.judge`; the same for a ServiceAccount and a role
-that are there is in `irsa_cli.core.planning.pair_warnings`.
+that are there is in `irsa_cli.core.planning.update`.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from irsa_cli.core.plan.states import (
     TOKEN_EXPIRATION_ANNOTATION,
 )
 from irsa_cli.core.policies import policy
-from irsa_cli.core.trust.chaining.chain import POLICY_NAME
+from irsa_cli.core.trust.chain import POLICY_NAME
 
 Flags = tuple[str, ...]
 _OF_CHAINS = dict(zip(CHAIN_ANNOTATIONS, ("--target-role", "--external-id", "--aws-config-map"), strict=True))

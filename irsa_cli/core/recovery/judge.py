@@ -33,8 +33,7 @@ from irsa_cli.core.recovery.leftovers import (
     age_of,
     standing,
 )
-from irsa_cli.core.trust.chaining.aws_config import role_of
-from irsa_cli.core.trust.chaining.removal import taken_back
+from irsa_cli.core.trust.chain import role_of, taken_back
 
 Key = tuple[Kind, tuple[str, ...]]
 """An object: its kind and the target of the change that makes it."""

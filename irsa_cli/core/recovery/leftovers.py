@@ -26,8 +26,7 @@ from irsa_cli.core.plan.states import (
     RoleState,
 )
 from irsa_cli.core.policies.policy import Document, as_list
-from irsa_cli.core.trust.chaining.chain import Chain
-from irsa_cli.core.trust.chaining.removal import FoundConfigMap, FoundTarget
+from irsa_cli.core.trust.chain import Chain, FoundConfigMap, FoundTarget
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.names import Namespaced, default_role_path
 

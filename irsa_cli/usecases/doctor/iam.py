@@ -22,7 +22,7 @@ from irsa_cli.core.doctor.subjects import identity_of, role_arn_of
 from irsa_cli.core.objects.aws import Association, Role
 from irsa_cli.core.objects.kinds import ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable
-from irsa_cli.core.plan.noted import UnreadableNote, noted
+from irsa_cli.core.plan.rules import UnreadableNote, noted
 from irsa_cli.core.plan.states import (
     CONFIG_MAP_ANNOTATION,
     ROLE_ARN_ANNOTATION,

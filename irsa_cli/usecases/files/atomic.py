@@ -1,7 +1,7 @@
 """`irsa apply --atomic`: everything that the files ask for in one cluster, in one transaction.
 
 What each ServiceAccount needs is planned as by itself (`irsa_cli.core.planning.converge`); the plans are
-put side by side (`irsa_cli.core.plan.merging`).
+put side by side (`irsa_cli.core.plan.changes`).
 """
 
 from __future__ import annotations
@@ -12,8 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from irsa_cli.core.binding.spec import CurrentState, DesiredState
-from irsa_cli.core.plan.changes import Plan
-from irsa_cli.core.plan.merging import side_by_side
+from irsa_cli.core.plan.changes import Plan, side_by_side
 from irsa_cli.core.planning.trust_warnings import of_desired_state
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.errors import IrsaError, Refused

@@ -9,12 +9,12 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 from irsa_cli.aws import iam as reading
-from irsa_cli.core.binding.policy_versions import PolicyVersions
 from irsa_cli.core.binding.spec import (
     CurrentRole,
     CurrentServiceAccount,
     CurrentState,
     DesiredState,
+    PolicyVersions,
 )
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, ProviderState

@@ -15,12 +15,12 @@ from typing import Any, TypeVar
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws import listing
-from irsa_cli.core.binding.policy_versions import PolicyVersions
 from irsa_cli.core.binding.spec import (
     CurrentRole,
     CurrentServiceAccount,
     CurrentState,
     DesiredState,
+    PolicyVersions,
 )
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import ProviderState

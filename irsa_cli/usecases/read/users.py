@@ -17,8 +17,7 @@ from irsa_cli.core.marks.locks.lease import LeaseState
 from irsa_cli.core.marks.locks.names import Lock, LockScope
 from irsa_cli.core.marks.locks.seen import SeenLock
 from irsa_cli.core.objects import parsing
-from irsa_cli.core.objects.kinds import Pod
-from irsa_cli.core.objects.workloads import KINDS, Workload, workload
+from irsa_cli.core.objects.kinds import KINDS, Pod, Workload, workload
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, TRANSACTION_TAG
 from irsa_cli.core.planning.delete import Deletion
 from irsa_cli.core.planning.deletion_checks import Users, admits_others

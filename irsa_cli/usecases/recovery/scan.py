@@ -24,8 +24,7 @@ from irsa_cli.core.recovery.leftovers import (
     SeenRole,
     names_provider,
 )
-from irsa_cli.core.trust.chaining.aws_config import chain_of_config
-from irsa_cli.core.trust.chaining.chain import chain_of_policies
+from irsa_cli.core.trust.chain import chain_of_config, chain_of_policies
 from irsa_cli.core.values.errors import IrsaError, ServiceError
 from irsa_cli.core.values.issuer import provider_arn
 from irsa_cli.core.values.names import default_role_path

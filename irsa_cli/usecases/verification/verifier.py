@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from irsa_cli.core.objects.credentials import RoleCredentials
 from irsa_cli.core.objects.injection import Injection
-from irsa_cli.core.plan.noted import UnreadableNote
+from irsa_cli.core.plan.rules import UnreadableNote
 from irsa_cli.core.results.verification import Permission, Verification, VerificationStep, agreed
-from irsa_cli.core.trust.chaining.chain import chain_of_notes
+from irsa_cli.core.trust.chain import chain_of_notes
 from irsa_cli.core.values import names
 from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.cluster import Cluster

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from irsa_cli.core.binding.role_changes import RUN_TAGS, removal, role_changes
+from irsa_cli.core.binding.changes import RUN_TAGS, removal, role_changes
 from irsa_cli.core.binding.spec import CurrentRole
 from irsa_cli.core.plan.changes import Change, Plan
 from irsa_cli.core.policies import policy

@@ -1,14 +1,15 @@
-"""The changes that lead from one state of a role to another, part by part; pure.
+"""The changes that lead from one state of a role, or of a ServiceAccount that is there, to another; pure.
 
-Nothing here decides whether a role may be changed: that is the business of who plans.
+Nothing here decides whether it may be changed: that is the business of who plans.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from irsa_cli.core.binding.spec import CurrentRole
+from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount
+from irsa_cli.core.marks.annotation_marks import with_marks
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import (
     COMMIT_TAG,
@@ -18,6 +19,7 @@ from irsa_cli.core.plan.states import (
     DocumentState,
     Present,
     RoleState,
+    ServiceAccountState,
     SettingsState,
     TagsState,
 )
@@ -127,3 +129,30 @@ def _inline(name: str, before: CurrentRole, after: CurrentRole) -> Iterator[Chan
             None if one is None else DocumentState(one),
             None if other is None else DocumentState(other),
         )
+
+
+def account_changes(
+    target: tuple[str, str],
+    account: CurrentServiceAccount,
+    annotations: Mapping[str, str | None],
+    labels: Mapping[str, str | None],
+) -> list[Change]:
+    """Sets the keys that have another value, removes those whose value is None; empty when all agree.
+
+    Bound to the object that was read, by uid and resourceVersion. What is written of the webhook's
+    annotations is marked as managed by irsa; one that has the desired value already is whose it was.
+    """
+    differing = {key: value for key, value in annotations.items() if account.annotations.get(key) != value}
+    marked = with_marks(differing)
+    annotated = {key: value for key, value in marked.items() if account.annotations.get(key) != value}
+    labelled = {key: value for key, value in labels.items() if account.labels.get(key) != value}
+    if not annotated and not labelled:
+        return []
+    before = ServiceAccountState(
+        annotations={key: account.annotations.get(key) for key in annotated},
+        labels={key: account.labels.get(key) for key in labelled},
+        uid=account.uid,
+        resource_version=account.resource_version,
+    )
+    after = ServiceAccountState(annotations=annotated, labels=labelled, uid=account.uid)
+    return [Change(Kind.SERVICE_ACCOUNT, target, before, after)]
