@@ -19,11 +19,10 @@ from irsa_cli.core.inventory.bindings import BoundRole
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import CLUSTER_TAG, SERVICE_ACCOUNT_TAG
-from irsa_cli.core.trust.principal_flaws import trusted_providers
+from irsa_cli.core.policies.statements import allowing, name_of, principals, trusted_providers
 from irsa_cli.core.trust.rules import table as rules
 from irsa_cli.core.trust.rules.judge import LARGEST
 from irsa_cli.core.trust.rules.rule import Risk, Rule, risk, some
-from irsa_cli.core.trust.rules.statements import allowing, name_of, principals
 from irsa_cli.core.trust.rules.width import Look
 from irsa_cli.core.trust.trust_policy import read_statement
 from irsa_cli.core.values.arn import check_role

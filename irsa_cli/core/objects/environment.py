@@ -1,8 +1,7 @@
 """The environment of a command that runs as a pod would: the pod's identity, and no trace of the caller's.
 
 Which variables a pod has is in `irsa_cli.core.objects.injection`. Nothing here reads the process's
-environment. Here is also how irsa's own exchanges at STS are told from those of pods: by their session, or by
-their user agent. What runs under `irsa exec` is not irsa, and no pod either: irsa names its session.
+environment.
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ from irsa_cli.core.objects.injection import Injection
 
 MARK = "IRSA_EXEC"
 """Variable that names the ServiceAccount, as `namespace/name@cluster`; for prompts and scripts."""
-SESSION_PREFIX = "irsa"
 
 # Settings among AWS_* that say neither who nor where somebody is. Others are many, and tools make up new ones
 # (AWS_S3_SECRET_ACCESS_KEY): what is not known here may be a key.
@@ -135,30 +133,3 @@ def environment(
         "AWS_EC2_METADATA_DISABLED": "true",
         MARK: label,
     }
-
-
-def session_name(user: str, moment: int) -> str:
-    r"""The name of a role session in CloudTrail: who made it, and when (Unix seconds).
-
-    The time makes it another one for each run: the AWS CLI keeps credentials in ~/.aws/cli/cache by role
-    and session name, and a run must not get those of an earlier one. 2 to 64 characters of `\w+=,.@-`:
-    https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
-    """
-    plain = re.sub(r"[^\w+=,.@-]+", "-", user, flags=re.ASCII).strip("-")
-    tail = f"-{moment}"
-    return f"{SESSION_PREFIX}-{plain}"[: 64 - len(tail)].rstrip("-") + tail
-
-
-AGENT = "irsa"
-"""The product in the user agent of irsa's calls, before its version."""
-VERIFY_SESSION = f"{SESSION_PREFIX}-verify"
-"""The role sessions that irsa opens for looking; CloudTrail shows it."""
-
-# The second form is that of `irsa_cli.core.objects.environment.session_name`: user and Unix seconds.
-_SESSION = re.compile(rf"{VERIFY_SESSION}|{SESSION_PREFIX}-(.+-)?\d{{10,}}")
-_AGENT = re.compile(rf"(?<![\w/.-]){AGENT}/\d")
-
-
-def is_own(session: str, agent: str) -> bool:
-    """Whether an exchange with this session name and user agent was irsa's, or made under `irsa exec`."""
-    return bool(_SESSION.fullmatch(session) or _AGENT.search(agent))

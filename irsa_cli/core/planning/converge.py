@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from irsa_cli.core.binding.attached_trust import becoming
+from irsa_cli.core.binding import attached_trust
 from irsa_cli.core.binding.changes import RoleChanges, check_path, role_changes
 from irsa_cli.core.binding.current import is_made
 from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount, CurrentState, DesiredState
@@ -100,7 +100,14 @@ def _own(desired: DesiredState, role: CurrentRole) -> owned_statements.Own:
     return owned_statements.Own.of(desired.identity, desired.role.trust, role.state.tags, alone=alone)
 
 
-def voids(desired: DesiredState, current: CurrentState) -> tuple[Restriction, ...]:
+def trust_notes(desired: DesiredState, current: CurrentState) -> list[str]:
+    """What can't be known of a trust policy, and what a forced run makes worthless in it."""
+    void = _voids(desired, current) if desired.force else ()
+    said = [f"{item.text}: void, as --force writes the statement without that" for item in void]
+    return [*attached_trust.notes(desired, current), *said]
+
+
+def _voids(desired: DesiredState, current: CurrentState) -> tuple[Restriction, ...]:
     """What somebody else has restricted in the trust policy of irsa's role, and the desired state undoes."""
     role = current.role
     if desired.role is None or role is None:
@@ -110,12 +117,12 @@ def voids(desired: DesiredState, current: CurrentState) -> tuple[Restriction, ..
 
 def _check_widening(desired: DesiredState, current: CurrentState, before: Document, after: Document) -> None:
     """Raise `Refused` where somebody else has restricted irsa's statement, and this would undo it."""
-    found = () if desired.force else voids(desired, current)
+    found = () if desired.force else _voids(desired, current)
     if found:
         raise Refused(
             f"the trust policy of role {desired.role_name} was restricted by somebody else",
             reason="the entry does not have these conditions, and writing it would remove them",
-            details=(*(item.text for item in found), *becoming(before, after)),
+            details=(*(item.text for item in found), *attached_trust.becoming(before, after)),
             next_steps=(
                 "to keep them: write them into the entry as trustConditions (kind Bindings)",
                 "to void them: run this again with --force",

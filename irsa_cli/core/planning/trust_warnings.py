@@ -12,8 +12,8 @@ from irsa_cli.core.binding.spec import CurrentRole, CurrentState, DesiredState
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import BoundaryState, DocumentState, RoleState
 from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.policies.statements import trusted_providers
 from irsa_cli.core.trust import trust_policy
-from irsa_cli.core.trust.principal_flaws import trusted_providers
 from irsa_cli.core.trust.rules.judge import wide_trusts
 from irsa_cli.core.trust.rules.power import power
 from irsa_cli.core.trust.rules.rule import ORDER, Risk, Severity

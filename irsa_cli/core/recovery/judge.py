@@ -19,6 +19,7 @@ from irsa_cli.core.plan.states import (
     Present,
     ServiceAccountState,
 )
+from irsa_cli.core.recovery.ages import age_of
 from irsa_cli.core.recovery.leftovers import (
     Leftovers,
     Piece,
@@ -30,7 +31,6 @@ from irsa_cli.core.recovery.leftovers import (
     SeenRole,
     Spared,
     Standing,
-    age_of,
     standing,
 )
 from irsa_cli.core.trust.chain import role_of, taken_back

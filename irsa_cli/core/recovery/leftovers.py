@@ -6,10 +6,9 @@ Which remains can be rolled back is decided in `irsa_cli.core.recovery.judge`; t
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -26,14 +25,11 @@ from irsa_cli.core.plan.states import (
     RoleState,
 )
 from irsa_cli.core.policies.policy import Document, as_list
+from irsa_cli.core.policies.statements import tests_of
+from irsa_cli.core.recovery.ages import MINIMUM_AGE, began
 from irsa_cli.core.trust.chain import Chain, FoundConfigMap, FoundTarget
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.names import Namespaced, default_role_path
-
-MINIMUM_AGE = 600.0
-"""Seconds for which a run on another machine may still be alive: longer than `--timeout` and the rollback."""
-
-_TRANSACTION = re.compile(r"(\d{8}T\d{6})\d{3}Z-[0-9a-f]{8}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -285,51 +281,13 @@ def _proven_by(role: SeenRole, now: datetime) -> datetime:
 
 def _is_sole(trust: Mapping[str, Any]) -> bool:
     """Whether a trust policy has the one statement, for the one subject, that irsa writes."""
-    statements = as_list(trust.get("Statement", []))
-    if len(statements) != 1 or not isinstance(statements[0], dict):
+    found = as_list(trust.get("Statement", []))
+    if len(found) != 1 or not isinstance(found[0], dict):
         return False
-    principal, condition = statements[0].get("Principal"), statements[0].get("Condition", {})
+    principal = found[0].get("Principal")
     if not isinstance(principal, dict) or set(principal) != {"Federated"}:
         return False
     subjects = [
-        subject
-        for keys in (condition.values() if isinstance(condition, dict) else ())
-        for key, value in keys.items()
-        if key.lower().endswith(":sub")
-        for subject in as_list(value)
+        subject for _, key, values in tests_of(found[0]) if key.lower().endswith(":sub") for subject in values
     ]
     return len(as_list(principal["Federated"])) == 1 and len(subjects) == 1
-
-
-def names_provider(trust: Mapping[str, Any], provider: str) -> bool:
-    """Whether a trust policy names an OIDC provider as a federated principal."""
-    principals = (
-        item.get("Principal") for item in as_list(trust.get("Statement", [])) if isinstance(item, dict)
-    )
-    return any(
-        isinstance(item, dict) and provider in as_list(item.get("Federated", [])) for item in principals
-    )
-
-
-def age_of(transaction: str, created: Iterable[datetime], now: datetime) -> float:
-    """Seconds since the youngest of the objects was made, or since the run began if that is later.
-
-    A run may go on from what an older one made, so the objects' ages alone don't tell that it is gone.
-    """
-    moments = [*created, *began(transaction, now)]
-    return max(0.0, (now - max(moments)).total_seconds()) if moments else 0.0
-
-
-def began(transaction: str, now: datetime | None = None) -> list[datetime]:
-    """When a run began, by its own clock; nothing for a name that irsa did not give.
-
-    Nor for a moment that is long after `now`, by another clock: then the run's own was wrong.
-    """
-    match = _TRANSACTION.fullmatch(transaction)
-    try:
-        moment = datetime.strptime(match[1], "%Y%m%dT%H%M%S") if match else None
-    except ValueError:
-        moment = None
-    known = moment.replace(tzinfo=timezone.utc) if moment else None
-    wrong = known and now and known - now > timedelta(seconds=MINIMUM_AGE)
-    return [known] if known and not wrong else []

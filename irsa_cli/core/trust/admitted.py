@@ -10,7 +10,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from irsa_cli.core.policies.policy import as_list
+from irsa_cli.core.policies.statements import allowing, name_of, tests_of_key, words_of
 from irsa_cli.core.policies.web_identity import WebIdentity
+from irsa_cli.core.values.issuer import issuer_of
 
 SHOWN = 10
 
@@ -18,10 +20,8 @@ SHOWN = 10
 def others(document: Mapping[str, Any], identity: WebIdentity) -> tuple[str, ...]:
     """Everybody whom a statement allows, but exactly this subject by its own provider; each once."""
     found: dict[str, None] = {}
-    for index, item in enumerate(as_list(document.get("Statement", []))):
-        if isinstance(item, dict) and item.get("Effect") == "Allow":
-            where = f"statement {index + 1}" + (f" ({item['Sid']})" if item.get("Sid") else "")
-            found.update(dict.fromkeys(f"{who} by {where}" for who in _named(item, identity)))
+    for index, item in allowing(document):
+        found.update(dict.fromkeys(f"{who} by {name_of(index, item)}" for who in _named(item, identity)))
     return tuple(found)
 
 
@@ -33,7 +33,7 @@ def shortened(texts: tuple[str, ...]) -> str:
 
 def _named(item: Mapping[str, Any], identity: WebIdentity) -> Iterator[str]:
     if "NotPrincipal" in item:
-        yield f"all but {_flat(item['NotPrincipal'])}"
+        yield f"all but {', '.join(words_of(item['NotPrincipal']))}"
         return
     principal = item.get("Principal", {})
     if not isinstance(principal, dict):
@@ -49,10 +49,10 @@ def _named(item: Mapping[str, Any], identity: WebIdentity) -> Iterator[str]:
 
 def _subjects(item: Mapping[str, Any], provider: str, identity: WebIdentity) -> Iterator[str]:
     """The subjects of a provider's tokens that a statement is about."""
-    issuer = provider.partition("oidc-provider/")[2]
+    issuer = issuer_of(provider)
     own = provider == identity.provider_arn
     where = "" if own else f" of {issuer}"
-    tests = list(_tests(item, f"{issuer}:sub"))
+    tests = [test for test in tests_of_key([item], f"{issuer}:sub") if test[0] != "Null"]
     if not tests:
         yield "every ServiceAccount of the cluster" if own else f"every token{where}"
     for operator, subjects in tests:
@@ -62,17 +62,3 @@ def _subjects(item: Mapping[str, Any], provider: str, identity: WebIdentity) -> 
                 yield f"all but {subject}{where}"
             elif not (own and subject == identity.subject):
                 yield f"{subject}{where}"
-
-
-def _tests(item: Mapping[str, Any], key: str) -> Iterator[tuple[str, list[str]]]:
-    block = item.get("Condition")
-    for operator, keys in block.items() if isinstance(block, dict) else ():
-        for name, values in keys.items() if isinstance(keys, dict) else ():
-            if name.lower() == key.lower() and operator != "Null":
-                yield operator, [str(value) for value in as_list(values)]
-
-
-def _flat(principal: Any) -> str:
-    if not isinstance(principal, dict):
-        return str(principal)
-    return ", ".join(f"{kind} {value}" for kind, values in principal.items() for value in as_list(values))

@@ -22,6 +22,7 @@ from irsa_cli.core.policies.web_identity import ACTION, WebIdentity
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.restrictions import Restriction, demands, widened
 from irsa_cli.core.values.errors import Refused
+from irsa_cli.core.values.issuer import issuer_of
 
 _KEY = re.compile(rf"{TRUST_TAG}(-[0-9]{{1,2}})?")
 """Its tags; of another name (`irsa/trusted`) they are not its own."""
@@ -177,7 +178,7 @@ class _Form:
     def read(cls, statement: Any) -> _Form | None:
         try:
             provider: str = statement["Principal"]["Federated"]
-            key = f"{trust_policy.prefix_of(provider)}:sub"
+            key = f"{issuer_of(provider)}:sub"
             (operator,) = (name for name, pairs in statement["Condition"].items() if key in pairs)
             subjects = tuple(as_list(statement["Condition"][operator][key]))
             form = {"Effect", "Principal", "Action", "Condition"}

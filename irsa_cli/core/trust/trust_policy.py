@@ -21,14 +21,9 @@ from irsa_cli.core.policies.web_identity import ACTION, WebIdentity
 from irsa_cli.core.trust.evaluation import Explanation, explain
 from irsa_cli.core.trust.restrictions import voided
 from irsa_cli.core.values.errors import Refused
+from irsa_cli.core.values.issuer import issuer_of
 
 EXACT, LIKE = "StringEquals", "StringLike"
-_PROVIDER = "oidc-provider/"
-
-
-def prefix_of(provider: str) -> str:
-    """What the provider's condition keys begin with: its issuer without `https://`."""
-    return provider.partition(_PROVIDER)[2]
 
 
 @dataclass(frozen=True)
@@ -59,7 +54,7 @@ class Shared:
     @property
     def document(self) -> Document:
         """The statement as it is written: subjects sorted, one of them without a list."""
-        prefix = prefix_of(self.provider)
+        prefix = issuer_of(self.provider)
         ordered = sorted(set(self.subjects))
         aud = {f"{prefix}:aud": self.audience}
         sub: dict[str, Any] = {f"{prefix}:sub": ordered if ordered[1:] else ordered[0]}
@@ -89,7 +84,7 @@ def read_statement(statement: Any) -> Shared | None:
     """A statement exactly as irsa writes it, without a Sid or with irsa's; None for any other."""
     try:
         provider = statement["Principal"]["Federated"]
-        condition, prefix = statement["Condition"], prefix_of(provider)
+        condition, prefix = statement["Condition"], issuer_of(provider)
         audience = condition[EXACT][f"{prefix}:aud"]
         operator = LIKE if LIKE in condition else EXACT
         subjects = tuple(as_list(condition[operator][f"{prefix}:sub"]))

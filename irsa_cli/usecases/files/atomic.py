@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from irsa_cli.core.binding.spec import CurrentState, DesiredState
 from irsa_cli.core.plan.changes import Plan, side_by_side
+from irsa_cli.core.planning.converge import trust_notes
 from irsa_cli.core.planning.trust_warnings import of_desired_state
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.errors import IrsaError, Refused
@@ -25,7 +26,7 @@ from irsa_cli.usecases.files.site import Site
 from irsa_cli.usecases.read.snapshot import WORKERS, Snapshot
 from irsa_cli.usecases.verification.gate import verify
 from irsa_cli.usecases.write.delete_sa import planned_deletion
-from irsa_cli.usecases.write.reconcile import left_behind, may_be_spreading, trust_notes
+from irsa_cli.usecases.write.reconcile import left_behind, may_be_spreading
 
 if TYPE_CHECKING:
     from irsa_cli.usecases.read.pods_identity import Question

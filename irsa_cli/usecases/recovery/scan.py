@@ -14,6 +14,7 @@ from irsa_cli.aws import iam as reading
 from irsa_cli.aws import listing
 from irsa_cli.aws.listing import FoundRole, ListedRole
 from irsa_cli.core.plan.states import CLUSTER_TAG, MANAGED_BY_LABEL, TRANSACTION_TAG, ProviderState
+from irsa_cli.core.policies.statements import names_provider
 from irsa_cli.core.recovery.judge import Finder
 from irsa_cli.core.recovery.leftovers import (
     SeenAccount,
@@ -22,7 +23,6 @@ from irsa_cli.core.recovery.leftovers import (
     SeenNamespace,
     SeenProvider,
     SeenRole,
-    names_provider,
 )
 from irsa_cli.core.trust.chain import chain_of_config, chain_of_policies
 from irsa_cli.core.values.errors import IrsaError, ServiceError

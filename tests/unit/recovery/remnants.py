@@ -22,6 +22,7 @@ from irsa_cli.core.plan.states import (
     ServiceAccountState,
 )
 from irsa_cli.core.planning.create import plan
+from irsa_cli.core.policies.statements import names_provider
 from irsa_cli.core.recovery.judge import Key
 from irsa_cli.core.recovery.leftovers import (
     SeenAccount,
@@ -29,7 +30,6 @@ from irsa_cli.core.recovery.leftovers import (
     SeenNamespace,
     SeenProvider,
     SeenRole,
-    names_provider,
 )
 from irsa_cli.core.trust import trust_policy
 from tests.unit.planning.desired_states import ACCOUNT, CLUSTER

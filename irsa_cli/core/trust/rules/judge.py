@@ -13,16 +13,12 @@ from dataclasses import replace
 from typing import Any
 
 from irsa_cli.core.policies.conditions import operator_of
-from irsa_cli.core.policies.web_identity import ACTION
-from irsa_cli.core.trust.evaluation import covers
-from irsa_cli.core.trust.restrictions import demands
-from irsa_cli.core.trust.rules.providers import TrustContext, of_providers
-from irsa_cli.core.trust.rules.rule import Risk, Severity, risk, worst_first
-from irsa_cli.core.trust.rules.statements import (
+from irsa_cli.core.policies.statements import (
     WAYS_IN,
     Statement,
     actions_of,
     allowing,
+    covers,
     does,
     is_positive,
     name_of,
@@ -31,6 +27,10 @@ from irsa_cli.core.trust.rules.statements import (
     principals,
     tests_of,
 )
+from irsa_cli.core.policies.web_identity import ACTION
+from irsa_cli.core.trust.restrictions import demands
+from irsa_cli.core.trust.rules.providers import TrustContext, of_providers
+from irsa_cli.core.trust.rules.rule import Risk, Severity, risk, worst_first
 from irsa_cli.core.trust.rules.trust_rules import (
     ALL_ACTIONS,
     BESIDE_LOOSE,
@@ -45,7 +45,7 @@ from irsa_cli.core.trust.rules.trust_rules import (
 )
 from irsa_cli.core.trust.rules.trust_rules import NO_AUDIENCE as NO_AUDIENCE_RULE
 from irsa_cli.core.trust.rules.width import ANYBODY, NO_AUDIENCE, Look, of_subjects
-from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
+from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, issuer_of
 
 _ALWAYS = ("aws:securetransport", "aws:viaawsservice")
 """What holds for every token that STS is shown."""
@@ -116,7 +116,7 @@ def _default(index: int, item: Statement, named: Collection[str]) -> Iterator[Ri
 
 def _operators(look: Look, index: int, item: Statement) -> Iterator[Risk]:
     """Operators that hold for lack of the key."""
-    own = {arn.partition("oidc-provider/")[2].lower() for arn in principals(item, "Federated")}
+    own = {issuer_of(arn).lower() for arn in principals(item, "Federated")}
     name, tight = name_of(index, item), f"test {look.issuer}:sub and {look.issuer}:aud by StringEquals"
     for text, key, _ in tests_of(item):
         operator, (issuer, _, claim) = operator_of(text), key.rpartition(":")

@@ -14,10 +14,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any
 
-from irsa_cli.core.policies.web_identity import WebIdentity
-from irsa_cli.core.trust.evaluation import StatementVerdict, explain
-from irsa_cli.core.trust.rules.rule import ORDER, Risk, Rule, risk
-from irsa_cli.core.trust.rules.statements import (
+from irsa_cli.core.policies.statements import (
     Statement,
     allowing,
     comparing,
@@ -28,6 +25,9 @@ from irsa_cli.core.trust.rules.statements import (
     tests_of,
     tests_of_key,
 )
+from irsa_cli.core.policies.web_identity import WebIdentity
+from irsa_cli.core.trust.evaluation import StatementVerdict, explain
+from irsa_cli.core.trust.rules.rule import ORDER, Risk, Rule, risk
 from irsa_cli.core.trust.rules.trust_rules import (
     CROSSES_COLON,
     EVERY_NAME,
@@ -39,6 +39,7 @@ from irsa_cli.core.trust.rules.trust_rules import (
     NO_SUBJECT,
     ONLY_NEGATIVE,
 )
+from irsa_cli.core.values.issuer import issuer_of
 
 SERVICE_ACCOUNT = "system:serviceaccount:"
 
@@ -177,7 +178,7 @@ class Look:
     @property
     def issuer(self) -> str:
         """The issuer without `https://`."""
-        return self.provider.partition("oidc-provider/")[2]
+        return issuer_of(self.provider)
 
     def values(self, claim: str, items: Iterable[Statement]) -> Iterator[tuple[str, tuple[str, ...]]]:
         """Operator and values of each test of a claim of this issuer."""
