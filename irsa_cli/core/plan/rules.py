@@ -11,16 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from irsa_cli.core.plan.states import (
-    AUDIENCE_ANNOTATION,
-    CHAIN_ANNOTATIONS,
-    CONFIG_MAP_ANNOTATION,
-    EXTERNAL_ID_ANNOTATION,
-    ROLE_ARN_ANNOTATION,
-    STS_REGIONAL_ANNOTATION,
-    TARGET_ANNOTATION,
-    TOKEN_EXPIRATION_ANNOTATION,
-)
+from irsa_cli.core.plan import states
 from irsa_cli.core.values import arn, issuer, names
 from irsa_cli.core.values.errors import InvalidInput, Refused
 
@@ -101,13 +92,13 @@ def _check_each(found: tuple[Any, ...], rule: Rule | None) -> None:
 
 
 FLAGS: Mapping[str, str] = {
-    ROLE_ARN_ANNOTATION: "attach_role_arn",
-    AUDIENCE_ANNOTATION: "audience",
-    STS_REGIONAL_ANNOTATION: "sts_regional_endpoints",
-    TOKEN_EXPIRATION_ANNOTATION: "token_expiration",
-    TARGET_ANNOTATION: "target_role",
-    EXTERNAL_ID_ANNOTATION: "external_id",
-    CONFIG_MAP_ANNOTATION: "aws_config_map",
+    states.ROLE_ARN_ANNOTATION: "attach_role_arn",
+    states.AUDIENCE_ANNOTATION: "audience",
+    states.STS_REGIONAL_ANNOTATION: "sts_regional_endpoints",
+    states.TOKEN_EXPIRATION_ANNOTATION: "token_expiration",
+    states.TARGET_ANNOTATION: "target_role",
+    states.EXTERNAL_ID_ANNOTATION: "external_id",
+    states.CONFIG_MAP_ANNOTATION: "aws_config_map",
 }
 """By key: the option whose value it holds."""
 
@@ -135,7 +126,7 @@ def unreadable(there: Mapping[str, str]) -> list[str]:
     """What is noted and can't be read, as notes."""
     return [
         f"the annotation {key} can't be read"
-        for key in CHAIN_ANNOTATIONS
+        for key in states.CHAIN_ANNOTATIONS
         if there.get(key, "") != noted_or_none(there, key)
     ]
 

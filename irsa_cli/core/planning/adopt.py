@@ -24,17 +24,9 @@ from irsa_cli.core.binding.ownership import (
 from irsa_cli.core.binding.spec import CurrentRole
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.marks import makers, other_managers
+from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.rules import noted_or_none
-from irsa_cli.core.plan.states import (
-    COMMIT_TAG,
-    DONE,
-    MARKS,
-    ROLE_ARN_ANNOTATION,
-    TRANSACTION_TAG,
-    RoleState,
-    TagsState,
-)
 from irsa_cli.core.policies.policy import as_list
 from irsa_cli.core.results.envelope import Envelope
 from irsa_cli.core.results.result import Result, codes_of, results_envelope, worst
@@ -118,11 +110,11 @@ def adoption(pair: Pairing, sharers: Sequence[str], *, ignore_maker: bool = Fals
     )
 
 
-def _tagging(pair: Pairing, state: RoleState) -> list[Change]:
+def _tagging(pair: Pairing, state: states.RoleState) -> list[Change]:
     wanted = tags_of(pair)
-    if not pair.is_annotated and TRANSACTION_TAG not in state.tags:
+    if not pair.is_annotated and states.TRANSACTION_TAG not in state.tags:
         # No ServiceAccount tells that the role is complete: it has to say so itself.
-        wanted[COMMIT_TAG] = DONE
+        wanted[states.COMMIT_TAG] = states.DONE
     missing = {key: value for key, value in wanted.items() if state.tags.get(key) != value}
     if not missing:
         return []
@@ -133,7 +125,9 @@ def _tagging(pair: Pairing, state: RoleState) -> list[Change]:
             next_steps=(f"aws iam untag-role --role-name {pair.role_name} --tag-keys KEY",),
         )
     before = {key: state.tags.get(key) for key in missing}
-    return [Change(Kind.ROLE_TAGS, (pair.role_name,), TagsState(before), TagsState({**missing}))]
+    return [
+        Change(Kind.ROLE_TAGS, (pair.role_name,), states.TagsState(before), states.TagsState({**missing}))
+    ]
 
 
 def _marking(pair: Pairing) -> list[Change]:
@@ -142,12 +136,12 @@ def _marking(pair: Pairing) -> list[Change]:
     One that no flag would take stays somebody else's.
     """
     there = pair.account.annotations if pair.is_annotated else {}
-    read = {mark: noted_or_none(there, key) for key, mark in MARKS.items()}
+    read = {mark: noted_or_none(there, key) for key, mark in states.MARKS.items()}
     marks: dict[str, str | None] = {mark: text for mark, text in read.items() if text}
     return account_changes((pair.namespace, pair.name), pair.account, marks, {}) if marks else []
 
 
-def _check_admitted(pair: Pairing, state: RoleState) -> tuple[str, ...]:
+def _check_admitted(pair: Pairing, state: states.RoleState) -> tuple[str, ...]:
     """What can't be known of who is admitted; raises `Refused` where the ServiceAccount is not."""
     identity = pair.identity(pair.audience)
     explanation = explain(state.trust, identity)
@@ -185,7 +179,7 @@ def _kept(pair: Pairing, role: CurrentRole, maker: str) -> Iterator[str]:
         yield f"inline policies keep the names that eksctl gave them: {', '.join(sorted(role.inline))}"
     yield from other_managers.role(maker)
     if not pair.is_annotated:
-        named = pair.account.annotations.get(ROLE_ARN_ANNOTATION)
+        named = pair.account.annotations.get(states.ROLE_ARN_ANNOTATION)
         does = f"names {named}" if named else "does not name the role"
         yield f"ServiceAccount {pair.namespace}/{pair.name} {does}: that stays as it is"
 

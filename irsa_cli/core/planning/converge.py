@@ -18,18 +18,8 @@ from irsa_cli.core.binding.standing import is_annotated, life_of
 from irsa_cli.core.marks import tag_notes
 from irsa_cli.core.marks.annotation_marks import wrote
 from irsa_cli.core.marks.applied_keys import KEYS_ANNOTATION, applied_keys, check_note
+from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Plan
-from irsa_cli.core.plan.states import (
-    AUDIENCE_ANNOTATION,
-    CHAIN_ANNOTATIONS,
-    CLUSTER_TAG,
-    MANAGED_BY_LABEL,
-    ROLE_ARN_ANNOTATION,
-    SERVICE_ACCOUNT_TAG,
-    SPEC_HASH_TAG,
-    TRANSACTION_TAG,
-    WEBHOOK_ANNOTATIONS,
-)
 from irsa_cli.core.planning.create import plan
 from irsa_cli.core.planning.differences import account_of_its_role
 from irsa_cli.core.policies.policy import Document
@@ -133,7 +123,7 @@ def _check_widening(desired: DesiredState, current: CurrentState, before: Docume
 def _check_role(desired: DesiredState, current: CurrentState, role: CurrentRole, *, takes_over: bool) -> None:
     assert desired.role is not None
     tags = role.state.tags
-    for key in (CLUSTER_TAG, SERVICE_ACCOUNT_TAG):
+    for key in (states.CLUSTER_TAG, states.SERVICE_ACCOUNT_TAG):
         if tags.get(key) != desired.role.tags[key]:
             raise Refused(
                 f"role {desired.role_name} is not irsa's for {desired.namespace}/{desired.name}",
@@ -146,7 +136,7 @@ def _check_role(desired: DesiredState, current: CurrentState, role: CurrentRole,
     if (
         not life.is_over
         and not takes_over
-        and tags.get(SPEC_HASH_TAG) != desired.role.tags.get(SPEC_HASH_TAG)
+        and tags.get(states.SPEC_HASH_TAG) != desired.role.tags.get(states.SPEC_HASH_TAG)
     ):
         raise Refused(
             f"role {desired.role_name} is {life.stage.value}, for another desired state",
@@ -186,7 +176,7 @@ def _check_account(desired: DesiredState, account: CurrentServiceAccount | None)
     """A ServiceAccount with a role that irsa has not given it changes only when the user says so."""
     annotations = account.annotations if account is not None else {}
     _check_audience(desired, account)
-    present = annotations.get(ROLE_ARN_ANNOTATION)
+    present = annotations.get(states.ROLE_ARN_ANNOTATION)
     if present in (None, desired.role_arn) or desired.override or desired.role_only:
         return
     # One that irsa took over (`irsa adopt`) is elsewhere: to leave that, the user has to say so.
@@ -202,7 +192,7 @@ def _check_account(desired: DesiredState, account: CurrentServiceAccount | None)
                 new,
             ),
         )
-    if not wrote(annotations, ROLE_ARN_ANNOTATION) or own not in present:
+    if not wrote(annotations, states.ROLE_ARN_ANNOTATION) or own not in present:
         keep = f"to keep that role: {_adopt(desired)}, and name no other role in the entry"
         if f":iam::{desired.cluster.home}:" not in str(present):
             keep = "to keep that role, which is in another account: name it in the entry as attachRoleARN"
@@ -217,14 +207,14 @@ def _check_audience(desired: DesiredState, account: CurrentServiceAccount | None
     """An audience that somebody else has set, and the entry does not name, is not taken off in silence."""
     if account is None or desired.override or desired.role_only or is_made(account):
         return
-    present = account.annotations.get(AUDIENCE_ANNOTATION)
+    present = account.annotations.get(states.AUDIENCE_ANNOTATION)
     if present in (None, desired.audience) or desired.audience != DEFAULT_AUDIENCE:
         return
-    if wrote(account.annotations, AUDIENCE_ANNOTATION):
+    if wrote(account.annotations, states.AUDIENCE_ANNOTATION):
         return
     raise Refused(
         f"{desired.namespace}/{desired.name} asks for tokens of another audience",
-        reason=f"its annotation {AUDIENCE_ANNOTATION} is {present}, which irsa did not write",
+        reason=f"its annotation {states.AUDIENCE_ANNOTATION} is {present}, which irsa did not write",
         next_steps=(
             "to keep it: say audience in the entry (kind Bindings)",
             "to remove it: run this again with --override-existing-serviceaccounts",
@@ -236,7 +226,7 @@ def _with_notes(desired: DesiredState, role: CurrentRole | None) -> DesiredState
     """The desired state with the tags that tell a later run what of trust policy and tags is irsa's."""
     if desired.role is None:
         return desired
-    there = role.state.tags if role is not None else {TRANSACTION_TAG: ""}
+    there = role.state.tags if role is not None else {states.TRANSACTION_TAG: ""}
     kept = there if "subjects" in desired.unsaid else {}
     tags = {**desired.role.tags, **owned_statements.tags(desired.identity, desired.role.trust, kept)}
     tags = tag_notes.with_note(tags, there)
@@ -249,7 +239,9 @@ def _with_keys(desired: DesiredState, account: CurrentServiceAccount | None) -> 
         return desired
     keys = {
         "annotations": sorted(
-            key for key in desired.annotations if key not in (*WEBHOOK_ANNOTATIONS, *CHAIN_ANNOTATIONS)
+            key
+            for key in desired.annotations
+            if key not in (*states.WEBHOOK_ANNOTATIONS, *states.CHAIN_ANNOTATIONS)
         ),
         "labels": sorted(desired.labels),
     }
@@ -257,8 +249,8 @@ def _with_keys(desired: DesiredState, account: CurrentServiceAccount | None) -> 
     before = applied_keys(account.annotations if account is not None else {})
     former = _former(account, keeps_chain="target_role" in desired.unsaid)
     labels: dict[str, str | None] = dict.fromkeys(before["labels"])
-    if MANAGED_BY_LABEL in labels:
-        labels[MANAGED_BY_LABEL] = "irsa"  # As it was before it was desired to be something else.
+    if states.MANAGED_BY_LABEL in labels:
+        labels[states.MANAGED_BY_LABEL] = "irsa"  # As it was before it was desired to be something else.
     return replace(
         desired,
         annotations={
@@ -275,5 +267,5 @@ def _former(account: CurrentServiceAccount | None, *, keeps_chain: bool) -> list
     if account is None:
         return []
     made, there = is_made(account), account.annotations
-    found = [key for key in WEBHOOK_ANNOTATIONS if key in there and (made or wrote(there, key))]
-    return found if keeps_chain else [*found, *(key for key in CHAIN_ANNOTATIONS if key in there)]
+    found = [key for key in states.WEBHOOK_ANNOTATIONS if key in there and (made or wrote(there, key))]
+    return found if keeps_chain else [*found, *(key for key in states.CHAIN_ANNOTATIONS if key in there)]

@@ -15,25 +15,8 @@ from irsa_cli.core.binding.spec import CurrentState, DesiredState
 from irsa_cli.core.binding.standing import is_annotated, is_incomplete, is_told
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.annotation_marks import with_marks
+from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind, Plan
-from irsa_cli.core.plan.states import (
-    CLUSTER_TAG,
-    COMMIT_TAG,
-    DONE,
-    NOBODY,
-    PENDING,
-    ROLE_ARN_ANNOTATION,
-    ROLE_MARK,
-    SERVICE_ACCOUNT_TAG,
-    TRANSACTION_TAG,
-    CommitState,
-    DocumentState,
-    NamespaceState,
-    OwnerState,
-    Present,
-    ProviderState,
-    ServiceAccountState,
-)
 from irsa_cli.core.planning import chaining, trust_warnings
 from irsa_cli.core.planning.differences import check, check_preconditions
 from irsa_cli.core.values.cluster import Cluster
@@ -76,14 +59,14 @@ def plan(desired: DesiredState, current: CurrentState, changes: RoleChanges | No
 def _provider_changes(desired: DesiredState, current: CurrentState) -> list[Change]:
     if not desired.associate or desired.role_account != desired.cluster.home:
         return []
-    made_for = {SERVICE_ACCOUNT_TAG: f"{desired.namespace}/{desired.name}"}
+    made_for = {states.SERVICE_ACCOUNT_TAG: f"{desired.namespace}/{desired.name}"}
     return provider_changes(desired.cluster, (desired.audience,), current.provider, tags=made_for)
 
 
 def provider_changes(
     cluster: Cluster,
     audiences: tuple[str, ...],
-    provider: ProviderState | None,
+    provider: states.ProviderState | None,
     *,
     thumbprints: tuple[str, ...] = (),
     tags: Mapping[str, str] | None = None,
@@ -94,15 +77,15 @@ def provider_changes(
     """
     arn = provider_arn(cluster.partition, cluster.home, cluster.issuer)
     if provider is None:
-        desired_provider = ProviderState(
+        desired_provider = states.ProviderState(
             url=cluster.issuer,
             audiences=list(audiences),
             thumbprints=list(thumbprints),
-            tags={CLUSTER_TAG: cluster.arn, **(tags or {})},
+            tags={states.CLUSTER_TAG: cluster.arn, **(tags or {})},
         )
         return [Change(Kind.PROVIDER, (arn,), None, desired_provider)]
     missing = [audience for audience in audiences if audience not in provider.audiences]
-    return [Change(Kind.AUDIENCE, (arn, audience), None, Present()) for audience in missing]
+    return [Change(Kind.AUDIENCE, (arn, audience), None, states.Present()) for audience in missing]
 
 
 def _namespace_changes(desired: DesiredState, current: CurrentState) -> list[Change]:
@@ -117,7 +100,7 @@ def _role_changes(desired: DesiredState, current: CurrentState, *, last: bool) -
         return []
     role = desired.role
     if desired.role_only or is_annotated(desired, current):
-        role = replace(role, tags={**role.tags, COMMIT_TAG: DONE if last else PENDING})
+        role = replace(role, tags={**role.tags, states.COMMIT_TAG: states.DONE if last else states.PENDING})
     return [Change(Kind.ROLE, (desired.role_name,), None, role)]
 
 
@@ -126,15 +109,15 @@ def _commit_changes(desired: DesiredState, current: CurrentState, *, last: bool)
     if desired.role is None:
         return []
     if _is_to_tell(desired, current):
-        return [Change(Kind.ROLE_COMMIT, (desired.role_name,), None, CommitState(DONE))]
+        return [Change(Kind.ROLE_COMMIT, (desired.role_name,), None, states.CommitState(states.DONE))]
     if current.role is not None:
         before = lifecycle.commit_of(current.role.state.tags)
     else:
         pending = not last and (desired.role_only or is_annotated(desired, current))
-        before = CommitState(PENDING) if pending else None
-    if before in (None, CommitState(DONE)):
+        before = states.CommitState(states.PENDING) if pending else None
+    if before in (None, states.CommitState(states.DONE)):
         return []
-    return [Change(Kind.ROLE_COMMIT, (desired.role_name,), before, CommitState(DONE))]
+    return [Change(Kind.ROLE_COMMIT, (desired.role_name,), before, states.CommitState(states.DONE))]
 
 
 def _is_to_tell(desired: DesiredState, current: CurrentState) -> bool:
@@ -146,11 +129,11 @@ def _is_to_tell(desired: DesiredState, current: CurrentState) -> bool:
 
 def _owner_changes(desired: DesiredState, current: CurrentState) -> list[Change]:
     """What another run has made, and may still roll back, becomes this run's before anything builds on it."""
-    ours = OwnerState("")
+    ours = states.OwnerState("")
     changes = []
     # Only its owner may write on a role that it is complete.
     if current.role is not None and (is_incomplete(desired, current) or _is_to_tell(desired, current)):
-        maker = OwnerState(current.role.state.tags.get(TRANSACTION_TAG, NOBODY))
+        maker = states.OwnerState(current.role.state.tags.get(states.TRANSACTION_TAG, states.NOBODY))
         changes.append(Change(Kind.ROLE_OWNER, (desired.role_name,), maker, ours))
     return changes
 
@@ -166,17 +149,17 @@ def counted_on(desired: DesiredState, current: CurrentState) -> list[Change]:
         [desired.namespace] if current.namespace_exists and not desired.role_only else [],
     )
     if current.role is not None and desired.role is None:
-        trust = DocumentState(current.role.state.trust)
+        trust = states.DocumentState(current.role.state.trust)
         found.append(Change(Kind.TRUST_POLICY, (desired.role_name,), trust, trust))
     return found
 
 
 def groundwork_counted_on(
-    arn: str, provider: ProviderState | None, namespaces: Iterable[str]
+    arn: str, provider: states.ProviderState | None, namespaces: Iterable[str]
 ) -> list[Change]:
     """A provider (its ARN) and namespaces that are there, as changes that change nothing."""
     found = [Change(Kind.PROVIDER, (arn,), provider, provider)] if provider is not None else []
-    there = NamespaceState()
+    there = states.NamespaceState()
     return found + [Change(Kind.NAMESPACE, (name,), there, there) for name in namespaces]
 
 
@@ -186,12 +169,12 @@ def _policy_changes(desired: DesiredState, current: CurrentState) -> list[Change
     attached = current.role.attached if current.role else frozenset()
     inline = current.role.inline if current.role else {}
     changes = [
-        Change(Kind.ATTACHMENT, (desired.role_name, arn), None, Present())
+        Change(Kind.ATTACHMENT, (desired.role_name, arn), None, states.Present())
         for arn in desired.policies
         if arn not in attached
     ]
     changes += [
-        Change(Kind.INLINE_POLICY, (desired.role_name, name), None, DocumentState(document))
+        Change(Kind.INLINE_POLICY, (desired.role_name, name), None, states.DocumentState(document))
         for name, document in desired.inline.items()
         if name not in inline
     ]
@@ -206,7 +189,10 @@ def _trust_changes(desired: DesiredState, current: CurrentState) -> list[Change]
         return []
     return [
         Change(
-            Kind.TRUST_STATEMENT, (desired.role_name, desired.identity.subject), None, DocumentState(wanted)
+            Kind.TRUST_STATEMENT,
+            (desired.role_name, desired.identity.subject),
+            None,
+            states.DocumentState(wanted),
         )
     ]
 
@@ -221,16 +207,16 @@ def _service_account_changes(desired: DesiredState, current: CurrentState) -> li
     if not desired.gated:
         return [Change(Kind.SERVICE_ACCOUNT, target, None, whole)]
     annotations = dict(whole.annotations)
-    role = annotations[ROLE_ARN_ANNOTATION]
-    del annotations[ROLE_MARK]
+    role = annotations[states.ROLE_ARN_ANNOTATION]
+    del annotations[states.ROLE_MARK]
     # None, so that a rollback leaves it alone when another run has given it a role meanwhile.
-    bare = replace(whole, annotations={**annotations, ROLE_ARN_ANNOTATION: None})
+    bare = replace(whole, annotations={**annotations, states.ROLE_ARN_ANNOTATION: None})
     return [
         Change(Kind.SERVICE_ACCOUNT, target, None, bare),
         Change(
             Kind.SERVICE_ACCOUNT,
             target,
-            ServiceAccountState(annotations=with_marks({ROLE_ARN_ANNOTATION: None})),
-            ServiceAccountState(annotations=with_marks({ROLE_ARN_ANNOTATION: role})),
+            states.ServiceAccountState(annotations=with_marks({states.ROLE_ARN_ANNOTATION: None})),
+            states.ServiceAccountState(annotations=with_marks({states.ROLE_ARN_ANNOTATION: role})),
         ),
     ]

@@ -12,19 +12,9 @@ from dataclasses import dataclass, field, replace
 from irsa_cli.core.binding.changes import RoleChanges, account_changes, role_changes
 from irsa_cli.core.binding.spec import CurrentRole
 from irsa_cli.core.binding.update_request import Edits, Pairing, Update
+from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.rules import FLAGS, UnreadableNote, noted, noted_or_none
-from irsa_cli.core.plan.states import (
-    AUDIENCE_ANNOTATION,
-    CHAIN_ANNOTATIONS,
-    CONFIG_MAP_ANNOTATION,
-    EXTERNAL_ID_ANNOTATION,
-    SERVICE_ACCOUNT_TAG,
-    STS_REGIONAL_ANNOTATION,
-    TOKEN_EXPIRATION_ANNOTATION,
-    DocumentState,
-    ServiceAccountState,
-)
 from irsa_cli.core.planning import chaining
 from irsa_cli.core.planning.create import provider_changes
 from irsa_cli.core.planning.trust_warnings import Trusted, check, risks_left
@@ -179,7 +169,7 @@ def _check(before: CurrentRole, after: CurrentRole, name: str, trust_size: int, 
 def _provider_changes(update: Update, pair: Pairing) -> list[Change]:
     if update.audience is None:
         return []
-    made_for = {SERVICE_ACCOUNT_TAG: f"{pair.namespace}/{pair.name}"}
+    made_for = {states.SERVICE_ACCOUNT_TAG: f"{pair.namespace}/{pair.name}"}
     return provider_changes(pair.cluster, (update.audience,), pair.provider, tags=made_for)
 
 
@@ -196,7 +186,7 @@ def _trust_changes(update: Update, pair: Pairing) -> list[Change]:
     if found is None:
         return []
     target = (pair.role_name, pair.identity(pair.audience).subject)
-    return [Change(Kind.TRUST_STATEMENT, target, *map(DocumentState, found))]
+    return [Change(Kind.TRUST_STATEMENT, target, *map(states.DocumentState, found))]
 
 
 def _trust_after(update: Update, role: CurrentRole, pair: Pairing) -> Document:
@@ -213,11 +203,11 @@ def _account_changes(update: Update, pair: Pairing) -> list[Change]:
 def _annotations(update: Update) -> dict[str, str | None]:
     found = dict(update.annotations)
     if update.audience is not None:
-        found[AUDIENCE_ANNOTATION] = None if update.audience == DEFAULT_AUDIENCE else update.audience
+        found[states.AUDIENCE_ANNOTATION] = None if update.audience == DEFAULT_AUDIENCE else update.audience
     if update.sts_regional_endpoints is not None:
-        found[STS_REGIONAL_ANNOTATION] = str(update.sts_regional_endpoints).lower()
+        found[states.STS_REGIONAL_ANNOTATION] = str(update.sts_regional_endpoints).lower()
     if update.token_expiration is not None:
-        found[TOKEN_EXPIRATION_ANNOTATION] = str(update.token_expiration)
+        found[states.TOKEN_EXPIRATION_ANNOTATION] = str(update.token_expiration)
     return found
 
 
@@ -243,11 +233,11 @@ def restarts(todo: Plan) -> bool:
 
     What the pod identity webhook reads, a pod gets when it is made; what is on the role holds at once.
     """
-    read = (AUDIENCE_ANNOTATION, STS_REGIONAL_ANNOTATION, TOKEN_EXPIRATION_ANNOTATION)
+    read = (states.AUDIENCE_ANNOTATION, states.STS_REGIONAL_ANNOTATION, states.TOKEN_EXPIRATION_ANNOTATION)
     return any(
         key in read
         for change in todo
-        if isinstance(change.after, ServiceAccountState)
+        if isinstance(change.after, states.ServiceAccountState)
         for key in change.after.annotations
     )
 
@@ -291,12 +281,12 @@ class ChainUpdate:
         if self.after is None:
             return Update(
                 inline={POLICY_NAME: None} if self.before is not None else {},
-                annotations=dict.fromkeys(CHAIN_ANNOTATIONS),
+                annotations=dict.fromkeys(states.CHAIN_ANNOTATIONS),
             )
         said = (self.after.target_arn, self.after.external_id, self.config_map)
         return Update(
             inline={POLICY_NAME: self.after.permission},
-            annotations={key: text or None for key, text in zip(CHAIN_ANNOTATIONS, said, strict=True)},
+            annotations={key: text or None for key, text in zip(states.CHAIN_ANNOTATIONS, said, strict=True)},
         )
 
     def merged(self, update: Update) -> Update:
@@ -321,7 +311,7 @@ class FoundChain:
 def chain_of(pair: Pairing) -> Chain | None:
     """The target that a role goes on to as it is, None where there is none."""
     found = None if pair.role is None else chain_of_policies(pair.role_arn, pair.role.inline)
-    return None if found is None else replace(found, external_id=_noted(pair, EXTERNAL_ID_ANNOTATION))
+    return None if found is None else replace(found, external_id=_noted(pair, states.EXTERNAL_ID_ANNOTATION))
 
 
 def _noted(pair: Pairing, key: str) -> str:
@@ -341,7 +331,7 @@ def chain_update(update: Update, pair: Pairing) -> ChainUpdate | None:
     if not update.concerns_chain or pair.role is None:
         return None
     before = chain_of_policies(pair.role_arn, pair.role.inline)
-    config_map = noted_or_none(pair.account.annotations, CONFIG_MAP_ANNOTATION)
+    config_map = noted_or_none(pair.account.annotations, states.CONFIG_MAP_ANNOTATION)
     other = chaining.noted_chain(pair.role_arn, pair.account)
     if update.target_role == "":
         return ChainUpdate(before, None, config_map, noted=other)
@@ -356,10 +346,12 @@ def chain_update(update: Update, pair: Pairing) -> ChainUpdate | None:
     same = before if before is not None and wanted == target else None
     external_id, tags = update.external_id, update.target_tag_session
     if external_id is None:
-        external_id = "" if same is None else _noted(pair, EXTERNAL_ID_ANNOTATION)
+        external_id = "" if same is None else _noted(pair, states.EXTERNAL_ID_ANNOTATION)
     if tags is None:
         tags = same is not None and same.tag_session
-    name = _noted(pair, CONFIG_MAP_ANNOTATION) if update.aws_config_map is None else update.aws_config_map
+    name = (
+        _noted(pair, states.CONFIG_MAP_ANNOTATION) if update.aws_config_map is None else update.aws_config_map
+    )
     return ChainUpdate(before, Chain(pair.role_arn, wanted, external_id, tags), config_map, name, other)
 
 

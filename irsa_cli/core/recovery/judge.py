@@ -9,16 +9,8 @@ from collections.abc import Collection, Iterator
 from functools import cached_property
 
 from irsa_cli.core.marks import lifecycle
+from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind
-from irsa_cli.core.plan.states import (
-    CLUSTER_TAG,
-    ROLE_ARN_ANNOTATION,
-    ConfigMapState,
-    DocumentState,
-    NamespaceState,
-    Present,
-    ServiceAccountState,
-)
 from irsa_cli.core.recovery.ages import age_of
 from irsa_cli.core.recovery.leftovers import (
     Leftovers,
@@ -248,7 +240,7 @@ class _Judge:
         if (
             provider is None
             or provider.transaction != self._transaction
-            or provider.state.tags.get(CLUSTER_TAG) != self._seen.cluster.arn
+            or provider.state.tags.get(states.CLUSTER_TAG) != self._seen.cluster.arn
             or not provider.account
             or provider.account in self._facts.settled
             or self._is_bound(provider.account)
@@ -347,7 +339,7 @@ def _provider_piece(provider: SeenProvider) -> Piece:
 
 
 def _namespace_piece(namespace: SeenNamespace) -> Piece:
-    change = Change(Kind.NAMESPACE, (namespace.name,), None, NamespaceState())
+    change = Change(Kind.NAMESPACE, (namespace.name,), None, states.NamespaceState())
     return Piece(change, {"uid": namespace.uid})
 
 
@@ -356,9 +348,11 @@ def _role_piece(role: SeenRole) -> Piece:
 
 
 def _policy_pieces(role: SeenRole) -> list[Piece]:
-    attached = [Change(Kind.ATTACHMENT, (role.name, arn), None, Present()) for arn in sorted(role.attached)]
+    attached = [
+        Change(Kind.ATTACHMENT, (role.name, arn), None, states.Present()) for arn in sorted(role.attached)
+    ]
     inline = [
-        Change(Kind.INLINE_POLICY, (role.name, name), None, DocumentState(document))
+        Change(Kind.INLINE_POLICY, (role.name, name), None, states.DocumentState(document))
         for name, document in sorted(role.inline.items())
     ]
     return [Piece(change) for change in (*attached, *inline)]
@@ -376,18 +370,18 @@ def _unread(role: SeenRole) -> list[str]:
 
 def _config_map_piece(role: SeenRole, item: SeenConfigMap) -> Piece:
     data = dict(item.found.data)
-    state = ConfigMapState(data, role.account, role=role_of(data))
+    state = states.ConfigMapState(data, role.account, role=role_of(data))
     return Piece(Change(Kind.CONFIG_MAP, (role.namespace, item.name), None, state), {"uid": item.uid})
 
 
 def _account_piece(account: SeenAccount) -> Piece:
     # Of its state only this is known to be the run's: no role's ARN, or that of one that is gone.
-    state = ServiceAccountState(annotations={ROLE_ARN_ANNOTATION: account.role or None})
+    state = states.ServiceAccountState(annotations={states.ROLE_ARN_ANNOTATION: account.role or None})
     return Piece(Change(*_key_of(account), None, state), {"uid": account.uid})
 
 
 def _last_step(role: SeenRole) -> Change:
     """The step that its run lacks: where it is done after all, the run lives, and has ended."""
     namespace, _, name = role.account.partition("/")
-    state = ServiceAccountState(annotations={ROLE_ARN_ANNOTATION: role.arn})
+    state = states.ServiceAccountState(annotations={states.ROLE_ARN_ANNOTATION: role.arn})
     return Change(Kind.SERVICE_ACCOUNT, (namespace, name), None, state)

@@ -14,16 +14,8 @@ from typing import Any
 
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.lifecycle import Lifecycle, Stage
+from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind
-from irsa_cli.core.plan.states import (
-    CLUSTER_TAG,
-    ROLE_ARN_ANNOTATION,
-    SERVICE_ACCOUNT_TAG,
-    SPEC_HASH_TAG,
-    TRANSACTION_TAG,
-    ProviderState,
-    RoleState,
-)
 from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.policies.statements import tests_of
 from irsa_cli.core.recovery.ages import MINIMUM_AGE, began
@@ -53,7 +45,7 @@ class SeenRole:
     name: str
     arn: str
     role_id: str
-    state: RoleState
+    state: states.RoleState
     created: datetime
     last_used: datetime | None = None
     attached: frozenset[str] = frozenset()
@@ -75,7 +67,7 @@ class SeenRole:
     @property
     def transaction(self) -> str:
         """The run whose mark it bears, '' for none."""
-        return self.state.tags.get(TRANSACTION_TAG, "")
+        return self.state.tags.get(states.TRANSACTION_TAG, "")
 
     @property
     def namespace(self) -> str:
@@ -85,7 +77,7 @@ class SeenRole:
     @property
     def account(self) -> str:
         """The ServiceAccount it was made for, as `namespace/name`."""
-        return self.state.tags.get(SERVICE_ACCOUNT_TAG, "")
+        return self.state.tags.get(states.SERVICE_ACCOUNT_TAG, "")
 
 
 @dataclass(frozen=True)
@@ -101,12 +93,12 @@ class SeenAccount(Namespaced):
     @property
     def transaction(self) -> str:
         """The run that made it, '' for none."""
-        return self.annotations.get(TRANSACTION_TAG, "")
+        return self.annotations.get(states.TRANSACTION_TAG, "")
 
     @property
     def role(self) -> str:
         """The ARN that it is annotated with, '' for none."""
-        return self.annotations.get(ROLE_ARN_ANNOTATION, "")
+        return self.annotations.get(states.ROLE_ARN_ANNOTATION, "")
 
 
 @dataclass(frozen=True)
@@ -122,7 +114,7 @@ class SeenNamespace:
     @property
     def transaction(self) -> str:
         """The run that made it, '' for none."""
-        return self.annotations.get(TRANSACTION_TAG, "")
+        return self.annotations.get(states.TRANSACTION_TAG, "")
 
 
 @dataclass(frozen=True)
@@ -130,18 +122,18 @@ class SeenProvider:
     """The cluster's OIDC provider."""
 
     arn: str
-    state: ProviderState
+    state: states.ProviderState
     created: datetime
 
     @property
     def transaction(self) -> str:
         """The run whose mark it bears, '' for none."""
-        return self.state.tags.get(TRANSACTION_TAG, "")
+        return self.state.tags.get(states.TRANSACTION_TAG, "")
 
     @property
     def account(self) -> str:
         """The ServiceAccount on whose behalf it was made; '' for one that was made for the cluster."""
-        return self.state.tags.get(SERVICE_ACCOUNT_TAG, "")
+        return self.state.tags.get(states.SERVICE_ACCOUNT_TAG, "")
 
 
 @dataclass(frozen=True)
@@ -238,7 +230,7 @@ def standing(seen: SeenLeftovers, role: SeenRole) -> Standing:
     """
     tags = role.state.tags
     life = lifecycle.of(tags, named=role.arn in seen.bound_arns)
-    if tags.get(CLUSTER_TAG) != seen.cluster.arn or not role.transaction or life.is_over:
+    if tags.get(states.CLUSTER_TAG) != seen.cluster.arn or not role.transaction or life.is_over:
         return Standing()
     reason = _in_use(seen, role) if life.named else ""
     if not reason and life.stage is Stage.INCOMPLETE:
@@ -267,8 +259,10 @@ def _reason_to_spare(role: SeenRole, life: Lifecycle, now: datetime) -> str:
         return life.why
     if role.last_used is not None and role.last_used > _proven_by(role, now):
         return f"it was used, last on {role.last_used:%Y-%m-%d}"
-    if SPEC_HASH_TAG not in role.state.tags:
-        return f"an earlier irsa made it (no tag {SPEC_HASH_TAG}), and did not say whether its run ended"
+    if states.SPEC_HASH_TAG not in role.state.tags:
+        return (
+            f"an earlier irsa made it (no tag {states.SPEC_HASH_TAG}), and did not say whether its run ended"
+        )
     if not _is_sole(role.state.trust):
         return "its trust policy admits others, too"
     return ""

@@ -15,14 +15,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.rules import check, noted
-from irsa_cli.core.plan.states import (
-    CHAIN_ANNOTATIONS,
-    EXTERNAL_ID_ANNOTATION,
-    TARGET_ANNOTATION,
-    DocumentState,
-)
 from irsa_cli.core.policies import policy
 from irsa_cli.core.policies.operators import Truth
 from irsa_cli.core.policies.permissions import Policies, allowed
@@ -152,8 +147,8 @@ def chain_of_policies(role_arn: str, inline: Mapping[str, Document]) -> Chain | 
 
 def chain_of_notes(role_arn: str, there: Mapping[str, str]) -> Chain | None:
     """The chain that the annotations of a ServiceAccount tell of, None for none; raises `UnreadableNote`."""
-    target = noted(there, TARGET_ANNOTATION)
-    return Chain(role_arn, target, noted(there, EXTERNAL_ID_ANNOTATION)) if target else None
+    target = noted(there, states.TARGET_ANNOTATION)
+    return Chain(role_arn, target, noted(there, states.EXTERNAL_ID_ANNOTATION)) if target else None
 
 
 def permission(target_arn: str, *, tag_session: bool = False) -> Document:
@@ -168,7 +163,7 @@ def permission(target_arn: str, *, tag_session: bool = False) -> Document:
 
 def chain_annotations(target: str, external_id: str, config_map: str) -> dict[str, str | None]:
     """What a ServiceAccount says of its chain, as far as it has one."""
-    said = zip(CHAIN_ANNOTATIONS, (target, external_id, config_map), strict=True)
+    said = zip(states.CHAIN_ANNOTATIONS, (target, external_id, config_map), strict=True)
     return {key: value for key, value in said if value}
 
 
@@ -254,7 +249,7 @@ def _taken_from(chain: Chain, target: FoundTarget) -> tuple[list[Change], list[s
     if not as_list(trust_policy.without_statement(target.trust, statement).get("Statement", [])):
         told = f"{chain.target_arn} keeps irsa's statement for {chain.role_arn}"
         return [], [f"{told}: it is the only one, and IAM takes no trust policy without any"]
-    return [Change(Kind.TARGET_TRUST, chain.key, DocumentState(statement), None)], []
+    return [Change(Kind.TARGET_TRUST, chain.key, states.DocumentState(statement), None)], []
 
 
 TOKEN_FILE = "/var/run/secrets/eks.amazonaws.com/serviceaccount/token"  # noqa: S105 - a path, not a token
