@@ -87,12 +87,12 @@ class Bound(Namespaced):
     """Why one that only its marks tell of could not be looked for."""
 
     @property
-    def targets(self) -> tuple[tuple[Chain, ...], dict[str, FoundTarget]]:
-        """The chains of its own role, and what is there of their targets, by ARN; two after a cut-off run."""
+    def targets(self) -> list[tuple[Chain, FoundTarget]]:
+        """The chains of its own role, and what is there of their targets; two after a cut-off run."""
         found = [] if self.noted_target is None else [self.noted_target]
         if self.chain is not None and self.target is not None:
             found.append((self.chain, self.target))
-        return tuple(chain for chain, _ in found), {chain.target_arn: target for chain, target in found}
+        return found
 
     @property
     def annotation(self) -> str:

@@ -149,8 +149,7 @@ def changes(desired: DesiredState, current: CurrentState) -> list[Change]:
     """What is to be done beside the role and the ServiceAccount; the permission is planned with the role."""
     found = target_changes(desired.chain, current.target, adds=desired.update_target_trust)
     if desired.override:
-        former = former_chains(desired, current.role, current.service_account)
-        found += taken_back(former, current.former_targets)[0]
+        found += taken_back(_former(desired, current))[0]
     if desired.role_only:
         return found
     owner, name = (desired.namespace, desired.name), desired.aws_config_map
@@ -224,8 +223,12 @@ def facts(desired: DesiredState) -> dict[str, Any]:
 
 def former_notes(desired: DesiredState, current: CurrentState) -> list[str]:
     """What stays at the targets that the role went on to before, or was not looked at there."""
-    former = former_chains(desired, current.role, current.service_account)
-    return taken_back(former, current.former_targets)[1]
+    return taken_back(_former(desired, current))[1]
+
+
+def _former(desired: DesiredState, current: CurrentState) -> Iterator[tuple[Chain, FoundTarget]]:
+    for chain in former_chains(desired, current.role, current.service_account):
+        yield chain, current.former_targets[chain.target_arn]
 
 
 def target_notes(chain: Chain | None, target: FoundTarget | None) -> Iterator[str]:

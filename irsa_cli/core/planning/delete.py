@@ -154,7 +154,7 @@ def _delete_chain(bound: Bound, work: _Work) -> None:
         work.stages[COMMITS].append(change)
     if bound.config_map_unread:
         work.notes.append(f"whether irsa made a ConfigMap for it was not checked: {bound.config_map_unread}")
-    changes, notes = taken_back(*bound.targets)
+    changes, notes = taken_back(bound.targets)
     work.stages[COMMITS] += changes
     work.notes += notes
     work.notes += unreadable(bound.account.annotations) if bound.account is not None else []

@@ -360,12 +360,12 @@ def _policy_pieces(role: SeenRole) -> list[Piece]:
 
 def _chain_pieces(role: SeenRole) -> list[Piece]:
     """What the run made for a role to go on to its target: the ConfigMap, and the statement there."""
-    statements = (change.inverse for change in taken_back(*role.targets)[0])
+    statements = (change.inverse for change in taken_back(role.chains)[0])
     return [*(_config_map_piece(role, item) for item in role.config_maps), *map(Piece, statements)]
 
 
 def _unread(role: SeenRole) -> list[str]:
-    return [*filter(None, [role.unread]), *taken_back(*role.targets)[1]]
+    return [*filter(None, [role.unread]), *taken_back(role.chains)[1]]
 
 
 def _config_map_piece(role: SeenRole, item: SeenConfigMap) -> Piece:

@@ -58,13 +58,6 @@ class SeenRole:
     """Why these are not known, '' where they are."""
 
     @property
-    def targets(self) -> tuple[tuple[Chain, ...], dict[str, FoundTarget]]:
-        """The chains, and what is there of their targets, by ARN."""
-        return tuple(chain for chain, _ in self.chains), {
-            chain.target_arn: target for chain, target in self.chains
-        }
-
-    @property
     def transaction(self) -> str:
         """The run whose mark it bears, '' for none."""
         return self.state.tags.get(states.TRANSACTION_TAG, "")

@@ -225,15 +225,12 @@ class FoundConfigMap:
         return bool(self.transaction) and self.service_account == full_name
 
 
-def taken_back(chains: Iterable[Chain], targets: Mapping[str, FoundTarget]) -> tuple[list[Change], list[str]]:
-    """What takes irsa's statements for a role from targets that it goes on to no more; and what can't be.
-
-    `targets` are what is there of them, by ARN.
-    """
+def taken_back(chains: Iterable[tuple[Chain, FoundTarget]]) -> tuple[list[Change], list[str]]:
+    """What takes irsa's statements for a role from targets that it goes on to no more; and what can't be."""
     found: list[Change] = []
     notes: list[str] = []
-    for chain in chains:
-        changes, kept = _taken_from(chain, targets[chain.target_arn])
+    for chain, target in chains:
+        changes, kept = _taken_from(chain, target)
         found += changes
         notes += kept
     return found, notes

@@ -204,7 +204,7 @@ class _Updating:
             judged = adds and not self.request.allow_wide_trust
             there = self.there = _read_chains(self.connection, pair.namespace, chain, judged=judged)
             found = with_chain(found, chain, there, pair, adds=adds, gated=gated)
-            kept = taken_back(chain.left, there.left)[1]
+            kept = taken_back((item, there.left[item.target_arn]) for item in chain.left)[1]
             self.chain_notes = [*target_notes(chain.after, there.after), *kept]
         rules.check_plan(found, named=True)
         if not self.request.allow_wide_trust:
