@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount
+from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount, InCluster
 from irsa_cli.core.marks.annotation_marks import written, wrote
 from irsa_cli.core.objects.injection import Injection
 from irsa_cli.core.plan.states import (
@@ -26,7 +26,7 @@ from irsa_cli.core.values import arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.issuer import provider_arn
-from irsa_cli.core.values.names import Namespaced, default_role_name, default_role_path, subject
+from irsa_cli.core.values.names import default_role_name, default_role_path, subject
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class NamedRole:
 
 
 @dataclass(frozen=True)
-class Bound(Namespaced):
+class Bound(InCluster):
     """One ServiceAccount with its roles; any part may be missing.
 
     `own` are the roles that bear irsa's tags for it, with their policies: usually one. `used` is the role

@@ -95,8 +95,18 @@ class Options:
     """Whether the token is proven to be accepted before the ServiceAccount gets its annotation."""
 
 
+class InCluster(names.Namespaced):
+    """A ServiceAccount of a cluster."""
+
+    cluster: Cluster
+
+    def command(self, verb: str) -> str:
+        """A command of irsa about it, to be pasted."""
+        return f"irsa {verb} {self.name} -n {self.namespace} {self.cluster.options}"
+
+
 @dataclass(frozen=True)
-class DesiredState(Options):
+class DesiredState(InCluster, Options):
     """What is to be true afterwards in one cluster, and how far a run may go for it.
 
     `role` is None when an existing role is used (`--attach-role-arn`). `annotations` are all those

@@ -102,8 +102,8 @@ def adoption(pair: Pairing, sharers: Sequence[str], *, ignore_maker: bool = Fals
             *admission,
             *([f"the role {guess}"] if guess else []),
             *_kept(pair, pair.role, maker),
-            *_told_of_others(others),
-            *other_managers.account(f"{pair.namespace}/{pair.name}", account_maker),
+            *([f"the trust policy admits others, too: {admitted.shortened(others)}"] if others else []),
+            *other_managers.account(pair.full_name, account_maker),
         ),
         release_commands(pair.cluster, state.tags),
         guess,
@@ -149,12 +149,11 @@ def _check_admitted(pair: Pairing, state: states.RoleState) -> tuple[str, ...]:
         # A guard on addresses, say: whoever is behind it is no reason to leave the role to nobody.
         said = "it is not known from here whether the trust policy admits the ServiceAccount"
         return (f"{said}: {'; '.join(explanation.conditions)}",) if explanation.conditions else ()
-    cluster = pair.cluster
-    where = f"{pair.name} -n {pair.namespace} {cluster.options}"
     # An annotation may name anybody's role; one that was named by a flag is meant.
-    steps = [f"irsa doctor {where}  # why, and whether the role is meant for it"]
+    steps = [f"{pair.command('doctor')}  # why, and whether the role is meant for it"]
     if not pair.is_annotated:
-        steps = [f"irsa create-sa {where} --attach-role-arn {pair.role_arn} --update-trust  # admits it"]
+        attach = f"--attach-role-arn {pair.role_arn} --update-trust"
+        steps = [f"{pair.command('create-sa')} {attach}  # admits it"]
     raise Refused(
         f"the trust policy of {pair.role_arn} does not admit {identity.subject}",
         reason="a role that its ServiceAccount can't assume is not adopted",
@@ -181,12 +180,7 @@ def _kept(pair: Pairing, role: CurrentRole, maker: str) -> Iterator[str]:
     if not pair.is_annotated:
         named = pair.account.annotations.get(states.ROLE_ARN_ANNOTATION)
         does = f"names {named}" if named else "does not name the role"
-        yield f"ServiceAccount {pair.namespace}/{pair.name} {does}: that stays as it is"
-
-
-def _told_of_others(others: tuple[str, ...]) -> Iterator[str]:
-    if others:
-        yield f"the trust policy admits others, too: {admitted.shortened(others)}"
+        yield f"ServiceAccount {pair.full_name} {does}: that stays as it is"
 
 
 def release_commands(cluster: Cluster, tags: Mapping[str, str]) -> tuple[str, ...]:

@@ -49,8 +49,8 @@ def check(desired: DesiredState, current: CurrentState) -> None:
                 f"ConfigMap {desired.namespace}/{desired.aws_config_map} holds another configuration",
                 details=policy.difference(found.data, _data(desired)),
                 next_steps=(
-                    f"to write over it: irsa update-sa {desired.name} -n {desired.namespace}"
-                    f" {desired.cluster.options} --aws-config-map {desired.aws_config_map}",
+                    f"to write over it: {desired.command('update-sa')}"
+                    f" --aws-config-map {desired.aws_config_map}",
                 ),
             )
 
@@ -198,11 +198,9 @@ def usage_notes(desired: DesiredState) -> Iterator[str]:
     if desired.aws_config_map:
         yield f"for pods to assume the target: {usage(desired.aws_config_map)}"
         return
-    cluster = desired.cluster
-    where = f"{desired.name} -n {desired.namespace} {cluster.options}"
     yield (
         "pods assume the target by an AWS configuration: --aws-config-map NAME writes it,"
-        f" irsa describe-sa {where} shows it"
+        f" {desired.command('describe-sa')} shows it"
     )
 
 

@@ -126,7 +126,7 @@ def _check_role(desired: DesiredState, current: CurrentState, role: CurrentRole,
     for key in (states.CLUSTER_TAG, states.SERVICE_ACCOUNT_TAG):
         if tags.get(key) != desired.role.tags[key]:
             raise Refused(
-                f"role {desired.role_name} is not irsa's for {desired.namespace}/{desired.name}",
+                f"role {desired.role_name} is not irsa's for {desired.full_name}",
                 reason=f"its tag {key} is {tags.get(key) or 'not there'}, expected {desired.role.tags[key]}",
                 next_steps=_instead_of(desired, current, theirs=key in tags),
             )
@@ -143,7 +143,7 @@ def _check_role(desired: DesiredState, current: CurrentState, role: CurrentRole,
             reason=life.why,
             next_steps=(
                 "wait for that run: 15 minutes after it began, this command can continue from it",
-                *life.next_steps(f"{desired.cluster.options}"),
+                *life.next_steps(desired.cluster.options),
             ),
         )
 
@@ -161,15 +161,9 @@ def _instead_of(desired: DesiredState, current: CurrentState, *, theirs: bool) -
         else f" --role-name {desired.role_name}"
     )
     return (
-        f"to adopt the role: {_adopt(desired)}{named}",
+        f"to adopt the role: {desired.command('adopt')}{named}",
         "or give the entry another roleName",
     )
-
-
-def _adopt(desired: DesiredState) -> str:
-    cluster = desired.cluster
-    where = f"{cluster.options}"
-    return f"irsa adopt {desired.name} -n {desired.namespace} {where}"
 
 
 def _check_account(desired: DesiredState, account: CurrentServiceAccount | None) -> None:
@@ -184,7 +178,7 @@ def _check_account(desired: DesiredState, account: CurrentServiceAccount | None)
     new = "to give it the new one: run this again with --override-existing-serviceaccounts"
     if elsewhere := account_of_its_role(desired, account):
         raise Refused(
-            f"{desired.namespace}/{desired.name} has its role in account {elsewhere}",
+            f"{desired.full_name} has its role in account {elsewhere}",
             reason=f"it is annotated with {present}, and roles are kept in account {desired.cluster.home}",
             next_steps=(
                 f'to keep that role: say roleAccount: "{elsewhere}" in the entry, or'
@@ -193,11 +187,11 @@ def _check_account(desired: DesiredState, account: CurrentServiceAccount | None)
             ),
         )
     if not wrote(annotations, states.ROLE_ARN_ANNOTATION) or own not in present:
-        keep = f"to keep that role: {_adopt(desired)}, and name no other role in the entry"
+        keep = f"to keep that role: {desired.command('adopt')}, and name no other role in the entry"
         if f":iam::{desired.cluster.home}:" not in str(present):
             keep = "to keep that role, which is in another account: name it in the entry as attachRoleARN"
         raise Refused(
-            f"{desired.namespace}/{desired.name} has another role",
+            f"{desired.full_name} has another role",
             reason=f"it is annotated with {present}, which irsa did not make, or not give it",
             next_steps=(keep, new),
         )
@@ -213,7 +207,7 @@ def _check_audience(desired: DesiredState, account: CurrentServiceAccount | None
     if wrote(account.annotations, states.AUDIENCE_ANNOTATION):
         return
     raise Refused(
-        f"{desired.namespace}/{desired.name} asks for tokens of another audience",
+        f"{desired.full_name} asks for tokens of another audience",
         reason=f"its annotation {states.AUDIENCE_ANNOTATION} is {present}, which irsa did not write",
         next_steps=(
             "to keep it: say audience in the entry (kind Bindings)",

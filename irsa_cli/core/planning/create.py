@@ -40,9 +40,10 @@ def plan(desired: DesiredState, current: CurrentState, changes: RoleChanges | No
     policies = _policy_changes(desired, current) if changes is None else list(changes.gains)
     losses = [] if changes is None else list(changes.losses)
     commit = _commit_changes(desired, current, last=not policies)
+    namespace = Change(Kind.NAMESPACE, (desired.namespace,), None, desired.new_namespace)
     first = [
         *_provider_changes(desired, current),
-        *_namespace_changes(desired, current),
+        *([] if current.namespace_exists or desired.role_only else [namespace]),
         *_role_changes(desired, current, last=not policies),
     ]
     second = [*policies, *_trust_changes(desired, current), *early]
@@ -61,7 +62,7 @@ def plan(desired: DesiredState, current: CurrentState, changes: RoleChanges | No
 def _provider_changes(desired: DesiredState, current: CurrentState) -> list[Change]:
     if not desired.associate or desired.role_account != desired.cluster.home:
         return []
-    made_for = {states.SERVICE_ACCOUNT_TAG: f"{desired.namespace}/{desired.name}"}
+    made_for = {states.SERVICE_ACCOUNT_TAG: desired.full_name}
     return provider_changes(desired.cluster, (desired.audience,), current.provider, tags=made_for)
 
 
@@ -88,12 +89,6 @@ def provider_changes(
         return [Change(Kind.PROVIDER, (arn,), None, desired_provider)]
     missing = [audience for audience in audiences if audience not in provider.audiences]
     return [Change(Kind.AUDIENCE, (arn, audience), None, states.Present()) for audience in missing]
-
-
-def _namespace_changes(desired: DesiredState, current: CurrentState) -> list[Change]:
-    if current.namespace_exists or desired.role_only:
-        return []
-    return [Change(Kind.NAMESPACE, (desired.namespace,), None, desired.new_namespace)]
 
 
 def _role_changes(desired: DesiredState, current: CurrentState, *, last: bool) -> list[Change]:

@@ -169,7 +169,7 @@ def _take_out(bound: Bound, role: NamedRole, work: _Work) -> None:
     statement = trust_policy.marked_for(role.state.trust, bound.identity)
     if statement is None:
         work.notes.append(f"{role.arn} was not made by irsa, and has no statement of it: it stays as it is")
-    elif not _statements(trust_policy.without_statement(role.state.trust, statement)):
+    elif not as_list(trust_policy.without_statement(role.state.trust, statement).get("Statement", [])):
         work.notes.append(
             f"{role.arn} was not made by irsa and stays, with its trust policy: the statement for"
             f" {bound.identity.subject} is the only one, and IAM takes no policy without any"
@@ -179,10 +179,6 @@ def _take_out(bound: Bound, role: NamedRole, work: _Work) -> None:
         work.stages[COMMITS].append(Change(Kind.TRUST_STATEMENT, target, DocumentState(statement), None))
         work.lost.add(role.arn)
         work.notes.append(f"{role.arn} was not made by irsa: it stays, without the statement of irsa")
-
-
-def _statements(document: Mapping[str, object]) -> list[object]:
-    return as_list(document.get("Statement", []))
 
 
 def _delete_account(bound: Bound, account: CurrentServiceAccount, work: _Work, *, keep: bool) -> None:

@@ -177,29 +177,16 @@ def _role_differences(
 
 
 def _setting_differences(what: str, desired_role: RoleState, present: RoleState) -> Iterator[Difference]:
-    if present.max_session_duration != desired_role.max_session_duration:
-        yield Difference(
-            f"{what}, session duration",
-            f"{present.max_session_duration} s",
-            f"{desired_role.max_session_duration} s",
-            ("--max-session-duration", str(desired_role.max_session_duration)),
-        )
-    boundary = update_flags.of_boundary(desired_role.permissions_boundary)
+    seconds, description = desired_role.max_session_duration, desired_role.description
+    boundary = desired_role.permissions_boundary
+    of_boundary = update_flags.of_boundary(boundary)
+    if present.max_session_duration != seconds:
+        of_session = ("--max-session-duration", str(seconds))
+        there = f"{present.max_session_duration} s"
+        yield Difference(f"{what}, session duration", there, f"{seconds} s", of_session)
     for label, has, wants, flags, aspect in (
-        (
-            "description",
-            present.description,
-            desired_role.description,
-            ("--description", desired_role.description),
-            Aspect.ROLE,
-        ),
-        (
-            "permissions boundary",
-            present.permissions_boundary,
-            desired_role.permissions_boundary,
-            boundary,
-            Aspect.BOUNDARY,
-        ),
+        ("description", present.description, description, ("--description", description), Aspect.ROLE),
+        ("permissions boundary", present.permissions_boundary, boundary, of_boundary, Aspect.BOUNDARY),
     ):
         if has != wants:
             yield Difference(f"{what}, {label}", has or "not set", wants or "not set", flags, aspect)
@@ -212,30 +199,23 @@ def _setting_differences(what: str, desired_role: RoleState, present: RoleState)
 def _policy_differences(
     desired: DesiredState, what: str, role: CurrentRole, *, committed: bool
 ) -> Iterator[Difference]:
-    for arn in sorted(role.attached - set(desired.policies)):
+    policies, inline = set(desired.policies), desired.inline
+    for arn in sorted(role.attached - policies):
         yield Difference(f"{what}, policy {arn}", "attached", "not attached", ("--detach-policy-arn", arn))
-    for name in sorted(set(role.inline) - set(desired.inline)):
-        yield Difference(
-            f"{what}, inline policy {name}", "there", "not there", ("--remove-inline-policy", name)
-        )
-    for name in sorted(set(role.inline) & set(desired.inline)):
-        if not policy.equal(role.inline[name], desired.inline[name]):
-            yield Difference(
-                f"{what}, inline policy {name}",
-                policy.dump(role.inline[name]),
-                policy.dump(desired.inline[name]),
-                update_flags.of_inline(name),
-            )
-    if committed:
-        # What an interrupted run had no time for is made up for; what somebody took away is not.
-        for arn in sorted(set(desired.policies) - role.attached):
-            yield Difference(
-                f"{what}, policy {arn}", "not attached", "attached", ("--attach-policy-arn", arn)
-            )
-        for name in sorted(set(desired.inline) - set(role.inline)):
-            yield Difference(
-                f"{what}, inline policy {name}", "not there", "there", update_flags.of_inline(name)
-            )
+    for name in sorted({*role.inline} - {*inline}):
+        flags = ("--remove-inline-policy", name)
+        yield Difference(f"{what}, inline policy {name}", "there", "not there", flags)
+    for name in sorted({*role.inline} & {*inline}):
+        if not policy.equal(role.inline[name], inline[name]):
+            texts = policy.dump(role.inline[name]), policy.dump(inline[name])
+            yield Difference(f"{what}, inline policy {name}", *texts, update_flags.of_inline(name))
+    if not committed:
+        return  # What an interrupted run had no time for is made up for; what somebody took away is not.
+    for arn in sorted(policies - role.attached):
+        yield Difference(f"{what}, policy {arn}", "not attached", "attached", ("--attach-policy-arn", arn))
+    for name in sorted({*inline} - {*role.inline}):
+        of_inline = update_flags.of_inline(name)
+        yield Difference(f"{what}, inline policy {name}", "not there", "there", of_inline)
 
 
 def _service_account_differences(
@@ -243,24 +223,20 @@ def _service_account_differences(
 ) -> Iterator[Difference]:
     if desired.override:
         return
-    what = f"ServiceAccount {desired.namespace}/{desired.name}"
-    for key, value in desired.annotations.items():
-        has = account.annotations.get(key)
-        if has is not None and has != value:
-            flags = update_flags.of_annotation(key, value)
-            there = value or "not there"
-            yield Difference(f"{what}, annotation {key}", has, there, flags, Aspect.SERVICE_ACCOUNT)
-    for key, value in desired.labels.items():
-        has = account.labels.get(key)
-        if has is not None and has != value:
-            label = None if value is None else ("--label", f"{key}={value}")
-            there = value or "not there"
-            yield Difference(f"{what}, label {key}", has, there, label, Aspect.SERVICE_ACCOUNT)
+    what = f"ServiceAccount {desired.full_name}"
+    for word, wanted, there, flag_of in (
+        ("annotation", desired.annotations, account.annotations, update_flags.of_annotation),
+        ("label", desired.labels, account.labels, update_flags.of_label),
+    ):
+        for key, value in wanted.items():
+            if there.get(key) not in (None, value):
+                shown, flags = value or "not there", flag_of(key, value)
+                yield Difference(f"{what}, {word} {key}", there[key], shown, flags, Aspect.SERVICE_ACCOUNT)
 
 
 def _updating(desired: DesiredState, current: CurrentState, differences: list[Difference]) -> list[str]:
     """The one command that makes all of it as desired; where there is none, what it would leave."""
-    if not _is_bound(desired, current):
+    if not is_annotated(desired, current) and current.bound_role is None:
         steps = ["run this again with what is there"]
         if all(item.aspect is Aspect.SERVICE_ACCOUNT for item in differences):
             steps.append("to write over it: run this again with --override-existing-serviceaccounts")
@@ -268,7 +244,7 @@ def _updating(desired: DesiredState, current: CurrentState, differences: list[Di
     left = [item.what for item in differences if item.update is None]
     if left or current.service_account is None:
         steps = ["run this again with what is there, or change what is there first"]
-        return [*steps, *(f"irsa update-sa does not change the {_last(what)}" for what in left)]
+        return [*steps, *(f"irsa update-sa does not change the {what.rpartition(', ')[2]}" for what in left)]
     flags = [item.update for item in differences if item.update]
     audience = update_flags.of_audience(desired, current.service_account)
     flags = [*flags, *([audience] if audience else [])]
@@ -288,11 +264,6 @@ def _updating(desired: DesiredState, current: CurrentState, differences: list[Di
     ]
 
 
-def _is_bound(desired: DesiredState, current: CurrentState) -> bool:
-    """Whether the ServiceAccount names a role that `irsa update-sa` can change."""
-    return is_annotated(desired, current) or current.bound_role is not None
-
-
 def account_of_its_role(desired: DesiredState, account: CurrentServiceAccount | None) -> str:
     """The other account in which irsa keeps the role of a ServiceAccount that is there; '' for this one."""
     annotations = account.annotations if account is not None else {}
@@ -300,10 +271,6 @@ def account_of_its_role(desired: DesiredState, account: CurrentServiceAccount | 
         return ""
     found = "".join(annotations[ROLE_ARN_ANNOTATION].split(":")[4:5])
     return found if found != desired.cluster.home else ""
-
-
-def _last(what: str) -> str:
-    return what.rpartition(", ")[2]
 
 
 def _of_bound_role(desired: DesiredState, current: CurrentState) -> Iterator[Difference]:
@@ -329,7 +296,7 @@ def _of_bound_role(desired: DesiredState, current: CurrentState) -> Iterator[Dif
         else desired_role.max_session_duration,
     )
     its = update_flags.for_role(desired, named)
-    what = f"ServiceAccount {desired.namespace}/{desired.name}, role"
+    what = f"ServiceAccount {desired.full_name}, role"
     there = f"{named}, which irsa manages for it"
     yield Difference(what, there, desired.role_arn, (), Aspect.SERVICE_ACCOUNT)
     life = lifecycle.of(present.tags, named=True)
@@ -341,10 +308,10 @@ def _refusal_of_ours(desired: DesiredState, current: CurrentState, differences: 
     """For a ServiceAccount that has a role of irsa's under another name, as an adopted one has."""
     steps = _updating(desired, current, differences)
     if len(differences) == 1:
-        where = f"{desired.name} -n {desired.namespace} {desired.cluster.options}"
-        steps = [f"it has what is desired through the role that is there: irsa describe-sa {where}"]
+        shows = desired.command("describe-sa")
+        steps = [f"it has what is desired through the role that is there: {shows}"]
     return Refused(
-        f"{desired.namespace}/{desired.name} has another role that irsa manages",
+        f"{desired.full_name} has another role that irsa manages",
         reason="a second role is not made beside it",
         details=[str(difference) for difference in differences],
         next_steps=steps,
@@ -369,8 +336,7 @@ def _refusal(desired: DesiredState, current: CurrentState, differences: list[Dif
             "to leave the ServiceAccount to somebody else: irsa apply, with roleOnly in its entry",
         ]
     elif Aspect.UNDER_WAY in aspects:
-        where = f"{desired.cluster.options}"
-        steps = [*life_of(desired, current).next_steps(where)]
+        steps = [*life_of(desired, current).next_steps(desired.cluster.options)]
     elif current.role and Aspect.OWNER in aspects:
         # IAM finds roles by name alone: the one that is there may have another path than the desired one.
         resource = f"role{current.role.state.path}{desired.role_name}"
@@ -380,7 +346,7 @@ def _refusal(desired: DesiredState, current: CurrentState, differences: list[Dif
             f"to use the role that is there: --attach-role-arn {there}",
         ]
     return Refused(
-        f"{desired.namespace}/{desired.name} can't reach its desired state: something is there and differs",
+        f"{desired.full_name} can't reach its desired state: something is there and differs",
         details=[str(difference) for difference in differences],
         next_steps=steps,
     )

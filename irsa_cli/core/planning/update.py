@@ -72,7 +72,9 @@ def plan(
     have more than IAM takes, or when its trust policy is not one that irsa can change.
     """
     stages = [*_role_stages(update, pair, quotas, associate=associate)]
-    account = _account_changes(update, pair)
+    # The keys that change, and no others.
+    target = (pair.namespace, pair.name)
+    account = account_changes(target, pair.account, _annotations(update), update.labels)
     work = Plan.of(*stages).stages
     return Plan((*work, tuple(account))) if account or (gated and work) else Plan(work)
 
@@ -89,15 +91,11 @@ def updated(role: CurrentRole, update: Update) -> CurrentRole:
             permissions_boundary=state.permissions_boundary if update.boundary is None else update.boundary,
             tags=_edited_tags(state.tags, update.tags),
         ),
-        _attached_after(role.attached, update),
+        (role.attached | {*update.attach}) - {*update.detach}
+        if update.policies is None
+        else frozenset(update.policies),
         {name: document for name, document in inline.items() if document is not None},
     )
-
-
-def _attached_after(attached: frozenset[str], update: Update) -> frozenset[str]:
-    if update.policies is not None:
-        return frozenset(update.policies)
-    return (attached | frozenset(update.attach)) - frozenset(update.detach)
 
 
 def _edited_tags(tags: Mapping[str, str], edits: Edits) -> dict[str, str]:
@@ -170,7 +168,7 @@ def _check(before: CurrentRole, after: CurrentRole, name: str, trust_size: int, 
 def _provider_changes(update: Update, pair: Pairing) -> list[Change]:
     if update.audience is None:
         return []
-    made_for = {states.SERVICE_ACCOUNT_TAG: f"{pair.namespace}/{pair.name}"}
+    made_for = {states.SERVICE_ACCOUNT_TAG: pair.full_name}
     return provider_changes(pair.cluster, (update.audience,), pair.provider, tags=made_for)
 
 
@@ -193,12 +191,6 @@ def _trust_changes(update: Update, pair: Pairing) -> list[Change]:
 def _trust_after(update: Update, role: CurrentRole, pair: Pairing) -> Document:
     found = _replacement(update, pair)
     return role.state.trust if found is None else with_replaced(role.state.trust, *found)
-
-
-def _account_changes(update: Update, pair: Pairing) -> list[Change]:
-    """The ServiceAccount's part, with the keys that change and no others."""
-    target = (pair.namespace, pair.name)
-    return account_changes(target, pair.account, _annotations(update), update.labels)
 
 
 def _annotations(update: Update) -> dict[str, str | None]:
@@ -322,9 +314,7 @@ def _noted(pair: Pairing, key: str) -> str:
     except UnreadableNote as error:
         flag = FLAGS[key].replace("_", "-")
         steps = (f"give the right one: --{flag} VALUE", f"or let there be none: --remove-{flag}")
-        raise error.but(
-            details=(f"of ServiceAccount {pair.namespace}/{pair.name}",), next_steps=steps
-        ) from error
+        raise error.but(details=(f"of ServiceAccount {pair.full_name}",), next_steps=steps) from error
 
 
 def chain_update(update: Update, pair: Pairing) -> ChainUpdate | None:
@@ -340,7 +330,7 @@ def chain_update(update: Update, pair: Pairing) -> ChainUpdate | None:
     wanted = update.target_role or target
     if not wanted:
         raise Refused(
-            f"{pair.namespace}/{pair.name} goes on to no target role",
+            f"{pair.full_name} goes on to no target role",
             next_steps=("name it: --target-role ARN",),
         )
     # What another target wants to be told is another matter.

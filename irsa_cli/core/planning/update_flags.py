@@ -58,6 +58,11 @@ def of_annotation(key: str, value: str | None) -> Flags | None:
     return "--annotation", f"{key}={value}"
 
 
+def of_label(key: str, value: str | None) -> Flags | None:
+    """A label of the ServiceAccount."""
+    return None if value is None else ("--label", f"{key}={value}")
+
+
 def of_audience(desired: DesiredState, account: CurrentServiceAccount | None) -> Flags:
     """The audience of the pods' tokens, where the ServiceAccount asks for another one than is desired."""
     if account is None or Injection.read(account.annotations).audience == desired.audience:
@@ -82,9 +87,7 @@ def command(desired: DesiredState, flags: Iterable[Flags]) -> str:
     words: list[str] = []
     for item in dict.fromkeys(flags):
         words += map(shlex.quote, item)
-    cluster = desired.cluster
-    where = f"{desired.name} -n {desired.namespace} {cluster.options}"
-    return " ".join(("irsa update-sa", where, *words))
+    return " ".join((desired.command("update-sa"), *words))
 
 
 def files(flags: Sequence[Flags]) -> list[str]:

@@ -139,8 +139,11 @@ class _Judge:
         roles = self._incomplete
         certain = self._certain
         namespaces, provider = self._free_namespaces, self._free_provider
-        below = [_provider_piece(provider)] if provider else []
-        below += [*map(_namespace_piece, namespaces), *map(_role_piece, roles)]
+        below = [_piece(Kind.PROVIDER, (provider.arn,), provider.state)] if provider else []
+        below += [
+            _piece(Kind.NAMESPACE, (item.name,), states.NamespaceState(), uid=item.uid) for item in namespaces
+        ]
+        below += [_piece(*_key(role), role.state, RoleId=role.role_id) for role in roles]
         above = [piece for role in roles for piece in _policy_pieces(role)]
         # By the role and its policy these are known: should they stay, so do those.
         chained = [piece for role in roles for piece in _chain_pieces(role)]
@@ -334,50 +337,42 @@ def _key_of(account: SeenAccount) -> Key:
     return Kind.SERVICE_ACCOUNT, (account.namespace, account.name)
 
 
-def _provider_piece(provider: SeenProvider) -> Piece:
-    return Piece(Change(Kind.PROVIDER, (provider.arn,), None, provider.state))
-
-
-def _namespace_piece(namespace: SeenNamespace) -> Piece:
-    change = Change(Kind.NAMESPACE, (namespace.name,), None, states.NamespaceState())
-    return Piece(change, {"uid": namespace.uid})
-
-
-def _role_piece(role: SeenRole) -> Piece:
-    return Piece(Change(Kind.ROLE, (role.name,), None, role.state), {"RoleId": role.role_id})
+def _piece(kind: Kind, target: tuple[str, ...], made: states.State, **identity: str) -> Piece:
+    return Piece(Change(kind, target, None, made), identity)
 
 
 def _policy_pieces(role: SeenRole) -> list[Piece]:
-    attached = [
-        Change(Kind.ATTACHMENT, (role.name, arn), None, states.Present()) for arn in sorted(role.attached)
-    ]
+    attached = [_piece(Kind.ATTACHMENT, (role.name, arn), states.Present()) for arn in sorted(role.attached)]
     inline = [
-        Change(Kind.INLINE_POLICY, (role.name, name), None, states.DocumentState(document))
+        _piece(Kind.INLINE_POLICY, (role.name, name), states.DocumentState(document))
         for name, document in sorted(role.inline.items())
     ]
-    return [Piece(change) for change in (*attached, *inline)]
+    return [*attached, *inline]
 
 
 def _chain_pieces(role: SeenRole) -> list[Piece]:
     """What the run made for a role to go on to its target: the ConfigMap, and the statement there."""
+    maps = (
+        _piece(Kind.CONFIG_MAP, (role.namespace, item.name), _config_map(role, item), uid=item.uid)
+        for item in role.config_maps
+    )
     statements = (change.inverse for change in taken_back(role.chains)[0])
-    return [*(_config_map_piece(role, item) for item in role.config_maps), *map(Piece, statements)]
+    return [*maps, *map(Piece, statements)]
+
+
+def _config_map(role: SeenRole, item: SeenConfigMap) -> states.ConfigMapState:
+    data = dict(item.found.data)
+    return states.ConfigMapState(data, role.account, role=role_of(data))
 
 
 def _unread(role: SeenRole) -> list[str]:
     return [*filter(None, [role.unread]), *taken_back(role.chains)[1]]
 
 
-def _config_map_piece(role: SeenRole, item: SeenConfigMap) -> Piece:
-    data = dict(item.found.data)
-    state = states.ConfigMapState(data, role.account, role=role_of(data))
-    return Piece(Change(Kind.CONFIG_MAP, (role.namespace, item.name), None, state), {"uid": item.uid})
-
-
 def _account_piece(account: SeenAccount) -> Piece:
     # Of its state only this is known to be the run's: no role's ARN, or that of one that is gone.
     state = states.ServiceAccountState(annotations={states.ROLE_ARN_ANNOTATION: account.role or None})
-    return Piece(Change(*_key_of(account), None, state), {"uid": account.uid})
+    return _piece(*_key_of(account), state, uid=account.uid)
 
 
 def _last_step(role: SeenRole) -> Change:

@@ -228,7 +228,7 @@ def standing(seen: SeenLeftovers, role: SeenRole) -> Standing:
     reason = _in_use(seen, role) if life.named else ""
     if not reason and life.stage is Stage.INCOMPLETE:
         reason = _reason_to_spare(role, life, seen.now)
-    where = f"{seen.cluster.options}"
+    where = seen.cluster.options
     why = f"{reason}: {life.why}" if life.named else reason or _why(seen, role, life)
     steps = life.next_steps(where) if life.named else life.deletion(where)
     return Standing(not reason, bool(reason), why, steps)

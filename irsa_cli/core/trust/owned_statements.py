@@ -184,12 +184,17 @@ class _Form:
             form = {"Effect", "Principal", "Action", "Condition"}
             ours = (
                 set(statement) - {"Sid"} == form
-                and _is_unmarked_or_ours(statement)
+                # One with a Sid is irsa's if that is irsa's mark: a run added it before the role was irsa's.
+                and ("Sid" not in statement or trust_policy.read_statement(statement) is not None)
                 and statement["Effect"] == "Allow"
                 and as_list(statement["Action"]) == [ACTION]
                 and set(statement["Principal"]) == {"Federated"}
             )
-            return cls(provider, operator, key, subjects) if ours and all(map(_is_text, subjects)) else None
+            return (
+                cls(provider, operator, key, subjects)
+                if ours and all(isinstance(item, str) for item in subjects)
+                else None
+            )
         except (AttributeError, KeyError, TypeError, ValueError):
             return None
 
@@ -203,15 +208,6 @@ class _Form:
             **statement,
             "Condition": {**condition, self.operator: {**condition[self.operator], **values}},
         }
-
-
-def _is_unmarked_or_ours(statement: Document) -> bool:
-    """A statement with a Sid is irsa's where that is irsa's mark: a run has added it before the role was."""
-    return "Sid" not in statement or trust_policy.read_statement(statement) is not None
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
 
 
 def _fits(statement: Any, wanted: trust_policy.Shared) -> bool:
