@@ -32,9 +32,6 @@ class RoleChanges:
     def __iter__(self) -> Iterator[Change]:
         return iter((*self.gains, *self.losses))
 
-    def __len__(self) -> int:
-        return len(self.gains) + len(self.losses)
-
 
 def role_changes(name: str, before: CurrentRole, after: CurrentRole) -> RoleChanges:
     """The changes after which the role is as `after`; the tags of runs stay as they are.

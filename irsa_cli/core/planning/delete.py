@@ -51,16 +51,16 @@ ServiceAccount that goes is the very last: it can't come back as what it was.
 """
 
 
-@dataclass(frozen=True)
+@dataclass
 class Deletion:
     """The stages of a deletion, always all six, so that those of several bindings fit side by side.
 
     `lost` are the ARNs of roles that can't be used afterwards, `notes` what stays and why.
     """
 
-    stages: tuple[tuple[Change, ...], ...]
-    lost: frozenset[str] = frozenset()
-    notes: tuple[str, ...] = ()
+    stages: list[list[Change]] = field(default_factory=lambda: [[] for _ in range(ACCOUNTS + 1)])
+    lost: set[str] = field(default_factory=set)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def plan(self) -> Plan:
@@ -84,7 +84,7 @@ def merged(deletions: Iterable[Deletion]) -> Plan:
 
 def deletion(bound: Bound, *, keep_account: bool = False, keep_role: bool = False) -> Deletion:
     """What irsa made of a binding is taken away; `keep_account` takes only its annotations off it."""
-    work = _Work()
+    work = Deletion()
     if keep_role:
         _keep(bound, work)
     else:
@@ -97,16 +97,7 @@ def deletion(bound: Bound, *, keep_account: bool = False, keep_role: bool = Fals
         _delete_account(bound, bound.account, work, keep=keep_account)
     if bound.problem:
         work.notes.append(bound.problem)
-    return Deletion(tuple(tuple(stage) for stage in work.stages), frozenset(work.lost), tuple(work.notes))
-
-
-@dataclass
-class _Work:
-    """A deletion that is being put together."""
-
-    stages: list[list[Change]] = field(default_factory=lambda: [[] for _ in range(ACCOUNTS + 1)])
-    lost: set[str] = field(default_factory=set)
-    notes: list[str] = field(default_factory=list)
+    return work
 
 
 def _own(role: NamedRole) -> Change:
@@ -119,7 +110,7 @@ def _commit(role: NamedRole, value: str) -> Change:
     return Change(Kind.ROLE_COMMIT, (role.name,), before, CommitState(value))
 
 
-def _keep(bound: Bound, work: _Work) -> None:
+def _keep(bound: Bound, work: Deletion) -> None:
     """A complete role whose ServiceAccount could tell has to tell it itself from now on."""
     for role in bound.own:
         if not lifecycle.tells_itself(role.state.tags) and role.arn == bound.annotation:
@@ -127,7 +118,7 @@ def _keep(bound: Bound, work: _Work) -> None:
             work.stages[COMMITS].append(_commit(role, DONE))
 
 
-def _delete_role(role: NamedRole, work: _Work) -> None:
+def _delete_role(role: NamedRole, work: Deletion) -> None:
     work.stages[OWNERS].append(_own(role))
     if lifecycle.commit_of(role.state.tags) != CommitState(DELETING):
         work.stages[COMMITS].append(_commit(role, DELETING))
@@ -143,7 +134,7 @@ def _delete_role(role: NamedRole, work: _Work) -> None:
             work.notes.append(f"role {role.name} {told}: delete it there, too, or it may come back")
 
 
-def _delete_chain(bound: Bound, work: _Work) -> None:
+def _delete_chain(bound: Bound, work: Deletion) -> None:
     """What irsa added to the target's trust policy goes, and the pods' configuration.
 
     Both go before the annotations and the role's policies, which tell of them, should the run be interrupted
@@ -160,7 +151,7 @@ def _delete_chain(bound: Bound, work: _Work) -> None:
     work.notes += unreadable(bound.account.annotations) if bound.account is not None else []
 
 
-def _take_out(bound: Bound, role: NamedRole, work: _Work) -> None:
+def _take_out(bound: Bound, role: NamedRole, work: Deletion) -> None:
     """The statement that irsa adds for a ServiceAccount goes from a role that is somebody else's.
 
     Only one that bears irsa's mark, and of that only the subject, where others share it. It goes before the
@@ -181,7 +172,7 @@ def _take_out(bound: Bound, role: NamedRole, work: _Work) -> None:
         work.notes.append(f"{role.arn} was not made by irsa: it stays, without the statement of irsa")
 
 
-def _delete_account(bound: Bound, account: CurrentServiceAccount, work: _Work, *, keep: bool) -> None:
+def _delete_account(bound: Bound, account: CurrentServiceAccount, work: Deletion, *, keep: bool) -> None:
     """The ServiceAccount that irsa made goes; another one, or one that is to be kept, loses what irsa wrote.
 
     Where a role goes it loses that early, else at the end. One that somebody else has given a role stays.

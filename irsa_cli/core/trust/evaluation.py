@@ -141,24 +141,31 @@ class Explanation:
         return tuple(item.index for item in self.verdicts if item.applies and item.effect != "Allow")
 
     @property
-    def admitted(self) -> bool:
-        """Whether STS lets the token assume the role."""
-        return bool(self.allowed_by) and not self.denied_by
+    def allowed(self) -> Truth:
+        """Whether a statement allows it; None if that can't be known."""
+        if self.allowed_by:
+            return True
+        return None if any(item.possible for item in self.verdicts if item.effect == "Allow") else False
 
     @property
-    def certain(self) -> bool:
-        """Whether the answer stays the same whatever the values are that can't be known."""
-        if self.admitted:
+    def denied(self) -> Truth:
+        """Whether a statement denies it; None if that can't be known."""
+        against = [item for item in self.verdicts if item.applies and item.effect != "Allow"]
+        if any(item.failure is None for item in against):
             return True
-        denied = any(item.applies and item.failure is None for item in self._denying)
-        return denied or not any(item.possible for item in self.verdicts if item.effect == "Allow")
+        return None if against else False
+
+    @property
+    def admitted(self) -> bool:
+        """Whether STS lets the token assume the role."""
+        return self.answer is Answer.YES
 
     @property
     def answer(self) -> Answer:
         """Whether STS lets the token assume the role: yes, no, or it can't be known."""
-        if self.admitted:
-            return Answer.YES
-        return Answer.NO if self.certain else Answer.UNKNOWN
+        if self.denied or self.allowed is False:
+            return Answer.NO
+        return Answer.YES if self.allowed and self.denied is False else Answer.UNKNOWN
 
     @property
     def conditions(self) -> tuple[str, ...]:
@@ -178,10 +185,6 @@ class Explanation:
         for item in self.verdicts:
             if not (item.effect == "Allow" and self.allowed_by):
                 yield from ((item.name, failure) for failure in item.undecided)
-
-    @property
-    def _denying(self) -> Iterable[StatementVerdict]:
-        return (item for item in self.verdicts if item.effect != "Allow")
 
     @property
     def text(self) -> tuple[str, ...]:

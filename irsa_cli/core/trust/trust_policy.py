@@ -15,10 +15,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from irsa_cli.core.policies.operators import Truth
 from irsa_cli.core.policies.policy import Document, as_list, normalized, size
 from irsa_cli.core.policies.web_identity import ACTION, WebIdentity
-from irsa_cli.core.trust.evaluation import Explanation, explain
+from irsa_cli.core.trust.evaluation import explain
 from irsa_cli.core.trust.restrictions import voided
 from irsa_cli.core.values.errors import Refused
 from irsa_cli.core.values.issuer import issuer_of
@@ -139,14 +138,16 @@ def statement(identity: WebIdentity, *, pattern: bool = False) -> Document:
 
     With `pattern`, the subject may hold the wildcards `*` and `?` (StringLike); the audience stays exact.
     """
-    operator = LIKE if pattern else EXACT
-    return Shared(identity.provider_arn, identity.audience, operator, (identity.subject,)).document
+    return _of(identity, LIKE if pattern else EXACT).document
 
 
 def marked_statement(identity: WebIdentity) -> Document:
     """The same for a role that is somebody else's: with the Sid by which irsa knows it again."""
-    exact = EXACT
-    return Shared(identity.provider_arn, identity.audience, exact, (identity.subject,)).marked.document
+    return _of(identity, EXACT).marked.document
+
+
+def _of(identity: WebIdentity, operator: str) -> Shared:
+    return Shared(identity.provider_arn, identity.audience, operator, (identity.subject,))
 
 
 def marked_for(document: Mapping[str, Any], identity: WebIdentity) -> Document | None:
@@ -271,22 +272,6 @@ def admits(document: Mapping[str, Any], identity: WebIdentity) -> bool:
     return explain(document, identity).admitted
 
 
-def allowed(explanation: Explanation) -> Truth:
-    """Whether a statement allows it; None when that can't be known."""
-    if explanation.allowed_by:
-        return True
-    possible = any(item.possible for item in explanation.verdicts if item.effect == "Allow")
-    return None if possible else False
-
-
-def denied(explanation: Explanation) -> Truth:
-    """Whether a statement denies it; None when that can't be known."""
-    against = [item for item in explanation.verdicts if item.applies and item.effect != "Allow"]
-    if any(item.failure is None for item in against):
-        return True
-    return None if against else False
-
-
 def audience_replacement(
     document: Mapping[str, Any], before: WebIdentity, after: WebIdentity
 ) -> tuple[Document, Document] | None:
@@ -295,7 +280,7 @@ def audience_replacement(
     None when `after` is admitted already. Raises `Refused` when no statement admits exactly `before`: one
     that admits others, too, is theirs as well.
     """
-    if allowed(explain(document, after)):
+    if explain(document, after).allowed:
         return None
     old, new = statement(before), statement(after)
     item = next((item for item in as_list(document.get("Statement", [])) if _same(item, old)), None)
@@ -309,7 +294,7 @@ def audience_replacement(
     replaced = {**item, "Condition": new["Condition"]}
     if (marked := read_statement(item)) is not None and marked.sid:
         del replaced["Sid"]  # The mark is for the audience that was. On a role of irsa's own it needs none.
-    if denied(explain(with_replaced(document, item, replaced), after)):
+    if explain(with_replaced(document, item, replaced), after).denied:
         raise Refused(
             f"the trust policy denies {after.subject} with the audience {after.audience}",
             reason="a statement with the effect Deny applies to it, and no other one outweighs that",
