@@ -11,15 +11,7 @@ from dataclasses import dataclass, replace
 from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount, InCluster
 from irsa_cli.core.marks.annotation_marks import written, wrote
 from irsa_cli.core.objects.injection import Injection
-from irsa_cli.core.plan.states import (
-    CLUSTER_TAG,
-    MANAGED_BY_LABEL,
-    ROLE_ARN_ANNOTATION,
-    SERVICE_ACCOUNT_TAG,
-    TRANSACTION_TAG,
-    WEBHOOK_ANNOTATIONS,
-    RoleState,
-)
+from irsa_cli.core.plan import states
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust.chain import Chain, FoundConfigMap, FoundTarget
 from irsa_cli.core.values import arn
@@ -44,14 +36,17 @@ class NamedRole:
         return cls(name, arn.iam_arn(cluster.partition, cluster.home, resource), role)
 
     @property
-    def state(self) -> RoleState:
+    def state(self) -> states.RoleState:
         """The role without its policies."""
         return self.role.state
 
     def is_for(self, cluster: Cluster, full_name: str) -> bool:
         """Whether irsa made it, or took it over, for this ServiceAccount (`namespace/name`)."""
         tags = self.state.tags
-        return (tags.get(CLUSTER_TAG), tags.get(SERVICE_ACCOUNT_TAG)) == (cluster.arn, full_name)
+        return (tags.get(states.CLUSTER_TAG), tags.get(states.SERVICE_ACCOUNT_TAG)) == (
+            cluster.arn,
+            full_name,
+        )
 
 
 @dataclass(frozen=True)
@@ -97,7 +92,7 @@ class Bound(InCluster):
     @property
     def annotation(self) -> str:
         """The role's annotation as it is, '' without one."""
-        return self.account.annotations.get(ROLE_ARN_ANNOTATION, "") if self.account else ""
+        return self.account.annotations.get(states.ROLE_ARN_ANNOTATION, "") if self.account else ""
 
     @property
     def is_made(self) -> bool:
@@ -113,7 +108,7 @@ class Bound(InCluster):
         if self.account is None or not self.annotation:
             return False
         own = self.is_made and any(role.arn == self.annotation for role in self.own)
-        return own or wrote(self.account.annotations, ROLE_ARN_ANNOTATION)
+        return own or wrote(self.account.annotations, states.ROLE_ARN_ANNOTATION)
 
     @property
     def is_theirs(self) -> bool:
@@ -127,7 +122,7 @@ class Bound(InCluster):
             return []
         there = self.account.annotations
         if self.is_made and not self.is_theirs:
-            return [key for key in WEBHOOK_ANNOTATIONS if key in there]
+            return [key for key in states.WEBHOOK_ANNOTATIONS if key in there]
         return written(there)
 
     @property
@@ -185,4 +180,7 @@ class Bound(InCluster):
 
 def is_made(account: CurrentServiceAccount) -> bool:
     """Whether irsa made a ServiceAccount, and nobody has taken it over: it bears the label and the mark."""
-    return account.labels.get(MANAGED_BY_LABEL) == "irsa" and TRANSACTION_TAG in account.annotations
+    return (
+        account.labels.get(states.MANAGED_BY_LABEL) == "irsa"
+        and states.TRANSACTION_TAG in account.annotations
+    )

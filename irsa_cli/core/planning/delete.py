@@ -16,30 +16,20 @@ from irsa_cli.core.binding.spec import CurrentServiceAccount
 from irsa_cli.core.marks import lifecycle, makers
 from irsa_cli.core.marks.annotation_marks import marks_there
 from irsa_cli.core.marks.applied_keys import KEYS_ANNOTATION, applied_keys
+from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.rules import unreadable
-from irsa_cli.core.plan.states import (
-    CHAIN_ANNOTATIONS,
-    COMMIT_TAG,
-    DELETING,
-    DONE,
-    MANAGED_BY_LABEL,
-    MARKS,
-    NOBODY,
-    ROLE_ARN_ANNOTATION,
-    TRANSACTION_TAG,
-    WEBHOOK_ANNOTATIONS,
-    CommitState,
-    DocumentState,
-    OwnerState,
-    ServiceAccountState,
-)
 from irsa_cli.core.planning.chaining import removed
 from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.chain import taken_back
 
-OWN_ANNOTATIONS = (*WEBHOOK_ANNOTATIONS, *MARKS.values(), KEYS_ANNOTATION, *CHAIN_ANNOTATIONS)
+OWN_ANNOTATIONS = (
+    *states.WEBHOOK_ANNOTATIONS,
+    *states.MARKS.values(),
+    KEYS_ANNOTATION,
+    *states.CHAIN_ANNOTATIONS,
+)
 """What irsa writes for a role, and notes of that. Of the webhook's, what others wrote is theirs."""
 
 OWNERS, COMMITS, UNBINDING, POLICIES, ROLES, ACCOUNTS = range(6)
@@ -101,13 +91,13 @@ def deletion(bound: Bound, *, keep_account: bool = False, keep_role: bool = Fals
 
 
 def _own(role: NamedRole) -> Change:
-    maker = OwnerState(role.state.tags.get(TRANSACTION_TAG, NOBODY))
-    return Change(Kind.ROLE_OWNER, (role.name,), maker, OwnerState(""))
+    maker = states.OwnerState(role.state.tags.get(states.TRANSACTION_TAG, states.NOBODY))
+    return Change(Kind.ROLE_OWNER, (role.name,), maker, states.OwnerState(""))
 
 
 def _commit(role: NamedRole, value: str) -> Change:
     before = lifecycle.commit_of(role.state.tags)
-    return Change(Kind.ROLE_COMMIT, (role.name,), before, CommitState(value))
+    return Change(Kind.ROLE_COMMIT, (role.name,), before, states.CommitState(value))
 
 
 def _keep(bound: Bound, work: Deletion) -> None:
@@ -115,19 +105,21 @@ def _keep(bound: Bound, work: Deletion) -> None:
     for role in bound.own:
         if not lifecycle.tells_itself(role.state.tags) and role.arn == bound.annotation:
             work.stages[OWNERS].append(_own(role))
-            work.stages[COMMITS].append(_commit(role, DONE))
+            work.stages[COMMITS].append(_commit(role, states.DONE))
 
 
 def _delete_role(role: NamedRole, work: Deletion) -> None:
     work.stages[OWNERS].append(_own(role))
-    if lifecycle.commit_of(role.state.tags) != CommitState(DELETING):
-        work.stages[COMMITS].append(_commit(role, DELETING))
+    if lifecycle.commit_of(role.state.tags) != states.CommitState(states.DELETING):
+        work.stages[COMMITS].append(_commit(role, states.DELETING))
     work.stages[POLICIES] += removal(role.name, role.role)
-    tags = {key: value for key, value in role.state.tags.items() if key != TRANSACTION_TAG}
-    state = replace(role.state, tags={**tags, COMMIT_TAG: DELETING})
+    tags = {key: value for key, value in role.state.tags.items() if key != states.TRANSACTION_TAG}
+    state = replace(role.state, tags={**tags, states.COMMIT_TAG: states.DELETING})
     work.stages[ROLES].append(Change(Kind.ROLE, (role.name,), state, None))
     work.lost.add(role.arn)
-    if TRANSACTION_TAG not in role.state.tags:  # Adopted: whoever created it may still have it in its files.
+    if (
+        states.TRANSACTION_TAG not in role.state.tags
+    ):  # Adopted: whoever created it may still have it in its files.
         maker = makers.maker_of_role(likely_makers.foreign_tags(role.state))
         told = likely_makers.guess(role.name, role.role) or f"was created by {maker}"
         if maker != makers.UNKNOWN or isinstance(told, likely_makers.Guess):
@@ -167,7 +159,9 @@ def _take_out(bound: Bound, role: NamedRole, work: Deletion) -> None:
         )
     else:
         target = (role.name, bound.identity.subject)
-        work.stages[COMMITS].append(Change(Kind.TRUST_STATEMENT, target, DocumentState(statement), None))
+        work.stages[COMMITS].append(
+            Change(Kind.TRUST_STATEMENT, target, states.DocumentState(statement), None)
+        )
         work.lost.add(role.arn)
         work.notes.append(f"{role.arn} was not made by irsa: it stays, without the statement of irsa")
 
@@ -185,9 +179,11 @@ def _delete_account(bound: Bound, account: CurrentServiceAccount, work: Deletion
         work.stages[stage] += _patch(target, account, bare)
     if goes:
         there = bare if work.stages[ROLES] else account
-        before = ServiceAccountState(
-            annotations={key: there.annotations.get(key) for key in (*OWN_ANNOTATIONS, TRANSACTION_TAG)},
-            labels={MANAGED_BY_LABEL: there.labels.get(MANAGED_BY_LABEL)},
+        before = states.ServiceAccountState(
+            annotations={
+                key: there.annotations.get(key) for key in (*OWN_ANNOTATIONS, states.TRANSACTION_TAG)
+            },
+            labels={states.MANAGED_BY_LABEL: there.labels.get(states.MANAGED_BY_LABEL)},
             uid=account.uid,
             manifest=there.manifest,
         )
@@ -205,7 +201,7 @@ def _left(bound: Bound, account: CurrentServiceAccount) -> list[str]:
     maker = makers.maker_of_account(account.labels, account.annotations, account.managers)
     where = "" if maker in (makers.UNKNOWN, makers.IRSA) else f" (made by {maker}: change it there, too)"
     return [
-        f"ServiceAccount {bound.full_name}{where} stays, with its annotation {ROLE_ARN_ANNOTATION}:"
+        f"ServiceAccount {bound.full_name}{where} stays, with its annotation {states.ROLE_ARN_ANNOTATION}:"
         f" {bound.annotation}, which irsa did not write. To remove it:"
         f" {unannotate(bound)}"
     ]
@@ -214,16 +210,16 @@ def _left(bound: Bound, account: CurrentServiceAccount) -> list[str]:
 def unannotate(bound: Bound) -> str:
     """The command that takes the role off a ServiceAccount."""
     name, namespace = shlex.quote(bound.name), shlex.quote(bound.namespace)
-    return f"kubectl annotate serviceaccount {name} -n {namespace} {ROLE_ARN_ANNOTATION}-"
+    return f"kubectl annotate serviceaccount {name} -n {namespace} {states.ROLE_ARN_ANNOTATION}-"
 
 
 def _bare(bound: Bound, account: CurrentServiceAccount, *, keeps: bool) -> CurrentServiceAccount:
     """The ServiceAccount without what irsa wrote; `keeps`: and without irsa's marks, as it is to stay."""
     applied = applied_keys(account.annotations)
     gone = {*bound.written, *marks_there(account.annotations), *applied["annotations"], KEYS_ANNOTATION}
-    gone |= set(CHAIN_ANNOTATIONS)
-    gone |= {TRANSACTION_TAG} if keeps else set()
-    off = {*applied["labels"], *((MANAGED_BY_LABEL,) if keeps else ())}
+    gone |= set(states.CHAIN_ANNOTATIONS)
+    gone |= {states.TRANSACTION_TAG} if keeps else set()
+    off = {*applied["labels"], *((states.MANAGED_BY_LABEL,) if keeps else ())}
     annotations = {key: value for key, value in account.annotations.items() if key not in gone}
     labels = {key: value for key, value in account.labels.items() if key not in off}
     return replace(

@@ -18,15 +18,8 @@ from irsa_cli.core.marks.applied_keys import KEYS_ANNOTATION
 from irsa_cli.core.marks.lifecycle import Stage
 from irsa_cli.core.objects.kinds import Pod, Workload
 from irsa_cli.core.objects.variables import variable
+from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change
-from irsa_cli.core.plan.states import (
-    CLUSTER_TAG,
-    ROLE_ARN_ANNOTATION,
-    ROLE_MARK,
-    SERVICE_ACCOUNT_TAG,
-    ProviderState,
-    RoleState,
-)
 from irsa_cli.core.planning.delete import Deletion, unannotate
 from irsa_cli.core.policies.policy import as_list, equal
 from irsa_cli.core.trust import trust_policy
@@ -105,7 +98,11 @@ def check_known(changes: Iterable[Change]) -> None:
     """Raise `Refused` where something goes that a rollback could not bring back as it was."""
     for change in changes:
         before = change.before
-        if change.after is None and isinstance(before, RoleState | ProviderState) and before.unknown:
+        if (
+            change.after is None
+            and isinstance(before, states.RoleState | states.ProviderState)
+            and before.unknown
+        ):
             raise Refused(
                 f"{change.kind.value} {change.name} has settings that irsa does not know:"
                 f" {', '.join(before.unknown)}",
@@ -230,10 +227,10 @@ def check_ours(bound: Bound, sharers: Sequence[str] = ()) -> None:
 
 
 def _why_theirs(account: CurrentServiceAccount) -> str:
-    marked = account.annotations.get(ROLE_MARK)
+    marked = account.annotations.get(states.ROLE_MARK)
     if marked is None:
-        return f"its annotation {ROLE_ARN_ANNOTATION} bears no mark of irsa ({ROLE_MARK})"
-    return f"somebody has changed its annotation {ROLE_ARN_ANNOTATION} since irsa wrote {marked}"
+        return f"its annotation {states.ROLE_ARN_ANNOTATION} bears no mark of irsa ({states.ROLE_MARK})"
+    return f"somebody has changed its annotation {states.ROLE_ARN_ANNOTATION} since irsa wrote {marked}"
 
 
 def _told_makers(bound: Bound, account: CurrentServiceAccount) -> Iterator[str]:
@@ -276,6 +273,6 @@ def _can_be_adopted(bound: Bound, sharers: Sequence[str]) -> bool:
     role = bound.used
     if role is None or role.arn != bound.annotation or sharers:
         return False
-    wanted = {CLUSTER_TAG: bound.cluster.arn, SERVICE_ACCOUNT_TAG: bound.full_name}
+    wanted = {states.CLUSTER_TAG: bound.cluster.arn, states.SERVICE_ACCOUNT_TAG: bound.full_name}
     free = all(role.state.tags.get(key) in (None, value) for key, value in wanted.items())
     return free and not _guess(role) and trust_policy.admits(role.state.trust, bound.identity)

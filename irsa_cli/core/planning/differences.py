@@ -15,15 +15,7 @@ from irsa_cli.core.binding.standing import check_whole, is_annotated, life_of
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.annotation_marks import wrote
 from irsa_cli.core.marks.lifecycle import Lifecycle
-from irsa_cli.core.plan.states import (
-    CLUSTER_TAG,
-    NOBODY,
-    ROLE_ARN_ANNOTATION,
-    SERVICE_ACCOUNT_TAG,
-    SPEC_HASH_TAG,
-    ProviderState,
-    RoleState,
-)
+from irsa_cli.core.plan import states
 from irsa_cli.core.planning import chaining, update_flags
 from irsa_cli.core.planning.update_flags import Flags
 from irsa_cli.core.policies import policy
@@ -104,7 +96,7 @@ def check_preconditions(desired: DesiredState, current: CurrentState) -> None:
             trust_policy.check_size(desired.role_arn, found.after, current.trust_quota)
 
 
-def check_provider(cluster: Cluster, audience: str, provider: ProviderState | None) -> None:
+def check_provider(cluster: Cluster, audience: str, provider: states.ProviderState | None) -> None:
     """Raise `Refused` when there is no provider of the cluster's that accepts the audience."""
     associate = f"irsa associate-oidc --cluster {cluster.name} --region {cluster.region}{cluster.home_option}"
     if provider is None:
@@ -132,24 +124,24 @@ def _differences(desired: DesiredState, current: CurrentState) -> Iterator[Diffe
 
 def _role_differences(
     desired: DesiredState,
-    desired_role: RoleState,
+    desired_role: states.RoleState,
     role: CurrentRole,
     life: Lifecycle,
     account: CurrentServiceAccount | None,
 ) -> Iterator[Difference]:
     present = role.state
     what = f"role {desired.role_name}"
-    for key in (CLUSTER_TAG, SERVICE_ACCOUNT_TAG):
+    for key in (states.CLUSTER_TAG, states.SERVICE_ACCOUNT_TAG):
         if present.tags.get(key) != desired_role.tags[key]:
             there = present.tags.get(key) or "not there"
             yield Difference(f"{what}, tag {key}", there, desired_role.tags[key], aspect=Aspect.OWNER)
             return  # Somebody else's role: how else it differs is of no interest.
     if not life.is_over and present.tags.get(
-        SPEC_HASH_TAG, desired_role.tags.get(SPEC_HASH_TAG)
-    ) != desired_role.tags.get(SPEC_HASH_TAG):
+        states.SPEC_HASH_TAG, desired_role.tags.get(states.SPEC_HASH_TAG)
+    ) != desired_role.tags.get(states.SPEC_HASH_TAG):
         if desired.role_only and not lifecycle.tells_itself(present.tags):
             # Whether that run has ended, the ServiceAccount tells, and the cluster is not asked.
-            maker = life.transaction or NOBODY
+            maker = life.transaction or states.NOBODY
             yield Difference(
                 what,
                 f"made with its ServiceAccount by transaction {maker}",
@@ -176,7 +168,9 @@ def _role_differences(
     yield from _policy_differences(desired, what, role, committed=life.is_over)
 
 
-def _setting_differences(what: str, desired_role: RoleState, present: RoleState) -> Iterator[Difference]:
+def _setting_differences(
+    what: str, desired_role: states.RoleState, present: states.RoleState
+) -> Iterator[Difference]:
     seconds, description = desired_role.max_session_duration, desired_role.description
     boundary = desired_role.permissions_boundary
     of_boundary = update_flags.of_boundary(boundary)
@@ -191,7 +185,7 @@ def _setting_differences(what: str, desired_role: RoleState, present: RoleState)
         if has != wants:
             yield Difference(f"{what}, {label}", has or "not set", wants or "not set", flags, aspect)
     for key, value in desired_role.tags.items():
-        if key != SPEC_HASH_TAG and present.tags.get(key) != value:
+        if key != states.SPEC_HASH_TAG and present.tags.get(key) != value:
             there = present.tags.get(key, "not there")
             yield Difference(f"{what}, tag {key}", there, value, update_flags.of_tag(key, value))
 
@@ -267,9 +261,9 @@ def _updating(desired: DesiredState, current: CurrentState, differences: list[Di
 def account_of_its_role(desired: DesiredState, account: CurrentServiceAccount | None) -> str:
     """The other account in which irsa keeps the role of a ServiceAccount that is there; '' for this one."""
     annotations = account.annotations if account is not None else {}
-    if not wrote(annotations, ROLE_ARN_ANNOTATION):
+    if not wrote(annotations, states.ROLE_ARN_ANNOTATION):
         return ""
-    found = "".join(annotations[ROLE_ARN_ANNOTATION].split(":")[4:5])
+    found = "".join(annotations[states.ROLE_ARN_ANNOTATION].split(":")[4:5])
     return found if found != desired.cluster.home else ""
 
 
@@ -278,11 +272,14 @@ def _of_bound_role(desired: DesiredState, current: CurrentState) -> Iterator[Dif
     account, role = current.service_account, current.bound_role
     if desired.role is None or desired.override or account is None or role is None:
         return
-    named = account.annotations.get(ROLE_ARN_ANNOTATION, "")
+    named = account.annotations.get(states.ROLE_ARN_ANNOTATION, "")
     if named.rsplit("/", 1)[-1] == desired.role_name:
         return  # It is the desired one, in another place.
     present, desired_role = role.state, desired.role
-    if any(present.tags.get(key) != desired_role.tags[key] for key in (CLUSTER_TAG, SERVICE_ACCOUNT_TAG)):
+    if any(
+        present.tags.get(key) != desired_role.tags[key]
+        for key in (states.CLUSTER_TAG, states.SERVICE_ACCOUNT_TAG)
+    ):
         return
     # An adopted role keeps its path and its trust policy. What has a default was hardly asked for.
     kept = replace(
@@ -322,7 +319,7 @@ def _refusal(desired: DesiredState, current: CurrentState, differences: list[Dif
     steps = _updating(desired, current, differences)
     aspects = {difference.aspect for difference in differences}
     account = current.service_account
-    other = account.annotations.get(ROLE_ARN_ANNOTATION) if account else None
+    other = account.annotations.get(states.ROLE_ARN_ANNOTATION) if account else None
     moved = current.bound_role is not None and str(other).rsplit("/", 1)[-1] == desired.role_name
     if other not in (None, desired.role_arn) and not moved:
         steps = ["to give it the new role: run this again with --override-existing-serviceaccounts"]

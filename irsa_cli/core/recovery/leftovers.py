@@ -225,18 +225,16 @@ def standing(seen: SeenLeftovers, role: SeenRole) -> Standing:
     life = lifecycle.of(tags, named=role.arn in seen.bound_arns)
     if tags.get(states.CLUSTER_TAG) != seen.cluster.arn or not role.transaction or life.is_over:
         return Standing()
-    reason = _in_use(seen, role) if life.named else ""
+    reason = ""
+    if life.named:
+        names = sorted(account.full_name for account in seen.accounts if account.role == role.arn)
+        reason = f"ServiceAccount {', '.join(names)} names it"
     if not reason and life.stage is Stage.INCOMPLETE:
         reason = _reason_to_spare(role, life, seen.now)
     where = seen.cluster.options
     why = f"{reason}: {life.why}" if life.named else reason or _why(seen, role, life)
     steps = life.next_steps(where) if life.named else life.deletion(where)
     return Standing(not reason, bool(reason), why, steps)
-
-
-def _in_use(seen: SeenLeftovers, role: SeenRole) -> str:
-    names = [account.full_name for account in seen.accounts if account.role == role.arn]
-    return f"ServiceAccount {', '.join(sorted(names))} names it"
 
 
 def _why(seen: SeenLeftovers, role: SeenRole, life: Lifecycle) -> str:
@@ -250,7 +248,9 @@ def _why(seen: SeenLeftovers, role: SeenRole, life: Lifecycle) -> str:
 def _reason_to_spare(role: SeenRole, life: Lifecycle, now: datetime) -> str:
     if not life.is_readable:
         return life.why
-    if role.last_used is not None and role.last_used > _proven_by(role, now):
+    # Until then a use may have been the run's own proof (`--verify`).
+    proven = max(role.created, *began(role.transaction, now)) + timedelta(seconds=MINIMUM_AGE)
+    if role.last_used is not None and role.last_used > proven:
         return f"it was used, last on {role.last_used:%Y-%m-%d}"
     if states.SPEC_HASH_TAG not in role.state.tags:
         return (
@@ -259,11 +259,6 @@ def _reason_to_spare(role: SeenRole, life: Lifecycle, now: datetime) -> str:
     if not _is_sole(role.state.trust):
         return "its trust policy admits others, too"
     return ""
-
-
-def _proven_by(role: SeenRole, now: datetime) -> datetime:
-    """Until when a use may have been the run's own proof (`--verify`)."""
-    return max(role.created, *began(role.transaction, now)) + timedelta(seconds=MINIMUM_AGE)
 
 
 def _is_sole(trust: Mapping[str, Any]) -> bool:

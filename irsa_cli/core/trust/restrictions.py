@@ -44,14 +44,6 @@ class Restriction:
         return f"{self.operator} {self.key.lower()} {json.dumps(sorted(self.values))}"
 
 
-@dataclass(frozen=True)
-class _Covering:
-    """A statement that lets the subject in; `is_for`: also tokens of this audience, as far as is known."""
-
-    restrictions: tuple[Restriction, ...]
-    is_for: bool
-
-
 def voided(
     document: Mapping[str, Any], identity: WebIdentity, demanded: Iterable[str] = ()
 ) -> tuple[Restriction, ...]:
@@ -61,10 +53,10 @@ def voided(
     is voided where a statement admits the subject with no such demands already.
     """
     found = list(_covering(document, identity))
-    if any(item.is_for and not item.restrictions for item in found):
+    if any(is_for and not restrictions for restrictions, is_for in found):
         return ()
     kept = set(demanded)
-    return tuple(one for item in found for one in item.restrictions if one.test not in kept)
+    return tuple(one for restrictions, _ in found for one in restrictions if one.test not in kept)
 
 
 def demands(statement: Mapping[str, Any]) -> tuple[str, ...]:
@@ -108,7 +100,10 @@ def _identities(statement: Any) -> Iterator[WebIdentity]:
             yield WebIdentity(provider, f"https://{issuer_of(provider)}", subject, audience)
 
 
-def _covering(document: Mapping[str, Any], identity: WebIdentity) -> Iterator[_Covering]:
+def _covering(
+    document: Mapping[str, Any], identity: WebIdentity
+) -> Iterator[tuple[tuple[Restriction, ...], bool]]:
+    """For each statement that lets the subject in: its demands, and whether it may be for this audience."""
     variables = document.get("Version") == VARIABLES_SINCE
     context = identity.context()
     for index, item in allowing(document):
@@ -126,7 +121,7 @@ def _covering(document: Mapping[str, Any], identity: WebIdentity) -> Iterator[_C
             elif tested is not None or key.lower() not in _ALWAYS:
                 restrictions.append(restriction)
         if all(truths["sub"]):
-            yield _Covering(tuple(restrictions), all(truths["aud"]))
+            yield tuple(restrictions), all(truths["aud"])
 
 
 def _concerns(statement: Mapping[str, Any], identity: WebIdentity) -> bool:

@@ -132,7 +132,13 @@ def granted(document: Any) -> Granted:
         elif item.get("Effect") == "Allow":
             much += [text for text in patterns if text.lower() in _ALL]
             allowed |= set() if item.get("Condition") else _covered(item, patterns)
-    everything = any(_denies_everything(item) for item in statements(document))
+    everything = any(
+        item.get("Effect") == "Deny"
+        and not item.get("Condition")
+        and "*" in as_list(item.get("Action", []))
+        and _is_for_everything(item)
+        for item in statements(document)
+    )
     return Granted(tuple(much), frozenset(allowed), frozenset(denied), everything)
 
 
@@ -141,11 +147,6 @@ def _is_for_everything(item: Mapping[str, Any]) -> bool:
     if "NotResource" in item:
         return item.get("Effect") == "Allow"
     return any(text and not str(text).strip("*") for text in as_list(item.get("Resource", [])))
-
-
-def _denies_everything(item: Mapping[str, Any]) -> bool:
-    whole = _is_for_everything(item) and "*" in as_list(item.get("Action", []))
-    return whole and item.get("Effect") == "Deny" and not item.get("Condition")
 
 
 def _covered(item: Mapping[str, Any], patterns: tuple[str, ...]) -> set[str]:

@@ -126,35 +126,15 @@ def _stages(named: Mapping[str, Any], context: TrustContext) -> Iterator[Risk]:
 
 
 _STAGES = {
-    "production": ("prod", "production", "prd", "live"),
-    "pre-production": (
-        "preprod",
-        "preproduction",
-        "staging",
-        "stage",
-        "stg",
-        "uat",
-        "qa",
-        "integration",
-        "int",
-    ),
-    "development": (
-        "dev",
-        "development",
-        "develop",
-        "nonprod",
-        "test",
-        "testing",
-        "sandbox",
-        "playground",
-        "lab",
-        "demo",
-    ),
+    "production": "prod production prd live",
+    "pre-production": "preprod preproduction staging stage stg uat qa integration int",
+    "development": "dev development develop nonprod test testing sandbox playground lab demo",
 }
+"""By stage: the words of cluster names that say it."""
 
 
 def stage_of(name: str) -> str:
     """The stage that a cluster's name says, '' where it says none or several."""
     words = set(re.split(r"[^a-z]+", re.sub(r"(pre|non)[-_](prod)", r"\1\2", name.lower())))
-    found = [stage for stage, said in _STAGES.items() if words & set(said)]
+    found = [stage for stage, said in _STAGES.items() if words & set(said.split())]
     return found[0] if len(found) == 1 else ""
