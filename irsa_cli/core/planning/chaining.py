@@ -27,7 +27,7 @@ from irsa_cli.core.trust.chain import (
     chain_of_policies,
     marked,
     role_of,
-    taken_back,
+    statement_removals,
     usage,
 )
 from irsa_cli.core.trust.evaluation import Answer
@@ -149,7 +149,7 @@ def changes(desired: DesiredState, current: CurrentState) -> list[Change]:
     """What is to be done beside the role and the ServiceAccount; the permission is planned with the role."""
     found = target_changes(desired.chain, current.target, adds=desired.update_target_trust)
     if desired.override:
-        found += taken_back(_former(desired, current))[0]
+        found += statement_removals(_former(desired, current))[0]
     if desired.role_only:
         return found
     owner, name = (desired.namespace, desired.name), desired.aws_config_map
@@ -221,7 +221,7 @@ def facts(desired: DesiredState) -> dict[str, Any]:
 
 def former_notes(desired: DesiredState, current: CurrentState) -> list[str]:
     """What stays at the targets that the role went on to before, or was not looked at there."""
-    return taken_back(_former(desired, current))[1]
+    return statement_removals(_former(desired, current))[1]
 
 
 def _former(desired: DesiredState, current: CurrentState) -> Iterator[tuple[Chain, FoundTarget]]:

@@ -22,7 +22,7 @@ from irsa_cli.core.plan.rules import unreadable
 from irsa_cli.core.planning.chaining import removed
 from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.trust import trust_policy
-from irsa_cli.core.trust.chain import taken_back
+from irsa_cli.core.trust.chain import statement_removals
 
 OWN_ANNOTATIONS = (
     *states.WEBHOOK_ANNOTATIONS,
@@ -137,7 +137,7 @@ def _delete_chain(bound: Bound, work: Deletion) -> None:
         work.stages[COMMITS].append(change)
     if bound.config_map_unread:
         work.notes.append(f"whether irsa made a ConfigMap for it was not checked: {bound.config_map_unread}")
-    changes, notes = taken_back(bound.targets)
+    changes, notes = statement_removals(bound.targets)
     work.stages[COMMITS] += changes
     work.notes += notes
     work.notes += unreadable(bound.account.annotations) if bound.account is not None else []

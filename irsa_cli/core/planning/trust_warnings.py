@@ -22,7 +22,7 @@ from irsa_cli.core.values.errors import Refused
 
 
 @dataclass
-class _Left:
+class _PlannedRole:
     """A role, change by change."""
 
     trust: Document = field(default_factory=dict)
@@ -31,13 +31,13 @@ class _Left:
     boundary: str = ""
 
     @classmethod
-    def of(cls, role: CurrentRole | None) -> _Left:
+    def of(cls, role: CurrentRole | None) -> _PlannedRole:
         if role is None:
             return cls()
         boundary = role.state.permissions_boundary
         return cls(role.state.trust, set(role.attached), dict(role.inline), boundary)
 
-    def take(self, change: Change) -> None:
+    def apply(self, change: Change) -> None:
         """Make one change of the role."""
         after = change.after
         if change.kind is Kind.ROLE and isinstance(after, RoleState):
@@ -78,17 +78,17 @@ def _concerns(change: Change, context: TrustContext) -> bool:
     return change.object == (Kind.ROLE, (context.role.rsplit("/", 1)[-1],))
 
 
-def _left(role: CurrentRole | None, plan: Plan, context: TrustContext) -> _Left:
-    found = _Left.of(role)
+def _planned_role(role: CurrentRole | None, plan: Plan, context: TrustContext) -> _PlannedRole:
+    found = _PlannedRole.of(role)
     for change in plan:
         if _concerns(change, context):
-            found.take(change)
+            found.apply(change)
     return found
 
 
-def risks_left(role: CurrentRole | None, plan: Plan, context: TrustContext) -> tuple[Risk, ...]:
+def planned_risks(role: CurrentRole | None, plan: Plan, context: TrustContext) -> tuple[Risk, ...]:
     """What is wide in a role's trust policy as a plan leaves it; the context is of its ARN and tokens."""
-    return _left(role, plan, context).risks(context)
+    return _planned_role(role, plan, context).risks(context)
 
 
 def of_desired_state(desired: DesiredState, current: CurrentState, plan: Plan) -> tuple[Risk, ...]:
@@ -96,7 +96,7 @@ def of_desired_state(desired: DesiredState, current: CurrentState, plan: Plan) -
 
     For its own cluster and for those whose issuers are desired besides.
     """
-    return risks_left(current.role, plan, _context(desired))
+    return planned_risks(current.role, plan, _context(desired))
 
 
 def _context(desired: DesiredState) -> TrustContext:
@@ -119,16 +119,14 @@ def check(role: CurrentRole | None, plan: Plan, context: TrustContext) -> None:
     """Raise `Refused` where a plan makes a role's trust policy too wide."""
     if not any(_concerns(change, context) for change in plan):
         return
-    before = _Left.of(role).severities(context) if role is not None else {}
-    left = _left(role, plan, context)
-    least = ORDER.index(REFUSED_FROM)
-    worse = {
-        key for key, level in left.severities(context).items() if level >= max(least, before.get(key, -1) + 1)
-    }
+    before = _PlannedRole.of(role).severities(context) if role is not None else {}
+    planned = _planned_role(role, plan, context)
+    least, after = ORDER.index(REFUSED_FROM), planned.severities(context)
+    worse = {key for key, level in after.items() if level >= max(least, before.get(key, -1) + 1)}
     if not worse:
         return
     ids = {rule for rule, _ in worse}
-    found = [item for item in left.risks(context) if item.rule.id in ids]
+    found = [item for item in planned.risks(context) if item.rule.id in ids]
     raise Refused(
         f"the trust policy of {context.role} would be too wide",
         details=[item.named for item in found],

@@ -17,7 +17,7 @@ from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.rules import FLAGS, UnreadableNote, noted, noted_or_none
 from irsa_cli.core.planning import chaining
 from irsa_cli.core.planning.create import provider_changes
-from irsa_cli.core.planning.trust_warnings import check, risks_left
+from irsa_cli.core.planning.trust_warnings import check, planned_risks
 from irsa_cli.core.policies import policy
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.trust.chain import (
@@ -28,7 +28,7 @@ from irsa_cli.core.trust.chain import (
     FoundTarget,
     aws_config,
     chain_of_policies,
-    taken_back,
+    statement_removals,
 )
 from irsa_cli.core.trust.rules.providers import TrustContext
 from irsa_cli.core.trust.rules.rule import Risk
@@ -237,7 +237,7 @@ def restarts(todo: Plan) -> bool:
 
 def risks_of(pair: Pairing, plan: Plan) -> tuple[Risk, ...]:
     """What is wide in the trust policy as a plan leaves it; nothing where the role was not read."""
-    return () if pair.role is None else risks_left(pair.role, plan, _context(pair))
+    return () if pair.role is None else planned_risks(pair.role, plan, _context(pair))
 
 
 def check_pair(pair: Pairing, plan: Plan) -> None:
@@ -355,7 +355,7 @@ def with_chain(
     if wanted.after is not None:
         chaining.check_target(wanted.after, found.after, adds=adds)
         first += chaining.target_changes(wanted.after, found.after, adds=adds)
-    late += taken_back((chain, found.left[chain.target_arn]) for chain in wanted.left)[0]
+    late += statement_removals((chain, found.left[chain.target_arn]) for chain in wanted.left)[0]
     owner = (pair.namespace, pair.name)
     data = None if wanted.after is None else {KEY: aws_config(wanted.after, pair.cluster.region)}
     chaining.check_config_map(owner, wanted.config_map, found.config_maps)

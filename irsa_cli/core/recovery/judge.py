@@ -25,7 +25,7 @@ from irsa_cli.core.recovery.leftovers import (
     Standing,
     standing,
 )
-from irsa_cli.core.trust.chain import role_of, taken_back
+from irsa_cli.core.trust.chain import role_of, statement_removals
 
 Key = tuple[Kind, tuple[str, ...]]
 """An object: its kind and the target of the change that makes it."""
@@ -356,7 +356,7 @@ def _chain_pieces(role: SeenRole) -> list[Piece]:
         _piece(Kind.CONFIG_MAP, (role.namespace, item.name), _config_map(role, item), uid=item.uid)
         for item in role.config_maps
     )
-    statements = (change.inverse for change in taken_back(role.chains)[0])
+    statements = (change.inverse for change in statement_removals(role.chains)[0])
     return [*maps, *map(Piece, statements)]
 
 
@@ -366,7 +366,7 @@ def _config_map(role: SeenRole, item: SeenConfigMap) -> states.ConfigMapState:
 
 
 def _unread(role: SeenRole) -> list[str]:
-    return [*filter(None, [role.unread]), *taken_back(role.chains)[1]]
+    return [*filter(None, [role.unread]), *statement_removals(role.chains)[1]]
 
 
 def _account_piece(account: SeenAccount) -> Piece:

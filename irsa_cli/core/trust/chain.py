@@ -225,18 +225,18 @@ class FoundConfigMap:
         return bool(self.transaction) and self.service_account == full_name
 
 
-def taken_back(chains: Iterable[tuple[Chain, FoundTarget]]) -> tuple[list[Change], list[str]]:
+def statement_removals(chains: Iterable[tuple[Chain, FoundTarget]]) -> tuple[list[Change], list[str]]:
     """What takes irsa's statements for a role from targets that it goes on to no more; and what can't be."""
     found: list[Change] = []
     notes: list[str] = []
     for chain, target in chains:
-        changes, kept = _taken_from(chain, target)
+        changes, kept = _statement_removal(chain, target)
         found += changes
         notes += kept
     return found, notes
 
 
-def _taken_from(chain: Chain, target: FoundTarget) -> tuple[list[Change], list[str]]:
+def _statement_removal(chain: Chain, target: FoundTarget) -> tuple[list[Change], list[str]]:
     if target.unread:
         told = f"whether irsa has added a statement to the trust policy of {chain.target_arn} was not checked"
         return [], [f"{told}: {target.unread}; it would have the Sid {mark(chain.role_arn)}"]

@@ -32,7 +32,7 @@ from irsa_cli.core.planning.update import (
     with_chain,
 )
 from irsa_cli.core.results.result import Command, Ended, Result
-from irsa_cli.core.trust.chain import Chain, taken_back
+from irsa_cli.core.trust.chain import Chain, statement_removals
 from irsa_cli.core.values.errors import ServiceError
 from irsa_cli.transaction.protocol import Run
 from irsa_cli.transaction.reading import read
@@ -204,7 +204,7 @@ class _Updating:
             judged = adds and not self.request.allow_wide_trust
             there = self.there = _read_chains(self.connection, pair.namespace, chain, judged=judged)
             found = with_chain(found, chain, there, pair, adds=adds, gated=gated)
-            kept = taken_back((item, there.left[item.target_arn]) for item in chain.left)[1]
+            kept = statement_removals((item, there.left[item.target_arn]) for item in chain.left)[1]
             self.chain_notes = [*target_notes(chain.after, there.after), *kept]
         rules.check_plan(found, named=True)
         if not self.request.allow_wide_trust:
