@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount, InCluster
+from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount, ServiceAccountRef
 from irsa_cli.core.marks.annotation_marks import written, wrote
 from irsa_cli.core.objects.injection import Injection
 from irsa_cli.core.plan import states
@@ -50,7 +50,7 @@ class NamedRole:
 
 
 @dataclass(frozen=True)
-class Bound(InCluster):
+class Bound(ServiceAccountRef):
     """One ServiceAccount with its roles; any part may be missing.
 
     `own` are the roles that bear irsa's tags for it, with their policies: usually one. `used` is the role

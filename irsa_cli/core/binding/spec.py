@@ -95,8 +95,8 @@ class Options:
     """Whether the token is proven to be accepted before the ServiceAccount gets its annotation."""
 
 
-class InCluster(names.Namespaced):
-    """A ServiceAccount of a cluster."""
+class ServiceAccountRef(names.Namespaced):
+    """A ServiceAccount of a cluster, by its names."""
 
     cluster: Cluster
 
@@ -106,7 +106,7 @@ class InCluster(names.Namespaced):
 
 
 @dataclass(frozen=True)
-class DesiredState(InCluster, Options):
+class DesiredState(ServiceAccountRef, Options):
     """What is to be true afterwards in one cluster, and how far a run may go for it.
 
     `role` is None when an existing role is used (`--attach-role-arn`). `annotations` are all those
