@@ -6,7 +6,6 @@ it; whose an annotation is, by its mark (`irsa_cli.core.marks.annotation_marks`)
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -255,11 +254,7 @@ def _by(maker: str) -> str:
 
 def _steps_for_theirs(bound: Bound, sharers: Sequence[str]) -> Iterator[str]:
     if _can_be_adopted(bound, sharers):
-        cluster = bound.cluster
-        where = (
-            f"-n {bound.namespace} -c {shlex.quote(cluster.name)} -r {cluster.region}{cluster.home_option}"
-        )
-        yield f"irsa adopt {bound.name} {where}  # makes it irsa's: run this again, and the role goes, too"
+        yield f"{bound.command('adopt')}  # makes it irsa's: run this again, and the role goes, too"
     elif bound.used is not None and _guess(bound.used):
         yield "find out who manages the role, and delete it there"
     elif sharers:
