@@ -28,13 +28,15 @@ from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.rules import noted_or_none
 from irsa_cli.core.policies.policy import as_list
+from irsa_cli.core.policies.statements import allowing, name_of, tests_of_key, words_of
+from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.results.envelope import Envelope
 from irsa_cli.core.results.result import Result, codes_of, results_envelope, worst
-from irsa_cli.core.trust import admitted
 from irsa_cli.core.trust.evaluation import Answer, explain
 from irsa_cli.core.trust.trust_policy import contains, statement
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import Refused
+from irsa_cli.core.values.issuer import issuer_of
 from irsa_cli.core.values.names import TAGS_LIMIT, account_json, default_role_path
 
 
@@ -79,7 +81,7 @@ def adoption(pair: Pairing, sharers: Sequence[str], *, ignore_maker: bool = Fals
     maker = makers.maker_of_role(likely_makers.foreign_tags(state))
     account = pair.account
     account_maker = makers.maker_of_account(account.labels, account.annotations, account.managers)
-    others = admitted.others(state.trust, pair.identity(pair.audience))
+    others = also_admitted(state.trust, pair.identity(pair.audience))
     who = belonging(state, pair)
     if who is Belongs.OURS:
         check_over(pair, state)
@@ -102,7 +104,7 @@ def adoption(pair: Pairing, sharers: Sequence[str], *, ignore_maker: bool = Fals
             *admission,
             *([f"the role {guess}"] if guess else []),
             *_kept(pair, pair.role, maker),
-            *([f"the trust policy admits others, too: {admitted.shortened(others)}"] if others else []),
+            *([f"the trust policy admits others, too: {shortened(others)}"] if others else []),
             *other_managers.account(pair.full_name, account_maker),
         ),
         release_commands(pair.cluster, state.tags),
@@ -251,3 +253,56 @@ class Adoptions:
             cluster=self.cluster,
             facts={"skipped": skipped},
         )
+
+
+SHOWN = 10
+
+
+def also_admitted(document: Mapping[str, Any], identity: WebIdentity) -> tuple[str, ...]:
+    """Everybody whom a statement allows, but exactly this subject by its own provider; each once.
+
+    Statements that deny are passed over, and so are further conditions: they only make it fewer.
+    """
+    found: dict[str, None] = {}
+    for index, item in allowing(document):
+        found.update(dict.fromkeys(f"{who} by {name_of(index, item)}" for who in _named_by(item, identity)))
+    return tuple(found)
+
+
+def shortened(texts: tuple[str, ...]) -> str:
+    """The texts in one line, the first ones only where they are many."""
+    more = [f"and {len(texts) - SHOWN} more"] if len(texts) > SHOWN else []
+    return ", ".join([*texts[:SHOWN], *more])
+
+
+def _named_by(item: Mapping[str, Any], identity: WebIdentity) -> Iterator[str]:
+    if "NotPrincipal" in item:
+        yield f"all but {', '.join(words_of(item['NotPrincipal']))}"
+        return
+    principal = item.get("Principal", {})
+    if not isinstance(principal, dict):
+        yield "everybody" if principal == "*" else str(principal)
+        return
+    for kind, values in principal.items():
+        for value in map(str, as_list(values)):
+            if kind == "Federated" and "oidc-provider/" in value:
+                yield from _subjects(item, value, identity)
+            else:
+                yield f"{kind} {value}"
+
+
+def _subjects(item: Mapping[str, Any], provider: str, identity: WebIdentity) -> Iterator[str]:
+    """The subjects of a provider's tokens that a statement is about."""
+    issuer = issuer_of(provider)
+    own = provider == identity.provider_arn
+    where = "" if own else f" of {issuer}"
+    tests = [test for test in tests_of_key([item], f"{issuer}:sub") if test[0] != "Null"]
+    if not tests:
+        yield "every ServiceAccount of the cluster" if own else f"every token{where}"
+    for operator, subjects in tests:
+        negated = "Not" in operator
+        for subject in subjects:
+            if negated:
+                yield f"all but {subject}{where}"
+            elif not (own and subject == identity.subject):
+                yield f"{subject}{where}"

@@ -3,7 +3,7 @@
 A trust policy is looked at as tokens of one cluster's provider meet it (`Look`). Each risk is proven by
 witnesses, ServiceAccounts that nobody has named and that `irsa_cli.core.trust.evaluation` says are admitted,
 so that a further condition or a Deny that keeps them out counts. Whom a policy admits besides, one by one, is
-`irsa_cli.core.trust.admitted`'s business, how it tests tokens otherwise `irsa_cli.core.trust.rules.judge`'s.
+`irsa_cli.core.planning.adopt`'s business, how it tests tokens otherwise `irsa_cli.core.trust.rules.judge`'s.
 """
 
 from __future__ import annotations
