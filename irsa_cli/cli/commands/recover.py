@@ -177,6 +177,7 @@ def _by_journal(options: dict[str, Any], settings: Settings, speaking: Speaking,
 
 def _by_cluster(options: dict[str, Any], settings: Settings, speaking: Speaking, progress: Progress) -> int:
     from irsa_cli.core.marks.lifecycle import MINIMUM_AGE
+    from irsa_cli.core.recovery.ages import MINIMUM_AGE
     from irsa_cli.usecases.recovery.by_cluster import Request, find_leftovers, take_back, take_back_all
 
     age = MINIMUM_AGE if options["min_age"] is None else options["min_age"]

@@ -62,6 +62,8 @@ class Confirmation:
                 return True
             if self._shown:
                 raise _grown(item for item in found if item.object in deleted - self._shown)
+            from irsa_cli.cli.output.plan_text import change_lines, totals
+            from irsa_cli.core.plan.changes import not_again
 
             notes = [visible(f"Note: {note}") for note in not_again(found)]
             agreed = self._progress.ask([*change_lines(found), *notes, totals(found)], QUESTION)

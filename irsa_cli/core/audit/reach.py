@@ -21,12 +21,11 @@ from irsa_cli.core.inventory.bindings import BoundRole
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.operators import like
 from irsa_cli.core.policies.permissions import ANY, Allowed, allowed
+from irsa_cli.core.policies.statements import statements, tests_of_key, trusted_providers
 from irsa_cli.core.policies.web_identity import Context, PresentKey, WebIdentity
 from irsa_cli.core.trust.assuming import ASSUME, said
 from irsa_cli.core.trust.evaluation import Answer, Explanation, explain
-from irsa_cli.core.trust.principal_flaws import trusted_providers
 from irsa_cli.core.trust.rules.judge import LARGEST
-from irsa_cli.core.trust.rules.statements import statements, tests_of_key
 from irsa_cli.core.trust.rules.width import MOST_AUDIENCES
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
 

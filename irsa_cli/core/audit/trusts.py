@@ -15,9 +15,9 @@ from irsa_cli.core.audit.estate import AuditedAccount, Estate
 from irsa_cli.core.audit.reach import size_of
 from irsa_cli.core.inventory.bindings import BoundRole
 from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.policies.statements import trusted_providers
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust.correction import Meant, corrected
-from irsa_cli.core.trust.principal_flaws import trusted_providers
 from irsa_cli.core.trust.rules import table as rules
 from irsa_cli.core.trust.rules.judge import LARGEST, judge
 from irsa_cli.core.trust.rules.power import Granted, granted, power_of

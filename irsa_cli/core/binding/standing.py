@@ -51,7 +51,7 @@ def check_whole(desired: DesiredState, current: CurrentState) -> None:
     tags = current.role.state.tags if current.role is not None else {}
     if tags.get(CLUSTER_TAG, desired.cluster.arn) != desired.cluster.arn:
         return  # Of another cluster's, nothing is known here.
-    if life.account == f"{desired.namespace}/{desired.name}" and not life.is_over:
+    if life.account == desired.full_name and not life.is_over:
         raise Refused(
             f"role {desired.role_arn} is {life.stage.value}",
             reason=life.why,

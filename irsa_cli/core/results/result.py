@@ -15,6 +15,7 @@ from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.plan.expected import PlannedWork
 from irsa_cli.core.plan.states import State
 from irsa_cli.core.plan.traits import Proof
+from irsa_cli.core.plan.written import written_fields
 from irsa_cli.core.results.envelope import (
     DocumentKind,
     Envelope,
@@ -132,7 +133,7 @@ def _shown(state: State | None) -> dict[str, Any] | None:
     """A state with its own keys in JSON's way of writing them; the keys of tags and documents stay."""
     if state is None:
         return None
-    fields = (field for field in state.FIELDS if field.key not in _OF_JOURNALS)
+    fields = (field for field in written_fields(type(state)) if field.key not in _OF_JOURNALS)
     return {_camel(field.key): getattr(state, field.attribute) for field in fields}
 
 

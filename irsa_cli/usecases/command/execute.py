@@ -12,8 +12,7 @@ from contextvars import ContextVar
 from dataclasses import replace
 
 from irsa_cli.aws.bindings import association
-from irsa_cli.core.plan.changes import Change, Kind, Plan
-from irsa_cli.core.plan.dismantling import not_again
+from irsa_cli.core.plan.changes import Change, Kind, Plan, not_again
 from irsa_cli.core.plan.expected import ServedAccounts
 from irsa_cli.core.results.result import ChangeResult, Ended, Left, Result
 from irsa_cli.core.values.cluster import Cluster

@@ -26,7 +26,7 @@ from irsa_cli.core.doctor.facts import (
 from irsa_cli.core.objects.aws import Association, Role
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import ProviderState
-from irsa_cli.core.trust.chaining.aws_config import KEY
+from irsa_cli.core.trust.chain import KEY
 from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.errors import IrsaError
 from irsa_cli.core.values.names import subject

@@ -22,15 +22,15 @@ from irsa_cli.core.doctor.subjects import identity_of, role_arn_of
 from irsa_cli.core.objects.aws import Association, Role
 from irsa_cli.core.objects.kinds import ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable
-from irsa_cli.core.plan.noted import UnreadableNote, noted
+from irsa_cli.core.plan.rules import UnreadableNote, noted
 from irsa_cli.core.plan.states import (
     CONFIG_MAP_ANNOTATION,
     ROLE_ARN_ANNOTATION,
     TARGET_ANNOTATION,
     ProviderState,
 )
+from irsa_cli.core.policies.statements import trusted_providers
 from irsa_cli.core.trust.evaluation import explain
-from irsa_cli.core.trust.principal_flaws import trusted_providers
 from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.issuer import provider_arn
 from irsa_cli.usecases.doctor.aws import DoctorReads

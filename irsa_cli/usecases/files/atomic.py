@@ -1,7 +1,7 @@
 """`irsa apply --atomic`: everything that the files ask for in one cluster, in one transaction.
 
 What each ServiceAccount needs is planned as by itself (`irsa_cli.core.planning.converge`); the plans are
-put side by side (`irsa_cli.core.plan.merging`).
+put side by side (`irsa_cli.core.plan.changes`).
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from irsa_cli.core.binding.spec import CurrentState, DesiredState
 from irsa_cli.core.plan.changes import Plan
 from irsa_cli.core.plan.merging import side_by_side
 from irsa_cli.core.planning.converge import voids
+from irsa_cli.core.plan.changes import Plan, side_by_side
+from irsa_cli.core.planning.converge import trust_notes
 from irsa_cli.core.planning.trust_warnings import of_desired_state
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.errors import IrsaError, Refused
@@ -25,7 +27,7 @@ from irsa_cli.usecases.files.site import Site
 from irsa_cli.usecases.read.snapshot import WORKERS, Snapshot
 from irsa_cli.usecases.verification.gate import verify
 from irsa_cli.usecases.write.delete_sa import planned_deletion
-from irsa_cli.usecases.write.reconcile import left_behind, may_be_spreading, trust_notes
+from irsa_cli.usecases.write.reconcile import left_behind, may_be_spreading
 
 if TYPE_CHECKING:
     from irsa_cli.usecases.read.associations import Question

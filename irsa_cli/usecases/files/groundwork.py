@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.plan.changes import Change, Plan
-from irsa_cli.core.planning.satisfies import satisfies
+from irsa_cli.core.planning.create import satisfies
 from irsa_cli.core.results.result import ChangeResult, Ended, Result
 from irsa_cli.core.values.errors import Conflict, IrsaError
 from irsa_cli.transaction.events import Report

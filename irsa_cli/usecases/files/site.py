@@ -19,6 +19,8 @@ from irsa_cli.core.marks.locks.names import Lock
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.planning.converge import converge, voids
 from irsa_cli.core.planning.satisfies import satisfies
+from irsa_cli.core.planning.converge import converge, trust_notes
+from irsa_cli.core.planning.create import satisfies
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
 from irsa_cli.core.results.result import ALL, CLUSTER, SHARED_PARTS, Command, Ended, Result
 from irsa_cli.core.values.errors import IrsaError
@@ -275,11 +277,8 @@ class Site:
         lock = binding_lock(desired.namespace, desired.name)
 
         def work(held: Settings) -> Result:
-            looks = (snapshot.observe, snapshot.observe_anew)
-            context = self._context(binding)
-            one = Work(
-                self.connection, desired, converge, held, context, *looks, self.asked, self.others, voids
-            )
+            of_run = (held, self._context(binding), snapshot.observe, snapshot.observe_anew)
+            one = Work(self.connection, desired, converge, *of_run, self.asked, self.others, trust_notes)
             return self._settled(str(binding), one)
 
         item = self._item(binding, lambda: when_needed(self.locks, settings, lock, work, ahead))

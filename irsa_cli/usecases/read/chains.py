@@ -1,6 +1,6 @@
 """Reading what is there of a chain: the target's trust policy, as far as it may be read, and the ConfigMap.
 
-What follows from it is in `irsa_cli.core.trust.chaining` and `irsa_cli.core.planning.chaining`.
+What follows from it is in `irsa_cli.core.trust.chain` and `irsa_cli.core.planning.chaining`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,17 @@ from irsa_cli.core.planning.chaining import admitted, former_chains
 from irsa_cli.core.policies import policy
 from irsa_cli.core.trust.chaining.chain import Chain
 from irsa_cli.core.trust.chaining.removal import FoundConfigMap, FoundTarget
+from irsa_cli.core.plan.rules import noted_or_none
+from irsa_cli.core.plan.states import (
+    CONFIG_MAP_ANNOTATION,
+    MANAGED_BY_LABEL,
+    SERVICE_ACCOUNT_TAG,
+    TARGET_ANNOTATION,
+    TRANSACTION_TAG,
+)
+from irsa_cli.core.planning.chaining import admitted, former_chains, noted_chain
+from irsa_cli.core.policies import policy
+from irsa_cli.core.trust.chain import Chain, FoundConfigMap, FoundTarget, chain_of_policies
 from irsa_cli.core.values.arn import role_arn
 from irsa_cli.kube.client import Json
 from irsa_cli.usecases.command.connect import Connection

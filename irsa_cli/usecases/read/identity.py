@@ -15,8 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from irsa_cli.core.objects.credentials import Lifetime
-from irsa_cli.core.objects.environment import session_name
+from irsa_cli.core.objects.credentials import Lifetime, session_name
 from irsa_cli.core.objects.injection import Injection
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.trust import jwt

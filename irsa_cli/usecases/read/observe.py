@@ -11,6 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 from irsa_cli.aws import iam as reading
 from irsa_cli.core.binding.policy_versions import PolicyVersions
 from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount, CurrentState, DesiredState
+from irsa_cli.core.binding.spec import (
+    CurrentRole,
+    CurrentServiceAccount,
+    CurrentState,
+    DesiredState,
+    PolicyVersions,
+)
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, ProviderState

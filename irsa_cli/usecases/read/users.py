@@ -22,6 +22,11 @@ from irsa_cli.core.objects.workloads import KINDS, workload
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, TRANSACTION_TAG
 from irsa_cli.core.planning.delete import Deletion
 from irsa_cli.core.planning.deletion_checks import Users, admits_others
+from irsa_cli.core.objects.kinds import KINDS, Pod, Workload, workload
+from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, TRANSACTION_TAG
+from irsa_cli.core.planning.delete import Deletion
+from irsa_cli.core.planning.deletion_checks import Users, admits_others
+from irsa_cli.core.recovery.ages import MINIMUM_AGE, began
 from irsa_cli.core.values.errors import ServiceError
 from irsa_cli.kube.client import Json
 from irsa_cli.transaction.journal import RefusedJournal

@@ -15,6 +15,7 @@ from irsa_cli.aws import listing
 from irsa_cli.aws.listing import ListedRole
 from irsa_cli.core.plan.states import CLUSTER_TAG, MANAGED_BY_LABEL, TRANSACTION_TAG, ProviderState
 from irsa_cli.core.policies.policy import names_provider
+from irsa_cli.core.policies.statements import names_provider
 from irsa_cli.core.recovery.judge import Finder
 from irsa_cli.core.recovery.leftovers import (
     SeenAccount,
@@ -24,8 +25,7 @@ from irsa_cli.core.recovery.leftovers import (
     SeenProvider,
     SeenRole,
 )
-from irsa_cli.core.trust.chaining.aws_config import chain_of_config
-from irsa_cli.core.trust.chaining.chain import chain_of_policies
+from irsa_cli.core.trust.chain import chain_of_config, chain_of_policies
 from irsa_cli.core.values.errors import IrsaError, ServiceError
 from irsa_cli.core.values.issuer import provider_arn
 from irsa_cli.core.values.names import default_role_path

@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from irsa_cli.core.plan.changes import Change, Kind
-from irsa_cli.core.plan.dismantling import not_again
+from irsa_cli.core.plan.changes import Change, Kind, not_again
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, ServiceAccountState
 from irsa_cli.core.recovery.authority import way_of
 from irsa_cli.core.results.result import ChangeResult, Ended, Result

@@ -24,15 +24,14 @@ from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.injection import Injection
 from irsa_cli.core.objects.kinds import Pod, ServiceAccount
 from irsa_cli.core.objects.unreadable import Unreadable
-from irsa_cli.core.plan.noted import UnreadableNote, noted
+from irsa_cli.core.plan.rules import UnreadableNote, noted
 from irsa_cli.core.plan.states import CONFIG_MAP_ANNOTATION
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.rbac.becoming import InKubernetes, becoming_of, in_kubernetes
 from irsa_cli.core.rbac.objects import RbacObjects
 from irsa_cli.core.rbac.principals import ClusterAccess
 from irsa_cli.core.results.verification import StepStatus
-from irsa_cli.core.trust.chaining.aws_config import aws_config
-from irsa_cli.core.trust.chaining.chain import chain_of_notes
+from irsa_cli.core.trust.chain import aws_config, chain_of_notes
 from irsa_cli.core.values.arn import Arn, is_role
 from irsa_cli.core.values.errors import Refused
 from irsa_cli.usecases.command.caller import naming_caller, reach_of

@@ -1,7 +1,7 @@
 """The last link of a chain: from a ServiceAccount's role to its target, tried at STS, judged by the policies.
 
-What the policies say is judged in `irsa_cli.core.trust.chaining.chain`; the exchange before it is in
-`irsa_cli.usecases.verification.verify` and `irsa_cli.usecases.verification.verify`.
+What the policies say is judged in `irsa_cli.core.trust.chain`; the exchange before it is in
+`irsa_cli.usecases.verification.verify`.
 """
 
 from __future__ import annotations
@@ -15,11 +15,10 @@ from irsa_cli.aws import bindings
 from irsa_cli.aws.sts import assume
 from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.unreadable import Unreadable
-from irsa_cli.core.plan.noted import UnreadableNote
+from irsa_cli.core.plan.rules import UnreadableNote
 from irsa_cli.core.policies.permissions import Policies
 from irsa_cli.core.results.verification import Check, Name, StepStatus, VerificationStep
-from irsa_cli.core.trust.chaining.chain import POLICY_NAME, Chain, answer_of, target_of
-from irsa_cli.core.trust.chaining.removal import FoundTarget
+from irsa_cli.core.trust.chain import POLICY_NAME, Chain, FoundTarget, answer_of, target_of
 from irsa_cli.core.trust.evaluation import Answer
 from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.errors import IrsaError, ServiceError

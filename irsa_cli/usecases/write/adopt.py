@@ -13,8 +13,8 @@ from typing import Any
 
 from irsa_cli.core.binding.ownership import Belongs, belonging
 from irsa_cli.core.binding.update_request import Pairing
-from irsa_cli.core.planning import pair_warnings
 from irsa_cli.core.planning.adopt import Adoption, Adoptions, Passed, adoption
+from irsa_cli.core.planning.update import risks_of
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
 from irsa_cli.core.results.result import Command, Ended, Result
 from irsa_cli.core.values.arn import role_arn
@@ -251,7 +251,7 @@ def _carry_out(
     result.facts = {**_facts(pair), "adoption": found.to_json()}
     if result.error is None:
         result.notes += found.kept
-        result.warnings = pair_warnings.risks_of(pair, found.plan)
+        result.warnings = risks_of(pair, found.plan)
     return result
 
 

@@ -17,6 +17,14 @@ from irsa_cli.core.plan.states import CLUSTER_TAG, ROLE_ARN_ANNOTATION, SERVICE_
 from irsa_cli.core.planning.delete import Deletion, deletion
 from irsa_cli.core.planning.deletion_checks import check, check_ended, check_known, check_makers, is_nothing
 from irsa_cli.core.planning.foreign import check_ours
+from irsa_cli.core.planning.deletion_checks import (
+    check,
+    check_ended,
+    check_known,
+    check_makers,
+    check_ours,
+    is_nothing,
+)
 from irsa_cli.core.results.result import Command, Ended, Result
 from irsa_cli.core.values.errors import IrsaError, Refused
 from irsa_cli.core.values.names import Namespaced

@@ -24,6 +24,7 @@ from irsa_cli.core.plan.changes import Kind, Plan
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, TRANSACTION_TAG
 from irsa_cli.core.planning import chaining, trust_warnings
 from irsa_cli.core.planning.create import counted_on
+from irsa_cli.core.recovery.ages import began
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.trust.restrictions import Restriction
 from irsa_cli.core.trust.rules.rule import Risk
@@ -78,8 +79,8 @@ class Work:
     """What was asked of EKS for several; one that is to be verified asks for itself."""
     others: Collection[str] = ()
     """What other runs had locks for when it was looked for several."""
-    voids: Callable[[DesiredState, CurrentState], Sequence[Restriction]] = lambda desired, current: ()
-    """What the planner undoes of others' restrictions in the trust policy, when it is forced to."""
+    trust_notes: Callable[[DesiredState, CurrentState], list[str]] = attached_trust.notes
+    """What is to be said of the trust policy that the planner leaves."""
 
     def until_settled(self) -> Result:
         """Look, plan and act; again when another run came between, or may have taken away what was found."""
@@ -120,7 +121,8 @@ class Work:
         result = self._carry_out(todo, current)
         result.warnings = warnings if result.error is None else ()
         result.facts = facts_of(self.desired, current, result)
-        result.notes += notes_of(self.desired, current, self.voids(self.desired, current))
+        result.notes += self.trust_notes(self.desired, current)
+        result.notes += notes_of(self.desired, current)
         if result.ended is Ended.PLANNED:  # Else it was said before anything was created.
             result.notes += mistyped
         if len(todo):
@@ -178,9 +180,9 @@ def facts_of(desired: DesiredState, current: CurrentState, result: Result) -> di
     return {"serviceAccount": account, "role": role, **more}
 
 
-def notes_of(desired: DesiredState, current: CurrentState, voids: Sequence[Restriction]) -> list[str]:
-    """What could not be checked, or can't be known; `voids` as in `trust_notes`."""
-    notes = trust_notes(desired, current, voids)
+def notes_of(desired: DesiredState, current: CurrentState) -> list[str]:
+    """What could not be checked, or can't be known of target roles."""
+    notes = []
     if current.role_unreadable:
         notes.append(f"the trust policy of {desired.role_arn} was not checked: {current.role_unreadable}")
     if desired.role_account != desired.cluster.home:
@@ -216,13 +218,6 @@ def managed_elsewhere(desired: DesiredState, current: CurrentState, todo: Plan) 
         return []
     maker = makers.maker_of_account(account.labels, account.annotations, account.managers)
     return [*other_managers.annotated(f"{desired.namespace}/{desired.name}", maker, desired.role_arn)]
-
-
-def trust_notes(desired: DesiredState, current: CurrentState, voids: Sequence[Restriction]) -> list[str]:
-    """What can't be known of a trust policy, and what a forced run makes worthless in it."""
-    forced = voids if desired.force else ()
-    said = [f"{item.text}: void, as --force writes the statement without that" for item in forced]
-    return [*attached_trust.notes(desired, current), *said]
 
 
 def left_behind(desired: DesiredState, current: CurrentState) -> list[str]:

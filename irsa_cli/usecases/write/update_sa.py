@@ -13,19 +13,32 @@ from typing import Any
 from irsa_cli.aws import bindings
 from irsa_cli.core.binding.boundaries import BoundaryRules
 from irsa_cli.core.binding.ownership import check_ours
-from irsa_cli.core.binding.policy_versions import PolicyVersions
-from irsa_cli.core.binding.spec import DesiredState
+from irsa_cli.core.binding.spec import DesiredState, PolicyVersions
 from irsa_cli.core.binding.update_request import Pairing, Update
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.changes import Plan
-from irsa_cli.core.planning import pair_warnings
-from irsa_cli.core.planning.chain_update import ChainUpdate, FoundChain, chain_of, chain_update, with_chain
 from irsa_cli.core.planning.chaining import target_notes
 from irsa_cli.core.planning.differences import check_provider
 from irsa_cli.core.planning.update import Quotas, ineffective, plan, restarts
 from irsa_cli.core.results.result import Command, Result
 from irsa_cli.core.trust.chaining.chain import Chain
 from irsa_cli.core.trust.chaining.removal import taken_back
+from irsa_cli.core.planning.update import (
+    ChainUpdate,
+    FoundChain,
+    Quotas,
+    chain_of,
+    chain_update,
+    check_pair,
+    ineffective,
+    plan,
+    restarts,
+    risks_of,
+    with_chain,
+)
+from irsa_cli.core.results.result import Command, Ended, Result
+from irsa_cli.core.trust.chain import Chain, statement_removals
+from irsa_cli.core.values.errors import ServiceError
 from irsa_cli.transaction.protocol import Run
 from irsa_cli.transaction.reading import read
 from irsa_cli.transaction.recover import command_of, interrupted_runs
@@ -145,7 +158,7 @@ class _Updating:
             "restart": restarts(todo),
         }
         if result.error is None:
-            result.warnings = pair_warnings.risks_of(pair, todo)
+            result.warnings = risks_of(pair, todo)
             result.notes += [*notes, *self._notes(pair), *self.chain_notes]
         result.verification = self.verification or None
         return result
@@ -195,11 +208,11 @@ class _Updating:
             judged = adds and not self.request.allow_wide_trust
             there = self.there = _read_chains(self.connection, pair.namespace, chain, judged=judged)
             found = with_chain(found, chain, there, pair, adds=adds, gated=gated)
-            kept = taken_back(chain.left, there.left)[1]
+            kept = statement_removals((item, there.left[item.target_arn]) for item in chain.left)[1]
             self.chain_notes = [*target_notes(chain.after, there.after), *kept]
         rules.check_plan(found, named=True)
         if not self.request.allow_wide_trust:
-            pair_warnings.check_pair(pair, found)
+            check_pair(pair, found)
         return found
 
     def _quotas(self) -> Quotas:

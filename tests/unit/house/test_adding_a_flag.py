@@ -21,13 +21,19 @@ WHY = '    "namespace_labels": "a namespace that is there keeps its labels",\n'
 
 def _spec(text: str) -> str:
     text = put(text, '    attach_role_arn: str = ""\n', f'{FIELD}    attach_role_arn: str = ""\n')
-    text = put(text, "    role: RoleState | None = None\n", f"{FIELD}    role: RoleState | None = None\n")
+    text = put(
+        text,
+        "    role: states.RoleState | None = None\n",
+        f"{FIELD}    role: states.RoleState | None = None\n",
+    )
     text = put(
         text,
         "        labels=spec.labels,\n",
         "        labels=spec.labels,\n        namespace_labels=spec.namespace_labels,\n",
     )
-    text = put(text, "return NamespaceState()", "return NamespaceState(dict(self.namespace_labels))")
+    text = put(
+        text, "return states.NamespaceState()", "return states.NamespaceState(dict(self.namespace_labels))"
+    )
     return put(text, '    "subject_pattern": "the', f'{WHY}    "subject_pattern": "the')
 
 

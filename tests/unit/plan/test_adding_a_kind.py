@@ -13,7 +13,6 @@ class NoteState:
     """A note."""
 
     text: str
-    FIELDS: ClassVar[Fields] = (Field("text", "text", TEXT),)
 
 
 State = (
@@ -36,7 +35,7 @@ ROW = """    NOTE = (
             waits_for_whole=False,
             told_by_role=False,
             made_anew=False,
-            described=described.by_name,
+            described=by_name,
             given_back="written again",
             shown_by="aws iam get-note {first}",
         ),

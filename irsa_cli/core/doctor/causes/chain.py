@@ -1,6 +1,6 @@
 """Causes in the last link of a chain: the role may not go on to the target role that irsa notes for it.
 
-What both sides' policies say is judged in `irsa_cli.core.trust.chaining.chain`; the target role of an EKS Pod
+What both sides' policies say is judged in `irsa_cli.core.trust.chain`; the target role of an EKS Pod
 Identity association is another matter (`irsa_cli.core.doctor.causes.pod_identity`).
 """
 
@@ -20,14 +20,14 @@ from irsa_cli.core.doctor.subjects import role_arn_of
 from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.kinds import ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, have
-from irsa_cli.core.plan.noted import UnreadableNote
+from irsa_cli.core.plan.rules import UnreadableNote
 from irsa_cli.core.plan.states import TARGET_ANNOTATION
 from irsa_cli.core.policies.policy import as_list
 from irsa_cli.core.trust.assuming import lacking
-from irsa_cli.core.trust.chaining.aws_config import PROFILE
-from irsa_cli.core.trust.chaining.chain import (
+from irsa_cli.core.trust.chain import (
     LONGEST_SESSION,
     POLICY_NAME,
+    PROFILE,
     Chain,
     answer_of,
     chain_of_notes,

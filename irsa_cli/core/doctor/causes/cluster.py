@@ -13,8 +13,8 @@ from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, u
 from irsa_cli.core.doctor.subjects import listed
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
 from irsa_cli.core.policies.policy import as_list
+from irsa_cli.core.policies.statements import covers
 from irsa_cli.core.policies.web_identity import ACTION
-from irsa_cli.core.trust.evaluation import covers
 
 _EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
 _IAM = "https://docs.aws.amazon.com/IAM/latest/UserGuide"

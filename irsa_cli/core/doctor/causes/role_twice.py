@@ -10,7 +10,7 @@ from irsa_cli.core.doctor.subjects import ROLE_ENV, injected_users, role_arn_of,
 from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.kinds import Container
 from irsa_cli.core.policies.policy import as_list
-from irsa_cli.core.trust.evaluation import covers
+from irsa_cli.core.policies.statements import covers
 from irsa_cli.core.values.arn import Arn
 
 _ASSUME = re.compile(r"assume", re.IGNORECASE)

@@ -11,6 +11,7 @@ import shlex
 from dataclasses import replace
 from datetime import datetime
 
+from irsa_cli.core.doctor.clues.principal_flaws import Flaw
 from irsa_cli.core.doctor.clues.trust_flaws import GENERATED
 from irsa_cli.core.doctor.clues.trust_reading import flaws_of, other_roles
 from irsa_cli.core.doctor.commands import admit, in_account, make, rewrite_trust
@@ -23,7 +24,6 @@ from irsa_cli.core.policies import policy
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.evaluation import explain
-from irsa_cli.core.trust.principal_flaws import Flaw
 from irsa_cli.core.trust.restrictions import voided
 from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.issuer import host_path

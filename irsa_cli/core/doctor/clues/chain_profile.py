@@ -1,6 +1,6 @@
 """Whether a container goes on to the target role by the AWS configuration that irsa wrote for its pods.
 
-What the configuration says is in `irsa_cli.core.trust.chaining.aws_config`; the causes that are made of this
+What the configuration says is in `irsa_cli.core.trust.chain`; the causes that are made of this
 in `irsa_cli.core.doctor.causes.chain_pods` and `irsa_cli.core.doctor.causes.settings`.
 """
 
@@ -10,9 +10,9 @@ from irsa_cli.core.doctor.facts import Facts, Subject
 from irsa_cli.core.doctor.subjects import ROLE_ENV, TOKEN_ENV
 from irsa_cli.core.objects.kinds import Container, Pod, ServiceAccount
 from irsa_cli.core.objects.variables import variable
-from irsa_cli.core.plan.noted import noted_or_none
+from irsa_cli.core.plan.rules import noted_or_none
 from irsa_cli.core.plan.states import CONFIG_MAP_ANNOTATION
-from irsa_cli.core.trust.chaining.aws_config import KEY, PROFILE
+from irsa_cli.core.trust.chain import KEY, PROFILE
 
 _FILE, _PROFILE = variable("AWS_CONFIG_FILE"), variable("AWS_PROFILE")
 _USUAL = ("/.aws", f"/.aws/{KEY}")

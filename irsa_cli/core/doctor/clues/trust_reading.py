@@ -7,6 +7,7 @@ provider is an old one, and what is rather the fault of the ServiceAccount's ann
 from __future__ import annotations
 
 from irsa_cli.core.doctor.clues.meant import naming
+from irsa_cli.core.doctor.clues.principal_flaws import Flaw
 from irsa_cli.core.doctor.clues.trust_flaws import flaws
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.subjects import audience_of, identity_of, provider_there, role_of
@@ -14,7 +15,7 @@ from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.kinds import ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell
 from irsa_cli.core.plan.states import AUDIENCE_ANNOTATION, CLUSTER_TAG, SERVICE_ACCOUNT_TAG, ProviderState
-from irsa_cli.core.trust.principal_flaws import Flaw, trusted_providers
+from irsa_cli.core.policies.statements import trusted_providers
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, host_path
 
 EKSCTL_ACCOUNT_TAG = "alpha.eksctl.io/iamserviceaccount-name"

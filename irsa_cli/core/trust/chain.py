@@ -1,28 +1,33 @@
 """The link from a ServiceAccount's role to a target role, mostly of another account; pure.
 
 Two policies decide: the role's own has to allow `sts:AssumeRole` on the target (irsa writes one of a fixed
-name), and the target's trust policy has to admit the role. What SDKs are told is in
-`irsa_cli.core.trust.chaining.aws_config`.
+name), and the target's trust policy has to admit the role. SDKs take both steps by an AWS configuration. How
+irsa's statement gets into the target's trust policy is planned in `irsa_cli.core.planning.chaining`.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic-cross-account.html
+https://docs.aws.amazon.com/sdkref/latest/guide/feature-assume-role-credentials.html
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from irsa_cli.core.plan.noted import noted
-from irsa_cli.core.plan.rules import check
-from irsa_cli.core.plan.states import CHAIN_ANNOTATIONS, EXTERNAL_ID_ANNOTATION, TARGET_ANNOTATION
+from irsa_cli.core.plan import states
+from irsa_cli.core.plan.changes import Change, Kind
+from irsa_cli.core.plan.rules import check, noted
+from irsa_cli.core.policies import policy
 from irsa_cli.core.policies.operators import Truth
 from irsa_cli.core.policies.permissions import Policies, allowed
 from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.policies.web_identity import UNKNOWN, Context
+from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.assuming import ASSUME, TAG, Names, Said, context_of_session, names_role, said
 from irsa_cli.core.trust.evaluation import Answer
 from irsa_cli.core.values.arn import Arn, is_target
+from irsa_cli.core.values.errors import InvalidInput
 
 POLICY_NAME = "irsa-assume-target-role"
 """The inline policy by which a role may assume its target; what has this name is irsa's."""
@@ -142,8 +147,8 @@ def chain_of_policies(role_arn: str, inline: Mapping[str, Document]) -> Chain | 
 
 def chain_of_notes(role_arn: str, there: Mapping[str, str]) -> Chain | None:
     """The chain that the annotations of a ServiceAccount tell of, None for none; raises `UnreadableNote`."""
-    target = noted(there, TARGET_ANNOTATION)
-    return Chain(role_arn, target, noted(there, EXTERNAL_ID_ANNOTATION)) if target else None
+    target = noted(there, states.TARGET_ANNOTATION)
+    return Chain(role_arn, target, noted(there, states.EXTERNAL_ID_ANNOTATION)) if target else None
 
 
 def permission(target_arn: str, *, tag_session: bool = False) -> Document:
@@ -158,7 +163,7 @@ def permission(target_arn: str, *, tag_session: bool = False) -> Document:
 
 def chain_annotations(target: str, external_id: str, config_map: str) -> dict[str, str | None]:
     """What a ServiceAccount says of its chain, as far as it has one."""
-    said = zip(CHAIN_ANNOTATIONS, (target, external_id, config_map), strict=True)
+    said = zip(states.CHAIN_ANNOTATIONS, (target, external_id, config_map), strict=True)
     return {key: value for key, value in said if value}
 
 
@@ -190,3 +195,115 @@ def target_of(document: Mapping[str, Any]) -> tuple[str, bool]:
             if dict(document) == permission(item["Resource"], tag_session=tags):
                 return item["Resource"], tags
     return "", False
+
+
+@dataclass(frozen=True)
+class FoundTarget:
+    """The target role: its trust policy, None where there is no such role; or why it was not read."""
+
+    trust: Document | None = None
+    unread: str = ""
+    trust_quota: int = policy.TRUST_LIMIT
+    """Characters that its account allows a trust policy, without white space."""
+    power: str = ""
+    """What of its policies is much, or why that is not known; asked where it is to be given to somebody."""
+    policies: tuple[str, ...] = ()
+    """The policies that were read for that."""
+
+
+@dataclass(frozen=True)
+class FoundConfigMap:
+    """A ConfigMap that is there; `service_account` (`namespace/name`) and `transaction` are irsa's marks."""
+
+    data: Mapping[str, str]
+    service_account: str = ""
+    transaction: str = ""
+    uid: str = ""
+
+    def is_for(self, full_name: str) -> bool:
+        """Whether irsa made it for this ServiceAccount."""
+        return bool(self.transaction) and self.service_account == full_name
+
+
+def statement_removals(chains: Iterable[tuple[Chain, FoundTarget]]) -> tuple[list[Change], list[str]]:
+    """What takes irsa's statements for a role from targets that it goes on to no more; and what can't be."""
+    found: list[Change] = []
+    notes: list[str] = []
+    for chain, target in chains:
+        changes, kept = _statement_removal(chain, target)
+        found += changes
+        notes += kept
+    return found, notes
+
+
+def _statement_removal(chain: Chain, target: FoundTarget) -> tuple[list[Change], list[str]]:
+    if target.unread:
+        told = f"whether irsa has added a statement to the trust policy of {chain.target_arn} was not checked"
+        return [], [f"{told}: {target.unread}; it would have the Sid {mark(chain.role_arn)}"]
+    statement = marked(target.trust, chain.role_arn) if target.trust is not None else None
+    if statement is None or target.trust is None:
+        return [], []
+    if not as_list(trust_policy.without_statement(target.trust, statement).get("Statement", [])):
+        told = f"{chain.target_arn} keeps irsa's statement for {chain.role_arn}"
+        return [], [f"{told}: it is the only one, and IAM takes no trust policy without any"]
+    return [Change(Kind.TARGET_TRUST, chain.key, states.DocumentState(statement), None)], []
+
+
+TOKEN_FILE = "/var/run/secrets/eks.amazonaws.com/serviceaccount/token"  # noqa: S105 - a path, not a token
+"""Where the pod identity webhook puts the token."""
+KEY = "config"
+"""The key of the ConfigMap, and so the file's name where it is mounted."""
+PROFILE, SOURCE = "target", "source"
+_WORD = re.compile(r"[\x21-\x7e]*")
+
+
+def aws_config(chain: Chain, region: str) -> str:
+    """The configuration file. SDKs take the profile that AWS_PROFILE names: `target`.
+
+    Raises `InvalidInput` for a value that is more than one word: a second line could name a program to run.
+    """
+    for value in (chain.target_arn, chain.role_arn, chain.external_id, region):
+        if not _WORD.fullmatch(value):
+            raise InvalidInput(f"'{value}' can't stand in an AWS configuration", reason="it is not one word")
+    lines = [
+        f"[profile {PROFILE}]",
+        f"role_arn = {chain.target_arn}",
+        f"source_profile = {SOURCE}",
+        *([f"external_id = {chain.external_id}"] if chain.external_id else []),
+        f"region = {region}",
+        "",
+        f"[profile {SOURCE}]",
+        f"role_arn = {chain.role_arn}",
+        f"web_identity_token_file = {TOKEN_FILE}",
+        f"region = {region}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def role_of(data: Mapping[str, str]) -> str:
+    """The name of the role that the data of a ConfigMap begin with, '' where they are none of these."""
+    return _role_of_profile(data, SOURCE).rpartition("/")[2]
+
+
+def chain_of_config(role_arn: str, data: Mapping[str, str]) -> Chain | None:
+    """The chain of a role by the data of its ConfigMap, None where they name no target."""
+    target = _role_of_profile(data, PROFILE)
+    return Chain(role_arn, target) if is_target(target) else None
+
+
+def _role_of_profile(data: Mapping[str, str], name: str) -> str:
+    _, _, rest = data.get(KEY, "").partition(f"[profile {name}]")
+    found = next((line for line in rest.splitlines() if line.startswith("role_arn = ")), "")
+    return found.removeprefix("role_arn = ").strip()
+
+
+def usage(name: str) -> str:
+    """How pods are told of the ConfigMap.
+
+    Some SDKs take the token that AWS_WEB_IDENTITY_TOKEN_FILE names before any profile. The webhook sets none
+    where the container has one, also an empty one; the token is mounted all the same.
+    """
+    return (
+        f"mount the ConfigMap {name}, set AWS_CONFIG_FILE to its file '{KEY}', AWS_PROFILE to {PROFILE}, and"
+        " AWS_WEB_IDENTITY_TOKEN_FILE to '', as some SDKs take the token before the profile"
+    )

@@ -6,14 +6,10 @@ Conditions, and which statement was meant, are in `irsa_cli.core.doctor.clues.tr
 from __future__ import annotations
 
 import difflib
-import re
-from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from irsa_cli.core.policies.policy import Document, as_list
-
-PROVIDER = re.compile(r"arn:[\w-]+:iam::\d*:oidc-provider/(?P<url>.*)")
+from irsa_cli.core.policies.statements import PROVIDER, words_of
 
 _COMPARED = 200 * 200
 
@@ -46,7 +42,7 @@ def principal_flaw(item: Document, wanted: str, old: frozenset[str]) -> Flaw | N
         everybody = isinstance(principal, dict) and "*" in (*names, *as_list(principal.get("AWS", [])))
         text = "it is not known whether it means this provider" if everybody else "it names no OIDC provider"
         expected = f"Federated {wanted}"
-        return Flaw("trust-principal", text, _text(principal), expected, unknown=everybody)
+        return Flaw("trust-principal", text, ", ".join(words_of(principal)), expected, unknown=everybody)
     found = max(providers, key=lambda name: similarity(name, wanted))
     return _provider_flaw(found, wanted, old)
 
@@ -66,27 +62,8 @@ def _plain(arn: str) -> str:
     return arn.replace("https://", "").rstrip("/").lower()
 
 
-def _text(principal: Any) -> str:
-    if not isinstance(principal, dict):
-        return str(principal)
-    return ", ".join(f"{kind} {name}" for kind, names in principal.items() for name in as_list(names))
-
-
 def similarity(one: str, other: str) -> float:
     """How near two texts are, from 0 to 1. Of long ones only the letters are compared, not their order."""
     matcher = difflib.SequenceMatcher(None, one, other, autojunk=False)
     # The exact ratio takes up to the third power of the length.
     return matcher.ratio() if len(one) * len(other) <= _COMPARED else matcher.quick_ratio()
-
-
-def trusted_providers(document: Mapping[str, Any]) -> frozenset[str]:
-    """The ARNs of the OIDC providers that a trust policy names."""
-    return frozenset(_federated(as_list(document.get("Statement", []))))
-
-
-def _federated(statements: Iterable[Any]) -> Iterator[str]:
-    for item in statements:
-        principal = item.get("Principal") if isinstance(item, dict) else None
-        for name in as_list(principal.get("Federated", [])) if isinstance(principal, dict) else ():
-            if PROVIDER.fullmatch(str(name)):
-                yield str(name)
