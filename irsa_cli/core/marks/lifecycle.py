@@ -28,9 +28,6 @@ from irsa_cli.core.plan.states import (
     CommitState,
 )
 
-MINIMUM_AGE = 600.0
-"""Seconds for which a run on another machine may still be alive: longer than `--timeout` and the rollback."""
-_TRANSACTION = re.compile(r"(\d{8}T\d{6})\d{3}Z-[0-9a-f]{8}", re.ASCII)
 EXPECTED = (PENDING, DONE, DELETING)
 
 
@@ -167,18 +164,3 @@ def unnamed(full_name: str, *, exists: bool, other: str = "") -> str:
         return f"there is no ServiceAccount {full_name}"
     instead = f"names {other}" if other else f"has no annotation {ROLE_ARN_ANNOTATION}"
     return f"ServiceAccount {full_name} {instead}"
-
-
-def began(transaction: str, now: datetime | None = None) -> list[datetime]:
-    """When a run began, by its own clock; nothing for a name that irsa did not give.
-
-    Nor for a moment that is long after `now`, by another clock: then the run's own was wrong.
-    """
-    match = _TRANSACTION.fullmatch(transaction)
-    try:
-        moment = datetime.strptime(match[1], "%Y%m%dT%H%M%S") if match else None
-    except ValueError:
-        moment = None
-    known = moment.replace(tzinfo=timezone.utc) if moment else None
-    wrong = known and now and known - now > timedelta(seconds=MINIMUM_AGE)
-    return [known] if known and not wrong else []
