@@ -19,8 +19,7 @@ from urllib.parse import urlsplit
 from irsa_cli.sandbox.aws.clusters import Cluster, Clusters
 from irsa_cli.sandbox.exchange import Exchange, Incoming, Label
 from irsa_cli.sandbox.model import Answer
-from irsa_cli.sandbox.server import HOST, Server
-from irsa_cli.sandbox.tls import Authority
+from irsa_cli.sandbox.server import HOST, Authority, Server
 
 DISCOVERY = "/.well-known/openid-configuration"
 KEYS = "/keys"

@@ -14,9 +14,8 @@ from typing import Any, ClassVar
 
 from irsa_cli.sandbox.aws.callers import Token
 from irsa_cli.sandbox.aws.cloud import Cloud, iam_world, user_key
-from irsa_cli.sandbox.aws.clusters import Cluster, issuer_of
-from irsa_cli.sandbox.aws.ec2 import OPEN, Instance, vpc_of
-from irsa_cli.sandbox.aws.ec2 import Endpoint as VpcEndpoint
+from irsa_cli.sandbox.aws.clusters import OPEN, Cluster, Instance, issuer_of, vpc_of
+from irsa_cli.sandbox.aws.clusters import Endpoint as VpcEndpoint
 from irsa_cli.sandbox.aws.front import Front
 from irsa_cli.sandbox.control import Control
 from irsa_cli.sandbox.exchange import Endpoint, Exchange, Faults, Label
@@ -33,8 +32,7 @@ from irsa_cli.sandbox.model import (
     Rule,
     partition_of,
 )
-from irsa_cli.sandbox.server import HOST, Server
-from irsa_cli.sandbox.tls import Authority, signing_key
+from irsa_cli.sandbox.server import HOST, Authority, Server, signing_key
 
 
 @dataclass

@@ -26,9 +26,8 @@ from irsa_cli.sandbox.kube.authorizer import (
     refusal,
     review_access,
 )
-from irsa_cli.sandbox.kube.discovery import GROUPS, answer_discovery
 from irsa_cli.sandbox.kube.kinds import CONFIG_MAPS, KINDS, NAMESPACES, PODS, SECRETS, SERVICE_ACCOUNTS, Kind
-from irsa_cli.sandbox.kube.lists import answer_list
+from irsa_cli.sandbox.kube.lists import GROUPS, answer_discovery, answer_list
 from irsa_cli.sandbox.kube.schema import JsonObject
 from irsa_cli.sandbox.kube.store import Store
 from irsa_cli.sandbox.kube.tokens import TokenIssuer, request_token

@@ -15,9 +15,15 @@ from typing import Any
 
 from irsa_cli.sandbox.kube import status
 from irsa_cli.sandbox.kube.kinds import CONFIG_MAPS, KINDS, NAMESPACES, PODS, SERVICE_ACCOUNTS, Kind
-from irsa_cli.sandbox.kube.metadata import annotation_errors, label_errors, name_errors, noted, segment_errors
 from irsa_cli.sandbox.kube.pods import grace_of
-from irsa_cli.sandbox.kube.schema import JsonObject
+from irsa_cli.sandbox.kube.schema import (
+    JsonObject,
+    annotation_errors,
+    label_errors,
+    name_errors,
+    noted,
+    segment_errors,
+)
 
 IMMORTAL = ("default", "kube-public", "kube-system")
 _BEING_DELETED = "it is being terminated"
