@@ -26,7 +26,7 @@ from irsa_cli.cli.terminal.unshown import showing
 
 if TYPE_CHECKING:
     from irsa_cli.cli.terminal.progress import Progress
-    from irsa_cli.core.marks.locks.seen import SeenLock
+    from irsa_cli.core.marks.locks.lease import SeenLock
     from irsa_cli.core.results.locks import LockList, Unlocked
     from irsa_cli.core.results.result import Result
     from irsa_cli.usecases.locks.unlock import Request

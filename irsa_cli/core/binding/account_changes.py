@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from irsa_cli.core.binding.spec import CurrentServiceAccount
-from irsa_cli.core.marks.annotation_marks import with_marks
+from irsa_cli.core.marks.notes import with_marks
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import ServiceAccountState
 

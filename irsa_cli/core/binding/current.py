@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount
-from irsa_cli.core.marks.annotation_marks import written, wrote
+from irsa_cli.core.marks.notes import written, wrote
 from irsa_cli.core.objects.injection import Injection
 from irsa_cli.core.plan.states import (
     CLUSTER_TAG,

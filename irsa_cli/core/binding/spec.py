@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from irsa_cli.core.binding.policy_versions import PolicyVersions
-from irsa_cli.core.marks.annotation_marks import with_marks
+from irsa_cli.core.marks.notes import with_marks
 from irsa_cli.core.plan.states import (
     AUDIENCE_ANNOTATION,
     CLUSTER_TAG,

@@ -22,7 +22,7 @@ from irsa_cli.core.binding.ownership import (
 )
 from irsa_cli.core.binding.spec import CurrentRole
 from irsa_cli.core.binding.update_request import Pairing
-from irsa_cli.core.marks import makers, other_managers
+from irsa_cli.core.marks import makers
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.noted import noted_or_none
 from irsa_cli.core.plan.states import (
@@ -110,7 +110,7 @@ def adoption(pair: Pairing, sharers: Sequence[str], *, ignore_maker: bool = Fals
             *([f"the role {guess}"] if guess else []),
             *_kept(pair, pair.role, maker),
             *_told_of_others(others),
-            *other_managers.account(f"{pair.namespace}/{pair.name}", account_maker),
+            *makers.account_warnings(f"{pair.namespace}/{pair.name}", account_maker),
         ),
         release_commands(pair.cluster, state.tags),
         guess,
@@ -182,7 +182,7 @@ def _kept(pair: Pairing, role: CurrentRole, maker: str) -> Iterator[str]:
         yield f"the trust policy stays, with {more} besides the one that admits the ServiceAccount"
     if maker == makers.EKSCTL and role.inline:
         yield f"inline policies keep the names that eksctl gave them: {', '.join(sorted(role.inline))}"
-    yield from other_managers.role(maker)
+    yield from makers.role_warnings(maker)
     if not pair.is_annotated:
         named = pair.account.annotations.get(ROLE_ARN_ANNOTATION)
         does = f"names {named}" if named else "does not name the role"

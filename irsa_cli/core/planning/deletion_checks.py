@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from irsa_cli.core.binding import likely_makers
 from irsa_cli.core.binding.current import Bound, NamedRole
 from irsa_cli.core.marks import lifecycle
-from irsa_cli.core.marks.applied_keys import KEYS_ANNOTATION
 from irsa_cli.core.marks.lifecycle import Stage
+from irsa_cli.core.marks.notes import KEYS_ANNOTATION
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.variables import variable
 from irsa_cli.core.objects.workloads import Workload

@@ -13,8 +13,8 @@ from irsa_cli.core.binding import attached_trust
 from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount, CurrentState, DesiredState
 from irsa_cli.core.binding.standing import check_whole, is_annotated, life_of
 from irsa_cli.core.marks import lifecycle
-from irsa_cli.core.marks.annotation_marks import wrote
 from irsa_cli.core.marks.lifecycle import Lifecycle
+from irsa_cli.core.marks.notes import wrote
 from irsa_cli.core.plan.states import (
     CLUSTER_TAG,
     NOBODY,

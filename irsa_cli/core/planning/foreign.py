@@ -1,6 +1,6 @@
 """Why a binding that somebody else made is not deleted: what shows it, who made it, what can be done; pure.
 
-Whose an annotation is, is told by its mark (`irsa_cli.core.marks.annotation_marks`); what is irsa's of a
+Whose an annotation is, is told by its mark (`irsa_cli.core.marks.notes`); what is irsa's of a
 binding is taken away by the plan of `irsa_cli.core.planning.delete`.
 """
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from irsa_cli.core.binding.current import is_made
 from irsa_cli.core.config.model import Selection
 from irsa_cli.core.inventory.bindings import BoundRole, ListedBinding, named_role
-from irsa_cli.core.marks.annotation_marks import wrote
+from irsa_cli.core.marks.notes import wrote
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, SERVICE_ACCOUNT_TAG, TRANSACTION_TAG, RoleState

@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 from random import uniform
 
 from irsa_cli.core.marks.locks.lease import LeaseState
-from irsa_cli.core.marks.locks.names import Lock
-from irsa_cli.core.marks.locks.needed import is_all_new
+from irsa_cli.core.marks.locks.names import Lock, is_all_new
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.values.clock import boot_seconds
 from irsa_cli.core.values.errors import IrsaError, ServiceError

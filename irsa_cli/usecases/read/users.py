@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from irsa_cli.core.binding.current import Bound
-from irsa_cli.core.marks.locks.lease import LeaseState
+from irsa_cli.core.marks.locks.lease import LeaseState, SeenLock
 from irsa_cli.core.marks.locks.names import Lock, LockScope
-from irsa_cli.core.marks.locks.seen import SeenLock
 from irsa_cli.core.objects import parsing
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.workloads import KINDS, Workload, workload

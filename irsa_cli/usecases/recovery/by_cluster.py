@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from irsa_cli.core.marks.locks.needed import recovery_locks
+from irsa_cli.core.marks.locks.names import recovery_locks
 from irsa_cli.core.plan.changes import Kind, Plan
 from irsa_cli.core.recovery.judge import Finder, Key, key_of
 from irsa_cli.core.recovery.leftovers import MINIMUM_AGE, Leftovers
