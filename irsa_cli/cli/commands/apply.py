@@ -20,7 +20,7 @@ from irsa_cli.cli.options.taking import take_settings
 from irsa_cli.cli.output.speaking import Speaking
 
 if TYPE_CHECKING:
-    from irsa_cli.usecases.files.request import Request
+    from irsa_cli.usecases.files.targets import Request
 
 _EPILOG = """
 \b
@@ -145,8 +145,7 @@ def run(options: dict[str, Any], *, verify: bool = False) -> int:
 
 def _request(options: dict[str, Any], *, verify: bool) -> Request:
     from irsa_cli.core.values.errors import InvalidInput
-    from irsa_cli.usecases.files.request import Request
-    from irsa_cli.usecases.files.targets import places
+    from irsa_cli.usecases.files.targets import Request, places
 
     target = take_place(options)
     configs, selection = take_files(options)

@@ -1,4 +1,4 @@
-"""Other tools: who made a role or ServiceAccount, by their marks, what they do to it, and which keys they read.
+"""Other tools: who made a role or ServiceAccount by their marks, what they do to it, which keys they read.
 
 Nothing is guessed: without a mark it is unknown. What the marks of irsa mean is in
 `irsa_cli.core.plan.states`.

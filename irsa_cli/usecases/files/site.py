@@ -35,13 +35,11 @@ from irsa_cli.usecases.command.parallel import ended as ended_item
 from irsa_cli.usecases.command.run_context import RunContext
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.files.advice import in_terms_of_files
-from irsa_cli.usecases.files.delete_files import Deletions
+from irsa_cli.usecases.files.delete_files import Deletions, Pruning, is_prune_candidate
 from irsa_cli.usecases.files.entries import Entries, by_role, by_target
 from irsa_cli.usecases.files.groundwork import Ground, Laid
-from irsa_cli.usecases.files.prune import is_prune_candidate, prune_candidates
-from irsa_cli.usecases.files.request import Request
-from irsa_cli.usecases.files.targets import Place, place_name
-from irsa_cli.usecases.locks.ahead import LocksAhead
+from irsa_cli.usecases.files.targets import Place, Request, Tell, place_name
+from irsa_cli.usecases.locks.hold import LocksAhead
 from irsa_cli.usecases.locks.locks import Locks, binding_lock, when_needed
 from irsa_cli.usecases.read.pods_identity import Question
 from irsa_cli.usecases.read.snapshot import Groundwork, Snapshot
@@ -49,8 +47,6 @@ from irsa_cli.usecases.write import delete_sa
 from irsa_cli.usecases.write.reconcile import Work, is_abandoned
 
 GOOD = (Ended.COMMITTED, Ended.UNCHANGED)
-Tell = Callable[[Item], None]
-"""Hears of each item when it has ended."""
 
 
 @dataclass(frozen=True)
@@ -206,15 +202,8 @@ class Site:
         """What `--prune` deletes here; told before it is done. `roles` are those that entries have by now."""
         if not self.request.prune:
             return []
-        found = prune_candidates(
-            self.connection,
-            self.place.target,
-            self.place.names,
-            self.request.selection,
-            roles,
-            self.place.homes,
-            self._note_once,
-        )
+        pruning = Pruning(self.connection, self.place, self.request.selection, self._note_once)
+        found = pruning.candidates(roles)
         if any(found) and tell:
             names = ", ".join(sorted(item.title for stage in found for item in stage))
             self._note_once(f"No file lists these any more, and irsa created them: {names}")

@@ -20,11 +20,9 @@ from irsa_cli.transaction.protocol import Interrupted
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.command.signals import told_to_stop
-from irsa_cli.usecases.locks.ahead import LocksAhead
-from irsa_cli.usecases.locks.hold import Hold, Pause, Registry
+from irsa_cli.usecases.locks.hold import Hold, LocksAhead, Pause, Registry
 from irsa_cli.usecases.locks.presence import Presence, this_holder
-from irsa_cli.usecases.locks.renewal import LockRenewal
-from irsa_cli.usecases.locks.taking import Taker
+from irsa_cli.usecases.locks.taking import LockRenewal, Taker
 
 T = TypeVar("T")
 

@@ -21,7 +21,7 @@ from irsa_cli.kube.errors import CONFLICT
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.command.settings import Note
 from irsa_cli.usecases.locks.presence import is_dead
-from irsa_cli.usecases.locks.refusals import not_permitted
+from irsa_cli.usecases.locks.taking import not_permitted
 
 LOOKS = 8
 """How often a holder that may live is looked at while it is watched."""
