@@ -17,9 +17,8 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 from urllib.parse import urlsplit
 
-from irsa_cli.sandbox.aws.answer import AwsError, validation_error
 from irsa_cli.sandbox.aws.cloud import Cloud
-from irsa_cli.sandbox.aws.request import AwsRequest, Signature
+from irsa_cli.sandbox.aws.messages import AwsError, AwsRequest, Signature, validation_error
 from irsa_cli.sandbox.enforce import Act, Powers
 from irsa_cli.sandbox.model import partition_of
 

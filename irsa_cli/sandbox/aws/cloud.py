@@ -14,8 +14,7 @@ import threading
 from functools import cache
 from typing import Any
 
-from irsa_cli.sandbox.aws.answer import AwsError
-from irsa_cli.sandbox.aws.request import AwsRequest, read_request
+from irsa_cli.sandbox.aws.messages import AwsError, AwsRequest, read_request
 from irsa_cli.sandbox.exchange import Incoming, call_app
 from irsa_cli.sandbox.model import BY_NAME, Answer, RoleSpec
 

@@ -20,10 +20,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from irsa_cli.sandbox.aws.answer import AwsError, Items, ec2_result
 from irsa_cli.sandbox.aws.callers import Caller
 from irsa_cli.sandbox.aws.identities import AccessEntries, Associations
-from irsa_cli.sandbox.aws.request import AwsRequest
+from irsa_cli.sandbox.aws.messages import AwsError, AwsRequest, Items, ec2_result
 from irsa_cli.sandbox.model import Answer, ClusterSpec, partition_of
 
 _CREATED = 1767225600

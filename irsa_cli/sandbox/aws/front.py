@@ -14,14 +14,13 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
-from irsa_cli.sandbox.aws.answer import AwsError, render_error
 from irsa_cli.sandbox.aws.callers import Caller, Callers, denied
 from irsa_cli.sandbox.aws.cloud import Cloud
 from irsa_cli.sandbox.aws.clusters import Clusters, Ec2
 from irsa_cli.sandbox.aws.iam import calls
 from irsa_cli.sandbox.aws.iam.account import QUOTAS, Account, Lag
 from irsa_cli.sandbox.aws.iam.grammar import check_parameters
-from irsa_cli.sandbox.aws.request import SERVICES, AwsRequest, read_request
+from irsa_cli.sandbox.aws.messages import SERVICES, AwsError, AwsRequest, read_request, render_error
 from irsa_cli.sandbox.aws.sts import Sts
 from irsa_cli.sandbox.aws.trail import Trail
 from irsa_cli.sandbox.enforce import Act, of_every_request, refusal

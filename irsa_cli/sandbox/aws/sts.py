@@ -15,13 +15,12 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from irsa_cli.sandbox.aws.answer import AwsError, validation_error, xml_result
 from irsa_cli.sandbox.aws.callers import Caller, Callers, Session, Token, denied, parse_role_arn
 from irsa_cli.sandbox.aws.cloud import Cloud
 from irsa_cli.sandbox.aws.clusters import Clusters
 from irsa_cli.sandbox.aws.iam.account import Lag
 from irsa_cli.sandbox.aws.iam.grammar import check_identity_policy, check_parameters
-from irsa_cli.sandbox.aws.request import AwsRequest
+from irsa_cli.sandbox.aws.messages import AwsError, AwsRequest, validation_error, xml_result
 from irsa_cli.sandbox.aws.trail import Trail
 from irsa_cli.sandbox.enforce import Act, Who, admits, admitting, of_every_request, refusal
 from irsa_cli.sandbox.model import BY_NAME, Answer

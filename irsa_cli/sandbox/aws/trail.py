@@ -16,9 +16,8 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from irsa_cli.sandbox.aws.answer import AwsError
 from irsa_cli.sandbox.aws.callers import Caller, Session, Token, parse_role_arn
-from irsa_cli.sandbox.aws.request import AwsRequest
+from irsa_cli.sandbox.aws.messages import AwsError, AwsRequest
 from irsa_cli.sandbox.model import BY_NAME, Answer
 
 _IAM = "iam.amazonaws.com"
@@ -177,7 +176,7 @@ class Trail:
         if request.operation != "LookupEvents":
             message = f"The sandbox does not serve {request.operation} of CloudTrail."
             raise AwsError("NotImplemented", message, 501)
-        asked: dict[str, Any] = json.loads(request.body or b"{}")
+        asked = request.json
         place = (caller.account, caller.partition, request.region)
         with self._lock:
             found = [event for event in reversed(self._events) if event.place == place]

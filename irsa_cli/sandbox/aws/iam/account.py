@@ -23,10 +23,15 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, TypeVar
 
-from irsa_cli.sandbox.aws.answer import limit_exceeded, no_such_entity, validation_error, xml_result
 from irsa_cli.sandbox.aws.cloud import Cloud
 from irsa_cli.sandbox.aws.iam.grammar import check_tags
-from irsa_cli.sandbox.aws.request import AwsRequest
+from irsa_cli.sandbox.aws.messages import (
+    AwsRequest,
+    limit_exceeded,
+    no_such_entity,
+    validation_error,
+    xml_result,
+)
 from irsa_cli.sandbox.model import Answer
 
 T = TypeVar("T")
