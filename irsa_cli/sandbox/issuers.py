@@ -86,7 +86,6 @@ class IssuerProxy:
         self.ca_file = file.name
 
     def _choose(self, connection: Any, host: str | None, _: ssl.SSLContext) -> None:
-        """Show the certificate of the host that the client asks for."""
         if host:
             if host not in self._contexts:
                 self._contexts[host] = self._authority.context(host)

@@ -218,7 +218,6 @@ class _Handler(WSGIRequestHandler):
         self.close_connection = self.close_connection or cut or not keeps
 
     def _drip(self, body: bytes, pause: float) -> None:
-        """Send a body byte by byte, as long as there is somebody to send it to."""
         for at in range(len(body)):
             self.wfile.write(body[at : at + 1])
             self.wfile.flush()

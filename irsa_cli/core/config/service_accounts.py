@@ -181,7 +181,6 @@ def _is_off(node: Node) -> bool:
 
 
 def _role(reader: Reader, fields: Fields, found: Binding, defaults: Defaults) -> Binding:
-    """What the entry says of its role."""
     changes = reader.said(fields, _ROLE)
     found = replace(found, **changes, **PolicyReader(reader, defaults.read, ours=defaults.ours).all(fields))
     if not found.attach_role_arn and "permissionsBoundary" not in fields:

@@ -244,7 +244,6 @@ def published(name: str) -> dict[str, Any] | None:
 
 
 def _renamed(found: dict[str, Any], old: str, new: str) -> dict[str, Any]:
-    """An object of a policy with another name of an AWS principal."""
     names = found.get("AWS")
     if names == old:
         return {**found, "AWS": new}

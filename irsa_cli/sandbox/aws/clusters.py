@@ -112,23 +112,19 @@ class Clusters:
         }
         if request.operation == "ListClusters":
             return Answer.of_json({"clusters": sorted(mine), "nextToken": None})
-        about_associations = request.operation.partition("PodIdentityAssociation")[1]
-        about_access = any(part in request.operation for part in ("AccessEntr", "AccessPolic"))
-        about_parts = about_associations or about_access
-        if request.operation not in ("DescribeCluster", "ListAddons") and not about_parts:
+        parts = [part for part in (self.associations, self.access_entries) if request.operation in part.calls]
+        if request.operation not in ("DescribeCluster", "ListAddons") and not parts:
             message = f"The sandbox does not serve {request.operation} of EKS."
             raise AwsError("NotImplementedException", message, 501)
         name = request.path.split("/")[2]
         if name not in mine:
             raise AwsError("ResourceNotFoundException", f"No cluster found for name: {name}.", 404)
-        if about_associations:
-            return self.associations.answer(request, mine[name].spec, mine[name].arn)
-        arn = mine[name].arn
-        if about_access:
-            return self.access_entries.answer(request, mine[name].spec, arn)
+        cluster = mine[name]
+        if parts:
+            return parts[0].answer(request, cluster.spec, cluster.arn)
         if request.operation == "ListAddons":
-            return Answer.of_json({"addons": sorted(self._addons.get(arn, []))})
-        return Answer.of_json({"cluster": {**_description(mine[name]), **self._said.get(arn, {})}})
+            return Answer.of_json({"addons": sorted(self._addons.get(cluster.arn, []))})
+        return Answer.of_json({"cluster": {**_description(cluster), **self._said.get(cluster.arn, {})}})
 
 
 def _place(spec: ClusterSpec) -> tuple[str, str, str]:

@@ -207,7 +207,6 @@ def _act_of(request: AwsRequest, caller: Caller, account: Account) -> Act:
 
 
 def _principal_tags(caller: Caller, account: Account) -> dict[str, list[str]]:
-    """The tags of the user or role that calls."""
     if caller.session:
         role = account.iam.roles.get(caller.session.role_id)
         more = [{"Key": key, "Value": value} for key, value in caller.session.tags.items()]

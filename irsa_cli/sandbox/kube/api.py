@@ -142,7 +142,6 @@ class KubeApi:
         return self._serve(request, route, who)
 
     def _authorize(self, who: Identity, route: Route) -> None:
-        """403 unless `who` may do what `route` asks."""
         if not self._authorizer.allows(who, route):
             raise status.forbidden(route.resource, route.name, refusal(who, route), group=route.group)
 

@@ -109,7 +109,6 @@ _LEASE: Schema = {
 
 
 def _fill_in_lease(lease: JsonObject) -> None:
-    """A spec, if there is none."""
     lease.setdefault("spec", {})
 
 
@@ -189,7 +188,6 @@ _CONFIGURATION: Schema = {**OBJECT, "webhooks": ListOf(_WEBHOOK)}
 
 
 def _fill_in_webhooks(configuration: JsonObject) -> None:
-    """Set the defaults of version v1."""
     for webhook in configuration.get("webhooks", []):
         webhook.setdefault("failurePolicy", "Fail")
         webhook.setdefault("matchPolicy", "Equivalent")

@@ -70,7 +70,6 @@ def _selected(kind: Kind, selector: str, objects: list[JsonObject]) -> list[Json
 
 
 def _term(term: str) -> tuple[str, str, str]:
-    """A requirement of a fieldSelector: the field, the operator and the value."""
     for operator in ("!=", "==", "="):
         label, found, value = term.partition(operator)
         if found:

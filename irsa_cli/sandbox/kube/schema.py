@@ -68,7 +68,6 @@ def _read_scalar(schema: type, value: object, path: str) -> Any:
 
 
 def _read_bytes(value: object, path: str) -> str:
-    """A string that is base64."""
     text: str = _read_scalar(str, value, path)
     try:
         base64.b64decode(text, validate=True)

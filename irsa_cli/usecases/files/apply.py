@@ -86,7 +86,6 @@ def apply(request: Request, settings: Settings, log: WireLog, tell: Tell) -> App
 
 
 def _all_or_nothing(site: Site, done: AppliedList, tell: Tell) -> None:
-    """One transaction for all of it."""
     desired_states: list[DesiredState] = []
     wanted = [binding_lock(item.namespace, item.name) for item in site.place.bindings]
 

@@ -248,7 +248,6 @@ class Pruning:
 
     @property
     def _accounts(self) -> list[str]:
-        """The accounts that are pruned."""
         return [home or self.connection.cluster.account for home in self.place.homes]
 
     def _own_roles(self, items: Iterable[ListedBinding]) -> Iterator[tuple[ListedBinding, BoundRole]]:

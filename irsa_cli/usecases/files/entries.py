@@ -75,7 +75,6 @@ class Entries:
 
     @cached_property
     def _issuers(self) -> dict[OtherCluster, str]:
-        """The issuers of the further clusters that entries name."""
         others = {item for binding in self.place.bindings for item in binding.clusters if not item.issuer}
         return {item: self._issuer(item.name, item.region) for item in others}
 
@@ -174,7 +173,6 @@ def _with_path(connection: Connection, spec: Spec) -> Spec:
 
 
 def _own(connection: Connection, spec: BindingSpec, name: str) -> NamedRole | None:
-    """The role of that name, if it is irsa's for the ServiceAccount."""
     cluster = connection.cluster
     try:
         found = reading.role_state(connection.iam, name)

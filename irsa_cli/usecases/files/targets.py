@@ -182,7 +182,6 @@ def _home(target: Target, said: Binding, where: str) -> Target:
 
 
 def _account(named: str, role: str, field: str, where: str) -> str:
-    """The account that an entry names, or the role does by which it is reached."""
     of_role = role_arn(role).account if role else ""
     if named and of_role not in ("", named):
         raise InvalidInput(

@@ -216,7 +216,6 @@ class Hold:
         return True
 
     def _wait(self, lock: Lock, state: LeaseState | None, watched: Watched, until: float) -> None:
-        """Wait for a lock until it is held."""
         started, wait, told = boot_seconds(), FIRST_PAUSE, ""
         while True:
             now = boot_seconds()

@@ -152,7 +152,6 @@ class _Place:
 
 
 def _renewed(item: SeenLock) -> Refused:
-    """Its holder lives."""
     return Refused(
         f"{item.holder} renews its locks: it is at work",
         reason=f"the lock of {item.locked} was written while it was watched",

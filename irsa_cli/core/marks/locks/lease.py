@@ -163,7 +163,6 @@ def _number(found: object, least: int, *, most: int, default: int) -> int:
 
 
 def _last_written(managed: Iterable[Json]) -> datetime | None:
-    """The time of the last write, as the server noted it."""
     found = [moment for item in managed if (moment := _moment(item.get("time") or ""))]
     return max(found, default=None)
 
