@@ -15,14 +15,8 @@ from irsa_cli.core.binding.current import is_made
 from irsa_cli.core.binding.role_changes import RoleChanges, check_path, role_changes
 from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount, CurrentState, DesiredState
 from irsa_cli.core.binding.standing import is_annotated, life_of
-from irsa_cli.core.marks.notes import (
-    KEYS_ANNOTATION,
-    applied_keys,
-    check_note,
-    kept_tags,
-    with_tag_note,
-    wrote,
-)
+from irsa_cli.core.marks import notes
+from irsa_cli.core.marks.notes import KEYS_ANNOTATION, applied_keys, check_note, wrote
 from irsa_cli.core.plan.changes import Plan
 from irsa_cli.core.plan.states import (
     AUDIENCE_ANNOTATION,
@@ -81,7 +75,7 @@ def _changes(desired: DesiredState, current: CurrentState, role: CurrentRole) ->
     document = _trust_after(desired, role)
     trust_policy.check_size(desired.role_arn, document, current.trust_quota)
     _check_widening(desired, current, role.state.trust, document)
-    tags = {**desired.role.tags, **kept_tags(role.state.tags, desired.role.tags)}
+    tags = {**desired.role.tags, **notes.kept_tags(role.state.tags, desired.role.tags)}
     if len(tags) > max(TAGS_LIMIT, len(role.state.tags)):
         raise Refused(
             f"role {desired.role_name} has no room for the entry's tags",
@@ -237,7 +231,7 @@ def _with_notes(desired: DesiredState, role: CurrentRole | None) -> DesiredState
     there = role.state.tags if role is not None else {TRANSACTION_TAG: ""}
     kept = there if "subjects" in desired.unsaid else {}
     tags = {**desired.role.tags, **owned_statements.tags(desired.identity, desired.role.trust, kept)}
-    tags = with_tag_note(tags, there)
+    tags = notes.with_tag_note(tags, there)
     return replace(desired, role=replace(desired.role, tags=tags))
 
 

@@ -29,8 +29,17 @@ from irsa_cli.usecases.command.connect import Connection, Target, WireLog, conne
 from irsa_cli.usecases.command.parallel import PARALLEL, Pace, ended, in_turn, result_of, run_all
 from irsa_cli.usecases.command.settings import Note, Settings
 from irsa_cli.usecases.command.signals import RunGroup, stoppable
-from irsa_cli.usecases.files.advice import in_terms_of_files
-from irsa_cli.usecases.files.targets import Place, Tell, begun, connected, finished, paced, place_name, places
+from irsa_cli.usecases.files.targets import (
+    Place,
+    Tell,
+    begun,
+    connected,
+    finished,
+    in_terms_of_files,
+    paced,
+    place_name,
+    places,
+)
 from irsa_cli.usecases.locks.locks import Locks, binding_lock, when_needed
 from irsa_cli.usecases.read.bindings import BindingsScope, read_bindings
 from irsa_cli.usecases.read.lookup import current_account

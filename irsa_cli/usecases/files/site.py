@@ -34,11 +34,10 @@ from irsa_cli.usecases.command.parallel import Pace, result_of, run_all
 from irsa_cli.usecases.command.parallel import ended as ended_item
 from irsa_cli.usecases.command.run_context import RunContext
 from irsa_cli.usecases.command.settings import Settings
-from irsa_cli.usecases.files.advice import in_terms_of_files
 from irsa_cli.usecases.files.delete_files import Deletions, Pruning, is_prune_candidate
 from irsa_cli.usecases.files.entries import Entries, by_role, by_target
 from irsa_cli.usecases.files.groundwork import Ground, Laid
-from irsa_cli.usecases.files.targets import Place, Request, Tell, place_name
+from irsa_cli.usecases.files.targets import Place, Request, Tell, in_terms_of_files, place_name
 from irsa_cli.usecases.locks.hold import LocksAhead
 from irsa_cli.usecases.locks.locks import Locks, binding_lock, when_needed
 from irsa_cli.usecases.read.pods_identity import Question

@@ -25,8 +25,8 @@ from irsa_cli.core.marks.locks.lease import (
 )
 from irsa_cli.core.marks.locks.names import Lock
 from irsa_cli.core.values import attempts
-from irsa_cli.core.values.clock import boot_seconds
 from irsa_cli.core.values.errors import IrsaError, LockLost, Refused, ServiceError
+from irsa_cli.core.values.limits import boot_seconds
 from irsa_cli.core.values.patience import within
 from irsa_cli.kube.calls import Dated, Json
 from irsa_cli.kube.errors import CONFLICT, EXISTS, NOT_FOUND

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from irsa_cli.core.marks.locks.lease import LeaseState, SeenLock, of_holder, selector
 from irsa_cli.core.results.locks import LockList, Removal, Unlocked
-from irsa_cli.core.values.clock import boot_seconds
 from irsa_cli.core.values.errors import IrsaError, Outcome, Refused, ServiceError
+from irsa_cli.core.values.limits import boot_seconds
 from irsa_cli.core.values.patience import current
 from irsa_cli.kube.errors import CONFLICT
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
