@@ -1,7 +1,4 @@
-"""What a project's `.irsa.yaml` says: defaults and demands for all runs below its folder, and accepted risks.
-
-Finding and reading it is `irsa_cli.usecases.command.project_settings`' business.
-"""
+"""What a project's `.irsa.yaml` says: defaults and demands for runs below its folder, and accepted risks."""
 
 from __future__ import annotations
 

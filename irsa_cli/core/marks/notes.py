@@ -52,12 +52,11 @@ def kept_tags(there: Mapping[str, str], desired: Iterable[str]) -> dict[str, str
     return {
         key: value
         for key, value in there.items()
-        if key.lower() not in names and not _is_own(key) and _digest(key) not in noted
+        if key.lower() not in names
+        and key != TAGS_TAG
+        and not key.startswith(TRUST_TAG)
+        and _digest(key) not in noted
     }
-
-
-def _is_own(key: str) -> bool:
-    return key == TAGS_TAG or key.startswith(TRUST_TAG)
 
 
 def _noted(there: Mapping[str, str]) -> set[str]:

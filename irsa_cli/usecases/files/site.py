@@ -347,15 +347,13 @@ class Site:
 
         def is_over(story: Story, change: Change) -> bool:
             gone = pruned and is_prune_candidate(change, story, self.place.names, self.request.selection)
-            return gone or self._is_ground(change) or any(satisfies(item, change) for item in desired_states)
+            # The files ask for the provider for the cluster itself.
+            ground = self.place.with_oidc and change.kind is Kind.PROVIDER
+            return gone or ground or any(satisfies(item, change) for item in desired_states)
 
         for path in supersede(paths, is_over):
             if tell:
                 self.settings.note(other_desired_state(path))
-
-    def _is_ground(self, change: Change) -> bool:
-        """Whether it is the provider that the files ask for for the cluster itself."""
-        return self.place.with_oidc and change.kind is Kind.PROVIDER
 
     def make(
         self, plan: Plan, gate: Gate | None, counted_on: Iterable[Change], seen: Iterable[object]

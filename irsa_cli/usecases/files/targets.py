@@ -95,7 +95,13 @@ def places(configs: Sequence[Config], target: Target, selection: Selection) -> l
             tuple(item for item in items if id(item) in chosen),
             clusters[there.cluster, there.region],
             there in with_oidc,
-            tuple(dict.fromkeys(other.role_account or "" for other in found if _is_same(other, there))),
+            tuple(
+                dict.fromkeys(
+                    other.role_account or ""
+                    for other in found
+                    if (other.cluster, other.region) == (there.cluster, there.region)
+                )
+            ),
         )
         for there, items in found.items()
     ]
@@ -154,10 +160,6 @@ def connected(
             done.items.append(item)
             tell(item)
     return found
-
-
-def _is_same(one: Target, other: Target) -> bool:
-    return (one.cluster, one.region) == (other.cluster, other.region)
 
 
 def _home(target: Target, said: Binding, where: str) -> Target:

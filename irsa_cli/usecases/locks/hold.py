@@ -22,7 +22,7 @@ from irsa_cli.core.values.errors import IrsaError, ServiceError
 from irsa_cli.core.values.limits import boot_seconds
 from irsa_cli.usecases.command.look_again import LookAgain
 from irsa_cli.usecases.command.settings import Note
-from irsa_cli.usecases.locks.taking import HeldLock, Taker, Watched, lost
+from irsa_cli.usecases.locks.taking import HeldLock, Taker, Watched, all_at_once, lost
 from irsa_cli.usecases.locks.taking import held as refused
 
 PARALLEL = 16
@@ -261,18 +261,11 @@ class Hold:
     def _give_back(self, locks: Iterable[Lock]) -> None:
         todo = [self.held.pop(lock) for lock in locks]
         try:
-            self._give_back_all(todo)
+            all_at_once(self._give_back_one, todo, PARALLEL)
         except KeyboardInterrupt:
             # A signal, when nothing else is under way any more: what was begun here is finished.
-            self._give_back_all(todo)
+            all_at_once(self._give_back_one, todo, PARALLEL)
             raise
-
-    def _give_back_all(self, todo: list[HeldLock]) -> None:
-        if len(todo) == 1:
-            self._give_back_one(todo[0])
-        elif todo:
-            with ThreadPoolExecutor(PARALLEL) as pool:
-                list(pool.map(self._give_back_one, todo))
 
     def _give_back_one(self, held: HeldLock) -> None:
         self.registry.forget(held.lock, self)

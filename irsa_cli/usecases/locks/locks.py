@@ -1,7 +1,4 @@
-"""The locks of one command in one cluster: whether it takes any, and holding them around its transactions.
-
-How they are taken is in `irsa_cli.usecases.locks.hold`.
-"""
+"""The locks of one command in one cluster: whether it takes any, and holding them around its transactions."""
 
 from __future__ import annotations
 

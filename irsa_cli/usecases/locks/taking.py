@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shlex
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -255,6 +255,15 @@ class Taker:
             body = found.body  # It was renewed in between.
 
 
+def all_at_once(work: Callable[[HeldLock], None], locks: Sequence[HeldLock], most: int) -> None:
+    """Do it for all of them, so many at the same time."""
+    if len(locks) == 1:
+        work(locks[0])
+    elif locks:
+        with ThreadPoolExecutor(most) as pool:
+            list(pool.map(work, locks))
+
+
 def _quickly(seconds: float, work: Callable[[], None]) -> None:
     with within(_Quick(seconds)):
         work()
@@ -295,11 +304,7 @@ class LockRenewal:
 
     def renew(self, held: list[HeldLock]) -> None:
         """Renew them, many at the same time."""
-        if len(held) == 1:
-            self._taker.renew(held[0])
-        elif held:
-            with ThreadPoolExecutor(RENEWING) as pool:
-                list(pool.map(self._taker.renew, held))
+        all_at_once(self._taker.renew, held, RENEWING)
 
 
 WITHOUT = (
