@@ -55,19 +55,11 @@ class Admission:
     """Changes and refuses new objects of one cluster. Without a region the cluster has no pod webhook."""
 
     def __init__(
-        self,
-        store: Store,
-        region: str = "",
-        ca_pem: str = "",
-        associated: Callable[[str, str], bool] | None = None,
+        self, store: Store, region: str, ca_pem: str, associated: Callable[[str, str], bool]
     ) -> None:
         self._store = store
         self._configuration = webhook_configuration(ca_pem=ca_pem)
-        self._webhook = (
-            PodWebhook(region, self._annotations, associated or (lambda _namespace, _name: False))
-            if region
-            else None
-        )
+        self._webhook = PodWebhook(region, self._annotations, associated) if region else None
 
     def install(self) -> None:
         """Put the configuration of EKS's webhook into the cluster."""

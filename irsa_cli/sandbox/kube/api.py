@@ -66,7 +66,7 @@ class KubeApi:
         controllers: bool = True,
         webhook_region: str = "",
         webhook_ca: str = "",
-        associated: Callable[[str, str], bool] | None = None,
+        associated: Callable[[str, str], bool] = lambda _namespace, _name: False,
     ) -> None:
         """`webhook_region` gives the cluster EKS's pod identity webhook, with this CA in its configuration.
 

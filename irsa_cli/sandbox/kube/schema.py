@@ -245,9 +245,9 @@ def key_problems(key: str) -> list[str]:
     return problems + _name_part_problems(name)
 
 
-def label_errors(labels: Mapping[str, str], field: str) -> list[FieldError]:
+def label_errors(labels: Mapping[str, str]) -> list[FieldError]:
     """Errors of keys and values of labels."""
-    errors = []
+    errors, field = [], "metadata.labels"
     for key, value in sorted(labels.items()):
         errors += [invalid_value(field, key, problem) for problem in key_problems(key)]
         if len(value) > 63:
@@ -257,8 +257,9 @@ def label_errors(labels: Mapping[str, str], field: str) -> list[FieldError]:
     return errors
 
 
-def annotation_errors(annotations: Mapping[str, str], field: str) -> list[FieldError]:
+def annotation_errors(annotations: Mapping[str, str]) -> list[FieldError]:
     """Errors of the keys (case does not matter) and of the total size of annotations."""
+    field = "metadata.annotations"
     errors = [
         invalid_value(field, key, problem)
         for key in sorted(annotations)

@@ -61,8 +61,8 @@ def _errors(kind: Kind, obj: JsonObject) -> list[status.FieldError]:
     metadata, name = obj["metadata"], obj["metadata"].get("name", "")
     return [
         *(segment_errors(name) if kind.freely_named else name_errors(name, label=kind is NAMESPACES)),
-        *label_errors(metadata.get("labels", {}), "metadata.labels"),
-        *annotation_errors(metadata.get("annotations", {}), "metadata.annotations"),
+        *label_errors(metadata.get("labels", {})),
+        *annotation_errors(metadata.get("annotations", {})),
         *kind.problems(obj),
     ]
 
