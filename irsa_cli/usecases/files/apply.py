@@ -35,7 +35,7 @@ from irsa_cli.usecases.command.parallel import result_of
 from irsa_cli.usecases.command.retry import Attempts
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.command.signals import RunGroup, stoppable
-from irsa_cli.usecases.files.site import GOOD, Site
+from irsa_cli.usecases.files.cluster_run import GOOD, ClusterRun
 from irsa_cli.usecases.files.targets import Place, Request, Tell, begun, connected, finished, paced, places
 from irsa_cli.usecases.locks.locks import Locks, binding_lock
 from irsa_cli.usecases.read.snapshot import WORKERS, Snapshot
@@ -59,46 +59,46 @@ def apply(request: Request, settings: Settings, log: WireLog, tell: Tell) -> App
             reason="one transaction is about one cluster, and keeps its roles in one account",
         )
     done = begun(request.configs)
-    sites = connected(
-        where, lambda place: Site.open(place, request, settings, listen, among=len(where)), done, told
+    cluster_runs = connected(
+        where, lambda place: ClusterRun.open(place, request, settings, listen, among=len(where)), done, told
     )
     group = RunGroup()
     with stoppable(group, settings.note), ExitStack() as taking:
-        for site in sites:
+        for cluster_run in cluster_runs:
             if pace.is_over:
-                done.pending += site.not_begun(site.place.bindings)
+                done.pending += cluster_run.not_begun(cluster_run.place.bindings)
                 continue
             grouped = replace(settings, group=group)
-            locks = taking.enter_context(Locks.of(site.connection, grouped, Command.APPLY))
-            run = replace(site, settings=grouped, locks=locks)
+            locks = taking.enter_context(Locks.of(cluster_run.connection, grouped, Command.APPLY))
+            run = replace(cluster_run, settings=grouped, locks=locks)
             if request.atomic:
                 _all_or_nothing(run, done, told)
             else:
                 start = len(done.items)
                 run.guarded(done, told, partial(run.one_by_one, done, pace, told))
-                done.order(start, map(str, site.place.bindings))
+                done.order(start, map(str, cluster_run.place.bindings))
                 if not pace.is_over:
                     run.guarded(done, told, partial(run.prune, done, pace, told))
                 if request.changed_by:
-                    found = ask_who_changed(site.connection, done.items[start:])
+                    found = ask_who_changed(cluster_run.connection, done.items[start:])
                     done.notices = [*done.notices, *found]
     return finished(done, settings, pace, group, request.max_failures)
 
 
-def _all_or_nothing(site: Site, done: AppliedList, tell: Tell) -> None:
+def _all_or_nothing(cluster_run: ClusterRun, done: AppliedList, tell: Tell) -> None:
     desired_states: list[DesiredState] = []
-    wanted = [binding_lock(item.namespace, item.name) for item in site.place.bindings]
+    wanted = [binding_lock(item.namespace, item.name) for item in cluster_run.place.bindings]
 
     def work() -> Result:
-        with site.holding(wanted) as held:
+        with cluster_run.holding(wanted) as held:
             return apply_at_once(held, desired_states)
 
     result = result_of(work)
     if result.ended in GOOD:
-        names = (ALL, SHARED_PARTS, *map(str, site.place.bindings))
-        site.settle(names, desired_states, pruned=site.request.prune)
-    result.error = with_caller(result.error, site.connection.caller)
-    item = site.ended(ALL, result)
+        names = (ALL, SHARED_PARTS, *map(str, cluster_run.place.bindings))
+        cluster_run.settle(names, desired_states, pruned=cluster_run.request.prune)
+    result.error = with_caller(result.error, cluster_run.connection.caller)
+    item = cluster_run.ended(ALL, result)
     done.items.append(item)
     tell(item)
 
@@ -133,31 +133,31 @@ def ask_who_changed(connection: Connection, items: Sequence[Item]) -> list[str]:
     return []
 
 
-def apply_at_once(site: Site, desired_states: list[DesiredState]) -> Result:
+def apply_at_once(cluster_run: ClusterRun, desired_states: list[DesiredState]) -> Result:
     """Plan for all, and carry it out; raises `Refused` when one of them can't be as desired.
 
     `desired_states` is filled with what the files mean.
     """
-    attempts = Attempts(site.settings)
+    attempts = Attempts(cluster_run.settings)
     for number in attempts:
-        attempt = partial(_attempt, site, desired_states, again=number > 1)
-        result = with_its_locks(attempt, site.settings.hold)
+        attempt = partial(_attempt, cluster_run, desired_states, again=number > 1)
+        result = with_its_locks(attempt, cluster_run.settings.hold)
         if attempts.is_last or result.ended is not Ended.ROLLED_BACK or not came_between(result.error):
             return result
         attempts.look_again(result.error)
     raise AssertionError("the last attempt returns")
 
 
-def _attempt(site: Site, desired_states: list[DesiredState], *, again: bool) -> Result:
+def _attempt(cluster_run: ClusterRun, desired_states: list[DesiredState], *, again: bool) -> Result:
     # What was in the way the first time may be what a list did not show.
-    with Snapshot(site.connection, one_by_one=again or site.settings.is_rehearsal) as snapshot:
-        desired_states[:] = [_meant(found) for found in site.desired_states(snapshot)]
-        ground = snapshot.lay_ground(desired_states, associate=site.place.with_oidc)
+    with Snapshot(cluster_run.connection, one_by_one=again or cluster_run.settings.is_rehearsal) as snapshot:
+        desired_states[:] = [_meant(found) for found in cluster_run.desired_states(snapshot)]
+        ground = snapshot.lay_ground(desired_states, associate=cluster_run.place.with_oidc)
         with ThreadPoolExecutor(WORKERS) as pool:
             looked = list(pool.map(lambda desired: (desired, snapshot.observe(desired)), desired_states))
-    names_one = [bool(binding.permissions_boundary) for binding in site.place.bindings]
+    names_one = [bool(binding.permissions_boundary) for binding in cluster_run.place.bindings]
     found = [
-        _planned(site, desired, current, named=named)
+        _planned(cluster_run, desired, current, named=named)
         for named, (desired, current) in zip(names_one, looked, strict=True)
     ]
     refusals = [item for item in found if isinstance(item, Refused)]
@@ -165,8 +165,8 @@ def _attempt(site: Site, desired_states: list[DesiredState], *, again: bool) -> 
         raise _refused(refusals)
     roles = {f"{desired.namespace}/{desired.name}": desired.role_arn for desired in desired_states}
     deletions = [
-        planned_deletion(site.connection, item, site.settings)
-        for stage in site.prune_candidates(roles)
+        planned_deletion(cluster_run.connection, item, cluster_run.settings)
+        for stage in cluster_run.prune_candidates(roles)
         for item in stage
     ]
     plans = [item for item in found if isinstance(item, Plan)]
@@ -176,9 +176,9 @@ def _attempt(site: Site, desired_states: list[DesiredState], *, again: bool) -> 
     warnings = tuple(item for desired, current in looked for item in of_desired_state(desired, current, plan))
     proof: dict[str, Any] = {}
     gated = [desired for desired in desired_states if desired.gated and len(plan)]
-    asked = site.asked if gated else None
-    gate = _gate(site, gated, plan, proof) if gated else None
-    result = site.make(plan, gate, ground.there, seen=[current for _, current in looked])
+    asked = cluster_run.asked if gated else None
+    gate = _gate(cluster_run, gated, plan, proof) if gated else None
+    result = cluster_run.make(plan, gate, ground.there, seen=[current for _, current in looked])
     result.facts, result.verification = facts, proof or None
     result.warnings = warnings if result.error is None else ()
     if result.ended is Ended.UNCHANGED:
@@ -209,9 +209,11 @@ def _meant(found: DesiredState | IrsaError) -> DesiredState:
     return found
 
 
-def _planned(site: Site, desired: DesiredState, current: CurrentState, *, named: bool) -> Plan | Refused:
+def _planned(
+    cluster_run: ClusterRun, desired: DesiredState, current: CurrentState, *, named: bool
+) -> Plan | Refused:
     try:
-        return site.converge(desired, current, named=named)
+        return cluster_run.converge(desired, current, named=named)
     except Refused as error:
         return error
 
@@ -226,18 +228,20 @@ def _refused(errors: Sequence[Refused]) -> Refused:
     )
 
 
-def _gate(site: Site, desired_states: Sequence[DesiredState], plan: Plan, proof: dict[str, Any]) -> Gate:
+def _gate(
+    cluster_run: ClusterRun, desired_states: Sequence[DesiredState], plan: Plan, proof: dict[str, Any]
+) -> Gate:
     fresh = may_be_spreading(plan)
 
     def prove(run: Run | None) -> None:
         assert run is not None, "there is something to do"
         for desired in desired_states:
             found = verify(
-                site.connection,
+                cluster_run.connection,
                 desired,
                 seconds=run.remaining - 1 if fresh else 0,
                 pause=run.pause,
-                listen=site.settings.listen,
+                listen=cluster_run.settings.listen,
                 plan=plan,
             )
             proof[f"{desired.namespace}/{desired.name}"] = found

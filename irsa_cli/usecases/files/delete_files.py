@@ -71,10 +71,10 @@ def delete_files(request: Request, settings: Settings, log: WireLog, tell: Tell)
 
     where = places(request.configs, request.target, request.selection)
     done = begun(request.configs)
-    sites = connected(where, reach, done, told)
+    connections = connected(where, reach, done, told)
     group = RunGroup()
     with stoppable(group, settings.note):
-        for place, connection in sites:
+        for place, connection in connections:
             name = place_name(connection.cluster, among=len(where))
             grouped = replace(settings, group=group)
             with Locks.of(connection, grouped, Command.DELETE_SA) as locks:
