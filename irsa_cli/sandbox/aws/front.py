@@ -27,11 +27,6 @@ from irsa_cli.sandbox.enforce import Act, of_every_request, refusal
 from irsa_cli.sandbox.exchange import Incoming, Label
 from irsa_cli.sandbox.model import Answer
 
-_DENIED = {
-    "eks": "AccessDeniedException",
-    "cloudtrail": "AccessDeniedException",
-    "ec2": "UnauthorizedOperation",
-}
 _THROTTLING = {
     "eks": AwsError("ThrottlingException", "Rate exceeded", 429),
     "cloudtrail": AwsError("ThrottlingException", "Rate exceeded"),
@@ -134,7 +129,7 @@ class Front:
             with self.lag.stale_view(caller.account, caller.partition):
                 why = refusal(self.callers.powers(caller), act)
             if why:
-                raise denied(caller, act, why, _DENIED.get(request.service, "AccessDenied"))
+                raise denied(caller, act, why, request.service)
 
 
 _S3_ACTIONS = {

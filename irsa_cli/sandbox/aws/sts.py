@@ -107,7 +107,7 @@ class Sts:
         named_itself = by is not None and caller.account == role.account_id and bool(by & set(own))
         why = "" if named_itself else refusal(self._callers.powers(caller), act)
         if by is None or why:
-            raise denied(caller, act, why)
+            raise denied(caller, act, why, "sts")
 
     def _iam(self, account: str, partition: str, action: str) -> Any:
         if (account, partition) not in self._cloud.accounts():
