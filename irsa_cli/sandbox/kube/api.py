@@ -79,11 +79,6 @@ class KubeApi:
         self._admission.install()
         self._tokens = TokenIssuer(issuer, signing_key)
 
-    @property
-    def issuer(self) -> str:
-        """The issuer URL of this cluster's ServiceAccount tokens."""
-        return self._tokens.issuer
-
     def jwks(self) -> JsonObject:
         """Return the public keys that this cluster's tokens verify with."""
         return self._tokens.jwks()
