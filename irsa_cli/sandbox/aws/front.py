@@ -245,20 +245,21 @@ def _iam_resource(request: AwsRequest, account: Account) -> tuple[str, dict[str,
     for kind, name in (("instance-profile", "InstanceProfileName"), ("group", "GroupName")):
         if name in params:
             return f"{base}:{kind}{params.get('Path', '/')}{params[name]}", {}
-    if "RoleName" in params:
-        return _named(account.iam.roles.values(), f"{base}:role", params["RoleName"], params.get("Path"))
-    if "UserName" in params:
-        return _named(account.iam.users.values(), f"{base}:user", params["UserName"], params.get("Path"))
+    iam = account.iam
+    for kind, name, holders in (("role", "RoleName", iam.roles), ("user", "UserName", iam.users)):
+        if name in params:
+            return _named(holders.values(), f"{base}:{kind}", params[name], params.get("Path"))
     if request.operation == "CreatePolicy":
         return f"{base}:policy{params.get('Path', '/')}{params.get('PolicyName', '')}", {}
-    if "PolicyArn" in params:
-        policy = account.iam.managed_policies.get(params["PolicyArn"])
-        return params["PolicyArn"], _pairs(policy.get_tags()) if policy else {}
     if "PolicySourceArn" in params:
         return params["PolicySourceArn"], {}
-    if "OpenIDConnectProviderArn" in params:
-        provider = account.iam.open_id_providers.get(params["OpenIDConnectProviderArn"])
-        return params["OpenIDConnectProviderArn"], _pairs(provider.get_tags()) if provider else {}
+    for name, tagged in (
+        ("PolicyArn", iam.managed_policies),
+        ("OpenIDConnectProviderArn", iam.open_id_providers),
+    ):
+        if name in params:
+            found = tagged.get(params[name])
+            return params[name], _pairs(found.get_tags()) if found else {}
     if request.operation == "CreateOpenIDConnectProvider":
         url = urlsplit(params.get("Url", ""))
         return f"{base}:oidc-provider/{url.netloc}{url.path}", {}
