@@ -251,8 +251,6 @@ def _iam_resource(request: AwsRequest, account: Account) -> tuple[str, dict[str,
             return _named(holders.values(), f"{base}:{kind}", params[name], params.get("Path"))
     if request.operation == "CreatePolicy":
         return f"{base}:policy{params.get('Path', '/')}{params.get('PolicyName', '')}", {}
-    if "PolicySourceArn" in params:
-        return params["PolicySourceArn"], {}
     for name, tagged in (
         ("PolicyArn", iam.managed_policies),
         ("OpenIDConnectProviderArn", iam.open_id_providers),
@@ -263,7 +261,7 @@ def _iam_resource(request: AwsRequest, account: Account) -> tuple[str, dict[str,
     if request.operation == "CreateOpenIDConnectProvider":
         url = urlsplit(params.get("Url", ""))
         return f"{base}:oidc-provider/{url.netloc}{url.path}", {}
-    return "*", {}
+    return params.get("PolicySourceArn", "*"), {}
 
 
 def _named(holders: Any, base: str, name: str, path: str | None) -> tuple[str, dict[str, str]]:
