@@ -13,11 +13,10 @@ from typing import Any
 import urllib3.exceptions
 from kubernetes.client.exceptions import ApiException
 
-from irsa_cli.core.values.attempts import TooLarge
-from irsa_cli.core.values.clock import clock_advice
+from irsa_cli.core.values.attempts import TooLarge, causes_of, certificate_refused, validity_advice, why_of
 from irsa_cli.core.values.errors import Outcome, ServiceError
+from irsa_cli.core.values.limits import clock_advice
 from irsa_cli.core.values.shown import redacted
-from irsa_cli.core.values.tls import causes_of, certificate_refused, validity_advice, why_of
 
 NOT_FOUND = "NotFound"
 EXISTS = "AlreadyExists"

@@ -22,7 +22,7 @@ from irsa_cli.cli.session import outcome_of, plan_saver
 from irsa_cli.core.results.result import Result
 
 if TYPE_CHECKING:
-    from irsa_cli.usecases.files.request import Request
+    from irsa_cli.usecases.files.targets import Request
 
 _EPILOG = """
 \b
@@ -112,6 +112,8 @@ def run(options: dict[str, Any], *, verify: bool = False) -> int:
 
 def _request(options: dict[str, Any], *, verify: bool) -> Request:
     from irsa_cli.usecases.files.request import Request
+    from irsa_cli.core.values.errors import InvalidInput
+    from irsa_cli.usecases.files.targets import Request, places
 
     configs, target, selection, _ = files.take_files(options)
     return Request(

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 
 from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount, ServiceAccountRef
 from irsa_cli.core.marks.annotation_marks import written, wrote
+from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount
+from irsa_cli.core.marks.notes import written, wrote
 from irsa_cli.core.objects.injection import Injection
 from irsa_cli.core.plan import states
 from irsa_cli.core.policies.web_identity import WebIdentity

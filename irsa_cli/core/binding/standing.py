@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from irsa_cli.core.binding.spec import CurrentState, DesiredState
 from irsa_cli.core.marks import lifecycle
-from irsa_cli.core.marks.annotation_marks import wrote
 from irsa_cli.core.marks.lifecycle import Lifecycle
+from irsa_cli.core.marks.notes import wrote
 from irsa_cli.core.plan.states import CLUSTER_TAG, ROLE_ARN_ANNOTATION, SPEC_HASH_TAG
 from irsa_cli.core.values.arn import iam_arn
 from irsa_cli.core.values.errors import Refused

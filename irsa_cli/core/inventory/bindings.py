@@ -12,8 +12,8 @@ from datetime import datetime
 from enum import Enum
 
 from irsa_cli.core.marks import lifecycle, makers
-from irsa_cli.core.marks.annotation_marks import wrote
 from irsa_cli.core.marks.lifecycle import Lifecycle, Stage
+from irsa_cli.core.marks.notes import wrote
 from irsa_cli.core.objects.injection import Injection
 from irsa_cli.core.objects.kinds import ServiceAccount
 from irsa_cli.core.objects.unreadable import Unreadable

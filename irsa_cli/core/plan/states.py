@@ -52,7 +52,7 @@ WEBHOOK_ANNOTATIONS = (
     TOKEN_EXPIRATION_ANNOTATION,
 )
 """What the EKS pod identity webhook reads of a ServiceAccount. Anybody may have written them: which ones irsa
-has, and with which value, the marks of `irsa_cli.core.marks.annotation_marks` tell."""
+has, and with which value, the marks of `irsa_cli.core.marks.notes` tell."""
 MARKS: Mapping[str, str] = {key: f"irsa/{key.partition('/')[2]}" for key in WEBHOOK_ANNOTATIONS}
 """The mark of each of the webhook's annotations."""
 ROLE_MARK = MARKS[ROLE_ARN_ANNOTATION]

@@ -25,6 +25,7 @@ from irsa_cli.core.binding.spec import CurrentRole
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.marks import makers, other_managers
 from irsa_cli.core.plan import states
+from irsa_cli.core.marks import makers
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.rules import noted_or_none
 from irsa_cli.core.policies.policy import as_list
@@ -105,7 +106,7 @@ def adoption(pair: Pairing, sharers: Sequence[str], *, ignore_maker: bool = Fals
             *([f"the role {guess}"] if guess else []),
             *_kept(pair, pair.role, maker),
             *([f"the trust policy admits others, too: {shortened(others)}"] if others else []),
-            *other_managers.account(pair.full_name, account_maker),
+            *makers.account_warnings(pair.full_name, account_maker),
         ),
         release_commands(pair.cluster, state.tags),
         guess,
@@ -178,7 +179,7 @@ def _kept(pair: Pairing, role: CurrentRole, maker: str) -> Iterator[str]:
         yield f"the trust policy stays, with {more} besides the one that admits the ServiceAccount"
     if maker == makers.EKSCTL and role.inline:
         yield f"inline policies keep the names that eksctl gave them: {', '.join(sorted(role.inline))}"
-    yield from other_managers.role(maker)
+    yield from makers.role_warnings(maker)
     if not pair.is_annotated:
         named = pair.account.annotations.get(states.ROLE_ARN_ANNOTATION)
         does = f"names {named}" if named else "does not name the role"

@@ -19,6 +19,8 @@ from irsa_cli.core.marks import tag_notes
 from irsa_cli.core.marks.annotation_marks import wrote
 from irsa_cli.core.marks.applied_keys import KEYS_ANNOTATION, applied_keys, check_note
 from irsa_cli.core.plan import states
+from irsa_cli.core.marks import notes
+from irsa_cli.core.marks.notes import KEYS_ANNOTATION, applied_keys, check_note, wrote
 from irsa_cli.core.plan.changes import Plan
 from irsa_cli.core.planning.create import plan
 from irsa_cli.core.planning.differences import account_of_its_role
@@ -66,7 +68,7 @@ def _changes(desired: DesiredState, current: CurrentState, role: CurrentRole) ->
     document = _trust_after(desired, role)
     trust_policy.check_size(desired.role_arn, document, current.trust_quota)
     _check_widening(desired, current, role.state.trust, document)
-    tags = {**desired.role.tags, **tag_notes.foreign(role.state.tags, desired.role.tags)}
+    tags = {**desired.role.tags, **notes.kept_tags(role.state.tags, desired.role.tags)}
     if len(tags) > max(TAGS_LIMIT, len(role.state.tags)):
         raise Refused(
             f"role {desired.role_name} has no room for the entry's tags",
@@ -223,7 +225,7 @@ def _with_notes(desired: DesiredState, role: CurrentRole | None) -> DesiredState
     there = role.state.tags if role is not None else {states.TRANSACTION_TAG: ""}
     kept = there if "subjects" in desired.unsaid else {}
     tags = {**desired.role.tags, **owned_statements.tags(desired.identity, desired.role.trust, kept)}
-    tags = tag_notes.with_note(tags, there)
+    tags = notes.with_tag_note(tags, there)
     return replace(desired, role=replace(desired.role, tags=tags))
 
 

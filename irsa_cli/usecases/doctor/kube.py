@@ -14,9 +14,8 @@ from typing import Any, TypeVar
 
 from irsa_cli.core.doctor import refusals
 from irsa_cli.core.doctor.clues.injection import is_agent
-from irsa_cli.core.marks.locks.lease import LeaseState, selector
+from irsa_cli.core.marks.locks.lease import LeaseState, SeenLock, selector
 from irsa_cli.core.marks.locks.names import Lock, LockScope
-from irsa_cli.core.marks.locks.seen import SeenLock
 from irsa_cli.core.objects import parsing
 from irsa_cli.core.objects.kinds import NetworkPolicy, Pod, ServiceAccount, Webhook
 from irsa_cli.core.objects.unreadable import Unreadable

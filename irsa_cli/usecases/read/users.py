@@ -14,8 +14,8 @@ from pathlib import Path
 from irsa_cli.core.binding.current import Bound
 from irsa_cli.core.marks.lifecycle import MINIMUM_AGE, began
 from irsa_cli.core.marks.locks.lease import LeaseState
+from irsa_cli.core.marks.locks.lease import LeaseState, SeenLock
 from irsa_cli.core.marks.locks.names import Lock, LockScope
-from irsa_cli.core.marks.locks.seen import SeenLock
 from irsa_cli.core.objects import parsing
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.objects.workloads import KINDS, workload

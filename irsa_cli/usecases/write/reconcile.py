@@ -20,6 +20,8 @@ from irsa_cli.core.binding.spec import CurrentState, DesiredState
 from irsa_cli.core.binding.standing import is_incomplete, life_of
 from irsa_cli.core.marks import makers, other_managers
 from irsa_cli.core.marks.lifecycle import Stage, began
+from irsa_cli.core.marks import makers
+from irsa_cli.core.marks.lifecycle import Stage
 from irsa_cli.core.plan.changes import Kind, Plan
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, TRANSACTION_TAG
 from irsa_cli.core.planning import chaining, trust_warnings
@@ -217,7 +219,7 @@ def managed_elsewhere(desired: DesiredState, current: CurrentState, todo: Plan) 
     if account is None or not any(change.kind is Kind.SERVICE_ACCOUNT for change in todo):
         return []
     maker = makers.maker_of_account(account.labels, account.annotations, account.managers)
-    return [*other_managers.annotated(f"{desired.namespace}/{desired.name}", maker, desired.role_arn)]
+    return [*makers.annotation_warnings(f"{desired.namespace}/{desired.name}", maker, desired.role_arn)]
 
 
 def left_behind(desired: DesiredState, current: CurrentState) -> list[str]:

@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 
 from irsa_cli.core.marks.locks.lease import Holder, LeaseState, Timing, Writer
-from irsa_cli.core.marks.locks.names import Lock, LockScope
-from irsa_cli.core.marks.locks.needed import is_all_new
+from irsa_cli.core.marks.locks.names import Lock, LockScope, is_all_new
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import (
     ROLE_ARN_ANNOTATION,

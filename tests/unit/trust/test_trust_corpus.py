@@ -39,8 +39,8 @@ from irsa_cli.core.trust.evaluation import Answer, explain, takes_audience
 from irsa_cli.core.trust.owned_statements import Own, with_own
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import Refused
-from irsa_cli.sandbox.aws.answer import AwsError
 from irsa_cli.sandbox.aws.iam.grammar import check_trust_policy
+from irsa_cli.sandbox.aws.messages import AwsError
 from irsa_cli.sandbox.enforce import Who, admits, of_every_request
 from tests.unit.inventory.test_bindings import NOW
 from tests.unit.inventory.test_bindings import account as account_with

@@ -26,7 +26,7 @@ from irsa_cli.core.doctor.subjects import (
     provider_there,
     role_of,
 )
-from irsa_cli.core.marks.foreign_keys import reader_of
+from irsa_cli.core.marks.makers import reader_of
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have

@@ -16,7 +16,7 @@ from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, unknown
 from irsa_cli.core.doctor.subjects import listed, role_of
 from irsa_cli.core.marks import lifecycle
-from irsa_cli.core.marks.annotation_marks import wrote
+from irsa_cli.core.marks.notes import wrote
 from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.kinds import ServiceAccount
 from irsa_cli.core.objects.unreadable import have

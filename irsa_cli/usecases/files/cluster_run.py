@@ -35,14 +35,11 @@ from irsa_cli.usecases.command.parallel import ended as ended_item
 from irsa_cli.usecases.command.retry import with_its_locks
 from irsa_cli.usecases.command.run_context import RunContext, other_desired_state
 from irsa_cli.usecases.command.settings import Settings
-from irsa_cli.usecases.files.advice import in_terms_of_files
-from irsa_cli.usecases.files.delete_files import Deletions
+from irsa_cli.usecases.files.delete_files import Deletions, Pruning, is_prune_candidate
 from irsa_cli.usecases.files.entries import Entries, by_role, by_target
-from irsa_cli.usecases.files.groundwork import Ground, Laid
-from irsa_cli.usecases.files.prune import is_prune_candidate, prune_candidates
-from irsa_cli.usecases.files.request import Request
-from irsa_cli.usecases.files.targets import Place, place_name
-from irsa_cli.usecases.locks.ahead import LocksAhead
+from irsa_cli.usecases.files.groundwork import SharedParts, SharedTransaction
+from irsa_cli.usecases.files.targets import Place, Request, Tell, in_terms_of_files, place_name
+from irsa_cli.usecases.locks.hold import LocksAhead
 from irsa_cli.usecases.locks.locks import Locks, binding_lock, when_needed
 from irsa_cli.usecases.read.associations import Question
 from irsa_cli.usecases.read.snapshot import Groundwork, Snapshot
@@ -50,12 +47,10 @@ from irsa_cli.usecases.write import delete_sa
 from irsa_cli.usecases.write.reconcile import Work, is_abandoned
 
 GOOD = (Ended.COMMITTED, Ended.UNCHANGED)
-Tell = Callable[[Item], None]
-"""Hears of each item when it has ended."""
 
 
 @dataclass(frozen=True)
-class Site:
+class ClusterRun:
     """One cluster that is worked on."""
 
     place: Place
@@ -78,7 +73,7 @@ class Site:
     @classmethod
     def open(
         cls, place: Place, request: Request, settings: Settings, log: WireLog, *, among: int = 1
-    ) -> Site:
+    ) -> ClusterRun:
         """Connect; an ARN of another partition ends the run before the first call."""
         wanted = place.arns
         wanted += filter(None, (request.boundaries.default,))
@@ -111,12 +106,12 @@ class Site:
 
         What the groundwork changes is locked until all have ended.
         """
-        with self.holding() as site, naming_caller(self.connection.caller):
-            with_its_locks(lambda: site._one_by_one(done, pace, tell), site.settings.hold)
+        with self.holding() as cluster_run, naming_caller(self.connection.caller):
+            with_its_locks(lambda: cluster_run._one_by_one(done, pace, tell), cluster_run.settings.hold)
 
     @contextmanager
-    def holding(self, wanted: Iterable[Lock] = ()) -> Iterator[Site]:
-        """The same site while these locks are held, and what its plans need besides.
+    def holding(self, wanted: Iterable[Lock] = ()) -> Iterator[ClusterRun]:
+        """The same run while these locks are held, and what its plans need besides.
 
         Where somebody may be asked about deletions they are taken after the answer: once there is a plan.
         """
@@ -144,16 +139,16 @@ class Site:
                 hold.secure(ground.plan, counted_on=ground.there, busy=self.others)
             for item in broken:
                 note(item)
-            laid = self._lay(ground, note)
-            if not laid.ready:
+            shared = self._lay(ground, note)
+            if not shared.ready:
                 done.pending += self.not_begun(binding for binding, _ in desired_states)
                 return
             try:
-                self._build(desired_states, laid, snapshot, pace, note)
+                self._build(desired_states, shared, snapshot, pace, note)
             finally:
                 good = {item.name for item in self._here(done) if item.result.ended in GOOD}
                 true = [desired for binding, desired in desired_states if str(binding) in good]
-                laid.end(wholly=len(true) == len(desired_states))
+                shared.end(wholly=len(true) == len(desired_states))
             if true or not desired_states:
                 self.settle([SHARED_PARTS], true)
             if len(true) == len(desired_states):
@@ -166,7 +161,7 @@ class Site:
     def _build(
         self,
         desired_states: Sequence[tuple[Binding, DesiredState]],
-        laid: Ground,
+        shared: SharedParts,
         snapshot: Snapshot,
         pace: Pace,
         note: Callable[[Item], None],
@@ -176,7 +171,7 @@ class Site:
 
         def noted(item: Item) -> None:
             if item.result.ended in GOOD:
-                laid.release(by_name[item.name])
+                shared.release(by_name[item.name])
             note(item)
 
         making = [item for item in desired_states if item[1].role is not None]
@@ -207,15 +202,8 @@ class Site:
         """What `--prune` deletes here; told before it is done. `roles` are those that entries have by now."""
         if not self.request.prune:
             return []
-        found = prune_candidates(
-            self.connection,
-            self.place.target,
-            self.place.names,
-            self.request.selection,
-            roles,
-            self.place.homes,
-            self._note_once,
-        )
+        pruning = Pruning(self.connection, self.place, self.request.selection, self._note_once)
+        found = pruning.candidates(roles)
         if any(found) and tell:
             names = ", ".join(sorted(item.title for stage in found for item in stage))
             self._note_once(f"No file lists these any more, and irsa created them: {names}")
@@ -320,26 +308,26 @@ class Site:
     def _context(self, binding: object) -> RunContext:
         return RunContext.of(Command.APPLY, self.connection, str(binding))
 
-    def _lay(self, ground: Groundwork, note: Callable[[Item], None]) -> Ground:
+    def _lay(self, ground: Groundwork, note: Callable[[Item], None]) -> SharedParts:
         """Make what all build on, or only show it."""
-        laid = Ground(self.settings)
+        shared = SharedParts(self.settings)
         if not len(ground.plan):
-            return laid
+            return shared
         settings = replace(self.settings, started=time.monotonic())
 
         def lay(
             plan: Plan, connection: Connection, settings: Settings, context: RunContext, _gate: Gate | None
         ) -> Result:
-            laid.laid = Laid.lay(plan, connection, settings, context)
-            return laid.laid.result
+            shared.transaction = SharedTransaction.begin(plan, connection, settings, context)
+            return shared.transaction.result
 
         context = self._context(SHARED_PARTS)
         result = result_of(lambda: perform(ground.plan, self.connection, settings, context, carry_out=lay))
         note(self.ended(SHARED_PARTS, result))
-        laid.ready = result.ended in (Ended.COMMITTED, Ended.PLANNED)
-        if not laid.ready:
-            laid.end(wholly=False)
-        return laid
+        shared.ready = result.ended in (Ended.COMMITTED, Ended.PLANNED)
+        if not shared.ready:
+            shared.end(wholly=False)
+        return shared
 
     def settle(
         self,
@@ -359,15 +347,13 @@ class Site:
 
         def is_over(story: Story, change: Change) -> bool:
             gone = pruned and is_prune_candidate(change, story, self.place.names, self.request.selection)
-            return gone or self._is_ground(change) or any(satisfies(item, change) for item in desired_states)
+            # The files ask for the provider for the cluster itself.
+            ground = self.place.with_oidc and change.kind is Kind.PROVIDER
+            return gone or ground or any(satisfies(item, change) for item in desired_states)
 
         for path in supersede(paths, is_over):
             if tell:
                 self.settings.note(other_desired_state(path))
-
-    def _is_ground(self, change: Change) -> bool:
-        """Whether it is the provider that the files ask for for the cluster itself."""
-        return self.place.with_oidc and change.kind is Kind.PROVIDER
 
     def make(
         self, plan: Plan, gate: Gate | None, counted_on: Iterable[Change], seen: Iterable[object]
