@@ -1,8 +1,9 @@
 """What all causes together say of one observation: problems first, the most probable one at the top.
 
-The causes are in `irsa_cli.core.doctor.causes`; how a diagnosis is printed is
-`irsa_cli.cli.commands.doctor`'s business. docs/reference/output.schema.json describes the JSON, and is a
-promise to scripts.
+"Nothing is wrong" says something of a ServiceAccount only if what `irsa verify` proves could be checked
+(ServiceAccount, role, trust policy, provider), a running pod with this identity was seen, and no check
+suspects anything. How a diagnosis is printed is `irsa_cli.cli.commands.doctor`'s business.
+docs/reference/output.schema.json describes the JSON, and is a promise to scripts.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from irsa_cli.core.doctor.causes import CAUSES, Cause
-from irsa_cli.core.doctor.causes.seen import UNSEEN
-from irsa_cli.core.doctor.decisive import undecided
+from irsa_cli.core.doctor.causes.trust import TRUST_CAUSES
+from irsa_cli.core.doctor.causes.uncreated import UNSEEN
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import Finding, Group, Verdict
 from irsa_cli.core.objects.kinds import ServiceAccount
@@ -24,6 +25,31 @@ from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome, 
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import ExitCode
 from irsa_cli.core.values.names import Namespaced
+
+OF_CLUSTER = frozenset({"provider-audience"})
+"""That the provider is there shows in this one, too, and whichever account it is in."""
+_WEB_IDENTITY = OF_CLUSTER | {"service-account-missing", "role-missing", *TRUST_CAUSES, UNSEEN}
+_POD_IDENTITY = frozenset({"pod-identity-trust", "pod-identity-target", "pod-own-token", UNSEEN})
+
+
+def undecided(facts: Facts, findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The findings that can't be told although all hangs on them."""
+    wanted = _decisive(facts)
+    return tuple(
+        item
+        for item in findings
+        if item.verdict is Verdict.UNKNOWN and (item.cause.id in wanted or item.judgement.decides)
+    )
+
+
+def _decisive(facts: Facts) -> frozenset[str]:
+    if facts.subject is None:
+        return OF_CLUSTER
+    account = facts.subject.account
+    # Without the annotation it is a Pod Identity association that gives the role, or a problem anyway.
+    associated = isinstance(account, ServiceAccount) and ROLE_ARN_ANNOTATION not in account.annotations
+    return _POD_IDENTITY if associated else _WEB_IDENTITY
+
 
 _GIVES_IDENTITY = (Group.SERVICE_ACCOUNT, Group.WEBHOOK, Group.PODS)
 """What has to be in order for a pod to run with the identity."""

@@ -11,7 +11,7 @@ import shlex
 from collections.abc import Callable, Iterable, Mapping
 
 from irsa_cli.core.doctor.facts import Facts
-from irsa_cli.core.doctor.proposals import comment
+from irsa_cli.core.doctor.finding import comment
 from irsa_cli.core.doctor.refusals import Maker
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.unreadable import Unreadable

@@ -1,6 +1,6 @@
 """A role's temporary credentials as a value, and when a token is to be renewed, by kubelet's rule.
 
-Getting them is in `irsa_cli.aws`, getting and writing a token in `irsa_cli.usecases.exec.renewal`.
+Getting them is in `irsa_cli.aws`, getting and writing a token in `irsa_cli.usecases.exec.token_file`.
 """
 
 from __future__ import annotations

@@ -12,11 +12,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
 from irsa_cli.core.doctor.causes.network import node_names
-from irsa_cli.core.doctor.clues.lost import Seen
-from irsa_cli.core.doctor.clues.usage import namesakes
+from irsa_cli.core.doctor.clues.usage import Seen, namesakes
 from irsa_cli.core.doctor.commands import of_account
-from irsa_cli.core.doctor.decisive import undecided
-from irsa_cli.core.doctor.diagnosis import Diagnosis, Examined, examined, having, judge
+from irsa_cli.core.doctor.diagnosis import Diagnosis, Examined, examined, having, judge, undecided
 from irsa_cli.core.doctor.facts import Facts, NodeMetadata, Subject, TrailEvent
 from irsa_cli.core.doctor.finding import Finding, Verdict
 from irsa_cli.core.doctor.subjects import listed, role_arn_of
@@ -31,8 +29,7 @@ from irsa_cli.usecases.command.connect import Connection, Target, WireLog, conne
 from irsa_cli.usecases.command.namespaces import check_namespace
 from irsa_cli.usecases.command.pasting import reach_of
 from irsa_cli.usecases.doctor.aws import DoctorReads
-from irsa_cli.usecases.doctor.events import absent, judged, with_refusals
-from irsa_cli.usecases.doctor.iam import account_named, with_iam
+from irsa_cli.usecases.doctor.further_reads import absent, account_named, judged, with_iam, with_refusals
 from irsa_cli.usecases.doctor.kube import WORKERS
 from irsa_cli.usecases.read.users_of_pods import account_used
 

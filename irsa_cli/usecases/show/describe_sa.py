@@ -17,8 +17,13 @@ from irsa_cli.aws.listing import FoundRole, find_role
 from irsa_cli.core.doctor.owners import Makers, makers_of
 from irsa_cli.core.doctor.refusals import RESOURCES, Maker, maker
 from irsa_cli.core.inventory.bindings import ReadProvider, ReadRole, annotation_of, binding_of, named_role
-from irsa_cli.core.inventory.describe_document import DescribedTarget, Description, Policy
-from irsa_cli.core.inventory.restarts import PodIdentity, pods_of
+from irsa_cli.core.inventory.describe_document import (
+    DescribedTarget,
+    Description,
+    PodIdentity,
+    Policy,
+    pods_of,
+)
 from irsa_cli.core.objects import parsing
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.injection import Injection

@@ -9,7 +9,7 @@ import difflib
 import shlex
 
 from irsa_cli.core.doctor.causes.own_token import hidden_tokens, own_tokens, written_by_hand
-from irsa_cli.core.doctor.causes.pod_identity_names import unused
+from irsa_cli.core.doctor.causes.pod_identity import unused
 from irsa_cli.core.doctor.clues.meant import admitting, choose, evidence
 from irsa_cli.core.doctor.commands import annotate_anew, make, unannotate
 from irsa_cli.core.doctor.facts import Facts, Subject

@@ -9,9 +9,9 @@ import shlex
 from collections.abc import Iterable
 
 from irsa_cli.core.doctor.causes.own_token import own_tokens
-from irsa_cli.core.doctor.causes.seen import to_see
+from irsa_cli.core.doctor.causes.uncreated import to_see
 from irsa_cli.core.doctor.clues.exchanges import calls, in_words, newest, newest_by_role, run_long_enough
-from irsa_cli.core.doctor.clues.trust_reading import require_admitted
+from irsa_cli.core.doctor.clues.trust_flaws import require_admitted
 from irsa_cli.core.doctor.commands import in_account
 from irsa_cli.core.doctor.facts import Facts, Subject, TrailEvent
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, hint, ok, problem, suspect, unknown

@@ -1,27 +1,42 @@
-"""Causes in pods that have no web identity: when they were started, and what they ask for."""
+"""Causes in pods and containers without a web identity: when they were started, and what they ask for.
+
+Webhooks are asked in turn: a container that one of them adds after EKS' webhook was asked may get no
+variables. That is a hint only: most of such containers call nothing of AWS. Containers that bring something
+of a web identity themselves are in `containers` and `own_token`.
+"""
 
 from __future__ import annotations
 
 from irsa_cli.core.doctor.clues.injection import (
     NO_ENV,
+    POD_IDENTITY_ENV,
     SKIP_CONTAINERS,
     SKIP_LABEL,
     bare,
+    has_pod_identity,
+    is_injected,
     opted_out,
     skipped,
 )
 from irsa_cli.core.doctor.facts import Facts, Subject
-from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, unknown
+from irsa_cli.core.doctor.finding import Group, Judgement, cause, hint, ok, problem, unknown
 from irsa_cli.core.doctor.owners import edit, restart
 from irsa_cli.core.doctor.subjects import (
+    ROLE_ENV,
+    TOKEN_ENV,
     account_of,
     annotation_of,
+    heeded,
     injected,
     is_bare,
     listed,
     pod_names,
     users_of,
+    where,
 )
+from irsa_cli.core.objects.aws import Association
+from irsa_cli.core.objects.kinds import Container, Pod
+from irsa_cli.core.objects.unreadable import CannotTell
 
 _EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
 _WEBHOOK = "https://github.com/aws/amazon-eks-pod-identity-webhook#readme"
@@ -134,3 +149,70 @@ def _some_containers(subject: Subject) -> Judgement:
             # One of several containers may well be meant to have none.
             return unknown("some containers are skipped on purpose", pod=pod.name, containers=listed(names))
     return ok("no pod asks to be skipped")
+
+
+_GIVEN = (ROLE_ENV, TOKEN_ENV, POD_IDENTITY_ENV)
+_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+_MESHES = frozenset(
+    {
+        "istio-proxy",
+        "istio-init",
+        "istio-validation",
+        "linkerd-proxy",
+        "linkerd-init",
+        "linkerd-network-validator",
+        "envoy",
+        "envoy-sidecar",
+        "consul-dataplane",
+        "consul-connect-inject-init",
+        "proxyinit",
+        "kuma-sidecar",
+        "kuma-init",
+    }
+)
+"""What service meshes call their containers, which call nothing of AWS with the pod's role."""
+
+
+@cause(
+    "pod-container-missed",
+    Group.PODS,
+    27,
+    title="A container has nothing of the identity that others of its pod have.",
+    symptom="One container of the pod has the node's role, or finds no credentials.",
+    looks_at="the environment of each of the pods' containers",
+    remedy="Where another webhook adds the container, that has to be asked before the one of EKS, whose"
+    " reinvocationPolicy has to be IfNeeded; or let the container be given variables and mount by that one.",
+    source="https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/"
+    "#reinvocation-policy",
+)
+def _left_out(facts: Facts) -> Judgement:
+    subject = facts.named
+    pods = [pod for pod in users_of(subject) if is_injected(pod) or has_pod_identity(pod)]
+    if not pods:
+        raise CannotTell("no container of its pods has an identity of AWS")
+    if not _is_injected_for_all(subject):
+        return ok("no webhook gives its pods an identity")
+    found = [(pod, item) for pod in pods for item in pod.containers if _is_left_out(pod, item)]
+    if not found:
+        return ok("all containers that may need it have an identity", pods=pod_names(pods))
+    return hint(
+        "other containers of the pod have an identity; whether these need one can't be seen from outside",
+        containers=where(found),
+    )
+
+
+def _is_injected_for_all(subject: Subject) -> bool:
+    """Whether it is the webhook that gives identities, to every container; by hand some are left out."""
+    if isinstance(subject.association, Association):
+        return True
+    try:
+        return bool(heeded(subject))
+    except CannotTell:
+        return False
+
+
+def _is_left_out(pod: Pod, container: Container) -> bool:
+    """Whether it has nothing, and nobody wants it so as far as can be seen."""
+    if SKIP_LABEL in pod.labels or container.name in skipped(pod) or container.name in _MESHES:
+        return False
+    return not any(name in container.env for name in (*_GIVEN, *_KEYS))

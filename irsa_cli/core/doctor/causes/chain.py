@@ -1,4 +1,4 @@
-"""Causes in the last link of a chain: the role may not go on to the target role that irsa notes for it.
+"""Causes in the last link of a chain: the role may not assume the target role, or the pods do not ask for it.
 
 What both sides' policies say is judged in `irsa_cli.core.trust.chaining.chain`; the target role of an EKS Pod
 Identity association is another matter (`irsa_cli.core.doctor.causes.pod_identity`).
@@ -11,12 +11,11 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import replace
 
-from irsa_cli.core.doctor.clues.chain_profile import config_map_of
-from irsa_cli.core.doctor.commands import of_account
-from irsa_cli.core.doctor.doubt import of_power, proposed
+from irsa_cli.core.doctor.clues.chain_profile import config_map_of, leaves_the_token_to_it, takes_profile
+from irsa_cli.core.doctor.commands import of_account, of_power, proposed
 from irsa_cli.core.doctor.facts import Facts
-from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, unknown
-from irsa_cli.core.doctor.subjects import role_arn_of
+from irsa_cli.core.doctor.finding import Group, Judgement, cause, hint, ok, problem, suspect, unknown
+from irsa_cli.core.doctor.subjects import pod_names, role_arn_of, users_of, where
 from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.kinds import ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, have
@@ -225,3 +224,39 @@ def _update(facts: Facts, flags: str, chain: Chain) -> str:
     needed = "--update-target-trust" in flags and "--target-" not in facts.reach.irsa
     way = f" --target-assume-role arn:aws:iam::{chain.account}:role/NAME" if needed else ""
     return of_account(facts, "update-sa", facts.named, flags + way)
+
+
+_SDK = "https://docs.aws.amazon.com/sdkref/latest/guide"
+
+
+@cause(
+    "chain-pod",
+    Group.PODS,
+    46,
+    title="The pods stay with the ServiceAccount's role, and do not go on to the target role.",
+    symptom="AccessDenied for the role in the cluster's account, where the target role was expected",
+    looks_at="AWS_CONFIG_FILE, AWS_PROFILE, AWS_WEB_IDENTITY_TOKEN_FILE, mounts of the pods' containers",
+    remedy="Mount the ConfigMap, set AWS_CONFIG_FILE to its file and AWS_PROFILE to 'target'. The SDKs for"
+    " Go, Java, .NET and PHP also need AWS_WEB_IDENTITY_TOKEN_FILE set to nothing: they take a token before a"
+    " profile.",
+    source=f"{_SDK}/standardized-credentials.html",
+)
+def _pods(facts: Facts) -> Judgement:
+    have(facts.named.account)
+    name = config_map_of(facts.named)
+    if not name:
+        return ok("irsa has written no AWS configuration for it")
+    pods = users_of(facts.named)
+    going = [(pod, item) for pod in pods for item in pod.containers if takes_profile(facts, pod, item)]
+    staying = [pod for pod in pods if pod not in [other for other, _ in going]]
+    if staying:
+        return suspect(
+            "no container takes the profile of the ConfigMap; some programs assume the target themselves",
+            pods=pod_names(staying),
+            config_map=name,
+        )
+    by_token = [(pod, item) for pod, item in going if not leaves_the_token_to_it(item)]
+    if by_token:
+        text = "most SDKs go by the profile; those for Go, Java, .NET and PHP go by the token first"
+        return hint(text, containers=where(by_token))
+    return ok("the pods take the profile of the ConfigMap", config_map=name)

@@ -1,11 +1,13 @@
-"""Causes in what the webhook has set: role and audience of another time, one variable of two."""
+"""Causes in a container's variables: another role or audience, static keys, the role twice."""
 
 from __future__ import annotations
+
+import re
 
 from irsa_cli.core.doctor.causes.own_token import own_volume, stands_before_region
 from irsa_cli.core.doctor.clues.chain_profile import leaves_the_token_to_it, takes_profile
 from irsa_cli.core.doctor.facts import Facts
-from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem
+from irsa_cli.core.doctor.finding import Group, Judgement, cause, hint, ok, problem, suspect, unknown
 from irsa_cli.core.doctor.owners import edit, restart
 from irsa_cli.core.doctor.subjects import (
     ROLE_ENV,
@@ -17,10 +19,16 @@ from irsa_cli.core.doctor.subjects import (
     injected,
     injected_users,
     listed,
+    role_arn_of,
+    role_of,
     users_of,
     where,
 )
+from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.kinds import Container, Pod
+from irsa_cli.core.policies.policy import as_list
+from irsa_cli.core.trust.evaluation import covers
+from irsa_cli.core.values.arn import Arn
 
 _WEBHOOK = "https://github.com/aws/amazon-eks-pod-identity-webhook#readme"
 _ASSOCIATE = "https://docs.aws.amazon.com/eks/latest/userguide/associate-service-account-role.html"
@@ -157,3 +165,138 @@ def _partial(facts: Facts) -> Judgement:
         there_is=there,
         missing=TOKEN_ENV if there == ROLE_ENV else ROLE_ENV,
     )
+
+
+_CHAIN = "https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html"
+_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+
+
+@cause(
+    "pod-static-credentials",
+    Group.PODS,
+    87,
+    title="Static access keys in the container go before the web identity.",
+    symptom="Another principal (an IAM user) in errors, or InvalidClientTokenId",
+    looks_at="names of the variables of the pods' containers; values are not read",
+    remedy="Remove AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY from the pod's template.",
+    source=_CHAIN,
+)
+def _static(facts: Facts) -> Judgement:
+    subject = facts.named
+    pods = users_of(subject)
+    found = [(pod, item) for pod in pods for item in pod.containers if _has_keys(item)]
+    beside = [(pod, item) for pod, item in found if _is_beside(pod, item)]
+    if found and len(beside) == len(found):
+        return unknown("containers beside the application's have keys of their own", containers=where(found))
+    if found:
+        found = [pair for pair in found if pair not in beside]
+        return problem(
+            "SDKs take keys in the environment first",
+            fix=edit(facts, found[0][0]),
+            containers=where(found),
+            variables=listed(key for key in _KEYS if key in found[0][1].env),
+        )
+    sources = sorted({name for pod in pods for item in pod.containers for name in item.sources})
+    if sources:
+        return unknown(
+            "whole environments come from Secrets or ConfigMaps, whose keys are not read",
+            taken_from=listed(sources),
+        )
+    return ok("no container has static keys in its environment")
+
+
+def _is_beside(pod: Pod, container: Container) -> bool:
+    """Whether a container is not the pod's main one, which has an identity and no keys of its own."""
+    main = _main(pod)
+    return container is not main and injected(main) and not _has_keys(main)
+
+
+def _main(pod: Pod) -> Container:
+    """The container that kubectl takes where none is named."""
+    named = pod.annotations.get("kubectl.kubernetes.io/default-container", "")
+    first = [item for item in pod.containers if not item.init] or list(pod.containers)
+    return next((item for item in first if item.name == named), first[0])
+
+
+def _has_keys(container: Container) -> bool:
+    return container.env.is_set(_KEYS[0])
+
+
+_ASSUME = re.compile(r"assume", re.IGNORECASE)
+
+
+@cause(
+    "pod-role-twice",
+    Group.PODS,
+    40,
+    title="The application is told the role a second time: it may assume it once more, from itself.",
+    symptom="User: .../assumed-role/ROLE/... is not authorized to perform: sts:AssumeRole on resource: ROLE",
+    looks_at="variables and arguments of the pods' containers that name the role, and its trust policy",
+    remedy="Take the role out of the application's own settings: its SDK has assumed it already.",
+    source="https://aws.amazon.com/blogs/security/announcing-an-update-to-iam-role-trust-policy-behavior/",
+)
+def _twice(facts: Facts) -> Judgement:
+    subject = facts.named
+    arn = str(role_arn_of(subject))
+    found = [(pod, item) for pod, item in injected_users(subject) if _names_role(item, arn)]
+    if not found:
+        return ok("no setting of the containers names the role once more")
+    if _trusts_itself(role_of(subject)):
+        return ok("settings name the role, whose trust policy lets it assume itself", containers=where(found))
+    asked = [(pod, item) for pod, item in found if _is_to_assume(item, arn)]
+    if asked:
+        return suspect(
+            "settings tell the application to assume the role, which it has already, and which does not trust"
+            " itself",
+            containers=where(asked),
+            role=arn,
+        )
+    return hint(
+        "settings name the role; what the application does with it can't be seen from outside, and the role"
+        " does not trust itself",
+        containers=where(found),
+        role=arn,
+    )
+
+
+def _names_role(container: Container, arn: str) -> bool:
+    return bool(_variables(container, arn)) or any(arn in argument for argument in container.arguments)
+
+
+def _variables(container: Container, arn: str) -> list[str]:
+    return [name for name in container.env.naming(arn) if name != ROLE_ENV]
+
+
+def _is_to_assume(container: Container, arn: str) -> bool:
+    """Whether the name of a variable or an argument says that the role is to be assumed."""
+    names = _variables(container, arn)
+    # What stands before the role: its own argument's name, or the argument before it.
+    words = " ".join(container.arguments)
+    names += [words[:place].rpartition(" -")[2] for place in _places(words, arn)]
+    return any(_ASSUME.search(name) for name in names)
+
+
+def _places(text: str, part: str) -> list[int]:
+    return [number for number in range(len(text)) if text.startswith(part, number)]
+
+
+def _trusts_itself(role: Role) -> bool:
+    """Whether a statement of its trust policy names it, or its whole account, for sts:AssumeRole."""
+    arn = Arn.parse(role.arn)
+    names = {role.arn, arn.account, f"arn:{arn.partition}:iam::{arn.account}:root", "*"}
+    return any(
+        isinstance(item, dict)
+        and item.get("Effect") == "Allow"
+        and any(_fits(str(action)) for action in as_list(item.get("Action", [])))
+        and not names.isdisjoint(_aws_principals(item.get("Principal", {})))
+        for item in as_list(role.trust.get("Statement", []))
+    )
+
+
+def _fits(action: str) -> bool:
+    return covers((action,), "sts:AssumeRole")
+
+
+def _aws_principals(principal: object) -> list[str]:
+    found = principal.get("AWS", []) if isinstance(principal, dict) else principal
+    return [str(item) for item in as_list(found)]

@@ -1,6 +1,6 @@
-"""Causes in containers that bring a role and a token of their own, without any annotation, and on purpose.
+"""Causes in tokens: a container brings its own one with a role, or the file is not there or never renewed.
 
-The pod's template mounts a projected token and sets both variables. The webhook has no part in it, and an
+A pod's template may mount a projected token and set both variables. The webhook has no part in that, and an
 annotation would have it mount a second token at the same path, which Kubernetes refuses.
 https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account/
 """
@@ -11,8 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from irsa_cli.core.doctor.clues.trust_flaws import flaws
-from irsa_cli.core.doctor.commands import rewrite_trust
-from irsa_cli.core.doctor.doubt import of_role
+from irsa_cli.core.doctor.commands import of_role, rewrite_trust
 from irsa_cli.core.doctor.facts import Facts, Subject
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, suspect, unknown
 from irsa_cli.core.doctor.owners import edit
@@ -23,7 +22,9 @@ from irsa_cli.core.doctor.subjects import (
     audience_of,
     identity_of,
     injected,
+    injected_users,
     listed,
+    where,
 )
 from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.kinds import Container, Pod, Volume
@@ -231,3 +232,82 @@ def _admit(facts: Facts, role: Role, identity: WebIdentity) -> str:
         return ""
     why = of_role(facts, facts.named, role.arn, audience=identity.audience)
     return rewrite_trust(facts, role, document, why)
+
+
+_WEBHOOK = "https://github.com/aws/amazon-eks-pod-identity-webhook#readme"
+
+
+@cause(
+    "pod-token-volume",
+    Group.PODS,
+    88,
+    title="The token's file is not where the SDK looks for it.",
+    symptom="open /var/run/secrets/eks.amazonaws.com/serviceaccount/token: no such file or directory",
+    looks_at=f"{TOKEN_ENV}, the volumes of the pods and where they are mounted",
+    remedy=f"Rename a volume of one's own that is called {TOKEN_VOLUME}, or mount a projected token.",
+    source=_WEBHOOK,
+)
+def _volume(facts: Facts) -> Judgement:
+    subject = facts.named
+    found = [(pod, item) for pod, item in injected_users(subject) if not _has_token(pod, item)]
+    if not found:
+        return ok("the token's file is mounted")
+    pod, item = found[0]
+    return problem(
+        f"no volume that holds a token is mounted at {item.env[TOKEN_ENV]}",
+        fix=edit(facts, pod),
+        containers=where(found),
+        volumes=listed(volume.name for volume in pod.volumes) or "none",
+    )
+
+
+def _has_token(pod: Pod, container: Container) -> bool:
+    file = container.env[TOKEN_ENV]
+    if file is None:
+        return True  # The variable comes from elsewhere: it can't be known where it points.
+    # Windows writes the same path with other slashes and a drive.
+    path = file.replace("\\", "/").removeprefix("C:")
+    tokens = {volume.name: volume.path for volume in pod.volumes if volume.audience is not None}
+    return any(
+        path == _file_at(mount, tokens[name], container.parts.get(name, ""))
+        for name, mount in container.mounts.items()
+        if name in tokens
+    )
+
+
+def _file_at(mount: str, token: str, part: str) -> str:
+    """Where a volume's token is: below the mount, or, of a part of the volume, where that leads."""
+    if not part:
+        return f"{mount.rstrip('/')}/{token}"
+    inside = token.removeprefix(part.rstrip("/")).lstrip("/") if f"{token}/".startswith(part) else token
+    return f"{mount.rstrip('/')}/{inside}" if inside else mount.rstrip("/")
+
+
+@cause(
+    "pod-token-kept",
+    Group.PODS,
+    76,
+    title="The token is mounted by subPath, so that the container's file is never renewed.",
+    symptom="It works for a day (or as long as the token lasts); then ExpiredTokenException: Token expired",
+    looks_at=f"{TOKEN_ENV}, subPath of the volume mounts of the pods' containers",
+    remedy="Mount the token's whole volume at a folder, without subPath: kubelet renews what is in it.",
+    source="https://kubernetes.io/docs/concepts/storage/projected-volumes/",
+)
+def _kept(facts: Facts) -> Judgement:
+    subject = facts.named
+    found = [(pod, item) for pod, item in injected_users(subject) if _is_kept(pod, item)]
+    if not found:
+        return ok("no token's file is mounted by subPath")
+    return problem(
+        "kubelet renews the volume, and not what is mounted of it by subPath",
+        fix=edit(facts, found[0][0]),
+        containers=where(found),
+        file=str(found[0][1].env[TOKEN_ENV]),
+    )
+
+
+def _is_kept(pod: Pod, container: Container) -> bool:
+    volume = volume_at(pod, container, container.env[TOKEN_ENV] or "")
+    if volume is None or volume.audience is None or container.init or pod.owner.startswith("Job/"):
+        return False  # What begins a pod, or is a Job's, ends before its token does.
+    return volume.name in container.parts

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 
-from irsa_cli.core.doctor.commands import in_account
-from irsa_cli.core.doctor.doubt import proposed
+from irsa_cli.core.doctor.commands import in_account, proposed
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem
 from irsa_cli.core.doctor.subjects import (

@@ -1,4 +1,8 @@
-"""Causes in the role beside its trust policy: what else keeps a token out, or leaves the role without use."""
+"""Causes in the role beside its trust policy: what else keeps a token out, or leaves the role without use.
+
+A trust policy that is broader than needed breaks nothing: it is a hint. What is broad is decided in
+`irsa_cli.core.trust.rules.judge`.
+"""
 
 from __future__ import annotations
 
@@ -9,19 +13,21 @@ from functools import lru_cache
 from typing import Any
 
 from irsa_cli.core.doctor.clues.meant import admitting
-from irsa_cli.core.doctor.clues.trust_reading import require_admitted
-from irsa_cli.core.doctor.commands import in_account, make
-from irsa_cli.core.doctor.doubt import is_made_for
+from irsa_cli.core.doctor.clues.trust_flaws import require_admitted
+from irsa_cli.core.doctor.commands import in_account, is_made_for, make
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, unknown
-from irsa_cli.core.doctor.subjects import listed, role_of
+from irsa_cli.core.doctor.subjects import audience_of, listed, provider_of, role_of
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.annotation_marks import wrote
 from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.kinds import ServiceAccount
-from irsa_cli.core.objects.unreadable import have
+from irsa_cli.core.objects.unreadable import Unreadable, have
 from irsa_cli.core.plan.states import COMMIT_TAG, ROLE_ARN_ANNOTATION
 from irsa_cli.core.policies.policy import Document, as_list
+from irsa_cli.core.trust.rules.judge import wide_trusts
+from irsa_cli.core.trust.rules.power import power
+from irsa_cli.core.trust.rules.rule import in_one_line
 
 _IAM = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
 _SPREADING = timedelta(seconds=60)
@@ -198,4 +204,34 @@ def _organization(facts: Facts) -> Judgement:
         "STS denied it although the trust policy, as it is now, admits it; policies of the organization"
         " can't be read from here",
         last=denied.time.isoformat(),
+    )
+
+
+_IAM = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
+
+
+@cause(
+    "role-wide-trust",
+    Group.ROLE,
+    5,
+    title="The trust policy admits more than the ServiceAccounts that it names.",
+    symptom="none: others may get the role, too",
+    looks_at="iam GetRole (trust policy, permissions boundary), the role's policies",
+    remedy="Name the ServiceAccounts by StringEquals on ISSUER:sub, and the audience by StringEquals on"
+    " ISSUER:aud.",
+    source=f"{_IAM}/id_roles_create_for-idp_oidc.html",
+)
+def _wide(facts: Facts) -> Judgement:
+    subject, role = facts.named, role_of(facts.named)
+    # Whom the trust lets in is known without the policies; how much that matters is not.
+    policies = {} if isinstance(role.policies, Unreadable) else role.policies
+    much = power(policies, policies, role.boundary)
+    found = wide_trusts(role.trust, (provider_of(facts, subject),), audience_of(facts, subject), power=much)
+    if not found:
+        return ok("the trust policy admits nobody whom it does not name")
+    return unknown(
+        f"nothing is broken, but the trust policy is wide: {in_one_line(found)}",
+        role=role.arn,
+        tighter="; ".join(dict.fromkeys(item.suggestion for item in found)),
+        explained="; ".join(dict.fromkeys(item.explained_by for item in found)),
     )

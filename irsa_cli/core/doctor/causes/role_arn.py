@@ -6,9 +6,8 @@ import re
 import shlex
 
 from irsa_cli.core.doctor.clues.meant import choose, evidence, naming, only_one
-from irsa_cli.core.doctor.clues.trust_reading import flaws_of, other_roles
-from irsa_cli.core.doctor.commands import annotate_anew, make
-from irsa_cli.core.doctor.doubt import proposed
+from irsa_cli.core.doctor.clues.trust_flaws import flaws_of, other_roles
+from irsa_cli.core.doctor.commands import annotate_anew, make, proposed
 from irsa_cli.core.doctor.facts import Facts, Subject
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem
 from irsa_cli.core.doctor.subjects import EMPTY, annotation_of, role_arn_of, role_of

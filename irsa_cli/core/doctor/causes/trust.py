@@ -1,7 +1,7 @@
 """Causes in the role's trust policy: each thing in it that can keep the token out.
 
 What is wrong in a policy is found by `irsa_cli.core.doctor.clues.trust_flaws`, for this token in
-`irsa_cli.core.doctor.clues.trust_reading`; here each flaw gets its explanation and its remedy.
+`irsa_cli.core.doctor.clues.trust_flaws`; here each flaw gets its explanation and its remedy.
 """
 
 from __future__ import annotations
@@ -11,10 +11,8 @@ import shlex
 from dataclasses import replace
 from datetime import datetime
 
-from irsa_cli.core.doctor.clues.trust_flaws import GENERATED
-from irsa_cli.core.doctor.clues.trust_reading import flaws_of, other_roles
-from irsa_cli.core.doctor.commands import admit, in_account, make, rewrite_trust
-from irsa_cli.core.doctor.doubt import of_role
+from irsa_cli.core.doctor.clues.trust_flaws import GENERATED, flaws_of, other_roles
+from irsa_cli.core.doctor.commands import admit, in_account, make, of_role, rewrite_trust
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import REGISTRY, Check, Group, Judgement, cause, ok, problem, unknown
 from irsa_cli.core.doctor.subjects import identity_of, role_of

@@ -1,4 +1,4 @@
-"""A cause for which there are no pods: the API server refuses them, and events of their makers say why.
+"""Causes for which no pod runs with the identity: none was seen, or the API server refuses to create them.
 
 What has to be read for it is said here, too; how events become values is in `irsa_cli.core.doctor.refusals`.
 """
@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from irsa_cli.core.doctor.clues.chain_profile import goes_by_profile
 from irsa_cli.core.doctor.clues.injection import has_pod_identity, is_injected
 from irsa_cli.core.doctor.clues.usage import has_role, is_active, is_near
+from irsa_cli.core.doctor.commands import of_account
 from irsa_cli.core.doctor.facts import Facts
-from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, suspect, unknown
+from irsa_cli.core.doctor.finding import Group, Judgement, cause, comment, ok, problem, suspect, unknown
 from irsa_cli.core.doctor.owners import ROLLED, set_account, template
-from irsa_cli.core.doctor.proposals import comment
-from irsa_cli.core.doctor.subjects import account_of, listed
+from irsa_cli.core.doctor.subjects import account_of, listed, pod_names, users_of
 from irsa_cli.core.objects.aws import Association
-from irsa_cli.core.objects.kinds import RefusedPod, ServiceAccount
+from irsa_cli.core.objects.kinds import Pod, RefusedPod, ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
 from irsa_cli.core.values.cluster import Reach
 
@@ -264,3 +266,48 @@ def _edit(facts: Facts, item: RefusedPod) -> str:
     """The command that opens what the pods are made from."""
     kind, name = _kind(item)
     return template(facts.reach, item.namespace, kind, name, facts.makers)
+
+
+UNSEEN = "pod-unseen"
+
+
+@cause(
+    UNSEEN,
+    Group.PODS,
+    34,
+    title="No running pod with this identity was seen.",
+    symptom="None yet: whether pods get the role shows when one runs.",
+    looks_at="the namespace's pods: serviceAccountName, phase, environment",
+    remedy="Look again when a pod runs. irsa verify proves that a token of the ServiceAccount is exchanged.",
+    source="https://docs.aws.amazon.com/eks/latest/userguide/pod-configuration.html",
+)
+def _seen(facts: Facts) -> Judgement:
+    account_of(facts.named)
+    try:
+        pods = users_of(facts.named)
+    except CannotTell as error:
+        return _unseen(facts, error.why)
+    running = [pod for pod in pods if pod.phase == "Running"]
+    if not running:
+        phases = Counter(pod.phase or "phase not known" for pod in pods)
+        states = ", ".join(f"{count} {phase}" for phase, count in sorted(phases.items()))
+        return _unseen(facts, "no pod of it is running", pods=pod_names(pods), they_are=states)
+    found = [pod for pod in running if _has_identity(pod) or goes_by_profile(facts, pod)]
+    if not found:
+        return _unseen(facts, "no running pod of it has an identity of AWS", pods=pod_names(running))
+    return ok("a running pod with this identity was seen", pods=pod_names(found))
+
+
+def _has_identity(pod: Pod) -> bool:
+    return is_injected(pod) or has_pod_identity(pod)
+
+
+def _unseen(facts: Facts, text: str, **evidence: str) -> Judgement:
+    found = unknown(text, **evidence, to_see=to_see(facts))
+    # What keeps them from being created is a cause of its own, and has to be put right first.
+    return replace(found, follows=waits_for_pods(facts))
+
+
+def to_see(facts: Facts) -> str:
+    """The command that proves what can be proved without a pod."""
+    return of_account(facts, "verify", facts.named)

@@ -17,8 +17,15 @@ from irsa_cli.core.doctor.clues.injection import (
     selector_text,
     webhooks_of,
 )
-from irsa_cli.core.doctor.commands import annotate_anew, eks, unannotate, webhook_shown
-from irsa_cli.core.doctor.doubt import commented, of_role, proposed
+from irsa_cli.core.doctor.commands import (
+    annotate_anew,
+    commented,
+    eks,
+    of_role,
+    proposed,
+    unannotate,
+    webhook_shown,
+)
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, suspect, unknown
 from irsa_cli.core.doctor.owners import restart

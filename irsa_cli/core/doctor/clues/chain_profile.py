@@ -1,7 +1,7 @@
 """Whether a container goes on to the target role by the AWS configuration that irsa wrote for its pods.
 
 What the configuration says is in `irsa_cli.core.trust.chaining.aws_config`; the causes that are made of this
-in `irsa_cli.core.doctor.causes.chain_pods` and `irsa_cli.core.doctor.causes.settings`.
+in `irsa_cli.core.doctor.causes.chain` and `irsa_cli.core.doctor.causes.settings`.
 """
 
 from __future__ import annotations
