@@ -12,13 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
-from irsa_cli.core.audit.estate import (
-    AuditedAccount,
-    AuditedAssociation,
-    AuditedCluster,
-    Estate,
-    living_pods,
-)
+from irsa_cli.core.audit.estate import AuditedAccount, AuditedAssociation, AuditedCluster, Estate, living_pods
 from irsa_cli.core.inventory.account_details import policy_details, role_details
 from irsa_cli.core.inventory.bindings import BoundRole
 from irsa_cli.core.objects.unreadable import Unreadable
@@ -76,8 +70,7 @@ def estate_of(files: Iterable[AuditFile], now: datetime) -> Estate:
         _take(found, file, _parsed(file))
     if not found.has_roles:
         raise InvalidInput(
-            "no file has the account's roles",
-            reason="aws iam get-account-authorization-details > roles.json",
+            "no file has the account's roles", reason="aws iam get-account-authorization-details > roles.json"
         )
     roles = list(_each(found, found.roles, _role))
     clusters = list(_clusters(found))

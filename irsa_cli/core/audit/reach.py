@@ -254,9 +254,7 @@ class Reachable:
                     todo.append(further)
 
 
-def _best(
-    asked: list[tuple[str, Explanation]],
-) -> tuple[str, tuple[str, ...], tuple[str, ...]] | None:
+def _best(asked: list[tuple[str, Explanation]]) -> tuple[str, tuple[str, ...], tuple[str, ...]] | None:
     """The statement that decides, on what it depends, and the audiences; None where nobody is admitted."""
     sure = [(audience, item) for audience, item in asked if item.answer is Answer.YES]
     maybe = [(audience, item) for audience, item in asked if item.answer is Answer.UNKNOWN]

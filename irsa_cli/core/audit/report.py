@@ -279,12 +279,7 @@ def hidden_json(selection: RiskSelection, arns: Arns) -> dict[str, Any]:
 def _place_json(place: FilePlace | None) -> dict[str, Any] | None:
     if place is None:
         return None
-    return {
-        "file": place.file,
-        "line": place.line,
-        "column": place.column,
-        "subject": place.subject or None,
-    }
+    return {"file": place.file, "line": place.line, "column": place.column, "subject": place.subject or None}
 
 
 def path_json(path: RolePath, arns: Arns) -> dict[str, Any]:

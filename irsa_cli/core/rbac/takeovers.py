@@ -121,20 +121,14 @@ TAKEOVERS: tuple[Takeover, ...] = (
         Right(("impersonate",), CORE, "groups"),
         Named.GROUP,
         everywhere=True,
-        also=(
-            Right(("impersonate",), CORE, "users"),
-            Right(("impersonate",), CORE, "serviceaccounts"),
-        ),
+        also=(Right(("impersonate",), CORE, "users"), Right(("impersonate",), CORE, "serviceaccounts")),
     ),
     *(
         Takeover(
             "bind-role",
             Right(("bind",), RBAC_GROUP, resource),
             Named.ROLE,
-            also=(
-                Right(_MAKE, RBAC_GROUP, "rolebindings"),
-                Right(_MAKE, RBAC_GROUP, "clusterrolebindings"),
-            ),
+            also=(Right(_MAKE, RBAC_GROUP, "rolebindings"), Right(_MAKE, RBAC_GROUP, "clusterrolebindings")),
         )
         for resource in ("clusterroles", "roles")
     ),

@@ -16,13 +16,7 @@ from irsa_cli.aws import iam as aws_iam
 from irsa_cli.aws.listing import list_roles
 from irsa_cli.aws.sts import assume
 from irsa_cli.core.doctor.clues.injection import AGENT
-from irsa_cli.core.doctor.facts import (
-    EksFacts,
-    NodeMetadata,
-    RoleSummary,
-    TrailEvent,
-    VpcEndpoint,
-)
+from irsa_cli.core.doctor.facts import EksFacts, NodeMetadata, RoleSummary, TrailEvent, VpcEndpoint
 from irsa_cli.core.objects.aws import Association, Role
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import ProviderState

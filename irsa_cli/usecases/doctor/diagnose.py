@@ -336,9 +336,7 @@ class _Doctor:
             self.reads.association(*names)
 
     def _association(
-        self,
-        names: tuple[str, str],
-        associations: dict[tuple[str, str], Association] | Unreadable,
+        self, names: tuple[str, str], associations: dict[tuple[str, str], Association] | Unreadable
     ) -> Association | Unreadable | None:
         """A ServiceAccount's own, with all that EKS tells of it; few have one."""
         if isinstance(associations, Unreadable) or names not in associations:

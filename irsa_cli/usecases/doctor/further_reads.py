@@ -14,13 +14,7 @@ from irsa_cli.core.doctor.causes.uncreated import can_decide, missing_account
 from irsa_cli.core.doctor.clues.meant import names_exactly
 from irsa_cli.core.doctor.clues.usage import Seen, gone_names
 from irsa_cli.core.doctor.diagnosis import having, judge
-from irsa_cli.core.doctor.facts import (
-    EksFacts,
-    Facts,
-    OtherAssociation,
-    RoleSummary,
-    Subject,
-)
+from irsa_cli.core.doctor.facts import EksFacts, Facts, OtherAssociation, RoleSummary, Subject
 from irsa_cli.core.doctor.finding import Finding, Verdict
 from irsa_cli.core.doctor.owners import makers_of
 from irsa_cli.core.doctor.subjects import identity_of, role_arn_of

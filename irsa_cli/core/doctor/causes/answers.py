@@ -123,9 +123,7 @@ def _expired(facts: Facts) -> Judgement:
     if event.error not in _EXPIRED:
         return ok("the newest call had a fresh token", last=event.time.isoformat())
     return problem(
-        "the newest call had an old token",
-        fix=restart(facts, users_of(facts.named)),
-        error=in_words(event),
+        "the newest call had an old token", fix=restart(facts, users_of(facts.named)), error=in_words(event)
     )
 
 
@@ -198,11 +196,7 @@ def _undecided(facts: Facts, event: TrailEvent, found_by: Iterable[Pod]) -> Judg
     tried = [item for item in have(facts.named.events) if item.own and item.time > event.time]
     if any(not item.error and item.role_arn == event.role_arn for item in tried):
         return hint(f"{said}; a token that irsa sent after it was exchanged", **evidence)
-    return suspect(
-        f"{said}; all that can be seen admits the token",
-        **evidence,
-        to_see=to_see(facts),
-    )
+    return suspect(f"{said}; all that can be seen admits the token", **evidence, to_see=to_see(facts))
 
 
 def _roles_wanted(subject: Subject) -> list[str]:

@@ -169,12 +169,7 @@ def _beside(facts: Facts) -> Judgement:
         return ok("pods use the ServiceAccount")
     text = "pods of the same application run as default, which has no role; whether they need one"
     say, found = (suspect, made) if made else (hint, jobs)
-    return say(
-        f"{text} can't be seen",
-        pods=pod_names(found),
-        they_use="default",
-        in_place_of=subject.name,
-    )
+    return say(f"{text} can't be seen", pods=pod_names(found), they_use="default", in_place_of=subject.name)
 
 
 def _stray(facts: Facts, found: tuple[Pod, ...]) -> Judgement:

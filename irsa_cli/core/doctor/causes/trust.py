@@ -146,12 +146,7 @@ def _trust_cause(
     register(_check(identifier))
 
 
-_trust_cause(
-    "trust-principal",
-    89,
-    "The role's trust policy admits no OIDC provider.",
-    source=_ASSOCIATE,
-)
+_trust_cause("trust-principal", 89, "The role's trust policy admits no OIDC provider.", source=_ASSOCIATE)
 _trust_cause(
     "trust-old-cluster",
     89,
@@ -184,12 +179,7 @@ _trust_cause(
     "The trust policy allows another action than the exchange of a token.",
     source="https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html",
 )
-_trust_cause(
-    "trust-key-https",
-    88,
-    "A condition key of the trust policy begins with https://.",
-    source=_KEYS,
-)
+_trust_cause("trust-key-https", 88, "A condition key of the trust policy begins with https://.", source=_KEYS)
 _trust_cause(
     "trust-key",
     87,
@@ -206,10 +196,7 @@ _trust_cause(
     source=_OPERATORS,
 )
 _trust_cause(
-    "trust-whitespace",
-    87,
-    "There are spaces or line ends in a value of the trust policy.",
-    source=_OPERATORS,
+    "trust-whitespace", 87, "There are spaces or line ends in a value of the trust policy.", source=_OPERATORS
 )
 _trust_cause(
     "trust-generated-name",
@@ -219,18 +206,8 @@ _trust_cause(
     remedy="Fix the ServiceAccount's name, or admit the names of all releases by a pattern (StringLike).",
     source=_OPERATORS,
 )
-_trust_cause(
-    "trust-subject",
-    86,
-    "The trust policy admits another ServiceAccount.",
-    source=_ASSOCIATE,
-)
-_trust_cause(
-    "trust-audience",
-    86,
-    "The trust policy admits another audience.",
-    source=_KEYS,
-)
+_trust_cause("trust-subject", 86, "The trust policy admits another ServiceAccount.", source=_ASSOCIATE)
+_trust_cause("trust-audience", 86, "The trust policy admits another audience.", source=_KEYS)
 _trust_cause(
     "trust-condition",
     85,
