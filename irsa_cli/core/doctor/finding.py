@@ -109,6 +109,13 @@ class Group(str, Enum):
     STS = "sts"
 
 
+EKS_GUIDE = "https://docs.aws.amazon.com/eks/latest/userguide"
+IAM_GUIDE = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
+SDK_GUIDE = "https://docs.aws.amazon.com/sdkref/latest/guide"
+ASSOCIATE_ROLE = f"{EKS_GUIDE}/associate-service-account-role.html"
+WEBHOOK_README = "https://github.com/aws/amazon-eks-pod-identity-webhook#readme"
+"""Sources of many causes."""
+
 Evidence = tuple[tuple[str, str], ...]
 """What was compared, as pairs of a name and a value."""
 

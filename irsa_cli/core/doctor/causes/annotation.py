@@ -13,7 +13,7 @@ from irsa_cli.core.doctor.causes.pod_identity import unused
 from irsa_cli.core.doctor.clues.meant import admitting, choose, evidence
 from irsa_cli.core.doctor.commands import annotate_anew, make, unannotate
 from irsa_cli.core.doctor.facts import Facts, Subject
-from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, suspect
+from irsa_cli.core.doctor.finding import ASSOCIATE_ROLE, Group, Judgement, cause, ok, problem, suspect
 from irsa_cli.core.doctor.owners import restart
 from irsa_cli.core.doctor.subjects import (
     ROLE_ENV,
@@ -39,9 +39,6 @@ from irsa_cli.core.plan.states import (
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
 from irsa_cli.core.values.shown import shown
 
-_EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
-_IAM = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
-_ASSOCIATE = f"{_EKS}/associate-service-account-role.html"
 ACCOUNT = Group.SERVICE_ACCOUNT
 
 
@@ -81,7 +78,7 @@ def _unannotated(subject: Subject) -> ServiceAccount | None:
     symptom="No AWS_ROLE_ARN in the pods; the SDK falls back to the node's role, or finds no credentials.",
     looks_at="the ServiceAccount's annotations",
     remedy="The key is eks.amazonaws.com/role-arn, letter by letter.",
-    source=_ASSOCIATE,
+    source=ASSOCIATE_ROLE,
 )
 def _key(facts: Facts) -> Judgement:
     subject = facts.named
@@ -122,7 +119,7 @@ def _annotated_pods(subject: Subject) -> list[str]:
     symptom="No AWS_ROLE_ARN in the pods.",
     looks_at="annotations of the ServiceAccount and of its pods",
     remedy="Annotate the ServiceAccount, then restart the pods.",
-    source=_ASSOCIATE,
+    source=ASSOCIATE_ROLE,
 )
 def _place(facts: Facts) -> Judgement:
     subject = facts.named
@@ -161,7 +158,7 @@ def _was_annotated(subject: Subject) -> tuple[str, str]:
     symptom="It works until the pods restart, usually with an upgrade.",
     looks_at="the ServiceAccount's annotations, the environment of its pods",
     remedy="Annotate again, and put the annotation where the ServiceAccount comes from (chart values, Git).",
-    source=_ASSOCIATE,
+    source=ASSOCIATE_ROLE,
 )
 def _removed(facts: Facts) -> Judgement:
     subject = facts.named
@@ -195,7 +192,7 @@ def _removed(facts: Facts) -> Judgement:
     looks_at="the ServiceAccount's annotations, eks ListPodIdentityAssociations, trust policies of the"
     " account's roles",
     remedy="Annotate it with the role's ARN, or make a role: irsa create-sa.",
-    source=_ASSOCIATE,
+    source=ASSOCIATE_ROLE,
 )
 def _annotation(facts: Facts) -> Judgement:
     subject = facts.named

@@ -19,7 +19,17 @@ from irsa_cli.core.doctor.clues.injection import (
     skipped,
 )
 from irsa_cli.core.doctor.facts import Facts, Subject
-from irsa_cli.core.doctor.finding import Group, Judgement, cause, hint, ok, problem, unknown
+from irsa_cli.core.doctor.finding import (
+    EKS_GUIDE,
+    WEBHOOK_README,
+    Group,
+    Judgement,
+    cause,
+    hint,
+    ok,
+    problem,
+    unknown,
+)
 from irsa_cli.core.doctor.owners import edit, restart
 from irsa_cli.core.doctor.subjects import (
     ROLE_ENV,
@@ -38,8 +48,6 @@ from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Container, Pod
 from irsa_cli.core.objects.unreadable import CannotTell
 
-_EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
-_WEBHOOK = "https://github.com/aws/amazon-eks-pod-identity-webhook#readme"
 _LOOKS_AT = (
     "the pods' environment and start, when the annotation was written, a pod created for show (dryRun=All)"
 )
@@ -63,7 +71,7 @@ def _bare_judgement(facts: Facts, identifier: str, text: str, expected: str) -> 
     symptom=NO_ENV,
     looks_at=_LOOKS_AT,
     remedy="Restart the pods: the webhook changes pods when they are created, never later.",
-    source=f"{_EKS}/pod-configuration.html",
+    source=f"{EKS_GUIDE}/pod-configuration.html",
 )
 def _older(facts: Facts) -> Judgement:
     annotated = account_of(facts.named).annotated
@@ -83,7 +91,7 @@ def _older(facts: Facts) -> Judgement:
     symptom=NO_ENV,
     looks_at="the pods' environment and start, creation of the MutatingWebhookConfiguration",
     remedy="Restart the pods.",
-    source=_WEBHOOK,
+    source=WEBHOOK_README,
 )
 def _older_than_webhook(facts: Facts) -> Judgement:
     return _bare_judgement(
@@ -103,7 +111,7 @@ def _older_than_webhook(facts: Facts) -> Judgement:
     looks_at=_LOOKS_AT,
     remedy="Restart the pods. Make ServiceAccounts before the pods that use them: the webhook learns"
     " of them with a delay, and is skipped when it does not answer.",
-    source=_WEBHOOK,
+    source=WEBHOOK_README,
 )
 def _missed(facts: Facts) -> Judgement:
     return _bare_judgement(
@@ -122,7 +130,7 @@ def _missed(facts: Facts) -> Judgement:
     symptom=NO_ENV,
     looks_at=f"label {SKIP_LABEL} and annotation {SKIP_CONTAINERS} of the pods",
     remedy="Remove the label or the annotation from the pod's template.",
-    source=_WEBHOOK,
+    source=WEBHOOK_README,
 )
 def _opt_out(facts: Facts) -> Judgement:
     subject = facts.named

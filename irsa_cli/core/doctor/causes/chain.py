@@ -14,7 +14,18 @@ from dataclasses import replace
 from irsa_cli.core.doctor.clues.chain_profile import config_map_of, leaves_the_token_to_it, takes_profile
 from irsa_cli.core.doctor.commands import of_account, of_power, proposed
 from irsa_cli.core.doctor.facts import Facts
-from irsa_cli.core.doctor.finding import Group, Judgement, cause, hint, ok, problem, suspect, unknown
+from irsa_cli.core.doctor.finding import (
+    IAM_GUIDE,
+    SDK_GUIDE,
+    Group,
+    Judgement,
+    cause,
+    hint,
+    ok,
+    problem,
+    suspect,
+    unknown,
+)
 from irsa_cli.core.doctor.subjects import pod_names, role_arn_of, users_of, where
 from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.kinds import ServiceAccount
@@ -35,7 +46,6 @@ from irsa_cli.core.trust.chaining.chain import (
 from irsa_cli.core.trust.evaluation import Answer
 from irsa_cli.core.values.errors import InvalidInput
 
-_IAM = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
 _NONE = "irsa notes no target role for it"
 _UNIQUE_ID = re.compile(r"AROA[A-Z0-9]{12,}", re.ASCII)
 _DURATION = re.compile(r"^\s*duration_seconds\s*=\s*(\d+)\s*$", re.MULTILINE | re.ASCII)
@@ -65,7 +75,7 @@ def _chain(facts: Facts) -> Chain | None:
     symptom="AccessDenied: ... is not authorized to perform: sts:AssumeRole on resource: TARGET",
     looks_at="iam GetRole, GetRolePolicy, GetPolicyVersion (the role's policies, its permissions boundary)",
     remedy="Allow the role sts:AssumeRole on the target; a permissions boundary has to allow it, too.",
-    source=f"{_IAM}/reference_policies_evaluation-logic-cross-account.html",
+    source=f"{IAM_GUIDE}/reference_policies_evaluation-logic-cross-account.html",
 )
 def _permission(facts: Facts) -> Judgement:
     chain = _chain(facts)
@@ -98,7 +108,7 @@ def _permission(facts: Facts) -> Judgement:
     symptom="AccessDenied: ... is not authorized to perform: sts:AssumeRole on resource: TARGET",
     looks_at="the ServiceAccount's annotations, iam GetRole of the target (--target-assume-role)",
     remedy="Note the external id that the target's trust policy has, and give it to the SDK.",
-    source=f"{_IAM}/id_roles_common-scenarios_third-party.html",
+    source=f"{IAM_GUIDE}/id_roles_common-scenarios_third-party.html",
 )
 def _external_id(facts: Facts) -> Judgement:
     chain = _chain(facts)
@@ -142,7 +152,7 @@ def _fitting(chain: Chain, target: Role) -> Iterator[str]:
     looks_at="iam GetRole of the target (--target-assume-role, --target-profile)",
     remedy="Let the target's trust policy admit the role. One that was deleted and made again has another"
     " unique id: IAM keeps the old one (AROA...) in trust policies that named the role.",
-    source=f"{_IAM}/reference_policies_elements_principal.html",
+    source=f"{IAM_GUIDE}/reference_policies_elements_principal.html",
 )
 def _trust(facts: Facts) -> Judgement:
     chain = _chain(facts)
@@ -184,7 +194,7 @@ def _trust(facts: Facts) -> Judgement:
     looks_at="the ConfigMap that the ServiceAccount's annotation names",
     remedy="Ask for an hour at most: what is begun with a role's credentials lasts no longer, whatever"
     " MaxSessionDuration allows.",
-    source=f"{_IAM}/id_roles.html#iam-term-role-chaining",
+    source=f"{IAM_GUIDE}/id_roles.html#iam-term-role-chaining",
 )
 def _session(facts: Facts) -> Judgement:
     chain = _chain(facts)
@@ -226,9 +236,6 @@ def _update(facts: Facts, flags: str, chain: Chain) -> str:
     return of_account(facts, "update-sa", facts.named, flags + way)
 
 
-_SDK = "https://docs.aws.amazon.com/sdkref/latest/guide"
-
-
 @cause(
     "chain-pod",
     Group.PODS,
@@ -239,7 +246,7 @@ _SDK = "https://docs.aws.amazon.com/sdkref/latest/guide"
     remedy="Mount the ConfigMap, set AWS_CONFIG_FILE to its file and AWS_PROFILE to 'target'. The SDKs for"
     " Go, Java, .NET and PHP also need AWS_WEB_IDENTITY_TOKEN_FILE set to nothing: they take a token before a"
     " profile.",
-    source=f"{_SDK}/standardized-credentials.html",
+    source=f"{SDK_GUIDE}/standardized-credentials.html",
 )
 def _pods(facts: Facts) -> Judgement:
     have(facts.named.account)

@@ -9,15 +9,13 @@ import shlex
 from typing import Any
 
 from irsa_cli.core.doctor.facts import Facts
-from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, unknown
+from irsa_cli.core.doctor.finding import EKS_GUIDE, IAM_GUIDE, Group, Judgement, cause, ok, problem, unknown
 from irsa_cli.core.doctor.subjects import listed
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
 from irsa_cli.core.policies.policy import as_list
 from irsa_cli.core.policies.web_identity import ACTION
 from irsa_cli.core.trust.evaluation import covers
 
-_EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
-_IAM = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
 _DISCOVERY = (
     "https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account/"
     "#service-account-issuer-discovery"
@@ -33,7 +31,7 @@ CLUSTER = Group.CLUSTER
     symptom="No pod gets a web identity, or none is accepted.",
     looks_at="eks DescribeCluster (outpostConfig)",
     remedy="Use the node's role or another way to give pods credentials.",
-    source=f"{_EKS}/eks-outposts-local-cluster-overview.html",
+    source=f"{EKS_GUIDE}/eks-outposts-local-cluster-overview.html",
     of_cluster=True,
 )
 def _unsupported(facts: Facts) -> Judgement:
@@ -109,7 +107,7 @@ def _keys(facts: Facts) -> Judgement:
     symptom="AccessDenied from inside the VPC only; the same token is accepted elsewhere",
     looks_at="ec2 DescribeVpcEndpoints (endpoints for STS in the cluster's VPC)",
     remedy="Allow sts:AssumeRoleWithWebIdentity to every principal: the call is not signed, so it has none.",
-    source=f"{_IAM}/reference_sts_vpc_endpoint_create.html",
+    source=f"{IAM_GUIDE}/reference_sts_vpc_endpoint_create.html",
     of_cluster=True,
 )
 def _endpoint_policy(facts: Facts) -> Judgement:

@@ -7,7 +7,19 @@ import re
 from irsa_cli.core.doctor.causes.own_token import own_volume, stands_before_region
 from irsa_cli.core.doctor.clues.chain_profile import leaves_the_token_to_it, takes_profile
 from irsa_cli.core.doctor.facts import Facts
-from irsa_cli.core.doctor.finding import Group, Judgement, cause, hint, ok, problem, suspect, unknown
+from irsa_cli.core.doctor.finding import (
+    ASSOCIATE_ROLE,
+    SDK_GUIDE,
+    WEBHOOK_README,
+    Group,
+    Judgement,
+    cause,
+    hint,
+    ok,
+    problem,
+    suspect,
+    unknown,
+)
 from irsa_cli.core.doctor.owners import edit, restart
 from irsa_cli.core.doctor.subjects import (
     ROLE_ENV,
@@ -30,9 +42,6 @@ from irsa_cli.core.policies.policy import as_list
 from irsa_cli.core.trust.evaluation import covers
 from irsa_cli.core.values.arn import Arn
 
-_WEBHOOK = "https://github.com/aws/amazon-eks-pod-identity-webhook#readme"
-_ASSOCIATE = "https://docs.aws.amazon.com/eks/latest/userguide/associate-service-account-role.html"
-
 
 @cause(
     "pod-role-differs",
@@ -42,7 +51,7 @@ _ASSOCIATE = "https://docs.aws.amazon.com/eks/latest/userguide/associate-service
     symptom="Another principal than expected, or AccessDenied for a role that was given up",
     looks_at=f"{ROLE_ENV} of the pods' containers, the ServiceAccount's annotation",
     remedy="Restart the pods. Where their template sets AWS_ROLE_ARN, take that variable out of it.",
-    source=_ASSOCIATE,
+    source=ASSOCIATE_ROLE,
 )
 def _role(facts: Facts) -> Judgement:
     subject = facts.named
@@ -85,7 +94,7 @@ def _is_set_by_template(facts: Facts, pod: Pod, container: Container) -> bool:
     symptom="InvalidIdentityToken: Incorrect token audience, or AccessDenied",
     looks_at="the projected token in the pods' volumes, the annotation eks.amazonaws.com/audience",
     remedy="Restart the pods. Where their template mounts the token, set its audience there.",
-    source=_WEBHOOK,
+    source=WEBHOOK_README,
 )
 def _audience(facts: Facts) -> Judgement:
     subject = facts.named
@@ -144,7 +153,7 @@ def _token_volumes(pod: Pod) -> set[str]:
     symptom="The SDK does not use the web identity, or finds no token file.",
     looks_at=f"{ROLE_ENV} and {TOKEN_ENV} of the pods' containers",
     remedy="Set both of them in the pod's template, or none.",
-    source=_WEBHOOK,
+    source=WEBHOOK_README,
 )
 def _partial(facts: Facts) -> Judgement:
     subject = facts.named
@@ -167,7 +176,6 @@ def _partial(facts: Facts) -> Judgement:
     )
 
 
-_CHAIN = "https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html"
 _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 
 
@@ -179,7 +187,7 @@ _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
     symptom="Another principal (an IAM user) in errors, or InvalidClientTokenId",
     looks_at="names of the variables of the pods' containers; values are not read",
     remedy="Remove AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY from the pod's template.",
-    source=_CHAIN,
+    source=f"{SDK_GUIDE}/standardized-credentials.html",
 )
 def _static(facts: Facts) -> Judgement:
     subject = facts.named

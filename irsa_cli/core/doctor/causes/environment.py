@@ -7,7 +7,19 @@ import re
 from irsa_cli.core.doctor.clues.exchanges import is_admitted
 from irsa_cli.core.doctor.commands import annotate
 from irsa_cli.core.doctor.facts import Facts
-from irsa_cli.core.doctor.finding import Group, Judgement, cause, hint, ok, problem, suspect, unknown
+from irsa_cli.core.doctor.finding import (
+    EKS_GUIDE,
+    SDK_GUIDE,
+    WEBHOOK_README,
+    Group,
+    Judgement,
+    cause,
+    hint,
+    ok,
+    problem,
+    suspect,
+    unknown,
+)
 from irsa_cli.core.doctor.owners import edit
 from irsa_cli.core.doctor.subjects import TOKEN_ENV, account_of, injected_users, listed, where
 from irsa_cli.core.objects.kinds import Container, Pod
@@ -15,9 +27,6 @@ from irsa_cli.core.objects.unreadable import Unreadable, have
 from irsa_cli.core.objects.variables import variable
 from irsa_cli.core.plan.states import STS_REGIONAL_ANNOTATION
 
-_EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
-_SDK = "https://docs.aws.amazon.com/sdkref/latest/guide"
-_WEBHOOK = "https://github.com/aws/amazon-eks-pod-identity-webhook#readme"
 _WHICH_STS, _STS_URL = variable("AWS_STS_REGIONAL_ENDPOINTS"), variable("AWS_ENDPOINT_URL_STS")
 _REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 _MINIMUM_CLI = (1, 16, 232)
@@ -36,7 +45,7 @@ _READABLE_SINCE = (1, 19)
     symptom="lookup sts..amazonaws.com: no such host, or: You must specify a region",
     looks_at="AWS_REGION and AWS_DEFAULT_REGION of the pods' containers",
     remedy="Set AWS_REGION in the pod's template. The webhook of EKS does it.",
-    source=f"{_SDK}/feature-region.html",
+    source=f"{SDK_GUIDE}/feature-region.html",
 )
 def _region(facts: Facts) -> Judgement:
     found = [
@@ -86,7 +95,7 @@ def _china(facts: Facts) -> Judgement:
     symptom="SignatureDoesNotMatch: Credential should be scoped to a valid region",
     looks_at="AWS_ENDPOINT_URL_STS and AWS_STS_REGIONAL_ENDPOINTS of the pods' containers",
     remedy="Remove AWS_ENDPOINT_URL_STS from the pod's template.",
-    source=f"{_SDK}/feature-sts-regionalized-endpoints.html",
+    source=f"{SDK_GUIDE}/feature-sts-regionalized-endpoints.html",
 )
 def _endpoint(facts: Facts) -> Judgement:
     subject = facts.named
@@ -117,7 +126,7 @@ def _contradicts(container: Container) -> bool:
     " images of the pods' containers",
     remedy="Annotate the ServiceAccount for regional endpoints, then restart the pods. Where the SDK"
     " does not heed AWS_STS_REGIONAL_ENDPOINTS, upgrade it, or set AWS_ENDPOINT_URL_STS.",
-    source=f"{_EKS}/configure-sts-endpoint.html",
+    source=f"{EKS_GUIDE}/configure-sts-endpoint.html",
 )
 def _global_endpoint(facts: Facts) -> Judgement:
     subject = facts.named
@@ -170,7 +179,7 @@ def _heeds_region(container: Container) -> bool:
     symptom="The token's file is not found.",
     looks_at=f"the pods' os and nodeSelector, {TOKEN_ENV}",
     remedy="Add the nodeSelector kubernetes.io/os: windows to the pod's template: the webhook goes by it.",
-    source=_WEBHOOK,
+    source=WEBHOOK_README,
 )
 def _windows(facts: Facts) -> Judgement:
     subject = facts.named
@@ -251,7 +260,7 @@ def _version(text: str) -> tuple[int, ...]:
     looks_at="images of the pods' containers (only those of the AWS CLI tell their version)",
     remedy="Upgrade: boto3 1.9.220, botocore 1.12.200, AWS CLI 1.16.232, Go 1.23.13, Java 1.11.704 or"
     " 2.10.11, JavaScript 2.525.0 or 3.27.0, Ruby 3.58.0, C++ 1.7.174, .NET 3.3.659.1, PHP 3.110.7 at least.",
-    source=f"{_EKS}/iam-roles-for-service-accounts-minimum-sdk.html",
+    source=f"{EKS_GUIDE}/iam-roles-for-service-accounts-minimum-sdk.html",
 )
 def _sdk(facts: Facts) -> Judgement:
     found = injected_users(facts.named)

@@ -13,7 +13,16 @@ from dataclasses import dataclass, replace
 from irsa_cli.core.doctor.clues.trust_flaws import flaws
 from irsa_cli.core.doctor.commands import of_role, rewrite_trust
 from irsa_cli.core.doctor.facts import Facts, Subject
-from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, suspect, unknown
+from irsa_cli.core.doctor.finding import (
+    WEBHOOK_README,
+    Group,
+    Judgement,
+    cause,
+    ok,
+    problem,
+    suspect,
+    unknown,
+)
 from irsa_cli.core.doctor.owners import edit
 from irsa_cli.core.doctor.subjects import (
     ROLE_ENV,
@@ -234,9 +243,6 @@ def _admit(facts: Facts, role: Role, identity: WebIdentity) -> str:
     return rewrite_trust(facts, role, document, why)
 
 
-_WEBHOOK = "https://github.com/aws/amazon-eks-pod-identity-webhook#readme"
-
-
 @cause(
     "pod-token-volume",
     Group.PODS,
@@ -245,7 +251,7 @@ _WEBHOOK = "https://github.com/aws/amazon-eks-pod-identity-webhook#readme"
     symptom="open /var/run/secrets/eks.amazonaws.com/serviceaccount/token: no such file or directory",
     looks_at=f"{TOKEN_ENV}, the volumes of the pods and where they are mounted",
     remedy=f"Rename a volume of one's own that is called {TOKEN_VOLUME}, or mount a projected token.",
-    source=_WEBHOOK,
+    source=WEBHOOK_README,
 )
 def _volume(facts: Facts) -> Judgement:
     subject = facts.named

@@ -11,10 +11,10 @@ from dataclasses import replace
 
 from irsa_cli.core.doctor.clues.injection import AGENT, NO_ENV, POD_IDENTITY_ENV, has_pod_identity, opted_out
 from irsa_cli.core.doctor.clues.pod_identity_trust import SERVICE, actions, said_to_role, said_to_service
-from irsa_cli.core.doctor.clues.usage import has_role, is_active, is_near
+from irsa_cli.core.doctor.clues.usage import has_role, is_near
 from irsa_cli.core.doctor.commands import eks, in_account, of_power, rewrite_trust
 from irsa_cli.core.doctor.facts import Facts, OtherAssociation
-from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, unknown
+from irsa_cli.core.doctor.finding import EKS_GUIDE, Group, Judgement, cause, ok, problem, unknown
 from irsa_cli.core.doctor.owners import restart
 from irsa_cli.core.doctor.subjects import account_of, is_bare, listed, pod_names, users_of
 from irsa_cli.core.objects.aws import Association, Role
@@ -24,7 +24,6 @@ from irsa_cli.core.policies import policy
 from irsa_cli.core.trust.assuming import Said, lacking
 from irsa_cli.core.trust.evaluation import Answer
 
-_EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
 _FARGATE = "eks.amazonaws.com/fargate-profile"
 _TOKEN_VOLUME = "eks-pod-identity-token"  # noqa: S105 - a volume's name
 _ADDRESSES = ("http://169.254.170.23/", "http://[fd00:ec2::23]/")
@@ -43,7 +42,7 @@ def _association(facts: Facts) -> Association | None:
     symptom="AccessDenied from the agent of EKS Pod Identity, and no credentials in the pods",
     looks_at="eks DescribePodIdentityAssociation, iam GetRole (trust policy)",
     remedy=f"Allow the principal {SERVICE} both sts:AssumeRole and sts:TagSession.",
-    source=f"{_EKS}/pod-id-role.html",
+    source=f"{EKS_GUIDE}/pod-id-role.html",
 )
 def _trust(facts: Facts) -> Judgement:
     association = _association(facts)
@@ -115,7 +114,7 @@ def _with_statement(facts: Facts, role: Role, wanted: policy.Document) -> str:
     looks_at="eks DescribePodIdentityAssociation, iam GetRole (trust policy of the target role)",
     remedy="Allow the association's role both sts:AssumeRole and sts:TagSession in the target role's trust"
     " policy.",
-    source=f"{_EKS}/pod-id-assign-target-role.html",
+    source=f"{EKS_GUIDE}/pod-id-assign-target-role.html",
 )
 def _target(facts: Facts) -> Judgement:
     association = _association(facts)
@@ -149,7 +148,7 @@ def _target(facts: Facts) -> Judgement:
     symptom="Error retrieving metadata: Read timeout on endpoint URL http://169.254.170.23/v1/credentials",
     looks_at=f"eks ListAddons, eks DescribeCluster (Auto Mode has it built in), pods of {AGENT}",
     remedy=f"Install the add-on {AGENT}, or give up the association for IRSA.",
-    source=f"{_EKS}/pod-id-agent-setup.html",
+    source=f"{EKS_GUIDE}/pod-id-agent-setup.html",
 )
 def _agent(facts: Facts) -> Judgement:
     if _association(facts) is None:
@@ -171,7 +170,7 @@ def _agent(facts: Facts) -> Judgement:
     symptom="Error retrieving metadata: Read timeout on endpoint URL http://169.254.170.23/v1/credentials",
     looks_at="ec2 DescribeVpcEndpoints (for STS, and for eks-auth)",
     remedy="In a VPC without a way to the internet, make an interface endpoint for eks-auth.",
-    source=f"{_EKS}/pod-id-agent-setup.html",
+    source=f"{EKS_GUIDE}/pod-id-agent-setup.html",
 )
 def _endpoint(facts: Facts) -> Judgement:
     if _association(facts) is None:
@@ -191,7 +190,7 @@ def _endpoint(facts: Facts) -> Judgement:
     symptom="No credentials in the pods; nothing listens at 169.254.170.23.",
     looks_at=f"os of the pods, their label {_FARGATE}; eks ListPodIdentityAssociations",
     remedy="On Fargate and Windows use IRSA: delete the association, and annotate the ServiceAccount.",
-    source=f"{_EKS}/pod-identities.html#pod-id-considerations",
+    source=f"{EKS_GUIDE}/pod-identities.html#pod-id-considerations",
 )
 def _platform(facts: Facts) -> Judgement:
     association = _association(facts)
@@ -223,7 +222,7 @@ def _platform(facts: Facts) -> Judgement:
     symptom=NO_ENV,
     looks_at="eks DescribePodIdentityAssociation (createdAt), the pods' environment and start",
     remedy="Restart the pods. An association takes some seconds to be known.",
-    source=f"{_EKS}/pod-identities.html#pod-id-considerations",
+    source=f"{EKS_GUIDE}/pod-identities.html#pod-id-considerations",
 )
 def _older(facts: Facts) -> Judgement:
     association = _association(facts)
@@ -263,7 +262,7 @@ def has_nothing(pod: Pod) -> bool:
     symptom="No credentials: the agent answers that there is no association, and the SDK goes no further.",
     looks_at="AWS_CONTAINER_CREDENTIALS_FULL_URI and volumes of the pods, eks ListPodIdentityAssociations",
     remedy="Restart the pods: they get what the ServiceAccount has now, a role by its annotation or none.",
-    source=f"{_EKS}/pod-id-association.html",
+    source=f"{EKS_GUIDE}/pod-id-association.html",
 )
 def _gone(facts: Facts) -> Judgement:
     if _association(facts) is not None:
@@ -286,7 +285,6 @@ def was_associated(pod: Pod) -> bool:
     return any(url.startswith(_ADDRESSES) for url in urls) or (mounted and has_pod_identity(pod))
 
 
-_SOURCE = "https://docs.aws.amazon.com/eks/latest/userguide/pod-id-association.html"
 LOST = "pod-identity-other-name"
 
 
@@ -303,7 +301,7 @@ def unused(facts: Facts) -> tuple[OtherAssociation, ...]:
     found = subject.other_associations
     if not isinstance(found, tuple) or subject.association is not None or not isinstance(subject.pods, tuple):
         return ()
-    mine = [pod for pod in subject.pods if pod.service_account == subject.name and is_active(pod)]
+    mine = [pod for pod in subject.pods if pod.service_account == subject.name and pod.is_alive]
     if not any(has_nothing(pod) for pod in mine):
         return ()
     return tuple(item for item in found if _is_unused(facts, item))
@@ -316,7 +314,7 @@ def _is_unused(facts: Facts, other: OtherAssociation) -> bool:
         return True
     pods = facts.named.pods if isinstance(facts.named.pods, tuple) else ()
     here = other.namespace == facts.named.namespace
-    return here and all(pod.service_account != other.name for pod in pods if is_active(pod))
+    return here and all(pod.service_account != other.name for pod in pods if pod.is_alive)
 
 
 @cause(
@@ -327,7 +325,7 @@ def _is_unused(facts: Facts, other: OtherAssociation) -> bool:
     symptom=NO_ENV,
     looks_at="eks ListPodIdentityAssociations, the ServiceAccounts and pods of the namespace",
     remedy="Associate the role with the ServiceAccount that the pods use, or have them use the other one.",
-    source=_SOURCE,
+    source=f"{EKS_GUIDE}/pod-id-association.html",
 )
 def _other_name(facts: Facts) -> Judgement:
     subject = facts.named

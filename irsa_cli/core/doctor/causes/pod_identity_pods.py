@@ -22,14 +22,13 @@ from irsa_cli.core.doctor.clues.injection import (
 )
 from irsa_cli.core.doctor.commands import webhook_shown
 from irsa_cli.core.doctor.facts import Facts
-from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, suspect, unknown
+from irsa_cli.core.doctor.finding import EKS_GUIDE, Group, Judgement, cause, ok, problem, suspect, unknown
 from irsa_cli.core.doctor.owners import edit, restart
 from irsa_cli.core.doctor.subjects import listed, pod_names, users_of
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
 
-_EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
 _AGENTS = f"get pods -o wide --selector app.kubernetes.io/name={AGENT}"
 _UNKNOWN_YET = timedelta(minutes=2)
 """How long the webhook may not know of an association."""
@@ -44,7 +43,7 @@ _UNKNOWN_YET = timedelta(minutes=2)
     looks_at=f"pods of {AGENT} in kube-system (node, phase, readiness), the nodes of the pods",
     remedy="Look at the agent's log and events. Where its node has no IPv6, tell the add-on to listen on IPv4"
     " only (pod-id-agent-config-ipv6).",
-    source=f"{_EKS}/pod-id-agent-setup.html",
+    source=f"{EKS_GUIDE}/pod-id-agent-setup.html",
 )
 def _agent_down(facts: Facts) -> Judgement:
     subject = facts.named
@@ -106,7 +105,7 @@ def _state(pod: Pod) -> str:
     " with dryRun=All",
     remedy="Restart the pods. The webhook learns of an association some seconds late, and is"
     " skipped when it does not answer.",
-    source=f"{_EKS}/pod-id-association.html",
+    source=f"{EKS_GUIDE}/pod-id-association.html",
 )
 def _missed(facts: Facts) -> Judgement:
     association = have(facts.named.association)

@@ -7,7 +7,7 @@ import shlex
 
 from irsa_cli.core.doctor.commands import in_account, proposed
 from irsa_cli.core.doctor.facts import Facts
-from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem
+from irsa_cli.core.doctor.finding import EKS_GUIDE, IAM_GUIDE, Group, Judgement, cause, ok, problem
 from irsa_cli.core.doctor.subjects import (
     audience_of,
     injected,
@@ -23,8 +23,6 @@ from irsa_cli.core.plan.states import AUDIENCE_ANNOTATION, ROLE_ARN_ANNOTATION, 
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, host_path
 from irsa_cli.core.values.shown import shown, unspaced
 
-_EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
-_IAM = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
 _DUAL_STACK = ".api.aws"
 _ROLE = re.compile(r"\s*arn:[\w-]+:iam::(\d{12}):role/.*", re.ASCII | re.DOTALL)
 _UNNEEDED = "nobody that was checked has a role that needs a provider in the cluster's account"
@@ -105,7 +103,7 @@ def _associate(facts: Facts) -> str:
     symptom="InvalidIdentityToken: No OpenIDConnect provider found in your account for ISSUER",
     looks_at="eks DescribeCluster (issuer), iam GetOpenIDConnectProvider in the role's account",
     remedy="Make the provider: irsa associate-oidc.",
-    source=f"{_EKS}/enable-iam-roles-for-service-accounts.html",
+    source=f"{EKS_GUIDE}/enable-iam-roles-for-service-accounts.html",
     of_cluster=True,
 )
 def _missing(facts: Facts) -> Judgement:
@@ -137,7 +135,7 @@ def _missing(facts: Facts) -> Judgement:
     symptom="InvalidIdentityToken: No OpenIDConnect provider found in your account for ISSUER",
     looks_at="the account in the annotation, iam GetOpenIDConnectProvider there (--iam-assume-role)",
     remedy="Make the provider in the role's account, or let a role of the cluster's account assume that one.",
-    source=f"{_EKS}/cross-account-access.html",
+    source=f"{EKS_GUIDE}/cross-account-access.html",
 )
 def _other_account(facts: Facts) -> Judgement:
     account = role_arn_of(facts.named).account
@@ -167,7 +165,7 @@ def _other_account(facts: Facts) -> Judgement:
     symptom="InvalidIdentityToken: No OpenIDConnect provider found in your account for ISSUER",
     looks_at="eks DescribeCluster (issuer), iam ListOpenIDConnectProviders",
     remedy="Make a provider for exactly the issuer of DescribeCluster, and correct the trust policies.",
-    source=f"{_IAM}/id_roles_providers_create_oidc.html",
+    source=f"{IAM_GUIDE}/id_roles_providers_create_oidc.html",
     of_cluster=True,
 )
 def _url(facts: Facts) -> Judgement:
@@ -248,7 +246,7 @@ def _trust_names(facts: Facts, audience: str) -> bool:
     symptom="LimitExceeded: Cannot exceed quota for OpenIdConnectProvidersPerAccount",
     looks_at="iam ListOpenIDConnectProviders, GetAccountSummary",
     remedy="Delete providers of clusters that are gone, or have the quota raised.",
-    source=f"{_IAM}/reference_iam-quotas.html",
+    source=f"{IAM_GUIDE}/reference_iam-quotas.html",
     of_cluster=True,
 )
 def _quota(facts: Facts) -> Judgement:
@@ -282,7 +280,7 @@ def _provider_quota(facts: Facts) -> int:
     looks_at="iam GetOpenIDConnectProvider, the issuer's host",
     remedy="aws iam update-open-id-connect-provider-thumbprint. Of no use for EKS: IAM verifies its issuers"
     " by its own list of certificate authorities and ignores the thumbprint.",
-    source=f"{_IAM}/id_roles_providers_create_oidc_verify-thumbprint.html",
+    source=f"{IAM_GUIDE}/id_roles_providers_create_oidc_verify-thumbprint.html",
     of_cluster=True,
 )
 def _thumbprint(facts: Facts) -> Judgement:

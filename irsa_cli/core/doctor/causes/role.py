@@ -16,7 +16,7 @@ from irsa_cli.core.doctor.clues.meant import admitting
 from irsa_cli.core.doctor.clues.trust_flaws import require_admitted
 from irsa_cli.core.doctor.commands import in_account, is_made_for, make
 from irsa_cli.core.doctor.facts import Facts
-from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, unknown
+from irsa_cli.core.doctor.finding import IAM_GUIDE, Group, Judgement, cause, ok, problem, unknown
 from irsa_cli.core.doctor.subjects import audience_of, listed, provider_of, role_of
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.annotation_marks import wrote
@@ -29,7 +29,6 @@ from irsa_cli.core.trust.rules.judge import wide_trusts
 from irsa_cli.core.trust.rules.power import power
 from irsa_cli.core.trust.rules.rule import in_one_line
 
-_IAM = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
 _SPREADING = timedelta(seconds=60)
 """For how long IAM may still be spreading what is new; public reports measure 2 to 60 seconds."""
 
@@ -42,7 +41,7 @@ _SPREADING = timedelta(seconds=60)
     symptom="AccessDenied for some seconds, then it works",
     looks_at="iam GetRole (CreateDate)",
     remedy="Wait a minute. irsa create-sa --verify waits until STS accepts the token.",
-    source=f"{_IAM}/troubleshoot.html#troubleshoot_general_eventual-consistency",
+    source=f"{IAM_GUIDE}/troubleshoot.html#troubleshoot_general_eventual-consistency",
 )
 def _new(facts: Facts) -> Judgement:
     role = role_of(facts.named)
@@ -63,7 +62,7 @@ def _new(facts: Facts) -> Judgement:
     looks_at=f"iam GetRole (the tags {COMMIT_TAG} and irsa/transaction)",
     remedy="Wait for that run. Where it was interrupted, run the same irsa create-sa again: it goes on to the"
     " end, and completes a role again whose deletion had begun. irsa delete-sa deletes it.",
-    source=f"{_IAM}/access_iam-tags.html",
+    source=f"{IAM_GUIDE}/access_iam-tags.html",
 )
 def _incomplete(facts: Facts) -> Judgement:
     role, life = _under_way(facts)
@@ -106,7 +105,7 @@ def _under_way(facts: Facts) -> tuple[Role, lifecycle.Lifecycle]:
     symptom="User: arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION is not authorized to perform: ACTION",
     looks_at="iam GetRole (PermissionsBoundary), the boundary's and the role's policies",
     remedy="Allow the actions in the boundary, too: a role may do what both allow.",
-    source=f"{_IAM}/access_policies_boundaries.html",
+    source=f"{IAM_GUIDE}/access_policies_boundaries.html",
 )
 def _boundary(facts: Facts) -> Judgement:
     role = role_of(facts.named)
@@ -164,7 +163,7 @@ def overlap(one: str, other: str) -> bool:
     looks_at="iam ListAttachedRolePolicies, ListRolePolicies",
     remedy="Attach what the application needs. Permissions that are missing are not IRSA's doing: the error"
     " names the role, so the token was accepted.",
-    source=f"{_IAM}/access_policies_manage-attach-detach.html",
+    source=f"{IAM_GUIDE}/access_policies_manage-attach-detach.html",
 )
 def _permissions(facts: Facts) -> Judgement:
     role = role_of(facts.named)
@@ -207,9 +206,6 @@ def _organization(facts: Facts) -> Judgement:
     )
 
 
-_IAM = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
-
-
 @cause(
     "role-wide-trust",
     Group.ROLE,
@@ -219,7 +215,7 @@ _IAM = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
     looks_at="iam GetRole (trust policy, permissions boundary), the role's policies",
     remedy="Name the ServiceAccounts by StringEquals on ISSUER:sub, and the audience by StringEquals on"
     " ISSUER:aud.",
-    source=f"{_IAM}/id_roles_create_for-idp_oidc.html",
+    source=f"{IAM_GUIDE}/id_roles_create_for-idp_oidc.html",
 )
 def _wide(facts: Facts) -> Judgement:
     subject, role = facts.named, role_of(facts.named)

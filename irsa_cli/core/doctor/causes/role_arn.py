@@ -9,7 +9,16 @@ from irsa_cli.core.doctor.clues.meant import choose, evidence, naming, only_one
 from irsa_cli.core.doctor.clues.trust_flaws import flaws_of, other_roles
 from irsa_cli.core.doctor.commands import annotate_anew, make, proposed
 from irsa_cli.core.doctor.facts import Facts, Subject
-from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem
+from irsa_cli.core.doctor.finding import (
+    ASSOCIATE_ROLE,
+    EKS_GUIDE,
+    IAM_GUIDE,
+    Group,
+    Judgement,
+    cause,
+    ok,
+    problem,
+)
 from irsa_cli.core.doctor.subjects import EMPTY, annotation_of, role_arn_of, role_of
 from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.unreadable import CannotTell, have
@@ -18,9 +27,6 @@ from irsa_cli.core.values.arn import Arn, role_arn
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.shown import shown, unspaced
 
-_EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
-_IAM = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
-_ASSOCIATE = f"{_EKS}/associate-service-account-role.html"
 ACCOUNT = Group.SERVICE_ACCOUNT
 
 
@@ -32,7 +38,7 @@ ACCOUNT = Group.SERVICE_ACCOUNT
     symptom="ValidationError: Request ARN is invalid",
     looks_at="the ServiceAccount's annotation, character by character",
     remedy="Write the ARN without them.",
-    source=f"{_IAM}/reference-arns.html",
+    source=f"{IAM_GUIDE}/reference-arns.html",
 )
 def _whitespace(facts: Facts) -> Judgement:
     subject = facts.named
@@ -70,7 +76,7 @@ def _is_arn(value: str) -> bool:
     symptom="ValidationError: Request ARN is invalid",
     looks_at="the ServiceAccount's annotation",
     remedy="The form is arn:PARTITION:iam::ACCOUNT:role/PATH/NAME, with an account of twelve digits.",
-    source=f"{_IAM}/reference-arns.html",
+    source=f"{IAM_GUIDE}/reference-arns.html",
 )
 def _arn(facts: Facts) -> Judgement:
     subject = facts.named
@@ -129,7 +135,7 @@ def _with_policy(facts: Facts, policy: str) -> str:
     symptom="ValidationError, or InvalidIdentityToken",
     looks_at="the ServiceAccount's annotation, the cluster's ARN",
     remedy="Roles in China begin with arn:aws-cn, in GovCloud with arn:aws-us-gov.",
-    source=f"{_IAM}/reference-arns.html",
+    source=f"{IAM_GUIDE}/reference-arns.html",
 )
 def _partition(facts: Facts) -> Judgement:
     subject = facts.named
@@ -154,7 +160,7 @@ def _partition(facts: Facts) -> Judgement:
     symptom="AccessDenied, or No OpenIDConnect provider found in your account",
     looks_at="the ServiceAccount's annotation, trust policies of the roles in the cluster's account",
     remedy="Annotate with the ARN that IAM gives. A role in another account needs an OIDC provider there.",
-    source=f"{_EKS}/cross-account-access.html",
+    source=f"{EKS_GUIDE}/cross-account-access.html",
 )
 def _account(facts: Facts) -> Judgement:
     subject = facts.named
@@ -185,7 +191,7 @@ def _account(facts: Facts) -> Judgement:
     symptom="AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity",
     looks_at="iam GetRole, trust policies of the account's roles",
     remedy="Annotate with the ARN of a role that is there, or make one: irsa create-sa.",
-    source=_ASSOCIATE,
+    source=ASSOCIATE_ROLE,
 )
 def _role(facts: Facts) -> Judgement:
     subject, arn = facts.named, _arn_in_partition(facts)
@@ -220,7 +226,7 @@ def _anew(facts: Facts, subject: Subject) -> str:
     symptom="AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity",
     looks_at="iam GetRole (its ARN), the ServiceAccount's annotation",
     remedy="Annotate with the ARN as GetRole gives it.",
-    source=f"{_IAM}/reference_identifiers.html",
+    source=f"{IAM_GUIDE}/reference_identifiers.html",
 )
 def _path(facts: Facts) -> Judgement:
     subject, arn = facts.named, _arn_in_partition(facts)
@@ -245,7 +251,7 @@ def _path(facts: Facts) -> Judgement:
     symptom="AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity",
     looks_at="trust policies of the annotation's role and of the account's other roles, tags of the first",
     remedy="Annotate with the ARN of the role whose trust policy admits the ServiceAccount.",
-    source=_ASSOCIATE,
+    source=ASSOCIATE_ROLE,
 )
 def _other(facts: Facts) -> Judgement:
     subject = facts.named

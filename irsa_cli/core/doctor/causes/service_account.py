@@ -10,18 +10,21 @@ import difflib
 from dataclasses import replace
 
 from irsa_cli.core.doctor.clues.meant import evidence, make_or_attach
-from irsa_cli.core.doctor.clues.usage import (
-    has_role,
-    is_active,
-    is_meant,
-    is_of_app,
-    made_by_it,
-    neighbours,
-    strays,
-)
+from irsa_cli.core.doctor.clues.usage import has_role, is_meant, is_of_app, made_by_it, neighbours, strays
 from irsa_cli.core.doctor.commands import admit, commented, create, of_account
 from irsa_cli.core.doctor.facts import Facts, Subject
-from irsa_cli.core.doctor.finding import Group, Judgement, cause, comment, hint, ok, problem, suspect, unknown
+from irsa_cli.core.doctor.finding import (
+    ASSOCIATE_ROLE,
+    Group,
+    Judgement,
+    cause,
+    comment,
+    hint,
+    ok,
+    problem,
+    suspect,
+    unknown,
+)
 from irsa_cli.core.doctor.owners import ROLLED, edit, owner_of, restart, set_account
 from irsa_cli.core.doctor.subjects import account_of, annotation_of, is_bare, listed, pod_names, users_of
 from irsa_cli.core.objects.aws import Association
@@ -29,9 +32,6 @@ from irsa_cli.core.objects.kinds import Pod, ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, have
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 
-_EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
-_IAM = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
-_ASSOCIATE = f"{_EKS}/associate-service-account-role.html"
 ACCOUNT = Group.SERVICE_ACCOUNT
 
 
@@ -111,7 +111,7 @@ def _namespace(facts: Facts) -> Judgement:
     symptom="No AWS_ROLE_ARN in the pods, since a chart or its release was renamed",
     looks_at="the ServiceAccount's annotations, trust policies of the account's roles, the ServiceAccounts",
     remedy="Admit the ServiceAccount by its name of today, and annotate it; then restart the pods.",
-    source=_ASSOCIATE,
+    source=ASSOCIATE_ROLE,
 )
 def _renamed(facts: Facts) -> Judgement:
     subject = facts.named
@@ -150,7 +150,7 @@ def _service_account(facts: Facts) -> Judgement:
     found = strays(facts) if has_role(account_of(subject)) else ()
     if found:
         return _stray(facts, found)
-    pods = [pod for pod in have(subject.pods) if is_active(pod)]
+    pods = [pod for pod in have(subject.pods) if pod.is_alive]
     if any(pod.service_account == subject.name for pod in pods):
         return _beside(facts)
     others = listed(sorted({pod.service_account for pod in pods})) or "none"
@@ -175,7 +175,7 @@ def _beside(facts: Facts) -> Judgement:
 def _stray(facts: Facts, found: tuple[Pod, ...]) -> Judgement:
     subject = facts.named
     mine = [pod for pod in found if pod.namespace == subject.namespace]
-    used = any(pod.service_account == subject.name and is_active(pod) for pod in have(subject.pods))
+    used = any(pod.service_account == subject.name and pod.is_alive for pod in have(subject.pods))
     if used:
         text = "pods that its pods have made use another, which has no role"
     elif mine:

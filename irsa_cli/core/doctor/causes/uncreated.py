@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from irsa_cli.core.doctor.clues.chain_profile import goes_by_profile
 from irsa_cli.core.doctor.clues.injection import has_pod_identity, is_injected
-from irsa_cli.core.doctor.clues.usage import has_role, is_active, is_near
+from irsa_cli.core.doctor.clues.usage import has_role, is_near
 from irsa_cli.core.doctor.commands import of_account
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, comment, ok, problem, suspect, unknown
@@ -54,7 +54,7 @@ def can_decide(facts: Facts) -> bool:
         return True
     return not any(
         pod.service_account == subject.name
-        and is_active(pod)
+        and pod.is_alive
         and pod.phase == "Running"
         and (is_injected(pod) or has_pod_identity(pod))
         for pod in subject.pods
@@ -123,7 +123,7 @@ def _was_meant(facts: Facts, item: RefusedPod) -> bool:
     wanted = missing_account(item.why)
     with_role = has_role(account_of(subject)) or isinstance(subject.association, Association)
     pods = subject.pods if isinstance(subject.pods, tuple) else ()
-    used = any(pod.service_account == subject.name and is_active(pod) for pod in pods)
+    used = any(pod.service_account == subject.name and pod.is_alive for pod in pods)
     if not wanted or not with_role or used or subject.name == "default":
         return False
     return is_near(wanted, subject.name) or _is_of_name(item, subject.name)

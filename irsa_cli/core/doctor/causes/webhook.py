@@ -27,7 +27,17 @@ from irsa_cli.core.doctor.commands import (
     webhook_shown,
 )
 from irsa_cli.core.doctor.facts import Facts
-from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, suspect, unknown
+from irsa_cli.core.doctor.finding import (
+    EKS_GUIDE,
+    WEBHOOK_README,
+    Group,
+    Judgement,
+    cause,
+    ok,
+    problem,
+    suspect,
+    unknown,
+)
 from irsa_cli.core.doctor.owners import restart
 from irsa_cli.core.doctor.subjects import (
     ROLE_ENV,
@@ -46,8 +56,6 @@ from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.trust.evaluation import explain
 from irsa_cli.core.values.shown import shown
 
-_EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
-_WEBHOOK = "https://github.com/aws/amazon-eks-pod-identity-webhook#readme"
 _UNTIL_KNOWN = timedelta(minutes=2)
 """How long after it was made the webhook may not know an association yet: they are eventually consistent."""
 _ADMISSION = "https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/"
@@ -61,7 +69,7 @@ _ADMISSION = "https://kubernetes.io/docs/reference/access-authn-authz/extensible
     symptom=NO_ENV,
     looks_at="mutatingwebhookconfigurations, a pod created with dryRun=All",
     remedy="EKS has it in every cluster; ask AWS Support. Elsewhere, install its open project.",
-    source=_WEBHOOK,
+    source=WEBHOOK_README,
     of_cluster=True,
 )
 def _missing(facts: Facts) -> Judgement:
@@ -173,7 +181,7 @@ def _failed(facts: Facts, item: Webhook, text: str) -> Judgement:
     symptom=NO_ENV,
     looks_at="the command line of the webhook's pods (--annotation-prefix)",
     remedy="Annotate with the webhook's prefix, or run it with eks.amazonaws.com.",
-    source=_WEBHOOK,
+    source=WEBHOOK_README,
 )
 def _prefix(facts: Facts) -> Judgement:
     subject = facts.named
@@ -198,7 +206,7 @@ def _prefix(facts: Facts) -> Judgement:
     looks_at="eks ListPodIdentityAssociations, DescribePodIdentityAssociation, the pods' environment",
     remedy="Keep one of the two: give up the annotation, or delete the association and restart the pods."
     " Until then they keep asking EKS Pod Identity, which has nothing for them any more.",
-    source=f"{_EKS}/pod-identities.html",
+    source=f"{EKS_GUIDE}/pod-identities.html",
 )
 def _association(facts: Facts) -> Judgement:
     subject = facts.named

@@ -39,11 +39,6 @@ _SHORT = 6
 """Shorter names are near by chance."""
 
 
-def is_active(pod: Pod) -> bool:
-    """Whether it runs, or will."""
-    return pod.is_alive
-
-
 def is_near(one: str, other: str) -> bool:
     """Whether two names of ServiceAccounts are variants, or a slip, of each other."""
     if "default" in (one, other) or one == other:
@@ -119,7 +114,7 @@ def has_role(account: ServiceAccount) -> bool:
 def strays(facts: Facts) -> tuple[Pod, ...]:
     """Pods that use another ServiceAccount and were probably to use this one."""
     subject = facts.named
-    pods = tuple(pod for pod in have(subject.pods) if is_active(pod))
+    pods = tuple(pod for pod in have(subject.pods) if pod.is_alive)
     own = [pod for pod in pods if pod.service_account == subject.name]
     others = [pod for pod in pods if pod.service_account != subject.name and not is_neighbour(facts, pod)]
     if own:
@@ -139,7 +134,7 @@ def made_by_it(facts: Facts) -> tuple[tuple[Pod, ...], tuple[Pod, ...]]:
     release may be the chart's. A workload of the release has the ServiceAccount that the chart gave it.
     """
     subject = facts.named
-    pods = tuple(pod for pod in have(subject.pods) if is_active(pod))
+    pods = tuple(pod for pod in have(subject.pods) if pod.is_alive)
     own = [pod for pod in pods if pod.service_account == subject.name]
     known = strays(facts)
     others = [
@@ -167,7 +162,7 @@ def neighbours(facts: Facts) -> tuple[Pod, ...]:
     return tuple(
         pod
         for pod in have(subject.pods)
-        if is_active(pod)
+        if pod.is_alive
         and pod.service_account != subject.name
         and is_neighbour(facts, pod)
         and is_of_app(pod, subject.name)
@@ -191,7 +186,7 @@ def _elsewhere(facts: Facts) -> tuple[Pod, ...]:
     pods = facts.named.elsewhere
     if not isinstance(pods, tuple):
         return ()
-    return tuple(pod for pod in pods if is_active(pod) and not is_neighbour(facts, pod))
+    return tuple(pod for pod in pods if pod.is_alive and not is_neighbour(facts, pod))
 
 
 def namesakes(facts: Facts) -> tuple[str, ...]:
@@ -199,7 +194,7 @@ def namesakes(facts: Facts) -> tuple[str, ...]:
     subject = facts.named
     accounts = facts.accounts if isinstance(facts.accounts, tuple) else ()
     try:
-        used = any(pod.service_account == subject.name for pod in have(subject.pods) if is_active(pod))
+        used = any(pod.service_account == subject.name for pod in have(subject.pods) if pod.is_alive)
     except CannotTell:
         return ()
     if used or subject.name == "default":
@@ -264,7 +259,7 @@ class Seen:
     def _users(self) -> Mapping[Names, list[Pod]]:
         found: dict[Names, list[Pod]] = {}
         for pod in self.pods if isinstance(self.pods, tuple) else ():
-            if is_active(pod):
+            if pod.is_alive:
                 found.setdefault((pod.namespace, pod.service_account), []).append(pod)
         return found
 
