@@ -14,7 +14,7 @@ from typing import Any
 from irsa_cli.core.doctor.facts import Facts, Subject
 from irsa_cli.core.doctor.finding import comment
 from irsa_cli.core.doctor.owners import restart
-from irsa_cli.core.doctor.subjects import ROLE_ENV, audience_of
+from irsa_cli.core.doctor.subjects import ROLE_ENV, audience_of, known_users
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.makers import EKSCTL_ACCOUNT_TAG, EKSCTL_TAGS
 from irsa_cli.core.objects.aws import Role
@@ -142,14 +142,13 @@ def annotate_anew(facts: Facts, value: str, key: str = ROLE_ARN_ANNOTATION, *, m
     `more` is appended to the first command: other annotations that it writes or takes away.
     """
     subject = facts.named
-    pods = subject.pods if isinstance(subject.pods, tuple) else ()
-    users = [pod for pod in pods if pod.service_account == subject.name and pod.is_alive]
-    stale = [pod for pod in users if not _asks_for(pod, unspaced(value))]
+    stale = [pod for pod in known_users(subject) if not asks_for(pod, unspaced(value))]
     lines = "\n".join(filter(None, (annotate(facts, value, key) + more, restart(facts, stale))))
     return proposed(of_role(facts, subject, unspaced(value)), value, lines)
 
 
-def _asks_for(pod: Pod, role: str) -> bool:
+def asks_for(pod: Pod, role: str) -> bool:
+    """Whether a container of the pod is told this role."""
     return any(item.env.get(ROLE_ENV) == role for item in pod.containers)
 
 

@@ -18,6 +18,7 @@ from irsa_cli.core.doctor.causes.trust import TRUST_CAUSES
 from irsa_cli.core.doctor.causes.uncreated import UNSEEN
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import Finding, Group, Verdict
+from irsa_cli.core.doctor.subjects import annotations_of
 from irsa_cli.core.objects.kinds import ServiceAccount
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
@@ -78,9 +79,7 @@ class Examined(Namespaced):
     @property
     def verdict(self) -> Verdict:
         """What is to be said of it as a whole."""
-        if self.problems:
-            return Verdict.PROBLEM
-        return Verdict.UNKNOWN if self.undecided else Verdict.OK
+        return _verdict(self.findings, self.undecided)
 
 
 @dataclass(frozen=True)
@@ -161,15 +160,15 @@ class Diagnosis:
 
     def _cluster_json(self) -> dict[str, Any]:
         """What concerns the cluster, as an item that is about no ServiceAccount."""
-        verdict = Verdict.UNKNOWN if self.undecided else Verdict.OK
-        if having(self.findings, Verdict.PROBLEM):
-            verdict = Verdict.PROBLEM
-        return {
-            "serviceAccount": None,
-            "role": None,
-            "verdict": verdict.value,
-            "findings": [finding_json(item) for item in self.findings],
-        }
+        verdict = _verdict(self.findings, self.undecided).value
+        findings = [*map(finding_json, self.findings)]
+        return {"serviceAccount": None, "role": None, "verdict": verdict, "findings": findings}
+
+
+def _verdict(findings: Iterable[Finding], undecided: tuple[Finding, ...]) -> Verdict:
+    if having(findings, Verdict.PROBLEM):
+        return Verdict.PROBLEM
+    return Verdict.UNKNOWN if undecided else Verdict.OK
 
 
 def having(findings: Iterable[Finding], verdict: Verdict) -> tuple[Finding, ...]:
@@ -185,7 +184,11 @@ def judge(facts: Facts) -> tuple[Finding, ...]:
     causes = [item for item in CAUSES.values() if item.of_cluster or facts.subject is not None]
     found = [Finding(item, item.judge(facts)) for item in causes]
     wrong = having(found, Verdict.PROBLEM)
-    return in_order(_following(item) if _follows(item, wrong, facts) else item for item in found)
+    told = []
+    for item in found:
+        follows = item.judgement.follows or _follows(item, wrong, facts)
+        told.append(replace(item, judgement=replace(item.judgement, follows=follows)))
+    return in_order(told)
 
 
 def _follows(item: Finding, wrong: tuple[Finding, ...], facts: Facts) -> bool:
@@ -205,16 +208,10 @@ def _follows(item: Finding, wrong: tuple[Finding, ...], facts: Facts) -> bool:
 def _unread_for(facts: Facts) -> Iterator[tuple[str, object]]:
     """Causes, and what was read in vain where they are found: it is the cause that has to be put right."""
     yield "issuer-documents", facts.published_keys
-    if facts.subject is not None:
+    if (subject := facts.subject) is not None:
         # In an account that was named by mistake nothing is to be read.
-        subject = facts.subject
-        yield from (
-            ("annotation-account", value) for value in (subject.role, subject.provider, subject.events)
-        )
-
-
-def _following(item: Finding) -> Finding:
-    return replace(item, judgement=replace(item.judgement, follows=True))
+        for value in (subject.role, subject.provider, subject.events):
+            yield "annotation-account", value
 
 
 def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -225,11 +222,10 @@ def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 def examined(facts: Facts, findings: tuple[Finding, ...]) -> Examined:
     """The ServiceAccount that the facts are about, with what was found of it."""
     subject, account = facts.named, facts.named.account
-    annotations = account.annotations if isinstance(account, ServiceAccount) else {}
     return Examined(
         subject.namespace,
         subject.name,
-        annotations.get(ROLE_ARN_ANNOTATION),
+        annotations_of(subject).get(ROLE_ARN_ANNOTATION),
         findings,
         exists=None if isinstance(account, Unreadable) else account is not None,
         undecided=undecided(facts, findings),

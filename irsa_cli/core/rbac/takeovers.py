@@ -13,7 +13,6 @@ from enum import Enum
 
 from irsa_cli.core.rbac.objects import RBAC_GROUP
 
-SOURCE = "https://kubernetes.io/docs/concepts/security/rbac-good-practices/"
 APPS, BATCH, CORE = "apps", "batch", ""
 
 

@@ -20,7 +20,7 @@ from irsa_cli.core.doctor.diagnosis import having, judge
 from irsa_cli.core.doctor.facts import EksFacts, Facts, OtherAssociation, RoleSummary, Subject
 from irsa_cli.core.doctor.finding import Finding, Verdict
 from irsa_cli.core.doctor.owners import makers_of
-from irsa_cli.core.doctor.subjects import home_identity, role_arn_of
+from irsa_cli.core.doctor.subjects import annotations_of, home_identity, role_arn_of
 from irsa_cli.core.objects.aws import Association, Role
 from irsa_cli.core.objects.kinds import RefusedPod, ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable
@@ -65,7 +65,7 @@ def with_iam(reads: DoctorReads, facts: Facts) -> Facts:
 
 def _with_chain(reads: DoctorReads, subject: Subject) -> Subject:
     """With the target role that is noted, and the configuration for SDKs."""
-    said = subject.account.annotations if isinstance(subject.account, ServiceAccount) else {}
+    said = annotations_of(subject)
     try:
         target, name = noted(said, TARGET_ANNOTATION), noted(said, CONFIG_MAP_ANNOTATION)
     except UnreadableNote as error:

@@ -21,6 +21,7 @@ from irsa_cli.core.doctor.subjects import (
     annotation_of,
     audience_of,
     injected,
+    known_users,
     listed,
     pod_names,
     provider_there,
@@ -207,8 +208,7 @@ def _annotation(facts: Facts) -> Judgement:
         return ok("it needs none: its pods name their role and mount their token themselves")
     if hidden_tokens(facts):
         raise CannotTell("its pods mount their token themselves; where their role comes from is not read")
-    pods = subject.pods if isinstance(subject.pods, tuple) else ()
-    if any(written_by_hand(pod) for pod in pods if pod.service_account == subject.name and pod.is_alive):
+    if any(map(written_by_hand, known_users(subject))):
         # The webhook leaves such a variable as it is, whatever is annotated.
         raise CannotTell(f"the pods' template sets {ROLE_ENV}; see pod-token-volume and pod-env-partial")
     if subject.renamed and not admitting(subject):
@@ -257,16 +257,7 @@ def _audience(facts: Facts) -> Judgement:
         return ok("the provider or the role knows the annotation's audience", audience=annotated)
     return problem(
         "neither the provider nor the role's trust policy knows this audience",
-        fix="\n".join((unannotate(facts, AUDIENCE_ANNOTATION), *_anew(facts))),
+        fix=f"{unannotate(facts, AUDIENCE_ANNOTATION)}\n{restart(facts, known_users(subject))}".rstrip("\n"),
         annotation=shown(annotated),
         provider=listed(provider.audiences) or "none",
     )
-
-
-def _anew(facts: Facts) -> list[str]:
-    """The commands that have its pods made anew, where it has some."""
-    subject = facts.named
-    pods = subject.pods if isinstance(subject.pods, tuple) else ()
-    return restart(
-        facts, [pod for pod in pods if pod.service_account == subject.name and pod.is_alive]
-    ).splitlines()

@@ -41,6 +41,7 @@ from irsa_cli.core.doctor.subjects import (
     is_bare,
     listed,
     pod_names,
+    starts,
     users_of,
     where,
 )
@@ -57,9 +58,8 @@ def _bare_judgement(facts: Facts, identifier: str, text: str, expected: str) -> 
     pods = bare(facts, identifier)
     if not pods:
         return ok("no pod lacks its web identity for this reason")
-    started = [pod.created.isoformat() for pod in pods if pod.created is not None]
     return problem(
-        text, fix=restart(facts, pods), pods=pod_names(pods), started=listed(started), expected=expected
+        text, fix=restart(facts, pods), pods=pod_names(pods), started=starts(pods), expected=expected
     )
 
 
@@ -138,16 +138,18 @@ def _opt_out(facts: Facts) -> Judgement:
     whole = [pod for pod in users_of(subject) if is_bare(pod) and opted_out(pod)]
     if not whole:
         return _some_containers(subject)
-    if any(not is_bare(pod) for pod in users_of(subject)):
-        # Others have it: these were made so on purpose, to look at something as a rule.
-        return unknown("pods beside the application's are skipped on purpose", pods=pod_names(whole))
-    key = SKIP_LABEL if SKIP_LABEL in whole[0].labels else SKIP_CONTAINERS
-    return problem(
-        "they are marked so",
-        fix=edit(facts, whole[0]),
-        pods=pod_names(whole),
-        found=f"{key}={whole[0].labels.get(key) or whole[0].annotations.get(key, '')}",
-    )
+    others_have_it = any(not is_bare(pod) for pod in users_of(subject))
+    return marked("they are marked so", facts, whole, on_purpose=others_have_it)
+
+
+def marked(text: str, facts: Facts, pods: list[Pod], *, on_purpose: bool) -> Judgement:
+    """What comes of pods that ask the webhook to pass them over; on purpose where others of them don't."""
+    if on_purpose:  # They are there to look at something, as a rule.
+        return unknown("pods beside the application's are skipped on purpose", pods=pod_names(pods))
+    pod = pods[0]
+    key = SKIP_LABEL if SKIP_LABEL in pod.labels else SKIP_CONTAINERS
+    mark = f"{key}={pod.labels.get(key) or pod.annotations.get(key, '')}"
+    return problem(text, fix=edit(facts, pod), pods=pod_names(pods), found=mark)
 
 
 def _some_containers(subject: Subject) -> Judgement:

@@ -26,9 +26,8 @@ from irsa_cli.core.doctor.finding import (
     suspect,
     unknown,
 )
-from irsa_cli.core.doctor.subjects import pod_names, role_arn_of, users_of, where
+from irsa_cli.core.doctor.subjects import annotations_of, pod_names, role_arn_of, users_of, where
 from irsa_cli.core.objects.aws import Role
-from irsa_cli.core.objects.kinds import ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, have
 from irsa_cli.core.plan.noted import UnreadableNote
 from irsa_cli.core.plan.states import TARGET_ANNOTATION
@@ -53,8 +52,8 @@ _DURATION = re.compile(r"^\s*duration_seconds\s*=\s*(\d+)\s*$", re.MULTILINE | r
 
 def _chain(facts: Facts) -> Chain | None:
     """The chain that the ServiceAccount's annotations note."""
-    account = have(facts.named.account)
-    said = account.annotations if isinstance(account, ServiceAccount) else {}
+    have(facts.named.account)
+    said = annotations_of(facts.named)
     if TARGET_ANNOTATION not in said:
         return None
     role = facts.named.role

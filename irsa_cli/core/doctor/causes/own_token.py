@@ -32,6 +32,7 @@ from irsa_cli.core.doctor.subjects import (
     identity_of,
     injected,
     injected_users,
+    known_users,
     listed,
     where,
 )
@@ -41,8 +42,7 @@ from irsa_cli.core.objects.unreadable import CannotTell, have
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.restrictions import voided
-from irsa_cli.core.values.arn import role_arn
-from irsa_cli.core.values.errors import InvalidInput
+from irsa_cli.core.values.arn import is_role, role_arn
 from irsa_cli.core.values.issuer import provider_arn
 from irsa_cli.core.values.shown import shown
 
@@ -64,9 +64,7 @@ class OwnToken:
 
 def own_tokens(subject: Subject) -> tuple[OwnToken, ...]:
     """The containers of the ServiceAccount's pods that bring both, as far as the pods could be read."""
-    pods = subject.pods if isinstance(subject.pods, tuple) else ()
-    mine = [pod for pod in pods if pod.service_account == subject.name and pod.is_alive]
-    found = ((pod, item, own_volume(pod, item)) for pod in mine for item in pod.containers)
+    found = ((pod, item, own_volume(pod, item)) for pod in known_users(subject) for item in pod.containers)
     return tuple(
         OwnToken(pod, item, str(item.env[ROLE_ENV]), volume)
         for pod, item, volume in found
@@ -77,11 +75,9 @@ def own_tokens(subject: Subject) -> tuple[OwnToken, ...]:
 def hidden_tokens(facts: Facts) -> tuple[str, ...]:
     """Containers that bring a token for AWS, and a role that can't be read: it comes from elsewhere."""
     subject, wanted = facts.named, audience_of(facts, facts.named)
-    pods = subject.pods if isinstance(subject.pods, tuple) else ()
     return tuple(
         f"{pod.name} (container {item.name})"
-        for pod in pods
-        if pod.service_account == subject.name and pod.is_alive
+        for pod in known_users(subject)
         for item in pod.containers
         if _role_is_hidden(item)
         and any(
@@ -135,15 +131,7 @@ def volume_at(pod: Pod, container: Container, file: str) -> Volume | None:
 
 def roles_named(subject: Subject) -> list[str]:
     """The ARNs of the roles that such containers name."""
-    return list(dict.fromkeys(item.role for item in own_tokens(subject) if _is_role(item.role)))
-
-
-def _is_role(text: str) -> bool:
-    try:
-        role_arn(text)
-    except InvalidInput:
-        return False
-    return True
+    return list(dict.fromkeys(item.role for item in own_tokens(subject) if is_role(item.role)))
 
 
 @cause(
@@ -190,7 +178,7 @@ def _judged(facts: Facts, item: OwnToken) -> Judgement | None:
     """What is wrong with one container's role and token; None when nothing is."""
     by_hand = edit(facts, item.pod)
     said = {"container": item.place, "role": shown(item.role), "audience": shown(item.volume.audience or "")}
-    if not _is_role(item.role):
+    if not is_role(item.role):
         return problem(f"its {ROLE_ENV} is not the ARN of a role", fix=by_hand, **said)
     role = have(facts.named.own_roles.get(item.role))
     if role is None or role.arn != item.role:

@@ -16,7 +16,7 @@ from irsa_cli.core.doctor.commands import eks, in_account, of_power, rewrite_tru
 from irsa_cli.core.doctor.facts import Facts, OtherAssociation
 from irsa_cli.core.doctor.finding import EKS_GUIDE, Group, Judgement, cause, ok, problem, unknown
 from irsa_cli.core.doctor.owners import restart
-from irsa_cli.core.doctor.subjects import account_of, is_bare, listed, pod_names, users_of
+from irsa_cli.core.doctor.subjects import account_of, is_bare, listed, pod_names, starts, users_of
 from irsa_cli.core.objects.aws import Association, Role
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.unreadable import CannotTell, have
@@ -239,7 +239,7 @@ def _older(facts: Facts) -> Judgement:
         "they have no credentials, and pods created now would get the association's",
         fix=restart(facts, found),
         pods=pod_names(found),
-        started=listed(pod.created.isoformat() for pod in found if pod.created),
+        started=starts(found),
         expected=f"started after {made.isoformat()}",
     )
 

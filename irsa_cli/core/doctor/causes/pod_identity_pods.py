@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 
+from irsa_cli.core.doctor.causes.bare_pods import marked
 from irsa_cli.core.doctor.causes.pod_identity import NONE, has_nothing, runs_without
 from irsa_cli.core.doctor.clues.injection import (
     AGENT,
     NO_ENV,
-    SKIP_CONTAINERS,
-    SKIP_LABEL,
     excluding,
     has_pod_identity,
     is_shown,
@@ -23,8 +22,8 @@ from irsa_cli.core.doctor.clues.injection import (
 from irsa_cli.core.doctor.commands import webhook_shown
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import EKS_GUIDE, Group, Judgement, cause, ok, problem, suspect, unknown
-from irsa_cli.core.doctor.owners import edit, restart
-from irsa_cli.core.doctor.subjects import listed, pod_names, users_of
+from irsa_cli.core.doctor.owners import restart
+from irsa_cli.core.doctor.subjects import listed, pod_names, starts, users_of
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
@@ -120,10 +119,11 @@ def _missed(facts: Facts) -> Judgement:
     if not bare:
         return ok("no pod that is younger than the association lacks its variables")
     if not found:
-        return _opted_out(facts, bare, users)
+        others_have_it = any(not has_nothing(pod) for pod in users)
+        return marked("they ask the webhook to pass them over", facts, bare, on_purpose=others_have_it)
     evidence = {
         "pods": pod_names(found),
-        "started": listed(pod.created.isoformat() for pod in found if pod.created),
+        "started": starts(found),
         "association": f"made {made.isoformat()}",
     }
     return _by_probe(facts, association, found, evidence)
@@ -160,17 +160,3 @@ def _passed_over(facts: Facts, pod: Pod) -> tuple[str, str]:
         name = webhooks_of(facts)[0].configuration
         return name, "the pods' labels do not match the webhook's objectSelector"
     return "", ""
-
-
-def _opted_out(facts: Facts, found: list[Pod], users: list[Pod]) -> Judgement:
-    if any(not has_nothing(pod) for pod in users):
-        # Others have it: these were made so on purpose, to look at something as a rule.
-        return unknown("pods beside the application's are skipped on purpose", pods=pod_names(found))
-    pod = found[0]
-    key = SKIP_LABEL if SKIP_LABEL in pod.labels else SKIP_CONTAINERS
-    return problem(
-        "they ask the webhook to pass them over",
-        fix=edit(facts, pod),
-        pods=pod_names(found),
-        found=f"{key}={pod.labels.get(key) or pod.annotations.get(key, '')}",
-    )

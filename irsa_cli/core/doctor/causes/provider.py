@@ -9,11 +9,13 @@ from irsa_cli.core.doctor.commands import in_account, proposed
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import EKS_GUIDE, IAM_GUIDE, Group, Judgement, cause, ok, problem
 from irsa_cli.core.doctor.subjects import (
+    annotations_of,
     audience_of,
     injected,
     listed,
     provider_of,
     provider_there,
+    quota_of,
     role_account,
     role_arn_of,
 )
@@ -46,12 +48,8 @@ def _lookalikes(facts: Facts) -> list[str]:
     """Providers that were meant for this issuer and bear another URL: alias, case, trailing slash, port."""
     issuer = host_path(facts.cluster.issuer)
     number = issuer.rsplit("/", 1)[-1].lower()
-    found = []
-    for arn in have(facts.providers):
-        url = arn.partition(":oidc-provider/")[2]
-        if url != issuer and number and number in url.lower():
-            found.append(arn)
-    return found
+    urls = {arn: arn.partition(":oidc-provider/")[2] for arn in have(facts.providers)}
+    return [arn for arn, url in urls.items() if url != issuer and number and number in url.lower()]
 
 
 def _named(facts: Facts) -> tuple[ServiceAccount, ...] | None:
@@ -81,7 +79,7 @@ def _is_needed(facts: Facts) -> bool:
     account = subject.account
     if isinstance(account, Unreadable) or subject.association is None:
         return True
-    annotations = {} if account is None else account.annotations
+    annotations = annotations_of(subject)
     # A pod may bring a token of its own, besides.
     pods = subject.pods if isinstance(subject.pods, tuple) else ()
     needed = ROLE_ARN_ANNOTATION in annotations or any(
@@ -229,8 +227,7 @@ def _add_audience(facts: Facts, audience: str) -> str:
 
 
 def _is_annotated(facts: Facts) -> bool:
-    account = facts.subject.account if facts.subject else None
-    return AUDIENCE_ANNOTATION in getattr(account, "annotations", {})
+    return AUDIENCE_ANNOTATION in annotations_of(facts.subject)
 
 
 def _trust_names(facts: Facts, audience: str) -> bool:
@@ -254,7 +251,8 @@ def _quota(facts: Facts) -> Judgement:
     if have(facts.provider) is not None:
         return ok("the provider is there")
     count = len(have(facts.providers))
-    quota = _provider_quota(facts)
+    # GetAccountSummary does not document this one; the default is 100.
+    quota = quota_of(facts, "OpenIDConnectProvidersQuota", 100)
     if count < quota:
         return ok("there is room for the provider", providers=str(count), quota=str(quota))
     return problem(
@@ -263,12 +261,6 @@ def _quota(facts: Facts) -> Judgement:
         providers=str(count),
         quota=str(quota),
     )
-
-
-def _provider_quota(facts: Facts) -> int:
-    quotas = facts.quotas if isinstance(facts.quotas, dict) else {}
-    # GetAccountSummary does not document this one; the default is 100.
-    return int(quotas.get("OpenIDConnectProvidersQuota", 100))
 
 
 @cause(

@@ -17,11 +17,10 @@ from irsa_cli.core.doctor.clues.trust_flaws import require_admitted
 from irsa_cli.core.doctor.commands import in_account, is_made_for, make
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import IAM_GUIDE, Group, Judgement, cause, ok, problem, unknown
-from irsa_cli.core.doctor.subjects import audience_of, listed, provider_of, role_of
+from irsa_cli.core.doctor.subjects import annotations_of, audience_of, listed, provider_of, role_of
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.annotation_marks import wrote
 from irsa_cli.core.objects.aws import Role
-from irsa_cli.core.objects.kinds import ServiceAccount
 from irsa_cli.core.objects.unreadable import Unreadable, have
 from irsa_cli.core.plan.states import COMMIT_TAG, ROLE_ARN_ANNOTATION
 from irsa_cli.core.policies.policy import Document, as_list
@@ -88,7 +87,7 @@ def _incomplete(facts: Facts) -> Judgement:
 def _under_way(facts: Facts) -> tuple[Role, lifecycle.Lifecycle]:
     """The role that it names, or one that irsa makes for it, which nobody names yet."""
     subject = facts.named
-    annotations = account.annotations if isinstance(account := subject.account, ServiceAccount) else {}
+    annotations = annotations_of(subject)
     for item in () if annotations.get(ROLE_ARN_ANNOTATION) else admitting(subject):
         if isinstance(item.role, Role) and is_made_for(facts, subject, item.role):
             return item.role, lifecycle.of(item.role.tags, named=False)

@@ -23,8 +23,7 @@ from irsa_cli.core.doctor.subjects import EMPTY, annotation_of, role_arn_of, rol
 from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.unreadable import CannotTell, have
 from irsa_cli.core.plan.states import SERVICE_ACCOUNT_TAG, ProviderState
-from irsa_cli.core.values.arn import Arn, role_arn
-from irsa_cli.core.values.errors import InvalidInput
+from irsa_cli.core.values.arn import Arn, is_role
 from irsa_cli.core.values.shown import shown, unspaced
 
 ACCOUNT = Group.SERVICE_ACCOUNT
@@ -46,7 +45,7 @@ def _whitespace(facts: Facts) -> Judgement:
     clean = _clean(value)
     if clean == value:
         return ok("the ARN has no stray characters")
-    if not _is_arn(clean):
+    if not is_role(clean):
         raise CannotTell("without its stray characters it is no ARN either; see annotation-arn")
     return problem(
         "the ARN is taken with every character",
@@ -58,14 +57,6 @@ def _whitespace(facts: Facts) -> Judgement:
 
 def _clean(value: str) -> str:
     return unspaced(value).strip("\"'`")
-
-
-def _is_arn(value: str) -> bool:
-    try:
-        role_arn(value)
-    except InvalidInput:
-        return False
-    return True
 
 
 @cause(
@@ -81,10 +72,10 @@ def _is_arn(value: str) -> bool:
 def _arn(facts: Facts) -> Judgement:
     subject = facts.named
     value = annotation_of(subject)
-    if _is_arn(value):
+    if is_role(value):
         return ok("the annotation is the ARN of a role")
     clean = _clean(value)
-    if _is_arn(clean):
+    if is_role(clean):
         raise CannotTell("it is, but for stray characters; see annotation-whitespace")
     said = {"annotation": shown(value), **evidence(facts)}
     text = "STS does not take it for a role" if value else f"{EMPTY}: the pod webhook injects nothing by it"
@@ -117,7 +108,7 @@ def _guess(facts: Facts, text: str) -> str:
         return near[0] if len(near) == 1 else found[0]
     arn = f"arn:{facts.cluster.partition}:iam::{facts.cluster.home}:role/{name}"
     # A session's role has a path that its ARN does not tell.
-    return arn if not found and not session and _is_arn(arn) else ""
+    return arn if not found and not session and is_role(arn) else ""
 
 
 def _with_policy(facts: Facts, policy: str) -> str:

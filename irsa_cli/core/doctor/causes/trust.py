@@ -26,7 +26,7 @@ from irsa_cli.core.doctor.finding import (
     problem,
     unknown,
 )
-from irsa_cli.core.doctor.subjects import identity_of, role_of
+from irsa_cli.core.doctor.subjects import identity_of, quota_of, role_of
 from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.policies import policy
 from irsa_cli.core.policies.web_identity import WebIdentity
@@ -265,5 +265,4 @@ def _quota(facts: Facts) -> Judgement:
 
 def trust_limit(facts: Facts) -> int:
     """How many characters the account allows a trust policy."""
-    quotas = facts.quotas if isinstance(facts.quotas, dict) else {}
-    return int(quotas.get("AssumeRolePolicySizeQuota", policy.TRUST_LIMIT))
+    return quota_of(facts, "AssumeRolePolicySizeQuota", policy.TRUST_LIMIT)

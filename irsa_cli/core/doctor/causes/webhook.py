@@ -19,6 +19,7 @@ from irsa_cli.core.doctor.clues.injection import (
 )
 from irsa_cli.core.doctor.commands import (
     annotate_anew,
+    asks_for,
     commented,
     eks,
     of_role,
@@ -40,11 +41,11 @@ from irsa_cli.core.doctor.finding import (
 )
 from irsa_cli.core.doctor.owners import restart
 from irsa_cli.core.doctor.subjects import (
-    ROLE_ENV,
     account_of,
     annotation_of,
     heeded,
     identity_of,
+    known_users,
     listed,
     pod_names,
     users_of,
@@ -252,12 +253,11 @@ def _keep_one(facts: Facts, association: Association) -> str:
     Where no pod tells, the annotation is kept, unless its role does not admit the ServiceAccount.
     """
     subject = facts.named
-    pods = subject.pods if isinstance(subject.pods, tuple) else ()
-    mine = [pod for pod in pods if pod.service_account == subject.name and pod.is_alive]
+    mine = known_users(subject)
     by_association = [pod for pod in mine if has_pod_identity(pod)]
     delete = eks(facts, "delete-pod-identity-association", f"--association-id {shlex.quote(association.id)}")
     annotated = annotation_of(subject)
-    stale = [pod for pod in mine if not any(item.env.get(ROLE_ENV) == annotated for item in pod.containers)]
+    stale = [pod for pod in mine if not asks_for(pod, annotated)]
     lines = "\n".join((delete, *restart(facts, stale).splitlines()))
     for_annotation = proposed(of_role(facts, subject, annotated), annotated, lines).splitlines()
     drop = unannotate(facts, ROLE_ARN_ANNOTATION)

@@ -7,8 +7,8 @@ in `irsa_cli.core.doctor.causes.chain` and `irsa_cli.core.doctor.causes.settings
 from __future__ import annotations
 
 from irsa_cli.core.doctor.facts import Facts, Subject
-from irsa_cli.core.doctor.subjects import ROLE_ENV, TOKEN_ENV
-from irsa_cli.core.objects.kinds import Container, Pod, ServiceAccount
+from irsa_cli.core.doctor.subjects import ROLE_ENV, TOKEN_ENV, annotations_of
+from irsa_cli.core.objects.kinds import Container, Pod
 from irsa_cli.core.objects.variables import variable
 from irsa_cli.core.plan.noted import noted_or_none
 from irsa_cli.core.plan.states import CONFIG_MAP_ANNOTATION
@@ -21,9 +21,7 @@ _USUAL = ("/.aws", f"/.aws/{KEY}")
 
 def config_map_of(subject: Subject) -> str:
     """The ConfigMap that irsa notes for the ServiceAccount, '' for none."""
-    account = subject.account
-    said = account.annotations if isinstance(account, ServiceAccount) else {}
-    return noted_or_none(said, CONFIG_MAP_ANNOTATION)
+    return noted_or_none(annotations_of(subject), CONFIG_MAP_ANNOTATION)
 
 
 def takes_profile(facts: Facts, pod: Pod, container: Container) -> bool:

@@ -16,9 +16,8 @@ from typing import Any
 
 from irsa_cli.core.doctor.clues.meant import naming
 from irsa_cli.core.doctor.facts import Facts
-from irsa_cli.core.doctor.subjects import audience_of, identity_of, provider_there, role_of
+from irsa_cli.core.doctor.subjects import annotations_of, audience_of, identity_of, provider_there, role_of
 from irsa_cli.core.objects.aws import Role
-from irsa_cli.core.objects.kinds import ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell
 from irsa_cli.core.plan.states import AUDIENCE_ANNOTATION, CLUSTER_TAG, SERVICE_ACCOUNT_TAG, ProviderState
 from irsa_cli.core.policies.operators import like
@@ -268,18 +267,10 @@ def flaws_of(facts: Facts) -> tuple[Flaw, ...]:
 
 def _is_annotations(facts: Facts, flaw: Flaw) -> bool:
     """Whether it is the ServiceAccount's annotation that is wrong: see the cause annotation-audience."""
-    account = facts.named.account
-    return (
-        flaw.cause == "trust-audience"
-        and isinstance(account, ServiceAccount)
-        and account.annotations.get(AUDIENCE_ANNOTATION, DEFAULT_AUDIENCE) != DEFAULT_AUDIENCE
-        and _is_refused(facts)
-    )
-
-
-def _is_refused(facts: Facts) -> bool:
-    """Whether the provider, too, does not know the audience."""
-    try:
+    annotated = annotations_of(facts.named).get(AUDIENCE_ANNOTATION, DEFAULT_AUDIENCE)
+    if flaw.cause != "trust-audience" or annotated == DEFAULT_AUDIENCE:
+        return False
+    try:  # The provider has to refuse the audience, too.
         provider = provider_there(facts)
     except CannotTell:
         return False
