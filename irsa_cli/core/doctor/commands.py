@@ -130,9 +130,8 @@ def unannotate(facts: Facts, key: str) -> str:
 
 
 def _annotation(facts: Facts, what: str) -> str:
-    subject = facts.named
     return facts.reach.kubectl(
-        f"annotate serviceaccount {shlex.quote(subject.name)} {what}", subject.namespace
+        f"annotate serviceaccount {shlex.quote(facts.named.name)} {what}", facts.named.namespace
     )
 
 
@@ -141,10 +140,9 @@ def annotate_anew(facts: Facts, value: str, key: str = ROLE_ARN_ANNOTATION, *, m
 
     `more` is appended to the first command: other annotations that it writes or takes away.
     """
-    subject = facts.named
-    stale = [pod for pod in known_users(subject) if not asks_for(pod, unspaced(value))]
+    stale = [pod for pod in known_users(facts.named) if not asks_for(pod, unspaced(value))]
     lines = "\n".join(filter(None, (annotate(facts, value, key) + more, restart(facts, stale))))
-    return proposed(of_role(facts, subject, unspaced(value)), value, lines)
+    return proposed(of_role(facts, facts.named, unspaced(value)), value, lines)
 
 
 def asks_for(pod: Pod, role: str) -> bool:

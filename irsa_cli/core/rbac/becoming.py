@@ -295,10 +295,9 @@ def in_kubernetes(
     becoming: Becoming, access: ClusterAccess, namespace: str, name: str, pods: int | None = None
 ) -> InKubernetes:
     """What a ServiceAccount may do in its cluster, and who may become it; `pods`: how many of it run."""
-    index = becoming.index
     who = account_requester(namespace, name)
     permissions = tuple(
-        KubePermission(_as_whom(who.subjects, grant), grant) for grant in index.grants_of(who)
+        KubePermission(_as_whom(who.subjects, grant), grant) for grant in becoming.index.grants_of(who)
     )
     takers = becoming.takers(namespace, name, pods)
     unseen = (*becoming.unseen(namespace), *access.unseen)

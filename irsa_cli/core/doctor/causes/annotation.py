@@ -82,14 +82,13 @@ def _unannotated(subject: Subject) -> ServiceAccount | None:
     source=ASSOCIATE_ROLE,
 )
 def _key(facts: Facts) -> Judgement:
-    subject = facts.named
-    account = _unannotated(subject)
+    account = _unannotated(facts.named)
     if account is None:
         return ok("the annotation has the right key")
     found = _resembling_keys(account)
     if not found:
         raise CannotTell("no annotation resembles the role's; see annotation-missing")
-    if isinstance(subject.association, Association):
+    if isinstance(facts.named.association, Association):
         return ok(BY_ASSOCIATION)
     return problem(
         "the pod webhook looks for another key",

@@ -172,12 +172,11 @@ def _malformed(facts: Facts) -> Judgement:
     source=f"{IAM_GUIDE}/troubleshoot_roles.html",
 )
 def _refused(facts: Facts) -> Judgement:
-    subject = facts.named
-    pods = {pod.name: pod for pod, _ in injected_users(subject)}
+    pods = {pod.name: pod for pod, _ in injected_users(facts.named)}
     last = newest(facts)
     if _says_why(facts, last):
         raise CannotTell("what STS said tells more: see sts-region and token-malformed")
-    wanted = _roles_wanted(subject)
+    wanted = _roles_wanted(facts.named)
     found = newest_by_role(facts, pods.values())
     refused = [event for role, event in found.items() if event.error and not _is_others(facts, event)]
     own = [event for event in refused if event.role_arn in ("", *wanted)]

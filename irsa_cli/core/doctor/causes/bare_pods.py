@@ -196,11 +196,10 @@ _MESHES = frozenset(
     "#reinvocation-policy",
 )
 def _left_out(facts: Facts) -> Judgement:
-    subject = facts.named
-    pods = [pod for pod in users_of(subject) if is_injected(pod) or has_pod_identity(pod)]
+    pods = [pod for pod in users_of(facts.named) if is_injected(pod) or has_pod_identity(pod)]
     if not pods:
         raise CannotTell("no container of its pods has an identity of AWS")
-    if not _is_injected_for_all(subject):
+    if not _is_injected_for_all(facts.named):
         return ok("no webhook gives its pods an identity")
     found = [(pod, item) for pod in pods for item in pod.containers if _is_left_out(pod, item)]
     if not found:

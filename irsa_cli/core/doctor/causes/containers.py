@@ -54,11 +54,10 @@ from irsa_cli.core.values.arn import Arn
     source=ASSOCIATE_ROLE,
 )
 def _role(facts: Facts) -> Judgement:
-    subject = facts.named
-    wanted = annotation_of(subject)
+    wanted = annotation_of(facts.named)
     found = [
         (pod, item)
-        for pod, item in injected_users(subject)
+        for pod, item in injected_users(facts.named)
         if item.env[ROLE_ENV] not in (wanted, None) and own_volume(pod, item) is None
     ]
     if not found:
@@ -97,9 +96,8 @@ def _is_set_by_template(facts: Facts, pod: Pod, container: Container) -> bool:
     source=WEBHOOK_README,
 )
 def _audience(facts: Facts) -> Judgement:
-    subject = facts.named
-    wanted = audience_of(facts, subject)
-    pods = {pod.name: pod for pod, _ in injected_users(subject)}
+    wanted = audience_of(facts, facts.named)
+    pods = {pod.name: pod for pod, _ in injected_users(facts.named)}
     found = {
         name: volume.audience
         for name, pod in pods.items()
@@ -156,10 +154,9 @@ def _token_volumes(pod: Pod) -> set[str]:
     source=WEBHOOK_README,
 )
 def _partial(facts: Facts) -> Judgement:
-    subject = facts.named
     found = [
         (pod, item)
-        for pod in users_of(subject)
+        for pod in users_of(facts.named)
         for item in pod.containers
         if (ROLE_ENV in item.env) != (TOKEN_ENV in item.env)
         and not (leaves_the_token_to_it(item) and takes_profile(facts, pod, item))
@@ -190,8 +187,7 @@ _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
     source=f"{SDK_GUIDE}/standardized-credentials.html",
 )
 def _static(facts: Facts) -> Judgement:
-    subject = facts.named
-    pods = users_of(subject)
+    pods = users_of(facts.named)
     found = [(pod, item) for pod in pods for item in pod.containers if _has_keys(item)]
     beside = [(pod, item) for pod, item in found if _is_beside(pod, item)]
     if found and len(beside) == len(found):

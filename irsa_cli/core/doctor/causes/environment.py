@@ -98,8 +98,7 @@ def _china(facts: Facts) -> Judgement:
     source=f"{SDK_GUIDE}/feature-sts-regionalized-endpoints.html",
 )
 def _endpoint(facts: Facts) -> Judgement:
-    subject = facts.named
-    found = [(pod, item) for pod, item in injected_users(subject) if _contradicts(item)]
+    found = [(pod, item) for pod, item in injected_users(facts.named) if _contradicts(item)]
     if not found:
         return ok("no container contradicts itself about the endpoint of STS")
     return problem(
@@ -129,8 +128,7 @@ def _contradicts(container: Container) -> bool:
     source=f"{EKS_GUIDE}/configure-sts-endpoint.html",
 )
 def _global_endpoint(facts: Facts) -> Judgement:
-    subject = facts.named
-    annotated = account_of(subject).annotations.get(STS_REGIONAL_ANNOTATION, "true")
+    annotated = account_of(facts.named).annotations.get(STS_REGIONAL_ANNOTATION, "true")
     if annotated != "false":
         return _by_old_sdk(facts)
     if not have(facts.sts_endpoints):
@@ -182,10 +180,9 @@ def _heeds_region(container: Container) -> bool:
     source=WEBHOOK_README,
 )
 def _windows(facts: Facts) -> Judgement:
-    subject = facts.named
     found = [
         (pod, item)
-        for pod, item in injected_users(subject)
+        for pod, item in injected_users(facts.named)
         if pod.os == "windows"
         and pod.node_selector.get("kubernetes.io/os") != "windows"
         and (item.env[TOKEN_ENV] or "").startswith("/")
@@ -218,8 +215,7 @@ def _unreadable(facts: Facts) -> Judgement:
         return unknown("the cluster's version is not known")
     if version >= _READABLE_SINCE:
         return ok("the cluster's version makes the token readable for the container's user")
-    subject = facts.named
-    exposed = [(pod, item) for pod, item in injected_users(subject) if pod.fs_group is None]
+    exposed = [(pod, item) for pod, item in injected_users(facts.named) if pod.fs_group is None]
     found = [(pod, item) for pod, item in exposed if _user(pod, item)]
     if not found:
         silent = [(pod, item) for pod, item in exposed if _user(pod, item) is None]

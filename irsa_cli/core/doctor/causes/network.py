@@ -50,11 +50,10 @@ def _host_network(facts: Facts) -> Judgement:
     source="https://docs.aws.amazon.com/eks/latest/best-practices/identity-and-access-management.html",
 )
 def _hop_limit(facts: Facts) -> Judgement:
-    subject = facts.named
-    names = node_names(users_of(subject))
+    names = node_names(users_of(facts.named))
     if not names:
         return ok("no pod is on an EC2 instance")
-    nodes = have(subject.nodes)
+    nodes = have(facts.named.nodes)
     found = [name for name in names if name in nodes and nodes[name].answers_pods]
     if found:
         limits = sorted({str(nodes[name].hop_limit) for name in found})
@@ -122,9 +121,8 @@ def _waits(pod: Pod) -> bool:
     source="https://kubernetes.io/docs/concepts/services-networking/network-policies/",
 )
 def _network_policy(facts: Facts) -> Judgement:
-    subject = facts.named
-    pods = users_of(subject)
-    policies = have(subject.network_policies)
+    pods = users_of(facts.named)
+    policies = have(facts.named.network_policies)
     mine = [item for item in policies if any(selects(item.pods, pod.labels) for pod in pods)]
     rules = [rule for item in mine for rule in item.ports]
     if not mine or any(https and to_all for https, to_all in rules):

@@ -147,9 +147,8 @@ def roles_named(subject: Subject) -> list[str]:
     source="https://docs.aws.amazon.com/eks/latest/userguide/pod-configuration.html",
 )
 def _own_token(facts: Facts) -> Judgement:
-    subject = facts.named
-    have(subject.pods)
-    found, hidden = own_tokens(subject), hidden_tokens(facts)
+    have(facts.named.pods)
+    found, hidden = own_tokens(facts.named), hidden_tokens(facts)
     if hidden:
         return suspect(
             "a container brings its token, and its role comes from elsewhere", containers=listed(hidden)
@@ -242,8 +241,7 @@ def _admit(facts: Facts, role: Role, identity: WebIdentity) -> str:
     source=WEBHOOK_README,
 )
 def _volume(facts: Facts) -> Judgement:
-    subject = facts.named
-    found = [(pod, item) for pod, item in injected_users(subject) if not _has_token(pod, item)]
+    found = [(pod, item) for pod, item in injected_users(facts.named) if not _has_token(pod, item)]
     if not found:
         return ok("the token's file is mounted")
     pod, item = found[0]
@@ -288,8 +286,7 @@ def _file_at(mount: str, token: str, part: str) -> str:
     source="https://kubernetes.io/docs/concepts/storage/projected-volumes/",
 )
 def _kept(facts: Facts) -> Judgement:
-    subject = facts.named
-    found = [(pod, item) for pod, item in injected_users(subject) if _is_kept(pod, item)]
+    found = [(pod, item) for pod, item in injected_users(facts.named) if _is_kept(pod, item)]
     if not found:
         return ok("no token's file is mounted by subPath")
     return problem(

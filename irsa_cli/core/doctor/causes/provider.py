@@ -76,8 +76,7 @@ def _is_needed(facts: Facts) -> bool:
     subject = facts.subject
     if subject is None:
         return _named(facts) != ()
-    account = subject.account
-    if isinstance(account, Unreadable) or subject.association is None:
+    if isinstance(subject.account, Unreadable) or subject.association is None:
         return True
     annotations = annotations_of(subject)
     # A pod may bring a token of its own, besides.

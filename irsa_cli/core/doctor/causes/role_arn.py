@@ -40,8 +40,7 @@ ACCOUNT = Group.SERVICE_ACCOUNT
     source=f"{IAM_GUIDE}/reference-arns.html",
 )
 def _whitespace(facts: Facts) -> Judgement:
-    subject = facts.named
-    value = annotation_of(subject)
+    value = annotation_of(facts.named)
     clean = _clean(value)
     if clean == value:
         return ok("the ARN has no stray characters")
@@ -70,8 +69,7 @@ def _clean(value: str) -> str:
     source=f"{IAM_GUIDE}/reference-arns.html",
 )
 def _arn(facts: Facts) -> Judgement:
-    subject = facts.named
-    value = annotation_of(subject)
+    value = annotation_of(facts.named)
     if is_role(value):
         return ok("the annotation is the ARN of a role")
     clean = _clean(value)
@@ -86,7 +84,7 @@ def _arn(facts: Facts) -> Judgement:
         return problem(
             f"{text}: it is a policy", fix=proposed(why, clean, _with_policy(facts, clean)), **said
         )
-    fix = annotate_anew(facts, meant) if meant else choose(facts, _anew(facts, subject))
+    fix = annotate_anew(facts, meant) if meant else choose(facts, _anew(facts, facts.named))
     return problem(text, fix=fix, **said, **({"expected": meant} if meant else {}))
 
 
@@ -245,8 +243,7 @@ def _path(facts: Facts) -> Judgement:
     source=ASSOCIATE_ROLE,
 )
 def _other(facts: Facts) -> Judgement:
-    subject = facts.named
-    role = role_of(subject)
+    role = role_of(facts.named)
     found = other_roles(facts)
     if not found:
         return ok("there is no other role that was rather meant", role=role.arn)

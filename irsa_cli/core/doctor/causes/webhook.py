@@ -99,11 +99,10 @@ def _missing(facts: Facts) -> Judgement:
     source=f"{_ADMISSION}#matching-requests-namespaceselector",
 )
 def _namespace(facts: Facts) -> Judgement:
-    subject = facts.named
-    configuration, wanted = excluding(facts, subject)
+    configuration, wanted = excluding(facts, facts.named)
     if not configuration:
         return ok("the webhook looks at pods of this namespace")
-    labels = have(subject.namespace_labels) or {}
+    labels = have(facts.named.namespace_labels) or {}
     return problem(
         "the namespace's labels do not match the webhook's namespaceSelector",
         fix=f"{webhook_shown(facts, configuration)} # its namespaceSelector",
@@ -185,10 +184,9 @@ def _failed(facts: Facts, item: Webhook, text: str) -> Judgement:
     source=WEBHOOK_README,
 )
 def _prefix(facts: Facts) -> Judgement:
-    subject = facts.named
-    value = heeded(subject)
+    value = heeded(facts.named)
     prefix = foreign_prefix(facts)
-    if not prefix or f"{prefix}/role-arn" in account_of(subject).annotations:
+    if not prefix or f"{prefix}/role-arn" in account_of(facts.named).annotations:
         return ok("the webhook looks for the annotation that is there")
     return problem(
         "the webhook runs with another prefix",
@@ -236,9 +234,8 @@ def _association(facts: Facts) -> Judgement:
 
 def _unread(facts: Facts, hidden: Unreadable) -> Judgement:
     """Where associations can't be read, pods that ask EKS Pod Identity tell that there is one, or was."""
-    subject = facts.named
-    annotation_of(subject)
-    found = [pod for pod in users_of(subject) if was_associated(pod)]
+    annotation_of(facts.named)
+    found = [pod for pod in users_of(facts.named) if was_associated(pod)]
     if not found:
         return unknown(hidden.why)
     return suspect(

@@ -116,9 +116,8 @@ def is_shown(facts: Facts, pod: Pod) -> bool:
 
 def bare(facts: Facts, identifier: str) -> list[Pod]:
     """The pods without a web identity for this very cause; raises `CannotTell` when there can't be any."""
-    subject = facts.named
-    heeded(subject)
-    return [pod for pod in users_of(subject) if is_bare(pod) and why_bare(facts, pod) == identifier]
+    heeded(facts.named)
+    return [pod for pod in users_of(facts.named) if is_bare(pod) and why_bare(facts, pod) == identifier]
 
 
 def selector_text(requirements: tuple[Requirement, ...]) -> str:

@@ -133,9 +133,8 @@ def made_by_it(facts: Facts) -> tuple[tuple[Pod, ...], tuple[Pod, ...]]:
     begin with the name of one of its pods (a runner's, a worker's) are most probably its own; a Job of the
     release may be the chart's. A workload of the release has the ServiceAccount that the chart gave it.
     """
-    subject = facts.named
-    pods = tuple(pod for pod in have(subject.pods) if pod.is_alive)
-    own = [pod for pod in pods if pod.service_account == subject.name]
+    pods = tuple(pod for pod in have(facts.named.pods) if pod.is_alive)
+    own = [pod for pod in pods if pod.service_account == facts.named.name]
     known = strays(facts)
     others = [
         pod
