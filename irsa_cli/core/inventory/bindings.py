@@ -221,7 +221,7 @@ def binding_of(
     if life.is_over:
         return judged(*_judgement(explanation, provider, identity), explanation)
     found = judged(*_interrupted(life), explanation)
-    return replace(found, next_steps=life.next_steps(_options(cluster)))
+    return replace(found, next_steps=life.next_steps(cluster.options))
 
 
 def _is_told(role: BoundRole, account: ServiceAccount) -> bool:
@@ -264,11 +264,6 @@ def _interrupted(life: Lifecycle) -> tuple[BindingStatus, str]:
     return _INTERRUPTED[life.stage], life.why
 
 
-def _options(cluster: Cluster) -> str:
-    """The options that name the cluster."""
-    return f"{cluster.options}"
-
-
 def unbound(cluster: Cluster, role: BoundRole, accounts: Mapping[str, ServiceAccount]) -> ListedBinding:
     """A role of irsa's that no ServiceAccount names; its tags tell for which one it was made.
 
@@ -278,8 +273,7 @@ def unbound(cluster: Cluster, role: BoundRole, accounts: Mapping[str, ServiceAcc
     namespace, _, name = full_name.partition("/")
     life = lifecycle.of(role.tags, named=False)
     status, reason = _standing(role, life, full_name, accounts)
-    steps = life.next_steps(_options(cluster))
-    wide = _wide(cluster, role)
+    steps, wide = life.next_steps(cluster.options), _wide(cluster, role)
     return ListedBinding(namespace, name, role.arn, status, reason, role=role, next_steps=steps, wide=wide)
 
 

@@ -229,7 +229,7 @@ class _Target:
         who = account_requester(self.namespace, self.name)
         tokens = KubeRequest("create", "", "serviceaccounts/token", self.namespace, self.name)
         pods = KubeRequest("create", "", "pods", self.namespace)
-        return any(self.becoming.index.decide(who, request).allowed for request in (tokens, pods))
+        return any(self.becoming.index.allows(who, request) for request in (tokens, pods))
 
     def _also(self, way: Takeover, subject: RbacSubject) -> Iterator[str]:
         if way.also and not any(self._has(subject, right) for right in way.also):

@@ -166,7 +166,7 @@ def _by_old_sdk(facts: Facts) -> Judgement:
 
 def _heeds_region(container: Container) -> bool:
     """Whether the image's AWS CLI is one that heeds the variable."""
-    return (_cli_version(container) or (0,)) >= _REGIONAL_CLI
+    return (cli_version(container) or (0,)) >= _REGIONAL_CLI
 
 
 @cause(
@@ -260,8 +260,8 @@ def _version(text: str) -> tuple[int, ...]:
 )
 def _sdk(facts: Facts) -> Judgement:
     found = injected_users(facts.named)
-    versions = {item.image: _cli_version(item) for _, item in found}
-    old = [(pod, item) for pod, item in found if (_cli_version(item) or _MINIMUM_CLI) < _MINIMUM_CLI]
+    versions = {item.image: cli_version(item) for _, item in found}
+    old = [(pod, item) for pod, item in found if (cli_version(item) or _MINIMUM_CLI) < _MINIMUM_CLI]
     if old:
         return problem(
             "this AWS CLI does not know web identities",
@@ -276,6 +276,7 @@ def _sdk(facts: Facts) -> Judgement:
     return ok("the images' AWS CLI is recent enough", images=listed(versions))
 
 
-def _cli_version(container: Container) -> tuple[int, ...] | None:
+def cli_version(container: Container) -> tuple[int, ...] | None:
+    """The version of an image's AWS CLI; None where the image does not tell."""
     match = _CLI_IMAGE.fullmatch(container.image)
     return tuple(map(int, match["version"].split("."))) if match else None

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from enum import Enum
 from urllib.parse import urlsplit
 
+from irsa_cli.core.doctor.causes.environment import cli_version
 from irsa_cli.core.doctor.clues.chain_profile import takes_profile
 from irsa_cli.core.doctor.clues.exchanges import is_admitted
 from irsa_cli.core.doctor.clues.injection import POD_IDENTITY_ENV
@@ -46,7 +47,6 @@ _NOTHING = "/dev/null"
 """Names no file, so that none is read."""
 _AGENT = "169.254.170.23"
 _KUBE2IAM = "iam.amazonaws.com/role"
-_CLI = re.compile(r"(?:.*/)?(?:amazon/aws-cli|aws-cli/aws-cli):v?(\d+)\.(\d+)\.\d+(?:@.*)?", re.ASCII)
 _CLI_SINCE = {1: 30, 2: 15}
 
 
@@ -298,7 +298,7 @@ def _sdk(facts: Facts) -> Judgement:
             image=old[0][1].image,
             needed=">= 1.30.0 or 2.15.0",
         )
-    hidden = [item.image for _, item in found if not _CLI.fullmatch(item.image)]
+    hidden = [item.image for _, item in found if cli_version(item) is None]
     if hidden:
         return hint(
             "whether the SDK in an image knows EKS Pod Identity can't be seen from outside",
@@ -308,5 +308,5 @@ def _sdk(facts: Facts) -> Judgement:
 
 
 def _is_old(container: Container) -> bool:
-    match = _CLI.fullmatch(container.image)
-    return match is not None and int(match[2]) < _CLI_SINCE.get(int(match[1]), 0)
+    version = cli_version(container)
+    return version is not None and version[1] < _CLI_SINCE.get(version[0], 0)
