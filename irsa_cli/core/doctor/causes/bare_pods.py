@@ -13,8 +13,7 @@ from irsa_cli.core.doctor.clues.injection import (
     SKIP_CONTAINERS,
     SKIP_LABEL,
     bare,
-    has_pod_identity,
-    is_injected,
+    has_identity,
     opted_out,
     skipped,
 )
@@ -196,7 +195,7 @@ _MESHES = frozenset(
     "#reinvocation-policy",
 )
 def _left_out(facts: Facts) -> Judgement:
-    pods = [pod for pod in users_of(facts.named) if is_injected(pod) or has_pod_identity(pod)]
+    pods = [pod for pod in users_of(facts.named) if has_identity(pod)]
     if not pods:
         raise CannotTell("no container of its pods has an identity of AWS")
     if not _is_injected_for_all(facts.named):

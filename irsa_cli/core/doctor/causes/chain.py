@@ -113,7 +113,7 @@ def _external_id(facts: Facts) -> Judgement:
     chain = _chain(facts)
     if chain is None:
         return ok(_NONE)
-    target = _target(facts)
+    target = have(facts.named.chain_target)
     if target is None or answer_of(chain.judge(target.trust)) is not Answer.NO:
         return ok("the external id is not what keeps it out", target=chain.target_arn)
     wanted = next(iter(_fitting(chain, target)), None)
@@ -157,7 +157,7 @@ def _trust(facts: Facts) -> Judgement:
     chain = _chain(facts)
     if chain is None:
         return ok(_NONE)
-    target = _target(facts)
+    target = have(facts.named.chain_target)
     if target is None:
         return problem(
             "the target role does not exist",
@@ -212,10 +212,6 @@ def _session(facts: Facts) -> Judgement:
         fix=_update(facts, f"--aws-config-map {shlex.quote(name)}", chain),
         duration=f"{longest} s",
     )
-
-
-def _target(facts: Facts) -> Role | None:
-    return have(facts.named.chain_target)
 
 
 def _proposed(facts: Facts, flags: str, chain: Chain) -> str:

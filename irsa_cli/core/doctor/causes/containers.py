@@ -39,6 +39,7 @@ from irsa_cli.core.doctor.subjects import (
 from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.kinds import Container, Pod
 from irsa_cli.core.policies.policy import as_list
+from irsa_cli.core.trust.assuming import ASSUME
 from irsa_cli.core.trust.evaluation import covers
 from irsa_cli.core.values.arn import Arn
 
@@ -276,12 +277,8 @@ def _is_to_assume(container: Container, arn: str) -> bool:
     names = _variables(container, arn)
     # What stands before the role: its own argument's name, or the argument before it.
     words = " ".join(container.arguments)
-    names += [words[:place].rpartition(" -")[2] for place in _places(words, arn)]
+    names += [words[: found.start()].rpartition(" -")[2] for found in re.finditer(re.escape(arn), words)]
     return any(_ASSUME.search(name) for name in names)
-
-
-def _places(text: str, part: str) -> list[int]:
-    return [number for number in range(len(text)) if text.startswith(part, number)]
 
 
 def _trusts_itself(role: Role) -> bool:
@@ -291,14 +288,10 @@ def _trusts_itself(role: Role) -> bool:
     return any(
         isinstance(item, dict)
         and item.get("Effect") == "Allow"
-        and any(_fits(str(action)) for action in as_list(item.get("Action", [])))
+        and covers(tuple(map(str, as_list(item.get("Action", [])))), ASSUME)
         and not names.isdisjoint(_aws_principals(item.get("Principal", {})))
         for item in as_list(role.trust.get("Statement", []))
     )
-
-
-def _fits(action: str) -> bool:
-    return covers((action,), "sts:AssumeRole")
 
 
 def _aws_principals(principal: object) -> list[str]:

@@ -48,16 +48,17 @@ _READABLE_SINCE = (1, 19)
     source=f"{SDK_GUIDE}/feature-region.html",
 )
 def _region(facts: Facts) -> Judgement:
-    found = [
-        (pod, item)
-        for pod, item in injected_users(facts.named)
-        if not any(name in item.env for name in _REGIONS)
-    ]
+    found = _without_region(facts)
     if not found:
         return ok("containers know their region")
     if is_admitted(facts, [pod for pod, _ in found]):
         return ok("STS has admitted the pods, so they know their region", containers=where(found))
     return hint("only the application itself can know its region", containers=where(found))
+
+
+def _without_region(facts: Facts) -> list[tuple[Pod, Container]]:
+    found = injected_users(facts.named)
+    return [(pod, item) for pod, item in found if not any(name in item.env for name in _REGIONS)]
 
 
 @cause(
@@ -73,10 +74,7 @@ def _region(facts: Facts) -> Judgement:
 def _china(facts: Facts) -> Judgement:
     if facts.cluster.partition != "aws-cn":
         return ok("the cluster is not in China")
-    subject = facts.named
-    found = [
-        (pod, item) for pod, item in injected_users(subject) if not any(name in item.env for name in _REGIONS)
-    ]
+    found = _without_region(facts)
     if not found:
         return ok("containers know their region")
     return problem(

@@ -70,8 +70,7 @@ def _hop_limit(facts: Facts) -> Judgement:
 
 def node_names(pods: Iterable[Pod]) -> list[str]:
     """The nodes of pods, without those that are no EC2 instances (Fargate)."""
-    names = {pod.node for pod in pods if pod.node and not pod.node.startswith("fargate-")}
-    return sorted(names)
+    return sorted({pod.node for pod in pods if pod.node and not pod.node.startswith("fargate-")})
 
 
 @cause(
@@ -85,7 +84,8 @@ def node_names(pods: Iterable[Pod]) -> list[str]:
     source="https://istio.io/latest/docs/ops/common-problems/injection/",
 )
 def _mesh(facts: Facts) -> Judgement:
-    found = [pod for pod in users_of(facts.named) if _has_proxy(pod)]
+    users = users_of(facts.named)
+    found = [pod for pod in users if any(item.name in _PROXIES for item in pod.containers)]
     if not found:
         return ok("no pod has a known sidecar")
     late = [pod for pod in found if not _waits(pod)]
@@ -95,10 +95,6 @@ def _mesh(facts: Facts) -> Judgement:
         "what the sidecar lets out can't be seen from outside, nor whether the application waits for it",
         pods=pod_names(late),
     )
-
-
-def _has_proxy(pod: Pod) -> bool:
-    return any(item.name in _PROXIES for item in pod.containers)
 
 
 def _waits(pod: Pod) -> bool:

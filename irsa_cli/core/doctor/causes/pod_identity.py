@@ -16,7 +16,15 @@ from irsa_cli.core.doctor.commands import eks, in_account, of_power, rewrite_tru
 from irsa_cli.core.doctor.facts import Facts, OtherAssociation
 from irsa_cli.core.doctor.finding import EKS_GUIDE, Group, Judgement, cause, ok, problem, unknown
 from irsa_cli.core.doctor.owners import restart
-from irsa_cli.core.doctor.subjects import account_of, is_bare, listed, pod_names, starts, users_of
+from irsa_cli.core.doctor.subjects import (
+    account_of,
+    is_bare,
+    known_users,
+    listed,
+    pod_names,
+    starts,
+    users_of,
+)
 from irsa_cli.core.objects.aws import Association, Role
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.unreadable import CannotTell, have
@@ -30,10 +38,6 @@ _ADDRESSES = ("http://169.254.170.23/", "http://[fd00:ec2::23]/")
 NONE = "there is no Pod Identity association for it"
 
 
-def _association(facts: Facts) -> Association | None:
-    return have(facts.named.association)
-
-
 @cause(
     "pod-identity-trust",
     Group.WEBHOOK,
@@ -45,7 +49,7 @@ def _association(facts: Facts) -> Association | None:
     source=f"{EKS_GUIDE}/pod-id-role.html",
 )
 def _trust(facts: Facts) -> Judgement:
-    association = _association(facts)
+    association = have(facts.named.association)
     if association is None:
         return ok(NONE)
     role = have(facts.named.association_role)
@@ -117,7 +121,7 @@ def _with_statement(facts: Facts, role: Role, wanted: policy.Document) -> str:
     source=f"{EKS_GUIDE}/pod-id-assign-target-role.html",
 )
 def _target(facts: Facts) -> Judgement:
-    association = _association(facts)
+    association = have(facts.named.association)
     if association is None:
         return ok(NONE)
     if not association.target_role_arn:
@@ -151,7 +155,7 @@ def _target(facts: Facts) -> Judgement:
     source=f"{EKS_GUIDE}/pod-id-agent-setup.html",
 )
 def _agent(facts: Facts) -> Judgement:
-    if _association(facts) is None:
+    if have(facts.named.association) is None:
         return ok(NONE)
     if have(facts.named.agent):
         return ok("the cluster has the agent that hands out credentials")
@@ -173,7 +177,7 @@ def _agent(facts: Facts) -> Judgement:
     source=f"{EKS_GUIDE}/pod-id-agent-setup.html",
 )
 def _endpoint(facts: Facts) -> Judgement:
-    if _association(facts) is None:
+    if have(facts.named.association) is None:
         return ok(NONE)
     if have(facts.named.auth_endpoints):
         return ok("the VPC has an endpoint for the service that the agent calls")
@@ -193,7 +197,7 @@ def _endpoint(facts: Facts) -> Judgement:
     source=f"{EKS_GUIDE}/pod-identities.html#pod-id-considerations",
 )
 def _platform(facts: Facts) -> Judgement:
-    association = _association(facts)
+    association = have(facts.named.association)
     if association is None:
         return ok(NONE)
     users = users_of(facts.named)
@@ -225,7 +229,7 @@ def _platform(facts: Facts) -> Judgement:
     source=f"{EKS_GUIDE}/pod-identities.html#pod-id-considerations",
 )
 def _older(facts: Facts) -> Judgement:
-    association = _association(facts)
+    association = have(facts.named.association)
     if association is None:
         return ok(NONE)
     made = association.created
@@ -265,7 +269,7 @@ def has_nothing(pod: Pod) -> bool:
     source=f"{EKS_GUIDE}/pod-id-association.html",
 )
 def _gone(facts: Facts) -> Judgement:
-    if _association(facts) is not None:
+    if have(facts.named.association) is not None:
         return ok("its association is there")
     found = [pod for pod in users_of(facts.named) if was_associated(pod)]
     if not found:
@@ -299,10 +303,9 @@ def unused(facts: Facts) -> tuple[OtherAssociation, ...]:
     """Associations for nearly its name of which nobody has anything, while its own pods have nothing."""
     subject = facts.named
     found = subject.other_associations
-    if not isinstance(found, tuple) or subject.association is not None or not isinstance(subject.pods, tuple):
+    if not isinstance(found, tuple) or subject.association is not None:
         return ()
-    mine = [pod for pod in subject.pods if pod.service_account == subject.name and pod.is_alive]
-    if not any(has_nothing(pod) for pod in mine):
+    if not any(map(has_nothing, known_users(subject))):
         return ()
     return tuple(item for item in found if _is_unused(facts, item))
 

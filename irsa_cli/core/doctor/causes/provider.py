@@ -88,10 +88,6 @@ def _is_needed(facts: Facts) -> bool:
     return needed or have(subject.association) is None
 
 
-def _associate(facts: Facts) -> str:
-    return facts.reach.for_irsa("associate-oidc")
-
-
 @cause(
     "provider-missing",
     CLUSTER,
@@ -117,7 +113,7 @@ def _missing(facts: Facts) -> Judgement:
         others = listed(arn.partition(":oidc-provider/")[2] for arn in facts.providers) or "none"
     return problem(
         "IAM does not know the issuer of the cluster's tokens",
-        fix=_associate(facts),
+        fix=facts.reach.for_irsa("associate-oidc"),
         issuer=facts.cluster.issuer,
         expected=provider_of(facts, None),
         providers_there_are=others,
@@ -176,7 +172,7 @@ def _url(facts: Facts) -> Judgement:
     return problem(
         "a provider resembles the issuer, and IAM compares the whole URL"
         + ("; tokens never name the dual-stack alias" if alias else ""),
-        fix=_associate(facts),
+        fix=facts.reach.for_irsa("associate-oidc"),
         issuer=facts.cluster.issuer,
         provider=listed(found),
     )
@@ -217,7 +213,7 @@ def _audience(facts: Facts) -> Judgement:
 def _add_audience(facts: Facts, audience: str) -> str:
     arn = provider_of(facts, facts.subject)
     if audience == DEFAULT_AUDIENCE and arn == provider_of(facts, None):
-        return _associate(facts)
+        return facts.reach.for_irsa("associate-oidc")
     what = f"--open-id-connect-provider-arn {shlex.quote(arn)} --client-id {shlex.quote(audience)}"
     line = in_account(facts, role_account(facts), f"iam add-client-id-to-open-id-connect-provider {what}")
     # What the annotation asks for, its writer chose: other tokens of that audience would be accepted, too.

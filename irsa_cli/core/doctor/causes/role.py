@@ -10,7 +10,6 @@ import shlex
 from collections.abc import Iterable
 from datetime import timedelta
 from functools import lru_cache
-from typing import Any
 
 from irsa_cli.core.doctor.clues.meant import admitting
 from irsa_cli.core.doctor.clues.trust_flaws import require_admitted
@@ -131,14 +130,9 @@ def allowed_actions(documents: Iterable[Document]) -> frozenset[str]:
     for document in documents:
         for item in as_list(document.get("Statement", [])):
             if isinstance(item, dict) and item.get("Effect") == "Allow":
-                found |= _patterns(item)
+                actions = ["*"] if "NotAction" in item else as_list(item.get("Action", []))
+                found.update(str(action).lower() for action in actions)
     return frozenset(found)
-
-
-def _patterns(item: dict[str, Any]) -> set[str]:
-    if "NotAction" in item:
-        return {"*"}
-    return {str(action).lower() for action in as_list(item.get("Action", []))}
 
 
 @lru_cache(maxsize=4096)
@@ -167,14 +161,11 @@ def overlap(one: str, other: str) -> bool:
 def _permissions(facts: Facts) -> Judgement:
     role = role_of(facts.named)
     if have(role.policies):
-        return ok("the role has policies", policies=_names(role))
+        names = (name.rsplit("/", 1)[-1] for name in sorted(have(role.policies)))
+        return ok("the role has policies", policies=listed(names))
     return unknown(
         "the role has no policies of its own; what it may do hangs on resource policies", role=role.arn
     )
-
-
-def _names(role: Role) -> str:
-    return listed(name.rsplit("/", 1)[-1] for name in sorted(have(role.policies)))
 
 
 @cause(

@@ -12,15 +12,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from irsa_cli.core.doctor.clues.chain_profile import goes_by_profile
-from irsa_cli.core.doctor.clues.injection import has_pod_identity, is_injected
+from irsa_cli.core.doctor.clues.injection import has_identity
 from irsa_cli.core.doctor.clues.usage import has_role, is_near
 from irsa_cli.core.doctor.commands import of_account
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, comment, ok, problem, suspect, unknown
 from irsa_cli.core.doctor.owners import ROLLED, set_account, template
-from irsa_cli.core.doctor.subjects import account_of, listed, pod_names, users_of
+from irsa_cli.core.doctor.subjects import account_of, known_users, listed, pod_names, users_of
 from irsa_cli.core.objects.aws import Association
-from irsa_cli.core.objects.kinds import Pod, RefusedPod, ServiceAccount
+from irsa_cli.core.objects.kinds import RefusedPod, ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
 from irsa_cli.core.values.cluster import Reach
 
@@ -52,13 +52,7 @@ def can_decide(facts: Facts) -> bool:
         return False  # Nothing can be made with it, and that is said.
     if isinstance(subject.pods, Unreadable):
         return True
-    return not any(
-        pod.service_account == subject.name
-        and pod.is_alive
-        and pod.phase == "Running"
-        and (is_injected(pod) or has_pod_identity(pod))
-        for pod in subject.pods
-    )
+    return not any(pod.phase == "Running" and has_identity(pod) for pod in known_users(subject))
 
 
 @cause(
@@ -122,9 +116,7 @@ def _was_meant(facts: Facts, item: RefusedPod) -> bool:
     subject = facts.named
     wanted = missing_account(item.why)
     with_role = has_role(account_of(subject)) or isinstance(subject.association, Association)
-    pods = subject.pods if isinstance(subject.pods, tuple) else ()
-    used = any(pod.service_account == subject.name and pod.is_alive for pod in pods)
-    if not wanted or not with_role or used or subject.name == "default":
+    if not wanted or not with_role or known_users(subject) or subject.name == "default":
         return False
     return is_near(wanted, subject.name) or _is_of_name(item, subject.name)
 
@@ -292,14 +284,10 @@ def _seen(facts: Facts) -> Judgement:
         phases = Counter(pod.phase or "phase not known" for pod in pods)
         states = ", ".join(f"{count} {phase}" for phase, count in sorted(phases.items()))
         return _unseen(facts, "no pod of it is running", pods=pod_names(pods), they_are=states)
-    found = [pod for pod in running if _has_identity(pod) or goes_by_profile(facts, pod)]
+    found = [pod for pod in running if has_identity(pod) or goes_by_profile(facts, pod)]
     if not found:
         return _unseen(facts, "no running pod of it has an identity of AWS", pods=pod_names(running))
     return ok("a running pod with this identity was seen", pods=pod_names(found))
-
-
-def _has_identity(pod: Pod) -> bool:
-    return is_injected(pod) or has_pod_identity(pod)
 
 
 def _unseen(facts: Facts, text: str, **evidence: str) -> Judgement:

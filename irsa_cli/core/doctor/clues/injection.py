@@ -41,6 +41,11 @@ def is_injected(pod: Pod) -> bool:
     return any(injected(item) for item in pod.containers)
 
 
+def has_identity(pod: Pod) -> bool:
+    """Whether some container has an identity of AWS, in one of the two ways."""
+    return is_injected(pod) or has_pod_identity(pod)
+
+
 def has_pod_identity(pod: Pod) -> bool:
     """Whether some container gets its credentials from EKS Pod Identity."""
     return any(POD_IDENTITY_ENV in item.env for item in pod.containers)

@@ -74,7 +74,8 @@ def flaws(
             for verdict in explanation.verdicts
             if verdict.effect == "Allow"
         ]
-        nothing = False, [_nothing(identity)]
+        none = Flaw("trust-principal", "no statement allows anything", "nothing", identity.provider_arn)
+        nothing = False, [none]
         _, allowing = min(judged, key=lambda item: (item[0], *_distance(item[1])), default=nothing)
     return (*denying, *allowing)
 
@@ -110,10 +111,6 @@ def _denial(verdict: StatementVerdict, statement: Any) -> Flaw:
     why = f"it applies to this token, and a Deny goes first: {'; '.join(verdict.because)}"
     text = verdict.failure.text if verdict.failure else why
     return Flaw("trust-deny", text, dump(statement), "no Deny that applies", verdict.name, unknown=unknown)
-
-
-def _nothing(identity: WebIdentity) -> Flaw:
-    return Flaw("trust-principal", "no statement allows anything", "nothing", identity.provider_arn)
 
 
 def _distance(found: list[Flaw]) -> tuple[int, float]:
@@ -209,9 +206,9 @@ def _value_flaw(failure: Failure, claim: str, identity: WebIdentity) -> Flaw:
         return flaw(_by_claim(claim), "the condition leaves out this very token")
     if other in wanted:
         return flaw("trust-key", "the value belongs under the other key")
-    if any(item != unspaced(item) and _is_like(value, unspaced(item)) for item in wanted):
+    if any(item != unspaced(item) and like(value, unspaced(item)) for item in wanted):
         return flaw("trust-whitespace", "spaces and line ends are part of the value")
-    if "Like" not in failure.operator and any(_is_like(value, item) for item in wanted):
+    if "Like" not in failure.operator and any(like(value, item) for item in wanted):
         return flaw("trust-wildcard", "StringEquals takes * and ? as they are; StringLike has wildcards")
     if claim == "sub" and any(_is_sibling(value, item) for item in wanted):
         return flaw("trust-generated-name", "the end of the ServiceAccount's name changes with each release")
@@ -220,10 +217,6 @@ def _value_flaw(failure: Failure, claim: str, identity: WebIdentity) -> Flaw:
 
 def _by_claim(claim: str) -> str:
     return "trust-subject" if claim == "sub" else "trust-audience"
-
-
-def _is_like(value: str, pattern: str) -> bool:
-    return bool(like(value, pattern))
 
 
 def _is_sibling(value: str, wanted: str) -> bool:

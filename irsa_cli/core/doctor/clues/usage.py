@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from irsa_cli.core.doctor.clues.injection import has_pod_identity
 from irsa_cli.core.doctor.facts import Facts, RoleSummary
@@ -252,8 +253,11 @@ class Seen:
 
     def gone(self) -> frozenset[Names]:
         """The ServiceAccounts that are not there, and that a role trusts by name or an association is for."""
-        there = {(item.namespace, item.name) for item in self.accounts}
-        return (self._trusted() | self.associated) - there
+        return (self._trusted() | self.associated) - self._there
+
+    @cached_property
+    def _there(self) -> frozenset[Names]:
+        return frozenset((item.namespace, item.name) for item in self.accounts)
 
     def _users(self) -> Mapping[Names, list[Pod]]:
         found: dict[Names, list[Pod]] = {}
@@ -264,12 +268,11 @@ class Seen:
 
     def orphaned(self) -> tuple[Names, ...]:
         """ServiceAccounts that are gone, though pods run as them that have a role, or were to have one."""
-        there = {(item.namespace, item.name) for item in self.accounts}
         wanted = self._trusted()
         return tuple(
             names
             for names, pods in sorted(self._users().items())
-            if names not in there
+            if names not in self._there
             and (names in wanted or any(_was_given(pod) or has_pod_identity(pod) for pod in pods))
         )
 
@@ -278,8 +281,7 @@ class Seen:
         return frozenset(names for role in roles for names in trusted_names(role.trust, self.provider))
 
     def _renamed(self, users: Mapping[Names, list[Pod]]) -> Iterable[tuple[Names, Names]]:
-        there = {(item.namespace, item.name) for item in self.accounts}
-        gone = self._trusted() - there
+        gone = self._trusted() - self._there
         for new in users:
             for old in gone:
                 if new[0] == old[0] and is_near(new[1], old[1]):
