@@ -13,8 +13,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from irsa_cli.core.audit.estate import AuditedAccount, AuditedAssociation, AuditedCluster, Estate, living_pods
-from irsa_cli.core.inventory.account_details import policy_details, role_details
-from irsa_cli.core.inventory.bindings import BoundRole
+from irsa_cli.core.inventory.bindings import BoundRole, policy_details, role_details
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.policy import as_list
 from irsa_cli.core.rbac.principals import RbacFiles

@@ -1,21 +1,29 @@
 """All bindings of a cluster as values: which ServiceAccount may become which role, and what is wrong with it.
 
 A binding is a ServiceAccount that names a role, or a role that irsa made and that no ServiceAccount names.
-Whoever made either. Reading them is `irsa_cli.usecases.read.bindings`' business.
+Whoever made either. Reading them is `irsa_cli.usecases.read.bindings`' business. Roles are also made here of
+what GetAccountAuthorizationDetails says, as AWS answers or from a file: a file has times and documents as
+text, which botocore has read in an answer (`as_answered`). What is not of the form that AWS gives raises
+LookupError, TypeError, ValueError or AttributeError.
+https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccountAuthorizationDetails.html
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
+from typing import Any
+from urllib.parse import unquote
 
 from irsa_cli.core.marks import lifecycle, makers
 from irsa_cli.core.marks.annotation_marks import wrote
 from irsa_cli.core.marks.lifecycle import Lifecycle, Stage
 from irsa_cli.core.objects.injection import Injection
 from irsa_cli.core.objects.kinds import ServiceAccount
+from irsa_cli.core.objects.parsing import moment
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import CLUSTER_TAG, ROLE_ARN_ANNOTATION, SERVICE_ACCOUNT_TAG, ProviderState
 from irsa_cli.core.policies.policy import Document
@@ -293,3 +301,60 @@ def in_order(bindings: Iterable[ListedBinding]) -> tuple[ListedBinding, ...]:
     """By namespace and name; a role without a ServiceAccount comes after those of the same name."""
     key = lambda item: (item.namespace, item.name, item.account is None, item.role_arn)  # noqa: E731
     return tuple(sorted(bindings, key=key))
+
+
+Read = Callable[[Any], Document]
+_NEVER = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+
+
+def document_of(value: Any) -> Document:
+    """A policy: an object, or the text of one as the API gives it, percent-encoded."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(unquote(value))
+        except RecursionError:
+            raise ValueError from None
+    if not isinstance(value, dict):
+        raise TypeError
+    return value
+
+
+def as_answered(value: Any) -> Document:
+    """A policy that botocore has read."""
+    found: Document = value
+    return found
+
+
+def role_details(item: Mapping[str, Any], read: Read = document_of) -> BoundRole:
+    """A role of `RoleDetailList`, with its inline policies."""
+    boundary = item.get("PermissionsBoundary") or {}
+    inline = {str(one["PolicyName"]): read(one["PolicyDocument"]) for one in item.get("RolePolicyList") or ()}
+    return BoundRole(
+        arn=text_of(item["Arn"]),
+        role_id=str(item.get("RoleId", "")),
+        trust=read(item["AssumeRolePolicyDocument"]),
+        created=moment(item.get("CreateDate")) or _NEVER,
+        tags={str(tag["Key"]): str(tag["Value"]) for tag in item.get("Tags") or ()},
+        boundary=str(boundary.get("PermissionsBoundaryArn", "")),
+        attached=tuple(
+            sorted(text_of(one["PolicyArn"]) for one in item.get("AttachedManagedPolicies") or ())
+        ),
+        inline=tuple(sorted(inline)),
+        last_used=moment((item.get("RoleLastUsed") or {}).get("LastUsedDate")),
+        documents=inline,
+    )
+
+
+def policy_details(item: Mapping[str, Any], read: Read = document_of) -> tuple[str, Document] | None:
+    """The ARN of a policy of `Policies`, and the document that is in force; None where none is given."""
+    for version in item.get("PolicyVersionList") or ():
+        if version.get("IsDefaultVersion"):
+            return text_of(item["Arn"]), read(version["Document"])
+    return None
+
+
+def text_of(value: Any) -> str:
+    """The value, which has to be a text."""
+    if not isinstance(value, str):
+        raise TypeError
+    return value

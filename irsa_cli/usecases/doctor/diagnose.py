@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
 
-from irsa_cli.core.doctor.causes.network import node_names
+from irsa_cli.core.doctor.causes.cluster import node_names
 from irsa_cli.core.doctor.clues.usage import Names, Seen, namesakes
 from irsa_cli.core.doctor.commands import of_account
 from irsa_cli.core.doctor.diagnosis import Diagnosis, Examined, examined, having, judge, undecided

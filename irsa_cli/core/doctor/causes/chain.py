@@ -11,7 +11,7 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import replace
 
-from irsa_cli.core.doctor.clues.chain_profile import config_map_of, leaves_the_token_to_it, takes_profile
+from irsa_cli.core.doctor.clues.injection import config_map_of, leaves_the_token_to_it, takes_profile
 from irsa_cli.core.doctor.commands import of_account, of_power, proposed
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from irsa_cli.core.doctor.causes.own_token import own_volume, stands_before_region
-from irsa_cli.core.doctor.clues.chain_profile import leaves_the_token_to_it, takes_profile
+from irsa_cli.core.doctor.clues.injection import leaves_the_token_to_it, takes_profile
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import (
     ASSOCIATE_ROLE,

@@ -11,9 +11,8 @@ from enum import Enum
 from urllib.parse import urlsplit
 
 from irsa_cli.core.doctor.causes.environment import cli_version
-from irsa_cli.core.doctor.clues.chain_profile import takes_profile
 from irsa_cli.core.doctor.clues.exchanges import is_admitted
-from irsa_cli.core.doctor.clues.injection import POD_IDENTITY_ENV
+from irsa_cli.core.doctor.clues.injection import POD_IDENTITY_ENV, takes_profile
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import (
     EKS_GUIDE,

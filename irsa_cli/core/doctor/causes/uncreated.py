@@ -11,8 +11,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from irsa_cli.core.doctor.clues.chain_profile import goes_by_profile
-from irsa_cli.core.doctor.clues.injection import has_identity
+from irsa_cli.core.doctor.clues.injection import goes_by_profile, has_identity
 from irsa_cli.core.doctor.clues.usage import has_role, is_near
 from irsa_cli.core.doctor.commands import of_account
 from irsa_cli.core.doctor.facts import Facts
