@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from irsa_cli.core.audit.report import RiskSelection, hidden_json, many, risk_json
+from irsa_cli.core.audit.report import RiskReport, RiskSelection, hidden_json, many, risk_json
 from irsa_cli.core.config.documents import EKSCTL, OWN
 from irsa_cli.core.config.service_accounts import ReadFile
 from irsa_cli.core.lint.found import Found, Placed, Unjudged, documents
@@ -102,7 +102,7 @@ def _found(placed: Placed, kind: FileKind, read: ReadFile) -> Iterable[Found]:
 
 
 @dataclass(frozen=True)
-class LintReport:
+class LintReport(RiskReport):
     """What was judged and what of that is shown, or the error with which nothing could be.
 
     `unread` are files that can't be read or are of no known kind, `skipped` those that nobody has named,
