@@ -208,7 +208,6 @@ class AuditReport(RiskReport):
         )
 
     def _in_kubernetes(self, arns: Arns) -> dict[str, Any]:
-        """The ServiceAccount that was asked about, in each cluster that has it."""
         if self.audit is None or not self.audit.scope.account:
             return {}
         account = account_json(self.audit.scope.account)
@@ -229,7 +228,6 @@ def _arns(audit: Audit | None) -> Arns:
 
 
 def _clusters_json(audit: Audit | None) -> list[dict[str, str | None]]:
-    """The clusters that were read, as far as they are known."""
     return [
         {
             "name": cluster.name,

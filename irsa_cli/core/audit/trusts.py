@@ -117,7 +117,6 @@ class Fixes:
 
     @cached_property
     def _annotated(self) -> Mapping[tuple[str, str], list[AuditedAccount]]:
-        """The ServiceAccounts by their cluster and the role that they name."""
         found: dict[tuple[str, str], list[AuditedAccount]] = {}
         for cluster in self.trusts.estate.clusters:
             for account in () if isinstance(cluster.accounts, Unreadable) else cluster.accounts:

@@ -106,7 +106,6 @@ def _is_meant(facts: Facts, subject: Subject, role: Role) -> bool:
 
 
 def _texts(value: Any) -> list[str]:
-    """All texts in a document."""
     if isinstance(value, Mapping):
         return [text for item in value.values() for text in _texts(item)]
     return [text for item in value for text in _texts(item)] if isinstance(value, list) else [str(value)]

@@ -85,7 +85,6 @@ def _held(makers: Makers, kind: str, name: str) -> str:
 
 
 def _lost(pod: Pod) -> str:
-    """Why a pod is not deleted as it stands."""
     kind, _, name = pod.owner.partition("/")
     if kind == "Node":
         return f"pod {pod.name} is a static pod of node {name}: its manifest is on the node"

@@ -150,8 +150,6 @@ def _place(taker: AccountTaker) -> tuple[bool, bool, RbacSubject, str]:
 
 @dataclass(frozen=True)
 class _Target:
-    """One ServiceAccount, and who may become it."""
-
     becoming: Becoming
     namespace: str
     name: str

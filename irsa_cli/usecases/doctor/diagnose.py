@@ -76,7 +76,6 @@ def diagnose(request: Request, log: WireLog) -> Diagnosis:
 
 
 def _of_user(doctor: _Doctor, request: Request) -> Diagnosis:
-    """The ServiceAccount that a pod or a workload uses."""
     what = f"{request.kind.removesuffix('s')} {request.name}"
     name = account_used(doctor.connection, request.kind, request.namespace, request.name)
     found = doctor.one(request.namespace, name)

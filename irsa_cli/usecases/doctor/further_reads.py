@@ -64,7 +64,6 @@ def with_iam(reads: DoctorReads, facts: Facts) -> Facts:
 
 
 def _with_chain(reads: DoctorReads, subject: Subject) -> Subject:
-    """With the target role that is noted, and the configuration for SDKs."""
     said = annotations_of(subject)
     try:
         target, name = noted(said, TARGET_ANNOTATION), noted(said, CONFIG_MAP_ANNOTATION)

@@ -120,7 +120,6 @@ class _Describing:
         )
 
     def _makers(self, pods: Iterable[PodIdentity]) -> Makers:
-        """What makes the pods that have to be restarted."""
         namespace, kube = self.request.namespace, self.connection.kube
 
         def of_kind(kind: str) -> tuple[Maker, ...]:
@@ -130,7 +129,6 @@ class _Describing:
         return makers_of(old, lambda kind: read(lambda: of_kind(kind)))
 
     def _target(self, account: ServiceAccount) -> DescribedTarget | None:
-        """The role that its own one goes on to, as irsa has noted it."""
         said = Injection.read(account.annotations)
         if not is_role(said.role_arn):
             return None

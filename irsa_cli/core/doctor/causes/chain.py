@@ -51,7 +51,6 @@ _DURATION = re.compile(r"^\s*duration_seconds\s*=\s*(\d+)\s*$", re.MULTILINE | r
 
 
 def _chain(facts: Facts) -> Chain | None:
-    """The chain that the ServiceAccount's annotations note."""
     have(facts.named.account)
     said = annotations_of(facts.named)
     if TARGET_ANNOTATION not in said:

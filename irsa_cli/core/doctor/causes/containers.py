@@ -132,7 +132,6 @@ def _brings_token(pod: Pod) -> bool:
 
 
 def _token_volumes(pod: Pod) -> set[str]:
-    """The volumes that the containers' token files are in."""
     # Where a container brings role and token itself, both are judged together: pod-own-token.
     own = [item for item in pod.containers if own_volume(pod, item) is not None]
     files = {item.env.get(TOKEN_ENV) or "" for item in pod.containers if item not in own}

@@ -69,7 +69,6 @@ def serves_pod_identity(facts: Facts, association: Association, role: Role) -> b
 
 
 def _judged(facts: Facts, role: Role, said: tuple[Said, ...], fix: str) -> Judgement:
-    """What comes of what a trust policy says to all that is asked of it."""
     refused = list(lacking(said, Answer.NO))
     if refused:
         denied = any(item.why.startswith("a Deny") for item in refused)

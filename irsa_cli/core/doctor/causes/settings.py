@@ -50,7 +50,6 @@ _CLI_SINCE = {1: 30, 2: 15}
 
 
 def _having(facts: Facts, test: Callable[[Container], bool]) -> list[tuple[Pod, Container]]:
-    """The containers with an identity of which this is so."""
     return [
         (pod, item)
         for pod in users_of(facts.named)

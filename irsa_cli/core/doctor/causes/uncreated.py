@@ -254,7 +254,6 @@ def _set_account(facts: Facts, item: RefusedPod) -> str:
 
 
 def _edit(facts: Facts, item: RefusedPod) -> str:
-    """The command that opens what the pods are made from."""
     kind, name = _kind(item)
     return template(facts.reach, item.namespace, kind, name, facts.makers)
 
