@@ -222,25 +222,14 @@ REGISTRY: dict[str, Cause] = {}
 
 
 def cause(
-    identifier: str,
-    group: Group,
-    weight: int,
-    *,
-    title: str,
-    symptom: str,
-    looks_at: str,
-    remedy: str,
-    source: str,
-    of_cluster: bool = False,
+    identifier: str, group: Group, weight: int, *, of_cluster: bool = False, **texts: str
 ) -> Callable[[Check], Check]:
-    """Make a function the check of a cause; the arguments are the fields of `Cause`."""
+    """Make a function the check of a cause; `texts` are the other fields of `Cause`, `title` to `source`."""
 
     def register(check: Check) -> Check:
         if identifier in REGISTRY:
             raise ValueError(f"two causes are named {identifier}")
-        REGISTRY[identifier] = Cause(
-            identifier, group, weight, title, symptom, looks_at, remedy, source, check, of_cluster
-        )
+        REGISTRY[identifier] = Cause(identifier, group, weight, **texts, check=check, of_cluster=of_cluster)
         return check
 
     return register

@@ -9,7 +9,7 @@ import re
 import shlex
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from irsa_cli.core.doctor.clues.injection import goes_by_profile, has_identity
 from irsa_cli.core.doctor.clues.usage import has_role, is_near
@@ -125,20 +125,16 @@ def _is_of_name(item: RefusedPod, name: str) -> bool:
     return maker == name or maker.startswith(f"{name}-") or is_near(maker, name)
 
 
-@dataclass(frozen=True)
-class _Reason:
-    """Why pods are refused, in a sentence, and the command that shows or mends it."""
-
-    text: str
-    fix: str
+_Reason = tuple[str, str]
+"""Why pods are refused, in a sentence, and the command that shows or mends it."""
 
 
 def _judged(facts: Facts, found: list[RefusedPod]) -> Judgement:
     item = found[0]
     _leave_to_others(facts, item)
-    reason = _reason(facts, item)
+    text, fix = _reason(facts, item)
     evidence = {"expected": facts.named.name} if _account_wanted(item) != facts.named.name else {}
-    return problem(reason.text, fix=reason.fix, makers=_makers(found), **_said(found), **evidence)
+    return problem(text, fix=fix, makers=_makers(found), **_said(found), **evidence)
 
 
 def _leave_to_others(facts: Facts, item: RefusedPod) -> None:
@@ -162,17 +158,17 @@ def _reason(facts: Facts, item: RefusedPod) -> _Reason:
     wanted = missing_account(why)
     if wanted and wanted != subject.name:
         text = f"they ask for ServiceAccount {wanted}, which is not there"
-        return _Reason(text, _set_account(facts, item))
+        return text, _set_account(facts, item)
     if wanted:
         text = "they were refused while there was no such ServiceAccount; it is there now"
-        return _Reason(text, _restart(facts.reach, item))
+        return text, _restart(facts.reach, item)
     mount = _MOUNT.search(why)
     if mount:
         text = f"their template mounts something at {mount[1]}, where a webhook mounts something, too"
-        return _Reason(text, _edit(facts, item))
+        return text, _edit(facts, item)
     volume = _VOLUME.search(why)
     if volume:
-        return _Reason(f"their template has a volume {volume[1]}, as a webhook adds one", _edit(facts, item))
+        return f"their template has a volume {volume[1]}, as a webhook adds one", _edit(facts, item)
     return _by_admission(facts.reach, item)
 
 
@@ -182,24 +178,22 @@ def _by_admission(reach: Reach, item: RefusedPod) -> _Reason:
     calling, denied, quota = _CALLING.search(why), _DENIED.search(why), _QUOTA.search(why)
     standard = _STANDARD.search(why)
     if _SIDECAR.search(why):
-        return _Reason(
-            "a webhook that does not know restartPolicy of a sidecar drops it: too old a one", hooks
-        )
+        return "a webhook that does not know restartPolicy of a sidecar drops it: too old a one", hooks
     if calling:
-        return _Reason(f"the API server does not get an answer of webhook {calling[1]}", hooks)
+        return f"the API server does not get an answer of webhook {calling[1]}", hooks
     if _TIMEOUT in why:
-        return _Reason("the API server did not get an answer in time, of a webhook as a rule", hooks)
+        return "the API server did not get an answer in time, of a webhook as a rule", hooks
     if denied:
-        return _Reason(f"webhook {denied[1]} denies them", hooks)
+        return f"webhook {denied[1]} denies them", hooks
     if quota:
         fix = reach.kubectl(f"get resourcequota {shlex.quote(quota[1])} -o yaml", namespace)
-        return _Reason(f"the namespace's quota {quota[1]} does not admit them", fix)
+        return f"the namespace's quota {quota[1]} does not admit them", fix
     if standard:
         fix = reach.kubectl(f"get namespace {shlex.quote(namespace)} --show-labels")
-        return _Reason(f"the namespace asks for Pod Security Standard {standard[1]}", fix)
+        return f"the namespace asks for Pod Security Standard {standard[1]}", fix
     if _KIND.search(why) or _POLICY.search(why):
         return _by_policy(reach, why)
-    return _Reason("the API server's words say why", _events(reach, item))
+    return "the API server's words say why", _events(reach, item)
 
 
 def _by_policy(reach: Reach, why: str) -> _Reason:
@@ -212,7 +206,7 @@ def _by_policy(reach: Reach, why: str) -> _Reason:
         text = f"no policy for pods allows them {volumes[1]} volumes"
     else:
         text = "no policy for pods allows them"
-    return _Reason(text, reach.kubectl(f"get {kind} -o yaml"))
+    return text, reach.kubectl(f"get {kind} -o yaml")
 
 
 def _makers(found: Iterable[RefusedPod]) -> str:
