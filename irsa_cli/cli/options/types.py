@@ -213,4 +213,4 @@ def _live(kind: str, context: click.Context, cluster: str = "") -> Sequence[str]
     from irsa_cli.usecases.local import known_names, live
 
     region, profile = (str(context.params.get(name) or "") for name in ("region", "profile"))
-    return known_names.safe(iter(live.names(kind, region=region, profile=profile, cluster=cluster)))
+    return known_names.safe(live.names(kind, region=region, profile=profile, cluster=cluster))

@@ -1,6 +1,6 @@
 """What was observed of a cluster and of one ServiceAccount, as values; what could not be read says why.
 
-Reading it is `irsa_cli.usecases.doctor.aws`'s business; Kubernetes' objects are in
+Reading it is `irsa_cli.usecases.doctor.reads`'s business; Kubernetes' objects are in
 `irsa_cli.core.objects.kinds`.
 """
 

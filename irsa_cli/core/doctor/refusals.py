@@ -119,7 +119,6 @@ def _held(kind: str, spec: Json) -> str:
 
 
 def _counts(kind: str, body: Json) -> tuple[int, int]:
-    """How many pods it wants, and has."""
     spec, status = body.get("spec") or {}, body.get("status") or {}
     if spec.get("suspend"):
         return 0, 0
