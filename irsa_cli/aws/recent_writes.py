@@ -21,7 +21,6 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from irsa_cli.core.marks.lifecycle import began
 from irsa_cli.core.plan.states import TRANSACTION_TAG
 from irsa_cli.core.policies import policy
 from irsa_cli.core.recovery.ages import began

@@ -27,7 +27,6 @@ from irsa_cli.changes.common import (
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.plan.states import DONE, TRANSACTION_TAG, CommitState, ProviderState, State
-from irsa_cli.core.policies.policy import Document, names_provider
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.statements import names_provider
 from irsa_cli.core.trust.evaluation import takes_audience

@@ -25,7 +25,7 @@ from irsa_cli.core.values.patience import begin, over
 from irsa_cli.usecases.command.signals import telling_first
 
 if TYPE_CHECKING:
-    from irsa_cli.usecases.plans.requests import Request
+    from irsa_cli.usecases.plans.saved_plan import Request
 
 T = TypeVar("T")
 

@@ -111,9 +111,7 @@ def run(options: dict[str, Any], *, verify: bool = False) -> int:
 
 
 def _request(options: dict[str, Any], *, verify: bool) -> Request:
-    from irsa_cli.usecases.files.request import Request
-    from irsa_cli.core.values.errors import InvalidInput
-    from irsa_cli.usecases.files.targets import Request, places
+    from irsa_cli.usecases.files.targets import Request
 
     configs, target, selection, _ = files.take_files(options)
     return Request(
@@ -154,7 +152,7 @@ def run_plan(path: str, options: dict[str, Any]) -> int:
     """Carry the plan out, show how it ended, and return the exit code."""
     from irsa_cli.usecases.command.connect import Target
     from irsa_cli.usecases.plans.apply_plan import apply_plan
-    from irsa_cli.usecases.plans.commands import COMMANDS
+    from irsa_cli.usecases.plans.reading import COMMANDS
 
     _check_options()
     plan = read_plan(path)

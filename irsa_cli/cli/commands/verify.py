@@ -103,9 +103,6 @@ def command(**options: Any) -> int:
 
 
 def _request(options: dict[str, Any]) -> Request:
-    from irsa_cli.usecases.verification.verifier import Wanted
-    from irsa_cli.usecases.verification.verify import Request
-    from irsa_cli.core.values.errors import InvalidInput
     from irsa_cli.usecases.verification.verify import Request, Wanted
 
     _check_combinations(options)

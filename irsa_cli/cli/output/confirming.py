@@ -15,10 +15,9 @@ from typing import Any
 
 import click
 
-from irsa_cli.cli.output.plan_text import change_lines, totals
+from irsa_cli.cli.output.plan_text import change_lines
 from irsa_cli.cli.terminal.progress import Progress
 from irsa_cli.core.plan.changes import Change
-from irsa_cli.core.plan.dismantling import not_again
 from irsa_cli.core.values.errors import NotConfirmed
 from irsa_cli.core.values.shown import visible
 

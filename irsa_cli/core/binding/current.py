@@ -9,8 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount, ServiceAccountRef
-from irsa_cli.core.marks.annotation_marks import written, wrote
-from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount
 from irsa_cli.core.marks.notes import written, wrote
 from irsa_cli.core.objects.injection import Injection
 from irsa_cli.core.plan import states

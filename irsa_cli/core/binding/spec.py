@@ -13,24 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from irsa_cli.core.marks.annotation_marks import with_marks
-from irsa_cli.core.plan import states
-from irsa_cli.core.binding.policy_versions import PolicyVersions
 from irsa_cli.core.marks.notes import with_marks
-from irsa_cli.core.plan.states import (
-    AUDIENCE_ANNOTATION,
-    CLUSTER_TAG,
-    MANAGED_BY_LABEL,
-    ROLE_ARN_ANNOTATION,
-    SERVICE_ACCOUNT_TAG,
-    SPEC_HASH_TAG,
-    STS_REGIONAL_ANNOTATION,
-    TOKEN_EXPIRATION_ANNOTATION,
-    NamespaceState,
-    ProviderState,
-    RoleState,
-    ServiceAccountState,
-)
+from irsa_cli.core.plan import states
 from irsa_cli.core.policies import policy, wellknown
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.web_identity import WebIdentity

@@ -15,7 +15,7 @@ from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.issuer import provider_arn
-from irsa_cli.core.values.names import Namespaced, subject
+from irsa_cli.core.values.names import subject
 
 Edits = Mapping[str, str | None]
 """Keys to be set, or (None) to be removed."""

@@ -9,11 +9,9 @@ ServiceAccount is `irsa_cli.core.binding.ownership`'s business.
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
 from enum import Enum
 
 from irsa_cli.core.plan.states import (

@@ -1,8 +1,8 @@
 """A role's temporary credentials, when a token is to be renewed, by kubelet's rule, and irsa's own sessions.
 
-Getting them is in `irsa_cli.aws`, getting and writing a token in `irsa_cli.usecases.exec.token_file`. irsa's own
-exchanges at STS are told from those of pods by their session, or by their user agent. What runs under
-`irsa exec` is not irsa, and no pod either: irsa names its session.
+Getting them is in `irsa_cli.aws`, getting and writing a token in `irsa_cli.usecases.exec.token_file`.
+irsa's own exchanges at STS are told from those of pods by their session, or by their user agent. What runs
+under `irsa exec` is not irsa, and no pod either: irsa names its session.
 """
 
 from __future__ import annotations

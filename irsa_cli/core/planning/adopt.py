@@ -23,9 +23,8 @@ from irsa_cli.core.binding.ownership import (
 )
 from irsa_cli.core.binding.spec import CurrentRole
 from irsa_cli.core.binding.update_request import Pairing
-from irsa_cli.core.marks import makers, other_managers
-from irsa_cli.core.plan import states
 from irsa_cli.core.marks import makers
+from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.rules import noted_or_none
 from irsa_cli.core.policies.policy import as_list

@@ -15,12 +15,9 @@ from irsa_cli.core.binding.changes import RoleChanges, check_path, role_changes
 from irsa_cli.core.binding.current import is_made
 from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount, CurrentState, DesiredState
 from irsa_cli.core.binding.standing import is_annotated, life_of
-from irsa_cli.core.marks import tag_notes
-from irsa_cli.core.marks.annotation_marks import wrote
-from irsa_cli.core.marks.applied_keys import KEYS_ANNOTATION, applied_keys, check_note
-from irsa_cli.core.plan import states
 from irsa_cli.core.marks import notes
 from irsa_cli.core.marks.notes import KEYS_ANNOTATION, applied_keys, check_note, wrote
+from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Plan
 from irsa_cli.core.planning.create import plan
 from irsa_cli.core.planning.differences import account_of_its_role

@@ -14,9 +14,8 @@ from irsa_cli.core.binding.changes import RoleChanges, account_changes
 from irsa_cli.core.binding.spec import CurrentState, DesiredState
 from irsa_cli.core.binding.standing import is_annotated, is_incomplete, is_told
 from irsa_cli.core.marks import lifecycle
-from irsa_cli.core.marks.annotation_marks import with_marks
-from irsa_cli.core.plan import states
 from irsa_cli.core.marks.notes import with_marks
+from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import DocumentState
 from irsa_cli.core.planning import chaining, trust_warnings

@@ -14,10 +14,8 @@ from irsa_cli.core.binding.changes import account_changes, removal
 from irsa_cli.core.binding.current import Bound, NamedRole
 from irsa_cli.core.binding.spec import CurrentServiceAccount
 from irsa_cli.core.marks import lifecycle, makers
-from irsa_cli.core.marks.annotation_marks import marks_there
-from irsa_cli.core.marks.applied_keys import KEYS_ANNOTATION, applied_keys
-from irsa_cli.core.plan import states
 from irsa_cli.core.marks.notes import KEYS_ANNOTATION, applied_keys, marks_there
+from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.rules import unreadable
 from irsa_cli.core.planning.chaining import removed

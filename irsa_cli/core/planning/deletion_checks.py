@@ -13,13 +13,9 @@ from irsa_cli.core.binding import likely_makers
 from irsa_cli.core.binding.current import Bound, NamedRole
 from irsa_cli.core.binding.spec import CurrentServiceAccount
 from irsa_cli.core.marks import lifecycle, makers
-from irsa_cli.core.marks.applied_keys import KEYS_ANNOTATION
-from irsa_cli.core.marks.lifecycle import Stage
-from irsa_cli.core.objects.kinds import Pod, Workload
-from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.lifecycle import Stage
 from irsa_cli.core.marks.notes import KEYS_ANNOTATION
-from irsa_cli.core.objects.kinds import Pod
+from irsa_cli.core.objects.kinds import Pod, Workload
 from irsa_cli.core.objects.variables import variable
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change

@@ -14,17 +14,8 @@ from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount, Curre
 from irsa_cli.core.binding.standing import check_whole, is_annotated, life_of
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.lifecycle import Lifecycle
-from irsa_cli.core.plan import states
 from irsa_cli.core.marks.notes import wrote
-from irsa_cli.core.plan.states import (
-    CLUSTER_TAG,
-    NOBODY,
-    ROLE_ARN_ANNOTATION,
-    SERVICE_ACCOUNT_TAG,
-    SPEC_HASH_TAG,
-    ProviderState,
-    RoleState,
-)
+from irsa_cli.core.plan import states
 from irsa_cli.core.planning import chaining, update_flags
 from irsa_cli.core.planning.update_flags import Flags
 from irsa_cli.core.policies import policy

@@ -73,16 +73,6 @@ def as_list(value: Any) -> list[Any]:
     return list(value) if isinstance(value, list) else [value]
 
 
-def names_provider(trust: Mapping[str, Any], provider: str) -> bool:
-    """Whether a trust policy names an OIDC provider as a federated principal."""
-    principals = (
-        item.get("Principal") for item in as_list(trust.get("Statement", [])) if isinstance(item, dict)
-    )
-    return any(
-        isinstance(item, dict) and provider in as_list(item.get("Federated", [])) for item in principals
-    )
-
-
 def dump(document: Mapping[str, Any]) -> str:
     """The document in the form it is sent in: no white space, the order of keys kept."""
     return json.dumps(document, separators=(",", ":"), ensure_ascii=False)

@@ -6,7 +6,6 @@ Which remains can be rolled back is decided in `irsa_cli.core.recovery.judge`; t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -14,7 +13,6 @@ from functools import cached_property
 from typing import Any
 
 from irsa_cli.core.marks import lifecycle
-from irsa_cli.core.marks.lifecycle import MINIMUM_AGE, Lifecycle, Stage, began
 from irsa_cli.core.marks.lifecycle import Lifecycle, Stage
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind

@@ -30,11 +30,6 @@ from irsa_cli.core.values.issuer import provider_arn
 from irsa_cli.usecases.command.caller import reach_of
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.command.namespaces import check_namespace
-from irsa_cli.usecases.doctor.aws import DoctorReads
-from irsa_cli.usecases.doctor.events import absent, judged, with_refusals
-from irsa_cli.usecases.doctor.iam import account_named, with_iam
-from irsa_cli.usecases.doctor.kube import WORKERS
-from irsa_cli.usecases.command.pasting import reach_of
 from irsa_cli.usecases.doctor.further_reads import absent, account_named, judged, with_iam, with_refusals
 from irsa_cli.usecases.doctor.reads import WORKERS, DoctorReads
 from irsa_cli.usecases.read.users_of_pods import account_used

@@ -33,8 +33,6 @@ from irsa_cli.core.plan.states import (
 )
 from irsa_cli.core.policies.statements import trusted_providers
 from irsa_cli.core.trust.evaluation import explain
-from irsa_cli.core.values.arn import Arn
-from irsa_cli.core.trust.principal_flaws import trusted_providers
 from irsa_cli.core.values.issuer import provider_arn
 from irsa_cli.usecases.doctor.reads import DoctorReads
 

@@ -18,21 +18,18 @@ from typing import TYPE_CHECKING, Any
 from irsa_cli.aws.trail import writes_to
 from irsa_cli.core.binding.boundaries import BoundaryRules
 from irsa_cli.core.binding.spec import CurrentState, DesiredState
-from irsa_cli.core.plan.changes import Plan
-from irsa_cli.core.plan.merging import side_by_side
+from irsa_cli.core.plan.changes import Plan, side_by_side
+from irsa_cli.core.planning.converge import trust_notes
 from irsa_cli.core.planning.trust_warnings import of_desired_state
-from irsa_cli.core.results.applied import AppliedList, Item
-from irsa_cli.core.results.changed_by import objects_of
+from irsa_cli.core.results.applied import AppliedList, Item, objects_of
 from irsa_cli.core.results.result import ALL, SHARED_PARTS, Command, Ended, Result
 from irsa_cli.core.values.errors import InvalidInput, IrsaError, Refused
 from irsa_cli.transaction.protocol import Run
 from irsa_cli.usecases.command.caller import with_caller
 from irsa_cli.usecases.command.connect import Connection, WireLog
 from irsa_cli.usecases.command.execute import Gate
-from irsa_cli.usecases.command.leftovers import came_between
-from irsa_cli.usecases.command.look_again import with_its_locks
 from irsa_cli.usecases.command.parallel import result_of
-from irsa_cli.usecases.command.retry import Attempts
+from irsa_cli.usecases.command.retry import Attempts, came_between, with_its_locks
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.command.signals import RunGroup, stoppable
 from irsa_cli.usecases.files.cluster_run import GOOD, ClusterRun
@@ -41,10 +38,10 @@ from irsa_cli.usecases.locks.locks import Locks, binding_lock
 from irsa_cli.usecases.read.snapshot import WORKERS, Snapshot
 from irsa_cli.usecases.verification.gate import verify
 from irsa_cli.usecases.write.delete_sa import planned_deletion
-from irsa_cli.usecases.write.reconcile import left_behind, may_be_spreading, trust_notes
+from irsa_cli.usecases.write.reconcile import left_behind, may_be_spreading
 
 if TYPE_CHECKING:
-    from irsa_cli.usecases.read.pods_identity import Question
+    from irsa_cli.usecases.read.associations import Question
 
 
 def apply(request: Request, settings: Settings, log: WireLog, tell: Tell) -> AppliedList:

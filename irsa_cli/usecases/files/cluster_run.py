@@ -17,8 +17,6 @@ from irsa_cli.core.binding.spec import CurrentState, DesiredState
 from irsa_cli.core.config.model import Binding
 from irsa_cli.core.marks.locks.names import Lock
 from irsa_cli.core.plan.changes import Change, Kind, Plan
-from irsa_cli.core.planning.converge import converge, voids
-from irsa_cli.core.planning.satisfies import satisfies
 from irsa_cli.core.planning.converge import converge, trust_notes
 from irsa_cli.core.planning.create import satisfies
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun

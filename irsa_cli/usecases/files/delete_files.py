@@ -42,7 +42,7 @@ from irsa_cli.usecases.files.targets import (
 )
 from irsa_cli.usecases.locks.locks import Locks, binding_lock, when_needed
 from irsa_cli.usecases.read.bindings import BindingsScope, read_bindings
-from irsa_cli.usecases.read.lookup import current_account
+from irsa_cli.usecases.read.observe import current_account
 from irsa_cli.usecases.write import delete_sa
 
 

@@ -19,9 +19,8 @@ from irsa_cli.core.marks.locks.lease import LeaseState
 from irsa_cli.core.marks.locks.names import Lock, is_all_new
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.values.errors import IrsaError, ServiceError
-from irsa_cli.usecases.command.retry import LookAgain
 from irsa_cli.core.values.limits import boot_seconds
-from irsa_cli.usecases.command.look_again import LookAgain
+from irsa_cli.usecases.command.retry import LookAgain
 from irsa_cli.usecases.command.settings import Note
 from irsa_cli.usecases.locks.taking import HeldLock, Taker, Watched, all_at_once, lost
 from irsa_cli.usecases.locks.taking import held as refused

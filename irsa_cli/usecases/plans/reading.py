@@ -28,8 +28,8 @@ from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.usecases.command.connect import WireLog
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.files import apply, delete_files
-from irsa_cli.usecases.files.request import Request as ApplyRequest
-from irsa_cli.usecases.files.site import Tell
+from irsa_cli.usecases.files.targets import Request as ApplyRequest
+from irsa_cli.usecases.files.targets import Tell
 from irsa_cli.usecases.plans.saved_plan import (
     FORMAT,
     KIND,

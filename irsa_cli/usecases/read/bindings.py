@@ -34,7 +34,6 @@ from irsa_cli.core.inventory.bindings import (
 from irsa_cli.core.objects import parsing
 from irsa_cli.core.objects.kinds import ServiceAccount
 from irsa_cli.core.objects.unreadable import Unreadable
-from irsa_cli.core.policies.policy import dump, names_provider
 from irsa_cli.core.policies.policy import dump
 from irsa_cli.core.policies.statements import names_provider
 from irsa_cli.core.values.cluster import Cluster

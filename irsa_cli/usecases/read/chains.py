@@ -11,23 +11,15 @@ from dataclasses import replace
 from irsa_cli.aws import iam as reading
 from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount, DesiredState
 from irsa_cli.core.objects.unreadable import Unreadable
-from irsa_cli.core.plan.noted import noted_or_none
-from irsa_cli.core.plan.states import CONFIG_MAP_ANNOTATION, SERVICE_ACCOUNT_TAG, TRANSACTION_TAG
-from irsa_cli.core.planning.chaining import admitted, former_chains
-from irsa_cli.core.policies import policy
-from irsa_cli.core.trust.chaining.chain import Chain
-from irsa_cli.core.trust.chaining.removal import FoundConfigMap, FoundTarget
 from irsa_cli.core.plan.rules import noted_or_none
 from irsa_cli.core.plan.states import (
     CONFIG_MAP_ANNOTATION,
-    MANAGED_BY_LABEL,
     SERVICE_ACCOUNT_TAG,
-    TARGET_ANNOTATION,
     TRANSACTION_TAG,
 )
-from irsa_cli.core.planning.chaining import admitted, former_chains, noted_chain
+from irsa_cli.core.planning.chaining import admitted, former_chains
 from irsa_cli.core.policies import policy
-from irsa_cli.core.trust.chain import Chain, FoundConfigMap, FoundTarget, chain_of_policies
+from irsa_cli.core.trust.chain import Chain, FoundConfigMap, FoundTarget
 from irsa_cli.core.values.arn import role_arn
 from irsa_cli.kube.client import Json
 from irsa_cli.usecases.command.connect import Connection

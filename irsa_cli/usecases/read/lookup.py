@@ -16,11 +16,11 @@ from irsa_cli.aws import listing
 from irsa_cli.core.binding.current import Bound, NamedRole
 from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount
 from irsa_cli.core.objects.unreadable import Unreadable
-from irsa_cli.core.plan.noted import noted_or_none
+from irsa_cli.core.plan.rules import noted_or_none
 from irsa_cli.core.plan.states import CONFIG_MAP_ANNOTATION, MANAGED_BY_LABEL, TARGET_ANNOTATION
 from irsa_cli.core.planning.chaining import noted_chain
 from irsa_cli.core.trust import trust_policy
-from irsa_cli.core.trust.chaining.chain import chain_of_policies
+from irsa_cli.core.trust.chain import chain_of_policies
 from irsa_cli.core.values import names
 from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.errors import InvalidInput

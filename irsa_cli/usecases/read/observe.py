@@ -9,8 +9,6 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from irsa_cli.aws import iam as reading
-from irsa_cli.core.binding.policy_versions import PolicyVersions
-from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount, CurrentState, DesiredState
 from irsa_cli.core.binding.spec import (
     CurrentRole,
     CurrentServiceAccount,

@@ -15,9 +15,6 @@ from typing import Any, TypeVar
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws import listing
-from irsa_cli.core.binding.policy_versions import PolicyVersions
-from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount, CurrentState, DesiredState
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.binding.spec import (
     CurrentRole,
     CurrentServiceAccount,
@@ -25,6 +22,7 @@ from irsa_cli.core.binding.spec import (
     DesiredState,
     PolicyVersions,
 )
+from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import ProviderState
 from irsa_cli.core.planning.create import groundwork_counted_on, provider_changes

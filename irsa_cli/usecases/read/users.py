@@ -12,17 +12,11 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from irsa_cli.core.binding.current import Bound
-from irsa_cli.core.marks.lifecycle import MINIMUM_AGE, began
-from irsa_cli.core.marks.locks.lease import LeaseState
 from irsa_cli.core.marks.locks.lease import LeaseState, SeenLock
 from irsa_cli.core.marks.locks.names import Lock, LockScope
 from irsa_cli.core.objects import parsing
+from irsa_cli.core.objects.kinds import KINDS, workload
 from irsa_cli.core.objects.unreadable import Unreadable
-from irsa_cli.core.objects.workloads import KINDS, workload
-from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, TRANSACTION_TAG
-from irsa_cli.core.planning.delete import Deletion
-from irsa_cli.core.planning.deletion_checks import Users, admits_others
-from irsa_cli.core.objects.kinds import KINDS, Pod, Workload, workload
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, TRANSACTION_TAG
 from irsa_cli.core.planning.delete import Deletion
 from irsa_cli.core.planning.deletion_checks import Users, admits_others

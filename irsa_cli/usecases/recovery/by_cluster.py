@@ -13,8 +13,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from irsa_cli.core.marks.lifecycle import MINIMUM_AGE
-from irsa_cli.core.marks.locks.needed import recovery_locks
 from irsa_cli.core.marks.locks.names import recovery_locks
 from irsa_cli.core.plan.changes import Kind, Plan
 from irsa_cli.core.recovery.ages import MINIMUM_AGE

@@ -13,10 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from irsa_cli.core.marks.locks.needed import recovery_locks
-from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.marks.locks.names import recovery_locks
-from irsa_cli.core.plan.changes import Change, Kind
+from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.plan.traits import Service
 from irsa_cli.core.recovery.authority import GIVEN, recover_command
 from irsa_cli.core.recovery.report import Recoveries, Skipped

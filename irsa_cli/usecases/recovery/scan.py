@@ -14,7 +14,6 @@ from irsa_cli.aws import iam as reading
 from irsa_cli.aws import listing
 from irsa_cli.aws.listing import ListedRole
 from irsa_cli.core.plan.states import CLUSTER_TAG, MANAGED_BY_LABEL, TRANSACTION_TAG, ProviderState
-from irsa_cli.core.policies.policy import names_provider
 from irsa_cli.core.policies.statements import names_provider
 from irsa_cli.core.recovery.judge import Finder
 from irsa_cli.core.recovery.leftovers import (

@@ -19,7 +19,7 @@ from irsa_cli.aws.permissions.calls import ReadCall, make_call, read_call
 from irsa_cli.aws.permissions.simulation import Simulated
 from irsa_cli.aws.sts import SESSION_NAME, Exchange, assume, exchange_once, identity
 from irsa_cli.core.objects.injection import Injection
-from irsa_cli.core.plan.noted import UnreadableNote
+from irsa_cli.core.plan.rules import UnreadableNote
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.results.verification import (
     Permission,
@@ -28,7 +28,7 @@ from irsa_cli.core.results.verification import (
     VerificationStep,
     agreed,
 )
-from irsa_cli.core.trust.chaining.chain import chain_of_notes
+from irsa_cli.core.trust.chain import chain_of_notes
 from irsa_cli.core.values import names
 from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.cluster import Cluster

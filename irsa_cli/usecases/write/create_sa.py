@@ -6,11 +6,8 @@ from dataclasses import dataclass, field
 
 from irsa_cli.core.binding.boundaries import BoundaryRules
 from irsa_cli.core.binding.spec import BindingSpec, DesiredState, Options, desired_state_of
-from irsa_cli.core.planning.create import plan
-from irsa_cli.core.planning.satisfies import satisfies
-from irsa_cli.core.results.result import Command, Result
 from irsa_cli.core.planning.create import plan, satisfies
-from irsa_cli.core.results.result import Command, Ended, Result
+from irsa_cli.core.results.result import Command, Result
 from irsa_cli.core.values.errors import Refused
 from irsa_cli.transaction.recover import command_of
 from irsa_cli.usecases.command.caller import check_partitions

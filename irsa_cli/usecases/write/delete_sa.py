@@ -15,8 +15,6 @@ from irsa_cli.core.marks.lifecycle import Stage
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import CLUSTER_TAG, ROLE_ARN_ANNOTATION, SERVICE_ACCOUNT_TAG
 from irsa_cli.core.planning.delete import Deletion, deletion
-from irsa_cli.core.planning.deletion_checks import check, check_ended, check_known, check_makers, is_nothing
-from irsa_cli.core.planning.foreign import check_ours
 from irsa_cli.core.planning.deletion_checks import (
     check,
     check_ended,

@@ -11,7 +11,6 @@ from irsa_cli.core.marks.makers import UNKNOWN, maker_of_role
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import CLUSTER_TAG, ProviderState
 from irsa_cli.core.planning.deletion_checks import check_known
-from irsa_cli.core.policies.policy import names_provider
 from irsa_cli.core.policies.statements import names_provider
 from irsa_cli.core.results.result import Command, Ended, Result
 from irsa_cli.core.values.cluster import Cluster

@@ -7,7 +7,7 @@ What is planned differs from command to command (`irsa_cli.core.planning.create`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from time import time
@@ -18,8 +18,6 @@ from irsa_cli.aws.recent_writes import may_be_late
 from irsa_cli.core.binding import attached_trust
 from irsa_cli.core.binding.spec import CurrentState, DesiredState
 from irsa_cli.core.binding.standing import is_incomplete, life_of
-from irsa_cli.core.marks import makers, other_managers
-from irsa_cli.core.marks.lifecycle import Stage, began
 from irsa_cli.core.marks import makers
 from irsa_cli.core.marks.lifecycle import Stage
 from irsa_cli.core.plan.changes import Kind, Plan
@@ -28,7 +26,6 @@ from irsa_cli.core.planning import chaining, trust_warnings
 from irsa_cli.core.planning.create import counted_on
 from irsa_cli.core.recovery.ages import began
 from irsa_cli.core.results.result import Ended, Result
-from irsa_cli.core.trust.restrictions import Restriction
 from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.values import limits
 from irsa_cli.core.values.errors import IrsaError, Refused

@@ -19,10 +19,6 @@ from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.changes import Plan
 from irsa_cli.core.planning.chaining import target_notes
 from irsa_cli.core.planning.differences import check_provider
-from irsa_cli.core.planning.update import Quotas, ineffective, plan, restarts
-from irsa_cli.core.results.result import Command, Result
-from irsa_cli.core.trust.chaining.chain import Chain
-from irsa_cli.core.trust.chaining.removal import taken_back
 from irsa_cli.core.planning.update import (
     ChainUpdate,
     FoundChain,
@@ -36,9 +32,8 @@ from irsa_cli.core.planning.update import (
     risks_of,
     with_chain,
 )
-from irsa_cli.core.results.result import Command, Ended, Result
+from irsa_cli.core.results.result import Command, Result
 from irsa_cli.core.trust.chain import Chain, statement_removals
-from irsa_cli.core.values.errors import ServiceError
 from irsa_cli.transaction.protocol import Run
 from irsa_cli.transaction.reading import read
 from irsa_cli.transaction.recover import command_of, interrupted_runs

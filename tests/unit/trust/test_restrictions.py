@@ -4,9 +4,8 @@ from typing import Any
 
 import pytest
 
-from irsa_cli.core.marks import tag_notes
-from irsa_cli.core.planning.adopt import also_admitted, shortened
 from irsa_cli.core.marks import notes
+from irsa_cli.core.planning.adopt import also_admitted, shortened
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.restrictions import demands, voided, widened

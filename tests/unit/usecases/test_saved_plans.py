@@ -24,11 +24,8 @@ from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput, IrsaError
 from irsa_cli.usecases.command.connect import Target
 from irsa_cli.usecases.files import delete_files
-from irsa_cli.usecases.files.request import Request as ApplyRequest
-from irsa_cli.usecases.plans.reading import COMMANDS, load, read_request
 from irsa_cli.usecases.files.targets import Request as ApplyRequest
-from irsa_cli.usecases.plans import commands, requests
-from irsa_cli.usecases.plans.reading import load
+from irsa_cli.usecases.plans.reading import COMMANDS, load, read_request
 from irsa_cli.usecases.plans.reading import parse as parse_plan
 from irsa_cli.usecases.plans.saved_plan import (
     PlannedItem,

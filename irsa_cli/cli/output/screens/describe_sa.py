@@ -12,9 +12,7 @@ from irsa_cli.cli.output.screens.kubernetes import may_lines, taker_lines
 from irsa_cli.cli.terminal.screen import hanging
 from irsa_cli.cli.terminal.wording import mark
 from irsa_cli.core.inventory.bindings import BindingStatus, BoundRole
-from irsa_cli.core.inventory.describe_document import Description, Policy
-from irsa_cli.core.inventory.restarts import Identity
-from irsa_cli.core.inventory.describe_document import Description, Identity, PodIdentity, Policy
+from irsa_cli.core.inventory.describe_document import Description, Identity, Policy
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import ProviderState
 from irsa_cli.core.policies.policy import as_list

@@ -6,8 +6,6 @@ import sys
 from collections.abc import Container, Iterable, Iterator
 
 from irsa_cli.cli.terminal.screen import hanging
-from irsa_cli.core.doctor.causes.seen import UNSEEN
-from irsa_cli.cli.terminal.screen import hanging, is_unicode
 from irsa_cli.core.doctor.causes.uncreated import UNSEEN
 from irsa_cli.core.doctor.diagnosis import Diagnosis, Examined, having
 from irsa_cli.core.doctor.finding import Cause, Finding, Verdict

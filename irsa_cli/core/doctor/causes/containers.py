@@ -39,8 +39,8 @@ from irsa_cli.core.doctor.subjects import (
 from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.kinds import Container, Pod
 from irsa_cli.core.policies.policy import as_list
+from irsa_cli.core.policies.statements import covers
 from irsa_cli.core.trust.assuming import ASSUME
-from irsa_cli.core.trust.evaluation import covers
 from irsa_cli.core.values.arn import Arn
 
 

@@ -12,10 +12,6 @@ from dataclasses import replace
 from datetime import datetime
 
 from irsa_cli.core.doctor.clues.principal_flaws import Flaw
-from irsa_cli.core.doctor.clues.trust_flaws import GENERATED
-from irsa_cli.core.doctor.clues.trust_reading import flaws_of, other_roles
-from irsa_cli.core.doctor.commands import admit, in_account, make, rewrite_trust
-from irsa_cli.core.doctor.doubt import of_role
 from irsa_cli.core.doctor.clues.trust_flaws import GENERATED, flaws_of, other_roles
 from irsa_cli.core.doctor.commands import admit, in_account, make, of_role, rewrite_trust
 from irsa_cli.core.doctor.facts import Facts

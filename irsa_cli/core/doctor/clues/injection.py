@@ -26,9 +26,9 @@ from irsa_cli.core.objects.kinds import Container, Pod, Requirement, Webhook
 from irsa_cli.core.objects.parsing import selects
 from irsa_cli.core.objects.unreadable import CannotTell, have
 from irsa_cli.core.objects.variables import variable
-from irsa_cli.core.plan.noted import noted_or_none
+from irsa_cli.core.plan.rules import noted_or_none
 from irsa_cli.core.plan.states import CONFIG_MAP_ANNOTATION
-from irsa_cli.core.trust.chaining.aws_config import KEY, PROFILE
+from irsa_cli.core.trust.chain import KEY, PROFILE
 
 PREFIX = "eks.amazonaws.com"
 SKIP_LABEL = f"{PREFIX}/skip-pod-identity-webhook"

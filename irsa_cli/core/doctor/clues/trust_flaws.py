@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from irsa_cli.core.doctor.clues.principal_flaws import Flaw, principal_flaw, similarity
 from irsa_cli.core.doctor.clues.meant import naming
+from irsa_cli.core.doctor.clues.principal_flaws import Flaw, principal_flaw, similarity
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.subjects import annotations_of, audience_of, identity_of, provider_there, role_of
 from irsa_cli.core.objects.aws import Role
@@ -26,9 +26,6 @@ from irsa_cli.core.policies.policy import Document, as_list, dump
 from irsa_cli.core.policies.statements import PROVIDER, covers, trusted_providers
 from irsa_cli.core.policies.web_identity import ACTION, WebIdentity
 from irsa_cli.core.trust.evaluation import Failure, StatementVerdict, explain
-from irsa_cli.core.values.issuer import host_path
-from irsa_cli.core.trust.evaluation import Failure, StatementVerdict, covers, explain
-from irsa_cli.core.trust.principal_flaws import PROVIDER, Flaw, principal_flaw, similarity, trusted_providers
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, host_path
 from irsa_cli.core.values.shown import shown, unspaced
 

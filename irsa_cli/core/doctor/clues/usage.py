@@ -18,7 +18,7 @@ from irsa_cli.core.doctor.clues.injection import has_pod_identity
 from irsa_cli.core.doctor.facts import Facts, RoleSummary
 from irsa_cli.core.doctor.owners import owner_of
 from irsa_cli.core.doctor.subjects import injected, is_bare
-from irsa_cli.core.marks.foreign_keys import reader_of
+from irsa_cli.core.marks.makers import reader_of
 from irsa_cli.core.objects.kinds import Pod, ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
