@@ -1,7 +1,7 @@
 """Whether a binding may be deleted: whose it is, who uses it, and whether a run is still making it; pure.
 
 The plan is made in `irsa_cli.core.planning.delete`. What is not there at all is told by who has looked for
-it; whose an annotation is, by its mark (`irsa_cli.core.marks.annotation_marks`).
+it; whose an annotation is, by its mark (`irsa_cli.core.marks.notes`).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 One transaction for each ServiceAccount, many at the same time; or with `atomic` one for all: what each of
 them needs is planned as by itself (`irsa_cli.core.planning.converge`), and the plans are put side by side
-(`irsa_cli.core.plan.merging`). What they build on (the OIDC provider, namespaces) is created first. What
+(`irsa_cli.core.plan.changes`). What they build on (the OIDC provider, namespaces) is created first. What
 `--prune` deletes is found in `irsa_cli.usecases.files.delete_files`.
 """
 
