@@ -175,7 +175,7 @@ class Kube(Calls):
     def workloads(self, namespace: str, resource: str) -> list[Json]:
         """All objects in a namespace of a kind that makes pods; none where the API knows no such kind.
 
-        `resource` is one of `irsa_cli.core.objects.workloads.KINDS`.
+        `resource` is one of `irsa_cli.core.objects.kinds.KINDS`.
         """
         apps = kubernetes.client.AppsV1Api(self._api)
         batch = kubernetes.client.BatchV1Api(self._api)

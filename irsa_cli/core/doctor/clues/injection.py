@@ -3,7 +3,7 @@
 Of each pod that has nothing though its ServiceAccount names a role there is one reason; the causes that are
 made of it are in `irsa_cli.core.doctor.causes.webhook` and `irsa_cli.core.doctor.causes.bare_pods`.
 https://github.com/aws/amazon-eks-pod-identity-webhook
-What the AWS configuration for a target role says is in `irsa_cli.core.trust.chaining.aws_config`.
+What the AWS configuration for a target role says is in `irsa_cli.core.trust.chain`.
 """
 
 from __future__ import annotations
