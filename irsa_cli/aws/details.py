@@ -14,8 +14,7 @@ from irsa_cli.aws.bindings import quotas
 from irsa_cli.aws.iam import attached_policies, inline_policy_names
 from irsa_cli.aws.listing import FoundRole, find_role
 from irsa_cli.aws.paging import pages
-from irsa_cli.core.inventory.account_details import as_answered, policy_details, role_details
-from irsa_cli.core.inventory.bindings import BoundRole, ReadRole
+from irsa_cli.core.inventory.bindings import BoundRole, ReadRole, as_answered, policy_details, role_details
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.values.doing import Count

@@ -14,7 +14,7 @@ from irsa_cli.aws.paging import pages
 from irsa_cli.aws.shapes import OddAnswer
 from irsa_cli.aws.trail import EVENTS
 from irsa_cli.core.doctor.facts import EksFacts, NodeMetadata, TrailEvent, VpcEndpoint
-from irsa_cli.core.objects.environment import is_own
+from irsa_cli.core.objects.credentials import is_own
 from irsa_cli.core.objects.parsing import moment
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.values.shown import redacted

@@ -15,12 +15,11 @@ import botocore.parsers
 from irsa_cli.aws.recent_writes import RecentWrites, recent_writes
 from irsa_cli.aws.shapes import OddAnswer, check
 from irsa_cli.core.values import doing, limits
-from irsa_cli.core.values.attempts import Overran, TooLarge, bounded
-from irsa_cli.core.values.clock import clock_advice
+from irsa_cli.core.values.attempts import Overran, TooLarge, bounded, certificate_refused, validity_advice
 from irsa_cli.core.values.errors import Outcome, ServiceError
+from irsa_cli.core.values.limits import clock_advice
 from irsa_cli.core.values.patience import current, persist
 from irsa_cli.core.values.shown import redacted
-from irsa_cli.core.values.tls import certificate_refused, validity_advice
 
 P = ParamSpec("P")
 T = TypeVar("T")

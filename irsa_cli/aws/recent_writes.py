@@ -23,7 +23,7 @@ from weakref import WeakKeyDictionary
 
 from irsa_cli.core.plan.states import TRANSACTION_TAG
 from irsa_cli.core.policies import policy
-from irsa_cli.core.recovery.leftovers import began
+from irsa_cli.core.recovery.ages import began
 from irsa_cli.core.values import limits
 
 Key = tuple[str, ...]

@@ -15,8 +15,7 @@ from botocore.signers import RequestSigner
 
 from irsa_cli.aws.errors import call, translate
 from irsa_cli.aws.session import AwsSession
-from irsa_cli.core.objects.credentials import RoleCredentials
-from irsa_cli.core.objects.environment import VERIFY_SESSION
+from irsa_cli.core.objects.credentials import VERIFY_SESSION, RoleCredentials
 from irsa_cli.core.values.errors import ServiceError
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from typing import Any
 
 from irsa_cli.aws.errors import call
 from irsa_cli.aws.session import AwsSession
-from irsa_cli.core.objects.environment import AGENT
-from irsa_cli.core.results.changed_by import Changed
+from irsa_cli.core.objects.credentials import AGENT
+from irsa_cli.core.results.applied import Changed
 from irsa_cli.core.values.shown import redacted
 
 EVENTS = 50

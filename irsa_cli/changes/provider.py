@@ -28,7 +28,7 @@ from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.plan.states import DONE, TRANSACTION_TAG, CommitState, ProviderState, State
 from irsa_cli.core.policies.policy import Document
-from irsa_cli.core.recovery.leftovers import names_provider
+from irsa_cli.core.policies.statements import names_provider
 from irsa_cli.core.trust.evaluation import takes_audience
 from irsa_cli.core.values.errors import Claimed, Outcome, ServiceError
 from irsa_cli.transaction.protocol import Applied, Claim, Run

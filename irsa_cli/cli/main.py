@@ -18,62 +18,43 @@ from click.core import ParameterSource
 from irsa_cli import __version__
 from irsa_cli.cli.help.environment import name_variables
 from irsa_cli.cli.help.helping import HelpedGroup, command_of
-from irsa_cli.cli.terminal.unshown import Unshown
+from irsa_cli.cli.terminal.screen import Unshown
 
-# name -> (module, the first line of its help). The text stands here, too, so that `irsa --help`
-# imports no command; a test holds the two together.
-COMMANDS: dict[str, tuple[str, str]] = {
-    "associate-oidc": ("associate_oidc", "Make the cluster's issuer an IAM OIDC provider."),
-    "create-sa": ("create_sa", "Give a ServiceAccount its own IAM role, in one transaction."),
-    "get-sa": (
-        "get_sa",
-        "List the ServiceAccounts that name a role, whoever made them, and the state of each.",
-    ),
+# The first line of each command's help. It stands here, too, so that `irsa --help` imports no command; a test
+# holds the two together.
+COMMANDS: dict[str, str] = {
+    "associate-oidc": "Make the cluster's issuer an IAM OIDC provider.",
+    "create-sa": "Give a ServiceAccount its own IAM role, in one transaction.",
+    "get-sa": "List the ServiceAccounts that name a role, whoever made them, and the state of each.",
     "describe-sa": (
-        "describe_sa",
-        "Show all of a ServiceAccount that names a role: the role, why it is admitted, policies, pods.",
+        "Show all of a ServiceAccount that names a role: the role, why it is admitted, policies, pods."
     ),
-    "apply": (
-        "apply",
-        "Apply configuration files: create what is missing, change what differs.",
-    ),
-    "diff": (
-        "diff",
-        "Show what `irsa apply` would change, with policies as textual differences; changes nothing.",
-    ),
-    "show": ("show", "Show a saved plan."),
-    "delete": ("delete", "Delete what irsa made of the ServiceAccounts in configuration files."),
-    "delete-sa": (
-        "delete_sa",
-        "Delete a ServiceAccount's role, and what irsa made with it, in one transaction.",
-    ),
-    "disassociate-oidc": ("disassociate_oidc", "Delete the cluster's OIDC provider from IAM."),
-    "update-sa": ("update_sa", "Change a ServiceAccount's role, policies or annotations, and nothing else."),
-    "adopt": ("adopt", "Adopt a role that eksctl, Terraform or a person has made."),
-    "verify": ("verify", "Prove that a ServiceAccount can use its role, or say what keeps it from it."),
-    "doctor": ("doctor", "Find out why a ServiceAccount does not get its role."),
-    "audit": (
-        "audit",
-        "Find out which pods can become which role in a whole account, and what of it is unsafe.",
-    ),
-    "who-can": ("who_can", "Find out which pods may do something in AWS."),
-    "lint": (
-        "lint",
-        "Find in files what would be unsafe in who may become which role, before it is live.",
-    ),
-    "exec": ("exec_", "Run a local command as a pod of the ServiceAccount would run."),
-    "token": ("token", "Print a token of the ServiceAccount, as a pod of it would get."),
-    "credentials": ("credentials", "Print temporary credentials of the ServiceAccount's role."),
-    "policies": ("policies", "Show the policies that are known by name."),
-    "recover": ("recover", "Roll back an interrupted transaction, or continue it."),
-    "unlock": ("unlock", "List the locks of a cluster's runs, or remove those of a run that is dead."),
-    "history": ("history", "List the transactions of this machine."),
-    "sandbox": ("sandbox", "Run AWS and EKS on this machine, for trying and testing."),
-    "config": ("config", "Show which settings are in force, and where each is from."),
-    "completion": ("completion", "Print what completes commands, options and names in a shell."),
-    "docs": ("docs", "Read the documentation of this version."),
-    "help": ("help_", "Show the help of a command."),
-    "version": ("version", "Show the version of irsa, of Python and of the system."),
+    "apply": "Apply configuration files: create what is missing, change what differs.",
+    "diff": "Show what `irsa apply` would change, with policies as textual differences; changes nothing.",
+    "show": "Show a saved plan.",
+    "delete": "Delete what irsa made of the ServiceAccounts in configuration files.",
+    "delete-sa": "Delete a ServiceAccount's role, and what irsa made with it, in one transaction.",
+    "disassociate-oidc": "Delete the cluster's OIDC provider from IAM.",
+    "update-sa": "Change a ServiceAccount's role, policies or annotations, and nothing else.",
+    "adopt": "Adopt a role that eksctl, Terraform or a person has made.",
+    "verify": "Prove that a ServiceAccount can use its role, or say what keeps it from it.",
+    "doctor": "Find out why a ServiceAccount does not get its role.",
+    "audit": "Find out which pods can become which role in a whole account, and what of it is unsafe.",
+    "who-can": "Find out which pods may do something in AWS.",
+    "lint": "Find in files what would be unsafe in who may become which role, before it is live.",
+    "exec": "Run a local command as a pod of the ServiceAccount would run.",
+    "token": "Print a token of the ServiceAccount, as a pod of it would get.",
+    "credentials": "Print temporary credentials of the ServiceAccount's role.",
+    "policies": "Show the policies that are known by name.",
+    "recover": "Roll back an interrupted transaction, or continue it.",
+    "unlock": "List the locks of a cluster's runs, or remove those of a run that is dead.",
+    "history": "List the transactions of this machine.",
+    "sandbox": "Run AWS and EKS on this machine, for trying and testing.",
+    "config": "Show which settings are in force, and where each is from.",
+    "completion": "Print what completes commands, options and names in a shell.",
+    "docs": "Read the documentation of this version.",
+    "help": "Show the help of a command.",
+    "version": "Show the version of irsa, of Python and of the system.",
 }
 GROUPS: dict[str, tuple[str, ...]] = {
     "Create and change": (
@@ -94,6 +75,12 @@ GROUPS: dict[str, tuple[str, ...]] = {
 """Each command, under what it is for; in this order `irsa --help` lists them."""
 
 
+def module_of(command: str) -> str:
+    """The module of a command: of its name, with an underscore after a word that Python has, too."""
+    name = command.replace("-", "_")
+    return f"irsa_cli.cli.commands.{name}{'_' if name in ('exec', 'help') else ''}"
+
+
 class LazyGroup(HelpedGroup):
     """A group whose commands are imported when they are run."""
 
@@ -105,8 +92,7 @@ class LazyGroup(HelpedGroup):
         """Import a command."""
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"irsa_cli.cli.commands.{COMMANDS[cmd_name][0]}")
-        command: click.Command = module.command
+        command: click.Command = importlib.import_module(module_of(cmd_name)).command
         return name_variables(cmd_name, command)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -114,7 +100,7 @@ class LazyGroup(HelpedGroup):
         widest = max(map(len, COMMANDS))
         for heading, names in GROUPS.items():
             with formatter.section(heading):
-                formatter.write_dl([(f"{name:<{widest}}", COMMANDS[name][1]) for name in names])
+                formatter.write_dl([(f"{name:<{widest}}", COMMANDS[name]) for name in names])
 
 
 @click.group(
@@ -262,7 +248,7 @@ def _show_failure(
         output = output or (found if found in _FORMS else "")
     if not output and not any(text.startswith(_REPORTS) for text in (*arguments, *os.environ)):
         return
-    from irsa_cli.cli.output.reports.not_begun import Unbegun, show_failure
+    from irsa_cli.cli.output.speaking import Unbegun, show_failure
 
     with suppress(OSError):
         show_failure(Unbegun((message, *details), code, exit_code), arguments, output, command)

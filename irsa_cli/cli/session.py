@@ -1,24 +1,31 @@
-"""What every command that talks to AWS does around its use case: progress, errors, output, exit code.
-
-How its options are taken is in `irsa_cli.cli.options.taking`, what the command does in `irsa_cli.usecases`,
-and how a result looks in `irsa_cli.cli.output.text`.
-"""
+"""What every command that talks to AWS does around its use case: progress, errors, output, exit code."""
 
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from irsa_cli.cli.output.reports.delivering import deliver
+import click
+
+from irsa_cli.cli.options.common import take_settings
 from irsa_cli.cli.output.reports.of_results import report_of
-from irsa_cli.cli.terminal.unshown import showing
+from irsa_cli.cli.output.speaking import Save, Speaking, deliver
+from irsa_cli.cli.output.text import show
+from irsa_cli.cli.terminal.progress import Progress
+from irsa_cli.cli.terminal.screen import Unshown
+from irsa_cli.cli.terminal.wording import say
+from irsa_cli.core.results.applied import AppliedList
+from irsa_cli.core.results.result import Ended, Result
+from irsa_cli.core.values.errors import IrsaError, Refused
+from irsa_cli.core.values.patience import begin, over
+from irsa_cli.usecases.command.signals import telling_first
 
 if TYPE_CHECKING:
-    from irsa_cli.cli.output.speaking import Save, Speaking
-    from irsa_cli.cli.terminal.progress import Progress
-    from irsa_cli.core.results.result import Result
+    from irsa_cli.usecases.plans.saved_plan import Request
 
 T = TypeVar("T")
 
@@ -42,28 +49,35 @@ def breaking_off(stop: Callable[[], None] = lambda: None) -> None:
         signal.signal(signal.SIGINT, handle)
 
 
-def finish(
-    work: Callable[[], Result],
-    speaking: Speaking,
-    progress: Progress,
-    *,
-    detailed: bool = False,
-    save: Save = lambda done: None,
+def run_writing(
+    options: dict[str, Any],
+    name: str,
+    take_request: Callable[[dict[str, Any]], Any],
+    work: Callable[..., Result],
 ) -> int:
-    """Do the work, show its result or its error, and return the exit code. `save` hears of the result."""
-    from irsa_cli.cli.output.text import show
-    from irsa_cli.core.results.result import Ended
+    """Run the command `name` about one transaction: take its options, do the work, show and save the result.
 
-    result = outcome_of(work, speaking, progress, one=True)
+    `work` is the use case; it gets the request, the settings and a log of calls. Returns the exit code.
+    """
+    speaking = Speaking.take(options)
+    progress = speaking.progress()
+    settings, detailed = take_settings(options, progress)
+    request = take_request(options)
+    result = outcome_of(lambda: work(request, settings, progress.wire), speaking, progress, one=True)
     result.detailed = detailed
-    with showing(result.exit_code, only_shows=result.ended is Ended.PLANNED):
 
-        def shown() -> None:
-            show(result, speaking.output, quiet=speaking.quiet, verbose=speaking.verbose)
-            save(result)
+    def shown() -> None:
+        show(result, speaking.output, quiet=speaking.quiet, verbose=speaking.verbose)
+        plan_saver(options, name, request)(result)
 
-        deliver(result, report_of, speaking, shown)
-    return result.exit_code
+    return deliver(result, report_of, speaking, shown, only_shows=result.ended is Ended.PLANNED)
+
+
+def run_reading(work: Callable[[Progress], T], speaking: Speaking, failed: Callable[..., T]) -> T:
+    """What a command has read; an error or a signal that ends it becomes `failed(error=…, signal=…)`."""
+    progress = speaking.progress()
+    outcome = outcome_of(lambda: work(progress), speaking, progress)
+    return failed(error=outcome.error, signal=outcome.signal) if isinstance(outcome, Result) else outcome
 
 
 def outcome_of(
@@ -73,11 +87,7 @@ def outcome_of(
 
     `one`: the work is about one transaction. Once that has ended, what fails after it does not undo it.
     """
-    from irsa_cli.core.results.result import Ended, Result
-    from irsa_cli.core.values.errors import IrsaError, Refused
-    from irsa_cli.core.values.patience import begin, over
     from irsa_cli.usecases.command.execute import recording, standing
-    from irsa_cli.usecases.command.signals import telling_first
 
     # Until a transaction takes over (irsa_cli.usecases.command.execute), nothing is written: to break off
     # is safe.
@@ -101,3 +111,31 @@ def outcome_of(
             return standing(ended, error) or Result(Ended.FAILED, error=error)
         finally:
             over()
+
+
+def plan_saver(options: dict[str, Any], command: str, request: Request) -> Save:
+    """What saves the plan where `--out` names a file; one that is not whole is not saved, which is said."""
+    out = options.get("out")
+
+    def save(done: Result | AppliedList) -> None:
+        from irsa_cli.usecases.plans.saved_plan import plan_of, save
+
+        if not out:
+            return
+        try:
+            plan = plan_of(command, request, done)
+        except IrsaError as error:
+            say(f"Note: {error}", err=True)
+            return
+        try:
+            save(plan, Path(out))
+        except OSError as error:
+            why = OSError(error.errno, f"the plan can't be saved: {error.strerror}", str(out))
+            raise Unshown(1) from why  # Whoever goes on with the file is to know.
+        if not click.get_current_context().params.get("quiet"):
+            say(
+                f"Plan saved, {plan.digest}; to carry out exactly this: irsa apply {shlex.quote(out)}",
+                err=True,
+            )
+
+    return save

@@ -1,7 +1,6 @@
 """One call to a Kubernetes API and one list: raw JSON, a time limit, pages, and the log.
 
-Which calls irsa makes is in `irsa_cli.kube.reading`, `irsa_cli.kube.leases` and `irsa_cli.kube.client`; which
-failure means what in `irsa_cli.kube.errors`.
+Which calls irsa makes is in `irsa_cli.kube.client`; which failure means what in `irsa_cli.kube.errors`.
 """
 
 from __future__ import annotations

@@ -1,18 +1,26 @@
 """What somebody has put into a namespace, of whatever kind, and of which kinds that can't be told.
 
-Which kinds there are is in `irsa_cli.kube.discovery`; what follows for the namespace is decided elsewhere.
+Which kinds a cluster has is asked by API discovery: the aggregated documents (two calls) where the server has
+them, else those of each group (one call each).
+https://kubernetes.io/docs/concepts/overview/kubernetes-api/#discovery-api
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Protocol
 
-from irsa_cli.core.values.errors import ServiceError
+from irsa_cli.core.values.errors import Outcome, ServiceError
 from irsa_cli.kube.calls import Json
-from irsa_cli.kube.discovery import Get, Listable, namespaced_kinds
 
+_AS = "application/json;g=apidiscovery.k8s.io;v={};as=APIGroupDiscoveryList"
+AGGREGATED = ",".join([_AS.format("v2"), _AS.format("v2beta1"), "application/json"])
+_VIEWS = "metrics.k8s.io"
+"""Groups that end so measure what is elsewhere."""
+_RECORDS = (("", "events"), ("events.k8s.io", "events"))
+"""Kinds that Kubernetes writes about others, and removes by itself."""
 METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 PARALLEL = 8
 SHOWN = 5
@@ -96,3 +104,104 @@ def _object(kind: Listable, item: Json) -> _Found:
     metadata = item["metadata"]
     owners = frozenset(owner.get("uid", "") for owner in metadata.get("ownerReferences") or [])
     return _Found(f"{kind.singular}/{metadata['name']}", metadata.get("uid", ""), owners)
+
+
+class Get(Protocol):
+    """`Calls.get`."""
+
+    def __call__(self, operation: str, path: str, *, accept: str = ..., **query: str) -> Json: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class Listable:
+    """A namespaced kind that can be listed, in one of its group's versions."""
+
+    group: str
+    version: str
+    resource: str
+    kind: str
+
+    @property
+    def name(self) -> str:
+        """As kubectl's users write it: `roles.rbac.authorization.k8s.io`."""
+        return f"{self.resource}.{self.group}" if self.group else self.resource
+
+    @property
+    def singular(self) -> str:
+        """As kubectl names one: `role.rbac.authorization.k8s.io`."""
+        return f"{self.kind.lower()}.{self.group}" if self.group else self.kind.lower()
+
+    def path(self, namespace: str) -> str:
+        """Where its objects in a namespace are listed."""
+        base = f"/apis/{self.group}" if self.group else "/api"
+        return f"{base}/{self.version}/namespaces/{namespace}/{self.resource}"
+
+
+@dataclass(frozen=True)
+class Kinds:
+    """What can be in a namespace; `unknown` are group versions of which nobody can tell now."""
+
+    listable: tuple[Listable, ...]
+    unknown: tuple[str, ...]
+
+
+def namespaced_kinds(get: Get) -> Kinds:
+    """All namespaced kinds that can be listed; of each group's kind the version that the server prefers.
+
+    Raises ServiceError when the API server itself does not answer.
+    """
+    unknown: list[str] = []
+    found: dict[tuple[str, str], Listable] = {}
+    for root in ("/api", "/apis"):
+        document = get(f"get {root}", root, accept=AGGREGATED)
+        read = _aggregated if document.get("kind") == "APIGroupDiscoveryList" else _one_by_one
+        for kind in read(get, root, document, unknown):
+            if (kind.group, kind.resource) not in _RECORDS:
+                found.setdefault((kind.group, kind.resource), kind)
+    return Kinds(tuple(found.values()), tuple(unknown))
+
+
+def _is_view(group: str) -> bool:
+    return group == _VIEWS or group.endswith(f".{_VIEWS}")
+
+
+def _aggregated(_: Get, __: str, document: Json, unknown: list[str]) -> Iterator[Listable]:
+    for group in document.get("items") or []:
+        name = (group.get("metadata") or {}).get("name", "")
+        for version in [] if _is_view(name) else group.get("versions") or []:
+            if version.get("freshness") == "Stale":
+                # An aggregated API server that does not answer: what it has is unknown, or old.
+                unknown.append(f"{name}/{version['version']}")
+                continue
+            for item in version.get("resources") or []:
+                if item.get("scope") == "Namespaced" and "list" in item.get("verbs", ()):
+                    kind = (item.get("responseKind") or {}).get("kind") or item["resource"]
+                    yield Listable(name, version["version"], item["resource"], kind)
+
+
+def _one_by_one(get: Get, root: str, document: Json, unknown: list[str]) -> Iterator[Listable]:
+    """The documents of servers before 1.27; `root`'s own only names the groups."""
+    for group, version in _versions(document):
+        path = f"{root}/{group}/{version}" if group else f"{root}/{version}"
+        try:
+            listed = get(f"get {path}", path).get("resources") or []
+        except ServiceError as error:
+            if not group or error.outcome is Outcome.NOT_SENT or not error.status:
+                raise
+            unknown.append(f"{group}/{version}")
+            continue
+        for item in listed:
+            if item.get("namespaced") and "list" in item.get("verbs", ()) and "/" not in item["name"]:
+                yield Listable(group, version, item["name"], item["kind"])
+
+
+def _versions(document: Json) -> Sequence[tuple[str, str]]:
+    """Groups and versions, the preferred one of each group first, without views."""
+    if "versions" in document:
+        return [("", version) for version in document["versions"]]
+    found = []
+    for group in document.get("groups") or []:
+        preferred = (group.get("preferredVersion") or {}).get("version")
+        versions = sorted((item["version"] for item in group["versions"]), key=lambda v: v != preferred)
+        found += [(group["name"], version) for version in versions if not _is_view(group["name"])]
+    return found

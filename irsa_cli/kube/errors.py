@@ -13,11 +13,10 @@ from typing import Any
 import urllib3.exceptions
 from kubernetes.client.exceptions import ApiException
 
-from irsa_cli.core.values.attempts import TooLarge
-from irsa_cli.core.values.clock import clock_advice
+from irsa_cli.core.values.attempts import TooLarge, causes_of, certificate_refused, validity_advice, why_of
 from irsa_cli.core.values.errors import Outcome, ServiceError
+from irsa_cli.core.values.limits import clock_advice
 from irsa_cli.core.values.shown import redacted
-from irsa_cli.core.values.tls import causes_of, certificate_refused, validity_advice, why_of
 
 NOT_FOUND = "NotFound"
 EXISTS = "AlreadyExists"
@@ -45,6 +44,7 @@ _WORDS: tuple[tuple[type[BaseException], str], ...] = (
 )
 """What failures of the HTTP client mean, the first that fits."""
 _UNANSWERED = "check the network, HTTPS_PROXY and NO_PROXY, then run this again"
+_INTERCEPTED = "check that nothing intercepts the connection, and that the cluster's CA is the one EKS gives"
 _UNREACHED = "check that the cluster's endpoint can be reached from here (private endpoint, VPN, NO_PROXY)"
 
 
@@ -53,14 +53,18 @@ def translate(error: Exception, operation: str) -> ServiceError:
     if isinstance(error, ApiException) and error.status:
         return _answered(error, operation)
     if certificate_refused(error):
-        return _stranger(error, operation)
+        return _error(
+            operation,
+            code="SSLError",
+            outcome=Outcome.NOT_SENT,
+            reason=redacted(f"the server's certificate was not accepted: {why_of(error)}"),
+            next_steps=validity_advice(error) or (_INTERCEPTED,),
+        )
     cause = error.reason if isinstance(error, urllib3.exceptions.MaxRetryError) and error.reason else error
     sent = not isinstance(cause, _NOT_SENT)
-    return ServiceError(
-        f"kubernetes {operation}",
+    return _error(
+        operation,
         code=type(cause).__name__,
-        service="kubernetes",
-        operation=operation,
         outcome=Outcome.UNKNOWN if sent else Outcome.NOT_SENT,
         transient=not isinstance(cause, TooLarge),
         reason=redacted(_words(cause)),
@@ -87,17 +91,8 @@ def reviewed(error: ServiceError, ask: Callable[[], bool | None]) -> ServiceErro
     return error.knowing(permitted=permitted)
 
 
-def _stranger(error: Exception, operation: str) -> ServiceError:
-    return ServiceError(
-        f"kubernetes {operation}",
-        code="SSLError",
-        service="kubernetes",
-        operation=operation,
-        outcome=Outcome.NOT_SENT,
-        reason=redacted(f"the server's certificate was not accepted: {why_of(error)}"),
-        next_steps=validity_advice(error)
-        or ("check that nothing intercepts the connection, and that the cluster's CA is the one EKS gives",),
-    )
+def _error(operation: str, **told: Any) -> ServiceError:
+    return ServiceError(f"kubernetes {operation}", service="kubernetes", operation=operation, **told)
 
 
 def _words(error: BaseException) -> str:
@@ -120,17 +115,18 @@ def _answered(error: ApiException, operation: str) -> ServiceError:
     # Every refusal of Kubernetes is a Status; a page in its place is a proxy's.
     foreign = status.get("kind") != "Status" and not server and http not in (401, 403, 404, 405, 429)
     reason, details = _reason(error, status), tuple[str, ...]()
+    # Pods are tried only (`Kube.create_pod`), to learn whether a webhook can be called for one. For a write
+    # such a failure is one that may pass.
+    tried = operation == "create pods" and "failed calling webhook" in reason
     if http == 403:
         why = "the namespace is being deleted" if ends else f"missing RBAC permission: {operation}"
         details = (why,)
-    return ServiceError(
-        f"kubernetes {operation}",
+    return _error(
+        operation,
         code="Unauthorized" if http == 401 else code,
-        service="kubernetes",
-        operation=operation,
         status=http,
         outcome=Outcome.UNKNOWN if server or foreign else Outcome.REFUSED,
-        transient=(server and not _tells_of_webhook(operation, reason))
+        transient=(server and not tried)
         or http == 429
         or (code == CONFLICT and operation.startswith("create ")),
         retry_after=_retry_after(error),
@@ -140,14 +136,6 @@ def _answered(error: ApiException, operation: str) -> ServiceError:
         if ends
         else _advice(http, headers),
     )
-
-
-def _tells_of_webhook(operation: str, reason: str) -> bool:
-    """Whether the answer is that a webhook could not be called for a pod: what was to be found out.
-
-    Pods are tried only (`Kube.create_pod`). For a write such a failure is one that may pass.
-    """
-    return operation == "create pods" and "failed calling webhook" in reason
 
 
 def _reason(error: ApiException, status: dict[str, Any]) -> str:

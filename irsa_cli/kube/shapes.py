@@ -15,14 +15,6 @@ from typing import Any
 
 import kubernetes.client
 
-_KINDS = {
-    "namespaces": "Namespace",
-    "serviceaccounts": "ServiceAccount",
-    "serviceaccounts/token": "TokenRequest",
-    "pods": "Pod",
-    "leases": "Lease",
-    "configmaps": "ConfigMap",
-}
 _MODELS = {
     "namespaces": "V1Namespace",
     "serviceaccounts": "V1ServiceAccount",
@@ -45,6 +37,8 @@ _MODELS = {
     "replicationcontrollers": "V1ReplicationController",
     "statefulsets": "V1StatefulSet",
 }
+_SINGLE = ("namespaces", "serviceaccounts", "serviceaccounts/token", "pods", "leases", "configmaps")
+"""What is read and written one by one."""
 _NAMESPACED = (
     "serviceaccounts",
     "pods",
@@ -104,9 +98,10 @@ def check(operation: str, answer: Any, *, rehearsed: bool = False) -> dict[str, 
     verb, _, what = operation.partition(" ")
     if verb == "list":
         _check_list(answer, what)
-    elif verb != "delete" and what in _KINDS:
-        if answer.get("kind") != _KINDS[what]:
-            raise ForeignKubeAnswer(f"it is no {_KINDS[what]}")
+    elif verb != "delete" and what in _SINGLE:
+        kind = _MODELS[what].removeprefix("Authentication").removeprefix("V1")
+        if answer.get("kind") != kind:
+            raise ForeignKubeAnswer(f"it is no {kind}")
         _model(_MODELS[what])(answer, "it")
         if what == "serviceaccounts/token":
             _check_token(answer)

@@ -9,7 +9,7 @@ A trust policy is taken to be grammatical; `aws.iam.grammar` sees to that when i
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any, Literal
@@ -96,9 +96,10 @@ def verdict(documents: Sequence[Document], act: Act, *, wary: bool = False) -> V
 
 
 def _fits(statement: Mapping[str, Any], act: Act, *, variables: bool, wary: bool) -> bool:
-    if not _names(statement, "Action", act.action, ignore_case=True):
+    if not _acts(statement, act.action):
         return False
-    if not _names(statement, "Resource", act.resource, act.context if variables else None):
+    source = act.context if variables else None
+    if not _names(statement, "Resource", lambda pattern: resembles(pattern, act.resource, source)):
         return False
     conditions = statement.get("Condition", {})
     if wary and not all(_is_known(key, act) for keys in conditions.values() for key in keys):
@@ -111,19 +112,12 @@ def _is_known(key: str, act: Act) -> bool:
     return name in _KEYS or name in act.context or name.startswith(_TAGS)
 
 
-def _names(
-    statement: Mapping[str, Any],
-    element: str,
-    value: str,
-    variables: Context | None = None,
-    *,
-    ignore_case: bool = False,
-) -> bool:
-    def fits(pattern: str) -> bool:
-        if ignore_case:
-            return like(pattern, value, ignore_case=True)
-        return resembles(pattern, value, variables)
+def _acts(statement: Mapping[str, Any], action: str) -> bool:
+    return _names(statement, "Action", lambda pattern: like(pattern, action, ignore_case=True))
 
+
+def _names(statement: Mapping[str, Any], element: str, fits: Callable[[str], bool]) -> bool:
+    """Whether some pattern of an element fits, or there is none of its Not form that does."""
     if element in statement:
         return any(fits(pattern) for pattern in listed(statement[element]))
     excluded = listed(statement.get(f"Not{element}", []))
@@ -168,22 +162,16 @@ def admitting(document: str, action: str, who: Who, context: Context) -> set[str
     # Older policies, and those that name no version, have no variables.
     variables = policy.get("Version") == "2012-10-17"
     statements = listed(policy.get("Statement", []))
-    fitting = [s for s in statements if _trusts(s, action, context, variables=variables)]
-    named = [(s["Effect"], _named(s, who)) for s in fitting]
+    named = [
+        (s["Effect"], _named(s, who))
+        for s in statements
+        if _acts(s, action)
+        and holds(s.get("Condition", {}), context, variables=variables, denies=s["Effect"] == "Deny")
+    ]
     if any(effect == "Deny" and names for effect, names in named):
         return None
     allowing = [names for effect, names in named if effect == "Allow" and names]
     return set().union(*allowing) if allowing else None
-
-
-def _trusts(statement: dict[str, Any], action: str, context: Context, *, variables: bool) -> bool:
-    if "Action" in statement:
-        acts = any(like(a, action, ignore_case=True) for a in listed(statement["Action"]))
-    else:
-        acts = not any(like(a, action, ignore_case=True) for a in listed(statement.get("NotAction", [])))
-    return acts and holds(
-        statement.get("Condition", {}), context, variables=variables, denies=statement["Effect"] == "Deny"
-    )
 
 
 def _named(statement: dict[str, Any], who: Who) -> set[str]:

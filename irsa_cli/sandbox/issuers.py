@@ -19,8 +19,7 @@ from urllib.parse import urlsplit
 from irsa_cli.sandbox.aws.clusters import Cluster, Clusters
 from irsa_cli.sandbox.exchange import Exchange, Incoming, Label
 from irsa_cli.sandbox.model import Answer
-from irsa_cli.sandbox.server import HOST, Server
-from irsa_cli.sandbox.tls import Authority
+from irsa_cli.sandbox.server import HOST, Authority, Server
 
 DISCOVERY = "/.well-known/openid-configuration"
 KEYS = "/keys"
@@ -87,7 +86,6 @@ class IssuerProxy:
         self.ca_file = file.name
 
     def _choose(self, connection: Any, host: str | None, _: ssl.SSLContext) -> None:
-        """Show the certificate of the host that the client asks for."""
         if host:
             if host not in self._contexts:
                 self._contexts[host] = self._authority.context(host)

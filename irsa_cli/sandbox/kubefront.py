@@ -14,11 +14,11 @@ from base64 import urlsafe_b64decode
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from irsa_cli.sandbox.aws.answer import AwsError
 from irsa_cli.sandbox.aws.callers import Caller
 from irsa_cli.sandbox.aws.clusters import Cluster
 from irsa_cli.sandbox.aws.front import Front
 from irsa_cli.sandbox.aws.identities import Entry
+from irsa_cli.sandbox.aws.messages import AwsError
 from irsa_cli.sandbox.exchange import Incoming, Label, call_app
 from irsa_cli.sandbox.kube.authorizer import Route, parse_route
 from irsa_cli.sandbox.kube.status import ApiError

@@ -14,9 +14,8 @@ from typing import Any, ClassVar
 
 from irsa_cli.sandbox.aws.callers import Token
 from irsa_cli.sandbox.aws.cloud import Cloud, iam_world, user_key
-from irsa_cli.sandbox.aws.clusters import Cluster, issuer_of
-from irsa_cli.sandbox.aws.ec2 import OPEN, Instance, vpc_of
-from irsa_cli.sandbox.aws.ec2 import Endpoint as VpcEndpoint
+from irsa_cli.sandbox.aws.clusters import OPEN, Cluster, Instance, issuer_of, vpc_of
+from irsa_cli.sandbox.aws.clusters import Endpoint as VpcEndpoint
 from irsa_cli.sandbox.aws.front import Front
 from irsa_cli.sandbox.control import Control
 from irsa_cli.sandbox.exchange import Endpoint, Exchange, Faults, Label
@@ -33,8 +32,7 @@ from irsa_cli.sandbox.model import (
     Rule,
     partition_of,
 )
-from irsa_cli.sandbox.server import HOST, Server
-from irsa_cli.sandbox.tls import Authority, signing_key
+from irsa_cli.sandbox.server import HOST, Authority, Server, signing_key
 
 
 @dataclass
@@ -60,10 +58,17 @@ class Sandbox:
             raise RuntimeError("there is one sandbox at a time in a process")
         try:
             self._exchange = Exchange()
+            self.faults: Faults = self._exchange.faults
+            self.calls: list[Call] = self._exchange.calls
+            """All calls since start or reset, in the order of their ends."""
             self._front = Front(Cloud())
+            self.quotas: dict[str, int] = self._front.quotas
+            """IAM's quotas in all accounts, by the names of GetAccountSummary; may be changed."""
             self._access = Access(self._front)
             authority = Authority()
-            self._tls = authority.context(), authority.pem
+            self._tls = authority.context()
+            self.ca_pem = authority.pem
+            """The CA of all ports with TLS."""
             self._clusters: dict[tuple[str, str, str], Cluster] = {}
             self._own: dict[str, _Own] = {}
             self._users: dict[tuple[str, str], dict[str, Any] | None] = {}
@@ -108,16 +113,6 @@ class Sandbox:
         self._front.cloud.close()
         self._running.release()
 
-    @property
-    def faults(self) -> Faults:
-        """The armed faults."""
-        return self._exchange.faults
-
-    @property
-    def calls(self) -> list[Call]:
-        """All calls since start or reset, in the order of their ends."""
-        return self._exchange.calls
-
     def listen(self, listener: Callable[[Label], None]) -> None:
         """Tell `listener` of each call before it is broken or executed, until the next reset.
 
@@ -151,16 +146,6 @@ class Sandbox:
         self._front.lag.seconds = seconds
         self._front.lag.replicate(seed)
 
-    @property
-    def quotas(self) -> dict[str, int]:
-        """IAM's quotas in all accounts, by the names of GetAccountSummary; may be changed."""
-        return self._front.quotas
-
-    @property
-    def ca_pem(self) -> str:
-        """The CA of all ports with TLS."""
-        return self._tls[1]
-
     def endpoint(self, cluster: str = "") -> Endpoint:
         """AWS, or a cluster's own Kubernetes API, with nothing before it: no log, no latency, no faults."""
         return KubeFront(self._own[self._cluster(cluster).arn].api) if cluster else self._front
@@ -171,7 +156,7 @@ class Sandbox:
         Its calls are logged and broken like all others; `name` is as in faults of handshakes. The caller
         starts and stops it.
         """
-        return Server(self._exchange, endpoint or self._front, self._tls[0], name=name)
+        return Server(self._exchange, endpoint or self._front, self._tls, name=name)
 
     def add_cluster(self, spec: ClusterSpec) -> None:
         """Make an EKS cluster, with the sandbox's Kubernetes API unless it has an external one."""
@@ -194,17 +179,16 @@ class Sandbox:
     def _start_cluster(self, spec: ClusterSpec) -> Cluster:
         key, issuer = signing_key(len(self._own)), issuer_of(spec)
         cluster: Cluster
-        context, ca_pem = self._tls
         api = KubeApi(
             issuer,
             key,
             lambda token: self._access.identify(cluster, token),
             webhook_region=spec.region if spec.pod_webhook else "",
-            webhook_ca=ca_pem,
+            webhook_ca=self.ca_pem,
             associated=lambda namespace, name: self.associated(cluster.arn, namespace, name),
         )
-        server = Server(self._exchange, KubeFront(api), context, name="kubernetes")
-        cluster = Cluster(spec, server.url, ca_pem, issuer, api.jwks)
+        server = Server(self._exchange, KubeFront(api), self._tls, name="kubernetes")
+        cluster = Cluster(spec, server.url, self.ca_pem, issuer, api.jwks)
         self._own[cluster.arn] = _Own(api, server)
         server.start()
         return cluster

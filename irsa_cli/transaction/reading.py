@@ -17,8 +17,18 @@ from typing import Any
 
 from irsa_cli import __version__
 from irsa_cli.core.plan import written
-from irsa_cli.core.plan.forms import FLAG, NUMBER, OBJECT, TEXT, TEXT_MAP, Form
-from irsa_cli.core.plan.written import UnknownState, UnreadableChange, mapping, value
+from irsa_cli.core.plan.written import (
+    FLAG,
+    NUMBER,
+    OBJECT,
+    TEXT,
+    TEXT_MAP,
+    Form,
+    UnknownState,
+    UnreadableChange,
+    mapping,
+    value,
+)
 from irsa_cli.transaction.journal import SEAL, VERSION, JournalError, bytes_of, refused
 from irsa_cli.transaction.private import NotPrivate, open_own
 from irsa_cli.transaction.seal import is_sealed

@@ -12,8 +12,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from irsa_cli.core.plan.changes import Change, Kind
-from irsa_cli.core.plan.dismantling import waits
+from irsa_cli.core.plan.changes import Change, Kind, waits
 from irsa_cli.core.plan.traits import Proof
 from irsa_cli.core.values.errors import Conflict, DeadlineExceeded, Gone, MadeAgain, ServiceError, Waits
 from irsa_cli.core.values.patience import within

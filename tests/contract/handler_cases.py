@@ -31,7 +31,7 @@ from irsa_cli.core.plan.states import (
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust import trust_policy
-from irsa_cli.core.trust.chaining.chain import Chain
+from irsa_cli.core.trust.chain import Chain
 from tests.unit.world import THIS_RUN, Account, Role, World
 
 ISSUER = "https://oidc.eks.eu-west-1.amazonaws.com/id/FEDCBA9876543210FEDCBA9876543210"

@@ -12,7 +12,7 @@ from irsa_cli.core.plan.states import NamespaceState
 from irsa_cli.core.values.errors import Conflict, ServiceError
 from irsa_cli.sandbox.model import Rule
 from irsa_cli.transaction.protocol import Run
-from irsa_cli.usecases.locks.refusals import denied
+from irsa_cli.usecases.locks.taking import denied
 from tests.contract.clusters import Cluster
 from tests.support.kubes import kube_of
 from tests.support.stage import made

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from irsa_cli.cli.commands.sandbox_account import put_other_account
+from irsa_cli.cli.commands.sandbox import put_other_account
 from irsa_cli.sandbox import ClusterSpec, Fault, RoleSpec, Rule, Sandbox
 from irsa_cli.sandbox.aws.clusters import issuer_of
 from tests.docs.console import ROOT

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from irsa_cli.cli.commands.sandbox_account import put_other_account
+from irsa_cli.cli.commands.sandbox import put_other_account
 from irsa_cli.sandbox import Sandbox
 from tests.docs import escalation, staging
 from tests.docs.escalation import (

@@ -20,7 +20,7 @@ from unittest import mock
 import pytest
 
 from irsa_cli.cli.main import run
-from irsa_cli.core.objects.workloads import KINDS
+from irsa_cli.core.objects.kinds import KINDS
 from irsa_cli.sandbox import Fault, Rule, Sandbox
 from tests.docs import staging
 from tests.support.eks import bearer

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from irsa_cli.cli.commands.sandbox_account import ADMINISTRATOR
+from irsa_cli.cli.commands.sandbox import ADMINISTRATOR
 from irsa_cli.cli.main import run
 from irsa_cli.sandbox import Fault, Rule, Sandbox
 from tests.docs import staging

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from irsa_cli.kube.contents import Contents, read_contents
-from irsa_cli.kube.discovery import namespaced_kinds
+from irsa_cli.kube.contents import Contents, namespaced_kinds, read_contents
 from irsa_cli.sandbox import Fault, Sandbox
 from tests.scenarios.conftest import real_stage
 from tests.support.controlplane import ControlPlane

@@ -51,9 +51,7 @@ def _make(admin: KubeClient, rbac: Rbac) -> None:
 def _differing(
     admin: KubeClient, index: RbacIndex, asked: list[tuple[Requester, KubeRequest]]
 ) -> list[tuple[Requester, KubeRequest]]:
-    return [
-        (who, what) for who, what in asked if index.decide(who, what).allowed != _answer(admin, who, what)
-    ]
+    return [(who, what) for who, what in asked if index.allows(who, what) != _answer(admin, who, what)]
 
 
 @pytest.mark.parametrize("seed", range(examples(12)))

@@ -16,8 +16,7 @@ import boto3
 
 from irsa_cli.sandbox import ClusterSpec, ExternalCluster, Sandbox
 from irsa_cli.sandbox.exchange import Endpoint, Exchange
-from irsa_cli.sandbox.server import Server
-from irsa_cli.sandbox.tls import make_tls
+from irsa_cli.sandbox.server import Server, make_tls
 from tests.faults.injections import INJECTIONS, Call
 from tests.faults.leases import lasting
 from tests.faults.proxy import ProxyFront

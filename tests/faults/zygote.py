@@ -220,7 +220,7 @@ def _become(order: Mapping[str, Any], out: int, err: int) -> None:
 
 
 def _renew_each(seconds: float) -> None:
-    from irsa_cli.usecases.locks.renewal import LockRenewal
+    from irsa_cli.usecases.locks.taking import LockRenewal
 
     def go_on(self: Any) -> None:
         while not self._ended.wait(seconds):

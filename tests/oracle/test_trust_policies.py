@@ -14,6 +14,7 @@ from irsa_cli.core.policies.policy import as_list
 from irsa_cli.core.trust.evaluation import Explanation, explain
 from irsa_cli.sandbox.enforce import Who, admits
 from tests.oracle.oracle import ALLOWED, verdicts
+from tests.unit.trust.certainty import is_certain
 from tests.unit.trust.policies import ACTION, PROVIDER, Case, cases
 
 CASES = 30_000
@@ -115,7 +116,9 @@ def _unexplained(judged: list[Judged]) -> list[Judged]:
 
 
 def test_irsa_contradicts_it_nowhere_without_a_page_of_aws_that_decides(judged: list[Judged]) -> None:
-    wrong = [item for item in _unexplained(judged) if item.irsa.certain and item.irsa.admitted != item.other]
+    wrong = [
+        item for item in _unexplained(judged) if is_certain(item.irsa) and item.irsa.admitted != item.other
+    ]
     assert [item.text for item in wrong] == []
 
 
@@ -130,7 +133,7 @@ def test_the_comparison_is_worth_something(judged: list[Judged]) -> None:
     compared = _unexplained(judged)
     assert len(compared) > 0.6 * CASES
     assert 0.3 < Counter(item.other for item in compared)[True] / len(compared) < 0.7
-    assert sum(item.irsa.certain for item in compared) > 0.85 * len(compared)
+    assert sum(is_certain(item.irsa) for item in compared) > 0.85 * len(compared)
     for name, (_, explains) in KNOWN.items():
         shown = [item for item in judged if explains(item.case)]
         assert any(item.sandbox != item.other for item in shown), name

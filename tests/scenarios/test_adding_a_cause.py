@@ -149,6 +149,6 @@ def test_the_order_of_causes_does_not_hang_on_their_files(tmp_path: Path) -> Non
     folder = copied(tmp_path / "program")
     before = alone(folder)
     causes = folder / "irsa_cli/core/doctor/causes"
-    first = causes / "wide_trust.py"
-    first.rename(causes / "a_wide_trust.py")
+    first = causes / "role.py"
+    first.rename(causes / "a_role.py")
     assert alone(folder) == before

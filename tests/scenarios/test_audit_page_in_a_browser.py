@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from irsa_cli.cli.output.audit_page.page import as_html
+from irsa_cli.cli.output.audit_page import as_html
 from irsa_cli.core.audit.auditing import Audit
 from irsa_cli.core.audit.estate import Estate
 from irsa_cli.core.audit.report import AuditReport, select

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from irsa_cli.core.trust.chaining.aws_config import TOKEN_FILE
+from irsa_cli.core.trust.chain import TOKEN_FILE
 from tests.scenarios.other_account import Elsewhere
 from tests.scenarios.other_account import elsewhere_fixture as elsewhere_fixture
 from tests.scenarios.other_account import other_account_iam as other_account_iam

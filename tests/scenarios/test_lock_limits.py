@@ -13,7 +13,7 @@ import pytest
 from irsa_cli.core.marks.locks.lease import Timing
 from irsa_cli.sandbox import Fault, Sandbox
 from irsa_cli.transaction.reading import read
-from irsa_cli.usecases.command.leftovers import SAME_AGAIN
+from irsa_cli.usecases.command.execute import SAME_AGAIN
 from tests.scenarios.conftest import sandbox_stage
 from tests.support.stage import EVERYTHING, READ_ONLY, Json, Ran, Stage
 

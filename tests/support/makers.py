@@ -10,7 +10,7 @@ from typing import Any
 
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.web_identity import ACTION
-from irsa_cli.core.trust.shared_statement import EXACT, Shared
+from irsa_cli.core.trust.trust_policy import EXACT, Shared
 
 STS, OPENSHIFT, KOPS = "sts.amazonaws.com", "openshift", "amazonaws.com"
 ROSA_ISSUERS = (

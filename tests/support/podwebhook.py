@@ -1,6 +1,6 @@
 """The EKS pod identity webhook for a real API server: served over HTTPS, and registered with it.
 
-What it does is in `irsa_cli.sandbox.kube.podwebhook`, which the sandbox's own API shares.
+What it does is in `irsa_cli.sandbox.kube.admission`, which the sandbox's own API shares.
 """
 
 import time
@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-from irsa_cli.sandbox.kube.podwebhook import CONFIGURATION, PodWebhook, admission_app, configuration
+from irsa_cli.sandbox.kube.admission import WEBHOOK_NAME, PodWebhook, admission_app, webhook_configuration
 from tests.support.kubeclient import KubeClient
 from tests.support.servers import make_certificate, serve
 
@@ -31,14 +31,14 @@ def pod_webhook(
 
     certificate = make_certificate()
     with serve(admission_app(PodWebhook(region, annotations, associated)), certificate) as url:
-        desired = configuration(f"{url}/mutate", certificate.certificate)
+        desired = webhook_configuration(f"{url}/mutate", certificate.certificate)
         answer = admin.create(PATH, desired)
         assert answer.status == 201, answer.text
         _wait_until_in_effect(admin)
         try:
             yield
         finally:
-            admin.delete(f"{PATH}/{CONFIGURATION}")
+            admin.delete(f"{PATH}/{WEBHOOK_NAME}")
 
 
 def _wait_until_in_effect(admin: KubeClient) -> None:

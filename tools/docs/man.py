@@ -52,7 +52,7 @@ def _top() -> str:
     for heading, names in GROUPS.items():
         lines.append(f".SS {_text(heading)}")
         for name in names:
-            lines += [".TP", f".BR {_text(f'irsa-{name}')} (1)", _text(COMMANDS[name][1])]
+            lines += [".TP", f".BR {_text(f'irsa-{name}')} (1)", _text(COMMANDS[name])]
     return "\n".join([*lines, *_tail(["irsa-help", "irsa-docs", "irsa-config"])])
 
 

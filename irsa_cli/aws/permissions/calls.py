@@ -1,12 +1,15 @@
 """What a role may do, by really calling AWS with its credentials.
 
-Calls are limited to operations that read (`irsa_cli.aws.permissions.reading_operations`); nothing of what
-they answer is kept but how much it was. By simulation: `irsa_cli.aws.permissions.simulation`.
+Calls are limited to operations that read: by their names, but for those whose names don't tell. What only
+hands out credentials, tokens or presigned addresses counts as reading: it changes nothing, and irsa neither
+shows nor keeps them. Nothing of what calls answer is kept but how much it was. By simulation:
+`irsa_cli.aws.permissions.simulation`.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -19,7 +22,6 @@ import botocore.validate
 from botocore import xform_name
 
 from irsa_cli.aws.errors import call
-from irsa_cli.aws.permissions.reading_operations import why_not
 from irsa_cli.core.values.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -28,6 +30,26 @@ if TYPE_CHECKING:
     from irsa_cli.aws.session import AwsSession
     from irsa_cli.core.objects.credentials import RoleCredentials
 
+READING = re.compile(r"(Get|List|Describe|Head)[A-Z0-9]")
+"""How the names of operations begin that change nothing."""
+
+_IDENTITY = "it registers an identity"
+_KEYS = "it makes a key and a token"
+_EXCEPTIONS = {
+    ("cognito-identity", "GetId"): _IDENTITY,
+    ("cognito-identity", "GetOpenIdTokenForDeveloperIdentity"): _IDENTITY,
+    ("cognito-idp", "GetUserAttributeVerificationCode"): "it sends a message to the user",
+    ("inspector", "GetAssessmentReport"): "it starts the making of a report",
+    ("iot", "DescribeEndpoint"): "it makes the account's endpoint when there is none",
+    ("payment-cryptography", "GetParametersForExport"): _KEYS,
+    ("payment-cryptography", "GetParametersForImport"): _KEYS,
+    ("redshift", "GetClusterCredentials"): "it may make a database user",
+    ("sagemaker", "GetScalingConfigurationRecommendation"): "it starts a job",
+    ("stepfunctions", "GetActivityTask"): "it takes a task from the workers that wait for one",
+    ("taxsettings", "GetTaxRegistrationDocument"): "it writes to a bucket",
+    ("xray", "GetSamplingTargets"): "it reports what was sampled",
+}
+"""Operations that change something by their documentation, each in the API reference of its service."""
 _ALIASES = {"s3api": "s3"}
 _NUMBERS = {"integer": int, "long": int, "float": float, "double": float}
 
@@ -133,3 +155,15 @@ def make_call(aws: AwsSession, credentials: RoleCredentials, wanted: ReadCall) -
             value.close()  # A stream: what is in it is nobody's business here.
     counted = [f"{len(value)} {key}" for key, value in answer.items() if isinstance(value, list)]
     return counted[0] if counted else "answered"
+
+
+def why_not(operation: OperationModel) -> str:
+    """Why an operation is not to be called with a role's credentials; '' when there is nothing against it."""
+    service = operation.service_model
+    if not READING.match(operation.name):
+        return "it may change something: its name does not begin with get, list, describe or head"
+    if (service.service_name, operation.name) in _EXCEPTIONS:
+        return _EXCEPTIONS[service.service_name, operation.name]
+    if "none" in (operation.auth_type, service.signature_version) or service.signature_version == "bearer":
+        return "it is not authorized by the role's credentials, and proves nothing about them"
+    return ""

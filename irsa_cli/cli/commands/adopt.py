@@ -1,38 +1,26 @@
-"""`irsa adopt`: its options, and how several are shown.
-
-What it does is in `irsa_cli.usecases.write.adopt`.
-"""
+"""`irsa adopt`: its options, and what is shown of it; what it does is in `irsa_cli.usecases.write.adopt`."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options.accounts import role_account_options
-from irsa_cli.cli.options.common import (
-    Checked,
-    Once,
-    cluster_options,
-    kube_options,
-    reported_output_options,
-    run_options,
-)
-from irsa_cli.cli.options.selecting import (
-    all_namespaces_option,
-    check_many,
-    ignore_maker_option,
-    name_argument,
-    namespace_option,
-)
-from irsa_cli.cli.options.taking import take_settings, take_target
-from irsa_cli.cli.output.speaking import Speaking
-from irsa_cli.cli.terminal.unshown import showing
+from irsa_cli.cli.options import common, selecting, targets
+from irsa_cli.cli.options.types import ROLE_NAME, once, switch
+from irsa_cli.cli.output.reports.model import PipelineReport
+from irsa_cli.cli.output.reports.of_results import facts_of, name_of, of_applied, of_result
+from irsa_cli.cli.output.speaking import Speaking, deliver
+from irsa_cli.cli.output.text import show, show_document, show_each
+from irsa_cli.cli.session import outcome_of, plan_saver
+from irsa_cli.cli.terminal.wording import say
+from irsa_cli.core.results.applied import AppliedList, Item
+from irsa_cli.core.results.result import Ended, Result
 
 if TYPE_CHECKING:
     from irsa_cli.core.planning.adopt import Adoptions
-    from irsa_cli.core.results.result import Result
     from irsa_cli.usecases.write.adopt import Request
 
 _EPILOG = """
@@ -45,29 +33,22 @@ Examples:
 
 
 @click.command("adopt", cls=HelpedCommand, epilog=_EPILOG)
-@name_argument()
-@click.option(
-    "--all",
-    "everything",
-    is_flag=True,
-    help="All whose role nobody manages, in -n or in all namespaces.",
-)
-@all_namespaces_option("The same, in all namespaces.")
-@click.option(
+@selecting.name_argument()
+@switch("--all", "everything", help="All whose role nobody manages, in -n or in all namespaces.")
+@selecting.all_namespaces_option("The same, in all namespaces.")
+@once(
     "--role-name",
-    cls=Once,
-    type=Checked("name", "names.role"),
+    type=ROLE_NAME,
     help="Adopt this role for NAME, whether or not NAME exists and is annotated with it.",
 )
-@ignore_maker_option
-@namespace_option(
+@selecting.ignore_maker_option
+@selecting.namespace_option(
     "Namespace of NAME; with --all, only this one. [default: default, with --all all]", default=None
 )
-@cluster_options
-@role_account_options
-@kube_options
-@run_options
-@reported_output_options
+@common.cluster_options
+@targets.role_account_options
+@common.kube_options
+@common.writing_options
 def command(**options: Any) -> int:
     """Adopt a role that eksctl, Terraform or a person has made.
 
@@ -76,29 +57,22 @@ def command(**options: Any) -> int:
     the trust policy admits, which other tool writes the role, and how to release it from a CloudFormation
     stack.
     """
-    from irsa_cli.cli.output.reports.delivering import deliver
-    from irsa_cli.cli.output.reports.of_many import of_adoptions
-    from irsa_cli.cli.output.text import show
-    from irsa_cli.cli.session import outcome_of
-    from irsa_cli.cli.terminal.progress import Progress
-    from irsa_cli.core.results.result import Result
     from irsa_cli.usecases.write.adopt import Request, adopt, adopt_all
 
     speaking = Speaking.take(options)
-    progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
-    settings, detailed = take_settings(options, progress)
-    check_many(options)
+    progress = speaking.progress()
+    settings, detailed = common.take_settings(options, progress)
+    selecting.check_many(options)
     name, everything = options["name"] or "", options["everything"] or options["everywhere"]
     if bool(name) == everything:
         raise click.UsageError("give the ServiceAccount's NAME, or --all or -A")
     if options["role_name"] and everything:
         raise click.UsageError("--role-name is for one ServiceAccount, and --all is for all")
-    reaches = options["kubeconfig"] or options["context"] or options["role_name"]
-    if options["issuer_url"] and not reaches:
-        raise click.UsageError("--issuer-url needs --kubeconfig or --context, to reach the cluster's API")
+    if not options["role_name"]:
+        selecting.check_reachable(options)
     namespace = options["namespace"] or ("" if everything else "default")
     request = Request(
-        take_target(options), namespace, name, options["role_name"] or "", options["ignore_maker"]
+        targets.take_target(options), namespace, name, options["role_name"] or "", options["ignore_maker"]
     )
 
     def work() -> Result | Adoptions:
@@ -112,17 +86,13 @@ def command(**options: Any) -> int:
             show(outcome, speaking.output, quiet=speaking.quiet, verbose=True)
         else:
             _show_all(outcome, speaking.output, quiet=speaking.quiet)
-
-    with showing(outcome.exit_code, only_shows=settings.dry_run):
-        deliver(outcome, of_adoptions, speaking, shown)
         _save(options, request, outcome)
-    return outcome.exit_code
+
+    return deliver(outcome, _report, speaking, shown, only_shows=settings.dry_run)
 
 
 def _save(options: dict[str, Any], request: Request, outcome: Result | Adoptions) -> None:
     """Save the plan where the flag says so: of several, by the names that were found."""
-    from irsa_cli.cli.saved_plan import plan_saver
-    from irsa_cli.core.results.result import Result
     from irsa_cli.usecases.write.adopt import Several, planned_of_all
 
     if isinstance(outcome, Result):
@@ -136,32 +106,37 @@ def _save(options: dict[str, Any], request: Request, outcome: Result | Adoptions
 
 def _show_all(done: Adoptions, output: str, *, quiet: bool) -> None:
     """One line for each on standard output, what there is to say of it on standard error."""
-    from irsa_cli.cli.output.plan_text import plan_lines
-    from irsa_cli.cli.output.text import messages, show_document
-    from irsa_cli.cli.terminal.wording import put, say
-    from irsa_cli.core.results.result import Ended
-
-    if output != "text":
-        show_document(done.envelope(), output)
     words = {
         Ended.COMMITTED: "adopted",
         Ended.PLANNED: "would be adopted",
         Ended.UNCHANGED: "managed by irsa already",
         Ended.ROLLED_BACK: "rolled back",
     }
-    for result in done.items:
-        account, role = result.facts["serviceAccount"], result.facts["role"]["arn"]
-        if output == "text":
-            ended = words.get(result.ended, result.ended.value)
-            say(f"{account['namespace']}/{account['name']}  {ended}  {role}")
-            lines = plan_lines(result, whole=True) if result.ended is Ended.PLANNED else ()
-            for line in lines:
-                put(f"  {line}")
-        if not quiet or result.error is not None or result.left:
-            for line in messages(result, about=f"{account['namespace']}/{account['name']}: "):
-                put(f"  {line}", err=True)
+
+    def line(result: Result) -> str:
+        ended = words.get(result.ended, result.ended.value)
+        return f"{name_of(result)}  {ended}  {result.facts['role']['arn']}"
+
+    if output != "text":
+        show_document(done.envelope(), output)
+    show_each(done.items, output, line, quiet=quiet, whole=True, about=lambda result: f"{name_of(result)}: ")
     if output == "text":
         for passed in done.passed:
             say(f"{passed.account}  skipped: {passed.why}")
         if not done.items:
             click.echo("There is nothing to adopt.")
+
+
+def _report(done: Result | Adoptions, title: str) -> PipelineReport:
+    """The report of an adoption, of one or of many."""
+    if isinstance(done, Result):
+        return of_result(done, title)
+    items = [Item(done.cluster.name, name_of(result), result) for result in done.items]
+    applied = of_applied(AppliedList(items, signal=done.signal), title)
+    skipped = tuple(f"{item.account} is skipped: {item.why}" for item in done.passed)
+    return replace(
+        applied,
+        exit_code=int(done.exit_code),
+        facts=facts_of(done.cluster),
+        notes=(*applied.notes, *skipped),
+    )

@@ -1,26 +1,28 @@
-"""`irsa apply`: its options; what it does is in `irsa_cli.usecases.files.apply`."""
+"""`irsa apply`: its options, for files and for a saved plan.
+
+What it does is in `irsa_cli.usecases.files.apply` and `irsa_cli.usecases.plans.apply_plan`.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
+from irsa_cli.cli.commands.show import read_plan
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options.common import Checked, Once, kube_options, reported_output_options, run_options
-from irsa_cli.cli.options.files import file_options, place_options, placed, take_files, take_place
-from irsa_cli.cli.options.roles import (
-    allow_boundary_removal_option,
-    allow_wide_trust_option,
-    take_boundary_rules,
-)
-from irsa_cli.cli.options.taking import take_settings
+from irsa_cli.cli.options import common, files, roles, targets
+from irsa_cli.cli.options.types import POLICY_ARN, group, once, switch
+from irsa_cli.cli.output.confirming import demand_yes
+from irsa_cli.cli.output.screens.applied import finish_applied, told
 from irsa_cli.cli.output.speaking import Speaking
+from irsa_cli.cli.session import outcome_of, plan_saver
+from irsa_cli.core.results.result import Result
 
 if TYPE_CHECKING:
-    from irsa_cli.usecases.files.request import Request
+    from irsa_cli.usecases.files.targets import Request
 
 _EPILOG = """
 \b
@@ -32,70 +34,46 @@ Examples:
 """
 
 
-def apply_options(command: Any) -> Any:
-    """How what differs is dealt with: the same for `apply` and `diff`."""
-    options = [
-        click.option(
-            "--atomic", is_flag=True, help="One transaction for all: either everything is done, or nothing."
-        ),
-        click.option(
-            "--override-existing-serviceaccounts",
-            "override",
-            is_flag=True,
-            help="Let ServiceAccounts that have another, unmanaged role change to the one in the file.",
-        ),
-        click.option(
-            "--prune",
-            is_flag=True,
-            help="Delete what irsa made in these clusters and no file has any more.",
-        ),
-        click.option(
-            "--update-target-trust",
-            is_flag=True,
-            help="Add the statements that the trust policies of target roles lack.",
-        ),
-        click.option(
-            "--update-trust",
-            is_flag=True,
-            help="Add to the trust policies of roles that are only used (attachRoleARN) what they lack.",
-        ),
-        click.option(
-            "--permissions-boundary",
-            "boundary",
-            cls=Once,
-            type=Checked("arn", "arn.check_policy"),
-            help="Permissions boundary of all roles, whatever the files say."
-            " [default: the files', else IRSA_PERMISSIONS_BOUNDARY, else .irsa.yaml's]",
-        ),
-        allow_boundary_removal_option,
-        allow_wide_trust_option,
-        click.option(
-            "--force",
-            is_flag=True,
-            help="Write trust statements that void a restriction of one that is there, too.",
-        ),
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
-verify_option = click.option(
-    "--verify", is_flag=True, help="Prove each token at STS before its ServiceAccount gets the role."
+apply_options = group(
+    switch("--atomic", help="One transaction for all: either everything is done, or nothing."),
+    switch(
+        "--override-existing-serviceaccounts",
+        "override",
+        help="Let ServiceAccounts that have another, unmanaged role change to the one in the file.",
+    ),
+    switch("--prune", help="Delete what irsa made in these clusters and no file has any more."),
+    switch("--update-target-trust", help="Add the statements that the trust policies of target roles lack."),
+    switch(
+        "--update-trust",
+        help="Add to the trust policies of roles that are only used (attachRoleARN) what they lack.",
+    ),
+    once(
+        "--permissions-boundary",
+        "boundary",
+        type=POLICY_ARN,
+        help="Permissions boundary of all roles, whatever the files say."
+        " [default: the files', else IRSA_PERMISSIONS_BOUNDARY, else .irsa.yaml's]",
+    ),
+    roles.allow_boundary_removal_option,
+    roles.allow_wide_trust_option,
+    switch("--force", help="Write trust statements that void a restriction of one that is there, too."),
 )
+"""How what differs is dealt with: the same for `apply` and `diff`."""
+
+
+verify_option = switch("--verify", help="Prove each token at STS before its ServiceAccount gets the role.")
 
 
 @click.command("apply", cls=HelpedCommand, epilog=_EPILOG)
 @click.argument(
     "plan_file", required=False, metavar="[PLANFILE]", type=click.Path(exists=True, dir_okay=False)
 )
-@partial(file_options, required=False)
-@place_options
-@kube_options
+@files.file_options(required=False)
+@files.place_options
+@common.kube_options
 @apply_options
 @verify_option
-@run_options
-@reported_output_options
+@common.writing_options
 def command(**options: Any) -> int:
     """Apply configuration files: create what is missing, change what differs.
 
@@ -107,8 +85,6 @@ def command(**options: Any) -> int:
     """
     plan_file = options.pop("plan_file")
     if plan_file is not None:
-        from irsa_cli.cli.commands.apply_plan import run_plan
-
         return run_plan(plan_file, options)
     if not options["files"]:
         raise click.UsageError("Missing option '-f', or a PLANFILE.")
@@ -117,41 +93,28 @@ def command(**options: Any) -> int:
 
 def run(options: dict[str, Any], *, verify: bool = False) -> int:
     """Apply, or show what would be applied."""
-    from irsa_cli.cli.output.confirming import demand_yes
-    from irsa_cli.cli.output.screens.applied import finish_applied, told
-    from irsa_cli.cli.saved_plan import plan_saver
-    from irsa_cli.cli.session import outcome_of
-    from irsa_cli.cli.terminal.progress import Progress
     from irsa_cli.usecases.files.apply import apply
 
     if options["prune"]:
         demand_yes(options, "--prune")
     speaking = Speaking.take(options)
-    progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
-    settings, detailed = take_settings(options, progress)
+    progress = speaking.progress()
+    settings, detailed = common.take_settings(options, progress)
     request = _request(options, verify=verify)
     if not (request.atomic or speaking.verbose):
         settings = replace(settings, listen=lambda event: None)  # A line for each ServiceAccount will do.
     tell = (lambda item: None) if settings.dry_run else lambda item: progress.ended(told(item))
-    done = outcome_of(
-        lambda: apply(request, settings, progress.wire, tell),
-        speaking,
-        progress,
-    )
+    done = outcome_of(lambda: apply(request, settings, progress.wire, tell), speaking, progress)
     done.detailed = detailed
     save = plan_saver(options, "apply", replace(request, changed_by=False))
     return finish_applied(done, speaking, dry_run=settings.dry_run, save=save)
 
 
 def _request(options: dict[str, Any], *, verify: bool) -> Request:
-    from irsa_cli.core.values.errors import InvalidInput
-    from irsa_cli.usecases.files.request import Request
-    from irsa_cli.usecases.files.targets import places
+    from irsa_cli.usecases.files.targets import Request
 
-    target = take_place(options)
-    configs, selection = take_files(options)
-    target = placed(target, configs)
-    request = Request(
+    configs, target, selection, _ = files.take_files(options)
+    return Request(
         configs,
         target,
         selection,
@@ -167,10 +130,60 @@ def _request(options: dict[str, Any], *, verify: bool) -> Request:
         max_failures=options["max_failures"],
         changed_by=options.get("changed_by", False),
         boundary=options["boundary"] or "",
-        boundaries=take_boundary_rules(may_remove=options["allow_boundary_removal"]),
+        boundaries=roles.take_boundary_rules(may_remove=options["allow_boundary_removal"]),
     )
-    try:
-        places(configs, target, selection)
-    except InvalidInput as error:
-        raise click.UsageError(str(error)) from error
-    return request
+
+
+_WHO = (
+    *("profile", "assume_role", "kubeconfig", "context"),
+    *("role_assume_role", "role_profile", "target_assume_role", "target_profile"),
+)
+_OF_WHO_APPLIES = (
+    *("plan_file", "expect_account", "expect_cluster_arn"),
+    *_WHO,
+    *("dry_run", "detailed_exitcode", "timeout", "rollback_timeout", "yes"),
+    *("lock", "lock_timeout", "lock_namespace", "state_dir"),
+    *("output", "quiet", "verbose", "max_length", "output_file", "summary_file", "json_file"),
+)
+"""The options that go with a saved plan; what all others say, the plan says."""
+
+
+def run_plan(path: str, options: dict[str, Any]) -> int:
+    """Carry the plan out, show how it ended, and return the exit code."""
+    from irsa_cli.usecases.command.connect import Target
+    from irsa_cli.usecases.plans.apply_plan import apply_plan
+    from irsa_cli.usecases.plans.reading import COMMANDS
+
+    _check_options()
+    plan = read_plan(path)
+    speaking = Speaking.take(options)
+    progress = speaking.progress()
+    # It was decided when the plan was made and reviewed: nobody is asked once more.
+    settings, detailed = common.take_settings({**options, "yes": True}, progress)
+    who = Target("", **targets.take_expected(options), **{name: options[name] for name in _WHO})
+    many = COMMANDS[plan.command].of_many
+    if many and not speaking.verbose:
+        settings = replace(settings, listen=lambda event: None)  # A line for each ServiceAccount will do.
+
+    def work() -> Any:
+        settings.note(f"Plan of irsa {plan.command}, made {plan.made}, {plan.digest}")
+        tell = (lambda item: None) if settings.dry_run else lambda item: progress.ended(told(item))
+        return apply_plan(plan, who, settings, progress.wire, tell)
+
+    done = outcome_of(work, speaking, progress, one=not many)
+    done.detailed = detailed
+    return finish_applied(
+        done, speaking, dry_run=settings.dry_run or (isinstance(done, Result) and not done.changes)
+    )
+
+
+def _check_options() -> None:
+    """Raise `UsageError` for an option that says what the plan says already."""
+    context = click.get_current_context()
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        given = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        if given and name not in _OF_WHO_APPLIES:
+            raise click.UsageError(
+                f"{parameter.opts[0]} contradicts PLANFILE: the saved plan says what is done"
+            )

@@ -6,12 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from irsa_cli.cli.help.completing import completed
 from irsa_cli.cli.help.environment import form_of
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options.audits import LEVELS, risk_options, source_options, wants_fixes
-from irsa_cli.cli.options.common import Checked, Once, filled
-from irsa_cli.cli.output.speaking import Speaking
+from irsa_cli.cli.options import audits
+from irsa_cli.cli.options.types import ROLE_ARN, completed, once, once_filled, switch
+from irsa_cli.cli.output.speaking import Speaking, deliver
+from irsa_cli.cli.output.text import show_document
+from irsa_cli.cli.session import run_reading
+from irsa_cli.cli.terminal.wording import put
+from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
+from irsa_cli.core.trust.rules.rule import Severity
+from irsa_cli.core.trust.rules.table import RULES
 
 if TYPE_CHECKING:
     from irsa_cli.core.audit.report import AuditReport
@@ -31,44 +36,29 @@ Examples:
 
 
 @click.command("audit", cls=HelpedCommand, epilog=_EPILOG)
-@source_options
-@click.option(
+@audits.source_options
+@once_filled(
     "--service-account",
-    cls=Once,
-    callback=filled,
     metavar="NS/NAME",
     shell_complete=completed("places"),
     help="Only this ServiceAccount: which roles it becomes, who may become it, and what is unsafe in that.",
 )
-@click.option(
-    "--role",
-    cls=Once,
-    type=Checked("arn", "arn.check_role"),
-    help="Only this role: who becomes it, and what is unsafe in it.",
-)
-@click.option("--reach", is_flag=True, help="Also list who becomes which role.")
-@click.option(
+@once("--role", type=ROLE_ARN, help="Only this role: who becomes it, and what is unsafe in it.")
+@switch("--reach", help="Also list who becomes which role.")
+@once(
     "--unused-days",
-    cls=Once,
     type=click.IntRange(1, 400),
     default=90,
     help="Days after which a role counts as unused. [default: 90]",
 )
-@risk_options("html")
-@click.option(
+@audits.risk_options("html")
+@once(
     "--fail-on",
-    cls=Once,
-    type=click.Choice(LEVELS),
+    type=click.Choice(audits.LEVELS),
     help="Exit 5 when a risk of this severity or a worse one is shown.",
 )
-@click.option(
-    "--explain",
-    cls=Once,
-    callback=filled,
-    metavar="RULE",
-    help="Explain one rule, and ask nobody; 'all' lists them.",
-)
-@click.option("-v", "--verbose", is_flag=True, help="Show the evidence, and each call to AWS and Kubernetes.")
+@once_filled("--explain", metavar="RULE", help="Explain one rule, and ask nobody; 'all' lists them.")
+@switch("-v", "--verbose", help="Show the evidence, and each call to AWS and Kubernetes.")
 def command(**options: Any) -> int:
     """Find out which pods can become which role in a whole account, and what of it is unsafe.
 
@@ -78,27 +68,24 @@ def command(**options: Any) -> int:
     over; the most severe first. What could not be read is said, and is never called fine. Changes nothing.
     Exit code 5: --fail-on has found something; 1: it has not, and not all could be read.
     """
-    from irsa_cli.cli.output.reports.delivering import deliver
     from irsa_cli.cli.output.reports.of_checks import of_risks
-    from irsa_cli.cli.terminal.unshown import showing
+    from irsa_cli.core.audit.report import AuditReport
+    from irsa_cli.usecases.audit.run import audit
 
     speaking = Speaking.take(options)
     identifier = options.pop("explain")
     if identifier is not None:
         return _explain(identifier, form_of(speaking.output, "json", "yaml"))
-    with_fixes = wants_fixes(speaking)
-    report = _run(_request(options, with_fixes=with_fixes), speaking)
-    with showing(report.exit_code, only_shows=not report.exit_code):
-        deliver(report, of_risks, speaking, lambda: _show(report, speaking))
-    return int(report.exit_code)
+    with_fixes = audits.wants_fixes(speaking)
+    request = _request(options, with_fixes=with_fixes)
+    report = run_reading(lambda progress: audit(request, progress.wire), speaking, AuditReport)
+    return deliver(report, of_risks, speaking, lambda: _show(report, speaking))
 
 
 def _request(options: dict[str, Any], *, with_fixes: bool) -> Request:
     from pathlib import Path
 
-    from irsa_cli.cli.options.audits import take_source
     from irsa_cli.core.audit.auditing import AuditScope
-    from irsa_cli.core.trust.rules.rule import Severity
     from irsa_cli.usecases.audit.run import Request
 
     account, role = options["service_account"] or "", options["role"] or ""
@@ -108,7 +95,7 @@ def _request(options: dict[str, Any], *, with_fixes: bool) -> Request:
         raise click.BadParameter(f"'{account}' is not NAMESPACE/NAME", param_hint="--service-account")
     fail_on, baseline = options["fail_on"], options["baseline"]
     return Request(
-        take_source(options),
+        audits.take_source(options),
         AuditScope(account, role, options["unused_days"]),
         Severity(options["min_severity"]),
         Severity(fail_on) if fail_on else None,
@@ -118,45 +105,21 @@ def _request(options: dict[str, Any], *, with_fixes: bool) -> Request:
     )
 
 
-def _run(request: Request, speaking: Speaking) -> AuditReport:
-    from irsa_cli.cli.session import outcome_of
-    from irsa_cli.cli.terminal.progress import Progress
-    from irsa_cli.core.audit.report import AuditReport
-    from irsa_cli.core.results.result import Result
-    from irsa_cli.usecases.audit.run import audit
-
-    progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
-    outcome = outcome_of(lambda: audit(request, progress.wire), speaking, progress)
-    if isinstance(outcome, Result):
-        return AuditReport(error=outcome.error, signal=outcome.signal)
-    return outcome
-
-
 def _show(report: AuditReport, speaking: Speaking) -> None:
-    from irsa_cli.cli.output.screens import audit as audit_render
+    from irsa_cli.cli.output.audit_page import as_html
+    from irsa_cli.cli.output.screens.audit import lines
     from irsa_cli.cli.output.screens.audit_reports import show_report
 
-    if speaking.output == "html":
-        _show_page(report)
-        return
-    lines = audit_render.lines(report, evidence=speaking.verbose) if report.audit else iter(())
-    show_report(report, lines, speaking.output)
-
-
-def _show_page(report: AuditReport) -> None:
-    from irsa_cli.cli.output.audit_page.page import as_html
-    from irsa_cli.cli.output.screens.audit_reports import show_messages
-
-    click.echo(as_html(report), nl=False)
-    show_messages(report)
+    form = speaking.output
+    text = lines(report, evidence=speaking.verbose) if report.audit else ()
+    if form == "html":
+        click.echo(as_html(report), nl=False)
+        text, form = (), "text"
+    show_report(report, text, form)
 
 
 def _explain(identifier: str, output: str) -> int:
     from irsa_cli.cli.output.screens.audit import explanation, overview, rule_json
-    from irsa_cli.cli.output.text import show_document
-    from irsa_cli.cli.terminal.wording import put
-    from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
-    from irsa_cli.core.trust.rules.table import RULES
 
     if identifier != "all" and identifier not in RULES:
         raise click.BadParameter(

@@ -11,7 +11,15 @@ import click
 
 from irsa_cli.cli.help.environment import PERMITS, PREFIX, variable_of
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options.common import no_headers_option, output_option
+from irsa_cli.cli.options import common
+from irsa_cli.cli.output.table import show_table
+from irsa_cli.cli.output.text import show_document
+from irsa_cli.cli.terminal.wording import say
+from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
+from irsa_cli.core.values.errors import InvalidInput
+from irsa_cli.core.values.shown import visible
+from irsa_cli.core.values.slips import did_you_mean
+from irsa_cli.usecases.local.kubeconfig import eks_cluster
 
 if TYPE_CHECKING:
     from irsa_cli.core.config.project import Project
@@ -25,20 +33,14 @@ Examples:
 
 
 @click.command("config", cls=HelpedCommand, epilog=_EPILOG)
-@no_headers_option
-@output_option("text", "json", "yaml", "name")
+@common.no_headers_option
+@common.output_option("text", "json", "yaml", "name")
 def command(output: str, *, no_headers: bool) -> int:
     """Show which settings are in force, and where each is from.
 
     A flag goes before the environment (IRSA_CLUSTER for --cluster), that before the project's .irsa.yaml, and
     that before the kubeconfig's current context, where it is a cluster of EKS. Asks nobody.
     """
-    from irsa_cli.cli.output.table import show_table
-    from irsa_cli.cli.output.text import show_document
-    from irsa_cli.cli.terminal.wording import say
-    from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
-    from irsa_cli.core.values.shown import visible
-    from irsa_cli.usecases.local.kubeconfig import eks_cluster
     from irsa_cli.usecases.local.settings import Origin, settings_in_force
 
     options = _options()
@@ -62,7 +64,6 @@ def command(output: str, *, no_headers: bool) -> int:
 
 
 def _project() -> Project:
-    from irsa_cli.core.values.errors import InvalidInput
     from irsa_cli.usecases.command.project_settings import read_project
 
     try:
@@ -86,7 +87,6 @@ def _options() -> dict[str, str]:
 
 def _notes(options: dict[str, str]) -> Iterator[str]:
     """Variables that look like one of irsa's, and mean nothing."""
-    from irsa_cli.core.values.slips import did_you_mean
     from irsa_cli.usecases.local.settings import MEANT_ELSEWHERE
 
     flags = {f"{PREFIX}{name.upper()}" for name in PERMITS} | {f"{PREFIX}APPROVE", f"{PREFIX}ALL"}

@@ -6,36 +6,30 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from irsa_cli.cli.help.completing import completed
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options.accounts import role_account_options, target_role_options
-from irsa_cli.cli.options.common import (
+from irsa_cli.cli.options import common, roles, selecting, targets
+from irsa_cli.cli.options.types import (
+    AUDIENCE,
+    POLICY_ARN,
+    ROLE_ARN,
+    ROLE_NAME,
     Checked,
-    Once,
-    cluster_options,
-    filled,
-    kube_options,
-    pairs,
-    reported_output_options,
-    run_options,
+    completed,
+    many,
+    many_filled,
+    once,
+    once_filled,
+    switch,
+    wrong_usage,
 )
-from irsa_cli.cli.options.roles import (
-    allow_wide_trust_option,
-    attach_policy_option,
-    description_option,
-    inline_policies,
-    max_session_option,
-    pod_options,
-    policy_arns,
-    take_boundary_rules,
-)
-from irsa_cli.cli.options.selecting import binding_options
-from irsa_cli.cli.options.taking import take_settings, take_target
-from irsa_cli.cli.output.speaking import Speaking
+from irsa_cli.cli.session import run_writing
+from irsa_cli.core.binding.spec import BindingSpec, Options
+from irsa_cli.core.policies import wellknown
+from irsa_cli.core.policies.wellknown import WellKnown
+from irsa_cli.core.values import names
+from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
 
 if TYPE_CHECKING:
-    from irsa_cli.core.binding.spec import Options
-    from irsa_cli.core.policies.wellknown import WellKnown
     from irsa_cli.usecases.write.create_sa import Request
 
 _EPILOG = """
@@ -48,125 +42,69 @@ Examples:
 """
 
 
-def _names(name: str, check: str) -> Checked:
-    return Checked(name, f"names.{check}")
-
-
 @click.command("create-sa", cls=HelpedCommand, epilog=_EPILOG)
-@binding_options
-@cluster_options
-@role_account_options
-@target_role_options
-@kube_options
-@attach_policy_option
-@click.option(
+@selecting.binding_options
+@common.cluster_options
+@targets.role_account_options
+@targets.target_role_options
+@common.kube_options
+@roles.attach_policy_option
+@many(
     "--inline-policy",
-    multiple=True,
     type=click.Path(exists=True, dir_okay=False, allow_dash=True),
     metavar="FILE",
     help="Put this policy document on the role (repeat); it is named after the file.",
 )
-@click.option(
+@many_filled(
     "--well-known-policy",
-    multiple=True,
-    callback=filled,
     metavar="NAME[:PARAMETER=VALUE,...]",
     shell_complete=completed("policies"),
     help="Give the role what a well-known controller needs (repeat); irsa policies list shows the names.",
 )
-@click.option(
-    "--attach-role-arn",
-    cls=Once,
-    type=Checked("arn", "arn.check_role"),
-    help="Use this existing role instead of making one.",
-)
-@click.option(
-    "--update-trust",
-    is_flag=True,
-    help="With --attach-role-arn: add the statement that its trust policy lacks.",
-)
-@click.option(
+@once("--attach-role-arn", type=ROLE_ARN, help="Use this existing role instead of making one.")
+@switch("--update-trust", help="With --attach-role-arn: add the statement that its trust policy lacks.")
+@switch(
     "--force",
-    is_flag=True,
     help="With --update-trust: add it also where it voids a restriction of a statement that is there.",
 )
-@click.option(
-    "--role-name",
-    cls=Once,
-    type=_names("name", "role"),
-    help="Name of the role. [default: made from cluster, namespace and name]",
+@once(
+    "--role-name", type=ROLE_NAME, help="Name of the role. [default: made from cluster, namespace and name]"
 )
-@click.option(
-    "--role-path",
-    cls=Once,
-    type=_names("path", "role_path"),
-    help="Path of the role. [default: /irsa/CLUSTER/]",
+@once(
+    "--role-path", type=Checked("path", "names.role_path"), help="Path of the role. [default: /irsa/CLUSTER/]"
 )
-@click.option("--role-only", is_flag=True, help="Make the role and leave the ServiceAccount to others.")
-@click.option(
+@switch("--role-only", help="Make the role and leave the ServiceAccount to others.")
+@once(
     "--permissions-boundary",
-    cls=Once,
-    type=Checked("arn", "arn.check_policy"),
+    type=POLICY_ARN,
     help="Permissions boundary of the role. [default: IRSA_PERMISSIONS_BOUNDARY, else .irsa.yaml's]",
 )
-@max_session_option(" [default: 1h]")
-@description_option
-@click.option(
-    "--tags",
-    multiple=True,
-    callback=filled,
-    metavar="K=V,...",
-    help="Tags of the role (repeat, or separate by commas).",
-)
-@click.option(
-    "--label", multiple=True, callback=filled, metavar="K=V", help="Label of the ServiceAccount (repeat)."
-)
-@click.option(
-    "--annotation",
-    multiple=True,
-    callback=filled,
-    metavar="K=V",
-    help="Annotation of the ServiceAccount (repeat).",
-)
-@click.option(
-    "--audience",
-    cls=Once,
-    type=_names("audience", "audience"),
-    help="Audience of the pods' tokens. [default: sts.amazonaws.com]",
-)
-@click.option(
+@roles.max_session_option(" [default: 1h]")
+@roles.description_option
+@many_filled("--tags", metavar="K=V,...", help="Tags of the role (repeat, or separate by commas).")
+@many_filled("--label", metavar="K=V", help="Label of the ServiceAccount (repeat).")
+@many_filled("--annotation", metavar="K=V", help="Annotation of the ServiceAccount (repeat).")
+@once("--audience", type=AUDIENCE, help="Audience of the pods' tokens. [default: sts.amazonaws.com]")
+@once_filled(
     "--subject-pattern",
-    cls=Once,
-    callback=filled,
     metavar="PATTERN",
     help="Admit all ServiceAccounts of the namespace whose name matches (wildcards * and ?).",
 )
-@allow_wide_trust_option
-@pod_options
+@roles.allow_wide_trust_option
+@roles.pod_options
 @click.option(
     "--create-namespace/--no-create-namespace",
     default=True,
     help="Make the namespace where it is missing. [default: make it]",
 )
-@click.option(
-    "--associate-oidc",
-    "associate",
-    is_flag=True,
-    help="Make the cluster's OIDC provider, too, where it is missing.",
-)
-@click.option(
+@switch("--associate-oidc", "associate", help="Make the cluster's OIDC provider, too, where it is missing.")
+@switch(
     "--override-existing-serviceaccounts",
     "override",
-    is_flag=True,
     help="Let a ServiceAccount that has another role change to this one.",
 )
-@click.option(
-    "--verify",
-    is_flag=True,
-    help="Prove at STS that the token is accepted, before the ServiceAccount gets its role.",
-)
-@run_options
-@reported_output_options
+@switch("--verify", help="Prove at STS that the token is accepted, before the ServiceAccount gets its role.")
+@common.writing_options
 @click.option("-f", "--config-file", hidden=True)
 @click.option("--include", hidden=True)
 @click.option("--exclude", hidden=True)
@@ -177,23 +115,10 @@ def command(**options: Any) -> int:
     creates or annotates the ServiceAccount. A failure at any point rolls everything back. Run again
     with the same options, it does nothing; what exists and differs is reported and never overwritten.
     """
-    from irsa_cli.cli.saved_plan import plan_saver
-    from irsa_cli.cli.session import finish
-    from irsa_cli.cli.terminal.progress import Progress
     from irsa_cli.usecases.write.create_sa import create_sa
 
     _refuse_files(options)
-    speaking = Speaking.take(options)
-    progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
-    settings, detailed = take_settings(options, progress)
-    request = _request(options)
-    return finish(
-        lambda: create_sa(request, settings, progress.wire),
-        speaking,
-        progress,
-        detailed=detailed,
-        save=plan_saver(options, "create-sa", request),
-    )
+    return run_writing(options, "create-sa", _request, create_sa)
 
 
 def _refuse_files(options: dict[str, Any]) -> None:
@@ -205,21 +130,17 @@ def _refuse_files(options: dict[str, Any]) -> None:
 
 
 def _request(options: dict[str, Any]) -> Request:
-    from irsa_cli.core.binding.spec import BindingSpec
-    from irsa_cli.core.values import names
-    from irsa_cli.core.values.errors import InvalidInput
-    from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
     from irsa_cli.usecases.write.create_sa import Request
 
     _check_combinations(options)
-    target = take_target(options)
+    target = targets.take_target(options)
     name = options.pop("name")
-    try:
+    with wrong_usage():
         spec = BindingSpec(
             name=name,
             namespace=options["namespace"],
-            policies=policy_arns("--attach-policy-arn", options["attach_policy_arn"]),
-            inline=inline_policies(options["inline_policy"]),
+            policies=roles.policy_arns("--attach-policy-arn", options["attach_policy_arn"]),
+            inline=roles.inline_policies(options["inline_policy"]),
             well_known=_well_known(options["well_known_policy"]),
             attach_role_arn=options["attach_role_arn"] or "",
             role_name=options["role_name"] or "",
@@ -227,9 +148,11 @@ def _request(options: dict[str, Any]) -> Request:
             description=options["description"],
             max_session_duration=options["max_session_duration"],
             permissions_boundary=options["permissions_boundary"] or "",
-            tags=names.tags(pairs("--tags", options["tags"], split=True)),
-            labels=names.labels(pairs("--label", options["label"])),
-            annotations=names.service_account_annotations(pairs("--annotation", options["annotation"])),
+            tags=names.tags(common.pairs("--tags", options["tags"], split=True)),
+            labels=names.labels(common.pairs("--label", options["label"])),
+            annotations=names.service_account_annotations(
+                common.pairs("--annotation", options["annotation"])
+            ),
             audience=options["audience"] or DEFAULT_AUDIENCE,
             sts_regional_endpoints=options["sts_regional_endpoints"],
             token_expiration=options["token_expiration"],
@@ -240,14 +163,10 @@ def _request(options: dict[str, Any]) -> Request:
             target_tag_session=bool(options["target_tag_session"]),
             aws_config_map=options["aws_config_map"] or "",
         )
-    except InvalidInput as error:
-        raise click.UsageError(str(error)) from error
-    return Request(target, spec, _options(options), take_boundary_rules())
+    return Request(target, spec, _options(options), roles.take_boundary_rules())
 
 
 def _options(options: dict[str, Any]) -> Options:
-    from irsa_cli.core.binding.spec import Options
-
     return Options(
         create_namespace=options["create_namespace"],
         override=options["override"],
@@ -261,19 +180,9 @@ def _options(options: dict[str, Any]) -> Options:
 
 
 _OF_A_NEW_ROLE = (
-    "attach_policy_arn",
-    "inline_policy",
-    "well_known_policy",
-    "role_name",
-    "role_path",
-    "role_only",
-    "permissions_boundary",
-    "max_session_duration",
-    "description",
-    "tags",
-    "subject_pattern",
-    "target_role",
-)
+    "attach_policy_arn", "inline_policy", "well_known_policy", "role_name", "role_path", "role_only",
+    "permissions_boundary", "max_session_duration", "description", "tags", "subject_pattern", "target_role",
+)  # fmt: skip
 
 
 def _check_combinations(options: dict[str, Any]) -> None:
@@ -299,19 +208,10 @@ def _check_combinations(options: dict[str, Any]) -> None:
         raise click.UsageError(
             "--label and --annotation are of the ServiceAccount, and --role-only doesn't make it"
         )
-    if (
-        options["issuer_url"]
-        and not options["role_only"]
-        and not (options["kubeconfig"] or options["context"])
-    ):
-        raise click.UsageError("--issuer-url needs --kubeconfig or --context, to reach the cluster's API")
+    if not options["role_only"]:
+        selecting.check_reachable(options)
 
 
 def _well_known(texts: tuple[str, ...]) -> tuple[WellKnown, ...]:
-    from irsa_cli.core.policies import wellknown
-    from irsa_cli.core.values.errors import InvalidInput
-
-    try:
+    with wrong_usage("--well-known-policy"):
         return wellknown.read_uses(texts)
-    except InvalidInput as error:
-        raise click.BadParameter(str(error), param_hint="--well-known-policy") from error

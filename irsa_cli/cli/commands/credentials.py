@@ -1,7 +1,4 @@
-"""`irsa credentials`: its options, and the forms in which credentials are printed.
-
-Getting them is in `irsa_cli.usecases.read.identity`.
-"""
+"""`irsa credentials`: its options, and the forms in which credentials are printed."""
 
 from __future__ import annotations
 
@@ -18,9 +15,12 @@ import click
 
 from irsa_cli.cli.commands.identity import account_of, settled, speaking_options, who_options
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options.common import DURATION, Once
+from irsa_cli.cli.options.types import DURATION, once
 from irsa_cli.cli.output.forms import OutputForm
 from irsa_cli.cli.output.speaking import Speaking
+from irsa_cli.cli.output.text import document_text
+from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
+from irsa_cli.core.values.errors import Refused
 
 if TYPE_CHECKING:
     from irsa_cli.core.objects.credentials import RoleCredentials
@@ -41,18 +41,16 @@ Examples:
 
 @click.command("credentials", cls=HelpedCommand, epilog=_EPILOG)
 @who_options
-@click.option(
+@once(
     "-o",
     "--output",
-    cls=Once,
     type=OutputForm(("env", "json", "yaml", "credential-process")),
     default="env",
     help="export lines for a shell, a document, or what an AWS profile's credential_process prints."
     " [default: env]",
 )
-@click.option(
+@once(
     "--duration",
-    cls=Once,
     type=DURATION,
     help="Lifetime to ask for, 15m up to the role's maximum. [default: 1h, as STS gives]",
 )
@@ -94,8 +92,6 @@ def with_loop_guard(options: Mapping[str, Any]) -> None:
     The caller's profile may be the one whose credential_process this is; without the guard each run would
     start the next.
     """
-    from irsa_cli.core.values.errors import Refused
-
     wanted = ":".join(str(options[name] or "") for name in ("cluster", "region", "namespace", "name"))
     active = os.environ.get(ACTIVE, "").split()
     if wanted in active:
@@ -137,9 +133,6 @@ class Given:
 
     def document(self, output: str) -> str:
         """A document in the manner of irsa's others."""
-        from irsa_cli.cli.output.text import document_text
-        from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
-
         item = {
             "serviceAccount": {"namespace": self.account.namespace, "name": self.account.name},
             "role": {"arn": self.role_arn},

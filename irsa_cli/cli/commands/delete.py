@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options.common import kube_options, reported_output_options, run_options
-from irsa_cli.cli.options.files import file_options, place_options, placed, take_files, take_place
-from irsa_cli.cli.options.selecting import ignore_maker_option
-from irsa_cli.cli.options.taking import take_settings
+from irsa_cli.cli.options import common, files, selecting
+from irsa_cli.cli.options.types import switch
+from irsa_cli.cli.output.confirming import demand_yes
+from irsa_cli.cli.output.screens.applied import finish_applied, told
 from irsa_cli.cli.output.speaking import Speaking
-
-if TYPE_CHECKING:
-    from irsa_cli.core.results.applied import AppliedList
+from irsa_cli.cli.session import outcome_of, plan_saver
+from irsa_cli.core.results.applied import AppliedList
 
 _EPILOG = """
 \b
@@ -26,35 +25,25 @@ Examples:
 
 
 @click.command("delete", cls=HelpedCommand, epilog=_EPILOG)
-@file_options
-@place_options
-@kube_options
-@click.option("--force", is_flag=True, help="Also where pods, or others, use the role, or may.")
-@ignore_maker_option
-@run_options
-@reported_output_options
+@files.file_options()
+@files.place_options
+@common.kube_options
+@switch("--force", help="Also where pods, or others, use the role, or may.")
+@selecting.ignore_maker_option
+@common.writing_options
 def command(**options: Any) -> int:
     """Delete what irsa made of the ServiceAccounts in configuration files.
 
     One transaction for each, as `irsa delete-sa` does it. What is not there needs nothing. Namespaces and
     the OIDC provider stay.
     """
-    from irsa_cli.cli.output.confirming import demand_yes
-    from irsa_cli.cli.output.screens.applied import finish_applied, told
-    from irsa_cli.cli.saved_plan import plan_saver
-    from irsa_cli.cli.session import outcome_of
-    from irsa_cli.cli.terminal.progress import Progress
-    from irsa_cli.core.values.errors import InvalidInput
     from irsa_cli.usecases.files.delete_files import Request, delete_files
-    from irsa_cli.usecases.files.targets import places
 
     demand_yes(options, "delete -f")
     speaking = Speaking.take(options)
-    progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
-    settings, detailed = take_settings(options, progress)
-    target = take_place(options)
-    configs, selection = take_files(options)
-    target = placed(target, configs)
+    progress = speaking.progress()
+    settings, detailed = common.take_settings(options, progress)
+    configs, target, selection, where = files.take_files(options)
     request = Request(
         configs,
         target,
@@ -64,10 +53,6 @@ def command(**options: Any) -> int:
         options["max_failures"],
         options["ignore_maker"],
     )
-    try:
-        where = places(configs, target, selection)
-    except InvalidInput as error:
-        raise click.UsageError(str(error)) from error
     if not speaking.verbose:
         settings = replace(settings, listen=lambda event: None)  # A line for each ServiceAccount will do.
     tell = (lambda item: None) if settings.dry_run else lambda item: progress.ended(told(item))

@@ -8,8 +8,8 @@ import click
 
 from irsa_cli.cli.commands.apply import apply_options, run, verify_option
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options.common import kube_options, out_option, reported_output_options
-from irsa_cli.cli.options.files import file_options, place_options
+from irsa_cli.cli.options import common, files
+from irsa_cli.cli.options.types import switch
 
 _EPILOG = """
 \b
@@ -22,19 +22,15 @@ Examples:
 
 
 @click.command("diff", cls=HelpedCommand, epilog=_EPILOG)
-@file_options
-@place_options
-@kube_options
+@files.file_options()
+@files.place_options
+@common.kube_options
 @apply_options
 @verify_option
-@click.option(
-    "--changed-by", is_flag=True, help="Say who has changed what differs, as far as CloudTrail may be read."
-)
-@out_option
-@click.option(
-    "--detailed-exitcode", is_flag=True, help="As it is always: exit 6 when there is something to change."
-)
-@reported_output_options
+@switch("--changed-by", help="Say who has changed what differs, as far as CloudTrail may be read.")
+@common.out_option
+@switch("--detailed-exitcode", help="As it is always: exit 6 when there is something to change.")
+@common.reported_output_options
 def command(**options: Any) -> int:
     """Show what `irsa apply` would change, with policies as textual differences; changes nothing.
 

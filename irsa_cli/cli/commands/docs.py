@@ -10,6 +10,8 @@ import click
 
 import irsa_cli
 from irsa_cli.cli.help.helping import HelpedCommand, alike
+from irsa_cli.cli.output.table import table_lines
+from irsa_cli.cli.terminal.screen import has_colour, is_terminal
 
 _INSTALLED = ("share", "doc", "irsa")
 """Where the wheel puts the pages, below where it is installed (pyproject.toml)."""
@@ -58,8 +60,6 @@ def _folder() -> Path:
 
 
 def _listed(folder: Path, pages: dict[str, Path]) -> list[str]:
-    from irsa_cli.cli.output.table import table_lines
-
     rows = [[name, _title(path)] for name, path in pages.items()]
     return [f"The pages in {folder}; irsa docs PAGE shows one.", "", *table_lines((), rows, None)]
 
@@ -71,8 +71,6 @@ def _title(path: Path) -> str:
 
 def _read(text: str) -> None:
     """Print a page: on a terminal as rich lays it out, with a pager where it is long; else as it is."""
-    from irsa_cli.cli.terminal.screen import has_colour, is_terminal
-
     if not is_terminal(sys.stdout):
         click.echo(text, nl=False)
         return

@@ -2,35 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from irsa_cli.cli.help.environment import form_of
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options.accounts import role_account_options, target_way_options
-from irsa_cli.cli.options.common import (
-    Checked,
-    Once,
-    cluster_options,
-    filled,
-    kube_options,
-    lock_namespace_option,
-    reported_output_options,
-)
-from irsa_cli.cli.options.selecting import (
-    all_namespaces_option,
-    check_many,
-    name_argument,
-    namespace_option,
-    selector_option,
-)
-from irsa_cli.cli.options.taking import take_lock_namespace, take_target
-from irsa_cli.cli.output.speaking import Speaking
+from irsa_cli.cli.options import common, selecting, targets
+from irsa_cli.cli.options.types import Checked, once_filled
+from irsa_cli.cli.output.forms import REPORTS
+from irsa_cli.cli.output.speaking import Speaking, deliver
+from irsa_cli.cli.output.text import show_document, show_reading
+from irsa_cli.cli.session import run_reading
+from irsa_cli.core.doctor.causes import CAUSES, Cause
+from irsa_cli.usecases.read.users_of_pods import kind_of
 
 if TYPE_CHECKING:
-    from irsa_cli.core.doctor.causes import Cause
-    from irsa_cli.core.doctor.diagnosis import Diagnosis
     from irsa_cli.usecases.doctor.diagnose import Request
 
 _EPILOG = """
@@ -61,32 +49,17 @@ class AccountOrUser(click.ParamType):  # type: ignore[type-arg]
 
 
 @click.command("doctor", cls=HelpedCommand, epilog=_EPILOG)
-@name_argument(kind=AccountOrUser())
-@namespace_option(
+@selecting.name_argument(kind=AccountOrUser())
+@selecting.namespace_option(
     "Namespace of NAME, or the only one without NAME. [default: default; all without NAME]", default=None
 )
-@all_namespaces_option("All namespaces; the default without NAME.")
-@selector_option
-@cluster_options
-@role_account_options
-@target_way_options
-@kube_options
-@click.option(
-    "--iam-assume-role",
-    "readers",
-    multiple=True,
-    type=Checked("arn", "arn.check_role"),
-    help="Role for reading IAM and CloudTrail of another account that has roles (repeat).",
-)
-@click.option(
-    "--explain",
-    cls=Once,
-    callback=filled,
-    metavar="ID",
-    help="Explain one cause, without calling anything; 'all' lists them.",
-)
-@lock_namespace_option
-@reported_output_options
+@selecting.all_namespaces_option("All namespaces; the default without NAME.")
+@selecting.selector_option
+@targets.reach_options
+@targets.readers_option("Role for reading IAM and CloudTrail of another account that has roles (repeat).")
+@once_filled("--explain", metavar="ID", help="Explain one cause, without calling anything; 'all' lists them.")
+@common.lock_namespace_option
+@common.reported_output_options
 def command(**options: Any) -> int:
     """Find out why a ServiceAccount does not get its role.
 
@@ -100,40 +73,38 @@ def command(**options: Any) -> int:
     policy or provider could not be checked, or no running pod with this identity was seen; without NAME, also
     when it is not known who has a role. Everything else that is not known is shown, and is no problem.
     """
-    from irsa_cli.cli.output.reports.delivering import deliver
     from irsa_cli.cli.output.reports.of_checks import of_diagnosis
-    from irsa_cli.cli.terminal.unshown import showing
+    from irsa_cli.cli.output.screens.doctor import lines
+    from irsa_cli.core.doctor.diagnosis import Diagnosis
+    from irsa_cli.usecases.doctor.diagnose import diagnose
 
     speaking = Speaking.take(options)
     identifier = options.pop("explain")
     if identifier is not None:
         return _explain(identifier, form_of(speaking.output, "json", "yaml", "name"))
     request = _request(options)
-    diagnosis = _diagnose(request, speaking)
-    with showing(diagnosis.exit_code, only_shows=not diagnosis.exit_code):
-        deliver(diagnosis, of_diagnosis, speaking, lambda: _show(diagnosis, speaking))
-    return diagnosis.exit_code
+    failed = partial(Diagnosis, None)
+    diagnosis = run_reading(lambda progress: diagnose(request, progress.wire), speaking, failed)
+    text = lines(diagnosis, everything=speaking.verbose)
+    return deliver(diagnosis, of_diagnosis, speaking, lambda: show_reading(diagnosis, text, speaking.output))
 
 
 def _request(options: dict[str, Any]) -> Request:
     from irsa_cli.usecases.doctor.diagnose import Request
 
-    if options["issuer_url"] and not (options["kubeconfig"] or options["context"]):
-        raise click.UsageError("--issuer-url needs --kubeconfig or --context, to reach the cluster's API")
-    check_many(options)
+    selecting.check_reachable(options)
+    selecting.check_many(options)
     if options["everywhere"] and options["name"]:
         raise click.UsageError("--all-namespaces is for many ServiceAccounts: it contradicts NAME")
     kind, name = _what(options["name"] or "")
     namespace = options["namespace"] or ("default" if name else "")
-    place = take_lock_namespace(options)
+    place = common.take_lock_namespace(options)
     chosen = options["selector"] or ""
-    return Request(take_target(options), namespace, name, options["readers"], kind, place, chosen)
+    return Request(targets.take_target(options), namespace, name, options["readers"], kind, place, chosen)
 
 
 def _what(text: str) -> tuple[str, str]:
     """Kind, '' for a ServiceAccount, and name of what was asked for."""
-    from irsa_cli.usecases.read.users_of_pods import kind_of
-
     word, _, name = text.rpartition("/")
     kind = kind_of(word)
     if kind is None:
@@ -145,40 +116,8 @@ def _what(text: str) -> tuple[str, str]:
     return kind, name
 
 
-def _diagnose(request: Request, speaking: Speaking) -> Diagnosis:
-    from irsa_cli.cli.session import outcome_of
-    from irsa_cli.cli.terminal.progress import Progress
-    from irsa_cli.core.doctor.diagnosis import Diagnosis
-    from irsa_cli.core.results.result import Result
-    from irsa_cli.usecases.doctor.diagnose import diagnose
-
-    progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
-    outcome = outcome_of(lambda: diagnose(request, progress.wire), speaking, progress)
-    if isinstance(outcome, Result):
-        return Diagnosis(None, error=outcome.error, signal=outcome.signal)
-    return outcome
-
-
-def _show(diagnosis: Diagnosis, speaking: Speaking) -> None:
-    from irsa_cli.cli.output.screens.doctor import lines
-    from irsa_cli.cli.output.screens.verify import messages
-    from irsa_cli.cli.output.text import show_document
-    from irsa_cli.cli.terminal.wording import put
-    from irsa_cli.core.results.verification import VerificationReport
-
-    if speaking.output == "text":
-        for line in lines(diagnosis, everything=speaking.verbose):
-            put(line)
-    else:
-        show_document(diagnosis.envelope(), speaking.output)
-    for line in messages(VerificationReport(None, error=diagnosis.error)):
-        put(line, err=True)
-
-
 def _explain(identifier: str, output: str) -> int:
-    from irsa_cli.cli.output.forms import REPORTS
     from irsa_cli.cli.output.screens.doctor import explanation, overview
-    from irsa_cli.cli.output.text import show_document
     from irsa_cli.core.doctor.diagnosis import causes_envelope
 
     causes = _named(identifier)
@@ -194,8 +133,6 @@ def _explain(identifier: str, output: str) -> int:
 
 def _named(identifier: str) -> list[Cause]:
     import difflib
-
-    from irsa_cli.core.doctor.causes import CAUSES
 
     if identifier == "all":
         return list(CAUSES.values())

@@ -9,10 +9,14 @@ import click
 
 from irsa_cli.cli.commands.identity import account_of, settled, speaking_options, who_options
 from irsa_cli.cli.help.helping import HelpedCommand
+from irsa_cli.cli.options.types import many
 from irsa_cli.cli.output.speaking import Speaking
+from irsa_cli.cli.terminal.wording import say
+from irsa_cli.core.objects.environment import kept_back, replaces_the_identity
+from irsa_cli.usecases.exec.child import NotStarted
 
 if TYPE_CHECKING:
-    from irsa_cli.usecases.exec.run import Ready
+    pass
 
 _EPILOG = """
 \b
@@ -29,7 +33,8 @@ class Dashed(HelpedCommand):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read what stands before the dashes, and keep the rest as it is."""
-        own, command = (args, []) if "--" not in args else _split(args)
+        at = args.index("--") if "--" in args else len(args)
+        own, command = args[:at], args[at + 1 :]
         left = super().parse_args(ctx, own)
         if not ctx.resilient_parsing:
             if ctx.params.pop("command"):
@@ -40,17 +45,11 @@ class Dashed(HelpedCommand):
         return left
 
 
-def _split(args: list[str]) -> tuple[list[str], list[str]]:
-    at = args.index("--")
-    return args[:at], args[at + 1 :]
-
-
 @click.command("exec", cls=Dashed, epilog=_EPILOG)
 @who_options
 @speaking_options
-@click.option(
+@many(
     "--pass-env",
-    multiple=True,
     metavar="NAME",
     callback=lambda _ctx, _param, names: _passable(names),
     help="Pass this variable on, although its name says token, key or secret.",
@@ -63,7 +62,6 @@ def command(command: tuple[str, ...], pass_env: tuple[str, ...], **options: Any)
     own credentials, and variables that look like secrets, are kept from it. The token is renewed while the
     command runs, and removed at its end. The exit code is the command's, 128 + N when signal N ended it.
     """
-    from irsa_cli.core.objects.environment import kept_back
     from irsa_cli.usecases.exec.run import Ready
 
     speaking = Speaking.take({"output": "text", **options})
@@ -71,12 +69,18 @@ def command(command: tuple[str, ...], pass_env: tuple[str, ...], **options: Any)
     kept = kept_back(os.environ, pass_env)
     if kept and not speaking.quiet:
         _warn(f"not passed on to the command: {', '.join(kept)} (pass one on: --pass-env NAME)")
-    return settled(lambda: _run(ready, command, pass_env), speaking)
+
+    def run() -> int:
+        try:
+            return ready.run(command, os.environ, at_terminal=os.isatty(0), warn=_warn, passed=pass_env)
+        except NotStarted as error:
+            _warn(str(error))
+            return error.status
+
+    return settled(run, speaking)
 
 
 def _passable(names: tuple[str, ...]) -> tuple[str, ...]:
-    from irsa_cli.core.objects.environment import replaces_the_identity
-
     for name in names:
         if not name or "=" in name or "\0" in name:
             raise click.BadParameter(f"{name!r} is not the name of a variable")
@@ -85,17 +89,5 @@ def _passable(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
-def _run(ready: Ready, command: tuple[str, ...], passed: tuple[str, ...]) -> int:
-    from irsa_cli.usecases.exec.child import NotStarted
-
-    try:
-        return ready.run(command, os.environ, at_terminal=os.isatty(0), warn=_warn, passed=passed)
-    except NotStarted as error:
-        _warn(str(error))
-        return error.status
-
-
 def _warn(text: str) -> None:
-    from irsa_cli.cli.terminal.wording import say
-
     say(f"irsa: {text}", err=True)

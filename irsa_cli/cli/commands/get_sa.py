@@ -9,30 +9,20 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options.accounts import role_account_options
-from irsa_cli.cli.options.common import (
-    DURATION,
-    Checked,
-    Once,
-    cluster_options,
-    kube_options,
-    no_headers_option,
-    output_option,
-)
-from irsa_cli.cli.options.selecting import (
-    all_namespaces_option,
-    check_many,
-    name_argument,
-    namespace_option,
-    selector_option,
-)
-from irsa_cli.cli.options.taking import take_target
+from irsa_cli.cli.options import common, selecting, targets
+from irsa_cli.cli.options.types import DURATION, once, switch
+from irsa_cli.cli.output.screens.get_sa import steps, table, watch
 from irsa_cli.cli.output.speaking import Speaking
+from irsa_cli.cli.output.table import show_table
+from irsa_cli.cli.output.text import show_document, show_error
+from irsa_cli.cli.session import breaking_off, run_reading
+from irsa_cli.cli.terminal.wording import say
+from irsa_cli.core.inventory.list_document import BindingList
+from irsa_cli.usecases.command.signals import told_to_stop
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from irsa_cli.core.inventory.list_document import BindingList
     from irsa_cli.usecases.show.get_sa import Request
 
 _EPILOG = """
@@ -47,44 +37,26 @@ Examples:
 
 
 @click.command("get-sa", cls=HelpedCommand, epilog=_EPILOG)
-@name_argument()
-@namespace_option(
+@selecting.name_argument()
+@selecting.namespace_option(
     "Namespace of NAME, or the only one without NAME. [default: default; all without NAME]", default=None
 )
-@all_namespaces_option("All namespaces; the default without NAME.")
-@selector_option
-@cluster_options
-@role_account_options
-@kube_options
-@click.option(
-    "--all-paths",
-    is_flag=True,
-    help="Look for managed roles outside /irsa/CLUSTER/, too: lists all roles of the account.",
+@selecting.all_namespaces_option("All namespaces; the default without NAME.")
+@selecting.selector_option
+@common.cluster_options
+@targets.role_account_options
+@common.kube_options
+@switch(
+    "--all-paths", help="Look for managed roles outside /irsa/CLUSTER/, too: lists all roles of the account."
 )
-@click.option(
-    "--iam-assume-role",
-    "readers",
-    multiple=True,
-    type=Checked("arn", "arn.check_role"),
-    help="Role for reading the IAM of another account that has roles (repeat).",
-)
-@no_headers_option
-@click.option(
-    "-w",
-    "--watch",
-    is_flag=True,
-    help="Keep reading, and print the lines that change, until Ctrl-C (exit code 130).",
-)
-@click.option(
-    "--interval",
-    cls=Once,
-    type=DURATION,
-    help="With --watch: how long to wait between two readings. [default: 10s]",
-)
-@click.option("--ignore-not-found", is_flag=True, help="A NAME that does not exist is no error.")
-@output_option("text", "wide", "json", "yaml", "name")
-@click.option("-q", "--quiet", is_flag=True, help="Errors and the result only.")
-@click.option("-v", "--verbose", is_flag=True, help="Show each call to AWS and Kubernetes with its time.")
+@targets.readers_option("Role for reading the IAM of another account that has roles (repeat).")
+@common.no_headers_option
+@switch("-w", "--watch", help="Keep reading, and print the lines that change, until Ctrl-C (exit code 130).")
+@once("--interval", type=DURATION, help="With --watch: how long to wait between two readings. [default: 10s]")
+@common.ignore_not_found_option
+@common.output_option("text", "wide", "json", "yaml", "name")
+@common.quiet_option
+@common.calls_option
 def command(**options: Any) -> int:
     """List the ServiceAccounts that name a role, whoever made them, and the state of each.
 
@@ -99,7 +71,6 @@ def command(**options: Any) -> int:
     if not options["watch"] or found.error is not None or found.signal:
         _show(found, speaking, headers=not headless)
         return int(found.exit_code)
-    from irsa_cli.cli.output.screens.watching import watch
 
     quietly = replace(speaking, quiet=True) if not speaking.verbose else speaking
     wide = speaking.output == "wide"
@@ -123,20 +94,16 @@ def _request(options: dict[str, Any]) -> Request:
     from irsa_cli.usecases.show.get_sa import Request
 
     name, namespace, everywhere = options["name"] or "", options["namespace"] or "", options["everywhere"]
-    check_many(options)
-    if options["issuer_url"] and not (options["kubeconfig"] or options["context"]):
-        raise click.UsageError("--issuer-url needs --kubeconfig or --context, to reach the cluster's API")
+    selecting.check_many(options)
+    selecting.check_reachable(options)
     if name and not everywhere:
         namespace = namespace or "default"
     scope = BindingsScope(namespace, name, options["all_paths"], options["selector"] or "")
-    return Request(take_target(options), scope, options["readers"], options["ignore_not_found"])
+    return Request(targets.take_target(options), scope, options["readers"], options["ignore_not_found"])
 
 
 def _break_off() -> None:
     """Let a signal end the watching at once, also one that came at the end of a reading."""
-    from irsa_cli.cli.session import breaking_off
-    from irsa_cli.usecases.command.signals import told_to_stop
-
     late = told_to_stop()
     breaking_off()
     if late:
@@ -144,28 +111,16 @@ def _break_off() -> None:
 
 
 def _get(request: Request, speaking: Speaking, then: Callable[[], None] = lambda: None) -> BindingList:
-    from irsa_cli.cli.session import outcome_of
-    from irsa_cli.cli.terminal.progress import Progress
-    from irsa_cli.core.inventory.list_document import BindingList
-    from irsa_cli.core.results.result import Result
     from irsa_cli.usecases.show.get_sa import get_bindings
 
-    progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
-    outcome = outcome_of(lambda: get_bindings(request, progress.wire), speaking, progress)
+    found = run_reading(
+        lambda progress: BindingList(get_bindings(request, progress.wire)), speaking, BindingList
+    )
     then()
-    if isinstance(outcome, Result):
-        return BindingList(error=outcome.error, signal=outcome.signal)
-    return BindingList(outcome)
+    return found
 
 
 def _show(found: BindingList, speaking: Speaking, *, headers: bool) -> None:
-    from irsa_cli.cli.output.screens.get_sa import steps, table
-    from irsa_cli.cli.output.screens.verify import messages
-    from irsa_cli.cli.output.table import show_table
-    from irsa_cli.cli.output.text import show_document
-    from irsa_cli.cli.terminal.wording import say
-    from irsa_cli.core.results.verification import VerificationReport
-
     if speaking.output in ("text", "wide"):
         head, rows = table(found.items, wide=speaking.output == "wide")
         show_table(head if headers else (), rows)
@@ -175,8 +130,7 @@ def _show(found: BindingList, speaking: Speaking, *, headers: bool) -> None:
         show_document(found.envelope(), speaking.output)
     for note in found.notes:
         say(f"Note: {note}", err=True)
-    for line in messages(VerificationReport(None, error=found.error)):
-        say(line, err=True)
+    show_error(found.error)
     ending = [*steps(found.items)] if speaking.output in ("text", "wide") else []
     for line in ("Next:", *(f"  {step}" for step in ending)) if ending else ():
         say(line, err=True)

@@ -12,40 +12,34 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from irsa_cli.cli.options.common import cluster_options, kube_options
-from irsa_cli.cli.options.selecting import name_argument, namespace_option
-from irsa_cli.cli.options.taking import take_target
+from irsa_cli.cli.options import common, selecting, targets
+from irsa_cli.cli.options.types import group, switch
+from irsa_cli.cli.output.forms import is_document
 from irsa_cli.cli.output.speaking import Speaking
+from irsa_cli.cli.output.text import show_document, show_failure
+from irsa_cli.cli.session import breaking_off
+from irsa_cli.core.results.envelope import DocumentKind, exit_code_of, failed
+from irsa_cli.core.values.errors import IrsaError
 
 if TYPE_CHECKING:
     from irsa_cli.usecases.read.identity import NamedServiceAccount
 
-F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
 
 
-def who_options(function: F) -> F:
-    """Whose identity, and of which cluster."""
-    return name_argument(required=True)(namespace_option()(cluster_options(kube_options(function))))
-
-
-def speaking_options(function: F) -> F:
-    """How much is said on standard error."""
-    quiet = click.option("-q", "--quiet", is_flag=True, help="Errors only.")
-    verbose = click.option(
-        "-v", "--verbose", is_flag=True, help="Show each call to AWS and Kubernetes with its time."
-    )
-    return quiet(verbose(function))
+who_options = group(selecting.binding_options, common.cluster_options, common.kube_options)
+"""Whose identity, and of which cluster."""
+speaking_options = group(switch("-q", "--quiet", help="Errors only."), common.calls_option)
+"""How much is said on standard error."""
 
 
 def account_of(options: dict[str, Any], speaking: Speaking) -> NamedServiceAccount:
     """Take `who_options` out of a command's options and connect; raises `IrsaError`."""
-    from irsa_cli.cli.terminal.progress import Progress
     from irsa_cli.usecases.command.connect import connect
     from irsa_cli.usecases.read.identity import NamedServiceAccount
 
-    target = take_target(options)
-    progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
+    target = targets.take_target(options)
+    progress = speaking.progress()
     connection = connect(target, kube=True, log=progress.wire, check=lambda aws: None)
     return NamedServiceAccount(connection, options.pop("namespace"), options.pop("name"))
 
@@ -55,10 +49,6 @@ def settled(work: Callable[[], T], speaking: Speaking, kind: str = "") -> T:
 
     `kind` is the kind of the document that tells it as JSON or YAML, for a command that has those.
     """
-    from irsa_cli.cli.session import breaking_off
-    from irsa_cli.core.results.envelope import exit_code_of
-    from irsa_cli.core.values.errors import IrsaError
-
     if signal.getsignal(signal.SIGTERM) is not signal.SIG_IGN:
         breaking_off()
     number, failure = 0, Exception()
@@ -76,17 +66,8 @@ def settled(work: Callable[[], T], speaking: Speaking, kind: str = "") -> T:
             traceback.print_exc()
         failure = error
     code = int(exit_code_of(failure, number))
-    _tell(failure, speaking, kind, code)
-    raise click.exceptions.Exit(code)
-
-
-def _tell(error: Exception, speaking: Speaking, kind: str, code: int) -> None:
-    """Why there is nothing to print: on standard error, and as the document that was asked for."""
-    from irsa_cli.cli.output.forms import is_document
-    from irsa_cli.cli.output.text import show_document, show_failure
-    from irsa_cli.core.results.envelope import DocumentKind, failed
-
     if kind and is_document(speaking.output):
-        show_document(failed(DocumentKind(kind), error, code), speaking.output)
+        show_document(failed(DocumentKind(kind), failure, code), speaking.output)
     if code < 128:  # Who has interrupted it knows that.
-        show_failure(error)
+        show_failure(failure)
+    raise click.exceptions.Exit(code)

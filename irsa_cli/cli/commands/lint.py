@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options.audits import LEVELS, risk_options, wants_fixes
-from irsa_cli.cli.options.common import Once, filled
-from irsa_cli.cli.output.speaking import Speaking
+from irsa_cli.cli.options import audits
+from irsa_cli.cli.options.types import filled, once, switch
+from irsa_cli.cli.output.speaking import Speaking, deliver
+from irsa_cli.core.trust.rules.rule import Severity
 
 if TYPE_CHECKING:
     from irsa_cli.core.lint.report import LintReport
-    from irsa_cli.usecases.audit.lint import Request
 
 NEVER = "never"
 _EPILOG = """
@@ -29,20 +30,15 @@ Examples:
 
 @click.command("lint", cls=HelpedCommand, epilog=_EPILOG)
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", callback=filled)
-@click.option(
-    "--skip-unknown",
-    is_flag=True,
-    help="Skip a named FILE that is of no known kind (as a pre-commit hook has to).",
-)
-@click.option(
+@switch("--skip-unknown", help="Skip a named FILE that is of no known kind (as a pre-commit hook has to).")
+@once(
     "--fail-on",
-    cls=Once,
-    type=click.Choice((*LEVELS, NEVER)),
+    type=click.Choice((*audits.LEVELS, NEVER)),
     default="high",
     help="Exit 5 when a risk of this severity or a worse one is shown. [default: high]",
 )
-@risk_options()
-@click.option("-v", "--verbose", is_flag=True, help="Show how to fix each risk, and its source.")
+@audits.risk_options()
+@switch("-v", "--verbose", help="Show how to fix each risk, and its source.")
 def command(**options: Any) -> int:
     """Find in files what would be unsafe in who may become which role, before it is live.
 
@@ -53,43 +49,25 @@ def command(**options: Any) -> int:
     --fail-on has found something; 2: a file can't be read, or is of no known kind; 1: neither, but what is
     not known yet could be as bad as --fail-on.
     """
-    from irsa_cli.cli.output.reports.delivering import deliver
     from irsa_cli.cli.output.reports.of_checks import of_risks
-    from irsa_cli.cli.terminal.unshown import showing
+    from irsa_cli.core.lint.report import LintReport
+    from irsa_cli.usecases.audit.lint import Request, lint
 
     speaking = Speaking.take(options)
-    with_fixes = wants_fixes(speaking)
-    report = _run(_request(options, with_fixes=with_fixes))
-    with showing(report.exit_code, only_shows=not report.exit_code):
-        deliver(report, of_risks, speaking, lambda: _show(report, speaking))
-    return int(report.exit_code)
-
-
-def _request(options: dict[str, Any], *, with_fixes: bool) -> Request:
-    from pathlib import Path
-
-    from irsa_cli.core.trust.rules.rule import Severity
-    from irsa_cli.usecases.audit.lint import Request
-
-    baseline = options["baseline"]
-    return Request(
+    baseline, fail_on = options["baseline"], options["fail_on"]
+    request = Request(
         tuple(dict.fromkeys(options["files"])),
         options["skip_unknown"],
         Severity(options["min_severity"]),
-        None if options["fail_on"] == NEVER else Severity(options["fail_on"]),
+        None if fail_on == NEVER else Severity(fail_on),
         Path(baseline) if baseline else None,
-        with_fixes,
+        audits.wants_fixes(speaking),
     )
-
-
-def _run(request: Request) -> LintReport:
-    from irsa_cli.core.lint.report import LintReport
-    from irsa_cli.usecases.audit.lint import lint
-
     try:  # What commands have around them that ask AWS would import its clients.
-        return lint(request)
+        report = lint(request)
     except Exception as error:
-        return LintReport(error=error)
+        report = LintReport(error=error)
+    return deliver(report, of_risks, speaking, lambda: _show(report, speaking))
 
 
 def _show(report: LintReport, speaking: Speaking) -> None:

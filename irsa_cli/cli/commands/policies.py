@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from irsa_cli.cli.help.completing import completed
 from irsa_cli.cli.help.helping import HelpedGroup
-from irsa_cli.cli.options.common import Checked, Once, filled, output_option
+from irsa_cli.cli.options import common
+from irsa_cli.cli.options.types import Checked, completed, many_filled, once
+from irsa_cli.cli.output.text import show_document
+from irsa_cli.core.policies import wellknown
+from irsa_cli.core.policies.wellknown import Resolved, WellKnown, WellKnownPolicy
+from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
+from irsa_cli.core.values.errors import InvalidInput
+from irsa_cli.core.values.names import account_json
 
-if TYPE_CHECKING:
-    from irsa_cli.core.policies.wellknown import Resolved, WellKnownPolicy
-
-_output = output_option("text", "json", "yaml", "name")
+_output = common.output_option("text", "json", "yaml", "name")
 
 _EPILOG = """
 \b
@@ -37,10 +40,6 @@ def command() -> None:
 @_output
 def listing(output: str) -> None:
     """List the policies."""
-    from irsa_cli.cli.output.text import show_document
-    from irsa_cli.core.policies import wellknown
-    from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
-
     policies = [wellknown.get(name) for name in wellknown.names()]
     if output != "text":
         items = [_facts(policy) for policy in policies]
@@ -53,33 +52,19 @@ def listing(output: str) -> None:
 
 @command.command("show", epilog=_EPILOG)
 @click.argument("name", shell_complete=completed("policies"))
-@click.option(
+@once(
     "--partition",
-    cls=Once,
     type=Checked("partition", "arn.check_partition"),
     default="aws",
     help="Partition of the ARNs in it: aws, aws-cn, aws-us-gov, ... [default: aws]",
 )
-@click.option(
-    "--param",
-    "parameters",
-    multiple=True,
-    callback=filled,
-    metavar="K=V,...",
-    help="A parameter and its values (repeat).",
-)
+@many_filled("--param", "parameters", metavar="K=V,...", help="A parameter and its values (repeat).")
 @_output
 def show(name: str, partition: str, parameters: tuple[str, ...], output: str) -> None:
     """Show one policy: managed policies, document, parameters, and where it is from.
 
     Parameters that are needed and not given are shown as ${name}.
     """
-    from irsa_cli.cli.output.text import show_document
-    from irsa_cli.core.policies import wellknown
-    from irsa_cli.core.policies.wellknown import WellKnown
-    from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
-    from irsa_cli.core.values.errors import InvalidInput
-
     try:
         policy = wellknown.get(name)
         use = WellKnown(name, wellknown.read_parameters(parameters))
@@ -96,8 +81,6 @@ def show(name: str, partition: str, parameters: tuple[str, ...], output: str) ->
 
 def _facts(policy: WellKnownPolicy) -> dict[str, Any]:
     """What the catalogue says of a policy, whatever its parameters are."""
-    from irsa_cli.core.values.names import account_json
-
     parameters = [
         {
             "name": item.name,

@@ -13,37 +13,29 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from irsa_cli.cli.help.environment import form_of, is_flag, state_dir
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options.accounts import (
-    ROLE_TARGET,
-    TARGET_WAY,
-    role_account_options,
-    target_way_options,
-)
-from irsa_cli.cli.options.common import (
-    DURATION,
-    Duration,
-    Once,
-    cluster_options,
-    filled,
-    kube_options,
-    lock_options,
-    no_headers_option,
-    reported_output_options,
-    state_dir_option,
-)
-from irsa_cli.cli.options.taking import take_lock_options, take_target
+from irsa_cli.cli.options import common, targets
+from irsa_cli.cli.options.types import DURATION, Duration, filled, once, switch
+from irsa_cli.cli.output import confirming
 from irsa_cli.cli.output.forms import REPORTS
 from irsa_cli.cli.output.reports.files import FILES
-from irsa_cli.cli.output.speaking import Speaking
-from irsa_cli.cli.terminal.unshown import showing
+from irsa_cli.cli.output.reports.model import PipelineReport
+from irsa_cli.cli.output.reports.of_results import name_of, of_applied, of_result
+from irsa_cli.cli.output.screens.recovered import intended_lines, show_found, show_recoveries, show_stories
+from irsa_cli.cli.output.speaking import Speaking, deliver
+from irsa_cli.cli.output.text import show
+from irsa_cli.cli.session import outcome_of
+from irsa_cli.cli.terminal.progress import Progress
+from irsa_cli.cli.terminal.wording import say
+from irsa_cli.core.recovery.report import Found, Recoveries
+from irsa_cli.core.results.applied import AppliedList, Item
+from irsa_cli.core.results.result import Ended, Result, worst
+from irsa_cli.usecases.command.settings import Settings
+from irsa_cli.usecases.recovery.history import unfinished_of
 
 if TYPE_CHECKING:
-    from irsa_cli.cli.terminal.progress import Progress
-    from irsa_cli.core.recovery.report import Found, Recoveries
-    from irsa_cli.core.results.result import Result
     from irsa_cli.usecases.command.connect import Target
-    from irsa_cli.usecases.command.settings import Settings
 
 _EPILOG = """
 \b
@@ -55,49 +47,45 @@ Examples:
   irsa recover --cluster prod --all
 """
 _ID = re.compile(r"\d{8}T\d{9}Z-[0-9a-f]{8}", re.ASCII)
-_TARGET = ("region", "profile", "assume_role", *ROLE_TARGET, *TARGET_WAY, "kubeconfig", "context")
+_TARGET = (
+    "region",
+    "profile",
+    "assume_role",
+    *targets.ROLE_TARGET,
+    *targets.TARGET_WAY,
+    "kubeconfig",
+    "context",
+)
 
 
 @click.command("recover", cls=HelpedCommand, epilog=_EPILOG)
 @click.argument("transaction", required=False, callback=filled)
-@click.option(
-    "--all", "everything", is_flag=True, help="Everything that is unfinished, instead of one transaction."
-)
-@click.option("--dry-run", is_flag=True, help="Show what would be rolled back (or done), and do nothing.")
-@click.option("--yes", "-y", is_flag=True, help="Do what would be shown, without a question on a terminal.")
-@click.option(
-    "--forward",
-    is_flag=True,
-    help="Continue to the desired state, by the journal, instead of rolling back.",
-)
-@click.option(
+@switch("--all", "everything", help="Everything that is unfinished, instead of one transaction.")
+@switch("--dry-run", help="Show what would be rolled back (or done), and do nothing.")
+@switch("--yes", "-y", help="Do what would be shown, without a question on a terminal.")
+@switch("--forward", help="Continue to the desired state, by the journal, instead of rolling back.")
+@once(
     "--min-age",
-    cls=Once,
     type=Duration(zero=True),
     help="With --cluster: leave younger runs alone, as they may still be running. [default: 10m]",
 )
-@cluster_options
-@role_account_options
-@target_way_options
-@kube_options
-@click.option(
+@targets.reach_options
+@once(
     "--timeout",
-    cls=Once,
     type=DURATION,
     default=300.0,
     help="With --forward: give up on a transaction after this time. [default: 5m]",
 )
-@click.option(
+@once(
     "--rollback-timeout",
-    cls=Once,
     type=DURATION,
     default=60.0,
     help="How long rolling one transaction back may take. [default: 60s]",
 )
-@lock_options
-@no_headers_option
-@state_dir_option
-@reported_output_options
+@common.lock_options
+@common.no_headers_option
+@common.state_dir_option
+@common.reported_output_options
 def command(**options: Any) -> int:
     """Roll back an interrupted transaction, or continue it.
 
@@ -105,15 +93,11 @@ def command(**options: Any) -> int:
     or with --cluster by what runs have left in the cluster and its account, wherever they ran. Other cluster
     options replace those of the run.
     """
-    from irsa_cli.cli.help.state_folder import state_dir
-    from irsa_cli.cli.terminal.progress import Progress
-    from irsa_cli.usecases.command.settings import Settings
-
     speaking = Speaking.take(options)
     _check(options)
     if not (options["transaction"] or options["everything"]):
         speaking = _listing(speaking)
-    progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
+    progress = speaking.progress()
     progress.seconds = options["timeout"] + options["rollback_timeout"]
     settings = Settings(
         state_dir=state_dir(options["state_dir"]),
@@ -122,7 +106,7 @@ def command(**options: Any) -> int:
         dry_run=options["dry_run"],
         listen=progress.listen,
         note=progress.note,
-        lock=take_lock_options(options),
+        lock=common.take_lock_options(options),
     )
     if options["cluster"] or options["issuer_url"]:
         return _by_cluster(options, settings, speaking, progress)
@@ -133,8 +117,6 @@ def command(**options: Any) -> int:
 
 def _listing(speaking: Speaking) -> Speaking:
     """How a list is shown: it is no result, of which there are reports."""
-    from irsa_cli.cli.help.environment import form_of, is_flag
-
     speaking = replace(speaking, output=form_of(speaking.output, "json", "yaml", "name"))
     if speaking.output in REPORTS or (speaking.files.is_asked_for and any(map(is_flag, FILES))):
         raise click.UsageError("reports are of what was recovered: they need a transaction, or --all")
@@ -161,11 +143,6 @@ def _check(options: dict[str, Any]) -> None:
 
 
 def _list(settings: Settings, speaking: Speaking, *, headers: bool) -> int:
-    from irsa_cli.cli.output.screens.stories import show_stories
-    from irsa_cli.cli.terminal.wording import say
-    from irsa_cli.core.results.result import worst
-    from irsa_cli.usecases.recovery.history import unfinished_of
-
     found = unfinished_of(settings.state_dir)
     none = "No unfinished transactions on this machine."
     code = worst([int(error.exit_code) for error in found.unreadable.values()])
@@ -198,12 +175,12 @@ def _by_journal(options: dict[str, Any], settings: Settings, speaking: Speaking,
 
 
 def _by_cluster(options: dict[str, Any], settings: Settings, speaking: Speaking, progress: Progress) -> int:
-    from irsa_cli.core.recovery.leftovers import MINIMUM_AGE
+    from irsa_cli.core.recovery.ages import MINIMUM_AGE
     from irsa_cli.usecases.recovery.by_cluster import Request, find_leftovers, take_back, take_back_all
 
     age = MINIMUM_AGE if options["min_age"] is None else options["min_age"]
     approve = _approval(options, progress)
-    request = Request(take_target(options), age, approve)
+    request = Request(targets.take_target(options), age, approve)
 
     def work() -> Result | Recoveries | Found:
         if options["everything"]:
@@ -217,9 +194,7 @@ def _by_cluster(options: dict[str, Any], settings: Settings, speaking: Speaking,
 
 def _asks(options: dict[str, Any]) -> bool:
     """Whether a person can be asked, and is."""
-    from irsa_cli.cli.output.confirming import can_ask
-
-    return can_ask() and not options["yes"]
+    return confirming.can_ask() and not options["yes"]
 
 
 def _approval(options: dict[str, Any], progress: Progress) -> Callable[[Sequence[Result]], bool]:
@@ -227,8 +202,6 @@ def _approval(options: dict[str, Any], progress: Progress) -> Callable[[Sequence
     asks = _asks(options)
 
     def approve(planned: Sequence[Result]) -> bool:
-        from irsa_cli.cli.output.screens.recovered import intended_lines
-
         if asks:
             return progress.ask([*intended_lines(planned, whole=True)], "Do this?")
         for line in intended_lines(planned, whole=False):
@@ -239,14 +212,6 @@ def _approval(options: dict[str, Any], progress: Progress) -> Callable[[Sequence
 
 
 def _finish(work: Callable[[], Result | Recoveries | Found], speaking: Speaking, progress: Progress) -> int:
-    from irsa_cli.cli.output.reports.delivering import deliver
-    from irsa_cli.cli.output.reports.of_many import of_recoveries
-    from irsa_cli.cli.output.screens.recovered import show_found, show_recoveries
-    from irsa_cli.cli.output.text import show
-    from irsa_cli.cli.session import outcome_of
-    from irsa_cli.core.recovery.report import Found
-    from irsa_cli.core.results.result import Ended, Result
-
     outcome = outcome_of(work, speaking, progress)
     if isinstance(outcome, Found):
         return show_found(outcome, speaking.output)
@@ -258,6 +223,15 @@ def _finish(work: Callable[[], Result | Recoveries | Found], speaking: Speaking,
         else:
             show_recoveries(outcome, speaking.output, quiet=speaking.quiet, verbose=speaking.verbose)
 
-    with showing(outcome.exit_code, only_shows=planned):
-        deliver(outcome, of_recoveries, speaking, shown)
-    return outcome.exit_code
+    return deliver(outcome, _report, speaking, shown, only_shows=planned)
+
+
+def _report(done: Result | Recoveries, title: str) -> PipelineReport:
+    """The report of a recovery, of one or several transactions."""
+    if isinstance(done, Result):
+        return of_result(done, title)
+    names = [" ".join(filter(None, (result.transaction, name_of(result)))) for result in done.items]
+    items = [Item("", name, result) for name, result in zip(names, done.items, strict=True)]
+    applied = of_applied(AppliedList(items, signal=done.signal), title)
+    skipped = tuple(f"{item.transaction} is skipped: {item.why}" for item in done.skipped)
+    return replace(applied, exit_code=int(done.exit_code), notes=(*applied.notes, *skipped))

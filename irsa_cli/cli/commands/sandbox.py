@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from irsa_cli.cli.help.helping import HelpedGroup
-from irsa_cli.cli.options.common import filled
+from irsa_cli.cli.options.types import filled
 from irsa_cli.cli.session import breaking_off
+from irsa_cli.sandbox.model import RoleSpec
 
 if TYPE_CHECKING:
     from irsa_cli.sandbox import ClusterSpec, Sandbox
@@ -145,7 +146,6 @@ def demo() -> int:
 @contextmanager
 def _started(wanted: _Wanted) -> Iterator[tuple[Sandbox, dict[str, str]]]:
     try:
-        from irsa_cli.cli.commands.sandbox_account import OTHER_ACCOUNT, put_other_account
         from irsa_cli.sandbox import ClusterSpec, Sandbox
 
         specs = [_spec(ClusterSpec, text) for text in wanted.clusters] or [ClusterSpec()]
@@ -176,3 +176,22 @@ def _spec(kind: type[ClusterSpec], text: str) -> ClusterSpec:
         raise click.BadParameter(str(error), param_hint="--cluster") from error
     default = kind()
     return kind(name=name, region=region or default.region, account=account or default.account)
+
+
+OTHER_ACCOUNT = "222222222222"
+ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
+
+
+def _admitting(principal: dict[str, str]) -> dict[str, Any]:
+    statement = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}
+    return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+def put_other_account(sandbox: Sandbox, first: str) -> None:
+    """Put `deployer` there, an administrator whom the first account may become, and `data`, for EC2."""
+    deployer = _admitting({"AWS": f"arn:aws:iam::{first}:root"})
+    roles = (
+        RoleSpec("deployer", deployer, policies=(ADMINISTRATOR,)),
+        RoleSpec("data", _admitting({"Service": "ec2.amazonaws.com"})),
+    )
+    sandbox.put_roles(roles, account=OTHER_ACCOUNT)

@@ -1,7 +1,4 @@
-"""`irsa show`: a saved plan, as its dry run has shown it.
-
-What is in its file is in `irsa_cli.usecases.plans.saved_plan`.
-"""
+"""`irsa show`: a saved plan, as its dry run has shown it."""
 
 from __future__ import annotations
 
@@ -11,8 +8,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options.common import reported_output_options
+from irsa_cli.cli.options import common
+from irsa_cli.cli.options.types import switch
+from irsa_cli.cli.output.screens.applied import finish_applied
 from irsa_cli.cli.output.speaking import Speaking
+from irsa_cli.cli.terminal.wording import say
+from irsa_cli.core.values.errors import InvalidInput
 
 if TYPE_CHECKING:
     from irsa_cli.usecases.plans.saved_plan import SavedPlan
@@ -27,16 +28,13 @@ Examples:
 
 @click.command("show", cls=HelpedCommand, epilog=_EPILOG)
 @click.argument("plan_file", metavar="PLANFILE", type=click.Path(exists=True, dir_okay=False))
-@click.option("--detailed-exitcode", is_flag=True, help="Exit 6 when there is something to do in it.")
-@reported_output_options
+@switch("--detailed-exitcode", help="Exit 6 when there is something to do in it.")
+@common.reported_output_options
 def command(**options: Any) -> int:
     """Show a saved plan.
 
     Nobody is asked whether it is still what would be done: `irsa apply PLANFILE --dry-run` finds that out.
     """
-    from irsa_cli.cli.output.screens.applied import finish_applied
-    from irsa_cli.cli.terminal.wording import say
-
     plan = read_plan(options["plan_file"])
     speaking = Speaking.take(options)
     done = plan.shown()
@@ -48,7 +46,6 @@ def command(**options: Any) -> int:
 
 def read_plan(path: str) -> SavedPlan:
     """A saved plan; what is none ends the command with exit code 2."""
-    from irsa_cli.core.values.errors import InvalidInput
     from irsa_cli.usecases.plans.reading import load
 
     try:

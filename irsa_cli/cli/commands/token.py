@@ -1,7 +1,4 @@
-"""`irsa token`: its options, and how a token is shown.
-
-Getting one is in `irsa_cli.usecases.read.identity`.
-"""
+"""`irsa token`: its options, and how a token is shown."""
 
 from __future__ import annotations
 
@@ -14,11 +11,17 @@ import click
 
 from irsa_cli.cli.commands.identity import account_of, settled, who_options
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options.common import DURATION, Checked, Once, output_options
+from irsa_cli.cli.options import common
+from irsa_cli.cli.options.types import AUDIENCE, DURATION, once, switch
 from irsa_cli.cli.output.speaking import Speaking
+from irsa_cli.cli.output.text import document_text
+from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
+from irsa_cli.core.trust.jwt import Claims, read
+from irsa_cli.core.values import names
+from irsa_cli.core.values.errors import InvalidInput
+from irsa_cli.core.values.shown import visible
 
 if TYPE_CHECKING:
-    from irsa_cli.core.trust.jwt import Claims
     from irsa_cli.usecases.read.identity import NamedServiceAccount, Token
 
 _MOMENTS = ("iat", "nbf", "exp", "auth_time")
@@ -34,21 +37,15 @@ Examples:
 
 @click.command("token", cls=HelpedCommand, epilog=_EPILOG)
 @who_options
-@click.option("--decode", is_flag=True, help="Print what is in the token instead: its header and claims.")
-@click.option(
-    "--audience",
-    cls=Once,
-    type=Checked("audience", "names.audience"),
-    help="Audience of the token. [default: that of the ServiceAccount's pods]",
-)
-@click.option(
+@switch("--decode", help="Print what is in the token instead: its header and claims.")
+@once("--audience", type=AUDIENCE, help="Audience of the token. [default: that of the ServiceAccount's pods]")
+@once(
     "--duration",
-    cls=Once,
     type=DURATION,
     default=3600.0,
     help="Lifetime to ask for, 10m to 24h; the cluster may give less. [default: 1h]",
 )
-@output_options
+@common.output_options
 def command(**options: Any) -> int:
     """Print a token of the ServiceAccount, as a pod of it would get.
 
@@ -72,9 +69,6 @@ def command(**options: Any) -> int:
 
 
 def _lifetime(seconds: float) -> int:
-    from irsa_cli.core.values import names
-    from irsa_cli.core.values.errors import InvalidInput
-
     try:
         return names.token_expiration(int(seconds))
     except InvalidInput as error:
@@ -82,11 +76,6 @@ def _lifetime(seconds: float) -> int:
 
 
 def _shown(account: NamedServiceAccount, token: Token, audience: str, output: str, *, decode: bool) -> str:
-    from irsa_cli.cli.output.text import document_text
-    from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
-    from irsa_cli.core.trust.jwt import read
-    from irsa_cli.core.values.shown import visible
-
     found = read(token.text)
     if output == "text":
         return "\n".join(map(visible, decoded(found, time.time())))

@@ -1,35 +1,29 @@
-"""`irsa unlock`: its options, and how locks are shown.
-
-What it does is in `irsa_cli.usecases.locks.unlock`.
-"""
+"""`irsa unlock`: its options, and how locks are shown; `irsa_cli.usecases.locks.unlock` does the work."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from irsa_cli.cli.help.environment import state_dir
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options.common import (
-    cluster_options,
-    filled,
-    kube_options,
-    lock_namespace_option,
-    output_options,
-    state_dir_option,
-)
-from irsa_cli.cli.options.taking import take_lock_namespace, take_target
+from irsa_cli.cli.options import common, selecting, targets
+from irsa_cli.cli.options.types import filled, switch
+from irsa_cli.cli.output import confirming
 from irsa_cli.cli.output.speaking import Speaking
-from irsa_cli.cli.terminal.unshown import showing
-
-if TYPE_CHECKING:
-    from irsa_cli.cli.terminal.progress import Progress
-    from irsa_cli.core.marks.locks.seen import SeenLock
-    from irsa_cli.core.results.locks import LockList, Unlocked
-    from irsa_cli.core.results.result import Result
-    from irsa_cli.usecases.locks.unlock import Request
+from irsa_cli.cli.output.text import error_lines, next_lines, show, show_document
+from irsa_cli.cli.session import outcome_of
+from irsa_cli.cli.terminal.progress import Progress
+from irsa_cli.cli.terminal.screen import showing
+from irsa_cli.cli.terminal.wording import say
+from irsa_cli.core.marks.locks.lease import SeenLock
+from irsa_cli.core.results.envelope import DocumentKind, failed
+from irsa_cli.core.results.locks import LockList, Removal, Unlocked
+from irsa_cli.core.results.result import Result
+from irsa_cli.core.values.shown import visible
 
 _EPILOG = """
 \b
@@ -41,13 +35,13 @@ Examples:
 
 @click.command("unlock", cls=HelpedCommand, epilog=_EPILOG)
 @click.argument("holder", required=False, callback=filled)
-@click.option("--dry-run", is_flag=True, help="Show which locks would be removed, and remove none.")
-@click.option("--yes", "-y", is_flag=True, help="Remove them without a question on a terminal.")
-@cluster_options
-@kube_options
-@lock_namespace_option
-@state_dir_option
-@output_options
+@switch("--dry-run", help="Show which locks would be removed, and remove none.")
+@switch("--yes", "-y", help="Remove them without a question on a terminal.")
+@common.cluster_options
+@common.kube_options
+@common.lock_namespace_option
+@common.state_dir_option
+@common.output_options
 def command(**options: Any) -> int:
     """List the locks of a cluster's runs, or remove those of a run that is dead.
 
@@ -57,17 +51,22 @@ def command(**options: Any) -> int:
     recover rolls it back. Without HOLDER, the locks are listed: who holds them, since when, until when, and
     for which command.
     """
-    from irsa_cli.cli.session import outcome_of
-    from irsa_cli.cli.terminal.progress import Progress
-    from irsa_cli.core.results.result import Result
-    from irsa_cli.usecases.locks.unlock import find_locks, unlock
+    from irsa_cli.usecases.locks.unlock import Request, find_locks, unlock
 
     speaking = Speaking.take(options)
     holder, dry_run = options["holder"], options["dry_run"]
     if dry_run and not holder:
         raise click.UsageError("--dry-run needs a HOLDER")
-    progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
-    request = _request(options, progress)
+    progress = speaking.progress()
+    selecting.check_reachable(options)
+    request = Request(
+        targets.take_target(options),
+        common.take_lock_namespace(options),
+        state_dir(options["state_dir"]),
+        _approval(progress, asks=not options["yes"] and confirming.can_ask()),
+        dry_run,
+        progress.note,
+    )
 
     def work() -> LockList | Unlocked:
         return unlock(holder, request, progress.wire) if holder else find_locks(request, progress.wire)
@@ -75,54 +74,25 @@ def command(**options: Any) -> int:
     outcome = outcome_of(work, speaking, progress)
     with showing(outcome.exit_code, only_shows=dry_run or not holder):
         if isinstance(outcome, Result):
-            _show_failure(outcome, speaking)
+            if speaking.output != "text" and outcome.error is not None:
+                document = failed(DocumentKind.LOCKS, outcome.error, outcome.exit_code)
+                show_document(document, speaking.output)
+            show(outcome, "text", quiet=speaking.quiet)
         else:
             _show(outcome, speaking)
     return int(outcome.exit_code)
-
-
-def _request(options: dict[str, Any], progress: Progress) -> Request:
-    from irsa_cli.cli.help.state_folder import state_dir
-    from irsa_cli.cli.output.confirming import can_ask
-    from irsa_cli.usecases.locks.unlock import Request
-
-    if options["issuer_url"] and not (options["kubeconfig"] or options["context"]):
-        raise click.UsageError("--issuer-url needs --kubeconfig or --context, to reach the cluster's API")
-    return Request(
-        take_target(options),
-        take_lock_namespace(options),
-        state_dir(options["state_dir"]),
-        _approval(progress, asks=not options["yes"] and can_ask()),
-        options["dry_run"],
-        progress.note,
-    )
 
 
 def _approval(progress: Progress, *, asks: bool) -> Callable[[Sequence[SeenLock]], bool]:
     """What asks where there is a person to ask."""
 
     def approve(locks: Sequence[SeenLock]) -> bool:
-        from irsa_cli.core.values.shown import visible
-
         return not asks or progress.ask([*map(visible, _lines(locks))], "Remove these locks?")
 
     return approve
 
 
-def _show_failure(result: Result, speaking: Speaking) -> None:
-    from irsa_cli.cli.output.text import show, show_document
-    from irsa_cli.core.results.envelope import DocumentKind, failed
-
-    if speaking.output != "text" and result.error is not None:
-        show_document(failed(DocumentKind.LOCKS, result.error, result.exit_code), speaking.output)
-    show(result, "text", quiet=speaking.quiet)
-
-
 def _show(outcome: LockList | Unlocked, speaking: Speaking) -> None:
-    from irsa_cli.cli.output.text import error_lines, next_lines, show_document
-    from irsa_cli.cli.terminal.wording import say
-    from irsa_cli.core.results.locks import Unlocked
-
     if speaking.output != "text":
         show_document(outcome.envelope(), speaking.output)
     else:
@@ -155,8 +125,6 @@ def _lines(locks: Sequence[SeenLock]) -> Iterator[str]:
 
 
 def _removed(done: Unlocked) -> Iterator[str]:
-    from irsa_cli.core.results.locks import Removal
-
     words = {
         Removal.PLANNED: "would be removed",
         Removal.REMOVED: "removed",

@@ -8,36 +8,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options.accounts import role_account_options, target_role_options
-from irsa_cli.cli.options.common import (
-    Checked,
-    Once,
-    cluster_options,
-    filled,
-    kube_options,
-    listed,
-    pairs,
-    reported_output_options,
-    run_options,
-)
-from irsa_cli.cli.options.roles import (
-    allow_boundary_removal_option,
-    allow_wide_trust_option,
-    attach_policy_option,
-    description_option,
-    edits,
-    inline_policies,
-    max_session_option,
-    pod_options,
-    policy_arns,
-    take_boundary_rules,
-)
-from irsa_cli.cli.options.selecting import binding_options
-from irsa_cli.cli.options.taking import take_settings, take_target
-from irsa_cli.cli.output.speaking import Speaking
+from irsa_cli.cli.options import common, roles, selecting, targets
+from irsa_cli.cli.options.types import AUDIENCE, Checked, many, many_filled, once, switch, wrong_usage
+from irsa_cli.cli.session import run_writing
+from irsa_cli.core.binding.update_request import Update
+from irsa_cli.core.values import names
 
 if TYPE_CHECKING:
-    from irsa_cli.core.binding.update_request import Update
     from irsa_cli.usecases.write.update_sa import Request
 
 _EPILOG = """
@@ -51,102 +28,60 @@ Examples:
 
 
 @click.command("update-sa", cls=HelpedCommand, epilog=_EPILOG)
-@binding_options
-@cluster_options
-@role_account_options
-@target_role_options
-@click.option("--remove-target-role", is_flag=True, help="Let the role assume no target role any more.")
-@click.option("--remove-external-id", is_flag=True, help="Tell the target role no external id any more.")
-@click.option("--remove-aws-config-map", is_flag=True, help="Delete the ConfigMap of --aws-config-map.")
-@kube_options
-@attach_policy_option
-@click.option(
-    "--detach-policy-arn",
-    multiple=True,
-    callback=filled,
-    metavar="ARN",
-    help="Detach this managed policy (repeat, or separate by commas).",
+@selecting.binding_options
+@common.cluster_options
+@targets.role_account_options
+@targets.target_role_options
+@switch("--remove-target-role", help="Let the role assume no target role any more.")
+@switch("--remove-external-id", help="Tell the target role no external id any more.")
+@switch("--remove-aws-config-map", help="Delete the ConfigMap of --aws-config-map.")
+@common.kube_options
+@roles.attach_policy_option
+@many_filled(
+    "--detach-policy-arn", metavar="ARN", help="Detach this managed policy (repeat, or separate by commas)."
 )
-@click.option(
+@many_filled(
     "--set-policy-arns",
-    multiple=True,
-    callback=filled,
     metavar="ARN,...",
     help="Attach these managed policies and detach all others; 'none' detaches all.",
 )
-@click.option(
+@many(
     "--inline-policy",
-    multiple=True,
     type=click.Path(exists=True, dir_okay=False, allow_dash=True),
     metavar="FILE",
     help="Put this policy document on the role, in place of one of that name (repeat).",
 )
-@click.option(
+@many(
     "--remove-inline-policy",
-    multiple=True,
     type=Checked("name", "names.inline_policy"),
     help="Remove the inline policy of this name (repeat).",
 )
-@click.option(
+@once(
     "--permissions-boundary",
-    cls=Once,
     type=Checked("arn", "arn.check_boundary"),
     help="Set the role's permissions boundary; 'none' removes it."
     " [default for a role without one: IRSA_PERMISSIONS_BOUNDARY, else .irsa.yaml's]",
 )
-@click.option("--no-permissions-boundary", is_flag=True, help="Remove the role's permissions boundary.")
-@allow_boundary_removal_option
-@allow_wide_trust_option
-@max_session_option("")
-@description_option
-@click.option(
-    "--tags",
-    multiple=True,
-    callback=filled,
-    metavar="K=V,...",
-    help="Set tags of the role (repeat, or separate by commas).",
+@switch("--no-permissions-boundary", help="Remove the role's permissions boundary.")
+@roles.allow_boundary_removal_option
+@roles.allow_wide_trust_option
+@roles.max_session_option("")
+@roles.description_option
+@many_filled("--tags", metavar="K=V,...", help="Set tags of the role (repeat, or separate by commas).")
+@many_filled("--remove-tag", metavar="K,...", help="Remove tags (repeat, or separate by commas).")
+@many_filled("--label", metavar="K=V", help="Set a label of the ServiceAccount; K- removes it (repeat).")
+@many_filled(
+    "--annotation", metavar="K=V", help="Set an annotation of the ServiceAccount; K- removes it (repeat)."
 )
-@click.option(
-    "--remove-tag",
-    multiple=True,
-    callback=filled,
-    metavar="K,...",
-    help="Remove tags (repeat, or separate by commas).",
-)
-@click.option(
-    "--label",
-    multiple=True,
-    callback=filled,
-    metavar="K=V",
-    help="Set a label of the ServiceAccount; K- removes it (repeat).",
-)
-@click.option(
-    "--annotation",
-    multiple=True,
-    callback=filled,
-    metavar="K=V",
-    help="Set an annotation of the ServiceAccount; K- removes it (repeat).",
-)
-@click.option(
-    "--audience",
-    cls=Once,
-    type=Checked("audience", "names.audience"),
-    help="Change the audience of the pods' tokens, in the trust policy, too.",
-)
-@click.option(
+@once("--audience", type=AUDIENCE, help="Change the audience of the pods' tokens, in the trust policy, too.")
+@switch(
     "--associate-oidc",
     "associate",
-    is_flag=True,
     help="With --audience: have the cluster's OIDC provider accept it, where it does not.",
 )
-@pod_options
-@click.option(
-    "--verify",
-    is_flag=True,
-    help="Prove at STS that the token is accepted, before the ServiceAccount changes.",
-)
-@run_options
-@reported_output_options
+@roles.pod_options
+@switch("--verify", help="Prove at STS that the token is accepted, before the ServiceAccount changes.")
+@common.writing_options
 def command(**options: Any) -> int:
     """Change a ServiceAccount's role, policies or annotations, and nothing else.
 
@@ -154,35 +89,19 @@ def command(**options: Any) -> int:
     manage the role for this ServiceAccount (see irsa adopt). Additions come before removals, and a failure at
     any point rolls everything back.
     """
-    from irsa_cli.cli.saved_plan import plan_saver
-    from irsa_cli.cli.session import finish
-    from irsa_cli.cli.terminal.progress import Progress
     from irsa_cli.usecases.write.update_sa import update_sa
 
-    speaking = Speaking.take(options)
-    progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
-    settings, detailed = take_settings(options, progress)
-    request = _request(options)
-    return finish(
-        lambda: update_sa(request, settings, progress.wire),
-        speaking,
-        progress,
-        detailed=detailed,
-        save=plan_saver(options, "update-sa", request),
-    )
+    return run_writing(options, "update-sa", _request, update_sa)
 
 
 def _request(options: dict[str, Any]) -> Request:
-    from irsa_cli.core.values.errors import InvalidInput
     from irsa_cli.usecases.write.update_sa import Request
 
-    _check_reachable(options)
-    target = take_target(options)
+    selecting.check_reachable(options)
+    target = targets.take_target(options)
     name = options.pop("name")
-    try:
+    with wrong_usage():
         update = _update(options)
-    except InvalidInput as error:
-        raise click.UsageError(str(error)) from error
     if update.is_empty:
         raise click.UsageError("no change is named (irsa update-sa --help lists the flags)")
     if options["associate"] and update.audience is None:
@@ -195,22 +114,17 @@ def _request(options: dict[str, Any]) -> Request:
         associate=options["associate"],
         verify=options["verify"],
         allow_wide_trust=options["allow_wide_trust"],
-        boundaries=take_boundary_rules(may_remove=options["allow_boundary_removal"]),
+        boundaries=roles.take_boundary_rules(may_remove=options["allow_boundary_removal"]),
     )
 
 
-def _check_reachable(options: dict[str, Any]) -> None:
-    if options["issuer_url"] and not (options["kubeconfig"] or options["context"]):
-        raise click.UsageError("--issuer-url needs --kubeconfig or --context, to reach the cluster's API")
-
-
 def _update(options: dict[str, Any]) -> Update:
-    from irsa_cli.core.binding.update_request import Update
-
-    attach = policy_arns("--attach-policy-arn", options["attach_policy_arn"])
-    detach = policy_arns("--detach-policy-arn", options["detach_policy_arn"])
+    attach = roles.policy_arns("--attach-policy-arn", options["attach_policy_arn"])
+    detach = roles.policy_arns("--detach-policy-arn", options["detach_policy_arn"])
     exact = options["set_policy_arns"]
-    policies = None if not exact else policy_arns("--set-policy-arns", () if exact == ("none",) else exact)
+    policies = (
+        None if not exact else roles.policy_arns("--set-policy-arns", () if exact == ("none",) else exact)
+    )
     if policies is not None and (attach or detach):
         raise click.UsageError("--set-policy-arns names all policies: --attach and --detach contradict it")
     _differ("--attach-policy-arn", "--detach-policy-arn", attach, detach)
@@ -260,7 +174,7 @@ def _contradicting(removed: str, flag: str) -> click.UsageError:
 
 
 def _inline(options: dict[str, Any]) -> dict[str, Any]:
-    put = inline_policies(options["inline_policy"])
+    put = roles.inline_policies(options["inline_policy"])
     _differ("--inline-policy", "--remove-inline-policy", put, options["remove_inline_policy"])
     return {**put, **dict.fromkeys(options["remove_inline_policy"])}
 
@@ -275,20 +189,16 @@ def _boundary(options: dict[str, Any]) -> str | None:
 
 
 def _tags(options: dict[str, Any]) -> dict[str, str | None]:
-    from irsa_cli.core.values import names
-
-    put = names.tags(pairs("--tags", options["tags"], split=True))
-    gone = names.tags(dict.fromkeys(listed(options["remove_tag"]), ""))
+    put = names.tags(common.pairs("--tags", options["tags"], split=True))
+    gone = names.tags(dict.fromkeys(common.listed(options["remove_tag"]), ""))
     _differ("--tags", "--remove-tag", map(str.lower, put), map(str.lower, gone))
     return {**put, **dict.fromkeys(gone)}
 
 
 def _checked(flag: str, values: tuple[str, ...]) -> dict[str, str | None]:
     """Labels or annotations, their keys and values by Kubernetes' rules."""
-    from irsa_cli.core.values import names
-
     check = names.labels if flag == "--label" else names.service_account_annotations
-    found = edits(flag, values)
+    found = roles.edits(flag, values)
     check({key: value or "" for key, value in found.items()})
     return found
 

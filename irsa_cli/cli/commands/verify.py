@@ -2,37 +2,32 @@
 
 from __future__ import annotations
 
-import signal
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options.accounts import role_account_options, target_way_options
-from irsa_cli.cli.options.common import (
-    Checked,
-    Once,
-    cluster_options,
-    filled,
-    kube_options,
-    listed,
-    output_option,
-    report_options,
+from irsa_cli.cli.options import common, selecting, targets
+from irsa_cli.cli.options.types import (
+    AUDIENCE,
+    ROLE_ARN,
+    many,
+    many_filled,
+    once,
+    once_filled,
+    switch,
+    wrong_usage,
 )
-from irsa_cli.cli.options.selecting import (
-    all_namespaces_option,
-    check_many,
-    name_argument,
-    namespace_option,
-    selector_option,
-)
-from irsa_cli.cli.options.taking import take_target
-from irsa_cli.cli.output.speaking import Speaking
+from irsa_cli.cli.output.screens.verify import show
+from irsa_cli.cli.output.speaking import Speaking, deliver
+from irsa_cli.cli.output.text import show_error
+from irsa_cli.cli.session import run_reading
+from irsa_cli.cli.terminal.progress import Progress
+from irsa_cli.core.results.verification import VerificationReport
+from irsa_cli.core.values.errors import IrsaError
 
 if TYPE_CHECKING:
-    from irsa_cli.cli.terminal.progress import Progress
-    from irsa_cli.core.results.verification import VerificationReport
     from irsa_cli.usecases.verification.verify import Request
 
 _EPILOG = """
@@ -47,75 +42,45 @@ FORMATS = ("text", "json", "yaml", "name", "markdown", "github", "junit", "sarif
 
 
 @click.command("verify", cls=HelpedCommand, epilog=_EPILOG)
-@name_argument()
-@click.option(
-    "--all",
-    "everything",
-    is_flag=True,
-    help="All ServiceAccounts that have a role, in -n or in all namespaces.",
-)
-@all_namespaces_option("The same, in all namespaces.")
-@selector_option
-@namespace_option(
+@selecting.name_argument()
+@switch("--all", "everything", help="All ServiceAccounts that have a role, in -n or in all namespaces.")
+@selecting.all_namespaces_option("The same, in all namespaces.")
+@selecting.selector_option
+@selecting.namespace_option(
     "Namespace of NAME, or the only one with --all or -l. [default: default; all with --all or -l]",
     default=None,
 )
-@cluster_options
-@role_account_options
-@target_way_options
-@kube_options
-@click.option(
+@targets.reach_options
+@once(
     "--audience",
-    cls=Once,
-    type=Checked("audience", "names.audience"),
+    type=AUDIENCE,
     help="Audience of the token. [default: the ServiceAccount's, else sts.amazonaws.com]",
 )
-@click.option(
-    "--pod",
-    cls=Once,
-    callback=filled,
-    metavar="NAME",
-    help="Bind the token to this pod of the ServiceAccount, as kubelet does.",
+@once_filled(
+    "--pod", metavar="NAME", help="Bind the token to this pod of the ServiceAccount, as kubelet does."
 )
-@click.option(
+@many_filled(
     "--action",
-    multiple=True,
-    callback=filled,
     metavar="SERVICE:ACTION",
     help="Ask IAM's simulation whether the role may do this (repeat, or separate by commas).",
 )
-@click.option(
-    "--resource",
-    multiple=True,
-    callback=filled,
-    metavar="ARN",
-    help="On which resource, for each --action (repeat).",
-)
-@click.option(
+@many_filled("--resource", metavar="ARN", help="On which resource, for each --action (repeat).")
+@many_filled(
     "--call",
     "calls",
-    multiple=True,
-    callback=filled,
     metavar="'SERVICE OPERATION ...'",
     help="Call AWS with the role's credentials, as the AWS CLI would; operations that read only (repeat).",
 )
-@click.option(
+@many(
     "--chain",
-    multiple=True,
-    type=Checked("arn", "arn.check_role"),
+    type=ROLE_ARN,
     help="Assume this role with the credentials, and continue with its own (role chaining; repeat).",
 )
-@click.option(
-    "--iam-assume-role",
-    "readers",
-    multiple=True,
-    type=Checked("arn", "arn.check_role"),
-    help="Role by which the IAM of another account is read, where roles are in one (repeat).",
-)
-@output_option(*FORMATS)
-@report_options
-@click.option("-q", "--quiet", is_flag=True, help="Errors and the result only.")
-@click.option("-v", "--verbose", is_flag=True, help="Show each call to AWS and Kubernetes with its time.")
+@targets.readers_option("Role by which the IAM of another account is read, where roles are in one (repeat).")
+@common.output_option(*FORMATS)
+@common.report_options
+@common.quiet_option
+@common.calls_option
 def command(**options: Any) -> int:
     """Prove that a ServiceAccount can use its role, or say what keeps it from it.
 
@@ -124,36 +89,35 @@ def command(**options: Any) -> int:
     STS and asks AWS whose the credentials are. Changes nothing. Exit code 5: something is wrong; 1: nothing
     wrong was found, but not every step could be tried.
     """
-    from irsa_cli.cli.terminal.progress import Progress
+    from irsa_cli.cli.output.reports.of_checks import of_verification
 
     speaking = Speaking.take(options)
     request = _request(options)
-    progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
-    report = _run(request, speaking, progress)
-    _show(report, speaking)
-    return int(report.exit_code)
+    report = _run(request, speaking)
+
+    def shown() -> None:
+        show(report, speaking.output)
+        show_error(report.error)
+
+    return deliver(report, of_verification, speaking, shown)
 
 
 def _request(options: dict[str, Any]) -> Request:
-    from irsa_cli.core.values.errors import InvalidInput
-    from irsa_cli.usecases.verification.verifier import Wanted
-    from irsa_cli.usecases.verification.verify import Request
+    from irsa_cli.usecases.verification.verify import Request, Wanted
 
     _check_combinations(options)
-    try:
+    with wrong_usage():
         wanted = Wanted.of(
             audience=options["audience"] or "",
-            actions=listed(options["action"]),
+            actions=common.listed(options["action"]),
             resources=options["resource"],
             calls=options["calls"],
             chain=options["chain"],
         )
-    except InvalidInput as error:
-        raise click.UsageError(str(error)) from error
     name = options["name"] or ""
     namespace = options["namespace"] or ("default" if name else "")
     return Request(
-        take_target(options),
+        targets.take_target(options),
         namespace,
         name,
         options["pod"] or "",
@@ -164,7 +128,7 @@ def _request(options: dict[str, Any]) -> Request:
 
 
 def _check_combinations(options: dict[str, Any]) -> None:
-    check_many(options)
+    selecting.check_many(options)
     many = bool(options["everything"] or options["everywhere"] or options["selector"])
     if bool(options["name"]) == many:
         raise click.UsageError("Name one ServiceAccount, or give --all or -A for all of them.")
@@ -172,51 +136,22 @@ def _check_combinations(options: dict[str, Any]) -> None:
         raise click.UsageError("--pod is for one ServiceAccount, and this is for many")
     if options["resource"] and not options["action"]:
         raise click.UsageError("--resource needs --action")
-    if options["issuer_url"] and not (options["kubeconfig"] or options["context"]):
-        raise click.UsageError("--issuer-url needs --kubeconfig or --context, to reach the cluster's API")
+    selecting.check_reachable(options)
 
 
-def _run(request: Request, speaking: Speaking, progress: Progress) -> VerificationReport:
-    from irsa_cli.cli.session import breaking_off
-    from irsa_cli.core.results.verification import VerificationReport
-    from irsa_cli.core.values.errors import IrsaError
-    from irsa_cli.core.values.patience import begin, over
+def _run(request: Request, speaking: Speaking) -> VerificationReport:
     from irsa_cli.usecases.command.events import Event, Step
-    from irsa_cli.usecases.command.signals import telling_first
     from irsa_cli.usecases.verification.verify import verify_accounts
 
-    breaking_off(begin(progress.seconds, progress.note).stop)
     account = f"{request.namespace}/{request.name}" if request.name else request.namespace
-    nothing = VerificationReport(None, many=not request.name, asked=(request.target.cluster, account))
-    with telling_first(), progress:
+    asked = (request.target.cluster, account)
+
+    def work(progress: Progress) -> VerificationReport:
         progress.listen(Event(Step.GATE))
-        try:
-            found = verify_accounts(request, progress.wire, progress.note)
-            return replace(found, asked=nothing.asked)
-        except IrsaError as error:
-            return replace(nothing, error=error)
-        except KeyboardInterrupt as stop:
-            number = stop.args[0] if stop.args else int(signal.SIGINT)
-            return replace(nothing, error=IrsaError("interrupted", code="Interrupted"), signal=number)
-        except Exception as error:
-            if speaking.verbose:
-                progress.trace()
-            return replace(nothing, error=error)
-        finally:
-            over()
+        return replace(verify_accounts(request, progress.wire, progress.note), asked=asked)
 
+    def failed(error: Exception, signal: int) -> VerificationReport:
+        told = IrsaError("interrupted", code="Interrupted") if signal else error
+        return VerificationReport(None, many=not request.name, error=told, signal=signal, asked=asked)
 
-def _show(report: VerificationReport, speaking: Speaking) -> None:
-    from irsa_cli.cli.output.reports.delivering import deliver
-    from irsa_cli.cli.output.reports.of_checks import of_verification
-    from irsa_cli.cli.output.screens.verify import messages, show
-    from irsa_cli.cli.terminal.unshown import showing
-    from irsa_cli.cli.terminal.wording import say
-
-    def shown() -> None:
-        show(report, speaking.output)
-        for line in messages(report):
-            say(line, err=True)
-
-    with showing(report.exit_code, only_shows=not report.exit_code):
-        deliver(report, of_verification, speaking, shown)
+    return run_reading(work, speaking, failed)

@@ -8,7 +8,9 @@ import click
 
 from irsa_cli import __version__
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options.common import output_option
+from irsa_cli.cli.options import common
+from irsa_cli.cli.output.text import show_document
+from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
 
 _EPILOG = """
 \b
@@ -19,7 +21,7 @@ Examples:
 
 
 @click.command("version", cls=HelpedCommand, epilog=_EPILOG)
-@output_option("text", "json", "yaml")
+@common.output_option("text", "json", "yaml")
 def command(output: str) -> int:
     """Show the version of irsa, of Python and of the system.
 
@@ -28,8 +30,6 @@ def command(output: str) -> int:
     if output == "text":
         click.echo(f"irsa {__version__} (Python {platform.python_version()}, {platform.system()})")
         return 0
-    from irsa_cli.cli.output.text import show_document
-    from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
 
     facts = {
         "version": __version__,

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options.audits import source_options
-from irsa_cli.cli.options.common import output_options
+from irsa_cli.cli.options import audits, common
 from irsa_cli.cli.output.speaking import Speaking
+from irsa_cli.cli.output.text import show_reading
+from irsa_cli.cli.session import run_reading
 
 if TYPE_CHECKING:
-    from irsa_cli.core.audit.report import WhoCanReport
-    from irsa_cli.usecases.audit.run import AuditSource
+    pass
 
 _ACTION = re.compile(r"[a-z0-9-]+:[A-Za-z0-9]+", re.ASCII | re.IGNORECASE)
 _EPILOG = """
@@ -29,8 +30,8 @@ Examples:
 @click.command("who-can", cls=HelpedCommand, epilog=_EPILOG)
 @click.argument("action", metavar="SERVICE:ACTION")
 @click.argument("resource", required=False, default="")
-@source_options
-@output_options
+@audits.source_options
+@common.output_options
 def command(**options: Any) -> int:
     """Find out which pods may do something in AWS.
 
@@ -39,7 +40,9 @@ def command(**options: Any) -> int:
     read, is said with an "if". Policies of the organization (SCPs) and of resources are not read. Changes
     nothing.
     """
-    from irsa_cli.cli.options.audits import take_source
+    from irsa_cli.cli.output.screens.audit import who_can_lines
+    from irsa_cli.core.audit.report import WhoCanReport
+    from irsa_cli.usecases.audit.run import ask_who_can
 
     speaking = Speaking.take(options)
     if not _ACTION.fullmatch(options["action"]):
@@ -47,39 +50,12 @@ def command(**options: Any) -> int:
             f"'{options['action']}' is not SERVICE:ACTION (example: s3:GetObject)",
             param_hint="SERVICE:ACTION",
         )
-    report = _ask(take_source(options), options["action"], options["resource"], speaking)
-    _show(report, speaking)
+    action, resource = options["action"], options["resource"]
+    source = audits.take_source(options)
+    failed = partial(WhoCanReport, action, resource)
+    report = run_reading(
+        lambda progress: ask_who_can(source, action, resource, progress.wire), speaking, failed
+    )
+    lines = who_can_lines(report) if report.error is None else ()
+    show_reading(report, lines, speaking.output, report.notes)
     return int(report.exit_code)
-
-
-def _ask(source: AuditSource, action: str, resource: str, speaking: Speaking) -> WhoCanReport:
-    from irsa_cli.cli.session import outcome_of
-    from irsa_cli.cli.terminal.progress import Progress
-    from irsa_cli.core.audit.report import WhoCanReport
-    from irsa_cli.core.results.result import Result
-    from irsa_cli.usecases.audit.run import ask_who_can
-
-    progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
-    work = lambda: ask_who_can(source, action, resource, progress.wire)  # noqa: E731
-    outcome = outcome_of(work, speaking, progress)
-    if isinstance(outcome, Result):
-        return WhoCanReport(action, resource, error=outcome.error, signal=outcome.signal)
-    return outcome
-
-
-def _show(report: WhoCanReport, speaking: Speaking) -> None:
-    from irsa_cli.cli.output.screens.audit import who_can_lines
-    from irsa_cli.cli.output.screens.verify import messages
-    from irsa_cli.cli.output.text import show_document
-    from irsa_cli.cli.terminal.wording import put, say
-    from irsa_cli.core.results.verification import VerificationReport
-
-    if speaking.output == "text":
-        for line in who_can_lines(report) if report.error is None else ():
-            put(line)
-    else:
-        show_document(report.envelope(), speaking.output)
-    for note in report.notes:
-        say(f"Note: {note}", err=True)
-    for line in messages(VerificationReport(None, error=report.error)):
-        say(line, err=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import click
@@ -16,25 +17,10 @@ from click.core import ParameterSource
 
 FILE, CHOSEN, PREFIX = ".irsa.yaml", "IRSA_CONFIG", "IRSA_"
 PERMITS = (
-    "yes",
-    "force",
-    "prune",
-    "override",
-    "update_trust",
-    "update_target_trust",
-    "allow_wide_trust",
-    "allow_boundary_removal",
-    "no_permissions_boundary",
-    "detach_policy_arn",
-    "set_policy_arns",
-    "remove_inline_policy",
-    "remove_tag",
-    "role_only",
-    "everything",
-    "forward",
-    "pass_env",
-    "ignore_maker",
-)
+    "yes", "force", "prune", "override", "update_trust", "update_target_trust", "allow_wide_trust",
+    "allow_boundary_removal", "no_permissions_boundary", "detach_policy_arn", "set_policy_arns",
+    "remove_inline_policy", "remove_tag", "role_only", "everything", "forward", "pass_env", "ignore_maker",
+)  # fmt: skip
 """What permits to delete, to loosen or to take over, or says what goes: a variable that was left set from
 another day must not do so."""
 _ANOTHER_RUN = ("name_option", "explain", "watch", "help", "out")
@@ -42,16 +28,9 @@ _ANOTHER_RUN = ("name_option", "explain", "watch", "help", "out")
 _OF_THEIR_OWN = ("permissions_boundary", "boundary")
 """`IRSA_PERMISSIONS_BOUNDARY` is a default for what no flag or file says, and no flag."""
 TARGET = (
-    "cluster",
-    "region",
-    "any_region",
-    "profile",
-    "assume_role",
-    "issuer_url",
-    "account",
-    "kubeconfig",
+    "cluster", "region", "any_region", "profile", "assume_role", "issuer_url", "account", "kubeconfig",
     "context",
-)
+)  # fmt: skip
 """What names a cluster, and who asks for it."""
 _NEVER_OF: Mapping[str, tuple[str, ...]] = {
     # With a cluster it does something else, and a run's own target is replaced by flags alone.
@@ -217,3 +196,12 @@ def _pass_over(context: click.Context, name: str) -> None:
         value = () if option.multiple else False if getattr(option, "is_flag", False) else None
     context.params[name] = value
     context.set_parameter_source(name, ParameterSource.DEFAULT)
+
+
+def state_dir(given: str | None) -> Path:
+    """Where journals live: as given, else where this system keeps a user's state."""
+    if given:
+        return Path(given)
+    from platformdirs import user_state_path
+
+    return user_state_path("irsa") / "transactions"

@@ -2,42 +2,103 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from irsa_cli.cli.help.completing import completed
 from irsa_cli.cli.options.common import (
-    Checked,
-    Once,
     assume_role_option,
-    filled,
     listed,
     profile_option,
+    quiet_option,
     report_options,
+)
+from irsa_cli.cli.options.types import (
+    CLUSTER_NAME,
+    ROLE_ARN,
+    Decorator,
+    completed,
+    group,
+    many,
+    many_filled,
+    once,
 )
 from irsa_cli.cli.output.speaking import Speaking
 
 if TYPE_CHECKING:
     from irsa_cli.usecases.audit.run import AuditSource
 
-F = TypeVar("F", bound=Callable[..., Any])
-
 
 FORMATS = ("text", "json", "yaml", "csv", "sarif", "junit", "markdown", "github")
 LEVELS = ("low", "medium", "high", "critical")
 
 
-def risk_options(*more: str) -> Callable[[F], F]:
+def risk_options(*more: str) -> Decorator:
     """Which risks are shown, and in which form, `more` ones among them; `--fail-on` is each command's own."""
+    return group(
+        once(
+            "--min-severity",
+            type=click.Choice(LEVELS),
+            default="low",
+            help="Show nothing below it. [default: low]",
+        ),
+        once(
+            "--baseline",
+            type=click.Path(exists=True, dir_okay=False),
+            help="Show only what is not in this file, an earlier run's -o json.",
+        ),
+        once(
+            "--config",
+            expose_value=False,
+            type=click.Path(exists=True, dir_okay=False),
+            help="Read this file instead of .irsa.yaml: that of the base, in a pull request.",
+        ),
+        once(
+            "-o",
+            "--output",
+            type=click.Choice((*FORMATS, *more)),
+            default="text",
+            help="Form of the result on standard output. [default: text]",
+        ),
+        report_options,
+        quiet_option,
+    )
 
-    def decorated(function: F) -> F:
-        for decorate in reversed((*_RISK_OPTIONS, _output_option(more), report_options, _QUIET)):
-            function = decorate(function)
-        return function
 
-    return decorated
+source_options = group(
+    many(
+        "-c",
+        "--cluster",
+        "clusters",
+        type=CLUSTER_NAME,
+        shell_complete=completed("clusters"),
+        help="Only this EKS cluster (repeat). [default: all of the region]",
+    ),
+    many_filled(
+        "-r",
+        "--region",
+        "regions",
+        metavar="REGION",
+        shell_complete=completed("regions"),
+        help="AWS region whose clusters are read (repeat). [default: as the AWS CLI finds it]",
+    ),
+    profile_option,
+    assume_role_option,
+    many(
+        "--iam-assume-role",
+        "readers",
+        type=ROLE_ARN,
+        help="Role by which the IAM of another account is read, too (repeat).",
+    ),
+    many(
+        "--from",
+        "files",
+        type=click.Path(exists=True),
+        help="Ask nobody, and read JSON of aws and kubectl from this file or folder (repeat).",
+    ),
+)
+"""Where the account is read from."""
 
 
 def wants_fixes(speaking: Speaking) -> bool:
@@ -49,93 +110,8 @@ def wants_fixes(speaking: Speaking) -> bool:
     )
 
 
-def source_options(function: F) -> F:
-    """Where the account is read from."""
-    for decorate in reversed(_OPTIONS):
-        function = decorate(function)
-    return function
-
-
-_RISK_OPTIONS: list[Callable[[Any], Any]] = [
-    click.option(
-        "--min-severity",
-        cls=Once,
-        type=click.Choice(LEVELS),
-        default="low",
-        help="Show nothing below it. [default: low]",
-    ),
-    click.option(
-        "--baseline",
-        cls=Once,
-        type=click.Path(exists=True, dir_okay=False),
-        help="Show only what is not in this file, an earlier run's -o json.",
-    ),
-    click.option(
-        "--config",
-        cls=Once,
-        expose_value=False,
-        type=click.Path(exists=True, dir_okay=False),
-        help="Read this file instead of .irsa.yaml: that of the base, in a pull request.",
-    ),
-]
-
-_QUIET: Callable[[Any], Any] = click.option("-q", "--quiet", is_flag=True, help="Errors and the result only.")
-
-
-def _output_option(more: tuple[str, ...]) -> Callable[[Any], Any]:
-    return click.option(
-        "-o",
-        "--output",
-        cls=Once,
-        type=click.Choice((*FORMATS, *more)),
-        default="text",
-        help="Form of the result on standard output. [default: text]",
-    )
-
-
-_OPTIONS: list[Callable[[Any], Any]] = [
-    click.option(
-        "-c",
-        "--cluster",
-        "clusters",
-        multiple=True,
-        type=Checked("name", "names.cluster"),
-        shell_complete=completed("clusters"),
-        help="Only this EKS cluster (repeat). [default: all of the region]",
-    ),
-    click.option(
-        "-r",
-        "--region",
-        "regions",
-        multiple=True,
-        callback=filled,
-        metavar="REGION",
-        shell_complete=completed("regions"),
-        help="AWS region whose clusters are read (repeat). [default: as the AWS CLI finds it]",
-    ),
-    profile_option,
-    assume_role_option,
-    click.option(
-        "--iam-assume-role",
-        "readers",
-        multiple=True,
-        type=Checked("arn", "arn.check_role"),
-        help="Role by which the IAM of another account is read, too (repeat).",
-    ),
-    click.option(
-        "--from",
-        "files",
-        multiple=True,
-        type=click.Path(exists=True),
-        help="Ask nobody, and read JSON of aws and kubectl from this file or folder (repeat).",
-    ),
-]
-
-
 def take_source(options: dict[str, Any]) -> AuditSource:
     """Take the options of `source_options` out of a command's options."""
-    from pathlib import Path
-
     from irsa_cli.usecases.audit.live import LiveSource
     from irsa_cli.usecases.audit.run import AuditSource
 

@@ -2,121 +2,101 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from irsa_cli.cli.help.completing import completed
-from irsa_cli.cli.options.accounts import (
+from irsa_cli.cli.help.environment import is_flag
+from irsa_cli.cli.options.common import (
+    any_region_option,
+    assume_role_option,
+    expect_options,
+    listed,
+    profile_option,
+)
+from irsa_cli.cli.options.targets import (
+    current_cluster,
+    region_teller,
     role_account_options,
+    take_expected,
     take_role_account,
     take_target_way,
     target_way_options,
 )
-from irsa_cli.cli.options.common import (
-    Once,
-    assume_role_option,
-    expect_options,
-    filled,
-    listed,
-    profile_option,
+from irsa_cli.cli.options.types import (
+    CLUSTER_NAME,
+    Decorator,
+    completed,
+    group,
+    many_filled,
+    once,
+    once_filled,
+    wrong_usage,
 )
-from irsa_cli.cli.options.taking import current_cluster, region_teller, take_expected
+from irsa_cli.core.config.model import Config, Selection
 
 if TYPE_CHECKING:
-    from irsa_cli.core.config.model import Config, Selection
     from irsa_cli.usecases.command.connect import Target
+    from irsa_cli.usecases.files.targets import Place
 
-F = TypeVar("F", bound=Callable[..., Any])
 
-
-def file_options(function: F, *, required: bool = True) -> F:
+def file_options(*, required: bool = True) -> Decorator:
     """Which files, which of their ServiceAccounts, how many at the same time."""
-    options = [
-        click.option(
+    return group(
+        many_filled(
             "-f",
             "--filename",
             "--config-file",
             "files",
-            multiple=True,
             required=required,
-            callback=filled,
             metavar="FILE",
             help="Configuration file or folder, or - for standard input (repeat).",
         ),
-        click.option(
-            "--include",
-            multiple=True,
-            callback=filled,
-            metavar="GLOB",
-            help="Only these NAMESPACE/NAME (repeat, or commas).",
-        ),
-        click.option(
-            "--exclude",
-            multiple=True,
-            callback=filled,
-            metavar="GLOB",
-            help="Not these NAMESPACE/NAME (repeat, or commas).",
-        ),
-        click.option(
+        many_filled("--include", metavar="GLOB", help="Only these NAMESPACE/NAME (repeat, or commas)."),
+        many_filled("--exclude", metavar="GLOB", help="Not these NAMESPACE/NAME (repeat, or commas)."),
+        once(
             "--parallel",
-            cls=Once,
             type=click.IntRange(1, 64),
             metavar="N",
             default=16,
             help="How many ServiceAccounts at the same time; fewer while AWS throttles. [default: 16]",
         ),
-        click.option(
+        once(
             "--max-failures",
-            cls=Once,
             type=click.IntRange(1),
             metavar="N",
             help="Begin nothing more once so many have failed. [default: no limit]",
         ),
-    ]
-    for option in reversed(options):
-        function = option(function)
-    return function
+    )
 
 
-def place_options(function: F) -> F:
-    """Which cluster where the files don't say it, and as whom."""
-    from irsa_cli.cli.options.common import Checked, any_region_option
-
-    options = [
-        click.option(
-            "-c",
-            "--cluster",
-            cls=Once,
-            type=Checked("name", "names.cluster"),
-            shell_complete=completed("clusters"),
-            help="EKS cluster, where the files name none.",
-        ),
-        click.option(
-            "-r",
-            "--region",
-            cls=Once,
-            callback=filled,
-            metavar="REGION",
-            shell_complete=completed("regions"),
-            help="AWS region, where they name none.",
-        ),
-        any_region_option,
-        profile_option,
-        assume_role_option,
-        role_account_options,
-        target_way_options,
-        *expect_options,
-    ]
-    for option in reversed(options):
-        function = option(function)
-    return function
+place_options = group(
+    once(
+        "-c",
+        "--cluster",
+        type=CLUSTER_NAME,
+        shell_complete=completed("clusters"),
+        help="EKS cluster, where the files name none.",
+    ),
+    once_filled(
+        "-r",
+        "--region",
+        metavar="REGION",
+        shell_complete=completed("regions"),
+        help="AWS region, where they name none.",
+    ),
+    any_region_option,
+    profile_option,
+    assume_role_option,
+    role_account_options,
+    target_way_options,
+    expect_options,
+)
+"""Which cluster where the files don't say it, and as whom."""
 
 
 def take_place(options: dict[str, Any]) -> Target:
     """Take the options of `place_options` and `kube_options` out of a command's options."""
-    from irsa_cli.cli.help.environment import is_flag
     from irsa_cli.usecases.command.connect import Target
 
     names = ("region", "profile", "assume_role", "kubeconfig", "context")
@@ -131,26 +111,22 @@ def take_place(options: dict[str, Any]) -> Target:
     return Target(options.pop("cluster") or "", tell_region=tell, yields=yields, **found)
 
 
-def placed(target: Target, configs: Sequence[Config]) -> Target:
-    """The target with the kubeconfig's cluster, where neither files, flags nor settings name one."""
-    if target.cluster or all(config.cluster for config in configs):
-        return target
-    return current_cluster(target) or target
+def take_files(options: dict[str, Any]) -> tuple[tuple[Config, ...], Target, Selection, list[Place]]:
+    """Read the files that are named, and find where their ServiceAccounts are; else wrong usage.
 
-
-def take_files(options: dict[str, Any]) -> tuple[tuple[Config, ...], Selection]:
-    """Read the files that are named; what is wrong in them ends the command with exit code 2."""
-    from irsa_cli.core.config.model import Selection
-    from irsa_cli.core.values.errors import InvalidInput
+    The cluster is the kubeconfig's where neither files, flags nor settings name one.
+    """
     from irsa_cli.usecases.files.reading import read_configs
+    from irsa_cli.usecases.files.targets import places
 
+    target = take_place(options)
     include = listed(options.pop("include"))
     exclude = listed(options.pop("exclude"))
-    try:
+    with wrong_usage():
         selection = Selection(include, exclude)
         configs = tuple(read_configs(options.pop("files")))
         if not options.get("prune"):  # What is to be pruned is in no file.
             selection.check(item for config in configs for item in config.bindings)
-    except InvalidInput as error:
-        raise click.UsageError(str(error)) from error
-    return configs, selection
+        if not target.cluster and not all(config.cluster for config in configs):
+            target = current_cluster(target) or target
+        return configs, target, selection, places(configs, target, selection)

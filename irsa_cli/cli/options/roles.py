@@ -6,37 +6,45 @@ command's own.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from irsa_cli.cli.options.common import Checked, Duration, F, Once, filled, listed
+from irsa_cli.cli.options.common import listed
+from irsa_cli.cli.options.types import (
+    Checked,
+    Decorator,
+    Duration,
+    group,
+    many_filled,
+    once,
+    switch,
+    wrong_usage,
+)
+from irsa_cli.core.policies import policy
+from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.values import arn, names
+from irsa_cli.core.values.errors import InvalidInput
+from irsa_cli.usecases.texts import read_text
 
 if TYPE_CHECKING:
     from irsa_cli.core.binding.boundaries import BoundaryRules
-    from irsa_cli.core.policies.policy import Document
 
-attach_policy_option = click.option(
+attach_policy_option = many_filled(
     "--attach-policy-arn",
-    multiple=True,
-    callback=filled,
     metavar="ARN",
     help="Attach this managed policy to the role (repeat, or separate by commas).",
 )
 
-allow_boundary_removal_option = click.option(
-    "--allow-boundary-removal",
-    is_flag=True,
-    help="Let a permissions boundary go that a role has now; else it is refused.",
+allow_boundary_removal_option = switch(
+    "--allow-boundary-removal", help="Let a permissions boundary go that a role has now; else it is refused."
 )
 
 
 def _unless_never(context: click.Context, _parameter: click.Parameter, value: bool) -> bool:
     """Refuse the flag where the project's `.irsa.yaml` says that it never holds."""
     if value:
-        from irsa_cli.core.values.errors import InvalidInput
         from irsa_cli.usecases.command.project_settings import read_project
 
         try:
@@ -50,71 +58,58 @@ def _unless_never(context: click.Context, _parameter: click.Parameter, value: bo
     return value
 
 
-allow_wide_trust_option = click.option(
+allow_wide_trust_option = switch(
     "--allow-wide-trust",
-    is_flag=True,
     callback=_unless_never,
     help="Allow an overly broad trust policy (severity high or more), or one that admits to a powerful role.",
 )
 
-description_option = click.option(
-    "--description", cls=Once, type=Checked("text", "names.description"), help="Description of the role."
+description_option = once(
+    "--description", type=Checked("text", "names.description"), help="Description of the role."
 )
 
 
-def max_session_option(default: str) -> Callable[[F], F]:
+def max_session_option(default: str) -> Decorator:
     """The role's longest session; `default` says what it is without the option."""
-    return click.option(
+    return once(
         "--max-session-duration",
-        cls=Once,
         type=Duration(within=("1h", "12h")),
         help=f"Longest session of the role, 1h to 12h.{default}",
     )
 
 
-def pod_options(function: F) -> F:
-    """What the pod identity webhook gives to pods besides role and audience."""
-    endpoints = click.option(
+pod_options = group(
+    click.option(
         "--sts-regional-endpoints/--no-sts-regional-endpoints",
         default=None,
         help="Have the pods' SDKs use the regional (or the global) STS endpoint.",
-    )
-    expiration = click.option(
+    ),
+    once(
         "--token-expiration",
-        cls=Once,
         type=Duration(within=("10m", "24h")),
         help="Lifetime of the pods' tokens, 10m to 24h.",
-    )
-    return endpoints(expiration(function))
+    ),
+)
+"""What the pod identity webhook gives to pods besides role and audience."""
 
 
 def take_boundary_rules(*, may_remove: bool = False) -> BoundaryRules:
     """What environment and .irsa.yaml demand of permissions boundaries; else wrong usage."""
-    from irsa_cli.core.values.errors import InvalidInput
     from irsa_cli.usecases.command.project_settings import boundary_rules
 
-    try:
+    with wrong_usage():
         return boundary_rules(may_remove=may_remove)
-    except InvalidInput as error:
-        raise click.UsageError(str(error)) from error
 
 
 def policy_arns(flag: str, values: tuple[str, ...]) -> tuple[str, ...]:
     """ARNs of managed policies, given by repeating a flag or with commas; as many as a role can have."""
-    from irsa_cli.core.policies import policy
-    from irsa_cli.core.values import arn
-    from irsa_cli.core.values.errors import InvalidInput
-
     policies = listed(values)
     for text in policies:
-        try:
+        with wrong_usage(flag):
             arn.policy_arn(text)
-        except InvalidInput as error:
-            raise click.BadParameter(str(error), param_hint=flag) from error
     if len(policies) > policy.MANAGED_LIMIT:
         raise click.BadParameter(
-            f"{len(policies)} policies, IAM takes {policy.MANAGED_LIMIT} a role at most",
-            param_hint=flag,
+            f"{len(policies)} policies, IAM takes {policy.MANAGED_LIMIT} a role at most", param_hint=flag
         )
     return policies
 
@@ -122,23 +117,17 @@ def policy_arns(flag: str, values: tuple[str, ...]) -> tuple[str, ...]:
 def inline_policies(files: tuple[str, ...]) -> dict[str, Document]:
     """The documents, each named after its file."""
     from irsa_cli.core.config.policies import read_policy
-    from irsa_cli.core.policies import policy
-    from irsa_cli.core.values import names
-    from irsa_cli.core.values.errors import InvalidInput
-    from irsa_cli.usecases.texts import read_text
 
     found: dict[str, Document] = {}
     for file in files:
         name = "stdin" if file == "-" else Path(file).name.removesuffix(".json")
-        try:
+        with wrong_usage("--inline-policy"):
             names.inline_policy(name)
             document = read_policy(read_text(file), file)
             if name in found and not policy.equal(found[name], document):
                 raise InvalidInput(
                     f"two inline policies would be named {name}", reason="they are named after their files"
                 )
-        except InvalidInput as error:
-            raise click.BadParameter(str(error), param_hint="--inline-policy") from error
         found[name] = document
     if sum(policy.size(document) for document in found.values()) > policy.INLINE_LIMIT:
         raise click.BadParameter(

@@ -6,27 +6,23 @@ labels. What several of them mean together is checked here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 from click.core import ParameterSource
 
-from irsa_cli.cli.help.completing import completed
-from irsa_cli.cli.options.common import Checked, Once
+from irsa_cli.cli.options.types import NAMESPACE, Checked, Decorator, completed, group, once, switch
 
-F = TypeVar("F", bound=Callable[..., Any])
 _OPTION = "irsa_cli.name_option"
 
 
-def name_argument(*, required: bool = False, kind: click.ParamType | None = None) -> Callable[[F], F]:  # type: ignore[type-arg]
+def name_argument(*, required: bool = False, kind: click.ParamType | None = None) -> Decorator:  # type: ignore[type-arg]
     """NAME, or --name NAME: the ServiceAccount's, or what `kind` reads. Both, and different: wrong usage."""
     checked = kind or Checked("name", "names.service_account")
 
     def keep(context: click.Context, _parameter: click.Parameter, value: Any) -> None:
-        context.meta[_OPTION] = (
-            value[0] if value else None
-        )  # All of `Once` that were given, which are the same.
+        # All of `Once` that were given, which are the same.
+        context.meta[_OPTION] = value[0] if value else None
 
     def merge(context: click.Context, _parameter: click.Parameter, value: Any) -> Any:
         option = context.meta.get(_OPTION)
@@ -38,62 +34,62 @@ def name_argument(*, required: bool = False, kind: click.ParamType | None = None
             context.set_parameter_source("name", ParameterSource.COMMANDLINE)
         return value or option
 
-    def decorated(function: F) -> F:
-        option = click.option(
+    return group(
+        click.argument(
+            "name", required=False, type=checked, callback=merge, shell_complete=completed("accounts")
+        ),
+        once(
             "--name",
             "name_option",
-            cls=Once,
             type=checked,
             is_eager=True,  # Before NAME, which takes its value.
             expose_value=False,
             callback=keep,
             shell_complete=completed("accounts"),
             help="Name of the ServiceAccount, as NAME.",
-        )
-        argument = click.argument(
-            "name", required=False, type=checked, callback=merge, shell_complete=completed("accounts")
-        )
-        return argument(option(function))
-
-    return decorated
+        ),
+    )
 
 
 def namespace_option(
     help_text: str = "Its namespace. [default: default]", default: str | None = "default"
-) -> Callable[[F], F]:
+) -> Decorator:
     """The ServiceAccount's namespace; what it is without the option is said in the text."""
-    return click.option(
+    return once(
         "-n",
         "--namespace",
-        cls=Once,
-        type=Checked("namespace", "names.namespace"),
+        type=NAMESPACE,
         shell_complete=completed("namespaces"),
         default=default,
         help=help_text,
     )
 
 
-def binding_options(function: F) -> F:
-    """Which ServiceAccount: NAME or --name, and --namespace."""
-    return name_argument(required=True)(namespace_option()(function))
+binding_options = group(name_argument(required=True), namespace_option())
+"""Which ServiceAccount: NAME or --name, and --namespace."""
 
 
-def all_namespaces_option(help_text: str) -> Callable[[F], F]:
+def all_namespaces_option(help_text: str) -> Decorator:
     """All namespaces; what that means beside NAME is said in the text."""
-    return click.option("-A", "--all-namespaces", "everywhere", is_flag=True, help=help_text)
+    return switch("-A", "--all-namespaces", "everywhere", help=help_text)
 
 
-ignore_maker_option = click.option(
-    "--ignore-maker", is_flag=True, help="Also if another tool may manage the role, by its name or tags."
+ignore_maker_option = switch(
+    "--ignore-maker", help="Also if another tool may manage the role, by its name or tags."
 )
 
-selector_option = click.option(
+selector_option = once(
     "-l",
     "--selector",
-    cls=Once,
     type=Checked("selector", "names.selector"),
     help="Only ServiceAccounts with these labels, as kubectl has it: app=web,tier!=test,env in (a,b).",
 )
+
+
+def check_reachable(options: dict[str, Any]) -> None:
+    """Wrong usage for the issuer of a cluster whose API can't be reached."""
+    if options["issuer_url"] and not (options["kubeconfig"] or options["context"]):
+        raise click.UsageError("--issuer-url needs --kubeconfig or --context, to reach the cluster's API")
 
 
 def check_many(options: dict[str, Any]) -> None:

@@ -1,16 +1,24 @@
-"""What an option's value may be: once, checked by the rules of `irsa_cli.core`, a duration.
-
-Which options there are is `irsa_cli.cli.options.common`' business.
-"""
+"""What an option's value may be, how often it is given, what completes it, and the decorators that say so."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import importlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from irsa_cli.cli.output.forms import JSONPATH, OutputForm
+from irsa_cli.core.values.errors import InvalidInput
+from irsa_cli.core.values.limits import seconds_of
+
+F = TypeVar("F", bound=Callable[..., Any])
+Decorator = Callable[[Any], Any]
+"""What adds options to a command."""
 
 
 class Once(click.Option):
@@ -54,8 +62,49 @@ def _has_form(kind: OutputForm | click.Choice[str], text: str) -> bool:
     return text in forms or (isinstance(kind, OutputForm) and text.startswith(JSONPATH))
 
 
+def filled(_context: click.Context, parameter: click.Parameter, value: Any) -> Any:
+    """Refuse empty values, as a callback of click's: a variable that isn't set would else mean something."""
+    for text in (value,) if isinstance(value, str) else value or ():
+        if not text.strip(" ,"):
+            raise click.BadParameter("it is empty (is a variable not set?)", param=parameter)
+    return value
+
+
+once = partial(click.option, cls=Once)
+"""An option with one value."""
+once_filled = partial(once, callback=filled)
+"""An option with one text, which is not empty."""
+many = partial(click.option, multiple=True)
+"""An option that may be repeated."""
+many_filled = partial(many, callback=filled)
+"""An option that may be repeated, with texts that are not empty."""
+switch = partial(click.option, is_flag=True)
+
+
+def group(*options: Decorator) -> Decorator:
+    """Several options as one decorator; `--help` shows them in this order."""
+
+    def decorated(function: Any) -> Any:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorated
+
+
+@contextmanager
+def wrong_usage(hint: str = "") -> Iterator[None]:
+    """Turn what is wrong with a value into click's error, which names the option `hint`."""
+    try:
+        yield
+    except InvalidInput as error:
+        if hint:
+            raise click.BadParameter(str(error), param_hint=hint) from error
+        raise click.UsageError(str(error)) from error
+
+
 class Checked(click.ParamType):  # type: ignore[type-arg]
-    """A text that a function of `irsa_cli.core` checks (and may convert)."""
+    """A text that a function of `irsa_cli.core.values` checks (and may convert)."""
 
     def __init__(self, name: str, check: str) -> None:
         self.name = name
@@ -63,8 +112,6 @@ class Checked(click.ParamType):  # type: ignore[type-arg]
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Check the value; the rule's own words become click's error."""
-        from irsa_cli.core.values.errors import InvalidInput
-
         try:
             return _find(self._check)(value)
         except InvalidInput as error:
@@ -73,11 +120,18 @@ class Checked(click.ParamType):  # type: ignore[type-arg]
 
 def _find(path: str) -> Callable[[Any], Any]:
     """A function of `irsa_cli.core.values`, imported when a value is checked and not for `--help`."""
-    import importlib
-
     module, _, name = path.rpartition(".")
     function: Callable[[Any], Any] = getattr(importlib.import_module(f"irsa_cli.core.values.{module}"), name)
     return function
+
+
+ACCOUNT_ID = Checked("id", "arn.check_account")
+ROLE_ARN = Checked("arn", "arn.check_role")
+POLICY_ARN = Checked("arn", "arn.check_policy")
+CLUSTER_NAME = Checked("name", "names.cluster")
+ROLE_NAME = Checked("name", "names.role")
+NAMESPACE = Checked("namespace", "names.namespace")
+AUDIENCE = Checked("audience", "names.audience")
 
 
 class Duration(click.ParamType):  # type: ignore[type-arg]
@@ -92,8 +146,6 @@ class Duration(click.ParamType):  # type: ignore[type-arg]
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Read the duration."""
-        from irsa_cli.core.values.limits import seconds_of
-
         total = seconds_of(str(value))
         if total is None:
             self.fail(f"'{value}' is not a duration (examples: 90s, 25m, 1h30m)", param, ctx)
@@ -110,9 +162,55 @@ class Duration(click.ParamType):  # type: ignore[type-arg]
 DURATION = Duration()
 
 
-def filled(_context: click.Context, parameter: click.Parameter, value: Any) -> Any:
-    """Refuse empty values, as a callback of click's: a variable that isn't set would else mean something."""
-    for text in (value,) if isinstance(value, str) else value or ():
-        if not text.strip(" ,"):
-            raise click.BadParameter("it is empty (is a variable not set?)", param=parameter)
-    return value
+LIVE = "IRSA_COMPLETE_LIVE"
+"""Not empty: clusters and ServiceAccounts are also asked live, within a second."""
+Completer = Callable[[click.Context, click.Parameter, str], "list[str]"]
+
+
+def completed(kind: str) -> Completer:
+    """What completes a value of a kind: clusters, regions, namespaces, accounts, profiles, policies."""
+
+    def complete(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+        try:
+            return [name for name in _names(kind, context) if name.startswith(incomplete)]
+        except Exception:
+            return []
+
+    return complete
+
+
+def _names(kind: str, context: click.Context) -> Sequence[str]:
+    if kind == "policies":
+        from irsa_cli.core.policies import wellknown
+
+        return [*wellknown.names()]
+    from irsa_cli.cli.help.environment import state_dir
+    from irsa_cli.usecases.local import known_names
+
+    state = state_dir(context.params.get("state_dir") or os.environ.get("IRSA_STATE_DIR"))
+    if kind == "profiles":
+        return known_names.profiles()
+    if kind == "regions":
+        return known_names.regions(state)
+    if kind == "clusters":
+        return [*dict.fromkeys((*known_names.clusters(state), *_live("clusters", context)))]
+    cluster = context.params.get("cluster") or known_names.cluster_in_force()
+    found = [*known_names.accounts(state, cluster), *(_live("accounts", context, cluster) if cluster else ())]
+    if kind == "namespaces":
+        more = [name.partition("/")[0] for name in found]
+        return [*dict.fromkeys((*known_names.namespaces(state, cluster), *more))]
+    if kind == "places":
+        return [*dict.fromkeys(found)]
+    namespace = context.params.get("namespace") or "default"
+    if context.get_parameter_source("namespace") is ParameterSource.DEFAULT:
+        namespace = known_names.namespace_in_force()
+    return [*dict.fromkeys(name.partition("/")[2] for name in found if name.startswith(f"{namespace}/"))]
+
+
+def _live(kind: str, context: click.Context, cluster: str = "") -> Sequence[str]:
+    if not os.environ.get(LIVE, "").strip():
+        return ()
+    from irsa_cli.usecases.local import known_names, live
+
+    region, profile = (str(context.params.get(name) or "") for name in ("region", "profile"))
+    return known_names.safe(live.names(kind, region=region, profile=profile, cluster=cluster))

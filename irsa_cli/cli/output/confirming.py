@@ -11,18 +11,17 @@ import os
 import sys
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from irsa_cli.cli.output.plan_text import change_lines
+from irsa_cli.cli.terminal.progress import Progress
+from irsa_cli.core.plan.changes import Change
+from irsa_cli.core.values.errors import NotConfirmed
 from irsa_cli.core.values.shown import visible
 
 QUESTION = "Delete this?"
-
-if TYPE_CHECKING:
-    from irsa_cli.cli.terminal.progress import Progress
-    from irsa_cli.core.plan.changes import Change
-    from irsa_cli.core.values.errors import NotConfirmed
 
 
 def can_ask() -> bool:
@@ -63,7 +62,7 @@ class Confirmation:
             if self._shown:
                 raise _grown(item for item in found if item.object in deleted - self._shown)
             from irsa_cli.cli.output.plan_text import change_lines, totals
-            from irsa_cli.core.plan.dismantling import not_again
+            from irsa_cli.core.plan.changes import not_again
 
             notes = [visible(f"Note: {note}") for note in not_again(found)]
             agreed = self._progress.ask([*change_lines(found), *notes, totals(found)], QUESTION)
@@ -81,9 +80,6 @@ class Confirmation:
 
 
 def _grown(changes: Iterable[Change]) -> NotConfirmed:
-    from irsa_cli.cli.output.plan_text import change_lines
-    from irsa_cli.core.values.errors import NotConfirmed
-
     return NotConfirmed(
         "nothing is deleted",
         reason="there is more to delete by now than what was confirmed",

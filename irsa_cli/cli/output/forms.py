@@ -1,8 +1,4 @@
-"""The forms of a result that `-o` names, beyond JSON and YAML: names alone, and what a jsonpath finds.
-
-How a command's own text looks is the command's business; JSON and YAML are written in
-`irsa_cli.cli.output.text`.
-"""
+"""The forms of a result that `-o` names, beyond JSON and YAML: names alone, and what a jsonpath finds."""
 
 from __future__ import annotations
 
@@ -12,6 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from irsa_cli.core.values.shown import visible
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -181,8 +179,6 @@ def _quoted(text: str) -> str:
 
 def filled(template: Template, document: Any) -> str:
     """The template with what its paths find: several values are separated by spaces, as kubectl does."""
-    from irsa_cli.core.values.shown import visible
-
     parts: list[str] = []
     for piece in template:
         if isinstance(piece, str):
@@ -201,8 +197,6 @@ def _shown(value: Any) -> str:
 
 def in_other_form(document: Mapping[str, Any], output: str) -> str:
     """A document's names, or what a jsonpath finds in it, without the end of its last line."""
-    from irsa_cli.core.values.shown import visible
-
     if output == "name":
         return "\n".join(map(visible, names(document)))
     return filled(read(output.removeprefix(JSONPATH)), document).removesuffix("\n")

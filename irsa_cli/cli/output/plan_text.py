@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from irsa_cli.cli.terminal.progress import KIND_WIDTH
-from irsa_cli.cli.terminal.wording import describe, mark
+from irsa_cli.cli.terminal.wording import mark
 from irsa_cli.core.plan.states import TagsState
 from irsa_cli.core.plan.traits import Proof
 from irsa_cli.core.policies.policy import difference
@@ -57,7 +57,7 @@ def change_lines(changes: Iterable[Change], *, whole: bool = False) -> Iterator[
         if not whole and is_mark(change):
             continue
         sign = click.style(mark(change.action), fg=_ACTIONS[change.action])
-        yield f"  {sign} {change.kind.value:<{KIND_WIDTH}} {visible(describe(change))}"
+        yield f"  {sign} {change.kind.value:<{KIND_WIDTH}} {visible(change.description)}"
         if whole or change.action == "update":
             yield from (f"      {line}" for line in _details(change, whole=whole))
 
@@ -77,19 +77,9 @@ def _is_own(key: str) -> bool:
 
 def _details(change: Change, *, whole: bool) -> Iterator[str]:
     """Every value that the change sets; of what is deleted, the documents. Marks with `whole` only."""
-    before: dict[str, Any] = asdict(change.before) if change.before is not None else {}
-    after: dict[str, Any] = asdict(change.after) if change.after is not None else {}
-    for key in after or [key for key in before if key in _DOCUMENTS]:
-        if key in _NOT_SHOWN:
-            continue
-        if key in _DOCUMENTS:
-            if whole or before.get(key) != after.get(key):
-                yield from _document(key, before.get(key), after.get(key))
-        elif isinstance(after[key], dict):
-            told = {name: value for name, value in after[key].items() if whole or not _is_own(name)}
-            yield from _pairs(key, before.get(key, {}), told)
-        else:
-            yield from _value(key.replace("_", " "), before.get(key), after[key])
+    before, after = attributes(change)
+    keys = after or [key for key in before if key in _DOCUMENTS]
+    yield from _values(before, after, keys, whole=whole)
 
 
 def _document(key: str, old: dict[str, Any] | None, new: dict[str, Any] | None) -> Iterator[str]:
@@ -103,13 +93,29 @@ def _document(key: str, old: dict[str, Any] | None, new: dict[str, Any] | None) 
 
 def values(change: Change) -> Iterator[str]:
     """What a change sets besides documents, without what irsa notes for itself."""
-    before: dict[str, Any] = asdict(change.before) if change.before is not None else {}
-    after: dict[str, Any] = asdict(change.after) if change.after is not None else {}
-    for key in after:
-        if key in _NOT_SHOWN or key in _DOCUMENTS:
+    before, after = attributes(change)
+    yield from _values(before, after, [key for key in after if key not in _DOCUMENTS], whole=False)
+
+
+def attributes(change: Change) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What was there, and what is to be there, by the names of attributes."""
+    return (
+        asdict(change.before) if change.before is not None else {},
+        asdict(change.after) if change.after is not None else {},
+    )
+
+
+def _values(
+    before: dict[str, Any], after: dict[str, Any], keys: Iterable[str], *, whole: bool
+) -> Iterator[str]:
+    for key in keys:
+        if key in _NOT_SHOWN:
             continue
-        if isinstance(after[key], dict):
-            told = {name: value for name, value in after[key].items() if not _is_own(name)}
+        if key in _DOCUMENTS:
+            if whole or before.get(key) != after.get(key):
+                yield from _document(key, before.get(key), after.get(key))
+        elif isinstance(after[key], dict):
+            told = {name: value for name, value in after[key].items() if whole or not _is_own(name)}
             yield from _pairs(key, before.get(key, {}), told)
         else:
             yield from _value(key.replace("_", " "), before.get(key), after[key])

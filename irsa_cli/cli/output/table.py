@@ -22,31 +22,29 @@ _NARROWEST = 24
 _INDENT = 4
 
 
-def show_table(head: Sequence[str], rows: Sequence[Sequence[str]], *, gap: int = GAP) -> None:
+def show_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table on standard output; without rows nothing. Cells are safe to be shown already."""
-    for line in table_lines(head, rows, columns(sys.stdout), gap=gap):
+    for line in table_lines(head, rows, columns(sys.stdout)):
         put(line)
 
 
-def table_lines(
-    head: Sequence[str], rows: Sequence[Sequence[str]], room: int | None, *, gap: int = GAP
-) -> list[str]:
+def table_lines(head: Sequence[str], rows: Sequence[Sequence[str]], room: int | None) -> list[str]:
     """The lines of a table in `room` columns, or unbroken where that is None; `head` may be empty."""
     if not rows:
         return []
     table = [head, *rows] if head else list(rows)
     widths = [max(map(_width, column)) for column in zip(*table, strict=True)]
-    fixed = sum(widths[:-1]) + gap * (len(widths) - 1)
+    fixed = sum(widths[:-1]) + GAP * (len(widths) - 1)
     if room is None or fixed + widths[-1] <= room:
-        return [_line(row, widths, gap) for row in table]
+        return [_line(row, widths) for row in table]
     if fixed + max(_NARROWEST, _longest(row[-1] for row in table)) <= room:
-        return _wrapped(table, widths, room - fixed, gap)
-    if fixed - gap <= room:
-        below = [[*_wrapped([[row[-1]]], [], room - _INDENT, gap)] for row in table]
+        return _wrapped(table, widths, room - fixed, GAP)
+    if fixed - GAP <= room:
+        below = [[*_wrapped([[row[-1]]], [], room - _INDENT, GAP)] for row in table]
         return [
             line
             for row, last in zip(table, below, strict=True)
-            for line in (_line(row[:-1], widths[:-1], gap), *(f"{' ' * _INDENT}{part}" for part in last))
+            for line in (_line(row[:-1], widths[:-1]), *(f"{' ' * _INDENT}{part}" for part in last))
         ]
     return _blocks(head, rows, room)
 
@@ -59,9 +57,9 @@ def _longest(cells: Iterable[str]) -> int:
     return max((len(word) for cell in cells for word in click.unstyle(cell).split()), default=0)
 
 
-def _line(row: Sequence[str], widths: Sequence[int], gap: int) -> str:
+def _line(row: Sequence[str], widths: Sequence[int]) -> str:
     padded = (f"{cell}{' ' * (width - _width(cell))}" for cell, width in zip(row, widths, strict=True))
-    return (" " * gap).join(padded).rstrip()
+    return (" " * GAP).join(padded).rstrip()
 
 
 def _blocks(head: Sequence[str], rows: Sequence[Sequence[str]], room: int) -> list[str]:

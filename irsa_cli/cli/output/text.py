@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import Any, Protocol
 
 import click
 
@@ -12,11 +12,50 @@ from irsa_cli.cli.help.helping import command_of
 from irsa_cli.cli.output.forms import REPORTS, in_other_form
 from irsa_cli.cli.output.plan_text import plan_lines
 from irsa_cli.cli.terminal.screen import is_unicode
-from irsa_cli.cli.terminal.wording import put
+from irsa_cli.cli.terminal.wording import put, say
 from irsa_cli.core.results.envelope import Envelope
 from irsa_cli.core.results.result import Command, Ended, Result
 from irsa_cli.core.values.errors import IrsaError, Refused
 from irsa_cli.core.values.shown import json_text, redacted, visible, yaml_text
+
+
+def show_each(
+    results: Iterable[Result],
+    output: str,
+    line: Callable[[Result], str],
+    *,
+    quiet: bool,
+    whole: bool,
+    about: Callable[[Result], str] = lambda result: "",
+) -> None:
+    """Print a line for each result, with its plan; what else there is to say of it goes to standard error."""
+    for result in results:
+        if output == "text":
+            say(line(result))
+            for told in plan_lines(result, whole=whole) if result.ended is Ended.PLANNED else ():
+                put(f"  {told}")
+        if not quiet or result.error is not None or result.left:
+            for told in messages(result, about(result)):
+                put(f"  {told}", err=True)
+
+
+class EndedCommand(Protocol):
+    """What a command has found or done."""
+
+    @property
+    def exit_code(self) -> int:
+        """The process's exit code."""
+
+    def envelope(self) -> Envelope:
+        """The document that `-o json` and `-o yaml` print."""
+
+
+class FoundByReading(EndedCommand, Protocol):
+    """What a command that reads has found, or the error that kept it from that."""
+
+    @property
+    def error(self) -> Exception | None:
+        """Why there is nothing."""
 
 
 def show(result: Result, output: str, *, quiet: bool, verbose: bool = False) -> None:
@@ -56,6 +95,32 @@ def document_text(envelope: Envelope, output: str, command: str | None = None) -
     if output == "json":
         return json_text(document)
     return as_yaml(document).removesuffix("\n") if output == "yaml" else in_other_form(document, output)
+
+
+def show_reading(
+    found: FoundByReading,
+    lines: Iterable[str],
+    output: str,
+    notes: Iterable[str] = (),
+    *,
+    text_forms: Collection[str] = ("text",),
+) -> None:
+    """Print what was read, as lines or as a document; then on standard error notes, and why it failed."""
+    if output in text_forms:
+        for line in lines:
+            put(line)
+    else:
+        show_document(found.envelope(), output)
+    for note in notes:
+        say(f"Note: {note}", err=True)
+    show_error(found.error)
+
+
+def show_error(error: Exception | None) -> None:
+    """Say on standard error why a command that reads could not, and what to do."""
+    if error is not None:
+        for line in (*error_lines(error), *next_lines(error)):
+            put(line, err=True)
 
 
 def running() -> str:

@@ -1,4 +1,1 @@
-"""The terminal: progress, colours and widths, words that are printed.
-
-What results look like is in `irsa_cli.cli.output`.
-"""
+"""The terminal: progress, colours and widths, words that are printed."""

@@ -1,7 +1,4 @@
-"""Progress on standard error: a line for each change, with a spinner on a terminal, plain lines in CI.
-
-The result on standard output is `irsa_cli.cli.output.text`'s business.
-"""
+"""Progress on standard error: a line for each change, with a spinner on a terminal, plain lines in CI."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from irsa_cli.cli.terminal.screen import fitted, is_live, painted, plain
-from irsa_cli.cli.terminal.wording import back_again, describe, mark, put
+from irsa_cli.cli.terminal.wording import mark, put
 from irsa_cli.core.values.doing import Doing, heard_by
 from irsa_cli.core.values.shown import redacted, visible, without_secrets
 
@@ -130,7 +127,7 @@ class Progress:
         from irsa_cli.usecases.command.events import Step
 
         assert event.change is not None
-        kind, what = event.change.kind.value, describe(event.change)
+        kind, what = event.change.kind.value, event.change.description
         if event.step is Step.DONE and not event.changed:
             return _row(mark("ok"), kind, what, "already there")
         deleted = event.change.after is None
@@ -139,7 +136,9 @@ class Progress:
         tail = _took(event.seconds)
         if event.step is Step.UNDONE:
             none = "is there" if deleted else "not there"
-            tail = f"{back_again(event.change)}  {tail}" if event.changed else none
+            # To give something is never called to take.
+            back = event.change.kind.traits.given_back if deleted else "rolled back"
+            tail = f"{back}  {tail}" if event.changed else none
         elif event.error is not None:
             tail = str(event.error)
         return _row(sign, kind, what, tail)

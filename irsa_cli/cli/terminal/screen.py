@@ -1,11 +1,10 @@
-"""What an output stream can show: characters, colours, columns, and lines that change while one looks.
-
-Asked by everything that prints; how a line is worded is `irsa_cli.cli.terminal.wording`'s business.
-"""
+"""What an output stream can show: characters, colours, columns, and lines that change while one looks."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TextIO
 
 import click
@@ -115,3 +114,23 @@ def painted(line: str) -> str:
     if colour:
         return f"{' ' * indent}{click.style(first, fg=colour, bold=True)}{space}{rest}"
     return line
+
+
+class Unshown(Exception):
+    """The output of a run can't be written; `code` is the run's own exit code."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+@contextmanager
+def showing(code: int, *, only_shows: bool = False) -> Iterator[None]:
+    """Show how a run ended; what can't be shown raises `Unshown` with the run's exit code.
+
+    `only_shows`: the output was all that it was for (a dry run), which has failed, then.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise Unshown(1 if only_shows else code) from error

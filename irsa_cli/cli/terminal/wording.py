@@ -1,7 +1,4 @@
-"""How lines, changes and marks are written for people, on both output streams.
-
-What a line says is the business of the module that says it.
-"""
+"""How lines, changes and marks are written for people, on both output streams."""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ from irsa_cli.cli.terminal.screen import has_colour, is_unicode, painted, plain
 from irsa_cli.core.values.shown import visible
 
 if TYPE_CHECKING:
-    from irsa_cli.core.plan.changes import Change
+    pass
 
 _MARKS = {"create": "+", "update": "~", "delete": "-", "ok": "✓", "failed": "✗", "waiting": "…"}
 _UNITS = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
@@ -38,16 +35,6 @@ def put(line: str, *, err: bool = False) -> None:
 def mark(what: str) -> str:
     """The sign before a line; plain ASCII where the stream can't show more."""
     return (_MARKS if is_unicode(sys.stderr) else _PLAIN)[what]
-
-
-def back_again(change: Change) -> str:
-    """What has become of a change that a rollback has undone: to give something is never called to take."""
-    return "rolled back" if change.after is not None else change.kind.traits.given_back
-
-
-def describe(change: Change) -> str:
-    """What a change is about, as a person would name it."""
-    return change.description
 
 
 def age(seconds: float) -> str:

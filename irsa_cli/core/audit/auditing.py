@@ -102,11 +102,7 @@ class InCluster:
         yield item.behind(self._worst(arn for arns in lists.values() for arn in arns))
 
     def _in_namespace(
-        self,
-        becoming: Becoming,
-        cluster: AuditedCluster,
-        binding: RbacBinding,
-        accounts: Iterable[str],
+        self, becoming: Becoming, cluster: AuditedCluster, binding: RbacBinding, accounts: Iterable[str]
     ) -> Iterator[tuple[str, tuple[AccountTaker, ...]]]:
         """The ServiceAccounts of a namespace that everybody may become.
 

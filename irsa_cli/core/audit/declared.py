@@ -19,13 +19,12 @@ from irsa_cli.core.inventory.bindings import BoundRole
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import CLUSTER_TAG, SERVICE_ACCOUNT_TAG
-from irsa_cli.core.trust.principal_flaws import trusted_providers
+from irsa_cli.core.policies.statements import allowing, name_of, principals, trusted_providers
 from irsa_cli.core.trust.rules import table as rules
 from irsa_cli.core.trust.rules.judge import LARGEST
 from irsa_cli.core.trust.rules.rule import Risk, Rule, risk, some
-from irsa_cli.core.trust.rules.statements import allowing, name_of, principals
 from irsa_cli.core.trust.rules.width import Look
-from irsa_cli.core.trust.shared_statement import read
+from irsa_cli.core.trust.trust_policy import read_statement
 from irsa_cli.core.values.arn import check_role
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
@@ -250,7 +249,7 @@ class Drift:
             if not trusted_providers({"Statement": [item]}) or _has_more_principals(item):
                 reason = "does not have the form that irsa writes: it admits others than ServiceAccounts"
                 yield self._was_changed(role, index, name_of(index, item), reason)
-            elif read(item) is None and not item.get("Condition"):
+            elif read_statement(item) is None and not item.get("Condition"):
                 yield self._was_changed(role, index, name_of(index, item), "has lost its condition")
 
     def _was_changed(self, role: BoundRole, index: int, name: str, reason: str) -> Risk:

@@ -7,30 +7,22 @@ and reading files is `irsa_cli.usecases.audit.files`' business.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
-from irsa_cli.core.audit.estate import (
-    AuditedAccount,
-    AuditedAssociation,
-    AuditedCluster,
-    Estate,
-    living_pods,
-)
-from irsa_cli.core.inventory.account_details import policy_details, role_details
-from irsa_cli.core.inventory.bindings import BoundRole
-from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.audit.estate import AuditedAccount, AuditedAssociation, AuditedCluster, Estate, living_pods
+from irsa_cli.core.inventory.bindings import BoundRole, policy_details, role_details
 from irsa_cli.core.policies.policy import as_list
-from irsa_cli.core.rbac.principals import RbacFiles
+from irsa_cli.core.rbac.principals import NOT_GIVEN, RbacFiles
 from irsa_cli.core.values.arn import check_role
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.issuer import check_issuer
 
 T = TypeVar("T")
 Json = Mapping[str, Any]
-NOT_GIVEN = Unreadable("no file has them")
 
 
 @dataclass(frozen=True)
@@ -76,8 +68,7 @@ def estate_of(files: Iterable[AuditFile], now: datetime) -> Estate:
         _take(found, file, _parsed(file))
     if not found.has_roles:
         raise InvalidInput(
-            "no file has the account's roles",
-            reason="aws iam get-account-authorization-details > roles.json",
+            "no file has the account's roles", reason="aws iam get-account-authorization-details > roles.json"
         )
     roles = list(_each(found, found.roles, _role))
     clusters = list(_clusters(found))
@@ -119,13 +110,11 @@ _KNOWN = (
 def _take(found: _Gathered, file: AuditFile, document: Json) -> None:
     """Put a document where it belongs, by the key that only it has."""
     cluster = found.clusters.setdefault(file.folder, _Cluster(file.folder))
-    known = False
-    for key, take in _FORMS.items():
-        if key in document:
-            take(found, cluster, file.source, document)
-            known = True
-    if not known:
+    forms = [take for key, take in _FORMS.items() if key in document]
+    if not forms:
         raise InvalidInput(f"{file.source} is none of the documents that are known", reason=_KNOWN)
+    for take in forms:
+        take(found, cluster, file.source, document)
 
 
 def _take_roles(found: _Gathered, _: _Cluster, source: str, document: Json) -> None:
@@ -181,10 +170,6 @@ def _take_names(found: _Gathered, _: _Cluster, __: str, document: Json) -> None:
     found.listed = [*(found.listed or ()), *map(str, as_list(document["clusters"]))]
 
 
-def _take_config_map(_: _Gathered, cluster: _Cluster, __: str, document: Json) -> None:
-    cluster.rbac.take_config_map(document)
-
-
 _FORMS: dict[str, Callable[[_Gathered, _Cluster, str, Json], None]] = {
     "RoleDetailList": _take_roles,
     "OpenIDConnectProviderList": _take_providers,
@@ -194,7 +179,7 @@ _FORMS: dict[str, Callable[[_Gathered, _Cluster, str, Json], None]] = {
     "association": _take_association,
     "cluster": _take_cluster,
     "clusters": _take_names,
-    "data": _take_config_map,
+    "data": lambda _, cluster, __, document: cluster.rbac.take_config_map(document),
     "accessEntries": lambda _, cluster, __, document: cluster.rbac.take_listed(document),
     "accessEntry": lambda _, cluster, __, document: cluster.rbac.take_entry(document),
     "associatedAccessPolicies": lambda _, cluster, __, document: cluster.rbac.take_policies(document),
@@ -233,6 +218,7 @@ def _providers(found: _Gathered) -> dict[str, tuple[str, ...] | None] | None:
 
 def _clusters(found: _Gathered) -> Iterator[AuditedCluster]:
     for gathered in found.clusters.values():
+        accounts = None if gathered.accounts is None else _of(found, gathered.accounts, AuditedAccount.read)
         said = (gathered.described, gathered.accounts, gathered.pods, gathered.associations)
         if not any(item not in (None, {}) for item in said) and gathered.rbac.is_empty:
             continue
@@ -246,7 +232,7 @@ def _clusters(found: _Gathered) -> Iterator[AuditedCluster]:
             parts[3],
             parts[4],
             arn,
-            NOT_GIVEN if gathered.accounts is None else _accounts(found, gathered.accounts),
+            NOT_GIVEN if accounts is None else tuple(accounts),
             NOT_GIVEN if gathered.pods is None else _pods(found, gathered.pods),
             NOT_GIVEN if gathered.associations is None else _associations(found, gathered.associations),
             gathered.rbac.rbac,
@@ -264,16 +250,11 @@ def _of(found: _Gathered, items: Iterable[Json], read: Callable[[Any], T]) -> It
     return _each(found, (("a cluster's file", item) for item in items), read)
 
 
-def _accounts(found: _Gathered, items: Iterable[Json]) -> tuple[AuditedAccount, ...]:
-    return tuple(_of(found, items, AuditedAccount.read))
-
-
 def _pods(found: _Gathered, items: Iterable[Json]) -> dict[str, int]:
-    counts: dict[str, int] = {}
+    counts: Counter[str] = Counter()
     for one in _of(found, items, lambda item: living_pods([item])):
-        for name, number in one.items():
-            counts[name] = counts.get(name, 0) + number
-    return counts
+        counts.update(one)
+    return dict(counts)
 
 
 def _associations(found: _Gathered, items: Iterable[Json]) -> tuple[AuditedAssociation, ...]:

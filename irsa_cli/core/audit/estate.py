@@ -12,8 +12,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from irsa_cli.core.inventory.account_details import text_of
-from irsa_cli.core.inventory.bindings import BoundRole, annotation_of
+from irsa_cli.core.inventory.bindings import BoundRole, annotation_of, text_of
 from irsa_cli.core.objects import parsing
 from irsa_cli.core.objects.injection import Injection
 from irsa_cli.core.objects.unreadable import Unreadable

@@ -14,7 +14,7 @@ from typing import Any
 from irsa_cli.core.audit.auditing import Audit
 from irsa_cli.core.audit.reach import size_of
 from irsa_cli.core.audit.ways import RolePath, Way
-from irsa_cli.core.trust.principal_flaws import trusted_providers
+from irsa_cli.core.policies.statements import trusted_providers
 from irsa_cli.core.trust.rules.judge import LARGEST
 from irsa_cli.core.trust.rules.power import granted, power_of
 from irsa_cli.core.trust.rules.rule import ORDER, Risk

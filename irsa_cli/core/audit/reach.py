@@ -21,12 +21,11 @@ from irsa_cli.core.inventory.bindings import BoundRole
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.operators import like
 from irsa_cli.core.policies.permissions import ANY, Allowed, allowed
+from irsa_cli.core.policies.statements import statements, tests_of_key, trusted_providers
 from irsa_cli.core.policies.web_identity import Context, PresentKey, WebIdentity
 from irsa_cli.core.trust.assuming import ASSUME, said
 from irsa_cli.core.trust.evaluation import Answer, Explanation, explain
-from irsa_cli.core.trust.principal_flaws import trusted_providers
 from irsa_cli.core.trust.rules.judge import LARGEST
-from irsa_cli.core.trust.rules.statements import statements, tests_of_key
 from irsa_cli.core.trust.rules.width import MOST_AUDIENCES
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
 
@@ -161,43 +160,22 @@ class Reachable:
 
     def _of_cluster(self, role: BoundRole, provider: str, cluster: AuditedCluster) -> Iterator[Way]:
         index, issuer = self.index(cluster), cluster.host_path
+        unsure = () if self.estate.providers is not None else ("the account has the OIDC provider",)
         audiences = self._audiences(role, provider, issuer)
         named = {
             value for _, values in tests_of_key(statements(role.trust), f"{issuer}:sub") for value in values
         }
         found: dict[tuple[str, tuple[str, ...], tuple[str, ...], bool], frozenset[str]] = {}
         for subject, members in index.classes(role.trust, issuer):
-            asked = [
-                (audience, self._asked(role, provider, cluster, subject, audience)) for audience in audiences
-            ]
-            best = _best(asked)
-            if best is None:
-                continue
-            statement, conditions, taken = best
-            key = (statement, conditions, taken, subject in named)
-            names = index.names_of(members)
-            found[key] = found[key] | names if key in found else names
+            identities = (WebIdentity(provider, f"https://{issuer}", subject, item) for item in audiences)
+            answers = (explain(role.trust, item, now=self.estate.now) for item in identities)
+            if best := _best(list(zip(audiences, answers, strict=True))):
+                key = (*best, subject in named)
+                names = index.names_of(members)
+                found[key] = found[key] | names if key in found else names
         for (statement, conditions, taken, is_named), names in found.items():
-            yield Way(
-                role.arn,
-                cluster.name,
-                By.WEB_IDENTITY,
-                names,
-                statement,
-                conditions + self._unsure,
-                taken,
-                is_named,
-            )
-
-    @property
-    def _unsure(self) -> tuple[str, ...]:
-        return () if self.estate.providers is not None else ("the account has the OIDC provider",)
-
-    def _asked(
-        self, role: BoundRole, provider: str, cluster: AuditedCluster, subject: str, audience: str
-    ) -> Explanation:
-        identity = WebIdentity(provider, f"https://{cluster.host_path}", subject, audience)
-        return explain(role.trust, identity, now=self.estate.now)
+            more = (statement, (*conditions, *unsure), taken, is_named)
+            yield Way(role.arn, cluster.name, By.WEB_IDENTITY, names, *more)
 
     # EKS Pod Identity
 
@@ -212,8 +190,7 @@ class Reachable:
         who = frozenset((item.full_name,))
         way = Way(item.role_arn, cluster.name, By.POD_IDENTITY, who, f"association {item.id}", named=True)
         if role is None:
-            read = item.role_arn.split(":")[4:5] != [] and item.role_arn.split(":")[4] in self.estate.accounts
-            if not read:
+            if self.estate.accounts.isdisjoint(item.role_arn.split(":")[4:5]):
                 yield replace(way, conditions=("the role, which was not read, admits EKS Pod Identity",))
             return
         answer = said(role.trust, is_service, _service_context(cluster, item), ASSUME)
@@ -254,9 +231,7 @@ class Reachable:
                     todo.append(further)
 
 
-def _best(
-    asked: list[tuple[str, Explanation]],
-) -> tuple[str, tuple[str, ...], tuple[str, ...]] | None:
+def _best(asked: list[tuple[str, Explanation]]) -> tuple[str, tuple[str, ...], tuple[str, ...]] | None:
     """The statement that decides, on what it depends, and the audiences; None where nobody is admitted."""
     sure = [(audience, item) for audience, item in asked if item.answer is Answer.YES]
     maybe = [(audience, item) for audience, item in asked if item.answer is Answer.UNKNOWN]

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, Protocol
+from typing import Any, ClassVar
 
 from irsa_cli.core.audit.auditing import Audit
 from irsa_cli.core.audit.reach import Can
@@ -106,37 +107,39 @@ def read_baseline(text: str, source: str) -> frozenset[str]:
         ) from None
 
 
-class RiskReport(Protocol):
-    """What is shown of risks, wherever they were found: in an account, or in files."""
+class RiskReport(ABC):
+    """What is shown of risks, wherever they were found: in an account, or in files.
+
+    With an `error` nothing could be judged. `fail_on`: from which severity on the exit code tells.
+    """
+
+    title: ClassVar[str]
+    selection: RiskSelection
+    fail_on: Severity | None
+    error: Exception | None
+    signal: int
 
     @property
-    def title(self) -> str:
-        """Whose report it is."""
-
-    @property
-    def selection(self) -> RiskSelection:
-        """The risks that are shown."""
-
-    @property
+    @abstractmethod
     def judged(self) -> str:
         """How much was judged, for the end of a line."""
 
     @property
+    @abstractmethod
     def unseen(self) -> tuple[str, ...]:
         """What was not judged, and so is not called fine."""
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What was not judged, and what has ended."""
+        return (*self.unseen, *self.selection.notes)
 
     @property
-    def error(self) -> Exception | None:
-        """Why nothing could be judged."""
-
-    @property
+    @abstractmethod
     def exit_code(self) -> int:
         """How it ends."""
 
+    @abstractmethod
     def envelope(self) -> Envelope:
         """The document that `-o json` and `-o yaml` print."""
 
@@ -147,11 +150,8 @@ def many(number: int, what: str) -> str:
 
 
 @dataclass(frozen=True)
-class AuditReport:
-    """An audit and what is shown of it, or the error with which nothing could be.
-
-    `fail_on`: from which severity on the exit code tells. `paths` are shown where they were asked for.
-    """
+class AuditReport(RiskReport):
+    """An audit and what is shown of it; `paths` are shown where they were asked for."""
 
     audit: Audit | None = None
     selection: RiskSelection = field(default_factory=lambda: RiskSelection(()))
@@ -174,11 +174,6 @@ class AuditReport:
     def unseen(self) -> tuple[str, ...]:
         """What was not read, and so is not called fine."""
         return self.audit.unseen if self.audit else ()
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What was not read, and what has ended."""
-        return (*self.unseen, *self.selection.notes)
 
     @property
     def exit_code(self) -> int:
@@ -213,7 +208,6 @@ class AuditReport:
         )
 
     def _in_kubernetes(self, arns: Arns) -> dict[str, Any]:
-        """The ServiceAccount that was asked about, in each cluster that has it."""
         if self.audit is None or not self.audit.scope.account:
             return {}
         account = account_json(self.audit.scope.account)
@@ -234,7 +228,6 @@ def _arns(audit: Audit | None) -> Arns:
 
 
 def _clusters_json(audit: Audit | None) -> list[dict[str, str | None]]:
-    """The clusters that were read, as far as they are known."""
     return [
         {
             "name": cluster.name,
@@ -279,12 +272,7 @@ def hidden_json(selection: RiskSelection, arns: Arns) -> dict[str, Any]:
 def _place_json(place: FilePlace | None) -> dict[str, Any] | None:
     if place is None:
         return None
-    return {
-        "file": place.file,
-        "line": place.line,
-        "column": place.column,
-        "subject": place.subject or None,
-    }
+    return {"file": place.file, "line": place.line, "column": place.column, "subject": place.subject or None}
 
 
 def path_json(path: RolePath, arns: Arns) -> dict[str, Any]:

@@ -15,14 +15,14 @@ from irsa_cli.core.audit.estate import AuditedAccount, Estate
 from irsa_cli.core.audit.reach import size_of
 from irsa_cli.core.inventory.bindings import BoundRole
 from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.policies.statements import trusted_providers
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust.correction import Meant, corrected
-from irsa_cli.core.trust.principal_flaws import trusted_providers
 from irsa_cli.core.trust.rules import table as rules
 from irsa_cli.core.trust.rules.judge import LARGEST, judge
 from irsa_cli.core.trust.rules.power import Granted, granted, power_of
 from irsa_cli.core.trust.rules.providers import KnownCluster, TrustContext, cluster_providers
-from irsa_cli.core.trust.rules.rule import Risk, Rule
+from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.values.names import subject
 
 
@@ -85,23 +85,18 @@ class Trusts:
         return self._granted[arn]
 
 
-_COMMANDS: Mapping[Rule, str] = dict.fromkeys(
-    (rules.ADMITTED_NOT_ANNOTATED, rules.ANNOTATED_REFUSED, rules.ROLE_GONE, rules.SHADOWED),
-    "irsa doctor {name} {where}",
-)
-"""None of them writes: whether a ServiceAccount is to have a role is no question that an audit can answer."""
+_FOR_DOCTOR = (rules.ADMITTED_NOT_ANNOTATED, rules.ANNOTATED_REFUSED, rules.ROLE_GONE, rules.SHADOWED)
+"""Whether a ServiceAccount is to have a role is no question that an audit can answer: nothing is written."""
 
 
 def command_of(risk: Risk) -> str:
     """The command that ends a risk, or tells how; '' where there is none, or a name is not known."""
-    form = _COMMANDS.get(risk.rule, "")
     namespace, slash, name = risk.account.partition("/")
-    if not (form and slash and risk.cluster):
+    if not (risk.rule in _FOR_DOCTOR and slash and risk.cluster):
         return ""
     region, _, cluster = risk.cluster.rpartition("/")
     where = f"-n {shlex.quote(namespace)} -c {shlex.quote(cluster)}"
-    where += f" -r {shlex.quote(region)}" if region else ""
-    return form.format(name=shlex.quote(name), where=where)
+    return f"irsa doctor {shlex.quote(name)} {where}" + (f" -r {shlex.quote(region)}" if region else "")
 
 
 @dataclass(frozen=True)
@@ -122,7 +117,6 @@ class Fixes:
 
     @cached_property
     def _annotated(self) -> Mapping[tuple[str, str], list[AuditedAccount]]:
-        """The ServiceAccounts by their cluster and the role that they name."""
         found: dict[tuple[str, str], list[AuditedAccount]] = {}
         for cluster in self.trusts.estate.clusters:
             for account in () if isinstance(cluster.accounts, Unreadable) else cluster.accounts:

@@ -16,11 +16,11 @@ from functools import cached_property
 from irsa_cli.core.audit.estate import Estate
 from irsa_cli.core.inventory.bindings import BoundRole
 from irsa_cli.core.policies.permissions import Policies, allowed
+from irsa_cli.core.policies.statements import allowing, does, name_of, principals
 from irsa_cli.core.policies.web_identity import Context, PresentKey
 from irsa_cli.core.trust.assuming import ASSUME, context_of_session, names_role, said
 from irsa_cli.core.trust.evaluation import Answer
 from irsa_cli.core.trust.rules.judge import LARGEST
-from irsa_cli.core.trust.rules.statements import allowing, does, name_of, principals
 from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.errors import InvalidInput
 
@@ -144,7 +144,9 @@ class Hops:
             source = Arn.parse(role.arn)
         except InvalidInput:
             return
-        answer = said(target.trust, names_role(source, role.arn), _context(role), ASSUME)
+        # Which external id it gives is its own affair.
+        context: Context = {**context_of_session(role.arn), "sts:externalid": PresentKey()}
+        answer = said(target.trust, names_role(source, role.arn), context, ASSUME)
         if answer.answer is Answer.NO:
             return
         admitted_by = _statement(role, target)
@@ -205,8 +207,3 @@ def _statement(role: BoundRole, target: BoundRole) -> str:
         ):
             return name_of(index, item)
     return ""
-
-
-def _context(role: BoundRole) -> Context:
-    """The condition keys of the request of a role's session; which external id it gives is its own affair."""
-    return {**context_of_session(role.arn), "sts:externalid": PresentKey()}

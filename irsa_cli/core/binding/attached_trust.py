@@ -19,7 +19,6 @@ from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.evaluation import Answer, Explanation, explain
 from irsa_cli.core.trust.restrictions import Restriction, voided
 from irsa_cli.core.trust.rules.power import check_power
-from irsa_cli.core.trust.trust_policy import allowed, denied
 from irsa_cli.core.values.errors import Refused
 
 
@@ -63,7 +62,7 @@ def judge(desired: DesiredState, role: CurrentRole) -> Attached:
     before = role.state.trust
     explanation = explain(before, desired.identity)
     wanted = trust_policy.marked_statement(desired.identity)
-    if allowed(explanation) or not desired.update_trust:
+    if explanation.allowed or not desired.update_trust:
         return Attached(before, before, None, (), explanation, explanation)
     after = trust_policy.with_statement(before, wanted)
     voids = voided(before, desired.identity)
@@ -77,7 +76,7 @@ def check(desired: DesiredState, role: CurrentRole) -> Attached:
     or would admit to a role that may do much, without `--allow-wide-trust`.
     """
     found = judge(desired, role)
-    if denied(found.outlook):
+    if found.outlook.denied:
         raise Refused(
             f"the trust policy of {desired.role_arn} denies {desired.identity.subject}",
             reason="a statement with the effect Deny applies to it, and no other one outweighs that",
@@ -85,7 +84,7 @@ def check(desired: DesiredState, role: CurrentRole) -> Attached:
         )
     if found.added is not None and found.voids and not desired.force:
         raise _would_void(desired, found)
-    if allowed(found.outlook) is False:
+    if found.outlook.allowed is False:
         raise _not_admitted(desired, found)
     if found.added is not None:
         check_power(desired.role_arn, desired.identity.subject, role.power, role.policies)

@@ -40,12 +40,8 @@ class BoundaryRules:
         """The spec with the boundary that its role gets where none is named; raises `Refused` for none."""
         if spec.attach_role_arn:
             return spec
-        self.check_made(spec.permissions_boundary, str(spec))
+        self.check_all_made([] if spec.permissions_boundary or self.default else [str(spec)])
         return replace(spec, permissions_boundary=spec.permissions_boundary or self.default)
-
-    def check_made(self, boundary: str, what: str) -> None:
-        """Raise `Refused` when a role would be made without a boundary and must have one."""
-        self.check_all_made([] if boundary or self.default else [what])
 
     def check_all_made(self, without: Sequence[str]) -> None:
         """Raise `Refused` when there are any for which no boundary is named, and there must be one."""
@@ -67,7 +63,13 @@ class BoundaryRules:
 
         It goes when it is removed; and when a default, and nobody who named it (`named`), replaces it.
         """
-        going = [change for change in plan if _goes(change, named=named)]
+        going = [
+            change
+            for change in plan
+            if change.kind is Kind.BOUNDARY
+            and change.before is not None
+            and (change.after is None or not named)
+        ]
         if not going:
             return
         if self.required_by and any(change.after is None for change in going):
@@ -86,12 +88,6 @@ class BoundaryRules:
                     f"to let it go: run this again with {ALLOW_REMOVAL}",
                 ),
             )
-
-
-def _goes(change: Change, *, named: bool) -> bool:
-    if change.kind is not Kind.BOUNDARY or change.before is None:
-        return False
-    return change.after is None or not named
 
 
 def _line(change: Change) -> str:

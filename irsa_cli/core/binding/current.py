@@ -8,26 +8,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount
-from irsa_cli.core.marks.annotation_marks import written, wrote
+from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount, ServiceAccountRef
+from irsa_cli.core.marks.notes import written, wrote
 from irsa_cli.core.objects.injection import Injection
-from irsa_cli.core.plan.states import (
-    CLUSTER_TAG,
-    MANAGED_BY_LABEL,
-    ROLE_ARN_ANNOTATION,
-    SERVICE_ACCOUNT_TAG,
-    TRANSACTION_TAG,
-    WEBHOOK_ANNOTATIONS,
-    RoleState,
-)
+from irsa_cli.core.plan import states
 from irsa_cli.core.policies.web_identity import WebIdentity
-from irsa_cli.core.trust.chaining.chain import Chain
-from irsa_cli.core.trust.chaining.removal import FoundConfigMap, FoundTarget
+from irsa_cli.core.trust.chain import Chain, FoundConfigMap, FoundTarget
 from irsa_cli.core.values import arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.issuer import provider_arn
-from irsa_cli.core.values.names import Namespaced, default_role_name, default_role_path, subject
+from irsa_cli.core.values.names import default_role_name, default_role_path, subject
 
 
 @dataclass(frozen=True)
@@ -45,18 +36,21 @@ class NamedRole:
         return cls(name, arn.iam_arn(cluster.partition, cluster.home, resource), role)
 
     @property
-    def state(self) -> RoleState:
+    def state(self) -> states.RoleState:
         """The role without its policies."""
         return self.role.state
 
     def is_for(self, cluster: Cluster, full_name: str) -> bool:
         """Whether irsa made it, or took it over, for this ServiceAccount (`namespace/name`)."""
         tags = self.state.tags
-        return (tags.get(CLUSTER_TAG), tags.get(SERVICE_ACCOUNT_TAG)) == (cluster.arn, full_name)
+        return (tags.get(states.CLUSTER_TAG), tags.get(states.SERVICE_ACCOUNT_TAG)) == (
+            cluster.arn,
+            full_name,
+        )
 
 
 @dataclass(frozen=True)
-class Bound(Namespaced):
+class Bound(ServiceAccountRef):
     """One ServiceAccount with its roles; any part may be missing.
 
     `own` are the roles that bear irsa's tags for it, with their policies: usually one. `used` is the role
@@ -88,17 +82,17 @@ class Bound(Namespaced):
     """Why one that only its marks tell of could not be looked for."""
 
     @property
-    def targets(self) -> tuple[tuple[Chain, ...], dict[str, FoundTarget]]:
-        """The chains of its own role, and what is there of their targets, by ARN; two after a cut-off run."""
+    def targets(self) -> list[tuple[Chain, FoundTarget]]:
+        """The chains of its own role, and what is there of their targets; two after a cut-off run."""
         found = [] if self.noted_target is None else [self.noted_target]
         if self.chain is not None and self.target is not None:
             found.append((self.chain, self.target))
-        return tuple(chain for chain, _ in found), {chain.target_arn: target for chain, target in found}
+        return found
 
     @property
     def annotation(self) -> str:
         """The role's annotation as it is, '' without one."""
-        return self.account.annotations.get(ROLE_ARN_ANNOTATION, "") if self.account else ""
+        return self.account.annotations.get(states.ROLE_ARN_ANNOTATION, "") if self.account else ""
 
     @property
     def is_made(self) -> bool:
@@ -114,7 +108,7 @@ class Bound(Namespaced):
         if self.account is None or not self.annotation:
             return False
         own = self.is_made and any(role.arn == self.annotation for role in self.own)
-        return own or wrote(self.account.annotations, ROLE_ARN_ANNOTATION)
+        return own or wrote(self.account.annotations, states.ROLE_ARN_ANNOTATION)
 
     @property
     def is_theirs(self) -> bool:
@@ -128,7 +122,7 @@ class Bound(Namespaced):
             return []
         there = self.account.annotations
         if self.is_made and not self.is_theirs:
-            return [key for key in WEBHOOK_ANNOTATIONS if key in there]
+            return [key for key in states.WEBHOOK_ANNOTATIONS if key in there]
         return written(there)
 
     @property
@@ -186,4 +180,7 @@ class Bound(Namespaced):
 
 def is_made(account: CurrentServiceAccount) -> bool:
     """Whether irsa made a ServiceAccount, and nobody has taken it over: it bears the label and the mark."""
-    return account.labels.get(MANAGED_BY_LABEL) == "irsa" and TRANSACTION_TAG in account.annotations
+    return (
+        account.labels.get(states.MANAGED_BY_LABEL) == "irsa"
+        and states.TRANSACTION_TAG in account.annotations
+    )

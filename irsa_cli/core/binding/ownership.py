@@ -35,7 +35,7 @@ def belonging(role: RoleState, pair: Pairing) -> Belongs:
 
 def tags_of(pair: Pairing) -> dict[str, str]:
     """The tags that make a role irsa's for this ServiceAccount."""
-    return {CLUSTER_TAG: pair.cluster.arn, SERVICE_ACCOUNT_TAG: f"{pair.namespace}/{pair.name}"}
+    return {CLUSTER_TAG: pair.cluster.arn, SERVICE_ACCOUNT_TAG: pair.full_name}
 
 
 def check_account(pair: Pairing) -> None:
@@ -51,11 +51,11 @@ def check_account(pair: Pairing) -> None:
 
 def check_there(pair: Pairing) -> RoleState:
     """The role's state; raises `Refused` when there is no role of that ARN."""
-    create = f"{_irsa('create-sa', pair)} --override-existing-serviceaccounts  # makes one"
+    create = f"{pair.command('create-sa')} --override-existing-serviceaccounts  # makes one"
     if pair.role is None:
         raise Refused(
             f"role {pair.role_arn} does not exist",
-            reason=f"ServiceAccount {pair.namespace}/{pair.name} names it all the same",
+            reason=f"ServiceAccount {pair.full_name} names it all the same",
             next_steps=(create,),
         )
     state = pair.role.state
@@ -78,7 +78,7 @@ def check_ours(pair: Pairing, sharers: Sequence[str]) -> None:
         raise Refused(
             f"role {pair.role_arn} is not irsa's",
             reason=f"it has no tags {CLUSTER_TAG} and {SERVICE_ACCOUNT_TAG}",
-            next_steps=(f"{_irsa('adopt', pair)}  # adopts it as it is",),
+            next_steps=(f"{pair.command('adopt')}  # adopts it as it is",),
         )
     if who is Belongs.OTHERS:
         raise theirs(pair, state)
@@ -93,7 +93,7 @@ def check_over(pair: Pairing, state: RoleState) -> None:
         raise Refused(
             f"role {pair.role_arn} is {life.stage.value}",
             reason=life.why,
-            next_steps=life.next_steps(_where(pair)),
+            next_steps=life.next_steps(pair.cluster.options),
         )
 
 
@@ -122,15 +122,7 @@ def theirs(pair: Pairing, state: RoleState) -> Refused:
         ],
         next_steps=(
             "change it by the ServiceAccount that it was made for",
-            f"or give this one a role of its own: {_irsa('create-sa', pair)}"
+            f"or give this one a role of its own: {pair.command('create-sa')}"
             " --override-existing-serviceaccounts",
         ),
     )
-
-
-def _irsa(command: str, pair: Pairing) -> str:
-    return f"irsa {command} {pair.name} -n {pair.namespace} {_where(pair)}"
-
-
-def _where(pair: Pairing) -> str:
-    return f"{pair.cluster.options}"

@@ -13,29 +13,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from irsa_cli.core.binding.policy_versions import PolicyVersions
-from irsa_cli.core.marks.annotation_marks import with_marks
-from irsa_cli.core.plan.states import (
-    AUDIENCE_ANNOTATION,
-    CLUSTER_TAG,
-    MANAGED_BY_LABEL,
-    ROLE_ARN_ANNOTATION,
-    SERVICE_ACCOUNT_TAG,
-    SPEC_HASH_TAG,
-    STS_REGIONAL_ANNOTATION,
-    TOKEN_EXPIRATION_ANNOTATION,
-    NamespaceState,
-    ProviderState,
-    RoleState,
-    ServiceAccountState,
-)
+from irsa_cli.core.marks.notes import with_marks
+from irsa_cli.core.plan import states
 from irsa_cli.core.policies import policy, wellknown
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.policies.wellknown import Resolved, Scope, WellKnown
 from irsa_cli.core.trust import trust_policy
-from irsa_cli.core.trust.chaining.chain import POLICY_NAME, Chain, chain_annotations
-from irsa_cli.core.trust.chaining.removal import FoundConfigMap, FoundTarget
+from irsa_cli.core.trust.chain import POLICY_NAME, Chain, FoundConfigMap, FoundTarget, chain_annotations
 from irsa_cli.core.values import names
 from irsa_cli.core.values.arn import iam_arn
 from irsa_cli.core.values.cluster import Cluster
@@ -110,8 +95,18 @@ class Options:
     """Whether the token is proven to be accepted before the ServiceAccount gets its annotation."""
 
 
+class ServiceAccountRef(names.Namespaced):
+    """A ServiceAccount of a cluster, by its names."""
+
+    cluster: Cluster
+
+    def command(self, verb: str) -> str:
+        """A command of irsa about it, to be pasted."""
+        return f"irsa {verb} {self.name} -n {self.namespace} {self.cluster.options}"
+
+
 @dataclass(frozen=True)
-class DesiredState(Options):
+class DesiredState(ServiceAccountRef, Options):
     """What is to be true afterwards in one cluster, and how far a run may go for it.
 
     `role` is None when an existing role is used (`--attach-role-arn`). `annotations` are all those
@@ -124,7 +119,7 @@ class DesiredState(Options):
     name: str
     role_arn: str
     audience: str
-    role: RoleState | None = None
+    role: states.RoleState | None = None
     policies: tuple[str, ...] = ()
     inline: Mapping[str, Document] = field(default_factory=dict)
     annotations: Mapping[str, str | None] = field(default_factory=dict)
@@ -158,23 +153,25 @@ class DesiredState(Options):
         )
 
     @property
-    def new_namespace(self) -> NamespaceState:
+    def new_namespace(self) -> states.NamespaceState:
         """The namespace as a run makes it where it is missing, planned and rehearsed alike."""
-        return NamespaceState()
+        return states.NamespaceState()
 
     @property
-    def new_account(self) -> ServiceAccountState:
+    def new_account(self) -> states.ServiceAccountState:
         """The ServiceAccount as a run makes it where it is missing, planned and rehearsed alike."""
         annotations = with_marks({key: value for key, value in self.annotations.items() if value is not None})
         labels = {key: value for key, value in self.labels.items() if value is not None}
-        return ServiceAccountState(annotations={**annotations}, labels={MANAGED_BY_LABEL: "irsa", **labels})
+        return states.ServiceAccountState(
+            annotations={**annotations}, labels={states.MANAGED_BY_LABEL: "irsa", **labels}
+        )
 
 
 @dataclass(frozen=True)
 class CurrentRole:
     """A role that exists, with what is attached to it. `state.tags` hold irsa's tags, too."""
 
-    state: RoleState
+    state: states.RoleState
     attached: frozenset[str] = frozenset()
     inline: Mapping[str, Document] = field(default_factory=dict)
     role_id: str = field(default="", compare=False)
@@ -202,6 +199,19 @@ class CurrentServiceAccount:
 
 
 @dataclass(frozen=True)
+class PolicyVersions:
+    """Id and version in force of each policy of the account, by ARN; AWS changes its own as it likes."""
+
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, found: Mapping[str, str | None]) -> PolicyVersions:
+        """Of all that were asked for; None is the version of one that may not be read."""
+        own = {arn: version for arn, version in found.items() if ":iam::aws:" not in arn}
+        return cls({arn: version or "unreadable" for arn, version in own.items()})
+
+
+@dataclass(frozen=True)
 class CurrentState:
     """What is there. `role_unreadable` says why a role of somebody else's could not be read.
 
@@ -209,7 +219,7 @@ class CurrentState:
     cluster is not asked.
     """
 
-    provider: ProviderState | None
+    provider: states.ProviderState | None
     role: CurrentRole | None
     service_account: CurrentServiceAccount | None
     namespace_exists: bool = True
@@ -315,7 +325,7 @@ def desired_state_of(
     role = _role(spec, desired, path)
     trust_policy.check_size(desired.role_arn, role.trust, trust_quota)
     made = replace(desired, role=role)
-    return replace(made, role=replace(role, tags={**role.tags, SPEC_HASH_TAG: digest(made)}))
+    return replace(made, role=replace(role, tags={**role.tags, states.SPEC_HASH_TAG: digest(made)}))
 
 
 def _chain(spec: BindingSpec, role_arn: str) -> Chain | None:
@@ -344,20 +354,20 @@ def annotations_of(spec: BindingSpec, role_arn: str) -> dict[str, str | None]:
     https://github.com/aws/amazon-eks-pod-identity-webhook/blob/master/README.md
     """
     found: dict[str, str | None] = {
-        ROLE_ARN_ANNOTATION: role_arn,
+        states.ROLE_ARN_ANNOTATION: role_arn,
         # An audience that was left behind would make pods ask for tokens that the trust policy refuses.
-        AUDIENCE_ANNOTATION: None if spec.audience == DEFAULT_AUDIENCE else spec.audience,
+        states.AUDIENCE_ANNOTATION: None if spec.audience == DEFAULT_AUDIENCE else spec.audience,
         **spec.annotations,
         **chain_annotations(spec.target_role, spec.external_id, spec.aws_config_map),
     }
     if spec.sts_regional_endpoints is not None:
-        found[STS_REGIONAL_ANNOTATION] = str(spec.sts_regional_endpoints).lower()
+        found[states.STS_REGIONAL_ANNOTATION] = str(spec.sts_regional_endpoints).lower()
     if spec.token_expiration is not None:
-        found[TOKEN_EXPIRATION_ANNOTATION] = str(spec.token_expiration)
+        found[states.TOKEN_EXPIRATION_ANNOTATION] = str(spec.token_expiration)
     return found
 
 
-def _role(spec: BindingSpec, desired: DesiredState, path: str) -> RoleState:
+def _role(spec: BindingSpec, desired: DesiredState, path: str) -> states.RoleState:
     """The role that is to be there, without the digest; raises `InvalidInput` when it won't admit its own."""
     own = names.subject(spec.namespace, spec.subject_pattern or spec.name)
     cluster = desired.cluster
@@ -372,11 +382,11 @@ def _role(spec: BindingSpec, desired: DesiredState, path: str) -> RoleState:
             f"--subject-pattern '{spec.subject_pattern}' does not match {spec.name}",
             reason="the ServiceAccount would get a role that it can't assume",
         )
-    return RoleState(
+    return states.RoleState(
         path=path,
         trust=document,
         description=spec.description or "",
         max_session_duration=spec.max_session_duration or 3600,
         permissions_boundary=spec.permissions_boundary,
-        tags={**spec.tags, CLUSTER_TAG: cluster.arn, SERVICE_ACCOUNT_TAG: str(spec)},
+        tags={**spec.tags, states.CLUSTER_TAG: cluster.arn, states.SERVICE_ACCOUNT_TAG: str(spec)},
     )

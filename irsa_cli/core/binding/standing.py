@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from irsa_cli.core.binding.spec import CurrentState, DesiredState
 from irsa_cli.core.marks import lifecycle
-from irsa_cli.core.marks.annotation_marks import wrote
 from irsa_cli.core.marks.lifecycle import Lifecycle
+from irsa_cli.core.marks.notes import wrote
 from irsa_cli.core.plan.states import CLUSTER_TAG, ROLE_ARN_ANNOTATION, SPEC_HASH_TAG
 from irsa_cli.core.values.arn import iam_arn
 from irsa_cli.core.values.errors import Refused
@@ -51,7 +51,7 @@ def check_whole(desired: DesiredState, current: CurrentState) -> None:
     tags = current.role.state.tags if current.role is not None else {}
     if tags.get(CLUSTER_TAG, desired.cluster.arn) != desired.cluster.arn:
         return  # Of another cluster's, nothing is known here.
-    if life.account == f"{desired.namespace}/{desired.name}" and not life.is_over:
+    if life.account == desired.full_name and not life.is_over:
         raise Refused(
             f"role {desired.role_arn} is {life.stage.value}",
             reason=life.why,

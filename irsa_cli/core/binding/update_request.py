@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount
+from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount, ServiceAccountRef
 from irsa_cli.core.objects.injection import Injection
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, ProviderState
 from irsa_cli.core.policies.policy import Document
@@ -75,7 +75,7 @@ class Update:
 
 
 @dataclass(frozen=True)
-class Pairing:
+class Pairing(ServiceAccountRef):
     """A ServiceAccount with its role as they are; the role is None where it is not looked at."""
 
     cluster: Cluster

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
-
 from yaml import MappingNode, Node
 
 from irsa_cli.core.config import elsewhere
-from irsa_cli.core.config.entry_fields import OF_DOCUMENTS, account_fields
+from irsa_cli.core.config.entry_fields import ACCOUNT_FIELDS, OF_DOCUMENTS
 from irsa_cli.core.config.model import Binding, Config, distinct
 from irsa_cli.core.config.nodes import compose
-from irsa_cli.core.config.reader import Fields, Reader
-from irsa_cli.core.config.service_accounts import Around, ReadFile, binding
-from irsa_cli.core.values import arn, names
+from irsa_cli.core.config.reader import Fields, Reader, Table, text_fields
+from irsa_cli.core.config.service_accounts import Defaults, ReadFile, binding
+from irsa_cli.core.values import names
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.slips import did_you_mean
 
@@ -23,7 +19,6 @@ OWN = ("irsa/v1", "Bindings")
 
 # https://eksctl.io/usage/schema/: what a ClusterConfig has besides the parts that irsa reads.
 _CLUSTER_CONFIG = ("apiVersion", "kind", "metadata", "iam")
-_EKSCTL_METADATA = ("name", "region", "tags")
 _EKSCTL_METADATA_IGNORED = ("version", "forceUpdateVersion", "rollbackConfig", "annotations")
 _IAM = ("withOIDC", "serviceAccounts")
 _IAM_IGNORED = (
@@ -39,7 +34,11 @@ _BINDINGS = (
     *("apiVersion", "kind", "metadata", "withOIDC", "permissionsBoundary", "serviceAccounts"),
     *OF_DOCUMENTS,
 )
-_BINDINGS_METADATA = ("name", "region", "tags")
+_METADATA: Table = {
+    **text_fields({"name": "cluster", "region": "region"}),
+    "tags": ("tags", lambda reader, node: reader.text_map(node, names.tags)),
+}
+_BOUNDARY = text_fields({"permissionsBoundary": "boundary"})
 
 
 def _no_files(path: str) -> str:
@@ -67,15 +66,6 @@ def parse_document(node: Node, source: str, read: ReadFile = _no_files) -> Confi
     config = _config(reader, node, read)
     reader.finish()
     return config
-
-
-@dataclass(frozen=True)
-class _Metadata:
-    """What `metadata` says of the cluster."""
-
-    name: str = ""
-    region: str = ""
-    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 def _config(reader: Reader, node: Node, read: ReadFile) -> Config:
@@ -109,10 +99,10 @@ def _kind(reader: Reader, node: MappingNode) -> tuple[str, str] | None:
 
 def _cluster_config(reader: Reader, node: MappingNode, read: ReadFile) -> Config:
     fields, notices = _lenient(reader, node, _CLUSTER_CONFIG, (*_IAM, "serviceAccounts"))
-    metadata = _Metadata()
+    metadata: Fields = {}
     if "metadata" in fields:
-        own, _ = _lenient(reader, fields["metadata"], _EKSCTL_METADATA, ())
-        metadata = _metadata(reader, own)
+        metadata, _ = _lenient(reader, fields["metadata"], tuple(_METADATA), ())
+    said = reader.said(metadata, _METADATA)
     more = ["..."] if len(notices) > MOST_FIELDS else []
     names_of_others = ", ".join([*notices[:MOST_FIELDS], *more])
     ignored = [f"{reader.line(node)}: not read by irsa: {names_of_others}"] if notices else []
@@ -123,15 +113,24 @@ def _cluster_config(reader: Reader, node: MappingNode, read: ReadFile) -> Config
         if others:
             ignored.append(f"{reader.line(fields['iam'])}: not read by irsa: iam.{', iam.'.join(others)}")
     ignored += elsewhere.notices(reader.source, node)
-    return _assembled(reader, node, metadata, iam, ignored, ours=False, read=read)
+    found = _assembled(reader, node, iam, Defaults(**said, ours=False, read=read), ignored)
+    if found.bindings and "withOIDC" in iam and reader.boolean(iam["withOIDC"]) is False:
+        reader.problem(
+            iam["withOIDC"],
+            "withOIDC: false contradicts serviceAccounts, for eksctl, too: their roles need the cluster's"
+            " OIDC provider; say true, and it is made where it is missing",
+        )
+    return found
 
 
 def _bindings(reader: Reader, node: MappingNode, read: ReadFile) -> Config:
     fields = reader.fields(node, _BINDINGS, "Bindings", {"iam": "serviceAccounts stands at the top here"})
-    metadata = _Metadata()
+    metadata: Fields = {}
     if "metadata" in fields:
-        metadata = _metadata(reader, reader.fields(fields["metadata"], _BINDINGS_METADATA, "metadata", {}))
-    return _assembled(reader, node, metadata, fields, [], ours=True, read=read)
+        metadata = reader.fields(fields["metadata"], _METADATA, "metadata", {})
+    said = reader.said(metadata, _METADATA) | reader.said(fields, _BOUNDARY)
+    accounts = reader.said(fields, ACCOUNT_FIELDS)
+    return _assembled(reader, node, fields, Defaults(**said, ours=True, read=read, accounts=accounts), [])
 
 
 def _lenient(
@@ -153,53 +152,22 @@ def _lenient(
     return reader.given({name: value for name, (_, value) in found.items() if name in read}), others
 
 
-def _metadata(reader: Reader, fields: Fields) -> _Metadata:
-    found: dict[str, Any] = {}
-    if "name" in fields:
-        found["name"] = reader.text(fields["name"], names.cluster) or ""
-    if "region" in fields:
-        found["region"] = reader.text(fields["region"], names.region) or ""
-    if "tags" in fields:
-        found["tags"] = reader.text_map(fields["tags"], names.tags)
-    return _Metadata(**found)
-
-
-def _assembled(
-    reader: Reader,
-    node: Node,
-    metadata: _Metadata,
-    fields: Fields,
-    notices: list[str],
-    *,
-    ours: bool,
-    read: ReadFile,
-) -> Config:
-    boundary = ""
-    if ours and "permissionsBoundary" in fields:
-        boundary = reader.text(fields["permissionsBoundary"], arn.check_policy) or ""
-    others = account_fields(reader, fields) if ours else {}
-    around = Around(metadata.name, metadata.region, metadata.tags, ours, read, boundary, others)
+def _assembled(reader: Reader, node: Node, fields: Fields, defaults: Defaults, notices: list[str]) -> Config:
     bindings: list[Binding] = []
     for item in (
         reader.items(fields["serviceAccounts"], "ServiceAccounts") if "serviceAccounts" in fields else ()
     ):
-        found, more = binding(reader, item, around)
+        found, more = binding(reader, item, defaults)
         notices += more
         if found is not None:
             bindings.append(found)
-    with_oidc = "withOIDC" in fields and reader.boolean(fields["withOIDC"])
-    if with_oidc is False and "withOIDC" in fields and bindings and not ours:
-        reader.problem(
-            fields["withOIDC"],
-            "withOIDC: false contradicts serviceAccounts, for eksctl, too: their roles need the cluster's"
-            " OIDC provider; say true, and it is made where it is missing",
-        )
+    with_oidc = "withOIDC" in fields and bool(reader.boolean(fields["withOIDC"]))
     return Config(
         reader.line(node),
-        metadata.name,
-        metadata.region,
-        bool(with_oidc),
+        defaults.cluster,
+        defaults.region,
+        with_oidc,
         tuple(bindings),
         tuple(notices),
-        others,
+        defaults.accounts,
     )

@@ -18,7 +18,7 @@ from yaml import MappingNode, Node, ScalarNode
 
 from irsa_cli.core.config.model import OtherCluster
 from irsa_cli.core.config.nodes import text_of
-from irsa_cli.core.config.reader import Fields, Reader
+from irsa_cli.core.config.reader import Fields, Reader, Table, flag_fields, text_fields
 from irsa_cli.core.plan.rules import RULES
 from irsa_cli.core.plan.states import (
     AUDIENCE_ANNOTATION,
@@ -33,29 +33,28 @@ from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.issuer import check_issuer
 from irsa_cli.core.values.slips import UNFILLED, did_you_mean, placeholder_in_policy
 
-_ACCOUNT_TEXTS: dict[str, str] = {
-    "roleAccount": "role_account",
-    "roleAssumeRole": "role_assume_role",
-    "roleProfile": "role_profile",
-    "targetRole": "target_role",
-    "externalID": "external_id",
-    "targetAssumeRole": "target_assume_role",
-    "targetProfile": "target_profile",
-    "awsConfigMap": "aws_config_map",
+ACCOUNT_FIELDS: Table = {
+    **text_fields(
+        {
+            "roleAccount": "role_account",
+            "roleAssumeRole": "role_assume_role",
+            "roleProfile": "role_profile",
+            "targetRole": "target_role",
+            "externalID": "external_id",
+            "targetAssumeRole": "target_assume_role",
+            "targetProfile": "target_profile",
+            "awsConfigMap": "aws_config_map",
+        }
+    ),
+    **flag_fields({"targetTagSession": "target_tag_session"}),
 }
-_ACCOUNT_FLAGS = {"targetTagSession": "target_tag_session"}
-ACCOUNT_FIELDS = (*_ACCOUNT_TEXTS, *_ACCOUNT_FLAGS)
+"""What is said of other accounts."""
 OF_DOCUMENTS = tuple(field for field in ACCOUNT_FIELDS if field != "awsConfigMap")
 """Those that a document may say for all its entries; a ConfigMap is for one of them."""
 OF_A_CHAIN = tuple(field for field in ACCOUNT_FIELDS if not field.startswith("role"))
 """Those that are about the role of another account that a role of irsa's may become."""
 OF_A_TARGET = ("target_role", "external_id", "target_assume_role", "target_profile", "target_tag_session")
 """What one word for another target makes meaningless, as attributes."""
-
-
-def account_fields(reader: Reader, fields: Fields) -> dict[str, Any]:
-    """What is said of other accounts, by attribute; nothing for what is not said."""
-    return reader.said(fields, _ACCOUNT_TEXTS, _ACCOUNT_FLAGS)
 
 
 def with_defaults(own: Mapping[str, Any], defaults: Mapping[str, Any], *, chains: bool) -> dict[str, Any]:
@@ -83,12 +82,20 @@ _WEBHOOK = {
     STS_REGIONAL_ANNOTATION: "sts_regional_endpoints",
     TOKEN_EXPIRATION_ANNOTATION: "token_expiration",
 }
+_WEBHOOK_FIELDS: Table = {
+    "audience": ("audience", lambda reader, node: reader.text(node, names.audience)),
+    "stsRegionalEndpoints": ("sts_regional_endpoints", lambda reader, node: reader.boolean(node)),
+    "tokenExpiration": (
+        "token_expiration",
+        lambda reader, node: reader.whole_number(node, names.token_expiration),
+    ),
+}
 
 
 def pod_settings(reader: Reader, fields: Fields, annotations: Node | None) -> dict[str, Any]:
     """The attributes of a `Binding` that pods are told of: its `annotations`, and what has fields."""
     others, by_annotation = _annotations(reader, annotations) if annotations is not None else ({}, {})
-    by_field = _by_field(reader, fields)
+    by_field = reader.said(fields, _WEBHOOK_FIELDS)
     for annotation, attribute in _WEBHOOK.items():
         values = {settings[attribute] for settings in (by_annotation, by_field) if attribute in settings}
         if len(values) > 1 and annotations is not None:
@@ -98,17 +105,6 @@ def pod_settings(reader: Reader, fields: Fields, annotations: Node | None) -> di
         "annotations": others,
         **{attribute: value for attribute, value in settings.items() if value is not None},
     }
-
-
-def _by_field(reader: Reader, fields: Fields) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    if "audience" in fields:
-        found["audience"] = reader.text(fields["audience"], names.audience)
-    if "stsRegionalEndpoints" in fields:
-        found["sts_regional_endpoints"] = reader.boolean(fields["stsRegionalEndpoints"])
-    if "tokenExpiration" in fields:
-        found["token_expiration"] = reader.whole_number(fields["tokenExpiration"], names.token_expiration)
-    return found
 
 
 def _annotations(reader: Reader, node: Node) -> tuple[dict[str, str], dict[str, Any]]:

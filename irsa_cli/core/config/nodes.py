@@ -1,7 +1,4 @@
-"""YAML and JSON as nodes that know their line and column, made by PyYAML's composer.
-
-What the nodes must hold is `irsa_cli.core.config.reader`'s business.
-"""
+"""YAML and JSON as nodes that know their line and column, made by PyYAML's composer."""
 
 from __future__ import annotations
 

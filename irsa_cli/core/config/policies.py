@@ -1,7 +1,4 @@
-"""The policies of one entry: ARNs, well-known ones, documents written out or in files.
-
-What is wrong in a document is `irsa_cli.core.policies.grammar`'s business; this knows where it stands.
-"""
+"""The policies of one entry: ARNs, well-known ones, documents written out or in files, and their places."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What a project's `.irsa.yaml` says: defaults and demands for all runs below its folder, and accepted risks.
-
-Finding and reading it is `irsa_cli.usecases.command.project_settings`' business.
-"""
+"""What a project's `.irsa.yaml` says: defaults and demands for runs below its folder, and accepted risks."""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ from typing import Any
 from yaml import MappingNode, Node
 
 from irsa_cli.core.config.nodes import compose
-from irsa_cli.core.config.reader import Reader
+from irsa_cli.core.config.reader import Reader, Table, flag_fields, text_fields
 from irsa_cli.core.policies.operators import like
 from irsa_cli.core.trust.rules.rule import Risk, Severity
 from irsa_cli.core.trust.rules.table import RULES as AUDIT_RULES
@@ -185,18 +182,25 @@ def _never(text: str) -> str:
     return text
 
 
-_TEXTS: Mapping[str, str] = {
-    "permissionsBoundary": "permissions_boundary",
-    "lockNamespace": "lock_namespace",
-    "cluster": "cluster",
-    "region": "region",
-    "profile": "profile",
-    "namespace": "namespace",
-    "expectAccount": "expect_account",
-    "expectClusterARN": "expect_cluster_arn",
+_READ: Table = {
+    **text_fields(
+        {
+            "permissionsBoundary": "permissions_boundary",
+            "lockNamespace": "lock_namespace",
+            "cluster": "cluster",
+            "region": "region",
+            "profile": "profile",
+            "namespace": "namespace",
+            "expectAccount": "expect_account",
+            "expectClusterARN": "expect_cluster_arn",
+        }
+    ),
+    **flag_fields({"requirePermissionsBoundary": "require_permissions_boundary", "lock": "lock"}),
+    "failOn": ("fail_on", lambda reader, node: reader.text(node, _severity) or ""),
+    "lockTimeout": ("lock_timeout", lambda reader, node: reader.duration(node, _lock_timeout)),
+    "allowWideTrust": ("never_wide_trust", lambda reader, node: reader.text(node, _never) == "never"),
+    "audit": ("ignores", read_audit),
 }
-"""Fields that are a text, and what holds it."""
-_FLAGS = {"requirePermissionsBoundary": "require_permissions_boundary", "lock": "lock"}
 
 
 def parse_project(text: str, source: str) -> Project:
@@ -212,14 +216,6 @@ def parse_project(text: str, source: str) -> Project:
             continue
         fields = reader.fields(node, _FIELDS, ".irsa.yaml", {})
         found = {"lines": {name: item.start_mark.line + 1 for name, item in fields.items()}}
-        found |= reader.said(fields, _TEXTS, _FLAGS)
-        if "failOn" in fields:
-            found["fail_on"] = reader.text(fields["failOn"], _severity) or ""
-        if "lockTimeout" in fields:
-            found["lock_timeout"] = reader.duration(fields["lockTimeout"], _lock_timeout)
-        if "allowWideTrust" in fields:
-            found["never_wide_trust"] = reader.text(fields["allowWideTrust"], _never) == "never"
-        if "audit" in fields:
-            found["ignores"] = read_audit(reader, fields["audit"])
+        found |= reader.said(fields, _READ)
     reader.finish()
     return Project(source, **found)

@@ -35,6 +35,28 @@ _LONGEST = 1_000
 _TRUE, _FALSE = ("true", "yes", "on"), ("false", "no", "off")
 
 
+Read = Callable[["Reader", Node], Any]
+Table = Mapping[str, tuple[str, Read]]
+"""Fields by name: the attribute that holds what a field says, and how it is read."""
+
+
+def text_fields(attributes: Mapping[str, str]) -> Table:
+    """Fields that are a text, with their attributes, whose rules they have."""
+
+    def read(attribute: str) -> Read:
+        return lambda reader, node: reader.text(node, RULES[attribute]) or ""
+
+    return {name: (attribute, read(attribute)) for name, attribute in attributes.items()}
+
+
+def flag_fields(attributes: Mapping[str, str]) -> Table:
+    """Fields that are true or false, with their attributes."""
+    return {
+        name: (attribute, lambda reader, node: bool(reader.boolean(node)))
+        for name, attribute in attributes.items()
+    }
+
+
 class Reader:
     """Reads the nodes of one file. `source` names it in messages."""
 
@@ -98,18 +120,11 @@ class Reader:
             self.problem(node, f"'{unfilled}' {UNFILLED}: render the file first" if unfilled else str(error))
             return None
 
-    def said(
-        self, fields: Fields, texts: Mapping[str, str], flags: Mapping[str, str] | None = None
-    ) -> dict[str, Any]:
-        """What fields say by the attributes that hold it, each text by its attribute's rule; no more."""
-        found: dict[str, Any] = {}
-        for name, attribute in texts.items():
-            if name in fields:
-                found[attribute] = self.text(fields[name], RULES[attribute]) or ""
-        for name, attribute in (flags or {}).items():
-            if name in fields:
-                found[attribute] = bool(self.boolean(fields[name]))
-        return found
+    def said(self, fields: Fields, table: Table) -> dict[str, Any]:
+        """What fields say by the attributes that hold it, in the order of the table; no more."""
+        return {
+            attribute: read(self, fields[name]) for name, (attribute, read) in table.items() if name in fields
+        }
 
     def boolean(self, node: Node) -> bool | None:
         """True or false."""

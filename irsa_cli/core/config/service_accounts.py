@@ -15,7 +15,6 @@ from yaml import MappingNode, Node
 from irsa_cli.core.config.entry_fields import (
     ACCOUNT_FIELDS,
     OF_A_CHAIN,
-    account_fields,
     clusters,
     conditions,
     pod_settings,
@@ -25,7 +24,7 @@ from irsa_cli.core.config.entry_fields import (
 from irsa_cli.core.config.model import Binding
 from irsa_cli.core.config.nodes import BOOLEAN, NULL, is_unset
 from irsa_cli.core.config.policies import PolicyReader
-from irsa_cli.core.config.reader import Fields, Reader
+from irsa_cli.core.config.reader import Fields, Reader, Table, flag_fields, text_fields
 from irsa_cli.core.policies.operators import COMPARISONS
 from irsa_cli.core.values import names
 
@@ -81,53 +80,62 @@ OF_A_NEW_ROLE = (
     *OF_A_CHAIN,
 )
 """What can't be said of a role that exists already (`attachRoleARN`)."""
-_ROLE_TEXTS = {
-    "attachRoleARN": "attach_role_arn",
-    "permissionsBoundary": "permissions_boundary",
-    "roleName": "role_name",
-    "rolePath": "role_path",
-    "description": "description",
-    "subjectPattern": "subject_pattern",
+_ROLE: Table = {
+    **text_fields(
+        {
+            "attachRoleARN": "attach_role_arn",
+            "permissionsBoundary": "permissions_boundary",
+            "roleName": "role_name",
+            "rolePath": "role_path",
+            "description": "description",
+            "subjectPattern": "subject_pattern",
+        }
+    ),
+    **flag_fields({"roleOnly": "role_only"}),
+    "maxSessionDuration": (
+        "max_session_duration",
+        lambda reader, node: reader.whole_number(node, names.session_duration),
+    ),
 }
 _OURS_HINT = "only 'apiVersion: irsa/v1, kind: Bindings' has it"
 
 
 @dataclass(frozen=True)
-class Around:
+class Defaults:
     """What the rest of the document says of all its entries."""
 
-    cluster: str
-    region: str
-    tags: Mapping[str, str]
     ours: bool
     read: ReadFile
+    cluster: str = ""
+    region: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
     boundary: str = ""
     accounts: Mapping[str, Any] = field(default_factory=dict)
     """What is said of other accounts, by attributes of entries."""
 
 
-def binding(reader: Reader, node: Node, around: Around) -> tuple[Binding | None, list[str]]:
+def binding(reader: Reader, node: Node, defaults: Defaults) -> tuple[Binding | None, list[str]]:
     """The entry and notices about it; None where problems were noted that leave no name."""
-    known = (*EKSCTL, *OURS) if around.ours else EKSCTL
+    known = (*EKSCTL, *OURS) if defaults.ours else EKSCTL
     fields = reader.fields(
-        node, known, "serviceAccounts", {} if around.ours else dict.fromkeys(OURS, _OURS_HINT)
+        node, known, "serviceAccounts", {} if defaults.ours else dict.fromkeys(OURS, _OURS_HINT)
     )
     fields = reader.given(fields)
     if "metadata" not in fields:
         reader.problem(node, "this ServiceAccount has no metadata.name")
         return None, []
-    found = _metadata(reader, fields, around)
+    found = _metadata(reader, fields, defaults)
     if found is None:
         return None, []
-    _contradictions(reader, node, fields, found, around)
-    found = _role(reader, fields, replace(found, where=reader.line(node)), around)
+    _contradictions(reader, node, fields, found, defaults)
+    found = _role(reader, fields, replace(found, where=reader.line(node)), defaults)
     if found.role_only and (found.labels or found.annotations):
         notice = f"{found.where}: roleOnly: the labels and annotations of {found} are not set"
         return replace(found, labels={}, annotations={}), [notice]
     return found, []
 
 
-def _metadata(reader: Reader, entry: Fields, around: Around) -> Binding | None:
+def _metadata(reader: Reader, entry: Fields, defaults: Defaults) -> Binding | None:
     """The ServiceAccount itself; None where problems were noted that leave no name."""
     node = entry["metadata"]
     fields = reader.given(reader.fields(node, METADATA, "metadata", {}))
@@ -140,14 +148,14 @@ def _metadata(reader: Reader, entry: Fields, around: Around) -> Binding | None:
         namespace = reader.text(fields["namespace"], names.namespace)
     if name is None or namespace is None:
         return None
-    unsaid = () if around.ours else UNSAID
-    found = Binding(namespace, name, cluster=around.cluster, region=around.region, unsaid=unsaid)
+    unsaid = () if defaults.ours else UNSAID
+    found = Binding(namespace, name, cluster=defaults.cluster, region=defaults.region, unsaid=unsaid)
     if "labels" in fields:
         found = replace(found, labels=reader.text_map(fields["labels"], names.labels))
     return replace(found, **pod_settings(reader, entry, fields.get("annotations")))
 
 
-def _contradictions(reader: Reader, entry: Node, fields: Fields, found: Binding, around: Around) -> None:
+def _contradictions(reader: Reader, entry: Node, fields: Fields, found: Binding, defaults: Defaults) -> None:
     if "attachRoleARN" in fields:
         for name in OF_A_NEW_ROLE:
             if name in fields and not _is_off(fields[name]):
@@ -155,7 +163,7 @@ def _contradictions(reader: Reader, entry: Node, fields: Fields, found: Binding,
                     fields[name], f"attachRoleARN uses a role as it is: {name} contradicts it ({found})"
                 )
 
-    elif not around.ours and all(_is_off(fields[name]) for name in OF_POLICIES if name in fields):
+    elif not defaults.ours and all(_is_off(fields[name]) for name in OF_POLICIES if name in fields):
         reader.problem(
             entry,
             f"{found} has no policy: a ClusterConfig needs {', '.join(OF_POLICIES)} or attachRoleARN"
@@ -172,26 +180,22 @@ def _is_off(node: Node) -> bool:
     return is_unset(node) or node.value == []
 
 
-def _role(reader: Reader, fields: Fields, found: Binding, around: Around) -> Binding:
-    """What the entry says of its role."""
-    changes = {"role_only": False, **reader.said(fields, _ROLE_TEXTS, {"roleOnly": "role_only"})}
-    if "maxSessionDuration" in fields:
-        field = fields["maxSessionDuration"]
-        changes["max_session_duration"] = reader.whole_number(field, names.session_duration)
-    found = replace(found, **changes, **PolicyReader(reader, around.read, ours=around.ours).all(fields))
+def _role(reader: Reader, fields: Fields, found: Binding, defaults: Defaults) -> Binding:
+    changes = reader.said(fields, _ROLE)
+    found = replace(found, **changes, **PolicyReader(reader, defaults.read, ours=defaults.ours).all(fields))
     if not found.attach_role_arn and "permissionsBoundary" not in fields:
-        found = replace(found, permissions_boundary=around.boundary)
-    found = _tags(reader, fields, found, around)
-    said, chains = account_fields(reader, fields), not found.attach_role_arn
-    found = replace(found, **with_defaults(said, around.accounts, chains=chains))
+        found = replace(found, permissions_boundary=defaults.boundary)
+    found = _tags(reader, fields, found, defaults)
+    said = reader.said(fields, ACCOUNT_FIELDS)
+    found = replace(found, **with_defaults(said, defaults.accounts, chains=not found.attach_role_arn))
     return _trust(reader, fields, found)
 
 
-def _tags(reader: Reader, fields: Fields, found: Binding, around: Around) -> Binding:
+def _tags(reader: Reader, fields: Fields, found: Binding, defaults: Defaults) -> Binding:
     own = reader.text_map(fields["tags"], names.tags) if "tags" in fields else {}
     if found.attach_role_arn:
         return found
-    tags = {**around.tags, **own}
+    tags = {**defaults.tags, **own}
     if "tags" in fields:
         reader.checked(fields["tags"], names.tags, tags)
     return replace(found, tags=tags)
@@ -206,10 +210,9 @@ def _trust(reader: Reader, fields: Fields, found: Binding) -> Binding:
             fields["subjectPattern"],
             f"'{pattern}' does not match {found.name}, which would get a role that it can't assume",
         )
-    if "subjects" in fields:
-        found = replace(found, subjects=subjects(reader, fields["subjects"], found.namespace))
-    if "clusters" in fields:
-        found = replace(found, clusters=clusters(reader, fields["clusters"]))
-    if "trustConditions" in fields:
-        found = replace(found, conditions=conditions(reader, fields["trustConditions"]))
-    return found
+    table: Table = {
+        "subjects": ("subjects", lambda reader, node: subjects(reader, node, found.namespace)),
+        "clusters": ("clusters", clusters),
+        "trustConditions": ("conditions", conditions),
+    }
+    return replace(found, **reader.said(fields, table))

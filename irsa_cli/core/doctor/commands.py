@@ -1,23 +1,114 @@
 """Commands that causes propose, to be pasted: each reaches what was looked at, and every name is one word.
 
-What they are proposed for is in `irsa_cli.core.doctor.causes`.
+Whether a role may be proposed for a ServiceAccount: IAM has to say so, and the role must not be powerful. An
+annotation or a variable of a pod is written by whoever may write there: it proposes nothing by itself. What
+counts is what only IAM's administrators write: the role's trust policy, its tags, its policies.
 """
 
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
-from irsa_cli.core.doctor import doubt
 from irsa_cli.core.doctor.facts import Facts, Subject
+from irsa_cli.core.doctor.finding import comment
 from irsa_cli.core.doctor.owners import restart
-from irsa_cli.core.doctor.proposals import comment
-from irsa_cli.core.doctor.subjects import ROLE_ENV, audience_of
+from irsa_cli.core.doctor.subjects import ROLE_ENV, audience_of, known_users
+from irsa_cli.core.marks import lifecycle
+from irsa_cli.core.marks.makers import EKSCTL_ACCOUNT_TAG, EKSCTL_TAGS
 from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.kinds import Pod
-from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
-from irsa_cli.core.policies.policy import Document, dump
-from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
-from irsa_cli.core.values.shown import unspaced
+from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.plan.states import CLUSTER_TAG, ROLE_ARN_ANNOTATION, SERVICE_ACCOUNT_TAG
+from irsa_cli.core.policies.operators import like
+from irsa_cli.core.policies.policy import Document, as_list, dump
+from irsa_cli.core.trust.rules.power import power
+from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, host_path
+from irsa_cli.core.values.names import subject as subject_claim
+from irsa_cli.core.values.shown import shown, unspaced
+
+
+def proposed(why: str, value: str, command: str) -> str:
+    """The command; where there is a doubt (`why`), the question first, and pasted nothing happens."""
+    if not why:
+        return command
+    question = f"it may be the wrong one: whose is {shown(value)}? {why}"
+    return commented((question, "if it is meant:", *command.splitlines()))
+
+
+def commented(lines: Iterable[str]) -> str:
+    """Lines of which a person has to choose: pasted, none of them does anything."""
+    return "\n".join(line if line.startswith("#") else comment(line) for line in lines)
+
+
+def of_role(facts: Facts, subject: Subject, arn: str, *, audience: str = DEFAULT_AUDIENCE) -> str:
+    """Why a role is not proposed for the ServiceAccount, '' when it may be; what is not known is a reason.
+
+    `audience` is what a statement is to be added for.
+    """
+    role = next((item for item in _known(subject) if item.arn == arn), None)
+    if role is None:
+        return "its permissions were not read"
+    life = lifecycle.of(role.tags, named=False)
+    if is_made_for(facts, subject, role) and not life.is_over:
+        return f"it is {life.stage.value}: {life.why}"
+    if not _is_meant(facts, subject, role):
+        return f"IAM does not say that it is for {subject.full_name}"
+    if audience != DEFAULT_AUDIENCE and audience not in _texts(role.trust):
+        return f"its trust policy does not name the audience {shown(audience)}"
+    return of_power(role)
+
+
+def of_power(role: Role) -> str:
+    """What a role may do where that is much, or why that can't be told."""
+    if isinstance(role.policies, Unreadable):
+        return f"its permissions can't be read: {role.policies.why}"
+    if isinstance(role.boundary_policy, Unreadable):
+        return f"its permissions boundary can't be read: {role.boundary_policy.why}"
+    much = power(role.policies, role.policies, role.boundary, role.boundary_policy)
+    if much:
+        return f"it may do much: {much}"
+    return f"its permissions can't be read: {role.unread}" if role.unread else ""
+
+
+def _known(subject: Subject) -> Iterator[Role]:
+    candidates = subject.candidates if isinstance(subject.candidates, tuple) else ()
+    summaries = [item.role for item in (*candidates, *(item for item, _ in subject.renamed))]
+    for role in (subject.role, subject.association_role, *subject.own_roles.values(), *summaries):
+        if isinstance(role, Role):
+            yield role
+
+
+def is_made_for(facts: Facts, subject: Subject, role: Role) -> bool:
+    """Whether irsa's tags say that it is the ServiceAccount's."""
+    said = role.tags.get(CLUSTER_TAG), role.tags.get(SERVICE_ACCOUNT_TAG)
+    return said == (facts.cluster.arn, subject.full_name)
+
+
+def _is_meant(facts: Facts, subject: Subject, role: Role) -> bool:
+    """Whether tags, or a statement for this cluster, name the ServiceAccount."""
+    cluster, tags = facts.cluster, role.tags
+    if is_made_for(facts, subject, role):
+        return True
+    if tags.get(EKSCTL_ACCOUNT_TAG) == subject.full_name:
+        return cluster.name in {tags.get(key) for key in EKSCTL_TAGS}
+    issuer = host_path(cluster.issuer).lower()
+    wanted = subject_claim(subject.namespace, subject.name)
+    own = wanted.removesuffix(subject.name)
+    for item in as_list(role.trust.get("Statement", [])):
+        if not isinstance(item, dict) or item.get("Effect") != "Allow" or issuer not in dump(item).lower():
+            continue
+        for text in map(unspaced, _texts(item.get("Condition"))):
+            if text == wanted or (text.startswith(own) and like(wanted, text)):
+                return True
+    return False
+
+
+def _texts(value: Any) -> list[str]:
+    if isinstance(value, Mapping):
+        return [text for item in value.values() for text in _texts(item)]
+    return [text for item in value for text in _texts(item)] if isinstance(value, list) else [str(value)]
 
 
 def webhook_shown(facts: Facts, configuration: str) -> str:
@@ -38,9 +129,8 @@ def unannotate(facts: Facts, key: str) -> str:
 
 
 def _annotation(facts: Facts, what: str) -> str:
-    subject = facts.named
     return facts.reach.kubectl(
-        f"annotate serviceaccount {shlex.quote(subject.name)} {what}", subject.namespace
+        f"annotate serviceaccount {shlex.quote(facts.named.name)} {what}", facts.named.namespace
     )
 
 
@@ -49,15 +139,13 @@ def annotate_anew(facts: Facts, value: str, key: str = ROLE_ARN_ANNOTATION, *, m
 
     `more` is appended to the first command: other annotations that it writes or takes away.
     """
-    subject = facts.named
-    pods = subject.pods if isinstance(subject.pods, tuple) else ()
-    users = [pod for pod in pods if pod.service_account == subject.name and pod.is_alive]
-    stale = [pod for pod in users if not _asks_for(pod, unspaced(value))]
+    stale = [pod for pod in known_users(facts.named) if not asks_for(pod, unspaced(value))]
     lines = "\n".join(filter(None, (annotate(facts, value, key) + more, restart(facts, stale))))
-    return doubt.proposed(doubt.of_role(facts, subject, unspaced(value)), value, lines)
+    return proposed(of_role(facts, facts.named, unspaced(value)), value, lines)
 
 
-def _asks_for(pod: Pod, role: str) -> bool:
+def asks_for(pod: Pod, role: str) -> bool:
+    """Whether a container of the pod is told this role."""
     return any(item.env.get(ROLE_ENV) == role for item in pod.containers)
 
 
@@ -81,7 +169,7 @@ def attach(facts: Facts, subject: Subject, role: str, *, more: str = "") -> str:
     audience = audience_of(facts, subject)
     extra = "" if audience == DEFAULT_AUDIENCE else f" --audience {shlex.quote(audience)}"
     line = of_account(facts, "create-sa", subject, f"--attach-role-arn {shlex.quote(role)}{more}{extra}")
-    return doubt.proposed(doubt.of_role(facts, subject, role, audience=audience), role, line)
+    return proposed(of_role(facts, subject, role, audience=audience), role, line)
 
 
 def create(facts: Facts) -> str:
@@ -103,7 +191,7 @@ def rewrite_trust(facts: Facts, role: Role, document: Document, why: str) -> str
     """The command that writes a role's trust policy, in the role's own account; `why` is a doubt about it."""
     name, text = shlex.quote(role.name), shlex.quote(dump(document))
     command = f"iam update-assume-role-policy --role-name {name} --policy-document {text}"
-    return doubt.proposed(why, role.arn, in_account(facts, role.account, command))
+    return proposed(why, role.arn, in_account(facts, role.account, command))
 
 
 def in_account(facts: Facts, account: str, command: str) -> str:

@@ -1,8 +1,9 @@
 """What all causes together say of one observation: problems first, the most probable one at the top.
 
-The causes are in `irsa_cli.core.doctor.causes`; how a diagnosis is printed is
-`irsa_cli.cli.commands.doctor`'s business. docs/reference/output.schema.json describes the JSON, and is a
-promise to scripts.
+"Nothing is wrong" says something of a ServiceAccount only if what `irsa verify` proves could be checked
+(ServiceAccount, role, trust policy, provider), a running pod with this identity was seen, and no check
+suspects anything. How a diagnosis is printed is `irsa_cli.cli.commands.doctor`'s business.
+docs/reference/output.schema.json describes the JSON, and is a promise to scripts.
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from irsa_cli.core.doctor.causes import CAUSES, Cause
-from irsa_cli.core.doctor.causes.seen import UNSEEN
-from irsa_cli.core.doctor.decisive import undecided
+from irsa_cli.core.doctor.causes.trust import TRUST_CAUSES
+from irsa_cli.core.doctor.causes.uncreated import UNSEEN
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import Finding, Group, Verdict
+from irsa_cli.core.doctor.subjects import annotations_of
 from irsa_cli.core.objects.kinds import ServiceAccount
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
@@ -24,6 +26,31 @@ from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome, 
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import ExitCode
 from irsa_cli.core.values.names import Namespaced
+
+OF_CLUSTER = frozenset({"provider-audience"})
+"""That the provider is there shows in this one, too, and whichever account it is in."""
+_WEB_IDENTITY = OF_CLUSTER | {"service-account-missing", "role-missing", *TRUST_CAUSES, UNSEEN}
+_POD_IDENTITY = frozenset({"pod-identity-trust", "pod-identity-target", "pod-own-token", UNSEEN})
+
+
+def undecided(facts: Facts, findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The findings that can't be told although all hangs on them."""
+    wanted = _decisive(facts)
+    return tuple(
+        item
+        for item in findings
+        if item.verdict is Verdict.UNKNOWN and (item.cause.id in wanted or item.judgement.decides)
+    )
+
+
+def _decisive(facts: Facts) -> frozenset[str]:
+    if facts.subject is None:
+        return OF_CLUSTER
+    account = facts.subject.account
+    # Without the annotation it is a Pod Identity association that gives the role, or a problem anyway.
+    associated = isinstance(account, ServiceAccount) and ROLE_ARN_ANNOTATION not in account.annotations
+    return _POD_IDENTITY if associated else _WEB_IDENTITY
+
 
 _GIVES_IDENTITY = (Group.SERVICE_ACCOUNT, Group.WEBHOOK, Group.PODS)
 """What has to be in order for a pod to run with the identity."""
@@ -52,9 +79,7 @@ class Examined(Namespaced):
     @property
     def verdict(self) -> Verdict:
         """What is to be said of it as a whole."""
-        if self.problems:
-            return Verdict.PROBLEM
-        return Verdict.UNKNOWN if self.undecided else Verdict.OK
+        return _verdict(self.findings, self.undecided)
 
 
 @dataclass(frozen=True)
@@ -135,15 +160,15 @@ class Diagnosis:
 
     def _cluster_json(self) -> dict[str, Any]:
         """What concerns the cluster, as an item that is about no ServiceAccount."""
-        verdict = Verdict.UNKNOWN if self.undecided else Verdict.OK
-        if having(self.findings, Verdict.PROBLEM):
-            verdict = Verdict.PROBLEM
-        return {
-            "serviceAccount": None,
-            "role": None,
-            "verdict": verdict.value,
-            "findings": [finding_json(item) for item in self.findings],
-        }
+        verdict = _verdict(self.findings, self.undecided).value
+        findings = [*map(finding_json, self.findings)]
+        return {"serviceAccount": None, "role": None, "verdict": verdict, "findings": findings}
+
+
+def _verdict(findings: Iterable[Finding], undecided: tuple[Finding, ...]) -> Verdict:
+    if having(findings, Verdict.PROBLEM):
+        return Verdict.PROBLEM
+    return Verdict.UNKNOWN if undecided else Verdict.OK
 
 
 def having(findings: Iterable[Finding], verdict: Verdict) -> tuple[Finding, ...]:
@@ -159,7 +184,11 @@ def judge(facts: Facts) -> tuple[Finding, ...]:
     causes = [item for item in CAUSES.values() if item.of_cluster or facts.subject is not None]
     found = [Finding(item, item.judge(facts)) for item in causes]
     wrong = having(found, Verdict.PROBLEM)
-    return in_order(_following(item) if _follows(item, wrong, facts) else item for item in found)
+    told = []
+    for item in found:
+        follows = item.judgement.follows or _follows(item, wrong, facts)
+        told.append(replace(item, judgement=replace(item.judgement, follows=follows)))
+    return in_order(told)
 
 
 def _follows(item: Finding, wrong: tuple[Finding, ...], facts: Facts) -> bool:
@@ -179,16 +208,10 @@ def _follows(item: Finding, wrong: tuple[Finding, ...], facts: Facts) -> bool:
 def _unread_for(facts: Facts) -> Iterator[tuple[str, object]]:
     """Causes, and what was read in vain where they are found: it is the cause that has to be put right."""
     yield "issuer-documents", facts.published_keys
-    if facts.subject is not None:
+    if (subject := facts.subject) is not None:
         # In an account that was named by mistake nothing is to be read.
-        subject = facts.subject
-        yield from (
-            ("annotation-account", value) for value in (subject.role, subject.provider, subject.events)
-        )
-
-
-def _following(item: Finding) -> Finding:
-    return replace(item, judgement=replace(item.judgement, follows=True))
+        for value in (subject.role, subject.provider, subject.events):
+            yield "annotation-account", value
 
 
 def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -199,11 +222,10 @@ def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 def examined(facts: Facts, findings: tuple[Finding, ...]) -> Examined:
     """The ServiceAccount that the facts are about, with what was found of it."""
     subject, account = facts.named, facts.named.account
-    annotations = account.annotations if isinstance(account, ServiceAccount) else {}
     return Examined(
         subject.namespace,
         subject.name,
-        annotations.get(ROLE_ARN_ANNOTATION),
+        annotations_of(subject).get(ROLE_ARN_ANNOTATION),
         findings,
         exists=None if isinstance(account, Unreadable) else account is not None,
         undecided=undecided(facts, findings),

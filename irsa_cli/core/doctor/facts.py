@@ -1,6 +1,6 @@
 """What was observed of a cluster and of one ServiceAccount, as values; what could not be read says why.
 
-Reading it is `irsa_cli.usecases.doctor.aws`'s business; Kubernetes' objects are in
+Reading it is `irsa_cli.usecases.doctor.reads`'s business; Kubernetes' objects are in
 `irsa_cli.core.objects.kinds`.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from irsa_cli.core.doctor.refusals import Maker
-from irsa_cli.core.marks.locks.seen import SeenLock
+from irsa_cli.core.marks.locks.lease import SeenLock
 from irsa_cli.core.objects.aws import Association, Role
 from irsa_cli.core.objects.kinds import NetworkPolicy, Pod, RefusedPod, ServiceAccount, Webhook
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable

@@ -11,7 +11,7 @@ import shlex
 from collections.abc import Callable, Iterable, Mapping
 
 from irsa_cli.core.doctor.facts import Facts
-from irsa_cli.core.doctor.proposals import comment
+from irsa_cli.core.doctor.finding import comment
 from irsa_cli.core.doctor.refusals import Maker
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.unreadable import Unreadable
@@ -85,7 +85,6 @@ def _held(makers: Makers, kind: str, name: str) -> str:
 
 
 def _lost(pod: Pod) -> str:
-    """Why a pod is not deleted as it stands."""
     kind, _, name = pod.owner.partition("/")
     if kind == "Node":
         return f"pod {pod.name} is a static pod of node {name}: its manifest is on the node"

@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from irsa_cli.core.objects.kinds import RefusedPod
+from irsa_cli.core.objects.kinds import KINDS, RefusedPod, workload
 from irsa_cli.core.objects.parsing import moment
 from irsa_cli.core.objects.unreadable import Unreadable
-from irsa_cli.core.objects.workloads import KINDS, workload
 from irsa_cli.core.values.shown import redacted
 
 Json = Mapping[str, Any]
@@ -120,7 +119,6 @@ def _held(kind: str, spec: Json) -> str:
 
 
 def _counts(kind: str, body: Json) -> tuple[int, int]:
-    """How many pods it wants, and has."""
     spec, status = body.get("spec") or {}, body.get("status") or {}
     if spec.get("suspend"):
         return 0, 0

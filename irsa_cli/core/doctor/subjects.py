@@ -5,7 +5,7 @@ Each raises `CannotTell` where what it is asked for is not there: a check that d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from irsa_cli.core.doctor.facts import Facts, Subject
@@ -34,6 +34,12 @@ def account_of(subject: Subject) -> ServiceAccount:
     if account is None:
         raise CannotTell(f"there is no ServiceAccount {subject.full_name}")
     return account
+
+
+def annotations_of(subject: Subject | None) -> Mapping[str, str]:
+    """The ServiceAccount's annotations as far as they are known."""
+    account = subject.account if subject else None
+    return account.annotations if isinstance(account, ServiceAccount) else {}
 
 
 def annotation_of(subject: Subject) -> str:
@@ -74,10 +80,9 @@ def role_of(subject: Subject) -> Role:
 
 def audience_of(facts: Facts, subject: Subject | None) -> str:
     """The audience of the tokens that the webhook puts into pods: the annotation's, or its default."""
-    if subject is not None and isinstance(subject.account, ServiceAccount):
-        annotated = subject.account.annotations.get(AUDIENCE_ANNOTATION)
-        if annotated is not None:
-            return annotated
+    annotated = annotations_of(subject).get(AUDIENCE_ANNOTATION)
+    if annotated is not None:
+        return annotated
     return argument(facts.webhook_arguments, "--token-audience") or DEFAULT_AUDIENCE
 
 
@@ -118,8 +123,7 @@ def identity_of(facts: Facts, subject: Subject) -> WebIdentity:
     """The pods' token, as the role's trust policy sees it."""
     claim = subject_claim(subject.namespace, subject.name)
     audience = audience_of(facts, subject)
-    annotations = subject.account.annotations if isinstance(subject.account, ServiceAccount) else {}
-    regional = Injection.read(annotations).regional_sts
+    regional = Injection.read(annotations_of(subject)).regional_sts
     region = {REQUESTED_REGION: region_called(facts.cluster.region, regional=regional)}
     return WebIdentity(provider_of(facts, subject), facts.cluster.issuer, claim, audience, request=region)
 
@@ -131,12 +135,25 @@ def home_identity(facts: Facts, subject: Subject) -> WebIdentity:
     return replace(identity_of(facts, subject), provider_arn=home)
 
 
+def quota_of(facts: Facts, name: str, default: int) -> int:
+    """A quota of the account by GetAccountSummary's name for it, `default` where that does not tell."""
+    quotas = facts.quotas if isinstance(facts.quotas, dict) else {}
+    return int(quotas.get(name, default))
+
+
 def users_of(subject: Subject) -> tuple[Pod, ...]:
     """The pods that use the ServiceAccount, have not ended, and were not told to."""
-    pods = [pod for pod in have(subject.pods) if pod.service_account == subject.name and pod.is_alive]
+    have(subject.pods)
+    pods = known_users(subject)
     if not pods:
         raise CannotTell(f"no pod uses ServiceAccount {subject.full_name}")
-    return tuple(pods)
+    return pods
+
+
+def known_users(subject: Subject) -> tuple[Pod, ...]:
+    """The same as far as they are known: none where the pods could not be read."""
+    pods = subject.pods if isinstance(subject.pods, tuple) else ()
+    return tuple(pod for pod in pods if pod.service_account == subject.name and pod.is_alive)
 
 
 def injected(container: Container) -> bool:
@@ -167,13 +184,13 @@ def pod_names(pods: Iterable[Pod]) -> str:
     return listed(pod.name for pod in pods)
 
 
+def starts(pods: Iterable[Pod]) -> str:
+    """When pods were created, for people, at most five."""
+    return listed(pod.created.isoformat() for pod in pods if pod.created)
+
+
 def listed(items: Iterable[str], limit: int = 5) -> str:
     """The items, separated by commas; how many more there are than `limit`."""
     found = list(dict.fromkeys(items))
     more = f" and {len(found) - limit} more" if len(found) > limit else ""
     return ", ".join(found[:limit]) + more
-
-
-def first(items: Iterable[str], test: Callable[[str], bool]) -> str:
-    """The first item that passes, '' when none does."""
-    return next((item for item in items if test(item)), "")

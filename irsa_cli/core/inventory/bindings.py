@@ -1,21 +1,29 @@
 """All bindings of a cluster as values: which ServiceAccount may become which role, and what is wrong with it.
 
 A binding is a ServiceAccount that names a role, or a role that irsa made and that no ServiceAccount names.
-Whoever made either. Reading them is `irsa_cli.usecases.read.bindings`' business.
+Whoever made either. Reading them is `irsa_cli.usecases.read.bindings`' business. Roles are also made here of
+what GetAccountAuthorizationDetails says, as AWS answers or from a file: a file has times and documents as
+text, which botocore has read in an answer (`as_answered`). What is not of the form that AWS gives raises
+LookupError, TypeError, ValueError or AttributeError.
+https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccountAuthorizationDetails.html
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
+from typing import Any
+from urllib.parse import unquote
 
 from irsa_cli.core.marks import lifecycle, makers
-from irsa_cli.core.marks.annotation_marks import wrote
 from irsa_cli.core.marks.lifecycle import Lifecycle, Stage
+from irsa_cli.core.marks.notes import wrote
 from irsa_cli.core.objects.injection import Injection
 from irsa_cli.core.objects.kinds import ServiceAccount
+from irsa_cli.core.objects.parsing import moment
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import CLUSTER_TAG, ROLE_ARN_ANNOTATION, SERVICE_ACCOUNT_TAG, ProviderState
 from irsa_cli.core.policies.policy import Document
@@ -221,7 +229,7 @@ def binding_of(
     if life.is_over:
         return judged(*_judgement(explanation, provider, identity), explanation)
     found = judged(*_interrupted(life), explanation)
-    return replace(found, next_steps=life.next_steps(_options(cluster)))
+    return replace(found, next_steps=life.next_steps(cluster.options))
 
 
 def _is_told(role: BoundRole, account: ServiceAccount) -> bool:
@@ -264,11 +272,6 @@ def _interrupted(life: Lifecycle) -> tuple[BindingStatus, str]:
     return _INTERRUPTED[life.stage], life.why
 
 
-def _options(cluster: Cluster) -> str:
-    """The options that name the cluster."""
-    return f"{cluster.options}"
-
-
 def unbound(cluster: Cluster, role: BoundRole, accounts: Mapping[str, ServiceAccount]) -> ListedBinding:
     """A role of irsa's that no ServiceAccount names; its tags tell for which one it was made.
 
@@ -278,8 +281,7 @@ def unbound(cluster: Cluster, role: BoundRole, accounts: Mapping[str, ServiceAcc
     namespace, _, name = full_name.partition("/")
     life = lifecycle.of(role.tags, named=False)
     status, reason = _standing(role, life, full_name, accounts)
-    steps = life.next_steps(_options(cluster))
-    wide = _wide(cluster, role)
+    steps, wide = life.next_steps(cluster.options), _wide(cluster, role)
     return ListedBinding(namespace, name, role.arn, status, reason, role=role, next_steps=steps, wide=wide)
 
 
@@ -299,3 +301,60 @@ def in_order(bindings: Iterable[ListedBinding]) -> tuple[ListedBinding, ...]:
     """By namespace and name; a role without a ServiceAccount comes after those of the same name."""
     key = lambda item: (item.namespace, item.name, item.account is None, item.role_arn)  # noqa: E731
     return tuple(sorted(bindings, key=key))
+
+
+Read = Callable[[Any], Document]
+_NEVER = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+
+
+def document_of(value: Any) -> Document:
+    """A policy: an object, or the text of one as the API gives it, percent-encoded."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(unquote(value))
+        except RecursionError:
+            raise ValueError from None
+    if not isinstance(value, dict):
+        raise TypeError
+    return value
+
+
+def as_answered(value: Any) -> Document:
+    """A policy that botocore has read."""
+    found: Document = value
+    return found
+
+
+def role_details(item: Mapping[str, Any], read: Read = document_of) -> BoundRole:
+    """A role of `RoleDetailList`, with its inline policies."""
+    boundary = item.get("PermissionsBoundary") or {}
+    inline = {str(one["PolicyName"]): read(one["PolicyDocument"]) for one in item.get("RolePolicyList") or ()}
+    return BoundRole(
+        arn=text_of(item["Arn"]),
+        role_id=str(item.get("RoleId", "")),
+        trust=read(item["AssumeRolePolicyDocument"]),
+        created=moment(item.get("CreateDate")) or _NEVER,
+        tags={str(tag["Key"]): str(tag["Value"]) for tag in item.get("Tags") or ()},
+        boundary=str(boundary.get("PermissionsBoundaryArn", "")),
+        attached=tuple(
+            sorted(text_of(one["PolicyArn"]) for one in item.get("AttachedManagedPolicies") or ())
+        ),
+        inline=tuple(sorted(inline)),
+        last_used=moment((item.get("RoleLastUsed") or {}).get("LastUsedDate")),
+        documents=inline,
+    )
+
+
+def policy_details(item: Mapping[str, Any], read: Read = document_of) -> tuple[str, Document] | None:
+    """The ARN of a policy of `Policies`, and the document that is in force; None where none is given."""
+    for version in item.get("PolicyVersionList") or ():
+        if version.get("IsDefaultVersion"):
+            return text_of(item["Arn"]), read(version["Document"])
+    return None
+
+
+def text_of(value: Any) -> str:
+    """The value, which has to be a text."""
+    if not isinstance(value, str):
+        raise TypeError
+    return value

@@ -67,9 +67,7 @@ class _Entry:
         """The risk at the field that asks for what is unsafe, with what ends it in such a file."""
         named = risk.suggestion.startswith("name the ServiceAccounts")
         return replace(
-            risk,
-            place=self.placed.place(self._path(risk)),
-            suggestion=_ADVICE if named else risk.suggestion,
+            risk, place=self.placed.place(self._path(risk)), suggestion=_ADVICE if named else risk.suggestion
         )
 
     def _path(self, risk: Risk) -> Path:

@@ -33,8 +33,6 @@ def is_terraform(value: Mapping[str, Any]) -> bool:
 
 @dataclass
 class _Roles:
-    """What is attached to roles, by their names."""
-
     attached: dict[str, list[str]] = field(default_factory=dict)
     inline: dict[str, dict[str, Any]] = field(default_factory=dict)
 

@@ -10,12 +10,7 @@ from typing import Any
 from irsa_cli.core.lint.found import Found, Gaps, LintedAccount, LintedTrust, Unjudged, has_gap, is_gap
 from irsa_cli.core.lint.from_aws import PROVIDER_HEAD, is_known
 from irsa_cli.core.policies.policy import as_list, size
-from irsa_cli.core.policies.web_identity import ACTION
-from irsa_cli.core.trust.correction import Meant, corrected
-from irsa_cli.core.trust.rules.judge import LARGEST, judge
-from irsa_cli.core.trust.rules.providers import SUBJECT, TrustContext, cluster_providers
-from irsa_cli.core.trust.rules.rule import Risk, Severity, risk
-from irsa_cli.core.trust.rules.statements import (
+from irsa_cli.core.policies.statements import (
     Statement,
     comparing,
     does,
@@ -25,6 +20,11 @@ from irsa_cli.core.trust.rules.statements import (
     statements,
     tests_of,
 )
+from irsa_cli.core.policies.web_identity import ACTION
+from irsa_cli.core.trust.correction import Meant, corrected
+from irsa_cli.core.trust.rules.judge import LARGEST, judge
+from irsa_cli.core.trust.rules.providers import SUBJECT, TrustContext, cluster_providers
+from irsa_cli.core.trust.rules.rule import Risk, Severity, risk
 from irsa_cli.core.trust.rules.table import NO_ROLE_NAMED
 from irsa_cli.core.trust.rules.trust_rules import DEFAULT_ACCOUNT
 from irsa_cli.core.values.arn import check_role

@@ -6,12 +6,12 @@ Each document of a file is known by what it is like; what of it is unsafe is fou
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from irsa_cli.core.audit.report import RiskSelection, hidden_json, many, risk_json
+from irsa_cli.core.audit.report import RiskReport, RiskSelection, hidden_json, many, risk_json
 from irsa_cli.core.config.documents import EKSCTL, OWN
 from irsa_cli.core.config.service_accounts import ReadFile
 from irsa_cli.core.lint.found import Found, Placed, Unjudged, documents
@@ -77,39 +77,32 @@ def kind_of(value: Any) -> FileKind:
         return FileKind.UNKNOWN
     if (value.get("apiVersion"), value.get("kind")) in (EKSCTL, OWN):
         return FileKind.BINDINGS
-    return next((kind for kind, is_it in _KINDS.items() if is_it(value)), FileKind.UNKNOWN)
+    return next((kind for kind, (is_it, _) in _KINDS.items() if is_it(value)), FileKind.UNKNOWN)
 
 
 def _is_manifest(value: Mapping[str, Any]) -> bool:
     return is_manifest(value) and not str(value["apiVersion"]).startswith(OWN[0].partition("/")[0] + "/")
 
 
-_KINDS = {
-    FileKind.MANIFEST: _is_manifest,
-    FileKind.TRUST_POLICY: is_policy,
-    FileKind.ROLES: is_roles,
-    FileKind.TERRAFORM: is_terraform,
-    FileKind.CLOUDFORMATION: is_template,
+_Kind = tuple[Callable[[Mapping[str, Any]], bool], Callable[[Placed], Iterator[Found]]]
+_KINDS: Mapping[FileKind, _Kind] = {
+    FileKind.MANIFEST: (_is_manifest, of_manifest),
+    FileKind.TRUST_POLICY: (is_policy, of_policy),
+    FileKind.ROLES: (is_roles, of_roles),
+    FileKind.TERRAFORM: (is_terraform, of_terraform),
+    FileKind.CLOUDFORMATION: (is_template, of_template),
 }
+"""How a document of each kind is known, and what is read of it."""
 
 
-def _found(placed: Placed, kind: FileKind, read: ReadFile) -> Iterator[Found]:
+def _found(placed: Placed, kind: FileKind, read: ReadFile) -> Iterable[Found]:
     if kind is FileKind.BINDINGS:
-        yield from of_bindings(placed, read)
-    elif kind is FileKind.TRUST_POLICY:
-        yield from of_policy(placed)
-    elif kind is FileKind.ROLES:
-        yield from of_roles(placed)
-    elif kind is FileKind.TERRAFORM:
-        yield from of_terraform(placed)
-    elif kind is FileKind.CLOUDFORMATION:
-        yield from of_template(placed)
-    elif kind is FileKind.MANIFEST:
-        yield from of_manifest(placed)
+        return of_bindings(placed, read)
+    return _KINDS[kind][1](placed) if kind in _KINDS else ()
 
 
 @dataclass(frozen=True)
-class LintReport:
+class LintReport(RiskReport):
     """What was judged and what of that is shown, or the error with which nothing could be.
 
     `unread` are files that can't be read or are of no known kind, `skipped` those that nobody has named,

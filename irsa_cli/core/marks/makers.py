@@ -1,4 +1,4 @@
-"""Who made a role or a ServiceAccount, by the marks that tools leave on what they make.
+"""Other tools: who made a role or ServiceAccount by their marks, what they do to it, which keys they read.
 
 Nothing is guessed: without a mark it is unknown. What the marks of irsa mean is in
 `irsa_cli.core.plan.states`.
@@ -6,9 +6,9 @@ Nothing is guessed: without a mark it is unknown. What the marks of irsa mean is
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
-from irsa_cli.core.plan.states import CLUSTER_TAG, MANAGED_BY_LABEL, TRANSACTION_TAG
+from irsa_cli.core.plan.states import CLUSTER_TAG, MANAGED_BY_LABEL, ROLE_ARN_ANNOTATION, TRANSACTION_TAG
 
 IRSA, EKSCTL, TERRAFORM, HELM = "irsa", "eksctl", "Terraform", "Helm"
 CLOUDFORMATION, ARGO_CD, FLUX = "CloudFormation", "Argo CD", "Flux"
@@ -167,3 +167,107 @@ def maker_of_account(
     if label:
         return label
     return next((_MANAGERS[name.lower()] for name in managers if name.lower() in _MANAGERS), UNKNOWN)
+
+
+_UNDOES = "takes away what irsa has changed, these tags included"
+_ROLES: Mapping[str, str] = {
+    EKSCTL: "the role still belongs to its CloudFormation stack: whoever deletes that (eksctl delete"
+    " iamserviceaccount, or eksctl delete cluster) deletes the role, too",
+    CLOUDFORMATION: "the role still belongs to its CloudFormation stack: whoever deletes or updates"
+    " that changes the role, too",
+    CDK: "the role still belongs to CDK's CloudFormation stack: whoever deploys or destroys that"
+    " changes or deletes the role, too",
+    TERRAFORM: f"Terraform still manages the role: its next apply {_UNDOES} (take it out of the state:"
+    " terraform state rm ADDRESS)",
+    PULUMI: f"Pulumi still manages the role: its next up {_UNDOES} (take it out of the state: pulumi"
+    " state delete URN)",
+    # https://docs.crossplane.io/latest/managed-resources/managed-resources/
+    CROSSPLANE: "Crossplane's controller still manages the role: its next reconciliation writes it"
+    f" again, and {_UNDOES} (make it let go first: managementPolicies Observe, or deletionPolicy Orphan, then"
+    " delete its object in Kubernetes)",
+    # https://aws-controllers-k8s.github.io/community/docs/user-docs/deletion-policy/
+    ACK: "ACK's controller still manages the role: its next reconciliation writes it again, and"
+    f" {_UNDOES} (make it let go first: annotation services.k8s.aws/deletion-policy retain, then delete its"
+    " object in Kubernetes)",
+    KOPS: f"kOps still manages the role: kops update cluster {_UNDOES}, and kops delete cluster deletes it",
+    ROSA: "rosa still manages the role: rosa upgrade and rosa delete change or delete it",
+    CCOCTL: "ccoctl still manages the role: ccoctl aws delete deletes it, too",
+}
+
+
+def role_warnings(maker: str) -> Iterator[str]:
+    """What its maker will do to a role that irsa has taken over; nothing where that isn't known."""
+    when = writes_again(maker)
+    if maker in _ROLES:
+        yield _ROLES[maker]
+    elif when:
+        yield f"{maker} still manages the role: {when} {_UNDOES}"
+
+
+def account_warnings(name: str, maker: str) -> Iterator[str]:
+    """What its maker will do to a ServiceAccount, named `namespace/name`."""
+    when = writes_again(maker)
+    if when:
+        yield (
+            f"ServiceAccount {name} is managed by {maker}: {when} writes it again, and may undo what irsa"
+            " changes there"
+        )
+
+
+def annotation_warnings(name: str, maker: str, role_arn: str) -> Iterator[str]:
+    """What its maker will do to a ServiceAccount's annotation, and what is to be put where it keeps that.
+
+    The last part is YAML on one line, to be pasted. Charts have `serviceAccount.annotations` in their values
+    by convention (https://helm.sh/docs/chart_best_practices/rbac); other tools write manifests.
+    """
+    when = writes_again(maker)
+    if not when or maker == EKSCTL:
+        return
+    where, key = ("values", "serviceAccount") if maker == HELM else ("manifest", "metadata")
+    yaml = f'{key}: {{annotations: {{{ROLE_ARN_ANNOTATION}: "{role_arn}"}}}}'
+    yield (
+        f"ServiceAccount {name} is managed by {maker}: {when} may drop the annotation;"
+        f" put into its {where}: {yaml}"
+    )
+
+
+_GKE = "https://cloud.google.com/kubernetes-engine/docs/how-to/workload-identity"
+_AZURE = (
+    "https://azure.github.io/azure-workload-identity/docs/topics/service-account-labels-and-annotations.html"
+)
+_WEBHOOK = "https://github.com/aws/amazon-eks-pod-identity-webhook#readme"
+
+# Annotations of ServiceAccounts that other systems read: none of them is a misspelt one of IRSA's. irsa's own
+# marks belong to them: they tell, and bind nothing.
+READERS: Mapping[str, tuple[str, str]] = {
+    "eks.amazonaws.com/ecr-role-arn": (
+        "kubelet's ECR credential provider, for pulling images",
+        "https://github.com/kubernetes/cloud-provider-aws/tree/master/cmd/ecr-credential-provider",
+    ),
+    "eks.amazonaws.com/audience": ("the pod identity webhook", _WEBHOOK),
+    "eks.amazonaws.com/sts-regional-endpoints": ("the pod identity webhook", _WEBHOOK),
+    "eks.amazonaws.com/token-expiration": ("the pod identity webhook", _WEBHOOK),
+    "iam.amazonaws.com/": ("kube2iam or kiam", "https://github.com/jtblin/kube2iam#readme"),
+    "iam.gke.io/": ("GKE Workload Identity", _GKE),
+    "azure.workload.identity/": ("Azure Workload Identity", _AZURE),
+    "kubernetes.azure.com/": (
+        "kubelet's ACR credential provider",
+        "https://cloud-provider-azure.sigs.k8s.io/topics/credential-provider/",
+    ),
+    "pod-identity.alibabacloud.com/": (
+        "Alibaba Cloud's RRSA",
+        "https://www.alibabacloud.com/help/en/ack/serverless-kubernetes/user-guide/use-rrsa-to-authorize-pods-to-access-different-cloud-services",
+    ),
+    "vault.hashicorp.com/": (
+        "Vault's agent injector",
+        "https://developer.hashicorp.com/vault/docs/platform/k8s/injector/annotations",
+    ),
+    "irsa/": ("irsa", "docs/reference/names-and-tags.md"),
+}
+"""By key, or by all keys of a domain (with the slash): who reads it, and the source."""
+
+
+def reader_of(key: str) -> str:
+    """Who else reads an annotation, '' where nobody is known to."""
+    domain = key.partition("/")[0] + "/"
+    return (READERS.get(key) or READERS.get(domain) or ("", ""))[0]

@@ -1,10 +1,13 @@
-"""A role's temporary credentials as a value, and when a token is to be renewed, by kubelet's rule.
+"""A role's temporary credentials, when a token is to be renewed, by kubelet's rule, and irsa's own sessions.
 
-Getting them is in `irsa_cli.aws`, getting and writing a token in `irsa_cli.usecases.exec.renewal`.
+Getting them is in `irsa_cli.aws`, getting and writing a token in `irsa_cli.usecases.exec.token_file`.
+irsa's own exchanges at STS are told from those of pods by their session, or by their user agent. What runs
+under `irsa exec` is not irsa, and no pod either: irsa names its session.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -47,3 +50,33 @@ class Lifetime:
     def is_due(self, now: float, jitter: float) -> bool:
         """Whether it is to be renewed now; also when the clock was put back to before it was given."""
         return now >= self.renew_at(jitter) or now < self.issued
+
+
+SESSION_PREFIX = "irsa"
+
+
+def session_name(user: str, moment: int) -> str:
+    r"""The name of a role session in CloudTrail: who made it, and when (Unix seconds).
+
+    The time makes it another one for each run: the AWS CLI keeps credentials in ~/.aws/cli/cache by role
+    and session name, and a run must not get those of an earlier one. 2 to 64 characters of `\w+=,.@-`:
+    https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
+    """
+    plain = re.sub(r"[^\w+=,.@-]+", "-", user, flags=re.ASCII).strip("-")
+    tail = f"-{moment}"
+    return f"{SESSION_PREFIX}-{plain}"[: 64 - len(tail)].rstrip("-") + tail
+
+
+AGENT = "irsa"
+"""The product in the user agent of irsa's calls, before its version."""
+VERIFY_SESSION = f"{SESSION_PREFIX}-verify"
+"""The role sessions that irsa opens for looking; CloudTrail shows it."""
+
+# The second form is that of `session_name`: user and Unix seconds.
+_SESSION = re.compile(rf"{VERIFY_SESSION}|{SESSION_PREFIX}-(.+-)?\d{{10,}}")
+_AGENT = re.compile(rf"(?<![\w/.-]){AGENT}/\d")
+
+
+def is_own(session: str, agent: str) -> bool:
+    """Whether an exchange with this session name and user agent was irsa's, or made under `irsa exec`."""
+    return bool(_SESSION.fullmatch(session) or _AGENT.search(agent))

@@ -1,8 +1,7 @@
 """The environment of a command that runs as a pod would: the pod's identity, and no trace of the caller's.
 
 Which variables a pod has is in `irsa_cli.core.objects.injection`. Nothing here reads the process's
-environment. Here is also how irsa's own exchanges at STS are told from those of pods: by their session, or by
-their user agent. What runs under `irsa exec` is not irsa, and no pod either: irsa names its session.
+environment.
 """
 
 from __future__ import annotations
@@ -14,50 +13,25 @@ from irsa_cli.core.objects.injection import Injection
 
 MARK = "IRSA_EXEC"
 """Variable that names the ServiceAccount, as `namespace/name@cluster`; for prompts and scripts."""
-SESSION_PREFIX = "irsa"
 
 # Settings among AWS_* that say neither who nor where somebody is. Others are many, and tools make up new ones
 # (AWS_S3_SECRET_ACCESS_KEY): what is not known here may be a key.
 # https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html#EVarSettings
 # https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-envvars.html
-_SETTINGS = {
-    "AWS_ACCOUNT_ID_ENDPOINT_MODE",
-    "AWS_AUTH_SCHEME_PREFERENCE",
-    "AWS_CA_BUNDLE",
-    "AWS_CLI_AUTO_PROMPT",
-    "AWS_CLI_FILE_ENCODING",
-    "AWS_CLI_HISTORY_FILE",
-    "AWS_CLI_OUTPUT_ENCODING",
-    "AWS_CLI_S3_MV_VALIDATE_SAME_S3_PATHS",
-    "AWS_CSM_CLIENT_ID",
-    "AWS_CSM_ENABLED",
-    "AWS_CSM_HOST",
-    "AWS_CSM_PORT",
-    "AWS_DATA_PATH",
-    "AWS_DEFAULTS_MODE",
-    "AWS_DEFAULT_OUTPUT",
-    "AWS_DISABLE_HOST_PREFIX_INJECTION",
-    "AWS_DISABLE_REQUEST_COMPRESSION",
-    "AWS_ENABLE_ENDPOINT_DISCOVERY",
-    "AWS_ENDPOINT_DISCOVERY_ENABLED",
-    "AWS_ENDPOINT_URL",
-    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
-    "AWS_MAX_ATTEMPTS",
-    "AWS_PAGER",
-    "AWS_REQUEST_CHECKSUM_CALCULATION",
-    "AWS_REQUEST_MIN_COMPRESSION_SIZE_BYTES",
-    "AWS_RESPONSE_CHECKSUM_VALIDATION",
-    "AWS_RETRY_MODE",
-    "AWS_S3_DISABLE_EXPRESS_SESSION_AUTH",
-    "AWS_S3_DISABLE_MULTIREGION_ACCESS_POINTS",
-    "AWS_S3_USE_ARN_REGION",
-    "AWS_S3_US_EAST_1_REGIONAL_ENDPOINT",
-    "AWS_SDK_LOAD_CONFIG",
-    "AWS_SDK_UA_APP_ID",
-    "AWS_SIGV4A_SIGNING_REGION_SET",
-    "AWS_USE_DUALSTACK_ENDPOINT",
-    "AWS_USE_FIPS_ENDPOINT",
-}
+_SETTING_NAMES = """
+    AWS_ACCOUNT_ID_ENDPOINT_MODE AWS_AUTH_SCHEME_PREFERENCE AWS_CA_BUNDLE AWS_CLI_AUTO_PROMPT
+    AWS_CLI_FILE_ENCODING AWS_CLI_HISTORY_FILE AWS_CLI_OUTPUT_ENCODING
+    AWS_CLI_S3_MV_VALIDATE_SAME_S3_PATHS AWS_CSM_CLIENT_ID AWS_CSM_ENABLED AWS_CSM_HOST AWS_CSM_PORT
+    AWS_DATA_PATH AWS_DEFAULTS_MODE AWS_DEFAULT_OUTPUT AWS_DISABLE_HOST_PREFIX_INJECTION
+    AWS_DISABLE_REQUEST_COMPRESSION AWS_ENABLE_ENDPOINT_DISCOVERY AWS_ENDPOINT_DISCOVERY_ENABLED
+    AWS_ENDPOINT_URL AWS_IGNORE_CONFIGURED_ENDPOINT_URLS AWS_MAX_ATTEMPTS AWS_PAGER
+    AWS_REQUEST_CHECKSUM_CALCULATION AWS_REQUEST_MIN_COMPRESSION_SIZE_BYTES
+    AWS_RESPONSE_CHECKSUM_VALIDATION AWS_RETRY_MODE AWS_S3_DISABLE_EXPRESS_SESSION_AUTH
+    AWS_S3_DISABLE_MULTIREGION_ACCESS_POINTS AWS_S3_USE_ARN_REGION
+    AWS_S3_US_EAST_1_REGIONAL_ENDPOINT AWS_SDK_LOAD_CONFIG AWS_SDK_UA_APP_ID
+    AWS_SIGV4A_SIGNING_REGION_SET AWS_USE_DUALSTACK_ENDPOINT AWS_USE_FIPS_ENDPOINT
+"""
+_SETTINGS = frozenset(_SETTING_NAMES.split())
 _ENDPOINT = "AWS_ENDPOINT_URL_"
 """With a service's name behind it."""
 # What tells in a name that its value is a secret or leads to one, whatever tool or CI system made it up. No
@@ -135,30 +109,3 @@ def environment(
         "AWS_EC2_METADATA_DISABLED": "true",
         MARK: label,
     }
-
-
-def session_name(user: str, moment: int) -> str:
-    r"""The name of a role session in CloudTrail: who made it, and when (Unix seconds).
-
-    The time makes it another one for each run: the AWS CLI keeps credentials in ~/.aws/cli/cache by role
-    and session name, and a run must not get those of an earlier one. 2 to 64 characters of `\w+=,.@-`:
-    https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
-    """
-    plain = re.sub(r"[^\w+=,.@-]+", "-", user, flags=re.ASCII).strip("-")
-    tail = f"-{moment}"
-    return f"{SESSION_PREFIX}-{plain}"[: 64 - len(tail)].rstrip("-") + tail
-
-
-AGENT = "irsa"
-"""The product in the user agent of irsa's calls, before its version."""
-VERIFY_SESSION = f"{SESSION_PREFIX}-verify"
-"""The role sessions that irsa opens for looking; CloudTrail shows it."""
-
-# The second form is that of `irsa_cli.core.objects.environment.session_name`: user and Unix seconds.
-_SESSION = re.compile(rf"{VERIFY_SESSION}|{SESSION_PREFIX}-(.+-)?\d{{10,}}")
-_AGENT = re.compile(rf"(?<![\w/.-]){AGENT}/\d")
-
-
-def is_own(session: str, agent: str) -> bool:
-    """Whether an exchange with this session name and user agent was irsa's, or made under `irsa exec`."""
-    return bool(_SESSION.fullmatch(session) or _AGENT.search(agent))

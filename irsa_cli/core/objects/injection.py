@@ -11,14 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from irsa_cli.core.plan.states import (
-    AUDIENCE_ANNOTATION,
-    CHAIN_ANNOTATIONS,
-    ROLE_ARN_ANNOTATION,
-    ROLE_MARK,
-    STS_REGIONAL_ANNOTATION,
-    TOKEN_EXPIRATION_ANNOTATION,
-)
+from irsa_cli.core.plan import states
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
 
 DEFAULT_SECONDS = 86400
@@ -56,13 +49,13 @@ class Injection:
     def read(cls, annotations: Mapping[str, str]) -> Injection:
         """Read a ServiceAccount's annotations. What the webhook can't read it ignores, and so does this."""
         return cls(
-            role_arn=annotations.get(ROLE_ARN_ANNOTATION, ""),
-            audience=annotations.get(AUDIENCE_ANNOTATION, DEFAULT_AUDIENCE),
-            token_seconds=_seconds(annotations.get(TOKEN_EXPIRATION_ANNOTATION, "")),
-            regional_sts=_regional(annotations.get(STS_REGIONAL_ANNOTATION, "")),
-            annotated=ROLE_ARN_ANNOTATION in annotations,
-            told=annotations.get(ROLE_ARN_ANNOTATION, "") == annotations.get(ROLE_MARK),
-            notes={key: annotations[key] for key in CHAIN_ANNOTATIONS if key in annotations},
+            role_arn=annotations.get(states.ROLE_ARN_ANNOTATION, ""),
+            audience=annotations.get(states.AUDIENCE_ANNOTATION, DEFAULT_AUDIENCE),
+            token_seconds=_seconds(annotations.get(states.TOKEN_EXPIRATION_ANNOTATION, "")),
+            regional_sts=_regional(annotations.get(states.STS_REGIONAL_ANNOTATION, "")),
+            annotated=states.ROLE_ARN_ANNOTATION in annotations,
+            told=annotations.get(states.ROLE_ARN_ANNOTATION, "") == annotations.get(states.ROLE_MARK),
+            notes={key: annotations[key] for key in states.CHAIN_ANNOTATIONS if key in annotations},
         )
 
     def environment(self, region: str, token_file: str) -> dict[str, str]:

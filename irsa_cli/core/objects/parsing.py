@@ -12,6 +12,8 @@ from datetime import datetime
 from typing import Any
 
 from irsa_cli.core.objects.kinds import (
+    BUILT_IN,
+    KINDS,
     Container,
     NetworkPolicy,
     Pod,
@@ -21,7 +23,6 @@ from irsa_cli.core.objects.kinds import (
     Webhook,
 )
 from irsa_cli.core.objects.variables import Environment
-from irsa_cli.core.objects.workloads import BUILT_IN, KINDS
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 
 Json = Mapping[str, Any]
@@ -146,7 +147,12 @@ def _container(body: Json) -> Container:
     return Container(
         name=body["name"],
         image=body.get("image", ""),
-        env=Environment({item["name"]: _value(item) for item in body.get("env") or []}),
+        env=Environment(
+            {
+                item["name"]: None if "valueFrom" in item else str(item.get("value", ""))
+                for item in body.get("env") or []
+            }
+        ),
         sources=tuple(_source(item) for item in body.get("envFrom") or []),
         mounts={item["name"]: item.get("mountPath", "") for item in body.get("volumeMounts") or []},
         parts={
@@ -157,10 +163,6 @@ def _container(body: Json) -> Container:
         arguments=(*(body.get("command") or ()), *(body.get("args") or ())),
         user=(body.get("securityContext") or {}).get("runAsUser"),
     )
-
-
-def _value(item: Json) -> str | None:
-    return None if "valueFrom" in item else str(item.get("value", ""))
 
 
 def _source(item: Json) -> str:
@@ -227,13 +229,11 @@ def network_policy(body: Json) -> NetworkPolicy | None:
     spec = body.get("spec") or {}
     if "Egress" not in (spec.get("policyTypes") or (["Egress"] if "egress" in spec else [])):
         return None
-    rules = tuple((_lets_https(rule), not rule.get("to")) for rule in spec.get("egress") or [])
+    rules = tuple(
+        (not rule.get("ports") or any(map(_is_https, rule["ports"])), not rule.get("to"))
+        for rule in spec.get("egress") or []
+    )
     return NetworkPolicy(body["metadata"]["name"], _requirements(spec.get("podSelector") or {}), rules)
-
-
-def _lets_https(rule: Json) -> bool:
-    ports = rule.get("ports") or []
-    return not ports or any(_is_https(item) for item in ports)
 
 
 def _is_https(item: Json) -> bool:

@@ -2,12 +2,13 @@
 
 How changes are carried out is in `irsa_cli.changes`, in which order and with what safety in
 `irsa_cli.transaction`, what is to be known of each kind in `irsa_cli.core.plan.kinds`, how they are written
-into a journal in `irsa_cli.core.plan.written`.
+into a journal in `irsa_cli.core.plan.written`. Here is also how several plans become one, for one transaction
+over many ServiceAccounts (`apply --atomic`), and what stays as it is in a rollback.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from irsa_cli.core.plan.kinds import Kind
@@ -86,3 +87,80 @@ class Plan:
     def inverse(self) -> Plan:
         """The plan that takes this one back, stages in reverse order."""
         return Plan(tuple(tuple(change.inverse for change in stage) for stage in reversed(self.stages)))
+
+
+def side_by_side(first: Plan, plans: Sequence[Plan]) -> Plan:
+    """One plan of all: `first`, then the others at the same time, each in its own order.
+
+    Their last stages come together, as they are what pods see. ServiceAccounts are deleted after everything
+    else: one that is made again has another uid, so nothing that can fail comes behind it.
+    """
+    depth = max((len(plan.stages) for plan in plans), default=0)
+    stages: list[list[Change]] = [[] for _ in range(depth)]
+    for plan in plans:
+        for place, stage in enumerate(plan.stages, depth - len(plan.stages)):
+            stages[place] += stage
+    deletions = [change for stage in stages for change in stage if _is_for_good(change)]
+    kept = [[change for change in stage if not _is_for_good(change)] for stage in stages]
+    found = Plan.of(*_once([*map(list, first.stages), *kept, deletions]))
+    # A gate stands before the last stage: what it proves is before it, also where nothing comes behind.
+    is_behind = any(plan.stages and not plan.stages[-1] for plan in plans) and not any((kept[-1], deletions))
+    return Plan((*found.stages, ())) if is_behind else found
+
+
+def _is_for_good(change: Change) -> bool:
+    return change.kind.traits.made_anew and change.after is None
+
+
+def _once(stages: Iterable[list[Change]]) -> list[list[Change]]:
+    """Each change where it stands first: two ServiceAccounts may build on the same."""
+    seen: set[str] = set()
+    found = []
+    for stage in stages:
+        kept = []
+        for change in stage:
+            key = repr(change)
+            if key not in seen:
+                kept.append(change)
+            seen.add(key)
+        found.append(kept)
+    return found
+
+
+def waits(change: Change, plan: Iterable[Change], left: Iterable[Change]) -> bool:
+    """Whether a change has to stay as it is, because something that it led up to could not be rolled back.
+
+    Before a role is deleted it is marked so, and its ServiceAccount loses its annotation. Both say truly what
+    the role is, as long as a part of it has not come back: so the deletion can be finished, either way.
+    """
+    left = list(left)
+    if change.before is None and (change.kind is Kind.ROLE or change.kind is Kind.INLINE_POLICY):
+        return _tells_alone(change, left)
+    roles = {item.target[0] for item in plan if item.kind is Kind.ROLE and item.after is None}
+    mine = change.roles & roles
+    return change.kind.traits.waits_for_whole and any(mine & item.roles for item in left)
+
+
+def _tells_alone(change: Change, left: Iterable[Change]) -> bool:
+    """Whether a role, or its policy, has to stay as it alone tells of what else could not be rolled back.
+
+    That is by its inline policies: where they are gone already, the role tells nothing.
+    """
+    mine = [item for item in left if change.roles & item.roles]
+    told = any(item.kind.traits.told_by_role for item in mine)
+    has_policy = change.kind is Kind.INLINE_POLICY or any(item.kind is Kind.INLINE_POLICY for item in mine)
+    return told and has_policy
+
+
+def not_again(changes: Iterable[Change]) -> list[str]:
+    """What is lost with roles that go, or have gone and come back: no rollback restores a role's unique id.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
+    """
+    names = [item.name for item in changes if item.kind is Kind.ROLE and item.after is None]
+    if not names:
+        return []
+    return [
+        f"policies that name role {', '.join(names)} as a principal (of buckets, keys, other roles) keep its"
+        " unique id: save them again if the role is created again, also by a rollback"
+    ]

@@ -78,18 +78,21 @@ def _leaves(value: Any, path: tuple[str, ...]) -> Iterator[tuple[str, str]]:
             if item.name not in _PASSED_OVER:
                 yield from _leaves(getattr(value, item.name), (*path, item.name))
     elif isinstance(value, Mapping) and not (path and path[-1] in _DOCUMENTS):
-        for key, one in value.items():
-            # A document stands under its name; anything else is a text.
-            if (*path[-2:], key) != _MAKER:
-                yield _name((*path, str(key))), _digest(one)
+        # A document stands under its name; anything else is a text.
+        found = ((key, one) for key, one in value.items() if (*path[-2:], key) != _MAKER)
+        yield from ((_name((*path, str(key))), _digest(one)) for key, one in found)
     elif isinstance(value, Sequence | frozenset | set) and not isinstance(value, str):
         for number, one in enumerate(value):
-            if is_dataclass(one):
-                yield from _leaves(one, (*path, str(getattr(one, "name", number))))
-            else:
-                yield _name((*path, str(one))), THERE
+            yield from _listed(one, path, number)
     else:
         yield _name(path), _digest(value)
+
+
+def _listed(one: Any, path: tuple[str, ...], number: int) -> Iterator[tuple[str, str]]:
+    if is_dataclass(one):
+        yield from _leaves(one, (*path, str(getattr(one, "name", number))))
+    else:
+        yield _name((*path, str(one))), THERE
 
 
 def _name(path: tuple[str, ...]) -> str:

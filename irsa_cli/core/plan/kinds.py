@@ -7,21 +7,40 @@ traits. How a kind is carried out is its handler's business. How to add one is i
 from __future__ import annotations
 
 from enum import Enum
+from functools import partial
 
-from irsa_cli.core.plan import described, states
+from irsa_cli.core.plan import states
 from irsa_cli.core.plan.traits import (
     Proof,
     Service,
     Traits,
     annotated_roles,
+    as_account,
+    as_admission,
+    as_attachment,
+    as_audience,
+    as_inline,
+    as_stage_of_life,
+    as_statement,
+    as_takeover,
+    by_issuer,
+    by_name,
+    by_path,
     going_on_role,
     its_role,
     no_role,
     told_role,
+    with_tags,
 )
 
 _SHOW_ROLE = "aws iam get-role --role-name {first}"
 _SHOW_PROVIDER = "aws iam get-open-id-connect-provider --open-id-connect-provider-arn {first}"
+
+_Iam = partial(Traits, service=Service.IAM)
+_Kubernetes = partial(Traits, whole="", service=Service.KUBERNETES, proof=Proof.MARK)
+_PartOfRole = partial(_Iam, whole="ROLE", roles=its_role)
+_FieldOfRole = partial(_PartOfRole, target=("role",), shown_by=_SHOW_ROLE)
+"""What a role has once: the role's name says which."""
 
 
 class Kind(str, Enum):
@@ -38,228 +57,164 @@ class Kind(str, Enum):
 
     PROVIDER = (
         "OIDCProvider",
-        Traits(
+        _Iam(
             state=states.ProviderState,
             target=("provider ARN",),
             whole="",
-            service=Service.IAM,
             proof=Proof.MARK,
             roles=no_role,
             for_all=True,
-            described=described.by_issuer,
+            described=by_issuer,
             shown_by=_SHOW_PROVIDER,
         ),
     )
     AUDIENCE = (
         "OIDCProviderAudience",
-        Traits(
+        _Iam(
             state=states.Present,
             target=("provider ARN", "audience"),
             whole="PROVIDER",
-            service=Service.IAM,
             proof=Proof.JOURNAL,
             roles=no_role,
             for_all=True,
-            described=described.as_audience,
+            described=as_audience,
             shown_by=_SHOW_PROVIDER,
         ),
     )
     NAMESPACE = (
         "Namespace",
-        Traits(
+        _Kubernetes(
             state=states.NamespaceState,
             target=("namespace",),
-            whole="",
-            service=Service.KUBERNETES,
-            proof=Proof.MARK,
             roles=no_role,
             made_anew=True,
-            described=described.by_name,
+            described=by_name,
             shown_by="kubectl get namespace {first} -o yaml",
         ),
     )
     ROLE = (
         "Role",
-        Traits(
+        _Iam(
             state=states.RoleState,
             target=("role",),
             whole="",
-            service=Service.IAM,
             proof=Proof.MARK,
             roles=its_role,
             owner_decides=True,
-            described=described.by_path,
+            described=by_path,
             shown_by=_SHOW_ROLE,
         ),
     )
     ATTACHMENT = (
         "PolicyAttachment",
-        Traits(
+        _PartOfRole(
             state=states.Present,
             target=("role", "policy ARN"),
-            whole="ROLE",
-            service=Service.IAM,
             proof=Proof.PUT_ON,
-            roles=its_role,
-            described=described.as_attachment,
+            described=as_attachment,
             given_back="attached again",
             shown_by="aws iam list-attached-role-policies --role-name {first}",
         ),
     )
     INLINE_POLICY = (
         "InlinePolicy",
-        Traits(
+        _PartOfRole(
             state=states.DocumentState,
             target=("role", "policy"),
-            whole="ROLE",
-            service=Service.IAM,
             proof=Proof.PUT_ON,
-            roles=its_role,
-            described=described.as_inline,
+            described=as_inline,
             shown_by="aws iam get-role-policy --role-name {first} --policy-name {last}",
         ),
     )
     TRUST_STATEMENT = (
         "TrustStatement",
-        Traits(
+        _PartOfRole(
             state=states.DocumentState,
             target=("role", "subject"),
-            whole="ROLE",
-            service=Service.IAM,
             proof=Proof.JOURNAL,
-            roles=its_role,
             changes_trust=True,
-            described=described.as_statement,
+            described=as_statement,
             shown_by=_SHOW_ROLE,
         ),
     )
     TARGET_TRUST = (
         "TargetTrustStatement",
-        Traits(
+        _Iam(
             state=states.DocumentState,
             target=("target role ARN", "role ARN"),
             whole="",
-            service=Service.IAM,
             proof=Proof.JOURNAL,
             roles=going_on_role,
             waits_for_whole=True,
             told_by_role=True,
-            described=described.as_admission,
+            described=as_admission,
             shown_by="aws iam get-role --role-name {target}",
         ),
     )
     CONFIG_MAP = (
         "ConfigMap",
-        Traits(
+        _Kubernetes(
             state=states.ConfigMapState,
             target=("namespace", "name"),
-            whole="",
-            service=Service.KUBERNETES,
-            proof=Proof.MARK,
             roles=told_role,
             waits_for_whole=True,
             told_by_role=True,
-            described=described.by_name,
+            described=by_name,
             shown_by="kubectl -n {first} get configmap {last} -o yaml",
         ),
     )
     SERVICE_ACCOUNT = (
         "ServiceAccount",
-        Traits(
+        _Kubernetes(
             state=states.ServiceAccountState,
             target=("namespace", "name"),
-            whole="",
-            service=Service.KUBERNETES,
-            proof=Proof.MARK,
             roles=annotated_roles,
             ends_runs=True,
             waits_for_whole=True,
             made_anew=True,
-            described=described.as_account,
+            described=as_account,
             shown_by="kubectl -n {first} get serviceaccount {last} -o yaml",
         ),
     )
     ROLE_OWNER = (
         "RoleOwner",
-        Traits(
+        _FieldOfRole(
             state=states.OwnerState,
-            target=("role",),
-            whole="ROLE",
-            service=Service.IAM,
             proof=Proof.IS_MARK,
-            roles=its_role,
             takes_over=True,
             owner_decides=True,
             waits_for_whole=True,
-            described=described.as_takeover,
-            shown_by=_SHOW_ROLE,
+            described=as_takeover,
         ),
     )
     ROLE_COMMIT = (
         "RoleCommit",
-        Traits(
+        _FieldOfRole(
             state=states.CommitState,
-            target=("role",),
-            whole="ROLE",
-            service=Service.IAM,
             proof=Proof.IS_MARK,
-            roles=its_role,
             waits_for_whole=True,
-            described=described.as_stage_of_life,
-            shown_by=_SHOW_ROLE,
+            described=as_stage_of_life,
         ),
     )
     ROLE_SETTINGS = (
         "RoleSettings",
-        Traits(
-            state=states.SettingsState,
-            target=("role",),
-            whole="ROLE",
-            service=Service.IAM,
-            proof=Proof.JOURNAL,
-            roles=its_role,
-            described=described.by_name,
-            shown_by=_SHOW_ROLE,
-        ),
+        _FieldOfRole(state=states.SettingsState, proof=Proof.JOURNAL, described=by_name),
     )
     BOUNDARY = (
         "RoleBoundary",
-        Traits(
-            state=states.BoundaryState,
-            target=("role",),
-            whole="ROLE",
-            service=Service.IAM,
-            proof=Proof.JOURNAL,
-            roles=its_role,
-            described=described.by_name,
-            shown_by=_SHOW_ROLE,
-        ),
+        _FieldOfRole(state=states.BoundaryState, proof=Proof.JOURNAL, described=by_name),
     )
     ROLE_TAGS = (
         "RoleTags",
-        Traits(
-            state=states.TagsState,
-            target=("role",),
-            whole="ROLE",
-            service=Service.IAM,
-            proof=Proof.JOURNAL,
-            roles=its_role,
-            described=described.with_tags,
-            shown_by=_SHOW_ROLE,
-        ),
+        _FieldOfRole(state=states.TagsState, proof=Proof.JOURNAL, described=with_tags),
     )
     TRUST_POLICY = (
         "TrustPolicy",
-        Traits(
+        _FieldOfRole(
             state=states.DocumentState,
-            target=("role",),
-            whole="ROLE",
-            service=Service.IAM,
             proof=Proof.JOURNAL,
-            roles=its_role,
             changes_trust=True,
-            described=described.by_name,
-            shown_by=_SHOW_ROLE,
+            described=by_name,
         ),
     )
 

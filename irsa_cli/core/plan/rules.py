@@ -1,7 +1,8 @@
 """One rule for each text that somebody may give, whatever brings it: a flag, a file, a saved plan, a note.
 
 A value is called as the attribute that holds it, which is its option's name. What is read back from where
-somebody else may have written is no better than a command line: it goes through the same rule.
+somebody else may have written is no better than a command line: it goes through the same rule, and a value
+that its flag would refuse is used for nothing.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
+from irsa_cli.core.plan import states
 from irsa_cli.core.values import arn, issuer, names
+from irsa_cli.core.values.errors import InvalidInput, Refused
 
 Rule = Callable[[Any], Any]
 
@@ -86,3 +89,51 @@ def _check_each(found: tuple[Any, ...], rule: Rule | None) -> None:
             check(one)
         elif isinstance(one, str) and one and rule is not None:
             rule(one)
+
+
+FLAGS: Mapping[str, str] = {
+    states.ROLE_ARN_ANNOTATION: "attach_role_arn",
+    states.AUDIENCE_ANNOTATION: "audience",
+    states.STS_REGIONAL_ANNOTATION: "sts_regional_endpoints",
+    states.TOKEN_EXPIRATION_ANNOTATION: "token_expiration",
+    states.TARGET_ANNOTATION: "target_role",
+    states.EXTERNAL_ID_ANNOTATION: "external_id",
+    states.CONFIG_MAP_ANNOTATION: "aws_config_map",
+}
+"""By key: the option whose value it holds."""
+
+
+class UnreadableNote(Refused):
+    """What is noted is no value that irsa has written."""
+
+
+def noted(there: Mapping[str, str], key: str) -> str:
+    """The value of a key, '' where there is none; raises `UnreadableNote`."""
+    text = there.get(key, "")
+    try:
+        if text:
+            RULES[FLAGS[key]](text)
+    except InvalidInput as error:
+        flag = f"--{FLAGS[key].replace('_', '-')}"
+        raise UnreadableNote(
+            f"the annotation {key} can't be read",
+            reason=f"{error}: {flag} would refuse it, so irsa did not write it",
+        ) from error
+    return text
+
+
+def unreadable(there: Mapping[str, str]) -> list[str]:
+    """What is noted and can't be read, as notes."""
+    return [
+        f"the annotation {key} can't be read"
+        for key in states.CHAIN_ANNOTATIONS
+        if there.get(key, "") != noted_or_none(there, key)
+    ]
+
+
+def noted_or_none(there: Mapping[str, str], key: str) -> str:
+    """The same; '' also for what can't be read, where nothing of irsa's can be under such a name."""
+    try:
+        return noted(there, key)
+    except UnreadableNote:
+        return ""

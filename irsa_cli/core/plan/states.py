@@ -1,20 +1,17 @@
 """What a change can be about: one small state for each kind of object that irsa writes.
 
 A state holds only what irsa manages of the object: two states are equal when there is nothing for
-irsa to do. How a state is read and written is in `irsa_cli.changes`. `FIELDS` is what stands in a journal of
-each, and in `-o json`: it does not depend on what classes and their attributes are called.
+irsa to do. How a state is read and written is in `irsa_cli.changes`; what stands of it in a journal, and in
+`-o json`, is in `irsa_cli.core.plan.written`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Protocol
+from typing import Protocol
 
-from irsa_cli.core.plan.forms import GAPPED_MAP, NUMBER, OBJECT, TEXT, TEXT_MAP, TEXTS, Field, optional
 from irsa_cli.core.policies.policy import Document
-
-Fields = tuple[Field, ...]
 
 CLUSTER_TAG = "irsa/cluster"
 SERVICE_ACCOUNT_TAG = "irsa/service-account"
@@ -55,7 +52,7 @@ WEBHOOK_ANNOTATIONS = (
     TOKEN_EXPIRATION_ANNOTATION,
 )
 """What the EKS pod identity webhook reads of a ServiceAccount. Anybody may have written them: which ones irsa
-has, and with which value, the marks of `irsa_cli.core.marks.annotation_marks` tell."""
+has, and with which value, the marks of `irsa_cli.core.marks.notes` tell."""
 MARKS: Mapping[str, str] = {key: f"irsa/{key.partition('/')[2]}" for key in WEBHOOK_ANNOTATIONS}
 """The mark of each of the webhook's annotations."""
 ROLE_MARK = MARKS[ROLE_ARN_ANNOTATION]
@@ -78,20 +75,11 @@ class ProviderState:
     tags: dict[str, str] = field(default_factory=dict)
     unknown: list[str] = field(default_factory=list)
     """What AWS says of it, by names, and irsa could not bring back."""
-    FIELDS: ClassVar[Fields] = (
-        Field("url", "url", TEXT),
-        Field("audiences", "audiences", TEXTS),
-        optional("thumbprints", "thumbprints", TEXTS),
-        optional("tags", "tags", TEXT_MAP),
-        optional("unknown", "unknown", TEXTS),
-    )
 
 
 @dataclass(frozen=True)
 class Present:
     """The state of what is either there or not: an attachment, a provider's audience."""
-
-    FIELDS: ClassVar[Fields] = ()
 
 
 @dataclass(frozen=True)
@@ -106,15 +94,6 @@ class RoleState:
     tags: dict[str, str] = field(default_factory=dict)
     unknown: list[str] = field(default_factory=list)
     """What AWS says of it, by names, and irsa could not bring back."""
-    FIELDS: ClassVar[Fields] = (
-        Field("path", "path", TEXT),
-        Field("trust", "trust", OBJECT),
-        optional("description", "description", TEXT),
-        optional("max_session_duration", "max_session_duration", NUMBER),
-        optional("permissions_boundary", "permissions_boundary", TEXT),
-        optional("tags", "tags", TEXT_MAP),
-        optional("unknown", "unknown", TEXTS),
-    )
 
 
 @dataclass(frozen=True)
@@ -122,7 +101,6 @@ class DocumentState:
     """An inline policy, or one statement of a shared role's trust policy."""
 
     document: Document
-    FIELDS: ClassVar[Fields] = (Field("document", "document", OBJECT),)
 
 
 @dataclass(frozen=True)
@@ -130,7 +108,6 @@ class NamespaceState:
     """A namespace that irsa makes."""
 
     labels: dict[str, str] = field(default_factory=dict)
-    FIELDS: ClassVar[Fields] = (optional("labels", "labels", TEXT_MAP),)
 
 
 @dataclass(frozen=True)
@@ -146,13 +123,6 @@ class ConfigMapState:
     transaction: str = ""
     role: str = ""
     uid: str = ""
-    FIELDS: ClassVar[Fields] = (
-        Field("data", "data", TEXT_MAP),
-        Field("service_account", "service_account", TEXT),
-        optional("transaction", "transaction", TEXT),
-        optional("role", "role", TEXT),
-        optional("uid", "uid", TEXT),
-    )
 
 
 @dataclass(frozen=True)
@@ -168,13 +138,6 @@ class ServiceAccountState:
     uid: str = ""
     resource_version: str = ""
     manifest: Document = field(default_factory=dict)
-    FIELDS: ClassVar[Fields] = (
-        Field("annotations", "annotations", GAPPED_MAP),
-        optional("labels", "labels", GAPPED_MAP),
-        optional("uid", "uid", TEXT),
-        optional("resource_version", "resource_version", TEXT),
-        optional("manifest", "manifest", OBJECT),
-    )
 
 
 @dataclass(frozen=True)
@@ -182,7 +145,6 @@ class OwnerState:
     """The transaction whose mark an object bears; empty for the run that makes the change itself."""
 
     transaction: str
-    FIELDS: ClassVar[Fields] = (Field("transaction", "transaction", TEXT),)
 
 
 @dataclass(frozen=True)
@@ -190,7 +152,6 @@ class CommitState:
     """The value of a role's `irsa/commit` tag."""
 
     value: str
-    FIELDS: ClassVar[Fields] = (Field("value", "value", TEXT),)
 
 
 @dataclass(frozen=True)
@@ -199,10 +160,6 @@ class SettingsState:
 
     description: str
     max_session_duration: int
-    FIELDS: ClassVar[Fields] = (
-        Field("description", "description", TEXT),
-        Field("max_session_duration", "max_session_duration", NUMBER),
-    )
 
 
 @dataclass(frozen=True)
@@ -210,7 +167,6 @@ class BoundaryState:
     """The permissions boundary of a role: the ARN of a managed policy."""
 
     arn: str
-    FIELDS: ClassVar[Fields] = (Field("arn", "arn", TEXT),)
 
 
 @dataclass(frozen=True)
@@ -218,8 +174,6 @@ class TagsState:
     """Some tags of a role; a value of None means that the key is not there."""
 
     values: dict[str, str | None]
-
-    FIELDS: ClassVar[Fields] = (Field("values", "values", GAPPED_MAP),)
 
     @property
     def put(self) -> dict[str, str]:

@@ -1,21 +1,19 @@
 """How a change is written down in a journal, and read again, maybe by another version of irsa.
 
-Every field has a name of its own, at its state (`irsa_cli.core.plan.states`): what a journal holds does not
-depend on what classes and their attributes are called. What this version does not know is never passed
-over: to roll back a change that is half understood could take away something of somebody else's. A field
-that says nothing (null, false, empty) is harmless, whatever it is called: that is how a newer version
-writes what a change does not use.
+What this version does not know is never passed over: to roll back a change that is half understood could take
+away something of somebody else's. A field that says nothing (null, false, empty) is harmless, whatever it is
+called: that is how a newer version writes what a change does not use.
 
 Where the lines stand in the file, and its header, is `irsa_cli.transaction.journal`'s business.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, fields
 from typing import Any
 
 from irsa_cli.core.plan.changes import Change, Kind
-from irsa_cli.core.plan.forms import TEXT, TEXTS, Form
 from irsa_cli.core.plan.states import State
 
 
@@ -25,6 +23,73 @@ class UnreadableChange(ValueError):
 
 class UnknownState(UnreadableChange):
     """What was written means something that this version does not know."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """What may stand in a field: `fits` decides, `name` is what a person would call it."""
+
+    name: str
+    fits: Callable[[Any], bool]
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_text_or_null(value: Any) -> bool:
+    return value is None or isinstance(value, str)
+
+
+def _map_of(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, dict) and all(map(fits, value.values()))
+
+
+TEXT = Form("a text", _is_text)
+TEXTS = Form("a list of texts", lambda value: isinstance(value, list) and all(map(_is_text, value)))
+TEXT_MAP = Form("texts by keys", _map_of(_is_text))
+GAPPED_MAP = Form("texts or null by keys", _map_of(_is_text_or_null))
+OBJECT = Form("an object", lambda value: isinstance(value, dict))
+NUMBER = Form("a whole number", lambda value: isinstance(value, int) and not isinstance(value, bool))
+FLAG = Form("true or false", lambda value: isinstance(value, bool))
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field of a state as it is written; if it is missing, the state's default counts, unless `needed`."""
+
+    key: str
+    attribute: str
+    form: Form
+    needed: bool
+
+
+_FORMS = {
+    "str": TEXT,
+    "int": NUMBER,
+    "list[str]": TEXTS,
+    "dict[str, str]": TEXT_MAP,
+    "dict[str, str | None]": GAPPED_MAP,
+    "Document": OBJECT,
+}
+"""By the annotation of a state's attribute."""
+
+
+def written_fields(state: type[State]) -> tuple[Field, ...]:
+    """The fields of a state in a journal and in `-o json`; those without a default are needed.
+
+    Each is written under its attribute's name. An attribute that is renamed keeps its key: give the former
+    name as `key` in the metadata of its `field`.
+    """
+    return tuple(
+        Field(
+            item.metadata.get("key", item.name),
+            item.name,
+            _FORMS[str(item.type)],
+            needed=item.default is MISSING and item.default_factory is MISSING,
+        )
+        for item in fields(state)
+    )
 
 
 _CHANGE = ("kind", "target", "before", "after")
@@ -60,7 +125,7 @@ def read(data: Any) -> Change:
 def _write_state(state: State | None) -> dict[str, Any] | None:
     if state is None:
         return None
-    found = {field: getattr(state, field.attribute) for field in state.FIELDS}
+    found = {field: getattr(state, field.attribute) for field in written_fields(type(state))}
     return {field.key: said for field, said in found.items() if field.needed or said != []}
 
 
@@ -68,7 +133,7 @@ def _read_state(kind: Kind, data: Any) -> State | None:
     if data is None:
         return None
     what, made = f"a state of kind {kind.value}", kind.traits.state
-    whole, fields = mapping(data, what), made.FIELDS
+    whole, fields = mapping(data, what), written_fields(made)
     refuse_unknown(whole, [field.key for field in fields], what)
     found = {
         field.attribute: value(whole, field.key, field.form, what)

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from irsa_cli.core.binding import account_changes, likely_makers
+from irsa_cli.core.binding import likely_makers
+from irsa_cli.core.binding.changes import account_changes
 from irsa_cli.core.binding.ownership import (
     Belongs,
     belonging,
@@ -22,26 +23,20 @@ from irsa_cli.core.binding.ownership import (
 )
 from irsa_cli.core.binding.spec import CurrentRole
 from irsa_cli.core.binding.update_request import Pairing
-from irsa_cli.core.marks import makers, other_managers
+from irsa_cli.core.marks import makers
+from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind, Plan
-from irsa_cli.core.plan.noted import noted_or_none
-from irsa_cli.core.plan.states import (
-    COMMIT_TAG,
-    DONE,
-    MARKS,
-    ROLE_ARN_ANNOTATION,
-    TRANSACTION_TAG,
-    RoleState,
-    TagsState,
-)
+from irsa_cli.core.plan.rules import noted_or_none
 from irsa_cli.core.policies.policy import as_list
+from irsa_cli.core.policies.statements import allowing, name_of, tests_of_key, words_of
+from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.results.envelope import Envelope
 from irsa_cli.core.results.result import Result, codes_of, results_envelope, worst
-from irsa_cli.core.trust import admitted
 from irsa_cli.core.trust.evaluation import Answer, explain
 from irsa_cli.core.trust.trust_policy import contains, statement
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import Refused
+from irsa_cli.core.values.issuer import issuer_of
 from irsa_cli.core.values.names import TAGS_LIMIT, account_json, default_role_path
 
 
@@ -86,7 +81,7 @@ def adoption(pair: Pairing, sharers: Sequence[str], *, ignore_maker: bool = Fals
     maker = makers.maker_of_role(likely_makers.foreign_tags(state))
     account = pair.account
     account_maker = makers.maker_of_account(account.labels, account.annotations, account.managers)
-    others = admitted.others(state.trust, pair.identity(pair.audience))
+    others = also_admitted(state.trust, pair.identity(pair.audience))
     who = belonging(state, pair)
     if who is Belongs.OURS:
         check_over(pair, state)
@@ -109,19 +104,19 @@ def adoption(pair: Pairing, sharers: Sequence[str], *, ignore_maker: bool = Fals
             *admission,
             *([f"the role {guess}"] if guess else []),
             *_kept(pair, pair.role, maker),
-            *_told_of_others(others),
-            *other_managers.account(f"{pair.namespace}/{pair.name}", account_maker),
+            *([f"the trust policy admits others, too: {shortened(others)}"] if others else []),
+            *makers.account_warnings(pair.full_name, account_maker),
         ),
         release_commands(pair.cluster, state.tags),
         guess,
     )
 
 
-def _tagging(pair: Pairing, state: RoleState) -> list[Change]:
+def _tagging(pair: Pairing, state: states.RoleState) -> list[Change]:
     wanted = tags_of(pair)
-    if not pair.is_annotated and TRANSACTION_TAG not in state.tags:
+    if not pair.is_annotated and states.TRANSACTION_TAG not in state.tags:
         # No ServiceAccount tells that the role is complete: it has to say so itself.
-        wanted[COMMIT_TAG] = DONE
+        wanted[states.COMMIT_TAG] = states.DONE
     missing = {key: value for key, value in wanted.items() if state.tags.get(key) != value}
     if not missing:
         return []
@@ -132,7 +127,9 @@ def _tagging(pair: Pairing, state: RoleState) -> list[Change]:
             next_steps=(f"aws iam untag-role --role-name {pair.role_name} --tag-keys KEY",),
         )
     before = {key: state.tags.get(key) for key in missing}
-    return [Change(Kind.ROLE_TAGS, (pair.role_name,), TagsState(before), TagsState({**missing}))]
+    return [
+        Change(Kind.ROLE_TAGS, (pair.role_name,), states.TagsState(before), states.TagsState({**missing}))
+    ]
 
 
 def _marking(pair: Pairing) -> list[Change]:
@@ -141,12 +138,12 @@ def _marking(pair: Pairing) -> list[Change]:
     One that no flag would take stays somebody else's.
     """
     there = pair.account.annotations if pair.is_annotated else {}
-    read = {mark: noted_or_none(there, key) for key, mark in MARKS.items()}
+    read = {mark: noted_or_none(there, key) for key, mark in states.MARKS.items()}
     marks: dict[str, str | None] = {mark: text for mark, text in read.items() if text}
-    return account_changes.patch((pair.namespace, pair.name), pair.account, marks, {}) if marks else []
+    return account_changes((pair.namespace, pair.name), pair.account, marks, {}) if marks else []
 
 
-def _check_admitted(pair: Pairing, state: RoleState) -> tuple[str, ...]:
+def _check_admitted(pair: Pairing, state: states.RoleState) -> tuple[str, ...]:
     """What can't be known of who is admitted; raises `Refused` where the ServiceAccount is not."""
     identity = pair.identity(pair.audience)
     explanation = explain(state.trust, identity)
@@ -154,12 +151,11 @@ def _check_admitted(pair: Pairing, state: RoleState) -> tuple[str, ...]:
         # A guard on addresses, say: whoever is behind it is no reason to leave the role to nobody.
         said = "it is not known from here whether the trust policy admits the ServiceAccount"
         return (f"{said}: {'; '.join(explanation.conditions)}",) if explanation.conditions else ()
-    cluster = pair.cluster
-    where = f"{pair.name} -n {pair.namespace} {cluster.options}"
     # An annotation may name anybody's role; one that was named by a flag is meant.
-    steps = [f"irsa doctor {where}  # why, and whether the role is meant for it"]
+    steps = [f"{pair.command('doctor')}  # why, and whether the role is meant for it"]
     if not pair.is_annotated:
-        steps = [f"irsa create-sa {where} --attach-role-arn {pair.role_arn} --update-trust  # admits it"]
+        attach = f"--attach-role-arn {pair.role_arn} --update-trust"
+        steps = [f"{pair.command('create-sa')} {attach}  # admits it"]
     raise Refused(
         f"the trust policy of {pair.role_arn} does not admit {identity.subject}",
         reason="a role that its ServiceAccount can't assume is not adopted",
@@ -182,16 +178,11 @@ def _kept(pair: Pairing, role: CurrentRole, maker: str) -> Iterator[str]:
         yield f"the trust policy stays, with {more} besides the one that admits the ServiceAccount"
     if maker == makers.EKSCTL and role.inline:
         yield f"inline policies keep the names that eksctl gave them: {', '.join(sorted(role.inline))}"
-    yield from other_managers.role(maker)
+    yield from makers.role_warnings(maker)
     if not pair.is_annotated:
-        named = pair.account.annotations.get(ROLE_ARN_ANNOTATION)
+        named = pair.account.annotations.get(states.ROLE_ARN_ANNOTATION)
         does = f"names {named}" if named else "does not name the role"
-        yield f"ServiceAccount {pair.namespace}/{pair.name} {does}: that stays as it is"
-
-
-def _told_of_others(others: tuple[str, ...]) -> Iterator[str]:
-    if others:
-        yield f"the trust policy admits others, too: {admitted.shortened(others)}"
+        yield f"ServiceAccount {pair.full_name} {does}: that stays as it is"
 
 
 def release_commands(cluster: Cluster, tags: Mapping[str, str]) -> tuple[str, ...]:
@@ -262,3 +253,56 @@ class Adoptions:
             cluster=self.cluster,
             facts={"skipped": skipped},
         )
+
+
+SHOWN = 10
+
+
+def also_admitted(document: Mapping[str, Any], identity: WebIdentity) -> tuple[str, ...]:
+    """Everybody whom a statement allows, but exactly this subject by its own provider; each once.
+
+    Statements that deny are passed over, and so are further conditions: they only make it fewer.
+    """
+    found: dict[str, None] = {}
+    for index, item in allowing(document):
+        found.update(dict.fromkeys(f"{who} by {name_of(index, item)}" for who in _named_by(item, identity)))
+    return tuple(found)
+
+
+def shortened(texts: tuple[str, ...]) -> str:
+    """The texts in one line, the first ones only where they are many."""
+    more = [f"and {len(texts) - SHOWN} more"] if len(texts) > SHOWN else []
+    return ", ".join([*texts[:SHOWN], *more])
+
+
+def _named_by(item: Mapping[str, Any], identity: WebIdentity) -> Iterator[str]:
+    if "NotPrincipal" in item:
+        yield f"all but {', '.join(words_of(item['NotPrincipal']))}"
+        return
+    principal = item.get("Principal", {})
+    if not isinstance(principal, dict):
+        yield "everybody" if principal == "*" else str(principal)
+        return
+    for kind, values in principal.items():
+        for value in map(str, as_list(values)):
+            if kind == "Federated" and "oidc-provider/" in value:
+                yield from _subjects(item, value, identity)
+            else:
+                yield f"{kind} {value}"
+
+
+def _subjects(item: Mapping[str, Any], provider: str, identity: WebIdentity) -> Iterator[str]:
+    """The subjects of a provider's tokens that a statement is about."""
+    issuer = issuer_of(provider)
+    own = provider == identity.provider_arn
+    where = "" if own else f" of {issuer}"
+    tests = [test for test in tests_of_key([item], f"{issuer}:sub") if test[0] != "Null"]
+    if not tests:
+        yield "every ServiceAccount of the cluster" if own else f"every token{where}"
+    for operator, subjects in tests:
+        negated = "Not" in operator
+        for subject in subjects:
+            if negated:
+                yield f"all but {subject}{where}"
+            elif not (own and subject == identity.subject):
+                yield f"{subject}{where}"

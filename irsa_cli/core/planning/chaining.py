@@ -1,7 +1,7 @@
 """The part of a plan that lets a role go on to its target: what is added there and told to pods; pure.
 
 The permission is an inline policy of the role, and planned with those. What the target's trust policy says is
-judged in `irsa_cli.core.trust.chaining.chain`.
+judged in `irsa_cli.core.trust.chain`.
 """
 
 from __future__ import annotations
@@ -17,9 +17,19 @@ from irsa_cli.core.policies import policy
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.assuming import lacking
-from irsa_cli.core.trust.chaining.aws_config import KEY, aws_config, role_of, usage
-from irsa_cli.core.trust.chaining.chain import Chain, answer_of, chain_of_policies, marked
-from irsa_cli.core.trust.chaining.removal import FoundConfigMap, FoundTarget, taken_back
+from irsa_cli.core.trust.chain import (
+    KEY,
+    Chain,
+    FoundConfigMap,
+    FoundTarget,
+    answer_of,
+    aws_config,
+    chain_of_policies,
+    marked,
+    role_of,
+    statement_removals,
+    usage,
+)
 from irsa_cli.core.trust.evaluation import Answer
 from irsa_cli.core.trust.rules.power import check_power
 from irsa_cli.core.values.arn import is_target
@@ -39,8 +49,8 @@ def check(desired: DesiredState, current: CurrentState) -> None:
                 f"ConfigMap {desired.namespace}/{desired.aws_config_map} holds another configuration",
                 details=policy.difference(found.data, _data(desired)),
                 next_steps=(
-                    f"to write over it: irsa update-sa {desired.name} -n {desired.namespace}"
-                    f" {desired.cluster.options} --aws-config-map {desired.aws_config_map}",
+                    f"to write over it: {desired.command('update-sa')}"
+                    f" --aws-config-map {desired.aws_config_map}",
                 ),
             )
 
@@ -139,8 +149,7 @@ def changes(desired: DesiredState, current: CurrentState) -> list[Change]:
     """What is to be done beside the role and the ServiceAccount; the permission is planned with the role."""
     found = target_changes(desired.chain, current.target, adds=desired.update_target_trust)
     if desired.override:
-        former = former_chains(desired, current.role, current.service_account)
-        found += taken_back(former, current.former_targets)[0]
+        found += statement_removals(_former(desired, current))[0]
     if desired.role_only:
         return found
     owner, name = (desired.namespace, desired.name), desired.aws_config_map
@@ -189,11 +198,9 @@ def usage_notes(desired: DesiredState) -> Iterator[str]:
     if desired.aws_config_map:
         yield f"for pods to assume the target: {usage(desired.aws_config_map)}"
         return
-    cluster = desired.cluster
-    where = f"{desired.name} -n {desired.namespace} {cluster.options}"
     yield (
         "pods assume the target by an AWS configuration: --aws-config-map NAME writes it,"
-        f" irsa describe-sa {where} shows it"
+        f" {desired.command('describe-sa')} shows it"
     )
 
 
@@ -214,8 +221,12 @@ def facts(desired: DesiredState) -> dict[str, Any]:
 
 def former_notes(desired: DesiredState, current: CurrentState) -> list[str]:
     """What stays at the targets that the role went on to before, or was not looked at there."""
-    former = former_chains(desired, current.role, current.service_account)
-    return taken_back(former, current.former_targets)[1]
+    return statement_removals(_former(desired, current))[1]
+
+
+def _former(desired: DesiredState, current: CurrentState) -> Iterator[tuple[Chain, FoundTarget]]:
+    for chain in former_chains(desired, current.role, current.service_account):
+        yield chain, current.former_targets[chain.target_arn]
 
 
 def target_notes(chain: Chain | None, target: FoundTarget | None) -> Iterator[str]:

@@ -10,26 +10,15 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from irsa_cli.core.binding.attached_trust import becoming
+from irsa_cli.core.binding import attached_trust
+from irsa_cli.core.binding.changes import RoleChanges, check_path, role_changes
 from irsa_cli.core.binding.current import is_made
-from irsa_cli.core.binding.role_changes import RoleChanges, check_path, role_changes
 from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount, CurrentState, DesiredState
 from irsa_cli.core.binding.standing import is_annotated, life_of
-from irsa_cli.core.marks import tag_notes
-from irsa_cli.core.marks.annotation_marks import wrote
-from irsa_cli.core.marks.applied_keys import KEYS_ANNOTATION, applied_keys, check_note
+from irsa_cli.core.marks import notes
+from irsa_cli.core.marks.notes import KEYS_ANNOTATION, applied_keys, check_note, wrote
+from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Plan
-from irsa_cli.core.plan.states import (
-    AUDIENCE_ANNOTATION,
-    CHAIN_ANNOTATIONS,
-    CLUSTER_TAG,
-    MANAGED_BY_LABEL,
-    ROLE_ARN_ANNOTATION,
-    SERVICE_ACCOUNT_TAG,
-    SPEC_HASH_TAG,
-    TRANSACTION_TAG,
-    WEBHOOK_ANNOTATIONS,
-)
 from irsa_cli.core.planning.create import plan
 from irsa_cli.core.planning.differences import account_of_its_role
 from irsa_cli.core.policies.policy import Document
@@ -76,7 +65,7 @@ def _changes(desired: DesiredState, current: CurrentState, role: CurrentRole) ->
     document = _trust_after(desired, role)
     trust_policy.check_size(desired.role_arn, document, current.trust_quota)
     _check_widening(desired, current, role.state.trust, document)
-    tags = {**desired.role.tags, **tag_notes.foreign(role.state.tags, desired.role.tags)}
+    tags = {**desired.role.tags, **notes.kept_tags(role.state.tags, desired.role.tags)}
     if len(tags) > max(TAGS_LIMIT, len(role.state.tags)):
         raise Refused(
             f"role {desired.role_name} has no room for the entry's tags",
@@ -100,7 +89,14 @@ def _own(desired: DesiredState, role: CurrentRole) -> owned_statements.Own:
     return owned_statements.Own.of(desired.identity, desired.role.trust, role.state.tags, alone=alone)
 
 
-def voids(desired: DesiredState, current: CurrentState) -> tuple[Restriction, ...]:
+def trust_notes(desired: DesiredState, current: CurrentState) -> list[str]:
+    """What can't be known of a trust policy, and what a forced run makes worthless in it."""
+    void = _voids(desired, current) if desired.force else ()
+    said = [f"{item.text}: void, as --force writes the statement without that" for item in void]
+    return [*attached_trust.notes(desired, current), *said]
+
+
+def _voids(desired: DesiredState, current: CurrentState) -> tuple[Restriction, ...]:
     """What somebody else has restricted in the trust policy of irsa's role, and the desired state undoes."""
     role = current.role
     if desired.role is None or role is None:
@@ -110,12 +106,12 @@ def voids(desired: DesiredState, current: CurrentState) -> tuple[Restriction, ..
 
 def _check_widening(desired: DesiredState, current: CurrentState, before: Document, after: Document) -> None:
     """Raise `Refused` where somebody else has restricted irsa's statement, and this would undo it."""
-    found = () if desired.force else voids(desired, current)
+    found = () if desired.force else _voids(desired, current)
     if found:
         raise Refused(
             f"the trust policy of role {desired.role_name} was restricted by somebody else",
             reason="the entry does not have these conditions, and writing it would remove them",
-            details=(*(item.text for item in found), *becoming(before, after)),
+            details=(*(item.text for item in found), *attached_trust.becoming(before, after)),
             next_steps=(
                 "to keep them: write them into the entry as trustConditions (kind Bindings)",
                 "to void them: run this again with --force",
@@ -126,10 +122,10 @@ def _check_widening(desired: DesiredState, current: CurrentState, before: Docume
 def _check_role(desired: DesiredState, current: CurrentState, role: CurrentRole, *, takes_over: bool) -> None:
     assert desired.role is not None
     tags = role.state.tags
-    for key in (CLUSTER_TAG, SERVICE_ACCOUNT_TAG):
+    for key in (states.CLUSTER_TAG, states.SERVICE_ACCOUNT_TAG):
         if tags.get(key) != desired.role.tags[key]:
             raise Refused(
-                f"role {desired.role_name} is not irsa's for {desired.namespace}/{desired.name}",
+                f"role {desired.role_name} is not irsa's for {desired.full_name}",
                 reason=f"its tag {key} is {tags.get(key) or 'not there'}, expected {desired.role.tags[key]}",
                 next_steps=_instead_of(desired, current, theirs=key in tags),
             )
@@ -139,14 +135,14 @@ def _check_role(desired: DesiredState, current: CurrentState, role: CurrentRole,
     if (
         not life.is_over
         and not takes_over
-        and tags.get(SPEC_HASH_TAG) != desired.role.tags.get(SPEC_HASH_TAG)
+        and tags.get(states.SPEC_HASH_TAG) != desired.role.tags.get(states.SPEC_HASH_TAG)
     ):
         raise Refused(
             f"role {desired.role_name} is {life.stage.value}, for another desired state",
             reason=life.why,
             next_steps=(
                 "wait for that run: 15 minutes after it began, this command can continue from it",
-                *life.next_steps(f"{desired.cluster.options}"),
+                *life.next_steps(desired.cluster.options),
             ),
         )
 
@@ -164,22 +160,16 @@ def _instead_of(desired: DesiredState, current: CurrentState, *, theirs: bool) -
         else f" --role-name {desired.role_name}"
     )
     return (
-        f"to adopt the role: {_adopt(desired)}{named}",
+        f"to adopt the role: {desired.command('adopt')}{named}",
         "or give the entry another roleName",
     )
-
-
-def _adopt(desired: DesiredState) -> str:
-    cluster = desired.cluster
-    where = f"{cluster.options}"
-    return f"irsa adopt {desired.name} -n {desired.namespace} {where}"
 
 
 def _check_account(desired: DesiredState, account: CurrentServiceAccount | None) -> None:
     """A ServiceAccount with a role that irsa has not given it changes only when the user says so."""
     annotations = account.annotations if account is not None else {}
     _check_audience(desired, account)
-    present = annotations.get(ROLE_ARN_ANNOTATION)
+    present = annotations.get(states.ROLE_ARN_ANNOTATION)
     if present in (None, desired.role_arn) or desired.override or desired.role_only:
         return
     # One that irsa took over (`irsa adopt`) is elsewhere: to leave that, the user has to say so.
@@ -187,7 +177,7 @@ def _check_account(desired: DesiredState, account: CurrentServiceAccount | None)
     new = "to give it the new one: run this again with --override-existing-serviceaccounts"
     if elsewhere := account_of_its_role(desired, account):
         raise Refused(
-            f"{desired.namespace}/{desired.name} has its role in account {elsewhere}",
+            f"{desired.full_name} has its role in account {elsewhere}",
             reason=f"it is annotated with {present}, and roles are kept in account {desired.cluster.home}",
             next_steps=(
                 f'to keep that role: say roleAccount: "{elsewhere}" in the entry, or'
@@ -195,12 +185,12 @@ def _check_account(desired: DesiredState, account: CurrentServiceAccount | None)
                 new,
             ),
         )
-    if not wrote(annotations, ROLE_ARN_ANNOTATION) or own not in present:
-        keep = f"to keep that role: {_adopt(desired)}, and name no other role in the entry"
+    if not wrote(annotations, states.ROLE_ARN_ANNOTATION) or own not in present:
+        keep = f"to keep that role: {desired.command('adopt')}, and name no other role in the entry"
         if f":iam::{desired.cluster.home}:" not in str(present):
             keep = "to keep that role, which is in another account: name it in the entry as attachRoleARN"
         raise Refused(
-            f"{desired.namespace}/{desired.name} has another role",
+            f"{desired.full_name} has another role",
             reason=f"it is annotated with {present}, which irsa did not make, or not give it",
             next_steps=(keep, new),
         )
@@ -210,14 +200,14 @@ def _check_audience(desired: DesiredState, account: CurrentServiceAccount | None
     """An audience that somebody else has set, and the entry does not name, is not taken off in silence."""
     if account is None or desired.override or desired.role_only or is_made(account):
         return
-    present = account.annotations.get(AUDIENCE_ANNOTATION)
+    present = account.annotations.get(states.AUDIENCE_ANNOTATION)
     if present in (None, desired.audience) or desired.audience != DEFAULT_AUDIENCE:
         return
-    if wrote(account.annotations, AUDIENCE_ANNOTATION):
+    if wrote(account.annotations, states.AUDIENCE_ANNOTATION):
         return
     raise Refused(
-        f"{desired.namespace}/{desired.name} asks for tokens of another audience",
-        reason=f"its annotation {AUDIENCE_ANNOTATION} is {present}, which irsa did not write",
+        f"{desired.full_name} asks for tokens of another audience",
+        reason=f"its annotation {states.AUDIENCE_ANNOTATION} is {present}, which irsa did not write",
         next_steps=(
             "to keep it: say audience in the entry (kind Bindings)",
             "to remove it: run this again with --override-existing-serviceaccounts",
@@ -229,10 +219,10 @@ def _with_notes(desired: DesiredState, role: CurrentRole | None) -> DesiredState
     """The desired state with the tags that tell a later run what of trust policy and tags is irsa's."""
     if desired.role is None:
         return desired
-    there = role.state.tags if role is not None else {TRANSACTION_TAG: ""}
+    there = role.state.tags if role is not None else {states.TRANSACTION_TAG: ""}
     kept = there if "subjects" in desired.unsaid else {}
     tags = {**desired.role.tags, **owned_statements.tags(desired.identity, desired.role.trust, kept)}
-    tags = tag_notes.with_note(tags, there)
+    tags = notes.with_tag_note(tags, there)
     return replace(desired, role=replace(desired.role, tags=tags))
 
 
@@ -242,7 +232,9 @@ def _with_keys(desired: DesiredState, account: CurrentServiceAccount | None) -> 
         return desired
     keys = {
         "annotations": sorted(
-            key for key in desired.annotations if key not in (*WEBHOOK_ANNOTATIONS, *CHAIN_ANNOTATIONS)
+            key
+            for key in desired.annotations
+            if key not in (*states.WEBHOOK_ANNOTATIONS, *states.CHAIN_ANNOTATIONS)
         ),
         "labels": sorted(desired.labels),
     }
@@ -250,8 +242,8 @@ def _with_keys(desired: DesiredState, account: CurrentServiceAccount | None) -> 
     before = applied_keys(account.annotations if account is not None else {})
     former = _former(account, keeps_chain="target_role" in desired.unsaid)
     labels: dict[str, str | None] = dict.fromkeys(before["labels"])
-    if MANAGED_BY_LABEL in labels:
-        labels[MANAGED_BY_LABEL] = "irsa"  # As it was before it was desired to be something else.
+    if states.MANAGED_BY_LABEL in labels:
+        labels[states.MANAGED_BY_LABEL] = "irsa"  # As it was before it was desired to be something else.
     return replace(
         desired,
         annotations={
@@ -268,5 +260,5 @@ def _former(account: CurrentServiceAccount | None, *, keeps_chain: bool) -> list
     if account is None:
         return []
     made, there = is_made(account), account.annotations
-    found = [key for key in WEBHOOK_ANNOTATIONS if key in there and (made or wrote(there, key))]
-    return found if keeps_chain else [*found, *(key for key in CHAIN_ANNOTATIONS if key in there)]
+    found = [key for key in states.WEBHOOK_ANNOTATIONS if key in there and (made or wrote(there, key))]
+    return found if keeps_chain else [*found, *(key for key in states.CHAIN_ANNOTATIONS if key in there)]

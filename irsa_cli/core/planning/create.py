@@ -9,33 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from irsa_cli.core.binding import account_changes, attached_trust
-from irsa_cli.core.binding.role_changes import RoleChanges
+from irsa_cli.core.binding import attached_trust
+from irsa_cli.core.binding.changes import RoleChanges, account_changes
 from irsa_cli.core.binding.spec import CurrentState, DesiredState
 from irsa_cli.core.binding.standing import is_annotated, is_incomplete, is_told
 from irsa_cli.core.marks import lifecycle
-from irsa_cli.core.marks.annotation_marks import with_marks
+from irsa_cli.core.marks.notes import with_marks
+from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind, Plan
-from irsa_cli.core.plan.states import (
-    CLUSTER_TAG,
-    COMMIT_TAG,
-    DONE,
-    NOBODY,
-    PENDING,
-    ROLE_ARN_ANNOTATION,
-    ROLE_MARK,
-    SERVICE_ACCOUNT_TAG,
-    TRANSACTION_TAG,
-    CommitState,
-    DocumentState,
-    NamespaceState,
-    OwnerState,
-    Present,
-    ProviderState,
-    ServiceAccountState,
-)
+from irsa_cli.core.plan.states import DocumentState
 from irsa_cli.core.planning import chaining, trust_warnings
 from irsa_cli.core.planning.differences import check, check_preconditions
+from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.issuer import provider_arn
 
@@ -55,9 +40,10 @@ def plan(desired: DesiredState, current: CurrentState, changes: RoleChanges | No
     policies = _policy_changes(desired, current) if changes is None else list(changes.gains)
     losses = [] if changes is None else list(changes.losses)
     commit = _commit_changes(desired, current, last=not policies)
+    namespace = Change(Kind.NAMESPACE, (desired.namespace,), None, desired.new_namespace)
     first = [
         *_provider_changes(desired, current),
-        *_namespace_changes(desired, current),
+        *([] if current.namespace_exists or desired.role_only else [namespace]),
         *_role_changes(desired, current, last=not policies),
     ]
     second = [*policies, *_trust_changes(desired, current), *early]
@@ -76,14 +62,14 @@ def plan(desired: DesiredState, current: CurrentState, changes: RoleChanges | No
 def _provider_changes(desired: DesiredState, current: CurrentState) -> list[Change]:
     if not desired.associate or desired.role_account != desired.cluster.home:
         return []
-    made_for = {SERVICE_ACCOUNT_TAG: f"{desired.namespace}/{desired.name}"}
+    made_for = {states.SERVICE_ACCOUNT_TAG: desired.full_name}
     return provider_changes(desired.cluster, (desired.audience,), current.provider, tags=made_for)
 
 
 def provider_changes(
     cluster: Cluster,
     audiences: tuple[str, ...],
-    provider: ProviderState | None,
+    provider: states.ProviderState | None,
     *,
     thumbprints: tuple[str, ...] = (),
     tags: Mapping[str, str] | None = None,
@@ -94,21 +80,15 @@ def provider_changes(
     """
     arn = provider_arn(cluster.partition, cluster.home, cluster.issuer)
     if provider is None:
-        desired_provider = ProviderState(
+        desired_provider = states.ProviderState(
             url=cluster.issuer,
             audiences=list(audiences),
             thumbprints=list(thumbprints),
-            tags={CLUSTER_TAG: cluster.arn, **(tags or {})},
+            tags={states.CLUSTER_TAG: cluster.arn, **(tags or {})},
         )
         return [Change(Kind.PROVIDER, (arn,), None, desired_provider)]
     missing = [audience for audience in audiences if audience not in provider.audiences]
-    return [Change(Kind.AUDIENCE, (arn, audience), None, Present()) for audience in missing]
-
-
-def _namespace_changes(desired: DesiredState, current: CurrentState) -> list[Change]:
-    if current.namespace_exists or desired.role_only:
-        return []
-    return [Change(Kind.NAMESPACE, (desired.namespace,), None, desired.new_namespace)]
+    return [Change(Kind.AUDIENCE, (arn, audience), None, states.Present()) for audience in missing]
 
 
 def _role_changes(desired: DesiredState, current: CurrentState, *, last: bool) -> list[Change]:
@@ -117,7 +97,7 @@ def _role_changes(desired: DesiredState, current: CurrentState, *, last: bool) -
         return []
     role = desired.role
     if desired.role_only or is_annotated(desired, current):
-        role = replace(role, tags={**role.tags, COMMIT_TAG: DONE if last else PENDING})
+        role = replace(role, tags={**role.tags, states.COMMIT_TAG: states.DONE if last else states.PENDING})
     return [Change(Kind.ROLE, (desired.role_name,), None, role)]
 
 
@@ -126,15 +106,15 @@ def _commit_changes(desired: DesiredState, current: CurrentState, *, last: bool)
     if desired.role is None:
         return []
     if _is_to_tell(desired, current):
-        return [Change(Kind.ROLE_COMMIT, (desired.role_name,), None, CommitState(DONE))]
+        return [Change(Kind.ROLE_COMMIT, (desired.role_name,), None, states.CommitState(states.DONE))]
     if current.role is not None:
         before = lifecycle.commit_of(current.role.state.tags)
     else:
         pending = not last and (desired.role_only or is_annotated(desired, current))
-        before = CommitState(PENDING) if pending else None
-    if before in (None, CommitState(DONE)):
+        before = states.CommitState(states.PENDING) if pending else None
+    if before in (None, states.CommitState(states.DONE)):
         return []
-    return [Change(Kind.ROLE_COMMIT, (desired.role_name,), before, CommitState(DONE))]
+    return [Change(Kind.ROLE_COMMIT, (desired.role_name,), before, states.CommitState(states.DONE))]
 
 
 def _is_to_tell(desired: DesiredState, current: CurrentState) -> bool:
@@ -146,11 +126,11 @@ def _is_to_tell(desired: DesiredState, current: CurrentState) -> bool:
 
 def _owner_changes(desired: DesiredState, current: CurrentState) -> list[Change]:
     """What another run has made, and may still roll back, becomes this run's before anything builds on it."""
-    ours = OwnerState("")
+    ours = states.OwnerState("")
     changes = []
     # Only its owner may write on a role that it is complete.
     if current.role is not None and (is_incomplete(desired, current) or _is_to_tell(desired, current)):
-        maker = OwnerState(current.role.state.tags.get(TRANSACTION_TAG, NOBODY))
+        maker = states.OwnerState(current.role.state.tags.get(states.TRANSACTION_TAG, states.NOBODY))
         changes.append(Change(Kind.ROLE_OWNER, (desired.role_name,), maker, ours))
     return changes
 
@@ -166,17 +146,17 @@ def counted_on(desired: DesiredState, current: CurrentState) -> list[Change]:
         [desired.namespace] if current.namespace_exists and not desired.role_only else [],
     )
     if current.role is not None and desired.role is None:
-        trust = DocumentState(current.role.state.trust)
+        trust = states.DocumentState(current.role.state.trust)
         found.append(Change(Kind.TRUST_POLICY, (desired.role_name,), trust, trust))
     return found
 
 
 def groundwork_counted_on(
-    arn: str, provider: ProviderState | None, namespaces: Iterable[str]
+    arn: str, provider: states.ProviderState | None, namespaces: Iterable[str]
 ) -> list[Change]:
     """A provider (its ARN) and namespaces that are there, as changes that change nothing."""
     found = [Change(Kind.PROVIDER, (arn,), provider, provider)] if provider is not None else []
-    there = NamespaceState()
+    there = states.NamespaceState()
     return found + [Change(Kind.NAMESPACE, (name,), there, there) for name in namespaces]
 
 
@@ -186,12 +166,12 @@ def _policy_changes(desired: DesiredState, current: CurrentState) -> list[Change
     attached = current.role.attached if current.role else frozenset()
     inline = current.role.inline if current.role else {}
     changes = [
-        Change(Kind.ATTACHMENT, (desired.role_name, arn), None, Present())
+        Change(Kind.ATTACHMENT, (desired.role_name, arn), None, states.Present())
         for arn in desired.policies
         if arn not in attached
     ]
     changes += [
-        Change(Kind.INLINE_POLICY, (desired.role_name, name), None, DocumentState(document))
+        Change(Kind.INLINE_POLICY, (desired.role_name, name), None, states.DocumentState(document))
         for name, document in desired.inline.items()
         if name not in inline
     ]
@@ -206,7 +186,10 @@ def _trust_changes(desired: DesiredState, current: CurrentState) -> list[Change]
         return []
     return [
         Change(
-            Kind.TRUST_STATEMENT, (desired.role_name, desired.identity.subject), None, DocumentState(wanted)
+            Kind.TRUST_STATEMENT,
+            (desired.role_name, desired.identity.subject),
+            None,
+            states.DocumentState(wanted),
         )
     ]
 
@@ -216,21 +199,52 @@ def _service_account_changes(desired: DesiredState, current: CurrentState) -> li
     target = (desired.namespace, desired.name)
     account = current.service_account
     if account is not None:
-        return account_changes.patch(target, account, desired.annotations, desired.labels)
+        return account_changes(target, account, desired.annotations, desired.labels)
     whole = desired.new_account
     if not desired.gated:
         return [Change(Kind.SERVICE_ACCOUNT, target, None, whole)]
     annotations = dict(whole.annotations)
-    role = annotations[ROLE_ARN_ANNOTATION]
-    del annotations[ROLE_MARK]
+    role = annotations[states.ROLE_ARN_ANNOTATION]
+    del annotations[states.ROLE_MARK]
     # None, so that a rollback leaves it alone when another run has given it a role meanwhile.
-    bare = replace(whole, annotations={**annotations, ROLE_ARN_ANNOTATION: None})
+    bare = replace(whole, annotations={**annotations, states.ROLE_ARN_ANNOTATION: None})
     return [
         Change(Kind.SERVICE_ACCOUNT, target, None, bare),
         Change(
             Kind.SERVICE_ACCOUNT,
             target,
-            ServiceAccountState(annotations=with_marks({ROLE_ARN_ANNOTATION: None})),
-            ServiceAccountState(annotations=with_marks({ROLE_ARN_ANNOTATION: role})),
+            states.ServiceAccountState(annotations=with_marks({states.ROLE_ARN_ANNOTATION: None})),
+            states.ServiceAccountState(annotations=with_marks({states.ROLE_ARN_ANNOTATION: role})),
         ),
     ]
+
+
+def satisfies(desired: DesiredState, change: Change) -> bool:
+    """Whether what a change is about is as desired, now that the desired state is reached.
+
+    A role that it describes is so as a whole, with its policies. Of another one it is only about the
+    statement that admits its ServiceAccount.
+    """
+    if change.kind is Kind.TRUST_STATEMENT and desired.role is None:
+        return change.target[0] == desired.role_name and _admits(desired, change)
+    if change.kind is Kind.AUDIENCE:
+        return change.target == (desired.identity.provider_arn, desired.audience)
+    objects: set[tuple[Kind, tuple[str, ...]]] = {(Kind.PROVIDER, (desired.identity.provider_arn,))}
+    if desired.role is not None:
+        objects.add((Kind.ROLE, (desired.role_name,)))
+    if not desired.role_only:
+        objects |= {
+            (Kind.NAMESPACE, (desired.namespace,)),
+            (Kind.SERVICE_ACCOUNT, (desired.namespace, desired.name)),
+            (Kind.CONFIG_MAP, (desired.namespace, desired.aws_config_map)),
+        }
+    if desired.chain is not None:
+        objects.add((Kind.TARGET_TRUST, desired.chain.key))
+    return change.object in objects
+
+
+def _admits(desired: DesiredState, change: Change) -> bool:
+    statements = [
+        state.document for state in (change.before, change.after) if isinstance(state, DocumentState)
+    ]
+    return any(trust_policy.admits({"Statement": [statement]}, desired.identity) for statement in statements)

@@ -9,37 +9,26 @@ import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from irsa_cli.core.binding import account_changes, likely_makers
+from irsa_cli.core.binding import likely_makers
+from irsa_cli.core.binding.changes import account_changes, removal
 from irsa_cli.core.binding.current import Bound, NamedRole
-from irsa_cli.core.binding.role_changes import removal
 from irsa_cli.core.binding.spec import CurrentServiceAccount
 from irsa_cli.core.marks import lifecycle, makers
-from irsa_cli.core.marks.annotation_marks import marks_there
-from irsa_cli.core.marks.applied_keys import KEYS_ANNOTATION, applied_keys
+from irsa_cli.core.marks.notes import KEYS_ANNOTATION, applied_keys, marks_there
+from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind, Plan
-from irsa_cli.core.plan.noted import unreadable
-from irsa_cli.core.plan.states import (
-    CHAIN_ANNOTATIONS,
-    COMMIT_TAG,
-    DELETING,
-    DONE,
-    MANAGED_BY_LABEL,
-    MARKS,
-    NOBODY,
-    ROLE_ARN_ANNOTATION,
-    TRANSACTION_TAG,
-    WEBHOOK_ANNOTATIONS,
-    CommitState,
-    DocumentState,
-    OwnerState,
-    ServiceAccountState,
-)
+from irsa_cli.core.plan.rules import unreadable
 from irsa_cli.core.planning.chaining import removed
 from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.trust import trust_policy
-from irsa_cli.core.trust.chaining.removal import taken_back
+from irsa_cli.core.trust.chain import statement_removals
 
-OWN_ANNOTATIONS = (*WEBHOOK_ANNOTATIONS, *MARKS.values(), KEYS_ANNOTATION, *CHAIN_ANNOTATIONS)
+OWN_ANNOTATIONS = (
+    *states.WEBHOOK_ANNOTATIONS,
+    *states.MARKS.values(),
+    KEYS_ANNOTATION,
+    *states.CHAIN_ANNOTATIONS,
+)
 """What irsa writes for a role, and notes of that. Of the webhook's, what others wrote is theirs."""
 
 OWNERS, COMMITS, UNBINDING, POLICIES, ROLES, ACCOUNTS = range(6)
@@ -51,16 +40,16 @@ ServiceAccount that goes is the very last: it can't come back as what it was.
 """
 
 
-@dataclass(frozen=True)
+@dataclass
 class Deletion:
     """The stages of a deletion, always all six, so that those of several bindings fit side by side.
 
     `lost` are the ARNs of roles that can't be used afterwards, `notes` what stays and why.
     """
 
-    stages: tuple[tuple[Change, ...], ...]
-    lost: frozenset[str] = frozenset()
-    notes: tuple[str, ...] = ()
+    stages: list[list[Change]] = field(default_factory=lambda: [[] for _ in range(ACCOUNTS + 1)])
+    lost: set[str] = field(default_factory=set)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def plan(self) -> Plan:
@@ -84,7 +73,7 @@ def merged(deletions: Iterable[Deletion]) -> Plan:
 
 def deletion(bound: Bound, *, keep_account: bool = False, keep_role: bool = False) -> Deletion:
     """What irsa made of a binding is taken away; `keep_account` takes only its annotations off it."""
-    work = _Work()
+    work = Deletion()
     if keep_role:
         _keep(bound, work)
     else:
@@ -97,53 +86,46 @@ def deletion(bound: Bound, *, keep_account: bool = False, keep_role: bool = Fals
         _delete_account(bound, bound.account, work, keep=keep_account)
     if bound.problem:
         work.notes.append(bound.problem)
-    return Deletion(tuple(tuple(stage) for stage in work.stages), frozenset(work.lost), tuple(work.notes))
-
-
-@dataclass
-class _Work:
-    """A deletion that is being put together."""
-
-    stages: list[list[Change]] = field(default_factory=lambda: [[] for _ in range(ACCOUNTS + 1)])
-    lost: set[str] = field(default_factory=set)
-    notes: list[str] = field(default_factory=list)
+    return work
 
 
 def _own(role: NamedRole) -> Change:
-    maker = OwnerState(role.state.tags.get(TRANSACTION_TAG, NOBODY))
-    return Change(Kind.ROLE_OWNER, (role.name,), maker, OwnerState(""))
+    maker = states.OwnerState(role.state.tags.get(states.TRANSACTION_TAG, states.NOBODY))
+    return Change(Kind.ROLE_OWNER, (role.name,), maker, states.OwnerState(""))
 
 
 def _commit(role: NamedRole, value: str) -> Change:
     before = lifecycle.commit_of(role.state.tags)
-    return Change(Kind.ROLE_COMMIT, (role.name,), before, CommitState(value))
+    return Change(Kind.ROLE_COMMIT, (role.name,), before, states.CommitState(value))
 
 
-def _keep(bound: Bound, work: _Work) -> None:
+def _keep(bound: Bound, work: Deletion) -> None:
     """A complete role whose ServiceAccount could tell has to tell it itself from now on."""
     for role in bound.own:
         if not lifecycle.tells_itself(role.state.tags) and role.arn == bound.annotation:
             work.stages[OWNERS].append(_own(role))
-            work.stages[COMMITS].append(_commit(role, DONE))
+            work.stages[COMMITS].append(_commit(role, states.DONE))
 
 
-def _delete_role(role: NamedRole, work: _Work) -> None:
+def _delete_role(role: NamedRole, work: Deletion) -> None:
     work.stages[OWNERS].append(_own(role))
-    if lifecycle.commit_of(role.state.tags) != CommitState(DELETING):
-        work.stages[COMMITS].append(_commit(role, DELETING))
+    if lifecycle.commit_of(role.state.tags) != states.CommitState(states.DELETING):
+        work.stages[COMMITS].append(_commit(role, states.DELETING))
     work.stages[POLICIES] += removal(role.name, role.role)
-    tags = {key: value for key, value in role.state.tags.items() if key != TRANSACTION_TAG}
-    state = replace(role.state, tags={**tags, COMMIT_TAG: DELETING})
+    tags = {key: value for key, value in role.state.tags.items() if key != states.TRANSACTION_TAG}
+    state = replace(role.state, tags={**tags, states.COMMIT_TAG: states.DELETING})
     work.stages[ROLES].append(Change(Kind.ROLE, (role.name,), state, None))
     work.lost.add(role.arn)
-    if TRANSACTION_TAG not in role.state.tags:  # Adopted: whoever created it may still have it in its files.
+    if (
+        states.TRANSACTION_TAG not in role.state.tags
+    ):  # Adopted: whoever created it may still have it in its files.
         maker = makers.maker_of_role(likely_makers.foreign_tags(role.state))
         told = likely_makers.guess(role.name, role.role) or f"was created by {maker}"
         if maker != makers.UNKNOWN or isinstance(told, likely_makers.Guess):
             work.notes.append(f"role {role.name} {told}: delete it there, too, or it may come back")
 
 
-def _delete_chain(bound: Bound, work: _Work) -> None:
+def _delete_chain(bound: Bound, work: Deletion) -> None:
     """What irsa added to the target's trust policy goes, and the pods' configuration.
 
     Both go before the annotations and the role's policies, which tell of them, should the run be interrupted
@@ -154,13 +136,13 @@ def _delete_chain(bound: Bound, work: _Work) -> None:
         work.stages[COMMITS].append(change)
     if bound.config_map_unread:
         work.notes.append(f"whether irsa made a ConfigMap for it was not checked: {bound.config_map_unread}")
-    changes, notes = taken_back(*bound.targets)
+    changes, notes = statement_removals(bound.targets)
     work.stages[COMMITS] += changes
     work.notes += notes
     work.notes += unreadable(bound.account.annotations) if bound.account is not None else []
 
 
-def _take_out(bound: Bound, role: NamedRole, work: _Work) -> None:
+def _take_out(bound: Bound, role: NamedRole, work: Deletion) -> None:
     """The statement that irsa adds for a ServiceAccount goes from a role that is somebody else's.
 
     Only one that bears irsa's mark, and of that only the subject, where others share it. It goes before the
@@ -169,23 +151,21 @@ def _take_out(bound: Bound, role: NamedRole, work: _Work) -> None:
     statement = trust_policy.marked_for(role.state.trust, bound.identity)
     if statement is None:
         work.notes.append(f"{role.arn} was not made by irsa, and has no statement of it: it stays as it is")
-    elif not _statements(trust_policy.without_statement(role.state.trust, statement)):
+    elif not as_list(trust_policy.without_statement(role.state.trust, statement).get("Statement", [])):
         work.notes.append(
             f"{role.arn} was not made by irsa and stays, with its trust policy: the statement for"
             f" {bound.identity.subject} is the only one, and IAM takes no policy without any"
         )
     else:
         target = (role.name, bound.identity.subject)
-        work.stages[COMMITS].append(Change(Kind.TRUST_STATEMENT, target, DocumentState(statement), None))
+        work.stages[COMMITS].append(
+            Change(Kind.TRUST_STATEMENT, target, states.DocumentState(statement), None)
+        )
         work.lost.add(role.arn)
         work.notes.append(f"{role.arn} was not made by irsa: it stays, without the statement of irsa")
 
 
-def _statements(document: Mapping[str, object]) -> list[object]:
-    return as_list(document.get("Statement", []))
-
-
-def _delete_account(bound: Bound, account: CurrentServiceAccount, work: _Work, *, keep: bool) -> None:
+def _delete_account(bound: Bound, account: CurrentServiceAccount, work: Deletion, *, keep: bool) -> None:
     """The ServiceAccount that irsa made goes; another one, or one that is to be kept, loses what irsa wrote.
 
     Where a role goes it loses that early, else at the end. One that somebody else has given a role stays.
@@ -198,9 +178,11 @@ def _delete_account(bound: Bound, account: CurrentServiceAccount, work: _Work, *
         work.stages[stage] += _patch(target, account, bare)
     if goes:
         there = bare if work.stages[ROLES] else account
-        before = ServiceAccountState(
-            annotations={key: there.annotations.get(key) for key in (*OWN_ANNOTATIONS, TRANSACTION_TAG)},
-            labels={MANAGED_BY_LABEL: there.labels.get(MANAGED_BY_LABEL)},
+        before = states.ServiceAccountState(
+            annotations={
+                key: there.annotations.get(key) for key in (*OWN_ANNOTATIONS, states.TRANSACTION_TAG)
+            },
+            labels={states.MANAGED_BY_LABEL: there.labels.get(states.MANAGED_BY_LABEL)},
             uid=account.uid,
             manifest=there.manifest,
         )
@@ -218,7 +200,7 @@ def _left(bound: Bound, account: CurrentServiceAccount) -> list[str]:
     maker = makers.maker_of_account(account.labels, account.annotations, account.managers)
     where = "" if maker in (makers.UNKNOWN, makers.IRSA) else f" (made by {maker}: change it there, too)"
     return [
-        f"ServiceAccount {bound.full_name}{where} stays, with its annotation {ROLE_ARN_ANNOTATION}:"
+        f"ServiceAccount {bound.full_name}{where} stays, with its annotation {states.ROLE_ARN_ANNOTATION}:"
         f" {bound.annotation}, which irsa did not write. To remove it:"
         f" {unannotate(bound)}"
     ]
@@ -227,16 +209,16 @@ def _left(bound: Bound, account: CurrentServiceAccount) -> list[str]:
 def unannotate(bound: Bound) -> str:
     """The command that takes the role off a ServiceAccount."""
     name, namespace = shlex.quote(bound.name), shlex.quote(bound.namespace)
-    return f"kubectl annotate serviceaccount {name} -n {namespace} {ROLE_ARN_ANNOTATION}-"
+    return f"kubectl annotate serviceaccount {name} -n {namespace} {states.ROLE_ARN_ANNOTATION}-"
 
 
 def _bare(bound: Bound, account: CurrentServiceAccount, *, keeps: bool) -> CurrentServiceAccount:
     """The ServiceAccount without what irsa wrote; `keeps`: and without irsa's marks, as it is to stay."""
     applied = applied_keys(account.annotations)
     gone = {*bound.written, *marks_there(account.annotations), *applied["annotations"], KEYS_ANNOTATION}
-    gone |= set(CHAIN_ANNOTATIONS)
-    gone |= {TRANSACTION_TAG} if keeps else set()
-    off = {*applied["labels"], *((MANAGED_BY_LABEL,) if keeps else ())}
+    gone |= set(states.CHAIN_ANNOTATIONS)
+    gone |= {states.TRANSACTION_TAG} if keeps else set()
+    off = {*applied["labels"], *((states.MANAGED_BY_LABEL,) if keeps else ())}
     annotations = {key: value for key, value in account.annotations.items() if key not in gone}
     labels = {key: value for key, value in account.labels.items() if key not in off}
     return replace(
@@ -256,4 +238,4 @@ def _patch(
 ) -> list[Change]:
     annotations = {key: None for key in account.annotations if key not in bare.annotations}
     labels = {key: None for key in account.labels if key not in bare.labels}
-    return account_changes.patch(target, account, annotations, labels)
+    return account_changes(target, account, annotations, labels)

@@ -1,7 +1,7 @@
-"""Whether a binding may be deleted: who uses it, and whether a run is still making it; pure.
+"""Whether a binding may be deleted: whose it is, who uses it, and whether a run is still making it; pure.
 
 The plan is made in `irsa_cli.core.planning.delete`. What is not there at all is told by who has looked for
-it.
+it; whose an annotation is, by its mark (`irsa_cli.core.marks.notes`).
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from dataclasses import dataclass
 
 from irsa_cli.core.binding import likely_makers
 from irsa_cli.core.binding.current import Bound, NamedRole
-from irsa_cli.core.marks import lifecycle
-from irsa_cli.core.marks.applied_keys import KEYS_ANNOTATION
+from irsa_cli.core.binding.spec import CurrentServiceAccount
+from irsa_cli.core.marks import lifecycle, makers
 from irsa_cli.core.marks.lifecycle import Stage
-from irsa_cli.core.objects.kinds import Pod
+from irsa_cli.core.marks.notes import KEYS_ANNOTATION
+from irsa_cli.core.objects.kinds import Pod, Workload
 from irsa_cli.core.objects.variables import variable
-from irsa_cli.core.objects.workloads import Workload
+from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change
-from irsa_cli.core.plan.states import ProviderState, RoleState
-from irsa_cli.core.planning.delete import Deletion
+from irsa_cli.core.planning.delete import Deletion, unannotate
 from irsa_cli.core.policies.policy import as_list, equal
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.values.errors import Refused
@@ -97,7 +97,11 @@ def check_known(changes: Iterable[Change]) -> None:
     """Raise `Refused` where something goes that a rollback could not bring back as it was."""
     for change in changes:
         before = change.before
-        if change.after is None and isinstance(before, RoleState | ProviderState) and before.unknown:
+        if (
+            change.after is None
+            and isinstance(before, states.RoleState | states.ProviderState)
+            and before.unknown
+        ):
             raise Refused(
                 f"{change.kind.value} {change.name} has settings that irsa does not know:"
                 f" {', '.join(before.unknown)}",
@@ -203,3 +207,67 @@ def _listed(items: Iterator[str] | Sequence[str]) -> list[str]:
     found = list(items)
     more = [f"and {len(found) - SHOWN} more"] if len(found) > SHOWN else []
     return [*found[:SHOWN], *more]
+
+
+def check_ours(bound: Bound, sharers: Sequence[str] = ()) -> None:
+    """Raise `Refused` for a ServiceAccount whose role irsa has not given it.
+
+    `sharers` are other ServiceAccounts that name the role: one that several use is not taken over.
+    """
+    account = bound.account
+    if account is None or not bound.is_theirs:
+        return
+    raise Refused(
+        f"irsa has not given {bound.full_name} its role, so it does not take it away",
+        reason=_why_theirs(account),
+        details=tuple(_told_makers(bound, account)),
+        next_steps=tuple(_steps_for_theirs(bound, sharers)),
+    )
+
+
+def _why_theirs(account: CurrentServiceAccount) -> str:
+    marked = account.annotations.get(states.ROLE_MARK)
+    if marked is None:
+        return f"its annotation {states.ROLE_ARN_ANNOTATION} bears no mark of irsa ({states.ROLE_MARK})"
+    return f"somebody has changed its annotation {states.ROLE_ARN_ANNOTATION} since irsa wrote {marked}"
+
+
+def _told_makers(bound: Bound, account: CurrentServiceAccount) -> Iterator[str]:
+    """Who made what, as far as it bears a mark."""
+    maker = makers.maker_of_account(account.labels, account.annotations, account.managers)
+    yield f"ServiceAccount {bound.full_name}: {_by(maker)}"
+    if bound.used is not None:
+        guess = _guess(bound.used)
+        made = _by(makers.maker_of_role(bound.used.state.tags))
+        yield f"role {bound.annotation} {guess}" if guess else f"role {bound.annotation}: {made}"
+    elif bound.problem:
+        yield bound.problem
+
+
+def _guess(role: NamedRole) -> likely_makers.Guess | None:
+    return likely_makers.guess(role.name, role.role)
+
+
+def _by(maker: str) -> str:
+    return "nothing on it tells who made it" if maker == makers.UNKNOWN else f"made by {maker}"
+
+
+def _steps_for_theirs(bound: Bound, sharers: Sequence[str]) -> Iterator[str]:
+    if _can_be_adopted(bound, sharers):
+        yield f"{bound.command('adopt')}  # makes it irsa's: run this again, and the role goes, too"
+    elif bound.used is not None and _guess(bound.used):
+        yield "find out who manages the role, and delete it there"
+    elif sharers:
+        yield f"others use the role, too ({', '.join(sharers)}): it can't become irsa's"
+    yield f"or take only the role off it: {unannotate(bound)}"
+    yield "whoever keeps it elsewhere (a chart, Git, a stack) writes it again: change it there"
+
+
+def _can_be_adopted(bound: Bound, sharers: Sequence[str]) -> bool:
+    """Whether `irsa adopt` takes such a role over: it is there, is nobody's, and admits it."""
+    role = bound.used
+    if role is None or role.arn != bound.annotation or sharers:
+        return False
+    wanted = {states.CLUSTER_TAG: bound.cluster.arn, states.SERVICE_ACCOUNT_TAG: bound.full_name}
+    free = all(role.state.tags.get(key) in (None, value) for key, value in wanted.items())
+    return free and not _guess(role) and trust_policy.admits(role.state.trust, bound.identity)

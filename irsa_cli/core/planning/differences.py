@@ -13,17 +13,9 @@ from irsa_cli.core.binding import attached_trust
 from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount, CurrentState, DesiredState
 from irsa_cli.core.binding.standing import check_whole, is_annotated, life_of
 from irsa_cli.core.marks import lifecycle
-from irsa_cli.core.marks.annotation_marks import wrote
 from irsa_cli.core.marks.lifecycle import Lifecycle
-from irsa_cli.core.plan.states import (
-    CLUSTER_TAG,
-    NOBODY,
-    ROLE_ARN_ANNOTATION,
-    SERVICE_ACCOUNT_TAG,
-    SPEC_HASH_TAG,
-    ProviderState,
-    RoleState,
-)
+from irsa_cli.core.marks.notes import wrote
+from irsa_cli.core.plan import states
 from irsa_cli.core.planning import chaining, update_flags
 from irsa_cli.core.planning.update_flags import Flags
 from irsa_cli.core.policies import policy
@@ -104,7 +96,7 @@ def check_preconditions(desired: DesiredState, current: CurrentState) -> None:
             trust_policy.check_size(desired.role_arn, found.after, current.trust_quota)
 
 
-def check_provider(cluster: Cluster, audience: str, provider: ProviderState | None) -> None:
+def check_provider(cluster: Cluster, audience: str, provider: states.ProviderState | None) -> None:
     """Raise `Refused` when there is no provider of the cluster's that accepts the audience."""
     associate = f"irsa associate-oidc --cluster {cluster.name} --region {cluster.region}{cluster.home_option}"
     if provider is None:
@@ -132,24 +124,24 @@ def _differences(desired: DesiredState, current: CurrentState) -> Iterator[Diffe
 
 def _role_differences(
     desired: DesiredState,
-    desired_role: RoleState,
+    desired_role: states.RoleState,
     role: CurrentRole,
     life: Lifecycle,
     account: CurrentServiceAccount | None,
 ) -> Iterator[Difference]:
     present = role.state
     what = f"role {desired.role_name}"
-    for key in (CLUSTER_TAG, SERVICE_ACCOUNT_TAG):
+    for key in (states.CLUSTER_TAG, states.SERVICE_ACCOUNT_TAG):
         if present.tags.get(key) != desired_role.tags[key]:
             there = present.tags.get(key) or "not there"
             yield Difference(f"{what}, tag {key}", there, desired_role.tags[key], aspect=Aspect.OWNER)
             return  # Somebody else's role: how else it differs is of no interest.
     if not life.is_over and present.tags.get(
-        SPEC_HASH_TAG, desired_role.tags.get(SPEC_HASH_TAG)
-    ) != desired_role.tags.get(SPEC_HASH_TAG):
+        states.SPEC_HASH_TAG, desired_role.tags.get(states.SPEC_HASH_TAG)
+    ) != desired_role.tags.get(states.SPEC_HASH_TAG):
         if desired.role_only and not lifecycle.tells_itself(present.tags):
             # Whether that run has ended, the ServiceAccount tells, and the cluster is not asked.
-            maker = life.transaction or NOBODY
+            maker = life.transaction or states.NOBODY
             yield Difference(
                 what,
                 f"made with its ServiceAccount by transaction {maker}",
@@ -176,35 +168,24 @@ def _role_differences(
     yield from _policy_differences(desired, what, role, committed=life.is_over)
 
 
-def _setting_differences(what: str, desired_role: RoleState, present: RoleState) -> Iterator[Difference]:
-    if present.max_session_duration != desired_role.max_session_duration:
-        yield Difference(
-            f"{what}, session duration",
-            f"{present.max_session_duration} s",
-            f"{desired_role.max_session_duration} s",
-            ("--max-session-duration", str(desired_role.max_session_duration)),
-        )
-    boundary = update_flags.of_boundary(desired_role.permissions_boundary)
+def _setting_differences(
+    what: str, desired_role: states.RoleState, present: states.RoleState
+) -> Iterator[Difference]:
+    seconds, description = desired_role.max_session_duration, desired_role.description
+    boundary = desired_role.permissions_boundary
+    of_boundary = update_flags.of_boundary(boundary)
+    if present.max_session_duration != seconds:
+        of_session = ("--max-session-duration", str(seconds))
+        there = f"{present.max_session_duration} s"
+        yield Difference(f"{what}, session duration", there, f"{seconds} s", of_session)
     for label, has, wants, flags, aspect in (
-        (
-            "description",
-            present.description,
-            desired_role.description,
-            ("--description", desired_role.description),
-            Aspect.ROLE,
-        ),
-        (
-            "permissions boundary",
-            present.permissions_boundary,
-            desired_role.permissions_boundary,
-            boundary,
-            Aspect.BOUNDARY,
-        ),
+        ("description", present.description, description, ("--description", description), Aspect.ROLE),
+        ("permissions boundary", present.permissions_boundary, boundary, of_boundary, Aspect.BOUNDARY),
     ):
         if has != wants:
             yield Difference(f"{what}, {label}", has or "not set", wants or "not set", flags, aspect)
     for key, value in desired_role.tags.items():
-        if key != SPEC_HASH_TAG and present.tags.get(key) != value:
+        if key != states.SPEC_HASH_TAG and present.tags.get(key) != value:
             there = present.tags.get(key, "not there")
             yield Difference(f"{what}, tag {key}", there, value, update_flags.of_tag(key, value))
 
@@ -212,30 +193,23 @@ def _setting_differences(what: str, desired_role: RoleState, present: RoleState)
 def _policy_differences(
     desired: DesiredState, what: str, role: CurrentRole, *, committed: bool
 ) -> Iterator[Difference]:
-    for arn in sorted(role.attached - set(desired.policies)):
+    policies, inline = set(desired.policies), desired.inline
+    for arn in sorted(role.attached - policies):
         yield Difference(f"{what}, policy {arn}", "attached", "not attached", ("--detach-policy-arn", arn))
-    for name in sorted(set(role.inline) - set(desired.inline)):
-        yield Difference(
-            f"{what}, inline policy {name}", "there", "not there", ("--remove-inline-policy", name)
-        )
-    for name in sorted(set(role.inline) & set(desired.inline)):
-        if not policy.equal(role.inline[name], desired.inline[name]):
-            yield Difference(
-                f"{what}, inline policy {name}",
-                policy.dump(role.inline[name]),
-                policy.dump(desired.inline[name]),
-                update_flags.of_inline(name),
-            )
-    if committed:
-        # What an interrupted run had no time for is made up for; what somebody took away is not.
-        for arn in sorted(set(desired.policies) - role.attached):
-            yield Difference(
-                f"{what}, policy {arn}", "not attached", "attached", ("--attach-policy-arn", arn)
-            )
-        for name in sorted(set(desired.inline) - set(role.inline)):
-            yield Difference(
-                f"{what}, inline policy {name}", "not there", "there", update_flags.of_inline(name)
-            )
+    for name in sorted({*role.inline} - {*inline}):
+        flags = ("--remove-inline-policy", name)
+        yield Difference(f"{what}, inline policy {name}", "there", "not there", flags)
+    for name in sorted({*role.inline} & {*inline}):
+        if not policy.equal(role.inline[name], inline[name]):
+            texts = policy.dump(role.inline[name]), policy.dump(inline[name])
+            yield Difference(f"{what}, inline policy {name}", *texts, update_flags.of_inline(name))
+    if not committed:
+        return  # What an interrupted run had no time for is made up for; what somebody took away is not.
+    for arn in sorted(policies - role.attached):
+        yield Difference(f"{what}, policy {arn}", "not attached", "attached", ("--attach-policy-arn", arn))
+    for name in sorted({*inline} - {*role.inline}):
+        of_inline = update_flags.of_inline(name)
+        yield Difference(f"{what}, inline policy {name}", "not there", "there", of_inline)
 
 
 def _service_account_differences(
@@ -243,24 +217,20 @@ def _service_account_differences(
 ) -> Iterator[Difference]:
     if desired.override:
         return
-    what = f"ServiceAccount {desired.namespace}/{desired.name}"
-    for key, value in desired.annotations.items():
-        has = account.annotations.get(key)
-        if has is not None and has != value:
-            flags = update_flags.of_annotation(key, value)
-            there = value or "not there"
-            yield Difference(f"{what}, annotation {key}", has, there, flags, Aspect.SERVICE_ACCOUNT)
-    for key, value in desired.labels.items():
-        has = account.labels.get(key)
-        if has is not None and has != value:
-            label = None if value is None else ("--label", f"{key}={value}")
-            there = value or "not there"
-            yield Difference(f"{what}, label {key}", has, there, label, Aspect.SERVICE_ACCOUNT)
+    what = f"ServiceAccount {desired.full_name}"
+    for word, wanted, there, flag_of in (
+        ("annotation", desired.annotations, account.annotations, update_flags.of_annotation),
+        ("label", desired.labels, account.labels, update_flags.of_label),
+    ):
+        for key, value in wanted.items():
+            if there.get(key) not in (None, value):
+                shown, flags = value or "not there", flag_of(key, value)
+                yield Difference(f"{what}, {word} {key}", there[key], shown, flags, Aspect.SERVICE_ACCOUNT)
 
 
 def _updating(desired: DesiredState, current: CurrentState, differences: list[Difference]) -> list[str]:
     """The one command that makes all of it as desired; where there is none, what it would leave."""
-    if not _is_bound(desired, current):
+    if not is_annotated(desired, current) and current.bound_role is None:
         steps = ["run this again with what is there"]
         if all(item.aspect is Aspect.SERVICE_ACCOUNT for item in differences):
             steps.append("to write over it: run this again with --override-existing-serviceaccounts")
@@ -268,7 +238,7 @@ def _updating(desired: DesiredState, current: CurrentState, differences: list[Di
     left = [item.what for item in differences if item.update is None]
     if left or current.service_account is None:
         steps = ["run this again with what is there, or change what is there first"]
-        return [*steps, *(f"irsa update-sa does not change the {_last(what)}" for what in left)]
+        return [*steps, *(f"irsa update-sa does not change the {what.rpartition(', ')[2]}" for what in left)]
     flags = [item.update for item in differences if item.update]
     audience = update_flags.of_audience(desired, current.service_account)
     flags = [*flags, *([audience] if audience else [])]
@@ -288,22 +258,13 @@ def _updating(desired: DesiredState, current: CurrentState, differences: list[Di
     ]
 
 
-def _is_bound(desired: DesiredState, current: CurrentState) -> bool:
-    """Whether the ServiceAccount names a role that `irsa update-sa` can change."""
-    return is_annotated(desired, current) or current.bound_role is not None
-
-
 def account_of_its_role(desired: DesiredState, account: CurrentServiceAccount | None) -> str:
     """The other account in which irsa keeps the role of a ServiceAccount that is there; '' for this one."""
     annotations = account.annotations if account is not None else {}
-    if not wrote(annotations, ROLE_ARN_ANNOTATION):
+    if not wrote(annotations, states.ROLE_ARN_ANNOTATION):
         return ""
-    found = "".join(annotations[ROLE_ARN_ANNOTATION].split(":")[4:5])
+    found = "".join(annotations[states.ROLE_ARN_ANNOTATION].split(":")[4:5])
     return found if found != desired.cluster.home else ""
-
-
-def _last(what: str) -> str:
-    return what.rpartition(", ")[2]
 
 
 def _of_bound_role(desired: DesiredState, current: CurrentState) -> Iterator[Difference]:
@@ -311,11 +272,14 @@ def _of_bound_role(desired: DesiredState, current: CurrentState) -> Iterator[Dif
     account, role = current.service_account, current.bound_role
     if desired.role is None or desired.override or account is None or role is None:
         return
-    named = account.annotations.get(ROLE_ARN_ANNOTATION, "")
+    named = account.annotations.get(states.ROLE_ARN_ANNOTATION, "")
     if named.rsplit("/", 1)[-1] == desired.role_name:
         return  # It is the desired one, in another place.
     present, desired_role = role.state, desired.role
-    if any(present.tags.get(key) != desired_role.tags[key] for key in (CLUSTER_TAG, SERVICE_ACCOUNT_TAG)):
+    if any(
+        present.tags.get(key) != desired_role.tags[key]
+        for key in (states.CLUSTER_TAG, states.SERVICE_ACCOUNT_TAG)
+    ):
         return
     # An adopted role keeps its path and its trust policy. What has a default was hardly asked for.
     kept = replace(
@@ -329,7 +293,7 @@ def _of_bound_role(desired: DesiredState, current: CurrentState) -> Iterator[Dif
         else desired_role.max_session_duration,
     )
     its = update_flags.for_role(desired, named)
-    what = f"ServiceAccount {desired.namespace}/{desired.name}, role"
+    what = f"ServiceAccount {desired.full_name}, role"
     there = f"{named}, which irsa manages for it"
     yield Difference(what, there, desired.role_arn, (), Aspect.SERVICE_ACCOUNT)
     life = lifecycle.of(present.tags, named=True)
@@ -341,10 +305,10 @@ def _refusal_of_ours(desired: DesiredState, current: CurrentState, differences: 
     """For a ServiceAccount that has a role of irsa's under another name, as an adopted one has."""
     steps = _updating(desired, current, differences)
     if len(differences) == 1:
-        where = f"{desired.name} -n {desired.namespace} {desired.cluster.options}"
-        steps = [f"it has what is desired through the role that is there: irsa describe-sa {where}"]
+        shows = desired.command("describe-sa")
+        steps = [f"it has what is desired through the role that is there: {shows}"]
     return Refused(
-        f"{desired.namespace}/{desired.name} has another role that irsa manages",
+        f"{desired.full_name} has another role that irsa manages",
         reason="a second role is not made beside it",
         details=[str(difference) for difference in differences],
         next_steps=steps,
@@ -355,7 +319,7 @@ def _refusal(desired: DesiredState, current: CurrentState, differences: list[Dif
     steps = _updating(desired, current, differences)
     aspects = {difference.aspect for difference in differences}
     account = current.service_account
-    other = account.annotations.get(ROLE_ARN_ANNOTATION) if account else None
+    other = account.annotations.get(states.ROLE_ARN_ANNOTATION) if account else None
     moved = current.bound_role is not None and str(other).rsplit("/", 1)[-1] == desired.role_name
     if other not in (None, desired.role_arn) and not moved:
         steps = ["to give it the new role: run this again with --override-existing-serviceaccounts"]
@@ -369,8 +333,7 @@ def _refusal(desired: DesiredState, current: CurrentState, differences: list[Dif
             "to leave the ServiceAccount to somebody else: irsa apply, with roleOnly in its entry",
         ]
     elif Aspect.UNDER_WAY in aspects:
-        where = f"{desired.cluster.options}"
-        steps = [*life_of(desired, current).next_steps(where)]
+        steps = [*life_of(desired, current).next_steps(desired.cluster.options)]
     elif current.role and Aspect.OWNER in aspects:
         # IAM finds roles by name alone: the one that is there may have another path than the desired one.
         resource = f"role{current.role.state.path}{desired.role_name}"
@@ -380,7 +343,7 @@ def _refusal(desired: DesiredState, current: CurrentState, differences: list[Dif
             f"to use the role that is there: --attach-role-arn {there}",
         ]
     return Refused(
-        f"{desired.namespace}/{desired.name} can't reach its desired state: something is there and differs",
+        f"{desired.full_name} can't reach its desired state: something is there and differs",
         details=[str(difference) for difference in differences],
         next_steps=steps,
     )

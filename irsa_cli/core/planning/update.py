@@ -1,4 +1,4 @@
-"""The plan that changes an existing binding: what the user names, and nothing else.
+"""The plan that changes an existing binding, and its chain to a target role, as far as the user says so.
 
 Pure. Whether the role may be changed at all is decided in `irsa_cli.core.binding.ownership`; reading what
 is there is in `irsa_cli.usecases.write.update_sa`.
@@ -7,24 +7,31 @@ is there is in `irsa_cli.usecases.write.update_sa`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from irsa_cli.core.binding import account_changes
-from irsa_cli.core.binding.role_changes import RoleChanges, role_changes
+from irsa_cli.core.binding.changes import RoleChanges, account_changes, role_changes
 from irsa_cli.core.binding.spec import CurrentRole
 from irsa_cli.core.binding.update_request import Edits, Pairing, Update
+from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind, Plan
-from irsa_cli.core.plan.states import (
-    AUDIENCE_ANNOTATION,
-    SERVICE_ACCOUNT_TAG,
-    STS_REGIONAL_ANNOTATION,
-    TOKEN_EXPIRATION_ANNOTATION,
-    DocumentState,
-    ServiceAccountState,
-)
+from irsa_cli.core.plan.rules import FLAGS, UnreadableNote, noted, noted_or_none
+from irsa_cli.core.planning import chaining
 from irsa_cli.core.planning.create import provider_changes
+from irsa_cli.core.planning.trust_warnings import check, planned_risks
 from irsa_cli.core.policies import policy
 from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.trust.chain import (
+    KEY,
+    POLICY_NAME,
+    Chain,
+    FoundConfigMap,
+    FoundTarget,
+    aws_config,
+    chain_of_policies,
+    statement_removals,
+)
+from irsa_cli.core.trust.rules.providers import TrustContext
+from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.trust.trust_policy import audience_replacement, with_replaced
 from irsa_cli.core.values.errors import Refused
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
@@ -65,7 +72,9 @@ def plan(
     have more than IAM takes, or when its trust policy is not one that irsa can change.
     """
     stages = [*_role_stages(update, pair, quotas, associate=associate)]
-    account = _account_changes(update, pair)
+    # The keys that change, and no others.
+    target = (pair.namespace, pair.name)
+    account = account_changes(target, pair.account, _annotations(update), update.labels)
     work = Plan.of(*stages).stages
     return Plan((*work, tuple(account))) if account or (gated and work) else Plan(work)
 
@@ -82,15 +91,11 @@ def updated(role: CurrentRole, update: Update) -> CurrentRole:
             permissions_boundary=state.permissions_boundary if update.boundary is None else update.boundary,
             tags=_edited_tags(state.tags, update.tags),
         ),
-        _attached_after(role.attached, update),
+        (role.attached | {*update.attach}) - {*update.detach}
+        if update.policies is None
+        else frozenset(update.policies),
         {name: document for name, document in inline.items() if document is not None},
     )
-
-
-def _attached_after(attached: frozenset[str], update: Update) -> frozenset[str]:
-    if update.policies is not None:
-        return frozenset(update.policies)
-    return (attached | frozenset(update.attach)) - frozenset(update.detach)
 
 
 def _edited_tags(tags: Mapping[str, str], edits: Edits) -> dict[str, str]:
@@ -163,7 +168,7 @@ def _check(before: CurrentRole, after: CurrentRole, name: str, trust_size: int, 
 def _provider_changes(update: Update, pair: Pairing) -> list[Change]:
     if update.audience is None:
         return []
-    made_for = {SERVICE_ACCOUNT_TAG: f"{pair.namespace}/{pair.name}"}
+    made_for = {states.SERVICE_ACCOUNT_TAG: pair.full_name}
     return provider_changes(pair.cluster, (update.audience,), pair.provider, tags=made_for)
 
 
@@ -180,7 +185,7 @@ def _trust_changes(update: Update, pair: Pairing) -> list[Change]:
     if found is None:
         return []
     target = (pair.role_name, pair.identity(pair.audience).subject)
-    return [Change(Kind.TRUST_STATEMENT, target, *map(DocumentState, found))]
+    return [Change(Kind.TRUST_STATEMENT, target, *map(states.DocumentState, found))]
 
 
 def _trust_after(update: Update, role: CurrentRole, pair: Pairing) -> Document:
@@ -188,20 +193,14 @@ def _trust_after(update: Update, role: CurrentRole, pair: Pairing) -> Document:
     return role.state.trust if found is None else with_replaced(role.state.trust, *found)
 
 
-def _account_changes(update: Update, pair: Pairing) -> list[Change]:
-    """The ServiceAccount's part, with the keys that change and no others."""
-    target = (pair.namespace, pair.name)
-    return account_changes.patch(target, pair.account, _annotations(update), update.labels)
-
-
 def _annotations(update: Update) -> dict[str, str | None]:
     found = dict(update.annotations)
     if update.audience is not None:
-        found[AUDIENCE_ANNOTATION] = None if update.audience == DEFAULT_AUDIENCE else update.audience
+        found[states.AUDIENCE_ANNOTATION] = None if update.audience == DEFAULT_AUDIENCE else update.audience
     if update.sts_regional_endpoints is not None:
-        found[STS_REGIONAL_ANNOTATION] = str(update.sts_regional_endpoints).lower()
+        found[states.STS_REGIONAL_ANNOTATION] = str(update.sts_regional_endpoints).lower()
     if update.token_expiration is not None:
-        found[TOKEN_EXPIRATION_ANNOTATION] = str(update.token_expiration)
+        found[states.TOKEN_EXPIRATION_ANNOTATION] = str(update.token_expiration)
     return found
 
 
@@ -227,10 +226,143 @@ def restarts(todo: Plan) -> bool:
 
     What the pod identity webhook reads, a pod gets when it is made; what is on the role holds at once.
     """
-    read = (AUDIENCE_ANNOTATION, STS_REGIONAL_ANNOTATION, TOKEN_EXPIRATION_ANNOTATION)
+    read = (states.AUDIENCE_ANNOTATION, states.STS_REGIONAL_ANNOTATION, states.TOKEN_EXPIRATION_ANNOTATION)
     return any(
         key in read
         for change in todo
-        if isinstance(change.after, ServiceAccountState)
+        if isinstance(change.after, states.ServiceAccountState)
         for key in change.after.annotations
     )
+
+
+def risks_of(pair: Pairing, plan: Plan) -> tuple[Risk, ...]:
+    """What is wide in the trust policy as a plan leaves it; nothing where the role was not read."""
+    return () if pair.role is None else planned_risks(pair.role, plan, _context(pair))
+
+
+def check_pair(pair: Pairing, plan: Plan) -> None:
+    """Raise `Refused` where a plan makes the trust policy too wide; what was so before, it may leave so."""
+    if pair.role is not None:
+        check(pair.role, plan, _context(pair))
+
+
+def _context(pair: Pairing) -> TrustContext:
+    return TrustContext((pair.identity(pair.audience).provider_arn,), pair.audience, pair.role_arn)
+
+
+@dataclass(frozen=True)
+class ChainUpdate:
+    """The chain as it is and as it is to be, None for none; and the ConfigMap's name, '' for none.
+
+    `before` is by the role's policy, `noted` by the ServiceAccount: they differ where a run was cut off.
+    """
+
+    before: Chain | None
+    after: Chain | None
+    config_map_before: str = ""
+    config_map: str = ""
+    noted: Chain | None = None
+
+    @property
+    def left(self) -> tuple[Chain, ...]:
+        """The chains whose targets the role goes on to no more."""
+        return chaining.left_chains(self.before, self.noted, self.after)
+
+    @property
+    def edits(self) -> Update:
+        """The same as edits of policies and annotations."""
+        if self.after is None:
+            return Update(
+                inline={POLICY_NAME: None} if self.before is not None else {},
+                annotations=dict.fromkeys(states.CHAIN_ANNOTATIONS),
+            )
+        said = (self.after.target_arn, self.after.external_id, self.config_map)
+        return Update(
+            inline={POLICY_NAME: self.after.permission},
+            annotations={key: text or None for key, text in zip(states.CHAIN_ANNOTATIONS, said, strict=True)},
+        )
+
+    def merged(self, update: Update) -> Update:
+        """The update with these edits in place of what it says of the chain."""
+        edits = self.edits
+        return replace(
+            update,
+            inline={**update.inline, **edits.inline},
+            annotations={**update.annotations, **edits.annotations},
+        )
+
+
+@dataclass(frozen=True)
+class FoundChain:
+    """What is there of it: the targets that are left, by ARN, the one to be, and the ConfigMaps by name."""
+
+    left: Mapping[str, FoundTarget] = field(default_factory=dict)
+    after: FoundTarget | None = None
+    config_maps: Mapping[str, FoundConfigMap] = field(default_factory=dict)
+
+
+def chain_of(pair: Pairing) -> Chain | None:
+    """The target that a role goes on to as it is, None where there is none."""
+    found = None if pair.role is None else chain_of_policies(pair.role_arn, pair.role.inline)
+    return None if found is None else replace(found, external_id=_noted(pair, states.EXTERNAL_ID_ANNOTATION))
+
+
+def _noted(pair: Pairing, key: str) -> str:
+    """What the ServiceAccount notes; raises `UnreadableNote` with what to say in its place."""
+    try:
+        return noted(pair.account.annotations, key)
+    except UnreadableNote as error:
+        flag = FLAGS[key].replace("_", "-")
+        steps = (f"give the right one: --{flag} VALUE", f"or let there be none: --remove-{flag}")
+        raise error.but(details=(f"of ServiceAccount {pair.full_name}",), next_steps=steps) from error
+
+
+def chain_update(update: Update, pair: Pairing) -> ChainUpdate | None:
+    """What an update means for the chain, None where it names nothing of it; raises `Refused`."""
+    if not update.concerns_chain or pair.role is None:
+        return None
+    before = chain_of_policies(pair.role_arn, pair.role.inline)
+    config_map = noted_or_none(pair.account.annotations, states.CONFIG_MAP_ANNOTATION)
+    other = chaining.noted_chain(pair.role_arn, pair.account)
+    if update.target_role == "":
+        return ChainUpdate(before, None, config_map, noted=other)
+    target = before.target_arn if before is not None else ""
+    wanted = update.target_role or target
+    if not wanted:
+        raise Refused(
+            f"{pair.full_name} goes on to no target role",
+            next_steps=("name it: --target-role ARN",),
+        )
+    # What another target wants to be told is another matter.
+    same = before if before is not None and wanted == target else None
+    external_id, tags = update.external_id, update.target_tag_session
+    if external_id is None:
+        external_id = "" if same is None else _noted(pair, states.EXTERNAL_ID_ANNOTATION)
+    if tags is None:
+        tags = same is not None and same.tag_session
+    name = (
+        _noted(pair, states.CONFIG_MAP_ANNOTATION) if update.aws_config_map is None else update.aws_config_map
+    )
+    return ChainUpdate(before, Chain(pair.role_arn, wanted, external_id, tags), config_map, name, other)
+
+
+def with_chain(
+    plan: Plan, wanted: ChainUpdate, found: FoundChain, pair: Pairing, *, adds: bool, gated: bool
+) -> Plan:
+    """The plan with what is added to the target first, and what is taken from the former one last."""
+    first: list[Change] = []
+    late: list[Change] = []
+    if wanted.after is not None:
+        chaining.check_target(wanted.after, found.after, adds=adds)
+        first += chaining.target_changes(wanted.after, found.after, adds=adds)
+    late += statement_removals((chain, found.left[chain.target_arn]) for chain in wanted.left)[0]
+    owner = (pair.namespace, pair.name)
+    data = None if wanted.after is None else {KEY: aws_config(wanted.after, pair.cluster.region)}
+    chaining.check_config_map(owner, wanted.config_map, found.config_maps)
+    maps = chaining.config_map_changes(owner, wanted.config_map, data, found.config_maps, replaces=True)
+    first += [change for change in maps if change.after is not None]
+    late += [change for change in maps if change.after is None]
+    stages = list(plan.stages)
+    last = stages.pop() if stages else ()
+    work = Plan.of(first, *map(list, stages), late).stages
+    return Plan((*work, last)) if last or (gated and work) else Plan(work)

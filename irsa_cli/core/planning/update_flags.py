@@ -12,18 +12,14 @@ from dataclasses import replace
 
 from irsa_cli.core.binding.spec import CurrentServiceAccount, DesiredState
 from irsa_cli.core.objects.injection import Injection
-from irsa_cli.core.plan.states import (
-    AUDIENCE_ANNOTATION,
-    CHAIN_ANNOTATIONS,
-    ROLE_ARN_ANNOTATION,
-    STS_REGIONAL_ANNOTATION,
-    TOKEN_EXPIRATION_ANNOTATION,
-)
+from irsa_cli.core.plan import states
 from irsa_cli.core.policies import policy
-from irsa_cli.core.trust.chaining.chain import POLICY_NAME
+from irsa_cli.core.trust.chain import POLICY_NAME
 
 Flags = tuple[str, ...]
-_OF_CHAINS = dict(zip(CHAIN_ANNOTATIONS, ("--target-role", "--external-id", "--aws-config-map"), strict=True))
+_OF_CHAINS = dict(
+    zip(states.CHAIN_ANNOTATIONS, ("--target-role", "--external-id", "--aws-config-map"), strict=True)
+)
 
 
 def of_boundary(desired: str) -> Flags:
@@ -45,17 +41,22 @@ def of_inline(name: str) -> Flags:
 
 def of_annotation(key: str, value: str | None) -> Flags | None:
     """An annotation of the ServiceAccount; some have a flag of their own, the role's none."""
-    if key == ROLE_ARN_ANNOTATION or value is None:
-        return () if key == AUDIENCE_ANNOTATION else None
-    if key == AUDIENCE_ANNOTATION:
+    if key == states.ROLE_ARN_ANNOTATION or value is None:
+        return () if key == states.AUDIENCE_ANNOTATION else None
+    if key == states.AUDIENCE_ANNOTATION:
         return ()  # Said once, for the role and for the pods: see `of_audience`.
-    if key == STS_REGIONAL_ANNOTATION:
+    if key == states.STS_REGIONAL_ANNOTATION:
         return (f"--{'no-' if value == 'false' else ''}sts-regional-endpoints",)
     if key in _OF_CHAINS:
         return _OF_CHAINS[key], value
-    if key == TOKEN_EXPIRATION_ANNOTATION:
+    if key == states.TOKEN_EXPIRATION_ANNOTATION:
         return "--token-expiration", value
     return "--annotation", f"{key}={value}"
+
+
+def of_label(key: str, value: str | None) -> Flags | None:
+    """A label of the ServiceAccount."""
+    return None if value is None else ("--label", f"{key}={value}")
 
 
 def of_audience(desired: DesiredState, account: CurrentServiceAccount | None) -> Flags:
@@ -82,9 +83,7 @@ def command(desired: DesiredState, flags: Iterable[Flags]) -> str:
     words: list[str] = []
     for item in dict.fromkeys(flags):
         words += map(shlex.quote, item)
-    cluster = desired.cluster
-    where = f"{desired.name} -n {desired.namespace} {cluster.options}"
-    return " ".join(("irsa update-sa", where, *words))
+    return " ".join((desired.command("update-sa"), *words))
 
 
 def files(flags: Sequence[Flags]) -> list[str]:
@@ -94,5 +93,5 @@ def files(flags: Sequence[Flags]) -> list[str]:
 
 def for_role(desired: DesiredState, role_arn: str) -> DesiredState:
     """The same for the role that the ServiceAccount has, which keeps its place and its trust policy."""
-    annotations = {**desired.annotations, ROLE_ARN_ANNOTATION: role_arn}
+    annotations = {**desired.annotations, states.ROLE_ARN_ANNOTATION: role_arn}
     return replace(desired, role_arn=role_arn, annotations=annotations)

@@ -109,14 +109,12 @@ def tests(block: Any, context: Context, *, variables: bool) -> Iterator[Tested]:
             wanted = tuple(map(_text, as_list(value)))
             got = values_of(context, key)
             truth = None
-            if operator is not None and _is_comparable(operator, key):
+            # How a time is written as text is not documented.
+            if operator is not None and (
+                operator.kind.startswith(("Date", "Numeric")) or not operator.kind or key.lower() not in TIMES
+            ):
                 truth = _holds(operator, got, wanted, context if variables else None)
             yield Tested(name, key, wanted, got, truth)
-
-
-def _is_comparable(operator: Operator, key: str) -> bool:
-    """How a time is written as text is not documented."""
-    return operator.kind.startswith(("Date", "Numeric")) or not operator.kind or key.lower() not in TIMES
 
 
 def _text(value: Any) -> str:

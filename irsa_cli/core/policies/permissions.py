@@ -9,21 +9,16 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-l
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from irsa_cli.core.policies.operators import like
 from irsa_cli.core.policies.policy import as_list
+from irsa_cli.core.policies.statements import conditions_of, does, name_of, statements
 
 ANY = ""
 """Any resource: an action is allowed on some."""
-
-
-@lru_cache(maxsize=4096)
-def _covers(patterns: tuple[str, ...], action: str) -> bool:
-    return any(like(action, pattern.lower()) for pattern in patterns)
 
 
 @dataclass(frozen=True)
@@ -62,14 +57,13 @@ def allowed(
 
 
 def _allowed(policies: Policies, action: str, resource: str) -> Allowed | None:
-    verb = action.lower()
     best: Allowed | None = None
     unless: list[str] = []
     for name, document in policies.items():
         if document is None:
             best = best or Allowed(name, (), (f"the policy {name}, which was not read, allows it",))
             continue
-        for where, item in _about(name, document, verb):
+        for where, item in _about(name, document, action):
             truth = _on(item, resource)
             if truth is False:
                 continue
@@ -89,17 +83,11 @@ def _allowed(policies: Policies, action: str, resource: str) -> Allowed | None:
     return None if best is None else Allowed(best.by, best.resources, (*best.conditions, *unless))
 
 
-def _about(name: str, document: Any, verb: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _about(name: str, document: Any, action: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """The statements of a policy about an action, with their names."""
-    statements = as_list(document.get("Statement", [])) if isinstance(document, dict) else []
-    for index, item in enumerate(statements):
-        if not isinstance(item, dict):
-            continue
-        excluding = "NotAction" in item
-        patterns = tuple(map(str, as_list(item["NotAction"] if excluding else item.get("Action", []))))
-        if _covers(patterns, verb) != excluding:
-            sid = f" ({item['Sid']})" if item.get("Sid") else ""
-            yield f"{name}, statement {index + 1}{sid}", item
+    for index, item in enumerate(statements(document)):
+        if does(item, action):
+            yield f"{name}, {name_of(index, item)}", item
 
 
 def _on(item: Mapping[str, Any], resource: str) -> bool | None:
@@ -126,12 +114,11 @@ def _condition(item: Mapping[str, Any]) -> str:
         return ""
     if not isinstance(block, dict):
         return "its condition holds"
-    return "; ".join(_tests(block.items()))
+    return "; ".join(_words(item))
 
 
-def _tests(block: Iterable[tuple[Any, Any]]) -> Iterator[str]:
-    for operator, keys in block:
-        for key, values in keys.items() if isinstance(keys, dict) else ():
-            shown = " or ".join(json.dumps(value) for value in as_list(values)[:3])
-            more = " or …" if len(as_list(values)) > 3 else ""
-            yield f"{operator} {key} {shown}{more}"
+def _words(item: Mapping[str, Any]) -> Iterator[str]:
+    for operator, key, value in conditions_of(item):
+        values = as_list(value)
+        shown = " or ".join(map(json.dumps, values[:3]))
+        yield f"{operator} {key} {shown}{' or …' if len(values) > 3 else ''}"

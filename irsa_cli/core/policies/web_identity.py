@@ -70,35 +70,15 @@ _SURE: dict[str, tuple[str, ...] | PresentKey] = {
 # Keys that the documentation gives to other kinds of requests only: signed ones, those that a service makes
 # or a browser, those with session tags or a source identity (which a ServiceAccount's token doesn't carry),
 # and those for a bearer token (sts:DurationSeconds).
-_ABSENT = {
-    "aws:calledvia",
-    "aws:calledviafirst",
-    "aws:calledvialast",
-    "aws:ec2instancesourceprivateipv4",
-    "aws:ec2instancesourcevpc",
-    "aws:multifactorauthage",
-    "aws:multifactorauthpresent",
-    "aws:principalarn",
-    "aws:principalisawsservice",
-    "aws:principalorgid",
-    "aws:principalorgpaths",
-    "aws:principalservicename",
-    "aws:principalservicenameslist",
-    "aws:referer",
-    "aws:sourceaccount",
-    "aws:sourcearn",
-    "aws:sourceidentity",
-    "aws:sourceorgid",
-    "aws:sourceorgpaths",
-    "aws:tagkeys",
-    "aws:tokenissuetime",
-    "aws:username",
-    "sts:awsservicename",
-    "sts:durationseconds",
-    "sts:externalid",
-    "sts:sourceidentity",
-    "sts:transitivetagkeys",
-}
+_ABSENT_NAMES = """
+    aws:calledvia aws:calledviafirst aws:calledvialast aws:ec2instancesourceprivateipv4
+    aws:ec2instancesourcevpc aws:multifactorauthage aws:multifactorauthpresent aws:principalarn
+    aws:principalisawsservice aws:principalorgid aws:principalorgpaths aws:principalservicename
+    aws:principalservicenameslist aws:referer aws:sourceaccount aws:sourcearn aws:sourceidentity
+    aws:sourceorgid aws:sourceorgpaths aws:tagkeys aws:tokenissuetime aws:username
+    sts:awsservicename sts:durationseconds sts:externalid sts:sourceidentity sts:transitivetagkeys
+"""
+_ABSENT = frozenset(_ABSENT_NAMES.split())
 
 
 _ABSENT_BEGIN = ("aws:principaltag/", "aws:requesttag/")

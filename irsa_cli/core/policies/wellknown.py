@@ -104,13 +104,7 @@ def get(name: str) -> WellKnownPolicy:
     text = (files(__package__) / "data" / f"{name}.json").read_text(encoding="utf-8")
     data = json.loads(text)
     parameters = {
-        key: Parameter(
-            key,
-            item["description"],
-            item["pattern"],
-            tuple(item.get("default", ())),
-            item.get("many", False),
-        )
+        key: Parameter(key, **{**item, "default": tuple(item.get("default", ()))})
         for key, item in data.get("parameters", {}).items()
     }
     return WellKnownPolicy(

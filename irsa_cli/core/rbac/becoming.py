@@ -150,8 +150,6 @@ def _place(taker: AccountTaker) -> tuple[bool, bool, RbacSubject, str]:
 
 @dataclass(frozen=True)
 class _Target:
-    """One ServiceAccount, and who may become it."""
-
     becoming: Becoming
     namespace: str
     name: str
@@ -229,7 +227,7 @@ class _Target:
         who = account_requester(self.namespace, self.name)
         tokens = KubeRequest("create", "", "serviceaccounts/token", self.namespace, self.name)
         pods = KubeRequest("create", "", "pods", self.namespace)
-        return any(self.becoming.index.decide(who, request).allowed for request in (tokens, pods))
+        return any(self.becoming.index.allows(who, request) for request in (tokens, pods))
 
     def _also(self, way: Takeover, subject: RbacSubject) -> Iterator[str]:
         if way.also and not any(self._has(subject, right) for right in way.also):
@@ -295,10 +293,9 @@ def in_kubernetes(
     becoming: Becoming, access: ClusterAccess, namespace: str, name: str, pods: int | None = None
 ) -> InKubernetes:
     """What a ServiceAccount may do in its cluster, and who may become it; `pods`: how many of it run."""
-    index = becoming.index
     who = account_requester(namespace, name)
     permissions = tuple(
-        KubePermission(_as_whom(who.subjects, grant), grant) for grant in index.grants_of(who)
+        KubePermission(_as_whom(who.subjects, grant), grant) for grant in becoming.index.grants_of(who)
     )
     takers = becoming.takers(namespace, name, pods)
     unseen = (*becoming.unseen(namespace), *access.unseen)

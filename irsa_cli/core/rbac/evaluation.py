@@ -93,15 +93,6 @@ class Grant:
 
 
 @dataclass(frozen=True)
-class Decision:
-    """An answer: allowed, by which binding and which of its rules (from 1). None: it is not known."""
-
-    allowed: bool | None
-    grant: Grant | None = None
-    rule: int = 0
-
-
-@dataclass(frozen=True)
 class RbacIndex:
     """One cluster's RBAC, by subjects and by namespaces.
 
@@ -167,10 +158,6 @@ class RbacIndex:
         role = self._roles.get(ref)
         return None if role is None else role.rules
 
-    def grant(self, binding: RbacBinding) -> Grant:
-        """What a binding gives."""
-        return Grant(binding, self.rules_of(binding.role))
-
     def grants_of(self, who: Requester) -> Iterator[Grant]:
         """All that somebody is given, by himself or by his groups, anywhere in the cluster."""
         seen: set[int] = set()
@@ -178,23 +165,10 @@ class RbacIndex:
             for binding in self.by_subject.get(subject, ()):
                 if id(binding) not in seen:
                     seen.add(id(binding))
-                    yield self.grant(binding)
+                    yield Grant(binding, self.rules_of(binding.role))
 
-    def decide(self, who: Requester, request: KubeRequest) -> Decision:
-        """Whether somebody may do something: what was not read leaves it open, and never allows."""
-        unknown = self._is_partial(request.namespace)
-        for grant in self.grants_of(who):
-            if not self.holds_in(grant.binding, request.namespace):
-                continue
-            if isinstance(grant.rules, Unreadable):
-                unknown = True
-                continue
-            for number, rule in enumerate(grant.rules or (), 1):
-                if matches(rule, request):
-                    return Decision(True, grant, number)
-        return Decision(None if unknown else False)
-
-    def _is_partial(self, namespace: str) -> bool:
-        """Whether bindings that would count were not read."""
-        read = [self.objects.cluster_role_bindings, *([self.objects.role_bindings] if namespace else ())]
-        return any(isinstance(found, Unreadable) for found in read)
+    def allows(self, who: Requester, request: KubeRequest) -> bool:
+        """Whether somebody is known to be allowed something: what was not read never allows."""
+        here = (item for item in self.grants_of(who) if self.holds_in(item.binding, request.namespace))
+        known = (item.rules for item in here if not isinstance(item.rules, Unreadable))
+        return any(matches(rule, request) for rules in known for rule in rules or ())

@@ -208,12 +208,7 @@ def _is_part(item: RbacSubject) -> bool:
     return item.name.startswith(_OWN) and item.name not in BROAD
 
 
-BROAD = (
-    "system:authenticated",
-    "system:unauthenticated",
-    "system:serviceaccounts",
-    "system:anonymous",
-)
+BROAD = ("system:authenticated", "system:unauthenticated", "system:serviceaccounts", "system:anonymous")
 """Subjects that are everybody, or nearly so."""
 
 

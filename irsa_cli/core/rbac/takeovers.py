@@ -13,7 +13,6 @@ from enum import Enum
 
 from irsa_cli.core.rbac.objects import RBAC_GROUP
 
-SOURCE = "https://kubernetes.io/docs/concepts/security/rbac-good-practices/"
 APPS, BATCH, CORE = "apps", "batch", ""
 
 
@@ -121,20 +120,14 @@ TAKEOVERS: tuple[Takeover, ...] = (
         Right(("impersonate",), CORE, "groups"),
         Named.GROUP,
         everywhere=True,
-        also=(
-            Right(("impersonate",), CORE, "users"),
-            Right(("impersonate",), CORE, "serviceaccounts"),
-        ),
+        also=(Right(("impersonate",), CORE, "users"), Right(("impersonate",), CORE, "serviceaccounts")),
     ),
     *(
         Takeover(
             "bind-role",
             Right(("bind",), RBAC_GROUP, resource),
             Named.ROLE,
-            also=(
-                Right(_MAKE, RBAC_GROUP, "rolebindings"),
-                Right(_MAKE, RBAC_GROUP, "clusterrolebindings"),
-            ),
+            also=(Right(_MAKE, RBAC_GROUP, "rolebindings"), Right(_MAKE, RBAC_GROUP, "clusterrolebindings")),
         )
         for resource in ("clusterroles", "roles")
     ),

@@ -9,16 +9,9 @@ from collections.abc import Collection, Iterator
 from functools import cached_property
 
 from irsa_cli.core.marks import lifecycle
+from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind
-from irsa_cli.core.plan.states import (
-    CLUSTER_TAG,
-    ROLE_ARN_ANNOTATION,
-    ConfigMapState,
-    DocumentState,
-    NamespaceState,
-    Present,
-    ServiceAccountState,
-)
+from irsa_cli.core.recovery.ages import age_of
 from irsa_cli.core.recovery.leftovers import (
     Leftovers,
     Piece,
@@ -30,11 +23,9 @@ from irsa_cli.core.recovery.leftovers import (
     SeenRole,
     Spared,
     Standing,
-    age_of,
     standing,
 )
-from irsa_cli.core.trust.chaining.aws_config import role_of
-from irsa_cli.core.trust.chaining.removal import taken_back
+from irsa_cli.core.trust.chain import role_of, statement_removals
 
 Key = tuple[Kind, tuple[str, ...]]
 """An object: its kind and the target of the change that makes it."""
@@ -148,8 +139,11 @@ class _Judge:
         roles = self._incomplete
         certain = self._certain
         namespaces, provider = self._free_namespaces, self._free_provider
-        below = [_provider_piece(provider)] if provider else []
-        below += [*map(_namespace_piece, namespaces), *map(_role_piece, roles)]
+        below = [_piece(Kind.PROVIDER, (provider.arn,), provider.state)] if provider else []
+        below += [
+            _piece(Kind.NAMESPACE, (item.name,), states.NamespaceState(), uid=item.uid) for item in namespaces
+        ]
+        below += [_piece(*_key(role), role.state, RoleId=role.role_id) for role in roles]
         above = [piece for role in roles for piece in _policy_pieces(role)]
         # By the role and its policy these are known: should they stay, so do those.
         chained = [piece for role in roles for piece in _chain_pieces(role)]
@@ -249,7 +243,7 @@ class _Judge:
         if (
             provider is None
             or provider.transaction != self._transaction
-            or provider.state.tags.get(CLUSTER_TAG) != self._seen.cluster.arn
+            or provider.state.tags.get(states.CLUSTER_TAG) != self._seen.cluster.arn
             or not provider.account
             or provider.account in self._facts.settled
             or self._is_bound(provider.account)
@@ -343,52 +337,46 @@ def _key_of(account: SeenAccount) -> Key:
     return Kind.SERVICE_ACCOUNT, (account.namespace, account.name)
 
 
-def _provider_piece(provider: SeenProvider) -> Piece:
-    return Piece(Change(Kind.PROVIDER, (provider.arn,), None, provider.state))
-
-
-def _namespace_piece(namespace: SeenNamespace) -> Piece:
-    change = Change(Kind.NAMESPACE, (namespace.name,), None, NamespaceState())
-    return Piece(change, {"uid": namespace.uid})
-
-
-def _role_piece(role: SeenRole) -> Piece:
-    return Piece(Change(Kind.ROLE, (role.name,), None, role.state), {"RoleId": role.role_id})
+def _piece(kind: Kind, target: tuple[str, ...], made: states.State, **identity: str) -> Piece:
+    return Piece(Change(kind, target, None, made), identity)
 
 
 def _policy_pieces(role: SeenRole) -> list[Piece]:
-    attached = [Change(Kind.ATTACHMENT, (role.name, arn), None, Present()) for arn in sorted(role.attached)]
+    attached = [_piece(Kind.ATTACHMENT, (role.name, arn), states.Present()) for arn in sorted(role.attached)]
     inline = [
-        Change(Kind.INLINE_POLICY, (role.name, name), None, DocumentState(document))
+        _piece(Kind.INLINE_POLICY, (role.name, name), states.DocumentState(document))
         for name, document in sorted(role.inline.items())
     ]
-    return [Piece(change) for change in (*attached, *inline)]
+    return [*attached, *inline]
 
 
 def _chain_pieces(role: SeenRole) -> list[Piece]:
     """What the run made for a role to go on to its target: the ConfigMap, and the statement there."""
-    statements = (change.inverse for change in taken_back(*role.targets)[0])
-    return [*(_config_map_piece(role, item) for item in role.config_maps), *map(Piece, statements)]
+    maps = (
+        _piece(Kind.CONFIG_MAP, (role.namespace, item.name), _config_map(role, item), uid=item.uid)
+        for item in role.config_maps
+    )
+    statements = (change.inverse for change in statement_removals(role.chains)[0])
+    return [*maps, *map(Piece, statements)]
+
+
+def _config_map(role: SeenRole, item: SeenConfigMap) -> states.ConfigMapState:
+    data = dict(item.found.data)
+    return states.ConfigMapState(data, role.account, role=role_of(data))
 
 
 def _unread(role: SeenRole) -> list[str]:
-    return [*filter(None, [role.unread]), *taken_back(*role.targets)[1]]
-
-
-def _config_map_piece(role: SeenRole, item: SeenConfigMap) -> Piece:
-    data = dict(item.found.data)
-    state = ConfigMapState(data, role.account, role=role_of(data))
-    return Piece(Change(Kind.CONFIG_MAP, (role.namespace, item.name), None, state), {"uid": item.uid})
+    return [*filter(None, [role.unread]), *statement_removals(role.chains)[1]]
 
 
 def _account_piece(account: SeenAccount) -> Piece:
     # Of its state only this is known to be the run's: no role's ARN, or that of one that is gone.
-    state = ServiceAccountState(annotations={ROLE_ARN_ANNOTATION: account.role or None})
-    return Piece(Change(*_key_of(account), None, state), {"uid": account.uid})
+    state = states.ServiceAccountState(annotations={states.ROLE_ARN_ANNOTATION: account.role or None})
+    return _piece(*_key_of(account), state, uid=account.uid)
 
 
 def _last_step(role: SeenRole) -> Change:
     """The step that its run lacks: where it is done after all, the run lives, and has ended."""
     namespace, _, name = role.account.partition("/")
-    state = ServiceAccountState(annotations={ROLE_ARN_ANNOTATION: role.arn})
+    state = states.ServiceAccountState(annotations={states.ROLE_ARN_ANNOTATION: role.arn})
     return Change(Kind.SERVICE_ACCOUNT, (namespace, name), None, state)

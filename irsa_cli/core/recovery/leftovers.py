@@ -6,35 +6,22 @@ Which remains can be rolled back is decided in `irsa_cli.core.recovery.judge`; t
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.lifecycle import Lifecycle, Stage
+from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind
-from irsa_cli.core.plan.states import (
-    CLUSTER_TAG,
-    ROLE_ARN_ANNOTATION,
-    SERVICE_ACCOUNT_TAG,
-    SPEC_HASH_TAG,
-    TRANSACTION_TAG,
-    ProviderState,
-    RoleState,
-)
 from irsa_cli.core.policies.policy import Document, as_list
-from irsa_cli.core.trust.chaining.chain import Chain
-from irsa_cli.core.trust.chaining.removal import FoundConfigMap, FoundTarget
+from irsa_cli.core.policies.statements import tests_of
+from irsa_cli.core.recovery.ages import MINIMUM_AGE, began
+from irsa_cli.core.trust.chain import Chain, FoundConfigMap, FoundTarget
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.names import Namespaced, default_role_path
-
-MINIMUM_AGE = 600.0
-"""Seconds for which a run on another machine may still be alive: longer than `--timeout` and the rollback."""
-
-_TRANSACTION = re.compile(r"(\d{8}T\d{6})\d{3}Z-[0-9a-f]{8}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -58,7 +45,7 @@ class SeenRole:
     name: str
     arn: str
     role_id: str
-    state: RoleState
+    state: states.RoleState
     created: datetime
     last_used: datetime | None = None
     attached: frozenset[str] = frozenset()
@@ -71,16 +58,9 @@ class SeenRole:
     """Why these are not known, '' where they are."""
 
     @property
-    def targets(self) -> tuple[tuple[Chain, ...], dict[str, FoundTarget]]:
-        """The chains, and what is there of their targets, by ARN."""
-        return tuple(chain for chain, _ in self.chains), {
-            chain.target_arn: target for chain, target in self.chains
-        }
-
-    @property
     def transaction(self) -> str:
         """The run whose mark it bears, '' for none."""
-        return self.state.tags.get(TRANSACTION_TAG, "")
+        return self.state.tags.get(states.TRANSACTION_TAG, "")
 
     @property
     def namespace(self) -> str:
@@ -90,7 +70,7 @@ class SeenRole:
     @property
     def account(self) -> str:
         """The ServiceAccount it was made for, as `namespace/name`."""
-        return self.state.tags.get(SERVICE_ACCOUNT_TAG, "")
+        return self.state.tags.get(states.SERVICE_ACCOUNT_TAG, "")
 
 
 @dataclass(frozen=True)
@@ -106,12 +86,12 @@ class SeenAccount(Namespaced):
     @property
     def transaction(self) -> str:
         """The run that made it, '' for none."""
-        return self.annotations.get(TRANSACTION_TAG, "")
+        return self.annotations.get(states.TRANSACTION_TAG, "")
 
     @property
     def role(self) -> str:
         """The ARN that it is annotated with, '' for none."""
-        return self.annotations.get(ROLE_ARN_ANNOTATION, "")
+        return self.annotations.get(states.ROLE_ARN_ANNOTATION, "")
 
 
 @dataclass(frozen=True)
@@ -127,7 +107,7 @@ class SeenNamespace:
     @property
     def transaction(self) -> str:
         """The run that made it, '' for none."""
-        return self.annotations.get(TRANSACTION_TAG, "")
+        return self.annotations.get(states.TRANSACTION_TAG, "")
 
 
 @dataclass(frozen=True)
@@ -135,18 +115,18 @@ class SeenProvider:
     """The cluster's OIDC provider."""
 
     arn: str
-    state: ProviderState
+    state: states.ProviderState
     created: datetime
 
     @property
     def transaction(self) -> str:
         """The run whose mark it bears, '' for none."""
-        return self.state.tags.get(TRANSACTION_TAG, "")
+        return self.state.tags.get(states.TRANSACTION_TAG, "")
 
     @property
     def account(self) -> str:
         """The ServiceAccount on whose behalf it was made; '' for one that was made for the cluster."""
-        return self.state.tags.get(SERVICE_ACCOUNT_TAG, "")
+        return self.state.tags.get(states.SERVICE_ACCOUNT_TAG, "")
 
 
 @dataclass(frozen=True)
@@ -243,20 +223,18 @@ def standing(seen: SeenLeftovers, role: SeenRole) -> Standing:
     """
     tags = role.state.tags
     life = lifecycle.of(tags, named=role.arn in seen.bound_arns)
-    if tags.get(CLUSTER_TAG) != seen.cluster.arn or not role.transaction or life.is_over:
+    if tags.get(states.CLUSTER_TAG) != seen.cluster.arn or not role.transaction or life.is_over:
         return Standing()
-    reason = _in_use(seen, role) if life.named else ""
+    reason = ""
+    if life.named:
+        names = sorted(account.full_name for account in seen.accounts if account.role == role.arn)
+        reason = f"ServiceAccount {', '.join(names)} names it"
     if not reason and life.stage is Stage.INCOMPLETE:
         reason = _reason_to_spare(role, life, seen.now)
-    where = f"{seen.cluster.options}"
+    where = seen.cluster.options
     why = f"{reason}: {life.why}" if life.named else reason or _why(seen, role, life)
     steps = life.next_steps(where) if life.named else life.deletion(where)
     return Standing(not reason, bool(reason), why, steps)
-
-
-def _in_use(seen: SeenLeftovers, role: SeenRole) -> str:
-    names = [account.full_name for account in seen.accounts if account.role == role.arn]
-    return f"ServiceAccount {', '.join(sorted(names))} names it"
 
 
 def _why(seen: SeenLeftovers, role: SeenRole, life: Lifecycle) -> str:
@@ -270,67 +248,28 @@ def _why(seen: SeenLeftovers, role: SeenRole, life: Lifecycle) -> str:
 def _reason_to_spare(role: SeenRole, life: Lifecycle, now: datetime) -> str:
     if not life.is_readable:
         return life.why
-    if role.last_used is not None and role.last_used > _proven_by(role, now):
+    # Until then a use may have been the run's own proof (`--verify`).
+    proven = max(role.created, *began(role.transaction, now)) + timedelta(seconds=MINIMUM_AGE)
+    if role.last_used is not None and role.last_used > proven:
         return f"it was used, last on {role.last_used:%Y-%m-%d}"
-    if SPEC_HASH_TAG not in role.state.tags:
-        return f"an earlier irsa made it (no tag {SPEC_HASH_TAG}), and did not say whether its run ended"
+    if states.SPEC_HASH_TAG not in role.state.tags:
+        return (
+            f"an earlier irsa made it (no tag {states.SPEC_HASH_TAG}), and did not say whether its run ended"
+        )
     if not _is_sole(role.state.trust):
         return "its trust policy admits others, too"
     return ""
 
 
-def _proven_by(role: SeenRole, now: datetime) -> datetime:
-    """Until when a use may have been the run's own proof (`--verify`)."""
-    return max(role.created, *began(role.transaction, now)) + timedelta(seconds=MINIMUM_AGE)
-
-
 def _is_sole(trust: Mapping[str, Any]) -> bool:
     """Whether a trust policy has the one statement, for the one subject, that irsa writes."""
-    statements = as_list(trust.get("Statement", []))
-    if len(statements) != 1 or not isinstance(statements[0], dict):
+    found = as_list(trust.get("Statement", []))
+    if len(found) != 1 or not isinstance(found[0], dict):
         return False
-    principal, condition = statements[0].get("Principal"), statements[0].get("Condition", {})
+    principal = found[0].get("Principal")
     if not isinstance(principal, dict) or set(principal) != {"Federated"}:
         return False
     subjects = [
-        subject
-        for keys in (condition.values() if isinstance(condition, dict) else ())
-        for key, value in keys.items()
-        if key.lower().endswith(":sub")
-        for subject in as_list(value)
+        subject for _, key, values in tests_of(found[0]) if key.lower().endswith(":sub") for subject in values
     ]
     return len(as_list(principal["Federated"])) == 1 and len(subjects) == 1
-
-
-def names_provider(trust: Mapping[str, Any], provider: str) -> bool:
-    """Whether a trust policy names an OIDC provider as a federated principal."""
-    principals = (
-        item.get("Principal") for item in as_list(trust.get("Statement", [])) if isinstance(item, dict)
-    )
-    return any(
-        isinstance(item, dict) and provider in as_list(item.get("Federated", [])) for item in principals
-    )
-
-
-def age_of(transaction: str, created: Iterable[datetime], now: datetime) -> float:
-    """Seconds since the youngest of the objects was made, or since the run began if that is later.
-
-    A run may go on from what an older one made, so the objects' ages alone don't tell that it is gone.
-    """
-    moments = [*created, *began(transaction, now)]
-    return max(0.0, (now - max(moments)).total_seconds()) if moments else 0.0
-
-
-def began(transaction: str, now: datetime | None = None) -> list[datetime]:
-    """When a run began, by its own clock; nothing for a name that irsa did not give.
-
-    Nor for a moment that is long after `now`, by another clock: then the run's own was wrong.
-    """
-    match = _TRANSACTION.fullmatch(transaction)
-    try:
-        moment = datetime.strptime(match[1], "%Y%m%dT%H%M%S") if match else None
-    except ValueError:
-        moment = None
-    known = moment.replace(tzinfo=timezone.utc) if moment else None
-    wrong = known and now and known - now > timedelta(seconds=MINIMUM_AGE)
-    return [known] if known and not wrong else []

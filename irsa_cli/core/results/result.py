@@ -15,6 +15,7 @@ from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.plan.expected import PlannedWork
 from irsa_cli.core.plan.states import State
 from irsa_cli.core.plan.traits import Proof
+from irsa_cli.core.plan.written import written_fields
 from irsa_cli.core.results.envelope import (
     DocumentKind,
     Envelope,
@@ -132,7 +133,7 @@ def _shown(state: State | None) -> dict[str, Any] | None:
     """A state with its own keys in JSON's way of writing them; the keys of tags and documents stay."""
     if state is None:
         return None
-    fields = (field for field in state.FIELDS if field.key not in _OF_JOURNALS)
+    fields = (field for field in written_fields(type(state)) if field.key not in _OF_JOURNALS)
     return {_camel(field.key): getattr(state, field.attribute) for field in fields}
 
 
@@ -263,15 +264,8 @@ def results_envelope(
         [result.to_json() for result in results] if items is None else items,
         {kind.value: found[kind] for kind in Ended if found[kind]},
         notes,
-        errors_of(results),
+        [ItemError(it.error, index) for index, it in enumerate(results) if it.error is not None],
         facts or {},
-    )
-
-
-def errors_of(results: Iterable[Result]) -> tuple[ItemError, ...]:
-    """The errors of results, each with the index of its own."""
-    return tuple(
-        ItemError(result.error, index) for index, result in enumerate(results) if result.error is not None
     )
 
 

@@ -222,10 +222,6 @@ class Verification(Namespaced):
                     return f"{step.name.value}: {check.text}"
         return next((f"{p.what}: {p.text}" for p in self.permissions if p.status is status), "")
 
-    def step(self, name: Name) -> VerificationStep:
-        """The step of that name; raises `StopIteration` when there is none."""
-        return next(step for step in self.steps if step.name is name)
-
     def to_json(self) -> dict[str, Any]:
         """The part of the document that is about this ServiceAccount."""
         return {

@@ -14,8 +14,9 @@ from typing import Any
 from irsa_cli.core.policies.conditions import first_failing
 from irsa_cli.core.policies.operators import Truth
 from irsa_cli.core.policies.policy import Document, as_list
+from irsa_cli.core.policies.statements import covers
 from irsa_cli.core.policies.web_identity import UNKNOWN, Context, PresentKey
-from irsa_cli.core.trust.evaluation import VARIABLES_SINCE, Answer, covers
+from irsa_cli.core.trust.evaluation import VARIABLES_SINCE, Answer
 from irsa_cli.core.values.arn import Arn
 
 ASSUME, TAG = "sts:AssumeRole", "sts:TagSession"

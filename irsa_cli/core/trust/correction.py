@@ -7,20 +7,21 @@ known to be meant, is none. What is unsafe is decided in `irsa_cli.core.trust.ru
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from irsa_cli.core.policies.conditions import operator_of
 from irsa_cli.core.policies.policy import Document, as_list
+from irsa_cli.core.policies.statements import principals, tests_of
 from irsa_cli.core.policies.web_identity import ACTION, WebIdentity
 from irsa_cli.core.trust.evaluation import Answer, explain
 from irsa_cli.core.trust.rules import trust_rules as rules
 from irsa_cli.core.trust.rules.judge import POD_IDENTITY, judge
 from irsa_cli.core.trust.rules.providers import TrustContext
 from irsa_cli.core.trust.rules.rule import Risk, Rule
-from irsa_cli.core.trust.rules.statements import principals, tests_of
 from irsa_cli.core.trust.rules.table import DEAD_ISSUER, SUBJECT_GONE
+from irsa_cli.core.values.issuer import issuer_of
 
 _POD_ACTIONS = ["sts:AssumeRole", "sts:TagSession"]
 _WIDTH = (
@@ -55,7 +56,7 @@ def corrected(
     there = as_list(document.get("Statement", []))
     if not isinstance(index, int) or index >= len(there) or not _has_form(there[index]):
         return None
-    for make in _CORRECTIONS.get(risk.rule, ()):
+    for make in CORRECTIONS.get(risk.rule, ()):
         found = make(_Place(copy.deepcopy(there), index, risk, context, meant))
         proposal = {**document, "Statement": found}
         if found and found != there and _is_good(document, proposal, risk, context, meant):
@@ -139,10 +140,6 @@ def _demand(item: Document, key: str, values: Collection[str]) -> None:
     block.setdefault("StringEquals", {})[key] = named[0] if len(named) == 1 else named
 
 
-def _issuer(provider: str) -> str:
-    return provider.partition("oidc-provider/")[2]
-
-
 def _named(place: _Place) -> list[Any]:
     """The statement for those alone who are meant: one for each provider, as keys are an issuer's own."""
     if not place.meant.complete:
@@ -158,8 +155,8 @@ def _named(place: _Place) -> list[Any]:
             continue
         item = copy.deepcopy(place.item)
         item["Principal"] = {"Federated": provider}
-        _demand(item, f"{_issuer(provider)}:sub", [token.subject for token in tokens])
-        audience = f"{_issuer(provider)}:aud"
+        _demand(item, f"{issuer_of(provider)}:sub", [token.subject for token in tokens])
+        audience = f"{issuer_of(provider)}:aud"
         if not any(key.lower() == audience.lower() for _, key, _ in tests_of(item)):
             _demand(item, audience, [token.audience for token in tokens])
         found.insert(min(place.index, len(found)), item)
@@ -194,7 +191,7 @@ def _with_audience(place: _Place) -> list[Any]:
         wanted = {token.audience for token in place.tokens(provider)}
         if len(wanted) > 1 or (not wanted and len(place.providers()) > 1):
             return []
-        _demand(place.item, f"{_issuer(provider)}:aud", wanted or {place.context.audience})
+        _demand(place.item, f"{issuer_of(provider)}:aud", wanted or {place.context.audience})
     return place.items
 
 
@@ -218,7 +215,7 @@ def _own_key(place: _Place) -> list[Any]:
     _drop(place.item, lambda name, of: (name, of) == (operator, key))
     if any(sign in str(value) for value in values for sign in "*?"):
         return []
-    _demand(place.item, f"{_issuer(providers[0])}:{key.rpartition(':')[2]}", list(map(str, values)))
+    _demand(place.item, f"{issuer_of(providers[0])}:{key.rpartition(':')[2]}", list(map(str, values)))
     return place.items
 
 
@@ -242,7 +239,7 @@ def _replaced(place: _Place, item: Document | None) -> list[Any]:
 
 def _without_provider(place: _Place) -> list[Any]:
     """The statement without the provider that is gone: the one that the reason names."""
-    gone = [arn for arn in principals(place.item, "Federated") if f" {_issuer(arn)}" in place.risk.reason]
+    gone = [arn for arn in principals(place.item, "Federated") if f" {issuer_of(arn)}" in place.risk.reason]
     return _replaced(place, _without_principals(place.item, "Federated", gone)) if gone else []
 
 
@@ -274,7 +271,7 @@ def _remove(place: _Place) -> list[Any]:
     return place.without() if place.meant.complete else []
 
 
-_CORRECTIONS: Mapping[Rule, tuple[Callable[[_Place], list[Any]], ...]] = {
+CORRECTIONS: Mapping[Rule, tuple[Callable[[_Place], list[Any]], ...]] = {
     **dict.fromkeys(_WIDTH, (_named,)),
     rules.NO_AUDIENCE: (_with_audience,),
     rules.EXTRA_AUDIENCE: (_one_audience,),
@@ -288,9 +285,4 @@ _CORRECTIONS: Mapping[Rule, tuple[Callable[[_Place], list[Any]], ...]] = {
     SUBJECT_GONE: (_without_subject,),
     DEAD_ISSUER: (_without_provider,),
 }
-"""What is tried, in this order."""
-
-
-def correctable() -> Iterator[Rule]:
-    """The rules for which there is a correction, where enough is known."""
-    yield from _CORRECTIONS
+"""What is tried for a rule, in this order."""

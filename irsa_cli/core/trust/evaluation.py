@@ -13,13 +13,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from enum import Enum
-from functools import lru_cache
 from typing import Any
 
 from irsa_cli.core.policies.conditions import Tested, first_failing, tests
-from irsa_cli.core.policies.operators import Truth, instant, like
+from irsa_cli.core.policies.operators import Truth, instant
 from irsa_cli.core.policies.policy import as_list
+from irsa_cli.core.policies.statements import allowing, conditions_of, covers, tests_of, words_of
 from irsa_cli.core.policies.web_identity import ACTION, TIMES, Context, WebIdentity, shown_values, why_unknown
+from irsa_cli.core.values.issuer import issuer_of
 
 VARIABLES_SINCE = "2012-10-17"
 """The version of the policy language that knows `${...}`; in older ones, or without one, it is plain text."""
@@ -140,24 +141,31 @@ class Explanation:
         return tuple(item.index for item in self.verdicts if item.applies and item.effect != "Allow")
 
     @property
-    def admitted(self) -> bool:
-        """Whether STS lets the token assume the role."""
-        return bool(self.allowed_by) and not self.denied_by
+    def allowed(self) -> Truth:
+        """Whether a statement allows it; None if that can't be known."""
+        if self.allowed_by:
+            return True
+        return None if any(item.possible for item in self.verdicts if item.effect == "Allow") else False
 
     @property
-    def certain(self) -> bool:
-        """Whether the answer stays the same whatever the values are that can't be known."""
-        if self.admitted:
+    def denied(self) -> Truth:
+        """Whether a statement denies it; None if that can't be known."""
+        against = [item for item in self.verdicts if item.applies and item.effect != "Allow"]
+        if any(item.failure is None for item in against):
             return True
-        denied = any(item.applies and item.failure is None for item in self._denying)
-        return denied or not any(item.possible for item in self.verdicts if item.effect == "Allow")
+        return None if against else False
+
+    @property
+    def admitted(self) -> bool:
+        """Whether STS lets the token assume the role."""
+        return self.answer is Answer.YES
 
     @property
     def answer(self) -> Answer:
         """Whether STS lets the token assume the role: yes, no, or it can't be known."""
-        if self.admitted:
-            return Answer.YES
-        return Answer.NO if self.certain else Answer.UNKNOWN
+        if self.denied or self.allowed is False:
+            return Answer.NO
+        return Answer.YES if self.allowed and self.denied is False else Answer.UNKNOWN
 
     @property
     def conditions(self) -> tuple[str, ...]:
@@ -177,10 +185,6 @@ class Explanation:
         for item in self.verdicts:
             if not (item.effect == "Allow" and self.allowed_by):
                 yield from ((item.name, failure) for failure in item.undecided)
-
-    @property
-    def _denying(self) -> Iterable[StatementVerdict]:
-        return (item for item in self.verdicts if item.effect != "Allow")
 
     @property
     def text(self) -> tuple[str, ...]:
@@ -252,26 +256,22 @@ _LAST = datetime(9999, 1, 1, tzinfo=timezone.utc).timestamp()
 
 def _times(statements: Iterable[Any]) -> Iterator[str]:
     for item in statements:
-        block = item.get("Condition") if isinstance(item, dict) else None
-        for keys in block.values() if isinstance(block, dict) else ():
-            for key, values in keys.items() if isinstance(keys, dict) else ():
-                if key.lower() in TIMES:
-                    yield from map(str, as_list(values))
+        for _, key, values in tests_of(item) if isinstance(item, dict) else ():
+            if key.lower() in TIMES:
+                yield from values
 
 
 def takes_audience(document: Mapping[str, Any], provider: str, audience: str) -> bool:
     """Whether a trust policy may admit tokens of the provider for that audience, whoever they are for."""
-    key = f"{provider.partition('oidc-provider/')[2]}:aud".lower()
+    key = f"{issuer_of(provider)}:aud".lower()
     variables = document.get("Version") == VARIABLES_SINCE
-    for item in as_list(document.get("Statement", [])):
-        if not isinstance(item, dict) or item.get("Effect") != "Allow" or _principal_failure(item, provider):
+    for _, item in allowing(document):
+        if _principal_failure(item, provider):
             continue
-        block = item.get("Condition")
-        of_audience = {
-            operator: {name: value for name, value in keys.items() if name.lower() == key}
-            for operator, keys in (block.items() if isinstance(block, dict) else ())
-            if isinstance(keys, dict)
-        }
+        of_audience: dict[str, dict[str, Any]] = {}
+        for operator, name, value in conditions_of(item):
+            if name.lower() == key:
+                of_audience.setdefault(operator, {})[name] = value
         tested = first_failing(of_audience, {key: (audience,)}, variables=variables)
         if tested is None or tested.truth is None:
             return True
@@ -315,7 +315,7 @@ def _judge(
 def _reasons(item: Mapping[str, Any], holding: Iterable[Tested]) -> Iterator[str]:
     """What makes a statement apply in which nothing fails."""
     if "NotPrincipal" in item:
-        yield f"NotPrincipal spares {_listed(_shown(item['NotPrincipal']))} only"
+        yield f"NotPrincipal spares {_listed(words_of(item['NotPrincipal']))} only"
     if "NotAction" in item:
         yield f"NotAction spares {_listed(map(str, as_list(item['NotAction'])))} only"
     reasons = [_reason(tested) for tested in holding]
@@ -340,12 +340,6 @@ def _action_failure(item: Mapping[str, Any], action: str) -> Failure | None:
     return Failure("Action", wanted=patterns, got=(action,), excluding=excluding)
 
 
-@lru_cache(maxsize=1024)
-def covers(patterns: tuple[str, ...], action: str) -> bool:
-    """Whether one of the patterns matches the action; case is ignored."""
-    return any(like(action.lower(), pattern.lower()) for pattern in patterns)
-
-
 def _principal_failure(item: Mapping[str, Any], provider: str) -> Failure | None:
     excluding = "NotPrincipal" in item
     principal = item["NotPrincipal"] if excluding else item.get("Principal", {})
@@ -354,7 +348,7 @@ def _principal_failure(item: Mapping[str, Any], provider: str) -> Failure | None
         return None
     return Failure(
         "Principal",
-        wanted=_shown(principal),
+        wanted=words_of(principal),
         got=(f"Federated {provider}",),
         unknown=named is None,
         excluding=excluding,
@@ -370,12 +364,6 @@ def _is_named(principal: Any, provider: str) -> Truth:
     # `"*"` under a kind of principals is documented for anonymous callers only, and no pattern elsewhere.
     everybody = "*" in federated or "*" in as_list(principal.get("AWS", []))
     return None if everybody else False
-
-
-def _shown(principal: Any) -> tuple[str, ...]:
-    if not isinstance(principal, dict):
-        return (str(principal),)
-    return tuple(f"{kind} {name}" for kind, names in principal.items() for name in as_list(names))
 
 
 def _failed(tested: Tested) -> Failure:

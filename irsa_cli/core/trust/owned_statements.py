@@ -2,7 +2,7 @@
 
 irsa's own are the statements for the entry's ServiceAccount by its cluster's provider, and for those subjects
 and providers that a file has asked for on the role before: a tag of the role tells them. All others stay byte
-for byte. Joining a subject to a statement and parting with it is `irsa_cli.core.trust.shared_statement`'s
+for byte. Joining a subject to a statement and parting with it is `irsa_cli.core.trust.trust_policy`'s
 business.
 """
 
@@ -19,9 +19,10 @@ from irsa_cli.core.plan.states import TRANSACTION_TAG, TRUST_TAG
 from irsa_cli.core.policies.operators import like
 from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.policies.web_identity import ACTION, WebIdentity
-from irsa_cli.core.trust import shared_statement, trust_policy
+from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.restrictions import Restriction, demands, widened
 from irsa_cli.core.values.errors import Refused
+from irsa_cli.core.values.issuer import issuer_of
 
 _KEY = re.compile(rf"{TRUST_TAG}(-[0-9]{{1,2}})?")
 """Its tags; of another name (`irsa/trusted`) they are not its own."""
@@ -102,14 +103,14 @@ def with_own(document: Mapping[str, Any], desired: Mapping[str, Any], own: Own) 
     for statement in desired["Statement"]:
         if trust_policy.contains({"Statement": kept}, statement):
             continue
-        wanted = shared_statement.read(statement)
+        wanted = trust_policy.read_statement(statement)
         # Others have joined a statement of irsa's: it stays one. Theirs is not made one of irsa's.
         index = next((index for index in shared if wanted and _fits(kept[index], wanted)), None)
         if wanted is None or index is None:
             new.append(statement)
         else:
             joining = wanted.marked if "Sid" in kept[index] else wanted
-            (kept[index],) = shared_statement.join([kept[index]], joining)
+            (kept[index],) = trust_policy.join([kept[index]], joining)
     place = len(kept) if place is None else place
     return {**document, "Statement": [*kept[:place], *new, *kept[place:]]}
 
@@ -177,23 +178,28 @@ class _Form:
     def read(cls, statement: Any) -> _Form | None:
         try:
             provider: str = statement["Principal"]["Federated"]
-            key = f"{shared_statement.prefix_of(provider)}:sub"
+            key = f"{issuer_of(provider)}:sub"
             (operator,) = (name for name, pairs in statement["Condition"].items() if key in pairs)
             subjects = tuple(as_list(statement["Condition"][operator][key]))
             form = {"Effect", "Principal", "Action", "Condition"}
             ours = (
                 set(statement) - {"Sid"} == form
-                and _is_unmarked_or_ours(statement)
+                # One with a Sid is irsa's if that is irsa's mark: a run added it before the role was irsa's.
+                and ("Sid" not in statement or trust_policy.read_statement(statement) is not None)
                 and statement["Effect"] == "Allow"
                 and as_list(statement["Action"]) == [ACTION]
                 and set(statement["Principal"]) == {"Federated"}
             )
-            return cls(provider, operator, key, subjects) if ours and all(map(_is_text, subjects)) else None
+            return (
+                cls(provider, operator, key, subjects)
+                if ours and all(isinstance(item, str) for item in subjects)
+                else None
+            )
         except (AttributeError, KeyError, TypeError, ValueError):
             return None
 
     def with_subjects(self, statement: Document, subjects: list[str]) -> Document:
-        shared = shared_statement.read(statement)
+        shared = trust_policy.read_statement(statement)
         if shared is not None:
             return replace(shared, subjects=tuple(subjects)).document
         values = {self.key: subjects if subjects[1:] else subjects[0]}
@@ -204,17 +210,8 @@ class _Form:
         }
 
 
-def _is_unmarked_or_ours(statement: Document) -> bool:
-    """A statement with a Sid is irsa's where that is irsa's mark: a run has added it before the role was."""
-    return "Sid" not in statement or shared_statement.read(statement) is not None
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
-
-
-def _fits(statement: Any, wanted: shared_statement.Shared) -> bool:
-    found = shared_statement.read(statement)
+def _fits(statement: Any, wanted: trust_policy.Shared) -> bool:
+    found = trust_policy.read_statement(statement)
     return found is not None and replace(found, sid="").fits(wanted)
 
 

@@ -14,8 +14,10 @@ from typing import Any
 
 from irsa_cli.core.policies.conditions import first_failing
 from irsa_cli.core.policies.policy import as_list, normalized
+from irsa_cli.core.policies.statements import allowing, conditions_of, name_of
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust.evaluation import VARIABLES_SINCE, explain
+from irsa_cli.core.values.issuer import issuer_of
 
 # What holds for every token that STS is shown; to demand it holds nobody back.
 _ALWAYS = ("aws:securetransport", "aws:viaawsservice")
@@ -42,14 +44,6 @@ class Restriction:
         return f"{self.operator} {self.key.lower()} {json.dumps(sorted(self.values))}"
 
 
-@dataclass(frozen=True)
-class _Covering:
-    """A statement that lets the subject in; `is_for`: also tokens of this audience, as far as is known."""
-
-    restrictions: tuple[Restriction, ...]
-    is_for: bool
-
-
 def voided(
     document: Mapping[str, Any], identity: WebIdentity, demanded: Iterable[str] = ()
 ) -> tuple[Restriction, ...]:
@@ -59,17 +53,17 @@ def voided(
     is voided where a statement admits the subject with no such demands already.
     """
     found = list(_covering(document, identity))
-    if any(item.is_for and not item.restrictions for item in found):
+    if any(is_for and not restrictions for restrictions, is_for in found):
         return ()
     kept = set(demanded)
-    return tuple(one for item in found for one in item.restrictions if one.test not in kept)
+    return tuple(one for restrictions, _ in found for one in restrictions if one.test not in kept)
 
 
 def demands(statement: Mapping[str, Any]) -> tuple[str, ...]:
     """The tests of a statement that are not about who the token is for."""
     return tuple(
         Restriction("", operator, key, _values(value)).test
-        for operator, key, value in _tests(statement)
+        for operator, key, value in conditions_of(statement)
         if not _is_identity(key)
     )
 
@@ -96,29 +90,30 @@ def _identities(statement: Any) -> Iterator[WebIdentity]:
     provider = principal.get("Federated") if isinstance(principal, dict) else None
     if not isinstance(provider, str):
         return
-    prefix = provider.partition("oidc-provider/")[2]
     named: dict[str, tuple[str, ...]] = {"sub": (), "aud": ()}
-    for _, key, value in _tests(statement):
+    for _, key, value in conditions_of(statement):
         claim = key.rpartition(":")[2].lower()
         if _is_identity(key) and claim in named:
             named[claim] += _values(value)
     for subject in named["sub"]:
         for audience in named["aud"] or ("",):
-            yield WebIdentity(provider, f"https://{prefix}", subject, audience)
+            yield WebIdentity(provider, f"https://{issuer_of(provider)}", subject, audience)
 
 
-def _covering(document: Mapping[str, Any], identity: WebIdentity) -> Iterator[_Covering]:
+def _covering(
+    document: Mapping[str, Any], identity: WebIdentity
+) -> Iterator[tuple[tuple[Restriction, ...], bool]]:
+    """For each statement that lets the subject in: its demands, and whether it may be for this audience."""
     variables = document.get("Version") == VARIABLES_SINCE
     context = identity.context()
-    for index, item in enumerate(as_list(document.get("Statement", []))):
-        if not isinstance(item, dict) or item.get("Effect") != "Allow" or not _concerns(item, identity):
+    for index, item in allowing(document):
+        if not _concerns(item, identity):
             continue
         restrictions, truths = [], {"sub": [True], "aud": [True]}
-        sid = f" ({item['Sid']})" if item.get("Sid") else ""
-        for operator, key, value in _tests(item):
+        for operator, key, value in conditions_of(item):
             tested = first_failing({operator: {key: value}}, context, variables=variables)
             fails = tested is not None and tested.truth is False
-            restriction = Restriction(f"statement {index + 1}{sid}", operator, key, _values(value))
+            restriction = Restriction(name_of(index, item), operator, key, _values(value))
             if _is_identity(key):
                 truths[key.rpartition(":")[2].lower()].append(not fails)
                 if _excludes(operator, identity):
@@ -126,7 +121,7 @@ def _covering(document: Mapping[str, Any], identity: WebIdentity) -> Iterator[_C
             elif tested is not None or key.lower() not in _ALWAYS:
                 restrictions.append(restriction)
         if all(truths["sub"]):
-            yield _Covering(tuple(restrictions), all(truths["aud"]))
+            yield tuple(restrictions), all(truths["aud"])
 
 
 def _concerns(statement: Mapping[str, Any], identity: WebIdentity) -> bool:
@@ -139,13 +134,6 @@ def _concerns(statement: Mapping[str, Any], identity: WebIdentity) -> bool:
 def _excludes(operator: str, identity: WebIdentity) -> bool:
     """Whether a test of the subject takes some out of the many that a pattern stands for."""
     return "Not" in operator and any(sign in identity.subject for sign in "*?")
-
-
-def _tests(statement: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
-    block = statement.get("Condition")
-    for operator, keys in block.items() if isinstance(block, dict) else ():
-        for key, value in keys.items() if isinstance(keys, dict) else ():
-            yield operator, key, value
 
 
 def _is_identity(key: str) -> bool:

@@ -1,21 +1,136 @@
-"""Trust policies for IRSA: the statement that irsa writes, where it is in a policy, and how it changes.
+"""Trust policies for IRSA: the statements that irsa writes, where they are in a policy, and how they change.
 
+Several subjects may share a statement. Only statements in the very form that irsa writes are touched, and on
+the roles of others only those that bear irsa's mark: a Sid that follows from provider, audience and operator.
+All others stay byte for byte, and so does the order. Several values of a key are alternatives:
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-logic-multiple-context-keys-or-values.html
 Whether a policy admits a token, and why, is `irsa_cli.core.trust.evaluation`'s business.
 """
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-from irsa_cli.core.policies.operators import Truth
 from irsa_cli.core.policies.policy import Document, as_list, normalized, size
-from irsa_cli.core.policies.web_identity import WebIdentity
-from irsa_cli.core.trust import shared_statement
-from irsa_cli.core.trust.evaluation import Explanation, explain
+from irsa_cli.core.policies.web_identity import ACTION, WebIdentity
+from irsa_cli.core.trust.evaluation import explain
 from irsa_cli.core.trust.restrictions import voided
 from irsa_cli.core.values.errors import Refused
+from irsa_cli.core.values.issuer import issuer_of
+
+EXACT, LIKE = "StringEquals", "StringLike"
+
+
+@dataclass(frozen=True)
+class Shared:
+    """A statement in irsa's form: these subjects of one provider's issuer, for one audience.
+
+    `operator` compares the subjects: StringEquals, or StringLike where one holds wildcards. `sid` is the mark
+    of one that irsa has added to a role that is somebody else's; '' on irsa's own roles.
+    """
+
+    provider: str
+    audience: str
+    operator: str
+    subjects: tuple[str, ...]
+    sid: str = ""
+
+    @property
+    def mark(self) -> str:
+        """The Sid of such a statement on a role that is somebody else's, so that irsa knows it again."""
+        text = "\0".join((self.provider, self.audience, self.operator))
+        return f"Irsa{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+    @property
+    def marked(self) -> Shared:
+        """The same with irsa's mark."""
+        return replace(self, sid=self.mark)
+
+    @property
+    def document(self) -> Document:
+        """The statement as it is written: subjects sorted, one of them without a list."""
+        prefix = issuer_of(self.provider)
+        ordered = sorted(set(self.subjects))
+        aud = {f"{prefix}:aud": self.audience}
+        sub: dict[str, Any] = {f"{prefix}:sub": ordered if ordered[1:] else ordered[0]}
+        condition = {EXACT: {**aud, **sub}} if self.operator == EXACT else {EXACT: aud, LIKE: sub}
+        return {
+            **({"Sid": self.sid} if self.sid else {}),
+            "Effect": "Allow",
+            "Principal": {"Federated": self.provider},
+            "Action": ACTION,
+            "Condition": condition,
+        }
+
+    def fits(self, other: Shared) -> bool:
+        """Whether both could be one statement: one with irsa's mark, and one without, never are."""
+        one, two = (replace(item, subjects=(), sid=item.mark if item.sid else "") for item in (self, other))
+        return one == two
+
+
+def shared(provider: str, audience: str, subjects: Iterable[str]) -> Shared:
+    """The statement that admits these subjects, which may hold wildcards."""
+    names = tuple(sorted(set(subjects)))
+    wild = any("*" in name or "?" in name for name in names)
+    return Shared(provider, audience, LIKE if wild else EXACT, names)
+
+
+def read_statement(statement: Any) -> Shared | None:
+    """A statement exactly as irsa writes it, without a Sid or with irsa's; None for any other."""
+    try:
+        provider = statement["Principal"]["Federated"]
+        condition, prefix = statement["Condition"], issuer_of(provider)
+        audience = condition[EXACT][f"{prefix}:aud"]
+        operator = LIKE if LIKE in condition else EXACT
+        subjects = tuple(as_list(condition[operator][f"{prefix}:sub"]))
+        found = Shared(provider, audience, operator, subjects, statement.get("Sid", ""))
+        marked = not found.sid or re.fullmatch(rf"{found.mark}[0-9]*", found.sid, re.ASCII)
+        return found if subjects and marked and found.document == statement else None
+    except (AttributeError, KeyError, TypeError):
+        return None
+
+
+def holds(statement: Any, wanted: Shared) -> bool:
+    """Whether a statement in irsa's form has all these subjects."""
+    found = read_statement(statement)
+    return found is not None and found.fits(wanted) and set(wanted.subjects) <= set(found.subjects)
+
+
+def join(statements: list[Any], wanted: Shared) -> list[Any]:
+    """The statements with these subjects in the first one that they fit into, or in one of their own."""
+    for index, item in enumerate(statements):
+        found = read_statement(item)
+        if found is not None and found.fits(wanted):
+            together = replace(found, subjects=(*found.subjects, *wanted.subjects)).document
+            return [*statements[:index], together, *statements[index + 1 :]]
+    return [*statements, replace(wanted, sid=_free_sid(statements, wanted.sid)).document]
+
+
+def _free_sid(statements: list[Any], sid: str) -> str:
+    """The Sid, numbered where somebody has changed the statement that bears it: IAM takes each only once."""
+    taken = {str(item.get("Sid", "")) for item in statements if isinstance(item, dict)}
+    numbered = (f"{sid}{number}" for number in range(2, len(taken) + 3))
+    return sid if not sid or sid not in taken else next(name for name in numbered if name not in taken)
+
+
+def part(statements: list[Any], unwanted: Shared) -> list[Any]:
+    """The statements without these subjects, wherever they stand in irsa's form."""
+    kept = []
+    for item in statements:
+        found = read_statement(item)
+        if found is None or not found.fits(unwanted):
+            kept.append(item)
+            continue
+        rest = tuple(subject for subject in found.subjects if subject not in unwanted.subjects)
+        if rest == found.subjects:
+            kept.append(item)
+        elif rest:
+            kept.append(replace(found, subjects=rest).document)
+    return kept
 
 
 def statement(identity: WebIdentity, *, pattern: bool = False) -> Document:
@@ -23,18 +138,16 @@ def statement(identity: WebIdentity, *, pattern: bool = False) -> Document:
 
     With `pattern`, the subject may hold the wildcards `*` and `?` (StringLike); the audience stays exact.
     """
-    operator = shared_statement.LIKE if pattern else shared_statement.EXACT
-    return shared_statement.Shared(
-        identity.provider_arn, identity.audience, operator, (identity.subject,)
-    ).document
+    return _of(identity, LIKE if pattern else EXACT).document
 
 
 def marked_statement(identity: WebIdentity) -> Document:
     """The same for a role that is somebody else's: with the Sid by which irsa knows it again."""
-    exact = shared_statement.EXACT
-    return shared_statement.Shared(
-        identity.provider_arn, identity.audience, exact, (identity.subject,)
-    ).marked.document
+    return _of(identity, EXACT).marked.document
+
+
+def _of(identity: WebIdentity, operator: str) -> Shared:
+    return Shared(identity.provider_arn, identity.audience, operator, (identity.subject,))
 
 
 def marked_for(document: Mapping[str, Any], identity: WebIdentity) -> Document | None:
@@ -45,7 +158,7 @@ def marked_for(document: Mapping[str, Any], identity: WebIdentity) -> Document |
     """
     found = [
         replace(item, subjects=(identity.subject,), sid=item.mark)
-        for item in map(shared_statement.read, as_list(document.get("Statement", [])))
+        for item in map(read_statement, as_list(document.get("Statement", [])))
         if item is not None
         and item.sid
         and item.provider == identity.provider_arn
@@ -73,7 +186,7 @@ def policy_of(
     names = list(subjects)
     statements = []
     for provider in providers:
-        item = shared_statement.shared(provider, audience, names).document
+        item = shared(provider, audience, names).document
         for operator, pairs in conditions.items():
             item["Condition"][operator] = {**item["Condition"].get(operator, {}), **pairs}
         statements.append(item)
@@ -86,9 +199,9 @@ def contains(document: Mapping[str, Any], wanted: Document) -> bool:
     It may have it together with others: one statement in irsa's form for several subjects. A statement with
     irsa's mark is there only with the mark: one that means the same without is somebody else's.
     """
-    subjects = shared_statement.read(wanted)
+    subjects = read_statement(wanted)
     return any(
-        _same(item, wanted) or (subjects is not None and shared_statement.holds(item, subjects))
+        _same(item, wanted) or (subjects is not None and holds(item, subjects))
         for item in as_list(document.get("Statement", []))
     )
 
@@ -99,9 +212,9 @@ def found(document: Mapping[str, Any], wanted: Document) -> Document | None:
 
 
 def _same(one: Any, other: Document) -> bool:
-    wanted = shared_statement.read(other)
+    wanted = read_statement(other)
     if wanted is not None and wanted.sid:
-        there = shared_statement.read(one)
+        there = read_statement(one)
         return there is not None and there.fits(wanted) and set(there.subjects) == set(wanted.subjects)
     return isinstance(one, dict) and normalized({**one, "Sid": ""}) == normalized({**other, "Sid": ""})
 
@@ -111,16 +224,16 @@ def with_statement(document: Mapping[str, Any], wanted: Document) -> Document:
 
     Every other byte stays as it is.
     """
-    statements, subjects = as_list(document.get("Statement", [])), shared_statement.read(wanted)
-    joined = [*statements, wanted] if subjects is None else shared_statement.join(statements, subjects)
+    statements, subjects = as_list(document.get("Statement", [])), read_statement(wanted)
+    joined = [*statements, wanted] if subjects is None else join(statements, subjects)
     return {**document, "Statement": joined}
 
 
 def without_statement(document: Mapping[str, Any], unwanted: Document) -> Document:
     """The policy without this statement, or without its subject where several share one."""
     kept = [item for item in as_list(document.get("Statement", [])) if not _same(item, unwanted)]
-    subjects = shared_statement.read(unwanted)
-    return {**document, "Statement": kept if subjects is None else shared_statement.part(kept, subjects)}
+    subjects = read_statement(unwanted)
+    return {**document, "Statement": kept if subjects is None else part(kept, subjects)}
 
 
 def with_replaced(document: Mapping[str, Any], old: Document, new: Document) -> Document:
@@ -159,22 +272,6 @@ def admits(document: Mapping[str, Any], identity: WebIdentity) -> bool:
     return explain(document, identity).admitted
 
 
-def allowed(explanation: Explanation) -> Truth:
-    """Whether a statement allows it; None when that can't be known."""
-    if explanation.allowed_by:
-        return True
-    possible = any(item.possible for item in explanation.verdicts if item.effect == "Allow")
-    return None if possible else False
-
-
-def denied(explanation: Explanation) -> Truth:
-    """Whether a statement denies it; None when that can't be known."""
-    against = [item for item in explanation.verdicts if item.applies and item.effect != "Allow"]
-    if any(item.failure is None for item in against):
-        return True
-    return None if against else False
-
-
 def audience_replacement(
     document: Mapping[str, Any], before: WebIdentity, after: WebIdentity
 ) -> tuple[Document, Document] | None:
@@ -183,7 +280,7 @@ def audience_replacement(
     None when `after` is admitted already. Raises `Refused` when no statement admits exactly `before`: one
     that admits others, too, is theirs as well.
     """
-    if allowed(explain(document, after)):
+    if explain(document, after).allowed:
         return None
     old, new = statement(before), statement(after)
     item = next((item for item in as_list(document.get("Statement", [])) if _same(item, old)), None)
@@ -195,9 +292,9 @@ def audience_replacement(
             next_steps=("change the trust policy by hand first: aws iam update-assume-role-policy",),
         )
     replaced = {**item, "Condition": new["Condition"]}
-    if (marked := shared_statement.read(item)) is not None and marked.sid:
+    if (marked := read_statement(item)) is not None and marked.sid:
         del replaced["Sid"]  # The mark is for the audience that was. On a role of irsa's own it needs none.
-    if denied(explain(with_replaced(document, item, replaced), after)):
+    if explain(with_replaced(document, item, replaced), after).denied:
         raise Refused(
             f"the trust policy denies {after.subject} with the audience {after.audience}",
             reason="a statement with the effect Deny applies to it, and no other one outweighs that",

@@ -1,8 +1,4 @@
-"""The cluster of a run as a value, and how commands that are proposed reach it: by the options given.
-
-Reading it is in `irsa_cli.usecases.command.connect`; which options a user gave is
-`irsa_cli.usecases.command.pasting`'s business.
-"""
+"""The cluster of a run as a value, and how commands that are proposed reach it: by the options given."""
 
 from __future__ import annotations
 

@@ -25,25 +25,20 @@ class Doing:
 
 
 Hear = Callable[[Doing], None]
-
-
-def _nobody(_doing: Doing) -> None:
-    """Nobody looks."""
-
-
-_hear: Hear = _nobody
+_hear: Hear | None = None
 
 
 def heard_by(hear: Hear | None) -> None:
     """Who hears of it from now on; None: nobody."""
     global _hear
-    _hear = hear or _nobody
+    _hear = hear
 
 
 def _tell(doing: Doing) -> None:
     """Tell it; that nobody can be shown it (a terminal that is gone, say) is no failure of the work."""
     with contextlib.suppress(Exception):
-        _hear(doing)
+        if _hear is not None:
+            _hear(doing)
 
 
 def waiting(for_what: str, seconds: float, most: float) -> None:

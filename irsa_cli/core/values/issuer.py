@@ -40,6 +40,11 @@ def host_path(issuer: str) -> str:
     return issuer.removeprefix("https://")
 
 
+def issuer_of(provider: str) -> str:
+    """The issuer of an OIDC provider, by its ARN, without `https://`."""
+    return provider.partition("oidc-provider/")[2]
+
+
 def provider_arn(partition: str, account: str, issuer: str) -> str:
     """The ARN that IAM gives (or would give) the OIDC provider of this issuer in this account."""
     return iam_arn(partition, account, f"oidc-provider/{host_path(issuer)}")

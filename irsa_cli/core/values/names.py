@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable
 
 from irsa_cli.core.values.errors import InvalidInput
 
@@ -69,27 +70,44 @@ def _check(text: str, rule: re.Pattern[str], limit: int, what: str, expected: st
     return text
 
 
-def namespace(text: str) -> str:
-    """Check a namespace's name (RFC 1123 label)."""
-    return _check(
-        text,
-        _DNS_LABEL,
-        63,
-        "namespace",
-        "lower-case letters, digits and '-', starting and ending with a letter or digit",
-    )
+def _rule(rule: str | re.Pattern[str], limit: int, what: str, expected: str) -> Callable[[str], str]:
+    """What checks such a name and returns it as it is; raises `InvalidInput`."""
+    pattern = re.compile(rule, re.ASCII) if isinstance(rule, str) else rule
+    return lambda text: _check(text, pattern, limit, what, expected)
 
 
-def service_account(text: str) -> str:
-    """Check a ServiceAccount's name (RFC 1123 subdomain)."""
-    rule = "lower-case letters, digits, '-' and '.', each part starting and ending with a letter or digit"
-    return _check(text, _DNS_SUBDOMAIN, 253, "ServiceAccount name", rule)
-
-
-def config_map(text: str) -> str:
-    """Check a ConfigMap's name (RFC 1123 subdomain)."""
-    rule = "lower-case letters, digits, '-' and '.', as in DNS"
-    return _check(text, _DNS_SUBDOMAIN, 253, "name of a ConfigMap", rule)
+namespace = _rule(
+    _DNS_LABEL,
+    63,
+    "namespace",
+    "lower-case letters, digits and '-', starting and ending with a letter or digit",
+)
+service_account = _rule(
+    _DNS_SUBDOMAIN,
+    253,
+    "ServiceAccount name",
+    "lower-case letters, digits, '-' and '.', each part starting and ending with a letter or digit",
+)
+config_map = _rule(
+    _DNS_SUBDOMAIN, 253, "name of a ConfigMap", "lower-case letters, digits, '-' and '.', as in DNS"
+)
+# https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateCluster.html
+cluster = _rule(r"[0-9A-Za-z][A-Za-z0-9\-_]*", 100, "cluster name", "letters, digits, '-' and '_'")
+region = _rule(r"[a-z]+(-[a-z]+)+-[0-9]+", 32, "region", "a name like eu-west-1")
+"""Only the form; which regions there are, boto3 knows."""
+role = _rule(_IAM_NAME, ROLE_NAME_LIMIT, "role name", "letters, digits and _+=,.@-")
+inline_policy = _rule(_IAM_NAME, 128, "policy name", "letters, digits and _+=,.@-")
+audience = _rule(r"[\x21-\x7e]+", 255, "audience", "visible ASCII characters")
+"""Client ids, as IAM takes them."""
+thumbprint = _rule(r"[0-9A-Fa-f]{40}", 40, "thumbprint", "40 hexadecimal digits")
+"""The SHA-1 of a certificate."""
+subject_of_many = _rule(
+    r"system:serviceaccount:[a-z0-9*?-]{1,63}:[a-z0-9.*?-]{1,253}",
+    340,
+    "subject",
+    "system:serviceaccount:NAMESPACE:NAME",
+)
+"""A subject whose two names may have wildcards."""
 
 
 def profile(text: str) -> str:
@@ -115,34 +133,6 @@ def selector(text: str) -> str:
             reason=f"'{wrong}' is none of app=web, app!=web, app, !app, app in (a,b), app notin (a,b)",
         )
     return ",".join(terms)
-
-
-def cluster(text: str) -> str:
-    """Check an EKS cluster's name (https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateCluster.html)."""
-    return _check(
-        text,
-        re.compile(r"[0-9A-Za-z][A-Za-z0-9\-_]*", re.ASCII),
-        100,
-        "cluster name",
-        "letters, digits, '-' and '_'",
-    )
-
-
-def region(text: str) -> str:
-    """Check the form of an AWS region's name; which regions there are, boto3 knows."""
-    return _check(
-        text, re.compile(r"[a-z]+(-[a-z]+)+-[0-9]+", re.ASCII), 32, "region", "a name like eu-west-1"
-    )
-
-
-def role(text: str) -> str:
-    """Check a role's name."""
-    return _check(text, _IAM_NAME, ROLE_NAME_LIMIT, "role name", "letters, digits and _+=,.@-")
-
-
-def inline_policy(text: str) -> str:
-    """Check an inline policy's name."""
-    return _check(text, _IAM_NAME, 128, "policy name", "letters, digits and _+=,.@-")
 
 
 def role_path(text: str) -> str:
@@ -283,27 +273,6 @@ def subject_pattern(text: str) -> str:
             f"'{text}' is not a valid subject pattern", reason="expected a name with the wildcards * and ?"
         )
     return text
-
-
-def subject_of_many(text: str) -> str:
-    """Check a subject (`system:serviceaccount:NAMESPACE:NAME`) whose two names may have wildcards."""
-    return _check(
-        text,
-        re.compile(r"system:serviceaccount:[a-z0-9*?-]{1,63}:[a-z0-9.*?-]{1,253}", re.ASCII),
-        340,
-        "subject",
-        "system:serviceaccount:NAMESPACE:NAME",
-    )
-
-
-def audience(text: str) -> str:
-    """Check an audience (client id): 1 to 255 visible characters, as IAM takes them."""
-    return _check(text, re.compile(r"[\x21-\x7e]+", re.ASCII), 255, "audience", "visible ASCII characters")
-
-
-def thumbprint(text: str) -> str:
-    """Check a thumbprint: the SHA-1 of a certificate in 40 hexadecimal digits."""
-    return _check(text, re.compile(r"[0-9A-Fa-f]{40}", re.ASCII), 40, "thumbprint", "40 hexadecimal digits")
 
 
 def account_json(full_name: str | None) -> dict[str, str] | None:

@@ -17,9 +17,8 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 from urllib.parse import urlsplit
 
-from irsa_cli.sandbox.aws.answer import AwsError, validation_error
 from irsa_cli.sandbox.aws.cloud import Cloud
-from irsa_cli.sandbox.aws.request import AwsRequest, Signature
+from irsa_cli.sandbox.aws.messages import AwsError, AwsRequest, Signature, validation_error
 from irsa_cli.sandbox.enforce import Act, Powers
 from irsa_cli.sandbox.model import partition_of
 
@@ -45,7 +44,19 @@ _CODES = {
         "s3": "AccessDenied",
         "": "MissingAuthenticationToken",
     },
+    "signature": {
+        "eks": "InvalidSignatureException",
+        "cloudtrail": "InvalidSignatureException",
+        "": "SignatureDoesNotMatch",
+    },
+    "denied": {
+        "eks": "AccessDeniedException",
+        "cloudtrail": "AccessDeniedException",
+        "ec2": "UnauthorizedOperation",
+        "": "AccessDenied",
+    },
 }
+"""Why a caller is refused, and each service's own code for that; '' stands for all others."""
 
 
 @dataclass(frozen=True)
@@ -207,10 +218,10 @@ class Callers:
         return f"arn:{caller.partition}:iam::aws:policy/AdministratorAccess" in holder.managed_policies
 
 
-def denied(caller: Caller, act: Act, why: str, code: str = "AccessDenied") -> AwsError:
+def denied(caller: Caller, act: Act, why: str, service: str) -> AwsError:
     """AWS's words to a caller for an act that is not allowed."""
     message = f"User: {caller.arn} is not authorized to perform: {act.action} on resource: {act.resource}"
-    return AwsError(code, f"{message} {why}".strip(), 403)
+    return _refused("denied", service, f"{message} {why}".strip())
 
 
 def powers_of(iam: Any, role: Any, session: dict[str, Any] | None = None) -> Powers:
@@ -250,16 +261,11 @@ def verify(request: AwsRequest, signature: Signature, secret: str) -> None:
     except ValueError:
         raise AwsError("IncompleteSignature", "The request has no valid date.", 400) from None
     if abs(datetime.now(timezone.utc) - signed) > WINDOW:
-        raise _refusal(request, f"Signature expired: {signature.date} is outside of the allowed 15 minutes")
+        message = f"Signature expired: {signature.date} is outside of the allowed 15 minutes"
+        raise _refused("signature", request.service, message)
     if not hmac.compare_digest(_expected(request, signature, secret), signature.value):
         message = "The request signature we calculated does not match the signature you provided."
-        raise _refusal(request, message)
-
-
-def _refusal(request: AwsRequest, message: str) -> AwsError:
-    json_services = ("eks", "cloudtrail")
-    code = "InvalidSignatureException" if request.service in json_services else "SignatureDoesNotMatch"
-    return AwsError(code, message, 403)
+        raise _refused("signature", request.service, message)
 
 
 def _expected(request: AwsRequest, signature: Signature, secret: str) -> str:

@@ -14,8 +14,7 @@ import threading
 from functools import cache
 from typing import Any
 
-from irsa_cli.sandbox.aws.answer import AwsError
-from irsa_cli.sandbox.aws.request import AwsRequest, read_request
+from irsa_cli.sandbox.aws.messages import AwsError, AwsRequest, read_request
 from irsa_cli.sandbox.exchange import Incoming, call_app
 from irsa_cli.sandbox.model import BY_NAME, Answer, RoleSpec
 
@@ -245,7 +244,6 @@ def published(name: str) -> dict[str, Any] | None:
 
 
 def _renamed(found: dict[str, Any], old: str, new: str) -> dict[str, Any]:
-    """An object of a policy with another name of an AWS principal."""
     names = found.get("AWS")
     if names == old:
         return {**found, "AWS": new}

@@ -1,23 +1,28 @@
-"""The EKS clusters of the sandbox, and EKS's answers about them: DescribeCluster, ListClusters, ListAddons.
+"""The EKS clusters of the sandbox, what EKS answers about them, and what EC2 tells of their VPCs and nodes.
 
-Pod Identity associations and access entries are in `identities`; everything else of EKS is refused with an
-error that says so.
+EKS serves DescribeCluster, ListClusters, ListAddons; Pod Identity associations and access entries are in
+`identities`. EC2 serves DescribeVpcEndpoints and DescribeInstances. Everything else is refused with an error
+that says so.
+
+Endpoints are those for STS in the VPCs of clusters; the sandbox's calls come through no VPC, so an endpoint's
+policy decides nothing here: it can only be read. Of a node, EC2 tells what lets pods reach its metadata.
+https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeVpcEndpoints.html
+https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from irsa_cli.sandbox.aws.answer import AwsError
 from irsa_cli.sandbox.aws.callers import Caller
-from irsa_cli.sandbox.aws.ec2 import vpc_of
 from irsa_cli.sandbox.aws.identities import AccessEntries, Associations
-from irsa_cli.sandbox.aws.request import AwsRequest
+from irsa_cli.sandbox.aws.messages import AwsError, AwsRequest, Items, ec2_result
 from irsa_cli.sandbox.model import Answer, ClusterSpec, partition_of
 
 _CREATED = 1767225600
@@ -107,23 +112,19 @@ class Clusters:
         }
         if request.operation == "ListClusters":
             return Answer.of_json({"clusters": sorted(mine), "nextToken": None})
-        about_associations = request.operation.partition("PodIdentityAssociation")[1]
-        about_access = any(part in request.operation for part in ("AccessEntr", "AccessPolic"))
-        about_parts = about_associations or about_access
-        if request.operation not in ("DescribeCluster", "ListAddons") and not about_parts:
+        parts = [part for part in (self.associations, self.access_entries) if request.operation in part.calls]
+        if request.operation not in ("DescribeCluster", "ListAddons") and not parts:
             message = f"The sandbox does not serve {request.operation} of EKS."
             raise AwsError("NotImplementedException", message, 501)
         name = request.path.split("/")[2]
         if name not in mine:
             raise AwsError("ResourceNotFoundException", f"No cluster found for name: {name}.", 404)
-        if about_associations:
-            return self.associations.answer(request, mine[name].spec, mine[name].arn)
-        arn = mine[name].arn
-        if about_access:
-            return self.access_entries.answer(request, mine[name].spec, arn)
+        cluster = mine[name]
+        if parts:
+            return parts[0].answer(request, cluster.spec, cluster.arn)
         if request.operation == "ListAddons":
-            return Answer.of_json({"addons": sorted(self._addons.get(arn, []))})
-        return Answer.of_json({"cluster": {**_description(mine[name]), **self._said.get(arn, {})}})
+            return Answer.of_json({"addons": sorted(self._addons.get(cluster.arn, []))})
+        return Answer.of_json({"cluster": {**_description(cluster), **self._said.get(cluster.arn, {})}})
 
 
 def _place(spec: ClusterSpec) -> tuple[str, str, str]:
@@ -155,3 +156,132 @@ def _description(cluster: Cluster) -> dict[str, Any]:
         if spec.oidc:
             described["identity"] = {"oidc": {"issuer": cluster.issuer}}
     return described
+
+
+OPEN: Mapping[str, Any] = {
+    "Statement": [{"Action": "*", "Effect": "Allow", "Principal": "*", "Resource": "*"}]
+}
+"""The policy that an endpoint has when it is created without one."""
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """An interface endpoint for STS."""
+
+    account: str
+    region: str
+    vpc: str
+    policy: Mapping[str, Any]
+
+    @property
+    def number(self) -> str:
+        """Its id."""
+        return f"vpce-{_hash(f'{self.account}/{self.region}/{self.vpc}')}"
+
+
+@dataclass(frozen=True)
+class Instance:
+    """A node, by the private DNS name that is its name in the cluster too; `endpoint`: whether IMDS is on."""
+
+    account: str
+    region: str
+    dns_name: str
+    hop_limit: int = 2
+    endpoint: bool = True
+
+    @property
+    def number(self) -> str:
+        """Its id."""
+        return f"i-{_hash(f'{self.account}/{self.region}/{self.dns_name}')}"
+
+
+def vpc_of(cluster_arn: str) -> str:
+    """The id of a cluster's VPC."""
+    return f"vpc-{_hash(cluster_arn)}"
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:17]
+
+
+class Ec2:
+    """All endpoints and instances."""
+
+    def __init__(self) -> None:
+        self._things: dict[str, Endpoint | Instance] = {}
+
+    def reset(self) -> None:
+        """Forget all of them."""
+        self._things.clear()
+
+    def put(self, thing: Endpoint | Instance) -> None:
+        """Make an endpoint or an instance, or change the one that is there."""
+        self._things[thing.number] = thing
+
+    def answer(self, request: AwsRequest, caller: Caller) -> Answer:
+        """EC2's answer to a call that is allowed."""
+        kind = _KINDS.get(request.operation)
+        if kind is None:
+            raise AwsError("NotImplemented", f"The sandbox does not serve {request.operation} of EC2.", 501)
+        mine = [
+            thing
+            for thing in self._things.values()
+            if isinstance(thing, kind) and (thing.account, thing.region) == (caller.account, request.region)
+        ]
+        described = [_endpoint(item) if isinstance(item, Endpoint) else _instance(item) for item in mine]
+        for name, values in _filters(request).items():
+            key = _FILTERS[kind].get(name)
+            if key is None:
+                raise AwsError("InvalidParameterValue", f"The filter '{name}' is invalid")
+            described = [item for item in described if item[key] in values]
+        if kind is Endpoint:
+            return ec2_result(request.operation, {"vpcEndpointSet": described})
+        found = [{"instancesSet": Items([item])} for item in described]
+        return ec2_result(request.operation, {"reservationSet": found})
+
+
+_KINDS: Mapping[str, type] = {"DescribeVpcEndpoints": Endpoint, "DescribeInstances": Instance}
+_FILTERS: Mapping[type, Mapping[str, str]] = {
+    Endpoint: {
+        "vpc-id": "vpcId",
+        "vpc-endpoint-id": "vpcEndpointId",
+        "service-name": "serviceName",
+        "vpc-endpoint-type": "vpcEndpointType",
+        "vpc-endpoint-state": "state",
+    },
+    Instance: {"private-dns-name": "privateDnsName", "instance-id": "instanceId"},
+}
+
+
+def _filters(request: AwsRequest) -> dict[str, list[str]]:
+    found = {}
+    number = 1
+    while f"Filter.{number}.Name" in request.params:
+        prefix = f"Filter.{number}.Value."
+        values = [value for key, value in request.params.items() if key.startswith(prefix)]
+        found[request.params[f"Filter.{number}.Name"]] = values
+        number += 1
+    return found
+
+
+def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
+    return {
+        "vpcEndpointId": endpoint.number,
+        "vpcEndpointType": "Interface",
+        "vpcId": endpoint.vpc,
+        "serviceName": f"com.amazonaws.{endpoint.region}.sts",
+        "state": "available",
+        "policyDocument": json.dumps(endpoint.policy),
+        "privateDnsEnabled": True,
+        "ownerId": endpoint.account,
+    }
+
+
+def _instance(instance: Instance) -> dict[str, Any]:
+    options = {
+        "state": "applied",
+        "httpTokens": "required",
+        "httpPutResponseHopLimit": instance.hop_limit,
+        "httpEndpoint": "enabled" if instance.endpoint else "disabled",
+    }
+    return {"instanceId": instance.number, "privateDnsName": instance.dns_name, "metadataOptions": options}

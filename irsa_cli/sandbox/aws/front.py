@@ -14,27 +14,19 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
-from irsa_cli.sandbox.aws.answer import AwsError, render_error
 from irsa_cli.sandbox.aws.callers import Caller, Callers, denied
 from irsa_cli.sandbox.aws.cloud import Cloud
-from irsa_cli.sandbox.aws.clusters import Clusters
-from irsa_cli.sandbox.aws.ec2 import Ec2
+from irsa_cli.sandbox.aws.clusters import Clusters, Ec2
 from irsa_cli.sandbox.aws.iam import calls
-from irsa_cli.sandbox.aws.iam.account import QUOTAS, Account
+from irsa_cli.sandbox.aws.iam.account import QUOTAS, Account, Lag
 from irsa_cli.sandbox.aws.iam.grammar import check_parameters
-from irsa_cli.sandbox.aws.iam.lag import Lag
-from irsa_cli.sandbox.aws.request import SERVICES, AwsRequest, read_request
+from irsa_cli.sandbox.aws.messages import SERVICES, AwsError, AwsRequest, read_request, render_error
 from irsa_cli.sandbox.aws.sts import Sts
 from irsa_cli.sandbox.aws.trail import Trail
 from irsa_cli.sandbox.enforce import Act, of_every_request, refusal
 from irsa_cli.sandbox.exchange import Incoming, Label
 from irsa_cli.sandbox.model import Answer
 
-_DENIED = {
-    "eks": "AccessDeniedException",
-    "cloudtrail": "AccessDeniedException",
-    "ec2": "UnauthorizedOperation",
-}
 _THROTTLING = {
     "eks": AwsError("ThrottlingException", "Rate exceeded", 429),
     "cloudtrail": AwsError("ThrottlingException", "Rate exceeded"),
@@ -137,7 +129,7 @@ class Front:
             with self.lag.stale_view(caller.account, caller.partition):
                 why = refusal(self.callers.powers(caller), act)
             if why:
-                raise denied(caller, act, why, _DENIED.get(request.service, "AccessDenied"))
+                raise denied(caller, act, why, request.service)
 
 
 _S3_ACTIONS = {
@@ -210,7 +202,6 @@ def _act_of(request: AwsRequest, caller: Caller, account: Account) -> Act:
 
 
 def _principal_tags(caller: Caller, account: Account) -> dict[str, list[str]]:
-    """The tags of the user or role that calls."""
     if caller.session:
         role = account.iam.roles.get(caller.session.role_id)
         more = [{"Key": key, "Value": value} for key, value in caller.session.tags.items()]
@@ -254,24 +245,23 @@ def _iam_resource(request: AwsRequest, account: Account) -> tuple[str, dict[str,
     for kind, name in (("instance-profile", "InstanceProfileName"), ("group", "GroupName")):
         if name in params:
             return f"{base}:{kind}{params.get('Path', '/')}{params[name]}", {}
-    if "RoleName" in params:
-        return _named(account.iam.roles.values(), f"{base}:role", params["RoleName"], params.get("Path"))
-    if "UserName" in params:
-        return _named(account.iam.users.values(), f"{base}:user", params["UserName"], params.get("Path"))
+    iam = account.iam
+    for kind, name, holders in (("role", "RoleName", iam.roles), ("user", "UserName", iam.users)):
+        if name in params:
+            return _named(holders.values(), f"{base}:{kind}", params[name], params.get("Path"))
     if request.operation == "CreatePolicy":
         return f"{base}:policy{params.get('Path', '/')}{params.get('PolicyName', '')}", {}
-    if "PolicyArn" in params:
-        policy = account.iam.managed_policies.get(params["PolicyArn"])
-        return params["PolicyArn"], _pairs(policy.get_tags()) if policy else {}
-    if "PolicySourceArn" in params:
-        return params["PolicySourceArn"], {}
-    if "OpenIDConnectProviderArn" in params:
-        provider = account.iam.open_id_providers.get(params["OpenIDConnectProviderArn"])
-        return params["OpenIDConnectProviderArn"], _pairs(provider.get_tags()) if provider else {}
+    for name, tagged in (
+        ("PolicyArn", iam.managed_policies),
+        ("OpenIDConnectProviderArn", iam.open_id_providers),
+    ):
+        if name in params:
+            found = tagged.get(params[name])
+            return params[name], _pairs(found.get_tags()) if found else {}
     if request.operation == "CreateOpenIDConnectProvider":
         url = urlsplit(params.get("Url", ""))
         return f"{base}:oidc-provider/{url.netloc}{url.path}", {}
-    return "*", {}
+    return params.get("PolicySourceArn", "*"), {}
 
 
 def _named(holders: Any, base: str, name: str, path: str | None) -> tuple[str, dict[str, str]]:

@@ -16,14 +16,15 @@ import string
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar, Generic, TypeVar
 
-from irsa_cli.sandbox.aws.answer import AwsError
-from irsa_cli.sandbox.aws.request import AwsRequest
+from irsa_cli.sandbox.aws.messages import AwsError, AwsRequest
 from irsa_cli.sandbox.conditions import listed
 from irsa_cli.sandbox.model import Answer, ClusterSpec, partition_of
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -41,18 +42,45 @@ class Entry:
     created: int = field(default_factory=lambda: int(time.time()))
 
 
-class AccessEntries:
-    """The access entries of all clusters, by the cluster's ARN and the principal's."""
+class _OfClusters(Generic[T]):
+    """What EKS keeps for all clusters, by the cluster's ARN. Safe to use from several threads."""
+
+    calls: ClassVar[Mapping[str, str]]
+    """By operation, the name of the method that answers it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._of: dict[str, dict[str, Entry]] = {}
-        self.principal: Callable[[str], Any] = lambda _: None
+        self._of: dict[str, dict[str, T]] = {}
 
     def reset(self) -> None:
-        """Forget all entries."""
+        """Forget everything."""
         with self._lock:
             self._of.clear()
+
+    def answer(self, request: AwsRequest, spec: ClusterSpec, cluster_arn: str) -> Answer:
+        """EKS's answer to an allowed call about a cluster that is there."""
+        method = getattr(self, self.calls[request.operation])
+        with self._lock:
+            return Answer.of_json(method(request, spec, self._of.setdefault(cluster_arn, {})))
+
+
+class AccessEntries(_OfClusters[Entry]):
+    """The access entries of all clusters, by the cluster's ARN and the principal's."""
+
+    calls: ClassVar = {
+        "CreateAccessEntry": "_create",
+        "ListAccessEntries": "_list",
+        "DescribeAccessEntry": "_describe",
+        "DeleteAccessEntry": "_delete",
+        "DisassociateAccessPolicy": "_disassociate",
+        "UpdateAccessEntry": "_update",
+        "AssociateAccessPolicy": "_associate",
+        "ListAssociatedAccessPolicies": "_associated",
+    }
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.principal: Callable[[str], Any] = lambda _: None
 
     def put(self, cluster_arn: str, arn: str, entry: Entry) -> None:
         """Set the entry of a principal."""
@@ -64,25 +92,8 @@ class AccessEntries:
         with self._lock:
             return self._of.get(cluster_arn, {}).get(arn)
 
-    def answer(self, request: AwsRequest, spec: ClusterSpec, cluster_arn: str) -> Answer:
-        """EKS's answer to an allowed call about a cluster that is there."""
-        calls = {
-            "CreateAccessEntry": self._create,
-            "ListAccessEntries": self._list,
-            "DescribeAccessEntry": self._describe,
-            "DeleteAccessEntry": self._delete,
-            "DisassociateAccessPolicy": self._disassociate,
-            "UpdateAccessEntry": self._update,
-            "AssociateAccessPolicy": self._associate,
-            "ListAssociatedAccessPolicies": self._associated,
-        }
-        with self._lock:
-            return Answer.of_json(
-                calls[request.operation](request, spec, self._of.setdefault(cluster_arn, {}))
-            )
-
     def _create(self, request: AwsRequest, spec: ClusterSpec, there: dict[str, Entry]) -> dict[str, Any]:
-        asked = _asked(request)
+        asked = request.json
         arn = asked.get("principalArn", "")
         if arn in there:
             message = "The specified access entry resource is already in use on this cluster."
@@ -100,10 +111,9 @@ class AccessEntries:
         )
         return {"accessEntry": _shown(spec, arn, there[arn])}
 
-    @staticmethod
-    def _update(request: AwsRequest, spec: ClusterSpec, there: dict[str, Entry]) -> dict[str, Any]:
+    def _update(self, request: AwsRequest, spec: ClusterSpec, there: dict[str, Entry]) -> dict[str, Any]:
         arn, entry = _found(request, there)
-        asked = _asked(request)
+        asked = request.json
         if entry.kind != "STANDARD":
             message = 'This operation can only be performed on Access Entries with a type of "STANDARD".'
             raise _bad_parameter(message)
@@ -112,32 +122,27 @@ class AccessEntries:
         entry.groups = tuple(asked.get("kubernetesGroups", entry.groups))
         return {"accessEntry": _shown(spec, arn, entry)}
 
-    @staticmethod
-    def _disassociate(request: AwsRequest, _: ClusterSpec, there: dict[str, Entry]) -> dict[str, Any]:
+    def _disassociate(self, request: AwsRequest, _: ClusterSpec, there: dict[str, Entry]) -> dict[str, Any]:
         policy = request.path.split("/access-policies/", 1)[1]
         if _found(request, there)[1].policies.pop(policy, None) is None:
             raise AwsError("ResourceNotFoundException", "The specified policyArn could not be found.", 404)
         return {}
 
-    @staticmethod
-    def _list(request: AwsRequest, _: ClusterSpec, there: dict[str, Entry]) -> dict[str, Any]:
+    def _list(self, request: AwsRequest, _: ClusterSpec, there: dict[str, Entry]) -> dict[str, Any]:
         page, more = _page(request, sorted(there))
         return {"accessEntries": page, **more}
 
-    @staticmethod
-    def _describe(request: AwsRequest, spec: ClusterSpec, there: dict[str, Entry]) -> dict[str, Any]:
+    def _describe(self, request: AwsRequest, spec: ClusterSpec, there: dict[str, Entry]) -> dict[str, Any]:
         arn, entry = _found(request, there)
         return {"accessEntry": _shown(spec, arn, entry)}
 
-    @staticmethod
-    def _delete(request: AwsRequest, _: ClusterSpec, there: dict[str, Entry]) -> dict[str, Any]:
+    def _delete(self, request: AwsRequest, _: ClusterSpec, there: dict[str, Entry]) -> dict[str, Any]:
         del there[_found(request, there)[0]]
         return {}
 
-    @staticmethod
-    def _associate(request: AwsRequest, spec: ClusterSpec, there: dict[str, Entry]) -> dict[str, Any]:
+    def _associate(self, request: AwsRequest, spec: ClusterSpec, there: dict[str, Entry]) -> dict[str, Any]:
         arn, entry = _found(request, there)
-        asked = _asked(request)
+        asked = request.json
         policy = asked.get("policyArn", "")
         entry.policies[policy] = asked.get("accessScope", {"type": "cluster"})
         return {
@@ -146,8 +151,7 @@ class AccessEntries:
             "associatedAccessPolicy": _policy(policy, entry.policies[policy]),
         }
 
-    @staticmethod
-    def _associated(request: AwsRequest, spec: ClusterSpec, there: dict[str, Entry]) -> dict[str, Any]:
+    def _associated(self, request: AwsRequest, spec: ClusterSpec, there: dict[str, Entry]) -> dict[str, Any]:
         arn, entry = _found(request, there)
         policies = [_policy(policy, scope) for policy, scope in sorted(entry.policies.items())]
         return {"clusterName": spec.name, "principalArn": arn, "associatedAccessPolicies": policies}
@@ -222,57 +226,46 @@ _SUMMARY = ("clusterName", "namespace", "serviceAccount", "associationArn", "ass
 _OPTIONS = ("disableSessionTags", "targetRoleArn", "policy")
 
 
-class Associations:
+class Associations(_OfClusters[Association]):
     """The associations of all clusters, by the cluster's ARN."""
 
+    calls: ClassVar = {
+        "CreatePodIdentityAssociation": "_create",
+        "ListPodIdentityAssociations": "_list",
+        "DescribePodIdentityAssociation": "_describe",
+        "UpdatePodIdentityAssociation": "_update",
+        "DeletePodIdentityAssociation": "_delete",
+    }
+
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._of: dict[str, dict[str, Association]] = {}
+        super().__init__()
         self.role: Callable[[str], Any] = lambda _: None
         self.lag: Callable[[], float] = lambda: 0.0
         self._deleted: list[tuple[float, str, Association]] = []
 
     def reset(self) -> None:
         """Forget all associations."""
-        with self._lock:
-            self._of.clear()
-            self._deleted.clear()
+        super().reset()
+        self._deleted.clear()
 
     def has(self, cluster_arn: str, namespace: str, name: str) -> bool:
         """Whether a ServiceAccount of a cluster has an association."""
         with self._lock:
             return any(_is_of(found, namespace, name) for found in self._of.get(cluster_arn, {}).values())
 
-    def answer(self, request: AwsRequest, spec: ClusterSpec, cluster_arn: str) -> Answer:
-        """EKS's answer to an allowed call about a cluster that is there."""
-        calls = {
-            "CreatePodIdentityAssociation": self._create,
-            "ListPodIdentityAssociations": self._list,
-            "DescribePodIdentityAssociation": self._describe,
-            "UpdatePodIdentityAssociation": self._update,
-            "DeletePodIdentityAssociation": self._delete,
-        }
-        with self._lock:
-            return Answer.of_json(
-                calls[request.operation](request, spec, self._of.setdefault(cluster_arn, {}))
-            )
-
     def _create(self, request: AwsRequest, spec: ClusterSpec, there: _There) -> dict[str, Any]:
-        asked = _asked(request)
+        asked = request.json
         namespace, name, role = (asked.get(key, "") for key in ("namespace", "serviceAccount", "roleArn"))
         if not (namespace and name):
             raise _bad_parameter("namespace, serviceAccount and the ARN of a role are needed")
         self._check_role(role, spec)
-        since = time.monotonic() - self.lag()
-        late = [
-            found for when, place, found in self._deleted if when > since and place == cluster_place(spec)
-        ]
+        since, place = time.monotonic() - self.lag(), _place(spec)
+        late = [found for when, where, found in self._deleted if when > since and where == place]
         for other in (*there.values(), *late):
             if _is_of(other, namespace, name):
                 message = f"Association already exists: {other['associationId']}"
                 raise AwsError("ResourceInUseException", message, 409)
         number = "a-" + "".join(secrets.choice(_LETTERS) for _ in range(17))
-        place = cluster_place(spec)
         now = int(time.time())
         there[number] = {
             "clusterName": spec.name,
@@ -290,7 +283,7 @@ class Associations:
 
     def _update(self, request: AwsRequest, spec: ClusterSpec, there: _There) -> dict[str, Any]:
         association = _found_association(request, there)
-        asked = _asked(request)
+        asked = request.json
         if "roleArn" in asked:
             self._check_role(asked["roleArn"], spec)
             association["roleArn"] = asked["roleArn"]
@@ -313,8 +306,7 @@ class Associations:
         if not any(_SERVICE in listed(s.get("Principal", {}).get("Service", [])) for s in statements):
             raise _bad_parameter("Trust policy of the role provided is invalid")
 
-    @staticmethod
-    def _list(request: AwsRequest, _: ClusterSpec, there: _There) -> dict[str, Any]:
+    def _list(self, request: AwsRequest, _: ClusterSpec, there: _There) -> dict[str, Any]:
         query = request.query
         wanted = {key: query[key] for key in ("namespace", "serviceAccount") if key in query}
         found = {key: item for key, item in there.items() if wanted.items() <= item.items()}
@@ -322,17 +314,16 @@ class Associations:
         summaries = [{key: found[number][key] for key in _SUMMARY} for number in page]
         return {"associations": summaries, **more}
 
-    @staticmethod
-    def _describe(request: AwsRequest, _: ClusterSpec, there: _There) -> dict[str, Any]:
+    def _describe(self, request: AwsRequest, _: ClusterSpec, there: _There) -> dict[str, Any]:
         return {"association": _found_association(request, there)}
 
     def _delete(self, request: AwsRequest, spec: ClusterSpec, there: _There) -> dict[str, Any]:
         gone = there.pop(_found_association(request, there)["associationId"])
-        self._deleted.append((time.monotonic(), cluster_place(spec), gone))
+        self._deleted.append((time.monotonic(), _place(spec), gone))
         return {"association": gone}
 
 
-def cluster_place(spec: ClusterSpec) -> str:
+def _place(spec: ClusterSpec) -> str:
     """The ARNs of a cluster's associations, but their ends."""
     partition = partition_of(spec.region).name
     return f"arn:{partition}:eks:{spec.region}:{spec.account}:podidentityassociation/{spec.name}"
@@ -355,11 +346,6 @@ def _found_association(request: AwsRequest, there: _There) -> Association:
         message = f"No association found with id: {number}"
         raise AwsError("ResourceNotFoundException", message, 404)
     return there[number]
-
-
-def _asked(request: AwsRequest) -> dict[str, Any]:
-    asked: dict[str, Any] = json.loads(request.body or b"{}")
-    return asked
 
 
 def _page(request: AwsRequest, keys: list[str]) -> tuple[list[str], dict[str, str]]:

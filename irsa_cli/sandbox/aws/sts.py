@@ -15,13 +15,12 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from irsa_cli.sandbox.aws.answer import AwsError, validation_error, xml_result
 from irsa_cli.sandbox.aws.callers import Caller, Callers, Session, Token, denied, parse_role_arn
 from irsa_cli.sandbox.aws.cloud import Cloud
 from irsa_cli.sandbox.aws.clusters import Clusters
+from irsa_cli.sandbox.aws.iam.account import Lag
 from irsa_cli.sandbox.aws.iam.grammar import check_identity_policy, check_parameters
-from irsa_cli.sandbox.aws.iam.lag import Lag
-from irsa_cli.sandbox.aws.request import AwsRequest
+from irsa_cli.sandbox.aws.messages import AwsError, AwsRequest, validation_error, xml_result
 from irsa_cli.sandbox.aws.trail import Trail
 from irsa_cli.sandbox.enforce import Act, Who, admits, admitting, of_every_request, refusal
 from irsa_cli.sandbox.model import BY_NAME, Answer
@@ -108,7 +107,7 @@ class Sts:
         named_itself = by is not None and caller.account == role.account_id and bool(by & set(own))
         why = "" if named_itself else refusal(self._callers.powers(caller), act)
         if by is None or why:
-            raise denied(caller, act, why)
+            raise denied(caller, act, why, "sts")
 
     def _iam(self, account: str, partition: str, action: str) -> Any:
         if (account, partition) not in self._cloud.accounts():

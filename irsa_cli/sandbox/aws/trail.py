@@ -16,18 +16,15 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from irsa_cli.sandbox.aws.answer import AwsError
 from irsa_cli.sandbox.aws.callers import Caller, Session, Token, parse_role_arn
-from irsa_cli.sandbox.aws.request import AwsRequest
+from irsa_cli.sandbox.aws.messages import AwsError, AwsRequest
 from irsa_cli.sandbox.model import BY_NAME, Answer
 
-_IAM = "iam.amazonaws.com"
 _WRITTEN = {
     "RoleName": "AWS::IAM::Role",
     "PolicyArn": "AWS::IAM::Policy",
     "OpenIDConnectProviderArn": "AWS::IAM::OIDCProvider",
 }
-_SOURCE, _NAME = "sts.amazonaws.com", "AssumeRoleWithWebIdentity"
 _KEYS = (
     "EventId",
     "EventName",
@@ -83,39 +80,47 @@ class Trail:
             "durationSeconds": int(request.params.get("DurationSeconds") or 3600),
         }
         agent = request.headers.get("user-agent", "")
-        self._record(asked, agent, token, region, session=session, code=code)
+        self._add_exchange(asked, token, region, agent=agent, session=session, code=code)
 
     def record_write(self, request: AwsRequest, caller: Caller) -> None:
         """A call of IAM that has changed something, in the region in which IAM is at home."""
         if request.operation.startswith(("Get", "List", "Simulate", "Generate")):
             return
-        who = {"type": "IAMUser", "arn": caller.arn, "userName": caller.name}
-        place = (caller.account, caller.partition, BY_NAME[caller.partition].home)
+        record = {
+            "eventSource": "iam.amazonaws.com",
+            "eventName": request.operation,
+            "userIdentity": {"type": "IAMUser", "arn": caller.arn, "userName": caller.name},
+            "userAgent": request.headers.get("user-agent", ""),
+            "readOnly": False,
+        }
         resources = [
             (kind, request.params[name]) for name, kind in _WRITTEN.items() if name in request.params
         ]
-        agent = request.headers.get("user-agent", "")
-        self._add(place, (_IAM, request.operation), who, agent, resources, {"readOnly": False})
+        self._add((caller.account, caller.partition, BY_NAME[caller.partition].home), record, resources)
 
     def note(self, token: Token, role_arn: str, region: str, code: str, words: str = "") -> None:
         """A refused exchange that was not made here: what pods have tried, for instance."""
         asked = {"roleArn": role_arn, "roleSessionName": "pod", "durationSeconds": 3600}
-        self._record(asked, "", token, region, session=None, code=code, words=words)
+        self._add_exchange(asked, token, region, code=code, words=words)
 
-    def _record(
+    def _add_exchange(
         self,
         asked: dict[str, Any],
-        agent: str,
         token: Token,
         region: str,
         *,
-        session: Session | None,
-        code: str,
+        agent: str = "",
+        session: Session | None = None,
+        code: str = "",
         words: str = "",
     ) -> None:
         role_arn = asked["roleArn"]
         partition, account = parse_role_arn(role_arn).group(1, 2)
-        more = {
+        record = {
+            "eventSource": "sts.amazonaws.com",
+            "eventName": "AssumeRoleWithWebIdentity",
+            "userIdentity": _identity(token, partition, account),
+            "userAgent": agent,
             "readOnly": True,
             **({"errorCode": code, "errorMessage": words or _NO_WORDS} if code else {}),
             "requestParameters": asked,
@@ -125,48 +130,37 @@ class Trail:
             "managementEvent": True,
             "eventCategory": "Management",
         }
-        who, place = _identity(token, partition, account), (account, partition, region)
         key = session.access_key if session else ""
-        self._add(place, (_SOURCE, _NAME), who, agent, [(_ROLE, role_arn)], more, key)
+        self._add((account, partition, region), record, [(_ROLE, role_arn)], key)
 
     def _add(
         self,
         place: tuple[str, str, str],
-        call: tuple[str, str],
-        who: dict[str, str],
-        agent: str,
+        record: dict[str, Any],
         resources: list[tuple[str, str]],
-        more: dict[str, Any],
         access_key: str = "",
     ) -> None:
-        """An event of a call (service, operation) in an account, partition and region.
-
-        What is `more` stands in its record only.
-        """
+        """An event in an account, partition and region, of which the record says the rest."""
         now, number = datetime.now(timezone.utc), str(uuid.uuid4())
-        record = {
+        whole = {
             "eventVersion": "1.08",
-            "userIdentity": who,
             "eventTime": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "eventSource": call[0],
-            "eventName": call[1],
             "awsRegion": place[2],
             "sourceIPAddress": "127.0.0.1",
-            "userAgent": agent,
             "eventID": number,
             "eventType": "AwsApiCall",
             "recipientAccountId": place[0],
-            **more,
+            **record,
         }
         listed = {
             "EventId": number,
-            "EventName": call[1],
-            "ReadOnly": str(more["readOnly"]).lower(),
+            "EventName": record["eventName"],
+            "ReadOnly": str(record["readOnly"]).lower(),
             "EventTime": int(now.timestamp()),
-            "EventSource": call[0],
-            "Username": who["userName"],
+            "EventSource": record["eventSource"],
+            "Username": record["userIdentity"]["userName"],
             "Resources": [{"ResourceType": kind, "ResourceName": name} for kind, name in resources],
-            "CloudTrailEvent": json.dumps(record),
+            "CloudTrailEvent": json.dumps(whole),
             **({"AccessKeyId": access_key} if access_key else {}),
         }
         with self._lock:
@@ -177,7 +171,7 @@ class Trail:
         if request.operation != "LookupEvents":
             message = f"The sandbox does not serve {request.operation} of CloudTrail."
             raise AwsError("NotImplemented", message, 501)
-        asked: dict[str, Any] = json.loads(request.body or b"{}")
+        asked = request.json
         place = (caller.account, caller.partition, request.region)
         with self._lock:
             found = [event for event in reversed(self._events) if event.place == place]

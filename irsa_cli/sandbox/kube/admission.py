@@ -1,24 +1,41 @@
 """Admission of new pods: their ServiceAccount and its token, then the mutating webhooks.
 
-As the ServiceAccount plugin and the webhook plugin of the API server do it. Of the webhooks only EKS's own
-can be called: it is in this process. Others, also EKS's with another URL or CA, can't be reached, and their
-failure policy decides. Of what decides whether one is asked, match conditions and other versions of a
-resource are not known.
+As the ServiceAccount plugin and the webhook plugin of the API server do it. Only EKS's own webhook can be
+called: it is in this process. Others, also EKS's with another URL or CA, can't be reached, and their failure
+policy decides. Match conditions and other versions of a resource are not served.
 https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#serviceaccount
 https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/
+
+The EKS pod identity webhook adds to a new pod what a ServiceAccount with a role needs. The sandbox calls
+`PodWebhook.mutate`; a real API server gets it over HTTPS from `admission_app`. Served are the annotations of
+ServiceAccounts (role-arn, audience, token-expiration, sts-regional-endpoints) and of pods (skip-containers,
+token-expiration), and that an EKS Pod Identity association comes first. Other prefixes and the webhook's
+cache are not.
+https://github.com/aws/amazon-eks-pod-identity-webhook (README)
+https://docs.aws.amazon.com/eks/latest/userguide/pod-configuration.html
 """
 
 from __future__ import annotations
 
+import base64
 import copy
-from collections.abc import Callable, Mapping
-from typing import Any
+import csv
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from irsa_cli.sandbox.kube import podwebhook, status
+from werkzeug.wrappers import Request, Response
+
+from irsa_cli.sandbox.kube import status
 from irsa_cli.sandbox.kube.kinds import NAMESPACES, PODS, SERVICE_ACCOUNTS, WEBHOOKS, Kind
 from irsa_cli.sandbox.kube.pods import containers_of
 from irsa_cli.sandbox.kube.schema import JsonObject
 from irsa_cli.sandbox.kube.store import Store, random_end
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
 
 _API_FOLDER = "/var/run/secrets/kubernetes.io/serviceaccount"
 _API_TOKEN = [
@@ -38,19 +55,11 @@ class Admission:
     """Changes and refuses new objects of one cluster. Without a region the cluster has no pod webhook."""
 
     def __init__(
-        self,
-        store: Store,
-        region: str = "",
-        ca_pem: str = "",
-        associated: Callable[[str, str], bool] | None = None,
+        self, store: Store, region: str, ca_pem: str, associated: Callable[[str, str], bool]
     ) -> None:
         self._store = store
-        self._configuration = podwebhook.configuration(ca_pem=ca_pem)
-        self._webhook = (
-            podwebhook.PodWebhook(region, self._annotations, associated or (lambda _namespace, _name: False))
-            if region
-            else None
-        )
+        self._configuration = webhook_configuration(ca_pem=ca_pem)
+        self._webhook = PodWebhook(region, self._annotations, associated) if region else None
 
     def install(self) -> None:
         """Put the configuration of EKS's webhook into the cluster."""
@@ -163,3 +172,179 @@ def _mount_api_token(pod: JsonObject) -> None:
     if bare:
         volume = {"name": name, "projected": {"sources": copy.deepcopy(_API_TOKEN), "defaultMode": 0o644}}
         pod["spec"]["volumes"] = [*pod["spec"].get("volumes", []), volume]
+
+
+WEBHOOK_NAME = "pod-identity-webhook"
+WEBHOOK_URL = "https://127.0.0.1:23443/mutate"
+"""Where EKS's own configuration leads to: a port of the control plane itself."""
+_PREFIX = "eks.amazonaws.com/"
+_SHORTEST, _USUAL = 600, 86_400
+_TRUE = ("1", "t", "T", "TRUE", "true", "True")
+_FALSE = ("0", "f", "F", "FALSE", "false", "False")
+
+
+@dataclass(frozen=True)
+class _Way:
+    """A way to hand an identity to a container: a projected token, and variables that lead to it.
+
+    `variables` are set together, or, where the container has one of them already, not at all; `{path}`
+    is the token's file.
+    """
+
+    volume: str
+    folder: str
+    file: str
+    audience: str
+    variables: Mapping[str, str]
+
+
+def _web_identity(annotations: Mapping[str, str]) -> _Way | None:
+    role = annotations.get(f"{_PREFIX}role-arn")
+    if not role:
+        return None
+    return _Way(
+        "aws-iam-token",
+        "/var/run/secrets/eks.amazonaws.com/serviceaccount",
+        "token",
+        annotations.get(f"{_PREFIX}audience", "sts.amazonaws.com"),
+        {"AWS_ROLE_ARN": role, "AWS_WEB_IDENTITY_TOKEN_FILE": "{path}"},
+    )
+
+
+_POD_IDENTITY = _Way(
+    "eks-pod-identity-token",
+    "/var/run/secrets/pods.eks.amazonaws.com/serviceaccount",
+    "eks-pod-identity-token",
+    "pods.eks.amazonaws.com",
+    {
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://169.254.170.23/v1/credentials",
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": "{path}",
+    },
+)
+
+
+@dataclass(frozen=True)
+class PodWebhook:
+    """The webhook of one cluster.
+
+    `annotations` gives those of a ServiceAccount (namespace, name), None when there is none; `associated`
+    tells whether it has an EKS Pod Identity association.
+    """
+
+    region: str
+    annotations: Callable[[str, str], Mapping[str, str] | None]
+    associated: Callable[[str, str], bool] = lambda _namespace, _name: False
+
+    def mutate(self, pod: JsonObject, namespace: str) -> JsonObject:
+        """The pod with what the webhook adds; the same as before when that is nothing."""
+        name = pod["spec"].get("serviceAccountName", "")
+        found = self.annotations(namespace, name) or {}
+        way = _POD_IDENTITY if self.associated(namespace, name) else _web_identity(found)
+        if way is None:
+            return pod
+        pod = copy.deepcopy(pod)
+        own: Mapping[str, str] = pod["metadata"].get("annotations", {})
+        skipped = next(csv.reader([own.get(f"{_PREFIX}skip-containers", "")]), [])
+        usual = _seconds(found, _USUAL)
+        for container in containers_of(pod):
+            if container.get("name") not in skipped:
+                self._equip(container, way, _path(way, pod), regional=_regional(found))
+        _add_volume(pod["spec"], way, _seconds(own, usual))
+        return pod
+
+    def _equip(self, container: JsonObject, way: _Way, path: str, *, regional: bool) -> None:
+        there = {variable.get("name") for variable in container.get("env", [])}
+        identity = {name: value.format(path=path) for name, value in way.variables.items()}
+        region = {"AWS_DEFAULT_REGION": self.region, "AWS_REGION": self.region}
+        endpoint = {"AWS_STS_REGIONAL_ENDPOINTS": "regional"}
+        if there & identity.keys() and there & region.keys() and there & endpoint.keys():
+            return
+        added = [*(endpoint.items() if regional and not there & endpoint.keys() else ())]
+        for group in (region, identity):
+            added += [] if there & group.keys() else group.items()
+        container["env"] = container.get("env", []) + [{"name": k, "value": v} for k, v in added]
+        mounts = container.get("volumeMounts", [])
+        if all(mount.get("name") != way.volume for mount in mounts):
+            mount = {"name": way.volume, "readOnly": True, "mountPath": way.folder}
+            container["volumeMounts"] = [*mounts, mount]
+
+
+def _add_volume(spec: JsonObject, way: _Way, seconds: int) -> None:
+    volumes = spec.get("volumes", [])
+    if any(volume.get("name") == way.volume for volume in volumes):
+        return
+    token = {"audience": way.audience, "expirationSeconds": seconds, "path": way.file}
+    volume = {"name": way.volume, "projected": {"sources": [{"serviceAccountToken": token}]}}
+    spec["volumes"] = [volume, *volumes]
+
+
+def _path(way: _Way, pod: JsonObject) -> str:
+    path = f"{way.folder}/{way.file}"
+    selector = pod["spec"].get("nodeSelector", {})
+    windows = "windows" in (selector.get("kubernetes.io/os"), selector.get("beta.kubernetes.io/os"))
+    return "C:" + path.replace("/", "\\") if windows else path
+
+
+def _seconds(annotations: Mapping[str, str], usual: int) -> int:
+    try:
+        return max(int(annotations[f"{_PREFIX}token-expiration"]), _SHORTEST)
+    except (KeyError, ValueError):
+        return usual
+
+
+def _regional(annotations: Mapping[str, str]) -> bool:
+    """On EKS regional endpoints are the default, and the annotation is read as Go reads a bool."""
+    value = annotations.get(f"{_PREFIX}sts-regional-endpoints", "true")
+    return value not in _FALSE if value in (*_TRUE, *_FALSE) else True
+
+
+def webhook_configuration(url: str = WEBHOOK_URL, ca_pem: str = "") -> JsonObject:
+    """The MutatingWebhookConfiguration as a new EKS cluster has it, leading to `url`."""
+    client = {"url": url, "caBundle": base64.b64encode(ca_pem.encode()).decode()}
+    skip = {"key": f"{_PREFIX}skip-pod-identity-webhook", "operator": "DoesNotExist"}
+    rule = {"operations": ["CREATE"], "apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"]}
+    webhook = {
+        "name": "iam-for-pods.amazonaws.com",
+        "clientConfig": client,
+        "rules": [rule],
+        "failurePolicy": "Ignore",
+        "objectSelector": {"matchExpressions": [skip]},
+        "reinvocationPolicy": "IfNeeded",
+        "sideEffects": "None",
+        "timeoutSeconds": 10,
+        "admissionReviewVersions": ["v1beta1"],
+    }
+    return {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "MutatingWebhookConfiguration",
+        "metadata": {"name": WEBHOOK_NAME},
+        "webhooks": [webhook],
+    }
+
+
+def admission_app(webhook: PodWebhook) -> WSGIApplication:
+    """A WSGI application that answers the AdmissionReviews of an API server; it is to be served over TLS."""
+
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        review = json.loads(Request(environ).get_data())
+        answer = {key: review[key] for key in ("apiVersion", "kind")}
+        answer["response"] = _response(webhook, review["request"])
+        return Response(json.dumps(answer), mimetype="application/json")(environ, start_response)
+
+    return app
+
+
+def _response(webhook: PodWebhook, request: JsonObject) -> JsonObject:
+    old = request["object"]
+    new = webhook.mutate(old, request["namespace"])
+    # "add" replaces a member that is there: https://www.rfc-editor.org/rfc/rfc6902#section-4.1
+    operations = [
+        {"op": "add", "path": f"/spec/{part}", "value": new["spec"][part]}
+        for part in ("volumes", "initContainers", "containers")
+        if new["spec"].get(part) != old["spec"].get(part)
+    ]
+    response: JsonObject = {"uid": request["uid"], "allowed": True}
+    if operations:
+        patch = base64.b64encode(json.dumps(operations).encode()).decode()
+        response |= {"patchType": "JSONPatch", "patch": patch}
+    return response

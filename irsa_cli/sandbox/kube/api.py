@@ -26,9 +26,8 @@ from irsa_cli.sandbox.kube.authorizer import (
     refusal,
     review_access,
 )
-from irsa_cli.sandbox.kube.discovery import GROUPS, answer_discovery
 from irsa_cli.sandbox.kube.kinds import CONFIG_MAPS, KINDS, NAMESPACES, PODS, SECRETS, SERVICE_ACCOUNTS, Kind
-from irsa_cli.sandbox.kube.lists import answer_list
+from irsa_cli.sandbox.kube.lists import GROUPS, answer_discovery, answer_list
 from irsa_cli.sandbox.kube.schema import JsonObject
 from irsa_cli.sandbox.kube.store import Store
 from irsa_cli.sandbox.kube.tokens import TokenIssuer, request_token
@@ -67,7 +66,7 @@ class KubeApi:
         controllers: bool = True,
         webhook_region: str = "",
         webhook_ca: str = "",
-        associated: Callable[[str, str], bool] | None = None,
+        associated: Callable[[str, str], bool] = lambda _namespace, _name: False,
     ) -> None:
         """`webhook_region` gives the cluster EKS's pod identity webhook, with this CA in its configuration.
 
@@ -79,11 +78,6 @@ class KubeApi:
         self._admission = Admission(self._store, webhook_region, webhook_ca, associated)
         self._admission.install()
         self._tokens = TokenIssuer(issuer, signing_key)
-
-    @property
-    def issuer(self) -> str:
-        """The issuer URL of this cluster's ServiceAccount tokens."""
-        return self._tokens.issuer
 
     def jwks(self) -> JsonObject:
         """Return the public keys that this cluster's tokens verify with."""
@@ -143,7 +137,6 @@ class KubeApi:
         return self._serve(request, route, who)
 
     def _authorize(self, who: Identity, route: Route) -> None:
-        """403 unless `who` may do what `route` asks."""
         if not self._authorizer.allows(who, route):
             raise status.forbidden(route.resource, route.name, refusal(who, route), group=route.group)
 

@@ -1,16 +1,17 @@
 """The kinds of objects that the API serves: names, fields, defaults and checks, one value for each kind.
 
-The fields of pods are in `pods`. How objects are stored is in `store`, how they are listed for clients in
-`discovery`. Some are objects like any other and no more: a Lease that has expired is nobody's lock here, and
-who may do what is said to the sandbox (`authorizer`), not read from roles and bindings.
+Some are objects like any other and no more: a Lease that has expired is nobody's lock here, and who may do
+what is said to the sandbox (`authorizer`), not read from roles and bindings.
 https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/lease-v1/
 https://kubernetes.io/docs/reference/kubernetes-api/authorization-resources/
 https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/
 """
 
+import copy
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from irsa_cli.sandbox.kube import pods, status
 from irsa_cli.sandbox.kube.schema import (
@@ -78,8 +79,14 @@ def _data_problems(obj: JsonObject) -> list[status.FieldError]:
     ]
 
 
-def _fill_in_secret(secret: JsonObject) -> None:
-    secret.setdefault("type", "Opaque")
+def _defaults(**defaults: Any) -> Callable[[JsonObject], None]:
+    """What sets fields that nobody has written."""
+
+    def fill_in(obj: JsonObject) -> None:
+        for key, value in copy.deepcopy(defaults).items():
+            obj.setdefault(key, value)
+
+    return fill_in
 
 
 def _event_problems(event: JsonObject) -> list[status.FieldError]:
@@ -87,12 +94,6 @@ def _event_problems(event: JsonObject) -> list[status.FieldError]:
     if about == event["metadata"]["namespace"]:
         return []
     return [status.invalid_value("involvedObject.namespace", about, "does not match event.namespace")]
-
-
-def _fill_in_event(event: JsonObject) -> None:
-    """Parts that the API answers even where nobody has written them."""
-    event.setdefault("involvedObject", {})
-    event.setdefault("source", {})
 
 
 _LEASE: Schema = {
@@ -106,11 +107,6 @@ _LEASE: Schema = {
         "leaseTransitions": INT32,
     },
 }
-
-
-def _fill_in_lease(lease: JsonObject) -> None:
-    """A spec, if there is none."""
-    lease.setdefault("spec", {})
 
 
 def _lease_problems(lease: JsonObject) -> list[status.FieldError]:
@@ -188,15 +184,19 @@ _WEBHOOK = {
 _CONFIGURATION: Schema = {**OBJECT, "webhooks": ListOf(_WEBHOOK)}
 
 
+_fill_in_webhook = _defaults(
+    failurePolicy="Fail",
+    matchPolicy="Equivalent",
+    namespaceSelector={},
+    objectSelector={},
+    timeoutSeconds=10,
+    reinvocationPolicy="Never",
+)
+
+
 def _fill_in_webhooks(configuration: JsonObject) -> None:
-    """Set the defaults of version v1."""
     for webhook in configuration.get("webhooks", []):
-        webhook.setdefault("failurePolicy", "Fail")
-        webhook.setdefault("matchPolicy", "Equivalent")
-        webhook.setdefault("namespaceSelector", {})
-        webhook.setdefault("objectSelector", {})
-        webhook.setdefault("timeoutSeconds", 10)
-        webhook.setdefault("reinvocationPolicy", "Never")
+        _fill_in_webhook(webhook)
         for rule in webhook.get("rules", []):
             rule.setdefault("scope", "*")
 
@@ -274,7 +274,7 @@ SECRETS = Kind(
     "secrets",
     {**OBJECT, "data": MapOf(BYTES), "type": str, "immutable": bool},
     frozen={"type": "FieldValueInvalid"},
-    fill_in=_fill_in_secret,
+    fill_in=_defaults(type="Opaque"),
     problems=_data_problems,
 )
 LEASES = Kind(
@@ -282,7 +282,7 @@ LEASES = Kind(
     "leases",
     _LEASE,
     group="coordination.k8s.io",
-    fill_in=_fill_in_lease,
+    fill_in=_defaults(spec={}),
     problems=_lease_problems,
     replaced=True,
     noted=True,
@@ -301,7 +301,7 @@ EVENTS = Kind(
         "series": RAW,
     },
     short_names=("ev",),
-    fill_in=_fill_in_event,
+    fill_in=_defaults(involvedObject={}, source={}),
     problems=_event_problems,
     selectable=(*_OBJECT_FIELDS, "reason", "reportingComponent", "source", "type"),
 )

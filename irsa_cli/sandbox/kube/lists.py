@@ -1,10 +1,13 @@
-"""Lists as the API answers them: selected by fields and labels, in pages, whole or as metadata only.
+"""Lists as the API answers them: of objects, and of the kinds that there are (API discovery).
 
-A page's token names where the next one begins. The objects of later pages are those that are there when they
-are asked for; a real server answers from a snapshot, which it forgets after some minutes.
+Objects are selected by fields and labels, in pages, whole or as metadata only. A page's token names where the
+next one begins. Later pages have the objects that are there when they are asked for; a real server answers
+from a snapshot, which it forgets after some minutes.
 https://kubernetes.io/docs/reference/using-api/api-concepts/
 Of a labelSelector, `key>1` and `key<1` are not served.
 https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#api
+Groups, versions and resources are listed in the old form and the aggregated one.
+https://kubernetes.io/docs/concepts/overview/kubernetes-api/#discovery-api
 """
 
 import base64
@@ -13,12 +16,11 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from werkzeug.wrappers import Request
+from werkzeug.wrappers import Request, Response
 
-from irsa_cli.sandbox.kube import status
-from irsa_cli.sandbox.kube.kinds import Kind
-from irsa_cli.sandbox.kube.metadata import key_problems
-from irsa_cli.sandbox.kube.schema import JsonObject
+from irsa_cli.sandbox.kube import status, wire
+from irsa_cli.sandbox.kube.kinds import KINDS, PODS, SERVICE_ACCOUNTS, Kind
+from irsa_cli.sandbox.kube.schema import JsonObject, key_problems
 
 _META = "meta.k8s.io/v1"
 
@@ -68,7 +70,6 @@ def _selected(kind: Kind, selector: str, objects: list[JsonObject]) -> list[Json
 
 
 def _term(term: str) -> tuple[str, str, str]:
-    """A requirement of a fieldSelector: the field, the operator and the value."""
     for operator in ("!=", "==", "="):
         label, found, value = term.partition(operator)
         if found:
@@ -160,3 +161,109 @@ def _requirement(term: str, selector: str) -> _Test:
     if operator in ("!=", "notin"):
         return lambda labels: labels.get(key) not in wanted
     return lambda labels: labels.get(key) in wanted
+
+
+AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+_KIND_VERBS = ["create", "delete", "get", "list", "patch"]
+_REVIEWS = ("authorization.k8s.io", "selfsubjectaccessreviews", "SelfSubjectAccessReview")
+_SUBRESOURCES = {
+    PODS: ("status", "", "v1", "Pod", ["patch"]),
+    SERVICE_ACCOUNTS: ("token", "authentication.k8s.io", "v1", "TokenRequest", ["create"]),
+}
+GROUPS = sorted({group for group, _ in KINDS} | {_REVIEWS[0]})
+
+
+def answer_discovery(request: Request, path: str) -> Response | None:
+    """The document at `path`; None when it is none of discovery."""
+    parts = path.strip("/").split("/")
+    if parts in (["api"], ["apis"]):
+        groups = [group for group in GROUPS if bool(group) == (parts == ["apis"])]
+        if wants(request, "APIGroupDiscoveryList", "apidiscovery.k8s.io/v2"):
+            return wire.json_response(_aggregated(groups), mimetype=AGGREGATED)
+        return wire.json_response(_group_list(groups) if parts == ["apis"] else _VERSIONS)
+    if parts == ["api", "v1"]:
+        return wire.json_response(_resources(""))
+    if len(parts) == 3 and parts[0] == "apis" and parts[1] in GROUPS and parts[2] == "v1":
+        return wire.json_response(_resources(parts[1]))
+    return None
+
+
+_VERSIONS: JsonObject = {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []}
+
+
+def _group_list(groups: list[str]) -> JsonObject:
+    listed = []
+    for group in groups:
+        version = {"groupVersion": f"{group}/v1", "version": "v1"}
+        listed.append({"name": group, "versions": [version], "preferredVersion": version})
+    return {"kind": "APIGroupList", "apiVersion": "v1", "groups": listed}
+
+
+def _kinds(group: str) -> list[Kind]:
+    return [kind for (place, _), kind in sorted(KINDS.items()) if place == group]
+
+
+def _verbs(kind: Kind) -> list[str]:
+    return [*_KIND_VERBS, "update"] if kind.replaced else _KIND_VERBS
+
+
+def _resources(group: str) -> JsonObject:
+    resources: list[dict[str, Any]] = []
+    for kind in _kinds(group):
+        common = {"namespaced": kind.namespaced, "singularName": kind.singular}
+        names = {"shortNames": list(kind.short_names)} if kind.short_names else {}
+        resources.append({"name": kind.resource, **common, "kind": kind.kind, "verbs": _verbs(kind), **names})
+        if kind in _SUBRESOURCES:
+            name, _, _, of_kind, verbs = _SUBRESOURCES[kind]
+            name = f"{kind.resource}/{name}"
+            resources.append({"name": name, **common, "singularName": "", "kind": of_kind, "verbs": verbs})
+    if group == _REVIEWS[0]:
+        name, review = _REVIEWS[1:]
+        resources.append(
+            {"name": name, "singularName": "", "namespaced": False, "kind": review, "verbs": ["create"]}
+        )
+    return {
+        "kind": "APIResourceList",
+        "apiVersion": "v1",
+        "groupVersion": f"{group}/v1" if group else "v1",
+        "resources": resources,
+    }
+
+
+def _aggregated(groups: list[str]) -> JsonObject:
+    items = []
+    for group in groups:
+        version = {"version": "v1", "freshness": "Current", "resources": _aggregated_resources(group)}
+        items.append({"metadata": {"name": group} if group else {}, "versions": [version]})
+    return {
+        "kind": "APIGroupDiscoveryList",
+        "apiVersion": "apidiscovery.k8s.io/v2",
+        "metadata": {},
+        "items": items,
+    }
+
+
+def _aggregated_resources(group: str) -> list[JsonObject]:
+    resources = [_aggregated_resource(kind) for kind in _kinds(group)]
+    if group == _REVIEWS[0]:
+        name, review = _REVIEWS[1:]
+        kind = {"group": group, "version": "v1", "kind": review}
+        resources.append({"resource": name, "responseKind": kind, "scope": "Cluster", "verbs": ["create"]})
+    return resources
+
+
+def _aggregated_resource(kind: Kind) -> JsonObject:
+    entry: JsonObject = {
+        "resource": kind.resource,
+        "responseKind": {"group": kind.group, "version": "v1", "kind": kind.kind},
+        "scope": "Namespaced" if kind.namespaced else "Cluster",
+        "singularResource": kind.singular,
+        "verbs": _verbs(kind),
+    }
+    if kind.short_names:
+        entry["shortNames"] = list(kind.short_names)
+    if kind in _SUBRESOURCES:
+        name, group, version, of_kind, verbs = _SUBRESOURCES[kind]
+        answered = {"group": group, "version": version, "kind": of_kind}
+        entry["subresources"] = [{"subresource": name, "responseKind": answered, "verbs": verbs}]
+    return entry

@@ -9,8 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from irsa_cli.sandbox.kube import status
-from irsa_cli.sandbox.kube.metadata import dns_label_problems
-from irsa_cli.sandbox.kube.schema import OBJECT, RAW, JsonObject, ListOf, MapOf, Schema
+from irsa_cli.sandbox.kube.schema import OBJECT, RAW, JsonObject, ListOf, MapOf, Schema, dns_label_problems
 
 _MOUNT = {
     "name": str,

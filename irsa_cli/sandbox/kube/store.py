@@ -15,9 +15,15 @@ from typing import Any
 
 from irsa_cli.sandbox.kube import status
 from irsa_cli.sandbox.kube.kinds import CONFIG_MAPS, KINDS, NAMESPACES, PODS, SERVICE_ACCOUNTS, Kind
-from irsa_cli.sandbox.kube.metadata import annotation_errors, label_errors, name_errors, noted, segment_errors
 from irsa_cli.sandbox.kube.pods import grace_of
-from irsa_cli.sandbox.kube.schema import JsonObject
+from irsa_cli.sandbox.kube.schema import (
+    JsonObject,
+    annotation_errors,
+    label_errors,
+    name_errors,
+    noted,
+    segment_errors,
+)
 
 IMMORTAL = ("default", "kube-public", "kube-system")
 _BEING_DELETED = "it is being terminated"
@@ -55,8 +61,8 @@ def _errors(kind: Kind, obj: JsonObject) -> list[status.FieldError]:
     metadata, name = obj["metadata"], obj["metadata"].get("name", "")
     return [
         *(segment_errors(name) if kind.freely_named else name_errors(name, label=kind is NAMESPACES)),
-        *label_errors(metadata.get("labels", {}), "metadata.labels"),
-        *annotation_errors(metadata.get("annotations", {}), "metadata.annotations"),
+        *label_errors(metadata.get("labels", {})),
+        *annotation_errors(metadata.get("annotations", {})),
         *kind.problems(obj),
     ]
 

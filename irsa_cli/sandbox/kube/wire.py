@@ -39,7 +39,6 @@ def read_bytes(request: Request) -> bytes:
 
 
 def _parse(data: bytes, complaint: str) -> dict[str, Any]:
-    """Return the JSON object in `data`; 400 with `complaint` when there is none."""
     try:
         parsed = json.loads(data)
     except ValueError:

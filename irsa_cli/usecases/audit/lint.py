@@ -138,5 +138,4 @@ def _paths(paths: tuple[str, ...], unread: list[IrsaError]) -> Iterator[tuple[st
 
 
 def _beside(path: str, name: str) -> str:
-    """The text of a policy document that a configuration names."""
     return read_text((Path() if path == STDIN else Path(path).parent) / name)

@@ -54,7 +54,10 @@ class LiveSource:
 def read_live(source: LiveSource, log: WireLog) -> Estate:
     """Read all of it; raises `ServiceError` when the roles of the caller's account can't be read."""
     regions: tuple[str | None, ...] = source.regions or (None,)
-    sessions = [_session(source, region, log) for region in regions]
+    sessions = [
+        AwsSession(profile=source.profile, region=region, assume_role=source.assume_role, log=log)
+        for region in regions
+    ]
     first = sessions[0]
     with naming_caller(lambda _: first.caller()), ThreadPoolExecutor(3) as pool:
         clusters = pool.submit(lambda: [_in_region(source, session, log) for session in sessions])
@@ -65,10 +68,6 @@ def read_live(source: LiveSource, log: WireLog) -> Estate:
         found = _with_others(found, source, first)
         own = {role.arn.split(":")[4] for role in roles} or _account_of(first)
         return _with_clusters(replace(found, accounts=found.accounts | own), clusters.result())
-
-
-def _session(source: LiveSource, region: str | None, log: WireLog) -> AwsSession:
-    return AwsSession(profile=source.profile, region=region, assume_role=source.assume_role, log=log)
 
 
 def _account_of(session: AwsSession) -> set[str]:

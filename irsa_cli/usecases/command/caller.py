@@ -1,17 +1,19 @@
-"""Who calls: errors that a permission is missing name the caller; each other account has a caller of its own.
+"""Who calls, and which cluster is meant: what the user names, and the options that name it, to be pasted.
 
-Which account is for what (the roles, the target of a chain) is `irsa_cli.usecases.command.connect`'s matter.
+Errors that a permission is missing name the caller; each other account has a caller of its own. Which account
+is for what (the roles, the target of a chain) is `irsa_cli.usecases.command.connect`'s matter.
 """
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 
 from irsa_cli.aws.session import AwsSession, WireLog
 from irsa_cli.core.values.arn import Arn
+from irsa_cli.core.values.cluster import Reach
 from irsa_cli.core.values.errors import InvalidInput, IrsaError, Refused, ServiceError
 
 
@@ -44,6 +46,16 @@ def _named(error: ServiceError, caller: Callable[[str], str]) -> ServiceError:
     return error.but(details=(*error.details, f"caller: {identity}"))
 
 
+def check_partitions(arns: Iterable[str], aws: AwsSession) -> None:
+    """Raise `InvalidInput` for an ARN of another partition: the region tells it before any call."""
+    for text in arns:
+        if text and Arn.parse(text).partition != aws.partition:
+            raise InvalidInput(
+                f"{text} belongs to another partition than the cluster",
+                reason=f"region {aws.region} is in partition {aws.partition}",
+            )
+
+
 @dataclass(frozen=True)
 class AccountAccess:
     """How another account is reached; `flag` is the word that its options begin with.
@@ -60,22 +72,17 @@ class AccountAccess:
     @property
     def options(self) -> str:
         """The options that name it, to be pasted."""
-        flags = {f"--{self.flag}-assume-role": self.assume_role, f"--{self.flag}-profile": self.profile}
-        return " ".join(f"{flag} {shlex.quote(value)}" for flag, value in flags.items() if value)
+        return _given(
+            {f"--{self.flag}-assume-role": self.assume_role, f"--{self.flag}-profile": self.profile}
+        )
 
     def check(self, aws: AwsSession) -> None:
         """Raise `InvalidInput` for what can't be that account's, as far as that is known before any call."""
-        if not self.assume_role:
-            return
-        role = Arn.parse(self.assume_role)
-        if role.partition != aws.partition:
+        check_partitions([self.assume_role], aws)
+        account = Arn.parse(self.assume_role).account if self.assume_role else self.account
+        if account != self.account:
             raise InvalidInput(
-                f"{self.assume_role} belongs to another partition than the cluster",
-                reason=f"region {aws.region} is in partition {aws.partition}",
-            )
-        if role.account != self.account:
-            raise InvalidInput(
-                f"--{self.flag}-assume-role names a role of account {role.account}",
+                f"--{self.flag}-assume-role names a role of account {account}",
                 reason=f"the account to be worked in is {self.account}",
             )
 
@@ -100,13 +107,12 @@ class AccountAccess:
             raise Refused(
                 f"the credentials for account {self.account} are those of account {found}",
                 reason=f"they are {identity}'s, by {self.options or 'the credentials of this run'}",
-                next_steps=(f"give credentials of account {self.account}: {self._how}",),
+                next_steps=(
+                    f"give credentials of account {self.account}: --{self.flag}-assume-role"
+                    f" or --{self.flag}-profile",
+                ),
             )
         return session
-
-    @property
-    def _how(self) -> str:
-        return f"--{self.flag}-assume-role or --{self.flag}-profile"
 
     @contextmanager
     def _named(self) -> Iterator[None]:
@@ -117,3 +123,92 @@ class AccountAccess:
             told = f"credentials for account {self.account}: {self.options or 'those of this run'}"
             told = told if self.account else f"credentials: {self.options}"
             raise error.but(details=(*error.details, told)) from error
+
+
+@dataclass(frozen=True)
+class Target:
+    """Which cluster, as whom. `issuer_url` and `account` stand for a cluster that isn't EKS."""
+
+    cluster: str
+    region: str | None = None
+    profile: str | None = None
+    assume_role: str | None = None
+    kubeconfig: str | None = None
+    context: str | None = None
+    issuer_url: str | None = None
+    account: str | None = None
+    role_account: str | None = None
+    """The account of the roles and the OIDC provider, where that is not the cluster's; how it is reached:"""
+    role_assume_role: str | None = None
+    role_profile: str | None = None
+    target_account: str | None = None
+    """The account of the role that a ServiceAccount's role may assume; how its trust policy is reached:"""
+    target_assume_role: str | None = None
+    target_profile: str | None = None
+    expect_account: str = field(default="", compare=False)
+    """The account that the cluster has to be in; '' for any."""
+    expect_clusters: tuple[str, ...] = field(default=(), compare=False)
+    """The ARNs of the clusters of which it has to be one; none for any."""
+    tell_region: Callable[[str], None] | None = field(default=None, compare=False, repr=False)
+    """Is told in which other region the cluster was found; None where it is not looked for in others."""
+    yields: tuple[str, ...] = field(default=(), compare=False, repr=False)
+    """Attributes that no flag gave: what files name goes before them."""
+    meant: tuple[str, str] = field(default=("", ""), compare=False, repr=False)
+    """ARN and server of the cluster, where it is named by a context of the kubeconfig, '' where not known."""
+
+    @property
+    def role_way(self) -> AccountAccess | None:
+        """How the account of the roles is reached, where that is not the cluster's."""
+        if not self.role_account:
+            return None
+        return AccountAccess("role", self.role_account, self.role_assume_role or "", self.role_profile or "")
+
+    @property
+    def target_way(self) -> AccountAccess | None:
+        """How the account of the target role is reached, where it is to be."""
+        role, profile = self.target_assume_role or "", self.target_profile or ""
+        account = self.target_account or (Arn.parse(role).account if role else "")
+        return AccountAccess("target", account, role, profile) if role or profile else None
+
+
+TARGET_KEYS = tuple(item.name for item in fields(Target) if item.compare)
+"""What a journal says of a target: a name here is in journals, and stays what it is."""
+
+
+def written_target(target: Target) -> dict[str, str | None]:
+    """A target as a journal has it."""
+    return {key: getattr(target, key) for key in TARGET_KEYS}
+
+
+def pasted_options(target: Target) -> str:
+    """The options by which the user named the cluster, to be pasted."""
+    flags = {
+        "-c": "" if target.issuer_url else target.cluster,
+        "-r": target.region,
+        "-p": target.profile,
+        "--assume-role": target.assume_role,
+        "--issuer-url": target.issuer_url,
+        "--account": target.account,
+        "--role-account": target.role_account,
+        "--role-assume-role": target.role_assume_role,
+        "--role-profile": target.role_profile,
+        "--target-assume-role": target.target_assume_role,
+        "--target-profile": target.target_profile,
+        "--kubeconfig": target.kubeconfig,
+        "--context": target.context,
+    }
+    return _given(flags)
+
+
+def reach_of(target: Target) -> Reach:
+    """The same for each tool that irsa proposes commands of, as far as it has such options."""
+    return Reach(
+        pasted_options(target),
+        kubectl_options=_given({"--kubeconfig": target.kubeconfig, "--context": target.context}),
+        aws_options=_given({"--profile": target.profile}),
+        assumed=target.assume_role or "",
+    )
+
+
+def _given(flags: Mapping[str, str | None]) -> str:
+    return " ".join(f"{flag} {shlex.quote(value)}" for flag, value in flags.items() if value)

@@ -6,13 +6,14 @@ The slow parts overlap: while EKS answers, the Kubernetes client is imported and
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from irsa_cli.aws import bindings
 from irsa_cli.aws.cluster import (
     EksCluster,
     GoneCluster,
@@ -26,7 +27,9 @@ from irsa_cli.aws.session import AwsSession, WireCall
 from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput, IrsaError, ServiceError, UnexpectedCluster
+from irsa_cli.core.values.issuer import check_issuer
 from irsa_cli.usecases.command.caller import AccountAccess, naming_caller
+from irsa_cli.usecases.command.caller import Target as Target
 from irsa_cli.usecases.command.project_settings import check_project, read_project
 
 if TYPE_CHECKING:
@@ -35,76 +38,6 @@ if TYPE_CHECKING:
     from irsa_cli.kube.client import Kube
 
 WireLog = Callable[[WireCall], None]
-
-
-@dataclass(frozen=True)
-class Target:
-    """Which cluster, as whom. `issuer_url` and `account` stand for a cluster that isn't EKS."""
-
-    cluster: str
-    region: str | None = None
-    profile: str | None = None
-    assume_role: str | None = None
-    kubeconfig: str | None = None
-    context: str | None = None
-    issuer_url: str | None = None
-    account: str | None = None
-    role_account: str | None = None
-    """The account of the roles and the OIDC provider, where that is not the cluster's; how it is reached:"""
-    role_assume_role: str | None = None
-    role_profile: str | None = None
-    target_account: str | None = None
-    """The account of the role that a ServiceAccount's role may assume; how its trust policy is reached:"""
-    target_assume_role: str | None = None
-    target_profile: str | None = None
-    expect_account: str = field(default="", compare=False)
-    """The account that the cluster has to be in; '' for any."""
-    expect_clusters: tuple[str, ...] = field(default=(), compare=False)
-    """The ARNs of the clusters of which it has to be one; none for any."""
-    tell_region: Callable[[str], None] | None = field(default=None, compare=False, repr=False)
-    """Is told in which other region the cluster was found; None where it is not looked for in others."""
-    yields: tuple[str, ...] = field(default=(), compare=False, repr=False)
-    """Attributes that no flag gave: what files name goes before them."""
-    meant: tuple[str, str] = field(default=("", ""), compare=False, repr=False)
-    """ARN and server of the cluster, where it is named by a context of the kubeconfig, '' where not known."""
-
-    @property
-    def role_way(self) -> AccountAccess | None:
-        """How the account of the roles is reached, where that is not the cluster's."""
-        if not self.role_account:
-            return None
-        return AccountAccess("role", self.role_account, self.role_assume_role or "", self.role_profile or "")
-
-    @property
-    def target_way(self) -> AccountAccess | None:
-        """How the account of the target role is reached, where it is to be."""
-        role, profile = self.target_assume_role or "", self.target_profile or ""
-        account = self.target_account or (Arn.parse(role).account if role else "")
-        return AccountAccess("target", account, role, profile) if role or profile else None
-
-
-TARGET_KEYS = (
-    "cluster",
-    "region",
-    "profile",
-    "assume_role",
-    "kubeconfig",
-    "context",
-    "issuer_url",
-    "account",
-    "role_account",
-    "role_assume_role",
-    "role_profile",
-    "target_account",
-    "target_assume_role",
-    "target_profile",
-)
-"""What a journal says of a target; a key stays what it is, whatever the attributes are called."""
-
-
-def written_target(target: Target) -> dict[str, str | None]:
-    """A target as a journal has it."""
-    return {key: getattr(target, key) for key in TARGET_KEYS}
 
 
 @dataclass
@@ -148,12 +81,10 @@ class Connection:
     @cached_property
     def associations(self) -> Collection[tuple[str, str]] | str:
         """The ServiceAccounts that EKS Pod Identity serves, read once, or why that is not known."""
-        from irsa_cli.aws.bindings import associations
-
         if self._eks is None:
             return ()  # Pod Identity is EKS' own.
         try:
-            return associations(self.aws.client("eks"), self.cluster.name)
+            return bindings.associations(self.aws.client("eks"), self.cluster.name)
         except ServiceError as error:
             return error.code
 
@@ -220,7 +151,12 @@ class Connection:
 
 
 def connect(
-    target: Target, *, kube: bool, log: WireLog, check: Callable[[AwsSession], None], gone: bool = False
+    target: Target,
+    *,
+    kube: bool,
+    log: WireLog,
+    check: Callable[[AwsSession], None] = lambda aws: None,
+    gone: bool = False,
 ) -> Connection:
     """Find the cluster, and open the session of each other account meanwhile.
 
@@ -373,19 +309,7 @@ def _elsewhere(
 
 
 def _foreign_cluster(aws: AwsSession, target: Target) -> Cluster:
-    from irsa_cli.core.values.issuer import check_issuer
-
     issuer = check_issuer(target.issuer_url or "")
     if not target.account:
         raise InvalidInput("--issuer-url needs --account", reason="the account the provider is to live in")
     return Cluster(target.cluster, issuer, aws.region, aws.partition, target.account, issuer)
-
-
-def check_partitions(arns: Iterable[str], aws: AwsSession) -> None:
-    """Raise `InvalidInput` for an ARN of another partition: the region tells it before any call."""
-    for text in arns:
-        if text and Arn.parse(text).partition != aws.partition:
-            raise InvalidInput(
-                f"{text} belongs to another partition than the cluster",
-                reason=f"region {aws.region} is in partition {aws.partition}",
-            )

@@ -5,20 +5,20 @@ How a plan is made is its command's business, how it runs that of `irsa_cli.tran
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
 
 from irsa_cli.aws.bindings import association
-from irsa_cli.core.plan.changes import Change, Kind, Plan
-from irsa_cli.core.plan.dismantling import not_again
+from irsa_cli.core.plan.changes import Change, Kind, Plan, not_again
 from irsa_cli.core.plan.expected import ServedAccounts
-from irsa_cli.core.results.result import ChangeResult, Ended, Result
+from irsa_cli.core.results.result import ChangeResult, Ended, Left, Result
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.errors import IrsaError, LockLost
+from irsa_cli.core.values.errors import Claimed, Conflict, IrsaError, LockLost, MadeAgain
 from irsa_cli.core.values.shown import redacted
-from irsa_cli.transaction.events import Event, Report, Step
+from irsa_cli.transaction.events import Event, Leftover, Report, Step
 from irsa_cli.transaction.folder import check_place, prune
 from irsa_cli.transaction.journal import Journal, RefusedJournal
 from irsa_cli.transaction.protocol import Handler, Interrupted, Run
@@ -26,7 +26,6 @@ from irsa_cli.transaction.runner import Transaction
 from irsa_cli.transaction.story import LOCK, new_transaction_id
 from irsa_cli.usecases.command.caller import with_caller
 from irsa_cli.usecases.command.connect import Connection
-from irsa_cli.usecases.command.leftovers import left
 from irsa_cli.usecases.command.run_context import RunContext
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.command.signals import stoppable
@@ -35,6 +34,8 @@ Gate = Callable[[Run | None], None]
 """What is proven before the last stage, or (without a run) where there is nothing to do; raises where not."""
 
 CarryOut = Callable[[Plan, Connection, Settings, RunContext, Gate | None], Result]
+
+SAME_AGAIN = "run the same irsa command again: it goes on from what is there, or says what differs"
 
 _ended: ContextVar[list[Result] | None] = ContextVar("ended", default=None)
 
@@ -226,3 +227,38 @@ def result_of_report(
         signal=signal_number,
         seconds=settings.seconds,
     )
+
+
+def left(leftover: Leftover, transaction: str, way: str = "", *, lock_lost: bool = False) -> Left:
+    """A leftover with the command that rolls it back, or that shows it when it may be somebody else's.
+
+    `way`: the options by which the run's recovery reaches the cluster; see
+    `irsa_cli.core.recovery.authority`. `lock_lost`: another run may have gone on from it, and ended well, so
+    to roll it back is not proposed.
+    """
+    change, error = leftover.change, leftover.error
+    repair = f"irsa recover {transaction}{way}"
+    if isinstance(error, Claimed):
+        repair += "  # when the other run has ended: nothing is taken from it"
+        if change.kind is Kind.ROLE:  # A person may have annotated it: then only forward ends it.
+            repair += f"; or {SAME_AGAIN}"
+    elif isinstance(error, MadeAgain):
+        namespace, name = change.target
+        repair = f"kubectl -n {namespace} get pods  # those of {name}: delete them, to start them again"
+    elif lock_lost:
+        repair = SAME_AGAIN
+    elif isinstance(error, Conflict) and change.after is not None:
+        # What was taken away is in the journal, and nowhere else.
+        repair = look_command(change)
+    return Left(f"{change.kind.value} {change.name}", str(error), repair, in_use=isinstance(error, Claimed))
+
+
+def look_command(change: Change) -> str:
+    """The command of AWS or Kubernetes that shows a person what a change is about.
+
+    None that deletes: what could not be rolled back, because somebody else has changed it, may be theirs.
+    """
+    target = [shlex.quote(part) for part in change.target]
+    role = shlex.quote(change.target[0].rsplit("/", 1)[-1])
+    command = change.kind.traits.shown_by.format(first=target[0], last=target[-1], target=role)
+    return f"{command}  # then decide: somebody else has changed it"

@@ -21,9 +21,10 @@ def check_namespace(connection: Connection, name: str) -> None:
     except ServiceError:
         return
     if found is None:
+        similar = similar_namespaces(connection, name)
         raise Refused(
             f"there is no namespace {name} in {connection.cluster.name}",
-            details=said_of(similar_namespaces(connection, name)),
+            details=(f"namespaces with a similar name: {', '.join(similar)}",) if similar else (),
             next_steps=("check --namespace and --cluster",),
         )
 
@@ -35,8 +36,3 @@ def similar_namespaces(connection: Connection, name: str) -> tuple[str, ...]:
     except ServiceError:
         return ()
     return near(name, [str(item["metadata"]["name"]) for item in found])
-
-
-def said_of(similar: tuple[str, ...]) -> tuple[str, ...]:
-    """The detail of an error that names them; none where there are none."""
-    return (f"namespaces with a similar name: {', '.join(similar)}",) if similar else ()

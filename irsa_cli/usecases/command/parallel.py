@@ -1,15 +1,18 @@
-"""Many transactions at the same time: as many as asked for, fewer while AWS throttles.
+"""Many transactions, at the same time or one after another: an error ends its own one only.
 
-What each of them does is the business of who calls this.
+At the same time as many as asked for, fewer while AWS throttles. What each of them does is the business of
+who calls this.
 """
 
 from __future__ import annotations
 
+import shlex
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TypeVar
 
@@ -19,8 +22,11 @@ from irsa_cli.core.results.applied import Item
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.doing import Count
-from irsa_cli.core.values.errors import Refused
+from irsa_cli.core.values.errors import IrsaError, Refused
+from irsa_cli.transaction.journal import JournalError
+from irsa_cli.transaction.protocol import Interrupted
 from irsa_cli.usecases.command.execute import recording, standing
+from irsa_cli.usecases.command.settings import Settings
 
 T = TypeVar("T")
 
@@ -138,3 +144,48 @@ def ended(cluster: Cluster, name: str, result: Result, *, where: str = "", place
     """One of many that has ended; its result names the cluster also where it failed before it knew that."""
     named = result if result.cluster else replace(result, cluster=cluster)
     return Item(cluster.name, name, named, where, place)
+
+
+def attempt(transaction: str, work: Callable[[], Result]) -> Result:
+    """The result of one of several: an error ends its own transaction, and not the others."""
+    try:
+        with advising():
+            return work()
+    except IrsaError as error:
+        ended = Ended.REFUSED if isinstance(error, Refused) else Ended.FAILED
+        number = error.number if isinstance(error, Interrupted) else 0
+        return Result(ended, transaction=transaction, error=error, signal=number)
+
+
+def warning(settings: Settings, *, forward: bool) -> Callable[[str], None]:
+    """What is said when the first signal comes."""
+    what = "the call under way is waited for" if forward else "this transaction is rolled back first"
+    return lambda _: settings.note(f"stopping: {what} (once more to stop at once)")
+
+
+@contextmanager
+def advising() -> Iterator[None]:
+    """Add to the error of a journal that can't be read what finds the run's remains without it."""
+    try:
+        yield
+    except JournalError as error:
+        if error.next_steps:
+            raise
+        raise advised(error) from error
+
+
+def advised(error: JournalError) -> JournalError:
+    """The error of a journal that can't be read, with what finds the run's leftovers without it."""
+    if error.next_steps:
+        return error
+    target = error.target
+    options = {
+        "--cluster": None if target.get("issuer_url") else target.get("cluster"),
+        **{
+            f"--{key.replace('_', '-')}": target.get(key)
+            for key in ("region", "profile", "assume_role", "issuer_url", "account", "kubeconfig", "context")
+        },
+    }
+    given = " ".join(f"{flag} {shlex.quote(text)}" for flag, text in options.items() if text)
+    found = f"irsa recover {given or '--cluster CLUSTER'}  # finds what runs have left without their journals"
+    return error.but(next_steps=(found,))

@@ -1,22 +1,28 @@
 """What a run says of itself: which command, about what, on which cluster, and how that was reached.
 
-The journal keeps it, so that `irsa recover` finds the cluster again, and a later run what an earlier one was
-about. How a journal is read back is in `irsa_cli.transaction.reading`.
+The journal keeps it, so that `irsa recover` finds the cluster again, and a later run the interrupted ones for
+the same object (to roll them back is `irsa_cli.usecases.recovery.by_journal`'s business). How a journal is
+read back is in `irsa_cli.transaction.reading`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from irsa_cli.core.plan.changes import Plan
 from irsa_cli.core.plan.expected import PlannedWork, seen_of
 from irsa_cli.core.recovery.authority import way_of
-from irsa_cli.core.results.result import Command
+from irsa_cli.core.results.result import Command, Ended, Result
 from irsa_cli.core.values.cluster import Cluster
+from irsa_cli.transaction.reading import read
+from irsa_cli.transaction.recover import Covers, command_of, everything, interrupted_runs, leaves, supersede
 from irsa_cli.transaction.story import TAKES_BACK, About
-from irsa_cli.usecases.command.connect import Connection, Target, written_target
+from irsa_cli.usecases.command.caller import Target, written_target
+from irsa_cli.usecases.command.connect import Connection
+from irsa_cli.usecases.command.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -79,3 +85,35 @@ class RunContext:
             **({TAKES_BACK: self.takes_back} if self.takes_back else {}),
             **({} if gated is None else {"gated": gated}),
         }
+
+
+def going_on(
+    settings: Settings, context: RunContext, covers: Covers, also: Collection[str] = ()
+) -> list[Path]:
+    """The journals of interrupted runs for the same object; what this run makes of them is said.
+
+    `covers` tells what is left of them when this run has ended well. Commands as in `interrupted_runs`.
+    """
+    found = interrupted_runs(settings.state_dir, context.about, also)
+    for path in found:
+        if leaves(read(path), covers):
+            settings.note(other_desired_state(path))
+        else:
+            settings.note(f"An earlier run ({path.stem}) was interrupted; this one goes on from there.")
+    return found
+
+
+def supersede_if_well(
+    earlier: Iterable[Path], result: Result, settings: Settings, covers: Covers = everything
+) -> None:
+    """Note that nothing of earlier runs is to be rolled back, as this one has made true what they began."""
+    if result.ended in (Ended.COMMITTED, Ended.UNCHANGED) and not settings.dry_run:
+        supersede(earlier, covers)
+
+
+def other_desired_state(path: Path) -> str:
+    """What is said of a run that was interrupted and left something that this one is not about."""
+    return (
+        f"An earlier run ({path.stem}) that asked for something else was interrupted:"
+        f" {command_of(path)} rolls back what only that one needs."
+    )

@@ -58,12 +58,7 @@ class HeldLocks(Fence, Protocol):
         ...
 
     def secure(
-        self,
-        changes: Iterable[Change],
-        /,
-        *,
-        counted_on: Iterable[Change] = (),
-        busy: Collection[str] = (),
+        self, changes: Iterable[Change], /, *, counted_on: Iterable[Change] = (), busy: Collection[str] = ()
     ) -> None:
         """Hold what these changes need, and what they count on where others are `busy` with it.
 

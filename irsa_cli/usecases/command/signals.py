@@ -17,10 +17,13 @@ from irsa_cli.transaction.protocol import Run
 
 
 class RunGroup(Run):
-    """Several runs at the same time that a signal stops together. Safe to use from several threads."""
+    """Several runs, at the same time or in turn, that a signal stops together: no other is begun then.
 
-    def __init__(self) -> None:
-        super().__init__("--all", math.inf)
+    `command` is what finishes the work, behind `irsa recover`. Safe to use from several threads.
+    """
+
+    def __init__(self, command: str = "--all") -> None:
+        super().__init__(command, math.inf)
         self.forgettable = False
         self.number = 0
         self._runs: set[Run] = set()

@@ -1,6 +1,6 @@
 """`irsa doctor`: observe a binding from outside, and say what is wrong with it.
 
-One observation is made of all that can be read (`irsa_cli.usecases.doctor.aws`), then every cause is
+One observation is made of all that can be read (`irsa_cli.usecases.doctor.reads`), then every cause is
 judged by it (`irsa_cli.core.doctor.diagnosis`).
 """
 
@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
+from typing import Any
 
-from irsa_cli.core.doctor.causes.network import node_names
-from irsa_cli.core.doctor.clues.lost import Seen
-from irsa_cli.core.doctor.clues.usage import namesakes
+from irsa_cli.core.doctor.causes.cluster import node_names
+from irsa_cli.core.doctor.clues.usage import Names, Seen, namesakes
 from irsa_cli.core.doctor.commands import of_account
-from irsa_cli.core.doctor.decisive import undecided
-from irsa_cli.core.doctor.diagnosis import Diagnosis, Examined, examined, having, judge
+from irsa_cli.core.doctor.diagnosis import Diagnosis, Examined, examined, having, judge, undecided
 from irsa_cli.core.doctor.facts import Facts, NodeMetadata, Subject, TrailEvent
 from irsa_cli.core.doctor.finding import Finding, Verdict
 from irsa_cli.core.doctor.subjects import listed, role_arn_of
@@ -27,15 +27,17 @@ from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.cluster import Reach
 from irsa_cli.core.values.issuer import provider_arn
+from irsa_cli.usecases.command.caller import reach_of
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.command.namespaces import check_namespace
-from irsa_cli.usecases.command.pasting import reach_of
-from irsa_cli.usecases.doctor.aws import DoctorReads
-from irsa_cli.usecases.doctor.events import absent, judged, with_refusals
-from irsa_cli.usecases.doctor.iam import account_named, with_iam
-from irsa_cli.usecases.doctor.kube import WORKERS
+from irsa_cli.usecases.doctor.further_reads import absent, account_named, judged, with_iam, with_refusals
+from irsa_cli.usecases.doctor.reads import WORKERS, DoctorReads
 from irsa_cli.usecases.read.users_of_pods import account_used
 
+Pods = tuple[Pod, ...] | Unreadable
+Nodes = Mapping[str, NodeMetadata] | Unreadable
+Associations = dict[Names, Association] | Unreadable
+"""Those of the cluster, without their roles."""
 NO_ROLE = Unreadable("the ServiceAccount names no role", follows=True)
 NAMESAKES = 3
 """In how many other namespaces pods of a ServiceAccount of the same name are looked for."""
@@ -74,7 +76,6 @@ def diagnose(request: Request, log: WireLog) -> Diagnosis:
 
 
 def _of_user(doctor: _Doctor, request: Request) -> Diagnosis:
-    """The ServiceAccount that a pod or a workload uses."""
     what = f"{request.kind.removesuffix('s')} {request.name}"
     name = account_used(doctor.connection, request.kind, request.namespace, request.name)
     found = doctor.one(request.namespace, name)
@@ -82,15 +83,12 @@ def _of_user(doctor: _Doctor, request: Request) -> Diagnosis:
 
 
 def _hidden(found: Mapping[str, object]) -> dict[str, str]:
-    """Of what was looked by, what could not be read: what is not known for that, and a sentence with why."""
-    return {
-        what: f"{what} is not known: {item.why}"
-        for what, item in found.items()
-        if isinstance(item, Unreadable)
-    }
+    """What could not be read, of what was looked by, each with a sentence that says why."""
+    hidden = {what: item for what, item in found.items() if isinstance(item, Unreadable)}
+    return {what: f"{what} is not known: {item.why}" for what, item in hidden.items()}
 
 
-def _of_namespace(pods: tuple[Pod, ...] | Unreadable, namespace: str) -> tuple[Pod, ...] | Unreadable:
+def _of_namespace(pods: Pods, namespace: str) -> Pods:
     return pods if isinstance(pods, Unreadable) else tuple(pod for pod in pods if pod.namespace == namespace)
 
 
@@ -122,9 +120,10 @@ class _Doctor:
         subject = Subject(namespace, name, account=account.result(), role=NO_ROLE)
         events = self._events(subject)
         role = self._role(subject)
-        facts = replace(self._cluster(), subject=replace(subject, role=role))
+        facts = self._cluster()
         subject = replace(
-            facts.named,
+            subject,
+            role=role,
             namespace_labels=labels.result(),
             pods=pods.result(),
             nodes=self._nodes(pods.result(), {(namespace, name)}).result(),
@@ -189,13 +188,8 @@ class _Doctor:
     def _with_elsewhere(self, facts: Facts) -> Facts:
         """The facts with the pods of namesakes in other namespaces, where nobody uses this ServiceAccount."""
         reads = [self.reads.pods(namespace) for namespace in namesakes(facts)[:NAMESAKES]]
-        found = tuple(
-            pod
-            for pods in (read.result() for read in reads)
-            if isinstance(pods, tuple)
-            for pod in pods
-            if pod.service_account == facts.named.name
-        )
+        read = [pods for pods in (future.result() for future in reads) if isinstance(pods, tuple)]
+        found = tuple(pod for pods in read for pod in pods if pod.service_account == facts.named.name)
         return replace(facts, subject=replace(facts.named, elsewhere=found))
 
     def all(self, namespace: str, selector: str = "") -> Diagnosis:
@@ -260,12 +254,7 @@ class _Doctor:
         own = (item for item in findings if not item.cause.of_cluster or item.cause.id in deciding)
         return examined(facts, tuple(own))
 
-    def _gone(
-        self,
-        names: list[tuple[str, str]],
-        pods: tuple[Pod, ...] | Unreadable,
-        associations: dict[tuple[str, str], Association] | Unreadable,
-    ) -> Iterator[Subject]:
+    def _gone(self, names: list[Names], pods: Pods, associations: Associations) -> Iterator[Subject]:
         """ServiceAccounts that pods run as, or wait for, and that are not there: asked once more of each."""
         for namespace, name in names:  # Begin with all before the first one is waited for.
             self.reads.account(namespace, name)
@@ -273,10 +262,11 @@ class _Doctor:
             self._begin_association((namespace, name), associations)
         for namespace, name in names:
             if self.reads.account(namespace, name).result() is None:
-                labels = self.reads.namespace_labels(namespace).result()
-                subject = Subject(namespace, name, labels, account=None, role=NO_ROLE)
-                yield replace(
-                    subject,
+                yield Subject(
+                    namespace,
+                    name,
+                    self.reads.namespace_labels(namespace).result(),
+                    role=NO_ROLE,
                     pods=_of_namespace(pods, namespace),
                     association=self._association((namespace, name), associations),
                     events=ONE_AT_A_TIME,
@@ -284,10 +274,7 @@ class _Doctor:
                 )
 
     def _subjects(
-        self,
-        accounts: list[ServiceAccount],
-        pods: tuple[Pod, ...] | Unreadable,
-        associations: dict[tuple[str, str], Association] | Unreadable,
+        self, accounts: list[ServiceAccount], pods: Pods, associations: Associations
     ) -> list[Subject]:
         nodes = self._nodes(pods, {(item.namespace, item.name) for item in accounts})
         for item in accounts:  # Begin with all before the first one is waited for.
@@ -303,18 +290,15 @@ class _Doctor:
         return found if len(found) != 1 else [replace(found[0], events=self._events(found[0]).result())]
 
     def _subject(
-        self,
-        account: ServiceAccount,
-        pods: tuple[Pod, ...] | Unreadable,
-        nodes: Future[Mapping[str, NodeMetadata] | Unreadable],
-        associations: dict[tuple[str, str], Association] | Unreadable,
+        self, account: ServiceAccount, pods: Pods, nodes: Future[Nodes], associations: Associations
     ) -> Subject:
         namespace, name = account.namespace, account.name
-        subject = Subject(namespace, name, account=account, role=NO_ROLE)
-        return replace(
-            subject,
+        return Subject(
+            namespace,
+            name,
+            account=account,
             namespace_labels=self.reads.namespace_labels(namespace).result(),
-            role=self._role(subject),
+            role=self._role(Subject(namespace, name, account=account)),
             pods=_of_namespace(pods, namespace),
             nodes=nodes.result(),
             probe=self.reads.probe(namespace, name).result(),
@@ -324,72 +308,49 @@ class _Doctor:
             lock=self.reads.lock_among_all(namespace, name),
         )
 
-    def _nodes(
-        self, pods: tuple[Pod, ...] | Unreadable, using: Collection[tuple[str, str]]
-    ) -> Future[Mapping[str, NodeMetadata] | Unreadable]:
+    def _nodes(self, pods: Pods, using: Collection[Names]) -> Future[Nodes]:
         """The nodes of the pods of some ServiceAccounts; EC2 is asked once for all."""
         found = () if isinstance(pods, Unreadable) else pods
         mine = [pod for pod in found if (pod.namespace, pod.service_account) in using]
         return self.reads.nodes(tuple(node_names(mine)))
 
-    def _begin_association(
-        self, names: tuple[str, str], associations: dict[tuple[str, str], Association] | Unreadable
-    ) -> None:
+    def _begin_association(self, names: Names, associations: Associations) -> None:
         if isinstance(associations, dict) and names in associations:
             self.reads.association(*names)
 
-    def _association(
-        self,
-        names: tuple[str, str],
-        associations: dict[tuple[str, str], Association] | Unreadable,
-    ) -> Association | Unreadable | None:
+    def _association(self, names: Names, associations: Associations) -> Association | Unreadable | None:
         """A ServiceAccount's own, with all that EKS tells of it; few have one."""
         if isinstance(associations, Unreadable) or names not in associations:
             return associations if isinstance(associations, Unreadable) else None
         return self.reads.association(*names).result()
 
-    def _begin_cluster(self) -> None:
+    def _begin_cluster(self) -> dict[str, Future[Any]]:
+        """The reads of the cluster, begun, by the fields of `Facts`."""
         reads = self.reads
-        reads.provider(self.connection.cluster.home)
-        for begin in (
-            reads.provider_arns,
-            reads.quotas,
-            reads.eks,
-            reads.sts_endpoints,
-            reads.published_keys,
-            reads.cluster_keys,
-            reads.accounts,
-            reads.webhooks,
-            reads.webhook_arguments,
-        ):
-            begin()
+        return {
+            "provider": reads.provider(self.connection.cluster.home),
+            "providers": reads.provider_arns(),
+            "quotas": reads.quotas(),
+            "eks": reads.eks(),
+            "sts_endpoints": reads.vpc_endpoints("sts"),
+            "published_keys": reads.published_keys(),
+            "cluster_keys": reads.cluster_keys(),
+            "accounts": reads.accounts(),
+            "webhooks": reads.webhooks(),
+            "webhook_arguments": reads.webhook_arguments(),
+        }
 
     def _cluster(self) -> Facts:
-        reads, cluster = self.reads, self.connection.cluster
-        arguments = reads.webhook_arguments().result()
-        return Facts(
-            cluster=cluster,
-            now=datetime.now(timezone.utc),
-            reach=self.reach,
-            eks=reads.eks().result(),
-            provider=reads.provider(cluster.home).result(),
-            providers=reads.provider_arns().result(),
-            quotas=reads.quotas().result(),
-            sts_endpoints=reads.sts_endpoints().result(),
-            published_keys=reads.published_keys().result(),
-            cluster_keys=reads.cluster_keys().result(),
-            accounts=reads.accounts().result(),
-            webhooks=reads.webhooks().result(),
-            webhook_arguments=() if isinstance(arguments, Unreadable) else arguments,
-        )
+        found = {name: future.result() for name, future in self._begin_cluster().items()}
+        if isinstance(found["webhook_arguments"], Unreadable):
+            del found["webhook_arguments"]
+        return Facts(self.connection.cluster, datetime.now(timezone.utc), self.reach, **found)
 
     def _begin_role(self, subject: Subject) -> None:
-        try:
+        with suppress(CannotTell):
             arn = role_arn_of(subject)
-        except CannotTell:
-            return
-        self.reads.role(str(arn))
-        self.reads.provider(arn.account)
+            self.reads.role(str(arn))
+            self.reads.provider(arn.account)
 
     def _role(self, subject: Subject) -> Role | Unreadable | None:
         try:

@@ -1,4 +1,1 @@
-"""The commands that work on configuration files: apply, diff, delete, prune.
-
-What files may say is in `irsa_cli.core.config`.
-"""
+"""The commands that work on configuration files: apply, diff, delete, prune."""

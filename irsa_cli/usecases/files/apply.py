@@ -1,49 +1,52 @@
 """`irsa apply` and `irsa diff`: applies what configuration files ask for, and nothing else.
 
-One transaction for each ServiceAccount, many at the same time; or with `atomic` one for all. What both build
-on (the OIDC provider, namespaces) is laid first. Deleting is in `irsa_cli.usecases.files.delete_files`, what
-`--prune` deletes is found in `irsa_cli.usecases.files.prune`.
+One transaction for each ServiceAccount, many at the same time; or with `atomic` one for all: what each of
+them needs is planned as by itself (`irsa_cli.core.planning.converge`), and the plans are put side by side
+(`irsa_cli.core.plan.changes`). What they build on (the OIDC provider, namespaces) is created first. What
+`--prune` deletes is found in `irsa_cli.usecases.files.delete_files`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from irsa_cli.aws.trail import writes_to
 from irsa_cli.core.binding.boundaries import BoundaryRules
-from irsa_cli.core.binding.spec import DesiredState
-from irsa_cli.core.results.applied import AppliedList, Item
-from irsa_cli.core.results.result import ALL, SHARED_PARTS, Command, Result
-from irsa_cli.core.values.errors import InvalidInput
-from irsa_cli.transaction.folder import prune
+from irsa_cli.core.binding.spec import CurrentState, DesiredState
+from irsa_cli.core.plan.changes import Plan, side_by_side
+from irsa_cli.core.planning.converge import trust_notes
+from irsa_cli.core.planning.trust_warnings import of_desired_state
+from irsa_cli.core.results.applied import AppliedList, Item, objects_of
+from irsa_cli.core.results.result import ALL, SHARED_PARTS, Command, Ended, Result
+from irsa_cli.core.values.errors import InvalidInput, IrsaError, Refused
+from irsa_cli.transaction.protocol import Run
 from irsa_cli.usecases.command.caller import with_caller
-from irsa_cli.usecases.command.connect import WireLog
-from irsa_cli.usecases.command.parallel import Pace, result_of
+from irsa_cli.usecases.command.connect import Connection, WireLog
+from irsa_cli.usecases.command.execute import Gate
+from irsa_cli.usecases.command.parallel import result_of
+from irsa_cli.usecases.command.retry import Attempts, came_between, with_its_locks
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.command.signals import RunGroup, stoppable
-from irsa_cli.usecases.files import changed_by
-from irsa_cli.usecases.files.atomic import apply_at_once
-from irsa_cli.usecases.files.request import Request
-from irsa_cli.usecases.files.site import GOOD, Site, Tell
-from irsa_cli.usecases.files.targets import Place, connected, places
+from irsa_cli.usecases.files.cluster_run import GOOD, ClusterRun
+from irsa_cli.usecases.files.targets import Place, Request, Tell, begun, connected, finished, paced, places
 from irsa_cli.usecases.locks.locks import Locks, binding_lock
+from irsa_cli.usecases.read.snapshot import WORKERS, Snapshot
+from irsa_cli.usecases.verification.gate import verify
+from irsa_cli.usecases.write.delete_sa import planned_deletion
+from irsa_cli.usecases.write.reconcile import left_behind, may_be_spreading
+
+if TYPE_CHECKING:
+    from irsa_cli.usecases.read.associations import Question
 
 
 def apply(request: Request, settings: Settings, log: WireLog, tell: Tell) -> AppliedList:
     """Apply what the files ask for; an error of one ServiceAccount does not end the others."""
-    pace = Pace(request.parallel, request.max_failures)
-
-    def listen(call: Any) -> None:
-        log(call)
-        pace.heard(call)
-
-    def told(item: Item) -> None:
-        pace.ended(item.result)
-        tell(item)
-
+    pace, listen, told = paced(request.parallel, request.max_failures, log, tell)
     request = request.bounded()
     where = places(request.configs, request.target, request.selection)
     request.boundaries.check_all_made([*_without_boundary(where, request.boundaries)])
@@ -52,52 +55,47 @@ def apply(request: Request, settings: Settings, log: WireLog, tell: Tell) -> App
             "--atomic takes one cluster, and one account of roles",
             reason="one transaction is about one cluster, and keeps its roles in one account",
         )
-    done = AppliedList(notices=[notice for config in request.configs for notice in config.notices])
-    sites = connected(
-        where, lambda place: Site.open(place, request, settings, listen, among=len(where)), done, told
+    done = begun(request.configs)
+    cluster_runs = connected(
+        where, lambda place: ClusterRun.open(place, request, settings, listen, among=len(where)), done, told
     )
     group = RunGroup()
     with stoppable(group, settings.note), ExitStack() as taking:
-        for site in sites:
+        for cluster_run in cluster_runs:
             if pace.is_over:
-                done.pending += site.not_begun(site.place.bindings)
+                done.pending += cluster_run.not_begun(cluster_run.place.bindings)
                 continue
             grouped = replace(settings, group=group)
-            locks = taking.enter_context(Locks.of(site.connection, grouped, Command.APPLY))
-            run = replace(site, settings=grouped, locks=locks)
+            locks = taking.enter_context(Locks.of(cluster_run.connection, grouped, Command.APPLY))
+            run = replace(cluster_run, settings=grouped, locks=locks)
             if request.atomic:
                 _all_or_nothing(run, done, told)
             else:
                 start = len(done.items)
                 run.guarded(done, told, partial(run.one_by_one, done, pace, told))
-                done.order(start, map(str, site.place.bindings))
+                done.order(start, map(str, cluster_run.place.bindings))
                 if not pace.is_over:
                     run.guarded(done, told, partial(run.prune, done, pace, told))
                 if request.changed_by:
-                    found = changed_by.told(site.connection, done.items[start:])
+                    found = ask_who_changed(cluster_run.connection, done.items[start:])
                     done.notices = [*done.notices, *found]
-    prune(settings.state_dir)
-    done.signal, done.seconds = group.number, settings.seconds
-    if pace.is_over and done.pending:
-        done.notices = [*done.notices, f"nothing more was begun: --max-failures {request.max_failures}"]
-    return done
+    return finished(done, settings, pace, group, request.max_failures)
 
 
-def _all_or_nothing(site: Site, done: AppliedList, tell: Tell) -> None:
-    """One transaction for all of it."""
+def _all_or_nothing(cluster_run: ClusterRun, done: AppliedList, tell: Tell) -> None:
     desired_states: list[DesiredState] = []
-    wanted = [binding_lock(item.namespace, item.name) for item in site.place.bindings]
+    wanted = [binding_lock(item.namespace, item.name) for item in cluster_run.place.bindings]
 
     def work() -> Result:
-        with site.holding(wanted) as held:
+        with cluster_run.holding(wanted) as held:
             return apply_at_once(held, desired_states)
 
     result = result_of(work)
     if result.ended in GOOD:
-        names = (ALL, SHARED_PARTS, *map(str, site.place.bindings))
-        site.settle(names, desired_states, pruned=site.request.prune)
-    result.error = with_caller(result.error, site.connection.caller)
-    item = site.ended(ALL, result)
+        names = (ALL, SHARED_PARTS, *map(str, cluster_run.place.bindings))
+        cluster_run.settle(names, desired_states, pruned=cluster_run.request.prune)
+    result.error = with_caller(result.error, cluster_run.connection.caller)
+    item = cluster_run.ended(ALL, result)
     done.items.append(item)
     tell(item)
 
@@ -107,3 +105,142 @@ def _without_boundary(where: Iterable[Place], rules: BoundaryRules) -> Iterator[
     for item in (item for place in where for item in place.bindings):
         if not (item.attach_role_arn or item.permissions_boundary or rules.default):
             yield f"{item} ({item.where})"
+
+
+MOST_OBJECTS = 30
+"""CloudTrail answers two questions a second: so many are asked at most."""
+
+
+def ask_who_changed(connection: Connection, items: Sequence[Item]) -> list[str]:
+    """Put into each planned item who has changed its objects; returns what is to be said of the reading."""
+    asked = 0
+    for item in items:
+        if item.result.ended is not Ended.PLANNED:
+            continue
+        found = []
+        for name in objects_of(change.change for change in item.result.changes):
+            if asked == MOST_OBJECTS:
+                return [f"who changed more than {MOST_OBJECTS} objects was not asked of CloudTrail"]
+            asked += 1
+            try:
+                found += writes_to(connection.home, name)
+            except IrsaError as error:
+                return [f"who changed it is not known: {error}"]
+        item.result.facts = {**item.result.facts, "changedBy": [one.to_json() for one in found]}
+    return []
+
+
+def apply_at_once(cluster_run: ClusterRun, desired_states: list[DesiredState]) -> Result:
+    """Plan for all, and carry it out; raises `Refused` when one of them can't be as desired.
+
+    `desired_states` is filled with what the files mean.
+    """
+    attempts = Attempts(cluster_run.settings)
+    for number in attempts:
+        attempt = partial(_attempt, cluster_run, desired_states, again=number > 1)
+        result = with_its_locks(attempt, cluster_run.settings.hold)
+        if attempts.is_last or result.ended is not Ended.ROLLED_BACK or not came_between(result.error):
+            return result
+        attempts.look_again(result.error)
+    raise AssertionError("the last attempt returns")
+
+
+def _attempt(cluster_run: ClusterRun, desired_states: list[DesiredState], *, again: bool) -> Result:
+    # What was in the way the first time may be what a list did not show.
+    with Snapshot(cluster_run.connection, one_by_one=again or cluster_run.settings.is_rehearsal) as snapshot:
+        desired_states[:] = [_meant(found) for found in cluster_run.desired_states(snapshot)]
+        ground = snapshot.lay_ground(desired_states, associate=cluster_run.place.with_oidc)
+        with ThreadPoolExecutor(WORKERS) as pool:
+            looked = list(pool.map(lambda desired: (desired, snapshot.observe(desired)), desired_states))
+    names_one = [bool(binding.permissions_boundary) for binding in cluster_run.place.bindings]
+    found = [
+        _planned(cluster_run, desired, current, named=named)
+        for named, (desired, current) in zip(names_one, looked, strict=True)
+    ]
+    refusals = [item for item in found if isinstance(item, Refused)]
+    if refusals:
+        raise _refused(refusals)
+    roles = {f"{desired.namespace}/{desired.name}": desired.role_arn for desired in desired_states}
+    deletions = [
+        planned_deletion(cluster_run.connection, item, cluster_run.settings)
+        for stage in cluster_run.prune_candidates(roles)
+        for item in stage
+    ]
+    plans = [item for item in found if isinstance(item, Plan)]
+    plans += [item.plan for item in deletions if item is not None]
+    plan = side_by_side(ground.plan, plans)
+    facts = {"serviceAccounts": [{"namespace": w.namespace, "name": w.name} for w in desired_states]}
+    warnings = tuple(item for desired, current in looked for item in of_desired_state(desired, current, plan))
+    proof: dict[str, Any] = {}
+    gated = [desired for desired in desired_states if desired.gated and len(plan)]
+    asked = cluster_run.asked if gated else None
+    gate = _gate(cluster_run, gated, plan, proof) if gated else None
+    result = cluster_run.make(plan, gate, ground.there, seen=[current for _, current in looked])
+    result.facts, result.verification = facts, proof or None
+    result.warnings = warnings if result.error is None else ()
+    if result.ended is Ended.UNCHANGED:
+        return result
+    if result.ended in (Ended.COMMITTED, Ended.PLANNED):
+        result.notes += [note for desired, current in looked for note in left_behind(desired, current)]
+    result.notes += [
+        f"{desired.namespace}/{desired.name}: {note}"
+        for desired, current in looked
+        for note in trust_notes(desired, current)
+    ]
+    if asked is not None and result.error is None:
+        result.notes += _told(asked, gated)
+    return result
+
+
+def _told(asked: Question, desired_states: Sequence[DesiredState]) -> Iterator[str]:
+    """What is to be said of those that EKS Pod Identity takes over."""
+    for desired in desired_states:
+        one = Result(Ended.COMMITTED)
+        asked.tell(one, desired.namespace, desired.name, desired.role_arn)
+        yield from (f"{desired.namespace}/{desired.name}: {note}" for note in one.notes)
+
+
+def _meant(found: DesiredState | IrsaError) -> DesiredState:
+    if isinstance(found, IrsaError):
+        raise found
+    return found
+
+
+def _planned(
+    cluster_run: ClusterRun, desired: DesiredState, current: CurrentState, *, named: bool
+) -> Plan | Refused:
+    try:
+        return cluster_run.converge(desired, current, named=named)
+    except Refused as error:
+        return error
+
+
+def _refused(errors: Sequence[Refused]) -> Refused:
+    details = [line for error in errors for line in (str(error), *(f"  {item}" for item in error.details))]
+    steps = dict.fromkeys(step for error in errors for step in error.next_steps)
+    return Refused(
+        f"{len(errors)} of the ServiceAccounts can't reach their desired state",
+        details=details,
+        next_steps=[*steps],
+    )
+
+
+def _gate(
+    cluster_run: ClusterRun, desired_states: Sequence[DesiredState], plan: Plan, proof: dict[str, Any]
+) -> Gate:
+    fresh = may_be_spreading(plan)
+
+    def prove(run: Run | None) -> None:
+        assert run is not None, "there is something to do"
+        for desired in desired_states:
+            found = verify(
+                cluster_run.connection,
+                desired,
+                seconds=run.remaining - 1 if fresh else 0,
+                pause=run.pause,
+                listen=cluster_run.settings.listen,
+                plan=plan,
+            )
+            proof[f"{desired.namespace}/{desired.name}"] = found
+
+    return prove

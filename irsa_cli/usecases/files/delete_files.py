@@ -1,32 +1,49 @@
 """`irsa delete -f`, and `irsa apply --prune`: bindings that files name, or no longer name, are deleted.
 
-Which ones no file names any more is found out in `irsa_cli.usecases.files.prune`; how one is deleted is
-`irsa_cli.usecases.write.delete_sa`'s business, applying files that of `irsa_cli.usecases.files.apply`.
+`--prune` deletes what irsa created and no file lists, and roles that are left from before. How one is deleted
+is in `irsa_cli.usecases.write.delete_sa`, applying files in `irsa_cli.usecases.files.apply`.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
 
+from irsa_cli.core.binding.current import is_made
 from irsa_cli.core.config.model import Binding, Config, Selection
+from irsa_cli.core.inventory.bindings import BoundRole, ListedBinding, named_role
+from irsa_cli.core.marks.notes import wrote
+from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.plan.changes import Change, Kind
+from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, SERVICE_ACCOUNT_TAG, TRANSACTION_TAG, RoleState
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
-from irsa_cli.core.results.result import Command, Result
-from irsa_cli.transaction.folder import prune
-from irsa_cli.usecases.command.caller import with_caller
+from irsa_cli.core.results.result import Command
+from irsa_cli.core.values.errors import IrsaError
+from irsa_cli.core.values.names import default_role_path
+from irsa_cli.kube.client import Json
+from irsa_cli.transaction.story import Story
+from irsa_cli.usecases.command.caller import naming_caller, with_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.command.parallel import PARALLEL, Pace, ended, in_turn, result_of, run_all
-from irsa_cli.usecases.command.settings import Settings
+from irsa_cli.usecases.command.settings import Note, Settings
 from irsa_cli.usecases.command.signals import RunGroup, stoppable
-from irsa_cli.usecases.files.advice import in_terms_of_files
-from irsa_cli.usecases.files.targets import Place, connected, place_name, places
+from irsa_cli.usecases.files.targets import (
+    Place,
+    Tell,
+    begun,
+    connected,
+    finished,
+    in_terms_of_files,
+    paced,
+    place_name,
+    places,
+)
 from irsa_cli.usecases.locks.locks import Locks, binding_lock, when_needed
+from irsa_cli.usecases.read.bindings import BindingsScope, read_bindings
+from irsa_cli.usecases.read.observe import current_account
 from irsa_cli.usecases.write import delete_sa
-
-Tell = Callable[[Item], None]
 
 
 @dataclass(frozen=True)
@@ -45,15 +62,7 @@ class Request:
 
 def delete_files(request: Request, settings: Settings, log: WireLog, tell: Tell) -> AppliedList:
     """Delete what irsa made of the bindings in the files; what is not there is as desired."""
-    pace = Pace(request.parallel, request.max_failures)
-
-    def listen(call: Any) -> None:
-        log(call)
-        pace.heard(call)
-
-    def told(item: Item) -> None:
-        pace.ended(item.result)
-        tell(item)
+    pace, listen, told = paced(request.parallel, request.max_failures, log, tell)
 
     def reach(place: Place) -> tuple[Place, Connection]:
         connection = connect(place.target, kube=True, log=listen, check=lambda aws: None, gone=True)
@@ -61,44 +70,40 @@ def delete_files(request: Request, settings: Settings, log: WireLog, tell: Tell)
         return place, connection
 
     where = places(request.configs, request.target, request.selection)
-    done = AppliedList(notices=[notice for config in request.configs for notice in config.notices])
-    sites = connected(where, reach, done, told)
+    done = begun(request.configs)
+    connections = connected(where, reach, done, told)
     group = RunGroup()
     with stoppable(group, settings.note):
-        for place, connection in sites:
+        for place, connection in connections:
             name = place_name(connection.cluster, among=len(where))
             grouped = replace(settings, group=group)
             with Locks.of(connection, grouped, Command.DELETE_SA) as locks:
                 deletions = Deletions(connection, grouped, request.force, name, files=True, locks=locks)
                 requests = _requests(place, ignore_maker=request.ignore_maker)
                 deletions.run(requests, done, pace, request.parallel, told)
-    prune(settings.state_dir)
-    done.signal, done.seconds = group.number, settings.seconds
-    if pace.is_over and done.pending:
-        done.notices = [*done.notices, f"nothing more was begun: --max-failures {request.max_failures}"]
-    return done
+    return finished(done, settings, pace, group, request.max_failures)
 
 
 def _requests(place: Place, *, ignore_maker: bool) -> list[list[delete_sa.Request]]:
     """Those that only use a role before those whose role it may be."""
+
+    def request(binding: Binding) -> delete_sa.Request:
+        return delete_sa.Request(
+            place.target,
+            binding.namespace,
+            binding.name,
+            role_name=binding.role_name,
+            extent=delete_sa.Extent.BINDING,
+            role_only=binding.role_only,
+            ignore_not_found=True,
+            ignore_maker=ignore_maker,
+        )
+
     using = in_turn(
         (item for item in place.bindings if item.attach_role_arn), lambda item: item.attach_role_arn
     )
     making = [item for item in place.bindings if not item.attach_role_arn]
-    stages = [[_request(place.target, item) for item in stage] for stage in (*using, making)]
-    return [[replace(item, ignore_maker=ignore_maker) for item in stage] for stage in stages]
-
-
-def _request(target: Target, binding: Binding) -> delete_sa.Request:
-    return delete_sa.Request(
-        target,
-        binding.namespace,
-        binding.name,
-        role_name=binding.role_name,
-        extent=delete_sa.Extent.BINDING,
-        role_only=binding.role_only,
-        ignore_not_found=True,
-    )
+    return [list(map(request, stage)) for stage in (*using, making)]
 
 
 @dataclass(frozen=True)
@@ -140,15 +145,161 @@ class Deletions:
     def _one(self, request: delete_sa.Request) -> Item:
         settings = replace(self.settings, started=time.monotonic())
         wanted = replace(request, force=self.force)
-        result = result_of(lambda: self._delete(wanted, settings))
+        lock = binding_lock(request.namespace, request.name)
+        delete = partial(delete_sa.delete_binding, self.connection, wanted)
+        result = result_of(lambda: when_needed(self.locks, settings, lock, delete))
         cluster = self.connection.cluster
         error = with_caller(result.error, self.connection.caller)
         result.error = in_terms_of_files(error, cluster, request.title, forces=self.files, deletes=True)
         return ended(cluster, request.title, result, place=self.name)
 
-    def _delete(self, request: delete_sa.Request, settings: Settings) -> Result:
-        lock = binding_lock(request.namespace, request.name)
-        return when_needed(self.locks, settings, lock, partial(self._delete_held, request))
 
-    def _delete_held(self, request: delete_sa.Request, settings: Settings) -> Result:
-        return delete_sa.delete_binding(self.connection, request, settings)
+NEVER_PRUNED = ("kube-system/aws-node",)
+"""The cluster's network stands on it (and eksctl spares it, too)."""
+
+
+@dataclass(frozen=True)
+class Pruning:
+    """What irsa made for a cluster and no file lists any more.
+
+    Roles are looked for in all paths of this connection's account; the accounts of the place (its `homes`)
+    are pruned one after the other. Those that irsa only took over (`irsa adopt`) were made by others: they
+    bear no transaction's mark.
+    """
+
+    connection: Connection
+    place: Place
+    selection: Selection
+    note: Note
+
+    def candidates(self, roles: Mapping[str, str]) -> list[list[delete_sa.Request]]:
+        """The deletions, in stages; `roles` are the ARNs of the roles that the entries of files have by now.
+
+        Other roles that irsa made for one of these are left from before. Raises `IrsaError` when something
+        that may be one of them can't be read: nobody is to take a pruning that has overlooked some for
+        complete.
+        """
+        with naming_caller(self.connection.caller):
+            home = self.connection.cluster.home
+            found = read_bindings(self.connection, BindingsScope(everywhere=True), homes=(home,))
+            accounts = self.connection.kube.service_accounts()
+        items = [item for item in found.items if self._may_be_pruned(item)]
+        at_stake = [item for item in items if item.full_name not in self.place.names]
+        unread = [*found.notes, *self._unread(at_stake)]
+        if unread:
+            raise IrsaError(
+                "What is to be pruned is unknown",
+                reason="some of what irsa may have made can't be read, and nothing was pruned",
+                details=unread,
+                next_steps=["run the same command again, as a caller who may read these"],
+            )
+        names = dict.fromkeys(self._made_here(accounts), "")
+        names |= {item.full_name: role.name for item, role in self._own_roles(at_stake)}
+        chosen = [
+            self._request(name, names[name], delete_sa.Extent.BINDING)
+            for name in sorted(names)
+            if name not in (*self.place.names, *NEVER_PRUNED) and self.selection.admits(name)
+        ]
+        former = [
+            self._request(item.full_name, role.name, delete_sa.Extent.FORMER_ROLE)
+            for item, role in self._own_roles(items)
+            if item.account is None and role.arn != roles.get(item.full_name, role.arn)
+        ]
+        used = {item.full_name: item.role_arn for item in items if item.account is not None}
+        # Those that only use a role come before those whose role it may be.
+        using = in_turn(
+            (item for item in chosen if not item.role_name), lambda item: used.get(item.full_name, "")
+        )
+        return [*using, [*(item for item in chosen if item.role_name), *former]]
+
+    def _request(self, full_name: str, role_name: str, extent: delete_sa.Extent) -> delete_sa.Request:
+        namespace, _, name = full_name.partition("/")
+        return delete_sa.Request(
+            self.place.target, namespace, name, role_name=role_name, extent=extent, ignore_not_found=True
+        )
+
+    def _unread(self, items: Iterable[ListedBinding]) -> Iterator[str]:
+        """Those that may be irsa's own, by their mark or their role's path, and whose role can't be read."""
+        for item in items:
+            if isinstance(item.role, Unreadable) and self._may_be_own(item):
+                yield f"the role of {item.full_name}: {item.role.why}"
+
+    def _may_be_own(self, item: ListedBinding) -> bool:
+        if item.account is None:
+            return True
+        arn, cluster = named_role(item.account), self.connection.cluster
+        if arn is None or arn.account != cluster.home:
+            return False
+        in_path = arn.resource.startswith(f"role{default_role_path(cluster.name)}")
+        return in_path or TRANSACTION_TAG in item.account.annotations
+
+    def _may_be_pruned(self, item: ListedBinding) -> bool:
+        chosen = item.full_name not in NEVER_PRUNED and self.selection.admits(item.full_name)
+        return chosen and self._is_pruned_here(item.role_arn)
+
+    def _made_here(self, accounts: Iterable[Json]) -> Iterator[str]:
+        """The ServiceAccounts that irsa made and that are deleted with the roles of this account."""
+        path = f":role{default_role_path(self.connection.cluster.name)}"
+        for name, arn in sorted(_made(accounts).items()):
+            out_of_reach = path in arn and _account_of(arn) not in self._accounts
+            if out_of_reach and name not in self.place.names:
+                self.note(f"{name} is not pruned: no file keeps roles in account {_account_of(arn)}")
+            elif self._is_pruned_here(arn):
+                yield name
+
+    def _is_pruned_here(self, arn: str) -> bool:
+        """Whether what has this role is deleted with the roles of this account.
+
+        What has a role that is nobody's here, or none, is deleted with those of the first one.
+        """
+        account, home = _account_of(arn), self.connection.cluster.home
+        return home == (account if account in self._accounts else self._accounts[0])
+
+    @property
+    def _accounts(self) -> list[str]:
+        return [home or self.connection.cluster.account for home in self.place.homes]
+
+    def _own_roles(self, items: Iterable[ListedBinding]) -> Iterator[tuple[ListedBinding, BoundRole]]:
+        """Those whose role irsa made for them, with it."""
+        for item in items:
+            role = item.role
+            if (
+                isinstance(role, BoundRole)
+                and role.is_of(self.connection.cluster)
+                and TRANSACTION_TAG in role.tags
+                and role.tags.get(SERVICE_ACCOUNT_TAG) == item.full_name
+            ):
+                yield item, role
+
+
+def _made(accounts: Iterable[Json]) -> dict[str, str]:
+    """The ServiceAccounts that irsa made, with the role that it gave them, or none (any more).
+
+    One that somebody else has given another role since is theirs.
+    """
+    found = {}
+    for body in accounts:
+        account = current_account(body)
+        bound = ROLE_ARN_ANNOTATION in account.annotations
+        if is_made(account) and (not bound or wrote(account.annotations, ROLE_ARN_ANNOTATION)):
+            name = f"{body['metadata']['namespace']}/{body['metadata']['name']}"
+            found[name] = account.annotations.get(ROLE_ARN_ANNOTATION, "")
+    return found
+
+
+def _account_of(arn: str) -> str:
+    return (arn.split(":") + [""] * 5)[4]
+
+
+def is_prune_candidate(change: Change, story: Story, desired: Collection[str], selection: Selection) -> bool:
+    """Whether a change of an earlier run deletes, or leads up to deleting, what is pruned now."""
+    roles: dict[tuple[Kind, tuple[str, ...]], str] = {}
+    names: set[str] = set()
+    for item in (record.change for record in story.records if record.change.after is None):
+        if isinstance(item.before, RoleState):
+            roles[item.object] = item.before.tags.get(SERVICE_ACCOUNT_TAG, "")
+        elif item.kind is Kind.SERVICE_ACCOUNT:
+            names.add(item.name)
+    names |= set(roles.values())
+    own = change.name if change.kind is Kind.SERVICE_ACCOUNT else roles.get(change.object, "")
+    return bool(own) and own in names and own not in desired and selection.admits(own)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.plan.changes import Change, Plan
-from irsa_cli.core.planning.satisfies import satisfies
+from irsa_cli.core.planning.create import satisfies
 from irsa_cli.core.results.result import ChangeResult, Ended, Result
 from irsa_cli.core.values.errors import Conflict, IrsaError
 from irsa_cli.transaction.events import Report
@@ -23,20 +23,20 @@ from irsa_cli.transaction.journal import Journal
 from irsa_cli.transaction.runner import Transaction
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.command.execute import (
+    left,
     new_run,
     open_journal,
     result_of_report,
     transaction_of,
 )
-from irsa_cli.usecases.command.leftovers import left
 from irsa_cli.usecases.command.run_context import RunContext
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.command.signals import RunGroup
 
 
 @dataclass
-class Laid:
-    """Groundwork that is laid, or could not be: `result` tells, and is brought up to date at the end."""
+class SharedTransaction:
+    """The transaction of the shared parts: `result` tells how far it has come, and how it ended at last."""
 
     result: Result
     _transaction: Transaction
@@ -44,7 +44,9 @@ class Laid:
     _way: str
 
     @classmethod
-    def lay(cls, plan: Plan, connection: Connection, settings: Settings, context: RunContext) -> Laid:
+    def begin(
+        cls, plan: Plan, connection: Connection, settings: Settings, context: RunContext
+    ) -> SharedTransaction:
         """Make it; raises `JournalError` when that can't even be begun. `end` must follow in any case."""
         run = new_run(settings)
         # The empty last stage says that doing all of the plan is not yet the end.
@@ -110,27 +112,27 @@ def _named(item: ChangeResult, used: Mapping[int, Exception]) -> dict[str, str]:
 
 
 @dataclass
-class Ground:
-    """The groundwork of one cluster: `ready` to be built on, and `laid` by this run where it was needed."""
+class SharedParts:
+    """The shared parts of one cluster: `ready` to be built on; `transaction` if this run has created some."""
 
     settings: Settings
     ready: bool = True
-    laid: Laid | None = None
+    transaction: SharedTransaction | None = None
 
     def release(self, desired: DesiredState) -> None:
-        """See `Laid.release`."""
-        if self.laid is not None:
-            self.laid.release(desired)
+        """See `SharedTransaction.release`."""
+        if self.transaction is not None:
+            self.transaction.release(desired)
 
     def end(self, *, wholly: bool) -> None:
-        """See `Laid.end`; what was rolled back is told."""
-        if self.laid is None:
+        """See `SharedTransaction.end`; what was rolled back is told."""
+        if self.transaction is None:
             return
-        before = self.laid.result.changes
-        self.laid.end(wholly=wholly)
+        before = self.transaction.result.changes
+        self.transaction.end(wholly=wholly)
         gone = [
             f"{item.change.kind.value} {item.change.name}"
-            for item, was in zip(self.laid.result.changes, before, strict=True)
+            for item, was in zip(self.transaction.result.changes, before, strict=True)
             if item.state == "undone" and was.state == "done"
         ]
         if gone:

@@ -1,7 +1,4 @@
-"""Configuration files: which there are, and what they say together.
-
-What one says is `irsa_cli.core.config`'s business, its text that of `irsa_cli.usecases.texts`.
-"""
+"""Configuration files: which there are, and what they say together."""
 
 from __future__ import annotations
 

@@ -1,20 +1,33 @@
-"""Which clusters configuration files are about, and what they ask for in each."""
+"""What a run on configuration files is asked for, which clusters it is about, how it begins and ends.
+
+Next steps are written where errors are made, for the commands about one ServiceAccount. What is no option of
+`apply`, `diff` or `delete -f` becomes a field of the file here, or the command that has it.
+"""
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
+from irsa_cli.core.binding.boundaries import BoundaryRules
 from irsa_cli.core.config.model import Binding, Config, Selection
 from irsa_cli.core.results.applied import AppliedList, Item
 from irsa_cli.core.results.result import CLUSTER, Ended, Result
 from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput, IrsaError, Refused, UnexpectedCluster
-from irsa_cli.usecases.command.connect import Target
+from irsa_cli.transaction.folder import prune
+from irsa_cli.usecases.command.connect import Target, WireLog
+from irsa_cli.usecases.command.parallel import PARALLEL, Pace
+from irsa_cli.usecases.command.settings import Settings
+from irsa_cli.usecases.command.signals import RunGroup
 
 T = TypeVar("T")
+Tell = Callable[[Item], None]
+"""Hears of each item when it has ended."""
 
 OF_PLACES = ("role_account", "role_assume_role", "role_profile", "target_assume_role", "target_profile")
 """What entries say, and a target has: by which accounts, and how they are reached."""
@@ -82,14 +95,51 @@ def places(configs: Sequence[Config], target: Target, selection: Selection) -> l
             tuple(item for item in items if id(item) in chosen),
             clusters[there.cluster, there.region],
             there in with_oidc,
-            tuple(dict.fromkeys(other.role_account or "" for other in found if _is_same(other, there))),
+            tuple(
+                dict.fromkeys(
+                    other.role_account or ""
+                    for other in found
+                    if (other.cluster, other.region) == (there.cluster, there.region)
+                )
+            ),
         )
         for there, items in found.items()
     ]
 
 
+def paced(parallel: int, max_failures: int | None, log: WireLog, tell: Tell) -> tuple[Pace, WireLog, Tell]:
+    """The pace of a run, and who hears of its calls and of its items, which set the pace."""
+    pace = Pace(parallel, max_failures)
+
+    def listen(call: Any) -> None:
+        log(call)
+        pace.heard(call)
+
+    def told(item: Item) -> None:
+        pace.ended(item.result)
+        tell(item)
+
+    return pace, listen, told
+
+
+def begun(configs: Sequence[Config]) -> AppliedList:
+    """The outcome of a run that begins."""
+    return AppliedList(notices=[notice for config in configs for notice in config.notices])
+
+
+def finished(
+    done: AppliedList, settings: Settings, pace: Pace, group: RunGroup, max_failures: int | None
+) -> AppliedList:
+    """The outcome of a run that ends; old journals are deleted."""
+    prune(settings.state_dir)
+    done.signal, done.seconds = group.number, settings.seconds
+    if pace.is_over and done.pending:
+        done.notices = [*done.notices, f"nothing more was begun: --max-failures {max_failures}"]
+    return done
+
+
 def connected(
-    places: Sequence[Place], connect: Callable[[Place], T], done: AppliedList, tell: Callable[[Item], None]
+    places: Sequence[Place], connect: Callable[[Place], T], done: AppliedList, tell: Tell
 ) -> list[T]:
     """What `connect` makes of each place. One of several that can't be reached does not keep the others.
 
@@ -110,10 +160,6 @@ def connected(
             done.items.append(item)
             tell(item)
     return found
-
-
-def _is_same(one: Target, other: Target) -> bool:
-    return (one.cluster, one.region) == (other.cluster, other.region)
 
 
 def _home(target: Target, said: Binding, where: str) -> Target:
@@ -144,7 +190,6 @@ def _home(target: Target, said: Binding, where: str) -> Target:
 
 
 def _account(named: str, role: str, field: str, where: str) -> str:
-    """The account that an entry names, or the role does by which it is reached."""
     of_role = role_arn(role).account if role else ""
     if named and of_role not in ("", named):
         raise InvalidInput(
@@ -171,3 +216,84 @@ def place_name(cluster: Cluster, *, among: int) -> str:
     """What tells this cluster, with the account of its roles, from the others of a run; '' without others."""
     roles = f", roles in {cluster.home}" if cluster.home != cluster.account else ""
     return f"{cluster.name} ({cluster.region}, {cluster.account}{roles})" if among > 1 else ""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for. `target.cluster` is '' where the files name it."""
+
+    configs: tuple[Config, ...]
+    target: Target
+    selection: Selection = field(default_factory=Selection)
+    parallel: int = PARALLEL
+    atomic: bool = False
+    override: bool = False
+    update_trust: bool = False
+    update_target_trust: bool = False
+    force: bool = False
+    allow_wide_trust: bool = False
+    verify: bool = False
+    prune: bool = False
+    """Whether bindings that irsa made here and no file lists are deleted."""
+    changed_by: bool = False
+    """Whether it is asked who has changed what differs."""
+    max_failures: int | None = None
+    """After so many failures nothing more is begun; None: however many."""
+    boundary: str = ""
+    """The permissions boundary of all roles, whatever the files say; '' leaves it to them."""
+    boundaries: BoundaryRules = field(default_factory=BoundaryRules)
+
+    def bounded(self) -> Request:
+        """The request with the boundary that the user named in all entries that make a role."""
+        configs = tuple(
+            replace(config, bindings=tuple(self._bounded(item) for item in config.bindings))
+            for config in self.configs
+        )
+        return replace(self, configs=configs)
+
+    def _bounded(self, binding: Binding) -> Binding:
+        if binding.attach_role_arn or not self.boundary:
+            return binding
+        return replace(binding, permissions_boundary=self.boundary)
+
+
+_FIELDS = (
+    (r"run this again with --associate-oidc", "say withOIDC: true in the file, and run this again"),
+    (
+        r"run this again with --attach-role-arn (\S+)",
+        r"say attachRoleARN: \1 in the entry, and run this again",
+    ),
+    (r"use a --subject-pattern", "say subjectPattern in an entry"),
+    (
+        r"(a role of another name: )run this again with --role-name",
+        r"\1say roleName in the entry, and run this again",
+    ),
+)
+
+
+def in_terms_of_files(
+    error: Exception | None, cluster: Cluster, full_name: str, *, forces: bool = False, deletes: bool = False
+) -> Exception | None:
+    """The error with next steps that can be gone; `forces`: the command that runs has `--force`.
+
+    `deletes`: it is a deletion of the ServiceAccount `full_name` that failed.
+    """
+    if not isinstance(error, IrsaError):
+        return error
+    steps = [_step(step, cluster, full_name, forces, deletes) for step in error.next_steps]
+    return error.but(next_steps=steps)
+
+
+def _step(step: str, cluster: Cluster, full_name: str, forces: bool, deletes: bool) -> str:
+    for pattern, words in _FIELDS:
+        step = re.sub(pattern, words, step)
+    if not deletes:
+        return step
+    namespace, _, name = full_name.partition("/")
+    where = (
+        f"-n {shlex.quote(namespace)} -c {shlex.quote(cluster.name)} -r {cluster.region}{cluster.home_option}"
+    )
+    delete = f"irsa delete-sa {shlex.quote(name)} {where}"
+    step = step.replace("keep it: --keep-role", f"keep it: {delete} --keep-role")
+    step = step.replace("run this again without --role-only, or with --force", "run this again with --force")
+    return step if forces else step.replace("run this again with --force", f"{delete} --force")

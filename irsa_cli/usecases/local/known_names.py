@@ -11,14 +11,16 @@ import importlib.util
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec
 
 from irsa_cli.usecases.local.kubeconfig import all_clusters, eks_cluster
 
+P = ParamSpec("P")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+=,/-]{0,200}", re.ASCII)
 """What a shell gets: nothing in it means anything to one."""
 _JOURNALS, _HEAD = 200, 16_384
@@ -42,52 +44,54 @@ class PastRun:
         return "".join(self.cluster.split(":")[3:4])
 
 
-def safe(found: Iterator[str]) -> list[str]:
+def safe(found: Iterable[str]) -> list[str]:
     """The names that a shell can take, each once."""
     return sorted({name for name in found if _NAME.fullmatch(name)})
 
 
-def clusters(state: Path) -> list[str]:
+def _safe(names: Callable[P, Iterator[str]]) -> Callable[P, list[str]]:
+    """Give `safe` names of what yields any."""
+
+    @wraps(names)
+    def found(*args: P.args, **kwargs: P.kwargs) -> list[str]:
+        return safe(names(*args, **kwargs))
+
+    return found
+
+
+@_safe
+def clusters(state: Path) -> Iterator[str]:
     """Names of clusters."""
-
-    def found() -> Iterator[str]:
-        yield _of_project("cluster")
-        yield from (item.name for item in all_clusters())
-        yield from (run.cluster_name for run in past_runs(state))
-
-    return safe(found())
+    yield _of_project("cluster")
+    yield from (item.name for item in all_clusters())
+    yield from (run.cluster_name for run in past_runs(state))
 
 
-def regions(state: Path) -> list[str]:
+@_safe
+def regions(state: Path) -> Iterator[str]:
     """Names of regions: all that botocore knows, without importing it."""
-
-    def found() -> Iterator[str]:
-        yield _of_project("region")
-        yield from (run.region for run in past_runs(state))
-        spec = importlib.util.find_spec("botocore")
-        if spec is not None and spec.origin is not None:
-            with suppress(OSError, ValueError, KeyError):
-                file = Path(spec.origin).parent / "data" / "endpoints.json"
-                for partition in json.loads(file.read_bytes())["partitions"]:
-                    yield from partition["regions"]
-
-    return safe(found())
+    yield _of_project("region")
+    yield from (run.region for run in past_runs(state))
+    spec = importlib.util.find_spec("botocore")
+    if spec is not None and spec.origin is not None:
+        with suppress(OSError, ValueError, KeyError):
+            file = Path(spec.origin).parent / "data" / "endpoints.json"
+            for partition in json.loads(file.read_bytes())["partitions"]:
+                yield from partition["regions"]
 
 
-def namespaces(state: Path, cluster: str = "") -> list[str]:
+@_safe
+def namespaces(state: Path, cluster: str = "") -> Iterator[str]:
     """Names of namespaces, of one cluster where it is known."""
-
-    def found() -> Iterator[str]:
-        yield from ("default", _of_project("namespace"))
-        yield from (name.partition("/")[0] for name in accounts(state, cluster))
-
-    return safe(found())
+    yield from ("default", _of_project("namespace"))
+    yield from (name.partition("/")[0] for name in accounts(state, cluster))
 
 
-def accounts(state: Path, cluster: str = "") -> list[str]:
+@_safe
+def accounts(state: Path, cluster: str = "") -> Iterator[str]:
     """ServiceAccounts as `namespace/name`, of one cluster where it is known."""
     runs = (run for run in past_runs(state) if cluster in ("", run.cluster_name))
-    return safe(run.account for run in runs if run.account.count("/") == 1)
+    yield from (run.account for run in runs if run.account.count("/") == 1)
 
 
 def cluster_in_force() -> str:
@@ -104,26 +108,23 @@ def namespace_in_force() -> str:
     return os.environ.get("IRSA_NAMESPACE", "").strip() or _of_project("namespace") or "default"
 
 
-def profiles() -> list[str]:
+@_safe
+def profiles() -> Iterator[str]:
     """Profiles of the AWS configuration, read as the AWS CLI finds it."""
-
-    def found() -> Iterator[str]:
-        yield _of_project("profile")
-        for variable, default in (
-            ("AWS_CONFIG_FILE", "~/.aws/config"),
-            ("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"),
-        ):
-            parser = configparser.RawConfigParser(strict=False)
-            with suppress(OSError, configparser.Error, UnicodeDecodeError):
-                parser.read(Path(os.environ.get(variable) or default).expanduser(), encoding="utf-8")
-            for section in parser.sections():
-                kind, _, name = section.partition(" ")
-                if name and kind == "profile":
-                    yield name.strip().strip("\"'")
-                elif not name:
-                    yield section
-
-    return safe(found())
+    yield _of_project("profile")
+    for variable, default in (
+        ("AWS_CONFIG_FILE", "~/.aws/config"),
+        ("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"),
+    ):
+        parser = configparser.RawConfigParser(strict=False)
+        with suppress(OSError, configparser.Error, UnicodeDecodeError):
+            parser.read(Path(os.environ.get(variable) or default).expanduser(), encoding="utf-8")
+        for section in parser.sections():
+            kind, _, name = section.partition(" ")
+            if name and kind == "profile":
+                yield name.strip().strip("\"'")
+            elif not name:
+                yield section
 
 
 def past_runs(state: Path) -> Iterator[PastRun]:

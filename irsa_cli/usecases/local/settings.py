@@ -16,8 +16,6 @@ from irsa_cli.usecases.command.project_settings import BOUNDARY, REQUIRE, caller
 from irsa_cli.usecases.command.settings import LockOptions
 from irsa_cli.usecases.local.kubeconfig import ContextCluster
 
-PREFIX = "IRSA_"
-
 
 class Origin(str, Enum):
     """What a setting is from; the value is what `-o json` shows."""

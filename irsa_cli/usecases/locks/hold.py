@@ -1,28 +1,29 @@
 """What a run holds: several locks in one order, more when its plan is known, all given back at its end.
 
-One lock by itself is in `irsa_cli.usecases.locks.taking`.
+`LocksAhead` takes the locks of works that are going to begin beside the works before them: only what is free.
+While one of the works waits, this run keeps no lock that it does not use yet, so that no two runs wait for
+each other. One lock by itself is in `irsa_cli.usecases.locks.taking`.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
 from random import uniform
+from types import TracebackType
 
 from irsa_cli.core.marks.locks.lease import LeaseState
-from irsa_cli.core.marks.locks.names import Lock
-from irsa_cli.core.marks.locks.needed import is_all_new
+from irsa_cli.core.marks.locks.names import Lock, is_all_new
 from irsa_cli.core.plan.changes import Change
-from irsa_cli.core.values.clock import boot_seconds
 from irsa_cli.core.values.errors import IrsaError, ServiceError
-from irsa_cli.usecases.command.look_again import LookAgain
+from irsa_cli.core.values.limits import boot_seconds
+from irsa_cli.usecases.command.retry import LookAgain
 from irsa_cli.usecases.command.settings import Note
-from irsa_cli.usecases.locks.refusals import held as refused
-from irsa_cli.usecases.locks.refusals import lost
-from irsa_cli.usecases.locks.taking import HeldLock, Taker, Watched
+from irsa_cli.usecases.locks.taking import HeldLock, Taker, Watched, all_at_once, lost
+from irsa_cli.usecases.locks.taking import held as refused
 
 PARALLEL = 16
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 2.0
@@ -215,7 +216,6 @@ class Hold:
         return True
 
     def _wait(self, lock: Lock, state: LeaseState | None, watched: Watched, until: float) -> None:
-        """Wait for a lock until it is held."""
         started, wait, told = boot_seconds(), FIRST_PAUSE, ""
         while True:
             now = boot_seconds()
@@ -261,18 +261,11 @@ class Hold:
     def _give_back(self, locks: Iterable[Lock]) -> None:
         todo = [self.held.pop(lock) for lock in locks]
         try:
-            self._give_back_all(todo)
+            all_at_once(self._give_back_one, todo, PARALLEL)
         except KeyboardInterrupt:
             # A signal, when nothing else is under way any more: what was begun here is finished.
-            self._give_back_all(todo)
+            all_at_once(self._give_back_one, todo, PARALLEL)
             raise
-
-    def _give_back_all(self, todo: list[HeldLock]) -> None:
-        if len(todo) == 1:
-            self._give_back_one(todo[0])
-        elif todo:
-            with ThreadPoolExecutor(PARALLEL) as pool:
-                list(pool.map(self._give_back_one, todo))
 
     def _give_back_one(self, held: HeldLock) -> None:
         self.registry.forget(held.lock, self)
@@ -285,3 +278,65 @@ class Hold:
                 f"Note: the lock of {held.lock.words} could not be given back ({error});"
                 f" it ends by itself in {seconds:.0f} s."
             )
+
+
+class LocksAhead:
+    """The locks of many works, in the order in which these begin. For a `with` block; for several threads.
+
+    `make` makes what holds one lock. Of `most` works at the same time, as many locks are taken ahead.
+    """
+
+    def __init__(self, wanted: Sequence[Lock], make: Callable[[Lock], Hold], most: int, pause: Pause) -> None:
+        self._wanted = frozenset(wanted)
+        self._waiting = list(reversed(wanted))
+        self._make = make
+        self._most = most
+        self._pause = pause
+        self._pool = ThreadPoolExecutor(most)
+        self._mutex = threading.Lock()
+        self._taken: dict[Lock, tuple[Hold, Future[None]]] = {}
+
+    def __enter__(self) -> LocksAhead:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._give_up()
+        self._pool.shutdown()
+
+    def of(self, lock: Lock) -> Hold | None:
+        """What holds the lock of a work that begins now, if it was free; None for a lock of another work."""
+        if lock not in self._wanted:
+            return None
+        with self._mutex:
+            while self._waiting and (lock not in self._taken or len(self._taken) <= self._most):
+                self._begin(self._waiting.pop())
+            found = self._taken.pop(lock, None)
+        if found is None:
+            return None
+        hold, taking = found
+        taking.result()
+        return hold
+
+    def pause(self, seconds: float) -> None:
+        """Wait for a lock, as the run does it."""
+        self._give_up()
+        self._pause(seconds)
+
+    def _begin(self, lock: Lock) -> None:
+        hold = self._make(lock)
+        self._taken[lock] = hold, self._pool.submit(hold.take_ahead)
+
+    def _give_up(self) -> None:
+        """Give back what no work has yet, and take no more."""
+        with self._mutex:
+            self._waiting.clear()
+            taken, self._taken = list(self._taken.values()), {}
+        for hold, taking in taken:
+            self._pool.submit(_give_back, hold, taking)
+
+
+def _give_back(hold: Hold, taking: Future[None]) -> None:
+    wait([taking])
+    hold.release()

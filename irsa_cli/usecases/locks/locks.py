@@ -1,7 +1,4 @@
-"""The locks of one command in one cluster: whether it takes any, and holding them around its transactions.
-
-How they are taken is in `irsa_cli.usecases.locks.hold`.
-"""
+"""The locks of one command in one cluster: whether it takes any, and holding them around its transactions."""
 
 from __future__ import annotations
 
@@ -12,8 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from irsa_cli.core.marks.locks.lease import Timing, Writer, cluster_label
-from irsa_cli.core.marks.locks.names import Lock, LockScope
-from irsa_cli.core.marks.locks.needed import locks_of
+from irsa_cli.core.marks.locks.names import Lock, LockScope, locks_of
 from irsa_cli.core.results.result import Command
 from irsa_cli.core.values import limits
 from irsa_cli.core.values.patience import current
@@ -21,11 +17,9 @@ from irsa_cli.transaction.protocol import Interrupted
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.command.signals import told_to_stop
-from irsa_cli.usecases.locks.ahead import LocksAhead
-from irsa_cli.usecases.locks.hold import Hold, Pause, Registry
+from irsa_cli.usecases.locks.hold import Hold, LocksAhead, Pause, Registry
 from irsa_cli.usecases.locks.presence import Presence, this_holder
-from irsa_cli.usecases.locks.renewal import LockRenewal
-from irsa_cli.usecases.locks.taking import Taker
+from irsa_cli.usecases.locks.taking import LockRenewal, Taker
 
 T = TypeVar("T")
 

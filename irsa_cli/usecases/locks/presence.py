@@ -87,9 +87,7 @@ def is_alive(state_dir: Path, run: str) -> bool | None:
     try:
         if not is_plain(run):
             return None
-        os.close(open_own(path))
-        lock = FileLock(path, mode=0o600)
-        lock.acquire(timeout=0)
+        lock = _locked(path)
     except Timeout:
         return True
     except (OSError, Refused):
@@ -98,12 +96,18 @@ def is_alive(state_dir: Path, run: str) -> bool | None:
     return False
 
 
+def _locked(path: Path) -> FileLock:
+    """Lock a file that is there; raises `Timeout` if somebody else has, `OSError` or `Refused`."""
+    os.close(open_own(path))
+    lock = FileLock(path, mode=0o600)
+    lock.acquire(timeout=0)
+    return lock
+
+
 def _is_left(path: Path, *, remove: bool) -> bool:
     """Whether it is there and nobody's any more; it is removed while nobody else can lock it."""
     try:
-        os.close(open_own(path))
-        lock = FileLock(path, mode=0o600)
-        lock.acquire(timeout=0)
+        lock = _locked(path)
     except (OSError, Refused, Timeout):
         return False
     if remove:

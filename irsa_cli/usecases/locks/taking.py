@@ -1,13 +1,15 @@
-"""One lock: taking it when it is free, renewing it, and giving it back. Nothing here waits.
+"""One lock: taking it when it is free, renewing it, giving it back, and what is said when it can't be had.
 
 Everything is compare-and-set on the Lease's version: of two that take the same at once, the server lets one.
-Waiting, and several locks, are in `irsa_cli.usecases.locks.hold`.
+Nothing here waits: waiting, and several locks, are in `irsa_cli.usecases.locks.hold`.
 """
 
 from __future__ import annotations
 
+import shlex
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -23,14 +25,13 @@ from irsa_cli.core.marks.locks.lease import (
 )
 from irsa_cli.core.marks.locks.names import Lock
 from irsa_cli.core.values import attempts
-from irsa_cli.core.values.clock import boot_seconds
-from irsa_cli.core.values.errors import ServiceError
+from irsa_cli.core.values.errors import IrsaError, LockLost, Refused, ServiceError
+from irsa_cli.core.values.limits import boot_seconds
 from irsa_cli.core.values.patience import within
 from irsa_cli.kube.calls import Dated, Json
+from irsa_cli.kube.client import Kube
 from irsa_cli.kube.errors import CONFLICT, EXISTS, NOT_FOUND
-from irsa_cli.kube.leases import Leases
 from irsa_cli.usecases.locks.presence import is_dead
-from irsa_cli.usecases.locks.refusals import denied
 
 ROUNDS = 5
 """How often a Lease is looked at that others write at the same time, before it counts as held."""
@@ -94,7 +95,7 @@ class _Quick:
 class Taker:
     """Takes locks for one run, in one namespace of one cluster."""
 
-    leases: Leases
+    leases: Kube
     namespace: str
     writer: Writer
     state_dir: Path
@@ -254,6 +255,15 @@ class Taker:
             body = found.body  # It was renewed in between.
 
 
+def all_at_once(work: Callable[[HeldLock], None], locks: Sequence[HeldLock], most: int) -> None:
+    """Do it for all of them, so many at the same time."""
+    if len(locks) == 1:
+        work(locks[0])
+    elif locks:
+        with ThreadPoolExecutor(most) as pool:
+            list(pool.map(work, locks))
+
+
 def _quickly(seconds: float, work: Callable[[], None]) -> None:
     with within(_Quick(seconds)):
         work()
@@ -262,3 +272,102 @@ def _quickly(seconds: float, work: Callable[[], None]) -> None:
 def _now() -> datetime:
     """For people who read the Lease; nothing is decided by this machine's clock."""
     return datetime.now(timezone.utc)
+
+
+RENEWING = 8
+
+
+class LockRenewal:
+    """Renews all that `held` tells, from the first `begin` on until it is ended."""
+
+    def __init__(self, taker: Taker, held: Callable[[], Iterable[HeldLock]]) -> None:
+        self._taker = taker
+        self._held = held
+        self._ended = threading.Event()
+        self._mutex = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def begin(self) -> None:
+        """Begin, where it is not begun."""
+        with self._mutex:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._go_on, daemon=True)
+                self._thread.start()
+
+    def end(self) -> None:
+        """Renew nothing any more; the call that is under way is not waited for."""
+        self._ended.set()
+
+    def _go_on(self) -> None:
+        while not self._ended.wait(self._taker.timing.renew):
+            self.renew(list(self._held()))
+
+    def renew(self, held: list[HeldLock]) -> None:
+        """Renew them, many at the same time."""
+        all_at_once(self._taker.renew, held, RENEWING)
+
+
+WITHOUT = (
+    "run this again with --no-lock: then two runs for the same ServiceAccount at the same time are kept apart"
+    " by their marks only, which leaves short moments open"
+)
+VERBS = ("get", "list", "create", "update", "delete")
+
+
+def held(lock: Lock, state: LeaseState, cluster: str, waited: float) -> Refused:
+    """Another run holds it, and did not let go in time. Nothing was written."""
+    after = f" (waited for {waited:.0f} s)" if waited >= 1 else ""
+    return Refused(
+        f"another run is at work on {lock.words}{after}",
+        reason=state.told,
+        next_steps=(
+            "run the same command again when that one has ended, or let it wait longer: --lock-timeout 10m",
+            f"irsa unlock {shlex.quote(state.holder)} -c {cluster}  # when you know that it is dead",
+        ),
+    )
+
+
+def not_permitted(error: ServiceError, namespace: str) -> IrsaError:
+    """The error of a call of `irsa unlock`: a missing permission is named, and where to find it."""
+    if error.status != 403 or error.permitted:
+        return error
+    verb = error.operation.partition(" ")[0]
+    return Refused(
+        f"this caller may not {verb} Leases (coordination.k8s.io) in namespace {namespace}",
+        reason=error.reason,
+        next_steps=(
+            "grant list and delete on leases there: docs/how-to/permissions.md has the Role",
+            "or name the namespace where the locks are: --lock-namespace NAMESPACE",
+        ),
+    )
+
+
+def denied(error: ServiceError, namespace: str) -> IrsaError:
+    """The error of a call about a Lease: a missing permission, or a missing place, ends the run early."""
+    if error.status not in (403, 404, 405):
+        return error
+    verb = error.operation.partition(" ")[0]
+    if error.permitted:
+        return Refused(
+            f"no lock: a quota or an admission policy of namespace {namespace} refuses to {verb} Leases",
+            reason=error.reason,
+            next_steps=(
+                "ask who sets quotas and admission policies there to allow Leases (coordination.k8s.io)",
+                "or name a namespace that allows them, the same for all runs: --lock-namespace NAMESPACE",
+            ),
+        )
+    who = "this caller may not" if error.status == 403 else "the cluster does not let anybody"
+    return Refused(
+        f"no lock can be taken: {who} {verb} Leases (coordination.k8s.io) in namespace {namespace}",
+        reason=error.reason,
+        next_steps=(
+            f"grant {', '.join(VERBS)} on leases there: docs/how-to/permissions.md has the Role",
+            "or name a namespace where that is granted, the same for all runs: --lock-namespace NAMESPACE",
+            f"or {WITHOUT}",
+        ),
+    )
+
+
+def lost(lock: Lock, why: str, *, taken_over: bool) -> LockLost:
+    """The lock is another's by now, or nobody knows."""
+    return LockLost(f"the lock of {lock.words} is lost", reason=why, taken_over=taken_over)

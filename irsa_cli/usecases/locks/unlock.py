@@ -12,17 +12,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from irsa_cli.core.marks.locks.lease import LeaseState, selector
-from irsa_cli.core.marks.locks.seen import SeenLock, of_holder
+from irsa_cli.core.marks.locks.lease import LeaseState, SeenLock, of_holder, selector
 from irsa_cli.core.results.locks import LockList, Removal, Unlocked
-from irsa_cli.core.values.clock import boot_seconds
 from irsa_cli.core.values.errors import IrsaError, Outcome, Refused, ServiceError
+from irsa_cli.core.values.limits import boot_seconds
 from irsa_cli.core.values.patience import current
 from irsa_cli.kube.errors import CONFLICT
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.command.settings import Note
 from irsa_cli.usecases.locks.presence import is_dead
-from irsa_cli.usecases.locks.refusals import not_permitted
+from irsa_cli.usecases.locks.taking import not_permitted
 
 LOOKS = 8
 """How often a holder that may live is looked at while it is watched."""
@@ -153,7 +152,6 @@ class _Place:
 
 
 def _renewed(item: SeenLock) -> Refused:
-    """Its holder lives."""
     return Refused(
         f"{item.holder} renews its locks: it is at work",
         reason=f"the lock of {item.locked} was written while it was watched",

@@ -25,10 +25,9 @@ from irsa_cli.transaction.story import Story
 from irsa_cli.usecases.command.connect import Target, WireLog
 from irsa_cli.usecases.command.project_settings import boundary_rules, read_project
 from irsa_cli.usecases.command.settings import Settings
-from irsa_cli.usecases.files.site import Tell
-from irsa_cli.usecases.plans.commands import COMMANDS
-from irsa_cli.usecases.plans.requests import Request, allows_wide_trust, asked_by
-from irsa_cli.usecases.plans.saved_plan import SavedPlan
+from irsa_cli.usecases.files.targets import Tell
+from irsa_cli.usecases.plans.reading import COMMANDS
+from irsa_cli.usecases.plans.saved_plan import Request, SavedPlan, allows_wide_trust, asked_by
 from irsa_cli.usecases.write import delete_sa
 
 SHOWN = 40

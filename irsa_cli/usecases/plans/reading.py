@@ -1,27 +1,97 @@
-"""Reading the file of a saved plan: what is no plan of this version, or was altered, is refused."""
+"""Reading the file of a saved plan: what is no plan of this version, or was altered, is refused.
+
+Here are the commands whose plans can be saved, too: how the request of each is read, and what carries it out.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from cattrs import ClassValidationError
+from cattrs.errors import ForbiddenExtraKeysError
 
 from irsa_cli import __version__
 from irsa_cli.core.plan import written
 from irsa_cli.core.plan.changes import Plan
 from irsa_cli.core.plan.expected import PlannedWork
+from irsa_cli.core.plan.rules import check
+from irsa_cli.core.results.applied import AppliedList
 from irsa_cli.core.results.envelope import API_VERSION
+from irsa_cli.core.results.result import Result
 from irsa_cli.core.values.arn import check_cluster
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput
-from irsa_cli.usecases.plans import commands
-from irsa_cli.usecases.plans.commands import COMMANDS, UnreadableRequest
-from irsa_cli.usecases.plans.saved_plan import FORMAT, KIND, PlannedItem, SavedPlan, digest_of
+from irsa_cli.usecases.command.connect import WireLog
+from irsa_cli.usecases.command.settings import Settings
+from irsa_cli.usecases.files import apply, delete_files
+from irsa_cli.usecases.files.targets import Request as ApplyRequest
+from irsa_cli.usecases.files.targets import Tell
+from irsa_cli.usecases.plans.saved_plan import (
+    FORMAT,
+    KIND,
+    PlannedItem,
+    Request,
+    SavedPlan,
+    converter,
+    digest_of,
+)
 from irsa_cli.usecases.texts import read_text
+from irsa_cli.usecases.write import adopt, associate_oidc, create_sa, delete_sa, disassociate_oidc, update_sa
 
 LARGEST = 64 * 2**20
 """Bytes of a file that is read at most: a plan of ten thousand ServiceAccounts has fewer."""
+
+Run = Callable[[Request, Settings, WireLog, Tell], "Result | AppliedList"]
+
+
+class UnreadableRequest(ValueError):
+    """What is in a file is no request of this version's commands."""
+
+
+@dataclass(frozen=True)
+class PlannedCommand:
+    """One command whose plans can be saved: the class of its requests, and what carries one out."""
+
+    request: type[Any]
+    run: Run
+    of_many: bool = False
+    """Whether it is about many transactions."""
+
+
+def _one(work: Callable[[Any, Settings, WireLog], Result]) -> Run:
+    return lambda request, settings, log, _tell: work(request, settings, log)
+
+
+COMMANDS: dict[str, PlannedCommand] = {
+    "create-sa": PlannedCommand(create_sa.Request, _one(create_sa.create_sa)),
+    "update-sa": PlannedCommand(update_sa.Request, _one(update_sa.update_sa)),
+    "delete-sa": PlannedCommand(delete_sa.Request, _one(delete_sa.delete_sa)),
+    "adopt": PlannedCommand(adopt.Request, _one(adopt.adopt)),
+    "adopt --all": PlannedCommand(adopt.Several, adopt.adopt_several, of_many=True),
+    "associate-oidc": PlannedCommand(associate_oidc.Request, _one(associate_oidc.associate_oidc)),
+    "disassociate-oidc": PlannedCommand(disassociate_oidc.Request, _one(disassociate_oidc.disassociate_oidc)),
+    "apply": PlannedCommand(ApplyRequest, apply.apply, of_many=True),
+    "delete": PlannedCommand(delete_files.Request, delete_files.delete_files, of_many=True),
+}
+"""By what the user calls them. A name is in saved plans: it stays what it is."""
+
+
+def read_request(command: str, data: Any) -> Request:
+    """The request of a command from plain data; raises `UnreadableRequest`."""
+    if command not in COMMANDS:
+        raise UnreadableRequest(f"the command {command!r}")
+    try:
+        found = converter().structure(data, COMMANDS[command].request)
+        check(found)
+        return found
+    except InvalidInput as error:
+        raise UnreadableRequest(f"the request of {command}: {error}") from error
+    except (ClassValidationError, ForbiddenExtraKeysError, TypeError, ValueError, KeyError, AttributeError):
+        raise UnreadableRequest(f"the request of {command}") from None
 
 
 def load(path: Path) -> SavedPlan:
@@ -66,10 +136,8 @@ def _read(document: Mapping[str, Any]) -> SavedPlan:
             "it keeps less of the current state than is compared now; make the plan again"
         )
     command = about["command"]
-    if command not in COMMANDS:
-        raise UnreadableRequest(f"the command {command!r}")
+    request = read_request(command, document["request"])
     items = tuple(_read_item(item) for item in document["items"])
-    request = commands.read(command, document["request"])
     texts = (about["made"], about["version"], document["digest"])
     _check_texts(texts)
     return SavedPlan(command, request, items, *texts)

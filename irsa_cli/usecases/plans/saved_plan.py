@@ -1,5 +1,8 @@
 """A saved plan and its file: what was asked for, each transaction, and what it was planned on.
 
+Who asks (profile, role, kubeconfig) is no part of it: a plan is carried out with the credentials of whoever
+does that.
+
 How a file is read is in `irsa_cli.usecases.plans.reading`: that knows every command, this none.
 
 A digest tells a file that was altered by accident, or by somebody who did not care to hide it; who made a
@@ -16,11 +19,16 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from cattrs import Converter
+from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
+
 from irsa_cli import __version__
+from irsa_cli.core.binding.boundaries import BoundaryRules
 from irsa_cli.core.plan import written
 from irsa_cli.core.plan.expected import PlannedWork
 from irsa_cli.core.results.applied import AppliedList, Item
@@ -28,14 +36,31 @@ from irsa_cli.core.results.envelope import API_VERSION, cluster_json
 from irsa_cli.core.results.result import ChangeResult, Ended, Result
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import IrsaError
-from irsa_cli.usecases.plans import requests
-from irsa_cli.usecases.plans.requests import Request
+from irsa_cli.usecases.command.connect import Target
 
 KIND = "Plan"
 FORMAT = 2
 """What is kept of the current state: one that keeps less of it can't be compared with what is there."""
 _OPEN = os.O_NONBLOCK | os.O_CLOEXEC
 """A pipe without anybody at its other end is an error, and not waited for."""
+Request = Any
+"""The request of one of the commands in `irsa_cli.usecases.plans.reading`; each has its own class."""
+
+_OF_WHO_ASKS = (
+    "profile",
+    "assume_role",
+    "kubeconfig",
+    "context",
+    "role_assume_role",
+    "role_profile",
+    "target_assume_role",
+    "target_profile",
+    "tell_region",
+    "yields",
+    "meant",
+    "expect_account",
+    "expect_clusters",
+)
 
 
 @dataclass(frozen=True)
@@ -65,11 +90,6 @@ class SavedPlan:
         """What is planned, transaction by transaction."""
         return [item.work for item in self.items]
 
-    @property
-    def has_changes(self) -> bool:
-        """Whether anything is to be done."""
-        return any(len(work.plan) for work in self.works)
-
     def shown(self) -> AppliedList:
         """The plan as its dry run has shown it."""
         return AppliedList([_shown(item) for item in self.items])
@@ -85,7 +105,7 @@ class SavedPlan:
                 "version": self.version,
                 "format": FORMAT,
             },
-            "request": requests.written(self.request),
+            "request": converter().unstructure(self.request),
             "items": [_item_to_json(item) for item in self.items],
         }
         return {**document, "digest": digest_of(document)}
@@ -101,6 +121,46 @@ def digest_of(document: Mapping[str, Any]) -> str:
     if isinstance(about, dict):
         whole["metadata"] = {key: value for key, value in about.items() if key != "made"}
     return "sha256:" + hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
+
+
+def allows_wide_trust(request: Request) -> bool:
+    """Whether it was said that a trust policy may be too wide."""
+    return any(
+        getattr(said, "allow_wide_trust", False) for said in (request, getattr(request, "options", None))
+    )
+
+
+def asked_by(request: Request, who: Target) -> Request:
+    """The same request, asked by somebody else: with their profile, role and kubeconfig."""
+    given = {name: getattr(who, name) for name in _OF_WHO_ASKS}
+    given["yields"] = ("cluster", "region")  # What files name was compared when the plan was made.
+    return replace(request, target=replace(request.target, **given))
+
+
+@lru_cache
+def converter() -> Converter:
+    """What turns requests into plain data and back; of who asks nothing is kept."""
+    converter = Converter(forbid_extra_keys=True, detailed_validation=True)
+    for plain in (str, int, float, bool):
+        converter.register_structure_hook(plain, _exactly)
+    hidden: Any = dict.fromkeys(_OF_WHO_ASKS, override(omit=True))
+    converter.register_unstructure_hook(Target, make_dict_unstructure_fn(Target, converter, **hidden))
+    converter.register_structure_hook(Target, make_dict_structure_fn(Target, converter, **hidden))
+    # Whether a boundary is demanded is up to where a plan is carried out; planned, it is in the plan.
+    demanded: Any = {"required_by": override(omit=True)}
+    rules = make_dict_unstructure_fn(BoundaryRules, converter, **demanded)
+    converter.register_unstructure_hook(BoundaryRules, rules)
+    converter.register_structure_hook(
+        BoundaryRules, make_dict_structure_fn(BoundaryRules, converter, **demanded)
+    )
+    return converter
+
+
+def _exactly(value: Any, wanted: Any) -> Any:
+    """A plain value as it is: what has another type is no value of that field."""
+    if type(value) is not wanted and not (wanted is float and type(value) is int):
+        raise TypeError(f"{value!r} is not of type {wanted.__name__}")
+    return value
 
 
 def plan_of(command: str, request: Request, done: Result | AppliedList) -> SavedPlan:
@@ -187,7 +247,6 @@ def _is_replaceable(path: Path) -> bool:
 
 
 def _write(file: int, plan: SavedPlan) -> None:
-    """Write the plan to an open file, and close it."""
     with os.fdopen(file, "w", encoding="utf-8") as stream:
         os.set_blocking(file, True)
         json.dump(plan.to_json(), stream, indent=1)

@@ -5,17 +5,27 @@ An annotation is not looked at where there is an association. What can't be read
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
 
 from irsa_cli.aws import bindings
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.values.shown import redacted
 from irsa_cli.usecases.read.readable import read
 
 if TYPE_CHECKING:
+    from irsa_cli.core.results.result import Result
     from irsa_cli.usecases.command.connect import Connection
 
+T = TypeVar("T")
 Associations = dict[tuple[str, str], Association]
+
+LATE_SECONDS = 2.0
+"""For how long an answer is waited for when all else is done; once for a command, also for one about many."""
+
+_NO_ANSWER = "EKS has not answered yet"
 
 
 def associations(connection: Connection, namespace: str = "", name: str = "") -> Associations | Unreadable:
@@ -62,3 +72,75 @@ def note_of(found: Association | Unreadable | None, role_arn: str = "") -> list[
     if role_arn and role_arn == (found.target_role_arn or found.role_arn):
         return [f"pods get this role by EKS Pod Identity ({found.id}); the annotation is not used"]
     return [taken_over(found)]
+
+
+class Question:
+    """What EKS was asked, beside a command's work, of one ServiceAccount, or (without `name`) of all.
+
+    That is one call, and more only where there is an association: which role it gives. The work neither waits
+    for the answer nor fails by it.
+    """
+
+    def __init__(self, connection: Connection, namespace: str = "", name: str = "") -> None:
+        self._connection = connection
+        self._lock, self._said = threading.Lock(), False
+        self._late = threading.Event()
+        """Set when an answer was waited for in vain: of many, that is done once."""
+        self._found = self._begin(
+            lambda: association(connection, namespace, name) if name else associations(connection)
+        )
+
+    def tell(self, result: Result, namespace: str, name: str, role_arn: str) -> None:
+        """Put what is known by now of a ServiceAccount, which was given this role, into a result that stands.
+
+        `podIdentity` is null where no association takes it over, and missing where that is not known.
+        """
+        if result.error is not None:
+            return
+        found = self._of(namespace, name)
+        if not isinstance(found, Unreadable) or self._is_first():
+            result.notes += note_of(found, role_arn)
+        if isinstance(found, Association):
+            role = found.target_role_arn or found.role_arn
+            fact = {"association": found.id, "role": {"arn": role} if role else None}
+            result.facts = {**result.facts, "podIdentity": fact}
+        elif not isinstance(found, Unreadable):
+            result.facts = {**result.facts, "podIdentity": None}
+
+    def _is_first(self) -> bool:
+        """Whether that nothing could be read is still to be said; of many it is said once."""
+        with self._lock:
+            said, self._said = self._said, True
+        return not said
+
+    def _of(self, namespace: str, name: str) -> Association | Unreadable | None:
+        found = self._found()
+        if not isinstance(found, dict):
+            return found
+        if (namespace, name) not in found:
+            return None
+        if self._late.is_set():
+            return Unreadable(_NO_ANSWER)
+        return self._begin(lambda: association(self._connection, namespace, name))()
+
+    def _begin(self, ask: Callable[[], T]) -> Callable[[], T | Unreadable]:
+        """Ask in a thread that does not keep the process alive; returns what waits for the answer."""
+        done = threading.Event()
+        found: list[T | Unreadable] = []
+
+        def work() -> None:
+            try:
+                found.append(ask())
+            except Exception as error:  # The command has done its part: no traceback into its output.
+                found.append(Unreadable(redacted(f"{type(error).__name__}: {error}")))
+            finally:
+                done.set()
+
+        threading.Thread(target=work, daemon=True).start()
+
+        def answer() -> T | Unreadable:
+            if not done.wait(0.0 if self._late.is_set() else LATE_SECONDS):
+                self._late.set()
+            return found[0] if found else Unreadable(_NO_ANSWER)
+
+        return answer

@@ -35,13 +35,13 @@ from irsa_cli.core.objects import parsing
 from irsa_cli.core.objects.kinds import ServiceAccount
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.policy import dump
-from irsa_cli.core.recovery.leftovers import names_provider
+from irsa_cli.core.policies.statements import names_provider
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import Refused, ServiceError
 from irsa_cli.core.values.issuer import provider_arn
 from irsa_cli.core.values.names import default_role_path
+from irsa_cli.usecases.command.caller import reach_of
 from irsa_cli.usecases.command.connect import Connection
-from irsa_cli.usecases.command.pasting import reach_of
 from irsa_cli.usecases.read.associations import Associations, associations, taken_over
 from irsa_cli.usecases.read.readable import read
 from irsa_cli.usecases.read.reads import Reads
@@ -199,7 +199,9 @@ def _bindings(
         notes = [f"EKS Pod Identity associations were not checked: {others.why}"]
     else:
         notes = []
-    notes += [*_unlisted(own, cluster), *(_hidden(item) for item in alone if isinstance(item, Unreadable))]
+    notes += _unlisted(own, cluster)
+    unreadable = (item for item in alone if isinstance(item, Unreadable))
+    notes += [f"a role that no ServiceAccount names can't be read: {item.why}" for item in unreadable]
     return Bindings(cluster, in_order([*map(judged, bound), *in_scope]), tuple(dict.fromkeys(notes)))
 
 
@@ -227,7 +229,3 @@ def _unlisted(own: Mapping[str, object], cluster: Cluster) -> Iterator[str]:
         if isinstance(roles, Unreadable):
             where = f" in account {account}" if cluster.home != cluster.account else ""
             yield f"managed roles without a ServiceAccount were not looked for{where}: {roles.why}"
-
-
-def _hidden(role: Unreadable) -> str:
-    return f"a role that no ServiceAccount names can't be read: {role.why}"

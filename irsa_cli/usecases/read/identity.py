@@ -15,15 +15,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from irsa_cli.core.objects.credentials import Lifetime
-from irsa_cli.core.objects.environment import session_name
+from irsa_cli.core.objects.credentials import Lifetime, session_name
 from irsa_cli.core.objects.injection import Injection
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.trust import jwt
 from irsa_cli.core.values import arn
 from irsa_cli.core.values.errors import InvalidInput, Refused, ServiceError, Unverified
 from irsa_cli.core.values.names import Namespaced
-from irsa_cli.usecases.command.pasting import reach_of
+from irsa_cli.usecases.command.caller import reach_of
 
 if TYPE_CHECKING:
     from irsa_cli.core.objects.credentials import RoleCredentials
@@ -138,10 +137,7 @@ class NamedServiceAccount(Namespaced):
                 "ask for a shorter --duration; without it STS gives an hour",
                 self._command("update-sa") + f" --max-session-duration {seconds}  # the role allows more",
             )
-        return (
-            self._command("verify") + "  # which condition fails",
-            self._command("doctor") + "  # why",
-        )
+        return (self._command("verify") + "  # which condition fails", self._command("doctor") + "  # why")
 
     def _command(self, command: str) -> str:
         name, namespace = shlex.quote(self.name), shlex.quote(self.namespace)

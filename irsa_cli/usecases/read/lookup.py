@@ -15,35 +15,25 @@ from irsa_cli.aws import iam as reading
 from irsa_cli.aws import listing
 from irsa_cli.core.binding.current import Bound, NamedRole
 from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount
+from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.plan.rules import noted_or_none
+from irsa_cli.core.plan.states import CONFIG_MAP_ANNOTATION, MANAGED_BY_LABEL, TARGET_ANNOTATION
+from irsa_cli.core.planning.chaining import noted_chain
 from irsa_cli.core.trust import trust_policy
+from irsa_cli.core.trust.chain import chain_of_policies
 from irsa_cli.core.values import names
 from irsa_cli.core.values.arn import role_arn
-from irsa_cli.core.values.errors import InvalidInput, ServiceError
-from irsa_cli.kube.client import Json
+from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.read import chains
+from irsa_cli.usecases.read.observe import current_account
+from irsa_cli.usecases.read.readable import unless_denied
 
 PARALLEL = 8
-_SERVERS_OWN = (
-    "uid",
-    "resourceVersion",
-    "creationTimestamp",
-    "generation",
-    "managedFields",
-    "selfLink",
-    "deletionTimestamp",
-    "deletionGracePeriodSeconds",
-)
-"""Metadata that the API server sets itself."""
 
 
 def find(
-    connection: Connection,
-    namespace: str,
-    name: str,
-    *,
-    candidates: Iterable[str] = (),
-    kube: bool = True,
+    connection: Connection, namespace: str, name: str, *, candidates: Iterable[str] = (), kube: bool = True
 ) -> Bound:
     """What is there of a ServiceAccount and its roles.
 
@@ -52,21 +42,7 @@ def find(
     through. Raises `ServiceError` where the caller may not read. Without `kube` the cluster is not asked.
     """
     found = _Finder(connection, namespace, name, tuple(candidates)).find(kube=kube)
-    return chains.with_chain(connection, found)
-
-
-def current_account(body: Json) -> CurrentServiceAccount:
-    """A ServiceAccount as the API shows it."""
-    metadata = body["metadata"]
-    kept = {key: value for key, value in metadata.items() if key not in _SERVERS_OWN}
-    return CurrentServiceAccount(
-        uid=metadata["uid"],
-        resource_version=metadata["resourceVersion"],
-        annotations=metadata.get("annotations") or {},
-        labels=metadata.get("labels") or {},
-        manifest={**body, "apiVersion": "v1", "kind": "ServiceAccount", "metadata": kept},
-        managers=tuple(entry.get("manager", "") for entry in metadata.get("managedFields") or []),
-    )
+    return _with_chain(connection, found)
 
 
 @dataclass
@@ -111,28 +87,29 @@ class _Finder:
         own = [role for role in there if self._is_own(role)]
         annotated = next((role for role in there if role.arn == bound.annotation), None)
         if named and annotated is None:
-            problem = _not_there(bound, [role for role in there if role.name == named])
+            # IAM finds roles by name alone; STS wants the whole ARN, path included.
+            same_name = next((f" (there is {role.arn})" for role in there if role.name == named), "")
+            problem = f"there is no role {bound.annotation}{same_name}"
         bound = replace(bound, own=tuple(own), problem=problem)
         others = [role for role in there if role not in own and role.name in self.candidates]
         used = annotated if annotated is not None and annotated not in own else None
         if annotated is None:
-            used = next((role for role in others if _admits(role, bound)), None)
+            # One whose trust policy has a statement that irsa has added for the ServiceAccount.
+            marked = (r for r in others if trust_policy.marked_for(r.state.trust, bound.identity) is not None)
+            used = next(marked, None)
         bound = replace(bound, used=used, others=tuple(role for role in others if role != used))
         tells = own or annotated is not None or bound.is_elsewhere
         return bound if tells else self._searched(bound)
 
     def _searched(self, bound: Bound) -> Bound:
         """With the ServiceAccount's own roles among all of the account, or why they can't be looked for."""
-        try:
-            roles = listing.list_roles(self.connection.iam).roles
-        except ServiceError as error:
-            if error.status != 403:
-                raise
-            return replace(bound, unsearched=error.reason)
+        listed = unless_denied(lambda: listing.list_roles(self.connection.iam).roles)
+        if isinstance(listed, Unreadable):
+            return replace(bound, unsearched=listed.why)
         # ListRoles shows no tags. What irsa makes names the namespace in its trust policy, if by a pattern.
         mark = f":{self.namespace}:"
         likely = [
-            item.name for item in roles if item.name not in self.read and mark in json.dumps(item.trust)
+            item.name for item in listed if item.name not in self.read and mark in json.dumps(item.trust)
         ]
         with ThreadPoolExecutor(PARALLEL) as pool:
             read = list(pool.map(self._read, likely))
@@ -163,12 +140,36 @@ def _named_role(bound: Bound) -> tuple[str, str]:
     return arn.name, ""
 
 
-def _admits(role: NamedRole, bound: Bound) -> bool:
-    """Whether the role's trust policy has a statement that irsa has added for the ServiceAccount."""
-    return trust_policy.marked_for(role.state.trust, bound.identity) is not None
+def _with_chain(connection: Connection, bound: Bound) -> Bound:
+    """With the chain of its own role, the target, and the ConfigMap of its pods, as far as there are any."""
+    found = (chain_of_policies(role.arn, role.role.inline) for role in bound.own)
+    chain = next((chain for chain in found if chain is not None), None)
+    if chain is not None:
+        bound = replace(bound, chain=chain, target=chains.read_target(connection, chain.target_arn))
+    noted = next((noted_chain(role.arn, bound.account) for role in bound.own), None)
+    if noted is not None and (chain is None or chain.target_arn != noted.target_arn):
+        bound = replace(bound, noted_target=(noted, chains.read_target(connection, noted.target_arn)))
+    return _with_config_map(connection, bound) if connection.asks_cluster else bound
 
 
-def _not_there(bound: Bound, same_name: list[NamedRole]) -> str:
-    """IAM finds roles by name alone; STS wants the whole ARN, path included."""
-    there = f" (there is {same_name[0].arn})" if same_name else ""
-    return f"there is no role {bound.annotation}{there}"
+def _with_config_map(connection: Connection, bound: Bound) -> Bound:
+    """With the ConfigMap that the ServiceAccount notes.
+
+    Where the role has a target of which the ServiceAccount knows nothing (any more: somebody may have made it
+    again), the one that bears irsa's marks for it.
+    """
+    noted = bound.account.annotations if bound.account is not None else {}
+    name = noted_or_none(noted, CONFIG_MAP_ANNOTATION)
+    if name:
+        found = chains.named_config_maps(connection, bound.namespace, name).get(name)
+        return replace(bound, config_map=found, config_map_name=name)
+    if bound.chain is None or TARGET_ANNOTATION in noted:
+        return bound
+    bodies = unless_denied(lambda: connection.kube.config_maps(bound.namespace, f"{MANAGED_BY_LABEL}=irsa"))
+    if isinstance(bodies, Unreadable):
+        return replace(bound, config_map_unread=bodies.why)
+    for body in bodies:
+        found = chains.found_config_map(body)
+        if found.is_for(bound.full_name):
+            return replace(bound, config_map=found, config_map_name=body["metadata"]["name"])
+    return bound

@@ -5,27 +5,41 @@ This is the long part of a run on purpose: before the first write every failure 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from irsa_cli.aws import iam as reading
-from irsa_cli.core.binding.policy_versions import PolicyVersions
 from irsa_cli.core.binding.spec import (
     CurrentRole,
     CurrentServiceAccount,
     CurrentState,
     DesiredState,
+    PolicyVersions,
 )
 from irsa_cli.core.marks import lifecycle
+from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, ProviderState
 from irsa_cli.core.policies import policy
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.values import arn
 from irsa_cli.core.values.errors import Conflict, InvalidInput, IrsaError, Refused, ServiceError
+from irsa_cli.kube.client import Json
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.command.namespaces import similar_namespaces
 from irsa_cli.usecases.read import chains
-from irsa_cli.usecases.read.lookup import current_account
+from irsa_cli.usecases.read.readable import unless_denied
+
+_SERVERS_OWN = (
+    "uid",
+    "resourceVersion",
+    "creationTimestamp",
+    "generation",
+    "managedFields",
+    "selfLink",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+)
+"""Metadata that the API server sets itself."""
 
 
 def observe(connection: Connection, desired: DesiredState) -> CurrentState:
@@ -119,12 +133,11 @@ def read_role(connection: Connection, desired: DesiredState) -> tuple[CurrentRol
         return reading.current_role(connection.iam, desired.role_name), ""
     if desired.role_account != connection.cluster.home:
         return None, f"it lives in account {desired.role_account}"
-    try:
-        found = reading.current_role(connection.iam, desired.role_name, policies=lambda role: False)
-    except ServiceError as error:
-        if error.status == 403:
-            return None, error.reason
-        raise
+    found = unless_denied(
+        lambda: reading.current_role(connection.iam, desired.role_name, policies=lambda role: False)
+    )
+    if isinstance(found, Unreadable):
+        return None, found.why
     if (
         found is not None
         and f"{found.state.path}{desired.role_name}" != desired.role_arn.partition(":role")[2]
@@ -144,6 +157,20 @@ def read_role(connection: Connection, desired: DesiredState) -> tuple[CurrentRol
 def _service_account(connection: Connection, desired: DesiredState) -> CurrentServiceAccount | None:
     present = connection.kube.service_account(desired.namespace, desired.name)
     return None if present is None else current_account(present)
+
+
+def current_account(body: Json) -> CurrentServiceAccount:
+    """A ServiceAccount as the API shows it."""
+    metadata = body["metadata"]
+    kept = {key: value for key, value in metadata.items() if key not in _SERVERS_OWN}
+    return CurrentServiceAccount(
+        uid=metadata["uid"],
+        resource_version=metadata["resourceVersion"],
+        annotations=metadata.get("annotations") or {},
+        labels=metadata.get("labels") or {},
+        manifest={**body, "apiVersion": "v1", "kind": "ServiceAccount", "metadata": kept},
+        managers=tuple(entry.get("manager", "") for entry in metadata.get("managedFields") or []),
+    )
 
 
 def _rehearse(connection: Connection, desired: DesiredState) -> bool:
@@ -190,21 +217,21 @@ def check_policies(connection: Connection, policies: Iterable[str], boundary: st
     wanted = [*policies, *([boundary] if boundary else [])]
     with ThreadPoolExecutor(8) as pool:
         found = pool.map(lambda item: reading.policy_version(connection.iam, item), wanted)
-        versions = dict(zip(wanted, found, strict=True))
-    for policy_arn, version in versions.items():
-        if version == "":
-            raise no_such_policy(connection, policy_arn, boundary=policy_arn == boundary)
+        return checked_versions(connection, dict(zip(wanted, found, strict=True)), boundary)
+
+
+def checked_versions(
+    connection: Connection, versions: Mapping[str, str | None], boundary: str
+) -> PolicyVersions:
+    """These versions; raises `IrsaError` for a policy that has none, with names that resemble it."""
+    missing = next((item for item, version in versions.items() if version == ""), None)
+    if missing is not None:
+        similar = reading.similar_policies(connection.iam, missing)
+        raise IrsaError(
+            f"{'permissions boundary' if missing == boundary else 'policy'} {missing} does not exist",
+            reason="NoSuchEntity: IAM knows no policy of that ARN",
+            details=(f"policies with a similar name: {', '.join(similar)}",) if similar else (),
+            next_steps=("check the account, the path and the spelling of the ARN",),
+            code="NoSuchEntity",
+        )
     return PolicyVersions.of(versions)
-
-
-def no_such_policy(connection: Connection, arn: str, *, boundary: bool) -> IrsaError:
-    """The error for a policy that does not exist, with names that resemble it."""
-    what = "permissions boundary" if boundary else "policy"
-    similar = reading.similar_policies(connection.iam, arn)
-    return IrsaError(
-        f"{what} {arn} does not exist",
-        reason="NoSuchEntity: IAM knows no policy of that ARN",
-        details=(f"policies with a similar name: {', '.join(similar)}",) if similar else (),
-        next_steps=("check the account, the path and the spelling of the ARN",),
-        code="NoSuchEntity",
-    )

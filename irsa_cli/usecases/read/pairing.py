@@ -12,15 +12,17 @@ from irsa_cli.aws import iam as reading
 from irsa_cli.core.binding.spec import CurrentServiceAccount
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.objects.injection import Injection
+from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, ProviderState
 from irsa_cli.core.values.arn import iam_arn, role_arn
-from irsa_cli.core.values.errors import Refused, ServiceError
+from irsa_cli.core.values.errors import Refused
 from irsa_cli.core.values.issuer import provider_arn
 from irsa_cli.kube.client import Json
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.read.bindings import naming_roles
 from irsa_cli.usecases.read.identity import NamedServiceAccount
-from irsa_cli.usecases.read.lookup import current_account
+from irsa_cli.usecases.read.observe import current_account
+from irsa_cli.usecases.read.readable import unless_denied
 
 UNSEEN = "whether other ServiceAccounts use the role was not checked: the caller may not list them"
 
@@ -50,14 +52,9 @@ def read_named(connection: Connection, namespace: str, name: str, role: str) -> 
     caller, the ServiceAccount counts as one that names no role.
     """
     cluster = connection.cluster
-    body = None
-    if connection.asks_cluster:
-        try:
-            body = connection.kube.service_account(namespace, name)
-        except ServiceError as error:
-            if error.status != 403:
-                raise
-    account = CurrentServiceAccount("", "", {}, {}) if body is None else current_account(body)
+    asks = connection.asks_cluster
+    body = unless_denied(lambda: connection.kube.service_account(namespace, name)) if asks else None
+    account = current_account(body) if isinstance(body, dict) else CurrentServiceAccount("", "", {}, {})
     found = reading.whole_role(connection.iam, role)
     if found is None:
         raise Refused(
@@ -87,22 +84,18 @@ def read_all_accounts(connection: Connection) -> list[Json] | None:
     """All ServiceAccounts of the cluster, None when they may not be listed, or the cluster isn't asked."""
     if not connection.asks_cluster:
         return None
-    try:
-        return connection.kube.service_accounts()
-    except ServiceError as error:
-        if error.status == 403:
-            return None
-        raise
+    found = unless_denied(connection.kube.service_accounts)
+    return None if isinstance(found, Unreadable) else found
 
 
-def sharers(pair: Pairing, accounts: list[Json]) -> list[str]:
-    """The other ServiceAccounts that name the same role."""
+def sharers(role: str, full_name: str, accounts: list[Json] | None) -> list[str]:
+    """The ServiceAccounts but one (`namespace/name`) that name a role, as far as they may be listed."""
     names = [
         f"{metadata['namespace']}/{metadata['name']}"
-        for metadata in (item["metadata"] for item in accounts)
-        if (metadata.get("annotations") or {}).get(ROLE_ARN_ANNOTATION) == pair.role_arn
+        for metadata in (item["metadata"] for item in accounts or [])
+        if (metadata.get("annotations") or {}).get(ROLE_ARN_ANNOTATION) == role
     ]
-    return sorted(name for name in names if name != f"{pair.namespace}/{pair.name}")
+    return sorted(name for name in names if name != full_name)
 
 
 def read_pairing(

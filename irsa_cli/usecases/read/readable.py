@@ -25,6 +25,16 @@ def read(work: Callable[[], T]) -> T | Unreadable:
         return Unreadable(str(error))
 
 
+def unless_denied(work: Callable[[], T]) -> T | Unreadable:
+    """What `work` returns, or why the caller may not read it; raises any other `ServiceError`."""
+    try:
+        return work()
+    except ServiceError as error:
+        if error.status != 403:
+            raise
+        return Unreadable(error.reason)
+
+
 def needed(future: Future[T | Unreadable]) -> T:
     """What another read found; raises `IrsaError` when it could not be made.
 

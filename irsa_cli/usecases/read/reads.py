@@ -15,6 +15,7 @@ from irsa_cli.core.plan.states import ProviderState, RoleState
 from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.errors import IrsaError
 from irsa_cli.core.values.issuer import provider_arn
+from irsa_cli.usecases.read.associations import Associations, association, associations
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from irsa_cli.core.objects.unreadable import Unreadable
     from irsa_cli.core.trust.jwt import Keys
     from irsa_cli.usecases.command.connect import Connection
-    from irsa_cli.usecases.read.associations import Associations
 
 T = TypeVar("T")
 WORKERS = 16
@@ -83,16 +83,12 @@ class Reads:
 
     def association(self, namespace: str, name: str) -> Future[Association | Unreadable | None]:
         """The EKS Pod Identity association of a ServiceAccount, with its role."""
-        from irsa_cli.usecases.read.associations import association
-
         return self._once(
             ("association", namespace, name), lambda: association(self._connection, namespace, name)
         )
 
     def associations(self) -> Future[Associations | Unreadable]:
         """All EKS Pod Identity associations of the cluster, without their roles."""
-        from irsa_cli.usecases.read.associations import associations
-
         return self._once("associations", lambda: associations(self._connection))
 
     def role(self, arn: str) -> Future[RoleState | None]:

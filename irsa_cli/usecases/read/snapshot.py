@@ -15,24 +15,24 @@ from typing import Any, TypeVar
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws import listing
-from irsa_cli.core.binding.policy_versions import PolicyVersions
 from irsa_cli.core.binding.spec import (
     CurrentRole,
     CurrentServiceAccount,
     CurrentState,
     DesiredState,
+    PolicyVersions,
 )
+from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import ProviderState
 from irsa_cli.core.planning.create import groundwork_counted_on, provider_changes
 from irsa_cli.core.policies import policy
-from irsa_cli.core.values.errors import ServiceError
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, provider_arn
 from irsa_cli.core.values.names import default_role_name, default_role_path
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.read import chains
-from irsa_cli.usecases.read.lookup import current_account
-from irsa_cli.usecases.read.observe import is_account_needed, no_such_policy, read_role
+from irsa_cli.usecases.read.observe import checked_versions, current_account, is_account_needed, read_role
+from irsa_cli.usecases.read.readable import unless_denied
 
 T = TypeVar("T")
 WORKERS = 16
@@ -132,7 +132,8 @@ class Snapshot:
 
         Raises `IrsaError` for a policy that does not exist.
         """
-        return self._current(desired, self._role(desired), self.account)
+        found = (None, "") if self.is_unlisted(desired) else read_role(self._connection, desired)
+        return self._current(desired, found, self.account)
 
     def observe_anew(self, desired: DesiredState) -> CurrentState:
         """The same; the role and the ServiceAccount as they are now, and not as the lists had them."""
@@ -165,9 +166,6 @@ class Snapshot:
             config_maps=chains.with_former(self._connection, desired, there, config_maps),
         )
         return replace(current, trust_quota=self.trust_quota) if _is_large(desired, role) else current
-
-    def _role(self, desired: DesiredState) -> tuple[CurrentRole | None, str]:
-        return (None, "") if self.is_unlisted(desired) else read_role(self._connection, desired)
 
     def is_unlisted(self, desired: DesiredState) -> bool:
         """Whether the list of the cluster's path is enough to tell that there is no such role.
@@ -219,10 +217,7 @@ class Snapshot:
         wanted = [*desired.policies, *([boundary] if boundary else [])]
         asked = {arn: self._version(arn) for arn in wanted}
         versions = {arn: future.result() for arn, future in asked.items()}
-        for arn, version in versions.items():
-            if version == "":
-                raise no_such_policy(self._connection, arn, boundary=arn == boundary)
-        return PolicyVersions.of(versions)
+        return checked_versions(self._connection, versions, boundary)
 
     def _version(self, arn: str) -> Future[str | None]:
         with self._lock:
@@ -232,13 +227,8 @@ class Snapshot:
 
 
 def _unless_denied(future: Future[T]) -> T | None:
-    """The result; None where the caller lacks the permission."""
-    try:
-        return future.result()
-    except ServiceError as error:
-        if error.status != 403:
-            raise
-        return None
+    found = unless_denied(future.result)
+    return None if isinstance(found, Unreadable) else found
 
 
 def _after(provider: ProviderState | None, changes: Sequence[Change]) -> ProviderState | None:

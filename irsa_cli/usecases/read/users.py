@@ -5,33 +5,30 @@ Whether it may be deleted is decided in `irsa_cli.core.planning.deletion_checks`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TypeVar
 
 from irsa_cli.core.binding.current import Bound
-from irsa_cli.core.marks.locks.lease import LeaseState
+from irsa_cli.core.marks.locks.lease import LeaseState, SeenLock
 from irsa_cli.core.marks.locks.names import Lock, LockScope
-from irsa_cli.core.marks.locks.seen import SeenLock
 from irsa_cli.core.objects import parsing
-from irsa_cli.core.objects.kinds import Pod
-from irsa_cli.core.objects.workloads import KINDS, Workload, workload
+from irsa_cli.core.objects.kinds import KINDS, workload
+from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, TRANSACTION_TAG
 from irsa_cli.core.planning.delete import Deletion
 from irsa_cli.core.planning.deletion_checks import Users, admits_others
-from irsa_cli.core.recovery.leftovers import MINIMUM_AGE, began
+from irsa_cli.core.recovery.ages import MINIMUM_AGE, began
 from irsa_cli.core.values.errors import ServiceError
+from irsa_cli.kube.client import Json
 from irsa_cli.transaction.journal import RefusedJournal
 from irsa_cli.transaction.recover import is_running
 from irsa_cli.transaction.story import is_transaction
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.command.settings import Settings
-
-T = TypeVar("T")
-FORBIDDEN = 403
+from irsa_cli.usecases.read.readable import unless_denied
 
 
 def users_of(connection: Connection, bound: Bound, deletion: Deletion, *, kube: bool = True) -> Users:
@@ -46,14 +43,27 @@ def users_of(connection: Connection, bound: Bound, deletion: Deletion, *, kube: 
         return Users()
     with ThreadPoolExecutor(3 + len(KINDS)) as pool:
         rehearsal = pool.submit(_rehearse, connection, bound, deletion)
-        pods = pool.submit(_pods, connection, bound, deletion)
         accounts = pool.submit(_accounts, connection, bound, deletion)
-        making = [pool.submit(_workloads, connection, bound, deletion, resource) for resource in KINDS]
+        kinds = ("pods", *KINDS) if deletion.takes_account or deletion.lost else ()
+        listed = {kind: pool.submit(_in_namespace, connection, bound.namespace, kind) for kind in kinds}
     rehearsal.result()
-    (seen, hidden), (others, more_hidden) = pods.result(), accounts.result()
-    workloads = [item for found in making for item in found.result()[0]]
-    unlisted = [found.result()[1] for found in making if found.result()[1]]
-    return Users(seen, others, [*hidden, *unlisted, *more_hidden], workloads)
+    bodies = {kind: future.result() for kind, future in listed.items()}
+    hidden = [
+        f"the {kind} of {bound.namespace} can't be listed: {found.why}"
+        for kind, found in bodies.items()
+        if isinstance(found, Unreadable)
+    ]
+    there = {kind: found for kind, found in bodies.items() if not isinstance(found, Unreadable)}
+    pods = [parsing.pod(body) for body in there.pop("pods", [])]
+    workloads = [workload(KINDS[kind], body) for kind, found in there.items() for body in found]
+    others, more_hidden = accounts.result()
+    return Users(pods, others, [*hidden, *more_hidden], workloads)
+
+
+def _in_namespace(connection: Connection, namespace: str, kind: str) -> list[Json] | Unreadable:
+    """The pods of a namespace, or what of a kind makes some."""
+    kube = connection.kube
+    return unless_denied(lambda: kube.pods(namespace) if kind == "pods" else kube.workloads(namespace, kind))
 
 
 def _rehearse(connection: Connection, bound: Bound, deletion: Deletion) -> None:
@@ -70,26 +80,6 @@ def _rehearse(connection: Connection, bound: Bound, deletion: Deletion) -> None:
             raise
 
 
-def _pods(connection: Connection, bound: Bound, deletion: Deletion) -> tuple[list[Pod], list[str]]:
-    """The pods of the namespace, and why they can't be looked at."""
-    if not deletion.takes_account and not deletion.lost:
-        return [], []
-    bodies, why = _listed(lambda: connection.kube.pods(bound.namespace))
-    hidden = [f"the pods of {bound.namespace} can't be listed: {why}"] if why else []
-    return [parsing.pod(body) for body in bodies], hidden
-
-
-def _workloads(
-    connection: Connection, bound: Bound, deletion: Deletion, resource: str
-) -> tuple[list[Workload], str]:
-    """What of a kind makes pods in the namespace, and why that can't be looked at."""
-    if not deletion.takes_account and not deletion.lost:
-        return [], ""
-    bodies, why = _listed(lambda: connection.kube.workloads(bound.namespace, resource))
-    hidden = f"the {resource} of {bound.namespace} can't be listed: {why}" if why else ""
-    return [workload(KINDS[resource], body) for body in bodies], hidden
-
-
 def _accounts(
     connection: Connection, bound: Bound, deletion: Deletion
 ) -> tuple[list[tuple[str, str]], list[str]]:
@@ -97,29 +87,11 @@ def _accounts(
     shared = [role for role in bound.own if role.arn in deletion.lost and admits_others(bound, role)]
     if not shared:
         return [], []
-    bodies, why = _listed(connection.kube.service_accounts)
+    bodies = unless_denied(connection.kube.service_accounts)
+    if isinstance(bodies, Unreadable):
+        return [], [f"{shared[0].arn} trusts others, too, and ServiceAccounts can't be listed: {bodies.why}"]
     found = [parsing.service_account(body) for body in bodies]
-    hidden = [f"{shared[0].arn} trusts others, too, and ServiceAccounts can't be listed: {why}"]
-    named = [(item.full_name, item.annotations.get(ROLE_ARN_ANNOTATION, "")) for item in found]
-    return named, hidden if why else []
-
-
-def sharers_of(connection: Connection, bound: Bound) -> list[str]:
-    """The other ServiceAccounts that name the same role; none where the caller may not list them."""
-    bodies, _ = _listed(connection.kube.service_accounts)
-    found = [parsing.service_account(body) for body in bodies]
-    named = [item for item in found if item.annotations.get(ROLE_ARN_ANNOTATION) == bound.annotation]
-    return sorted(item.full_name for item in named if item.full_name != bound.full_name)
-
-
-def _listed(read: Callable[[], list[T]]) -> tuple[list[T], str]:
-    """What is listed, or why the caller may not list it."""
-    try:
-        return read(), ""
-    except ServiceError as error:
-        if error.status != FORBIDDEN:
-            raise
-        return [], error.reason
+    return [(item.full_name, item.annotations.get(ROLE_ARN_ANNOTATION, "")) for item in found], []
 
 
 def living(connection: Connection, bound: Bound, settings: Settings) -> list[str]:
@@ -137,14 +109,9 @@ def living(connection: Connection, bound: Bound, settings: Settings) -> list[str
 def _is_unlocked(connection: Connection, bound: Bound, settings: Settings) -> bool:
     """Whether no other run holds the binding's lock; not, where that is not known."""
     name = Lock(LockScope.BINDING, bound.full_name).name
-    try:
-        found = connection.kube.lease(settings.lock.namespace, name)
-    except ServiceError as error:
-        if error.status != FORBIDDEN:
-            raise
-        return False
-    if found is None:
-        return True
+    found = unless_denied(lambda: connection.kube.lease(settings.lock.namespace, name))
+    if found is None or isinstance(found, Unreadable):
+        return found is None
     seen = SeenLock(LeaseState.read(found.body), found.date)
     return seen.ended is True or (settings.hold is not None and seen.state.holder == settings.hold.holder)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from irsa_cli.core.objects.workloads import KINDS
+from irsa_cli.core.objects.kinds import KINDS
 from irsa_cli.core.values.errors import Refused
 
 if TYPE_CHECKING:

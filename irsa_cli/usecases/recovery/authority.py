@@ -38,7 +38,7 @@ from irsa_cli.transaction.reading import last_sent
 from irsa_cli.transaction.recover import takes_back
 from irsa_cli.transaction.story import Story
 from irsa_cli.usecases.command.connect import Connection, Target
-from irsa_cli.usecases.command.leftovers import SAME_AGAIN
+from irsa_cli.usecases.command.execute import SAME_AGAIN
 
 NOT_WRITTEN_HERE = "the journal of {} was not written by your irsa on this machine"
 
@@ -180,15 +180,10 @@ def check_lock(story: Story, connection: Connection, *, named: bool, forward: bo
     roles = {name for item in story.records if item.needs_undo for name in item.change.roles}
     if not story.taken_over or named or (roles and not any(_role(name, connection) for name in roles)):
         return
-    more = ("--forward",) if forward else ()
     raise Refused(
         f"another run has claimed the lock of transaction {story.transaction}",
         reason="it may have gone on from what this one left: to recover this one could undo its work",
-        next_steps=(
-            SAME_AGAIN,
-            f"{recover_command(story.transaction, story.to_paste, *more, '--dry-run')}  # shows all of it",
-            f"{recover_command(story.transaction, story.to_paste, *more, '--yes')}  # does it all the same",
-        ),
+        next_steps=(SAME_AGAIN, *_with_yes(story, "does it all the same", forward=forward)),
     )
 
 
@@ -202,13 +197,18 @@ def check_word(story: Story, begun: Iterable[Change], *, named: bool, forward: b
     beyond = beyond_marks([record.change for record in story.records], begun)
     if not beyond and not forward:
         return
-    more = ("--forward",) if forward else ()
     raise Refused(
         NOT_WRITTEN_HERE.format(story.transaction),
         reason="what it asks for is done only when you have seen it and name it",
         details=tuple(f"asks for: {change.kind.value} {change.name}" for change in beyond[:10]),
-        next_steps=(
-            f"{recover_command(story.transaction, story.to_paste, *more, '--dry-run')}  # shows all of it",
-            f"{recover_command(story.transaction, story.to_paste, *more, '--yes')}  # does it",
-        ),
+        next_steps=_with_yes(story, "does it", forward=forward),
     )
+
+
+def _with_yes(story: Story, effect: str, *, forward: bool) -> tuple[str, str]:
+    """The command that shows what would be done, and the one that does it."""
+    shows, does = (
+        recover_command(story.transaction, story.to_paste, *(["--forward"] if forward else []), flag)
+        for flag in ("--dry-run", "--yes")
+    )
+    return f"{shows}  # shows all of it", f"{does}  # {effect}"

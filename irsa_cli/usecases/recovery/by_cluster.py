@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from irsa_cli.core.marks.locks.needed import recovery_locks
+from irsa_cli.core.marks.locks.names import recovery_locks
 from irsa_cli.core.plan.changes import Kind, Plan
+from irsa_cli.core.recovery.ages import MINIMUM_AGE
 from irsa_cli.core.recovery.judge import Finder, Key, key_of
-from irsa_cli.core.recovery.leftovers import MINIMUM_AGE, Leftovers
+from irsa_cli.core.recovery.leftovers import Leftovers
 from irsa_cli.core.recovery.report import Found, Recoveries, Skipped, told
 from irsa_cli.core.results.result import Command, Ended, Left, Result
 from irsa_cli.core.values.errors import Refused
@@ -28,18 +29,13 @@ from irsa_cli.transaction.story import Story, new_transaction_id
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.command.execute import handlers_of
-from irsa_cli.usecases.command.one_by_one import Stop, attempt, warning
+from irsa_cli.usecases.command.parallel import attempt, warning
 from irsa_cli.usecases.command.run_context import RunContext
 from irsa_cli.usecases.command.settings import Settings
-from irsa_cli.usecases.command.signals import stoppable
+from irsa_cli.usecases.command.signals import RunGroup, stoppable
 from irsa_cli.usecases.locks.locks import locked
-from irsa_cli.usecases.recovery.by_journal import (
-    Approve,
-    agreed,
-    approve,
-)
 from irsa_cli.usecases.recovery.scan import look
-from irsa_cli.usecases.recovery.told import back_result, backward_changes, planned
+from irsa_cli.usecases.recovery.told import Approve, approve, back_result, backward_changes, planned
 
 
 @dataclass(frozen=True)
@@ -48,12 +44,12 @@ class Request:
 
     target: Target
     minimum_age: float = MINIMUM_AGE
-    approve: Approve = agreed
+    approve: Approve = lambda planned: True
 
 
 def find_leftovers(request: Request, settings: Settings, log: WireLog) -> Found:
     """What runs have left in the cluster and its account."""
-    return _Scene.read(request, settings, log).found
+    return _Recovery.read(request, settings, log).found
 
 
 def take_back(transaction: str, request: Request, settings: Settings, log: WireLog) -> Result:
@@ -61,13 +57,13 @@ def take_back(transaction: str, request: Request, settings: Settings, log: WireL
 
     Raises `Refused` when its run may still live, or when all of it is left alone.
     """
-    scene = _Scene.read(request, settings, log)
-    leftovers = scene.finder.leftovers(transaction, named=True)
+    recovery = _Recovery.read(request, settings, log)
+    leftovers = recovery.finder.leftovers(transaction, named=True)
     if leftovers is None:
-        notes = [f"nothing of {transaction} is left in {scene.connection.cluster.name}"]
-        cluster = scene.connection.cluster
+        notes = [f"nothing of {transaction} is left in {recovery.connection.cluster.name}"]
+        cluster = recovery.connection.cluster
         return Result(Ended.UNCHANGED, cluster=cluster, transaction=transaction, notes=notes)
-    why_not = scene.found.why_not(leftovers)
+    why_not = recovery.found.why_not(leftovers)
     if why_not:
         raise Refused(
             f"{transaction} is not rolled back",
@@ -76,34 +72,34 @@ def take_back(transaction: str, request: Request, settings: Settings, log: WireL
             next_steps=[step for item in leftovers.spared for step in item.next_steps],
         )
     if not settings.dry_run:
-        approve(request.approve, [scene.plan(leftovers)])
-    stop = Stop(f"{transaction} --cluster {request.target.cluster}")
+        approve(request.approve, [recovery.plan(leftovers)])
+    stop = RunGroup(f"{transaction} --cluster {request.target.cluster}")
     with stoppable(stop, warning(settings, forward=False)):
-        return attempt(transaction, partial(scene.take, leftovers, stop))
+        return attempt(transaction, partial(recovery.take, leftovers, stop))
 
 
 def take_back_all(request: Request, settings: Settings, log: WireLog) -> Recoveries:
     """Roll back what all runs have left, but for those that may still live."""
-    scene = _Scene.read(request, settings, log)
+    recovery = _Recovery.read(request, settings, log)
     done, gone = Recoveries(), set[Key]()
-    chosen = [scene.plan(item) for item in scene.found.leftovers if not scene.found.why_not(item)]
+    chosen = [recovery.plan(item) for item in recovery.found.leftovers if not recovery.found.why_not(item)]
     if chosen and not settings.dry_run:
         approve(request.approve, chosen)
-    stop = Stop(f"--all --cluster {request.target.cluster}")
+    stop = RunGroup(f"--all --cluster {request.target.cluster}")
     with stoppable(stop, warning(settings, forward=False)):
-        for transaction in [item.transaction for item in scene.found.leftovers]:
+        for transaction in [item.transaction for item in recovery.found.leftovers]:
             if stop.number:
                 done.signal = stop.number
                 break
             # Judged again: of those before it, something may have stayed.
-            leftovers = scene.finder.leftovers(transaction, gone)
-            why_not = scene.found.why_not(leftovers) if leftovers else ""
+            leftovers = recovery.finder.leftovers(transaction, gone)
+            why_not = recovery.found.why_not(leftovers) if leftovers else ""
             if leftovers is None or why_not:
-                young = leftovers is not None and scene.found.is_young(leftovers)
+                young = leftovers is not None and recovery.found.is_young(leftovers)
                 done.skipped.append(Skipped(transaction, why_not, young))
                 continue
             settings.note(f"{transaction}  {', '.join(leftovers.accounts)}".rstrip())
-            result = attempt(transaction, partial(scene.take, leftovers, stop))
+            result = attempt(transaction, partial(recovery.take, leftovers, stop))
             done.items.append(result)
             if result.ended in (Ended.ROLLED_BACK, Ended.PLANNED):
                 gone |= {key_of(piece) for piece in leftovers.pieces}
@@ -111,7 +107,7 @@ def take_back_all(request: Request, settings: Settings, log: WireLog) -> Recover
 
 
 @dataclass
-class _Scene:
+class _Recovery:
     """A cluster that was looked at, and this machine's journals."""
 
     request: Request
@@ -122,8 +118,8 @@ class _Scene:
     found: Found = field(init=False)
 
     @classmethod
-    def read(cls, request: Request, settings: Settings, log: WireLog) -> _Scene:
-        connection = connect(request.target, kube=True, log=log, check=lambda aws: None, gone=True)
+    def read(cls, request: Request, settings: Settings, log: WireLog) -> _Recovery:
+        connection = connect(request.target, kube=True, log=log, gone=True)
         connection.announce(settings.note)
         with naming_caller(connection.caller):
             seen = look(connection)
@@ -135,13 +131,10 @@ class _Scene:
 
     def __post_init__(self) -> None:
         leftovers = tuple(self.finder.find(self.request.minimum_age))
-        running = {item.transaction for item in leftovers if self._is_running(item.transaction)}
+        here = [self.journals[item.transaction] for item in leftovers if item.transaction in self.journals]
+        running = {story.transaction for path, story in here if not story.finished and is_running(path)}
         cluster = self.connection.cluster
         self.found = Found(cluster, leftovers, self.request.minimum_age, frozenset(running))
-
-    def _is_running(self, transaction: str) -> bool:
-        path, story = self.journals.get(transaction, (None, None))
-        return path is not None and story is not None and not story.finished and is_running(path)
 
     def plan(self, leftovers: Leftovers) -> Result:
         """What would be done with one run's remains."""
@@ -156,7 +149,7 @@ class _Scene:
         result.notes = [*(f"left alone: {told(item)}" for item in leftovers.spared), *leftovers.notes]
         return result
 
-    def take(self, leftovers: Leftovers, stop: Stop) -> Result:
+    def take(self, leftovers: Leftovers, stop: RunGroup) -> Result:
         """Take one run's remains back; raises `JournalError` when no journal can be written."""
         started = time.monotonic()
         stop.check()
@@ -174,7 +167,7 @@ class _Scene:
         result.seconds = time.monotonic() - started
         return result
 
-    def _roll_back(self, leftovers: Leftovers, stop: Stop) -> tuple[Story, list[Leftover]]:
+    def _roll_back(self, leftovers: Leftovers, stop: RunGroup) -> tuple[Story, list[Leftover]]:
         """Take the changes back, with the locks of all that they are about."""
         connection, changes = self.connection, (piece.change for piece in leftovers.pieces)
         wanted = recovery_locks(changes, connection.cluster)
@@ -212,15 +205,13 @@ class _Scene:
         return record_found(folder, name, plan, identities, context.to_journal())
 
     def _own_journal(self, leftovers: Leftovers) -> tuple[Path, Story] | None:
-        path, story = self.journals.get(leftovers.transaction, (None, None))
-        if path is None or story is None or story.finished or not self._is_ours(story):
+        """The run's journal, if it is this user's word about this cluster, with roles in this account."""
+        found = self.journals.get(leftovers.transaction)
+        if found is None or found[1].finished or not found[1].sealed:
             return None
-        return path, story
-
-    def _is_ours(self, story: Story) -> bool:
-        """Whether a journal is this user's own word, about this cluster, with its roles in this account."""
-        told = (story.context.get("cluster"), story.role_account)
-        return story.sealed and told == (self.connection.cluster.arn, self.request.target.role_account)
+        story, account = found[1], self.request.target.role_account
+        about = (story.context.get("cluster"), story.role_account)
+        return found if about == (self.connection.cluster.arn, account) else None
 
     def _settle(self, transaction: str) -> None:
         """Earlier recoveries of the same remains that did not get to their end have nothing left to do."""

@@ -6,15 +6,15 @@ Finding what runs have left where there is no journal is in `irsa_cli.usecases.r
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from irsa_cli.core.marks.locks.needed import recovery_locks
-from irsa_cli.core.plan.changes import Change, Kind
+from irsa_cli.core.marks.locks.names import recovery_locks
+from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.plan.traits import Service
 from irsa_cli.core.recovery.authority import GIVEN, recover_command
 from irsa_cli.core.recovery.report import Recoveries, Skipped
@@ -23,7 +23,7 @@ from irsa_cli.core.values.errors import IrsaError, Refused
 from irsa_cli.transaction.events import Report
 from irsa_cli.transaction.folder import find, unfinished, unreadable
 from irsa_cli.transaction.journal import JournalError
-from irsa_cli.transaction.protocol import Handler, Interrupted, Run
+from irsa_cli.transaction.protocol import Run
 from irsa_cli.transaction.reading import read
 from irsa_cli.transaction.recover import (
     Covers,
@@ -38,12 +38,12 @@ from irsa_cli.transaction.recover import (
 )
 from irsa_cli.transaction.runner import roll_forward
 from irsa_cli.transaction.story import TAKES_BACK, Story
-from irsa_cli.usecases.command.caller import naming_caller, with_caller
-from irsa_cli.usecases.command.connect import TARGET_KEYS, Connection, Target, WireLog, connect
-from irsa_cli.usecases.command.execute import handlers_of
-from irsa_cli.usecases.command.one_by_one import Stop, advised, advising, attempt, warning
+from irsa_cli.usecases.command.caller import TARGET_KEYS, naming_caller, with_caller
+from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
+from irsa_cli.usecases.command.execute import handlers_of, result_of_report
+from irsa_cli.usecases.command.parallel import advised, advising, attempt, warning
 from irsa_cli.usecases.command.settings import Settings
-from irsa_cli.usecases.command.signals import stoppable
+from irsa_cli.usecases.command.signals import RunGroup, stoppable
 from irsa_cli.usecases.locks.hold import Pause
 from irsa_cli.usecases.locks.locks import locked
 from irsa_cli.usecases.recovery.authority import (
@@ -55,6 +55,8 @@ from irsa_cli.usecases.recovery.authority import (
     check_word,
 )
 from irsa_cli.usecases.recovery.told import (
+    Approve,
+    approve,
     back_result,
     backward_changes,
     facts_of,
@@ -66,22 +68,13 @@ RUNNING = "its process is still running"
 SINCE = "it was not there when the list was shown"
 
 
-Approve = Callable[[Sequence[Result]], bool]
-"""Shows what would be done for one or several transactions; returns whether it shall be done."""
-
-
-def agreed(_planned: Sequence[Result]) -> bool:
-    """Nobody is asked."""
-    return True
-
-
 @dataclass(frozen=True)
 class Request:
     """What the user asked for; `override` may name another caller, or another way, than the run had."""
 
     override: Callable[[Target], Target] = lambda target: target
     forward: bool = False
-    approve: Approve = agreed
+    approve: Approve = lambda planned: True
     confirmed: bool = False
     """Whether a person has seen it and says yes: by the flag, or when `approve` asks."""
 
@@ -104,7 +97,7 @@ def recover(transaction: str, request: Request, settings: Settings, log: WireLog
             given_back = work.authorise(path, connection, named=request.confirmed)
             shown = read(path)
             approve(request.approve, [work.plan(shown)])
-            stop = Stop(f"{transaction} --forward" if request.forward else transaction)
+            stop = RunGroup(f"{transaction} --forward" if request.forward else transaction)
             with stoppable(stop, warning(settings, forward=request.forward)):
                 carry_out = partial(work.carry_out, path, shown, connection, stop, given_back, held)
                 return attempt(transaction, carry_out)
@@ -121,7 +114,7 @@ def recover_all(request: Request, settings: Settings, log: WireLog) -> Recoverie
     waiting = {path: story for path, story in found if not is_running(path)}
     if waiting and not settings.dry_run:
         approve(request.approve, [work.plan(story) for story in waiting.values()])
-    stop = Stop("--all --forward" if request.forward else "--all")
+    stop = RunGroup("--all --forward" if request.forward else "--all")
     with stoppable(stop, warning(settings, forward=request.forward)):
         for path, story in found:
             if stop.number:
@@ -138,12 +131,6 @@ def recover_all(request: Request, settings: Settings, log: WireLog) -> Recoverie
     new = [story.transaction for path, story in unfinished(settings.state_dir) if path not in known]
     done.skipped += [Skipped(transaction, SINCE, young=True) for transaction in new]
     return done
-
-
-def approve(ask: Approve, planned: Sequence[Result]) -> None:
-    """Show what would be done; raises `Refused` when the user does not want it."""
-    if not ask(planned):
-        raise Refused("nothing is done", reason="it was not confirmed")
 
 
 def _unreadable(transaction: str, error: JournalError) -> Result:
@@ -182,7 +169,7 @@ class _Work:
     log: WireLog
     connections: dict[tuple[Target, bool], Connection] = field(default_factory=dict)
 
-    def one(self, path: Path, shown: Story, stop: Stop) -> Result:
+    def one(self, path: Path, shown: Story, stop: RunGroup) -> Result:
         early = self.without_writing(path)
         if early is not None:
             return early
@@ -191,13 +178,12 @@ class _Work:
             given_back = self.authorise(path, connection, named=False)
             return self.carry_out(path, shown, connection, stop, given_back, held)
 
-    @contextmanager
-    def locked(self, path: Path, connection: Connection, pause: Pause | None = None) -> Iterator[Settings]:
+    def locked(
+        self, path: Path, connection: Connection, pause: Pause | None = None
+    ) -> AbstractContextManager[Settings]:
         """While the locks are held of all that the journal is about."""
-        story = read(path)
-        wanted = recovery_locks((record.change for record in story.records), connection.cluster)
-        with locked(connection, self.settings, Command.RECOVER, wanted, pause=pause) as held:
-            yield held
+        wanted = recovery_locks((record.change for record in read(path).records), connection.cluster)
+        return locked(connection, self.settings, Command.RECOVER, wanted, pause=pause)
 
     def without_writing(self, path: Path) -> Result | None:
         """The result where there is nothing to do, or nothing is to be done."""
@@ -243,15 +229,12 @@ class _Work:
         begun = [record.change for record in story.records if record.needs_undo]
         check_cluster(story, connection)
         with naming_caller(connection.caller):
-            if not ended_elsewhere(story, self.handlers(connection)):
+            if not ended_elsewhere(story, handlers_of(connection)):
                 check_lock(story, connection, named=named, forward=forward)
             todo = forward_changes(story) if forward else begun
             given_back = check_marks(story, path, todo, connection, forward=forward, named=named)
         check_word(story, begun, named=named, forward=forward)
         return given_back
-
-    def handlers(self, connection: Connection) -> Mapping[Kind, Handler]:
-        return handlers_of(connection)
 
     def connect(self, story: Story) -> Connection:
         # The ServiceAccount tells whether another run has ended meanwhile, also where it was not reached.
@@ -261,9 +244,7 @@ class _Work:
         target = self.request.override(replace(told, **unsaid))
         check_way(story, told, target, *(["--forward"] if self.request.forward else []))
         if (target, kube) not in self.connections:
-            self.connections[target, kube] = connect(
-                target, kube=kube, log=self.log, check=lambda aws: None, gone=True
-            )
+            self.connections[target, kube] = connect(target, kube=kube, log=self.log, gone=True)
         return self.connections[target, kube]
 
     def carry_out(
@@ -271,7 +252,7 @@ class _Work:
         path: Path,
         shown: Story,
         connection: Connection,
-        stop: Stop,
+        stop: RunGroup,
         given_back: frozenset[str],
         settings: Settings,
     ) -> Result:
@@ -281,16 +262,16 @@ class _Work:
         if given_back:
             note_given_back(path, given_back)
         story = read(path)
-        found = self.handlers(connection)
+        found = handlers_of(connection)
         with naming_caller(connection.caller):
             ended = look_at_deletion(path, story, found, self.settings.listen)
             if ended is DeletionEnd.ENDED:
                 result = _deleted(story)
             elif self.request.forward or ended is DeletionEnd.HALF:
-                stop.current = run = Run(story.transaction, settings.timeout, fence=settings.hold)
-                report = roll_forward(path, read(path), found, run, self.settings.listen)
-                stop.current = None
-                result = _forward_result(report, story)
+                run = Run(story.transaction, settings.timeout, fence=settings.hold)
+                with stop.holding(run):
+                    report = roll_forward(path, read(path), found, run, self.settings.listen)
+                result = _forward_result(report, story, connection, settings)
                 result.notes += (
                     [f"{_gone(story)}: the deletion is continued"] if ended is DeletionEnd.HALF else []
                 )
@@ -352,18 +333,12 @@ def _check_forward(story: Story) -> None:
         )
 
 
-def _forward_result(report: Report, story: Story) -> Result:
-    error = report.error
-    if error is not None and isinstance(error, IrsaError):
+def _forward_result(report: Report, story: Story, connection: Connection, settings: Settings) -> Result:
+    result = result_of_report(report, connection.cluster, story.transaction, settings)
+    if isinstance(result.error, IrsaError):
         steps = (
             f"{recover_command(story.transaction, story.to_paste, '--forward')}  # goes on",
             f"{recover_command(story.transaction, story.to_paste)}  # rolls it back",
         )
-        error = error.but(next_steps=(*error.next_steps, *steps))
-    return Result(
-        Ended(report.outcome),
-        transaction=story.transaction,
-        changes=[ChangeResult(item.change, item.state, item.seconds) for item in report.changes],
-        error=error,
-        signal=error.number if isinstance(error, Interrupted) else 0,
-    )
+        result.error = result.error.but(next_steps=(*result.error.next_steps, *steps))
+    return result

@@ -12,8 +12,9 @@ from datetime import datetime, timedelta, timezone
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws import listing
-from irsa_cli.aws.listing import FoundRole, ListedRole
+from irsa_cli.aws.listing import ListedRole
 from irsa_cli.core.plan.states import CLUSTER_TAG, MANAGED_BY_LABEL, TRANSACTION_TAG, ProviderState
+from irsa_cli.core.policies.statements import names_provider
 from irsa_cli.core.recovery.judge import Finder
 from irsa_cli.core.recovery.leftovers import (
     SeenAccount,
@@ -22,10 +23,8 @@ from irsa_cli.core.recovery.leftovers import (
     SeenNamespace,
     SeenProvider,
     SeenRole,
-    names_provider,
 )
-from irsa_cli.core.trust.chaining.aws_config import chain_of_config
-from irsa_cli.core.trust.chaining.chain import chain_of_policies
+from irsa_cli.core.trust.chain import chain_of_config, chain_of_policies
 from irsa_cli.core.values.errors import IrsaError, ServiceError
 from irsa_cli.core.values.issuer import provider_arn
 from irsa_cli.core.values.names import default_role_path
@@ -55,8 +54,16 @@ def look(connection: Connection) -> SeenLeftovers:
         roles=_marked_roles(connection, roles, arn),
         role_arns=frozenset(role.arn for role in roles),
         trusting=frozenset(role.name for role in roles if names_provider(role.trust, arn)),
-        accounts=tuple(_account(item) for item in accounts.result()),
-        namespaces=tuple(_namespace(item) for item in namespaces.result() if _is_marked(item)),
+        accounts=tuple(
+            SeenAccount(about["namespace"], about["name"], *_marks(about))
+            for about in (item["metadata"] for item in accounts.result())
+        ),
+        namespaces=tuple(
+            SeenNamespace(about["name"], *_marks(about))
+            for about in (item["metadata"] for item in namespaces.result())
+            # Of those that a run has made, and nobody is deleting.
+            if TRANSACTION_TAG in (about.get("annotations") or {}) and not about.get("deletionTimestamp")
+        ),
         provider=_provider(arn, found_provider.result() if found_provider else None, now),
     )
     return _with_contents(connection, seen)
@@ -81,11 +88,11 @@ def _marked_roles(
     path = default_role_path(connection.cluster.name)
     names = [role.name for role in roles if role.path == path or names_provider(role.trust, provider)]
     found = listing.find_roles(connection.iam, names)
-    return tuple(_role(role) for role in found if role.state.tags.get(CLUSTER_TAG) == connection.cluster.arn)
-
-
-def _role(found: FoundRole) -> SeenRole:
-    return SeenRole(found.name, found.arn, found.role_id, found.state, found.created, found.last_used)
+    return tuple(
+        SeenRole(role.name, role.arn, role.role_id, role.state, role.created, role.last_used)
+        for role in found
+        if role.state.tags.get(CLUSTER_TAG) == connection.cluster.arn
+    )
 
 
 def _with_contents(connection: Connection, seen: SeenLeftovers) -> SeenLeftovers:
@@ -123,7 +130,10 @@ def _with_config_maps(connection: Connection, role: SeenRole) -> SeenRole:
             raise
         why = f"whether the run has made a ConfigMap in namespace {role.namespace} was not checked"
         return replace(role, unread=f"{why}: {error.reason}")
-    maps = (SeenConfigMap(*_identity(body), chains.found_config_map(body)) for body in bodies)
+    maps = (
+        SeenConfigMap(body["metadata"]["name"], body["metadata"]["uid"], chains.found_config_map(body))
+        for body in bodies
+    )
     marks = (role.transaction, role.account)
     own = [item for item in maps if (item.found.transaction, item.found.service_account) == marks]
     return replace(role, config_maps=tuple(own))
@@ -138,35 +148,9 @@ def _with_targets(connection: Connection, role: SeenRole) -> SeenRole:
     return replace(role, chains=tuple(targets))
 
 
-def _identity(item: Json) -> tuple[str, str]:
-    return item["metadata"]["name"], item["metadata"]["uid"]
-
-
-def _account(item: Json) -> SeenAccount:
-    metadata = item["metadata"]
-    return SeenAccount(
-        metadata["namespace"],
-        metadata["name"],
-        metadata["uid"],
-        metadata.get("annotations") or {},
-        _created(metadata),
-    )
-
-
-def _namespace(item: Json) -> SeenNamespace:
-    metadata = item["metadata"]
-    return SeenNamespace(
-        metadata["name"],
-        metadata["uid"],
-        metadata.get("annotations") or {},
-        _created(metadata),
-    )
-
-
-def _is_marked(item: Json) -> bool:
-    """Whether a run has made the namespace, and nobody is deleting it."""
-    metadata = item["metadata"]
-    return TRANSACTION_TAG in (metadata.get("annotations") or {}) and not metadata.get("deletionTimestamp")
+def _marks(metadata: Json) -> tuple[str, dict[str, str], datetime]:
+    """An object's uid, its annotations, and when it was created."""
+    return metadata["uid"], metadata.get("annotations") or {}, _created(metadata)
 
 
 def _created(metadata: Json) -> datetime:

@@ -5,21 +5,29 @@ Doing it is in `irsa_cli.usecases.recovery.by_journal` and `irsa_cli.usecases.re
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from irsa_cli.core.plan.changes import Change, Kind
-from irsa_cli.core.plan.dismantling import not_again
+from irsa_cli.core.plan.changes import Change, Kind, not_again
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, ServiceAccountState
 from irsa_cli.core.recovery.authority import way_of
 from irsa_cli.core.results.result import ChangeResult, Ended, Result
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.errors import Gone, IrsaError
+from irsa_cli.core.values.errors import Gone, IrsaError, Refused
 from irsa_cli.core.values.names import account_json
 from irsa_cli.transaction.events import Leftover
 from irsa_cli.transaction.story import Record, Story
-from irsa_cli.usecases.command.leftovers import left
+from irsa_cli.usecases.command.execute import left
 from irsa_cli.usecases.command.settings import Settings
+
+Approve = Callable[[Sequence[Result]], bool]
+"""Shows what would be done for one or several transactions; returns whether it shall be done."""
+
+
+def approve(ask: Approve, planned: Sequence[Result]) -> None:
+    """Show what would be done; raises `Refused` when the user does not want it."""
+    if not ask(planned):
+        raise Refused("nothing is done", reason="it was not confirmed")
 
 
 def forward_changes(story: Story) -> list[Change]:

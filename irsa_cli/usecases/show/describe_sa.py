@@ -17,27 +17,30 @@ from irsa_cli.aws.listing import FoundRole, find_role
 from irsa_cli.core.doctor.owners import Makers, makers_of
 from irsa_cli.core.doctor.refusals import RESOURCES, Maker, maker
 from irsa_cli.core.inventory.bindings import ReadProvider, ReadRole, annotation_of, binding_of, named_role
-from irsa_cli.core.inventory.describe_document import DescribedTarget, Description, Policy
-from irsa_cli.core.inventory.restarts import PodIdentity, pods_of
+from irsa_cli.core.inventory.describe_document import (
+    DescribedTarget,
+    Description,
+    PodIdentity,
+    Policy,
+    pods_of,
+)
 from irsa_cli.core.objects import parsing
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.injection import Injection
 from irsa_cli.core.objects.kinds import Pod, ServiceAccount
 from irsa_cli.core.objects.unreadable import Unreadable
-from irsa_cli.core.plan.noted import UnreadableNote, noted
+from irsa_cli.core.plan.rules import UnreadableNote, noted
 from irsa_cli.core.plan.states import CONFIG_MAP_ANNOTATION
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.rbac.becoming import InKubernetes, becoming_of, in_kubernetes
 from irsa_cli.core.rbac.objects import RbacObjects
 from irsa_cli.core.rbac.principals import ClusterAccess
 from irsa_cli.core.results.verification import StepStatus
-from irsa_cli.core.trust.chaining.aws_config import aws_config
-from irsa_cli.core.trust.chaining.chain import chain_of_notes
+from irsa_cli.core.trust.chain import aws_config, chain_of_notes
 from irsa_cli.core.values.arn import Arn, is_role
 from irsa_cli.core.values.errors import Refused
-from irsa_cli.usecases.command.caller import naming_caller
+from irsa_cli.usecases.command.caller import naming_caller, reach_of
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
-from irsa_cli.usecases.command.pasting import reach_of
 from irsa_cli.usecases.read.associations import association, taken_over
 from irsa_cli.usecases.read.bindings import naming_roles
 from irsa_cli.usecases.read.identity import NamedServiceAccount
@@ -97,32 +100,33 @@ class _Describing:
         account = self._account()
         if account is None:
             return None
-        arn = named_role(account)
-        found = self._without_role(account) if arn is None else self._with_role(account, arn, others)
-        identities = _identities(account, pods.result())
+        if (arn := named_role(account)) is not None:
+            found = self._with_role(account, arn, others)
+        else:
+            cluster = self.connection.cluster
+            found = Description(cluster, account, binding_of(cluster, account, None, None))
+        all_pods = pods.result()
+        own = () if isinstance(all_pods, Unreadable) else pods_of(account, all_pods)
         return replace(
             found,
-            pods=identities,
-            makers=self._makers(() if isinstance(identities, Unreadable) else identities),
+            pods=all_pods if isinstance(all_pods, Unreadable) else own,
+            makers=self._makers(own),
             association=others.result(),
-            kubernetes=self._in_kubernetes(rbac.result(), access.result(), pods.result()),
+            kubernetes=self._in_kubernetes(rbac.result(), access.result(), all_pods),
             target=self._target(account),
             reach=reach_of(self.request.target),
         )
 
     def _makers(self, pods: Iterable[PodIdentity]) -> Makers:
-        """What makes the pods that have to be restarted."""
         namespace, kube = self.request.namespace, self.connection.kube
 
-        def of_kind(kind: str) -> tuple[Maker, ...] | Unreadable:
-            return read(
-                lambda: tuple(maker(kind, body) for body in kube.workloads(namespace, RESOURCES[kind]))
-            )
+        def of_kind(kind: str) -> tuple[Maker, ...]:
+            return tuple(maker(kind, body) for body in kube.workloads(namespace, RESOURCES[kind]))
 
-        return makers_of([item.pod for item in pods if item.needs_restart], of_kind)
+        old = [item.pod for item in pods if item.needs_restart]
+        return makers_of(old, lambda kind: read(lambda: of_kind(kind)))
 
     def _target(self, account: ServiceAccount) -> DescribedTarget | None:
-        """The role that its own one goes on to, as irsa has noted it."""
         said = Injection.read(account.annotations)
         if not is_role(said.role_arn):
             return None
@@ -147,8 +151,10 @@ class _Describing:
         self, rbac: RbacObjects, access: ClusterAccess, pods: tuple[Pod, ...] | Unreadable
     ) -> InKubernetes:
         namespace, name = self.request.namespace, self.request.name
-        count = None if isinstance(pods, Unreadable) else _living(pods, name)
-        return in_kubernetes(becoming_of(rbac, access), access, namespace, name, count)
+        alive = None
+        if not isinstance(pods, Unreadable):
+            alive = sum(pod.is_alive and pod.service_account == name for pod in pods)
+        return in_kubernetes(becoming_of(rbac, access), access, namespace, name, alive)
 
     def _account(self) -> ServiceAccount | None:
         namespace, name = self.request.namespace, self.request.name
@@ -165,10 +171,6 @@ class _Describing:
             except Refused as error:
                 raise naming_roles(error, self.connection, namespace, name) from error
         return None
-
-    def _without_role(self, account: ServiceAccount) -> Description:
-        cluster = self.connection.cluster
-        return Description(cluster, account, binding_of(cluster, account, None, None))
 
     def _with_role(
         self, account: ServiceAccount, arn: Arn, others: Future[Association | Unreadable | None]
@@ -214,17 +216,6 @@ class _Describing:
         return replace(policy, document=read(work))
 
 
-def _living(pods: tuple[Pod, ...], name: str) -> int:
-    """How many pods of a ServiceAccount run, of those of its namespace."""
-    return sum(pod.is_alive and pod.service_account == name for pod in pods)
-
-
-def _identities(
-    account: ServiceAccount, pods: tuple[Pod, ...] | Unreadable
-) -> tuple[PodIdentity, ...] | Unreadable:
-    return pods if isinstance(pods, Unreadable) else pods_of(account, pods)
-
-
 def _both(attached: Names, inline: Names) -> tuple[list[str], list[str]] | Unreadable:
     if isinstance(attached, Unreadable):
         return attached
@@ -234,11 +225,9 @@ def _both(attached: Names, inline: Names) -> tuple[list[str], list[str]] | Unrea
 def _bound(role: FoundRole | Unreadable | None, names: tuple[list[str], list[str]] | Unreadable) -> ReadRole:
     if not isinstance(role, FoundRole):
         return role
-    return (
-        replace(bound_role(role), hidden=names.why)
-        if isinstance(names, Unreadable)
-        else bound_role(role, *names)
-    )
+    if isinstance(names, Unreadable):
+        return replace(bound_role(role), hidden=names.why)
+    return bound_role(role, *names)
 
 
 def _policies(names: tuple[list[str], list[str]] | Unreadable) -> tuple[Policy, ...] | Unreadable:

@@ -1,7 +1,7 @@
 """The last link of a chain: from a ServiceAccount's role to its target, tried at STS, judged by the policies.
 
-What the policies say is judged in `irsa_cli.core.trust.chaining.chain`; the exchange before it is in
-`irsa_cli.usecases.verification.verify` and `irsa_cli.usecases.verification.verifier`.
+What the policies say is judged in `irsa_cli.core.trust.chain`; the exchange before it is in
+`irsa_cli.usecases.verification.verify`.
 """
 
 from __future__ import annotations
@@ -12,29 +12,26 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from irsa_cli.aws import bindings
+from irsa_cli.aws.sts import assume
 from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.unreadable import Unreadable
-from irsa_cli.core.plan.noted import UnreadableNote
+from irsa_cli.core.plan.rules import UnreadableNote
 from irsa_cli.core.policies.permissions import Policies
 from irsa_cli.core.results.verification import Check, Name, StepStatus, VerificationStep
-from irsa_cli.core.trust.chaining.chain import POLICY_NAME, Chain, answer_of, target_of
-from irsa_cli.core.trust.chaining.removal import FoundTarget
+from irsa_cli.core.trust.chain import POLICY_NAME, Chain, FoundTarget, answer_of, target_of
 from irsa_cli.core.trust.evaluation import Answer
 from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.errors import IrsaError, ServiceError
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.read.chains import read_target
+from irsa_cli.usecases.verification.iam_steps import attempt, is_refused, step
 
 if TYPE_CHECKING:
     from irsa_cli.core.objects.credentials import RoleCredentials
 
 _TAGS = {"irsa": "verify"}
 """A session's tag, for a role that is to be allowed to set some."""
-_STATUS = {
-    Answer.YES: StepStatus.OK,
-    Answer.NO: StepStatus.FAILED,
-    Answer.UNKNOWN: StepStatus.NOT_CHECKED,
-}
+_STATUS = {Answer.YES: StepStatus.OK, Answer.NO: StepStatus.FAILED, Answer.UNKNOWN: StepStatus.NOT_CHECKED}
 
 
 @dataclass(frozen=True)
@@ -78,9 +75,8 @@ class Link:
     def _trust(self) -> tuple[Check, ...]:
         target, arn = self.target, self.chain.target_arn
         if target.unread:
-            return (
-                Check("trust policy", StepStatus.NOT_CHECKED, f"not checked: {target.unread}", needed=False),
-            )
+            unread = f"not checked: {target.unread}"
+            return (Check("trust policy", StepStatus.NOT_CHECKED, unread, needed=False),)
         if target.trust is None:
             return (Check("role", StepStatus.FAILED, f"role {arn} does not exist"),)
         said = self.chain.judge(target.trust)
@@ -97,17 +93,17 @@ class Link:
             # What STS has done is proof: what a policy was not understood to say does not count beside it.
             own = (check for check in self.checks() if check.status is not StepStatus.FAILED)
             tried = Check("credentials", StepStatus.OK, result.role_session)
-            return VerificationStep(Name.CHAIN, sent, (*own, tried))
-        refused = isinstance(result, ServiceError) and bool(result.status) and not result.transient
+            return step(Name.CHAIN, sent, *own, tried)
+        refused = is_refused(result)
         status = StepStatus.FAILED if refused else StepStatus.NOT_CHECKED
         text = result.reason if refused else f"not checked: {result.reason or result.message}"
-        return VerificationStep(Name.CHAIN, sent, (*self.checks(), Check("credentials", status, text)))
+        return step(Name.CHAIN, sent, *self.checks(), Check("credentials", status, text))
 
 
 def unreadable_step(note: UnreadableNote) -> VerificationStep:
     """The link that is noted in a way that nobody can follow."""
     check = Check("annotation", StepStatus.NOT_CHECKED, f"not checked: {note.message}: {note.reason}")
-    return VerificationStep(Name.CHAIN, "nothing: the target role is not known", (check,))
+    return step(Name.CHAIN, "nothing: the target role is not known", check)
 
 
 def assume_target(
@@ -120,8 +116,6 @@ def assume_target(
 
     After each refusal that may be IAM's spreading, `wait` is asked whether to try again.
     """
-    from irsa_cli.aws.sts import assume
-
     sts = connection.aws.client_of("sts", credentials)
     tags = _TAGS if chain.tag_session else {}
     while True:
@@ -138,14 +132,10 @@ def _role(connection: Connection, arn: str) -> Role | Unreadable | None:
     session = connection.session_of(account)
     if session is None:
         return Unreadable(f"there are no credentials for account {account}")
-    try:
-        return bindings.role(session.client("iam"), name)
-    except IrsaError as error:
-        return Unreadable(error.reason or error.message)
+    found = attempt(lambda: bindings.role(session.client("iam"), name))
+    return Unreadable(found.reason or found.message) if isinstance(found, IrsaError) else found
 
 
 def _target(connection: Connection, arn: str) -> FoundTarget:
-    try:
-        return read_target(connection, arn)
-    except IrsaError as error:
-        return FoundTarget(unread=error.reason or error.message)
+    found = attempt(lambda: read_target(connection, arn))
+    return FoundTarget(unread=found.reason or found.message) if isinstance(found, IrsaError) else found

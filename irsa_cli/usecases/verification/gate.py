@@ -12,25 +12,25 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from irsa_cli.aws import iam
+from irsa_cli.aws.recent_writes import recent_writes
+from irsa_cli.aws.sts import Exchange, exchange
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.plan.states import DocumentState
 from irsa_cli.core.policies.web_identity import REQUESTED_REGION, region_called
 from irsa_cli.core.results.verification import StepStatus
-from irsa_cli.core.trust.chaining.chain import Chain
+from irsa_cli.core.trust.chain import Chain
 from irsa_cli.core.trust.evaluation import Answer, explain
 from irsa_cli.core.values import limits
 from irsa_cli.core.values.errors import IrsaError, ServiceError, Unverified
 from irsa_cli.transaction.events import Event, Listener, Step
+from irsa_cli.usecases.command.caller import reach_of
 from irsa_cli.usecases.command.connect import Connection
-from irsa_cli.usecases.command.pasting import reach_of
 from irsa_cli.usecases.verification import iam_steps
 from irsa_cli.usecases.verification.chain import Link, assume_target
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
-
-    from irsa_cli.aws.sts import Exchange
 
 PROPAGATION_SECONDS = 90.0
 """For how long STS may refuse what IAM has confirmed; measured in public reports at 2 to 60 seconds."""
@@ -54,7 +54,7 @@ def verify(
     most = min(seconds, PROPAGATION_SECONDS)
     started = monotonic()
     until = started + most
-    wait = iter(_waits())
+    wait = iter([0.5, 1.0, 2.0, 3.0] + [5.0] * 100)  # Quick at first, then every five seconds.
 
     def again(error: ServiceError) -> bool:
         step = next(wait)
@@ -90,8 +90,6 @@ def _exchanged(
     connection: Connection, desired: DesiredState, again: Callable[[ServiceError], bool]
 ) -> Exchange:
     """The exchange of a token for the role; for the one of that name that this run created, if it did."""
-    from irsa_cli.aws.recent_writes import recent_writes
-    from irsa_cli.aws.sts import exchange
 
     def token() -> str:
         return connection.kube.token(desired.namespace, desired.name, desired.audience)
@@ -165,8 +163,3 @@ def _explained(connection: Connection, desired: DesiredState, error: ServiceErro
         yield from (f"{step.name.value}: {c.text}" for c in step.checks if c.status is not StepStatus.OK)
     if all(step.status is StepStatus.OK for step in found):
         yield "trust: by provider and trust policy, as they are read now, STS should accept it"
-
-
-def _waits() -> list[float]:
-    """Seconds between tries: quick at first, then every five."""
-    return [0.5, 1.0, 2.0, 3.0] + [5.0] * 100

@@ -6,9 +6,10 @@ The other steps are in `irsa_cli.usecases.verification.steps`.
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
 from concurrent.futures import Future
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.results.verification import Check, Name, StepStatus, VerificationStep
@@ -22,7 +23,26 @@ if TYPE_CHECKING:
     from irsa_cli.core.plan.states import ProviderState, RoleState
     from irsa_cli.core.values.cluster import Cluster, Reach
 
+T = TypeVar("T")
 OK, FAILED, NOT_CHECKED = StepStatus.OK, StepStatus.FAILED, StepStatus.NOT_CHECKED
+
+
+def step(name: Name, sent: str, *checks: Check, advice: tuple[str, ...] = ()) -> VerificationStep:
+    """A step by its checks."""
+    return VerificationStep(name, sent, checks, advice)
+
+
+def attempt(work: Callable[[], T]) -> T | IrsaError:
+    """What `work` returns, or the error that it raises, as a value."""
+    try:
+        return work()
+    except IrsaError as error:
+        return error
+
+
+def is_refused(result: object) -> bool:
+    """Whether a service answered with a refusal that stays: no failure that may pass, and no silence."""
+    return isinstance(result, ServiceError) and bool(result.status) and not result.transient
 
 
 def open_check(what: str, error: IrsaError, *, needed: bool = True) -> Check:
@@ -39,10 +59,9 @@ def provider(
     """Whether IAM in the role's account knows the issuer, for this audience."""
     arn = provider_arn(cluster.partition, account, cluster.issuer)
     sent = f"GetOpenIDConnectProvider {arn}"
-    try:
-        state = found.result()
-    except IrsaError as error:
-        return VerificationStep(Name.PROVIDER, sent, (open_check("provider", error),))
+    state = attempt(found.result)
+    if isinstance(state, IrsaError):
+        return step(Name.PROVIDER, sent, open_check("provider", state))
     if state is None:
         text = f"account {account} has no OIDC provider for {cluster.issuer}"
         command = reach.for_irsa("associate-oidc")
@@ -52,20 +71,14 @@ def provider(
                 f" --client-id-list {shlex.quote(audience)}"
             )
             command += f"  # in account {account}, where the role is"
-        return VerificationStep(Name.PROVIDER, sent, (Check("provider", FAILED, text),), (command,))
+        return step(Name.PROVIDER, sent, Check("provider", FAILED, text), advice=(command,))
     there = Check("provider", OK, f"account {account} has a provider for {state.url}")
     accepted = ", ".join(state.audiences) or "nothing"
     if audience in state.audiences:
-        return VerificationStep(
-            Name.PROVIDER, sent, (there, Check("audiences", OK, f"it accepts {accepted}"))
-        )
+        return step(Name.PROVIDER, sent, there, Check("audiences", OK, f"it accepts {accepted}"))
     wrong = Check("audiences", FAILED, f"it accepts {accepted}, and not {audience}")
-    return VerificationStep(
-        Name.PROVIDER,
-        sent,
-        (there, wrong),
-        (_asked(audience, _accept(cluster, account, audience, reach)),),
-    )
+    advice = _asked(audience, _accept(cluster, account, audience, reach))
+    return step(Name.PROVIDER, sent, there, wrong, advice=(advice,))
 
 
 def _asked(audience: str, command: str) -> str:
@@ -90,16 +103,15 @@ def trust(found: Future[RoleState | None], arn: str, identity: WebIdentity) -> V
     """The statement that admits the token; else what fails first in each."""
     parsed = role_arn(arn)
     sent = f"GetRole {parsed.name}, its trust policy evaluated for {identity.subject}"
-    try:
-        state = found.result()
-    except IrsaError as error:
-        return VerificationStep(Name.TRUST, sent, (open_check("trust policy", error),))
+    state = attempt(found.result)
+    if isinstance(state, IrsaError):
+        return step(Name.TRUST, sent, open_check("trust policy", state))
     if state is None:
-        return VerificationStep(Name.TRUST, sent, (Check("role", FAILED, f"role {arn} does not exist"),))
+        return step(Name.TRUST, sent, Check("role", FAILED, f"role {arn} does not exist"))
     real = iam_arn(parsed.partition, parsed.account, f"role{state.path}{parsed.name}")
     if real != arn:
         text = f"role {arn} does not exist: the role {parsed.name} is {real}"
-        return VerificationStep(Name.TRUST, sent, (Check("role", FAILED, text),))
+        return step(Name.TRUST, sent, Check("role", FAILED, text))
     explanation = explain(state.trust, identity, now=datetime.now(timezone.utc))
     status = {Answer.YES: OK, Answer.NO: FAILED, Answer.UNKNOWN: NOT_CHECKED}[explanation.answer]
     lines = (Check("trust policy", status, line) for line in explanation.text)

@@ -2,7 +2,7 @@
 
 What IAM's provider and trust policy say is in `irsa_cli.usecases.verification.iam_steps`. Reading is
 `irsa_cli.usecases.read.reads`'s business; which step comes when,
-`irsa_cli.usecases.verification.verifier`'s.
+`irsa_cli.usecases.verification.verify`'s.
 """
 
 from __future__ import annotations
@@ -27,7 +27,15 @@ from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.errors import IrsaError, ServiceError
 from irsa_cli.core.values.issuer import provider_arn
 from irsa_cli.usecases.read.associations import note_of, taken_over
-from irsa_cli.usecases.verification.iam_steps import FAILED, NOT_CHECKED, OK, open_check
+from irsa_cli.usecases.verification.iam_steps import (
+    FAILED,
+    NOT_CHECKED,
+    OK,
+    attempt,
+    is_refused,
+    open_check,
+    step,
+)
 
 if TYPE_CHECKING:
     from irsa_cli.aws.permissions.calls import ReadCall
@@ -51,11 +59,10 @@ def token(answer: TokenAnswer | IrsaError, *, account: str, audience: str, pod: 
     sent = f"TokenRequest for {account}, audience {audience}, {bound}"
     if not isinstance(answer, IrsaError):
         seconds = answer.expires.timestamp() - time.time()
-        return VerificationStep(Name.TOKEN, sent, (Check("token", OK, f"given, good for {seconds:.0f} s"),))
-    refused = isinstance(answer, ServiceError) and answer.status in (400, 404, 409, 422)
-    if refused:
-        return VerificationStep(Name.TOKEN, sent, (Check("token", FAILED, answer.reason),))
-    return VerificationStep(Name.TOKEN, sent, (open_check("token", answer),))
+        return step(Name.TOKEN, sent, Check("token", OK, f"given, good for {seconds:.0f} s"))
+    if isinstance(answer, ServiceError) and answer.status in (400, 404, 409, 422):
+        return step(Name.TOKEN, sent, Check("token", FAILED, answer.reason))
+    return step(Name.TOKEN, sent, open_check("token", answer))
 
 
 def claims(
@@ -71,20 +78,19 @@ def claims(
     sent = f"GET {published} and its keys, GET /openid/v1/jwks"
     if isinstance(answer, IrsaError):
         expected = f"expected: {cluster.issuer}, {subject}, {audience}"
-        return VerificationStep(
-            Name.CLAIMS, sent, (Check("claims", NOT_CHECKED, f"not checked: there is no token; {expected}"),)
-        )
+        missing = f"not checked: there is no token; {expected}"
+        return step(Name.CLAIMS, sent, Check("claims", NOT_CHECKED, missing))
     found = jwt.check_claims(
         read(answer.token), issuer=cluster.issuer, subject=subject, audience=audience, now=time.time()
     )
     checks = [
         Check(c.name, FAILED if c.wrong else OK, f"{c.text}; {c.wrong}" if c.wrong else c.text) for c in found
     ]
-    return VerificationStep(Name.CLAIMS, sent, (*checks, *_signatures(answer.token, public, own)))
+    return step(Name.CLAIMS, sent, *checks, *_signatures(answer.token, public, own))
 
 
 def _signatures(text: str, public: Future[Keys], own: Future[Keys]) -> Iterator[Check]:
-    published, known = _keys(public), _keys(own)
+    published, known = attempt(public.result), attempt(own.result)
     yield _signature(text, published, "signature", "the issuer publishes")
     yield _signature(text, known, "cluster's keys", "the cluster has")
     if isinstance(published, IrsaError) or isinstance(known, IrsaError):
@@ -99,13 +105,6 @@ def _signatures(text: str, public: Future[Keys], own: Future[Keys]) -> Iterator[
         # A difference that doesn't touch this token's key is worth knowing, and no failure.
         text = f"published and cluster's keys differ (a key rotation, or another cluster): {'; '.join(parts)}"
         yield Check("keys", OK, text, needed=False)
-
-
-def _keys(future: Future[Keys]) -> Keys | IrsaError:
-    try:
-        return future.result()
-    except IrsaError as error:
-        return error
 
 
 def _signature(text: str, keys: Keys | IrsaError, what: str, whose: str) -> Check:
@@ -152,11 +151,8 @@ def identity_of(
 
 def wide(found: Future[RoleState | None], arn: str, identity: WebIdentity) -> tuple[Risk, ...]:
     """What is wide in the trust policy; nothing where it can't be read, which its step tells."""
-    try:
-        state = found.result()
-    except IrsaError:
-        return ()
-    if state is None:
+    state = attempt(found.result)
+    if state is None or isinstance(state, IrsaError):
         return ()
     return wide_trusts(state.trust, (identity.provider_arn,), identity.audience, role=arn)
 
@@ -178,17 +174,14 @@ def exchange(
         if by_session:
             own = f"the trust policy asks for the session name: it takes '{session}', pods have another"
             checks.append(Check("session name", NOT_CHECKED, own))
-        return VerificationStep(Name.EXCHANGE, sent, tuple(checks))
+        return step(Name.EXCHANGE, sent, *checks)
     if by_session and isinstance(result, ServiceError) and result.code == "AccessDenied":
         own = f"the trust policy asks for the session name: '{session}' is refused, pods have another"
-        return VerificationStep(
-            Name.EXCHANGE, sent, (Check("credentials", NOT_CHECKED, f"not checked: {own}"),)
-        )
-    if not isinstance(result, ServiceError) or result.transient or not result.status:
-        return VerificationStep(Name.EXCHANGE, sent, (open_check("credentials", result),))
-    unexplained = result.code == "AccessDenied" and trusted.status is OK
-    advice = _UNSEEN if unexplained else ()
-    return VerificationStep(Name.EXCHANGE, sent, (Check("credentials", FAILED, result.reason),), advice)
+        return step(Name.EXCHANGE, sent, Check("credentials", NOT_CHECKED, f"not checked: {own}"))
+    if not is_refused(result):
+        return step(Name.EXCHANGE, sent, open_check("credentials", result))
+    advice = _UNSEEN if result.code == "AccessDenied" and trusted.status is OK else ()
+    return step(Name.EXCHANGE, sent, Check("credentials", FAILED, result.reason), advice=advice)
 
 
 def whose(result: str | IrsaError, arn: str, session: str) -> VerificationStep:
@@ -197,20 +190,19 @@ def whose(result: str | IrsaError, arn: str, session: str) -> VerificationStep:
     expected = f"arn:{parsed.partition}:sts::{parsed.account}:assumed-role/{parsed.name}/{session}"
     sent = "GetCallerIdentity with the credentials"
     if isinstance(result, IrsaError):
-        return VerificationStep(Name.IDENTITY, sent, (open_check("caller", result),))
+        return step(Name.IDENTITY, sent, open_check("caller", result))
     right = result == expected
     text = result if right else f"{result}, and not {expected}"
-    return VerificationStep(Name.IDENTITY, sent, (Check("caller", OK if right else FAILED, text),))
+    return step(Name.IDENTITY, sent, Check("caller", OK if right else FAILED, text))
 
 
 def chained(result: str | IrsaError, arn: str) -> VerificationStep:
     """Whether the credentials become a further role (role chaining)."""
     sent = f"AssumeRole {arn} with the credentials so far"
     if not isinstance(result, IrsaError):
-        return VerificationStep(Name.CHAIN, sent, (Check("credentials", OK, result),))
-    if isinstance(result, ServiceError) and result.status and not result.transient:
-        return VerificationStep(Name.CHAIN, sent, (Check("credentials", FAILED, result.reason),))
-    return VerificationStep(Name.CHAIN, sent, (open_check("credentials", result),))
+        return step(Name.CHAIN, sent, Check("credentials", OK, result))
+    refused = Check("credentials", FAILED, result.reason)
+    return step(Name.CHAIN, sent, refused if is_refused(result) else open_check("credentials", result))
 
 
 def completeness(
@@ -220,11 +212,8 @@ def completeness(
 
     `told`: irsa annotated the ServiceAccount of this subject, which ends the run that makes a role for it.
     """
-    try:
-        role = found.result()
-    except IrsaError:
-        return ()
-    if role is None:
+    role = attempt(found.result)
+    if role is None or isinstance(role, IrsaError):
         return ()
     mine = subject.endswith(f":{role.tags.get(SERVICE_ACCOUNT_TAG, '/').replace('/', ':')}")
     life = lifecycle.of(role.tags, named=True, told=told or not mine)
@@ -232,7 +221,7 @@ def completeness(
         return ()
     check = Check("run", FAILED, f"the role is {life.stage.value}: {life.why}")
     advice = life.next_steps(reach.irsa)
-    return (VerificationStep(Name.COMPLETENESS, f"the tags of {arn}", (check,), advice),)
+    return (step(Name.COMPLETENESS, f"the tags of {arn}", check, advice=advice),)
 
 
 def pods(others: Association | Unreadable | None, arn: str, cluster: Cluster) -> tuple[VerificationStep, ...]:
@@ -247,7 +236,7 @@ def pods(others: Association | Unreadable | None, arn: str, cluster: Cluster) ->
     if not others.role_arn:
         text = f"pods get the credentials of EKS Pod Identity ({others.id}), whose role EKS did not tell"
         check = Check("credentials", NOT_CHECKED, text)
-    return (VerificationStep(Name.PODS, sent, (check,)),)
+    return (step(Name.PODS, sent, check),)
 
 
 def of_pod_identity(others: Association | Unreadable | None, arn: str) -> Iterator[str]:

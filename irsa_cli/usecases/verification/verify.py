@@ -1,35 +1,89 @@
 """`irsa verify`: proves that ServiceAccounts can use their roles, or says what keeps them from it.
 
-One ServiceAccount goes through its steps in `irsa_cli.usecases.verification.verifier`. The gate of
-`create-sa --verify` is in `irsa_cli.usecases.verification.gate`.
+One ServiceAccount goes through all steps in few round trips: what waits for nothing runs at once. What each
+step's outcome means is in `irsa_cli.usecases.verification.steps`, what is read in
+`irsa_cli.usecases.read.reads`; the gate of `create-sa --verify` is in `irsa_cli.usecases.verification.gate`.
 """
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from irsa_cli.aws.permissions import simulation
+from irsa_cli.aws.permissions.calls import ReadCall, make_call, read_call
+from irsa_cli.aws.permissions.simulation import Simulated
+from irsa_cli.aws.sts import SESSION_NAME, Exchange, assume, exchange_once, identity
 from irsa_cli.core.objects.injection import Injection
+from irsa_cli.core.plan.rules import UnreadableNote
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
-from irsa_cli.core.results.verification import Verification, VerificationReport
+from irsa_cli.core.results.verification import (
+    Permission,
+    Verification,
+    VerificationReport,
+    VerificationStep,
+    agreed,
+)
+from irsa_cli.core.trust.chain import chain_of_notes
+from irsa_cli.core.values import names
 from irsa_cli.core.values.arn import role_arn
+from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.doing import Count
 from irsa_cli.core.values.errors import InvalidInput, IrsaError, Refused
-from irsa_cli.usecases.command.caller import naming_caller
+from irsa_cli.usecases.command.caller import naming_caller, pasted_options, reach_of
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.command.namespaces import check_namespace
-from irsa_cli.usecases.command.pasting import pasted_options
 from irsa_cli.usecases.read.bindings import naming_roles
 from irsa_cli.usecases.read.identity import NamedServiceAccount
 from irsa_cli.usecases.read.reads import WORKERS, Reads
-from irsa_cli.usecases.verification.verifier import Verifier, Wanted
+from irsa_cli.usecases.verification import iam_steps, steps
+from irsa_cli.usecases.verification.chain import Link, assume_target, unreadable_step
+from irsa_cli.usecases.verification.iam_steps import attempt
 
 if TYPE_CHECKING:
-    from irsa_cli.kube.client import Json
+    from irsa_cli.core.objects.aws import Association
+    from irsa_cli.core.objects.credentials import RoleCredentials
+    from irsa_cli.core.objects.unreadable import Unreadable
+    from irsa_cli.kube.client import Json, TokenAnswer
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be verified beyond the six steps.
+
+    `audience` in place of the annotation's; `pod` is the name and uid of the pod that the token is bound to.
+    `chain` are roles to become one after the other with the credentials.
+    """
+
+    audience: str = ""
+    pod: tuple[str, str] | None = None
+    actions: tuple[str, ...] = ()
+    resources: tuple[str, ...] = ()
+    calls: tuple[ReadCall, ...] = ()
+    chain: tuple[str, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        audience: str,
+        actions: Iterable[str],
+        resources: Iterable[str],
+        calls: Iterable[str],
+        chain: tuple[str, ...],
+    ) -> Wanted:
+        """What a user has written; raises `InvalidInput` for what AWS has not, or what must not be called."""
+        return cls(
+            audience=audience,
+            actions=tuple(simulation.action(text) for text in actions),
+            resources=tuple(simulation.resource(text) for text in resources),
+            calls=tuple(read_call(text) for text in calls),
+            chain=chain,
+        )
 
 
 @dataclass(frozen=True)
@@ -57,7 +111,7 @@ def verify_accounts(request: Request, log: WireLog, note: Callable[[str], None])
     What keeps it from beginning after that is the report's error.
     """
     started = monotonic()
-    connection = connect(request.target, kube=True, log=log, check=lambda aws: None)
+    connection = connect(request.target, kube=True, log=log)
     cluster = connection.cluster
     connection.announce(note)
     many = not request.name
@@ -145,3 +199,148 @@ def _of_list(verifier: Verifier, item: Json) -> Verification:
         return Verification(namespace, name, injection.role_arn, injection.audience, error=wrong)
     except IrsaError as error:
         return Verification(namespace, name, injection.role_arn, injection.audience, error=error)
+
+
+@dataclass(frozen=True)
+class Verifier:
+    """Verifies ServiceAccounts of one cluster; what they share is read once. Thread-safe."""
+
+    connection: Connection
+    reads: Reads
+    wanted: Wanted
+    options: str = ""
+    """The options by which `irsa doctor` looks at the same."""
+    many: bool = False
+
+    def verify(self, namespace: str, name: str, injection: Injection) -> Verification:
+        """Go through the steps for a ServiceAccount whose annotations name a role."""
+        started, reads, cluster = monotonic(), self.reads, self.connection.cluster
+        audience, arn = self.wanted.audience or injection.audience, injection.role_arn
+        reach, subject = reach_of(self.connection.target), names.subject(namespace, name)
+        account, role = role_arn(arn).account, reads.role(arn)
+        self._begin(arn, namespace, name)
+        answer = attempt(
+            lambda: self.connection.kube.token_request(namespace, name, audience, pod=self.wanted.pod)
+        )
+        exchanged = attempt(lambda: self._exchange(arn, answer))
+        after, permissions = self._after(arn, exchanged, self._target(arn, injection))
+        pod = self.wanted.pod[0] if self.wanted.pod else ""
+        identity = steps.identity_of(
+            cluster, arn, subject, audience, answer, regional_sts=injection.regional_sts
+        )
+        others = self._association(namespace, name)
+        trusted = iam_steps.trust(role, arn, identity)
+        endpoint = self.connection.aws.unsigned_sts().meta.endpoint_url
+        found = (
+            steps.token(answer, account=f"{namespace}/{name}", audience=audience, pod=pod),
+            steps.claims(answer, cluster, subject, audience, reads.public_keys(), reads.cluster_keys()),
+            iam_steps.provider(reads.provider(account), cluster, account, audience, reach),
+            trusted,
+            steps.exchange(exchanged, arn, endpoint, SESSION_NAME, trusted),
+            *after,
+            *steps.completeness(role, arn, reach, subject, told=injection.told),
+            *steps.pods(others, arn, cluster),
+        )
+        return agreed(
+            Verification(
+                namespace,
+                name,
+                arn,
+                audience,
+                found,
+                tuple(permissions),
+                (*_notes(cluster, injection), *steps.of_pod_identity(others, arn)),
+                warnings=steps.wide(role, arn, identity),
+                seconds=monotonic() - started,
+                look=" ".join(filter(None, ("irsa doctor", name, "-n", namespace, self.options))),
+            )
+        )
+
+    def _target(self, arn: str, injection: Injection) -> Link | UnreadableNote | None:
+        """The link to the target that the ServiceAccount notes, None without one."""
+        try:
+            chain = chain_of_notes(arn, injection.notes)
+        except UnreadableNote as error:
+            return error
+        return None if chain is None else Link.read(self.connection, chain)
+
+    def _begin(self, arn: str, namespace: str, name: str) -> None:
+        """Start the reads that need no token; they run while it is asked for."""
+        self.reads.provider(role_arn(arn).account)
+        self._simulations(arn)
+        if self.many:  # Of many ServiceAccounts the associations are listed once.
+            self.reads.associations()
+        else:
+            self.reads.association(namespace, name)
+
+    def _association(self, namespace: str, name: str) -> Association | Unreadable | None:
+        if self.many:
+            listed = self.reads.associations().result()
+            if not isinstance(listed, dict):
+                return listed
+            if (namespace, name) not in listed:
+                return None
+        return self.reads.association(namespace, name).result()
+
+    def _simulations(self, arn: str) -> Future[list[Simulated]] | None:
+        wanted = self.wanted
+        if not wanted.actions:
+            return None
+        last = wanted.chain[-1] if wanted.chain else arn
+        return self.reads.simulations(last, wanted.actions, wanted.resources, federated=not wanted.chain)
+
+    def _exchange(self, arn: str, answer: TokenAnswer | IrsaError) -> Exchange:
+        if isinstance(answer, IrsaError):
+            raise IrsaError("there is no token")
+        return exchange_once(self.connection.aws, arn, answer.token)
+
+    def _after(
+        self, arn: str, exchanged: Exchange | IrsaError, target: Link | UnreadableNote | None
+    ) -> tuple[list[VerificationStep], list[Permission]]:
+        """What is done with the credentials: asking whose they are, becoming further roles, calling AWS."""
+        aws, calls = self.connection.aws, self.wanted.calls
+        first = exchanged if isinstance(exchanged, IrsaError) else exchanged.credentials
+        with ThreadPoolExecutor(WORKERS) as pool:
+            whose = pool.submit(attempt, lambda: identity(aws.client_of("sts", _held(first))))
+            links, last = self._chain(first, target)
+            answers = pool.map(lambda item: attempt(lambda: make_call(aws, _held(last), item)), calls)
+        permissions: list[Permission] = []
+        if (simulations := self._simulations(arn)) is not None:
+            permissions += steps.simulated(attempt(simulations.result), self.wanted.actions)
+        permissions += [steps.called(item, answer) for item, answer in zip(calls, answers, strict=True)]
+        return [steps.whose(whose.result(), arn, SESSION_NAME), *links], permissions
+
+    def _chain(
+        self, current: RoleCredentials | IrsaError, target: Link | UnreadableNote | None
+    ) -> tuple[list[VerificationStep], RoleCredentials | IrsaError]:
+        """Become the roles of the chain, each with the credentials of the one before."""
+
+        def sts(credentials: RoleCredentials | IrsaError) -> Any:
+            return self.connection.aws.client_of("sts", _held(credentials))
+
+        found: list[VerificationStep] = []
+        if isinstance(target, UnreadableNote):
+            current = target
+            found.append(unreadable_step(target))
+        elif target is not None:
+            current = attempt(lambda held=current: assume_target(self.connection, _held(held), target.chain))  # type: ignore[misc]
+            found.append(target.step(current))
+        for arn in self.wanted.chain:
+            current = attempt(lambda arn=arn, held=current: assume(sts(held), arn))  # type: ignore[misc]
+            said = current if isinstance(current, IrsaError) else current.role_session
+            found.append(steps.chained(said, arn))
+        return found, current
+
+
+def _held(credentials: RoleCredentials | IrsaError) -> RoleCredentials:
+    if isinstance(credentials, IrsaError):
+        raise IrsaError("there are no credentials")
+    return credentials
+
+
+def _notes(cluster: Cluster, injection: Injection) -> Iterator[str]:
+    account = role_arn(injection.role_arn).account
+    if account != cluster.account:
+        yield f"the role is in account {account}, the cluster in {cluster.account}"
+    if not injection.regional_sts:
+        yield "pods are told to use the global STS endpoint, this asked the regional one"

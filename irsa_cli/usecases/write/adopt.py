@@ -13,8 +13,8 @@ from typing import Any
 
 from irsa_cli.core.binding.ownership import Belongs, belonging
 from irsa_cli.core.binding.update_request import Pairing
-from irsa_cli.core.planning import pair_warnings
 from irsa_cli.core.planning.adopt import Adoption, Adoptions, Passed, adoption
+from irsa_cli.core.planning.update import risks_of
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
 from irsa_cli.core.results.result import Command, Ended, Result
 from irsa_cli.core.values.arn import role_arn
@@ -23,17 +23,16 @@ from irsa_cli.kube.client import Json
 from irsa_cli.transaction.recover import everything, interrupted_runs, supersede
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
-from irsa_cli.usecases.command.earlier import going_on
 from irsa_cli.usecases.command.execute import perform
-from irsa_cli.usecases.command.one_by_one import Stop, attempt, warning
+from irsa_cli.usecases.command.parallel import attempt, warning
 from irsa_cli.usecases.command.retry import until_settled
-from irsa_cli.usecases.command.run_context import RunContext
+from irsa_cli.usecases.command.run_context import RunContext, going_on, supersede_if_well
 from irsa_cli.usecases.command.settings import Settings
-from irsa_cli.usecases.command.signals import stoppable
+from irsa_cli.usecases.command.signals import RunGroup, stoppable
 from irsa_cli.usecases.locks.locks import Locks, binding_lock, locked
-from irsa_cli.usecases.read.lookup import current_account
+from irsa_cli.usecases.read.associations import Question
+from irsa_cli.usecases.read.observe import current_account
 from irsa_cli.usecases.read.pairing import UNSEEN, read_pairing, sharers, with_role
-from irsa_cli.usecases.read.pods_identity import Question
 
 PARALLEL = 8
 
@@ -68,7 +67,6 @@ def adopt(request: Request, settings: Settings, log: WireLog) -> Result:
 
 
 def _adopt(connection: Connection, request: Request, settings: Settings) -> Result:
-    """The same where the cluster is connected, and the lock held."""
     context = _context(connection, request.namespace, request.name)
     earlier = going_on(settings, context, everything)
     asked = Question(connection, request.namespace, request.name)
@@ -76,14 +74,14 @@ def _adopt(connection: Connection, request: Request, settings: Settings) -> Resu
     def one() -> Result:
         with naming_caller(connection.caller):
             pair, accounts = read_pairing(connection, request.namespace, request.name, request.role_name)
-            found = adoption(pair, sharers(pair, accounts or []), ignore_maker=request.ignore_maker)
+            others = sharers(pair.role_arn, pair.full_name, accounts)
+            found = adoption(pair, others, ignore_maker=request.ignore_maker)
         result = _carry_out(connection, pair, found, settings, context)
         result.notes += [UNSEEN] if accounts is None else []
         return result
 
     result = until_settled(one, settings)
-    if result.ended in (Ended.COMMITTED, Ended.UNCHANGED) and not settings.dry_run:
-        supersede(earlier)
+    supersede_if_well(earlier, result, settings)
     asked.tell(result, request.namespace, request.name, result.facts["role"]["arn"])
     return result
 
@@ -102,7 +100,7 @@ def adopt_all(request: Request, settings: Settings, log: WireLog) -> Adoptions:
         pairs = _in_scope(connection, request, accounts, done)
         with ThreadPoolExecutor(PARALLEL) as pool:
             read = list(pool.map(partial(_with_role, connection), pairs))
-    stop = Stop("--all")
+    stop = RunGroup()
     taking = Locks.of(connection, settings, Command.ADOPT)
     with taking as locks, stoppable(stop, warning(settings, forward=False)):
         for pair, error in read:
@@ -114,7 +112,8 @@ def adopt_all(request: Request, settings: Settings, log: WireLog) -> Adoptions:
             one = partial(_one_of_all, connection, request, pair, error, accounts, asked)
             lock = binding_lock(pair.namespace, pair.name)
             result = attempt("", partial(locks.run, one, settings, [lock], stop.pause))
-            done.items.append(_told(result, pair))
+            facts = {**_facts(pair), **result.facts}  # What it is about, also where it was refused.
+            done.items.append(replace(result, cluster=pair.cluster, facts=facts))
             stop.number = stop.number or result.signal
     return done
 
@@ -135,7 +134,7 @@ def adopt_several(
 ) -> AppliedList:
     """Take over the roles of these, each in a transaction of its own; one that is not there is refused."""
     connection = _connect(Request(request.target), settings, log)
-    done, stop = AppliedList(), Stop("--all")
+    done, stop = AppliedList(), RunGroup()
     taking = Locks.of(connection, settings, Command.ADOPT)
     with taking as locks, stoppable(stop, warning(settings, forward=False)):
         for title in request.accounts:
@@ -158,7 +157,7 @@ def adopt_several(
 def _connect(request: Request, settings: Settings, log: WireLog) -> Connection:
     target = request.target
     kube = not request.role_name or not target.issuer_url or bool(target.kubeconfig or target.context)
-    connection = connect(target, kube=kube, log=log, check=lambda aws: None)
+    connection = connect(target, kube=kube, log=log)
     connection.announce(settings.note)
     return connection
 
@@ -208,7 +207,7 @@ def _is_free(pair: Pairing, done: Adoptions) -> bool:
     who = belonging(pair.role.state, pair)
     if who is Belongs.NOBODY or (who is Belongs.OURS and _is_adopted_in_part(pair)):
         return True
-    done.passed.append(Passed(f"{pair.namespace}/{pair.name}", f"its role is {who.value}"))
+    done.passed.append(Passed(pair.full_name, f"its role is {who.value}"))
     return False
 
 
@@ -234,33 +233,25 @@ def _one_of_all(
     if settings.hold is not None:
         pair = with_role(connection, pair)  # It was read before the lock was held.
     context = _context(connection, pair.namespace, pair.name)
-    found = adoption(pair, sharers(pair, accounts), ignore_maker=request.ignore_maker)
-    settings.note(f"{pair.namespace}/{pair.name}")
+    others = sharers(pair.role_arn, pair.full_name, accounts)
+    found = adoption(pair, others, ignore_maker=request.ignore_maker)
+    settings.note(pair.full_name)
     result = _carry_out(connection, pair, found, settings, context)
     if result.ended is Ended.COMMITTED:
         supersede(interrupted_runs(settings.state_dir, context.about))
     asked.tell(result, pair.namespace, pair.name, pair.role_arn)
-    result.notes = [f"{pair.namespace}/{pair.name}: {note}" for note in result.notes]
+    result.notes = [f"{pair.full_name}: {note}" for note in result.notes]
     return result
 
 
-def _told(result: Result, pair: Pairing) -> Result:
-    """The result with what it is about, also where it was refused."""
-    return replace(result, cluster=pair.cluster, facts={**_facts(pair), **result.facts})
-
-
 def _carry_out(
-    connection: Connection,
-    pair: Pairing,
-    found: Adoption,
-    settings: Settings,
-    context: RunContext,
+    connection: Connection, pair: Pairing, found: Adoption, settings: Settings, context: RunContext
 ) -> Result:
     result = perform(found.plan, connection, settings, context, seen=[pair])
     result.facts = {**_facts(pair), "adoption": found.to_json()}
     if result.error is None:
         result.notes += found.kept
-        result.warnings = pair_warnings.risks_of(pair, found.plan)
+        result.warnings = risks_of(pair, found.plan)
     return result
 
 

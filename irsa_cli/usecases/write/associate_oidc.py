@@ -5,23 +5,20 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.core.plan.changes import Change, Plan
 from irsa_cli.core.plan.states import ProviderState
 from irsa_cli.core.planning.create import provider_changes
-from irsa_cli.core.results.result import Command, Ended, Result
+from irsa_cli.core.results.result import Command, Result
 from irsa_cli.core.values.errors import IrsaError, Refused, ServiceError
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, provider_arn
-from irsa_cli.transaction.recover import supersede
 from irsa_cli.transaction.story import Story
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Target, WireLog, connect
-from irsa_cli.usecases.command.earlier import going_on
 from irsa_cli.usecases.command.execute import perform
 from irsa_cli.usecases.command.retry import until_settled
-from irsa_cli.usecases.command.run_context import RunContext
+from irsa_cli.usecases.command.run_context import RunContext, going_on, supersede_if_well
 from irsa_cli.usecases.command.settings import Settings
 
 
@@ -37,12 +34,17 @@ class Request:
 
 def associate_oidc(request: Request, settings: Settings, log: WireLog) -> Result:
     """Make the provider, or add to it the audiences it lacks."""
-    connection = connect(request.target, kube=False, log=log, check=lambda aws: None)
+    connection = connect(request.target, kube=False, log=log)
     cluster = connection.cluster
     connection.announce(settings.note)
     arn = provider_arn(cluster.partition, cluster.home, cluster.issuer)
     context = RunContext.of(Command.ASSOCIATE_OIDC, connection, None)
-    covers = partial(_covers, request)
+
+    def covers(_story: Story, change: Change) -> bool:
+        """Whether what an earlier run did is asked for by this one: it created no audience that isn't."""
+        created = change.after.audiences if isinstance(change.after, ProviderState) else change.target[1:]
+        return set(created) <= set(request.audiences)
+
     earlier = going_on(settings, context, covers)
 
     def attempt() -> Result:
@@ -53,29 +55,19 @@ def associate_oidc(request: Request, settings: Settings, log: WireLog) -> Result
             cluster, request.audiences, present, thumbprints=request.thumbprints, tags=request.tags
         )
         result = perform(Plan.of(changes), connection, settings, context, seen=[present])
-        result.facts = {
-            "provider": {"arn": arn, "url": cluster.issuer, "audiences": _audiences(request, present)}
-        }
-        result.notes += _notes(present)
+        before = present.audiences if present else []
+        audiences = [*before, *(item for item in request.audiences if item not in before)]
+        result.facts = {"provider": {"arn": arn, "url": cluster.issuer, "audiences": audiences}}
+        if present is not None:
+            accepted = ", ".join(before) or "(none)"
+            result.notes.append(f"the provider was there already, for the audiences {accepted}")
         return result
 
     result = until_settled(attempt, settings)
-    if result.ended in (Ended.COMMITTED, Ended.UNCHANGED) and not settings.dry_run:
-        supersede(earlier, covers)
+    supersede_if_well(earlier, result, settings, covers)
     if isinstance(result.error, ServiceError):
         result.error = _with_advice(result.error)
     return result
-
-
-def _covers(request: Request, _story: Story, change: Change) -> bool:
-    """Whether what an earlier run did is asked for by this one: it made no audience that isn't."""
-    made = change.after.audiences if isinstance(change.after, ProviderState) else change.target[1:]
-    return set(made) <= set(request.audiences)
-
-
-def _audiences(request: Request, present: ProviderState | None) -> list[str]:
-    before = present.audiences if present else []
-    return [*before, *(audience for audience in request.audiences if audience not in before)]
 
 
 def _check_present(request: Request, present: ProviderState | None, arn: str) -> None:
@@ -98,12 +90,6 @@ def _check_present(request: Request, present: ProviderState | None, arn: str) ->
             steps.append(f"aws iam tag-open-id-connect-provider {on_provider} --tags {tag}")
     if details:
         raise Refused("the OIDC provider is there and differs", reason=arn, details=details, next_steps=steps)
-
-
-def _notes(present: ProviderState | None) -> list[str]:
-    if present is None:
-        return []
-    return [f"the provider was there already, for the audiences {', '.join(present.audiences) or '(none)'}"]
 
 
 def _with_advice(error: ServiceError) -> IrsaError:

@@ -6,14 +6,13 @@ from dataclasses import dataclass, field
 
 from irsa_cli.core.binding.boundaries import BoundaryRules
 from irsa_cli.core.binding.spec import BindingSpec, DesiredState, Options, desired_state_of
-from irsa_cli.core.planning.create import plan
-from irsa_cli.core.planning.satisfies import satisfies
-from irsa_cli.core.results.result import Command, Ended, Result
+from irsa_cli.core.planning.create import plan, satisfies
+from irsa_cli.core.results.result import Command, Result
 from irsa_cli.core.values.errors import Refused
-from irsa_cli.transaction.recover import command_of, supersede
-from irsa_cli.usecases.command.connect import Connection, Target, WireLog, check_partitions, connect
-from irsa_cli.usecases.command.earlier import going_on
-from irsa_cli.usecases.command.run_context import RunContext
+from irsa_cli.transaction.recover import command_of
+from irsa_cli.usecases.command.caller import check_partitions
+from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
+from irsa_cli.usecases.command.run_context import RunContext, going_on, supersede_if_well
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.locks.locks import binding_lock, locked
 from irsa_cli.usecases.write.reconcile import Work
@@ -34,10 +33,7 @@ def create_sa(request: Request, settings: Settings, log: WireLog) -> Result:
     spec = request.boundaries.bound(request.spec)
     wanted = (*spec.policies, spec.permissions_boundary, spec.attach_role_arn, spec.target_role)
     connection = connect(
-        request.target,
-        kube=not spec.role_only,
-        log=log,
-        check=lambda aws: check_partitions(wanted, aws),
+        request.target, kube=not spec.role_only, log=log, check=lambda aws: check_partitions(wanted, aws)
     )
     desired = desired_state_of(spec, connection.cluster, request.options)
     connection.announce(settings.note)
@@ -47,7 +43,6 @@ def create_sa(request: Request, settings: Settings, log: WireLog) -> Result:
 
 
 def _create(connection: Connection, desired: DesiredState, settings: Settings) -> Result:
-    """The same where the cluster is connected."""
     context = RunContext.of(Command.CREATE_SA, connection, f"{desired.namespace}/{desired.name}")
     made = lambda story, change: satisfies(desired, change)  # noqa: E731 - asked before and after
     earlier = going_on(settings, context, made, also=("apply", "delete-sa"))
@@ -59,6 +54,5 @@ def _create(connection: Connection, desired: DesiredState, settings: Settings) -
             raise
         ways = (f"{command_of(path)}  # rolls the interrupted run back" for path in earlier)
         raise error.but(next_steps=(*error.next_steps, *ways)) from error
-    if result.ended in (Ended.COMMITTED, Ended.UNCHANGED) and not settings.dry_run:
-        supersede(earlier, made)
+    supersede_if_well(earlier, result, settings, made)
     return result

@@ -20,27 +20,26 @@ from irsa_cli.core.planning.deletion_checks import (
     check_ended,
     check_known,
     check_makers,
+    check_ours,
     is_nothing,
 )
-from irsa_cli.core.planning.foreign import check_ours
 from irsa_cli.core.results.result import Command, Ended, Result
 from irsa_cli.core.values.errors import IrsaError, Refused
 from irsa_cli.core.values.names import Namespaced
 from irsa_cli.transaction.reading import read
 from irsa_cli.transaction.recover import command_of, supersede
+from irsa_cli.transaction.story import Story
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
-from irsa_cli.usecases.command.earlier import going_on
 from irsa_cli.usecases.command.execute import perform
-from irsa_cli.usecases.command.leftovers import came_between
-from irsa_cli.usecases.command.look_again import with_its_locks
-from irsa_cli.usecases.command.retry import Attempts
-from irsa_cli.usecases.command.run_context import RunContext
+from irsa_cli.usecases.command.retry import Attempts, came_between, with_its_locks
+from irsa_cli.usecases.command.run_context import RunContext, going_on, supersede_if_well
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.locks.locks import binding_lock, locked
 from irsa_cli.usecases.read.identity import NamedServiceAccount
 from irsa_cli.usecases.read.lookup import find
-from irsa_cli.usecases.read.users import journals_of, living, sharers_of, users_of
+from irsa_cli.usecases.read.pairing import read_all_accounts, sharers
+from irsa_cli.usecases.read.users import journals_of, living, users_of
 
 ATTEMPTS = 4
 """How often a run looks and plans at most, when others work on the same objects at the same time."""
@@ -83,9 +82,7 @@ def delete_sa(request: Request, settings: Settings, log: WireLog) -> Result:
 
     Raises `Refused` when there is nothing of it, when it is in use, or when a run is making it.
     """
-    connection = connect(
-        request.target, kube=not request.role_only, log=log, check=lambda aws: None, gone=True
-    )
+    connection = connect(request.target, kube=not request.role_only, log=log, gone=True)
     connection.announce(settings.note)
     lock = binding_lock(request.namespace, request.name)
     with locked(connection, settings, Command.DELETE_SA, when_needed=[lock]) as held:
@@ -94,12 +91,15 @@ def delete_sa(request: Request, settings: Settings, log: WireLog) -> Result:
 
 def delete_binding(connection: Connection, request: Request, settings: Settings) -> Result:
     """The same where the cluster is connected already; `settings` have the lock."""
-    context = _context(connection, request)
-    gone = lambda story, change: _takes(request, change)  # noqa: E731 - asked before and after
-    earlier = going_on(settings, context, gone)
+
+    def gone(_story: Story, change: Change) -> bool:
+        """Whether a deletion that has ended well leaves nothing to bring back of what a change is about."""
+        stays = request.role_only if change.object[0] is Kind.SERVICE_ACCOUNT else request.keep_role
+        return not stays
+
+    earlier = going_on(settings, _context(connection, request), gone)
     result = _Deleting(connection, request, settings, earlier).until_settled()
-    if result.ended in GOOD and not settings.dry_run:
-        supersede(earlier, gone)
+    supersede_if_well(earlier, result, settings, gone)
     return result
 
 
@@ -107,19 +107,12 @@ def _context(connection: Connection, request: Request) -> RunContext:
     return RunContext.of(Command.DELETE_SA, connection, request.full_name)
 
 
-def _takes(request: Request, change: Change) -> bool:
-    """Whether a deletion that has ended well leaves nothing to bring back of what a change is about."""
-    if change.object[0] is Kind.SERVICE_ACCOUNT:
-        return not request.role_only
-    return not request.keep_role
-
-
 def planned_deletion(connection: Connection, request: Request, settings: Settings) -> Deletion | None:
     """What a deletion would do, for a plan that does more; None where there is nothing to delete.
 
     Raises `Refused` as `delete_sa` does.
     """
-    return _Deleting(connection, request, settings, ()).planned()
+    return _Deleting(connection, request, settings, ()).planned()[1]
 
 
 @dataclass
@@ -155,25 +148,28 @@ class _Deleting:
             attempts.look_again(result.error)
         raise AssertionError("unreachable")
 
-    def planned(self) -> Deletion | None:
-        """See `planned_deletion`."""
+    def planned(self) -> tuple[Bound, Deletion | None]:
+        """What is there, and what a deletion does; None where there is nothing to delete.
+
+        Raises `Refused` where it is in the way that all of it is somebody else's: no flag lifts that.
+        """
         bound = self._find()
         if is_nothing(bound):
-            self._check_ours(bound)
-            return None
-        found = deletion(bound)
+            if bound.is_theirs:
+                accounts = read_all_accounts(self.connection)
+                check_ours(bound, sharers(bound.annotation, bound.full_name, accounts))
+            return bound, None
+        found = deletion(bound, keep_account=self.request.keep_account, keep_role=self.request.keep_role)
         self._check(bound, found)
-        return found
+        return bound, found
 
     def _attempt(self, before: Result | None) -> Result:
         with naming_caller(self.connection.caller):
-            bound = self._find()
-            if is_nothing(bound):
-                self._check_ours(bound)
+            bound, found = self.planned()
+            if found is None:
                 return self._nothing(bound, before)
-            found = deletion(bound, keep_account=self.request.keep_account, keep_role=self.request.keep_role)
-            self._check(bound, found)
-        result = self._carry_out(found, bound)
+        context = _context(self.connection, self.request)
+        result = perform(found.plan, self.connection, self.settings, context, seen=[bound])
         result.facts = _facts(self.request, bound, found, result)
         result.notes += [*found.notes, *_unsearched(bound)]
         if before is not None and result.ended in GOOD:
@@ -208,11 +204,6 @@ class _Deleting:
         if any(role.arn == bound.annotation for role in narrow.own):
             raise Refused(f"ServiceAccount {bound.full_name} names the role {bound.annotation} again")
         return narrow
-
-    def _check_ours(self, bound: Bound) -> None:
-        """Raise `Refused` where there is a binding, and all of it is somebody else's. No flag lifts that."""
-        if bound.is_theirs:
-            check_ours(bound, sharers_of(self.connection, bound))
 
     def _nothing(self, bound: Bound, before: Result | None) -> Result:
         """There is nothing to delete: because it is done, or because it never was there."""
@@ -276,10 +267,6 @@ class _Deleting:
         if said not in self.forced:
             self.forced.add(said)
             self.settings.note(said)
-
-    def _carry_out(self, found: Deletion, bound: Bound) -> Result:
-        context = _context(self.connection, self.request)
-        return perform(found.plan, self.connection, self.settings, context, seen=[bound])
 
 
 def _not_made_for(bound: Bound, role: NamedRole) -> Refused:

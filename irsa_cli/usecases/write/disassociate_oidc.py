@@ -11,17 +11,16 @@ from irsa_cli.core.marks.makers import UNKNOWN, maker_of_role
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import CLUSTER_TAG, ProviderState
 from irsa_cli.core.planning.deletion_checks import check_known
-from irsa_cli.core.recovery.leftovers import names_provider
+from irsa_cli.core.policies.statements import names_provider
 from irsa_cli.core.results.result import Command, Ended, Result
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import Refused, ServiceError
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, provider_arn
-from irsa_cli.transaction.recover import everything, supersede
+from irsa_cli.transaction.recover import everything
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
-from irsa_cli.usecases.command.earlier import going_on
 from irsa_cli.usecases.command.execute import perform
-from irsa_cli.usecases.command.run_context import RunContext
+from irsa_cli.usecases.command.run_context import RunContext, going_on, supersede_if_well
 from irsa_cli.usecases.command.settings import Settings
 
 SHOWN = 20
@@ -38,7 +37,7 @@ class Request:
 
 def disassociate_oidc(request: Request, settings: Settings, log: WireLog) -> Result:
     """Delete the provider; without one there is nothing to do. Raises `Refused` while roles trust it."""
-    connection = connect(request.target, kube=False, log=log, check=lambda aws: None, gone=True)
+    connection = connect(request.target, kube=False, log=log, gone=True)
     _check_known_issuer(connection)
     cluster = connection.cluster
     connection.announce(settings.note)
@@ -55,10 +54,10 @@ def disassociate_oidc(request: Request, settings: Settings, log: WireLog) -> Res
                 *_check_ours(connection.cluster, request, present),
                 *_check_unused(connection, request, arn),
             ]
-            notes += _audiences(present)
+            others = [item for item in present.audiences if item != DEFAULT_AUDIENCE]
+            notes += [f"it was also for the audiences {', '.join(others)}"] if others else []
     result = perform(Plan.of(changes), connection, settings, context, seen=[present])
-    if result.ended in (Ended.COMMITTED, Ended.UNCHANGED) and not settings.dry_run:
-        supersede(earlier)
+    supersede_if_well(earlier, result, settings)
     result.facts = {
         "provider": {
             "arn": arn,
@@ -141,8 +140,3 @@ def _check_unused(connection: Connection, request: Request, arn: str) -> list[st
             "or delete it all the same: run this again with --force",
         ),
     )
-
-
-def _audiences(present: ProviderState) -> list[str]:
-    others = [item for item in present.audiences if item != DEFAULT_AUDIENCE]
-    return [f"it was also for the audiences {', '.join(others)}"] if others else []

@@ -18,14 +18,13 @@ from irsa_cli.aws.recent_writes import may_be_late
 from irsa_cli.core.binding import attached_trust
 from irsa_cli.core.binding.spec import CurrentState, DesiredState
 from irsa_cli.core.binding.standing import is_incomplete, life_of
-from irsa_cli.core.marks import makers, other_managers
+from irsa_cli.core.marks import makers
 from irsa_cli.core.marks.lifecycle import Stage
 from irsa_cli.core.plan.changes import Kind, Plan
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, TRANSACTION_TAG
 from irsa_cli.core.planning import chaining, trust_warnings
-from irsa_cli.core.planning.converge import voids
 from irsa_cli.core.planning.create import counted_on
-from irsa_cli.core.recovery.leftovers import began
+from irsa_cli.core.recovery.ages import began
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.values import limits
@@ -36,12 +35,11 @@ from irsa_cli.transaction.protocol import Run
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.command.execute import Gate, perform
-from irsa_cli.usecases.command.look_again import LookAgain
-from irsa_cli.usecases.command.retry import until_settled
+from irsa_cli.usecases.command.retry import LookAgain, until_settled
 from irsa_cli.usecases.command.run_context import RunContext
 from irsa_cli.usecases.command.settings import Settings
+from irsa_cli.usecases.read.associations import Question
 from irsa_cli.usecases.read.observe import observe
-from irsa_cli.usecases.read.pods_identity import Question
 from irsa_cli.usecases.verification.gate import verify
 
 ABANDONED_SECONDS = 900.0
@@ -80,11 +78,15 @@ class Work:
     """What was asked of EKS for several; one that is to be verified asks for itself."""
     others: Collection[str] = ()
     """What other runs had locks for when it was looked for several."""
+    trust_notes: Callable[[DesiredState, CurrentState], list[str]] = attached_trust.notes
+    """What is to be said of the trust policy that the planner leaves."""
 
     def until_settled(self) -> Result:
         """Look, plan and act; again when another run came between, or may have taken away what was found."""
         desired, looks = self.desired, [self.look or self._look]
-        asked = self._asked() if desired.gated and not self.settings.dry_run else None
+        asked = None
+        if desired.gated and not self.settings.dry_run:
+            asked = self.asked or Question(self.connection, desired.namespace, desired.name)
 
         def attempt() -> Result:
             look, looks[0] = looks[0], self._look
@@ -99,11 +101,7 @@ class Work:
             asked.tell(result, desired.namespace, desired.name, desired.role_arn)
         return result
 
-    def _asked(self) -> Question:
-        return self.asked or Question(self.connection, self.desired.namespace, self.desired.name)
-
     def _attempt(self, look: Callable[[DesiredState], CurrentState]) -> Result:
-        """One attempt."""
         hold = self.settings.hold
         with naming_caller(self.connection.caller), ThreadPoolExecutor(2) as pool:
             taken = pool.submit(hold.take_meanwhile) if hold is not None else None
@@ -122,6 +120,7 @@ class Work:
         result = self._carry_out(todo, current)
         result.warnings = warnings if result.error is None else ()
         result.facts = facts_of(self.desired, current, result)
+        result.notes += self.trust_notes(self.desired, current)
         result.notes += notes_of(self.desired, current)
         if result.ended is Ended.PLANNED:  # Else it was said before anything was created.
             result.notes += mistyped
@@ -161,13 +160,12 @@ class Work:
                 seconds, pause = min(limits.PROPAGATION_SECONDS, self.settings.timeout), current().pause
             else:
                 seconds, pause = run.remaining - 1, run.pause
-            proof.update(self._prove(seconds if fresh else 0, pause, todo))
+            seconds, listen = seconds if fresh else 0, self.settings.listen
+            proof.update(
+                verify(self.connection, self.desired, seconds=seconds, pause=pause, listen=listen, plan=todo)
+            )
 
         return prove
-
-    def _prove(self, seconds: float, pause: Callable[[float], None], plan: Plan) -> dict[str, Any]:
-        listen = self.settings.listen
-        return verify(self.connection, self.desired, seconds=seconds, pause=pause, listen=listen, plan=plan)
 
 
 def facts_of(desired: DesiredState, current: CurrentState, result: Result) -> dict[str, Any]:
@@ -182,8 +180,8 @@ def facts_of(desired: DesiredState, current: CurrentState, result: Result) -> di
 
 
 def notes_of(desired: DesiredState, current: CurrentState) -> list[str]:
-    """What could not be checked, or can't be known."""
-    notes = trust_notes(desired, current)
+    """What could not be checked, or can't be known of target roles."""
+    notes = []
     if current.role_unreadable:
         notes.append(f"the trust policy of {desired.role_arn} was not checked: {current.role_unreadable}")
     if desired.role_account != desired.cluster.home:
@@ -218,14 +216,7 @@ def managed_elsewhere(desired: DesiredState, current: CurrentState, todo: Plan) 
     if account is None or not any(change.kind is Kind.SERVICE_ACCOUNT for change in todo):
         return []
     maker = makers.maker_of_account(account.labels, account.annotations, account.managers)
-    return [*other_managers.annotated(f"{desired.namespace}/{desired.name}", maker, desired.role_arn)]
-
-
-def trust_notes(desired: DesiredState, current: CurrentState) -> list[str]:
-    """What can't be known of a trust policy, and what a forced run makes worthless in it."""
-    void = voids(desired, current) if desired.force else ()
-    said = [f"{item.text}: void, as --force writes the statement without that" for item in void]
-    return [*attached_trust.notes(desired, current), *said]
+    return [*makers.annotation_warnings(f"{desired.namespace}/{desired.name}", maker, desired.role_arn)]
 
 
 def left_behind(desired: DesiredState, current: CurrentState) -> list[str]:

@@ -13,33 +13,42 @@ from typing import Any
 from irsa_cli.aws import bindings
 from irsa_cli.core.binding.boundaries import BoundaryRules
 from irsa_cli.core.binding.ownership import check_ours
-from irsa_cli.core.binding.policy_versions import PolicyVersions
-from irsa_cli.core.binding.spec import DesiredState
+from irsa_cli.core.binding.spec import DesiredState, PolicyVersions
 from irsa_cli.core.binding.update_request import Pairing, Update
+from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.changes import Plan
-from irsa_cli.core.planning import pair_warnings
-from irsa_cli.core.planning.chain_update import ChainUpdate, FoundChain, chain_of, chain_update, with_chain
 from irsa_cli.core.planning.chaining import target_notes
 from irsa_cli.core.planning.differences import check_provider
-from irsa_cli.core.planning.update import Quotas, ineffective, plan, restarts
-from irsa_cli.core.results.result import Command, Ended, Result
-from irsa_cli.core.trust.chaining.chain import Chain
-from irsa_cli.core.trust.chaining.removal import taken_back
-from irsa_cli.core.values.errors import ServiceError
+from irsa_cli.core.planning.update import (
+    ChainUpdate,
+    FoundChain,
+    Quotas,
+    chain_of,
+    chain_update,
+    check_pair,
+    ineffective,
+    plan,
+    restarts,
+    risks_of,
+    with_chain,
+)
+from irsa_cli.core.results.result import Command, Result
+from irsa_cli.core.trust.chain import Chain, statement_removals
 from irsa_cli.transaction.protocol import Run
 from irsa_cli.transaction.reading import read
-from irsa_cli.transaction.recover import command_of, interrupted_runs, supersede
-from irsa_cli.usecases.command.caller import naming_caller
-from irsa_cli.usecases.command.connect import Connection, Target, WireLog, check_partitions, connect
+from irsa_cli.transaction.recover import command_of, interrupted_runs
+from irsa_cli.usecases.command.caller import check_partitions, naming_caller
+from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.command.execute import perform
 from irsa_cli.usecases.command.retry import until_settled
-from irsa_cli.usecases.command.run_context import RunContext
+from irsa_cli.usecases.command.run_context import RunContext, supersede_if_well
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.locks.locks import binding_lock, locked
 from irsa_cli.usecases.read import chains
+from irsa_cli.usecases.read.associations import Question
 from irsa_cli.usecases.read.observe import check_policies
 from irsa_cli.usecases.read.pairing import UNSEEN, read_account, read_pairing, read_provider, sharers
-from irsa_cli.usecases.read.pods_identity import Question
+from irsa_cli.usecases.read.readable import unless_denied
 from irsa_cli.usecases.verification.gate import verify
 from irsa_cli.usecases.write.reconcile import may_be_spreading
 
@@ -83,7 +92,6 @@ def update_sa(request: Request, settings: Settings, log: WireLog) -> Result:
 
 
 def _update(connection: Connection, request: Request, settings: Settings) -> Result:
-    """The same where the cluster is connected, and the lock held."""
     account = f"{request.namespace}/{request.name}"
     context = RunContext.of(Command.UPDATE_SA, connection, account, request=_digest(request.update))
     earlier = _earlier(settings, context)
@@ -91,8 +99,7 @@ def _update(connection: Connection, request: Request, settings: Settings) -> Res
     asks = request.verify and not settings.dry_run
     asked = Question(connection, request.namespace, request.name) if asks else None
     result = until_settled(updating.attempt, settings)
-    if result.ended in (Ended.COMMITTED, Ended.UNCHANGED) and not settings.dry_run:
-        supersede(earlier)
+    supersede_if_well(earlier, result, settings)
     if asked is not None and "role" in result.facts:
         asked.tell(result, request.namespace, request.name, result.facts["role"]["arn"])
     return result
@@ -146,7 +153,7 @@ class _Updating:
             "restart": restarts(todo),
         }
         if result.error is None:
-            result.warnings = pair_warnings.risks_of(pair, todo)
+            result.warnings = risks_of(pair, todo)
             result.notes += [*notes, *self._notes(pair), *self.chain_notes]
         result.verification = self.verification or None
         return result
@@ -162,7 +169,7 @@ class _Updating:
             provider = pool.submit(read_provider, connection) if request.update.audience else None
             exist = pool.submit(check_policies, connection, policies, boundary)
             pair, accounts = read_pairing(connection, request.namespace, request.name)
-        check_ours(pair, sharers(pair, accounts or []))
+        check_ours(pair, sharers(pair.role_arn, pair.full_name, accounts))
         self.versions = exist.result()
         if self.settings.keeps_plan and pair.role is not None:
             # What stays on the role was seen by whoever reviews the plan, too.
@@ -196,20 +203,17 @@ class _Updating:
             judged = adds and not self.request.allow_wide_trust
             there = self.there = _read_chains(self.connection, pair.namespace, chain, judged=judged)
             found = with_chain(found, chain, there, pair, adds=adds, gated=gated)
-            kept = taken_back(chain.left, there.left)[1]
+            kept = statement_removals((item, there.left[item.target_arn]) for item in chain.left)[1]
             self.chain_notes = [*target_notes(chain.after, there.after), *kept]
         rules.check_plan(found, named=True)
         if not self.request.allow_wide_trust:
-            pair_warnings.check_pair(pair, found)
+            check_pair(pair, found)
         return found
 
     def _quotas(self) -> Quotas:
-        try:
-            found = bindings.quotas(self.connection.iam)
-        except ServiceError as error:
-            if error.status == 403:
-                return Quotas(known=False)
-            raise
+        found = unless_denied(lambda: bindings.quotas(self.connection.iam))
+        if isinstance(found, Unreadable):
+            return Quotas(known=False)
         default = Quotas()
         return Quotas(
             found.get("AttachedPoliciesPerRoleQuota", default.attached),
@@ -236,12 +240,7 @@ class _Updating:
         pause = sleep if run is None else run.pause
         self.verification.update(
             verify(
-                self.connection,
-                desired,
-                seconds=seconds,
-                pause=pause,
-                listen=self.settings.listen,
-                plan=todo,
+                self.connection, desired, seconds=seconds, pause=pause, listen=self.settings.listen, plan=todo
             )
         )
 

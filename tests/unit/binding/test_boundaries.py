@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from irsa_cli.core.binding.boundaries import BoundaryRules
+from irsa_cli.core.binding.spec import BindingSpec
 from irsa_cli.core.config.documents import parse
 from irsa_cli.core.config.project import Project, parse_project
 from irsa_cli.core.plan.changes import Change, Kind, Plan
@@ -57,7 +58,8 @@ def test_a_demand_names_every_entry_without() -> None:
     with pytest.raises(Refused) as caught:
         rules.check_all_made(["a/b", "a/c"])
     assert tuple(caught.value.details) == ("a/b", "a/c")
-    BoundaryRules(default=ONE, required_by="x").check_made("", "a/b")
+    given = BoundaryRules(default=ONE, required_by="x").bound(BindingSpec("a", "b"))
+    assert given.permissions_boundary == ONE
     BoundaryRules().check_all_made(["a/b"])
 
 

@@ -15,7 +15,7 @@ from irsa_cli.core.plan.states import (
     SERVICE_ACCOUNT_TAG,
     RoleState,
 )
-from irsa_cli.core.planning.foreign import check_ours
+from irsa_cli.core.planning.deletion_checks import check_ours
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.values.errors import Refused
 from tests.unit.planning.test_deleting import ANNOTATED, BOUND, CLUSTER, KEY, MADE, role_arn

@@ -23,7 +23,7 @@ def test_the_list_says_what_the_command_says(name: str) -> None:
     command = irsa.get_command(click.Context(irsa), name)
     assert command is not None
     first = (command.help or "").strip().splitlines()[0]
-    assert first.split(". ")[0].rstrip(".") + "." == COMMANDS[name][1]
+    assert first.split(". ")[0].rstrip(".") + "." == COMMANDS[name]
     assert command.name == name
 
 
@@ -76,7 +76,7 @@ def test_what_holds_nothing_but_commas_is_empty_too(arguments: list[str]) -> Non
 
 def test_help_lists_every_command() -> None:
     said = CliRunner().invoke(irsa, ["--help"]).output
-    assert all(name in said and text.split()[0] in said for name, (_, text) in COMMANDS.items())
+    assert all(name in said and text.split()[0] in said for name, text in COMMANDS.items())
 
 
 PROGRAM = """

@@ -10,16 +10,8 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from irsa_cli.cli.options.common import (
-    DURATION,
-    Checked,
-    Once,
-    cluster_options,
-    listed,
-    output_options,
-    pairs,
-    run_options,
-)
+from irsa_cli.cli.options.common import cluster_options, listed, output_options, pairs, run_options
+from irsa_cli.cli.options.types import DURATION, Checked, Once
 from irsa_cli.core.values import names
 from irsa_cli.core.values.errors import InvalidInput
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from irsa_cli.cli.output.screens.watching import watch
+from irsa_cli.cli.output.screens.get_sa import watch
 from irsa_cli.core.inventory.bindings import Bindings, BoundRole, ListedBinding
 from irsa_cli.core.inventory.list_document import BindingList
 from irsa_cli.core.values.cluster import Cluster

@@ -9,8 +9,8 @@ import pytest
 
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.usecases.command.connect import Connection
-from irsa_cli.usecases.read import associations, pods_identity
-from irsa_cli.usecases.read.pods_identity import Question
+from irsa_cli.usecases.read import associations
+from irsa_cli.usecases.read.associations import Question
 
 NAMES = ("a", "b", "c", "d")
 CONNECTION = cast(Connection, None)
@@ -61,8 +61,8 @@ def test_of_many_an_answer_is_waited_for_once(
         (note,) = told(Question(CONNECTION))
     finally:
         lock.release()
-    assert pods_identity._NO_ANSWER in note
-    assert sum(waited) <= 2 * pods_identity.LATE_SECONDS  # The list is there, and one more is asked for.
+    assert associations._NO_ANSWER in note
+    assert sum(waited) <= 2 * associations.LATE_SECONDS  # The list is there, and one more is asked for.
     assert len(asked) == 1
 
 

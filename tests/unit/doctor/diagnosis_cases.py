@@ -29,7 +29,7 @@ from irsa_cli.core.plan.states import (
 )
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.web_identity import ACTION
-from irsa_cli.core.trust.chaining.chain import POLICY_NAME, Chain
+from irsa_cli.core.trust.chain import POLICY_NAME, Chain
 from tests.unit.current import (
     ACCOUNT,
     CLUSTER,

@@ -8,8 +8,7 @@ from datetime import timedelta
 import pytest
 
 from irsa_cli.cli.output.screens.doctor import lines
-from irsa_cli.core.doctor.decisive import undecided
-from irsa_cli.core.doctor.diagnosis import Diagnosis, examined, judge
+from irsa_cli.core.doctor.diagnosis import Diagnosis, examined, judge, undecided
 from irsa_cli.core.doctor.facts import EksFacts, Facts, TrailEvent
 from irsa_cli.core.doctor.finding import Finding, Verdict
 from irsa_cli.core.objects.kinds import Volume

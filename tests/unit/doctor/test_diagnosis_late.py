@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import pytest
 
-from irsa_cli.core.doctor.clues.lost import Seen
+from irsa_cli.core.doctor.clues.usage import Seen
 from irsa_cli.core.doctor.diagnosis import judge
 from irsa_cli.core.doctor.facts import RoleSummary
 from irsa_cli.core.doctor.finding import Verdict

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from irsa_cli.core.doctor.decisive import undecided
-from irsa_cli.core.doctor.diagnosis import judge
+from irsa_cli.core.doctor.diagnosis import judge, undecided
 from irsa_cli.core.doctor.finding import Verdict
 from irsa_cli.core.objects import parsing
 from irsa_cli.core.objects.kinds import Volume

@@ -19,6 +19,7 @@ from irsa_cli.core.policies.operators import like
 from irsa_cli.core.trust.evaluation import explain
 from irsa_cli.core.trust.trust_policy import statement, with_statement
 from tests.unit.current import IDENTITY, PROVIDER, TRUST, around, condition, role, working
+from tests.unit.trust.certainty import is_certain
 from tests.unit.trust.policies import Case, cases
 
 POLICIES = cases(3000, seed=7)
@@ -33,7 +34,7 @@ def test_a_policy_that_does_not_admit_has_a_flaw_and_no_other_has() -> None:
 
 def certainly_refused(case: Case) -> bool:
     explanation = explain(case.document, case.identity)
-    return explanation.certain and not explanation.admitted
+    return is_certain(explanation) and not explanation.admitted
 
 
 def test_what_is_certainly_refused_has_a_flaw_that_is_certain() -> None:

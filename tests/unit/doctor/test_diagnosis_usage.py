@@ -6,8 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from irsa_cli.core.doctor.clues.lost import Seen, gone_names
-from irsa_cli.core.doctor.clues.usage import is_near, namesakes
+from irsa_cli.core.doctor.clues.usage import Seen, gone_names, is_near, namesakes
 from irsa_cli.core.doctor.diagnosis import judge
 from irsa_cli.core.doctor.facts import RoleSummary
 from irsa_cli.core.doctor.finding import Verdict

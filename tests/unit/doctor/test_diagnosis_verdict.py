@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from irsa_cli.cli.output.screens.doctor import lines
-from irsa_cli.core.doctor.decisive import undecided
-from irsa_cli.core.doctor.diagnosis import Diagnosis, examined, judge
+from irsa_cli.core.doctor.diagnosis import Diagnosis, examined, judge, undecided
 from irsa_cli.core.doctor.facts import Facts, RoleSummary
 from irsa_cli.core.doctor.finding import Verdict
 from irsa_cli.core.objects.aws import Association

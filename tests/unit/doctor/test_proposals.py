@@ -7,8 +7,7 @@ import pytest
 from irsa_cli.core.doctor.causes import CAUSES
 from irsa_cli.core.doctor.commands import in_account
 from irsa_cli.core.doctor.diagnosis import finding_json
-from irsa_cli.core.doctor.finding import Finding, Verdict
-from irsa_cli.core.doctor.proposals import Proposal, comment, kind_of
+from irsa_cli.core.doctor.finding import Finding, Proposal, Verdict, comment, kind_of
 from tests.unit.current import Change, around, role, working
 from tests.unit.doctor.diagnosis_cases import CASES, FOR_ANOTHER
 

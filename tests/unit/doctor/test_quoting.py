@@ -8,7 +8,7 @@ import pytest
 
 from irsa_cli.core.binding.current import Bound
 from irsa_cli.core.doctor.causes import CAUSES
-from irsa_cli.core.doctor.causes.pod_accounts import _use
+from irsa_cli.core.doctor.causes.service_account import _use
 from irsa_cli.core.doctor.finding import Judgement, Verdict
 from irsa_cli.core.doctor.owners import edit, restarts
 from irsa_cli.core.objects.aws import Association

@@ -11,8 +11,8 @@ import pytest
 
 from irsa_cli.core.doctor.causes import CAUSES
 from irsa_cli.core.values.cluster import PLAIN, Reach
+from irsa_cli.usecases.command.caller import reach_of
 from irsa_cli.usecases.command.connect import Target
-from irsa_cli.usecases.command.pasting import reach_of
 from tests.unit.current import Change, working
 from tests.unit.doctor.diagnosis_cases import CASES
 

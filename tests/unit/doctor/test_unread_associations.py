@@ -6,8 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from irsa_cli.core.doctor.decisive import undecided
-from irsa_cli.core.doctor.diagnosis import judge
+from irsa_cli.core.doctor.diagnosis import judge, undecided
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import Verdict
 from irsa_cli.core.objects.aws import Association

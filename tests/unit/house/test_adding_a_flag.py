@@ -8,13 +8,11 @@ from pathlib import Path
 
 from tests.support.edited_program import ROOT, edited, put, run_in
 
-OPTION = """@click.option(
-    "--namespace-label", multiple=True, callback=filled, metavar="K=V", help="Label of a new namespace."
-)
-@click.option(
-    "--audience",
-"""
-VALUE = """            namespace_labels=names.labels(pairs("--namespace-label", options["namespace_label"])),
+OPTION = """@many_filled("--namespace-label", metavar="K=V", help="Label of a new namespace.")
+@once("--audience","""
+VALUE = """            namespace_labels=names.labels(
+                common.pairs("--namespace-label", options["namespace_label"])
+            ),
             role_only=options["role_only"],
 """
 FIELD = "    namespace_labels: Mapping[str, str] = field(default_factory=dict)\n"
@@ -23,19 +21,25 @@ WHY = '    "namespace_labels": "a namespace that is there keeps its labels",\n'
 
 def _spec(text: str) -> str:
     text = put(text, '    attach_role_arn: str = ""\n', f'{FIELD}    attach_role_arn: str = ""\n')
-    text = put(text, "    role: RoleState | None = None\n", f"{FIELD}    role: RoleState | None = None\n")
+    text = put(
+        text,
+        "    role: states.RoleState | None = None\n",
+        f"{FIELD}    role: states.RoleState | None = None\n",
+    )
     text = put(
         text,
         "        labels=spec.labels,\n",
         "        labels=spec.labels,\n        namespace_labels=spec.namespace_labels,\n",
     )
-    text = put(text, "return NamespaceState()", "return NamespaceState(dict(self.namespace_labels))")
+    text = put(
+        text, "return states.NamespaceState()", "return states.NamespaceState(dict(self.namespace_labels))"
+    )
     return put(text, '    "subject_pattern": "the', f'{WHY}    "subject_pattern": "the')
 
 
 EDITS: dict[str, Callable[[str], str]] = {
     "cli/commands/create_sa.py": lambda text: put(
-        put(text, '@click.option(\n    "--audience",\n', OPTION),
+        put(text, '@once("--audience",', OPTION),
         '            role_only=options["role_only"],\n',
         VALUE,
     ),

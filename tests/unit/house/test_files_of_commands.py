@@ -9,7 +9,7 @@ from functools import cache
 
 import pytest
 
-from irsa_cli.cli.main import COMMANDS
+from irsa_cli.cli.main import COMMANDS, module_of
 from tests.support.edited_program import PROGRAM, ROOT
 
 CELLS = re.compile(r"^\| `([\w-]+)` \| `(\w+\.py)` \|(.*?)\|(.*?)\|$", re.M)
@@ -58,7 +58,7 @@ def reached(module: str, within: str) -> set[str]:
 
 def test_the_table_has_each_command_and_its_module() -> None:
     assert {name: row[0] for name, row in rows().items()} == {
-        name: f"cli/commands/{module}.py" for name, (module, _) in COMMANDS.items()
+        name: f"cli/commands/{module_of(name).rpartition('.')[2]}.py" for name in COMMANDS
     }
 
 

@@ -4,8 +4,7 @@ import click
 
 from irsa_cli.cli.main import COMMANDS, irsa
 from irsa_cli.cli.options.types import Checked, _find
-from irsa_cli.core.plan.noted import FLAGS
-from irsa_cli.core.plan.rules import RULES
+from irsa_cli.core.plan.rules import FLAGS, RULES
 from irsa_cli.core.plan.states import CHAIN_ANNOTATIONS, WEBHOOK_ANNOTATIONS
 
 ALSO_NONE = {("update-sa", "permissions_boundary")}

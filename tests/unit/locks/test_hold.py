@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 
 from irsa_cli.core.marks.locks.lease import Holder, LeaseState, Timing, Writer
-from irsa_cli.core.marks.locks.names import Lock, LockScope
-from irsa_cli.core.marks.locks.needed import is_all_new
+from irsa_cli.core.marks.locks.names import Lock, LockScope, is_all_new
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import (
     ROLE_ARN_ANNOTATION,
@@ -23,7 +22,7 @@ from irsa_cli.core.plan.states import (
     ServiceAccountState,
 )
 from irsa_cli.core.values.errors import IrsaError, LockLost, Refused, ServiceError
-from irsa_cli.usecases.command.look_again import LookAgain, with_its_locks
+from irsa_cli.usecases.command.retry import LookAgain, with_its_locks
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.locks import hold as holding
 from irsa_cli.usecases.locks import taking

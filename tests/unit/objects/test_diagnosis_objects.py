@@ -14,7 +14,7 @@ from irsa_cli.core.objects import parsing
 from irsa_cli.core.objects.kinds import Container, Volume
 from irsa_cli.core.objects.variables import Environment
 from irsa_cli.core.values.shown import shown, unspaced
-from irsa_cli.sandbox.kube import admission, podwebhook
+from irsa_cli.sandbox.kube import admission
 
 ROLE = "arn:aws:iam::111122223333:role/reader"
 NAMES = st.sampled_from(["DB_PASSWORD", "AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "X"])
@@ -33,7 +33,7 @@ def test_values_of_variables_are_not_kept(env: dict[str, str]) -> None:
 
 
 def test_what_the_webhook_adds_is_seen() -> None:
-    webhook = podwebhook.PodWebhook("eu-west-1", lambda *_: {"eks.amazonaws.com/role-arn": ROLE})
+    webhook = admission.PodWebhook("eu-west-1", lambda *_: {"eks.amazonaws.com/role-arn": ROLE})
     pod = body(containers=[{"name": "app"}], serviceAccountName="reader")
     before, after = parsing.pod(pod), parsing.pod(webhook.mutate(pod, "backend"))
     assert is_bare(before)
@@ -69,7 +69,7 @@ def test_when_the_annotation_was_written() -> None:
 
 
 def test_only_webhooks_that_inject_identities_count() -> None:
-    ours = podwebhook.configuration()
+    ours = admission.webhook_configuration()
     other = {"metadata": {"name": "istio"}, "webhooks": [{"name": "sidecar.istio.io", "clientConfig": {}}]}
     assert parsing.webhooks(other) == []
     (found,) = parsing.webhooks(ours)

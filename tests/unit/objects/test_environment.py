@@ -11,8 +11,9 @@ from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES
 from hypothesis import given
 from hypothesis import strategies as st
 
+from irsa_cli.core.objects.credentials import session_name
 from irsa_cli.core.objects.environment import _SETTINGS as SETTINGS
-from irsa_cli.core.objects.environment import MARK, environment, is_callers, kept_back, session_name
+from irsa_cli.core.objects.environment import MARK, environment, is_callers, kept_back
 from irsa_cli.core.objects.injection import Injection
 
 INJECTION = Injection("arn:aws:iam::111122223333:role/reader", regional_sts=False)

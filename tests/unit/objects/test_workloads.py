@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from irsa_cli.core.objects.kinds import Pod
-from irsa_cli.core.objects.workloads import KINDS, Workload, workload
+from irsa_cli.core.objects.kinds import KINDS, Pod, Workload, workload
 from irsa_cli.core.planning.delete import deletion
 from irsa_cli.core.planning.deletion_checks import Users, check
 from irsa_cli.core.values.errors import Refused

@@ -13,7 +13,6 @@ class NoteState:
     """A note."""
 
     text: str
-    FIELDS: ClassVar[Fields] = (Field("text", "text", TEXT),)
 
 
 State = (
@@ -36,7 +35,7 @@ ROW = """    NOTE = (
             waits_for_whole=False,
             told_by_role=False,
             made_anew=False,
-            described=described.by_name,
+            described=by_name,
             given_back="written again",
             shown_by="aws iam get-note {first}",
         ),
@@ -89,7 +88,7 @@ from irsa_cli.transaction.protocol import Run
 from irsa_cli.transaction.reading import read
 from irsa_cli.transaction.recover import roll_back
 from irsa_cli.transaction.runner import Transaction, roll_forward
-from irsa_cli.usecases.command.leftovers import look_command
+from irsa_cli.usecases.command.execute import look_command
 
 limits.PROPAGATION_SECONDS = 0.0
 old, new = NoteState("old"), NoteState("new")

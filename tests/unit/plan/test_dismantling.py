@@ -2,8 +2,7 @@
 
 import pytest
 
-from irsa_cli.core.plan.changes import Change, Kind
-from irsa_cli.core.plan.dismantling import waits
+from irsa_cli.core.plan.changes import Change, Kind, waits
 from irsa_cli.core.plan.states import ConfigMapState, DocumentState, RoleState
 
 TRUST = {"Version": "2012-10-17", "Statement": []}

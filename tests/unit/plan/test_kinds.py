@@ -16,6 +16,7 @@ import irsa_cli
 from irsa_cli.changes import handlers
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.traits import Proof, Service, Traits
+from irsa_cli.core.plan.written import written_fields
 from tests.unit.plan import strategies as some
 
 PROGRAM = Path(irsa_cli.__file__).parent
@@ -106,7 +107,7 @@ def test_a_row_is_sound(kind: Kind) -> None:
         "last",
         "target",
     }
-    assert hasattr(traits.state, "FIELDS")
+    assert len(written_fields(traits.state)) == len(fields(traits.state))
 
 
 @given(some.changes())

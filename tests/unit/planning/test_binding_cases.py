@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount, CurrentState, DesiredState, digest
-from irsa_cli.core.marks.annotation_marks import with_marks
+from irsa_cli.core.marks.notes import with_marks
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import (
     AUDIENCE_ANNOTATION,

@@ -7,7 +7,7 @@ import pytest
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import DocumentState, Present, RoleState
-from irsa_cli.core.planning.satisfies import satisfies
+from irsa_cli.core.planning.create import satisfies
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.values.cluster import Cluster
 

@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from irsa_cli.core.config.model import Selection
+from irsa_cli.core.doctor.clues.principal_flaws import similarity
 from irsa_cli.core.doctor.clues.trust_flaws import flaws
 from irsa_cli.core.policies.operators import COMPARISONS, like
+from irsa_cli.core.policies.statements import covers
 from irsa_cli.core.policies.web_identity import WebIdentity
-from irsa_cli.core.trust.evaluation import covers, explain, takes_audience
-from irsa_cli.core.trust.principal_flaws import similarity
+from irsa_cli.core.trust.evaluation import explain, takes_audience
 from irsa_cli.core.trust.trust_policy import policy
 
 P = "oidc.eks.eu-west-1.amazonaws.com/id/ABC"

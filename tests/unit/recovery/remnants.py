@@ -22,15 +22,9 @@ from irsa_cli.core.plan.states import (
     ServiceAccountState,
 )
 from irsa_cli.core.planning.create import plan
+from irsa_cli.core.policies.statements import names_provider
 from irsa_cli.core.recovery.judge import Key
-from irsa_cli.core.recovery.leftovers import (
-    SeenAccount,
-    SeenLeftovers,
-    SeenNamespace,
-    SeenProvider,
-    SeenRole,
-    names_provider,
-)
+from irsa_cli.core.recovery.leftovers import SeenAccount, SeenLeftovers, SeenNamespace, SeenProvider, SeenRole
 from irsa_cli.core.trust import trust_policy
 from tests.unit.planning.desired_states import ACCOUNT, CLUSTER
 

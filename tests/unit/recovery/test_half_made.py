@@ -23,6 +23,7 @@ from irsa_cli.core.plan.states import (
     TRANSACTION_TAG,
     ServiceAccountState,
 )
+from irsa_cli.core.recovery.ages import age_of
 from irsa_cli.core.recovery.judge import Finder, Key, key_of
 from irsa_cli.core.recovery.leftovers import (
     Leftovers,
@@ -30,7 +31,6 @@ from irsa_cli.core.recovery.leftovers import (
     SeenLeftovers,
     SeenNamespace,
     SeenRole,
-    age_of,
 )
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
 from tests.support.thoroughness import examples

@@ -18,7 +18,7 @@ from irsa_cli.cli.output.text import as_yaml
 from irsa_cli.core.audit.ways import By
 from irsa_cli.core.doctor.finding import Group, Verdict
 from irsa_cli.core.inventory.bindings import BindingStatus
-from irsa_cli.core.inventory.restarts import Identity
+from irsa_cli.core.inventory.describe_document import Identity
 from irsa_cli.core.plan.kinds import Kind
 from irsa_cli.core.recovery.report import Recoveries, Skipped
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun

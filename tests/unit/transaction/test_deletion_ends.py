@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from irsa_cli.core.plan.changes import Change, Kind, Plan
-from irsa_cli.core.plan.dismantling import waits
+from irsa_cli.core.plan.changes import Change, Kind, Plan, waits
 from irsa_cli.core.plan.states import (
     DELETING,
     ROLE_ARN_ANNOTATION,

@@ -30,14 +30,14 @@ from irsa_cli.core.plan.states import (
     RoleState,
     ServiceAccountState,
 )
-from irsa_cli.core.plan.written import UnknownState, UnreadableChange
+from irsa_cli.core.plan.written import UnknownState, UnreadableChange, written_fields
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.transaction.folder import unfinished, unreadable
 from irsa_cli.transaction.journal import Journal, JournalError
 from irsa_cli.transaction.reading import LARGEST, read
 from irsa_cli.transaction.recover import interrupted_runs, supersede
 from irsa_cli.transaction.story import About
-from irsa_cli.usecases.command.connect import TARGET_KEYS, Target, written_target
+from irsa_cli.usecases.command.caller import TARGET_KEYS, Target, written_target
 from irsa_cli.usecases.recovery import by_journal as recovering
 from tests.support.thoroughness import examples
 from tests.unit.transaction.doubles import Clock, MemoryWorld, before
@@ -100,7 +100,7 @@ def set_in(*path: Any, to: Any) -> Callable[[Json], object]:
 def test_what_is_written_is_every_field_by_name() -> None:
     for made in {kind.traits.state for kind in Kind}:
         fields = {item.name: item for item in dataclasses.fields(made)}
-        named = made.FIELDS
+        named = written_fields(made)
         assert [item.attribute for item in named] == list(fields)
         for item in named:
             default = fields[item.attribute]

@@ -16,7 +16,7 @@ from irsa_cli.core.values.errors import (
     Waits,
 )
 from irsa_cli.transaction.events import Leftover
-from irsa_cli.usecases.command.leftovers import left
+from irsa_cli.usecases.command.execute import left
 from tests.unit.plan import strategies as some
 
 DESTROYS = re.compile(r"delete|remove|detach|edit|put-|update|tag-")

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from irsa_cli.core.trust.chaining.chain import Chain, answer_of
+from irsa_cli.core.trust.chain import Chain, answer_of
 from irsa_cli.core.trust.evaluation import Answer
 
 YES, NO, UNKNOWN = Answer.YES, Answer.NO, Answer.UNKNOWN

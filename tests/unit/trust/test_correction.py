@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust import trust_policy
-from irsa_cli.core.trust.correction import Meant, correctable, corrected
+from irsa_cli.core.trust.correction import CORRECTIONS, Meant, corrected
 from irsa_cli.core.trust.evaluation import Answer, explain
 from irsa_cli.core.trust.rules.judge import judge
 from irsa_cli.core.trust.rules.rule import Rule
@@ -169,4 +169,4 @@ def test_what_is_corrected_passes_and_admits_who_is_meant(
 
 
 def test_the_rules_that_are_corrected_are_rules() -> None:
-    assert {rule.id for rule in correctable()} >= {rule.id for rule in TRUST_RULES} - BY_HAND
+    assert {rule.id for rule in CORRECTIONS} >= {rule.id for rule in TRUST_RULES} - BY_HAND

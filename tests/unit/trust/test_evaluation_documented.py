@@ -12,6 +12,7 @@ import pytest
 
 from irsa_cli.core.policies.web_identity import WebIdentity, region_called
 from irsa_cli.core.trust.evaluation import explain
+from tests.unit.trust.certainty import is_certain
 
 P = "oidc.eks.us-east-1.amazonaws.com/id/111122223333"
 PROVIDER = f"arn:aws:iam::111122223333:oidc-provider/{P}"
@@ -299,7 +300,7 @@ def test_conditions(
     page: str, says: str, condition: dict[str, Any], token: WebIdentity, expected: bool
 ) -> None:
     found = explain(_policy(_statement(Condition=condition)), token)
-    assert (found.admitted, found.certain) == (expected, True)
+    assert (found.admitted, is_certain(found)) == (expected, True)
 
 
 @pytest.mark.parametrize(
@@ -311,7 +312,7 @@ def test_the_same_conditions_of_a_deny(
     page: str, says: str, condition: dict[str, Any], token: WebIdentity, expected: bool
 ) -> None:
     found = explain(_policy(_statement(), _statement(Effect="Deny", Condition=condition)), token)
-    assert (found.admitted, found.certain) == (not expected, True)
+    assert (found.admitted, is_certain(found)) == (not expected, True)
 
 
 # page, what it says, the statement's elements, whether it admits the token
@@ -380,7 +381,7 @@ def test_an_explicit_deny_goes_first_wherever_it_stands() -> None:
     for policy in (_policy(deny, _statement()), _policy(_statement(), deny)):
         found = explain(policy, TOKEN)
         assert not found.admitted
-        assert found.certain
+        assert is_certain(found)
 
 
 def test_what_nothing_allows_is_denied() -> None:
@@ -435,18 +436,18 @@ def test_what_can_not_be_known_admits_nobody_and_says_so(
     what: str, condition: dict[str, Any], token: WebIdentity
 ) -> None:
     allowing = explain(_policy(_statement(Condition=condition)), token)
-    assert (allowing.admitted, allowing.certain) == (False, False)
+    assert (allowing.admitted, is_certain(allowing)) == (False, False)
     failure = allowing.verdicts[0].failure
     assert failure is not None
     assert (failure.part, failure.unknown) == ("Condition", True)
     denying = explain(_policy(_statement(), _statement(Effect="Deny", Condition=condition)), token)
-    assert (denying.admitted, denying.certain, denying.denied_by) == (False, False, (1,))
+    assert (denying.admitted, is_certain(denying), denying.denied_by) == (False, False, (1,))
 
 
 @pytest.mark.parametrize("principal", [{"Federated": "*"}, {"AWS": "*"}])
 def test_a_star_under_a_kind_of_principals_is_not_documented(principal: dict[str, str]) -> None:
     found = explain(_policy(_statement(Principal=principal)), TOKEN)
-    assert (found.admitted, found.certain) == (False, False)
+    assert (found.admitted, is_certain(found)) == (False, False)
     # What fails for sure goes before it.
     found = explain(_policy(_statement(Principal=principal, Condition={"StringEquals": {S: "x"}})), TOKEN)
-    assert (found.admitted, found.certain) == (False, True)
+    assert (found.admitted, is_certain(found)) == (False, True)

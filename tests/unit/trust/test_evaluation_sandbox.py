@@ -15,6 +15,7 @@ from irsa_cli.core.policies import conditions, operators
 from irsa_cli.core.trust import evaluation
 from irsa_cli.core.trust.evaluation import Explanation, explain
 from irsa_cli.sandbox.enforce import Who, admits
+from tests.unit.trust.certainty import is_certain
 from tests.unit.trust.policies import ACTION, PROVIDER, Case, cases
 
 CASES = 10_000
@@ -34,19 +35,19 @@ def _by_the_sandbox(case: Case) -> bool:
 
 
 def test_both_agree_wherever_the_answer_can_be_known(pairs: list[tuple[Case, Explanation, bool]]) -> None:
-    different = [case for case, mine, other in pairs if mine.certain and mine.admitted != other]
+    different = [case for case, mine, other in pairs if is_certain(mine) and mine.admitted != other]
     assert different == []
 
 
 def test_what_can_not_be_known_is_never_admitted(pairs: list[tuple[Case, Explanation, bool]]) -> None:
-    assert not [case for case, mine, _ in pairs if not mine.certain and mine.admitted]
+    assert not [case for case, mine, _ in pairs if not is_certain(mine) and mine.admitted]
 
 
 def test_the_cases_are_worth_comparing(pairs: list[tuple[Case, Explanation, bool]]) -> None:
     """About half of the tokens are admitted, and few answers are "can't be known"."""
     admitted = Counter(other for _, _, other in pairs)
     assert 0.35 * CASES < admitted[True] < 0.65 * CASES
-    assert sum(not mine.certain for _, mine, _ in pairs) < 0.15 * CASES
+    assert sum(not is_certain(mine) for _, mine, _ in pairs) < 0.15 * CASES
 
 
 MUTANTS: dict[str, tuple[object, str, object]] = {
@@ -78,7 +79,7 @@ def test_a_wrong_evaluation_is_noticed(
 ) -> None:
     monkeypatch.setattr(*MUTANTS[name])
     found = [(explain(case.document, case.identity), other) for case, _, other in pairs[:2000]]
-    wrong = [mine for mine, other in found if (mine.certain and mine.admitted != other)]
+    wrong = [mine for mine, other in found if (is_certain(mine) and mine.admitted != other)]
     assert wrong
 
 
@@ -93,4 +94,4 @@ def test_a_wrong_operator_is_noticed(
     conditions.operator_of.cache_clear()
     found = [(explain(case.document, case.identity), other) for case, _, other in pairs[:2000]]
     conditions.operator_of.cache_clear()
-    assert any(mine.certain and mine.admitted != other for mine, other in found)
+    assert any(is_certain(mine) and mine.admitted != other for mine, other in found)

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from irsa_cli.core.marks import tag_notes
+from irsa_cli.core.marks import notes
+from irsa_cli.core.planning.adopt import also_admitted, shortened
 from irsa_cli.core.policies.web_identity import WebIdentity
-from irsa_cli.core.trust import admitted, trust_policy
+from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.restrictions import demands, voided, widened
 
 ISSUER = "oidc.eks.eu-west-1.amazonaws.com/id/ABC"
@@ -101,32 +102,32 @@ def test_a_policy_that_takes_the_place_of_another_is_looked_at_statement_by_stat
 def test_what_is_no_policy_restricts_nobody(broken: Any) -> None:
     found = broken if isinstance(broken, dict) else {"Statement": broken}
     assert voided(found, TOKEN) == ()
-    assert admitted.others(found, TOKEN) == ()
+    assert also_admitted(found, TOKEN) == ()
 
 
 def test_the_exact_subject_of_its_own_provider_is_nobody_else() -> None:
-    assert admitted.others(trust_policy.policy(TOKEN), TOKEN) == ()
+    assert also_admitted(trust_policy.policy(TOKEN), TOKEN) == ()
     elsewhere = document(allow({"StringEquals": {SUB: APP}}, Principal={"Federated": PROVIDER + "D"}))
-    assert admitted.others(elsewhere, TOKEN) == (f"every token of {ISSUER}D by statement 1",)
-    assert admitted.others(document(allow(Principal="*")), TOKEN) == ("everybody by statement 1",)
-    assert admitted.shortened(tuple("abcdefghijklm")).endswith("j, and 3 more")
+    assert also_admitted(elsewhere, TOKEN) == (f"every token of {ISSUER}D by statement 1",)
+    assert also_admitted(document(allow(Principal="*")), TOKEN) == ("everybody by statement 1",)
+    assert shortened(tuple("abcdefghijklm")).endswith("j, and 3 more")
 
 
 def test_tags_that_a_file_has_set_go_with_it_and_no_others() -> None:
-    there = tag_notes.with_note({"team": "a", "env": "x"}, {"irsa/transaction": ""})
+    there = notes.with_tag_note({"team": "a", "env": "x"}, {"irsa/transaction": ""})
     there |= {"Scanner": "1", "irsa/transaction": "t", "irsa/trust": "0", "irsa/commit": "done"}
-    left = tag_notes.foreign(there, {"team": "a"})
+    left = notes.kept_tags(there, {"team": "a"})
     assert left == {"Scanner": "1", "irsa/transaction": "t", "irsa/commit": "done"}
 
 
 def test_what_others_have_set_to_the_same_value_is_theirs() -> None:
     theirs = {"Team": "a", "cost": "1"}
-    desired = tag_notes.with_note({"team": "a", "env": "x"}, theirs)
-    assert tag_notes.foreign({**theirs, **desired}, {}) == {**theirs, "team": "a"}
+    desired = notes.with_tag_note({"team": "a", "env": "x"}, theirs)
+    assert notes.kept_tags({**theirs, **desired}, {}) == {**theirs, "team": "a"}
 
 
 def test_where_there_is_no_room_nothing_is_noted() -> None:
     many = {f"k{number}": "v" for number in range(48)}
-    assert tag_notes.with_note(many, {"irsa/transaction": ""}) == many
+    assert notes.with_tag_note(many, {"irsa/transaction": ""}) == many
     few = dict(list(many.items())[:47])
-    assert len(tag_notes.with_note(few, {"irsa/transaction": ""})["irsa/tags"]) == 47 * 4
+    assert len(notes.with_tag_note(few, {"irsa/transaction": ""})["irsa/tags"]) == 47 * 4

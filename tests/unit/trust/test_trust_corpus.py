@@ -32,15 +32,15 @@ from irsa_cli.core.inventory.bindings import BoundRole, binding_of
 from irsa_cli.core.plan.states import ProviderState, RoleState
 from irsa_cli.core.planning.adopt import adoption
 from irsa_cli.core.policies.policy import as_list
+from irsa_cli.core.policies.statements import trusted_providers
 from irsa_cli.core.policies.web_identity import WebIdentity
-from irsa_cli.core.trust import shared_statement, trust_policy
+from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.evaluation import Answer, explain, takes_audience
 from irsa_cli.core.trust.owned_statements import Own, with_own
-from irsa_cli.core.trust.principal_flaws import trusted_providers
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import Refused
-from irsa_cli.sandbox.aws.answer import AwsError
 from irsa_cli.sandbox.aws.iam.grammar import check_trust_policy
+from irsa_cli.sandbox.aws.messages import AwsError
 from irsa_cli.sandbox.enforce import Who, admits, of_every_request
 from tests.unit.inventory.test_bindings import NOW
 from tests.unit.inventory.test_bindings import account as account_with
@@ -276,7 +276,7 @@ def read_by_others(found: Found) -> None:
         assert trust_policy.without_statement(document, wanted)["Statement"] == theirs, found.origin
     for item in theirs:
         assert own.rest(item) is item, found.origin
-        shared_statement.read(item)
+        trust_policy.read_statement(item)
     assert json.dumps(document) == before, found.origin
 
 

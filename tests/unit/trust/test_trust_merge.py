@@ -10,20 +10,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from irsa_cli.core.policies.web_identity import WebIdentity
-from irsa_cli.core.trust import shared_statement, trust_policy
-from irsa_cli.core.trust.shared_statement import Shared
+from irsa_cli.core.trust import trust_policy
+from irsa_cli.core.trust.trust_policy import Shared
 from tests.unit.plan import strategies as some
 
 ISSUER = "oidc.eks.eu-west-1.amazonaws.com/id/A"
 PROVIDERS = [f"arn:aws:iam::111122223333:oidc-provider/{ISSUER}", f"arn:aws:iam::4:oidc-provider/{ISSUER}B"]
 THEIRS: list[dict[str, Any]] = [
     {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"},
-    {**shared_statement.shared(PROVIDERS[0], "sts.amazonaws.com", ["s:a"]).document, "Sid": "ByHand"},
+    {**trust_policy.shared(PROVIDERS[0], "sts.amazonaws.com", ["s:a"]).document, "Sid": "ByHand"},
     {"Effect": "Deny", "Principal": "*", "Action": "*"},
 ]
 subjects = st.sampled_from([f"system:serviceaccount:ns:{name}" for name in "abcdef"])
 shared = st.builds(
-    shared_statement.shared,
+    trust_policy.shared,
     st.sampled_from(PROVIDERS),
     st.sampled_from(["sts.amazonaws.com", "vault"]),
     st.sets(subjects | subjects.map("{}-*".format), min_size=1, max_size=4),
@@ -40,7 +40,7 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
 
 
 def of_others(document: dict[str, Any]) -> list[str]:
-    return [json.dumps(item) for item in document["Statement"] if not shared_statement.read(item)]
+    return [json.dumps(item) for item in document["Statement"] if not trust_policy.read_statement(item)]
 
 
 @given(documents(), shared)
@@ -56,7 +56,7 @@ def test_what_joins_is_there_and_parts_without_a_trace(document: dict[str, Any],
     present = {
         subject
         for item in document["Statement"]
-        if (found := shared_statement.read(item)) and found.fits(wanted)
+        if (found := trust_policy.read_statement(item)) and found.fits(wanted)
         for subject in found.subjects
     }
     if not present & set(wanted.subjects):
@@ -66,7 +66,7 @@ def test_what_joins_is_there_and_parts_without_a_trace(document: dict[str, Any],
 @given(documents(), shared)
 def test_there_is_one_statement_for_what_fits_together(document: dict[str, Any], wanted: Shared) -> None:
     found = [
-        shared_statement.read(item)
+        trust_policy.read_statement(item)
         for item in trust_policy.with_statement(document, wanted.document)["Statement"]
     ]
     assert sum(item is not None and item.fits(wanted) for item in found) == 1
@@ -74,14 +74,14 @@ def test_there_is_one_statement_for_what_fits_together(document: dict[str, Any],
 
 @given(shared)
 def test_a_statement_is_read_as_it_was_written(item: Shared) -> None:
-    assert shared_statement.read(item.document) == item
-    assert shared_statement.read({**item.document, "Sid": "X"}) is None
-    assert shared_statement.read(json.loads(json.dumps(item.document).replace("Allow", "Deny"))) is None
+    assert trust_policy.read_statement(item.document) == item
+    assert trust_policy.read_statement({**item.document, "Sid": "X"}) is None
+    assert trust_policy.read_statement(json.loads(json.dumps(item.document).replace("Allow", "Deny"))) is None
 
 
 @given(some.json_scalars | some.documents | st.lists(some.json_scalars))
 def test_nothing_else_is_read_as_one(value: Any) -> None:
-    assert shared_statement.read(value) is None
+    assert trust_policy.read_statement(value) is None
 
 
 @given(some.identities(), some.labels)
@@ -129,7 +129,7 @@ def test_a_changed_statement_is_not_irsas(document: dict[str, Any], item: Shared
     both = trust_policy.with_statement(restricted, ours)["Statement"]
     assert both[-2] == theirs
     assert both[-1]["Sid"] == f"{theirs['Sid']}2"
-    assert shared_statement.read(both[-1]) is not None
+    assert trust_policy.read_statement(both[-1]) is not None
     assert trust_policy.without_statement({**document, "Statement": both}, ours) == restricted
 
 

@@ -24,11 +24,18 @@ from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput, IrsaError
 from irsa_cli.usecases.command.connect import Target
 from irsa_cli.usecases.files import delete_files
-from irsa_cli.usecases.files.request import Request as ApplyRequest
-from irsa_cli.usecases.plans import commands, requests
-from irsa_cli.usecases.plans.reading import load
+from irsa_cli.usecases.files.targets import Request as ApplyRequest
+from irsa_cli.usecases.plans.reading import COMMANDS, load, read_request
 from irsa_cli.usecases.plans.reading import parse as parse_plan
-from irsa_cli.usecases.plans.saved_plan import PlannedItem, SavedPlan, digest_of, plan_of, save
+from irsa_cli.usecases.plans.saved_plan import (
+    PlannedItem,
+    SavedPlan,
+    asked_by,
+    converter,
+    digest_of,
+    plan_of,
+    save,
+)
 from irsa_cli.usecases.write import adopt, associate_oidc, create_sa, delete_sa, disassociate_oidc, update_sa
 from tests.unit.config.test_config_properties import entry
 from tests.unit.plan import strategies as some
@@ -99,23 +106,23 @@ CLUSTER = Cluster(
 
 
 def again(command: str, request: Any) -> Any:
-    return commands.read(command, json.loads(json.dumps(requests.written(request))))
+    return read_request(command, json.loads(json.dumps(converter().unstructure(request))))
 
 
 def test_each_command_has_an_example() -> None:
-    assert {*REQUESTS, "apply"} == set(commands.COMMANDS)
+    assert {*REQUESTS, "apply"} == set(COMMANDS)
 
 
 @pytest.mark.parametrize("command", REQUESTS)
 def test_a_request_is_read_as_it_was_but_for_who_asked(command: str) -> None:
     request, _ = REQUESTS[command]
     found = again(command, request)
-    assert "secret" not in json.dumps(requests.written(request))
+    assert "secret" not in json.dumps(converter().unstructure(request))
     assert found.target == PLAIN
     for item in fields(request):
         if item.name != "target":
             assert getattr(found, item.name) == getattr(request, item.name), item.name
-    assert requests.asked_by(found, WHO) == request
+    assert asked_by(found, WHO) == request
 
 
 @settings(deadline=None)
@@ -192,7 +199,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     )
 )
 def test_any_request_is_read_or_refused(data: Any) -> None:
-    for command in commands.COMMANDS:
+    for command in COMMANDS:
         with pytest.raises(InvalidInput):
             parse_plan(
                 signed(

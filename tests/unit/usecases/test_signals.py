@@ -9,7 +9,6 @@ from contextlib import ExitStack, contextmanager
 import pytest
 
 from irsa_cli.transaction.protocol import Interrupted, Run
-from irsa_cli.usecases.command.one_by_one import Stop
 from irsa_cli.usecases.command.signals import RunGroup, stoppable
 
 
@@ -21,22 +20,14 @@ def one() -> Iterator[Run]:
 
 
 @contextmanager
-def of_several_at_the_same_time() -> Iterator[Run]:
+def of_several() -> Iterator[Run]:
     group, run = RunGroup(), Run("one", math.inf)
     with stoppable(group, lambda _: None), group.holding(run):
         yield run
 
 
-@contextmanager
-def of_several_in_turn() -> Iterator[Run]:
-    stop, run = Stop("--all"), Run("one", math.inf)
-    stop.current = run
-    with stoppable(stop, lambda _: None):
-        yield run
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("running", [one, of_several_at_the_same_time, of_several_in_turn])
+@pytest.mark.parametrize("running", [one, of_several])
 def test_no_call_begins_after_a_signal(running, number) -> None:  # type: ignore[no-untyped-def]
     before = signal.getsignal(number)
     try:

@@ -12,6 +12,7 @@ from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import NamespaceState, OwnerState, Present
 from irsa_cli.transaction.protocol import Run
 from irsa_cli.usecases.command.settings import Settings
+from irsa_cli.usecases.write import reconcile
 from irsa_cli.usecases.write.reconcile import Work
 
 MADE = Change(Kind.NAMESPACE, ("backend",), None, NamespaceState())
@@ -26,11 +27,11 @@ def test_what_iam_may_not_show_yet_is_waited_for(
 ) -> None:
     given: list[float] = []
 
-    def prove(_work: Work, seconds: float, _pause: Any, *_: Any) -> dict[str, Any]:
+    def prove(*_: Any, seconds: float, **_how: Any) -> dict[str, Any]:
         given.append(seconds)
         return {}
 
-    monkeypatch.setattr(Work, "_prove", prove)
+    monkeypatch.setattr(reconcile, "verify", prove)
     nothing = cast(Any, SimpleNamespace())
     work = Work(nothing, nothing, nothing, Settings(tmp_path), nothing)
     work._gate(Plan.of([change]), {})(Run("t1", 60.0))

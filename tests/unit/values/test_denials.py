@@ -9,8 +9,8 @@ from botocore.exceptions import ClientError
 from kubernetes.client.exceptions import ApiException
 
 from irsa_cli.aws import errors as aws
+from irsa_cli.core.values.attempts import validity_advice
 from irsa_cli.core.values.errors import ServiceError
-from irsa_cli.core.values.tls import validity_advice
 from irsa_cli.kube import errors as kube
 
 ASKED = "User: arn:aws:iam::111122223333:user/ci is not authorized to perform: iam:CreateRole on resource: r"

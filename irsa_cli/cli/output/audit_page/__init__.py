@@ -1,6 +1,109 @@
 """`irsa audit -o html`: one file with everything in it, which asks nobody for anything.
 
-The parts of the page lie beside this package's modules: page.html, page.css, and scripts, which `page` puts
+The parts of the page lie beside this module: page.html, page.css, and scripts, which are put
 in the order in which they build on each other. Texts of others are in the page as JSON only, and become
 text by the DOM's textContent. What is in the picture is `irsa_cli.core.audit.picture`'s business.
 """
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from importlib.resources import files
+from string import Template
+from typing import Any
+
+from irsa_cli import __version__
+from irsa_cli.cli.output.screens.audit import summary
+from irsa_cli.core.audit.picture import Picture, picture_of
+from irsa_cli.core.audit.report import AuditReport
+from irsa_cli.core.results.envelope import error_json
+from irsa_cli.core.trust.rules.rule import ORDER, Risk
+from irsa_cli.core.values.shown import visible
+
+SCRIPTS = (
+    "base.js", "state.js", "connect.js", "findings.js", "group.js", "place.js", "draw.js", "chosen.js",
+    "keys.js", "main.js",
+)  # fmt: skip
+_ESCAPED = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}
+
+
+def as_html(report: AuditReport) -> str:
+    """The page, in ASCII, so that no encoding of a terminal or a server can change what it says."""
+    style = _part("page.css")
+    script = "(() => {\n" + "\n".join(map(_part, SCRIPTS)) + "})();\n"
+    policy = (
+        f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    parts = {
+        "policy": policy,
+        "style": style,
+        "script": script,
+        "data": json.dumps(_shown(_data(report)), separators=(",", ":")).translate(_ESCAPED),
+    }
+    return Template(_part("page.html")).substitute(parts)
+
+
+def _part(name: str) -> str:
+    return (files(__package__) / name).read_text(encoding="ascii")
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _shown(value: Any) -> Any:
+    """The same with texts as they may be shown: what turns the direction of writing is a code point."""
+    if isinstance(value, str):
+        return visible(value)
+    if isinstance(value, dict):
+        return {name: _shown(item) for name, item in value.items()}
+    return [_shown(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def _data(report: AuditReport) -> dict[str, Any]:
+    selection, audit = report.selection, report.audit
+    risks = [*selection.shown, *(item for item, _ in selection.accepted)]
+    picture = picture_of(audit, selection.shown, report.paths) if audit else None
+    reasons = [f"{why.reason} (until {why.until})" for _, why in selection.accepted]
+    accepted = [*("" for _ in selection.shown), *reasons]
+    return {
+        "version": __version__,
+        "read": f"{audit.estate.now:%Y-%m-%d %H:%M} UTC" if audit and audit.estate.now else "",
+        "summary": summary(report) if audit else "",
+        "levels": [level.value for level in reversed(ORDER)],
+        "notes": list(report.notes),
+        "unseen": len(audit.unseen) if audit else 0,
+        "error": "" if report.error is None else _told(report.error),
+        "clusters": sorted(cluster.name for cluster in audit.estate.clusters) if audit else [],
+        "risks": [_risk(item, why, picture) for item, why in zip(risks, accepted, strict=True)],
+        "picture": picture.to_json() if picture else None,
+    }
+
+
+def _told(error: Exception) -> str:
+    found = error_json(error)
+    return ": ".join(str(found[name]) for name in ("message", "reason") if found.get(name))
+
+
+def _risk(item: Risk, accepted: str, picture: Picture | None) -> dict[str, Any]:
+    namespace = item.account.partition("/")[0]
+    clusters = [item.cluster] if item.cluster else picture.clusters_of(item.role) if picture else []
+    namespaces = [namespace] if namespace else picture.namespaces_of(item.role) if picture else []
+    return {
+        "severity": item.severity.value,
+        "rule": item.rule.id,
+        "title": item.rule.title,
+        "why": item.rule.reason,
+        "sentence": item.sentence,
+        "role": item.role,
+        "account": item.account,
+        "fix": item.suggestion,
+        "source": item.rule.source,
+        "evidence": list(item.evidence),
+        "clusters": clusters,
+        "namespaces": namespaces,
+        "accepted": accepted,
+    }

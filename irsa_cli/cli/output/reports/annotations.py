@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from irsa_cli.cli.output.reports.escaping import command, shortened
-from irsa_cli.cli.output.reports.model import Entry, Level, Line, PipelineReport, SourcePlace
+from irsa_cli.cli.output.reports.model import Level, PipelineReport, SourcePlace
 
 SHOWN = 10
 """Annotations of one level that GitHub shows of a step."""
@@ -57,25 +57,13 @@ def as_annotations(report: PipelineReport) -> str:
 
 def _of(report: PipelineReport) -> Iterator[_Annotation]:
     for entry in report.in_order:
-        yield from _of_entry(report, entry)
+        title = f"{report.title}: {entry.state} {entry.title}".strip()
+        if entry.level is not None:
+            yield _Annotation(entry.level, title, entry.message or (entry.state,), entry.place)
+        for line in entry.lines:
+            if line.level is not None:
+                named = f"{report.title}: {line.word}" if line.place and line.word else title
+                text = " ".join(filter(None, (line.about, line.text)))
+                yield _Annotation(line.level, named, (text,), line.place or entry.place)
     for text in report.warnings:
         yield _Annotation(Level.WARNING, report.title, (text,), None)
-
-
-def _of_entry(report: PipelineReport, entry: Entry) -> Iterator[_Annotation]:
-    title = f"{report.title}: {entry.state} {entry.title}".strip()
-    if entry.level is not None:
-        yield _Annotation(entry.level, title, entry.message or (entry.state,), entry.place)
-    for line in entry.lines:
-        if line.level is not None:
-            yield _Annotation(
-                line.level, _title(report, line) or title, (_said(line),), line.place or entry.place
-            )
-
-
-def _title(report: PipelineReport, line: Line) -> str:
-    return f"{report.title}: {line.word}" if line.place and line.word else ""
-
-
-def _said(line: Line) -> str:
-    return " ".join(filter(None, (line.about, line.text)))

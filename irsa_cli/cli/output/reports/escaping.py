@@ -7,7 +7,7 @@ mention, a link, a picture, the end of a fence, or a command.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from irsa_cli.core.values.shown import visible
 
@@ -61,19 +61,11 @@ def command(name: str, message: Iterable[str], **properties: str | int | None) -
     https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
     https://github.com/actions/toolkit/blob/main/packages/core/src/command.ts
     """
-    given = ",".join(f"{key}={_property(str(value))}" for key, value in properties.items() if value)
-    data = _data("\n".join(map(visible, _parts(message))))
+    told = {key: _data(visible(str(value))) for key, value in properties.items() if value}
+    given = ",".join(f"{key}={text.replace(':', '%3A').replace(',', '%2C')}" for key, text in told.items())
+    data = _data("\n".join(visible(part) for line in message for part in line.splitlines()))
     return f"::{name}{f' {given}' if given else ''}::{data}"
-
-
-def _parts(message: Iterable[str]) -> Iterator[str]:
-    for line in message:
-        yield from line.splitlines()
 
 
 def _data(text: str) -> str:
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(text: str) -> str:
-    return _data(visible(text)).replace(":", "%3A").replace(",", "%2C")

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from irsa_cli.cli.output.reports.markdown import LEAST, SUMMARY_LENGTH
+from irsa_cli.core.values.shown import json_text
 
 FILES = ("output_file", "summary_file", "json_file")
 """The options that name a file."""
@@ -39,8 +40,6 @@ class ReportFiles:
 
     def write(self, document: Mapping[str, Any], markdown: Callable[[int], str]) -> Iterator[OSError]:
         """Write all of them; what can't be written keeps no other one from it."""
-        from irsa_cli.core.values.shown import json_text
-
         puts: dict[str, Callable[[Path], None]] = {
             self.json_file: lambda file: _replace(file, json_text(document) + "\n"),
             self.output_file: lambda file: _append(file, outputs(document)),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from irsa_cli.cli.output.reports.model import Document, Entry, Level, Line, PipelineReport, Rank, SourcePlace
+from irsa_cli.cli.output.reports.of_results import facts_of, warning_lines
 from irsa_cli.cli.output.screens.audit import summary
 from irsa_cli.cli.output.screens.doctor import verdict_line
 from irsa_cli.cli.output.text import error_lines, next_lines
@@ -20,7 +21,6 @@ from irsa_cli.core.results.verification import (
     unseen,
 )
 from irsa_cli.core.trust.rules.rule import Risk, Severity
-from irsa_cli.core.values.cluster import Cluster
 
 _OUTCOMES = {
     VerificationOutcome.VERIFIED: (Rank.GOOD, None),
@@ -54,7 +54,7 @@ def of_verification(report: VerificationReport, title: str) -> PipelineReport:
         ", ".join(counts) or ("not begun" if report.error else "no ServiceAccount has a role"),
         {VerificationOutcome.VERIFIED: True, VerificationOutcome.FAILED: False}.get(report.outcome),
         int(report.exit_code),
-        _facts(report.cluster),
+        facts_of(report.cluster),
         (*_failure(report.error, "/".join(filter(None, report.asked)) or title), *entries),
         (f"{good} that {'is' if good == 1 else 'are'} verified",) if good else (),
         tuple(notes),
@@ -64,31 +64,26 @@ def of_verification(report: VerificationReport, title: str) -> PipelineReport:
 def _verified(item: Verification, *, all_steps: bool) -> Entry:
     rank, level = _OUTCOMES[item.outcome]
     lines = [
-        Line(
-            check.text, _STATUS[check.status][0], _STATUS[check.status][1], f"{step.name.value}: {check.what}"
-        )
+        _line(check.text, check.status, f"{step.name.value}: {check.what}")
         for step in item.steps
         for check in step.checks
         if all_steps
         or (check.status is not StepStatus.OK and item.outcome is not VerificationOutcome.VERIFIED)
     ]
     lines += [
-        Line(
-            found.text,
-            _STATUS[found.status][0],
-            _STATUS[found.status][1],
-            f"{found.what} {found.resource}".strip(),
-        )
+        _line(found.text, found.status, f"{found.what} {found.resource}".strip())
         for found in item.permissions
         if all_steps or found.status is not StepStatus.OK
     ]
-    lines += [
-        Line(risk.told, Rank.WARNING, "warning", risk.rule.id, level=Level.WARNING) for risk in item.warnings
-    ]
+    lines += warning_lines(item.warnings)
     advice = tuple(dict.fromkeys(text for step in item.steps for text in step.advice))
     told = item.problem or item.proved
     message = (*((told,) if told else ()), *(f"> {text}" for text in advice))
     return Entry(item.full_name, item.outcome.value, rank, tuple(lines), message, level)
+
+
+def _line(text: str, status: StepStatus, about: str) -> Line:
+    return Line(text, *_STATUS[status], about)
 
 
 def of_diagnosis(diagnosis: Diagnosis, title: str) -> PipelineReport:
@@ -108,7 +103,7 @@ def of_diagnosis(diagnosis: Diagnosis, title: str) -> PipelineReport:
         verdict.removesuffix("."),
         {Verdict.OK: True, Verdict.PROBLEM: False}.get(diagnosis.verdict),
         int(diagnosis.exit_code),
-        _facts(diagnosis.cluster),
+        facts_of(diagnosis.cluster),
         tuple(entry for entry in entries if entry.lines or entry.message),
         (f"{good} ServiceAccount{'' if good == 1 else 's'} of which nothing wrong was found",)
         if good
@@ -125,16 +120,14 @@ def _examined(account: Examined, findings: Iterable[Finding]) -> Entry:
     for item in findings:
         if item.verdict is Verdict.UNKNOWN:
             untold.setdefault(item.judgement.text, []).append(item.cause.id)
-    lines = [*map(_problem, wrong), *(_unknown(reason, names) for reason, names in untold.items())]
+    lines = [
+        *map(_problem, wrong),
+        *(Line(f"{reason} ({', '.join(names)})", Rank.OPEN, "unknown") for reason, names in untold.items()),
+    ]
     problems = [line for line in lines if line.rank is Rank.FAILED]
     rank = Rank.FAILED if problems else Rank.OPEN if account.undecided else Rank.GOOD
     state = {Rank.FAILED: "problem", Rank.OPEN: "unknown"}.get(rank, "in order")
     return Entry(named, state, rank, tuple(lines))
-
-
-def _unknown(reason: str, causes: Sequence[str]) -> Line:
-    """What keeps causes from being judged, the causes of one reason together."""
-    return Line(f"{reason} ({', '.join(causes)})", Rank.OPEN, "unknown")
 
 
 def _problem(item: Finding) -> Line:
@@ -201,9 +194,3 @@ def _failure(error: Exception | None, title: str) -> Iterator[Entry]:
     if error is not None:
         lines = (*error_lines(error), *next_lines(error))
         yield Entry(title, "failed", Rank.FAILED, message=lines, level=Level.ERROR)
-
-
-def _facts(cluster: Cluster | None) -> tuple[tuple[str, str], ...]:
-    if cluster is None:
-        return ()
-    return (("cluster", cluster.name), ("region", cluster.region), ("account", cluster.account))

@@ -1,26 +1,42 @@
 """What commands that write have to say, as a report: plans, results, one or many.
 
-Adoptions and recoveries of many are in `irsa_cli.cli.output.reports.of_many`.
-
 What the changes of a plan set is told by the same words as in `irsa_cli.cli.output.plan_text`.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, replace
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
-from irsa_cli.cli.output.plan_text import is_mark, totals, values
+from irsa_cli.cli.output.plan_text import attributes, is_mark, totals, values
 from irsa_cli.cli.output.reports.model import Document, Entry, Level, Line, PipelineReport, Rank, SourcePlace
-from irsa_cli.cli.output.reports.words import WORDS, counted
 from irsa_cli.cli.output.text import messages, text_lines
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.policies.policy import difference
-from irsa_cli.core.results.applied import AppliedList, Item
+from irsa_cli.core.results.applied import AppliedList
 from irsa_cli.core.results.result import ChangeResult, Ended, Result
+from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.values.cluster import Cluster
+
+WORDS = {
+    Ended.COMMITTED: "done",
+    Ended.UNCHANGED: "unchanged",
+    Ended.PLANNED: "to change",
+    Ended.ROLLED_BACK: "rolled back",
+    Ended.INCOMPLETE: "not rolled back completely",
+    Ended.REFUSED: "refused",
+    Ended.FAILED: "failed, nothing was changed",
+    Ended.UNFINISHED: "unfinished",
+}
+
+
+def counted(done: AppliedList) -> str:
+    """How many ServiceAccounts ended how, and how what they share did; '' where there are none."""
+    parts = [f"{number} {WORDS[Ended(ended)]}" for ended, number in done.summary.items()]
+    parts += [f"{len(done.pending)} not begun"] if done.pending else []
+    return ", ".join([*parts, *(f"shared parts {WORDS[ended]}" for ended in done.shared_parts)])
+
 
 _GOOD = (Ended.COMMITTED, Ended.UNCHANGED, Ended.PLANNED)
 _RANKS = {"delete": Rank.DELETED, "update": Rank.UPDATED, "create": Rank.CREATED}
@@ -65,7 +81,10 @@ def of_applied(done: AppliedList, title: str) -> PipelineReport:
         all(_is_good(item.result) for item in done.items) and not done.pending,
         int(done.exit_code),
         tuple(fact for cluster in clusters.values() for fact in facts_of(cluster)),
-        (*map(_item, eventful), *_not_begun(done)),
+        (
+            *(_entry(item.title, item.result, _place(item.where)) for item in eventful),
+            *(Entry(item.title, "not begun", Rank.FAILED, level=Level.ERROR) for item in done.pending),
+        ),
         (f"{unchanged} that {'is' if unchanged == 1 else 'are'} as desired",) if unchanged else (),
         (*done.notices, *(f"{item.title}: {note}" for item in done.items for note in item.result.notes)),
     )
@@ -94,8 +113,9 @@ def name_of(result: Result) -> str:
     return str(role.get("arn", "")) or str((result.facts.get("provider") or {}).get("url", ""))
 
 
-def _item(item: Item) -> Entry:
-    return _entry(item.title, item.result, _place(item.where))
+def warning_lines(warnings: Iterable[Risk]) -> list[Line]:
+    """What is too wide in a trust policy, of which a command warns."""
+    return [Line(risk.told, Rank.WARNING, "warning", risk.rule.id, level=Level.WARNING) for risk in warnings]
 
 
 def _place(where: str) -> SourcePlace | None:
@@ -106,17 +126,15 @@ def _place(where: str) -> SourcePlace | None:
     )
 
 
-def _not_begun(done: AppliedList) -> Iterator[Entry]:
-    yield from (Entry(item.title, "not begun", Rank.FAILED, level=Level.ERROR) for item in done.pending)
-
-
 def _is_good(result: Result) -> bool:
     """Whether all went as it was wanted: what is rolled back without an error was to be."""
     return result.ended in _GOOD or (result.ended is Ended.ROLLED_BACK and result.error is None)
 
 
 def _entry(title: str, result: Result, place: SourcePlace | None = None) -> Entry:
-    lines = [*_changes(result), *_warnings(result)]
+    # What irsa notes for itself is left out, as in a text.
+    lines = [_line(item) for item in result.changes if item.is_public and not is_mark(item.change)]
+    lines += warning_lines(result.warnings)
     bad = not _is_good(result)
     ranks = [line.rank for line in lines]
     rank = min([*ranks, Rank.GOOD])
@@ -125,18 +143,6 @@ def _entry(title: str, result: Result, place: SourcePlace | None = None) -> Entr
     message = tuple(messages(replace(result, notes=[], warnings=())))  # Which are told elsewhere.
     level = Level.ERROR if bad or result.left else None
     return Entry(title, WORDS[result.ended], rank, tuple(lines), message, level, place)
-
-
-def _warnings(result: Result) -> Iterator[Line]:
-    for risk in result.warnings:
-        yield Line(risk.told, Rank.WARNING, "warning", risk.rule.id, level=Level.WARNING)
-
-
-def _changes(result: Result) -> Iterator[Line]:
-    """What is, or would be, changed; what irsa notes for itself is left out, as in a text."""
-    for item in result.changes:
-        if item.is_public and not is_mark(item.change):
-            yield _line(item)
 
 
 def _line(item: ChangeResult) -> Line:
@@ -159,8 +165,7 @@ def _line(item: ChangeResult) -> Line:
 
 def _documents(change: Change) -> Iterator[Document]:
     """What a change sets: policies by themselves, as a difference where one was there."""
-    before: dict[str, Any] = asdict(change.before) if change.before is not None else {}
-    after: dict[str, Any] = asdict(change.after) if change.after is not None else {}
+    before, after = attributes(change)
     for key, named in _DOCUMENTS.items():
         old, new = before.get(key), after.get(key)
         if old == new:

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import click
 
 from irsa_cli.cli.output.plan_text import change_lines, totals
-from irsa_cli.cli.output.reports.delivering import deliver
-from irsa_cli.cli.output.reports.of_results import report_of
-from irsa_cli.cli.output.reports.words import WORDS, counted
-from irsa_cli.cli.output.speaking import Speaking
+from irsa_cli.cli.output.reports.of_results import WORDS, counted, report_of
+from irsa_cli.cli.output.speaking import Save, Speaking, deliver
 from irsa_cli.cli.output.text import messages, show, show_document
-from irsa_cli.cli.terminal.unshown import showing
 from irsa_cli.cli.terminal.wording import mark, put, say
-from irsa_cli.core.results.applied import NOT_BEGUN
-from irsa_cli.core.results.changed_by import Changed
+from irsa_cli.core.results.applied import NOT_BEGUN, AppliedList, Changed, Item
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.shown import visible
-
-if TYPE_CHECKING:
-    from irsa_cli.cli.output.speaking import Save
-    from irsa_cli.core.results.applied import AppliedList, Item
 
 NAME_WIDTH = 40
 _GOOD = (Ended.COMMITTED, Ended.UNCHANGED, Ended.PLANNED)
@@ -60,18 +51,16 @@ def finish_applied(
         if isinstance(done, Result):
             show(done, speaking.output, quiet=speaking.quiet, verbose=speaking.verbose)
         else:
-            silent = speaking.quiet and dry_run and all(_is_as_desired(item) for item in done.items)
+            silent = (
+                speaking.quiet
+                and dry_run
+                and all(item.result.ended is Ended.UNCHANGED for item in done.items)
+            )
             if not silent or speaking.output != "text":
                 _show(done, speaking)
         save(done)
 
-    with showing(done.exit_code, only_shows=dry_run):
-        deliver(done, report_of, speaking, shown)
-    return int(done.exit_code)
-
-
-def _is_as_desired(item: Item) -> bool:
-    return item.result.ended is Ended.UNCHANGED
+    return deliver(done, report_of, speaking, shown, only_shows=dry_run)
 
 
 def _show(done: AppliedList, speaking: Speaking) -> None:
@@ -91,25 +80,17 @@ def _text(done: AppliedList, *, whole: bool) -> Iterator[str]:
         yield visible(f"{item.title}:" if named else f"{item.cluster} {item.name}:")
         yield from change_lines((change.change for change in item.result.changes), whole=whole)
         for one in item.result.facts.get("changedBy", ()):
-            yield visible(f"    changed: {Changed(**_attributes(one))}")
+            facts = {"what" if key == "object" else key: value for key, value in one.items()}
+            yield visible(f"    changed: {Changed(**facts)}")
     if pending:
         yield totals((change.change for item in pending for change in item.result.changes), whole=whole)
-    yield summary(done)
-    yield from rows(done)
+    yield f"{counted(done) or 'Nothing to do'} ({done.seconds:.1f} s)."
+    yield from _rows(done)
     if pending:
         yield "Nothing was changed (dry run)."
 
 
-def _attributes(one: Mapping[str, str]) -> dict[str, str]:
-    return {"what" if key == "object" else key: value for key, value in one.items()}
-
-
-def summary(done: AppliedList) -> str:
-    """The sum in one line."""
-    return f"{counted(done) or 'Nothing to do'} ({done.seconds:.1f} s)."
-
-
-def rows(done: AppliedList) -> Iterator[str]:
+def _rows(done: AppliedList) -> Iterator[str]:
     """A line for each cluster, where there are several."""
     words = {**{ended.value: WORDS[ended] for ended in Ended}, NOT_BEGUN: "not begun"}
     widest = max(map(len, done.by_place), default=0)

@@ -1,7 +1,4 @@
-"""An audit as text: one line for each risk, the most severe first; and the explanation of a rule.
-
-What pipelines read is in `irsa_cli.cli.output.screens.audit_reports`.
-"""
+"""An audit as text: one line for each risk, the most severe first; and the explanation of a rule."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 from urllib.parse import quote
 from xml.etree import ElementTree
@@ -17,29 +17,19 @@ from xml.etree import ElementTree
 import click
 
 from irsa_cli import __version__
+from irsa_cli.cli.output.reports.junit_sarif import JunitCase, add_suite, location, sarif_text, xml_text
 from irsa_cli.cli.output.screens.audit import where
-from irsa_cli.cli.output.screens.verify_reports import SARIF_SCHEMA
+from irsa_cli.cli.output.text import show_reading
 from irsa_cli.core.audit.report import RiskReport, fingerprint
 from irsa_cli.core.config.project import AuditIgnore
-from irsa_cli.core.results.envelope import error_json
 from irsa_cli.core.trust.rules.rule import Risk, Rule, Severity
 from irsa_cli.core.trust.rules.table import RULES
-from irsa_cli.core.values.shown import json_text, visible
+from irsa_cli.core.values.shown import visible
 
 _COLUMNS = (
-    "severity",
-    "rule",
-    "role",
-    "cluster",
-    "serviceAccount",
-    "finding",
-    "fix",
-    "source",
-    "fingerprint",
-    "file",
-    "line",
-    "column",
-)
+    "severity", "rule", "role", "cluster", "serviceAccount", "finding", "fix", "source", "fingerprint",
+    "file", "line", "column",
+)  # fmt: skip
 _LEVELS = {
     Severity.CRITICAL: "error",
     Severity.HIGH: "error",
@@ -86,65 +76,42 @@ def _cell(text: str) -> str:
 def as_junit(report: RiskReport) -> str:
     """JUnit XML: a case for each rule; it fails with all that breaks the rule."""
     root = ElementTree.Element("testsuites", name=report.title)
-    suite = ElementTree.SubElement(root, "testsuite", name=report.title)
-    failures = 0
+    add_suite(root, report.title, list(_cases(report)))
+    return xml_text(root)
+
+
+def _cases(report: RiskReport) -> Iterator[JunitCase]:
     for rule in RULES.values():
-        case = ElementTree.SubElement(suite, "testcase", classname=f"irsa.{rule.area.value}", name=rule.id)
-        broken = [item for item in report.selection.shown if item.rule is rule]
-        if broken:
-            failures += 1
-            message = f"{len(broken)}: {rule.title}"
-            found = ElementTree.SubElement(case, "failure", message=message, type=broken[0].severity.value)
-            found.text = "\n".join(
-                visible(f"{item.severity.value}: {where(item)}{item.sentence}") for item in broken
-            )
+        classname, broken = (
+            f"irsa.{rule.area.value}",
+            [it for it in report.selection.shown if it.rule is rule],
+        )
+        if not broken:
+            yield JunitCase(classname, rule.id)
+            continue
+        text = "\n".join(visible(f"{it.severity.value}: {where(it)}{it.sentence}") for it in broken)
+        message = f"{len(broken)}: {rule.title}"
+        yield JunitCase(classname, rule.id, "failure", message, text, broken[0].severity.value)
     for item, why in report.selection.accepted:
-        name = visible(f"{item.rule.id}: {where(item)}{item.sentence}")
-        case = ElementTree.SubElement(suite, "testcase", classname="irsa.accepted", name=name)
-        ElementTree.SubElement(case, "skipped", message=visible(f"{why.reason} (until {why.until})"))
-    errors = [*([str(report.error)] if report.error else []), *report.unseen]
-    for text in errors:
-        case = ElementTree.SubElement(suite, "testcase", classname="irsa.read", name=visible(text))
-        ElementTree.SubElement(case, "error", message=visible(text))
-    accepted = len(report.selection.accepted)
-    counts = {"tests": len(RULES) + len(errors) + accepted, "failures": failures, "errors": len(errors)}
-    counts["skipped"] = accepted
-    for name, number in counts.items():
-        suite.set(name, str(number))
-    ElementTree.indent(root)
-    text = ElementTree.tostring(root, encoding="us-ascii").decode("ascii")
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'
+        name = f"{item.rule.id}: {where(item)}{item.sentence}"
+        yield JunitCase("irsa.accepted", name, "skipped", f"{why.reason} (until {why.until})")
+    for text in (*([str(report.error)] if report.error else []), *report.unseen):
+        yield JunitCase("irsa.read", text, "error", text)
 
 
 def as_sarif(report: RiskReport) -> str:
-    """SARIF 2.1.0: a result for each risk, those that are accepted as suppressed.
-
-    https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
-    """
+    """SARIF: a result for each risk, those that are accepted as suppressed."""
     results = [_result(item) for item in report.selection.shown]
     results += [_suppressed(item, why) for item, why in report.selection.accepted]
-    notes = [{"level": "warning", "message": {"text": visible(text)}} for text in report.notes]
-    invocation: dict[str, Any] = {
-        "executionSuccessful": report.error is None,
-        "exitCode": int(report.exit_code),
-        **({"toolExecutionNotifications": notes} if notes else {}),
-        "properties": {"summary": report.selection.summary},
-    }
-    run: dict[str, Any] = {
-        "tool": {
-            "driver": {
-                "name": "irsa",
-                "fullName": f"irsa audit {__version__}",
-                "version": __version__,
-                "rules": [_rule(rule) for rule in RULES.values()],
-            }
-        },
-        "invocations": [invocation],
-        "results": results,
-    }
-    if report.error is not None:
-        run["properties"] = {"error": error_json(report.error)}
-    return json_text({"$schema": SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}) + "\n"
+    return sarif_text(
+        map(_rule, RULES.values()),
+        results,
+        exit_code=report.exit_code,
+        error=report.error,
+        notes=[{"level": "warning", "message": {"text": visible(text)}} for text in report.notes],
+        full_name=f"irsa audit {__version__}",
+        properties={"summary": report.selection.summary},
+    )
 
 
 def _rule(rule: Rule) -> dict[str, Any]:
@@ -169,12 +136,7 @@ def _result(item: Risk) -> dict[str, Any]:
         "ruleIndex": _IDS.index(item.rule.id),
         "level": _LEVELS[item.severity],
         "message": {"text": visible(f"{_whose(item)}{item.sentence}. To fix: {item.suggestion}")},
-        "locations": [
-            {
-                "physicalLocation": _physical(item),
-                "logicalLocations": [{"fullyQualifiedName": visible(_logical(item)), "kind": "resource"}],
-            }
-        ],
+        "locations": [_location(item)],
         "partialFingerprints": {"irsaRisk/v1": fingerprint(item)},
         "properties": {"security-severity": _SCORES[item.severity]},
     }
@@ -192,21 +154,13 @@ def _whose(item: Risk) -> str:
     return f"{item.place.subject}: " if item.place.subject else ""
 
 
-def _logical(item: Risk) -> str:
-    subject = item.place.subject if item.place else ""
-    return item.role or subject or item.statement
-
-
-def _physical(item: Risk) -> dict[str, Any]:
-    """The place in a file.
-
-    Code scanning shows only what is at a place in some file; of an account there is none, so the
-    object's name has to do.
-    """
+def _location(item: Risk) -> dict[str, Any]:
+    """The place in a file; of an account there is none, so the object's name has to do."""
     if item.place is None:
-        return {"artifactLocation": {"uri": _place(item)}, "region": {"startLine": 1}}
+        return location(_place(item), visible(item.role or item.statement))
     region = {"startLine": item.place.line, "startColumn": item.place.column}
-    return {"artifactLocation": {"uri": _uri(item.place.file)}, "region": region}
+    name = item.role or item.place.subject or item.statement
+    return location(_uri(item.place.file), visible(name), region)
 
 
 def _uri(path: str) -> str:
@@ -225,36 +179,12 @@ def _place(item: Risk) -> str:
     return "".join(sign if sign.isascii() and (sign.isalnum() or sign in "/._-") else "_" for sign in name)
 
 
-FORMS: dict[str, Callable[[RiskReport], str]] = {
-    "csv": as_csv,
-    "sarif": as_sarif,
-    "junit": as_junit,
-}
+FORMS: dict[str, Callable[[RiskReport], str]] = {"csv": as_csv, "sarif": as_sarif, "junit": as_junit}
 
 
-def show_report(report: RiskReport, lines: Iterator[str], form: str) -> None:
+def show_report(report: RiskReport, lines: Iterable[str], form: str) -> None:
     """Print a report in a form (`lines` are its text), what was not judged, and the error that ended it."""
-    from irsa_cli.cli.output.forms import REPORTS
-    from irsa_cli.cli.output.text import show_document
-    from irsa_cli.cli.terminal.wording import put
-
-    if form == "text":
-        for line in lines:
-            put(line)
-    elif form in ("json", "yaml"):
-        show_document(report.envelope(), form)
-    elif form not in REPORTS:
+    if form in FORMS:
         click.echo(FORMS[form](report), nl=False)
-    show_messages(report)
-
-
-def show_messages(report: RiskReport) -> None:
-    """Print what was not judged, and the error that ended it."""
-    from irsa_cli.cli.output.screens.verify import messages
-    from irsa_cli.cli.terminal.wording import say
-    from irsa_cli.core.results.verification import VerificationReport
-
-    for note in report.notes:
-        say(f"Note: {note}", err=True)
-    for line in messages(VerificationReport(None, error=report.error)):
-        say(line, err=True)
+        lines, form = (), "text"
+    show_reading(report, lines, form, report.notes)

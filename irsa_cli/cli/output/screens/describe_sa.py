@@ -12,8 +12,7 @@ from irsa_cli.cli.output.screens.kubernetes import may_lines, taker_lines
 from irsa_cli.cli.terminal.screen import hanging
 from irsa_cli.cli.terminal.wording import mark
 from irsa_cli.core.inventory.bindings import BindingStatus, BoundRole
-from irsa_cli.core.inventory.describe_document import Description, Policy
-from irsa_cli.core.inventory.restarts import Identity, PodIdentity
+from irsa_cli.core.inventory.describe_document import Description, Identity, Policy
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import ProviderState
 from irsa_cli.core.policies.policy import as_list
@@ -165,7 +164,9 @@ def _pods(found: Description) -> Iterator[str]:
     if not found.pods:
         yield "  none uses it"
     width = max((len(item.pod.name) for item in found.pods), default=0)
-    yield from (f"  {item.pod.name:<{width}}  {_pod(item)}" for item in found.pods)
+    for item in found.pods:
+        state = "has the role" if item.identity is Identity.CURRENT else item.reason
+        yield f"  {item.pod.name:<{width}}  {state}"
     if found.restart:
         yield "To restart the pods:"
         yield from (f"  {command}" for command in found.restart)
@@ -180,7 +181,3 @@ def _kubernetes(found: Description) -> Iterator[str]:
     roles = [found.binding.role_arn] if good else []
     for line in taker_lines(found.kubernetes, found.binding.full_name, roles):
         yield from hanging("  ", line, sys.stdout)
-
-
-def _pod(item: PodIdentity) -> str:
-    return "has the role" if item.identity is Identity.CURRENT else item.reason

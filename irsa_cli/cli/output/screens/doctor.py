@@ -5,22 +5,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Container, Iterable, Iterator
 
-from irsa_cli.cli.terminal.screen import hanging, is_unicode
-from irsa_cli.core.doctor.causes.seen import UNSEEN
+from irsa_cli.cli.terminal.screen import hanging
+from irsa_cli.core.doctor.causes.uncreated import UNSEEN
 from irsa_cli.core.doctor.diagnosis import Diagnosis, Examined, having
 from irsa_cli.core.doctor.finding import Cause, Finding, Verdict
 from irsa_cli.core.doctor.subjects import listed
 from irsa_cli.core.values.shown import shown, unspaced, visible
 
 _MARKS = {Verdict.OK: "✓", Verdict.PROBLEM: "✗", Verdict.UNKNOWN: "?"}
-_PLAIN = {Verdict.OK: "=", Verdict.PROBLEM: "x", Verdict.UNKNOWN: "?"}
 _WIDTH = 11
 _FEW = 6
 """Causes that are named where the same keeps them from being judged; of more only the number is told."""
-
-
-def _mark(verdict: Verdict) -> str:
-    return (_MARKS if is_unicode(sys.stdout) else _PLAIN)[verdict]
 
 
 def lines(diagnosis: Diagnosis, *, everything: bool) -> Iterator[str]:
@@ -62,12 +57,12 @@ def _findings(findings: Iterable[Finding], *, everything: bool) -> Iterator[str]
     waiting = _waiting(found) if not everything else ()
     yield from _unknown(tuple(item for item in untold if item not in waiting), everything=everything)
     if waiting:
-        yield f"{_mark(Verdict.UNKNOWN)} {_checks(waiting)} wait for that to be fixed (-v shows them)"
+        yield f"{_MARKS[Verdict.UNKNOWN]} {_checks(waiting)} wait for that to be fixed (-v shows them)"
     good = having(found, Verdict.OK)
     if everything:
-        yield from (f"{_mark(Verdict.OK)} {item.cause.id}: {visible(item.judgement.text)}" for item in good)
+        yield from (f"{_MARKS[Verdict.OK]} {item.cause.id}: {visible(item.judgement.text)}" for item in good)
     elif good:
-        yield f"{_mark(Verdict.OK)} {len(good)} checks found nothing (-v shows them)"
+        yield f"{_MARKS[Verdict.OK]} {len(good)} checks found nothing (-v shows them)"
 
 
 def _waiting(found: tuple[Finding, ...]) -> tuple[Finding, ...]:
@@ -79,7 +74,7 @@ def _waiting(found: tuple[Finding, ...]) -> tuple[Finding, ...]:
 
 def _problem(finding: Finding) -> Iterator[str]:
     cause, judgement = finding.cause, finding.judgement
-    yield f"{_mark(Verdict.PROBLEM)} {cause.id}: {cause.title}"
+    yield f"{_MARKS[Verdict.PROBLEM]} {cause.id}: {cause.title}"
     yield from _prose("why", judgement.text)
     for name, value in judgement.evidence:
         yield _row(name, value)
@@ -109,7 +104,7 @@ def _prose(name: str, value: str) -> list[str]:
 def _unknown(findings: tuple[Finding, ...], *, everything: bool) -> Iterator[str]:
     """What can't be told, the causes of one reason together."""
     for reason, items in _by_reason(findings).items():
-        yield f"{_mark(Verdict.UNKNOWN)} unknown: {visible(reason)}"
+        yield f"{_MARKS[Verdict.UNKNOWN]} unknown: {visible(reason)}"
         yield f"    {_named(items, everything=everything)}"
         evidence = dict.fromkeys(pair for item in items for pair in item.judgement.evidence)
         yield from (_row(name, value) for name, value in evidence)
@@ -132,7 +127,7 @@ def _summary(account: Examined, said: Container[str]) -> Iterator[str]:
 
     Reasons that the cluster's findings have `said` are not said again.
     """
-    yield f"{_mark(account.verdict)} {account.full_name}"
+    yield f"{_MARKS[account.verdict]} {account.full_name}"
     for item in account.problems:
         yield f"    {account.full_name}: {item.cause.id}: {visible(item.judgement.text)}"
     undecided = () if account.problems else account.undecided

@@ -1,14 +1,22 @@
-"""Bindings as a table: in a pipe one line each, so that grep, awk and sort can work on it."""
+"""Bindings as a table, and with `--watch` the lines that change.
+
+In a pipe each binding is one line, so that grep, awk and sort can work on it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from typing import NoReturn
 
 import click
 
-from irsa_cli.cli.terminal.wording import age
+from irsa_cli.cli.output.table import show_table
+from irsa_cli.cli.terminal.wording import age, say
 from irsa_cli.core.inventory.bindings import BindingStatus, BoundRole, ListedBinding
+from irsa_cli.core.inventory.list_document import BindingList, binding_json
 from irsa_cli.core.marks.makers import UNKNOWN
 from irsa_cli.core.trust.rules.rule import in_one_line
 from irsa_cli.core.values.shown import visible
@@ -16,17 +24,8 @@ from irsa_cli.core.values.shown import visible
 NOTHING = "-"
 _HEAD = ("NAMESPACE", "NAME", "ROLE", "OWNER", "POLICIES", "AGE", "STATUS")
 _WIDE = (
-    "NAMESPACE",
-    "NAME",
-    "ROLE",
-    "ROLE-BY",
-    "SA-BY",
-    "POLICIES",
-    "BOUNDARY",
-    "LAST-USED",
-    "AGE",
-    "STATUS",
-)
+    "NAMESPACE", "NAME", "ROLE", "ROLE-BY", "SA-BY", "POLICIES", "BOUNDARY", "LAST-USED", "AGE", "STATUS",
+)  # fmt: skip
 _NAMED = 2
 """Policies that are named in the narrow table; of more the number is told."""
 _COLOURS = {
@@ -65,11 +64,19 @@ def steps(bindings: Iterable[ListedBinding]) -> Iterator[str]:
 
 
 def _narrow(item: ListedBinding, now: datetime) -> tuple[str, ...]:
-    role = item.role.name if isinstance(item.role, BoundRole) else _short(item.role_arn)
+    role = item.role.name if isinstance(item.role, BoundRole) else _word(item.role_arn.rsplit("/", 1)[-1])
     policies = item.role.policies if isinstance(item.role, BoundRole) else ()
     more = f",+{len(policies) - _NAMED}" if len(policies) > _NAMED else ""
     named = ",".join(policies[:_NAMED]) + more
-    return (*_names(item), role, item.owner, _unless_hidden(item, named), _age(item, now), _status(item))
+    return (
+        item.namespace or NOTHING,
+        item.name or NOTHING,
+        role,
+        item.owner,
+        _unless_hidden(item, named),
+        _age(item, now),
+        _status(item),
+    )
 
 
 def _wide(item: ListedBinding, now: datetime) -> tuple[str, ...]:
@@ -78,7 +85,8 @@ def _wide(item: ListedBinding, now: datetime) -> tuple[str, ...]:
     boundary = found.boundary if found else ""
     used = f"{found.last_used:%Y-%m-%d}" if found and found.last_used else ""
     return (
-        *_names(item),
+        item.namespace or NOTHING,
+        item.name or NOTHING,
         _word(item.role_arn),
         item.role_maker,
         item.account_maker if item.account else NOTHING,
@@ -88,15 +96,6 @@ def _wide(item: ListedBinding, now: datetime) -> tuple[str, ...]:
         _age(item, now),
         _status(item),
     )
-
-
-def _names(item: ListedBinding) -> tuple[str, str]:
-    return item.namespace or NOTHING, item.name or NOTHING
-
-
-def _short(arn: str) -> str:
-    """The name in an ARN; an annotation that is none as one word."""
-    return _word(arn.rsplit("/", 1)[-1])
 
 
 def _word(text: str) -> str:
@@ -115,3 +114,56 @@ def _status(item: ListedBinding) -> str:
 
 def _age(item: ListedBinding, now: datetime) -> str:
     return NOTHING if item.created is None else age((now - item.created).total_seconds())
+
+
+GONE = "gone"
+Key = tuple[str, str, str]
+
+
+@dataclass
+class ToldLines:
+    """What the lines so far have told."""
+
+    wide: bool
+    _told: dict[Key, tuple[object, list[str]]] = field(default_factory=dict)
+
+    def changed(self, bindings: Iterable[ListedBinding]) -> list[list[str]]:
+        """The rows of what is new or differs from what was told; of what is gone, the old row and `gone`."""
+        items = list(bindings)
+        _, rows = table(items, wide=self.wide)
+        now: dict[Key, tuple[object, list[str]]] = {}
+        for item, row in zip(items, rows, strict=True):
+            now[item.namespace, item.name, item.role_arn] = (binding_json(item), row)
+        new = [row for key, (said, row) in now.items() if key not in self._told or self._told[key][0] != said]
+        names = {key[:2] for key in now}
+        gone = [row for key, (_, row) in self._told.items() if key not in now and key[:2] not in names]
+        self._told = now
+        return [*new, *([*row[:-1], click.style(GONE, fg="red")] for row in gone)]
+
+
+def watch(
+    first: BindingList,
+    read: Callable[[], BindingList],
+    seconds: float,
+    *,
+    wide: bool,
+    wait: Callable[[float], object] = time.sleep,
+) -> NoReturn:
+    """Print what changes after `first`, until a signal ends it with a `KeyboardInterrupt`.
+
+    A reading that fails is told, once as long as it is the same, and tried again.
+    """
+    seen, failed = ToldLines(wide), ""
+    seen.changed(first.items)
+    while True:
+        wait(seconds)
+        found = read()
+        if found.signal:
+            raise KeyboardInterrupt(found.signal)
+        if found.error is not None:
+            if str(found.error) != failed:
+                say(f"Warning: could not read again, and goes on trying: {found.error}", err=True)
+            failed = str(found.error)
+            continue
+        failed = ""
+        show_table((), seen.changed(found.items))

@@ -1,14 +1,11 @@
-"""A ServiceAccount in its cluster as text: what it may do there, and who may become it, a line each.
-
-How these lines stand in a command's output is that command's business.
-"""
+"""A ServiceAccount in its cluster as text: what it may do there, and who may become it, a line each."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
 from irsa_cli.core.objects.unreadable import Unreadable
-from irsa_cli.core.rbac.becoming import AccountTaker, Act, InKubernetes, KubePermission
+from irsa_cli.core.rbac.becoming import AccountTaker, InKubernetes, KubePermission
 from irsa_cli.core.rbac.objects import RbacBinding, RbacRule
 from irsa_cli.core.rbac.principals import Principal
 from irsa_cli.core.values.shown import visible
@@ -77,19 +74,15 @@ def _chain(taker: AccountTaker, principals: Sequence[Principal]) -> str:
 
 
 def _acts(taker: AccountTaker) -> str:
-    acts = _shown(taker)
+    # Those that hang on nothing else, or all where each of them does.
+    acts = [act for act in taker.acts if not act.conditions] or taker.acts
     rules = sorted({act.rule for act in acts})
     numbers = f"{'rule' if len(rules) == 1 else 'rules'} {_some(list(map(str, rules)))}"
-    return f"{_some([_right(act) for act in acts])} ({_by(taker.binding)} {numbers})"
-
-
-def _shown(taker: AccountTaker) -> Sequence[Act]:
-    """The acts that hang on nothing else, or all where each of them does."""
-    return [act for act in taker.acts if not act.conditions] or taker.acts
-
-
-def _right(act: Act) -> str:
-    return "everything" if act.id == "everything" else f"{' and '.join(act.right.verbs)} {act.right.resource}"
+    rights = [
+        "everything" if act.id == "everything" else f"{' and '.join(act.right.verbs)} {act.right.resource}"
+        for act in acts
+    ]
+    return f"{_some(rights)} ({_by(taker.binding)} {numbers})"
 
 
 def _by(binding: RbacBinding) -> str:

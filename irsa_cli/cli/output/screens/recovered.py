@@ -1,4 +1,4 @@
-"""What `irsa recover` shows of several transactions, and of what it found without a journal.
+"""What `irsa recover` and `irsa history` show of transactions, and of what was found without a journal.
 
 The result of a single transaction is shown as every result is, by `irsa_cli.cli.output.text`.
 """
@@ -6,22 +6,28 @@ The result of a single transaction is shown as every result is, by `irsa_cli.cli
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from irsa_cli.cli.output.plan_text import change_lines, plan_lines
-from irsa_cli.cli.output.text import messages, show_document
+from irsa_cli.cli.output.plan_text import change_lines
+from irsa_cli.cli.output.table import show_table
+from irsa_cli.cli.output.text import show_document, show_each
 from irsa_cli.cli.terminal.progress import KIND_WIDTH
-from irsa_cli.cli.terminal.wording import describe, mark, put, say
+from irsa_cli.cli.terminal.wording import age, mark, say
+from irsa_cli.core.results.envelope import DocumentKind, Envelope, ItemError, ReadOutcome
 from irsa_cli.core.results.result import Ended, Result
+from irsa_cli.core.values.cluster import Cluster
+from irsa_cli.core.values.errors import Refused
 from irsa_cli.core.values.shown import visible
 
 if TYPE_CHECKING:
     from irsa_cli.core.recovery.leftovers import Leftovers
     from irsa_cli.core.recovery.report import Found, Recoveries
-    from irsa_cli.core.values.cluster import Cluster
+    from irsa_cli.usecases.recovery.history import Journals, Story
 
 _WORDS = {
     Ended.ROLLED_BACK: "rolled back",
@@ -37,17 +43,10 @@ _WORDS = {
 
 def show_recoveries(done: Recoveries, output: str, *, quiet: bool, verbose: bool = False) -> None:
     """Print how each transaction ended; errors on standard error."""
+    line = lambda result: f"{_named(result)}  {_words(result)}"  # noqa: E731
     if output != "text":
         show_document(done.envelope(), output)
-    for result in done.items:
-        if output == "text":
-            say(f"{_named(result)}  {_words(result)}")
-            if result.ended is Ended.PLANNED:
-                for line in plan_lines(result, whole=verbose):
-                    put(f"  {line}")
-        if not quiet or result.error is not None or result.left:
-            for line in messages(result):
-                put(f"  {line}", err=True)
+    show_each(done.items, output, line, quiet=quiet, whole=verbose)
     if output == "text":
         for skipped in done.skipped:
             say(f"{skipped.transaction}  skipped: {skipped.why}")
@@ -64,7 +63,9 @@ def intended_lines(planned: Sequence[Result], *, whole: bool) -> Iterator[str]:
             if whole:
                 yield from change_lines([change], whole=True)
             else:
-                yield visible(f"  {mark(change.action)} {change.kind.value:<{KIND_WIDTH}} {describe(change)}")
+                yield visible(
+                    f"  {mark(change.action)} {change.kind.value:<{KIND_WIDTH}} {change.description}"
+                )
 
 
 def _words(result: Result) -> str:
@@ -114,7 +115,7 @@ def _lines(found: Found, leftovers: Leftovers) -> Iterator[str]:
     if leftovers.why:
         yield f"  {leftovers.why}"
     for piece in leftovers.pieces:
-        yield f"  - {piece.change.kind.value:<{KIND_WIDTH}} {describe(piece.change)}"
+        yield f"  - {piece.change.kind.value:<{KIND_WIDTH}} {piece.change.description}"
     yield from (f"  Note: {note}" for note in leftovers.notes)
     for spared in leftovers.spared:
         yield f"  left alone: {spared.kind.value} {spared.name}: {spared.why}"
@@ -130,3 +131,82 @@ def _age(seconds: float) -> str:
     if seconds < 7200:
         return f"{seconds / 60:.0f} min"
     return f"{seconds / 3600:.0f} h" if seconds < 172800 else f"{seconds / 86400:.0f} days"
+
+
+_STORIES = ("TRANSACTION", "AGE", "STATE", "COMMAND", "CLUSTER", "SERVICEACCOUNT")
+_LOCKS = {"held": "at work", "interrupted": "interrupted"}
+"""What is said of an unfinished run in place of its outcome, where its lock tells more."""
+_STATES = {"committed": "green", "rolled-back": "yellow", "superseded": "yellow"}
+
+
+def show_stories(
+    found: Journals, output: str, *, none: str, headers: bool = True, exit_code: int = 0
+) -> None:
+    """Print transactions that were read from journals; `none` is said when there are none.
+
+    What can't be read is a fact of the list, and an error where it makes the command fail (`exit_code`).
+    """
+    stories, unreadable = found.stories, found.unreadable
+    if output != "text":
+        show_document(_envelope(found, exit_code), output)
+        return
+    show_table(
+        _STORIES if headers else (),
+        [*map(_unread, unreadable, unreadable.values()), *(_told(found, story) for story in stories)],
+    )
+    for error in unreadable.values():
+        for step in error.next_steps if isinstance(error, Refused) else ():
+            say(f"  {step}", err=True)
+    if not stories and not unreadable:
+        click.echo(none)
+
+
+def _envelope(found: Journals, exit_code: int) -> Envelope:
+    errors = list(found.unreadable.values()) if exit_code else []
+    # The lock is that of an unfinished run; None without one, or where nothing is known of it.
+    locks = [found.locks.get(story.transaction) for story in found.stories]
+    items: list[dict[str, Any]] = [
+        {**story.to_json(), "lock": lock and {"holder": story.lock_holder, "state": lock.value}}
+        for story, lock in zip(found.stories, locks, strict=True)
+    ]
+    unreadable = [
+        {"transaction": name, "why": str(error), "refused": isinstance(error, Refused)}
+        for name, error in found.unreadable.items()
+    ]
+    return Envelope(
+        DocumentKind.TRANSACTIONS,
+        ReadOutcome.of(errors[0] if errors else None),
+        exit_code,
+        items=items,
+        summary=Counter(item["outcome"] for item in items),
+        errors=[ItemError(error) for error in errors],
+        facts={"unreadable": unreadable},
+    )
+
+
+def _told(found: Journals, story: Story) -> list[str]:
+    """A transaction as a row; of an unfinished one also what is known of its lock."""
+    lock = found.locks.get(story.transaction)
+    state = story.outcome or "unfinished"
+    if lock is not None:
+        state = _LOCKS.get(lock.value, state)
+    cells = [story.transaction, _age_of(story.transaction), state, story.context.get("command", "?")]
+    cells += [story.target.get("cluster") or "?", story.context.get("serviceAccount") or "-"]
+    shown = [visible(str(cell)) for cell in cells]
+    shown[2] = click.style(shown[2], fg=_STATES.get(story.outcome, "red"))
+    return shown
+
+
+def _unread(name: str, error: Exception) -> list[str]:
+    """A transaction whose journal can't be read, or is refused, and why."""
+    state = click.style("refused" if isinstance(error, Refused) else "unreadable", fg="red")
+    return [visible(name), _age_of(name), state, "?", "?", visible(str(error))]
+
+
+def _age_of(transaction: str) -> str:
+    """How long ago a transaction began, which its id tells."""
+    try:
+        begun = datetime.strptime(transaction[:15], "%Y%m%dT%H%M%S").replace(tzinfo=timezone.utc)
+    except ValueError:
+        return "?"
+    return age((datetime.now(timezone.utc) - begun).total_seconds())

@@ -1,16 +1,20 @@
-"""A verification on standard output: text, JSON, YAML; the forms for pipelines are in `verify_reports`."""
+"""A verification on standard output: text, JSON, YAML, JUnit XML and SARIF."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from typing import Any
+from xml.etree import ElementTree
 
 import click
 
-from irsa_cli.cli.output.text import error_lines, next_lines, show_document
-from irsa_cli.cli.terminal.screen import hanging, is_unicode
+from irsa_cli.cli.output.reports.junit_sarif import JunitCase, add_suite, location, sarif_text, xml_text
+from irsa_cli.cli.output.text import show_document
+from irsa_cli.cli.terminal.screen import hanging
 from irsa_cli.cli.terminal.wording import say
 from irsa_cli.core.results.verification import (
+    DECIDING,
     Name,
     Permission,
     StepStatus,
@@ -34,7 +38,6 @@ TITLES = {
     Name.PODS: "+ Pods",
 }
 _MARKS = {StepStatus.OK: "✓", StepStatus.FAILED: "✗", StepStatus.NOT_CHECKED: "?"}
-_PLAIN = {StepStatus.OK: "=", StepStatus.FAILED: "x", StepStatus.NOT_CHECKED: "?"}
 _AS_STATUS = {
     VerificationOutcome.VERIFIED: StepStatus.OK,
     VerificationOutcome.FAILED: StepStatus.FAILED,
@@ -45,26 +48,13 @@ _WIDTH = 14
 
 def show(report: VerificationReport, output: str) -> None:
     """Print the report in the form that was asked for."""
-    if output in ("junit", "sarif"):
-        from irsa_cli.cli.output.screens import verify_reports
-
-        click.echo(getattr(verify_reports, output)(report), nl=False)
+    if output in _FORMS:
+        click.echo(_FORMS[output](report), nl=False)
     elif output == "text":
         for line in _many(report) if report.many else _one(report):
             say(line)
     else:
         show_document(report.envelope(), output)
-
-
-def messages(report: VerificationReport) -> Iterator[str]:
-    """What is told on standard error: why it could not be begun."""
-    if report.error is not None:
-        yield from error_lines(report.error)
-        yield from next_lines(report.error)
-
-
-def _mark(status: StepStatus) -> str:
-    return (_MARKS if is_unicode(sys.stdout) else _PLAIN)[status]
 
 
 def _one(report: VerificationReport) -> Iterator[str]:
@@ -81,9 +71,9 @@ def _one(report: VerificationReport) -> Iterator[str]:
 
 
 def _step(step: VerificationStep) -> Iterator[str]:
-    yield from _row(f"  {_mark(step.status)} {TITLES[step.name]:<{_WIDTH + 2}} ", step.sent)
+    yield from _row(f"  {_MARKS[step.status]} {TITLES[step.name]:<{_WIDTH + 2}} ", step.sent)
     for check in step.checks:
-        yield from _row(f"      {_mark(check.status)} {check.what:<{_WIDTH}} ", check.text)
+        yield from _row(f"      {_MARKS[check.status]} {check.what:<{_WIDTH}} ", check.text)
     yield from (f"      > {line}" for line in step.advice)
 
 
@@ -93,7 +83,7 @@ def _row(head: str, text: str) -> list[str]:
 
 def _permission(item: Permission) -> str:
     where = f" on {item.resource}" if item.resource not in ("", "*") else ""
-    return f"      {_mark(item.status)} {item.what}{where}: {item.text}"
+    return f"      {_MARKS[item.status]} {item.what}{where}: {item.text}"
 
 
 def _verdict(item: Verification) -> str:
@@ -116,7 +106,7 @@ def _many(report: VerificationReport) -> Iterator[str]:
     width = max((len(item.full_name) for item in report.items), default=0)
     for item in report.items:
         tail = item.role_arn if item.outcome is VerificationOutcome.VERIFIED else item.problem
-        mark = _mark(_AS_STATUS[item.outcome])
+        mark = _MARKS[_AS_STATUS[item.outcome]]
         yield from _row(f"  {mark} {item.full_name:<{width}}  {item.outcome.value:<12}  ", tail)
         yield from (f"      Note: {note}" for note in item.notes)
         yield from (visible(f"      Warning: {risk.told}") for risk in item.warnings)
@@ -126,3 +116,120 @@ def _many(report: VerificationReport) -> Iterator[str]:
     yield f"{total} ServiceAccount{plural} with a role: {counts} ({report.seconds:.1f} s)."
     if report.count(VerificationOutcome.VERIFIED):
         yield f"Verified: a token is exchanged for the role. {_sentence(unseen(report.look))}"
+
+
+_RULES = {
+    "token": "The cluster gives the ServiceAccount a token.",
+    "claims": "The token's claims and signature are those that STS has to see.",
+    "provider": "IAM has the issuer as an OIDC provider that accepts the audience.",
+    "trust": "A statement of the role's trust policy admits the token.",
+    "exchange": "STS gives the role's credentials for the token.",
+    "identity": "AWS knows the credentials as the role's.",
+    "chain": "The credentials become the further roles of the chain.",
+    "completeness": "The run that makes the role, or deletes it, is over.",
+    "pods": "No EKS Pod Identity association gives pods another role.",
+    "permission": "The role may do what was asked for.",
+    "run": "The verification could be begun.",
+}
+
+
+def junit(report: VerificationReport) -> str:
+    """JUnit XML: a suite for each ServiceAccount, a case for each step and permission.
+
+    A step without which there is no verdict is an error when it could not be tried, and not skipped: readers
+    take a suite with nothing but skipped cases for a good one. The form has no schema of its own; elements
+    and attributes are those that CI systems read: https://github.com/testmoapp/junitxml
+    Characters that XML can't have are written as their code points, as on a terminal:
+    https://www.w3.org/TR/xml/#charsets
+    """
+    root = ElementTree.Element("testsuites", name="irsa verify")
+    for item in report.items:
+        suite = add_suite(root, item.full_name, list(_cases(item, f"{report.cluster_name}.{item.full_name}")))
+        suite.set("time", f"{item.seconds:.3f}")
+        if told := list(_told(item)):
+            ElementTree.SubElement(suite, "system-out").text = "\n".join(map(visible, told))
+    if report.error is not None:
+        name = report.asked[1] or report.cluster_name or "irsa verify"
+        classname = f"{report.cluster_name or 'irsa'}.{name}"
+        add_suite(root, name, [JunitCase(classname, "run", "error", str(report.error))])
+    return xml_text(root)
+
+
+def _told(item: Verification) -> Iterator[str]:
+    """What is proven and what was not looked at, with what is worth knowing beside."""
+    if item.proved:
+        yield item.proved
+        yield unseen(item.look)
+    yield from item.notes
+
+
+_ELEMENTS = {StepStatus.OK: "", StepStatus.FAILED: "failure", StepStatus.NOT_CHECKED: "skipped"}
+
+
+def _cases(item: Verification, classname: str) -> Iterator[JunitCase]:
+    # Where nothing is wrong: what keeps the verdict from being given.
+    undetermined = item.outcome is VerificationOutcome.UNDETERMINED
+    deciding = {**_ELEMENTS, StepStatus.NOT_CHECKED: "error"} if undetermined else _ELEMENTS
+    if item.error is not None:
+        yield _case(classname, "run", "error" if undetermined else "failure", str(item.error))
+    for step in item.steps:
+        open_ones = [c.text for c in step.checks if c.status is step.status and c.status is not StepStatus.OK]
+        elements = deciding if step.name in DECIDING else _ELEMENTS
+        yield _case(classname, step.name.value, elements[step.status], "; ".join(open_ones))
+    for permission in item.permissions:
+        name = f"{permission.kind}: {permission.what} {permission.resource}".strip()
+        yield _case(classname, name, deciding[permission.status], permission.text)
+
+
+def _case(classname: str, name: str, element: str, text: str) -> JunitCase:
+    return JunitCase(classname, name, element, text, visible(text) if element == "failure" else None)
+
+
+def sarif(report: VerificationReport) -> str:
+    """SARIF: a result for everything that is wrong (`error`) or stays open (`warning`)."""
+    cluster = report.cluster_name
+    results = [result for item in report.items for result in _results(item, cluster)]
+    if report.error is not None:
+        place = "/".join(name for name in (cluster, report.asked[1]) if name)
+        results.append(_result("run", "error", str(report.error), place))
+    # What is no result: that something is proven, and how much.
+    told = dict.fromkeys(line for item in report.items for line in _told(item))
+    return sarif_text(
+        [{"id": key, "shortDescription": {"text": text}} for key, text in _RULES.items()],
+        results,
+        exit_code=report.exit_code,
+        error=report.error,
+        notes=[{"level": "note", "message": {"text": text}} for text in told],
+    )
+
+
+def _results(item: Verification, cluster: str) -> Iterator[dict[str, Any]]:
+    place = f"{cluster}/{item.full_name}"
+    if item.outcome is VerificationOutcome.VERIFIED:
+        return
+    levels = {StepStatus.FAILED: "error", StepStatus.NOT_CHECKED: "warning"}
+    if item.error is not None:
+        yield _result("run", "error", f"{item.full_name}: {item.error}", place)
+    for step in item.steps:
+        for check in step.checks:
+            if check.status in levels and (check.needed or check.status is StepStatus.FAILED):
+                yield _result(step.name.value, levels[check.status], f"{item.full_name}: {check.text}", place)
+    for permission in item.permissions:
+        if permission.status in levels:
+            text = f"{item.full_name}: {permission.what}: {permission.text}"
+            yield _result("permission", levels[permission.status], text, place)
+
+
+def _result(rule: str, level: str, text: str, place: str) -> dict[str, Any]:
+    # There is no file, so the object's name has to do.
+    # https://docs.github.com/en/code-security/code-scanning/integrating-with-code-scanning/sarif-support-for-code-scanning
+    return {
+        "ruleId": rule,
+        "ruleIndex": list(_RULES).index(rule),
+        "level": level,
+        "message": {"text": text},
+        "locations": [location(f"serviceaccounts/{place}", place)],
+    }
+
+
+_FORMS = {"junit": junit, "sarif": sarif}

@@ -9,11 +9,11 @@ import difflib
 import shlex
 
 from irsa_cli.core.doctor.causes.own_token import hidden_tokens, own_tokens, written_by_hand
-from irsa_cli.core.doctor.causes.pod_identity_names import unused
+from irsa_cli.core.doctor.causes.pod_identity import unused
 from irsa_cli.core.doctor.clues.meant import admitting, choose, evidence
 from irsa_cli.core.doctor.commands import annotate_anew, make, unannotate
 from irsa_cli.core.doctor.facts import Facts, Subject
-from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, suspect
+from irsa_cli.core.doctor.finding import ASSOCIATE_ROLE, Group, Judgement, cause, ok, problem, suspect
 from irsa_cli.core.doctor.owners import restart
 from irsa_cli.core.doctor.subjects import (
     ROLE_ENV,
@@ -21,12 +21,13 @@ from irsa_cli.core.doctor.subjects import (
     annotation_of,
     audience_of,
     injected,
+    known_users,
     listed,
     pod_names,
     provider_there,
     role_of,
 )
-from irsa_cli.core.marks.foreign_keys import reader_of
+from irsa_cli.core.marks.makers import reader_of
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
@@ -39,9 +40,6 @@ from irsa_cli.core.plan.states import (
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
 from irsa_cli.core.values.shown import shown
 
-_EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
-_IAM = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
-_ASSOCIATE = f"{_EKS}/associate-service-account-role.html"
 ACCOUNT = Group.SERVICE_ACCOUNT
 
 
@@ -81,17 +79,16 @@ def _unannotated(subject: Subject) -> ServiceAccount | None:
     symptom="No AWS_ROLE_ARN in the pods; the SDK falls back to the node's role, or finds no credentials.",
     looks_at="the ServiceAccount's annotations",
     remedy="The key is eks.amazonaws.com/role-arn, letter by letter.",
-    source=_ASSOCIATE,
+    source=ASSOCIATE_ROLE,
 )
 def _key(facts: Facts) -> Judgement:
-    subject = facts.named
-    account = _unannotated(subject)
+    account = _unannotated(facts.named)
     if account is None:
         return ok("the annotation has the right key")
     found = _resembling_keys(account)
     if not found:
         raise CannotTell("no annotation resembles the role's; see annotation-missing")
-    if isinstance(subject.association, Association):
+    if isinstance(facts.named.association, Association):
         return ok(BY_ASSOCIATION)
     return problem(
         "the pod webhook looks for another key",
@@ -122,7 +119,7 @@ def _annotated_pods(subject: Subject) -> list[str]:
     symptom="No AWS_ROLE_ARN in the pods.",
     looks_at="annotations of the ServiceAccount and of its pods",
     remedy="Annotate the ServiceAccount, then restart the pods.",
-    source=_ASSOCIATE,
+    source=ASSOCIATE_ROLE,
 )
 def _place(facts: Facts) -> Judgement:
     subject = facts.named
@@ -161,7 +158,7 @@ def _was_annotated(subject: Subject) -> tuple[str, str]:
     symptom="It works until the pods restart, usually with an upgrade.",
     looks_at="the ServiceAccount's annotations, the environment of its pods",
     remedy="Annotate again, and put the annotation where the ServiceAccount comes from (chart values, Git).",
-    source=_ASSOCIATE,
+    source=ASSOCIATE_ROLE,
 )
 def _removed(facts: Facts) -> Judgement:
     subject = facts.named
@@ -195,7 +192,7 @@ def _removed(facts: Facts) -> Judgement:
     looks_at="the ServiceAccount's annotations, eks ListPodIdentityAssociations, trust policies of the"
     " account's roles",
     remedy="Annotate it with the role's ARN, or make a role: irsa create-sa.",
-    source=_ASSOCIATE,
+    source=ASSOCIATE_ROLE,
 )
 def _annotation(facts: Facts) -> Judgement:
     subject = facts.named
@@ -210,8 +207,7 @@ def _annotation(facts: Facts) -> Judgement:
         return ok("it needs none: its pods name their role and mount their token themselves")
     if hidden_tokens(facts):
         raise CannotTell("its pods mount their token themselves; where their role comes from is not read")
-    pods = subject.pods if isinstance(subject.pods, tuple) else ()
-    if any(written_by_hand(pod) for pod in pods if pod.service_account == subject.name and pod.is_alive):
+    if any(map(written_by_hand, known_users(subject))):
         # The webhook leaves such a variable as it is, whatever is annotated.
         raise CannotTell(f"the pods' template sets {ROLE_ENV}; see pod-token-volume and pod-env-partial")
     if subject.renamed and not admitting(subject):
@@ -260,16 +256,7 @@ def _audience(facts: Facts) -> Judgement:
         return ok("the provider or the role knows the annotation's audience", audience=annotated)
     return problem(
         "neither the provider nor the role's trust policy knows this audience",
-        fix="\n".join((unannotate(facts, AUDIENCE_ANNOTATION), *_anew(facts))),
+        fix=f"{unannotate(facts, AUDIENCE_ANNOTATION)}\n{restart(facts, known_users(subject))}".rstrip("\n"),
         annotation=shown(annotated),
         provider=listed(provider.audiences) or "none",
     )
-
-
-def _anew(facts: Facts) -> list[str]:
-    """The commands that have its pods made anew, where it has some."""
-    subject = facts.named
-    pods = subject.pods if isinstance(subject.pods, tuple) else ()
-    return restart(
-        facts, [pod for pod in pods if pod.service_account == subject.name and pod.is_alive]
-    ).splitlines()

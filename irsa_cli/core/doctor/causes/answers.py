@@ -9,12 +9,22 @@ import shlex
 from collections.abc import Iterable
 
 from irsa_cli.core.doctor.causes.own_token import own_tokens
-from irsa_cli.core.doctor.causes.seen import to_see
+from irsa_cli.core.doctor.causes.uncreated import to_see
 from irsa_cli.core.doctor.clues.exchanges import calls, in_words, newest, newest_by_role, run_long_enough
-from irsa_cli.core.doctor.clues.trust_reading import require_admitted
+from irsa_cli.core.doctor.clues.trust_flaws import require_admitted
 from irsa_cli.core.doctor.commands import in_account
 from irsa_cli.core.doctor.facts import Facts, Subject, TrailEvent
-from irsa_cli.core.doctor.finding import Group, Judgement, cause, hint, ok, problem, suspect, unknown
+from irsa_cli.core.doctor.finding import (
+    IAM_GUIDE,
+    Group,
+    Judgement,
+    cause,
+    hint,
+    ok,
+    problem,
+    suspect,
+    unknown,
+)
 from irsa_cli.core.doctor.owners import restart
 from irsa_cli.core.doctor.subjects import (
     account_of,
@@ -33,7 +43,6 @@ from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
 from irsa_cli.core.objects.variables import variable
 from irsa_cli.core.plan.states import STS_REGIONAL_ANNOTATION
 
-_IAM = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
 _STS = "https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html"
 _WHICH_STS, _STS_URL = variable("AWS_STS_REGIONAL_ENDPOINTS"), variable("AWS_ENDPOINT_URL_STS")
 _REGIONS = (variable("AWS_REGION"), variable("AWS_DEFAULT_REGION"))
@@ -54,7 +63,7 @@ _LOOKS_AT = "cloudtrail LookupEvents (AssumeRoleWithWebIdentity of this ServiceA
     symptom="ValidationError: The requested DurationSeconds exceeds the MaxSessionDuration set for this role",
     looks_at=f"{_LOOKS_AT}, iam GetRole (MaxSessionDuration)",
     remedy="Raise the role's MaxSessionDuration (at most 43200), or ask for less.",
-    source=f"{_IAM}/id_roles_update-role-settings.html",
+    source=f"{IAM_GUIDE}/id_roles_update-role-settings.html",
 )
 def _duration(facts: Facts) -> Judgement:
     role, event = role_of(facts.named), newest(facts)
@@ -81,7 +90,7 @@ def _duration(facts: Facts) -> Judgement:
     symptom="RegionDisabledException: STS is not activated in this region for account",
     looks_at=_LOOKS_AT,
     remedy="Activate the region for STS in the account settings of IAM's console.",
-    source=f"{_IAM}/id_credentials_temp_enable-regions.html",
+    source=f"{IAM_GUIDE}/id_credentials_temp_enable-regions.html",
 )
 def _region(facts: Facts) -> Judgement:
     event = newest(facts)
@@ -123,9 +132,7 @@ def _expired(facts: Facts) -> Judgement:
     if event.error not in _EXPIRED:
         return ok("the newest call had a fresh token", last=event.time.isoformat())
     return problem(
-        "the newest call had an old token",
-        fix=restart(facts, users_of(facts.named)),
-        error=in_words(event),
+        "the newest call had an old token", fix=restart(facts, users_of(facts.named)), error=in_words(event)
     )
 
 
@@ -162,15 +169,14 @@ def _malformed(facts: Facts) -> Judgement:
     remedy="Look at what can't be seen from here: policies of the organization (SCP, RCP), the token's file"
     " in the pod, and whether STS is active in that region. What was fixed since then shows in CloudTrail"
     " after 15 minutes.",
-    source=f"{_IAM}/troubleshoot_roles.html",
+    source=f"{IAM_GUIDE}/troubleshoot_roles.html",
 )
 def _refused(facts: Facts) -> Judgement:
-    subject = facts.named
-    pods = {pod.name: pod for pod, _ in injected_users(subject)}
+    pods = {pod.name: pod for pod, _ in injected_users(facts.named)}
     last = newest(facts)
     if _says_why(facts, last):
         raise CannotTell("what STS said tells more: see sts-region and token-malformed")
-    wanted = _roles_wanted(subject)
+    wanted = _roles_wanted(facts.named)
     found = newest_by_role(facts, pods.values())
     refused = [event for role, event in found.items() if event.error and not _is_others(facts, event)]
     own = [event for event in refused if event.role_arn in ("", *wanted)]
@@ -198,11 +204,7 @@ def _undecided(facts: Facts, event: TrailEvent, found_by: Iterable[Pod]) -> Judg
     tried = [item for item in have(facts.named.events) if item.own and item.time > event.time]
     if any(not item.error and item.role_arn == event.role_arn for item in tried):
         return hint(f"{said}; a token that irsa sent after it was exchanged", **evidence)
-    return suspect(
-        f"{said}; all that can be seen admits the token",
-        **evidence,
-        to_see=to_see(facts),
-    )
+    return suspect(f"{said}; all that can be seen admits the token", **evidence, to_see=to_see(facts))
 
 
 def _roles_wanted(subject: Subject) -> list[str]:

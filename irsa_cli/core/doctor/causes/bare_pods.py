@@ -1,30 +1,53 @@
-"""Causes in pods that have no web identity: when they were started, and what they ask for."""
+"""Causes in pods and containers without a web identity: when they were started, and what they ask for.
+
+Webhooks are asked in turn: a container that one of them adds after EKS' webhook was asked may get no
+variables. That is a hint only: most of such containers call nothing of AWS. Containers that bring something
+of a web identity themselves are in `containers` and `own_token`.
+"""
 
 from __future__ import annotations
 
 from irsa_cli.core.doctor.clues.injection import (
     NO_ENV,
+    POD_IDENTITY_ENV,
     SKIP_CONTAINERS,
     SKIP_LABEL,
     bare,
+    has_identity,
     opted_out,
     skipped,
 )
 from irsa_cli.core.doctor.facts import Facts, Subject
-from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, unknown
+from irsa_cli.core.doctor.finding import (
+    EKS_GUIDE,
+    WEBHOOK_README,
+    Group,
+    Judgement,
+    cause,
+    hint,
+    ok,
+    problem,
+    unknown,
+)
 from irsa_cli.core.doctor.owners import edit, restart
 from irsa_cli.core.doctor.subjects import (
+    ROLE_ENV,
+    TOKEN_ENV,
     account_of,
     annotation_of,
+    heeded,
     injected,
     is_bare,
     listed,
     pod_names,
+    starts,
     users_of,
+    where,
 )
+from irsa_cli.core.objects.aws import Association
+from irsa_cli.core.objects.kinds import Container, Pod
+from irsa_cli.core.objects.unreadable import CannotTell
 
-_EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
-_WEBHOOK = "https://github.com/aws/amazon-eks-pod-identity-webhook#readme"
 _LOOKS_AT = (
     "the pods' environment and start, when the annotation was written, a pod created for show (dryRun=All)"
 )
@@ -34,9 +57,8 @@ def _bare_judgement(facts: Facts, identifier: str, text: str, expected: str) -> 
     pods = bare(facts, identifier)
     if not pods:
         return ok("no pod lacks its web identity for this reason")
-    started = [pod.created.isoformat() for pod in pods if pod.created is not None]
     return problem(
-        text, fix=restart(facts, pods), pods=pod_names(pods), started=listed(started), expected=expected
+        text, fix=restart(facts, pods), pods=pod_names(pods), started=starts(pods), expected=expected
     )
 
 
@@ -48,7 +70,7 @@ def _bare_judgement(facts: Facts, identifier: str, text: str, expected: str) -> 
     symptom=NO_ENV,
     looks_at=_LOOKS_AT,
     remedy="Restart the pods: the webhook changes pods when they are created, never later.",
-    source=f"{_EKS}/pod-configuration.html",
+    source=f"{EKS_GUIDE}/pod-configuration.html",
 )
 def _older(facts: Facts) -> Judgement:
     annotated = account_of(facts.named).annotated
@@ -68,7 +90,7 @@ def _older(facts: Facts) -> Judgement:
     symptom=NO_ENV,
     looks_at="the pods' environment and start, creation of the MutatingWebhookConfiguration",
     remedy="Restart the pods.",
-    source=_WEBHOOK,
+    source=WEBHOOK_README,
 )
 def _older_than_webhook(facts: Facts) -> Judgement:
     return _bare_judgement(
@@ -88,7 +110,7 @@ def _older_than_webhook(facts: Facts) -> Judgement:
     looks_at=_LOOKS_AT,
     remedy="Restart the pods. Make ServiceAccounts before the pods that use them: the webhook learns"
     " of them with a delay, and is skipped when it does not answer.",
-    source=_WEBHOOK,
+    source=WEBHOOK_README,
 )
 def _missed(facts: Facts) -> Judgement:
     return _bare_judgement(
@@ -107,7 +129,7 @@ def _missed(facts: Facts) -> Judgement:
     symptom=NO_ENV,
     looks_at=f"label {SKIP_LABEL} and annotation {SKIP_CONTAINERS} of the pods",
     remedy="Remove the label or the annotation from the pod's template.",
-    source=_WEBHOOK,
+    source=WEBHOOK_README,
 )
 def _opt_out(facts: Facts) -> Judgement:
     subject = facts.named
@@ -115,16 +137,18 @@ def _opt_out(facts: Facts) -> Judgement:
     whole = [pod for pod in users_of(subject) if is_bare(pod) and opted_out(pod)]
     if not whole:
         return _some_containers(subject)
-    if any(not is_bare(pod) for pod in users_of(subject)):
-        # Others have it: these were made so on purpose, to look at something as a rule.
-        return unknown("pods beside the application's are skipped on purpose", pods=pod_names(whole))
-    key = SKIP_LABEL if SKIP_LABEL in whole[0].labels else SKIP_CONTAINERS
-    return problem(
-        "they are marked so",
-        fix=edit(facts, whole[0]),
-        pods=pod_names(whole),
-        found=f"{key}={whole[0].labels.get(key) or whole[0].annotations.get(key, '')}",
-    )
+    others_have_it = any(not is_bare(pod) for pod in users_of(subject))
+    return marked("they are marked so", facts, whole, on_purpose=others_have_it)
+
+
+def marked(text: str, facts: Facts, pods: list[Pod], *, on_purpose: bool) -> Judgement:
+    """What comes of pods that ask the webhook to pass them over; on purpose where others of them don't."""
+    if on_purpose:  # They are there to look at something, as a rule.
+        return unknown("pods beside the application's are skipped on purpose", pods=pod_names(pods))
+    pod = pods[0]
+    key = SKIP_LABEL if SKIP_LABEL in pod.labels else SKIP_CONTAINERS
+    mark = f"{key}={pod.labels.get(key) or pod.annotations.get(key, '')}"
+    return problem(text, fix=edit(facts, pod), pods=pod_names(pods), found=mark)
 
 
 def _some_containers(subject: Subject) -> Judgement:
@@ -134,3 +158,69 @@ def _some_containers(subject: Subject) -> Judgement:
             # One of several containers may well be meant to have none.
             return unknown("some containers are skipped on purpose", pod=pod.name, containers=listed(names))
     return ok("no pod asks to be skipped")
+
+
+_GIVEN = (ROLE_ENV, TOKEN_ENV, POD_IDENTITY_ENV)
+_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+_MESHES = frozenset(
+    {
+        "istio-proxy",
+        "istio-init",
+        "istio-validation",
+        "linkerd-proxy",
+        "linkerd-init",
+        "linkerd-network-validator",
+        "envoy",
+        "envoy-sidecar",
+        "consul-dataplane",
+        "consul-connect-inject-init",
+        "proxyinit",
+        "kuma-sidecar",
+        "kuma-init",
+    }
+)
+"""What service meshes call their containers, which call nothing of AWS with the pod's role."""
+
+
+@cause(
+    "pod-container-missed",
+    Group.PODS,
+    27,
+    title="A container has nothing of the identity that others of its pod have.",
+    symptom="One container of the pod has the node's role, or finds no credentials.",
+    looks_at="the environment of each of the pods' containers",
+    remedy="Where another webhook adds the container, that has to be asked before the one of EKS, whose"
+    " reinvocationPolicy has to be IfNeeded; or let the container be given variables and mount by that one.",
+    source="https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/"
+    "#reinvocation-policy",
+)
+def _left_out(facts: Facts) -> Judgement:
+    pods = [pod for pod in users_of(facts.named) if has_identity(pod)]
+    if not pods:
+        raise CannotTell("no container of its pods has an identity of AWS")
+    if not _is_injected_for_all(facts.named):
+        return ok("no webhook gives its pods an identity")
+    found = [(pod, item) for pod in pods for item in pod.containers if _is_left_out(pod, item)]
+    if not found:
+        return ok("all containers that may need it have an identity", pods=pod_names(pods))
+    return hint(
+        "other containers of the pod have an identity; whether these need one can't be seen from outside",
+        containers=where(found),
+    )
+
+
+def _is_injected_for_all(subject: Subject) -> bool:
+    """Whether it is the webhook that gives identities, to every container; by hand some are left out."""
+    if isinstance(subject.association, Association):
+        return True
+    try:
+        return bool(heeded(subject))
+    except CannotTell:
+        return False
+
+
+def _is_left_out(pod: Pod, container: Container) -> bool:
+    """Whether it has nothing, and nobody wants it so as far as can be seen."""
+    if SKIP_LABEL in pod.labels or container.name in skipped(pod) or container.name in _MESHES:
+        return False
+    return not any(name in container.env for name in (*_GIVEN, *_KEYS))

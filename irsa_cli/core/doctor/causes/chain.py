@@ -1,6 +1,6 @@
-"""Causes in the last link of a chain: the role may not go on to the target role that irsa notes for it.
+"""Causes in the last link of a chain: the role may not assume the target role, or the pods do not ask for it.
 
-What both sides' policies say is judged in `irsa_cli.core.trust.chaining.chain`; the target role of an EKS Pod
+What both sides' policies say is judged in `irsa_cli.core.trust.chain`; the target role of an EKS Pod
 Identity association is another matter (`irsa_cli.core.doctor.causes.pod_identity`).
 """
 
@@ -11,23 +11,32 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import replace
 
-from irsa_cli.core.doctor.clues.chain_profile import config_map_of
-from irsa_cli.core.doctor.commands import of_account
-from irsa_cli.core.doctor.doubt import of_power, proposed
+from irsa_cli.core.doctor.clues.injection import config_map_of, leaves_the_token_to_it, takes_profile
+from irsa_cli.core.doctor.commands import of_account, of_power, proposed
 from irsa_cli.core.doctor.facts import Facts
-from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, unknown
-from irsa_cli.core.doctor.subjects import role_arn_of
+from irsa_cli.core.doctor.finding import (
+    IAM_GUIDE,
+    SDK_GUIDE,
+    Group,
+    Judgement,
+    cause,
+    hint,
+    ok,
+    problem,
+    suspect,
+    unknown,
+)
+from irsa_cli.core.doctor.subjects import annotations_of, pod_names, role_arn_of, users_of, where
 from irsa_cli.core.objects.aws import Role
-from irsa_cli.core.objects.kinds import ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, have
-from irsa_cli.core.plan.noted import UnreadableNote
+from irsa_cli.core.plan.rules import UnreadableNote
 from irsa_cli.core.plan.states import TARGET_ANNOTATION
 from irsa_cli.core.policies.policy import as_list
 from irsa_cli.core.trust.assuming import lacking
-from irsa_cli.core.trust.chaining.aws_config import PROFILE
-from irsa_cli.core.trust.chaining.chain import (
+from irsa_cli.core.trust.chain import (
     LONGEST_SESSION,
     POLICY_NAME,
+    PROFILE,
     Chain,
     answer_of,
     chain_of_notes,
@@ -36,16 +45,14 @@ from irsa_cli.core.trust.chaining.chain import (
 from irsa_cli.core.trust.evaluation import Answer
 from irsa_cli.core.values.errors import InvalidInput
 
-_IAM = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
 _NONE = "irsa notes no target role for it"
 _UNIQUE_ID = re.compile(r"AROA[A-Z0-9]{12,}", re.ASCII)
 _DURATION = re.compile(r"^\s*duration_seconds\s*=\s*(\d+)\s*$", re.MULTILINE | re.ASCII)
 
 
 def _chain(facts: Facts) -> Chain | None:
-    """The chain that the ServiceAccount's annotations note."""
-    account = have(facts.named.account)
-    said = account.annotations if isinstance(account, ServiceAccount) else {}
+    have(facts.named.account)
+    said = annotations_of(facts.named)
     if TARGET_ANNOTATION not in said:
         return None
     role = facts.named.role
@@ -66,7 +73,7 @@ def _chain(facts: Facts) -> Chain | None:
     symptom="AccessDenied: ... is not authorized to perform: sts:AssumeRole on resource: TARGET",
     looks_at="iam GetRole, GetRolePolicy, GetPolicyVersion (the role's policies, its permissions boundary)",
     remedy="Allow the role sts:AssumeRole on the target; a permissions boundary has to allow it, too.",
-    source=f"{_IAM}/reference_policies_evaluation-logic-cross-account.html",
+    source=f"{IAM_GUIDE}/reference_policies_evaluation-logic-cross-account.html",
 )
 def _permission(facts: Facts) -> Judgement:
     chain = _chain(facts)
@@ -99,13 +106,13 @@ def _permission(facts: Facts) -> Judgement:
     symptom="AccessDenied: ... is not authorized to perform: sts:AssumeRole on resource: TARGET",
     looks_at="the ServiceAccount's annotations, iam GetRole of the target (--target-assume-role)",
     remedy="Note the external id that the target's trust policy has, and give it to the SDK.",
-    source=f"{_IAM}/id_roles_common-scenarios_third-party.html",
+    source=f"{IAM_GUIDE}/id_roles_common-scenarios_third-party.html",
 )
 def _external_id(facts: Facts) -> Judgement:
     chain = _chain(facts)
     if chain is None:
         return ok(_NONE)
-    target = _target(facts)
+    target = have(facts.named.chain_target)
     if target is None or answer_of(chain.judge(target.trust)) is not Answer.NO:
         return ok("the external id is not what keeps it out", target=chain.target_arn)
     wanted = next(iter(_fitting(chain, target)), None)
@@ -143,13 +150,13 @@ def _fitting(chain: Chain, target: Role) -> Iterator[str]:
     looks_at="iam GetRole of the target (--target-assume-role, --target-profile)",
     remedy="Let the target's trust policy admit the role. One that was deleted and made again has another"
     " unique id: IAM keeps the old one (AROA...) in trust policies that named the role.",
-    source=f"{_IAM}/reference_policies_elements_principal.html",
+    source=f"{IAM_GUIDE}/reference_policies_elements_principal.html",
 )
 def _trust(facts: Facts) -> Judgement:
     chain = _chain(facts)
     if chain is None:
         return ok(_NONE)
-    target = _target(facts)
+    target = have(facts.named.chain_target)
     if target is None:
         return problem(
             "the target role does not exist",
@@ -185,7 +192,7 @@ def _trust(facts: Facts) -> Judgement:
     looks_at="the ConfigMap that the ServiceAccount's annotation names",
     remedy="Ask for an hour at most: what is begun with a role's credentials lasts no longer, whatever"
     " MaxSessionDuration allows.",
-    source=f"{_IAM}/id_roles.html#iam-term-role-chaining",
+    source=f"{IAM_GUIDE}/id_roles.html#iam-term-role-chaining",
 )
 def _session(facts: Facts) -> Judgement:
     chain = _chain(facts)
@@ -206,10 +213,6 @@ def _session(facts: Facts) -> Judgement:
     )
 
 
-def _target(facts: Facts) -> Role | None:
-    return have(facts.named.chain_target)
-
-
 def _proposed(facts: Facts, flags: str, chain: Chain) -> str:
     """The same where more is given away by it: irsa's policy on the role has to name the target, too."""
     role, target = facts.named.role, facts.named.chain_target
@@ -225,3 +228,36 @@ def _update(facts: Facts, flags: str, chain: Chain) -> str:
     needed = "--update-target-trust" in flags and "--target-" not in facts.reach.irsa
     way = f" --target-assume-role arn:aws:iam::{chain.account}:role/NAME" if needed else ""
     return of_account(facts, "update-sa", facts.named, flags + way)
+
+
+@cause(
+    "chain-pod",
+    Group.PODS,
+    46,
+    title="The pods stay with the ServiceAccount's role, and do not go on to the target role.",
+    symptom="AccessDenied for the role in the cluster's account, where the target role was expected",
+    looks_at="AWS_CONFIG_FILE, AWS_PROFILE, AWS_WEB_IDENTITY_TOKEN_FILE, mounts of the pods' containers",
+    remedy="Mount the ConfigMap, set AWS_CONFIG_FILE to its file and AWS_PROFILE to 'target'. The SDKs for"
+    " Go, Java, .NET and PHP also need AWS_WEB_IDENTITY_TOKEN_FILE set to nothing: they take a token before a"
+    " profile.",
+    source=f"{SDK_GUIDE}/standardized-credentials.html",
+)
+def _pods(facts: Facts) -> Judgement:
+    have(facts.named.account)
+    name = config_map_of(facts.named)
+    if not name:
+        return ok("irsa has written no AWS configuration for it")
+    pods = users_of(facts.named)
+    going = [(pod, item) for pod in pods for item in pod.containers if takes_profile(facts, pod, item)]
+    staying = [pod for pod in pods if pod not in [other for other, _ in going]]
+    if staying:
+        return suspect(
+            "no container takes the profile of the ConfigMap; some programs assume the target themselves",
+            pods=pod_names(staying),
+            config_map=name,
+        )
+    by_token = [(pod, item) for pod, item in going if not leaves_the_token_to_it(item)]
+    if by_token:
+        text = "most SDKs go by the profile; those for Go, Java, .NET and PHP go by the token first"
+        return hint(text, containers=where(by_token))
+    return ok("the pods take the profile of the ConfigMap", config_map=name)

@@ -1,11 +1,25 @@
-"""Causes in what the webhook has set: role and audience of another time, one variable of two."""
+"""Causes in a container's variables: another role or audience, static keys, the role twice."""
 
 from __future__ import annotations
 
+import re
+
 from irsa_cli.core.doctor.causes.own_token import own_volume, stands_before_region
-from irsa_cli.core.doctor.clues.chain_profile import leaves_the_token_to_it, takes_profile
+from irsa_cli.core.doctor.clues.injection import leaves_the_token_to_it, takes_profile
 from irsa_cli.core.doctor.facts import Facts
-from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem
+from irsa_cli.core.doctor.finding import (
+    ASSOCIATE_ROLE,
+    SDK_GUIDE,
+    WEBHOOK_README,
+    Group,
+    Judgement,
+    cause,
+    hint,
+    ok,
+    problem,
+    suspect,
+    unknown,
+)
 from irsa_cli.core.doctor.owners import edit, restart
 from irsa_cli.core.doctor.subjects import (
     ROLE_ENV,
@@ -17,13 +31,17 @@ from irsa_cli.core.doctor.subjects import (
     injected,
     injected_users,
     listed,
+    role_arn_of,
+    role_of,
     users_of,
     where,
 )
+from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.kinds import Container, Pod
-
-_WEBHOOK = "https://github.com/aws/amazon-eks-pod-identity-webhook#readme"
-_ASSOCIATE = "https://docs.aws.amazon.com/eks/latest/userguide/associate-service-account-role.html"
+from irsa_cli.core.policies.policy import as_list
+from irsa_cli.core.policies.statements import covers
+from irsa_cli.core.trust.assuming import ASSUME
+from irsa_cli.core.values.arn import Arn
 
 
 @cause(
@@ -34,14 +52,13 @@ _ASSOCIATE = "https://docs.aws.amazon.com/eks/latest/userguide/associate-service
     symptom="Another principal than expected, or AccessDenied for a role that was given up",
     looks_at=f"{ROLE_ENV} of the pods' containers, the ServiceAccount's annotation",
     remedy="Restart the pods. Where their template sets AWS_ROLE_ARN, take that variable out of it.",
-    source=_ASSOCIATE,
+    source=ASSOCIATE_ROLE,
 )
 def _role(facts: Facts) -> Judgement:
-    subject = facts.named
-    wanted = annotation_of(subject)
+    wanted = annotation_of(facts.named)
     found = [
         (pod, item)
-        for pod, item in injected_users(subject)
+        for pod, item in injected_users(facts.named)
         if item.env[ROLE_ENV] not in (wanted, None) and own_volume(pod, item) is None
     ]
     if not found:
@@ -77,12 +94,11 @@ def _is_set_by_template(facts: Facts, pod: Pod, container: Container) -> bool:
     symptom="InvalidIdentityToken: Incorrect token audience, or AccessDenied",
     looks_at="the projected token in the pods' volumes, the annotation eks.amazonaws.com/audience",
     remedy="Restart the pods. Where their template mounts the token, set its audience there.",
-    source=_WEBHOOK,
+    source=WEBHOOK_README,
 )
 def _audience(facts: Facts) -> Judgement:
-    subject = facts.named
-    wanted = audience_of(facts, subject)
-    pods = {pod.name: pod for pod, _ in injected_users(subject)}
+    wanted = audience_of(facts, facts.named)
+    pods = {pod.name: pod for pod, _ in injected_users(facts.named)}
     found = {
         name: volume.audience
         for name, pod in pods.items()
@@ -116,7 +132,6 @@ def _brings_token(pod: Pod) -> bool:
 
 
 def _token_volumes(pod: Pod) -> set[str]:
-    """The volumes that the containers' token files are in."""
     # Where a container brings role and token itself, both are judged together: pod-own-token.
     own = [item for item in pod.containers if own_volume(pod, item) is not None]
     files = {item.env.get(TOKEN_ENV) or "" for item in pod.containers if item not in own}
@@ -136,13 +151,12 @@ def _token_volumes(pod: Pod) -> set[str]:
     symptom="The SDK does not use the web identity, or finds no token file.",
     looks_at=f"{ROLE_ENV} and {TOKEN_ENV} of the pods' containers",
     remedy="Set both of them in the pod's template, or none.",
-    source=_WEBHOOK,
+    source=WEBHOOK_README,
 )
 def _partial(facts: Facts) -> Judgement:
-    subject = facts.named
     found = [
         (pod, item)
-        for pod in users_of(subject)
+        for pod in users_of(facts.named)
         for item in pod.containers
         if (ROLE_ENV in item.env) != (TOKEN_ENV in item.env)
         and not (leaves_the_token_to_it(item) and takes_profile(facts, pod, item))
@@ -157,3 +171,128 @@ def _partial(facts: Facts) -> Judgement:
         there_is=there,
         missing=TOKEN_ENV if there == ROLE_ENV else ROLE_ENV,
     )
+
+
+_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+
+
+@cause(
+    "pod-static-credentials",
+    Group.PODS,
+    87,
+    title="Static access keys in the container go before the web identity.",
+    symptom="Another principal (an IAM user) in errors, or InvalidClientTokenId",
+    looks_at="names of the variables of the pods' containers; values are not read",
+    remedy="Remove AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY from the pod's template.",
+    source=f"{SDK_GUIDE}/standardized-credentials.html",
+)
+def _static(facts: Facts) -> Judgement:
+    pods = users_of(facts.named)
+    found = [(pod, item) for pod in pods for item in pod.containers if _has_keys(item)]
+    beside = [(pod, item) for pod, item in found if _is_beside(pod, item)]
+    if found and len(beside) == len(found):
+        return unknown("containers beside the application's have keys of their own", containers=where(found))
+    if found:
+        found = [pair for pair in found if pair not in beside]
+        return problem(
+            "SDKs take keys in the environment first",
+            fix=edit(facts, found[0][0]),
+            containers=where(found),
+            variables=listed(key for key in _KEYS if key in found[0][1].env),
+        )
+    sources = sorted({name for pod in pods for item in pod.containers for name in item.sources})
+    if sources:
+        return unknown(
+            "whole environments come from Secrets or ConfigMaps, whose keys are not read",
+            taken_from=listed(sources),
+        )
+    return ok("no container has static keys in its environment")
+
+
+def _is_beside(pod: Pod, container: Container) -> bool:
+    """Whether a container is not the pod's main one, which has an identity and no keys of its own."""
+    main = _main(pod)
+    return container is not main and injected(main) and not _has_keys(main)
+
+
+def _main(pod: Pod) -> Container:
+    """The container that kubectl takes where none is named."""
+    named = pod.annotations.get("kubectl.kubernetes.io/default-container", "")
+    first = [item for item in pod.containers if not item.init] or list(pod.containers)
+    return next((item for item in first if item.name == named), first[0])
+
+
+def _has_keys(container: Container) -> bool:
+    return container.env.is_set(_KEYS[0])
+
+
+_ASSUME = re.compile(r"assume", re.IGNORECASE)
+
+
+@cause(
+    "pod-role-twice",
+    Group.PODS,
+    40,
+    title="The application is told the role a second time: it may assume it once more, from itself.",
+    symptom="User: .../assumed-role/ROLE/... is not authorized to perform: sts:AssumeRole on resource: ROLE",
+    looks_at="variables and arguments of the pods' containers that name the role, and its trust policy",
+    remedy="Take the role out of the application's own settings: its SDK has assumed it already.",
+    source="https://aws.amazon.com/blogs/security/announcing-an-update-to-iam-role-trust-policy-behavior/",
+)
+def _twice(facts: Facts) -> Judgement:
+    subject = facts.named
+    arn = str(role_arn_of(subject))
+    found = [(pod, item) for pod, item in injected_users(subject) if _names_role(item, arn)]
+    if not found:
+        return ok("no setting of the containers names the role once more")
+    if _trusts_itself(role_of(subject)):
+        return ok("settings name the role, whose trust policy lets it assume itself", containers=where(found))
+    asked = [(pod, item) for pod, item in found if _is_to_assume(item, arn)]
+    if asked:
+        return suspect(
+            "settings tell the application to assume the role, which it has already, and which does not trust"
+            " itself",
+            containers=where(asked),
+            role=arn,
+        )
+    return hint(
+        "settings name the role; what the application does with it can't be seen from outside, and the role"
+        " does not trust itself",
+        containers=where(found),
+        role=arn,
+    )
+
+
+def _names_role(container: Container, arn: str) -> bool:
+    return bool(_variables(container, arn)) or any(arn in argument for argument in container.arguments)
+
+
+def _variables(container: Container, arn: str) -> list[str]:
+    return [name for name in container.env.naming(arn) if name != ROLE_ENV]
+
+
+def _is_to_assume(container: Container, arn: str) -> bool:
+    """Whether the name of a variable or an argument says that the role is to be assumed."""
+    names = _variables(container, arn)
+    # What stands before the role: its own argument's name, or the argument before it.
+    words = " ".join(container.arguments)
+    names += [words[: found.start()].rpartition(" -")[2] for found in re.finditer(re.escape(arn), words)]
+    return any(_ASSUME.search(name) for name in names)
+
+
+def _trusts_itself(role: Role) -> bool:
+    """Whether a statement of its trust policy names it, or its whole account, for sts:AssumeRole."""
+    arn = Arn.parse(role.arn)
+    names = {role.arn, arn.account, f"arn:{arn.partition}:iam::{arn.account}:root", "*"}
+    return any(
+        isinstance(item, dict)
+        and item.get("Effect") == "Allow"
+        and covers(tuple(map(str, as_list(item.get("Action", [])))), ASSUME)
+        and not names.isdisjoint(_aws_principals(item.get("Principal", {})))
+        for item in as_list(role.trust.get("Statement", []))
+    )
+
+
+def _aws_principals(principal: object) -> list[str]:
+    found = principal.get("AWS", []) if isinstance(principal, dict) else principal
+    return [str(item) for item in as_list(found)]

@@ -7,7 +7,19 @@ import re
 from irsa_cli.core.doctor.clues.exchanges import is_admitted
 from irsa_cli.core.doctor.commands import annotate
 from irsa_cli.core.doctor.facts import Facts
-from irsa_cli.core.doctor.finding import Group, Judgement, cause, hint, ok, problem, suspect, unknown
+from irsa_cli.core.doctor.finding import (
+    EKS_GUIDE,
+    SDK_GUIDE,
+    WEBHOOK_README,
+    Group,
+    Judgement,
+    cause,
+    hint,
+    ok,
+    problem,
+    suspect,
+    unknown,
+)
 from irsa_cli.core.doctor.owners import edit
 from irsa_cli.core.doctor.subjects import TOKEN_ENV, account_of, injected_users, listed, where
 from irsa_cli.core.objects.kinds import Container, Pod
@@ -15,9 +27,6 @@ from irsa_cli.core.objects.unreadable import Unreadable, have
 from irsa_cli.core.objects.variables import variable
 from irsa_cli.core.plan.states import STS_REGIONAL_ANNOTATION
 
-_EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
-_SDK = "https://docs.aws.amazon.com/sdkref/latest/guide"
-_WEBHOOK = "https://github.com/aws/amazon-eks-pod-identity-webhook#readme"
 _WHICH_STS, _STS_URL = variable("AWS_STS_REGIONAL_ENDPOINTS"), variable("AWS_ENDPOINT_URL_STS")
 _REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 _MINIMUM_CLI = (1, 16, 232)
@@ -36,19 +45,20 @@ _READABLE_SINCE = (1, 19)
     symptom="lookup sts..amazonaws.com: no such host, or: You must specify a region",
     looks_at="AWS_REGION and AWS_DEFAULT_REGION of the pods' containers",
     remedy="Set AWS_REGION in the pod's template. The webhook of EKS does it.",
-    source=f"{_SDK}/feature-region.html",
+    source=f"{SDK_GUIDE}/feature-region.html",
 )
 def _region(facts: Facts) -> Judgement:
-    found = [
-        (pod, item)
-        for pod, item in injected_users(facts.named)
-        if not any(name in item.env for name in _REGIONS)
-    ]
+    found = _without_region(facts)
     if not found:
         return ok("containers know their region")
     if is_admitted(facts, [pod for pod, _ in found]):
         return ok("STS has admitted the pods, so they know their region", containers=where(found))
     return hint("only the application itself can know its region", containers=where(found))
+
+
+def _without_region(facts: Facts) -> list[tuple[Pod, Container]]:
+    found = injected_users(facts.named)
+    return [(pod, item) for pod, item in found if not any(name in item.env for name in _REGIONS)]
 
 
 @cause(
@@ -64,10 +74,7 @@ def _region(facts: Facts) -> Judgement:
 def _china(facts: Facts) -> Judgement:
     if facts.cluster.partition != "aws-cn":
         return ok("the cluster is not in China")
-    subject = facts.named
-    found = [
-        (pod, item) for pod, item in injected_users(subject) if not any(name in item.env for name in _REGIONS)
-    ]
+    found = _without_region(facts)
     if not found:
         return ok("containers know their region")
     return problem(
@@ -86,11 +93,10 @@ def _china(facts: Facts) -> Judgement:
     symptom="SignatureDoesNotMatch: Credential should be scoped to a valid region",
     looks_at="AWS_ENDPOINT_URL_STS and AWS_STS_REGIONAL_ENDPOINTS of the pods' containers",
     remedy="Remove AWS_ENDPOINT_URL_STS from the pod's template.",
-    source=f"{_SDK}/feature-sts-regionalized-endpoints.html",
+    source=f"{SDK_GUIDE}/feature-sts-regionalized-endpoints.html",
 )
 def _endpoint(facts: Facts) -> Judgement:
-    subject = facts.named
-    found = [(pod, item) for pod, item in injected_users(subject) if _contradicts(item)]
+    found = [(pod, item) for pod, item in injected_users(facts.named) if _contradicts(item)]
     if not found:
         return ok("no container contradicts itself about the endpoint of STS")
     return problem(
@@ -117,11 +123,10 @@ def _contradicts(container: Container) -> bool:
     " images of the pods' containers",
     remedy="Annotate the ServiceAccount for regional endpoints, then restart the pods. Where the SDK"
     " does not heed AWS_STS_REGIONAL_ENDPOINTS, upgrade it, or set AWS_ENDPOINT_URL_STS.",
-    source=f"{_EKS}/configure-sts-endpoint.html",
+    source=f"{EKS_GUIDE}/configure-sts-endpoint.html",
 )
 def _global_endpoint(facts: Facts) -> Judgement:
-    subject = facts.named
-    annotated = account_of(subject).annotations.get(STS_REGIONAL_ANNOTATION, "true")
+    annotated = account_of(facts.named).annotations.get(STS_REGIONAL_ANNOTATION, "true")
     if annotated != "false":
         return _by_old_sdk(facts)
     if not have(facts.sts_endpoints):
@@ -159,7 +164,7 @@ def _by_old_sdk(facts: Facts) -> Judgement:
 
 def _heeds_region(container: Container) -> bool:
     """Whether the image's AWS CLI is one that heeds the variable."""
-    return (_cli_version(container) or (0,)) >= _REGIONAL_CLI
+    return (cli_version(container) or (0,)) >= _REGIONAL_CLI
 
 
 @cause(
@@ -170,13 +175,12 @@ def _heeds_region(container: Container) -> bool:
     symptom="The token's file is not found.",
     looks_at=f"the pods' os and nodeSelector, {TOKEN_ENV}",
     remedy="Add the nodeSelector kubernetes.io/os: windows to the pod's template: the webhook goes by it.",
-    source=_WEBHOOK,
+    source=WEBHOOK_README,
 )
 def _windows(facts: Facts) -> Judgement:
-    subject = facts.named
     found = [
         (pod, item)
-        for pod, item in injected_users(subject)
+        for pod, item in injected_users(facts.named)
         if pod.os == "windows"
         and pod.node_selector.get("kubernetes.io/os") != "windows"
         and (item.env[TOKEN_ENV] or "").startswith("/")
@@ -209,8 +213,7 @@ def _unreadable(facts: Facts) -> Judgement:
         return unknown("the cluster's version is not known")
     if version >= _READABLE_SINCE:
         return ok("the cluster's version makes the token readable for the container's user")
-    subject = facts.named
-    exposed = [(pod, item) for pod, item in injected_users(subject) if pod.fs_group is None]
+    exposed = [(pod, item) for pod, item in injected_users(facts.named) if pod.fs_group is None]
     found = [(pod, item) for pod, item in exposed if _user(pod, item)]
     if not found:
         silent = [(pod, item) for pod, item in exposed if _user(pod, item) is None]
@@ -251,12 +254,12 @@ def _version(text: str) -> tuple[int, ...]:
     looks_at="images of the pods' containers (only those of the AWS CLI tell their version)",
     remedy="Upgrade: boto3 1.9.220, botocore 1.12.200, AWS CLI 1.16.232, Go 1.23.13, Java 1.11.704 or"
     " 2.10.11, JavaScript 2.525.0 or 3.27.0, Ruby 3.58.0, C++ 1.7.174, .NET 3.3.659.1, PHP 3.110.7 at least.",
-    source=f"{_EKS}/iam-roles-for-service-accounts-minimum-sdk.html",
+    source=f"{EKS_GUIDE}/iam-roles-for-service-accounts-minimum-sdk.html",
 )
 def _sdk(facts: Facts) -> Judgement:
     found = injected_users(facts.named)
-    versions = {item.image: _cli_version(item) for _, item in found}
-    old = [(pod, item) for pod, item in found if (_cli_version(item) or _MINIMUM_CLI) < _MINIMUM_CLI]
+    versions = {item.image: cli_version(item) for _, item in found}
+    old = [(pod, item) for pod, item in found if (cli_version(item) or _MINIMUM_CLI) < _MINIMUM_CLI]
     if old:
         return problem(
             "this AWS CLI does not know web identities",
@@ -271,6 +274,7 @@ def _sdk(facts: Facts) -> Judgement:
     return ok("the images' AWS CLI is recent enough", images=listed(versions))
 
 
-def _cli_version(container: Container) -> tuple[int, ...] | None:
+def cli_version(container: Container) -> tuple[int, ...] | None:
+    """The version of an image's AWS CLI; None where the image does not tell."""
     match = _CLI_IMAGE.fullmatch(container.image)
     return tuple(map(int, match["version"].split("."))) if match else None

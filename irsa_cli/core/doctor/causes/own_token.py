@@ -1,6 +1,6 @@
-"""Causes in containers that bring a role and a token of their own, without any annotation, and on purpose.
+"""Causes in tokens: a container brings its own one with a role, or the file is not there or never renewed.
 
-The pod's template mounts a projected token and sets both variables. The webhook has no part in it, and an
+A pod's template may mount a projected token and set both variables. The webhook has no part in that, and an
 annotation would have it mount a second token at the same path, which Kubernetes refuses.
 https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account/
 """
@@ -11,10 +11,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from irsa_cli.core.doctor.clues.trust_flaws import flaws
-from irsa_cli.core.doctor.commands import rewrite_trust
-from irsa_cli.core.doctor.doubt import of_role
+from irsa_cli.core.doctor.commands import of_role, rewrite_trust
 from irsa_cli.core.doctor.facts import Facts, Subject
-from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, suspect, unknown
+from irsa_cli.core.doctor.finding import (
+    WEBHOOK_README,
+    Group,
+    Judgement,
+    cause,
+    ok,
+    problem,
+    suspect,
+    unknown,
+)
 from irsa_cli.core.doctor.owners import edit
 from irsa_cli.core.doctor.subjects import (
     ROLE_ENV,
@@ -23,7 +31,10 @@ from irsa_cli.core.doctor.subjects import (
     audience_of,
     identity_of,
     injected,
+    injected_users,
+    known_users,
     listed,
+    where,
 )
 from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.kinds import Container, Pod, Volume
@@ -31,8 +42,7 @@ from irsa_cli.core.objects.unreadable import CannotTell, have
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.restrictions import voided
-from irsa_cli.core.values.arn import role_arn
-from irsa_cli.core.values.errors import InvalidInput
+from irsa_cli.core.values.arn import is_role, role_arn
 from irsa_cli.core.values.issuer import provider_arn
 from irsa_cli.core.values.shown import shown
 
@@ -54,9 +64,7 @@ class OwnToken:
 
 def own_tokens(subject: Subject) -> tuple[OwnToken, ...]:
     """The containers of the ServiceAccount's pods that bring both, as far as the pods could be read."""
-    pods = subject.pods if isinstance(subject.pods, tuple) else ()
-    mine = [pod for pod in pods if pod.service_account == subject.name and pod.is_alive]
-    found = ((pod, item, own_volume(pod, item)) for pod in mine for item in pod.containers)
+    found = ((pod, item, own_volume(pod, item)) for pod in known_users(subject) for item in pod.containers)
     return tuple(
         OwnToken(pod, item, str(item.env[ROLE_ENV]), volume)
         for pod, item, volume in found
@@ -67,11 +75,9 @@ def own_tokens(subject: Subject) -> tuple[OwnToken, ...]:
 def hidden_tokens(facts: Facts) -> tuple[str, ...]:
     """Containers that bring a token for AWS, and a role that can't be read: it comes from elsewhere."""
     subject, wanted = facts.named, audience_of(facts, facts.named)
-    pods = subject.pods if isinstance(subject.pods, tuple) else ()
     return tuple(
         f"{pod.name} (container {item.name})"
-        for pod in pods
-        if pod.service_account == subject.name and pod.is_alive
+        for pod in known_users(subject)
         for item in pod.containers
         if _role_is_hidden(item)
         and any(
@@ -125,15 +131,7 @@ def volume_at(pod: Pod, container: Container, file: str) -> Volume | None:
 
 def roles_named(subject: Subject) -> list[str]:
     """The ARNs of the roles that such containers name."""
-    return list(dict.fromkeys(item.role for item in own_tokens(subject) if _is_role(item.role)))
-
-
-def _is_role(text: str) -> bool:
-    try:
-        role_arn(text)
-    except InvalidInput:
-        return False
-    return True
+    return list(dict.fromkeys(item.role for item in own_tokens(subject) if is_role(item.role)))
 
 
 @cause(
@@ -149,9 +147,8 @@ def _is_role(text: str) -> bool:
     source="https://docs.aws.amazon.com/eks/latest/userguide/pod-configuration.html",
 )
 def _own_token(facts: Facts) -> Judgement:
-    subject = facts.named
-    have(subject.pods)
-    found, hidden = own_tokens(subject), hidden_tokens(facts)
+    have(facts.named.pods)
+    found, hidden = own_tokens(facts.named), hidden_tokens(facts)
     if hidden:
         return suspect(
             "a container brings its token, and its role comes from elsewhere", containers=listed(hidden)
@@ -180,7 +177,7 @@ def _judged(facts: Facts, item: OwnToken) -> Judgement | None:
     """What is wrong with one container's role and token; None when nothing is."""
     by_hand = edit(facts, item.pod)
     said = {"container": item.place, "role": shown(item.role), "audience": shown(item.volume.audience or "")}
-    if not _is_role(item.role):
+    if not is_role(item.role):
         return problem(f"its {ROLE_ENV} is not the ARN of a role", fix=by_hand, **said)
     role = have(facts.named.own_roles.get(item.role))
     if role is None or role.arn != item.role:
@@ -231,3 +228,77 @@ def _admit(facts: Facts, role: Role, identity: WebIdentity) -> str:
         return ""
     why = of_role(facts, facts.named, role.arn, audience=identity.audience)
     return rewrite_trust(facts, role, document, why)
+
+
+@cause(
+    "pod-token-volume",
+    Group.PODS,
+    88,
+    title="The token's file is not where the SDK looks for it.",
+    symptom="open /var/run/secrets/eks.amazonaws.com/serviceaccount/token: no such file or directory",
+    looks_at=f"{TOKEN_ENV}, the volumes of the pods and where they are mounted",
+    remedy=f"Rename a volume of one's own that is called {TOKEN_VOLUME}, or mount a projected token.",
+    source=WEBHOOK_README,
+)
+def _volume(facts: Facts) -> Judgement:
+    found = [(pod, item) for pod, item in injected_users(facts.named) if not _has_token(pod, item)]
+    if not found:
+        return ok("the token's file is mounted")
+    pod, item = found[0]
+    return problem(
+        f"no volume that holds a token is mounted at {item.env[TOKEN_ENV]}",
+        fix=edit(facts, pod),
+        containers=where(found),
+        volumes=listed(volume.name for volume in pod.volumes) or "none",
+    )
+
+
+def _has_token(pod: Pod, container: Container) -> bool:
+    file = container.env[TOKEN_ENV]
+    if file is None:
+        return True  # The variable comes from elsewhere: it can't be known where it points.
+    # Windows writes the same path with other slashes and a drive.
+    path = file.replace("\\", "/").removeprefix("C:")
+    tokens = {volume.name: volume.path for volume in pod.volumes if volume.audience is not None}
+    return any(
+        path == _file_at(mount, tokens[name], container.parts.get(name, ""))
+        for name, mount in container.mounts.items()
+        if name in tokens
+    )
+
+
+def _file_at(mount: str, token: str, part: str) -> str:
+    """Where a volume's token is: below the mount, or, of a part of the volume, where that leads."""
+    if not part:
+        return f"{mount.rstrip('/')}/{token}"
+    inside = token.removeprefix(part.rstrip("/")).lstrip("/") if f"{token}/".startswith(part) else token
+    return f"{mount.rstrip('/')}/{inside}" if inside else mount.rstrip("/")
+
+
+@cause(
+    "pod-token-kept",
+    Group.PODS,
+    76,
+    title="The token is mounted by subPath, so that the container's file is never renewed.",
+    symptom="It works for a day (or as long as the token lasts); then ExpiredTokenException: Token expired",
+    looks_at=f"{TOKEN_ENV}, subPath of the volume mounts of the pods' containers",
+    remedy="Mount the token's whole volume at a folder, without subPath: kubelet renews what is in it.",
+    source="https://kubernetes.io/docs/concepts/storage/projected-volumes/",
+)
+def _kept(facts: Facts) -> Judgement:
+    found = [(pod, item) for pod, item in injected_users(facts.named) if _is_kept(pod, item)]
+    if not found:
+        return ok("no token's file is mounted by subPath")
+    return problem(
+        "kubelet renews the volume, and not what is mounted of it by subPath",
+        fix=edit(facts, found[0][0]),
+        containers=where(found),
+        file=str(found[0][1].env[TOKEN_ENV]),
+    )
+
+
+def _is_kept(pod: Pod, container: Container) -> bool:
+    volume = volume_at(pod, container, container.env[TOKEN_ENV] or "")
+    if volume is None or volume.audience is None or container.init or pod.owner.startswith("Job/"):
+        return False  # What begins a pod, or is a Job's, ends before its token does.
+    return volume.name in container.parts

@@ -1,20 +1,30 @@
 """Causes in EKS Pod Identity, where an association gives a ServiceAccount its role instead of IRSA.
 
 That an association takes an annotated ServiceAccount over is found in `irsa_cli.core.doctor.causes.webhook`.
+EKS creates an association for any name, whether there is such a ServiceAccount or not.
 """
 
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 
 from irsa_cli.core.doctor.clues.injection import AGENT, NO_ENV, POD_IDENTITY_ENV, has_pod_identity, opted_out
 from irsa_cli.core.doctor.clues.pod_identity_trust import SERVICE, actions, said_to_role, said_to_service
-from irsa_cli.core.doctor.commands import eks, in_account, rewrite_trust
-from irsa_cli.core.doctor.doubt import of_power
-from irsa_cli.core.doctor.facts import Facts
-from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, unknown
+from irsa_cli.core.doctor.clues.usage import has_role, is_near
+from irsa_cli.core.doctor.commands import eks, in_account, of_power, rewrite_trust
+from irsa_cli.core.doctor.facts import Facts, OtherAssociation
+from irsa_cli.core.doctor.finding import EKS_GUIDE, Group, Judgement, cause, ok, problem, unknown
 from irsa_cli.core.doctor.owners import restart
-from irsa_cli.core.doctor.subjects import is_bare, listed, pod_names, users_of
+from irsa_cli.core.doctor.subjects import (
+    account_of,
+    is_bare,
+    known_users,
+    listed,
+    pod_names,
+    starts,
+    users_of,
+)
 from irsa_cli.core.objects.aws import Association, Role
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.unreadable import CannotTell, have
@@ -22,15 +32,10 @@ from irsa_cli.core.policies import policy
 from irsa_cli.core.trust.assuming import Said, lacking
 from irsa_cli.core.trust.evaluation import Answer
 
-_EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
 _FARGATE = "eks.amazonaws.com/fargate-profile"
 _TOKEN_VOLUME = "eks-pod-identity-token"  # noqa: S105 - a volume's name
 _ADDRESSES = ("http://169.254.170.23/", "http://[fd00:ec2::23]/")
 NONE = "there is no Pod Identity association for it"
-
-
-def _association(facts: Facts) -> Association | None:
-    return have(facts.named.association)
 
 
 @cause(
@@ -41,10 +46,10 @@ def _association(facts: Facts) -> Association | None:
     symptom="AccessDenied from the agent of EKS Pod Identity, and no credentials in the pods",
     looks_at="eks DescribePodIdentityAssociation, iam GetRole (trust policy)",
     remedy=f"Allow the principal {SERVICE} both sts:AssumeRole and sts:TagSession.",
-    source=f"{_EKS}/pod-id-role.html",
+    source=f"{EKS_GUIDE}/pod-id-role.html",
 )
 def _trust(facts: Facts) -> Judgement:
-    association = _association(facts)
+    association = have(facts.named.association)
     if association is None:
         return ok(NONE)
     role = have(facts.named.association_role)
@@ -64,7 +69,6 @@ def serves_pod_identity(facts: Facts, association: Association, role: Role) -> b
 
 
 def _judged(facts: Facts, role: Role, said: tuple[Said, ...], fix: str) -> Judgement:
-    """What comes of what a trust policy says to all that is asked of it."""
     refused = list(lacking(said, Answer.NO))
     if refused:
         denied = any(item.why.startswith("a Deny") for item in refused)
@@ -113,10 +117,10 @@ def _with_statement(facts: Facts, role: Role, wanted: policy.Document) -> str:
     looks_at="eks DescribePodIdentityAssociation, iam GetRole (trust policy of the target role)",
     remedy="Allow the association's role both sts:AssumeRole and sts:TagSession in the target role's trust"
     " policy.",
-    source=f"{_EKS}/pod-id-assign-target-role.html",
+    source=f"{EKS_GUIDE}/pod-id-assign-target-role.html",
 )
 def _target(facts: Facts) -> Judgement:
-    association = _association(facts)
+    association = have(facts.named.association)
     if association is None:
         return ok(NONE)
     if not association.target_role_arn:
@@ -147,10 +151,10 @@ def _target(facts: Facts) -> Judgement:
     symptom="Error retrieving metadata: Read timeout on endpoint URL http://169.254.170.23/v1/credentials",
     looks_at=f"eks ListAddons, eks DescribeCluster (Auto Mode has it built in), pods of {AGENT}",
     remedy=f"Install the add-on {AGENT}, or give up the association for IRSA.",
-    source=f"{_EKS}/pod-id-agent-setup.html",
+    source=f"{EKS_GUIDE}/pod-id-agent-setup.html",
 )
 def _agent(facts: Facts) -> Judgement:
-    if _association(facts) is None:
+    if have(facts.named.association) is None:
         return ok(NONE)
     if have(facts.named.agent):
         return ok("the cluster has the agent that hands out credentials")
@@ -169,10 +173,10 @@ def _agent(facts: Facts) -> Judgement:
     symptom="Error retrieving metadata: Read timeout on endpoint URL http://169.254.170.23/v1/credentials",
     looks_at="ec2 DescribeVpcEndpoints (for STS, and for eks-auth)",
     remedy="In a VPC without a way to the internet, make an interface endpoint for eks-auth.",
-    source=f"{_EKS}/pod-id-agent-setup.html",
+    source=f"{EKS_GUIDE}/pod-id-agent-setup.html",
 )
 def _endpoint(facts: Facts) -> Judgement:
-    if _association(facts) is None:
+    if have(facts.named.association) is None:
         return ok(NONE)
     if have(facts.named.auth_endpoints):
         return ok("the VPC has an endpoint for the service that the agent calls")
@@ -189,10 +193,10 @@ def _endpoint(facts: Facts) -> Judgement:
     symptom="No credentials in the pods; nothing listens at 169.254.170.23.",
     looks_at=f"os of the pods, their label {_FARGATE}; eks ListPodIdentityAssociations",
     remedy="On Fargate and Windows use IRSA: delete the association, and annotate the ServiceAccount.",
-    source=f"{_EKS}/pod-identities.html#pod-id-considerations",
+    source=f"{EKS_GUIDE}/pod-identities.html#pod-id-considerations",
 )
 def _platform(facts: Facts) -> Judgement:
-    association = _association(facts)
+    association = have(facts.named.association)
     if association is None:
         return ok(NONE)
     users = users_of(facts.named)
@@ -221,10 +225,10 @@ def _platform(facts: Facts) -> Judgement:
     symptom=NO_ENV,
     looks_at="eks DescribePodIdentityAssociation (createdAt), the pods' environment and start",
     remedy="Restart the pods. An association takes some seconds to be known.",
-    source=f"{_EKS}/pod-identities.html#pod-id-considerations",
+    source=f"{EKS_GUIDE}/pod-identities.html#pod-id-considerations",
 )
 def _older(facts: Facts) -> Judgement:
-    association = _association(facts)
+    association = have(facts.named.association)
     if association is None:
         return ok(NONE)
     made = association.created
@@ -238,7 +242,7 @@ def _older(facts: Facts) -> Judgement:
         "they have no credentials, and pods created now would get the association's",
         fix=restart(facts, found),
         pods=pod_names(found),
-        started=listed(pod.created.isoformat() for pod in found if pod.created),
+        started=starts(found),
         expected=f"started after {made.isoformat()}",
     )
 
@@ -261,10 +265,10 @@ def has_nothing(pod: Pod) -> bool:
     symptom="No credentials: the agent answers that there is no association, and the SDK goes no further.",
     looks_at="AWS_CONTAINER_CREDENTIALS_FULL_URI and volumes of the pods, eks ListPodIdentityAssociations",
     remedy="Restart the pods: they get what the ServiceAccount has now, a role by its annotation or none.",
-    source=f"{_EKS}/pod-id-association.html",
+    source=f"{EKS_GUIDE}/pod-id-association.html",
 )
 def _gone(facts: Facts) -> Judgement:
-    if _association(facts) is not None:
+    if have(facts.named.association) is not None:
         return ok("its association is there")
     found = [pod for pod in users_of(facts.named) if was_associated(pod)]
     if not found:
@@ -282,3 +286,99 @@ def was_associated(pod: Pod) -> bool:
     mounted = any(volume.name == _TOKEN_VOLUME for volume in pod.volumes)
     urls = [item.env.get(POD_IDENTITY_ENV) or "" for item in pod.containers]
     return any(url.startswith(_ADDRESSES) for url in urls) or (mounted and has_pod_identity(pod))
+
+
+LOST = "pod-identity-other-name"
+
+
+def is_similar(one: tuple[str, str], other: tuple[str, str]) -> bool:
+    """Whether of two ServiceAccounts (namespace, name) one may have been meant by the other's name."""
+    if one[0] == other[0]:
+        return is_near(one[1], other[1])
+    return one[1] == other[1] != "default"
+
+
+def unused(facts: Facts) -> tuple[OtherAssociation, ...]:
+    """Associations for nearly its name of which nobody has anything, while its own pods have nothing."""
+    subject = facts.named
+    found = subject.other_associations
+    if not isinstance(found, tuple) or subject.association is not None:
+        return ()
+    if not any(map(has_nothing, known_users(subject))):
+        return ()
+    return tuple(item for item in found if _is_unused(facts, item))
+
+
+def _is_unused(facts: Facts, other: OtherAssociation) -> bool:
+    """Whether no pod uses the other ServiceAccount: it is not there, or the namespace's pods show it."""
+    accounts = facts.accounts if isinstance(facts.accounts, tuple) else None
+    if accounts is not None and all(item.full_name != other.full_name for item in accounts):
+        return True
+    pods = facts.named.pods if isinstance(facts.named.pods, tuple) else ()
+    here = other.namespace == facts.named.namespace
+    return here and all(pod.service_account != other.name for pod in pods if pod.is_alive)
+
+
+@cause(
+    LOST,
+    Group.SERVICE_ACCOUNT,
+    98,
+    title="The Pod Identity association is for another ServiceAccount.",
+    symptom=NO_ENV,
+    looks_at="eks ListPodIdentityAssociations, the ServiceAccounts and pods of the namespace",
+    remedy="Associate the role with the ServiceAccount that the pods use, or have them use the other one.",
+    source=f"{EKS_GUIDE}/pod-id-association.html",
+)
+def _other_name(facts: Facts) -> Judgement:
+    subject = facts.named
+    account = account_of(subject)
+    if have(subject.association) is not None or has_role(account):
+        return ok("it has a role")
+    others = have(subject.other_associations)
+    if not others:
+        return ok("no association was found for nearly its name")
+    lost = unused(facts)
+    if not lost:
+        return unknown("associations are there for nearly its name, or for its name elsewhere", **_of(others))
+    pods = [pod for pod in users_of(subject) if has_nothing(pod)]
+    return problem(
+        "it names no role, and nobody uses the ServiceAccount that has the association",
+        fix=f"{_associate(facts, lost)}\n{restart(facts, pods)}".rstrip(),
+        **_of(lost),
+        there_is=subject.full_name,
+        pods=pod_names(pods),
+    )
+
+
+def _of(others: tuple[OtherAssociation, ...]) -> dict[str, str]:
+    roles = (item.association for item in others)
+    named = [item.role_arn for item in roles if isinstance(item, Association) and item.role_arn]
+    found = {"association_for": listed(item.full_name for item in others)}
+    return {**found, "its_role": listed(named)} if named else found
+
+
+def _associate(facts: Facts, lost: tuple[OtherAssociation, ...]) -> str:
+    """The command that associates the role; one to look first, where its trust policy would not do."""
+    other, subject = lost[0], facts.named
+    if len(lost) > 1 or not isinstance(other.association, Association) or not other.association.role_arn:
+        return eks(facts, "list-pod-identity-associations")
+    command = eks(
+        facts,
+        "create-pod-identity-association",
+        f"--namespace {shlex.quote(subject.namespace)} --service-account {shlex.quote(subject.name)}"
+        f" --role-arn {shlex.quote(other.association.role_arn)}",
+    )
+    if _would_serve(facts, other):
+        return command
+    name = shlex.quote(other.association.role_arn.rsplit("/", 1)[-1])
+    look = facts.reach.aws(f"iam get-role --role-name {name}")
+    return f"{look} # its trust policy has to admit this one\n# {command}"
+
+
+def _would_serve(facts: Facts, other: OtherAssociation) -> bool:
+    """Whether the role is known to trust EKS Pod Identity for this ServiceAccount, too."""
+    association = other.association
+    if not isinstance(association, Association) or association.target_role_arn or association.without_tags:
+        return False
+    desired = replace(facts, subject=replace(facts.named, association=association))
+    return isinstance(other.role, Role) and serves_pod_identity(desired, association, other.role)

@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 
+from irsa_cli.core.doctor.causes.bare_pods import marked
 from irsa_cli.core.doctor.causes.pod_identity import NONE, has_nothing, runs_without
 from irsa_cli.core.doctor.clues.injection import (
     AGENT,
     NO_ENV,
-    SKIP_CONTAINERS,
-    SKIP_LABEL,
     excluding,
     has_pod_identity,
     is_shown,
@@ -22,14 +21,13 @@ from irsa_cli.core.doctor.clues.injection import (
 )
 from irsa_cli.core.doctor.commands import webhook_shown
 from irsa_cli.core.doctor.facts import Facts
-from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, suspect, unknown
-from irsa_cli.core.doctor.owners import edit, restart
-from irsa_cli.core.doctor.subjects import listed, pod_names, users_of
+from irsa_cli.core.doctor.finding import EKS_GUIDE, Group, Judgement, cause, ok, problem, suspect, unknown
+from irsa_cli.core.doctor.owners import restart
+from irsa_cli.core.doctor.subjects import listed, pod_names, starts, users_of
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
 
-_EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
 _AGENTS = f"get pods -o wide --selector app.kubernetes.io/name={AGENT}"
 _UNKNOWN_YET = timedelta(minutes=2)
 """How long the webhook may not know of an association."""
@@ -44,7 +42,7 @@ _UNKNOWN_YET = timedelta(minutes=2)
     looks_at=f"pods of {AGENT} in kube-system (node, phase, readiness), the nodes of the pods",
     remedy="Look at the agent's log and events. Where its node has no IPv6, tell the add-on to listen on IPv4"
     " only (pod-id-agent-config-ipv6).",
-    source=f"{_EKS}/pod-id-agent-setup.html",
+    source=f"{EKS_GUIDE}/pod-id-agent-setup.html",
 )
 def _agent_down(facts: Facts) -> Judgement:
     subject = facts.named
@@ -106,7 +104,7 @@ def _state(pod: Pod) -> str:
     " with dryRun=All",
     remedy="Restart the pods. The webhook learns of an association some seconds late, and is"
     " skipped when it does not answer.",
-    source=f"{_EKS}/pod-id-association.html",
+    source=f"{EKS_GUIDE}/pod-id-association.html",
 )
 def _missed(facts: Facts) -> Judgement:
     association = have(facts.named.association)
@@ -121,10 +119,11 @@ def _missed(facts: Facts) -> Judgement:
     if not bare:
         return ok("no pod that is younger than the association lacks its variables")
     if not found:
-        return _opted_out(facts, bare, users)
+        others_have_it = any(not has_nothing(pod) for pod in users)
+        return marked("they ask the webhook to pass them over", facts, bare, on_purpose=others_have_it)
     evidence = {
         "pods": pod_names(found),
-        "started": listed(pod.created.isoformat() for pod in found if pod.created),
+        "started": starts(found),
         "association": f"made {made.isoformat()}",
     }
     return _by_probe(facts, association, found, evidence)
@@ -161,17 +160,3 @@ def _passed_over(facts: Facts, pod: Pod) -> tuple[str, str]:
         name = webhooks_of(facts)[0].configuration
         return name, "the pods' labels do not match the webhook's objectSelector"
     return "", ""
-
-
-def _opted_out(facts: Facts, found: list[Pod], users: list[Pod]) -> Judgement:
-    if any(not has_nothing(pod) for pod in users):
-        # Others have it: these were made so on purpose, to look at something as a rule.
-        return unknown("pods beside the application's are skipped on purpose", pods=pod_names(found))
-    pod = found[0]
-    key = SKIP_LABEL if SKIP_LABEL in pod.labels else SKIP_CONTAINERS
-    return problem(
-        "they ask the webhook to pass them over",
-        fix=edit(facts, pod),
-        pods=pod_names(found),
-        found=f"{key}={pod.labels.get(key) or pod.annotations.get(key, '')}",
-    )

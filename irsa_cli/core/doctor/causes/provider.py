@@ -5,16 +5,17 @@ from __future__ import annotations
 import re
 import shlex
 
-from irsa_cli.core.doctor.commands import in_account
-from irsa_cli.core.doctor.doubt import proposed
+from irsa_cli.core.doctor.commands import in_account, proposed
 from irsa_cli.core.doctor.facts import Facts
-from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem
+from irsa_cli.core.doctor.finding import EKS_GUIDE, IAM_GUIDE, Group, Judgement, cause, ok, problem
 from irsa_cli.core.doctor.subjects import (
+    annotations_of,
     audience_of,
     injected,
     listed,
     provider_of,
     provider_there,
+    quota_of,
     role_account,
     role_arn_of,
 )
@@ -24,8 +25,6 @@ from irsa_cli.core.plan.states import AUDIENCE_ANNOTATION, ROLE_ARN_ANNOTATION, 
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, host_path
 from irsa_cli.core.values.shown import shown, unspaced
 
-_EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
-_IAM = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
 _DUAL_STACK = ".api.aws"
 _ROLE = re.compile(r"\s*arn:[\w-]+:iam::(\d{12}):role/.*", re.ASCII | re.DOTALL)
 _UNNEEDED = "nobody that was checked has a role that needs a provider in the cluster's account"
@@ -49,12 +48,8 @@ def _lookalikes(facts: Facts) -> list[str]:
     """Providers that were meant for this issuer and bear another URL: alias, case, trailing slash, port."""
     issuer = host_path(facts.cluster.issuer)
     number = issuer.rsplit("/", 1)[-1].lower()
-    found = []
-    for arn in have(facts.providers):
-        url = arn.partition(":oidc-provider/")[2]
-        if url != issuer and number and number in url.lower():
-            found.append(arn)
-    return found
+    urls = {arn: arn.partition(":oidc-provider/")[2] for arn in have(facts.providers)}
+    return [arn for arn, url in urls.items() if url != issuer and number and number in url.lower()]
 
 
 def _named(facts: Facts) -> tuple[ServiceAccount, ...] | None:
@@ -81,10 +76,9 @@ def _is_needed(facts: Facts) -> bool:
     subject = facts.subject
     if subject is None:
         return _named(facts) != ()
-    account = subject.account
-    if isinstance(account, Unreadable) or subject.association is None:
+    if isinstance(subject.account, Unreadable) or subject.association is None:
         return True
-    annotations = {} if account is None else account.annotations
+    annotations = annotations_of(subject)
     # A pod may bring a token of its own, besides.
     pods = subject.pods if isinstance(subject.pods, tuple) else ()
     needed = ROLE_ARN_ANNOTATION in annotations or any(
@@ -92,10 +86,6 @@ def _is_needed(facts: Facts) -> bool:
     )
     # Else an association gives the role, and needs none; where it can't be read, nobody knows.
     return needed or have(subject.association) is None
-
-
-def _associate(facts: Facts) -> str:
-    return facts.reach.for_irsa("associate-oidc")
 
 
 @cause(
@@ -106,7 +96,7 @@ def _associate(facts: Facts) -> str:
     symptom="InvalidIdentityToken: No OpenIDConnect provider found in your account for ISSUER",
     looks_at="eks DescribeCluster (issuer), iam GetOpenIDConnectProvider in the role's account",
     remedy="Make the provider: irsa associate-oidc.",
-    source=f"{_EKS}/enable-iam-roles-for-service-accounts.html",
+    source=f"{EKS_GUIDE}/enable-iam-roles-for-service-accounts.html",
     of_cluster=True,
 )
 def _missing(facts: Facts) -> Judgement:
@@ -123,7 +113,7 @@ def _missing(facts: Facts) -> Judgement:
         others = listed(arn.partition(":oidc-provider/")[2] for arn in facts.providers) or "none"
     return problem(
         "IAM does not know the issuer of the cluster's tokens",
-        fix=_associate(facts),
+        fix=facts.reach.for_irsa("associate-oidc"),
         issuer=facts.cluster.issuer,
         expected=provider_of(facts, None),
         providers_there_are=others,
@@ -138,7 +128,7 @@ def _missing(facts: Facts) -> Judgement:
     symptom="InvalidIdentityToken: No OpenIDConnect provider found in your account for ISSUER",
     looks_at="the account in the annotation, iam GetOpenIDConnectProvider there (--iam-assume-role)",
     remedy="Make the provider in the role's account, or let a role of the cluster's account assume that one.",
-    source=f"{_EKS}/cross-account-access.html",
+    source=f"{EKS_GUIDE}/cross-account-access.html",
 )
 def _other_account(facts: Facts) -> Judgement:
     account = role_arn_of(facts.named).account
@@ -168,7 +158,7 @@ def _other_account(facts: Facts) -> Judgement:
     symptom="InvalidIdentityToken: No OpenIDConnect provider found in your account for ISSUER",
     looks_at="eks DescribeCluster (issuer), iam ListOpenIDConnectProviders",
     remedy="Make a provider for exactly the issuer of DescribeCluster, and correct the trust policies.",
-    source=f"{_IAM}/id_roles_providers_create_oidc.html",
+    source=f"{IAM_GUIDE}/id_roles_providers_create_oidc.html",
     of_cluster=True,
 )
 def _url(facts: Facts) -> Judgement:
@@ -182,7 +172,7 @@ def _url(facts: Facts) -> Judgement:
     return problem(
         "a provider resembles the issuer, and IAM compares the whole URL"
         + ("; tokens never name the dual-stack alias" if alias else ""),
-        fix=_associate(facts),
+        fix=facts.reach.for_irsa("associate-oidc"),
         issuer=facts.cluster.issuer,
         provider=listed(found),
     )
@@ -223,7 +213,7 @@ def _audience(facts: Facts) -> Judgement:
 def _add_audience(facts: Facts, audience: str) -> str:
     arn = provider_of(facts, facts.subject)
     if audience == DEFAULT_AUDIENCE and arn == provider_of(facts, None):
-        return _associate(facts)
+        return facts.reach.for_irsa("associate-oidc")
     what = f"--open-id-connect-provider-arn {shlex.quote(arn)} --client-id {shlex.quote(audience)}"
     line = in_account(facts, role_account(facts), f"iam add-client-id-to-open-id-connect-provider {what}")
     # What the annotation asks for, its writer chose: other tokens of that audience would be accepted, too.
@@ -232,8 +222,7 @@ def _add_audience(facts: Facts, audience: str) -> str:
 
 
 def _is_annotated(facts: Facts) -> bool:
-    account = facts.subject.account if facts.subject else None
-    return AUDIENCE_ANNOTATION in getattr(account, "annotations", {})
+    return AUDIENCE_ANNOTATION in annotations_of(facts.subject)
 
 
 def _trust_names(facts: Facts, audience: str) -> bool:
@@ -249,7 +238,7 @@ def _trust_names(facts: Facts, audience: str) -> bool:
     symptom="LimitExceeded: Cannot exceed quota for OpenIdConnectProvidersPerAccount",
     looks_at="iam ListOpenIDConnectProviders, GetAccountSummary",
     remedy="Delete providers of clusters that are gone, or have the quota raised.",
-    source=f"{_IAM}/reference_iam-quotas.html",
+    source=f"{IAM_GUIDE}/reference_iam-quotas.html",
     of_cluster=True,
 )
 def _quota(facts: Facts) -> Judgement:
@@ -257,7 +246,8 @@ def _quota(facts: Facts) -> Judgement:
     if have(facts.provider) is not None:
         return ok("the provider is there")
     count = len(have(facts.providers))
-    quota = _provider_quota(facts)
+    # GetAccountSummary does not document this one; the default is 100.
+    quota = quota_of(facts, "OpenIDConnectProvidersQuota", 100)
     if count < quota:
         return ok("there is room for the provider", providers=str(count), quota=str(quota))
     return problem(
@@ -266,12 +256,6 @@ def _quota(facts: Facts) -> Judgement:
         providers=str(count),
         quota=str(quota),
     )
-
-
-def _provider_quota(facts: Facts) -> int:
-    quotas = facts.quotas if isinstance(facts.quotas, dict) else {}
-    # GetAccountSummary does not document this one; the default is 100.
-    return int(quotas.get("OpenIDConnectProvidersQuota", 100))
 
 
 @cause(
@@ -283,7 +267,7 @@ def _provider_quota(facts: Facts) -> int:
     looks_at="iam GetOpenIDConnectProvider, the issuer's host",
     remedy="aws iam update-open-id-connect-provider-thumbprint. Of no use for EKS: IAM verifies its issuers"
     " by its own list of certificate authorities and ignores the thumbprint.",
-    source=f"{_IAM}/id_roles_providers_create_oidc_verify-thumbprint.html",
+    source=f"{IAM_GUIDE}/id_roles_providers_create_oidc_verify-thumbprint.html",
     of_cluster=True,
 )
 def _thumbprint(facts: Facts) -> Judgement:

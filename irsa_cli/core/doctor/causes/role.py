@@ -1,4 +1,8 @@
-"""Causes in the role beside its trust policy: what else keeps a token out, or leaves the role without use."""
+"""Causes in the role beside its trust policy: what else keeps a token out, or leaves the role without use.
+
+A trust policy that is broader than needed breaks nothing: it is a hint. What is broad is decided in
+`irsa_cli.core.trust.rules.judge`.
+"""
 
 from __future__ import annotations
 
@@ -6,24 +10,23 @@ import shlex
 from collections.abc import Iterable
 from datetime import timedelta
 from functools import lru_cache
-from typing import Any
 
 from irsa_cli.core.doctor.clues.meant import admitting
-from irsa_cli.core.doctor.clues.trust_reading import require_admitted
-from irsa_cli.core.doctor.commands import in_account, make
-from irsa_cli.core.doctor.doubt import is_made_for
+from irsa_cli.core.doctor.clues.trust_flaws import require_admitted
+from irsa_cli.core.doctor.commands import in_account, is_made_for, make
 from irsa_cli.core.doctor.facts import Facts
-from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, unknown
-from irsa_cli.core.doctor.subjects import listed, role_of
+from irsa_cli.core.doctor.finding import IAM_GUIDE, Group, Judgement, cause, ok, problem, unknown
+from irsa_cli.core.doctor.subjects import annotations_of, audience_of, listed, provider_of, role_of
 from irsa_cli.core.marks import lifecycle
-from irsa_cli.core.marks.annotation_marks import wrote
+from irsa_cli.core.marks.notes import wrote
 from irsa_cli.core.objects.aws import Role
-from irsa_cli.core.objects.kinds import ServiceAccount
-from irsa_cli.core.objects.unreadable import have
+from irsa_cli.core.objects.unreadable import Unreadable, have
 from irsa_cli.core.plan.states import COMMIT_TAG, ROLE_ARN_ANNOTATION
 from irsa_cli.core.policies.policy import Document, as_list
+from irsa_cli.core.trust.rules.judge import wide_trusts
+from irsa_cli.core.trust.rules.power import power
+from irsa_cli.core.trust.rules.rule import in_one_line
 
-_IAM = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
 _SPREADING = timedelta(seconds=60)
 """For how long IAM may still be spreading what is new; public reports measure 2 to 60 seconds."""
 
@@ -36,7 +39,7 @@ _SPREADING = timedelta(seconds=60)
     symptom="AccessDenied for some seconds, then it works",
     looks_at="iam GetRole (CreateDate)",
     remedy="Wait a minute. irsa create-sa --verify waits until STS accepts the token.",
-    source=f"{_IAM}/troubleshoot.html#troubleshoot_general_eventual-consistency",
+    source=f"{IAM_GUIDE}/troubleshoot.html#troubleshoot_general_eventual-consistency",
 )
 def _new(facts: Facts) -> Judgement:
     role = role_of(facts.named)
@@ -57,7 +60,7 @@ def _new(facts: Facts) -> Judgement:
     looks_at=f"iam GetRole (the tags {COMMIT_TAG} and irsa/transaction)",
     remedy="Wait for that run. Where it was interrupted, run the same irsa create-sa again: it goes on to the"
     " end, and completes a role again whose deletion had begun. irsa delete-sa deletes it.",
-    source=f"{_IAM}/access_iam-tags.html",
+    source=f"{IAM_GUIDE}/access_iam-tags.html",
 )
 def _incomplete(facts: Facts) -> Judgement:
     role, life = _under_way(facts)
@@ -83,7 +86,7 @@ def _incomplete(facts: Facts) -> Judgement:
 def _under_way(facts: Facts) -> tuple[Role, lifecycle.Lifecycle]:
     """The role that it names, or one that irsa makes for it, which nobody names yet."""
     subject = facts.named
-    annotations = account.annotations if isinstance(account := subject.account, ServiceAccount) else {}
+    annotations = annotations_of(subject)
     for item in () if annotations.get(ROLE_ARN_ANNOTATION) else admitting(subject):
         if isinstance(item.role, Role) and is_made_for(facts, subject, item.role):
             return item.role, lifecycle.of(item.role.tags, named=False)
@@ -100,7 +103,7 @@ def _under_way(facts: Facts) -> tuple[Role, lifecycle.Lifecycle]:
     symptom="User: arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION is not authorized to perform: ACTION",
     looks_at="iam GetRole (PermissionsBoundary), the boundary's and the role's policies",
     remedy="Allow the actions in the boundary, too: a role may do what both allow.",
-    source=f"{_IAM}/access_policies_boundaries.html",
+    source=f"{IAM_GUIDE}/access_policies_boundaries.html",
 )
 def _boundary(facts: Facts) -> Judgement:
     role = role_of(facts.named)
@@ -127,14 +130,9 @@ def allowed_actions(documents: Iterable[Document]) -> frozenset[str]:
     for document in documents:
         for item in as_list(document.get("Statement", [])):
             if isinstance(item, dict) and item.get("Effect") == "Allow":
-                found |= _patterns(item)
+                actions = ["*"] if "NotAction" in item else as_list(item.get("Action", []))
+                found.update(str(action).lower() for action in actions)
     return frozenset(found)
-
-
-def _patterns(item: dict[str, Any]) -> set[str]:
-    if "NotAction" in item:
-        return {"*"}
-    return {str(action).lower() for action in as_list(item.get("Action", []))}
 
 
 @lru_cache(maxsize=4096)
@@ -158,19 +156,16 @@ def overlap(one: str, other: str) -> bool:
     looks_at="iam ListAttachedRolePolicies, ListRolePolicies",
     remedy="Attach what the application needs. Permissions that are missing are not IRSA's doing: the error"
     " names the role, so the token was accepted.",
-    source=f"{_IAM}/access_policies_manage-attach-detach.html",
+    source=f"{IAM_GUIDE}/access_policies_manage-attach-detach.html",
 )
 def _permissions(facts: Facts) -> Judgement:
     role = role_of(facts.named)
     if have(role.policies):
-        return ok("the role has policies", policies=_names(role))
+        names = (name.rsplit("/", 1)[-1] for name in sorted(have(role.policies)))
+        return ok("the role has policies", policies=listed(names))
     return unknown(
         "the role has no policies of its own; what it may do hangs on resource policies", role=role.arn
     )
-
-
-def _names(role: Role) -> str:
-    return listed(name.rsplit("/", 1)[-1] for name in sorted(have(role.policies)))
 
 
 @cause(
@@ -198,4 +193,31 @@ def _organization(facts: Facts) -> Judgement:
         "STS denied it although the trust policy, as it is now, admits it; policies of the organization"
         " can't be read from here",
         last=denied.time.isoformat(),
+    )
+
+
+@cause(
+    "role-wide-trust",
+    Group.ROLE,
+    5,
+    title="The trust policy admits more than the ServiceAccounts that it names.",
+    symptom="none: others may get the role, too",
+    looks_at="iam GetRole (trust policy, permissions boundary), the role's policies",
+    remedy="Name the ServiceAccounts by StringEquals on ISSUER:sub, and the audience by StringEquals on"
+    " ISSUER:aud.",
+    source=f"{IAM_GUIDE}/id_roles_create_for-idp_oidc.html",
+)
+def _wide(facts: Facts) -> Judgement:
+    subject, role = facts.named, role_of(facts.named)
+    # Whom the trust lets in is known without the policies; how much that matters is not.
+    policies = {} if isinstance(role.policies, Unreadable) else role.policies
+    much = power(policies, policies, role.boundary)
+    found = wide_trusts(role.trust, (provider_of(facts, subject),), audience_of(facts, subject), power=much)
+    if not found:
+        return ok("the trust policy admits nobody whom it does not name")
+    return unknown(
+        f"nothing is broken, but the trust policy is wide: {in_one_line(found)}",
+        role=role.arn,
+        tighter="; ".join(dict.fromkeys(item.suggestion for item in found)),
+        explained="; ".join(dict.fromkeys(item.explained_by for item in found)),
     )

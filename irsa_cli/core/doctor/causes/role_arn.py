@@ -6,22 +6,26 @@ import re
 import shlex
 
 from irsa_cli.core.doctor.clues.meant import choose, evidence, naming, only_one
-from irsa_cli.core.doctor.clues.trust_reading import flaws_of, other_roles
-from irsa_cli.core.doctor.commands import annotate_anew, make
-from irsa_cli.core.doctor.doubt import proposed
+from irsa_cli.core.doctor.clues.trust_flaws import flaws_of, other_roles
+from irsa_cli.core.doctor.commands import annotate_anew, make, proposed
 from irsa_cli.core.doctor.facts import Facts, Subject
-from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem
+from irsa_cli.core.doctor.finding import (
+    ASSOCIATE_ROLE,
+    EKS_GUIDE,
+    IAM_GUIDE,
+    Group,
+    Judgement,
+    cause,
+    ok,
+    problem,
+)
 from irsa_cli.core.doctor.subjects import EMPTY, annotation_of, role_arn_of, role_of
 from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.unreadable import CannotTell, have
 from irsa_cli.core.plan.states import SERVICE_ACCOUNT_TAG, ProviderState
-from irsa_cli.core.values.arn import Arn, role_arn
-from irsa_cli.core.values.errors import InvalidInput
+from irsa_cli.core.values.arn import Arn, is_role
 from irsa_cli.core.values.shown import shown, unspaced
 
-_EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
-_IAM = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
-_ASSOCIATE = f"{_EKS}/associate-service-account-role.html"
 ACCOUNT = Group.SERVICE_ACCOUNT
 
 
@@ -33,15 +37,14 @@ ACCOUNT = Group.SERVICE_ACCOUNT
     symptom="ValidationError: Request ARN is invalid",
     looks_at="the ServiceAccount's annotation, character by character",
     remedy="Write the ARN without them.",
-    source=f"{_IAM}/reference-arns.html",
+    source=f"{IAM_GUIDE}/reference-arns.html",
 )
 def _whitespace(facts: Facts) -> Judgement:
-    subject = facts.named
-    value = annotation_of(subject)
+    value = annotation_of(facts.named)
     clean = _clean(value)
     if clean == value:
         return ok("the ARN has no stray characters")
-    if not _is_arn(clean):
+    if not is_role(clean):
         raise CannotTell("without its stray characters it is no ARN either; see annotation-arn")
     return problem(
         "the ARN is taken with every character",
@@ -55,14 +58,6 @@ def _clean(value: str) -> str:
     return unspaced(value).strip("\"'`")
 
 
-def _is_arn(value: str) -> bool:
-    try:
-        role_arn(value)
-    except InvalidInput:
-        return False
-    return True
-
-
 @cause(
     "annotation-arn",
     ACCOUNT,
@@ -71,15 +66,14 @@ def _is_arn(value: str) -> bool:
     symptom="ValidationError: Request ARN is invalid",
     looks_at="the ServiceAccount's annotation",
     remedy="The form is arn:PARTITION:iam::ACCOUNT:role/PATH/NAME, with an account of twelve digits.",
-    source=f"{_IAM}/reference-arns.html",
+    source=f"{IAM_GUIDE}/reference-arns.html",
 )
 def _arn(facts: Facts) -> Judgement:
-    subject = facts.named
-    value = annotation_of(subject)
-    if _is_arn(value):
+    value = annotation_of(facts.named)
+    if is_role(value):
         return ok("the annotation is the ARN of a role")
     clean = _clean(value)
-    if _is_arn(clean):
+    if is_role(clean):
         raise CannotTell("it is, but for stray characters; see annotation-whitespace")
     said = {"annotation": shown(value), **evidence(facts)}
     text = "STS does not take it for a role" if value else f"{EMPTY}: the pod webhook injects nothing by it"
@@ -90,7 +84,7 @@ def _arn(facts: Facts) -> Judgement:
         return problem(
             f"{text}: it is a policy", fix=proposed(why, clean, _with_policy(facts, clean)), **said
         )
-    fix = annotate_anew(facts, meant) if meant else choose(facts, _anew(facts, subject))
+    fix = annotate_anew(facts, meant) if meant else choose(facts, _anew(facts, facts.named))
     return problem(text, fix=fix, **said, **({"expected": meant} if meant else {}))
 
 
@@ -112,7 +106,7 @@ def _guess(facts: Facts, text: str) -> str:
         return near[0] if len(near) == 1 else found[0]
     arn = f"arn:{facts.cluster.partition}:iam::{facts.cluster.home}:role/{name}"
     # A session's role has a path that its ARN does not tell.
-    return arn if not found and not session and _is_arn(arn) else ""
+    return arn if not found and not session and is_role(arn) else ""
 
 
 def _with_policy(facts: Facts, policy: str) -> str:
@@ -130,7 +124,7 @@ def _with_policy(facts: Facts, policy: str) -> str:
     symptom="ValidationError, or InvalidIdentityToken",
     looks_at="the ServiceAccount's annotation, the cluster's ARN",
     remedy="Roles in China begin with arn:aws-cn, in GovCloud with arn:aws-us-gov.",
-    source=f"{_IAM}/reference-arns.html",
+    source=f"{IAM_GUIDE}/reference-arns.html",
 )
 def _partition(facts: Facts) -> Judgement:
     subject = facts.named
@@ -155,7 +149,7 @@ def _partition(facts: Facts) -> Judgement:
     symptom="AccessDenied, or No OpenIDConnect provider found in your account",
     looks_at="the ServiceAccount's annotation, trust policies of the roles in the cluster's account",
     remedy="Annotate with the ARN that IAM gives. A role in another account needs an OIDC provider there.",
-    source=f"{_EKS}/cross-account-access.html",
+    source=f"{EKS_GUIDE}/cross-account-access.html",
 )
 def _account(facts: Facts) -> Judgement:
     subject = facts.named
@@ -186,7 +180,7 @@ def _account(facts: Facts) -> Judgement:
     symptom="AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity",
     looks_at="iam GetRole, trust policies of the account's roles",
     remedy="Annotate with the ARN of a role that is there, or make one: irsa create-sa.",
-    source=_ASSOCIATE,
+    source=ASSOCIATE_ROLE,
 )
 def _role(facts: Facts) -> Judgement:
     subject, arn = facts.named, _arn_in_partition(facts)
@@ -221,7 +215,7 @@ def _anew(facts: Facts, subject: Subject) -> str:
     symptom="AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity",
     looks_at="iam GetRole (its ARN), the ServiceAccount's annotation",
     remedy="Annotate with the ARN as GetRole gives it.",
-    source=f"{_IAM}/reference_identifiers.html",
+    source=f"{IAM_GUIDE}/reference_identifiers.html",
 )
 def _path(facts: Facts) -> Judgement:
     subject, arn = facts.named, _arn_in_partition(facts)
@@ -246,11 +240,10 @@ def _path(facts: Facts) -> Judgement:
     symptom="AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity",
     looks_at="trust policies of the annotation's role and of the account's other roles, tags of the first",
     remedy="Annotate with the ARN of the role whose trust policy admits the ServiceAccount.",
-    source=_ASSOCIATE,
+    source=ASSOCIATE_ROLE,
 )
 def _other(facts: Facts) -> Judgement:
-    subject = facts.named
-    role = role_of(subject)
+    role = role_of(facts.named)
     found = other_roles(facts)
     if not found:
         return ok("there is no other role that was rather meant", role=role.arn)

@@ -10,19 +10,28 @@ from collections.abc import Callable
 from enum import Enum
 from urllib.parse import urlsplit
 
-from irsa_cli.core.doctor.clues.chain_profile import takes_profile
+from irsa_cli.core.doctor.causes.environment import cli_version
 from irsa_cli.core.doctor.clues.exchanges import is_admitted
-from irsa_cli.core.doctor.clues.injection import POD_IDENTITY_ENV
+from irsa_cli.core.doctor.clues.injection import POD_IDENTITY_ENV, takes_profile
 from irsa_cli.core.doctor.facts import Facts
-from irsa_cli.core.doctor.finding import Group, Judgement, cause, hint, ok, problem, suspect, unknown
+from irsa_cli.core.doctor.finding import (
+    EKS_GUIDE,
+    SDK_GUIDE,
+    Group,
+    Judgement,
+    cause,
+    hint,
+    ok,
+    problem,
+    suspect,
+    unknown,
+)
 from irsa_cli.core.doctor.owners import edit
 from irsa_cli.core.doctor.subjects import injected, is_bare, listed, pod_names, users_of, where
 from irsa_cli.core.objects.kinds import Container, Pod
 from irsa_cli.core.objects.unreadable import CannotTell, have
 from irsa_cli.core.objects.variables import HIDDEN, variable
 
-_SDK = "https://docs.aws.amazon.com/sdkref/latest/guide"
-_EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
 _PROFILES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
 _FILE, _CONFIG = variable("AWS_SHARED_CREDENTIALS_FILE"), variable("AWS_CONFIG_FILE")
 _URL, _STS_URL = variable("AWS_ENDPOINT_URL"), variable("AWS_ENDPOINT_URL_STS")
@@ -37,12 +46,10 @@ _NOTHING = "/dev/null"
 """Names no file, so that none is read."""
 _AGENT = "169.254.170.23"
 _KUBE2IAM = "iam.amazonaws.com/role"
-_CLI = re.compile(r"(?:.*/)?(?:amazon/aws-cli|aws-cli/aws-cli):v?(\d+)\.(\d+)\.\d+(?:@.*)?", re.ASCII)
 _CLI_SINCE = {1: 30, 2: 15}
 
 
 def _having(facts: Facts, test: Callable[[Container], bool]) -> list[tuple[Pod, Container]]:
-    """The containers with an identity of which this is so."""
     return [
         (pod, item)
         for pod in users_of(facts.named)
@@ -59,7 +66,7 @@ def _having(facts: Facts, test: Callable[[Container], bool]) -> list[tuple[Pod, 
     symptom="The config profile (NAME) could not be found, or another principal",
     looks_at="AWS_PROFILE and AWS_DEFAULT_PROFILE of the pods' containers",
     remedy="Remove AWS_PROFILE from the pod's template, unless the profile itself takes the web identity.",
-    source=f"{_SDK}/file-format.html",
+    source=f"{SDK_GUIDE}/file-format.html",
 )
 def _profile(facts: Facts) -> Judgement:
     named = _having(facts, lambda item: any(item.env.is_set(name) for name in _PROFILES))
@@ -81,7 +88,7 @@ def _profile(facts: Facts) -> Judgement:
     symptom="Another principal (an IAM user) in errors",
     looks_at="AWS_SHARED_CREDENTIALS_FILE and AWS_CONFIG_FILE of the pods' containers, mounts at .aws",
     remedy="Remove AWS_SHARED_CREDENTIALS_FILE from the pod's template. The order hangs on the SDK.",
-    source=f"{_SDK}/standardized-credentials.html",
+    source=f"{SDK_GUIDE}/standardized-credentials.html",
 )
 def _credentials_file(facts: Facts) -> Judgement:
     found = _having(facts, lambda item: item.env.get(_FILE, "") not in ("", _NOTHING))
@@ -115,7 +122,7 @@ def _unless_admitted(facts: Facts, found: list[tuple[Pod, Container]]) -> Callab
     symptom="Errors of another service, or a connection refused, for AssumeRoleWithWebIdentity",
     looks_at="AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_STS of the pods' containers",
     remedy="Name the service in the variable: AWS_ENDPOINT_URL_S3, and leave AWS_ENDPOINT_URL out.",
-    source=f"{_SDK}/feature-ss-endpoints.html",
+    source=f"{SDK_GUIDE}/feature-ss-endpoints.html",
 )
 def _endpoint(facts: Facts) -> Judgement:
     found = _having(facts, lambda item: _leads(item) is _Endpoint.AWAY)
@@ -197,7 +204,7 @@ def _host(address: str) -> str:
     symptom="The node's role, or no credentials: nobody looks at the annotation",
     looks_at=f"annotation {_KUBE2IAM} of the pods, their environment",
     remedy="IRSA reads the annotation of the ServiceAccount, eks.amazonaws.com/role-arn.",
-    source=f"{_EKS}/associate-service-account-role.html",
+    source=f"{EKS_GUIDE}/associate-service-account-role.html",
 )
 def _kube2iam(facts: Facts) -> Judgement:
     found = [pod for pod in users_of(facts.named) if _KUBE2IAM in pod.annotations and is_bare(pod)]
@@ -232,7 +239,7 @@ def _of_pod_identity(facts: Facts) -> list[tuple[Pod, Container]]:
     symptom=f"Error retrieving metadata: timeout, or 403 of a proxy, for http://{_AGENT}",
     looks_at="HTTP_PROXY and NO_PROXY of the pods' containers",
     remedy=f"Add {_AGENT} (and [fd00:ec2::23] for IPv6) to NO_PROXY in the pod's template.",
-    source=f"{_EKS}/pod-id-how-it-works.html",
+    source=f"{EKS_GUIDE}/pod-id-how-it-works.html",
 )
 def _proxy(facts: Facts) -> Judgement:
     found = [(pod, item) for pod, item in _of_pod_identity(facts) if _proxied(item) is not False]
@@ -276,7 +283,7 @@ def _no_proxy(container: Container) -> str | None:
     looks_at="images of the pods' containers (only those of the AWS CLI tell their version)",
     remedy="Upgrade: AWS CLI 1.30.0 or 2.15.0, boto3 1.34.41, botocore 1.34.41, Go v1 1.47.11 or v2"
     " release-2023-11-14, Java 1.12.746 or 2.21.30, JavaScript 2.1550.0 or 3.458.0 at least.",
-    source=f"{_EKS}/pod-id-minimum-sdk.html",
+    source=f"{EKS_GUIDE}/pod-id-minimum-sdk.html",
 )
 def _sdk(facts: Facts) -> Judgement:
     found = _of_pod_identity(facts)
@@ -289,7 +296,7 @@ def _sdk(facts: Facts) -> Judgement:
             image=old[0][1].image,
             needed=">= 1.30.0 or 2.15.0",
         )
-    hidden = [item.image for _, item in found if not _CLI.fullmatch(item.image)]
+    hidden = [item.image for _, item in found if cli_version(item) is None]
     if hidden:
         return hint(
             "whether the SDK in an image knows EKS Pod Identity can't be seen from outside",
@@ -299,5 +306,5 @@ def _sdk(facts: Facts) -> Judgement:
 
 
 def _is_old(container: Container) -> bool:
-    match = _CLI.fullmatch(container.image)
-    return match is not None and int(match[2]) < _CLI_SINCE.get(int(match[1]), 0)
+    version = cli_version(container)
+    return version is not None and version[1] < _CLI_SINCE.get(version[0], 0)

@@ -1,7 +1,7 @@
 """Causes in the role's trust policy: each thing in it that can keep the token out.
 
 What is wrong in a policy is found by `irsa_cli.core.doctor.clues.trust_flaws`, for this token in
-`irsa_cli.core.doctor.clues.trust_reading`; here each flaw gets its explanation and its remedy.
+`irsa_cli.core.doctor.clues.trust_flaws`; here each flaw gets its explanation and its remedy.
 """
 
 from __future__ import annotations
@@ -11,30 +11,36 @@ import shlex
 from dataclasses import replace
 from datetime import datetime
 
-from irsa_cli.core.doctor.clues.trust_flaws import GENERATED
-from irsa_cli.core.doctor.clues.trust_reading import flaws_of, other_roles
-from irsa_cli.core.doctor.commands import admit, in_account, make, rewrite_trust
-from irsa_cli.core.doctor.doubt import of_role
+from irsa_cli.core.doctor.clues.principal_flaws import Flaw
+from irsa_cli.core.doctor.clues.trust_flaws import GENERATED, flaws_of, other_roles
+from irsa_cli.core.doctor.commands import admit, in_account, make, of_role, rewrite_trust
 from irsa_cli.core.doctor.facts import Facts
-from irsa_cli.core.doctor.finding import REGISTRY, Check, Group, Judgement, cause, ok, problem, unknown
-from irsa_cli.core.doctor.subjects import identity_of, role_of
+from irsa_cli.core.doctor.finding import (
+    ASSOCIATE_ROLE,
+    IAM_GUIDE,
+    REGISTRY,
+    Check,
+    Group,
+    Judgement,
+    cause,
+    ok,
+    problem,
+    unknown,
+)
+from irsa_cli.core.doctor.subjects import identity_of, quota_of, role_of
 from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.policies import policy
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.evaluation import explain
-from irsa_cli.core.trust.principal_flaws import Flaw
 from irsa_cli.core.trust.restrictions import voided
 from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.issuer import host_path
 from irsa_cli.core.values.names import subject as subject_claim
 
-_EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
-_IAM = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
-_ASSOCIATE = f"{_EKS}/associate-service-account-role.html"
-_OPERATORS = f"{_IAM}/reference_policies_elements_condition_operators.html"
-_KEYS = f"{_IAM}/reference_policies_iam-condition-keys.html#condition-keys-wif"
-_PRINCIPAL = f"{_IAM}/reference_policies_elements_principal.html"
+_OPERATORS = f"{IAM_GUIDE}/reference_policies_elements_condition_operators.html"
+_KEYS = f"{IAM_GUIDE}/reference_policies_iam-condition-keys.html#condition-keys-wif"
+_PRINCIPAL = f"{IAM_GUIDE}/reference_policies_elements_principal.html"
 _DENIED = "AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity"
 _LOOKS_AT = "iam GetRole (trust policy), the token's issuer, subject and audience"
 _ADD = "Add the right statement (irsa create-sa --attach-role-arn ... --update-trust), or correct this one."
@@ -148,12 +154,7 @@ def _trust_cause(
     register(_check(identifier))
 
 
-_trust_cause(
-    "trust-principal",
-    89,
-    "The role's trust policy admits no OIDC provider.",
-    source=_ASSOCIATE,
-)
+_trust_cause("trust-principal", 89, "The role's trust policy admits no OIDC provider.", source=ASSOCIATE_ROLE)
 _trust_cause(
     "trust-old-cluster",
     89,
@@ -162,7 +163,7 @@ _trust_cause(
     remedy="Replace the old issuer in the principal and in every condition key; "
     + _ADD[0].lower()
     + _ADD[1:],
-    source=_ASSOCIATE,
+    source=ASSOCIATE_ROLE,
 )
 _trust_cause(
     "trust-other-cluster",
@@ -170,7 +171,7 @@ _trust_cause(
     "The role trusts the issuer of another cluster.",
     remedy="Add a statement for this cluster (irsa create-sa --attach-role-arn ... --update-trust). That of"
     " the other cluster stays as it is: its pods need it.",
-    source=_ASSOCIATE,
+    source=ASSOCIATE_ROLE,
 )
 _trust_cause(
     "trust-provider-arn",
@@ -186,12 +187,7 @@ _trust_cause(
     "The trust policy allows another action than the exchange of a token.",
     source="https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html",
 )
-_trust_cause(
-    "trust-key-https",
-    88,
-    "A condition key of the trust policy begins with https://.",
-    source=_KEYS,
-)
+_trust_cause("trust-key-https", 88, "A condition key of the trust policy begins with https://.", source=_KEYS)
 _trust_cause(
     "trust-key",
     87,
@@ -208,10 +204,7 @@ _trust_cause(
     source=_OPERATORS,
 )
 _trust_cause(
-    "trust-whitespace",
-    87,
-    "There are spaces or line ends in a value of the trust policy.",
-    source=_OPERATORS,
+    "trust-whitespace", 87, "There are spaces or line ends in a value of the trust policy.", source=_OPERATORS
 )
 _trust_cause(
     "trust-generated-name",
@@ -221,25 +214,15 @@ _trust_cause(
     remedy="Fix the ServiceAccount's name, or admit the names of all releases by a pattern (StringLike).",
     source=_OPERATORS,
 )
-_trust_cause(
-    "trust-subject",
-    86,
-    "The trust policy admits another ServiceAccount.",
-    source=_ASSOCIATE,
-)
-_trust_cause(
-    "trust-audience",
-    86,
-    "The trust policy admits another audience.",
-    source=_KEYS,
-)
+_trust_cause("trust-subject", 86, "The trust policy admits another ServiceAccount.", source=ASSOCIATE_ROLE)
+_trust_cause("trust-audience", 86, "The trust policy admits another audience.", source=_KEYS)
 _trust_cause(
     "trust-condition",
     85,
     "A condition of the trust policy asks for something that the token does not have.",
     remedy="Correct the condition, if it is not meant to keep this ServiceAccount out. A statement beside it"
     " (irsa create-sa --attach-role-arn ... --update-trust --force) would make it worthless.",
-    source=f"{_IAM}/reference_policies_condition-keys.html",
+    source=f"{IAM_GUIDE}/reference_policies_condition-keys.html",
 )
 _trust_cause(
     "trust-deny",
@@ -247,7 +230,7 @@ _trust_cause(
     "The trust policy denies the token.",
     remedy="A Deny goes before every Allow. Make an exception in it for this ServiceAccount, if it is not"
     " meant for it; taken away whole, it would open the role to others.",
-    source=f"{_IAM}/reference_policies_evaluation-logic.html",
+    source=f"{IAM_GUIDE}/reference_policies_evaluation-logic.html",
 )
 
 TRUST_CAUSES = tuple(identifier for identifier in REGISTRY if identifier.startswith("trust-"))
@@ -261,7 +244,7 @@ TRUST_CAUSES = tuple(identifier for identifier in REGISTRY if identifier.startsw
     symptom="LimitExceeded: Cannot exceed quota for ACLSizePerRole",
     looks_at="iam GetRole (trust policy), GetAccountSummary (AssumeRolePolicySizeQuota)",
     remedy="Put several subjects into one condition, use StringLike, or make a role of its own.",
-    source=f"{_IAM}/reference_iam-quotas.html",
+    source=f"{IAM_GUIDE}/reference_iam-quotas.html",
 )
 def _quota(facts: Facts) -> Judgement:
     role = role_of(facts.named)
@@ -282,5 +265,4 @@ def _quota(facts: Facts) -> Judgement:
 
 def trust_limit(facts: Facts) -> int:
     """How many characters the account allows a trust policy."""
-    quotas = facts.quotas if isinstance(facts.quotas, dict) else {}
-    return int(quotas.get("AssumeRolePolicySizeQuota", policy.TRUST_LIMIT))
+    return quota_of(facts, "AssumeRolePolicySizeQuota", policy.TRUST_LIMIT)

@@ -1,4 +1,4 @@
-"""A cause for which there are no pods: the API server refuses them, and events of their makers say why.
+"""Causes for which no pod runs with the identity: none was seen, or the API server refuses to create them.
 
 What has to be read for it is said here, too; how events become values is in `irsa_cli.core.doctor.refusals`.
 """
@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import replace
 
-from irsa_cli.core.doctor.clues.injection import has_pod_identity, is_injected
-from irsa_cli.core.doctor.clues.usage import has_role, is_active, is_near
+from irsa_cli.core.doctor.clues.injection import goes_by_profile, has_identity
+from irsa_cli.core.doctor.clues.usage import has_role, is_near
+from irsa_cli.core.doctor.commands import of_account
 from irsa_cli.core.doctor.facts import Facts
-from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, suspect, unknown
+from irsa_cli.core.doctor.finding import Group, Judgement, cause, comment, ok, problem, suspect, unknown
 from irsa_cli.core.doctor.owners import ROLLED, set_account, template
-from irsa_cli.core.doctor.proposals import comment
-from irsa_cli.core.doctor.subjects import account_of, listed
+from irsa_cli.core.doctor.subjects import account_of, known_users, listed, pod_names, users_of
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import RefusedPod, ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
@@ -50,13 +51,7 @@ def can_decide(facts: Facts) -> bool:
         return False  # Nothing can be made with it, and that is said.
     if isinstance(subject.pods, Unreadable):
         return True
-    return not any(
-        pod.service_account == subject.name
-        and is_active(pod)
-        and pod.phase == "Running"
-        and (is_injected(pod) or has_pod_identity(pod))
-        for pod in subject.pods
-    )
+    return not any(pod.phase == "Running" and has_identity(pod) for pod in known_users(subject))
 
 
 @cause(
@@ -120,9 +115,7 @@ def _was_meant(facts: Facts, item: RefusedPod) -> bool:
     subject = facts.named
     wanted = missing_account(item.why)
     with_role = has_role(account_of(subject)) or isinstance(subject.association, Association)
-    pods = subject.pods if isinstance(subject.pods, tuple) else ()
-    used = any(pod.service_account == subject.name and is_active(pod) for pod in pods)
-    if not wanted or not with_role or used or subject.name == "default":
+    if not wanted or not with_role or known_users(subject) or subject.name == "default":
         return False
     return is_near(wanted, subject.name) or _is_of_name(item, subject.name)
 
@@ -132,20 +125,16 @@ def _is_of_name(item: RefusedPod, name: str) -> bool:
     return maker == name or maker.startswith(f"{name}-") or is_near(maker, name)
 
 
-@dataclass(frozen=True)
-class _Reason:
-    """Why pods are refused, in a sentence, and the command that shows or mends it."""
-
-    text: str
-    fix: str
+_Reason = tuple[str, str]
+"""Why pods are refused, in a sentence, and the command that shows or mends it."""
 
 
 def _judged(facts: Facts, found: list[RefusedPod]) -> Judgement:
     item = found[0]
     _leave_to_others(facts, item)
-    reason = _reason(facts, item)
+    text, fix = _reason(facts, item)
     evidence = {"expected": facts.named.name} if _account_wanted(item) != facts.named.name else {}
-    return problem(reason.text, fix=reason.fix, makers=_makers(found), **_said(found), **evidence)
+    return problem(text, fix=fix, makers=_makers(found), **_said(found), **evidence)
 
 
 def _leave_to_others(facts: Facts, item: RefusedPod) -> None:
@@ -169,17 +158,17 @@ def _reason(facts: Facts, item: RefusedPod) -> _Reason:
     wanted = missing_account(why)
     if wanted and wanted != subject.name:
         text = f"they ask for ServiceAccount {wanted}, which is not there"
-        return _Reason(text, _set_account(facts, item))
+        return text, _set_account(facts, item)
     if wanted:
         text = "they were refused while there was no such ServiceAccount; it is there now"
-        return _Reason(text, _restart(facts.reach, item))
+        return text, _restart(facts.reach, item)
     mount = _MOUNT.search(why)
     if mount:
         text = f"their template mounts something at {mount[1]}, where a webhook mounts something, too"
-        return _Reason(text, _edit(facts, item))
+        return text, _edit(facts, item)
     volume = _VOLUME.search(why)
     if volume:
-        return _Reason(f"their template has a volume {volume[1]}, as a webhook adds one", _edit(facts, item))
+        return f"their template has a volume {volume[1]}, as a webhook adds one", _edit(facts, item)
     return _by_admission(facts.reach, item)
 
 
@@ -189,24 +178,22 @@ def _by_admission(reach: Reach, item: RefusedPod) -> _Reason:
     calling, denied, quota = _CALLING.search(why), _DENIED.search(why), _QUOTA.search(why)
     standard = _STANDARD.search(why)
     if _SIDECAR.search(why):
-        return _Reason(
-            "a webhook that does not know restartPolicy of a sidecar drops it: too old a one", hooks
-        )
+        return "a webhook that does not know restartPolicy of a sidecar drops it: too old a one", hooks
     if calling:
-        return _Reason(f"the API server does not get an answer of webhook {calling[1]}", hooks)
+        return f"the API server does not get an answer of webhook {calling[1]}", hooks
     if _TIMEOUT in why:
-        return _Reason("the API server did not get an answer in time, of a webhook as a rule", hooks)
+        return "the API server did not get an answer in time, of a webhook as a rule", hooks
     if denied:
-        return _Reason(f"webhook {denied[1]} denies them", hooks)
+        return f"webhook {denied[1]} denies them", hooks
     if quota:
         fix = reach.kubectl(f"get resourcequota {shlex.quote(quota[1])} -o yaml", namespace)
-        return _Reason(f"the namespace's quota {quota[1]} does not admit them", fix)
+        return f"the namespace's quota {quota[1]} does not admit them", fix
     if standard:
         fix = reach.kubectl(f"get namespace {shlex.quote(namespace)} --show-labels")
-        return _Reason(f"the namespace asks for Pod Security Standard {standard[1]}", fix)
+        return f"the namespace asks for Pod Security Standard {standard[1]}", fix
     if _KIND.search(why) or _POLICY.search(why):
         return _by_policy(reach, why)
-    return _Reason("the API server's words say why", _events(reach, item))
+    return "the API server's words say why", _events(reach, item)
 
 
 def _by_policy(reach: Reach, why: str) -> _Reason:
@@ -219,7 +206,7 @@ def _by_policy(reach: Reach, why: str) -> _Reason:
         text = f"no policy for pods allows them {volumes[1]} volumes"
     else:
         text = "no policy for pods allows them"
-    return _Reason(text, reach.kubectl(f"get {kind} -o yaml"))
+    return text, reach.kubectl(f"get {kind} -o yaml")
 
 
 def _makers(found: Iterable[RefusedPod]) -> str:
@@ -261,6 +248,46 @@ def _set_account(facts: Facts, item: RefusedPod) -> str:
 
 
 def _edit(facts: Facts, item: RefusedPod) -> str:
-    """The command that opens what the pods are made from."""
     kind, name = _kind(item)
     return template(facts.reach, item.namespace, kind, name, facts.makers)
+
+
+UNSEEN = "pod-unseen"
+
+
+@cause(
+    UNSEEN,
+    Group.PODS,
+    34,
+    title="No running pod with this identity was seen.",
+    symptom="None yet: whether pods get the role shows when one runs.",
+    looks_at="the namespace's pods: serviceAccountName, phase, environment",
+    remedy="Look again when a pod runs. irsa verify proves that a token of the ServiceAccount is exchanged.",
+    source="https://docs.aws.amazon.com/eks/latest/userguide/pod-configuration.html",
+)
+def _seen(facts: Facts) -> Judgement:
+    account_of(facts.named)
+    try:
+        pods = users_of(facts.named)
+    except CannotTell as error:
+        return _unseen(facts, error.why)
+    running = [pod for pod in pods if pod.phase == "Running"]
+    if not running:
+        phases = Counter(pod.phase or "phase not known" for pod in pods)
+        states = ", ".join(f"{count} {phase}" for phase, count in sorted(phases.items()))
+        return _unseen(facts, "no pod of it is running", pods=pod_names(pods), they_are=states)
+    found = [pod for pod in running if has_identity(pod) or goes_by_profile(facts, pod)]
+    if not found:
+        return _unseen(facts, "no running pod of it has an identity of AWS", pods=pod_names(running))
+    return ok("a running pod with this identity was seen", pods=pod_names(found))
+
+
+def _unseen(facts: Facts, text: str, **evidence: str) -> Judgement:
+    found = unknown(text, **evidence, to_see=to_see(facts))
+    # What keeps them from being created is a cause of its own, and has to be put right first.
+    return replace(found, follows=waits_for_pods(facts))
+
+
+def to_see(facts: Facts) -> str:
+    """The command that proves what can be proved without a pod."""
+    return of_account(facts, "verify", facts.named)

@@ -17,17 +17,35 @@ from irsa_cli.core.doctor.clues.injection import (
     selector_text,
     webhooks_of,
 )
-from irsa_cli.core.doctor.commands import annotate_anew, eks, unannotate, webhook_shown
-from irsa_cli.core.doctor.doubt import commented, of_role, proposed
+from irsa_cli.core.doctor.commands import (
+    annotate_anew,
+    asks_for,
+    commented,
+    eks,
+    of_role,
+    proposed,
+    unannotate,
+    webhook_shown,
+)
 from irsa_cli.core.doctor.facts import Facts
-from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, suspect, unknown
+from irsa_cli.core.doctor.finding import (
+    EKS_GUIDE,
+    WEBHOOK_README,
+    Group,
+    Judgement,
+    cause,
+    ok,
+    problem,
+    suspect,
+    unknown,
+)
 from irsa_cli.core.doctor.owners import restart
 from irsa_cli.core.doctor.subjects import (
-    ROLE_ENV,
     account_of,
     annotation_of,
     heeded,
     identity_of,
+    known_users,
     listed,
     pod_names,
     users_of,
@@ -39,8 +57,6 @@ from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.trust.evaluation import explain
 from irsa_cli.core.values.shown import shown
 
-_EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
-_WEBHOOK = "https://github.com/aws/amazon-eks-pod-identity-webhook#readme"
 _UNTIL_KNOWN = timedelta(minutes=2)
 """How long after it was made the webhook may not know an association yet: they are eventually consistent."""
 _ADMISSION = "https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/"
@@ -54,7 +70,7 @@ _ADMISSION = "https://kubernetes.io/docs/reference/access-authn-authz/extensible
     symptom=NO_ENV,
     looks_at="mutatingwebhookconfigurations, a pod created with dryRun=All",
     remedy="EKS has it in every cluster; ask AWS Support. Elsewhere, install its open project.",
-    source=_WEBHOOK,
+    source=WEBHOOK_README,
     of_cluster=True,
 )
 def _missing(facts: Facts) -> Judgement:
@@ -83,11 +99,10 @@ def _missing(facts: Facts) -> Judgement:
     source=f"{_ADMISSION}#matching-requests-namespaceselector",
 )
 def _namespace(facts: Facts) -> Judgement:
-    subject = facts.named
-    configuration, wanted = excluding(facts, subject)
+    configuration, wanted = excluding(facts, facts.named)
     if not configuration:
         return ok("the webhook looks at pods of this namespace")
-    labels = have(subject.namespace_labels) or {}
+    labels = have(facts.named.namespace_labels) or {}
     return problem(
         "the namespace's labels do not match the webhook's namespaceSelector",
         fix=f"{webhook_shown(facts, configuration)} # its namespaceSelector",
@@ -166,13 +181,12 @@ def _failed(facts: Facts, item: Webhook, text: str) -> Judgement:
     symptom=NO_ENV,
     looks_at="the command line of the webhook's pods (--annotation-prefix)",
     remedy="Annotate with the webhook's prefix, or run it with eks.amazonaws.com.",
-    source=_WEBHOOK,
+    source=WEBHOOK_README,
 )
 def _prefix(facts: Facts) -> Judgement:
-    subject = facts.named
-    value = heeded(subject)
+    value = heeded(facts.named)
     prefix = foreign_prefix(facts)
-    if not prefix or f"{prefix}/role-arn" in account_of(subject).annotations:
+    if not prefix or f"{prefix}/role-arn" in account_of(facts.named).annotations:
         return ok("the webhook looks for the annotation that is there")
     return problem(
         "the webhook runs with another prefix",
@@ -191,7 +205,7 @@ def _prefix(facts: Facts) -> Judgement:
     looks_at="eks ListPodIdentityAssociations, DescribePodIdentityAssociation, the pods' environment",
     remedy="Keep one of the two: give up the annotation, or delete the association and restart the pods."
     " Until then they keep asking EKS Pod Identity, which has nothing for them any more.",
-    source=f"{_EKS}/pod-identities.html",
+    source=f"{EKS_GUIDE}/pod-identities.html",
 )
 def _association(facts: Facts) -> Judgement:
     subject = facts.named
@@ -220,9 +234,8 @@ def _association(facts: Facts) -> Judgement:
 
 def _unread(facts: Facts, hidden: Unreadable) -> Judgement:
     """Where associations can't be read, pods that ask EKS Pod Identity tell that there is one, or was."""
-    subject = facts.named
-    annotation_of(subject)
-    found = [pod for pod in users_of(subject) if was_associated(pod)]
+    annotation_of(facts.named)
+    found = [pod for pod in users_of(facts.named) if was_associated(pod)]
     if not found:
         return unknown(hidden.why)
     return suspect(
@@ -237,12 +250,11 @@ def _keep_one(facts: Facts, association: Association) -> str:
     Where no pod tells, the annotation is kept, unless its role does not admit the ServiceAccount.
     """
     subject = facts.named
-    pods = subject.pods if isinstance(subject.pods, tuple) else ()
-    mine = [pod for pod in pods if pod.service_account == subject.name and pod.is_alive]
+    mine = known_users(subject)
     by_association = [pod for pod in mine if has_pod_identity(pod)]
     delete = eks(facts, "delete-pod-identity-association", f"--association-id {shlex.quote(association.id)}")
     annotated = annotation_of(subject)
-    stale = [pod for pod in mine if not any(item.env.get(ROLE_ENV) == annotated for item in pod.containers)]
+    stale = [pod for pod in mine if not asks_for(pod, annotated)]
     lines = "\n".join((delete, *restart(facts, stale).splitlines()))
     for_annotation = proposed(of_role(facts, subject, annotated), annotated, lines).splitlines()
     drop = unannotate(facts, ROLE_ARN_ANNOTATION)

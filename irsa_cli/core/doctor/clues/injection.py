@@ -1,18 +1,34 @@
-"""Why a pod has nothing of a web identity though its ServiceAccount names a role: one reason for each pod.
+"""What a pod's containers were given: a web identity, EKS Pod Identity, a profile, or why they have nothing.
 
-The causes that are made of it are in `irsa_cli.core.doctor.causes.webhook` and
-`irsa_cli.core.doctor.causes.bare_pods`. https://github.com/aws/amazon-eks-pod-identity-webhook
+Of each pod that has nothing though its ServiceAccount names a role there is one reason; the causes that are
+made of it are in `irsa_cli.core.doctor.causes.webhook` and `irsa_cli.core.doctor.causes.bare_pods`.
+https://github.com/aws/amazon-eks-pod-identity-webhook
+What the AWS configuration for a target role says is in `irsa_cli.core.trust.chain`.
 """
 
 from __future__ import annotations
 
 from irsa_cli.core.doctor.facts import Facts, Subject
-from irsa_cli.core.doctor.subjects import account_of, argument, heeded, injected, is_bare, listed, users_of
+from irsa_cli.core.doctor.subjects import (
+    ROLE_ENV,
+    TOKEN_ENV,
+    account_of,
+    annotations_of,
+    argument,
+    heeded,
+    injected,
+    is_bare,
+    listed,
+    users_of,
+)
 from irsa_cli.core.objects.aws import Association
-from irsa_cli.core.objects.kinds import Pod, Requirement, Webhook
+from irsa_cli.core.objects.kinds import Container, Pod, Requirement, Webhook
 from irsa_cli.core.objects.parsing import selects
 from irsa_cli.core.objects.unreadable import CannotTell, have
 from irsa_cli.core.objects.variables import variable
+from irsa_cli.core.plan.rules import noted_or_none
+from irsa_cli.core.plan.states import CONFIG_MAP_ANNOTATION
+from irsa_cli.core.trust.chain import KEY, PROFILE
 
 PREFIX = "eks.amazonaws.com"
 SKIP_LABEL = f"{PREFIX}/skip-pod-identity-webhook"
@@ -39,6 +55,11 @@ def is_agent(pod: Pod) -> bool:
 def is_injected(pod: Pod) -> bool:
     """Whether some container has a web identity."""
     return any(injected(item) for item in pod.containers)
+
+
+def has_identity(pod: Pod) -> bool:
+    """Whether some container has an identity of AWS, in one of the two ways."""
+    return is_injected(pod) or has_pod_identity(pod)
 
 
 def has_pod_identity(pod: Pod) -> bool:
@@ -116,11 +137,46 @@ def is_shown(facts: Facts, pod: Pod) -> bool:
 
 def bare(facts: Facts, identifier: str) -> list[Pod]:
     """The pods without a web identity for this very cause; raises `CannotTell` when there can't be any."""
-    subject = facts.named
-    heeded(subject)
-    return [pod for pod in users_of(subject) if is_bare(pod) and why_bare(facts, pod) == identifier]
+    heeded(facts.named)
+    return [pod for pod in users_of(facts.named) if is_bare(pod) and why_bare(facts, pod) == identifier]
 
 
 def selector_text(requirements: tuple[Requirement, ...]) -> str:
     """A selector for people."""
     return listed(f"{item.key} {item.operator} {','.join(item.values)}".rstrip() for item in requirements)
+
+
+_FILE, _PROFILE = variable("AWS_CONFIG_FILE"), variable("AWS_PROFILE")
+_USUAL = ("/.aws", f"/.aws/{KEY}")
+"""Where SDKs look for it in the home folder, if they are told of no other file."""
+
+
+def config_map_of(subject: Subject) -> str:
+    """The ConfigMap that irsa notes for the ServiceAccount, '' for none."""
+    return noted_or_none(annotations_of(subject), CONFIG_MAP_ANNOTATION)
+
+
+def takes_profile(facts: Facts, pod: Pod, container: Container) -> bool:
+    """Whether a container is told of the profile `target`, and has the ConfigMap where it looks for it."""
+    name = config_map_of(facts.named)
+    if not name or container.env.get(_PROFILE) != PROFILE:
+        return False
+    volumes = [volume.name for volume in pod.volumes if name in volume.config_maps]
+    places = [container.mounts[volume].rstrip("/") for volume in volumes if volume in container.mounts]
+    if _FILE in container.env:
+        file = container.env[_FILE] or ""
+        return any(file == place or file.startswith(f"{place}/") for place in places)
+    return any(place.endswith(_USUAL) for place in places)
+
+
+def goes_by_profile(facts: Facts, pod: Pod) -> bool:
+    """Whether a container of the pod takes the profile in place of the webhook's variables."""
+    return any(leaves_the_token_to_it(item) and takes_profile(facts, pod, item) for item in pod.containers)
+
+
+def leaves_the_token_to_it(container: Container) -> bool:
+    """Whether the container's template keeps the webhook's variables out, by an empty one.
+
+    SDKs that take a token before a profile take the profile then.
+    """
+    return ROLE_ENV not in container.env and container.env.get(TOKEN_ENV) == ""

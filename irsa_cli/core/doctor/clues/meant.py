@@ -1,7 +1,7 @@
 """Which role was meant for a ServiceAccount: one whose trust policy names exactly this subject, and no other.
 
 A role that admits it by a pattern was hardly made for it, and may be allowed anything: it is evidence, never
-proposed. Pure; the candidates are read by `irsa_cli.usecases.doctor.iam`.
+proposed. Pure; the candidates are read by `irsa_cli.usecases.doctor.further_reads`.
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from irsa_cli.core.doctor.commands import annotate, annotate_anew, attach, make
-from irsa_cli.core.doctor.doubt import commented
+from irsa_cli.core.doctor.commands import annotate, annotate_anew, attach, commented, make
 from irsa_cli.core.doctor.facts import Facts, RoleSummary, Subject
 from irsa_cli.core.doctor.subjects import home_identity, listed
 from irsa_cli.core.objects.aws import Role

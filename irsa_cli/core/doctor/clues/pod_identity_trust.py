@@ -22,10 +22,10 @@ from irsa_cli.core.values.arn import Arn
 SERVICE = "pods.eks.amazonaws.com"
 
 
-def context_of(facts: Facts, association: Association) -> Context:
+def _context_of(facts: Facts, association: Association) -> Context:
     """The condition keys of EKS Pod Identity's request for the ServiceAccount."""
     cluster = facts.cluster
-    found: dict[str, tuple[str, ...] | PresentKey] = {
+    return {
         "aws:sourceaccount": (cluster.account,),
         "aws:sourcearn": (cluster.arn,),
         "aws:sourceorgid": PresentKey(),
@@ -35,8 +35,8 @@ def context_of(facts: Facts, association: Association) -> Context:
         "aws:principalservicenameslist": PresentKey(),
         "aws:securetransport": ("true",),
         "aws:requestedregion": (cluster.region,),
+        **_tags(facts, association, "aws:requesttag/"),
     }
-    return {**found, **_tags(facts, association, "aws:requesttag/")}
 
 
 def _tags(facts: Facts, association: Association, prefix: str) -> Context:
@@ -57,7 +57,7 @@ def _tags(facts: Facts, association: Association, prefix: str) -> Context:
 
 def said_to_service(document: Document, facts: Facts, association: Association) -> tuple[Said, ...]:
     """What the trust policy of the association's role says to EKS Pod Identity."""
-    context = context_of(facts, association)
+    context = _context_of(facts, association)
     return tuple(said(document, is_service, context, action) for action in actions(association))
 
 

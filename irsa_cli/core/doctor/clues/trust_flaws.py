@@ -2,7 +2,8 @@
 
 Whether a condition holds is decided by `irsa_cli.core.trust.evaluation`; here the statement that was meant
 for the token is found, and what is wrong in it is named. A statement for another cluster is judged as that
-cluster would see it, so that one mistake (an old issuer, in principal and keys alike) is one flaw.
+cluster would see it, so that one mistake (an old issuer, in principal and keys alike) is one flaw. For the
+annotation's role it is also told which provider is an old one, and what is rather the annotations' fault.
 """
 
 from __future__ import annotations
@@ -13,12 +14,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from irsa_cli.core.doctor.clues.meant import naming
+from irsa_cli.core.doctor.clues.principal_flaws import Flaw, principal_flaw, similarity
+from irsa_cli.core.doctor.facts import Facts
+from irsa_cli.core.doctor.subjects import annotations_of, audience_of, identity_of, provider_there, role_of
+from irsa_cli.core.objects.aws import Role
+from irsa_cli.core.objects.unreadable import CannotTell
+from irsa_cli.core.plan.states import AUDIENCE_ANNOTATION, CLUSTER_TAG, SERVICE_ACCOUNT_TAG, ProviderState
 from irsa_cli.core.policies.operators import like
 from irsa_cli.core.policies.policy import Document, as_list, dump
+from irsa_cli.core.policies.statements import PROVIDER, covers, trusted_providers
 from irsa_cli.core.policies.web_identity import ACTION, WebIdentity
-from irsa_cli.core.trust.evaluation import Failure, StatementVerdict, covers, explain
-from irsa_cli.core.trust.principal_flaws import PROVIDER, Flaw, principal_flaw, similarity, trusted_providers
-from irsa_cli.core.values.issuer import host_path
+from irsa_cli.core.trust.evaluation import Failure, StatementVerdict, explain
+from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, host_path
 from irsa_cli.core.values.shown import shown, unspaced
 
 GENERATED = re.compile(r"(?P<stem>.+)-(?=[a-z0-9]*\d)[a-z0-9]{5,10}")
@@ -67,7 +75,8 @@ def flaws(
             for verdict in explanation.verdicts
             if verdict.effect == "Allow"
         ]
-        nothing = False, [_nothing(identity)]
+        none = Flaw("trust-principal", "no statement allows anything", "nothing", identity.provider_arn)
+        nothing = False, [none]
         _, allowing = min(judged, key=lambda item: (item[0], *_distance(item[1])), default=nothing)
     return (*denying, *allowing)
 
@@ -103,10 +112,6 @@ def _denial(verdict: StatementVerdict, statement: Any) -> Flaw:
     why = f"it applies to this token, and a Deny goes first: {'; '.join(verdict.because)}"
     text = verdict.failure.text if verdict.failure else why
     return Flaw("trust-deny", text, dump(statement), "no Deny that applies", verdict.name, unknown=unknown)
-
-
-def _nothing(identity: WebIdentity) -> Flaw:
-    return Flaw("trust-principal", "no statement allows anything", "nothing", identity.provider_arn)
 
 
 def _distance(found: list[Flaw]) -> tuple[int, float]:
@@ -202,9 +207,9 @@ def _value_flaw(failure: Failure, claim: str, identity: WebIdentity) -> Flaw:
         return flaw(_by_claim(claim), "the condition leaves out this very token")
     if other in wanted:
         return flaw("trust-key", "the value belongs under the other key")
-    if any(item != unspaced(item) and _is_like(value, unspaced(item)) for item in wanted):
+    if any(item != unspaced(item) and like(value, unspaced(item)) for item in wanted):
         return flaw("trust-whitespace", "spaces and line ends are part of the value")
-    if "Like" not in failure.operator and any(_is_like(value, item) for item in wanted):
+    if "Like" not in failure.operator and any(like(value, item) for item in wanted):
         return flaw("trust-wildcard", "StringEquals takes * and ? as they are; StringLike has wildcards")
     if claim == "sub" and any(_is_sibling(value, item) for item in wanted):
         return flaw("trust-generated-name", "the end of the ServiceAccount's name changes with each release")
@@ -215,10 +220,72 @@ def _by_claim(claim: str) -> str:
     return "trust-subject" if claim == "sub" else "trust-audience"
 
 
-def _is_like(value: str, pattern: str) -> bool:
-    return bool(like(value, pattern))
-
-
 def _is_sibling(value: str, wanted: str) -> bool:
     mine, theirs = GENERATED.fullmatch(value), GENERATED.fullmatch(wanted)
     return mine is not None and theirs is not None and mine["stem"] == theirs["stem"]
+
+
+EKSCTL_ACCOUNT_TAG = "alpha.eksctl.io/iamserviceaccount-name"
+EKSCTL_CLUSTER_TAG = "alpha.eksctl.io/cluster-name"
+
+
+def _old(facts: Facts, role: Role) -> frozenset[str]:
+    """Providers in the policy that are gone, or that tags say belong to an earlier cluster of this name."""
+    own = identity_of(facts, facts.named).provider_arn
+    known = facts.named.providers
+    named = trusted_providers(role.trust) - {own}
+    return frozenset(arn for arn in named if arn in known and _is_old(facts, arn, known[arn]))
+
+
+def _is_old(facts: Facts, arn: str, provider: object) -> bool:
+    if not isinstance(provider, ProviderState):
+        return provider is None
+    cluster, tags = facts.cluster, provider.tags
+    if cluster.arn == tags.get(CLUSTER_TAG):
+        return True
+    # eksctl notes the name alone, which a cluster of another region may have, too.
+    return cluster.name == tags.get(EKSCTL_CLUSTER_TAG) and _host(arn) == _host(cluster.issuer)
+
+
+def _host(provider: str) -> str:
+    """The host of an issuer, of its URL or its provider's ARN; EKS has one for each region."""
+    return host_path(provider.rpartition("oidc-provider/")[2]).partition("/")[0].lower()
+
+
+def flaws_of(facts: Facts) -> tuple[Flaw, ...]:
+    """What keeps the token out of the role; nothing when it is admitted."""
+    role = role_of(facts.named)
+    found = flaws(role.trust, identity_of(facts, facts.named), _old(facts, role), facts.now)
+    return tuple(item for item in found if not _is_annotations(facts, item))
+
+
+def _is_annotations(facts: Facts, flaw: Flaw) -> bool:
+    """Whether it is the ServiceAccount's annotation that is wrong: see the cause annotation-audience."""
+    annotated = annotations_of(facts.named).get(AUDIENCE_ANNOTATION, DEFAULT_AUDIENCE)
+    if flaw.cause != "trust-audience" or annotated == DEFAULT_AUDIENCE:
+        return False
+    try:  # The provider has to refuse the audience, too.
+        provider = provider_there(facts)
+    except CannotTell:
+        return False
+    return provider is not None and audience_of(facts, facts.named) not in provider.audiences
+
+
+def other_roles(facts: Facts) -> tuple[str, ...]:
+    """Roles that were rather meant: they admit the ServiceAccount by name, and the one it names does not.
+
+    When its tags tell that it was made for this very ServiceAccount, it is its trust policy that is wrong. A
+    role that admits it by a pattern was hardly made for it.
+    """
+    subject, role = facts.named, role_of(facts.named)
+    if all(flaw.unknown for flaw in flaws_of(facts)):
+        return ()
+    if subject.full_name in (role.tags.get(SERVICE_ACCOUNT_TAG), role.tags.get(EKSCTL_ACCOUNT_TAG)):
+        return ()
+    return tuple(item.arn for item in naming(facts) if item.arn != role.arn)
+
+
+def require_admitted(facts: Facts) -> None:
+    """Raise `CannotTell` when the trust policy keeps the token out: what comes later can't be judged."""
+    if flaws_of(facts):
+        raise CannotTell("the trust policy does not admit the token in the first place")

@@ -1,22 +1,28 @@
 """Who uses a ServiceAccount, and who was probably to: pods of the same application under another name.
 
 A pod that has an identity of its own, or whose ServiceAccount has a role, is a neighbour and was not to use
-this one. The cause that is made of it is in `irsa_cli.core.doctor.causes.pod_accounts`.
+this one. `Seen` finds ServiceAccounts that have no role and should: `irsa doctor` without a name looks at
+them, too.
 """
 
 from __future__ import annotations
 
 import difflib
+import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 
 from irsa_cli.core.doctor.clues.injection import has_pod_identity
-from irsa_cli.core.doctor.facts import Facts
+from irsa_cli.core.doctor.facts import Facts, RoleSummary
 from irsa_cli.core.doctor.owners import owner_of
-from irsa_cli.core.doctor.subjects import is_bare
+from irsa_cli.core.doctor.subjects import injected, is_bare
+from irsa_cli.core.marks.makers import reader_of
 from irsa_cli.core.objects.kinds import Pod, ServiceAccount
-from irsa_cli.core.objects.unreadable import CannotTell, have
+from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
+from irsa_cli.core.policies.policy import Document, dump
 
 _RELEASE = "app.kubernetes.io/instance"
 _NAME_LABELS = ("app.kubernetes.io/name", _RELEASE, "app", "k8s-app", "name")
@@ -32,11 +38,6 @@ _COUNTER = 2
 """Words of so few letters (a, b, 1, v2) tell apart what is meant to be apart."""
 _SHORT = 6
 """Shorter names are near by chance."""
-
-
-def is_active(pod: Pod) -> bool:
-    """Whether it runs, or will."""
-    return pod.is_alive
 
 
 def is_near(one: str, other: str) -> bool:
@@ -114,7 +115,7 @@ def has_role(account: ServiceAccount) -> bool:
 def strays(facts: Facts) -> tuple[Pod, ...]:
     """Pods that use another ServiceAccount and were probably to use this one."""
     subject = facts.named
-    pods = tuple(pod for pod in have(subject.pods) if is_active(pod))
+    pods = tuple(pod for pod in have(subject.pods) if pod.is_alive)
     own = [pod for pod in pods if pod.service_account == subject.name]
     others = [pod for pod in pods if pod.service_account != subject.name and not is_neighbour(facts, pod)]
     if own:
@@ -133,9 +134,8 @@ def made_by_it(facts: Facts) -> tuple[tuple[Pod, ...], tuple[Pod, ...]]:
     begin with the name of one of its pods (a runner's, a worker's) are most probably its own; a Job of the
     release may be the chart's. A workload of the release has the ServiceAccount that the chart gave it.
     """
-    subject = facts.named
-    pods = tuple(pod for pod in have(subject.pods) if is_active(pod))
-    own = [pod for pod in pods if pod.service_account == subject.name]
+    pods = tuple(pod for pod in have(facts.named.pods) if pod.is_alive)
+    own = [pod for pod in pods if pod.service_account == facts.named.name]
     known = strays(facts)
     others = [
         pod
@@ -162,7 +162,7 @@ def neighbours(facts: Facts) -> tuple[Pod, ...]:
     return tuple(
         pod
         for pod in have(subject.pods)
-        if is_active(pod)
+        if pod.is_alive
         and pod.service_account != subject.name
         and is_neighbour(facts, pod)
         and is_of_app(pod, subject.name)
@@ -186,7 +186,7 @@ def _elsewhere(facts: Facts) -> tuple[Pod, ...]:
     pods = facts.named.elsewhere
     if not isinstance(pods, tuple):
         return ()
-    return tuple(pod for pod in pods if is_active(pod) and not is_neighbour(facts, pod))
+    return tuple(pod for pod in pods if pod.is_alive and not is_neighbour(facts, pod))
 
 
 def namesakes(facts: Facts) -> tuple[str, ...]:
@@ -194,7 +194,7 @@ def namesakes(facts: Facts) -> tuple[str, ...]:
     subject = facts.named
     accounts = facts.accounts if isinstance(facts.accounts, tuple) else ()
     try:
-        used = any(pod.service_account == subject.name for pod in have(subject.pods) if is_active(pod))
+        used = any(pod.service_account == subject.name for pod in have(subject.pods) if pod.is_alive)
     except CannotTell:
         return ()
     if used or subject.name == "default":
@@ -203,4 +203,117 @@ def namesakes(facts: Facts) -> tuple[str, ...]:
         item.namespace
         for item in accounts
         if item.name == subject.name and item.namespace != subject.namespace and not has_role(item)
+    )
+
+
+_SUBJECT = re.compile(r'"system:serviceaccount:([a-z0-9.-]+):([a-z0-9.-]+)"')
+_ARN = re.compile(r"\s*arn:[\w-]+:iam::[^:]*:role/", re.ASCII)
+WEBHOOK_VOLUME = "aws-iam-token"
+
+Names = tuple[str, str]
+"""Namespace and name."""
+
+
+def trusted_names(document: Document, provider: str) -> frozenset[Names]:
+    """The ServiceAccounts that a trust policy names exactly, where it names the provider."""
+    text = dump(document)
+    if json.dumps(provider) not in text:
+        return frozenset()
+    return frozenset((found[1], found[2]) for found in _SUBJECT.finditer(text))
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What tells of lost roles: all ServiceAccounts, the pods that were listed, the account's roles.
+
+    `associated` are those with an EKS Pod Identity association.
+    """
+
+    accounts: tuple[ServiceAccount, ...]
+    pods: tuple[Pod, ...] | Unreadable
+    roles: tuple[RoleSummary, ...] | Unreadable
+    provider: str
+    associated: frozenset[Names] = frozenset()
+
+    def lost(self) -> tuple[ServiceAccount, ...]:
+        """The ServiceAccounts that were probably to name a role, and name none."""
+        users = self._users()
+        wanted = {*self._trusted(), *(new for new, _ in self._renamed(users))}
+        return tuple(
+            item
+            for item in self.accounts
+            if not item.annotations.get(ROLE_ARN_ANNOTATION)
+            and (item.namespace, item.name) not in self.associated
+            and _shows(item, users.get((item.namespace, item.name), ()), wanted)
+        )
+
+    def has_association(self, account: ServiceAccount) -> bool:
+        """Whether a ServiceAccount has its role by an EKS Pod Identity association."""
+        return (account.namespace, account.name) in self.associated
+
+    def gone(self) -> frozenset[Names]:
+        """The ServiceAccounts that are not there, and that a role trusts by name or an association is for."""
+        return (self._trusted() | self.associated) - self._there
+
+    @cached_property
+    def _there(self) -> frozenset[Names]:
+        return frozenset((item.namespace, item.name) for item in self.accounts)
+
+    def _users(self) -> Mapping[Names, list[Pod]]:
+        found: dict[Names, list[Pod]] = {}
+        for pod in self.pods if isinstance(self.pods, tuple) else ():
+            if pod.is_alive:
+                found.setdefault((pod.namespace, pod.service_account), []).append(pod)
+        return found
+
+    def orphaned(self) -> tuple[Names, ...]:
+        """ServiceAccounts that are gone, though pods run as them that have a role, or were to have one."""
+        wanted = self._trusted()
+        return tuple(
+            names
+            for names, pods in sorted(self._users().items())
+            if names not in self._there
+            and (names in wanted or any(_was_given(pod) or has_pod_identity(pod) for pod in pods))
+        )
+
+    def _trusted(self) -> frozenset[Names]:
+        roles = self.roles if isinstance(self.roles, tuple) else ()
+        return frozenset(names for role in roles for names in trusted_names(role.trust, self.provider))
+
+    def _renamed(self, users: Mapping[Names, list[Pod]]) -> Iterable[tuple[Names, Names]]:
+        gone = self._trusted() - self._there
+        for new in users:
+            for old in gone:
+                if new[0] == old[0] and is_near(new[1], old[1]):
+                    yield new, old
+
+
+def _shows(account: ServiceAccount, users: Iterable[Pod], wanted: Iterable[Names]) -> bool:
+    """Whether something tells that the ServiceAccount was to have a role."""
+    pods = list(users)
+    if any(_ARN.match(value) for key, value in account.annotations.items() if not reader_of(key)):
+        return True
+    if any(ROLE_ARN_ANNOTATION in pod.annotations or _was_given(pod) for pod in pods):
+        return True
+    return (account.namespace, account.name) in wanted and any(
+        is_bare(pod) and not has_pod_identity(pod) for pod in pods
+    )
+
+
+def _was_given(pod: Pod) -> bool:
+    """Whether the webhook gave it an identity; a token that is projected by hand is another matter."""
+    volumes = {item.name for item in pod.volumes}
+    return WEBHOOK_VOLUME in volumes and any(injected(item) for item in pod.containers)
+
+
+def gone_names(
+    accounts: tuple[ServiceAccount, ...], roles: tuple[RoleSummary, ...], provider: str, wanted: Names
+) -> tuple[tuple[RoleSummary, str], ...]:
+    """Roles that trust a ServiceAccount of the namespace that is gone, of nearly this name, with its name."""
+    there = {(item.namespace, item.name) for item in accounts}
+    return tuple(
+        (role, name)
+        for role in roles
+        for namespace, name in sorted(trusted_names(role.trust, provider) - there)
+        if namespace == wanted[0] and is_near(name, wanted[1])
     )

@@ -1,11 +1,20 @@
-"""What a run can have to itself, the order in which that is taken, and the name of the Lease for it."""
+"""What a run can have to itself, the order in which that is taken, its Lease's name, and what a plan needs.
+
+Kinds of change are not named here: what an object is told by, its traits tell (`irsa_cli.core.plan.traits`).
+"""
 
 from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
+
+from irsa_cli.core.plan.changes import Change, Kind
+from irsa_cli.core.plan.states import SERVICE_ACCOUNT_TAG, RoleState
+from irsa_cli.core.values.arn import role_arn
+from irsa_cli.core.values.cluster import Cluster
 
 LONGEST = 63
 """Characters of a name that is a label of DNS, and of a label's value."""
@@ -67,3 +76,70 @@ def distinct(readable: str, identity: str) -> str:
     digest = hashlib.sha256(identity.encode()).hexdigest()[:_DIGEST]
     plain = re.sub(r"[^a-z0-9]+", "-", readable.lower())[: LONGEST - _DIGEST - 1].strip("-")
     return f"{plain}-{digest}" if plain else f"irsa-{digest}"
+
+
+def shared_locks(changes: Iterable[Change], cluster: Cluster) -> frozenset[Lock]:
+    """The locks of what others may count on, too.
+
+    That is namespaces and providers that are made, marked or deleted, roles that are deleted, and roles that
+    were there before and whose trust policy is changed, in whatever account.
+    """
+    every = tuple(changes)
+    made = {change.object for change in every if change.kind.is_whole and change.before is None}
+    return frozenset(lock for change in every for lock in _shared(change, made, cluster))
+
+
+def _shared(change: Change, made: set[tuple[Kind, tuple[str, ...]]], cluster: Cluster) -> Iterator[Lock]:
+    kind, target = change.object
+    if kind is Kind.NAMESPACE:
+        yield Lock(LockScope.NAMESPACE, target[0])
+    elif kind is Kind.PROVIDER:
+        yield Lock(LockScope.PROVIDER, target[0])
+    elif kind is Kind.TARGET_TRUST:
+        arn = role_arn(target[0])
+        yield Lock.of_role(arn.account, arn.name, arn.partition)
+    elif kind is Kind.ROLE:
+        deleted = change.kind.is_whole and change.after is None
+        trusts = change.kind.traits.changes_trust and change.object not in made
+        if deleted or trusts:
+            yield Lock.of_role(cluster.home, target[0], cluster.partition)
+
+
+def is_all_new(changes: Iterable[Change]) -> bool:
+    """Whether there are changes, and each creates an object, or is about one that they create.
+
+    A name (or an issuer) is taken once, so the create calls themselves find out when a plan is out of date.
+    They do not find out that a role is gone which a new ServiceAccount is to have: it has to be new, too.
+    """
+    every = tuple(changes)
+    # What is added to something that is there already, nobody refuses a second time.
+    made = {
+        change.object
+        for change in every
+        if change.kind.is_whole and change.before is None and change.kind is not Kind.TARGET_TRUST
+    }
+    roles = {target[0] for kind, target in made if kind is Kind.ROLE}
+    return bool(every) and all(change.object in made and change.roles <= roles for change in every)
+
+
+def locks_of(changes: Iterable[Change], cluster: Cluster) -> frozenset[Lock]:
+    """All locks that a plan needs."""
+    every = tuple(changes)
+    return shared_locks(every, cluster) | frozenset(_bindings(every))
+
+
+def recovery_locks(changes: Iterable[Change], cluster: Cluster) -> frozenset[Lock]:
+    """All that may be touched by taking these changes back, or by going on with them."""
+    every = tuple(changes)
+    back = [change.inverse for change in every]
+    return locks_of(every, cluster) | shared_locks(back, cluster)
+
+
+def _bindings(changes: Iterable[Change]) -> Iterator[Lock]:
+    """Those of the ServiceAccounts that changes are about, and of those for which roles are made."""
+    for change in changes:
+        if change.kind is Kind.SERVICE_ACCOUNT:
+            yield Lock(LockScope.BINDING, change.name)
+        for state in (change.before, change.after):
+            if isinstance(state, RoleState) and state.tags.get(SERVICE_ACCOUNT_TAG):
+                yield Lock(LockScope.BINDING, state.tags[SERVICE_ACCOUNT_TAG])

@@ -13,16 +13,12 @@ from dataclasses import replace
 from typing import Any
 
 from irsa_cli.core.policies.conditions import operator_of
-from irsa_cli.core.policies.web_identity import ACTION
-from irsa_cli.core.trust.evaluation import covers
-from irsa_cli.core.trust.restrictions import demands
-from irsa_cli.core.trust.rules.providers import TrustContext, of_providers
-from irsa_cli.core.trust.rules.rule import Risk, Severity, risk, worst_first
-from irsa_cli.core.trust.rules.statements import (
+from irsa_cli.core.policies.statements import (
     WAYS_IN,
     Statement,
     actions_of,
     allowing,
+    covers,
     does,
     is_positive,
     name_of,
@@ -31,21 +27,14 @@ from irsa_cli.core.trust.rules.statements import (
     principals,
     tests_of,
 )
-from irsa_cli.core.trust.rules.trust_rules import (
-    ALL_ACTIONS,
-    BESIDE_LOOSE,
-    DEFAULT_ACCOUNT,
-    EVERYBODY,
-    EXTRA_AUDIENCE,
-    FOR_ALL_VALUES,
-    NO_CONDITION,
-    OTHER_ISSUERS_KEY,
-    OTHER_SERVICES,
-    POD_IDENTITY_OPEN,
-)
+from irsa_cli.core.policies.web_identity import ACTION
+from irsa_cli.core.trust.restrictions import demands
+from irsa_cli.core.trust.rules import trust_rules as rules
+from irsa_cli.core.trust.rules.providers import TrustContext, of_providers
+from irsa_cli.core.trust.rules.rule import Risk, Severity, risk, worst_first
 from irsa_cli.core.trust.rules.trust_rules import NO_AUDIENCE as NO_AUDIENCE_RULE
 from irsa_cli.core.trust.rules.width import ANYBODY, NO_AUDIENCE, Look, of_subjects
-from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
+from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, issuer_of
 
 _ALWAYS = ("aws:securetransport", "aws:viaawsservice")
 """What holds for every token that STS is shown."""
@@ -64,7 +53,7 @@ def of_claims(
     `accepted` are the audiences that the provider takes, None where that is not known.
     """
     loose = {index for index, _ in wide}
-    bare = {index for index, item in wide if item.rule is NO_CONDITION}
+    bare = {index for index, item in wide if item.rule is rules.NO_CONDITION}
     for index, item in allowing(look.document):
         named = list(look.exact(index))
         subjects = [ANYBODY] if index in look.anybody else named
@@ -100,7 +89,7 @@ def _audience(
     if len(taken) > 1:
         named = " and ".join(f"'{each}'" for each in taken)
         step = f"demand one audience by StringEquals on {look.issuer}:aud"
-        yield risk(EXTRA_AUDIENCE, name, f"takes tokens for the audiences {named}", step, path=place)
+        yield risk(rules.EXTRA_AUDIENCE, name, f"takes tokens for the audiences {named}", step, path=place)
 
 
 def _default(index: int, item: Statement, named: Collection[str]) -> Iterator[Risk]:
@@ -111,12 +100,12 @@ def _default(index: int, item: Statement, named: Collection[str]) -> Iterator[Ri
                 f"admits the ServiceAccount default of namespace {namespace.rpartition(':')[2]},"
                 " as which every pod runs that names no other"
             )
-            yield risk(DEFAULT_ACCOUNT, name_of(index, item), reason, path=place_of(index, "Condition"))
+            yield risk(rules.DEFAULT_ACCOUNT, name_of(index, item), reason, path=place_of(index, "Condition"))
 
 
 def _operators(look: Look, index: int, item: Statement) -> Iterator[Risk]:
     """Operators that hold for lack of the key."""
-    own = {arn.partition("oidc-provider/")[2].lower() for arn in principals(item, "Federated")}
+    own = {issuer_of(arn).lower() for arn in principals(item, "Federated")}
     name, tight = name_of(index, item), f"test {look.issuer}:sub and {look.issuer}:aud by StringEquals"
     for text, key, _ in tests_of(item):
         operator, (issuer, _, claim) = operator_of(text), key.rpartition(":")
@@ -126,14 +115,14 @@ def _operators(look: Look, index: int, item: Statement) -> Iterator[Risk]:
         if issuer.lower() == look.issuer.lower() and operator.quantifier == "all":
             reason = f"tests {claim} by {text}, which holds also where there is no such key"
             step = f"write {text.removeprefix('ForAllValues:')}"
-            yield risk(FOR_ALL_VALUES, name, reason, step, path=place)
+            yield risk(rules.FOR_ALL_VALUES, name, reason, step, path=place)
         if "." not in issuer or issuer.lower() in own:
             continue
         if operator.if_exists or operator.negated or operator.quantifier == "all":
             reason = (
                 f"tests {key} by {text}: its provider's tokens have no such key, so that it keeps nobody out"
             )
-            yield risk(OTHER_ISSUERS_KEY, name, reason, tight, path=place)
+            yield risk(rules.OTHER_ISSUERS_KEY, name, reason, tight, path=place)
 
 
 def _beside(look: Look, index: int, item: Statement, loose: Collection[int]) -> Iterator[Risk]:
@@ -149,7 +138,7 @@ def _beside(look: Look, index: int, item: Statement, loose: Collection[int]) -> 
             tighter = name_of(other, tight)
             reason = f"admits {named[0]}, too, so that {tighter}, which {what}, keeps nobody out"
             step = f"remove it, or demand the same as {tighter}"
-            yield risk(BESIDE_LOOSE, name_of(index, item), reason, step, path=place_of(index))
+            yield risk(rules.BESIDE_LOOSE, name_of(index, item), reason, step, path=place_of(index))
             return
 
 
@@ -183,7 +172,7 @@ def of_everybody(document: Mapping[str, Any]) -> Iterator[Risk]:
             )
         path = place_of(index, "NotPrincipal" if "NotPrincipal" in item else "Principal")
         reason = f"names {means} as its principal{but}"
-        found = risk(EVERYBODY, name_of(index, item), reason, path=path)
+        found = risk(rules.EVERYBODY, name_of(index, item), reason, path=path)
         yield replace(found, severity=Severity.MEDIUM) if narrowed else found
 
 
@@ -203,7 +192,7 @@ def of_principals(document: Mapping[str, Any], providers: Collection[str]) -> It
         others = [service for service in principals(item, "Service") if service != POD_IDENTITY]
         if others and does(item, "sts:AssumeRole"):
             reason = f"admits {' and '.join(others)} to a role that pods have, too"
-            yield risk(OTHER_SERVICES, name, reason, path=place_of(index, "Principal"))
+            yield risk(rules.OTHER_SERVICES, name, reason, path=place_of(index, "Principal"))
         if is_for_pods(item, providers):
             yield from _actions(index, item)
         if POD_IDENTITY in principals(item, "Service") and does(item, "sts:AssumeRole"):
@@ -215,10 +204,10 @@ def _actions(index: int, item: Statement) -> Iterator[Risk]:
     wide = [text for text in actions_of(item) if any(sign in text for sign in "*?") and covers((text,), way)]
     if "NotAction" in item and does(item, way):
         reason, key = "allows all actions but those that it names", "NotAction"
-        yield risk(ALL_ACTIONS, name_of(index, item), reason, path=place_of(index, key))
+        yield risk(rules.ALL_ACTIONS, name_of(index, item), reason, path=place_of(index, key))
     elif wide:
         reason = f"allows {' and '.join(wide)}: all ways to assume the role, with any session tags"
-        yield risk(ALL_ACTIONS, name_of(index, item), reason, path=place_of(index, "Action"))
+        yield risk(rules.ALL_ACTIONS, name_of(index, item), reason, path=place_of(index, "Action"))
 
 
 def _pod_identity(index: int, item: Statement) -> Iterator[Risk]:
@@ -227,7 +216,7 @@ def _pod_identity(index: int, item: Statement) -> Iterator[Risk]:
     )
     if not narrowed:
         reason = "admits EKS Pod Identity for any cluster, namespace and ServiceAccount of the account"
-        yield risk(POD_IDENTITY_OPEN, name_of(index, item), reason, path=place_of(index, "Principal"))
+        yield risk(rules.POD_IDENTITY_OPEN, name_of(index, item), reason, path=place_of(index, "Principal"))
 
 
 LARGEST = 8192

@@ -12,12 +12,12 @@ https://pathfinding.cloud, as far as a role's own permissions are enough and no 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from irsa_cli.core.policies.policy import as_list
-from irsa_cli.core.trust.evaluation import covers
+from irsa_cli.core.policies.statements import covers, statements
 from irsa_cli.core.values.errors import Refused
 
 SOURCE = "https://pathfinding.cloud"
@@ -123,7 +123,7 @@ def granted(document: Any) -> Granted:
     much: list[str] = []
     allowed: set[str] = set()
     denied: set[str] = set()
-    for item in _statements(document):
+    for item in statements(document):
         if not _is_for_everything(item):
             continue
         patterns = tuple(map(str, as_list(item.get("Action", []))))
@@ -132,14 +132,14 @@ def granted(document: Any) -> Granted:
         elif item.get("Effect") == "Allow":
             much += [text for text in patterns if text.lower() in _ALL]
             allowed |= set() if item.get("Condition") else _covered(item, patterns)
-    everything = any(_denies_everything(item) for item in _statements(document))
+    everything = any(
+        item.get("Effect") == "Deny"
+        and not item.get("Condition")
+        and "*" in as_list(item.get("Action", []))
+        and _is_for_everything(item)
+        for item in statements(document)
+    )
     return Granted(tuple(much), frozenset(allowed), frozenset(denied), everything)
-
-
-def _statements(document: Any) -> Iterator[Mapping[str, Any]]:
-    for item in as_list(document.get("Statement", [])) if isinstance(document, dict) else ():
-        if isinstance(item, dict):
-            yield item
 
 
 def _is_for_everything(item: Mapping[str, Any]) -> bool:
@@ -147,11 +147,6 @@ def _is_for_everything(item: Mapping[str, Any]) -> bool:
     if "NotResource" in item:
         return item.get("Effect") == "Allow"
     return any(text and not str(text).strip("*") for text in as_list(item.get("Resource", [])))
-
-
-def _denies_everything(item: Mapping[str, Any]) -> bool:
-    whole = _is_for_everything(item) and "*" in as_list(item.get("Action", []))
-    return whole and item.get("Effect") == "Deny" and not item.get("Condition")
 
 
 def _covered(item: Mapping[str, Any], patterns: tuple[str, ...]) -> set[str]:

@@ -10,12 +10,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from irsa_cli.core.policies.policy import as_list
-from irsa_cli.core.trust.principal_flaws import trusted_providers
+from irsa_cli.core.policies.statements import (
+    allowing,
+    name_of,
+    place_of,
+    principals,
+    statements,
+    tests_of_key,
+    trusted_providers,
+)
 from irsa_cli.core.trust.rules.rule import Risk, risk
-from irsa_cli.core.trust.rules.statements import allowing, name_of, place_of, principals
 from irsa_cli.core.trust.rules.trust_rules import ISSUER_CAN_BE_HAD, PROVIDER_GONE, SEVERAL_STAGES
-from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
+from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, issuer_of
 
 SUBJECT = "system:serviceaccount:"
 _EKS = ("oidc-provider/oidc.eks.", "oidc-provider/oidc-eks.")
@@ -58,18 +64,12 @@ def cluster_providers(document: Mapping[str, Any], known: Mapping[str, Any] | No
         for arn in found
         if any(host in arn for host in _EKS)
         or arn in (known or {})
-        or any(SUBJECT in value for value in _subjects(document, arn))
+        or any(
+            SUBJECT in value
+            for _, values in tests_of_key(statements(document), f"{issuer_of(arn)}:sub")
+            for value in values
+        )
     )
-
-
-def _subjects(document: Mapping[str, Any], provider: str) -> Iterator[str]:
-    key = f"{provider.partition('oidc-provider/')[2]}:sub".lower()
-    for item in as_list(document.get("Statement", [])):
-        block = item.get("Condition") if isinstance(item, dict) else None
-        for keys in block.values() if isinstance(block, dict) else ():
-            for name, values in keys.items() if isinstance(keys, dict) else ():
-                if str(name).lower() == key:
-                    yield from map(str, as_list(values))
 
 
 _HAD = re.compile(
@@ -96,7 +96,7 @@ def of_providers(document: Mapping[str, Any], context: TrustContext) -> Iterator
                 continue
             named[arn] = None
             name, path = name_of(index, item), place_of(index, "Principal")
-            issuer = arn.partition("oidc-provider/")[2]
+            issuer = issuer_of(arn)
             if context.existing is not None and arn not in context.existing:
                 reason = f"trusts the OIDC provider {issuer}, and the account has none of it"
                 yield risk(PROVIDER_GONE, name, reason, path=path)
@@ -126,35 +126,15 @@ def _stages(named: Mapping[str, Any], context: TrustContext) -> Iterator[Risk]:
 
 
 _STAGES = {
-    "production": ("prod", "production", "prd", "live"),
-    "pre-production": (
-        "preprod",
-        "preproduction",
-        "staging",
-        "stage",
-        "stg",
-        "uat",
-        "qa",
-        "integration",
-        "int",
-    ),
-    "development": (
-        "dev",
-        "development",
-        "develop",
-        "nonprod",
-        "test",
-        "testing",
-        "sandbox",
-        "playground",
-        "lab",
-        "demo",
-    ),
+    "production": "prod production prd live",
+    "pre-production": "preprod preproduction staging stage stg uat qa integration int",
+    "development": "dev development develop nonprod test testing sandbox playground lab demo",
 }
+"""By stage: the words of cluster names that say it."""
 
 
 def stage_of(name: str) -> str:
     """The stage that a cluster's name says, '' where it says none or several."""
     words = set(re.split(r"[^a-z]+", re.sub(r"(pre|non)[-_](prod)", r"\1\2", name.lower())))
-    found = [stage for stage, said in _STAGES.items() if words & set(said)]
+    found = [stage for stage, said in _STAGES.items() if words & set(said.split())]
     return found[0] if len(found) == 1 else ""

@@ -5,10 +5,10 @@ The rules themselves are in `irsa_cli.core.trust.rules.table`, judging in `irsa_
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Any
+from typing import Any, TypeVar
 
 
 class Severity(str, Enum):
@@ -44,13 +44,32 @@ class Rule:
 
     id: str
     severity: Severity
-    area: Area
     title: str
     reason: str
     fix: str
     source: str
+    area: Area
     before: Mapping[str, Any] = field(hash=False, compare=False, repr=False)
     after: Mapping[str, Any] = field(hash=False, compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class RuleTable:
+    """Rules of one subject, in the order in which they are added; `after` is what breaks none of them."""
+
+    area: Area
+    after: Mapping[str, Any]
+    rules: list[Rule] = field(default_factory=list)
+
+    def add(
+        self, name: str, severity: Severity, title: str, reason: str, fix: str, source: str, **more: Any
+    ) -> Rule:
+        """The rule, added: `more` are its example `before`, and its area and `after` if they are others."""
+        rule = Rule(
+            name, severity, title, reason, fix, source, **{"area": self.area, "after": self.after, **more}
+        )
+        self.rules.append(rule)
+        return rule
 
 
 SHOWN = 3
@@ -160,6 +179,9 @@ def risk(rule: Rule, statement: str, reason: str, suggestion: str = "", **more: 
     return Risk(rule, rule.severity, statement, reason, suggestion or rule.fix, **more)
 
 
-def worst_first(found: Sequence[Risk]) -> tuple[Risk, ...]:
+Graded = TypeVar("Graded", Rule, Risk)
+
+
+def worst_first(found: Iterable[Graded]) -> tuple[Graded, ...]:
     """By severity; what is equally bad stays in its order."""
     return tuple(sorted(found, key=lambda item: -ORDER.index(item.severity)))

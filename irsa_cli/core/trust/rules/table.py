@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from irsa_cli.core.trust.rules.rule import ORDER, Area, Rule, Severity
+from irsa_cli.core.trust.rules.rule import Area, Rule, RuleTable, Severity, worst_first
 from irsa_cli.core.trust.rules.trust_rules import PROVIDER, TRUST_RULES
 
 _AWS = "https://docs.aws.amazon.com"
@@ -27,12 +27,8 @@ _ADMITS: dict[str, Any] = {"role": {"arn": _ROLE, "admits": ["system:serviceacco
 _SOUND: dict[str, Any] = {**_NOTED, **_ADMITS}
 
 
-def _rule(name: str, severity: Severity, title: str, reason: str, fix: str, source: str, **more: Any) -> Rule:
-    area = more.get("area", Area.BINDING)
-    return Rule(name, severity, area, title, reason, fix, source, more["before"], more.get("after", _SOUND))
-
-
-ADMITTED_NOT_ANNOTATED = _rule(
+_rules = RuleTable(Area.BINDING, after=_SOUND)
+ADMITTED_NOT_ANNOTATED = _rules.add(
     "admitted-not-annotated",
     Severity.MEDIUM,
     "A ServiceAccount is admitted to a role that its annotation does not name.",
@@ -41,7 +37,7 @@ ADMITTED_NOT_ANNOTATED = _rule(
     f"{_EKS}/pod-configuration.html",
     before={**_PLAIN, **_ADMITS},
 )
-ANNOTATED_REFUSED = _rule(
+ANNOTATED_REFUSED = _rules.add(
     "annotated-refused",
     Severity.LOW,
     "A ServiceAccount's annotation names a role that does not admit it.",
@@ -50,7 +46,7 @@ ANNOTATED_REFUSED = _rule(
     f"{_EKS}/associate-service-account-role.html",
     before={**_NOTED, "role": {"arn": _ROLE, "admits": []}},
 )
-BROAD_GROUP = _rule(
+BROAD_GROUP = _rules.add(
     "everybody-may-become",
     Severity.HIGH,
     "Everybody in a cluster, or nearly so, may become a ServiceAccount that has a role.",
@@ -60,7 +56,7 @@ BROAD_GROUP = _rule(
     before={"roleBinding": {"subjects": ["Group system:authenticated"], "allows": "create pods"}, **_SOUND},
     after={"roleBinding": {"subjects": ["Group deployers"], "allows": "create pods"}, **_SOUND},
 )
-ROLE_GONE = _rule(
+ROLE_GONE = _rules.add(
     "role-gone",
     Severity.LOW,
     "A ServiceAccount's annotation names a role that does not exist.",
@@ -69,7 +65,16 @@ ROLE_GONE = _rule(
     f"{_EKS}/associate-service-account-role.html",
     before={**_NOTED, "role": None},
 )
-NO_ROLE_NAMED = _rule(
+SUBJECT_GONE = _rules.add(
+    "subject-gone",
+    Severity.MEDIUM,
+    "A role admits a ServiceAccount that does not exist.",
+    "Whoever creates a ServiceAccount (or a namespace) of that name gets the role.",
+    "remove its subject from the trust policy, or the role: irsa delete-sa NAME -n NAMESPACE -c CLUSTER",
+    f"{_AWS}/eks/latest/best-practices/identity-and-access-management.html",
+    before={"serviceAccount": None, **_ADMITS},
+)
+NO_ROLE_NAMED = _rules.add(
     "annotation-no-role",
     Severity.MEDIUM,
     "A ServiceAccount's annotation is no ARN of a role.",
@@ -84,16 +89,7 @@ NO_ROLE_NAMED = _rule(
         }
     },
 )
-SUBJECT_GONE = _rule(
-    "subject-gone",
-    Severity.MEDIUM,
-    "A role admits a ServiceAccount that does not exist.",
-    "Whoever creates a ServiceAccount (or a namespace) of that name gets the role.",
-    "remove its subject from the trust policy, or the role: irsa delete-sa NAME -n NAMESPACE -c CLUSTER",
-    f"{_AWS}/eks/latest/best-practices/identity-and-access-management.html",
-    before={"serviceAccount": None, **_ADMITS},
-)
-SHADOWED = _rule(
+SHADOWED = _rules.add(
     "shadowed-by-pod-identity",
     Severity.LOW,
     "The annotation has no effect, as an EKS Pod Identity association takes precedence.",
@@ -102,7 +98,7 @@ SHADOWED = _rule(
     f"{_EKS}/pod-identities.html",
     before={**_SOUND, "association": {"role": "arn:aws:iam::111122223333:role/other"}},
 )
-NODE_ROLE = _rule(
+NODE_ROLE = _rules.add(
     "node-role-fallback",
     Severity.LOW,
     "Pods run without a role of their own.",
@@ -111,7 +107,7 @@ NODE_ROLE = _rule(
     f"{_AWS}/eks/latest/best-practices/identity-and-access-management.html",
     before={**_PLAIN, "pods": 1},
 )
-PROVIDER_WITHOUT_CLUSTER = _rule(
+PROVIDER_WITHOUT_CLUSTER = _rules.add(
     "provider-without-cluster",
     Severity.LOW,
     "An OIDC provider is there for a cluster that is not.",
@@ -122,7 +118,7 @@ PROVIDER_WITHOUT_CLUSTER = _rule(
     before={"provider": PROVIDER, "cluster": None},
     after={"provider": PROVIDER, "cluster": "prod"},
 )
-DEAD_ISSUER = _rule(
+DEAD_ISSUER = _rules.add(
     "dead-issuer",
     Severity.LOW,
     "A role trusts the issuer of a cluster that is not there.",
@@ -133,7 +129,7 @@ DEAD_ISSUER = _rule(
     before={"role": {"arn": _ROLE, "trusts": PROVIDER}, "cluster": None},
     after={"role": {"arn": _ROLE, "trusts": PROVIDER}, "cluster": "prod"},
 )
-CHANGED = _rule(
+CHANGED = _rules.add(
     "changed-since-irsa",
     Severity.MEDIUM,
     "A role that irsa made is not as irsa made it.",
@@ -144,7 +140,7 @@ CHANGED = _rule(
     before={"role": {"tags": {"irsa/service-account": "prod/app"}, "admits": ["prod/app", "prod/other"]}},
     after={"role": {"tags": {"irsa/service-account": "prod/app"}, "admits": ["prod/app"]}},
 )
-UNUSED = _rule(
+UNUSED = _rules.add(
     "unused-role",
     Severity.LOW,
     "A role that pods can become has not been used for long.",
@@ -156,28 +152,6 @@ UNUSED = _rule(
     after={"role": {"arn": _ROLE, "lastUsed": "yesterday"}},
 )
 
-BINDING_RULES = (
-    BROAD_GROUP,
-    ADMITTED_NOT_ANNOTATED,
-    SUBJECT_GONE,
-    NO_ROLE_NAMED,
-    ANNOTATED_REFUSED,
-    ROLE_GONE,
-    SHADOWED,
-    NODE_ROLE,
-    CHANGED,
-    PROVIDER_WITHOUT_CLUSTER,
-    DEAD_ISSUER,
-    UNUSED,
-)
-
-
-_AREAS = tuple(Area)
-
 RULES: dict[str, Rule] = {
-    rule.id: rule
-    for rule in sorted(
-        (*TRUST_RULES, *BINDING_RULES),
-        key=lambda rule: (_AREAS.index(rule.area), -ORDER.index(rule.severity)),
-    )
+    rule.id: rule for area in Area for rule in worst_first((*TRUST_RULES, *_rules.rules)) if rule.area is area
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from irsa_cli.core.policies.policy import Document
-from irsa_cli.core.trust.rules.rule import Area, Rule, Severity
+from irsa_cli.core.trust.rules.rule import Area, RuleTable, Severity, worst_first
 
 _AWS = "https://docs.aws.amazon.com"
 _IAM = f"{_AWS}/IAM/latest/UserGuide"
@@ -47,16 +47,10 @@ def _service(name: str, action: Any = "sts:AssumeRole", **more: Any) -> Document
     return {"Effect": "Allow", "Principal": {"Service": name}, "Action": action, **more}
 
 
-def _rule(
-    name: str, severity: Severity, title: str, reason: str, fix: str, source: str, **example: Any
-) -> Rule:
-    before, after = example["before"], example.get("after", _policy(_web(_TIGHT)))
-    return Rule(name, severity, Area.TRUST, title, reason, fix, source, before, after)
-
-
+_rules = RuleTable(Area.TRUST, after=_policy(_web(_TIGHT)))
 _NAME_THEM = "name the ServiceAccounts by StringEquals on {issuer}:sub"
 
-EVERYBODY = _rule(
+EVERYBODY = _rules.add(
     "everybody",
     Severity.HIGH,
     "The principal is `*`, or all but some.",
@@ -66,7 +60,7 @@ EVERYBODY = _rule(
     _PRINCIPAL,
     before=_policy({"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}),
 )
-NO_CONDITION = _rule(
+NO_CONDITION = _rules.add(
     "no-condition",
     Severity.HIGH,
     "A statement for a cluster's provider has no condition.",
@@ -75,7 +69,7 @@ NO_CONDITION = _rule(
     _EKS_PRACTICE,
     before=_policy(_web(None)),
 )
-NO_SUBJECT = _rule(
+NO_SUBJECT = _rules.add(
     "no-subject",
     Severity.HIGH,
     "A statement for a cluster's provider does not test the subject.",
@@ -84,7 +78,7 @@ NO_SUBJECT = _rule(
     _EKS_PRACTICE,
     before=_policy(_web({"StringEquals": {_AUD: _STS}})),
 )
-ONLY_NEGATIVE = _rule(
+ONLY_NEGATIVE = _rules.add(
     "only-negative",
     Severity.HIGH,
     "The subject is tested only by what it must not be.",
@@ -93,7 +87,7 @@ ONLY_NEGATIVE = _rule(
     _OPERATORS,
     before=_policy(_web({"StringEquals": {_AUD: _STS}, "StringNotEquals": {_SUB: _APP}})),
 )
-EVERY_SUBJECT = _rule(
+EVERY_SUBJECT = _rules.add(
     "every-subject",
     Severity.HIGH,
     "A pattern admits every ServiceAccount of the cluster.",
@@ -102,7 +96,7 @@ EVERY_SUBJECT = _rule(
     _EKS_PRACTICE,
     before=_like("system:serviceaccount:*:*"),
 )
-EVERY_NAMESPACE = _rule(
+EVERY_NAMESPACE = _rules.add(
     "every-namespace",
     Severity.HIGH,
     "A pattern admits ServiceAccounts of every namespace.",
@@ -111,7 +105,7 @@ EVERY_NAMESPACE = _rule(
     _EKS_PRACTICE,
     before=_like("system:serviceaccount:*:app"),
 )
-CROSSES_COLON = _rule(
+CROSSES_COLON = _rules.add(
     "pattern-crosses-colon",
     Severity.HIGH,
     "A pattern without a colon between namespace and name admits other namespaces, too.",
@@ -120,7 +114,7 @@ CROSSES_COLON = _rule(
     _OPERATORS,
     before=_like("system:serviceaccount:prod*"),
 )
-NAMESPACE_PATTERN = _rule(
+NAMESPACE_PATTERN = _rules.add(
     "namespace-pattern",
     Severity.MEDIUM,
     "A pattern admits several namespaces.",
@@ -129,7 +123,7 @@ NAMESPACE_PATTERN = _rule(
     _EKS_PRACTICE,
     before=_like("system:serviceaccount:prod-*:app"),
 )
-EVERY_NAME = _rule(
+EVERY_NAME = _rules.add(
     "every-name",
     Severity.MEDIUM,
     "A pattern admits every ServiceAccount of a namespace.",
@@ -138,7 +132,7 @@ EVERY_NAME = _rule(
     _EKS_PRACTICE,
     before=_like("system:serviceaccount:prod:*"),
 )
-NAME_PATTERN = _rule(
+NAME_PATTERN = _rules.add(
     "name-pattern",
     Severity.LOW,
     "A pattern admits several ServiceAccounts of a namespace.",
@@ -147,7 +141,7 @@ NAME_PATTERN = _rule(
     _EKS_PRACTICE,
     before=_like("system:serviceaccount:prod:app-*"),
 )
-NO_AUDIENCE = _rule(
+NO_AUDIENCE = _rules.add(
     "no-audience",
     Severity.LOW,
     "The audience is not tested.",
@@ -156,7 +150,7 @@ NO_AUDIENCE = _rule(
     _OIDC,
     before=_policy(_web({"StringEquals": {_SUB: _APP}})),
 )
-EXTRA_AUDIENCE = _rule(
+EXTRA_AUDIENCE = _rules.add(
     "extra-audience",
     Severity.LOW,
     "More than one audience is admitted.",
@@ -165,7 +159,7 @@ EXTRA_AUDIENCE = _rule(
     _OIDC,
     before=_policy(_web({"StringEquals": {_SUB: _APP, _AUD: [_STS, "https://vault.example.com"]}})),
 )
-FOR_ALL_VALUES = _rule(
+FOR_ALL_VALUES = _rules.add(
     "for-all-values",
     Severity.MEDIUM,
     "ForAllValues is used on a key that has one value.",
@@ -174,7 +168,7 @@ FOR_ALL_VALUES = _rule(
     _SET_OPERATORS,
     before=_policy(_web({"StringEquals": {_AUD: _STS}, "ForAllValues:StringEquals": {_SUB: _APP}})),
 )
-OTHER_ISSUERS_KEY = _rule(
+OTHER_ISSUERS_KEY = _rules.add(
     "wrong-issuer-key",
     Severity.HIGH,
     "A condition tests the key of another issuer, and holds for lack of it.",
@@ -186,7 +180,7 @@ OTHER_ISSUERS_KEY = _rule(
         _web({"StringEquals": {_AUD: _STS}, "StringEqualsIfExists": {f"{OTHER_ISSUER}:sub": _APP}})
     ),
 )
-BESIDE_LOOSE = _rule(
+BESIDE_LOOSE = _rules.add(
     "loose-beside-tight",
     Severity.MEDIUM,
     "A loose statement stands beside a tight one.",
@@ -195,7 +189,7 @@ BESIDE_LOOSE = _rule(
     f"{_IAM}/reference_policies_evaluation-logic.html",
     before=_policy(_web(_TIGHT), _web({"StringEquals": {_AUD: _STS}})),
 )
-ALL_ACTIONS = _rule(
+ALL_ACTIONS = _rules.add(
     "all-sts-actions",
     Severity.LOW,
     "The action is a pattern like `sts:*`.",
@@ -204,7 +198,7 @@ ALL_ACTIONS = _rule(
     _EKS_ROLE,
     before=_policy(_web(_TIGHT, action="sts:*")),
 )
-DEFAULT_ACCOUNT = _rule(
+DEFAULT_ACCOUNT = _rules.add(
     "default-service-account",
     Severity.MEDIUM,
     "The ServiceAccount `default` is admitted.",
@@ -213,7 +207,7 @@ DEFAULT_ACCOUNT = _rule(
     "https://kubernetes.io/docs/concepts/security/service-accounts/#default-service-accounts",
     before=_policy(_web({"StringEquals": {_SUB: "system:serviceaccount:prod:default", _AUD: _STS}})),
 )
-SEVERAL_STAGES = _rule(
+SEVERAL_STAGES = _rules.add(
     "several-stages",
     Severity.MEDIUM,
     "The same role is for clusters of different stages.",
@@ -222,7 +216,7 @@ SEVERAL_STAGES = _rule(
     _EKS_PRACTICE,
     before=_policy(_web(_TIGHT), _web(_OTHER, provider=OTHER_PROVIDER)),
 )
-PROVIDER_GONE = _rule(
+PROVIDER_GONE = _rules.add(
     "provider-gone",
     Severity.LOW,
     "The provider that is trusted does not exist in the account.",
@@ -231,7 +225,7 @@ PROVIDER_GONE = _rule(
     _OIDC,
     before=_policy(_web(_TIGHT), _web(_OTHER, provider=OTHER_PROVIDER)),
 )
-ISSUER_CAN_BE_HAD = _rule(
+ISSUER_CAN_BE_HAD = _rules.add(
     "issuer-can-be-had",
     Severity.MEDIUM,
     "The issuer is no known cluster's, on a host whose name others can have once it is given up.",
@@ -251,7 +245,7 @@ ISSUER_CAN_BE_HAD = _rule(
         )
     ),
 )
-OTHER_SERVICES = _rule(
+OTHER_SERVICES = _rules.add(
     "other-services",
     Severity.MEDIUM,
     "Another AWS service may assume the role of a ServiceAccount, too.",
@@ -260,7 +254,7 @@ OTHER_SERVICES = _rule(
     f"{_IAM}/best-practices.html",
     before=_policy(_web(_TIGHT), _service("ec2.amazonaws.com")),
 )
-POD_IDENTITY_OPEN = _rule(
+POD_IDENTITY_OPEN = _rules.add(
     "pod-identity-no-condition",
     Severity.LOW,
     "The trust for EKS Pod Identity has no condition.",
@@ -280,27 +274,4 @@ POD_IDENTITY_OPEN = _rule(
     ),
 )
 
-TRUST_RULES = (
-    EVERYBODY,
-    NO_CONDITION,
-    NO_SUBJECT,
-    ONLY_NEGATIVE,
-    EVERY_SUBJECT,
-    EVERY_NAMESPACE,
-    CROSSES_COLON,
-    OTHER_ISSUERS_KEY,
-    NAMESPACE_PATTERN,
-    EVERY_NAME,
-    FOR_ALL_VALUES,
-    BESIDE_LOOSE,
-    DEFAULT_ACCOUNT,
-    SEVERAL_STAGES,
-    ISSUER_CAN_BE_HAD,
-    OTHER_SERVICES,
-    NAME_PATTERN,
-    NO_AUDIENCE,
-    EXTRA_AUDIENCE,
-    ALL_ACTIONS,
-    PROVIDER_GONE,
-    POD_IDENTITY_OPEN,
-)
+TRUST_RULES = worst_first(_rules.rules)

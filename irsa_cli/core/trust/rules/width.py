@@ -3,7 +3,7 @@
 A trust policy is looked at as tokens of one cluster's provider meet it (`Look`). Each risk is proven by
 witnesses, ServiceAccounts that nobody has named and that `irsa_cli.core.trust.evaluation` says are admitted,
 so that a further condition or a Deny that keeps them out counts. Whom a policy admits besides, one by one, is
-`irsa_cli.core.trust.admitted`'s business, how it tests tokens otherwise `irsa_cli.core.trust.rules.judge`'s.
+`irsa_cli.core.planning.adopt`'s business, how it tests tokens otherwise `irsa_cli.core.trust.rules.judge`'s.
 """
 
 from __future__ import annotations
@@ -14,10 +14,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any
 
-from irsa_cli.core.policies.web_identity import WebIdentity
-from irsa_cli.core.trust.evaluation import StatementVerdict, explain
-from irsa_cli.core.trust.rules.rule import ORDER, Risk, Rule, risk
-from irsa_cli.core.trust.rules.statements import (
+from irsa_cli.core.policies.statements import (
     Statement,
     allowing,
     comparing,
@@ -28,17 +25,11 @@ from irsa_cli.core.trust.rules.statements import (
     tests_of,
     tests_of_key,
 )
-from irsa_cli.core.trust.rules.trust_rules import (
-    CROSSES_COLON,
-    EVERY_NAME,
-    EVERY_NAMESPACE,
-    EVERY_SUBJECT,
-    NAME_PATTERN,
-    NAMESPACE_PATTERN,
-    NO_CONDITION,
-    NO_SUBJECT,
-    ONLY_NEGATIVE,
-)
+from irsa_cli.core.policies.web_identity import WebIdentity
+from irsa_cli.core.trust.evaluation import StatementVerdict, explain
+from irsa_cli.core.trust.rules import trust_rules as rules
+from irsa_cli.core.trust.rules.rule import ORDER, Risk, Rule, risk
+from irsa_cli.core.values.issuer import issuer_of
 
 SERVICE_ACCOUNT = "system:serviceaccount:"
 
@@ -98,10 +89,10 @@ class Pair:
     def rule(self) -> Rule:
         """What is wide of it."""
         if _is_all(self.namespace):
-            return EVERY_SUBJECT if _is_all(self.name) else EVERY_NAMESPACE
+            return rules.EVERY_SUBJECT if _is_all(self.name) else rules.EVERY_NAMESPACE
         if _is_wild(self.namespace):
-            return CROSSES_COLON if self.crosses else NAMESPACE_PATTERN
-        return EVERY_NAME if _is_all(self.name) else NAME_PATTERN
+            return rules.CROSSES_COLON if self.crosses else rules.NAMESPACE_PATTERN
+        return rules.EVERY_NAME if _is_all(self.name) else rules.NAME_PATTERN
 
     def risk(self, statement: str, pattern: str, suggestion: str, path: tuple[str | int, ...]) -> Risk:
         """The risk of a statement that has the pattern; `suggestion` makes it tight."""
@@ -109,16 +100,16 @@ class Pair:
 
     @property
     def _whom(self) -> str:
-        if self.rule is EVERY_SUBJECT:
+        if self.rule is rules.EVERY_SUBJECT:
             return "every ServiceAccount of the cluster"
-        if self.rule is EVERY_NAME:
+        if self.rule is rules.EVERY_NAME:
             return f"every ServiceAccount of namespace {self.namespace}, also those that are made later"
-        if self.rule is NAME_PATTERN:
+        if self.rule is rules.NAME_PATTERN:
             return f"every ServiceAccount of namespace {self.namespace} like it, {_example(self.name)} too"
         names = f"the ServiceAccount {self.name}"
         if _is_wild(self.name):
             names = "every ServiceAccount" + ("" if _is_all(self.name) else f" like {self.name}")
-        if self.rule is EVERY_NAMESPACE:
+        if self.rule is rules.EVERY_NAMESPACE:
             return f"{names} of every namespace, also of those that others make"
         return f"{names} of each namespace like {self.namespace}, {_example(self.namespace)} too"
 
@@ -177,7 +168,7 @@ class Look:
     @property
     def issuer(self) -> str:
         """The issuer without `https://`."""
-        return self.provider.partition("oidc-provider/")[2]
+        return issuer_of(self.provider)
 
     def values(self, claim: str, items: Iterable[Statement]) -> Iterator[tuple[str, tuple[str, ...]]]:
         """Operator and values of each test of a claim of this issuer."""
@@ -278,12 +269,12 @@ def _of_all(look: Look, index: int, tight: str) -> Risk:
     if wild := [value for _, values in tests for value in values if "*" in value]:
         place = _place(look, index, item, wild[0])
     if not item.get("Condition"):
-        rule, reason = NO_CONDITION, f"has no condition: it {every}, with a token for any audience"
+        rule, reason = rules.NO_CONDITION, f"has no condition: it {every}, with a token for any audience"
     elif not tests:
-        rule, reason = NO_SUBJECT, f"does not test the token's subject: it {every}"
+        rule, reason = rules.NO_SUBJECT, f"does not test the token's subject: it {every}"
     elif not any(is_positive(operator) for operator, _ in tests):
-        rule, reason = ONLY_NEGATIVE, f"says only whom it keeps out: it {every} but those"
+        rule, reason = rules.ONLY_NEGATIVE, f"says only whom it keeps out: it {every} but those"
     else:
         named = ", ".join(f"'{value}'" for value in wild)
-        rule, reason = EVERY_SUBJECT, f"{every}, by {named or 'a test that holds for all'}"
+        rule, reason = rules.EVERY_SUBJECT, f"{every}, by {named or 'a test that holds for all'}"
     return risk(rule, name, reason, tight, path=place)

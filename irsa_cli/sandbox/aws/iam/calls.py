@@ -15,12 +15,11 @@ from contextlib import nullcontext
 from typing import Any
 from urllib.parse import quote
 
-from irsa_cli.sandbox.aws.answer import AwsError, no_such_entity, xml_result
 from irsa_cli.sandbox.aws.callers import powers_of
-from irsa_cli.sandbox.aws.iam import policies, providers, roles
-from irsa_cli.sandbox.aws.iam.account import Account, page
-from irsa_cli.sandbox.aws.iam.roles import brief
-from irsa_cli.sandbox.aws.request import AwsRequest
+from irsa_cli.sandbox.aws.iam import providers, roles
+from irsa_cli.sandbox.aws.iam.account import Account, page, page_of, serve_tags
+from irsa_cli.sandbox.aws.iam.roles import brief, brief_policy
+from irsa_cli.sandbox.aws.messages import AwsError, AwsRequest, no_such_entity, xml_result
 from irsa_cli.sandbox.conditions import Context, like, listed
 from irsa_cli.sandbox.enforce import Act, Powers, verdict
 from irsa_cli.sandbox.model import Answer
@@ -59,12 +58,7 @@ def _is_asked(policy: Any, filters: set[str], used: set[str]) -> bool:
 
 def _policy(policy: Any) -> dict[str, Any]:
     return {
-        "PolicyName": policy.name,
-        "PolicyId": policy.id,
-        "Arn": policy.arn,
-        "Path": policy.path,
-        "DefaultVersionId": policy.default_version_id,
-        "AttachmentCount": policy.attachment_count,
+        **brief_policy(policy),
         "PolicyVersionList": [
             {
                 "Document": quote(version.document, safe=""),
@@ -79,12 +73,7 @@ def _policy(policy: Any) -> dict[str, Any]:
 def _detailed(role: Any) -> dict[str, Any]:
     boundary = role.permissions_boundary_arn
     return {
-        "Path": role.path,
-        "RoleName": role.name,
-        "RoleId": role.id,
-        "Arn": role.arn,
-        "CreateDate": role.create_date,
-        "AssumeRolePolicyDocument": quote(role.assume_role_policy_document, safe=""),
+        **brief(role),
         "InstanceProfileList": [_profile(profile) for profile in role.instance_profile_list],
         "RolePolicyList": [
             {"PolicyName": name, "PolicyDocument": quote(document, safe="")}
@@ -181,46 +170,59 @@ def _missing(layers: list[Any], act: Act) -> set[str]:
 
 _Rule = Callable[[Account, AwsRequest], Answer | None]
 
+
+def _tag_provider(account: Account, request: AwsRequest) -> Answer:
+    return serve_tags(account, providers.existing_provider(account, request), request)
+
+
+def _tag_policy(account: Account, request: AwsRequest) -> Answer:
+    return serve_tags(account, roles.existing_policy(account, request, "was not found."), request)
+
+
 _RULES: dict[str, _Rule] = {
     "AddClientIDToOpenIDConnectProvider": providers.add_client_id,
     "AttachRolePolicy": roles.attach_role_policy,
-    "AttachUserPolicy": policies.attach_user_policy,
+    "AttachUserPolicy": roles.attach_user_policy,
     "CreateOpenIDConnectProvider": providers.create_provider,
-    "CreatePolicy": policies.create_policy,
-    "CreatePolicyVersion": policies.create_policy_version,
+    "CreatePolicy": roles.create_policy,
+    "CreatePolicyVersion": roles.create_policy_version,
     "CreateRole": roles.create_role,
     "DeleteOpenIDConnectProvider": providers.delete_provider,
-    "DeletePolicy": policies.delete_policy,
-    "DeletePolicyVersion": policies.policy_version,
+    "DeletePolicy": roles.delete_policy,
+    "DeletePolicyVersion": roles.policy_version,
     "DeleteRole": roles.delete_role,
     "DeleteRolePermissionsBoundary": roles.existing_role,
     "DeleteRolePolicy": roles.existing_role_policy,
     "DetachRolePolicy": roles.detach_role_policy,
     "GetAccountAuthorizationDetails": get_account_authorization_details,
-    "GetAccountSummary": policies.get_account_summary,
+    "GetAccountSummary": roles.get_account_summary,
     "GetOpenIDConnectProvider": providers.get_provider,
-    "GetPolicy": policies.get_policy,
-    "GetPolicyVersion": policies.policy_version,
+    "GetPolicy": roles.get_policy,
+    "GetPolicyVersion": roles.policy_version,
     "GetRole": roles.get_role,
     "GetRolePolicy": roles.existing_role_policy,
     "ListAttachedRolePolicies": roles.list_attached_role_policies,
-    "ListOpenIDConnectProviderTags": providers.tag_provider,
-    "ListPolicies": policies.list_policies,
-    "ListPolicyTags": policies.tag_policy,
-    "ListPolicyVersions": policies.list_policy_versions,
-    "ListRolePolicies": roles.list_role_policies,
-    "ListRoleTags": roles.list_role_tags,
+    "ListOpenIDConnectProviderTags": _tag_provider,
+    "ListPolicies": roles.list_policies,
+    "ListPolicyTags": _tag_policy,
+    "ListPolicyVersions": roles.list_policy_versions,
+    "ListRolePolicies": lambda account, request: page_of(
+        request, "PolicyNames", {name: name for name in account.role(request).policies}
+    ),
+    "ListRoleTags": lambda account, request: page_of(
+        request, "Tags", {tag["Key"]: tag for tag in account.role(request).tags}
+    ),
     "ListRoles": roles.list_roles,
     "PutRolePermissionsBoundary": roles.put_role_permissions_boundary,
     "PutRolePolicy": roles.put_role_policy,
     "RemoveClientIDFromOpenIDConnectProvider": providers.remove_client_id,
-    "SetDefaultPolicyVersion": policies.policy_version,
+    "SetDefaultPolicyVersion": roles.policy_version,
     "SimulatePrincipalPolicy": simulate_principal_policy,
-    "TagOpenIDConnectProvider": providers.tag_provider,
-    "TagPolicy": policies.tag_policy,
+    "TagOpenIDConnectProvider": _tag_provider,
+    "TagPolicy": _tag_policy,
     "TagRole": roles.tag_role,
-    "UntagOpenIDConnectProvider": providers.tag_provider,
-    "UntagPolicy": policies.tag_policy,
+    "UntagOpenIDConnectProvider": _tag_provider,
+    "UntagPolicy": _tag_policy,
     "UntagRole": roles.untag_role,
     "UpdateAssumeRolePolicy": roles.update_assume_role_policy,
     "UpdateOpenIDConnectProviderThumbprint": providers.update_thumbprint,

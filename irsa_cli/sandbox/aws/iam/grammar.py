@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from irsa_cli.sandbox.aws.answer import AwsError, malformed_policy, validation_error
+from irsa_cli.sandbox.aws.messages import AwsError, malformed_policy, validation_error
 from irsa_cli.sandbox.conditions import is_operator, like, listed
 
 VERSIONS = ("2008-10-17", "2012-10-17")

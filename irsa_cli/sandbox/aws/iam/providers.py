@@ -7,10 +7,9 @@ import re
 from typing import Any
 from urllib.parse import urlsplit
 
-from irsa_cli.sandbox.aws.answer import AwsError, no_such_entity, validation_error, xml_result
-from irsa_cli.sandbox.aws.iam.account import Account, add_tags, serve_tags, tags_of
+from irsa_cli.sandbox.aws.iam.account import Account, add_tags, tags_of
 from irsa_cli.sandbox.aws.iam.grammar import check_tags
-from irsa_cli.sandbox.aws.request import AwsRequest
+from irsa_cli.sandbox.aws.messages import AwsError, AwsRequest, no_such_entity, validation_error, xml_result
 from irsa_cli.sandbox.model import Answer
 
 _THUMBPRINT = re.compile(r"[0-9A-Fa-f]{40}")
@@ -43,7 +42,7 @@ def create_provider(account: Account, request: AwsRequest) -> Answer:
 
 def get_provider(account: Account, request: AwsRequest) -> Answer:
     """A provider; its URL is without https://."""
-    provider = _provider(account, request)
+    provider = existing_provider(account, request)
     shown = {
         "Url": provider.url,
         "ClientIDList": provider.client_id_list,
@@ -64,7 +63,7 @@ def delete_provider(account: Account, request: AwsRequest) -> None:
 
 def add_client_id(account: Account, request: AwsRequest) -> Answer:
     """Registers an audience; adding it again changes nothing."""
-    provider = _provider(account, request)
+    provider = existing_provider(account, request)
     wanted = request.params.get("ClientID", "")
     if wanted not in provider.client_id_list:
         account.check_quota(f"{_CLIENT_IDS}Quota", len(provider.client_id_list) + 1, _CLIENT_IDS)
@@ -74,7 +73,7 @@ def add_client_id(account: Account, request: AwsRequest) -> Answer:
 
 def remove_client_id(account: Account, request: AwsRequest) -> Answer:
     """Removes an audience; removing one that isn't there changes nothing."""
-    provider = _provider(account, request)
+    provider = existing_provider(account, request)
     unwanted = request.params.get("ClientID", "")
     provider.client_id_list = [c for c in provider.client_id_list if c != unwanted]
     return xml_result("iam", "RemoveClientIDFromOpenIDConnectProvider")
@@ -82,16 +81,12 @@ def remove_client_id(account: Account, request: AwsRequest) -> Answer:
 
 def update_thumbprint(account: Account, request: AwsRequest) -> None:
     """The provider has to be there, and thumbprints are SHA-1 in hexadecimal."""
-    _provider(account, request)
+    existing_provider(account, request)
     _check_thumbprints(request)
 
 
-def tag_provider(account: Account, request: AwsRequest) -> Answer:
-    """Tags, untags, or lists tags."""
-    return serve_tags(account, _provider(account, request), request)
-
-
-def _provider(account: Account, request: AwsRequest) -> Any:
+def existing_provider(account: Account, request: AwsRequest) -> Any:
+    """The provider, which has to be there."""
     _check_arn(request)
     return account.provider(request)
 

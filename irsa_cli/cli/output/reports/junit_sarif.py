@@ -1,0 +1,93 @@
+"""JUnit XML and SARIF 2.1.0 around what a command has found: the same for audits and verifications."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from xml.etree import ElementTree
+
+from irsa_cli import __version__
+from irsa_cli.core.results.envelope import error_json
+from irsa_cli.core.values.shown import json_text, visible
+
+SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+
+
+@dataclass(frozen=True)
+class JunitCase:
+    """A case of JUnit. `element`: failure, error, skipped, or '' where it passed; `kind` is its type."""
+
+    classname: str
+    name: str
+    element: str = ""
+    message: str = ""
+    text: str | None = None
+    kind: str = ""
+
+
+def add_suite(root: ElementTree.Element, name: str, cases: Sequence[JunitCase]) -> ElementTree.Element:
+    """Add a suite with its cases, and how many of them ended how."""
+    suite = ElementTree.SubElement(root, "testsuite", name=name)
+    for case in cases:
+        element = ElementTree.SubElement(suite, "testcase", classname=case.classname, name=visible(case.name))
+        if case.element:
+            facts = {"message": visible(case.message), **({"type": case.kind} if case.kind else {})}
+            found = ElementTree.SubElement(element, case.element, facts)
+            found.text = case.text
+    elements = [case.element for case in cases]
+    suite.set("tests", str(len(cases)))
+    for attribute, word in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
+        suite.set(attribute, str(elements.count(word)))
+    return suite
+
+
+def xml_text(root: ElementTree.Element) -> str:
+    """The document, in ASCII, whatever encoding the stream has: other characters are references."""
+    ElementTree.indent(root)
+    text = ElementTree.tostring(root, encoding="us-ascii").decode("ascii")
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'
+
+
+def location(uri: str, name: str, region: Mapping[str, int] | None = None) -> dict[str, Any]:
+    """The place of a result: code scanning shows only what is at a place in some file."""
+    return {
+        "physicalLocation": {"artifactLocation": {"uri": uri}, "region": region or {"startLine": 1}},
+        "logicalLocations": [{"fullyQualifiedName": name, "kind": "resource"}],
+    }
+
+
+def sarif_text(
+    rules: Iterable[dict[str, Any]],
+    results: Iterable[dict[str, Any]],
+    *,
+    exit_code: int,
+    error: Exception | None,
+    notes: Iterable[dict[str, Any]] = (),
+    full_name: str = "",
+    properties: dict[str, Any] | None = None,
+) -> str:
+    """SARIF 2.1.0 of one run.
+
+    https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
+    """
+    told = list(notes)
+    driver: dict[str, Any] = {
+        "name": "irsa",
+        **({"fullName": full_name} if full_name else {}),
+        "version": __version__,
+        "rules": list(rules),
+    }
+    invocation: dict[str, Any] = {
+        "executionSuccessful": error is None,
+        "exitCode": int(exit_code),
+        **({"toolExecutionNotifications": told} if told else {}),
+        **({"properties": properties} if properties is not None else {}),
+    }
+    run: dict[str, Any] = {
+        "tool": {"driver": driver},
+        "invocations": [invocation],
+        "results": list(results),
+        **({"properties": {"error": error_json(error)}} if error is not None else {}),
+    }
+    return json_text({"$schema": SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}) + "\n"

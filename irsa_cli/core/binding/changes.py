@@ -1,0 +1,149 @@
+"""The changes that lead from one state of a role, or of a ServiceAccount that is there, to another; pure.
+
+Nothing here decides whether it may be changed: that is the business of who plans.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount
+from irsa_cli.core.marks.notes import with_marks
+from irsa_cli.core.plan import states
+from irsa_cli.core.plan.changes import Change, Kind
+from irsa_cli.core.policies import policy
+from irsa_cli.core.values.errors import Refused
+
+RUN_TAGS = (states.TRANSACTION_TAG, states.COMMIT_TAG, states.SPEC_HASH_TAG)
+"""Tags that tell of runs; they are no part of what a user asks for."""
+
+
+@dataclass(frozen=True)
+class RoleChanges:
+    """What leads from one role to another: first what it gains or changes, then what it loses.
+
+    In this order no pod lacks in between what it has before and after.
+    """
+
+    gains: tuple[Change, ...] = ()
+    losses: tuple[Change, ...] = ()
+
+    def __iter__(self) -> Iterator[Change]:
+        return iter((*self.gains, *self.losses))
+
+
+def role_changes(name: str, before: CurrentRole, after: CurrentRole) -> RoleChanges:
+    """The changes after which the role is as `after`; the tags of runs stay as they are.
+
+    Raises `Refused` when the paths differ: IAM can't move a role.
+    """
+    check_path(name, before.state, after.state)
+    gains = [
+        *_trust(name, before.state, after.state),
+        *_settings(name, before.state, after.state),
+        *_boundary(name, before.state, after.state),
+        *_tags(name, before.state, after.state),
+    ]
+    policies = [*_attachments(name, before, after), *_inline(name, before, after)]
+    losses = [change for change in policies if change.after is None]
+    gains += [change for change in policies if change.after is not None]
+    return RoleChanges(tuple(gains), tuple(losses))
+
+
+def check_path(name: str, before: states.RoleState, after: states.RoleState) -> None:
+    """Raise `Refused` when the paths differ: IAM can't move a role."""
+    if before.path != after.path:
+        raise Refused(
+            f"role {name} has the path {before.path}, desired {after.path}",
+            reason="IAM can't change the path of a role",
+        )
+
+
+def removal(name: str, role: CurrentRole) -> list[Change]:
+    """What takes all policies off a role: attachments and inline policies."""
+    bare = replace(role, attached=frozenset(), inline={})
+    return [*_attachments(name, role, bare), *_inline(name, role, bare)]
+
+
+def _trust(name: str, before: states.RoleState, after: states.RoleState) -> Iterator[Change]:
+    if not policy.equal(before.trust, after.trust):
+        yield Change(
+            Kind.TRUST_POLICY,
+            (name,),
+            states.DocumentState(dict(before.trust)),
+            states.DocumentState(dict(after.trust)),
+        )
+
+
+def _settings(name: str, before: states.RoleState, after: states.RoleState) -> Iterator[Change]:
+    one = states.SettingsState(before.description, before.max_session_duration)
+    other = states.SettingsState(after.description, after.max_session_duration)
+    if one != other:
+        yield Change(Kind.ROLE_SETTINGS, (name,), one, other)
+
+
+def _boundary(name: str, before: states.RoleState, after: states.RoleState) -> Iterator[Change]:
+    one, other = (
+        states.BoundaryState(state.permissions_boundary) if state.permissions_boundary else None
+        for state in (before, after)
+    )
+    if one != other:
+        yield Change(Kind.BOUNDARY, (name,), one, other)
+
+
+def _tags(name: str, before: states.RoleState, after: states.RoleState) -> Iterator[Change]:
+    keys = [key for key in {**before.tags, **after.tags} if key not in RUN_TAGS]
+    differing = [key for key in keys if before.tags.get(key) != after.tags.get(key)]
+    if differing:
+        one, other = (
+            states.TagsState({key: state.tags.get(key) for key in differing}) for state in (before, after)
+        )
+        yield Change(Kind.ROLE_TAGS, (name,), one, other)
+
+
+def _attachments(name: str, before: CurrentRole, after: CurrentRole) -> Iterator[Change]:
+    for arn in sorted(after.attached - before.attached):
+        yield Change(Kind.ATTACHMENT, (name, arn), None, states.Present())
+    for arn in sorted(before.attached - after.attached):
+        yield Change(Kind.ATTACHMENT, (name, arn), states.Present(), None)
+
+
+def _inline(name: str, before: CurrentRole, after: CurrentRole) -> Iterator[Change]:
+    for key in sorted({*before.inline, *after.inline}):
+        one, other = before.inline.get(key), after.inline.get(key)
+        if one is not None and other is not None and policy.equal(one, other):
+            continue
+        yield Change(
+            Kind.INLINE_POLICY,
+            (name, key),
+            None if one is None else states.DocumentState(one),
+            None if other is None else states.DocumentState(other),
+        )
+
+
+def account_changes(
+    target: tuple[str, str],
+    account: CurrentServiceAccount,
+    annotations: Mapping[str, str | None],
+    labels: Mapping[str, str | None],
+) -> list[Change]:
+    """Sets the keys that have another value, removes those whose value is None; empty when all agree.
+
+    Bound to the object that was read, by uid and resourceVersion. What is written of the webhook's
+    annotations is marked as managed by irsa; one that has the desired value already is whose it was.
+    """
+    differing = {key: value for key, value in annotations.items() if account.annotations.get(key) != value}
+    marked = with_marks(differing)
+    annotated = {key: value for key, value in marked.items() if account.annotations.get(key) != value}
+    labelled = {key: value for key, value in labels.items() if account.labels.get(key) != value}
+    if not annotated and not labelled:
+        return []
+    before = states.ServiceAccountState(
+        annotations={key: account.annotations.get(key) for key in annotated},
+        labels={key: account.labels.get(key) for key in labelled},
+        uid=account.uid,
+        resource_version=account.resource_version,
+    )
+    after = states.ServiceAccountState(annotations=annotated, labels=labelled, uid=account.uid)
+    return [Change(Kind.SERVICE_ACCOUNT, target, before, after)]

@@ -1,0 +1,69 @@
+"""What a flaw of a trust policy is, and the flaws of a statement's principal: which OIDC provider it names.
+
+Conditions, and which statement was meant, are in `irsa_cli.core.doctor.clues.trust_flaws`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+
+from irsa_cli.core.policies.policy import Document, as_list
+from irsa_cli.core.policies.statements import PROVIDER, words_of
+
+_COMPARED = 200 * 200
+
+
+@dataclass(frozen=True)
+class Flaw:
+    """One thing that is wrong in a statement, and what should stand there. `unknown`: whether it is wrong."""
+
+    cause: str
+    text: str
+    found: str
+    expected: str
+    statement: str = ""
+    unknown: bool = False
+
+
+def principal_flaw(item: Document, wanted: str, old: frozenset[str]) -> Flaw | None:
+    """What is wrong with the principal of a statement; None when it names the provider `wanted`.
+
+    `old` are the ARNs of providers that belong to a cluster that is gone, or that was made anew.
+    """
+    principal = item.get("Principal", {})
+    if principal == "*" or "NotPrincipal" in item:
+        return None
+    names = as_list(principal.get("Federated", [])) if isinstance(principal, dict) else []
+    if wanted in names:
+        return None
+    providers = [str(name) for name in names if PROVIDER.fullmatch(str(name))]
+    if not providers:
+        everybody = isinstance(principal, dict) and "*" in (*names, *as_list(principal.get("AWS", [])))
+        text = "it is not known whether it means this provider" if everybody else "it names no OIDC provider"
+        expected = f"Federated {wanted}"
+        return Flaw("trust-principal", text, ", ".join(words_of(principal)), expected, unknown=everybody)
+    found = max(providers, key=lambda name: similarity(name, wanted))
+    return _provider_flaw(found, wanted, old)
+
+
+def _provider_flaw(found: str, wanted: str, old: frozenset[str]) -> Flaw:
+    if _plain(found) == _plain(wanted):
+        return Flaw("trust-provider-arn", "a principal is compared letter by letter", found, wanted)
+    if found.rpartition("/")[2] == wanted.rpartition("/")[2]:
+        return Flaw("trust-provider-arn", "another account, region or host stands in it", found, wanted)
+    if found in old:
+        text = "it is the provider of a cluster that is gone, or that was created again"
+        return Flaw("trust-old-cluster", text, found, wanted)
+    return Flaw("trust-other-cluster", "it is the provider of another issuer", found, wanted)
+
+
+def _plain(arn: str) -> str:
+    return arn.replace("https://", "").rstrip("/").lower()
+
+
+def similarity(one: str, other: str) -> float:
+    """How near two texts are, from 0 to 1. Of long ones only the letters are compared, not their order."""
+    matcher = difflib.SequenceMatcher(None, one, other, autojunk=False)
+    # The exact ratio takes up to the third power of the length.
+    return matcher.ratio() if len(one) * len(other) <= _COMPARED else matcher.quick_ratio()

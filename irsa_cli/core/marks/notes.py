@@ -1,0 +1,143 @@
+"""What irsa has written of a role or ServiceAccount, as its notes there tell: only that is irsa's to remove.
+
+Tags of a role that a file has set are noted by a tag, labels and annotations of a ServiceAccount that a file
+has set by an annotation. All others are somebody else's (who made it, its stack, its cost centre) and stay.
+
+The webhook's annotations have marks of the same value: the mark of `eks.amazonaws.com/role-arn` is
+`irsa/role-arn`, written in the same patch. Without it, somebody else has written the annotation (a chart,
+eksctl, a hand); if it has another value, somebody else has changed it since. Either way it is theirs.
+`irsa_cli.core.binding.current.is_made` tells whether irsa made the ServiceAccount itself.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import shlex
+from collections.abc import Iterable, Mapping
+
+from irsa_cli.core.plan.states import MARKS, TAGS_TAG, TRANSACTION_TAG, TRUST_TAG
+from irsa_cli.core.values.errors import Refused
+from irsa_cli.core.values.names import TAGS_LIMIT
+
+_WIDTH = 4
+"""Characters of a key's digest: 64 of them fit into a tag's value, more than a role has tags."""
+_OWN = "irsa/"
+
+
+def with_tag_note(desired: Mapping[str, str], there: Mapping[str, str]) -> dict[str, str]:
+    """The desired tags with the note of those that irsa sets; without it where there is no room for it.
+
+    What somebody else has set to the same value is not irsa's; on a role that irsa has made, it is.
+    """
+    present = {key.lower(): value for key, value in there.items()}
+    noted = _noted(there)
+    keys = [
+        key
+        for key, value in desired.items()
+        if not key.startswith(_OWN)
+        and (TRANSACTION_TAG in there or present.get(key.lower()) != value or _digest(key) in noted)
+    ]
+    # A run adds two of its own: the transaction's, and the one that says that all is done.
+    if not keys or len(desired) + 3 > TAGS_LIMIT:
+        return dict(desired)
+    return {**desired, TAGS_TAG: "".join(sorted(map(_digest, keys)))}
+
+
+def kept_tags(there: Mapping[str, str], desired: Iterable[str]) -> dict[str, str]:
+    """The tags that are there, not desired, and not irsa's to take away."""
+    names = {key.lower() for key in desired}
+    noted = _noted(there)
+    return {
+        key: value
+        for key, value in there.items()
+        if key.lower() not in names
+        and key != TAGS_TAG
+        and not key.startswith(TRUST_TAG)
+        and _digest(key) not in noted
+    }
+
+
+def _noted(there: Mapping[str, str]) -> set[str]:
+    text = there.get(TAGS_TAG, "")
+    return {text[start : start + _WIDTH] for start in range(0, len(text), _WIDTH)}
+
+
+def _digest(key: str) -> str:
+    """IAM compares the keys of tags without regard to case."""
+    found = hashlib.sha256(key.lower().encode()).digest()
+    return base64.b64encode(found)[:_WIDTH].decode()
+
+
+KEYS_ANNOTATION = "irsa/keys"
+"""Annotation of a ServiceAccount: the labels and annotations that were applied, so that one that is no longer
+desired is known to be irsa's to remove. JSON: `{"annotations": [...], "labels": [...]}`."""
+
+
+_LISTS = ("annotations", "labels")
+
+
+def applied_keys(annotations: Mapping[str, str]) -> dict[str, list[str]]:
+    """The keys that an earlier `apply` has set; none where the note of them is not there or not readable."""
+    found = _read(annotations.get(KEYS_ANNOTATION)) or {}
+    return {name: _ordinary(found.get(name, [])) for name in _LISTS}
+
+
+def check_note(annotations: Mapping[str, str], namespace: str, name: str) -> None:
+    """Raise `Refused` for a note that is there, and does not say in this version's way which keys were set.
+
+    To write over it would forget them, and they would stay for ever.
+    """
+    if _read(annotations.get(KEYS_ANNOTATION)) is not None:
+        return
+    account = f"serviceaccount {shlex.quote(name)} -n {shlex.quote(namespace)}"
+    raise Refused(
+        f"the annotation {KEYS_ANNOTATION} of ServiceAccount {namespace}/{name} can't be understood",
+        reason="another version of irsa, or somebody else, wrote it: which labels and annotations a file had"
+        " set is not known",
+        next_steps=(
+            "run this with the irsa that wrote it",
+            f"or, to keep what is there from now on: kubectl annotate {account} {KEYS_ANNOTATION}-",
+        ),
+    )
+
+
+def _read(text: str | None) -> dict[str, list[str]] | None:
+    """What a note says, {} where there is none; None for a text that is no such note."""
+    if text is None:
+        return {}
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(found, dict) or not set(found) <= set(_LISTS):
+        return None
+    whole = all(isinstance(keys, list) and all(isinstance(k, str) for k in keys) for keys in found.values())
+    return found if whole else None
+
+
+def _ordinary(keys: list[str]) -> list[str]:
+    """Keys that a user could have asked for: whoever edits the note must not have others removed by it."""
+    return [key for key in keys if not key.startswith(("irsa/", "eks.amazonaws.com/"))]
+
+
+def with_marks(annotations: Mapping[str, str | None]) -> dict[str, str | None]:
+    """Annotations that irsa is about to write, with their marks; one that goes takes its mark with it."""
+    marks = {MARKS[key]: value for key, value in annotations.items() if key in MARKS}
+    return {**annotations, **marks}
+
+
+def wrote(annotations: Mapping[str, str], key: str) -> bool:
+    """Whether one of the webhook's annotations is there, and has the value that irsa wrote."""
+    return key in annotations and annotations.get(MARKS[key]) == annotations[key]
+
+
+def written(annotations: Mapping[str, str]) -> list[str]:
+    """Those of the webhook's annotations that are as irsa wrote them."""
+    return [key for key in MARKS if wrote(annotations, key)]
+
+
+def marks_there(annotations: Mapping[str, str]) -> list[str]:
+    """The marks that a ServiceAccount bears, also of annotations that are somebody else's by now."""
+    return [mark for mark in MARKS.values() if mark in annotations]

@@ -1,0 +1,309 @@
+"""The link from a ServiceAccount's role to a target role, mostly of another account; pure.
+
+Two policies decide: the role's own has to allow `sts:AssumeRole` on the target (irsa writes one of a fixed
+name), and the target's trust policy has to admit the role. SDKs take both steps by an AWS configuration. How
+irsa's statement gets into the target's trust policy is planned in `irsa_cli.core.planning.chaining`.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic-cross-account.html
+https://docs.aws.amazon.com/sdkref/latest/guide/feature-assume-role-credentials.html
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from irsa_cli.core.plan import states
+from irsa_cli.core.plan.changes import Change, Kind
+from irsa_cli.core.plan.rules import check, noted
+from irsa_cli.core.policies import policy
+from irsa_cli.core.policies.operators import Truth
+from irsa_cli.core.policies.permissions import Policies, allowed
+from irsa_cli.core.policies.policy import Document, as_list
+from irsa_cli.core.policies.web_identity import UNKNOWN, Context
+from irsa_cli.core.trust import trust_policy
+from irsa_cli.core.trust.assuming import ASSUME, TAG, Names, Said, context_of_session, names_role, said
+from irsa_cli.core.trust.evaluation import Answer
+from irsa_cli.core.values.arn import Arn, is_target
+from irsa_cli.core.values.errors import InvalidInput
+
+POLICY_NAME = "irsa-assume-target-role"
+"""The inline policy by which a role may assume its target; what has this name is irsa's."""
+LONGEST_SESSION = 3600
+"""Seconds that a session lasts at most which is begun with a role's credentials, whatever its role allows."""
+_OF_TAGS = ("aws:requesttag/", "aws:tagkeys", "sts:transitivetagkeys")
+"""The condition keys of the tags that an application gives to a session that it may tag."""
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A role that goes on to a target role. `role_id` is the role's unique id, '' where it is not known.
+
+    Whatever it is read from, its texts are as the flags take them; raises `InvalidInput` for others: they go
+    into policies, and into the configuration of SDKs.
+    """
+
+    role_arn: str
+    target_arn: str
+    external_id: str = ""
+    tag_session: bool = False
+    role_id: str = ""
+
+    def __post_init__(self) -> None:
+        check(self)
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """By what the admission of the role by its target is told from others."""
+        return self.target_arn, self.role_arn
+
+    @property
+    def account(self) -> str:
+        """The target's account."""
+        return self.target_arn.split(":")[4]
+
+    @property
+    def actions(self) -> tuple[str, ...]:
+        """What has to be allowed on both sides."""
+        return (ASSUME, TAG) if self.tag_session else (ASSUME,)
+
+    @property
+    def permission(self) -> Document:
+        """The policy of the role: exactly that, on exactly the target."""
+        return permission(self.target_arn, tag_session=self.tag_session)
+
+    @property
+    def statement(self) -> Document:
+        """The statement by which the target's trust policy admits the role, with irsa's mark.
+
+        The account with a condition, and not the role itself as the principal: IAM takes a role as one only
+        once it knows it everywhere, and keeps its unique id, which a role that is made again does not have.
+        """
+        source = Arn.parse(self.role_arn)
+        condition: dict[str, Any] = {"ArnEquals": {"aws:PrincipalArn": self.role_arn}}
+        if self.external_id:
+            condition["StringEquals"] = {"sts:ExternalId": self.external_id}
+        return {
+            "Sid": mark(self.role_arn),
+            "Effect": "Allow",
+            "Principal": {"AWS": f"arn:{source.partition}:iam::{source.account}:root"},
+            "Action": list(self.actions) if self.tag_session else ASSUME,
+            "Condition": condition,
+        }
+
+    def judge(self, trust: Mapping[str, Any]) -> tuple[Said, ...]:
+        """What the target's trust policy says to the role, action by action."""
+        names, context = self._names(), self._context()
+        return tuple(said(dict(trust), names, context, action) for action in self.actions)
+
+    def allowed(
+        self, policies: Policies, *, boundary: Any = None, has_boundary: bool = False
+    ) -> tuple[Said, ...]:
+        """What the role's own policies say, action by action; the boundary as in `permissions.allowed`."""
+        return tuple(self._allowed(policies, action, boundary, has_boundary) for action in self.actions)
+
+    def _allowed(self, policies: Policies, action: str, boundary: Any, has_boundary: bool) -> Said:
+        found = allowed(policies, action, self.target_arn, boundary=boundary, has_boundary=has_boundary)
+        if found is not None and not found.conditions:
+            return Said(action, Answer.YES, f"{action} is allowed by {found.by}")
+        if found is not None:
+            return Said(action, Answer.UNKNOWN, f"{action} is allowed if {'; '.join(found.conditions)}")
+        by_policies = allowed(policies, action, self.target_arn) is not None
+        why = (
+            "the permissions boundary does not allow it" if by_policies else "no policy of the role allows it"
+        )
+        return Said(action, Answer.NO, f"{action} on {self.target_arn}: {why}")
+
+    def _names(self) -> Names:
+        source = Arn.parse(self.role_arn)
+        plain = names_role(source, self.role_arn)
+        session = f"arn:{source.partition}:sts::{source.account}:assumed-role/{source.name}/"
+
+        def names(principal: Any) -> Truth:
+            if plain(principal):
+                return True
+            given = as_list(principal.get("AWS", [])) if isinstance(principal, dict) else []
+            if self.role_id and self.role_id in map(str, given):
+                return True
+            # A session of the role that has one name: the pods' SDKs choose theirs.
+            return None if any(str(item).startswith(session) for item in given) else False
+
+        return names
+
+    def _context(self) -> Context:
+        """The condition keys of the request, as far as they are known."""
+        given: Context = {"sts:externalid": (self.external_id,)} if self.external_id else {}
+        tags = dict.fromkeys(_OF_TAGS, UNKNOWN) if self.tag_session else {}
+        return {**context_of_session(self.role_arn), **tags, **given}
+
+
+def chain_of_policies(role_arn: str, inline: Mapping[str, Document]) -> Chain | None:
+    """The chain that the inline policies of a role tell of, None where there is none."""
+    target, tags = target_of(inline.get(POLICY_NAME, {}))
+    return Chain(role_arn, target, tag_session=tags) if target else None
+
+
+def chain_of_notes(role_arn: str, there: Mapping[str, str]) -> Chain | None:
+    """The chain that the annotations of a ServiceAccount tell of, None for none; raises `UnreadableNote`."""
+    target = noted(there, states.TARGET_ANNOTATION)
+    return Chain(role_arn, target, noted(there, states.EXTERNAL_ID_ANNOTATION)) if target else None
+
+
+def permission(target_arn: str, *, tag_session: bool = False) -> Document:
+    """The policy that allows a role to assume the target."""
+    statement = {
+        "Effect": "Allow",
+        "Action": [ASSUME, TAG] if tag_session else ASSUME,
+        "Resource": target_arn,
+    }
+    return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+def chain_annotations(target: str, external_id: str, config_map: str) -> dict[str, str | None]:
+    """What a ServiceAccount says of its chain, as far as it has one."""
+    said = zip(states.CHAIN_ANNOTATIONS, (target, external_id, config_map), strict=True)
+    return {key: value for key, value in said if value}
+
+
+def answer_of(found: tuple[Said, ...]) -> Answer:
+    """Whether all of it is admitted."""
+    answers = {item.answer for item in found}
+    if Answer.NO in answers:
+        return Answer.NO
+    return Answer.UNKNOWN if Answer.UNKNOWN in answers else Answer.YES
+
+
+def mark(role_arn: str) -> str:
+    """The Sid of irsa's statement for a role: what has it was added by irsa."""
+    return "Irsa" + hashlib.sha256(role_arn.encode()).hexdigest()[:16]
+
+
+def marked(trust: Mapping[str, Any], role_arn: str) -> Document | None:
+    """The statement that irsa has added for the role, None without one."""
+    sid = mark(role_arn)
+    found = as_list(trust.get("Statement", []))
+    return next((item for item in found if isinstance(item, dict) and item.get("Sid") == sid), None)
+
+
+def target_of(document: Mapping[str, Any]) -> tuple[str, bool]:
+    """The target that irsa's policy of a role names, and whether it may tag; '' for a policy of others."""
+    for item in as_list(document.get("Statement", [])):
+        if isinstance(item, dict) and is_target(item.get("Resource")):
+            tags = TAG in as_list(item.get("Action", []))
+            if dict(document) == permission(item["Resource"], tag_session=tags):
+                return item["Resource"], tags
+    return "", False
+
+
+@dataclass(frozen=True)
+class FoundTarget:
+    """The target role: its trust policy, None where there is no such role; or why it was not read."""
+
+    trust: Document | None = None
+    unread: str = ""
+    trust_quota: int = policy.TRUST_LIMIT
+    """Characters that its account allows a trust policy, without white space."""
+    power: str = ""
+    """What of its policies is much, or why that is not known; asked where it is to be given to somebody."""
+    policies: tuple[str, ...] = ()
+    """The policies that were read for that."""
+
+
+@dataclass(frozen=True)
+class FoundConfigMap:
+    """A ConfigMap that is there; `service_account` (`namespace/name`) and `transaction` are irsa's marks."""
+
+    data: Mapping[str, str]
+    service_account: str = ""
+    transaction: str = ""
+    uid: str = ""
+
+    def is_for(self, full_name: str) -> bool:
+        """Whether irsa made it for this ServiceAccount."""
+        return bool(self.transaction) and self.service_account == full_name
+
+
+def statement_removals(chains: Iterable[tuple[Chain, FoundTarget]]) -> tuple[list[Change], list[str]]:
+    """What takes irsa's statements for a role from targets that it goes on to no more; and what can't be."""
+    found: list[Change] = []
+    notes: list[str] = []
+    for chain, target in chains:
+        changes, kept = _statement_removal(chain, target)
+        found += changes
+        notes += kept
+    return found, notes
+
+
+def _statement_removal(chain: Chain, target: FoundTarget) -> tuple[list[Change], list[str]]:
+    if target.unread:
+        told = f"whether irsa has added a statement to the trust policy of {chain.target_arn} was not checked"
+        return [], [f"{told}: {target.unread}; it would have the Sid {mark(chain.role_arn)}"]
+    statement = marked(target.trust, chain.role_arn) if target.trust is not None else None
+    if statement is None or target.trust is None:
+        return [], []
+    if not as_list(trust_policy.without_statement(target.trust, statement).get("Statement", [])):
+        told = f"{chain.target_arn} keeps irsa's statement for {chain.role_arn}"
+        return [], [f"{told}: it is the only one, and IAM takes no trust policy without any"]
+    return [Change(Kind.TARGET_TRUST, chain.key, states.DocumentState(statement), None)], []
+
+
+TOKEN_FILE = "/var/run/secrets/eks.amazonaws.com/serviceaccount/token"  # noqa: S105 - a path, not a token
+"""Where the pod identity webhook puts the token."""
+KEY = "config"
+"""The key of the ConfigMap, and so the file's name where it is mounted."""
+PROFILE, SOURCE = "target", "source"
+_WORD = re.compile(r"[\x21-\x7e]*")
+
+
+def aws_config(chain: Chain, region: str) -> str:
+    """The configuration file. SDKs take the profile that AWS_PROFILE names: `target`.
+
+    Raises `InvalidInput` for a value that is more than one word: a second line could name a program to run.
+    """
+    for value in (chain.target_arn, chain.role_arn, chain.external_id, region):
+        if not _WORD.fullmatch(value):
+            raise InvalidInput(f"'{value}' can't stand in an AWS configuration", reason="it is not one word")
+    lines = [
+        f"[profile {PROFILE}]",
+        f"role_arn = {chain.target_arn}",
+        f"source_profile = {SOURCE}",
+        *([f"external_id = {chain.external_id}"] if chain.external_id else []),
+        f"region = {region}",
+        "",
+        f"[profile {SOURCE}]",
+        f"role_arn = {chain.role_arn}",
+        f"web_identity_token_file = {TOKEN_FILE}",
+        f"region = {region}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def role_of(data: Mapping[str, str]) -> str:
+    """The name of the role that the data of a ConfigMap begin with, '' where they are none of these."""
+    return _role_of_profile(data, SOURCE).rpartition("/")[2]
+
+
+def chain_of_config(role_arn: str, data: Mapping[str, str]) -> Chain | None:
+    """The chain of a role by the data of its ConfigMap, None where they name no target."""
+    target = _role_of_profile(data, PROFILE)
+    return Chain(role_arn, target) if is_target(target) else None
+
+
+def _role_of_profile(data: Mapping[str, str], name: str) -> str:
+    _, _, rest = data.get(KEY, "").partition(f"[profile {name}]")
+    found = next((line for line in rest.splitlines() if line.startswith("role_arn = ")), "")
+    return found.removeprefix("role_arn = ").strip()
+
+
+def usage(name: str) -> str:
+    """How pods are told of the ConfigMap.
+
+    Some SDKs take the token that AWS_WEB_IDENTITY_TOKEN_FILE names before any profile. The webhook sets none
+    where the container has one, also an empty one; the token is mounted all the same.
+    """
+    return (
+        f"mount the ConfigMap {name}, set AWS_CONFIG_FILE to its file '{KEY}', AWS_PROFILE to {PROFILE}, and"
+        " AWS_WEB_IDENTITY_TOKEN_FILE to '', as some SDKs take the token before the profile"
+    )

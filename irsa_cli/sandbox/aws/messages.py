@@ -1,0 +1,348 @@
+"""What the sandbox's AWS is asked and answers: requests, results and errors in each service's own shape.
+
+Sources: the botocore service models (protocols `query`, `ec2`, `json`, `rest-json` and `rest-xml`).
+Requests are routed by the scope of the signature (Signature Version 4), in the header or in a presigned URL,
+since all services share one address. Signatures are read here and verified in `callers`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+from xml.sax.saxutils import escape
+
+from irsa_cli.sandbox.exchange import Incoming
+from irsa_cli.sandbox.model import Answer
+
+NAMESPACES = {
+    "iam": "https://iam.amazonaws.com/doc/2010-05-08/",
+    "sts": "https://sts.amazonaws.com/doc/2011-06-15/",
+}
+
+
+class AwsError(Exception):
+    """A refusal by an AWS service."""
+
+    def __init__(self, code: str, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.status = status
+
+
+def validation_error(message: str) -> AwsError:
+    """IAM's and STS's answer to a parameter outside its rules."""
+    return AwsError("ValidationError", message)
+
+
+def no_such_entity(message: str) -> AwsError:
+    """IAM's answer when a named thing does not exist."""
+    return AwsError("NoSuchEntity", message, 404)
+
+
+def limit_exceeded(message: str) -> AwsError:
+    """IAM's answer when a quota is used up."""
+    return AwsError("LimitExceeded", message, 409)
+
+
+def malformed_policy(message: str) -> AwsError:
+    """IAM's answer to a policy document that breaks the grammar."""
+    return AwsError("MalformedPolicyDocument", message)
+
+
+def render_error(service: str, error: AwsError) -> Answer:
+    """`error` as `service` says it."""
+    request_id = str(uuid.uuid4())
+    if service == "eks":
+        body = json.dumps({"message": error.message}).encode()
+        headers = {"Content-Type": "application/json", "x-amzn-errortype": error.code}
+    elif service == "cloudtrail":
+        body = json.dumps({"__type": error.code, "Message": error.message}).encode()
+        headers = {"Content-Type": "application/x-amz-json-1.1"}
+    else:
+        inner = f"<Code>{escape(error.code)}</Code><Message>{escape(error.message)}</Message>"
+        body = _xml_error(service, inner, error.status, request_id).encode()
+        headers = {"Content-Type": "application/xml" if service == "s3" else "text/xml"}
+    return Answer(error.status, body, {"x-amzn-RequestId": request_id, **headers}, error.code)
+
+
+def _xml_error(service: str, inner: str, status: int, request_id: str) -> str:
+    tail = f"<RequestId>{request_id}</RequestId>"
+    if service == "s3":
+        return f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>{inner}{tail}</Error>'
+    if service == "ec2":
+        return (
+            f"<Response><Errors><Error>{inner}</Error></Errors><RequestID>{request_id}</RequestID></Response>"
+        )
+    kind = "Sender" if status < 500 else "Receiver"
+    namespace = NAMESPACES.get(service, "")
+    return (
+        f'<ErrorResponse xmlns="{namespace}"><Error><Type>{kind}</Type>{inner}</Error>{tail}</ErrorResponse>'
+    )
+
+
+class Repeated(list[Any]):
+    """A list whose items each are an element of the list's own name, as maps have them."""
+
+
+class Items(list[Any]):
+    """A list within an element, whose items each are an `item`, as EC2 has them."""
+
+
+def xml_result(service: str, operation: str, result: dict[str, Any] | None = None) -> Answer:
+    """A successful answer of the `query` protocol."""
+    request_id = str(uuid.uuid4())
+    inner = "" if result is None else _element(f"{operation}Result", result)
+    body = (
+        f'<{operation}Response xmlns="{NAMESPACES[service]}">{inner}'
+        f"<ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata></{operation}Response>"
+    )
+    return Answer(200, body.encode(), {"Content-Type": "text/xml", "x-amzn-RequestId": request_id})
+
+
+def ec2_result(operation: str, result: dict[str, Any]) -> Answer:
+    """A successful answer of the `ec2` protocol, whose lists have items."""
+    inner = "".join(
+        f"<{tag}>{''.join(f'<item>{_content(item)}</item>' for item in items)}</{tag}>"
+        for tag, items in result.items()
+    )
+    name = f"{operation}Response"
+    head = f'<{name} xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>{uuid.uuid4()}</requestId>'
+    return Answer(200, f"{head}{inner}</{name}>".encode(), {"Content-Type": "text/xml"})
+
+
+def _element(tag: str, value: Any) -> str:
+    if isinstance(value, Repeated):
+        return "".join(_element(tag, item) for item in value)
+    return f"<{tag}>{_content(value)}</{tag}>"
+
+
+def _content(value: Any) -> str:
+    if isinstance(value, dict):
+        return "".join(_element(key, item) for key, item in value.items() if item is not None)
+    if isinstance(value, Items):
+        return "".join(_element("item", item) for item in value)
+    if isinstance(value, (list, tuple)):
+        return "".join(_element("member", item) for item in value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return escape(str(value))
+
+
+SERVICES = ("iam", "sts", "eks", "s3", "cloudtrail", "ec2")
+_CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/(\d{8})/([^/]+)/([^/]+)/aws4_request")
+_SIGNED_HEADERS = re.compile(r"SignedHeaders=([^,\s]+)")
+_APPLICATION = re.compile(r"(?:^|\s)app/(\S+)")
+_SIGNATURE = re.compile(r"Signature=([0-9a-f]+)")
+_S3_PARTS = (
+    "acl",
+    "cors",
+    "encryption",
+    "lifecycle",
+    "location",
+    "policy",
+    "tagging",
+    "versioning",
+    "website",
+)
+"""Parts of buckets and objects that calls name in the query; each has actions of its own."""
+_EKS: tuple[tuple[str, dict[str, str]], ...] = (
+    ("clusters", {"GET": "ListClusters"}),
+    ("clusters/[^/]+", {"GET": "DescribeCluster"}),
+    ("clusters/[^/]+/addons", {"GET": "ListAddons"}),
+    (
+        "clusters/[^/]+/pod-identity-associations",
+        {"POST": "CreatePodIdentityAssociation", "GET": "ListPodIdentityAssociations"},
+    ),
+    (
+        "clusters/[^/]+/pod-identity-associations/[^/]+",
+        {
+            "GET": "DescribePodIdentityAssociation",
+            "DELETE": "DeletePodIdentityAssociation",
+            "POST": "UpdatePodIdentityAssociation",
+        },
+    ),
+    ("clusters/[^/]+/access-entries", {"POST": "CreateAccessEntry", "GET": "ListAccessEntries"}),
+    (
+        "clusters/[^/]+/access-entries/.+/access-policies",
+        {"POST": "AssociateAccessPolicy", "GET": "ListAssociatedAccessPolicies"},
+    ),
+    ("clusters/[^/]+/access-entries/.+/access-policies/.+", {"DELETE": "DisassociateAccessPolicy"}),
+    (
+        "clusters/[^/]+/access-entries/.+",
+        {"GET": "DescribeAccessEntry", "DELETE": "DeleteAccessEntry", "POST": "UpdateAccessEntry"},
+    ),
+)
+"""The operations of EKS's paths, the first that fits. What entries and policies are named by has slashes."""
+_UNSIGNED = {"AssumeRoleWithWebIdentity": "sts", "AssumeRoleWithSAML": "sts"}
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What a request says about its signature; `date` is the time of signing, as 20260131T235959Z."""
+
+    access_key: str
+    region: str
+    service: str
+    date: str
+    signed_headers: tuple[str, ...]
+    value: str
+    token: str
+    presigned: bool
+
+
+@dataclass(frozen=True)
+class AwsRequest:
+    """One call. `params` are those of the query protocol; `target` is path and query as sent."""
+
+    method: str
+    target: str
+    headers: Mapping[str, str]
+    body: bytes
+    params: Mapping[str, str]
+    signature: Signature | None
+    service: str
+    operation: str
+
+    @property
+    def path(self) -> str:
+        """The path, decoded."""
+        return unquote(urlsplit(self.target).path)
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The parameters in the URL."""
+        return dict(parse_qsl(urlsplit(self.target).query, keep_blank_values=True))
+
+    @property
+    def region(self) -> str:
+        """The region that it was signed for; empty for an unsigned call."""
+        return self.signature.region if self.signature else ""
+
+    @property
+    def subject(self) -> str:
+        """What it is about, for the call log."""
+        if self.service in ("eks", "s3"):
+            return self.path.removeprefix("/clusters").strip("/")
+        names = (
+            "RoleName",
+            "PolicyArn",
+            "PolicyName",
+            "OpenIDConnectProviderArn",
+            "Url",
+            "RoleArn",
+            "UserName",
+        )
+        return next((self.params[name] for name in names if name in self.params), "")
+
+    @property
+    def caller(self) -> str:
+        """Whose call it is: the access key; without a signature, the application id in the User-Agent.
+
+        https://docs.aws.amazon.com/sdkref/latest/guide/feature-appid.html
+        """
+        if self.signature:
+            return self.signature.access_key
+        application = _APPLICATION.search(self.headers.get("user-agent", ""))
+        return application[1] if application else ""
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """The body of a call in JSON; empty without one."""
+        found: dict[str, Any] = json.loads(self.body or b"{}")
+        return found
+
+    def members(self, name: str) -> list[str]:
+        """A list parameter, such as ClientIDList, in its order."""
+        prefix = f"{name}.member."
+        found = {k[len(prefix) :]: v for k, v in self.params.items() if k.startswith(prefix)}
+        return [found[number] for number in sorted(filter(str.isdigit, found), key=int)]
+
+    def tags(self, name: str = "Tags") -> list[tuple[str, str]]:
+        """A list of tags, in its order, as pairs."""
+        count = sum(1 for k in self.params if k.startswith(f"{name}.member.") and k.endswith(".Key"))
+        base = f"{name}.member."
+        return [
+            (self.params.get(f"{base}{i}.Key", ""), self.params.get(f"{base}{i}.Value", ""))
+            for i in range(1, count + 1)
+        ]
+
+
+def read_request(incoming: Incoming) -> AwsRequest:
+    """What an HTTP request asks of which service."""
+    method, target, headers, body = incoming.method, incoming.target, incoming.headers, incoming.body
+    query = dict(parse_qsl(urlsplit(target).query, keep_blank_values=True))
+    params = dict(query)
+    if headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        params.update(parse_qsl(body.decode(errors="replace"), keep_blank_values=True))
+    signature = _read_signature(headers, query)
+    service = signature.service if signature else _unsigned_service(target, params)
+    operation = _operation(service, method, target, query, params)
+    if service == "cloudtrail":
+        operation = headers.get("x-amz-target", "").rpartition(".")[2]
+    return AwsRequest(method, target, headers, body, params, signature, service, operation)
+
+
+def _read_signature(headers: Mapping[str, str], query: Mapping[str, str]) -> Signature | None:
+    presigned = "X-Amz-Credential" in query
+    if presigned:
+        parts = query["X-Amz-Credential"].split("/")
+        if len(parts) != 5:
+            return None
+        key, _, region, service, _ = parts
+        names = ("Date", "SignedHeaders", "Signature", "Security-Token")
+        date, signed, value, token = (query.get(f"X-Amz-{name}", "") for name in names)
+    else:
+        header = headers.get("authorization", "")
+        found = _CREDENTIAL.search(header), _SIGNED_HEADERS.search(header), _SIGNATURE.search(header)
+        if not (found[0] and found[1] and found[2]):
+            return None
+        key, region, service = found[0].group(1, 3, 4)
+        signed, value = found[1][1], found[2][1]
+        date, token = headers.get("x-amz-date", ""), headers.get("x-amz-security-token", "")
+    return Signature(key, region, service, date, tuple(signed.split(";")), value, token, presigned=presigned)
+
+
+def _unsigned_service(target: str, params: Mapping[str, str]) -> str:
+    if "Action" in params:
+        return _UNSIGNED.get(params["Action"], "iam" if params.get("Version") == "2010-05-08" else "sts")
+    return "eks" if urlsplit(target).path.startswith("/clusters") else "s3"
+
+
+def _operation(
+    service: str, method: str, target: str, query: Mapping[str, str], params: Mapping[str, str]
+) -> str:
+    path = unquote(urlsplit(target).path)
+    if service == "eks":
+        return _eks_operation(method, path)
+    if service == "s3":
+        return _s3_operation(method, path, query)
+    return params.get("Action", "")
+
+
+def _eks_operation(method: str, path: str) -> str:
+    place = "/".join(part for part in path.split("/") if part)
+    operations = next((found for pattern, found in _EKS if re.fullmatch(pattern, place)), {})
+    return operations.get(method, f"{method} {path}")
+
+
+def _s3_operation(method: str, path: str, query: Mapping[str, str]) -> str:
+    bucket, _, key = path.strip("/").partition("/")
+    if not bucket:
+        return "ListBuckets" if method == "GET" else f"{method} /"
+    what = "Object" if key else "Bucket"
+    part = next((name for name in _S3_PARTS if name in query), None)
+    if part:
+        return f"{method.title()}{what}{part.title()}"
+    if method == "GET" and not key:
+        return "ListObjectsV2"
+    names = {"GET": "Get", "HEAD": "Head", "PUT": "Put" if key else "Create", "DELETE": "Delete"}
+    return f"{names.get(method, method.title())}{what}"

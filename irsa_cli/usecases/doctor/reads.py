@@ -1,0 +1,334 @@
+"""What `irsa doctor` reads: each thing once, all at the same time, and one that fails hides no other.
+
+What is read of which ServiceAccount is `irsa_cli.usecases.doctor.diagnose`'s business, what follows from it
+`irsa_cli.core.doctor.causes`'. Nothing here writes: the pod that shows what the webhook injects is created
+with `dryRun=All`.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+
+from irsa_cli.aws import bindings
+from irsa_cli.aws import diagnosis as aws
+from irsa_cli.aws import iam as aws_iam
+from irsa_cli.aws.listing import list_roles
+from irsa_cli.aws.sts import assume
+from irsa_cli.core.doctor import refusals
+from irsa_cli.core.doctor.clues.injection import AGENT, is_agent
+from irsa_cli.core.doctor.facts import EksFacts, NodeMetadata, RoleSummary, TrailEvent, VpcEndpoint
+from irsa_cli.core.marks.locks.lease import LeaseState, SeenLock, selector
+from irsa_cli.core.marks.locks.names import Lock, LockScope
+from irsa_cli.core.objects import parsing
+from irsa_cli.core.objects.aws import Association, Role
+from irsa_cli.core.objects.kinds import NetworkPolicy, Pod, ServiceAccount, Webhook
+from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.plan.states import ProviderState
+from irsa_cli.core.trust.chain import KEY
+from irsa_cli.core.values.arn import Arn
+from irsa_cli.core.values.errors import IrsaError
+from irsa_cli.core.values.names import subject
+from irsa_cli.usecases.command.connect import Connection
+from irsa_cli.usecases.read.readable import needed, read
+from irsa_cli.usecases.read.reads import Reads
+
+if TYPE_CHECKING:
+    from irsa_cli.core.trust.jwt import Keys
+
+T = TypeVar("T")
+P = ParamSpec("P")
+WORKERS = 24
+_PROBE = "irsa-doctor"
+# Fits into namespaces with the strictest Pod Security Standard, with quotas and with limits.
+# https://kubernetes.io/docs/concepts/security/pod-security-standards/
+_CONTAINER_SECURITY = {
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+    "runAsNonRoot": True,
+    "runAsUser": 65534,
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+
+
+def _in_background(
+    method: Callable[Concatenate[DoctorReads, P], T],
+) -> Callable[Concatenate[DoctorReads, P], Future[T | Unreadable]]:
+    """Run a read in the background, once for the same arguments."""
+
+    @wraps(method)
+    def begin(self: DoctorReads, /, *args: P.args, **kwargs: P.kwargs) -> Future[T | Unreadable]:
+        return self.once((method.__name__, *args), lambda: method(self, *args, **kwargs))
+
+    return begin
+
+
+class DoctorReads:
+    """Reads of one cluster that run in the background; the same thing is read once. For a `with` block.
+
+    `readers` are roles by which IAM and CloudTrail of other accounts are read, `lock_namespace` is where the
+    locks of runs are.
+    """
+
+    def __init__(self, connection: Connection, readers: Iterable[str], lock_namespace: str) -> None:
+        self._pool = ThreadPoolExecutor(WORKERS)
+        self._lock = threading.Lock()
+        self._futures: dict[object, Future[Any]] = {}
+        self._connection, self._kube, self._cluster = connection, connection.kube, connection.cluster
+        self._lock_namespace = lock_namespace
+        self._readers = {Arn.parse(text).account: text for text in readers}
+        self._shared = Reads(connection, self._readers.values())
+        self._is_eks = connection.target.issuer_url is None
+
+    def __enter__(self) -> DoctorReads:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(cancel_futures=True)
+        self._shared.__exit__()
+
+    def once(self, key: object, work: Callable[[], T]) -> Future[T | Unreadable]:
+        """The read of this key, which begins if nobody has asked for it yet."""
+        with self._lock:
+            if key not in self._futures:
+                self._futures[key] = self._pool.submit(read, work)
+            return self._futures[key]
+
+    # Kubernetes
+
+    @_in_background
+    def accounts(self) -> tuple[ServiceAccount, ...]:
+        """All ServiceAccounts of the cluster."""
+        return tuple(map(parsing.service_account, self._kube.service_accounts()))
+
+    def selected(self, namespace: str, selector: str) -> set[tuple[str, str]]:
+        """Which ServiceAccounts a label selector selects: namespaces and names. Raises `ServiceError`."""
+        found = self._kube.service_accounts(namespace or None, selector)
+        return {(item["metadata"]["namespace"], item["metadata"]["name"]) for item in found}
+
+    @_in_background
+    def account(self, namespace: str, name: str) -> ServiceAccount | None:
+        """A ServiceAccount, None when there is none."""
+        body = self._kube.service_account(namespace, name)
+        return None if body is None else parsing.service_account(body)
+
+    @_in_background
+    def namespace_labels(self, namespace: str) -> Mapping[str, str] | None:
+        """The labels of a namespace, None when there is none."""
+        body = self._kube.namespace(namespace)
+        return None if body is None else body["metadata"].get("labels") or {}
+
+    @_in_background
+    def pods(self, namespace: str | None) -> tuple[Pod, ...]:
+        """The pods of a namespace, or of the cluster."""
+        return tuple(map(parsing.pod, self._kube.pods(namespace)))
+
+    @_in_background
+    def failures(self, namespace: str | None) -> tuple[refusals.CreationFailure, ...]:
+        """What events of a namespace, or of the cluster, tell of pods that could not be created."""
+        return refusals.failures(self._kube.events(refusals.REASON, namespace))
+
+    @_in_background
+    def makers(self, namespace: str, kind: str) -> tuple[refusals.Maker, ...]:
+        """What of a kind makes pods in a namespace."""
+        found = self._kube.workloads(namespace, refusals.RESOURCES[kind])
+        return tuple(refusals.maker(kind, body) for body in found)
+
+    @_in_background
+    def agents(self) -> tuple[Pod, ...]:
+        """The pods of the agent of EKS Pod Identity."""
+        return tuple(filter(is_agent, map(parsing.pod, self._kube.pods("kube-system"))))
+
+    @_in_background
+    def network_policies(self, namespace: str | None) -> tuple[NetworkPolicy, ...]:
+        """The NetworkPolicies of a namespace, or of the cluster, that limit what pods may call."""
+        found = map(parsing.network_policy, self._kube.network_policies(namespace))
+        return tuple(item for item in found if item is not None)
+
+    @_in_background
+    def probe(self, namespace: str, name: str) -> Pod:
+        """What would become of a pod that uses the ServiceAccount; it is not created."""
+        return parsing.pod(self._kube.create_pod(namespace, _probe(namespace, name), dry_run=True))
+
+    @_in_background
+    def lock(self, namespace: str, name: str) -> SeenLock | None:
+        """The lock of a ServiceAccount, None where nobody has one."""
+        found = self._kube.lease(self._lock_namespace, _lease(namespace, name))
+        return None if found is None else SeenLock(LeaseState.read(found.body), found.date)
+
+    @_in_background
+    def locks(self) -> Mapping[str, SeenLock]:
+        """All locks of the cluster's runs, by the names of their Leases."""
+        labels = selector(self._cluster.arn, self._cluster.name)
+        found = self._kube.dated_leases(self._lock_namespace, labels)
+        return {state.name: SeenLock(state, found.date) for state in map(LeaseState.read, found.items)}
+
+    def lock_among_all(self, namespace: str, name: str) -> SeenLock | Unreadable | None:
+        """The lock of one of many ServiceAccounts."""
+        found = self.locks().result()
+        return found if isinstance(found, Unreadable) else found.get(_lease(namespace, name))
+
+    @_in_background
+    def webhooks(self) -> tuple[Webhook, ...]:
+        """The webhooks that inject web identities."""
+        return tuple(item for body in self._kube.mutating_webhooks() for item in parsing.webhooks(body))
+
+    @_in_background
+    def webhook_arguments(self) -> tuple[str, ...]:
+        """The command line of a webhook that runs as pods of the cluster; on EKS there are none."""
+        spaces = {item.service.partition("/")[0] for item in needed(self.webhooks()) if item.service}
+        pods = [parsing.pod(body) for namespace in spaces for body in self._kube.pods(namespace)]
+        found = [item for pod in pods for item in pod.containers if "pod-identity-webhook" in item.image]
+        return found[0].arguments if found else ()
+
+    @_in_background
+    def aws_config(self, namespace: str, name: str) -> str | None:
+        """What a ConfigMap of irsa's holds, None where there is none."""
+        found = self._kube.config_map(namespace, name)
+        return None if found is None else str((found.get("data") or {}).get(KEY, ""))
+
+    # AWS
+
+    def reads(self, account: str) -> bool:
+        """Whether there is a way into the IAM of an account; that it is allowed there is another matter."""
+        return self._connection.session_of(account) is not None or account in self._readers
+
+    @_in_background
+    def provider(self, account: str) -> ProviderState | None:
+        """The OIDC provider of the cluster's issuer in an account."""
+        return self._shared.provider(account).result()
+
+    @_in_background
+    def other_provider(self, arn: str) -> ProviderState | None:
+        """Any OIDC provider, in its own account."""
+        return aws_iam.provider(self._shared.iam(Arn.parse(arn).account), arn)
+
+    @_in_background
+    def provider_arns(self) -> tuple[str, ...]:
+        """All OIDC providers of the cluster's account."""
+        return bindings.provider_arns(self._connection.iam)
+
+    @_in_background
+    def quotas(self) -> dict[str, int]:
+        """Quotas and counts of the cluster's account."""
+        return bindings.quotas(self._connection.iam)
+
+    @_in_background
+    def eks(self) -> EksFacts:
+        """The cluster as EKS described it when it was looked for."""
+        if self._connection.description is None:
+            raise IrsaError("the cluster is not one of EKS")
+        return aws.eks_facts(self._connection.description)
+
+    @_in_background
+    def vpc_endpoints(self, service: str) -> tuple[VpcEndpoint, ...]:
+        """The endpoints in the cluster's VPC for a service: STS, or what EKS Pod Identity's agent calls."""
+        cluster, vpc = self._cluster, needed(self.eks()).vpc
+        if not vpc:
+            raise IrsaError("EKS does not tell the cluster's VPC")
+        ec2 = self._connection.aws.client("ec2")
+        return aws.vpc_endpoints(ec2, service, vpc, region=cluster.region, partition=cluster.partition)
+
+    @_in_background
+    def published_keys(self) -> frozenset[str]:
+        """The ids of the keys that the issuer publishes."""
+        return _ids(self._shared.public_keys().result())
+
+    @_in_background
+    def cluster_keys(self) -> frozenset[str]:
+        """The ids of the keys that the cluster verifies tokens with."""
+        return _ids(self._shared.cluster_keys().result())
+
+    @_in_background
+    def agent(self) -> bool:
+        """Whether the cluster has the agent of EKS Pod Identity: built in, as an add-on, or as pods.
+
+        Its pods (`agents`) have to be asked for before.
+        """
+        if needed(self.eks()).auto_mode or AGENT in aws.addons(self._eks_client, self._cluster.name):
+            return True
+        return bool(needed(self.agents()))
+
+    @property
+    def _eks_client(self) -> Any:
+        return self._connection.aws.client("eks")
+
+    @_in_background
+    def association(self, namespace: str, name: str) -> Association | None:
+        """The EKS Pod Identity association of a ServiceAccount, None without one."""
+        if not self._is_eks:
+            return None
+        return bindings.association(self._eks_client, self._cluster.name, namespace, name)
+
+    @_in_background
+    def associations(self) -> dict[tuple[str, str], Association]:
+        """All EKS Pod Identity associations of the cluster, without their roles."""
+        return bindings.associations(self._eks_client, self._cluster.name) if self._is_eks else {}
+
+    @_in_background
+    def events(self, namespace: str, name: str, account: str) -> tuple[TrailEvent, ...]:
+        """What STS has seen of the ServiceAccount: CloudTrail of the role's account tells it."""
+        return aws.web_identity_events(self._cloudtrail(account), subject(namespace, name))
+
+    def _cloudtrail(self, account: str) -> Any:
+        session, own = self._connection.aws, self._connection.session_of(account)
+        if own is not None:
+            return own.client("cloudtrail")
+        if account not in self._readers:
+            raise IrsaError(
+                f"CloudTrail of account {account} is not read",
+                reason="--iam-assume-role names a role there by which it can be",
+            )
+        return session.client_of("cloudtrail", assume(session.client("sts"), self._readers[account]))
+
+    @_in_background
+    def nodes(self, names: tuple[str, ...]) -> Mapping[str, NodeMetadata]:
+        """How these nodes answer for their metadata; EC2 is not asked about none."""
+        return aws.node_metadata(self._connection.aws.client("ec2"), names) if names else {}
+
+    @_in_background
+    def role(self, arn: str) -> Role | None:
+        """The role of this name in the ARN's account, None without one; IAM does not compare the path."""
+        parsed = Arn.parse(arn)
+        return bindings.role(self._shared.iam(parsed.account), parsed.name)
+
+    @_in_background
+    def roles(self) -> tuple[RoleSummary, ...]:
+        """All roles of the cluster's account with their trust policies."""
+        return tuple(RoleSummary(item.arn, item.trust) for item in list_roles(self._connection.iam).roles)
+
+
+def _lease(namespace: str, name: str) -> str:
+    return Lock(LockScope.BINDING, f"{namespace}/{name}").name
+
+
+def _ids(keys: Keys) -> frozenset[str]:
+    from irsa_cli.core.trust.jwt import key_ids
+
+    return frozenset(key_ids(keys))
+
+
+def _probe(namespace: str, name: str) -> dict[str, Any]:
+    """A pod that uses the ServiceAccount, and would run nothing of interest if it were made."""
+    resources = {"cpu": "1m", "memory": "1Mi"}
+    container = {
+        "name": _PROBE,
+        "image": "registry.k8s.io/pause:3.10",
+        "securityContext": _CONTAINER_SECURITY,
+        "resources": {"requests": resources, "limits": resources},
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"namespace": namespace, "name": f"{_PROBE}-{secrets.token_hex(4)}"},
+        "spec": {
+            "serviceAccountName": name,
+            "automountServiceAccountToken": False,
+            "restartPolicy": "Never",
+            "containers": [container],
+        },
+    }

@@ -1,0 +1,383 @@
+"""One cluster that `irsa apply` works on: its groundwork, its entries, and what earlier runs left of them.
+
+Which clusters there are is found in `irsa_cli.usecases.files.targets`; the order of the work on several is in
+`irsa_cli.usecases.files.apply`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
+from pathlib import Path
+
+from irsa_cli.core.binding.spec import CurrentState, DesiredState
+from irsa_cli.core.config.model import Binding
+from irsa_cli.core.marks.locks.names import Lock
+from irsa_cli.core.plan.changes import Change, Kind, Plan
+from irsa_cli.core.planning.converge import converge, trust_notes
+from irsa_cli.core.planning.create import satisfies
+from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
+from irsa_cli.core.results.result import ALL, CLUSTER, SHARED_PARTS, Command, Ended, Result
+from irsa_cli.core.values.errors import IrsaError
+from irsa_cli.transaction.folder import stories
+from irsa_cli.transaction.recover import supersede
+from irsa_cli.transaction.story import Story
+from irsa_cli.usecases.command.caller import check_partitions, naming_caller, with_caller
+from irsa_cli.usecases.command.connect import Connection, WireLog, connect
+from irsa_cli.usecases.command.execute import Gate, perform
+from irsa_cli.usecases.command.parallel import Pace, result_of, run_all
+from irsa_cli.usecases.command.parallel import ended as ended_item
+from irsa_cli.usecases.command.retry import with_its_locks
+from irsa_cli.usecases.command.run_context import RunContext, other_desired_state
+from irsa_cli.usecases.command.settings import Settings
+from irsa_cli.usecases.files.delete_files import Deletions, Pruning, is_prune_candidate
+from irsa_cli.usecases.files.entries import Entries, by_role, by_target
+from irsa_cli.usecases.files.groundwork import SharedParts, SharedTransaction
+from irsa_cli.usecases.files.targets import Place, Request, Tell, in_terms_of_files, place_name
+from irsa_cli.usecases.locks.hold import LocksAhead
+from irsa_cli.usecases.locks.locks import Locks, binding_lock, when_needed
+from irsa_cli.usecases.read.associations import Question
+from irsa_cli.usecases.read.snapshot import Groundwork, Snapshot
+from irsa_cli.usecases.write import delete_sa
+from irsa_cli.usecases.write.reconcile import Work, is_abandoned
+
+GOOD = (Ended.COMMITTED, Ended.UNCHANGED)
+
+
+@dataclass(frozen=True)
+class ClusterRun:
+    """One cluster that is worked on."""
+
+    place: Place
+    request: Request
+    settings: Settings
+    connection: Connection
+    unfinished: dict[str, list[Path]] = field(default_factory=dict)
+    """Journals of runs for a ServiceAccount of this cluster that were interrupted."""
+    locks: Locks | None = None
+    """The locks of the run here; None before it begins."""
+    name: str = ""
+    """What tells this cluster from the others of the run; '' where there are none."""
+    roles: dict[str, str] = field(default_factory=dict)
+    """The ARNs of the roles of the entries that are as desired by now, or would be in a dry run."""
+    others: set[str] = field(default_factory=set)
+    """What other runs had locks for when it was looked what is there."""
+    told: set[str] = field(default_factory=set)
+    """What is going to be pruned, as it was told: with its locks it is looked at again."""
+
+    @classmethod
+    def open(
+        cls, place: Place, request: Request, settings: Settings, log: WireLog, *, among: int = 1
+    ) -> ClusterRun:
+        """Connect; an ARN of another partition ends the run before the first call."""
+        wanted = place.arns
+        wanted += filter(None, (request.boundaries.default,))
+        connection = connect(
+            place.target, kube=True, log=log, check=lambda aws: check_partitions(wanted, aws)
+        )
+        connection.announce(settings.note)
+        cluster = connection.cluster
+        found: dict[str, list[Path]] = {}
+        for path, story in stories(settings.state_dir):
+            about = (story.context.get("cluster"), story.role_account)
+            if not story.finished and about == (cluster.arn, place.target.role_account):
+                found.setdefault(str(story.context.get("serviceAccount")), []).append(path)
+        name = place_name(cluster, among=among)
+        return cls(place, request, settings, connection, found, name=name)
+
+    def guarded(self, done: AppliedList, tell: Tell, work: Callable[[], None]) -> None:
+        """Do a part; when it can't be begun, what was done before it is still to be told."""
+        try:
+            work()
+        except IrsaError as error:
+            result = result_of(_raising(error))
+            result.error = with_caller(result.error, self.connection.caller)
+            item = self.ended(CLUSTER, result)
+            done.items.append(item)
+            tell(item)
+
+    def one_by_one(self, done: AppliedList, pace: Pace, tell: Tell) -> None:
+        """A transaction for each ServiceAccount; those that use another's role come last.
+
+        What the groundwork changes is locked until all have ended.
+        """
+        with self.holding() as cluster_run, naming_caller(self.connection.caller):
+            with_its_locks(lambda: cluster_run._one_by_one(done, pace, tell), cluster_run.settings.hold)
+
+    @contextmanager
+    def holding(self, wanted: Iterable[Lock] = ()) -> Iterator[ClusterRun]:
+        """The same run while these locks are held, and what its plans need besides.
+
+        Where somebody may be asked about deletions they are taken after the answer: once there is a plan.
+        """
+        if self.locks is None:
+            yield self
+            return
+        late = self.settings.asks and self.request.prune
+        now, later = ((), wanted) if late else (wanted, ())
+        with self.locks.holding(self.settings, now, when_needed=later) as settings:
+            yield replace(self, settings=settings)
+
+    def _one_by_one(self, done: AppliedList, pace: Pace, tell: Tell) -> None:
+        def note(item: Item) -> None:
+            done.items.append(item)
+            tell(item)
+
+        with Snapshot(self.connection, one_by_one=self.settings.is_rehearsal) as snapshot:
+            desired_states, broken = self._desired_states(snapshot)
+            ground = snapshot.lay_ground(
+                [desired for _, desired in desired_states], associate=self.place.with_oidc
+            )
+            if (hold := self.settings.hold) is not None:
+                self.others.clear()
+                self.others.update(hold.busy())
+                hold.secure(ground.plan, counted_on=ground.there, busy=self.others)
+            for item in broken:
+                note(item)
+            shared = self._lay(ground, note)
+            if not shared.ready:
+                done.pending += self.not_begun(binding for binding, _ in desired_states)
+                return
+            try:
+                self._build(desired_states, shared, snapshot, pace, note)
+            finally:
+                good = {item.name for item in self._here(done) if item.result.ended in GOOD}
+                true = [desired for binding, desired in desired_states if str(binding) in good]
+                shared.end(wholly=len(true) == len(desired_states))
+            if true or not desired_states:
+                self.settle([SHARED_PARTS], true)
+            if len(true) == len(desired_states):
+                self.settle([ALL], true, tell=not self.request.prune)
+            begun = {item.name for item in self._here(done)}
+            done.pending += self.not_begun(
+                binding for binding, _ in desired_states if str(binding) not in begun
+            )
+
+    def _build(
+        self,
+        desired_states: Sequence[tuple[Binding, DesiredState]],
+        shared: SharedParts,
+        snapshot: Snapshot,
+        pace: Pace,
+        note: Callable[[Item], None],
+    ) -> None:
+        """A transaction for each, on the groundwork; what one that is as desired builds on stays."""
+        by_name = {str(binding): desired for binding, desired in desired_states}
+
+        def noted(item: Item) -> None:
+            if item.result.ended in GOOD:
+                shared.release(by_name[item.name])
+            note(item)
+
+        making = [item for item in desired_states if item[1].role is not None]
+        using = [item for item in desired_states if item[1].role is None]
+        for works in (by_target(making), by_role(using)):
+            self._run(works, snapshot, pace, noted)
+
+    def _confirm(self, stages: Sequence[Sequence[delete_sa.Request]]) -> None:
+        names = [f"{self.name} {item.title}".strip() for stage in stages for item in stage]
+        heading = f"No file lists these any more, and irsa created them in {self.connection.cluster.name}:"
+        self.settings.check_confirmed(lambda: self.settings.confirm_names(heading, names))
+
+    def prune(self, done: AppliedList, pace: Pace, tell: Tell) -> None:
+        """Delete what no file lists any more, after showing it."""
+        stages = self.prune_candidates(self.roles, tell=not self.settings.asks)
+        if any(stages):
+            if not self._stopped():
+                self._confirm(stages)
+            deletions = Deletions(self.connection, self.settings, name=self.name, locks=self.locks)
+            deletions.run(stages, done, pace, self.request.parallel, tell)
+        good = all(item.result.ended in GOOD for item in self._here(done))
+        if self.request.prune and not done.pending and good:
+            self.settle([ALL], [], pruned=True)
+
+    def prune_candidates(
+        self, roles: Mapping[str, str], *, tell: bool = True
+    ) -> list[list[delete_sa.Request]]:
+        """What `--prune` deletes here; told before it is done. `roles` are those that entries have by now."""
+        if not self.request.prune:
+            return []
+        pruning = Pruning(self.connection, self.place, self.request.selection, self._note_once)
+        found = pruning.candidates(roles)
+        if any(found) and tell:
+            names = ", ".join(sorted(item.title for stage in found for item in stage))
+            self._note_once(f"No file lists these any more, and irsa created them: {names}")
+        return found
+
+    def _note_once(self, text: str) -> None:
+        """Say it once: with its locks it is looked at again."""
+        if text not in self.told:
+            self.settings.note(text)
+        self.told.add(text)
+
+    def _run(
+        self,
+        works: Sequence[Sequence[tuple[Binding, DesiredState]]],
+        snapshot: Snapshot,
+        pace: Pace,
+        note: Callable[[Item], None],
+    ) -> None:
+        _ = self.asked  # Before several threads want it, as nothing guards its making.
+        most = self.request.parallel
+        with self._ahead([item for items in works for _, item in items], snapshot, most) as ahead:
+
+            def work(items: Sequence[tuple[Binding, DesiredState]]) -> list[Item]:
+                return [
+                    self._one(binding, desired, snapshot, ahead)
+                    for binding, desired in items
+                    if not self._stopped()
+                ]
+
+            jobs = [lambda items=items: work(items) for items in works]
+            for _, items in run_all(jobs, pace, most, self._stopped):
+                for item in items:
+                    note(item)
+
+    def _ahead(
+        self, desired_states: Sequence[DesiredState], snapshot: Snapshot, most: int
+    ) -> AbstractContextManager[LocksAhead | None]:
+        """The locks of those that are new for certain, taken beside the work on those before them."""
+        if self.locks is None:
+            return nullcontext()
+        new = [item for item in desired_states if snapshot.is_unlisted(item)]
+        wanted = [binding_lock(item.namespace, item.name) for item in new]
+        return self.locks.ahead(self.settings, wanted, most)
+
+    def _stopped(self) -> bool:
+        return self.settings.group is not None and self.settings.group.number != 0
+
+    @cached_property
+    def asked(self) -> Question | None:
+        """Where pods get their credentials, asked once for all that are to be verified."""
+        asks = self.request.verify and not self.settings.dry_run
+        return Question(self.connection) if asks else None
+
+    def _one(
+        self, binding: Binding, desired: DesiredState, snapshot: Snapshot, ahead: LocksAhead | None
+    ) -> Item:
+        settings = replace(self.settings, started=time.monotonic())
+        converge = partial(self.converge, named=bool(binding.permissions_boundary))
+        lock = binding_lock(desired.namespace, desired.name)
+
+        def work(held: Settings) -> Result:
+            of_run = (held, self._context(binding), snapshot.observe, snapshot.observe_anew)
+            one = Work(self.connection, desired, converge, *of_run, self.asked, self.others, trust_notes)
+            return self._settled(str(binding), one)
+
+        item = self._item(binding, lambda: when_needed(self.locks, settings, lock, work, ahead))
+        if item.result.ended in (*GOOD, Ended.PLANNED):
+            self.roles[str(binding)] = desired.role_arn
+        return item
+
+    def converge(self, desired: DesiredState, current: CurrentState, *, named: bool) -> Plan:
+        """The plan for one entry; `named`: who wrote it named the boundary."""
+        plan = converge(desired, current, takes_over=is_abandoned(current))
+        self.request.boundaries.check_plan(plan, named=named)
+        return plan
+
+    def _settled(self, name: str, work: Work) -> Result:
+        result = work.until_settled()
+        if result.ended in GOOD:
+            self.settle([name], [work.desired])
+        return result
+
+    def _item(self, binding: Binding, work: Callable[[], Result]) -> Item:
+        result = result_of(work)
+        result.error = with_caller(result.error, self.connection.caller)
+        return self.ended(str(binding), result, binding.where)
+
+    def ended(self, name: str, result: Result, where: str = "") -> Item:
+        """What is told of one of them, in terms of the files."""
+        result.error = in_terms_of_files(result.error, self.connection.cluster, name)
+        return ended_item(self.connection.cluster, name, result, where=where, place=self.name)
+
+    def _here(self, done: AppliedList) -> list[Item]:
+        """The items of this cluster: another one may have ServiceAccounts of the same names."""
+        arn = self.connection.cluster.arn
+        return [item for item in done.items if item.result.cluster and item.result.cluster.arn == arn]
+
+    def not_begun(self, bindings: Iterable[Binding]) -> list[NotBegun]:
+        """Entries of which nothing was done."""
+        return [NotBegun(self.connection.cluster, str(binding), self.name) for binding in bindings]
+
+    def _context(self, binding: object) -> RunContext:
+        return RunContext.of(Command.APPLY, self.connection, str(binding))
+
+    def _lay(self, ground: Groundwork, note: Callable[[Item], None]) -> SharedParts:
+        """Make what all build on, or only show it."""
+        shared = SharedParts(self.settings)
+        if not len(ground.plan):
+            return shared
+        settings = replace(self.settings, started=time.monotonic())
+
+        def lay(
+            plan: Plan, connection: Connection, settings: Settings, context: RunContext, _gate: Gate | None
+        ) -> Result:
+            shared.transaction = SharedTransaction.begin(plan, connection, settings, context)
+            return shared.transaction.result
+
+        context = self._context(SHARED_PARTS)
+        result = result_of(lambda: perform(ground.plan, self.connection, settings, context, carry_out=lay))
+        note(self.ended(SHARED_PARTS, result))
+        shared.ready = result.ended in (Ended.COMMITTED, Ended.PLANNED)
+        if not shared.ready:
+            shared.end(wholly=False)
+        return shared
+
+    def settle(
+        self,
+        names: Iterable[str],
+        desired_states: Sequence[DesiredState],
+        *,
+        pruned: bool = False,
+        tell: bool = True,
+    ) -> None:
+        """Of earlier runs for these that were interrupted, nothing is left that the desired states are about.
+
+        `pruned`: nor of what no file lists. `tell`: say of which something else is left.
+        """
+        if self.settings.dry_run:
+            return
+        paths = [path for name in names for path in self.unfinished.get(name, [])]
+
+        def is_over(story: Story, change: Change) -> bool:
+            gone = pruned and is_prune_candidate(change, story, self.place.names, self.request.selection)
+            # The files ask for the provider for the cluster itself.
+            ground = self.place.with_oidc and change.kind is Kind.PROVIDER
+            return gone or ground or any(satisfies(item, change) for item in desired_states)
+
+        for path in supersede(paths, is_over):
+            if tell:
+                self.settings.note(other_desired_state(path))
+
+    def make(
+        self, plan: Plan, gate: Gate | None, counted_on: Iterable[Change], seen: Iterable[object]
+    ) -> Result:
+        """Carry a plan for all ServiceAccounts of the files out, or only show it."""
+        settings = replace(self.settings, started=time.monotonic())
+        context = self._context(ALL)
+        return perform(plan, self.connection, settings, context, gate, counted_on=counted_on, seen=seen)
+
+    def _desired_states(self, snapshot: Snapshot) -> tuple[list[tuple[Binding, DesiredState]], list[Item]]:
+        """What each entry means here; and the entries that can't be meant."""
+        desired_states, broken = [], []
+        for binding, found in zip(self.place.bindings, self.desired_states(snapshot), strict=True):
+            if isinstance(found, IrsaError):
+                broken.append(self._item(binding, _raising(found)))
+            else:
+                desired_states.append((binding, found))
+        return desired_states, broken
+
+    def desired_states(self, snapshot: Snapshot) -> list[DesiredState | IrsaError]:
+        """What each entry means here, or why it can't be meant."""
+        return Entries(self.place, self.request, self.connection, snapshot).desired_states()
+
+
+def _raising(error: IrsaError) -> Callable[[], Result]:
+    def work() -> Result:
+        raise error
+
+    return work

@@ -1,0 +1,94 @@
+"""From any role to any other: the plan leads there, its inverse leads back, and nothing else is touched."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from irsa_cli.core.binding.changes import RUN_TAGS, RoleChanges, removal, role_changes
+from irsa_cli.core.binding.spec import CurrentRole
+from irsa_cli.core.plan.changes import Change, Plan
+from irsa_cli.core.policies import policy
+from irsa_cli.core.values.errors import Refused
+from tests.unit.plan import strategies as some
+from tests.unit.world import Role, World, apply
+
+ARNS = st.frozensets(st.sampled_from([f"arn:aws:iam::aws:policy/{name}" for name in "ABCDE"]))
+
+
+@st.composite
+def roles(draw: st.DrawFn, path: str = "/irsa/demo/") -> CurrentRole:
+    state = replace(draw(some.STATES_OF_ROLES), path=path)
+    tags = {**state.tags, **draw(st.dictionaries(st.sampled_from(RUN_TAGS), st.just("t1")))}
+    inline = draw(st.dictionaries(st.sampled_from("pqr"), some.documents, max_size=3))
+    return CurrentRole(replace(state, tags=tags), draw(ARNS), inline)
+
+
+def world_of(role: CurrentRole) -> World:
+    return World(roles={"r": Role(role.state, set(role.attached), dict(role.inline))})
+
+
+def carried_out(world: World, plan: Plan) -> World:
+    for change in plan:
+        world = apply(world, change)
+    return world
+
+
+def same(world: World, role: CurrentRole) -> bool:
+    """Whether the world's role is as wished, but for the form of documents and the tags of runs."""
+    there = world.roles["r"]
+    tags = [
+        {key: value for key, value in state.tags.items() if key not in RUN_TAGS}
+        for state in (there.state, role.state)
+    ]
+    return (
+        tags[0] == tags[1]
+        and there.attached == set(role.attached)
+        and there.inline.keys() == role.inline.keys()
+        and all(policy.equal(there.inline[name], role.inline[name]) for name in role.inline)
+        and policy.equal(there.state.trust, role.state.trust)
+        and replace(there.state, trust={}, tags={}) == replace(role.state, trust={}, tags={})
+    )
+
+
+@given(roles(), roles())
+def test_the_plan_leads_there_and_its_inverse_back(before: CurrentRole, after: CurrentRole) -> None:
+    world = world_of(before)
+    found = role_changes("r", before, after)
+    plan = Plan.of(list(found.gains), list(found.losses))
+    there = carried_out(world, plan)
+    assert same(there, after)
+    assert carried_out(there, plan.inverse) == world
+    kept = {key: value for key, value in before.state.tags.items() if key in RUN_TAGS}
+    assert kept.items() <= there.roles["r"].state.tags.items()
+
+
+@given(roles())
+def test_from_a_role_to_itself_there_is_nothing_to_do(role: CurrentRole) -> None:
+    assert role_changes("r", role, role) == RoleChanges()
+
+
+@given(roles(), roles())
+def test_what_is_lost_goes_last(before: CurrentRole, after: CurrentRole) -> None:
+    found = role_changes("r", before, after)
+    assert all(change.after is None for change in found.losses)
+    assert not any(_is_policy(change) and change.after is None for change in found.gains)
+
+
+def _is_policy(change: Change) -> bool:
+    return len(change.target) == 2
+
+
+@given(roles())
+def test_a_removal_takes_off_all_policies(role: CurrentRole) -> None:
+    world = carried_out(world_of(role), Plan.of(removal("r", role)))
+    assert (world.roles["r"].attached, world.roles["r"].inline) == (set(), {})
+
+
+@given(roles(), roles("/other/"))
+def test_a_role_is_not_moved(before: CurrentRole, after: CurrentRole) -> None:
+    with pytest.raises(Refused):
+        role_changes("r", before, after)
