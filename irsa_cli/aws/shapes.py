@@ -97,12 +97,16 @@ def check(operation: OperationModel, answer: Any, asked: Mapping[str, Any]) -> N
         raise OddAnswer("it is about something else than what was asked for")
 
 
-def _check(shape: Shape, value: Any, where: str, *, strict: bool) -> None:
+def _check_type(shape: Shape, value: Any, where: str) -> None:
     # botocore reads the documents of policies, and leaves what is none as it is.
     name = "structure" if shape.name == "policyDocumentType" else shape.type_name
     known = _TYPES.get(name)
     if known and (not isinstance(value, known) or (isinstance(value, bool) and bool not in known)):
         raise OddAnswer(f"{where} is no {name}")
+
+
+def _check(shape: Shape, value: Any, where: str, *, strict: bool) -> None:
+    _check_type(shape, value, where)
     if isinstance(shape, StructureShape):
         for key in shape.required_members if strict else ():
             if key not in value:

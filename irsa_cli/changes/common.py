@@ -152,10 +152,8 @@ def create_once(
     When IAM says that it exists and shows nothing, it is asked again until it shows: that may be what an
     attempt without an answer made. Raises `taken` when it is somebody else's, or nobody can see it.
     """
-    lost = False
-
-    def attempt() -> Applied:
-        nonlocal lost
+    lost, pauses = False, _while_spreading(run)
+    while True:
         try:
             return create()
         except ServiceError as error:
@@ -163,26 +161,17 @@ def create_once(
             failure = error.knowing(outcome=Outcome.UNKNOWN if lost else error.outcome)
             if error.code != EXISTS:
                 raise failure from error
-            with telling(failure.outcome):
-                there = read()
-            if there is None:
-                if lost:
-                    give_up()  # Who is stopped in the pause has to look for it.
-                raise failure from error
+        with telling(failure.outcome):
+            there = read()
+        if there is not None:
             found = own(there)
             if found is None:
-                raise taken from error
+                raise taken from failure
             return found
-
-    pauses = _while_spreading(run)
-    while True:
-        try:
-            return attempt()
-        except ServiceError as error:
-            if error.code != EXISTS:
-                raise
-            if not next(pauses, False):
-                raise (error if lost else taken) from error
+        if lost:
+            give_up()  # Who is stopped in the pause has to look for it.
+        if not next(pauses, False):
+            raise (failure if lost else taken) from failure
 
 
 def conflict(change: Change, present: str) -> Conflict:

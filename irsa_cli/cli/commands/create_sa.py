@@ -183,31 +183,31 @@ _OF_A_NEW_ROLE = (
     "attach_policy_arn", "inline_policy", "well_known_policy", "role_name", "role_path", "role_only",
     "permissions_boundary", "max_session_duration", "description", "tags", "subject_pattern", "target_role",
 )  # fmt: skip
+_OF_THE_SERVICE_ACCOUNT = {
+    ("aws-config-map",): "is of",
+    ("verify",): "needs",
+    ("label", "annotation"): "are of",
+}
 
 
 def _check_combinations(options: dict[str, Any]) -> None:
     """Flags that contradict each other, named."""
     if options["attach_role_arn"]:
-        for flag in _OF_A_NEW_ROLE:
-            if options[flag]:
-                raise click.UsageError(
-                    f"--attach-role-arn uses a role as it is: --{flag.replace('_', '-')} contradicts it"
-                )
+        for flag in filter(options.get, _OF_A_NEW_ROLE):
+            raise click.UsageError(
+                f"--attach-role-arn uses a role as it is: --{flag.replace('_', '-')} contradicts it"
+            )
     elif options["update_trust"]:
         raise click.UsageError("--update-trust needs --attach-role-arn")
     for flag in ("external_id", "target_tag_session", "update_target_trust", "aws_config_map"):
         if options[flag] and not options["target_role"]:
             raise click.UsageError(f"--{flag.replace('_', '-')} needs --target-role")
-    if options["aws_config_map"] and options["role_only"]:
-        raise click.UsageError("--aws-config-map is of the ServiceAccount, and --role-only doesn't make it")
     if options["force"] and not options["update_trust"]:
         raise click.UsageError("--force needs --update-trust")
-    if options["role_only"] and options["verify"]:
-        raise click.UsageError("--verify needs the ServiceAccount, and --role-only doesn't make it")
-    if options["role_only"] and (options["label"] or options["annotation"]):
-        raise click.UsageError(
-            "--label and --annotation are of the ServiceAccount, and --role-only doesn't make it"
-        )
+    for flags, verb in _OF_THE_SERVICE_ACCOUNT.items():
+        if options["role_only"] and any(options[flag.replace("-", "_")] for flag in flags):
+            named = " and ".join(f"--{flag}" for flag in flags)
+            raise click.UsageError(f"{named} {verb} the ServiceAccount, and --role-only doesn't make it")
     if not options["role_only"]:
         selecting.check_reachable(options)
 

@@ -155,18 +155,10 @@ def _states(text: str) -> _Glob:
 
     for token in _TOKEN.finditer(text):
         plain, here = token["plain"], len(tests)
-        if token["literal"]:
-            add(token["literal"].__eq__)
-        elif token["set"]:
-            add(_members(token["negated"], token["set"]))
-        elif plain in "[]\\" or (plain == "}" and not open_ones):
-            raise ValueError(plain)
-        elif plain == "*":
+        if plain == "*":
             # Any character leads to the second one, and that back.
             add(lambda _: True, here + 2)
             add(None, here, here + 2)
-        elif plain == "?":
-            add(lambda _: True)
         elif plain == "{":
             open_ones.append((here, []))
             add(None, here + 1)
@@ -175,17 +167,27 @@ def _states(text: str) -> _Glob:
             ends.append(here)
             jumps[start].append(here + 1)
             add(None)
-        elif plain == "}":
+        elif plain == "}" and open_ones:
             _, ends = open_ones.pop()
             add(None, here + 1)
             for end in ends:
                 jumps[end].append(here)
         else:
-            add(plain.__eq__)
+            add(_test_of(token))
     if open_ones:
         raise ValueError("{")
     add(None)
     return _Glob(tuple(tests), tuple(map(tuple, jumps)))
+
+
+def _test_of(token: re.Match[str]) -> Callable[[str], bool]:
+    """Which character a token takes; raises ValueError for a bracket without its other half."""
+    plain: str | None = token["plain"]
+    if token["set"]:
+        return _members(token["negated"], token["set"])
+    if plain is not None and plain in "[]\\}":
+        raise ValueError(plain)
+    return (lambda _: True) if plain == "?" else (plain or token["literal"]).__eq__
 
 
 def _members(negated: str, text: str) -> Callable[[str], bool]:

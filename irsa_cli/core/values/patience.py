@@ -186,12 +186,9 @@ def persist(attempt: Callable[[], T], *, writes: bool) -> T:
             return attempt()
         except ServiceError as error:
             failure = error
-        unknown = failure.outcome is Outcome.UNKNOWN
-        if unknown and writes and not failure.status:
-            give_up()
-        if writes and failure.outcome is Outcome.REFUSED:
-            _note_refusal(failure.status)
-        lost = lost or unknown
+        if writes:
+            _note_failure(failure)
+        lost = lost or failure.outcome is Outcome.UNKNOWN
         if lost:
             failure = failure.knowing(outcome=Outcome.UNKNOWN)
         reached = failure.outcome is not Outcome.NOT_SENT
@@ -203,15 +200,26 @@ def persist(attempt: Callable[[], T], *, writes: bool) -> T:
             if failure.transient and over and isinstance(mine, CommandPatience):
                 mine.waited_for.add(failure.service)
             raise failure
-        if spent >= TOLD_AFTER:
-            so_far = f"{spent:.0f} s of at most {most:.0f} s"
-            _command.waits(f"  … waiting: {failure.message}: {failure.code} ({so_far})")
+        _tell_waiting(failure, spent, most)
         try:
             mine.pause(wait)
         except IrsaError:
             if lost and writes:
                 give_up()  # Who is stopped in the pause has to look for it.
             raise
+
+
+def _tell_waiting(failure: ServiceError, spent: float, most: float) -> None:
+    if spent >= TOLD_AFTER:
+        so_far = f"{spent:.0f} s of at most {most:.0f} s"
+        _command.waits(f"  … waiting: {failure.message}: {failure.code} ({so_far})")
+
+
+def _note_failure(failure: ServiceError) -> None:
+    if failure.outcome is Outcome.UNKNOWN and not failure.status:
+        give_up()
+    if failure.outcome is Outcome.REFUSED:
+        _note_refusal(failure.status)
 
 
 def _assure(mine: Patience, *, lost: bool) -> None:
