@@ -19,8 +19,8 @@ SLACK = 60
 ROOMS: dict[str, tuple[int, int]] = {
     # room: lines, modules
     "irsa_cli": (63, 2),
-    "irsa_cli.aws": (2965, 19),
-    "irsa_cli.changes": (1895, 16),
+    "irsa_cli.aws": (2969, 19),
+    "irsa_cli.changes": (1884, 16),
     "irsa_cli.cli": (415, 3),
     "irsa_cli.cli.commands": (3547, 33),
     "irsa_cli.cli.help": (354, 3),
@@ -30,7 +30,7 @@ ROOMS: dict[str, tuple[int, int]] = {
     "irsa_cli.core": (4, 1),
     "irsa_cli.core.audit": (2136, 10),
     "irsa_cli.core.binding": (1397, 10),
-    "irsa_cli.core.config": (1893, 10),
+    "irsa_cli.core.config": (1895, 10),
     "irsa_cli.core.doctor": (7534, 35),
     "irsa_cli.core.inventory": (793, 4),
     "irsa_cli.core.lint": (1338, 7),
@@ -43,7 +43,7 @@ ROOMS: dict[str, tuple[int, int]] = {
     "irsa_cli.core.recovery": (900, 6),
     "irsa_cli.core.results": (1054, 6),
     "irsa_cli.core.trust": (3461, 17),
-    "irsa_cli.core.values": (1511, 12),
+    "irsa_cli.core.values": (1519, 12),
     "irsa_cli.kube": (1464, 7),
     "irsa_cli.sandbox": (8722, 37),
     "irsa_cli.transaction": (2333, 15),

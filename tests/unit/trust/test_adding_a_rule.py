@@ -1,4 +1,4 @@
-"""What CONTRIBUTING.md says of a new rule is enough: added to a copy of the program, one is found, explained."""
+"""What CONTRIBUTING.md says of a new rule is enough: added to a copy of the program, one is found."""
 
 from __future__ import annotations
 
