@@ -84,7 +84,7 @@ def test_what_does_not_pass_is_taken_back_when_the_patience_is_over(small: Stage
 
 
 def test_what_is_waited_for_is_told(small: Stage) -> None:
-    small.sandbox.faults.add(Fault("iam", "CreateRole", "throttle", times=None, lasts=4.0))
+    small.sandbox.faults.add(Fault("iam", "CreateRole", "throttle", times=None, lasts=6.0))
     ran = small.create_sa("app", NAMESPACE, *WISH, **PATIENT)
     assert ran.code == 0, ran.err
     assert "… waiting: iam CreateRole" in ran.err
