@@ -21,6 +21,8 @@ class AttachmentHandler(Settled):
     A change from present to present attaches again what another run may be about to take away.
     """
 
+    repeats_deletions = True
+
     def __init__(self, iam: IAMClient) -> None:
         self._iam = iam
 

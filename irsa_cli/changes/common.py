@@ -39,6 +39,9 @@ class Unclaimed:
 class Settled(Unclaimed):
     """What is written by one call: if nobody knows whether it happened, what is found there decides."""
 
+    repeats_deletions = False
+    """Whether a rollback repeats a deletion that nobody answered: a late read may show no object yet."""
+
     @abstractmethod
     def _write(self, change: Change, run: Run, claim: Claim | None) -> Applied:
         """See `Handler.apply`: one attempt."""
@@ -49,6 +52,8 @@ class Settled(Unclaimed):
 
     def apply(self, change: Change, run: Run, claim: Claim | None = None) -> Applied:
         """See `Handler.apply`."""
+        if self.repeats_deletions and claim is not None and change.after is None:
+            return self._write(change, run, claim)
         return settle(lambda: self._write(change, run, claim), lambda: self._found(change, run.transaction))
 
     def look(self, change: Change, transaction: str) -> bool:

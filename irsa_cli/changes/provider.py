@@ -45,6 +45,8 @@ LOOKED_AT = 32
 class ProviderHandler(Settled):
     """Creates and deletes an OIDC provider; the target is `(provider ARN,)`."""
 
+    repeats_deletions = True
+
     def __init__(self, iam: IAMClient) -> None:
         self._iam = iam
 
@@ -146,6 +148,8 @@ class ProviderHandler(Settled):
 
 class AudienceHandler(Settled):
     """Adds and removes one audience of a provider; the target is `(provider ARN, audience)`."""
+
+    repeats_deletions = True
 
     def __init__(self, iam: IAMClient) -> None:
         self._iam = iam

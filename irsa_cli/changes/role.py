@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 class RoleHandler(Settled):
     """Creates and deletes roles. CreateRole is the compare-and-set: a name is taken once."""
 
+    repeats_deletions = True
+
     def __init__(self, iam: IAMClient) -> None:
         self._iam = iam
 
