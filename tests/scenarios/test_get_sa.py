@@ -150,10 +150,19 @@ def _strangers(stage: Stage, namespace: str) -> None:
 def test_nothing_there(stage: Stage, namespace: str) -> None:
     stage.make_account(namespace, "plain")
     ran = get_sa(stage, namespace)
-    assert (ran.code, ran.items) == (0, [])
+    assert (ran.code, ran.items) == (7, [])
+    assert {"what": "ServiceAccount", "count": 2} in ran.metadata["scope"]["examined"]
     text = stage.irsa("get-sa", "-n", namespace, "-c", stage.cluster)
-    assert (text.code, text.out) == (0, "")
-    assert text.err
+    assert (text.code, text.out) == (7, "")
+    assert f"Checked: 2 ServiceAccounts, 0 roles. No ServiceAccount of namespace {namespace} of " in text.err
+    assert stage.irsa("get-sa", "-n", namespace, "-c", stage.cluster, "--allow-empty").code == 0
+
+
+def test_a_namespace_that_is_not_there_is_named_and_so_is_a_near_one(stage: Stage, namespace: str) -> None:
+    stage.make_account(namespace, "plain")
+    ran = stage.irsa("get-sa", "-n", f"{namespace}x", "-c", stage.cluster)
+    assert ran.code == 4
+    assert f"namespaces with a similar name: {namespace}" in ran.err
 
 
 def test_one_by_its_name(stage: Stage, namespace: str) -> None:

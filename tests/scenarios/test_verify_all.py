@@ -51,7 +51,11 @@ def test_each_is_judged_by_itself(stage: Stage, namespace: str) -> None:
 
 def test_all_of_them_good_or_none_at_all(stage: Stage, namespace: str) -> None:
     ran = verify_all(stage, namespace)
-    assert (ran.code, ran.out.split(":")[0]) == (0, "0 ServiceAccounts with a role")
+    assert (ran.code, ran.out.split(":")[0]) == (7, "0 ServiceAccounts with a role")
+    assert f"No ServiceAccount of namespace {namespace} of {stage.cluster} has a role" in ran.out
+    assert verify_all(stage, namespace, "--allow-empty").code == 0
+    empty = verify_all(stage, namespace, "-o", "json")
+    assert (empty.code, empty.metadata["outcome"]) == (7, "undetermined")
     make_binding(stage, namespace)
     ran = verify_all(stage, namespace, "-o", "yaml")
     assert ran.code == 0, ran.err
@@ -73,7 +77,7 @@ def test_a_namespace_that_is_not_there_is_refused(stage: Stage, namespace: str) 
     (suite,) = ElementTree.fromstring(ran.out).findall("testsuite")
     assert (suite.get("name"), suite.get("errors")) == (f"{namespace}-none", "1")
     user = stage.restricted((("list",), ("serviceaccounts",)))
-    assert verify_all(stage, namespace, user=user).code == 0
+    assert verify_all(stage, namespace, user=user).code == 7
 
 
 def test_who_may_not_list_is_told(stage: Stage, namespace: str) -> None:

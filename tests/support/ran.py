@@ -99,7 +99,12 @@ def promised(ran: Ran, arguments: Sequence[str]) -> Ran:
     """
     output = wanted_form(arguments)
     if output in ("json", "yaml") and ran.code >= 0 and not {"-h", "--help"} & set(arguments):
-        check(ran.json if output == "json" else ran.yaml, ran.code)
+        document = ran.json if output == "json" else ran.yaml
+        check(document, ran.code)
+        scope = document["metadata"].get("scope", {"complete": True})
+        assert scope["complete"] or ran.code or "--allow-partial" in arguments, (
+            "exit 0 of an incomplete answer"
+        )
     return ran
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from irsa_cli.cli.help.environment import form_of
-from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options import audits
+from irsa_cli.cli.help.helping import HelpedCommand, alike
+from irsa_cli.cli.options import audits, common
 from irsa_cli.cli.options.types import ROLE_ARN, completed, once, once_filled, switch
 from irsa_cli.cli.output.speaking import Speaking, deliver
 from irsa_cli.cli.output.text import show_document
@@ -52,11 +52,8 @@ Examples:
     help="Days after which a role counts as unused. [default: 90]",
 )
 @audits.risk_options("html")
-@once(
-    "--fail-on",
-    type=click.Choice(audits.LEVELS),
-    help="Exit 5 when a risk of this severity or a worse one is shown.",
-)
+@audits.fail_on_option
+@common.scope_options
 @once_filled("--explain", metavar="RULE", help="Explain one rule, and ask nobody; 'all' lists them.")
 @switch("-v", "--verbose", help="Show the evidence, and each call to AWS and Kubernetes.")
 def command(**options: Any) -> int:
@@ -65,8 +62,9 @@ def command(**options: Any) -> int:
     Reads all roles and OIDC providers of the account, and ServiceAccounts, pods, EKS Pod Identity
     associations, roles and bindings of its clusters. Names each trust policy that is too wide, each
     ServiceAccount whose annotation and whose roles differ, or that everybody may become, and what is left
-    over; the most severe first. What could not be read is said, and is never called fine. Changes nothing.
-    Exit code 5: --fail-on has found something; 1: it has not, and not all could be read.
+    over; the most severe first. The last line says what was checked and what was not. Changes nothing.
+    Exit code 5: a risk of --fail-on was found; 1: none was, and something that matters could not be read;
+    7: there was nothing to check.
     """
     from irsa_cli.cli.output.reports.of_checks import of_risks
     from irsa_cli.core.audit.report import AuditReport
@@ -98,10 +96,11 @@ def _request(options: dict[str, Any], *, with_fixes: bool) -> Request:
         audits.take_source(options),
         AuditScope(account, role, options["unused_days"]),
         Severity(options["min_severity"]),
-        Severity(fail_on) if fail_on else None,
+        None if fail_on == audits.NEVER else Severity(fail_on),
         Path(baseline) if baseline else None,
         options["reach"],
         with_fixes,
+        common.take_allowance(options),
     )
 
 
@@ -122,9 +121,9 @@ def _explain(identifier: str, output: str) -> int:
     from irsa_cli.cli.output.screens.audit import explanation, overview, rule_json
 
     if identifier != "all" and identifier not in RULES:
-        raise click.BadParameter(
-            f"there is no rule '{identifier}'; --explain all lists them", param_hint="--explain"
-        )
+        near = alike(identifier, RULES)
+        message = f"there is no rule '{identifier}'. {near or '--explain all lists them.'}"
+        raise click.BadParameter(message, param_hint="--explain")
     rules = list(RULES.values()) if identifier == "all" else [RULES[identifier]]
     if output in ("json", "yaml"):
         items = [rule_json(rule) for rule in rules]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -12,6 +13,7 @@ from irsa_cli.cli.options.types import switch
 from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.cli.output.text import show_reading
 from irsa_cli.cli.session import run_reading
+from irsa_cli.core.results.scope import Allowance
 from irsa_cli.core.values.shown import visible
 
 _EPILOG = """
@@ -30,6 +32,7 @@ Examples:
 @switch("--policies", "documents", help="Include the documents of all its policies, as -o wide does.")
 @targets.readers_option("Role for reading the IAM of another account that has the role (repeat).")
 @common.ignore_not_found_option
+@common.allow_partial_option
 @common.output_option("text", "wide", "json", "yaml", "name")
 @switch("-q", "--quiet", help="No progress; errors and the result only.")
 @common.calls_option
@@ -48,9 +51,11 @@ def command(**options: Any) -> int:
     options["documents"] = options["documents"] or options["output"] == "wide"
     speaking = Speaking.take(options)
     selecting.check_reachable(options)
+    allow = Allowance(partial=options.pop("allow_partial"))
     request = Request(targets.take_target(options), **options)
     described = run_reading(lambda progress: Described(describe(request, progress.wire)), speaking, Described)
+    described = replace(described, allow=allow)
     found, notes = described.found, described.found.notes if described.found else ()
-    shown = map(visible, lines(found)) if found else ()
+    shown = map(visible, (*lines(found), described.scope.sentence)) if found else ()
     show_reading(described, shown, speaking.output, notes, text_forms=("text", "wide"))
     return int(described.exit_code)

@@ -39,10 +39,12 @@ def command(page: str | None) -> int:
             click.echo(line)
         return 0
     name = page.removesuffix(".md").strip("/")
+    named = [each for each in pages if each.rpartition("/")[2] == name]
+    name = named[0] if len(named) == 1 else name
     if name not in pages:
-        raise click.BadParameter(
-            " ".join(filter(None, (f"there is no page '{page}'.", alike(name, pages)))), param_hint="PAGE"
-        )
+        near = alike(name, pages) or alike(name, {each.rpartition("/")[2]: each for each in pages})
+        message = " ".join(filter(None, (f"there is no page '{page}'.", near)))
+        raise click.BadParameter(message, param_hint="PAGE")
     _read(pages[name].read_text(encoding="utf-8"))
     return 0
 

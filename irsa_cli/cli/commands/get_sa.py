@@ -54,6 +54,7 @@ Examples:
 @switch("-w", "--watch", help="Keep reading, and print the lines that change, until Ctrl-C (exit code 130).")
 @once("--interval", type=DURATION, help="With --watch: how long to wait between two readings. [default: 10s]")
 @common.ignore_not_found_option
+@common.scope_options
 @common.output_option("text", "wide", "json", "yaml", "name")
 @common.quiet_option
 @common.calls_option
@@ -66,8 +67,9 @@ def command(**options: Any) -> int:
     """
     speaking, headless = Speaking.take(options), options.pop("no_headers")
     _check_watch(options, speaking)
-    request = _request(options)
-    found = _get(request, speaking)
+    request, allow = _request(options), common.take_allowance(options)
+    allow = replace(allow, empty=allow.empty or request.ignore_not_found)
+    found = replace(_get(request, speaking), allow=allow)
     if not options["watch"] or found.error is not None or found.signal:
         _show(found, speaking, headers=not headless)
         return int(found.exit_code)
@@ -124,8 +126,8 @@ def _show(found: BindingList, speaking: Speaking, *, headers: bool) -> None:
     if speaking.output in ("text", "wide"):
         head, rows = table(found.items, wide=speaking.output == "wide")
         show_table(head if headers else (), rows)
-        if not found.items and found.error is None and not speaking.quiet:
-            click.echo("No ServiceAccount names a role, and irsa has made none.", err=True)
+        if found.error is None and not speaking.quiet:
+            say(found.scope.sentence, err=True)
     else:
         show_document(found.envelope(), speaking.output)
     for note in found.notes:

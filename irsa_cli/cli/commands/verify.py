@@ -24,6 +24,7 @@ from irsa_cli.cli.output.speaking import Speaking, deliver
 from irsa_cli.cli.output.text import show_error
 from irsa_cli.cli.session import run_reading
 from irsa_cli.cli.terminal.progress import Progress
+from irsa_cli.core.results.scope import Allowance
 from irsa_cli.core.results.verification import VerificationReport
 from irsa_cli.core.values.errors import IrsaError
 
@@ -79,6 +80,7 @@ FORMATS = ("text", "json", "yaml", "name", "markdown", "github", "junit", "sarif
 @targets.readers_option("Role by which the IAM of another account is read, where roles are in one (repeat).")
 @common.output_option(*FORMATS)
 @common.report_options
+@common.allow_empty_option
 @common.quiet_option
 @common.calls_option
 def command(**options: Any) -> int:
@@ -92,8 +94,8 @@ def command(**options: Any) -> int:
     from irsa_cli.cli.output.reports.of_checks import of_verification
 
     speaking = Speaking.take(options)
-    request = _request(options)
-    report = _run(request, speaking)
+    request, allow = _request(options), Allowance(empty=options["allow_empty"])
+    report = replace(_run(request, speaking), allow=allow)
 
     def shown() -> None:
         show(report, speaking.output)

@@ -31,6 +31,7 @@ Examples:
 @click.argument("action", metavar="SERVICE:ACTION")
 @click.argument("resource", required=False, default="")
 @audits.source_options
+@common.scope_options
 @common.output_options
 def command(**options: Any) -> int:
     """Find out which pods may do something in AWS.
@@ -51,10 +52,10 @@ def command(**options: Any) -> int:
             param_hint="SERVICE:ACTION",
         )
     action, resource = options["action"], options["resource"]
-    source = audits.take_source(options)
+    source, allow = audits.take_source(options), common.take_allowance(options)
     failed = partial(WhoCanReport, action, resource)
     report = run_reading(
-        lambda progress: ask_who_can(source, action, resource, progress.wire), speaking, failed
+        lambda progress: ask_who_can(source, action, resource, progress.wire, allow), speaking, failed
     )
     lines = who_can_lines(report) if report.error is None else ()
     show_reading(report, lines, speaking.output, report.notes)

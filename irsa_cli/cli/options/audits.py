@@ -101,6 +101,15 @@ source_options = group(
 """Where the account is read from."""
 
 
+NEVER = "never"
+fail_on_option = once(
+    "--fail-on",
+    type=click.Choice((*LEVELS, NEVER)),
+    default="high",
+    help="Exit 5 for a risk of this severity or a higher one. [default: high]",
+)
+
+
 def wants_fixes(speaking: Speaking) -> bool:
     """Whether what is shown has the fix of each risk in it."""
     return (

@@ -32,6 +32,7 @@ from irsa_cli.cli.options.types import (
 from irsa_cli.cli.output.confirming import Confirmation
 from irsa_cli.cli.output.forms import OutputForm
 from irsa_cli.cli.terminal.progress import Progress
+from irsa_cli.core.results.scope import Allowance
 from irsa_cli.usecases.command.settings import LockOptions, Settings
 
 
@@ -255,7 +256,18 @@ writing_options = group(run_options, reported_output_options)
 """How a command that writes is run, and speaks."""
 quiet_option = switch("-q", "--quiet", help="Errors and the result only.")
 calls_option = switch("-v", "--verbose", help="Show each call to AWS and Kubernetes with its time.")
+allow_empty_option = switch("--allow-empty", help="Exit 0 even if there was nothing to check.")
+allow_partial_option = switch(
+    "--allow-partial", help="Exit 0 even if something that matters could not be read."
+)
+scope_options = group(allow_partial_option, allow_empty_option)
+"""What a command that reads accepts, instead of ending with 1 or 7."""
 ignore_not_found_option = switch("--ignore-not-found", help="A NAME that does not exist is no error.")
+
+
+def take_allowance(options: dict[str, Any]) -> Allowance:
+    """Take the options of `scope_options`."""
+    return Allowance(options.pop("allow_partial"), options.pop("allow_empty"))
 
 
 def take_lock_options(options: dict[str, Any]) -> LockOptions:

@@ -18,7 +18,9 @@ from irsa_cli.core.audit.auditing import Audit
 from irsa_cli.core.audit.reach import Can
 from irsa_cli.core.audit.ways import RolePath
 from irsa_cli.core.config.project import ACCEPTED_DAYS, AuditIgnore
+from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome, exit_code_of, whole
+from irsa_cli.core.results.scope import Allowance, AnswerScope, by_design, not_read, unanswered
 from irsa_cli.core.trust.rules.rule import ORDER, FilePlace, Risk, Severity
 from irsa_cli.core.values.errors import ExitCode, InvalidInput
 from irsa_cli.core.values.names import account_json
@@ -110,19 +112,21 @@ def read_baseline(text: str, source: str) -> frozenset[str]:
 class RiskReport(ABC):
     """What is shown of risks, wherever they were found: in an account, or in files.
 
-    With an `error` nothing could be judged. `fail_on`: from which severity on the exit code tells.
+    With an `error` nothing could be judged. `fail_on`: from which severity on the exit code tells; None for
+    never, then what was not examined does not matter either.
     """
 
     title: ClassVar[str]
     selection: RiskSelection
     fail_on: Severity | None
+    allow: Allowance
     error: Exception | None
     signal: int
 
     @property
     @abstractmethod
-    def judged(self) -> str:
-        """How much was judged, for the end of a line."""
+    def scope(self) -> AnswerScope:
+        """What was judged, and what was not."""
 
     @property
     @abstractmethod
@@ -135,18 +139,17 @@ class RiskReport(ABC):
         return (*self.unseen, *self.selection.notes)
 
     @property
-    @abstractmethod
     def exit_code(self) -> int:
-        """How it ends."""
+        """5 for a risk from `fail_on` on, else that of the scope: 0 only if all that matters was judged."""
+        if self.signal or self.error is not None:
+            return exit_code_of(self.error, self.signal)
+        if self.fail_on is not None and self.selection.reaches(self.fail_on):
+            return ExitCode.UNVERIFIED
+        return self.allow.exit_code(self.scope)
 
     @abstractmethod
     def envelope(self) -> Envelope:
         """The document that `-o json` and `-o yaml` print."""
-
-
-def many(number: int, what: str) -> str:
-    """So many of something, for people."""
-    return f"{number or 'no'} {what}{'' if number == 1 else 's'}"
 
 
 @dataclass(frozen=True)
@@ -157,34 +160,22 @@ class AuditReport(RiskReport):
     selection: RiskSelection = field(default_factory=lambda: RiskSelection(()))
     paths: tuple[RolePath, ...] | None = None
     fail_on: Severity | None = None
+    allow: Allowance = field(default_factory=Allowance)
     error: Exception | None = None
     signal: int = 0
 
     title = "irsa audit"
 
     @property
-    def judged(self) -> str:
-        """How much was judged, for the end of a line."""
-        if self.audit is None:
-            return ""
-        estate = self.audit.estate
-        return f" in {many(len(estate.roles), 'role')} and {many(len(estate.clusters), 'cluster')}"
+    def scope(self) -> AnswerScope:
+        """The roles, clusters and objects that were judged, and what was not."""
+        question = "Who can assume which role, and what of it is a risk?"
+        return scope_of(question, self, gaps_matter=self.fail_on is not None)
 
     @property
     def unseen(self) -> tuple[str, ...]:
         """What was not read, and so is not called fine."""
         return self.audit.unseen if self.audit else ()
-
-    @property
-    def exit_code(self) -> int:
-        """5 for a risk from `fail_on` on; 1 where there is none and not all was read; else 0."""
-        if self.signal or self.error is not None:
-            return exit_code_of(self.error, self.signal)
-        if self.fail_on is None:
-            return ExitCode.DONE
-        if self.selection.reaches(self.fail_on):
-            return ExitCode.UNVERIFIED
-        return ExitCode.FAILED if self.unseen else ExitCode.DONE
 
     def envelope(self) -> Envelope:
         """The document that `-o json` and `-o yaml` print."""
@@ -205,6 +196,7 @@ class AuditReport(RiskReport):
                 **paths,
                 **self._in_kubernetes(named),
             },
+            scope=self.scope,
         )
 
     def _in_kubernetes(self, arns: Arns) -> dict[str, Any]:
@@ -217,6 +209,28 @@ class AuditReport(RiskReport):
                 for name, found in self.audit.in_kubernetes.items()
             ]
         }
+
+
+NEVER_READ = (
+    "service and resource control policies",
+    "session policies",
+    "policies of resources (buckets, keys, queues)",
+)
+
+
+def scope_of(question: str, report: AuditReport | WhoCanReport, *, gaps_matter: bool = True) -> AnswerScope:
+    """The scope of an answer about an account. Policies that are never read grant no token a role."""
+    audit = report.audit
+    if audit is None:
+        return unanswered(question, report.error)
+    clusters = audit.estate.clusters
+    accounts = [len(it.accounts) for it in clusters if not isinstance(it.accounts, Unreadable)]
+    associations = [len(it.associations) for it in clusters if not isinstance(it.associations, Unreadable)]
+    counts = {"ServiceAccount": sum(accounts), "EKS Pod Identity association": sum(associations)}
+    examined = {"role": len(audit.estate.roles), "cluster": len(clusters), **counts}
+    left_out = not_read(audit.unseen, matters=gaps_matter)
+    nothing = "" if any(examined.values()) else "There is no role and no cluster to judge."
+    return AnswerScope(question, examined, (*left_out, *by_design(*NEVER_READ)), nothing)
 
 
 Arns = Mapping[str, str]
@@ -300,8 +314,15 @@ class WhoCanReport:
     resource: str = ""
     audit: Audit | None = None
     found: tuple[Can, ...] = ()
+    allow: Allowance = field(default_factory=Allowance)
     error: Exception | None = None
     signal: int = 0
+
+    @property
+    def scope(self) -> AnswerScope:
+        """The roles, clusters and objects whose permissions were judged, and what was not."""
+        on = f" on {self.resource}" if self.resource else ""
+        return scope_of(f"Whose role's own policies allow {self.action}{on}?", self)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -310,8 +331,8 @@ class WhoCanReport:
 
     @property
     def exit_code(self) -> int:
-        """0 whoever may do it: a list that could be made is no failure."""
-        return exit_code_of(self.error, self.signal)
+        """0 whoever may do it, if all was read that the list depends on."""
+        return exit_code_of(self.error, self.signal) or self.allow.exit_code(self.scope)
 
     def envelope(self) -> Envelope:
         """The document that `-o json` and `-o yaml` print."""
@@ -329,6 +350,7 @@ class WhoCanReport:
                 "action": self.action,
                 "resource": self.resource or None,
             },
+            scope=self.scope,
         )
 
 

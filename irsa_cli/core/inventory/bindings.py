@@ -156,11 +156,17 @@ class ListedBinding(Namespaced):
 
 @dataclass(frozen=True)
 class Bindings:
-    """The bindings of a cluster, or of one namespace; `notes` say what could not be looked at."""
+    """The bindings of a cluster, or of one namespace; `notes` say what could not be read.
+
+    `accounts` and `roles` count what was looked at, with or without a binding; `where` names the namespace.
+    """
 
     cluster: Cluster
     items: tuple[ListedBinding, ...] = ()
     notes: tuple[str, ...] = ()
+    accounts: int = 0
+    roles: int = 0
+    where: str = ""
 
 
 def annotation_of(account: ServiceAccount) -> str | None:

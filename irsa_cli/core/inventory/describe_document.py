@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from irsa_cli.core.doctor.causes.own_token import volume_at
 from irsa_cli.core.doctor.clues.injection import has_pod_identity, opted_out
 from irsa_cli.core.doctor.facts import Subject
 from irsa_cli.core.doctor.owners import Makers, restarts
-from irsa_cli.core.doctor.subjects import ROLE_ENV, users_of
+from irsa_cli.core.doctor.subjects import ROLE_ENV, TOKEN_ENV, users_of
 from irsa_cli.core.inventory.bindings import ListedBinding, ReadProvider, annotation_of
 from irsa_cli.core.inventory.list_document import (
     account_json,
@@ -28,12 +29,13 @@ from irsa_cli.core.inventory.list_document import (
 )
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.injection import Injection
-from irsa_cli.core.objects.kinds import Pod, ServiceAccount
+from irsa_cli.core.objects.kinds import Container, Pod, ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable
 from irsa_cli.core.plan.states import ProviderState, RoleState
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.rbac.becoming import InKubernetes
 from irsa_cli.core.results.envelope import Envelope, exit_code_of
+from irsa_cli.core.results.scope import Allowance, AnswerScope, by_design, not_read, unanswered
 from irsa_cli.core.values.cluster import PLAIN, Cluster, Reach
 
 
@@ -41,6 +43,9 @@ class Identity(str, Enum):
     """What a pod has of its ServiceAccount's role."""
 
     CURRENT = "current"
+    """It has the role's ARN and a token for the right audience, mounted where the SDK looks for it."""
+    NO_TOKEN = "no-token"  # noqa: S105 - the name of a state
+    """It has the role's ARN, and no token that STS would accept."""
     OTHER_ROLE = "other-role"
     NONE = "none"
     OPTED_OUT = "opted-out"
@@ -72,6 +77,9 @@ def identity_of(pod: Pod, account: ServiceAccount) -> PodIdentity:
     """What a pod has of its ServiceAccount's role, by its environment and by when it was created."""
     roles = sorted({item.env[ROLE_ENV] or "" for item in pod.containers if ROLE_ENV in item.env})
     if roles == [annotation_of(account)]:
+        lacking = next(filter(None, (_token_problem(pod, it, account) for it in pod.containers)), "")
+        if lacking:
+            return PodIdentity(pod, Identity.NO_TOKEN, lacking, needs_restart=None)
         return PodIdentity(pod, Identity.CURRENT)
     if roles:
         return PodIdentity(
@@ -82,6 +90,24 @@ def identity_of(pod: Pod, account: ServiceAccount) -> PodIdentity:
     if opted_out(pod):
         return PodIdentity(pod, Identity.OPTED_OUT, "it asks the webhook to pass it over")
     return _bare(pod, account)
+
+
+def _token_problem(pod: Pod, container: Container, account: ServiceAccount) -> str:
+    """Why STS would refuse a container that has the role's ARN: no token, or one for another audience."""
+    if ROLE_ENV not in container.env:
+        return ""
+    named, wanted = f"container {container.name}", Injection.read(account.annotations).audience
+    if TOKEN_ENV not in container.env:
+        return f"{named} has no {TOKEN_ENV}"
+    file = container.env[TOKEN_ENV]
+    if file is None:  # It comes from a Secret or ConfigMap: where it points is not known.
+        return ""
+    volume = volume_at(pod, container, file.replace("\\", "/").removeprefix("C:"))
+    if volume is None or volume.audience is None:
+        return f"no token is mounted at {file} in {named}"
+    if volume.audience != wanted:
+        return f"the token of {named} is for {volume.audience}, not for {wanted}"
+    return ""
 
 
 def _bare(pod: Pod, account: ServiceAccount) -> PodIdentity:
@@ -264,11 +290,26 @@ class Described:
     found: Description | None = None
     error: Exception | None = None
     signal: int = 0
+    allow: Allowance = field(default_factory=Allowance)
 
     @property
     def exit_code(self) -> int:
-        """0 whatever is wrong with the binding; it is described all the same."""
-        return exit_code_of(self.error, self.signal)
+        """0 whatever is wrong with the binding, if all of it could be read."""
+        return exit_code_of(self.error, self.signal) or self.allow.exit_code(self.scope)
+
+    @property
+    def scope(self) -> AnswerScope:
+        """What was described, and what was not looked at."""
+        question, found = "What role does the ServiceAccount have, and do its pods have it?", self.found
+        if found is None:
+            return unanswered(question, self.error)
+        pods = 0 if isinstance(found.pods, Unreadable) else len(found.pods)
+        notes, role = list(found.notes), found.binding.role
+        notes += [f"the role can't be read: {role.why}"] if isinstance(role, Unreadable) else []
+        examined = {"ServiceAccount": 1, "role": int(found.state is not None), "pod": pods}
+        return AnswerScope(
+            question, examined, (*not_read(notes), *by_design("the webhook", "files in containers"))
+        )
 
     def envelope(self) -> Envelope:
         """The document that `-o json` and `-o yaml` print."""
@@ -280,4 +321,5 @@ class Described:
             found.notes if found else (),
             self.error,
             self.exit_code,
+            self.scope,
         )

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
 from irsa_cli.core.inventory.bindings import Bindings, BindingStatus, BoundRole, ListedBinding
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome, exit_code_of, whole
+from irsa_cli.core.results.scope import Allowance, AnswerScope, by_design, not_read, unanswered
 from irsa_cli.core.results.verification import statement_json
 from irsa_cli.core.values.cluster import Cluster
 
@@ -26,6 +27,7 @@ class BindingList:
     found: Bindings | None = None
     error: Exception | None = None
     signal: int = 0
+    allow: Allowance = field(default_factory=Allowance)
 
     @property
     def items(self) -> tuple[ListedBinding, ...]:
@@ -39,8 +41,29 @@ class BindingList:
 
     @property
     def exit_code(self) -> int:
-        """0 whatever is wrong with a binding: a list that could be made is no failure."""
-        return exit_code_of(self.error, self.signal)
+        """0 whatever is wrong with a binding, if there is one and all was read that the list depends on."""
+        return exit_code_of(self.error, self.signal) or self.allow.exit_code(self.scope)
+
+    @property
+    def scope(self) -> AnswerScope:
+        """What was listed, and what was not looked at."""
+        question, found = "Which ServiceAccounts have an IAM role, and what is its status?", self.found
+        if found is None:
+            return unanswered(question, self.error)
+        where = f"namespace {found.where} of {found.cluster.name}" if found.where else found.cluster.name
+        hidden = [it for it in found.items if isinstance(it.role, Unreadable)]
+        uncertain = [f"the role of {it.full_name or it.role_arn}: {it.reason}" for it in hidden]
+        nothing = f"No ServiceAccount of {where} has an IAM role, and irsa manages no role for one."
+        return AnswerScope(
+            question,
+            {"ServiceAccount": found.accounts, "role": found.roles},
+            (
+                *not_read(found.notes),
+                *not_read(uncertain, matters=False),
+                *by_design("pods", "the webhook", "token files"),
+            ),
+            "" if found.items else nothing,
+        )
 
     def count(self, status: BindingStatus) -> int:
         """How many have this status."""
@@ -55,6 +78,7 @@ class BindingList:
             self.notes,
             self.error,
             self.exit_code,
+            self.scope,
         )
 
 
@@ -65,12 +89,21 @@ def bindings_envelope(
     notes: Sequence[str],
     error: Exception | None,
     exit_code: int,
+    scope: AnswerScope | None = None,
 ) -> Envelope:
     """The document about bindings, of which `items` are what is shown."""
     found = Counter(item.status for item in bindings)
     summary = {status.value: found[status] for status in BindingStatus}
     return Envelope(
-        DocumentKind.BINDINGS, ReadOutcome.of(error), exit_code, cluster, items, summary, notes, whole(error)
+        DocumentKind.BINDINGS,
+        ReadOutcome.of(error),
+        exit_code,
+        cluster,
+        items,
+        summary,
+        notes,
+        whole(error),
+        scope=scope,
     )
 
 

@@ -11,14 +11,15 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from irsa_cli.core.audit.report import RiskReport, RiskSelection, hidden_json, many, risk_json
+from irsa_cli.core.audit.report import RiskReport, RiskSelection, hidden_json, risk_json
 from irsa_cli.core.config.documents import EKSCTL, OWN
 from irsa_cli.core.config.service_accounts import ReadFile
-from irsa_cli.core.lint.found import Found, Placed, Unjudged, documents
+from irsa_cli.core.lint.found import Found, LintedAccount, LintedTrust, Placed, Unjudged, documents
 from irsa_cli.core.lint.from_aws import is_policy, is_roles, is_template, of_policy, of_roles, of_template
 from irsa_cli.core.lint.from_kubernetes import is_manifest, of_bindings, of_manifest
 from irsa_cli.core.lint.from_terraform import is_terraform, of_terraform
-from irsa_cli.core.results.envelope import DocumentKind, Envelope, ItemError, ReadOutcome, exit_code_of, whole
+from irsa_cli.core.results.envelope import DocumentKind, Envelope, ItemError, ReadOutcome, whole
+from irsa_cli.core.results.scope import Allowance, AnswerScope, NotExamined, WhyNot, unanswered
 from irsa_cli.core.trust.rules.rule import ORDER, FilePlace, Severity
 from irsa_cli.core.values.errors import ExitCode, IrsaError
 
@@ -115,21 +116,40 @@ class LintReport(RiskReport):
     unread: tuple[IrsaError, ...] = ()
     skipped: tuple[str, ...] = ()
     fail_on: Severity | None = None
+    allow: Allowance = field(default_factory=Allowance)
     error: Exception | None = None
     signal: int = 0
 
     title = "irsa lint"
 
     @property
-    def judged(self) -> str:
-        """How much was judged, for the end of a line."""
-        return f" in {many(len(self.files), 'file')}"
+    def scope(self) -> AnswerScope:
+        """What was found in the files and judged, and what was not."""
+        question = "What of these files is a risk once it is deployed?"
+        if self.error is not None:
+            return unanswered(question, self.error)
+        found = [each for file in self.files for each in file.found]
+        judged = {"trust policy": LintedTrust, "ServiceAccount with a role": LintedAccount}
+        counts = {what: sum(isinstance(each, kind) for each in found) for what, kind in judged.items()}
+        return AnswerScope(
+            question,
+            {"file": len(self.files), **counts},
+            tuple(self._not_examined()),
+            "" if self.files else "No file is of a kind that irsa lint knows.",
+        )
+
+    def _not_examined(self) -> Iterator[NotExamined]:
+        for error in self.unread:
+            yield from (NotExamined(line, WhyNot.UNREADABLE) for line in error.details or (str(error),))
+        for item in self.unjudged:
+            matters = self.fail_on is not None and ORDER.index(item.at_most) >= ORDER.index(self.fail_on)
+            yield NotExamined(item.told, WhyNot.WHEN_DEPLOYED, matters)
+        yield from (NotExamined(line, matters=False) for line in self.skipped)
 
     @property
     def unseen(self) -> tuple[str, ...]:
         """What was not judged, and so is not called fine."""
-        unread = (line for error in self.unread for line in error.details or (str(error),))
-        return (*unread, *(item.told for item in self.unjudged))
+        return tuple(item.text for item in self._not_examined() if item.why is not WhyNot.NOT_READ)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -139,17 +159,10 @@ class LintReport(RiskReport):
     @property
     def exit_code(self) -> int:
         """5 for a risk from `fail_on` on; 2 for a file that can't be judged; 1 for what may hide a risk."""
-        if self.signal or self.error is not None:
-            return exit_code_of(self.error, self.signal)
-        if self.fail_on is not None and self.selection.reaches(self.fail_on):
-            return ExitCode.UNVERIFIED
-        if self.unread:
-            return self.unread[0].exit_code
-        if self.fail_on is not None and any(
-            ORDER.index(item.at_most) >= ORDER.index(self.fail_on) for item in self.unjudged
-        ):
-            return ExitCode.FAILED
-        return ExitCode.DONE
+        found = super().exit_code
+        if self.error is not None or self.signal or found == ExitCode.UNVERIFIED or not self.unread:
+            return found
+        return self.unread[0].exit_code
 
     def envelope(self) -> Envelope:
         """The document that `-o json` and `-o yaml` print."""
@@ -171,4 +184,5 @@ class LintReport(RiskReport):
                 ],
                 **hidden_json(self.selection, {}),
             },
+            scope=self.scope,
         )

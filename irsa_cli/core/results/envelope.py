@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from irsa_cli.core.results.scope import AnswerScope
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import ExitCode, IrsaError, Refused, ServiceError
 from irsa_cli.core.values.shown import redacted
@@ -73,7 +74,8 @@ class Envelope:
     """A document. `outcome` says how the command ended as a whole, `summary` how many items ended how.
 
     `cluster` is the one that all items are about. `notes` are about the run; those about an item are in the
-    item. `facts` are the few fields of `metadata` that only some commands have.
+    item. `facts` are the few fields of `metadata` that only some commands have. `scope` is what an
+    answer covers.
     """
 
     kind: DocumentKind
@@ -85,6 +87,7 @@ class Envelope:
     notes: Iterable[str] = ()
     errors: Sequence[ItemError] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
+    scope: AnswerScope | None = None
 
     def to_json(self, command: str = "") -> dict[str, Any]:
         """The document; `command` is what the user called, without `irsa`."""
@@ -98,6 +101,7 @@ class Envelope:
                 "cluster": cluster_json(self.cluster),
                 "summary": dict(self.summary),
                 "notes": list(self.notes),
+                **({} if self.scope is None else {"scope": self.scope.to_json()}),
                 **self.facts,
             },
             "items": [dict(item) for item in self.items],

@@ -12,6 +12,7 @@ from enum import Enum
 from typing import Any
 
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ItemError, exit_code_of, whole
+from irsa_cli.core.results.scope import Allowance, AnswerScope, by_design, not_read, unanswered
 from irsa_cli.core.trust.evaluation import StatementVerdict
 from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.values.cluster import Cluster
@@ -158,6 +159,7 @@ class VerificationOutcome(str, Enum):
         }[self]
 
 
+_UNDETERMINED = VerificationOutcome.UNDETERMINED
 UNSEEN = ("webhook", "pods", "their token's file")
 """What is between the exchange and the credentials of a pod, and is not looked at: `irsa doctor` does."""
 _DECISIVE = (Name.EXCHANGE, Name.IDENTITY, Name.CHAIN, Name.PODS)
@@ -287,6 +289,25 @@ class VerificationReport:
     seconds: float = field(default=0.0, compare=False)
     asked: tuple[str, str] = ("", "")
     look: str = ""
+    accounts: int = 0
+    """ServiceAccounts that were looked at, with a role or without."""
+    allow: Allowance = field(default_factory=Allowance)
+
+    @property
+    def scope(self) -> AnswerScope:
+        """The ServiceAccounts that were verified, and what no verification looks at."""
+        question = "Does STS exchange tokens of the ServiceAccounts for credentials of their roles?"
+        if self.error is not None:
+            return unanswered(question, self.error)
+        where = f"namespace {self.asked[1]} of {self.cluster_name}" if self.asked[1] else self.cluster_name
+        is_empty = self.many and not self.items
+        left_open = [f"{it.full_name}: {it.problem}" for it in self.items if it.outcome is _UNDETERMINED]
+        return AnswerScope(
+            question,
+            {"ServiceAccount": self.accounts if self.many else len(self.items), "role": len(self.items)},
+            (*not_read(left_open), *by_design(*UNSEEN)),
+            f"No ServiceAccount of {where} has a role annotation." if is_empty else "",
+        )
 
     @property
     def cluster_name(self) -> str:
@@ -302,14 +323,16 @@ class VerificationReport:
         """The worst of all."""
         if self.count(VerificationOutcome.FAILED):
             return VerificationOutcome.FAILED
-        undetermined = self.error is not None or self.count(VerificationOutcome.UNDETERMINED)
-        return VerificationOutcome.UNDETERMINED if undetermined else VerificationOutcome.VERIFIED
+        verified = self.items and self.error is None and not self.count(_UNDETERMINED)
+        return VerificationOutcome.VERIFIED if verified else _UNDETERMINED
 
     @property
     def exit_code(self) -> int:
         """The process's exit code: an error's own, else the worst outcome's."""
         if self.signal or self.error is not None:
             return exit_code_of(self.error, self.signal)
+        if self.scope.nothing:
+            return self.allow.exit_code(self.scope)
         return self.outcome.exit_code
 
     def envelope(self) -> Envelope:
@@ -326,4 +349,5 @@ class VerificationReport:
             {outcome.value: self.count(outcome) for outcome in VerificationOutcome},
             self.notes,
             (*whole(self.error), *errors),
+            scope=self.scope,
         )

@@ -23,6 +23,7 @@ class ExitCode(IntEnum):
     REFUSED = 4
     UNVERIFIED = 5
     PENDING = 6
+    EMPTY = 7
 
 
 E = TypeVar("E", bound="IrsaError")

@@ -6,17 +6,18 @@ What a file holds is `irsa_cli.core.lint`'s business.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 
-from irsa_cli.core.audit.report import many, select
+from irsa_cli.core.audit.report import select
 from irsa_cli.core.config.documents import EKSCTL, OWN
 from irsa_cli.core.lint.found import Unjudged
 from irsa_cli.core.lint.judging import judged
 from irsa_cli.core.lint.report import LintedFile, LintReport, not_judged, read_file
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
+from irsa_cli.core.results.scope import Allowance, plural
 from irsa_cli.core.trust.rules.rule import ORDER, Risk, Severity
 from irsa_cli.core.values.errors import InvalidInput, IrsaError
 from irsa_cli.usecases.audit.files import baseline_of
@@ -38,6 +39,7 @@ class Request:
     fail_on: Severity | None = None
     baseline: Path | None = None
     with_fixes: bool = False
+    allow: Allowance = field(default_factory=Allowance)
 
 
 def lint(request: Request) -> LintReport:
@@ -66,7 +68,14 @@ def lint(request: Request) -> LintReport:
     )
     unjudged = tuple(item for item in found if isinstance(item, Unjudged))
     return LintReport(
-        tuple(files), selection, unjudged, tuple(unread), tuple(skipped), fail_on=request.fail_on
+        tuple(files),
+        selection,
+        unjudged,
+        tuple(unread),
+        tuple(skipped),
+        fail_on=request.fail_on,
+        # A hook is run with the files that were changed: most have nothing for it.
+        allow=replace(request.allow, empty=request.allow.empty or request.skip_unknown),
     )
 
 
@@ -103,7 +112,7 @@ def _read(request: Request) -> tuple[list[LintedFile], list[IrsaError], list[str
         else:
             others += 1
     if others:
-        skipped.append(f"skipped, of no kind that irsa lint knows: {many(others, 'file')}")
+        skipped.append(f"skipped, of no kind that irsa lint knows: {plural(others, 'file')}")
     return files, unread, skipped
 
 

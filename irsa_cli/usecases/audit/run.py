@@ -16,8 +16,11 @@ from irsa_cli.core.audit.reach import who_can
 from irsa_cli.core.audit.report import AuditReport, WhoCanReport, select
 from irsa_cli.core.audit.trusts import Fixes
 from irsa_cli.core.audit.ways import RolePath
+from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.results.scope import Allowance
 from irsa_cli.core.trust.rules.rule import Severity
 from irsa_cli.core.values.errors import Refused
+from irsa_cli.core.values.slips import near
 from irsa_cli.usecases.audit.files import baseline_of, read_files
 from irsa_cli.usecases.audit.live import LiveSource, read_live
 from irsa_cli.usecases.command.connect import WireLog
@@ -50,6 +53,7 @@ class Request:
     baseline: Path | None = None
     with_paths: bool = False
     with_fixes: bool = False
+    allow: Allowance = field(default_factory=Allowance)
 
 
 def audit(request: Request, log: WireLog) -> AuditReport:
@@ -68,7 +72,7 @@ def audit(request: Request, log: WireLog) -> AuditReport:
         fixes = Fixes(found.trusts)
         selection = replace(selection, shown=tuple(map(fixes.of, selection.shown)))
     paths = tuple(_paths(found)) if request.with_paths or request.scope != _ALL else None
-    return AuditReport(found, selection, paths, request.fail_on)
+    return AuditReport(found, selection, paths, request.fail_on, request.allow)
 
 
 _ALL = AuditScope()
@@ -78,11 +82,20 @@ def _check(found: Audit) -> None:
     """Raise `Refused` where what was asked about is not there."""
     scope, estate = found.scope, found.estate
     if scope.role and scope.role not in estate.roles_by_arn:
-        raise Refused(f"there is no role {scope.role} among those that were read")
+        error = Refused(f"there is no role {scope.role} among those that were read")
+        raise error.but(details=_similar(scope.role, estate.roles_by_arn))
     if scope.account:
         subject = "system:serviceaccount:" + scope.account.replace("/", ":", 1)
         if not any(subject in found.reach.index(cluster).accounts for cluster in estate.clusters):
-            raise Refused(f"there is no ServiceAccount {scope.account} in the clusters that were read")
+            error = Refused(f"there is no ServiceAccount {scope.account} in the clusters that were read")
+            accounts = (it.accounts for it in estate.clusters if not isinstance(it.accounts, Unreadable))
+            names = [account.full_name for each in accounts for account in each]
+            raise error.but(details=_similar(scope.account, names))
+
+
+def _similar(name: str, names: Iterable[str]) -> tuple[str, ...]:
+    found = near(name, list(names))
+    return (f"similar names: {', '.join(found)}",) if found else ()
 
 
 def _paths(found: Audit) -> Iterable[RolePath]:
@@ -95,7 +108,9 @@ def _paths(found: Audit) -> Iterable[RolePath]:
     return [path for way in ways for path in reach.paths_from(way)]
 
 
-def ask_who_can(source: AuditSource, action: str, resource: str, log: WireLog) -> WhoCanReport:
+def ask_who_can(
+    source: AuditSource, action: str, resource: str, log: WireLog, allow: Allowance
+) -> WhoCanReport:
     """Find out who may do something; raises `IrsaError` when nothing can be read."""
     found = Audit(source.read(log))
-    return WhoCanReport(action, resource, found, tuple(who_can(found.reach, action, resource)))
+    return WhoCanReport(action, resource, found, tuple(who_can(found.reach, action, resource)), allow)

@@ -202,7 +202,9 @@ def _bindings(
     notes += _unlisted(own, cluster)
     unreadable = (item for item in alone if isinstance(item, Unreadable))
     notes += [f"a role that no ServiceAccount names can't be read: {item.why}" for item in unreadable]
-    return Bindings(cluster, in_order([*map(judged, bound), *in_scope]), tuple(dict.fromkeys(notes)))
+    items = in_order([*map(judged, bound), *in_scope])
+    looked_at = len(accounts), sum(map(len, wanted.values()))
+    return Bindings(cluster, items, tuple(dict.fromkeys(notes)), *looked_at, scope.namespace)
 
 
 def _by_account(

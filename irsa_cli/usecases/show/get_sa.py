@@ -8,6 +8,7 @@ from irsa_cli.core.inventory.bindings import Bindings
 from irsa_cli.core.values.errors import Refused
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
+from irsa_cli.usecases.command.namespaces import check_namespace
 from irsa_cli.usecases.read.bindings import BindingsScope, read_bindings
 from irsa_cli.usecases.read.identity import NamedServiceAccount
 
@@ -33,13 +34,17 @@ def get_bindings(request: Request, log: WireLog) -> Bindings:
     connection = connect(request.target, kube=True, log=log, check=lambda aws: None)
     with naming_caller(connection.caller):
         found = read_bindings(connection, request.scope, request.readers)
-        if request.scope.name and not found.items and not request.ignore_not_found:
-            _refuse(connection, request.scope)
+        if not found.items and not request.ignore_not_found:
+            _check(connection, request.scope)
     return found
 
 
-def _refuse(connection: Connection, scope: BindingsScope) -> None:
-    """Say why there is no binding of that name: no such ServiceAccount, elsewhere, or without a role."""
+def _check(connection: Connection, scope: BindingsScope) -> None:
+    """Raise `Refused` for a name or a namespace that is not there, with the ones that are near."""
+    if not scope.name:
+        if scope.namespace:
+            check_namespace(connection, scope.namespace)
+        return
     if scope.namespace:
         NamedServiceAccount(connection, scope.namespace, scope.name).settings_with_role()
     raise Refused(f"no ServiceAccount {scope.name} names a role in {connection.cluster.name}")

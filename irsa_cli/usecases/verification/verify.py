@@ -120,12 +120,14 @@ def verify_accounts(request: Request, log: WireLog, note: Callable[[str], None])
             reads.begin()
             options = looking_options(request)
             verifier = Verifier(connection, reads, request.wanted, options, many)
-            items = _many(verifier, request) if many else (_one(verifier, request),)
+            accounts, items = _many(verifier, request) if many else (1, (_one(verifier, request),))
     except IrsaError as error:
         return VerificationReport(cluster, many=many, error=error)
     where = f"-n {request.namespace}" if request.namespace else ""
     look = " ".join(filter(None, ("irsa doctor", where, options))) if many else items[0].look
-    return VerificationReport(cluster, items, many=many, seconds=monotonic() - started, look=look)
+    return VerificationReport(
+        cluster, items, many=many, seconds=monotonic() - started, look=look, accounts=accounts
+    )
 
 
 def looking_options(request: Request) -> str:
@@ -162,7 +164,8 @@ def _pod(connection: Connection, request: Request) -> tuple[str, str] | None:
     return request.pod, str(found["metadata"]["uid"])
 
 
-def _many(verifier: Verifier, request: Request) -> tuple[Verification, ...]:
+def _many(verifier: Verifier, request: Request) -> tuple[int, tuple[Verification, ...]]:
+    """How many ServiceAccounts there are, and those with a role, verified."""
     with ThreadPoolExecutor(1) as pool:
         listing = pool.submit(
             verifier.connection.kube.service_accounts, request.namespace or None, request.selector
@@ -179,7 +182,7 @@ def _many(verifier: Verifier, request: Request) -> tuple[Verification, ...]:
         return found
 
     with ThreadPoolExecutor(WORKERS) as pool:
-        return tuple(pool.map(one, annotated))
+        return len(accounts), tuple(pool.map(one, annotated))
 
 
 def _annotations(item: Json) -> dict[str, str]:

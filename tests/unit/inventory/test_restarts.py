@@ -5,7 +5,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from irsa_cli.core.inventory.describe_document import Identity, identity_of, pods_of, restart_commands
-from irsa_cli.core.objects.kinds import Container, Pod, ServiceAccount
+from irsa_cli.core.objects.kinds import Container, Pod, ServiceAccount, Volume
 from irsa_cli.core.objects.variables import Environment
 from irsa_cli.core.values.cluster import PLAIN
 
@@ -17,9 +17,12 @@ UNDATED = ServiceAccount("backend", "app", {"eks.amazonaws.com/role-arn": ARN})
 ROLE = {"AWS_ROLE_ARN": ARN, "AWS_WEB_IDENTITY_TOKEN_FILE": "/token"}
 
 
-def pod(env: dict[str, str | None] | None = None, **fields: object) -> Pod:
-    defaults = {"service_account": "app", "created": NOW + SECOND, "phase": "Running"}
-    containers = (Container("side"), Container("app", env=Environment(env)))
+TOKENS = (Volume("aws", "sts.amazonaws.com"),)
+
+
+def pod(env: dict[str, str | None] | None = None, mount: str = "/", **fields: object) -> Pod:
+    defaults = {"service_account": "app", "created": NOW + SECOND, "phase": "Running", "volumes": TOKENS}
+    containers = (Container("side"), Container("app", env=Environment(env), mounts={"aws": mount}))
     return Pod("backend", "app-0", containers=containers, **{**defaults, **fields})  # type: ignore[arg-type]
 
 
@@ -27,6 +30,11 @@ def pod(env: dict[str, str | None] | None = None, **fields: object) -> Pod:
     ("account", "one", "identity", "restart"),
     [
         (ACCOUNT, pod({**ROLE}), Identity.CURRENT, False),
+        (ACCOUNT, pod({**ROLE, "AWS_WEB_IDENTITY_TOKEN_FILE": None}), Identity.CURRENT, False),
+        (ACCOUNT, pod({**ROLE}, mount="/elsewhere"), Identity.NO_TOKEN, None),
+        (ACCOUNT, pod({**ROLE}, volumes=(Volume("aws"),)), Identity.NO_TOKEN, None),
+        (ACCOUNT, pod({**ROLE}, volumes=(Volume("aws", "vault"),)), Identity.NO_TOKEN, None),
+        (ACCOUNT, pod({"AWS_ROLE_ARN": ARN}), Identity.NO_TOKEN, None),
         (ACCOUNT, pod({**ROLE, "AWS_ROLE_ARN": f"{ARN}2"}), Identity.OTHER_ROLE, True),
         (ACCOUNT, pod({**ROLE, "AWS_ROLE_ARN": None}), Identity.OTHER_ROLE, True),
         (ACCOUNT, pod(created=NOW - SECOND), Identity.NONE, True),

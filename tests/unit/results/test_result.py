@@ -35,6 +35,7 @@ def test_exit_codes_are_what_is_documented() -> None:
         "REFUSED": 4,
         "UNVERIFIED": 5,
         "PENDING": 6,
+        "EMPTY": 7,
     }
 
 

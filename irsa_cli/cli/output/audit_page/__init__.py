@@ -72,7 +72,7 @@ def _data(report: AuditReport) -> dict[str, Any]:
     return {
         "version": __version__,
         "read": f"{audit.estate.now:%Y-%m-%d %H:%M} UTC" if audit and audit.estate.now else "",
-        "summary": summary(report) if audit else "",
+        "summary": " ".join((f"{summary(report)}.", report.scope.left_out)) if audit else "",
         "levels": [level.value for level in reversed(ORDER)],
         "notes": list(report.notes),
         "unseen": len(audit.unseen) if audit else 0,

@@ -159,7 +159,7 @@ def of_risks(report: RiskReport, _title: str = "") -> PipelineReport:
         int(report.exit_code),
         (),
         (*_failure(report.error, report.title), *entries),
-        notes=tuple(note for note in report.notes if note not in report.unseen),
+        notes=(report.scope.sentence, *(note for note in report.notes if note not in report.unseen)),
         warnings=report.unseen,
     )
 

@@ -10,8 +10,9 @@ from typing import Any
 import click
 
 from irsa_cli.cli.output.screens.kubernetes import may_lines, taker_lines
-from irsa_cli.core.audit.report import AuditReport, RiskReport, WhoCanReport, many
+from irsa_cli.core.audit.report import AuditReport, RiskReport, WhoCanReport
 from irsa_cli.core.audit.ways import RolePath
+from irsa_cli.core.results.scope import plural
 from irsa_cli.core.trust.rules.rule import ORDER, Risk, Rule, Severity
 from irsa_cli.core.values.shown import visible
 
@@ -36,7 +37,7 @@ def lines(report: AuditReport, *, evidence: bool) -> Iterator[str]:
 
 
 def risk_lines(report: RiskReport, *, evidence: bool) -> Iterator[str]:
-    """The risks, a line each, and how many there are."""
+    """The risks, a line each; how many there are, and in what."""
     for item in report.selection.shown:
         yield risk_line(item)
         if evidence:
@@ -44,6 +45,7 @@ def risk_lines(report: RiskReport, *, evidence: bool) -> Iterator[str]:
             yield from _fix(item)
             yield f"    source: {item.rule.source}"
     yield summary(report)
+    yield from filter(None, (report.scope.nothing, report.scope.left_out))
 
 
 def _in_kubernetes(report: AuditReport) -> Iterator[str]:
@@ -85,10 +87,10 @@ def where(item: Risk) -> str:
 
 
 def summary(report: RiskReport) -> str:
-    """The last line: how many of which severity, and of what."""
+    """How many risks of which severity, and in what: that there is none is said of no more than that."""
     selection = report.selection
     counts = [f"{number} {level.value}" for level in reversed(ORDER) if (number := selection.count(level))]
-    found = ", ".join(counts) or "no risk"
+    found = ", ".join(counts) or "no finding"
     rest = [
         f"{number} {what}"
         for number, what in (
@@ -97,8 +99,7 @@ def summary(report: RiskReport) -> str:
         )
         if number
     ]
-    unseen = "; not all was read" if report.unseen else ""
-    return f"{found}{report.judged}{f' ({chr(59).join(rest)})' if rest else ''}{unseen}"
+    return f"{found} in {report.scope.counts}{f' ({chr(59).join(rest)})' if rest else ''}"
 
 
 def path_line(path: RolePath) -> str:
@@ -120,8 +121,9 @@ def who_can_lines(report: WhoCanReport) -> Iterator[str]:
         yield visible(f"{path_line(item.path)}; {item.allowed.by} allows it on {on}{conditions}")
     accounts = {(item.path.way.cluster, name) for item in report.found for name in item.path.way.accounts}
     what = f"{report.action}{f' on {report.resource}' if report.resource else ''}"
-    who = many(len(accounts), "ServiceAccount")
-    yield visible(f"{who} can {what}, by {many(len(report.found), 'way')}")
+    ways = f", in {plural(len(report.found), 'way')}" if report.found else ""
+    yield visible(f"{plural(len(accounts), 'ServiceAccount')} can do {what}{ways}.")
+    yield report.scope.sentence
 
 
 # Rules

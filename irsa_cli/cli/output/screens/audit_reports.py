@@ -110,7 +110,7 @@ def as_sarif(report: RiskReport) -> str:
         error=report.error,
         notes=[{"level": "warning", "message": {"text": visible(text)}} for text in report.notes],
         full_name=f"irsa audit {__version__}",
-        properties={"summary": report.selection.summary},
+        properties={"summary": report.selection.summary, "scope": report.scope.to_json()},
     )
 
 

@@ -114,6 +114,7 @@ def _many(report: VerificationReport) -> Iterator[str]:
     total = len(report.items)
     plural = "" if total == 1 else "s"
     yield f"{total} ServiceAccount{plural} with a role: {counts} ({report.seconds:.1f} s)."
+    yield from filter(None, (report.scope.nothing,))
     if report.count(VerificationOutcome.VERIFIED):
         yield f"Verified: a token is exchanged for the role. {_sentence(unseen(report.look))}"
 

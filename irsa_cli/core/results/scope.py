@@ -1,0 +1,124 @@
+"""What an answer covers: the question, what was examined, and what was not and why.
+
+Every command that only reads fills a scope where it reads, and shows it with its answer: that nothing was
+found means no more than the scope says. Findings are no business of this module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from irsa_cli.core.values.errors import ExitCode
+
+
+class WhyNot(str, Enum):
+    """Why something was not examined; the value is its `why` in JSON."""
+
+    NOT_READ = "not-read"
+    """It could not be read: no permission, no answer, or no file of it."""
+    UNREADABLE = "unreadable"
+    """It was read, and is not what it should be."""
+    WHEN_DEPLOYED = "known-when-deployed"
+    BY_DESIGN = "by-design"
+    """The command never reads it."""
+
+
+@dataclass(frozen=True)
+class NotExamined:
+    """Something that was not examined. `matters`: it could change the answer."""
+
+    text: str
+    why: WhyNot = WhyNot.NOT_READ
+    matters: bool = True
+
+    def to_json(self) -> dict[str, Any]:
+        """One of `scope.notExamined`."""
+        return {"what": self.text, "why": self.why.value, "couldChangeAnswer": self.matters}
+
+
+def not_read(lines: Iterable[str], *, matters: bool = True) -> tuple[NotExamined, ...]:
+    """What could not be read, one for each line that says so."""
+    return tuple(NotExamined(line, matters=matters) for line in lines)
+
+
+def by_design(*texts: str) -> tuple[NotExamined, ...]:
+    """What a command never reads; its question is asked so that this can't change the answer."""
+    return tuple(NotExamined(text, WhyNot.BY_DESIGN, matters=False) for text in texts)
+
+
+@dataclass(frozen=True)
+class AnswerScope:
+    """The scope of an answer. `examined` counts things by what they are, in the singular: `role`.
+
+    `nothing` says what was looked for and not found, if there was nothing at all to judge.
+    """
+
+    question: str = ""
+    examined: Mapping[str, int] = field(default_factory=dict)
+    not_examined: tuple[NotExamined, ...] = ()
+    nothing: str = ""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing was left out that could change the answer."""
+        return not any(item.matters for item in self.not_examined)
+
+    @property
+    def counts(self) -> str:
+        """How much was examined: `56 roles, 2 clusters`."""
+        return ", ".join(plural(number, what) for what, number in self.examined.items()) or "nothing"
+
+    @property
+    def left_out(self) -> str:
+        """What was not examined, in one line, '' for nothing. What could not be read has notes of its own."""
+        apart = [item.text for item in self.not_examined if item.why is WhyNot.BY_DESIGN]
+        others = [item for item in self.not_examined if item.why is not WhyNot.BY_DESIGN]
+        if others:
+            deciding = sum(item.matters for item in others)
+            more = f", {deciding} could change this answer" if deciding else ""
+            apart.append(f"{plural(len(others), 'item')} in the notes{more}")
+        return f"Not checked: {'; '.join(apart)}." if apart else ""
+
+    @property
+    def sentence(self) -> str:
+        """The scope in one line, for the end of a text."""
+        return " ".join(filter(None, (f"Checked: {self.counts}.", self.nothing, self.left_out)))
+
+    def to_json(self) -> dict[str, Any]:
+        """The `scope` of a document's metadata."""
+        return {
+            "question": self.question,
+            "complete": self.is_complete,
+            "examined": [{"what": what, "count": number} for what, number in self.examined.items()],
+            "notExamined": [item.to_json() for item in self.not_examined],
+        }
+
+
+def unanswered(question: str, error: Exception | None) -> AnswerScope:
+    """The scope of a question that could not be answered at all."""
+    return AnswerScope(question, not_examined=not_read([str(error or "the command was interrupted")]))
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """What the user accepts: an answer whose scope has gaps (`partial`), or one about nothing (`empty`)."""
+
+    partial: bool = False
+    empty: bool = False
+
+    def exit_code(self, scope: AnswerScope) -> ExitCode:
+        """How a command ends that found nothing wrong: 0 only if something, and all of it, was examined."""
+        if not scope.is_complete and not self.partial:
+            return ExitCode.FAILED
+        return ExitCode.EMPTY if scope.nothing and not self.empty else ExitCode.DONE
+
+
+def plural(number: int, what: str) -> str:
+    """So many of something: `1 policy`, `2 policies`, `2 ServiceAccounts with a role`."""
+    if number == 1:
+        return f"1 {what}"
+    noun, apart, rest = what.partition(" with ")
+    return f"{number} {noun[:-1]}ies{apart}{rest}" if noun.endswith("y") else f"{number} {noun}s{apart}{rest}"

@@ -1,0 +1,60 @@
+"""What an answer covers: exit 0 only for something, and for all of it."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from irsa_cli.core.results.scope import (
+    Allowance,
+    AnswerScope,
+    NotExamined,
+    WhyNot,
+    by_design,
+    plural,
+    unanswered,
+)
+from irsa_cli.core.values.errors import ExitCode, IrsaError
+
+LEFT_OUT = st.builds(NotExamined, st.text(min_size=1), st.sampled_from(WhyNot), st.booleans())
+SCOPES = st.builds(
+    AnswerScope,
+    st.text(),
+    st.dictionaries(st.sampled_from(["role", "policy", "ServiceAccount with a role"]), st.integers(0, 9)),
+    st.lists(LEFT_OUT, max_size=4).map(tuple),
+    st.sampled_from(["", "No role is there."]),
+)
+
+
+@given(SCOPES, st.booleans(), st.booleans())
+def test_exit_0_means_complete_or_accepted(scope: AnswerScope, partial: bool, empty: bool) -> None:
+    code = Allowance(partial, empty).exit_code(scope)
+    gap = any(item.matters for item in scope.not_examined)
+    if code is ExitCode.DONE:
+        assert partial or not gap
+        assert empty or not scope.nothing
+    assert (Allowance().exit_code(scope) is ExitCode.DONE) == (not gap and not scope.nothing)
+    assert scope.to_json()["complete"] is not gap
+
+
+@given(SCOPES)
+def test_the_line_names_or_counts_all_that_was_left_out(scope: AnswerScope) -> None:
+    apart = [item.text for item in scope.not_examined if item.why is WhyNot.BY_DESIGN]
+    others = len(scope.not_examined) - len(apart)
+    assert all(text in scope.left_out for text in apart)
+    assert (f"{plural(others, 'item')} in the notes" in scope.left_out) == bool(others)
+    assert bool(scope.left_out) == bool(scope.not_examined)
+    assert len(scope.to_json()["notExamined"]) == len(scope.not_examined)
+
+
+def test_a_question_without_an_answer_is_never_complete() -> None:
+    scope = unanswered("Who can?", IrsaError("no network"))
+    assert not scope.is_complete
+    assert "no network" in scope.not_examined[0].text
+    assert Allowance(empty=True).exit_code(scope) is ExitCode.FAILED
+
+
+def test_numbers_agree() -> None:
+    assert [plural(n, "policy") for n in (0, 1, 2)] == ["0 policies", "1 policy", "2 policies"]
+    assert plural(2, "ServiceAccount with a role") == "2 ServiceAccounts with a role"
+    assert AnswerScope("q", {"role": 1, "cluster": 2}, by_design("SCPs")).sentence == (
+        "Checked: 1 role, 2 clusters. Not checked: SCPs."
+    )
