@@ -98,17 +98,36 @@ def test_create_sa_with_the_same_role_on_both_sides(stage: Stage, namespace: str
     assert OTHER not in ran.out + ran.err
 
 
+def test_without_verify_the_same_is_said_of_what_is_planned_and_done(stage: Stage, namespace: str) -> None:
+    other = associate(stage, namespace)
+    planned = create(stage, namespace, "--dry-run")
+    assert (planned.code, OTHER in planned.err, other in planned.err) == (0, True, True)
+    done = create(stage, namespace)
+    assert (done.code, OTHER in last(done), other in last(done)) == (0, True, True)
+    again = create(stage, namespace)
+    assert (again.code, other in last(again)) == (0, True)
+
+
+def test_a_saved_plan_says_it_when_it_is_made_and_when_it_is_applied(stage: Stage, namespace: str) -> None:
+    other = associate(stage, namespace)
+    plan = str(stage.folder / f"{namespace}.json")
+    planned = create(stage, namespace, "--dry-run", "--out", plan)
+    assert (planned.code, other in planned.err) == (0, True), planned.err
+    applied = stage.irsa("apply", plan, "--yes")
+    assert (applied.code, other in applied.out + applied.err) == (0, True), applied.err
+
+
 def test_create_sa_claims_no_more_than_it_did(stage: Stage, namespace: str) -> None:
     stage.sandbox.calls.clear()
     ran = create(stage, namespace)
     assert ran.code == 0, ran.err
-    assert asked(stage) == 0
+    assert asked(stage) == 1
     assert f"{namespace}/{NAME} has the role arn:" in last(ran)
     assert last(ran).endswith(", for pods that start from now on.")
     document = create(stage, namespace, "--verify", "-o", "json").item
     assert document["podIdentity"] is None
     assert document["notes"] == []
-    assert asked(stage) == 1
+    assert asked(stage) == 2
 
 
 FAULTS = {
@@ -144,14 +163,14 @@ def test_update_sa_says_where_pods_get_their_credentials(stage: Stage, namespace
     stage.sandbox.calls.clear()
     plain = stage.irsa(*update, "3600")
     assert last(plain).endswith("Pods that run already have to be restarted for it.")
-    assert asked(stage) == 0
+    assert asked(stage) == 1
     other = associate(stage, namespace)
     ran = stage.irsa(*update, "7200", "--verify")
     assert ran.code == 0, ran.err
     assert OTHER in last(ran)
     assert other in last(ran)
     assert "restarted" not in last(ran)
-    assert asked(stage) == 1
+    assert asked(stage) == 2
 
 
 def test_adopt_says_where_pods_get_their_credentials(stage: Stage, namespace: str) -> None:
@@ -183,7 +202,7 @@ def test_adopt_of_all_asks_once(stage: Stage, namespace: str) -> None:
 
 
 @pytest.mark.parametrize("more", [(), ("--atomic",)])
-def test_apply_with_verify_notes_what_takes_over(more: tuple[str, ...], stage: Stage, namespace: str) -> None:
+def test_apply_notes_what_takes_over(more: tuple[str, ...], stage: Stage, namespace: str) -> None:
     accounts = "".join(
         f"    - metadata: {{name: {name}, namespace: {namespace}}}\n      attachPolicyARNs: [{READ_ONLY}]\n"
         for name in (NAME, "other")
@@ -200,8 +219,9 @@ def test_apply_with_verify_notes_what_takes_over(more: tuple[str, ...], stage: S
     assert ran.code == 0, ran.err
     assert ran.err.count(OTHER) == 1
     assert asked(stage) == 2, "all at once, then the one with its role"
-    assert stage.irsa("apply", "-f", str(file), *more).code == 0
-    assert asked(stage) == 2, "without --verify nothing is asked"
+    for command in (("apply", *more), ("diff",)):
+        again = stage.irsa(command[0], "-f", str(file), *command[1:])
+        assert (again.code, again.err.count(OTHER)) == (0, 1), again.err
 
 
 @pytest.mark.parametrize("which", [("--all",), (NAME,)], ids=["of all", "by name"])

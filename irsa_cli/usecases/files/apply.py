@@ -173,11 +173,13 @@ def _attempt(cluster_run: ClusterRun, desired_states: list[DesiredState], *, aga
     warnings = tuple(item for desired, current in looked for item in of_desired_state(desired, current, plan))
     proof: dict[str, Any] = {}
     gated = [desired for desired in desired_states if desired.gated and len(plan)]
-    asked = cluster_run.asked if gated else None
+    asked = cluster_run.asked
     gate = _gate(cluster_run, gated, plan, proof) if gated else None
     result = cluster_run.make(plan, gate, ground.there, seen=[current for _, current in looked])
     result.facts, result.verification = facts, proof or None
     result.warnings = warnings if result.error is None else ()
+    if result.error is None:
+        result.notes += _told(asked, [desired for desired in desired_states if not desired.role_only])
     if result.ended is Ended.UNCHANGED:
         return result
     if result.ended in (Ended.COMMITTED, Ended.PLANNED):
@@ -187,8 +189,6 @@ def _attempt(cluster_run: ClusterRun, desired_states: list[DesiredState], *, aga
         for desired, current in looked
         for note in trust_notes(desired, current)
     ]
-    if asked is not None and result.error is None:
-        result.notes += _told(asked, gated)
     return result
 
 

@@ -250,10 +250,9 @@ class ClusterRun:
         return self.settings.group is not None and self.settings.group.number != 0
 
     @cached_property
-    def asked(self) -> Question | None:
-        """Where pods get their credentials, asked once for all that are to be verified."""
-        asks = self.request.verify and not self.settings.dry_run
-        return Question(self.connection) if asks else None
+    def asked(self) -> Question:
+        """Where pods get their credentials, asked once for all."""
+        return Question(self.connection)
 
     def _one(
         self, binding: Binding, desired: DesiredState, snapshot: Snapshot, ahead: LocksAhead | None

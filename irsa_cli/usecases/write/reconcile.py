@@ -75,7 +75,7 @@ class Work:
     look: Callable[[DesiredState], CurrentState] | None = None
     look_anew: Callable[[DesiredState], CurrentState] | None = None
     asked: Question | None = None
-    """What was asked of EKS for several; one that is to be verified asks for itself."""
+    """What was asked of EKS for several; one asks for itself."""
     others: Collection[str] = ()
     """What other runs had locks for when it was looked for several."""
     trust_notes: Callable[[DesiredState, CurrentState], list[str]] = attached_trust.notes
@@ -85,7 +85,7 @@ class Work:
         """Look, plan and act; again when another run came between, or may have taken away what was found."""
         desired, looks = self.desired, [self.look or self._look]
         asked = None
-        if desired.gated and not self.settings.dry_run:
+        if not desired.role_only:
             asked = self.asked or Question(self.connection, desired.namespace, desired.name)
 
         def attempt() -> Result:

@@ -96,11 +96,10 @@ def _update(connection: Connection, request: Request, settings: Settings) -> Res
     context = RunContext.of(Command.UPDATE_SA, connection, account, request=_digest(request.update))
     earlier = _earlier(settings, context)
     updating = _Updating(connection, request, settings, context)
-    asks = request.verify and not settings.dry_run
-    asked = Question(connection, request.namespace, request.name) if asks else None
+    asked = Question(connection, request.namespace, request.name)
     result = until_settled(updating.attempt, settings)
     supersede_if_well(earlier, result, settings)
-    if asked is not None and "role" in result.facts:
+    if "role" in result.facts:
         asked.tell(result, request.namespace, request.name, result.facts["role"]["arn"])
     return result
 
