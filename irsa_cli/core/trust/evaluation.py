@@ -191,10 +191,18 @@ class Explanation:
         """The explanation for people: the statements that decide, else why none of them allows it."""
         decisive = self.denied_by or self.allowed_by
         lines = [_line(item) for item in self.verdicts if item.index in decisive]
-        lines = lines or [_line(item) for item in self.verdicts if item.effect == "Allow"]
+        if not lines:  # Those for another provider or action come last: they were not meant for the token.
+            allowing = [item for item in self.verdicts if item.effect == "Allow"]
+            lines = [
+                _line(item) for item in sorted(allowing, key=lambda item: _fails_by(item) != "Condition")
+            ]
         if self.until is not None:
             lines.append(f"the policy asks for the time: this is so until {self.until:%Y-%m-%d %H:%M:%S} UTC")
         return tuple(lines) or ("no statement allows anything",)
+
+
+def _fails_by(verdict: StatementVerdict) -> str:
+    return verdict.failure.part if verdict.failure else ""
 
 
 def _line(verdict: StatementVerdict) -> str:

@@ -102,6 +102,13 @@ def test_the_text_names_statement_condition_and_both_values() -> None:
     assert all(part in line for part in ("statement 1 (Other)", "StringEquals", S, OTHER, SUB))
 
 
+def test_a_statement_for_another_cluster_is_not_blamed_first() -> None:
+    elsewhere = allow(Principal={"Federated": PROVIDER.replace("/ABC", "/DEF")})
+    first, second = explain({"Statement": [elsewhere, allow({"StringEquals": {S: OTHER}})]}, TOKEN).text
+    assert first.startswith("statement 2 does not apply: StringEquals")
+    assert second.startswith("statement 1 does not apply: Principal")
+
+
 def test_the_text_tells_what_denies() -> None:
     document = {"Version": "2012-10-17", "Statement": [allow(), allow(Effect="Deny", Principal="*")]}
     assert explain(document, TOKEN).text == ("statement 2 denies it: it has no condition",)
