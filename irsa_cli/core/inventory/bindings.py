@@ -129,6 +129,15 @@ class ListedBinding(Namespaced):
     """What in the trust policy lets in more than was named."""
 
     @property
+    def unread(self) -> str:
+        """What of it could not be read; '' for nothing, also if the answer depends on the request."""
+        asked = self.explanation is None or self.explanation.answer is Answer.YES
+        if self.status is BindingStatus.UNCERTAIN and asked:
+            return self.reason
+        hidden = isinstance(self.role, Unreadable) or (self.role is not None and self.role.hidden)
+        return "not all of the role could be read" if hidden else ""
+
+    @property
     def role_maker(self) -> str:
         """Who made the role."""
         return makers.maker_of_role(self.role.tags) if isinstance(self.role, BoundRole) else makers.UNKNOWN

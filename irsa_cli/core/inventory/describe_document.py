@@ -304,8 +304,7 @@ class Described:
         if found is None:
             return unanswered(question, self.error)
         pods = 0 if isinstance(found.pods, Unreadable) else len(found.pods)
-        notes, role = list(found.notes), found.binding.role
-        notes += [f"the role can't be read: {role.why}"] if isinstance(role, Unreadable) else []
+        notes = dict.fromkeys(filter(None, (*found.notes, found.binding.unread)))
         examined = {"ServiceAccount": 1, "role": int(found.state is not None), "pod": pods}
         return AnswerScope(
             question, examined, (*not_read(notes), *by_design("the webhook", "files in containers"))

@@ -13,7 +13,6 @@ from datetime import datetime, timezone
 from typing import Any
 
 from irsa_cli.core.inventory.bindings import Bindings, BindingStatus, BoundRole, ListedBinding
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome, exit_code_of, whole
 from irsa_cli.core.results.scope import Allowance, AnswerScope, by_design, not_read, unanswered
@@ -52,15 +51,14 @@ class BindingList:
         if found is None:
             return unanswered(question, self.error)
         where = f"namespace {found.where} of {found.cluster.name}" if found.where else found.cluster.name
-        hidden = [it for it in found.items if isinstance(it.role, Unreadable)]
-        uncertain = [f"the role of {it.full_name or it.role_arn}: {it.reason}" for it in hidden]
+        hidden = [f"{it.full_name or it.role_arn}: {it.unread}" for it in found.items if it.unread]
         nothing = f"No ServiceAccount of {where} has an IAM role, and irsa manages no role for one."
         return AnswerScope(
             question,
             {"ServiceAccount": found.accounts, "role": found.roles},
             (
                 *not_read(found.notes),
-                *not_read(uncertain, matters=False),
+                *not_read(hidden),
                 *by_design("pods", "the webhook", "token files"),
             ),
             "" if found.items else nothing,

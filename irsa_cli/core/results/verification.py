@@ -12,7 +12,7 @@ from enum import Enum
 from typing import Any
 
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ItemError, exit_code_of, whole
-from irsa_cli.core.results.scope import Allowance, AnswerScope, by_design, not_read, unanswered
+from irsa_cli.core.results.scope import Allowance, AnswerScope, NotExamined, by_design, unanswered
 from irsa_cli.core.trust.evaluation import StatementVerdict
 from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.values.cluster import Cluster
@@ -215,6 +215,14 @@ class Verification(Namespaced):
                 return found
         return str(self.error or "")
 
+    @property
+    def left_open(self) -> tuple[str, ...]:
+        """What was not checked."""
+        checks = [(step.name.value, check) for step in self.steps for check in step.checks]
+        found = [f"{name}: {it.text}" for name, it in checks if it.status is StepStatus.NOT_CHECKED]
+        found += [f"{it.what}: {it.text}" for it in self.permissions if it.status is StepStatus.NOT_CHECKED]
+        return tuple(found or ([self.problem] if self.outcome is VerificationOutcome.UNDETERMINED else []))
+
     def _first(self, status: StepStatus) -> str:
         # It stays open by what decides: the provider, say, may stay unread when STS gave the credentials.
         deciding = DECIDING if status is StepStatus.NOT_CHECKED else tuple(Name)
@@ -301,11 +309,17 @@ class VerificationReport:
             return unanswered(question, self.error)
         where = f"namespace {self.asked[1]} of {self.cluster_name}" if self.asked[1] else self.cluster_name
         is_empty = self.many and not self.items
-        left_open = [f"{it.full_name}: {it.problem}" for it in self.items if it.outcome is _UNDETERMINED]
+        left_open = [(it, text) for it in self.items for text in it.left_open]
         return AnswerScope(
             question,
             {"ServiceAccount": self.accounts if self.many else len(self.items), "role": len(self.items)},
-            (*not_read(left_open), *by_design(*UNSEEN)),
+            (
+                *(
+                    NotExamined(f"{it.full_name}: {x}", matters=it.outcome is _UNDETERMINED)
+                    for it, x in left_open
+                ),
+                *by_design(*UNSEEN),
+            ),
             f"No ServiceAccount of {where} has a role annotation." if is_empty else "",
         )
 
