@@ -111,7 +111,7 @@ def test_one_line_each_the_most_severe_first(irsa: Irsa) -> None:
     words = [line.split()[0] for line in lines[:-2]]
     assert words == sorted(words, key=["critical", "high", "medium", "low"].index)
     assert "in 133 roles, 4 clusters, 136 ServiceAccounts" in lines[-2]
-    assert lines[-1].startswith("Not checked: service and resource control policies; ")
+    assert lines[-1].startswith("Not checked: service and resource control policies, ")
     told = irsa("audit", "--role", arn_of("w8"), "-v").out
     assert "    statement 1 gives it to prod/by-association" in told
     assert "    to fix: name the ServiceAccounts" in told

@@ -146,7 +146,7 @@ def test_what_may_not_be_read_is_never_nobody(stage: Stage, binding: Binding) ->
     policy = {"Version": "2012-10-17", "Statement": [EVERYTHING["Statement"], denied]}
     stage.iam().put_user_policy(UserName=user, PolicyName="sandbox", PolicyDocument=json.dumps(policy))
     ran = describe(stage, binding.namespace, "-o", "json", user=user)
-    assert (ran.code, ran.item["status"]) == (0, "ok")
+    assert (ran.code, ran.item["status"]) == (1, "ok")
     unseen = ran.item["kubernetes"]["unseen"]
     assert len(unseen) == 5
     assert "Roles were not read: missing RBAC permission: list roles" in unseen

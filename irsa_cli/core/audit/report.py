@@ -214,7 +214,7 @@ class AuditReport(RiskReport):
 NEVER_READ = (
     "service and resource control policies",
     "session policies",
-    "policies of resources (buckets, keys, queues)",
+    "policies of resources",
 )
 
 

@@ -301,8 +301,9 @@ class Described:
     def scope(self) -> AnswerScope:
         """What was described, and what was not looked at."""
         question, found = "What role does the ServiceAccount have, and do its pods have it?", self.found
-        if found is None:
-            return unanswered(question, self.error)
+        if found is None:  # A name that is not there was to be ignored.
+            missing = self.error is None and not self.signal
+            return AnswerScope(question) if missing else unanswered(question, self.error)
         pods = 0 if isinstance(found.pods, Unreadable) else len(found.pods)
         notes = dict.fromkeys(filter(None, (*found.notes, found.binding.unread)))
         examined = {"ServiceAccount": 1, "role": int(found.state is not None), "pod": pods}

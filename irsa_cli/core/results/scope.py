@@ -80,7 +80,7 @@ class AnswerScope:
             deciding = sum(item.matters for item in others)
             more = f", {deciding} could change this answer" if deciding else ""
             apart.append(f"{plural(len(others), 'item')} in the notes{more}")
-        return f"Not checked: {'; '.join(apart)}." if apart else ""
+        return f"Not checked: {', '.join(apart)}." if apart else ""
 
     @property
     def sentence(self) -> str:
