@@ -1,9 +1,10 @@
 """A process that has imported all of irsa and forks a run of it on request: saves half a second a run.
 
 It makes no thread and no client before it forks, so that a child is what a fresh process would be,
-but for two things: botocore's descriptions of services have been read, and two times are shortened: for how
-long irsa repeats a call, and for how long it takes IAM to be inconsistent. An order of `tests.support.shim`,
-which is what a shell starts as `irsa`, leaves these times as they are.
+but for two things: botocore's descriptions of services have been read, and three times are shortened: for how
+long irsa repeats a call, for how long it takes IAM to be inconsistent, and for how long a rollback looks for a
+write that may be executed late. An order of `tests.support.shim`, which is what a shell starts as `irsa`,
+leaves these times as they are.
 """
 
 import atexit
@@ -27,6 +28,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from irsa_cli.transaction import waiting
 from tests.faults import clock
 from tests.faults.mutants import MUTANTS
 from tests.faults.power import lose_what_is_not_synced
@@ -36,6 +38,8 @@ RETRY_SECONDS = 1.5
 """What is left of irsa's `RETRY_SECONDS`."""
 PROPAGATION_SECONDS = 1.5
 """What is left of irsa's `PROPAGATION_SECONDS`; the sandbox's IAM lags for less."""
+MOST_LATE_SECONDS = 3.0
+"""What is left of one and a half time-outs of a call; what the sandbox executes late it does sooner."""
 PROPAGATION = "FAULTS_PROPAGATION_SECONDS"
 """A variable of the environment: that many seconds are left of it instead."""
 
@@ -292,10 +296,17 @@ def _warm() -> None:
 
 def _shorten_pauses() -> None:
     from irsa_cli.core.values import limits
+    from irsa_cli.transaction import rollback
 
     seconds = float(os.environ.get(PROPAGATION, PROPAGATION_SECONDS))
     setattr(limits, "PROPAGATION_SECONDS", seconds)  # noqa: B010 - mypy takes it for a slip
     setattr(limits, "RETRY_SECONDS", RETRY_SECONDS)  # noqa: B010 - as above
+    setattr(rollback, "late_seconds", late_seconds)  # noqa: B010 - as above
+
+
+def late_seconds() -> float:
+    """In place of irsa's function."""
+    return min(waiting.late_seconds(), MOST_LATE_SECONDS)
 
 
 def _read_descriptions() -> None:
