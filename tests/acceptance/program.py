@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -17,6 +18,8 @@ from tests.acceptance.place import Json, OutOfBudget, Place
 ROOT = Path(__file__).resolve().parents[2]
 WROTE = re.compile(r"\s*\+ Role ")
 """The line of progress that tells of a new role."""
+PROGRAM = shlex.split(os.environ.get("ACCEPTANCE_PROGRAM", f"{shlex.quote(sys.executable)} -m irsa_cli"))
+"""A test of the acceptance run has an irsa that starts sooner."""
 _CODE = re.compile(r"[A-Za-z][A-Za-z.]{0,60}")
 KEPT = ("IRSA_CALL_TIMEOUT", "IRSA_RETRY_TIMEOUT")
 STOPPING_SECONDS = 60.0
@@ -48,7 +51,7 @@ def irsa(place: Place, *words: str, strike: int = 0) -> Ran:
     out = place.folder / "out"
     with out.open("w") as sink:
         process = subprocess.Popen(
-            [sys.executable, "-m", "irsa_cli", *words, *_target(place, words[0]), "-o", "json"],
+            [*PROGRAM, *words, *_target(place, words[0]), "-o", "json"],
             cwd=place.folder,
             env=env,
             stdin=subprocess.DEVNULL,

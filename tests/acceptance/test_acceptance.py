@@ -30,6 +30,7 @@ from tests.acceptance.steps import STEPS
 from tests.aws_facts.fact import trust
 from tests.docs import staging
 from tests.docs.console import ROOT
+from tests.support import forks
 from tests.support.controlplane import ControlPlane, Etcd, free_port
 from tests.support.kubeclient import KubeClient
 
@@ -50,7 +51,7 @@ class Acceptance:
         self.process = subprocess.Popen(
             [sys.executable, "-u", "-m", "tests.acceptance", "-c", cluster, "--yes", *files, *arguments],
             cwd=ROOT,
-            env={**inherited, "PYTHONUTF8": "1", **env},
+            env={**inherited, "PYTHONUTF8": "1", "ACCEPTANCE_PROGRAM": forks.irsa(), **env},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

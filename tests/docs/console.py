@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
+from tests.support import forks
+
 ROOT = Path(__file__).resolve().parents[2]
 _FENCE = re.compile(r"^(?P<indent> *)```console\n(?P<body>.*?)^ *```$", re.MULTILINE | re.DOTALL)
 _BEFORE = re.compile(r"^<!-- before: (.*) -->$", re.MULTILINE)
@@ -49,15 +51,13 @@ class Shell:
         """A shell in a fresh folder; nothing of the caller's AWS settings reaches through."""
         programs = folder / "bin"
         programs.mkdir()
-        python = shlex.quote(sys.executable)
-        for name, command in (("irsa", f"{python} -m irsa_cli"), ("python", python)):
-            program = programs / name
-            program.write_text(f'#!/bin/sh\nexec {command} "$@"\n', encoding="utf-8")
-            program.chmod(0o755)
+        python = programs / "python"
+        python.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n', encoding="utf-8")
+        python.chmod(0o755)
         work = folder / "work"
         work.mkdir()
         own = {
-            "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+            "PATH": os.pathsep.join([str(programs), str(forks.programs()), os.environ["PATH"]]),
             "HOME": str(folder),
             "LC_ALL": "C.UTF-8",
             "PYTHONUTF8": "1",

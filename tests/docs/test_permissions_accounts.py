@@ -16,6 +16,7 @@ import pytest
 from irsa_cli.cli.commands.sandbox import ADMINISTRATOR
 from irsa_cli.cli.main import run
 from irsa_cli.sandbox import Fault, Rule, Sandbox
+from irsa_cli.usecases.verification import gate
 from tests.docs import staging
 from tests.docs.test_permissions import RULES
 
@@ -80,6 +81,8 @@ class TwoAccounts:
 def two_accounts(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TwoAccounts:
     for name, value in {**sandbox.env(user="ci"), "IRSA_STATE_DIR": str(tmp_path / "state")}.items():
         monkeypatch.setenv(name, value)
+    # A refusal by STS that lasts is one after this time, too: here nobody's role appears later.
+    monkeypatch.setattr(gate, "PROPAGATION_SECONDS", 4.0)
     return TwoAccounts(sandbox, tmp_path)
 
 

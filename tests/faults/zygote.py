@@ -1,8 +1,10 @@
 """A process that has imported all of irsa and forks a run of it on request: saves half a second a run.
 
 It makes no thread and no client before it forks, so that a child is what a fresh process would be,
-but for two things: botocore's descriptions of services have been read, and two times are shortened: for how
-long irsa repeats a call, and for how long it takes IAM to be inconsistent.
+but for two things: botocore's descriptions of services have been read, and three times are shortened: for how
+long irsa repeats a call, for how long it takes IAM to be inconsistent, and for how long a rollback looks for a
+write that may be executed late. An order of `tests.support.shim`, which is what a shell starts as `irsa`,
+leaves these times as they are.
 """
 
 import atexit
@@ -12,6 +14,8 @@ import json
 import os
 import pkgutil
 import resource
+import select
+import signal
 import socket
 import struct
 import subprocess
@@ -19,10 +23,12 @@ import sys
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from irsa_cli.transaction import waiting
 from tests.faults import clock
 from tests.faults.mutants import MUTANTS
 from tests.faults.power import lose_what_is_not_synced
@@ -32,6 +38,8 @@ RETRY_SECONDS = 1.5
 """What is left of irsa's `RETRY_SECONDS`."""
 PROPAGATION_SECONDS = 1.5
 """What is left of irsa's `PROPAGATION_SECONDS`; the sandbox's IAM lags for less."""
+MOST_LATE_SECONDS = 3.0
+"""What is left of one and a half time-outs of a call; what the sandbox executes late it does sooner."""
 PROPAGATION = "FAULTS_PROPAGATION_SECONDS"
 """A variable of the environment: that many seconds are left of it instead."""
 
@@ -153,6 +161,22 @@ def _drain(process: Process, pipe: int, sink: bytearray) -> None:
                 process.spoke.notify_all()
 
 
+def attend(listener: socket.socket, owner: socket.socket) -> None:
+    """Fork a zygote for each connection, until the owner hangs up. Returns in each run."""
+    while owner not in select.select([listener, owner], [], [])[0]:
+        connection, _ = listener.accept()
+        if os.fork() == 0:
+            listener.close()
+            owner.close()
+            serve(connection)
+            return
+        connection.close()
+        with suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG) != (0, 0):
+                pass
+    os._exit(0)
+
+
 def serve(connection: socket.socket) -> None:
     """Fork a run for each order that comes in, until the other side hangs up. Returns in each child."""
     while True:
@@ -174,12 +198,22 @@ def serve(connection: socket.socket) -> None:
         if "twin" in order:
             continue
         connection.sendall(f"{pid}\n".encode())
+        if "umask" in order:
+            threading.Thread(target=_kill_with_shim, args=(connection, pid), daemon=True).start()
         _, status = os.waitpid(pid, 0)
         connection.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
+        if "umask" in order:
+            os._exit(0)
+
+
+def _kill_with_shim(connection: socket.socket, pid: int) -> None:
+    """A shim that is killed takes its run with it, as if they were one process."""
+    connection.recv(1)
+    os.kill(pid, signal.SIGKILL)
 
 
 def _receive(connection: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
-    head, fds, _, _ = socket.recv_fds(connection, 65536, 2)
+    head, fds, _, _ = socket.recv_fds(connection, 65536, 3)
     if not head:
         return None
     length = struct.unpack("!I", head[:4])[0]
@@ -189,26 +223,36 @@ def _receive(connection: socket.socket) -> tuple[dict[str, Any], list[int]] | No
     return json.loads(data), list(fds)
 
 
-def _become(order: Mapping[str, Any], out: int, err: int) -> None:
-    os.dup2(out, 1)
-    os.dup2(err, 2)
-    os.close(out)
-    os.close(err)
-    if order["stdin"]:
-        with tempfile.TemporaryFile() as text:
-            text.write(order["stdin"].encode())
-            text.seek(0)
-            os.dup2(text.fileno(), 0)
+def _become(order: Mapping[str, Any], out: int, err: int, stdin: int | None = None) -> None:
+    for source, target in ((out, 1), (err, 2), (stdin, 0)):
+        if source is not None:
+            os.dup2(source, target)
+            os.close(source)
     os.chdir(order["folder"])
+    sys.argv = ["irsa", *order["arguments"]]
+    if "umask" in order:
+        os.umask(order["umask"])
+    else:
+        _shorten_pauses()
     os.environ.clear()
     os.environ.update(order["env"])
     _open_streams()
     # The client reads this variable when it is imported.
     kube_config = importlib.import_module("kubernetes.config.kube_config")
     vars(kube_config)["KUBE_CONFIG_DEFAULT_LOCATION"] = os.environ.get("KUBECONFIG", "~/.kube/config")
+    gc.disable()  # A run is short, and looking at the memory is copying it.
+    if "umask" not in order:
+        _prepare_faults(order)
+
+
+def _prepare_faults(order: Mapping[str, Any]) -> None:
+    if order["stdin"]:
+        with tempfile.TemporaryFile() as text:
+            text.write(order["stdin"].encode())
+            text.seek(0)
+            os.dup2(text.fileno(), 0)
     if order["limit"] is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (order["limit"], order["limit"]))
-    gc.disable()  # A run is short, and looking at the memory is copying it.
     clock.listen()
     if RENEWING in os.environ:
         _renew_each(float(os.environ[RENEWING]))
@@ -216,7 +260,6 @@ def _become(order: Mapping[str, Any], out: int, err: int) -> None:
         lose_what_is_not_synced()
     if order["mutant"]:
         MUTANTS[order["mutant"]]()
-    sys.argv = ["irsa", *order["arguments"]]
 
 
 def _renew_each(seconds: float) -> None:
@@ -232,11 +275,12 @@ def _renew_each(seconds: float) -> None:
 def _open_streams() -> None:
     """Streams as an interpreter makes them at its start: of what is behind them, and by PYTHONIOENCODING."""
     encoding, _, errors = os.environ.get("PYTHONIOENCODING", "").partition(":")
-    for name in ("stdout", "stderr"):
+    for name, handler in (("stdout", errors or None), ("stderr", "backslashreplace")):
         old = getattr(sys, name)
         new = open(  # noqa: SIM115 - as long as the process lives
-            old.fileno(), "w", encoding=encoding or old.encoding, errors=errors or None, closefd=False
+            old.fileno(), "w", encoding=encoding or old.encoding, errors=handler, closefd=False
         )
+        new.reconfigure(line_buffering=name == "stderr" or new.isatty())
         setattr(sys, name, new)
 
 
@@ -252,10 +296,17 @@ def _warm() -> None:
 
 def _shorten_pauses() -> None:
     from irsa_cli.core.values import limits
+    from irsa_cli.transaction import rollback
 
     seconds = float(os.environ.get(PROPAGATION, PROPAGATION_SECONDS))
     setattr(limits, "PROPAGATION_SECONDS", seconds)  # noqa: B010 - mypy takes it for a slip
     setattr(limits, "RETRY_SECONDS", RETRY_SECONDS)  # noqa: B010 - as above
+    setattr(rollback, "late_seconds", late_seconds)  # noqa: B010 - as above
+
+
+def late_seconds() -> float:
+    """In place of irsa's function."""
+    return min(waiting.late_seconds(), MOST_LATE_SECONDS)
 
 
 def _read_descriptions() -> None:
@@ -286,8 +337,8 @@ def _run() -> None:
 
 if __name__ == "__main__":
     _warm()
-    _shorten_pauses()
     _read_descriptions()
     gc.freeze()  # What is never looked at by the collector is never copied.
-    serve(socket.socket(fileno=int(sys.argv[1])))
+    given = [socket.socket(fileno=int(number)) for number in sys.argv[1:]]
+    attend(*given) if len(given) == 2 else serve(*given)
     _run()

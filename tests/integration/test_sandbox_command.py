@@ -7,6 +7,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from tests.support import forks
+
 IRSA = [sys.executable, "-m", "irsa_cli"]
 
 
@@ -55,20 +57,20 @@ def test_run_passes_the_exit_code_and_sets_the_environment(tmp_path: Path) -> No
 def test_roles_can_be_kept_in_its_second_account(tmp_path: Path) -> None:
     deployer = "arn:aws:iam::222222222222:role/deployer"
     there = ("--role-account", "222222222222", "--role-assume-role", deployer, "--associate-oidc")
-    create = (*IRSA, "create-sa", "app", "-n", "apps", "-c", "demo", *there, "--verify", "-o", "json")
+    create = (forks.irsa(), "create-sa", "app", "-n", "apps", "-c", "demo", *there, "--verify", "-o", "json")
     ran = run(tmp_path, "sandbox", "run", "--", *create)
     assert ran.returncode == 0, ran.stderr
     assert "arn:aws:iam::222222222222:role/irsa/demo/demo-apps-app" in ran.stdout
 
 
 def test_what_is_done_in_a_sandbox_leaves_no_journal_behind(tmp_path: Path) -> None:
-    ran = run(tmp_path, "sandbox", "run", "--", *IRSA, "associate-oidc", "-c", "demo")
+    ran = run(tmp_path, "sandbox", "run", "--", forks.irsa(), "associate-oidc", "-c", "demo")
     assert ran.returncode == 0, ran.stderr
     assert "No transactions" in run(tmp_path, "history").stdout
 
 
 def test_run_gives_irsa_a_cluster_where_it_is_asked_for(tmp_path: Path) -> None:
-    command = [*IRSA, "associate-oidc", "-c", "blue", "-o", "json"]
+    command = [forks.irsa(), "associate-oidc", "-c", "blue", "-o", "json"]
     ran = run(tmp_path, "sandbox", "run", "--cluster", "blue:us-west-2:222222222222", "--", *command)
     assert ran.returncode == 0, ran.stderr
     assert "arn:aws:eks:us-west-2:222222222222:cluster/blue" in ran.stdout

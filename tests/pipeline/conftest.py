@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from irsa_cli.sandbox import Sandbox
 from tests.pipeline.github_api import GitHub
 from tests.pipeline.runner import Job, event
 from tests.scenarios.conftest import sandbox_stage
+from tests.support import forks
 from tests.support.stage import Stage
 
 MakeJob = Callable[..., Job]
@@ -38,12 +38,12 @@ def job(stage: Stage, github: GitHub, tmp_path: Path) -> MakeJob:
     """Makes jobs of one workflow: each on a machine of its own, with the workflow's artifacts."""
     made: list[Job] = []
 
-    def make(*, user: str = "admin", **more: str) -> Job:
+    def make(*, user: str = "admin", programs: Path | None = None, **more: str) -> Job:
         folder = tmp_path / f"machine-{len(made)}"
         folder.mkdir()
         env = {name: value for name, value in stage.env(user).items() if name != "IRSA_STATE_DIR"}
         env |= {
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{env['PATH']}",
+            "PATH": f"{programs or forks.programs()}{os.pathsep}{env['PATH']}",
             "HOME": str(folder),
             "GITHUB_API_URL": github.url,
             "GITHUB_SERVER_URL": "https://github.example.com",

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ from tests.support.stage import ACCOUNT, READ_ONLY, ROLE_ARN, Stage
 
 IRSA = {"version": "installed"}
 """The irsa of the tests: that the action installs its own is `test_install.py`."""
+REAL = Path(sys.executable).parent
+"""Where the irsa is that is a process of its own from its start."""
 NO = "arn:aws:iam::111122223333:policy/there-is-none"
 
 
@@ -200,7 +203,7 @@ def test_what_is_left_is_recovered_by_the_next_job(job: MakeJob, stage: Stage, g
 @pytest.mark.parametrize("patience", ["60", "0"])
 def test_a_cancelled_job_is_rolled_back(job: MakeJob, stage: Stage, github: GitHub, patience: str) -> None:
     """Also when the rollback takes longer than the time that a step is given: the next step waits for it."""
-    mine = job(IRSA_ACTION_PATIENCE=patience)
+    mine = job(programs=REAL, IRSA_ACTION_PATIENCE=patience)
     bindings(mine, "s3-reader")
     before = stage.world()
     left = threading.Event()
@@ -230,7 +233,7 @@ def test_a_cancelled_job_is_rolled_back(job: MakeJob, stage: Stage, github: GitH
 
 
 def test_the_journal_of_a_killed_run_is_kept(job: MakeJob, stage: Stage) -> None:
-    mine = job()
+    mine = job(programs=REAL)
     bindings(mine, "s3-reader")
     before = stage.world()
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ import yaml
 
 from tests.pipeline.test_action import attaching_fails
 from tests.pipeline.tools import ROOT
+from tests.support import forks
 from tests.support.stage import READ_ONLY, Stage
 
 Json = dict[str, Any]
@@ -35,7 +35,7 @@ class Place:
             path.mkdir(parents=True)
         # As GitLab's runner leaves it.
         self.folder.chmod(0o777)
-        irsa = f'#!/bin/sh\nexec "{_irsa()}" "$@"\n'
+        irsa = f'#!/bin/sh\nexec "{forks.irsa()}" "$@"\n'
         nothing = "#!/bin/sh\nexit 0\n"
         agent = "#!/bin/sh\ntest -e irsa-plan.json\n"
         for where, name, text in (
@@ -79,10 +79,6 @@ class Place:
             timeout=120,
         )
         return ended.returncode
-
-
-def _irsa() -> Path:
-    return Path(sys.executable).parent / "irsa"
 
 
 @pytest.fixture

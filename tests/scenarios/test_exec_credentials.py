@@ -10,6 +10,7 @@ import boto3
 import pytest
 
 from tests.scenarios.binding import make_binding
+from tests.support import forks
 from tests.support.stage import ROLE_ARN, Ran, Stage
 from tests.support.terminal import Terminal
 
@@ -79,7 +80,7 @@ def test_the_document_names_whose_credentials_they_are(stage: Stage, namespace: 
 
 def profile(stage: Stage, namespace: str, *flags: str) -> Path:
     """An AWS configuration with a profile that gets its credentials from irsa."""
-    command = [sys.executable, "-m", "irsa_cli", *line(stage, namespace, "-o", "credential-process")]
+    command = [forks.irsa(), *line(stage, namespace, "-o", "credential-process")]
     path = stage.folder / "config"
     path.write_text(f"[profile pod]\ncredential_process = {' '.join([*command, *flags])}\n")
     return path

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,11 +16,11 @@ import pytest
 
 from irsa_cli.sandbox import Fault, Sandbox
 from tests.scenarios.conftest import sandbox_stage
+from tests.support import forks
 from tests.support.screen import REGENERATE, drawn, shown, watch
 from tests.support.stage import READ_ONLY, Stage
 
 FOLDER = Path(__file__).parent / "screens"
-ROOT = Path(__file__).resolve().parents[2]
 NEW = ("create-sa", "s3-reader", "-n", "backend", "-c", "demo", "--attach-policy-arn", READ_ONLY)
 UTF8 = {"TERM": "xterm-256color", "LANG": "C.UTF-8", "PYTHONUTF8": "1"}
 ASCII = {"TERM": "xterm-256color", "LANG": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
@@ -148,13 +147,13 @@ def desk(sandbox: Sandbox, tmp_path: Path) -> Stage:
 def environment(stage: Stage, env: dict[str, str]) -> dict[str, str]:
     """The stage's, with what a terminal's user has set, and nothing of who runs the tests."""
     own = {key: value for key, value in stage.env().items() if key not in ("LANG", "CI", "NO_COLOR")}
-    return {**own, "PYTHONPATH": str(ROOT), **env}
+    return {**own, **env}
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_a_screen_is_as_it_is_kept(desk: Stage, case: Case) -> None:
     case.stage(desk)
-    command = [sys.executable, "-m", "irsa_cli", *case.arguments]
+    command = [forks.irsa(), *case.arguments]
     code, pieces = watch(
         command, environment(desk, case.env), desk.folder, columns=case.columns, answer=case.answer
     )
@@ -168,7 +167,7 @@ def test_a_screen_is_as_it_is_kept(desk: Stage, case: Case) -> None:
 
 def test_colours_in_a_pipe_are_there_on_demand_only(desk: Stage) -> None:
     refusing(desk)
-    command = [sys.executable, "-m", "irsa_cli", *NEW]
+    command = [forks.irsa(), *NEW]
 
     def run(**env: str) -> str:
         everything = environment(desk, {**UTF8, **env})
@@ -181,7 +180,7 @@ def test_colours_in_a_pipe_are_there_on_demand_only(desk: Stage) -> None:
 
 def seen(desk: Stage, *arguments: str) -> str:
     """All that a terminal was sent, what was there for a moment, too."""
-    command = [sys.executable, "-m", "irsa_cli", *arguments]
+    command = [forks.irsa(), *arguments]
     code, pieces = watch(command, environment(desk, UTF8), desk.folder)
     assert code == 0, pieces
     return b"".join(pieces).decode()
