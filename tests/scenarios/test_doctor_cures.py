@@ -93,6 +93,28 @@ def test_the_commands_cure(what: str, binding: Binding, capsys: pytest.CaptureFi
     assert admitted(binding) <= before
 
 
+IN_AWS = ("no_provider", "provider_with_another_audience", "wildcard_under_string_equals", "another_audience")
+IN_PODS = ("pod_started_before_the_annotation", "pod_of_the_previous_role")
+
+
+@pytest.mark.parametrize("in_aws", IN_AWS)
+@pytest.mark.parametrize("in_pods", IN_PODS)
+def test_of_two_faults_aws_is_mended_before_pods_are_restarted(
+    in_aws: str, in_pods: str, binding: Binding, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for what in (in_pods, in_aws):
+        BREAKS[what][1](binding)
+    document = doctor(binding, capsys, *of(binding))
+    assert problems(document) == [BREAKS[in_aws][0], BREAKS[in_pods][0]]
+    while problems(document):
+        left = len(problems(document))
+        cure(binding, fix_of(document))
+        capsys.readouterr()
+        document = doctor(binding, capsys, *of(binding))
+        assert len(problems(document)) < left
+    assert prove(binding)
+
+
 @pytest.mark.parametrize("what", sorted(BY_HAND))
 def test_what_needs_a_person_can_not_be_pasted(
     what: str, binding: Binding, capsys: pytest.CaptureFixture[str]

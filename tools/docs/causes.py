@@ -49,8 +49,9 @@ Each check ends with one of three verdicts:
   `token-malformed`) or was never asked (`sts-never-asked`), pods that the application made on `default`
   (`pod-service-account`). Else it is 0, and the last line names what to look at if the application fails.
 
-Problems are shown by weight, the most probable one first. A check that depends on another says "unknown"
-until that one is in order: where there is no role, nothing is said of its trust policy.
+Problems are shown in the order in which to fix them: AWS (provider, role, trust policy), then the
+ServiceAccount, then pods, which keep what they were started with; among each by weight, the most probable
+one first. A check that depends on another says "unknown" until that one is in order: where there is no role, nothing is said of its trust policy.
 
 ## What is not checked
 
