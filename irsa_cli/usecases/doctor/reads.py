@@ -191,6 +191,12 @@ class DoctorReads:
         found = self._kube.config_map(namespace, name)
         return None if found is None else str((found.get("data") or {}).get(KEY, ""))
 
+    @_in_background
+    def config_keys(self, namespace: str, name: str) -> frozenset[str]:
+        """The keys of a ConfigMap; of one that is not there, none."""
+        found = self._kube.config_map(namespace, name)
+        return frozenset((found or {}).get("data") or {})
+
     # AWS
 
     def reads(self, account: str) -> bool:
