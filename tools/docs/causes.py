@@ -46,9 +46,10 @@ Each check ends with one of three verdicts:
   `role-missing`, `trust-*`, `provider-audience`; of an EKS Pod Identity association `pod-identity-trust` and
   `pod-identity-target`), no running pod with this identity was seen (`pod-unseen`), or something that was
   seen may be what is wrong: a setting of a container (`pod-profile`, `pod-credentials-file`,
-  `pod-setting`, `pod-sts-proxy`, `sts-global-endpoint`, `pod-role-twice`), what STS has answered (`sts-refused`, `sts-region`,
-  `token-malformed`) or was never asked (`sts-never-asked`), pods that the application made on `default`
-  (`pod-service-account`). Else it is 0, and the last line names what to look at if the application fails.
+  `pod-setting`, `pod-sts-proxy`, `pod-static-credentials`, `sts-global-endpoint`, `pod-role-twice`), what STS
+  has answered (`sts-refused`, `sts-region`, `token-malformed`) or was never asked (`sts-never-asked`), pods
+  that the application made on `default` (`pod-service-account`). Else it is 0, and the last line names what
+  to look at if the application fails.
 
 Problems are shown in the order in which to fix them: AWS (provider, role, trust policy), then the
 ServiceAccount, then pods, which keep what they were started with; among each by weight, the most probable
