@@ -15,7 +15,7 @@ from irsa_cli.aws import bindings as aws
 from irsa_cli.sandbox import Rule, Sandbox
 from irsa_cli.usecases.doctor import diagnose
 from irsa_cli.usecases.doctor.diagnose import ASKED
-from tests.scenarios.breaking import NAME, Binding
+from tests.scenarios.breaking import NAME, STS, Binding
 from tests.scenarios.breaks import associate
 from tests.scenarios.conftest import sandbox_stage
 from tests.scenarios.doctoring import problems, run_doctor
@@ -132,6 +132,23 @@ def test_what_each_needs_is_read_at_the_same_time(
     document = all_of(binding, capsys)
     assert document["errors"] == []
     assert sorted(item["serviceAccount"]["name"] for item in document["items"][1:]) == [NAME, "second"]
+
+
+def test_pods_on_the_node_s_role_that_a_pattern_allows_are_told(binding: Binding, capsys: Output) -> None:
+    binding.new_pod()
+    binding.exchange()
+    binding.conditions(StringLike={"sub": f"system:serviceaccount:{binding.namespace}:*", "aud": STS})
+    binding.stage.make_account(binding.namespace, "plain")
+    assert [item["serviceAccount"]["name"] for item in all_of(binding, capsys)["items"][1:]] == [NAME]
+    add_pod(binding, "plain-0", "plain")
+    whole = all_of(binding, capsys)
+    hints = {item["serviceAccount"]["name"]: item["findings"] for item in whole["items"][1:]}
+    assert [found["id"] for found in hints["plain"] if found["hint"]] == ["annotation-missing"]
+    assert (problems(whole), whole["metadata"]["exitCode"]) == ([], 0)
+    ran = binding.stage.irsa("doctor", "-n", binding.namespace, "-c", binding.stage.cluster)
+    assert f"No problem was found. There are hints of {binding.namespace}/plain: name one to see." in ran.out
+    one = run_doctor(binding.stage, capsys, "plain", "-n", binding.namespace)
+    assert problems(one) == ["annotation-missing"]
 
 
 def populate(binding: Binding, count: int) -> None:

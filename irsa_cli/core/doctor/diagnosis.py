@@ -50,6 +50,8 @@ def _decisive(facts: Facts) -> frozenset[str]:
     account = facts.subject.account
     # Without the annotation it is a Pod Identity association that gives the role, or a problem anyway.
     associated = isinstance(account, ServiceAccount) and ROLE_ARN_ANNOTATION not in account.annotations
+    if associated and facts.within is not None and facts.subject.association is None:
+        return frozenset()  # Among many, one without a role is looked at for what may be wrong with that.
     return _POD_IDENTITY if associated else _WEB_IDENTITY
 
 

@@ -11,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
+from functools import partial
 from typing import Any
 
 from irsa_cli.core.doctor.causes.cluster import node_names
@@ -19,11 +20,12 @@ from irsa_cli.core.doctor.commands import of_account
 from irsa_cli.core.doctor.diagnosis import Diagnosis, Examined, examined, having, judge, undecided
 from irsa_cli.core.doctor.facts import Facts, NodeMetadata, Subject, TrailEvent
 from irsa_cli.core.doctor.finding import Finding, Verdict
-from irsa_cli.core.doctor.subjects import listed, role_arn_of
+from irsa_cli.core.doctor.subjects import home_identity, listed, role_arn_of
 from irsa_cli.core.objects.aws import Association, Role
 from irsa_cli.core.objects.kinds import Pod, ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
+from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.values.arn import Arn, is_role
 from irsa_cli.core.values.cluster import Reach
 from irsa_cli.core.values.issuer import provider_arn
@@ -89,6 +91,10 @@ def _hidden(found: Mapping[str, object]) -> dict[str, str]:
     """What could not be read, of what was looked by, each with a sentence that says why."""
     hidden = {what: item for what, item in found.items() if isinstance(item, Unreadable)}
     return {what: f"{what} is not known: {item.why}" for what, item in hidden.items()}
+
+
+def _identity(facts: Facts, account: ServiceAccount) -> WebIdentity:
+    return home_identity(facts, Subject(account.namespace, account.name, account=account))
 
 
 def _is_news(item: Finding) -> bool:
@@ -223,7 +229,7 @@ class _Doctor:
             provider_arn(of_cluster.partition, of_cluster.home, of_cluster.issuer),
             frozenset(associated) if isinstance(associated, dict) else frozenset(),
         )
-        lost = seen.lost()
+        lost = (*seen.lost(), *seen.allowed(partial(_identity, facts), facts.now))
         wanted = [
             item
             for item in facts.accounts
