@@ -6,7 +6,7 @@ Each function is one question, and raises `ServiceError` where the caller may no
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from irsa_cli.aws.errors import call, translate
@@ -14,8 +14,11 @@ from irsa_cli.aws.paging import pages
 from irsa_cli.aws.shapes import OddAnswer
 from irsa_cli.aws.trail import EVENTS
 from irsa_cli.core.doctor.facts import EksFacts, NodeMetadata, TrailEvent, VpcEndpoint
+from irsa_cli.core.inventory.bindings import BoundRole
+from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.credentials import is_own
 from irsa_cli.core.objects.parsing import moment
+from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.values.shown import redacted
 
@@ -81,6 +84,25 @@ def _event(item: dict[str, Any]) -> TrailEvent | None:
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
+
+
+def whole_roles(roles: Iterable[BoundRole], policies: Mapping[str, Document]) -> dict[str, Role]:
+    """Roles as they are read one by one, by name, of what GetAccountAuthorizationDetails tells."""
+    return {
+        item.name: Role(
+            item.arn,
+            item.trust,
+            created=item.created,
+            tags=item.tags,
+            policies={**{arn: policies.get(arn, {}) for arn in item.attached}, **item.documents},
+            boundary=item.boundary,
+            boundary_policy=policies.get(item.boundary, Unreadable("IAM did not tell its document"))
+            if item.boundary
+            else None,
+            unread="" if set(item.attached) <= set(policies) else "IAM did not tell all documents",
+        )
+        for item in roles
+    }
 
 
 def vpc_endpoints(

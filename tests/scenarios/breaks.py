@@ -466,6 +466,28 @@ def one_variable_set_by_hand(binding: Binding) -> None:
     _with_env(binding, "AWS_ROLE_ARN", binding.role_arn)
 
 
+@breaks("pod-setting")
+def region_that_is_none(binding: Binding) -> None:
+    _with_env(binding, "AWS_REGION", "eu-wset-1")
+
+
+@breaks("pod-setting")
+def fips_where_sts_has_none(binding: Binding) -> None:
+    _with_env(binding, "AWS_USE_FIPS_ENDPOINT", "true")
+
+
+@breaks("pod-setting")
+def session_that_sts_refuses(binding: Binding) -> None:
+    _with_env(binding, "AWS_ROLE_SESSION_NAME", "a reader")
+
+
+@breaks("pod-static-credentials")
+def static_keys_of_a_config_map(binding: Binding) -> None:
+    path = f"/api/v1/namespaces/{binding.namespace}/configmaps"
+    made(binding.stage.kube.create(path, {"metadata": {"name": "app"}, "data": {"AWS_ACCESS_KEY_ID": "x"}}))
+    binding.new_pod(container={"envFrom": [{"configMapRef": {"name": "app"}}]})
+
+
 @breaks("pod-token-volume")
 def volume_of_the_same_name(binding: Binding) -> None:
     binding.new_pod(volumes=[{"name": "aws-iam-token", "emptyDir": {}}])

@@ -31,6 +31,10 @@ BY_HAND = {
     "volume_of_the_same_name",
     "token_by_sub_path",
     "static_keys",
+    "static_keys_of_a_config_map",
+    "region_that_is_none",
+    "fips_where_sts_has_none",
+    "session_that_sts_refuses",
     "global_endpoint_by_hand",
     "windows_without_node_selector",
     "old_aws_cli",
@@ -91,6 +95,28 @@ def test_the_commands_cure(what: str, binding: Binding, capsys: pytest.CaptureFi
     assert problems(document) == []
     assert what in UNPROVEN or prove(binding)
     assert admitted(binding) <= before
+
+
+IN_AWS = ("no_provider", "provider_with_another_audience", "wildcard_under_string_equals", "another_audience")
+IN_PODS = ("pod_started_before_the_annotation", "pod_of_the_previous_role")
+
+
+@pytest.mark.parametrize("in_aws", IN_AWS)
+@pytest.mark.parametrize("in_pods", IN_PODS)
+def test_of_two_faults_aws_is_mended_before_pods_are_restarted(
+    in_aws: str, in_pods: str, binding: Binding, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for what in (in_pods, in_aws):
+        BREAKS[what][1](binding)
+    document = doctor(binding, capsys, *of(binding))
+    assert problems(document) == [BREAKS[in_aws][0], BREAKS[in_pods][0]]
+    while problems(document):
+        left = len(problems(document))
+        cure(binding, fix_of(document))
+        capsys.readouterr()
+        document = doctor(binding, capsys, *of(binding))
+        assert len(problems(document)) < left
+    assert prove(binding)
 
 
 @pytest.mark.parametrize("what", sorted(BY_HAND))

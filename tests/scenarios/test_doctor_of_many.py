@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +13,15 @@ import pytest
 
 from irsa_cli.aws import bindings as aws
 from irsa_cli.sandbox import Rule, Sandbox
-from tests.scenarios.breaking import NAME, Binding
+from irsa_cli.usecases.doctor import diagnose
+from irsa_cli.usecases.doctor.diagnose import ASKED
+from tests.scenarios.breaking import NAME, STS, Binding
 from tests.scenarios.breaks import associate
 from tests.scenarios.conftest import sandbox_stage
 from tests.scenarios.doctoring import problems, run_doctor
+from tests.scenarios.test_doctor_evidence import add_pod
 from tests.scenarios.uncreating import no_pod, uncreated
-from tests.support.stage import EVERYTHING, Json, Stage
+from tests.support.stage import EVERYTHING, ROLE_ARN, Json, Stage
 
 Output = pytest.CaptureFixture[str]
 IN_THE_CLUSTER = [
@@ -127,6 +132,99 @@ def test_what_each_needs_is_read_at_the_same_time(
     document = all_of(binding, capsys)
     assert document["errors"] == []
     assert sorted(item["serviceAccount"]["name"] for item in document["items"][1:]) == [NAME, "second"]
+
+
+def test_pods_on_the_node_s_role_that_a_pattern_allows_are_told(binding: Binding, capsys: Output) -> None:
+    binding.new_pod()
+    binding.exchange()
+    binding.conditions(StringLike={"sub": f"system:serviceaccount:{binding.namespace}:*", "aud": STS})
+    binding.stage.make_account(binding.namespace, "plain")
+    assert [item["serviceAccount"]["name"] for item in all_of(binding, capsys)["items"][1:]] == [NAME]
+    add_pod(binding, "plain-0", "plain")
+    whole = all_of(binding, capsys)
+    hints = {item["serviceAccount"]["name"]: item["findings"] for item in whole["items"][1:]}
+    assert [found["id"] for found in hints["plain"] if found["hint"]] == ["annotation-missing"]
+    assert (problems(whole), whole["metadata"]["exitCode"]) == ([], 0)
+    ran = binding.stage.irsa("doctor", "-n", binding.namespace, "-c", binding.stage.cluster)
+    assert f"No problem was found. There are hints of {binding.namespace}/plain: name one to see." in ran.out
+    one = run_doctor(binding.stage, capsys, "plain", "-n", binding.namespace)
+    assert problems(one) == ["annotation-missing"]
+
+
+def populate(binding: Binding, count: int) -> None:
+    """ServiceAccounts with a role and a running pod each."""
+    iam, namespace = binding.aws("iam"), binding.namespace
+    for number in range(count):
+        name = f"app-{number}"
+        document = json.dumps({"Version": "2012-10-17", "Statement": [binding.statement]})
+        document = document.replace(binding.subject, f"system:serviceaccount:{namespace}:{name}")
+        role = iam.create_role(RoleName=f"{namespace}-{name}", AssumeRolePolicyDocument=document)["Role"]
+        iam.attach_role_policy(
+            RoleName=role["RoleName"], PolicyArn="arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
+        )
+        binding.stage.make_account(namespace, name, annotations={ROLE_ARN: role["Arn"]})
+        add_pod(binding, f"{name}-0", name)
+
+
+def test_of_more_than_cloudtrail_is_asked_about_that_is_said(binding: Binding, capsys: Output) -> None:
+    binding.new_pod()
+    populate(binding, ASKED)
+    binding.stage.sandbox.calls.clear()
+    whole = all_of(binding, capsys)
+    operations = [call.operation for call in binding.stage.sandbox.calls]
+    assert "LookupEvents" not in operations
+    assert "GetRole" not in operations
+    assert operations.count("GetAccountAuthorizationDetails") < 5
+    assert (problems(whole), whole["metadata"]["exitCode"], whole["metadata"]["complete"]) == ([], 1, False)
+    (note,) = whole["metadata"]["notes"]
+    assert f"CloudTrail is asked about {ASKED} ServiceAccounts at most" in note
+    assert len(whole["items"]) == ASKED + 2
+    assert len(json.dumps(whole["items"][1:])) < (ASKED + 1) * 4000
+    ran = binding.stage.irsa("doctor", "-n", binding.namespace, "-c", binding.stage.cluster)
+    assert "in what could be checked; what STS has answered is not known (exit 1)" in ran.out
+
+
+def test_roles_that_are_read_together_are_judged_as_those_that_are_read_one_by_one(
+    binding: Binding, capsys: Output
+) -> None:
+    binding.new_pod()
+    populate(binding, ASKED)
+    binding.values(aud="other")
+    together = all_of(binding, capsys)
+    alone = run_doctor(
+        binding.stage,
+        capsys,
+        "-n",
+        binding.namespace,
+        user=may_not(binding, "iam:GetAccountAuthorizationDetails"),
+    )
+    assert _said(together) == _said(alone)
+    assert _said(together)[NAME] == ["trust-audience"]
+
+
+def _said(document: Json) -> dict[str, list[str]]:
+    return {
+        item["serviceAccount"]["name"]: [it["id"] for it in item["findings"] if it["verdict"] == "problem"]
+        for item in document["items"][1:]
+    }
+
+
+def test_of_several_the_judgement_is_that_of_one_by_name(
+    binding: Binding, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    binding.new_pod()
+    populate(binding, 2)
+    later = datetime.now(timezone.utc) + timedelta(hours=1)
+    monkeypatch.setattr(
+        diagnose, "datetime", type("Clock", (datetime,), {"now": classmethod(lambda *_: later)})
+    )
+    binding.exchange()
+    whole = {item["serviceAccount"]["name"]: item["verdict"] for item in all_of(binding, capsys)["items"][1:]}
+    for name, verdict in whole.items():
+        one = run_doctor(binding.stage, capsys, name, "-n", binding.namespace)
+        assert one["items"][0]["verdict"] == verdict
+    assert all_of(binding, capsys)["metadata"]["exitCode"] == 1
+    assert whole == {NAME: "ok", "app-0": "unknown", "app-1": "unknown"}
 
 
 def together(met: threading.Barrier, work: Callable[..., Any]) -> Callable[..., Any]:

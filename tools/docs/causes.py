@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from irsa_cli.core.doctor.causes import CAUSES, Cause, Group  # noqa: E402 - the tests are beside the package
+from irsa_cli.core.doctor.causes.variables import DATE, SOURCES, VARIABLES  # noqa: E402
 from irsa_cli.core.doctor.diagnosis import judge  # noqa: E402
 from irsa_cli.core.doctor.finding import Verdict  # noqa: E402
 from tests.scenarios.breaks import BREAKS, ELSEWHERE  # noqa: E402
@@ -45,12 +46,15 @@ Each check ends with one of three verdicts:
   `role-missing`, `trust-*`, `provider-audience`; of an EKS Pod Identity association `pod-identity-trust` and
   `pod-identity-target`), no running pod with this identity was seen (`pod-unseen`), or something that was
   seen may be what is wrong: a setting of a container (`pod-profile`, `pod-credentials-file`,
-  `sts-global-endpoint`, `pod-role-twice`), what STS has answered (`sts-refused`, `sts-region`,
-  `token-malformed`) or was never asked (`sts-never-asked`), pods that the application made on `default`
-  (`pod-service-account`). Else it is 0, and the last line names what to look at if the application fails.
+  `pod-setting`, `pod-sts-proxy`, `pod-static-credentials`, `sts-global-endpoint`, `pod-role-twice`), what STS
+  has answered (`sts-refused`, `sts-region`, `token-malformed`) or was never asked (`sts-never-asked`), pods
+  that the application made on `default` (`pod-service-account`). Else it is 0, and the last line names what
+  to look at if the application fails.
 
-Problems are shown by weight, the most probable one first. A check that depends on another says "unknown"
-until that one is in order: where there is no role, nothing is said of its trust policy.
+Problems are shown in the order in which to fix them: AWS (provider, role, trust policy), then the
+ServiceAccount, then pods, which keep what they were started with; among each by weight, the most probable
+one first. A check that depends on another says "unknown" until that one is in order: where there is no
+role, nothing is said of its trust policy.
 
 ## What is not checked
 
@@ -97,6 +101,18 @@ UNTOUCHED = """\
 Set-ups in which nothing is wrong, usual and unusual ones; the same test plays them. `alarm` is what doctor
 calls a problem there all the same.
 """
+VARIABLES_READ = """\
+What SDKs read of a container's environment to find an identity, a region, an endpoint or a way to STS.
+Which SDK a container has can't be seen, so a value that only some of them refuse is suspect and no problem.
+"""
+SDKS = {
+    "botocore": "Python and AWS CLI",
+    "go": "Go 2",
+    "java": "Java 2",
+    "js": "JavaScript 3",
+    "net": ".NET",
+    "rust": "Rust",
+}
 GROUPS = {
     Group.CLUSTER: "Cluster",
     Group.SERVICE_ACCOUNT: "ServiceAccount",
@@ -133,7 +149,7 @@ def tried() -> dict[str, Tried]:
 
 def page() -> str:
     """The whole page."""
-    return "\n".join([HEAD, *_sections(), *_table(), *_reported(), *_healthy()])
+    return "\n".join([HEAD, *_sections(), *_variables(), *_table(), *_reported(), *_healthy()])
 
 
 def _sections() -> Iterator[str]:
@@ -162,6 +178,18 @@ def _section(cause: Cause) -> str:
 def _text(text: str) -> str:
     """Plain text in Markdown: stars and angle brackets stay as they are."""
     return text.replace("*", "\\*").replace("<", "&lt;")
+
+
+def _variables() -> Iterator[str]:
+    yield "## Variables that SDKs read\n"
+    yield VARIABLES_READ
+    yield "| variable | of | read by | judged by |\n| --- | --- | --- | --- |"
+    for row in VARIABLES:
+        judged = f"[{row['check']}](#{row['check']})" if row["check"] else f"not judged: {row['why']}"
+        only = " (that it is set: its effect can't be seen)" if "unseen" in row else ""
+        readers = ", ".join(SDKS[name] for name in row["sdks"])
+        yield f"| `{row['name']}` | {row['what']} | {readers} | {judged}{only} |"
+    yield f"\nRead on {DATE}: {'; '.join(f'{SDKS.get(key, key)}: {text}' for key, text in SOURCES.items())}\n"
 
 
 def _table() -> Iterator[str]:

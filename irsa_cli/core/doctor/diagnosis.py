@@ -1,4 +1,4 @@
-"""What all causes together say of one observation: problems first, the most probable one at the top.
+"""What all causes together say of one observation: problems first, in the order in which they are fixed.
 
 "Nothing is wrong" says something of a ServiceAccount only if what `irsa verify` proves could be checked
 (ServiceAccount, role, trust policy, provider), a running pod with this identity was seen, and no check
@@ -8,6 +8,7 @@ docs/reference/output.schema.json describes the JSON, and is a promise to script
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -49,6 +50,8 @@ def _decisive(facts: Facts) -> frozenset[str]:
     account = facts.subject.account
     # Without the annotation it is a Pod Identity association that gives the role, or a problem anyway.
     associated = isinstance(account, ServiceAccount) and ROLE_ARN_ANNOTATION not in account.annotations
+    if associated and facts.within is not None and facts.subject.association is None:
+        return frozenset()  # Among many, one without a role is looked at for what may be wrong with that.
     return _POD_IDENTITY if associated else _WEB_IDENTITY
 
 
@@ -179,7 +182,8 @@ def having(findings: Iterable[Finding], verdict: Verdict) -> tuple[Finding, ...]
 def judge(facts: Facts) -> tuple[Finding, ...]:
     """Run every check that these facts allow: the cluster's, and the ServiceAccount's if one was asked for.
 
-    Problems come first, then what can't be told, then what is in order; among each, by weight.
+    Problems come first, in the order in which they are fixed, then what can't be told, then what is in
+    order; among each, by weight.
     """
     causes = [item for item in CAUSES.values() if item.of_cluster or facts.subject is not None]
     found = [Finding(item, item.judge(facts)) for item in causes]
@@ -215,8 +219,27 @@ def _unread_for(facts: Facts) -> Iterator[tuple[str, object]]:
 
 
 def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Findings by verdict and weight; equal ones stay in the order of the causes."""
-    return tuple(sorted(findings, key=lambda item: (_VERDICTS.index(item.verdict), -item.cause.weight)))
+    """Findings by verdict, step and weight; equal ones stay in the order of the causes."""
+    return tuple(sorted(findings, key=_place))
+
+
+def _place(item: Finding) -> tuple[int, int, int]:
+    step = _step(item) if item.verdict is Verdict.PROBLEM else 0
+    return _VERDICTS.index(item.verdict), step, -item.cause.weight
+
+
+_IN_AWS = re.compile(r"^(?:# )?(?:aws|irsa) ", re.MULTILINE)
+_RESTARTS = re.compile(
+    r"^(?:# )?kubectl .*(?:rollout restart|delete pod|argo rollouts restart) ", re.MULTILINE
+)
+
+
+def _step(item: Finding) -> int:
+    """When it is fixed: AWS, then the ServiceAccount, then pods, which keep what they were started with."""
+    fix = item.judgement.fix
+    if item.cause.of_cluster or (_IN_AWS.search(fix) and not _RESTARTS.search(fix)):
+        return 0
+    return 2 if item.cause.group in (Group.PODS, Group.STS) else 1
 
 
 def examined(facts: Facts, findings: tuple[Finding, ...]) -> Examined:

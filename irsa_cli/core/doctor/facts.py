@@ -132,6 +132,8 @@ class Subject(Namespaced):
     """The role that its own one is to go on to, as irsa notes it (`--target-role`)."""
     aws_config: str | Unreadable | None = None
     """The AWS configuration that irsa has written for its pods, as it is by now; None without one."""
+    config_keys: Mapping[str, frozenset[str] | Unreadable] = field(default_factory=dict)
+    """The keys of the ConfigMaps that whole environments of its pods come from, by name."""
     agent: bool | Unreadable = Unreadable("there is no Pod Identity association")
     agents: tuple[Pod, ...] | Unreadable | None = None
     other_associations: tuple[OtherAssociation, ...] | Unreadable = ()

@@ -180,9 +180,9 @@ class Cause:
     """One reason why IRSA doesn't work.
 
     `title` says what is wrong, `symptom` what the application sees, `looks_at` what is read, `remedy` how it
-    is put right in general, `source` is the documentation that says so. Of several problems the one with the
-    greatest `weight` (0 to 100) is shown first: it explains the failure most probably. `of_cluster` tells
-    whether it can be judged without a ServiceAccount.
+    is put right in general, `source` is the documentation that says so. Of several problems of one step the
+    one with the greatest `weight` (0 to 100) is shown first: it explains the failure most probably.
+    `of_cluster` tells whether it can be judged without a ServiceAccount.
     """
 
     id: str

@@ -56,13 +56,14 @@ class Container:
 class Volume:
     """A volume of a pod; the audience of the ServiceAccount token that it projects, None without one.
 
-    `path` is the token's file in it, `config_maps` are the names of those that it shows.
+    `path` is the token's file in it, `config_maps` and `secrets` are the names of those that it shows.
     """
 
     name: str
     audience: str | None = None
     path: str = "token"
     config_maps: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

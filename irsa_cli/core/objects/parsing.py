@@ -174,14 +174,16 @@ def _source(item: Json) -> str:
 
 def _volume(body: Json) -> Volume:
     sources = (body.get("projected") or {}).get("sources") or []
-    shown = [source.get("configMap") for source in (*sources, body)]
-    config_maps = tuple(item["name"] for item in shown if item and item.get("name"))
+    maps = [source.get("configMap") or {} for source in (*sources, body)]
+    secrets = [source.get("secret") or {} for source in (*sources, body)]
+    config_maps = tuple(item["name"] for item in maps if item.get("name"))
+    named = tuple(filter(None, (item.get("name") or item.get("secretName") for item in secrets)))
     for source in sources:
         token = source.get("serviceAccountToken")
         if token is not None:
             path = token.get("path", "token")
-            return Volume(body["name"], token.get("audience", ""), path, config_maps)
-    return Volume(body["name"], config_maps=config_maps)
+            return Volume(body["name"], token.get("audience", ""), path, config_maps, named)
+    return Volume(body["name"], config_maps=config_maps, secrets=named)
 
 
 def webhooks(body: Json) -> list[Webhook]:

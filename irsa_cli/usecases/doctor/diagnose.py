@@ -11,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
+from functools import partial
 from typing import Any
 
 from irsa_cli.core.doctor.causes.cluster import node_names
@@ -19,12 +20,13 @@ from irsa_cli.core.doctor.commands import of_account
 from irsa_cli.core.doctor.diagnosis import Diagnosis, Examined, examined, having, judge, undecided
 from irsa_cli.core.doctor.facts import Facts, NodeMetadata, Subject, TrailEvent
 from irsa_cli.core.doctor.finding import Finding, Verdict
-from irsa_cli.core.doctor.subjects import listed, role_arn_of
+from irsa_cli.core.doctor.subjects import home_identity, listed, role_arn_of
 from irsa_cli.core.objects.aws import Association, Role
 from irsa_cli.core.objects.kinds import Pod, ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
-from irsa_cli.core.values.arn import Arn
+from irsa_cli.core.policies.web_identity import WebIdentity
+from irsa_cli.core.values.arn import Arn, is_role
 from irsa_cli.core.values.cluster import Reach
 from irsa_cli.core.values.issuer import provider_arn
 from irsa_cli.usecases.command.caller import reach_of
@@ -45,7 +47,10 @@ BY_ASSOCIATION = "which ServiceAccounts have their role by EKS Pod Identity"
 BY_ROLE = "which ServiceAccounts roles are meant for"
 BY_POD = "which ServiceAccounts pods run as"
 BY_EVENT = "which ServiceAccounts that are gone pods wait for"
-ONE_AT_A_TIME = Unreadable("CloudTrail is asked for one ServiceAccount at a time: name one", follows=True)
+BY_ANSWER = "what STS has answered"
+ASKED = 50
+"""Of how many ServiceAccounts CloudTrail is asked: it answers two questions in a second."""
+NOT_ASKED = Unreadable(f"CloudTrail is asked about {ASKED} ServiceAccounts at most: name one", follows=True)
 
 
 @dataclass(frozen=True)
@@ -86,6 +91,14 @@ def _hidden(found: Mapping[str, object]) -> dict[str, str]:
     """What could not be read, of what was looked by, each with a sentence that says why."""
     hidden = {what: item for what, item in found.items() if isinstance(item, Unreadable)}
     return {what: f"{what} is not known: {item.why}" for what, item in hidden.items()}
+
+
+def _identity(facts: Facts, account: ServiceAccount) -> WebIdentity:
+    return home_identity(facts, Subject(account.namespace, account.name, account=account))
+
+
+def _is_news(item: Finding) -> bool:
+    return item.verdict is Verdict.UNKNOWN and not (item.judgement.follows or item.cause.of_cluster)
 
 
 def _of_namespace(pods: Pods, namespace: str) -> Pods:
@@ -216,7 +229,7 @@ class _Doctor:
             provider_arn(of_cluster.partition, of_cluster.home, of_cluster.issuer),
             frozenset(associated) if isinstance(associated, dict) else frozenset(),
         )
-        lost = seen.lost()
+        lost = (*seen.lost(), *seen.allowed(partial(_identity, facts), facts.now))
         wanted = [
             item
             for item in facts.accounts
@@ -227,12 +240,18 @@ class _Doctor:
         ]
         waited_for = absent(self.reads, seen, namespace)
         gone = {*seen.orphaned(), *(waited_for if isinstance(waited_for, tuple) else ())}
-        subjects = self._subjects(wanted, pods.result(), associated)
+        many = len(wanted) > ASKED
+        if many:
+            self.reads.read_ahead(
+                [value for item in wanted if is_role(value := item.annotations.get(ROLE_ARN_ANNOTATION, ""))]
+            )
+        subjects = self._subjects(wanted, pods.result(), associated, NOT_ASKED if many else None)
         if chosen is None:  # What is gone has no labels.
             subjects += self._gone(sorted(gone), pods.result(), associated)
         accounts = self._examined(facts, subjects, having(findings, Verdict.PROBLEM))
         hidden = _hidden(
             {BY_ASSOCIATION: associated, BY_ROLE: seen.roles, BY_POD: seen.pods, BY_EVENT: waited_for}
+            | ({BY_ANSWER: NOT_ASKED} if many else {})
         )
         notes = (*hidden.values(), *self._other_accounts(namespace, subjects, accounts))
         return replace(whole, accounts=accounts, unread=tuple(hidden), notes=notes)
@@ -251,7 +270,8 @@ class _Doctor:
         facts, findings = judged(self.reads, with_refusals(self.reads, facts))
         deciding = {item.cause.id for item in undecided(facts, findings)}
         deciding |= {item.cause.id for item in having(findings, Verdict.PROBLEM)} - known
-        own = (item for item in findings if not item.cause.of_cluster or item.cause.id in deciding)
+        # What is right, and what waits for other checks, is said of one that is named.
+        own = (item for item in findings if item.cause.id in deciding or _is_news(item))
         return examined(facts, tuple(own))
 
     def _gone(self, names: list[Names], pods: Pods, associations: Associations) -> Iterator[Subject]:
@@ -269,12 +289,16 @@ class _Doctor:
                     role=NO_ROLE,
                     pods=_of_namespace(pods, namespace),
                     association=self._association((namespace, name), associations),
-                    events=ONE_AT_A_TIME,
+                    events=NOT_ASKED,
                     lock=self.reads.lock_among_all(namespace, name),
                 )
 
     def _subjects(
-        self, accounts: list[ServiceAccount], pods: Pods, associations: Associations
+        self,
+        accounts: list[ServiceAccount],
+        pods: Pods,
+        associations: Associations,
+        events: Unreadable | None,
     ) -> list[Subject]:
         nodes = self._nodes(pods, {(item.namespace, item.name) for item in accounts})
         for item in accounts:  # Begin with all before the first one is waited for.
@@ -284,10 +308,10 @@ class _Doctor:
             subject = Subject(item.namespace, item.name, account=item)
             self._begin_role(subject)
             self._begin_association((item.namespace, item.name), associations)
-            if len(accounts) == 1:
+            if events is None:
                 self._events(subject)
-        found = [_as_heeded(self._subject(item, pods, nodes, associations)) for item in accounts]
-        return found if len(found) != 1 else [replace(found[0], events=self._events(found[0]).result())]
+        found = (self._subject(item, pods, nodes, associations) for item in accounts)
+        return [_as_heeded(replace(item, events=events or self._events(item).result())) for item in found]
 
     def _subject(
         self, account: ServiceAccount, pods: Pods, nodes: Future[Nodes], associations: Associations
@@ -304,7 +328,6 @@ class _Doctor:
             probe=self.reads.probe(namespace, name).result(),
             association=self._association((namespace, name), associations),
             network_policies=self.reads.network_policies(namespace).result(),
-            events=ONE_AT_A_TIME,
             lock=self.reads.lock_among_all(namespace, name),
         )
 

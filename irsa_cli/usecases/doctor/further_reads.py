@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from irsa_cli.core.doctor import refusals
+from irsa_cli.core.doctor.causes.containers import config_map_of
 from irsa_cli.core.doctor.causes.own_token import own_tokens, roles_named
 from irsa_cli.core.doctor.causes.pod_identity import is_similar
 from irsa_cli.core.doctor.causes.uncreated import can_decide, missing_account
@@ -20,7 +21,7 @@ from irsa_cli.core.doctor.diagnosis import having, judge
 from irsa_cli.core.doctor.facts import EksFacts, Facts, OtherAssociation, RoleSummary, Subject
 from irsa_cli.core.doctor.finding import Finding, Verdict
 from irsa_cli.core.doctor.owners import makers_of
-from irsa_cli.core.doctor.subjects import annotations_of, home_identity, role_arn_of
+from irsa_cli.core.doctor.subjects import annotations_of, home_identity, known_users, role_arn_of
 from irsa_cli.core.objects.aws import Association, Role
 from irsa_cli.core.objects.kinds import RefusedPod, ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable
@@ -45,11 +46,14 @@ def with_iam(reads: DoctorReads, facts: Facts) -> Facts:
     """The facts with what has to be read of IAM by what is there: other providers, other roles."""
     subject = facts.named
     provider = account_named(subject)
+    sources = {name for pod in known_users(subject) for item in pod.containers for name in item.sources}
+    maps = filter(None, (config_map_of(source)[0] for source in sources))
     subject = replace(
         subject,
         provider=reads.provider(provider).result() if provider else None,
         providers=_trusted(reads, facts),
         candidates=_candidates(reads, facts),
+        config_keys=_results({name: reads.config_keys(subject.namespace, name) for name in maps}),
         own_roles=_results({arn: reads.role(arn) for arn in roles_named(subject)}),
     )
     subject = replace(subject, renamed=_renamed(reads, replace(facts, subject=subject)))

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import wraps
+from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
-from irsa_cli.aws import bindings
+from irsa_cli.aws import bindings, details
 from irsa_cli.aws import diagnosis as aws
 from irsa_cli.aws import iam as aws_iam
 from irsa_cli.aws.listing import list_roles
@@ -81,6 +81,7 @@ class DoctorReads:
         self._connection, self._kube, self._cluster = connection, connection.kube, connection.cluster
         self._lock_namespace = lock_namespace
         self._readers = {Arn.parse(text).account: text for text in readers}
+        self._roles: Mapping[str, Role] = {}
         self._shared = Reads(connection, self._readers.values())
         self._is_eks = connection.target.issuer_url is None
 
@@ -191,6 +192,12 @@ class DoctorReads:
         found = self._kube.config_map(namespace, name)
         return None if found is None else str((found.get("data") or {}).get(KEY, ""))
 
+    @_in_background
+    def config_keys(self, namespace: str, name: str) -> frozenset[str]:
+        """The keys of a ConfigMap; of one that is not there, none."""
+        found = self._kube.config_map(namespace, name)
+        return frozenset((found or {}).get("data") or {})
+
     # AWS
 
     def reads(self, account: str) -> bool:
@@ -290,10 +297,25 @@ class DoctorReads:
         """How these nodes answer for their metadata; EC2 is not asked about none."""
         return aws.node_metadata(self._connection.aws.client("ec2"), names) if names else {}
 
+    def read_ahead(self, arns: Collection[str]) -> None:
+        """Read these roles with all others of the account, page by page, if that takes fewer calls.
+
+        These do not tell the longest session: only where no exchange is read.
+        """
+        home = [arn for arn in arns if Arn.parse(arn).account == self._cluster.home]
+        quotas = self.quotas().result()
+        there = details.MANY if isinstance(quotas, Unreadable) else quotas.get("Roles", details.MANY)
+        if details.pages_pay(len(home), there):
+            read_all = partial(details.read_account, self._connection.iam)
+            found = self.once("account", read_all).result()
+            self._roles = {} if isinstance(found, Unreadable) else aws.whole_roles(*found)
+
     @_in_background
     def role(self, arn: str) -> Role | None:
         """The role of this name in the ARN's account, None without one; IAM does not compare the path."""
         parsed = Arn.parse(arn)
+        if parsed.account == self._cluster.home and parsed.name in self._roles:
+            return self._roles[parsed.name]
         return bindings.role(self._shared.iam(parsed.account), parsed.name)
 
     @_in_background

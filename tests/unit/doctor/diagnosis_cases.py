@@ -89,6 +89,17 @@ def with_env(**variables: str | None) -> Change:
     return around(pods=(pod(containers=(container(env={**env(), **variables}),)),))
 
 
+def unasked(**variables: str | None) -> Change:
+    """The same, and STS was not seen to be asked."""
+    return both(around(events=()), with_env(**variables))
+
+
+def from_config_map(source: str, *keys: str) -> Change:
+    """A pod whose environment comes from a ConfigMap with these keys."""
+    pods = (pod(containers=(container(sources=(source,)),)),)
+    return around(pods=pods, config_keys={"app": frozenset(keys)})
+
+
 def behind_proxy(**variables: str) -> Pod:
     """A pod with Pod Identity that has a proxy."""
     there = {**POD_IDENTITY_ENV, "HTTP_PROXY": "http://proxy.example:3128", **variables}
@@ -579,6 +590,17 @@ CASES: list[tuple[str, Change]] = [
         "pod-static-credentials",
         around(pods=(pod(containers=(container(env=env(AWS_ACCESS_KEY_ID="x")), container(name="proxy"))),)),
     ),
+    ("pod-static-credentials", from_config_map("configmap/app", "AWS_ACCESS_KEY_ID")),
+    ("pod-static-credentials", from_config_map("configmap/app (prefix AWS_)", "ACCESS_KEY_ID", "X")),
+    ("pod-setting", unasked(AWS_REGION="eu-wset-1")),
+    ("pod-setting", unasked(AWS_REGION="EU-WEST-1")),
+    ("pod-setting", unasked(AWS_REGION="us-gov-west-1")),
+    ("pod-setting", unasked(AWS_REGION="eu-west-1a", AWS_DEFAULT_REGION="eu-west-1a")),
+    ("pod-setting", unasked(AWS_USE_FIPS_ENDPOINT="true")),
+    ("pod-setting", unasked(AWS_USE_FIPS_ENDPOINT="True", AWS_REGION="ca-central-1")),
+    ("pod-setting", unasked(AWS_ROLE_SESSION_NAME="a b")),
+    ("pod-setting", unasked(AWS_ROLE_SESSION_NAME="x")),
+    ("pod-setting", unasked(AWS_ROLE_SESSION_NAME="x" * 65)),
     (
         "pod-env-partial",
         around(

@@ -99,14 +99,45 @@ def test_what_can_not_be_read_is_shown_with_its_reason(name: str) -> None:
     assert hidden or name in hints
 
 
+MENDS_AWS = re.compile(r"^(# )?(aws iam|irsa (associate-oidc|create-sa|update-sa))", re.MULTILINE)
+RESTARTS = re.compile(r"^(# )?kubectl .*(rollout restart|delete pod)", re.MULTILINE)
+
+
+def fixes(change: Change) -> list[str]:
+    return [item.judgement.fix for item in judge(change(working())) if item.verdict is Verdict.PROBLEM]
+
+
+def one_of_each(pattern: re.Pattern[str], but: re.Pattern[str]) -> dict[str, Change]:
+    """Of each cause whose fix has the pattern, and not the other one, a case."""
+    found = {cause: (change, "\n".join(fixes(change))) for cause, change in CASES}
+    return {
+        cause: change for cause, (change, fix) in found.items() if pattern.search(fix) and not but.search(fix)
+    }
+
+
+MENDING, RESTARTING = one_of_each(MENDS_AWS, RESTARTS), one_of_each(RESTARTS, MENDS_AWS)
+
+
+@pytest.mark.parametrize("mended", MENDING)
+def test_aws_is_mended_before_pods_are_restarted(mended: str) -> None:
+    assert len(RESTARTING) > 5
+    for change in RESTARTING.values():
+        found = fixes(both(MENDING[mended], change))
+        said = "".join("R" if RESTARTS.search(fix) else "A" * bool(MENDS_AWS.search(fix)) for fix in found)
+        assert "RA" not in said
+
+
 @given(st.permutations(CASES[:20]))
 def test_problems_come_first_and_the_most_probable_at_the_top(cases: list[tuple[str, Change]]) -> None:
     facts = working()
     for _, change in cases[:3]:
         facts = change(facts)
-    found = [(item.verdict, item.cause.weight) for item in judge(facts)]
+    found = judge(facts)
     order = [Verdict.PROBLEM, Verdict.UNKNOWN, Verdict.OK]
-    assert found == sorted(found, key=lambda item: (order.index(item[0]), -item[1]))
+    assert [item.verdict for item in found] == sorted((item.verdict for item in found), key=order.index)
+    for verdict in order[1:]:
+        weights = [item.cause.weight for item in found if item.verdict is verdict]
+        assert weights == sorted(weights, reverse=True)
 
 
 def diagnosis(facts: Facts) -> Diagnosis:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from irsa_cli.core.doctor.causes import CAUSES
+from irsa_cli.core.doctor.causes.variables import VARIABLES
 from irsa_cli.core.doctor.diagnosis import judge, undecided
 from irsa_cli.core.doctor.finding import Verdict
 from irsa_cli.core.objects import parsing
@@ -25,7 +29,14 @@ from tests.unit.current import (
     pod,
     working,
 )
-from tests.unit.doctor.diagnosis_cases import FOREIGN, behind_proxy, pod_identity, with_env
+from tests.unit.doctor.diagnosis_cases import (
+    FOREIGN,
+    behind_proxy,
+    from_config_map,
+    pod_identity,
+    unasked,
+    with_env,
+)
 
 OWN_KEYS = env(AWS_ACCESS_KEY_ID="x", AWS_SECRET_ACCESS_KEY="y", AWS_ENDPOINT_URL="minio")
 """A sidecar that calls storage which is not AWS's."""
@@ -91,6 +102,113 @@ def test_what_is_harmless_is_no_alarm(change: Change) -> None:
     found = judge(facts)
     assert [item.cause.id for item in found if item.verdict is Verdict.PROBLEM] == []
     assert undecided(facts, found) == ()
+
+
+AT_HOME = {"aws": "/root/.aws", "aws-iam-token": FOLDER}
+
+
+def brought(volume: Volume, mounts: dict[str, str] = AT_HOME) -> Change:
+    item = container(mounts=mounts)
+    return around(
+        events=(),
+        pods=(pod(containers=(item,), volumes=(Volume("aws-iam-token", "sts.amazonaws.com"), volume)),),
+    )
+
+
+@pytest.mark.parametrize(
+    ("cause", "change"),
+    [
+        ("pod-setting", unasked(AWS_REGION="eu-west-9")),
+        ("pod-setting", unasked(AWS_DEFAULT_REGION="eu-west-1a")),
+        ("pod-setting", unasked(AWS_USE_FIPS_ENDPOINT=None)),
+        ("pod-setting", unasked(AWS_USE_FIPS_ENDPOINT="true", AWS_REGION=None, AWS_DEFAULT_REGION=None)),
+        ("pod-setting", unasked(AWS_USE_FIPS_ENDPOINT="yes")),
+        ("pod-setting", unasked(AWS_STS_REGIONAL_ENDPOINTS="global")),
+        ("pod-setting", unasked(AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE="v6")),
+        ("pod-setting", unasked(AWS_ACCESS_KEY="x", AWS_SECRET_KEY="y")),
+        ("pod-sts-proxy", unasked(HTTPS_PROXY="http://proxy:3128")),
+        ("pod-sts-proxy", unasked(https_proxy=None, NO_PROXY="amazonaws.com.example,s3.amazonaws.com")),
+        ("pod-sts-proxy", unasked(HTTPS_PROXY="http://proxy:3128", NO_PROXY=None)),
+        (
+            "pod-sts-proxy",
+            unasked(ALL_PROXY="x", NO_PROXY="sts.eu-west-1.amazonaws.com", AWS_REGION="eu-west-3"),
+        ),
+        ("pod-credentials-file", brought(Volume("aws", secrets=("keys",)))),
+        ("pod-credentials-file", brought(Volume("aws", config_maps=("config",)))),
+        (
+            "pod-credentials-file",
+            brought(Volume("aws", secrets=("k",)), {**AT_HOME, "aws": "/root/.aws/credentials"}),
+        ),
+        (
+            "pod-static-credentials",
+            around(events=(), pods=(pod(containers=(container(sources=("secret/aws-keys",)),)),)),
+        ),
+    ],
+)
+def test_what_sdks_may_fail_with_is_suspect_until_sts_has_answered(cause: str, change: Change) -> None:
+    facts = change(working())
+    found = judge(facts)
+    assert Verdict.PROBLEM not in {item.verdict for item in found}
+    assert cause in [item.cause.id for item in undecided(facts, found)]
+    answered = around(events=working().named.events)(facts)
+    assert cause not in [item.cause.id for item in undecided(answered, judge(answered))]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        unasked(AWS_REGION="us-east-1"),
+        unasked(AWS_REGION="aws-global"),
+        unasked(AWS_REGION="$(REGION)"),
+        unasked(AWS_USE_FIPS_ENDPOINT="true", AWS_REGION="us-east-1"),
+        unasked(AWS_USE_FIPS_ENDPOINT="false"),
+        unasked(AWS_USE_FIPS_ENDPOINT="true", AWS_ENDPOINT_URL_STS="https://sts.eu-west-1.amazonaws.com"),
+        unasked(AWS_ROLE_SESSION_NAME=""),
+        unasked(AWS_ROLE_SESSION_NAME=None),
+        unasked(AWS_ROLE_SESSION_NAME="me@example.com"),
+        unasked(AWS_ROLE_SESSION_NAME="$(POD_NAME)"),
+        unasked(HTTP_PROXY="http://proxy:3128"),
+        unasked(HTTPS_PROXY="http://proxy:3128", NO_PROXY="10.0.0.0/8, .amazonaws.com"),
+        unasked(HTTPS_PROXY="http://proxy:3128", no_proxy="*"),
+        unasked(HTTPS_PROXY=""),
+        unasked(AWS_MAX_ATTEMPTS="5", AWS_RETRY_MODE="adaptive"),
+        unasked(AWS_EC2_METADATA_SERVICE_ENDPOINT="http://imds.example"),
+        from_config_map("configmap/app", "LOG_LEVEL"),
+    ],
+)
+def test_a_setting_that_sdks_take_is_no_alarm(change: Change) -> None:
+    found = {item.cause.id: item.verdict for item in judge(change(working()))}
+    for cause in ("pod-setting", "pod-sts-proxy", "pod-static-credentials"):
+        assert found[cause] is Verdict.OK, cause
+
+
+def test_every_variable_of_the_table_is_judged_or_says_why_not() -> None:
+    assert len({row["name"] for row in VARIABLES}) == len(VARIABLES)
+    for row in VARIABLES:
+        assert set(row["sdks"]) <= {"botocore", "go", "java", "js", "net", "rust"}
+        assert row["what"] in ("identity", "region", "endpoint", "proxy")
+        assert row["check"] in CAUSES if row["check"] else row["why"]
+
+
+@pytest.mark.parametrize("row", [row for row in VARIABLES if row["check"]], ids=lambda row: row["name"])
+def test_the_cause_that_the_table_names_looks_at_the_variable(row: dict[str, Any]) -> None:
+    """Some value of it, or that it is there, changes what the cause says."""
+    alone = dict.fromkeys(("AWS_REGION", "AWS_DEFAULT_REGION"))
+    befores: tuple[dict[str, str | None], ...] = (
+        {},
+        {"HTTPS_PROXY": "x"},
+        {"AWS_ENDPOINT_URL": "http://minio"},
+        alone,
+    )
+    cause = CAUSES[row["check"]]
+    changed = [
+        before
+        for before in befores
+        for value in (None, "", "true", "x y", "*", "https://sts.amazonaws.com", "eu-west-9")
+        if cause.judge(unasked(**{**before, row["name"]: value})(working()))
+        != cause.judge(unasked(**before)(working()))
+    ]
+    assert changed
 
 
 def test_a_role_in_the_way_of_kube2iam_is_a_hint() -> None:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from irsa_cli.cli.output.screens.doctor import verdict_line
 from irsa_cli.core.doctor.clues.usage import Seen, gone_names, is_near, namesakes
-from irsa_cli.core.doctor.diagnosis import judge
-from irsa_cli.core.doctor.facts import RoleSummary
-from irsa_cli.core.doctor.finding import Verdict
+from irsa_cli.core.doctor.diagnosis import Diagnosis, examined, judge
+from irsa_cli.core.doctor.facts import Facts, RoleSummary
+from irsa_cli.core.doctor.finding import Finding, Verdict
+from irsa_cli.core.doctor.subjects import home_identity
+from irsa_cli.core.objects.kinds import Pod, ServiceAccount
 from irsa_cli.core.objects.unreadable import Unreadable
 from tests.unit.current import (
+    CLUSTER,
+    NOW,
     PROVIDER,
     ROLE,
     ROLE_ARN,
@@ -137,3 +143,81 @@ def test_of_several_roles_of_a_name_that_is_gone_a_person_chooses(roles: int, ch
     lines = item.judgement.fix.splitlines()
     assert all(role.arn in item.judgement.fix for role, _ in found)
     assert all(line.startswith("#") for line in lines) is not chosen
+
+
+HELM = "meta.helm.sh/release-name"
+WORKER = account(name="airflow-worker", annotations={HELM: "airflow"})
+LONELY = account(annotations={ROLE_ARN: ROLE, HELM: "airflow"})
+WORKING = bare_pod(
+    name="airflow-worker-0",
+    owner="StatefulSet/airflow-worker",
+    labels={},
+    service_account="airflow-worker",
+)
+
+
+def of_release(subject: ServiceAccount, *pods: Pod, **fields: Any) -> Facts:
+    """One of two ServiceAccounts of a release: one has a role, the pods use the other."""
+    named = around(name=subject.name, account=subject, pods=pods, **fields)
+    return both(named, of_cluster(accounts=(LONELY, WORKER)))(working())
+
+
+def said(facts: Facts, cause: str = "pod-service-account") -> Finding:
+    return next(item for item in judge(facts) if item.cause.id == cause)
+
+
+def test_one_with_a_role_and_its_neighbour_without_are_one_cause_from_both_sides() -> None:
+    lonely = said(of_release(LONELY, WORKING))
+    assert (lonely.verdict, lonely.judgement.decides) == (Verdict.UNKNOWN, True)
+    assert ("they use", "airflow-worker") in lonely.judgement.evidence
+    neighbour = of_release(WORKER, WORKING, role=Unreadable("names no role"))
+    found = [item for item in judge(neighbour) if item.verdict is Verdict.PROBLEM]
+    assert [item.cause.id for item in found] == ["pod-service-account"]
+    assert ("with a role", "reader") in found[0].judgement.evidence
+    assert "set serviceaccount statefulset airflow-worker reader" in found[0].judgement.fix
+    assert all(line.startswith("#") for line in found[0].judgement.fix.splitlines())
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        of_release(LONELY, WORKING, pod()),  # It is used.
+        of_release(LONELY, replace(WORKING, service_account="other")),
+        of_release(replace(LONELY, annotations={ROLE_ARN: ROLE}), WORKING),
+        of_release(LONELY, replace(WORKING, phase="Succeeded")),
+    ],
+)
+def test_others_are_not_taken_for_a_neighbour_without_a_role(facts: Facts) -> None:
+    assert not said(facts).judgement.decides
+
+
+def test_a_role_that_allows_the_neighbour_itself_is_what_was_meant() -> None:
+    facts = of_release(WORKER, WORKING, role=Unreadable("names no role"), candidates=(SUMMARY,))
+    assert said(facts, "annotation-missing").verdict is Verdict.PROBLEM
+    assert said(facts).verdict is Verdict.OK
+
+
+WILD = condition(
+    StringLike={"sub": SUBJECT.replace("reader", "*")}, StringEquals={"aud": "sts.amazonaws.com"}
+)
+
+
+def test_bare_pods_that_a_pattern_allows_are_a_hint_among_many_and_no_all_clear() -> None:
+    seen = Seen((PLAIN,), (bare_pod(),), (RoleSummary(ROLE, WILD),), PROVIDER)
+    facts = both(around(account=PLAIN, pods=(bare_pod(),)), of_cluster(within="backend"))(working())
+    assert seen.allowed(lambda _: home_identity(facts, facts.named), NOW) == (PLAIN,)
+    for other in (
+        replace(seen, pods=(pod(),)),
+        replace(seen, accounts=(account(),)),
+        replace(seen, roles=()),
+    ):
+        assert other.allowed(lambda _: home_identity(facts, facts.named), NOW) == ()
+    facts = replace(facts, subject=replace(facts.named, candidates=seen.roles, role=Unreadable("none")))
+    found = judge(facts)
+    assert Verdict.PROBLEM not in {item.verdict for item in found}
+    assert said(facts, "annotation-missing").judgement.hints
+    whole = Diagnosis(CLUSTER, (), accounts=(examined(facts, found),))
+    assert (whole.exit_code, verdict_line(whole)) == (
+        0,
+        "No problem was found. There are hints of backend/reader: name one to see.",
+    )

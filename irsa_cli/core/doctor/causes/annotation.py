@@ -10,10 +10,11 @@ import shlex
 
 from irsa_cli.core.doctor.causes.own_token import hidden_tokens, own_tokens, written_by_hand
 from irsa_cli.core.doctor.causes.pod_identity import unused
-from irsa_cli.core.doctor.clues.meant import admitting, choose, evidence
-from irsa_cli.core.doctor.commands import annotate_anew, make, unannotate
+from irsa_cli.core.doctor.clues.meant import admitting, choose, evidence, naming
+from irsa_cli.core.doctor.clues.usage import idle
+from irsa_cli.core.doctor.commands import annotate_anew, make, of_account, unannotate
 from irsa_cli.core.doctor.facts import Facts, Subject
-from irsa_cli.core.doctor.finding import ASSOCIATE_ROLE, Group, Judgement, cause, ok, problem, suspect
+from irsa_cli.core.doctor.finding import ASSOCIATE_ROLE, Group, Judgement, cause, hint, ok, problem, suspect
 from irsa_cli.core.doctor.owners import restart
 from irsa_cli.core.doctor.subjects import (
     ROLE_ENV,
@@ -210,18 +211,31 @@ def _annotation(facts: Facts) -> Judgement:
     if any(map(written_by_hand, known_users(subject))):
         # The webhook leaves such a variable as it is, whatever is annotated.
         raise CannotTell(f"the pods' template sets {ROLE_ENV}; see pod-token-volume and pod-env-partial")
-    if subject.renamed and not admitting(subject):
-        raise CannotTell("another cause explains it: service-account-renamed")
-    if unused(facts) and not admitting(subject):
-        raise CannotTell("another cause explains it: pod-identity-other-name")
+    _leave_to_others(facts)
     if isinstance(subject.association, Unreadable):
         return _may_be_associated(subject.association, **evidence(facts))
+    if facts.within is not None and admitting(subject) and not naming(facts):
+        text = "its pods run without a role, and a role allows it by a pattern"
+        return hint(text, if_it_is_meant=of_account(facts, "doctor", subject), **evidence(facts))
     return problem(
         f"it has no annotation {ROLE_ARN_ANNOTATION}",
         fix=choose(facts, make(facts, subject)),
         annotations=listed(map(_with_reader, sorted(account.annotations))) or "none",
         **evidence(facts),
     )
+
+
+def _leave_to_others(facts: Facts) -> None:
+    subject = facts.named
+    if admitting(subject):
+        return
+    found = (subject.renamed, unused(facts), idle(facts))
+    for identifier, why in zip(_OTHERS, found, strict=True):
+        if why:
+            raise CannotTell(f"another cause explains it: {identifier}")
+
+
+_OTHERS = ("service-account-renamed", "pod-identity-other-name", "pod-service-account")
 
 
 def _with_reader(key: str) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 from irsa_cli.core.doctor.causes.own_token import own_volume, stands_before_region
+from irsa_cli.core.doctor.clues.exchanges import is_admitted
 from irsa_cli.core.doctor.clues.injection import leaves_the_token_to_it, takes_profile
-from irsa_cli.core.doctor.facts import Facts
+from irsa_cli.core.doctor.facts import Facts, Subject
 from irsa_cli.core.doctor.finding import (
     ASSOCIATE_ROLE,
     SDK_GUIDE,
@@ -38,6 +39,7 @@ from irsa_cli.core.doctor.subjects import (
 )
 from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.kinds import Container, Pod
+from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.policy import as_list
 from irsa_cli.core.policies.statements import covers
 from irsa_cli.core.trust.assuming import ASSUME
@@ -182,14 +184,14 @@ _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
     87,
     title="Static access keys in the container go before the web identity.",
     symptom="Another principal (an IAM user) in errors, or InvalidClientTokenId",
-    looks_at="names of the variables of the pods' containers; values are not read",
+    looks_at="names of the variables of the pods' containers, keys of ConfigMaps in envFrom; no values",
     remedy="Remove AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY from the pod's template.",
     source=f"{SDK_GUIDE}/standardized-credentials.html",
 )
 def _static(facts: Facts) -> Judgement:
-    pods = users_of(facts.named)
-    found = [(pod, item) for pod in pods for item in pod.containers if _has_keys(item)]
-    beside = [(pod, item) for pod, item in found if _is_beside(pod, item)]
+    subject, pods = facts.named, users_of(facts.named)
+    found = [(pod, item) for pod in pods for item in pod.containers if _has_keys(subject, item)]
+    beside = [(pod, item) for pod, item in found if _is_beside(subject, pod, item)]
     if found and len(beside) == len(found):
         return unknown("containers beside the application's have keys of their own", containers=where(found))
     if found:
@@ -198,21 +200,44 @@ def _static(facts: Facts) -> Judgement:
             "SDKs take keys in the environment first",
             fix=edit(facts, found[0][0]),
             containers=where(found),
-            variables=listed(key for key in _KEYS if key in found[0][1].env),
+            variables=listed(key for key in _KEYS if key in found[0][1].env) or listed(found[0][1].sources),
         )
-    sources = sorted({name for pod in pods for item in pod.containers for name in item.sources})
+    sources = sorted(
+        {
+            name
+            for pod in pods
+            for item in pod.containers
+            for name in item.sources
+            if not _is_read(subject, name)
+        }
+    )
     if sources:
-        return unknown(
+        say = suspect if any(map(_OF_AWS.search, sources)) else hint
+        return (unknown if is_admitted(facts, pods) else say)(
             "whole environments come from Secrets or ConfigMaps, whose keys are not read",
             taken_from=listed(sources),
         )
     return ok("no container has static keys in its environment")
 
 
-def _is_beside(pod: Pod, container: Container) -> bool:
+_OF_AWS = re.compile(r"/.*(?:aws|iam|s3|credential|access-?key)", re.IGNORECASE)
+"""What tells in the name of a Secret that keys of AWS are in it."""
+
+
+def config_map_of(source: str) -> tuple[str, str]:
+    """The ConfigMap that an environment comes from, and what is put before its keys; '' for a Secret."""
+    name, _, prefix = source.removesuffix(")").partition(" (prefix ")
+    return (name.removeprefix("configmap/"), prefix) if name.startswith("configmap/") else ("", "")
+
+
+def _is_read(subject: Subject, source: str) -> bool:
+    return not isinstance(subject.config_keys.get(config_map_of(source)[0], Unreadable("")), Unreadable)
+
+
+def _is_beside(subject: Subject, pod: Pod, container: Container) -> bool:
     """Whether a container is not the pod's main one, which has an identity and no keys of its own."""
     main = _main(pod)
-    return container is not main and injected(main) and not _has_keys(main)
+    return container is not main and injected(main) and not _has_keys(subject, main)
 
 
 def _main(pod: Pod) -> Container:
@@ -222,8 +247,13 @@ def _main(pod: Pod) -> Container:
     return next((item for item in first if item.name == named), first[0])
 
 
-def _has_keys(container: Container) -> bool:
-    return container.env.is_set(_KEYS[0])
+def _has_keys(subject: Subject, container: Container) -> bool:
+    if _KEYS[0] in container.env:
+        return container.env.is_set(_KEYS[0])
+    maps = ((prefix, subject.config_keys.get(name)) for name, prefix in map(config_map_of, container.sources))
+    return any(
+        f"{prefix}{key}" == _KEYS[0] for prefix, keys in maps if isinstance(keys, frozenset) for key in keys
+    )
 
 
 _ASSUME = re.compile(r"assume", re.IGNORECASE)

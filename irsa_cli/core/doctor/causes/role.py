@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from functools import lru_cache
 
+from irsa_cli.core.doctor.clues.exchanges import why_unseen
 from irsa_cli.core.doctor.clues.meant import admitting
 from irsa_cli.core.doctor.clues.trust_flaws import require_admitted
 from irsa_cli.core.doctor.commands import in_account, is_made_for, make
@@ -188,7 +189,7 @@ def _organization(facts: Facts) -> Judgement:
         return ok("STS has admitted the ServiceAccount", last=admitted.time.isoformat())
     denied = next((event for event in mine if event.error == "AccessDenied"), None)
     if denied is None:
-        return unknown("policies of the organization can't be read from here")
+        return unknown(why_unseen(facts, "policies of the organization can't be read from here"))
     return unknown(
         "STS denied it although the trust policy, as it is now, admits it; policies of the organization"
         " can't be read from here",

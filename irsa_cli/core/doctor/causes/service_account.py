@@ -10,7 +10,16 @@ import difflib
 from dataclasses import replace
 
 from irsa_cli.core.doctor.clues.meant import evidence, make_or_attach
-from irsa_cli.core.doctor.clues.usage import has_role, is_meant, is_of_app, made_by_it, neighbours, strays
+from irsa_cli.core.doctor.clues.usage import (
+    has_role,
+    idle,
+    is_meant,
+    is_of_app,
+    made_by_it,
+    neighbours,
+    released,
+    strays,
+)
 from irsa_cli.core.doctor.commands import admit, commented, create, of_account
 from irsa_cli.core.doctor.facts import Facts, Subject
 from irsa_cli.core.doctor.finding import (
@@ -147,9 +156,21 @@ def _renamed(facts: Facts) -> Judgement:
 )
 def _service_account(facts: Facts) -> Judgement:
     subject = facts.named
-    found = strays(facts) if has_role(account_of(subject)) else ()
+    account = account_of(subject)
+    found = strays(facts) if has_role(account) else ()
     if found:
         return _stray(facts, found)
+    mates = released(facts) if has_role(account) else ()
+    if mates:
+        return suspect(
+            "nobody uses it, and pods of its release use another one, which has no role",
+            pods=pod_names(mates),
+            they_use=listed(sorted({pod.service_account for pod in mates})),
+            if_they_are_to_have_its_role=_use(facts, mates[0]),
+        )
+    idles = () if has_role(account) else idle(facts)
+    if idles:
+        return _idle(facts, idles)
     pods = [pod for pod in have(subject.pods) if pod.is_alive]
     if any(pod.service_account == subject.name for pod in pods):
         return _beside(facts)
@@ -159,6 +180,19 @@ def _service_account(facts: Facts) -> Judgement:
     if near:
         evidence["pods_of_its_name"] = f"{pod_names(near)}, which have a ServiceAccount of their own"
     return unknown(f"no pod uses ServiceAccount {subject.full_name}", **evidence)
+
+
+def _idle(facts: Facts, found: tuple[ServiceAccount, ...]) -> Judgement:
+    subject = facts.named
+    pods = [pod for pod in users_of(subject) if is_bare(pod)]
+    other = replace(facts, subject=replace(subject, name=found[0].name, account=found[0]))
+    return problem(
+        "it names no role, and one of its release does that nobody uses",
+        fix=commented(_use(other, pods[0]).splitlines()),
+        pods=pod_names(pods),
+        they_use=subject.name,
+        with_a_role=listed(item.name for item in found),
+    )
 
 
 def _beside(facts: Facts) -> Judgement:

@@ -49,7 +49,8 @@ _KUBE2IAM = "iam.amazonaws.com/role"
 _CLI_SINCE = {1: 30, 2: 15}
 
 
-def _having(facts: Facts, test: Callable[[Container], bool]) -> list[tuple[Pod, Container]]:
+def given(facts: Facts, test: Callable[[Container], bool]) -> list[tuple[Pod, Container]]:
+    """The containers with an identity of AWS of which the test holds."""
     return [
         (pod, item)
         for pod in users_of(facts.named)
@@ -69,11 +70,11 @@ def _having(facts: Facts, test: Callable[[Container], bool]) -> list[tuple[Pod, 
     source=f"{SDK_GUIDE}/file-format.html",
 )
 def _profile(facts: Facts) -> Judgement:
-    named = _having(facts, lambda item: any(item.env.is_set(name) for name in _PROFILES))
+    named = given(facts, lambda item: any(item.env.is_set(name) for name in _PROFILES))
     found = [(pod, item) for pod, item in named if not takes_profile(facts, pod, item)]
     if not found:
         return ok("containers name the profile that irsa wrote" if named else "no container names a profile")
-    return _unless_admitted(facts, found)(
+    return unless_admitted(facts, found)(
         "some SDKs look for the profile in place of the web identity, and fail where it is not there",
         containers=where(found),
         variables=listed(name for name in _PROFILES if name in found[0][1].env),
@@ -91,25 +92,36 @@ def _profile(facts: Facts) -> Judgement:
     source=f"{SDK_GUIDE}/standardized-credentials.html",
 )
 def _credentials_file(facts: Facts) -> Judgement:
-    found = _having(facts, lambda item: item.env.get(_FILE, "") not in ("", _NOTHING))
+    found = given(facts, lambda item: item.env.get(_FILE, "") not in ("", _NOTHING))
     if found:
-        say = _unless_admitted(facts, found)
+        say = unless_admitted(facts, found)
         return say("which goes first hangs on the SDK", containers=where(found))
-    mounted = _having(facts, _has_configuration)
-    if any(not takes_profile(facts, pod, item) for pod, item in mounted):
-        text = "a configuration of AWS is in the container; what its default profile says is not read"
-        return hint(text, containers=where(mounted))
-    return ok("no container names a credentials file")
+    mounted = given(facts, _has_configuration)
+    mounted = [(pod, item) for pod, item in mounted if not takes_profile(facts, pod, item)]
+    brought = [(pod, item) for pod, item in mounted if _is_brought(pod, item)]
+    text = "a configuration of AWS is in the container; what its default profile says is not read"
+    if brought:
+        return unless_admitted(facts, brought)(text, containers=where(brought))
+    return hint(text, containers=where(mounted)) if mounted else ok("no container names a credentials file")
 
 
 def _has_configuration(container: Container) -> bool:
     """Whether it is told of a configuration, or has one mounted where SDKs look for it."""
-    if container.env.get(_CONFIG, "") not in ("", _NOTHING):
-        return True
-    return any("/.aws/" in f"{mount}/" for mount in container.mounts.values())
+    return container.env.get(_CONFIG, "") not in ("", _NOTHING) or bool(_mounted(container))
 
 
-def _unless_admitted(facts: Facts, found: list[tuple[Pod, Container]]) -> Callable[..., Judgement]:
+def _mounted(container: Container) -> set[str]:
+    return {name for name, mount in container.mounts.items() if "/.aws/" in f"{mount}/"}
+
+
+def _is_brought(pod: Pod, container: Container) -> bool:
+    """Whether a Secret or a ConfigMap is mounted where SDKs look for profiles and keys."""
+    return any(
+        item.name in _mounted(container) and (item.secrets or item.config_maps) for item in pod.volumes
+    )
+
+
+def unless_admitted(facts: Facts, found: list[tuple[Pod, Container]]) -> Callable[..., Judgement]:
     """Suspect, but where STS has admitted the pods since they were made: their SDK uses the web identity."""
     return unknown if is_admitted(facts, [pod for pod, _ in found]) else suspect
 
@@ -125,7 +137,7 @@ def _unless_admitted(facts: Facts, found: list[tuple[Pod, Container]]) -> Callab
     source=f"{SDK_GUIDE}/feature-ss-endpoints.html",
 )
 def _endpoint(facts: Facts) -> Judgement:
-    found = _having(facts, lambda item: _leads(item) is _Endpoint.AWAY)
+    found = given(facts, lambda item: _leads(item) is _Endpoint.AWAY)
     if found:
         variable, address = _endpoint_of(found[0][1])
         host = _host(address or "")
@@ -138,13 +150,13 @@ def _endpoint(facts: Facts) -> Judgement:
             containers=where(found),
             endpoint=host or f"{variable} names no host",
         )
-    hidden = _having(facts, lambda item: _leads(item) is _Endpoint.HIDDEN)
-    own = hidden or _having(facts, lambda item: _leads(item) is _Endpoint.OWN)
+    hidden = given(facts, lambda item: _leads(item) is _Endpoint.HIDDEN)
+    own = hidden or given(facts, lambda item: _leads(item) is _Endpoint.OWN)
     if not own:
         return ok("containers call AWS' own endpoints")
     variable, address = _endpoint_of(own[0][1])
     text = "where a container's calls to STS go comes from elsewhere, and is not read"
-    return _unless_admitted(facts, own)(
+    return unless_admitted(facts, own)(
         text if hidden else "whether it answers as STS does can't be seen from here",
         containers=where(own),
         endpoint=_host(address or "") or f"{variable}, or what has it ignored",
@@ -252,7 +264,7 @@ def _proxy(facts: Facts) -> Judgement:
         f"HTTP_PROXY is set, and NO_PROXY does not name {_AGENT}",
         fix=edit(facts, sure[0][0]),
         containers=where(sure),
-        no_proxy=_no_proxy(sure[0][1]) or "none",
+        no_proxy=no_proxy(sure[0][1]) or "none",
     )
 
 
@@ -260,16 +272,17 @@ def _proxied(container: Container) -> bool | None:
     """Whether the agent is called by a proxy; None where that can't be known."""
     if not any(name in container.env for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")):
         return False
-    no_proxy = _no_proxy(container)
-    if no_proxy is None:
+    direct = no_proxy(container)
+    if direct is None:
         return None
-    names = {name.strip() for name in no_proxy.split(",")}
+    names = {name.strip() for name in direct.split(",")}
     if names & {_AGENT, "*"}:
         return False
     return None if any(name.startswith("169.254") for name in names) else True
 
 
-def _no_proxy(container: Container) -> str | None:
+def no_proxy(container: Container) -> str | None:
+    """What goes by no proxy; None where that is not read."""
     found = [container.env[name] for name in _NO_PROXY if name in container.env]
     return None if None in found else ",".join(str(text) for text in found)
 

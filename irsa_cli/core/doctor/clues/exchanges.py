@@ -10,12 +10,13 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from irsa_cli.core.doctor.facts import Facts, TrailEvent
-from irsa_cli.core.doctor.subjects import ROLE_ENV
+from irsa_cli.core.doctor.subjects import ROLE_ENV, injected, known_users
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.unreadable import CannotTell, have
 
 DELAY = timedelta(minutes=15)
 """For how long an event may not be in CloudTrail yet, by its documentation."""
+TOO_EARLY = "STS was not seen to be asked yet, and CloudTrail may be 15 minutes late"
 NO_WORDS = "An unknown error occurred"
 """What CloudTrail writes in place of what STS said, as a rule."""
 
@@ -30,7 +31,7 @@ def newest(facts: Facts) -> TrailEvent:
     events = calls(facts)
     if not events:
         more = " but irsa's own" if have(facts.named.events) else ""
-        raise CannotTell(f"CloudTrail has no call of this ServiceAccount to STS{more}")
+        raise CannotTell(why_unseen(facts, f"CloudTrail has no call of this ServiceAccount to STS{more}"))
     return max(events, key=lambda event: event.time)
 
 
@@ -64,6 +65,13 @@ def is_admitted(facts: Facts, pods: Iterable[Pod]) -> bool:
 def run_long_enough(facts: Facts, pods: Iterable[Pod]) -> list[Pod]:
     """Those of the pods of which CloudTrail should have told by now."""
     return [pod for pod in pods if pod.created is not None and facts.now - pod.created > DELAY]
+
+
+def why_unseen(facts: Facts, otherwise: str) -> str:
+    """Why CloudTrail has nothing: if all pods with an identity are young, it is too early for all checks."""
+    pods = [pod for pod in known_users(facts.named) if any(map(injected, pod.containers))]
+    early = pods and facts.named.events == () and not run_long_enough(facts, pods)
+    return TOO_EARLY if early else otherwise
 
 
 def in_words(event: TrailEvent) -> str:

@@ -10,22 +10,26 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 
 from irsa_cli.core.doctor.clues.injection import has_pod_identity
 from irsa_cli.core.doctor.facts import Facts, RoleSummary
 from irsa_cli.core.doctor.owners import owner_of
-from irsa_cli.core.doctor.subjects import injected, is_bare
+from irsa_cli.core.doctor.subjects import injected, is_bare, known_users
 from irsa_cli.core.marks.makers import reader_of
 from irsa_cli.core.objects.kinds import Pod, ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.policies.policy import Document, dump
+from irsa_cli.core.policies.web_identity import WebIdentity
+from irsa_cli.core.trust.evaluation import explain
 
 _RELEASE = "app.kubernetes.io/instance"
 _NAME_LABELS = ("app.kubernetes.io/name", _RELEASE, "app", "k8s-app", "name")
+_HELM = "meta.helm.sh/release-name"
 _HOOK = "helm.sh/hook"
 """A pod that Helm makes for a test or around an upgrade, and not the application."""
 _SPARK_LABEL = "spark-app-selector"
@@ -169,6 +173,42 @@ def neighbours(facts: Facts) -> tuple[Pod, ...]:
     )
 
 
+def released(facts: Facts) -> tuple[Pod, ...]:
+    """Pods of the release of a ServiceAccount that nobody uses, whose own ServiceAccounts have no role."""
+    pods = [pod for pod in have(facts.named.pods) if pod.is_alive]
+    if any(pod.service_account == facts.named.name for pod in pods):
+        return ()
+    names = {item.name for item in _mates(facts) if not has_role(item)}
+    return tuple(pod for pod in pods if pod.service_account in names and not is_neighbour(facts, pod))
+
+
+def idle(facts: Facts) -> tuple[ServiceAccount, ...]:
+    """ServiceAccounts of its release with a role that nobody uses, where its own pods have none."""
+    subject = facts.named
+    pods = subject.pods if isinstance(subject.pods, tuple) else ()
+    used = {pod.service_account for pod in pods if pod.is_alive}
+    bare = [pod for pod in known_users(subject) if is_bare(pod) and not has_pod_identity(pod)]
+    if not bare or subject.association is not None or subject.candidates != ():
+        return ()
+    return tuple(item for item in _mates(facts) if has_role(item) and item.name not in used)
+
+
+def _mates(facts: Facts) -> list[ServiceAccount]:
+    """Other ServiceAccounts of its namespace and release."""
+    accounts = facts.accounts if isinstance(facts.accounts, tuple) else ()
+    own = facts.named.account
+    if not isinstance(own, ServiceAccount):
+        return []
+    here = [item for item in accounts if item.namespace == own.namespace and item.name != own.name]
+    return [item for item in here if _releases(item) & _releases(own)]
+
+
+def _releases(account: ServiceAccount) -> set[str]:
+    """What tells the release that an object is of: Helm's annotation, and the labels that charts write."""
+    said = [account.labels.get(_RELEASE), account.labels.get("release"), account.annotations.get(_HELM)]
+    return {text for text in said if text}
+
+
 def _is_part(pod: Pod, own: Iterable[Pod]) -> bool:
     """Whether pods that use the ServiceAccount have made this one: Spark's driver makes its executors."""
     return any(
@@ -250,6 +290,25 @@ class Seen:
     def has_association(self, account: ServiceAccount) -> bool:
         """Whether a ServiceAccount has its role by an EKS Pod Identity association."""
         return (account.namespace, account.name) in self.associated
+
+    def allowed(
+        self, identity: Callable[[ServiceAccount], WebIdentity], now: datetime
+    ) -> tuple[ServiceAccount, ...]:
+        """The ServiceAccounts that name no role and that a role allows, whose pods run without one."""
+        found = self.roles if isinstance(self.roles, tuple) else ()
+        trusts = [role.trust for role in found if json.dumps(self.provider) in dump(role.trust)]
+        bare = {
+            names
+            for names, pods in self._users().items()
+            if any(is_bare(pod) and not has_pod_identity(pod) for pod in pods)
+        }
+        return tuple(
+            item
+            for item in self.accounts
+            if not (item.annotations.get(ROLE_ARN_ANNOTATION) or self.has_association(item))
+            and (item.namespace, item.name) in bare
+            and any(explain(trust, identity(item), now=now).admitted for trust in trusts)
+        )
 
     def gone(self) -> frozenset[Names]:
         """The ServiceAccounts that are not there, and that a role trusts by name or an association is for."""

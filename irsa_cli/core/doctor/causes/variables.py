@@ -1,0 +1,148 @@
+"""Causes in values of a container's variables: what STS or an SDK fails with, and a proxy before STS.
+
+Which SDK reads which variable is in `data/variables.json`, with its sources and their date.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from importlib.resources import files
+from typing import Any
+
+from irsa_cli.core.doctor.causes.settings import given, no_proxy, unless_admitted
+from irsa_cli.core.doctor.clues.exchanges import is_admitted
+from irsa_cli.core.doctor.facts import Facts
+from irsa_cli.core.doctor.finding import SDK_GUIDE, Group, Judgement, cause, hint, ok, problem, suspect
+from irsa_cli.core.doctor.owners import edit
+from irsa_cli.core.doctor.subjects import injected, listed, where
+from irsa_cli.core.objects.kinds import Container
+from irsa_cli.core.objects.variables import HIDDEN, variable
+from irsa_cli.core.values.shown import shown
+
+_DATA: dict[str, Any] = json.loads(
+    (files("irsa_cli.core.doctor") / "data" / "variables.json").read_text(encoding="utf-8")
+)
+DATE, SOURCES, VARIABLES = _DATA["read"], _DATA["sources"], _DATA["variables"]
+"""What SDKs read for identity, region, endpoint and proxy: who reads it, and which cause judges it."""
+_PARTITIONS = {name: partition for partition, names in _DATA["regions"].items() for name in names}
+_UNPUBLISHED = ("aws-iso", "aws-eusc")
+"""What partitions begin with whose FIPS endpoints are in no public list."""
+_REGION, _DEFAULT = variable("AWS_REGION"), variable("AWS_DEFAULT_REGION")
+_FORM = re.compile(r"([a-z]{2}|eusc)(-[a-z]+)?-(central|(north|south)(east|west)?|east|west)-\d", re.ASCII)
+_NO_REGION = re.compile(r"aws(-[a-z]+)*-global|fips-.+|.+-fips", re.ASCII)
+"""Names that SDKs take for a region all the same."""
+_FIPS, _SESSION = variable("AWS_USE_FIPS_ENDPOINT"), variable("AWS_ROLE_SESSION_NAME")
+_STS_URL, _WHICH_STS = variable("AWS_ENDPOINT_URL_STS"), variable("AWS_STS_REGIONAL_ENDPOINTS")
+_PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
+_VALUES = {variable(row["name"]): row["values"] for row in VARIABLES if "values" in row}
+_UNJUDGED = {row["name"]: row for row in VARIABLES if "unseen" in row}
+# https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
+_SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
+
+_Flaw = tuple[bool, str, str]
+"""Whether it is sure, what is wrong with a value, and the variable with it."""
+
+
+def _text(container: Container, name: Any) -> str:
+    """The value, '' where there is none, or none to be known before the container runs."""
+    value = container.env.get(name, "")
+    return "" if value is None or value == HIDDEN or "$(" in value else value
+
+
+@cause(
+    "pod-setting",
+    Group.PODS,
+    57,
+    title="A variable of the container has a value with which STS or an SDK fails.",
+    symptom="no such host sts.REGION.amazonaws.com, ValidationError for roleSessionName, or no start at all",
+    looks_at="variables of the pods' containers that SDKs read (docs/reference/causes.md lists them), AWS'"
+    " regions, and those where STS has a FIPS endpoint",
+    remedy="Correct the variable in the pod's template, or remove it: the webhook of EKS sets the region.",
+    source=f"{SDK_GUIDE}/settings-reference.html",
+)
+def _setting(facts: Facts) -> Judgement:
+    found = given(facts, lambda item: any(_flaws(facts, item)))
+    found = [(pod, item) for pod, item in found if not is_admitted(facts, [pod])]
+    if found:
+        sure, text, value = max((max(_flaws(facts, item)) for _, item in found))
+        said = {"containers": where(found), "variable": value, "region_of_the_cluster": facts.cluster.region}
+        return problem(text, fix=edit(facts, found[0][0]), **said) if sure else suspect(text, **said)
+    found = given(facts, lambda item: any(map(item.env.is_set, _UNJUDGED)))
+    found = [(pod, item) for pod, item in found if not is_admitted(facts, [pod])]
+    if not found:
+        return ok("no container has a value that is refused, or a setting that is not judged")
+    names = dict.fromkeys(name for _, item in found for name in _UNJUDGED if item.env.is_set(name))
+    say = suspect if any("suspect" in _UNJUDGED[name] for name in names) else hint
+    return say("what these variables lead to can't be seen", containers=where(found), variables=listed(names))
+
+
+def _flaws(facts: Facts, container: Container) -> Iterator[_Flaw]:
+    yield from _of_region(facts, container)
+    for name, form in _VALUES.items():
+        value = _text(container, name)
+        if value and not re.fullmatch(form, value, re.IGNORECASE):
+            yield False, "some SDKs refuse this value, and do not start with it", f"{name}={shown(value)}"
+    if not injected(container):
+        return
+    session, fips = _text(container, _SESSION), container.env.get(_FIPS, "")
+    if session and not _SESSION_NAME.fullmatch(session):
+        text = "STS takes 2 to 64 letters, digits or +=,.@-_ for the name of a session"
+        yield True, text, f"{_SESSION}={shown(session)}"
+    region = _text(container, _REGION) or _text(container, _DEFAULT)
+    asked = (fips is None or fips.lower() == "true") and not container.env.is_set(_STS_URL)
+    if asked and region not in _DATA["fips"]:
+        sure = fips is not None and not _PARTITIONS.get(region, "aws-iso").startswith(_UNPUBLISHED)
+        text = f"STS is known to have a FIPS endpoint in {', '.join(_DATA['fips'])} only"
+        yield sure, text, f"{_FIPS}={fips or '(not read)'} in {region or 'a region that is not known'}"
+
+
+def _of_region(facts: Facts, container: Container) -> Iterator[_Flaw]:
+    partition = facts.cluster.partition
+    for name in (_REGION, _DEFAULT):
+        value = _text(container, name)
+        if value in ("", facts.cluster.region) or _NO_REGION.fullmatch(value):
+            continue
+        if _PARTITIONS.get(value) != partition:
+            known = value in _PARTITIONS or not _FORM.fullmatch(value)
+            text = f"it is no region of the partition {partition} that was known on {DATE}"
+            # Some SDKs read the one variable only, and some the other.
+            yield known and (name == _REGION or not _text(container, _REGION)), text, f"{name}={shown(value)}"
+
+
+@cause(
+    "pod-sts-proxy",
+    Group.PODS,
+    41,
+    title="The container calls STS through a proxy.",
+    symptom="Connect timeout, or 403 of a proxy, for AssumeRoleWithWebIdentity",
+    looks_at="HTTPS_PROXY, ALL_PROXY and NO_PROXY of the pods' containers, cloudtrail LookupEvents",
+    remedy="Allow the endpoint of STS in the proxy, or add it to NO_PROXY in the pod's template.",
+    source="https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-proxy.html",
+)
+def _proxy(facts: Facts) -> Judgement:
+    found = given(facts, lambda item: injected(item) and _is_proxied(facts, item))
+    if not found:
+        return ok("no proxy stands between containers and STS")
+    text = f"STS is reached only if the proxy allows CONNECT to {_host(facts, found[0][1])}:443"
+    return unless_admitted(facts, found)(
+        f"{text}, which can't be seen from here",
+        containers=where(found),
+        variables=listed(name for name in _PROXIES if found[0][1].env.is_set(name)),
+        no_proxy=no_proxy(found[0][1]) or "none, or not read",
+    )
+
+
+def _is_proxied(facts: Facts, container: Container) -> bool:
+    host, direct = _host(facts, container), (no_proxy(container) or "").split(",")
+    names = [name.strip().lstrip("*").removeprefix(".") for name in direct if name.strip()]
+    exempt = any(name in ("", host) or host.endswith(f".{name}") for name in names)
+    return any(map(container.env.is_set, _PROXIES)) and not exempt
+
+
+def _host(facts: Facts, container: Container) -> str:
+    if _text(container, _WHICH_STS) == "legacy":
+        return "sts.amazonaws.com"
+    region = _text(container, _REGION) or _text(container, _DEFAULT) or facts.cluster.region
+    return f"sts.{region}.amazonaws.com{'.cn' if facts.cluster.partition == 'aws-cn' else ''}"
