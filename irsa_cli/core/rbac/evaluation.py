@@ -119,25 +119,25 @@ class RbacIndex:
         return {name: tuple(each) for name, each in found.items()}
 
     @cached_property
+    def bindings(self) -> tuple[RbacBinding, ...]:
+        """All of them, wherever they hold."""
+        limited = (item for item in self.policies if item.namespace)
+        named = (item for each in self.by_namespace.values() for item in each)
+        return (*self.everywhere, *limited, *named)
+
+    @cached_property
     def by_subject(self) -> Mapping[RbacSubject, tuple[RbacBinding, ...]]:
         """The bindings of each subject."""
         found: dict[RbacSubject, list[RbacBinding]] = {}
-        limited = tuple(item for item in self.policies if item.namespace)
-        for bindings in (self.everywhere, limited, *self.by_namespace.values()):
-            for binding in bindings:
-                for subject in dict.fromkeys(binding.subjects):
-                    found.setdefault(subject, []).append(binding)
+        for binding in self.bindings:
+            for subject in dict.fromkeys(binding.subjects):
+                found.setdefault(subject, []).append(binding)
         return {subject: tuple(each) for subject, each in found.items()}
 
     @cached_property
     def _roles(self) -> Mapping[RoleRef, RbacRole]:
         read = (self.objects.roles, self.objects.cluster_roles)
         return {role.ref: role for found in read if not isinstance(found, Unreadable) for role in found}
-
-    def in_namespace(self, namespace: str) -> tuple[RbacBinding, ...]:
-        """What holds in a namespace, and not in the whole cluster."""
-        patterns = (item for item in self.policies if item.namespace and like(namespace, item.namespace))
-        return (*self.by_namespace.get(namespace, ()), *patterns)
 
     @staticmethod
     def holds_in(binding: RbacBinding, namespace: str) -> bool:
