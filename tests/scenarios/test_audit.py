@@ -74,6 +74,7 @@ def expected() -> list[tuple[str, str, str]]:
     beside = [
         ("", "provider-without-cluster", "low"),
         ("", "everybody-may-become", "high"),
+        ("", "powerful-service-account", "high"),
         ("", "annotation-no-role", "medium"),
     ]
     return sorted([*risks, lost, *beside])

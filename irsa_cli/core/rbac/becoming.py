@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from irsa_cli.core.objects.unreadable import Unreadable
-from irsa_cli.core.policies.operators import like
 from irsa_cli.core.rbac.evaluation import (
     ALL,
     MASTERS,
@@ -68,8 +67,8 @@ class RoleOpenings:
 class Act:
     """What somebody may do to become the ServiceAccount, by which rule, if all `conditions` hold.
 
-    `right` has the verbs that the rule gives of those that would do; `names` are the only ServiceAccounts that
-    it is for, if there are some.
+    `right` has the verbs that the rule gives of those that would do; `names` are the only ServiceAccounts
+    that it is for.
     """
 
     id: str
@@ -123,8 +122,8 @@ def _verbs(rule: RbacRule, right: Right) -> tuple[str, ...]:
 class Becoming:
     """The ways to become the ServiceAccounts of one cluster.
 
-    `levels` are the levels of Pod Security by namespace, None where they were not read; `aws_auth`: whether the
-    cluster reads the ConfigMap, None where that is not known.
+    `levels` are the levels of Pod Security by namespace, None where they were not read; `aws_auth`: whether
+    it reads the ConfigMap, None where that is not known.
     """
 
     index: RbacIndex
@@ -158,14 +157,6 @@ class Becoming:
     ) -> Iterator[AccountTaker]:
         """Who may become it, or `ANY_ACCOUNT`, by one binding."""
         return _Target(self, namespace, name, pods).by(binding)
-
-    def rejects_host_path(self, pattern: str) -> bool:
-        """Whether Pod Security is known to reject hostPath in the namespaces of a pattern."""
-        if self.levels is None or not pattern:
-            return False
-        if not set("*?") & set(pattern):
-            return self.levels.get(pattern) in _RESTRICTED
-        return all(level in _RESTRICTED for name, level in self.levels.items() if like(name, pattern))
 
     def unseen(self, namespace: str) -> tuple[str, ...]:
         """What was not read, or is not known, and may let somebody become ServiceAccounts of a namespace."""
@@ -264,10 +255,10 @@ class _Target:
         """What has to hold besides RBAC; None where that is known not to."""
         condition = way.condition
         if condition == HOST_PATH:
-            if self.pods == 0 or (way.place and self.becoming.rejects_host_path(binding.namespace)):
+            levels = self.becoming.levels if way.place else {}  # Volumes are none of Pod Security's business.
+            if self.pods == 0 or (levels or {}).get(binding.namespace) in _RESTRICTED:
                 return None
-            known = self.becoming.levels is not None or not way.place
-            return [condition] if known else [condition, "Pod Security does not reject it"]
+            return [condition] if levels is not None else [condition, "Pod Security does not reject it"]
         if condition == AWS_AUTH_READ:
             reads = self.becoming.aws_auth
             return None if reads is False else [condition][: reads is None]

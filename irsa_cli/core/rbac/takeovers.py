@@ -53,8 +53,8 @@ class Takeover:
     """One way. `condition` is what has to hold besides and RBAC does not tell, '' for nothing.
 
     `everywhere`: only a right in the whole cluster gives it. `also` and `and_also` are further rights, one of
-    each is needed, with what is said while it is not known that the same subject has one. `place` is where the
-    right has to hold: '' in the namespace of the ServiceAccount, `OTHER_NAMESPACE` in any other one.
+    each is needed, with what is said while it is not known that the same subject has one. `place` is where it
+    has to hold: '' in the namespace of the ServiceAccount, `OTHER_NAMESPACE` in any other one.
     """
 
     id: str
@@ -104,13 +104,15 @@ _MAKERS = (
 )
 
 
-def _acting(mode: str) -> tuple[Right, ...]:
-    """What is done while impersonating, in a mode of constrained impersonation."""
-    verbs = (f"impersonate-on:{mode}:create",)
-    return Right(verbs, CORE, "serviceaccounts/token"), Right(verbs, CORE, "pods")
-
-
-_USER_INFO = ("impersonate:user-info",)
+_TOKEN, _INFO = "serviceaccounts/token", "user-info"
+_AS_USER = Right((f"impersonate:{_INFO}",), AUTHENTICATION, "users")
+_CONSTRAINED: tuple[tuple[str, str, str, Named, str, tuple[str, ...], tuple[Right, ...]], ...] = (
+    ("impersonate-account", "serviceaccount", "serviceaccounts", Named.ACCOUNT, ACTS, (_TOKEN, "pods"), ()),
+    ("impersonate-user", _INFO, "users", Named.GROUP, "", (_TOKEN, "pods"), ()),
+    ("impersonate-group", _INFO, "groups", Named.GROUP, "", (_TOKEN, "pods"), (_AS_USER,)),
+    ("impersonate-node", "arbitrary-node", "nodes", Named.OTHER, RUNS, (_TOKEN,), ()),
+)
+"""Constrained impersonation: its mode, of what, and what is created while impersonating."""
 _CREATED = "a pod of it is made afterwards"
 _READING = "the API server is older than Kubernetes 1.35, which asks for create as well"
 
@@ -158,34 +160,17 @@ TAKEOVERS: tuple[Takeover, ...] = (
         everywhere=True,
         also=(Right(("impersonate",), CORE, "users"), Right(("impersonate",), CORE, "serviceaccounts")),
     ),
-    Takeover(
-        "impersonate-account",
-        Right(("impersonate:serviceaccount",), AUTHENTICATION, "serviceaccounts"),
-        Named.ACCOUNT,
-        ACTS,
-        also=_acting("serviceaccount"),
-    ),
-    Takeover(
-        "impersonate-user",
-        Right(_USER_INFO, AUTHENTICATION, "users"),
-        Named.GROUP,
-        everywhere=True,
-        also=_acting("user-info"),
-    ),
-    Takeover(
-        "impersonate-group",
-        Right(_USER_INFO, AUTHENTICATION, "groups"),
-        Named.GROUP,
-        everywhere=True,
-        also=_acting("user-info"),
-        and_also=(Right(_USER_INFO, AUTHENTICATION, "users"),),
-    ),
-    Takeover(
-        "impersonate-node",
-        Right(("impersonate:arbitrary-node",), AUTHENTICATION, "nodes"),
-        condition=RUNS,
-        everywhere=True,
-        also=_acting("arbitrary-node")[:1],
+    *(
+        Takeover(
+            way,
+            Right((f"impersonate:{mode}",), AUTHENTICATION, resource),
+            named,
+            condition,
+            everywhere=condition != ACTS,
+            also=tuple(Right((f"impersonate-on:{mode}:create",), CORE, made) for made in makes),
+            and_also=and_also,
+        )
+        for way, mode, resource, named, condition, makes, and_also in _CONSTRAINED
     ),
     *(
         Takeover(
