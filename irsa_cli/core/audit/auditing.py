@@ -6,6 +6,7 @@ ServiceAccount is found in `irsa_cli.core.rbac`, and the best way to a powerful 
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -21,7 +22,7 @@ from irsa_cli.core.audit.ways import Way
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.rbac.becoming import Becoming, InKubernetes, becoming_of, in_kubernetes
 from irsa_cli.core.rbac.evaluation import MASTERS
-from irsa_cli.core.rbac.objects import BROAD, RbacSubject
+from irsa_cli.core.rbac.objects import BROAD, RbacSubject, is_control_plane
 from irsa_cli.core.rbac.principals import Principal
 from irsa_cli.core.trust.rules import table as rules
 from irsa_cli.core.trust.rules.rule import ORDER, SHOWN, Area, Risk, Rule, risk, some
@@ -61,8 +62,10 @@ class InCluster:
         binding that is their best way. Only about that ServiceAccount or role, where one is named.
         """
         for cluster in self.estate.clusters:
-            takers = Takers(cluster, self.becoming(cluster), self._goals(cluster, account, role))
-            if takers.goals:
+            every = self._goals(cluster)
+            asked = self._goals(cluster, account, role) if account or role else every
+            if asked:
+                takers = Takers(cluster, self.becoming(cluster), asked, every)
                 yield from self._everybody(takers)
                 yield from self._others(takers)
                 yield from by_iam(takers, self.estate, self._by_iam, self.power)
@@ -71,7 +74,7 @@ class InCluster:
     def _by_iam(self) -> Candidates:
         return candidates(self.estate)
 
-    def _goals(self, cluster: AuditedCluster, account: str, role: str) -> Mapping[str, Goal]:
+    def _goals(self, cluster: AuditedCluster, account: str = "", role: str = "") -> Mapping[str, Goal]:
         """The ServiceAccounts with roles in a cluster, as far as they are asked about."""
         # Many roles admit the same ServiceAccounts: those of one set are looked at once.
         sets: dict[int, tuple[frozenset[str], list[str]]] = {}
@@ -108,25 +111,26 @@ class InCluster:
             if step.goals[0].weight and (step.conditions or not _is_everybody(step)):
                 best[subject] = min(best.get(subject, step), step, key=lambda it: it.place)
         ways: dict[str, list[Step]] = {}
-        left_out = 0
+        parts = 0
         for subject, step in sorted(best.items()):
             principals, lesser = self._behind(takers, step)
-            built_in = step.taker.is_part or (subject == MASTERS and not principals)
-            left_out += step.taker.is_part
-            if lesser and not built_in:
+            if step.taker.is_part or (is_control_plane(subject) and not principals):
+                parts += 1
+            elif lesser and (principals or subject != MASTERS):
                 ways.setdefault(str(step), []).append(step)
-        if left_out:
-            parts = f"{left_out} {'part' if left_out == 1 else 'parts'} of Kubernetes or EKS"
-            told = f"cluster {takers.cluster.name}: {parts} can act as ServiceAccounts with powerful roles"
-            self.notes.append(told)
+        if parts:
+            told = (
+                f"{parts} {'part' if parts == 1 else 'parts'} of Kubernetes or EKS can act as ServiceAccounts"
+            )
+            self.notes.append(f"cluster {takers.cluster.name}: {told} with powerful roles")
         for steps in ways.values():
             yield self._way(takers, steps)
 
     def _behind(self, takers: Takers, step: Step) -> tuple[tuple[Principal, ...], bool]:
         """The IAM principals of a subject with less power than its goal; whether it has less, or may have."""
         subject, weight = step.taker.subject, step.goals[0].weight
-        if subject.account in takers.goals:
-            return (), takers.goals[subject.account].weight < weight
+        if subject.account in takers.every:
+            return (), takers.every[subject.account].weight < weight
         found = takers.cluster.access.behind(subject)
         lesser = tuple(it for it in found if weight_of(self.power(it.arn)) < weight)
         return lesser, bool(lesser or not found or takers.cluster.access.unseen)
@@ -134,11 +138,11 @@ class InCluster:
     def _way(self, takers: Takers, steps: list[Step]) -> Risk:
         """The risk of those who have the same way."""
         step, subjects = steps[0], [item.taker.subject for item in steps]
-        others = sum(goal.weight > 0 for goal in step.goals) - 1
+        others = bisect_right(step.goals, -1, key=lambda goal: -goal.weight) - 1
         conditions = f", if {'; '.join(step.conditions)}" if step.conditions else ""
         more = f" ({others} more with powerful roles by the same right)" if others else ""
         reason = f"can act {', then '.join(map(str, step))}{more}{conditions}"
-        behind = {who: self._behind(takers, step)[0] for who in subjects}
+        behind = {who: self._behind(takers, step)[0] for who in subjects if who.kind != "IAM"}
         evidence = [f"{who} is {it.arn} ({it.by})" for who, found in behind.items() for it in found]
         who = some([str(item) for item in subjects])
         item = self._risk(takers, rules.POWERFUL_ACCOUNT, who, reason, tuple(evidence), step)

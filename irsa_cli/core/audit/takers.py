@@ -70,11 +70,12 @@ class Step:
 
 @dataclass
 class Takers:
-    """The subjects of one cluster that can act as its ServiceAccounts that have roles."""
+    """The subjects of one cluster that can act as its ServiceAccounts with roles: `goals` of `every` one."""
 
     cluster: AuditedCluster
     becoming: Becoming
     goals: Mapping[str, Goal]
+    every: Mapping[str, Goal]
     _through: dict[str, Goal] = field(default_factory=dict)
     _spaces: dict[str, list[str]] = field(default_factory=dict)
     _lists: dict[tuple[bool, bool], dict[str, list[Goal]]] = field(default_factory=dict)
@@ -125,7 +126,7 @@ class Takers:
         if binding.namespace:
             return ("", binding.namespace)
         openings = self.becoming.openings(binding.role).openings
-        differs = any(it.takeover.needs or it.takeover.named is Named.ROLE for it in openings)
+        differs = any(it.takeover.also or it.takeover.named is Named.ROLE for it in openings)
         return ("", *self._spaces) if differs else ("",)
 
     def _step(self, taker: AccountTaker, act: Act, space: str) -> Step | None:

@@ -276,7 +276,7 @@ class _Target:
 
     def _also(self, way: Takeover, subject: RbacSubject) -> Iterator[str]:
         anywhere = way.condition == HOST_PATH
-        for rights in way.needs:
+        for rights in way.also:
             if not any(self._has(subject, right, anywhere=anywhere) for right in rights):
                 yield f"{ALSO}{rights[0]}"
 

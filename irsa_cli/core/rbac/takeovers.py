@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 from irsa_cli.core.rbac.objects import RBAC_GROUP
 
@@ -52,9 +53,9 @@ class Right:
 class Takeover:
     """One way. `condition` is what has to hold besides and RBAC does not tell, '' for nothing.
 
-    `everywhere`: only a right in the whole cluster gives it. `also` and `and_also` are further rights, one of
-    each is needed, with what is said while it is not known that the same subject has one. `place` is where it
-    has to hold: '' in the namespace of the ServiceAccount, `OTHER_NAMESPACE` in any other one.
+    `everywhere`: only a right in the whole cluster gives it. `also` are further rights, one of each tuple is
+    needed: that is said while it is not known that the same subject has one. `place` is where it has to hold:
+    '' in the namespace of the ServiceAccount, `OTHER_NAMESPACE` in any other one.
     """
 
     id: str
@@ -62,14 +63,8 @@ class Takeover:
     named: Named = Named.OTHER
     condition: str = ""
     everywhere: bool = False
-    also: tuple[Right, ...] = ()
-    and_also: tuple[Right, ...] = ()
+    also: tuple[tuple[Right, ...], ...] = ()
     place: str = ""
-
-    @property
-    def needs(self) -> tuple[tuple[Right, ...], ...]:
-        """The further rights: one of each is needed."""
-        return tuple(rights for rights in (self.also, self.and_also) if rights)
 
 
 RUNS = "a pod of it runs"
@@ -106,11 +101,11 @@ _MAKERS = (
 
 _TOKEN, _INFO = "serviceaccounts/token", "user-info"
 _AS_USER = Right((f"impersonate:{_INFO}",), AUTHENTICATION, "users")
-_CONSTRAINED: tuple[tuple[str, str, str, Named, str, tuple[str, ...], tuple[Right, ...]], ...] = (
-    ("impersonate-account", "serviceaccount", "serviceaccounts", Named.ACCOUNT, ACTS, (_TOKEN, "pods"), ()),
-    ("impersonate-user", _INFO, "users", Named.GROUP, "", (_TOKEN, "pods"), ()),
+_CONSTRAINED: tuple[Any, ...] = (
+    ("impersonate-account", "serviceaccount", "serviceaccounts", Named.ACCOUNT, ACTS, (_TOKEN, "pods")),
+    ("impersonate-user", _INFO, "users", Named.GROUP, "", (_TOKEN, "pods")),
     ("impersonate-group", _INFO, "groups", Named.GROUP, "", (_TOKEN, "pods"), (_AS_USER,)),
-    ("impersonate-node", "arbitrary-node", "nodes", Named.OTHER, RUNS, (_TOKEN,), ()),
+    ("impersonate-node", "arbitrary-node", "nodes", Named.OTHER, RUNS, (_TOKEN,)),
 )
 """Constrained impersonation: its mode, of what, and what is created while impersonating."""
 _CREATED = "a pod of it is made afterwards"
@@ -132,7 +127,7 @@ TAKEOVERS: tuple[Takeover, ...] = (
         Named.NEW,
         HOST_PATH,
         everywhere=True,
-        also=_MAKERS,
+        also=(_MAKERS,),
     ),
     *(
         Takeover("change-workload", Right(_CHANGE, group, resource), condition=f"there are {resource}")
@@ -158,7 +153,7 @@ TAKEOVERS: tuple[Takeover, ...] = (
         Right(("impersonate",), CORE, "groups"),
         Named.GROUP,
         everywhere=True,
-        also=(Right(("impersonate",), CORE, "users"), Right(("impersonate",), CORE, "serviceaccounts")),
+        also=((Right(("impersonate",), CORE, "users"), Right(("impersonate",), CORE, "serviceaccounts")),),
     ),
     *(
         Takeover(
@@ -167,17 +162,18 @@ TAKEOVERS: tuple[Takeover, ...] = (
             named,
             condition,
             everywhere=condition != ACTS,
-            also=tuple(Right((f"impersonate-on:{mode}:create",), CORE, made) for made in makes),
-            and_also=and_also,
+            also=(tuple(Right((f"impersonate-on:{mode}:create",), CORE, it) for it in created), *more),
         )
-        for way, mode, resource, named, condition, makes, and_also in _CONSTRAINED
+        for way, mode, resource, named, condition, created, *more in _CONSTRAINED
     ),
     *(
         Takeover(
             "bind-role",
             Right(("bind",), RBAC_GROUP, resource),
             Named.ROLE,
-            also=(Right(_MAKE, RBAC_GROUP, "rolebindings"), Right(_MAKE, RBAC_GROUP, "clusterrolebindings")),
+            also=(
+                (Right(_MAKE, RBAC_GROUP, "rolebindings"), Right(_MAKE, RBAC_GROUP, "clusterrolebindings")),
+            ),
         )
         for resource in ("clusterroles", "roles")
     ),
@@ -186,7 +182,7 @@ TAKEOVERS: tuple[Takeover, ...] = (
             "escalate-role",
             Right(("escalate",), RBAC_GROUP, resource),
             condition="a role that it may change is bound to it",
-            also=(Right(_CHANGE, RBAC_GROUP, resource),),
+            also=((Right(_CHANGE, RBAC_GROUP, resource),),),
         )
         for resource in ("clusterroles", "roles")
     ),
@@ -195,7 +191,7 @@ TAKEOVERS: tuple[Takeover, ...] = (
         Right(("create",), CORE, "secrets"),
         Named.NEW,
         ACTS,
-        also=(Right(("get", "list", "watch"), CORE, "secrets"),),
+        also=((Right(("get", "list", "watch"), CORE, "secrets"),),),
     ),
     Takeover("read-secret", Right(("get", "list", "watch"), CORE, "secrets"), condition=IN_SECRET),
     Takeover(
@@ -209,7 +205,7 @@ TAKEOVERS: tuple[Takeover, ...] = (
         Right(_MAKE, ADMISSION, "mutatingadmissionpolicies"),
         condition=_CREATED,
         everywhere=True,
-        also=(Right(_MAKE, ADMISSION, "mutatingadmissionpolicybindings"),),
+        also=((Right(_MAKE, ADMISSION, "mutatingadmissionpolicybindings"),),),
     ),
     Takeover(
         "change-aws-auth",

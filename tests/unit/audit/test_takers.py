@@ -282,12 +282,29 @@ def test_many_of_one_binding_are_one_risk() -> None:
     assert len(risks(found)) == 1
 
 
+@pytest.mark.parametrize("name", ["eks:vpc-resource-controller", "system:kube-scheduler"])
+def test_users_of_the_control_plane_are_counted_only(name: str) -> None:
+    found = world(bound("", {"kind": "User", "name": name}, rule("create", "pods")))
+    assert risks(found) == []
+    assert len(Audit(found).notes) == 1
+    # But for somebody whom the cluster knows by that name.
+    entry = AccessEntry("arn:aws:iam::111122223333:role/dev", name)
+    assert (
+        len(risks(replace(found, clusters=(replace(found.clusters[0], access=ClusterAccess((), (entry,))),))))
+        == 1
+    )
+
+
 def test_it_is_about_what_is_asked() -> None:
     found = world(bound("prod", DEVS, rule("create", "pods")))
     assert len(risks(found, AuditScope(account="prod/boss"))) == 1
     assert risks(found, AuditScope(account="prod/reader")) == []
     assert len(risks(found, AuditScope(role=arn_of("boss")))) == 1
     assert risks(found, AuditScope(role=arn_of("reader"))) == []
+    # Who has as much power has it whatever is asked about.
+    chief = role("chief", admits("one", f"{SA}prod:reader"), attached=(ADMIN,))
+    powers = world(bound("prod", sa("prod/reader"), rule("create", "pods")), roles=(*ROLES, chief))
+    assert risks(powers, AuditScope(account="prod/boss")) == []
 
 
 def test_the_worst_role_is_told() -> None:
