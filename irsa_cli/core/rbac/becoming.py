@@ -233,6 +233,8 @@ class _Target:
             return [] if self._has(subject, patch, names) else None
         if way.named is Named.GROUP:
             masters = way.id == "impersonate-group" and MASTERS.name in names
+            if masters and way.condition:  # Constrained impersonation rejects this group.
+                return None if len(names) == 1 else []
             return [] if masters else [f"{said} may do it"]
         if way.named is Named.ROLE:
             return self._by_roles(way, names)

@@ -100,11 +100,12 @@ _MAKERS = (
 
 
 _TOKEN, _INFO = "serviceaccounts/token", "user-info"
+_OTHERS = "a user or group that it can impersonate may do it, and system:masters can't be in this mode"
 _AS_USER = Right((f"impersonate:{_INFO}",), AUTHENTICATION, "users")
 _CONSTRAINED: tuple[Any, ...] = (
     ("impersonate-account", "serviceaccount", "serviceaccounts", Named.ACCOUNT, ACTS, (_TOKEN, "pods")),
-    ("impersonate-user", _INFO, "users", Named.GROUP, "", (_TOKEN, "pods")),
-    ("impersonate-group", _INFO, "groups", Named.GROUP, "", (_TOKEN, "pods"), (_AS_USER,)),
+    ("impersonate-user", _INFO, "users", Named.GROUP, _OTHERS, (_TOKEN, "pods")),
+    ("impersonate-group", _INFO, "groups", Named.GROUP, _OTHERS, (_TOKEN, "pods"), (_AS_USER,)),
     ("impersonate-node", "arbitrary-node", "nodes", Named.OTHER, RUNS, (_TOKEN,)),
 )
 """Constrained impersonation: its mode, of what, and what is created while impersonating."""

@@ -85,13 +85,6 @@ SURE: dict[str, tuple[str, tuple[Json, ...]]] = {
     "aws-auth": ("kube-system", (rule("patch", "configmaps", names="aws-auth"),)),
     "the kubelet": ("", (rule("get", "nodes/proxy"),)),
     "as masters": ("", (rule("impersonate", "users groups"),)),
-    "as masters, constrained": (
-        "",
-        (
-            rule("impersonate:user-info", "users groups", AUTHN),
-            rule("impersonate-on:user-info:create", "serviceaccounts/token"),
-        ),
-    ),
     "as a node": (
         "",
         (
@@ -103,6 +96,14 @@ SURE: dict[str, tuple[str, tuple[Json, ...]]] = {
 }
 MAYBE: dict[str, tuple[str, tuple[Json, ...], str]] = {
     "the host's files": ("dev", (rule("create", "pods"),), "forbids hostPath"),
+    "as somebody, constrained": (
+        "",
+        (
+            rule("impersonate:user-info", "users groups", AUTHN),
+            rule("impersonate-on:user-info:create", "serviceaccounts/token"),
+        ),
+        "system:masters can't be",
+    ),
     "a policy": (
         "",
         (rule("create", "mutatingadmissionpolicies mutatingadmissionpolicybindings", ADMISSION),),
