@@ -86,8 +86,13 @@ def test_every_planted_risk_is_found_and_nothing_else(irsa: Irsa, account: Sandb
     assert ran.code == 0, ran.err
     assert found(ran.json) == expected()
     assert ran.metadata["notes"] == []
+    (item,) = [item for item in ran.json["items"] if item["id"] == "powerful-service-account"]
+    assert item["statement"] == "Group developers of cluster shop-prod"
+    assert "create pods (RoleBinding prod/everybody, ClusterRole runner rule 1)" in item["reason"]
+    assert f"AdministratorAccess of {arn_of('w3')}" in item["reason"]
     counts = Counter(call.operation for call in account.calls)
     assert counts["GetAccountAuthorizationDetails"] == 1
+    assert counts["ListAccessEntries"] == len(CLUSTERS) + 1
     assert counts["GetRole"] == counts["GetPolicy"] == counts["SimulatePrincipalPolicy"] == 0
     assert sum(counts.values()) < 60
 
