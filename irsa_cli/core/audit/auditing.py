@@ -16,7 +16,7 @@ from irsa_cli.core.audit.declared import UNUSED_DAYS, Declared, Drift
 from irsa_cli.core.audit.estate import AuditedCluster, Estate
 from irsa_cli.core.audit.iam_takers import Candidates, by_iam, candidates
 from irsa_cli.core.audit.reach import Reachable
-from irsa_cli.core.audit.takers import Goal, Step, Takers, weight_of
+from irsa_cli.core.audit.takers import Goal, Takers, TakerStep, weight_of
 from irsa_cli.core.audit.trusts import Trusts
 from irsa_cli.core.audit.ways import Way
 from irsa_cli.core.objects.unreadable import Unreadable
@@ -77,17 +77,19 @@ class InCluster:
     def _goals(self, cluster: AuditedCluster, account: str = "", role: str = "") -> Mapping[str, Goal]:
         """The ServiceAccounts with roles in a cluster, as far as they are asked about."""
         # Many roles admit the same ServiceAccounts: those of one set are looked at once.
-        sets: dict[int, tuple[frozenset[str], list[str]]] = {}
+        sets: dict[int, tuple[frozenset[str], list[Way]]] = {}
         for arn, ways in self.reach.ways.items():
             for way in ways if role in ("", arn) else ():
                 if way.cluster == cluster.name:
-                    sets.setdefault(id(way.accounts), (way.accounts, []))[1].append(arn)
+                    sets.setdefault(id(way.accounts), (way.accounts, []))[1].append(way)
         found: dict[str, Goal] = {}
-        for accounts, arns in sets.values():
-            weight, worst = max((weight_of(self.power(arn)), arn) for arn in arns)
+        for accounts, theirs in sets.values():
+            each = ((weight_of(self.power(way.role)), not way.conditions, way.role, way) for way in theirs)
+            weight, _, arn, worst = max(each, key=lambda item: item[:3])
             for name in accounts & {account} if account else accounts:
-                if name not in found or found[name].weight < weight:
-                    found[name] = Goal(name, worst, weight)
+                known = found.get(name)
+                if known is None or (known.weight, not known.conditions) < (weight, not worst.conditions):
+                    found[name] = Goal(name, arn, weight, None, worst.conditions)
         return found
 
     def _everybody(self, takers: Takers) -> Iterator[Risk]:
@@ -105,12 +107,12 @@ class InCluster:
                     yield self._risk(takers, rules.BROAD_GROUP, str(binding), reason, evidence, best)
 
     def _others(self, takers: Takers) -> Iterator[Risk]:
-        best: dict[RbacSubject, Step] = {}
+        best: dict[RbacSubject, TakerStep] = {}
         for step in (it for binding in takers.becoming.index.bindings for it in takers.steps(binding)):
             subject = step.taker.subject
             if step.goals[0].weight and (step.conditions or not _is_everybody(step)):
                 best[subject] = min(best.get(subject, step), step, key=lambda it: it.place)
-        ways: dict[str, list[Step]] = {}
+        ways: dict[str, list[TakerStep]] = {}
         parts = 0
         for subject, step in sorted(best.items()):
             principals, lesser = self._behind(takers, step)
@@ -126,7 +128,7 @@ class InCluster:
         for steps in ways.values():
             yield self._way(takers, steps)
 
-    def _behind(self, takers: Takers, step: Step) -> tuple[tuple[Principal, ...], bool]:
+    def _behind(self, takers: Takers, step: TakerStep) -> tuple[tuple[Principal, ...], bool]:
         """The IAM principals of a subject with less power than its goal; whether it has less, or may have."""
         subject, weight = step.taker.subject, step.goals[0].weight
         if subject.account in takers.every:
@@ -135,21 +137,21 @@ class InCluster:
         lesser = tuple(it for it in found if weight_of(self.power(it.arn)) < weight)
         return lesser, bool(lesser or not found or takers.cluster.access.unseen)
 
-    def _way(self, takers: Takers, steps: list[Step]) -> Risk:
+    def _way(self, takers: Takers, steps: list[TakerStep]) -> Risk:
         """The risk of those who have the same way."""
         step, subjects = steps[0], [item.taker.subject for item in steps]
         others = bisect_right(step.goals, -1, key=lambda goal: -goal.weight) - 1
-        conditions = f", if {'; '.join(step.conditions)}" if step.conditions else ""
+        conditions = f", if {'; '.join(step.depends_on)}" if step.depends_on else ""
         more = f" ({others} more with powerful roles by the same right)" if others else ""
         reason = f"can act {', then '.join(map(str, step))}{more}{conditions}"
         behind = {who: self._behind(takers, step)[0] for who in subjects if who.kind != "IAM"}
         evidence = [f"{who} is {it.arn} ({it.by})" for who, found in behind.items() for it in found]
         who = some([str(item) for item in subjects])
         item = self._risk(takers, rules.POWERFUL_ACCOUNT, who, reason, tuple(evidence), step)
-        return replace(item, severity=ORDER[ORDER.index(item.severity) - bool(step.conditions)])
+        return replace(item, severity=ORDER[ORDER.index(item.severity) - bool(step.depends_on)])
 
     def _risk(
-        self, takers: Takers, rule: Rule, who: str, reason: str, evidence: tuple[str, ...], step: Step
+        self, takers: Takers, rule: Rule, who: str, reason: str, evidence: tuple[str, ...], step: TakerStep
     ) -> Risk:
         arn, name = step.goals[0].role, takers.cluster.name
         item = risk(rule, f"{who} of cluster {name}", reason, cluster=name, evidence=evidence)
@@ -163,7 +165,7 @@ class InCluster:
         return self._power[arn]
 
 
-def _is_everybody(step: Step) -> bool:
+def _is_everybody(step: TakerStep) -> bool:
     return step.taker.subject.name in BROAD
 
 

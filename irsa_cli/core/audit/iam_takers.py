@@ -61,7 +61,7 @@ def by_iam(takers: Takers, estate: Estate, asked: Candidates, power: Callable[[s
             continue
         if found := _allowed(estate, cluster, role, way):
             told.add(role.arn)
-            conditions = [text for item in found for text in item.conditions]
+            conditions = [*(text for item in found for text in item.conditions), *best.conditions]
             reason = (
                 f"can act as ServiceAccount {best.account} of cluster {cluster.name}"
                 f" by {' and '.join(action for action, _ in way)}{' on its nodes' if on_nodes else ''}"

@@ -29,21 +29,25 @@ def weight_of(power: str) -> int:
 
 @dataclass(frozen=True)
 class Goal:
-    """A ServiceAccount (namespace/name) that has a role, or from which a `step` leads to one that has."""
+    """A ServiceAccount (namespace/name) that has a role, or from which a `step` leads to one that has.
+
+    `conditions` are those of the role's trust policy that can't be known.
+    """
 
     account: str
     role: str
     weight: int
-    step: Step | None = None
+    step: TakerStep | None = None
+    conditions: tuple[str, ...] = ()
 
     @property
-    def place(self) -> tuple[int, int, str]:
-        """Its place among others: those of more power first, then those that are nearer."""
-        return -self.weight, sum(1 for _ in self.step or ()), self.account
+    def place(self) -> tuple[int, bool, int, str]:
+        """Its place among others: those of more power first, then sure ones and those that are nearer."""
+        return -self.weight, bool(self.conditions), sum(1 for _ in self.step or ()), self.account
 
 
 @dataclass(frozen=True)
-class Step:
+class TakerStep:
     """What a subject may do to act as one of the goals, of which the first is the best."""
 
     taker: AccountTaker
@@ -54,10 +58,15 @@ class Step:
     @property
     def place(self) -> tuple[bool, int, int, int, bool]:
         """Its place among others: sure, powerful and short ones first, parts of Kubernetes last."""
-        weight, hops, _ = self.goals[0].place
-        return bool(self.conditions), weight, hops, -len(self.goals), self.taker.is_part
+        weight, _, hops, _ = self.goals[0].place
+        return bool(self.depends_on), weight, hops, -len(self.goals), self.taker.is_part
 
-    def __iter__(self) -> Iterator[Step]:
+    @property
+    def depends_on(self) -> tuple[str, ...]:
+        """All that has to hold, with the trust policy of the role."""
+        return (*self.conditions, *self.goals[0].conditions)
+
+    def __iter__(self) -> Iterator[TakerStep]:
         """All steps to the role, this one first."""
         yield self
         yield from self.goals[0].step or ()
@@ -92,7 +101,7 @@ class Takers:
 
     def _further(self, bindings: list[RbacBinding]) -> dict[str, Goal]:
         found: dict[str, Goal] = {}
-        for step in (step for binding in bindings for step in self.steps(binding) if not step.conditions):
+        for step in (step for binding in bindings for step in self.steps(binding) if not step.depends_on):
             goal = step.goals[0]
             for name in self._members(step.taker.subject) if goal.weight else ():
                 known = found.get(name) or self._through.get(name)
@@ -108,9 +117,9 @@ class Takers:
         is_all = subject.kind == "Group" and subject.name.startswith(ACCOUNT_GROUP)
         return self._spaces.get(subject.name.removeprefix(ACCOUNT_GROUP), ()) if is_all else ()
 
-    def steps(self, binding: RbacBinding) -> Iterator[Step]:
+    def steps(self, binding: RbacBinding) -> Iterator[TakerStep]:
         """The best step of each subject of a binding."""
-        best: dict[RbacSubject, Step] = {}
+        best: dict[RbacSubject, TakerStep] = {}
         for space in self._asked(binding):
             for taker in self.becoming.by(binding, space, ANY_ACCOUNT):
                 for step in filter(None, (self._step(taker, act, space) for act in taker.acts)):
@@ -129,7 +138,7 @@ class Takers:
         differs = any(it.takeover.also or it.takeover.named is Named.ROLE for it in openings)
         return ("", *self._spaces) if differs else ("",)
 
-    def _step(self, taker: AccountTaker, act: Act, space: str) -> Step | None:
+    def _step(self, taker: AccountTaker, act: Act, space: str) -> TakerStep | None:
         conditions, pods = act.conditions, self.cluster.pods
         if any(text.startswith(ALSO) for text in conditions):
             return None
@@ -138,7 +147,7 @@ class Takers:
         if act.names:
             goals = [goal for goal in goals if goal.account.partition("/")[2] in act.names]
         left = tuple(text for text in conditions if text != ACTS and not (runs and text == RUNS))
-        return Step(taker, act, goals, left) if goals else None
+        return TakerStep(taker, act, goals, left) if goals else None
 
     def within(self, space: str = "", *, acting: bool = False, runs: bool = False) -> list[Goal]:
         """The goals of a namespace ('': of all), the best first.

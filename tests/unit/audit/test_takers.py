@@ -202,6 +202,20 @@ def test_the_way_through_other_service_accounts_is_shown() -> None:
     assert len(risks(secrets)) == 2
 
 
+def test_what_the_trust_policy_hangs_on_is_said() -> None:
+    statement = admits("one", f"{SA}prod:boss")
+    statement = {
+        **statement,
+        "Condition": {**statement["Condition"], "IpAddress": {"aws:SourceIp": "10.0.0.0/8"}},
+    }
+    found = world(
+        bound("prod", DEVS, rule("create", "pods")), roles=(role("boss", statement, attached=(ADMIN,)),)
+    )
+    (item,) = risks(found)
+    assert item.severity.value == "medium"
+    assert "aws:SourceIp" in item.reason
+
+
 def test_a_circle_ends() -> None:
     token = rule("create", "serviceaccounts/token")
     found = world(
