@@ -75,7 +75,7 @@ REACH = {
         **LOCKS,
     },
     f"{PERMISSIONS}/reading-rbac.yaml": {**WHO_IS_WHO, "serviceaccounts everywhere": "get list"},
-    f"{PERMISSIONS}/audit-rbac.yaml": WHO_IS_WHO,
+    f"{PERMISSIONS}/audit-rbac.yaml": {**WHO_IS_WHO, "namespaces": "list"},
     f"{PERMISSIONS}/acceptance-rbac.yaml": {
         "namespaces": "list",
         **dict.fromkeys((f"namespaces/{ACCEPTANCE}", f"namespaces/{ACCEPTANCE}-gone"), "delete get"),

@@ -15,6 +15,7 @@ from irsa_cli.sandbox import ClusterSpec, RoleSpec, Sandbox
 from tests.support.eks import bearer
 from tests.support.estates import (
     DECLARED,
+    FOR_DEVELOPERS,
     NO_ROLE,
     OPEN_TO_ALL,
     PODS,
@@ -32,6 +33,7 @@ RBAC = "/apis/rbac.authorization.k8s.io/v1"
 KINDS = {
     "ServiceAccount": "/api/v1",
     "Pod": "/api/v1",
+    "Namespace": "/api/v1",
     **dict.fromkeys(("Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding"), RBAC),
 }
 CLUSTERS = ("shop-prod", "shop-dev", "tools")
@@ -74,12 +76,13 @@ def plant(sandbox: Sandbox, tight: int = 100) -> dict[str, str]:
         "shop-prod", "ok", {f"tight{number}": _annotated(f"tight{number}") for number in range(tight)}
     )
     sandbox.put_service_accounts("shop-dev", "prod", {"w18": _annotated("w18")})
-    with _kube(sandbox, "shop-dev") as kube:
-        for kind, bodies in OPEN_TO_ALL.items():
-            for body in bodies:
-                place = body["metadata"].get("namespace")
-                path = f"{RBAC}/namespaces/{place}" if place else RBAC
-                assert kube.create(f"{path}/{kind.lower()}s", body).status == 201
+    for cluster, objects in (("shop-dev", OPEN_TO_ALL), ("shop-prod", FOR_DEVELOPERS)):
+        with _kube(sandbox, cluster) as kube:
+            for kind, bodies in objects.items():
+                for body in bodies:
+                    place = body["metadata"].get("namespace")
+                    path = f"{RBAC}/namespaces/{place}" if place else RBAC
+                    assert kube.create(f"{path}/{kind.lower()}s", body).status == 201
     for name, given in (("w31", "other"), ("by-association", "w21-free")):
         eks.create_pod_identity_association(
             clusterName="shop-prod", namespace="prod", serviceAccount=name, roleArn=arn_of(given)

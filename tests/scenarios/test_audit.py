@@ -74,6 +74,7 @@ def expected() -> list[tuple[str, str, str]]:
     beside = [
         ("", "provider-without-cluster", "low"),
         ("", "everybody-may-become", "high"),
+        ("", "powerful-service-account", "high"),
         ("", "annotation-no-role", "medium"),
     ]
     return sorted([*risks, lost, *beside])
@@ -89,8 +90,13 @@ def test_every_planted_risk_is_found_and_nothing_else(irsa: Irsa, account: Sandb
     assert {"what": "role", "count": 133} in scope["examined"]
     assert {item["why"] for item in scope["notExamined"]} == {"by-design"}
     assert ran.metadata["notes"] == []
+    (item,) = [item for item in ran.json["items"] if item["id"] == "powerful-service-account"]
+    assert item["statement"] == "Group developers of cluster shop-prod"
+    assert "create pods (RoleBinding prod/everybody, ClusterRole runner rule 1)" in item["reason"]
+    assert f"AdministratorAccess of {arn_of('w3')}" in item["reason"]
     counts = Counter(call.operation for call in account.calls)
     assert counts["GetAccountAuthorizationDetails"] == 1
+    assert counts["ListAccessEntries"] == 4
     assert counts["GetRole"] == counts["GetPolicy"] == counts["SimulatePrincipalPolicy"] == 0
     assert sum(counts.values()) < 60
 

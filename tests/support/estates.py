@@ -244,6 +244,7 @@ BESIDE = (
     "provider-without-cluster",
     "role-gone",
     "everybody-may-become",
+    "powerful-service-account",
 )
 """What else is planted, and is about no role."""
 OPEN_TO_ALL: dict[str, list[dict[str, Any]]] = {
@@ -264,6 +265,14 @@ OPEN_TO_ALL: dict[str, list[dict[str, Any]]] = {
     "ClusterRoleBinding": [],
 }
 """RBAC of shop-dev: whoever the cluster knows may make pods in the namespace prod."""
+FOR_DEVELOPERS = {
+    **OPEN_TO_ALL,
+    "RoleBinding": [
+        {**item, "subjects": [{"apiGroup": RBAC_GROUP, "kind": "Group", "name": "developers"}]}
+        for item in OPEN_TO_ALL["RoleBinding"]
+    ],
+}
+"""RBAC of shop-prod: developers may make them there, where w3 admits every ServiceAccount."""
 NO_ROLE = f"arn:aws:iam::{ACCOUNT}:user/w1"
 DECLARED = ("w11", "w12", "w13", "w15", "w16", "w18", "w19", "w20", "w24", "w27", "w28", "w31")
 
@@ -291,6 +300,7 @@ def account_with_risks(tight: int = 100) -> Estate:
         "shop-prod",
         *accounts,
         associations=associations,
+        rbac=rbac_objects(FOR_DEVELOPERS),
         pods={"prod/silent": 2, "prod/w18": 1, "kube-system/x": 9, "prod/by-association": 1},
     )
     development = cluster("shop-dev", account("w18", "w18"), rbac=rbac_objects(OPEN_TO_ALL))

@@ -1,39 +1,44 @@
 """The audit of what was read: all risks, the worst first, and what keeps it from being complete.
 
 The judges are beside this module, but for that of the clusters' own rights: who may become which
-ServiceAccount is found in `irsa_cli.core.rbac`. Bindings for everybody are few: those alone are asked about
-all ServiceAccounts, and what is the same for those of a namespace once.
+ServiceAccount is found in `irsa_cli.core.rbac`, and the best way to a powerful one in `takers`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from heapq import nsmallest
 
 from irsa_cli.core.audit.declared import UNUSED_DAYS, Declared, Drift
 from irsa_cli.core.audit.estate import AuditedCluster, Estate
+from irsa_cli.core.audit.iam_takers import Candidates, by_iam, candidates
 from irsa_cli.core.audit.reach import Reachable
+from irsa_cli.core.audit.takers import Goal, Takers, TakerStep, weight_of
 from irsa_cli.core.audit.trusts import Trusts
 from irsa_cli.core.audit.ways import Way
 from irsa_cli.core.objects.unreadable import Unreadable
-from irsa_cli.core.rbac.becoming import AccountTaker, Becoming, InKubernetes, becoming_of, in_kubernetes
-from irsa_cli.core.rbac.objects import BROAD, RbacBinding
+from irsa_cli.core.rbac.becoming import Becoming, InKubernetes, becoming_of, in_kubernetes
+from irsa_cli.core.rbac.evaluation import MASTERS
+from irsa_cli.core.rbac.objects import BROAD, RbacSubject, is_control_plane
+from irsa_cli.core.rbac.principals import Principal
 from irsa_cli.core.trust.rules import table as rules
-from irsa_cli.core.trust.rules.rule import ORDER, SHOWN, Area, Risk, risk, some
-
-Held = Mapping[str, Mapping[str, list[list[str]]]]
-"""The roles of ServiceAccounts (namespace/name), in some lists, by their namespaces."""
+from irsa_cli.core.trust.rules.rule import ORDER, SHOWN, Area, Risk, Rule, risk, some
 
 
 @dataclass
 class InCluster:
-    """The judge of who may become ServiceAccounts by rights in their clusters."""
+    """The judge of who may become ServiceAccounts by rights in their clusters.
+
+    `notes` say who is left out of the risks, as far as they were asked for.
+    """
 
     estate: Estate
     reach: Reachable
     trusts: Trusts
+    notes: list[str] = field(default_factory=list)
     _becoming: dict[str, Becoming] = field(default_factory=dict)
     _power: dict[str, str] = field(default_factory=dict)
 
@@ -41,107 +46,127 @@ class InCluster:
         """One ServiceAccount (namespace/name) in its cluster."""
         namespace, _, name = account.partition("/")
         pods = None if isinstance(cluster.pods, Unreadable) else cluster.pods.get(account, 0)
-        return in_kubernetes(self._of(cluster), cluster.access, namespace, name, pods)
+        return in_kubernetes(self.becoming(cluster), cluster.access, namespace, name, pods)
 
-    def _of(self, cluster: AuditedCluster) -> Becoming:
+    def becoming(self, cluster: AuditedCluster) -> Becoming:
+        """The ways to become the ServiceAccounts of a cluster."""
         if cluster.name not in self._becoming:
-            self._becoming[cluster.name] = becoming_of(cluster.rbac, cluster.access)
+            levels = None if isinstance(cluster.levels, Unreadable) else cluster.levels
+            self._becoming[cluster.name] = becoming_of(cluster.rbac, cluster.access, levels)
         return self._becoming[cluster.name]
 
     def risks(self, account: str = "", role: str = "") -> Iterator[Risk]:
         """One risk for each binding that lets everybody become ServiceAccounts with roles.
 
-        Only about that ServiceAccount or role, where one is named.
+        One for the others that can act as ServiceAccounts whose roles are more powerful than they are, by the
+        binding that is their best way. Only about that ServiceAccount or role, where one is named.
         """
         for cluster in self.estate.clusters:
-            bindings = [it for it in _bindings(cluster) if any(who.name in BROAD for who in it.subjects)]
-            if bindings:
-                held = self._held(cluster, account, role)
-                for binding in bindings:
-                    yield from self._risk(cluster, binding, held)
+            every = self._goals(cluster)
+            asked = self._goals(cluster, account, role) if account or role else every
+            if asked:
+                takers = Takers(cluster, self.becoming(cluster), asked, every)
+                yield from self._everybody(takers)
+                yield from self._others(takers)
+                yield from by_iam(takers, self.estate, self._by_iam, self.power)
 
-    def _held(self, cluster: AuditedCluster, account: str, role: str) -> Held:
-        """Who has which roles in a cluster, as far as it is asked about."""
+    @cached_property
+    def _by_iam(self) -> Candidates:
+        return candidates(self.estate)
+
+    def _goals(self, cluster: AuditedCluster, account: str = "", role: str = "") -> Mapping[str, Goal]:
+        """The ServiceAccounts with roles in a cluster, as far as they are asked about."""
         # Many roles admit the same ServiceAccounts: those of one set are looked at once.
-        sets: dict[int, tuple[frozenset[str], list[str]]] = {}
+        sets: dict[int, tuple[frozenset[str], list[Way]]] = {}
         for arn, ways in self.reach.ways.items():
             for way in ways if role in ("", arn) else ():
                 if way.cluster == cluster.name:
-                    sets.setdefault(id(way.accounts), (way.accounts, []))[1].append(arn)
-        found: dict[str, dict[str, list[list[str]]]] = {}
-        for accounts, arns in sets.values():
+                    sets.setdefault(id(way.accounts), (way.accounts, []))[1].append(way)
+        found: dict[str, Goal] = {}
+        for accounts, theirs in sets.values():
+            each = ((weight_of(self.power(way.role)), not way.conditions, way.role, way) for way in theirs)
+            weight, _, arn, worst = max(each, key=lambda item: item[:3])
             for name in accounts & {account} if account else accounts:
-                found.setdefault(name.partition("/")[0], {}).setdefault(name, []).append(arns)
+                known = found.get(name)
+                if known is None or (known.weight, not known.conditions) < (weight, not worst.conditions):
+                    found[name] = Goal(name, arn, weight, None, worst.conditions)
         return found
 
-    def _risk(self, cluster: AuditedCluster, binding: RbacBinding, held: Held) -> Iterator[Risk]:
-        becoming = self._of(cluster)
-        names: list[str] = []
-        ways: dict[int, tuple[AccountTaker, ...]] = {}
-        for space in sorted(held) if not binding.namespace else [binding.namespace]:
-            for name, found in self._in_namespace(becoming, cluster, binding, held.get(space, ())):
-                names.append(name)
-                ways[id(found)] = found
-        if not names:
-            return
-        takers = [taker for found in ways.values() for taker in found]
-        acts = dict.fromkeys(str(act.right) for taker in takers for act in taker.acts if not act.conditions)
-        subjects = dict.fromkeys(str(taker.subject) for taker in takers)
-        reason = (
-            f"lets {' and '.join(subjects)} become ServiceAccounts with AWS roles ({some(names)})"
-            f" by the right to {some(list(acts))}"
-        )
-        item = risk(
-            rules.BROAD_GROUP,
-            f"{binding} of cluster {cluster.name}",
-            reason,
-            cluster=cluster.name,
-            evidence=(f"{binding.role}", *(f"{name} may be had" for name in names[:SHOWN])),
-        )
-        lists = {id(arns): arns for name in names for arns in held[name.partition("/")[0]][name]}
-        yield item.behind(self._worst(arn for arns in lists.values() for arn in arns))
+    def _everybody(self, takers: Takers) -> Iterator[Risk]:
+        for binding in takers.becoming.index.bindings:
+            if any(who.name in BROAD for who in binding.subjects):
+                found = [it for it in takers.steps(binding) if _is_everybody(it) and not it.conditions]
+                if found:
+                    best = min(found, key=lambda it: it.place)
+                    names = sorted(goal.account for goal in best.goals)
+                    reason = (
+                        f"lets {' and '.join(str(step.taker.subject) for step in found)} become"
+                        f" ServiceAccounts with AWS roles ({some(names)}) by the right to {best.act.right}"
+                    )
+                    evidence = (f"{binding.role}", *(f"{name} may be had" for name in names[:SHOWN]))
+                    yield self._risk(takers, rules.BROAD_GROUP, str(binding), reason, evidence, best)
 
-    def _in_namespace(
-        self, becoming: Becoming, cluster: AuditedCluster, binding: RbacBinding, accounts: Iterable[str]
-    ) -> Iterator[tuple[str, tuple[AccountTaker, ...]]]:
-        """The ServiceAccounts of a namespace that everybody may become.
+    def _others(self, takers: Takers) -> Iterator[Risk]:
+        best: dict[RbacSubject, TakerStep] = {}
+        for step in (it for binding in takers.becoming.index.bindings for it in takers.steps(binding)):
+            subject = step.taker.subject
+            if step.goals[0].weight and (step.conditions or not _is_everybody(step)):
+                best[subject] = min(best.get(subject, step), step, key=lambda it: it.place)
+        ways: dict[str, list[TakerStep]] = {}
+        parts = 0
+        for subject, step in sorted(best.items()):
+            principals, lesser = self._behind(takers, step)
+            if step.taker.is_part or (is_control_plane(subject) and not principals):
+                parts += 1
+            elif lesser and (principals or subject != MASTERS):
+                ways.setdefault(str(step), []).append(step)
+        if parts:
+            told = (
+                f"{parts} {'part' if parts == 1 else 'parts'} of Kubernetes or EKS can act as ServiceAccounts"
+            )
+            self.notes.append(f"cluster {takers.cluster.name}: {told} with powerful roles")
+        for steps in ways.values():
+            yield self._way(takers, steps)
 
-        What a rule says of all of them is asked once; of those that it names, each.
-        """
-        openings = becoming.openings(binding.role).openings
-        named = {name for opening in openings for name in opening.names}
-        pods = {} if isinstance(cluster.pods, Unreadable) else cluster.pods
-        known: dict[bool, tuple[AccountTaker, ...]] = {}
-        for full_name in sorted(accounts):
-            space, _, name = full_name.partition("/")
-            runs = bool(pods.get(full_name))
-            if name in named:
-                found = _sure(becoming.by(binding, space, name, int(runs)))
-            else:
-                if runs not in known:
-                    known[runs] = _sure(becoming.by(binding, space, name, int(runs)))
-                found = known[runs]
-            if found:
-                yield full_name, found
+    def _behind(self, takers: Takers, step: TakerStep) -> tuple[tuple[Principal, ...], bool]:
+        """The IAM principals of a subject with less power than its goal; whether it has less, or may have."""
+        subject, weight = step.taker.subject, step.goals[0].weight
+        if subject.account in takers.every:
+            return (), takers.every[subject.account].weight < weight
+        found = takers.cluster.access.behind(subject)
+        lesser = tuple(it for it in found if weight_of(self.power(it.arn)) < weight)
+        return lesser, bool(lesser or not found or takers.cluster.access.unseen)
 
-    def _worst(self, arns: Iterable[str]) -> str:
-        """What is much of what the roles may do: that of the first one of which it is."""
-        for arn in dict.fromkeys(arns):
-            if arn not in self._power:
-                role = self.estate.roles_by_arn.get(arn)
-                self._power[arn] = self.trusts.power(role) if role else ""
-            if self._power[arn]:
-                return f"{self._power[arn]} of {arn}"
-        return ""
+    def _way(self, takers: Takers, steps: list[TakerStep]) -> Risk:
+        """The risk of those who have the same way."""
+        step, subjects = steps[0], [item.taker.subject for item in steps]
+        others = bisect_right(step.goals, -1, key=lambda goal: -goal.weight) - 1
+        conditions = f", if {'; '.join(step.depends_on)}" if step.depends_on else ""
+        more = f" ({others} more with powerful roles by the same right)" if others else ""
+        reason = f"can act {', then '.join(map(str, step))}{more}{conditions}"
+        behind = {who: self._behind(takers, step)[0] for who in subjects if who.kind != "IAM"}
+        evidence = [f"{who} is {it.arn} ({it.by})" for who, found in behind.items() for it in found]
+        who = some([str(item) for item in subjects])
+        item = self._risk(takers, rules.POWERFUL_ACCOUNT, who, reason, tuple(evidence), step)
+        return replace(item, severity=ORDER[ORDER.index(item.severity) - bool(step.depends_on)])
+
+    def _risk(
+        self, takers: Takers, rule: Rule, who: str, reason: str, evidence: tuple[str, ...], step: TakerStep
+    ) -> Risk:
+        arn, name = step.goals[0].role, takers.cluster.name
+        item = risk(rule, f"{who} of cluster {name}", reason, cluster=name, evidence=evidence)
+        return item.behind(f"{self.power(arn)} of {arn}" if self.power(arn) else "")
+
+    def power(self, arn: str) -> str:
+        """What is much of what a role may do, '' where nothing is, or it was not read."""
+        if arn not in self._power:
+            role = self.estate.roles_by_arn.get(arn)
+            self._power[arn] = self.trusts.power(role) if role else ""
+        return self._power[arn]
 
 
-def _bindings(cluster: AuditedCluster) -> Iterator[RbacBinding]:
-    for found in (cluster.rbac.cluster_role_bindings, cluster.rbac.role_bindings):
-        yield from () if isinstance(found, Unreadable) else found
-
-
-def _sure(takers: Iterable[AccountTaker]) -> tuple[AccountTaker, ...]:
-    return tuple(item for item in takers if item.subject.name in BROAD and item.is_sure)
+def _is_everybody(step: TakerStep) -> bool:
+    return step.taker.subject.name in BROAD
 
 
 @dataclass(frozen=True)
@@ -172,6 +197,11 @@ class Audit:
         found = [self._whom(item) for item in self._all() if self._is_asked(item)]
         found += self.in_cluster.risks(self.scope.account, self.scope.role)
         return tuple(sorted(found, key=_place))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is left out of the risks, and is no risk."""
+        return tuple(self.in_cluster.notes) if self.risks is not None else ()
 
     @cached_property
     def in_cluster(self) -> InCluster:
@@ -226,8 +256,15 @@ class Audit:
 
     def _rights_unread(self) -> Iterator[str]:
         for cluster in self.estate.clusters:
-            principals = cluster.access.unseen if self.scope.account else ()
-            for line in (*cluster.rbac.unseen, *principals):
+            unknown = (
+                self.in_cluster.becoming(cluster).index.rules_of(it.role) for it in cluster.access.bindings
+            )
+            lines = [it.why for it in unknown if isinstance(it, Unreadable)]
+            if isinstance(cluster.levels, Unreadable):
+                lines.append(
+                    f"the namespaces were not read, nor what Pod Security rejects: {cluster.levels.why}"
+                )
+            for line in (*cluster.rbac.unseen, *cluster.access.unseen, *lines):
                 yield f"cluster {cluster.name}: {line}"
 
     def _unread(self) -> Iterator[str]:

@@ -13,7 +13,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
-from irsa_cli.core.audit.estate import AuditedAccount, AuditedAssociation, AuditedCluster, Estate, living_pods
+from irsa_cli.core.audit.estate import (
+    AuditedAccount,
+    AuditedAssociation,
+    AuditedCluster,
+    Estate,
+    living_pods,
+    pod_security,
+)
 from irsa_cli.core.inventory.bindings import BoundRole, policy_details, role_details
 from irsa_cli.core.policies.policy import as_list
 from irsa_cli.core.rbac.principals import NOT_GIVEN, RbacFiles
@@ -42,6 +49,7 @@ class _Cluster:
     described: Json = field(default_factory=dict)
     accounts: list[Json] | None = None
     pods: list[Json] | None = None
+    namespaces: list[Json] | None = None
     associations: list[Json] | None = None
     rbac: RbacFiles = field(default_factory=RbacFiles)
 
@@ -103,7 +111,7 @@ _KNOWN = (
     " get-open-id-connect-provider, aws eks describe-cluster, list-clusters, list-pod-identity-associations"
     " or describe-pod-identity-association, list-access-entries, describe-access-entry or"
     " list-associated-access-policies, or kubectl get"
-    " sa,pods,roles,rolebindings,clusterroles,clusterrolebindings -A -o json"
+    " ns,sa,pods,roles,rolebindings,clusterroles,clusterrolebindings -A -o json"
 )
 
 
@@ -148,6 +156,9 @@ def _take_objects(_: _Gathered, cluster: _Cluster, __: str, document: Json) -> N
         cluster.accounts = [*(cluster.accounts or ()), *accounts]
     if pods or "PodList" in kinds:
         cluster.pods = [*(cluster.pods or ()), *pods]
+    namespaces = [item for item in items if item.get("kind") == "Namespace"]
+    if namespaces or "NamespaceList" in kinds:
+        cluster.namespaces = [*(cluster.namespaces or ()), *namespaces]
     cluster.rbac.take_objects(items, kinds)
 
 
@@ -236,6 +247,7 @@ def _clusters(found: _Gathered) -> Iterator[AuditedCluster]:
             NOT_GIVEN if gathered.pods is None else _pods(found, gathered.pods),
             NOT_GIVEN if gathered.associations is None else _associations(found, gathered.associations),
             gathered.rbac.rbac,
+            NOT_GIVEN if gathered.namespaces is None else _levels(found, gathered.namespaces),
             gathered.rbac.access(_mode(described)),
         )
 
@@ -248,6 +260,11 @@ def _mode(described: Json) -> str:
 
 def _of(found: _Gathered, items: Iterable[Json], read: Callable[[Any], T]) -> Iterator[T]:
     return _each(found, (("a cluster's file", item) for item in items), read)
+
+
+def _levels(found: _Gathered, items: Iterable[Json]) -> dict[str, str]:
+    read = _of(found, items, lambda item: pod_security([item]))
+    return {name: level for one in read for name, level in one.items()}
 
 
 def _pods(found: _Gathered, items: Iterable[Json]) -> dict[str, int]:

@@ -54,6 +54,16 @@ def living_pods(bodies: Iterable[parsing.Json]) -> dict[str, int]:
     return dict(Counter(f"{pod.namespace}/{pod.service_account}" for pod in pods if pod.is_alive))
 
 
+def pod_security(bodies: Iterable[parsing.Json]) -> dict[str, str]:
+    """The level that each namespace enforces, '' for the cluster's default, of Kubernetes' JSON.
+
+    https://kubernetes.io/docs/concepts/security/pod-security-admission/
+    """
+    label = "pod-security.kubernetes.io/enforce"
+    found = (body["metadata"] for body in bodies)
+    return {str(item["name"]): str((item.get("labels") or {}).get(label, "")) for item in found}
+
+
 @dataclass(frozen=True)
 class AuditedAssociation(Namespaced):
     """An EKS Pod Identity association; `role_arn` is '' where it is not known. `target` is assumed by it."""
@@ -81,9 +91,10 @@ class AuditedAssociation(Namespaced):
 class AuditedCluster:
     """A cluster, as far as it was read; its name is the only one among those that were.
 
-    `pods` counts the living pods of each ServiceAccount (namespace/name). `issuer` is '' where it is not
+    `pods` counts the living pods of each ServiceAccount (namespace/name), `levels` are the levels of Pod
+    Security that namespaces enforce. `issuer` is '' where it is not
     known, as in files that do not say it: then its tokens are no provider's. `access` are the IAM principals
-    that get into it; where nobody has asked for them, there are none.
+    that get into it.
     """
 
     name: str
@@ -95,6 +106,7 @@ class AuditedCluster:
     pods: Mapping[str, int] | Unreadable = field(default_factory=dict)
     associations: tuple[AuditedAssociation, ...] | Unreadable = ()
     rbac: RbacObjects = field(default_factory=RbacObjects)
+    levels: Mapping[str, str] | Unreadable = field(default_factory=dict)
     access: ClusterAccess = field(default_factory=ClusterAccess)
 
     @cached_property

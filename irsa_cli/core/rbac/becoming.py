@@ -6,7 +6,7 @@ ServiceAccount then asks the bindings of its namespace and those of the whole cl
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -24,10 +24,25 @@ from irsa_cli.core.rbac.evaluation import (
     matches,
 )
 from irsa_cli.core.rbac.objects import RbacBinding, RbacObjects, RbacRule, RbacSubject, RoleRef
-from irsa_cli.core.rbac.principals import ClusterAccess, Principal
-from irsa_cli.core.rbac.takeovers import ACTS, RUNS, TAKEOVERS, Named, Right, Takeover
+from irsa_cli.core.rbac.principals import AWS_AUTH, ClusterAccess, Principal
+from irsa_cli.core.rbac.takeovers import (
+    ACTS,
+    ALSO,
+    AWS_AUTH_READ,
+    HOST_PATH,
+    OTHER_NAMESPACE,
+    RUNS,
+    TAKEOVERS,
+    Named,
+    Right,
+    Takeover,
+)
 
 _ANYTHING = Right((ALL,), ALL, ALL)
+ANY_ACCOUNT = "*"
+"""Any ServiceAccount of a namespace; conditions about one of them are left as they are, then."""
+_RESTRICTED = ("baseline", "restricted")
+"""The levels of Pod Security that reject hostPath."""
 
 
 @dataclass(frozen=True)
@@ -52,13 +67,15 @@ class RoleOpenings:
 class Act:
     """What somebody may do to become the ServiceAccount, by which rule, if all `conditions` hold.
 
-    `right` has the verbs that the rule gives of those that would do.
+    `right` has the verbs that the rule gives of those that would do; `names` are the only ServiceAccounts
+    that it is for.
     """
 
     id: str
     right: Right
     rule: int
     conditions: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -103,9 +120,15 @@ def _verbs(rule: RbacRule, right: Right) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Becoming:
-    """The ways to become the ServiceAccounts of one cluster."""
+    """The ways to become the ServiceAccounts of one cluster.
+
+    `levels` are the levels of Pod Security by namespace, None where they were not read; `aws_auth`: whether
+    it reads the ConfigMap, None where that is not known.
+    """
 
     index: RbacIndex
+    levels: Mapping[str, str] | None = None
+    aws_auth: bool | None = None
     _openings: dict[RoleRef, RoleOpenings] = field(default_factory=dict, compare=False, repr=False)
 
     def openings(self, ref: RoleRef) -> RoleOpenings:
@@ -123,8 +146,7 @@ class Becoming:
         `pods` is how many pods of it run, None where that is not known.
         """
         target = _Target(self, namespace, name, pods)
-        bindings = (*self.index.everywhere, *self.index.in_namespace(namespace))
-        found = [taker for binding in bindings for taker in target.by(binding)]
+        found = [taker for binding in self.index.bindings for taker in target.by(binding)]
         if any(item.subject == MASTERS and item.is_sure for item in found if item.binding != SUPERUSERS):
             # A binding that says so is what people know, and look for.
             found = [item for item in found if item.binding != SUPERUSERS]
@@ -133,7 +155,7 @@ class Becoming:
     def by(
         self, binding: RbacBinding, namespace: str, name: str, pods: int | None = None
     ) -> Iterator[AccountTaker]:
-        """Who may become it by one binding that holds there."""
+        """Who may become it, or `ANY_ACCOUNT`, by one binding."""
         return _Target(self, namespace, name, pods).by(binding)
 
     def unseen(self, namespace: str) -> tuple[str, ...]:
@@ -160,12 +182,14 @@ class _Target:
         found = self.becoming.openings(binding.role)
         if not found.openings:
             return
-        own = f"{self.namespace}/{self.name}"
+        own, everything = f"{self.namespace}/{self.name}", found.everything
+        if not self.becoming.index.holds_in(binding, self.namespace):
+            everything = 0
         for subject in dict.fromkeys(binding.subjects):
             if subject.account == own:
                 continue
-            if found.everything:
-                acts: tuple[Act, ...] = (Act("everything", _ANYTHING, found.everything),)
+            if everything:
+                acts: tuple[Act, ...] = (Act("everything", _ANYTHING, everything),)
             else:
                 acts = tuple(self._acts(binding, subject, found.openings))
             if acts:
@@ -174,14 +198,25 @@ class _Target:
     def _acts(self, binding: RbacBinding, subject: RbacSubject, openings: Iterable[Opening]) -> Iterator[Act]:
         for opening in openings:
             way = opening.takeover
-            if way.everywhere and binding.namespace:
+            if not self._holds(way, binding):
                 continue
             conditions = self._named(opening, subject)
-            if conditions is None:
+            besides = self._besides(way, binding)
+            if conditions is None or besides is None:
                 continue
-            conditions = [*conditions, *self._besides(way), *self._also(way, subject)]
+            conditions = [*conditions, *besides, *self._also(way, subject)]
             right = Right(opening.verbs, way.right.group, way.right.resource)
-            yield Act(way.id, right, opening.rule, tuple(conditions))
+            names = opening.names if way.named is Named.ACCOUNT else ()
+            yield Act(way.id, right, opening.rule, tuple(conditions), names)
+
+    def _holds(self, way: Takeover, binding: RbacBinding) -> bool:
+        """Whether a binding gives the right of a way where that needs it."""
+        holds_in = self.becoming.index.holds_in
+        if way.everywhere and binding.namespace:
+            return False
+        if way.place == OTHER_NAMESPACE:
+            return not holds_in(binding, self.namespace)
+        return holds_in(binding, way.place or self.namespace)
 
     def _named(self, opening: Opening, subject: RbacSubject) -> list[str] | None:
         """What the resource names of the rule leave open; None where they rule the way out."""
@@ -190,12 +225,16 @@ class _Target:
             return []
         said = ", ".join(names)
         if way.named is Named.ACCOUNT:
-            return [] if self.name in names else None
+            return [] if self.name in (*names, ANY_ACCOUNT) else None
+        if way.named is Named.AWS_AUTH:
+            return [] if AWS_AUTH in names else None
         if way.named is Named.NEW:
             patch = Right(("patch",), way.right.group, way.right.resource)
             return [] if self._has(subject, patch, names) else None
         if way.named is Named.GROUP:
             masters = way.id == "impersonate-group" and MASTERS.name in names
+            if masters and way.condition:  # Constrained impersonation rejects this group.
+                return None if len(names) == 1 else []
             return [] if masters else [f"{said} may do it"]
         if way.named is Named.ROLE:
             return self._by_roles(way, names)
@@ -214,29 +253,41 @@ class _Target:
                 return []
         return [f"{', '.join(unknown)} leads to it"] if unknown else None
 
-    def _besides(self, way: Takeover) -> Iterator[str]:
-        if way.condition == RUNS and self.pods:
-            return
-        if way.condition == ACTS and self._acts_for_itself():
-            return
-        if way.condition:
-            yield way.condition
+    def _besides(self, way: Takeover, binding: RbacBinding) -> list[str] | None:
+        """What has to hold besides RBAC; None where that is known not to."""
+        condition = way.condition
+        if condition == HOST_PATH:
+            levels = self.becoming.levels if way.place else {}  # Volumes are none of Pod Security's business.
+            if self.pods == 0 or (levels or {}).get(binding.namespace) in _RESTRICTED:
+                return None
+            return [condition] if levels is not None else [condition, "Pod Security does not reject it"]
+        if condition == AWS_AUTH_READ:
+            reads = self.becoming.aws_auth
+            return None if reads is False else [condition][: reads is None]
+        answered = (condition == RUNS and self.pods) or (condition == ACTS and self._acts_for_itself())
+        return [condition] if condition and not answered else []
 
     def _acts_for_itself(self) -> bool:
         """Whether the ServiceAccount may make its own tokens or pods."""
+        if self.name == ANY_ACCOUNT:
+            return False
         who = account_requester(self.namespace, self.name)
         tokens = KubeRequest("create", "", "serviceaccounts/token", self.namespace, self.name)
         pods = KubeRequest("create", "", "pods", self.namespace)
         return any(self.becoming.index.allows(who, request) for request in (tokens, pods))
 
     def _also(self, way: Takeover, subject: RbacSubject) -> Iterator[str]:
-        if way.also and not any(self._has(subject, right) for right in way.also):
-            yield way.needs
+        anywhere = way.condition == HOST_PATH
+        for rights in way.also:
+            if not any(self._has(subject, right, anywhere=anywhere) for right in rights):
+                yield f"{ALSO}{rights[0]}"
 
-    def _has(self, subject: RbacSubject, right: Right, names: tuple[str, ...] = ("",)) -> bool:
-        """Whether a subject has a further right here, by any of its bindings."""
+    def _has(
+        self, subject: RbacSubject, right: Right, names: tuple[str, ...] = ("",), *, anywhere: bool = False
+    ) -> bool:
+        """Whether a subject has a further right here (or in any namespace), by any of its bindings."""
         for binding in self.becoming.index.by_subject.get(subject, ()):
-            if not self.becoming.index.holds_in(binding, self.namespace):
+            if not (anywhere or self.becoming.index.holds_in(binding, self.namespace)):
                 continue
             rules = self.becoming.index.rules_of(binding.role)
             for rule in () if isinstance(rules, Unreadable) else rules or ():
@@ -306,9 +357,11 @@ def _as_whom(subjects: tuple[RbacSubject, ...], grant: Grant) -> RbacSubject:
     return next(subject for subject in subjects if subject in grant.binding.subjects)
 
 
-def becoming_of(objects: RbacObjects, access: ClusterAccess) -> Becoming:
+def becoming_of(
+    objects: RbacObjects, access: ClusterAccess, levels: Mapping[str, str] | None = None
+) -> Becoming:
     """The ways to become the ServiceAccounts of a cluster, EKS' access policies included."""
-    return Becoming(RbacIndex(objects, access.bindings))
+    return Becoming(RbacIndex(objects, access.bindings), levels, access.reads_aws_auth)
 
 
 def taker_json(taker: AccountTaker, principals: tuple[Principal, ...]) -> dict[str, Any]:

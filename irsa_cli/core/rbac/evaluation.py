@@ -23,6 +23,8 @@ from irsa_cli.core.rbac.objects import (
 from irsa_cli.core.rbac.principals import ACCESS_POLICY, EVERYTHING, policy_rules
 
 ALL = "*"
+ACCOUNT_GROUP = "system:serviceaccounts:"
+"""How the group of all ServiceAccounts of a namespace begins."""
 MASTERS = RbacSubject("Group", "system:masters")
 SUPERUSERS = RbacBinding("Built-in", MASTERS.name, RoleRef("Built-in", "everything"), (MASTERS,))
 """The API server lets this group do everything, whatever RBAC says."""
@@ -57,7 +59,7 @@ def account_requester(namespace: str, name: str) -> Requester:
 
     https://kubernetes.io/docs/reference/access-authn-authz/authentication/#service-account-tokens
     """
-    groups = ("system:serviceaccounts", f"system:serviceaccounts:{namespace}", "system:authenticated")
+    groups = ("system:serviceaccounts", f"{ACCOUNT_GROUP}{namespace}", "system:authenticated")
     return Requester(account_subject(namespace, name).name, groups)
 
 
@@ -110,34 +112,24 @@ class RbacIndex:
         return (*(() if isinstance(found, Unreadable) else found), *policies, SUPERUSERS)
 
     @cached_property
-    def by_namespace(self) -> Mapping[str, tuple[RbacBinding, ...]]:
-        """The RoleBindings of each namespace."""
-        bindings = self.objects.role_bindings
-        found: dict[str, list[RbacBinding]] = {}
-        for binding in () if isinstance(bindings, Unreadable) else bindings:
-            found.setdefault(binding.namespace, []).append(binding)
-        return {name: tuple(each) for name, each in found.items()}
+    def bindings(self) -> tuple[RbacBinding, ...]:
+        """All of them, wherever they hold."""
+        limited, named = (item for item in self.policies if item.namespace), self.objects.role_bindings
+        return (*self.everywhere, *limited, *(() if isinstance(named, Unreadable) else named))
 
     @cached_property
     def by_subject(self) -> Mapping[RbacSubject, tuple[RbacBinding, ...]]:
         """The bindings of each subject."""
         found: dict[RbacSubject, list[RbacBinding]] = {}
-        limited = tuple(item for item in self.policies if item.namespace)
-        for bindings in (self.everywhere, limited, *self.by_namespace.values()):
-            for binding in bindings:
-                for subject in dict.fromkeys(binding.subjects):
-                    found.setdefault(subject, []).append(binding)
+        for binding in self.bindings:
+            for subject in dict.fromkeys(binding.subjects):
+                found.setdefault(subject, []).append(binding)
         return {subject: tuple(each) for subject, each in found.items()}
 
     @cached_property
     def _roles(self) -> Mapping[RoleRef, RbacRole]:
         read = (self.objects.roles, self.objects.cluster_roles)
         return {role.ref: role for found in read if not isinstance(found, Unreadable) for role in found}
-
-    def in_namespace(self, namespace: str) -> tuple[RbacBinding, ...]:
-        """What holds in a namespace, and not in the whole cluster."""
-        patterns = (item for item in self.policies if item.namespace and like(namespace, item.namespace))
-        return (*self.by_namespace.get(namespace, ()), *patterns)
 
     @staticmethod
     def holds_in(binding: RbacBinding, namespace: str) -> bool:

@@ -208,6 +208,12 @@ def _is_part(item: RbacSubject) -> bool:
     return item.name.startswith(_OWN) and item.name not in BROAD
 
 
+def is_control_plane(item: RbacSubject) -> bool:
+    """Whether it is a user that only Kubernetes or EKS runs as: names of this form are theirs."""
+    linked = item.kind == "IAM" and ":role/aws-service-role/" in item.name
+    return linked or (item.kind == "User" and item.name.startswith(("eks:", "system:kube-")))
+
+
 BROAD = ("system:authenticated", "system:unauthenticated", "system:serviceaccounts", "system:anonymous")
 """Subjects that are everybody, or nearly so."""
 

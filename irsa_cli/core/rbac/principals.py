@@ -140,10 +140,15 @@ class Principal:
 
 @dataclass(frozen=True)
 class ClusterAccess:
-    """How IAM principals get into a cluster, as far as it was read; what its mode leaves out is empty."""
+    """How IAM principals get into a cluster, as far as it was read; what its mode leaves out is empty.
+
+    `reads_aws_auth`, `reads_entries`: whether the cluster looks at them, None where its mode is not known.
+    """
 
     entries: tuple[AccessEntry, ...] | Unreadable = ()
     aws_auth: tuple[AccessEntry, ...] | Unreadable = ()
+    reads_aws_auth: bool | None = None
+    reads_entries: bool | None = None
 
     @cached_property
     def _all(self) -> tuple[AccessEntry, ...]:
@@ -337,7 +342,9 @@ class RbacFiles:
         aws_auth: tuple[AccessEntry, ...] | Unreadable = ()
         if uses_aws_auth(mode):
             aws_auth = NOT_GIVEN if self.config_map is None else aws_auth_of(self.config_map)
-        return ClusterAccess(self._entries() if uses_entries(mode) else (), aws_auth)
+        entries = self._entries() if uses_entries(mode) else ()
+        reads = (uses_aws_auth(mode), uses_entries(mode)) if mode else (None, None)
+        return ClusterAccess(entries, aws_auth, *reads)
 
     def _entries(self) -> tuple[AccessEntry, ...] | Unreadable:
         if self.listed is None and not self.entries:

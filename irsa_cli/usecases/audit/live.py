@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING
 from irsa_cli.aws import account, details
 from irsa_cli.aws.cluster import cluster_names
 from irsa_cli.aws.session import AwsSession, WireLog
-from irsa_cli.core.audit.estate import AuditedAccount, AuditedCluster, Estate, living_pods
+from irsa_cli.core.audit.estate import AuditedAccount, AuditedCluster, Estate, living_pods, pod_security
 from irsa_cli.core.inventory.bindings import BoundRole
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.rbac.objects import RbacObjects
+from irsa_cli.core.rbac.principals import ClusterAccess
 from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.errors import IrsaError
 from irsa_cli.usecases.command.caller import naming_caller
@@ -40,7 +41,6 @@ class LiveSource:
     """Which account and clusters. `clusters` are named ones, else all of the regions are looked for.
 
     `regions` are those beside the caller's own; `readers` roles by which the IAM of other accounts is read.
-    `principals`: also read which IAM principals get into the clusters, some calls for each of them.
     """
 
     clusters: tuple[str, ...] = ()
@@ -48,7 +48,6 @@ class LiveSource:
     profile: str | None = None
     assume_role: str | None = None
     readers: tuple[str, ...] = ()
-    principals: bool = False
 
 
 def read_live(source: LiveSource, log: WireLog) -> Estate:
@@ -146,21 +145,26 @@ def _cluster(source: LiveSource, session: AwsSession, name: str, log: WireLog) -
         _ = connection.aws.client("eks")
         associations = pool.submit(read, lambda: account.associations(connection.aws.client("eks"), name))
         kube = read(lambda: connection.kube)
-        access = pool.submit(read_access, connection) if source.principals else None
+        access = pool.submit(read, lambda: read_access(connection))
         if isinstance(kube, Unreadable):
             unread = RbacObjects(kube, kube, kube, kube)
-            found = replace(_of(connection), accounts=kube, pods=kube, rbac=unread)
+            found = replace(_of(connection), accounts=kube, pods=kube, rbac=unread, levels=kube)
         else:
             found = _of_objects(connection, kube, pool)
         found = replace(found, associations=associations.result())
-        return replace(found, access=access.result()) if access else found
+        entered = access.result()
+        if isinstance(entered, Unreadable):
+            entered = ClusterAccess(entered, entered)
+        return replace(found, access=entered)
 
 
 def _of_objects(connection: Connection, kube: Kube, pool: ThreadPoolExecutor) -> AuditedCluster:
     pods = pool.submit(read, lambda: living_pods(kube.pods()))
     rbac = pool.submit(read_rbac, kube)
+    levels = pool.submit(read, lambda: pod_security(kube.namespaces()))
     accounts = read(lambda: tuple(map(AuditedAccount.read, kube.service_accounts())))
-    return replace(_of(connection), accounts=accounts, pods=pods.result(), rbac=rbac.result())
+    found = replace(_of(connection), accounts=accounts, pods=pods.result(), rbac=rbac.result())
+    return replace(found, levels=levels.result())
 
 
 def _of(connection: Connection) -> AuditedCluster:

@@ -60,14 +60,13 @@ def audit(request: Request, log: WireLog) -> AuditReport:
     """Audit an account; raises `IrsaError` when nothing can be read."""
     ignores = read_project(Path.cwd()).ignores
     baseline = baseline_of(request.baseline) if request.baseline else frozenset()
-    # Which IAM principals get into a cluster matters where it is asked who may become one ServiceAccount.
-    live = replace(request.source.live, principals=bool(request.scope.account))
-    found = Audit(replace(request.source, live=live).read(log), request.scope)
+    found = Audit(request.source.read(log), request.scope)
     _check(found)
     today = (found.estate.now or datetime.now(timezone.utc)).date()
     selection = select(
         found.risks, at_least=request.at_least, ignores=ignores, baseline=baseline, today=today
     )
+    selection = replace(selection, notes=(*selection.notes, *found.notes))
     if request.with_fixes:
         fixes = Fixes(found.trusts)
         selection = replace(selection, shown=tuple(map(fixes.of, selection.shown)))

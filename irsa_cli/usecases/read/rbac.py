@@ -38,7 +38,7 @@ def read_access(connection: Connection) -> ClusterAccess:
     from irsa_cli.aws.account import access_entries
 
     if connection.description is None:
-        return ClusterAccess()  # Both are EKS' own.
+        return ClusterAccess((), (), False, False)  # Both are EKS' own.
     config = connection.description.get("accessConfig") or {}
     mode = str(config.get("authenticationMode", ""))
 
@@ -50,4 +50,5 @@ def read_access(connection: Connection) -> ClusterAccess:
         later = pool.submit(read, aws_auth) if uses_aws_auth(mode) else None
         eks, name = connection.aws.client("eks"), connection.cluster.name
         entries = read(lambda: access_entries(eks, name)) if uses_entries(mode) else ()
-        return ClusterAccess(entries, later.result() if later else ())
+        aws = later.result() if later else ()
+        return ClusterAccess(entries, aws, uses_aws_auth(mode), uses_entries(mode))

@@ -36,7 +36,7 @@ def role_json(name: str, document: Any, **more: Any) -> dict[str, Any]:
 
 
 ROLES = {"RoleDetailList": [role_json("r", trust(admits("c", None)))], "Policies": []}
-CLUSTER = {
+CLUSTER: dict[str, Any] = {
     "cluster": {
         "name": "c",
         "arn": f"arn:aws:eks:eu-west-1:{ACCOUNT}:cluster/c",
@@ -66,6 +66,7 @@ RBAC = {
         )
     ],
 }
+DEV, PSA = f"arn:aws:iam::{ACCOUNT}:role/dev", "pod-security.kubernetes.io"
 ASSOCIATIONS = {"associations": [{"namespace": "prod", "serviceAccount": "app", "associationId": "a-1"}]}
 
 
@@ -92,13 +93,32 @@ def test_the_documents_of_a_cluster_and_an_account() -> None:
     assert found.accounts == {ACCOUNT}
     audit = Audit(found)
     assert [item.rule.id for item in audit.risks] == ["no-subject"]
-    assert audit.unseen == ("associations of cluster c whose roles are not known: 1",)
+    assert audit.unseen[0] == "associations of cluster c whose roles are not known: 1"
+    # Who gets in is in files of their own.
+    assert len(audit.unseen) == 4
+    assert all("no file has them" in line for line in audit.unseen[1:])
+    entries: tuple[dict[str, Any], ...] = (
+        {"accessEntries": [DEV]},
+        {"accessEntry": {"principalArn": DEV, "username": "dev", "kubernetesGroups": []}},
+        {"principalArn": DEV, "associatedAccessPolicies": []},
+    )
+    spaces = {
+        "kind": "NamespaceList",
+        "items": [
+            {"kind": "Namespace", "metadata": {"name": "prod", "labels": {f"{PSA}/enforce": "baseline"}}},
+            {"kind": "Namespace", "metadata": {"name": "dev", "labels": None}},
+        ],
+    }
+    described = {"cluster": {**CLUSTER["cluster"], "accessConfig": {"authenticationMode": "API"}}}
+    whole = estate(ROLES, described, OBJECTS, RBAC, spaces, ASSOCIATIONS, providers, one, *entries)
+    assert whole.clusters[0].levels == {"prod": "baseline", "dev": ""}
+    assert Audit(whole).unseen == ("associations of cluster c whose roles are not known: 1",)
 
 
 def test_what_no_file_has_is_not_called_fine() -> None:
     audit = Audit(estate(ROLES, CLUSTER))
     assert [item.rule.id for item in audit.risks] == ["no-subject"]
-    assert len(audit.unseen) == 5
+    assert len(audit.unseen) == 8
     assert all("no file has them" in line for line in audit.unseen[1:])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -112,3 +113,19 @@ def test_what_was_not_read_is_told_and_breaks_nothing() -> None:
     gone = broad(rule("create", "pods"), ClusterRole=[])
     assert risks(gone) == []
     assert Audit(gone).unseen == ()
+
+
+def test_the_worst_role_is_named_and_not_the_first() -> None:
+    lesser = {"p": {"Statement": {"Effect": "Allow", "Action": "iam:PutRolePolicy", "Resource": "*"}}}
+    first = role("aa", admits("one", f"{SA}prod:a"), attached=(), inline=("p",), documents=lesser)
+    found = broad(rule("create", "pods"))
+    (item,) = risks(replace(found, roles=(first, *ROLES)))
+    assert f"AdministratorAccess of {arn_of('rb')}" in item.reason
+
+
+def test_a_trust_policy_with_a_condition_is_not_left_out() -> None:
+    statement = admits("one", f"{SA}prod:b")
+    block = {**statement["Condition"], "IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}
+    admin = role("rb", {**statement, "Condition": block}, attached=(ADMIN,))
+    (item,) = risks(replace(broad(rule("create", "pods")), roles=(ROLES[0], admin)))
+    assert "(prod/a, prod/b)" in item.reason

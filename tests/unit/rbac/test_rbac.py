@@ -26,12 +26,13 @@ from irsa_cli.core.rbac.objects import (
     account_subject,
     rbac_objects,
 )
-from irsa_cli.core.rbac.takeovers import RUNS, TAKEOVERS, Named
+from irsa_cli.core.rbac.takeovers import ACTS, AWS_AUTH_READ, HOST_PATH, RUNS, TAKEOVERS, Named
 from tests.support.ran import schema
 from tests.support.rbacs import NAMES, allows, some_rbac, some_requests
 from tests.support.thoroughness import examples
 
 PLACES = ("one", "two")
+AUTHN, ADMISSION = "authentication.k8s.io", "admissionregistration.k8s.io"
 
 
 def objects(
@@ -180,14 +181,108 @@ def test_what_is_not_there_and_what_was_not_read_allows_nothing() -> None:
         (rule("bind", "clusterroles", RBAC_GROUP, "gone"), []),
         (rule("bind", "clusterroles", RBAC_GROUP, "r"), [("bind-role", False)]),
         (rule("escalate update", "roles", RBAC_GROUP), [("escalate-role", False)]),
-        (rule("create get", "secrets"), [("token-in-secret", False)]),
-        (rule("get list watch", "pods secrets serviceaccounts"), []),
+        (rule("create get", "secrets"), [("token-in-secret", False), ("read-secret", False)]),
+        (rule("get list watch", "pods serviceaccounts"), []),
+        (rule("watch", "secrets", names="app-token"), [("read-secret", False)]),
+        (rule("impersonate:serviceaccount", "serviceaccounts", AUTHN), [("impersonate-account", False)]),
+        (rule("impersonate:serviceaccount", "serviceaccounts", AUTHN, "web"), []),
+        (rule("impersonate:serviceaccount", "serviceaccounts"), []),
+        (rule("impersonate:user-info", "users groups", AUTHN), []),
+        (rule("update", "configmaps"), []),
+        (rule("create", "persistentvolumes"), []),
         (rule("create", "nodes/proxy"), []),
         (rule("*", "*", "*"), [("everything", True)]),
     ],
 )
 def test_each_way_in_a_namespace(given: dict[str, Any], expected: list[tuple[str, bool]]) -> None:
     assert acts(objects(given)) == expected
+
+
+def conditions(lists: Any, *, levels: Any = None, aws_auth: bool | None = None) -> dict[str, Any]:
+    """The conditions of each way of eve, by its id."""
+    becoming = Becoming(RbacIndex(rbac_objects(lists)), levels, aws_auth)
+    found = [item for item in becoming.takers("one", "app", 1) if item.subject != MASTERS]
+    return {act.id: act.conditions for item in found for act in item.acts}
+
+
+def test_constrained_impersonation_needs_a_right_for_what_is_done() -> None:
+    identity = rule("impersonate:serviceaccount", "serviceaccounts", AUTHN, "app")
+    assert any(
+        "impersonate-on:serviceaccount:create" in text for text in conditions(objects(identity)).popitem()[1]
+    )
+    doing = rule("impersonate-on:serviceaccount:create", "serviceaccounts/token")
+    assert conditions(objects(identity, doing)) == {"impersonate-account": (ACTS,)}
+    # Another mode's verb is for others.
+    other = rule("impersonate-on:user-info:create", "serviceaccounts/token")
+    assert len(conditions(objects(identity, other))["impersonate-account"]) == 2
+    masters = rule("impersonate:user-info", "users groups", AUTHN, "x system:masters")
+    as_masters = objects(masters, other, place="")
+    assert len(conditions(as_masters)["impersonate-group"]) == 1
+    # The API server rejects that group in this mode.
+    users = rule("impersonate:user-info", "users", AUTHN)
+    only = rule("impersonate:user-info", "groups", AUTHN, "system:masters")
+    assert set(conditions(objects(only, users, other, place=""))) == {"impersonate-user"}
+    alone = objects(rule("impersonate:user-info", "groups", AUTHN), other, place="")
+    assert conditions(alone)["impersonate-group"][1:] == ("it may also impersonate:user-info users",)
+    node = rule("impersonate:arbitrary-node", "nodes", AUTHN)
+    doing = rule("impersonate-on:arbitrary-node:create", "serviceaccounts/token")
+    assert conditions(objects(node, doing, place="")) == {"impersonate-node": ()}
+
+
+def test_mutating_admission_policies_need_a_binding() -> None:
+    policies = rule("create", "mutatingadmissionpolicies", ADMISSION)
+    assert len(conditions(objects(policies, place=""))["change-admission-policy"]) == 2
+    both = rule("create", "mutatingadmissionpolicies mutatingadmissionpolicybindings", ADMISSION)
+    assert len(conditions(objects(both, place=""))["change-admission-policy"]) == 1
+    assert conditions(objects(both)) == {}
+
+
+@pytest.mark.parametrize("names", ["", "aws-auth", "coredns"])
+@pytest.mark.parametrize("place", ["", "kube-system", "one"])
+@pytest.mark.parametrize("reads", [True, False, None])
+def test_who_may_change_aws_auth_may_do_everything(names: str, place: str, reads: bool | None) -> None:
+    found = conditions(objects(rule("patch", "configmaps", names=names), place=place), aws_auth=reads)
+    if names == "coredns" or place == "one" or reads is False:
+        assert found == {}
+    else:
+        assert found == {"change-aws-auth": () if reads else (AWS_AUTH_READ,)}
+
+
+@pytest.mark.parametrize(
+    ("levels", "expected"),
+    [
+        (None, 2),
+        ({"one": "restricted", "two": "privileged"}, 1),
+        ({"one": "restricted"}, 1),
+        ({"two": "baseline"}, 0),
+        ({"two": "restricted"}, 0),
+    ],
+)
+@pytest.mark.parametrize("resources", ["pods", "daemonsets"])
+def test_a_pod_with_the_hosts_files_reaches_other_namespaces(
+    resources: str, levels: Any, expected: int
+) -> None:
+    lists = objects(rule("create", resources, "- apps"), place="two")
+    found = conditions(lists, levels=levels)
+    assert len(found.get("mount-host", ())) == expected
+    # What does not run is on no node.
+    assert [item for item in takers(lists, pods=0) if item.subject.name == "eve"] == []
+
+
+def test_a_volume_of_the_hosts_files_passes_pod_security() -> None:
+    volumes = rule("create", "persistentvolumes")
+    lists = objects(volumes, place="")
+    restricted = {"one": "restricted", "two": "restricted"}
+    assert len(conditions(lists, levels=restricted)["mount-host-volume"]) == 2
+    lists["ClusterRole"].append({"metadata": {"name": "maker"}, "rules": [rule("create", "pods")]})
+    lists["RoleBinding"].append(
+        {
+            "metadata": {"name": "pods", "namespace": "two"},
+            "roleRef": {"kind": "ClusterRole", "name": "maker"},
+            "subjects": [{"kind": "User", "name": "eve"}],
+        }
+    )
+    assert conditions(lists, levels=restricted) == {"mount-host-volume": (HOST_PATH,)}
 
 
 def test_the_ways_of_the_whole_cluster() -> None:
@@ -234,7 +329,7 @@ def test_nobody_hides_behind_the_label_of_kubernetes_own_bindings() -> None:
 def test_a_role_is_looked_at_once() -> None:
     lists = objects(rule("create", "pods"))
     becoming = Becoming(RbacIndex(rbac_objects(lists)))
-    ref = becoming.index.by_namespace["one"][0].role
+    ref = becoming.index.bindings[-1].role
     assert becoming.openings(ref) is becoming.openings(replace(ref))
 
 

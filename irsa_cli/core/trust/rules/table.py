@@ -56,6 +56,20 @@ BROAD_GROUP = _rules.add(
     before={"roleBinding": {"subjects": ["Group system:authenticated"], "allows": "create pods"}, **_SOUND},
     after={"roleBinding": {"subjects": ["Group deployers"], "allows": "create pods"}, **_SOUND},
 )
+POWERFUL_ACCOUNT = _rules.add(
+    "powerful-service-account",
+    Severity.MEDIUM,
+    "Somebody can act as a ServiceAccount whose role is more powerful than they are.",
+    "Whoever creates a pod or a token of a ServiceAccount, or enters its pod, has its AWS role.",
+    "remove the right that leads there, or move the ServiceAccount to a namespace of its own",
+    "https://kubernetes.io/docs/concepts/security/rbac-good-practices/",
+    before={
+        "roleBinding": {"subjects": ["Group developers"], "allows": "create pods"},
+        **_SOUND,
+        "power": "*",
+    },
+    after={"roleBinding": {"subjects": ["Group developers"], "allows": "get pods"}, **_SOUND, "power": "*"},
+)
 ROLE_GONE = _rules.add(
     "role-gone",
     Severity.LOW,

@@ -1,0 +1,170 @@
+"""Who can act as ServiceAccounts with roles by rights in the cluster: the best way of each subject.
+
+A way may lead through other ServiceAccounts. Those that are worth it are in lists by namespace, the most
+powerful and nearest first, so that a binding is asked once, and not about each ServiceAccount.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from irsa_cli.core.audit.estate import AuditedCluster
+from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.policies.operators import like
+from irsa_cli.core.rbac.becoming import ANY_ACCOUNT, AccountTaker, Act, Becoming
+from irsa_cli.core.rbac.evaluation import ACCOUNT_GROUP
+from irsa_cli.core.rbac.objects import RbacBinding, RbacSubject
+from irsa_cli.core.rbac.principals import ACCESS_POLICY
+from irsa_cli.core.rbac.takeovers import ACTS, ALSO, HOST_PATH, IN_SECRET, RUNS, Named
+
+_ADMINISTRATOR, _NEARLY = ("AdministratorAccess", "* by", "*:* by"), ("PowerUser", "IAMFull", "iam:* by")
+
+
+def weight_of(power: str) -> int:
+    """How much it is that a role may do, by its words: an administrator is more than a way to become one."""
+    found = 3 if power.startswith(_ADMINISTRATOR) else 2 if power.startswith(_NEARLY) else 1
+    return max(found - power.endswith("boundary allows)"), 1) if power else 0
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A ServiceAccount (namespace/name) that has a role, or from which a `step` leads to one that has.
+
+    `conditions` are those of the role's trust policy that can't be known.
+    """
+
+    account: str
+    role: str
+    weight: int
+    step: TakerStep | None = None
+    conditions: tuple[str, ...] = ()
+
+    @property
+    def place(self) -> tuple[int, bool, int, str]:
+        """Its place among others: those of more power first, then sure ones and those that are nearer."""
+        return -self.weight, bool(self.conditions), sum(1 for _ in self.step or ()), self.account
+
+
+@dataclass(frozen=True)
+class TakerStep:
+    """What a subject may do to act as one of the goals, of which the first is the best."""
+
+    taker: AccountTaker
+    act: Act
+    goals: Sequence[Goal]
+    conditions: tuple[str, ...] = ()
+
+    @property
+    def place(self) -> tuple[bool, int, int, int, bool]:
+        """Its place among others: sure, powerful and short ones first, parts of Kubernetes last."""
+        weight, _, hops, _ = self.goals[0].place
+        return bool(self.depends_on), weight, hops, -len(self.goals), self.taker.is_part
+
+    @property
+    def depends_on(self) -> tuple[str, ...]:
+        """All that has to hold, with the trust policy of the role."""
+        return (*self.conditions, *self.goals[0].conditions)
+
+    def __iter__(self) -> Iterator[TakerStep]:
+        """All steps to the role, this one first."""
+        yield self
+        yield from self.goals[0].step or ()
+
+    def __str__(self) -> str:
+        act, binding = self.act, self.taker.binding
+        by = f"{act.right} ({binding}, {binding.role} rule {act.rule})"
+        return f"as ServiceAccount {self.goals[0].account} by the right to {by}"
+
+
+@dataclass
+class Takers:
+    """The subjects of one cluster that can act as its ServiceAccounts with roles: `goals` of `every` one."""
+
+    cluster: AuditedCluster
+    becoming: Becoming
+    goals: Mapping[str, Goal]
+    every: Mapping[str, Goal]
+    _through: dict[str, Goal] = field(default_factory=dict)
+    _spaces: dict[str, list[str]] = field(default_factory=dict)
+    _lists: dict[tuple[bool, bool], dict[str, list[Goal]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Find the ServiceAccounts through which one gets to power, those that are nearest first."""
+        accounts = () if isinstance(self.cluster.accounts, Unreadable) else self.cluster.accounts
+        for item in accounts:
+            self._spaces.setdefault(item.namespace, []).append(item.full_name)
+        bindings = [it for it in self.becoming.index.bindings if any(map(self._members, it.subjects))]
+        while found := self._further(bindings):
+            self._through.update(found)
+            self._lists.clear()
+
+    def _further(self, bindings: list[RbacBinding]) -> dict[str, Goal]:
+        found: dict[str, Goal] = {}
+        for step in (step for binding in bindings for step in self.steps(binding) if not step.depends_on):
+            goal = step.goals[0]
+            for name in self._members(step.taker.subject) if goal.weight else ():
+                known = found.get(name) or self._through.get(name)
+                if known is None or known.weight < goal.weight:
+                    found[name] = Goal(name, goal.role, goal.weight, step)
+        return found
+
+    def _members(self, subject: RbacSubject) -> Sequence[str]:
+        """The ServiceAccounts that a subject is, and that are there."""
+        if subject.account:
+            there = self._spaces.get(subject.account.partition("/")[0], ())
+            return [subject.account] if subject.account in there else ()
+        is_all = subject.kind == "Group" and subject.name.startswith(ACCOUNT_GROUP)
+        return self._spaces.get(subject.name.removeprefix(ACCOUNT_GROUP), ()) if is_all else ()
+
+    def steps(self, binding: RbacBinding) -> Iterator[TakerStep]:
+        """The best step of each subject of a binding."""
+        best: dict[RbacSubject, TakerStep] = {}
+        for space in self._asked(binding):
+            for taker in self.becoming.by(binding, space, ANY_ACCOUNT):
+                for step in filter(None, (self._step(taker, act, space) for act in taker.acts)):
+                    known = best.get(taker.subject)
+                    if known is None or step.place < known.place:
+                        best[taker.subject] = step
+        return iter(best.values())
+
+    def _asked(self, binding: RbacBinding) -> tuple[str, ...]:
+        """The namespaces that it is asked about; '' for all of them together."""
+        if binding.kind == ACCESS_POLICY and binding.namespace:
+            return ("", *(space for space in self._spaces if like(space, binding.namespace)))
+        if binding.namespace:
+            return ("", binding.namespace)
+        openings = self.becoming.openings(binding.role).openings
+        differs = any(it.takeover.also or it.takeover.named is Named.ROLE for it in openings)
+        return ("", *self._spaces) if differs else ("",)
+
+    def _step(self, taker: AccountTaker, act: Act, space: str) -> TakerStep | None:
+        conditions, pods = act.conditions, self.cluster.pods
+        if any(text.startswith(ALSO) for text in conditions):
+            return None
+        runs = not isinstance(pods, Unreadable) and (RUNS in conditions or HOST_PATH in conditions)
+        goals = self.within(space, acting=ACTS in conditions or IN_SECRET in conditions, runs=runs)
+        if act.names:
+            goals = [goal for goal in goals if goal.account.partition("/")[2] in act.names]
+        left = tuple(text for text in conditions if text != ACTS and not (runs and text == RUNS))
+        return TakerStep(taker, act, goals, left) if goals else None
+
+    def within(self, space: str = "", *, acting: bool = False, runs: bool = False) -> list[Goal]:
+        """The goals of a namespace ('': of all), the best first.
+
+        `acting`: those that are one for who acts as them in Kubernetes only; `runs`: those that have pods.
+        """
+        lists = self._lists.get((acting, runs))
+        if lists is None:
+            lists = self._lists[acting, runs] = {}
+            pods = {} if isinstance(self.cluster.pods, Unreadable) else self.cluster.pods
+            every = [*self._through.values(), *(() if acting else self.goals.values())]
+            best: dict[str, Goal] = {}
+            for goal in sorted(every, key=lambda it: it.place):
+                best.setdefault(goal.account, goal)
+            for goal in best.values():
+                for name in (
+                    ("", goal.account.partition("/")[0]) if not runs or pods.get(goal.account) else ()
+                ):
+                    lists.setdefault(name, []).append(goal)
+        return lists.get(space, [])
