@@ -14,6 +14,7 @@ from heapq import nsmallest
 
 from irsa_cli.core.audit.declared import UNUSED_DAYS, Declared, Drift
 from irsa_cli.core.audit.estate import AuditedCluster, Estate
+from irsa_cli.core.audit.powerful import Powerful
 from irsa_cli.core.audit.reach import Reachable
 from irsa_cli.core.audit.trusts import Trusts
 from irsa_cli.core.audit.ways import Way
@@ -23,6 +24,8 @@ from irsa_cli.core.rbac.objects import BROAD, RbacBinding
 from irsa_cli.core.trust.rules import table as rules
 from irsa_cli.core.trust.rules.rule import ORDER, SHOWN, Area, Risk, risk, some
 
+_GIVING = (rules.ADMITTED_NOT_ANNOTATED, rules.SUBJECT_GONE, rules.CHANGED, rules.UNUSED)
+"""The rules beside those of trust policies by which somebody gets a role."""
 Held = Mapping[str, Mapping[str, list[list[str]]]]
 """The roles of ServiceAccounts (namespace/name), in some lists, by their namespaces."""
 
@@ -35,7 +38,6 @@ class InCluster:
     reach: Reachable
     trusts: Trusts
     _becoming: dict[str, Becoming] = field(default_factory=dict)
-    _power: dict[str, str] = field(default_factory=dict)
 
     def of(self, cluster: AuditedCluster, account: str) -> InKubernetes:
         """One ServiceAccount (namespace/name) in its cluster."""
@@ -99,7 +101,7 @@ class InCluster:
             evidence=(f"{binding.role}", *(f"{name} may be had" for name in names[:SHOWN])),
         )
         lists = {id(arns): arns for name in names for arns in held[name.partition("/")[0]][name]}
-        yield item.behind(self._worst(arn for arns in lists.values() for arn in arns))
+        yield item.behind(self.trusts.worst(arn for arns in lists.values() for arn in arns))
 
     def _in_namespace(
         self, becoming: Becoming, cluster: AuditedCluster, binding: RbacBinding, accounts: Iterable[str]
@@ -123,16 +125,6 @@ class InCluster:
                 found = known[runs]
             if found:
                 yield full_name, found
-
-    def _worst(self, arns: Iterable[str]) -> str:
-        """What is much of what the roles may do: that of the first one of which it is."""
-        for arn in dict.fromkeys(arns):
-            if arn not in self._power:
-                role = self.estate.roles_by_arn.get(arn)
-                self._power[arn] = self.trusts.power(role) if role else ""
-            if self._power[arn]:
-                return f"{self._power[arn]} of {arn}"
-        return ""
 
 
 def _bindings(cluster: AuditedCluster) -> Iterator[RbacBinding]:
@@ -184,6 +176,11 @@ class Audit:
         return Trusts(self.estate)
 
     @cached_property
+    def powerful(self) -> Powerful:
+        """What roles of pods may do."""
+        return Powerful(self.estate, self.reach, self.trusts)
+
+    @cached_property
     def in_kubernetes(self) -> Mapping[str, InKubernetes]:
         """The ServiceAccount that is asked about in each cluster that has it, by the cluster's name."""
         subject = "system:serviceaccount:" + self.scope.account.replace("/", ":", 1)
@@ -195,8 +192,14 @@ class Audit:
 
     def _all(self) -> Iterator[Risk]:
         yield from self.trusts.risks()
-        yield from Declared(self.estate, self.reach).risks()
-        yield from Drift(self.estate, self.reach, self.scope.unused_days).risks()
+        yield from self.powerful.risks()
+        yield from map(self._behind, Declared(self.estate, self.reach).risks())
+        yield from map(self._behind, Drift(self.estate, self.reach, self.scope.unused_days).risks())
+
+    def _behind(self, item: Risk) -> Risk:
+        """The risk with what the role may do, where it gives the role to somebody."""
+        role = self.estate.roles_by_arn.get(item.role) if item.rule in _GIVING else None
+        return item.behind(self.trusts.power(role)) if role else item
 
     def _is_asked(self, item: Risk) -> bool:
         scope = self.scope
@@ -208,11 +211,11 @@ class Audit:
 
     @cached_property
     def _roles_of_account(self) -> frozenset[str]:
-        return frozenset(path.role for path in self.reach.paths_of("", self.scope.account))
+        return frozenset(path.role for path in self.reach.all_paths(self.scope.account))
 
     def _whom(self, item: Risk) -> Risk:
-        """The risk of a trust policy with who gets the role today, as evidence."""
-        if item.rule.area is not Area.TRUST:
+        """The risk of a role with who gets the role today, as evidence."""
+        if item.rule.area not in (Area.TRUST, Area.POWER):
             return item
         if item.role not in self._gets:
             self._gets[item.role] = tuple(map(_line, self.reach.ways.get(item.role, ())))
@@ -221,7 +224,13 @@ class Audit:
     @cached_property
     def unseen(self) -> tuple[str, ...]:
         """What was not read, and so is not called fine."""
-        lines = [*self.estate.unseen, *self._unread(), *self._rights_unread(), *self.trusts.too_large()]
+        lines = [
+            *self.estate.unseen,
+            *self._unread(),
+            *self._rights_unread(),
+            *self.trusts.too_large(),
+            *self.powerful.unseen(),
+        ]
         return tuple(dict.fromkeys(lines))
 
     def _rights_unread(self) -> Iterator[str]:

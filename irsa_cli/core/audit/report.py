@@ -287,7 +287,7 @@ def path_json(path: RolePath, arns: Arns) -> dict[str, Any]:
             {"role": {"arn": hop.source}, "allowedBy": hop.allowed_by, "admittedBy": hop.admitted_by}
             for hop in path.hops
         ],
-        "cycle": path.cycle,
+        "cycle": False,
         "if": list(path.conditions),
     }
 

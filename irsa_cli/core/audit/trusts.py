@@ -7,7 +7,7 @@ A fix is an irsa command to paste, or the corrected trust policy; how that is co
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -15,12 +15,12 @@ from irsa_cli.core.audit.estate import AuditedAccount, Estate
 from irsa_cli.core.audit.reach import size_of
 from irsa_cli.core.inventory.bindings import BoundRole
 from irsa_cli.core.objects.unreadable import Unreadable
-from irsa_cli.core.policies.statements import trusted_providers
+from irsa_cli.core.policies.statements import allowing, principals, trusted_providers
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust.correction import Meant, corrected
 from irsa_cli.core.trust.rules import table as rules
 from irsa_cli.core.trust.rules.judge import LARGEST, judge
-from irsa_cli.core.trust.rules.power import Granted, granted, power_of
+from irsa_cli.core.trust.rules.power import Granted, Power, PowerLevel, RolePower, granted, of_managed
 from irsa_cli.core.trust.rules.providers import KnownCluster, TrustContext, cluster_providers
 from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.values.names import subject
@@ -32,6 +32,7 @@ class Trusts:
 
     estate: Estate
     _granted: dict[str, Granted] = field(default_factory=dict)
+    _powers: dict[str, Power] = field(default_factory=dict)
 
     def risks(self) -> Iterator[Risk]:
         """The risks of all roles."""
@@ -72,16 +73,44 @@ class Trusts:
 
     def power(self, role: BoundRole) -> str:
         """What is much of what a role may do, in words; '' where nothing is."""
-        documents = {name: granted(document) for name, document in sorted(role.documents.items())}
-        for arn in role.attached:
-            documents[arn] = self._of_policy(arn)
-        known = role.boundary in self.estate.policies
-        limit = self._of_policy(role.boundary) if known else None
-        return power_of(role.attached, documents, role.boundary, limit)
+        return self.powers(role).much
+
+    def powers(self, role: BoundRole) -> Power:
+        """How powerful a role is, to be compared with others."""
+        if role.arn not in self._powers:
+            self._powers[role.arn] = self.holder(role, lambda: self.administrators).power
+        return self._powers[role.arn]
+
+    def worst(self, arns: Iterable[str]) -> str:
+        """What is much of the most powerful of some roles, and which one it is; '' where nothing is."""
+        known = self.estate.roles_by_arn
+        found = ((self.powers(known[arn]), arn) for arn in dict.fromkeys(arns) if arn in known)
+        power, arn = max(found, key=lambda item: item[0], default=(Power(), ""))
+        return f"{power.much} of {arn}" if power.much else ""
+
+    @cached_property
+    def administrators(self) -> Mapping[str, frozenset[str]]:
+        """The roles that are administrators, each with the services that may have it."""
+        return {
+            role.arn: frozenset(
+                name for _, item in allowing(role.trust) for name in principals(item, "Service")
+            )
+            for role in self.estate.roles
+            if self.holder(role).power.level is PowerLevel.ADMINISTRATOR
+        }
+
+    def holder(
+        self, role: BoundRole, administrators: Callable[[], Mapping[str, frozenset[str]]] = dict
+    ) -> RolePower:
+        """A role with what its policies grant."""
+        found = {name: granted(document) for name, document in sorted(role.documents.items())}
+        found |= {arn: self._of_policy(arn) for arn in role.attached}
+        limit = self._of_policy(role.boundary) if role.boundary in self.estate.policies else None
+        return RolePower(found, role.arn, role.attached, role.boundary, limit, administrators)
 
     def _of_policy(self, arn: str) -> Granted:
         if arn not in self._granted:
-            self._granted[arn] = granted(self.estate.policies.get(arn))
+            self._granted[arn] = of_managed(arn, self.estate.policies.get(arn))
         return self._granted[arn]
 
 

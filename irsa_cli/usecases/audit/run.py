@@ -89,10 +89,7 @@ def _paths(found: Audit) -> Iterable[RolePath]:
     scope, reach = found.scope, found.reach
     if scope.role:
         return reach.paths(scope.role)
-    if scope.account:
-        return reach.paths_of("", scope.account)
-    ways = [way for _, each in sorted(reach.ways.items()) for way in each]
-    return [path for way in ways for path in reach.paths_from(way)]
+    return reach.all_paths(scope.account)
 
 
 def ask_who_can(source: AuditSource, action: str, resource: str, log: WireLog) -> WhoCanReport:

@@ -288,6 +288,11 @@ def test_what_the_boundary_does_not_allow_is_not_much() -> None:
     assert "boundary" in power((), {"p": allows("iam:*")}, "arn:b", allows("iam:AttachRolePolicy"))
 
 
+def test_the_policies_of_aws_are_known_by_their_names() -> None:
+    for name in ("AdministratorAccess", "PowerUserAccess", "IAMFullAccess"):
+        assert power([f"arn:aws-cn:iam::aws:policy/{name}"])
+
+
 ANY = st.recursive(
     st.none()
     | st.booleans()

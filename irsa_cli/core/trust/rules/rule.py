@@ -30,6 +30,8 @@ class Area(str, Enum):
     """A trust policy; some rules ask for what is known of the account besides."""
     BINDING = "binding"
     """ServiceAccounts and pods, and what they are admitted to."""
+    POWER = "permissions"
+    """What roles that pods can assume may do."""
     DRIFT = "drift"
     """What nobody uses any more, or what is not as irsa made it."""
 
