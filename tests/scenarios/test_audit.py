@@ -106,7 +106,7 @@ def test_one_line_each_the_most_severe_first(irsa: Irsa) -> None:
     assert lines[0].startswith(f"critical no-subject: {arn_of('w3')}: statement 1 does not test")
     words = [line.split()[0] for line in lines[:-1]]
     assert words == sorted(words, key=["critical", "high", "medium", "low"].index)
-    assert "in 133 roles and 4 clusters" in lines[-1]
+    assert "in 134 roles and 4 clusters" in lines[-1]
     told = irsa("audit", "--role", arn_of("w8"), "-v").out
     assert "    statement 1 gives it to prod/by-association" in told
     assert "    to fix: name the ServiceAccounts" in told

@@ -24,16 +24,12 @@ STS = "sts.amazonaws.com"
 VAULT = "https://vault.example.com"
 SA = "system:serviceaccount:"
 ADMIN = "arn:aws:iam::aws:policy/AdministratorAccess"
-READ = "arn:aws:iam::111122223333:policy/ReadOrders"
+READ = "arn:aws:iam::aws:policy/AmazonSQSReadOnlyAccess"
 READ_ALL = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
 POLICIES: dict[str, Document] = {
     READ_ALL: {"Statement": [{"Effect": "Allow", "Action": ["s3:Get*", "s3:List*"], "Resource": "*"}]},
     ADMIN: {"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]},
-    READ: {
-        "Statement": [
-            {"Effect": "Allow", "Action": ["s3:Get*", "s3:List*"], "Resource": "arn:aws:s3:::orders*"}
-        ]
-    },
+    READ: {"Statement": [{"Effect": "Allow", "Action": ["sqs:Get*", "sqs:List*"], "Resource": "*"}]},
 }
 
 

@@ -262,7 +262,7 @@ def test_who_can_do_something_by_the_effective_permissions() -> None:
     assert found("s3:DeleteBucket") == everybody
     assert found("S3:deletebucket", "arn:aws:s3:::mine-1") == everybody
     assert found("s3:DeleteBucket", "arn:aws:s3:::other") == []
-    names = [name for name, _ in found("s3:GetObject")]
+    names = [name for name, _ in found("sqs:GetQueueUrl")]
     assert names == ["reads"]
     (first, *_) = who_can(reach, "s3:DeleteBucket")
     assert first.accounts == ("prod/app",)
