@@ -89,7 +89,8 @@ def _audience(
     if len(taken) > 1:
         named = " and ".join(f"'{each}'" for each in taken)
         step = f"demand one audience by StringEquals on {look.issuer}:aud"
-        yield risk(rules.EXTRA_AUDIENCE, name, f"takes tokens for the audiences {named}", step, path=place)
+        reason = f"takes tokens for the audiences {named}"
+        yield risk(rules.EXTRA_AUDIENCE, name, reason, step, path=place, pattern=named)
 
 
 def _default(index: int, item: Statement, named: Collection[str]) -> Iterator[Risk]:

@@ -289,11 +289,12 @@ class RolePower:
     def _administrator(self) -> tuple[PowerLevel, str] | None:
         much = [
             match[1] if (match := _MANAGED.fullmatch(name)) else f"{text} by the policy {name}"
-            for name, grant in self._grants
+            for name, found in sorted(self.policies.items())
+            for grant in found
             for text in grant.much
             if not grant.denies and grant.is_about(EVERY, "role", self._account)
         ]
-        answers = [found for action in _CORE if (found := self.can(action, EVERY)) is not None]
+        answers = [answer for action in _CORE if (answer := self.can(action, EVERY)) is not None]
         if not much or not answers:
             return None
         unknown = min(answers, key=len)
@@ -317,7 +318,8 @@ class RolePower:
                 if level > found.get(way.by, (PowerLevel.NONE, ""))[0]:
                     found[way.by] = level, words
         best = max((level for level, _ in found.values()), default=PowerLevel.NONE)
-        named = [words for level, words in found.values() if level is best]
+        of_aws = [match[1] for name in sorted(self.policies) if (match := _MANAGED.fullmatch(name))]
+        named = of_aws or [words for level, words in found.values() if level is best]
         more = [f"{len(named) - SHOWN_WAYS} more such ways"] if len(named) > SHOWN_WAYS else []
         return best, " and ".join([*named[:SHOWN_WAYS], *more])
 
@@ -352,7 +354,8 @@ class RolePower:
                     yield arn
         elif way.target == "same":
             grants = (grant for _, grant in self._grants if way.actions[-1] in grant.actions)
-            yield from dict.fromkeys(text for grant in grants for text in grant.resources if "*" not in text)
+            named = dict.fromkeys(text for grant in grants for text in grant.resources if "*" not in text)
+            yield from (text for text in named if f":{_KINDS[way.actions[-1]]}/" in text)
 
     def _data(self, held: frozenset[str]) -> Iterator[str]:
         for what, actions in DATA.items():

@@ -118,6 +118,8 @@ class Risk:
     account: str = ""
     evidence: tuple[str, ...] = ()
     """What was compared, a line each."""
+    pattern: str = ""
+    """What of the policy breaks the rule, where that can get wider without breaking another one."""
     place: FilePlace | None = None
     """Where it stands, of what was read from a file before it is live."""
     command: str = ""
