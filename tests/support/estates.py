@@ -110,7 +110,7 @@ PODS: Document = {
     "Effect": "Allow",
     "Principal": {"Service": "pods.eks.amazonaws.com"},
     "Action": ["sts:AssumeRole", "sts:TagSession"],
-    "Condition": {"StringEquals": {"aws:SourceAccount": ACCOUNT}},
+    "Condition": {"StringEquals": {"aws:RequestTag/kubernetes-namespace": "prod"}},
 }
 
 

@@ -65,8 +65,7 @@ def audit(request: Request, log: WireLog) -> AuditReport:
         found.risks, at_least=request.at_least, ignores=ignores, baseline=baseline, today=today
     )
     if request.with_fixes:
-        fixes = Fixes(found.trusts)
-        selection = replace(selection, shown=tuple(map(fixes.of, selection.shown)))
+        selection = replace(selection, shown=Fixes(found.trusts).of(selection.shown))
     paths = tuple(_paths(found)) if request.with_paths or request.scope != _ALL else None
     return AuditReport(found, selection, paths, request.fail_on)
 

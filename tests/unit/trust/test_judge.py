@@ -119,7 +119,7 @@ PODS = {
     "Effect": "Allow",
     "Principal": {"Service": "pods.eks.amazonaws.com"},
     "Action": ["sts:AssumeRole", "sts:TagSession"],
-    "Condition": {"StringEquals": {"aws:SourceAccount": "111122223333"}},
+    "Condition": {"StringEquals": {"aws:RequestTag/kubernetes-namespace": "prod"}},
 }
 TIGHT = {
     "eksctl": policy(web(EXACT, Action=[ACTION])),
@@ -176,6 +176,13 @@ TIGHT = {
         web({"StringEquals": {AUD: STS}, "StringEqualsIfExists": {SUB: SA}})
     ),
 }
+
+
+def test_the_account_does_not_say_which_pods() -> None:
+    block = {"StringEquals": {"aws:SourceAccount": "111122223333"}}
+    assert broken(policy({**PODS, "Condition": block})) == ["pod-identity-no-condition"]
+
+
 SAME_STAGE = context(clusters={arn: KnownCluster(item.name, "production") for arn, item in CLUSTERS.items()})
 
 

@@ -147,8 +147,11 @@ POD_IDENTITY = "pods.eks.amazonaws.com"
 """The service that gives pods the role of their association."""
 _WHO = ("aws:principal", "aws:userid", "aws:username", "aws:sourceaccount", "aws:sourceorg")
 """What the condition keys begin with that tell who calls."""
-_WHICH_POD = ("aws:source", "aws:requesttag/", "aws:principalorg")
-"""What the condition keys begin with that tell for which cluster, namespace or ServiceAccount."""
+_WHICH_POD = ("aws:sourcearn", "aws:requesttag/")
+"""What the condition keys begin with that tell for which cluster, namespace or ServiceAccount.
+
+The account tells none: associations are made in it anyway.
+"""
 
 
 def of_everybody(document: Mapping[str, Any]) -> Iterator[Risk]:
