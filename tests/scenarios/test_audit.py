@@ -271,3 +271,14 @@ def test_who_can(irsa: Irsa, account: Sandbox) -> None:
     assert text.splitlines()[-1].endswith("ServiceAccounts can s3:DeleteBucket on arn:aws:s3:::b, by 1 way")
     assert irsa("who-can", "s3:*").code == 2
     assert client(account, "iam") is not None
+
+
+def test_who_can_knows_the_actions_of_a_service(irsa: Irsa, account: Sandbox) -> None:
+    account.calls.clear()
+    ran = irsa("who-can", "s3:DeletBucket")
+    assert ran.code == 2
+    assert '"s3:DeletBucket" is not an S3 action. Did you mean s3:DeleteBucket?' in ran.err
+    assert account.calls == []
+    ran = irsa("who-can", "rds-db:connect", "-o", "json")
+    assert ran.code == 0
+    assert any('"rds-db:connect" is an action was not checked' in note for note in ran.metadata["notes"])

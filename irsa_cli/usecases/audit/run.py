@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
+from irsa_cli.aws.actions import check_action
 from irsa_cli.core.audit.auditing import Audit, AuditScope
 from irsa_cli.core.audit.estate import Estate
 from irsa_cli.core.audit.reach import who_can
@@ -93,5 +94,7 @@ def _paths(found: Audit) -> Iterable[RolePath]:
 
 def ask_who_can(source: AuditSource, action: str, resource: str, log: WireLog) -> WhoCanReport:
     """Find out who may do something; raises `IrsaError` when nothing can be read."""
-    found = Audit(source.read(log))
+    note = check_action(action)
+    estate = source.read(log)
+    found = Audit(replace(estate, unseen=(*estate.unseen, *filter(None, [note]))))
     return WhoCanReport(action, resource, found, tuple(who_can(found.reach, action, resource)))
