@@ -87,7 +87,7 @@ def test_every_planted_risk_is_found_and_nothing_else(irsa: Irsa, account: Sandb
     assert found(ran.json) == expected()
     scope = ran.metadata["scope"]
     assert scope["complete"]
-    assert {"what": "role", "count": 133} in scope["examined"]
+    assert {"what": "role", "count": 134} in scope["examined"]
     assert {item["why"] for item in scope["notExamined"]} == {"by-design"}
     assert ran.metadata["notes"] == []
     (item,) = [item for item in ran.json["items"] if item["id"] == "powerful-service-account"]
@@ -116,7 +116,7 @@ def test_one_line_each_the_most_severe_first(irsa: Irsa) -> None:
     assert lines[0].startswith(f"critical no-subject: {arn_of('w3')}: statement 1 does not test")
     words = [line.split()[0] for line in lines[:-2]]
     assert words == sorted(words, key=["critical", "high", "medium", "low"].index)
-    assert "in 133 roles, 4 clusters, 136 ServiceAccounts" in lines[-2]
+    assert "in 134 roles, 4 clusters, 136 ServiceAccounts" in lines[-2]
     assert lines[-1].startswith("Not checked: service and resource control policies, ")
     told = irsa("audit", "--role", arn_of("w8"), "-v").out
     assert "    statement 1 gives it to prod/by-association" in told
@@ -283,6 +283,17 @@ def test_who_can(irsa: Irsa, account: Sandbox) -> None:
     text = irsa("who-can", "s3:DeleteBucket", "arn:aws:s3:::b").out
     *_, answer, scope = text.splitlines()
     assert answer.endswith("ServiceAccounts can do s3:DeleteBucket on arn:aws:s3:::b, in 1 way.")
-    assert scope.startswith("Checked: 133 roles, 4 clusters, ")
+    assert scope.startswith("Checked: 134 roles, 4 clusters, ")
     assert irsa("who-can", "s3:*").code == 2
     assert client(account, "iam") is not None
+
+
+def test_who_can_knows_the_actions_of_a_service(irsa: Irsa, account: Sandbox) -> None:
+    account.calls.clear()
+    ran = irsa("who-can", "s3:DeletBucket")
+    assert ran.code == 2
+    assert '"s3:DeletBucket" is not an S3 action. Did you mean s3:DeleteBucket?' in ran.err
+    assert account.calls == []
+    ran = irsa("who-can", "rds-db:connect", "-o", "json")
+    assert (ran.code, ran.metadata["scope"]["complete"]) == (1, False)
+    assert any('"rds-db:connect" is an action was not checked' in note for note in ran.metadata["notes"])

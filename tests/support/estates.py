@@ -24,10 +24,12 @@ STS = "sts.amazonaws.com"
 VAULT = "https://vault.example.com"
 SA = "system:serviceaccount:"
 ADMIN = "arn:aws:iam::aws:policy/AdministratorAccess"
-READ = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
+READ = "arn:aws:iam::aws:policy/AmazonSQSReadOnlyAccess"
+READ_ALL = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
 POLICIES: dict[str, Document] = {
+    READ_ALL: {"Statement": [{"Effect": "Allow", "Action": ["s3:Get*", "s3:List*"], "Resource": "*"}]},
     ADMIN: {"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]},
-    READ: {"Statement": [{"Effect": "Allow", "Action": ["s3:Get*", "s3:List*"], "Resource": "*"}]},
+    READ: {"Statement": [{"Effect": "Allow", "Action": ["sqs:Get*", "sqs:List*"], "Resource": "*"}]},
 }
 
 
@@ -108,7 +110,7 @@ PODS: Document = {
     "Effect": "Allow",
     "Principal": {"Service": "pods.eks.amazonaws.com"},
     "Action": ["sts:AssumeRole", "sts:TagSession"],
-    "Condition": {"StringEquals": {"aws:SourceAccount": ACCOUNT}},
+    "Condition": {"StringEquals": {"aws:RequestTag/kubernetes-namespace": "prod"}},
 }
 
 
@@ -135,7 +137,12 @@ def planted() -> Iterator[Planted]:
     like = {"operator": "StringLike"}
     yield plant("w1", admits("shop-prod", None, audience=None), breaks="no-condition=high")
     yield plant("w2", admits("shop-prod", None), breaks="no-subject=high")
-    yield plant("w3", admits("shop-prod", None), breaks="no-subject=critical", attached=(ADMIN,))
+    yield plant(
+        "w3",
+        admits("shop-prod", None),
+        breaks="administrator-role=high no-subject=critical",
+        attached=(ADMIN,),
+    )
     yield plant("w4", admits("shop-prod", f"{SA}*:*", **like), breaks="every-subject=high")
     yield plant("w5", admits("shop-prod", f"{SA}*:app", **like), breaks="every-namespace=high")
     yield plant("w6", admits("shop-prod", f"{SA}prod*", **like), breaks="pattern-crosses-colon=high")
@@ -221,7 +228,7 @@ def planted() -> Iterator[Planted]:
     yield plant(
         "w29",
         admits("shop-prod", f"{SA}prod:b*", **like),
-        breaks="name-pattern=medium",
+        breaks="can-become-administrator=high name-pattern=medium",
         attached=(),
         inline=("p",),
         documents={
@@ -234,6 +241,9 @@ def planted() -> Iterator[Planted]:
         breaks="name-pattern=low",
         attached=(ADMIN,),
         boundary=READ,
+    )
+    yield plant(
+        "w32", admits("shop-prod", f"{SA}prod:w32"), breaks="reads-all-data=medium", attached=(READ_ALL,)
     )
     yield plant("w31", admits("shop-prod", f"{SA}prod:w31"), breaks="shadowed-by-pod-identity=low")
 
@@ -274,7 +284,7 @@ FOR_DEVELOPERS = {
 }
 """RBAC of shop-prod: developers may make them there, where w3 admits every ServiceAccount."""
 NO_ROLE = f"arn:aws:iam::{ACCOUNT}:user/w1"
-DECLARED = ("w11", "w12", "w13", "w15", "w16", "w18", "w19", "w20", "w24", "w27", "w28", "w31")
+DECLARED = ("w11", "w12", "w13", "w15", "w16", "w18", "w19", "w20", "w24", "w27", "w28", "w31", "w32")
 
 
 def account_with_risks(tight: int = 100) -> Estate:

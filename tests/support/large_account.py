@@ -73,7 +73,9 @@ def variants() -> Iterator[Planted]:
 
     yield plant("no-condition=high", tests({}))
     yield plant(
-        "no-condition=critical", admits("tools", None, audience=None, Action=[ACTION]), attached=(ADMIN,)
+        "administrator-role=high no-condition=critical",
+        admits("tools", None, audience=None, Action=[ACTION]),
+        attached=(ADMIN,),
     )
     yield plant("no-subject=high", tests({"StringLike": {f"{issuer_of('shop-prod')}:aud": makers.STS}}))
     yield plant("no-subject=high", admits("shop-dev", None, Sid="Loose"))
@@ -85,7 +87,11 @@ def variants() -> Iterator[Planted]:
     yield plant("pattern-crosses-colon=high", admits("shop-prod", f"{SA}payments*", **like))
     yield plant("namespace-pattern=medium", admits("shop-prod", f"{SA}pay-?:app", **like))
     yield plant("every-name=medium", admits("tools", f"{SA}ci:*", **like))
-    yield plant("every-name=high", admits("tools", f"{SA}ci:*", **like), attached=(ADMIN,))
+    yield plant(
+        "administrator-role=high every-name=high",
+        admits("tools", f"{SA}ci:*", **like),
+        attached=(ADMIN,),
+    )
     yield plant("name-pattern=low", admits("tools", f"{SA}ci:runner-?", **like))
     yield plant(
         "no-subject=high wrong-issuer-key=high", tests({**audience, "StringNotEquals": {other: f"{SA}a:b"}})
@@ -103,7 +109,9 @@ def variants() -> Iterator[Planted]:
     yield plant("other-services=medium", PODS, other_service)
     yield plant("everybody=high", {**PEOPLE, "Principal": {"AWS": "*"}})
     eksctl_association = {key: value for key, value in PODS.items() if key != "Condition"}
-    yield plant("pod-identity-no-condition=medium", eksctl_association, attached=(ADMIN,))
+    yield plant(
+        "administrator-role=high pod-identity-no-condition=medium", eksctl_association, attached=(ADMIN,)
+    )
     of_the_other = admits("shop-prod", None)
     of_the_other["Principal"] = {"Federated": of_other(provider_of("shop-prod"))}
     yield plant("no-subject=high", of_the_other)

@@ -13,7 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from irsa_cli.core.trust.rules.power import ESCALATIONS, SOURCE  # noqa: E402
+from irsa_cli.core.trust.rules.power import DATE, ESCALATIONS, SOURCE  # noqa: E402
 from irsa_cli.core.trust.rules.rule import Area, Rule  # noqa: E402 - the package may not be installed
 from irsa_cli.core.trust.rules.table import RULES  # noqa: E402
 
@@ -35,17 +35,37 @@ a note says so.
 AREAS = {
     Area.TRUST: "Trust policies",
     Area.BINDING: "ServiceAccounts and their roles",
+    Area.POWER: "What roles may do",
     Area.DRIFT: "What is left over",
 }
 RHINO = "https://rhinosecuritylabs.com/aws/aws-privilege-escalation-methods-mitigation/"
 POWER = f"""\
 ## Permissions that raise the severity
 
-`AdministratorAccess`, `PowerUserAccess` or `IAMFullAccess`, a policy that allows `*` or `iam:*` on
-everything, or one of these ways to become an administrator, if all its actions are allowed on all resources,
-without a condition, and by the permissions boundary, too. The list follows [pathfinding.cloud]({SOURCE}) and
-[Rhino Security Labs]({RHINO}).
+A policy that allows `*` or `iam:*` on all resources (also written as those of the account, or as all
+roles) makes an administrator, and so does `AdministratorAccess`. The ways to become one are below: all
+actions have to be allowed on all resources of their kind, or on those of the third column. The list
+follows [pathfinding.cloud]({SOURCE}) (as of {DATE}) and [Rhino Security Labs]({RHINO}).
+
+- Denies and the permissions boundary count. If the boundary was not read, the severity of the rule is
+  medium.
+- A condition that a pod's session never meets allows nothing, one that it always meets
+  (`aws:SecureTransport`, its own account) changes nothing. `iam:PassedToService` and `iam:PolicyARN` are
+  compared with what the way needs. Any other condition makes a "may" of it:
+  [can-become-administrator](#can-become-administrator) says it with severity medium, and no other
+  severity is raised.
+- If something else has to be there, such as a function with a powerful role, the severity of
+  [can-become-administrator](#can-become-administrator) is medium, too.
+- A role that is passed by its name counts if it is an administrator and trusts the service.
+- Functions, instances and projects that a policy names one by one are not counted: what roles they have
+  is not read.
 """
+TARGETS = {
+    "self": "the role itself",
+    "policy": "a customer managed policy that is attached to the role",
+    "administrator": "a role that is an administrator",
+    "same": "the same user or role for all actions",
+}
 
 
 def page() -> str:
@@ -85,9 +105,10 @@ def _section(rule: Rule) -> str:
 
 
 def _power() -> Iterator[str]:
-    yield "| actions | by |\n| --- | --- |"
+    yield "| actions | by | on | if |\n| --- | --- | --- | --- |"
     for way in ESCALATIONS:
-        yield f"| {', '.join(f'`{action}`' for action in way.actions)} | {way.by} |"
+        actions = ", ".join(f"`{action}`" for action in way.actions)
+        yield f"| {actions} | {way.by} | {TARGETS.get(way.target, '')} | {way.needs} |"
     yield ""
 
 

@@ -15,8 +15,9 @@ from heapq import nsmallest
 from irsa_cli.core.audit.declared import UNUSED_DAYS, Declared, Drift
 from irsa_cli.core.audit.estate import AuditedCluster, Estate
 from irsa_cli.core.audit.iam_takers import Candidates, by_iam, candidates
+from irsa_cli.core.audit.powerful import Powerful
 from irsa_cli.core.audit.reach import Reachable
-from irsa_cli.core.audit.takers import Goal, Takers, TakerStep, weight_of
+from irsa_cli.core.audit.takers import Goal, Takers, TakerStep
 from irsa_cli.core.audit.trusts import Trusts
 from irsa_cli.core.audit.ways import Way
 from irsa_cli.core.objects.unreadable import Unreadable
@@ -26,6 +27,9 @@ from irsa_cli.core.rbac.objects import BROAD, RbacSubject, is_control_plane
 from irsa_cli.core.rbac.principals import Principal
 from irsa_cli.core.trust.rules import table as rules
 from irsa_cli.core.trust.rules.rule import ORDER, SHOWN, Area, Risk, Rule, risk, some
+
+_GIVING = (rules.ADMITTED_NOT_ANNOTATED, rules.SUBJECT_GONE, rules.CHANGED, rules.UNUSED)
+"""The rules beside those of trust policies by which somebody gets a role."""
 
 
 @dataclass
@@ -40,7 +44,6 @@ class InCluster:
     trusts: Trusts
     notes: list[str] = field(default_factory=list)
     _becoming: dict[str, Becoming] = field(default_factory=dict)
-    _power: dict[str, str] = field(default_factory=dict)
 
     def of(self, cluster: AuditedCluster, account: str) -> InKubernetes:
         """One ServiceAccount (namespace/name) in its cluster."""
@@ -68,7 +71,7 @@ class InCluster:
                 takers = Takers(cluster, self.becoming(cluster), asked, every)
                 yield from self._everybody(takers)
                 yield from self._others(takers)
-                yield from by_iam(takers, self.estate, self._by_iam, self.power)
+                yield from by_iam(takers, self.estate, self._by_iam, self.trusts)
 
     @cached_property
     def _by_iam(self) -> Candidates:
@@ -84,7 +87,7 @@ class InCluster:
                     sets.setdefault(id(way.accounts), (way.accounts, []))[1].append(way)
         found: dict[str, Goal] = {}
         for accounts, theirs in sets.values():
-            each = ((weight_of(self.power(way.role)), not way.conditions, way.role, way) for way in theirs)
+            each = ((self.trusts.weight(way.role), not way.conditions, way.role, way) for way in theirs)
             weight, _, arn, worst = max(each, key=lambda item: item[:3])
             for name in accounts & {account} if account else accounts:
                 known = found.get(name)
@@ -134,7 +137,7 @@ class InCluster:
         if subject.account in takers.every:
             return (), takers.every[subject.account].weight < weight
         found = takers.cluster.access.behind(subject)
-        lesser = tuple(it for it in found if weight_of(self.power(it.arn)) < weight)
+        lesser = tuple(it for it in found if self.trusts.weight(it.arn) < weight)
         return lesser, bool(lesser or not found or takers.cluster.access.unseen)
 
     def _way(self, takers: Takers, steps: list[TakerStep]) -> Risk:
@@ -155,14 +158,7 @@ class InCluster:
     ) -> Risk:
         arn, name = step.goals[0].role, takers.cluster.name
         item = risk(rule, f"{who} of cluster {name}", reason, cluster=name, evidence=evidence)
-        return item.behind(f"{self.power(arn)} of {arn}" if self.power(arn) else "")
-
-    def power(self, arn: str) -> str:
-        """What is much of what a role may do, '' where nothing is, or it was not read."""
-        if arn not in self._power:
-            role = self.estate.roles_by_arn.get(arn)
-            self._power[arn] = self.trusts.power(role) if role else ""
-        return self._power[arn]
+        return item.behind(self.trusts.worst([arn]))
 
 
 def _is_everybody(step: TakerStep) -> bool:
@@ -214,6 +210,11 @@ class Audit:
         return Trusts(self.estate)
 
     @cached_property
+    def powerful(self) -> Powerful:
+        """What roles of pods may do."""
+        return Powerful(self.estate, self.reach, self.trusts)
+
+    @cached_property
     def in_kubernetes(self) -> Mapping[str, InKubernetes]:
         """The ServiceAccount that is asked about in each cluster that has it, by the cluster's name."""
         subject = "system:serviceaccount:" + self.scope.account.replace("/", ":", 1)
@@ -225,8 +226,14 @@ class Audit:
 
     def _all(self) -> Iterator[Risk]:
         yield from self.trusts.risks()
-        yield from Declared(self.estate, self.reach).risks()
-        yield from Drift(self.estate, self.reach, self.scope.unused_days).risks()
+        yield from self.powerful.risks()
+        yield from map(self._behind, Declared(self.estate, self.reach).risks())
+        yield from map(self._behind, Drift(self.estate, self.reach, self.scope.unused_days).risks())
+
+    def _behind(self, item: Risk) -> Risk:
+        """The risk with what the role may do, where it gives the role to somebody."""
+        role = self.estate.roles_by_arn.get(item.role) if item.rule in _GIVING else None
+        return item.behind(self.trusts.power(role)) if role else item
 
     def _is_asked(self, item: Risk) -> bool:
         scope = self.scope
@@ -238,11 +245,11 @@ class Audit:
 
     @cached_property
     def _roles_of_account(self) -> frozenset[str]:
-        return frozenset(path.role for path in self.reach.paths_of("", self.scope.account))
+        return frozenset(path.role for path in self.reach.all_paths(self.scope.account))
 
     def _whom(self, item: Risk) -> Risk:
-        """The risk of a trust policy with who gets the role today, as evidence."""
-        if item.rule.area is not Area.TRUST:
+        """The risk of a role with who gets the role today, as evidence."""
+        if item.rule.area not in (Area.TRUST, Area.POWER):
             return item
         if item.role not in self._gets:
             self._gets[item.role] = tuple(map(_line, self.reach.ways.get(item.role, ())))
@@ -251,7 +258,13 @@ class Audit:
     @cached_property
     def unseen(self) -> tuple[str, ...]:
         """What was not read, and so is not called fine."""
-        lines = [*self.estate.unseen, *self._unread(), *self._rights_unread(), *self.trusts.too_large()]
+        lines = [
+            *self.estate.unseen,
+            *self._unread(),
+            *self._rights_unread(),
+            *self.trusts.too_large(),
+            *self.powerful.unseen(),
+        ]
         return tuple(dict.fromkeys(lines))
 
     def _rights_unread(self) -> Iterator[str]:

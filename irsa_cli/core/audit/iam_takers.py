@@ -7,11 +7,12 @@ Only roles are looked at: users and groups of IAM are not read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from irsa_cli.core.audit.estate import AuditedCluster, Estate
 from irsa_cli.core.audit.reach import may
-from irsa_cli.core.audit.takers import Takers, weight_of
+from irsa_cli.core.audit.takers import Takers
+from irsa_cli.core.audit.trusts import Trusts
 from irsa_cli.core.inventory.bindings import BoundRole
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.permissions import Allowed
@@ -50,14 +51,14 @@ def candidates(estate: Estate) -> Candidates:
     return tuple(found)
 
 
-def by_iam(takers: Takers, estate: Estate, asked: Candidates, power: Callable[[str], str]) -> Iterator[Risk]:
+def by_iam(takers: Takers, estate: Estate, asked: Candidates, trusts: Trusts) -> Iterator[Risk]:
     """A risk for each role that has less power than a ServiceAccount that it can act as."""
     cluster = takers.cluster
     told: set[str] = set()
     for role, way in asked if cluster.arn else ():
         on_nodes = way[0][1] == _NODE
         best = next(iter(takers.within(runs=on_nodes)), None)
-        if best is None or role.arn in told or best.weight <= weight_of(power(role.arn)):
+        if best is None or role.arn in told or best.weight <= trusts.weight(role.arn):
             continue
         if found := _allowed(estate, cluster, role, way):
             told.add(role.arn)
@@ -69,7 +70,7 @@ def by_iam(takers: Takers, estate: Estate, asked: Candidates, power: Callable[[s
             )
             evidence = tuple(f"{item.by} allows it" for item in found)
             item = risk(rules.POWERFUL_ACCOUNT, role.arn, reason, cluster=cluster.name, evidence=evidence)
-            yield item.behind(f"{power(best.role)} of {best.role}")
+            yield item.behind(trusts.worst([best.role]))
 
 
 def _allowed(estate: Estate, cluster: AuditedCluster, role: BoundRole, way: IamWay) -> list[Allowed]:

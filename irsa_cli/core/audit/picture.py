@@ -16,7 +16,7 @@ from irsa_cli.core.audit.reach import size_of
 from irsa_cli.core.audit.ways import RolePath, Way
 from irsa_cli.core.policies.statements import trusted_providers
 from irsa_cli.core.trust.rules.judge import LARGEST
-from irsa_cli.core.trust.rules.power import granted, power_of
+from irsa_cli.core.trust.rules.power import PowerLevel, RolePower, of_managed
 from irsa_cli.core.trust.rules.rule import ORDER, Risk
 
 ADMINISTRATOR, ESCALATION = "administrator", "privilege escalation"
@@ -156,15 +156,14 @@ class Picture:
         estate = self.audit.estate
         documents = estate.roles_by_arn[arn].documents if arn else estate.policies
         document = documents.get(name)
-        found = {} if document is None else {name: granted(document)}
-        much = power_of(() if arn else (name,), found)
-        plain = bool(not arn and power_of((name,), {})) or any(item.much for item in found.values())
+        power = RolePower({name: of_managed(name, document)}).power
+        plain = power.level is PowerLevel.ADMINISTRATOR
         return {
             "name": name.rsplit("/", 1)[-1] if not arn else name,
             "arn": "" if arn else name,
             "kind": "inline" if arn else "attached",
-            "mark": "" if not much else ADMINISTRATOR if plain else ESCALATION,
-            "much": much,
+            "mark": "" if not power.much else ADMINISTRATOR if plain else ESCALATION,
+            "much": power.much,
             "unread": document is None,
         }
 

@@ -99,8 +99,6 @@ class SubjectIndex:
 
 DEPTH = 4
 """Roles after the first one that a path has at most."""
-MOST_PATHS = 10_000
-"""Paths from one role that are followed."""
 
 
 def size_of(role: BoundRole) -> int:
@@ -201,34 +199,28 @@ class Reachable:
 
     # Paths
 
-    def paths(self, arn: str) -> Iterator[RolePath]:
-        """All paths to a role: the ways into it, and those into roles that become it."""
-        for way in self.ways.get(arn, ()):
-            yield RolePath(way)
-        for chain in self.hops.to(arn, DEPTH):
-            for way in self.ways.get(chain[0].source, ()):
-                yield RolePath(way, chain)
+    def paths(self, arn: str, account: str = "") -> Iterator[RolePath]:
+        """The shortest path to a role of each ServiceAccount, or of one; a sure one before others."""
+        chains = [(), *self.hops.to(arn, DEPTH)]
+        found = [
+            RolePath(way, hops)
+            for hops in chains
+            for way in self.ways.get(hops[0].source if hops else arn, ())
+        ]
+        taken: dict[str, set[str]] = {}
+        for path in sorted(found, key=lambda path: (bool(path.conditions), len(path.hops))):
+            known, accounts = taken.setdefault(path.way.cluster, set()), path.way.accounts
+            left = (accounts & {account} if account else accounts) - known
+            if left:
+                known |= left
+                # Many roles admit the same ServiceAccounts: the same set stays the same one.
+                way = path.way if len(left) == len(accounts) else replace(path.way, accounts=left)
+                yield replace(path, way=way)
 
-    def paths_of(self, cluster: str, account: str) -> Iterator[RolePath]:
-        """All paths of a ServiceAccount (namespace/name)."""
-        for ways in self.ways.values():
-            for way in ways:
-                if account in way.accounts and cluster in ("", way.cluster):
-                    yield from self.paths_from(way)
-
-    def paths_from(self, way: Way) -> Iterator[RolePath]:
-        """The paths that begin with a way in: to its role, and on from there; cycles are shown once."""
-        yield RolePath(way)
-        todo: list[RolePath] = [RolePath(way)]
-        seen = 0
-        while todo and seen < MOST_PATHS:
-            path = todo.pop(0)
-            for hop in self.hops.of(path.role):
-                seen += 1
-                further = replace(path, hops=(*path.hops, hop), cycle=hop.target in path.roles)
-                yield further
-                if not further.cycle and len(further.hops) < DEPTH:
-                    todo.append(further)
+    def all_paths(self, account: str = "") -> Iterator[RolePath]:
+        """The shortest paths of all ServiceAccounts to all roles, or those of one (namespace/name)."""
+        for arn in sorted({*self.ways, *self.hops.into}):
+            yield from self.paths(arn, account)
 
 
 def _best(asked: list[tuple[str, Explanation]]) -> tuple[str, tuple[str, ...], tuple[str, ...]] | None:

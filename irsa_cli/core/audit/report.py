@@ -10,7 +10,7 @@ import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, ClassVar
 
@@ -27,12 +27,38 @@ from irsa_cli.core.values.names import account_json
 
 
 def fingerprint(risk: Risk) -> str:
-    """What tells a risk again in the next audit: its rule and its place, and not how bad it is by then."""
+    """What tells a risk again in the next audit: its rule, its place, how bad it is, and the pattern."""
+    return _hashed(*_place_of(risk), risk.severity.value, risk.pattern)
+
+
+def _place_of(risk: Risk) -> tuple[str, ...]:
     place: tuple[str, ...] = (risk.rule.id, risk.role, risk.cluster, risk.account, risk.statement)
-    if risk.place is not None:  # Lines move.
-        place = (*place, risk.place.file, risk.place.subject)
+    # Lines move.
+    return place if risk.place is None else (*place, risk.place.file, risk.place.subject)
+
+
+def _hashed(*parts: str) -> str:
     # JSON of others can have half of a character in a name.
-    return hashlib.sha256("\0".join(place).encode(errors="surrogatepass")).hexdigest()[:16]
+    return hashlib.sha256("\0".join(parts).encode(errors="surrogatepass")).hexdigest()[:16]
+
+
+def _is_known(risk: Risk, baseline: Collection[str]) -> bool:
+    """Whether a baseline has it, as bad as it is now or worse.
+
+    Fingerprints of irsa 0.1.0 have no severity: the one beside it is compared, or else the rule's own.
+    """
+    old = _hashed(*_place_of(risk))
+    for level in ORDER[ORDER.index(risk.severity) :]:
+        own = [_entry(old, None)] if level is risk.rule.severity else []
+        known = (fingerprint(replace(risk, severity=level)), _entry(old, level.value), *own)
+        if any(text in baseline for text in known):
+            return True
+    return False
+
+
+def _entry(mark: str, severity: object) -> str:
+    """An item of a baseline whose fingerprint does not tell the severity."""
+    return f"{mark} {severity}"
 
 
 @dataclass(frozen=True)
@@ -81,7 +107,7 @@ def select(
         valid = next((ignore for ignore in meant if ignore.counts(today)), None)
         if valid is not None:
             accepted.append((item, valid))
-        elif fingerprint(item) in baseline:
+        elif baseline and _is_known(item, baseline):
             known += 1
         else:
             shown.append(item)
@@ -97,13 +123,17 @@ def _void(item: AuditIgnore, today: date) -> str:
 
 
 def read_baseline(text: str, source: str) -> frozenset[str]:
-    """The fingerprints of an audit that was printed as JSON; raises `InvalidInput` for another document."""
+    """The fingerprints of an audit that was printed as JSON, also with severities.
+
+    Raises `InvalidInput` for another document.
+    """
     try:
         document = json.loads(text)
         if document["kind"] != "RiskList":
             raise TypeError
-        return frozenset(str(item["fingerprint"]) for item in document["items"])
-    except (ValueError, KeyError, TypeError, RecursionError):
+        marks = [(str(item["fingerprint"]), item.get("severity")) for item in document["items"]]
+        return frozenset(text for mark, level in marks for text in (mark, _entry(mark, level)))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise InvalidInput(
             f"{source} is no baseline", reason="expected what irsa audit -o json has printed"
         ) from None
@@ -301,7 +331,7 @@ def path_json(path: RolePath, arns: Arns) -> dict[str, Any]:
             {"role": {"arn": hop.source}, "allowedBy": hop.allowed_by, "admittedBy": hop.admitted_by}
             for hop in path.hops
         ],
-        "cycle": path.cycle,
+        "cycle": False,
         "if": list(path.conditions),
     }
 

@@ -18,14 +18,6 @@ from irsa_cli.core.rbac.objects import RbacBinding, RbacSubject
 from irsa_cli.core.rbac.principals import ACCESS_POLICY
 from irsa_cli.core.rbac.takeovers import ACTS, ALSO, HOST_PATH, IN_SECRET, RUNS, Named
 
-_ADMINISTRATOR, _NEARLY = ("AdministratorAccess", "* by", "*:* by"), ("PowerUser", "IAMFull", "iam:* by")
-
-
-def weight_of(power: str) -> int:
-    """How much it is that a role may do, by its words: an administrator is more than a way to become one."""
-    found = 3 if power.startswith(_ADMINISTRATOR) else 2 if power.startswith(_NEARLY) else 1
-    return max(found - power.endswith("boundary allows)"), 1) if power else 0
-
 
 @dataclass(frozen=True)
 class Goal:

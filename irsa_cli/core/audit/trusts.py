@@ -7,22 +7,23 @@ A fix is an irsa command to paste, or the corrected trust policy; how that is co
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 from irsa_cli.core.audit.estate import AuditedAccount, Estate
-from irsa_cli.core.audit.reach import size_of
+from irsa_cli.core.audit.reach import Reachable, size_of
 from irsa_cli.core.inventory.bindings import BoundRole
 from irsa_cli.core.objects.unreadable import Unreadable
-from irsa_cli.core.policies.statements import trusted_providers
+from irsa_cli.core.policies.statements import allowing, principals, trusted_providers
 from irsa_cli.core.policies.web_identity import WebIdentity
-from irsa_cli.core.trust.correction import Meant, corrected
+from irsa_cli.core.trust.correction import CORRECTIONS, Meant, corrected_together
 from irsa_cli.core.trust.rules import table as rules
 from irsa_cli.core.trust.rules.judge import LARGEST, judge
-from irsa_cli.core.trust.rules.power import Granted, granted, power_of
+from irsa_cli.core.trust.rules.power import Granted, Power, PowerLevel, RolePower, granted, of_managed
 from irsa_cli.core.trust.rules.providers import KnownCluster, TrustContext, cluster_providers
-from irsa_cli.core.trust.rules.rule import Risk
+from irsa_cli.core.trust.rules.rule import Risk, Rule, some
 from irsa_cli.core.values.names import subject
 
 
@@ -32,6 +33,7 @@ class Trusts:
 
     estate: Estate
     _granted: dict[str, Granted] = field(default_factory=dict)
+    _powers: dict[str, Power] = field(default_factory=dict)
 
     def risks(self) -> Iterator[Risk]:
         """The risks of all roles."""
@@ -72,16 +74,50 @@ class Trusts:
 
     def power(self, role: BoundRole) -> str:
         """What is much of what a role may do, in words; '' where nothing is."""
-        documents = {name: granted(document) for name, document in sorted(role.documents.items())}
-        for arn in role.attached:
-            documents[arn] = self._of_policy(arn)
-        known = role.boundary in self.estate.policies
-        limit = self._of_policy(role.boundary) if known else None
-        return power_of(role.attached, documents, role.boundary, limit)
+        return self.powers(role).much
+
+    def powers(self, role: BoundRole) -> Power:
+        """How powerful a role is, to be compared with others."""
+        if role.arn not in self._powers:
+            self._powers[role.arn] = self.holder(role, lambda: self.administrators).power
+        return self._powers[role.arn]
+
+    def weight(self, arn: str) -> int:
+        """How much a role may do, to be compared; 0 if that is not much, or was not read."""
+        role = self.estate.roles_by_arn.get(arn)
+        power = self.powers(role) if role else Power()
+        return power.level if power.much else 0
+
+    def worst(self, arns: Iterable[str]) -> str:
+        """What is much of the most powerful of some roles, and which one it is; '' where nothing is."""
+        known = self.estate.roles_by_arn
+        found = ((self.powers(known[arn]), arn) for arn in dict.fromkeys(arns) if arn in known)
+        power, arn = max(found, key=lambda item: item[0], default=(Power(), ""))
+        return f"{power.much} of {arn}" if power.much else ""
+
+    @cached_property
+    def administrators(self) -> Mapping[str, frozenset[str]]:
+        """The roles that are administrators, each with the services that may have it."""
+        return {
+            role.arn: frozenset(
+                name for _, item in allowing(role.trust) for name in principals(item, "Service")
+            )
+            for role in self.estate.roles
+            if self.holder(role).power.level is PowerLevel.ADMINISTRATOR
+        }
+
+    def holder(
+        self, role: BoundRole, administrators: Callable[[], Mapping[str, frozenset[str]]] = dict
+    ) -> RolePower:
+        """A role with what its policies grant."""
+        found = {name: granted(document) for name, document in sorted(role.documents.items())}
+        found |= {arn: self._of_policy(arn) for arn in role.attached}
+        limit = self._of_policy(role.boundary) if role.boundary in self.estate.policies else None
+        return RolePower(found, role.arn, role.attached, role.boundary, limit, administrators)
 
     def _of_policy(self, arn: str) -> Granted:
         if arn not in self._granted:
-            self._granted[arn] = granted(self.estate.policies.get(arn))
+            self._granted[arn] = of_managed(arn, self.estate.policies.get(arn))
         return self._granted[arn]
 
 
@@ -105,15 +141,42 @@ class Fixes:
 
     trusts: Trusts
 
-    def of(self, risk: Risk) -> Risk:
-        """The risk with its fix, as far as there is one."""
-        return replace(risk, command=command_of(risk), corrected=self._corrected(risk))
+    def of(self, risks: Iterable[Risk]) -> tuple[Risk, ...]:
+        """The risks with their fixes, as far as there are some: those of a role get the same document."""
+        told = [replace(item, command=command_of(item)) for item in risks]
+        by_role: dict[str, list[Risk]] = {}
+        for item in told:
+            if item.path:
+                by_role.setdefault(item.role, []).append(item)
+        documents = {arn: self._corrected(arn, found) for arn, found in by_role.items()}
+        return tuple(self._with(item, documents.get(item.role)) if item.path else item for item in told)
 
-    def _corrected(self, risk: Risk) -> Mapping[str, object] | None:
-        role = self.trusts.estate.roles_by_arn.get(risk.role)
-        if role is None or not risk.path or size_of(role) > LARGEST:
+    def _with(self, risk: Risk, found: tuple[Mapping[str, Any], str, frozenset[Rule]] | None) -> Risk:
+        if found is None or risk.rule not in CORRECTIONS or risk.rule in found[2]:
+            return risk
+        return replace(risk, corrected=found[0], evidence=(*risk.evidence, found[1]))
+
+    def _corrected(
+        self, arn: str, risks: Collection[Risk]
+    ) -> tuple[Mapping[str, Any], str, frozenset[Rule]] | None:
+        """The corrected trust policy of a role, whom it keeps out, and the rules that it still breaks."""
+        role = self.trusts.estate.roles_by_arn.get(arn)
+        if role is None or size_of(role) > LARGEST:
             return None
-        return corrected(role.trust, risk, self.trusts.context(role), self._meant(role))
+        context = self.trusts.context(role)
+        document = corrected_together(role.trust, risks, context, self._meant(role))
+        if document is None:
+            return None
+        before, after = (self._admitted(replace(role, trust=found)) for found in (role.trust, document))
+        lost = sorted(before - after)
+        names = f"keeps out {some(lost)}" if lost else "keeps out nobody who gets the role today"
+        left = frozenset(item.rule for item in judge(document, context))
+        return document, f"the corrected trust policy {names}, as far as was read", left
+
+    def _admitted(self, role: BoundRole) -> frozenset[str]:
+        """The ServiceAccounts that become a role, with their clusters."""
+        ways = Reachable(replace(self.trusts.estate, roles=(role,))).ways.get(role.arn, ())
+        return frozenset(f"{name} of cluster {way.cluster}" for way in ways for name in way.accounts)
 
     @cached_property
     def _annotated(self) -> Mapping[tuple[str, str], list[AuditedAccount]]:
@@ -135,4 +198,15 @@ class Fixes:
             for item in self._annotated.get((cluster.name, role.arn), ()):
                 name = subject(item.namespace, item.name)
                 tokens.append(WebIdentity(provider, cluster.issuer, name, item.audience))
-        return Meant(tuple(tokens), complete)
+        return Meant(tuple(tokens), complete, self._pods(role))
+
+    def _pods(self, role: BoundRole) -> tuple[tuple[str, str, str], ...]:
+        """The ServiceAccounts that associations give the role; none where not all associations are known."""
+        found: list[tuple[str, str, str]] = []
+        for cluster in self.trusts.estate.clusters:
+            associations = cluster.associations
+            if isinstance(associations, Unreadable) or not all(item.role_arn for item in associations):
+                return ()
+            mine = (item for item in associations if item.role_arn == role.arn)
+            found += ((cluster.arn, item.namespace, item.name) for item in mine)
+        return tuple(found) if all(arn for arn, _, _ in found) else ()

@@ -63,11 +63,10 @@ class Hop:
 
 @dataclass(frozen=True)
 class RolePath:
-    """A way in, and the hops from its role to the last one. `cycle`: that leads back to a role before it."""
+    """A way in, and the hops from its role to the last one."""
 
     way: Way
     hops: tuple[Hop, ...] = ()
-    cycle: bool = False
 
     @property
     def role(self) -> str:
@@ -86,8 +85,6 @@ class RolePath:
 
 
 EVERYBODY = "*"
-MOST_CHAINS = 1000
-"""Chains to one role that are followed."""
 
 
 def policies_of(estate: Estate, role: BoundRole) -> Policies:
@@ -163,7 +160,8 @@ class Hops:
         return same and any(role.arn in principals(item, "AWS") for _, item in allowing(target.trust))
 
     @cached_property
-    def _into(self) -> Mapping[str, tuple[Hop, ...]]:
+    def into(self) -> Mapping[str, tuple[Hop, ...]]:
+        """The hops to each role that others become."""
         found: dict[str, list[Hop]] = {}
         for role in self.estate.roles:
             for hop in self.of(role.arn):
@@ -171,17 +169,17 @@ class Hops:
         return {arn: tuple(hops) for arn, hops in found.items()}
 
     def to(self, arn: str, depth: int) -> Iterator[tuple[Hop, ...]]:
-        """The chains of hops that end at a role; none goes through a role twice."""
-        todo: list[tuple[Hop, ...]] = [(hop,) for hop in self._into.get(arn, ())]
-        count = 0
-        while todo and count < MOST_CHAINS:
-            chain = todo.pop(0)
-            count += 1
-            yield chain
-            if len(chain) < depth:
-                on = {arn, *(hop.source for hop in chain)}
-                before = self._into.get(chain[0].source, ())
-                todo += [(hop, *chain) for hop in before if hop.source not in on]
+        """The shortest chain of hops from each role; after one with conditions also the shortest sure one."""
+        todo: list[tuple[Hop, ...]] = [()]
+        seen: set[tuple[str, bool]] = set()
+        for chain in todo:
+            for hop in self.into.get(chain[0].source if chain else arn, ()) if len(chain) < depth else ():
+                longer = (hop, *chain)
+                sure = not any(item.conditions for item in longer)
+                if hop.source != arn and seen.isdisjoint({(hop.source, sure), (hop.source, True)}):
+                    seen.add((hop.source, sure))
+                    todo.append(longer)
+                    yield longer
 
 
 def _denies(policies: Policies, resource: str) -> bool:

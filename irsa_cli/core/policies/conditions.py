@@ -4,6 +4,7 @@ Pure. Which keys have which values is `irsa_cli.core.policies.web_identity`'s bu
 statement `irsa_cli.core.trust.evaluation`'s. How two strings are compared is in
 `irsa_cli.core.policies.operators`. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html
+https://docs.aws.amazon.com/IAM/latest/UserGuide/access-analyzer-reference-policy-checks.html
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ def operator_of(name: str) -> Operator | None:
     quantifier = next((head for head in _QUANTIFIERS if name.startswith(head)), "")
     text = name.removeprefix(quantifier)
     if text == "Null":
-        # With a quantifier: documented only for what a quantifier does where the key is missing.
+        # With a quantifier it does not look at the key: see `_holds`.
         return Operator(None, quantifier=_QUANTIFIERS.get(quantifier, ""))
     base = text.removesuffix("IfExists")
     if base not in COMPARISONS:
@@ -125,6 +126,9 @@ def _text(value: Any) -> str:
 
 
 def _holds(operator: Operator, got: Values, wanted: tuple[str, ...], variables: Context | None) -> Truth:
+    if operator.compare is None and operator.quantifier:
+        # IAM Access Analyzer's policy checks (NULL_WITH_QUALIFIER): always true, or false.
+        return operator.quantifier == "all"
     if got is None:
         return _holds_without_key(operator, wanted)
     if got is UNKNOWN:
@@ -161,7 +165,7 @@ def _holds_for_any(
 
 
 def _holds_without_key(operator: Operator, wanted: tuple[str, ...]) -> Truth:
-    if operator.compare is None and not operator.quantifier:
+    if operator.compare is None:
         return _is_null(wanted, absent=True)
     if operator.quantifier == "any":
         # ForAnyValue says no, IfExists says yes; which of them wins is not documented.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from irsa_cli.core.policies.conditions import operator_of
@@ -37,15 +37,21 @@ _WIDTH = (
 )
 
 
+MOST_STEPS = 20
+"""Corrections of one document."""
+
+
 @dataclass(frozen=True)
 class Meant:
     """The tokens that a role is meant for, as annotations tell; `complete`: there are no others.
 
-    Whom a pattern is meant for is known only where it is complete.
+    Whom a pattern is meant for is known only where it is complete. `pods` are the ServiceAccounts of EKS Pod
+    Identity associations: the cluster's ARN, namespace and name.
     """
 
     tokens: tuple[WebIdentity, ...] = ()
     complete: bool = False
+    pods: tuple[tuple[str, str, str], ...] = ()
 
 
 def corrected(
@@ -62,6 +68,24 @@ def corrected(
         if found and found != there and _is_good(document, proposal, risk, context, meant):
             return proposal
     return None
+
+
+def corrected_together(
+    document: Mapping[str, Any], risks: Collection[Risk], context: TrustContext, meant: Meant
+) -> Document | None:
+    """The document without all of these risks that can be corrected, one after another; None for none."""
+    found, wanted = dict(document), {item.rule for item in risks}
+    others = [item for item in risks if item.rule not in rules.TRUST_RULES]
+    for _ in range(MOST_STEPS):
+        places = range(len(as_list(found.get("Statement", []))))
+        todo = [item for item in judge(found, context) if item.rule in wanted]
+        todo += [replace(item, path=("Statement", place)) for item in others for place in places]
+        proposals = (corrected(found, item, context, meant) for item in todo)
+        better = next((item for item in proposals if item is not None), None)
+        if better is None:
+            break
+        found = better
+    return None if found == document else found
 
 
 def _has_form(item: Any) -> bool:
@@ -243,12 +267,20 @@ def _without_provider(place: _Place) -> list[Any]:
     return _replaced(place, _without_principals(place.item, "Federated", gone)) if gone else []
 
 
-def _for_the_account(place: _Place) -> list[Any]:
-    account = place.context.role.split(":")[4] if place.context.role.count(":") >= 5 else ""
-    if not account:
-        return []
-    place.item.setdefault("Condition", {}).setdefault("StringEquals", {})["aws:SourceAccount"] = account
-    return place.items
+MOST_PODS = 4
+"""ServiceAccounts that get a statement each: IAM takes short trust policies only."""
+
+
+def _for_its_pods(place: _Place) -> list[Any]:
+    """One statement for each ServiceAccount: its account alone would keep no pod of it out."""
+    found = place.without()
+    for arn, namespace, name in place.meant.pods if len(place.meant.pods) <= MOST_PODS else ():
+        item = copy.deepcopy(place.item)
+        item.setdefault("Condition", {}).setdefault("ArnEquals", {})["aws:SourceArn"] = arn
+        for key, value in (("namespace", namespace), ("service-account", name)):
+            _demand(item, f"aws:RequestTag/kubernetes-{key}", [value])
+        found.insert(min(place.index, len(found)), item)
+    return found if len(found) >= len(place.items) else []
 
 
 def _without_subject(place: _Place) -> list[Any]:
@@ -280,7 +312,7 @@ CORRECTIONS: Mapping[Rule, tuple[Callable[[_Place], list[Any]], ...]] = {
     rules.BESIDE_LOOSE: (_remove, _named),
     rules.ALL_ACTIONS: (_own_actions,),
     rules.OTHER_SERVICES: (_without_services,),
-    rules.POD_IDENTITY_OPEN: (_for_the_account,),
+    rules.POD_IDENTITY_OPEN: (_for_its_pods,),
     rules.PROVIDER_GONE: (_without_provider,),
     SUBJECT_GONE: (_without_subject,),
     DEAD_ISSUER: (_without_provider,),

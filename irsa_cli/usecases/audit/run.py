@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
+from irsa_cli.aws.actions import check_action
 from irsa_cli.core.audit.auditing import Audit, AuditScope
 from irsa_cli.core.audit.estate import Estate
 from irsa_cli.core.audit.reach import who_can
@@ -68,8 +69,7 @@ def audit(request: Request, log: WireLog) -> AuditReport:
     )
     selection = replace(selection, notes=(*selection.notes, *found.notes))
     if request.with_fixes:
-        fixes = Fixes(found.trusts)
-        selection = replace(selection, shown=tuple(map(fixes.of, selection.shown)))
+        selection = replace(selection, shown=Fixes(found.trusts).of(selection.shown))
     paths = tuple(_paths(found)) if request.with_paths or request.scope != _ALL else None
     return AuditReport(found, selection, paths, request.fail_on, request.allow)
 
@@ -101,15 +101,14 @@ def _paths(found: Audit) -> Iterable[RolePath]:
     scope, reach = found.scope, found.reach
     if scope.role:
         return reach.paths(scope.role)
-    if scope.account:
-        return reach.paths_of("", scope.account)
-    ways = [way for _, each in sorted(reach.ways.items()) for way in each]
-    return [path for way in ways for path in reach.paths_from(way)]
+    return reach.all_paths(scope.account)
 
 
 def ask_who_can(
     source: AuditSource, action: str, resource: str, log: WireLog, allow: Allowance
 ) -> WhoCanReport:
     """Find out who may do something; raises `IrsaError` when nothing can be read."""
-    found = Audit(source.read(log))
+    note = check_action(action)
+    estate = source.read(log)
+    found = Audit(replace(estate, unseen=(*estate.unseen, *filter(None, [note]))))
     return WhoCanReport(action, resource, found, tuple(who_can(found.reach, action, resource)), allow)

@@ -16,7 +16,18 @@ from irsa_cli.core.audit.estate import Estate
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.usecases.audit import files
-from tests.support.estates import ACCOUNT, NOW, READ, SA, admits, arn_of, issuer_of, provider_of, trust
+from tests.support.estates import (
+    ACCOUNT,
+    NOW,
+    POLICIES,
+    READ,
+    SA,
+    admits,
+    arn_of,
+    issuer_of,
+    provider_of,
+    trust,
+)
 from tests.support.thoroughness import examples
 
 
@@ -36,6 +47,11 @@ def role_json(name: str, document: Any, **more: Any) -> dict[str, Any]:
 
 
 ROLES = {"RoleDetailList": [role_json("r", trust(admits("c", None)))], "Policies": []}
+KNOWN = {
+    "Arn": READ,
+    "PolicyVersionList": [{"IsDefaultVersion": True, "Document": POLICIES[READ]}],
+}
+WITH_POLICIES = {**ROLES, "Policies": [KNOWN]}
 CLUSTER: dict[str, Any] = {
     "cluster": {
         "name": "c",
@@ -78,7 +94,7 @@ def estate(*documents: Any, folder: str = "") -> Estate:
 def test_the_documents_of_a_cluster_and_an_account() -> None:
     providers = {"OpenIDConnectProviderList": [{"Arn": provider_of("c")}]}
     one = {"Url": issuer_of("c"), "ClientIDList": ["sts.amazonaws.com"]}
-    found = estate(ROLES, CLUSTER, OBJECTS, RBAC, ASSOCIATIONS, providers, one, {"clusters": ["c"]})
+    found = estate(WITH_POLICIES, CLUSTER, OBJECTS, RBAC, ASSOCIATIONS, providers, one, {"clusters": ["c"]})
     (role,) = found.roles
     assert (role.arn, role.attached, role.tags) == (arn_of("r"), (READ,), {"a": "b"})
     assert role.last_used is not None
@@ -110,7 +126,7 @@ def test_the_documents_of_a_cluster_and_an_account() -> None:
         ],
     }
     described = {"cluster": {**CLUSTER["cluster"], "accessConfig": {"authenticationMode": "API"}}}
-    whole = estate(ROLES, described, OBJECTS, RBAC, spaces, ASSOCIATIONS, providers, one, *entries)
+    whole = estate(WITH_POLICIES, described, OBJECTS, RBAC, spaces, ASSOCIATIONS, providers, one, *entries)
     assert whole.clusters[0].levels == {"prod": "baseline", "dev": ""}
     assert Audit(whole).unseen == ("associations of cluster c whose roles are not known: 1",)
 
@@ -118,8 +134,10 @@ def test_the_documents_of_a_cluster_and_an_account() -> None:
 def test_what_no_file_has_is_not_called_fine() -> None:
     audit = Audit(estate(ROLES, CLUSTER))
     assert [item.rule.id for item in audit.risks] == ["no-subject"]
-    assert len(audit.unseen) == 8
-    assert all("no file has them" in line for line in audit.unseen[1:])
+    *_, policies = audit.unseen
+    assert len(audit.unseen) == 9
+    assert all("no file has them" in line for line in audit.unseen[1:-1])
+    assert policies == f"not all policies of these roles of pods were read: {arn_of('r')}"
 
 
 def test_a_policy_may_be_percent_encoded_text_as_the_api_gives_it() -> None:

@@ -145,6 +145,7 @@ def may_assume(resource: str, **more: Any) -> dict[str, Any]:
     return {"attached": (), "inline": ("p",), "documents": {"p": {"Statement": [statement]}}}
 
 
+ALLOW_ALL = {"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 ROOT = f"arn:aws:iam::{ACCOUNT}:root"
 
 
@@ -166,7 +167,7 @@ def test_both_sides_have_to_allow_a_chain(principal: str, policies: dict[str, An
     reach = reach_of(role("a", admits("c", f"{SA}prod:app"), **policies), role("b", for_role(principal)))
     paths = list(reach.paths(arn_of("b")))
     assert [path.roles for path in paths] == ([(arn_of("a"), arn_of("b"))] if reached else [])
-    forward = [path.role for path in reach.paths_of("c", "prod/app")]
+    forward = [path.role for path in reach.all_paths("prod/app")]
     assert forward == [arn_of("a"), *([arn_of("b")] if reached else [])]
 
 
@@ -183,24 +184,59 @@ def test_a_chain_says_what_allows_it_and_what_has_to_hold() -> None:
     assert "aws:x" in path.conditions[1]
 
 
-def test_cycles_are_shown_and_end() -> None:
+def test_a_cycle_ends_and_is_no_further_way() -> None:
     reach = reach_of(
         role("a", admits("c", f"{SA}prod:app"), for_role(arn_of("b"))),
         role("b", for_role(arn_of("a"))),
     )
-    paths = list(reach.paths_of("c", "prod/app"))
-    assert [(path.roles, path.cycle) for path in paths] == [
-        ((arn_of("a"),), False),
-        ((arn_of("a"), arn_of("b")), False),
-        ((arn_of("a"), arn_of("b"), arn_of("a")), True),
+    assert [path.roles for path in reach.all_paths("prod/app")] == [
+        (arn_of("a"),),
+        (arn_of("a"), arn_of("b")),
     ]
     assert [path.roles for path in reach.paths(arn_of("a"))] == [(arn_of("a"),)]
+
+
+def test_only_the_shortest_way_of_each_service_account_to_each_role() -> None:
+    names = [f"r{number}" for number in range(5)]
+    roots = [for_role(ROOT)]
+    roles = [role(name, admits("c", f"{SA}prod:{name}"), *roots, **may_assume("*")) for name in names]
+    goal = role("goal", for_role(ROOT), attached=(), inline=("p",), documents={"p": ALLOW_ALL})
+    accounts = [AuditedAccount("prod", name, arn_of(name)) for name in names]
+    reach = reach_of(*roles, goal, accounts=accounts)
+    pairs = [(path.role, name) for path in reach.all_paths() for name in path.way.accounts]
+    assert len(pairs) == len(set(pairs)) == 30
+    assert sorted(len(path.hops) for path in reach.all_paths()) == [0] * 5 + [1] * 25
+    assert len(list(who_can(reach, "s3:DeleteBucket"))) == 5
+
+
+def test_a_sure_way_goes_before_a_shorter_one_that_depends_on_something() -> None:
+    office = {"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}
+    reach = reach_of(
+        role("a", admits("c", f"{SA}prod:app")),
+        role("b", for_role(arn_of("a"))),
+        role("c", for_role(arn_of("a"), Condition=office), for_role(arn_of("b"))),
+        role("d", for_role(arn_of("a"), Condition=office)),
+    )
+    (sure,) = reach.paths(arn_of("c"))
+    assert (sure.roles, sure.conditions) == ((arn_of("a"), arn_of("b"), arn_of("c")), ())
+    (maybe,) = reach.paths(arn_of("d"))
+    assert len(maybe.conditions) == 1
+
+
+def test_what_one_way_has_already_another_one_does_not_repeat() -> None:
+    reach = reach_of(
+        role("r", admits("c", f"{SA}prod:a*", operator="StringLike"), for_role(arn_of("x"))),
+        role("x", admits("c", f"{SA}prod:*", operator="StringLike")),
+    )
+    direct, chained = reach.paths(arn_of("r"))
+    assert direct.way.accounts == {"prod/app", "prod/app-2"}
+    assert chained.way.accounts == {"prod/web", "prod/default"}
 
 
 def test_chains_end_at_their_depth() -> None:
     chain = [role(f"r{number}", for_role(arn_of(f"r{number - 1}"))) for number in range(1, 10)]
     reach = reach_of(role("r0", admits("c", f"{SA}prod:app")), *chain)
-    assert max(len(path.hops) for path in reach.paths_of("c", "prod/app")) == DEPTH
+    assert max(len(path.hops) for path in reach.all_paths("prod/app")) == DEPTH
     assert list(reach.paths(arn_of("r9"))) == []
 
 
@@ -226,7 +262,7 @@ def test_who_can_do_something_by_the_effective_permissions() -> None:
     assert found("s3:DeleteBucket") == everybody
     assert found("S3:deletebucket", "arn:aws:s3:::mine-1") == everybody
     assert found("s3:DeleteBucket", "arn:aws:s3:::other") == []
-    names = [name for name, _ in found("s3:GetObject")]
+    names = [name for name, _ in found("sqs:GetQueueUrl")]
     assert names == ["reads"]
     (first, *_) = who_can(reach, "s3:DeleteBucket")
     assert first.accounts == ("prod/app",)
@@ -244,5 +280,4 @@ def test_a_policy_that_was_not_read_is_an_if() -> None:
 def test_the_same_name_in_two_clusters_is_two_service_accounts() -> None:
     roles = [role("r", admits("c", f"{SA}prod:app"))]
     reach = Reachable(estate(roles, [cluster("c", account("app")), cluster("d", account("app"))]))
-    assert [path.role for path in reach.paths_of("c", "prod/app")] == [arn_of("r")]
-    assert list(reach.paths_of("d", "prod/app")) == []
+    assert [path.role for path in reach.all_paths("prod/app")] == [arn_of("r")]

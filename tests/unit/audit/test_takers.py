@@ -10,7 +10,6 @@ import pytest
 
 from irsa_cli.core.audit.auditing import Audit, AuditScope
 from irsa_cli.core.audit.estate import Estate
-from irsa_cli.core.audit.takers import weight_of
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.rbac.objects import RBAC_GROUP, rbac_objects
 from irsa_cli.core.rbac.principals import AccessEntry, ClusterAccess, EntryPolicy
@@ -331,20 +330,6 @@ def test_the_worst_role_is_told() -> None:
     more = replace(only, accounts=(account("aaa", "aaa"), *only.accounts))
     (item,) = risks(replace(found, clusters=(more,)))
     assert ("prod/boss" in item.reason, "1 more" in item.reason) == (True, True)
-
-
-@pytest.mark.parametrize(
-    ("more", "less"),
-    [
-        ("AdministratorAccess", "IAMFullAccess"),
-        ("* by the policy p", "iam:* by the policy p"),
-        ("IAMFullAccess", "iam:PutRolePolicy (a way to become administrator by x)"),
-        ("AdministratorAccess", "AdministratorAccess (as far as its permissions boundary allows)"),
-        ("iam:PutRolePolicy (a way) (as far as its permissions boundary allows)", ""),
-    ],
-)
-def test_an_administrator_is_more_than_a_way_to_become_one(more: str, less: str) -> None:
-    assert weight_of(more) > weight_of(less)
 
 
 NODE = f"arn:aws:ec2:eu-west-1:{ACCOUNT}:instance/*"

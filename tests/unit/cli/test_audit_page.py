@@ -208,7 +208,7 @@ def test_a_role_through_another_is_in_it() -> None:
 
 def test_of_one_service_account_only_its_roles() -> None:
     estate, scope = account_with_risks(3), AuditScope(account="ok/tight1")
-    paths = tuple(Audit(estate).reach.paths_of("", "ok/tight1"))
+    paths = tuple(Audit(estate).reach.all_paths("ok/tight1"))
     _, page = page_of(estate, scope, paths=paths)
     picture = page.data["picture"]
     assert picture["accounts"] == [["shop-prod", "ok", "tight1"]]

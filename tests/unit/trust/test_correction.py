@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust import trust_policy
-from irsa_cli.core.trust.correction import CORRECTIONS, Meant, corrected
+from irsa_cli.core.trust.correction import CORRECTIONS, Meant, corrected, corrected_together
 from irsa_cli.core.trust.evaluation import Answer, explain
 from irsa_cli.core.trust.rules.judge import judge
 from irsa_cli.core.trust.rules.rule import Rule
@@ -28,7 +28,8 @@ def token(name: str, provider: str = PROVIDER, audience: str = STS) -> WebIdenti
 
 
 NAMED = ("prod:app", "prod:web", "prod:app-1", "prod-eu:app")
-MEANT = Meant(tuple(map(token, NAMED)), complete=True)
+PROD = "arn:aws:eks:eu-west-1:111122223333:cluster/prod"
+MEANT = Meant(tuple(map(token, NAMED)), complete=True, pods=((PROD, "prod", "app"),))
 BY_HAND = {"everybody", "default-service-account", "several-stages", "issuer-can-be-had", "only-negative"}
 """Where a person has to decide; `only-negative`'s example keeps out whom the others are about."""
 
@@ -166,6 +167,38 @@ def test_what_is_corrected_passes_and_admits_who_is_meant(
             each = token(name)
             if explain(document, each).answer is Answer.NO:
                 assert explain(found, each).answer is Answer.NO
+
+
+OPEN = {"Effect": "Allow", "Principal": {"Service": "pods.eks.amazonaws.com"}, "Action": "sts:AssumeRole"}
+
+
+def test_a_trust_for_pod_identity_is_corrected_for_the_pods_that_are_known_only() -> None:
+    (risk,) = judge(policy(OPEN), context(role=ROLE))
+    assert corrected(policy(OPEN), risk, context(role=ROLE), Meant()) is None
+    two = Meant(pods=((PROD, "prod", "app"), (PROD, "dev", "web")))
+    found = corrected(policy(OPEN), risk, context(role=ROLE), two)
+    assert found is not None
+    tags = [item["Condition"]["StringEquals"] for item in found["Statement"]]
+    assert sorted(map(list, map(dict.values, tags))) == [["dev", "web"], ["prod", "app"]]
+    assert {item["Condition"]["ArnEquals"]["aws:SourceArn"] for item in found["Statement"]} == {PROD}
+
+
+@settings(max_examples=examples(200), deadline=None)
+@given(documents(), st.lists(st.sampled_from(NAMES), unique=True), st.booleans())
+def test_what_is_corrected_together_has_less_of_each_and_admits_who_is_meant(
+    document: dict[str, Any], names: list[str], complete: bool
+) -> None:
+    known, meant = context(role=ROLE), Meant(tuple(token(name) for name in names), complete)
+    risks = judge(document, known)
+    found = corrected_together(document, risks, known, meant)
+    if found is None:
+        return
+    left = judge(found, known)
+    assert {item.rule for item in left} <= {item.rule for item in risks}
+    assert all(corrected(found, item, known, meant) is None for item in left)
+    for each in meant.tokens:
+        was = explain(document, each).answer
+        assert was is Answer.NO or explain(found, each).answer is was
 
 
 def test_the_rules_that_are_corrected_are_rules() -> None:

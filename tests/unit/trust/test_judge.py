@@ -119,7 +119,7 @@ PODS = {
     "Effect": "Allow",
     "Principal": {"Service": "pods.eks.amazonaws.com"},
     "Action": ["sts:AssumeRole", "sts:TagSession"],
-    "Condition": {"StringEquals": {"aws:SourceAccount": "111122223333"}},
+    "Condition": {"StringEquals": {"aws:RequestTag/kubernetes-namespace": "prod"}},
 }
 TIGHT = {
     "eksctl": policy(web(EXACT, Action=[ACTION])),
@@ -176,6 +176,13 @@ TIGHT = {
         web({"StringEquals": {AUD: STS}, "StringEqualsIfExists": {SUB: SA}})
     ),
 }
+
+
+def test_the_account_does_not_say_which_pods() -> None:
+    block = {"StringEquals": {"aws:SourceAccount": "111122223333"}}
+    assert broken(policy({**PODS, "Condition": block})) == ["pod-identity-no-condition"]
+
+
 SAME_STAGE = context(clusters={arn: KnownCluster(item.name, "production") for arn, item in CLUSTERS.items()})
 
 
@@ -286,6 +293,11 @@ def test_what_the_boundary_does_not_allow_is_not_much() -> None:
     assert power([admin], {}, "arn:b", allows("s3:*")) == ""
     assert "boundary" in power([admin], {}, "arn:b", allows("*"))
     assert "boundary" in power((), {"p": allows("iam:*")}, "arn:b", allows("iam:AttachRolePolicy"))
+
+
+def test_the_policies_of_aws_are_known_by_their_names() -> None:
+    for name in ("AdministratorAccess", "PowerUserAccess", "IAMFullAccess"):
+        assert power([f"arn:aws-cn:iam::aws:policy/{name}"])
 
 
 ANY = st.recursive(

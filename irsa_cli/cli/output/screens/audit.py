@@ -54,7 +54,7 @@ def _in_kubernetes(report: AuditReport) -> Iterator[str]:
         return
     account = report.audit.scope.account
     for cluster, found in report.audit.in_kubernetes.items():
-        ways = [path.role for path in report.paths or () if path.way.cluster == cluster and not path.cycle]
+        ways = [path.role for path in report.paths or () if path.way.cluster == cluster]
         yield f"In Kubernetes, {visible(account)} of {visible(cluster)} may do"
         yield from (f"  {line}" for line in may_lines(found))
         yield "Who may become it"
@@ -107,7 +107,7 @@ def path_line(path: RolePath) -> str:
     way = path.way
     more = f" and {len(way.accounts) - SHOWN} more" if len(way.accounts) > SHOWN else ""
     who = f"{way.cluster}: {', '.join(nsmallest(SHOWN, way.accounts))}{more}"
-    roles = " -> ".join(path.roles) + (" (a cycle)" if path.cycle else "")
+    roles = " -> ".join(path.roles)
     conditions = f", if {'; '.join(path.conditions)}" if path.conditions else ""
     return f"{who} -> {roles} ({way.by.value}, {way.statement}){conditions}"
 

@@ -137,7 +137,7 @@ def _result(item: Risk) -> dict[str, Any]:
         "level": _LEVELS[item.severity],
         "message": {"text": visible(f"{_whose(item)}{item.sentence}. To fix: {item.suggestion}")},
         "locations": [_location(item)],
-        "partialFingerprints": {"irsaRisk/v1": fingerprint(item)},
+        "partialFingerprints": {"irsaRisk/v2": fingerprint(item)},
         "properties": {"security-severity": _SCORES[item.severity]},
     }
 

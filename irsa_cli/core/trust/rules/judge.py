@@ -89,7 +89,8 @@ def _audience(
     if len(taken) > 1:
         named = " and ".join(f"'{each}'" for each in taken)
         step = f"demand one audience by StringEquals on {look.issuer}:aud"
-        yield risk(rules.EXTRA_AUDIENCE, name, f"takes tokens for the audiences {named}", step, path=place)
+        reason = f"takes tokens for the audiences {named}"
+        yield risk(rules.EXTRA_AUDIENCE, name, reason, step, path=place, pattern=named)
 
 
 def _default(index: int, item: Statement, named: Collection[str]) -> Iterator[Risk]:
@@ -146,8 +147,11 @@ POD_IDENTITY = "pods.eks.amazonaws.com"
 """The service that gives pods the role of their association."""
 _WHO = ("aws:principal", "aws:userid", "aws:username", "aws:sourceaccount", "aws:sourceorg")
 """What the condition keys begin with that tell who calls."""
-_WHICH_POD = ("aws:source", "aws:requesttag/", "aws:principalorg")
-"""What the condition keys begin with that tell for which cluster, namespace or ServiceAccount."""
+_WHICH_POD = ("aws:sourcearn", "aws:requesttag/")
+"""What the condition keys begin with that tell for which cluster, namespace or ServiceAccount.
+
+The account tells none: associations are made in it anyway.
+"""
 
 
 def of_everybody(document: Mapping[str, Any]) -> Iterator[Risk]:

@@ -1,97 +1,107 @@
-"""What of a role's policies makes its holder administrator, or lets him become one: in words.
+"""How powerful a role is by its policies: administrator, able to become one, reader of all data.
 
-Pure, and by the plainest signs: AWS's own policies of that kind, statements that allow all actions, or all of
-IAM, on everything, and the ways of a maintained list (`ESCALATIONS`), allowed on everything without a
-condition. What conditions or narrower resources leave open is not said to be much.
-
-The ways are those of Rhino Security Labs' list
-(https://rhinosecuritylabs.com/aws/aws-privilege-escalation-methods-mitigation/) and of
-https://pathfinding.cloud, as far as a role's own permissions are enough and no user has to be there.
+Pure. Actions and resources count, Denies and the permissions boundary as far as they are known, and
+conditions as a pod's session meets them: one that is known not to hold allows nothing, one that is not known
+makes a "may" of it. The ways to become administrator are data: `escalations.json`, after
+https://pathfinding.cloud and Rhino Security Labs' list
+(https://rhinosecuritylabs.com/aws/aws-privilege-escalation-methods-mitigation/).
 """
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from functools import lru_cache
+from importlib.resources import files
 from typing import Any
 
+from irsa_cli.core.policies.conditions import first_failing
+from irsa_cli.core.policies.operators import like
 from irsa_cli.core.policies.policy import as_list
-from irsa_cli.core.policies.statements import covers, statements
+from irsa_cli.core.policies.statements import Statement, conditions_of, covers, statements
+from irsa_cli.core.policies.web_identity import UNKNOWN, Context, PresentKey
+from irsa_cli.core.trust.assuming import context_of_session
 from irsa_cli.core.values.errors import Refused
-
-SOURCE = "https://pathfinding.cloud"
 
 
 @dataclass(frozen=True)
 class Escalation:
-    """One way: all these actions, allowed on every resource; `by` says what one does with them."""
+    """One way: all these actions; `by` says what one does with them.
 
+    `target` is whose resource has to be allowed, where it is not every one: the role itself (`self`), its own
+    `policy`, an `administrator`, the `same` user or role by all actions. `needs` has to be there besides;
+    `passed` are the services that get the role, without `.amazonaws.com`.
+    """
+
+    id: str
     actions: tuple[str, ...]
     by: str
+    target: str = ""
+    needs: str = ""
+    passed: tuple[str, ...] = ()
 
 
-def _way(by: str, *actions: str) -> Escalation:
-    return Escalation(actions, by)
-
-
-_HAND_ON = "iam:PassRole"
-
-ESCALATIONS: tuple[Escalation, ...] = (
-    _way("writing a policy that it has", "iam:CreatePolicyVersion"),
-    _way("choosing another version of a policy that it has", "iam:SetDefaultPolicyVersion"),
-    _way("attaching a policy to a role", "iam:AttachRolePolicy"),
-    _way("writing a policy into a role", "iam:PutRolePolicy"),
-    _way("changing whom a role admits", "iam:UpdateAssumeRolePolicy"),
-    _way("attaching a policy to a user", "iam:AttachUserPolicy"),
-    _way("writing a policy into a user", "iam:PutUserPolicy"),
-    _way("attaching a policy to a group", "iam:AttachGroupPolicy"),
-    _way("writing a policy into a group", "iam:PutGroupPolicy"),
-    _way("adding a user to a group", "iam:AddUserToGroup"),
-    _way("creating access keys of a user", "iam:CreateAccessKey"),
-    _way("giving a user a password", "iam:CreateLoginProfile"),
-    _way("changing a user's password", "iam:UpdateLoginProfile"),
-    _way("starting an instance with another role", _HAND_ON, "ec2:RunInstances"),
-    _way("running a function with another role", _HAND_ON, "lambda:CreateFunction", "lambda:InvokeFunction"),
-    _way("running a function with another role", _HAND_ON, "lambda:CreateFunction", "lambda:AddPermission"),
-    _way(
-        "running a function with another role",
-        _HAND_ON,
-        "lambda:CreateFunction",
-        "lambda:CreateEventSourceMapping",
-    ),
-    _way("changing what a function with another role does", "lambda:UpdateFunctionCode"),
-    _way("creating a stack with another role", _HAND_ON, "cloudformation:CreateStack"),
-    _way("running a task with another role", _HAND_ON, "ecs:RegisterTaskDefinition", "ecs:RunTask"),
-    _way("building with another role", _HAND_ON, "codebuild:CreateProject", "codebuild:StartBuild"),
-    _way("starting a Glue job with another role", _HAND_ON, "glue:CreateJob", "glue:StartJobRun"),
-    _way("opening a Glue endpoint with another role", _HAND_ON, "glue:CreateDevEndpoint"),
-    _way(
-        "opening a notebook with another role",
-        _HAND_ON,
-        "sagemaker:CreateNotebookInstance",
-        "sagemaker:CreatePresignedNotebookInstanceUrl",
-    ),
-    _way(
-        "running a pipeline with another role",
-        _HAND_ON,
-        "datapipeline:CreatePipeline",
-        "datapipeline:PutPipelineDefinition",
-    ),
-    _way("giving a pod another role", _HAND_ON, "eks:CreatePodIdentityAssociation"),
-    _way("running commands on instances", "ssm:SendCommand"),
-    _way("opening sessions on instances", "ssm:StartSession"),
-    _way("becoming administrator of a cluster", "eks:CreateAccessEntry", "eks:AssociateAccessPolicy"),
-    _way("becoming any role that trusts the account", "sts:AssumeRole"),
+_TABLE = json.loads((files(__package__) / "escalations.json").read_text(encoding="utf-8"))
+SOURCE: str = _TABLE["source"]
+DATE: str = _TABLE["date"]
+ESCALATIONS = tuple(
+    Escalation(
+        item["id"],
+        tuple(item["actions"]),
+        item["by"],
+        item.get("target", ""),
+        item.get("if", ""),
+        tuple(f"{name}.amazonaws.com" for name in item.get("passed", "").split()),
+    )
+    for item in _TABLE["paths"]
 )
-ACTIONS: frozenset[str] = frozenset(action for way in ESCALATIONS for action in way.actions)
-"""All actions of the list."""
-
-
-_MANAGED = re.compile(r"arn:[\w-]+:iam::aws:policy/(AdministratorAccess|PowerUserAccess|IAMFullAccess)")
+DATA: dict[str, tuple[str, ...]] = {item["what"]: tuple(item["actions"]) for item in _TABLE["data"]}
+"""By what is read: the actions of which one is enough."""
+_KINDS = {action: kind for kind, actions in _TABLE["kinds"].items() for action in actions}
+"""The kind of IAM's resources that an action is about."""
+ACTIONS = frozenset(action for way in ESCALATIONS for action in way.actions).union(*DATA.values())
+"""All actions of the lists."""
+_HAND_ON, ASSUME = "iam:PassRole", "sts:AssumeRole"
 _ALL = {"*", "*:*", "iam:*"}
+_CORE = ("iam:AttachRolePolicy", "iam:PutRolePolicy", "iam:CreatePolicyVersion")
+"""What an administrator of IAM can do: by one of them he gets the rest."""
+_MANAGED = re.compile(r"arn:[\w-]+:iam::aws:policy/(AdministratorAccess|PowerUserAccess|IAMFullAccess)")
+_OF_AWS: dict[str, Statement] = {
+    "AdministratorAccess": {"Action": "*"},
+    "PowerUserAccess": {"NotAction": ["iam:*", "organizations:*", "account:*"]},
+    "IAMFullAccess": {"Action": "iam:*"},
+}
 SHOWN_WAYS = 2
 """Ways to become administrator that are named; of more the number is told."""
+ANY, EVERY = "", "*"
+"""Targets of an action: any resource, and every one of its kind; else an ARN."""
+
+
+class PowerLevel(IntEnum):
+    """How powerful: administrator, or able to become one; if something is there, or if conditions hold."""
+
+    NONE = 0
+    CONDITIONAL = 1
+    DEPENDING = 2
+    ESCALATION = 3
+    ADMINISTRATOR = 4
+
+
+@dataclass(frozen=True, order=True)
+class Power:
+    """How powerful a role is; the greater one is the worse. `data` is what of all data it reads."""
+
+    level: PowerLevel = PowerLevel.NONE
+    data: tuple[str, ...] = ()
+    words: str = field(default="", compare=False)
+
+    @property
+    def much(self) -> str:
+        """What is much of it, in words; '' where nothing is, or conditions decide that are not known."""
+        return self.words if self.level >= PowerLevel.DEPENDING else ""
 
 
 def check_power(role_arn: str, who: str, much: str, policies: Iterable[str]) -> None:
@@ -105,55 +115,265 @@ def check_power(role_arn: str, who: str, much: str, policies: Iterable[str]) -> 
         )
 
 
+# One policy
+
+
 @dataclass(frozen=True)
-class Granted:
-    """What one policy allows, or denies, on everything and without a condition.
+class PowerGrant:
+    """A statement that allows, or denies, actions of the lists; `much`: patterns of all, or all of IAM."""
 
-    `much` are patterns that mean all actions, or all of IAM; `allowed` and `denied` actions of the list.
-    """
-
+    item: Statement
+    actions: frozenset[str]
     much: tuple[str, ...] = ()
-    allowed: frozenset[str] = frozenset()
-    denied: frozenset[str] = frozenset()
-    denies_all: bool = False
+
+    @property
+    def denies(self) -> bool:
+        """Whether it denies."""
+        return self.item.get("Effect") == "Deny"
+
+    @property
+    def resources(self) -> tuple[str, ...]:
+        """Its resources, or those that it leaves out."""
+        found = self.item.get("NotResource", self.item.get("Resource", []))
+        return tuple(map(str, as_list(found)))
+
+    def is_about(self, target: str, kind: str, account: str) -> bool:
+        """Whether a target is among its resources; of a Deny, surely."""
+        excluding, patterns = "NotResource" in self.item, self.resources
+        if target == ANY and (excluding or not self.denies):
+            return bool(patterns) and not self.denies
+        if target in (ANY, EVERY):
+            return any(_is_every(text, kind, account) for text in patterns) != excluding
+        own = [text.replace("${aws:PrincipalAccount}", account) for text in patterns]
+        return any(like(target, text) for text in own) != excluding
+
+    def condition(self, context: Context) -> str | None:
+        """What has to hold and is not known, '' for nothing; None where it does not hold."""
+        if self.item.get("Condition") in (None, {}):
+            return ""
+        unknown = {key.lower(): UNKNOWN for _, key, _ in conditions_of(self.item)}
+        tested = first_failing(self.item["Condition"], {**unknown, **context}, variables=True)
+        if tested is None or tested.truth is False:
+            return None if tested else ""
+        return (
+            f"{tested.operator} {tested.key} {' or '.join(tested.wanted[:3])}".strip()
+            or "its condition holds"
+        )
+
+
+Granted = tuple[PowerGrant, ...]
+"""What matters of one policy."""
 
 
 def granted(document: Any) -> Granted:
-    """What a policy grants on everything. Documents that are none grant nothing."""
-    much: list[str] = []
-    allowed: set[str] = set()
-    denied: set[str] = set()
+    """What a policy grants. Documents that are none grant nothing."""
+    found = []
     for item in statements(document):
-        if not _is_for_everything(item):
+        if item.get("Effect") not in ("Allow", "Deny"):
             continue
         patterns = tuple(map(str, as_list(item.get("Action", []))))
-        if item.get("Effect") == "Deny":
-            denied |= set() if item.get("Condition") else _covered(item, patterns)
-        elif item.get("Effect") == "Allow":
-            much += [text for text in patterns if text.lower() in _ALL]
-            allowed |= set() if item.get("Condition") else _covered(item, patterns)
-    everything = any(
-        item.get("Effect") == "Deny"
-        and not item.get("Condition")
-        and "*" in as_list(item.get("Action", []))
-        and _is_for_everything(item)
-        for item in statements(document)
-    )
-    return Granted(tuple(much), frozenset(allowed), frozenset(denied), everything)
+        actions = frozenset().union(*map(_listed, patterns))
+        if "NotAction" in item:
+            spared = map(_listed, map(str, as_list(item["NotAction"])))
+            actions = ACTIONS.difference(*spared)
+        if actions:
+            found.append(PowerGrant(item, actions, tuple(text for text in patterns if text.lower() in _ALL)))
+    return tuple(found)
 
 
-def _is_for_everything(item: Mapping[str, Any]) -> bool:
-    """Whether it is about all resources; what an Allow leaves out of them holds nobody back for long."""
-    if "NotResource" in item:
-        return item.get("Effect") == "Allow"
-    return any(text and not str(text).strip("*") for text in as_list(item.get("Resource", [])))
+@lru_cache(maxsize=16384)
+def _listed(pattern: str) -> frozenset[str]:
+    """The actions of the lists that a pattern means."""
+    service = pattern.lower().partition(":")[0]
+    if not any(sign in service for sign in "*?") and service not in _SERVICES:
+        return frozenset()
+    return frozenset(action for action in ACTIONS if covers((pattern,), action))
 
 
-def _covered(item: Mapping[str, Any], patterns: tuple[str, ...]) -> set[str]:
-    if "NotAction" in item:
-        spared = tuple(map(str, as_list(item["NotAction"])))
-        return {action for action in ACTIONS if not covers(spared, action)}
-    return {action for action in ACTIONS if covers(patterns, action)}
+_SERVICES = frozenset(action.partition(":")[0] for action in ACTIONS)
+_EVERY = re.compile(r"(?:(?!s3:)[^:]+:[^:]*:[^:]*:(?:[\w-]+[:/])?|s3:[^:]*:[^:]*:)[*:/]*\*")
+"""After partition: the resources of a service, all of one type of them, or all objects of all buckets."""
+_PROBE = "x9q7z-k3w8v"
+"""A name that nobody has given anything: what is about it is about every one."""
+
+
+@lru_cache(maxsize=16384)
+def _is_every(pattern: str, kind: str, account: str) -> bool:
+    """Whether a resource means every one: of a kind of IAM's in the account, or of a type of a service."""
+    if not pattern.strip("*"):
+        return bool(pattern)
+    # An ARN with less than six fields is completed by stars.
+    parts = [*pattern.replace("${aws:PrincipalAccount}", "*").split(":", 5), *"*****"][:6]
+    if not kind:
+        return parts[0] == "arn" and _EVERY.fullmatch(":".join(parts[2:])) is not None
+    is_own = like("iam", parts[2]) and (not account or like(account, parts[4]))
+    return parts[0] == "arn" and is_own and like(f"{kind}/{_PROBE}", parts[5])
+
+
+# One role
+
+
+@dataclass(frozen=True)
+class RolePower:
+    """A role, as far as it is known: its ARN ('' if it is not), and what its policies grant, by their names.
+
+    `limit` is what its permissions boundary allows, None without one, or where that is not known.
+    `administrators` tells the other roles that are, by ARN, each with the services that it trusts.
+    """
+
+    policies: Mapping[str, Granted]
+    arn: str = ""
+    attached: tuple[str, ...] = ()
+    boundary: str = ""
+    limit: Granted | None = None
+    administrators: Callable[[], Mapping[str, frozenset[str]]] = dict
+
+    @property
+    def power(self) -> Power:
+        """How powerful it is."""
+        held = frozenset().union(*(grant.actions for _, grant in self._grants if not grant.denies))
+        if not held:
+            return Power()
+        level, words = self._administrator() or self._escalation(held)
+        if self.boundary and words:
+            words = f"{words} (as far as its permissions boundary allows)"
+            level = min(level, PowerLevel.DEPENDING) if self.limit is None else level
+        return Power(level, tuple(self._data(held)), words)
+
+    @property
+    def _grants(self) -> Iterator[tuple[str, PowerGrant]]:
+        for name, found in self.policies.items():
+            yield from ((name, grant) for grant in found)
+
+    @property
+    def _account(self) -> str:
+        return self.arn.split(":")[4] if self.arn.count(":") > 4 else ""
+
+    def can(self, action: str, target: str, passed: tuple[str, ...] = ()) -> tuple[str, ...] | None:
+        """What has to hold that it may do something, and is not known; None where it may not."""
+        found = self._asked([grant for _, grant in self._grants], action, target, passed)
+        if found is None or self.limit is None:
+            return found
+        limit = self._asked(self.limit, action, target, passed)
+        return None if limit is None else (*found, *limit)
+
+    def _asked(
+        self, grants: Iterable[PowerGrant], action: str, target: str, passed: tuple[str, ...]
+    ) -> tuple[str, ...] | None:
+        kind, context = _KINDS.get(action, ""), self._context(passed)
+        best: tuple[str, ...] | None = None
+        unless: list[str] = []
+        for grant in grants:
+            if action not in grant.actions or not grant.is_about(target, kind, self._account):
+                continue
+            condition = grant.condition(context)
+            if condition is None:
+                continue
+            if grant.denies and not condition:
+                return None
+            if grant.denies:
+                unless.append(f"not {condition}")
+            elif best is None or not condition:
+                best = (condition,) if condition else ()
+        return None if best is None else (*best, *unless)
+
+    def _context(self, passed: tuple[str, ...]) -> Context:
+        """What is known of a pod's request: also which policy it would attach, and to whom pass a role."""
+        partition = self.arn.split(":")[1] if self._account else "aws"
+        admin = f"arn:{partition}:iam::aws:policy/AdministratorAccess"
+        policies = PresentKey((admin, f"arn:{partition}:iam::{self._account}:policy/{_PROBE}"))
+        service = {"iam:passedtoservice": PresentKey(passed)} if passed else {}
+        known = context_of_session(self.arn) if self._account else {"aws:securetransport": ("true",)}
+        return {**known, **service, "iam:policyarn": policies}
+
+    def _administrator(self) -> tuple[PowerLevel, str] | None:
+        much = [
+            match[1] if (match := _MANAGED.fullmatch(name)) else f"{text} by the policy {name}"
+            for name, found in sorted(self.policies.items())
+            for grant in found
+            for text in grant.much
+            if not grant.denies and grant.is_about(EVERY, "role", self._account)
+        ]
+        answers = [answer for action in _CORE if (answer := self.can(action, EVERY)) is not None]
+        if not much or not answers:
+            return None
+        unknown = min(answers, key=len)
+        words = " and ".join(dict.fromkeys(much)) + _if(unknown)
+        return (PowerLevel.CONDITIONAL if unknown else PowerLevel.ADMINISTRATOR), words
+
+    def _escalation(self, held: frozenset[str]) -> tuple[PowerLevel, str]:
+        """The ways to become administrator that the policies leave open: the surest ones are named."""
+        found: dict[str, tuple[PowerLevel, str]] = {}
+        for way in ESCALATIONS:
+            if held.issuperset(way.actions) and (answer := self._way(way)) is not None:
+                level = (
+                    PowerLevel.CONDITIONAL
+                    if answer
+                    else PowerLevel.DEPENDING
+                    if way.needs
+                    else PowerLevel.ESCALATION
+                )
+                unknown = _if((*answer, *([way.needs] if way.needs else ())))
+                words = f"{' with '.join(way.actions)} (a way to become administrator by {way.by}{unknown})"
+                if level > found.get(way.by, (PowerLevel.NONE, ""))[0]:
+                    found[way.by] = level, words
+        best = max((level for level, _ in found.values()), default=PowerLevel.NONE)
+        of_aws = [match[1] for name in sorted(self.policies) if (match := _MANAGED.fullmatch(name))]
+        named = of_aws or [words for level, words in found.values() if level is best]
+        more = [f"{len(named) - SHOWN_WAYS} more such ways"] if len(named) > SHOWN_WAYS else []
+        return best, " and ".join([*named[:SHOWN_WAYS], *more])
+
+    def _way(self, way: Escalation) -> tuple[str, ...] | None:
+        answers = []
+        for target in self._targets(way):
+            each = [self.can(action, *self._on(way, action, target)) for action in way.actions]
+            known = [item for item in each if item is not None]
+            if len(known) == len(each):
+                answers.append(tuple(text for item in known for text in item))
+                if not answers[-1]:
+                    break
+        return min(answers, key=len, default=None)
+
+    def _on(self, way: Escalation, action: str, target: str) -> tuple[str, tuple[str, ...]]:
+        """Which resource of an action a way is about, and whom a role is passed to."""
+        kind = _KINDS.get(action, "")
+        if not kind:
+            return (ANY if _HAND_ON in way.actions else EVERY), ()
+        is_its = target == EVERY or f":{kind}/" in target
+        return (target if is_its else ANY), way.passed if action == _HAND_ON else ()
+
+    def _targets(self, way: Escalation) -> Iterator[str]:
+        yield EVERY
+        if way.target == "self" and self.arn:
+            yield self.arn
+        elif way.target == "policy":
+            yield from (arn for arn in self.attached if ":iam::aws:" not in arn)
+        elif way.target == "administrator":
+            for arn, services in self.administrators().items():
+                if arn != self.arn and (not way.passed or not services.isdisjoint(way.passed)):
+                    yield arn
+        elif way.target == "same":
+            grants = (grant for _, grant in self._grants if way.actions[-1] in grant.actions)
+            named = dict.fromkeys(text for grant in grants for text in grant.resources if "*" not in text)
+            yield from (text for text in named if f":{_KINDS[way.actions[-1]]}/" in text)
+
+    def _data(self, held: frozenset[str]) -> Iterator[str]:
+        for what, actions in DATA.items():
+            answers = [self.can(action, EVERY) for action in actions if action in held]
+            known = [item for item in answers if item is not None]
+            if known:
+                yield what + _if(min(known, key=len))
+
+
+def _if(conditions: tuple[str, ...]) -> str:
+    return f", if {'; '.join(conditions)}" if conditions else ""
+
+
+def of_managed(arn: str, document: Any = None) -> Granted:
+    """What a managed policy grants: of some of AWS's own also where only the ARN is known."""
+    if document is None and (match := _MANAGED.fullmatch(arn)):
+        document = {"Statement": {"Effect": "Allow", "Resource": "*", **_OF_AWS[match[1]]}}
+    return granted(document)
 
 
 def power(
@@ -166,47 +386,10 @@ def power(
 
     `attached` are the ARNs of managed policies, `inline` documents by name (or ARN). With a permissions
     `boundary` it is said that there is one: a role may do what both allow. Where its document is known
-    (`limit`), what it does not allow on everything is not much.
+    (`limit`), what it does not allow is not much.
     """
-    documents = {name: granted(document) for name, document in sorted((inline or {}).items())}
-    return power_of(attached, documents, boundary, None if limit is None else granted(limit))
-
-
-def power_of(
-    attached: Iterable[str],
-    documents: Mapping[str, Granted],
-    boundary: str = "",
-    limit: Granted | None = None,
-) -> str:
-    """The same by what each policy grants: for many roles that share policies."""
-    found = [match[1] for arn in sorted(attached) if (match := _MANAGED.fullmatch(arn))]
-    for name, item in documents.items():
-        if not _MANAGED.fullmatch(name):
-            found += [f"{action} by the policy {name}" for action in item.much]
-    if limit is not None and not limit.much:
-        found = []
-    if any(item.denies_all for item in documents.values()):
-        return ""
-    found = found or _ways(documents, limit)
-    if not found:
-        return ""
-    said = " and ".join(dict.fromkeys(found))
-    return f"{said} (as far as its permissions boundary allows)" if boundary else said
-
-
-def _ways(documents: Mapping[str, Granted], limit: Granted | None) -> list[str]:
-    """The ways to become administrator that the policies leave open."""
-    allowed = frozenset().union(*(item.allowed for item in documents.values()))
-    allowed -= frozenset().union(*(item.denied for item in documents.values()))
-    if limit is not None:
-        allowed &= limit.allowed - limit.denied
-    if not allowed:
-        return []
-    ways = {
-        way.by: f"{' with '.join(way.actions)} (a way to become administrator by {way.by})"
-        for way in ESCALATIONS
-        if allowed.issuperset(way.actions)
-    }
-    named = list(ways.values())
-    more = [f"{len(named) - SHOWN_WAYS} more such ways"] if len(named) > SHOWN_WAYS else []
-    return [*named[:SHOWN_WAYS], *more]
+    named = tuple(attached)
+    known = None if limit is None else granted(limit)
+    found = {arn: of_managed(arn) for arn in named}
+    found |= {name: granted(document) for name, document in sorted((inline or {}).items())}
+    return RolePower(found, "", named, boundary, known).power.much

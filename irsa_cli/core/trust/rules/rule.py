@@ -30,6 +30,8 @@ class Area(str, Enum):
     """A trust policy; some rules ask for what is known of the account besides."""
     BINDING = "binding"
     """ServiceAccounts and pods, and what they are admitted to."""
+    POWER = "permissions"
+    """What roles that pods can assume may do."""
     DRIFT = "drift"
     """What nobody uses any more, or what is not as irsa made it."""
 
@@ -116,6 +118,8 @@ class Risk:
     account: str = ""
     evidence: tuple[str, ...] = ()
     """What was compared, a line each."""
+    pattern: str = ""
+    """What of the policy breaks the rule, where that can get wider without breaking another one."""
     place: FilePlace | None = None
     """Where it stands, of what was read from a file before it is live."""
     command: str = ""

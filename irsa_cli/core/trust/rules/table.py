@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from irsa_cli.core.trust.rules.power import SOURCE
 from irsa_cli.core.trust.rules.rule import Area, Rule, RuleTable, Severity, worst_first
 from irsa_cli.core.trust.rules.trust_rules import PROVIDER, TRUST_RULES
 
@@ -120,6 +121,40 @@ NODE_ROLE = _rules.add(
     "give them a role (irsa create-sa NAME -n NAMESPACE -c CLUSTER), and set the metadata's hop limit to 1",
     f"{_AWS}/eks/latest/best-practices/identity-and-access-management.html",
     before={**_PLAIN, "pods": 1},
+)
+_FEW = {"role": {"arn": _ROLE, "policies": [{"Action": "s3:GetObject", "Resource": "arn:aws:s3:::app/*"}]}}
+ADMINISTRATOR = _rules.add(
+    "administrator-role",
+    Severity.HIGH,
+    "A role that pods can assume is an administrator.",
+    "Anyone who controls one of its pods, or can create one, controls the AWS account.",
+    "attach only the permissions that the application needs, or set a permissions boundary",
+    f"{_IAM}/best-practices.html#grant-least-privilege",
+    area=Area.POWER,
+    before={"role": {"arn": _ROLE, "policies": [{"Action": "*", "Resource": "*"}]}},
+    after=_FEW,
+)
+ESCALATION = _rules.add(
+    "can-become-administrator",
+    Severity.HIGH,
+    "A role that pods can assume can become an administrator.",
+    "Its permissions, or a role that it can assume, lead to those of an administrator.",
+    "limit these actions to the resources that the application needs, or remove them",
+    SOURCE,
+    area=Area.POWER,
+    before={"role": {"arn": _ROLE, "policies": [{"Action": "iam:PutRolePolicy", "Resource": "*"}]}},
+    after=_FEW,
+)
+ALL_DATA = _rules.add(
+    "reads-all-data",
+    Severity.MEDIUM,
+    "A role that pods can assume can read all data of a kind.",
+    "Anyone who controls one of its pods can read what other applications store there.",
+    "name the buckets, secrets, parameters or keys that the application needs",
+    f"{_IAM}/best-practices.html#grant-least-privilege",
+    area=Area.POWER,
+    before={"role": {"arn": _ROLE, "policies": [{"Action": "s3:GetObject", "Resource": "*"}]}},
+    after=_FEW,
 )
 PROVIDER_WITHOUT_CLUSTER = _rules.add(
     "provider-without-cluster",

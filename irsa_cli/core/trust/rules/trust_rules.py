@@ -257,7 +257,7 @@ OTHER_SERVICES = _rules.add(
 POD_IDENTITY_OPEN = _rules.add(
     "pod-identity-no-condition",
     Severity.LOW,
-    "The trust for EKS Pod Identity has no condition.",
+    "The trust for EKS Pod Identity does not say for which cluster or pods.",
     "Whoever may create associations and pass the role decides which ServiceAccount of a cluster gets it.",
     "demand aws:SourceAccount and aws:SourceArn (the cluster), and aws:RequestTag/kubernetes-namespace",
     f"{_AWS}/eks/latest/userguide/pod-id-role.html",

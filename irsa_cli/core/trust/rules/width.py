@@ -96,7 +96,14 @@ class Pair:
 
     def risk(self, statement: str, pattern: str, suggestion: str, path: tuple[str | int, ...]) -> Risk:
         """The risk of a statement that has the pattern; `suggestion` makes it tight."""
-        return risk(self.rule, statement, f"admits by '{pattern}' {self._whom}", suggestion, path=path)
+        return risk(
+            self.rule,
+            statement,
+            f"admits by '{pattern}' {self._whom}",
+            suggestion,
+            path=path,
+            pattern=pattern,
+        )
 
     @property
     def _whom(self) -> str:
@@ -277,4 +284,5 @@ def _of_all(look: Look, index: int, tight: str) -> Risk:
     else:
         named = ", ".join(f"'{value}'" for value in wild)
         rule, reason = rules.EVERY_SUBJECT, f"{every}, by {named or 'a test that holds for all'}"
-    return risk(rule, name, reason, tight, path=place)
+    tested = ", ".join(value for _, values in tests for value in values)
+    return risk(rule, name, reason, tight, path=place, pattern=tested)

@@ -1,0 +1,65 @@
+"""Whether a service has an action, as IAM names them: the API's operations, and where IAM differs from them.
+
+Operations are botocore's; `actions.json` has how IAM names services, the actions without an operation of that
+name, and operations that need another action. Of what neither knows nothing is said.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Collection, Iterable, Mapping
+from importlib.resources import files
+from typing import Any, NoReturn
+
+from irsa_cli.core.values.errors import InvalidInput
+from irsa_cli.core.values.slips import near
+
+
+def check_action(action: str) -> str:
+    """Raise `InvalidInput` for what is no action; returns a note where that is not known, else ''."""
+    from botocore.loaders import Loader
+
+    table: dict[str, Any] = json.loads((files(__package__) / "actions.json").read_text(encoding="utf-8"))
+    loader = Loader()
+    service, _, name = action.partition(":")
+    service = service.lower()
+    unsure = f'whether "{action}" is an action was not checked: no list of the actions of {service} is known'
+    models = frozenset(loader.list_available_services("service-2"))
+    parts = table["services"].get(service, service).split()
+    if service in f"{table['others']} {table['unsure']}".split():
+        return unsure
+    if meant := _meant(service, models, table):
+        raise InvalidInput(f'"{service}" is not a service in IAM. Did you mean {meant}:{name}?')
+    found = [loader.load_service_model(part, "service-2") for part in parts if part in models]
+    known = {one for model in found for one in model["operations"]} | {
+        *table["more"].get(service, "").split()
+    }
+    instead = {key.lower(): value for key, value in table["instead"].get(service, {}).items()}
+    real = {one.lower(): one for one in sorted(known) if one.lower() not in instead}
+    if name.lower() in real:
+        return ""
+    if len(found) < len(parts):
+        return unsure
+    return _refuse(action, str(found[0]["metadata"]["serviceId"]), instead.get(name.lower()), real.values())
+
+
+def _meant(service: str, models: Collection[str], table: Mapping[str, Any]) -> str:
+    """The name in IAM of what is only botocore's name of a service, or a slip; '' for a service of IAM's."""
+    services: Mapping[str, str] = table["services"]
+    if service in services:
+        return ""
+    owner = next((prefix for prefix, names in services.items() if service in names.split()), "")
+    if owner or service in models:
+        return owner
+    return next(iter(difflib.get_close_matches(service, {*models, *services}, 1, 0.8)), "")
+
+
+def _refuse(action: str, title: str, meant: str | None, known: Iterable[str]) -> NoReturn:
+    """Raise what is said of an action that there is not."""
+    service, _, name = action.partition(":")
+    meant = meant or next(iter(near(name, [*known])), "")
+    spelled = title[:2].isupper() or title[1:2].isdigit()
+    article = "an" if title[0] in ("AEFHILMNORSX" if spelled else "AEIO") else "a"
+    more = f" Did you mean {service}:{meant}?" if meant else ""
+    raise InvalidInput(f'"{action}" is not {article} {title} action.{more}')

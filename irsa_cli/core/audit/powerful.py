@@ -1,0 +1,133 @@
+"""What is unsafe in what the roles of pods may do: by their own policies, and by roles that they go on to.
+
+Who becomes which role is `irsa_cli.core.audit.reach`'s business, how powerful policies make one
+`irsa_cli.core.trust.rules.power`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from irsa_cli.core.audit.estate import Estate
+from irsa_cli.core.audit.reach import DEPTH, Reachable, size_of
+from irsa_cli.core.audit.trusts import Trusts
+from irsa_cli.core.audit.ways import Hop
+from irsa_cli.core.inventory.bindings import BoundRole
+from irsa_cli.core.policies.statements import allowing
+from irsa_cli.core.trust.rules import table as rules
+from irsa_cli.core.trust.rules.judge import LARGEST, is_for_pods
+from irsa_cli.core.trust.rules.power import ASSUME, Power, PowerLevel
+from irsa_cli.core.trust.rules.rule import Risk, Severity, risk, some
+
+Chain = tuple[Hop, ...]
+
+
+@dataclass
+class Powerful:
+    """The judge of what roles of pods may do."""
+
+    estate: Estate
+    reach: Reachable
+    trusts: Trusts
+
+    @cached_property
+    def roles(self) -> tuple[BoundRole, ...]:
+        """The roles that pods become, or are meant to."""
+        return tuple(role for role in self.estate.roles if self._is_for_pods(role))
+
+    def _is_for_pods(self, role: BoundRole) -> bool:
+        if role.arn in self.reach.ways or size_of(role) > LARGEST:
+            return role.arn in self.reach.ways
+        providers = self.trusts.context(role).providers
+        return any(is_for_pods(item, providers) for _, item in allowing(role.trust))
+
+    def risks(self) -> Iterator[Risk]:
+        """The risks of all roles of pods."""
+        for role in self.roles:
+            power = self.trusts.powers(role)
+            if power.level is PowerLevel.ADMINISTRATOR:
+                reason = f"is an administrator: {power.words}"
+                yield risk(rules.ADMINISTRATOR, "the role", reason, role=role.arn)
+                continue
+            yield from self._by_its_policies(role, power)
+            if role.arn in self._chains:
+                yield self._by_roles(role, *self._chains[role.arn])
+
+    def _by_its_policies(self, role: BoundRole, power: Power) -> Iterator[Risk]:
+        if power.level:
+            sure = power.level is PowerLevel.ESCALATION
+            reason = f"{'can' if sure else 'may'} become an administrator: {power.words}"
+            found = risk(rules.ESCALATION, "the role", reason, role=role.arn)
+            yield found if sure else replace(found, severity=Severity.MEDIUM)
+        if power.data:
+            found = risk(rules.ALL_DATA, "the role", f"can read {' and '.join(power.data)}", role=role.arn)
+            sure = any(", if " not in text for text in power.data)
+            yield found if sure else replace(found, severity=Severity.LOW)
+
+    def _by_roles(self, role: BoundRole, chain: Chain, power: Power) -> Risk:
+        unknown = [text for hop in chain for text in hop.conditions]
+        through = " -> ".join(hop.target for hop in chain)
+        verb, more = ("may", f", if {'; '.join(unknown)}") if unknown else ("can", "")
+        found = risk(
+            rules.ESCALATION,
+            f"the role, by assuming {through},",
+            f"{verb} become an administrator: {power.words}{more}",
+            role=role.arn,
+            evidence=tuple(
+                f"{hop.source} -> {hop.target}: {hop.allowed_by}; {hop.admitted_by}" for hop in chain
+            ),
+        )
+        return replace(found, severity=Severity.MEDIUM) if unknown else found
+
+    @cached_property
+    def _chains(self) -> Mapping[str, tuple[Chain, Power]]:
+        """By role: the hops to the most powerful role that leads to an administrator, the sure ones first."""
+        found: dict[str, tuple[Chain, Power]] = {}
+        ranks: dict[str, tuple[bool, Power, int]] = {}
+        for target in self.estate.roles:
+            power = self.trusts.powers(target)
+            for chain in (
+                self.reach.hops.to(target.arn, DEPTH) if power.level >= PowerLevel.ESCALATION else ()
+            ):
+                rank = (not any(hop.conditions for hop in chain), power, -len(chain))
+                source = chain[0].source
+                if source not in ranks or rank > ranks[source]:
+                    ranks[source], found[source] = rank, (chain, power)
+        return found
+
+    def unseen(self) -> Iterator[str]:
+        """Roles of accounts, and policies, that were not read and may make a role of pods powerful."""
+        foreign: dict[str, list[str]] = {}
+        unread: list[str] = []
+        arns = [role.arn for role in self.roles]
+        seen = set(arns)
+        for arn in arns:
+            further = {hop.target for hop in self.reach.hops.of(arn)} - seen
+            seen |= further
+            arns += sorted(further)
+        for role in map(self.estate.roles_by_arn.__getitem__, arns):
+            for target in self._foreign(role):
+                foreign.setdefault(target.split(":")[4], []).append(f"{role.arn} -> {target}")
+            documents = [*map(self.estate.policies.get, role.attached), *map(role.documents.get, role.inline)]
+            if role.hidden or None in documents:
+                unread.append(role.arn)
+        for account, names in sorted(foreign.items()):
+            yield f"roles of account {account} were not read, which roles of pods can assume: {some(names)}"
+        if unread:
+            yield f"not all policies of these roles of pods were read: {some(unread)}"
+
+    def _foreign(self, role: BoundRole) -> Iterator[str]:
+        """The roles of accounts that were not read which a role's policies allow it to assume."""
+        holder = self.trusts.holder(role)
+        for grant in (grant for found in holder.policies.values() for grant in found):
+            if ASSUME in grant.actions and not grant.denies and "NotResource" not in grant.item:
+                for target in grant.resources:
+                    account = [*target.split(":"), *"....."][4]
+                    if (
+                        account.isdigit()
+                        and account not in self.estate.accounts
+                        and holder.can(ASSUME, target) is not None
+                    ):
+                        yield target

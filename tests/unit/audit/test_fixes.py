@@ -1,0 +1,66 @@
+"""The fixes of an account's risks: one document for a role, and who loses access by it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from irsa_cli.core.audit.auditing import Audit
+from irsa_cli.core.audit.estate import AuditedAssociation
+from irsa_cli.core.audit.trusts import Fixes
+from irsa_cli.core.trust.rules.rule import Risk
+from tests.support.estates import PODS, SA, account, admits, arn_of, cluster, estate, issuer_of, role
+
+
+def fixed(*statements: Any, **more: Any) -> list[Risk]:
+    accounts = [account("app", "r"), account("web"), account("other")]
+    audit = Audit(estate([role("r", *statements)], [cluster("c", *accounts, **more)]))
+    return [item for item in Fixes(audit.trusts).of(audit.risks) if item.role == arn_of("r")]
+
+
+def test_all_risks_of_a_role_get_the_same_document_without_all_of_them() -> None:
+    found = fixed(
+        admits("c", f"{SA}prod:app", audience=None),
+        admits("c", f"{SA}prod:*", operator="StringLike"),
+        admits("c", f"{SA}prod:gone"),
+    )
+    documents = [item.corrected for item in found if item.corrected is not None]
+    assert {item.rule.id for item in found} >= {"no-audience", "every-name", "subject-gone"}
+    assert len(documents) >= 3
+    assert all(item == documents[0] for item in documents)
+    assert documents[0] is not None
+    again = Audit(estate([role("r", *documents[0]["Statement"])], [cluster("c", account("app", "r"))]))
+    assert [item.rule.id for item in again.risks] == []
+
+
+def test_who_loses_access_is_said() -> None:
+    (risk,) = fixed(admits("c", f"{SA}prod:*", operator="StringLike"))
+    assert risk.evidence[-1] == (
+        "the corrected trust policy keeps out prod/other of cluster c, prod/web of cluster c,"
+        " as far as was read"
+    )
+    (risk,) = fixed(admits("c", f"{SA}prod:app", audience=None))
+    assert "keeps out nobody who gets the role today" in risk.evidence[-1]
+
+
+def test_a_trust_for_pod_identity_is_corrected_for_the_pods_of_its_associations() -> None:
+    bare = {key: value for key, value in PODS.items() if key != "Condition"}
+    mine = AuditedAssociation("prod", "app", "a-1", arn_of("r"))
+    (risk,) = (item for item in fixed(bare, associations=(mine,)) if item.path)
+    assert risk.corrected is not None
+    (statement,) = risk.corrected["Statement"]
+    assert statement["Condition"]["StringEquals"] == {
+        "aws:RequestTag/kubernetes-namespace": "prod",
+        "aws:RequestTag/kubernetes-service-account": "app",
+    }
+    assert "keeps out nobody" in risk.evidence[-1]
+    unknown = AuditedAssociation("prod", "web", "a-2")
+    found = fixed(bare, associations=(mine, unknown))
+    assert [item.corrected for item in found if item.path] == [None]
+
+
+def test_what_a_person_has_to_decide_gets_no_document() -> None:
+    found = fixed(admits("c", f"{SA}prod:default"), admits("c", f"{SA}prod:app", audience=None))
+    documents = {item.rule.id: item.corrected for item in found}
+    assert documents["default-service-account"] is None
+    assert documents["no-audience"] is not None
+    assert issuer_of("c") in str(documents["no-audience"])

@@ -1,0 +1,277 @@
+"""Roles of pods that are administrators, become ones, or read all data: planted, with what has to be said."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from irsa_cli.core.audit.auditing import Audit
+from irsa_cli.core.trust.rules.power import ESCALATIONS
+from irsa_cli.core.trust.rules.rule import Risk
+from tests.support.estates import (
+    ACCOUNT,
+    ADMIN,
+    PODS,
+    POLICIES,
+    SA,
+    account,
+    admits,
+    arn_of,
+    cluster,
+    estate,
+    role,
+)
+
+OTHER = "999999999999"
+IAM = f"arn:aws:iam::{ACCOUNT}"
+BOUNDARY = f"{IAM}:policy/boundary"
+
+
+def allow(action: Any, resource: Any = "*", **more: Any) -> dict[str, Any]:
+    return {"Effect": "Allow", "Action": action, "Resource": resource, **more}
+
+
+def deny(action: Any, resource: Any = "*", **more: Any) -> dict[str, Any]:
+    return {**allow(action, resource, **more), "Effect": "Deny"}
+
+
+def when(operator: str, key: str, value: Any) -> dict[str, Any]:
+    return {"Condition": {operator: {key: value}}}
+
+
+def may(*statements: Any, **more: Any) -> dict[str, Any]:
+    return {"attached": (), "inline": ("p",), "documents": {"p": {"Statement": list(statements)}}, **more}
+
+
+INSECURE = when("Bool", "aws:SecureTransport", "false")
+UNTAGGED = when("Null", "aws:RequestTag/x", "true")
+
+
+def passes_to(service: str) -> dict[str, Any]:
+    functions = allow(["lambda:CreateFunction", "lambda:InvokeFunction"])
+    return may(functions, allow("iam:PassRole", **when("StringEquals", "iam:PassedToService", service)))
+
+
+def trusts(principal: str, **more: Any) -> dict[str, Any]:
+    return {"Effect": "Allow", "Principal": {"AWS": principal}, "Action": "sts:AssumeRole", **more}
+
+
+def tight(name: str = "app", *statements: Any, **more: Any) -> Any:
+    return role(name, admits("c", f"{SA}prod:app"), *statements, **more)
+
+
+def audit(*roles: Any, **more: Any) -> Audit:
+    return Audit(estate(roles, [cluster("c", account("app", roles[0].name))], **more))
+
+
+def found(*roles: Any, **more: Any) -> list[tuple[str, str]]:
+    """Rule and severity of what is said of the first role."""
+    risks = audit(*roles, **more).risks
+    return [(item.rule.id, item.severity.value) for item in risks if item.role == roles[0].arn]
+
+
+def said(*roles: Any, **more: Any) -> Risk:
+    (risk,) = (item for item in audit(*roles, **more).risks if item.role == roles[0].arn)
+    return risk
+
+
+IS, CAN, MAY = (
+    ("administrator-role", "high"),
+    ("can-become-administrator", "high"),
+    ("can-become-administrator", "medium"),
+)
+READS, MAY_READ = ("reads-all-data", "medium"), ("reads-all-data", "low")
+
+
+@pytest.mark.parametrize(
+    ("policies", "expected"),
+    [
+        ({"attached": (ADMIN,)}, [IS]),
+        (may(allow("*")), [IS]),
+        (may(allow("iam:*", f"{IAM}:*")), [IS]),
+        (may(allow("iam:*", "arn:aws:iam::*:*")), [IS]),
+        (may(allow("iam:*", f"{IAM}:role/*")), [IS]),
+        (may(allow("iam:*", "arn:aws:iam::${aws:PrincipalAccount}:*")), [IS]),
+        (may({"Effect": "Allow", "NotAction": "s3:*", "Resource": "*"}), [CAN, READS]),
+        (may({"Effect": "Allow", "Action": "iam:*", "NotResource": f"{IAM}:role/x"}), [IS]),
+        (may(allow("*", **when("Bool", "aws:SecureTransport", "true"))), [IS]),
+        (may(allow("*", **when("StringEquals", "aws:PrincipalAccount", ACCOUNT))), [IS]),
+        (may(allow("*", **when("Bool", "aws:SecureTransport", "false"))), []),
+        (may(allow("*", **when("StringEquals", "aws:PrincipalAccount", OTHER))), []),
+        (may(allow("*", **when("IpAddress", "aws:SourceIp", "10.0.0.0/8"))), [MAY, MAY_READ]),
+        (may(allow("iam:PutRolePolicy", arn_of("app"))), [CAN]),
+        (may(allow("iam:PutRolePolicy", arn_of("other"))), []),
+        (may(allow("iam:AttachRolePolicy", f"arn:aws:iam::{OTHER}:role/*")), []),
+        (may(allow("iam:AttachRolePolicy", **when("ArnEquals", "iam:PolicyARN", f"{IAM}:policy/safe"))), []),
+        (may(allow("iam:AttachRolePolicy", **when("ArnLike", "iam:PolicyARN", f"{IAM}:policy/*"))), [MAY]),
+        (passes_to("lambda.amazonaws.com"), [CAN]),
+        (passes_to("ec2.amazonaws.com"), []),
+        (may(allow("*"), deny("*")), []),
+        (may(allow("iam:AttachRolePolicy"), deny("iam:*Role*")), []),
+        (
+            may(allow("iam:AttachRolePolicy"), deny("iam:*", **when("Bool", "aws:SecureTransport", "false"))),
+            [CAN],
+        ),
+        (
+            may(allow("iam:AttachRolePolicy"), deny("iam:*", **when("Null", "aws:RequestTag/x", "true"))),
+            [MAY],
+        ),
+        (may(allow("iam:AttachRolePolicy"), deny("iam:*", arn_of("boss"))), [CAN]),
+        (may(allow("lambda:UpdateFunctionCode")), [MAY]),
+        (may(allow("lambda:UpdateFunctionCode", f"arn:aws:lambda:eu-west-1:{ACCOUNT}:function:mine")), []),
+        (may(allow("sts:AssumeRole")), [MAY]),
+        (may(allow("iam:PassRole")), []),
+        (may(allow(["s3:Get*", "kms:Decrypt"])), [READS]),
+        (may(allow("s3:GetObject", "arn:aws:s3:::*/*")), [READS]),
+        (may(allow("s3:GetObject", "arn:aws:s3:::mine/*")), []),
+        (may(allow("ssm:GetParameter", f"arn:aws:ssm:*:{ACCOUNT}:parameter/*")), [READS]),
+        (may(allow("ssm:GetParameter", "arn:aws:ssm:*:*:parameter/aws/service/*")), []),
+        (may(allow("secretsmanager:*", "*", **when("StringEquals", "aws:ResourceTag/a", "b"))), [MAY_READ]),
+        (may(allow("ec2:Describe*")), []),
+        (may(allow("*"), boundary=BOUNDARY), [IS]),
+        (may(allow("iam:*"), boundary=f"{IAM}:policy/unread"), [MAY]),
+        (may(allow("lambda:*"), boundary=BOUNDARY), []),
+    ],
+)
+def test_the_power_of_a_role_that_only_its_service_account_gets(
+    policies: dict[str, Any], expected: list[tuple[str, str]]
+) -> None:
+    limit = {"Statement": [allow("iam:*")]}
+    assert found(tight(**policies), policies={**POLICIES, BOUNDARY: limit}) == expected
+
+
+PATHS = [(way, scope) for way in ESCALATIONS for scope in ("*", "account")]
+
+
+@pytest.mark.parametrize(("way", "scope"), PATHS, ids=[f"{way.id} on {scope}" for way, scope in PATHS])
+def test_each_way_of_the_list_is_found_on_all_resources_and_on_those_of_the_account(
+    way: Any, scope: str
+) -> None:
+    def resource(action: str) -> str:
+        service = action.partition(":")[0]
+        where = "iam:" if service in ("iam", "sts") else f"{service}:*"
+        return "*" if scope == "*" else f"arn:aws:{where}:{ACCOUNT}:*"
+
+    risk = said(tight(**may(*(allow(action, resource(action)) for action in way.actions))))
+    assert risk.rule.id == "can-become-administrator"
+    for left in way.actions:
+        rest = [action for action in way.actions if action != left]
+        if not any(set(other.actions) <= set(rest) for other in ESCALATIONS):
+            assert found(tight(**may(allow(rest)))) == [], left
+
+
+def test_a_role_that_is_passed_by_name_counts_if_it_is_an_administrator_of_that_service() -> None:
+    passes = may(
+        allow("iam:PassRole", arn_of("target")), allow(["lambda:CreateFunction", "lambda:InvokeFunction"])
+    )
+    service = {
+        "Effect": "Allow",
+        "Principal": {"Service": "lambda.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+    }
+    assert found(tight(**passes), role("target", service, attached=(ADMIN,))) == [CAN]
+    assert found(tight(**passes), role("target", service)) == []
+    assert found(tight(**passes), role("target", PODS, attached=(ADMIN,))) == []
+
+
+@pytest.mark.parametrize(
+    ("actions", "kind", "expected"),
+    [
+        (["iam:PutRolePolicy", "iam:UpdateAssumeRolePolicy"], "role", [CAN]),
+        (["iam:AttachRolePolicy", "sts:AssumeRole"], "role", [MAY]),
+        (["iam:PutUserPolicy", "iam:CreateAccessKey"], "user", [CAN]),
+    ],
+)
+def test_two_rights_on_the_same_user_or_role(actions: list[str], kind: str, expected: Any) -> None:
+    one, other = f"{IAM}:{kind}/one", f"{IAM}:{kind}/other"
+    assert found(tight(**may(allow(actions, one)))) == expected
+    assert found(tight(**may(allow(actions[0], one), allow(actions[1], other)))) == []
+
+
+def test_a_policy_of_its_own_that_it_may_write() -> None:
+    own = f"{IAM}:policy/own"
+    policies = {**POLICIES, own: {"Statement": [allow("iam:CreatePolicyVersion", own)]}}
+    assert found(tight(attached=(own,)), policies=policies) == [CAN]
+    assert found(tight(**may(allow("iam:CreatePolicyVersion", own))), policies=policies) == []
+
+
+def test_an_administrator_behind_other_roles() -> None:
+    boss = role("boss", trusts(arn_of("mid")), attached=(ADMIN,))
+    risk = said(tight(), role("mid", trusts(arn_of("app"))), boss)
+    assert (risk.rule.id, risk.severity.value) == CAN
+    assert f"by assuming {arn_of('mid')} -> {arn_of('boss')}" in risk.sentence
+    assert len([line for line in risk.evidence if "->" in line]) == 2
+    maybe = role(
+        "boss", trusts(arn_of("app"), **when("IpAddress", "aws:SourceIp", "10.0.0.0/8")), attached=(ADMIN,)
+    )
+    assert (said(tight(), maybe).rule.id, said(tight(), maybe).severity.value) == MAY
+    assert found(tight(), role("boss", trusts(arn_of("other")), attached=(ADMIN,))) == []
+
+
+def test_who_gets_a_powerful_role_is_evidence() -> None:
+    assert any("prod/app of cluster c" in line for line in said(tight(attached=(ADMIN,))).evidence)
+
+
+def test_a_hop_into_an_account_that_was_not_read_is_named() -> None:
+    foreign = f"arn:aws:iam::{OTHER}:role/x"
+    line = (
+        f"roles of account {OTHER} were not read, which roles of pods can assume:"
+        f" {arn_of('app')} -> {foreign}"
+    )
+    assert audit(tight(**may(allow("sts:AssumeRole", foreign)))).unseen == (line,)
+    assert audit(tight(**may(allow("sts:AssumeRole", foreign), deny("sts:*")))).unseen == ()
+    assert audit(tight(**may(allow("sts:AssumeRole", arn_of("gone"))))).unseen == ()
+    both = frozenset((ACCOUNT, OTHER))
+    assert audit(tight(**may(allow("sts:AssumeRole", foreign))), accounts=both).unseen == ()
+    mid = role("mid", trusts(arn_of("app")), **may(allow("sts:AssumeRole", foreign)))
+    assert f"{arn_of('mid')} -> {foreign}" in audit(tight(), mid).unseen[0]
+
+
+def test_policies_that_were_not_read_are_named() -> None:
+    unread = f"{IAM}:policy/unread"
+    (line,) = audit(tight(attached=(unread,))).unseen
+    assert line.endswith(arn_of("app"))
+    assert (
+        audit(
+            role("nobodys", PODS | {"Principal": {"Service": "ec2.amazonaws.com"}}, attached=(unread,))
+        ).unseen
+        == ()
+    )
+
+
+def test_a_role_of_no_pod_is_not_told() -> None:
+    assert found(role("boss", trusts(f"{IAM}:root"), attached=(ADMIN,))) == [("annotated-refused", "low")]
+
+
+def test_roles_can_be_compared_and_the_worst_is_named() -> None:
+    roles = [
+        tight("none"),
+        tight("reads", **may(allow("s3:GetObject"))),
+        tight("maybe", **may(allow("*", **when("IpAddress", "aws:SourceIp", "10.0.0.0/8")))),
+        tight("depends", **may(allow("ssm:SendCommand"))),
+        tight("can", **may(allow("iam:PutRolePolicy"))),
+        tight("is", attached=(ADMIN,)),
+    ]
+    trusts_of = audit(*roles).trusts
+    powers = [trusts_of.powers(item) for item in roles]
+    assert powers == sorted(powers)
+    assert len(set(powers)) == len(roles)
+    assert (
+        trusts_of.worst([arn_of("can"), arn_of("is"), arn_of("none")])
+        == f"AdministratorAccess of {arn_of('is')}"
+    )
+    assert trusts_of.worst([arn_of("none"), arn_of("gone"), arn_of("maybe")]) == ""
+
+
+def test_what_lets_somebody_get_a_powerful_role_is_worse() -> None:
+    gone = role("gone", admits("c", f"{SA}prod:gone"), attached=(ADMIN,))
+    silent = role("silent", admits("c", f"{SA}prod:app"), attached=(ADMIN,))
+    risks = audit(tight(), gone, silent).risks
+    severities = {item.rule.id: item.severity.value for item in risks if item.role in (gone.arn, silent.arn)}
+    assert severities == {
+        "administrator-role": "high",
+        "subject-gone": "high",
+        "admitted-not-annotated": "high",
+    }
+    assert all("AdministratorAccess" in item.reason for item in risks)
