@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -33,6 +33,7 @@ from irsa_cli.core.values.slips import placeholder
 
 _LATER = "is known only when it is deployed"
 _ARN = re.compile(r"arn:[^:]*:iam::[^:]*:oidc-provider/")
+_ROLE = re.compile(r"(aws_iam_role|module)\..*arn$")
 _PARTS = ("Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Condition")
 
 
@@ -184,6 +185,8 @@ def _with_provider(item: Statement, gaps: Gaps) -> Statement:
     tested = {
         key.rpartition(":")[0] for _, key, _ in tests_of(item) if key.lower().endswith((":sub", ":aud"))
     }
+    if len(principals(item, "Federated")) == 1 and len(tested) > 1 and all(map(has_gap, tested)):
+        return _with_provider(_of_one_issuer(item, tested), gaps)
     only = tested.pop() if len(tested) == 1 else ""
     named = []
     for arn in principals(item, "Federated"):
@@ -195,6 +198,17 @@ def _with_provider(item: Statement, gaps: Gaps) -> Statement:
         else:
             named.append(PROVIDER_HEAD + (issuer or gaps.gap(f"{gaps.name(arn)} issuer")))
     return {**item, "Principal": {**item["Principal"], "Federated": named}}
+
+
+def _of_one_issuer(item: Statement, tested: Collection[str]) -> Statement:
+    """The statement with one word for the one issuer that it can mean, however it is written."""
+    block: dict[str, Any] = {}
+    for operator, keys in item["Condition"].items():
+        block[operator] = {}
+        for key, values in keys.items():
+            issuer, _, claim = key.rpartition(":")
+            block[operator][f"{min(tested)}:{claim}" if issuer in tested else key] = values
+    return {**item, "Condition": block}
 
 
 def _providers(document: Mapping[str, Any]) -> tuple[str, ...]:
@@ -234,7 +248,9 @@ def _of_account(found: LintedAccount) -> Iterator[Risk | Unjudged]:
     about = f"ServiceAccount {name}"
     place = found.placed.place(found.path)
     text = found.role if isinstance(found.role, str) else ""
-    if has_gap(text) or (text and placeholder(text)):
+    if is_gap(text) and _ROLE.match(found.gaps.name(text)):
+        pass  # What refers to a role's ARN is one.
+    elif has_gap(text) or (text and placeholder(text)):
         yield Unjudged(place, f"the role of {about} {_LATER}: {found.gaps.shown(text)}", Severity.MEDIUM)
     else:
         try:

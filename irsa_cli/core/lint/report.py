@@ -6,7 +6,7 @@ Each document of a file is known by what it is like; what of it is unsafe is fou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -16,8 +16,10 @@ from irsa_cli.core.config.documents import EKSCTL, OWN
 from irsa_cli.core.config.service_accounts import ReadFile
 from irsa_cli.core.lint.found import Found, Placed, Unjudged, documents
 from irsa_cli.core.lint.from_aws import is_policy, is_roles, is_template, of_policy, of_roles, of_template
+from irsa_cli.core.lint.from_hcl import of_hcl
 from irsa_cli.core.lint.from_kubernetes import is_manifest, of_bindings, of_manifest
 from irsa_cli.core.lint.from_terraform import is_terraform, of_terraform
+from irsa_cli.core.lint.hcl import Module
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ItemError, ReadOutcome, exit_code_of, whole
 from irsa_cli.core.trust.rules.rule import ORDER, FilePlace, Severity
 from irsa_cli.core.values.errors import ExitCode, IrsaError
@@ -29,6 +31,7 @@ class FileKind(str, Enum):
     TRUST_POLICY = "trust policy"
     ROLES = "roles as aws iam prints them"
     TERRAFORM = "Terraform plan"
+    HCL = "Terraform configuration"
     CLOUDFORMATION = "CloudFormation template"
     BINDINGS = "irsa configuration"
     MANIFEST = "Kubernetes manifest"
@@ -61,6 +64,23 @@ def read_file(text: str, name: str, read: ReadFile) -> LintedFile:
         except Exception as error:
             problems.append(not_judged(error, item.place()))
     return LintedFile(name, kinds, tuple(found), tuple(problems))
+
+
+def read_module(module: Module, named: Collection[str]) -> Iterator[LintedFile]:
+    """The files of a folder that somebody has named."""
+    found: list[Found] = []
+    problems: list[IrsaError] = []
+    try:
+        found += of_hcl(module)
+    except Exception as error:
+        problems.append(not_judged(error, FilePlace(min(named), 1, 1)))
+    for name in named:
+        own = [item for item in found if _place_of(item).file == name]
+        yield LintedFile(name, (FileKind.HCL,), tuple(own), tuple(problems))
+
+
+def _place_of(item: Found) -> FilePlace:
+    return item.place if isinstance(item, Unjudged) else item.placed.place()
 
 
 def not_judged(error: Exception, place: FilePlace) -> IrsaError:

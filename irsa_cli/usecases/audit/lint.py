@@ -6,7 +6,7 @@ What a file holds is `irsa_cli.core.lint`'s business.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
@@ -14,16 +14,21 @@ from pathlib import Path
 from irsa_cli.core.audit.report import many, select
 from irsa_cli.core.config.documents import EKSCTL, OWN
 from irsa_cli.core.lint.found import Unjudged
+from irsa_cli.core.lint.hcl import Module
 from irsa_cli.core.lint.judging import judged
-from irsa_cli.core.lint.report import LintedFile, LintReport, not_judged, read_file
+from irsa_cli.core.lint.report import LintedFile, LintReport, not_judged, read_file, read_module
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
-from irsa_cli.core.trust.rules.rule import ORDER, Risk, Severity
+from irsa_cli.core.trust.rules.rule import ORDER, FilePlace, Risk, Severity
 from irsa_cli.core.values.errors import InvalidInput, IrsaError
 from irsa_cli.usecases.audit.files import baseline_of
 from irsa_cli.usecases.command.project_settings import read_project
 from irsa_cli.usecases.texts import STDIN, files_in, read_text
 
 _ENDINGS = (".json", ".yaml", ".yml", ".template")
+_TERRAFORM = (".tf", ".tofu")
+_MENTIONING = (".hcl", ".tpl", ".tftpl", ".j2", ".ts", ".js", ".py", ".go", ".java", ".cs", ".jsonnet")
+"""Files that are not judged, and may hold what is: a note names those that do."""
+_READ = (*_ENDINGS, *_TERRAFORM, *_MENTIONING)
 _SKIPPED = (".git", ".terraform", "node_modules", ".venv")
 """Folders with what others have written: they are not looked into."""
 
@@ -44,9 +49,10 @@ def lint(request: Request) -> LintReport:
     """Judge files; raises `InvalidInput` for settings and baselines that can't be read."""
     ignores = read_project(Path.cwd()).ignores
     baseline = baseline_of(request.baseline) if request.baseline else frozenset()
-    files, unread, skipped = _read(request)
-    found: list[Risk | Unjudged] = []
-    for each in (each for file in files for each in file.found):
+    reading = _read(request)
+    unread = reading.unread
+    found: list[Risk | Unjudged] = [*reading.unjudged]
+    for each in (each for file in reading.files for each in file.found):
         try:
             for item in judged(each, with_fixes=request.with_fixes):
                 if isinstance(item, InvalidInput):
@@ -65,9 +71,8 @@ def lint(request: Request) -> LintReport:
         today=datetime.now(timezone.utc).date(),
     )
     unjudged = tuple(item for item in found if isinstance(item, Unjudged))
-    return LintReport(
-        tuple(files), selection, unjudged, tuple(unread), tuple(skipped), fail_on=request.fail_on
-    )
+    files, skipped = tuple(reading.files), tuple(reading.skipped)
+    return LintReport(files, selection, unjudged, tuple(unread), skipped, fail_on=request.fail_on)
 
 
 def _place(item: Risk) -> tuple[int, str, int, int, str]:
@@ -76,42 +81,93 @@ def _place(item: Risk) -> tuple[int, str, int, int, str]:
     return (-ORDER.index(item.severity), *where, item.rule.id)
 
 
-def _read(request: Request) -> tuple[list[LintedFile], list[IrsaError], list[str]]:
-    """The files of a known kind; what is wrong with others; and which were skipped."""
-    files: list[LintedFile] = []
-    unread: list[IrsaError] = []
-    skipped: list[str] = []
-    others = 0
-    for path, named in _paths(request.paths, unread):
+@dataclass
+class _Reading:
+    """What was read: files of a known kind; what is wrong with others; which were skipped, or not judged."""
+
+    skip_unknown: bool
+    files: list[LintedFile] = field(default_factory=list)
+    unread: list[IrsaError] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    unjudged: list[Unjudged] = field(default_factory=list)
+    terraform: dict[Path, dict[str, str]] = field(default_factory=dict)
+    others: int = 0
+
+    def take(self, path: str, *, named: bool) -> None:
+        """Read one file; those of Terraform wait for the others of their folder."""
         what = "standard input" if path == STDIN else path
         try:
             text = read_text(path)
         except InvalidInput as error:
-            unread.append(error)
-            continue
+            self.unread.append(error)
+            return
+        if path.endswith(_TERRAFORM):
+            self.terraform.setdefault(Path(path).parent, {})[path] = text
+            return
+        if not named and not path.endswith(_ENDINGS):
+            self._other(what, text, _CODE_SIGNS)
+            return
         found = read_file(text, what, partial(_beside, path))
-        if request.skip_unknown and found.problems and not _looks_known(text):
-            skipped += (f"skipped: {error}" for error in found.problems)
-        else:
-            unread += found.problems
+        is_template = found.problems and not named and "{{" in text
+        if self.skip_unknown and found.problems and not _looks_known(text):
+            self.skipped += (f"skipped: {error}" for error in found.problems)
+        elif not is_template:
+            self.unread += found.problems
         if found.is_known:
-            files.append(found)
-        elif found.problems:
-            continue
-        elif named and not request.skip_unknown:
-            unread.append(InvalidInput(f"{what} is of no kind that irsa lint knows", reason=_KNOWN))
+            self.files.append(found)
+        elif found.problems and not is_template:
+            return
+        elif named and not self.skip_unknown:
+            self.unread.append(InvalidInput(f"{what} is of no kind that irsa lint knows", reason=_KNOWN))
+        elif named:
+            self.others += 1
         else:
-            others += 1
-    if others:
-        skipped.append(f"skipped, of no kind that irsa lint knows: {many(others, 'file')}")
-    return files, unread, skipped
+            self._other(what, text, _SIGNS if is_template else _CODE_SIGNS)
+
+    def _other(self, what: str, text: str, signs: tuple[str, ...]) -> None:
+        """A file of no known kind: it is said if it has what is judged elsewhere."""
+        if sign := next((sign for sign in signs if sign in text), ""):
+            worst = Severity.CRITICAL if "Role" in sign or "Principal" in sign else Severity.MEDIUM
+            place = FilePlace(what, text.count("\n", 0, text.index(sign)) + 1, 1)
+            self.unjudged.append(Unjudged(place, f"{sign} is in a file that can't be judged", worst))
+        else:
+            self.others += 1
+
+    def take_modules(self) -> None:
+        """The folders with files of Terraform: each is one module, of which only what was named is judged."""
+        for folder, named in self.terraform.items():
+            beside = files_in(folder, _TERRAFORM, self.unread, deep=False)
+            module = Module(partial(_beside, str(folder / "x")))
+            for path in map(str, beside):
+                try:
+                    module.add(named.get(path) or read_text(path), path)
+                except IrsaError as error:
+                    self.unread.append(error)
+            self.files += read_module(module, named)
+
+
+def _read(request: Request) -> _Reading:
+    reading = _Reading(request.skip_unknown)
+    for path, named in _paths(request.paths, reading.unread):
+        reading.take(path, named=named)
+    reading.take_modules()
+    if reading.others:
+        text = f"skipped, of no kind that irsa lint knows: {many(reading.others, 'file')}"
+        reading.skipped.append(text)
+    return reading
 
 
 _KNOWN = (
     "expected a trust policy, terraform show -json, a CloudFormation template, Kubernetes manifests,"
     " a ClusterConfig or irsa/v1 Bindings"
 )
-_SIGNS = ("AssumeRole", ROLE_ARN_ANNOTATION, EKSCTL[0], OWN[0], "AWS::IAM::Role")
+_SIGNS = ("AssumeRole", ROLE_ARN_ANNOTATION, EKSCTL[0], OWN[0], "AWS::IAM::Role", "kind: ServiceAccount")
+_CODE_SIGNS = (
+    "AssumeRoleWithWebIdentity",
+    ROLE_ARN_ANNOTATION,
+    "OpenIdConnectPrincipal",
+    "addServiceAccount",
+)
 
 
 def _looks_known(text: str) -> bool:
@@ -127,10 +183,12 @@ def _paths(paths: tuple[str, ...], unread: list[IrsaError]) -> Iterator[tuple[st
             found = [(path, True)]
         else:
             before = len(unread)
-            inside = files_in(Path(path), _ENDINGS, unread, left_out=_SKIPPED)
+            inside = files_in(Path(path), _READ, unread, left_out=_SKIPPED)
             found = [(str(item), False) for item in inside]
             if not found and len(unread) == before:
-                unread.append(InvalidInput(f"{path} has no file that ends in {', '.join(_ENDINGS)}"))
+                unread.append(
+                    InvalidInput(f"{path} has no file that ends in {', '.join((*_ENDINGS, *_TERRAFORM))}")
+                )
         for name, named in found:
             if name not in known:
                 known.add(name)
