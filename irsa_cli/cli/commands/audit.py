@@ -52,11 +52,7 @@ Examples:
     help="Days after which a role counts as unused. [default: 90]",
 )
 @audits.risk_options("html")
-@once(
-    "--fail-on",
-    type=click.Choice(audits.LEVELS),
-    help="Exit 5 when a risk of this severity or a worse one is shown.",
-)
+@audits.fail_on_option(None)
 @once_filled("--explain", metavar="RULE", help="Explain one rule, and ask nobody; 'all' lists them.")
 @switch("-v", "--verbose", help="Show the evidence, and each call to AWS and Kubernetes.")
 def command(**options: Any) -> int:
@@ -93,15 +89,16 @@ def _request(options: dict[str, Any], *, with_fixes: bool) -> Request:
         raise click.UsageError("--service-account and --role contradict each other")
     if account and (account.count("/") != 1 or not all(account.split("/"))):
         raise click.BadParameter(f"'{account}' is not NAMESPACE/NAME", param_hint="--service-account")
-    fail_on, baseline = options["fail_on"], options["baseline"]
+    (fail_on, broken), baseline = options["fail_on"], options["baseline"]
     return Request(
         audits.take_source(options),
         AuditScope(account, role, options["unused_days"]),
         Severity(options["min_severity"]),
-        Severity(fail_on) if fail_on else None,
+        fail_on,
         Path(baseline) if baseline else None,
         options["reach"],
         with_fixes,
+        fail_on_broken=broken,
     )
 
 

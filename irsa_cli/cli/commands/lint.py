@@ -9,14 +9,13 @@ import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import audits
-from irsa_cli.cli.options.types import filled, once, switch
+from irsa_cli.cli.options.types import filled, switch
 from irsa_cli.cli.output.speaking import Speaking, deliver
 from irsa_cli.core.trust.rules.rule import Severity
 
 if TYPE_CHECKING:
     from irsa_cli.core.lint.report import LintReport
 
-NEVER = "never"
 _EPILOG = """
 \b
 Examples:
@@ -31,12 +30,7 @@ Examples:
 @click.command("lint", cls=HelpedCommand, epilog=_EPILOG)
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", callback=filled)
 @switch("--skip-unknown", help="Skip a named FILE that is of no known kind (as a pre-commit hook has to).")
-@once(
-    "--fail-on",
-    type=click.Choice((*audits.LEVELS, NEVER)),
-    default="high",
-    help="Exit 5 when a risk of this severity or a worse one is shown. [default: high]",
-)
+@audits.fail_on_option(Severity.HIGH)
 @audits.risk_options()
 @switch("-v", "--verbose", help="Show how to fix each risk, and its source.")
 def command(**options: Any) -> int:
@@ -54,14 +48,15 @@ def command(**options: Any) -> int:
     from irsa_cli.usecases.audit.lint import Request, lint
 
     speaking = Speaking.take(options)
-    baseline, fail_on = options["baseline"], options["fail_on"]
+    baseline, (fail_on, broken) = options["baseline"], options["fail_on"]
     request = Request(
         tuple(dict.fromkeys(options["files"])),
         options["skip_unknown"],
         Severity(options["min_severity"]),
-        None if fail_on == NEVER else Severity(fail_on),
+        fail_on,
         Path(baseline) if baseline else None,
         audits.wants_fixes(speaking),
+        broken,
     )
     try:  # What commands have around them that ask AWS would import its clients.
         report = lint(request)

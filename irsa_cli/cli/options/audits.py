@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from irsa_cli.cli.options.common import (
     assume_role_option,
@@ -25,6 +26,7 @@ from irsa_cli.cli.options.types import (
     once,
 )
 from irsa_cli.cli.output.speaking import Speaking
+from irsa_cli.core.trust.rules.rule import Severity
 
 if TYPE_CHECKING:
     from irsa_cli.usecases.audit.run import AuditSource
@@ -32,6 +34,41 @@ if TYPE_CHECKING:
 
 FORMATS = ("text", "json", "yaml", "csv", "sarif", "junit", "markdown", "github")
 LEVELS = ("low", "medium", "high", "critical")
+BROKEN = "broken"
+NEVER = "never"
+
+
+class FailOn(click.ParamType):  # type: ignore[type-arg]
+    """A severity and what is broken, with a comma between them; or never, alone."""
+
+    name = "|".join((*LEVELS, BROKEN, NEVER))
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The lowest severity (None for none), and whether what is broken counts."""
+        words = listed([str(value)])
+        for word in words:
+            if word not in (*LEVELS, BROKEN, NEVER) or (word == NEVER and len(words) > 1):
+                self.fail(f"'{word}' is none of {', '.join((*LEVELS, BROKEN))}, or never alone", param, ctx)
+        return next((Severity(level) for level in LEVELS if level in words), None), BROKEN in words
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """The words that begin so."""
+        words = (*LEVELS, BROKEN, NEVER)
+        return [CompletionItem(word) for word in words if word.startswith(incomplete)]
+
+
+def fail_on_option(default: Severity | None) -> Decorator:
+    """`--fail-on`, with the severity that holds without it."""
+    shown = f" [default: {default.value}]" if default else ""
+    return once(
+        "--fail-on",
+        type=FailOn(),
+        metavar="LEVEL[,broken]",
+        default=(default, False),
+        help=f"Exit 5 if a risk of this severity or a worse one (or what is broken) is shown.{shown}",
+    )
 
 
 def risk_options(*more: str) -> Decorator:

@@ -110,14 +110,22 @@ def read_baseline(text: str, source: str) -> frozenset[str]:
 class RiskReport(ABC):
     """What is shown of risks, wherever they were found: in an account, or in files.
 
-    With an `error` nothing could be judged. `fail_on`: from which severity on the exit code tells.
+    With an `error` nothing could be judged. `fail_on`: from which severity on the exit code tells;
+    `fail_on_broken`: it tells of what is broken, however dangerous that is.
     """
 
     title: ClassVar[str]
     selection: RiskSelection
     fail_on: Severity | None
+    fail_on_broken: bool
     error: Exception | None
     signal: int
+
+    @property
+    def fails(self) -> bool:
+        """Whether a risk is shown that the exit code has to tell of."""
+        broken = self.fail_on_broken and any(item.rule.broken for item in self.selection.shown)
+        return broken or (self.fail_on is not None and self.selection.reaches(self.fail_on))
 
     @property
     @abstractmethod
@@ -157,6 +165,7 @@ class AuditReport(RiskReport):
     selection: RiskSelection = field(default_factory=lambda: RiskSelection(()))
     paths: tuple[RolePath, ...] | None = None
     fail_on: Severity | None = None
+    fail_on_broken: bool = False
     error: Exception | None = None
     signal: int = 0
 
@@ -180,9 +189,9 @@ class AuditReport(RiskReport):
         """5 for a risk from `fail_on` on; 1 where there is none and not all was read; else 0."""
         if self.signal or self.error is not None:
             return exit_code_of(self.error, self.signal)
-        if self.fail_on is None:
+        if self.fail_on is None and not self.fail_on_broken:
             return ExitCode.DONE
-        if self.selection.reaches(self.fail_on):
+        if self.fails:
             return ExitCode.UNVERIFIED
         return ExitCode.FAILED if self.unseen else ExitCode.DONE
 
@@ -250,6 +259,7 @@ def risk_json(item: Risk, arns: Arns) -> dict[str, Any]:
         **item.to_json(),
         "fingerprint": fingerprint(item),
         "title": item.rule.title,
+        "broken": item.rule.broken,
         "cluster": _cluster_json(item.cluster, arns),
         "serviceAccount": account_json(item.account),
         "path": list(item.path),

@@ -54,6 +54,8 @@ class Gaps:
         if number >= len(self._names):
             return found[0]
         name = self._names[number]
+        if name[0] in "$<{" or name.isupper():
+            return name  # A placeholder, as it is written.
         return f"${{{name if len(name) <= _LONGEST else name[:_LONGEST] + '...'}}}"
 
 
@@ -277,6 +279,20 @@ class LintedAccount:
 
 
 @dataclass(frozen=True)
+class LintedObject:
+    """An object of Kubernetes that matters beside others: ServiceAccounts, what makes pods, RBAC."""
+
+    placed: Placed
+    kind: str
+    namespace: str
+    name: str
+    value: Mapping[str, Any]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
+
+
+@dataclass(frozen=True)
 class Unjudged:
     """What is known only once it is deployed: it may hide a risk as bad as `at_most`."""
 
@@ -291,4 +307,4 @@ class Unjudged:
         return f"{self.place}: {whose}{self.text}"
 
 
-Found = LintedTrust | LintedAccount | Unjudged
+Found = LintedTrust | LintedAccount | LintedObject | Unjudged

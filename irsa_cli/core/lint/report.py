@@ -135,6 +135,7 @@ class LintReport(RiskReport):
     unread: tuple[IrsaError, ...] = ()
     skipped: tuple[str, ...] = ()
     fail_on: Severity | None = None
+    fail_on_broken: bool = False
     error: Exception | None = None
     signal: int = 0
 
@@ -161,13 +162,12 @@ class LintReport(RiskReport):
         """5 for a risk from `fail_on` on; 2 for a file that can't be judged; 1 for what may hide a risk."""
         if self.signal or self.error is not None:
             return exit_code_of(self.error, self.signal)
-        if self.fail_on is not None and self.selection.reaches(self.fail_on):
+        if self.fails:
             return ExitCode.UNVERIFIED
         if self.unread:
             return self.unread[0].exit_code
-        if self.fail_on is not None and any(
-            ORDER.index(item.at_most) >= ORDER.index(self.fail_on) for item in self.unjudged
-        ):
+        least = Severity.LOW if self.fail_on_broken else self.fail_on
+        if least and any(ORDER.index(item.at_most) >= ORDER.index(least) for item in self.unjudged):
             return ExitCode.FAILED
         return ExitCode.DONE
 

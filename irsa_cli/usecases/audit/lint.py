@@ -13,6 +13,7 @@ from pathlib import Path
 
 from irsa_cli.core.audit.report import many, select
 from irsa_cli.core.config.documents import EKSCTL, OWN
+from irsa_cli.core.lint.across import across
 from irsa_cli.core.lint.found import Unjudged
 from irsa_cli.core.lint.hcl import Module
 from irsa_cli.core.lint.judging import judged
@@ -43,6 +44,7 @@ class Request:
     fail_on: Severity | None = None
     baseline: Path | None = None
     with_fixes: bool = False
+    fail_on_broken: bool = False
 
 
 def lint(request: Request) -> LintReport:
@@ -62,6 +64,8 @@ def lint(request: Request) -> LintReport:
         except Exception as error:
             place = each.place if isinstance(each, Unjudged) else each.placed.place()
             unread.append(not_judged(error, place))
+    linted = [each for file in reading.files for each in file.found]
+    found += across(linted, whole=not unread and len(found) == sum(isinstance(it, Risk) for it in found))
     risks = sorted((item for item in found if isinstance(item, Risk)), key=_place)
     selection = select(
         risks,
@@ -72,7 +76,8 @@ def lint(request: Request) -> LintReport:
     )
     unjudged = tuple(item for item in found if isinstance(item, Unjudged))
     files, skipped = tuple(reading.files), tuple(reading.skipped)
-    return LintReport(files, selection, unjudged, tuple(unread), skipped, fail_on=request.fail_on)
+    fail_on = (request.fail_on, request.fail_on_broken)
+    return LintReport(files, selection, unjudged, tuple(unread), skipped, *fail_on)
 
 
 def _place(item: Risk) -> tuple[int, str, int, int, str]:

@@ -50,6 +50,7 @@ class Request:
     baseline: Path | None = None
     with_paths: bool = False
     with_fixes: bool = False
+    fail_on_broken: bool = False
 
 
 def audit(request: Request, log: WireLog) -> AuditReport:
@@ -68,7 +69,7 @@ def audit(request: Request, log: WireLog) -> AuditReport:
         fixes = Fixes(found.trusts)
         selection = replace(selection, shown=tuple(map(fixes.of, selection.shown)))
     paths = tuple(_paths(found)) if request.with_paths or request.scope != _ALL else None
-    return AuditReport(found, selection, paths, request.fail_on)
+    return AuditReport(found, selection, paths, request.fail_on, request.fail_on_broken)
 
 
 _ALL = AuditScope()
