@@ -8,7 +8,7 @@ said that only a plan knows what they make.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from irsa_cli.core.lint.found import Found, Nodes, Placed, Unjudged
@@ -25,12 +25,13 @@ _MODULE_SIGNS = re.compile(r"oidc|irsa|service_?account|assume_role|iam.role", r
 _IAM_MODULE = re.compile(r"terraform-aws-(?:modules/iam/aws|iam(?:\.git)?)//modules/([\w-]+)")
 
 
-def of_hcl(module: Module) -> Iterator[Found]:
-    """What is judged in the files of a folder, and what of them only a plan knows."""
+def of_hcl(module: Module, named: Collection[str]) -> Iterator[Found]:
+    """What is judged in the named files of a folder, and what of them only a plan knows."""
     resources: list[dict[str, Any]] = []
-    used = [module.get(block, "assume_role_policy") for block in module.blocks]
+    roles = [block for block in module.blocks if block.labels[:2] == ("resource", "aws_iam_role")]
+    used = [module.get(block, "assume_role_policy") for block in roles]
     changes = []
-    for block in module.blocks:
+    for block in (block for block in module.blocks if block.source.name in named):
         kind = block.labels[1] if len(block.labels) > 2 else block.labels[0]
         written = block.source.written(block.tree)
         if kind == "aws_iam_policy_document":
@@ -39,8 +40,8 @@ def of_hcl(module: Module) -> Iterator[Found]:
                 changes.append(_named(module, block, kind, change={"after": made, "after_unknown": {}}))
         elif kind.startswith("aws_iam_") or kind in ACCOUNTS:
             resources += [_named(module, block, kind, values=each) for each in _instances(module, block)]
-        elif kind == "module" and (roles := _of_module(module, block)) is not None:
-            resources += [_named(module, block, "aws_iam_role", values=each) for each in roles]
+        elif kind == "module" and (made := _of_module(module, block)) is not None:
+            resources += [_named(module, block, "aws_iam_role", values=each) for each in made]
         elif _SIGNS.search(written) or (kind == "module" and _MODULE_SIGNS.search(written)):
             yield from _unknown(block, written)
     if module.blocks:

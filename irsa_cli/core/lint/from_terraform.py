@@ -153,7 +153,7 @@ def _attached(value: Mapping[str, Any], resources: list[_Resource], gaps: Gaps) 
     roles, references = _Roles(), _references(value, gaps)
     for change in dicts(value.get("resource_changes")):
         if change.get("type") == "aws_iam_policy_document" and (after := _part(change, "change", "after")):
-            roles.policies[gaps.gap(_label(f"{change.get('address')}.json"))] = _policy(after, gaps)
+            roles.policies[gaps.gap(_label(f"{change.get('address')}.json"))] = _document(after, {}, gaps)
     for item in resources:
         known = {name: each for name, each in item.values.items() if each is not None}
         values = {**references.get(_INDEX.sub("", item.address), {}), **known}
@@ -175,7 +175,7 @@ def _attached(value: Mapping[str, Any], resources: list[_Resource], gaps: Gaps) 
 def _policy(value: Any, gaps: Gaps) -> Any:
     """A policy as IAM has it, whether it is a text, an object, or the arguments of a data source."""
     if isinstance(value, dict):
-        return value if "Statement" in value else _document(value, {}, gaps)
+        return _document(value, {}, gaps) if "statement" in value else value
     return value if is_gap(value) else as_json(value)
 
 

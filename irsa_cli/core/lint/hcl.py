@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import Any
 
 from yaml import MappingNode, Mark, Node, ScalarNode, SequenceNode
@@ -248,10 +249,12 @@ class Module:
             return {key: item for each in maps for key, item in each.items()} if known else None
         if name in ("try", "coalesce"):
             return next((item for item in given if not is_gap(item)), None)
-        if name == "join" and len(as_list(given[-1])) == 1:
-            return as_list(given[-1])[0]
+        if name == "join":
+            items = as_list(given[-1])
+            known = all(isinstance(item, str) for item in items)
+            return items[0] if len(items) == 1 else _joined([str(first).join(items)]) if known else None
         if name in ("file", "templatefile") and texts:
-            return self._file(texts[0], given[-1] if isinstance(given[-1], dict) else {})
+            return self._file(source, texts[0], given[-1] if isinstance(given[-1], dict) else {})
         if name == "format" and len(texts) == len(given) == texts[0].count("%") + 1:
             values = iter(texts[1:])
             return re.sub("%s", lambda _: next(values), texts[0])
@@ -259,13 +262,14 @@ class Module:
         is_issuer = name in ("replace", "trimprefix") and texts[1:2] == ["https://"]
         return texts[0].replace("https://", "") if is_issuer else None
 
-    def _file(self, name: str, names: Names) -> str | None:
+    def _file(self, source: Source, name: str, names: Names) -> str | None:
         head, _, rest = name.partition("/")
-        path = rest if is_gap(head) else name
+        path = rest if is_gap(head) else name  # Behind path.module.
         try:
-            return self._template(Source(path, self.read(path)), names)
+            text = self.read(path)
         except IrsaError:
             return None
+        return self._template(Source(str(PurePath(source.name).parent / path), text), names)
 
     def _reference(self, source: Source, tree: Tree, names: Names) -> Any:
         path = self._path(source, tree, names)
@@ -291,11 +295,11 @@ class Module:
         name = "name" if (kind, name) == ("aws_iam_role", "id") else name
         label = f"{kind}.{labels[2]}.{name}"
         found = self.once(f"{labels[0]} {label}", lambda: self.get(block, name)) or self.gaps.gap(label)
-        return found.replace("https://", "") if kind == "aws_iam_openid_connect_provider" else found
+        return str(found).replace("https://", "") if kind == "aws_iam_openid_connect_provider" else found
 
     def document(self, block: Block) -> Any:
         """A data source of a policy: the same value for whoever refers to it."""
-        return self.once(".".join(block.labels), lambda: self.body(block))
+        return self.once(".".join(block.labels), lambda: {"statement": [], **self.body(block)})
 
     def once(self, key: str, make: Callable[[], Any]) -> Any:
         """What has a name, made once; what asks for itself is not known."""

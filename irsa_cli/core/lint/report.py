@@ -6,7 +6,7 @@ Each document of a file is known by what it is like; what of it is unsafe is fou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -22,7 +22,7 @@ from irsa_cli.core.lint.from_terraform import is_terraform, of_terraform
 from irsa_cli.core.lint.hcl import Module
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ItemError, ReadOutcome, exit_code_of, whole
 from irsa_cli.core.trust.rules.rule import ORDER, FilePlace, Severity
-from irsa_cli.core.values.errors import ExitCode, IrsaError
+from irsa_cli.core.values.errors import ExitCode, InvalidInput, IrsaError
 
 
 class FileKind(str, Enum):
@@ -66,21 +66,18 @@ def read_file(text: str, name: str, read: ReadFile) -> LintedFile:
     return LintedFile(name, kinds, tuple(found), tuple(problems))
 
 
-def read_module(module: Module, named: Collection[str]) -> Iterator[LintedFile]:
-    """The files of a folder that somebody has named."""
+def read_module(module: Module, named: Sequence[str]) -> Iterator[LintedFile]:
+    """The files of a folder that somebody has named; what is found is with the first one."""
     found: list[Found] = []
     problems: list[IrsaError] = []
     try:
-        found += of_hcl(module)
+        found += of_hcl(module, named)
+    except RecursionError:
+        problems.append(InvalidInput(f"{named[0]} can't be judged", reason="it is nested too deeply"))
     except Exception as error:
-        problems.append(not_judged(error, FilePlace(min(named), 1, 1)))
-    for name in named:
-        own = [item for item in found if _place_of(item).file == name]
-        yield LintedFile(name, (FileKind.HCL,), tuple(own), tuple(problems))
-
-
-def _place_of(item: Found) -> FilePlace:
-    return item.place if isinstance(item, Unjudged) else item.placed.place()
+        problems.append(not_judged(error, FilePlace(named[0], 1, 1)))
+    yield LintedFile(named[0], (FileKind.HCL,), tuple(found), tuple(problems))
+    yield from (LintedFile(name, (FileKind.HCL,)) for name in named[1:])
 
 
 def not_judged(error: Exception, place: FilePlace) -> IrsaError:

@@ -148,7 +148,9 @@ class _Reading:
                     module.add(named.get(path) or read_text(path), path)
                 except IrsaError as error:
                     self.unread.append(error)
-            self.files += read_module(module, named)
+            judged_files = list(read_module(module, list(named)))
+            self.files += judged_files
+            self.unread += judged_files[0].problems
 
 
 def _read(request: Request) -> _Reading:
