@@ -86,28 +86,34 @@ _TESTS = {
     "oidc_fully_qualified_audiences": ("StringLike", "aud"),
     "oidc_audiences": ("StringEquals", "aud"),
 }
-_MORE = re.compile(r"trust_policy|_self_assume|_assume_self|enable_(github|bitbucket|saml)|provider_trust")
+_MORE = re.compile(r"trust_policy|enable_(github|bitbucket|saml)|provider_trust")
 """What more a module may be told to trust."""
 
 
 def _of_module(module: Module, block: Block) -> list[dict[str, Any]] | None:
     """The roles that a module makes of its arguments, None where these do not tell them."""
     found = _IAM_MODULE.search(str(module.get(block, "source")))
-    given = module.body(block)
-    if not found or any(map(_MORE.search, given)):
+    if found is None:
         return None
+    made = [_of_arguments(module, found[1], given) for given in _instances(module, block)]
+    known = [role for role in made if role is not None]
+    return [role for role in known if role] if len(known) == len(made) else None
+
+
+def _of_arguments(module: Module, kind: str, given: dict[str, Any]) -> dict[str, Any] | None:
+    """The role, an empty one if none is created."""
     if any(given.get(name) is False for name in ("create", "create_role", "enable_oidc")):
-        return []
-    if found[1].startswith("iam-role-for-service-accounts"):
-        statements = [*_of_providers(module, given)]
-    elif found[1] in ("iam-assumable-role-with-oidc", "iam-role"):
-        statements = [*_of_urls(given)]
-    else:
+        return {}
+    statements: list[dict[str, Any]] = []
+    if kind.startswith("iam-role-for-service-accounts"):
+        statements += _of_providers(module, given)
+    elif kind in ("iam-assumable-role-with-oidc", "iam-role"):
+        statements += _of_urls(given)
+    if not statements or any(_MORE.search(name) and given[name] is not False for name in given):
         return None
     policies = given.get("role_policy_arns") or given.get("policies") or []
     arns = [*policies.values()] if isinstance(policies, dict) else as_list(policies)
-    role = {"assume_role_policy": {"statement": statements}, "managed_policy_arns": arns}
-    return [role] if statements else None
+    return {"assume_role_policy": {"statement": statements}, "managed_policy_arns": arns}
 
 
 def _of_providers(module: Module, given: dict[str, Any]) -> Iterator[dict[str, Any]]:

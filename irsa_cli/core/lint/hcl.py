@@ -248,7 +248,7 @@ class Module:
             known = len(maps) == len(given)
             return {key: item for each in maps for key, item in each.items()} if known else None
         if name in ("try", "coalesce"):
-            return next((item for item in given if not is_gap(item)), None)
+            return None if is_gap(first) or first == "" else first
         if name == "join":
             items = as_list(given[-1])
             known = all(isinstance(item, str) for item in items)

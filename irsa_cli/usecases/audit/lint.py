@@ -165,8 +165,8 @@ def _read(request: Request) -> _Reading:
 
 
 _KNOWN = (
-    "expected a trust policy, terraform show -json, a CloudFormation template, Kubernetes manifests,"
-    " a ClusterConfig or irsa/v1 Bindings"
+    "expected a trust policy, a .tf file, terraform show -json, a CloudFormation template, Kubernetes"
+    " manifests, a ClusterConfig or irsa/v1 Bindings"
 )
 _SIGNS = ("AssumeRole", ROLE_ARN_ANNOTATION, EKSCTL[0], OWN[0], "AWS::IAM::Role", "kind: ServiceAccount")
 _CODE_SIGNS = (
