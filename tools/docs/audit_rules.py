@@ -56,7 +56,8 @@ def page() -> str:
 def _overview() -> Iterator[str]:
     yield "| rule | severity | broken | what |\n| --- | --- | --- | --- |"
     for rule in RULES.values():
-        yield f"| [{rule.id}](#{rule.id}) | {rule.severity.value} | {'yes' if rule.broken else ''} | {_text(rule.title)} |"
+        broken = "yes" if rule.broken else ""
+        yield f"| [{rule.id}](#{rule.id}) | {rule.severity.value} | {broken} | {_text(rule.title)} |"
     yield ""
 
 

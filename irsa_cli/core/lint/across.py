@@ -65,9 +65,7 @@ def across(found: Sequence[Found], *, whole: bool) -> Iterator[Risk | Unjudged]:
 def _refused(account: LintedAccount, trusts: Sequence[LintedTrust]) -> Iterator[Risk]:
     role = str(account.role)
     gap = account.gaps.name(role) if is_gap(role) else ""
-    names = {role} if is_gap(role) else {role, role.rpartition("/")[2]}
-    # A gap means the same in one document only.
-    of_it = [it for it in trusts if names & {*it.known_as} and (not gap or it.gaps is account.gaps)]
+    of_it = [it for it in trusts if _is_of(it, role) and (not gap or it.gaps is account.gaps)]
     known = account.namespace and account.name and not placeholder(account.namespace + account.name)
     subject = f"{SERVICE_ACCOUNT}{account.namespace}:{account.name}"
     if role and known and len(of_it) == 1 and refuses(of_it[0], subject):
@@ -75,6 +73,12 @@ def _refused(account: LintedAccount, trusts: Sequence[LintedTrust]) -> Iterator[
         reason = f"names {gap or role}, whose trust policy ({of_it[0].placed.place()}) does not allow it"
         place = account.placed.place(account.path)
         yield risk(ANNOTATED_REFUSED, f"ServiceAccount {name}", reason, account=name, place=place)
+
+
+def _is_of(trust: LintedTrust, role: str) -> bool:
+    """Whether it is the trust policy of a role: by its ARN, else by its name; a gap means one document's."""
+    arns = [name for name in trust.known_as if name.startswith("arn:")]
+    return role in (arns or trust.known_as) or (not arns and role.rpartition("/")[2] in trust.known_as)
 
 
 def _missing(objects: Sequence[LintedObject], there: set[tuple[str, str]]) -> Iterator[Risk]:

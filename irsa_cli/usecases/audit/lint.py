@@ -30,7 +30,7 @@ _TERRAFORM = (".tf", ".tofu")
 _MENTIONING = (".hcl", ".tpl", ".tftpl", ".j2", ".ts", ".js", ".py", ".go", ".java", ".cs", ".jsonnet")
 """Files that are not judged, and may hold what is: a note names those that do."""
 _READ = (*_ENDINGS, *_TERRAFORM, *_MENTIONING)
-_SKIPPED = (".git", ".terraform", "node_modules", ".venv")
+_SKIPPED = (".git", ".terraform", ".terragrunt-cache", "node_modules", ".venv")
 """Folders with what others have written: they are not looked into."""
 
 
@@ -101,18 +101,23 @@ class _Reading:
     def take(self, path: str, *, named: bool) -> None:
         """Read one file; those of Terraform wait for the others of their folder."""
         what = "standard input" if path == STDIN else path
+        is_code = not named and not path.endswith((*_ENDINGS, *_TERRAFORM))
         try:
             text = read_text(path)
         except InvalidInput as error:
-            self.unread.append(error)
+            if is_code:
+                self.skipped.append(f"skipped: {error}")
+            else:
+                self.unread.append(error)
             return
         if path.endswith(_TERRAFORM):
             self.terraform.setdefault(Path(path).parent, {})[path] = text
-            return
-        if not named and not path.endswith(_ENDINGS):
+        elif is_code:
             self._other(what, text, _CODE_SIGNS)
-            return
-        found = read_file(text, what, partial(_beside, path))
+        else:
+            self._document(read_file(text, what, partial(_beside, path)), text, named=named)
+
+    def _document(self, found: LintedFile, text: str, *, named: bool) -> None:
         is_template = found.problems and not named and "{{" in text
         if self.skip_unknown and found.problems and not _looks_known(text):
             self.skipped += (f"skipped: {error}" for error in found.problems)
@@ -120,14 +125,16 @@ class _Reading:
             self.unread += found.problems
         if found.is_known:
             self.files.append(found)
-        elif found.problems and not is_template:
+        if is_template:
+            self._other(found.name, text, _SIGNS)
+        elif found.is_known or found.problems:
             return
         elif named and not self.skip_unknown:
-            self.unread.append(InvalidInput(f"{what} is of no kind that irsa lint knows", reason=_KNOWN))
-        elif named:
-            self.others += 1
+            self.unread.append(
+                InvalidInput(f"{found.name} is of no kind that irsa lint knows", reason=_KNOWN)
+            )
         else:
-            self._other(what, text, _SIGNS if is_template else _CODE_SIGNS)
+            self._other(found.name, text, () if named else _CODE_SIGNS)
 
     def _other(self, what: str, text: str, signs: tuple[str, ...]) -> None:
         """A file of no known kind: it is said if it has what is judged elsewhere."""
@@ -192,7 +199,8 @@ def _paths(paths: tuple[str, ...], unread: list[IrsaError]) -> Iterator[tuple[st
             before = len(unread)
             inside = files_in(Path(path), _READ, unread, left_out=_SKIPPED)
             found = [(str(item), False) for item in inside]
-            if not found and len(unread) == before:
+            judged_ones = [name for name, _ in found if name.endswith((*_ENDINGS, *_TERRAFORM))]
+            if not judged_ones and len(unread) == before:
                 unread.append(
                     InvalidInput(f"{path} has no file that ends in {', '.join((*_ENDINGS, *_TERRAFORM))}")
                 )

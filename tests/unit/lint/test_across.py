@@ -142,6 +142,7 @@ def test_a_service_account_that_is_in_no_file(tmp_path: Path, documents: list[An
         ("system:serviceaccount:prod:api", ROLE, ["annotated-refused"]),
         ("system:serviceaccount:prod:api", "arn:aws:iam::111122223333:role/other", []),
         ("system:serviceaccount:prod:api", "${ROLE_ARN}", []),
+        ("system:serviceaccount:prod:api", "arn:aws:iam::444455556666:role/app", []),
     ],
 )
 def test_a_role_of_the_same_files_that_does_not_allow_the_account(

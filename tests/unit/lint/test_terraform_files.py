@@ -131,7 +131,18 @@ def test_what_may_hold_roles_and_is_not_judged_is_named(
 ) -> None:
     (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).write_text(text, encoding="utf-8")
+    (tmp_path / "sound.tf").write_text("locals {}\n", encoding="utf-8")
     report = lint(Request((str(tmp_path),), fail_on=Severity.MEDIUM))
     assert report.unread == ()
     assert any(name in line for line in report.unseen) == said
     assert report.exit_code == (1 if said else 0)
+
+
+def test_a_folder_without_files_that_can_be_judged_is_not_called_fine(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text("print()", encoding="utf-8")
+    assert run(tmp_path).exit_code == 2
+    (tmp_path / "main.tf").write_text("", encoding="utf-8")
+    (tmp_path / "bundle.js").write_bytes(b"\xff\xfe\xff")
+    report = run(tmp_path)
+    assert report.exit_code == 0
+    assert any("bundle.js" in line for line in report.notes)
