@@ -257,6 +257,8 @@ BESIDE = (
     "powerful-service-account",
 )
 """What else is planted, and is about no role."""
+ONLY_IN_FILES = ("annotation-misplaced", "annotation-placeholder", "service-account-missing")
+"""What irsa lint alone finds."""
 OPEN_TO_ALL: dict[str, list[dict[str, Any]]] = {
     "Role": [],
     "ClusterRole": [

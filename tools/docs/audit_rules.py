@@ -30,7 +30,7 @@ neither asks anybody. How to use it is in [Audit an account](../how-to/audit.md)
 
 The severity is one step higher, up to `critical`, if the role's policies make its holder an administrator or
 let him become one ([below](#permissions-that-raise-the-severity)). What could not be read breaks no rule, and
-a note says so.
+a note says so. What is *broken* keeps pods from their credentials: `--fail-on broken` fails for it.
 """
 AREAS = {
     Area.TRUST: "Trust policies",
@@ -74,9 +74,10 @@ def page() -> str:
 
 
 def _overview() -> Iterator[str]:
-    yield "| rule | severity | what |\n| --- | --- | --- |"
+    yield "| rule | severity | broken | what |\n| --- | --- | --- | --- |"
     for rule in RULES.values():
-        yield f"| [{rule.id}](#{rule.id}) | {rule.severity.value} | {_text(rule.title)} |"
+        broken = "yes" if rule.broken else ""
+        yield f"| [{rule.id}](#{rule.id}) | {rule.severity.value} | {broken} | {_text(rule.title)} |"
     yield ""
 
 

@@ -91,16 +91,17 @@ def _request(options: dict[str, Any], *, with_fixes: bool) -> Request:
         raise click.UsageError("--service-account and --role contradict each other")
     if account and (account.count("/") != 1 or not all(account.split("/"))):
         raise click.BadParameter(f"'{account}' is not NAMESPACE/NAME", param_hint="--service-account")
-    fail_on, baseline = options["fail_on"], options["baseline"]
+    (fail_on, broken), baseline = options["fail_on"], options["baseline"]
     return Request(
         audits.take_source(options),
         AuditScope(account, role, options["unused_days"]),
         Severity(options["min_severity"]),
-        None if fail_on == audits.NEVER else Severity(fail_on),
+        fail_on,
         Path(baseline) if baseline else None,
         options["reach"],
         with_fixes,
-        common.take_allowance(options),
+        fail_on_broken=broken,
+        allow=common.take_allowance(options),
     )
 
 

@@ -37,26 +37,27 @@ Examples:
 def command(**options: Any) -> int:
     """Find in files what would be unsafe in who may become which role, before it is live.
 
-    FILE is a file, a folder, or - for standard input. Reads trust policies (JSON), what terraform show -json
-    prints of a plan, CloudFormation templates (the CDK's cdk.out, too), Kubernetes manifests, ClusterConfigs
-    and irsa/v1 files; each is known by its content. Asks nobody, and needs no credentials. What is known only
-    when it is deployed is said, and is never called fine. The rules are those of irsa audit. Exit code 5:
-    --fail-on has found something; 2: a file can't be read, or is of no known kind; 1: neither, but what is
-    not known yet could be as bad as --fail-on.
+    FILE is a file, a folder, or - for standard input. Reads trust policies (JSON), Terraform's files, what
+    terraform show -json prints of a plan, CloudFormation templates (the CDK's cdk.out, too), Kubernetes
+    manifests, ClusterConfigs and irsa/v1 files; each is known by its content. Asks nobody, and needs no
+    credentials. What is known only when it is deployed is said, and is never called fine. The rules are those
+    of irsa audit. Exit code 5: --fail-on has found something; 2: a file can't be read, or is of no known
+    kind; 1: neither, but what is not known yet could be as bad as --fail-on.
     """
     from irsa_cli.cli.output.reports.of_checks import of_risks
     from irsa_cli.core.lint.report import LintReport
     from irsa_cli.usecases.audit.lint import Request, lint
 
     speaking = Speaking.take(options)
-    baseline, fail_on = options["baseline"], options["fail_on"]
+    baseline, (fail_on, broken) = options["baseline"], options["fail_on"]
     request = Request(
         tuple(dict.fromkeys(options["files"])),
         options["skip_unknown"],
         Severity(options["min_severity"]),
-        None if fail_on == audits.NEVER else Severity(fail_on),
+        fail_on,
         Path(baseline) if baseline else None,
         audits.wants_fixes(speaking),
+        broken,
         common.take_allowance(options),
     )
     try:  # What commands have around them that ask AWS would import its clients.

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from irsa_cli.cli.options.common import (
     assume_role_option,
@@ -25,6 +26,7 @@ from irsa_cli.cli.options.types import (
     once,
 )
 from irsa_cli.cli.output.speaking import Speaking
+from irsa_cli.core.trust.rules.rule import Severity
 
 if TYPE_CHECKING:
     from irsa_cli.usecases.audit.run import AuditSource
@@ -32,6 +34,38 @@ if TYPE_CHECKING:
 
 FORMATS = ("text", "json", "yaml", "csv", "sarif", "junit", "markdown", "github")
 LEVELS = ("low", "medium", "high", "critical")
+BROKEN = "broken"
+NEVER = "never"
+
+
+class FailOn(click.ParamType):  # type: ignore[type-arg]
+    """A severity and what is broken, with a comma between them; or never, alone."""
+
+    name = "|".join((*LEVELS, BROKEN, NEVER))
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The lowest severity (None for none), and whether what is broken counts."""
+        words = listed([str(value)])
+        for word in words:
+            if word not in (*LEVELS, BROKEN, NEVER) or (word == NEVER and len(words) > 1):
+                self.fail(f"'{word}' is none of {', '.join((*LEVELS, BROKEN))}, or never alone", param, ctx)
+        return next((Severity(level) for level in LEVELS if level in words), None), BROKEN in words
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """The words that begin so."""
+        words = (*LEVELS, BROKEN, NEVER)
+        return [CompletionItem(word) for word in words if word.startswith(incomplete)]
+
+
+fail_on_option = once(
+    "--fail-on",
+    type=FailOn(),
+    metavar="LEVEL[,broken]",
+    default=(Severity.HIGH, False),
+    help="Exit 5 for a risk of this severity or a higher one (and for what is broken). [default: high]",
+)
 
 
 def risk_options(*more: str) -> Decorator:
@@ -99,15 +133,6 @@ source_options = group(
     ),
 )
 """Where the account is read from."""
-
-
-NEVER = "never"
-fail_on_option = once(
-    "--fail-on",
-    type=click.Choice((*LEVELS, NEVER)),
-    default="high",
-    help="Exit 5 for a risk of this severity or a higher one. [default: high]",
-)
 
 
 def wants_fixes(speaking: Speaking) -> bool:

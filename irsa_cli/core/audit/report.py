@@ -142,16 +142,24 @@ def read_baseline(text: str, source: str) -> frozenset[str]:
 class RiskReport(ABC):
     """What is shown of risks, wherever they were found: in an account, or in files.
 
-    With an `error` nothing could be judged. `fail_on`: from which severity on the exit code tells; None for
-    never, then what was not examined does not matter either.
+    With an `error` nothing could be judged. `fail_on`: from which severity on the exit code tells;
+    `fail_on_broken`: it tells of what is broken, however dangerous that is. With neither, what was not
+    examined does not matter.
     """
 
     title: ClassVar[str]
     selection: RiskSelection
     fail_on: Severity | None
+    fail_on_broken: bool
     allow: Allowance
     error: Exception | None
     signal: int
+
+    @property
+    def fails(self) -> bool:
+        """Whether a risk is shown that the exit code has to tell of."""
+        broken = self.fail_on_broken and any(item.rule.broken for item in self.selection.shown)
+        return broken or (self.fail_on is not None and self.selection.reaches(self.fail_on))
 
     @property
     @abstractmethod
@@ -173,7 +181,7 @@ class RiskReport(ABC):
         """5 for a risk from `fail_on` on, else that of the scope: 0 only if all that matters was judged."""
         if self.signal or self.error is not None:
             return exit_code_of(self.error, self.signal)
-        if self.fail_on is not None and self.selection.reaches(self.fail_on):
+        if self.fails:
             return ExitCode.UNVERIFIED
         return self.allow.exit_code(self.scope)
 
@@ -190,6 +198,7 @@ class AuditReport(RiskReport):
     selection: RiskSelection = field(default_factory=lambda: RiskSelection(()))
     paths: tuple[RolePath, ...] | None = None
     fail_on: Severity | None = None
+    fail_on_broken: bool = False
     allow: Allowance = field(default_factory=Allowance)
     error: Exception | None = None
     signal: int = 0
@@ -200,7 +209,7 @@ class AuditReport(RiskReport):
     def scope(self) -> AnswerScope:
         """The roles, clusters and objects that were judged, and what was not."""
         question = "Who can assume which role, and what of it is a risk?"
-        return scope_of(question, self, gaps_matter=self.fail_on is not None)
+        return scope_of(question, self, gaps_matter=self.fail_on is not None or self.fail_on_broken)
 
     @property
     def unseen(self) -> tuple[str, ...]:
@@ -294,6 +303,7 @@ def risk_json(item: Risk, arns: Arns) -> dict[str, Any]:
         **item.to_json(),
         "fingerprint": fingerprint(item),
         "title": item.rule.title,
+        "broken": item.rule.broken,
         "cluster": _cluster_json(item.cluster, arns),
         "serviceAccount": account_json(item.account),
         "path": list(item.path),

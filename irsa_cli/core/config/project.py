@@ -167,12 +167,13 @@ def _lock_timeout(seconds: int) -> int:
     return seconds
 
 
-_SEVERITIES = (*(item.value for item in Severity), "never")
+_SEVERITIES = (*(item.value for item in Severity), "broken", "never")
 
 
 def _severity(text: str) -> str:
-    if text not in _SEVERITIES:
-        raise InvalidInput(f"'{text}' is no severity", reason=f"expected {', '.join(_SEVERITIES)}")
+    for word in text.split(","):
+        if word.strip() not in _SEVERITIES:
+            raise InvalidInput(f"'{word}' is no severity", reason=f"expected {', '.join(_SEVERITIES)}")
     return text
 
 

@@ -15,7 +15,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
-from yaml import MappingNode, Node, ScalarNode, SequenceNode
+from yaml import MappingNode, Mark, Node, ScalarNode, SequenceNode
 
 from irsa_cli.core.config.nodes import BOOLEAN, MERGE, NULL, compose, json_number, text_of
 from irsa_cli.core.trust.rules.providers import KnownCluster
@@ -54,6 +54,8 @@ class Gaps:
         if number >= len(self._names):
             return found[0]
         name = self._names[number]
+        if name[0] in "$<{" or name.isupper():
+            return name  # A placeholder, as it is written.
         return f"${{{name if len(name) <= _LONGEST else name[:_LONGEST] + '...'}}}"
 
 
@@ -90,7 +92,7 @@ _MOST_PROBLEMS = 20
 """Of a file with more of them nothing is read from there on."""
 
 
-class _Nodes:
+class Nodes:
     """What is looked up in a file's nodes, each once: files may be large."""
 
     def __init__(self, text: str) -> None:
@@ -129,8 +131,8 @@ class _Nodes:
             return (node.value[step], node.value[step]) if step < len(node.value) else None
         return (node, node) if step == 0 else None
 
-    def mark(self, node: Node, path: Path) -> tuple[int, int]:
-        """Line and column of what a path leads to."""
+    def mark(self, node: Node, path: Path) -> Mark:
+        """Where that stands to which a path leads."""
         where = node
         for step in path:
             found = self.step(node, step)
@@ -138,7 +140,7 @@ class _Nodes:
                 break
             # One element alone stands where its key does.
             where, node = (where if found[0] is node else found[0]), found[1]
-        return where.start_mark.line, where.start_mark.column
+        return where.start_mark
 
     def value(self, node: Node, known: dict[int, Any]) -> Any:
         """A node as plain values."""
@@ -167,7 +169,7 @@ class _Nodes:
 def documents(text: str, source: str) -> tuple[list[Placed], list[IrsaError]]:
     """The documents of a file, and what is wrong with those that are no YAML or JSON."""
     try:
-        nodes = _Nodes(text)
+        nodes = Nodes(text)
         return [Placed(source, node, nodes) for node in compose(text, source)], []
     except InvalidInput as error:
         starts = [found.start() for found in _START.finditer(text)]
@@ -177,7 +179,7 @@ def documents(text: str, source: str) -> tuple[list[Placed], list[IrsaError]]:
     problems: list[IrsaError] = []
     for start, end in pairwise([0, *starts, len(text)]):
         try:
-            part = _Nodes(text[start:end])
+            part = Nodes(text[start:end])
             line = text.count("\n", 0, start)
             found += [Placed(source, node, part, offset=(line, 0)) for node in compose(part.text, source)]
         except InvalidInput:
@@ -196,7 +198,7 @@ class Placed:
 
     source: str
     node: Node
-    nodes: _Nodes
+    nodes: Nodes
     subject: str = ""
     offset: tuple[int, int] = (0, 0)
     """Where the text begins in which the node stands, as line and column from 0."""
@@ -209,8 +211,10 @@ class Placed:
     def place(self, path: Path = ()) -> FilePlace:
         """Where the part is that a path leads to: its key, or the element of a list."""
         mark = self.nodes.mark(self.node, path)
-        line, column = mark[0] + self.offset[0], mark[1] + self.offset[1]
-        return FilePlace(self.source, line + 1, column + 1, self.subject)
+        line, column = mark.line + self.offset[0], mark.column + self.offset[1]
+        # YAML's marks do not know the file's name: <unicode string>.
+        source = self.source if mark.name[:1] == "<" else mark.name
+        return FilePlace(source, line + 1, column + 1, self.subject)
 
     def at(self, *path: str | int, subject: str = "") -> Placed:
         """A part of it; the nearest one that there is."""
@@ -236,7 +240,10 @@ class Placed:
         first = node.start_mark.line + 1
         written = self.nodes.lines[first : first + 1]
         indent = len(written[0]) - len(written[0].lstrip(" ")) if written else 0
-        return replace(self, node=found, offset=(first, indent))
+        name = node.start_mark.name
+        return replace(
+            self, node=found, offset=(first, indent), source=self.source if name[:1] == "<" else name
+        )
 
 
 @dataclass(frozen=True)
@@ -254,6 +261,8 @@ class LintedTrust:
     account: str = ""
     clusters: Mapping[str, KnownCluster] = field(default_factory=dict)
     refined: Callable[[Risk], Risk] | None = None
+    known_as: tuple[str, ...] = ()
+    """The role's ARN and name, as far as they are known, and what refers to it."""
 
 
 @dataclass(frozen=True)
@@ -267,6 +276,20 @@ class LintedAccount:
     gaps: Gaps = field(default_factory=Gaps)
     path: tuple[str | int, ...] = ("metadata", "annotations", "eks.amazonaws.com/role-arn")
     name_path: tuple[str | int, ...] = ("metadata", "name")
+
+
+@dataclass(frozen=True)
+class LintedObject:
+    """An object of Kubernetes that matters beside others: ServiceAccounts, what makes pods, RBAC."""
+
+    placed: Placed
+    kind: str
+    namespace: str
+    name: str
+    value: Mapping[str, Any]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
 
 
 @dataclass(frozen=True)
@@ -284,4 +307,4 @@ class Unjudged:
         return f"{self.place}: {whose}{self.text}"
 
 
-Found = LintedTrust | LintedAccount | Unjudged
+Found = LintedTrust | LintedAccount | LintedObject | Unjudged

@@ -11,16 +11,19 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from typing import Any
 from urllib.parse import unquote
 
 from irsa_cli.core.lint.found import Gaps, LintedTrust, Path, Placed, has_gap, texts_of
 from irsa_cli.core.policies.policy import as_list
 from irsa_cli.core.trust.rules.power import power
+from irsa_cli.core.values.slips import placeholder
 
 PROVIDER_HEAD = "arn:aws:iam::000000000000:oidc-provider/"
 """The ARN of a provider of which only the issuer matters, and that may be a gap."""
 _PROVIDERS = ("AWS::IAM::OIDCProvider", "Custom::AWSCDKOpenIdConnectProvider")
+_POLICIES = ("AWS::IAM::Policy", "AWS::IAM::RolePolicy", "AWS::IAM::ManagedPolicy")
 CFN_JSON = "Custom::AWSCDKCfnJson"
 """How the CDK writes keys that are not known yet: as JSON in a text."""
 _PSEUDO = {"AWS::Partition": "aws", "AWS::URLSuffix": "amazonaws.com"}
@@ -39,6 +42,13 @@ class Template:
         self.resources: Mapping[str, Any] = found if isinstance(found, dict) else {}
         self.gaps = gaps
         self._documents: dict[str, Any] = {}
+
+    @cached_property
+    def policies(self) -> Mapping[str, Mapping[str, Any]]:
+        """The policies that are resources of their own, by their names in the template."""
+        found = {name: self.resources[name] for name in self.resources if self.type_of(name) in _POLICIES}
+        made = {name: self.resolved(item.get("Properties")) for name, item in found.items()}
+        return {name: item for name, item in made.items() if isinstance(item, dict)}
 
     def type_of(self, name: str) -> str:
         """The type of a resource, '' for none."""
@@ -191,9 +201,26 @@ def is_roles(value: Mapping[str, Any]) -> bool:
     )
 
 
-def of_policy(placed: Placed) -> Iterator[LintedTrust]:
-    """The policy alone."""
-    yield LintedTrust(placed, placed.value)
+def of_policy(placed: Placed, document: Any = None) -> Iterator[LintedTrust]:
+    """The policy alone: what nobody has filled in is not known."""
+    gaps = Gaps()
+    yield LintedTrust(placed, _with_gaps(placed.value if document is None else document, gaps), gaps)
+
+
+_ISSUER = re.compile(r"(?<=:oidc-provider/)[A-Z0-9_]+$|^[A-Z0-9_]+(?=:(?:sub|aud)$)")
+"""A word in the place of an issuer, whose host would have a dot."""
+
+
+def _with_gaps(value: Any, gaps: Gaps) -> Any:
+    if isinstance(value, dict):
+        return {_with_gaps(name, gaps): _with_gaps(item, gaps) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_with_gaps(item, gaps) for item in value]
+    if not isinstance(value, str):
+        return value
+    while left := placeholder(value):
+        value = value.replace(left, gaps.gap(left))
+    return _ISSUER.sub(lambda found: gaps.gap(found[0]), value)
 
 
 def of_roles(placed: Placed) -> Iterator[LintedTrust]:
@@ -209,7 +236,8 @@ def of_roles(placed: Placed) -> Iterator[LintedTrust]:
             found = placed.at(*path, _DOCUMENT, subject=str(role.get("Arn") or role.get("RoleName") or ""))
             document = role[_DOCUMENT]
             known = as_json(unquote(document)) if isinstance(document, str) else document
-            yield LintedTrust(found, known, power=_power_of_role(role))
+            names = tuple(str(role[name]) for name in ("Arn", "RoleName") if role.get(name))
+            yield LintedTrust(found, known, power=_power_of_role(role), known_as=names)
 
 
 def _power_of_role(role: Mapping[str, Any]) -> str:
@@ -257,15 +285,22 @@ def of_template(placed: Placed) -> Iterator[LintedTrust]:
         found = placed.at("Resources", name, "Properties", _DOCUMENT, subject=name)
         if (read := as_json(document)) is not None:
             found, document = found.inside(), read
-        yield LintedTrust(found, document, gaps, _power_of_resource(template, properties))
+        names = [gaps.gap(name), template.resolved(properties.get("RoleName"))]
+        known_as = tuple(item for item in names if isinstance(item, str))
+        much = _power_of_resource(template, properties, known_as)
+        yield LintedTrust(found, document, gaps, much, known_as=known_as)
 
 
-def _power_of_resource(template: Template, properties: Mapping[str, Any]) -> str:
+def _power_of_resource(template: Template, properties: Mapping[str, Any], names: tuple[str, ...]) -> str:
     attached = template.resolved(properties.get("ManagedPolicyArns"))
     attached = [item for item in attached if isinstance(item, str)] if isinstance(attached, list) else []
     inline = {
         str(item.get("PolicyName")): item.get("PolicyDocument")
         for item in dicts(template.resolved(properties.get("Policies")))
     }
+    for name, policy in template.policies.items():
+        roles = (*as_list(policy.get("Roles") or []), policy.get("RoleName"))
+        if template.gaps.gap(name) in attached or any(role in names for role in roles):
+            inline[name] = policy.get("PolicyDocument")
     boundary = template.resolved(properties.get("PermissionsBoundary"))
     return power(attached, inline, boundary if isinstance(boundary, str) else "")

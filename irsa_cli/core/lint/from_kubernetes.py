@@ -14,9 +14,10 @@ from typing import Any
 from irsa_cli.core.config.documents import parse_document
 from irsa_cli.core.config.model import Binding, Config
 from irsa_cli.core.config.service_accounts import ReadFile
-from irsa_cli.core.lint.found import Found, Gaps, LintedAccount, LintedTrust, Path, Placed
-from irsa_cli.core.lint.from_aws import PROVIDER_HEAD, as_json
+from irsa_cli.core.lint.found import Found, Gaps, LintedAccount, LintedObject, LintedTrust, Path, Placed
+from irsa_cli.core.lint.from_aws import PROVIDER_HEAD, as_json, of_policy
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
+from irsa_cli.core.rbac.objects import RBAC_GROUP
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.rules.power import power
 from irsa_cli.core.trust.rules.providers import KnownCluster, stage_of
@@ -91,6 +92,8 @@ class _Entry:
             yield names.subject(namespace, str(given.get("name")))
 
 
+_RENDERERS = ("kustomize.config.k8s.io", "helm.toolkit.fluxcd.io", "argoproj.io")
+_GROUPS = ("v1", "apps", "batch", RBAC_GROUP, *_RENDERERS)
 _ROLES = {
     "iam.services.k8s.aws": ("spec", "assumeRolePolicyDocument"),
     "iam.aws.upbound.io": ("spec", "forProvider", "assumeRolePolicy"),
@@ -123,6 +126,8 @@ def _of_object(placed: Placed, value: Mapping[str, Any], version: str, kind: str
     metadata = metadata if isinstance(metadata, dict) else {}
     name, namespace = str(metadata.get("name") or ""), str(metadata.get("namespace") or "")
     subject = f"{kind} {f'{namespace}/' if namespace else ''}{name}"
+    if version.partition("/")[0] in _GROUPS:
+        yield LintedObject(replace(placed, subject=""), kind, namespace, name, value)
     if (version, kind) == ("v1", "ServiceAccount"):
         annotations = metadata.get("annotations")
         if isinstance(annotations, dict) and ROLE_ARN_ANNOTATION in annotations:
@@ -134,5 +139,4 @@ def _of_object(placed: Placed, value: Mapping[str, Any], version: str, kind: str
         for step in path:
             found = found.get(step) if isinstance(found, dict) else None
         if isinstance(found, str):
-            document, gaps = as_json(found), Gaps()
-            yield LintedTrust(placed.at(*path, subject=subject).inside(), document, gaps)
+            yield from of_policy(placed.at(*path, subject=subject).inside(), as_json(found) or {})

@@ -6,12 +6,23 @@ https://developer.hashicorp.com/terraform/internals/json-format
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from irsa_cli.core.lint.found import Found, Gaps, LintedAccount, LintedTrust, Path, Placed, Unjudged, has_gap
+from irsa_cli.core.lint.found import (
+    Found,
+    Gaps,
+    LintedAccount,
+    LintedTrust,
+    Path,
+    Placed,
+    Unjudged,
+    has_gap,
+    is_gap,
+)
 from irsa_cli.core.lint.from_aws import as_json, dicts, listed
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.policies.policy import Document, as_list
@@ -20,7 +31,7 @@ from irsa_cli.core.trust.rules.providers import SUBJECT
 from irsa_cli.core.trust.rules.rule import Risk, Severity
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
 
-_ACCOUNTS = ("kubernetes_service_account", "kubernetes_service_account_v1")
+ACCOUNTS = ("kubernetes_service_account", "kubernetes_service_account_v1")
 _WHOLE = "known after apply"
 
 
@@ -33,8 +44,17 @@ def is_terraform(value: Mapping[str, Any]) -> bool:
 
 @dataclass
 class _Roles:
+    """The policies of roles, by the names of these; `policies` are documents by what refers to them."""
+
     attached: dict[str, list[str]] = field(default_factory=dict)
     inline: dict[str, dict[str, Any]] = field(default_factory=dict)
+    policies: dict[str, Any] = field(default_factory=dict)
+
+    def power(self, name: str, arns: list[str], inline: Mapping[str, Any], boundary: str) -> str:
+        """What is much of what a role may do."""
+        arns = [*arns, *self.attached.get(name, ())]
+        named = {arn: self.policies[arn] for arn in arns if arn in self.policies}
+        return power(arns, {**named, **inline, **self.inline.get(name, {})}, boundary)
 
 
 @dataclass(frozen=True)
@@ -49,15 +69,20 @@ class _Resource:
 
 def of_terraform(placed: Placed) -> Iterator[Found]:
     """The trust policies and ServiceAccounts in it."""
-    resources = list(_resources(placed.value))
-    roles = _attached(resources)
-    unknown = _unknown(placed.value)
+    return of_plan(placed, placed.value, Gaps())
+
+
+def of_plan(placed: Placed, value: Mapping[str, Any], gaps: Gaps) -> Iterator[Found]:
+    """The same of its value, which may have gaps already."""
+    resources = list(_resources(value))
+    roles = _attached(value, resources, gaps)
+    unknown = _unknown(value)
     for item in resources:
         if item.type == "aws_iam_role":
-            yield from _role(placed, item, roles)
-        elif item.type in _ACCOUNTS:
-            yield from _account(placed, item, unknown.get(item.address, {}))
-    yield from _deferred(placed)
+            yield from _role(placed, item, roles, gaps)
+        elif item.type in ACCOUNTS:
+            yield from _account(placed, item, unknown.get(item.address, {}), gaps)
+    yield from _deferred(placed, value, gaps)
 
 
 def _resources(value: Mapping[str, Any]) -> Iterator[_Resource]:
@@ -90,47 +115,102 @@ def _unknown(value: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     return found
 
 
-def _attached(resources: list[_Resource]) -> _Roles:
-    roles = _Roles()
+_INDEX = re.compile(r"\[[^]]*\]")
+_REFERRING = ("role", "policy", "policy_arn")
+
+
+def _references(value: Mapping[str, Any], gaps: Gaps) -> dict[str, dict[str, str]]:
+    """What arguments refer to, as gaps, by addresses without indexes."""
+    todo = [(_part(value, "configuration", "root_module"), "")]
+    found: dict[str, dict[str, str]] = {}
+    while todo:
+        module, prefix = todo.pop()
+        for item in dicts(module.get("resources")):
+            for name in _REFERRING:
+                named = _part(item, "expressions", name).get("references")
+                for reference in listed(named)[:1]:
+                    gap = gaps.gap(prefix + _label(str(reference)))
+                    found.setdefault(f"{prefix}{item.get('address')}", {})[name] = gap
+        calls = _part(module, "module_calls")
+        todo += [(_part(calls, name, "module"), f"{prefix}module.{name}.") for name in calls]
+    return found
+
+
+def _part(value: Any, *path: str) -> Mapping[str, Any]:
+    """A part of an object, an empty one for none."""
+    for step in path:
+        value = value.get(step) if isinstance(value, dict) else None
+    return value if isinstance(value, dict) else {}
+
+
+def _label(reference: str) -> str:
+    """What is referred to, without indexes; a role's id is its name."""
+    label = _INDEX.sub("", reference)
+    return f"{label[:-2]}name" if re.search(r"\baws_iam_role\.[^.]+\.id$", label) else label
+
+
+def _attached(value: Mapping[str, Any], resources: list[_Resource], gaps: Gaps) -> _Roles:
+    roles, references = _Roles(), _references(value, gaps)
+    for change in dicts(value.get("resource_changes")):
+        if change.get("type") == "aws_iam_policy_document" and (after := _part(change, "change", "after")):
+            roles.policies[gaps.gap(_label(f"{change.get('address')}.json"))] = _document(after, {}, gaps)
     for item in resources:
-        name, values = item.values.get("role"), item.values
-        if not isinstance(name, str):
-            continue
-        if item.type == "aws_iam_role_policy_attachment" and isinstance(values.get("policy_arn"), str):
-            roles.attached.setdefault(name, []).append(values["policy_arn"])
-        elif item.type == "aws_iam_role_policy":
-            document = as_json(values.get("policy"))
-            roles.inline.setdefault(name, {})[str(values.get("name") or item.address)] = document
+        known = {name: each for name, each in item.values.items() if each is not None}
+        values = {**references.get(_INDEX.sub("", item.address), {}), **known}
+        document = _policy(values.get("policy"), gaps)
+        document = roles.policies.get(document, document) if isinstance(document, str) else document
+        if item.type == "aws_iam_policy":
+            arn = values.get("arn") or gaps.gap(_label(f"{item.address}.arn"))
+            roles.policies[str(arn)] = document
+        elif item.type.startswith("aws_iam_"):
+            for name in (values.get("role"), *listed(values.get("roles"))):
+                if isinstance(values.get("policy_arn"), str):
+                    roles.attached.setdefault(str(name), []).append(values["policy_arn"])
+                elif item.type == "aws_iam_role_policy":
+                    named = gaps.shown(str(values.get("name") or item.address))
+                    roles.inline.setdefault(str(name), {})[named] = document
     return roles
 
 
-def _role(placed: Placed, item: _Resource, roles: _Roles) -> Iterator[Found]:
-    found = placed.at(*item.path, subject=item.address)
-    text = item.values.get("assume_role_policy")
-    if text is None:
+def _policy(value: Any, gaps: Gaps) -> Any:
+    """A policy as IAM has it, whether it is a text, an object, or the arguments of a data source."""
+    if isinstance(value, dict):
+        return _document(value, {}, gaps) if "statement" in value else value
+    return value if is_gap(value) else as_json(value)
+
+
+def _role(placed: Placed, item: _Resource, roles: _Roles, gaps: Gaps) -> Iterator[Found]:
+    found = placed.at(*item.path, "assume_role_policy", subject=item.address)
+    value = item.values.get("assume_role_policy")
+    if value is None:
         place = placed.at(*item.path[:-1], subject=item.address).place()
         yield Unjudged(place, f"the trust policy is {_WHOLE}: it was not judged", Severity.CRITICAL)
         return
-    name = str(item.values.get("name"))
-    attached = [str(arn) for arn in listed(item.values.get("managed_policy_arns"))]
-    inline = {
-        str(each.get("name")): as_json(each.get("policy")) for each in dicts(item.values.get("inline_policy"))
-    }
-    much = power(
-        [*attached, *roles.attached.get(name, ())],
-        {**inline, **roles.inline.get(name, {})},
+    name = str(item.values.get("name") or gaps.gap(_label(f"{item.address}.name")))
+    much = roles.power(
+        name,
+        [str(arn) for arn in listed(item.values.get("managed_policy_arns"))],
+        {
+            gaps.shown(str(each.get("name"))): _policy(each.get("policy"), gaps)
+            for each in dicts(item.values.get("inline_policy"))
+        },
         str(item.values.get("permissions_boundary") or ""),
     )
-    yield LintedTrust(found.at("assume_role_policy"), as_json(text), power=much)
+    document, inside = _policy(value, gaps), found.inside()
+    if document is None and has_gap(value):
+        document = inside.value if isinstance(inside.value, dict) else gaps.gap("the policy")
+    refined = partial(_in_data, found) if isinstance(value, dict) and document is not value else None
+    known_as = tuple(filter(None, (item.values.get("arn"), name, gaps.gap(_label(f"{item.address}.arn")))))
+    yield LintedTrust(inside, document, gaps, much, refined=refined, known_as=known_as)
 
 
-def _account(placed: Placed, item: _Resource, later: Mapping[str, Any]) -> Iterator[Found]:
+def _account(placed: Placed, item: _Resource, later: Mapping[str, Any], gaps: Gaps) -> Iterator[Found]:
     for index, metadata in enumerate(dicts(item.values.get("metadata"))):
         annotations = metadata.get("annotations")
         where = placed.at(*item.path, "metadata", index, subject=item.address)
         name, namespace = str(metadata.get("name") or ""), str(metadata.get("namespace") or "")
         if isinstance(annotations, dict) and ROLE_ARN_ANNOTATION in annotations:
-            role, gaps = annotations[ROLE_ARN_ANNOTATION], Gaps()
+            role = annotations[ROLE_ARN_ANNOTATION]
             known = role if role is not None else gaps.gap(_WHOLE)
             path = ("annotations", ROLE_ARN_ANNOTATION)
             yield LintedAccount(where, namespace, name, known, gaps, path, ("name",))
@@ -139,17 +219,16 @@ def _account(placed: Placed, item: _Resource, later: Mapping[str, Any]) -> Itera
             yield Unjudged(where.place(), text, Severity.MEDIUM)
 
 
-def _deferred(placed: Placed) -> Iterator[LintedTrust]:
+def _deferred(placed: Placed, value: Mapping[str, Any], gaps: Gaps) -> Iterator[LintedTrust]:
     """What is known of policies that are made only after apply (`data.aws_iam_policy_document`)."""
-    for index, item in enumerate(listed(placed.value.get("resource_changes"))):
+    for index, item in enumerate(listed(value.get("resource_changes"))):
         change = item.get("change") if isinstance(item, dict) else None
         if not isinstance(change, dict) or item.get("type") != "aws_iam_policy_document":
             continue
         after, later = change.get("after"), change.get("after_unknown")
         if isinstance(after, dict) and isinstance(later, dict):
-            gaps = Gaps()
             document = _document(after, later, gaps)
-            if any("Principal" in statement for statement in document["Statement"]):
+            if any("Principal" in statement for statement in dicts(document["Statement"])):
                 path = ("resource_changes", index, "change", "after")
                 there = placed.at(*path, subject=str(item.get("address")))
                 yield LintedTrust(there, document, gaps, refined=partial(_in_data, there))
@@ -162,9 +241,15 @@ def _in_data(placed: Placed, risk: Risk) -> Risk:
     return replace(risk, place=placed.place(("statement", index, *more)))
 
 
+_OTHERS = ("source_policy_documents", "override_policy_documents", "source_json", "override_json")
+
+
 def _document(after: Mapping[str, Any], later: Mapping[str, Any], gaps: Gaps) -> Document:
     statements = _merged(after.get("statement"), later.get("statement"), gaps, "statement")
-    items = [_statement(item, gaps) for item in dicts(statements)]
+    items = [_statement(item, gaps) if isinstance(item, dict) else item for item in as_list(statements or [])]
+    for other in (other for name in _OTHERS for other in as_list(after.get(name) or [])):
+        found = _policy(other, gaps)
+        items += as_list(found.get("Statement", [])) if isinstance(found, dict) else [gaps.gap("a statement")]
     return {"Version": "2012-10-17", "Statement": items}
 
 
@@ -181,10 +266,18 @@ def _merged(value: Any, later: Any, gaps: Gaps, name: str) -> Any:
     return value
 
 
+_PLAIN = {
+    "actions": "Action",
+    "not_actions": "NotAction",
+    "resources": "Resource",
+    "not_resources": "NotResource",
+    "sid": "Sid",
+}
+
+
 def _statement(item: Mapping[str, Any], gaps: Gaps) -> Document:
-    found: Document = {"Effect": item.get("effect") or "Allow", "Action": item.get("actions") or []}
-    if item.get("sid"):
-        found["Sid"] = item["sid"]
+    found: Document = {"Effect": item.get("effect") or "Allow"}
+    found |= {key: item[name] for name, key in _PLAIN.items() if item.get(name)}
     principals = item.get("principals")
     if not isinstance(principals, list):
         found["Principal"] = principals or gaps.gap(f"principals {_WHOLE}")
@@ -207,7 +300,7 @@ def _statement(item: Mapping[str, Any], gaps: Gaps) -> Document:
 
 def _key(variable: Any, values: Any, gaps: Gaps) -> str:
     """The key of a condition; where its issuer is not known yet, by what it is compared with."""
-    if not has_gap(variable):
+    if not is_gap(variable):
         return str(variable)
     named = [value for value in as_list(values) if isinstance(value, str)]
     if any(value.startswith(SUBJECT) for value in named):

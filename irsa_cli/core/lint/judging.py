@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from irsa_cli.core.lint.found import Found, Gaps, LintedAccount, LintedTrust, Unjudged, has_gap, is_gap
+from irsa_cli.core.lint.found import (
+    Found,
+    Gaps,
+    LintedAccount,
+    LintedObject,
+    LintedTrust,
+    Unjudged,
+    has_gap,
+    is_gap,
+)
 from irsa_cli.core.lint.from_aws import PROVIDER_HEAD, is_known
+from irsa_cli.core.objects.kinds import KINDS
+from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.policies.policy import as_list, size
 from irsa_cli.core.policies.statements import (
     Statement,
@@ -25,14 +36,17 @@ from irsa_cli.core.trust.correction import Meant, corrected
 from irsa_cli.core.trust.rules.judge import LARGEST, judge
 from irsa_cli.core.trust.rules.providers import SUBJECT, TrustContext, cluster_providers
 from irsa_cli.core.trust.rules.rule import Risk, Severity, risk
-from irsa_cli.core.trust.rules.table import NO_ROLE_NAMED
+from irsa_cli.core.trust.rules.table import ANNOTATION_MISPLACED, NO_ROLE_NAMED, PLACEHOLDER_LEFT
 from irsa_cli.core.trust.rules.trust_rules import DEFAULT_ACCOUNT
+from irsa_cli.core.trust.rules.width import Look
 from irsa_cli.core.values.arn import check_role
 from irsa_cli.core.values.errors import InvalidInput
-from irsa_cli.core.values.slips import placeholder
+from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
+from irsa_cli.core.values.slips import UNFILLED, placeholder
 
 _LATER = "is known only when it is deployed"
 _ARN = re.compile(r"arn:[^:]*:iam::[^:]*:oidc-provider/")
+_ROLE = re.compile(r"(aws_iam_role|module)\..*arn$")
 _PARTS = ("Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Condition")
 
 
@@ -42,6 +56,8 @@ def judged(found: Found, *, with_fixes: bool = False) -> Iterator[Risk | Unjudge
         yield found
     elif isinstance(found, LintedAccount):
         yield from _of_account(found)
+    elif isinstance(found, LintedObject):
+        yield from _of_object(found)
     else:
         yield from _of_trust(found, with_fixes=with_fixes)
 
@@ -62,9 +78,9 @@ def _of_trust(found: LintedTrust, *, with_fixes: bool) -> Iterator[Risk | Unjudg
         return
     yield from _malformed_parts(found, document)
     yield from _unknown_parts(found, document)
-    if any(item is None for item in _known(document)):
-        return  # What may deny something may make all else tight.
-    known = {**document, "Statement": [_with_provider(item or {}, found.gaps) for item in _known(document)]}
+    known = _readable(document, found.gaps)
+    if known is None:
+        return
     context = TrustContext(
         _providers(known), power=found.power, clusters=found.clusters or None, existing=None
     )
@@ -87,6 +103,30 @@ def _of_trust(found: LintedTrust, *, with_fixes: bool) -> Iterator[Risk | Unjudg
             reason=shown(told.reason),
             suggestion=shown(told.suggestion),
         )
+
+
+def _readable(document: Mapping[str, Any], gaps: Gaps) -> dict[str, Any] | None:
+    """What is known of it; None if a part may deny something: that may make all else tight."""
+    items = list(_known(document))
+    if any(item is None for item in items):
+        return None
+    return {**document, "Statement": [_with_provider(item or {}, gaps) for item in items]}
+
+
+def refuses(found: LintedTrust, subject: str) -> bool:
+    """Whether it surely allows no token of the subject, of whatever cluster."""
+    document = found.document
+    if not isinstance(document, dict) or "Statement" not in document or size(document) > LARGEST:
+        return False
+    items = as_list(document["Statement"])
+    tests = [test for item in items if isinstance(item, dict) for test in tests_of(item)]
+    if any(map(_unknown_part, items)) or any(has_gap(value) for *_, each in tests for value in each):
+        return False
+    known = _readable(document, found.gaps)
+    if known is None:
+        return False
+    looks = (Look(known, provider, DEFAULT_AUDIENCE) for provider in _providers(known))
+    return not any(look.admitting(subject) for look in looks)
 
 
 def _malformed_parts(found: LintedTrust, document: Mapping[str, Any]) -> Iterator[InvalidInput]:
@@ -184,6 +224,8 @@ def _with_provider(item: Statement, gaps: Gaps) -> Statement:
     tested = {
         key.rpartition(":")[0] for _, key, _ in tests_of(item) if key.lower().endswith((":sub", ":aud"))
     }
+    if len(principals(item, "Federated")) == 1 and len(tested) > 1 and all(map(has_gap, tested)):
+        return _with_provider(_of_one_issuer(item, tested), gaps)
     only = tested.pop() if len(tested) == 1 else ""
     named = []
     for arn in principals(item, "Federated"):
@@ -195,6 +237,17 @@ def _with_provider(item: Statement, gaps: Gaps) -> Statement:
         else:
             named.append(PROVIDER_HEAD + (issuer or gaps.gap(f"{gaps.name(arn)} issuer")))
     return {**item, "Principal": {**item["Principal"], "Federated": named}}
+
+
+def _of_one_issuer(item: Statement, tested: Collection[str]) -> Statement:
+    """The statement with one word for the one issuer that it can mean, however it is written."""
+    block: dict[str, Any] = {}
+    for operator, keys in item["Condition"].items():
+        block[operator] = {}
+        for key, values in keys.items():
+            issuer, _, claim = key.rpartition(":")
+            block[operator][f"{min(tested)}:{claim}" if issuer in tested else key] = values
+    return {**item, "Condition": block}
 
 
 def _providers(document: Mapping[str, Any]) -> tuple[str, ...]:
@@ -234,7 +287,12 @@ def _of_account(found: LintedAccount) -> Iterator[Risk | Unjudged]:
     about = f"ServiceAccount {name}"
     place = found.placed.place(found.path)
     text = found.role if isinstance(found.role, str) else ""
-    if has_gap(text) or (text and placeholder(text)):
+    if is_gap(text) and _ROLE.match(found.gaps.name(text)):
+        pass  # What refers to a role's ARN is one.
+    elif (left := placeholder(text)) and left[0] not in "${":
+        reason = f"has an annotation in which '{left}' {UNFILLED}"
+        yield risk(PLACEHOLDER_LEFT, about, reason, account=name, place=place)
+    elif has_gap(text) or left:
         yield Unjudged(place, f"the role of {about} {_LATER}: {found.gaps.shown(text)}", Severity.MEDIUM)
     else:
         try:
@@ -246,3 +304,19 @@ def _of_account(found: LintedAccount) -> Iterator[Risk | Unjudged]:
         reason = "has a role, and every pod of its namespace that names no other ServiceAccount runs as it"
         where = found.placed.place(found.name_path)
         yield risk(DEFAULT_ACCOUNT, about, reason, account=name, place=where)
+
+
+_TEMPLATES = ((), ("spec", "template"), ("spec", "jobTemplate", "spec", "template"))
+
+
+def _of_object(found: LintedObject) -> Iterator[Risk]:
+    """The annotation where the webhook does not look for it."""
+    for template in _TEMPLATES if found.kind in ("Pod", *KINDS.values()) else ():
+        value: Any = found.value
+        path = (*template, "metadata", "annotations")
+        for step in path:
+            value = value.get(step) if isinstance(value, dict) else None
+        if isinstance(value, dict) and ROLE_ARN_ANNOTATION in value:
+            reason = f"has the annotation {ROLE_ARN_ANNOTATION}, which counts on a ServiceAccount only"
+            place = found.placed.place((*path, ROLE_ARN_ANNOTATION))
+            yield risk(ANNOTATION_MISPLACED, str(found), reason, place=place)

@@ -6,7 +6,7 @@ Each document of a file is known by what it is like; what of it is unsafe is fou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -16,12 +16,14 @@ from irsa_cli.core.config.documents import EKSCTL, OWN
 from irsa_cli.core.config.service_accounts import ReadFile
 from irsa_cli.core.lint.found import Found, LintedAccount, LintedTrust, Placed, Unjudged, documents
 from irsa_cli.core.lint.from_aws import is_policy, is_roles, is_template, of_policy, of_roles, of_template
+from irsa_cli.core.lint.from_hcl import of_hcl
 from irsa_cli.core.lint.from_kubernetes import is_manifest, of_bindings, of_manifest
 from irsa_cli.core.lint.from_terraform import is_terraform, of_terraform
+from irsa_cli.core.lint.hcl import Module
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ItemError, ReadOutcome, whole
 from irsa_cli.core.results.scope import Allowance, AnswerScope, NotExamined, WhyNot, unanswered
 from irsa_cli.core.trust.rules.rule import ORDER, FilePlace, Severity
-from irsa_cli.core.values.errors import ExitCode, IrsaError
+from irsa_cli.core.values.errors import ExitCode, InvalidInput, IrsaError
 
 
 class FileKind(str, Enum):
@@ -30,6 +32,7 @@ class FileKind(str, Enum):
     TRUST_POLICY = "trust policy"
     ROLES = "roles as aws iam prints them"
     TERRAFORM = "Terraform plan"
+    HCL = "Terraform configuration"
     CLOUDFORMATION = "CloudFormation template"
     BINDINGS = "irsa configuration"
     MANIFEST = "Kubernetes manifest"
@@ -62,6 +65,20 @@ def read_file(text: str, name: str, read: ReadFile) -> LintedFile:
         except Exception as error:
             problems.append(not_judged(error, item.place()))
     return LintedFile(name, kinds, tuple(found), tuple(problems))
+
+
+def read_module(module: Module, named: Sequence[str]) -> Iterator[LintedFile]:
+    """The files of a folder that somebody has named; what is found is with the first one."""
+    found: list[Found] = []
+    problems: list[IrsaError] = []
+    try:
+        found += of_hcl(module, named)
+    except RecursionError:
+        problems.append(InvalidInput(f"{named[0]} can't be judged", reason="it is nested too deeply"))
+    except Exception as error:
+        problems.append(not_judged(error, FilePlace(named[0], 1, 1)))
+    yield LintedFile(named[0], (FileKind.HCL,), tuple(found), tuple(problems))
+    yield from (LintedFile(name, (FileKind.HCL,)) for name in named[1:])
 
 
 def not_judged(error: Exception, place: FilePlace) -> IrsaError:
@@ -116,6 +133,7 @@ class LintReport(RiskReport):
     unread: tuple[IrsaError, ...] = ()
     skipped: tuple[str, ...] = ()
     fail_on: Severity | None = None
+    fail_on_broken: bool = False
     allow: Allowance = field(default_factory=Allowance)
     error: Exception | None = None
     signal: int = 0
@@ -141,8 +159,9 @@ class LintReport(RiskReport):
     def _not_examined(self) -> Iterator[NotExamined]:
         for error in self.unread:
             yield from (NotExamined(line, WhyNot.UNREADABLE) for line in error.details or (str(error),))
+        least = Severity.LOW if self.fail_on_broken else self.fail_on
         for item in self.unjudged:
-            matters = self.fail_on is not None and ORDER.index(item.at_most) >= ORDER.index(self.fail_on)
+            matters = least is not None and ORDER.index(item.at_most) >= ORDER.index(least)
             yield NotExamined(item.told, WhyNot.WHEN_DEPLOYED, matters)
         yield from (NotExamined(line, matters=False) for line in self.skipped)
 

@@ -13,19 +13,25 @@ from pathlib import Path
 
 from irsa_cli.core.audit.report import select
 from irsa_cli.core.config.documents import EKSCTL, OWN
+from irsa_cli.core.lint.across import across
 from irsa_cli.core.lint.found import Unjudged
+from irsa_cli.core.lint.hcl import Module
 from irsa_cli.core.lint.judging import judged
-from irsa_cli.core.lint.report import LintedFile, LintReport, not_judged, read_file
+from irsa_cli.core.lint.report import LintedFile, LintReport, not_judged, read_file, read_module
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.results.scope import Allowance, plural
-from irsa_cli.core.trust.rules.rule import ORDER, Risk, Severity
+from irsa_cli.core.trust.rules.rule import ORDER, FilePlace, Risk, Severity
 from irsa_cli.core.values.errors import InvalidInput, IrsaError
 from irsa_cli.usecases.audit.files import baseline_of
 from irsa_cli.usecases.command.project_settings import read_project
 from irsa_cli.usecases.texts import STDIN, files_in, read_text
 
 _ENDINGS = (".json", ".yaml", ".yml", ".template")
-_SKIPPED = (".git", ".terraform", "node_modules", ".venv")
+_TERRAFORM = (".tf", ".tofu")
+_MENTIONING = (".hcl", ".tpl", ".tftpl", ".j2", ".ts", ".js", ".py", ".go", ".java", ".cs", ".jsonnet")
+"""Files that are not judged, and may hold what is: a note names those that do."""
+_READ = (*_ENDINGS, *_TERRAFORM, *_MENTIONING)
+_SKIPPED = (".git", ".terraform", ".terragrunt-cache", "node_modules", ".venv")
 """Folders with what others have written: they are not looked into."""
 
 
@@ -39,6 +45,7 @@ class Request:
     fail_on: Severity | None = None
     baseline: Path | None = None
     with_fixes: bool = False
+    fail_on_broken: bool = False
     allow: Allowance = field(default_factory=Allowance)
 
 
@@ -46,9 +53,10 @@ def lint(request: Request) -> LintReport:
     """Judge files; raises `InvalidInput` for settings and baselines that can't be read."""
     ignores = read_project(Path.cwd()).ignores
     baseline = baseline_of(request.baseline) if request.baseline else frozenset()
-    files, unread, skipped = _read(request)
-    found: list[Risk | Unjudged] = []
-    for each in (each for file in files for each in file.found):
+    reading = _read(request)
+    unread = reading.unread
+    found: list[Risk | Unjudged] = [*reading.unjudged]
+    for each in (each for file in reading.files for each in file.found):
         try:
             for item in judged(each, with_fixes=request.with_fixes):
                 if isinstance(item, InvalidInput):
@@ -58,6 +66,8 @@ def lint(request: Request) -> LintReport:
         except Exception as error:
             place = each.place if isinstance(each, Unjudged) else each.placed.place()
             unread.append(not_judged(error, place))
+    linted = [each for file in reading.files for each in file.found]
+    found += across(linted, whole=not unread and len(found) == sum(isinstance(it, Risk) for it in found))
     risks = sorted((item for item in found if isinstance(item, Risk)), key=_place)
     selection = select(
         risks,
@@ -68,14 +78,15 @@ def lint(request: Request) -> LintReport:
     )
     unjudged = tuple(item for item in found if isinstance(item, Unjudged))
     return LintReport(
-        tuple(files),
+        tuple(reading.files),
         selection,
         unjudged,
         tuple(unread),
-        tuple(skipped),
-        fail_on=request.fail_on,
+        tuple(reading.skipped),
+        request.fail_on,
+        request.fail_on_broken,
         # A hook is run with the files that were changed: most have nothing for it.
-        allow=replace(request.allow, empty=request.allow.empty or request.skip_unknown),
+        replace(request.allow, empty=request.allow.empty or request.skip_unknown),
     )
 
 
@@ -85,42 +96,102 @@ def _place(item: Risk) -> tuple[int, str, int, int, str]:
     return (-ORDER.index(item.severity), *where, item.rule.id)
 
 
-def _read(request: Request) -> tuple[list[LintedFile], list[IrsaError], list[str]]:
-    """The files of a known kind; what is wrong with others; and which were skipped."""
-    files: list[LintedFile] = []
-    unread: list[IrsaError] = []
-    skipped: list[str] = []
-    others = 0
-    for path, named in _paths(request.paths, unread):
+@dataclass
+class _Reading:
+    """What was read: files of a known kind; what is wrong with others; which were skipped, or not judged."""
+
+    skip_unknown: bool
+    files: list[LintedFile] = field(default_factory=list)
+    unread: list[IrsaError] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    unjudged: list[Unjudged] = field(default_factory=list)
+    terraform: dict[Path, dict[str, str]] = field(default_factory=dict)
+    others: int = 0
+
+    def take(self, path: str, *, named: bool) -> None:
+        """Read one file; those of Terraform wait for the others of their folder."""
         what = "standard input" if path == STDIN else path
+        is_code = not named and not path.endswith((*_ENDINGS, *_TERRAFORM))
         try:
             text = read_text(path)
         except InvalidInput as error:
-            unread.append(error)
-            continue
-        found = read_file(text, what, partial(_beside, path))
-        if request.skip_unknown and found.problems and not _looks_known(text):
-            skipped += (f"skipped: {error}" for error in found.problems)
+            if is_code:
+                self.skipped.append(f"skipped: {error}")
+            else:
+                self.unread.append(error)
+            return
+        if path.endswith(_TERRAFORM):
+            self.terraform.setdefault(Path(path).parent, {})[path] = text
+        elif is_code:
+            self._other(what, text, _CODE_SIGNS)
         else:
-            unread += found.problems
+            self._document(read_file(text, what, partial(_beside, path)), text, named=named)
+
+    def _document(self, found: LintedFile, text: str, *, named: bool) -> None:
+        is_template = found.problems and not named and "{{" in text
+        if self.skip_unknown and found.problems and not _looks_known(text):
+            self.skipped += (f"skipped: {error}" for error in found.problems)
+        elif not is_template:
+            self.unread += found.problems
         if found.is_known:
-            files.append(found)
-        elif found.problems:
-            continue
-        elif named and not request.skip_unknown:
-            unread.append(InvalidInput(f"{what} is of no kind that irsa lint knows", reason=_KNOWN))
+            self.files.append(found)
+        if is_template:
+            self._other(found.name, text, _SIGNS)
+        elif found.is_known or found.problems:
+            return
+        elif named and not self.skip_unknown:
+            self.unread.append(
+                InvalidInput(f"{found.name} is of no kind that irsa lint knows", reason=_KNOWN)
+            )
         else:
-            others += 1
-    if others:
-        skipped.append(f"skipped, of no kind that irsa lint knows: {plural(others, 'file')}")
-    return files, unread, skipped
+            self._other(found.name, text, () if named else _CODE_SIGNS)
+
+    def _other(self, what: str, text: str, signs: tuple[str, ...]) -> None:
+        """A file of no known kind: it is said if it has what is judged elsewhere."""
+        if sign := next((sign for sign in signs if sign in text), ""):
+            worst = Severity.CRITICAL if "Role" in sign or "Principal" in sign else Severity.MEDIUM
+            place = FilePlace(what, text.count("\n", 0, text.index(sign)) + 1, 1)
+            self.unjudged.append(Unjudged(place, f"{sign} is in a file that can't be judged", worst))
+        else:
+            self.others += 1
+
+    def take_modules(self) -> None:
+        """The folders with files of Terraform: each is one module, of which only what was named is judged."""
+        for folder, named in self.terraform.items():
+            beside = files_in(folder, _TERRAFORM, self.unread, deep=False)
+            module = Module(partial(_beside, str(folder / "x")))
+            for path in map(str, beside):
+                try:
+                    module.add(named.get(path) or read_text(path), path)
+                except IrsaError as error:
+                    self.unread.append(error)
+            judged_files = list(read_module(module, list(named)))
+            self.files += judged_files
+            self.unread += judged_files[0].problems
+
+
+def _read(request: Request) -> _Reading:
+    reading = _Reading(request.skip_unknown)
+    for path, named in _paths(request.paths, reading.unread):
+        reading.take(path, named=named)
+    reading.take_modules()
+    if reading.others:
+        text = f"skipped, of no kind that irsa lint knows: {plural(reading.others, 'file')}"
+        reading.skipped.append(text)
+    return reading
 
 
 _KNOWN = (
-    "expected a trust policy, terraform show -json, a CloudFormation template, Kubernetes manifests,"
-    " a ClusterConfig or irsa/v1 Bindings"
+    "expected a trust policy, a .tf file, terraform show -json, a CloudFormation template, Kubernetes"
+    " manifests, a ClusterConfig or irsa/v1 Bindings"
 )
-_SIGNS = ("AssumeRole", ROLE_ARN_ANNOTATION, EKSCTL[0], OWN[0], "AWS::IAM::Role")
+_SIGNS = ("AssumeRole", ROLE_ARN_ANNOTATION, EKSCTL[0], OWN[0], "AWS::IAM::Role", "kind: ServiceAccount")
+_CODE_SIGNS = (
+    "AssumeRoleWithWebIdentity",
+    ROLE_ARN_ANNOTATION,
+    "OpenIdConnectPrincipal",
+    "addServiceAccount",
+)
 
 
 def _looks_known(text: str) -> bool:
@@ -136,10 +207,13 @@ def _paths(paths: tuple[str, ...], unread: list[IrsaError]) -> Iterator[tuple[st
             found = [(path, True)]
         else:
             before = len(unread)
-            inside = files_in(Path(path), _ENDINGS, unread, left_out=_SKIPPED)
+            inside = files_in(Path(path), _READ, unread, left_out=_SKIPPED)
             found = [(str(item), False) for item in inside]
-            if not found and len(unread) == before:
-                unread.append(InvalidInput(f"{path} has no file that ends in {', '.join(_ENDINGS)}"))
+            judged_ones = [name for name, _ in found if name.endswith((*_ENDINGS, *_TERRAFORM))]
+            if not judged_ones and len(unread) == before:
+                unread.append(
+                    InvalidInput(f"{path} has no file that ends in {', '.join((*_ENDINGS, *_TERRAFORM))}")
+                )
         for name, named in found:
             if name not in known:
                 known.add(name)

@@ -54,6 +54,7 @@ class Request:
     baseline: Path | None = None
     with_paths: bool = False
     with_fixes: bool = False
+    fail_on_broken: bool = False
     allow: Allowance = field(default_factory=Allowance)
 
 
@@ -71,7 +72,8 @@ def audit(request: Request, log: WireLog) -> AuditReport:
     if request.with_fixes:
         selection = replace(selection, shown=Fixes(found.trusts).of(selection.shown))
     paths = tuple(_paths(found)) if request.with_paths or request.scope != _ALL else None
-    return AuditReport(found, selection, paths, request.fail_on, request.allow)
+    fail_on = request.fail_on, request.fail_on_broken
+    return AuditReport(found, selection, paths, *fail_on, request.allow)
 
 
 _ALL = AuditScope()

@@ -143,8 +143,9 @@ def test_one_file_that_can_not_be_read_hides_no_other(tmp_path: Path) -> None:
     (tmp_path / "d.yaml").write_text("image: {{ .Values.image }}\nx: }", encoding="utf-8")
     report = run(tmp_path)
     assert [item.rule.id for item in report.selection.shown] == ["pattern-crosses-colon", "for-all-values"]
-    assert len(report.unread) == 3
+    assert len(report.unread) == 2
     assert "unknown field 'x'" in report.notes[0]
+    assert "1 file" in report.notes[-1]
     assert report.exit_code == 2
     # A template of Helm's has nothing that would be judged; one that has is not skipped.
     assert len(run(tmp_path, skip_unknown=True).unread) == 1
@@ -449,3 +450,99 @@ def test_the_hook_of_pre_commit_runs() -> None:
     assert (program, files) == ('"$place/bin/irsa"', '"$@"')
     assert cli([*words, *map(str, TIGHT), str(ROOT / "docs/reference/output.schema.json")]) == 0
     assert cli([*words, *map(str, WIDE)]) == 5
+
+
+@pytest.mark.parametrize(
+    "provider",
+    [
+        "arn:aws:iam::${ACCOUNT_ID}:oidc-provider/oidc.eks.eu-west-1.amazonaws.com/id/A",
+        "arn:aws:iam::ACCOUNT_ID:oidc-provider/OIDC_PROVIDER",
+        "arn:aws:iam::<account-id>:oidc-provider/<oidc-provider>",
+        "${oidc_provider_arn}",
+        "$(PROVIDER)",
+        "{{ .Values.provider }}",
+        "arn:aws:iam::{{ .Account }}:oidc-provider/{{ .OidcProvider }}",
+    ],
+)
+def test_a_placeholder_hides_no_statement_without_conditions(provider: str) -> None:
+    document = statement(Principal={"Federated": provider})
+    del document["Statement"][0]["Condition"]
+    (item,) = risks(json.dumps(document))
+    assert item.rule.id == "no-condition"
+    assert "k7q2" not in item.told
+
+
+def test_placeholders_of_conditions_are_not_taken_for_names() -> None:
+    block = {
+        "StringLike": {"${issuer}:sub": "system:serviceaccount:${NAMESPACE}:*"},
+        "StringEquals": {"${issuer}:aud": "sts.amazonaws.com"},
+    }
+    document = statement(Principal={"Federated": "${arn}"}, Condition=block)
+    assert [item.rule.id for item in risks(json.dumps(document))] == ["every-name"]
+    tight = {"StringEquals": {"OIDC:sub": "system:serviceaccount:a:b", "OIDC:aud": "sts.amazonaws.com"}}
+    provider = {"Federated": "arn:aws:iam::111122223333:oidc-provider/OIDC"}
+    (item,) = found(json.dumps(statement(Principal=provider, Condition=tight))).found
+    assert list(judged(item)) == []
+
+
+ADMIN = {"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+PROVIDER = "arn:aws:iam::111122223333:oidc-provider/oidc.eks.eu-west-1.amazonaws.com/id/A"
+LOOSE = statement(Principal={"Federated": PROVIDER}, Condition={})
+
+
+def policy(kind: str, **more: Any) -> dict[str, Any]:
+    return {"Type": f"AWS::IAM::{kind}", "Properties": {"PolicyDocument": ADMIN, **more}}
+
+
+@pytest.mark.parametrize(
+    ("properties", "more"),
+    [
+        ({}, policy("Policy", Roles=[{"Ref": "R"}])),
+        ({}, policy("RolePolicy", RoleName={"Ref": "R"})),
+        ({"RoleName": "r"}, policy("ManagedPolicy", Roles=["r"])),
+        ({"ManagedPolicyArns": [{"Ref": "P"}]}, policy("ManagedPolicy")),
+    ],
+)
+def test_policies_by_reference_count_in_a_template(properties: Any, more: Any) -> None:
+    own = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": LOOSE, **properties}}
+    (item,) = risks(json.dumps({"Resources": {"R": own, "P": more}}))
+    assert (item.rule.id, item.severity) == ("no-condition", Severity.CRITICAL)
+    del more["Properties"]["PolicyDocument"]
+    (item,) = risks(json.dumps({"Resources": {"R": own, "P": more}}))
+    assert item.severity is Severity.HIGH
+
+
+def test_policies_by_reference_count_in_a_plan() -> None:
+    def resource(kind: str, **values: Any) -> dict[str, Any]:
+        return {"address": f"{kind}.x[0]", "type": kind, "values": values}
+
+    def refers(kind: str, **named: str) -> dict[str, Any]:
+        return {
+            "address": f"{kind}.x",
+            "expressions": {key: {"references": [it]} for key, it in named.items()},
+        }
+
+    attachment = "aws_iam_role_policy_attachment"
+    plan = {
+        "planned_values": {
+            "root_module": {
+                "resources": [
+                    resource("aws_iam_role", name_prefix="x", assume_role_policy=json.dumps(LOOSE)),
+                    resource("aws_iam_policy", policy=json.dumps(ADMIN)),
+                    resource(attachment),
+                ]
+            }
+        },
+        "configuration": {
+            "root_module": {
+                "resources": [
+                    refers(attachment, role="aws_iam_role.x[0].id", policy_arn="aws_iam_policy.x[0].arn")
+                ]
+            }
+        },
+    }
+    (item,) = risks(json.dumps(plan))
+    assert item.severity is Severity.CRITICAL
+    del plan["configuration"]
+    (item,) = risks(json.dumps(plan))
+    assert item.severity is Severity.HIGH

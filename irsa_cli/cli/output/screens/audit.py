@@ -154,6 +154,7 @@ def rule_json(rule: Rule) -> dict[str, Any]:
     return {
         "id": rule.id,
         "severity": rule.severity.value,
+        "broken": rule.broken,
         "about": rule.area.value,
         "title": rule.title,
         "reason": rule.reason,

@@ -53,6 +53,8 @@ class Rule:
     area: Area
     before: Mapping[str, Any] = field(hash=False, compare=False, repr=False)
     after: Mapping[str, Any] = field(hash=False, compare=False, repr=False)
+    broken: bool = False
+    """Whether pods get no credentials by it: a scale of its own, beside how dangerous it is."""
 
 
 @dataclass(frozen=True)

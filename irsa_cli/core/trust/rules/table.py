@@ -45,6 +45,7 @@ ANNOTATED_REFUSED = _rules.add(
     "Its pods get no credentials, and what works for them all the same has another source.",
     "find out why: irsa doctor NAME -n NAMESPACE -c CLUSTER",
     f"{_EKS}/associate-service-account-role.html",
+    broken=True,
     before={**_NOTED, "role": {"arn": _ROLE, "admits": []}},
 )
 BROAD_GROUP = _rules.add(
@@ -78,6 +79,7 @@ ROLE_GONE = _rules.add(
     "Whoever may create roles of that name decides what its pods can do.",
     "remove the annotation, or create the role: irsa create-sa NAME -n NAMESPACE -c CLUSTER",
     f"{_EKS}/associate-service-account-role.html",
+    broken=True,
     before={**_NOTED, "role": None},
 )
 SUBJECT_GONE = _rules.add(
@@ -96,6 +98,7 @@ NO_ROLE_NAMED = _rules.add(
     "Its pods get no credentials by it, and fall back to what the node may do.",
     "write the role's ARN: arn:aws:iam::ACCOUNT:role/NAME",
     f"{_EKS}/associate-service-account-role.html",
+    broken=True,
     before={
         "serviceAccount": {
             "namespace": "prod",
@@ -103,6 +106,42 @@ NO_ROLE_NAMED = _rules.add(
             "annotations": {"eks.amazonaws.com/role-arn": "arn:aws:iam::111122223333:user/app"},
         }
     },
+)
+PLACEHOLDER_LEFT = _rules.add(
+    "annotation-placeholder",
+    Severity.MEDIUM,
+    "A ServiceAccount's annotation has a placeholder in it.",
+    "AWS knows no such role: its pods get no credentials.",
+    "write the role's ARN: arn:aws:iam::ACCOUNT:role/NAME",
+    f"{_EKS}/pod-configuration.html",
+    broken=True,
+    before={
+        "serviceAccount": {
+            "namespace": "prod",
+            "name": "app",
+            "annotations": {"eks.amazonaws.com/role-arn": "arn:aws:iam::<account-id>:role/app"},
+        }
+    },
+)
+ANNOTATION_MISPLACED = _rules.add(
+    "annotation-misplaced",
+    Severity.MEDIUM,
+    "The annotation with the role is on a pod or its template, and not on the ServiceAccount.",
+    "The webhook reads the ServiceAccount only: the pods get no credentials.",
+    "move the annotation to the ServiceAccount of the pods",
+    f"{_EKS}/pod-configuration.html",
+    broken=True,
+    before={"podTemplate": {"annotations": {"eks.amazonaws.com/role-arn": _ROLE}}, **_PLAIN},
+)
+ACCOUNT_MISSING = _rules.add(
+    "service-account-missing",
+    Severity.MEDIUM,
+    "Pods name a ServiceAccount that does not exist.",
+    "Kubernetes creates no pod of a ServiceAccount that does not exist.",
+    "create the ServiceAccount, or correct serviceAccountName",
+    "https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account/",
+    broken=True,
+    before={"podTemplate": {"serviceAccountName": "ap"}, **_SOUND},
 )
 SHADOWED = _rules.add(
     "shadowed-by-pod-identity",

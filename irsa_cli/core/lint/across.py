@@ -1,0 +1,142 @@
+"""What files say of each other: ServiceAccounts, pods that name them, their roles, and rights for everybody.
+
+What is in no file may be elsewhere: nothing follows from that, unless the files look whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from irsa_cli.core.lint.found import (
+    Found,
+    LintedAccount,
+    LintedObject,
+    LintedTrust,
+    Unjudged,
+    is_gap,
+)
+from irsa_cli.core.lint.judging import refuses
+from irsa_cli.core.objects.kinds import KINDS, workload
+from irsa_cli.core.rbac.becoming import Becoming
+from irsa_cli.core.rbac.evaluation import RbacIndex
+from irsa_cli.core.rbac.objects import (
+    BROAD,
+    RBAC_KINDS,
+    RbacBinding,
+    RbacObjects,
+    RbacRole,
+    RoleRef,
+    binding_of,
+    role_of,
+)
+from irsa_cli.core.rbac.principals import ACCESS_POLICY
+from irsa_cli.core.trust.rules.rule import Risk, Severity, risk, some
+from irsa_cli.core.trust.rules.table import ACCOUNT_MISSING, ANNOTATED_REFUSED, BROAD_GROUP
+from irsa_cli.core.trust.rules.width import SERVICE_ACCOUNT
+from irsa_cli.core.values.slips import placeholder
+
+_BUILT_IN = {
+    "admin": "AmazonEKSAdminPolicy",
+    "cluster-admin": "AmazonEKSClusterAdminPolicy",
+    "edit": "AmazonEKSEditPolicy",
+}
+"""Roles that each cluster has, and EKS' access policies that allow as much."""
+_HARMLESS = ("view", "system:basic-user", "system:discovery", "system:public-info-viewer")
+_RENDERED = ("Kustomization", "HelmRelease", "HelmChart", "Application", "ApplicationSet")
+"""Kinds that say that there are more objects than those of the files."""
+
+
+def across(found: Sequence[Found], *, whole: bool) -> Iterator[Risk | Unjudged]:
+    """What is wrong between what was found; `whole`: nothing was left out."""
+    objects = [item for item in found if isinstance(item, LintedObject)]
+    trusts = [item for item in found if isinstance(item, LintedTrust)]
+    for item in found:
+        if isinstance(item, LintedAccount):
+            yield from _refused(item, trusts)
+    yield from _everybody(objects)
+    if whole and not any(item.kind in _RENDERED for item in objects):
+        there = {(it.namespace, it.name) for it in objects if it.kind == "ServiceAccount"}
+        there |= {(it.namespace, it.name) for it in found if isinstance(it, LintedAccount)}
+        there |= {(it.account.partition("/")[0], it.account.partition("/")[2]) for it in trusts if it.account}
+        yield from _missing(objects, there)
+
+
+def _refused(account: LintedAccount, trusts: Sequence[LintedTrust]) -> Iterator[Risk]:
+    role = str(account.role)
+    gap = account.gaps.name(role) if is_gap(role) else ""
+    of_it = [it for it in trusts if _is_of(it, role) and (not gap or it.gaps is account.gaps)]
+    known = account.namespace and account.name and not placeholder(account.namespace + account.name)
+    subject = f"{SERVICE_ACCOUNT}{account.namespace}:{account.name}"
+    if role and known and len(of_it) == 1 and refuses(of_it[0], subject):
+        name = f"{account.namespace}/{account.name}"
+        reason = f"names {gap or role}, whose trust policy ({of_it[0].placed.place()}) does not allow it"
+        place = account.placed.place(account.path)
+        yield risk(ANNOTATED_REFUSED, f"ServiceAccount {name}", reason, account=name, place=place)
+
+
+def _is_of(trust: LintedTrust, role: str) -> bool:
+    """Whether it is the trust policy of a role: by its ARN, else by its name; a gap means one document's."""
+    arns = [name for name in trust.known_as if name.startswith("arn:")]
+    return role in (arns or trust.known_as) or (not arns and role.rpartition("/")[2] in trust.known_as)
+
+
+def _missing(objects: Sequence[LintedObject], there: set[tuple[str, str]]) -> Iterator[Risk]:
+    """Pods of a ServiceAccount that is in no file, where there are others of its namespace."""
+    spaces = {namespace for namespace, _ in there}
+    for item in objects:
+        if item.kind not in ("Pod", *KINDS.values()) or item.namespace not in spaces:
+            continue
+        body = {"metadata": item.value.get("metadata"), "spec": item.value.get("spec")}
+        try:
+            made = workload(item.kind, {**body, "spec": {"template": body}} if item.kind == "Pod" else body)
+        except (KeyError, TypeError, AttributeError):
+            continue
+        name = str(made.service_account)
+        if name != "default" and not placeholder(name) and (item.namespace, name) not in there:
+            reason = f"names the ServiceAccount {name}, and the files have only others of its namespace"
+            path = ("spec", "template", "spec", "serviceAccountName")
+            yield risk(ACCOUNT_MISSING, str(item), reason, place=item.placed.place(path))
+
+
+def _everybody(objects: Sequence[LintedObject]) -> Iterator[Risk | Unjudged]:
+    """Bindings that let everybody become ServiceAccounts, whichever there are."""
+    roles: list[RbacRole] = []
+    bindings: list[tuple[LintedObject, RbacBinding]] = []
+    for item in objects:
+        namespace = item.namespace or "default"
+        body = {**item.value, "metadata": {"name": item.name, "namespace": namespace}}
+        try:
+            if item.kind in ("Role", "ClusterRole"):
+                roles.append(role_of(body, item.kind))
+            elif item.kind in RBAC_KINDS:
+                bindings.append((item, binding_of(body, item.kind)))
+        except (KeyError, TypeError, ValueError, AttributeError):
+            text = f"{item} is none as Kubernetes takes it: it was not judged"
+            yield Unjudged(item.placed.place(), text, Severity.HIGH)
+    becoming = Becoming(RbacIndex(RbacObjects(cluster_roles=tuple(roles))))
+    for item, binding in bindings:
+        if any(who.name in BROAD for who in binding.subjects):
+            yield from _open(becoming, item, binding, {role.ref for role in roles})
+
+
+def _open(
+    becoming: Becoming, item: LintedObject, binding: RbacBinding, known: set[RoleRef]
+) -> Iterator[Risk | Unjudged]:
+    place, role = item.placed.place(("subjects",)), binding.role
+    if role not in known and role.name in _BUILT_IN:
+        binding = replace(binding, role=RoleRef(ACCESS_POLICY, _BUILT_IN[role.name]))
+    elif role not in known and role.name not in _HARMLESS:
+        text = f"{item} binds everybody to {role}, which is in no file"
+        yield Unjudged(place, text, Severity.HIGH)
+    space = binding.namespace or "any"
+    named = {name for opening in becoming.openings(binding.role).openings for name in opening.names}
+    # Some pod of some ServiceAccount runs.
+    takers = [each for name in ("any", *named) for each in becoming.by(binding, space, name, 1)]
+    sure = [each for each in takers if each.subject.name in BROAD and each.is_sure]
+    if sure:
+        acts = dict.fromkeys(str(act.right) for each in sure for act in each.acts if not act.conditions)
+        where = f"namespace {space}" if binding.namespace else "every namespace"
+        subjects = " and ".join(dict.fromkeys(str(each.subject) for each in sure))
+        reason = f"lets {subjects} become ServiceAccounts of {where} by the right to {some(list(acts))}"
+        yield risk(BROAD_GROUP, str(item), reason, place=place, evidence=(str(role),))

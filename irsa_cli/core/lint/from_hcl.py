@@ -1,0 +1,147 @@
+"""Terraform's own files: the roles, policies and ServiceAccounts of a folder, as a plan would have them.
+
+What decides by itself is written down like the output of `terraform show -json`, and judged as that is. The
+modules of terraform-aws-modules/iam are known by their arguments; of all others that may make roles, it is
+said that only a plan knows what they make.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from typing import Any
+
+from irsa_cli.core.lint.found import Found, Nodes, Placed, Unjudged
+from irsa_cli.core.lint.from_aws import PROVIDER_HEAD
+from irsa_cli.core.lint.from_terraform import ACCOUNTS, of_plan
+from irsa_cli.core.lint.hcl import Block, Module
+from irsa_cli.core.policies.policy import as_list
+from irsa_cli.core.trust.rules.providers import SUBJECT
+from irsa_cli.core.trust.rules.rule import FilePlace, Severity
+from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
+
+_SIGNS = re.compile(r"AssumeRoleWithWebIdentity|eks[\\.]+amazonaws[\\.]+com/role-arn")
+_MODULE_SIGNS = re.compile(r"oidc|irsa|service_?account|assume_role|iam.role", re.IGNORECASE)
+_IAM_MODULE = re.compile(r"terraform-aws-(?:modules/iam/aws|iam(?:\.git)?)//modules/([\w-]+)")
+
+
+def of_hcl(module: Module, named: Collection[str]) -> Iterator[Found]:
+    """What is judged in the named files of a folder, and what of them only a plan knows."""
+    resources: list[dict[str, Any]] = []
+    roles = [block for block in module.blocks if block.labels[:2] == ("resource", "aws_iam_role")]
+    used = [module.get(block, "assume_role_policy") for block in roles]
+    changes = []
+    for block in (block for block in module.blocks if block.source.name in named):
+        kind = block.labels[1] if len(block.labels) > 2 else block.labels[0]
+        written = block.source.written(block.tree)
+        if kind == "aws_iam_policy_document":
+            made = module.document(block)
+            if not any(item is made for item in used) and "sts:AssumeRole" in written:
+                changes.append(_named(module, block, kind, change={"after": made, "after_unknown": {}}))
+        elif kind.startswith("aws_iam_") or kind in ACCOUNTS:
+            resources += [_named(module, block, kind, values=each) for each in _instances(module, block)]
+        elif kind == "module" and (made := _of_module(module, block)) is not None:
+            resources += [_named(module, block, "aws_iam_role", values=each) for each in made]
+        elif _SIGNS.search(written) or (kind == "module" and _MODULE_SIGNS.search(written)):
+            yield from _unknown(block, written)
+    if module.blocks:
+        plan = {"planned_values": {"root_module": {"resources": resources}}, "resource_changes": changes}
+        mark = module.blocks[0].source.mark(module.blocks[0].tree)
+        yield from of_plan(Placed(mark.name, module.node(plan, mark), Nodes("")), plan, module.gaps)
+
+
+def _named(module: Module, block: Block, kind: str, **more: Any) -> Any:
+    address = ".".join(block.labels[block.labels[0] == "resource" :])
+    return module.placed({"address": address, "type": kind, **more}, block.source.mark(block.tree))
+
+
+def _instances(module: Module, block: Block) -> list[dict[str, Any]]:
+    """The block, or one for each element of a `for_each` that is known."""
+    each = module.get(block, "for_each")
+    if module.get(block, "count") == 0:
+        return []
+    if not each or not isinstance(each, dict | list):
+        return [module.body(block)]
+    pairs = each.items() if isinstance(each, dict) else zip(each, each, strict=True)
+    return [module.body(block, {"each": {"key": key, "value": value}}) for key, value in pairs]
+
+
+def _unknown(block: Block, written: str) -> Iterator[Unjudged]:
+    """What a block may hide that is not judged."""
+    if block.labels[0] in ("module", "resource"):
+        mark = block.source.mark(block.tree)
+        is_account = block.labels[0] == "resource" and "AssumeRole" not in written
+        place = FilePlace(mark.name, mark.line + 1, mark.column + 1, ".".join(block.labels))
+        text = "what it creates is known only in a plan: it was not judged"
+        yield Unjudged(place, text, Severity.MEDIUM if is_account else Severity.CRITICAL)
+
+
+# The modules of terraform-aws-modules/iam, by their arguments: several names are those of their versions.
+
+_TESTS = {
+    "oidc_fully_qualified_subjects": ("StringEquals", "sub"),
+    "oidc_subjects": ("StringEquals", "sub"),
+    "oidc_subjects_with_wildcards": ("StringLike", "sub"),
+    "oidc_wildcard_subjects": ("StringLike", "sub"),
+    "oidc_fully_qualified_audiences": ("StringLike", "aud"),
+    "oidc_audiences": ("StringEquals", "aud"),
+}
+_MORE = re.compile(r"trust_policy|enable_(github|bitbucket|saml)|provider_trust")
+"""What more a module may be told to trust."""
+
+
+def _of_module(module: Module, block: Block) -> list[dict[str, Any]] | None:
+    """The roles that a module makes of its arguments, None where these do not tell them."""
+    found = _IAM_MODULE.search(str(module.get(block, "source")))
+    if found is None:
+        return None
+    made = [_of_arguments(module, found[1], given) for given in _instances(module, block)]
+    known = [role for role in made if role is not None]
+    return [role for role in known if role] if len(known) == len(made) else None
+
+
+def _of_arguments(module: Module, kind: str, given: dict[str, Any]) -> dict[str, Any] | None:
+    """The role, an empty one if none is created."""
+    if any(given.get(name) is False for name in ("create", "create_role", "enable_oidc")):
+        return {}
+    statements: list[dict[str, Any]] = []
+    if kind.startswith("iam-role-for-service-accounts"):
+        statements += _of_providers(module, given)
+    elif kind in ("iam-assumable-role-with-oidc", "iam-role"):
+        statements += _of_urls(given)
+    if not statements or any(_MORE.search(name) and given[name] is not False for name in given):
+        return None
+    policies = given.get("role_policy_arns") or given.get("policies") or []
+    arns = [*policies.values()] if isinstance(policies, dict) else as_list(policies)
+    return {"assume_role_policy": {"statement": statements}, "managed_policy_arns": arns}
+
+
+def _of_providers(module: Module, given: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    test = given.get("assume_role_condition_test") or given.get("trust_condition_test") or "StringEquals"
+    providers = given.get("oidc_providers")
+    for each in providers.values() if isinstance(providers, dict) else ():
+        provider = each if isinstance(each, dict) else {}
+        arn = str(provider.get("provider_arn") or module.gaps.gap("provider_arn"))
+        issuer = arn.partition("oidc-provider/")[2] or module.gaps.gap(f"{module.gaps.name(arn)} issuer")
+        names = as_list(provider.get("namespace_service_accounts") or module.gaps.gap("service accounts"))
+        subjects = [f"{SUBJECT}{name}" for name in names]
+        yield _statement(arn, issuer, [(test, "sub", subjects), (test, "aud", [DEFAULT_AUDIENCE])])
+
+
+def _of_urls(given: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    tests = [(*how, as_list(given[name])) for name, how in _TESTS.items() if given.get(name)]
+    for name in ("provider_url", "provider_urls", "oidc_provider_urls"):
+        for url in as_list(given.get(name) or []):
+            issuer = str(url).removeprefix("https://")
+            yield _statement(PROVIDER_HEAD + issuer, issuer, tests)
+
+
+def _statement(arn: str, issuer: str, tests: list[tuple[str, str, list[Any]]]) -> dict[str, Any]:
+    """A statement, as a data source has it."""
+    return {
+        "actions": ["sts:AssumeRoleWithWebIdentity"],
+        "principals": [{"type": "Federated", "identifiers": [arn]}],
+        "condition": [
+            {"test": test, "variable": f"{issuer}:{claim}", "values": it} for test, claim, it in tests
+        ],
+    }

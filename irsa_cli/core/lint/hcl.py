@@ -1,0 +1,360 @@
+"""HCL, the language of Terraform's files, as plain values that know their file and place.
+
+The files of one folder are one module and are evaluated together: locals, defaults of variables, references,
+and the functions that policies are written with. What only a plan knows is a gap. What is judged in such
+files is the business of `irsa_cli.core.lint.from_hcl`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePath
+from typing import Any
+
+from yaml import MappingNode, Mark, Node, ScalarNode, SequenceNode
+
+from irsa_cli.core.config.service_accounts import ReadFile
+from irsa_cli.core.lint.found import Gaps, is_gap
+from irsa_cli.core.policies.policy import as_list
+from irsa_cli.core.values.errors import InvalidInput, IrsaError
+
+_LONGEST = 65_536
+"""Characters of a text, and values of an object or a list, that can be in a policy."""
+_LARGEST_FILE = 1_000_000
+"""Characters of a file that is parsed: people write smaller ones."""
+Tree = Any
+Names = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A text of HCL: a file, or an expression within a template. `first` is its first line, from 0."""
+
+    name: str
+    text: str
+    first: int = 0
+
+    def mark(self, tree: Tree) -> Mark:
+        """Where a part of it begins."""
+        return Mark(self.name, 0, self.first + tree.meta.line - 1, tree.meta.column - 1, None, 0)
+
+    def written(self, tree: Tree) -> str:
+        """A part of it as it is written, in one line."""
+        return " ".join(self.text[tree.meta.start_pos : tree.meta.end_pos].split())
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block: `labels` begin with its type. Its attributes are evaluated when they are asked for."""
+
+    source: Source
+    tree: Tree
+    labels: tuple[str, ...]
+    attributes: Mapping[str, Tree]
+    blocks: tuple[Block, ...]
+
+
+def _parse(source: Source) -> Block:
+    """The file as a block without labels; raises `InvalidInput` for what is no HCL."""
+    from hcl2.api import parses_to_tree  # It takes its time: only who reads HCL waits for it.
+    from lark.exceptions import LarkError, UnexpectedInput
+
+    if len(source.text) > _LARGEST_FILE:
+        raise InvalidInput(f"{source.name} is too large", reason=f"more than {_LARGEST_FILE} characters")
+    try:
+        return _body(source, parses_to_tree(source.text), ())
+    except UnexpectedInput as error:
+        raise InvalidInput(f"{source.name}:{error.line}:{error.column}: this is not HCL") from None
+    except (LarkError, RecursionError) as error:
+        raise InvalidInput(f"{source.name} is not HCL", reason=type(error).__name__) from None
+
+
+def _body(source: Source, tree: Tree, labels: tuple[str, ...]) -> Block:
+    items = _parts(next(part for part in _parts(tree) if part.data == "body"))
+    attributes = {_word(_parts(it)[0]): _parts(it)[-1] for it in items if it.data == "attribute"}
+    named = ((it, tuple(map(_word, _parts(it)[:-1]))) for it in items if it.data == "block")
+    return Block(source, tree, labels, attributes, tuple(_body(source, it, names) for it, names in named))
+
+
+def _parts(tree: Tree) -> list[Tree]:
+    return [part for part in tree.children if hasattr(part, "data") and part.data != "new_line_or_comment"]
+
+
+def _word(tree: Tree) -> str:
+    """A name, or a text without its quotes."""
+    return "".join(map(str, tree.scan_values(lambda _: True))).strip('"')
+
+
+_OPENING = re.compile(r"(?<!\$)\$\{")
+_PIECES = re.compile(r'"(?:\\.|[^"\\])*"|[{}]')
+_ESCAPES = {"\\n": "\n", "\\t": "\t", '\\"': '"', "\\\\": "\\"}
+_SAME = re.compile("json(en|de)code|to(string|set|list|map)|compact|distinct|sort|trimspace|chomp|one")
+
+
+@dataclass
+class Module:
+    """The files of a folder. `read` reads a file that one names; `marks` are places and sizes of values."""
+
+    read: ReadFile
+    gaps: Gaps = field(default_factory=Gaps)
+    blocks: list[Block] = field(default_factory=list)
+    marks: dict[int, tuple[Any, Mark, int]] = field(default_factory=dict)
+    _named: dict[str, tuple[Source, Tree]] = field(default_factory=dict)
+    _known: dict[str, Any] = field(default_factory=dict)
+
+    def add(self, text: str, name: str) -> None:
+        """Add a file; raises `InvalidInput` for what is no HCL."""
+        for block in _parse(Source(name, text)).blocks:
+            self.blocks.append(block)
+            kind, values = block.labels[0], block.attributes
+            if kind == "locals":
+                self._named.update({f"local.{key}": (block.source, it) for key, it in values.items()})
+            elif kind == "variable" and "default" in values:
+                self._named[f"var.{block.labels[-1]}"] = block.source, values["default"]
+
+    def get(self, block: Block, name: str, names: Names | None = None) -> Any:
+        """The value of an attribute, '' for none."""
+        tree = block.attributes.get(name)
+        return "" if tree is None else self.value(block.source, tree, names or {})
+
+    def body(self, block: Block, names: Names | None = None) -> Any:
+        """A block as `terraform show -json` has it; what is dynamic in it is a gap."""
+        found: dict[str, Any] = {}
+        for inner in block.blocks:
+            name = inner.labels[-1]
+            content = next((item for item in inner.blocks if item.labels == ("content",)), inner)
+            gap = self.gaps.gap(f'dynamic "{name}"')
+            if inner.labels[0] != "dynamic":
+                found.setdefault(name, []).append(self.body(content, names))
+            elif name == "statement":
+                found.setdefault(name, []).append({**self.body(content, names), "condition": gap})
+            else:
+                found[name] = gap
+        found |= {name: self.get(block, name, names) for name in block.attributes}
+        return self.placed(found, block.source.mark(block.tree))
+
+    def placed(self, value: Any, mark: Mark) -> Any:
+        """A value with its place, None for one that is too large."""
+        parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        size = 1 + sum(self.marks[id(part)][2] if id(part) in self.marks else 1 for part in parts)
+        self.marks.setdefault(id(value), (value, mark, size))
+        return value if size < _LONGEST else None
+
+    def node(self, value: Any, mark: Mark) -> Node:
+        """A value as nodes: what has no place of its own stands where it is used."""
+        own = self.marks.get(id(value))
+        mark = own[1] if own else mark
+        if isinstance(value, dict):
+            pairs = [(self.gaps.shown(key), self.node(item, mark)) for key, item in value.items()]
+            return MappingNode("", [(ScalarNode("", key, it.start_mark), it) for key, it in pairs], mark)
+        if isinstance(value, list):
+            return SequenceNode("", [self.node(item, mark) for item in value], mark)
+        return ScalarNode("", value, mark, style="|" if own else "")
+
+    def value(self, source: Source, tree: Tree, names: Names) -> Any:
+        """The value of an expression."""
+        make = _FORMS.get(tree.data)
+        found = make(self, source, tree, names) if make else None
+        if isinstance(found, dict | list):
+            found = self.placed(found, source.mark(tree))
+        return self.gaps.gap(source.written(tree)) if found is None else found
+
+    def _term(self, source: Source, tree: Tree, names: Names) -> Any:
+        parts = _parts(tree)
+        return self.value(source, parts[0], names) if len(parts) == 1 else None
+
+    def _literal(self, _: Source, tree: Tree, __: Names) -> Any:
+        found = json.loads(_word(tree))
+        return "" if found is None else found
+
+    def _list(self, source: Source, tree: Tree, names: Names) -> list[Any]:
+        return [self.value(source, part, names) for part in _parts(tree)]
+
+    def _object(self, source: Source, tree: Tree, names: Names) -> dict[str, Any]:
+        found = {}
+        for key, value in map(_parts, _parts(tree)):
+            written = source.written(key)
+            name = written if re.fullmatch(r"[\w-]+", written) else self._text(source, _parts(key)[0], names)
+            found[name] = self.value(source, value, names)
+        return found
+
+    def _text(self, source: Source, tree: Tree, names: Names) -> str:
+        """A value as it is within a text."""
+        value = self.value(source, tree, names)
+        if isinstance(value, bool):
+            return str(value).lower()
+        return self.gaps.gap(source.written(tree)) if isinstance(value, dict | list) else str(value)
+
+    def _string(self, source: Source, tree: Tree, names: Names) -> Any:
+        parts = [part for item in _parts(tree) for part in item.children]
+        if any(getattr(part, "data", "interpolation") != "interpolation" for part in parts):
+            return None
+        if len(parts) == 1 and hasattr(parts[0], "data"):
+            return self.value(source, _parts(parts[0])[0], names)
+        return _joined(
+            self._text(source, _parts(part)[0], names)
+            if hasattr(part, "data")
+            else re.sub(r"\\.", lambda found: _ESCAPES.get(found[0], found[0]), part.replace("$${", "${"))
+            for part in parts
+        )
+
+    def _heredoc(self, source: Source, tree: Tree, names: Names) -> str | None:
+        lines = str(tree.children[0]).splitlines(keepends=True)[1:-1]
+        return self._template(Source(source.name, "".join(lines), source.mark(tree).line + 1), names)
+
+    def _template(self, source: Source, names: Names) -> str | None:
+        """A text of lines with expressions in it; None for what is more than that."""
+        place, texts = 0, []
+        for found in _OPENING.finditer(source.text):
+            if found.start() < place:
+                continue  # Within the one before.
+            end = _end_of(source.text, found.end())
+            inner = Source(source.name, f"x = {source.text[found.end() : end]}", source.first)
+            try:
+                value = self._text(inner, _parse(inner).attributes["x"], names)
+            except (InvalidInput, KeyError):
+                return None
+            texts += [source.text[place : found.start()], value]
+            place = end + 1
+        made = None if "%{" in source.text else _joined([*texts, source.text[place:]])
+        return made and self.placed(made, Mark(source.name, 0, source.first - 1, 0, None, 0))
+
+    def _for(self, source: Source, tree: Tree, names: Names) -> list[Any] | None:
+        intro, *parts = _parts(tree)
+        *words, over = _parts(intro)
+        found = self.value(source, over, names)
+        if is_gap(found):  # What holds of some element.
+            found = [self.gaps.gap(source.written(words[-1]))]
+        if len(parts) != 1 or not isinstance(found, dict | list):
+            return None
+        pairs = found.items() if isinstance(found, dict) else enumerate(found)
+        own = ({_word(words[0]): key, _word(words[-1]): item} for key, item in pairs)
+        return [self.value(source, parts[0], {**names, **each}) for each in own]
+
+    def _call(self, source: Source, tree: Tree, names: Names) -> Any:
+        """What a function makes of its arguments, None where it is not known."""
+        word, *rest = _parts(tree)
+        name, given = _word(word), self._list(source, rest[0], names) if len(rest) == 1 else [None]
+        first, texts = given[0], [item for item in given if isinstance(item, str)]
+        if _SAME.fullmatch(name):
+            return first
+        if name in ("concat", "flatten"):
+            return [part for each in given for item in as_list(each) for part in as_list(item)]
+        if name == "merge":
+            maps = [each for each in given if isinstance(each, dict)]
+            known = len(maps) == len(given)
+            return {key: item for each in maps for key, item in each.items()} if known else None
+        if name in ("try", "coalesce"):
+            return None if is_gap(first) or first == "" else first
+        if name == "join":
+            items = as_list(given[-1])
+            known = all(isinstance(item, str) for item in items)
+            return items[0] if len(items) == 1 else _joined([str(first).join(items)]) if known else None
+        if name in ("file", "templatefile") and texts:
+            return self._file(source, texts[0], given[-1] if isinstance(given[-1], dict) else {})
+        if name == "format" and len(texts) == len(given) == texts[0].count("%") + 1:
+            values = iter(texts[1:])
+            return re.sub("%s", lambda _: next(values), texts[0])
+        # Of an issuer that is not known, what is left is as unknown.
+        is_issuer = name in ("replace", "trimprefix") and texts[1:2] == ["https://"]
+        return texts[0].replace("https://", "") if is_issuer else None
+
+    def _file(self, source: Source, name: str, names: Names) -> str | None:
+        head, _, rest = name.partition("/")
+        path = rest if is_gap(head) else name  # Behind path.module.
+        try:
+            text = self.read(path)
+        except IrsaError:
+            return None
+        return self._template(Source(str(PurePath(source.name).parent / path), text), names)
+
+    def _reference(self, source: Source, tree: Tree, names: Names) -> Any:
+        path = self._path(source, tree, names)
+        head, labels = str(path[0]), [step for step in path if isinstance(step, str)]
+        if head in names:
+            return _inside(names[head], path[1:])
+        if head in ("local", "var") and len(labels) > 1:
+            name = f"{head}.{labels[1]}"
+            found = self.once(
+                name, lambda: self.value(*self._named[name], {}) if name in self._named else None
+            )
+            return None if head == "var" and found in ("", [], {}) else _inside(found, path[2:])
+        return self._attribute(labels if head == "data" else ["resource", *labels])
+
+    def _attribute(self, labels: list[str]) -> Any:
+        """What a block of the module says of itself; else a gap, the same one however it is asked for."""
+        block = next((item for item in self.blocks if list(item.labels) == labels[:3]), None)
+        if block is None or len(labels) != 4:
+            return None
+        kind, name = labels[1], labels[3]
+        if kind == "aws_iam_policy_document":
+            return self.document(block)
+        name = "name" if (kind, name) == ("aws_iam_role", "id") else name
+        label = f"{kind}.{labels[2]}.{name}"
+        found = self.once(f"{labels[0]} {label}", lambda: self.get(block, name)) or self.gaps.gap(label)
+        return str(found).replace("https://", "") if kind == "aws_iam_openid_connect_provider" else found
+
+    def document(self, block: Block) -> Any:
+        """A data source of a policy: the same value for whoever refers to it."""
+        return self.once(".".join(block.labels), lambda: {"statement": [], **self.body(block)})
+
+    def once(self, key: str, make: Callable[[], Any]) -> Any:
+        """What has a name, made once; what asks for itself is not known."""
+        if key not in self._known:
+            self._known[key] = None
+            self._known[key] = make()
+        return self._known[key]
+
+    def _path(self, source: Source, tree: Tree, names: Names) -> list[Any]:
+        """The steps of a reference: names, and in a tuple what stands in brackets."""
+        parts = _parts(tree)
+        if tree.data in ("identifier", "short_index"):
+            word = _word(tree).lstrip(".")
+            return [(int(word),) if word.isdigit() else word]
+        if tree.data == "braces_index":
+            return [(self.value(source, parts[0], names),)]
+        steps = [step for part in parts for step in self._path(source, part, names)]
+        return [("*",), *steps] if tree.data in ("attr_splat", "full_splat") else steps or [("",)]
+
+
+def _end_of(text: str, start: int) -> int:
+    """Where the brace closes that was opened before `start`."""
+    depth = 1
+    for found in _PIECES.finditer(text, start):
+        depth += {"{": 1, "}": -1}.get(found[0], 0)
+        if not depth:
+            return found.start()
+    return len(text)
+
+
+def _joined(texts: Iterable[str]) -> str | None:
+    found = [*texts]
+    return "".join(found) if sum(map(len, found)) <= _LONGEST else None
+
+
+def _inside(value: Any, path: Sequence[Any]) -> Any:
+    for step in path:
+        key = step[0] if isinstance(step, tuple) else step
+        items = (
+            value if isinstance(value, dict) else dict(enumerate(value)) if isinstance(value, list) else {}
+        )
+        value = items.get(key) if isinstance(key, str | int) else None
+    return value
+
+
+_FORMS: Mapping[str, Callable[[Module, Source, Tree, Names], Any]] = {
+    "expr_term": Module._term,
+    "string": Module._string,
+    "heredoc_template": Module._heredoc,
+    "heredoc_template_trim": Module._heredoc,
+    "tuple": Module._list,
+    "object": Module._object,
+    "for_tuple_expr": Module._for,
+    "function_call": Module._call,
+    **dict.fromkeys(("int_lit", "float_lit", "literal_value"), Module._literal),
+    **dict.fromkeys(("identifier", "index_expr_term", "get_attr_expr_term"), Module._reference),
+    **dict.fromkeys(("attr_splat_expr_term", "full_splat_expr_term"), Module._reference),
+}

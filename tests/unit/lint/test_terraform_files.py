@@ -1,0 +1,148 @@
+"""Terraform's own files, modelled after public ones: each says in its first lines what it decides."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from irsa_cli.core.lint.report import LintReport
+from irsa_cli.core.trust.rules.rule import Severity
+from irsa_cli.usecases.audit.lint import Request, lint
+
+CASES = sorted(Path(__file__).with_name("terraform").glob("*.tf"))
+
+
+def run(*paths: Path) -> LintReport:
+    return lint(Request(tuple(map(str, paths))))
+
+
+def found(report: LintReport) -> list[str]:
+    return [f"{item.rule.id} {item.severity.value}" for item in report.selection.shown]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda path: path.stem)
+def test_a_file_decides_what_it_says(case: Path, tmp_path: Path) -> None:
+    shutil.copy(case, tmp_path / "main.tf")
+    text = case.read_text(encoding="utf-8")
+    labelled = re.match(r"# risks: (.*)\n# not known: (\d+)\n", text)
+    assert labelled
+    report = run(tmp_path)
+    expected = [] if labelled[1] == "none" else labelled[1].split(", ")
+    assert report.unread == ()
+    assert found(report) == expected
+    assert len(report.unjudged) == int(labelled[2]), report.unseen
+    for item in report.selection.shown:
+        assert item.place is not None
+        assert item.place.file == str(tmp_path / "main.tf")
+        assert item.place.line > 2
+        assert "k7q2" not in item.told
+
+
+ROLE = 'resource "aws_iam_role" "r" {{\n  assume_role_policy = {}\n}}\n'
+
+
+def doubled(first: str, form: str) -> str:
+    names = [f"a{number}" for number in range(60)]
+    lines = [f"{names[0]} = {first}"]
+    lines += [f"{new} = {form.replace('OLD', f'local.{old}')}" for old, new in pairwise(names)]
+    return "locals {\n" + "\n".join(lines) + "\n}\n" + ROLE.format(f"jsonencode(local.{names[-1]})")
+
+
+HOSTILE = {
+    "lists": doubled('["x"]', "[OLD, OLD]"),
+    "objects": doubled('{ x = "y" }', "{ a = OLD, b = OLD }"),
+    "flattened": doubled('["x"]', "concat(OLD, OLD)"),
+    "loops": doubled('["x"]', "[for each in OLD : OLD]"),
+    "texts": doubled('"x"', '"${OLD}${OLD}"'),
+    "itself": "locals {\n  a = local.b\n  b = local.a\n}\n" + ROLE.format("local.a"),
+    "document of itself": 'data "aws_iam_policy_document" "d" {\n'
+    "  source_policy_documents = [data.aws_iam_policy_document.d.json]\n}\n"
+    + ROLE.format("data.aws_iam_policy_document.d.json"),
+    "depth": ROLE.format("[" * 3000 + "]" * 3000),
+    "openings": ROLE.format("<<E\n" + "${" * 20_000 + "\nE\n"),
+    "large": ROLE.format('"x"') * 30_000,
+    "for each": ROLE.format("each.value\n  for_each = range(10)"),
+}
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_a_hostile_file_is_not_called_fine(text: str, tmp_path: Path) -> None:
+    (tmp_path / "main.tf").write_text(text, encoding="utf-8")
+    begun = time.process_time()
+    report = run(tmp_path)
+    assert report.selection.shown == ()
+    assert report.unjudged or report.unread
+    assert all("a bug in irsa" not in line for line in report.notes)
+    assert time.process_time() - begun < 20
+
+
+def test_files_of_a_folder_are_one_module_and_only_named_ones_are_judged(tmp_path: Path) -> None:
+    text = (Path(__file__).with_name("terraform") / "data-no-condition.tf").read_text(encoding="utf-8")
+    data, role = text.partition("resource ")[::2]
+    (tmp_path / "data.tf").write_text(data, encoding="utf-8")
+    (tmp_path / "role.tf").write_text(f"resource {role}", encoding="utf-8")
+    (tmp_path / "deeper").mkdir()
+    (tmp_path / "deeper" / "main.tf").write_text("{", encoding="utf-8")
+    report = run(tmp_path / "role.tf")
+    assert found(report) == ["no-condition high"]
+    (risk,) = report.selection.shown
+    assert risk.place is not None
+    assert risk.place.file == str(tmp_path / "data.tf")
+    assert [Path(file.name).name for file in report.files] == ["role.tf"]
+    whole = run(tmp_path)
+    assert found(whole) == ["no-condition high"]
+    assert "deeper/main.tf:1:1: this is not HCL" in whole.notes[0]
+    assert whole.exit_code == 2
+
+
+def test_a_policy_in_a_file_beside(tmp_path: Path) -> None:
+    text = '{"Statement": [{"Effect": "Allow", "Action": "sts:AssumeRoleWithWebIdentity",\n "Principal": '
+    text += '{"Federated": "${arn}"},\n "Condition": {"StringLike": {"${issuer}:sub": '
+    text += '"system:serviceaccount:a:*"}}}]}'
+    (tmp_path / "trust.json.tpl").write_text(text, encoding="utf-8")
+    call = 'templatefile("${path.module}/trust.json.tpl", { arn = var.arn, issuer = var.issuer })'
+    (tmp_path / "main.tf").write_text(ROLE.format(call), encoding="utf-8")
+    report = run(tmp_path / "main.tf")
+    assert found(report) == ["every-name medium", "no-audience low"]
+    (tmp_path / "main.tf").write_text(ROLE.format('file("none.json")'), encoding="utf-8")
+    assert len(run(tmp_path / "main.tf").unjudged) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("terragrunt.hcl", 'inputs = { trust = "sts:AssumeRoleWithWebIdentity" }', True),
+        ("terragrunt.hcl", 'inputs = { name = "vpc" }', False),
+        ("stack.ts", "new iam.OpenIdConnectPrincipal(provider)", True),
+        ("app.py", "print('hello')", False),
+        ("values.yaml", "serviceAccount:\n  annotations:\n    eks.amazonaws.com/role-arn: x\n", True),
+        ("main.tf.json", '{"resource": {"aws_iam_role": "sts:AssumeRoleWithWebIdentity"}}', True),
+        ("templates/sa.yaml", "kind: ServiceAccount\nmetadata:\n  {{- toYaml .Values.x }}\n", True),
+        ("templates/service.yaml", "kind: Service\nmetadata:\n  {{- toYaml .Values.x }}\n", False),
+    ],
+)
+def test_what_may_hold_roles_and_is_not_judged_is_named(
+    name: str, text: str, said: bool, tmp_path: Path
+) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    (tmp_path / "sound.tf").write_text("locals {}\n", encoding="utf-8")
+    report = lint(Request((str(tmp_path),), fail_on=Severity.MEDIUM))
+    assert report.unread == ()
+    assert any(name in line for line in report.unseen) == said
+    assert report.exit_code == (1 if said else 0)
+
+
+def test_a_folder_without_files_that_can_be_judged_is_not_called_fine(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text("print()", encoding="utf-8")
+    assert run(tmp_path).exit_code == 2
+    (tmp_path / "main.tf").write_text("", encoding="utf-8")
+    (tmp_path / "bundle.js").write_bytes(b"\xff\xfe\xff")
+    report = run(tmp_path)
+    assert report.exit_code == 0
+    assert any("bundle.js" in line for line in report.notes)
