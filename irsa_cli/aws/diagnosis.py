@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 EXCHANGE = "AssumeRoleWithWebIdentity"
+_UNTOLD = Unreadable("IAM did not tell the documents of all its policies")
 FILTERED = 200
 """Values of one filter, the most that EC2 takes."""
 
@@ -87,22 +88,15 @@ def _text(value: Any) -> str:
 
 
 def whole_roles(roles: Iterable[BoundRole], policies: Mapping[str, Document]) -> dict[str, Role]:
-    """Roles as they are read one by one, by name, of what GetAccountAuthorizationDetails tells."""
-    return {
-        item.name: Role(
-            item.arn,
-            item.trust,
-            created=item.created,
-            tags=item.tags,
-            policies={**{arn: policies.get(arn, {}) for arn in item.attached}, **item.documents},
-            boundary=item.boundary,
-            boundary_policy=policies.get(item.boundary, Unreadable("IAM did not tell its document"))
-            if item.boundary
-            else None,
-            unread="" if set(item.attached) <= set(policies) else "IAM did not tell all documents",
-        )
-        for item in roles
-    }
+    """Roles by name, of what GetAccountAuthorizationDetails tells: not how long their sessions may be."""
+
+    def whole(item: BoundRole) -> Role:
+        known = {**{arn: policies.get(arn, {}) for arn in item.attached}, **item.documents}
+        limit = policies.get(item.boundary, _UNTOLD) if item.boundary else None
+        unread = "" if set(item.attached) <= set(policies) else _UNTOLD.why
+        return Role(item.arn, item.trust, 3600, item.created, item.tags, known, item.boundary, limit, unread)
+
+    return {item.name: whole(item) for item in roles}
 
 
 def vpc_endpoints(

@@ -223,23 +223,17 @@ def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(sorted(findings, key=_place))
 
 
-def _place(item: Finding) -> tuple[int, int, int]:
-    step = _step(item) if item.verdict is Verdict.PROBLEM else 0
-    return _VERDICTS.index(item.verdict), step, -item.cause.weight
-
-
 _IN_AWS = re.compile(r"^(?:# )?(?:aws|irsa) ", re.MULTILINE)
-_RESTARTS = re.compile(
-    r"^(?:# )?kubectl .*(?:rollout restart|delete pod|argo rollouts restart) ", re.MULTILINE
-)
+_RESTARTS = re.compile(r"^(?:# )?kubectl .*(?:rollout restart|delete pod|rollouts restart) ", re.MULTILINE)
 
 
-def _step(item: Finding) -> int:
-    """When it is fixed: AWS, then the ServiceAccount, then pods, which keep what they were started with."""
-    fix = item.judgement.fix
-    if item.cause.of_cluster or (_IN_AWS.search(fix) and not _RESTARTS.search(fix)):
-        return 0
-    return 2 if item.cause.group in (Group.PODS, Group.STS) else 1
+def _place(item: Finding) -> tuple[int, int, int]:
+    """By verdict, by what is fixed first (AWS, then the ServiceAccount, then pods), by weight."""
+    fix, cause, step = item.judgement.fix, item.cause, 0
+    in_aws = cause.of_cluster or (_IN_AWS.search(fix) and not _RESTARTS.search(fix))
+    if item.verdict is Verdict.PROBLEM and not in_aws:
+        step = 2 if cause.group in (Group.PODS, Group.STS) else 1
+    return _VERDICTS.index(item.verdict), step, -cause.weight
 
 
 def examined(facts: Facts, findings: tuple[Finding, ...]) -> Examined:

@@ -133,7 +133,7 @@ class Subject(Namespaced):
     aws_config: str | Unreadable | None = None
     """The AWS configuration that irsa has written for its pods, as it is by now; None without one."""
     config_keys: Mapping[str, frozenset[str] | Unreadable] = field(default_factory=dict)
-    """The keys of the ConfigMaps that whole environments of its pods come from, by name."""
+    """The keys of the ConfigMaps that environments of its pods come from, by `configmap/NAME`."""
     agent: bool | Unreadable = Unreadable("there is no Pod Identity association")
     agents: tuple[Pod, ...] | Unreadable | None = None
     other_associations: tuple[OtherAssociation, ...] | Unreadable = ()

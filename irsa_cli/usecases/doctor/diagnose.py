@@ -11,7 +11,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
-from functools import partial
 from typing import Any
 
 from irsa_cli.core.doctor.causes.cluster import node_names
@@ -20,13 +19,12 @@ from irsa_cli.core.doctor.commands import of_account
 from irsa_cli.core.doctor.diagnosis import Diagnosis, Examined, examined, having, judge, undecided
 from irsa_cli.core.doctor.facts import Facts, NodeMetadata, Subject, TrailEvent
 from irsa_cli.core.doctor.finding import Finding, Verdict
-from irsa_cli.core.doctor.subjects import home_identity, listed, role_arn_of
+from irsa_cli.core.doctor.subjects import listed, role_arn_of
 from irsa_cli.core.objects.aws import Association, Role
 from irsa_cli.core.objects.kinds import Pod, ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
-from irsa_cli.core.policies.web_identity import WebIdentity
-from irsa_cli.core.values.arn import Arn, is_role
+from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.cluster import Reach
 from irsa_cli.core.values.issuer import provider_arn
 from irsa_cli.usecases.command.caller import reach_of
@@ -91,14 +89,6 @@ def _hidden(found: Mapping[str, object]) -> dict[str, str]:
     """What could not be read, of what was looked by, each with a sentence that says why."""
     hidden = {what: item for what, item in found.items() if isinstance(item, Unreadable)}
     return {what: f"{what} is not known: {item.why}" for what, item in hidden.items()}
-
-
-def _identity(facts: Facts, account: ServiceAccount) -> WebIdentity:
-    return home_identity(facts, Subject(account.namespace, account.name, account=account))
-
-
-def _is_news(item: Finding) -> bool:
-    return item.verdict is Verdict.UNKNOWN and not (item.judgement.follows or item.cause.of_cluster)
 
 
 def _of_namespace(pods: Pods, namespace: str) -> Pods:
@@ -229,7 +219,7 @@ class _Doctor:
             provider_arn(of_cluster.partition, of_cluster.home, of_cluster.issuer),
             frozenset(associated) if isinstance(associated, dict) else frozenset(),
         )
-        lost = (*seen.lost(), *seen.allowed(partial(_identity, facts), facts.now))
+        lost = (*seen.lost(), *seen.allowed(facts))
         wanted = [
             item
             for item in facts.accounts
@@ -240,18 +230,13 @@ class _Doctor:
         ]
         waited_for = absent(self.reads, seen, namespace)
         gone = {*seen.orphaned(), *(waited_for if isinstance(waited_for, tuple) else ())}
-        many = len(wanted) > ASKED
-        if many:
-            self.reads.read_ahead(
-                [value for item in wanted if is_role(value := item.annotations.get(ROLE_ARN_ANNOTATION, ""))]
-            )
-        subjects = self._subjects(wanted, pods.result(), associated, NOT_ASKED if many else None)
+        subjects = self._subjects(wanted, pods.result(), associated)
         if chosen is None:  # What is gone has no labels.
             subjects += self._gone(sorted(gone), pods.result(), associated)
         accounts = self._examined(facts, subjects, having(findings, Verdict.PROBLEM))
         hidden = _hidden(
             {BY_ASSOCIATION: associated, BY_ROLE: seen.roles, BY_POD: seen.pods, BY_EVENT: waited_for}
-            | ({BY_ANSWER: NOT_ASKED} if many else {})
+            | ({BY_ANSWER: NOT_ASKED} if len(wanted) > ASKED else {})
         )
         notes = (*hidden.values(), *self._other_accounts(namespace, subjects, accounts))
         return replace(whole, accounts=accounts, unread=tuple(hidden), notes=notes)
@@ -271,7 +256,9 @@ class _Doctor:
         deciding = {item.cause.id for item in undecided(facts, findings)}
         deciding |= {item.cause.id for item in having(findings, Verdict.PROBLEM)} - known
         # What is right, and what waits for other checks, is said of one that is named.
-        own = (item for item in findings if item.cause.id in deciding or _is_news(item))
+        untold = having(findings, Verdict.UNKNOWN)
+        deciding |= {it.cause.id for it in untold if not (it.judgement.follows or it.cause.of_cluster)}
+        own = (item for item in findings if item.cause.id in deciding)
         return examined(facts, tuple(own))
 
     def _gone(self, names: list[Names], pods: Pods, associations: Associations) -> Iterator[Subject]:
@@ -294,12 +281,11 @@ class _Doctor:
                 )
 
     def _subjects(
-        self,
-        accounts: list[ServiceAccount],
-        pods: Pods,
-        associations: Associations,
-        events: Unreadable | None,
+        self, accounts: list[ServiceAccount], pods: Pods, associations: Associations
     ) -> list[Subject]:
+        events = NOT_ASKED if len(accounts) > ASKED else None
+        if events:
+            self.reads.read_roles_ahead()
         nodes = self._nodes(pods, {(item.namespace, item.name) for item in accounts})
         for item in accounts:  # Begin with all before the first one is waited for.
             self.reads.namespace_labels(item.namespace)

@@ -11,7 +11,6 @@ from dataclasses import replace
 from typing import TypeVar
 
 from irsa_cli.core.doctor import refusals
-from irsa_cli.core.doctor.causes.containers import config_map_of
 from irsa_cli.core.doctor.causes.own_token import own_tokens, roles_named
 from irsa_cli.core.doctor.causes.pod_identity import is_similar
 from irsa_cli.core.doctor.causes.uncreated import can_decide, missing_account
@@ -47,7 +46,7 @@ def with_iam(reads: DoctorReads, facts: Facts) -> Facts:
     subject = facts.named
     provider = account_named(subject)
     sources = {name for pod in known_users(subject) for item in pod.containers for name in item.sources}
-    maps = filter(None, (config_map_of(source)[0] for source in sources))
+    maps = {source.partition(" ")[0] for source in sources if source.startswith("configmap/")}
     subject = replace(
         subject,
         provider=reads.provider(provider).result() if provider else None,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
@@ -193,9 +193,9 @@ class DoctorReads:
         return None if found is None else str((found.get("data") or {}).get(KEY, ""))
 
     @_in_background
-    def config_keys(self, namespace: str, name: str) -> frozenset[str]:
-        """The keys of a ConfigMap; of one that is not there, none."""
-        found = self._kube.config_map(namespace, name)
+    def config_keys(self, namespace: str, source: str) -> frozenset[str]:
+        """The keys of a ConfigMap (`configmap/NAME`); of one that is not there, none."""
+        found = self._kube.config_map(namespace, source.partition("/")[2])
         return frozenset((found or {}).get("data") or {})
 
     # AWS
@@ -297,18 +297,11 @@ class DoctorReads:
         """How these nodes answer for their metadata; EC2 is not asked about none."""
         return aws.node_metadata(self._connection.aws.client("ec2"), names) if names else {}
 
-    def read_ahead(self, arns: Collection[str]) -> None:
-        """Read these roles with all others of the account, page by page, if that takes fewer calls.
-
-        These do not tell the longest session: only where no exchange is read.
-        """
-        home = [arn for arn in arns if Arn.parse(arn).account == self._cluster.home]
-        quotas = self.quotas().result()
-        there = details.MANY if isinstance(quotas, Unreadable) else quotas.get("Roles", details.MANY)
-        if details.pages_pay(len(home), there):
-            read_all = partial(details.read_account, self._connection.iam)
-            found = self.once("account", read_all).result()
-            self._roles = {} if isinstance(found, Unreadable) else aws.whole_roles(*found)
+    def read_roles_ahead(self) -> None:
+        """Read all roles of the account by pages; these do not tell how long a session may be."""
+        read_all = partial(details.read_account, self._connection.iam)
+        found = self.once("account", read_all).result()
+        self._roles = {} if isinstance(found, Unreadable) else aws.whole_roles(*found)
 
     @_in_background
     def role(self, arn: str) -> Role | None:

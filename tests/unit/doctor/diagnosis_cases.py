@@ -97,7 +97,7 @@ def unasked(**variables: str | None) -> Change:
 def from_config_map(source: str, *keys: str) -> Change:
     """A pod whose environment comes from a ConfigMap with these keys."""
     pods = (pod(containers=(container(sources=(source,)),)),)
-    return around(pods=pods, config_keys={"app": frozenset(keys)})
+    return around(pods=pods, config_keys={"configmap/app": frozenset(keys)})
 
 
 def behind_proxy(**variables: str) -> Pod:

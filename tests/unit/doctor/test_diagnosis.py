@@ -65,7 +65,12 @@ def test_every_part_that_can_be_unreadable_is_tried() -> None:
         return {item.name for item in fields(kind) if "Unreadable" in str(item.type)}
 
     assert names(Facts) == set(OF_CLUSTER)
-    assert names(Subject) == {*OF_SUBJECT, "providers", "own_roles"}  # The values of these may be.
+    assert names(Subject) == {
+        *OF_SUBJECT,
+        "providers",
+        "own_roles",
+        "config_keys",
+    }  # The values of these may be.
 
 
 @given(PARTS)

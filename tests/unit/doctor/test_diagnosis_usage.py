@@ -12,12 +12,10 @@ from irsa_cli.core.doctor.clues.usage import Seen, gone_names, is_near, namesake
 from irsa_cli.core.doctor.diagnosis import Diagnosis, examined, judge
 from irsa_cli.core.doctor.facts import Facts, RoleSummary
 from irsa_cli.core.doctor.finding import Finding, Verdict
-from irsa_cli.core.doctor.subjects import home_identity
 from irsa_cli.core.objects.kinds import Pod, ServiceAccount
 from irsa_cli.core.objects.unreadable import Unreadable
 from tests.unit.current import (
     CLUSTER,
-    NOW,
     PROVIDER,
     ROLE,
     ROLE_ARN,
@@ -205,13 +203,13 @@ WILD = condition(
 def test_bare_pods_that_a_pattern_allows_are_a_hint_among_many_and_no_all_clear() -> None:
     seen = Seen((PLAIN,), (bare_pod(),), (RoleSummary(ROLE, WILD),), PROVIDER)
     facts = both(around(account=PLAIN, pods=(bare_pod(),)), of_cluster(within="backend"))(working())
-    assert seen.allowed(lambda _: home_identity(facts, facts.named), NOW) == (PLAIN,)
+    assert seen.allowed(facts) == (PLAIN,)
     for other in (
         replace(seen, pods=(pod(),)),
         replace(seen, accounts=(account(),)),
         replace(seen, roles=()),
     ):
-        assert other.allowed(lambda _: home_identity(facts, facts.named), NOW) == ()
+        assert other.allowed(facts) == ()
     facts = replace(facts, subject=replace(facts.named, candidates=seen.roles, role=Unreadable("none")))
     found = judge(facts)
     assert Verdict.PROBLEM not in {item.verdict for item in found}

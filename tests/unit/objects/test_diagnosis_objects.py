@@ -51,6 +51,21 @@ def test_variables_and_environments_from_elsewhere() -> None:
     assert found.containers == (Container("app", env=Environment({"AWS_ROLE_ARN": None}), sources=expected),)
 
 
+def test_what_volumes_show() -> None:
+    sources = [{"secret": {"name": "keys"}}, {"configMap": {"name": "config"}}, {"downwardAPI": {}}]
+    volumes = [
+        {"name": "a", "secret": {"secretName": "keys"}},
+        {"name": "b", "projected": {"sources": sources}},
+        {"name": "c", "emptyDir": {}},
+    ]
+    found = parsing.pod(body(volumes=volumes)).volumes
+    assert [(item.secrets, item.config_maps) for item in found] == [
+        (("keys",), ()),
+        (("keys",), ("config",)),
+        ((), ()),
+    ]
+
+
 def entry(time: str, *keys: str) -> dict[str, Any]:
     fields: dict[str, Any] = {"f:metadata": {"f:annotations": {f"f:{key}": {} for key in keys}}}
     return {"manager": "kubectl", "operation": "Update", "time": time, "fieldsV1": fields}

@@ -226,16 +226,13 @@ def _annotation(facts: Facts) -> Judgement:
 
 
 def _leave_to_others(facts: Facts) -> None:
-    subject = facts.named
-    if admitting(subject):
-        return
-    found = (subject.renamed, unused(facts), idle(facts))
-    for identifier, why in zip(_OTHERS, found, strict=True):
-        if why:
-            raise CannotTell(f"another cause explains it: {identifier}")
-
-
-_OTHERS = ("service-account-renamed", "pod-identity-other-name", "pod-service-account")
+    subject, other = facts.named, ""
+    if not admitting(subject):
+        other = "pod-service-account" if idle(facts) else ""
+        other = "pod-identity-other-name" if unused(facts) else other
+        other = "service-account-renamed" if subject.renamed else other
+    if other:
+        raise CannotTell(f"another cause explains it: {other}")
 
 
 def _with_reader(key: str) -> str:

@@ -11,13 +11,12 @@ from collections.abc import Iterable
 from irsa_cli.core.doctor.causes.own_token import own_tokens
 from irsa_cli.core.doctor.causes.uncreated import to_see
 from irsa_cli.core.doctor.clues.exchanges import (
-    TOO_EARLY,
+    EARLY,
     calls,
     in_words,
     newest,
     newest_by_role,
     run_long_enough,
-    why_unseen,
 )
 from irsa_cli.core.doctor.clues.trust_flaws import require_admitted
 from irsa_cli.core.doctor.commands import in_account
@@ -155,11 +154,7 @@ def _expired(facts: Facts) -> Judgement:
     source="https://github.com/aws/amazon-eks-pod-identity-webhook/issues/232",
 )
 def _malformed(facts: Facts) -> Judgement:
-    events = calls(facts)
-    if not events:
-        users_of(facts.named)
-        text = "STS has not been seen to read one, and the file can be read only inside the pod"
-        return unknown(why_unseen(facts, text))
+    users_of(facts.named)
     last = newest(facts)
     if _is_unexplained(facts, last, _INVALID):
         if _NO_TOKEN in last.message.lower():
@@ -311,7 +306,7 @@ def _never(facts: Facts) -> Judgement:
         return hint("CloudTrail of this region has no call; the pods may ask STS of another one")
     long_enough = run_long_enough(facts, pods.values())
     if not long_enough:
-        return hint(TOO_EARLY)
+        return hint(EARLY)
     return suspect(
         "pods have had a web identity for a while, and no call of theirs to STS is in CloudTrail: either they"
         " needed nothing of AWS yet, or they don't use their web identity, or STS can't be reached",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from irsa_cli.core.doctor.causes.own_token import own_volume, stands_before_region
 from irsa_cli.core.doctor.clues.exchanges import is_admitted
@@ -39,7 +40,6 @@ from irsa_cli.core.doctor.subjects import (
 )
 from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.kinds import Container, Pod
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.policy import as_list
 from irsa_cli.core.policies.statements import covers
 from irsa_cli.core.trust.assuming import ASSUME
@@ -202,15 +202,8 @@ def _static(facts: Facts) -> Judgement:
             containers=where(found),
             variables=listed(key for key in _KEYS if key in found[0][1].env) or listed(found[0][1].sources),
         )
-    sources = sorted(
-        {
-            name
-            for pod in pods
-            for item in pod.containers
-            for name in item.sources
-            if not _is_read(subject, name)
-        }
-    )
+    sources = sorted({name for pod in pods for item in pod.containers for name in item.sources})
+    sources = [name for name in sources if _keys_of(subject, name) is None]
     if sources:
         say = suspect if any(map(_OF_AWS.search, sources)) else hint
         return (unknown if is_admitted(facts, pods) else say)(
@@ -224,14 +217,11 @@ _OF_AWS = re.compile(r"/.*(?:aws|iam|s3|credential|access-?key)", re.IGNORECASE)
 """What tells in the name of a Secret that keys of AWS are in it."""
 
 
-def config_map_of(source: str) -> tuple[str, str]:
-    """The ConfigMap that an environment comes from, and what is put before its keys; '' for a Secret."""
+def _keys_of(subject: Subject, source: str) -> Iterable[str] | None:
+    """The variables that come from a ConfigMap, None where its keys are not read."""
     name, _, prefix = source.removesuffix(")").partition(" (prefix ")
-    return (name.removeprefix("configmap/"), prefix) if name.startswith("configmap/") else ("", "")
-
-
-def _is_read(subject: Subject, source: str) -> bool:
-    return not isinstance(subject.config_keys.get(config_map_of(source)[0], Unreadable("")), Unreadable)
+    keys = subject.config_keys.get(name)
+    return [f"{prefix}{key}" for key in keys] if isinstance(keys, frozenset) else None
 
 
 def _is_beside(subject: Subject, pod: Pod, container: Container) -> bool:
@@ -250,10 +240,7 @@ def _main(pod: Pod) -> Container:
 def _has_keys(subject: Subject, container: Container) -> bool:
     if _KEYS[0] in container.env:
         return container.env.is_set(_KEYS[0])
-    maps = ((prefix, subject.config_keys.get(name)) for name, prefix in map(config_map_of, container.sources))
-    return any(
-        f"{prefix}{key}" == _KEYS[0] for prefix, keys in maps if isinstance(keys, frozenset) for key in keys
-    )
+    return any(_KEYS[0] in (_keys_of(subject, source) or ()) for source in container.sources)
 
 
 _ASSUME = re.compile(r"assume", re.IGNORECASE)

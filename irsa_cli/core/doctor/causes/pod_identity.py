@@ -11,14 +11,13 @@ from dataclasses import replace
 
 from irsa_cli.core.doctor.clues.injection import AGENT, NO_ENV, POD_IDENTITY_ENV, has_pod_identity, opted_out
 from irsa_cli.core.doctor.clues.pod_identity_trust import SERVICE, actions, said_to_role, said_to_service
-from irsa_cli.core.doctor.clues.usage import has_role, is_near
+from irsa_cli.core.doctor.clues.usage import has_nothing, has_role, is_near
 from irsa_cli.core.doctor.commands import eks, in_account, of_power, rewrite_trust
 from irsa_cli.core.doctor.facts import Facts, OtherAssociation
 from irsa_cli.core.doctor.finding import EKS_GUIDE, Group, Judgement, cause, ok, problem, unknown
 from irsa_cli.core.doctor.owners import restart
 from irsa_cli.core.doctor.subjects import (
     account_of,
-    is_bare,
     known_users,
     listed,
     pod_names,
@@ -250,11 +249,6 @@ def _older(facts: Facts) -> Judgement:
 def runs_without(pod: Pod) -> bool:
     """Whether a pod runs where there is no EKS Pod Identity: on Fargate, or on Windows."""
     return _FARGATE in pod.labels or pod.os == "windows"
-
-
-def has_nothing(pod: Pod) -> bool:
-    """Whether a pod has neither a web identity nor EKS Pod Identity."""
-    return is_bare(pod) and not has_pod_identity(pod)
 
 
 @cause(

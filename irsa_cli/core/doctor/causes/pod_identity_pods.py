@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from irsa_cli.core.doctor.causes.bare_pods import marked
-from irsa_cli.core.doctor.causes.pod_identity import NONE, has_nothing, runs_without
+from irsa_cli.core.doctor.causes.pod_identity import NONE, runs_without
 from irsa_cli.core.doctor.clues.injection import (
     AGENT,
     NO_ENV,
@@ -19,6 +19,7 @@ from irsa_cli.core.doctor.clues.injection import (
     opted_out,
     webhooks_of,
 )
+from irsa_cli.core.doctor.clues.usage import has_nothing
 from irsa_cli.core.doctor.commands import webhook_shown
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import EKS_GUIDE, Group, Judgement, cause, ok, problem, suspect, unknown

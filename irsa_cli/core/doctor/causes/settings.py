@@ -107,18 +107,15 @@ def _credentials_file(facts: Facts) -> Judgement:
 
 def _has_configuration(container: Container) -> bool:
     """Whether it is told of a configuration, or has one mounted where SDKs look for it."""
-    return container.env.get(_CONFIG, "") not in ("", _NOTHING) or bool(_mounted(container))
-
-
-def _mounted(container: Container) -> set[str]:
-    return {name for name, mount in container.mounts.items() if "/.aws/" in f"{mount}/"}
+    if container.env.get(_CONFIG, "") not in ("", _NOTHING):
+        return True
+    return any("/.aws/" in f"{mount}/" for mount in container.mounts.values())
 
 
 def _is_brought(pod: Pod, container: Container) -> bool:
     """Whether a Secret or a ConfigMap is mounted where SDKs look for profiles and keys."""
-    return any(
-        item.name in _mounted(container) and (item.secrets or item.config_maps) for item in pod.volumes
-    )
+    volumes = [item.name for item in pod.volumes if item.secrets or item.config_maps]
+    return any("/.aws/" in f"{container.mounts.get(name, '')}/" for name in volumes)
 
 
 def unless_admitted(facts: Facts, found: list[tuple[Pod, Container]]) -> Callable[..., Judgement]:

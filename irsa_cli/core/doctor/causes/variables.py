@@ -27,28 +27,26 @@ _DATA: dict[str, Any] = json.loads(
 DATE, SOURCES, VARIABLES = _DATA["read"], _DATA["sources"], _DATA["variables"]
 """What SDKs read for identity, region, endpoint and proxy: who reads it, and which cause judges it."""
 _PARTITIONS = {name: partition for partition, names in _DATA["regions"].items() for name in names}
-_UNPUBLISHED = ("aws-iso", "aws-eusc")
-"""What partitions begin with whose FIPS endpoints are in no public list."""
 _REGION, _DEFAULT = variable("AWS_REGION"), variable("AWS_DEFAULT_REGION")
 _FORM = re.compile(r"([a-z]{2}|eusc)(-[a-z]+)?-(central|(north|south)(east|west)?|east|west)-\d", re.ASCII)
 _NO_REGION = re.compile(r"aws(-[a-z]+)*-global|fips-.+|.+-fips", re.ASCII)
 """Names that SDKs take for a region all the same."""
 _FIPS, _SESSION = variable("AWS_USE_FIPS_ENDPOINT"), variable("AWS_ROLE_SESSION_NAME")
-_STS_URL, _WHICH_STS = variable("AWS_ENDPOINT_URL_STS"), variable("AWS_STS_REGIONAL_ENDPOINTS")
 _PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 _VALUES = {variable(row["name"]): row["values"] for row in VARIABLES if "values" in row}
-_UNJUDGED = {row["name"]: row for row in VARIABLES if "unseen" in row}
+_UNSEEN = {row["name"]: row for row in VARIABLES if "unseen" in row}
 # https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
 _SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
-
-_Flaw = tuple[bool, str, str]
-"""Whether it is sure, what is wrong with a value, and the variable with it."""
 
 
 def _text(container: Container, name: Any) -> str:
     """The value, '' where there is none, or none to be known before the container runs."""
-    value = container.env.get(name, "")
+    value = container.env.get(name) if name in container.env else ""
     return "" if value is None or value == HIDDEN or "$(" in value else value
+
+
+def _region(container: Container) -> str:
+    return _text(container, _REGION) or _text(container, _DEFAULT)
 
 
 @cause(
@@ -63,52 +61,46 @@ def _text(container: Container, name: Any) -> str:
     source=f"{SDK_GUIDE}/settings-reference.html",
 )
 def _setting(facts: Facts) -> Judgement:
-    found = given(facts, lambda item: any(_flaws(facts, item)))
+    found = given(facts, lambda item: any(_flaws(facts, item)) or any(map(item.env.is_set, _UNSEEN)))
     found = [(pod, item) for pod, item in found if not is_admitted(facts, [pod])]
-    if found:
-        sure, text, value = max((max(_flaws(facts, item)) for _, item in found))
+    flaws = sorted((flaw for _, item in found for flaw in _flaws(facts, item)), reverse=True)
+    if flaws:
+        sure, text, value = flaws[0]
+        found = [pair for pair in found if flaws[0] in _flaws(facts, pair[1])]
         said = {"containers": where(found), "variable": value, "region_of_the_cluster": facts.cluster.region}
         return problem(text, fix=edit(facts, found[0][0]), **said) if sure else suspect(text, **said)
-    found = given(facts, lambda item: any(map(item.env.is_set, _UNJUDGED)))
-    found = [(pod, item) for pod, item in found if not is_admitted(facts, [pod])]
     if not found:
         return ok("no container has a value that is refused, or a setting that is not judged")
-    names = dict.fromkeys(name for _, item in found for name in _UNJUDGED if item.env.is_set(name))
-    say = suspect if any("suspect" in _UNJUDGED[name] for name in names) else hint
+    names = dict.fromkeys(name for _, item in found for name in _UNSEEN if item.env.is_set(name))
+    say = suspect if any("suspect" in _UNSEEN[name] for name in names) else hint
     return say("what these variables lead to can't be seen", containers=where(found), variables=listed(names))
 
 
-def _flaws(facts: Facts, container: Container) -> Iterator[_Flaw]:
-    yield from _of_region(facts, container)
+def _flaws(facts: Facts, container: Container) -> Iterator[tuple[bool, str, str]]:
+    """Whether it is sure, what is wrong with a value, and the variable with it."""
+    for name in (_REGION, _DEFAULT):
+        value, partition = _text(container, name), facts.cluster.partition
+        is_one = value in ("", facts.cluster.region) or _NO_REGION.fullmatch(value)
+        if not is_one and _PARTITIONS.get(value) != partition:
+            text = f"it is no region of the partition {partition} that was known on {DATE}"
+            # Some SDKs read the one variable only, and some the other.
+            sure = value in _PARTITIONS or not _FORM.fullmatch(value)
+            yield sure and value == _region(container), text, f"{name}={shown(value)}"
     for name, form in _VALUES.items():
         value = _text(container, name)
         if value and not re.fullmatch(form, value, re.IGNORECASE):
             yield False, "some SDKs refuse this value, and do not start with it", f"{name}={shown(value)}"
-    if not injected(container):
-        return
-    session, fips = _text(container, _SESSION), container.env.get(_FIPS, "")
-    if session and not _SESSION_NAME.fullmatch(session):
+    session, region = _text(container, _SESSION), _region(container)
+    if injected(container) and session and not _SESSION_NAME.fullmatch(session):
         text = "STS takes 2 to 64 letters, digits or +=,.@-_ for the name of a session"
         yield True, text, f"{_SESSION}={shown(session)}"
-    region = _text(container, _REGION) or _text(container, _DEFAULT)
-    asked = (fips is None or fips.lower() == "true") and not container.env.is_set(_STS_URL)
+    fips = container.env.get(_FIPS, "") if injected(container) else ""
+    asked = (fips is None or fips.lower() == "true") and not container.env.is_set("AWS_ENDPOINT_URL_STS")
     if asked and region not in _DATA["fips"]:
-        sure = fips is not None and not _PARTITIONS.get(region, "aws-iso").startswith(_UNPUBLISHED)
+        # Those of other partitions are in no public list.
+        sure = fips is not None and _PARTITIONS.get(region) in ("aws", "aws-cn", "aws-us-gov")
         text = f"STS is known to have a FIPS endpoint in {', '.join(_DATA['fips'])} only"
         yield sure, text, f"{_FIPS}={fips or '(not read)'} in {region or 'a region that is not known'}"
-
-
-def _of_region(facts: Facts, container: Container) -> Iterator[_Flaw]:
-    partition = facts.cluster.partition
-    for name in (_REGION, _DEFAULT):
-        value = _text(container, name)
-        if value in ("", facts.cluster.region) or _NO_REGION.fullmatch(value):
-            continue
-        if _PARTITIONS.get(value) != partition:
-            known = value in _PARTITIONS or not _FORM.fullmatch(value)
-            text = f"it is no region of the partition {partition} that was known on {DATE}"
-            # Some SDKs read the one variable only, and some the other.
-            yield known and (name == _REGION or not _text(container, _REGION)), text, f"{name}={shown(value)}"
 
 
 @cause(
@@ -129,7 +121,7 @@ def _proxy(facts: Facts) -> Judgement:
     return unless_admitted(facts, found)(
         f"{text}, which can't be seen from here",
         containers=where(found),
-        variables=listed(name for name in _PROXIES if found[0][1].env.is_set(name)),
+        variables=listed(filter(found[0][1].env.is_set, _PROXIES)),
         no_proxy=no_proxy(found[0][1]) or "none, or not read",
     )
 
@@ -142,7 +134,5 @@ def _is_proxied(facts: Facts, container: Container) -> bool:
 
 
 def _host(facts: Facts, container: Container) -> str:
-    if _text(container, _WHICH_STS) == "legacy":
-        return "sts.amazonaws.com"
-    region = _text(container, _REGION) or _text(container, _DEFAULT) or facts.cluster.region
-    return f"sts.{region}.amazonaws.com{'.cn' if facts.cluster.partition == 'aws-cn' else ''}"
+    china = ".cn" if facts.cluster.partition == "aws-cn" else ""
+    return f"sts.{_region(container) or facts.cluster.region}.amazonaws.com{china}"

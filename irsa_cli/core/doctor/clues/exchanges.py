@@ -16,7 +16,7 @@ from irsa_cli.core.objects.unreadable import CannotTell, have
 
 DELAY = timedelta(minutes=15)
 """For how long an event may not be in CloudTrail yet, by its documentation."""
-TOO_EARLY = "STS was not seen to be asked yet, and CloudTrail may be 15 minutes late"
+EARLY = "STS was not seen to be asked yet, and CloudTrail may be 15 minutes late"
 NO_WORDS = "An unknown error occurred"
 """What CloudTrail writes in place of what STS said, as a rule."""
 
@@ -71,7 +71,7 @@ def why_unseen(facts: Facts, otherwise: str) -> str:
     """Why CloudTrail has nothing: if all pods with an identity are young, it is too early for all checks."""
     pods = [pod for pod in known_users(facts.named) if any(map(injected, pod.containers))]
     early = pods and facts.named.events == () and not run_long_enough(facts, pods)
-    return TOO_EARLY if early else otherwise
+    return EARLY if early else otherwise
 
 
 def in_words(event: TrailEvent) -> str:

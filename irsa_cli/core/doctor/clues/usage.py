@@ -10,21 +10,19 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cached_property
 
 from irsa_cli.core.doctor.clues.injection import has_pod_identity
-from irsa_cli.core.doctor.facts import Facts, RoleSummary
+from irsa_cli.core.doctor.facts import Facts, RoleSummary, Subject
 from irsa_cli.core.doctor.owners import owner_of
-from irsa_cli.core.doctor.subjects import injected, is_bare, known_users
+from irsa_cli.core.doctor.subjects import home_identity, injected, is_bare, known_users
 from irsa_cli.core.marks.makers import reader_of
 from irsa_cli.core.objects.kinds import Pod, ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.policies.policy import Document, dump
-from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust.evaluation import explain
 
 _RELEASE = "app.kubernetes.io/instance"
@@ -111,6 +109,11 @@ def _is_same_app(pod: Pod, name: str) -> bool:
     return any(pod.labels.get(key) == name for key in _NAME_LABELS if key != _RELEASE)
 
 
+def has_nothing(pod: Pod) -> bool:
+    """Whether a pod has neither a web identity nor EKS Pod Identity."""
+    return is_bare(pod) and not has_pod_identity(pod)
+
+
 def has_role(account: ServiceAccount) -> bool:
     """Whether its annotation names a role."""
     return bool(account.annotations.get(ROLE_ARN_ANNOTATION))
@@ -187,16 +190,18 @@ def idle(facts: Facts) -> tuple[ServiceAccount, ...]:
     subject = facts.named
     pods = subject.pods if isinstance(subject.pods, tuple) else ()
     used = {pod.service_account for pod in pods if pod.is_alive}
-    bare = [pod for pod in known_users(subject) if is_bare(pod) and not has_pod_identity(pod)]
-    if not bare or subject.association is not None or subject.candidates != ():
+    if (
+        not any(map(has_nothing, known_users(subject)))
+        or subject.association is not None
+        or subject.candidates != ()
+    ):
         return ()
     return tuple(item for item in _mates(facts) if has_role(item) and item.name not in used)
 
 
 def _mates(facts: Facts) -> list[ServiceAccount]:
-    """Other ServiceAccounts of its namespace and release."""
-    accounts = facts.accounts if isinstance(facts.accounts, tuple) else ()
-    own = facts.named.account
+    """Other ServiceAccounts of its namespace and release, by Helm's annotation or a label of charts."""
+    own, accounts = facts.named.account, facts.accounts if isinstance(facts.accounts, tuple) else ()
     if not isinstance(own, ServiceAccount):
         return []
     here = [item for item in accounts if item.namespace == own.namespace and item.name != own.name]
@@ -204,9 +209,8 @@ def _mates(facts: Facts) -> list[ServiceAccount]:
 
 
 def _releases(account: ServiceAccount) -> set[str]:
-    """What tells the release that an object is of: Helm's annotation, and the labels that charts write."""
-    said = [account.labels.get(_RELEASE), account.labels.get("release"), account.annotations.get(_HELM)]
-    return {text for text in said if text}
+    labels = account.labels
+    return {labels.get(_RELEASE, ""), labels.get("release", ""), account.annotations.get(_HELM, "")} - {""}
 
 
 def _is_part(pod: Pod, own: Iterable[Pod]) -> bool:
@@ -291,24 +295,18 @@ class Seen:
         """Whether a ServiceAccount has its role by an EKS Pod Identity association."""
         return (account.namespace, account.name) in self.associated
 
-    def allowed(
-        self, identity: Callable[[ServiceAccount], WebIdentity], now: datetime
-    ) -> tuple[ServiceAccount, ...]:
+    def allowed(self, facts: Facts) -> tuple[ServiceAccount, ...]:
         """The ServiceAccounts that name no role and that a role allows, whose pods run without one."""
-        found = self.roles if isinstance(self.roles, tuple) else ()
-        trusts = [role.trust for role in found if json.dumps(self.provider) in dump(role.trust)]
-        bare = {
-            names
-            for names, pods in self._users().items()
-            if any(is_bare(pod) and not has_pod_identity(pod) for pod in pods)
-        }
-        return tuple(
-            item
-            for item in self.accounts
-            if not (item.annotations.get(ROLE_ARN_ANNOTATION) or self.has_association(item))
-            and (item.namespace, item.name) in bare
-            and any(explain(trust, identity(item), now=now).admitted for trust in trusts)
-        )
+        roles, users = self.roles if isinstance(self.roles, tuple) else (), self._users()
+        trusts = [role.trust for role in roles if json.dumps(self.provider) in dump(role.trust)]
+
+        def is_allowed(item: ServiceAccount) -> bool:
+            token = home_identity(facts, Subject(item.namespace, item.name, account=item))
+            return any(explain(trust, token, now=facts.now).admitted for trust in trusts)
+
+        without = (item for item in self.accounts if not (has_role(item) or self.has_association(item)))
+        bare = (item for item in without if any(map(has_nothing, users.get((item.namespace, item.name), ()))))
+        return tuple(filter(is_allowed, bare))
 
     def gone(self) -> frozenset[Names]:
         """The ServiceAccounts that are not there, and that a role trusts by name or an association is for."""
@@ -354,9 +352,7 @@ def _shows(account: ServiceAccount, users: Iterable[Pod], wanted: Iterable[Names
         return True
     if any(ROLE_ARN_ANNOTATION in pod.annotations or _was_given(pod) for pod in pods):
         return True
-    return (account.namespace, account.name) in wanted and any(
-        is_bare(pod) and not has_pod_identity(pod) for pod in pods
-    )
+    return (account.namespace, account.name) in wanted and any(map(has_nothing, pods))
 
 
 def _was_given(pod: Pod) -> bool:
