@@ -16,7 +16,7 @@ from irsa_cli.core.audit.declared import UNUSED_DAYS, Declared, Drift
 from irsa_cli.core.audit.estate import AuditedCluster, Estate
 from irsa_cli.core.audit.iam_takers import Candidates, by_iam, candidates
 from irsa_cli.core.audit.reach import Reachable
-from irsa_cli.core.audit.takers import Goal, Takers, TakerStep, weight_of
+from irsa_cli.core.audit.takers import Goal, Takers, TakerStep, less_sure, weight_of
 from irsa_cli.core.audit.trusts import Trusts
 from irsa_cli.core.audit.ways import Way
 from irsa_cli.core.objects.unreadable import Unreadable
@@ -148,7 +148,7 @@ class InCluster:
         evidence = [f"{who} is {it.arn} ({it.by})" for who, found in behind.items() for it in found]
         who = some([str(item) for item in subjects])
         item = self._risk(takers, rules.POWERFUL_ACCOUNT, who, reason, tuple(evidence), step)
-        return replace(item, severity=ORDER[ORDER.index(item.severity) - bool(step.depends_on)])
+        return less_sure(item, step.depends_on)
 
     def _risk(
         self, takers: Takers, rule: Rule, who: str, reason: str, evidence: tuple[str, ...], step: TakerStep

@@ -7,7 +7,7 @@ powerful and nearest first, so that a binding is asked once, and not about each 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from irsa_cli.core.audit.estate import AuditedCluster
 from irsa_cli.core.objects.unreadable import Unreadable
@@ -17,6 +17,7 @@ from irsa_cli.core.rbac.evaluation import ACCOUNT_GROUP
 from irsa_cli.core.rbac.objects import RbacBinding, RbacSubject
 from irsa_cli.core.rbac.principals import ACCESS_POLICY
 from irsa_cli.core.rbac.takeovers import ACTS, ALSO, HOST_PATH, IN_SECRET, RUNS, Named
+from irsa_cli.core.trust.rules.rule import ORDER, Risk
 
 _ADMINISTRATOR, _NEARLY = ("AdministratorAccess", "* by", "*:* by"), ("PowerUser", "IAMFull", "iam:* by")
 
@@ -25,6 +26,11 @@ def weight_of(power: str) -> int:
     """How much it is that a role may do, by its words: an administrator is more than a way to become one."""
     found = 3 if power.startswith(_ADMINISTRATOR) else 2 if power.startswith(_NEARLY) else 1
     return max(found - power.endswith("boundary allows)"), 1) if power else 0
+
+
+def less_sure(item: Risk, conditions: Sequence[str]) -> Risk:
+    """The risk, less bad by one if it depends on something."""
+    return replace(item, severity=ORDER[ORDER.index(item.severity) - bool(conditions)])
 
 
 @dataclass(frozen=True)
@@ -157,14 +163,13 @@ class Takers:
         lists = self._lists.get((acting, runs))
         if lists is None:
             lists = self._lists[acting, runs] = {}
-            pods = {} if isinstance(self.cluster.pods, Unreadable) else self.cluster.pods
+            pods = self.cluster.pods
             every = [*self._through.values(), *(() if acting else self.goals.values())]
             best: dict[str, Goal] = {}
             for goal in sorted(every, key=lambda it: it.place):
-                best.setdefault(goal.account, goal)
+                if not runs or isinstance(pods, Unreadable) or pods.get(goal.account):
+                    best.setdefault(goal.account, goal)
             for goal in best.values():
-                for name in (
-                    ("", goal.account.partition("/")[0]) if not runs or pods.get(goal.account) else ()
-                ):
-                    lists.setdefault(name, []).append(goal)
+                lists.setdefault("", []).append(goal)
+                lists.setdefault(goal.account.partition("/")[0], []).append(goal)
         return lists.get(space, [])

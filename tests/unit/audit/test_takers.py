@@ -390,3 +390,17 @@ def test_iam_roles_and_what_the_cluster_reads() -> None:
     assert len(by_iam(f"{both} eks:UpdateClusterConfig", OF_CLUSTER, access=only_map)) == 1
     # No pod runs on a node.
     assert by_iam("ssm:SendCommand", NODE, pods={}) == []
+
+
+def test_iam_roles_of_which_something_is_not_known() -> None:
+    (item,) = by_iam("ssm:SendCommand", NODE, pods=Unreadable("forbidden"))
+    assert (item.severity.value, "if a pod of it runs" in item.reason) == ("medium", True)
+    tagged = {"StringEquals": {"aws:ResourceTag/team": "ops"}}
+    statement = {"Effect": "Allow", "Action": "ssm:StartSession", "Resource": NODE, "Condition": tagged}
+    ops = role("ops", attached=(READ,), inline=("p",), documents={"p": {"Statement": statement}})
+    (item,) = risks(world(roles=(*ROLES, ops)))
+    assert (item.severity.value, "aws:ResourceTag/team" in item.reason) == ("medium", True)
+    # What is in another account, or AWS' own, is nobody's way here.
+    linked = replace(ops, arn=f"arn:aws:iam::{ACCOUNT}:role/aws-service-role/x.amazonaws.com/x")
+    other = replace(ops, arn="arn:aws:iam::444455556666:role/ops")
+    assert risks(world(roles=(*ROLES, linked, other))) == []
