@@ -146,6 +146,7 @@ def test_what_something_else_decides_is_said_with_an_if(way: str) -> None:
         ("prod", (rule("impersonate:serviceaccount", "serviceaccounts", AUTHN),)),
         ("prod", (rule("create get", "secrets"),)),
         ("", (rule("impersonate", "groups"),)),
+        ("prod", (rule("patch", "serviceaccounts"),)),
     ],
 )
 def test_half_a_way_and_what_leads_elsewhere_is_no_risk(place: str, rules: tuple[Json, ...]) -> None:
@@ -253,7 +254,7 @@ def test_iam_principals_of_access_policies_and_aws_auth() -> None:
     assert item.statement == f"IAM {dev} of cluster one"
     masters = AccessEntry(dev, "dev", ("system:masters",), by="aws-auth mapRoles")
     (item,) = risks(world(access=ClusterAccess((), (masters,))))
-    assert item.statement == "Group system:masters of cluster one"
+    assert item.statement == f"Group system:masters ({dev}) of cluster one"
     assert item.evidence == (f"Group system:masters is {dev} (aws-auth mapRoles)",)
     unknown = EntryPolicy("AmazonEKSOfTomorrowPolicy")
     found = world(access=ClusterAccess((AccessEntry(dev, policies=(unknown,)),), ()))
@@ -308,6 +309,24 @@ def test_users_of_the_control_plane_are_counted_only(name: str) -> None:
         len(risks(replace(found, clusters=(replace(found.clusters[0], access=ClusterAccess((), (entry,))),))))
         == 1
     )
+
+
+def test_each_has_the_principals_that_are_its_own() -> None:
+    parts = [*bound("prod", DEVS, rule("create", "pods"))]
+    parts[1][1]["subjects"] = [{"kind": "Group", "name": name} for name in ("a", "b")]
+    entries = tuple(AccessEntry(arn_of(f"dev-{name}"), name, (name,)) for name in "ab")
+    (item,) = risks(world(iter(parts), access=ClusterAccess(entries, ())))
+    assert item.statement == f"Group a ({arn_of('dev-a')}), Group b ({arn_of('dev-b')}) of cluster one"
+    assert [line.split()[1] for line in item.evidence] == ["a", "b"]
+
+
+def test_the_roles_of_eks_itself_are_no_people() -> None:
+    linked = f"arn:aws:iam::{ACCOUNT}:role/aws-service-role/eks.amazonaws.com/AWSServiceRoleForAmazonEKS"
+    for name in ("AmazonEKSClusterAdminPolicy", "AmazonEKSOfTomorrowPolicy"):
+        entry = AccessEntry(linked, "eks:x", policies=(EntryPolicy(name),))
+        found = world(access=ClusterAccess((entry,), ()))
+        assert risks(found) == []
+        assert Audit(found).unseen == ()
 
 
 def test_it_is_about_what_is_asked() -> None:
