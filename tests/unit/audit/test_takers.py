@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from irsa_cli.core.audit.auditing import Audit, AuditScope
 from irsa_cli.core.audit.estate import Estate
-from irsa_cli.core.audit.takers import weight_of
+from irsa_cli.core.audit.takers import Goal, Takers, weight_of
 from irsa_cli.core.objects.unreadable import Unreadable
-from irsa_cli.core.rbac.objects import RBAC_GROUP, rbac_objects
+from irsa_cli.core.rbac.becoming import becoming_of
+from irsa_cli.core.rbac.objects import RBAC_GROUP, RbacSubject, rbac_objects
 from irsa_cli.core.rbac.principals import AccessEntry, ClusterAccess, EntryPolicy
 from irsa_cli.core.trust.rules.rule import Risk
 from tests.support.estates import ACCOUNT, ADMIN, READ, SA, account, admits, arn_of, cluster, estate, role
+from tests.support.rbacs import NAMES, some_rbac
+from tests.support.thoroughness import examples
 
 Json = dict[str, Any]
 AUTHN, ADMISSION = "authentication.k8s.io", "admissionregistration.k8s.io"
@@ -423,3 +429,32 @@ def test_iam_roles_of_which_something_is_not_known() -> None:
     linked = replace(ops, arn=f"arn:aws:iam::{ACCOUNT}:role/aws-service-role/x.amazonaws.com/x")
     other = replace(ops, arn="arn:aws:iam::444455556666:role/ops")
     assert risks(world(roles=(*ROLES, linked, other))) == []
+
+
+UNLIKE = ("impersonate-account", "token-in-secret", "read-secret", "annotate")
+"""Whether these are a way is decided by what the ServiceAccount may do itself, or by its trust policy."""
+
+
+@settings(max_examples=examples(150), deadline=None)
+@given(st.integers(0, 2**32))
+def test_lists_say_the_same_as_asking_about_each_service_account(seed: int) -> None:
+    rbac = some_rbac(random.Random(seed), ("one", "two"))
+    accounts = [account(name, "", place) for place in rbac.places for name in NAMES]
+    pods = {item.full_name: 1 for item in accounts}
+    found = cluster("c", *accounts, rbac=rbac.objects, pods=pods, access=ClusterAccess((), (), True, True))
+    becoming = becoming_of(found.rbac, found.access, {})
+    goals = {item.full_name: Goal(item.full_name, arn_of("boss"), 3) for item in accounts[::2]}
+    takers = Takers(found, becoming, goals, goals)
+    steps = [step for binding in becoming.index.bindings for step in takers.steps(binding)]
+    listed = {it.taker.subject for it in steps if not it.depends_on}
+    asked: set[RbacSubject] = set()
+    for item in accounts[::2]:
+        for taker in becoming.takers(item.namespace, item.name, 1):
+            if any(act.id not in UNLIKE and not act.conditions for act in taker.acts):
+                asked.add(taker.subject)
+    assert asked <= listed
+    # What goes beyond is through others, or has the way itself for a goal.
+    for step in steps:
+        if step.taker.subject in listed - asked and not step.depends_on:
+            alone = [goal.account for goal in step.goals] == [step.taker.subject.account]
+            assert alone or step.act.id in UNLIKE or step.goals[0].step is not None
