@@ -223,6 +223,13 @@ def test_what_the_trust_policy_hangs_on_is_said() -> None:
     assert "aws:SourceIp" in item.reason
 
 
+@pytest.mark.parametrize(("place", "expected"), [("prod", 1), ("dev", 0)])
+def test_a_right_of_the_cluster_with_one_of_a_namespace(place: str, expected: int) -> None:
+    everywhere = bound("", DEVS, rule("bind", "clusterroles", RBAC_GROUP), name="bind")
+    here = bound(place, DEVS, rule("create", "rolebindings", RBAC_GROUP), name="create")
+    assert len(risks(world(everywhere, here))) == expected
+
+
 def test_a_circle_ends() -> None:
     token = rule("create", "serviceaccounts/token")
     found = world(
