@@ -272,6 +272,8 @@ class Audit:
         for arn, audiences in sorted((self.estate.providers or {}).items()):
             if audiences is None:
                 yield f"the audiences of the OIDC provider {arn} are not known"
+        if lost := [arn for arn in self.reach.ways if arn not in self.estate.roles_by_arn]:
+            yield f"roles of ServiceAccounts were not read, nor how powerful they are: {some(lost)}"
         for cluster in self.estate.clusters:
             associations = () if isinstance(cluster.associations, Unreadable) else cluster.associations
             if lacking := [item.full_name for item in associations if not item.role_arn]:

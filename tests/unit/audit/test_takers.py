@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from irsa_cli.core.audit.auditing import Audit, AuditScope
-from irsa_cli.core.audit.estate import Estate
+from irsa_cli.core.audit.estate import AuditedAssociation, Estate
 from irsa_cli.core.audit.takers import Goal, Takers, weight_of
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.rbac.becoming import becoming_of
@@ -228,6 +228,15 @@ def test_a_right_of_the_cluster_with_one_of_a_namespace(place: str, expected: in
     everywhere = bound("", DEVS, rule("bind", "clusterroles", RBAC_GROUP), name="bind")
     here = bound(place, DEVS, rule("create", "rolebindings", RBAC_GROUP), name="create")
     assert len(risks(world(everywhere, here))) == expected
+
+
+def test_a_role_that_was_not_read_is_said() -> None:
+    found = world(bound("prod", DEVS, rule("create", "pods")), roles=())
+    other = "arn:aws:iam::444455556666:role/other"
+    given = (AuditedAssociation("prod", "boss", "a-1", other),)
+    found = replace(found, clusters=(replace(found.clusters[0], associations=given),))
+    assert risks(found) == []
+    assert any(other in line for line in Audit(found).unseen)
 
 
 def test_a_circle_ends() -> None:
