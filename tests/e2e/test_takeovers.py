@@ -323,7 +323,7 @@ class World:
     def ways(self) -> dict[str, tuple[str, ...]]:
         """The ways by which eve can act as boss, as irsa has it by what the server has now."""
         lists = {kind: self.plane.admin.get(f"{RBAC}/{kind.lower()}s").body["items"] for kind in RBAC_KINDS}
-        levels = pod_security(self.plane.admin.get("/api/v1/namespaces").body["items"])
+        levels = dict(map(pod_security, self.plane.admin.get("/api/v1/namespaces").body["items"]))
         becoming = Becoming(RbacIndex(rbac_objects(lists)), levels, True)
         found = becoming.takers(f"{self.mark}-prod", "boss", 1)
         eve = f"{self.mark}-dev/eve"

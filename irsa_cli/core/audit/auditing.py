@@ -17,7 +17,7 @@ from irsa_cli.core.audit.estate import AuditedCluster, Estate
 from irsa_cli.core.audit.iam_takers import Candidates, by_iam, candidates
 from irsa_cli.core.audit.powerful import Powerful
 from irsa_cli.core.audit.reach import Reachable
-from irsa_cli.core.audit.takers import Goal, Takers, TakerStep
+from irsa_cli.core.audit.takers import Goal, Takers, TakerStep, less_sure
 from irsa_cli.core.audit.trusts import Trusts
 from irsa_cli.core.audit.ways import Way
 from irsa_cli.core.objects.unreadable import Unreadable
@@ -124,10 +124,8 @@ class InCluster:
             elif lesser and (principals or subject != MASTERS):
                 ways.setdefault(str(step), []).append(step)
         if parts:
-            told = (
-                f"{parts} {'part' if parts == 1 else 'parts'} of Kubernetes or EKS can act as ServiceAccounts"
-            )
-            self.notes.append(f"cluster {takers.cluster.name}: {told} with powerful roles")
+            told = f"cluster {takers.cluster.name}: {parts} {'part' if parts == 1 else 'parts'} of Kubernetes"
+            self.notes.append(f"{told} or EKS can act as ServiceAccounts with powerful roles")
         for steps in ways.values():
             yield self._way(takers, steps)
 
@@ -137,21 +135,25 @@ class InCluster:
         if subject.account in takers.every:
             return (), takers.every[subject.account].weight < weight
         found = takers.cluster.access.behind(subject)
-        lesser = tuple(it for it in found if self.trusts.weight(it.arn) < weight)
+        people = (it for it in found if not is_control_plane(RbacSubject("IAM", it.arn)))
+        lesser = tuple(it for it in people if self.trusts.weight(it.arn) < weight)
         return lesser, bool(lesser or not found or takers.cluster.access.unseen)
 
     def _way(self, takers: Takers, steps: list[TakerStep]) -> Risk:
         """The risk of those who have the same way."""
-        step, subjects = steps[0], [item.taker.subject for item in steps]
+        step = steps[0]
         others = bisect_right(step.goals, -1, key=lambda goal: -goal.weight) - 1
         conditions = f", if {'; '.join(step.depends_on)}" if step.depends_on else ""
         more = f" ({others} more with powerful roles by the same right)" if others else ""
         reason = f"can act {', then '.join(map(str, step))}{more}{conditions}"
-        behind = {who: self._behind(takers, step)[0] for who in subjects if who.kind != "IAM"}
-        evidence = [f"{who} is {it.arn} ({it.by})" for who, found in behind.items() for it in found]
-        who = some([str(item) for item in subjects])
-        item = self._risk(takers, rules.POWERFUL_ACCOUNT, who, reason, tuple(evidence), step)
-        return replace(item, severity=ORDER[ORDER.index(item.severity) - bool(step.depends_on)])
+        named, evidence = [], []
+        for each in steps:
+            subject = each.taker.subject
+            found = () if subject.kind == "IAM" else self._behind(takers, each)[0]
+            named.append(f"{subject} ({some([it.arn for it in found])})" if found else str(subject))
+            evidence += [f"{subject} is {it.arn} ({it.by})" for it in found]
+        item = self._risk(takers, rules.POWERFUL_ACCOUNT, some(named), reason, tuple(evidence), step)
+        return less_sure(item, step.depends_on)
 
     def _risk(
         self, takers: Takers, rule: Rule, who: str, reason: str, evidence: tuple[str, ...], step: TakerStep
@@ -269,14 +271,11 @@ class Audit:
 
     def _rights_unread(self) -> Iterator[str]:
         for cluster in self.estate.clusters:
-            unknown = (
-                self.in_cluster.becoming(cluster).index.rules_of(it.role) for it in cluster.access.bindings
-            )
-            lines = [it.why for it in unknown if isinstance(it, Unreadable)]
+            policies = [it for it in cluster.access.bindings if not any(map(is_control_plane, it.subjects))]
+            rules_of = self.in_cluster.becoming(cluster).index.rules_of
+            lines = [it.why for it in (rules_of(one.role) for one in policies) if isinstance(it, Unreadable)]
             if isinstance(cluster.levels, Unreadable):
-                lines.append(
-                    f"the namespaces were not read, nor what Pod Security rejects: {cluster.levels.why}"
-                )
+                lines.append(f"namespaces, with their Pod Security, were not read: {cluster.levels.why}")
             for line in (*cluster.rbac.unseen, *cluster.access.unseen, *lines):
                 yield f"cluster {cluster.name}: {line}"
 
@@ -286,6 +285,8 @@ class Audit:
         for arn, audiences in sorted((self.estate.providers or {}).items()):
             if audiences is None:
                 yield f"the audiences of the OIDC provider {arn} are not known"
+        if lost := [arn for arn in self.reach.ways if arn not in self.estate.roles_by_arn]:
+            yield f"roles of ServiceAccounts were not read, nor how powerful they are: {some(lost)}"
         for cluster in self.estate.clusters:
             associations = () if isinstance(cluster.associations, Unreadable) else cluster.associations
             if lacking := [item.full_name for item in associations if not item.role_arn]:

@@ -247,7 +247,7 @@ def _clusters(found: _Gathered) -> Iterator[AuditedCluster]:
             NOT_GIVEN if gathered.pods is None else _pods(found, gathered.pods),
             NOT_GIVEN if gathered.associations is None else _associations(found, gathered.associations),
             gathered.rbac.rbac,
-            NOT_GIVEN if gathered.namespaces is None else _levels(found, gathered.namespaces),
+            NOT_GIVEN if gathered.namespaces is None else dict(_of(found, gathered.namespaces, pod_security)),
             gathered.rbac.access(_mode(described)),
         )
 
@@ -260,11 +260,6 @@ def _mode(described: Json) -> str:
 
 def _of(found: _Gathered, items: Iterable[Json], read: Callable[[Any], T]) -> Iterator[T]:
     return _each(found, (("a cluster's file", item) for item in items), read)
-
-
-def _levels(found: _Gathered, items: Iterable[Json]) -> dict[str, str]:
-    read = _of(found, items, lambda item: pod_security([item]))
-    return {name: level for one in read for name, level in one.items()}
 
 
 def _pods(found: _Gathered, items: Iterable[Json]) -> dict[str, int]:

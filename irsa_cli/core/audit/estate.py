@@ -54,14 +54,13 @@ def living_pods(bodies: Iterable[parsing.Json]) -> dict[str, int]:
     return dict(Counter(f"{pod.namespace}/{pod.service_account}" for pod in pods if pod.is_alive))
 
 
-def pod_security(bodies: Iterable[parsing.Json]) -> dict[str, str]:
-    """The level that each namespace enforces, '' for the cluster's default, of Kubernetes' JSON.
+def pod_security(body: parsing.Json) -> tuple[str, str]:
+    """The name of a namespace of Kubernetes' JSON, and the level that it enforces: '' for the default.
 
     https://kubernetes.io/docs/concepts/security/pod-security-admission/
     """
-    label = "pod-security.kubernetes.io/enforce"
-    found = (body["metadata"] for body in bodies)
-    return {str(item["name"]): str((item.get("labels") or {}).get(label, "")) for item in found}
+    labels = body["metadata"].get("labels") or {}
+    return str(body["metadata"]["name"]), str(labels.get("pod-security.kubernetes.io/enforce", ""))
 
 
 @dataclass(frozen=True)
@@ -91,10 +90,9 @@ class AuditedAssociation(Namespaced):
 class AuditedCluster:
     """A cluster, as far as it was read; its name is the only one among those that were.
 
-    `pods` counts the living pods of each ServiceAccount (namespace/name), `levels` are the levels of Pod
-    Security that namespaces enforce. `issuer` is '' where it is not
-    known, as in files that do not say it: then its tokens are no provider's. `access` are the IAM principals
-    that get into it.
+    `pods` counts the living pods of each ServiceAccount (namespace/name), `levels` are those of Pod Security
+    that namespaces enforce. `issuer` is '' where it is not known, as in files that do not say it: then its
+    tokens are no provider's. `access` are the IAM principals that get into it.
     """
 
     name: str

@@ -11,11 +11,12 @@ from collections.abc import Iterator
 
 from irsa_cli.core.audit.estate import AuditedCluster, Estate
 from irsa_cli.core.audit.reach import may
-from irsa_cli.core.audit.takers import Takers
+from irsa_cli.core.audit.takers import Takers, less_sure
 from irsa_cli.core.audit.trusts import Trusts
 from irsa_cli.core.inventory.bindings import BoundRole
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.permissions import Allowed
+from irsa_cli.core.rbac.takeovers import RUNS
 from irsa_cli.core.trust.rules import table as rules
 from irsa_cli.core.trust.rules.rule import Risk, risk, some
 
@@ -63,6 +64,7 @@ def by_iam(takers: Takers, estate: Estate, asked: Candidates, trusts: Trusts) ->
         if found := _allowed(estate, cluster, role, way):
             told.add(role.arn)
             conditions = [*(text for item in found for text in item.conditions), *best.conditions]
+            conditions += [RUNS] if on_nodes and isinstance(cluster.pods, Unreadable) else []
             reason = (
                 f"can act as ServiceAccount {best.account} of cluster {cluster.name}"
                 f" by {' and '.join(action for action, _ in way)}{' on its nodes' if on_nodes else ''}"
@@ -70,7 +72,7 @@ def by_iam(takers: Takers, estate: Estate, asked: Candidates, trusts: Trusts) ->
             )
             evidence = tuple(f"{item.by} allows it" for item in found)
             item = risk(rules.POWERFUL_ACCOUNT, role.arn, reason, cluster=cluster.name, evidence=evidence)
-            yield item.behind(trusts.worst([best.role]))
+            yield less_sure(item.behind(trusts.worst([best.role])), conditions)
 
 
 def _allowed(estate: Estate, cluster: AuditedCluster, role: BoundRole, way: IamWay) -> list[Allowed]:

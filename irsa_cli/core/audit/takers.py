@@ -7,7 +7,7 @@ powerful and nearest first, so that a binding is asked once, and not about each 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from irsa_cli.core.audit.estate import AuditedCluster
 from irsa_cli.core.objects.unreadable import Unreadable
@@ -17,6 +17,12 @@ from irsa_cli.core.rbac.evaluation import ACCOUNT_GROUP
 from irsa_cli.core.rbac.objects import RbacBinding, RbacSubject
 from irsa_cli.core.rbac.principals import ACCESS_POLICY
 from irsa_cli.core.rbac.takeovers import ACTS, ALSO, HOST_PATH, IN_SECRET, RUNS, Named
+from irsa_cli.core.trust.rules.rule import ORDER, Risk
+
+
+def less_sure(item: Risk, conditions: Sequence[str]) -> Risk:
+    """The risk, less bad by one if it depends on something."""
+    return replace(item, severity=ORDER[ORDER.index(item.severity) - bool(conditions)])
 
 
 @dataclass(frozen=True)
@@ -132,8 +138,8 @@ class Takers:
 
     def _step(self, taker: AccountTaker, act: Act, space: str) -> TakerStep | None:
         conditions, pods = act.conditions, self.cluster.pods
-        if any(text.startswith(ALSO) for text in conditions):
-            return None
+        if act.id == "annotate" or any(text.startswith(ALSO) for text in conditions):
+            return None  # Whom a role admits is written in its trust policy.
         runs = not isinstance(pods, Unreadable) and (RUNS in conditions or HOST_PATH in conditions)
         goals = self.within(space, acting=ACTS in conditions or IN_SECRET in conditions, runs=runs)
         if act.names:
@@ -149,14 +155,13 @@ class Takers:
         lists = self._lists.get((acting, runs))
         if lists is None:
             lists = self._lists[acting, runs] = {}
-            pods = {} if isinstance(self.cluster.pods, Unreadable) else self.cluster.pods
+            pods = self.cluster.pods
             every = [*self._through.values(), *(() if acting else self.goals.values())]
             best: dict[str, Goal] = {}
             for goal in sorted(every, key=lambda it: it.place):
-                best.setdefault(goal.account, goal)
+                if not runs or isinstance(pods, Unreadable) or pods.get(goal.account):
+                    best.setdefault(goal.account, goal)
             for goal in best.values():
-                for name in (
-                    ("", goal.account.partition("/")[0]) if not runs or pods.get(goal.account) else ()
-                ):
-                    lists.setdefault(name, []).append(goal)
+                lists.setdefault("", []).append(goal)
+                lists.setdefault(goal.account.partition("/")[0], []).append(goal)
         return lists.get(space, [])

@@ -182,9 +182,8 @@ class _Target:
         found = self.becoming.openings(binding.role)
         if not found.openings:
             return
-        own, everything = f"{self.namespace}/{self.name}", found.everything
-        if not self.becoming.index.holds_in(binding, self.namespace):
-            everything = 0
+        own = f"{self.namespace}/{self.name}"
+        everything = found.everything if self.becoming.index.holds_in(binding, self.namespace) else 0
         for subject in dict.fromkeys(binding.subjects):
             if subject.account == own:
                 continue
@@ -233,8 +232,8 @@ class _Target:
             return [] if self._has(subject, patch, names) else None
         if way.named is Named.GROUP:
             masters = way.id == "impersonate-group" and MASTERS.name in names
-            if masters and way.condition:  # Constrained impersonation rejects this group.
-                return None if len(names) == 1 else []
+            if masters and way.condition and len(names) == 1:
+                return None  # Constrained impersonation rejects this group.
             return [] if masters else [f"{said} may do it"]
         if way.named is Named.ROLE:
             return self._by_roles(way, names)

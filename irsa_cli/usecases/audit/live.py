@@ -21,7 +21,6 @@ from irsa_cli.core.inventory.bindings import BoundRole
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.rbac.objects import RbacObjects
-from irsa_cli.core.rbac.principals import ClusterAccess
 from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.errors import IrsaError
 from irsa_cli.usecases.command.caller import naming_caller
@@ -145,26 +144,23 @@ def _cluster(source: LiveSource, session: AwsSession, name: str, log: WireLog) -
         _ = connection.aws.client("eks")
         associations = pool.submit(read, lambda: account.associations(connection.aws.client("eks"), name))
         kube = read(lambda: connection.kube)
-        access = pool.submit(read, lambda: read_access(connection))
+        access = pool.submit(read_access, connection)
         if isinstance(kube, Unreadable):
             unread = RbacObjects(kube, kube, kube, kube)
             found = replace(_of(connection), accounts=kube, pods=kube, rbac=unread, levels=kube)
         else:
             found = _of_objects(connection, kube, pool)
-        found = replace(found, associations=associations.result())
-        entered = access.result()
-        if isinstance(entered, Unreadable):
-            entered = ClusterAccess(entered, entered)
-        return replace(found, access=entered)
+        return replace(found, associations=associations.result(), access=access.result())
 
 
 def _of_objects(connection: Connection, kube: Kube, pool: ThreadPoolExecutor) -> AuditedCluster:
     pods = pool.submit(read, lambda: living_pods(kube.pods()))
     rbac = pool.submit(read_rbac, kube)
-    levels = pool.submit(read, lambda: pod_security(kube.namespaces()))
+    levels = pool.submit(read, lambda: dict(map(pod_security, kube.namespaces())))
     accounts = read(lambda: tuple(map(AuditedAccount.read, kube.service_accounts())))
-    found = replace(_of(connection), accounts=accounts, pods=pods.result(), rbac=rbac.result())
-    return replace(found, levels=levels.result())
+    return replace(
+        _of(connection), accounts=accounts, pods=pods.result(), rbac=rbac.result(), levels=levels.result()
+    )
 
 
 def _of(connection: Connection) -> AuditedCluster:

@@ -50,5 +50,4 @@ def read_access(connection: Connection) -> ClusterAccess:
         later = pool.submit(read, aws_auth) if uses_aws_auth(mode) else None
         eks, name = connection.aws.client("eks"), connection.cluster.name
         entries = read(lambda: access_entries(eks, name)) if uses_entries(mode) else ()
-        aws = later.result() if later else ()
-        return ClusterAccess(entries, aws, uses_aws_auth(mode), uses_entries(mode))
+        return ClusterAccess(entries, later.result() if later else (), bool(later), uses_entries(mode))

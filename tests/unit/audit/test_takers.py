@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from irsa_cli.core.audit.auditing import Audit, AuditScope
-from irsa_cli.core.audit.estate import Estate
+from irsa_cli.core.audit.estate import AuditedAssociation, Estate
+from irsa_cli.core.audit.takers import Goal, Takers
 from irsa_cli.core.objects.unreadable import Unreadable
-from irsa_cli.core.rbac.objects import RBAC_GROUP, rbac_objects
+from irsa_cli.core.rbac.becoming import becoming_of
+from irsa_cli.core.rbac.objects import RBAC_GROUP, RbacSubject, rbac_objects
 from irsa_cli.core.rbac.principals import AccessEntry, ClusterAccess, EntryPolicy
 from irsa_cli.core.trust.rules.rule import Risk
 from tests.support.estates import ACCOUNT, ADMIN, READ, SA, account, admits, arn_of, cluster, estate, role
+from tests.support.rbacs import NAMES, some_rbac
+from tests.support.thoroughness import examples
 
 Json = dict[str, Any]
 AUTHN, ADMISSION = "authentication.k8s.io", "admissionregistration.k8s.io"
@@ -145,6 +152,7 @@ def test_what_something_else_decides_is_said_with_an_if(way: str) -> None:
         ("prod", (rule("impersonate:serviceaccount", "serviceaccounts", AUTHN),)),
         ("prod", (rule("create get", "secrets"),)),
         ("", (rule("impersonate", "groups"),)),
+        ("prod", (rule("patch", "serviceaccounts"),)),
     ],
 )
 def test_half_a_way_and_what_leads_elsewhere_is_no_risk(place: str, rules: tuple[Json, ...]) -> None:
@@ -215,6 +223,22 @@ def test_what_the_trust_policy_hangs_on_is_said() -> None:
     assert "aws:SourceIp" in item.reason
 
 
+@pytest.mark.parametrize(("place", "expected"), [("prod", 1), ("dev", 0)])
+def test_a_right_of_the_cluster_with_one_of_a_namespace(place: str, expected: int) -> None:
+    everywhere = bound("", DEVS, rule("bind", "clusterroles", RBAC_GROUP), name="bind")
+    here = bound(place, DEVS, rule("create", "rolebindings", RBAC_GROUP), name="create")
+    assert len(risks(world(everywhere, here))) == expected
+
+
+def test_a_role_that_was_not_read_is_said() -> None:
+    found = world(bound("prod", DEVS, rule("create", "pods")), roles=())
+    other = "arn:aws:iam::444455556666:role/other"
+    given = (AuditedAssociation("prod", "boss", "a-1", other),)
+    found = replace(found, clusters=(replace(found.clusters[0], associations=given),))
+    assert risks(found) == []
+    assert any(other in line for line in Audit(found).unseen)
+
+
 def test_a_circle_ends() -> None:
     token = rule("create", "serviceaccounts/token")
     found = world(
@@ -252,7 +276,7 @@ def test_iam_principals_of_access_policies_and_aws_auth() -> None:
     assert item.statement == f"IAM {dev} of cluster one"
     masters = AccessEntry(dev, "dev", ("system:masters",), by="aws-auth mapRoles")
     (item,) = risks(world(access=ClusterAccess((), (masters,))))
-    assert item.statement == "Group system:masters of cluster one"
+    assert item.statement == f"Group system:masters ({dev}) of cluster one"
     assert item.evidence == (f"Group system:masters is {dev} (aws-auth mapRoles)",)
     unknown = EntryPolicy("AmazonEKSOfTomorrowPolicy")
     found = world(access=ClusterAccess((AccessEntry(dev, policies=(unknown,)),), ()))
@@ -307,6 +331,24 @@ def test_users_of_the_control_plane_are_counted_only(name: str) -> None:
         len(risks(replace(found, clusters=(replace(found.clusters[0], access=ClusterAccess((), (entry,))),))))
         == 1
     )
+
+
+def test_each_has_the_principals_that_are_its_own() -> None:
+    parts = [*bound("prod", DEVS, rule("create", "pods"))]
+    parts[1][1]["subjects"] = [{"kind": "Group", "name": name} for name in ("a", "b")]
+    entries = tuple(AccessEntry(arn_of(f"dev-{name}"), name, (name,)) for name in "ab")
+    (item,) = risks(world(iter(parts), access=ClusterAccess(entries, ())))
+    assert item.statement == f"Group a ({arn_of('dev-a')}), Group b ({arn_of('dev-b')}) of cluster one"
+    assert [line.split()[1] for line in item.evidence] == ["a", "b"]
+
+
+def test_the_roles_of_eks_itself_are_no_people() -> None:
+    linked = f"arn:aws:iam::{ACCOUNT}:role/aws-service-role/eks.amazonaws.com/AWSServiceRoleForAmazonEKS"
+    for name in ("AmazonEKSClusterAdminPolicy", "AmazonEKSOfTomorrowPolicy"):
+        entry = AccessEntry(linked, "eks:x", policies=(EntryPolicy(name),))
+        found = world(access=ClusterAccess((entry,), ()))
+        assert risks(found) == []
+        assert Audit(found).unseen == ()
 
 
 def test_it_is_about_what_is_asked() -> None:
@@ -375,3 +417,46 @@ def test_iam_roles_and_what_the_cluster_reads() -> None:
     assert len(by_iam(f"{both} eks:UpdateClusterConfig", OF_CLUSTER, access=only_map)) == 1
     # No pod runs on a node.
     assert by_iam("ssm:SendCommand", NODE, pods={}) == []
+
+
+def test_iam_roles_of_which_something_is_not_known() -> None:
+    (item,) = by_iam("ssm:SendCommand", NODE, pods=Unreadable("forbidden"))
+    assert (item.severity.value, "if a pod of it runs" in item.reason) == ("medium", True)
+    tagged = {"StringEquals": {"aws:ResourceTag/team": "ops"}}
+    statement = {"Effect": "Allow", "Action": "ssm:StartSession", "Resource": NODE, "Condition": tagged}
+    ops = role("ops", attached=(READ,), inline=("p",), documents={"p": {"Statement": statement}})
+    (item,) = risks(world(roles=(*ROLES, ops)))
+    assert (item.severity.value, "aws:ResourceTag/team" in item.reason) == ("medium", True)
+    # What is in another account, or AWS' own, is nobody's way here.
+    linked = replace(ops, arn=f"arn:aws:iam::{ACCOUNT}:role/aws-service-role/x.amazonaws.com/x")
+    other = replace(ops, arn="arn:aws:iam::444455556666:role/ops")
+    assert risks(world(roles=(*ROLES, linked, other))) == []
+
+
+UNLIKE = ("impersonate-account", "token-in-secret", "read-secret", "annotate")
+"""Whether these are a way is decided by what the ServiceAccount may do itself, or by its trust policy."""
+
+
+@settings(max_examples=examples(150), deadline=None)
+@given(st.integers(0, 2**32))
+def test_lists_say_the_same_as_asking_about_each_service_account(seed: int) -> None:
+    rbac = some_rbac(random.Random(seed), ("one", "two"))
+    accounts = [account(name, "", place) for place in rbac.places for name in NAMES]
+    pods = {item.full_name: 1 for item in accounts}
+    found = cluster("c", *accounts, rbac=rbac.objects, pods=pods, access=ClusterAccess((), (), True, True))
+    becoming = becoming_of(found.rbac, found.access, {})
+    goals = {item.full_name: Goal(item.full_name, arn_of("boss"), 3) for item in accounts[::2]}
+    takers = Takers(found, becoming, goals, goals)
+    steps = [step for binding in becoming.index.bindings for step in takers.steps(binding)]
+    listed = {it.taker.subject for it in steps if not it.depends_on}
+    asked: set[RbacSubject] = set()
+    for item in accounts[::2]:
+        for taker in becoming.takers(item.namespace, item.name, 1):
+            if any(act.id not in UNLIKE and not act.conditions for act in taker.acts):
+                asked.add(taker.subject)
+    assert asked <= listed
+    # What goes beyond is through others, or has the way itself for a goal.
+    for step in steps:
+        if step.taker.subject in listed - asked and not step.depends_on:
+            alone = [goal.account for goal in step.goals] == [step.taker.subject.account]
+            assert alone or step.act.id in UNLIKE or step.goals[0].step is not None
