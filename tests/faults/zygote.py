@@ -1,10 +1,10 @@
 """A process that has imported all of irsa and forks a run of it on request: saves half a second a run.
 
 It makes no thread and no client before it forks, so that a child is what a fresh process would be,
-but for two things: botocore's descriptions of services have been read, and three times are shortened: for how
-long irsa repeats a call, for how long it takes IAM to be inconsistent, and for how long a rollback looks for a
-write that may be executed late. An order of `tests.support.shim`, which is what a shell starts as `irsa`,
-leaves these times as they are.
+but for two things: botocore's descriptions of services have been read, and three times are shortened: for
+how long irsa repeats a call, for how long IAM is inconsistent, and for how long a rollback looks for a write
+that may be executed late. An order of `tests.support.shim`, which is what a shell starts as `irsa`, leaves
+these times as they are.
 """
 
 import atexit
