@@ -310,11 +310,14 @@ def late_seconds() -> float:
 
 
 def _read_descriptions() -> None:
+    import boto3
     from botocore.loaders import Loader
 
     botocore_once.keep(descriptions=True)
     loader = Loader()
-    for service in ("eks", "iam", "sts"):
+    # Which services there are is kept for the folders that boto3 looks in.
+    loader.search_paths.append(str(Path(boto3.__file__).parent / "data"))
+    for service in ("cloudtrail", "ec2", "eks", "iam", "sts"):
         for kind in ("service-2", "endpoint-rule-set-1"):
             loader.load_service_model(service, kind)
     for name in ("endpoints", "partitions", "sdk-default-configuration", "_retry"):
