@@ -1,10 +1,10 @@
 """A process that has imported all of irsa and forks a run of it on request: saves half a second a run.
 
 It makes no thread and no client before it forks, so that a child is what a fresh process would be,
-but for two things: botocore's descriptions of services have been read, and three times are shortened: for how
-long irsa repeats a call, for how long it takes IAM to be inconsistent, and for how long a rollback looks for a
-write that may be executed late. An order of `tests.support.shim`, which is what a shell starts as `irsa`,
-leaves these times as they are.
+but for two things: botocore's descriptions of services have been read, and three times are shortened: for
+how long irsa repeats a call, for how long IAM is inconsistent, and for how long a rollback looks for a write
+that may be executed late. An order of `tests.support.shim`, which is what a shell starts as `irsa`, leaves
+these times as they are.
 """
 
 import atexit
@@ -310,11 +310,14 @@ def late_seconds() -> float:
 
 
 def _read_descriptions() -> None:
+    import boto3
     from botocore.loaders import Loader
 
     botocore_once.keep(descriptions=True)
     loader = Loader()
-    for service in ("eks", "iam", "sts"):
+    # Which services there are is kept for the folders that boto3 looks in.
+    loader.search_paths.append(str(Path(boto3.__file__).parent / "data"))
+    for service in ("cloudtrail", "ec2", "eks", "iam", "sts"):
         for kind in ("service-2", "endpoint-rule-set-1"):
             loader.load_service_model(service, kind)
     for name in ("endpoints", "partitions", "sdk-default-configuration", "_retry"):
