@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from irsa_cli.core.audit.auditing import Audit
 from irsa_cli.core.audit.estate import AuditedAccount, AuditedAssociation
@@ -23,6 +25,7 @@ from tests.support.estates import (
     estate,
     role,
 )
+from tests.support.thoroughness import examples
 
 OTHER = "999999999999"
 IAM = f"arn:aws:iam::{ACCOUNT}"
@@ -297,3 +300,41 @@ def test_what_lets_somebody_get_a_powerful_role_is_worse() -> None:
         "admitted-not-annotated": "high",
     }
     assert all("AdministratorAccess" in item.reason for item in risks)
+
+
+WORDS = st.sampled_from(["StringEquals", "Null", "aws:x", "iam:PolicyARN"])
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.sampled_from(["*", "iam:*", "arn:aws:iam::*:role/*", ""]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(WORDS, inner, max_size=2),
+    max_leaves=6,
+)
+KEYS = ("Effect", "Action", "NotAction", "Resource", "NotResource", "Condition")
+
+
+@settings(max_examples=examples(300), deadline=None)
+@given(st.lists(st.dictionaries(st.sampled_from(KEYS), JSON, max_size=5), max_size=3), JSON)
+def test_whatever_policies_are_judging_them_does_not_fail(items: list[Any], limit: Any) -> None:
+    document = {"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*", **item} for item in items]}
+    policies = {BOUNDARY: {"Statement": limit}}
+    audit(tight(inline=("p",), documents={"p": document}, boundary=BOUNDARY), policies=policies).risks  # noqa: B018
+
+
+ACTION = st.sampled_from(["*", "iam:*", "iam:Put*", "iam:PassRole", "lambda:*", "s3:*", "sts:AssumeRole"])
+RESOURCE = st.sampled_from(["*", f"{IAM}:*", f"{IAM}:role/*", arn_of("app"), arn_of("boss"), "x"])
+CONDITION = st.sampled_from([{}, {}, OFFICE, INSECURE, when("Bool", "aws:SecureTransport", "true")])
+PARTS = st.tuples(ACTION, RESOURCE, CONDITION)
+STATEMENT = PARTS.map(lambda parts: allow(parts[0], parts[1], **parts[2]))
+
+
+@settings(max_examples=examples(200), deadline=None)
+@given(st.lists(STATEMENT, max_size=3), STATEMENT)
+def test_more_is_allowed_by_an_allow_and_less_by_a_deny_or_a_boundary(before: list[Any], one: Any) -> None:
+    def level(*statements: Any, **more: Any) -> int:
+        policies = {BOUNDARY: {"Statement": [one]}}
+        roles = (tight(**may(*statements, **more)), role("boss", attached=(ADMIN,)))
+        return audit(*roles, policies=policies).trusts.powers(roles[0]).level
+
+    first = level(*before)
+    assert level(*before, one) >= first
+    assert level(*before, {**one, "Effect": "Deny"}) <= first
+    assert level(*before, boundary=BOUNDARY) <= first
