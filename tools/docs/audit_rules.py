@@ -56,14 +56,15 @@ follows [pathfinding.cloud]({SOURCE}) (as of {DATE}) and [Rhino Security Labs]({
   severity is raised.
 - If something else has to be there, such as a function with a powerful role, the severity of
   [can-become-administrator](#can-become-administrator) is medium, too.
-- A role that is passed by its name counts if it is an administrator and trusts the service.
+- A role that is passed by its name counts if it is an administrator, or can become one, and trusts the
+  service.
 - Functions, instances and projects that a policy names one by one are not counted: what roles they have
   is not read.
 """
 TARGETS = {
     "self": "the role itself",
     "policy": "a customer managed policy that is attached to the role",
-    "administrator": "a role that is an administrator",
+    "administrator": "a role that is an administrator, or can become one",
     "same": "the same user or role for all actions",
 }
 

@@ -15,6 +15,7 @@ from irsa_cli.core.audit.reach import DEPTH, Reachable, size_of
 from irsa_cli.core.audit.trusts import Trusts
 from irsa_cli.core.audit.ways import Hop
 from irsa_cli.core.inventory.bindings import BoundRole
+from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.statements import allowing
 from irsa_cli.core.trust.rules import table as rules
 from irsa_cli.core.trust.rules.judge import LARGEST, is_for_pods
@@ -99,35 +100,38 @@ class Powerful:
 
     def unseen(self) -> Iterator[str]:
         """Roles of accounts, and policies, that were not read and may make a role of pods powerful."""
-        foreign: dict[str, list[str]] = {}
-        unread: list[str] = []
         arns = [role.arn for role in self.roles]
         seen = set(arns)
-        for arn in arns:
+        for arn in arns:  # Those that it goes on to are added while it runs.
             further = {hop.target for hop in self.reach.hops.of(arn)} - seen
             seen |= further
             arns += sorted(further)
-        for role in map(self.estate.roles_by_arn.__getitem__, arns):
-            for target in self._foreign(role):
-                foreign.setdefault(target.split(":")[4], []).append(f"{role.arn} -> {target}")
-            documents = [*map(self.estate.policies.get, role.attached), *map(role.documents.get, role.inline)]
-            if role.hidden or None in documents:
-                unread.append(role.arn)
-        for account, names in sorted(foreign.items()):
-            yield f"roles of account {account} were not read, which roles of pods can assume: {some(names)}"
-        if unread:
+        roles = [self.estate.roles_by_arn[arn] for arn in arns]
+        foreign: dict[str, list[str]] = {}
+        for who, arn in (*self._named(), *(pair for role in roles for pair in self._assumed(role))):
+            account = [*arn.split(":"), *"....."][4]
+            if (account.isdigit() and account not in self.estate.accounts) or "*" in account:
+                name = f"account {account}" if account.isdigit() else "other accounts"
+                foreign.setdefault(name, []).append(f"{who} -> {arn}")
+        for name, pairs in sorted(foreign.items()):
+            yield f"roles of {name} were not read, which pods can assume: {some(pairs)}"
+        if unread := [role.arn for role in roles if self._is_unread(role)]:
             yield f"not all policies of these roles of pods were read: {some(unread)}"
 
-    def _foreign(self, role: BoundRole) -> Iterator[str]:
-        """The roles of accounts that were not read which a role's policies allow it to assume."""
+    def _is_unread(self, role: BoundRole) -> bool:
+        documents = [*map(self.estate.policies.get, role.attached), *map(role.documents.get, role.inline)]
+        return bool(role.hidden) or None in documents
+
+    def _named(self) -> Iterator[tuple[str, str]]:
+        """The ServiceAccounts with the roles of their annotations and associations."""
+        for cluster in self.estate.clusters:
+            for found in (cluster.accounts, cluster.associations):
+                for item in () if isinstance(found, Unreadable) else found:
+                    yield f"{item.full_name} of {cluster.name}", item.role_arn
+
+    def _assumed(self, role: BoundRole) -> Iterator[tuple[str, str]]:
+        """A role with those that its policies name and allow it to assume."""
         holder = self.trusts.holder(role)
         for grant in (grant for found in holder.policies.values() for grant in found):
             if ASSUME in grant.actions and not grant.denies and "NotResource" not in grant.item:
-                for target in grant.resources:
-                    account = [*target.split(":"), *"....."][4]
-                    if (
-                        account.isdigit()
-                        and account not in self.estate.accounts
-                        and holder.can(ASSUME, target) is not None
-                    ):
-                        yield target
+                yield from ((role.arn, arn) for arn in grant.resources if holder.can(ASSUME, arn) is not None)

@@ -97,13 +97,13 @@ class Trusts:
 
     @cached_property
     def administrators(self) -> Mapping[str, frozenset[str]]:
-        """The roles that are administrators, each with the services that may have it."""
+        """The roles that are administrators, or can become one, each with the services that may have it."""
         return {
             role.arn: frozenset(
                 name for _, item in allowing(role.trust) for name in principals(item, "Service")
             )
             for role in self.estate.roles
-            if self.holder(role).power.level is PowerLevel.ADMINISTRATOR
+            if self.holder(role).power.level >= PowerLevel.ESCALATION
         }
 
     def holder(
@@ -113,7 +113,7 @@ class Trusts:
         found = {name: granted(document) for name, document in sorted(role.documents.items())}
         found |= {arn: self._of_policy(arn) for arn in role.attached}
         limit = self._of_policy(role.boundary) if role.boundary in self.estate.policies else None
-        return RolePower(found, role.arn, role.attached, role.boundary, limit, administrators)
+        return RolePower(found, role.arn, role.attached, role.boundary, limit, administrators, role.tags)
 
     def _of_policy(self, arn: str) -> Granted:
         if arn not in self._granted:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from irsa_cli.core.audit.auditing import Audit
+from irsa_cli.core.audit.estate import AuditedAccount, AuditedAssociation
 from irsa_cli.core.trust.rules.power import ESCALATIONS
 from irsa_cli.core.trust.rules.rule import Risk
 from tests.support.estates import (
@@ -22,6 +25,7 @@ from tests.support.estates import (
     estate,
     role,
 )
+from tests.support.thoroughness import examples
 
 OTHER = "999999999999"
 IAM = f"arn:aws:iam::{ACCOUNT}"
@@ -44,6 +48,7 @@ def may(*statements: Any, **more: Any) -> dict[str, Any]:
     return {"attached": (), "inline": ("p",), "documents": {"p": {"Statement": list(statements)}}, **more}
 
 
+OFFICE = when("IpAddress", "aws:SourceIp", "10.0.0.0/8")
 INSECURE = when("Bool", "aws:SecureTransport", "false")
 UNTAGGED = when("Null", "aws:RequestTag/x", "true")
 
@@ -99,9 +104,19 @@ READS, MAY_READ = ("reads-all-data", "medium"), ("reads-all-data", "low")
         (may(allow("*", **when("StringEquals", "aws:PrincipalAccount", ACCOUNT))), [IS]),
         (may(allow("*", **when("Bool", "aws:SecureTransport", "false"))), []),
         (may(allow("*", **when("StringEquals", "aws:PrincipalAccount", OTHER))), []),
-        (may(allow("*", **when("IpAddress", "aws:SourceIp", "10.0.0.0/8"))), [MAY, MAY_READ]),
+        (may(allow("*", **OFFICE)), [MAY, MAY_READ]),
         (may(allow("iam:PutRolePolicy", arn_of("app"))), [CAN]),
         (may(allow("iam:PutRolePolicy", arn_of("other"))), []),
+        (may(allow("iam:PutRolePolicy", arn_of("app")), boundary=BOUNDARY), []),
+        (
+            may(allow("*", **OFFICE), allow("iam:PutRolePolicy")),
+            [CAN, MAY_READ],
+        ),
+        (may(allow("*", **when("StringEquals", "aws:ResourceAccount", ACCOUNT))), [IS]),
+        (may(allow("*", **when("StringEquals", "aws:PrincipalTag/team", "a")), tags={"team": "a"}), [IS]),
+        (may(allow("*", **when("StringEquals", "aws:PrincipalTag/team", "a")), tags={"team": "b"}), []),
+        (may(allow("*", **when("StringEquals", "aws:PrincipalTag/team", "a"))), [MAY, MAY_READ]),
+        (may(allow("*", **when("ForAllValues:Null", "aws:x", "true"))), [IS]),
         (may(allow("iam:AttachRolePolicy", f"arn:aws:iam::{OTHER}:role/*")), []),
         (may(allow("iam:AttachRolePolicy", **when("ArnEquals", "iam:PolicyARN", f"{IAM}:policy/safe"))), []),
         (may(allow("iam:AttachRolePolicy", **when("ArnLike", "iam:PolicyARN", f"{IAM}:policy/*"))), [MAY]),
@@ -172,6 +187,7 @@ def test_a_role_that_is_passed_by_name_counts_if_it_is_an_administrator_of_that_
     }
     assert found(tight(**passes), role("target", service, attached=(ADMIN,))) == [CAN]
     assert found(tight(**passes), role("target", service)) == []
+    assert found(tight(**passes), role("target", service, **may(allow("iam:PutRolePolicy")))) == [CAN]
     assert found(tight(**passes), role("target", PODS, attached=(ADMIN,))) == []
 
 
@@ -202,9 +218,7 @@ def test_an_administrator_behind_other_roles() -> None:
     assert (risk.rule.id, risk.severity.value) == CAN
     assert f"by assuming {arn_of('mid')} -> {arn_of('boss')}" in risk.sentence
     assert len([line for line in risk.evidence if "->" in line]) == 2
-    maybe = role(
-        "boss", trusts(arn_of("app"), **when("IpAddress", "aws:SourceIp", "10.0.0.0/8")), attached=(ADMIN,)
-    )
+    maybe = role("boss", trusts(arn_of("app"), **OFFICE), attached=(ADMIN,))
     assert (said(tight(), maybe).rule.id, said(tight(), maybe).severity.value) == MAY
     assert found(tight(), role("boss", trusts(arn_of("other")), attached=(ADMIN,))) == []
 
@@ -215,17 +229,28 @@ def test_who_gets_a_powerful_role_is_evidence() -> None:
 
 def test_a_hop_into_an_account_that_was_not_read_is_named() -> None:
     foreign = f"arn:aws:iam::{OTHER}:role/x"
-    line = (
-        f"roles of account {OTHER} were not read, which roles of pods can assume:"
-        f" {arn_of('app')} -> {foreign}"
-    )
+    line = f"roles of account {OTHER} were not read, which pods can assume: {arn_of('app')} -> {foreign}"
     assert audit(tight(**may(allow("sts:AssumeRole", foreign)))).unseen == (line,)
     assert audit(tight(**may(allow("sts:AssumeRole", foreign), deny("sts:*")))).unseen == ()
     assert audit(tight(**may(allow("sts:AssumeRole", arn_of("gone"))))).unseen == ()
     both = frozenset((ACCOUNT, OTHER))
     assert audit(tight(**may(allow("sts:AssumeRole", foreign))), accounts=both).unseen == ()
+    any_account = "arn:aws:iam::*:role/deploy"
+    line = f"roles of other accounts were not read, which pods can assume: {arn_of('app')} -> {any_account}"
+    assert audit(tight(**may(allow("sts:AssumeRole", any_account)))).unseen == (line,)
     mid = role("mid", trusts(arn_of("app")), **may(allow("sts:AssumeRole", foreign)))
     assert f"{arn_of('mid')} -> {foreign}" in audit(tight(), mid).unseen[0]
+
+
+def test_a_role_of_an_account_that_was_not_read_is_named_with_who_has_it() -> None:
+    foreign = f"arn:aws:iam::{OTHER}:role/x"
+    own = AuditedAccount("prod", "app", foreign)
+    pods = AuditedAssociation("prod", "web", "a-1", foreign)
+    (line,) = Audit(estate((), [cluster("c", own, associations=(pods,))])).unseen
+    assert line == (
+        f"roles of account {OTHER} were not read, which pods can assume:"
+        f" prod/app of c -> {foreign}, prod/web of c -> {foreign}"
+    )
 
 
 def test_policies_that_were_not_read_are_named() -> None:
@@ -248,7 +273,7 @@ def test_roles_can_be_compared_and_the_worst_is_named() -> None:
     roles = [
         tight("none"),
         tight("reads", **may(allow("s3:GetObject"))),
-        tight("maybe", **may(allow("*", **when("IpAddress", "aws:SourceIp", "10.0.0.0/8")))),
+        tight("maybe", **may(allow("*", **OFFICE))),
         tight("depends", **may(allow("ssm:SendCommand"))),
         tight("can", **may(allow("iam:PutRolePolicy"))),
         tight("is", attached=(ADMIN,)),
@@ -275,3 +300,41 @@ def test_what_lets_somebody_get_a_powerful_role_is_worse() -> None:
         "admitted-not-annotated": "high",
     }
     assert all("AdministratorAccess" in item.reason for item in risks)
+
+
+WORDS = st.sampled_from(["StringEquals", "Null", "aws:x", "iam:PolicyARN"])
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.sampled_from(["*", "iam:*", "arn:aws:iam::*:role/*", ""]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(WORDS, inner, max_size=2),
+    max_leaves=6,
+)
+KEYS = ("Effect", "Action", "NotAction", "Resource", "NotResource", "Condition")
+
+
+@settings(max_examples=examples(300), deadline=None)
+@given(st.lists(st.dictionaries(st.sampled_from(KEYS), JSON, max_size=5), max_size=3), JSON)
+def test_whatever_policies_are_judging_them_does_not_fail(items: list[Any], limit: Any) -> None:
+    document = {"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*", **item} for item in items]}
+    policies = {BOUNDARY: {"Statement": limit}}
+    audit(tight(inline=("p",), documents={"p": document}, boundary=BOUNDARY), policies=policies).risks  # noqa: B018
+
+
+ACTION = st.sampled_from(["*", "iam:*", "iam:Put*", "iam:PassRole", "lambda:*", "s3:*", "sts:AssumeRole"])
+RESOURCE = st.sampled_from(["*", f"{IAM}:*", f"{IAM}:role/*", arn_of("app"), arn_of("boss"), "x"])
+CONDITION = st.sampled_from([{}, {}, OFFICE, INSECURE, when("Bool", "aws:SecureTransport", "true")])
+PARTS = st.tuples(ACTION, RESOURCE, CONDITION)
+STATEMENT = PARTS.map(lambda parts: allow(parts[0], parts[1], **parts[2]))
+
+
+@settings(max_examples=examples(200), deadline=None)
+@given(st.lists(STATEMENT, max_size=3), STATEMENT)
+def test_more_is_allowed_by_an_allow_and_less_by_a_deny_or_a_boundary(before: list[Any], one: Any) -> None:
+    def level(*statements: Any, **more: Any) -> int:
+        policies = {BOUNDARY: {"Statement": [one]}}
+        roles = (tight(**may(*statements, **more)), role("boss", attached=(ADMIN,)))
+        return audit(*roles, policies=policies).trusts.powers(roles[0]).level
+
+    first = level(*before)
+    assert level(*before, one) >= first
+    assert level(*before, {**one, "Effect": "Deny"}) <= first
+    assert level(*before, boundary=BOUNDARY) <= first

@@ -27,13 +27,23 @@ from irsa_cli.core.trust.assuming import context_of_session
 from irsa_cli.core.values.errors import Refused
 
 
+class PowerLevel(IntEnum):
+    """How powerful: administrator, or able to become one; if something is there, or if conditions hold."""
+
+    NONE = 0
+    CONDITIONAL = 1
+    DEPENDING = 2
+    ESCALATION = 3
+    ADMINISTRATOR = 4
+
+
 @dataclass(frozen=True)
 class Escalation:
     """One way: all these actions; `by` says what one does with them.
 
     `target` is whose resource has to be allowed, where it is not every one: the role itself (`self`), its own
     `policy`, an `administrator`, the `same` user or role by all actions. `needs` has to be there besides;
-    `passed` are the services that get the role, without `.amazonaws.com`.
+    `passed` are the services that get the role.
     """
 
     id: str
@@ -43,18 +53,18 @@ class Escalation:
     needs: str = ""
     passed: tuple[str, ...] = ()
 
+    @property
+    def level(self) -> PowerLevel:
+        """How powerful it makes a role if all actions are allowed."""
+        return PowerLevel.DEPENDING if self.needs else PowerLevel.ESCALATION
+
 
 _TABLE = json.loads((files(__package__) / "escalations.json").read_text(encoding="utf-8"))
 SOURCE: str = _TABLE["source"]
 DATE: str = _TABLE["date"]
 ESCALATIONS = tuple(
     Escalation(
-        item["id"],
-        tuple(item["actions"]),
-        item["by"],
-        item.get("target", ""),
-        item.get("if", ""),
-        tuple(f"{name}.amazonaws.com" for name in item.get("passed", "").split()),
+        **{**item, "actions": tuple(item["actions"]), "passed": tuple(item.get("passed", ()))},
     )
     for item in _TABLE["paths"]
 )
@@ -78,16 +88,6 @@ SHOWN_WAYS = 2
 """Ways to become administrator that are named; of more the number is told."""
 ANY, EVERY = "", "*"
 """Targets of an action: any resource, and every one of its kind; else an ARN."""
-
-
-class PowerLevel(IntEnum):
-    """How powerful: administrator, or able to become one; if something is there, or if conditions hold."""
-
-    NONE = 0
-    CONDITIONAL = 1
-    DEPENDING = 2
-    ESCALATION = 3
-    ADMINISTRATOR = 4
 
 
 @dataclass(frozen=True, order=True)
@@ -218,7 +218,7 @@ class RolePower:
     """A role, as far as it is known: its ARN ('' if it is not), and what its policies grant, by their names.
 
     `limit` is what its permissions boundary allows, None without one, or where that is not known.
-    `administrators` tells the other roles that are, by ARN, each with the services that it trusts.
+    `administrators` tells the roles that are, or can become one, by ARN, each with the services it trusts.
     """
 
     policies: Mapping[str, Granted]
@@ -227,6 +227,7 @@ class RolePower:
     boundary: str = ""
     limit: Granted | None = None
     administrators: Callable[[], Mapping[str, frozenset[str]]] = dict
+    tags: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def power(self) -> Power:
@@ -234,7 +235,7 @@ class RolePower:
         held = frozenset().union(*(grant.actions for _, grant in self._grants if not grant.denies))
         if not held:
             return Power()
-        level, words = self._administrator() or self._escalation(held)
+        level, words = max(self._administrator(), self._escalation(held), key=lambda found: found[0])
         if self.boundary and words:
             words = f"{words} (as far as its permissions boundary allows)"
             level = min(level, PowerLevel.DEPENDING) if self.limit is None else level
@@ -283,45 +284,48 @@ class RolePower:
         admin = f"arn:{partition}:iam::aws:policy/AdministratorAccess"
         policies = PresentKey((admin, f"arn:{partition}:iam::{self._account}:policy/{_PROBE}"))
         service = {"iam:passedtoservice": PresentKey(passed)} if passed else {}
-        known = context_of_session(self.arn) if self._account else {"aws:securetransport": ("true",)}
-        return {**known, **service, "iam:policyarn": policies}
+        known: Context = {"aws:securetransport": ("true",)}
+        if self._account:
+            known = {**context_of_session(self.arn), "aws:resourceaccount": (self._account,)}
+        tags = {f"aws:principaltag/{key.lower()}": (value,) for key, value in self.tags.items()}
+        return {**known, **tags, **service, "iam:policyarn": policies}
 
-    def _administrator(self) -> tuple[PowerLevel, str] | None:
-        much = [
-            match[1] if (match := _MANAGED.fullmatch(name)) else f"{text} by the policy {name}"
+    def _administrator(self) -> tuple[PowerLevel, str]:
+        asked = {
+            match[1] if (match := _MANAGED.fullmatch(name)) else f"{text} by the policy {name}": grant
             for name, found in sorted(self.policies.items())
             for grant in found
             for text in grant.much
             if not grant.denies and grant.is_about(EVERY, "role", self._account)
-        ]
+        }
+        known = {text: grant.condition(self._context(())) for text, grant in asked.items()}
+        much = [text for text, condition in known.items() if condition == ""]
         answers = [answer for action in _CORE if (answer := self.can(action, EVERY)) is not None]
+        unknown = min(answers, key=len, default=())
+        if not much and unknown:
+            much = [text for text, condition in known.items() if condition]
         if not much or not answers:
-            return None
-        unknown = min(answers, key=len)
-        words = " and ".join(dict.fromkeys(much)) + _if(unknown)
-        return (PowerLevel.CONDITIONAL if unknown else PowerLevel.ADMINISTRATOR), words
+            return PowerLevel.NONE, ""
+        return (PowerLevel.CONDITIONAL if unknown else PowerLevel.ADMINISTRATOR), " and ".join(much) + _if(
+            unknown
+        )
 
     def _escalation(self, held: frozenset[str]) -> tuple[PowerLevel, str]:
         """The ways to become administrator that the policies leave open: the surest ones are named."""
         found: dict[str, tuple[PowerLevel, str]] = {}
         for way in ESCALATIONS:
             if held.issuperset(way.actions) and (answer := self._way(way)) is not None:
-                level = (
-                    PowerLevel.CONDITIONAL
-                    if answer
-                    else PowerLevel.DEPENDING
-                    if way.needs
-                    else PowerLevel.ESCALATION
-                )
-                unknown = _if((*answer, *([way.needs] if way.needs else ())))
+                level = PowerLevel.CONDITIONAL if answer else way.level
+                unknown = _if((*answer, *filter(None, [way.needs])))
                 words = f"{' with '.join(way.actions)} (a way to become administrator by {way.by}{unknown})"
-                if level > found.get(way.by, (PowerLevel.NONE, ""))[0]:
-                    found[way.by] = level, words
+                found[way.by] = max(
+                    (level, words), found.get(way.by, (level, words)), key=lambda item: item[0]
+                )
         best = max((level for level, _ in found.values()), default=PowerLevel.NONE)
         of_aws = [match[1] for name in sorted(self.policies) if (match := _MANAGED.fullmatch(name))]
         named = of_aws or [words for level, words in found.values() if level is best]
         more = [f"{len(named) - SHOWN_WAYS} more such ways"] if len(named) > SHOWN_WAYS else []
-        return best, " and ".join([*named[:SHOWN_WAYS], *more])
+        return best, " and ".join([*named[:SHOWN_WAYS], *more]) if best else ""
 
     def _way(self, way: Escalation) -> tuple[str, ...] | None:
         answers = []
@@ -344,10 +348,10 @@ class RolePower:
 
     def _targets(self, way: Escalation) -> Iterator[str]:
         yield EVERY
-        if way.target == "self" and self.arn:
-            yield self.arn
-        elif way.target == "policy":
-            yield from (arn for arn in self.attached if ":iam::aws:" not in arn)
+        if way.target in ("self", "policy"):
+            own = (self.arn,) if way.target == "self" else self.attached
+            # What it gives itself its boundary limits.
+            yield from (arn for arn in own if arn and ":iam::aws:" not in arn and self.limit is None)
         elif way.target == "administrator":
             for arn, services in self.administrators().items():
                 if arn != self.arn and (not way.passed or not services.isdisjoint(way.passed)):
