@@ -46,7 +46,7 @@ class FailOn(click.ParamType):  # type: ignore[type-arg]
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The lowest severity (None for none), and whether what is broken counts."""
         words = listed([str(value)])
-        for word in words:
+        for word in words or ("",):
             if word not in (*LEVELS, BROKEN, NEVER) or (word == NEVER and len(words) > 1):
                 self.fail(f"'{word}' is none of {', '.join((*LEVELS, BROKEN))}, or never alone", param, ctx)
         return next((Severity(level) for level in LEVELS if level in words), None), BROKEN in words

@@ -21,7 +21,9 @@ from irsa_cli.core.trust.rules.rule import FilePlace, Severity
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
 
 _SIGNS = re.compile(r"AssumeRoleWithWebIdentity|eks[\\.]+amazonaws[\\.]+com/role-arn")
-_MODULE_SIGNS = re.compile(r"oidc|irsa|service_?account|assume_role|iam.role", re.IGNORECASE)
+_MODULE_SIGNS = re.compile(r"oidc|irsa|service_?account|assume_role|trust_policy|pod_identity", re.IGNORECASE)
+_NO_POD_ROLES = re.compile(r"(^|/)terraform-aws-modules/(eks|kms|vpc)/aws$")
+"""Modules whose roles are those of the cluster and its nodes."""
 _IAM_MODULE = re.compile(r"terraform-aws-(?:modules/iam/aws|iam(?:\.git)?)//modules/([\w-]+)")
 
 
@@ -32,9 +34,12 @@ def of_hcl(module: Module, named: Collection[str]) -> Iterator[Found]:
     used = [module.get(block, "assume_role_policy") for block in roles]
     changes = []
     for block in (block for block in module.blocks if block.source.name in named):
+        is_data = block.labels[0] == "data"
         kind = block.labels[1] if len(block.labels) > 2 else block.labels[0]
         written = block.source.written(block.tree)
-        if kind == "aws_iam_policy_document":
+        if is_data and kind != "aws_iam_policy_document":
+            continue
+        if is_data:
             made = module.document(block)
             if not any(item is made for item in used) and "sts:AssumeRole" in written:
                 changes.append(_named(module, block, kind, change={"after": made, "after_unknown": {}}))
@@ -42,7 +47,7 @@ def of_hcl(module: Module, named: Collection[str]) -> Iterator[Found]:
             resources += [_named(module, block, kind, values=each) for each in _instances(module, block)]
         elif kind == "module" and (made := _of_module(module, block)) is not None:
             resources += [_named(module, block, "aws_iam_role", values=each) for each in made]
-        elif _SIGNS.search(written) or (kind == "module" and _MODULE_SIGNS.search(written)):
+        elif _SIGNS.search(written) or (kind == "module" and _may_create_roles(module, block, written)):
             yield from _unknown(block, written)
     if module.blocks:
         plan = {"planned_values": {"root_module": {"resources": resources}}, "resource_changes": changes}
@@ -64,6 +69,11 @@ def _instances(module: Module, block: Block) -> list[dict[str, Any]]:
         return [module.body(block)]
     pairs = each.items() if isinstance(each, dict) else zip(each, each, strict=True)
     return [module.body(block, {"each": {"key": key, "value": value}}) for key, value in pairs]
+
+
+def _may_create_roles(module: Module, block: Block, written: str) -> bool:
+    source = str(module.get(block, "source"))
+    return _NO_POD_ROLES.search(source) is None and _MODULE_SIGNS.search(written) is not None
 
 
 def _unknown(block: Block, written: str) -> Iterator[Unjudged]:

@@ -278,14 +278,16 @@ _PLAIN = {
 def _statement(item: Mapping[str, Any], gaps: Gaps) -> Document:
     found: Document = {"Effect": item.get("effect") or "Allow"}
     found |= {key: item[name] for name, key in _PLAIN.items() if item.get(name)}
-    principals = item.get("principals")
-    if not isinstance(principals, list):
-        found["Principal"] = principals or gaps.gap(f"principals {_WHOLE}")
-    elif principals:
-        named: dict[str, list[Any]] = {}
-        for each in dicts(principals):
-            named.setdefault(str(each.get("type")), []).extend(as_list(each.get("identifiers")))
-        found["Principal"] = "*" if named.get("*") == ["*"] else named
+    for name, key in (("principals", "Principal"), ("not_principals", "NotPrincipal")):
+        blocks = item.get(name)
+        if not isinstance(blocks, list):
+            if blocks or key == "Principal":
+                found[key] = blocks or gaps.gap(f"{name} {_WHOLE}")
+        elif blocks:
+            named: dict[str, list[Any]] = {}
+            for each in dicts(blocks):
+                named.setdefault(str(each.get("type")), []).extend(as_list(each.get("identifiers")))
+            found[key] = "*" if named.get("*") == ["*"] else named
     conditions = item.get("condition")
     if isinstance(conditions, str):
         found["Condition"] = conditions

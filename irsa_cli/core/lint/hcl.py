@@ -299,7 +299,14 @@ class Module:
 
     def document(self, block: Block) -> Any:
         """A data source of a policy: the same value for whoever refers to it."""
-        return self.once(".".join(block.labels), lambda: {"statement": [], **self.body(block)})
+
+        def made() -> Any:
+            found = {"statement": [], **self.body(block)}
+            for item in filter(lambda item: isinstance(item, dict), as_list(found["statement"])):
+                item.setdefault("principals", [])
+            return found
+
+        return self.once(".".join(block.labels), made)
 
     def once(self, key: str, make: Callable[[], Any]) -> Any:
         """What has a name, made once; what asks for itself is not known."""

@@ -5,6 +5,7 @@ What a file holds is `irsa_cli.core.lint`'s business.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
@@ -158,16 +159,21 @@ class _Reading:
     def take_modules(self) -> None:
         """The folders with files of Terraform: each is one module, of which only what was named is judged."""
         for folder, named in self.terraform.items():
-            beside = files_in(folder, _TERRAFORM, self.unread, deep=False)
-            module = Module(partial(_beside, str(folder / "x")))
-            for path in map(str, beside):
+            texts = dict(named)
+            for path in map(str, files_in(folder, _TERRAFORM, self.unread, deep=False)):
                 try:
-                    module.add(named.get(path) or read_text(path), path)
-                except IrsaError as error:
+                    texts[path] = named.get(path) or read_text(path)
+                except InvalidInput as error:
                     self.unread.append(error)
-            judged_files = list(read_module(module, list(named)))
-            self.files += judged_files
-            self.unread += judged_files[0].problems
+            module = Module(partial(_beside, str(folder / "x")))
+            for path, text in texts.items() if any(map(_OF_ROLES.search, texts.values())) else ():
+                try:
+                    module.add(text, path)
+                except InvalidInput as error:
+                    self.unread.append(error)
+            files = list(read_module(module, list(named)))
+            self.files += files
+            self.unread += files[0].problems
 
 
 def _read(request: Request) -> _Reading:
@@ -185,6 +191,10 @@ _KNOWN = (
     "expected a trust policy, a .tf file, terraform show -json, a CloudFormation template, Kubernetes"
     " manifests, a ClusterConfig or irsa/v1 Bindings"
 )
+_OF_ROLES = re.compile(
+    r"iam|oidc|irsa|role-arn|service_?account|trust|pod_identity|AssumeRole", re.IGNORECASE
+)
+"""What a folder of Terraform's files has in one of them, if it has something to be judged."""
 _SIGNS = ("AssumeRole", ROLE_ARN_ANNOTATION, EKSCTL[0], OWN[0], "AWS::IAM::Role", "kind: ServiceAccount")
 _CODE_SIGNS = (
     "AssumeRoleWithWebIdentity",

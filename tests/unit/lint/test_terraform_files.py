@@ -87,7 +87,7 @@ def test_files_of_a_folder_are_one_module_and_only_named_ones_are_judged(tmp_pat
     (tmp_path / "data.tf").write_text(data, encoding="utf-8")
     (tmp_path / "role.tf").write_text(f"resource {role}", encoding="utf-8")
     (tmp_path / "deeper").mkdir()
-    (tmp_path / "deeper" / "main.tf").write_text("{", encoding="utf-8")
+    (tmp_path / "deeper" / "main.tf").write_text("{ # iam", encoding="utf-8")
     report = run(tmp_path / "role.tf")
     assert found(report) == ["no-condition high"]
     (risk,) = report.selection.shown
