@@ -102,6 +102,7 @@ def promised(ran: Ran, arguments: Sequence[str]) -> Ran:
         document = ran.json if output == "json" else ran.yaml
         check(document, ran.code)
         scope = document["metadata"].get("scope", {"complete": True})
+        assert document["metadata"].get("complete", scope["complete"]) == scope["complete"], scope
         assert scope["complete"] or ran.code or "--allow-partial" in arguments, (
             "exit 0 of an incomplete answer"
         )

@@ -24,6 +24,7 @@ from irsa_cli.core.objects.kinds import ServiceAccount
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome, exit_code_of, whole
+from irsa_cli.core.results.scope import AnswerScope, NotExamined, by_design, not_read, unanswered
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import ExitCode
 from irsa_cli.core.values.names import Namespaced
@@ -126,6 +127,33 @@ class Diagnosis:
         return all(item.verdict is not Verdict.UNKNOWN for item in self.accounts)
 
     @property
+    def scope(self) -> AnswerScope:
+        """The ServiceAccounts and checks, and what could not be told; hints and what follows are left out."""
+        question = "What keeps pods from the roles of their ServiceAccounts?"
+        if self.error is not None or self.signal:
+            return unanswered(question, self.error)
+        accounts = self.accounts if self.account is None else (self.account,)
+        found = [*self.findings, *(item for each in self.accounts for item in each.findings)]
+        unknown = (it for it in having(found, Verdict.UNKNOWN) if not it.judgement.follows)
+        deciding = (*self.undecided, *(item for each in accounts for item in each.undecided))
+        lines = dict.fromkeys((f"{it.cause.id}: {it.judgement.text}" for it in unknown), False)
+        lines |= dict.fromkeys(
+            (f"{it.cause.id}: {it.judgement.text}" for it in deciding), not self.is_complete
+        )
+        if not (self.is_complete or self.unread or any(lines.values())):
+            lines["which ServiceAccounts there are"] = True
+        checks = len(found) - len(having(found, Verdict.UNKNOWN))
+        return AnswerScope(
+            question,
+            {"ServiceAccount": len(accounts), "check": checks},
+            (
+                *not_read(self.unread),
+                *(NotExamined(text, matters=matters) for text, matters in lines.items()),
+                *by_design("files in containers", "policies of the organization"),
+            ),
+        )
+
+    @property
     def exit_code(self) -> int:
         """5 when something is wrong, else 1 when something that decides can't be told, else 0."""
         if self.signal or self.error is not None:
@@ -159,6 +187,7 @@ class Diagnosis:
             self.notes,
             whole(self.error),
             {"complete": self.error is None and self.is_complete},
+            self.scope,
         )
 
     def _cluster_json(self) -> dict[str, Any]:

@@ -72,6 +72,11 @@ class AnswerScope:
         return ", ".join(plural(number, what) for what, number in self.examined.items()) or "nothing"
 
     @property
+    def checked(self) -> str:
+        """How much was examined, as a sentence."""
+        return f"Checked: {self.counts}."
+
+    @property
     def left_out(self) -> str:
         """What was not examined, in one line, '' for nothing. What could not be read has notes of its own."""
         apart = [item.text for item in self.not_examined if item.why is WhyNot.BY_DESIGN]
@@ -85,7 +90,7 @@ class AnswerScope:
     @property
     def sentence(self) -> str:
         """The scope in one line, for the end of a text."""
-        return " ".join(filter(None, (f"Checked: {self.counts}.", self.nothing, self.left_out)))
+        return " ".join(filter(None, (self.checked, self.nothing, self.left_out)))
 
     def to_json(self) -> dict[str, Any]:
         """The `scope` of a document's metadata."""

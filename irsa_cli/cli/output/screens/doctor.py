@@ -31,6 +31,7 @@ def lines(diagnosis: Diagnosis, *, everything: bool) -> Iterator[str]:
     yield from (f"Note: {visible(note)}" for note in diagnosis.notes)
     yield from _first_fix(diagnosis)
     yield verdict_line(diagnosis)
+    yield diagnosis.scope.checked
 
 
 def _head(account: Examined) -> str:
