@@ -41,7 +41,7 @@ def command(**options: Any) -> int:
     terraform show -json prints of a plan, CloudFormation templates (the CDK's cdk.out, too), Kubernetes
     manifests, ClusterConfigs and irsa/v1 files; each is known by its content. Asks nobody, and needs no
     credentials. What is known only when it is deployed is said, and is never called fine. The rules are those
-    of irsa audit. Exit code 5: --fail-on has found something; 2: a file can't be read, or is of no known
+    of irsa audit. Exit code 5: a risk of --fail-on is shown; 2: a file can't be read, or is of no known
     kind; 1: neither, but what is not known yet could be as bad as --fail-on.
     """
     from irsa_cli.cli.output.reports.of_checks import of_risks

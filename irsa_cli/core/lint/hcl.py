@@ -274,6 +274,8 @@ class Module:
     def _reference(self, source: Source, tree: Tree, names: Names) -> Any:
         path = self._path(source, tree, names)
         head, labels = str(path[0]), [step for step in path if isinstance(step, str)]
+        if path in (["true"], ["false"], ["null"]):  # As python-hcl2 8.1.0 has them.
+            return self._literal(source, tree, names)
         if head in names:
             return _inside(names[head], path[1:])
         if head in ("local", "var") and len(labels) > 1:
