@@ -4,7 +4,7 @@ It makes no thread and no client before it forks, so that a child is what a fres
 but for two things: botocore's descriptions of services have been read, and three times are shortened: for
 how long irsa repeats a call, for how long IAM is inconsistent, and for how long a rollback looks for a write
 that may be executed late. An order of `tests.support.shim`, which is what a shell starts as `irsa`, leaves
-these times as they are.
+these times as they are, unless the environment says otherwise (`HURRIED`).
 """
 
 import atexit
@@ -42,6 +42,9 @@ MOST_LATE_SECONDS = 3.0
 """What is left of one and a half time-outs of a call; what the sandbox executes late it does sooner."""
 PROPAGATION = "FAULTS_PROPAGATION_SECONDS"
 """A variable of the environment: that many seconds are left of it instead."""
+
+HURRIED = "FAULTS_HURRIED"
+"""A variable of the environment: what the shim starts has the shorter times, too."""
 
 RENEWING = "FAULTS_RENEWING_SECONDS"
 """A variable of the environment: locks are renewed that often; a run is too short for it otherwise."""
@@ -232,7 +235,7 @@ def _become(order: Mapping[str, Any], out: int, err: int, stdin: int | None = No
     sys.argv = ["irsa", *order["arguments"]]
     if "umask" in order:
         os.umask(order["umask"])
-    else:
+    if "umask" not in order or HURRIED in order["env"]:
         _shorten_pauses()
     os.environ.clear()
     os.environ.update(order["env"])

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from irsa_cli.sandbox import Sandbox
+from tests.faults.zygote import HURRIED
 from tests.pipeline.github_api import GitHub
 from tests.pipeline.runner import Job, event
 from tests.scenarios.conftest import sandbox_stage
@@ -53,6 +54,7 @@ def job(stage: Stage, github: GitHub, tmp_path: Path) -> MakeJob:
             "GITHUB_JOB": "plan",
             "GITHUB_EVENT_PATH": event(folder, pull_request={"number": 7, "head": {"sha": "c0ffee00" * 5}}),
             "TEST_TOKEN": "the-token",
+            HURRIED: "1",
         }
         made.append(Job(folder, {**env, **more}, tmp_path / "artifacts"))
         return made[-1]
