@@ -110,8 +110,8 @@ class Powerful:
         foreign: dict[str, list[str]] = {}
         for who, arn in (*self._named(), *(pair for role in roles for pair in self._assumed(role))):
             account = [*arn.split(":"), *"....."][4]
-            if (account.isdigit() and account not in self.estate.accounts) or "*" in account:
-                name = f"account {account}" if account.isdigit() else "other accounts"
+            if (account.isdecimal() and account not in self.estate.accounts) or "*" in account:
+                name = f"account {account}" if account.isdecimal() else "other accounts"
                 foreign.setdefault(name, []).append(f"{who} -> {arn}")
         for name, pairs in sorted(foreign.items()):
             yield f"roles of {name} were not read, which pods can assume: {some(pairs)}"

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from irsa_cli.core.audit.estate import AuditedAccount, Estate
-from irsa_cli.core.audit.reach import Reachable, size_of
+from irsa_cli.core.audit.reach import Reachable, SubjectIndex, size_of
 from irsa_cli.core.inventory.bindings import BoundRole
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.statements import allowing, principals, trusted_providers
@@ -140,6 +140,7 @@ class Fixes:
     """The fixes of the risks of one account."""
 
     trusts: Trusts
+    _indexes: dict[str, SubjectIndex] = field(default_factory=dict, compare=False)
 
     def of(self, risks: Iterable[Risk]) -> tuple[Risk, ...]:
         """The risks with their fixes, as far as there are some: those of a role get the same document."""
@@ -175,7 +176,8 @@ class Fixes:
 
     def _admitted(self, role: BoundRole) -> frozenset[str]:
         """The ServiceAccounts that become a role, with their clusters."""
-        ways = Reachable(replace(self.trusts.estate, roles=(role,))).ways.get(role.arn, ())
+        estate = replace(self.trusts.estate, roles=(role,))
+        ways = Reachable(estate, self._indexes).ways.get(role.arn, ())
         return frozenset(f"{name} of cluster {way.cluster}" for way in ways for name in way.accounts)
 
     @cached_property
