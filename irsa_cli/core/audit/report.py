@@ -250,11 +250,7 @@ class AuditReport(RiskReport):
         }
 
 
-NEVER_READ = (
-    "service and resource control policies",
-    "session policies",
-    "policies of resources",
-)
+NEVER_READ = ("service and resource control policies", "session policies", "policies of resources")
 
 
 def scope_of(question: str, report: AuditReport | WhoCanReport, *, gaps_matter: bool = True) -> AnswerScope:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
-from irsa_cli.aws.actions import check_action
+from irsa_cli.aws.permissions.actions import check_action
 from irsa_cli.core.audit.auditing import Audit, AuditScope
 from irsa_cli.core.audit.estate import Estate
 from irsa_cli.core.audit.reach import who_can
