@@ -30,8 +30,8 @@ def lines(diagnosis: Diagnosis, *, everything: bool) -> Iterator[str]:
         yield from _summary(account, said)
     yield from (f"Note: {visible(note)}" for note in diagnosis.notes)
     yield from _first_fix(diagnosis)
-    yield verdict_line(diagnosis)
     yield diagnosis.scope.checked
+    yield verdict_line(diagnosis)
 
 
 def _head(account: Examined) -> str:
