@@ -127,7 +127,7 @@ def namespaces(trial: Trial) -> None:
     place = trial.place
     for name in (place.name, place.vanishing):
         place.make_namespace(name)
-    if trial.irsa("get-sa", "-n", place.name).result.get("items") != []:
+    if trial.irsa("get-sa", "-n", place.name, "--allow-empty").result.get("items") != []:
         raise Failed("irsa get-sa lists ServiceAccounts of an empty namespace")
 
 

@@ -256,7 +256,9 @@ def test_bounded_a_role_without_policies_is_made_again_with_the_workloads_bounda
 def test_no_policy_is_forgotten() -> None:
     files = {path.stem for path in staging.PERMISSIONS.glob("*.json")} - {"workload-boundary"}
     assert files == {name for names in (*MADE_OF.values(), ("acceptance-policy",)) for name in names}
-    for page in sorted((staging.PERMISSIONS.parents[1]).rglob("*.md")):
+    pages = sorted((staging.PERMISSIONS.parents[1]).rglob("*.md"))
+    # The rules' page shows what is dangerous.
+    for page in (page for page in pages if page.name != "audit-rules.md"):
         text = page.read_text(encoding="utf-8")
         for action in ("iam:CreateRole", "iam:PutRolePolicy", "iam:UpdateAssumeRolePolicy", "iam:TagRole"):
             assert f'"{action}"' not in text, f"{page.name} has a policy that no test tries"

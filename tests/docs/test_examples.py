@@ -47,6 +47,8 @@ BEFORE: dict[str, tuple[str, ...]] = {
 }
 PROVIDER_ARN = "arn:aws:iam::111122223333:oidc-provider/oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLE"
 CODES = {
+    "irsa get-sa -l": (7,),
+    "irsa audit -c staging": (1,),
     "irsa doctor": (0, 1),  # 1: no pod of the ServiceAccount is running.
     "irsa recover --forward": (0, 4),  # The example before it has rolled it back.
     "irsa diff": (0, 6),  # 6: there is something to do.
@@ -158,6 +160,8 @@ def codes(line: str) -> tuple[int, ...]:
         "irsa diff": lambda text: "irsa diff" in text,
         "irsa doctor pod/": lambda text: "doctor pod/" in text,
         "irsa doctor": lambda text: "doctor" in text and "--explain" not in text,
+        "irsa get-sa -l": lambda text: "get-sa -A -l" in text,
+        "irsa audit -c staging": lambda text: "audit" in text and "-c staging" in text,
     }
     return next((CODES[name] for name, fits in marks.items() if fits(line)), (0,))
 

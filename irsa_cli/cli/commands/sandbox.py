@@ -116,7 +116,7 @@ def up(wanted: _Wanted) -> None:
 @command.command(
     "run",
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
-    epilog="\b\nExamples:\n  irsa sandbox run -- sh -c 'irsa associate-oidc -c demo && irsa get-sa -c demo'",
+    epilog="\b\nExamples:\n  irsa sandbox run -- sh -c 'irsa associate-oidc -c demo && irsa audit -c demo'",
 )
 @_described
 @click.argument("arguments", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- COMMAND...")
