@@ -81,10 +81,11 @@ class AnswerScope:
         """What was not examined, in one line, '' for nothing. What could not be read has notes of its own."""
         apart = [item.text for item in self.not_examined if item.why is WhyNot.BY_DESIGN]
         others = [item for item in self.not_examined if item.why is not WhyNot.BY_DESIGN]
-        if others:
-            deciding = sum(item.matters for item in others)
-            more = f", {deciding} could change this answer" if deciding else ""
-            apart.append(f"{plural(len(others), 'item')} in the notes{more}")
+        deciding = sum(item.matters for item in others)
+        if deciding:
+            apart.append(f"{plural(deciding, 'item')} that could change this answer")
+        if len(others) > deciding:
+            apart.append(f"{plural(len(others) - deciding, 'item')} that can't change it")
         return f"Not checked: {', '.join(apart)}." if apart else ""
 
     @property

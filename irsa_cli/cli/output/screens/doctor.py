@@ -152,13 +152,19 @@ def verdict_line(diagnosis: Diagnosis) -> str:
     count, hidden = len(diagnosis.problems), _hidden(diagnosis)
     if not count:
         if not hidden:
-            return _hinted(diagnosis) or "Nothing wrong was found."
+            return _hinted(diagnosis) or f"Nothing wrong was found{_without_roles(diagnosis)}."
         said = f"Nothing wrong was found in what could be checked; {hidden} (exit {diagnosis.exit_code})."
         return said + _look(diagnosis)
     first = diagnosis.problems[0].cause.id
     more = "" if count == 1 else f" Begin with {first}."
     found = f"{count} problem{'s' if count != 1 else ''} found (exit {diagnosis.exit_code}).{more}"
     return f"{found} Beside, {hidden}." if hidden and diagnosis.account is None else found
+
+
+def _without_roles(diagnosis: Diagnosis) -> str:
+    """What is said where only the cluster could be checked."""
+    only_cluster = diagnosis.account is None and not diagnosis.accounts
+    return " in the cluster itself; no ServiceAccount with a role is there to check" if only_cluster else ""
 
 
 def _hinted(diagnosis: Diagnosis) -> str:
