@@ -116,7 +116,7 @@ def test_one_line_each_the_most_severe_first(irsa: Irsa) -> None:
     assert lines[0].startswith(f"critical no-subject: {arn_of('w3')}: statement 1 does not test")
     words = [line.split()[0] for line in lines[:-2]]
     assert words == sorted(words, key=["critical", "high", "medium", "low"].index)
-    assert "in 134 roles, 4 clusters, 136 ServiceAccounts" in lines[-2]
+    assert "in 134 roles, 4 clusters, 137 ServiceAccounts" in lines[-2]
     assert lines[-1].startswith("Not checked: service and resource control policies, ")
     told = irsa("audit", "--role", arn_of("w8"), "-v").out
     assert "    statement 1 gives it to prod/by-association" in told

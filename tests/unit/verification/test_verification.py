@@ -136,7 +136,7 @@ def test_sts_has_the_last_word_on_a_trust_policy() -> None:
 @pytest.mark.parametrize(
     ("items", "code"),
     [
-        ([], 0),
+        ([], ExitCode.EMPTY),
         ([one(six())], 0),
         ([one(six()), one(six(identity=OPEN))], 1),
         ([one(six(identity=OPEN)), one(six(trust=FAILED)), one(six())], 5),
