@@ -56,6 +56,9 @@ def test_all_of_them_good_or_none_at_all(stage: Stage, namespace: str) -> None:
     assert verify_all(stage, namespace, "--allow-empty").code == 0
     empty = verify_all(stage, namespace, "-o", "json")
     assert (empty.code, empty.metadata["outcome"]) == (7, "undetermined")
+    (suite,) = ElementTree.fromstring(verify_all(stage, namespace, "-o", "junit").out).findall("testsuite")
+    assert suite.get("errors") == "1"
+    assert verify_all(stage, namespace, "-o", "markdown").out.startswith("## ⚠️")
     make_binding(stage, namespace)
     ran = verify_all(stage, namespace, "-o", "yaml")
     assert ran.code == 0, ran.err

@@ -3,6 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from irsa_cli.cli.output.reports.of_checks import of_risks
+from irsa_cli.cli.output.screens.audit_reports import as_junit
+from irsa_cli.core.lint.report import LintReport
 from irsa_cli.core.results.scope import (
     Allowance,
     AnswerScope,
@@ -54,6 +57,13 @@ def test_a_question_without_an_answer_is_never_complete() -> None:
     assert not scope.is_complete
     assert "no network" in scope.not_examined[0].text
     assert Allowance(empty=True).exit_code(scope) is ExitCode.FAILED
+
+
+def test_nothing_is_green_where_nothing_was_there_to_judge() -> None:
+    nothing = LintReport()
+    assert nothing.exit_code == ExitCode.EMPTY
+    assert 'errors="1"' in as_junit(nothing)
+    assert of_risks(nothing).is_good is None
 
 
 def test_numbers_agree() -> None:

@@ -155,7 +155,7 @@ def of_risks(report: RiskReport, _title: str = "") -> PipelineReport:
     return PipelineReport(
         report.title,
         summary(report),
-        None if (report.unseen or report.error) and not shown else not shown,
+        None if (report.unseen or report.scope.nothing or report.error) and not shown else not shown,
         int(report.exit_code),
         (),
         (*_failure(report.error, report.title), *entries),

@@ -95,7 +95,7 @@ def _cases(report: RiskReport) -> Iterator[JunitCase]:
     for item, why in report.selection.accepted:
         name = f"{item.rule.id}: {where(item)}{item.sentence}"
         yield JunitCase("irsa.accepted", name, "skipped", f"{why.reason} (until {why.until})")
-    for text in (*([str(report.error)] if report.error else []), *report.unseen):
+    for text in filter(None, (str(report.error or report.scope.nothing), *report.unseen)):
         yield JunitCase("irsa.read", text, "error", text)
 
 

@@ -149,10 +149,10 @@ def junit(report: VerificationReport) -> str:
         suite.set("time", f"{item.seconds:.3f}")
         if told := list(_told(item)):
             ElementTree.SubElement(suite, "system-out").text = "\n".join(map(visible, told))
-    if report.error is not None:
+    if problem := str(report.error or report.scope.nothing):
         name = report.asked[1] or report.cluster_name or "irsa verify"
         classname = f"{report.cluster_name or 'irsa'}.{name}"
-        add_suite(root, name, [JunitCase(classname, "run", "error", str(report.error))])
+        add_suite(root, name, [JunitCase(classname, "run", "error", problem)])
     return xml_text(root)
 
 
