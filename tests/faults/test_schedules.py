@@ -61,15 +61,15 @@ LONG = DesiredState("apps/app", policies=MANAGED[:1])
 AFTER_ALL = Part(LONG, Start(0, TO_THE_END))
 HELD = Schedule(
     *(0, 1, "same wish"),
-    (Part(LONG), Part(LONG, Start(0, 8)), AFTER_ALL),
+    (Part(LONG), Part(LONG, Start(0, 9)), AFTER_ALL),
     (Hold(0, 0, 2, TO_THE_END, "AttachRolePolicy"),),
 )
 """A call of the first run takes longer than it may go on without renewing; the second waits meanwhile."""
 TAKEN_OVER = Schedule(
     *(0, 2, "same wish"),
     (
-        Part(LONG, strikes=(Strike("paused-answered", 8),)),
-        Part(LONG, Start(0, 8)),
+        Part(LONG, strikes=(Strike("paused-answered", 9),)),
+        Part(LONG, Start(0, 9)),
         Part(LONG, Start(1, TO_THE_END)),
     ),
     (Hold(1, 0, 2, TO_THE_END, "TagRole"), Hold(1, 0, 2, TO_THE_END, "AttachRolePolicy")),

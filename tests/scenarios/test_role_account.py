@@ -147,7 +147,9 @@ def test_it_is_shown_and_judged_with_the_same_flags(
 ) -> None:
     made(stage, namespace, elsewhere)
     where = about(stage, namespace)
-    listed = stage.irsa("get-sa", "-A", "-c", stage.cluster, *elsewhere.by_role, "-o", "json")
+    listed = stage.irsa(
+        "get-sa", "-A", "-c", stage.cluster, *elsewhere.by_role, "--allow-partial", "-o", "json"
+    )
     assert listed.code == 0, listed.err
     (item,) = [item for item in listed.json["items"] if item["serviceAccount"]["namespace"] == namespace]
     assert item["status"] == "ok", item

@@ -128,13 +128,13 @@ class Diagnosis:
 
     @property
     def scope(self) -> AnswerScope:
-        """The ServiceAccounts and checks, and what could not be told; hints and what follows are left out."""
+        """The ServiceAccounts and checks, and what is not known: of each of many only what decides."""
         question = "What keeps pods from the roles of their ServiceAccounts?"
         if self.error is not None or self.signal:
             return unanswered(question, self.error)
         accounts = self.accounts if self.account is None else (self.account,)
         found = [*self.findings, *(item for each in self.accounts for item in each.findings)]
-        unknown = (it for it in having(found, Verdict.UNKNOWN) if not it.judgement.follows)
+        unknown = (it for it in having(self.findings, Verdict.UNKNOWN) if not it.judgement.follows)
         deciding = (*self.undecided, *(item for each in accounts for item in each.undecided))
         lines = dict.fromkeys((f"{it.cause.id}: {it.judgement.text}" for it in unknown), False)
         lines |= dict.fromkeys(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from irsa_cli.core.audit.auditing import Audit
 from irsa_cli.core.audit.estate import AuditedAccount, AuditedAssociation
-from irsa_cli.core.trust.rules.power import ESCALATIONS
+from irsa_cli.core.trust.rules.power import ESCALATIONS, power
 from irsa_cli.core.trust.rules.rule import Risk
 from tests.support.estates import (
     ACCOUNT,
@@ -174,6 +174,10 @@ def test_each_way_of_the_list_is_found_on_all_resources_and_on_those_of_the_acco
         rest = [action for action in way.actions if action != left]
         if not any(set(other.actions) <= set(rest) for other in ESCALATIONS):
             assert found(tight(**may(allow(rest)))) == [], left
+
+
+def test_of_a_policy_of_aws_that_was_not_read_the_arn_tells_enough() -> None:
+    assert power([ADMIN], {ADMIN: {}}) == power([ADMIN], {}) == "AdministratorAccess"
 
 
 def test_a_role_that_is_passed_by_name_counts_if_it_is_an_administrator_of_that_service() -> None:

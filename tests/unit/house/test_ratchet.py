@@ -42,7 +42,7 @@ ROOMS: dict[str, tuple[int, int]] = {
     "irsa_cli.core.rbac": (1382, 6),
     "irsa_cli.core.recovery": (900, 6),
     "irsa_cli.core.results": (1226, 7),
-    "irsa_cli.core.trust": (3794, 17),
+    "irsa_cli.core.trust": (3795, 17),
     "irsa_cli.core.values": (1520, 12),
     "irsa_cli.kube": (1464, 7),
     "irsa_cli.sandbox": (8722, 37),

@@ -395,5 +395,6 @@ def power(
     named = tuple(attached)
     known = None if limit is None else granted(limit)
     found = {arn: of_managed(arn) for arn in named}
-    found |= {name: granted(document) for name, document in sorted((inline or {}).items())}
+    # A document that was not read is empty: of AWS's own policies the ARN tells enough.
+    found |= {name: granted(document) for name, document in sorted((inline or {}).items()) if document}
     return RolePower(found, "", named, boundary, known).power.much
