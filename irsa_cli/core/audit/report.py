@@ -6,15 +6,14 @@ looks as text is in `irsa_cli.cli.output.screens.audit`.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, ClassVar
 
 from irsa_cli.core.audit.auditing import Audit
+from irsa_cli.core.audit.baseline import fingerprint, is_known
 from irsa_cli.core.audit.reach import Can
 from irsa_cli.core.audit.ways import RolePath
 from irsa_cli.core.config.project import ACCEPTED_DAYS, AuditIgnore
@@ -22,43 +21,8 @@ from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome, exit_code_of, whole
 from irsa_cli.core.results.scope import Allowance, AnswerScope, by_design, not_read, unanswered
 from irsa_cli.core.trust.rules.rule import ORDER, FilePlace, Risk, Severity
-from irsa_cli.core.values.errors import ExitCode, InvalidInput
+from irsa_cli.core.values.errors import ExitCode
 from irsa_cli.core.values.names import account_json
-
-
-def fingerprint(risk: Risk) -> str:
-    """What tells a risk again in the next audit: its rule, its place, how bad it is, and the pattern."""
-    return _hashed(*_place_of(risk), risk.severity.value, risk.pattern)
-
-
-def _place_of(risk: Risk) -> tuple[str, ...]:
-    place: tuple[str, ...] = (risk.rule.id, risk.role, risk.cluster, risk.account, risk.statement)
-    # Lines move.
-    return place if risk.place is None else (*place, risk.place.file, risk.place.subject)
-
-
-def _hashed(*parts: str) -> str:
-    # JSON of others can have half of a character in a name.
-    return hashlib.sha256("\0".join(parts).encode(errors="surrogatepass")).hexdigest()[:16]
-
-
-def _is_known(risk: Risk, baseline: Collection[str]) -> bool:
-    """Whether a baseline has it, as bad as it is now or worse.
-
-    Fingerprints of irsa 0.1.0 have no severity: the one beside it is compared, or else the rule's own.
-    """
-    old = _hashed(*_place_of(risk))
-    for level in ORDER[ORDER.index(risk.severity) :]:
-        own = [_entry(old, None)] if level is risk.rule.severity else []
-        known = (fingerprint(replace(risk, severity=level)), _entry(old, level.value), *own)
-        if any(text in baseline for text in known):
-            return True
-    return False
-
-
-def _entry(mark: str, severity: object) -> str:
-    """An item of a baseline whose fingerprint does not tell the severity."""
-    return f"{mark} {severity}"
 
 
 @dataclass(frozen=True)
@@ -107,7 +71,7 @@ def select(
         valid = next((ignore for ignore in meant if ignore.counts(today)), None)
         if valid is not None:
             accepted.append((item, valid))
-        elif baseline and _is_known(item, baseline):
+        elif baseline and is_known(item, baseline):
             known += 1
         else:
             shown.append(item)
@@ -120,23 +84,6 @@ def _void(item: AuditIgnore, today: date) -> str:
         return f"that {item.rule} is accepted has ended on {item.until}: {item.reason}"
     far = f"until {item.until}, which is more than {ACCEPTED_DAYS} days ahead"
     return f"that {item.rule} is accepted does not count: {far}: {item.reason}"
-
-
-def read_baseline(text: str, source: str) -> frozenset[str]:
-    """The fingerprints of an audit that was printed as JSON, also with severities.
-
-    Raises `InvalidInput` for another document.
-    """
-    try:
-        document = json.loads(text)
-        if document["kind"] != "RiskList":
-            raise TypeError
-        marks = [(str(item["fingerprint"]), item.get("severity")) for item in document["items"]]
-        return frozenset(text for mark, level in marks for text in (mark, _entry(mark, level)))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise InvalidInput(
-            f"{source} is no baseline", reason="expected what irsa audit -o json has printed"
-        ) from None
 
 
 class RiskReport(ABC):

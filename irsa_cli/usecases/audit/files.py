@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 
+from irsa_cli.core.audit.baseline import read_baseline
 from irsa_cli.core.audit.documents import AuditFile, estate_of
 from irsa_cli.core.audit.estate import Estate
-from irsa_cli.core.audit.report import read_baseline
 from irsa_cli.core.values.errors import InvalidInput, IrsaError
 from irsa_cli.usecases.texts import files_in, read_text
 

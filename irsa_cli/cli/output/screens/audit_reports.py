@@ -20,7 +20,8 @@ from irsa_cli import __version__
 from irsa_cli.cli.output.reports.junit_sarif import JunitCase, add_suite, location, sarif_text, xml_text
 from irsa_cli.cli.output.screens.audit import where
 from irsa_cli.cli.output.text import show_reading
-from irsa_cli.core.audit.report import RiskReport, fingerprint
+from irsa_cli.core.audit.baseline import fingerprint
+from irsa_cli.core.audit.report import RiskReport
 from irsa_cli.core.config.project import AuditIgnore
 from irsa_cli.core.trust.rules.rule import Risk, Rule, Severity
 from irsa_cli.core.trust.rules.table import RULES
