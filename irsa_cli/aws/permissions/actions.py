@@ -1,23 +1,27 @@
 """Whether a service has an action, as IAM names them: the API's operations, and where IAM differs from them.
 
 Operations are botocore's; `actions.json` has how IAM names services, the actions without an operation of that
-name, and operations that need another action. Of what neither knows nothing is said.
+name, and operations that need another action. Neither has all: only a slip is refused, what is nearly an
+action that there is. Anything else may be an action that is newer, or in no list.
 """
 
 from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from importlib.resources import files
 from typing import Any, NoReturn
 
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.slips import near
 
+SLIP = 0.9
+"""How like two names are of which one is a slip of the other (as difflib measures it)."""
+
 
 def check_action(action: str) -> str:
-    """Raise `InvalidInput` for what is no action; returns a note where that is not known, else ''."""
+    """Raise `InvalidInput` for a slip; returns a note if it is not known whether it is an action, else ''."""
     from botocore.loaders import Loader
 
     table: dict[str, Any] = json.loads((files(__package__) / "actions.json").read_text(encoding="utf-8"))
@@ -39,9 +43,14 @@ def check_action(action: str) -> str:
     real = {one.lower(): one for one in sorted(known) if one.lower() not in instead}
     if name.lower() in real:
         return ""
+    slips = difflib.get_close_matches(name.lower(), real, 1, SLIP)
+    if meant := instead.get(name.lower()) or next(map(real.__getitem__, slips), ""):
+        _refuse(action, str(found[0]["metadata"]["serviceId"]), meant)
     if len(found) < len(parts):
         return unsure
-    return _refuse(action, str(found[0]["metadata"]["serviceId"]), instead.get(name.lower()), real.values())
+    similar = near(name, [*real.values()])
+    more = f"; similar: {', '.join(f'{service}:{one}' for one in similar)}" if similar else ""
+    return f'whether "{action}" is an action is not known: it is in no list that irsa has{more}'
 
 
 def _meant(service: str, models: Collection[str], table: Mapping[str, Any]) -> str:
@@ -52,14 +61,12 @@ def _meant(service: str, models: Collection[str], table: Mapping[str, Any]) -> s
     owner = next((prefix for prefix, names in services.items() if service in names.split()), "")
     if owner or service in models:
         return owner
-    return next(iter(difflib.get_close_matches(service, {*models, *services}, 1, 0.8)), "")
+    return next(iter(difflib.get_close_matches(service, {*models, *services}, 1, SLIP)), "")
 
 
-def _refuse(action: str, title: str, meant: str | None, known: Iterable[str]) -> NoReturn:
-    """Raise what is said of an action that there is not."""
-    service, _, name = action.partition(":")
-    meant = meant or next(iter(near(name, [*known])), "")
+def _refuse(action: str, title: str, meant: str) -> NoReturn:
+    """Raise what is said of an action that there is not, and which one is meant."""
+    service = action.partition(":")[0]
     spelled = title[:2].isupper() or title[1:2].isdigit()
     article = "an" if title[0] in ("AEFHILMNORSX" if spelled else "AEIO") else "a"
-    more = f" Did you mean {service}:{meant}?" if meant else ""
-    raise InvalidInput(f'"{action}" is not {article} {title} action.{more}')
+    raise InvalidInput(f'"{action}" is not {article} {title} action. Did you mean {service}:{meant}?')
