@@ -94,7 +94,7 @@ def whole_roles(roles: Iterable[BoundRole], policies: Mapping[str, Document]) ->
         known = {**{arn: policies.get(arn, {}) for arn in item.attached}, **item.documents}
         limit = policies.get(item.boundary, _UNTOLD) if item.boundary else None
         unread = "" if set(item.attached) <= set(policies) else _UNTOLD.why
-        return Role(item.arn, item.trust, 3600, item.created, item.tags, known, item.boundary, limit, unread)
+        return Role(item.arn, item.trust, None, item.created, item.tags, known, item.boundary, limit, unread)
 
     return {item.name: whole(item) for item in roles}
 

@@ -18,12 +18,13 @@ from irsa_cli.core.values.arn import Arn
 class Role:
     """A role as IAM has it, with its policies. `policies` are documents by name or ARN.
 
-    That these can't be read keeps nobody from judging its trust policy.
+    That these can't be read keeps nobody from judging its trust policy. `max_session_duration` is in seconds,
+    None where it was not read.
     """
 
     arn: str
     trust: Document
-    max_session_duration: int = 3600
+    max_session_duration: int | None = 3600
     created: datetime | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     policies: Mapping[str, Document] | Unreadable = field(default_factory=dict)

@@ -74,8 +74,13 @@ _LOOKS_AT = "cloudtrail LookupEvents (AssumeRoleWithWebIdentity of this ServiceA
 )
 def _duration(facts: Facts) -> Judgement:
     role, event = role_of(facts.named), newest(facts)
-    if not event.error or event.seconds is None or event.seconds <= role.max_session_duration:
-        return ok("no session was asked for that is too long", allowed=f"{role.max_session_duration} s")
+    longest = role.max_session_duration
+    if not event.error or event.seconds is None:
+        return ok("no session was asked for that is too long")
+    if longest is None:
+        raise CannotTell("how long a session of the role may be was not read: name the ServiceAccount")
+    if event.seconds <= longest:
+        return ok("no session was asked for that is too long", allowed=f"{longest} s")
     return problem(
         "the newest call asked for too much",
         fix=in_account(
@@ -85,7 +90,7 @@ def _duration(facts: Facts) -> Judgement:
             f" --max-session-duration {min(event.seconds, 43200)}",
         ),
         asked_for=f"{event.seconds} s at {event.time.isoformat()}",
-        allowed=f"{role.max_session_duration} s",
+        allowed=f"{longest} s",
     )
 
 
@@ -228,7 +233,7 @@ def _is_others(facts: Facts, event: TrailEvent) -> bool:
         longest = role_of(facts.named).max_session_duration
     except CannotTell:
         return False
-    return event.seconds is not None and event.seconds > longest
+    return event.seconds is not None and longest is not None and event.seconds > longest
 
 
 def _require_in_order(facts: Facts) -> None:
