@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from irsa_cli.core.audit.auditing import Audit
 from irsa_cli.core.audit.estate import AuditedAccount, AuditedAssociation
-from irsa_cli.core.trust.rules.power import ESCALATIONS, power
+from irsa_cli.core.trust.rules.power import ESCALATIONS, check_power, power
 from irsa_cli.core.trust.rules.rule import Risk
+from irsa_cli.core.values.errors import Refused
 from tests.support.estates import (
     ACCOUNT,
     ADMIN,
@@ -176,6 +177,13 @@ def test_each_way_of_the_list_is_found_on_all_resources_and_on_those_of_the_acco
             assert found(tight(**may(allow(rest)))) == [], left
 
 
+def test_everything_under_a_condition_is_much_and_nobody_is_given_it_unasked() -> None:
+    much = power([], {"p": {"Statement": allow("*", **OFFICE)}})
+    assert much.startswith("* by the policy p, if ")
+    with pytest.raises(Refused, match="would be given to"):
+        check_power(arn_of("p"), "prod/app", much, ["p"])
+
+
 def test_of_a_policy_of_aws_that_was_not_read_the_arn_tells_enough() -> None:
     assert power([ADMIN], {ADMIN: {}}) == power([ADMIN], {}) == "AdministratorAccess"
 
@@ -277,8 +285,8 @@ def test_roles_can_be_compared_and_the_worst_is_named() -> None:
     roles = [
         tight("none"),
         tight("reads", **may(allow("s3:GetObject"))),
-        tight("maybe", **may(allow("*", **OFFICE))),
         tight("depends", **may(allow("ssm:SendCommand"))),
+        tight("maybe", **may(allow("*", **OFFICE))),
         tight("can", **may(allow("iam:PutRolePolicy"))),
         tight("is", attached=(ADMIN,)),
     ]
@@ -290,7 +298,7 @@ def test_roles_can_be_compared_and_the_worst_is_named() -> None:
         trusts_of.worst([arn_of("can"), arn_of("is"), arn_of("none")])
         == f"AdministratorAccess of {arn_of('is')}"
     )
-    assert trusts_of.worst([arn_of("none"), arn_of("gone"), arn_of("maybe")]) == ""
+    assert trusts_of.worst([arn_of("maybe"), arn_of("none")]).startswith("* by the policy p, if IpAddress")
 
 
 def test_what_lets_somebody_get_a_powerful_role_is_worse() -> None:

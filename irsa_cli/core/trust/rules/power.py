@@ -306,9 +306,9 @@ class RolePower:
             much = [text for text, condition in known.items() if condition]
         if not much or not answers:
             return PowerLevel.NONE, ""
-        return (PowerLevel.CONDITIONAL if unknown else PowerLevel.ADMINISTRATOR), " and ".join(much) + _if(
-            unknown
-        )
+        # A condition on all actions is much all the same: nobody is given that without being asked.
+        level = PowerLevel.DEPENDING if unknown else PowerLevel.ADMINISTRATOR
+        return level, " and ".join(much) + _if(unknown)
 
     def _escalation(self, held: frozenset[str]) -> tuple[PowerLevel, str]:
         """The ways to become administrator that the policies leave open: the surest ones are named."""
