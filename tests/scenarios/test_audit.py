@@ -275,6 +275,13 @@ def test_explaining_asks_nobody(irsa: Irsa, account: Sandbox) -> None:
     assert account.calls == []
 
 
+def test_no_finding_is_said_of_what_was_asked_only(irsa: Irsa) -> None:
+    ran = irsa("audit", "--role", arn_of("w8"), "--min-severity", "critical")
+    (line,) = [line for line in ran.out.splitlines() if line.startswith("no finding")]
+    assert line.startswith(f"no finding about {arn_of('w8')} in 134 roles, ")
+    assert line.endswith(" below --min-severity)")
+
+
 def test_who_can(irsa: Irsa, account: Sandbox) -> None:
     ran = irsa("who-can", "s3:DeleteBucket", "-o", "json")
     assert ran.code == 0, ran.err

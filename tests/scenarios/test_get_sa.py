@@ -156,8 +156,22 @@ def test_nothing_there(stage: Stage, namespace: str) -> None:
     assert count in (1, 2)
     text = stage.irsa("get-sa", "-n", namespace, "-c", stage.cluster)
     assert (text.code, text.out) == (7, "")
-    assert f"0 roles. No ServiceAccount of namespace {namespace} of " in text.err
+    assert f"0 roles. No ServiceAccount in namespace {namespace} of " in text.err
     assert stage.irsa("get-sa", "-n", namespace, "-c", stage.cluster, "--allow-empty").code == 0
+
+
+def test_of_a_selector_no_more_is_said_than_was_asked(stage: Stage, namespace: str) -> None:
+    zoo(stage, namespace)
+    text = stage.irsa("get-sa", "-n", namespace, "-c", stage.cluster, "-l", "team=none")
+    assert text.code == 7
+    said = (
+        f"No ServiceAccount with the labels team=none in namespace {namespace} of {stage.cluster} has an IAM"
+    )
+    assert f"{said} role." in text.err
+    assert "Not checked: roles without a ServiceAccount, pods, " in text.err
+    verified = stage.irsa("verify", "-l", "team=none", "-n", namespace, "-c", stage.cluster)
+    assert verified.code == 7
+    assert f"No ServiceAccount with the labels team=none in namespace {namespace} of " in verified.out
 
 
 def test_a_namespace_that_is_not_there_is_named_and_so_is_a_near_one(stage: Stage, namespace: str) -> None:

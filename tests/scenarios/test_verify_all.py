@@ -52,7 +52,7 @@ def test_each_is_judged_by_itself(stage: Stage, namespace: str) -> None:
 def test_all_of_them_good_or_none_at_all(stage: Stage, namespace: str) -> None:
     ran = verify_all(stage, namespace)
     assert (ran.code, ran.out.split(":")[0]) == (7, "0 ServiceAccounts with a role")
-    assert f"No ServiceAccount of namespace {namespace} of {stage.cluster} has a role" in ran.out
+    assert f"No ServiceAccount in namespace {namespace} of {stage.cluster} has a role" in ran.out
     assert verify_all(stage, namespace, "--allow-empty").code == 0
     empty = verify_all(stage, namespace, "-o", "json")
     assert (empty.code, empty.metadata["outcome"]) == (7, "undetermined")

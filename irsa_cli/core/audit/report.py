@@ -36,6 +36,8 @@ class RiskSelection:
     accepted: tuple[tuple[Risk, AuditIgnore], ...] = ()
     known: int = 0
     notes: tuple[str, ...] = ()
+    below: int = 0
+    """How many are less severe than what is to be shown."""
 
     def count(self, severity: Severity) -> int:
         """How many of them are so bad."""
@@ -63,9 +65,10 @@ def select(
     shown: list[Risk] = []
     accepted: list[tuple[Risk, AuditIgnore]] = []
     ended: dict[AuditIgnore, None] = {}
-    known = 0
+    known = below = 0
     for item in risks:
         if ORDER.index(item.severity) < ORDER.index(at_least):
+            below += 1
             continue
         meant = [ignore for ignore in ignores if ignore.matches(item)]
         valid = next((ignore for ignore in meant if ignore.counts(today)), None)
@@ -76,7 +79,8 @@ def select(
         else:
             shown.append(item)
             ended.update(dict.fromkeys(meant))
-    return RiskSelection(tuple(shown), tuple(accepted), known, tuple(_void(item, today) for item in ended))
+    notes = tuple(_void(item, today) for item in ended)
+    return RiskSelection(tuple(shown), tuple(accepted), known, notes, below)
 
 
 def _void(item: AuditIgnore, today: date) -> str:
@@ -101,6 +105,11 @@ class RiskReport(ABC):
     allow: Allowance
     error: Exception | None
     signal: int
+
+    @property
+    def about(self) -> str:
+        """The one role or ServiceAccount that was asked about, '' for all."""
+        return ""
 
     @property
     def fails(self) -> bool:
@@ -153,9 +162,15 @@ class AuditReport(RiskReport):
     title = "irsa audit"
 
     @property
+    def about(self) -> str:
+        """The one role or ServiceAccount that was asked about, '' for all."""
+        return self.audit.scope.role or self.audit.scope.account if self.audit else ""
+
+    @property
     def scope(self) -> AnswerScope:
         """The roles, clusters and objects that were judged, and what was not."""
-        question = "Who can assume which role, and what of it is a risk?"
+        about = f" about {self.about}" if self.about else ""
+        question = f"Who can assume which role, and what of it is a risk{about}?"
         return scope_of(question, self, gaps_matter=self.fail_on is not None or self.fail_on_broken)
 
     @property
@@ -263,7 +278,7 @@ def hidden_json(selection: RiskSelection, arns: Arns) -> dict[str, Any]:
         {**risk_json(item, arns), "acceptedBecause": why.reason, "until": str(why.until)}
         for item, why in selection.accepted
     ]
-    return {"inBaseline": selection.known, "accepted": accepted}
+    return {"inBaseline": selection.known, "belowMinSeverity": selection.below, "accepted": accepted}
 
 
 def _place_json(place: FilePlace | None) -> dict[str, Any] | None:

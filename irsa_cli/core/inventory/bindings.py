@@ -167,7 +167,8 @@ class ListedBinding(Namespaced):
 class Bindings:
     """The bindings of a cluster, or of one namespace; `notes` say what could not be read.
 
-    `accounts` and `roles` count what was looked at, with or without a binding; `where` names the namespace.
+    `accounts` and `roles` count what was looked at, with or without a binding; `namespace` and `selector` are
+    those that were asked for. With a selector, roles without a ServiceAccount are not looked for.
     """
 
     cluster: Cluster
@@ -175,7 +176,8 @@ class Bindings:
     notes: tuple[str, ...] = ()
     accounts: int = 0
     roles: int = 0
-    where: str = ""
+    namespace: str = ""
+    selector: str = ""
 
 
 def annotation_of(account: ServiceAccount) -> str | None:

@@ -15,7 +15,14 @@ from typing import Any
 from irsa_cli.core.inventory.bindings import Bindings, BindingStatus, BoundRole, ListedBinding
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome, exit_code_of, whole
-from irsa_cli.core.results.scope import Allowance, AnswerScope, by_design, not_read, unanswered
+from irsa_cli.core.results.scope import (
+    Allowance,
+    AnswerScope,
+    accounts_asked,
+    by_design,
+    not_read,
+    unanswered,
+)
 from irsa_cli.core.results.verification import statement_json
 from irsa_cli.core.values.cluster import Cluster
 
@@ -50,16 +57,18 @@ class BindingList:
         question, found = "Which ServiceAccounts have an IAM role, and what is its status?", self.found
         if found is None:
             return unanswered(question, self.error)
-        where = f"namespace {found.where} of {found.cluster.name}" if found.where else found.cluster.name
         hidden = [f"{it.full_name or it.role_arn}: {it.unread}" for it in found.items if it.unread]
-        nothing = f"No ServiceAccount of {where} has an IAM role, and irsa manages no role for one."
+        asked, cluster = accounts_asked(found.namespace, found.selector), found.cluster.name
+        more = "" if found.selector else ", and irsa manages no role for one"
+        alone = ("roles without a ServiceAccount",) if found.selector else ()
+        nothing = f"No ServiceAccount{asked} of {cluster} has an IAM role{more}."
         return AnswerScope(
             question,
             {"ServiceAccount": found.accounts, "role": found.roles},
             (
                 *not_read(found.notes),
                 *not_read(hidden),
-                *by_design("pods", "the webhook", "token files"),
+                *by_design(*alone, "pods", "the webhook", "token files"),
             ),
             "" if found.items else nothing,
         )

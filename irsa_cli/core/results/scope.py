@@ -122,6 +122,12 @@ class Allowance:
         return ExitCode.EMPTY if scope.nothing and not self.empty else ExitCode.DONE
 
 
+def accounts_asked(namespace: str = "", selector: str = "") -> str:
+    """Which ServiceAccounts were asked about, for after "No ServiceAccount"; '' for all of a cluster."""
+    labels = f" with the labels {selector}" if selector else ""
+    return f"{labels} in namespace {namespace}" if namespace else labels
+
+
 def plural(number: int, what: str) -> str:
     """So many of something: `1 policy`, `2 policies`, `2 ServiceAccounts with a role`."""
     if number == 1:

@@ -12,7 +12,14 @@ from enum import Enum
 from typing import Any
 
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ItemError, exit_code_of, whole
-from irsa_cli.core.results.scope import Allowance, AnswerScope, NotExamined, by_design, unanswered
+from irsa_cli.core.results.scope import (
+    Allowance,
+    AnswerScope,
+    NotExamined,
+    accounts_asked,
+    by_design,
+    unanswered,
+)
 from irsa_cli.core.trust.evaluation import StatementVerdict
 from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.values.cluster import Cluster
@@ -299,6 +306,7 @@ class VerificationReport:
     look: str = ""
     accounts: int = 0
     """ServiceAccounts that were looked at, with a role or without."""
+    selector: str = ""
     allow: Allowance = field(default_factory=Allowance)
 
     @property
@@ -307,7 +315,7 @@ class VerificationReport:
         question = "Does STS exchange tokens of the ServiceAccounts for credentials of their roles?"
         if self.error is not None:
             return unanswered(question, self.error)
-        where = f"namespace {self.asked[1]} of {self.cluster_name}" if self.asked[1] else self.cluster_name
+        asked = accounts_asked(self.asked[1], self.selector)
         is_empty = self.many and not self.items
         left_open = [(it, text) for it in self.items for text in it.left_open]
         return AnswerScope(
@@ -320,7 +328,7 @@ class VerificationReport:
                 ),
                 *by_design(*UNSEEN),
             ),
-            f"No ServiceAccount of {where} has a role annotation." if is_empty else "",
+            f"No ServiceAccount{asked} of {self.cluster_name} has a role annotation." if is_empty else "",
         )
 
     @property

@@ -204,7 +204,7 @@ def _bindings(
     notes += [f"a role that no ServiceAccount names can't be read: {item.why}" for item in unreadable]
     items = in_order([*map(judged, bound), *in_scope])
     looked_at = len(accounts), sum(map(len, wanted.values()))
-    return Bindings(cluster, items, tuple(dict.fromkeys(notes)), *looked_at, scope.namespace)
+    return Bindings(cluster, items, tuple(dict.fromkeys(notes)), *looked_at, scope.namespace, scope.selector)
 
 
 def _by_account(

@@ -126,7 +126,13 @@ def verify_accounts(request: Request, log: WireLog, note: Callable[[str], None])
     where = f"-n {request.namespace}" if request.namespace else ""
     look = " ".join(filter(None, ("irsa doctor", where, options))) if many else items[0].look
     return VerificationReport(
-        cluster, items, many=many, seconds=monotonic() - started, look=look, accounts=accounts
+        cluster,
+        items,
+        many=many,
+        seconds=monotonic() - started,
+        look=look,
+        accounts=accounts,
+        selector=request.selector,
     )
 
 

@@ -96,10 +96,13 @@ def summary(report: RiskReport) -> str:
         for number, what in (
             (len(selection.accepted), "accepted by .irsa.yaml"),
             (selection.known, "in the baseline"),
+            (selection.below, "below --min-severity"),
         )
         if number
     ]
-    return f"{found} in {report.scope.counts}{f' ({chr(59).join(rest)})' if rest else ''}"
+    about = f" about {visible(report.about)}" if report.about else ""
+    beside = f" ({'; '.join(rest)})" if rest else ""
+    return f"{found}{about} in {report.scope.counts}{beside}"
 
 
 def path_line(path: RolePath) -> str:
