@@ -15,7 +15,7 @@ WORKERS ?= $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1) + 1)
 export IRSA_E2E := $(E2E)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test room test-thorough coverage measure check lint types imports docs bench acceptance faults fuzz oldest envtest format clean
+.PHONY: help demo test room test-thorough coverage measure check lint types imports docs texts bench acceptance faults fuzz oldest envtest format clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,7 +75,11 @@ docs: $(VENV)/.ready  ## Build the documentation strictly, into site/
 	$(BIN)/python tools/docs/well_known_policies.py --check
 	$(BIN)/python tools/docs/audit_rules.py --check
 	$(BIN)/python tools/docs/words.py --check
+	$(BIN)/python tools/docs/plain.py --check
 	$(BIN)/python -m zensical build --strict --clean
+
+texts: $(VENV)/.ready  ## List every text of the program that a user can read
+	@$(BIN)/python tools/docs/plain.py
 
 faults: $(VENV)/.ready  ## Break every call in every way, runs at the same time, late reads (SAMPLE, LATE=seconds)
 	@test "$(STAGE)" = sandbox || $(BIN)/python tools/envtest/build.py
