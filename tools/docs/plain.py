@@ -1,12 +1,12 @@
 """Plain English: list every text that a person can read, and refuse the forms that make readers stumble.
 
     python tools/docs/plain.py            lists all texts of the program: help, messages, errors (make texts)
-    python tools/docs/plain.py --check    fails for a form in a text that plain-not-yet.txt does not name, or names needlessly
+    python tools/docs/plain.py --check    fails for a form in a text that is not in plain-not-yet.txt
     python tools/docs/plain.py PATH...    lists the forms and long sentences in these files, done or not
     python tools/docs/plain.py --settle   takes the names that are done out of plain-not-yet.txt
 
-Three kinds of text are read: `help` of commands and options, `messages` (texts in modules that are no docstrings,
-and pages of the documentation), `code` (docstrings, comments, names of functions, classes and arguments).
+Three kinds of text are read: `help` of commands and options; `messages`, which are the texts in modules that are no
+docstrings, and the pages; `code`, which is docstrings, comments, and names of functions, classes and arguments.
 Which words have been replaced by which is not here: words.py has them.
 """
 
