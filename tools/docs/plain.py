@@ -5,8 +5,8 @@
     python tools/docs/plain.py PATH...    lists the forms and long sentences in these files, done or not
     python tools/docs/plain.py --settle   takes the names that are done out of plain-not-yet.txt
 
-Three kinds of text are read: `help` of commands and options; `messages`, which are the texts in modules that are no
-docstrings, and the pages; `code`, which is docstrings, comments, and names of functions, classes and arguments.
+Three kinds of text are read: `help` of commands and options; `messages` in modules, and pages; and `code`:
+docstrings, comments, and names of functions, classes and arguments.
 Which words have been replaced by which is not here: words.py has them.
 """
 
