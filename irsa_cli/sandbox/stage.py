@@ -257,7 +257,15 @@ class Sandbox:
         self, cluster: str, namespace: str, accounts: Mapping[str, Mapping[str, str]]
     ) -> None:
         """Make a namespace with ServiceAccounts, annotations by names, without any call."""
-        self._own[self._cluster(cluster).arn].api.put_service_accounts(namespace, accounts)
+        named: list[dict[str, Any]] = [{"kind": "Namespace", "metadata": {"name": namespace}}]
+        for name, marks in accounts.items():
+            metadata = {"namespace": namespace, "name": name, "annotations": dict(marks)}
+            named.append({"kind": "ServiceAccount", "metadata": metadata})
+        self.put_objects(cluster, named)
+
+    def put_objects(self, cluster: str, manifests: Iterable[dict[str, Any]]) -> None:
+        """Create Kubernetes objects without any call, in this order."""
+        self._own[self._cluster(cluster).arn].api.put(manifests)
 
     def grant(
         self,

@@ -1,10 +1,13 @@
-"""The documentation's `console` blocks: found, run in a shell, compared with what the page shows.
+"""The documentation's `console` blocks: found, run in a shell, compared with the page.
 
-A line that starts with `$ ` is a command, `> ` goes on with it, everything else is its output. In the
-output `…` stands for anything within a line, a line of nothing but `…` for any lines, and a time such as
-`0.4 s` or `"seconds": 0.4` for any time. Lines that tell of changes may come in another order. A command
-that ends with another exit code than 0 must be followed by `$ echo $?`. Which sandbox it runs in is the
-tests' business.
+A line that starts with `$ ` is a command, a line with `> ` continues it, all other lines are its output. In
+the output `…` stands for anything within a line, a line of nothing but `…` for any lines, and a time such as
+`0.4 s` or `"seconds": 0.4` for any time. A command that ends with another exit code than 0 must be followed
+by `$ echo $?`.
+
+A page is run as a reader runs it: all commands in one shell, from top to bottom. A block with a title is a
+file, and is written when the reader comes to it. If the first command is `irsa sandbox run`, the rest of the
+page runs in the shell that it starts.
 """
 
 from __future__ import annotations
@@ -12,22 +15,28 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
+from types import TracebackType
 
 from tests.support import forks
 
 ROOT = Path(__file__).resolve().parents[2]
 _FENCE = re.compile(r"^(?P<indent> *)```console\n(?P<body>.*?)^ *```$", re.MULTILINE | re.DOTALL)
+_FILE = re.compile(r'^```\w+ title="(?P<name>[^"\n]+)"\n(?P<text>.*?)^```$', re.MULTILINE | re.DOTALL)
 _BEFORE = re.compile(r"^<!-- before: (.*) -->$", re.MULTILINE)
 # In text that went through re.escape.
 _TIME = re.compile(r"\b\d+(?:\\\.\d+)?(?=\\ s\b)|(?<=\"seconds\":\\ )\d+\\\.\d+")
 _STEP = re.compile(r"  [-+~✓✗] [A-Z]")
-SECONDS = 120
+_SHELL = re.compile(r"irsa sandbox run\b(?!.* -- )")
+"""A command that starts a shell, which runs the rest of the page."""
+SECONDS = 300
 
 
 @dataclass(frozen=True)
@@ -37,6 +46,14 @@ class Command:
     text: str
     output: str
     line: int
+
+
+@dataclass(frozen=True)
+class File:
+    """A file that a page shows in full."""
+
+    name: str
+    text: str
 
 
 @dataclass(frozen=True)
@@ -63,6 +80,7 @@ class Shell:
             "PYTHONUTF8": "1",
             "PYTHONPATH": str(ROOT),
             "IRSA_STATE_DIR": str(folder / "state"),
+            "SHELL": "/bin/bash",
         }
         return cls(work, {**own, **env})
 
@@ -82,6 +100,57 @@ class Shell:
         return ended.stdout, ended.returncode
 
 
+class Session:
+    """One shell that a page's commands are typed into, one after another."""
+
+    _END = "\x1e"
+
+    def __init__(self, shell: Shell) -> None:
+        self.folder = shell.folder
+        self._process = subprocess.Popen(
+            ["bash", "--norc"],
+            cwd=shell.folder,
+            env=dict(shell.env),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        self._timer = threading.Timer(SECONDS, self._kill)
+        self._timer.start()
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave the shells, which ends a sandbox that the page has started."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait()
+        self._timer.cancel()
+
+    def _kill(self) -> None:
+        os.killpg(self._process.pid, signal.SIGKILL)
+
+    def run(self, text: str) -> tuple[str, int]:
+        """Both streams' output and the exit code of a command; what it sets stays for those after it."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        # Without the braces, a command that reads its standard input would read the commands after it.
+        typed = text if _SHELL.match(text) else f"{{ (exit ${{__code:-0}})\n{text}\n}} < /dev/null"
+        self._process.stdin.write(f"{typed}\n__code=$?; printf '{self._END}%s\\n' $__code\n".encode())
+        self._process.stdin.flush()
+        output = b""
+        while not output.endswith(b"\n") or self._END.encode() not in output:
+            line = self._process.stdout.readline()
+            assert line, f"{text}\nended the shell, or took too long\n{output.decode()}"
+            output += line
+        shown, _, code = output.decode().rpartition(self._END)
+        return shown, int(code)
+
+
 def pages() -> list[Path]:
     """README.md and every page of the documentation."""
     return [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -92,15 +161,32 @@ def before(page: Path) -> list[str]:
     return _BEFORE.findall(page.read_text(encoding="utf-8"))
 
 
+@dataclass(frozen=True)
+class Block:
+    """A `console` block: where its body is in the page, how far it is indented, and its commands."""
+
+    start: int
+    end: int
+    indent: str
+    commands: list[Command]
+
+
+def blocks(text: str) -> Iterator[Block | File]:
+    """The console blocks and the files of a page, in order."""
+    found = [(block.start(), block) for pattern in (_FENCE, _FILE) for block in pattern.finditer(text)]
+    for start, block in sorted(found, key=lambda item: item[0]):
+        if block.re is _FILE:
+            yield File(block["name"], block["text"])
+            continue
+        indent = block["indent"]
+        shown = [line[len(indent) :] for line in block["body"].splitlines()]
+        yield Block(*block.span("body"), indent, _parse(shown, text[:start].count("\n") + 2))
+
+
 def commands(page: Path) -> list[Command]:
     """All commands of a page's console blocks, in order."""
-    text = page.read_text(encoding="utf-8")
-    found: list[Command] = []
-    for block in _FENCE.finditer(text):
-        line = text[: block.start()].count("\n") + 2
-        indent = len(block["indent"])
-        found += _parse([shown[indent:] for shown in block["body"].splitlines()], line)
-    return found
+    found = blocks(page.read_text(encoding="utf-8"))
+    return [command for block in found if isinstance(block, Block) for command in block.commands]
 
 
 def _parse(lines: list[str], first: int) -> list[Command]:
@@ -122,21 +208,26 @@ _WAITING = re.compile(r"\s*… waiting for IAM to show its newest state, ")
 
 
 def matches(shown: str, actual: str) -> bool:
-    """Whether the output is what the page shows."""
-    pattern = "".join(_line(line) for line in _ordered(shown))
-    text = "".join(f"{line.rstrip()}\n" for line in _ordered(actual))
-    return re.fullmatch(pattern, text) is not None
+    """Whether the output is what the page shows. Changes of one stage run at once, and end in any order."""
+    pattern = "".join(_line(line) for line in _ordered(shown.splitlines()))
+    return re.fullmatch(pattern, "".join(f"{line}\n" for line in _ordered(printed(actual)))) is not None
 
 
-def _ordered(output: str) -> list[str]:
-    """The lines; progress lines that follow each other sorted, as changes of one stage are made at once."""
+def _ordered(lines: list[str]) -> list[str]:
     found: list[str] = []
-    # How long a machine takes decides whether a wait is told.
-    told = [line for line in output.splitlines() if not _WAITING.match(line)]
-    for is_step, lines in groupby(told, lambda line: _STEP.match(line) is not None):
-        block = list(lines)
-        found += sorted(block, key=lambda line: line.split()[:2]) if is_step else block
+    for is_step, block in groupby(lines, lambda line: _STEP.match(line) is not None):
+        found += sorted(block, key=lambda line: line.split()[:2]) if is_step else block  # noqa: B031
     return found
+
+
+def printed(output: str) -> list[str]:
+    """The lines of an output. How long a machine takes decides whether a wait is shown: it is left out."""
+    return [line.rstrip() for line in output.splitlines() if not _WAITING.match(line)]
+
+
+def same(shown: str, actual: str) -> bool:
+    """Whether one line of a page stands for this line of an output."""
+    return re.fullmatch(_line(shown), f"{actual}\n") is not None
 
 
 def _line(line: str) -> str:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from irsa_cli.cli.commands.sandbox import put_other_account
-from irsa_cli.sandbox import ClusterSpec, Fault, RoleSpec, Rule, Sandbox
+from irsa_cli.sandbox import ClusterSpec, RoleSpec, Rule, Sandbox
 from irsa_cli.sandbox.aws.clusters import issuer_of
 from tests.docs.console import ROOT
 from tests.support.eks import bearer
@@ -22,8 +21,6 @@ from tests.support.stage import ROLE_ARN, made
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
 
-Stage = Callable[[Sandbox], dict[str, str]]
-"""Prepares a sandbox; returns the environment to add for the page."""
 
 CLUSTER = "demo"
 OTHER = "222222222222"
@@ -31,11 +28,6 @@ OTHER = "222222222222"
 ISSUER_ID = "EXAMPLED539D4633E53DE1B71EXAMPLE"
 """What is in place of the issuer's id in the documented policies."""
 PERMISSIONS = ROOT / "docs" / "how-to" / "permissions"
-
-
-def plain(sandbox: Sandbox) -> dict[str, str]:
-    """The sandbox as it starts."""
-    return {}
 
 
 def iam_policy(path: Path = PERMISSIONS / "iam-policy.json") -> dict[str, Any]:
@@ -186,35 +178,6 @@ def shared_role(sandbox: Sandbox) -> None:
     iam(sandbox).create_role(RoleName="shared", AssumeRolePolicyDocument=json.dumps(trust))
 
 
-def _existing_role(sandbox: Sandbox) -> dict[str, str]:
-    """The role `shared`, and one that admits backend/app from a VPC only."""
-    shared_role(sandbox)
-    found: Any = iam(sandbox).get_role(RoleName="shared")["Role"]["AssumeRolePolicyDocument"]
-    statement = json.loads(json.dumps(found["Statement"][0]).replace("backend:other", "backend:app"))
-    statement["Condition"]["StringEquals"]["aws:SourceVpc"] = "vpc-0a1b2c3d"
-    trust = {"Version": "2012-10-17", "Statement": [{"Sid": "OnlyFromOurVpc", **statement}]}
-    iam(sandbox).create_role(RoleName="from-vpc", AssumeRolePolicyDocument=json.dumps(trust))
-    return {}
-
-
-def _limited_caller(sandbox: Sandbox) -> dict[str, str]:
-    """A caller who may do everything documented but attach policies."""
-    associate(sandbox)
-    sandbox.add_user("ci", policy=without(iam_policy(), "iam:AttachRolePolicy"))
-    sandbox.grant(CLUSTER, "ci", rules=[*rules(), *lock_rules()])
-    return sandbox.env(user="ci")
-
-
-def _rollback_fails(sandbox: Sandbox) -> dict[str, str]:
-    """Attaching is refused, and so is deleting the role, once for each role."""
-    associate(sandbox)
-    for operation in ("AttachRolePolicy", "DeleteRole"):
-        for name in ("s3-reader", "worker", "mailer"):
-            message = f"not authorized to perform: iam:{operation}"
-            sandbox.faults.add(Fault("iam", operation, "error", f"demo-backend-{name}-", message=message))
-    return {}
-
-
 def kube(sandbox: Sandbox) -> KubeClient:
     """The cluster's API, as the administrator."""
     cluster = client(sandbox, "eks").describe_cluster(name=CLUSTER)["cluster"]
@@ -229,42 +192,6 @@ def account(sandbox: Sandbox, namespace: str, name: str, role_arn: str) -> None:
     if namespace not in sandbox.world()["kubernetes"][CLUSTER]["namespaces"]:
         made(admin.create("/api/v1/namespaces", {"metadata": {"name": namespace}}))
     made(admin.create(f"/api/v1/namespaces/{namespace}/serviceaccounts", body))
-
-
-def _annotated_with_another_s_role(sandbox: Sandbox) -> dict[str, str]:
-    """ServiceAccount backend/s3-reader names the role `shared`, which admits backend/other."""
-    shared_role(sandbox)
-    account(sandbox, "backend", "s3-reader", "arn:aws:iam::111122223333:role/shared")
-    return {}
-
-
-def _of_a_stack(sandbox: Sandbox) -> dict[str, str]:
-    """ServiceAccount backend/s3-reader with a role as a stack of eksctl makes it."""
-    provider = associate(sandbox)
-    prefix = provider.partition("oidc-provider/")[2]
-    equals = {
-        f"{prefix}:aud": "sts.amazonaws.com",
-        f"{prefix}:sub": "system:serviceaccount:backend:s3-reader",
-    }
-    statement = {
-        "Effect": "Allow",
-        "Principal": {"Federated": provider},
-        "Action": "sts:AssumeRoleWithWebIdentity",
-        "Condition": {"StringEquals": equals},
-    }
-    trust = {"Version": "2012-10-17", "Statement": [statement]}
-    name = "eksctl-demo-addon-iamserviceaccount-Role1-1IN5O2JI2UWXD"
-    tags = {
-        "alpha.eksctl.io/cluster-name": CLUSTER,
-        "alpha.eksctl.io/iamserviceaccount-name": "backend/s3-reader",
-    }
-    made_role = iam(sandbox).create_role(
-        RoleName=name,
-        AssumeRolePolicyDocument=json.dumps(trust),
-        Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
-    )
-    account(sandbox, "backend", "s3-reader", made_role["Role"]["Arn"])
-    return {}
 
 
 def trust_of(provider: str, namespace: str, name: str) -> dict[str, Any]:
@@ -290,118 +217,7 @@ def bind(sandbox: Sandbox, namespace: str, names: Sequence[str], policy: str) ->
     sandbox.put_service_accounts(CLUSTER, namespace, arns)
 
 
-def _bindings_of_others(sandbox: Sandbox) -> dict[str, str]:
-    """In namespace backend: eksctl's `uploads`, and two by hand whose roles are no good."""
-    provider = associate(sandbox)
-    tags = {"alpha.eksctl.io/iamserviceaccount-name": "backend/uploads"}
-    policy = "arn:aws:iam::aws:policy/AmazonS3FullAccess"
-    names = {"uploads": "eksctl-demo-uploads-Role1", "reports": "reports", "orders": "orders"}
-    uploads, report = (trust_of(provider, "backend", name) for name in ("uploads", "report"))
-    sandbox.put_roles(
-        [
-            RoleSpec(names["uploads"], uploads, tags=tags, policies=(policy,)),
-            RoleSpec(names["reports"], report),
-        ]
-    )
-    arns = {name: {ROLE_ARN: f"arn:aws:iam::111122223333:role/{role}"} for name, role in names.items()}
-    sandbox.put_service_accounts(CLUSTER, "backend", arns)
-    return {}
-
-
-def _of_terraform(sandbox: Sandbox) -> dict[str, str]:
-    """ServiceAccount web/shop, whose role Terraform has made."""
-    trust = trust_of(associate(sandbox), "web", "shop")
-    sandbox.put_roles([RoleSpec("shop", trust, tags={"ManagedBy": "terraform"})])
-    account(sandbox, "web", "shop", "arn:aws:iam::111122223333:role/shop")
-    return {}
-
-
-def _account_to_audit(sandbox: Sandbox) -> dict[str, str]:
-    """In namespace backend: `reports`, admitted in every namespace, and `orders`, whose role is gone."""
-    provider = associate(sandbox)
-    wide = trust_of(provider, "*", "reports")
-    (statement,) = wide["Statement"]
-    equals = statement["Condition"]["StringEquals"]
-    (subject,) = (key for key in equals if key.endswith(":sub"))
-    statement["Condition"]["StringLike"] = {subject: equals.pop(subject)}
-    policy = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
-    lambdas = {
-        "Effect": "Allow",
-        "Principal": {"Service": "lambda.amazonaws.com"},
-        "Action": "sts:AssumeRole",
-    }
-    sandbox.put_roles(
-        [
-            RoleSpec("reports", wide, policies=(policy,)),
-            RoleSpec("thumbnails", {"Version": "2012-10-17", "Statement": [lambdas]}, policies=(policy,)),
-            RoleSpec("developer", {"Version": "2012-10-17", "Statement": [lambdas]}),
-        ]
-    )
-    arns = {name: {ROLE_ARN: f"arn:aws:iam::111122223333:role/{name}"} for name in ("reports", "orders")}
-    sandbox.put_service_accounts(CLUSTER, "backend", arns)
-    _bind(
-        sandbox, "reports", {"kind": "ServiceAccount", "namespace": "backend", "name": "reports"}, "reports"
-    )
-    _bind(sandbox, "runner", _group("system:authenticated"), "runners")
-    _bind(sandbox, "developer", _group("developers"), "developers")
-    client(sandbox, "eks").create_access_entry(
-        clusterName=CLUSTER,
-        principalArn="arn:aws:iam::111122223333:role/developer",
-        kubernetesGroups=["developers"],
-    )
-    return {}
-
-
-_RULES: Mapping[str, dict[str, Any]] = {
-    "reports": {"verbs": ["get", "list"], "apiGroups": [""], "resources": ["configmaps"]},
-    "runner": {"verbs": ["create"], "apiGroups": ["batch"], "resources": ["jobs"]},
-    "developer": {"verbs": ["create"], "apiGroups": [""], "resources": ["pods/exec"]},
-}
-
-
-def _group(name: str) -> dict[str, str]:
-    return {"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": name}
-
-
-def _bind(sandbox: Sandbox, role: str, subject: dict[str, str], name: str) -> None:
-    """A Role of namespace backend, and its binding."""
-    path = "/apis/rbac.authorization.k8s.io/v1/namespaces/backend"
-    ref = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": role}
-    with kube(sandbox) as admin:
-        made(admin.create(f"{path}/roles", {"metadata": {"name": role}, "rules": [_RULES[role]]}))
-        body = {"metadata": {"name": name}, "roleRef": ref, "subjects": [subject]}
-        made(admin.create(f"{path}/rolebindings", body))
-
-
-def _role_by_terraform(sandbox: Sandbox) -> dict[str, str]:
-    """A role `backend-app` that admits backend/app, as Terraform makes it."""
-    trust = trust_of(associate(sandbox), "backend", "app")
-    iam(sandbox).create_role(RoleName="backend-app", AssumeRolePolicyDocument=json.dumps(trust))
-    return {}
-
-
 def other_iam(sandbox: Sandbox) -> IAMClient:
     """IAM of the other account, as its administrator."""
     made_client: IAMClient = administrator(sandbox, "iam", OTHER)
     return made_client
-
-
-def _two_accounts(sandbox: Sandbox) -> dict[str, str]:
-    """The account 222222222222 of `irsa sandbox run`."""
-    put_other_account(sandbox, "111122223333")
-    associate(sandbox)
-    return {}
-
-
-STAGES: Mapping[str, Stage] = {
-    "docs/how-to/cross-account.md": _two_accounts,
-    "docs/how-to/adopt.md": _of_a_stack,
-    "docs/how-to/audit.md": _account_to_audit,
-    "docs/how-to/delete.md": _of_terraform,
-    "docs/how-to/doesnt-work.md": _annotated_with_another_s_role,
-    "docs/how-to/existing-role.md": _existing_role,
-    "docs/how-to/permissions.md": _limited_caller,
-    "docs/how-to/recover.md": _rollback_fails,
-    "docs/how-to/see.md": _bindings_of_others,
-    "docs/how-to/terraform.md": _role_by_terraform,
-}

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from irsa_cli.cli.commands.sandbox import put_other_account
 from irsa_cli.sandbox import Sandbox
+from irsa_cli.sandbox.worlds import put_other_account
 from tests.docs import escalation, staging
 from tests.docs.escalation import (
     ACCOUNT,

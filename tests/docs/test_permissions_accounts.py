@@ -13,13 +13,14 @@ from typing import Any
 
 import pytest
 
-from irsa_cli.cli.commands.sandbox import ADMINISTRATOR
 from irsa_cli.cli.main import run
 from irsa_cli.sandbox import Fault, Rule, Sandbox
+from irsa_cli.sandbox.worlds import put_other_account
 from irsa_cli.usecases.verification import gate
 from tests.docs import staging
 from tests.docs.test_permissions import RULES
 
+ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
 READ_ONLY = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
 DEPLOYER, DATA = (f"arn:aws:iam::{staging.OTHER}:role/{name}" for name in ("deployer", "data"))
 ROLES = ("--role-account", staging.OTHER, "--role-assume-role", DEPLOYER)
@@ -48,7 +49,8 @@ class TwoAccounts:
 
     def __init__(self, sandbox: Sandbox, folder: Path) -> None:
         self.sandbox, self.elsewhere = sandbox, str(folder / "elsewhere")
-        staging.STAGES["docs/how-to/cross-account.md"](sandbox)
+        put_other_account(sandbox, "111122223333")
+        staging.associate(sandbox)
         # From here on it may do what `admit` says, and nothing else.
         staging.other_iam(sandbox).detach_role_policy(RoleName="deployer", PolicyArn=ADMINISTRATOR)
         self._document = folder / "queue.json"

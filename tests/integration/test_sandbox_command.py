@@ -108,3 +108,36 @@ def test_up_serves_commands_of_another_shell(tmp_path: Path) -> None:
             assert run(tmp_path, "associate-oidc", "-c", "demo", env=env).returncode == 0
         finally:
             up.terminate()
+
+
+def typed(folder: Path, text: str, *options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*IRSA, "sandbox", "run", *options],
+        env=environment(folder, {"SHELL": "/bin/sh"}),
+        input=text,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_run_without_a_command_starts_a_shell_in_the_world_of_a_page(tmp_path: Path) -> None:
+    ran = typed(tmp_path, f"{forks.irsa()} get-sa -n web -c demo -o name\nexit 3\n", "--world", "delete")
+    assert ran.returncode == 3, ran.stderr
+    assert ran.stdout == "web/shop\n"
+    assert ran.stderr == "This shell is in the sandbox, with cluster demo. Type exit to leave it.\n"
+
+
+def test_a_world_has_a_cluster_of_its_own(tmp_path: Path) -> None:
+    ran = typed(tmp_path, "", "--world", "see", "--cluster", "blue")
+    assert ran.returncode == 2
+    assert "leave out --cluster" in ran.stderr
+
+
+def test_an_option_that_run_does_not_have_is_named(tmp_path: Path) -> None:
+    ran = typed(tmp_path, "", "--region", "eu-west-1")
+    assert ran.returncode == 2
+    assert "No such option" in ran.stderr
+    assert "--region" in ran.stderr

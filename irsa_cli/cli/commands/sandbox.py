@@ -6,12 +6,12 @@ import os
 import shlex
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
-from functools import wraps
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,7 +19,8 @@ import click
 from irsa_cli.cli.help.helping import HelpedGroup
 from irsa_cli.cli.options.types import filled
 from irsa_cli.cli.session import breaking_off
-from irsa_cli.sandbox.model import RoleSpec
+from irsa_cli.cli.terminal.screen import is_terminal
+from irsa_cli.sandbox import worlds
 
 if TYPE_CHECKING:
     from irsa_cli.sandbox import ClusterSpec, Sandbox
@@ -54,31 +55,19 @@ _OPTIONS = (
         help="With --consistency replicas: how old a read can be. [default: 3]",
     ),
     click.option("--seed", type=int, default=0, metavar="N", help="Choose which reads are old."),
+    click.option(
+        "--world",
+        type=click.Choice(worlds.names()),
+        help="Start in the state that a how-to page begins with.",
+    ),
 )
 
 
-@dataclass(frozen=True)
-class _Wanted:
-    """The sandbox that the options describe."""
-
-    clusters: tuple[str, ...]
-    latency: float
-    consistency: str
-    lag: float
-    seed: int
-
-
 def _described(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options of a sandbox, as its argument `wanted`."""
-
-    @wraps(function)
-    def with_wanted(**given: Any) -> Any:
-        wanted = _Wanted(**{item.name: given.pop(item.name) for item in fields(_Wanted)})
-        return function(wanted=wanted, **given)
-
+    """Add the options of a sandbox: the arguments of `_started`."""
     for option in reversed(_OPTIONS):
-        with_wanted = option(with_wanted)
-    return with_wanted
+        function = option(function)
+    return function
 
 
 INSTALL = "pip install '.[sandbox]'"
@@ -101,12 +90,12 @@ def command() -> None:
 
 @command.command("up", epilog="\b\nExamples:\n  irsa sandbox up > sandbox.env")
 @_described
-def up(wanted: _Wanted) -> None:
+def up(**options: Any) -> None:
     """Start the sandbox, print the environment to use it by, and wait for Ctrl-C."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    with _started(wanted) as (sandbox, environment):
+    with _started(**options) as (sandbox, environment):
         for name, value in environment.items():
             click.echo(f"export {name}={shlex.quote(value)}")
         click.echo(f"The sandbox is up ({sandbox.url}); Ctrl-C ends it, and everything in it.", err=True)
@@ -116,19 +105,45 @@ def up(wanted: _Wanted) -> None:
 @command.command(
     "run",
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
-    epilog="\b\nExamples:\n  irsa sandbox run -- sh -c 'irsa associate-oidc -c demo && irsa audit -c demo'",
+    epilog="""\b
+Examples:
+  irsa sandbox run
+  irsa sandbox run --world see -- irsa get-sa -c demo
+  irsa sandbox run -- sh -c 'irsa associate-oidc -c demo && irsa audit -c demo'""",
 )
 @_described
-@click.argument("arguments", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- COMMAND...")
-def run(wanted: _Wanted, arguments: tuple[str, ...]) -> int:
-    """Run a command inside a sandbox of its own; its exit code is passed on."""
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND...]")
+def run(arguments: tuple[str, ...], **options: Any) -> int:
+    """Run a shell or a command in a new sandbox.
+
+    Without COMMAND, your shell ($SHELL) starts. The exit code is that of the command.
+    """
+    if arguments and arguments[0].startswith("-"):
+        raise click.NoSuchOption(arguments[0])
     breaking_off()
-    with _started(wanted) as (_, environment):
+    with _started(**options) as (_, environment):
+        command = arguments or _shell(options["clusters"] or ("demo",), environment)
         try:
-            ended = subprocess.run(arguments, env={**os.environ, **environment}, check=False)  # noqa: S603 - the user's
+            ended = subprocess.run(command, env={**os.environ, **environment}, check=False)  # noqa: S603 - the user's
         except OSError as error:
-            raise click.ClickException(f"{arguments[0]}: {error.strerror}") from error
+            raise click.ClickException(f"{command[0]}: {error.strerror}") from error
     return 128 - ended.returncode if ended.returncode < 0 else ended.returncode
+
+
+def _shell(clusters: tuple[str, ...], environment: dict[str, str]) -> tuple[str, ...]:
+    """Announce the sandbox, and return the user's shell; on a terminal its prompt shows `[sandbox]`."""
+    from irsa_cli.usecases.exec.prompt import Start, labelled
+
+    named = f"cluster {', '.join(clusters)}"
+    click.echo(f"This shell is in the sandbox, with {named}. Type exit to leave it.", err=True)
+    shell, folder = os.environ.get("SHELL") or "/bin/sh", Path(environment["IRSA_STATE_DIR"], "shell")
+    start = labelled((shell,), os.environ, str(folder), "sandbox") if is_terminal(sys.stdin) else None
+    start = start or Start((shell,))
+    for name, text in start.files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    environment.update(start.variables)
+    return start.command
 
 
 @command.command("demo", epilog="\b\nExamples:\n  irsa sandbox demo")
@@ -144,23 +159,31 @@ def demo() -> int:
 
 
 @contextmanager
-def _started(wanted: _Wanted) -> Iterator[tuple[Sandbox, dict[str, str]]]:
+def _started(
+    clusters: tuple[str, ...], latency: float, consistency: str, lag: float, seed: int, world: str | None
+) -> Iterator[tuple[Sandbox, dict[str, str]]]:
+    if world and clusters:
+        raise click.UsageError("--world has its own cluster, demo: leave out --cluster")
     try:
         from irsa_cli.sandbox import ClusterSpec, Sandbox
 
-        specs = [_spec(ClusterSpec, text) for text in wanted.clusters] or [ClusterSpec()]
-        sandbox = Sandbox(specs, latency=wanted.latency / 1000)
+        specs = [_spec(ClusterSpec, text) for text in clusters] or [ClusterSpec()]
+        sandbox = Sandbox(specs, latency=latency / 1000)
     except ModuleNotFoundError as error:
         raise _missing(error) from error
     with sandbox, tempfile.TemporaryDirectory(prefix="irsa-sandbox-") as state:
-        environment = sandbox.env(account=specs[0].account, region=specs[0].region)
-        if OTHER_ACCOUNT not in {spec.account for spec in specs}:
-            put_other_account(sandbox, specs[0].account)
-        if wanted.consistency == "replicas":
-            sandbox.replicate(wanted.lag, wanted.seed)
+        account, region = specs[0].account, specs[0].region
         # What is done in here is gone at the end: so are its journals, which must not mix with real ones.
-        control = {"IRSA_SANDBOX_CONTROL": sandbox.control_url}
-        yield sandbox, {**environment, **control, "IRSA_STATE_DIR": state}
+        own = {"IRSA_SANDBOX_CONTROL": sandbox.control_url, "IRSA_STATE_DIR": state}
+        user = "admin"
+        if world:
+            environment = {**os.environ, **sandbox.env(account=account, region=region), **own}
+            user = worlds.prepare(sandbox, world, environment)
+        if worlds.OTHER_ACCOUNT not in {spec.account for spec in specs}:
+            worlds.put_other_account(sandbox, account)
+        if consistency == "replicas":
+            sandbox.replicate(lag, seed)
+        yield sandbox, {**sandbox.env(account=account, region=region, user=user), **own}
 
 
 def _spec(kind: type[ClusterSpec], text: str) -> ClusterSpec:
@@ -176,22 +199,3 @@ def _spec(kind: type[ClusterSpec], text: str) -> ClusterSpec:
         raise click.BadParameter(str(error), param_hint="--cluster") from error
     default = kind()
     return kind(name=name, region=region or default.region, account=account or default.account)
-
-
-OTHER_ACCOUNT = "222222222222"
-ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
-
-
-def _admitting(principal: dict[str, str]) -> dict[str, Any]:
-    statement = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}
-    return {"Version": "2012-10-17", "Statement": [statement]}
-
-
-def put_other_account(sandbox: Sandbox, first: str) -> None:
-    """Put `deployer` there, an administrator whom the first account may become, and `data`, for EC2."""
-    deployer = _admitting({"AWS": f"arn:aws:iam::{first}:root"})
-    roles = (
-        RoleSpec("deployer", deployer, policies=(ADMINISTRATOR,)),
-        RoleSpec("data", _admitting({"Service": "ec2.amazonaws.com"})),
-    )
-    sandbox.put_roles(roles, account=OTHER_ACCOUNT)

@@ -8,7 +8,7 @@ when `controllers` is on: see `store.Store`. The objects themselves are the stor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -87,12 +87,11 @@ class KubeApi:
         """Set what `username` may do from now on; members of `system:masters` may do everything."""
         self._authorizer.set_rules(username, rules)
 
-    def put_service_accounts(self, namespace: str, accounts: Mapping[str, Mapping[str, str]]) -> None:
-        """Create ServiceAccounts with these annotations, by their names; also the namespace."""
-        self._store.create(NAMESPACES, "", {"metadata": {"name": namespace}})
-        for name, marks in accounts.items():
-            body = {"metadata": {"name": name, "annotations": dict(marks)}}
-            self._store.create(SERVICE_ACCOUNTS, namespace, body)
+    def put(self, manifests: Iterable[JsonObject]) -> None:
+        """Create these objects; nobody is asked, and no webhook."""
+        kinds = {kind.kind: kind for kind in KINDS.values()}
+        for body in manifests:
+            self._store.create(kinds[body["kind"]], body["metadata"].get("namespace", ""), body)
 
     def reset(self) -> None:
         """Back to a new cluster: no objects of users, no rules. Issuer and keys stay."""
