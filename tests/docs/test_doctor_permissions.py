@@ -1,4 +1,4 @@
-"""docs/how-to/doesnt-work.md: with what it says doctor needs, doctor can look at everything.
+"""docs/reference/permissions.md: with what it says doctor needs, doctor can look at everything.
 
 And without each of it, something can't be told: nothing of the list is too much.
 """
@@ -21,9 +21,10 @@ from tests.scenarios.uncreating import PODS_FOLDER, mounted_twice, uncreated
 from tests.support.stage import Json
 
 PAGE = (
-    (ROOT / "docs/how-to/doesnt-work.md")
+    (ROOT / "docs/reference/permissions.md")
     .read_text(encoding="utf-8")
-    .partition("## What irsa doctor needs")[2]
+    .partition("## Doctor")[2]
+    .partition("\n## ")[0]
 )
 LISTED = [
     *re.findall(r"`((?:eks|ec2|cloudtrail):\w+)`", PAGE),
