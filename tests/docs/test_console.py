@@ -48,7 +48,7 @@ def test_a_page_shows_what_its_commands_print(
 
 def _environment(page: Path, request: pytest.FixtureRequest) -> dict[str, str]:
     """A page starts its own sandbox; for one that does not, there is one."""
-    if page.is_relative_to(HOW_TO):
+    if _STARTS.match(commands(page)[0].text):
         return {}
     sandbox: Sandbox = request.getfixturevalue("sandbox")
     sandbox.reset()
@@ -91,6 +91,15 @@ def test_a_how_to_shows_all_that_it_needs() -> None:
         found = commands(page)
         assert not found or _STARTS.match(found[0].text), f"{page}: the first command starts no sandbox"
         assert not found or page.stem not in worlds.names() or f"--world {page.stem}" in found[0].text
+
+
+def test_the_name_of_a_file_is_in_the_text_before_it() -> None:
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        for block in blocks(text):
+            if isinstance(block, File):
+                before_it = text[: text.index(f'title="{block.name}"')].rpartition("```")[0]
+                assert f"`{block.name}`" in before_it[-400:], f"{page}: {block.name}"
 
 
 def test_worlds_are_those_of_pages_and_documented() -> None:
