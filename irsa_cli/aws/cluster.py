@@ -82,14 +82,14 @@ def describe(aws: AwsSession, name: str) -> EksCluster:
     if status not in _USABLE:
         raise Refused(
             f"cluster {name} is {status}, not ACTIVE",
-            reason="its issuer and its API can't be relied on yet",
+            reason="its issuer and API are not ready yet",
             next_steps=(f"aws eks wait cluster-active --name {name} --region {shlex.quote(aws.region)}",),
         )
     issuer = found.get("identity", {}).get("oidc", {}).get("issuer", "")
     if not issuer:
         raise Refused(
             f"cluster {name} has no OIDC issuer",
-            reason="IRSA needs one; EKS gives it from Kubernetes 1.13 on",
+            reason="IRSA requires one; EKS has it since Kubernetes 1.13",
         )
     arn = Arn.parse(check_cluster(found["arn"]))
     cluster = Cluster(name, found["arn"], arn.region, arn.partition, arn.account, check_issuer(issuer))
@@ -119,7 +119,7 @@ def _missing(aws: AwsSession, name: str, error: ServiceError) -> NoCluster:
         details=details,
         next_steps=(
             "check --cluster, --region and --profile",
-            f"or add --any-region: looks for it in all regions of {aws.partition}",
+            f"or add --any-region to search all regions of {aws.partition}",
         ),
         code=error.code,
     )
@@ -146,8 +146,8 @@ def find_region(aws: AwsSession, name: str) -> str:
         return found[0]
     if found:
         raise Refused(
-            f"clusters of the name {name} are in several regions of {aws.partition}",
-            details=(f"it is in {', '.join(found)}",),
+            f"several regions of {aws.partition} have a cluster {name}",
+            details=(f"regions: {', '.join(found)}",),
             next_steps=(f"add --region {found[0]}", *(f"or --region {region}" for region in found[1:])),
         )
     unread: dict[str, list[str]] = {}
@@ -158,7 +158,7 @@ def find_region(aws: AwsSession, name: str) -> str:
         raise NoCluster(
             f"cluster {name} was not found in any region of {aws.partition} that can be read",
             details=[f"not read ({code}): {', '.join(where)}" for code, where in sorted(unread.items())],
-            next_steps=("check --cluster and --profile, or name the region: --region REGION",),
+            next_steps=("check --cluster and --profile, or set the region: --region REGION",),
         )
     raise NoCluster(
         f"there is no cluster {name} in any region of {aws.partition}",
@@ -182,8 +182,8 @@ class GoneCluster:
     def note(self) -> str:
         """What a user has to know of a run that works without the cluster."""
         return (
-            f"cluster {self.arn} does not exist any more (EKS: ResourceNotFoundException):"
-            " irsa goes by its marks in IAM, and can't look at pods and ServiceAccounts"
+            f"cluster {self.arn} no longer exists (EKS: ResourceNotFoundException):"
+            " irsa uses its tags in IAM and can't check pods and ServiceAccounts"
         )
 
     def is_nobody(self, principal: str) -> bool:
@@ -217,7 +217,7 @@ def recognize(iam: IAMClient, cluster: Cluster, error: NoCluster) -> tuple[Clust
         if state is not None and state.tags.get(CLUSTER_TAG) == cluster.arn
     }
     if not marked and not _has_role(iam, cluster):
-        looked = f"no role and no OIDC provider bears the mark of {cluster.arn}, either"
+        looked = f"no role or OIDC provider has irsa's tags for {cluster.arn}"
         raise error.but(details=(*error.details, looked))
     issuer = next(iter(marked.values())).url if len(marked) == 1 else ""
     known = None if arns is None else frozenset(arns)

@@ -81,7 +81,7 @@ def _until_they_agree(read: Callable[[], CurrentRole | None]) -> CurrentRole | N
             waited = time.monotonic() - began
             if error.code != NOT_THERE or waited >= limits.PROPAGATION_SECONDS:
                 raise
-        doing.waiting("IAM to show its newest state", waited, limits.PROPAGATION_SECONDS)
+        doing.waiting("IAM to return its latest state", waited, limits.PROPAGATION_SECONDS)
         current().pause(wait)
         wait = min(wait * 2, 2.0)
 

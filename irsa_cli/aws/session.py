@@ -86,8 +86,8 @@ class AwsSession:
             raise translate(error, "configuration", "Session", "", account) from error
         if not self._session.region_name:
             raise IrsaError(
-                "no AWS region is known",
-                reason="neither --region nor AWS_REGION nor the profile names one",
+                "no AWS region is set",
+                reason="neither --region, AWS_REGION nor the profile sets one",
                 next_steps=("add --region REGION",),
                 code="NoRegion",
             )
@@ -295,7 +295,7 @@ def check_region(session: boto3.Session, region: str) -> None:
         return
     similar = near(region, known)
     raise InvalidInput(
-        f"there is no AWS region {region} that botocore {botocore.__version__} knows",
+        f"botocore {botocore.__version__} does not know the AWS region {region}",
         details=(f"regions with a similar name: {', '.join(similar)}",) if similar else (),
         next_steps=("check --region, AWS_REGION and the profile; a newer region needs a newer boto3",),
         code="NoSuchRegion",

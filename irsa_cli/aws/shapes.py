@@ -94,7 +94,7 @@ def check(operation: OperationModel, answer: Any, asked: Mapping[str, Any]) -> N
     parameter, part = _NAMED.get(operation.name, ("", ""))
     # IAM's names differ by more than case.
     if part and str(asked.get(parameter)).lower() != answer[part][parameter].lower():
-        raise OddAnswer("it is about something else than what was asked for")
+        raise OddAnswer("it is about another resource than the requested one")
 
 
 def _check_type(shape: Shape, value: Any, where: str) -> None:
@@ -153,10 +153,10 @@ BROUGHT_BACK: Mapping[str, Collection[str]] = {
 """By what is deleted: the members by which it is created again, dotted through structures and lists."""
 NOT_ITS_OWN: Mapping[str, Mapping[str, str]] = {
     "Role": {
-        "Arn": "follows from account, path and name",
-        "RoleId": "a role created again has another one; irsa says so before",
+        "Arn": "depends on account, path and name",
+        "RoleId": "a recreated role gets a new one; irsa warns before",
         "CreateDate": "the date of its creation",
-        "RoleLastUsed": "a record of its use, which nobody can write",
+        "RoleLastUsed": "a record of its use, which AWS alone writes",
         "PermissionsBoundary.PermissionsBoundaryType": "AWS has only one",
     },
     "OpenIDConnectProvider": {"CreateDate": "the date of its creation"},

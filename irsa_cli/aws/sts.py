@@ -68,7 +68,7 @@ def exchange(
                 code="AccessDenied",
                 service="sts",
                 operation="AssumeRoleWithWebIdentity",
-                reason=f"STS gives credentials of the deleted role {found.role_id}, and not of {role_id}",
+                reason=f"STS issues credentials of the deleted role {found.role_id}, not of {role_id}",
             )
         except ServiceError as error:
             if (error.code in _SPREADING or error.transient) and wait(error):

@@ -139,7 +139,7 @@ def _while_spreading(run: Run) -> Iterator[bool]:
     """Pause, longer each time, for as long as IAM may not show yet what it has confirmed."""
     waited, wait = 0.0, 0.25
     while waited < limits.PROPAGATION_SECONDS:
-        doing.waiting("IAM to show what was written", waited, limits.PROPAGATION_SECONDS)
+        doing.waiting("IAM to return what was written", waited, limits.PROPAGATION_SECONDS)
         run.pause(wait)
         waited, wait = waited + wait, min(wait * 2, 4.0)
         yield True
@@ -181,14 +181,14 @@ def create_once(
 
 def conflict(change: Change, present: str) -> Conflict:
     """Neither `before` nor `after` is there."""
-    return Conflict(f"{change.kind.value} {change.name} is not as irsa read it before", reason=present)
+    return Conflict(f"{change.kind.value} {change.name} has changed since irsa read it", reason=present)
 
 
 def not_ours(change: Change, claim: Claim, present: str) -> Conflict:
     """What is there was not made by the run that is being rolled back."""
     return Conflict(
         f"{change.kind.value} {change.name} was left alone",
-        reason=f"it is not what transaction {claim.transaction} made: {present}",
+        reason=f"it differs from what transaction {claim.transaction} wrote: {present}",
     )
 
 

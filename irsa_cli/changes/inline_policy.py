@@ -65,7 +65,7 @@ class InlinePolicyHandler(Settled):
         with telling(Outcome.REFUSED):
             present = self._read_until(change, fits, run)
         if not fits(present):
-            gone = "it was deleted" if present is None else "an inline policy of that name was put there"
+            gone = "it was deleted" if present is None else "an inline policy of that name was added"
             raise conflict(change, gone)
         return present is not None and policy.equal(present, document)
 
@@ -100,7 +100,7 @@ class InlinePolicyHandler(Settled):
         if present is None:
             return Applied(changed=False)
         if not policy.equal(present, before):
-            raise conflict(change, "its document differs from what was put")
+            raise conflict(change, "its document differs from what was written")
         role, name = change.target
         try:
             call(self._iam.delete_role_policy, RoleName=role, PolicyName=name)

@@ -80,4 +80,4 @@ class ObjectHandler(Settled):
                     continue
                 raise
             return Applied(changed=True)
-        raise conflict(change, f"somebody else keeps writing it ({ROUNDS} rounds)")
+        raise conflict(change, f"somebody else keeps changing it ({ROUNDS} attempts)")

@@ -107,7 +107,7 @@ class ProviderHandler(Settled):
             lambda: reading.provider(self._iam, change.target[0]),
             lambda state: self._own(state, desired, transaction),
             run,
-            conflict(change, "a provider of that issuer was made"),
+            conflict(change, "a provider of that issuer was created"),
         )
 
     def _own(self, state: ProviderState, desired: ProviderState, transaction: str) -> Applied | None:
@@ -209,7 +209,7 @@ def _check_unused(
             some = _some([role.name for role in others])
             raise Claimed(
                 f"{change.kind.value} {change.name} was left alone",
-                reason=f"roles trust it that transaction {claim.transaction} did not make: {some}",
+                reason=f"it is trusted by roles that transaction {claim.transaction} did not create: {some}",
                 ended=all(lifecycle.commit_of(role.state.tags) in OVER for role in others),
             )
 

@@ -54,7 +54,7 @@ class RoleHandler(Settled):
             lambda: reading.role_state(self._iam, name),
             lambda found: self._own(found, run.transaction),
             run,
-            conflict(change, "a role of that name was made"),
+            conflict(change, "a role of that name was created"),
         )
 
     def _is_back(self, change: Change, name: str, desired: RoleState, run: Run) -> bool:
@@ -168,7 +168,7 @@ class RoleHandler(Settled):
         """Raise `Conflict` when somebody has put something on the role."""
         extra = [*reading.attached_policies(self._iam, name), *reading.inline_policy_names(self._iam, name)]
         if extra:
-            raise conflict(change, f"it has policies that this run did not give it: {', '.join(extra)}")
+            raise conflict(change, f"it has policies that this run did not add: {', '.join(extra)}")
 
 
 def same_role(one: RoleState, other: RoleState) -> bool:

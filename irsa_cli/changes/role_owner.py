@@ -63,9 +63,11 @@ class RoleOwnerHandler(Settled):
         except (Interrupted, DeadlineExceeded):
             return  # It was answered; who asked to stop asks again.
         if owner == before:
-            raise Unseen(f"{change.kind.value} {change.name} does not show", reason=f"its owner is {before}")
+            raise Unseen(
+                f"{change.kind.value} {change.name} is not visible yet", reason=f"its owner is {before}"
+            )
         if owner != mine:
-            raise conflict(change, f"another run took it at the same time: {owner or 'it is gone'}")
+            raise conflict(change, f"another run claimed it at the same time: {owner or 'it is gone'}")
 
     def _set(self, change: Change, owner: str) -> None:
         name = change.target[0]

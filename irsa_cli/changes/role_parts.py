@@ -58,7 +58,7 @@ class _PartHandler(Settled):
         if self._has(role, change.after, change):
             return Applied(changed=False)
         if not self._may_change(role, change):
-            raise conflict(change, "it is neither as it was nor as it is to be")
+            raise conflict(change, "it has neither the old nor the new state")
         self._set(change.target[0], change, role)
         return Applied(changed=True)
 

@@ -50,7 +50,7 @@ class ServiceAccountHandler(ObjectHandler):
             change,
             lambda: self._kube.create_service_account(namespace, body),
             run.transaction,
-            conflict(change, "a ServiceAccount of that name was made"),
+            conflict(change, "a ServiceAccount of that name was created"),
         )
 
     def claimed(self, change: Change, transaction: str, *, ours: bool) -> str:
@@ -130,7 +130,7 @@ class ServiceAccountHandler(ObjectHandler):
                 if lost:  # Of this patch it may be known; not of the one before.
                     raise error.knowing(outcome=Outcome.UNKNOWN) from error
                 raise
-        raise conflict(change, f"somebody else keeps writing it ({ROUNDS} rounds)")
+        raise conflict(change, f"somebody else keeps changing it ({ROUNDS} attempts)")
 
     def _present(self, change: Change, uid: str, claim: Claim | None) -> Json | None:
         """The metadata of the ServiceAccount that was read; None when it is gone, our work with it."""
@@ -154,14 +154,14 @@ def _mark(metadata: Mapping[str, Any]) -> str:
 
 
 def _gone(change: Change) -> Gone:
-    return Gone(f"ServiceAccount {change.name} is not restored", reason="it was deleted since")
+    return Gone(f"ServiceAccount {change.name} is not restored", reason="it was deleted in the meantime")
 
 
 def _made_again(change: Change) -> MadeAgain:
     """A ServiceAccount whose deletion was rolled back: it is there, and is another one all the same."""
     return MadeAgain(
         f"ServiceAccount {change.name} was created again, with another uid",
-        reason="tokens of its running pods are not accepted any more: restart them",
+        reason="the tokens of its running pods are no longer valid: restart the pods",
     )
 
 

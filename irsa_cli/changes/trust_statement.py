@@ -67,7 +67,7 @@ class TrustStatementHandler(Unclaimed):
             if document is None or _is_done(change, document):
                 return Applied(changed=written > 0)
             if written == 0 and change.action == "update" and not _has(document, change.before):
-                raise conflict(change, "the statement is neither as it was nor as it is to be")
+                raise conflict(change, "the statement has neither the old nor the new state")
             if written == ROUNDS:
                 # What was written before may show yet: this is no conflict, but unknown.
                 raise lost or _unseen(change)
@@ -102,7 +102,7 @@ class TrustStatementHandler(Unclaimed):
         """Write the policy; the error of a write that nobody answered, which the next reading settles."""
         edited = _edited(change, document)
         if not as_list(edited.get("Statement", [])):
-            raise conflict(change, "it is the only one by now, and IAM takes no policy without any")
+            raise conflict(change, "it is now the only statement, and IAM requires one")
         text = policy.dump(edited)
         try:
             call(self._iam.update_assume_role_policy, RoleName=change.target[0], PolicyDocument=text)
@@ -115,8 +115,8 @@ class TrustStatementHandler(Unclaimed):
 
 def _unseen(change: Change) -> Unseen:
     return Unseen(
-        f"{change.kind.value} {change.name} does not show",
-        reason=f"it was written {ROUNDS} times: somebody else keeps writing the trust policy, or IAM is slow",
+        f"{change.kind.value} {change.name} is not visible yet",
+        reason=f"after {ROUNDS} attempts: somebody else keeps changing the trust policy, or IAM is slow",
     )
 
 

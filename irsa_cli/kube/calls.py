@@ -180,7 +180,7 @@ class Calls:
             if token in seen or len(seen) >= PAGES:
                 raise endless(operation)
             if current().remaining <= 0:
-                raise DeadlineExceeded(f"the time limit was reached during kubernetes {operation}")
+                raise DeadlineExceeded(f"kubernetes {operation} timed out")
             seen.add(token)
             more = {"_continue": token}
 

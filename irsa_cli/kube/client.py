@@ -262,7 +262,7 @@ class Kube(Calls):
         https://github.com/kubernetes/kubernetes/blob/master/pkg/registry/coordination/lease/strategy.go
         """
         if not all(body["metadata"].get(key) for key in ("uid", "resourceVersion")):
-            raise ValueError("a Lease is replaced by its uid and its version only")
+            raise ValueError("a Lease must be replaced by its uid and version")
         replace = self._coordination.replace_namespaced_lease
         return self._dated("update leases", replace, name, namespace, body)
 

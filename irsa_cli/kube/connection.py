@@ -60,13 +60,13 @@ def _check_endpoint(found: EksCluster) -> None:
     parts = urlsplit(found.endpoint)
     if parts.scheme != "https" or not parts.hostname or parts.username is not None:
         raise Refused(
-            f"cluster {found.cluster.name} has no endpoint to send a token to",
-            reason=f"EKS names {redacted(found.endpoint) or 'none'}, and only https is safe",
+            f"cluster {found.cluster.name} has no https endpoint",
+            reason=f"EKS returned {redacted(found.endpoint) or 'none'}; irsa sends tokens over https only",
         )
     if not found.ca_data:
         raise Refused(
             f"cluster {found.cluster.name} has no certificate authority",
-            reason="EKS names none, and without it nobody can tell whose endpoint answers",
+            reason="EKS returned none, and irsa can't verify the endpoint without it",
         )
 
 
@@ -93,7 +93,7 @@ def from_kubeconfig(path: str | None, context: str | None) -> Any:
         # The library's words may have a whole user entry in them.
         ours = isinstance(error, IrsaError)
         words = str(error) if ours else re.sub(r"[{\[].*", GONE, str(error), flags=re.DOTALL)
-        reason = words if known else f"it is not what a kubeconfig is ({type(error).__name__})"
+        reason = words if known else f"it is not a valid kubeconfig ({type(error).__name__})"
         raise IrsaError(
             f"the kubeconfig {path or '(default)'} can't be used",
             reason=redacted(reason),
@@ -117,9 +117,9 @@ def _check_file(name: str) -> None:
     except FileNotFoundError:
         return
     if not stat.S_ISREG(found.st_mode):
-        raise _Odd(f"{name} is no file")
+        raise _Odd(f"{name} is not a file")
     if found.st_size > LARGEST_CONFIG:
-        raise _Odd(f"{name} has more than {LARGEST_CONFIG // 2**20} MiB")
+        raise _Odd(f"{name} is larger than {LARGEST_CONFIG // 2**20} MiB")
 
 
 def _listened(load: Callable[[], T]) -> T:
@@ -143,11 +143,11 @@ def _without_credentials(words: str) -> IrsaError:
     """The failure of the command that a kubeconfig names for credentials, by what the library logs of it."""
     reason = re.sub(r"\[Errno \d+\] ", "", words).removeprefix("exec: ")
     if "decode process output" in words:
-        reason = "its output is no JSON"
+        reason = "its output is not JSON"
     if "'NoneType' object has no attribute 'strip'" in words:  # On a terminal the library keeps none of it.
-        reason = "it failed, and has said why above"
+        reason = "it failed (see its output above)"
     return IrsaError(
-        "its command for credentials (exec) gave none",
+        "its credential command (exec) returned no credentials",
         reason=redacted(reason),
         next_steps=("run that command by itself: kubectl config view --minify shows it",),
         code="Kubeconfig",
@@ -173,7 +173,7 @@ def _check_server(configuration: Any) -> None:
     """
     parts = urlsplit(configuration.host if isinstance(configuration.host, str) else "")
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise _Odd("its server is no http or https address")
+        raise _Odd("its server is not an http or https URL")
     if parts.scheme == "http":
         configuration.api_key = {}
         configuration.username = configuration.password = ""
@@ -181,7 +181,7 @@ def _check_server(configuration: Any) -> None:
         return
     if not configuration.verify_ssl:
         urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-        tell("insecure-skip-tls-verify in the kubeconfig: nobody checks whose server gets the credentials")
+        tell("insecure-skip-tls-verify in the kubeconfig: credentials go to a server that is not verified")
     if (renew := configuration.refresh_api_key_hook) is not None:
         configuration.refresh_api_key_hook = lambda target: _listened(lambda: renew(target))
 

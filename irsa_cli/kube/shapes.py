@@ -101,14 +101,14 @@ def check(operation: str, answer: Any, *, rehearsed: bool = False) -> dict[str, 
     elif verb != "delete" and what in _SINGLE:
         kind = _MODELS[what].removeprefix("Authentication").removeprefix("V1")
         if answer.get("kind") != kind:
-            raise ForeignKubeAnswer(f"it is no {kind}")
+            raise ForeignKubeAnswer(f"it is not a {kind}")
         _model(_MODELS[what])(answer, "it")
         if what == "serviceaccounts/token":
             _check_token(answer)
         else:
             _check_names(answer, *(("name",) if rehearsed else _identity(what)))
     elif verb == "delete" and not isinstance(answer.get("kind"), str):
-        raise ForeignKubeAnswer("it says not what it is")
+        raise ForeignKubeAnswer("it has no kind")
     elif what.startswith("/"):
         _check_document(answer, what)
     return answer
@@ -122,10 +122,10 @@ def _identity(what: str) -> tuple[str, ...]:
 
 def _check_list(answer: dict[str, Any], what: str) -> None:
     if not str(answer.get("kind", "")).endswith("List"):
-        raise ForeignKubeAnswer("it is no list")
+        raise ForeignKubeAnswer("it is not a list")
     items = answer.get("items")
     if items is not None and not isinstance(items, list):
-        raise ForeignKubeAnswer("its items are no list")
+        raise ForeignKubeAnswer("its items are not a list")
     _checker("V1ListMeta")(answer.get("metadata") or {}, "its metadata")
     # What was asked for by its metadata alone has nothing else (`irsa_cli.kube.contents`).
     partial = answer.get("kind") == "PartialObjectMetadataList"
@@ -146,7 +146,7 @@ def _check_names(item: Mapping[str, Any], *keys: str, dns: bool = True) -> None:
     # A name of these kinds is one of DNS: nothing else is taken into a path, a line or a command.
     for key in ("name", "namespace") if dns else ():
         if not _NAME.fullmatch(metadata.get(key) or "x"):
-            raise ForeignKubeAnswer(f"its {key} is none that Kubernetes takes")
+            raise ForeignKubeAnswer(f"its {key} is not valid in Kubernetes")
 
 
 def _check_token(answer: Mapping[str, Any]) -> None:
@@ -154,7 +154,7 @@ def _check_token(answer: Mapping[str, Any]) -> None:
     try:
         datetime.strptime(status["expirationTimestamp"], "%Y-%m-%dT%H:%M:%SZ")
     except (KeyError, ValueError):
-        raise ForeignKubeAnswer("it does not say when its token expires") from None
+        raise ForeignKubeAnswer("it has no expiry time for its token") from None
     if not status.get("token"):
         raise ForeignKubeAnswer("it has no token")
 
@@ -165,7 +165,7 @@ def _check_document(answer: dict[str, Any], path: str) -> None:
         kind = str(answer.get("kind"))
         model = {"APIGroupDiscoveryList": "", "APIVersions": "V1APIVersions"}.get(kind, f"V1{kind}")
         if not kind.startswith("API") or (model and not hasattr(kubernetes.client, model)):
-            raise ForeignKubeAnswer("it tells no kinds of objects")
+            raise ForeignKubeAnswer("it lists no kinds of objects")
         if model:
             _checker(model)(answer, "it")
         else:
@@ -185,23 +185,23 @@ def _check_discovery(answer: dict[str, Any]) -> None:
                 _texts(item, "resource")
                 kind, verbs = item.get("responseKind") or {}, item.get("verbs") or []
                 if not isinstance(kind, dict) or not isinstance(kind.get("kind") or "", str):
-                    raise ForeignKubeAnswer("a kind is no text")
+                    raise ForeignKubeAnswer("a kind is not a string")
                 if not isinstance(verbs, list):
-                    raise ForeignKubeAnswer("verbs are no list")
+                    raise ForeignKubeAnswer("verbs are not a list")
                 item["verbs"] = verbs
 
 
 def _objects(parent: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
     found = parent.get(key) or []
     if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
-        raise ForeignKubeAnswer(f"its {key} are no objects")
+        raise ForeignKubeAnswer(f"its {key} are not objects")
     return found
 
 
 def _texts(item: Mapping[str, Any], *keys: str) -> None:
     for key in keys:
         if not isinstance(item.get(key), str) or not item[key]:
-            raise ForeignKubeAnswer(f"its {key} is no text")
+            raise ForeignKubeAnswer(f"its {key} is not a string")
 
 
 @cache
@@ -224,7 +224,7 @@ def _plain(name: str) -> Checker:
         if not isinstance(value, known) or (isinstance(value, bool) and bool not in known):
             raise ForeignKubeAnswer(f"{where} is no {'text' if str in known else name}")
         if name == "datetime" and not _is_moment(str(value)):
-            raise ForeignKubeAnswer(f"{where} is no time")
+            raise ForeignKubeAnswer(f"{where} is not a time")
 
     return look
 
@@ -239,7 +239,7 @@ def _is_moment(text: str) -> bool:
 def _list(inner: str) -> Checker:
     def look(value: Any, where: str) -> None:
         if not isinstance(value, list):
-            raise ForeignKubeAnswer(f"{where} is no list")
+            raise ForeignKubeAnswer(f"{where} is not a list")
         item_of = _checker(inner)
         for item in value:
             item_of(item, f"an item of {where}")
@@ -250,7 +250,7 @@ def _list(inner: str) -> Checker:
 def _map(inner: str) -> Checker:
     def look(value: Any, where: str) -> None:
         if not isinstance(value, dict):
-            raise ForeignKubeAnswer(f"{where} is no object")
+            raise ForeignKubeAnswer(f"{where} is not an object")
         part_of = _checker(inner)
         for item in value.values():
             part_of(item, f"a value of {where}")
@@ -272,7 +272,7 @@ def _model(name: str) -> Checker:
 
     def look(value: Any, where: str) -> None:
         if not isinstance(value, dict):
-            raise ForeignKubeAnswer(f"{where} is no object")
+            raise ForeignKubeAnswer(f"{where} is not an object")
         for key in [key for key, part in value.items() if part is None]:
             del value[key]
         for key, part in value.items():

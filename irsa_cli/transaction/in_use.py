@@ -146,7 +146,7 @@ class Survey:
         if not goes_on or not silent:
             return self._unmarked()
         error = self._silent[silent[0].index]
-        return InUse(f"whether another run has ended meanwhile can't be read: {error}", unread=True)
+        return InUse(f"irsa can't check whether another run has finished: {error}", unread=True)
 
     def _unmarked(self, known: Collection[str] = ()) -> InUse | None:
         """What could not be asked of roles other than those that are `known`: whose they are by now."""
@@ -162,7 +162,7 @@ class Survey:
             return None
         roles = frozenset[str]().union(*(step.change.roles for step in silent))
         error = self._silent[silent[0].index]
-        return InUse(f"whose it is by now can't be read: {error}", unread=True, roles=roles)
+        return InUse(f"irsa can't check who owns it now: {error}", unread=True, roles=roles)
 
 
 def _goes_on(change: Change) -> bool:

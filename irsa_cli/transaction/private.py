@@ -117,9 +117,9 @@ def _check_owner(place: Path, found: os.stat_result, *, link: bool = False) -> N
 
 def _foreign(place: Path, found: os.stat_result, what: str = "") -> NotPrivate:
     owner = _name_of(found.st_uid)
-    fix = "irsa recover --state-dir FOLDER  # with a folder that is yours, and in none of others"
+    fix = "irsa recover --state-dir FOLDER  # with a folder that only you own"
     if os.geteuid() == 0 and stat.S_ISREG(found.st_mode):
-        fix = f"chown root {shlex.quote(str(place))}  # only when you know who has written it"
+        fix = f"chown root {shlex.quote(str(place))}  # only if you know who wrote it"
     return _refusal(place, f"{what or 'it'} belongs to {owner}, not to you".strip(), fix)
 
 
@@ -132,13 +132,13 @@ def _check_writers(place: Path, found: os.stat_result) -> None:
     if who:
         raise _refusal(
             place,
-            f"{who} may write it (mode {stat.S_IMODE(found.st_mode):04o})",
-            f"chmod {fix} {shlex.quote(str(place))}  # when you know that nobody else has written there",
+            f"{who} can write to it (mode {stat.S_IMODE(found.st_mode):04o})",
+            f"chmod {fix} {shlex.quote(str(place))}  # if you know that nobody else wrote to it",
         )
 
 
 def _refusal(place: Path, why: str, *fixes: str) -> NotPrivate:
-    return NotPrivate(f"{place} may not be your own", reason=why, next_steps=fixes)
+    return NotPrivate(f"{place} is not safe to use", reason=why, next_steps=fixes)
 
 
 def _is_alone(group: int) -> bool:

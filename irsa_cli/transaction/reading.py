@@ -96,7 +96,9 @@ def _content(path: Path) -> bytes:
         raise refused(error) from error
     except OSError as error:
         raise JournalError(f"{path} is not a journal", reason=str(error)) from error
-    raise JournalError(f"{path} is not a journal", reason="it is too large" if is_file else "it is no file")
+    raise JournalError(
+        f"{path} is not a journal", reason="it is too large" if is_file else "it is not a file"
+    )
 
 
 def never_began(path: Path) -> bool:
@@ -114,7 +116,7 @@ def _parsed(line: bytes) -> Any:
     """A line as JSON; raises `UnreadableChange`, also for what JSON allows and no text can hold."""
 
     def refuse(constant: str) -> None:
-        raise UnreadableChange(f"{constant} is no number")
+        raise UnreadableChange(f"{constant} is not a number")
 
     try:
         found = json.loads(line, parse_constant=refuse)
@@ -160,7 +162,7 @@ def _is_target(found: Any) -> bool:
 LISTS = Form("a list of lists", _is_lists)
 NAME = Form("the name of a transaction", is_transaction)
 TARGET = Form("a cluster and how it is reached", _is_target)
-TEXT_OR_NULL = Form("a text or null", lambda found: found is None or isinstance(found, str))
+TEXT_OR_NULL = Form("a string or null", lambda found: found is None or isinstance(found, str))
 _CONTEXT = {
     "command": TEXT,
     "cluster": TEXT,
@@ -218,7 +220,7 @@ def _replay(story: Story, records: Sequence[Record], event: Mapping[str, Any]) -
         raise UnknownState(f"the step {name!r}")
     number = value(event, "change", NUMBER, f"a line {name!r}")
     if not 0 <= number < len(records):
-        raise UnreadableChange(f"a line {name!r} is about change {number}, which the plan does not have")
+        raise UnreadableChange(f"a line {name!r} refers to change {number}, which is not in the plan")
     record = records[number]
     if name == "begin":
         record.begin()

@@ -140,7 +140,9 @@ def roll_back(
     journal = Journal.reopen(path)
     try:
         if read(path) != story:
-            raise JournalError(f"transaction {path.stem} went on meanwhile", reason="look at it again")
+            raise JournalError(
+                f"transaction {path.stem} has changed in the meantime", reason="run this again"
+            )
         stages = tracking.of_journal(story.stages, last_sent(path))
         rollback = Rollback(handlers, journal, listen, seconds=rollback_seconds, fence=fence)
         rollback.recall(stages, takes_back(story))

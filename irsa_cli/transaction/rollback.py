@@ -73,7 +73,7 @@ class Rollback:
         until, waits = self._late_until(step), pauses()
         while not self._is_there(step, run):
             if time.monotonic() >= until or run.remaining <= 0:
-                raise DeadlineExceeded(f"{step.change.name} did not show")
+                raise DeadlineExceeded(f"{step.change.name} did not appear")
             time.sleep(min(next(waits), run.remaining))
         step.record.done, step.state = True, "done"
         self.note("done", step.index, changed=True, identity={})
@@ -170,7 +170,7 @@ class Rollback:
                 return changed
             # A deadline of its own ends this: the forward one may be over already.
             if run.remaining <= 0:
-                raise DeadlineExceeded("the time limit of the rollback was reached, and it may yet appear")
+                raise DeadlineExceeded("the rollback timed out, and it may still appear")
             time.sleep(min(next(waits), run.remaining))
 
     def _late_until(self, step: Tracked) -> float:
@@ -225,8 +225,8 @@ def _own_on_it(step: Tracked, leftovers: Sequence[Leftover]) -> Leftover | None:
 
 def _waiting(step: Tracked, first: Leftover) -> Waits:
     return Waits(
-        f"{step.change.kind.value} {step.change.name} stays as it is",
-        reason=f"{first.change.kind.value} {first.change.name} has to be rolled back before it",
+        f"{step.change.kind.value} {step.change.name} is not rolled back",
+        reason=f"{first.change.kind.value} {first.change.name} must be rolled back first",
     )
 
 

@@ -96,7 +96,9 @@ def roll_forward(
     journal = Journal.reopen(path)
     try:
         if read(path) != story:
-            raise JournalError(f"transaction {path.stem} went on meanwhile", reason="look at it again")
+            raise JournalError(
+                f"transaction {path.stem} has changed in the meantime", reason="run this again"
+            )
         stages = tracking.to_go_on(story.stages, last_sent(path))
         for step in all_of(stages):
             if step.earlier and step.noted and step.change.action == "create":

@@ -20,7 +20,7 @@ WISH = (
 )
 
 
-UNIQUE = "as a principal (of buckets, keys, other roles) keep its unique id"
+UNIQUE = "as a principal keep its unique id"
 
 
 @pytest.fixture(autouse=True)

@@ -105,7 +105,7 @@ def test_who_does_not_wait_is_refused_and_writes_nothing(locking: Locking, name:
     first = locking.create()
     ((second, same),) = seen
     assert (first.code, second.code, same) == (0, 4, True), second.err
-    assert "another run is at work on" in second.err
+    assert "another run is working on" in second.err
     assert locking.leases() == []
 
 

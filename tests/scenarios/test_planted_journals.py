@@ -266,7 +266,7 @@ def test_what_others_may_have_written_is_refused_and_told(small: Stage, case: st
     for arguments in ((transaction,), ("--all",), ("--all", "--forward"), (transaction, "--yes")):
         ran = small.irsa("recover", *arguments)
         assert ran.code == 4, (arguments, ran.err)
-        assert "may not be your own" in ran.err
+        assert "is not safe to use" in ran.err
     assert small.world() == half
     assert re.search(rf"^{transaction} +\d+\w +refused ", small.irsa("history").out, re.MULTILINE)
     listed = small.irsa("recover", "-o", "json")

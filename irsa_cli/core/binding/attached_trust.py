@@ -79,7 +79,7 @@ def check(desired: DesiredState, role: CurrentRole) -> Attached:
     if found.outlook.denied:
         raise Refused(
             f"the trust policy of {desired.role_arn} denies {desired.identity.subject}",
-            reason="a statement with the effect Deny applies to it, and no other one outweighs that",
+            reason="a Deny statement applies to it, and a Deny overrides every Allow",
             details=tuple(found.outlook.text),
         )
     if found.added is not None and found.voids and not desired.force:
@@ -96,24 +96,24 @@ def _not_admitted(desired: DesiredState, found: Attached) -> Refused:
     flags = "--update-trust --force" if voids else "--update-trust"
     step = f"run this again with {flags}, which adds the statement"
     if voids:
-        step += ", and voids what holds the ServiceAccount back now"
+        step += " and bypasses the conditions above"
     missing = json.dumps(trust_policy.statement(desired.identity), indent=2)
     return Refused(
-        f"the trust policy of {desired.role_arn} does not admit {desired.identity.subject}",
-        reason="STS would refuse its token",
+        f"the trust policy of {desired.role_arn} does not allow {desired.identity.subject}",
+        reason="STS would reject its token",
         details=(*_words(voids), "this statement is missing:", *missing.splitlines()),
         next_steps=(step,),
     )
 
 
 def _would_void(desired: DesiredState, found: Attached) -> Refused:
-    steps = ["run this again with --force, which adds the statement all the same"]
+    steps = ["run this again with --force to add the statement anyway"]
     if found.explanation.answer is Answer.UNKNOWN:
-        steps.insert(0, "to use the role as it is: run this again without --update-trust")
+        steps.insert(0, "to use the role unchanged, run this again without --update-trust")
     return Refused(
-        f"a statement for {desired.identity.subject} would void a restriction of the trust policy of"
+        f"a statement for {desired.identity.subject} would bypass a condition of the trust policy of"
         f" {desired.role_arn}",
-        reason="the statements of a trust policy are alternatives, and the new one has no such condition",
+        reason="one matching statement is enough, and the new one does not have this condition",
         details=(*_words(found.voids), *becoming(found.before, found.after)),
         next_steps=steps,
     )
@@ -125,7 +125,7 @@ def _words(voids: Iterable[Restriction]) -> list[str]:
 
 def becoming(before: Document, after: Document) -> list[str]:
     """What a trust policy is and becomes, line by line."""
-    return ["the trust policy would become:", *(f"  {line}" for line in difference(before, after))]
+    return ["the trust policy after the change:", *(f"  {line}" for line in difference(before, after))]
 
 
 def notes(desired: DesiredState, current: CurrentState) -> list[str]:
@@ -137,11 +137,14 @@ def notes(desired: DesiredState, current: CurrentState) -> list[str]:
     if not found.is_known:
         why = "; ".join(found.outlook.conditions)
         said.append(
-            f"it is not known from here whether the trust policy of {desired.role_arn} admits"
-            f" {desired.identity.subject}: {why} (--verify asks STS)"
+            f"irsa can't tell whether the trust policy of {desired.role_arn} allows"
+            f" {desired.identity.subject}: {why} (--verify checks with STS)"
         )
     if found.added is not None and desired.force:
-        said += [f"{item.text}: void, as --force adds a statement without that" for item in found.voids]
+        said += [
+            f"{item.text}: bypassed, because --force adds a statement without this condition"
+            for item in found.voids
+        ]
     return said
 
 

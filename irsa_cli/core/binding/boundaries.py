@@ -49,11 +49,11 @@ class BoundaryRules:
             return
         one = len(without) == 1
         raise BoundaryRequired(
-            f"{without[0] if one else f'{len(without)} entries'}: no permissions boundary is named",
-            reason=f"{self.required_by} demands one for every role",
+            f"{without[0] if one else f'{len(without)} entries'}: no permissions boundary is set",
+            reason=f"{self.required_by} requires one for every role",
             details=() if one else without,
             next_steps=(
-                "name it by --permissions-boundary, permissionsBoundary in the file,"
+                "set it with --permissions-boundary, permissionsBoundary in the file,"
                 " IRSA_PERMISSIONS_BOUNDARY or .irsa.yaml",
             ),
         )
@@ -75,17 +75,17 @@ class BoundaryRules:
         if self.required_by and any(change.after is None for change in going):
             raise BoundaryRequired(
                 f"role {going[0].target[0]} would lose its permissions boundary",
-                reason=f"{self.required_by} demands one for every role",
+                reason=f"{self.required_by} requires one for every role",
                 details=[_line(change) for change in going],
             )
         if not self.may_remove:
             raise Refused(
                 f"role {going[0].target[0]} would lose its permissions boundary",
-                reason="nothing that bounds a role goes unless that is said",
+                reason="irsa removes a permissions boundary only with a flag",
                 details=[_line(change) for change in going],
                 next_steps=(
-                    "to keep it: name it (--permissions-boundary, or permissionsBoundary in the entry)",
-                    f"to let it go: run this again with {ALLOW_REMOVAL}",
+                    "to keep it, set it (--permissions-boundary, or permissionsBoundary in the entry)",
+                    f"to remove it, run this again with {ALLOW_REMOVAL}",
                 ),
             )
 

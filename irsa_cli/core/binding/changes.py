@@ -55,7 +55,7 @@ def check_path(name: str, before: states.RoleState, after: states.RoleState) -> 
     """Raise `Refused` when the paths differ: IAM can't move a role."""
     if before.path != after.path:
         raise Refused(
-            f"role {name} has the path {before.path}, desired {after.path}",
+            f"role {name} has the path {before.path}, not {after.path}",
             reason="IAM can't change the path of a role",
         )
 

@@ -146,7 +146,7 @@ class Bound(ServiceAccountRef):
 
     def only(self, name: str) -> Bound:
         """The role of this name alone, of those that are its own."""
-        stays = f"ServiceAccount {self.full_name} stays: it names another role, {self.annotation}"
+        stays = f"ServiceAccount {self.full_name} is kept: its annotation has another role, {self.annotation}"
         return replace(
             self,
             account=None,

@@ -78,10 +78,10 @@ def check(name: str, role: CurrentRole, *, verb: str) -> None:
     if found is not None:
         raise Refused(
             f"role {name} {found}",
-            reason=f"{found.maker} may write or create it again, or delete it later",
+            reason=f"{found.maker} may overwrite, recreate or delete it later",
             next_steps=(
-                "find out who manages the role, and change it there",
-                f"or, if nobody else does: run this again with --ignore-maker to {verb} it",
+                "find out what manages the role, and change it there",
+                f"or, if nothing else manages it, run this again with --ignore-maker to {verb} it",
             ),
         )
 
@@ -91,7 +91,9 @@ def _guesses(name: str, role: CurrentRole) -> Iterator[Guess]:
     own = [text.rpartition("/")[2] for text in policies if ":aws:policy/" not in text]
     for what, text in (("its name", name), *((f"its policy {policy}", policy) for policy in own)):
         yield from (
-            Guess(by, f"{what} is as {by} forms names") for form, by in _NAMES if re.search(form, text)
+            Guess(by, f"{what} follows a naming pattern of {by}")
+            for form, by in _NAMES
+            if re.search(form, text)
         )
     for key, value in foreign_tags(state).items():
         if key.startswith("kubernetes.io/cluster/") and value == "owned":

@@ -241,16 +241,16 @@ class CurrentState:
 
 
 NOT_IN_DIGEST: Mapping[str, str] = {
-    "cluster": "a tag of the role tells it",
-    "namespace": "a tag of the role tells it",
-    "name": "a tag of the role tells it",
-    "role_arn": "it is the role that bears the digest; an annotation tells it, too",
-    "subject_pattern": "the trust policy tells it",
-    "chain": "an inline policy and annotations tell it",
-    "aws_config_map": "an annotation tells it",
-    "unsaid": "what nobody says is no part of what is made",
+    "cluster": "a tag of the role has it",
+    "namespace": "a tag of the role has it",
+    "name": "a tag of the role has it",
+    "role_arn": "the digest is on this role, and an annotation has the ARN",
+    "subject_pattern": "the trust policy has it",
+    "chain": "an inline policy and annotations have it",
+    "aws_config_map": "an annotation has it",
+    "unsaid": "fields without a value create nothing",
     **dict.fromkeys(
-        (item.name for item in fields(Options)), "how far the run may go is no part of what it makes"
+        (item.name for item in fields(Options)), "permissions of the run do not change what it creates"
     ),
 }
 """The fields of `DesiredState` that are not in the digest, and why."""
@@ -337,14 +337,14 @@ def _chain(spec: BindingSpec, role_arn: str) -> Chain | None:
             ("permission to tag the target's session", spec.target_tag_session),
         ):
             if given:
-                raise InvalidInput(f"{spec}: a {what} needs a target role")
+                raise InvalidInput(f"{spec}: {what} requires a target role")
         return None
     if POLICY_NAME in spec.inline:
-        raise InvalidInput(f"{spec}: the inline policy {POLICY_NAME} is what irsa writes for the target role")
+        raise InvalidInput(f"{spec}: the inline policy {POLICY_NAME} is reserved for irsa's target role")
     if spec.target_role == role_arn:
-        raise InvalidInput(f"{spec}: the target role is the role itself")
+        raise InvalidInput(f"{spec}: the target role must be another role")
     if spec.role_only and spec.aws_config_map:
-        raise InvalidInput(f"{spec}: the ConfigMap is the ServiceAccount's, and only the role is desired")
+        raise InvalidInput(f"{spec}: a ConfigMap requires a ServiceAccount, and the entry is role-only")
     return Chain(role_arn, spec.target_role, spec.external_id, spec.target_tag_session)
 
 

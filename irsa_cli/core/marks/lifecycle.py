@@ -72,39 +72,37 @@ class Lifecycle:
         """In one sentence what is not over, '' where all is."""
         run = f"run {self.transaction}" if self.transaction else "its run"
         if self.stage is Stage.DELETING:
-            return f"{run} began to delete it and has not ended: it is at work, or was interrupted"
+            return f"{run} started to delete it and has not finished: it is still running or was interrupted"
         if self.stage is not Stage.INCOMPLETE:
             return ""
         if not self.is_readable:
-            return f"its tag {COMMIT_TAG}={self.said} is of another version of irsa"
+            return f"another version of irsa wrote its tag {COMMIT_TAG}={self.said}"
         if self.said is not None:
             return (
-                f"{run} has not said that it ended: it is at work, or was interrupted, and policies may be"
-                " missing"
+                f"{run} has not marked it as complete: it is still running or was interrupted, and"
+                " policies may be missing"
             )
         if self.named:
-            return (
-                f"irsa did not write the annotation that names it: {run} was interrupted before, as it seems"
-            )
-        return f"no ServiceAccount names it: {run} was interrupted before, or the annotation went later"
+            return f"irsa did not write the annotation for it: {run} was probably interrupted before that"
+        return f"no ServiceAccount uses it: {run} was interrupted, or somebody removed the annotation later"
 
     def next_steps(self, options: str) -> tuple[str, ...]:
         """What ends it, on any machine; `options` are those that name the cluster."""
         if self.is_over:
             return ()
         recover = f"irsa recover {shlex.quote(self.transaction)}"
-        again = "run the irsa create-sa command again that makes it (or irsa apply)"
+        again = "run its irsa create-sa command (or irsa apply) again"
         if self.stage is Stage.DELETING:
-            back = (f"{recover}  # on the machine where that ran: rolls the deletion back",)
+            back = (f"{recover}  # on the machine of that run: rolls back the deletion",)
             return (
                 *self.deletion(options),
                 *(back if self.transaction else ()),
-                f"{again}: completes it again",
+                f"{again} to restore it",
             )
         # What somebody may count on is rolled back by nobody who does not know the run.
-        back = (f"{recover} {options}  # rolls back what that run created, likewise",)
+        back = (f"{recover} {options}  # rolls back what that run created, once it is over",)
         return (
-            f"{again}: goes on to the end",
+            f"{again} to complete it",
             *self.deletion(options),
             *(back if self.transaction and not self.named else ()),
         )
@@ -117,7 +115,7 @@ class Lifecycle:
         delete = f"irsa delete-sa {name} -n {namespace} {options}"
         if self.stage is Stage.DELETING:
             return (f"{delete}  # continues the deletion",)
-        return (f"{delete}  # deletes it, as soon as its run can't be at work any more",)
+        return (f"{delete}  # deletes it, once its run is over",)
 
 
 def of(tags: Mapping[str, str], *, named: bool, told: bool | None = None) -> Lifecycle:
@@ -160,5 +158,5 @@ def unnamed(full_name: str, *, exists: bool, other: str = "") -> str:
     """Why a ServiceAccount does not name a role that was made for it; `other` is what it names instead."""
     if not exists:
         return f"there is no ServiceAccount {full_name}"
-    instead = f"names {other}" if other else f"has no annotation {ROLE_ARN_ANNOTATION}"
+    instead = f"uses {other}" if other else f"has no annotation {ROLE_ARN_ANNOTATION}"
     return f"ServiceAccount {full_name} {instead}"

@@ -169,29 +169,29 @@ def maker_of_account(
     return next((_MANAGERS[name.lower()] for name in managers if name.lower() in _MANAGERS), UNKNOWN)
 
 
-_UNDOES = "takes away what irsa has changed, these tags included"
+_UNDOES = "reverts irsa's changes, including these tags"
 _ROLES: Mapping[str, str] = {
-    EKSCTL: "the role still belongs to its CloudFormation stack: whoever deletes that (eksctl delete"
-    " iamserviceaccount, or eksctl delete cluster) deletes the role, too",
-    CLOUDFORMATION: "the role still belongs to its CloudFormation stack: whoever deletes or updates"
-    " that changes the role, too",
-    CDK: "the role still belongs to CDK's CloudFormation stack: whoever deploys or destroys that"
-    " changes or deletes the role, too",
-    TERRAFORM: f"Terraform still manages the role: its next apply {_UNDOES} (take it out of the state:"
+    EKSCTL: "the role still belongs to its CloudFormation stack: deleting the stack (eksctl delete"
+    " iamserviceaccount or eksctl delete cluster) also deletes the role",
+    CLOUDFORMATION: "the role still belongs to its CloudFormation stack: updating or deleting"
+    " the stack also changes or deletes the role",
+    CDK: "the role still belongs to CDK's CloudFormation stack: deploying or destroying the"
+    " stack also changes or deletes the role",
+    TERRAFORM: f"Terraform still manages the role: its next apply {_UNDOES} (remove it from the state:"
     " terraform state rm ADDRESS)",
-    PULUMI: f"Pulumi still manages the role: its next up {_UNDOES} (take it out of the state: pulumi"
+    PULUMI: f"Pulumi still manages the role: its next up {_UNDOES} (remove it from the state: pulumi"
     " state delete URN)",
     # https://docs.crossplane.io/latest/managed-resources/managed-resources/
-    CROSSPLANE: "Crossplane's controller still manages the role: its next reconciliation writes it"
-    f" again, and {_UNDOES} (make it let go first: managementPolicies Observe, or deletionPolicy Orphan, then"
+    CROSSPLANE: "Crossplane's controller still manages the role: its next reconciliation"
+    f" {_UNDOES} (release it first: managementPolicies Observe, or deletionPolicy Orphan, then"
     " delete its object in Kubernetes)",
     # https://aws-controllers-k8s.github.io/community/docs/user-docs/deletion-policy/
-    ACK: "ACK's controller still manages the role: its next reconciliation writes it again, and"
-    f" {_UNDOES} (make it let go first: annotation services.k8s.aws/deletion-policy retain, then delete its"
+    ACK: "ACK's controller still manages the role: its next reconciliation"
+    f" {_UNDOES} (release it first: annotation services.k8s.aws/deletion-policy retain, then delete its"
     " object in Kubernetes)",
     KOPS: f"kOps still manages the role: kops update cluster {_UNDOES}, and kops delete cluster deletes it",
     ROSA: "rosa still manages the role: rosa upgrade and rosa delete change or delete it",
-    CCOCTL: "ccoctl still manages the role: ccoctl aws delete deletes it, too",
+    CCOCTL: "ccoctl still manages the role: ccoctl aws delete also deletes it",
 }
 
 
@@ -208,10 +208,7 @@ def account_warnings(name: str, maker: str) -> Iterator[str]:
     """What its maker will do to a ServiceAccount, named `namespace/name`."""
     when = writes_again(maker)
     if when:
-        yield (
-            f"ServiceAccount {name} is managed by {maker}: {when} writes it again, and may undo what irsa"
-            " changes there"
-        )
+        yield (f"ServiceAccount {name} is managed by {maker}: {when} may overwrite irsa's changes")
 
 
 def annotation_warnings(name: str, maker: str, role_arn: str) -> Iterator[str]:
@@ -226,8 +223,8 @@ def annotation_warnings(name: str, maker: str, role_arn: str) -> Iterator[str]:
     where, key = ("values", "serviceAccount") if maker == HELM else ("manifest", "metadata")
     yaml = f'{key}: {{annotations: {{{ROLE_ARN_ANNOTATION}: "{role_arn}"}}}}'
     yield (
-        f"ServiceAccount {name} is managed by {maker}: {when} may drop the annotation;"
-        f" put into its {where}: {yaml}"
+        f"ServiceAccount {name} is managed by {maker}: {when} may remove the annotation;"
+        f" add to its {where}: {yaml}"
     )
 
 

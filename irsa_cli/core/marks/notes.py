@@ -93,12 +93,12 @@ def check_note(annotations: Mapping[str, str], namespace: str, name: str) -> Non
         return
     account = f"serviceaccount {shlex.quote(name)} -n {shlex.quote(namespace)}"
     raise Refused(
-        f"the annotation {KEYS_ANNOTATION} of ServiceAccount {namespace}/{name} can't be understood",
-        reason="another version of irsa, or somebody else, wrote it: which labels and annotations a file had"
-        " set is not known",
+        f"the annotation {KEYS_ANNOTATION} of ServiceAccount {namespace}/{name} is not valid",
+        reason="another version of irsa or another tool wrote it, so irsa can't tell which labels and"
+        " annotations come from a file",
         next_steps=(
-            "run this with the irsa that wrote it",
-            f"or, to keep what is there from now on: kubectl annotate {account} {KEYS_ANNOTATION}-",
+            "run this with the irsa version that wrote it",
+            f"or keep the current labels and annotations: kubectl annotate {account} {KEYS_ANNOTATION}-",
         ),
     )
 

@@ -161,6 +161,6 @@ def not_again(changes: Iterable[Change]) -> list[str]:
     if not names:
         return []
     return [
-        f"policies that name role {', '.join(names)} as a principal (of buckets, keys, other roles) keep its"
-        " unique id: save them again if the role is created again, also by a rollback"
+        f"policies of buckets, keys and other roles that have role {', '.join(names)} as a principal keep its"
+        " unique id: save them again if the role is recreated, even by a rollback"
     ]

@@ -45,8 +45,8 @@ _WORDS = {
     "policies": "policy",
     "versions": "version",
     "associations": "EKS Pod Identity association",
-    "uid": "uid (it was deleted and made again)",
-    "role_id": "id (it was deleted and made again)",
+    "uid": "uid (deleted and recreated)",
+    "role_id": "id (deleted and recreated)",
 }
 THERE = "is there"
 
@@ -141,7 +141,7 @@ def _moved(before: Seen, after: Seen) -> Iterator[str]:
         if name not in after:
             yield f"{name}: is gone"
         elif name not in before:
-            yield f"{name}: is there now"
+            yield f"{name}: now exists"
         elif before[name] != after[name]:
             yield f"{name}: was changed"
 
@@ -150,7 +150,7 @@ def _changed(before: Plan, after: Plan) -> Iterator[str]:
     old, new = _by_target(before), _by_target(after)
     for key, change in old.items():
         if key not in new:
-            yield f"planned, and not to be done any more: {_told(change)}"
+            yield f"planned, but no longer needed: {_told(change)}"
         elif _plain(change) != _plain(new[key]):
             yield f"planned otherwise: {_told(change)}"
     for key, change in new.items():
@@ -191,5 +191,5 @@ def as_planned(planned: Iterable[PlannedWork], now: PlannedWork) -> list[str]:
     same = [item.differences(now) for item in works if item.key == now.key]
     elsewhere = sorted({item.cluster for item in works} - {now.cluster})
     if not same and elsewhere and all(item.cluster != now.cluster for item in works):
-        return [f"the cluster is {now.cluster}, planned was {', '.join(elsewhere)}"]
+        return [f"the cluster is {now.cluster}, but the plan is for {', '.join(elsewhere)}"]
     return min(same, key=len, default=[f"not planned: {_told(change)}" for change in now.plan])

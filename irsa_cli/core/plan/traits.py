@@ -170,12 +170,12 @@ def as_inline(change: Transition) -> str:
 
 def as_statement(change: Transition) -> str:
     """A statement, by whom it admits."""
-    return f"{change.target[0]} admits {change.target[1]}"
+    return f"{change.target[0]} trusts {change.target[1]}"
 
 
 def as_admission(change: Transition) -> str:
     """A role of another account, by which role it admits."""
-    return f"{change.target[0]} admits {change.target[1].rsplit('/', 1)[-1]}"
+    return f"{change.target[0]} trusts {change.target[1].rsplit('/', 1)[-1]}"
 
 
 def as_takeover(change: Transition) -> str:

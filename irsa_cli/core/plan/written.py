@@ -45,10 +45,10 @@ def _map_of(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, dict) and all(map(fits, value.values()))
 
 
-TEXT = Form("a text", _is_text)
-TEXTS = Form("a list of texts", lambda value: isinstance(value, list) and all(map(_is_text, value)))
-TEXT_MAP = Form("texts by keys", _map_of(_is_text))
-GAPPED_MAP = Form("texts or null by keys", _map_of(_is_text_or_null))
+TEXT = Form("a string", _is_text)
+TEXTS = Form("a list of strings", lambda value: isinstance(value, list) and all(map(_is_text, value)))
+TEXT_MAP = Form("an object of strings", _map_of(_is_text))
+GAPPED_MAP = Form("an object of strings or null", _map_of(_is_text_or_null))
 OBJECT = Form("an object", lambda value: isinstance(value, dict))
 NUMBER = Form("a whole number", lambda value: isinstance(value, int) and not isinstance(value, bool))
 FLAG = Form("true or false", lambda value: isinstance(value, bool))
@@ -146,7 +146,7 @@ def _read_state(kind: Kind, data: Any) -> State | None:
 def mapping(data: Any, what: str) -> Mapping[str, Any]:
     """What was written, as an object; raises `UnreadableChange` when it is none."""
     if not isinstance(data, dict):
-        raise UnreadableChange(f"{what} is no object")
+        raise UnreadableChange(f"{what} is not an object")
     return data
 
 

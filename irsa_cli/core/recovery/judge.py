@@ -168,7 +168,7 @@ class _Judge:
 
     def spared_as_ended(self) -> Leftovers | None:
         """All of it is left alone: the run has committed, and what is missing was taken away since."""
-        why = "its run has ended well; what is missing was taken away later"
+        why = "its run succeeded; somebody removed the missing parts later"
         roles = [role for role in self._own_roles if self._standings[role.name] != Standing()]
         if not roles:
             return None
@@ -291,11 +291,11 @@ class _Judge:
                 yield Spared(Kind.ROLE, role.name, standing.why, standing.next_steps)
         for account in self._bare:
             if account not in self._certain:
-                why = "nothing shows that it never had a role; to roll it back, name the run"
+                why = "it may have had a role before; to roll it back, give the transaction id"
                 yield Spared(Kind.SERVICE_ACCOUNT, account.full_name, why)
         for namespace in self._own_namespaces:
             if contents := self._contents(namespace):
-                why = f"somebody has put something into it: {', '.join(sorted(contents))}"
+                why = f"it is not empty: {', '.join(sorted(contents))}"
                 yield Spared(Kind.NAMESPACE, namespace.name, why)
         # Trusted by roles that are complete, it is in use like any other.
         if self._own_provider and self._provider_waits:

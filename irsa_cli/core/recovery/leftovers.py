@@ -228,7 +228,7 @@ def standing(seen: SeenLeftovers, role: SeenRole) -> Standing:
     reason = ""
     if life.named:
         names = sorted(account.full_name for account in seen.accounts if account.role == role.arn)
-        reason = f"ServiceAccount {', '.join(names)} names it"
+        reason = f"ServiceAccount {', '.join(names)} uses it"
     if not reason and life.stage is Stage.INCOMPLETE:
         reason = _reason_to_spare(role, life, seen.now)
     where = seen.cluster.options
@@ -253,11 +253,9 @@ def _reason_to_spare(role: SeenRole, life: Lifecycle, now: datetime) -> str:
     if role.last_used is not None and role.last_used > proven:
         return f"it was used, last on {role.last_used:%Y-%m-%d}"
     if states.SPEC_HASH_TAG not in role.state.tags:
-        return (
-            f"an earlier irsa made it (no tag {states.SPEC_HASH_TAG}), and did not say whether its run ended"
-        )
+        return f"an earlier irsa created it (no tag {states.SPEC_HASH_TAG}) and did not mark it as complete"
     if not _is_sole(role.state.trust):
-        return "its trust policy admits others, too"
+        return "its trust policy also allows others"
     return ""
 
 

@@ -82,11 +82,9 @@ class Found:
         if leftovers.transaction in self.running:
             return "its process is still running on this machine"
         if not leftovers.stages:
-            return f"all that is left of it is left alone: {'; '.join(map(told, leftovers.spared))}"
+            return f"irsa keeps all that is left of it: {'; '.join(map(told, leftovers.spared))}"
         if self.is_young(leftovers):
-            return (
-                f"it is {leftovers.age:.0f} s old: its run may still live (--min-age 0s if you know better)"
-            )
+            return f"it is {leftovers.age:.0f} s old: its run may still be active (to override: --min-age 0s)"
         return ""
 
     def envelope(self) -> Envelope:

@@ -84,7 +84,9 @@ def said(document: Document, names: Names, context: Context, action: str) -> Sai
     for effect, truth, why in verdicts:
         if effect == "Deny" and truth is not False:
             answer = Answer.NO if truth else Answer.UNKNOWN
-            return Said(action, answer, f"a Deny applies{f', as far as can be known: {why}' if why else ''}")
+            return Said(
+                action, answer, f"a Deny statement may apply: {why}" if why else "a Deny statement applies"
+            )
     allowed = [(truth, why) for effect, truth, why in verdicts if effect == "Allow"]
     if any(truth is True for truth, _ in allowed):
         return Said(action, Answer.YES)
@@ -101,20 +103,20 @@ def _judge(
     if "NotAction" in item and covers(tuple(map(str, as_list(item["NotAction"]))), action):
         return False, ""
     if "NotPrincipal" in item:
-        return None, "it has a NotPrincipal"
+        return None, "the statement uses NotPrincipal"
     named = names(item.get("Principal"))
     if named is False:
         return False, ""
     block = item.get("Condition")
     tested = None if block in (None, {}) else first_failing(block, context, variables=variables)
     if tested is None or (named is None and tested.truth is None):
-        return named, "" if named else "it names a session whose name the application chooses"
+        return named, "" if named else "it trusts a session name that the application chooses"
     wanted = ", ".join(f"'{value}'" for value in tested.wanted)
     got = tested.got if isinstance(tested.got, tuple) else None
     if tested.truth is None:
-        return None, f"{tested.operator} {tested.key} asks for {wanted}, which is not known from here"
+        return None, f"{tested.operator} {tested.key} requires {wanted}, and irsa can't check that"
     has = " and ".join(f"'{value}'" for value in got) if got is not None else "no such key"
-    return False, f"{tested.operator} {tested.key} asks for {wanted}, the request has {has}"
+    return False, f"{tested.operator} {tested.key} requires {wanted}, but the request has {has}"
 
 
 def lacking(said: tuple[Said, ...], answer: Answer) -> Iterator[Said]:

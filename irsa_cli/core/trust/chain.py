@@ -238,14 +238,14 @@ def statement_removals(chains: Iterable[tuple[Chain, FoundTarget]]) -> tuple[lis
 
 def _statement_removal(chain: Chain, target: FoundTarget) -> tuple[list[Change], list[str]]:
     if target.unread:
-        told = f"whether irsa has added a statement to the trust policy of {chain.target_arn} was not checked"
-        return [], [f"{told}: {target.unread}; it would have the Sid {mark(chain.role_arn)}"]
+        told = f"irsa did not check whether it added a statement to the trust policy of {chain.target_arn}"
+        return [], [f"{told}: {target.unread}; its Sid would be {mark(chain.role_arn)}"]
     statement = marked(target.trust, chain.role_arn) if target.trust is not None else None
     if statement is None or target.trust is None:
         return [], []
     if not as_list(trust_policy.without_statement(target.trust, statement).get("Statement", [])):
-        told = f"{chain.target_arn} keeps irsa's statement for {chain.role_arn}"
-        return [], [f"{told}: it is the only one, and IAM takes no trust policy without any"]
+        told = f"irsa's statement for {chain.role_arn} stays in the trust policy of {chain.target_arn}"
+        return [], [f"{told}: it is the only statement, and IAM requires one"]
     return [Change(Kind.TARGET_TRUST, chain.key, states.DocumentState(statement), None)], []
 
 
@@ -264,7 +264,9 @@ def aws_config(chain: Chain, region: str) -> str:
     """
     for value in (chain.target_arn, chain.role_arn, chain.external_id, region):
         if not _WORD.fullmatch(value):
-            raise InvalidInput(f"'{value}' can't stand in an AWS configuration", reason="it is not one word")
+            raise InvalidInput(
+                f"'{value}' can't be used in an AWS configuration", reason="it must be one word"
+            )
     lines = [
         f"[profile {PROFILE}]",
         f"role_arn = {chain.target_arn}",
@@ -304,6 +306,6 @@ def usage(name: str) -> str:
     where the container has one, also an empty one; the token is mounted all the same.
     """
     return (
-        f"mount the ConfigMap {name}, set AWS_CONFIG_FILE to its file '{KEY}', AWS_PROFILE to {PROFILE}, and"
-        " AWS_WEB_IDENTITY_TOKEN_FILE to '', as some SDKs take the token before the profile"
+        f"mount the ConfigMap {name}, set AWS_CONFIG_FILE to its file '{KEY}', AWS_PROFILE to {PROFILE};"
+        " and AWS_WEB_IDENTITY_TOKEN_FILE to '', because some SDKs prefer the token to the profile"
     )

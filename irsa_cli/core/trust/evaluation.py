@@ -56,17 +56,17 @@ class Failure:
         if not self.unknown:
             return f"{head}, {shown_values(self.key, self.got)}"
         why = why_unknown(self.key) if self.got is None else shown_values(self.key, self.got)
-        said = why or "IAM's documentation leaves that open"
-        return f"{head}; it is not known from here whether that holds: {said}"
+        said = why or "the IAM documentation does not say"
+        return f"{head}; irsa can't tell whether that matches: {said}"
 
     def _element(self, wanted: str) -> str:
         got = " and ".join(f"'{item}'" for item in self.got or ())
         if self.excluding:
-            included = ", which is among them" if not self.unknown else ""
-            text = f"Not{self.part}: the policy leaves out {wanted}, the token's is {got}{included}"
+            included = ", which is one of them" if not self.unknown else ""
+            text = f"Not{self.part}: the policy excludes {wanted}, the token has {got}{included}"
         else:
-            text = f"{self.part}: the policy has {wanted}, the token's is {got}"
-        return text + ("; it is not known whether that includes the token's" if self.unknown else "")
+            text = f"{self.part}: the policy has {wanted}, the token has {got}"
+        return text + ("; irsa can't tell whether that includes the token's" if self.unknown else "")
 
 
 def _listed(values: Iterable[str]) -> str:
@@ -103,14 +103,14 @@ class StatementVerdict:
     @property
     def means(self) -> str:
         """What it does with the token, and why, for people."""
-        does = "admits" if self.effect == "Allow" else "denies"
+        does = "allows" if self.effect == "Allow" else "denies"
         if self.failure is None:
             return f"{does} it" + (f": {'; '.join(self.because)}" if self.because else "")
         open_ones = "; ".join(item.text for item in self.undecided)
         if self.applies:
             return f"may deny it: {open_ones or self.failure.text}"
         if self.failure.unknown:
-            return f"may admit it: {open_ones or self.failure.text}"
+            return f"may allow it: {open_ones or self.failure.text}"
         return f"does not apply: {self.failure.text}"
 
 
@@ -197,7 +197,9 @@ class Explanation:
                 _line(item) for item in sorted(allowing, key=lambda item: _fails_by(item) != "Condition")
             ]
         if self.until is not None:
-            lines.append(f"the policy asks for the time: this is so until {self.until:%Y-%m-%d %H:%M:%S} UTC")
+            lines.append(
+                f"the policy has a time condition: this is valid until {self.until:%Y-%m-%d %H:%M:%S} UTC"
+            )
         return tuple(lines) or ("no statement allows anything",)
 
 
@@ -323,9 +325,9 @@ def _judge(
 def _reasons(item: Mapping[str, Any], holding: Iterable[Tested]) -> Iterator[str]:
     """What makes a statement apply in which nothing fails."""
     if "NotPrincipal" in item:
-        yield f"NotPrincipal spares {_listed(words_of(item['NotPrincipal']))} only"
+        yield f"NotPrincipal excludes only {_listed(words_of(item['NotPrincipal']))}"
     if "NotAction" in item:
-        yield f"NotAction spares {_listed(map(str, as_list(item['NotAction'])))} only"
+        yield f"NotAction excludes only {_listed(map(str, as_list(item['NotAction'])))}"
     reasons = [_reason(tested) for tested in holding]
     yield from reasons or ["it has no condition"]
 
@@ -334,9 +336,9 @@ def _reason(tested: Tested) -> str:
     got = tested.got if isinstance(tested.got, tuple) else None
     name = f"{tested.operator} {tested.key}"
     if tested.for_lack:
-        return f"{name}: {shown_values(tested.key, got)}, and so {tested.for_lack} holds"
+        return f"{name}: {shown_values(tested.key, got)}, so {tested.for_lack} matches"
     if got is None and tested.got is not None:
-        return f"{name}: the policy has {_listed(tested.wanted)}, and that holds for any value"
+        return f"{name}: the policy has {_listed(tested.wanted)}, which matches any value"
     return f"{name}: the policy has {_listed(tested.wanted)}, {shown_values(tested.key, got)}"
 
 

@@ -46,7 +46,7 @@ def read(token: str) -> Claims:
         return Claims(_part(parts[0]), _part(parts[1]))
     except (ValueError, RecursionError) as error:
         # The cause is not chained: its text could hold a piece of the token.
-        reason = "expected a JSON Web Token" if isinstance(error, binascii.Error) else "it has no JSON in it"
+        reason = "expected a JSON Web Token" if isinstance(error, binascii.Error) else "it contains no JSON"
         raise IrsaError("the token can't be read", reason=reason, code="UnreadableToken") from None
 
 
@@ -160,14 +160,16 @@ def _same(name: str, got: object, wanted: str) -> TokenClaim:
 def _times(claims: Mapping[str, Any], now: float) -> TokenClaim:
     expires = claims.get("exp")
     if not isinstance(expires, int | float):
-        return TokenClaim("exp", str(expires), "a token has to expire")
+        return TokenClaim("exp", str(expires), "a token must have an expiry time")
     left = f"in {max(expires - now, 0):.0f} s"
     if expires <= now:
-        return TokenClaim("exp", f"{now - expires:.0f} s ago", "it has expired, by this machine's clock")
+        return TokenClaim(
+            "exp", f"{now - expires:.0f} s ago", "it has expired, according to this machine's clock"
+        )
     starts: Sequence[Any] = [claims[name] for name in ("nbf", "iat") if name in claims]
     early = max((start - now for start in starts if isinstance(start, int | float)), default=0)
     if early > LEEWAY:
         return TokenClaim(
-            "exp", left, f"it begins in {early:.0f} s: the clocks of cluster and machine differ"
+            "exp", left, f"it is valid in {early:.0f} s: the clocks of the cluster and this machine differ"
         )
     return TokenClaim("exp", left)

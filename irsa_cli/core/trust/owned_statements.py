@@ -132,12 +132,12 @@ def check_marks(role_name: str, tags: Mapping[str, str]) -> None:
         if not all(map(_MARK.fullmatch, text.split())):
             untag = f"aws iam untag-role --role-name {shlex.quote(role_name)} --tag-keys {key}"
             raise Refused(
-                f"the tag {key} of role {role_name} can't be understood",
-                reason="another version of irsa, or somebody else, wrote it: whom a file had admitted is not"
-                " known",
+                f"the tag {key} of role {role_name} is not valid",
+                reason="another version of irsa or another tool wrote it, so irsa can't tell which"
+                " subjects come from a file",
                 next_steps=(
-                    "run this with the irsa that wrote it",
-                    f"or, to keep whom the trust policy admits from now on: {untag}",
+                    "run this with the irsa version that wrote it",
+                    f"or keep the current subjects of the trust policy: {untag}",
                 ),
             )
 

@@ -36,7 +36,7 @@ class Restriction:
     def text(self) -> str:
         """The restriction for people."""
         values = " or ".join(f"'{value}'" for value in self.values) or "nothing"
-        return f"{self.statement} admits it only where {self.operator} {self.key} holds for {values}"
+        return f"{self.statement} allows it only if {self.operator} {self.key} matches {values}"
 
     @property
     def test(self) -> str:

@@ -257,8 +257,8 @@ def check_size(role: str, document: Document, quota: int) -> None:
             f"the trust policy of {role} would be too large",
             reason=f"{length} characters without white space; the account's quota is {quota}",
             next_steps=(
-                "give some ServiceAccounts a role of their own, or use a --subject-pattern",
-                "or have the quota raised: Service Quotas, IAM, role trust policy length",
+                "create separate roles for some ServiceAccounts, or use --subject-pattern",
+                "or raise the quota: Service Quotas, IAM, role trust policy length",
             ),
         )
 
@@ -297,12 +297,12 @@ def audience_replacement(
     if explain(with_replaced(document, item, replaced), after).denied:
         raise Refused(
             f"the trust policy denies {after.subject} with the audience {after.audience}",
-            reason="a statement with the effect Deny applies to it, and no other one outweighs that",
+            reason="a Deny statement applies to it, and a Deny overrides every Allow",
         )
     return item, replaced
 
 
 def _why_not_changed(document: Mapping[str, Any], before: WebIdentity) -> str:
     if voided(document, before):
-        return "the one that admits it has further conditions, and a statement of irsa would void them"
-    return "to change the audience of one that admits others, too, would lock them out"
+        return "the statement that allows it has more conditions, and irsa's statement would bypass them"
+    return "its statement also allows others, and a new audience would lock them out"

@@ -42,7 +42,7 @@ class Arn:
         if match is None:
             raise InvalidInput(
                 f"'{text}' is not an ARN",
-                reason="expected arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE, an account has 12 digits",
+                reason="expected arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE with a 12-digit account",
             )
         return cls(**match.groupdict())
 
@@ -120,7 +120,9 @@ def check_role(text: str) -> str:
 def check_target(text: str) -> str:
     """`check_role` for one role that policies name: in them, `*`, `?` and `$` would stand for others, too."""
     if set(check_role(text)) & set("*?$"):
-        raise InvalidInput(f"'{text}' is not the ARN of one role", reason="it has a wildcard, or a variable")
+        raise InvalidInput(
+            f"'{text}' is not the ARN of one role", reason="it contains a wildcard or a variable"
+        )
     return text
 
 

@@ -56,7 +56,7 @@ class Sending(io.BytesIO):
     def read(self, size: int | None = -1) -> bytes:
         """See `io.BytesIO`; raises `GivenUp` when the attempt was."""
         if self._attempt is not None and self._attempt.is_set():
-            raise GivenUp("the attempt was given up before it was sent")
+            raise GivenUp("the attempt was cancelled before it was sent")
         return super().read(size)
 
 
@@ -86,7 +86,7 @@ def bounded(work: Callable[[], T], seconds: float | None = None) -> T:
     threading.Thread(target=context.run, args=(run,), daemon=True).start()
     if not done.wait(seconds):
         over.set()
-        raise Overran(f"no whole answer within {time.monotonic() - started:.1f} s")
+        raise Overran(f"no complete answer within {time.monotonic() - started:.1f} s")
     if errors:
         raise errors[0]
     return results[0]
@@ -98,7 +98,7 @@ def body(chunks: Iterable[bytes], most: int) -> bytes:
     for chunk in chunks:
         found += chunk
         if len(found) > most:
-            raise TooLarge(f"the answer has more than {most // 2**20} MiB")
+            raise TooLarge(f"the answer is larger than {most // 2**20} MiB")
     return bytes(found)
 
 
@@ -148,4 +148,4 @@ def validity_advice(error: BaseException) -> tuple[str, ...]:
     if not codes.intersection(_INVALID_NOW):
         return ()
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    return (f"check this machine's clock: by it, it is {now}, when the certificate is not valid",)
+    return (f"check this machine's clock: it says {now}, and the certificate is not valid then",)

@@ -43,7 +43,7 @@ class Cluster:
     def in_account(self, account: str) -> str:
         """How a command is told that the roles are in this account."""
         if account == self.account:
-            return "run this again without --role-account: that is the cluster's own"
+            return "run this again without --role-account: the role is in the cluster's account"
         return f"run this again with --role-account {account}, and --role-assume-role or --role-profile"
 
 

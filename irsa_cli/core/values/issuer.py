@@ -28,10 +28,10 @@ def check_issuer(url: str) -> str:
     if not _ISSUER.fullmatch(url):
         raise InvalidInput(
             f"issuer '{url}' is not https:// with a host and a path",
-            reason="no port, query, fragment, user or space",
+            reason="a port, query, fragment, user or space is not allowed",
         )
     if len(url) > 255:
-        raise InvalidInput("the issuer URL is too long", reason=f"{len(url)} characters, IAM takes 255")
+        raise InvalidInput("the issuer URL is too long", reason=f"{len(url)} characters, IAM allows 255")
     return url
 
 

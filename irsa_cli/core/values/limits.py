@@ -76,7 +76,7 @@ def _seconds(variable: str, default: float, least: float, most: float) -> float:
     seconds = seconds_of(text)
     if seconds is None or not least <= seconds <= most:
         raise InvalidInput(
-            f"{variable}={text} is not a time-out",
+            f"{variable}={text} is not a valid timeout",
             reason=f"expected {least:g}s to {most:g}s (examples: 90s, 25m, 90)",
         )
     return seconds
@@ -114,4 +114,4 @@ def clock_advice(headers: Mapping[str, Any]) -> tuple[str, ...]:
     if abs(skew) <= _TOLERATED:
         return ()
     side = "fast" if skew > 0 else "slow"
-    return (f"set this machine's clock: by the answer's it is {abs(skew):.0f} s {side}",)
+    return (f"correct this machine's clock: it is {abs(skew):.0f} s {side}",)

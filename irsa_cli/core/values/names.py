@@ -130,7 +130,7 @@ def selector(text: str) -> str:
     if wrong is not None:
         raise InvalidInput(
             f"'{text}' is not a label selector",
-            reason=f"'{wrong}' is none of app=web, app!=web, app, !app, app in (a,b), app notin (a,b)",
+            reason=f"'{wrong}': expected app=web, app!=web, app, !app, app in (a,b) or app notin (a,b)",
         )
     return ",".join(terms)
 
@@ -190,7 +190,7 @@ def tags(pairs: dict[str, str]) -> dict[str, str]:
     if len(pairs) > MAX_USER_TAGS:
         raise InvalidInput(
             f"{len(pairs)} tags are too many",
-            reason=f"IAM takes {TAGS_LIMIT} a role, {MAX_USER_TAGS} of them are yours",
+            reason=f"IAM allows {TAGS_LIMIT} per role, and irsa leaves you {MAX_USER_TAGS}",
         )
     seen: dict[str, str] = {}
     for key, value in pairs.items():
@@ -204,10 +204,13 @@ def tags(pairs: dict[str, str]) -> dict[str, str]:
                 reason="at most 256 letters, digits, spaces and _.:/=+-@",
             )
         if key.lower().startswith(("aws:", "irsa/")):
-            raise InvalidInput(f"tag key '{key}' is reserved", reason="the prefixes aws: and irsa/ are taken")
+            raise InvalidInput(
+                f"tag key '{key}' is reserved", reason="the prefixes aws: and irsa/ can't be used"
+            )
         if key.lower() in seen:
             raise InvalidInput(
-                f"tags '{seen[key.lower()]}' and '{key}' are the same to IAM", reason="tag keys ignore case"
+                f"tags '{seen[key.lower()]}' and '{key}' are the same key in IAM",
+                reason="tag keys ignore case",
             )
         seen[key.lower()] = key
     return pairs
@@ -235,9 +238,9 @@ def service_account_annotations(pairs: dict[str, str]) -> dict[str, str]:
     for key in pairs:
         _qualified_key(key, "annotation key")
         if key.startswith(("eks.amazonaws.com/", "irsa/")):
-            raise InvalidInput(f"annotation '{key}' is set by irsa", reason="use the flag made for it")
+            raise InvalidInput(f"annotation '{key}' is set by irsa", reason="use the matching flag")
     if sum(len(k.encode()) + len(v.encode()) for k, v in pairs.items()) > 200 * 1024:
-        raise InvalidInput("the annotations are too large", reason="Kubernetes takes 256 KiB an object")
+        raise InvalidInput("the annotations are too large", reason="Kubernetes allows 256 KiB per object")
     return pairs
 
 

@@ -35,7 +35,7 @@ _IN_POLICIES = re.compile(
 )
 _LOOKED_AT = 2_000
 """Characters of a text that are searched: what is longer is no template's work, and maybe an attack."""
-UNFILLED = "is a placeholder that nobody has filled in"
+UNFILLED = "is an unfilled placeholder"
 
 
 def placeholder(text: str) -> str:

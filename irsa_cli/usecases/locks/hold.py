@@ -225,7 +225,7 @@ class Hold:
                 if state.holder != told:
                     told = state.holder
                     seconds = until - now
-                    self.note(f"Waiting for {lock.words}, for {seconds:.0f} s at most: {state.told}")
+                    self.note(f"Waiting for {lock.words}, at most {seconds:.0f} s: {state.told}")
             self.pause(max(0.0, min(uniform(wait / 2, wait), until - now) if state else wait / 5))  # noqa: S311
             wait = min(wait * 1.5, LONGEST_PAUSE)
             found = self._attempt_one(lock, watched)
@@ -275,8 +275,8 @@ class Hold:
             self.registry.uncertain = True
             seconds = self.taker.timing.lease
             self.note(
-                f"Note: the lock of {held.lock.words} could not be given back ({error});"
-                f" it ends by itself in {seconds:.0f} s."
+                f"Note: the lock of {held.lock.words} could not be released ({error});"
+                f" it expires in {seconds:.0f} s."
             )
 
 

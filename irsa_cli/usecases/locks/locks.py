@@ -26,7 +26,7 @@ T = TypeVar("T")
 RELEASING = 8
 """How many give back what they held at the same time, while others go on."""
 
-UNREACHED = "Without a lock: this run does not use the cluster's API."
+UNREACHED = "No lock: this run does not use the cluster's API."
 
 
 def binding_lock(namespace: str, name: str) -> Lock:

@@ -141,7 +141,7 @@ class Taker:
                 return taken
         if state is None:
             raise ServiceError(
-                f"the Lease {lock.name} is made and deleted again and again",
+                f"the Lease {lock.name} keeps being created and deleted",
                 code=CONFLICT,
                 service="kubernetes",
                 operation="create leases",
@@ -308,8 +308,8 @@ class LockRenewal:
 
 
 WITHOUT = (
-    "run this again with --no-lock: then two runs for the same ServiceAccount at the same time are kept apart"
-    " by their marks only, which leaves short moments open"
+    "run this again with --no-lock: parallel runs for the same ServiceAccount can then conflict, because"
+    " only their tags protect them"
 )
 VERBS = ("get", "list", "create", "update", "delete")
 
@@ -318,11 +318,11 @@ def held(lock: Lock, state: LeaseState, cluster: str, waited: float) -> Refused:
     """Another run holds it, and did not let go in time. Nothing was written."""
     after = f" (waited for {waited:.0f} s)" if waited >= 1 else ""
     return Refused(
-        f"another run is at work on {lock.words}{after}",
+        f"another run is working on {lock.words}{after}",
         reason=state.told,
         next_steps=(
-            "run the same command again when that one has ended, or let it wait longer: --lock-timeout 10m",
-            f"irsa unlock {shlex.quote(state.holder)} -c {cluster}  # when you know that it is dead",
+            "run this again when the other run has finished, or wait longer: --lock-timeout 10m",
+            f"irsa unlock {shlex.quote(state.holder)} -c {cluster}  # if you know that it is dead",
         ),
     )
 
@@ -333,11 +333,11 @@ def not_permitted(error: ServiceError, namespace: str) -> IrsaError:
         return error
     verb = error.operation.partition(" ")[0]
     return Refused(
-        f"this caller may not {verb} Leases (coordination.k8s.io) in namespace {namespace}",
+        f"this caller is not allowed to {verb} Leases (coordination.k8s.io) in namespace {namespace}",
         reason=error.reason,
         next_steps=(
             "grant list and delete on leases there: docs/how-to/permissions.md has the Role",
-            "or name the namespace where the locks are: --lock-namespace NAMESPACE",
+            "or set the namespace of the locks: --lock-namespace NAMESPACE",
         ),
     )
 
@@ -349,20 +349,20 @@ def denied(error: ServiceError, namespace: str) -> IrsaError:
     verb = error.operation.partition(" ")[0]
     if error.permitted:
         return Refused(
-            f"no lock: a quota or an admission policy of namespace {namespace} refuses to {verb} Leases",
+            f"no lock: a quota or an admission policy of namespace {namespace} denies {verb} for Leases",
             reason=error.reason,
             next_steps=(
-                "ask who sets quotas and admission policies there to allow Leases (coordination.k8s.io)",
-                "or name a namespace that allows them, the same for all runs: --lock-namespace NAMESPACE",
+                "ask the owner of these quotas and policies to allow Leases (coordination.k8s.io)",
+                "or set a namespace that allows them, the same for all runs: --lock-namespace NAMESPACE",
             ),
         )
-    who = "this caller may not" if error.status == 403 else "the cluster does not let anybody"
+    who = "this caller is not allowed to" if error.status == 403 else "the cluster allows nobody to"
     return Refused(
-        f"no lock can be taken: {who} {verb} Leases (coordination.k8s.io) in namespace {namespace}",
+        f"can't take a lock: {who} {verb} Leases (coordination.k8s.io) in namespace {namespace}",
         reason=error.reason,
         next_steps=(
             f"grant {', '.join(VERBS)} on leases there: docs/how-to/permissions.md has the Role",
-            "or name a namespace where that is granted, the same for all runs: --lock-namespace NAMESPACE",
+            "or set a namespace that grants them, the same for all runs: --lock-namespace NAMESPACE",
             f"or {WITHOUT}",
         ),
     )

@@ -143,7 +143,7 @@ class _Place:
             done.error = _renewed(item) if is_renewed else not_permitted(error, self.namespace)
         except KeyboardInterrupt as stop:
             done.signal = stop.args[0] if stop.args else int(signal.SIGINT)
-            done.error = IrsaError("interrupted while locks were removed", code="Interrupted")
+            done.error = IrsaError("interrupted while removing locks", code="Interrupted")
 
     def _delete(self, state: LeaseState) -> None:
         """Delete one. Raises `ServiceError`: `CONFLICT` where it was written since it was seen."""
@@ -153,10 +153,10 @@ class _Place:
 
 def _renewed(item: SeenLock) -> Refused:
     return Refused(
-        f"{item.holder} renews its locks: it is at work",
-        reason=f"the lock of {item.locked} was written while it was watched",
+        f"{item.holder} renews its locks: it is still running",
+        reason=f"the lock of {item.locked} was renewed while irsa watched it",
         details=(f"{item.doing}, since {item.since}",),
-        next_steps=("wait until it has ended, or stop it there: it then gives its locks back",),
+        next_steps=("wait until it has finished, or stop it: it then releases its locks",),
     )
 
 
@@ -170,10 +170,10 @@ def _unheld(holder: str, seen: Sequence[SeenLock], request: Request) -> Refused:
     where = f"{request.target.cluster}, namespace {request.namespace}"
     return Refused(
         f"{holder} holds no lock in {where}",
-        reason="these are held, or have ended" if held else "no run holds one",
+        reason="these locks are held or have expired" if held else "no run holds a lock",
         details=[*held[:SHOWN], *more],
         next_steps=(
             f"irsa unlock -c {shlex.quote(request.target.cluster)}  # lists them",
-            "locks in another namespace are found there: --lock-namespace NAMESPACE",
+            "for locks in another namespace: --lock-namespace NAMESPACE",
         ),
     )

@@ -60,7 +60,7 @@ def taken_over(found: Association) -> str:
 
 def unread(found: Unreadable) -> str:
     """What is said where associations could not be read."""
-    return f"whether EKS Pod Identity takes precedence was not checked: {found.why}"
+    return f"irsa did not check whether EKS Pod Identity takes precedence: {found.why}"
 
 
 def note_of(found: Association | Unreadable | None, role_arn: str = "") -> list[str]:

@@ -116,14 +116,17 @@ def naming_roles(error: Refused, connection: Connection, namespace: str, name: s
             continue
         if item.status is not BindingStatus.ROLE_ONLY:
             told = f": {item.status.value}: {item.reason}" if item.next_steps else ""
-            details = (*error.details, f"irsa made the role {item.role_arn} for it{told}")
+            details = (*error.details, f"irsa created the role {item.role_arn} for it{told}")
             error = error.but(details=details, next_steps=(*item.next_steps, *error.next_steps))
             continue
         reach, where = reach_of(connection.target), f"{shlex.quote(name)} -n {shlex.quote(namespace)}"
         error = error.but(
-            details=(*error.details, f"irsa made the role {item.role_arn} for it, and only the role"),
+            details=(
+                *error.details,
+                f"irsa created the role {item.role_arn} for it, without a ServiceAccount",
+            ),
             next_steps=(
-                "irsa apply -f FILE  # changes the role, by an entry with roleOnly: true",
+                "irsa apply -f FILE  # changes the role (in FILE: roleOnly: true)",
                 reach.for_irsa(f"delete-sa {where}", "--role-only  # deletes it"),
                 reach.for_irsa(f"get-sa {where}", "-o yaml  # shows it"),
             ),
@@ -201,7 +204,7 @@ def _bindings(
         notes = []
     notes += _unlisted(own, cluster)
     unreadable = (item for item in alone if isinstance(item, Unreadable))
-    notes += [f"a role that no ServiceAccount names can't be read: {item.why}" for item in unreadable]
+    notes += [f"can't read a role that no ServiceAccount uses: {item.why}" for item in unreadable]
     items = in_order([*map(judged, bound), *in_scope])
     looked_at = len(accounts), sum(map(len, wanted.values()))
     return Bindings(cluster, items, tuple(dict.fromkeys(notes)), *looked_at, scope.namespace, scope.selector)
@@ -230,4 +233,4 @@ def _unlisted(own: Mapping[str, object], cluster: Cluster) -> Iterator[str]:
     for account, roles in own.items():
         if isinstance(roles, Unreadable):
             where = f" in account {account}" if cluster.home != cluster.account else ""
-            yield f"managed roles without a ServiceAccount were not looked for{where}: {roles.why}"
+            yield f"irsa did not look for managed roles without a ServiceAccount{where}: {roles.why}"

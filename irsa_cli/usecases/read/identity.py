@@ -75,13 +75,13 @@ class NamedServiceAccount(Namespaced):
                 reason=f"its annotation {ROLE_ARN_ANNOTATION} is empty"
                 if found.annotated
                 else f"it has no annotation {ROLE_ARN_ANNOTATION}",
-                next_steps=(self._command("create-sa") + " --attach-policy-arn ARN  # gives it one",),
+                next_steps=(self._command("create-sa") + " --attach-policy-arn ARN  # creates one",),
             )
         try:
             arn.role_arn(found.role_arn)
         except InvalidInput as error:
             raise Refused(
-                f"the annotation {ROLE_ARN_ANNOTATION} of {self.full_name} can't be right",
+                f"the annotation {ROLE_ARN_ANNOTATION} of {self.full_name} is not valid",
                 reason=str(error),
                 next_steps=(self._command("doctor"),),
             ) from error
@@ -124,7 +124,7 @@ class NamedServiceAccount(Namespaced):
             if error.transient or not error.status:
                 raise
             raise Unverified(
-                f"STS gives {self.full_name} no credentials of {injection.role_arn}",
+                f"STS denies {self.full_name} the credentials of {injection.role_arn}",
                 reason=error.reason,
                 next_steps=self._cures(error, seconds),
                 code=error.code,
@@ -134,8 +134,8 @@ class NamedServiceAccount(Namespaced):
         """What to do about a refusal; the lifetime is the caller's own choice, and no fault of the role."""
         if seconds is not None and error.code == "ValidationError" and "DurationSeconds" in error.reason:
             return (
-                "ask for a shorter --duration; without it STS gives an hour",
-                self._command("update-sa") + f" --max-session-duration {seconds}  # the role allows more",
+                "use a shorter --duration; the default is one hour",
+                self._command("update-sa") + f" --max-session-duration {seconds}  # allows longer sessions",
             )
         return (self._command("verify") + "  # which condition fails", self._command("doctor") + "  # why")
 
@@ -148,7 +148,7 @@ class NamedServiceAccount(Namespaced):
         elsewhere, similar = self._others()
         details = []
         if elsewhere:
-            details.append(f"there is one of that name in: {', '.join(elsewhere)}")
+            details.append(f"namespaces with a ServiceAccount of that name: {', '.join(elsewhere)}")
         if similar:
             details.append(f"ServiceAccounts of {self.namespace} with a similar name: {', '.join(similar)}")
         return Refused(

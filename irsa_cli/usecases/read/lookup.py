@@ -136,7 +136,7 @@ def _named_role(bound: Bound) -> tuple[str, str]:
     except InvalidInput:
         return "", f"its annotation is not the ARN of a role: {bound.annotation}"
     if bound.is_elsewhere:
-        return "", f"its role lives in account {arn.account}: {bound.annotation}"
+        return "", f"its role is in account {arn.account}: {bound.annotation}"
     return arn.name, ""
 
 

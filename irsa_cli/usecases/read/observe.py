@@ -132,7 +132,7 @@ def read_role(connection: Connection, desired: DesiredState) -> tuple[CurrentRol
     if desired.role is not None:
         return reading.current_role(connection.iam, desired.role_name), ""
     if desired.role_account != connection.cluster.home:
-        return None, f"it lives in account {desired.role_account}"
+        return None, f"it is in account {desired.role_account}"
     found = unless_denied(
         lambda: reading.current_role(connection.iam, desired.role_name, policies=lambda role: False)
     )
@@ -206,7 +206,9 @@ def _rehearse_namespace(connection: Connection, desired: DesiredState) -> None:
     except ServiceError as error:
         if error.code != EXISTS:
             raise
-        raise Conflict(f"namespace {desired.namespace} was made by somebody else meanwhile") from error
+        raise Conflict(
+            f"namespace {desired.namespace} was created by somebody else in the meantime"
+        ) from error
 
 
 def check_policies(connection: Connection, policies: Iterable[str], boundary: str = "") -> PolicyVersions:
@@ -229,7 +231,7 @@ def checked_versions(
         similar = reading.similar_policies(connection.iam, missing)
         raise IrsaError(
             f"{'permissions boundary' if missing == boundary else 'policy'} {missing} does not exist",
-            reason="NoSuchEntity: IAM knows no policy of that ARN",
+            reason="NoSuchEntity: IAM has no policy with that ARN",
             details=(f"policies with a similar name: {', '.join(similar)}",) if similar else (),
             next_steps=("check the account, the path and the spelling of the ARN",),
             code="NoSuchEntity",

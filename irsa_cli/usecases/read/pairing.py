@@ -24,7 +24,7 @@ from irsa_cli.usecases.read.identity import NamedServiceAccount
 from irsa_cli.usecases.read.observe import current_account
 from irsa_cli.usecases.read.readable import unless_denied
 
-UNSEEN = "whether other ServiceAccounts use the role was not checked: the caller may not list them"
+UNSEEN = "irsa did not check whether other ServiceAccounts use the role: the caller can't list them"
 
 
 def read_account(connection: Connection, namespace: str, name: str) -> Pairing:
@@ -60,7 +60,7 @@ def read_named(connection: Connection, namespace: str, name: str, role: str) -> 
         raise Refused(
             f"role {role} does not exist",
             reason=f"account {cluster.home} has no role of that name",
-            next_steps=("check the name, and whether these are the credentials of the role's account",),
+            next_steps=("check the name, and that the credentials belong to the role's account",),
         )
     arn = iam_arn(cluster.partition, cluster.home, f"role{found.state.path}{role}")
     return Pairing(cluster, namespace, name, account, found, named_role=arn)

@@ -120,8 +120,8 @@ class Reads:
             return session.client("iam")
         if account not in self._readers:
             raise IrsaError(
-                f"account {account} is not read",
-                reason="--iam-assume-role names a role there by which it can be, as --role-account does",
+                f"irsa can't read account {account}",
+                reason="give a role of that account with --iam-assume-role",
                 code="OtherAccount",
             )
         client: IAMClient = self._once(("iam", account), lambda: self._foreign_iam(account)).result()

@@ -89,7 +89,7 @@ def _accounts(
         return [], []
     bodies = unless_denied(connection.kube.service_accounts)
     if isinstance(bodies, Unreadable):
-        return [], [f"{shared[0].arn} trusts others, too, and ServiceAccounts can't be listed: {bodies.why}"]
+        return [], [f"{shared[0].arn} also trusts others, and ServiceAccounts can't be listed: {bodies.why}"]
     found = [parsing.service_account(body) for body in bodies]
     return [(item.full_name, item.annotations.get(ROLE_ARN_ANNOTATION, "")) for item in found], []
 

@@ -50,8 +50,8 @@ def check_way(story: Story, told: Target, given: Target, *more: str) -> None:
     """
     if given.role_account != told.role_account:
         raise Refused(
-            f"transaction {story.transaction} kept its roles in {_account(told)}",
-            reason=f"--role-account says {_account(given)}",
+            f"transaction {story.transaction} has its roles in {_account(told)}",
+            reason=f"--role-account sets {_account(given)}",
             next_steps=(recover_command(story.transaction, story.to_paste, *more),),
         )
     missing = [flag for key, flag in GIVEN.items() if getattr(told, key) and not getattr(given, key)]
@@ -60,7 +60,7 @@ def check_way(story: Story, told: Target, given: Target, *more: str) -> None:
     if missing:
         raise Refused(
             f"transaction {story.transaction} was run with {' and '.join(missing)}",
-            reason="a journal may decide neither as whom irsa acts nor which programs a kubeconfig runs",
+            reason="a journal can't choose irsa's identity or the programs that a kubeconfig runs",
             details=() if story.sealed else (NOT_WRITTEN_HERE.format(story.transaction),),
             next_steps=(recover_command(story.transaction, story.to_paste, *more),),
         )
@@ -75,9 +75,9 @@ def check_cluster(story: Story, connection: Connection) -> None:
     told, found = story.context.get("cluster"), connection.cluster.arn
     if told is not None and told != found:
         raise Refused(
-            f"transaction {story.transaction} was about another cluster",
-            reason=f"its journal names {told}, and what answers is {found}",
-            next_steps=("give the --region and the --profile of the run",),
+            f"transaction {story.transaction} belongs to another cluster",
+            reason=f"its journal is for {told}, not {found}",
+            next_steps=("use the --region and --profile of the run",),
         )
 
 
@@ -139,10 +139,10 @@ def _check_mark(story: Story, name: str, state: RoleState | None, changes: Seque
         return
     what = ", ".join(f"{change.kind.value} {change.name}" for change in changes)
     raise Refused(
-        f"transaction {story.transaction} is not carried out",
-        reason=f"role {name} bears the mark of {owner}, not of this transaction",
+        f"transaction {story.transaction} was not recovered",
+        reason=f"role {name} has the tag of {owner}, not of this transaction",
         details=(f"would have been changed: {what}",),
-        next_steps=(f"aws iam get-role --role-name {shlex.quote(name)}  # shows whose it is",),
+        next_steps=(f"aws iam get-role --role-name {shlex.quote(name)}  # shows its owner",),
     )
 
 
@@ -153,7 +153,7 @@ def _check_unused(story: Story, todo: Iterable[Change], connection: Connection) 
         state = _role(name, connection)
         if state is not None and _is_complete(name, state, connection):
             raise Refused(
-                f"transaction {story.transaction} is not carried out",
+                f"transaction {story.transaction} was not recovered",
                 reason=f"role {name} is complete, and the journal was not written here",
                 next_steps=("irsa delete-sa NAME  # deletes it, if that is what you want",),
             )
@@ -182,8 +182,8 @@ def check_lock(story: Story, connection: Connection, *, named: bool, forward: bo
         return
     raise Refused(
         f"another run has claimed the lock of transaction {story.transaction}",
-        reason="it may have gone on from what this one left: to recover this one could undo its work",
-        next_steps=(SAME_AGAIN, *_with_yes(story, "does it all the same", forward=forward)),
+        reason="it may have continued from this one's changes, and a recovery could undo its work",
+        next_steps=(SAME_AGAIN, *_with_yes(story, "does it anyway", forward=forward)),
     )
 
 
@@ -199,7 +199,7 @@ def check_word(story: Story, begun: Iterable[Change], *, named: bool, forward: b
         return
     raise Refused(
         NOT_WRITTEN_HERE.format(story.transaction),
-        reason="what it asks for is done only when you have seen it and name it",
+        reason="irsa recovers it only if you name it after you have seen its changes",
         details=tuple(f"asks for: {change.kind.value} {change.name}" for change in beyond[:10]),
         next_steps=_with_yes(story, "does it", forward=forward),
     )
@@ -211,4 +211,4 @@ def _with_yes(story: Story, effect: str, *, forward: bool) -> tuple[str, str]:
         recover_command(story.transaction, story.to_paste, *(["--forward"] if forward else []), flag)
         for flag in ("--dry-run", "--yes")
     )
-    return f"{shows}  # shows all of it", f"{does}  # {effect}"
+    return f"{shows}  # shows everything", f"{does}  # {effect}"

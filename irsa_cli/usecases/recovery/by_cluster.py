@@ -60,7 +60,7 @@ def take_back(transaction: str, request: Request, settings: Settings, log: WireL
     recovery = _Recovery.read(request, settings, log)
     leftovers = recovery.finder.leftovers(transaction, named=True)
     if leftovers is None:
-        notes = [f"nothing of {transaction} is left in {recovery.connection.cluster.name}"]
+        notes = [f"nothing is left of {transaction} in {recovery.connection.cluster.name}"]
         cluster = recovery.connection.cluster
         return Result(Ended.UNCHANGED, cluster=cluster, transaction=transaction, notes=notes)
     why_not = recovery.found.why_not(leftovers)
@@ -227,7 +227,7 @@ def _tell_spared(result: Result, leftovers: Leftovers) -> None:
     """What was left alone is left behind, too."""
     for item in leftovers.spared:
         what = f"{item.kind.value} {item.name}"
-        look = f"look at {what}, and take it away if nobody needs it"
+        look = f"check {what}, and delete it if nobody needs it"
         commands = (step for step in item.next_steps if step.startswith("irsa "))
         result.left.append(Left(what, item.why, next(commands, look)))
     if leftovers.spared:

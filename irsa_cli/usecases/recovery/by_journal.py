@@ -65,7 +65,7 @@ from irsa_cli.usecases.recovery.told import (
 )
 
 RUNNING = "its process is still running"
-SINCE = "it was not there when the list was shown"
+SINCE = "it appeared after the list was shown"
 
 
 @dataclass(frozen=True)
@@ -149,12 +149,12 @@ def target_of(story: Story) -> Target:
     if unknown:
         raise JournalError(
             f"transaction {story.transaction} was written by another version of irsa",
-            reason=f"this one does not know {unknown[0]!r}, by which the cluster was reached",
+            reason=f"this one does not know {unknown[0]!r}, which it used to reach the cluster",
         )
     if not told:
         raise JournalError(
             f"transaction {story.transaction} can't be finished",
-            reason="its journal does not tell which cluster it was about",
+            reason="its journal does not contain its cluster",
         )
     options: dict[str, Any] = {key: told.get(key) for key in TARGET_KEYS if key != "cluster"}
     return Target(told["cluster"] or "", **options)
@@ -204,9 +204,9 @@ class _Work:
         approved = self._changes(shown)
         if any(change not in approved for change in self._changes(now)):
             raise Refused(
-                f"transaction {now.transaction} is left as it is",
-                reason="it has gone on since it was shown",
-                next_steps=(f"{recover_command(now.transaction, now.to_paste)}  # shows what there is now",),
+                f"transaction {now.transaction} was not changed",
+                reason="it has changed since it was shown",
+                next_steps=(f"{recover_command(now.transaction, now.to_paste)}  # shows its current state",),
             )
 
     def _changes(self, story: Story) -> list[Change]:
@@ -273,7 +273,7 @@ class _Work:
                     report = roll_forward(path, read(path), found, run, self.settings.listen)
                 result = _forward_result(report, story, connection, settings)
                 result.notes += (
-                    [f"{_gone(story)}: the deletion is continued"] if ended is DeletionEnd.HALF else []
+                    [f"{_gone(story)}: irsa continues the deletion"] if ended is DeletionEnd.HALF else []
                 )
                 result.error = with_caller(result.error, connection.caller)
             else:
@@ -310,7 +310,7 @@ def _deleted(story: Story) -> Result:
 
 def _gone(story: Story) -> str:
     gone = ", ".join(f"{item.change.kind.value} {item.change.name}" for item in story.stages[-1])
-    return f"{gone} is gone already, and can't come back as what it was"
+    return f"{gone} is already deleted and can't be restored"
 
 
 def _check_forward(story: Story) -> None:
@@ -318,16 +318,16 @@ def _check_forward(story: Story) -> None:
     if story.context.get(TAKES_BACK):
         raise Refused(
             f"transaction {story.transaction} was itself a recovery",
-            reason="there is nothing to go forward to",
+            reason="a recovery can't be continued",
             next_steps=(back,),
         )
     if story.context.get("gated"):
         raise Refused(
             f"transaction {story.transaction} can't be continued from its journal",
-            reason="with --verify, the token is to be proven before the last step",
+            reason="with --verify, irsa verifies the token before the last step",
             next_steps=(
                 f"run the same irsa {story.context.get('command', '')} command again:"
-                " it goes on from what is there",
+                " it continues from the current state",
                 back,
             ),
         )
@@ -337,7 +337,7 @@ def _forward_result(report: Report, story: Story, connection: Connection, settin
     result = result_of_report(report, connection.cluster, story.transaction, settings)
     if isinstance(result.error, IrsaError):
         steps = (
-            f"{recover_command(story.transaction, story.to_paste, '--forward')}  # goes on",
+            f"{recover_command(story.transaction, story.to_paste, '--forward')}  # continues",
             f"{recover_command(story.transaction, story.to_paste)}  # rolls it back",
         )
         result.error = result.error.but(next_steps=(*result.error.next_steps, *steps))

@@ -128,7 +128,7 @@ def _with_config_maps(connection: Connection, role: SeenRole) -> SeenRole:
         # The role and its policy alone tell of them: where those go, nobody would find them any more.
         if error.status != 403 or chain_of_policies(role.arn, role.inline) is not None:
             raise
-        why = f"whether the run has made a ConfigMap in namespace {role.namespace} was not checked"
+        why = f"irsa did not check whether the run created a ConfigMap in namespace {role.namespace}"
         return replace(role, unread=f"{why}: {error.reason}")
     maps = (
         SeenConfigMap(body["metadata"]["name"], body["metadata"]["uid"], chains.found_config_map(body))

@@ -27,7 +27,7 @@ Approve = Callable[[Sequence[Result]], bool]
 def approve(ask: Approve, planned: Sequence[Result]) -> None:
     """Show what would be done; raises `Refused` when the user does not want it."""
     if not ask(planned):
-        raise Refused("nothing is done", reason="it was not confirmed")
+        raise Refused("nothing was done", reason="it was not confirmed")
 
 
 def forward_changes(story: Story) -> list[Change]:

@@ -288,7 +288,7 @@ class SeenLock:
         """Until when it is held, or since when no more."""
         moment = "unknown" if self.end is None else f"{self.end:%Y-%m-%d %H:%M:%S} UTC"
         if self.ended:
-            return f"ended at {moment} and was not released"
+            return f"expired at {moment} and was not released"
         return f"held until {moment} unless it is renewed"
 
     def to_json(self) -> dict[str, Any]:
