@@ -49,7 +49,7 @@ def cluster_names(eks: EKSClient) -> tuple[str, ...]:
 class EksCluster:
     """A usable EKS cluster. `endpoint` is a URL, `ca_data` the base64 of its CA's PEM, as EKS gives it.
 
-    `description` is all that EKS said of it, for who wants to know more than that.
+    `description` is the complete answer of EKS.
     """
 
     cluster: Cluster
@@ -128,7 +128,7 @@ def _missing(aws: AwsSession, name: str, error: ServiceError) -> NoCluster:
 def find_region(aws: AwsSession, name: str) -> str:
     """The one other region of the partition in which the caller has a cluster of that name.
 
-    Raises `Refused` where there is none, or more than one; a region that can't be read is not one without it.
+    Raises `Refused` for none, or more than one; a region that can't be read is not one without it.
     """
     regions = [region for region in aws.regions if region != aws.region]
 
@@ -180,7 +180,7 @@ class GoneCluster:
 
     @property
     def note(self) -> str:
-        """What a user has to know of a run that works without the cluster."""
+        """A note for the user of a run without the cluster."""
         return (
             f"cluster {self.arn} no longer exists (EKS: ResourceNotFoundException):"
             " irsa uses its tags in IAM and can't check pods and ServiceAccounts"

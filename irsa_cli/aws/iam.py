@@ -33,7 +33,7 @@ EXISTS = "EntityAlreadyExists"
 
 
 def role_state(iam: IAMClient, name: str) -> tuple[RoleState, str] | None:
-    """A role and its RoleId, None when it doesn't exist. Its tags hold irsa's, too."""
+    """A role and its RoleId, None if it doesn't exist. Its tags include irsa's."""
     try:
         role = call(iam.get_role, RoleName=name)["Role"]
     except ServiceError as error:
@@ -166,7 +166,7 @@ def managed_policy(iam: IAMClient, arn: str) -> Document:
 
 
 def provider(iam: IAMClient, arn: str) -> ProviderState | None:
-    """An OIDC provider, None when it doesn't exist. Its tags hold irsa's, too."""
+    """An OIDC provider, None if it doesn't exist. Its tags include irsa's."""
     found = aged_provider(iam, arn)
     return None if found is None else found[0]
 
@@ -206,9 +206,9 @@ def trust_quota(iam: IAMClient) -> int:
 
 
 def policy_version(iam: IAMClient, arn: str) -> str | None:
-    """The id and the version in force of a managed policy, '' where there is none; None for who may not ask.
+    """The id and the version in force of a managed policy, '' for none; None if the caller may not ask.
 
-    Together they stand for the document: a version is never changed, a policy that is made again has another
+    Together they identify the document: a version never changes, a recreated policy has another
     id. https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_managed-versioning.html
     """
     try:

@@ -1,7 +1,7 @@
 """The public documents of a cluster's issuer, as STS fetches them: discovery, and the keys that it names.
 
-Over HTTPS with the system's CAs (or AWS_CA_BUNDLE), through the proxy of HTTPS_PROXY. What the keys say to a
-token is in `irsa_cli.core.trust.jwt`.
+Over HTTPS with the system's CAs (or AWS_CA_BUNDLE), through the proxy of HTTPS_PROXY. Tokens are checked
+with the keys in `irsa_cli.core.trust.jwt`.
 https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderConfig
 """
 

@@ -44,7 +44,7 @@ LARGEST = 32 * 2**20
 class WireCall:
     """One request that went out and what came back; `status` is 0 when nothing did.
 
-    `account` is that of the session, where that is not the cluster's.
+    `account` is the session's, if that is not the cluster's.
     """
 
     service: str
@@ -129,7 +129,7 @@ class AwsSession:
     @overload
     def client(self, service: Literal["cloudtrail", "ec2"]) -> Any: ...
     def client(self, service: str) -> Any:
-        """The client of a service, made once. Who wants one that is there waits for no other's making."""
+        """The client of a service, created once. Getting an existing one waits for no other's creation."""
         if service in self._clients:
             return self._clients[service]
         with self._lock:
@@ -157,7 +157,7 @@ class AwsSession:
 
     @property
     def configured_region(self) -> str:
-        """The region that the profile itself names, '' where it names none."""
+        """The region in the profile, '' for none."""
         return str(self._session._session.get_scoped_config().get("region") or "")
 
     def partition_of(self, region: str) -> str:

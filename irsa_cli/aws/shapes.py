@@ -2,7 +2,7 @@
 
 And whether it has parts that irsa could not bring back if it deleted the object.
 
-What no answer of AWS looks like is never read as one: not as "there is none", nor as a bug of irsa's.
+An answer that AWS never gives is not read as one: not as "there is none", nor as a bug of irsa's.
 Whether it came from AWS at all is looked at in `irsa_cli.aws.errors`, before it is parsed into parts.
 """
 
@@ -60,7 +60,7 @@ _NEEDED: Mapping[str, tuple[str, ...]] = {
     "ListPolicies": ("Policies.PolicyName", "Policies.Arn"),
     "LookupEvents": ("Events.CloudTrailEvent", "Events.EventTime"),
 }
-"""What is read of an answer beyond what its model says is required, through lists."""
+"""The fields of an answer that irsa reads beyond those that its model requires, through lists."""
 _TYPES: Mapping[str, tuple[type, ...]] = {
     "string": (str,),
     "character": (str,),
@@ -79,7 +79,7 @@ _NAMED = {"GetRole": ("RoleName", "Role"), "CreateRole": ("RoleName", "Role")}
 
 
 class OddAnswer(Exception):
-    """What was answered is not what AWS documents."""
+    """The answer is not what AWS documents."""
 
 
 def check(operation: OperationModel, answer: Any, asked: Mapping[str, Any]) -> None:

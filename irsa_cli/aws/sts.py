@@ -21,7 +21,7 @@ from irsa_cli.core.values.errors import ServiceError
 if TYPE_CHECKING:
     from mypy_boto3_sts import STSClient
 
-# What a new role, trust policy or provider may be answered with until IAM has spread it.
+# Answers for a new role, trust policy or provider until IAM has spread it.
 _SPREADING = {"AccessDenied", "InvalidIdentityToken", "IDPCommunicationError"}
 SESSION_NAME = VERIFY_SESSION
 SECONDS = 900
@@ -32,7 +32,7 @@ TOKEN_SECONDS = 60
 
 @dataclass(frozen=True)
 class Exchange:
-    """What STS says it accepted, and the credentials that it gave."""
+    """The token as STS accepted it, and the credentials."""
 
     subject: str
     audience: str

@@ -1,4 +1,4 @@
-"""Namespaces: created where missing, deleted only by the run that made them and only when empty."""
+"""Namespaces: created if missing, deleted only by the run that created them and only when empty."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class NamespaceHandler(ObjectHandler):
         metadata = present["metadata"]
         owner = metadata.get("annotations", {}).get(TRANSACTION_TAG)
         if owner not in (None, transaction):
-            # It may roll it back yet. Who plans again makes it theirs first.
+            # It may still roll it back. A run that plans again claims it first.
             raise conflict(change, f"transaction {owner} created it at the same time")
         return Applied(changed=owner == transaction, identity={"uid": metadata["uid"]})
 

@@ -1,6 +1,7 @@
 """How far a role has come, as the role says itself: the tag `irsa/commit`, written by the run that owns it.
 
-What the tag means is in `irsa_cli.core.marks.lifecycle`, whose the role is in `irsa_cli.changes.role_owner`.
+The tag is explained in `irsa_cli.core.marks.lifecycle`; the owner of a role is in
+`irsa_cli.changes.role_owner`.
 """
 
 from __future__ import annotations

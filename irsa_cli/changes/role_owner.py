@@ -1,7 +1,7 @@
 """Whose a role is: the mark of another run replaced by this run's, before this run builds on it.
 
 A run that is interrupted, or fails, leaves a role with its mark; its rollback, or `irsa recover`, takes back
-only what still bears it. So who goes on from such a role first makes it theirs. IAM has no compare-and-set:
+only what still has it. So a run that continues from such a role first claims it. IAM has no compare-and-set:
 read, write, read again.
 """
 

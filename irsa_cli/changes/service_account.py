@@ -26,7 +26,7 @@ class ServiceAccountHandler(ObjectHandler):
         """See `Handler.apply`."""
         applied = super().apply(change, run, claim)
         if change.before is None and claim is not None and applied.changed:
-            run.made(change)  # What was on it is given to the one that is there now.
+            run.made(change)  # The new one gets its annotations.
             raise _made_again(change)
         return applied
 
@@ -56,7 +56,7 @@ class ServiceAccountHandler(ObjectHandler):
     def claimed(self, change: Change, transaction: str, *, ours: bool) -> str:
         """See `Handler.claimed`: the annotation with the role's ARN is every run's last step.
 
-        So where it stands and is not ours, another run has ended, and its pods use the role.
+        So if it exists and is not ours, another run is over, and its pods use the role.
         """
         state = change.after
         role = state.annotations.get(ROLE_ARN_ANNOTATION) if isinstance(state, ServiceAccountState) else None
@@ -149,7 +149,7 @@ class ServiceAccountHandler(ObjectHandler):
 
 
 def _mark(metadata: Mapping[str, Any]) -> str:
-    """The run that made the ServiceAccount, '' for none."""
+    """The run that created the ServiceAccount, '' for none."""
     return str((metadata.get("annotations") or {}).get(TRANSACTION_TAG) or "")
 
 
@@ -182,7 +182,7 @@ def service_account_body(
 
 
 def _merge_patch(state: ServiceAccountState, resource_version: str) -> Json:
-    """`null` removes a key; the resourceVersion makes the server refuse a stale patch (409)."""
+    """`null` removes a key; with the resourceVersion the server refuses a stale patch (409)."""
     return {
         "metadata": {
             "resourceVersion": resource_version,

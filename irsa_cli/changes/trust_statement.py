@@ -1,4 +1,4 @@
-"""One statement in a trust policy that others write, too: added, replaced and removed, the rest kept.
+"""One statement in a trust policy that others also write: added, replaced and removed, the rest kept.
 
 IAM has no conditional write. So: read, write the whole policy with our statement, read again, and
 repeat a bounded number of times when somebody else's write swallowed it. A window remains in which our write
@@ -35,7 +35,7 @@ _LOCKS: dict[str, threading.Lock] = defaultdict(threading.Lock)
 class TrustStatementHandler(Unclaimed):
     """Adds, replaces and removes one statement; the target is `(role name, subject)`.
 
-    `account` tells roles of one name apart, where there is more than one account.
+    `account` identifies roles of one name if there is more than one account.
     """
 
     def __init__(self, iam: IAMClient, account: str = "") -> None:
@@ -69,7 +69,7 @@ class TrustStatementHandler(Unclaimed):
             if written == 0 and change.action == "update" and not _has(document, change.before):
                 raise conflict(change, "the statement has neither the old nor the new state")
             if written == ROUNDS:
-                # What was written before may show yet: this is no conflict, but unknown.
+                # An earlier write may show yet: this is no conflict, but unknown.
                 raise lost or _unseen(change)
             with telling(Outcome.UNKNOWN) if written else nullcontext():
                 lost = self._write(change, document)
@@ -90,7 +90,7 @@ class TrustStatementHandler(Unclaimed):
                 recent_writes(self._iam).note(operation, asked, asked, ago=ago)
 
     def _read(self, change: Change, claim: Claim | None) -> Document | None:
-        """The trust policy; None when the role is gone, and nothing is to be done for that."""
+        """The trust policy; None if the role is gone and nothing needs to be done."""
         found = reading.role_state(self._iam, change.target[0])
         if found is not None:
             return found[0].trust

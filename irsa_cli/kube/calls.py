@@ -28,7 +28,7 @@ Json = dict[str, Any]
 T = TypeVar("T")
 CONNECT_SECONDS = 5
 _GROUPS = {"leases": "coordination.k8s.io"}
-"""The API groups of what is written, where it has one."""
+"""The API groups of written objects."""
 PAGES = 10_000
 """Pages of one list that are read at most."""
 PAGE = 500
@@ -47,7 +47,7 @@ class Dated:
 
     body: Json
     date: datetime | None
-    """Of the `Date` header: UTC, whole seconds, rounded down; None where there is none that can be read.
+    """The `Date` header: UTC, whole seconds, rounded down; None if there is none that can be read.
 
     https://www.rfc-editor.org/rfc/rfc9110#name-date
     """
@@ -153,7 +153,7 @@ class Calls:
     def _dated_list(self, operation: str, method: Callable[..., Any], *args: Any) -> DatedList:
         """All objects of a list, page by page.
 
-        A list that goes on for so long that the server has forgotten its snapshot (410) is read again at
+        A list that takes so long that the server has forgotten its snapshot (410) is read again at
         once, without pages, as the API's documentation tells clients to do.
         https://kubernetes.io/docs/reference/using-api/api-concepts/#retrieving-large-results-sets-in-chunks
         """
@@ -199,7 +199,7 @@ def _items(answer: Json) -> list[Json]:
 
 
 def or_none(read: Callable[[], T]) -> T | None:
-    """What `read` returns, None when it raises that there is no such object."""
+    """The result of `read`, None if it raises that there is no such object."""
     try:
         return read()
     except ServiceError as error:

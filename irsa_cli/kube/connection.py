@@ -1,6 +1,6 @@
 """Connections to the cluster: from what EKS says (no kubeconfig needed), or from a kubeconfig.
 
-What is said over a connection is in `irsa_cli.kube.client`.
+Calls over a connection are in `irsa_cli.kube.client`.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ LARGEST = 128 * 2**20
 LARGEST_CONFIG = 16 * 2**20
 LOADING_SECONDS = 600.0
 TOKEN_LIFETIME = 600
-"""Seconds after which a bearer token is made anew; EKS accepts one for 15 minutes."""
+"""Seconds until a bearer token is renewed; EKS accepts one for 15 minutes."""
 
 
 def from_eks(found: EksCluster, token: Callable[[], str]) -> Any:
-    """A kubernetes ApiClient for an EKS cluster; `token` makes a bearer token.
+    """A kubernetes ApiClient for an EKS cluster; `token` returns a bearer token.
 
     Raises `Refused` for an endpoint that is not to be trusted with it.
     """
@@ -107,7 +107,7 @@ def from_kubeconfig(path: str | None, context: str | None) -> Any:
 
 
 class _Odd(Exception):
-    """What a kubeconfig says can't be followed."""
+    """A setting of a kubeconfig that irsa can't follow."""
 
 
 def _check_file(name: str) -> None:
@@ -123,7 +123,7 @@ def _check_file(name: str) -> None:
 
 
 def _listened(load: Callable[[], T]) -> T:
-    """Load something with the library, which logs what it could not do, and goes on without credentials.
+    """Load something with the library, which logs its failures, and continues without credentials.
 
     A command that gives credentials may ask its user something, so it has the time that the run has.
     """
@@ -155,7 +155,7 @@ def _without_credentials(words: str) -> IrsaError:
 
 
 class _Heard(logging.Handler):
-    """What is logged, instead of the standard error stream: the texts are those of others."""
+    """The log, instead of the standard error stream: the texts are those of others."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
@@ -167,7 +167,7 @@ class _Heard(logging.Handler):
 
 
 def _check_server(configuration: Any) -> None:
-    """Where the requests go, and with what: credentials never without TLS, as kubectl has it.
+    """The target of the requests, and their security: credentials never without TLS, as in kubectl.
 
     https://github.com/kubernetes/client-go/blob/master/tools/clientcmd/client_config.go (ClientConfig)
     """

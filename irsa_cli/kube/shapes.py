@@ -1,6 +1,6 @@
 """Whether an answer is what Kubernetes gives to a call: its parts, their types, and what names an object.
 
-What a proxy, or a server of another kind, answers with status 200 is no answer. The types are those of the
+A response of a proxy, or of another server, with status 200 is no answer. The types are those of the
 Kubernetes client's own models. Which failure means what is in `irsa_cli.kube.errors`.
 https://kubernetes.io/docs/reference/using-api/api-concepts/#standard-api-terminology
 """
@@ -38,7 +38,7 @@ _MODELS = {
     "statefulsets": "V1StatefulSet",
 }
 _SINGLE = ("namespaces", "serviceaccounts", "serviceaccounts/token", "pods", "leases", "configmaps")
-"""What is read and written one by one."""
+"""The kinds that are read and written one by one."""
 _NAMESPACED = (
     "serviceaccounts",
     "pods",
@@ -84,14 +84,13 @@ Checker = Callable[[Any, str], None]
 
 
 class ForeignKubeAnswer(Exception):
-    """What was answered is not of Kubernetes."""
+    """The answer is not one of Kubernetes."""
 
 
 def check(operation: str, answer: Any, *, rehearsed: bool = False) -> dict[str, Any]:
     """The answer to an operation such as `get serviceaccounts`; raises `ForeignKubeAnswer` when it is none.
 
-    `rehearsed`: nothing was to be written. Parts that are null are taken out: for Kubernetes they are not
-    there.
+    `rehearsed`: a dry run. Parts that are null are removed: for Kubernetes they are not there.
     """
     if not isinstance(answer, dict):
         raise ForeignKubeAnswer("the answer is not a JSON object")
@@ -115,7 +114,7 @@ def check(operation: str, answer: Any, *, rehearsed: bool = False) -> dict[str, 
 
 
 def _identity(what: str) -> tuple[str, ...]:
-    """What tells one object from another; one that is only rehearsed has a name, and no more yet."""
+    """The fields that identify an object; a rehearsed one has a name only."""
     place = ("namespace",) if what in _NAMESPACED else ()
     return ("name", "uid", "resourceVersion", *place)
 
@@ -127,7 +126,7 @@ def _check_list(answer: dict[str, Any], what: str) -> None:
     if items is not None and not isinstance(items, list):
         raise ForeignKubeAnswer("its items are not a list")
     _checker("V1ListMeta")(answer.get("metadata") or {}, "its metadata")
-    # What was asked for by its metadata alone has nothing else (`irsa_cli.kube.contents`).
+    # A read of metadata only has nothing else (`irsa_cli.kube.contents`).
     partial = answer.get("kind") == "PartialObjectMetadataList"
     checker = _checker("V1PartialObject" if partial else _MODELS.get(what, "V1PartialObject"))
     for item in items or []:
@@ -206,7 +205,7 @@ def _texts(item: Mapping[str, Any], *keys: str) -> None:
 
 @cache
 def _checker(name: str) -> Checker:
-    """What checks a value against a type as the client's models name it: `dict[str, list[V1Pod]]`."""
+    """A check of a value against a type in the client's models: `dict[str, list[V1Pod]]`."""
     inner = name.replace("(", "[").replace(")", "]")  # Older models write dict(str, str).
     if inner in _PLAIN:
         return _plain(inner)
@@ -260,7 +259,7 @@ def _map(inner: str) -> Checker:
 
 @cache
 def _model(name: str) -> Checker:
-    """What checks an object of a model; what it has besides, and what may be anything, is let be."""
+    """A check of a model's object; additional fields, and those of any type, are ignored."""
     known = getattr(kubernetes.client, name, None)
     types: Mapping[str, str] = getattr(known, "openapi_types", {})
     parts = {known.attribute_map[key]: kind for key, kind in types.items()} if known else {}

@@ -53,7 +53,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Identity:
-    """Who a bearer token is in Kubernetes; `arn` is the AWS caller behind it, empty where there is none."""
+    """A bearer token's identity in Kubernetes; `arn` is the AWS caller behind it, empty if there is none."""
 
     username: str
     groups: tuple[str, ...] = ()
@@ -133,15 +133,15 @@ class RoleSpec:
 
 @dataclass
 class Fault:
-    """What shall go wrong at calls of `operation` ("*" for any) of `service`.
+    """A fault in calls of `operation` ("*" for any) of `service`.
 
     It applies to calls whose subject or body contains `match`, after letting `skip` of them through, and
     `times` times (None: for ever). `code`, `message` and `status` are for kinds `error` and `error-after`,
     which executes the call before; `status` also for `status`; `seconds` for `hang` and `late`. `run` is
-    called when the fault strikes a call, before anything else; kind `callback` does nothing but that.
+    called when the fault strikes a call, before anything else; kind `callback` does only that.
     `garble-after` executes the call and answers with bytes that are neither TLS nor HTTP. `answer` answers
-    in the service's place, with `status`, `body` and `content_type` (a redirect leads to where it came
-    from); `answer-after` executes the call before. `drip` executes it, too, and sends the answer's body
+    in the service's place, with `status`, `body` and `content_type` (a redirect leads back to its
+    source); `answer-after` executes the call before. `drip` also executes it, and sends the answer's body
     byte by byte, one in `seconds`.
 
     With `lasts` it is over that many seconds after it has struck for the first time.

@@ -138,7 +138,7 @@ def _no_wsgi(environ: Any, start_response: Any) -> Any:
 
 
 class _WholeRequests(io.BufferedReader):
-    """What a client sends. One that is gone amid a line, a header or a body has asked for nothing.
+    """The bytes of a client. A client that is gone amid a line, a header or a body has sent no request.
 
     RFC 9112, section 8: a server must not act on a request that is incomplete.
     """
@@ -278,7 +278,7 @@ def _certificate(
     *,
     names: list[x509.GeneralName] | None,
 ) -> x509.Certificate:
-    """A certificate for these names; a CA's where there are none."""
+    """A certificate for these names; a CA's without names."""
     ca = names is None
     now = datetime.now(timezone.utc)
     identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key())

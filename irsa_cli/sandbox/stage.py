@@ -1,4 +1,4 @@
-"""The sandbox as its users have it: AWS and EKS clusters on 127.0.0.1, for a `with` block.
+"""The sandbox for its users: AWS and EKS clusters on 127.0.0.1, for a `with` block.
 
 Everything that it does is in other modules; here it is put together, started, reset and stopped.
 """
@@ -46,7 +46,7 @@ class _Own:
 class Sandbox:
     """AWS and EKS in this process. One at a time: moto's state belongs to the process.
 
-    What names a cluster raises KeyError for one that is unknown, and, where it is about the sandbox's own
+    With a cluster's name, it raises KeyError for an unknown one and, if it is about the sandbox's own
     Kubernetes API, for one whose control plane is external.
     """
 
@@ -159,7 +159,7 @@ class Sandbox:
         return Server(self._exchange, endpoint or self._front, self._tls, name=name)
 
     def add_cluster(self, spec: ClusterSpec) -> None:
-        """Make an EKS cluster, with the sandbox's Kubernetes API unless it has an external one."""
+        """Create an EKS cluster, with the sandbox's Kubernetes API unless it has an external one."""
         place = (spec.account, spec.region, spec.name)
         if place in self._clusters:
             raise ValueError(f"cluster {spec.name} exists")
@@ -220,7 +220,7 @@ class Sandbox:
     def add_user(
         self, name: str, *, account: str = DEFAULT_ACCOUNT, policy: dict[str, Any] | None = None
     ) -> None:
-        """Make an IAM user with this inline policy, in every partition where the account is."""
+        """Create an IAM user with this inline policy, in every partition of the account."""
         if (account, name) in self._users:
             raise ValueError(f"user {name} exists in account {account}")
         partitions = [partition for number, partition in self._front.cloud.accounts() if number == account]
@@ -243,7 +243,7 @@ class Sandbox:
         return partition
 
     def add_bucket(self, name: str, *, account: str = DEFAULT_ACCOUNT, region: str = DEFAULT_REGION) -> None:
-        """Make an empty S3 bucket, besides the two demo buckets that every account has."""
+        """Create an empty S3 bucket, besides the two demo buckets that every account has."""
         partition = self._open_account(account, region)
         self._front.cloud.add_bucket(account, partition, name)
 
@@ -256,7 +256,7 @@ class Sandbox:
     def put_service_accounts(
         self, cluster: str, namespace: str, accounts: Mapping[str, Mapping[str, str]]
     ) -> None:
-        """Make a namespace with ServiceAccounts, annotations by names, without any call."""
+        """Create a namespace with ServiceAccounts, annotations by names, without any call."""
         self._own[self._cluster(cluster).arn].api.put_service_accounts(namespace, accounts)
 
     def grant(

@@ -1,6 +1,6 @@
-"""What a transaction tells: events while it runs, and a report at its end.
+"""The events of a running transaction, and the report at its end.
 
-What the user sees of them is decided by whoever listens.
+The listener decides what the user sees of them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from irsa_cli.transaction.story import TAKEN_OVER
 
 
 class Step(Enum):
-    """What an event tells."""
+    """The kind of an event."""
 
     STARTED = "started"
     DONE = "done"
@@ -32,7 +32,7 @@ class Step(Enum):
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened in a transaction; `seconds` is how long it took, `text` what is waited for."""
+    """An event of a transaction; `seconds` is how long it took, `text` what it waits for."""
 
     step: Step
     change: Change | None = None
@@ -71,7 +71,7 @@ class Leftover:
 
 
 def end_of(leftovers: Sequence[Leftover]) -> dict[str, Any]:
-    """How a rollback ended, for the journal; and that the lock was another run's by then, where it was."""
+    """The end of a rollback, for the journal; and, if another run then held the lock, that fact."""
     taken = any(isinstance(item.error, LockLost) and item.error.taken_over for item in leftovers)
     return {"outcome": outcome_of(leftovers), **({TAKEN_OVER: True} if taken else {})}
 
@@ -79,7 +79,7 @@ def end_of(leftovers: Sequence[Leftover]) -> dict[str, Any]:
 def outcome_of(leftovers: Sequence[Leftover]) -> str:
     """How a rollback ended.
 
-    It is over also where what is left only has to be told: it was made again, or another run that has come to
+    It is also over if every leftover is only reported: it was recreated, or another run that has come to
     its end uses it.
     """
     if not all(item.is_only_told for item in leftovers):

@@ -1,7 +1,7 @@
 """Files that nobody but the user can have put there, or changed: what is taken as this user's own word.
 
-A file counts when it and its folder belong to the user, every folder above to the user or to root, and
-nobody else may write them. Who may write a folder may replace what is in it, but for a sticky one (`/tmp`).
+A file counts when it and its folder belong to the user, every folder above to the user or to root, and nobody
+else may write them. Anybody who may write to a folder may replace its files, except in a sticky one (`/tmp`).
 Once that is known from the top down, nobody else can change the answer between the look and the reading.
 
 A folder that a group may write is accepted where the group is the user's alone: a private group of the user's
@@ -28,7 +28,7 @@ class NotPrivate(Refused):
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder, and those above it that are missing, for the user only, whatever the umask."""
+    """Create a folder and its missing parents, for the user only, whatever the umask."""
     for path in [*reversed(folder.parents), folder]:
         with suppress(FileExistsError):
             if not path.exists():

@@ -1,7 +1,7 @@
 """Reading a journal: what it tells, as a story.
 
 A journal may be another version's, or damaged: it is read field by field, and either understood or refused by
-a `JournalError`. What the header or the context has besides is passed over; a change or a step that is not
+a `JournalError`. Additional keys in the header or the context are ignored; a change or a step that is not
 understood is not.
 """
 
@@ -85,7 +85,7 @@ def _age(path: Path) -> float:
 
 
 def _content(path: Path) -> bytes:
-    """What is in the file; raises `JournalError` for what can't be a journal (a pipe would never end)."""
+    """The content of the file; raises `JournalError` if it can't be a journal (a pipe would never end)."""
     try:
         with open(open_own(path), "rb") as stream:
             file = stream.fileno()
@@ -172,7 +172,7 @@ _CONTEXT = {
     "gated": FLAG,
     "request": TEXT,
 }
-"""What this version asks a context for; a context may lack it, and have more."""
+"""The keys of a context that this version uses; a context may lack some, and have more."""
 
 
 def _check_context(context: Mapping[str, Any]) -> None:
@@ -186,14 +186,14 @@ def _not_read(header: Any, message: str, reason: str) -> JournalError:
     target = context.get("target") if isinstance(context, dict) else None
     if not (isinstance(target, dict) and _is_target(target)):
         return JournalError(message, reason=reason)
-    # A command to paste is made of it, and a kubeconfig names programs: only the user's own word may.
+    # It becomes a command to paste, and a kubeconfig names programs: only the user's own word may.
     sealed = isinstance(header, dict) and _is_sealed(header)
     told = {key: text for key, text in target.items() if sealed or key != "kubeconfig"}
     return JournalError(message, reason=reason, target=told)
 
 
 def _of_another_version(path: Path, header: Any, unknown: UnknownState) -> JournalError:
-    """What is said of a journal that is whole, and not for this version to act on."""
+    """The error for a whole journal that this version must not act on."""
     version = header.get("irsa") if isinstance(header, dict) else None
     named = isinstance(version, str) and is_plain(version)
     writer = f"irsa {version}" if named else "another version of irsa"

@@ -59,7 +59,7 @@ def leaves(story: Story, covers: Covers) -> bool:
 
 
 def supersede(paths: Iterable[Path], covers: Covers = everything) -> list[Path]:
-    """Note that a later run has made true what these began: nothing of that is to be rolled back.
+    """Note that a later run has completed the work of these: nothing of that is rolled back.
 
     Returns those of which something else has to be: they stay unfinished for its sake.
     """
@@ -103,7 +103,7 @@ def is_running(path: Path) -> bool:
 
 
 def takes_back(story: Story) -> str:
-    """The transaction whose marks tell what is to be rolled back."""
+    """The transaction whose marks show what to roll back."""
     return str(story.context.get(TAKES_BACK) or story.transaction)
 
 
@@ -169,7 +169,7 @@ def note_given_back(path: Path, roles: Collection[str]) -> None:
 
 
 class DeletionEnd(Enum):
-    """What became of a deletion whose last step nobody can roll back."""
+    """The end of a deletion whose last step nobody can roll back."""
 
     OPEN = "open"
     """The last step is not done, or it is no such deletion."""
@@ -204,8 +204,8 @@ def look_at_deletion(
 ) -> DeletionEnd:
     """Look whether the last step of a deletion is done; one that has `ENDED` is noted as committed.
 
-    An object of Kubernetes that is deleted never comes back as what it was. What nobody answered is waited
-    for as in any rollback. Raises `JournalError` as `roll_back` does.
+    A deleted object of Kubernetes can't be restored as the same object. irsa waits for missing answers
+    as in any rollback. Raises `JournalError` as `roll_back` does.
     """
     elsewhere = ended_elsewhere(story, handlers)
     if not elsewhere and not _may_have_ended(story):

@@ -91,8 +91,8 @@ class Rollback:
     def undo(self, stages: Stages, transaction: str) -> list[Leftover]:
         """Roll back what needs it; returns what could not be rolled back.
 
-        Before the first it is asked whether somebody else counts on what this run made: another run that went
-        on from it, and may have ended. Then that stays.
+        Before the first it checks whether somebody else relies on this run's objects: another run that
+        continued from them, and may be over. Then they stay.
         """
         run, steps = self._run(transaction), all_of(stages)
         _note_made_anew(steps, run)
@@ -148,7 +148,7 @@ class Rollback:
             self.note("undone", step.index)
             self._leave(step, error, leftovers)
             return
-        except Exception as error:  # A bug in a handler leaves something behind, too.
+        except Exception as error:  # Also a bug in a handler leaves something behind.
             on_it = _own_on_it(step, leftovers) if type(error) is Conflict else None
             self._leave(step, error if on_it is None else _waiting(step, on_it), leftovers)
             return
@@ -178,10 +178,10 @@ class Rollback:
         return 0.0 if step.unanswered is None else step.unanswered + self._late_seconds
 
     def _attempt(self, inverse: Change, turn: Turn, claim: Claim) -> Applied | None:
-        """One attempt to roll something back, None where it failed in a way that passes."""
+        """One attempt to roll something back, None if it failed temporarily."""
         with within(turn) as calls:
             try:
-                turn.run.assure()  # What another run has made of it by now is no rollback of this one.
+                turn.run.assure()  # Another run's changes to it are not for this one to roll back.
                 applied = self.handler(inverse).apply(inverse, turn.run, claim)
             except ServiceError as error:
                 # A refusal may be untrue: then it is seen to be done when it is asked again.
@@ -209,14 +209,14 @@ class Rollback:
 
 
 def _note_made_anew(steps: Sequence[Tracked], run: Run) -> None:
-    """What an earlier rollback has made again is another object: what was on it is given to that one."""
+    """An earlier rollback recreated an object: what was on it goes to the new one."""
     for step in steps:
         if step.record.undone and step.change.after is None and step.change.kind.traits.made_anew:
             run.made(step.change.inverse)
 
 
 def _own_on_it(step: Tracked, leftovers: Sequence[Leftover]) -> Leftover | None:
-    """What this run has put onto an object of its own, and could not roll back: nobody else's doing."""
+    """Additions of this run to an object of its own that it could not roll back: nobody else's."""
     if not step.change.kind.is_whole or step.change.action != "create":
         return None
     stuck = (item for item in leftovers if item.change.object == step.change.object and not item.is_only_told)

@@ -1,8 +1,7 @@
 """Running a plan: stage by stage, every step journaled, everything rolled back when one fails.
 
-One runner for a plan that begins (`Transaction`) and for one whose process is gone (`roll_forward`). What a
-change does to the world is its handler's business (`irsa_cli.changes`), the way back is in
-`irsa_cli.transaction.rollback`.
+One runner for a new plan (`Transaction`) and for one whose process is gone (`roll_forward`). The effect of a
+change is its handler's business (`irsa_cli.changes`), the way back is in `irsa_cli.transaction.rollback`.
 """
 
 from __future__ import annotations
@@ -73,7 +72,7 @@ class Transaction:
     def end(self) -> Report:
         """End a plan that was carried out, and `ends_later`: what was not released is rolled back.
 
-        What somebody else counts on by then stays, too; the report tells it as a leftover.
+        Objects that somebody else relies on by then also stay; the report has them as leftovers.
         """
         steps = all_of(self._stages)
         leftovers = self._rollback.undo(self._stages, self._transaction)
@@ -114,7 +113,7 @@ def roll_forward(
 
 
 def _commit(journal: Journal) -> None:
-    # The world is as desired from here on: a journal that can't say so doesn't make it less true.
+    # The desired state is reached: a journal that can't record it doesn't change that.
     with contextlib.suppress(JournalError):
         journal.event("outcome", outcome="committed")
 
@@ -152,7 +151,7 @@ class _Runner:
         return None
 
     def _has_committed(self, stage: Sequence[Tracked]) -> bool:
-        """Whether the last stage is done all the same, which makes the world as desired.
+        """Whether the last stage is done after all, which reaches the desired state.
 
         Others may have seen it, and go by it: it is not rolled back because its answer, or a line of the
         journal, was lost.
@@ -229,7 +228,7 @@ class _Runner:
             self._tell_failure(step, error, time.monotonic() - started)
             raise
         step.seconds = time.monotonic() - started
-        # What an earlier process has done of it is to be rolled back as well.
+        # The steps of an earlier process are also rolled back.
         changed = applied.changed or step.earlier
         step.record.done, step.record.changed = True, changed
         step.record.identity = dict(applied.identity)

@@ -1,7 +1,7 @@
-"""What is demanded of permissions boundaries: which a role gets where none is named, and whether it must.
+"""Rules for permissions boundaries: the default boundary of a role, and whether a role needs one.
 
 Pure. Where the demands are written is in `irsa_cli.usecases.command.project_settings`; their order is flag,
-entry, file, environment, `.irsa.yaml`. A default is put only where there is no boundary: it never replaces
+entry, file, environment, `.irsa.yaml`. A default is only for a role without a boundary: it never replaces
 one.
 """
 
@@ -37,7 +37,7 @@ class BoundaryRules:
     may_remove: bool = False
 
     def bound(self, spec: Spec) -> Spec:
-        """The spec with the boundary that its role gets where none is named; raises `Refused` for none."""
+        """The spec, with the default boundary if it has none; raises `Refused` if one is required."""
         if spec.attach_role_arn:
             return spec
         self.check_all_made([] if spec.permissions_boundary or self.default else [str(spec)])

@@ -21,7 +21,7 @@ RUN_TAGS = (states.TRANSACTION_TAG, states.COMMIT_TAG, states.SPEC_HASH_TAG)
 
 @dataclass(frozen=True)
 class RoleChanges:
-    """What leads from one role to another: first what it gains or changes, then what it loses.
+    """The changes from one role to another: first its gains and changes, then its losses.
 
     In this order no pod lacks in between what it has before and after.
     """
@@ -61,7 +61,7 @@ def check_path(name: str, before: states.RoleState, after: states.RoleState) -> 
 
 
 def removal(name: str, role: CurrentRole) -> list[Change]:
-    """What takes all policies off a role: attachments and inline policies."""
+    """The removal of all policies of a role: attachments and inline policies."""
     bare = replace(role, attached=frozenset(), inline={})
     return [*_attachments(name, role, bare), *_inline(name, role, bare)]
 
@@ -130,8 +130,8 @@ def account_changes(
 ) -> list[Change]:
     """Sets the keys that have another value, removes those whose value is None; empty when all agree.
 
-    Bound to the object that was read, by uid and resourceVersion. What is written of the webhook's
-    annotations is marked as managed by irsa; one that has the desired value already is whose it was.
+    Bound to the object that was read, by uid and resourceVersion. The webhook's
+    annotations that irsa writes are marked as irsa's; one that has the desired value keeps its owner.
     """
     differing = {key: value for key, value in annotations.items() if account.annotations.get(key) != value}
     marked = with_marks(differing)

@@ -1,6 +1,6 @@
-"""Who may have made a role that bears no mark of a tool: told by its names, description, path, Sids and tags.
+"""Guess the tool behind a role without a tool's mark, by its names, description, path, Sids and tags.
 
-A guess, and said to be one: it never makes a role irsa's or somebody else's, but a role that another tool may
+A guess never decides who owns a role, but a role that another tool may
 manage is adopted and deleted only by request. Marks that are certain are in `irsa_cli.core.marks.makers`.
 """
 
@@ -50,7 +50,7 @@ _BY = rf"(?:by|with|via|using|from)\s+(?:the\s+)?(?:aws[ -])?{_TOOL}|{_TOOL}[ -]
 
 @dataclass(frozen=True)
 class Guess:
-    """A tool that may manage a role, and what makes one think so."""
+    """A tool that may manage a role, and the evidence for it."""
 
     maker: str
     why: str
@@ -60,7 +60,7 @@ class Guess:
 
 
 def guess(name: str, role: CurrentRole) -> Guess | None:
-    """Who may manage a role that irsa did not create; None where a mark is certain or nothing tells."""
+    """The tool that may manage a role of somebody else; None if a mark is certain or evidence is missing."""
     state = role.state
     if TRANSACTION_TAG in state.tags or makers.maker_of_role(foreign_tags(state)) != makers.UNKNOWN:
         return None
@@ -73,7 +73,7 @@ def foreign_tags(state: RoleState) -> dict[str, str]:
 
 
 def check(name: str, role: CurrentRole, *, verb: str) -> None:
-    """Raise `Refused` for a role that another tool may manage; `verb` is what was to be done."""
+    """Raise `Refused` for a role that another tool may manage; `verb` is the requested action."""
     found = guess(name, role)
     if found is not None:
         raise Refused(

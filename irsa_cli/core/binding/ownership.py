@@ -1,6 +1,6 @@
 """Whose role it is: by its tags, for one ServiceAccount of one cluster; and why it is not changed here.
 
-Pure. What is changed is in `irsa_cli.core.planning.update` and `irsa_cli.core.planning.adopt`.
+Pure. The changes are in `irsa_cli.core.planning.update` and `irsa_cli.core.planning.adopt`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def belonging(role: RoleState, pair: Pairing) -> Belongs:
 
 
 def tags_of(pair: Pairing) -> dict[str, str]:
-    """The tags that make a role irsa's for this ServiceAccount."""
+    """The tags of a role that irsa manages for this ServiceAccount."""
     return {CLUSTER_TAG: pair.cluster.arn, SERVICE_ACCOUNT_TAG: pair.full_name}
 
 
@@ -70,7 +70,7 @@ def check_there(pair: Pairing) -> RoleState:
 
 
 def check_ours(pair: Pairing, sharers: Sequence[str]) -> None:
-    """Raise `Refused` unless the role is irsa's, for this ServiceAccount alone; `sharers` name it, too."""
+    """Raise `Refused` unless irsa manages the role for this ServiceAccount alone; `sharers` also use it."""
     check_account(pair)
     state = check_there(pair)
     who = belonging(state, pair)
@@ -98,7 +98,7 @@ def check_over(pair: Pairing, state: RoleState) -> None:
 
 
 def check_unshared(pair: Pairing, sharers: Sequence[str]) -> None:
-    """Raise `Refused` when other ServiceAccounts name the role, too."""
+    """Raise `Refused` if other ServiceAccounts also use the role."""
     if sharers:
         raise Refused(
             f"role {pair.role_arn} is also used by other ServiceAccounts: {', '.join(sharers)}",

@@ -20,7 +20,7 @@ def life_of(desired: DesiredState, current: CurrentState) -> Lifecycle:
 def is_told(desired: DesiredState, current: CurrentState) -> bool:
     """Whether the ServiceAccount bears that ARN by irsa's hand, which is the last step of a run.
 
-    A role that was made for something else is judged by how it differs, whoever annotated it.
+    A role created for something else is judged by its differences, whoever annotated it.
     """
     tags = current.role.state.tags if current.role is not None else {}
     wanted = desired.role.tags.get(SPEC_HASH_TAG) if desired.role is not None else tags.get(SPEC_HASH_TAG)
@@ -32,7 +32,7 @@ def is_told(desired: DesiredState, current: CurrentState) -> bool:
 
 
 def is_annotated(desired: DesiredState, current: CurrentState) -> bool:
-    """Whether the ServiceAccount bears the ARN that the role has, or is to have where there is none yet."""
+    """Whether the ServiceAccount's annotation is the ARN of the role, or of the role to create."""
     account, arn = current.service_account, desired.role_arn
     if desired.role is not None and current.role is not None:
         resource = f"role{current.role.state.path}{desired.role_name}"

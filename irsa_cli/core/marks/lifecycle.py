@@ -33,7 +33,7 @@ class Stage(str, Enum):
     """How far a role has come."""
 
     COMPLETE = "complete"
-    """Its run has said that it ended, or no run has made it (`irsa adopt`)."""
+    """Its run has marked it as complete, or no run created it (`irsa adopt`)."""
     INCOMPLETE = "incomplete"
     """Its run has not: it is at work, or was interrupted."""
     DELETING = "deleting"
@@ -43,9 +43,9 @@ class Stage(str, Enum):
 
 @dataclass(frozen=True)
 class Lifecycle:
-    """What a role's marks tell. `transaction` is the run that bears it, '' for none.
+    """The state of a role according to its marks. `transaction` is the run of its tag, '' for none.
 
-    `account` is the ServiceAccount that the role was made for, as `namespace/name`. `named`: a ServiceAccount
+    `account` is the role's ServiceAccount, as `namespace/name`. `named`: a ServiceAccount
     names the role, so somebody may count on it however far it has come; `told`: irsa wrote that. `said`: the
     role tells by itself, and not by what names it.
     """
@@ -87,7 +87,7 @@ class Lifecycle:
         return f"no ServiceAccount uses it: {run} was interrupted, or somebody removed the annotation later"
 
     def next_steps(self, options: str) -> tuple[str, ...]:
-        """What ends it, on any machine; `options` are those that name the cluster."""
+        """The commands that complete or delete it, on any machine; `options` identify the cluster."""
         if self.is_over:
             return ()
         recover = f"irsa recover {shlex.quote(self.transaction)}"
@@ -99,7 +99,7 @@ class Lifecycle:
                 *(back if self.transaction else ()),
                 f"{again} to restore it",
             )
-        # What somebody may count on is rolled back by nobody who does not know the run.
+        # Only somebody who knows the run rolls back a role that may be in use.
         back = (f"{recover} {options}  # rolls back what that run created, once it is over",)
         return (
             f"{again} to complete it",
@@ -121,9 +121,9 @@ class Lifecycle:
 def of(tags: Mapping[str, str], *, named: bool, told: bool | None = None) -> Lifecycle:
     """The lifecycle of a role by its tags; `named`: a ServiceAccount is annotated with its ARN.
 
-    `told`: irsa has annotated it so, which is the last step of a run; None where that is not looked at.
+    `told`: irsa has annotated it so, which is the last step of a run; None if that was not checked.
 
-    Whose deletion or making it is does not matter: another ServiceAccount may name the role, too.
+    It does not matter whose deletion or creation it is: another ServiceAccount may also use the role.
     """
     account, said = tags.get(SERVICE_ACCOUNT_TAG, ""), tags.get(COMMIT_TAG)
     if not tags.get(CLUSTER_TAG) or not account:
@@ -135,7 +135,7 @@ def of(tags: Mapping[str, str], *, named: bool, told: bool | None = None) -> Lif
 def _stage(said: str | None, transaction: str, *, told: bool) -> Stage:
     if said is not None:
         return {DONE: Stage.COMPLETE, DELETING: Stage.DELETING}.get(said, Stage.INCOMPLETE)
-    # Else the annotation is the last step of the run that made it.
+    # Else the annotation is the last step of the run that created it.
     return Stage.COMPLETE if told or not transaction else Stage.INCOMPLETE
 
 
@@ -145,17 +145,17 @@ def tells_itself(tags: Mapping[str, str]) -> bool:
 
 
 def is_told_by_account(tags: Mapping[str, str]) -> bool:
-    """Whether a run has made the role, and only the annotation of its ServiceAccount tells of its end."""
+    """Whether a run created the role, and only the annotation of its ServiceAccount marks it as complete."""
     return TRANSACTION_TAG in tags and not tells_itself(tags)
 
 
 def commit_of(tags: Mapping[str, str]) -> CommitState | None:
-    """What the role says of itself, as the state that a change of it starts from."""
+    """The state of the role in its tag, from which a change of it starts."""
     return CommitState(tags[COMMIT_TAG]) if tells_itself(tags) else None
 
 
 def unnamed(full_name: str, *, exists: bool, other: str = "") -> str:
-    """Why a ServiceAccount does not name a role that was made for it; `other` is what it names instead."""
+    """Why a ServiceAccount does not use a role created for it; `other` is the role it uses instead."""
     if not exists:
         return f"there is no ServiceAccount {full_name}"
     instead = f"uses {other}" if other else f"has no annotation {ROLE_ARN_ANNOTATION}"

@@ -1,7 +1,7 @@
 """A change is a value, its inverse is the same value backwards, and a plan is stages of changes.
 
 How changes are carried out is in `irsa_cli.changes`, in which order and with what safety in
-`irsa_cli.transaction`, what is to be known of each kind in `irsa_cli.core.plan.kinds`, how they are written
+`irsa_cli.transaction`, the traits of each kind in `irsa_cli.core.plan.kinds`, how they are written
 into a journal in `irsa_cli.core.plan.written`. Here is also how several plans become one, for one transaction
 over many ServiceAccounts (`apply --atomic`), and what stays as it is in a rollback.
 """
@@ -53,7 +53,7 @@ class Change:
 
     @property
     def description(self) -> str:
-        """What the change is about, as a person would name it."""
+        """The object of the change, in words."""
         return self.kind.traits.described(self)
 
     @property
@@ -66,8 +66,8 @@ class Change:
 class Plan:
     """Stages of changes: those of one stage are independent of each other, stages run in order.
 
-    The last stage is the commit point; a gate, where a run has one, stands before it. It is empty where
-    there is nothing left to do behind the gate.
+    The last stage is the commit point; the gate of a run, if it has one, is before it. It is empty if
+    nothing is left to do after the gate.
     """
 
     stages: tuple[tuple[Change, ...], ...] = ()
@@ -93,7 +93,7 @@ def side_by_side(first: Plan, plans: Sequence[Plan]) -> Plan:
     """One plan of all: `first`, then the others at the same time, each in its own order.
 
     Their last stages come together, as they are what pods see. ServiceAccounts are deleted after everything
-    else: one that is made again has another uid, so nothing that can fail comes behind it.
+    else: a recreated one has another uid, so nothing that can fail comes after it.
     """
     depth = max((len(plan.stages) for plan in plans), default=0)
     stages: list[list[Change]] = [[] for _ in range(depth)]
@@ -103,7 +103,7 @@ def side_by_side(first: Plan, plans: Sequence[Plan]) -> Plan:
     deletions = [change for stage in stages for change in stage if _is_for_good(change)]
     kept = [[change for change in stage if not _is_for_good(change)] for stage in stages]
     found = Plan.of(*_once([*map(list, first.stages), *kept, deletions]))
-    # A gate stands before the last stage: what it proves is before it, also where nothing comes behind.
+    # A gate is before the last stage: it proves what is before it, even if nothing comes after.
     is_behind = any(plan.stages and not plan.stages[-1] for plan in plans) and not any((kept[-1], deletions))
     return Plan((*found.stages, ())) if is_behind else found
 
@@ -113,7 +113,7 @@ def _is_for_good(change: Change) -> bool:
 
 
 def _once(stages: Iterable[list[Change]]) -> list[list[Change]]:
-    """Each change where it stands first: two ServiceAccounts may build on the same."""
+    """Each change at its first place only: two ServiceAccounts may need the same one."""
     seen: set[str] = set()
     found = []
     for stage in stages:
@@ -144,7 +144,7 @@ def waits(change: Change, plan: Iterable[Change], left: Iterable[Change]) -> boo
 def _tells_alone(change: Change, left: Iterable[Change]) -> bool:
     """Whether a role, or its policy, has to stay as it alone tells of what else could not be rolled back.
 
-    That is by its inline policies: where they are gone already, the role tells nothing.
+    That is by its inline policies: without them, the role shows nothing.
     """
     mine = [item for item in left if change.roles & item.roles]
     told = any(item.kind.traits.told_by_role for item in mine)
@@ -153,7 +153,7 @@ def _tells_alone(change: Change, left: Iterable[Change]) -> bool:
 
 
 def not_again(changes: Iterable[Change]) -> list[str]:
-    """What is lost with roles that go, or have gone and come back: no rollback restores a role's unique id.
+    """Warn of losses with deleted or recreated roles: no rollback restores a role's unique id.
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
     """

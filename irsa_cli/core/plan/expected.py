@@ -1,6 +1,6 @@
-"""What a plan was made for, written down briefly, and what has changed of it when the plan is made again.
+"""A short record of a plan and its current state, and the differences when it is planned again.
 
-Pure. A saved plan is carried out only where making it again gives the same changes of the same current state.
+Pure. A saved plan is carried out only if planning it again gives the same changes of the same current state.
 The file of a saved plan is `irsa_cli.usecases.plans`' business.
 """
 
@@ -23,9 +23,9 @@ Seen = Mapping[str, str]
 _PASSED_OVER = frozenset(
     {"resource_version", "managers", "manifest", "similar_namespaces", "cluster", "arn", "thumbprints"}
 )
-"""What changes without meaning anything (IAM fills in thumbprints), or what the target says already."""
+"""Changes without a meaning (IAM fills in thumbprints), or already in the target."""
 _MAKER = ("provider", "tags", TRANSACTION_TAG)
-"""Which run made the provider: for what builds on it that may be another part of the same plan."""
+"""The run that created the provider: for its dependents that may be another part of the same plan."""
 _DOCUMENTS = frozenset({"trust", "document"})
 _SILENT = frozenset({"state", "role", "account"})
 _WORDS = {
@@ -124,14 +124,14 @@ class PlannedWork:
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """What it is about."""
+        """The object it is about."""
         return (self.cluster, self.command, self.service_account)
 
     def differences(self, now: PlannedWork) -> list[str]:
-        """What is not as it was planned, a line each; [] where it is, or where all of it is done by now."""
+        """The differences from the plan, a line each; [] for none, or if all of it is already done."""
         if not len(now.plan):
             return []
-        # Of what was as desired nothing is kept but that it was: what is to be done now tells what has moved.
+        # Of an object as desired, only that fact is kept: the new plan shows what has changed.
         moved = _moved(self.seen, now.seen) if len(self.plan) else ()
         return [*moved, *_changed(self.plan, now.plan)]
 
@@ -184,7 +184,7 @@ def _plain(change: Change) -> str:
 
 
 def as_planned(planned: Iterable[PlannedWork], now: PlannedWork) -> list[str]:
-    """What is not as planned: the least differences from any of those that are about the same."""
+    """The least differences from any planned work on the same object."""
     if not len(now.plan):
         return []
     works = list(planned)

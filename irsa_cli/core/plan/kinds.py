@@ -1,6 +1,6 @@
 """The kinds of change, one row each: whatever irsa has to know of a kind is a trait that its row gives.
 
-What each trait means is in `irsa_cli.core.plan.traits`. `irsa_cli.transaction` names no kind, and asks for
+The traits are explained in `irsa_cli.core.plan.traits`. `irsa_cli.transaction` names no kinds, and asks for
 traits. How a kind is carried out is its handler's business. How to add one is in CONTRIBUTING.md.
 """
 
@@ -40,11 +40,11 @@ _Iam = partial(Traits, service=Service.IAM)
 _Kubernetes = partial(Traits, whole="", service=Service.KUBERNETES, proof=Proof.MARK)
 _PartOfRole = partial(_Iam, whole="ROLE", roles=its_role)
 _FieldOfRole = partial(_PartOfRole, target=("role",), shown_by=_SHOW_ROLE)
-"""What a role has once: the role's name says which."""
+"""A part that a role has once, identified by the role's name."""
 
 
 class Kind(str, Enum):
-    """What a change is about; the value is what `-o json` and the journal show."""
+    """The kind of a change; the value is public (`-o json`, journal)."""
 
     traits: Traits
     _value_: str

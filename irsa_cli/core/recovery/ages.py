@@ -13,9 +13,9 @@ _TRANSACTION = re.compile(r"(\d{8}T\d{6})\d{3}Z-[0-9a-f]{8}", re.ASCII)
 
 
 def age_of(transaction: str, created: Iterable[datetime], now: datetime) -> float:
-    """Seconds since the youngest of the objects was made, or since the run began if that is later.
+    """Seconds since the youngest of the objects was created, or since the run began if that is later.
 
-    A run may go on from what an older one made, so the objects' ages alone don't tell that it is gone.
+    A run may continue an older one's work, so the objects' ages alone don't show that it is over.
     """
     moments = [*created, *began(transaction, now)]
     return max(0.0, (now - max(moments)).total_seconds()) if moments else 0.0

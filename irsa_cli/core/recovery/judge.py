@@ -1,6 +1,6 @@
 """Which remains of runs are incomplete and can be rolled back: the decision, run by run.
 
-Pure. What was read, and what a single role's state tells, is in `irsa_cli.core.recovery.leftovers`.
+Pure. `irsa_cli.core.recovery.leftovers` has the objects that were read, and the state of a single role.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from irsa_cli.core.recovery.leftovers import (
 from irsa_cli.core.trust.chain import role_of, statement_removals
 
 Key = tuple[Kind, tuple[str, ...]]
-"""An object: its kind and the target of the change that makes it."""
+"""An object: its kind and the target of the change that creates it."""
 
 
 class Finder:
@@ -40,7 +40,7 @@ class Finder:
         self._facts = _Facts(seen)
 
     def find(self, minimum_age: float) -> list[Leftovers]:
-        """The remains of all runs, in the order in which they are to be rolled back.
+        """The leftovers of all runs, in the order of their rollback.
 
         Each is judged as if those before it that are old enough were gone.
         """
@@ -61,7 +61,7 @@ class Finder:
     def leftovers(
         self, transaction: str, gone: Collection[Key] = (), *, named: bool = False
     ) -> Leftovers | None:
-        """What is left of one run, None when nothing that may be incomplete bears its mark.
+        """The leftovers of one run, None if no object that may be incomplete has its mark.
 
         `gone` was rolled back meanwhile. `named`: the user has named this very run, so that a ServiceAccount
         without a role is known to be its work.
@@ -84,7 +84,7 @@ class Finder:
 
 
 class _Facts:
-    """What is the same for all runs."""
+    """The facts that are the same for all runs."""
 
     def __init__(self, seen: SeenLeftovers) -> None:
         self.seen = seen
@@ -92,7 +92,7 @@ class _Facts:
         incomplete = [role for role in seen.roles if self.standings[role.name].incomplete]
         self.incomplete_arns = {role.arn for role in incomplete}
         self.unfinished = {role.account for role in incomplete}
-        """ServiceAccounts whose role is incomplete, whichever run made it last."""
+        """ServiceAccounts with an incomplete role, of any run."""
         self.settled = {role.account for role in seen.roles if role not in incomplete} - self.unfinished
         """ServiceAccounts that have, or had, a role of their own, and none that is incomplete."""
         self.inhabited = {account.namespace for account in seen.accounts if seen.role_of(account)}
@@ -103,10 +103,10 @@ class _Facts:
             for namespace in seen.namespaces
             if namespace.name not in self.inhabited and self.contents(namespace) <= self._bare(namespace)
         }
-        """Namespaces of runs that hold nothing but ServiceAccounts of runs, none of which has a role."""
+        """Namespaces of runs that contain only ServiceAccounts of runs, all without a role."""
 
     def contents(self, namespace: SeenNamespace) -> set[str]:
-        """What is in a namespace but for what Kubernetes puts there."""
+        """The contents of a namespace, except those that Kubernetes adds."""
         here = (account for account in self.seen.accounts if account.namespace == namespace.name)
         return {_name_in(account) for account in here if account.name != "default"} | namespace.contents
 
@@ -167,7 +167,7 @@ class _Judge:
         )
 
     def spared_as_ended(self) -> Leftovers | None:
-        """All of it is left alone: the run has committed, and what is missing was taken away since."""
+        """All of it is left alone: the run committed, and the missing parts were removed later."""
         why = "its run succeeded; somebody removed the missing parts later"
         roles = [role for role in self._own_roles if self._standings[role.name] != Standing()]
         if not roles:
@@ -221,7 +221,7 @@ class _Judge:
         return [namespace for namespace in self._own_namespaces if not self._contents(namespace)]
 
     def _contents(self, namespace: SeenNamespace) -> set[str]:
-        """What is in a namespace besides what is rolled back before it."""
+        """The contents of a namespace, except those that are rolled back before it."""
         going = {
             _name_in(account)
             for account in self._seen.accounts
@@ -238,7 +238,7 @@ class _Judge:
 
     @cached_property
     def _own_provider(self) -> SeenProvider | None:
-        """The provider, if the run made it on behalf of a ServiceAccount that has no role now."""
+        """The provider, if the run created it for a ServiceAccount that has no role now."""
         provider = self._seen.provider
         if (
             provider is None
@@ -351,7 +351,7 @@ def _policy_pieces(role: SeenRole) -> list[Piece]:
 
 
 def _chain_pieces(role: SeenRole) -> list[Piece]:
-    """What the run made for a role to go on to its target: the ConfigMap, and the statement there."""
+    """The parts of a run for a role's target role: the ConfigMap, and the statement of the target."""
     maps = (
         _piece(Kind.CONFIG_MAP, (role.namespace, item.name), _config_map(role, item), uid=item.uid)
         for item in role.config_maps
@@ -376,7 +376,7 @@ def _account_piece(account: SeenAccount) -> Piece:
 
 
 def _last_step(role: SeenRole) -> Change:
-    """The step that its run lacks: where it is done after all, the run lives, and has ended."""
+    """The missing step of its run: if it is done after all, the run was active, and is over."""
     namespace, _, name = role.account.partition("/")
     state = states.ServiceAccountState(annotations={states.ROLE_ARN_ANNOTATION: role.arn})
     return Change(Kind.SERVICE_ACCOUNT, (namespace, name), None, state)

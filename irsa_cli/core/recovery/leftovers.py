@@ -1,4 +1,4 @@
-"""What runs leave in IAM and Kubernetes as values, and what a role tells of the run that made it.
+"""The leftovers of runs in IAM and Kubernetes as values, and the state of a role's run.
 
 Which remains can be rolled back is decided in `irsa_cli.core.recovery.judge`; they are read in
 `irsa_cli.usecases.recovery.scan`.
@@ -34,7 +34,7 @@ class SeenConfigMap:
 
     @property
     def content(self) -> str:
-        """What it is called among the contents of its namespace."""
+        """Its name among the contents of its namespace."""
         return f"configmap/{self.name}"
 
 
@@ -55,7 +55,7 @@ class SeenRole:
     config_maps: tuple[SeenConfigMap, ...] = ()
     """Those that its run made for its ServiceAccount."""
     unread: str = ""
-    """Why these are not known, '' where they are."""
+    """Why these are not known, else ''."""
 
     @property
     def transaction(self) -> str:
@@ -69,7 +69,7 @@ class SeenRole:
 
     @property
     def account(self) -> str:
-        """The ServiceAccount it was made for, as `namespace/name`."""
+        """The ServiceAccount it was created for, as `namespace/name`."""
         return self.state.tags.get(states.SERVICE_ACCOUNT_TAG, "")
 
 
@@ -85,7 +85,7 @@ class SeenAccount(Namespaced):
 
     @property
     def transaction(self) -> str:
-        """The run that made it, '' for none."""
+        """The run that created it, '' for none."""
         return self.annotations.get(states.TRANSACTION_TAG, "")
 
     @property
@@ -106,7 +106,7 @@ class SeenNamespace:
 
     @property
     def transaction(self) -> str:
-        """The run that made it, '' for none."""
+        """The run that created it, '' for none."""
         return self.annotations.get(states.TRANSACTION_TAG, "")
 
 
@@ -125,7 +125,7 @@ class SeenProvider:
 
     @property
     def account(self) -> str:
-        """The ServiceAccount on whose behalf it was made; '' for one that was made for the cluster."""
+        """The ServiceAccount it was created for; '' for one that was created for the cluster."""
         return self.state.tags.get(states.SERVICE_ACCOUNT_TAG, "")
 
 
@@ -163,7 +163,7 @@ class SeenLeftovers:
 
 @dataclass(frozen=True)
 class Piece:
-    """Something incomplete: the change that made it, and which incarnation of the object is there."""
+    """Something incomplete: the change that created it, and which incarnation of the object exists."""
 
     change: Change
     identity: Mapping[str, str] = field(default_factory=dict)
@@ -177,12 +177,12 @@ class Spared:
     name: str
     why: str
     next_steps: tuple[str, ...] = ()
-    """What ends the state that it is in."""
+    """The commands that complete or remove it."""
 
 
 @dataclass(frozen=True)
 class Leftovers:
-    """What is left of one run. `age` in seconds: of the youngest piece, or of the run if that is younger.
+    """The leftovers of one run. `age` in seconds: of the youngest piece, or of the run if that is younger.
 
     `stages` are as in a plan: rolled back from the last to the first. `missing` are the last steps that the
     run lacks: one that is done all the same tells that it lives.
@@ -196,19 +196,19 @@ class Leftovers:
     spared: tuple[Spared, ...] = ()
     missing: tuple[Change, ...] = ()
     notes: tuple[str, ...] = ()
-    """What may be left that could not be read."""
+    """Possible leftovers that could not be read."""
     waits: bool = False
     """Whether something that is left alone can be rolled back when other runs' remains are gone."""
 
     @property
     def pieces(self) -> Iterator[Piece]:
-        """All that would be rolled back, in the order in which it was made."""
+        """All pieces that would be rolled back, in the order of their creation."""
         return (piece for stage in self.stages for piece in stage)
 
 
 @dataclass(frozen=True)
 class Standing:
-    """What a role is: incomplete (`why`), left alone although it looks so (`why`), or complete."""
+    """The state of a role: incomplete (`why`), left alone although it looks so (`why`), or complete."""
 
     incomplete: bool = False
     spared: bool = False
@@ -217,7 +217,7 @@ class Standing:
 
 
 def standing(seen: SeenLeftovers, role: SeenRole) -> Standing:
-    """Whether a role can be rolled back, or its deletion gone on with, without anybody missing it.
+    """Whether a role can be rolled back, or its deletion continued, without harm to anybody.
 
     What a ServiceAccount names stays, however far it has come: it may be at work already.
     """

@@ -1,4 +1,4 @@
-"""What `irsa recover` has to say of several transactions at once, and of what it found without a journal.
+"""The report of `irsa recover` on several transactions, and on leftovers without a journal.
 
 The result of one transaction is a `irsa_cli.core.results.result.Result`, as that of every command.
 """
@@ -56,13 +56,13 @@ class Recoveries:
 
 
 def told(item: Spared) -> str:
-    """What is left alone, and why."""
+    """A spared object, and why it is spared."""
     return f"{item.kind.value} {item.name}: {item.why}"
 
 
 @dataclass(frozen=True)
 class Found:
-    """What runs have left in a cluster, in the order in which it would be rolled back.
+    """The leftovers of runs in a cluster, in the order of their rollback.
 
     `running` are transactions whose processes live on this machine; what is younger than `minimum_age`
     (seconds) may belong to one that lives elsewhere.

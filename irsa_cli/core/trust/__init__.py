@@ -1,4 +1,4 @@
-"""Trust policies: irsa's statement, whether one admits a token; tokens; in `rules`, what is unsafe.
+"""Trust policies: irsa's statement, which subjects a policy allows, tokens, and (in `rules`) what is unsafe.
 
 The tests of a Condition block are in `irsa_cli.core.policies`.
 """

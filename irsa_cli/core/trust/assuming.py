@@ -1,7 +1,7 @@
-"""What a role's trust policy says to somebody who assumes it by sts:AssumeRole: a role, or a service of AWS.
+"""Whether a role's trust policy allows sts:AssumeRole to a principal: a role or an AWS service.
 
-Who exchanges a token instead is `irsa_cli.core.trust.evaluation`'s business; the Condition block is
-`irsa_cli.core.policies.conditions`'.
+Token exchanges are evaluated in `irsa_cli.core.trust.evaluation`, Condition blocks in
+`irsa_cli.core.policies.conditions`.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
 """
 
@@ -26,7 +26,7 @@ Names = Callable[[Any], Truth]
 
 @dataclass(frozen=True)
 class Said:
-    """What a trust policy says to an action: the answer, and what keeps it from being yes."""
+    """The answer of a trust policy for an action, and why it is not yes."""
 
     action: str
     answer: Answer
@@ -58,7 +58,7 @@ def context_of_session(role_arn: str) -> dict[str, Any]:
 
 
 def names_role(arn: Arn, text: str) -> Names:
-    """What tells of a Principal element whether it names this role, or its account."""
+    """Whether a Principal element names this role, or its account."""
     known = {text, arn.account, f"arn:{arn.partition}:iam::{arn.account}:root", "*"}
 
     def names(principal: Any) -> Truth:
@@ -71,7 +71,7 @@ def names_role(arn: Arn, text: str) -> Names:
 
 
 def said(document: Document, names: Names, context: Context, action: str) -> Said:
-    """What a trust policy says to somebody.
+    """Whether a trust policy allows an action.
 
     A Deny that applies goes before every Allow; what can't be known of either stays open.
     """

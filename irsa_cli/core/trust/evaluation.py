@@ -1,4 +1,4 @@
-"""Whether a trust policy admits a token, and why: for each statement the first thing in it that fails.
+"""Whether a trust policy allows a token, and why: for each statement the first part that fails.
 
 Pure: IAM's documented rules over what is known of the token (`irsa_cli.core.policies.web_identity`). The
 Condition block is `irsa_cli.core.policies.conditions`' business. There are three answers: yes, no, and what
@@ -75,11 +75,11 @@ def _listed(values: Iterable[str]) -> str:
 
 @dataclass(frozen=True)
 class StatementVerdict:
-    """What one statement means for the token.
+    """The verdict of one statement for the token.
 
     `applies`: whether its Effect takes place. `failure` is None when everything in it was found to hold. A
-    Deny with a failure that is `unknown` applies: it may. `undecided` is all in it that can't be known, where
-    nothing fails for sure. `because` says of a Deny what makes it apply.
+    Deny with a failure that is `unknown` applies: it may. `undecided` is all in it that can't be known, if
+    nothing fails for sure. `because` is why a Deny applies.
     """
 
     index: int
@@ -102,7 +102,7 @@ class StatementVerdict:
 
     @property
     def means(self) -> str:
-        """What it does with the token, and why, for people."""
+        """Whether it allows or denies the token, and why, for people."""
         does = "allows" if self.effect == "Allow" else "denies"
         if self.failure is None:
             return f"{does} it" + (f": {'; '.join(self.because)}" if self.because else "")
@@ -115,7 +115,7 @@ class StatementVerdict:
 
 
 class Answer(Enum):
-    """Whether a trust policy admits a token. UNKNOWN: that depends on what can't be known from here."""
+    """Whether a trust policy allows a token. UNKNOWN: that depends on something irsa can't know."""
 
     YES = "yes"
     NO = "no"
@@ -124,7 +124,7 @@ class Answer(Enum):
 
 @dataclass(frozen=True)
 class Explanation:
-    """What a trust policy says to a token, statement by statement."""
+    """How a trust policy treats a token, statement by statement."""
 
     verdicts: tuple[StatementVerdict, ...]
     until: datetime | None = None
@@ -169,7 +169,7 @@ class Explanation:
 
     @property
     def conditions(self) -> tuple[str, ...]:
-        """What decides, in words, when the answer is UNKNOWN: each thing that can't be known."""
+        """The conditions that decide if the answer is UNKNOWN, in words."""
         if self.answer is not Answer.UNKNOWN:
             return ()
         return tuple(f"{name}: {failure.text}" for name, failure in self._deciding)
@@ -181,7 +181,7 @@ class Explanation:
 
     @property
     def _deciding(self) -> Iterator[tuple[str, Failure]]:
-        # Where one statement allows it for sure, only those that may deny it decide.
+        # If one statement allows it for sure, only those that may deny it decide.
         for item in self.verdicts:
             if not (item.effect == "Allow" and self.allowed_by):
                 yield from ((item.name, failure) for failure in item.undecided)
@@ -272,7 +272,7 @@ def _times(statements: Iterable[Any]) -> Iterator[str]:
 
 
 def takes_audience(document: Mapping[str, Any], provider: str, audience: str) -> bool:
-    """Whether a trust policy may admit tokens of the provider for that audience, whoever they are for."""
+    """Whether a trust policy may allow tokens of the provider for that audience, for any subject."""
     key = f"{issuer_of(provider)}:aud".lower()
     variables = document.get("Version") == VARIABLES_SINCE
     for _, item in allowing(document):
@@ -304,7 +304,7 @@ def _judge(
     if failing is None and (block := item.get("Condition")) not in (None, {}):
         for tested in tests(block, context, variables=variables):
             if tested.truth is False:
-                # What fails for sure goes before what can't be known.
+                # A certain failure comes before an unknown one.
                 failing = _failed(tested)
                 break
             if tested.truth is None:
@@ -323,7 +323,7 @@ def _judge(
 
 
 def _reasons(item: Mapping[str, Any], holding: Iterable[Tested]) -> Iterator[str]:
-    """What makes a statement apply in which nothing fails."""
+    """Why a statement applies if nothing in it fails."""
     if "NotPrincipal" in item:
         yield f"NotPrincipal excludes only {_listed(words_of(item['NotPrincipal']))}"
     if "NotAction" in item:

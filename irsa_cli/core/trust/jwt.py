@@ -59,7 +59,7 @@ def _part(text: str) -> dict[str, Any]:
 
 
 ALGORITHMS = ("RS256", "ES256")
-"""What Kubernetes signs with: RS256 for RSA keys, ES256 for those on the curve P-256."""
+"""The algorithms Kubernetes signs with: RS256 for RSA keys, ES256 for keys on the curve P-256."""
 LEEWAY = 60
 """Seconds by which two clocks may differ before a time in a token counts as wrong."""
 
@@ -68,7 +68,7 @@ Keys = Mapping[str, Any]
 
 
 class Signature(Enum):
-    """What a set of keys says to a token's signature."""
+    """Whether a set of keys matches a token's signature."""
 
     GOOD = "good"
     BAD = "bad"

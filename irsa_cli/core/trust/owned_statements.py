@@ -33,9 +33,9 @@ _PER_TAG = 28
 
 @dataclass(frozen=True)
 class Own:
-    """What is irsa's in a role's trust policy.
+    """The part of a role's trust policy that irsa owns.
 
-    `identity` is the entry's, `marks` are of what else was desired. `made`: irsa has made the role, and has
+    `identity` is the entry's, `marks` are of what else was desired. `made`: irsa created the role, and has
     not only taken it over. `alone`: only what is about the ServiceAccount itself is to change.
     """
 
@@ -62,7 +62,7 @@ class Own:
         return not self.alone and _mark(text) in self.marks
 
     def rest(self, statement: Any) -> Any:
-        """What is left of a statement without irsa's subjects: itself where it has none, None for nothing."""
+        """The rest of a statement without irsa's subjects: itself if it has none, None for nothing."""
         form = _Form.read(statement)
         if form is None or not self._has_provider(form.provider):
             return statement
@@ -104,7 +104,7 @@ def with_own(document: Mapping[str, Any], desired: Mapping[str, Any], own: Own) 
         if trust_policy.contains({"Statement": kept}, statement):
             continue
         wanted = trust_policy.read_statement(statement)
-        # Others have joined a statement of irsa's: it stays one. Theirs is not made one of irsa's.
+        # Others have added subjects to irsa's statement: it stays one. Theirs does not become irsa's.
         index = next((index for index in shared if wanted and _fits(kept[index], wanted)), None)
         if wanted is None or index is None:
             new.append(statement)
@@ -116,7 +116,7 @@ def with_own(document: Mapping[str, Any], desired: Mapping[str, Any], own: Own) 
 
 
 def voided(document: Mapping[str, Any], after: Mapping[str, Any], own: Own) -> tuple[Restriction, ...]:
-    """What somebody else has restricted in irsa's part of a trust policy, and no longer is in `after`.
+    """The conditions that somebody else added to irsa's part of a trust policy, and that `after` lacks.
 
     Conditions that a file has asked for are irsa's: they go with the file.
     """
@@ -167,7 +167,7 @@ def tags(
 
 @dataclass(frozen=True)
 class _Form:
-    """A statement that admits ServiceAccounts as irsa's do, with further conditions or without."""
+    """A statement that allows ServiceAccounts as irsa's do, with further conditions or without."""
 
     provider: str
     operator: str

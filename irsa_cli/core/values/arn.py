@@ -118,7 +118,7 @@ def check_role(text: str) -> str:
 
 
 def check_target(text: str) -> str:
-    """`check_role` for one role that policies name: in them, `*`, `?` and `$` would stand for others, too."""
+    """`check_role` for one role in policies: there, `*`, `?` and `$` would also match others."""
     if set(check_role(text)) & set("*?$"):
         raise InvalidInput(
             f"'{text}' is not the ARN of one role", reason="it contains a wildcard or a variable"

@@ -2,7 +2,7 @@
 
 A socket's time-out counts from the last byte: who sends one a second is never cut off by it. So an attempt
 has a thread of its own, and is left to itself when its time is over; that thread does not keep the process
-alive. What may be repeated, and for how long, is in `irsa_cli.core.values.patience`.
+alive. Which calls may be repeated, and for how long, is in `irsa_cli.core.values.patience`.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def certificate_refused(error: BaseException) -> bool:
 
 
 def why_of(error: BaseException) -> str:
-    """What the operating system, or TLS, says is the reason of a failure; '' where neither is behind it."""
+    """The reason for a failure according to the operating system or TLS; '' if neither caused it."""
     for cause in causes_of(error):
         if isinstance(cause, ssl.SSLError):
             reason = str(getattr(cause, "reason", None) or "").lower().replace("_", " ")
@@ -141,7 +141,7 @@ def causes_of(error: BaseException) -> Iterator[BaseException]:
 
 
 def validity_advice(error: BaseException) -> tuple[str, ...]:
-    """What to do where a certificate was refused for the time; nothing where that was not the reason."""
+    """The remedy if a certificate was refused because of the time; else nothing."""
     codes = {
         getattr(cause, "verify_code", 0) for cause in causes_of(error) if isinstance(cause, ssl.SSLError)
     }

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Doing:
-    """What is being done: `done` of `total` things, or, with a total of 0, what the text says."""
+    """The current activity: `done` of `total` things or, with a total of 0, the text."""
 
     text: str
     done: int = 0
@@ -29,7 +29,7 @@ _hear: Hear | None = None
 
 
 def heard_by(hear: Hear | None) -> None:
-    """Who hears of it from now on; None: nobody."""
+    """Set the listener from now on; None: nobody."""
     global _hear
     _hear = hear
 
@@ -42,7 +42,7 @@ def _tell(doing: Doing) -> None:
 
 
 def waiting(for_what: str, seconds: float, most: float) -> None:
-    """Tell what is waited for: for so many seconds by now, of at most so many."""
+    """Report a wait: the seconds so far, of at most so many."""
     _tell(Doing(f"waiting for {for_what}, {seconds:.0f} s of {most:.0f} s"))
 
 

@@ -36,7 +36,7 @@ def check_issuer(url: str) -> str:
 
 
 def host_path(issuer: str) -> str:
-    """The issuer without `https://`: what provider ARNs and condition keys are made of."""
+    """The issuer without `https://`, as in provider ARNs and condition keys."""
     return issuer.removeprefix("https://")
 
 

@@ -23,7 +23,7 @@ LOCK_VARIABLE = "IRSA_LOCK_DURATION"
 LOCK_SECONDS = 45.0
 """For how long a lock holds that is not renewed."""
 LONGEST_LOCK = 3600.0
-"""What a lock can be made to last at most."""
+"""The longest duration of a lock."""
 
 PROPAGATION_SECONDS = 30.0
 """For how long IAM may not yet know, in one place, what it has confirmed in another.
@@ -102,7 +102,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-re
 
 
 def clock_advice(headers: Mapping[str, Any]) -> tuple[str, ...]:
-    """What to do where who answered has another time; nothing where that is the same, or unknown.
+    """The remedy if the server's clock differs; nothing if it is the same, or unknown.
 
     `headers` have names in lower case.
     """

@@ -29,7 +29,7 @@ _PROFILE = re.compile(r"(?=.*\S)[^\x00-\x1f\x7f\[\]]+")
 _EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]+", re.ASCII)
 _DESCRIPTION = re.compile("[\t\n\r\x20-\x7e\xa1-\xff]*")
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html
-# Letters, digits and spaces of all scripts; Python's \s holds control characters, too, IAM's \p{Z} none.
+# Letters, digits and spaces of all scripts; Python's \s includes control characters, IAM's \p{Z} does not.
 _TAG = re.compile(r"(?:(?![\x00-\x1f\x7f-\x9f])[\w\s.:/=+\-@])*")
 
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-selectors
@@ -51,7 +51,7 @@ MAX_USER_TAGS = 45
 
 
 class Namespaced:
-    """What has a namespace and a name, as people write them together."""
+    """An object with a namespace and a name, written together."""
 
     namespace: str
     name: str
@@ -71,7 +71,7 @@ def _check(text: str, rule: re.Pattern[str], limit: int, what: str, expected: st
 
 
 def _rule(rule: str | re.Pattern[str], limit: int, what: str, expected: str) -> Callable[[str], str]:
-    """What checks such a name and returns it as it is; raises `InvalidInput`."""
+    """A function that checks such a name and returns it unchanged; raises `InvalidInput`."""
     pattern = re.compile(rule, re.ASCII) if isinstance(rule, str) else rule
     return lambda text: _check(text, pattern, limit, what, expected)
 
@@ -117,7 +117,7 @@ def profile(text: str) -> str:
 
 
 def external_id(text: str) -> str:
-    """Check an external id: what a trust policy may want to be told by who assumes its role."""
+    """Check an external id, which a trust policy may require of a caller that assumes its role."""
     if len(text) < 2:
         raise InvalidInput(f"'{text}' is not a valid external id", reason="expected 2 characters or more")
     return _check(text, _EXTERNAL_ID, 1224, "external id", "letters, digits and _+=,.@:/-")
@@ -172,7 +172,7 @@ def token_expiration(seconds: int) -> int:
 
 
 def token_seconds(text: str) -> int:
-    """`token_expiration` as an annotation has it: seconds in decimal digits."""
+    """`token_expiration` in an annotation: seconds in decimal digits."""
     if not re.fullmatch(r"[1-9][0-9]{0,5}", text, re.ASCII):
         raise InvalidInput(f"expected seconds in decimal digits, not '{text}'")
     return token_expiration(int(text))
@@ -269,7 +269,7 @@ def subject(namespace_name: str, name: str) -> str:
 def subject_pattern(text: str) -> str:
     """Check a pattern for the name part of a subject: a ServiceAccount's name with the wildcards `*` and `?`.
 
-    IAM's `*` also matches `:`, so nothing but name characters may stand beside it.
+    IAM's `*` also matches `:`, so only name characters may surround it.
     """
     if text and (len(text) > 253 or not re.fullmatch(r"[a-z0-9.*?-]+", text, re.ASCII)):
         raise InvalidInput(

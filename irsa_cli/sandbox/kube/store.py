@@ -1,7 +1,7 @@
 """Objects in memory: create, read, update, delete, with uids and resourceVersions.
 
-The order of checks on each write lives here. What an object may contain is in `kinds`, who may do it and how
-a request looks on the wire elsewhere.
+The order of checks on each write is here. The contents of objects are checked in `kinds`; permissions and the
+form of requests elsewhere.
 """
 
 import copy
@@ -28,12 +28,12 @@ from irsa_cli.sandbox.kube.schema import (
 IMMORTAL = ("default", "kube-public", "kube-system")
 _BEING_DELETED = "it is being terminated"
 _RANDOM = "bcdfghjklmnpqrstvwxz2456789"
-"""What the ends of generated names are made of: no vowels, so that no words appear."""
+"""The characters of the ends of generated names: no vowels, so that no words appear."""
 
 
 @dataclass(frozen=True)
 class Preconditions:
-    """What must be true of an object for it to be deleted, and how many seconds it may take; None: any."""
+    """Conditions for the deletion of an object, and how many seconds it may take; None: any."""
 
     uid: str | None = None
     resource_version: str | None = None
@@ -46,7 +46,7 @@ def timestamp(moment: datetime | None = None) -> str:
 
 
 def random_end() -> str:
-    """Five characters that make a generated name new."""
+    """Five characters that distinguish a generated name."""
     return "".join(secrets.choice(_RANDOM) for _ in range(5))
 
 
@@ -161,7 +161,7 @@ class Store:
         dry_run: bool = False,
         manager: str = "sandbox",
     ) -> tuple[JsonObject, bool]:
-        """Put `obj` where one of its name is, or is not: tells whether it was created.
+        """Create or replace `obj`; returns whether it was created.
 
         Who names a uid means that object: 409 for another one, and when there is none. Else what is not there
         is created, whatever version was named, after `check_create`. 409 for a stale resourceVersion, 422.
@@ -235,7 +235,7 @@ class Store:
             if not dry_run:
                 del self._objects[kind][namespace, name]
                 self._version += 1
-                # What is returned is the object as of its deletion.
+                # The answer is the object as of its deletion.
                 obj["metadata"]["resourceVersion"] = str(self._version)
             return obj
 

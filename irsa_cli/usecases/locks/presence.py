@@ -1,6 +1,6 @@
 """A file for each run that holds locks, locked for as long as its process lives: by it the dead are known.
 
-It counts on the machine, and for the user, whose state it lies in. Where there is none, nothing is known.
+It is valid for the machine and the user of its state folder. Without one, nothing is known.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Presence:
         self._shown = False
 
     def show(self) -> None:
-        """Make the file, and lock it; once."""
+        """Create the file, and lock it; once."""
         with self._mutex:
             if not self._shown:
                 self._shown = True
@@ -79,7 +79,7 @@ def is_dead(state_dir: Path, state: LeaseState) -> bool:
 
 
 def is_alive(state_dir: Path, run: str) -> bool | None:
-    """Whether a run's process lives, None where it has left no file: it has given its locks back, then.
+    """Whether a run's process is alive, None if it has left no file: then it has released its locks.
 
     Nothing is changed by asking.
     """

@@ -36,7 +36,7 @@ from irsa_cli.usecases.locks.presence import is_dead
 ROUNDS = 5
 """How often a Lease is looked at that others write at the same time, before it counts as held."""
 RELEASE_SECONDS = 5.0
-"""For how long giving one back may take: it ends by itself, too."""
+"""How long a release may take: the lock also expires by itself."""
 
 
 @dataclass
@@ -60,7 +60,7 @@ class Watched:
     """A Lease of another run's while this one watches it."""
 
     begun: float = 0.0
-    """When this run tried to make it for the first time."""
+    """The time of this run's first attempt to create it."""
     version: str = ""
     seen: float = 0.0
     """When (boot clock) this version was seen first."""
@@ -73,7 +73,7 @@ class Watched:
 
 
 class _Quick:
-    """Calls that are made once, or twice where there is time: what they do is done again later anyhow."""
+    """Calls without repetition, or with one if there is time: their work is done again later anyhow."""
 
     persistent = False
 
@@ -107,7 +107,7 @@ class Taker:
 
     @property
     def identity(self) -> str:
-        """Who holds them."""
+        """The holder of the locks."""
         return self.writer.holder.identity
 
     def take(self, lock: Lock, watched: Watched) -> HeldLock | LeaseState:
@@ -220,7 +220,7 @@ class Taker:
             held.body = found.body  # An attempt before, whose answer was lost, has written it.
 
     def release(self, held: HeldLock) -> None:
-        """Give it back, if it is still this run's; raises `ServiceError` where that can't be done.
+        """Release it, if it is still this run's; raises `ServiceError` if that fails.
 
         What is left then ends by itself.
         """
@@ -288,7 +288,7 @@ class LockRenewal:
         self._thread: threading.Thread | None = None
 
     def begin(self) -> None:
-        """Begin, where it is not begun."""
+        """Begin, unless it has begun."""
         with self._mutex:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._go_on, daemon=True)

@@ -54,9 +54,9 @@ def find_locks(request: Request, log: WireLog) -> LockList:
 
 
 def unlock(holder: str, request: Request, log: WireLog) -> Unlocked:
-    """Remove all locks of a holder, which is told by its whole identity or by its run's name.
+    """Remove all locks of a holder, given by its whole identity or by its run's name.
 
-    Raises `Refused` for a holder that has none, for one that renews them, and where it is not confirmed;
+    Raises `Refused` for a holder without locks, for one that renews them, and without a confirmation;
     nothing is removed then.
     """
     place = _Place.of(request, log)
@@ -127,7 +127,7 @@ class _Place:
         return mine
 
     def remove(self, left: Sequence[SeenLock], done: Unlocked) -> None:
-        """Delete them one by one; what ends that is in the outcome, beside what was removed until then."""
+        """Delete them one by one; an error that ends that is in the outcome, next to the removed locks."""
         first = number = len(done.items)
         done.items += [(item, Removal.KEPT) for item in left]
         try:
@@ -146,7 +146,7 @@ class _Place:
             done.error = IrsaError("interrupted while removing locks", code="Interrupted")
 
     def _delete(self, state: LeaseState) -> None:
-        """Delete one. Raises `ServiceError`: `CONFLICT` where it was written since it was seen."""
+        """Delete one. Raises `ServiceError`: `CONFLICT` if it was written since it was seen."""
         kube = self.connection.kube
         kube.delete_lease(self.namespace, state.name, uid=state.uid, version=state.version)
 

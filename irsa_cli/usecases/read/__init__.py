@@ -1,4 +1,4 @@
 """Reading what is there: of one ServiceAccount, of many, of a whole cluster. Nothing is written here.
 
-What follows from it is decided in `irsa_cli.core`.
+The conclusions are in `irsa_cli.core`.
 """

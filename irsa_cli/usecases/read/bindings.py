@@ -4,7 +4,7 @@ Each is judged by itself in `irsa_cli.core.inventory.bindings`: what is wrong wi
 hides no other.
 
 The calls: ServiceAccounts by pages of 500, irsa's own roles by pages of 1000 of their path, one provider for
-each AWS account, and the roles as `irsa_cli.aws.details` reads them. None is made for roles of others.
+each AWS account, and the roles as `irsa_cli.aws.details` reads them. None is created for roles of others.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def read_accounts(connection: Connection, scope: BindingsScope) -> list[ServiceA
 
 
 def naming_roles(error: Refused, connection: Connection, namespace: str, name: str) -> Refused:
-    """The error for a ServiceAccount without a role, with the roles that irsa made for it all the same.
+    """The error for a ServiceAccount without a role, with the roles that irsa nevertheless created for it.
 
     As far as the caller may see them.
     """
@@ -152,7 +152,7 @@ def _own_roles(connection: Connection, scope: BindingsScope, account: str) -> li
 
 
 def _part_of_subject(scope: BindingsScope) -> str:
-    """What the trust policy of a role for a ServiceAccount in the scope has in it."""
+    """A part of the trust policy of each role for a ServiceAccount in the scope."""
     end = f':{scope.name}"' if scope.name else ""
     if not scope.namespace:
         return end

@@ -51,7 +51,7 @@ class NamedServiceAccount(Namespaced):
         return f"{self.full_name}@{self.connection.cluster.name}"
 
     def settings(self) -> Injection:
-        """What its annotations ask for.
+        """The settings in its annotations.
 
         Raises `Refused` when it doesn't exist, `ServiceError` when the caller may not read it.
         """
@@ -131,7 +131,7 @@ class NamedServiceAccount(Namespaced):
             ) from error
 
     def _cures(self, error: ServiceError, seconds: int | None) -> tuple[str, ...]:
-        """What to do about a refusal; the lifetime is the caller's own choice, and no fault of the role."""
+        """The remedies for a refusal; the lifetime is the caller's own choice, and no fault of the role."""
         if seconds is not None and error.code == "ValidationError" and "DurationSeconds" in error.reason:
             return (
                 "use a shorter --duration; the default is one hour",
@@ -170,7 +170,7 @@ class NamedServiceAccount(Namespaced):
         return elsewhere, difflib.get_close_matches(self.name, here, n=3)
 
     def _naming_rule(self, error: ServiceError, verb: str, resource: str) -> ServiceError:
-        """The error; a missing permission with the rule that would give it, and how to make that rule."""
+        """The error; for a missing permission with the rule that grants it, and how to create that rule."""
         if error.status != 403 or error.permitted:
             return error
         rule = reach_of(self.connection.target).kubectl(

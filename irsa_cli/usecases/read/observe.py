@@ -43,7 +43,7 @@ _SERVERS_OWN = (
 
 
 def observe(connection: Connection, desired: DesiredState) -> CurrentState:
-    """Read everything that the plan depends on, in one round trip where nothing exists yet.
+    """Read everything that the plan depends on, in one round trip if nothing exists yet.
 
     Raises `ServiceError` where the caller may not read, and `IrsaError` for policies that don't exist.
     """
@@ -83,7 +83,7 @@ def _bound_role(
 ) -> CurrentRole | None:
     """The role of the cluster's account that the ServiceAccount has in place of the desired one.
 
-    None where it can't be read: it only tells how to go on.
+    None if it can't be read: it only shows how to continue.
     """
     named = account.annotations.get(ROLE_ARN_ANNOTATION, desired.role_arn) if account is not None else ""
     if desired.role is None or desired.override or named in ("", desired.role_arn):
@@ -99,7 +99,7 @@ def _bound_role(
 
 
 def is_account_needed(desired: DesiredState, role: CurrentRole | None) -> bool:
-    """Whether the ServiceAccount is to be read: it is desired, or it alone tells if the role is complete."""
+    """Whether to read the ServiceAccount: it is desired, or it alone shows if the role is complete."""
     return not desired.role_only or (role is not None and not lifecycle.tells_itself(role.state.tags))
 
 
@@ -128,7 +128,7 @@ def _provider(connection: Connection, desired: DesiredState) -> ProviderState | 
 
 
 def read_role(connection: Connection, desired: DesiredState) -> tuple[CurrentRole | None, str]:
-    """The role, and why it can't be read where it can't."""
+    """The role, or why it can't be read."""
     if desired.role is not None:
         return reading.current_role(connection.iam, desired.role_name), ""
     if desired.role_account != connection.cluster.home:

@@ -1,6 +1,6 @@
 """Reading one ServiceAccount with its role: what `irsa update-sa` and `irsa adopt` start from.
 
-What may be done with it is decided in `irsa_cli.core.binding.ownership`.
+`irsa_cli.core.binding.ownership` decides the actions on it.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ UNSEEN = "irsa did not check whether other ServiceAccounts use the role: the cal
 def read_account(connection: Connection, namespace: str, name: str) -> Pairing:
     """The ServiceAccount with the role that it names, which is not looked at.
 
-    Raises `Refused` when there is no such ServiceAccount (with where one of that name is), or it names none;
-    with the role that irsa made for it all the same, where there is one.
+    Raises `Refused` if there is no such ServiceAccount (with the namespaces of its name), or it has no role;
+    with the role that irsa nevertheless created for it, if there is one.
     """
     account = NamedServiceAccount(connection, namespace, name)
     body = connection.kube.service_account(namespace, name)
@@ -101,7 +101,7 @@ def sharers(role: str, full_name: str, accounts: list[Json] | None) -> list[str]
 def read_pairing(
     connection: Connection, namespace: str, name: str, role: str = ""
 ) -> tuple[Pairing, list[Json] | None]:
-    """The ServiceAccount with its role, and all ServiceAccounts of the cluster where they may be listed.
+    """The ServiceAccount with its role, and all ServiceAccounts of the cluster if they may be listed.
 
     `role` is the name of a role that the ServiceAccount need not name.
     """

@@ -1,6 +1,6 @@
 """Reading who may do what in a cluster: RBAC's four kinds, and how IAM principals get in.
 
-What can't be read hides nothing else. What follows from it is `irsa_cli.core.rbac`'s business.
+An unreadable part hides no other. The conclusions are in `irsa_cli.core.rbac`.
 """
 
 from __future__ import annotations

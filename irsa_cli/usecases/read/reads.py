@@ -1,6 +1,6 @@
-"""What verifying reads, each thing once however many ServiceAccounts need it, and all at once.
+"""The reads of verify, each thing once however many ServiceAccounts need it, and all at once.
 
-What follows from it is in `irsa_cli.usecases.verification.steps`.
+The conclusions are in `irsa_cli.usecases.verification.steps`.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Reads:
             return self._futures[key]
 
     def begin(self) -> None:
-        """Begin with what needs nothing but the cluster."""
+        """Begin with the reads that need only the cluster."""
         self.public_keys()
         self.provider(self._connection.cluster.home)
         # Made before several threads ask for it, as nothing guards its making.
@@ -103,7 +103,7 @@ class Reads:
     def simulations(
         self, arn: str, actions: tuple[str, ...], resources: tuple[str, ...], *, federated: bool
     ) -> Future[list[Simulated]]:
-        """What IAM's simulation says to the actions of a role; `federated`: a token leads to it directly."""
+        """IAM's simulation of the actions of a role; `federated`: a token leads to it directly."""
         from irsa_cli.aws.permissions.simulation import Caller, simulate
 
         cluster, account = self._connection.cluster, role_arn(arn).account

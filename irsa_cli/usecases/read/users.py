@@ -1,4 +1,4 @@
-"""Who uses a binding, and who may be at work on it: what is read before it is deleted, and nothing written.
+"""The users of a binding, and runs that may be active on it: read before it is deleted, nothing written.
 
 Whether it may be deleted is decided in `irsa_cli.core.planning.deletion_checks`.
 """
@@ -32,7 +32,7 @@ from irsa_cli.usecases.read.readable import unless_denied
 
 
 def users_of(connection: Connection, bound: Bound, deletion: Deletion, *, kube: bool = True) -> Users:
-    """Who may use the binding, in one round trip; without `kube` the cluster is not asked.
+    """The possible users of the binding, in one round trip; without `kube` the cluster is not asked.
 
     At the same time the deletion of the ServiceAccount is rehearsed (dryRun): raises `ServiceError` when the
     caller may not delete it.
@@ -107,7 +107,7 @@ def living(connection: Connection, bound: Bound, settings: Settings) -> list[str
 
 
 def _is_unlocked(connection: Connection, bound: Bound, settings: Settings) -> bool:
-    """Whether no other run holds the binding's lock; not, where that is not known."""
+    """Whether no other run holds the binding's lock; False if that is not known."""
     name = Lock(LockScope.BINDING, bound.full_name).name
     found = unless_denied(lambda: connection.kube.lease(settings.lock.namespace, name))
     if found is None or isinstance(found, Unreadable):

@@ -1,6 +1,6 @@
 """Whether a journal may be acted on: by its seal, by the marks on what it is about, or by the user's word.
 
-A journal is a file, and who can put one into the folder must not get more done by it than taking away what
+A journal is a file, and somebody who puts one into the folder must not achieve more than to remove what
 bears its transaction's mark. The rules are pure, in `irsa_cli.core.recovery.authority`.
 """
 
@@ -84,15 +84,15 @@ def check_cluster(story: Story, connection: Connection) -> None:
 def check_marks(
     story: Story, path: Path, todo: Sequence[Change], connection: Connection, *, forward: bool, named: bool
 ) -> frozenset[str]:
-    """Raise `Refused` for a role that does not bear this transaction's mark, where it has to.
+    """Raise `Refused` for a role without this transaction's mark, if it must have it.
 
     Returns the names of the roles that were given back already, without a word in the journal: they bear the
     mark of before, which a rollback gives back last, and have all that the run had taken from them.
 
-    A journal without this user's seal is believed of no role without the mark, and of no complete one (but
-    where it is `named`). One with the seal is believed where its run marks no role (`update-sa`); else the
-    run has begun nothing of a role before its mark was there. What other runs have taken over is left alone
-    by the rollback itself, and on the way forward each step looks for the mark.
+    A journal without this user's seal is believed of no role without the mark, and of no complete one (but if
+    it is `named`). One with the seal is believed if its run marks no role (`update-sa`); else the run has
+    begun nothing of a role before its mark was there. Objects that other runs have taken over are left alone
+    by the rollback itself, and on the way forward each step checks the mark.
     """
     if not story.sealed:
         for name, changes in parts_of_roles(todo).items():
@@ -133,7 +133,7 @@ def _state_with_mark(story: Story, path: Path, name: str, connection: Connection
 
 
 def _check_mark(story: Story, name: str, state: RoleState | None, changes: Sequence[Change]) -> None:
-    """Raise `Refused` unless a role, where there is one, bears this transaction's mark."""
+    """Raise `Refused` unless a role, if it exists, has this transaction's mark."""
     owner = takes_back(story) if state is None else state.tags.get(TRANSACTION_TAG, NOBODY)
     if owner == takes_back(story):
         return

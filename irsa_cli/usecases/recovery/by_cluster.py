@@ -1,8 +1,7 @@
 """`irsa recover --cluster`: recovery without a journal, from what runs have left in IAM and Kubernetes.
 
-What is there is read in `irsa_cli.usecases.recovery.scan`, and judged in `irsa_cli.core.recovery.judge`. It
-is rolled back as in any rollback: by the inverse changes, with the run's mark as the claim, and a journal of
-its own.
+`irsa_cli.usecases.recovery.scan` reads the state, `irsa_cli.core.recovery.judge` judges it. It is rolled back
+as in any rollback: by the inverse changes, with the run's mark as the claim, and a journal of its own.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ class Request:
 
 
 def find_leftovers(request: Request, settings: Settings, log: WireLog) -> Found:
-    """What runs have left in the cluster and its account."""
+    """The leftovers of runs in the cluster and its account."""
     return _Recovery.read(request, settings, log).found
 
 
@@ -137,7 +136,7 @@ class _Recovery:
         self.found = Found(cluster, leftovers, self.request.minimum_age, frozenset(running))
 
     def plan(self, leftovers: Leftovers) -> Result:
-        """What would be done with one run's remains."""
+        """The plan for one run's leftovers."""
         changes = [piece.change.inverse for piece in reversed(list(leftovers.pieces))]
         own = self._own_journal(leftovers)
         if own is not None:  # It is what is gone by, but for a provider that roles of others trust.
@@ -187,9 +186,9 @@ class _Recovery:
         return story, kept
 
     def _journal(self, leftovers: Leftovers) -> Path:
-        """The run's own journal where it is on this machine, as it tells more; else a new one.
+        """The run's own journal if it is on this machine, as it knows more; else a new one.
 
-        Raises `RefusedJournal` where none would be taken as this user's.
+        Raises `RefusedJournal` if none would be accepted as this user's.
         """
         check_place(self.settings.state_dir)
         own = self._own_journal(leftovers)
@@ -224,7 +223,7 @@ class _Recovery:
 
 
 def _tell_spared(result: Result, leftovers: Leftovers) -> None:
-    """What was left alone is left behind, too."""
+    """Spared objects are also leftovers."""
     for item in leftovers.spared:
         what = f"{item.kind.value} {item.name}"
         look = f"check {what}, and delete it if nobody needs it"

@@ -1,6 +1,6 @@
 """`irsa recover`: finishing transactions whose process is gone, from the journals on this machine.
 
-Finding what runs have left where there is no journal is in `irsa_cli.usecases.recovery.scan`.
+`irsa_cli.usecases.recovery.scan` finds leftovers of runs without a journal.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ SINCE = "it appeared after the list was shown"
 
 @dataclass(frozen=True)
 class Request:
-    """What the user asked for; `override` may name another caller, or another way, than the run had."""
+    """The user's request; `override` may have another caller, or another way, than the run had."""
 
     override: Callable[[Target], Target] = lambda target: target
     forward: bool = False
@@ -80,9 +80,9 @@ class Request:
 
 
 def recover(transaction: str, request: Request, settings: Settings, log: WireLog) -> Result:
-    """Take an unfinished transaction back, or go on with it to its end.
+    """Roll back an unfinished transaction, or continue it to its end.
 
-    Raises `InvalidInput` for an unknown transaction, `Refused` for one that can't be gone on with, and
+    Raises `InvalidInput` for an unknown transaction, `Refused` for one that can't be continued, and
     `JournalError` while its process lives.
     """
     path = find(settings.state_dir, transaction)
@@ -106,7 +106,8 @@ def recover(transaction: str, request: Request, settings: Settings, log: WireLog
 def recover_all(request: Request, settings: Settings, log: WireLog) -> Recoveries:
     """The same for all unfinished transactions of this machine, newest first: they stand on older ones.
 
-    What was shown and approved is done, and no more: what has gone on since, or is new, is named and left.
+    Only what was shown and approved is done: transactions that have changed since, or are new, are named and
+    left.
     """
     done = Recoveries([_unreadable(*item) for item in unreadable(settings.state_dir).items()])
     work = _Work(request, settings, log)
@@ -186,7 +187,7 @@ class _Work:
         return locked(connection, self.settings, Command.RECOVER, wanted, pause=pause)
 
     def without_writing(self, path: Path) -> Result | None:
-        """The result where there is nothing to do, or nothing is to be done."""
+        """The result if there is nothing to do, or the run is a dry run."""
         story = read(path)
         if story.finished:
             notes = [f"it ended as {story.outcome}"]
@@ -200,7 +201,7 @@ class _Work:
         return self.plan(story)
 
     def _check_shown(self, shown: Story, now: Story) -> None:
-        """Raise `Refused` where there is more to do by now than what was shown and approved."""
+        """Raise `Refused` if there is more to do now than was shown and approved."""
         approved = self._changes(shown)
         if any(change not in approved for change in self._changes(now)):
             raise Refused(
@@ -213,7 +214,7 @@ class _Work:
         return forward_changes(story) if self.request.forward else backward_changes(story)
 
     def plan(self, story: Story) -> Result:
-        """What would be done."""
+        """The plan of the recovery."""
         changes = self._changes(story)
         result = planned(story.transaction, changes, facts_of(story), self.settings)
         if not story.sealed:
@@ -237,7 +238,7 @@ class _Work:
         return given_back
 
     def connect(self, story: Story) -> Connection:
-        # The ServiceAccount tells whether another run has ended meanwhile, also where it was not reached.
+        # The ServiceAccount shows whether another run is over meanwhile, also if it was not reached.
         kube = any(record.change.kind.traits.service is Service.KUBERNETES for record in story.records)
         told = target_of(story)
         unsaid: dict[str, Any] = dict.fromkeys(GIVEN)
@@ -295,7 +296,7 @@ class _Work:
 
 
 def _like(story: Story) -> Covers:
-    """What is left of others when this transaction has come to its end: nothing of its own objects."""
+    """Leftovers of others after the end of this transaction: none of its own objects."""
     objects = {record.change.object for record in story.records}
     request = story.context.get("request")
     return lambda other, change: other.context.get("request") == request and change.object in objects

@@ -18,7 +18,7 @@ __all__ = ["Journals", "RunLock", "Story", "all_of", "unfinished_of"]
 
 
 class RunLock(str, Enum):
-    """What this machine knows of the lock of an unfinished run; the value is what `-o json` shows."""
+    """The lock of an unfinished run, as far as this machine knows it; the value is public (`-o json`)."""
 
     HELD = "held"
     """Its process is at work, and renews it."""
@@ -62,7 +62,7 @@ def _locks(folder: Path, stories: Iterable[Story]) -> dict[str, RunLock]:
 
 
 def _lock(folder: Path, story: Story) -> RunLock | None:
-    """What is known of the lock, without asking the cluster; None: nothing.
+    """The state of the lock, without asking the cluster; None: unknown.
 
     A process has several transactions (`irsa apply`): each gives its locks back when its journal ends.
     """

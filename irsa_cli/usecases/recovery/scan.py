@@ -1,7 +1,7 @@
 """Recovery without a journal: reading what runs have left in a cluster and its account.
 
-What of it is incomplete is decided in `irsa_cli.core.recovery.judge`; it is rolled back in
-`irsa_cli.usecases.recovery.by_cluster`.
+`irsa_cli.core.recovery.judge` decides what of it is incomplete;
+`irsa_cli.usecases.recovery.by_cluster` rolls it back.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def look(connection: Connection) -> SeenLeftovers:
 
 
 def _none() -> list[Json]:
-    """What is in a cluster that does not exist any more."""
+    """The contents of a cluster that no longer exists."""
     return []
 
 

@@ -1,4 +1,4 @@
-"""What `irsa recover` tells of a transaction: what would be done with it, and how that ended.
+"""The report of `irsa recover` on a transaction: its plan, and its result.
 
 Doing it is in `irsa_cli.usecases.recovery.by_journal` and `irsa_cli.usecases.recovery.by_cluster`.
 """
@@ -31,12 +31,12 @@ def approve(ask: Approve, planned: Sequence[Result]) -> None:
 
 
 def forward_changes(story: Story) -> list[Change]:
-    """What is not done yet."""
+    """The changes that are not done yet."""
     return [item.change for item in story.records if item.undone or not item.done]
 
 
 def backward_changes(story: Story) -> list[Change]:
-    """What rolls back all that was begun, in the order in which it is rolled back."""
+    """The changes that roll back everything that was begun, in their order."""
     return [item.change.inverse for item in reversed(list(story.records)) if item.needs_undo]
 
 

@@ -1,7 +1,6 @@
-"""What a Lease says: who holds it, for what, since when, and whether that is over by the server's own clock.
+"""The content of a Lease: its holder, purpose and start, and whether it is over by the server's own clock.
 
-Texts in it are others'.
-https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/lease-v1/
+Texts in it are others'. https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/lease-v1/
 """
 
 from __future__ import annotations
@@ -46,7 +45,7 @@ class Timing:
 
     @property
     def stop(self) -> float:
-        """Seconds after the last renewal in which a run may go on."""
+        """Seconds after the last renewal in which a run may continue."""
         return self.lease * 20 / 45
 
     @property
@@ -94,7 +93,7 @@ class LeaseState:
     seconds: float
     since: str
     written: datetime | None
-    """When it was last written, by the server's clock; None where it does not say."""
+    """The last write, by the server's clock; None if it is unknown."""
     transitions: int
     annotations: Mapping[str, str]
 
@@ -129,7 +128,7 @@ class LeaseState:
 
     @property
     def told(self) -> str:
-        """Who holds it, doing what, since when, and until when at least."""
+        """Its holder, purpose, start and earliest end."""
         command = self.annotations.get(COMMAND, "")
         doing = f" for {shown(command)}" if command else ""
         since = f" since {shown(short_time(self.since))}" if self.since else ""
@@ -180,13 +179,13 @@ def selector(cluster_arn: str, cluster_name: str) -> str:
 
 
 def cluster_label(arn: str, name: str) -> str:
-    """What tells a cluster in a label, which takes neither every name nor any ARN."""
+    """The value of a cluster's label; labels don't allow all names, nor any ARN."""
     return distinct(name, arn)
 
 
 @dataclass(frozen=True)
 class Writer:
-    """What a run writes into the Leases that it takes. `command` has no values in it that may be secrets."""
+    """The content that a run writes into its Leases. `command` has no values that may be secrets."""
 
     holder: Holder
     timing: Timing
@@ -197,7 +196,7 @@ class Writer:
     def body(self, lock: Lock, now: datetime, before: Json | None = None) -> Json:
         """A new Lease, or the one that is there, taken over.
 
-        With its uid and its version, so that the server writes it only where it is still that one.
+        With its uid and its version, so that the server writes it only if it has not changed.
         """
         there = before["metadata"] if before is not None else {}
         kept = {key: there[key] for key in ("uid", "resourceVersion") if key in there}
@@ -259,18 +258,18 @@ class SeenLock:
 
     @property
     def end(self) -> datetime | None:
-        """When it ends unless it is renewed (server's clock), None where that is not known."""
+        """The end unless it is renewed (server's clock), None if it is unknown."""
         written = self.state.written
         return None if written is None else written + timedelta(seconds=self.state.seconds)
 
     @property
     def locked(self) -> str:
-        """What it locks, in its holder's words."""
+        """The locked object, in its holder's words."""
         return shown(self.state.annotations.get(LOCKED) or self.state.name)
 
     @property
     def holder(self) -> str:
-        """Who holds it, for people."""
+        """The holder, for people."""
         return shown(self.state.holder) or "nobody"
 
     @property
