@@ -70,7 +70,7 @@ class TrustStatementHandler(Unclaimed):
                 raise conflict(change, "the statement has neither the old nor the new state")
             if written == ROUNDS:
                 # An earlier write may show yet: this is no conflict, but unknown.
-                raise lost or _unseen(change)
+                raise lost or _not_visible(change)
             with telling(Outcome.UNKNOWN) if written else nullcontext():
                 lost = self._write(change, document)
             written += 1
@@ -113,7 +113,7 @@ class TrustStatementHandler(Unclaimed):
         return None
 
 
-def _unseen(change: Change) -> Unseen:
+def _not_visible(change: Change) -> Unseen:
     return Unseen(
         f"{change.kind.value} {change.name} is not visible yet",
         reason=f"after {ROUNDS} attempts: somebody else keeps changing the trust policy, or IAM is slow",

@@ -63,7 +63,7 @@ class Leftover:
     error: Exception
 
     @property
-    def is_only_told(self) -> bool:
+    def is_only_reported(self) -> bool:
         """Whether nothing can be done about what is left, nor has to be."""
         return isinstance(self.error, MadeAgain | Gone) or (
             isinstance(self.error, Claimed) and self.error.ended
@@ -82,7 +82,7 @@ def outcome_of(leftovers: Sequence[Leftover]) -> str:
     It is also over if every leftover is only reported: it was recreated, or another run that has come to
     its end uses it.
     """
-    if not all(item.is_only_told for item in leftovers):
+    if not all(item.is_only_reported for item in leftovers):
         return "incomplete"
     used = any(isinstance(item.error, Claimed) for item in leftovers)
     return "superseded" if used else "rolled-back"

@@ -57,19 +57,19 @@ def read(path: Path) -> Story:
     try:
         header = _parsed(lines[0]) if lines else None
         story = _begun(mapping(header, "its first line"))
-        records, taken_back = list(story.records), bool(story.context.get(TAKES_BACK))
+        records, rolls_back = list(story.records), bool(story.context.get(TAKES_BACK))
         for line in lines[1:]:
             try:
                 event = _parsed(line)
             except UnreadableChange:
                 continue  # Torn: its step counts as not written, and the step's call had not gone out.
             _replay(story, records, mapping(event, "a later line"))
-            taken_back = taken_back or event["event"] == "undo"
+            rolls_back = rolls_back or event["event"] == "undo"
     except UnknownState as error:
         raise _of_another_version(path, header, error) from error
     except UnreadableChange as error:
         raise _not_read(header, f"{path} is not a journal", str(error)) from error
-    if not story.outcome and not taken_back and _is_whole(story):
+    if not story.outcome and not rolls_back and _is_whole(story):
         story.outcome = "committed"
     return story
 
@@ -188,8 +188,8 @@ def _not_read(header: Any, message: str, reason: str) -> JournalError:
         return JournalError(message, reason=reason)
     # It becomes a command to paste, and a kubeconfig names programs: only the user's own word may.
     sealed = isinstance(header, dict) and _is_sealed(header)
-    told = {key: text for key, text in target.items() if sealed or key != "kubeconfig"}
-    return JournalError(message, reason=reason, target=told)
+    safe = {key: text for key, text in target.items() if sealed or key != "kubeconfig"}
+    return JournalError(message, reason=reason, target=safe)
 
 
 def _of_another_version(path: Path, header: Any, unknown: UnknownState) -> JournalError:

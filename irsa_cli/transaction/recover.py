@@ -231,4 +231,4 @@ def _may_have_ended(story: Story) -> bool:
     """Whether the run may have come to its end, in a step that nobody can roll back."""
     last = story.stages[-1] if story.stages else []
     begun = all(item.change.after is None and item.needs_undo for item in last)
-    return begun and any(item.change.kind.traits.made_anew for item in last)
+    return begun and any(item.change.kind.traits.recreated for item in last)

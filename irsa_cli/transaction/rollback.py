@@ -95,7 +95,7 @@ class Rollback:
         continued from them, and may be over. Then they stay.
         """
         run, steps = self._run(transaction), all_of(stages)
-        _note_made_anew(steps, run)
+        _note_recreated(steps, run)
         survey = Survey(steps, self.handler, run, late_seconds=self._late_seconds)
         leftovers: list[Leftover] = []
         in_use = survey.ask() if any(step.record.needs_undo for step in steps) else None
@@ -126,7 +126,7 @@ class Rollback:
         self, todo: Sequence[Tracked], steps: Sequence[Tracked], leftovers: list[Leftover]
     ) -> list[Tracked]:
         """Those of a stage that can be rolled back although some of the later ones could not."""
-        stuck = [item for item in leftovers if not item.is_only_told]
+        stuck = [item for item in leftovers if not item.is_only_reported]
         left, plan = [item.change for item in stuck], [step.change for step in steps]
         waiting = [step for step in todo if waits(step.change, plan, left)]
         for step in waiting:
@@ -185,7 +185,7 @@ class Rollback:
                 applied = self.handler(inverse).apply(inverse, turn.run, claim)
             except ServiceError as error:
                 # A refusal may be untrue: then it is seen to be done when it is asked again.
-                again = error.transient or (calls.refused and self._has_taken_back(inverse, turn.run))
+                again = error.transient or (calls.refused and self._has_rolled_back(inverse, turn.run))
                 if not again or turn.remaining <= 0:
                     raise
                 return None
@@ -202,16 +202,16 @@ class Rollback:
                     step.change, claim, max(0.0, time.monotonic() - step.written)
                 )
 
-    def _has_taken_back(self, inverse: Change, run: Run) -> bool:
+    def _has_rolled_back(self, inverse: Change, run: Run) -> bool:
         with contextlib.suppress(ServiceError):
             return self.handler(inverse).look(inverse, run.transaction)
         return False
 
 
-def _note_made_anew(steps: Sequence[Tracked], run: Run) -> None:
+def _note_recreated(steps: Sequence[Tracked], run: Run) -> None:
     """An earlier rollback recreated an object: what was on it goes to the new one."""
     for step in steps:
-        if step.record.undone and step.change.after is None and step.change.kind.traits.made_anew:
+        if step.record.undone and step.change.after is None and step.change.kind.traits.recreated:
             run.made(step.change.inverse)
 
 
@@ -219,7 +219,9 @@ def _own_on_it(step: Tracked, leftovers: Sequence[Leftover]) -> Leftover | None:
     """Additions of this run to an object of its own that it could not roll back: nobody else's."""
     if not step.change.kind.is_whole or step.change.action != "create":
         return None
-    stuck = (item for item in leftovers if item.change.object == step.change.object and not item.is_only_told)
+    stuck = (
+        item for item in leftovers if item.change.object == step.change.object and not item.is_only_reported
+    )
     return next((item for item in stuck if item.change.kind.traits.proof is Proof.PUT_ON), None)
 
 

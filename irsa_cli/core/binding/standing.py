@@ -14,10 +14,10 @@ from irsa_cli.core.values.errors import Refused
 def life_of(desired: DesiredState, current: CurrentState) -> Lifecycle:
     """How far the role has come that is there under the desired one's name."""
     tags = current.role.state.tags if current.role is not None else {}
-    return lifecycle.of(tags, named=is_annotated(desired, current), told=is_told(desired, current))
+    return lifecycle.of(tags, named=is_annotated(desired, current), recorded=is_recorded(desired, current))
 
 
-def is_told(desired: DesiredState, current: CurrentState) -> bool:
+def is_recorded(desired: DesiredState, current: CurrentState) -> bool:
     """Whether the ServiceAccount bears that ARN by irsa's hand, which is the last step of a run.
 
     A role created for something else is judged by its differences, whoever annotated it.

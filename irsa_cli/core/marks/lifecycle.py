@@ -45,9 +45,8 @@ class Stage(str, Enum):
 class Lifecycle:
     """The state of a role according to its marks. `transaction` is the run of its tag, '' for none.
 
-    `account` is the role's ServiceAccount, as `namespace/name`. `named`: a ServiceAccount
-    names the role, so somebody may count on it however far it has come; `told`: irsa wrote that. `said`: the
-    role tells by itself, and not by what names it.
+    `account` is the role's ServiceAccount, as `namespace/name`. `named`: a ServiceAccount uses the role,
+    however far it has come; `recorded`: irsa wrote that. `said`: the role's own tag for its state.
     """
 
     stage: Stage
@@ -55,7 +54,7 @@ class Lifecycle:
     account: str = ""
     named: bool = False
     said: str | None = None
-    told: bool = False
+    recorded: bool = False
 
     @property
     def is_over(self) -> bool:
@@ -118,25 +117,26 @@ class Lifecycle:
         return (f"{delete}  # deletes it, once its run is over",)
 
 
-def of(tags: Mapping[str, str], *, named: bool, told: bool | None = None) -> Lifecycle:
+def of(tags: Mapping[str, str], *, named: bool, recorded: bool | None = None) -> Lifecycle:
     """The lifecycle of a role by its tags; `named`: a ServiceAccount is annotated with its ARN.
 
-    `told`: irsa has annotated it so, which is the last step of a run; None if that was not checked.
-
+    `recorded`: irsa has annotated it so, which is the last step of a run; None if that was not checked.
     It does not matter whose deletion or creation it is: another ServiceAccount may also use the role.
     """
     account, said = tags.get(SERVICE_ACCOUNT_TAG, ""), tags.get(COMMIT_TAG)
     if not tags.get(CLUSTER_TAG) or not account:
         return Lifecycle(Stage.FOREIGN)
-    transaction, told = tags.get(TRANSACTION_TAG, ""), named if told is None else told
-    return Lifecycle(_stage(said, transaction, told=told), transaction, account, named, said, told)
+    transaction, recorded = tags.get(TRANSACTION_TAG, ""), named if recorded is None else recorded
+    return Lifecycle(
+        _stage(said, transaction, recorded=recorded), transaction, account, named, said, recorded
+    )
 
 
-def _stage(said: str | None, transaction: str, *, told: bool) -> Stage:
+def _stage(said: str | None, transaction: str, *, recorded: bool) -> Stage:
     if said is not None:
         return {DONE: Stage.COMPLETE, DELETING: Stage.DELETING}.get(said, Stage.INCOMPLETE)
     # Else the annotation is the last step of the run that created it.
-    return Stage.COMPLETE if told or not transaction else Stage.INCOMPLETE
+    return Stage.COMPLETE if recorded or not transaction else Stage.INCOMPLETE
 
 
 def tells_itself(tags: Mapping[str, str]) -> bool:
@@ -144,7 +144,7 @@ def tells_itself(tags: Mapping[str, str]) -> bool:
     return COMMIT_TAG in tags
 
 
-def is_told_by_account(tags: Mapping[str, str]) -> bool:
+def is_recorded_by_account(tags: Mapping[str, str]) -> bool:
     """Whether a run created the role, and only the annotation of its ServiceAccount marks it as complete."""
     return TRANSACTION_TAG in tags and not tells_itself(tags)
 

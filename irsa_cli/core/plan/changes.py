@@ -109,7 +109,7 @@ def side_by_side(first: Plan, plans: Sequence[Plan]) -> Plan:
 
 
 def _is_for_good(change: Change) -> bool:
-    return change.kind.traits.made_anew and change.after is None
+    return change.kind.traits.recreated and change.after is None
 
 
 def _once(stages: Iterable[list[Change]]) -> list[list[Change]]:
@@ -147,9 +147,9 @@ def _tells_alone(change: Change, left: Iterable[Change]) -> bool:
     That is by its inline policies: without them, the role shows nothing.
     """
     mine = [item for item in left if change.roles & item.roles]
-    told = any(item.kind.traits.told_by_role for item in mine)
+    recorded = any(item.kind.traits.recorded_by_role for item in mine)
     has_policy = change.kind is Kind.INLINE_POLICY or any(item.kind is Kind.INLINE_POLICY for item in mine)
-    return told and has_policy
+    return recorded and has_policy
 
 
 def not_again(changes: Iterable[Change]) -> list[str]:

@@ -150,19 +150,19 @@ def _changed(before: Plan, after: Plan) -> Iterator[str]:
     old, new = _by_target(before), _by_target(after)
     for key, change in old.items():
         if key not in new:
-            yield f"planned, but no longer needed: {_told(change)}"
+            yield f"planned, but no longer needed: {_text_of(change)}"
         elif _plain(change) != _plain(new[key]):
-            yield f"planned otherwise: {_told(change)}"
+            yield f"planned otherwise: {_text_of(change)}"
     for key, change in new.items():
         if key not in old:
-            yield f"not planned: {_told(change)}"
+            yield f"not planned: {_text_of(change)}"
     order = [[_key(change) for change in stage] for stage in (*before.stages, *after.stages)]
     half = len(before.stages)
     if old.keys() == new.keys() and [*map(sorted, order[:half])] != [*map(sorted, order[half:])]:
         yield "planned in another order"
 
 
-def _told(change: Change) -> str:
+def _text_of(change: Change) -> str:
     return f"{change.action} {change.kind.value} {change.name}"
 
 
@@ -192,4 +192,4 @@ def as_planned(planned: Iterable[PlannedWork], now: PlannedWork) -> list[str]:
     elsewhere = sorted({item.cluster for item in works} - {now.cluster})
     if not same and elsewhere and all(item.cluster != now.cluster for item in works):
         return [f"the cluster is {now.cluster}, but the plan is for {', '.join(elsewhere)}"]
-    return min(same, key=len, default=[f"not planned: {_told(change)}" for change in now.plan])
+    return min(same, key=len, default=[f"not planned: {_text_of(change)}" for change in now.plan])

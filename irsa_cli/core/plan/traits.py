@@ -98,9 +98,9 @@ class Traits:
     """Whether it serves the whole cluster: roles count on it, so it is rolled back after them."""
     waits_for_whole: bool = False
     """Whether it is given back only when the role that it is about has all its parts back."""
-    told_by_role: bool = False
+    recorded_by_role: bool = False
     """Whether, without a journal, only the role that it is about tells of it: by its inline policies."""
-    made_anew: bool = False
+    recreated: bool = False
     """Whether one that is deleted and made again is another object: its deletion can't be rolled back."""
     given_back: str = "created again"
     """The word for a deletion that was rolled back."""
@@ -121,7 +121,7 @@ def going_on_role(change: Transition) -> frozenset[str]:
     return frozenset((change.target[-1].rsplit("/", 1)[-1],))
 
 
-def told_role(change: Transition) -> frozenset[str]:
+def recorded_role(change: Transition) -> frozenset[str]:
     """For a ConfigMap: the role that its pods begin with."""
     states = (state for state in (change.before, change.after) if isinstance(state, ConfigMapState))
     return frozenset(state.role for state in states if state.role)

@@ -161,7 +161,7 @@ class _Judge:
             age_of(self._transaction, created, self._seen.now),
             tuple(tuple(stage) for stage in (below, above, chained) if stage),
             spared,
-            tuple(_last_step(role) for role in roles if lifecycle.is_told_by_account(role.state.tags)),
+            tuple(_last_step(role) for role in roles if lifecycle.is_recorded_by_account(role.state.tags)),
             tuple(note for role in roles for note in _unread(role)),
             self._waits,
         )

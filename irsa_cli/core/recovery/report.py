@@ -55,7 +55,7 @@ class Recoveries:
         )
 
 
-def told(item: Spared) -> str:
+def spared_text(item: Spared) -> str:
     """A spared object, and why it is spared."""
     return f"{item.kind.value} {item.name}: {item.why}"
 
@@ -82,7 +82,7 @@ class Found:
         if leftovers.transaction in self.running:
             return "its process is still running on this machine"
         if not leftovers.stages:
-            return f"irsa keeps all that is left of it: {'; '.join(map(told, leftovers.spared))}"
+            return f"irsa keeps all that is left of it: {'; '.join(map(spared_text, leftovers.spared))}"
         if self.is_young(leftovers):
             return f"it is {leftovers.age:.0f} s old: its run may still be active (to override: --min-age 0s)"
         return ""

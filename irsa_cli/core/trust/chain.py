@@ -238,14 +238,14 @@ def statement_removals(chains: Iterable[tuple[Chain, FoundTarget]]) -> tuple[lis
 
 def _statement_removal(chain: Chain, target: FoundTarget) -> tuple[list[Change], list[str]]:
     if target.unread:
-        told = f"irsa did not check whether it added a statement to the trust policy of {chain.target_arn}"
-        return [], [f"{told}: {target.unread}; its Sid would be {mark(chain.role_arn)}"]
+        note = f"irsa did not check whether it added a statement to the trust policy of {chain.target_arn}"
+        return [], [f"{note}: {target.unread}; its Sid would be {mark(chain.role_arn)}"]
     statement = marked(target.trust, chain.role_arn) if target.trust is not None else None
     if statement is None or target.trust is None:
         return [], []
     if not as_list(trust_policy.without_statement(target.trust, statement).get("Statement", [])):
-        told = f"irsa's statement for {chain.role_arn} stays in the trust policy of {chain.target_arn}"
-        return [], [f"{told}: it is the only statement, and IAM requires one"]
+        note = f"irsa's statement for {chain.role_arn} stays in the trust policy of {chain.target_arn}"
+        return [], [f"{note}: it is the only statement, and IAM requires one"]
     return [Change(Kind.TARGET_TRUST, chain.key, states.DocumentState(statement), None)], []
 
 

@@ -198,7 +198,7 @@ def _without_principals(item: Document, kind: str, unwanted: Collection[str]) ->
     return {**item, "Principal": left} if left else None
 
 
-def _named_anew(place: _Place) -> list[Any]:
+def _without_risky_test(place: _Place) -> list[Any]:
     """The same without the test at the risk's place, which means nothing."""
     operator, key = map(str, place.risk.path[3:5])
     _drop(place.item, lambda name, of: (name, of) == (operator, key))
@@ -308,7 +308,7 @@ CORRECTIONS: Mapping[Rule, tuple[Callable[[_Place], list[Any]], ...]] = {
     rules.NO_AUDIENCE: (_with_audience,),
     rules.EXTRA_AUDIENCE: (_one_audience,),
     rules.FOR_ALL_VALUES: (_plain_operator,),
-    rules.OTHER_ISSUERS_KEY: (_own_key, _named_anew),
+    rules.OTHER_ISSUERS_KEY: (_own_key, _without_risky_test),
     rules.BESIDE_LOOSE: (_remove, _named),
     rules.ALL_ACTIONS: (_own_actions,),
     rules.OTHER_SERVICES: (_without_services,),

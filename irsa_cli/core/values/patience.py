@@ -25,7 +25,7 @@ T = TypeVar("T")
 FEW = 4
 """Attempts of a call that reaches nobody, while nothing is under way that would have to be rolled back."""
 FIRST_WAIT, LONGEST_WAIT = 0.2, 4.0
-TOLD_AFTER, TOLD_EVERY = 2.0, 10.0
+REPORT_AFTER, REPORT_EVERY = 2.0, 10.0
 ONCE_MORE = 1 / 16
 """Of the time for repeating a call, what is left for a service that a command has waited for in vain."""
 
@@ -72,7 +72,7 @@ class CommandPatience:
         """Report a wait; of simultaneous waits, one."""
         with self._lock:
             now = time.monotonic()
-            if self._stop.is_set() or now - self._told < TOLD_EVERY:
+            if self._stop.is_set() or now - self._told < REPORT_EVERY:
                 return
             self._told = now
         self.tell(text)
@@ -210,7 +210,7 @@ def persist(attempt: Callable[[], T], *, writes: bool) -> T:
 
 
 def _tell_waiting(failure: ServiceError, spent: float, most: float) -> None:
-    if spent >= TOLD_AFTER:
+    if spent >= REPORT_AFTER:
         so_far = f"{spent:.0f} s of at most {most:.0f} s"
         _command.waits(f"  … waiting: {failure.message}: {failure.code} ({so_far})")
 

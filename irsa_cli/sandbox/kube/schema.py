@@ -306,7 +306,7 @@ def noted(old: JsonObject | None, new: JsonObject, manager: str, now: str) -> li
         entries[entry["manager"]] = (entry["time"], fields)
     if written:
         entries[manager] = (now, entries.get(manager, ("", set()))[1] | written)
-    told = [
+    managed = [
         {
             "manager": name,
             "operation": "Update",
@@ -318,7 +318,7 @@ def noted(old: JsonObject | None, new: JsonObject, manager: str, now: str) -> li
         for name, (time, fields) in entries.items()
         if fields
     ]
-    return sorted(told, key=lambda entry: (entry["time"], entry["manager"]))
+    return sorted(managed, key=lambda entry: (entry["time"], entry["manager"]))
 
 
 def _values(obj: Mapping[str, Any]) -> dict[Path, Any]:

@@ -216,16 +216,16 @@ class Hold:
         return True
 
     def _wait(self, lock: Lock, state: LeaseState | None, watched: Watched, until: float) -> None:
-        started, wait, told = boot_seconds(), FIRST_PAUSE, ""
+        started, wait, reported = boot_seconds(), FIRST_PAUSE, ""
         while True:
             now = boot_seconds()
             if state is not None:
                 if now >= until:
                     raise refused(lock, state, self.cluster, now - started)
-                if state.holder != told:
-                    told = state.holder
+                if state.holder != reported:
+                    reported = state.holder
                     seconds = until - now
-                    self.note(f"Waiting for {lock.words}, at most {seconds:.0f} s: {state.told}")
+                    self.note(f"Waiting for {lock.words}, at most {seconds:.0f} s: {state.holding}")
             self.pause(max(0.0, min(uniform(wait / 2, wait), until - now) if state else wait / 5))  # noqa: S311
             wait = min(wait * 1.5, LONGEST_PAUSE)
             found = self._attempt_one(lock, watched)

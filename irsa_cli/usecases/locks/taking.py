@@ -212,10 +212,10 @@ class Taker:
             found = self.leases.lease(self.namespace, held.lock.name)
             state = None if found is None else LeaseState.read(found.body)
             if found is None or state is None or state.uid != held.body["metadata"]["uid"]:
-                held.lost = "somebody has deleted it" if state is None else state.told
+                held.lost = "somebody has deleted it" if state is None else state.holding
                 return
             if state.holder != self.identity:
-                held.lost = state.told
+                held.lost = state.holding
                 return
             held.body = found.body  # An attempt before, whose answer was lost, has written it.
 
@@ -319,7 +319,7 @@ def held(lock: Lock, state: LeaseState, cluster: str, waited: float) -> Refused:
     after = f" (waited for {waited:.0f} s)" if waited >= 1 else ""
     return Refused(
         f"another run is working on {lock.words}{after}",
-        reason=state.told,
+        reason=state.holding,
         next_steps=(
             "run this again when the other run has finished, or wait longer: --lock-timeout 10m",
             f"irsa unlock {shlex.quote(state.holder)} -c {cluster}  # if you know that it is dead",

@@ -115,8 +115,8 @@ def naming_roles(error: Refused, connection: Connection, namespace: str, name: s
         if item.account is not None:
             continue
         if item.status is not BindingStatus.ROLE_ONLY:
-            told = f": {item.status.value}: {item.reason}" if item.next_steps else ""
-            details = (*error.details, f"irsa created the role {item.role_arn} for it{told}")
+            status = f": {item.status.value}: {item.reason}" if item.next_steps else ""
+            details = (*error.details, f"irsa created the role {item.role_arn} for it{status}")
             error = error.but(details=details, next_steps=(*item.next_steps, *error.next_steps))
             continue
         reach, where = reach_of(connection.target), f"{shlex.quote(name)} -n {shlex.quote(namespace)}"

@@ -24,7 +24,7 @@ from irsa_cli.usecases.read.identity import NamedServiceAccount
 from irsa_cli.usecases.read.observe import current_account
 from irsa_cli.usecases.read.readable import unless_denied
 
-UNSEEN = "irsa did not check whether other ServiceAccounts use the role: the caller can't list them"
+UNCHECKED = "irsa did not check whether other ServiceAccounts use the role: the caller can't list them"
 
 
 def read_account(connection: Connection, namespace: str, name: str) -> Pairing:

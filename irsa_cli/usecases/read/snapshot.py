@@ -39,7 +39,7 @@ WORKERS = 16
 
 
 @dataclass(frozen=True)
-class Groundwork:
+class SharedBase:
     """The common base of all desired states: the changes that create it, and its state after them."""
 
     plan: Plan
@@ -63,7 +63,7 @@ class Snapshot:
         self._lock = threading.Lock()
         self._policies: dict[str, Future[str | None]] = {}
         self._singles: dict[tuple[str, str], Future[Any]] = {}
-        self._groundwork = Groundwork(Plan(), None, frozenset())
+        self._groundwork = SharedBase(Plan(), None, frozenset())
         _ = connection.kube  # Made before several threads ask for it, as nothing guards its making.
         cluster, iam = connection.cluster, connection.iam
         self._path = default_role_path(cluster.name)
@@ -99,7 +99,7 @@ class Snapshot:
         """The account's quota for trust policies, asked for when it is first needed."""
         return reading.trust_quota(self._connection.iam)
 
-    def lay_ground(self, desired_states: Sequence[DesiredState], *, associate: bool) -> Groundwork:
+    def prepare_base(self, desired_states: Sequence[DesiredState], *, associate: bool) -> SharedBase:
         """The prerequisites of all of them: the provider with its audiences, the namespaces."""
         cluster, provider = self._connection.cluster, self._provider.result()
         changes: list[Change] = []
@@ -119,7 +119,7 @@ class Snapshot:
             Change(Kind.NAMESPACE, (name,), None, wanted[name]) for name in sorted(wanted.keys() - there)
         ]
         found = groundwork_counted_on(self._provider_arn, self._provider.result(), wanted.keys() & there)
-        self._groundwork = Groundwork(
+        self._groundwork = SharedBase(
             Plan.of(changes), provider, frozenset(there | wanted.keys()), tuple(found)
         )
         return self._groundwork
@@ -135,7 +135,7 @@ class Snapshot:
         found = (None, "") if self.is_unlisted(desired) else read_role(self._connection, desired)
         return self._current(desired, found, self.account)
 
-    def observe_anew(self, desired: DesiredState) -> CurrentState:
+    def observe_again(self, desired: DesiredState) -> CurrentState:
         """The same; the role and the ServiceAccount are read again instead of taken from the lists."""
         account = self._pool.submit(self._connection.kube.service_account, desired.namespace, desired.name)
 

@@ -43,19 +43,19 @@ from irsa_cli.usecases.command.execute import SAME_AGAIN
 NOT_WRITTEN_HERE = "the journal of {} was not written by your irsa on this machine"
 
 
-def check_way(story: Story, told: Target, given: Target, *more: str) -> None:
+def check_way(story: Story, recorded: Target, given: Target, *more: str) -> None:
     """Raise `Refused` where the run was reached in a way that the command line does not name.
 
-    `told` is the way as the journal tells it, `given` the one that the user's options make of it.
+    `recorded` is the way in the journal, `given` the one that the user's options make of it.
     """
-    if given.role_account != told.role_account:
+    if given.role_account != recorded.role_account:
         raise Refused(
-            f"transaction {story.transaction} has its roles in {_account(told)}",
+            f"transaction {story.transaction} has its roles in {_account(recorded)}",
             reason=f"--role-account sets {_account(given)}",
             next_steps=(recover_command(story.transaction, story.to_paste, *more),),
         )
-    missing = [flag for key, flag in GIVEN.items() if getattr(told, key) and not getattr(given, key)]
-    if told.profile == os.environ.get("AWS_PROFILE"):
+    missing = [flag for key, flag in GIVEN.items() if getattr(recorded, key) and not getattr(given, key)]
+    if recorded.profile == os.environ.get("AWS_PROFILE"):
         missing = [flag for flag in missing if flag != "--profile"]
     if missing:
         raise Refused(
@@ -72,11 +72,11 @@ def _account(target: Target) -> str:
 
 def check_cluster(story: Story, connection: Connection) -> None:
     """Raise `Refused` when the cluster that answers is not the one that the journal is about."""
-    told, found = story.context.get("cluster"), connection.cluster.arn
-    if told is not None and told != found:
+    recorded, found = story.context.get("cluster"), connection.cluster.arn
+    if recorded is not None and recorded != found:
         raise Refused(
             f"transaction {story.transaction} belongs to another cluster",
-            reason=f"its journal is for {told}, not {found}",
+            reason=f"its journal is for {recorded}, not {found}",
             next_steps=("use the --region and --profile of the run",),
         )
 

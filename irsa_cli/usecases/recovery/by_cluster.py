@@ -17,7 +17,7 @@ from irsa_cli.core.plan.changes import Kind, Plan
 from irsa_cli.core.recovery.ages import MINIMUM_AGE
 from irsa_cli.core.recovery.judge import Finder, Key, key_of
 from irsa_cli.core.recovery.leftovers import Leftovers
-from irsa_cli.core.recovery.report import Found, Recoveries, Skipped, told
+from irsa_cli.core.recovery.report import Found, Recoveries, Skipped, spared_text
 from irsa_cli.core.results.result import Command, Ended, Left, Result
 from irsa_cli.core.values.errors import Refused
 from irsa_cli.transaction.events import Leftover
@@ -33,8 +33,8 @@ from irsa_cli.usecases.command.run_context import RunContext
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.command.signals import RunGroup, stoppable
 from irsa_cli.usecases.locks.locks import locked
+from irsa_cli.usecases.recovery.results import Approve, approve, back_result, backward_changes, planned
 from irsa_cli.usecases.recovery.scan import look
-from irsa_cli.usecases.recovery.told import Approve, approve, back_result, backward_changes, planned
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def take_back(transaction: str, request: Request, settings: Settings, log: WireL
         raise Refused(
             f"{transaction} is not rolled back",
             reason=why_not,
-            details=[told(item) for item in leftovers.spared] if leftovers.stages else (),
+            details=[spared_text(item) for item in leftovers.spared] if leftovers.stages else (),
             next_steps=[step for item in leftovers.spared for step in item.next_steps],
         )
     if not settings.dry_run:
@@ -145,7 +145,7 @@ class _Recovery:
             back = backward_changes(own[1])
             changes = [item for item in back if item.after is not None or item.kind not in kept]
         result = planned(leftovers.transaction, changes, _facts(leftovers), self.settings)
-        result.notes = [*(f"left alone: {told(item)}" for item in leftovers.spared), *leftovers.notes]
+        result.notes = [*(f"left alone: {spared_text(item)}" for item in leftovers.spared), *leftovers.notes]
         return result
 
     def take(self, leftovers: Leftovers, stop: RunGroup) -> Result:

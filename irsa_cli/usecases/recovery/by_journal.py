@@ -54,7 +54,7 @@ from irsa_cli.usecases.recovery.authority import (
     check_way,
     check_word,
 )
-from irsa_cli.usecases.recovery.told import (
+from irsa_cli.usecases.recovery.results import (
     Approve,
     approve,
     back_result,
@@ -145,20 +145,20 @@ def target_of(story: Story) -> Target:
 
     A way to reach a cluster that this version does not know is not left out: it would lead to another one.
     """
-    told = story.target
-    unknown = sorted(key for key, text in told.items() if text is not None and key not in TARGET_KEYS)
+    target = story.target
+    unknown = sorted(key for key, text in target.items() if text is not None and key not in TARGET_KEYS)
     if unknown:
         raise JournalError(
             f"transaction {story.transaction} was written by another version of irsa",
             reason=f"this one does not know {unknown[0]!r}, which it used to reach the cluster",
         )
-    if not told:
+    if not target:
         raise JournalError(
             f"transaction {story.transaction} can't be finished",
             reason="its journal does not contain its cluster",
         )
-    options: dict[str, Any] = {key: told.get(key) for key in TARGET_KEYS if key != "cluster"}
-    return Target(told["cluster"] or "", **options)
+    options: dict[str, Any] = {key: target.get(key) for key in TARGET_KEYS if key != "cluster"}
+    return Target(target["cluster"] or "", **options)
 
 
 @dataclass
@@ -240,10 +240,10 @@ class _Work:
     def connect(self, story: Story) -> Connection:
         # The ServiceAccount shows whether another run is over meanwhile, also if it was not reached.
         kube = any(record.change.kind.traits.service is Service.KUBERNETES for record in story.records)
-        told = target_of(story)
+        recorded = target_of(story)
         unsaid: dict[str, Any] = dict.fromkeys(GIVEN)
-        target = self.request.override(replace(told, **unsaid))
-        check_way(story, told, target, *(["--forward"] if self.request.forward else []))
+        target = self.request.override(replace(recorded, **unsaid))
+        check_way(story, recorded, target, *(["--forward"] if self.request.forward else []))
         if (target, kube) not in self.connections:
             self.connections[target, kube] = connect(target, kube=kube, log=self.log, gone=True)
         return self.connections[target, kube]

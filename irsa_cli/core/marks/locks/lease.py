@@ -127,7 +127,7 @@ class LeaseState:
         return now > self.written + timedelta(seconds=self.seconds + margin)
 
     @property
-    def told(self) -> str:
+    def holding(self) -> str:
         """Its holder, purpose, start and earliest end."""
         command = self.annotations.get(COMMAND, "")
         doing = f" for {shown(command)}" if command else ""
