@@ -1,8 +1,4 @@
-"""The AWS side of a binding: its role with all documents, Pod Identity, quotas, providers. Reading only.
-
-Each function is one question, and raises `ServiceError` if the caller may not ask it. Questions of a
-diagnosis only are in `irsa_cli.aws.diagnosis`.
-"""
+"""The AWS side of a binding: its role with all documents, Pod Identity, quotas, providers. Reading only."""
 
 from __future__ import annotations
 

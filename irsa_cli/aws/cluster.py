@@ -1,7 +1,4 @@
-"""The cluster as EKS describes it: issuer, endpoint, certificate authority; or that it is gone.
-
-The connection that is built from it is in `irsa_cli.kube.connection`.
-"""
+"""The cluster as EKS describes it: issuer, endpoint, certificate authority; or that it is gone."""
 
 from __future__ import annotations
 
@@ -47,10 +44,7 @@ def cluster_names(eks: EKSClient) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class EksCluster:
-    """A usable EKS cluster. `endpoint` is a URL, `ca_data` the base64 of its CA's PEM, as EKS gives it.
-
-    `description` is the complete answer of EKS.
-    """
+    """A usable EKS cluster: `endpoint` a URL, `ca_data` base64 of PEM, `description` EKS's whole answer."""
 
     cluster: Cluster
     endpoint: str
@@ -126,10 +120,7 @@ def _missing(aws: AwsSession, name: str, error: ServiceError) -> NoCluster:
 
 
 def find_region(aws: AwsSession, name: str) -> str:
-    """The one other region of the partition in which the caller has a cluster of that name.
-
-    Raises `Refused` for none, or more than one; a region that can't be read is not one without it.
-    """
+    """The one other region of the partition with that cluster; raises `Refused` for none, or several."""
     regions = [region for region in aws.regions if region != aws.region]
 
     def asked(region: str) -> ServiceError | None:
@@ -193,10 +184,7 @@ class GoneCluster:
 
 
 def expected(aws: AwsSession, name: str) -> Cluster:
-    """The cluster of this name that the caller's account had in this region, if it had any.
-
-    A name that is mistyped, or looked for in the wrong region or account, has another ARN.
-    """
+    """The former cluster of this name in the caller's account and region, if any (by its ARN)."""
     account = Arn.parse(aws.identity()).account
     arn = f"arn:{aws.partition}:eks:{aws.region}:{account}:cluster/{name}"
     return Cluster(name, arn, aws.region, aws.partition, account, "")

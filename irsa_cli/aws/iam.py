@@ -1,7 +1,4 @@
-"""Reading IAM: roles with their policies, OIDC providers, whether a policy exists.
-
-Writing is in `irsa_cli.changes`.
-"""
+"""Reading IAM: roles with their policies, OIDC providers, policies. Writing is in `irsa_cli.changes`."""
 
 from __future__ import annotations
 

@@ -28,10 +28,7 @@ LARGEST = 256 * 1024
 
 
 def fetch(issuer: str, log: WireLog) -> dict[str, Any]:
-    """The JSON Web Key Set that the issuer publishes.
-
-    Raises `ServiceError` (service `issuer`) when it can't be had, or is not what the standard asks for.
-    """
+    """The JSON Web Key Set of the issuer; raises `ServiceError` (service `issuer`) without a valid one."""
     pool = _pool(issuer)
     found = _get(pool, issuer.rstrip("/") + DISCOVERY, "discovery", log)
     if found.get("issuer") != issuer:

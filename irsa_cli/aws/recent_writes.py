@@ -90,10 +90,7 @@ class RecentWrites:
                 self._written[key] = _Written(ABSENT, time.monotonic(), older)
 
     def is_late(self, operation: str, asked: Mapping[str, Any], answer: _Answer) -> bool:
-        """Whether a read shows what was there before a recent write; what it shows is noted.
-
-        An object that was visible and is missing at the next read is also read again, a few times.
-        """
+        """Whether a read shows, or misses, an older state than a recent write; the read is noted."""
         _note_age(answer or {})
         place = _object(asked)
         with self._lock:

@@ -42,10 +42,7 @@ LARGEST = 32 * 2**20
 
 @dataclass(frozen=True)
 class WireCall:
-    """One request that went out and what came back; `status` is 0 when nothing did.
-
-    `account` is the session's, if that is not the cluster's.
-    """
+    """One request and its answer; `status` is 0 without one; `account` is another than the cluster's."""
 
     service: str
     operation: str
@@ -59,10 +56,7 @@ WireLog = Callable[[WireCall], None]
 
 
 class AwsSession:
-    """Clients for one caller. Making clients is serialised, using them is thread-safe (botocore's rule).
-
-    `account` names a session for another account than the cluster's, in errors and in the log.
-    """
+    """Clients for one caller, safe for threads; `account`: another one than the cluster's, for errors."""
 
     def __init__(
         self,

@@ -165,10 +165,7 @@ NOT_ITS_OWN: Mapping[str, Mapping[str, str]] = {
 
 
 def unknown(kind: str, answer: Mapping[str, Any]) -> list[str]:
-    """The members of an answer that say something, and would be lost with the object.
-
-    botocore leaves out members that it does not know: those can't be seen.
-    """
+    """The members of an answer that would be lost with the object (only those that botocore knows)."""
     known = {*BROUGHT_BACK[kind], *NOT_ITS_OWN[kind], "ResponseMetadata"}
     return sorted(set(_beyond(answer, known, "")))
 

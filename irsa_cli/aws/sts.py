@@ -1,7 +1,4 @@
-"""STS: exchanging a ServiceAccount's token, and the bearer token by which EKS knows an AWS caller.
-
-Nothing here keeps or prints a token.
-"""
+"""STS: exchanging a ServiceAccount's token, and the bearer token for EKS. No token is kept or printed."""
 
 from __future__ import annotations
 

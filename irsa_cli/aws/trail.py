@@ -1,7 +1,4 @@
-"""Recent writes to a role, by CloudTrail. Reading only.
-
-Exchanges of tokens in CloudTrail are in `irsa_cli.aws.diagnosis`.
-"""
+"""Recent writes to a role, by CloudTrail. Reading only."""
 
 from __future__ import annotations
 

@@ -123,10 +123,7 @@ def telling(outcome: Outcome) -> Iterator[None]:
 
 
 def read_until(read: Callable[[], S], fits: Callable[[S], bool], run: Run) -> S:
-    """Read until it fits, or until the same other answer came several times in a row; the last answer.
-
-    IAM may show an older state, and an even older one after that. Raises as `Run.pause` does.
-    """
+    """Read until it fits, or the same other answer came several times in a row; raises as `Run.pause`."""
     found, same, wait = read(), 1, limits.PROPAGATION_SECONDS / 60
     while not fits(found) and same < limits.SAME_ANSWERS and wait:
         run.pause(wait)

@@ -1,7 +1,4 @@
-"""ConfigMaps of irsa's: created where missing, and changed and deleted only as they were read.
-
-Everything is compared by the server: creating by the name, changing and deleting by the resourceVersion.
-"""
+"""irsa's ConfigMaps: created if missing, changed and deleted only as read: the server compares."""
 
 from __future__ import annotations
 

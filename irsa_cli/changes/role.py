@@ -1,7 +1,4 @@
-"""IAM roles, without the policies on them: creating, and deleting what is exactly as it was.
-
-Parts of a role that stays are in `irsa_cli.changes.role_parts`.
-"""
+"""IAM roles, without their policies: creating, and deleting unchanged ones; parts are in `role_parts`."""
 
 from __future__ import annotations
 
@@ -118,11 +115,7 @@ class RoleHandler(Settled):
         }
 
     def _own(self, found: tuple[RoleState, str], transaction: str) -> Applied | None:
-        """The existing role, if this run created it.
-
-        Another's, even one that is just as desired, may still be rolled back: a run that plans again claims
-        it.
-        """
+        """The existing role, if this run created it; another's may still be rolled back."""
         if found[0].tags.get(TRANSACTION_TAG) != transaction:
             return None
         return Applied(changed=True, identity={"RoleId": found[1]})

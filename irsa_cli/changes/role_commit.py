@@ -1,8 +1,4 @@
-"""How far a role has come, as the role says itself: the tag `irsa/commit`, written by the run that owns it.
-
-The tag is explained in `irsa_cli.core.marks.lifecycle`; the owner of a role is in
-`irsa_cli.changes.role_owner`.
-"""
+"""The tag `irsa/commit`: how far a role has come, written by the run that owns it."""
 
 from __future__ import annotations
 

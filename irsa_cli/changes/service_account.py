@@ -54,10 +54,7 @@ class ServiceAccountHandler(ObjectHandler):
         )
 
     def claimed(self, change: Change, transaction: str, *, ours: bool) -> str:
-        """See `Handler.claimed`: the annotation with the role's ARN is every run's last step.
-
-        So if it exists and is not ours, another run is over, and its pods use the role.
-        """
+        """See `Handler.claimed`: the annotation is every run's last step, so another's run is over."""
         state = change.after
         role = state.annotations.get(ROLE_ARN_ANNOTATION) if isinstance(state, ServiceAccountState) else None
         if ours or not role:

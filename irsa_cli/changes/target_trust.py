@@ -1,8 +1,4 @@
-"""The statement by which a role of another account trusts a ServiceAccount's role; the others are kept.
-
-Adding a statement to a policy that others also write, and removing it, is in
-`irsa_cli.changes.trust_statement`: here it goes to the IAM of the account that the change names.
-"""
+"""The statement by which a role of another account trusts a ServiceAccount's role; the others are kept."""
 
 from __future__ import annotations
 

@@ -33,10 +33,7 @@ _LOCKS: dict[str, threading.Lock] = defaultdict(threading.Lock)
 
 
 class TrustStatementHandler(Unclaimed):
-    """Adds, replaces and removes one statement; the target is `(role name, subject)`.
-
-    `account` identifies roles of one name if there is more than one account.
-    """
+    """One statement by `(role name, subject)`; `account` identifies roles of one name in several accounts."""
 
     def __init__(self, iam: IAMClient, account: str = "") -> None:
         self._iam = iam

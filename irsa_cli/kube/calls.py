@@ -1,7 +1,4 @@
-"""One call to a Kubernetes API and one list: raw JSON, a time limit, pages, and the log.
-
-Which calls irsa makes is in `irsa_cli.kube.client`; which failure means what in `irsa_cli.kube.errors`.
-"""
+"""One call to a Kubernetes API and one list: raw JSON, a time limit, pages, and the log."""
 
 from __future__ import annotations
 

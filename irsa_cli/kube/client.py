@@ -173,10 +173,7 @@ class Kube(Calls):
         return self._call("create pods", self._core.create_namespaced_pod, namespace, body, **_dry(dry_run))
 
     def workloads(self, namespace: str, resource: str) -> list[Json]:
-        """All objects in a namespace of a kind that makes pods; none where the API knows no such kind.
-
-        `resource` is one of `irsa_cli.core.objects.kinds.KINDS`.
-        """
+        """All objects of a kind that creates pods (`core.objects.kinds.KINDS`); none for an unknown kind."""
         apps = kubernetes.client.AppsV1Api(self._api)
         batch = kubernetes.client.BatchV1Api(self._api)
         methods = {
@@ -266,10 +263,7 @@ class Kube(Calls):
         return self._dated("update leases", replace, name, namespace, body)
 
     def delete_lease(self, namespace: str, name: str, *, uid: str, version: str) -> None:
-        """DELETE a Lease, if it is still exactly the one that was read; one that is gone is fine.
-
-        `CONFLICT`: it is another one, or has been written since.
-        """
+        """DELETE an unchanged Lease; one that is gone is fine. `CONFLICT`: it is another, or was written."""
         delete, body = self._coordination.delete_namespaced_lease, _exactly(uid, version)
         or_none(lambda: self._call("delete leases", delete, name, namespace, body=body))
 

@@ -1,7 +1,4 @@
-"""Connections to the cluster: from what EKS says (no kubeconfig needed), or from a kubeconfig.
-
-Calls over a connection are in `irsa_cli.kube.client`.
-"""
+"""Connections to the cluster: from DescribeCluster (no kubeconfig needed), or from a kubeconfig."""
 
 from __future__ import annotations
 
@@ -39,10 +36,7 @@ TOKEN_LIFETIME = 600
 
 
 def from_eks(found: EksCluster, token: Callable[[], str]) -> Any:
-    """A kubernetes ApiClient for an EKS cluster; `token` returns a bearer token.
-
-    Raises `Refused` for an endpoint that is not to be trusted with it.
-    """
+    """A kubernetes ApiClient for an EKS cluster, by bearer tokens; raises `Refused` if that is not safe."""
     _check_endpoint(found)
     configuration = kubernetes.client.Configuration()
     configuration.host = found.endpoint
@@ -123,10 +117,7 @@ def _check_file(name: str) -> None:
 
 
 def _listened(load: Callable[[], T]) -> T:
-    """Load something with the library, which logs its failures, and continues without credentials.
-
-    A command that gives credentials may ask its user something, so it has the time that the run has.
-    """
+    """Load with the library, which logs failures; a credential command may take the run's time."""
     heard = _Heard()
     root = logging.getLogger()
     root.addHandler(heard)
@@ -191,10 +182,7 @@ def _bound(client: Any) -> None:
 
 
 class Bounded:
-    """Connections whose answers have at most `LARGEST` bytes, unpacked.
-
-    The Kubernetes client itself reads an answer, and above all a refusal, to whatever end it has.
-    """
+    """Connections whose unpacked answers have at most `LARGEST` bytes; the Kubernetes client has no limit."""
 
     def __init__(self, pool: Any) -> None:
         self._pool = pool

@@ -31,10 +31,7 @@ OWN = ("serviceaccount/default", "configmap/kube-root-ca.crt")
 
 @dataclass(frozen=True)
 class Contents:
-    """The contents of a namespace: `items` as `kind/name`; `unreadable` kinds may hide more, with why.
-
-    Items are named as kubectl does: `configmap/settings`, `role.rbac.authorization.k8s.io/reader`.
-    """
+    """The contents of a namespace: `items` named as by kubectl; `unreadable` kinds may hide more."""
 
     items: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
@@ -146,10 +143,7 @@ class Kinds:
 
 
 def namespaced_kinds(get: Get) -> Kinds:
-    """All namespaced kinds that can be listed; of each group's kind the version that the server prefers.
-
-    Raises ServiceError when the API server itself does not answer.
-    """
+    """All kinds that can be listed in a namespace, in the preferred version; raises ServiceError."""
     unknown: list[str] = []
     found: dict[tuple[str, str], Listable] = {}
     for root in ("/api", "/apis"):

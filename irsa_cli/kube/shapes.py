@@ -88,10 +88,7 @@ class ForeignKubeAnswer(Exception):
 
 
 def check(operation: str, answer: Any, *, rehearsed: bool = False) -> dict[str, Any]:
-    """The answer to an operation such as `get serviceaccounts`; raises `ForeignKubeAnswer` when it is none.
-
-    `rehearsed`: a dry run. Parts that are null are removed: for Kubernetes they are not there.
-    """
+    """The answer to an operation, without null parts (`rehearsed`: a dry run); raises `ForeignKubeAnswer`."""
     if not isinstance(answer, dict):
         raise ForeignKubeAnswer("the answer is not a JSON object")
     verb, _, what = operation.partition(" ")

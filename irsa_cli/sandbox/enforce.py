@@ -80,10 +80,7 @@ def refusal(powers: Powers, act: Act) -> str:
 
 
 def verdict(documents: Sequence[Document], act: Act, *, wary: bool = False) -> Verdict:
-    """The verdict of these policies together on `act`; a denial anywhere wins.
-
-    `wary`: a statement with a condition key that the sandbox does not know is decided against the caller.
-    """
+    """The verdict of these policies on `act`, a Deny wins; `wary`: unknown keys count against the caller."""
     effects = {
         statement["Effect"]
         for document in documents

@@ -40,10 +40,7 @@ class Label:
 
 @dataclass(frozen=True)
 class Delivery:
-    """An answer and how much of it gets through: `cut` is half of the body, the rest nothing of it.
-
-    What is `dripping` comes whole at last, a byte in `pause` seconds.
-    """
+    """An answer, whole, `cut` to half of the body, or `dripping`: a byte in `pause` seconds."""
 
     answer: Answer
     ending: Ending = "whole"

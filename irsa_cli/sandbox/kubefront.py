@@ -111,10 +111,7 @@ class Access:
         self._front.clusters.access_entries.put(cluster.arn, arn, Entry(username, groups))
 
     def identify(self, cluster: Cluster, token: str) -> Identity | None:
-        """The identity of a bearer token in the cluster; None for a bad token or a caller without entry.
-
-        Callers with AdministratorAccess in the cluster's account are in `system:masters` without one.
-        """
+        """The identity of a token in the cluster, also of administrators without entry; else None."""
         try:
             caller = self._front.identify(_presigned_call(token, cluster.spec.name))
         except (AwsError, ValueError):

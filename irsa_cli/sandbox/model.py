@@ -1,7 +1,4 @@
-"""The values that the rooms of the sandbox share: partitions, callers, clusters, logged calls, faults.
-
-No behaviour lives here, but that a region tells its partition.
-"""
+"""The shared values of the sandbox: partitions, callers, clusters, logged calls, faults."""
 
 from __future__ import annotations
 
@@ -62,10 +59,7 @@ class Identity:
 
 @dataclass(frozen=True)
 class Rule:
-    """One RBAC rule, on the core group unless told otherwise.
-
-    `namespace` None means a ClusterRole bound to the whole cluster.
-    """
+    """One RBAC rule, on the core group by default; without a namespace, bound to the whole cluster."""
 
     verbs: tuple[str, ...]
     resources: tuple[str, ...]
@@ -75,10 +69,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class ExternalCluster:
-    """A real control plane that takes the place of the sandbox's Kubernetes API.
-
-    `jwks` returns the public keys of its ServiceAccount tokens; STS asks for them when it verifies one.
-    """
+    """A real control plane instead of the sandbox's API; `jwks`: the public keys, for STS."""
 
     endpoint: str
     ca_pem: str
@@ -88,10 +79,7 @@ class ExternalCluster:
 
 @dataclass(frozen=True)
 class ClusterSpec:
-    """An EKS cluster to serve; `oidc` False gives one whose DescribeCluster names no issuer.
-
-    `pod_webhook`: it has the pod identity webhook, as EKS clusters have; not for those that are external.
-    """
+    """An EKS cluster; `oidc` False: without issuer; `pod_webhook`: with EKS's webhook, unless external."""
 
     name: str = "demo"
     region: str = DEFAULT_REGION

@@ -1,7 +1,4 @@
-"""The events of a running transaction, and the report at its end.
-
-The listener decides what the user sees of them.
-"""
+"""The events of a running transaction for its listener, and the report at its end."""
 
 from __future__ import annotations
 
@@ -77,11 +74,7 @@ def end_of(leftovers: Sequence[Leftover]) -> dict[str, Any]:
 
 
 def outcome_of(leftovers: Sequence[Leftover]) -> str:
-    """How a rollback ended.
-
-    It is also over if every leftover is only reported: it was recreated, or another run that has come to
-    its end uses it.
-    """
+    """How a rollback ended; it is also complete if every leftover is only reported."""
     if not all(item.is_only_reported for item in leftovers):
         return "incomplete"
     used = any(isinstance(item.error, Claimed) for item in leftovers)

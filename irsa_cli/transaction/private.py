@@ -70,10 +70,7 @@ def check_itself(folder: Path) -> None:
 
 
 def open_own(path: Path, flags: int = os.O_RDONLY) -> int:
-    """Open a file that is the user's alone, without waiting for a pipe.
-
-    Raises `NotPrivate` for one that may be somebody else's word, and OSError when it can't be opened.
-    """
+    """Open a private file, never waiting for a pipe; raises `NotPrivate`, or OSError."""
     check_folder(path.parent)
     try:
         file = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)

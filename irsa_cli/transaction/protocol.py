@@ -1,8 +1,4 @@
-"""The interface between the transaction and the changes.
-
-A change's own module implements `Handler`; the engine hands it a `Run` and, when it takes a change
-back, a `Claim`.
-"""
+"""The interface between the transaction and the changes: `Handler`, `Run` and, for a rollback, `Claim`."""
 
 from __future__ import annotations
 
@@ -134,34 +130,20 @@ class Handler(Protocol):
         ...
 
     def look(self, change: Change, transaction: str) -> bool:
-        """Whether the state after the change is there; by this transaction, where its kind bears marks.
-
-        Raises `ServiceError` when that can't be read.
-        """
+        """Whether the state after the change exists, by this run if marked; raises `ServiceError`."""
         ...
 
     def recall(self, change: Change, claim: Claim, ago: float) -> None:
-        """Note that an earlier process carried the change out, `ago` seconds before.
-
-        So a reading that shows the state before it is known to be late.
-        """
+        """Note that an earlier process applied it `ago` seconds before: older states are late reads."""
         ...
 
     def claimed(self, change: Change, transaction: str, *, ours: bool) -> str:
-        """Why somebody else counts on what the transaction made, as far as this object tells; or ''.
-
-        `ours` says that the change is in effect: the object is as the transaction left it. Raises
-        `ServiceError` when that can't be read.
-        """
+        """Why somebody else relies on the object (`ours`: it is in effect), or ''; raises `ServiceError`."""
         ...
 
 
 def carry_out(handler: Handler, change: Change, run: Run, calls: CallRecord) -> Applied:
-    """Apply a change; a service's refusal counts if reading the object confirms it.
-
-    `calls` are the record for it. Raises as `Handler.apply` does; if the object can't be read, the
-    outcome is unknown.
-    """
+    """Apply a change; a service's refusal counts if reading confirms it, else the outcome is unknown."""
     failure: ServiceError | None = None
     applied = Applied(changed=False)
     try:

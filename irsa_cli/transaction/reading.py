@@ -48,10 +48,7 @@ LARGEST = 64 * 1024 * 1024
 
 
 def read(path: Path) -> Story:
-    """Read a journal; raises `JournalError` when it is damaged, or of another version and not understood.
-
-    A run that has done all of its plan has committed, also where its last line is lost.
-    """
+    """Read a journal; raises `JournalError`. A run with all changes done has committed in any case."""
     lines = [line for line in _content(path).splitlines() if line.strip()]
     header: Any = None
     try:
@@ -102,10 +99,7 @@ def _content(path: Path) -> bytes:
 
 
 def never_began(path: Path) -> bool:
-    """Whether a journal that can't be read is one whose run had not begun anything, or one that is gone.
-
-    The header is on disk before the first call goes out: without all of it, nothing was done.
-    """
+    """Whether an unreadable journal is gone, or lacks a whole header, which is written before any call."""
     try:
         return b"\n" not in _content(path)
     except JournalError as error:

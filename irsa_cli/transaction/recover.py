@@ -1,7 +1,4 @@
-"""Finishing transactions whose process is gone: reading their journals and rolling back what was begun.
-
-Going on with them instead is in `irsa_cli.transaction.runner`.
-"""
+"""Finishing transactions whose process is gone by a rollback; `irsa_cli.transaction.runner` can continue."""
 
 from __future__ import annotations
 
@@ -26,10 +23,7 @@ from irsa_cli.transaction.waiting import ROLLBACK_SECONDS
 
 
 def interrupted_runs(folder: Path, about: About, also: Collection[str] = ()) -> list[Path]:
-    """The unfinished transactions for the same command and ServiceAccount whose processes are gone.
-
-    Those of the commands `also` count as well.
-    """
+    """The unfinished transactions for this command (or `also`) and ServiceAccount with a dead process."""
     found = []
     for path in journals(folder):
         with contextlib.suppress(JournalError, OSError):
@@ -59,10 +53,7 @@ def leaves(story: Story, covers: Covers) -> bool:
 
 
 def supersede(paths: Iterable[Path], covers: Covers = everything) -> list[Path]:
-    """Note that a later run has completed the work of these: nothing of that is rolled back.
-
-    Returns those of which something else has to be: they stay unfinished for its sake.
-    """
+    """Note that a later run has completed the work of these; returns those that stay unfinished."""
     others = []
     for path in paths:
         with contextlib.suppress(JournalError):
@@ -110,10 +101,7 @@ def takes_back(story: Story) -> str:
 def record_found(
     folder: Path, transaction: str, plan: Plan, found: Mapping[int, Identity], context: Mapping[str, Any]
 ) -> Path:
-    """Write a journal by which what was found (changes by their number in the plan) can be rolled back.
-
-    Raises `JournalError` when that can't be done.
-    """
+    """Write a journal for the rollback of found changes (by their number); raises `JournalError`."""
     journal = Journal.open(folder, transaction, plan, context)
     try:
         for index, identity in found.items():
@@ -133,10 +121,7 @@ def roll_back(
     rollback_seconds: float = ROLLBACK_SECONDS,
     fence: Fence | None = None,
 ) -> list[Leftover]:
-    """Roll back what the transaction did; returns what could not be rolled back.
-
-    Raises `JournalError` when the transaction's process still lives, or did when `story` was read.
-    """
+    """Roll back a transaction; returns the leftovers. Raises `JournalError` while its process lives."""
     journal = Journal.reopen(path)
     try:
         if read(path) != story:
@@ -154,10 +139,7 @@ def roll_back(
 
 
 def note_given_back(path: Path, roles: Collection[str]) -> None:
-    """Note that a rollback had taken all back that was done to these roles, when its journal failed.
-
-    Raises `JournalError` when the transaction's process still lives.
-    """
+    """Note that all changes of these roles were rolled back; raises `JournalError` for a live process."""
     journal = Journal.reopen(path)
     try:
         for index, record in enumerate(read(path).records):

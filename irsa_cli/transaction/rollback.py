@@ -89,11 +89,7 @@ class Rollback:
             return False
 
     def undo(self, stages: Stages, transaction: str) -> list[Leftover]:
-        """Roll back what needs it; returns what could not be rolled back.
-
-        Before the first it checks whether somebody else relies on this run's objects: another run that
-        continued from them, and may be over. Then they stay.
-        """
+        """Roll back what needs it and nobody else relies on; returns what could not be rolled back."""
         run, steps = self._run(transaction), all_of(stages)
         _note_recreated(steps, run)
         survey = Survey(steps, self.handler, run, late_seconds=self._late_seconds)

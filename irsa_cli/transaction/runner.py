@@ -70,10 +70,7 @@ class Transaction:
                 self._rollback.note("done", step.index, changed=False, identity={})
 
     def end(self) -> Report:
-        """End a plan that was carried out, and `ends_later`: what was not released is rolled back.
-
-        Objects that somebody else relies on by then also stay; the report has them as leftovers.
-        """
+        """End a finished plan, and `ends_later`: roll back what was not released, except objects in use."""
         steps = all_of(self._stages)
         leftovers = self._rollback.undo(self._stages, self._transaction)
         stuck = any(not isinstance(item.error, Conflict) for item in leftovers)
@@ -191,10 +188,7 @@ class _Runner:
             return any(self._rollback.handler(it).look(it, self._run.transaction) for it in deletions)
 
     def _is_there(self, step: Tracked) -> bool:
-        """Whether what an earlier process began is there, whoever may have changed it since.
-
-        Nothing is written then. That something is gone bears no mark: it is deleted again instead.
-        """
+        """Whether the state that an earlier process began exists; a deletion has no mark and is repeated."""
         if not step.is_looked_for:
             return False
         started = time.monotonic()

@@ -57,10 +57,7 @@ def is_plain(name: str) -> bool:
 
 
 class About(NamedTuple):
-    """By what runs for the same object are found: the command, the cluster's ARN, the ServiceAccount.
-
-    `role_account` is the account of its role, if that is not the cluster's.
-    """
+    """The key of runs for one object: command, cluster's ARN, ServiceAccount, role's account if another."""
 
     command: str
     cluster: str
@@ -157,10 +154,7 @@ class Story:
 
     @property
     def to_paste(self) -> Mapping[str, str | None]:
-        """The target for a command to paste: which programs that runs is for its user to fill in.
-
-        A kubeconfig names programs; the one in a journal that was not written here may be anybody's.
-        """
+        """The target for a command to paste; a journal of others does not fill in its kubeconfig."""
         if self.sealed or not self.target.get("kubeconfig"):
             return self.target
         return {**self.target, "kubeconfig": "YOUR-KUBECONFIG"}

@@ -55,10 +55,7 @@ class Attached:
 
 
 def judge(desired: DesiredState, role: CurrentRole) -> Attached:
-    """How the role stands to the ServiceAccount, and what would be written on it.
-
-    A statement is added only if none allows the ServiceAccount for sure and `--update-trust` is given.
-    """
+    """The state of the role for the ServiceAccount, and the statement to add with `--update-trust`."""
     before = role.state.trust
     explanation = explain(before, desired.identity)
     wanted = trust_policy.marked_statement(desired.identity)

@@ -59,10 +59,7 @@ class BoundaryRules:
         )
 
     def check_plan(self, plan: Plan, *, named: bool) -> None:
-        """Raise `Refused` when a boundary would go without the user's word.
-
-        It goes when it is removed; and when a default, and nobody who named it (`named`), replaces it.
-        """
+        """Refuse to remove a boundary without a flag, or to replace it by a default (unless `named`)."""
         going = [
             change
             for change in plan

@@ -1,7 +1,4 @@
-"""The changes that lead from one state of a role, or of a ServiceAccount that is there, to another; pure.
-
-Nothing here decides whether it may be changed: that is the business of who plans.
-"""
+"""The changes from one state of a role, or of a ServiceAccount, to another. Pure; permits nothing."""
 
 from __future__ import annotations
 
@@ -21,10 +18,7 @@ RUN_TAGS = (states.TRANSACTION_TAG, states.COMMIT_TAG, states.SPEC_HASH_TAG)
 
 @dataclass(frozen=True)
 class RoleChanges:
-    """The changes from one role to another: first its gains and changes, then its losses.
-
-    In this order no pod lacks in between what it has before and after.
-    """
+    """The changes from one role to another: additions first, so that no pod lacks anything in between."""
 
     gains: tuple[Change, ...] = ()
     losses: tuple[Change, ...] = ()
@@ -34,10 +28,7 @@ class RoleChanges:
 
 
 def role_changes(name: str, before: CurrentRole, after: CurrentRole) -> RoleChanges:
-    """The changes after which the role is as `after`; the tags of runs stay as they are.
-
-    Raises `Refused` when the paths differ: IAM can't move a role.
-    """
+    """The changes to `after`, without the tags of runs; raises `Refused` for another path, which is fixed."""
     check_path(name, before.state, after.state)
     gains = [
         *_trust(name, before.state, after.state),

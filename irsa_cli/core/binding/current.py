@@ -101,10 +101,7 @@ class Bound(ServiceAccountRef):
 
     @property
     def is_bound(self) -> bool:
-        """Whether irsa wrote the role's annotation, as it is: its mark says so.
-
-        Or irsa owns both ends: it created the ServiceAccount, and the role has its tags for it.
-        """
+        """Whether irsa wrote the role's annotation: by its mark, or because irsa owns both ends."""
         if self.account is None or not self.annotation:
             return False
         own = self.is_made and any(role.arn == self.annotation for role in self.own)
@@ -166,10 +163,7 @@ class Bound(ServiceAccountRef):
 
     @property
     def made_elsewhere(self) -> str:
-        """The account, not searched, of the role that irsa created for it; '' if there is none.
-
-        By its name: by what is elsewhere otherwise nobody is held up.
-        """
+        """The account, by its name, of a role that irsa created elsewhere for it; '' if there is none."""
         if not self.is_elsewhere:
             return ""
         named, cluster = arn.role_arn(self.annotation), self.cluster

@@ -1,7 +1,4 @@
-"""Whose role it is: by its tags, for one ServiceAccount of one cluster; and why it is not changed here.
-
-Pure. The changes are in `irsa_cli.core.planning.update` and `irsa_cli.core.planning.adopt`.
-"""
+"""The owner of a role by its tags, for one ServiceAccount of one cluster; and why it is not changed. Pure."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""The desired and the current state of one ServiceAccount: the two sides that a plan connects.
-
-`BindingSpec` is the request, from a file or the command line; `desired_state_of` turns it into the desired
-state in one cluster. `irsa_cli.core.planning.create` plans; the current state is read in `irsa_cli.usecases`.
-"""
+"""The desired and the current state of one ServiceAccount: the two sides that a plan connects."""
 
 from __future__ import annotations
 
@@ -288,10 +284,7 @@ def desired_state_of(
     options: Options | None = None,
     trust_quota: int = policy.TRUST_LIMIT,
 ) -> DesiredState:
-    """The spec for this cluster, with names, ARNs and the trust policy filled in.
-
-    Raises `InvalidInput`, and `Refused` for a trust policy larger than the quota.
-    """
+    """The spec in this cluster, filled in; raises `InvalidInput`, or `Refused` (trust policy too long)."""
     name = spec.role_name or names.default_role_name(cluster.name, cluster.arn, spec.namespace, spec.name)
     path = spec.role_path or names.default_role_path(cluster.name)
     own_arn = iam_arn(cluster.partition, cluster.home, f"role{path}{name}")

@@ -18,10 +18,7 @@ def life_of(desired: DesiredState, current: CurrentState) -> Lifecycle:
 
 
 def is_recorded(desired: DesiredState, current: CurrentState) -> bool:
-    """Whether the ServiceAccount bears that ARN by irsa's hand, which is the last step of a run.
-
-    A role created for something else is judged by its differences, whoever annotated it.
-    """
+    """Whether irsa wrote that annotation, a run's last step; a role for something else does not count."""
     tags = current.role.state.tags if current.role is not None else {}
     wanted = desired.role.tags.get(SPEC_HASH_TAG) if desired.role is not None else tags.get(SPEC_HASH_TAG)
     if tags.get(SPEC_HASH_TAG) != wanted or wanted is None:

@@ -1,7 +1,4 @@
-"""The requested changes of a binding and its current state: both sides of `irsa update-sa` and `irsa adopt`.
-
-`irsa_cli.core.planning.update` and `irsa_cli.core.planning.adopt` plan between them.
-"""
+"""The requested changes of a binding and its current state, for `irsa update-sa` and `irsa adopt`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,1 @@
-"""The marks that irsa and other tools leave on what they make, and whose it is, and how far it is.
-
-`irsa_cli.core.planning` decides the actions on it.
-"""
+"""The marks that irsa and other tools leave on their objects: the owner, and how far it has come."""

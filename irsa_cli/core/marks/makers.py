@@ -1,7 +1,4 @@
-"""Other tools: the maker of a role or ServiceAccount by its marks, its effects, and the keys it reads.
-
-Nothing is guessed: without a mark the maker is unknown. irsa's own marks are in `irsa_cli.core.plan.states`.
-"""
+"""Other tools: the maker of a role or ServiceAccount by its marks (never guessed), its effects, its keys."""
 
 from __future__ import annotations
 

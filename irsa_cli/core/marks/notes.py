@@ -85,10 +85,7 @@ def applied_keys(annotations: Mapping[str, str]) -> dict[str, list[str]]:
 
 
 def check_note(annotations: Mapping[str, str], namespace: str, name: str) -> None:
-    """Raise `Refused` for a note that is there, and does not say in this version's way which keys were set.
-
-    To write over it would forget them, and they would stay for ever.
-    """
+    """Raise `Refused` for a note of another form: overwritten, its keys would stay for ever."""
     if _read(annotations.get(KEYS_ANNOTATION)) is not None:
         return
     account = f"serviceaccount {shlex.quote(name)} -n {shlex.quote(namespace)}"

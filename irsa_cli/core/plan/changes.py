@@ -19,10 +19,7 @@ __all__ = ["Change", "Kind", "Plan"]
 
 @dataclass(frozen=True)
 class Change:
-    """One reversible write: `target` goes from `before` to `after`; None means that it is not there.
-
-    `target` names the object within its kind: `(role,)`, `(role, policy)`, `(namespace, name)`, ...
-    """
+    """One reversible write of `target` (names within its kind) from `before` to `after` (None: missing)."""
 
     kind: Kind
     target: tuple[str, ...]
@@ -142,10 +139,7 @@ def waits(change: Change, plan: Iterable[Change], left: Iterable[Change]) -> boo
 
 
 def _tells_alone(change: Change, left: Iterable[Change]) -> bool:
-    """Whether a role, or its policy, has to stay as it alone tells of what else could not be rolled back.
-
-    That is by its inline policies: without them, the role shows nothing.
-    """
+    """Whether a role, or its inline policy, must stay because only it shows what was not rolled back."""
     mine = [item for item in left if change.roles & item.roles]
     recorded = any(item.kind.traits.recorded_by_role for item in mine)
     has_policy = change.kind is Kind.INLINE_POLICY or any(item.kind is Kind.INLINE_POLICY for item in mine)

@@ -1,8 +1,4 @@
-"""A short record of a plan and its current state, and the differences when it is planned again.
-
-Pure. A saved plan is carried out only if planning it again gives the same changes of the same current state.
-The file of a saved plan is `irsa_cli.usecases.plans`' business.
-"""
+"""A short record of a plan and its current state, and the differences when it is planned again. Pure."""
 
 from __future__ import annotations
 
@@ -111,10 +107,7 @@ def _digest(value: Any) -> str:
 
 @dataclass(frozen=True)
 class PlannedWork:
-    """One transaction that was planned: for what, its plan, and what was there then.
-
-    `cluster` is an ARN, `command` and `service_account` as in a run's journal.
-    """
+    """One planned transaction: object, plan, and state then; `cluster` is an ARN; the rest as in journals."""
 
     cluster: str
     command: str

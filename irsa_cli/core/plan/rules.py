@@ -69,10 +69,7 @@ rule is that of all of them."""
 
 
 def check(value: Any) -> None:
-    """Check all texts of a value made of dataclasses; raises `InvalidInput` for one that breaks its rule.
-
-    What is empty says nothing, and has no rule.
-    """
+    """Check all texts of a value made of dataclasses, except empty ones; raises `InvalidInput`."""
     for item in fields(value):
         found = getattr(value, item.name)
         rule = RULES.get(f"{type(value).__name__}.{item.name}") or RULES.get(item.name)

@@ -16,10 +16,7 @@ from irsa_cli.core.policies.policy import Document
 CLUSTER_TAG = "irsa/cluster"
 SERVICE_ACCOUNT_TAG = "irsa/service-account"
 TRANSACTION_TAG = "irsa/transaction"
-"""Tag of IAM objects and annotation of Kubernetes objects with the run that created them.
-
-It identifies the creator if the answer to our own create was lost.
-"""
+"""The tag or annotation of the run that created an object; it identifies our own lost creates."""
 
 SPEC_HASH_TAG = "irsa/spec-hash"
 """Tag of a role: a digest of its desired state. An incomplete one for another desired state is refused."""

@@ -1,7 +1,4 @@
-"""Which remains of runs are incomplete and can be rolled back: the decision, run by run.
-
-Pure. `irsa_cli.core.recovery.leftovers` has the objects that were read, and the state of a single role.
-"""
+"""The decision which leftovers are incomplete and can be rolled back, run by run. Pure."""
 
 from __future__ import annotations
 
@@ -40,10 +37,7 @@ class Finder:
         self._facts = _Facts(seen)
 
     def find(self, minimum_age: float) -> list[Leftovers]:
-        """The leftovers of all runs, in the order of their rollback.
-
-        Each is judged as if those before it that are old enough were gone.
-        """
+        """The leftovers of all runs, in rollback order, each as if old ones before it were gone."""
         gone: set[Key] = set()
         found = []
         waiting = [name for name in self._transactions() if self.leftovers(name) is not None]

@@ -1,8 +1,4 @@
-"""The leftovers of runs in IAM and Kubernetes as values, and the state of a role's run.
-
-Which remains can be rolled back is decided in `irsa_cli.core.recovery.judge`; they are read in
-`irsa_cli.usecases.recovery.scan`.
-"""
+"""The leftovers of runs in IAM and Kubernetes as values, and the state of a role's run."""
 
 from __future__ import annotations
 
@@ -131,10 +127,7 @@ class SeenProvider:
 
 @dataclass(frozen=True)
 class SeenLeftovers:
-    """Everything that the decision depends on; `now` is AWS's clock.
-
-    `role_arns` are those of all roles of the account, `trusting` the names of those that name the provider.
-    """
+    """Everything that decides; `now` is AWS's clock; `trusting`: names of roles that trust the provider."""
 
     cluster: Cluster
     now: datetime
@@ -151,10 +144,7 @@ class SeenLeftovers:
         return frozenset(account.role for account in self.accounts)
 
     def role_of(self, account: SeenAccount) -> str:
-        """The ARN of the role that a ServiceAccount has; '' also where a run made both, and the role is gone.
-
-        So it looks when a run could roll back its role and not the ServiceAccount, and its journal is lost.
-        """
+        """The ARN of a ServiceAccount's role; '' also if a run created both and only the role is gone."""
         own = f"arn:{self.cluster.partition}:iam::{self.cluster.home}:role"
         own += default_role_path(self.cluster.name)
         lost = bool(account.transaction) and account.role.startswith(own)
@@ -217,10 +207,7 @@ class Standing:
 
 
 def standing(seen: SeenLeftovers, role: SeenRole) -> Standing:
-    """Whether a role can be rolled back, or its deletion continued, without harm to anybody.
-
-    What a ServiceAccount names stays, however far it has come: it may be at work already.
-    """
+    """Whether a role can be rolled back, or its deletion continued: not if a ServiceAccount may use it."""
     tags = role.state.tags
     life = lifecycle.of(tags, named=role.arn in seen.bound_arns)
     if tags.get(states.CLUSTER_TAG) != seen.cluster.arn or not role.transaction or life.is_over:

@@ -1,7 +1,4 @@
-"""The report of `irsa recover` on several transactions, and on leftovers without a journal.
-
-The result of one transaction is a `irsa_cli.core.results.result.Result`, as that of every command.
-"""
+"""The report of `irsa recover` on several transactions, and on leftovers without a journal."""
 
 from __future__ import annotations
 
@@ -18,11 +15,7 @@ from irsa_cli.core.values.names import account_json
 
 @dataclass(frozen=True)
 class Skipped:
-    """A transaction that was not touched, and why.
-
-    That is no failure, but for one that was too `young` (also to be among those that were shown): what it
-    has left is there, and waits for somebody.
-    """
+    """A transaction that was not touched, and why; a failure only if it was too `young`."""
 
     transaction: str
     why: str

@@ -71,10 +71,7 @@ def names_role(arn: Arn, text: str) -> Names:
 
 
 def said(document: Document, names: Names, context: Context, action: str) -> Said:
-    """Whether a trust policy allows an action.
-
-    A Deny that applies goes before every Allow; what can't be known of either stays open.
-    """
+    """Whether a trust policy allows an action. A Deny goes before every Allow; the rest may be unknown."""
     variables = document.get("Version") == VARIABLES_SINCE
     verdicts = [
         (str(item.get("Effect")), *_judge(item, names, context, action, variables=variables))

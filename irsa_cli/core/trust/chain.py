@@ -258,10 +258,7 @@ _WORD = re.compile(r"[\x21-\x7e]*")
 
 
 def aws_config(chain: Chain, region: str) -> str:
-    """The configuration file. SDKs take the profile that AWS_PROFILE names: `target`.
-
-    Raises `InvalidInput` for a value that is more than one word: a second line could name a program to run.
-    """
+    """The configuration file, with the profile `target`; raises `InvalidInput` for more than one word."""
     for value in (chain.target_arn, chain.role_arn, chain.external_id, region):
         if not _WORD.fullmatch(value):
             raise InvalidInput(

@@ -214,10 +214,7 @@ def _line(verdict: StatementVerdict) -> str:
 def explain(
     document: Mapping[str, Any], identity: WebIdentity, action: str = ACTION, *, now: datetime | None = None
 ) -> Explanation:
-    """Evaluate a trust policy for a token; `now` is the time that it is asked about.
-
-    Statements that are no objects are passed over; IAM would not have taken them.
-    """
+    """Evaluate a trust policy for a token at the time `now`; statements that are no objects are ignored."""
     context = identity.context(now)
     variables = document.get("Version") == VARIABLES_SINCE
     statements = as_list(document.get("Statement", []))

@@ -80,10 +80,7 @@ class Signature(Enum):
 
 
 def signature(token: str, keys: Keys) -> Signature:
-    """Check a token's signature by the public key that it names; raises `IrsaError` when it is no token.
-
-    A token that names no key is tried with each.
-    """
+    """Check a token's signature by the key it names, or each if it names none; raises `IrsaError`."""
     header = read(token).header
     if header.get("alg") not in ALGORITHMS:
         return Signature.UNSUPPORTED
@@ -128,10 +125,7 @@ class TokenClaim:
 def check_claims(
     token: Claims, *, issuer: str, subject: str, audience: str, now: float
 ) -> tuple[TokenClaim, ...]:
-    """The claims that STS looks at: issuer, subject, audience and times (RFC 7519, section 4.1).
-
-    `now` in Unix seconds.
-    """
+    """The claims that STS checks: issuer, subject, audience, times (RFC 7519, 4.1); `now` in Unix seconds."""
     claims = token.claims
     audiences = audiences_of(token)
     return (

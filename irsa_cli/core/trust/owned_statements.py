@@ -116,18 +116,12 @@ def with_own(document: Mapping[str, Any], desired: Mapping[str, Any], own: Own) 
 
 
 def voided(document: Mapping[str, Any], after: Mapping[str, Any], own: Own) -> tuple[Restriction, ...]:
-    """The conditions that somebody else added to irsa's part of a trust policy, and that `after` lacks.
-
-    Conditions that a file has asked for are irsa's: they go with the file.
-    """
+    """Conditions of others in irsa's part of a trust policy that `after` lacks; a file's own are irsa's."""
     return tuple(item for item in widened(document, after) if not own.noted(item.test))
 
 
 def check_marks(role_name: str, tags: Mapping[str, str]) -> None:
-    """Raise `Refused` where a role's tags say in another version's way whom files had let in before.
-
-    To write over them would forget it, and those would stay let in for ever.
-    """
+    """Raise `Refused` if another version wrote a role's marks: overwritten, its subjects stay for ever."""
     for key, text in _values(tags).items():
         if not all(map(_MARK.fullmatch, text.split())):
             untag = f"aws iam untag-role --role-name {shlex.quote(role_name)} --tag-keys {key}"
@@ -153,10 +147,7 @@ def _noted(tags: Mapping[str, str]) -> set[str]:
 def tags(
     identity: WebIdentity, desired: Mapping[str, Any], kept: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """The tags that tell a later run what was asked for beyond the entry's own ServiceAccount and cluster.
-
-    `kept`: what tags of before say stays noted.
-    """
+    """The tags with the subjects of the entry besides its own; `kept`: marks of former tags stay."""
     marks = sorted(_marks(identity, desired) | _noted(kept or {}))
     parts = [marks[start : start + _PER_TAG] for start in range(0, len(marks), _PER_TAG)]
     return {

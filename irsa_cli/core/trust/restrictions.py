@@ -69,10 +69,7 @@ def demands(statement: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def widened(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Restriction, ...]:
-    """The conditions of a trust policy that its replacement no longer has for some subjects.
-
-    Looked at are the statements that are new, subject by subject.
-    """
+    """The conditions of a trust policy that its new statements no longer have for some subjects."""
     there = [normalized(item) for item in as_list(before.get("Statement", []))]
     new = [item for item in as_list(after.get("Statement", [])) if normalized(item) not in there]
     found: dict[Restriction, None] = {}

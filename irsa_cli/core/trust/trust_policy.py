@@ -134,10 +134,7 @@ def part(statements: list[Any], unwanted: Shared) -> list[Any]:
 
 
 def statement(identity: WebIdentity, *, pattern: bool = False) -> Document:
-    """The statement that allows exactly this subject and audience.
-
-    With `pattern`, the subject may hold the wildcards `*` and `?` (StringLike); the audience stays exact.
-    """
+    """The statement for exactly this subject (a `pattern` with wildcards: StringLike), and audience."""
     return _of(identity, LIKE if pattern else EXACT).document
 
 
@@ -179,10 +176,7 @@ def policy_of(
     subjects: Iterable[str],
     conditions: Mapping[str, Mapping[str, Any]],
 ) -> Document:
-    """A trust policy for these subjects (which may hold wildcards) of each provider: one statement each.
-
-    `conditions` are demanded besides, in every statement.
-    """
+    """A trust policy for these subjects (or patterns) of each provider, each with these `conditions`."""
     names = list(subjects)
     statements = []
     for provider in providers:
@@ -220,10 +214,7 @@ def _same(one: Any, other: Document) -> bool:
 
 
 def with_statement(document: Mapping[str, Any], wanted: Document) -> Document:
-    """The policy with this statement: its subject joined to a statement of irsa's form, or at the end.
-
-    Every other byte stays as it is.
-    """
+    """The policy with this subject in a statement of irsa's form, or with a new one at the end."""
     statements, subjects = as_list(document.get("Statement", [])), read_statement(wanted)
     joined = [*statements, wanted] if subjects is None else join(statements, subjects)
     return {**document, "Statement": joined}
@@ -264,11 +255,7 @@ def check_size(role: str, document: Document, quota: int) -> None:
 
 
 def admits(document: Mapping[str, Any], identity: WebIdentity) -> bool:
-    """Whether STS would let this token assume a role with this trust policy.
-
-    Denies come first. A statement that can't be understood doesn't allow, and does deny. The reasons are in
-    `irsa_cli.core.trust.evaluation.explain`.
-    """
+    """Whether STS would let this token assume a role with this trust policy; a Deny it can't read denies."""
     return explain(document, identity).admitted
 
 

@@ -1,7 +1,4 @@
-"""ARNs and partitions: parsing, checking and building the few kinds that IRSA needs.
-
-Nothing here knows whether a resource exists.
-"""
+"""ARNs and partitions: parsing, checking and building the few kinds that IRSA needs, existing or not."""
 
 from __future__ import annotations
 
@@ -67,10 +64,7 @@ def policy_arn(text: str) -> Arn:
 
 
 def role_arn(text: str) -> Arn:
-    """Check the ARN of a role, path included.
-
-    The rule is the one that the EKS pod identity webhook warns by (reference/troubleshooting F30).
-    """
+    """Check the ARN of a role, path included, by the rule of the EKS pod identity webhook's warning."""
     arn = Arn.parse(text)
     if arn.service != "iam" or arn.region or not arn.account.isdigit() or not _ROLE.fullmatch(arn.resource):
         raise InvalidInput(

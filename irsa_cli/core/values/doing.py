@@ -1,8 +1,4 @@
-"""How far the long work of a command is: told by who does it, heard by who shows it.
-
-There is one command a process, so what hears is kept here. How it looks is `irsa_cli.cli.terminal.progress`'
-business.
-"""
+"""The progress of a command's long work: one listener a process, as in `irsa_cli.cli.terminal.progress`."""
 
 from __future__ import annotations
 

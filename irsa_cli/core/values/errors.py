@@ -1,8 +1,4 @@
-"""Errors as values that carry their cause, their remedy and their exit code.
-
-How an error is shown is `irsa_cli.cli.output.text`'s business; which AWS or Kubernetes answer means
-which error is decided in `irsa_cli.aws.errors` and `irsa_cli.kube.errors`.
-"""
+"""Errors as values that carry their cause, their remedy and their exit code."""
 
 from __future__ import annotations
 
@@ -105,10 +101,7 @@ class Unverified(IrsaError):
 
 
 class Conflict(IrsaError):
-    """Neither the state before a change nor the one after it is there: somebody else wrote meanwhile.
-
-    Raised by a change when it is applied; nothing was overwritten.
-    """
+    """Somebody else changed the object: it has neither state of the change, and nothing was overwritten."""
 
 
 class Unseen(IrsaError):
@@ -116,10 +109,7 @@ class Unseen(IrsaError):
 
 
 class Claimed(Conflict):
-    """Somebody else relies on an object of the rollback; it was left alone, and is theirs now.
-
-    `ended`: that run has come to its end, and will not roll it back either.
-    """
+    """Somebody else, whose run may be over (`ended`), relies on an object of the rollback: it stays."""
 
     def __init__(self, message: str, *, reason: str = "", ended: bool = False) -> None:
         super().__init__(message, reason=reason)
@@ -143,10 +133,7 @@ class DeadlineExceeded(IrsaError):
 
 
 class LockLost(IrsaError):
-    """The run holds its lock no more, or can't know whether it does: it must not write.
-
-    `taken_over`: it is known that it does not. Another run may have continued this one's work.
-    """
+    """The run must not write: it may have lost its lock, or another run has it (`taken_over`)."""
 
     def __init__(self, message: str, *, reason: str = "", taken_over: bool = False) -> None:
         super().__init__(message, reason=reason)

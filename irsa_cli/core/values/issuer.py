@@ -1,7 +1,4 @@
-"""Issuer URLs and what follows from them: the OIDC provider's ARN and the prefix of condition keys.
-
-The two classic IRSA mistakes are to leave `https://` in either; here they have one home.
-"""
+"""Issuer URLs, the OIDC provider's ARN and the prefix of condition keys (both without `https://`)."""
 
 from __future__ import annotations
 

@@ -102,10 +102,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-re
 
 
 def clock_advice(headers: Mapping[str, Any]) -> tuple[str, ...]:
-    """The remedy if the server's clock differs; nothing if it is the same, or unknown.
-
-    `headers` have names in lower case.
-    """
+    """The remedy if the server's clock differs; `headers` have names in lower case."""
     try:
         theirs = parsedate_to_datetime(str(headers.get("date")))
         skew = (datetime.now(timezone.utc) - theirs).total_seconds()

@@ -1,7 +1,4 @@
-"""Names by the rules of IAM and Kubernetes: checks for what users give, and the names irsa makes itself.
-
-Nothing here knows which names are taken.
-"""
+"""Names by the rules of IAM and Kubernetes: checks for those of users, and irsa's own; taken or not."""
 
 from __future__ import annotations
 
@@ -267,10 +264,7 @@ def subject(namespace_name: str, name: str) -> str:
 
 
 def subject_pattern(text: str) -> str:
-    """Check a pattern for the name part of a subject: a ServiceAccount's name with the wildcards `*` and `?`.
-
-    IAM's `*` also matches `:`, so only name characters may surround it.
-    """
+    """Check a pattern (`*`, `?`) for a subject's name: only characters of names, as `*` matches `:`."""
     if text and (len(text) > 253 or not re.fullmatch(r"[a-z0-9.*?-]+", text, re.ASCII)):
         raise InvalidInput(
             f"'{text}' is not a valid subject pattern", reason="expected a name with the wildcards * and ?"

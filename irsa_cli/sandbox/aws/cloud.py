@@ -229,10 +229,7 @@ class Cloud:
 
 @cache
 def published(name: str) -> dict[str, Any] | None:
-    """The document of a managed policy as AWS publishes it, by moto's collection; None if that has none.
-
-    Only this one is parsed: the collection has more than a thousand, in a text of some megabytes.
-    """
+    """A managed policy's document by moto's large collection, parsed alone; None if it has none."""
     from moto.iam.aws_managed_policies import aws_managed_policies_data as collection
 
     at = collection.find(f"\n {json.dumps(name)}:")

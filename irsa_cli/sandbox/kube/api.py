@@ -68,10 +68,7 @@ class KubeApi:
         webhook_ca: str = "",
         associated: Callable[[str, str], bool] = lambda _namespace, _name: False,
     ) -> None:
-        """`webhook_region` gives the cluster EKS's pod identity webhook, with this CA in its configuration.
-
-        `associated` tells whether a ServiceAccount (namespace, name) has an EKS Pod Identity association.
-        """
+        """`webhook_region`: EKS's webhook, with this CA; `associated`: finds Pod Identity associations."""
         self._authenticate = authenticate
         self._authorizer = Authorizer()
         self._store = Store(controllers=controllers)

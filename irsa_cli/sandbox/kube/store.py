@@ -105,10 +105,7 @@ class Store:
                 self.create(NAMESPACES, "", {"metadata": {"name": name}})
 
     def list(self, kind: Kind, namespace: str = "") -> tuple[str, list[JsonObject]]:
-        """Return the current resourceVersion and the objects of one namespace or (empty) of all.
-
-        They are in the order of their keys in etcd.
-        """
+        """The current resourceVersion, and the objects of one or (empty) all namespaces, by their keys."""
         with self._lock:
             found = sorted(self._objects[kind].items(), key=lambda item: "/".join(item[0]))
             items = [copy.deepcopy(obj) for (where, _), obj in found if namespace in ("", where)]

@@ -1,7 +1,4 @@
-"""HTTP in and out: reading bodies, options and queries as the API server does, writing JSON answers.
-
-Nothing here knows which resources there are.
-"""
+"""HTTP in and out, whatever the resource: bodies, options and queries, and JSON answers."""
 
 import json
 from typing import Any

@@ -236,10 +236,7 @@ class Hold:
     # Holding
 
     def check(self, *, back: bool) -> None:
-        """See `irsa_cli.transaction.protocol.Fence`.
-
-        What was not renewed for too long is renewed here, if it is still this run's: the server compares.
-        """
+        """See `irsa_cli.transaction.protocol.Fence`; a late renewal is tried here, as the server compares."""
         if self.around is not None:
             self.around.check(back=back)
         timing = self.taker.timing

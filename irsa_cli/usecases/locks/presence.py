@@ -1,7 +1,4 @@
-"""A file for each run that holds locks, locked for as long as its process lives: by it the dead are known.
-
-It is valid for the machine and the user of its state folder. Without one, nothing is known.
-"""
+"""A locked file for each run with locks, on this machine and for its user: without one, nothing is known."""
 
 from __future__ import annotations
 
@@ -79,10 +76,7 @@ def is_dead(state_dir: Path, state: LeaseState) -> bool:
 
 
 def is_alive(state_dir: Path, run: str) -> bool | None:
-    """Whether a run's process is alive, None if it has left no file: then it has released its locks.
-
-    Nothing is changed by asking.
-    """
+    """Whether a run's process is alive, None if it has left no file: then it has released its locks."""
     path = _file_of(state_dir, run)
     try:
         if not is_plain(run):

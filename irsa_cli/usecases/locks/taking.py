@@ -111,10 +111,7 @@ class Taker:
         return self.writer.holder.identity
 
     def take(self, lock: Lock, watched: Watched) -> HeldLock | LeaseState:
-        """Take a lock, or tell who holds it.
-
-        Raises `Refused` for a caller who may not, and `ServiceError` when nobody answers.
-        """
+        """Take a lock, or return its holder; raises `Refused` (no permission), or `ServiceError`."""
         try:
             return self._take(lock, watched)
         except ServiceError as error:
@@ -176,10 +173,7 @@ class Taker:
         return state.is_over(now, margin) or idle > state.seconds + margin or is_dead(self.state_dir, state)
 
     def held_by_others(self) -> frozenset[str]:
-        """The names of the Leases that other runs of this cluster have, ended ones among them.
-
-        Raises as `take` does.
-        """
+        """The names of Leases of other runs of this cluster, also ended ones; raises as `take`."""
         labels = f"{MANAGED_BY}={MANAGER},{CLUSTER_LABEL}={self.writer.cluster}"
         try:
             found = self.leases.leases(self.namespace, labels)
@@ -220,10 +214,7 @@ class Taker:
             held.body = found.body  # An attempt before, whose answer was lost, has written it.
 
     def release(self, held: HeldLock) -> None:
-        """Release it, if it is still this run's; raises `ServiceError` if that fails.
-
-        What is left then ends by itself.
-        """
+        """Release it, if it is still this run's; `ServiceError` if that fails: then it expires."""
         if held.lost:
             return
         try:

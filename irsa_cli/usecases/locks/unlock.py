@@ -33,10 +33,7 @@ Approve = Callable[[Sequence[SeenLock]], bool]
 
 @dataclass(frozen=True)
 class Request:
-    """Which cluster, as whom, and in which namespace its locks are.
-
-    `approve` is asked before the locks are watched; `state_dir` tells which runs of this machine are dead.
-    """
+    """The cluster, identity and namespace of the locks; `approve` is asked before they are watched."""
 
     target: Target
     namespace: str
@@ -107,10 +104,7 @@ class _Place:
         return [SeenLock(LeaseState.read(body), found.date) for body in found.items]
 
     def watch(self, holder: str, first: Sequence[SeenLock]) -> list[SeenLock]:
-        """Those that are still the holder's, and that it has not renewed for so long that it writes no more.
-
-        What has ended by the server's clock needs no watching. Raises `Refused` as soon as one is renewed.
-        """
+        """The holder's locks that it has not renewed for too long; raises `Refused` if one is renewed."""
         mine = list(first)
         seconds = max((item.timing.stop for item in mine if not item.ended), default=0.0)
         begun = boot_seconds()

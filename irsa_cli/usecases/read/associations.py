@@ -91,10 +91,7 @@ class Question:
         )
 
     def tell(self, result: Result, namespace: str, name: str, role_arn: str) -> None:
-        """Put what is known by now of a ServiceAccount, which was given this role, into a result that stands.
-
-        `podIdentity` is null if no association takes it over, and missing if that is not known.
-        """
+        """Add the known association to a result; `podIdentity` is null for none, and missing if unknown."""
         if result.error is not None:
             return
         found = self._of(namespace, name)

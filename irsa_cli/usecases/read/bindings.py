@@ -103,10 +103,7 @@ def read_accounts(connection: Connection, scope: BindingsScope) -> list[ServiceA
 
 
 def naming_roles(error: Refused, connection: Connection, namespace: str, name: str) -> Refused:
-    """The error for a ServiceAccount without a role, with the roles that irsa nevertheless created for it.
-
-    As far as the caller may see them.
-    """
+    """The error for a ServiceAccount without a role, with irsa's roles for it that the caller may see."""
     try:
         items = read_bindings(connection, BindingsScope(namespace, name)).items
     except ServiceError:

@@ -1,7 +1,4 @@
-"""Reading what is there of a chain: the target's trust policy, as far as it may be read, and the ConfigMap.
-
-The conclusions are in `irsa_cli.core.trust.chain` and `irsa_cli.core.planning.chaining`.
-"""
+"""Reading a chain: the target's trust policy, as far as it may be read, and the ConfigMap."""
 
 from __future__ import annotations
 

@@ -51,10 +51,7 @@ class NamedServiceAccount(Namespaced):
         return f"{self.full_name}@{self.connection.cluster.name}"
 
     def settings(self) -> Injection:
-        """The settings in its annotations.
-
-        Raises `Refused` when it doesn't exist, `ServiceError` when the caller may not read it.
-        """
+        """The settings in its annotations; raises `Refused` (not found), or `ServiceError`."""
         try:
             found = self.connection.kube.service_account(self.namespace, self.name)
         except ServiceError as error:

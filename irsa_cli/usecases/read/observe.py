@@ -1,7 +1,4 @@
-"""Reading what is there before anything is planned: all reads that don't depend on each other at once.
-
-This is the long part of a run on purpose: before the first write every failure is harmless.
-"""
+"""Reading everything before planning, all at once: a failure before the first write is harmless."""
 
 from __future__ import annotations
 
@@ -43,10 +40,7 @@ _SERVERS_OWN = (
 
 
 def observe(connection: Connection, desired: DesiredState) -> CurrentState:
-    """Read everything that the plan depends on, in one round trip if nothing exists yet.
-
-    Raises `ServiceError` where the caller may not read, and `IrsaError` for policies that don't exist.
-    """
+    """Read everything that the plan depends on; raises `ServiceError`, or `IrsaError` (no policy)."""
     with ThreadPoolExecutor(14) as pool:
         provider = pool.submit(_provider, connection, desired)
         role = pool.submit(read_role, connection, desired)
@@ -81,10 +75,7 @@ def observe(connection: Connection, desired: DesiredState) -> CurrentState:
 def _bound_role(
     connection: Connection, desired: DesiredState, account: CurrentServiceAccount | None
 ) -> CurrentRole | None:
-    """The role of the cluster's account that the ServiceAccount has in place of the desired one.
-
-    None if it can't be read: it only shows how to continue.
-    """
+    """The ServiceAccount's role in the cluster's account instead of the desired one; None if unreadable."""
     named = account.annotations.get(ROLE_ARN_ANNOTATION, desired.role_arn) if account is not None else ""
     if desired.role is None or desired.override or named in ("", desired.role_arn):
         return None
@@ -174,10 +165,7 @@ def current_account(body: Json) -> CurrentServiceAccount:
 
 
 def _rehearse(connection: Connection, desired: DesiredState) -> bool:
-    """Create the ServiceAccount for show (dryRun): finds missing RBAC before the first write.
-
-    Returns whether there is such a namespace.
-    """
+    """Create the ServiceAccount as a dry run, to find missing RBAC; returns whether the namespace exists."""
     from irsa_cli.changes.service_account import service_account_body
     from irsa_cli.kube.errors import EXISTS, NOT_FOUND
 
@@ -212,10 +200,7 @@ def _rehearse_namespace(connection: Connection, desired: DesiredState) -> None:
 
 
 def check_policies(connection: Connection, policies: Iterable[str], boundary: str = "") -> PolicyVersions:
-    """The versions in force; raises `IrsaError` for a policy that does not exist.
-
-    What may not be asked for is not checked.
-    """
+    """The versions in force, as far as the caller may ask; raises `IrsaError` for a missing policy."""
     wanted = [*policies, *([boundary] if boundary else [])]
     with ThreadPoolExecutor(8) as pool:
         found = pool.map(lambda item: reading.policy_version(connection.iam, item), wanted)

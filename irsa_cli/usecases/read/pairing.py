@@ -1,7 +1,4 @@
-"""Reading one ServiceAccount with its role: what `irsa update-sa` and `irsa adopt` start from.
-
-`irsa_cli.core.binding.ownership` decides the actions on it.
-"""
+"""Reading one ServiceAccount with its role, for `irsa update-sa` and `irsa adopt`."""
 
 from __future__ import annotations
 
@@ -101,10 +98,7 @@ def sharers(role: str, full_name: str, accounts: list[Json] | None) -> list[str]
 def read_pairing(
     connection: Connection, namespace: str, name: str, role: str = ""
 ) -> tuple[Pairing, list[Json] | None]:
-    """The ServiceAccount with its role, and all ServiceAccounts of the cluster if they may be listed.
-
-    `role` is the name of a role that the ServiceAccount need not name.
-    """
+    """The ServiceAccount with its role (or the one named `role`), and all of the cluster if permitted."""
     with ThreadPoolExecutor(1) as pool:
         accounts = pool.submit(read_all_accounts, connection)
         if role:

@@ -1,7 +1,4 @@
-"""Reading who may do what in a cluster: RBAC's four kinds, and how IAM principals get in.
-
-An unreadable part hides no other. The conclusions are in `irsa_cli.core.rbac`.
-"""
+"""Reading permissions in a cluster: RBAC's four kinds, and IAM principals. Unreadable parts hide no other."""
 
 from __future__ import annotations
 

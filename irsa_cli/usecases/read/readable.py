@@ -36,10 +36,7 @@ def unless_denied(work: Callable[[], T]) -> T | Unreadable:
 
 
 def needed(future: Future[T | Unreadable]) -> T:
-    """The result of another read; raises `IrsaError` if it failed.
-
-    Only for reads that were begun before: they have a thread of their own by then.
-    """
+    """The result of an earlier started read, which has its own thread; raises `IrsaError` if it failed."""
     found = future.result()
     if isinstance(found, Unreadable):
         raise IrsaError(found.why)

@@ -1,7 +1,4 @@
-"""The reads of verify, each thing once however many ServiceAccounts need it, and all at once.
-
-The conclusions are in `irsa_cli.usecases.verification.steps`.
-"""
+"""The reads of verify, each thing once however many ServiceAccounts need it, and all at once."""
 
 from __future__ import annotations
 

@@ -128,10 +128,7 @@ class Snapshot:
         return desired.role_account == self._connection.cluster.home
 
     def observe(self, desired: DesiredState) -> CurrentState:
-        """The current state for one desired state, with its common base in place.
-
-        Raises `IrsaError` for a policy that does not exist.
-        """
+        """The current state for one desired state on the common base; raises `IrsaError` (no policy)."""
         found = (None, "") if self.is_unlisted(desired) else read_role(self._connection, desired)
         return self._current(desired, found, self.account)
 

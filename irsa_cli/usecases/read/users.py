@@ -1,7 +1,4 @@
-"""The users of a binding, and runs that may be active on it: read before it is deleted, nothing written.
-
-Whether it may be deleted is decided in `irsa_cli.core.planning.deletion_checks`.
-"""
+"""The users of a binding, and runs that may be active on it: read before it is deleted, nothing written."""
 
 from __future__ import annotations
 
@@ -95,10 +92,7 @@ def _accounts(
 
 
 def living(connection: Connection, bound: Bound, settings: Settings) -> list[str]:
-    """The transactions whose marks the roles bear, and which may still be at work, here or elsewhere.
-
-    A run elsewhere is known by its Lease; where no locks are used, or may be read, by its age alone.
-    """
+    """The transactions in the roles' marks that may be active: by Lease, or by age if none can be read."""
     marks = {role.state.tags.get(TRANSACTION_TAG, "") for role in bound.own}
     found = [mark for mark in marks if _may_live(mark, settings.state_dir)]
     here = [mark for mark in found if journals_of(settings.state_dir, [mark])]

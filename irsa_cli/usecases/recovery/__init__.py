@@ -1,4 +1,1 @@
-"""`irsa recover`: by the journals of this machine, or by what runs have left in a cluster.
-
-`irsa_cli.core.recovery` decides what may be rolled back.
-"""
+"""`irsa recover`: by the journals of this machine, or by the leftovers of runs in a cluster."""

@@ -44,10 +44,7 @@ NOT_WRITTEN_HERE = "the journal of {} was not written by your irsa on this machi
 
 
 def check_way(story: Story, recorded: Target, given: Target, *more: str) -> None:
-    """Raise `Refused` where the run was reached in a way that the command line does not name.
-
-    `recorded` is the way in the journal, `given` the one that the user's options make of it.
-    """
+    """Raise `Refused` if the command line lacks a way in the journal (`recorded`); `given`: its options."""
     if given.role_account != recorded.role_account:
         raise Refused(
             f"transaction {story.transaction} has its roles in {_account(recorded)}",
@@ -188,10 +185,7 @@ def check_lock(story: Story, connection: Connection, *, named: bool, forward: bo
 
 
 def check_word(story: Story, begun: Iterable[Change], *, named: bool, forward: bool) -> None:
-    """Raise `Refused` for a journal without this user's seal that asks for more than its marks prove.
-
-    `named`: the user has named the transaction, and said yes to what would be done.
-    """
+    """Refuse a journal without seal that asks for more than its marks prove, unless approved (`named`)."""
     if story.sealed or named:
         return
     beyond = beyond_marks([record.change for record in story.records], begun)

@@ -52,10 +52,7 @@ def find_leftovers(request: Request, settings: Settings, log: WireLog) -> Found:
 
 
 def take_back(transaction: str, request: Request, settings: Settings, log: WireLog) -> Result:
-    """Roll back what one run has left.
-
-    Raises `Refused` when its run may still live, or when all of it is left alone.
-    """
+    """Roll back one run's leftovers; raises `Refused` if it may be active, or all of them are spared."""
     recovery = _Recovery.read(request, settings, log)
     leftovers = recovery.finder.leftovers(transaction, named=True)
     if leftovers is None:
@@ -186,10 +183,7 @@ class _Recovery:
         return story, kept
 
     def _journal(self, leftovers: Leftovers) -> Path:
-        """The run's own journal if it is on this machine, as it knows more; else a new one.
-
-        Raises `RefusedJournal` if none would be accepted as this user's.
-        """
+        """The run's own journal if it is on this machine, else a new one; raises `RefusedJournal`."""
         check_place(self.settings.state_dir)
         own = self._own_journal(leftovers)
         if own is not None:

@@ -1,7 +1,4 @@
-"""`irsa recover`: finishing transactions whose process is gone, from the journals on this machine.
-
-`irsa_cli.usecases.recovery.scan` finds leftovers of runs without a journal.
-"""
+"""`irsa recover`: finishing transactions whose process is gone, from the journals on this machine."""
 
 from __future__ import annotations
 
@@ -141,10 +138,7 @@ def _unreadable(transaction: str, error: JournalError) -> Result:
 
 
 def target_of(story: Story) -> Target:
-    """Which cluster a run was about, and as whom; raises `JournalError` where its journal does not tell.
-
-    A way to reach a cluster that this version does not know is not left out: it would lead to another one.
-    """
+    """The cluster and identity of a run; raises `JournalError` without them, or with an unknown way."""
     target = story.target
     unknown = sorted(key for key, text in target.items() if text is not None and key not in TARGET_KEYS)
     if unknown:
@@ -222,10 +216,7 @@ class _Work:
         return result
 
     def authorise(self, path: Path, connection: Connection, *, named: bool) -> frozenset[str]:
-        """Raise `Refused` where the journal asks for more than its word is worth; see `Request`.
-
-        Returns the names of the roles of which nothing is left to be rolled back.
-        """
+        """Check the journal's authority; returns the roles with nothing to roll back. See `Request`."""
         story, forward = read(path), self.request.forward
         begun = [record.change for record in story.records if record.needs_undo]
         check_cluster(story, connection)

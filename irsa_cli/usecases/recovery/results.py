@@ -1,7 +1,4 @@
-"""The report of `irsa recover` on a transaction: its plan, and its result.
-
-Doing it is in `irsa_cli.usecases.recovery.by_journal` and `irsa_cli.usecases.recovery.by_cluster`.
-"""
+"""The report of `irsa recover` on a transaction: its plan, and its result."""
 
 from __future__ import annotations
 

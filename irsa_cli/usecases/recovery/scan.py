@@ -36,10 +36,7 @@ PARALLEL = 8
 
 
 def look(connection: Connection) -> SeenLeftovers:
-    """Read all that tells what runs have left: three round trips, however many roles there are at once.
-
-    Raises `ServiceError` where the caller may not list roles, ServiceAccounts or namespaces.
-    """
+    """Read the leftovers of runs in three round trips, however many roles; raises `ServiceError`."""
     cluster, iam = connection.cluster, connection.iam
     arn = provider_arn(cluster.partition, cluster.home, cluster.issuer)
     with ThreadPoolExecutor(4) as pool:

@@ -150,10 +150,7 @@ def short_time(text: str) -> str:
 
 
 def _duration(found: object) -> float:
-    """Seconds that a Lease holds; one that no run of irsa writes counts as irsa's own.
-
-    A run that lives renews its Lease within that time. Nobody is kept out for longer by a number of others'.
-    """
+    """Seconds of a Lease; irsa's own for any other number: nobody is kept out for longer by others."""
     return float(_number(found, 1, most=int(limits.LONGEST_LOCK), default=math.ceil(limits.LOCK_SECONDS)))
 
 
@@ -194,10 +191,7 @@ class Writer:
     command: str
 
     def body(self, lock: Lock, now: datetime, before: Json | None = None) -> Json:
-        """A new Lease, or the one that is there, taken over.
-
-        With its uid and its version, so that the server writes it only if it has not changed.
-        """
+        """A new Lease, or a taken over one: with uid and version, written only if it has not changed."""
         there = before["metadata"] if before is not None else {}
         kept = {key: there[key] for key in ("uid", "resourceVersion") if key in there}
         transitions = LeaseState.read(before).transitions + 1 if before is not None else 0

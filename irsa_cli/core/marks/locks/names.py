@@ -1,7 +1,4 @@
-"""Locks: their objects, the order in which a run takes them, the names of their Leases, and a plan's locks.
-
-Kinds of change are not mentioned here; their traits describe objects (`irsa_cli.core.plan.traits`).
-"""
+"""Locks: their objects, the order in which a run takes them, names of their Leases, and a plan's locks."""
 
 from __future__ import annotations
 
@@ -45,10 +42,7 @@ _WORDS = {
 
 @dataclass(frozen=True, order=True)
 class Lock:
-    """One thing that one run at a time changes. All take theirs in this order, so none waits in a circle.
-
-    `subject` is `namespace/name`, a namespace's name, a provider's ARN or a role's ARN.
-    """
+    """One object (`subject`) for one run at a time; sorted, so that no runs wait in a circle."""
 
     scope: LockScope
     subject: str
