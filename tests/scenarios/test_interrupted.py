@@ -93,7 +93,7 @@ def test_each_proposed_command_ends_it(small: Stage, state: State) -> None:
         words = shlex.split(command, comments=True)[1:]
         if words[0] == "recover" and "-c" in words:
             young = small.irsa(*words)
-            assert (young.code, "may still live" in young.err) == (4, True)
+            assert (young.code, "may still be active" in young.err) == (4, True)
             words += ["--min-age", "0s"]
         ran = small.irsa(*words)
         assert ran.code == 0, f"{command}: {ran.err}"

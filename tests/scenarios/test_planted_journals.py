@@ -239,7 +239,7 @@ def test_a_journal_about_another_cluster_is_refused(small: Stage) -> None:
     path.write_text(path.read_text().replace(":cluster/demo", ":cluster/other", 1))
     ran = small.irsa("recover", transaction, "--yes")
     assert ran.code == 4, ran.err
-    assert "about another cluster" in ran.err
+    assert "belongs to another cluster" in ran.err
     assert small.world() == half
 
 

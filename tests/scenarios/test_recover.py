@@ -300,5 +300,5 @@ def test_what_was_taken_away_after_a_rollback_is_not_given_back_by_its_journal(s
     after = small.world()
     ran = small.irsa("recover", transaction)
     assert ran.code == 4, ran.err
-    assert "bears the mark of" in ran.err
+    assert "has the tag of" in ran.err
     assert small.world() == after

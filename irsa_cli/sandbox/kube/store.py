@@ -40,6 +40,17 @@ class Preconditions:
     grace: int | None = None
 
 
+@dataclass(frozen=True)
+class Writing:
+    """Who writes an object, for managedFields, and whether that is only a dry run."""
+
+    manager: str = "sandbox"
+    dry_run: bool = False
+
+
+_BY_SANDBOX = Writing()
+
+
 def timestamp(moment: datetime | None = None) -> str:
     """`moment` (now) in the API's format: RFC 3339, UTC, whole seconds."""
     return (moment or datetime.now(timezone.utc)).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -119,15 +130,13 @@ class Store:
                 raise status.not_found(kind.resource, name, group=kind.group)
             return copy.deepcopy(found)
 
-    def create(
-        self, kind: Kind, namespace: str, obj: JsonObject, *, dry_run: bool = False, manager: str = "sandbox"
-    ) -> JsonObject:
+    def create(self, kind: Kind, namespace: str, obj: JsonObject, by: Writing = _BY_SANDBOX) -> JsonObject:
         """Store `obj` under a new uid; 404 for a missing namespace, 403 for one that ends, 409, 422."""
         with self._lock:
             if kind.namespaced:
                 self.require_namespace(namespace, kind.resource, obj["metadata"].get("name", ""), kind.group)
             new = self._new_object(kind, namespace, obj)
-            _note(kind, None, new, manager)
+            _note(kind, None, new, by.manager)
             name = new["metadata"].get("name", "")
             errors = _errors(kind, new)
             if errors:
@@ -140,7 +149,7 @@ class Store:
             if taken is not None:
                 ending = "deletionTimestamp" in taken["metadata"]
                 raise status.already_exists(kind.resource, name, group=kind.group, ending=ending)
-            if dry_run:
+            if by.dry_run:
                 return new
             self._write(kind, namespace, new)
             if kind is NAMESPACES and self.controllers:
@@ -154,9 +163,7 @@ class Store:
         namespace: str,
         obj: JsonObject,
         check_create: Callable[[], None],
-        *,
-        dry_run: bool = False,
-        manager: str = "sandbox",
+        by: Writing,
     ) -> tuple[JsonObject, bool]:
         """Create or replace `obj`; returns whether it was created.
 
@@ -174,14 +181,14 @@ class Store:
             if there is None:
                 check_create()
                 new = {**obj, "metadata": {k: v for k, v in metadata.items() if k != "resourceVersion"}}
-                return self.create(kind, namespace, new, dry_run=dry_run, manager=manager), True
+                return self.create(kind, namespace, new, by), True
             if metadata.get("resourceVersion", "") in ("", "0"):
                 why = "must be specified for an update"
                 error = status.invalid_value("metadata.resourceVersion", 0, why)
                 raise status.invalid(kind.resource, name, [error], group=kind.group)
             new = {**obj, "kind": kind.kind, "apiVersion": kind.api_version}
             new["metadata"] = {**metadata, "namespace": namespace}
-            return self.update(kind, namespace, name, lambda _: new, dry_run=dry_run, manager=manager), False
+            return self.update(kind, namespace, name, lambda _: new, by), False
 
     def update(
         self,
@@ -189,10 +196,8 @@ class Store:
         namespace: str,
         name: str,
         change: Callable[[JsonObject], JsonObject],
-        *,
+        by: Writing,
         part: str = "",
-        dry_run: bool = False,
-        manager: str = "sandbox",
     ) -> JsonObject:
         """Replace an object by `change` of it; 404, 409 for a stale resourceVersion, 422.
 
@@ -208,11 +213,11 @@ class Store:
             else:
                 new = _with_server_fields(kind, old, new)
                 kind.fill_in(new)
-                _note(kind, old, new, manager)
+                _note(kind, old, new, by.manager)
             errors = [*_immutable_errors(kind, old, new), *_errors(kind, new)]
             if errors:
                 raise status.invalid(kind.kind, new["metadata"].get("name", ""), errors, group=kind.group)
-            if new != old and not dry_run:
+            if new != old and not by.dry_run:
                 self._write(kind, namespace, new)
             return copy.deepcopy(new)
 
