@@ -42,7 +42,7 @@ class Preconditions:
 
 @dataclass(frozen=True)
 class Writing:
-    """Who writes an object, for managedFields, and whether that is only a dry run."""
+    """The writer of an object, for managedFields, and whether it is only a dry run."""
 
     manager: str = "sandbox"
     dry_run: bool = False
