@@ -327,7 +327,7 @@ def not_permitted(error: ServiceError, namespace: str) -> IrsaError:
         f"this caller is not allowed to {verb} Leases (coordination.k8s.io) in namespace {namespace}",
         reason=error.reason,
         next_steps=(
-            "grant list and delete on leases there: docs/how-to/permissions.md has the Role",
+            "grant list and delete on leases there: irsa docs how-to/permissions shows the Role",
             "or set the namespace of the locks: --lock-namespace NAMESPACE",
         ),
     )
@@ -352,7 +352,7 @@ def denied(error: ServiceError, namespace: str) -> IrsaError:
         f"can't take a lock: {who} {verb} Leases (coordination.k8s.io) in namespace {namespace}",
         reason=error.reason,
         next_steps=(
-            f"grant {', '.join(VERBS)} on leases there: docs/how-to/permissions.md has the Role",
+            f"grant {', '.join(VERBS)} on leases there: irsa docs how-to/permissions shows the Role",
             "or set a namespace that grants them, the same for all runs: --lock-namespace NAMESPACE",
             f"or {WITHOUT}",
         ),
