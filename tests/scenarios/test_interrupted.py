@@ -141,7 +141,7 @@ def test_what_a_serviceaccount_names_is_left_alone_and_named(small: Stage, state
     state(small)
     before = small.world()
     listed = recover(small)
-    assert f"ServiceAccount {NAMESPACE}/{NAME} names it" in listed.out
+    assert f"ServiceAccount {NAMESPACE}/{NAME} uses it" in listed.out
     assert f"irsa delete-sa {NAME} -n {NAMESPACE} -c {small.cluster}" in listed.out
     everything = recover(small, "--all", "--min-age", "0s")
     assert (everything.code, "names it" in everything.out) == (0, True), everything.err

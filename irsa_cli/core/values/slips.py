@@ -35,7 +35,7 @@ _IN_POLICIES = re.compile(
 )
 _LOOKED_AT = 2_000
 """Characters of a text that are searched: what is longer is no template's work, and maybe an attack."""
-UNFILLED = "is an unfilled placeholder"
+UNFILLED = "is a placeholder without a value"
 
 
 def placeholder(text: str) -> str:
