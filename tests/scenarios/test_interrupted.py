@@ -144,7 +144,7 @@ def test_what_a_serviceaccount_names_is_left_alone_and_named(small: Stage, state
     assert f"ServiceAccount {NAMESPACE}/{NAME} uses it" in listed.out
     assert f"irsa delete-sa {NAME} -n {NAMESPACE} -c {small.cluster}" in listed.out
     everything = recover(small, "--all", "--min-age", "0s")
-    assert (everything.code, "names it" in everything.out) == (0, True), everything.err
+    assert (everything.code, "uses it" in everything.out) == (0, True), everything.err
     (item,) = recover(small, "-o", "json").items
     named = recover(small, item["transaction"], "--min-age", "0s")
     assert named.code == 4
