@@ -289,7 +289,7 @@ def check_region(session: boto3.Session, region: str) -> None:
         return
     similar = near(region, known)
     raise InvalidInput(
-        f"botocore {botocore.__version__} does not know the AWS region {region}",
+        f"there is no AWS region {region} (in botocore {botocore.__version__})",
         details=(f"regions with a similar name: {', '.join(similar)}",) if similar else (),
         next_steps=("check --region, AWS_REGION and the profile; a newer region needs a newer boto3",),
         code="NoSuchRegion",
