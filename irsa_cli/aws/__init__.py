@@ -1,4 +1,1 @@
-"""AWS: sessions, the cluster as EKS describes it, reading IAM, and which errors mean what.
-
-How IAM objects are written is in `irsa_cli.changes`.
-"""
+"""AWS: sessions, the cluster as EKS describes it, reading IAM, and the meaning of errors."""

@@ -1,8 +1,4 @@
-"""Reading what an account has of clusters: OIDC providers, EKS Pod Identity, and who may enter a cluster.
-
-Its roles and policies are read in `irsa_cli.aws.details`; what follows from access entries is
-`irsa_cli.core.rbac.principals`' business.
-"""
+"""Reading what an account has of clusters: OIDC providers, EKS Pod Identity, and access entries."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""What AWS has of a binding: its role with all documents, Pod Identity, quotas, providers. Reading only.
-
-Each function is one question, and raises `ServiceError` where the caller may not ask it. What only a
-diagnosis asks is in `irsa_cli.aws.diagnosis`.
-"""
+"""The AWS side of a binding: its role with all documents, Pod Identity, quotas, providers. Reading only."""
 
 from __future__ import annotations
 
@@ -80,7 +76,7 @@ def role(iam: IAMClient, name: str) -> Role | None:
 
 
 def _read(work: Callable[[], T]) -> T | Unreadable:
-    """What belongs to a role and is not needed to judge who may become it."""
+    """Parts of a role that are not needed to judge who may assume it."""
     try:
         return work()
     except ServiceError as error:

@@ -1,7 +1,4 @@
-"""The cluster as EKS describes it: issuer, endpoint, certificate authority; or that it is gone.
-
-The connection that is built from it is in `irsa_cli.kube.connection`.
-"""
+"""The cluster as EKS describes it: issuer, endpoint, certificate authority; or that it is gone."""
 
 from __future__ import annotations
 
@@ -47,10 +44,7 @@ def cluster_names(eks: EKSClient) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class EksCluster:
-    """A usable EKS cluster. `endpoint` is a URL, `ca_data` the base64 of its CA's PEM, as EKS gives it.
-
-    `description` is all that EKS said of it, for who wants to know more than that.
-    """
+    """A usable EKS cluster: `endpoint` a URL, `ca_data` base64 of PEM, `description` EKS's whole answer."""
 
     cluster: Cluster
     endpoint: str
@@ -82,14 +76,14 @@ def describe(aws: AwsSession, name: str) -> EksCluster:
     if status not in _USABLE:
         raise Refused(
             f"cluster {name} is {status}, not ACTIVE",
-            reason="its issuer and its API can't be relied on yet",
+            reason="its issuer and API are not ready yet",
             next_steps=(f"aws eks wait cluster-active --name {name} --region {shlex.quote(aws.region)}",),
         )
     issuer = found.get("identity", {}).get("oidc", {}).get("issuer", "")
     if not issuer:
         raise Refused(
             f"cluster {name} has no OIDC issuer",
-            reason="IRSA needs one; EKS gives it from Kubernetes 1.13 on",
+            reason="IRSA requires one; EKS has it since Kubernetes 1.13",
         )
     arn = Arn.parse(check_cluster(found["arn"]))
     cluster = Cluster(name, found["arn"], arn.region, arn.partition, arn.account, check_issuer(issuer))
@@ -119,17 +113,14 @@ def _missing(aws: AwsSession, name: str, error: ServiceError) -> NoCluster:
         details=details,
         next_steps=(
             "check --cluster, --region and --profile",
-            f"or add --any-region: looks for it in all regions of {aws.partition}",
+            f"or add --any-region to search all regions of {aws.partition}",
         ),
         code=error.code,
     )
 
 
 def find_region(aws: AwsSession, name: str) -> str:
-    """The one other region of the partition in which the caller has a cluster of that name.
-
-    Raises `Refused` where there is none, or more than one; a region that can't be read is not one without it.
-    """
+    """The one other region of the partition with that cluster; raises `Refused` for none, or several."""
     regions = [region for region in aws.regions if region != aws.region]
 
     def asked(region: str) -> ServiceError | None:
@@ -146,8 +137,8 @@ def find_region(aws: AwsSession, name: str) -> str:
         return found[0]
     if found:
         raise Refused(
-            f"clusters of the name {name} are in several regions of {aws.partition}",
-            details=(f"it is in {', '.join(found)}",),
+            f"several regions of {aws.partition} have a cluster {name}",
+            details=(f"regions: {', '.join(found)}",),
             next_steps=(f"add --region {found[0]}", *(f"or --region {region}" for region in found[1:])),
         )
     unread: dict[str, list[str]] = {}
@@ -158,7 +149,7 @@ def find_region(aws: AwsSession, name: str) -> str:
         raise NoCluster(
             f"cluster {name} was not found in any region of {aws.partition} that can be read",
             details=[f"not read ({code}): {', '.join(where)}" for code, where in sorted(unread.items())],
-            next_steps=("check --cluster and --profile, or name the region: --region REGION",),
+            next_steps=("check --cluster and --profile, or set the region: --region REGION",),
         )
     raise NoCluster(
         f"there is no cluster {name} in any region of {aws.partition}",
@@ -180,10 +171,10 @@ class GoneCluster:
 
     @property
     def note(self) -> str:
-        """What a user has to know of a run that works without the cluster."""
+        """A note for the user of a run without the cluster."""
         return (
-            f"cluster {self.arn} does not exist any more (EKS: ResourceNotFoundException):"
-            " irsa goes by its marks in IAM, and can't look at pods and ServiceAccounts"
+            f"cluster {self.arn} no longer exists (EKS: ResourceNotFoundException):"
+            " irsa uses its tags in IAM and can't check pods and ServiceAccounts"
         )
 
     def is_nobody(self, principal: str) -> bool:
@@ -193,10 +184,7 @@ class GoneCluster:
 
 
 def expected(aws: AwsSession, name: str) -> Cluster:
-    """The cluster of this name that the caller's account had in this region, if it had any.
-
-    A name that is mistyped, or looked for in the wrong region or account, has another ARN.
-    """
+    """The former cluster of this name in the caller's account and region, if any (by its ARN)."""
     account = Arn.parse(aws.identity()).account
     arn = f"arn:{aws.partition}:eks:{aws.region}:{account}:cluster/{name}"
     return Cluster(name, arn, aws.region, aws.partition, account, "")
@@ -217,7 +205,7 @@ def recognize(iam: IAMClient, cluster: Cluster, error: NoCluster) -> tuple[Clust
         if state is not None and state.tags.get(CLUSTER_TAG) == cluster.arn
     }
     if not marked and not _has_role(iam, cluster):
-        looked = f"no role and no OIDC provider bears the mark of {cluster.arn}, either"
+        looked = f"no role or OIDC provider has irsa's tags for {cluster.arn}"
         raise error.but(details=(*error.details, looked))
     issuer = next(iter(marked.values())).url if len(marked) == 1 else ""
     known = None if arns is None else frozenset(arns)

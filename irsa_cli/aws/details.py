@@ -1,7 +1,4 @@
-"""Reading many roles with their policies: page by page with all others of the account, or one by one.
-
-Which of the two is decided by `pages_pay`. Single roles for a change are read in `irsa_cli.aws.iam`.
-"""
+"""Reading many roles with their policies: one by one, or all of the account page by page (`pages_pay`)."""
 
 from __future__ import annotations
 
@@ -45,10 +42,7 @@ def pages_pay(wanted: int, left: int, page: int = PAGE) -> bool:
 
 
 def read_roles(iam: IAMClient, names: Collection[str]) -> dict[str, ReadRole]:
-    """These roles by name, each by itself: None for one that is not there, or why it can't be read.
-
-    Raises `ServiceError` when listing fails otherwise than by a missing permission.
-    """
+    """These roles by name: None for a missing one, or why it can't be read; raises `ServiceError`."""
     found: dict[str, ReadRole] = {}
     # Not even one page pays for a few.
     if pages_pay(len(names), 1):
@@ -88,10 +82,7 @@ def _read_pages(iam: IAMClient, names: Collection[str], found: dict[str, ReadRol
 
 
 def read_account(iam: IAMClient) -> tuple[list[BoundRole], dict[str, Document]]:
-    """All roles of the account, and the documents of its managed policies by ARN, page by page.
-
-    Of AWS's own policies those that are attached. Raises `ServiceError`.
-    """
+    """All roles of the account, and its (and AWS's attached) policies by ARN; raises `ServiceError`."""
     roles: list[BoundRole] = []
     policies: dict[str, Document] = {}
     read = iam.get_account_authorization_details

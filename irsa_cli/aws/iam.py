@@ -1,7 +1,4 @@
-"""Reading IAM: roles with their policies, OIDC providers, whether a policy exists.
-
-Writing is in `irsa_cli.changes`.
-"""
+"""Reading IAM: roles with their policies, OIDC providers, policies. Writing is in `irsa_cli.changes`."""
 
 from __future__ import annotations
 
@@ -33,7 +30,7 @@ EXISTS = "EntityAlreadyExists"
 
 
 def role_state(iam: IAMClient, name: str) -> tuple[RoleState, str] | None:
-    """A role and its RoleId, None when it doesn't exist. Its tags hold irsa's, too."""
+    """A role and its RoleId, None if it doesn't exist. Its tags include irsa's."""
     try:
         role = call(iam.get_role, RoleName=name)["Role"]
     except ServiceError as error:
@@ -81,7 +78,7 @@ def _until_they_agree(read: Callable[[], CurrentRole | None]) -> CurrentRole | N
             waited = time.monotonic() - began
             if error.code != NOT_THERE or waited >= limits.PROPAGATION_SECONDS:
                 raise
-        doing.waiting("IAM to show its newest state", waited, limits.PROPAGATION_SECONDS)
+        doing.waiting("IAM to return its latest state", waited, limits.PROPAGATION_SECONDS)
         current().pause(wait)
         wait = min(wait * 2, 2.0)
 
@@ -166,7 +163,7 @@ def managed_policy(iam: IAMClient, arn: str) -> Document:
 
 
 def provider(iam: IAMClient, arn: str) -> ProviderState | None:
-    """An OIDC provider, None when it doesn't exist. Its tags hold irsa's, too."""
+    """An OIDC provider, None if it doesn't exist. Its tags include irsa's."""
     found = aged_provider(iam, arn)
     return None if found is None else found[0]
 
@@ -206,9 +203,9 @@ def trust_quota(iam: IAMClient) -> int:
 
 
 def policy_version(iam: IAMClient, arn: str) -> str | None:
-    """The id and the version in force of a managed policy, '' where there is none; None for who may not ask.
+    """The id and the version in force of a managed policy, '' for none; None if the caller may not ask.
 
-    Together they stand for the document: a version is never changed, a policy that is made again has another
+    Together they identify the document: a version never changes, a recreated policy has another
     id. https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_managed-versioning.html
     """
     try:

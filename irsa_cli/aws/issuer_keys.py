@@ -1,7 +1,7 @@
 """The public documents of a cluster's issuer, as STS fetches them: discovery, and the keys that it names.
 
-Over HTTPS with the system's CAs (or AWS_CA_BUNDLE), through the proxy of HTTPS_PROXY. What the keys say to a
-token is in `irsa_cli.core.trust.jwt`.
+Over HTTPS with the system's CAs (or AWS_CA_BUNDLE), through the proxy of HTTPS_PROXY. Tokens are checked
+with the keys in `irsa_cli.core.trust.jwt`.
 https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderConfig
 """
 
@@ -28,21 +28,18 @@ LARGEST = 256 * 1024
 
 
 def fetch(issuer: str, log: WireLog) -> dict[str, Any]:
-    """The JSON Web Key Set that the issuer publishes.
-
-    Raises `ServiceError` (service `issuer`) when it can't be had, or is not what the standard asks for.
-    """
+    """The JSON Web Key Set of the issuer; raises `ServiceError` (service `issuer`) without a valid one."""
     pool = _pool(issuer)
     found = _get(pool, issuer.rstrip("/") + DISCOVERY, "discovery", log)
     if found.get("issuer") != issuer:
-        raise _wrong("discovery", f"it is of the issuer {found.get('issuer')}, and not of {issuer}")
+        raise _wrong("discovery", f"its issuer is {found.get('issuer')}, not {issuer}")
     address = found.get("jwks_uri")
     if not isinstance(address, str) or urlsplit(address).scheme != "https":
-        raise _wrong("discovery", f"its jwks_uri is no https address: {address}")
+        raise _wrong("discovery", f"its jwks_uri is not an https URL: {address}")
     same_host = urlsplit(address).netloc == urlsplit(issuer).netloc
     keys = _get(pool if same_host else _pool(address), address, "keys", log)
     if not isinstance(keys.get("keys"), list):
-        raise _wrong("keys", "it is no JSON Web Key Set")
+        raise _wrong("keys", "it is not a JSON Web Key Set")
     return keys
 
 
@@ -66,13 +63,13 @@ def _get(pool: urllib3.PoolManager, address: str, operation: str, log: WireLog) 
 
 def _document(operation: str, address: str, status: int, body: bytes) -> dict[str, Any]:
     if status != 200:
-        raise _failed(operation, f"HTTP{status}", f"{address} answers with HTTP {status}", status)
+        raise _failed(operation, f"HTTP{status}", f"{address} returns HTTP {status}", status)
     try:
         found = json.loads(body) if len(body) <= LARGEST else None
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
-        raise _wrong(operation, f"{address} is no JSON object")
+        raise _wrong(operation, f"{address} is not a JSON object")
     return found
 
 

@@ -1,7 +1,4 @@
-"""Reading IAM at large: all roles of an account, and what of a role tells whether it is in use.
-
-Single objects by their names are read in `irsa_cli.aws.iam`.
-"""
+"""Reading IAM at large: all roles of an account, and whether a role is in use."""
 
 from __future__ import annotations
 

@@ -28,19 +28,19 @@ def pages(method: Callable[..., Any], given: str, asked: str, **parameters: Any)
         if page.get("IsTruncated") is False or not (marker or page.get("IsTruncated")):
             return
         if not marker:
-            raise _endless(method.__name__, "the answer says that there is more, and not where")
+            raise _endless(method.__name__, "the answer is truncated, but has no marker")
         if marker in seen or len(seen) >= MOST:
-            why = "the answer names a page that was read already" if marker in seen else "too many pages"
+            why = "the answer repeats the marker of an earlier page" if marker in seen else "too many pages"
             raise _endless(method.__name__, why)
         if current().remaining <= 0:
-            raise DeadlineExceeded(f"the time limit was reached while {method.__name__} was read")
+            raise DeadlineExceeded(f"{method.__name__} timed out")
         seen.add(marker)
         more = {asked: marker}
 
 
 def _endless(operation: str, reason: str) -> ServiceError:
     return ServiceError(
-        f"{operation} can't be read to its end",
+        f"can't read all pages of {operation}",
         code="EndlessList",
         service="aws",
         operation=operation,

@@ -29,7 +29,7 @@ from irsa_cli.core.values import limits
 Key = tuple[str, ...]
 """A part of an object: the object's kind and name, then the part's."""
 State = dict[Key, str]
-"""What parts are: a text that can be compared, `ABSENT` for what is not there."""
+"""The state of parts: a text that can be compared, `ABSENT` for a missing part."""
 ABSENT = ""
 _THERE = "there"
 _Answer = Mapping[str, Any] | None
@@ -48,7 +48,7 @@ class _Written:
 
 @dataclass
 class RecentWrites:
-    """What was written and read through one client. Safe to use from several threads."""
+    """The writes and reads through one client. Safe to use from several threads."""
 
     _written: dict[Key, _Written] = field(default_factory=dict)
     _shown: dict[Key, frozenset[str]] = field(default_factory=dict)
@@ -82,7 +82,7 @@ class RecentWrites:
             self._written.setdefault(key, _Written(_THERE, time.monotonic(), frozenset({ABSENT})))
 
     def gone(self, operation: str, asked: Mapping[str, Any]) -> None:
-        """Note that a write found no such object: writes are told the newest state."""
+        """Note that a write found no such object: writes get the newest state."""
         if operation in _OF_WHOLE:
             key = _object(asked)
             with self._lock:
@@ -90,10 +90,7 @@ class RecentWrites:
                 self._written[key] = _Written(ABSENT, time.monotonic(), older)
 
     def is_late(self, operation: str, asked: Mapping[str, Any], answer: _Answer) -> bool:
-        """Whether a read shows what was there before a recent write; what it shows is noted.
-
-        What was there to be seen and is gone at the next read is asked for again, too, a few times.
-        """
+        """Whether a read shows, or misses, an older state than a recent write; the read is noted."""
         _note_age(answer or {})
         place = _object(asked)
         with self._lock:
@@ -144,7 +141,7 @@ def may_be_late() -> bool:
 
 
 def server_time(metadata: Mapping[str, Any]) -> datetime | None:
-    """The time of an answer by the clock of who gave it, None where it does not say (RFC 9110, 6.6.1)."""
+    """The time of an answer by its server's clock, None if it is unknown (RFC 9110, 6.6.1)."""
     try:
         found = parsedate_to_datetime(metadata["HTTPHeaders"]["date"])
     except (KeyError, TypeError, ValueError):
@@ -167,7 +164,7 @@ _OF_CLIENTS: WeakKeyDictionary[Any, RecentWrites] = WeakKeyDictionary()
 
 
 def recent_writes(client: Any) -> RecentWrites:
-    """What was written through a client of IAM."""
+    """The recent writes through a client of IAM."""
     return _OF_CLIENTS.setdefault(client, RecentWrites())
 
 
@@ -186,7 +183,7 @@ def _object(asked: Mapping[str, Any]) -> Key:
 
 
 def _implied(key: Key, value: str) -> frozenset[str]:
-    """What a part was before, where a write tells it: what was created was not there, and vice versa."""
+    """The earlier state of a part, if a write implies it: a new object did not exist, and vice versa."""
     if key[2:3] in (("attached",), ("named",), ("audience",), ("statement",)):
         return frozenset({ABSENT if value == _THERE else _THERE})
     return frozenset({ABSENT} if value != ABSENT and len(key) == 2 else ())
@@ -202,7 +199,7 @@ def _tags(place: Key, tags: Iterable[Mapping[str, str]]) -> State:
 
 
 def _set_by(operation: str, asked: Mapping[str, Any], answer: Mapping[str, Any]) -> State:
-    """What a write sets."""
+    """The states that a write sets."""
     place = _object(asked)
     if not place:
         return {}
@@ -245,7 +242,7 @@ def _settings(role: Mapping[str, Any]) -> str:
 def _shown_by(
     operation: str, asked: Mapping[str, Any], answer: _Answer, written: Mapping[Key, object]
 ) -> State:
-    """What a read shows; of lists, whether what was written is among them."""
+    """The states that a read shows; of lists, whether the written items are in them."""
     place = _object(asked)
     if not place:
         return {}

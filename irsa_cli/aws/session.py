@@ -42,10 +42,7 @@ LARGEST = 32 * 2**20
 
 @dataclass(frozen=True)
 class WireCall:
-    """One request that went out and what came back; `status` is 0 when nothing did.
-
-    `account` is that of the session, where that is not the cluster's.
-    """
+    """One request and its answer; `status` is 0 without one; `account` is another than the cluster's."""
 
     service: str
     operation: str
@@ -59,10 +56,7 @@ WireLog = Callable[[WireCall], None]
 
 
 class AwsSession:
-    """Clients for one caller. Making clients is serialised, using them is thread-safe (botocore's rule).
-
-    `account` names a session for another account than the cluster's, in errors and in the log.
-    """
+    """Clients for one caller, safe for threads; `account`: another one than the cluster's, for errors."""
 
     def __init__(
         self,
@@ -86,8 +80,8 @@ class AwsSession:
             raise translate(error, "configuration", "Session", "", account) from error
         if not self._session.region_name:
             raise IrsaError(
-                "no AWS region is known",
-                reason="neither --region nor AWS_REGION nor the profile names one",
+                "no AWS region is set",
+                reason="neither --region, AWS_REGION nor the profile sets one",
                 next_steps=("add --region REGION",),
                 code="NoRegion",
             )
@@ -129,7 +123,7 @@ class AwsSession:
     @overload
     def client(self, service: Literal["cloudtrail", "ec2"]) -> Any: ...
     def client(self, service: str) -> Any:
-        """The client of a service, made once. Who wants one that is there waits for no other's making."""
+        """The client of a service, created once. Getting an existing one waits for no other's creation."""
         if service in self._clients:
             return self._clients[service]
         with self._lock:
@@ -157,7 +151,7 @@ class AwsSession:
 
     @property
     def configured_region(self) -> str:
-        """The region that the profile itself names, '' where it names none."""
+        """The region in the profile, '' for none."""
         return str(self._session._session.get_scoped_config().get("region") or "")
 
     def partition_of(self, region: str) -> str:
@@ -295,7 +289,7 @@ def check_region(session: boto3.Session, region: str) -> None:
         return
     similar = near(region, known)
     raise InvalidInput(
-        f"there is no AWS region {region} that botocore {botocore.__version__} knows",
+        f"there is no AWS region {region} (in botocore {botocore.__version__})",
         details=(f"regions with a similar name: {', '.join(similar)}",) if similar else (),
         next_steps=("check --region, AWS_REGION and the profile; a newer region needs a newer boto3",),
         code="NoSuchRegion",

@@ -2,7 +2,7 @@
 
 And whether it has parts that irsa could not bring back if it deleted the object.
 
-What no answer of AWS looks like is never read as one: not as "there is none", nor as a bug of irsa's.
+An answer that AWS never gives is not read as one: not as "there is none", nor as a bug of irsa's.
 Whether it came from AWS at all is looked at in `irsa_cli.aws.errors`, before it is parsed into parts.
 """
 
@@ -60,7 +60,7 @@ _NEEDED: Mapping[str, tuple[str, ...]] = {
     "ListPolicies": ("Policies.PolicyName", "Policies.Arn"),
     "LookupEvents": ("Events.CloudTrailEvent", "Events.EventTime"),
 }
-"""What is read of an answer beyond what its model says is required, through lists."""
+"""The fields of an answer that irsa reads beyond those that its model requires, through lists."""
 _TYPES: Mapping[str, tuple[type, ...]] = {
     "string": (str,),
     "character": (str,),
@@ -79,7 +79,7 @@ _NAMED = {"GetRole": ("RoleName", "Role"), "CreateRole": ("RoleName", "Role")}
 
 
 class OddAnswer(Exception):
-    """What was answered is not what AWS documents."""
+    """The answer is not what AWS documents."""
 
 
 def check(operation: OperationModel, answer: Any, asked: Mapping[str, Any]) -> None:
@@ -94,7 +94,7 @@ def check(operation: OperationModel, answer: Any, asked: Mapping[str, Any]) -> N
     parameter, part = _NAMED.get(operation.name, ("", ""))
     # IAM's names differ by more than case.
     if part and str(asked.get(parameter)).lower() != answer[part][parameter].lower():
-        raise OddAnswer("it is about something else than what was asked for")
+        raise OddAnswer("it is about another resource than the requested one")
 
 
 def _check_type(shape: Shape, value: Any, where: str) -> None:
@@ -153,10 +153,10 @@ BROUGHT_BACK: Mapping[str, Collection[str]] = {
 """By what is deleted: the members by which it is created again, dotted through structures and lists."""
 NOT_ITS_OWN: Mapping[str, Mapping[str, str]] = {
     "Role": {
-        "Arn": "follows from account, path and name",
-        "RoleId": "a role created again has another one; irsa says so before",
+        "Arn": "depends on account, path and name",
+        "RoleId": "a recreated role gets a new one; irsa warns before",
         "CreateDate": "the date of its creation",
-        "RoleLastUsed": "a record of its use, which nobody can write",
+        "RoleLastUsed": "a record of its use, which AWS alone writes",
         "PermissionsBoundary.PermissionsBoundaryType": "AWS has only one",
     },
     "OpenIDConnectProvider": {"CreateDate": "the date of its creation"},
@@ -165,10 +165,7 @@ NOT_ITS_OWN: Mapping[str, Mapping[str, str]] = {
 
 
 def unknown(kind: str, answer: Mapping[str, Any]) -> list[str]:
-    """The members of an answer that say something, and would be lost with the object.
-
-    botocore leaves out members that it does not know: those can't be seen.
-    """
+    """The members of an answer that would be lost with the object (only those that botocore knows)."""
     known = {*BROUGHT_BACK[kind], *NOT_ITS_OWN[kind], "ResponseMetadata"}
     return sorted(set(_beyond(answer, known, "")))
 

@@ -1,7 +1,4 @@
-"""STS: exchanging a ServiceAccount's token, and the bearer token by which EKS knows an AWS caller.
-
-Nothing here keeps or prints a token.
-"""
+"""STS: exchanging a ServiceAccount's token, and the bearer token for EKS. No token is kept or printed."""
 
 from __future__ import annotations
 
@@ -21,7 +18,7 @@ from irsa_cli.core.values.errors import ServiceError
 if TYPE_CHECKING:
     from mypy_boto3_sts import STSClient
 
-# What a new role, trust policy or provider may be answered with until IAM has spread it.
+# Answers for a new role, trust policy or provider until IAM has spread it.
 _SPREADING = {"AccessDenied", "InvalidIdentityToken", "IDPCommunicationError"}
 SESSION_NAME = VERIFY_SESSION
 SECONDS = 900
@@ -32,7 +29,7 @@ TOKEN_SECONDS = 60
 
 @dataclass(frozen=True)
 class Exchange:
-    """What STS says it accepted, and the credentials that it gave."""
+    """The token as STS accepted it, and the credentials."""
 
     subject: str
     audience: str
@@ -68,7 +65,7 @@ def exchange(
                 code="AccessDenied",
                 service="sts",
                 operation="AssumeRoleWithWebIdentity",
-                reason=f"STS gives credentials of the deleted role {found.role_id}, and not of {role_id}",
+                reason=f"STS issues credentials of the deleted role {found.role_id}, not of {role_id}",
             )
         except ServiceError as error:
             if (error.code in _SPREADING or error.transient) and wait(error):

@@ -1,7 +1,4 @@
-"""Who wrote to a role lately, by CloudTrail. Reading only.
-
-What CloudTrail tells of exchanges of tokens is in `irsa_cli.aws.diagnosis`.
-"""
+"""Recent writes to a role, by CloudTrail. Reading only."""
 
 from __future__ import annotations
 
@@ -29,7 +26,7 @@ HOMES = {
 }
 """The region of each partition in which IAM's events are."""
 WRITES = 5
-"""So many writes to one object are told, the newest."""
+"""The most writes to one object that are shown, the newest."""
 
 
 def writes_to(aws: AwsSession, name: str) -> list[Changed]:

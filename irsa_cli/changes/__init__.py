@@ -1,7 +1,4 @@
-"""The vocabulary of reversible changes: one module for each kind of object, and how each is applied.
-
-In which order changes run, and when they are rolled back, is `irsa_cli.transaction`'s business.
-"""
+"""The vocabulary of reversible changes: one module for each kind of object, and how each is applied."""
 
 from __future__ import annotations
 
@@ -35,10 +32,7 @@ if TYPE_CHECKING:
 
 
 def handlers(iam: IAMClient, kube: Kube | None, iam_of: IamOf | None = None) -> Mapping[Kind, Handler]:
-    """The handler of each kind of change; without a cluster's API those of IAM only.
-
-    `iam_of` gives IAM of other accounts; without it all is in one.
-    """
+    """The handler of each kind of change; without a cluster's API only IAM's; `iam_of`: of other accounts."""
     found: dict[Kind, Handler] = {
         Kind.PROVIDER: ProviderHandler(iam),
         Kind.AUDIENCE: AudienceHandler(iam),

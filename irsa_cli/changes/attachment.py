@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class AttachmentHandler(Settled):
     """Attaches and detaches one managed policy; the target is `(role name, policy ARN)`.
 
-    A change from present to present attaches again what another run may be about to take away.
+    A change from present to present attaches again what another run may be about to remove.
     """
 
     repeats_deletions = True

@@ -1,4 +1,4 @@
-"""What the kinds of change have in common: settling lost answers, waiting out IAM's propagation."""
+"""The common parts of the kinds of change: settling lost answers, waiting out IAM's propagation."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Asked = Mapping[str, Any]
 
 
 class Unclaimed:
-    """What most kinds have in common: the object doesn't tell whether somebody else counts on it."""
+    """For most kinds: the object doesn't show whether somebody else relies on it."""
 
     def claimed(self, change: Change, transaction: str, *, ours: bool) -> str:
         """See `Handler.claimed`."""
@@ -37,7 +37,7 @@ class Unclaimed:
 
 
 class Settled(Unclaimed):
-    """What is written by one call: if nobody knows whether it happened, what is found there decides."""
+    """A change by one call: if nobody knows whether it happened, reading the object decides."""
 
     repeats_deletions = False
     """Whether a rollback repeats a deletion that nobody answered: a late read may show no object yet."""
@@ -95,19 +95,19 @@ def settle(write: Callable[[], Applied], look: Callable[[], Applied | None]) -> 
         try:
             found = look()
         except ServiceError:
-            found = None  # The outage that ate the answer is still going on: the first error tells more.
+            found = None  # The outage that ate the answer continues: the first error says more.
         if found is None:
             raise
         return found
 
 
 def gone(error: ServiceError) -> Applied:
-    """What a delete did that heard that the object is not there: it was ours if an answer before was lost."""
+    """The result of a delete whose object does not exist: ours if an earlier answer was lost."""
     return Applied(changed=error.outcome is Outcome.UNKNOWN)
 
 
 def check_role_is_there(iam: IAMClient, change: Change, run: Run, claim: Claim | None) -> None:
-    """Raise `Gone` where something is to be restored on a role that is not there any more."""
+    """Raise `Gone` if something must be restored on a role that no longer exists."""
     role = change.target[0]
     if claim is not None and not run.has_made(Kind.ROLE, role) and reading.role_state(iam, role) is None:
         raise Gone(f"{change.kind.value} {change.name} is not restored", reason=f"role {role} is gone")
@@ -123,10 +123,7 @@ def telling(outcome: Outcome) -> Iterator[None]:
 
 
 def read_until(read: Callable[[], S], fits: Callable[[S], bool], run: Run) -> S:
-    """Read until it fits, or until the same other answer came several times in a row; the last answer.
-
-    IAM may show an older state, and an even older one after that. Raises as `Run.pause` does.
-    """
+    """Read until it fits, or the same other answer came several times in a row; raises as `Run.pause`."""
     found, same, wait = read(), 1, limits.PROPAGATION_SECONDS / 60
     while not fits(found) and same < limits.SAME_ANSWERS and wait:
         run.pause(wait)
@@ -139,7 +136,7 @@ def _while_spreading(run: Run) -> Iterator[bool]:
     """Pause, longer each time, for as long as IAM may not show yet what it has confirmed."""
     waited, wait = 0.0, 0.25
     while waited < limits.PROPAGATION_SECONDS:
-        doing.waiting("IAM to show what was written", waited, limits.PROPAGATION_SECONDS)
+        doing.waiting("IAM to return what was written", waited, limits.PROPAGATION_SECONDS)
         run.pause(wait)
         waited, wait = waited + wait, min(wait * 2, 4.0)
         yield True
@@ -174,21 +171,21 @@ def create_once(
                 raise taken from failure
             return found
         if lost:
-            give_up()  # Who is stopped in the pause has to look for it.
+            give_up()  # A caller that is stopped in the pause has to check for it.
         if not next(pauses, False):
             raise (failure if lost else taken) from failure
 
 
 def conflict(change: Change, present: str) -> Conflict:
     """Neither `before` nor `after` is there."""
-    return Conflict(f"{change.kind.value} {change.name} is not as irsa read it before", reason=present)
+    return Conflict(f"{change.kind.value} {change.name} has changed since irsa read it", reason=present)
 
 
 def not_ours(change: Change, claim: Claim, present: str) -> Conflict:
-    """What is there was not made by the run that is being rolled back."""
+    """The object was not written by the run of the rollback."""
     return Conflict(
         f"{change.kind.value} {change.name} was left alone",
-        reason=f"it is not what transaction {claim.transaction} made: {present}",
+        reason=f"it differs from what transaction {claim.transaction} wrote: {present}",
     )
 
 

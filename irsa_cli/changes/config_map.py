@@ -1,7 +1,4 @@
-"""ConfigMaps of irsa's: created where missing, and changed and deleted only as they were read.
-
-Everything is compared by the server: creating by the name, changing and deleting by the resourceVersion.
-"""
+"""irsa's ConfigMaps: created if missing, changed and deleted only as read: the server compares."""
 
 from __future__ import annotations
 
@@ -34,12 +31,12 @@ class ConfigMapHandler(ObjectHandler):
             change,
             lambda: self._kube.create_config_map(namespace, body),
             run.transaction,
-            conflict(change, "a ConfigMap of that name was made"),
+            conflict(change, "a ConfigMap of that name was created"),
         )
 
     def _check(self, change: Change, present: Json) -> None:
         if not _is(present, expect(ConfigMapState, change.before)):
-            raise conflict(change, "it holds something else than what was there")
+            raise conflict(change, "its content differs from what was there")
 
     def _found(self, change: Change, transaction: str) -> Applied | None:
         """The ConfigMap that is there, if it is the desired one; ours when it bears this run's mark.
@@ -69,7 +66,7 @@ class ConfigMapHandler(ObjectHandler):
             if _is(present, after):
                 return Applied(changed=lost)
             if not _is(present, before):
-                raise conflict(change, "it holds neither the old nor the new configuration")
+                raise conflict(change, "it has neither the old nor the new configuration")
             data = {**dict.fromkeys(before.data), **after.data}
             patch = {"metadata": {"resourceVersion": present["metadata"]["resourceVersion"]}, "data": data}
             try:
@@ -82,7 +79,7 @@ class ConfigMapHandler(ObjectHandler):
                     continue
                 raise
             return Applied(changed=True)
-        raise conflict(change, f"somebody else keeps writing it ({ROUNDS} rounds)")
+        raise conflict(change, f"somebody else keeps changing it ({ROUNDS} attempts)")
 
 
 def _is(present: Json, state: ConfigMapState) -> bool:

@@ -1,4 +1,4 @@
-"""Inline policies of roles: put where there is none, replaced and deleted only as they were.
+"""Inline policies of roles: added if missing, replaced and deleted only if unchanged.
 
 IAM has no conditional write: on a role that this run did not make, what is there is read and
 compared before each write, and a window of one round trip remains.
@@ -54,7 +54,7 @@ class InlinePolicyHandler(Settled):
     def _is_there(self, change: Change, document: policy.Document, run: Run) -> bool:
         """Whether the document is there already; raises `Conflict` when neither it nor the old one is."""
         before = change.before.document if isinstance(change.before, DocumentState) else None
-        # From present to present: put again what another run may be about to take away.
+        # From present to present: put again what another run may be about to remove.
         may_be_gone = before is None or policy.equal(before, document)
 
         def fits(present: policy.Document | None) -> bool:
@@ -65,7 +65,7 @@ class InlinePolicyHandler(Settled):
         with telling(Outcome.REFUSED):
             present = self._read_until(change, fits, run)
         if not fits(present):
-            gone = "it was deleted" if present is None else "an inline policy of that name was put there"
+            gone = "it was deleted" if present is None else "an inline policy of that name was added"
             raise conflict(change, gone)
         return present is not None and policy.equal(present, document)
 
@@ -100,7 +100,7 @@ class InlinePolicyHandler(Settled):
         if present is None:
             return Applied(changed=False)
         if not policy.equal(present, before):
-            raise conflict(change, "its document differs from what was put")
+            raise conflict(change, "its document differs from what was written")
         role, name = change.target
         try:
             call(self._iam.delete_role_policy, RoleName=role, PolicyName=name)

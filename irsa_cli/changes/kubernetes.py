@@ -1,7 +1,4 @@
-"""Objects of Kubernetes, of whatever kind: created by name, deleted only as they were read.
-
-Kubernetes compares by itself: creating by the name, deleting by the uid and the resourceVersion.
-"""
+"""Kubernetes objects of any kind: created by name, deleted by uid and resourceVersion, only as read."""
 
 from __future__ import annotations
 
@@ -80,4 +77,4 @@ class ObjectHandler(Settled):
                     continue
                 raise
             return Applied(changed=True)
-        raise conflict(change, f"somebody else keeps writing it ({ROUNDS} rounds)")
+        raise conflict(change, f"somebody else keeps changing it ({ROUNDS} attempts)")

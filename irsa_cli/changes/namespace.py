@@ -1,4 +1,4 @@
-"""Namespaces: created where missing, deleted only by the run that made them and only when empty."""
+"""Namespaces: created if missing, deleted only by the run that created them and only when empty."""
 
 from __future__ import annotations
 
@@ -36,20 +36,20 @@ class NamespaceHandler(ObjectHandler):
         metadata = present["metadata"]
         owner = metadata.get("annotations", {}).get(TRANSACTION_TAG)
         if owner not in (None, transaction):
-            # It may roll it back yet. Who plans again makes it theirs first.
-            raise conflict(change, f"transaction {owner} made it at the same time")
+            # It may still roll it back. A run that plans again claims it first.
+            raise conflict(change, f"transaction {owner} created it at the same time")
         return Applied(changed=owner == transaction, identity={"uid": metadata["uid"]})
 
     def _check_empty(self, change: Change, name: str) -> None:
         contents = self._kube.contents(name)
         if contents.items:
-            raise conflict(change, f"somebody has put something into it: {', '.join(contents.items)}")
+            raise conflict(change, f"it is not empty: {', '.join(contents.items)}")
         if contents.unreadable:
             kinds = ", ".join(contents.unreadable)
             raise Conflict(
-                f"{change.kind.value} {name} was left: whether it is empty is not known",
-                reason=f"it may not be empty: these can't be listed: {kinds}",
-                next_steps=("run this again as a caller who may list them",),
+                f"{change.kind.value} {name} was kept: irsa can't tell whether it is empty",
+                reason=f"irsa can't list {kinds}",
+                next_steps=("run this again as a caller who can list them",),
             )
 
 

@@ -1,7 +1,7 @@
 """IAM OIDC providers and the audiences they accept.
 
-A provider belongs to the whole cluster: a rollback deletes it only when its run made it, and takes neither
-it nor an audience away while roles of others count on it. Audiences of others are never touched.
+A provider belongs to the whole cluster: a rollback deletes it only if its run created it, and removes neither
+it nor an audience while roles of others use it. Audiences of others are never touched.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
 
 OVER = (None, CommitState(DONE))
-"""What a role says of the run that made it when that has ended, or is none of irsa's."""
+"""The commit state in a role's tags if its run is over, or if no run of irsa created it."""
 LOOKED_AT = 32
 """Roles that are read at once to find one that counts on a provider: mostly the first ones tell."""
 
@@ -78,7 +78,7 @@ class ProviderHandler(Settled):
         remember(self._iam, change, ago, write_of)
 
     def _bring_back(self, change: Change, arn: str, desired: ProviderState, run: Run) -> Applied:
-        """Make a provider whose deletion is rolled back again, with the mark that it had, if any."""
+        """Recreate a provider whose deletion is rolled back, with the mark that it had, if any."""
         state = reading.provider(self._iam, arn)
         if state is None:
             return self._create(change, desired, desired.tags.get(TRANSACTION_TAG, ""), run)
@@ -107,15 +107,15 @@ class ProviderHandler(Settled):
             lambda: reading.provider(self._iam, change.target[0]),
             lambda state: self._own(state, desired, transaction),
             run,
-            conflict(change, "a provider of that issuer was made"),
+            conflict(change, "a provider of that issuer was created"),
         )
 
     def _own(self, state: ProviderState, desired: ProviderState, transaction: str) -> Applied | None:
-        """The provider that is there, if this run made it, or nobody rolls it back and it is as good."""
+        """The existing provider, if this run created it, or nobody rolls it back and it is as desired."""
         if state.tags.get(TRANSACTION_TAG) == transaction:
             return Applied(changed=True)
         if TRANSACTION_TAG in state.tags:
-            return None  # Another run's, which may roll it back yet: who plans again makes it theirs first.
+            return None  # Another run's, which may still roll it back: a new run claims it first.
         # Somebody else's provider is as good when it accepts what we need.
         return Applied(changed=False) if set(desired.audiences) <= set(state.audiences) else None
 
@@ -209,7 +209,7 @@ def _check_unused(
             some = _some([role.name for role in others])
             raise Claimed(
                 f"{change.kind.value} {change.name} was left alone",
-                reason=f"roles trust it that transaction {claim.transaction} did not make: {some}",
+                reason=f"it is trusted by roles that transaction {claim.transaction} did not create: {some}",
                 ended=all(lifecycle.commit_of(role.state.tags) in OVER for role in others),
             )
 

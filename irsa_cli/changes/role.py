@@ -1,7 +1,4 @@
-"""IAM roles, without the policies on them: creating, and deleting what is exactly as it was.
-
-Parts of a role that stays are in `irsa_cli.changes.role_parts`.
-"""
+"""IAM roles, without their policies: creating, and deleting unchanged ones; parts are in `role_parts`."""
 
 from __future__ import annotations
 
@@ -54,11 +51,11 @@ class RoleHandler(Settled):
             lambda: reading.role_state(self._iam, name),
             lambda found: self._own(found, run.transaction),
             run,
-            conflict(change, "a role of that name was made"),
+            conflict(change, "a role of that name was created"),
         )
 
     def _is_back(self, change: Change, name: str, desired: RoleState, run: Run) -> bool:
-        """Whether a role whose deletion is rolled back is there: it never went, or has been made again."""
+        """Whether a role whose deletion is rolled back exists: it never went, or has been recreated."""
         found = read_until(
             lambda: reading.role_state(self._iam, name),
             lambda it: it is None or same_role(it[0], desired),
@@ -91,7 +88,7 @@ class RoleHandler(Settled):
         remember(self._iam, change, ago, write_of)
 
     def claimed(self, change: Change, transaction: str, *, ours: bool) -> str:
-        """See `Handler.claimed`: another run that goes on from an incomplete role puts its own tag on it."""
+        """See `Handler.claimed`: another run that continues an incomplete role puts its own tag on it."""
         if change.after is None:
             return ""
         found = reading.role_state(self._iam, change.target[0]) if ours else None
@@ -99,7 +96,7 @@ class RoleHandler(Settled):
         return "" if owner == transaction else f"transaction {owner} has claimed {change.name}"
 
     def _create(self, name: str, desired: RoleState, transaction: str) -> Applied:
-        # What AWS itself has put onto a role that is made again (`aws:cloudformation:…`) nobody else may.
+        # Only AWS may put its own tags (`aws:cloudformation:…`) on a recreated role.
         own = {key: value for key, value in desired.tags.items() if not key.startswith("aws:")}
         asked = self._asked(name, desired, {**own, TRANSACTION_TAG: transaction})
         answer = call(self._iam.create_role, **asked)
@@ -118,10 +115,7 @@ class RoleHandler(Settled):
         }
 
     def _own(self, found: tuple[RoleState, str], transaction: str) -> Applied | None:
-        """The role that is there, if this run made it.
-
-        Another's, even one that is just as desired, may be rolled back yet: who plans again makes it theirs.
-        """
+        """The existing role, if this run created it; another's may still be rolled back."""
         if found[0].tags.get(TRANSACTION_TAG) != transaction:
             return None
         return Applied(changed=True, identity={"RoleId": found[1]})
@@ -132,7 +126,7 @@ class RoleHandler(Settled):
         def is_ours(found: tuple[RoleState, str] | None) -> bool:
             if found is None or owner.identity.get("RoleId", found[1]) != found[1]:
                 return False
-            # Who deletes a role on purpose has put its own mark on it first.
+            # A run that deletes a role on purpose has put its own mark on it first.
             return found[0].tags.get(TRANSACTION_TAG) == owner.transaction and same_role(found[0], before)
 
         with telling(Outcome.REFUSED):
@@ -168,7 +162,7 @@ class RoleHandler(Settled):
         """Raise `Conflict` when somebody has put something on the role."""
         extra = [*reading.attached_policies(self._iam, name), *reading.inline_policy_names(self._iam, name)]
         if extra:
-            raise conflict(change, f"it has policies that this run did not give it: {', '.join(extra)}")
+            raise conflict(change, f"it has policies that this run did not add: {', '.join(extra)}")
 
 
 def same_role(one: RoleState, other: RoleState) -> bool:

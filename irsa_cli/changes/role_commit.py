@@ -1,7 +1,4 @@
-"""How far a role has come, as the role says itself: the tag `irsa/commit`, written by the run that owns it.
-
-What the tag means is in `irsa_cli.core.marks.lifecycle`, whose the role is in `irsa_cli.changes.role_owner`.
-"""
+"""The tag `irsa/commit`: how far a role has come, written by the run that owns it."""
 
 from __future__ import annotations
 

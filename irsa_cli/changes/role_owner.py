@@ -1,7 +1,7 @@
 """Whose a role is: the mark of another run replaced by this run's, before this run builds on it.
 
 A run that is interrupted, or fails, leaves a role with its mark; its rollback, or `irsa recover`, takes back
-only what still bears it. So who goes on from such a role first makes it theirs. IAM has no compare-and-set:
+only what still has it. So a run that continues from such a role first claims it. IAM has no compare-and-set:
 read, write, read again.
 """
 
@@ -63,9 +63,11 @@ class RoleOwnerHandler(Settled):
         except (Interrupted, DeadlineExceeded):
             return  # It was answered; who asked to stop asks again.
         if owner == before:
-            raise Unseen(f"{change.kind.value} {change.name} does not show", reason=f"its owner is {before}")
+            raise Unseen(
+                f"{change.kind.value} {change.name} is not visible yet", reason=f"its owner is {before}"
+            )
         if owner != mine:
-            raise conflict(change, f"another run took it at the same time: {owner or 'it is gone'}")
+            raise conflict(change, f"another run claimed it at the same time: {owner or 'it is gone'}")
 
     def _set(self, change: Change, owner: str) -> None:
         name = change.target[0]

@@ -54,11 +54,11 @@ class _PartHandler(Settled):
         if role is None:
             if claim is None:
                 raise conflict(change, "the role is gone")
-            return Applied(changed=False)  # What is to be rolled back went with it.
+            return Applied(changed=False)  # The change to roll back went with it.
         if self._has(role, change.after, change):
             return Applied(changed=False)
         if not self._may_change(role, change):
-            raise conflict(change, "it is neither as it was nor as it is to be")
+            raise conflict(change, "it has neither the old nor the new state")
         self._set(change.target[0], change, role)
         return Applied(changed=True)
 
@@ -163,7 +163,7 @@ class RoleTagsHandler(_PartHandler):
                 self._settled(write, change, part, alone=len(calls) == 1)
 
     def _settled(self, write: Callable[[], object], change: Change, part: TagsState, *, alone: bool) -> None:
-        """One of the calls; if its answer is lost, or may be untrue, what is there tells whether to go on."""
+        """One of the calls; if its answer is lost, or may be untrue, reading the object decides."""
 
         def found() -> Applied | None:
             return self._there(change, part)

@@ -26,7 +26,7 @@ class ServiceAccountHandler(ObjectHandler):
         """See `Handler.apply`."""
         applied = super().apply(change, run, claim)
         if change.before is None and claim is not None and applied.changed:
-            run.made(change)  # What was on it is given to the one that is there now.
+            run.made(change)  # The new one gets its annotations.
             raise _made_again(change)
         return applied
 
@@ -50,14 +50,11 @@ class ServiceAccountHandler(ObjectHandler):
             change,
             lambda: self._kube.create_service_account(namespace, body),
             run.transaction,
-            conflict(change, "a ServiceAccount of that name was made"),
+            conflict(change, "a ServiceAccount of that name was created"),
         )
 
     def claimed(self, change: Change, transaction: str, *, ours: bool) -> str:
-        """See `Handler.claimed`: the annotation with the role's ARN is every run's last step.
-
-        So where it stands and is not ours, another run has ended, and its pods use the role.
-        """
+        """See `Handler.claimed`: the annotation is every run's last step, so another's run is over."""
         state = change.after
         role = state.annotations.get(ROLE_ARN_ANNOTATION) if isinstance(state, ServiceAccountState) else None
         if ours or not role:
@@ -130,7 +127,7 @@ class ServiceAccountHandler(ObjectHandler):
                 if lost:  # Of this patch it may be known; not of the one before.
                     raise error.knowing(outcome=Outcome.UNKNOWN) from error
                 raise
-        raise conflict(change, f"somebody else keeps writing it ({ROUNDS} rounds)")
+        raise conflict(change, f"somebody else keeps changing it ({ROUNDS} attempts)")
 
     def _present(self, change: Change, uid: str, claim: Claim | None) -> Json | None:
         """The metadata of the ServiceAccount that was read; None when it is gone, our work with it."""
@@ -149,19 +146,19 @@ class ServiceAccountHandler(ObjectHandler):
 
 
 def _mark(metadata: Mapping[str, Any]) -> str:
-    """The run that made the ServiceAccount, '' for none."""
+    """The run that created the ServiceAccount, '' for none."""
     return str((metadata.get("annotations") or {}).get(TRANSACTION_TAG) or "")
 
 
 def _gone(change: Change) -> Gone:
-    return Gone(f"ServiceAccount {change.name} is not restored", reason="it was deleted since")
+    return Gone(f"ServiceAccount {change.name} is not restored", reason="it was deleted in the meantime")
 
 
 def _made_again(change: Change) -> MadeAgain:
     """A ServiceAccount whose deletion was rolled back: it is there, and is another one all the same."""
     return MadeAgain(
         f"ServiceAccount {change.name} was created again, with another uid",
-        reason="tokens of its running pods are not accepted any more: restart them",
+        reason="the tokens of its running pods are no longer valid: restart the pods",
     )
 
 
@@ -182,7 +179,7 @@ def service_account_body(
 
 
 def _merge_patch(state: ServiceAccountState, resource_version: str) -> Json:
-    """`null` removes a key; the resourceVersion makes the server refuse a stale patch (409)."""
+    """`null` removes a key; with the resourceVersion the server refuses a stale patch (409)."""
     return {
         "metadata": {
             "resourceVersion": resource_version,

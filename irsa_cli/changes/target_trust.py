@@ -1,8 +1,4 @@
-"""The statement by which a role of another account admits a ServiceAccount's role; the others are kept.
-
-How a statement is added and taken away in a policy that others write, too, is in
-`irsa_cli.changes.trust_statement`: here it goes to the IAM of the account that the change names.
-"""
+"""The statement by which a role of another account trusts a ServiceAccount's role; the others are kept."""
 
 from __future__ import annotations
 
@@ -45,7 +41,7 @@ class TargetTrustHandler(Unclaimed):
         handler.recall(there, claim, ago)
 
     def _there(self, change: Change) -> tuple[TrustStatementHandler, Change]:
-        """Who writes it in its account, and the change as that one knows it: by the role's name."""
+        """The handler of its account, and the change in that handler's form: with the role's name."""
         arn = role_arn(change.target[0])
         there = replace(change, target=(arn.name, *change.target[1:]))
         return TrustStatementHandler(self._iam_of(arn.account), arn.account), there

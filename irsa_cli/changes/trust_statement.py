@@ -1,4 +1,4 @@
-"""One statement in a trust policy that others write, too: added, replaced and removed, the rest kept.
+"""One statement in a trust policy that others also write: added, replaced and removed, the rest kept.
 
 IAM has no conditional write. So: read, write the whole policy with our statement, read again, and
 repeat a bounded number of times when somebody else's write swallowed it. A window remains in which our write
@@ -33,10 +33,7 @@ _LOCKS: dict[str, threading.Lock] = defaultdict(threading.Lock)
 
 
 class TrustStatementHandler(Unclaimed):
-    """Adds, replaces and removes one statement; the target is `(role name, subject)`.
-
-    `account` tells roles of one name apart, where there is more than one account.
-    """
+    """One statement by `(role name, subject)`; `account` identifies roles of one name in several accounts."""
 
     def __init__(self, iam: IAMClient, account: str = "") -> None:
         self._iam = iam
@@ -67,10 +64,10 @@ class TrustStatementHandler(Unclaimed):
             if document is None or _is_done(change, document):
                 return Applied(changed=written > 0)
             if written == 0 and change.action == "update" and not _has(document, change.before):
-                raise conflict(change, "the statement is neither as it was nor as it is to be")
+                raise conflict(change, "the statement has neither the old nor the new state")
             if written == ROUNDS:
-                # What was written before may show yet: this is no conflict, but unknown.
-                raise lost or _unseen(change)
+                # An earlier write may show yet: this is no conflict, but unknown.
+                raise lost or _not_visible(change)
             with telling(Outcome.UNKNOWN) if written else nullcontext():
                 lost = self._write(change, document)
             written += 1
@@ -90,7 +87,7 @@ class TrustStatementHandler(Unclaimed):
                 recent_writes(self._iam).note(operation, asked, asked, ago=ago)
 
     def _read(self, change: Change, claim: Claim | None) -> Document | None:
-        """The trust policy; None when the role is gone, and nothing is to be done for that."""
+        """The trust policy; None if the role is gone and nothing needs to be done."""
         found = reading.role_state(self._iam, change.target[0])
         if found is not None:
             return found[0].trust
@@ -102,7 +99,7 @@ class TrustStatementHandler(Unclaimed):
         """Write the policy; the error of a write that nobody answered, which the next reading settles."""
         edited = _edited(change, document)
         if not as_list(edited.get("Statement", [])):
-            raise conflict(change, "it is the only one by now, and IAM takes no policy without any")
+            raise conflict(change, "it is now the only statement, and IAM requires one")
         text = policy.dump(edited)
         try:
             call(self._iam.update_assume_role_policy, RoleName=change.target[0], PolicyDocument=text)
@@ -113,10 +110,10 @@ class TrustStatementHandler(Unclaimed):
         return None
 
 
-def _unseen(change: Change) -> Unseen:
+def _not_visible(change: Change) -> Unseen:
     return Unseen(
-        f"{change.kind.value} {change.name} does not show",
-        reason=f"it was written {ROUNDS} times: somebody else keeps writing the trust policy, or IAM is slow",
+        f"{change.kind.value} {change.name} is not visible yet",
+        reason=f"after {ROUNDS} attempts: somebody else keeps changing the trust policy, or IAM is slow",
     )
 
 

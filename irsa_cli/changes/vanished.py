@@ -1,4 +1,4 @@
-"""What was in a cluster that does not exist any more: gone with it, and not to be brought back."""
+"""Objects of a cluster that no longer exists: gone with it, and impossible to restore."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""One call to a Kubernetes API and one list: raw JSON, a time limit, pages, and the log.
-
-Which calls irsa makes is in `irsa_cli.kube.client`; which failure means what in `irsa_cli.kube.errors`.
-"""
+"""One call to a Kubernetes API and one list: raw JSON, a time limit, pages, and the log."""
 
 from __future__ import annotations
 
@@ -28,7 +25,7 @@ Json = dict[str, Any]
 T = TypeVar("T")
 CONNECT_SECONDS = 5
 _GROUPS = {"leases": "coordination.k8s.io"}
-"""The API groups of what is written, where it has one."""
+"""The API groups of written objects."""
 PAGES = 10_000
 """Pages of one list that are read at most."""
 PAGE = 500
@@ -47,7 +44,7 @@ class Dated:
 
     body: Json
     date: datetime | None
-    """Of the `Date` header: UTC, whole seconds, rounded down; None where there is none that can be read.
+    """The `Date` header: UTC, whole seconds, rounded down; None if there is none that can be read.
 
     https://www.rfc-editor.org/rfc/rfc9110#name-date
     """
@@ -153,7 +150,7 @@ class Calls:
     def _dated_list(self, operation: str, method: Callable[..., Any], *args: Any) -> DatedList:
         """All objects of a list, page by page.
 
-        A list that goes on for so long that the server has forgotten its snapshot (410) is read again at
+        A list that takes so long that the server has forgotten its snapshot (410) is read again at
         once, without pages, as the API's documentation tells clients to do.
         https://kubernetes.io/docs/reference/using-api/api-concepts/#retrieving-large-results-sets-in-chunks
         """
@@ -180,7 +177,7 @@ class Calls:
             if token in seen or len(seen) >= PAGES:
                 raise endless(operation)
             if current().remaining <= 0:
-                raise DeadlineExceeded(f"the time limit was reached during kubernetes {operation}")
+                raise DeadlineExceeded(f"kubernetes {operation} timed out")
             seen.add(token)
             more = {"_continue": token}
 
@@ -199,7 +196,7 @@ def _items(answer: Json) -> list[Json]:
 
 
 def or_none(read: Callable[[], T]) -> T | None:
-    """What `read` returns, None when it raises that there is no such object."""
+    """The result of `read`, None if it raises that there is no such object."""
     try:
         return read()
     except ServiceError as error:

@@ -1,6 +1,6 @@
 """One cluster's API as far as irsa needs it.
 
-How a call is made is in `irsa_cli.kube.calls`, what is in a namespace in `irsa_cli.kube.contents`,
+Calls are in `irsa_cli.kube.calls`, the contents of a namespace in `irsa_cli.kube.contents`,
 compare-and-set in `irsa_cli.changes`; which failure means what in `irsa_cli.kube.errors`.
 """
 
@@ -64,12 +64,12 @@ class Kube(Calls):
         return self._call("patch namespaces", self._patching.patch_namespace, name, patch)
 
     def delete_namespace(self, name: str, *, uid: str, resource_version: str) -> None:
-        """DELETE a namespace, if it is still exactly the one that was read; what is in it goes, too."""
+        """DELETE a namespace and its contents, if it is still exactly the one that was read."""
         body = _exactly(uid, resource_version)
         self._call("delete namespaces", self._core.delete_namespace, name, body=body)
 
     def contents(self, namespace: str) -> Contents:
-        """What somebody has put into a namespace, of whatever kind; see `read_contents`."""
+        """The contents of a namespace that somebody added, of any kind; see `read_contents`."""
         return read_contents(self.get, namespace)
 
     def service_account(self, namespace: str, name: str) -> Json | None:
@@ -100,7 +100,7 @@ class Kube(Calls):
         self, namespace: str, name: str, *, uid: str, resource_version: str, dry_run: bool = False
     ) -> None:
         """DELETE a ServiceAccount, if it is still exactly the one that was read."""
-        # In the body: where there is one, the server takes no options of the query.
+        # In the body: with a body, the server takes no options of the query.
         body = {**_exactly(uid, resource_version), **({"dryRun": ["All"]} if dry_run else {})}
         delete = self._core.delete_namespaced_service_account
         self._call("delete serviceaccounts", delete, name, namespace, body=body)
@@ -169,14 +169,11 @@ class Kube(Calls):
         return self._list_in(namespace, "pods", everywhere, namespaced)
 
     def create_pod(self, namespace: str, body: Json, *, dry_run: bool = True) -> Json:
-        """POST a pod; with `dry_run` (the default) it is admitted and changed by webhooks, and not made."""
+        """POST a pod; with `dry_run` (the default) it passes admission and webhooks, and is not created."""
         return self._call("create pods", self._core.create_namespaced_pod, namespace, body, **_dry(dry_run))
 
     def workloads(self, namespace: str, resource: str) -> list[Json]:
-        """All objects in a namespace of a kind that makes pods; none where the API knows no such kind.
-
-        `resource` is one of `irsa_cli.core.objects.kinds.KINDS`.
-        """
+        """All objects of a kind that creates pods (`core.objects.kinds.KINDS`); none for an unknown kind."""
         apps = kubernetes.client.AppsV1Api(self._api)
         batch = kubernetes.client.BatchV1Api(self._api)
         methods = {
@@ -191,7 +188,7 @@ class Kube(Calls):
         return _or_empty(lambda: self._list(f"list {resource}", methods[resource], namespace))
 
     def events(self, reason: str, namespace: str | None = None) -> list[Json]:
-        """The events of a namespace, or of the cluster, that are told for this reason."""
+        """The events of a namespace, or of the cluster, with this reason."""
         everywhere, namespaced = self._core.list_event_for_all_namespaces, self._core.list_namespaced_event
         return self._list_in(namespace, "events", everywhere, namespaced, field_selector=f"reason={reason}")
 
@@ -235,8 +232,7 @@ class Kube(Calls):
 
         A write of one whose answer is lost is repeated, and the repetition meets what the first attempt has
         done: then the failure (`EXISTS`, `CONFLICT`) has the outcome UNKNOWN, and whoever asked looks whose
-        Lease it is.
-        https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/lease-v1/
+        Lease it is. https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/lease-v1/
         """
         read = self._coordination.read_namespaced_lease
         return or_none(lambda: self._dated("get leases", read, name, namespace))
@@ -258,19 +254,16 @@ class Kube(Calls):
         """PUT a Lease, if it is still the one whose `uid` and `resourceVersion` the body's metadata have.
 
         `CONFLICT`: it has been written since, is gone, or is another one by now. A PUT without the uid would
-        make it anew where it is gone, whatever its version: that raises `ValueError`, and nothing is sent.
+        recreate it if it is gone, whatever its version: that raises `ValueError`, and nothing is sent.
         https://github.com/kubernetes/kubernetes/blob/master/pkg/registry/coordination/lease/strategy.go
         """
         if not all(body["metadata"].get(key) for key in ("uid", "resourceVersion")):
-            raise ValueError("a Lease is replaced by its uid and its version only")
+            raise ValueError("a Lease must be replaced by its uid and version")
         replace = self._coordination.replace_namespaced_lease
         return self._dated("update leases", replace, name, namespace, body)
 
     def delete_lease(self, namespace: str, name: str, *, uid: str, version: str) -> None:
-        """DELETE a Lease, if it is still exactly the one that was read; one that is gone is fine.
-
-        `CONFLICT`: it is another one, or has been written since.
-        """
+        """DELETE an unchanged Lease; one that is gone is fine. `CONFLICT`: it is another, or was written."""
         delete, body = self._coordination.delete_namespaced_lease, _exactly(uid, version)
         or_none(lambda: self._call("delete leases", delete, name, namespace, body=body))
 
@@ -304,7 +297,7 @@ def _exactly(uid: str, resource_version: str) -> Json:
 
 
 def _or_empty(read: Callable[[], list[Json]]) -> list[Json]:
-    """What `read` lists; nothing where the API knows no such kind, whatever it calls that."""
+    """The list of `read`; empty if the API has no such kind, whatever its error."""
     try:
         return read()
     except ServiceError as error:

@@ -1,7 +1,4 @@
-"""Connections to the cluster: from what EKS says (no kubeconfig needed), or from a kubeconfig.
-
-What is said over a connection is in `irsa_cli.kube.client`.
-"""
+"""Connections to the cluster: from DescribeCluster (no kubeconfig needed), or from a kubeconfig."""
 
 from __future__ import annotations
 
@@ -35,14 +32,11 @@ LARGEST = 128 * 2**20
 LARGEST_CONFIG = 16 * 2**20
 LOADING_SECONDS = 600.0
 TOKEN_LIFETIME = 600
-"""Seconds after which a bearer token is made anew; EKS accepts one for 15 minutes."""
+"""Seconds until a bearer token is renewed; EKS accepts one for 15 minutes."""
 
 
 def from_eks(found: EksCluster, token: Callable[[], str]) -> Any:
-    """A kubernetes ApiClient for an EKS cluster; `token` makes a bearer token.
-
-    Raises `Refused` for an endpoint that is not to be trusted with it.
-    """
+    """A kubernetes ApiClient for an EKS cluster, by bearer tokens; raises `Refused` if that is not safe."""
     _check_endpoint(found)
     configuration = kubernetes.client.Configuration()
     configuration.host = found.endpoint
@@ -60,13 +54,13 @@ def _check_endpoint(found: EksCluster) -> None:
     parts = urlsplit(found.endpoint)
     if parts.scheme != "https" or not parts.hostname or parts.username is not None:
         raise Refused(
-            f"cluster {found.cluster.name} has no endpoint to send a token to",
-            reason=f"EKS names {redacted(found.endpoint) or 'none'}, and only https is safe",
+            f"cluster {found.cluster.name} has no https endpoint",
+            reason=f"EKS returned {redacted(found.endpoint) or 'none'}; irsa sends tokens over https only",
         )
     if not found.ca_data:
         raise Refused(
             f"cluster {found.cluster.name} has no certificate authority",
-            reason="EKS names none, and without it nobody can tell whose endpoint answers",
+            reason="EKS returned none, and irsa can't verify the endpoint without it",
         )
 
 
@@ -93,7 +87,7 @@ def from_kubeconfig(path: str | None, context: str | None) -> Any:
         # The library's words may have a whole user entry in them.
         ours = isinstance(error, IrsaError)
         words = str(error) if ours else re.sub(r"[{\[].*", GONE, str(error), flags=re.DOTALL)
-        reason = words if known else f"it is not what a kubeconfig is ({type(error).__name__})"
+        reason = words if known else f"it is not a valid kubeconfig ({type(error).__name__})"
         raise IrsaError(
             f"the kubeconfig {path or '(default)'} can't be used",
             reason=redacted(reason),
@@ -107,7 +101,7 @@ def from_kubeconfig(path: str | None, context: str | None) -> Any:
 
 
 class _Odd(Exception):
-    """What a kubeconfig says can't be followed."""
+    """A setting of a kubeconfig that irsa can't follow."""
 
 
 def _check_file(name: str) -> None:
@@ -117,16 +111,13 @@ def _check_file(name: str) -> None:
     except FileNotFoundError:
         return
     if not stat.S_ISREG(found.st_mode):
-        raise _Odd(f"{name} is no file")
+        raise _Odd(f"{name} is not a file")
     if found.st_size > LARGEST_CONFIG:
-        raise _Odd(f"{name} has more than {LARGEST_CONFIG // 2**20} MiB")
+        raise _Odd(f"{name} is larger than {LARGEST_CONFIG // 2**20} MiB")
 
 
 def _listened(load: Callable[[], T]) -> T:
-    """Load something with the library, which logs what it could not do, and goes on without credentials.
-
-    A command that gives credentials may ask its user something, so it has the time that the run has.
-    """
+    """Load with the library, which logs failures; a credential command may take the run's time."""
     heard = _Heard()
     root = logging.getLogger()
     root.addHandler(heard)
@@ -143,11 +134,11 @@ def _without_credentials(words: str) -> IrsaError:
     """The failure of the command that a kubeconfig names for credentials, by what the library logs of it."""
     reason = re.sub(r"\[Errno \d+\] ", "", words).removeprefix("exec: ")
     if "decode process output" in words:
-        reason = "its output is no JSON"
+        reason = "its output is not JSON"
     if "'NoneType' object has no attribute 'strip'" in words:  # On a terminal the library keeps none of it.
-        reason = "it failed, and has said why above"
+        reason = "it failed (see its output above)"
     return IrsaError(
-        "its command for credentials (exec) gave none",
+        "its credential command (exec) returned no credentials",
         reason=redacted(reason),
         next_steps=("run that command by itself: kubectl config view --minify shows it",),
         code="Kubeconfig",
@@ -155,7 +146,7 @@ def _without_credentials(words: str) -> IrsaError:
 
 
 class _Heard(logging.Handler):
-    """What is logged, instead of the standard error stream: the texts are those of others."""
+    """The log, instead of the standard error stream: the texts are those of others."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
@@ -167,13 +158,13 @@ class _Heard(logging.Handler):
 
 
 def _check_server(configuration: Any) -> None:
-    """Where the requests go, and with what: credentials never without TLS, as kubectl has it.
+    """The target of the requests, and their security: credentials never without TLS, as in kubectl.
 
     https://github.com/kubernetes/client-go/blob/master/tools/clientcmd/client_config.go (ClientConfig)
     """
     parts = urlsplit(configuration.host if isinstance(configuration.host, str) else "")
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise _Odd("its server is no http or https address")
+        raise _Odd("its server is not an http or https URL")
     if parts.scheme == "http":
         configuration.api_key = {}
         configuration.username = configuration.password = ""
@@ -181,7 +172,7 @@ def _check_server(configuration: Any) -> None:
         return
     if not configuration.verify_ssl:
         urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-        tell("insecure-skip-tls-verify in the kubeconfig: nobody checks whose server gets the credentials")
+        tell("insecure-skip-tls-verify in the kubeconfig: credentials go to a server that is not verified")
     if (renew := configuration.refresh_api_key_hook) is not None:
         configuration.refresh_api_key_hook = lambda target: _listened(lambda: renew(target))
 
@@ -191,10 +182,7 @@ def _bound(client: Any) -> None:
 
 
 class Bounded:
-    """Connections whose answers have at most `LARGEST` bytes, unpacked.
-
-    The Kubernetes client itself reads an answer, and above all a refusal, to whatever end it has.
-    """
+    """Connections whose unpacked answers have at most `LARGEST` bytes; the Kubernetes client has no limit."""
 
     def __init__(self, pool: Any) -> None:
         self._pool = pool

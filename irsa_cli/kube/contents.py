@@ -1,4 +1,4 @@
-"""What somebody has put into a namespace, of whatever kind, and of which kinds that can't be told.
+"""The contents of a namespace that somebody added, of any kind, and the kinds that can't be read.
 
 Which kinds a cluster has is asked by API discovery: the aggregated documents (two calls) where the server has
 them, else those of each group (one call each).
@@ -26,15 +26,12 @@ PARALLEL = 8
 SHOWN = 5
 """Objects of one kind that are named; that there are any is what counts."""
 OWN = ("serviceaccount/default", "configmap/kube-root-ca.crt")
-"""What Kubernetes itself puts into every namespace."""
+"""The objects that Kubernetes itself adds to every namespace."""
 
 
 @dataclass(frozen=True)
 class Contents:
-    """What is in a namespace: `items` as `kind/name`, and `unreadable` kinds that may hide more, with why.
-
-    Items are named as kubectl does: `configmap/settings`, `role.rbac.authorization.k8s.io/reader`.
-    """
+    """The contents of a namespace: `items` named as by kubectl; `unreadable` kinds may hide more."""
 
     items: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
@@ -139,17 +136,14 @@ class Listable:
 
 @dataclass(frozen=True)
 class Kinds:
-    """What can be in a namespace; `unknown` are group versions of which nobody can tell now."""
+    """The namespaced kinds; `unknown` are group versions that nobody can list now."""
 
     listable: tuple[Listable, ...]
     unknown: tuple[str, ...]
 
 
 def namespaced_kinds(get: Get) -> Kinds:
-    """All namespaced kinds that can be listed; of each group's kind the version that the server prefers.
-
-    Raises ServiceError when the API server itself does not answer.
-    """
+    """All kinds that can be listed in a namespace, in the preferred version; raises ServiceError."""
     unknown: list[str] = []
     found: dict[tuple[str, str], Listable] = {}
     for root in ("/api", "/apis"):

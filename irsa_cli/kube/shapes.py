@@ -1,6 +1,6 @@
 """Whether an answer is what Kubernetes gives to a call: its parts, their types, and what names an object.
 
-What a proxy, or a server of another kind, answers with status 200 is no answer. The types are those of the
+A response of a proxy, or of another server, with status 200 is no answer. The types are those of the
 Kubernetes client's own models. Which failure means what is in `irsa_cli.kube.errors`.
 https://kubernetes.io/docs/reference/using-api/api-concepts/#standard-api-terminology
 """
@@ -38,7 +38,7 @@ _MODELS = {
     "statefulsets": "V1StatefulSet",
 }
 _SINGLE = ("namespaces", "serviceaccounts", "serviceaccounts/token", "pods", "leases", "configmaps")
-"""What is read and written one by one."""
+"""The kinds that are read and written one by one."""
 _NAMESPACED = (
     "serviceaccounts",
     "pods",
@@ -84,15 +84,11 @@ Checker = Callable[[Any, str], None]
 
 
 class ForeignKubeAnswer(Exception):
-    """What was answered is not of Kubernetes."""
+    """The answer is not one of Kubernetes."""
 
 
 def check(operation: str, answer: Any, *, rehearsed: bool = False) -> dict[str, Any]:
-    """The answer to an operation such as `get serviceaccounts`; raises `ForeignKubeAnswer` when it is none.
-
-    `rehearsed`: nothing was to be written. Parts that are null are taken out: for Kubernetes they are not
-    there.
-    """
+    """The answer to an operation, without null parts (`rehearsed`: a dry run); raises `ForeignKubeAnswer`."""
     if not isinstance(answer, dict):
         raise ForeignKubeAnswer("the answer is not a JSON object")
     verb, _, what = operation.partition(" ")
@@ -101,33 +97,33 @@ def check(operation: str, answer: Any, *, rehearsed: bool = False) -> dict[str, 
     elif verb != "delete" and what in _SINGLE:
         kind = _MODELS[what].removeprefix("Authentication").removeprefix("V1")
         if answer.get("kind") != kind:
-            raise ForeignKubeAnswer(f"it is no {kind}")
+            raise ForeignKubeAnswer(f"it is not a {kind}")
         _model(_MODELS[what])(answer, "it")
         if what == "serviceaccounts/token":
             _check_token(answer)
         else:
             _check_names(answer, *(("name",) if rehearsed else _identity(what)))
     elif verb == "delete" and not isinstance(answer.get("kind"), str):
-        raise ForeignKubeAnswer("it says not what it is")
+        raise ForeignKubeAnswer("it has no kind")
     elif what.startswith("/"):
         _check_document(answer, what)
     return answer
 
 
 def _identity(what: str) -> tuple[str, ...]:
-    """What tells one object from another; one that is only rehearsed has a name, and no more yet."""
+    """The fields that identify an object; a rehearsed one has a name only."""
     place = ("namespace",) if what in _NAMESPACED else ()
     return ("name", "uid", "resourceVersion", *place)
 
 
 def _check_list(answer: dict[str, Any], what: str) -> None:
     if not str(answer.get("kind", "")).endswith("List"):
-        raise ForeignKubeAnswer("it is no list")
+        raise ForeignKubeAnswer("it is not a list")
     items = answer.get("items")
     if items is not None and not isinstance(items, list):
-        raise ForeignKubeAnswer("its items are no list")
+        raise ForeignKubeAnswer("its items are not a list")
     _checker("V1ListMeta")(answer.get("metadata") or {}, "its metadata")
-    # What was asked for by its metadata alone has nothing else (`irsa_cli.kube.contents`).
+    # A read of metadata only has nothing else (`irsa_cli.kube.contents`).
     partial = answer.get("kind") == "PartialObjectMetadataList"
     checker = _checker("V1PartialObject" if partial else _MODELS.get(what, "V1PartialObject"))
     for item in items or []:
@@ -146,7 +142,7 @@ def _check_names(item: Mapping[str, Any], *keys: str, dns: bool = True) -> None:
     # A name of these kinds is one of DNS: nothing else is taken into a path, a line or a command.
     for key in ("name", "namespace") if dns else ():
         if not _NAME.fullmatch(metadata.get(key) or "x"):
-            raise ForeignKubeAnswer(f"its {key} is none that Kubernetes takes")
+            raise ForeignKubeAnswer(f"its {key} is not valid in Kubernetes")
 
 
 def _check_token(answer: Mapping[str, Any]) -> None:
@@ -154,7 +150,7 @@ def _check_token(answer: Mapping[str, Any]) -> None:
     try:
         datetime.strptime(status["expirationTimestamp"], "%Y-%m-%dT%H:%M:%SZ")
     except (KeyError, ValueError):
-        raise ForeignKubeAnswer("it does not say when its token expires") from None
+        raise ForeignKubeAnswer("it has no expiry time for its token") from None
     if not status.get("token"):
         raise ForeignKubeAnswer("it has no token")
 
@@ -165,7 +161,7 @@ def _check_document(answer: dict[str, Any], path: str) -> None:
         kind = str(answer.get("kind"))
         model = {"APIGroupDiscoveryList": "", "APIVersions": "V1APIVersions"}.get(kind, f"V1{kind}")
         if not kind.startswith("API") or (model and not hasattr(kubernetes.client, model)):
-            raise ForeignKubeAnswer("it tells no kinds of objects")
+            raise ForeignKubeAnswer("it lists no kinds of objects")
         if model:
             _checker(model)(answer, "it")
         else:
@@ -185,28 +181,28 @@ def _check_discovery(answer: dict[str, Any]) -> None:
                 _texts(item, "resource")
                 kind, verbs = item.get("responseKind") or {}, item.get("verbs") or []
                 if not isinstance(kind, dict) or not isinstance(kind.get("kind") or "", str):
-                    raise ForeignKubeAnswer("a kind is no text")
+                    raise ForeignKubeAnswer("a kind is not a string")
                 if not isinstance(verbs, list):
-                    raise ForeignKubeAnswer("verbs are no list")
+                    raise ForeignKubeAnswer("verbs are not a list")
                 item["verbs"] = verbs
 
 
 def _objects(parent: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
     found = parent.get(key) or []
     if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
-        raise ForeignKubeAnswer(f"its {key} are no objects")
+        raise ForeignKubeAnswer(f"its {key} are not objects")
     return found
 
 
 def _texts(item: Mapping[str, Any], *keys: str) -> None:
     for key in keys:
         if not isinstance(item.get(key), str) or not item[key]:
-            raise ForeignKubeAnswer(f"its {key} is no text")
+            raise ForeignKubeAnswer(f"its {key} is not a string")
 
 
 @cache
 def _checker(name: str) -> Checker:
-    """What checks a value against a type as the client's models name it: `dict[str, list[V1Pod]]`."""
+    """A check of a value against a type in the client's models: `dict[str, list[V1Pod]]`."""
     inner = name.replace("(", "[").replace(")", "]")  # Older models write dict(str, str).
     if inner in _PLAIN:
         return _plain(inner)
@@ -224,7 +220,7 @@ def _plain(name: str) -> Checker:
         if not isinstance(value, known) or (isinstance(value, bool) and bool not in known):
             raise ForeignKubeAnswer(f"{where} is no {'text' if str in known else name}")
         if name == "datetime" and not _is_moment(str(value)):
-            raise ForeignKubeAnswer(f"{where} is no time")
+            raise ForeignKubeAnswer(f"{where} is not a time")
 
     return look
 
@@ -239,7 +235,7 @@ def _is_moment(text: str) -> bool:
 def _list(inner: str) -> Checker:
     def look(value: Any, where: str) -> None:
         if not isinstance(value, list):
-            raise ForeignKubeAnswer(f"{where} is no list")
+            raise ForeignKubeAnswer(f"{where} is not a list")
         item_of = _checker(inner)
         for item in value:
             item_of(item, f"an item of {where}")
@@ -250,7 +246,7 @@ def _list(inner: str) -> Checker:
 def _map(inner: str) -> Checker:
     def look(value: Any, where: str) -> None:
         if not isinstance(value, dict):
-            raise ForeignKubeAnswer(f"{where} is no object")
+            raise ForeignKubeAnswer(f"{where} is not an object")
         part_of = _checker(inner)
         for item in value.values():
             part_of(item, f"a value of {where}")
@@ -260,7 +256,7 @@ def _map(inner: str) -> Checker:
 
 @cache
 def _model(name: str) -> Checker:
-    """What checks an object of a model; what it has besides, and what may be anything, is let be."""
+    """A check of a model's object; additional fields, and those of any type, are ignored."""
     known = getattr(kubernetes.client, name, None)
     types: Mapping[str, str] = getattr(known, "openapi_types", {})
     parts = {known.attribute_map[key]: kind for key, kind in types.items()} if known else {}
@@ -272,7 +268,7 @@ def _model(name: str) -> Checker:
 
     def look(value: Any, where: str) -> None:
         if not isinstance(value, dict):
-            raise ForeignKubeAnswer(f"{where} is no object")
+            raise ForeignKubeAnswer(f"{where} is not an object")
         for key in [key for key, part in value.items() if part is None]:
             del value[key]
         for key, part in value.items():

@@ -1,7 +1,4 @@
-"""AWS and EKS in one process on loopback: for trying irsa, for demos and for tests.
-
-Only names are kept here; everything is imported when first used, since moto is heavy.
-"""
+"""AWS and EKS in one process on loopback: for trials, demos, tests. Imported late, since moto is heavy."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
 Written apart from irsa's own evaluation, which is tested against this one. Here every key of the request is
-known. What the documentation leaves open counts against the caller.
+known. If the documentation is silent, the caller is denied.
 """
 
 from __future__ import annotations
@@ -202,7 +202,7 @@ def holds(
     """Whether every operator of a Condition block, for every key, is satisfied.
 
     `variables`: whether `${...}` in its values is replaced, as in policies of version 2012-10-17. `denies`:
-    whether the statement is a Deny. What is not documented counts against the caller: it does not fulfil the
+    whether the statement is a Deny. Undocumented behaviour counts against the caller: it does not fulfil the
     condition of an Allow, and fulfils the one of a Deny.
     """
     source = context if variables else None

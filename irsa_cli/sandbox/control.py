@@ -1,6 +1,6 @@
 """The control API under `/_sandbox/TOKEN/`: what `Sandbox` offers in Python, for processes outside. In JSON.
 
-The token is made anew for each sandbox (`Sandbox.control_url`): other users of this machine, and pages in a
+The token is new for each sandbox (`Sandbox.control_url`): other users of this machine, and pages in a
 browser, don't know it. A request that comes from a page, or for another host, is refused all the same.
 
 GET world?account=, calls, env?account=&region=&user= · POST faults, latency, lag, replicas, users, grants,

@@ -1,4 +1,4 @@
-"""What policies allow: identity policies, with AWS's words for a refusal, and the trust policies of roles.
+"""Evaluate policies: identity policies, with AWS's words for a refusal, and the trust policies of roles.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 Resource policies, service control policies and session tags are not modelled. Of a condition key that the
@@ -80,10 +80,7 @@ def refusal(powers: Powers, act: Act) -> str:
 
 
 def verdict(documents: Sequence[Document], act: Act, *, wary: bool = False) -> Verdict:
-    """What these policies together say to `act`; a denial anywhere wins.
-
-    `wary`: a statement with a condition key that the sandbox does not know is decided against the caller.
-    """
+    """The verdict of these policies on `act`, a Deny wins; `wary`: unknown keys count against the caller."""
     effects = {
         statement["Effect"]
         for document in documents
@@ -126,7 +123,7 @@ def _names(statement: Mapping[str, Any], element: str, fits: Callable[[str], boo
 
 @dataclass(frozen=True)
 class Who:
-    """Who wants to assume the role, as the principals of a policy name them.
+    """The caller that wants to assume the role, as the principals of a policy name it.
 
     `federated` is a provider's ARN. `aws` are all names of an AWS caller: its ARN, and those of its role
     and account.

@@ -1,4 +1,4 @@
-"""What happens to a call between the socket and the service: latency, faults, and the log.
+"""Processing of a call between the socket and the service: latency, faults, and the log.
 
 Services know nothing of it, and it knows nothing of them but `Endpoint`, and how an application that is WSGI
 (moto's, and the Kubernetes API's) is called in this process. Sockets are in `server`.
@@ -30,7 +30,7 @@ _ENDINGS: Mapping[str, Ending] = {
 
 @dataclass(frozen=True)
 class Label:
-    """What a call is, for log and faults; `caller` is as in `Fault`."""
+    """The name of a call, for log and faults; `caller` is as in `Fault`."""
 
     service: str
     operation: str
@@ -40,10 +40,7 @@ class Label:
 
 @dataclass(frozen=True)
 class Delivery:
-    """An answer and how much of it gets through: `cut` is half of the body, the rest nothing of it.
-
-    What is `dripping` comes whole at last, a byte in `pause` seconds.
-    """
+    """An answer, whole, `cut` to half of the body, or `dripping`: a byte in `pause` seconds."""
 
     answer: Answer
     ending: Ending = "whole"
@@ -54,7 +51,7 @@ class Endpoint(Protocol):
     """A service as the exchange sees it."""
 
     def label(self, request: Incoming) -> Label:
-        """What the request asks for."""
+        """The operation of the request."""
 
     def answer(self, request: Incoming) -> Answer:
         """Execute the request."""
@@ -86,7 +83,7 @@ class _Era:
 class Exchange:
     """Carries calls to endpoints. `latency` is in seconds and added to each call.
 
-    `listen` is told of each call before faults and the service are, in the call's own thread: as long as it
+    `listen` gets each call before faults and the service do, in the call's own thread: as long as it
     does not return, the call is held.
     """
 

@@ -1,7 +1,7 @@
-"""What the issuers of the sandbox's clusters publish: discovery document and keys, over HTTPS, by a proxy.
+"""The public documents of the issuers of the sandbox's clusters, over HTTPS, by a proxy.
 
-Their names (oidc.eks.REGION.amazonaws.com) lead to AWS. Who takes the proxy for HTTPS from the sandbox's
-environment, and its CA, finds the sandbox's there; the proxy leads nowhere else.
+Their names (oidc.eks.REGION.amazonaws.com) lead to AWS. A client with the HTTPS proxy of the sandbox's
+environment, and its CA, finds the sandbox's documents there; the proxy leads nowhere else.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ class _Listener(socketserver.ThreadingTCPServer):
 
 class _Handler(socketserver.StreamRequestHandler):
     server: _Listener
-    # What follows the request's head is TLS and must not be read here.
+    # The bytes after the request's head are TLS and must not be read here.
     rbufsize = 0
 
     def handle(self) -> None:

@@ -4,7 +4,7 @@ EKS access entries and bearer tokens tell. A token is `k8s-aws-v1.` and the base
 GetCallerIdentity URL; see
 https://github.com/kubernetes-sigs/aws-iam-authenticator#api-authorization-from-outside-a-cluster
 It is verified by executing that call on the sandbox's STS, past log, latency and faults: in the field
-the cluster makes it, not the client.
+the cluster creates it, not the client.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class KubeFront:
         return Answer.of_json(ApiError(status, code, message).body(), status, code)
 
     def throttled(self, service: str) -> Answer:
-        """What priority and fairness answers."""
+        """The answer of priority and fairness."""
         answer = self.failure(service, "TooManyRequests", "too many requests, please try again later", 429)
         answer.headers["Retry-After"] = "1"
         return answer
@@ -101,7 +101,7 @@ _PARAMETERS = {
 
 
 class Access:
-    """Who callers are by the access entries of all clusters."""
+    """The identities of callers by the access entries of all clusters."""
 
     def __init__(self, front: Front) -> None:
         self._front = front
@@ -111,10 +111,7 @@ class Access:
         self._front.clusters.access_entries.put(cluster.arn, arn, Entry(username, groups))
 
     def identify(self, cluster: Cluster, token: str) -> Identity | None:
-        """Who a bearer token is in the cluster; None for a bad token or a caller without entry.
-
-        Callers with AdministratorAccess in the cluster's account are in `system:masters` without one.
-        """
+        """The identity of a token in the cluster, also of administrators without entry; else None."""
         try:
             caller = self._front.identify(_presigned_call(token, cluster.spec.name))
         except (AwsError, ValueError):
@@ -154,7 +151,7 @@ class Access:
 
 
 def access_key(authorization: str) -> str:
-    """The access key that signed the token in an Authorization header; empty where there is none."""
+    """The access key that signed the token in an Authorization header; empty if there is none."""
     scheme, _, token = authorization.partition(" ")
     if scheme.lower() != "bearer" or not token.startswith(PREFIX):
         return ""
@@ -171,7 +168,7 @@ def _url(token: str) -> str:
 
 
 def _presigned_call(token: str, cluster: str) -> Incoming:
-    """The call that a token stands for, as the authenticator makes it; raises ValueError for others."""
+    """The call in a token, in the authenticator's form; raises ValueError for others."""
     if not token.startswith(PREFIX):
         raise ValueError("not an EKS token")
     url = urlsplit(_url(token))

@@ -1,7 +1,4 @@
-"""The values that the rooms of the sandbox share: partitions, callers, clusters, logged calls, faults.
-
-No behaviour lives here, but that a region tells its partition.
-"""
+"""The shared values of the sandbox: partitions, callers, clusters, logged calls, faults."""
 
 from __future__ import annotations
 
@@ -53,7 +50,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Identity:
-    """Who a bearer token is in Kubernetes; `arn` is the AWS caller behind it, empty where there is none."""
+    """A bearer token's identity in Kubernetes; `arn` is the AWS caller behind it, empty if there is none."""
 
     username: str
     groups: tuple[str, ...] = ()
@@ -62,10 +59,7 @@ class Identity:
 
 @dataclass(frozen=True)
 class Rule:
-    """One RBAC rule, on the core group unless told otherwise.
-
-    `namespace` None means a ClusterRole bound to the whole cluster.
-    """
+    """One RBAC rule, on the core group by default; without a namespace, bound to the whole cluster."""
 
     verbs: tuple[str, ...]
     resources: tuple[str, ...]
@@ -75,10 +69,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class ExternalCluster:
-    """A real control plane that takes the place of the sandbox's Kubernetes API.
-
-    `jwks` returns the public keys of its ServiceAccount tokens; STS asks for them when it verifies one.
-    """
+    """A real control plane instead of the sandbox's API; `jwks`: the public keys, for STS."""
 
     endpoint: str
     ca_pem: str
@@ -88,10 +79,7 @@ class ExternalCluster:
 
 @dataclass(frozen=True)
 class ClusterSpec:
-    """An EKS cluster to serve; `oidc` False gives one whose DescribeCluster names no issuer.
-
-    `pod_webhook`: it has the pod identity webhook, as EKS clusters have; not for those that are external.
-    """
+    """An EKS cluster; `oidc` False: without issuer; `pod_webhook`: with EKS's webhook, unless external."""
 
     name: str = "demo"
     region: str = DEFAULT_REGION
@@ -133,15 +121,15 @@ class RoleSpec:
 
 @dataclass
 class Fault:
-    """What shall go wrong at calls of `operation` ("*" for any) of `service`.
+    """A fault in calls of `operation` ("*" for any) of `service`.
 
     It applies to calls whose subject or body contains `match`, after letting `skip` of them through, and
     `times` times (None: for ever). `code`, `message` and `status` are for kinds `error` and `error-after`,
     which executes the call before; `status` also for `status`; `seconds` for `hang` and `late`. `run` is
-    called when the fault strikes a call, before anything else; kind `callback` does nothing but that.
+    called when the fault strikes a call, before anything else; kind `callback` does only that.
     `garble-after` executes the call and answers with bytes that are neither TLS nor HTTP. `answer` answers
-    in the service's place, with `status`, `body` and `content_type` (a redirect leads to where it came
-    from); `answer-after` executes the call before. `drip` executes it, too, and sends the answer's body
+    in the service's place, with `status`, `body` and `content_type` (a redirect leads back to its
+    source); `answer-after` executes the call before. `drip` also executes it, and sends the answer's body
     byte by byte, one in `seconds`.
 
     With `lasts` it is over that many seconds after it has struck for the first time.

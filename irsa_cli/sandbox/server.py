@@ -49,10 +49,7 @@ class Server:
         name: str = "aws",
         control: Callable[[Incoming], Any] | None = None,
     ) -> None:
-        """`name` is the port's for faults of handshakes.
-
-        `control` answers paths under `/_sandbox/`, untouched by faults, latency and log.
-        """
+        """`name` is for faults of handshakes; `control` answers `/_sandbox/` without faults or log."""
         self._listener = _Listener(exchange, endpoint, tls, name, control)
         self._thread = threading.Thread(target=self._listener.serve_forever, args=(0.05,), daemon=True)
         scheme = "https" if tls else "http"
@@ -138,10 +135,7 @@ def _no_wsgi(environ: Any, start_response: Any) -> Any:
 
 
 class _WholeRequests(io.BufferedReader):
-    """What a client sends. One that is gone amid a line, a header or a body has asked for nothing.
-
-    RFC 9112, section 8: a server must not act on a request that is incomplete.
-    """
+    """The bytes of a client, as whole requests only (RFC 9112, section 8: never act on a part)."""
 
     def readline(self, size: int | None = -1, /) -> bytes:
         """A line, or as much of it as was asked for."""
@@ -278,7 +272,7 @@ def _certificate(
     *,
     names: list[x509.GeneralName] | None,
 ) -> x509.Certificate:
-    """A certificate for these names; a CA's where there are none."""
+    """A certificate for these names; a CA's without names."""
     ca = names is None
     now = datetime.now(timezone.utc)
     identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key())

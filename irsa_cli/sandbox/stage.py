@@ -1,7 +1,4 @@
-"""The sandbox as its users have it: AWS and EKS clusters on 127.0.0.1, for a `with` block.
-
-Everything that it does is in other modules; here it is put together, started, reset and stopped.
-"""
+"""The sandbox for its users: AWS and EKS clusters on 127.0.0.1, for a `with` block."""
 
 from __future__ import annotations
 
@@ -46,7 +43,7 @@ class _Own:
 class Sandbox:
     """AWS and EKS in this process. One at a time: moto's state belongs to the process.
 
-    What names a cluster raises KeyError for one that is unknown, and, where it is about the sandbox's own
+    With a cluster's name, it raises KeyError for an unknown one and, if it is about the sandbox's own
     Kubernetes API, for one whose control plane is external.
     """
 
@@ -114,10 +111,7 @@ class Sandbox:
         self._running.release()
 
     def listen(self, listener: Callable[[Label], None]) -> None:
-        """Tell `listener` of each call before it is broken or executed, until the next reset.
-
-        In the call's own thread: as long as it does not return, the call is held. It must not raise.
-        """
+        """Call `listener` before each call, in its thread and holding it, until the next reset."""
         self._exchange.listen = listener
 
     @property
@@ -139,10 +133,7 @@ class Sandbox:
         self._front.lag.seconds = seconds
 
     def replicate(self, seconds: float, seed: int = 0) -> None:
-        """Let each read of IAM, and STS, be late by any time up to `seconds`, chosen by `seed`.
-
-        As if many replicas answered: what one read shows, the next one may not show yet.
-        """
+        """Delay each read of IAM, and STS, by up to `seconds` (by `seed`), as with many replicas."""
         self._front.lag.seconds = seconds
         self._front.lag.replicate(seed)
 
@@ -159,7 +150,7 @@ class Sandbox:
         return Server(self._exchange, endpoint or self._front, self._tls, name=name)
 
     def add_cluster(self, spec: ClusterSpec) -> None:
-        """Make an EKS cluster, with the sandbox's Kubernetes API unless it has an external one."""
+        """Create an EKS cluster, with the sandbox's Kubernetes API unless it has an external one."""
         place = (spec.account, spec.region, spec.name)
         if place in self._clusters:
             raise ValueError(f"cluster {spec.name} exists")
@@ -220,7 +211,7 @@ class Sandbox:
     def add_user(
         self, name: str, *, account: str = DEFAULT_ACCOUNT, policy: dict[str, Any] | None = None
     ) -> None:
-        """Make an IAM user with this inline policy, in every partition where the account is."""
+        """Create an IAM user with this inline policy, in every partition of the account."""
         if (account, name) in self._users:
             raise ValueError(f"user {name} exists in account {account}")
         partitions = [partition for number, partition in self._front.cloud.accounts() if number == account]
@@ -243,7 +234,7 @@ class Sandbox:
         return partition
 
     def add_bucket(self, name: str, *, account: str = DEFAULT_ACCOUNT, region: str = DEFAULT_REGION) -> None:
-        """Make an empty S3 bucket, besides the two demo buckets that every account has."""
+        """Create an empty S3 bucket, besides the two demo buckets that every account has."""
         partition = self._open_account(account, region)
         self._front.cloud.add_bucket(account, partition, name)
 
@@ -256,7 +247,7 @@ class Sandbox:
     def put_service_accounts(
         self, cluster: str, namespace: str, accounts: Mapping[str, Mapping[str, str]]
     ) -> None:
-        """Make a namespace with ServiceAccounts, annotations by names, without any call."""
+        """Create a namespace with ServiceAccounts, annotations by names, without any call."""
         named: list[dict[str, Any]] = [{"kind": "Namespace", "metadata": {"name": namespace}}]
         for name, marks in accounts.items():
             metadata = {"namespace": namespace, "name": name, "annotations": dict(marks)}
@@ -276,10 +267,7 @@ class Sandbox:
         groups: Sequence[str] = (),
         rules: Sequence[Rule] = (),
     ) -> None:
-        """Say who an IAM user of the cluster's account (or any user or role, by ARN) is in Kubernetes.
-
-        `rules` hold in the sandbox's own Kubernetes API; a real one has its RBAC.
-        """
+        """Set the Kubernetes identity of an IAM user or ARN; `rules` are for the sandbox's own API."""
         found = self._cluster(cluster)
         own = f"arn:{found.partition}:iam::{found.spec.account}:user/{user}"
         arn = user if user.startswith("arn:") else own
@@ -293,27 +281,18 @@ class Sandbox:
         return self._front.clusters.associations.has(self._cluster(cluster).arn, namespace, name)
 
     def add_sts_endpoint(self, cluster: str, policy: dict[str, Any] | None = None) -> None:
-        """Put a VPC endpoint for STS into a cluster's VPC, by default with the policy that allows everything.
-
-        EC2 tells of it; no call goes through it.
-        """
+        """Put a VPC endpoint for STS into a cluster's VPC, for EC2 to describe; no call goes through it."""
         found = self._cluster(cluster)
         spec = found.spec
         self._front.ec2.put(VpcEndpoint(spec.account, spec.region, vpc_of(found.arn), policy or OPEN))
 
     def add_node(self, cluster: str, name: str, *, hop_limit: int = 2, endpoint: bool = True) -> None:
-        """Let EC2 tell of a node, and from how far away its metadata answers (`endpoint`: or whether at all).
-
-        `name` is its private DNS name, which `spec.nodeName` of its pods has.
-        """
+        """Add a node (by private DNS name) to EC2, with the hop limit and `endpoint` of its metadata."""
         spec = self._cluster(cluster).spec
         self._front.ec2.put(Instance(spec.account, spec.region, name, hop_limit, endpoint))
 
     def describe_cluster_as(self, cluster: str, **fields: Any) -> None:
-        """Let EKS say something else of a cluster (`version="1.18"`), until the next reset.
-
-        The cluster itself stays as it is.
-        """
+        """Let EKS describe a cluster otherwise (`version="1.18"`) until the next reset."""
         self._front.clusters.say(self._cluster(cluster).arn, fields)
 
     def add_addon(self, cluster: str, name: str) -> None:
@@ -321,10 +300,7 @@ class Sandbox:
         self._front.clusters.put_addon(self._cluster(cluster).arn, name)
 
     def note_exchange(self, cluster: str, subject: str, role_arn: str, code: str, words: str = "") -> None:
-        """Let CloudTrail tell of an exchange at STS that was refused with `code`, and in which words.
-
-        `subject` is the token's: `system:serviceaccount:NAMESPACE:NAME`.
-        """
+        """Add an exchange of `subject` to CloudTrail that STS refused with `code`, and its message."""
         found = self._cluster(cluster)
         token = Token(found.issuer, subject, ("sts.amazonaws.com",))
         self._front.trail.note(token, role_arn, found.spec.region, code, words)

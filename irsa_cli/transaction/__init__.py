@@ -1,4 +1,1 @@
-"""Carrying out a plan as one transaction: run, journal, roll back, recover.
-
-Knows changes only by their protocol, and neither AWS nor Kubernetes.
-"""
+"""Carrying out a plan as one transaction: run, journal, roll back, recover; changes are a protocol here."""

@@ -1,7 +1,4 @@
-"""What a transaction tells: events while it runs, and a report at its end.
-
-What the user sees of them is decided by whoever listens.
-"""
+"""The events of a running transaction for its listener, and the report at its end."""
 
 from __future__ import annotations
 
@@ -17,7 +14,7 @@ from irsa_cli.transaction.story import TAKEN_OVER
 
 
 class Step(Enum):
-    """What an event tells."""
+    """The kind of an event."""
 
     STARTED = "started"
     DONE = "done"
@@ -32,7 +29,7 @@ class Step(Enum):
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened in a transaction; `seconds` is how long it took, `text` what is waited for."""
+    """An event of a transaction; `seconds` is how long it took, `text` what it waits for."""
 
     step: Step
     change: Change | None = None
@@ -63,7 +60,7 @@ class Leftover:
     error: Exception
 
     @property
-    def is_only_told(self) -> bool:
+    def is_only_reported(self) -> bool:
         """Whether nothing can be done about what is left, nor has to be."""
         return isinstance(self.error, MadeAgain | Gone) or (
             isinstance(self.error, Claimed) and self.error.ended
@@ -71,18 +68,14 @@ class Leftover:
 
 
 def end_of(leftovers: Sequence[Leftover]) -> dict[str, Any]:
-    """How a rollback ended, for the journal; and that the lock was another run's by then, where it was."""
+    """The end of a rollback, for the journal; and, if another run then held the lock, that fact."""
     taken = any(isinstance(item.error, LockLost) and item.error.taken_over for item in leftovers)
     return {"outcome": outcome_of(leftovers), **({TAKEN_OVER: True} if taken else {})}
 
 
 def outcome_of(leftovers: Sequence[Leftover]) -> str:
-    """How a rollback ended.
-
-    It is over also where what is left only has to be told: it was made again, or another run that has come to
-    its end uses it.
-    """
-    if not all(item.is_only_told for item in leftovers):
+    """How a rollback ended; it is also complete if every leftover is only reported."""
+    if not all(item.is_only_reported for item in leftovers):
         return "incomplete"
     used = any(isinstance(item.error, Claimed) for item in leftovers)
     return "superseded" if used else "rolled-back"

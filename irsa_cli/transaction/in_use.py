@@ -1,7 +1,7 @@
-"""Whether somebody else counts on what a run made: another run that goes on from it, or that has ended.
+"""Whether somebody else relies on an object of a run: another run that continues from it, or that is over.
 
 Locks keep runs apart while they work. This is for what comes later, or without a lock: for a run that is
-recovered after another one has gone on from what it left.
+recovered after another one has continued from its leftovers.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class InUse:
     """Why what the run made has to stay; `ended`: for another run that has come to its end.
 
     With `unread`, that could not be asked, and has to be taken for granted. `roles` are those that it is
-    about, where one plan makes several; of what is no role's, all stays.
+    about, if one plan creates several; without a role, everything stays.
     """
 
     why: str
@@ -43,7 +43,7 @@ class InUse:
         return concerns and not (self.ended and step.change.kind.traits.takes_over)
 
     def error(self, step: Tracked) -> Exception:
-        """What is told of a step that is left for its sake."""
+        """The report of a step that is left for its sake."""
         what = f"{step.change.kind.value} {step.change.name}"
         if self.unread:
             return Waits(f"{what} stays as it is", reason=self.why)
@@ -51,7 +51,7 @@ class InUse:
 
 
 def together(one: InUse | None, other: InUse | None) -> InUse | None:
-    """What is known after asking twice; what could be read tells more than what could not."""
+    """The result of both checks; one that was read counts more than one that was not."""
     if one is None or other is None:
         return one or other
     first = other if one.unread else one
@@ -83,15 +83,15 @@ class Survey:
     def ask(self) -> InUse | None:
         """Why somebody else counts on what the run made.
 
-        Where that can't be read, nobody does; but for roles, whose mark tells it, and for a run that goes on
-        from what another one has begun: that one may have ended meanwhile.
+        If that can't be read, nobody does; except for roles, whose mark shows it, and for a run that
+        continues from what another one has begun: that one may have ended meanwhile.
         """
         found: list[tuple[Tracked, str]] = []
 
         def ask(step: Tracked) -> None:
             try:
                 why = self._claimed(step)
-            except Exception as error:  # A bug in a handler tells nothing, too.
+            except Exception as error:  # Also a bug in a handler: it proves nothing.
                 self._silent[step.index] = error
                 return
             if why:
@@ -115,7 +115,7 @@ class Survey:
         return bool(last) and (not bound or roles <= bound)
 
     def _is_back(self, step: Tracked) -> bool:
-        """Whether what every run writes last, and a deletion took away, is there again."""
+        """Whether the last object of every run, which a deletion removed, exists again."""
         lost = step.change.kind.traits.ends_runs and step.change.action == "update"
         if not lost or not step.record.done or not step.record.needs_undo:
             return False
@@ -125,7 +125,7 @@ class Survey:
         return False
 
     def _claimed(self, step: Tracked) -> str:
-        """Why somebody else counts on an object; a mark that decides is waited for: IAM may come back."""
+        """Why somebody else relies on an object; irsa waits for a mark that decides: IAM may recover."""
         ours = step.record.needs_undo and step.state != "left"
         until, waits = time.monotonic() + self._late_seconds, pauses()
         while True:
@@ -139,17 +139,17 @@ class Survey:
             time.sleep(min(next(waits), max(self._run.remaining, 0)))
 
     def _unread(self) -> InUse | None:
-        """What could not be asked, and must not be taken for a no."""
+        """Checks without an answer, which must not count as a no."""
         goes_on = any(_goes_on(step.change) and step.record.needs_undo for step in self._steps)
         last = [step for step in self._steps if step.change.kind.traits.ends_runs]
         silent = [step for step in last if step.index in self._silent]
         if not goes_on or not silent:
             return self._unmarked()
         error = self._silent[silent[0].index]
-        return InUse(f"whether another run has ended meanwhile can't be read: {error}", unread=True)
+        return InUse(f"irsa can't check whether another run has finished: {error}", unread=True)
 
     def _unmarked(self, known: Collection[str] = ()) -> InUse | None:
-        """What could not be asked of roles other than those that are `known`: whose they are by now."""
+        """Checks without an answer for roles that are not `known`: their present owner."""
         silent = [
             step
             for step in self._steps
@@ -162,9 +162,9 @@ class Survey:
             return None
         roles = frozenset[str]().union(*(step.change.roles for step in silent))
         error = self._silent[silent[0].index]
-        return InUse(f"whose it is by now can't be read: {error}", unread=True, roles=roles)
+        return InUse(f"irsa can't check who owns it now: {error}", unread=True, roles=roles)
 
 
 def _goes_on(change: Change) -> bool:
-    """Whether it makes a role, that another run has begun, this run's own."""
+    """Whether it gives this run a role that another run has begun."""
     return change.kind.traits.takes_over and change.kind.traits.owner_decides

@@ -162,7 +162,7 @@ def refused(error: NotPrivate) -> RefusedJournal:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make a new file's name survive a power loss, too."""
+    """Let a new file's name survive a power loss."""
     try:
         handle = os.open(folder, os.O_RDONLY)
         try:

@@ -1,7 +1,7 @@
 """Files that nobody but the user can have put there, or changed: what is taken as this user's own word.
 
-A file counts when it and its folder belong to the user, every folder above to the user or to root, and
-nobody else may write them. Who may write a folder may replace what is in it, but for a sticky one (`/tmp`).
+A file counts when it and its folder belong to the user, every folder above to the user or to root, and nobody
+else may write them. Anybody who may write to a folder may replace its files, except in a sticky one (`/tmp`).
 Once that is known from the top down, nobody else can change the answer between the look and the reading.
 
 A folder that a group may write is accepted where the group is the user's alone: a private group of the user's
@@ -28,7 +28,7 @@ class NotPrivate(Refused):
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder, and those above it that are missing, for the user only, whatever the umask."""
+    """Create a folder and its missing parents, for the user only, whatever the umask."""
     for path in [*reversed(folder.parents), folder]:
         with suppress(FileExistsError):
             if not path.exists():
@@ -70,10 +70,7 @@ def check_itself(folder: Path) -> None:
 
 
 def open_own(path: Path, flags: int = os.O_RDONLY) -> int:
-    """Open a file that is the user's alone, without waiting for a pipe.
-
-    Raises `NotPrivate` for one that may be somebody else's word, and OSError when it can't be opened.
-    """
+    """Open a private file, never waiting for a pipe; raises `NotPrivate`, or OSError."""
     check_folder(path.parent)
     try:
         file = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
@@ -117,9 +114,9 @@ def _check_owner(place: Path, found: os.stat_result, *, link: bool = False) -> N
 
 def _foreign(place: Path, found: os.stat_result, what: str = "") -> NotPrivate:
     owner = _name_of(found.st_uid)
-    fix = "irsa recover --state-dir FOLDER  # with a folder that is yours, and in none of others"
+    fix = "irsa recover --state-dir FOLDER  # with a folder that only you own"
     if os.geteuid() == 0 and stat.S_ISREG(found.st_mode):
-        fix = f"chown root {shlex.quote(str(place))}  # only when you know who has written it"
+        fix = f"chown root {shlex.quote(str(place))}  # only if you know who wrote it"
     return _refusal(place, f"{what or 'it'} belongs to {owner}, not to you".strip(), fix)
 
 
@@ -132,13 +129,13 @@ def _check_writers(place: Path, found: os.stat_result) -> None:
     if who:
         raise _refusal(
             place,
-            f"{who} may write it (mode {stat.S_IMODE(found.st_mode):04o})",
-            f"chmod {fix} {shlex.quote(str(place))}  # when you know that nobody else has written there",
+            f"{who} can write to it (mode {stat.S_IMODE(found.st_mode):04o})",
+            f"chmod {fix} {shlex.quote(str(place))}  # if you know that nobody else wrote to it",
         )
 
 
 def _refusal(place: Path, why: str, *fixes: str) -> NotPrivate:
-    return NotPrivate(f"{place} may not be your own", reason=why, next_steps=fixes)
+    return NotPrivate(f"{place} is not safe to use", reason=why, next_steps=fixes)
 
 
 def _is_alone(group: int) -> bool:

@@ -1,8 +1,4 @@
-"""What the transaction and the changes know of each other.
-
-A change's own module implements `Handler`; the engine hands it a `Run` and, when it takes a change
-back, a `Claim`.
-"""
+"""The interface between the transaction and the changes: `Handler`, `Run` and, for a rollback, `Claim`."""
 
 from __future__ import annotations
 
@@ -18,12 +14,12 @@ from irsa_cli.core.values.errors import DeadlineExceeded, IrsaError, Outcome, Se
 from irsa_cli.core.values.patience import CallRecord
 
 Identity = Mapping[str, str]
-"""What tells one incarnation of an object from another: a uid, a RoleId. Empty where there is none."""
+"""The identity of one incarnation of an object: a uid, a RoleId. Empty if there is none."""
 
 
 @dataclass(frozen=True)
 class Applied:
-    """What applying a change did: `changed` is False when the state after it was there already."""
+    """The result of a change: `changed` is False if the state after it already existed."""
 
     changed: bool
     identity: Identity = field(default_factory=dict)
@@ -46,7 +42,7 @@ class Interrupted(IrsaError):
 
 
 class Fence(Protocol):
-    """What a run must hold to write. Safe to use from several threads."""
+    """The right of a run to write. Safe to use from several threads."""
 
     def check(self, *, back: bool) -> None:
         """Raise `LockLost` when nothing may be written; `back`: nor be taken back."""
@@ -87,7 +83,7 @@ class Run:
         self._signal = number
 
     def interrupt(self, number: int) -> None:
-        """Ask the run to stop before its next call; the call in flight is waited for, a pause ends."""
+        """Ask the run to stop before its next call; the current call is completed, a pause ends."""
         self.notice(number)
         self._stop.set()
 
@@ -134,34 +130,20 @@ class Handler(Protocol):
         ...
 
     def look(self, change: Change, transaction: str) -> bool:
-        """Whether the state after the change is there; by this transaction, where its kind bears marks.
-
-        Raises `ServiceError` when that can't be read.
-        """
+        """Whether the state after the change exists, by this run if marked; raises `ServiceError`."""
         ...
 
     def recall(self, change: Change, claim: Claim, ago: float) -> None:
-        """Note that an earlier process carried the change out, `ago` seconds before.
-
-        So a reading that shows the state before it is known to be late.
-        """
+        """Note that an earlier process applied it `ago` seconds before: older states are late reads."""
         ...
 
     def claimed(self, change: Change, transaction: str, *, ours: bool) -> str:
-        """Why somebody else counts on what the transaction made, as far as this object tells; or ''.
-
-        `ours` says that the change is in effect: the object is as the transaction made it. Raises
-        `ServiceError` when that can't be read.
-        """
+        """Why somebody else relies on the object (`ours`: it is in effect), or ''; raises `ServiceError`."""
         ...
 
 
 def carry_out(handler: Handler, change: Change, run: Run, calls: CallRecord) -> Applied:
-    """Apply a change; what a service says that it refused counts when a look says so, too.
-
-    `calls` are those that are made for it. Raises as `Handler.apply` does; where it can't be looked, the
-    outcome is unknown.
-    """
+    """Apply a change; a service's refusal counts if reading confirms it, else the outcome is unknown."""
     failure: ServiceError | None = None
     applied = Applied(changed=False)
     try:

@@ -1,7 +1,7 @@
 """Reading a journal: what it tells, as a story.
 
 A journal may be another version's, or damaged: it is read field by field, and either understood or refused by
-a `JournalError`. What the header or the context has besides is passed over; a change or a step that is not
+a `JournalError`. Additional keys in the header or the context are ignored; a change or a step that is not
 understood is not.
 """
 
@@ -48,28 +48,25 @@ LARGEST = 64 * 1024 * 1024
 
 
 def read(path: Path) -> Story:
-    """Read a journal; raises `JournalError` when it is damaged, or of another version and not understood.
-
-    A run that has done all of its plan has committed, also where its last line is lost.
-    """
+    """Read a journal; raises `JournalError`. A run with all changes done has committed in any case."""
     lines = [line for line in _content(path).splitlines() if line.strip()]
     header: Any = None
     try:
         header = _parsed(lines[0]) if lines else None
         story = _begun(mapping(header, "its first line"))
-        records, taken_back = list(story.records), bool(story.context.get(TAKES_BACK))
+        records, rolls_back = list(story.records), bool(story.context.get(TAKES_BACK))
         for line in lines[1:]:
             try:
                 event = _parsed(line)
             except UnreadableChange:
                 continue  # Torn: its step counts as not written, and the step's call had not gone out.
             _replay(story, records, mapping(event, "a later line"))
-            taken_back = taken_back or event["event"] == "undo"
+            rolls_back = rolls_back or event["event"] == "undo"
     except UnknownState as error:
         raise _of_another_version(path, header, error) from error
     except UnreadableChange as error:
         raise _not_read(header, f"{path} is not a journal", str(error)) from error
-    if not story.outcome and not taken_back and _is_whole(story):
+    if not story.outcome and not rolls_back and _is_whole(story):
         story.outcome = "committed"
     return story
 
@@ -85,7 +82,7 @@ def _age(path: Path) -> float:
 
 
 def _content(path: Path) -> bytes:
-    """What is in the file; raises `JournalError` for what can't be a journal (a pipe would never end)."""
+    """The content of the file; raises `JournalError` if it can't be a journal (a pipe would never end)."""
     try:
         with open(open_own(path), "rb") as stream:
             file = stream.fileno()
@@ -96,14 +93,13 @@ def _content(path: Path) -> bytes:
         raise refused(error) from error
     except OSError as error:
         raise JournalError(f"{path} is not a journal", reason=str(error)) from error
-    raise JournalError(f"{path} is not a journal", reason="it is too large" if is_file else "it is no file")
+    raise JournalError(
+        f"{path} is not a journal", reason="it is too large" if is_file else "it is not a file"
+    )
 
 
 def never_began(path: Path) -> bool:
-    """Whether a journal that can't be read is one whose run had not begun anything, or one that is gone.
-
-    The header is on disk before the first call goes out: without all of it, nothing was done.
-    """
+    """Whether an unreadable journal is gone, or lacks a whole header, which is written before any call."""
     try:
         return b"\n" not in _content(path)
     except JournalError as error:
@@ -114,7 +110,7 @@ def _parsed(line: bytes) -> Any:
     """A line as JSON; raises `UnreadableChange`, also for what JSON allows and no text can hold."""
 
     def refuse(constant: str) -> None:
-        raise UnreadableChange(f"{constant} is no number")
+        raise UnreadableChange(f"{constant} is not a number")
 
     try:
         found = json.loads(line, parse_constant=refuse)
@@ -160,7 +156,7 @@ def _is_target(found: Any) -> bool:
 LISTS = Form("a list of lists", _is_lists)
 NAME = Form("the name of a transaction", is_transaction)
 TARGET = Form("a cluster and how it is reached", _is_target)
-TEXT_OR_NULL = Form("a text or null", lambda found: found is None or isinstance(found, str))
+TEXT_OR_NULL = Form("a string or null", lambda found: found is None or isinstance(found, str))
 _CONTEXT = {
     "command": TEXT,
     "cluster": TEXT,
@@ -170,7 +166,7 @@ _CONTEXT = {
     "gated": FLAG,
     "request": TEXT,
 }
-"""What this version asks a context for; a context may lack it, and have more."""
+"""The keys of a context that this version uses; a context may lack some, and have more."""
 
 
 def _check_context(context: Mapping[str, Any]) -> None:
@@ -184,14 +180,14 @@ def _not_read(header: Any, message: str, reason: str) -> JournalError:
     target = context.get("target") if isinstance(context, dict) else None
     if not (isinstance(target, dict) and _is_target(target)):
         return JournalError(message, reason=reason)
-    # A command to paste is made of it, and a kubeconfig names programs: only the user's own word may.
+    # It becomes a command to paste, and a kubeconfig names programs: only the user's own word may.
     sealed = isinstance(header, dict) and _is_sealed(header)
-    told = {key: text for key, text in target.items() if sealed or key != "kubeconfig"}
-    return JournalError(message, reason=reason, target=told)
+    safe = {key: text for key, text in target.items() if sealed or key != "kubeconfig"}
+    return JournalError(message, reason=reason, target=safe)
 
 
 def _of_another_version(path: Path, header: Any, unknown: UnknownState) -> JournalError:
-    """What is said of a journal that is whole, and not for this version to act on."""
+    """The error for a whole journal that this version must not act on."""
     version = header.get("irsa") if isinstance(header, dict) else None
     named = isinstance(version, str) and is_plain(version)
     writer = f"irsa {version}" if named else "another version of irsa"
@@ -218,7 +214,7 @@ def _replay(story: Story, records: Sequence[Record], event: Mapping[str, Any]) -
         raise UnknownState(f"the step {name!r}")
     number = value(event, "change", NUMBER, f"a line {name!r}")
     if not 0 <= number < len(records):
-        raise UnreadableChange(f"a line {name!r} is about change {number}, which the plan does not have")
+        raise UnreadableChange(f"a line {name!r} refers to change {number}, which is not in the plan")
     record = records[number]
     if name == "begin":
         record.begin()

@@ -1,7 +1,4 @@
-"""Finishing transactions whose process is gone: reading their journals and rolling back what was begun.
-
-Going on with them instead is in `irsa_cli.transaction.runner`.
-"""
+"""Finishing transactions whose process is gone by a rollback; `irsa_cli.transaction.runner` can continue."""
 
 from __future__ import annotations
 
@@ -26,10 +23,7 @@ from irsa_cli.transaction.waiting import ROLLBACK_SECONDS
 
 
 def interrupted_runs(folder: Path, about: About, also: Collection[str] = ()) -> list[Path]:
-    """The unfinished transactions for the same command and ServiceAccount whose processes are gone.
-
-    Those of the commands `also` count as well.
-    """
+    """The unfinished transactions for this command (or `also`) and ServiceAccount with a dead process."""
     found = []
     for path in journals(folder):
         with contextlib.suppress(JournalError, OSError):
@@ -59,10 +53,7 @@ def leaves(story: Story, covers: Covers) -> bool:
 
 
 def supersede(paths: Iterable[Path], covers: Covers = everything) -> list[Path]:
-    """Note that a later run has made true what these began: nothing of that is to be rolled back.
-
-    Returns those of which something else has to be: they stay unfinished for its sake.
-    """
+    """Note that a later run has completed the work of these; returns those that stay unfinished."""
     others = []
     for path in paths:
         with contextlib.suppress(JournalError):
@@ -103,17 +94,14 @@ def is_running(path: Path) -> bool:
 
 
 def takes_back(story: Story) -> str:
-    """The transaction whose marks tell what is to be rolled back."""
+    """The transaction whose marks show what to roll back."""
     return str(story.context.get(TAKES_BACK) or story.transaction)
 
 
 def record_found(
     folder: Path, transaction: str, plan: Plan, found: Mapping[int, Identity], context: Mapping[str, Any]
 ) -> Path:
-    """Write a journal by which what was found (changes by their number in the plan) can be rolled back.
-
-    Raises `JournalError` when that can't be done.
-    """
+    """Write a journal for the rollback of found changes (by their number); raises `JournalError`."""
     journal = Journal.open(folder, transaction, plan, context)
     try:
         for index, identity in found.items():
@@ -133,14 +121,13 @@ def roll_back(
     rollback_seconds: float = ROLLBACK_SECONDS,
     fence: Fence | None = None,
 ) -> list[Leftover]:
-    """Roll back what the transaction did; returns what could not be rolled back.
-
-    Raises `JournalError` when the transaction's process still lives, or did when `story` was read.
-    """
+    """Roll back a transaction; returns the leftovers. Raises `JournalError` while its process lives."""
     journal = Journal.reopen(path)
     try:
         if read(path) != story:
-            raise JournalError(f"transaction {path.stem} went on meanwhile", reason="look at it again")
+            raise JournalError(
+                f"transaction {path.stem} has changed in the meantime", reason="run this again"
+            )
         stages = tracking.of_journal(story.stages, last_sent(path))
         rollback = Rollback(handlers, journal, listen, seconds=rollback_seconds, fence=fence)
         rollback.recall(stages, takes_back(story))
@@ -152,10 +139,7 @@ def roll_back(
 
 
 def note_given_back(path: Path, roles: Collection[str]) -> None:
-    """Note that a rollback had taken all back that was done to these roles, when its journal failed.
-
-    Raises `JournalError` when the transaction's process still lives.
-    """
+    """Note that all changes of these roles were rolled back; raises `JournalError` for a live process."""
     journal = Journal.reopen(path)
     try:
         for index, record in enumerate(read(path).records):
@@ -167,7 +151,7 @@ def note_given_back(path: Path, roles: Collection[str]) -> None:
 
 
 class DeletionEnd(Enum):
-    """What became of a deletion whose last step nobody can roll back."""
+    """The end of a deletion whose last step nobody can roll back."""
 
     OPEN = "open"
     """The last step is not done, or it is no such deletion."""
@@ -202,8 +186,8 @@ def look_at_deletion(
 ) -> DeletionEnd:
     """Look whether the last step of a deletion is done; one that has `ENDED` is noted as committed.
 
-    An object of Kubernetes that is deleted never comes back as what it was. What nobody answered is waited
-    for as in any rollback. Raises `JournalError` as `roll_back` does.
+    A deleted object of Kubernetes can't be restored as the same object. irsa waits for missing answers
+    as in any rollback. Raises `JournalError` as `roll_back` does.
     """
     elsewhere = ended_elsewhere(story, handlers)
     if not elsewhere and not _may_have_ended(story):
@@ -229,4 +213,4 @@ def _may_have_ended(story: Story) -> bool:
     """Whether the run may have come to its end, in a step that nobody can roll back."""
     last = story.stages[-1] if story.stages else []
     begun = all(item.change.after is None and item.needs_undo for item in last)
-    return begun and any(item.change.kind.traits.made_anew for item in last)
+    return begun and any(item.change.kind.traits.recreated for item in last)

@@ -73,7 +73,7 @@ class Rollback:
         until, waits = self._late_until(step), pauses()
         while not self._is_there(step, run):
             if time.monotonic() >= until or run.remaining <= 0:
-                raise DeadlineExceeded(f"{step.change.name} did not show")
+                raise DeadlineExceeded(f"{step.change.name} did not appear")
             time.sleep(min(next(waits), run.remaining))
         step.record.done, step.state = True, "done"
         self.note("done", step.index, changed=True, identity={})
@@ -89,13 +89,9 @@ class Rollback:
             return False
 
     def undo(self, stages: Stages, transaction: str) -> list[Leftover]:
-        """Roll back what needs it; returns what could not be rolled back.
-
-        Before the first it is asked whether somebody else counts on what this run made: another run that went
-        on from it, and may have ended. Then that stays.
-        """
+        """Roll back what needs it and nobody else relies on; returns what could not be rolled back."""
         run, steps = self._run(transaction), all_of(stages)
-        _note_made_anew(steps, run)
+        _note_recreated(steps, run)
         survey = Survey(steps, self.handler, run, late_seconds=self._late_seconds)
         leftovers: list[Leftover] = []
         in_use = survey.ask() if any(step.record.needs_undo for step in steps) else None
@@ -126,7 +122,7 @@ class Rollback:
         self, todo: Sequence[Tracked], steps: Sequence[Tracked], leftovers: list[Leftover]
     ) -> list[Tracked]:
         """Those of a stage that can be rolled back although some of the later ones could not."""
-        stuck = [item for item in leftovers if not item.is_only_told]
+        stuck = [item for item in leftovers if not item.is_only_reported]
         left, plan = [item.change for item in stuck], [step.change for step in steps]
         waiting = [step for step in todo if waits(step.change, plan, left)]
         for step in waiting:
@@ -148,7 +144,7 @@ class Rollback:
             self.note("undone", step.index)
             self._leave(step, error, leftovers)
             return
-        except Exception as error:  # A bug in a handler leaves something behind, too.
+        except Exception as error:  # Also a bug in a handler leaves something behind.
             on_it = _own_on_it(step, leftovers) if type(error) is Conflict else None
             self._leave(step, error if on_it is None else _waiting(step, on_it), leftovers)
             return
@@ -170,7 +166,7 @@ class Rollback:
                 return changed
             # A deadline of its own ends this: the forward one may be over already.
             if run.remaining <= 0:
-                raise DeadlineExceeded("the time limit of the rollback was reached, and it may yet appear")
+                raise DeadlineExceeded("the rollback timed out, and it may still appear")
             time.sleep(min(next(waits), run.remaining))
 
     def _late_until(self, step: Tracked) -> float:
@@ -178,14 +174,14 @@ class Rollback:
         return 0.0 if step.unanswered is None else step.unanswered + self._late_seconds
 
     def _attempt(self, inverse: Change, turn: Turn, claim: Claim) -> Applied | None:
-        """One attempt to roll something back, None where it failed in a way that passes."""
+        """One attempt to roll something back, None if it failed temporarily."""
         with within(turn) as calls:
             try:
-                turn.run.assure()  # What another run has made of it by now is no rollback of this one.
+                turn.run.assure()  # Another run's changes to it are not for this one to roll back.
                 applied = self.handler(inverse).apply(inverse, turn.run, claim)
             except ServiceError as error:
                 # A refusal may be untrue: then it is seen to be done when it is asked again.
-                again = error.transient or (calls.refused and self._has_taken_back(inverse, turn.run))
+                again = error.transient or (calls.refused and self._has_rolled_back(inverse, turn.run))
                 if not again or turn.remaining <= 0:
                     raise
                 return None
@@ -202,31 +198,33 @@ class Rollback:
                     step.change, claim, max(0.0, time.monotonic() - step.written)
                 )
 
-    def _has_taken_back(self, inverse: Change, run: Run) -> bool:
+    def _has_rolled_back(self, inverse: Change, run: Run) -> bool:
         with contextlib.suppress(ServiceError):
             return self.handler(inverse).look(inverse, run.transaction)
         return False
 
 
-def _note_made_anew(steps: Sequence[Tracked], run: Run) -> None:
-    """What an earlier rollback has made again is another object: what was on it is given to that one."""
+def _note_recreated(steps: Sequence[Tracked], run: Run) -> None:
+    """An earlier rollback recreated an object: what was on it goes to the new one."""
     for step in steps:
-        if step.record.undone and step.change.after is None and step.change.kind.traits.made_anew:
+        if step.record.undone and step.change.after is None and step.change.kind.traits.recreated:
             run.made(step.change.inverse)
 
 
 def _own_on_it(step: Tracked, leftovers: Sequence[Leftover]) -> Leftover | None:
-    """What this run has put onto an object of its own, and could not roll back: nobody else's doing."""
+    """Additions of this run to an object of its own that it could not roll back: nobody else's."""
     if not step.change.kind.is_whole or step.change.action != "create":
         return None
-    stuck = (item for item in leftovers if item.change.object == step.change.object and not item.is_only_told)
+    stuck = (
+        item for item in leftovers if item.change.object == step.change.object and not item.is_only_reported
+    )
     return next((item for item in stuck if item.change.kind.traits.proof is Proof.PUT_ON), None)
 
 
 def _waiting(step: Tracked, first: Leftover) -> Waits:
     return Waits(
-        f"{step.change.kind.value} {step.change.name} stays as it is",
-        reason=f"{first.change.kind.value} {first.change.name} has to be rolled back before it",
+        f"{step.change.kind.value} {step.change.name} is not rolled back",
+        reason=f"{first.change.kind.value} {first.change.name} must be rolled back first",
     )
 
 

@@ -1,8 +1,7 @@
 """Running a plan: stage by stage, every step journaled, everything rolled back when one fails.
 
-One runner for a plan that begins (`Transaction`) and for one whose process is gone (`roll_forward`). What a
-change does to the world is its handler's business (`irsa_cli.changes`), the way back is in
-`irsa_cli.transaction.rollback`.
+One runner for a new plan (`Transaction`) and for one whose process is gone (`roll_forward`). The effect of a
+change is its handler's business (`irsa_cli.changes`), the way back is in `irsa_cli.transaction.rollback`.
 """
 
 from __future__ import annotations
@@ -71,10 +70,7 @@ class Transaction:
                 self._rollback.note("done", step.index, changed=False, identity={})
 
     def end(self) -> Report:
-        """End a plan that was carried out, and `ends_later`: what was not released is rolled back.
-
-        What somebody else counts on by then stays, too; the report tells it as a leftover.
-        """
+        """End a finished plan, and `ends_later`: roll back what was not released, except objects in use."""
         steps = all_of(self._stages)
         leftovers = self._rollback.undo(self._stages, self._transaction)
         stuck = any(not isinstance(item.error, Conflict) for item in leftovers)
@@ -96,7 +92,9 @@ def roll_forward(
     journal = Journal.reopen(path)
     try:
         if read(path) != story:
-            raise JournalError(f"transaction {path.stem} went on meanwhile", reason="look at it again")
+            raise JournalError(
+                f"transaction {path.stem} has changed in the meantime", reason="run this again"
+            )
         stages = tracking.to_go_on(story.stages, last_sent(path))
         for step in all_of(stages):
             if step.earlier and step.noted and step.change.action == "create":
@@ -112,7 +110,7 @@ def roll_forward(
 
 
 def _commit(journal: Journal) -> None:
-    # The world is as desired from here on: a journal that can't say so doesn't make it less true.
+    # The desired state is reached: a journal that can't record it doesn't change that.
     with contextlib.suppress(JournalError):
         journal.event("outcome", outcome="committed")
 
@@ -150,7 +148,7 @@ class _Runner:
         return None
 
     def _has_committed(self, stage: Sequence[Tracked]) -> bool:
-        """Whether the last stage is done all the same, which makes the world as desired.
+        """Whether the last stage is done after all, which reaches the desired state.
 
         Others may have seen it, and go by it: it is not rolled back because its answer, or a line of the
         journal, was lost.
@@ -190,10 +188,7 @@ class _Runner:
             return any(self._rollback.handler(it).look(it, self._run.transaction) for it in deletions)
 
     def _is_there(self, step: Tracked) -> bool:
-        """Whether what an earlier process began is there, whoever may have changed it since.
-
-        Nothing is written then. That something is gone bears no mark: it is deleted again instead.
-        """
+        """Whether the state that an earlier process began exists; a deletion has no mark and is repeated."""
         if not step.is_looked_for:
             return False
         started = time.monotonic()
@@ -227,7 +222,7 @@ class _Runner:
             self._tell_failure(step, error, time.monotonic() - started)
             raise
         step.seconds = time.monotonic() - started
-        # What an earlier process has done of it is to be rolled back as well.
+        # The steps of an earlier process are also rolled back.
         changed = applied.changed or step.earlier
         step.record.done, step.record.changed = True, changed
         step.record.identity = dict(applied.identity)

@@ -2,8 +2,7 @@
 
 The key lies with the user's data and not with the journals: a folder of journals that is brought from
 elsewhere (a cache, an archive, a repository) brings no key with it. Where no key can be kept, journals go
-without a seal.
-What a journal without one may still do is decided in `irsa_cli.core.recovery.authority`.
+without a seal. `irsa_cli.core.recovery.authority` decides what a journal without one may still do.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ _SIZE = 32
 
 
 def seal(data: bytes) -> str:
-    """The seal for a text, '' where this user has no key and none can be made."""
+    """The seal for a text, '' if this user has no key and none can be created."""
     for path in _places():
         key = _read(path) or _make(path)
         if key:
@@ -56,7 +55,7 @@ def _places() -> Iterator[Path]:
 
 
 def _read(path: Path) -> bytes:
-    """The key, b'' where there is none, or one that is not the user's secret."""
+    """The key, b'' if there is none, or one that is not the user's secret."""
     with suppress(OSError, Refused, ValueError), open(open_own(path), "rb") as file:
         if not os.fstat(file.fileno()).st_mode & 0o077:
             key = file.read(_SIZE + 1)
@@ -65,7 +64,7 @@ def _read(path: Path) -> bytes:
 
 
 def _make(path: Path) -> bytes:
-    """Make a key, whole or not at all; of two at the same time, one wins."""
+    """Create a key, whole or not at all; of two at the same time, one wins."""
     with suppress(OSError, Refused, ValueError):
         check_folder(path.parent)
         make_folder(path.parent)

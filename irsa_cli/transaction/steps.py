@@ -68,7 +68,7 @@ def of_journal(stages: Sequence[Sequence[Record]], last_sent: float) -> list[lis
 
 
 def to_go_on(stages: Sequence[Sequence[Record]], last_sent: float) -> list[list[Tracked]]:
-    """The steps of a journal, to go on with: none counts as done before this process has seen it."""
+    """The steps of a journal to continue: none counts as done before this process has checked it."""
     steps = _numbered([[replace(record) for record in stage] for stage in stages])
     for step in all_of(steps):
         record = step.record

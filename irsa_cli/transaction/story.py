@@ -1,4 +1,4 @@
-"""What a journal tells: a run, its changes by stage, what became of each, and how it ended."""
+"""The content of a journal: a run, its changes by stage, their results, and its outcome."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ ENDS = (*FINISHED, "incomplete", UNFINISHED)
 """All outcomes that a journal may tell."""
 
 STEPS = ("begin", "done", "refused", "undo", "undone")
-"""What may become of a change; `undo` tells that taking it back has begun."""
+"""The states of a change; `undo`: its rollback has begun."""
 
 TAKES_BACK = "takesBack"
-"""In a journal's context: the transaction whose remains it rolls back, where that isn't its own."""
+"""In a journal's context: the transaction that it rolls back, if that isn't its own."""
 
 TAKEN_OVER = "takenOver"
-"""In the line of an outcome: that another run has taken over the lock, and may have gone on from there."""
+"""In the line of an outcome: another run has taken over the lock, and may have continued from there."""
 
 LOCK = "lock"
 """In a journal's context: who holds the locks of the run, as its Leases say; not there without locks."""
 
 _ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
-"""What a transaction may be called. It is a mark on objects: never the one of those that bear none."""
+"""The form of a transaction's name. It is a mark on objects: never the one of those without a mark."""
 
 
 def new_transaction_id() -> str:
@@ -52,15 +52,12 @@ def is_transaction(name: Any) -> bool:
 
 
 def is_plain(name: str) -> bool:
-    """Whether a name, of a run or a version, can stand in a tag, a file's name and a sentence."""
+    """Whether a name, of a run or a version, fits into a tag, a file's name and a sentence."""
     return _ID.fullmatch(name) is not None
 
 
 class About(NamedTuple):
-    """By what runs for the same object are found: the command, the cluster's ARN, the ServiceAccount.
-
-    `role_account` is the account of its role, where that is not the cluster's.
-    """
+    """The key of runs for one object: command, cluster's ARN, ServiceAccount, role's account if another."""
 
     command: str
     cluster: str
@@ -70,7 +67,7 @@ class About(NamedTuple):
 
 @dataclass
 class Record:
-    """What the journal knows of one change."""
+    """The record of one change."""
 
     change: Change
     begun: bool = False
@@ -81,7 +78,7 @@ class Record:
     identity: dict[str, str] = field(default_factory=dict)
 
     def begin(self) -> None:
-        """It begins, also where it was begun before: what is known of that time does not hold any more."""
+        """Begin, or begin again: earlier knowledge no longer holds."""
         self.begun, self.done, self.undone, self.refused = True, False, False, False
         self.changed, self.identity = True, {}
 
@@ -96,7 +93,7 @@ class Record:
 
     @property
     def is_public(self) -> bool:
-        """Whether it is told of: what irsa notes for itself is not, unless nobody knows how it ended."""
+        """Whether it is reported: irsa's own notes are not, unless nobody knows how they ended."""
         return self.change.kind.traits.proof is not Proof.IS_MARK or self.state == "begun"
 
     @property
@@ -126,7 +123,7 @@ class Story:
 
     @property
     def about(self) -> About | None:
-        """What the run was about; None where the journal does not tell."""
+        """The scope of the run; None if the journal does not have it."""
         if not {"command", "cluster", "serviceAccount"} <= set(self.context):
             return None
         context, account = self.context, self.role_account
@@ -139,7 +136,7 @@ class Story:
 
     @property
     def scope(self) -> TransactionScope:
-        """What its transaction is about."""
+        """The scope of its transaction."""
         name = self.context.get("serviceAccount")
         return TransactionScope.CLUSTER if name is None else scope_of(name)
 
@@ -151,16 +148,13 @@ class Story:
 
     @property
     def lock_holder(self) -> str:
-        """Who holds, or held, the locks of the run; '' for one without locks."""
+        """The holder of the run's locks; '' for one without locks."""
         holder = self.context.get(LOCK)
         return holder if isinstance(holder, str) else ""
 
     @property
     def to_paste(self) -> Mapping[str, str | None]:
-        """The target for a command to paste: which programs that runs is for its user to fill in.
-
-        A kubeconfig names programs; the one in a journal that was not written here may be anybody's.
-        """
+        """The target for a command to paste; a journal of others does not fill in its kubeconfig."""
         if self.sealed or not self.target.get("kubeconfig"):
             return self.target
         return {**self.target, "kubeconfig": "YOUR-KUBECONFIG"}

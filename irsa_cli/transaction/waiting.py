@@ -27,7 +27,7 @@ def happens_once(change: Change) -> bool:
     """Whether a write that is executed late can't undo what a rollback has done in the meantime.
 
     Where the server compares, it changes nothing any more. Any other write that is still on its way strikes
-    again: a call is attempted more than once, and what was made and rolled back has freed its name.
+    again: a call is attempted more than once, and an object that was rolled back has freed its name.
     """
     return change.before is not None and change.kind.traits.service.compares
 

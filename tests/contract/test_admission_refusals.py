@@ -95,5 +95,5 @@ def test_a_kind_that_may_not_be_listed_is_no_change_by_others(cluster: Cluster, 
     with pytest.raises(Conflict) as caught:
         handler.apply(change, Run("t", 60))
     assert "somebody else" not in caught.value.message
-    assert "is not known" in caught.value.message
+    assert "tell whether it is empty" in caught.value.message
     assert "configmaps" in caught.value.reason

@@ -35,7 +35,7 @@ from tests.support.stage import ACCOUNT, EVERYTHING, READ_ONLY, ROLE_ARN
 MOST_RUNS = 4
 CALM = ("--timeout", "45s", "--rollback-timeout", "15s", "-o", "json")
 ENDING = "the namespace is being deleted"
-WAITED = "another run is at work on "
+WAITED = "another run is working on "
 """How the error begins of a run that has waited in vain for a lock."""
 HASTE = ("--timeout", "10s", "--rollback-timeout", "3s", "-o", "json")
 

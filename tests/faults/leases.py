@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from tests.faults.judge import Json
 
-GIVEN_UP = b"could not be given back"
+GIVEN_UP = b"could not be released"
 """What a run says of a lock that it leaves."""
 
 

@@ -38,7 +38,7 @@ def test_who_leaves_a_lock_has_to_say_so() -> None:
     assert left_in_silence([lease()], may_stay=False, said=b"")
     assert left_in_silence([], may_stay=False, said=b"") == []
     assert left_in_silence([lease()], may_stay=True, said=b"") == []
-    assert left_in_silence([lease()], may_stay=False, said=b"the lock could not be given back (...)") == []
+    assert left_in_silence([lease()], may_stay=False, said=b"the lock could not be released (...)") == []
 
 
 def test_a_lock_that_was_there_is_another_runs_until_it_is_written() -> None:

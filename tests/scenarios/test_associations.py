@@ -145,7 +145,7 @@ def test_what_can_not_be_asked_is_said_and_fails_nothing(what: str, stage: Stage
     assert ran.code == 0, ran.err
     assert ran.item["verifications"][0]["roleSession"]
     assert "podIdentity" not in ran.item
-    assert "whether EKS Pod Identity takes precedence was not checked" in str(ran.item["notes"])
+    assert "did not check whether EKS Pod Identity takes precedence" in str(ran.item["notes"])
 
 
 def test_a_run_that_fails_says_nothing_of_associations(stage: Stage, namespace: str) -> None:

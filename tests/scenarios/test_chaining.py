@@ -391,7 +391,7 @@ def test_a_statement_that_is_the_only_one_stays_and_is_told(
         head = {"apiVersion": "irsa/v1", "kind": "Bindings", "metadata": {"name": stage.cluster}}
         ran = stage.irsa("apply", "-f", "-", *flags, stdin=json.dumps({**head, "serviceAccounts": [entry]}))
     assert ran.code == 0, ran.err
-    assert f"{one} keeps irsa's statement" in ran.err
+    assert f"stays in the trust policy of {one}" in ran.err
     assert elsewhere.world()["roles"]["one"]["trust"]["Statement"] == [statement]
 
 

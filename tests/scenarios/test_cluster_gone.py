@@ -65,7 +65,7 @@ def test_what_irsa_marked_is_deleted(doomed: Stage) -> None:
     ran = delete_sa(stage)
     assert ran.code == 0, ran.err
     assert ARN in ran.err
-    assert "can't look at pods" in ran.err
+    assert "can't check pods" in ran.err
     assert (roles(stage), len(roles(stage, "demo"))) == ([], 1)
     again = delete_sa(stage)
     assert (again.code, "irsa manages no role for apps/app" in again.err) == (4, True)

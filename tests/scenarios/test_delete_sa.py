@@ -20,7 +20,7 @@ WISH = (
 )
 
 
-UNIQUE = "as a principal (of buckets, keys, other roles) keep its unique id"
+UNIQUE = "as a principal keep its unique id"
 
 
 @pytest.fixture(autouse=True)
@@ -348,7 +348,7 @@ def test_a_run_that_has_only_made_the_role_is_waited_for(stage: Stage, namespace
     ran = stage.create_sa("app", f"{namespace}-new", "--attach-policy-arn", READ_ONLY, **patient)
     assert ran.code == 0, ran.err
     assert [code for code, _ in found] == [4], found
-    assert "another run is at work" in found[0][1], found
+    assert "another run is working" in found[0][1], found
     assert stage.account(f"{namespace}-new", "app") is not None
     assert stage.world() != before
 
@@ -435,7 +435,7 @@ def test_a_service_account_that_is_gone_does_not_come_back(
     recovered = small.irsa("recover", "--all", "-o", "json", IRSA_CALL_TIMEOUT="1")
     assert recovered.code == 0, recovered.err
     (item,) = recovered.items
-    assert (item["outcome"], "can't come back" in item["notes"][0]) == ("committed", True)
+    assert (item["outcome"], "can't be restored" in item["notes"][0]) == ("committed", True)
     assert small.account("apps", "app") is None
     assert not small.aws_world()["roles"]
 

@@ -249,7 +249,7 @@ def test_the_trust_is_judged_without_the_permission_to_see_policies(
 
 ISSUER_REFUSES = "issuer_that_refuses_everybody"
 FOLLOWING = {
-    ISSUER_REFUSES: "answers with HTTP 403",
+    ISSUER_REFUSES: "returns HTTP 403",
     "annotation_with_a_wrong_digit": "is not read",
     "no_annotation": "no running pod of it has an identity",
     "no_webhook": "no running pod of it has an identity",

@@ -27,7 +27,7 @@ def test_a_service_account_that_is_elsewhere(stage: Stage, namespace: str) -> No
     for ran in (run(stage, name, namespace), stage.irsa(*token), stage.irsa(*token, "--audience", "a")):
         assert (ran.code, ran.out) == (4, "")
         assert f"there is no ServiceAccount {namespace}/{name}" in ran.err
-        assert f"of that name in: {namespace}-b\n" in ran.err
+        assert f"of that name: {namespace}-b\n" in ran.err
         assert f"similar name: {name}s\n" in ran.err
     ran = stage.irsa(*token, "-o", "json")
     assert (ran.json["kind"], ran.metadata["outcome"], ran.error["code"]) == (

@@ -105,7 +105,7 @@ def test_who_does_not_wait_is_refused_and_writes_nothing(locking: Locking, name:
     first = locking.create()
     ((second, same),) = seen
     assert (first.code, second.code, same) == (0, 4, True), second.err
-    assert "another run is at work on" in second.err
+    assert "another run is working on" in second.err
     assert locking.leases() == []
 
 
@@ -239,7 +239,7 @@ def test_who_may_not_lock_is_told_what_to_do_and_has_written_nothing(locking: Lo
     )
     ran = locking.irsa("create-sa", *locking.app, *POLICY, user=user)
     assert ran.code == 4, ran.err
-    assert "may not create Leases" in ran.err
+    assert "not allowed to create Leases" in ran.err
     assert "--no-lock" in ran.err
     assert locking.stage.world() == before
     assert locking.irsa("create-sa", *locking.app, *POLICY, "--no-lock", user=user).code == 0

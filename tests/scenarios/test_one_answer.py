@@ -157,7 +157,7 @@ def recover(stage: Stage, name: str) -> str:
     for item in items:
         for piece in (*item["objects"], *item["leftAlone"]):
             if piece["kind"] == "Role" and piece["target"] in roles:
-                return DELETING if "began to delete" in piece.get("why", item["why"]) else INCOMPLETE
+                return DELETING if "started to delete" in piece.get("why", item["why"]) else INCOMPLETE
     return COMPLETE if roles else ABSENT
 
 

@@ -72,7 +72,7 @@ def test_a_cluster_in_several_regions(here: Stage, sandbox: Sandbox) -> None:
     sandbox.add_cluster(ClusterSpec("payments", "eu-north-1"))
     ran = here.irsa("get-sa", "-c", "payments", "--any-region", "-o", "json")
     assert ran.code == 4
-    assert ran.error["details"] == ["it is in eu-north-1, us-west-2"]
+    assert ran.error["details"] == ["regions: eu-north-1, us-west-2"]
     assert ran.error["next"] == [
         "add --region eu-north-1",
         "or --region us-west-2",

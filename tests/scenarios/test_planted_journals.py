@@ -239,7 +239,7 @@ def test_a_journal_about_another_cluster_is_refused(small: Stage) -> None:
     path.write_text(path.read_text().replace(":cluster/demo", ":cluster/other", 1))
     ran = small.irsa("recover", transaction, "--yes")
     assert ran.code == 4, ran.err
-    assert "about another cluster" in ran.err
+    assert "belongs to another cluster" in ran.err
     assert small.world() == half
 
 
@@ -266,7 +266,7 @@ def test_what_others_may_have_written_is_refused_and_told(small: Stage, case: st
     for arguments in ((transaction,), ("--all",), ("--all", "--forward"), (transaction, "--yes")):
         ran = small.irsa("recover", *arguments)
         assert ran.code == 4, (arguments, ran.err)
-        assert "may not be your own" in ran.err
+        assert "is not safe to use" in ran.err
     assert small.world() == half
     assert re.search(rf"^{transaction} +\d+\w +refused ", small.irsa("history").out, re.MULTILINE)
     listed = small.irsa("recover", "-o", "json")

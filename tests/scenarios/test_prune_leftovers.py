@@ -173,7 +173,7 @@ def test_delete_sa_of_a_named_role_leaves_the_one_in_use(stage: Stage, unique: s
     ran = stage.irsa(*command, "--role-name", f"{unique}-1", "-o", "json")
     assert ran.code == 0, ran.err
     assert ran.item["serviceAccount"]["deleted"] is False
-    assert "it names another role" in ran.out
+    assert "its annotation has another role" in ran.out
     assert own_role(stage, f"{unique}-1") is None
     assert stage.role_of(unique, "reader")["arn"] == before["roles"][f"{unique}-2"]["arn"]
     # The one that it names goes with it.

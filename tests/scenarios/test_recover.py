@@ -205,7 +205,7 @@ def test_a_signal_stops_it_between_two(small: Stage) -> None:
 
 def test_a_signal_stops_the_way_forward_before_the_next_call(small: Stage) -> None:
     def told_to_stop() -> None:
-        small.signal(15, heard=b"stopping")
+        small.signal(15, heard=b"topping")
 
     transaction = cut_off(small, "app", "apps", *WISH, at=("iam", "CreateRole", 0, "callback"))
     small.sandbox.faults.add(Fault("iam", "PutRolePolicy", "callback", run=told_to_stop))
@@ -300,5 +300,5 @@ def test_what_was_taken_away_after_a_rollback_is_not_given_back_by_its_journal(s
     after = small.world()
     ran = small.irsa("recover", transaction)
     assert ran.code == 4, ran.err
-    assert "bears the mark of" in ran.err
+    assert "has the tag of" in ran.err
     assert small.world() == after

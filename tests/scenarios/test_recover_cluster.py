@@ -173,7 +173,7 @@ def test_a_role_that_its_service_account_names_is_left_alone(stage: Stage, names
     assert stage.world() == after
     (item,) = found(stage, namespace)
     assert item["objects"] == []
-    assert f"ServiceAccount {namespace}/helm names it" in item["leftAlone"][0]["why"]
+    assert f"ServiceAccount {namespace}/helm uses it" in item["leftAlone"][0]["why"]
     # Whoever wants it gone says so.
     stage.annotate(namespace, "helm", **{ROLE_ARN: "arn:aws:iam::111122223333:role/theirs"})
     recovered(stage)

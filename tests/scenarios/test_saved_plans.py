@@ -427,7 +427,7 @@ def test_what_has_moved_is_named(stage: Stage, unique: str) -> None:
     assert ran.code == 4
     error = ran.error
     assert error["code"] == "StalePlan"
-    assert error["details"] == ["role tag cost: is there now"]
+    assert error["details"] == ["role tag cost: now exists"]
 
 
 def test_a_boundary_that_was_made_again_is_seen(small: Stage, unique: str) -> None:

@@ -83,7 +83,7 @@ def test_a_run_at_work_is_seen_and_not_unlocked(locked: Locked) -> None:
     unlocked, rehearsed, doctor, history, told = found
     for ran in (unlocked, rehearsed):
         assert ran.code == 4, ran.out + ran.err
-        assert "renews its locks: it is at work" in ran.err
+        assert "renews its locks: it is still running" in ran.err
     assert "a run is at work on it" in run_at_work(doctor)["text"]
     assert history.items[-1]["lock"]["state"] == "held"
     assert "at work" in told.out
@@ -130,7 +130,7 @@ def test_least_permissions(locked: Locked) -> None:
     for verbs, missing in (((), "list"), (("delete",), "list"), (("list",), "delete")):
         ran = locked.elsewhere("unlock", holder, user=user(*verbs))
         assert ran.code == 4, ran.out + ran.err
-        assert f"this caller may not {missing} Leases" in ran.err
+        assert f"this caller is not allowed to {missing} Leases" in ran.err
         assert len(locked.locks()) == 1
     assert locked.elsewhere("unlock", holder, user=user("list", "delete")).code == 0
     assert locked.locks() == []

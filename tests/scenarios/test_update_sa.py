@@ -366,7 +366,7 @@ def test_a_caller_who_may_not_list_goes_on_and_is_told(stage: Stage, namespace: 
     user = stage.restricted((("get", "patch"), ("serviceaccounts",)))
     ran = update(stage, namespace, "--description", "new", user=user)
     assert ran.code == 0, ran.err
-    assert "may not list" in ran.err
+    assert "can't list" in ran.err
 
 
 def test_a_role_that_is_being_made_is_refused(stage: Stage, namespace: str) -> None:

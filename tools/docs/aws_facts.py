@@ -26,7 +26,7 @@ HEAD = """\
 
 <!-- Written by tools/docs/aws_facts.py from the table in tests/aws_facts: change it there. -->
 
-What IAM, STS and EKS answer where it decides what `irsa` does, each with its source, and whether the
+Answers of IAM, STS and EKS that `irsa` depends on, each with its source, and whether the
 [sandbox](../explanation/sandbox.md) and stock [moto](https://github.com/getmoto/moto) answer the same. A test
 asks both for the whole table. No fact was tried on AWS by this project: the sources say who has.
 

@@ -1,4 +1,1 @@
-"""One ServiceAccount's binding to its role: its desired state, its current state, and whose it is.
-
-The plan from one to the other is made in `irsa_cli.core.planning`.
-"""
+"""The binding of one ServiceAccount to its role: desired state, current state, and owner."""

@@ -1,7 +1,7 @@
-"""Whether a role that is only used (`--attach-role-arn`, attachRoleARN) admits the ServiceAccount.
+"""Whether a role that is only used (`--attach-role-arn`, attachRoleARN) trusts the ServiceAccount.
 
-There are three answers: yes, no, and that it can't be known from here, because of a condition. What can't be
-known is neither refused nor made "yes" by a statement: it is said. Pure; the role's trust policy is
+There are three answers: yes, no, and unknown because of a condition. Unknown
+is neither refused nor turned into "yes" by a statement: irsa reports it. Pure; the role's trust policy is
 evaluated in `irsa_cli.core.trust.evaluation`, what a new statement would void is found in
 `irsa_cli.core.trust.restrictions`.
 """
@@ -26,7 +26,7 @@ from irsa_cli.core.values.errors import Refused
 class Attached:
     """How the trust policy of a role that is only used stands to the ServiceAccount.
 
-    `after` is the policy as the run leaves it: with the statement where one is `added`. `voids` are the
+    `after` is the policy after the run: with the statement if one is `added`. `voids` are the
     restrictions that the statement makes, or would make, worthless.
     """
 
@@ -35,17 +35,17 @@ class Attached:
     added: Document | None
     voids: tuple[Restriction, ...]
     explanation: Explanation
-    """What the policy says as it is."""
+    """The answer of the current policy."""
     outlook: Explanation
-    """What the policy says as the run leaves it."""
+    """The answer of the policy after the run."""
 
     @property
     def is_known(self) -> bool:
-        """Whether it is certain in the end that the role admits the ServiceAccount."""
+        """Whether it is certain that the role trusts the ServiceAccount after the run."""
         return self.outlook.answer is Answer.YES
 
     def to_json(self) -> dict[str, Any]:
-        """What of a trust policy changes, and what no longer holds anybody back."""
+        """The changes of a trust policy, and the restrictions they bypass."""
         return {
             "before": self.before,
             "after": self.after,
@@ -55,10 +55,7 @@ class Attached:
 
 
 def judge(desired: DesiredState, role: CurrentRole) -> Attached:
-    """How the role stands to the ServiceAccount, and what would be written on it.
-
-    A statement is added only where none allows the ServiceAccount for sure, and `--update-trust` says so.
-    """
+    """The state of the role for the ServiceAccount, and the statement to add with `--update-trust`."""
     before = role.state.trust
     explanation = explain(before, desired.identity)
     wanted = trust_policy.marked_statement(desired.identity)
@@ -70,16 +67,16 @@ def judge(desired: DesiredState, role: CurrentRole) -> Attached:
 
 
 def check(desired: DesiredState, role: CurrentRole) -> Attached:
-    """The judgement; raises `Refused` where the role does not admit the ServiceAccount for sure.
+    """The judgement; raises `Refused` if the role certainly does not trust the ServiceAccount.
 
     And where the statement that is missing would void a restriction of one that is there, without `--force`,
-    or would admit to a role that may do much, without `--allow-wide-trust`.
+    or would allow it a powerful role, without `--allow-wide-trust`.
     """
     found = judge(desired, role)
     if found.outlook.denied:
         raise Refused(
             f"the trust policy of {desired.role_arn} denies {desired.identity.subject}",
-            reason="a statement with the effect Deny applies to it, and no other one outweighs that",
+            reason="a Deny statement applies to it, and a Deny overrides every Allow",
             details=tuple(found.outlook.text),
         )
     if found.added is not None and found.voids and not desired.force:
@@ -96,24 +93,24 @@ def _not_admitted(desired: DesiredState, found: Attached) -> Refused:
     flags = "--update-trust --force" if voids else "--update-trust"
     step = f"run this again with {flags}, which adds the statement"
     if voids:
-        step += ", and voids what holds the ServiceAccount back now"
+        step += " and bypasses the conditions above"
     missing = json.dumps(trust_policy.statement(desired.identity), indent=2)
     return Refused(
-        f"the trust policy of {desired.role_arn} does not admit {desired.identity.subject}",
-        reason="STS would refuse its token",
+        f"the trust policy of {desired.role_arn} does not allow {desired.identity.subject}",
+        reason="STS would reject its token",
         details=(*_words(voids), "this statement is missing:", *missing.splitlines()),
         next_steps=(step,),
     )
 
 
 def _would_void(desired: DesiredState, found: Attached) -> Refused:
-    steps = ["run this again with --force, which adds the statement all the same"]
+    steps = ["run this again with --force to add the statement anyway"]
     if found.explanation.answer is Answer.UNKNOWN:
-        steps.insert(0, "to use the role as it is: run this again without --update-trust")
+        steps.insert(0, "to use the role unchanged, run this again without --update-trust")
     return Refused(
-        f"a statement for {desired.identity.subject} would void a restriction of the trust policy of"
+        f"a statement for {desired.identity.subject} would bypass a condition of the trust policy of"
         f" {desired.role_arn}",
-        reason="the statements of a trust policy are alternatives, and the new one has no such condition",
+        reason="one matching statement is enough, and the new one does not have this condition",
         details=(*_words(found.voids), *becoming(found.before, found.after)),
         next_steps=steps,
     )
@@ -124,12 +121,12 @@ def _words(voids: Iterable[Restriction]) -> list[str]:
 
 
 def becoming(before: Document, after: Document) -> list[str]:
-    """What a trust policy is and becomes, line by line."""
-    return ["the trust policy would become:", *(f"  {line}" for line in difference(before, after))]
+    """A trust policy before and after the change, line by line."""
+    return ["the trust policy after the change:", *(f"  {line}" for line in difference(before, after))]
 
 
 def notes(desired: DesiredState, current: CurrentState) -> list[str]:
-    """What is to be said of the role where nothing stands in the way: what can't be known, what is voided."""
+    """Notes on a role that is not refused: what can't be known, and what is bypassed."""
     if desired.role is not None or current.role is None:
         return []
     found = judge(desired, current.role)
@@ -137,16 +134,19 @@ def notes(desired: DesiredState, current: CurrentState) -> list[str]:
     if not found.is_known:
         why = "; ".join(found.outlook.conditions)
         said.append(
-            f"it is not known from here whether the trust policy of {desired.role_arn} admits"
-            f" {desired.identity.subject}: {why} (--verify asks STS)"
+            f"irsa can't tell whether the trust policy of {desired.role_arn} allows"
+            f" {desired.identity.subject}: {why} (--verify checks with STS)"
         )
     if found.added is not None and desired.force:
-        said += [f"{item.text}: void, as --force adds a statement without that" for item in found.voids]
+        said += [
+            f"{item.text}: bypassed, because --force adds a statement without this condition"
+            for item in found.voids
+        ]
     return said
 
 
 def facts(desired: DesiredState, current: CurrentState) -> dict[str, Any]:
-    """What a result says of a trust policy whose restrictions were voided; nothing else is said here."""
+    """The facts of a result about a trust policy with bypassed restrictions; empty for all others."""
     if desired.role is not None or current.role is None:
         return {}
     found = judge(desired, current.role)

@@ -1,7 +1,7 @@
-"""What is demanded of permissions boundaries: which a role gets where none is named, and whether it must.
+"""Rules for permissions boundaries: the default boundary of a role, and whether a role needs one.
 
 Pure. Where the demands are written is in `irsa_cli.usecases.command.project_settings`; their order is flag,
-entry, file, environment, `.irsa.yaml`. A default is put only where there is no boundary: it never replaces
+entry, file, environment, `.irsa.yaml`. A default is only for a role without a boundary: it never replaces
 one.
 """
 
@@ -37,7 +37,7 @@ class BoundaryRules:
     may_remove: bool = False
 
     def bound(self, spec: Spec) -> Spec:
-        """The spec with the boundary that its role gets where none is named; raises `Refused` for none."""
+        """The spec, with the default boundary if it has none; raises `Refused` if one is required."""
         if spec.attach_role_arn:
             return spec
         self.check_all_made([] if spec.permissions_boundary or self.default else [str(spec)])
@@ -49,20 +49,17 @@ class BoundaryRules:
             return
         one = len(without) == 1
         raise BoundaryRequired(
-            f"{without[0] if one else f'{len(without)} entries'}: no permissions boundary is named",
-            reason=f"{self.required_by} demands one for every role",
+            f"{without[0] if one else f'{len(without)} entries'}: no permissions boundary is set",
+            reason=f"{self.required_by} requires one for every role",
             details=() if one else without,
             next_steps=(
-                "name it by --permissions-boundary, permissionsBoundary in the file,"
+                "set it with --permissions-boundary, permissionsBoundary in the file,"
                 " IRSA_PERMISSIONS_BOUNDARY or .irsa.yaml",
             ),
         )
 
     def check_plan(self, plan: Plan, *, named: bool) -> None:
-        """Raise `Refused` when a boundary would go without the user's word.
-
-        It goes when it is removed; and when a default, and nobody who named it (`named`), replaces it.
-        """
+        """Refuse to remove a boundary without a flag, or to replace it by a default (unless `named`)."""
         going = [
             change
             for change in plan
@@ -75,17 +72,17 @@ class BoundaryRules:
         if self.required_by and any(change.after is None for change in going):
             raise BoundaryRequired(
                 f"role {going[0].target[0]} would lose its permissions boundary",
-                reason=f"{self.required_by} demands one for every role",
+                reason=f"{self.required_by} requires one for every role",
                 details=[_line(change) for change in going],
             )
         if not self.may_remove:
             raise Refused(
                 f"role {going[0].target[0]} would lose its permissions boundary",
-                reason="nothing that bounds a role goes unless that is said",
+                reason="irsa removes a permissions boundary only with a flag",
                 details=[_line(change) for change in going],
                 next_steps=(
-                    "to keep it: name it (--permissions-boundary, or permissionsBoundary in the entry)",
-                    f"to let it go: run this again with {ALLOW_REMOVAL}",
+                    "to keep it, set it (--permissions-boundary, or permissionsBoundary in the entry)",
+                    f"to remove it, run this again with {ALLOW_REMOVAL}",
                 ),
             )
 

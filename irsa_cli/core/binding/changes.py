@@ -1,7 +1,4 @@
-"""The changes that lead from one state of a role, or of a ServiceAccount that is there, to another; pure.
-
-Nothing here decides whether it may be changed: that is the business of who plans.
-"""
+"""The changes from one state of a role, or of a ServiceAccount, to another. Pure; permits nothing."""
 
 from __future__ import annotations
 
@@ -21,10 +18,7 @@ RUN_TAGS = (states.TRANSACTION_TAG, states.COMMIT_TAG, states.SPEC_HASH_TAG)
 
 @dataclass(frozen=True)
 class RoleChanges:
-    """What leads from one role to another: first what it gains or changes, then what it loses.
-
-    In this order no pod lacks in between what it has before and after.
-    """
+    """The changes from one role to another: additions first, so that no pod lacks anything in between."""
 
     gains: tuple[Change, ...] = ()
     losses: tuple[Change, ...] = ()
@@ -34,10 +28,7 @@ class RoleChanges:
 
 
 def role_changes(name: str, before: CurrentRole, after: CurrentRole) -> RoleChanges:
-    """The changes after which the role is as `after`; the tags of runs stay as they are.
-
-    Raises `Refused` when the paths differ: IAM can't move a role.
-    """
+    """The changes to `after`, without the tags of runs; raises `Refused` for another path, which is fixed."""
     check_path(name, before.state, after.state)
     gains = [
         *_trust(name, before.state, after.state),
@@ -55,13 +46,13 @@ def check_path(name: str, before: states.RoleState, after: states.RoleState) -> 
     """Raise `Refused` when the paths differ: IAM can't move a role."""
     if before.path != after.path:
         raise Refused(
-            f"role {name} has the path {before.path}, desired {after.path}",
+            f"role {name} has the path {before.path}, not {after.path}",
             reason="IAM can't change the path of a role",
         )
 
 
 def removal(name: str, role: CurrentRole) -> list[Change]:
-    """What takes all policies off a role: attachments and inline policies."""
+    """The removal of all policies of a role: attachments and inline policies."""
     bare = replace(role, attached=frozenset(), inline={})
     return [*_attachments(name, role, bare), *_inline(name, role, bare)]
 
@@ -130,8 +121,8 @@ def account_changes(
 ) -> list[Change]:
     """Sets the keys that have another value, removes those whose value is None; empty when all agree.
 
-    Bound to the object that was read, by uid and resourceVersion. What is written of the webhook's
-    annotations is marked as managed by irsa; one that has the desired value already is whose it was.
+    Bound to the object that was read, by uid and resourceVersion. The webhook's
+    annotations that irsa writes are marked as irsa's; one that has the desired value keeps its owner.
     """
     differing = {key: value for key, value in annotations.items() if account.annotations.get(key) != value}
     marked = with_marks(differing)

@@ -1,7 +1,7 @@
-"""What is there of one ServiceAccount and of its roles, for the commands that change or delete them.
+"""The current state of one ServiceAccount and its roles, for the commands that change or delete them.
 
-Pure. Reading it is `irsa_cli.usecases.read.lookup`'s business. What a run that makes a binding needs to
-know is in `irsa_cli.core.binding.spec`.
+Pure. It is read in `irsa_cli.usecases.read.lookup`. The current state for a run that creates a binding
+is in `irsa_cli.core.binding.spec`.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class NamedRole:
         return self.role.state
 
     def is_for(self, cluster: Cluster, full_name: str) -> bool:
-        """Whether irsa made it, or took it over, for this ServiceAccount (`namespace/name`)."""
+        """Whether irsa created it, or took it over, for this ServiceAccount (`namespace/name`)."""
         tags = self.state.tags
         return (tags.get(states.CLUSTER_TAG), tags.get(states.SERVICE_ACCOUNT_TAG)) == (
             cluster.arn,
@@ -56,7 +56,7 @@ class Bound(ServiceAccountRef):
     `own` are the roles that bear irsa's tags for it, with their policies: usually one. `used` is the role
     that it (or else the user) names and that is somebody else's, without its policies. `problem` says why the
     role that its annotation names is neither, or is left alone; '' without an annotation or with a good one.
-    `others` are roles that were looked at, too, and have nothing to do with it. `unsearched` says why roles
+    `others` are further roles that were checked and do not belong to it. `unsearched` says why roles
     of other names could not be looked for.
     """
 
@@ -75,7 +75,7 @@ class Bound(ServiceAccountRef):
     noted_target: tuple[Chain, FoundTarget] | None = None
     """Another target that the ServiceAccount notes, where a run was cut off that changed it."""
     config_map: FoundConfigMap | None = None
-    """The ConfigMap for its pods, where it is there."""
+    """The ConfigMap for its pods, if it exists."""
     config_map_name: str = ""
     """Its name, by the ServiceAccount's annotation, or else by irsa's marks on it."""
     config_map_unread: str = ""
@@ -96,15 +96,12 @@ class Bound(ServiceAccountRef):
 
     @property
     def is_made(self) -> bool:
-        """Whether irsa made the ServiceAccount; one that it only annotated is somebody else's."""
+        """Whether irsa created the ServiceAccount; one that it only annotated is somebody else's."""
         return self.account is not None and is_made(self.account)
 
     @property
     def is_bound(self) -> bool:
-        """Whether irsa wrote the role's annotation, as it is: its mark says so.
-
-        Or both ends of it are irsa's: it has made the ServiceAccount, and the role bears its tags for it.
-        """
+        """Whether irsa wrote the role's annotation: by its mark, or because irsa owns both ends."""
         if self.account is None or not self.annotation:
             return False
         own = self.is_made and any(role.arn == self.annotation for role in self.own)
@@ -146,7 +143,7 @@ class Bound(ServiceAccountRef):
 
     def only(self, name: str) -> Bound:
         """The role of this name alone, of those that are its own."""
-        stays = f"ServiceAccount {self.full_name} stays: it names another role, {self.annotation}"
+        stays = f"ServiceAccount {self.full_name} is kept: its annotation has another role, {self.annotation}"
         return replace(
             self,
             account=None,
@@ -166,10 +163,7 @@ class Bound(ServiceAccountRef):
 
     @property
     def made_elsewhere(self) -> str:
-        """The account of the role that irsa has made for it where it was not looked; '' where there is none.
-
-        By its name: by what is elsewhere otherwise nobody is held up.
-        """
+        """The account, by its name, of a role that irsa created elsewhere for it; '' if there is none."""
         if not self.is_elsewhere:
             return ""
         named, cluster = arn.role_arn(self.annotation), self.cluster
@@ -179,7 +173,7 @@ class Bound(ServiceAccountRef):
 
 
 def is_made(account: CurrentServiceAccount) -> bool:
-    """Whether irsa made a ServiceAccount, and nobody has taken it over: it bears the label and the mark."""
+    """Whether irsa created a ServiceAccount that nobody has taken over: it has the label and the mark."""
     return (
         account.labels.get(states.MANAGED_BY_LABEL) == "irsa"
         and states.TRANSACTION_TAG in account.annotations

@@ -1,6 +1,6 @@
-"""Who may have made a role that bears no mark of a tool: told by its names, description, path, Sids and tags.
+"""Guess the tool behind a role without a tool's mark, by its names, description, path, Sids and tags.
 
-A guess, and said to be one: it never makes a role irsa's or somebody else's, but a role that another tool may
+A guess never decides who owns a role, but a role that another tool may
 manage is adopted and deleted only by request. Marks that are certain are in `irsa_cli.core.marks.makers`.
 """
 
@@ -50,7 +50,7 @@ _BY = rf"(?:by|with|via|using|from)\s+(?:the\s+)?(?:aws[ -])?{_TOOL}|{_TOOL}[ -]
 
 @dataclass(frozen=True)
 class Guess:
-    """A tool that may manage a role, and what makes one think so."""
+    """A tool that may manage a role, and the evidence for it."""
 
     maker: str
     why: str
@@ -60,7 +60,7 @@ class Guess:
 
 
 def guess(name: str, role: CurrentRole) -> Guess | None:
-    """Who may manage a role that irsa did not create; None where a mark is certain or nothing tells."""
+    """The tool that may manage a role of somebody else; None if a mark is certain or evidence is missing."""
     state = role.state
     if TRANSACTION_TAG in state.tags or makers.maker_of_role(foreign_tags(state)) != makers.UNKNOWN:
         return None
@@ -73,15 +73,15 @@ def foreign_tags(state: RoleState) -> dict[str, str]:
 
 
 def check(name: str, role: CurrentRole, *, verb: str) -> None:
-    """Raise `Refused` for a role that another tool may manage; `verb` is what was to be done."""
+    """Raise `Refused` for a role that another tool may manage; `verb` is the requested action."""
     found = guess(name, role)
     if found is not None:
         raise Refused(
             f"role {name} {found}",
-            reason=f"{found.maker} may write or create it again, or delete it later",
+            reason=f"{found.maker} may overwrite, recreate or delete it later",
             next_steps=(
-                "find out who manages the role, and change it there",
-                f"or, if nobody else does: run this again with --ignore-maker to {verb} it",
+                "find out what manages the role, and change it there",
+                f"or, if nothing else manages it, run this again with --ignore-maker to {verb} it",
             ),
         )
 
@@ -91,7 +91,9 @@ def _guesses(name: str, role: CurrentRole) -> Iterator[Guess]:
     own = [text.rpartition("/")[2] for text in policies if ":aws:policy/" not in text]
     for what, text in (("its name", name), *((f"its policy {policy}", policy) for policy in own)):
         yield from (
-            Guess(by, f"{what} is as {by} forms names") for form, by in _NAMES if re.search(form, text)
+            Guess(by, f"{what} follows a naming pattern of {by}")
+            for form, by in _NAMES
+            if re.search(form, text)
         )
     for key, value in foreign_tags(state).items():
         if key.startswith("kubernetes.io/cluster/") and value == "owned":

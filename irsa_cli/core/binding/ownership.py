@@ -1,7 +1,4 @@
-"""Whose role it is: by its tags, for one ServiceAccount of one cluster; and why it is not changed here.
-
-Pure. What is changed is in `irsa_cli.core.planning.update` and `irsa_cli.core.planning.adopt`.
-"""
+"""The owner of a role by its tags, for one ServiceAccount of one cluster; and why it is not changed. Pure."""
 
 from __future__ import annotations
 
@@ -34,7 +31,7 @@ def belonging(role: RoleState, pair: Pairing) -> Belongs:
 
 
 def tags_of(pair: Pairing) -> dict[str, str]:
-    """The tags that make a role irsa's for this ServiceAccount."""
+    """The tags of a role that irsa manages for this ServiceAccount."""
     return {CLUSTER_TAG: pair.cluster.arn, SERVICE_ACCOUNT_TAG: pair.full_name}
 
 
@@ -43,19 +40,19 @@ def check_account(pair: Pairing) -> None:
     account = role_arn(pair.role_arn).account
     if account != pair.cluster.home:
         raise Refused(
-            f"role {pair.role_arn} lives in account {account}",
-            reason=f"roles are looked for in account {pair.cluster.home}",
+            f"role {pair.role_arn} is in account {account}",
+            reason=f"irsa looks for roles in account {pair.cluster.home}",
             next_steps=(pair.cluster.in_account(account),),
         )
 
 
 def check_there(pair: Pairing) -> RoleState:
     """The role's state; raises `Refused` when there is no role of that ARN."""
-    create = f"{pair.command('create-sa')} --override-existing-serviceaccounts  # makes one"
+    create = f"{pair.command('create-sa')} --override-existing-serviceaccounts  # creates one"
     if pair.role is None:
         raise Refused(
             f"role {pair.role_arn} does not exist",
-            reason=f"ServiceAccount {pair.full_name} names it all the same",
+            reason=f"ServiceAccount {pair.full_name} refers to it",
             next_steps=(create,),
         )
     state = pair.role.state
@@ -70,15 +67,15 @@ def check_there(pair: Pairing) -> RoleState:
 
 
 def check_ours(pair: Pairing, sharers: Sequence[str]) -> None:
-    """Raise `Refused` unless the role is irsa's, for this ServiceAccount alone; `sharers` name it, too."""
+    """Raise `Refused` unless irsa manages the role for this ServiceAccount alone; `sharers` also use it."""
     check_account(pair)
     state = check_there(pair)
     who = belonging(state, pair)
     if who is Belongs.NOBODY:
         raise Refused(
-            f"role {pair.role_arn} is not irsa's",
-            reason=f"it has no tags {CLUSTER_TAG} and {SERVICE_ACCOUNT_TAG}",
-            next_steps=(f"{pair.command('adopt')}  # adopts it as it is",),
+            f"role {pair.role_arn} is not managed by irsa",
+            reason=f"it does not have the tags {CLUSTER_TAG} and {SERVICE_ACCOUNT_TAG}",
+            next_steps=(f"{pair.command('adopt')}  # adopts it unchanged",),
         )
     if who is Belongs.OTHERS:
         raise theirs(pair, state)
@@ -98,14 +95,14 @@ def check_over(pair: Pairing, state: RoleState) -> None:
 
 
 def check_unshared(pair: Pairing, sharers: Sequence[str]) -> None:
-    """Raise `Refused` when other ServiceAccounts name the role, too."""
+    """Raise `Refused` if other ServiceAccounts also use the role."""
     if sharers:
         raise Refused(
-            f"role {pair.role_arn} is used by other ServiceAccounts, too: {', '.join(sharers)}",
-            reason="a change for one would change all of them",
+            f"role {pair.role_arn} is also used by other ServiceAccounts: {', '.join(sharers)}",
+            reason="a change for one would affect all of them",
             next_steps=(
-                "give each a role of its own: irsa create-sa ... --override-existing-serviceaccounts",
-                "or change the role where it is managed",
+                "create a separate role for each: irsa create-sa ... --override-existing-serviceaccounts",
+                "or change the role with the tool that manages it",
             ),
         )
 
@@ -116,13 +113,13 @@ def theirs(pair: Pairing, state: RoleState) -> Refused:
     return Refused(
         f"role {pair.role_arn} is managed by irsa, for another ServiceAccount",
         details=[
-            f"tag {key}: is {state.tags.get(key, 'not there')}, wanted {value}"
+            f"tag {key}: {state.tags.get(key, 'missing')}, expected {value}"
             for key, value in wanted.items()
             if state.tags.get(key) != value
         ],
         next_steps=(
-            "change it by the ServiceAccount that it was made for",
-            f"or give this one a role of its own: {pair.command('create-sa')}"
+            "change it through the ServiceAccount that it was created for",
+            f"or create a separate role for this one: {pair.command('create-sa')}"
             " --override-existing-serviceaccounts",
         ),
     )

@@ -1,9 +1,4 @@
-"""What is desired for one ServiceAccount, and what is there of it: the two sides that a plan connects.
-
-`BindingSpec` is what somebody says, in a file or on the command line; `desired_state_of` makes of it what is
-to be true in one cluster. The plan is made in `irsa_cli.core.planning.create`; reading what is there is in
-`irsa_cli.usecases`.
-"""
+"""The desired and the current state of one ServiceAccount: the two sides that a plan connects."""
 
 from __future__ import annotations
 
@@ -30,10 +25,10 @@ from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, provider_arn
 
 @dataclass(frozen=True)
 class BindingSpec:
-    """What somebody says of a ServiceAccount and its role, each value checked by its own rule already.
+    """A request for a ServiceAccount and its role, each value already checked by its own rule.
 
     Both a command line and an entry of a file are read into it. Durations in seconds; `policies` are ARNs as
-    they were given. What only a cluster can tell (partition, account) is still open.
+    they were given. Values that only a cluster has (partition, account) are still open.
     """
 
     namespace: str
@@ -49,11 +44,11 @@ class BindingSpec:
     role_only: bool = False
     subject_pattern: str = ""
     subjects: tuple[str, ...] = ()
-    """Further subjects that the role admits: `system:serviceaccount:NAMESPACE:NAME`, wildcards or not."""
+    """Further subjects that the role trusts: `system:serviceaccount:NAMESPACE:NAME`, also with wildcards."""
     issuers: tuple[str, ...] = ()
-    """The issuers of further clusters that the role admits these subjects of."""
+    """The issuers of further clusters whose subjects the role trusts."""
     conditions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """What each statement of the trust policy demands besides audience and subject."""
+    """The conditions of each statement of the trust policy besides audience and subject."""
     permissions_boundary: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
     description: str | None = None
@@ -64,7 +59,7 @@ class BindingSpec:
     target_role: str = ""
     """The ARN of a role, of another account mostly, that the role may assume: chaining."""
     external_id: str = ""
-    """What the target role wants to be told by who assumes it."""
+    """The external ID that the target role requires."""
     target_tag_session: bool = False
     """Whether the role may tag the sessions of the target role."""
     aws_config_map: str = ""
@@ -78,7 +73,7 @@ class BindingSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """How far one run may go to make it true: what is said of the run, and not of the binding."""
+    """Permissions of one run, which are not part of the binding."""
 
     create_namespace: bool = True
     override: bool = False
@@ -87,10 +82,10 @@ class Options:
     update_target_trust: bool = False
     """Whether the statement that the target role's trust policy lacks is added to it."""
     force: bool = False
-    """Whether a statement may be written that makes a restriction of one that is there worthless."""
+    """Whether irsa may write a statement that bypasses a restriction of another one."""
     associate: bool = False
     allow_wide_trust: bool = False
-    """Whether the trust policy may get as wide as is refused otherwise, or admit to a powerful role."""
+    """Whether the trust policy may be as broad as irsa otherwise refuses, or allow a powerful role."""
     gated: bool = False
     """Whether the token is proven to be accepted before the ServiceAccount gets its annotation."""
 
@@ -107,7 +102,7 @@ class ServiceAccountRef(names.Namespaced):
 
 @dataclass(frozen=True)
 class DesiredState(ServiceAccountRef, Options):
-    """What is to be true afterwards in one cluster, and how far a run may go for it.
+    """The desired state in one cluster, and the permissions of the run.
 
     `role` is None when an existing role is used (`--attach-role-arn`). `annotations` are all those
     the ServiceAccount is to have, the role's ARN included; a value of None means it must not be there.
@@ -127,7 +122,7 @@ class DesiredState(ServiceAccountRef, Options):
     subject_pattern: str = ""
     role_only: bool = False
     unsaid: frozenset[str] = frozenset()
-    """What of a spec nobody has said: `apply` leaves it as it is."""
+    """Unset fields of a spec: `apply` does not change them."""
     chain: Chain | None = None
     """The target that the role may assume."""
     aws_config_map: str = ""
@@ -139,7 +134,7 @@ class DesiredState(ServiceAccountRef, Options):
 
     @property
     def role_account(self) -> str:
-        """The account the role lives in; the provider must exist there, too."""
+        """The role's account, which must also have the provider."""
         return self.role_arn.split(":")[4]
 
     @property
@@ -154,12 +149,12 @@ class DesiredState(ServiceAccountRef, Options):
 
     @property
     def new_namespace(self) -> states.NamespaceState:
-        """The namespace as a run makes it where it is missing, planned and rehearsed alike."""
+        """The namespace as a run creates it if it is missing; the same in a plan and in a rehearsal."""
         return states.NamespaceState()
 
     @property
     def new_account(self) -> states.ServiceAccountState:
-        """The ServiceAccount as a run makes it where it is missing, planned and rehearsed alike."""
+        """The ServiceAccount as a run creates it if it is missing; the same in a plan and in a rehearsal."""
         annotations = with_marks({key: value for key, value in self.annotations.items() if value is not None})
         labels = {key: value for key, value in self.labels.items() if value is not None}
         return states.ServiceAccountState(
@@ -169,15 +164,15 @@ class DesiredState(ServiceAccountRef, Options):
 
 @dataclass(frozen=True)
 class CurrentRole:
-    """A role that exists, with what is attached to it. `state.tags` hold irsa's tags, too."""
+    """An existing role with its policies. `state.tags` include irsa's tags."""
 
     state: states.RoleState
     attached: frozenset[str] = frozenset()
     inline: Mapping[str, Document] = field(default_factory=dict)
     role_id: str = field(default="", compare=False)
-    """What IAM calls it; another one of the same name has another. '' where it was not read."""
+    """Its unique id in IAM; another role of the same name has another one. '' if it was not read."""
     power: str = field(default="", compare=False)
-    """What of its policies is much, or why that is not known; asked where it is to be given to somebody."""
+    """Why its policies are powerful, or why that is not known; asked before irsa lets somebody assume it."""
 
     @property
     def policies(self) -> tuple[str, ...]:
@@ -195,7 +190,7 @@ class CurrentServiceAccount:
     labels: Mapping[str, str]
     manifest: Document = field(default_factory=dict)
     managers: tuple[str, ...] = field(default=(), compare=False)
-    """Who has written it, as its managedFields tell."""
+    """Its writers according to its managedFields."""
 
 
 @dataclass(frozen=True)
@@ -213,7 +208,7 @@ class PolicyVersions:
 
 @dataclass(frozen=True)
 class CurrentState:
-    """What is there. `role_unreadable` says why a role of somebody else's could not be read.
+    """The current state. `role_unreadable` is why somebody else's role could not be read.
 
     With `role_only` the ServiceAccount is no part of the desired state, only evidence: None where the
     cluster is not asked.
@@ -224,44 +219,44 @@ class CurrentState:
     service_account: CurrentServiceAccount | None
     namespace_exists: bool = True
     similar_namespaces: tuple[str, ...] = ()
-    """Where it does not exist: those whose names are like its own, as far as they can be listed."""
+    """Similar names if it does not exist, as far as they can be listed."""
     role_unreadable: str = ""
     bound_role: CurrentRole | None = None
-    """The role that the ServiceAccount has, where that is another one than is desired, and can be read."""
+    """The ServiceAccount's current role, if that is not the desired one and can be read."""
     target: FoundTarget | None = None
-    """The role that the desired one is to go on to."""
+    """The target role of the desired role."""
     former_targets: Mapping[str, FoundTarget] = field(default_factory=dict)
-    """Others that it goes on to as it is, by ARN."""
+    """Other current target roles, by ARN."""
     config_maps: Mapping[str, FoundConfigMap] = field(default_factory=dict)
     """By name: the ConfigMap that is desired, and the one that the ServiceAccount had before."""
     trust_quota: int = policy.TRUST_LIMIT
     """Characters that the account allows a trust policy, without white space."""
     policies: PolicyVersions = field(default_factory=PolicyVersions, compare=False)
-    """What the policies are that the role is to have."""
+    """The policies for the role."""
 
 
 NOT_IN_DIGEST: Mapping[str, str] = {
-    "cluster": "a tag of the role tells it",
-    "namespace": "a tag of the role tells it",
-    "name": "a tag of the role tells it",
-    "role_arn": "it is the role that bears the digest; an annotation tells it, too",
-    "subject_pattern": "the trust policy tells it",
-    "chain": "an inline policy and annotations tell it",
-    "aws_config_map": "an annotation tells it",
-    "unsaid": "what nobody says is no part of what is made",
+    "cluster": "a tag of the role has it",
+    "namespace": "a tag of the role has it",
+    "name": "a tag of the role has it",
+    "role_arn": "the digest is on this role, and an annotation has the ARN",
+    "subject_pattern": "the trust policy has it",
+    "chain": "an inline policy and annotations have it",
+    "aws_config_map": "an annotation has it",
+    "unsaid": "fields without a value create nothing",
     **dict.fromkeys(
-        (item.name for item in fields(Options)), "how far the run may go is no part of what it makes"
+        (item.name for item in fields(Options)), "permissions of the run do not change what it creates"
     ),
 }
 """The fields of `DesiredState` that are not in the digest, and why."""
 
 
 def digest(desired: DesiredState) -> str:
-    """What tells this desired state from others for the same role: a digest of all that the run is to make.
+    """The identity of a desired state among others for the same role: a digest of all that the run creates.
 
-    A run that finds the role incomplete goes on with it when the digest is its own, and leaves it alone
+    A run that finds the role incomplete continues if the digest is its own, and leaves it alone
     otherwise. So what is on the role, its policies and the ServiceAccount belongs into it. A new field goes
-    in where it is given only: the digests of roles that are there stay what they are.
+    in only if it is set: the digests of existing roles do not change.
     """
     assert desired.role is not None
     parts = {
@@ -280,7 +275,7 @@ def digest(desired: DesiredState) -> str:
 
 
 _SETTINGS = ("description", "max_session_duration")
-"""What a role has also if nobody says it: nothing, and an hour."""
+"""Settings that every role has by default: no description, and one hour."""
 
 
 def desired_state_of(
@@ -289,10 +284,7 @@ def desired_state_of(
     options: Options | None = None,
     trust_quota: int = policy.TRUST_LIMIT,
 ) -> DesiredState:
-    """What the spec means for this cluster: names, ARNs and the trust policy filled in.
-
-    Raises `InvalidInput`, and `Refused` for a trust policy larger than the quota.
-    """
+    """The spec in this cluster, filled in; raises `InvalidInput`, or `Refused` (trust policy too long)."""
     name = spec.role_name or names.default_role_name(cluster.name, cluster.arn, spec.namespace, spec.name)
     path = spec.role_path or names.default_role_path(cluster.name)
     own_arn = iam_arn(cluster.partition, cluster.home, f"role{path}{name}")
@@ -337,14 +329,14 @@ def _chain(spec: BindingSpec, role_arn: str) -> Chain | None:
             ("permission to tag the target's session", spec.target_tag_session),
         ):
             if given:
-                raise InvalidInput(f"{spec}: a {what} needs a target role")
+                raise InvalidInput(f"{spec}: {what} requires a target role")
         return None
     if POLICY_NAME in spec.inline:
-        raise InvalidInput(f"{spec}: the inline policy {POLICY_NAME} is what irsa writes for the target role")
+        raise InvalidInput(f"{spec}: the inline policy {POLICY_NAME} is reserved for irsa's target role")
     if spec.target_role == role_arn:
-        raise InvalidInput(f"{spec}: the target role is the role itself")
+        raise InvalidInput(f"{spec}: the target role must be another role")
     if spec.role_only and spec.aws_config_map:
-        raise InvalidInput(f"{spec}: the ConfigMap is the ServiceAccount's, and only the role is desired")
+        raise InvalidInput(f"{spec}: a ConfigMap requires a ServiceAccount, and the entry is role-only")
     return Chain(role_arn, spec.target_role, spec.external_id, spec.target_tag_session)
 
 
@@ -368,7 +360,7 @@ def annotations_of(spec: BindingSpec, role_arn: str) -> dict[str, str | None]:
 
 
 def _role(spec: BindingSpec, desired: DesiredState, path: str) -> states.RoleState:
-    """The role that is to be there, without the digest; raises `InvalidInput` when it won't admit its own."""
+    """The desired role without the digest; raises `InvalidInput` if it would not trust its own subject."""
     own = names.subject(spec.namespace, spec.subject_pattern or spec.name)
     cluster = desired.cluster
     providers = [desired.identity.provider_arn]

@@ -14,14 +14,11 @@ from irsa_cli.core.values.errors import Refused
 def life_of(desired: DesiredState, current: CurrentState) -> Lifecycle:
     """How far the role has come that is there under the desired one's name."""
     tags = current.role.state.tags if current.role is not None else {}
-    return lifecycle.of(tags, named=is_annotated(desired, current), told=is_told(desired, current))
+    return lifecycle.of(tags, named=is_annotated(desired, current), recorded=is_recorded(desired, current))
 
 
-def is_told(desired: DesiredState, current: CurrentState) -> bool:
-    """Whether the ServiceAccount bears that ARN by irsa's hand, which is the last step of a run.
-
-    A role that was made for something else is judged by how it differs, whoever annotated it.
-    """
+def is_recorded(desired: DesiredState, current: CurrentState) -> bool:
+    """Whether irsa wrote that annotation, a run's last step; a role for something else does not count."""
     tags = current.role.state.tags if current.role is not None else {}
     wanted = desired.role.tags.get(SPEC_HASH_TAG) if desired.role is not None else tags.get(SPEC_HASH_TAG)
     if tags.get(SPEC_HASH_TAG) != wanted or wanted is None:
@@ -32,7 +29,7 @@ def is_told(desired: DesiredState, current: CurrentState) -> bool:
 
 
 def is_annotated(desired: DesiredState, current: CurrentState) -> bool:
-    """Whether the ServiceAccount bears the ARN that the role has, or is to have where there is none yet."""
+    """Whether the ServiceAccount's annotation is the ARN of the role, or of the role to create."""
     account, arn = current.service_account, desired.role_arn
     if desired.role is not None and current.role is not None:
         resource = f"role{current.role.state.path}{desired.role_name}"

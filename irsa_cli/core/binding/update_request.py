@@ -1,7 +1,4 @@
-"""What is to change of a binding, and the binding as it is: both sides of `irsa update-sa` and `irsa adopt`.
-
-The plan between them is made in `irsa_cli.core.planning.update` and `irsa_cli.core.planning.adopt`.
-"""
+"""The requested changes of a binding and its current state, for `irsa update-sa` and `irsa adopt`."""
 
 from __future__ import annotations
 
@@ -23,9 +20,9 @@ Edits = Mapping[str, str | None]
 
 @dataclass(frozen=True)
 class Update:
-    """What is to change; what is None or empty stays as it is.
+    """The requested changes; None or empty means no change.
 
-    `policies` are all that are to be attached. An inline document of None removes the policy, a boundary of
+    `policies` are all policies to attach. An inline document of None removes the policy, a boundary of
     '' the boundary. Durations in seconds.
     """
 
@@ -43,7 +40,7 @@ class Update:
     sts_regional_endpoints: bool | None = None
     token_expiration: int | None = None
     target_role: str | None = None
-    """The ARN of the role to go on to; '' for none any more, as of the external id and the ConfigMap."""
+    """The ARN of the target role; '' removes it, as for the external id and the ConfigMap."""
     external_id: str | None = None
     target_tag_session: bool | None = None
     aws_config_map: str | None = None
@@ -52,7 +49,7 @@ class Update:
 
     @property
     def concerns_chain(self) -> bool:
-        """Whether anything of the role's going on to another one may change."""
+        """Whether anything about the role's target role may change."""
         said = (self.target_role, self.external_id, self.target_tag_session, self.aws_config_map)
         return self.update_target_trust or any(item is not None for item in said)
 
@@ -76,7 +73,7 @@ class Update:
 
 @dataclass(frozen=True)
 class Pairing(ServiceAccountRef):
-    """A ServiceAccount with its role as they are; the role is None where it is not looked at."""
+    """A ServiceAccount and its role in their current state; the role is None if it was not read."""
 
     cluster: Cluster
     namespace: str

@@ -242,7 +242,7 @@ def binding_of(
         return judged(BindingStatus.NO_ROLE, f"the role {arn.name} is {role.arn}")
     identity = identity_of(cluster, account, arn.account)
     explanation = explain(role.trust, identity, now=now)
-    life = lifecycle.of(role.tags, named=True, told=_is_told(role, account))
+    life = lifecycle.of(role.tags, named=True, recorded=_is_told(role, account))
     if life.is_over:
         return judged(*_judgement(explanation, provider, identity), explanation)
     found = judged(*_interrupted(life), explanation)

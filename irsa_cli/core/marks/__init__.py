@@ -1,4 +1,1 @@
-"""The marks that irsa and other tools leave on what they make, and whose it is, and how far it is.
-
-What may be done with it then is decided in `irsa_cli.core.planning`.
-"""
+"""The marks that irsa and other tools leave on their objects: the owner, and how far it has come."""

@@ -33,7 +33,7 @@ class Stage(str, Enum):
     """How far a role has come."""
 
     COMPLETE = "complete"
-    """Its run has said that it ended, or no run has made it (`irsa adopt`)."""
+    """Its run has marked it as complete, or no run created it (`irsa adopt`)."""
     INCOMPLETE = "incomplete"
     """Its run has not: it is at work, or was interrupted."""
     DELETING = "deleting"
@@ -43,11 +43,10 @@ class Stage(str, Enum):
 
 @dataclass(frozen=True)
 class Lifecycle:
-    """What a role's marks tell. `transaction` is the run that bears it, '' for none.
+    """The state of a role according to its marks. `transaction` is the run of its tag, '' for none.
 
-    `account` is the ServiceAccount that the role was made for, as `namespace/name`. `named`: a ServiceAccount
-    names the role, so somebody may count on it however far it has come; `told`: irsa wrote that. `said`: the
-    role tells by itself, and not by what names it.
+    `account` is the role's ServiceAccount, as `namespace/name`. `named`: a ServiceAccount uses the role,
+    however far it has come; `recorded`: irsa wrote that. `said`: the role's own tag for its state.
     """
 
     stage: Stage
@@ -55,7 +54,7 @@ class Lifecycle:
     account: str = ""
     named: bool = False
     said: str | None = None
-    told: bool = False
+    recorded: bool = False
 
     @property
     def is_over(self) -> bool:
@@ -72,39 +71,37 @@ class Lifecycle:
         """In one sentence what is not over, '' where all is."""
         run = f"run {self.transaction}" if self.transaction else "its run"
         if self.stage is Stage.DELETING:
-            return f"{run} began to delete it and has not ended: it is at work, or was interrupted"
+            return f"{run} started to delete it and has not finished: it is still running or was interrupted"
         if self.stage is not Stage.INCOMPLETE:
             return ""
         if not self.is_readable:
-            return f"its tag {COMMIT_TAG}={self.said} is of another version of irsa"
+            return f"another version of irsa wrote its tag {COMMIT_TAG}={self.said}"
         if self.said is not None:
             return (
-                f"{run} has not said that it ended: it is at work, or was interrupted, and policies may be"
-                " missing"
+                f"{run} has not marked it as complete: it is still running or was interrupted, and"
+                " policies may be missing"
             )
         if self.named:
-            return (
-                f"irsa did not write the annotation that names it: {run} was interrupted before, as it seems"
-            )
-        return f"no ServiceAccount names it: {run} was interrupted before, or the annotation went later"
+            return f"irsa did not write the annotation for it: {run} was probably interrupted before that"
+        return f"no ServiceAccount uses it: {run} was interrupted, or somebody removed the annotation later"
 
     def next_steps(self, options: str) -> tuple[str, ...]:
-        """What ends it, on any machine; `options` are those that name the cluster."""
+        """The commands that complete or delete it, on any machine; `options` identify the cluster."""
         if self.is_over:
             return ()
         recover = f"irsa recover {shlex.quote(self.transaction)}"
-        again = "run the irsa create-sa command again that makes it (or irsa apply)"
+        again = "run its irsa create-sa command (or irsa apply) again"
         if self.stage is Stage.DELETING:
-            back = (f"{recover}  # on the machine where that ran: rolls the deletion back",)
+            back = (f"{recover}  # on the machine of that run: rolls back the deletion",)
             return (
                 *self.deletion(options),
                 *(back if self.transaction else ()),
-                f"{again}: completes it again",
+                f"{again} to restore it",
             )
-        # What somebody may count on is rolled back by nobody who does not know the run.
-        back = (f"{recover} {options}  # rolls back what that run created, likewise",)
+        # Only somebody who knows the run rolls back a role that may be in use.
+        back = (f"{recover} {options}  # rolls back what that run created, once it is over",)
         return (
-            f"{again}: goes on to the end",
+            f"{again} to complete it",
             *self.deletion(options),
             *(back if self.transaction and not self.named else ()),
         )
@@ -117,28 +114,29 @@ class Lifecycle:
         delete = f"irsa delete-sa {name} -n {namespace} {options}"
         if self.stage is Stage.DELETING:
             return (f"{delete}  # continues the deletion",)
-        return (f"{delete}  # deletes it, as soon as its run can't be at work any more",)
+        return (f"{delete}  # deletes it, once its run is over",)
 
 
-def of(tags: Mapping[str, str], *, named: bool, told: bool | None = None) -> Lifecycle:
+def of(tags: Mapping[str, str], *, named: bool, recorded: bool | None = None) -> Lifecycle:
     """The lifecycle of a role by its tags; `named`: a ServiceAccount is annotated with its ARN.
 
-    `told`: irsa has annotated it so, which is the last step of a run; None where that is not looked at.
-
-    Whose deletion or making it is does not matter: another ServiceAccount may name the role, too.
+    `recorded`: irsa has annotated it so, which is the last step of a run; None if that was not checked.
+    It does not matter whose deletion or creation it is: another ServiceAccount may also use the role.
     """
     account, said = tags.get(SERVICE_ACCOUNT_TAG, ""), tags.get(COMMIT_TAG)
     if not tags.get(CLUSTER_TAG) or not account:
         return Lifecycle(Stage.FOREIGN)
-    transaction, told = tags.get(TRANSACTION_TAG, ""), named if told is None else told
-    return Lifecycle(_stage(said, transaction, told=told), transaction, account, named, said, told)
+    transaction, recorded = tags.get(TRANSACTION_TAG, ""), named if recorded is None else recorded
+    return Lifecycle(
+        _stage(said, transaction, recorded=recorded), transaction, account, named, said, recorded
+    )
 
 
-def _stage(said: str | None, transaction: str, *, told: bool) -> Stage:
+def _stage(said: str | None, transaction: str, *, recorded: bool) -> Stage:
     if said is not None:
         return {DONE: Stage.COMPLETE, DELETING: Stage.DELETING}.get(said, Stage.INCOMPLETE)
-    # Else the annotation is the last step of the run that made it.
-    return Stage.COMPLETE if told or not transaction else Stage.INCOMPLETE
+    # Else the annotation is the last step of the run that created it.
+    return Stage.COMPLETE if recorded or not transaction else Stage.INCOMPLETE
 
 
 def tells_itself(tags: Mapping[str, str]) -> bool:
@@ -146,19 +144,19 @@ def tells_itself(tags: Mapping[str, str]) -> bool:
     return COMMIT_TAG in tags
 
 
-def is_told_by_account(tags: Mapping[str, str]) -> bool:
-    """Whether a run has made the role, and only the annotation of its ServiceAccount tells of its end."""
+def is_recorded_by_account(tags: Mapping[str, str]) -> bool:
+    """Whether a run created the role, and only the annotation of its ServiceAccount marks it as complete."""
     return TRANSACTION_TAG in tags and not tells_itself(tags)
 
 
 def commit_of(tags: Mapping[str, str]) -> CommitState | None:
-    """What the role says of itself, as the state that a change of it starts from."""
+    """The state of the role in its tag, from which a change of it starts."""
     return CommitState(tags[COMMIT_TAG]) if tells_itself(tags) else None
 
 
 def unnamed(full_name: str, *, exists: bool, other: str = "") -> str:
-    """Why a ServiceAccount does not name a role that was made for it; `other` is what it names instead."""
+    """Why a ServiceAccount does not use a role created for it; `other` is the role it uses instead."""
     if not exists:
         return f"there is no ServiceAccount {full_name}"
-    instead = f"names {other}" if other else f"has no annotation {ROLE_ARN_ANNOTATION}"
+    instead = f"uses {other}" if other else f"has no annotation {ROLE_ARN_ANNOTATION}"
     return f"ServiceAccount {full_name} {instead}"

@@ -1,8 +1,4 @@
-"""Other tools: who made a role or ServiceAccount by their marks, what they do to it, which keys they read.
-
-Nothing is guessed: without a mark it is unknown. What the marks of irsa mean is in
-`irsa_cli.core.plan.states`.
-"""
+"""Other tools: the maker of a role or ServiceAccount by its marks (never guessed), its effects, its keys."""
 
 from __future__ import annotations
 
@@ -42,7 +38,7 @@ SAID = {
     "ack": ACK,
 }
 _WORDS_OF_THEIR_OWN = ("ack", "cdk", "rosa")
-"""Names that are the beginning of other words, too: only the whole value counts."""
+"""Names that are also the beginning of other words: only the whole value counts."""
 
 _ROLE_TAGS = {
     # https://docs.crossplane.io: GetExternalTags of crossplane-runtime.
@@ -66,7 +62,7 @@ _ROLE_TAGS = {
     "pulumi:": PULUMI,
 }
 """Tags (or the beginnings of such, with a last character that is no letter) that a tool puts on its roles."""
-# Who writes by the Kubernetes provider of Terraform, with and without server-side apply.
+# Writers that use Terraform's Kubernetes provider, with and without server-side apply.
 _MANAGERS = {"hashicorp": TERRAFORM, "terraform": TERRAFORM, "helm": HELM, "argocd-controller": ARGO_CD}
 _MANAGERS |= {"kustomize-controller": FLUX, "helm-controller": FLUX, "kapp-server-side": KAPP}
 # https://docs.aws.amazon.com/eks/latest/userguide/kubernetes-field-management.html
@@ -110,12 +106,12 @@ _WRITE_AGAIN = {
 
 
 def writes_again(maker: str) -> str:
-    """What of a tool's writes again what it has made, in words; '' for a tool that isn't known here."""
+    """The operation of a tool that overwrites its objects, in words; '' for an unknown tool."""
     return _WRITE_AGAIN.get(maker, "")
 
 
 def maker_of_role(tags: Mapping[str, str]) -> str:
-    """Who made a role, by its tags; `unknown` where they don't tell."""
+    """The maker of a role by its tags; `unknown` without evidence."""
     if CLUSTER_TAG in tags:
         return IRSA
     if any(tag in tags for tag in (*EKSCTL_TAGS, EKSCTL_ACCOUNT_TAG)):
@@ -126,7 +122,7 @@ def maker_of_role(tags: Mapping[str, str]) -> str:
 
 
 def _by_key(known: Mapping[str, str], keys: Iterable[str]) -> str:
-    """The first tool, in the order of `known`, one of whose keys is there; '' where none is."""
+    """The first tool, in the order of `known`, with one of its keys in `keys`; '' for none."""
     there = list(keys)
     for mark, maker in known.items():
         is_prefix = mark.endswith(("/", ":", "_"))
@@ -140,7 +136,7 @@ def _plain(text: str) -> str:
 
 
 def _said(tags: Mapping[str, str]) -> str:
-    """Who made it as a tag says in words; '' where none does."""
+    """The maker that a tag names in words; '' for none."""
     plain = {_plain(key): value.lower() for key, value in tags.items()}
     for key in sorted(_SAYING & plain.keys()):
         value = _plain(plain[key])
@@ -153,7 +149,7 @@ def _said(tags: Mapping[str, str]) -> str:
 def maker_of_account(
     labels: Mapping[str, str], annotations: Mapping[str, str], managers: Iterable[str] = ()
 ) -> str:
-    """Who made a ServiceAccount, by its labels, its annotations and who wrote it; else `unknown`.
+    """The maker of a ServiceAccount by its labels, annotations and writers; else `unknown`.
 
     `managers` are the names in its managedFields. A tool that is not known here is named as its label
     (`app.kubernetes.io/managed-by`) does.
@@ -169,34 +165,34 @@ def maker_of_account(
     return next((_MANAGERS[name.lower()] for name in managers if name.lower() in _MANAGERS), UNKNOWN)
 
 
-_UNDOES = "takes away what irsa has changed, these tags included"
+_UNDOES = "reverts irsa's changes, including these tags"
 _ROLES: Mapping[str, str] = {
-    EKSCTL: "the role still belongs to its CloudFormation stack: whoever deletes that (eksctl delete"
-    " iamserviceaccount, or eksctl delete cluster) deletes the role, too",
-    CLOUDFORMATION: "the role still belongs to its CloudFormation stack: whoever deletes or updates"
-    " that changes the role, too",
-    CDK: "the role still belongs to CDK's CloudFormation stack: whoever deploys or destroys that"
-    " changes or deletes the role, too",
-    TERRAFORM: f"Terraform still manages the role: its next apply {_UNDOES} (take it out of the state:"
+    EKSCTL: "the role still belongs to its CloudFormation stack: deleting the stack (eksctl delete"
+    " iamserviceaccount or eksctl delete cluster) also deletes the role",
+    CLOUDFORMATION: "the role still belongs to its CloudFormation stack: updating or deleting"
+    " the stack also changes or deletes the role",
+    CDK: "the role still belongs to CDK's CloudFormation stack: deploying or destroying the"
+    " stack also changes or deletes the role",
+    TERRAFORM: f"Terraform still manages the role: its next apply {_UNDOES} (remove it from the state:"
     " terraform state rm ADDRESS)",
-    PULUMI: f"Pulumi still manages the role: its next up {_UNDOES} (take it out of the state: pulumi"
+    PULUMI: f"Pulumi still manages the role: its next up {_UNDOES} (remove it from the state: pulumi"
     " state delete URN)",
     # https://docs.crossplane.io/latest/managed-resources/managed-resources/
-    CROSSPLANE: "Crossplane's controller still manages the role: its next reconciliation writes it"
-    f" again, and {_UNDOES} (make it let go first: managementPolicies Observe, or deletionPolicy Orphan, then"
+    CROSSPLANE: "Crossplane's controller still manages the role: its next reconciliation"
+    f" {_UNDOES} (release it first: managementPolicies Observe, or deletionPolicy Orphan, then"
     " delete its object in Kubernetes)",
     # https://aws-controllers-k8s.github.io/community/docs/user-docs/deletion-policy/
-    ACK: "ACK's controller still manages the role: its next reconciliation writes it again, and"
-    f" {_UNDOES} (make it let go first: annotation services.k8s.aws/deletion-policy retain, then delete its"
+    ACK: "ACK's controller still manages the role: its next reconciliation"
+    f" {_UNDOES} (release it first: annotation services.k8s.aws/deletion-policy retain, then delete its"
     " object in Kubernetes)",
     KOPS: f"kOps still manages the role: kops update cluster {_UNDOES}, and kops delete cluster deletes it",
     ROSA: "rosa still manages the role: rosa upgrade and rosa delete change or delete it",
-    CCOCTL: "ccoctl still manages the role: ccoctl aws delete deletes it, too",
+    CCOCTL: "ccoctl still manages the role: ccoctl aws delete also deletes it",
 }
 
 
 def role_warnings(maker: str) -> Iterator[str]:
-    """What its maker will do to a role that irsa has taken over; nothing where that isn't known."""
+    """The later effects of its maker on a role that irsa has taken over; nothing for an unknown maker."""
     when = writes_again(maker)
     if maker in _ROLES:
         yield _ROLES[maker]
@@ -205,17 +201,14 @@ def role_warnings(maker: str) -> Iterator[str]:
 
 
 def account_warnings(name: str, maker: str) -> Iterator[str]:
-    """What its maker will do to a ServiceAccount, named `namespace/name`."""
+    """The later effects of its maker on a ServiceAccount, given as `namespace/name`."""
     when = writes_again(maker)
     if when:
-        yield (
-            f"ServiceAccount {name} is managed by {maker}: {when} writes it again, and may undo what irsa"
-            " changes there"
-        )
+        yield (f"ServiceAccount {name} is managed by {maker}: {when} may overwrite irsa's changes")
 
 
 def annotation_warnings(name: str, maker: str, role_arn: str) -> Iterator[str]:
-    """What its maker will do to a ServiceAccount's annotation, and what is to be put where it keeps that.
+    """The later effects of its maker on a ServiceAccount's annotation, and the source to change to keep it.
 
     The last part is YAML on one line, to be pasted. Charts have `serviceAccount.annotations` in their values
     by convention (https://helm.sh/docs/chart_best_practices/rbac); other tools write manifests.
@@ -226,8 +219,8 @@ def annotation_warnings(name: str, maker: str, role_arn: str) -> Iterator[str]:
     where, key = ("values", "serviceAccount") if maker == HELM else ("manifest", "metadata")
     yaml = f'{key}: {{annotations: {{{ROLE_ARN_ANNOTATION}: "{role_arn}"}}}}'
     yield (
-        f"ServiceAccount {name} is managed by {maker}: {when} may drop the annotation;"
-        f" put into its {where}: {yaml}"
+        f"ServiceAccount {name} is managed by {maker}: {when} may remove the annotation;"
+        f" add to its {where}: {yaml}"
     )
 
 
@@ -268,6 +261,6 @@ READERS: Mapping[str, tuple[str, str]] = {
 
 
 def reader_of(key: str) -> str:
-    """Who else reads an annotation, '' where nobody is known to."""
+    """The other reader of an annotation, '' if none is known."""
     domain = key.partition("/")[0] + "/"
     return (READERS.get(key) or READERS.get(domain) or ("", ""))[0]

@@ -1,12 +1,12 @@
-"""What irsa has written of a role or ServiceAccount, as its notes there tell: only that is irsa's to remove.
+"""irsa's notes of the tags, labels and annotations it has set: it removes only these.
 
 Tags of a role that a file has set are noted by a tag, labels and annotations of a ServiceAccount that a file
-has set by an annotation. All others are somebody else's (who made it, its stack, its cost centre) and stay.
+has set by an annotation. All others are somebody else's (its maker, its stack, its cost centre) and stay.
 
 The webhook's annotations have marks of the same value: the mark of `eks.amazonaws.com/role-arn` is
 `irsa/role-arn`, written in the same patch. Without it, somebody else has written the annotation (a chart,
 eksctl, a hand); if it has another value, somebody else has changed it since. Either way it is theirs.
-`irsa_cli.core.binding.current.is_made` tells whether irsa made the ServiceAccount itself.
+`irsa_cli.core.binding.current.is_made` decides whether irsa created the ServiceAccount itself.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _OWN = "irsa/"
 
 
 def with_tag_note(desired: Mapping[str, str], there: Mapping[str, str]) -> dict[str, str]:
-    """The desired tags with the note of those that irsa sets; without it where there is no room for it.
+    """The desired tags with the note of those that irsa sets; without it if there is no room for it.
 
     What somebody else has set to the same value is not irsa's; on a role that irsa has made, it is.
     """
@@ -46,7 +46,7 @@ def with_tag_note(desired: Mapping[str, str], there: Mapping[str, str]) -> dict[
 
 
 def kept_tags(there: Mapping[str, str], desired: Iterable[str]) -> dict[str, str]:
-    """The tags that are there, not desired, and not irsa's to take away."""
+    """The current tags that are not desired and that irsa must not remove."""
     names = {key.lower() for key in desired}
     noted = _noted(there)
     return {
@@ -85,26 +85,23 @@ def applied_keys(annotations: Mapping[str, str]) -> dict[str, list[str]]:
 
 
 def check_note(annotations: Mapping[str, str], namespace: str, name: str) -> None:
-    """Raise `Refused` for a note that is there, and does not say in this version's way which keys were set.
-
-    To write over it would forget them, and they would stay for ever.
-    """
+    """Raise `Refused` for a note of another form: overwritten, its keys would stay for ever."""
     if _read(annotations.get(KEYS_ANNOTATION)) is not None:
         return
     account = f"serviceaccount {shlex.quote(name)} -n {shlex.quote(namespace)}"
     raise Refused(
-        f"the annotation {KEYS_ANNOTATION} of ServiceAccount {namespace}/{name} can't be understood",
-        reason="another version of irsa, or somebody else, wrote it: which labels and annotations a file had"
-        " set is not known",
+        f"the annotation {KEYS_ANNOTATION} of ServiceAccount {namespace}/{name} is not valid",
+        reason="another version of irsa or another tool wrote it, so irsa can't tell which labels and"
+        " annotations come from a file",
         next_steps=(
-            "run this with the irsa that wrote it",
-            f"or, to keep what is there from now on: kubectl annotate {account} {KEYS_ANNOTATION}-",
+            "run this with the irsa version that wrote it",
+            f"or keep the current labels and annotations: kubectl annotate {account} {KEYS_ANNOTATION}-",
         ),
     )
 
 
 def _read(text: str | None) -> dict[str, list[str]] | None:
-    """What a note says, {} where there is none; None for a text that is no such note."""
+    """The content of a note, {} for none; None for a text that is no such note."""
     if text is None:
         return {}
     try:

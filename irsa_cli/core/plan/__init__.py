@@ -1,4 +1,1 @@
-"""A change as a value, and plans made of changes; the states that a change leads between.
-
-Which changes a command needs is decided in `irsa_cli.core.planning`; carrying them out is not done here.
-"""
+"""Changes as values, plans of changes, and the states of objects; planned in `irsa_cli.core.planning`."""

@@ -1,7 +1,7 @@
 """A change is a value, its inverse is the same value backwards, and a plan is stages of changes.
 
 How changes are carried out is in `irsa_cli.changes`, in which order and with what safety in
-`irsa_cli.transaction`, what is to be known of each kind in `irsa_cli.core.plan.kinds`, how they are written
+`irsa_cli.transaction`, the traits of each kind in `irsa_cli.core.plan.kinds`, how they are written
 into a journal in `irsa_cli.core.plan.written`. Here is also how several plans become one, for one transaction
 over many ServiceAccounts (`apply --atomic`), and what stays as it is in a rollback.
 """
@@ -19,10 +19,7 @@ __all__ = ["Change", "Kind", "Plan"]
 
 @dataclass(frozen=True)
 class Change:
-    """One reversible write: `target` goes from `before` to `after`; None means that it is not there.
-
-    `target` names the object within its kind: `(role,)`, `(role, policy)`, `(namespace, name)`, ...
-    """
+    """One reversible write of `target` (names within its kind) from `before` to `after` (None: missing)."""
 
     kind: Kind
     target: tuple[str, ...]
@@ -53,7 +50,7 @@ class Change:
 
     @property
     def description(self) -> str:
-        """What the change is about, as a person would name it."""
+        """The object of the change, in words."""
         return self.kind.traits.described(self)
 
     @property
@@ -66,8 +63,8 @@ class Change:
 class Plan:
     """Stages of changes: those of one stage are independent of each other, stages run in order.
 
-    The last stage is the commit point; a gate, where a run has one, stands before it. It is empty where
-    there is nothing left to do behind the gate.
+    The last stage is the commit point; the gate of a run, if it has one, is before it. It is empty if
+    nothing is left to do after the gate.
     """
 
     stages: tuple[tuple[Change, ...], ...] = ()
@@ -93,7 +90,7 @@ def side_by_side(first: Plan, plans: Sequence[Plan]) -> Plan:
     """One plan of all: `first`, then the others at the same time, each in its own order.
 
     Their last stages come together, as they are what pods see. ServiceAccounts are deleted after everything
-    else: one that is made again has another uid, so nothing that can fail comes behind it.
+    else: a recreated one has another uid, so nothing that can fail comes after it.
     """
     depth = max((len(plan.stages) for plan in plans), default=0)
     stages: list[list[Change]] = [[] for _ in range(depth)]
@@ -103,17 +100,17 @@ def side_by_side(first: Plan, plans: Sequence[Plan]) -> Plan:
     deletions = [change for stage in stages for change in stage if _is_for_good(change)]
     kept = [[change for change in stage if not _is_for_good(change)] for stage in stages]
     found = Plan.of(*_once([*map(list, first.stages), *kept, deletions]))
-    # A gate stands before the last stage: what it proves is before it, also where nothing comes behind.
+    # A gate is before the last stage: it proves what is before it, even if nothing comes after.
     is_behind = any(plan.stages and not plan.stages[-1] for plan in plans) and not any((kept[-1], deletions))
     return Plan((*found.stages, ())) if is_behind else found
 
 
 def _is_for_good(change: Change) -> bool:
-    return change.kind.traits.made_anew and change.after is None
+    return change.kind.traits.recreated and change.after is None
 
 
 def _once(stages: Iterable[list[Change]]) -> list[list[Change]]:
-    """Each change where it stands first: two ServiceAccounts may build on the same."""
+    """Each change at its first place only: two ServiceAccounts may need the same one."""
     seen: set[str] = set()
     found = []
     for stage in stages:
@@ -142,18 +139,15 @@ def waits(change: Change, plan: Iterable[Change], left: Iterable[Change]) -> boo
 
 
 def _tells_alone(change: Change, left: Iterable[Change]) -> bool:
-    """Whether a role, or its policy, has to stay as it alone tells of what else could not be rolled back.
-
-    That is by its inline policies: where they are gone already, the role tells nothing.
-    """
+    """Whether a role, or its inline policy, must stay because only it shows what was not rolled back."""
     mine = [item for item in left if change.roles & item.roles]
-    told = any(item.kind.traits.told_by_role for item in mine)
+    recorded = any(item.kind.traits.recorded_by_role for item in mine)
     has_policy = change.kind is Kind.INLINE_POLICY or any(item.kind is Kind.INLINE_POLICY for item in mine)
-    return told and has_policy
+    return recorded and has_policy
 
 
 def not_again(changes: Iterable[Change]) -> list[str]:
-    """What is lost with roles that go, or have gone and come back: no rollback restores a role's unique id.
+    """Warn of losses with deleted or recreated roles: no rollback restores a role's unique id.
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
     """
@@ -161,6 +155,6 @@ def not_again(changes: Iterable[Change]) -> list[str]:
     if not names:
         return []
     return [
-        f"policies that name role {', '.join(names)} as a principal (of buckets, keys, other roles) keep its"
-        " unique id: save them again if the role is created again, also by a rollback"
+        f"policies of buckets, keys and other roles that have role {', '.join(names)} as a principal keep its"
+        " unique id: save them again if the role is recreated, even by a rollback"
     ]

@@ -1,8 +1,4 @@
-"""What a plan was made for, written down briefly, and what has changed of it when the plan is made again.
-
-Pure. A saved plan is carried out only where making it again gives the same changes of the same current state.
-The file of a saved plan is `irsa_cli.usecases.plans`' business.
-"""
+"""A short record of a plan and its current state, and the differences when it is planned again. Pure."""
 
 from __future__ import annotations
 
@@ -23,9 +19,9 @@ Seen = Mapping[str, str]
 _PASSED_OVER = frozenset(
     {"resource_version", "managers", "manifest", "similar_namespaces", "cluster", "arn", "thumbprints"}
 )
-"""What changes without meaning anything (IAM fills in thumbprints), or what the target says already."""
+"""Changes without a meaning (IAM fills in thumbprints), or already in the target."""
 _MAKER = ("provider", "tags", TRANSACTION_TAG)
-"""Which run made the provider: for what builds on it that may be another part of the same plan."""
+"""The run that created the provider: for its dependents that may be another part of the same plan."""
 _DOCUMENTS = frozenset({"trust", "document"})
 _SILENT = frozenset({"state", "role", "account"})
 _WORDS = {
@@ -45,8 +41,8 @@ _WORDS = {
     "policies": "policy",
     "versions": "version",
     "associations": "EKS Pod Identity association",
-    "uid": "uid (it was deleted and made again)",
-    "role_id": "id (it was deleted and made again)",
+    "uid": "uid (deleted and recreated)",
+    "role_id": "id (deleted and recreated)",
 }
 THERE = "is there"
 
@@ -111,10 +107,7 @@ def _digest(value: Any) -> str:
 
 @dataclass(frozen=True)
 class PlannedWork:
-    """One transaction that was planned: for what, its plan, and what was there then.
-
-    `cluster` is an ARN, `command` and `service_account` as in a run's journal.
-    """
+    """One planned transaction: object, plan, and state then; `cluster` is an ARN; the rest as in journals."""
 
     cluster: str
     command: str
@@ -124,14 +117,14 @@ class PlannedWork:
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """What it is about."""
+        """The object it is about."""
         return (self.cluster, self.command, self.service_account)
 
     def differences(self, now: PlannedWork) -> list[str]:
-        """What is not as it was planned, a line each; [] where it is, or where all of it is done by now."""
+        """The differences from the plan, a line each; [] for none, or if all of it is already done."""
         if not len(now.plan):
             return []
-        # Of what was as desired nothing is kept but that it was: what is to be done now tells what has moved.
+        # Of an object as desired, only that fact is kept: the new plan shows what has changed.
         moved = _moved(self.seen, now.seen) if len(self.plan) else ()
         return [*moved, *_changed(self.plan, now.plan)]
 
@@ -141,7 +134,7 @@ def _moved(before: Seen, after: Seen) -> Iterator[str]:
         if name not in after:
             yield f"{name}: is gone"
         elif name not in before:
-            yield f"{name}: is there now"
+            yield f"{name}: now exists"
         elif before[name] != after[name]:
             yield f"{name}: was changed"
 
@@ -150,19 +143,19 @@ def _changed(before: Plan, after: Plan) -> Iterator[str]:
     old, new = _by_target(before), _by_target(after)
     for key, change in old.items():
         if key not in new:
-            yield f"planned, and not to be done any more: {_told(change)}"
+            yield f"planned, but no longer needed: {_text_of(change)}"
         elif _plain(change) != _plain(new[key]):
-            yield f"planned otherwise: {_told(change)}"
+            yield f"planned otherwise: {_text_of(change)}"
     for key, change in new.items():
         if key not in old:
-            yield f"not planned: {_told(change)}"
+            yield f"not planned: {_text_of(change)}"
     order = [[_key(change) for change in stage] for stage in (*before.stages, *after.stages)]
     half = len(before.stages)
     if old.keys() == new.keys() and [*map(sorted, order[:half])] != [*map(sorted, order[half:])]:
         yield "planned in another order"
 
 
-def _told(change: Change) -> str:
+def _text_of(change: Change) -> str:
     return f"{change.action} {change.kind.value} {change.name}"
 
 
@@ -184,12 +177,12 @@ def _plain(change: Change) -> str:
 
 
 def as_planned(planned: Iterable[PlannedWork], now: PlannedWork) -> list[str]:
-    """What is not as planned: the least differences from any of those that are about the same."""
+    """The least differences from any planned work on the same object."""
     if not len(now.plan):
         return []
     works = list(planned)
     same = [item.differences(now) for item in works if item.key == now.key]
     elsewhere = sorted({item.cluster for item in works} - {now.cluster})
     if not same and elsewhere and all(item.cluster != now.cluster for item in works):
-        return [f"the cluster is {now.cluster}, planned was {', '.join(elsewhere)}"]
-    return min(same, key=len, default=[f"not planned: {_told(change)}" for change in now.plan])
+        return [f"the cluster is {now.cluster}, but the plan is for {', '.join(elsewhere)}"]
+    return min(same, key=len, default=[f"not planned: {_text_of(change)}" for change in now.plan])

@@ -1,6 +1,6 @@
 """The kinds of change, one row each: whatever irsa has to know of a kind is a trait that its row gives.
 
-What each trait means is in `irsa_cli.core.plan.traits`. `irsa_cli.transaction` names no kind, and asks for
+The traits are explained in `irsa_cli.core.plan.traits`. `irsa_cli.transaction` names no kinds, and asks for
 traits. How a kind is carried out is its handler's business. How to add one is in CONTRIBUTING.md.
 """
 
@@ -29,7 +29,7 @@ from irsa_cli.core.plan.traits import (
     going_on_role,
     its_role,
     no_role,
-    told_role,
+    recorded_role,
     with_tags,
 )
 
@@ -40,11 +40,11 @@ _Iam = partial(Traits, service=Service.IAM)
 _Kubernetes = partial(Traits, whole="", service=Service.KUBERNETES, proof=Proof.MARK)
 _PartOfRole = partial(_Iam, whole="ROLE", roles=its_role)
 _FieldOfRole = partial(_PartOfRole, target=("role",), shown_by=_SHOW_ROLE)
-"""What a role has once: the role's name says which."""
+"""A part that a role has once, identified by the role's name."""
 
 
 class Kind(str, Enum):
-    """What a change is about; the value is what `-o json` and the journal show."""
+    """The kind of a change; the value is public (`-o json`, journal)."""
 
     traits: Traits
     _value_: str
@@ -87,7 +87,7 @@ class Kind(str, Enum):
             state=states.NamespaceState,
             target=("namespace",),
             roles=no_role,
-            made_anew=True,
+            recreated=True,
             described=by_name,
             shown_by="kubectl get namespace {first} -o yaml",
         ),
@@ -146,7 +146,7 @@ class Kind(str, Enum):
             proof=Proof.JOURNAL,
             roles=going_on_role,
             waits_for_whole=True,
-            told_by_role=True,
+            recorded_by_role=True,
             described=as_admission,
             shown_by="aws iam get-role --role-name {target}",
         ),
@@ -156,9 +156,9 @@ class Kind(str, Enum):
         _Kubernetes(
             state=states.ConfigMapState,
             target=("namespace", "name"),
-            roles=told_role,
+            roles=recorded_role,
             waits_for_whole=True,
-            told_by_role=True,
+            recorded_by_role=True,
             described=by_name,
             shown_by="kubectl -n {first} get configmap {last} -o yaml",
         ),
@@ -171,7 +171,7 @@ class Kind(str, Enum):
             roles=annotated_roles,
             ends_runs=True,
             waits_for_whole=True,
-            made_anew=True,
+            recreated=True,
             described=as_account,
             shown_by="kubectl -n {first} get serviceaccount {last} -o yaml",
         ),

@@ -1,8 +1,8 @@
 """One rule for each text that somebody may give, whatever brings it: a flag, a file, a saved plan, a note.
 
-A value is called as the attribute that holds it, which is its option's name. What is read back from where
-somebody else may have written is no better than a command line: it goes through the same rule, and a value
-that its flag would refuse is used for nothing.
+A value has the name of its attribute, which is its option's name. A value read back from a place
+that others can write to is no better than a command line: it goes through the same rule, and a value
+that its flag would refuse is not used.
 """
 
 from __future__ import annotations
@@ -69,10 +69,7 @@ rule is that of all of them."""
 
 
 def check(value: Any) -> None:
-    """Check all texts of a value made of dataclasses; raises `InvalidInput` for one that breaks its rule.
-
-    What is empty says nothing, and has no rule.
-    """
+    """Check all texts of a value made of dataclasses, except empty ones; raises `InvalidInput`."""
     for item in fields(value):
         found = getattr(value, item.name)
         rule = RULES.get(f"{type(value).__name__}.{item.name}") or RULES.get(item.name)
@@ -104,11 +101,11 @@ FLAGS: Mapping[str, str] = {
 
 
 class UnreadableNote(Refused):
-    """What is noted is no value that irsa has written."""
+    """The noted value is not one that irsa writes."""
 
 
 def noted(there: Mapping[str, str], key: str) -> str:
-    """The value of a key, '' where there is none; raises `UnreadableNote`."""
+    """The value of a key, '' for none; raises `UnreadableNote`."""
     text = there.get(key, "")
     try:
         if text:
@@ -123,7 +120,7 @@ def noted(there: Mapping[str, str], key: str) -> str:
 
 
 def unreadable(there: Mapping[str, str]) -> list[str]:
-    """What is noted and can't be read, as notes."""
+    """Notes on annotations that can't be read."""
     return [
         f"the annotation {key} can't be read"
         for key in states.CHAIN_ANNOTATIONS
@@ -132,7 +129,7 @@ def unreadable(there: Mapping[str, str]) -> list[str]:
 
 
 def noted_or_none(there: Mapping[str, str], key: str) -> str:
-    """The same; '' also for what can't be read, where nothing of irsa's can be under such a name."""
+    """The same; '' also for an unreadable value, if irsa can own nothing under such a name."""
     try:
         return noted(there, key)
     except UnreadableNote:

@@ -1,4 +1,4 @@
-"""What a change can be about: one small state for each kind of object that irsa writes.
+"""States of changes: one small class for each kind of object that irsa writes.
 
 A state holds only what irsa manages of the object: two states are equal when there is nothing for
 irsa to do. How a state is read and written is in `irsa_cli.changes`; what stands of it in a journal, and in
@@ -16,15 +16,12 @@ from irsa_cli.core.policies.policy import Document
 CLUSTER_TAG = "irsa/cluster"
 SERVICE_ACCOUNT_TAG = "irsa/service-account"
 TRANSACTION_TAG = "irsa/transaction"
-"""Tag of IAM objects, and annotation of Kubernetes objects, naming the run that made them.
-
-It settles who made an object when the answer to our own create was lost.
-"""
+"""The tag or annotation of the run that created an object; it identifies our own lost creates."""
 
 SPEC_HASH_TAG = "irsa/spec-hash"
 """Tag of a role: a digest of its desired state. An incomplete one for another desired state is refused."""
 COMMIT_TAG = "irsa/commit"
-"""Tag of a role whose ServiceAccount does not show whether the run that made it has ended (`--role-only`, or
+"""Tag of a role whose ServiceAccount does not show whether the run that created it is over (`--role-only`, or
 the ServiceAccount bore the role's ARN before): `pending` until all is done, then `done`. Other roles lack it:
 the annotation of their ServiceAccount tells. `deleting` from when a deletion begins: what the ServiceAccount
 does not name any more is then half deleted.
@@ -51,7 +48,7 @@ WEBHOOK_ANNOTATIONS = (
     STS_REGIONAL_ANNOTATION,
     TOKEN_EXPIRATION_ANNOTATION,
 )
-"""What the EKS pod identity webhook reads of a ServiceAccount. Anybody may have written them: which ones irsa
+"""The annotations that the EKS pod identity webhook reads. Anybody may have written them: which ones irsa
 has, and with which value, the marks of `irsa_cli.core.marks.notes` tell."""
 MARKS: Mapping[str, str] = {key: f"irsa/{key.partition('/')[2]}" for key in WEBHOOK_ANNOTATIONS}
 """The mark of each of the webhook's annotations."""
@@ -62,7 +59,7 @@ TARGET_ANNOTATION = "irsa/target-role-arn"
 EXTERNAL_ID_ANNOTATION = "irsa/target-external-id"
 CONFIG_MAP_ANNOTATION = "irsa/aws-config-map"
 CHAIN_ANNOTATIONS = (TARGET_ANNOTATION, EXTERNAL_ID_ANNOTATION, CONFIG_MAP_ANNOTATION)
-"""What a ServiceAccount says of the role that its own one goes on to, for those who look at it later."""
+"""The annotations of a ServiceAccount for its role's target role, for later readers."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +71,7 @@ class ProviderState:
     thumbprints: list[str] = field(default_factory=list)
     tags: dict[str, str] = field(default_factory=dict)
     unknown: list[str] = field(default_factory=list)
-    """What AWS says of it, by names, and irsa could not bring back."""
+    """Its fields in AWS that irsa could not restore."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +90,7 @@ class RoleState:
     permissions_boundary: str = ""
     tags: dict[str, str] = field(default_factory=dict)
     unknown: list[str] = field(default_factory=list)
-    """What AWS says of it, by names, and irsa could not bring back."""
+    """Its fields in AWS that irsa could not restore."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +111,7 @@ class NamespaceState:
 class ConfigMapState:
     """A ConfigMap of irsa's for one ServiceAccount (`namespace/name`).
 
-    `transaction` is the run that made it and `uid` its own, for one that is deleted; empty for one that this
+    `transaction` is the run that created it and `uid` its own, for a deletion; empty for one that this
     run makes. `role` is the name of the role that its pods begin with.
     """
 
@@ -130,7 +127,7 @@ class ServiceAccountState:
     """The part of a ServiceAccount that irsa manages; a value of None means that the key is not there.
 
     `uid` and `resource_version` are those of the object that was read, empty for one that irsa makes.
-    `manifest` is the object as it is to be made again, for one that is deleted.
+    `manifest` is the object as a rollback recreates it, for a deletion.
     """
 
     annotations: dict[str, str | None]
@@ -142,7 +139,7 @@ class ServiceAccountState:
 
 @dataclass(frozen=True)
 class OwnerState:
-    """The transaction whose mark an object bears; empty for the run that makes the change itself."""
+    """The transaction in an object's mark; empty for the run of the change itself."""
 
     transaction: str
 
@@ -156,7 +153,7 @@ class CommitState:
 
 @dataclass(frozen=True)
 class SettingsState:
-    """What UpdateRole changes of a role, both at once; `max_session_duration` in seconds."""
+    """The settings that UpdateRole changes, both at once; `max_session_duration` in seconds."""
 
     description: str
     max_session_duration: int
@@ -209,7 +206,7 @@ State = (
 
 
 class Transition(Protocol):
-    """What a change is about: the object's names, and its state before and after."""
+    """The object of a change: its names, and its state before and after."""
 
     @property
     def target(self) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
-"""What is to be known of a kind of change, and how it names what it is about.
+"""The traits of a kind of change, and the words for its objects.
 
-Which kind has which traits is in `irsa_cli.core.plan.kinds`. What every kind has is given in its row: one
-that forgets it does not load. What few kinds have is False, or usual, unless the row says otherwise.
+The traits of each kind are in `irsa_cli.core.plan.kinds`. A trait of every kind is required in its row: one
+without it does not load. A trait of few kinds is False, or usual, unless the row sets it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Described = Callable[[Transition], str]
 
 
 class Service(Enum):
-    """Who keeps what a change is about."""
+    """The service that keeps the object of a change."""
 
     IAM = "IAM"
     """Writes are not compared with what is there, and show after a while only."""
@@ -55,10 +55,10 @@ class Service(Enum):
 
 
 class Proof(Enum):
-    """What proves, without the journal's word, that a run has made what a change tells."""
+    """The proof, without the journal, that a change is a run's own."""
 
     MARK = "mark"
-    """The object bears the mark of the run that made it; it is compared when the object is deleted."""
+    """The object has the mark of the run that created it; it is compared before a deletion."""
     IS_MARK = "is a mark"
     """It is a mark itself, and is changed only where the run's own stands."""
     PUT_ON = "put on"
@@ -69,12 +69,12 @@ class Proof(Enum):
 
 @dataclass(frozen=True)
 class Traits:
-    """What irsa has to know of a kind of change, and does not find in the change itself."""
+    """Everything about a kind of change that is not in the change itself."""
 
     state: type[State]
-    """What the change's `before` and `after` are."""
+    """The type of the change's `before` and `after`."""
     target: Target
-    """What the names of the change's target mean; of a part, the first names its whole."""
+    """The meaning of the names in the change's target; for a part, the first is its whole."""
     whole: str
     """The kind of object that it is a part of, as members of `Kind` are called; '' for an object itself."""
     service: Service
@@ -82,14 +82,14 @@ class Traits:
     roles: Roles
     """The names of the roles that the change is about."""
     described: Described
-    """How a person is told what the change is about."""
+    """The object of the change, in words."""
     shown_by: str
     """The command that shows it to a person; `{first}` and `{last}` are the names in the target, quoted,
     `{target}` is the first one without what an ARN has before the name."""
     takes_over: bool = False
     """Whether it makes what another run has begun this run's own."""
     owner_decides: bool = False
-    """Whether the object's mark tells who goes on from a role: without reading it, nothing is rolled back."""
+    """Whether only the object's mark shows the next owner of a role: unread, nothing is rolled back."""
     ends_runs: bool = False
     """Whether every run that ends well writes it last: who has it has ended."""
     changes_trust: bool = False
@@ -98,12 +98,12 @@ class Traits:
     """Whether it serves the whole cluster: roles count on it, so it is rolled back after them."""
     waits_for_whole: bool = False
     """Whether it is given back only when the role that it is about has all its parts back."""
-    told_by_role: bool = False
+    recorded_by_role: bool = False
     """Whether, without a journal, only the role that it is about tells of it: by its inline policies."""
-    made_anew: bool = False
+    recreated: bool = False
     """Whether one that is deleted and made again is another object: its deletion can't be rolled back."""
     given_back: str = "created again"
-    """What is said of a deletion that was rolled back."""
+    """The word for a deletion that was rolled back."""
 
 
 def no_role(_change: Transition) -> frozenset[str]:
@@ -117,11 +117,11 @@ def its_role(change: Transition) -> frozenset[str]:
 
 
 def going_on_role(change: Transition) -> frozenset[str]:
-    """For what admits a role to another one: the role that goes on."""
+    """For trust of another role: the role that assumes it."""
     return frozenset((change.target[-1].rsplit("/", 1)[-1],))
 
 
-def told_role(change: Transition) -> frozenset[str]:
+def recorded_role(change: Transition) -> frozenset[str]:
     """For a ConfigMap: the role that its pods begin with."""
     states = (state for state in (change.before, change.after) if isinstance(state, ConfigMapState))
     return frozenset(state.role for state in states if state.role)
@@ -169,13 +169,13 @@ def as_inline(change: Transition) -> str:
 
 
 def as_statement(change: Transition) -> str:
-    """A statement, by whom it admits."""
-    return f"{change.target[0]} admits {change.target[1]}"
+    """A statement, with the subject it trusts."""
+    return f"{change.target[0]} trusts {change.target[1]}"
 
 
 def as_admission(change: Transition) -> str:
-    """A role of another account, by which role it admits."""
-    return f"{change.target[0]} admits {change.target[1].rsplit('/', 1)[-1]}"
+    """A role of another account, with the role it trusts."""
+    return f"{change.target[0]} trusts {change.target[1].rsplit('/', 1)[-1]}"
 
 
 def as_takeover(change: Transition) -> str:

@@ -1,10 +1,10 @@
 """How a change is written down in a journal, and read again, maybe by another version of irsa.
 
-What this version does not know is never passed over: to roll back a change that is half understood could take
-away something of somebody else's. A field that says nothing (null, false, empty) is harmless, whatever it is
+Unknown fields are never ignored: rolling back a change that is half understood could delete
+something of somebody else's. An empty field (null, false, empty) is harmless, whatever it is
 called: that is how a newer version writes what a change does not use.
 
-Where the lines stand in the file, and its header, is `irsa_cli.transaction.journal`'s business.
+Its place in the file, and the file's header, are in `irsa_cli.transaction.journal`.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from irsa_cli.core.plan.states import State
 
 
 class UnreadableChange(ValueError):
-    """What was written is damaged: no version of irsa writes it like that."""
+    """The data are damaged: no version of irsa writes this."""
 
 
 class UnknownState(UnreadableChange):
-    """What was written means something that this version does not know."""
+    """The data mean something that this version does not know."""
 
 
 @dataclass(frozen=True)
 class Form:
-    """What may stand in a field: `fits` decides, `name` is what a person would call it."""
+    """The form of a field: `fits` decides, `name` is its name for people."""
 
     name: str
     fits: Callable[[Any], bool]
@@ -45,10 +45,10 @@ def _map_of(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, dict) and all(map(fits, value.values()))
 
 
-TEXT = Form("a text", _is_text)
-TEXTS = Form("a list of texts", lambda value: isinstance(value, list) and all(map(_is_text, value)))
-TEXT_MAP = Form("texts by keys", _map_of(_is_text))
-GAPPED_MAP = Form("texts or null by keys", _map_of(_is_text_or_null))
+TEXT = Form("a string", _is_text)
+TEXTS = Form("a list of strings", lambda value: isinstance(value, list) and all(map(_is_text, value)))
+TEXT_MAP = Form("an object of strings", _map_of(_is_text))
+GAPPED_MAP = Form("an object of strings or null", _map_of(_is_text_or_null))
 OBJECT = Form("an object", lambda value: isinstance(value, dict))
 NUMBER = Form("a whole number", lambda value: isinstance(value, int) and not isinstance(value, bool))
 FLAG = Form("true or false", lambda value: isinstance(value, bool))
@@ -144,9 +144,9 @@ def _read_state(kind: Kind, data: Any) -> State | None:
 
 
 def mapping(data: Any, what: str) -> Mapping[str, Any]:
-    """What was written, as an object; raises `UnreadableChange` when it is none."""
+    """The data as an object; raises `UnreadableChange` if they are none."""
     if not isinstance(data, dict):
-        raise UnreadableChange(f"{what} is no object")
+        raise UnreadableChange(f"{what} is not an object")
     return data
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from irsa_cli.core.binding import attached_trust
 from irsa_cli.core.binding.changes import RoleChanges, account_changes
 from irsa_cli.core.binding.spec import CurrentState, DesiredState
-from irsa_cli.core.binding.standing import is_annotated, is_incomplete, is_told
+from irsa_cli.core.binding.standing import is_annotated, is_incomplete, is_recorded
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.notes import with_marks
 from irsa_cli.core.plan import states
@@ -120,8 +120,8 @@ def _commit_changes(desired: DesiredState, current: CurrentState, *, last: bool)
 def _is_to_tell(desired: DesiredState, current: CurrentState) -> bool:
     """Whether the role has to say itself from now on that it is complete: so far its ServiceAccount did."""
     tags = current.role.state.tags if current.role is not None else {}
-    by_hand = is_annotated(desired, current) and not is_told(desired, current)
-    return (desired.role_only or by_hand) and lifecycle.is_told_by_account(tags)
+    by_hand = is_annotated(desired, current) and not is_recorded(desired, current)
+    return (desired.role_only or by_hand) and lifecycle.is_recorded_by_account(tags)
 
 
 def _owner_changes(desired: DesiredState, current: CurrentState) -> list[Change]:

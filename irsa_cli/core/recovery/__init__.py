@@ -1,4 +1,1 @@
-"""What interrupted runs leave behind, what of it may be rolled back, and on whose word.
-
-Reading it and taking it back is in `irsa_cli.usecases.recovery`.
-"""
+"""Leftovers of interrupted runs: which of them `irsa_cli.usecases.recovery` may roll back, on whose word."""

@@ -13,19 +13,13 @@ _TRANSACTION = re.compile(r"(\d{8}T\d{6})\d{3}Z-[0-9a-f]{8}", re.ASCII)
 
 
 def age_of(transaction: str, created: Iterable[datetime], now: datetime) -> float:
-    """Seconds since the youngest of the objects was made, or since the run began if that is later.
-
-    A run may go on from what an older one made, so the objects' ages alone don't tell that it is gone.
-    """
+    """Seconds since the youngest object was created, or the run began: it may continue an older one."""
     moments = [*created, *began(transaction, now)]
     return max(0.0, (now - max(moments)).total_seconds()) if moments else 0.0
 
 
 def began(transaction: str, now: datetime | None = None) -> list[datetime]:
-    """When a run began, by its own clock; nothing for a name that irsa did not give.
-
-    Nor for a moment that is long after `now`, by another clock: then the run's own was wrong.
-    """
+    """The start of a run by its clock; None for another name, or a moment long after `now` (wrong clock)."""
     match = _TRANSACTION.fullmatch(transaction)
     try:
         moment = datetime.strptime(match[1], "%Y%m%dT%H%M%S") if match else None

@@ -1,4 +1,4 @@
-"""What a journal may have done in the user's name, and what needs more than the journal's word; pure.
+"""The actions that a journal may take in the user's name, and those that need more than its word; pure.
 
 Whether a journal bears the user's seal is found in `irsa_cli.transaction.seal`, whose marks are on the live
 objects is read in `irsa_cli.usecases.recovery.authority`.
@@ -24,7 +24,7 @@ GIVEN = {
     "kubeconfig": "--kubeconfig",
     "context": "--context",
 }
-"""What decides as whom, and by which programs, a cluster is reached: the user's to give, no journal's."""
+"""Options for the identity and the programs to reach a cluster: the user's to give, not the journal's."""
 
 
 def way_of(target: Mapping[str, Any]) -> str:
@@ -68,7 +68,7 @@ def parts_of_roles(changes: Iterable[Change]) -> dict[str, list[Change]]:
 def beyond_marks(plan: Collection[Change], begun: Iterable[Change]) -> list[Change]:
     """Those of a run's changes that can't be rolled back on the strength of marks alone.
 
-    What a run has made bears its mark, and to delete it takes away no more than that run gave. To give
+    An object created by a run has its mark, and its deletion removes only what that run added. To give
     something back (a policy, a role, a trust policy, an annotation) is the journal's word, and nothing else.
     """
     made = made_roles(plan)

@@ -1,7 +1,4 @@
-"""Which remains of runs are incomplete and can be rolled back: the decision, run by run.
-
-Pure. What was read, and what a single role's state tells, is in `irsa_cli.core.recovery.leftovers`.
-"""
+"""The decision which leftovers are incomplete and can be rolled back, run by run. Pure."""
 
 from __future__ import annotations
 
@@ -28,7 +25,7 @@ from irsa_cli.core.recovery.leftovers import (
 from irsa_cli.core.trust.chain import role_of, statement_removals
 
 Key = tuple[Kind, tuple[str, ...]]
-"""An object: its kind and the target of the change that makes it."""
+"""An object: its kind and the target of the change that creates it."""
 
 
 class Finder:
@@ -40,10 +37,7 @@ class Finder:
         self._facts = _Facts(seen)
 
     def find(self, minimum_age: float) -> list[Leftovers]:
-        """The remains of all runs, in the order in which they are to be rolled back.
-
-        Each is judged as if those before it that are old enough were gone.
-        """
+        """The leftovers of all runs, in rollback order, each as if old ones before it were gone."""
         gone: set[Key] = set()
         found = []
         waiting = [name for name in self._transactions() if self.leftovers(name) is not None]
@@ -61,7 +55,7 @@ class Finder:
     def leftovers(
         self, transaction: str, gone: Collection[Key] = (), *, named: bool = False
     ) -> Leftovers | None:
-        """What is left of one run, None when nothing that may be incomplete bears its mark.
+        """The leftovers of one run, None if no object that may be incomplete has its mark.
 
         `gone` was rolled back meanwhile. `named`: the user has named this very run, so that a ServiceAccount
         without a role is known to be its work.
@@ -84,7 +78,7 @@ class Finder:
 
 
 class _Facts:
-    """What is the same for all runs."""
+    """The facts that are the same for all runs."""
 
     def __init__(self, seen: SeenLeftovers) -> None:
         self.seen = seen
@@ -92,7 +86,7 @@ class _Facts:
         incomplete = [role for role in seen.roles if self.standings[role.name].incomplete]
         self.incomplete_arns = {role.arn for role in incomplete}
         self.unfinished = {role.account for role in incomplete}
-        """ServiceAccounts whose role is incomplete, whichever run made it last."""
+        """ServiceAccounts with an incomplete role, of any run."""
         self.settled = {role.account for role in seen.roles if role not in incomplete} - self.unfinished
         """ServiceAccounts that have, or had, a role of their own, and none that is incomplete."""
         self.inhabited = {account.namespace for account in seen.accounts if seen.role_of(account)}
@@ -103,10 +97,10 @@ class _Facts:
             for namespace in seen.namespaces
             if namespace.name not in self.inhabited and self.contents(namespace) <= self._bare(namespace)
         }
-        """Namespaces of runs that hold nothing but ServiceAccounts of runs, none of which has a role."""
+        """Namespaces of runs that contain only ServiceAccounts of runs, all without a role."""
 
     def contents(self, namespace: SeenNamespace) -> set[str]:
-        """What is in a namespace but for what Kubernetes puts there."""
+        """The contents of a namespace, except those that Kubernetes adds."""
         here = (account for account in self.seen.accounts if account.namespace == namespace.name)
         return {_name_in(account) for account in here if account.name != "default"} | namespace.contents
 
@@ -161,14 +155,14 @@ class _Judge:
             age_of(self._transaction, created, self._seen.now),
             tuple(tuple(stage) for stage in (below, above, chained) if stage),
             spared,
-            tuple(_last_step(role) for role in roles if lifecycle.is_told_by_account(role.state.tags)),
+            tuple(_last_step(role) for role in roles if lifecycle.is_recorded_by_account(role.state.tags)),
             tuple(note for role in roles for note in _unread(role)),
             self._waits,
         )
 
     def spared_as_ended(self) -> Leftovers | None:
-        """All of it is left alone: the run has committed, and what is missing was taken away since."""
-        why = "its run has ended well; what is missing was taken away later"
+        """All of it is left alone: the run committed, and the missing parts were removed later."""
+        why = "its run succeeded; somebody removed the missing parts later"
         roles = [role for role in self._own_roles if self._standings[role.name] != Standing()]
         if not roles:
             return None
@@ -221,7 +215,7 @@ class _Judge:
         return [namespace for namespace in self._own_namespaces if not self._contents(namespace)]
 
     def _contents(self, namespace: SeenNamespace) -> set[str]:
-        """What is in a namespace besides what is rolled back before it."""
+        """The contents of a namespace, except those that are rolled back before it."""
         going = {
             _name_in(account)
             for account in self._seen.accounts
@@ -238,7 +232,7 @@ class _Judge:
 
     @cached_property
     def _own_provider(self) -> SeenProvider | None:
-        """The provider, if the run made it on behalf of a ServiceAccount that has no role now."""
+        """The provider, if the run created it for a ServiceAccount that has no role now."""
         provider = self._seen.provider
         if (
             provider is None
@@ -291,11 +285,11 @@ class _Judge:
                 yield Spared(Kind.ROLE, role.name, standing.why, standing.next_steps)
         for account in self._bare:
             if account not in self._certain:
-                why = "nothing shows that it never had a role; to roll it back, name the run"
+                why = "it may have had a role before; to roll it back, give the transaction id"
                 yield Spared(Kind.SERVICE_ACCOUNT, account.full_name, why)
         for namespace in self._own_namespaces:
             if contents := self._contents(namespace):
-                why = f"somebody has put something into it: {', '.join(sorted(contents))}"
+                why = f"it is not empty: {', '.join(sorted(contents))}"
                 yield Spared(Kind.NAMESPACE, namespace.name, why)
         # Trusted by roles that are complete, it is in use like any other.
         if self._own_provider and self._provider_waits:
@@ -351,7 +345,7 @@ def _policy_pieces(role: SeenRole) -> list[Piece]:
 
 
 def _chain_pieces(role: SeenRole) -> list[Piece]:
-    """What the run made for a role to go on to its target: the ConfigMap, and the statement there."""
+    """The parts of a run for a role's target role: the ConfigMap, and the statement of the target."""
     maps = (
         _piece(Kind.CONFIG_MAP, (role.namespace, item.name), _config_map(role, item), uid=item.uid)
         for item in role.config_maps
@@ -376,7 +370,7 @@ def _account_piece(account: SeenAccount) -> Piece:
 
 
 def _last_step(role: SeenRole) -> Change:
-    """The step that its run lacks: where it is done after all, the run lives, and has ended."""
+    """The missing step of its run: if it is done after all, the run was active, and is over."""
     namespace, _, name = role.account.partition("/")
     state = states.ServiceAccountState(annotations={states.ROLE_ARN_ANNOTATION: role.arn})
     return Change(Kind.SERVICE_ACCOUNT, (namespace, name), None, state)

@@ -1,8 +1,4 @@
-"""What runs leave in IAM and Kubernetes as values, and what a role tells of the run that made it.
-
-Which remains can be rolled back is decided in `irsa_cli.core.recovery.judge`; they are read in
-`irsa_cli.usecases.recovery.scan`.
-"""
+"""The leftovers of runs in IAM and Kubernetes as values, and the state of a role's run."""
 
 from __future__ import annotations
 
@@ -34,7 +30,7 @@ class SeenConfigMap:
 
     @property
     def content(self) -> str:
-        """What it is called among the contents of its namespace."""
+        """Its name among the contents of its namespace."""
         return f"configmap/{self.name}"
 
 
@@ -55,7 +51,7 @@ class SeenRole:
     config_maps: tuple[SeenConfigMap, ...] = ()
     """Those that its run made for its ServiceAccount."""
     unread: str = ""
-    """Why these are not known, '' where they are."""
+    """Why these are not known, else ''."""
 
     @property
     def transaction(self) -> str:
@@ -69,7 +65,7 @@ class SeenRole:
 
     @property
     def account(self) -> str:
-        """The ServiceAccount it was made for, as `namespace/name`."""
+        """The ServiceAccount it was created for, as `namespace/name`."""
         return self.state.tags.get(states.SERVICE_ACCOUNT_TAG, "")
 
 
@@ -85,7 +81,7 @@ class SeenAccount(Namespaced):
 
     @property
     def transaction(self) -> str:
-        """The run that made it, '' for none."""
+        """The run that created it, '' for none."""
         return self.annotations.get(states.TRANSACTION_TAG, "")
 
     @property
@@ -106,7 +102,7 @@ class SeenNamespace:
 
     @property
     def transaction(self) -> str:
-        """The run that made it, '' for none."""
+        """The run that created it, '' for none."""
         return self.annotations.get(states.TRANSACTION_TAG, "")
 
 
@@ -125,16 +121,13 @@ class SeenProvider:
 
     @property
     def account(self) -> str:
-        """The ServiceAccount on whose behalf it was made; '' for one that was made for the cluster."""
+        """The ServiceAccount it was created for; '' for one that was created for the cluster."""
         return self.state.tags.get(states.SERVICE_ACCOUNT_TAG, "")
 
 
 @dataclass(frozen=True)
 class SeenLeftovers:
-    """Everything that the decision depends on; `now` is AWS's clock.
-
-    `role_arns` are those of all roles of the account, `trusting` the names of those that name the provider.
-    """
+    """Everything that decides; `now` is AWS's clock; `trusting`: names of roles that trust the provider."""
 
     cluster: Cluster
     now: datetime
@@ -151,10 +144,7 @@ class SeenLeftovers:
         return frozenset(account.role for account in self.accounts)
 
     def role_of(self, account: SeenAccount) -> str:
-        """The ARN of the role that a ServiceAccount has; '' also where a run made both, and the role is gone.
-
-        So it looks when a run could roll back its role and not the ServiceAccount, and its journal is lost.
-        """
+        """The ARN of a ServiceAccount's role; '' also if a run created both and only the role is gone."""
         own = f"arn:{self.cluster.partition}:iam::{self.cluster.home}:role"
         own += default_role_path(self.cluster.name)
         lost = bool(account.transaction) and account.role.startswith(own)
@@ -163,7 +153,7 @@ class SeenLeftovers:
 
 @dataclass(frozen=True)
 class Piece:
-    """Something incomplete: the change that made it, and which incarnation of the object is there."""
+    """Something incomplete: the change that created it, and which incarnation of the object exists."""
 
     change: Change
     identity: Mapping[str, str] = field(default_factory=dict)
@@ -177,12 +167,12 @@ class Spared:
     name: str
     why: str
     next_steps: tuple[str, ...] = ()
-    """What ends the state that it is in."""
+    """The commands that complete or remove it."""
 
 
 @dataclass(frozen=True)
 class Leftovers:
-    """What is left of one run. `age` in seconds: of the youngest piece, or of the run if that is younger.
+    """The leftovers of one run. `age` in seconds: of the youngest piece, or of the run if that is younger.
 
     `stages` are as in a plan: rolled back from the last to the first. `missing` are the last steps that the
     run lacks: one that is done all the same tells that it lives.
@@ -196,19 +186,19 @@ class Leftovers:
     spared: tuple[Spared, ...] = ()
     missing: tuple[Change, ...] = ()
     notes: tuple[str, ...] = ()
-    """What may be left that could not be read."""
+    """Possible leftovers that could not be read."""
     waits: bool = False
     """Whether something that is left alone can be rolled back when other runs' remains are gone."""
 
     @property
     def pieces(self) -> Iterator[Piece]:
-        """All that would be rolled back, in the order in which it was made."""
+        """All pieces that would be rolled back, in the order of their creation."""
         return (piece for stage in self.stages for piece in stage)
 
 
 @dataclass(frozen=True)
 class Standing:
-    """What a role is: incomplete (`why`), left alone although it looks so (`why`), or complete."""
+    """The state of a role: incomplete (`why`), left alone although it looks so (`why`), or complete."""
 
     incomplete: bool = False
     spared: bool = False
@@ -217,10 +207,7 @@ class Standing:
 
 
 def standing(seen: SeenLeftovers, role: SeenRole) -> Standing:
-    """Whether a role can be rolled back, or its deletion gone on with, without anybody missing it.
-
-    What a ServiceAccount names stays, however far it has come: it may be at work already.
-    """
+    """Whether a role can be rolled back, or its deletion continued: not if a ServiceAccount may use it."""
     tags = role.state.tags
     life = lifecycle.of(tags, named=role.arn in seen.bound_arns)
     if tags.get(states.CLUSTER_TAG) != seen.cluster.arn or not role.transaction or life.is_over:
@@ -228,7 +215,7 @@ def standing(seen: SeenLeftovers, role: SeenRole) -> Standing:
     reason = ""
     if life.named:
         names = sorted(account.full_name for account in seen.accounts if account.role == role.arn)
-        reason = f"ServiceAccount {', '.join(names)} names it"
+        reason = f"ServiceAccount {', '.join(names)} uses it"
     if not reason and life.stage is Stage.INCOMPLETE:
         reason = _reason_to_spare(role, life, seen.now)
     where = seen.cluster.options
@@ -253,11 +240,9 @@ def _reason_to_spare(role: SeenRole, life: Lifecycle, now: datetime) -> str:
     if role.last_used is not None and role.last_used > proven:
         return f"it was used, last on {role.last_used:%Y-%m-%d}"
     if states.SPEC_HASH_TAG not in role.state.tags:
-        return (
-            f"an earlier irsa made it (no tag {states.SPEC_HASH_TAG}), and did not say whether its run ended"
-        )
+        return f"an earlier irsa created it (no tag {states.SPEC_HASH_TAG}) and did not mark it as complete"
     if not _is_sole(role.state.trust):
-        return "its trust policy admits others, too"
+        return "its trust policy also allows others"
     return ""
 
 

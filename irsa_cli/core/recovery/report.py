@@ -1,7 +1,4 @@
-"""What `irsa recover` has to say of several transactions at once, and of what it found without a journal.
-
-The result of one transaction is a `irsa_cli.core.results.result.Result`, as that of every command.
-"""
+"""The report of `irsa recover` on several transactions, and on leftovers without a journal."""
 
 from __future__ import annotations
 
@@ -18,11 +15,7 @@ from irsa_cli.core.values.names import account_json
 
 @dataclass(frozen=True)
 class Skipped:
-    """A transaction that was not touched, and why.
-
-    That is no failure, but for one that was too `young` (also to be among those that were shown): what it
-    has left is there, and waits for somebody.
-    """
+    """A transaction that was not touched, and why; a failure only if it was too `young`."""
 
     transaction: str
     why: str
@@ -55,14 +48,14 @@ class Recoveries:
         )
 
 
-def told(item: Spared) -> str:
-    """What is left alone, and why."""
+def spared_text(item: Spared) -> str:
+    """A spared object, and why it is spared."""
     return f"{item.kind.value} {item.name}: {item.why}"
 
 
 @dataclass(frozen=True)
 class Found:
-    """What runs have left in a cluster, in the order in which it would be rolled back.
+    """The leftovers of runs in a cluster, in the order of their rollback.
 
     `running` are transactions whose processes live on this machine; what is younger than `minimum_age`
     (seconds) may belong to one that lives elsewhere.
@@ -82,11 +75,9 @@ class Found:
         if leftovers.transaction in self.running:
             return "its process is still running on this machine"
         if not leftovers.stages:
-            return f"all that is left of it is left alone: {'; '.join(map(told, leftovers.spared))}"
+            return f"irsa keeps all that is left of it: {'; '.join(map(spared_text, leftovers.spared))}"
         if self.is_young(leftovers):
-            return (
-                f"it is {leftovers.age:.0f} s old: its run may still live (--min-age 0s if you know better)"
-            )
+            return f"it is {leftovers.age:.0f} s old: its run may still be active (to override: --min-age 0s)"
         return ""
 
     def envelope(self) -> Envelope:

@@ -1,7 +1,7 @@
-"""What a role's trust policy says to somebody who assumes it by sts:AssumeRole: a role, or a service of AWS.
+"""Whether a role's trust policy allows sts:AssumeRole to a principal: a role or an AWS service.
 
-Who exchanges a token instead is `irsa_cli.core.trust.evaluation`'s business; the Condition block is
-`irsa_cli.core.policies.conditions`'.
+Token exchanges are evaluated in `irsa_cli.core.trust.evaluation`, Condition blocks in
+`irsa_cli.core.policies.conditions`.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
 """
 
@@ -26,7 +26,7 @@ Names = Callable[[Any], Truth]
 
 @dataclass(frozen=True)
 class Said:
-    """What a trust policy says to an action: the answer, and what keeps it from being yes."""
+    """The answer of a trust policy for an action, and why it is not yes."""
 
     action: str
     answer: Answer
@@ -58,7 +58,7 @@ def context_of_session(role_arn: str) -> dict[str, Any]:
 
 
 def names_role(arn: Arn, text: str) -> Names:
-    """What tells of a Principal element whether it names this role, or its account."""
+    """Whether a Principal element names this role, or its account."""
     known = {text, arn.account, f"arn:{arn.partition}:iam::{arn.account}:root", "*"}
 
     def names(principal: Any) -> Truth:
@@ -71,10 +71,7 @@ def names_role(arn: Arn, text: str) -> Names:
 
 
 def said(document: Document, names: Names, context: Context, action: str) -> Said:
-    """What a trust policy says to somebody.
-
-    A Deny that applies goes before every Allow; what can't be known of either stays open.
-    """
+    """Whether a trust policy allows an action. A Deny goes before every Allow; the rest may be unknown."""
     variables = document.get("Version") == VARIABLES_SINCE
     verdicts = [
         (str(item.get("Effect")), *_judge(item, names, context, action, variables=variables))
@@ -84,7 +81,9 @@ def said(document: Document, names: Names, context: Context, action: str) -> Sai
     for effect, truth, why in verdicts:
         if effect == "Deny" and truth is not False:
             answer = Answer.NO if truth else Answer.UNKNOWN
-            return Said(action, answer, f"a Deny applies{f', as far as can be known: {why}' if why else ''}")
+            return Said(
+                action, answer, f"a Deny statement may apply: {why}" if why else "a Deny statement applies"
+            )
     allowed = [(truth, why) for effect, truth, why in verdicts if effect == "Allow"]
     if any(truth is True for truth, _ in allowed):
         return Said(action, Answer.YES)
@@ -101,20 +100,20 @@ def _judge(
     if "NotAction" in item and covers(tuple(map(str, as_list(item["NotAction"]))), action):
         return False, ""
     if "NotPrincipal" in item:
-        return None, "it has a NotPrincipal"
+        return None, "the statement uses NotPrincipal"
     named = names(item.get("Principal"))
     if named is False:
         return False, ""
     block = item.get("Condition")
     tested = None if block in (None, {}) else first_failing(block, context, variables=variables)
     if tested is None or (named is None and tested.truth is None):
-        return named, "" if named else "it names a session whose name the application chooses"
+        return named, "" if named else "it trusts a session name that the application chooses"
     wanted = ", ".join(f"'{value}'" for value in tested.wanted)
     got = tested.got if isinstance(tested.got, tuple) else None
     if tested.truth is None:
-        return None, f"{tested.operator} {tested.key} asks for {wanted}, which is not known from here"
+        return None, f"{tested.operator} {tested.key} requires {wanted}, and irsa can't check that"
     has = " and ".join(f"'{value}'" for value in got) if got is not None else "no such key"
-    return False, f"{tested.operator} {tested.key} asks for {wanted}, the request has {has}"
+    return False, f"{tested.operator} {tested.key} requires {wanted}, but the request has {has}"
 
 
 def lacking(said: tuple[Said, ...], answer: Answer) -> Iterator[Said]:

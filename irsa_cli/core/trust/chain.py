@@ -1,7 +1,7 @@
 """The link from a ServiceAccount's role to a target role, mostly of another account; pure.
 
 Two policies decide: the role's own has to allow `sts:AssumeRole` on the target (irsa writes one of a fixed
-name), and the target's trust policy has to admit the role. SDKs take both steps by an AWS configuration. How
+name), and the target's trust policy has to allow the role. SDKs take both steps by an AWS configuration. How
 irsa's statement gets into the target's trust policy is planned in `irsa_cli.core.planning.chaining`.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic-cross-account.html
 https://docs.aws.amazon.com/sdkref/latest/guide/feature-assume-role-credentials.html
@@ -39,7 +39,7 @@ _OF_TAGS = ("aws:requesttag/", "aws:tagkeys", "sts:transitivetagkeys")
 
 @dataclass(frozen=True)
 class Chain:
-    """A role that goes on to a target role. `role_id` is the role's unique id, '' where it is not known.
+    """A role that assumes a target role. `role_id` is the role's unique id, '' if it is not known.
 
     Whatever it is read from, its texts are as the flags take them; raises `InvalidInput` for others: they go
     into policies, and into the configuration of SDKs.
@@ -56,7 +56,7 @@ class Chain:
 
     @property
     def key(self) -> tuple[str, str]:
-        """By what the admission of the role by its target is told from others."""
+        """The identity of the target's trust in the role: both ARNs."""
         return self.target_arn, self.role_arn
 
     @property
@@ -66,7 +66,7 @@ class Chain:
 
     @property
     def actions(self) -> tuple[str, ...]:
-        """What has to be allowed on both sides."""
+        """The actions that both sides must allow."""
         return (ASSUME, TAG) if self.tag_session else (ASSUME,)
 
     @property
@@ -76,10 +76,10 @@ class Chain:
 
     @property
     def statement(self) -> Document:
-        """The statement by which the target's trust policy admits the role, with irsa's mark.
+        """The statement by which the target's trust policy allows the role, with irsa's mark.
 
         The account with a condition, and not the role itself as the principal: IAM takes a role as one only
-        once it knows it everywhere, and keeps its unique id, which a role that is made again does not have.
+        once it knows it everywhere, and keeps its unique id, which a recreated role does not have.
         """
         source = Arn.parse(self.role_arn)
         condition: dict[str, Any] = {"ArnEquals": {"aws:PrincipalArn": self.role_arn}}
@@ -94,14 +94,14 @@ class Chain:
         }
 
     def judge(self, trust: Mapping[str, Any]) -> tuple[Said, ...]:
-        """What the target's trust policy says to the role, action by action."""
+        """Whether the target's trust policy allows the role, action by action."""
         names, context = self._names(), self._context()
         return tuple(said(dict(trust), names, context, action) for action in self.actions)
 
     def allowed(
         self, policies: Policies, *, boundary: Any = None, has_boundary: bool = False
     ) -> tuple[Said, ...]:
-        """What the role's own policies say, action by action; the boundary as in `permissions.allowed`."""
+        """Whether the role's own policies allow it, by action; the boundary as in `permissions.allowed`."""
         return tuple(self._allowed(policies, action, boundary, has_boundary) for action in self.actions)
 
     def _allowed(self, policies: Policies, action: str, boundary: Any, has_boundary: bool) -> Said:
@@ -140,7 +140,7 @@ class Chain:
 
 
 def chain_of_policies(role_arn: str, inline: Mapping[str, Document]) -> Chain | None:
-    """The chain that the inline policies of a role tell of, None where there is none."""
+    """The chain in the inline policies of a role, None if they have none."""
     target, tags = target_of(inline.get(POLICY_NAME, {}))
     return Chain(role_arn, target, tag_session=tags) if target else None
 
@@ -162,13 +162,13 @@ def permission(target_arn: str, *, tag_session: bool = False) -> Document:
 
 
 def chain_annotations(target: str, external_id: str, config_map: str) -> dict[str, str | None]:
-    """What a ServiceAccount says of its chain, as far as it has one."""
+    """The annotations of a ServiceAccount for its chain, if it has one."""
     said = zip(states.CHAIN_ANNOTATIONS, (target, external_id, config_map), strict=True)
     return {key: value for key, value in said if value}
 
 
 def answer_of(found: tuple[Said, ...]) -> Answer:
-    """Whether all of it is admitted."""
+    """Whether everything is allowed."""
     answers = {item.answer for item in found}
     if Answer.NO in answers:
         return Answer.NO
@@ -199,14 +199,14 @@ def target_of(document: Mapping[str, Any]) -> tuple[str, bool]:
 
 @dataclass(frozen=True)
 class FoundTarget:
-    """The target role: its trust policy, None where there is no such role; or why it was not read."""
+    """The target role: its trust policy, None if there is no such role; or why it was not read."""
 
     trust: Document | None = None
     unread: str = ""
     trust_quota: int = policy.TRUST_LIMIT
     """Characters that its account allows a trust policy, without white space."""
     power: str = ""
-    """What of its policies is much, or why that is not known; asked where it is to be given to somebody."""
+    """Why its policies are powerful, or why that is not known; asked before irsa lets somebody assume it."""
     policies: tuple[str, ...] = ()
     """The policies that were read for that."""
 
@@ -221,12 +221,12 @@ class FoundConfigMap:
     uid: str = ""
 
     def is_for(self, full_name: str) -> bool:
-        """Whether irsa made it for this ServiceAccount."""
+        """Whether irsa created it for this ServiceAccount."""
         return bool(self.transaction) and self.service_account == full_name
 
 
 def statement_removals(chains: Iterable[tuple[Chain, FoundTarget]]) -> tuple[list[Change], list[str]]:
-    """What takes irsa's statements for a role from targets that it goes on to no more; and what can't be."""
+    """Remove irsa's statements for a role from former targets; and note those that can't be removed."""
     found: list[Change] = []
     notes: list[str] = []
     for chain, target in chains:
@@ -238,33 +238,32 @@ def statement_removals(chains: Iterable[tuple[Chain, FoundTarget]]) -> tuple[lis
 
 def _statement_removal(chain: Chain, target: FoundTarget) -> tuple[list[Change], list[str]]:
     if target.unread:
-        told = f"whether irsa has added a statement to the trust policy of {chain.target_arn} was not checked"
-        return [], [f"{told}: {target.unread}; it would have the Sid {mark(chain.role_arn)}"]
+        note = f"irsa did not check whether it added a statement to the trust policy of {chain.target_arn}"
+        return [], [f"{note}: {target.unread}; its Sid would be {mark(chain.role_arn)}"]
     statement = marked(target.trust, chain.role_arn) if target.trust is not None else None
     if statement is None or target.trust is None:
         return [], []
     if not as_list(trust_policy.without_statement(target.trust, statement).get("Statement", [])):
-        told = f"{chain.target_arn} keeps irsa's statement for {chain.role_arn}"
-        return [], [f"{told}: it is the only one, and IAM takes no trust policy without any"]
+        note = f"irsa's statement for {chain.role_arn} stays in the trust policy of {chain.target_arn}"
+        return [], [f"{note}: it is the only statement, and IAM requires one"]
     return [Change(Kind.TARGET_TRUST, chain.key, states.DocumentState(statement), None)], []
 
 
 TOKEN_FILE = "/var/run/secrets/eks.amazonaws.com/serviceaccount/token"  # noqa: S105 - a path, not a token
 """Where the pod identity webhook puts the token."""
 KEY = "config"
-"""The key of the ConfigMap, and so the file's name where it is mounted."""
+"""The key of the ConfigMap, and so the file's name in the mount."""
 PROFILE, SOURCE = "target", "source"
 _WORD = re.compile(r"[\x21-\x7e]*")
 
 
 def aws_config(chain: Chain, region: str) -> str:
-    """The configuration file. SDKs take the profile that AWS_PROFILE names: `target`.
-
-    Raises `InvalidInput` for a value that is more than one word: a second line could name a program to run.
-    """
+    """The configuration file, with the profile `target`; raises `InvalidInput` for more than one word."""
     for value in (chain.target_arn, chain.role_arn, chain.external_id, region):
         if not _WORD.fullmatch(value):
-            raise InvalidInput(f"'{value}' can't stand in an AWS configuration", reason="it is not one word")
+            raise InvalidInput(
+                f"'{value}' can't be used in an AWS configuration", reason="it must be one word"
+            )
     lines = [
         f"[profile {PROFILE}]",
         f"role_arn = {chain.target_arn}",
@@ -281,12 +280,12 @@ def aws_config(chain: Chain, region: str) -> str:
 
 
 def role_of(data: Mapping[str, str]) -> str:
-    """The name of the role that the data of a ConfigMap begin with, '' where they are none of these."""
+    """The name of the role that the data of a ConfigMap begin with, '' if they are something else."""
     return _role_of_profile(data, SOURCE).rpartition("/")[2]
 
 
 def chain_of_config(role_arn: str, data: Mapping[str, str]) -> Chain | None:
-    """The chain of a role by the data of its ConfigMap, None where they name no target."""
+    """The chain of a role by the data of its ConfigMap, None if they have no target."""
     target = _role_of_profile(data, PROFILE)
     return Chain(role_arn, target) if is_target(target) else None
 
@@ -298,12 +297,12 @@ def _role_of_profile(data: Mapping[str, str], name: str) -> str:
 
 
 def usage(name: str) -> str:
-    """How pods are told of the ConfigMap.
+    """How pods use the ConfigMap.
 
     Some SDKs take the token that AWS_WEB_IDENTITY_TOKEN_FILE names before any profile. The webhook sets none
     where the container has one, also an empty one; the token is mounted all the same.
     """
     return (
-        f"mount the ConfigMap {name}, set AWS_CONFIG_FILE to its file '{KEY}', AWS_PROFILE to {PROFILE}, and"
-        " AWS_WEB_IDENTITY_TOKEN_FILE to '', as some SDKs take the token before the profile"
+        f"mount the ConfigMap {name}, set AWS_CONFIG_FILE to its file '{KEY}', AWS_PROFILE to {PROFILE};"
+        " and AWS_WEB_IDENTITY_TOKEN_FILE to '', because some SDKs prefer the token to the profile"
     )

@@ -1,7 +1,7 @@
-"""The corrected trust policy for a risk: what breaks the rule is gone, and who is meant is admitted.
+"""The corrected trust policy for a risk: without the part that breaks the rule, for the intended subjects.
 
 Pure. A correction is a proposal that was tried: what does not pass the rule, or shuts out somebody who is
-known to be meant, is none. What is unsafe is decided in `irsa_cli.core.trust.rules`.
+known to be meant, is none. `irsa_cli.core.trust.rules` decides what is unsafe.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ MOST_STEPS = 20
 class Meant:
     """The tokens that a role is meant for, as annotations tell; `complete`: there are no others.
 
-    Whom a pattern is meant for is known only where it is complete. `pods` are the ServiceAccounts of EKS Pod
-    Identity associations: the cluster's ARN, namespace and name.
+    The intended subjects of a pattern are known only from a complete list. `pods` are the ServiceAccounts of
+    EKS Pod Identity associations: the cluster's ARN, namespace and name.
     """
 
     tokens: tuple[WebIdentity, ...] = ()
@@ -89,7 +89,7 @@ def corrected_together(
 
 
 def _has_form(item: Any) -> bool:
-    """Whether a statement's conditions are such that something can be put into them, or taken away."""
+    """Whether conditions can be added to a statement, or removed from it."""
     block = item.get("Condition", {}) if isinstance(item, dict) else None
     return isinstance(block, dict) and all(isinstance(keys, dict) for keys in block.values())
 
@@ -97,7 +97,7 @@ def _has_form(item: Any) -> bool:
 def _is_good(
     before: Mapping[str, Any], after: Document, risk: Risk, context: TrustContext, meant: Meant
 ) -> bool:
-    """Whether the rule is not broken any more, no other one is, and everybody is admitted who was."""
+    """Whether the rule and all others are kept now, and everybody who was allowed before still is."""
     found, left = judge(before, context), judge(after, context)
     was = {item.rule.id for item in found}
     if any(item.rule.id not in was for item in left):
@@ -114,7 +114,7 @@ def _is_good(
 
 @dataclass(frozen=True)
 class _Place:
-    """A statement that is to be corrected, among the others of a copy."""
+    """A statement to correct, among the others of a copy."""
 
     items: list[Any]
     index: int
@@ -137,7 +137,7 @@ class _Place:
         return [arn for arn in principals(self.item, "Federated") if arn in self.context.providers]
 
     def tokens(self, provider: str) -> list[WebIdentity]:
-        """Those of a provider that are meant, and that the statement admits."""
+        """The intended subjects of a provider that the statement allows."""
         alone = {"Version": "2012-10-17", "Statement": [self.item]}
         return [
             token
@@ -188,7 +188,7 @@ def _named(place: _Place) -> list[Any]:
 
 
 def _without_principals(item: Document, kind: str, unwanted: Collection[str]) -> Document | None:
-    """The statement without these principals; None where it has no others."""
+    """The statement without these principals; None if it has no others."""
     named = item.get("Principal")
     if not isinstance(named, dict):
         return None
@@ -198,7 +198,7 @@ def _without_principals(item: Document, kind: str, unwanted: Collection[str]) ->
     return {**item, "Principal": left} if left else None
 
 
-def _named_anew(place: _Place) -> list[Any]:
+def _without_risky_test(place: _Place) -> list[Any]:
     """The same without the test at the risk's place, which means nothing."""
     operator, key = map(str, place.risk.path[3:5])
     _drop(place.item, lambda name, of: (name, of) == (operator, key))
@@ -284,7 +284,7 @@ def _for_its_pods(place: _Place) -> list[Any]:
 
 
 def _without_subject(place: _Place) -> list[Any]:
-    """The statement without a subject that it names; none where that is its only one."""
+    """The statement without one of its subjects; none if that is its only one."""
     namespace, _, name = place.risk.account.partition("/")
     unwanted = f"system:serviceaccount:{namespace}:{name}" if place.risk.account else ""
     for operator, keys in place.item.get("Condition", {}).items():
@@ -308,7 +308,7 @@ CORRECTIONS: Mapping[Rule, tuple[Callable[[_Place], list[Any]], ...]] = {
     rules.NO_AUDIENCE: (_with_audience,),
     rules.EXTRA_AUDIENCE: (_one_audience,),
     rules.FOR_ALL_VALUES: (_plain_operator,),
-    rules.OTHER_ISSUERS_KEY: (_own_key, _named_anew),
+    rules.OTHER_ISSUERS_KEY: (_own_key, _without_risky_test),
     rules.BESIDE_LOOSE: (_remove, _named),
     rules.ALL_ACTIONS: (_own_actions,),
     rules.OTHER_SERVICES: (_without_services,),
@@ -317,4 +317,4 @@ CORRECTIONS: Mapping[Rule, tuple[Callable[[_Place], list[Any]], ...]] = {
     SUBJECT_GONE: (_without_subject,),
     DEAD_ISSUER: (_without_provider,),
 }
-"""What is tried for a rule, in this order."""
+"""The corrections to try for a rule, in this order."""

@@ -1,4 +1,4 @@
-"""Whether a trust policy admits a token, and why: for each statement the first thing in it that fails.
+"""Whether a trust policy allows a token, and why: for each statement the first part that fails.
 
 Pure: IAM's documented rules over what is known of the token (`irsa_cli.core.policies.web_identity`). The
 Condition block is `irsa_cli.core.policies.conditions`' business. There are three answers: yes, no, and what
@@ -56,17 +56,17 @@ class Failure:
         if not self.unknown:
             return f"{head}, {shown_values(self.key, self.got)}"
         why = why_unknown(self.key) if self.got is None else shown_values(self.key, self.got)
-        said = why or "IAM's documentation leaves that open"
-        return f"{head}; it is not known from here whether that holds: {said}"
+        said = why or "the IAM documentation does not say"
+        return f"{head}; irsa can't tell whether that matches: {said}"
 
     def _element(self, wanted: str) -> str:
         got = " and ".join(f"'{item}'" for item in self.got or ())
         if self.excluding:
-            included = ", which is among them" if not self.unknown else ""
-            text = f"Not{self.part}: the policy leaves out {wanted}, the token's is {got}{included}"
+            included = ", which is one of them" if not self.unknown else ""
+            text = f"Not{self.part}: the policy excludes {wanted}, the token has {got}{included}"
         else:
-            text = f"{self.part}: the policy has {wanted}, the token's is {got}"
-        return text + ("; it is not known whether that includes the token's" if self.unknown else "")
+            text = f"{self.part}: the policy has {wanted}, the token has {got}"
+        return text + ("; irsa can't tell whether that includes the token's" if self.unknown else "")
 
 
 def _listed(values: Iterable[str]) -> str:
@@ -75,11 +75,11 @@ def _listed(values: Iterable[str]) -> str:
 
 @dataclass(frozen=True)
 class StatementVerdict:
-    """What one statement means for the token.
+    """The verdict of one statement for the token.
 
     `applies`: whether its Effect takes place. `failure` is None when everything in it was found to hold. A
-    Deny with a failure that is `unknown` applies: it may. `undecided` is all in it that can't be known, where
-    nothing fails for sure. `because` says of a Deny what makes it apply.
+    Deny with a failure that is `unknown` applies: it may. `undecided` is all in it that can't be known, if
+    nothing fails for sure. `because` is why a Deny applies.
     """
 
     index: int
@@ -102,20 +102,20 @@ class StatementVerdict:
 
     @property
     def means(self) -> str:
-        """What it does with the token, and why, for people."""
-        does = "admits" if self.effect == "Allow" else "denies"
+        """Whether it allows or denies the token, and why, for people."""
+        does = "allows" if self.effect == "Allow" else "denies"
         if self.failure is None:
             return f"{does} it" + (f": {'; '.join(self.because)}" if self.because else "")
         open_ones = "; ".join(item.text for item in self.undecided)
         if self.applies:
             return f"may deny it: {open_ones or self.failure.text}"
         if self.failure.unknown:
-            return f"may admit it: {open_ones or self.failure.text}"
+            return f"may allow it: {open_ones or self.failure.text}"
         return f"does not apply: {self.failure.text}"
 
 
 class Answer(Enum):
-    """Whether a trust policy admits a token. UNKNOWN: that depends on what can't be known from here."""
+    """Whether a trust policy allows a token. UNKNOWN: that depends on something irsa can't know."""
 
     YES = "yes"
     NO = "no"
@@ -124,7 +124,7 @@ class Answer(Enum):
 
 @dataclass(frozen=True)
 class Explanation:
-    """What a trust policy says to a token, statement by statement."""
+    """How a trust policy treats a token, statement by statement."""
 
     verdicts: tuple[StatementVerdict, ...]
     until: datetime | None = None
@@ -169,7 +169,7 @@ class Explanation:
 
     @property
     def conditions(self) -> tuple[str, ...]:
-        """What decides, in words, when the answer is UNKNOWN: each thing that can't be known."""
+        """The conditions that decide if the answer is UNKNOWN, in words."""
         if self.answer is not Answer.UNKNOWN:
             return ()
         return tuple(f"{name}: {failure.text}" for name, failure in self._deciding)
@@ -181,7 +181,7 @@ class Explanation:
 
     @property
     def _deciding(self) -> Iterator[tuple[str, Failure]]:
-        # Where one statement allows it for sure, only those that may deny it decide.
+        # If one statement allows it for sure, only those that may deny it decide.
         for item in self.verdicts:
             if not (item.effect == "Allow" and self.allowed_by):
                 yield from ((item.name, failure) for failure in item.undecided)
@@ -197,7 +197,9 @@ class Explanation:
                 _line(item) for item in sorted(allowing, key=lambda item: _fails_by(item) != "Condition")
             ]
         if self.until is not None:
-            lines.append(f"the policy asks for the time: this is so until {self.until:%Y-%m-%d %H:%M:%S} UTC")
+            lines.append(
+                f"the policy has a time condition: this is valid until {self.until:%Y-%m-%d %H:%M:%S} UTC"
+            )
         return tuple(lines) or ("no statement allows anything",)
 
 
@@ -212,10 +214,7 @@ def _line(verdict: StatementVerdict) -> str:
 def explain(
     document: Mapping[str, Any], identity: WebIdentity, action: str = ACTION, *, now: datetime | None = None
 ) -> Explanation:
-    """Evaluate a trust policy for a token; `now` is the time that it is asked about.
-
-    Statements that are no objects are passed over; IAM would not have taken them.
-    """
+    """Evaluate a trust policy for a token at the time `now`; statements that are no objects are ignored."""
     context = identity.context(now)
     variables = document.get("Version") == VARIABLES_SINCE
     statements = as_list(document.get("Statement", []))
@@ -270,7 +269,7 @@ def _times(statements: Iterable[Any]) -> Iterator[str]:
 
 
 def takes_audience(document: Mapping[str, Any], provider: str, audience: str) -> bool:
-    """Whether a trust policy may admit tokens of the provider for that audience, whoever they are for."""
+    """Whether a trust policy may allow tokens of the provider for that audience, for any subject."""
     key = f"{issuer_of(provider)}:aud".lower()
     variables = document.get("Version") == VARIABLES_SINCE
     for _, item in allowing(document):
@@ -302,7 +301,7 @@ def _judge(
     if failing is None and (block := item.get("Condition")) not in (None, {}):
         for tested in tests(block, context, variables=variables):
             if tested.truth is False:
-                # What fails for sure goes before what can't be known.
+                # A certain failure comes before an unknown one.
                 failing = _failed(tested)
                 break
             if tested.truth is None:
@@ -321,11 +320,11 @@ def _judge(
 
 
 def _reasons(item: Mapping[str, Any], holding: Iterable[Tested]) -> Iterator[str]:
-    """What makes a statement apply in which nothing fails."""
+    """Why a statement applies if nothing in it fails."""
     if "NotPrincipal" in item:
-        yield f"NotPrincipal spares {_listed(words_of(item['NotPrincipal']))} only"
+        yield f"NotPrincipal excludes only {_listed(words_of(item['NotPrincipal']))}"
     if "NotAction" in item:
-        yield f"NotAction spares {_listed(map(str, as_list(item['NotAction'])))} only"
+        yield f"NotAction excludes only {_listed(map(str, as_list(item['NotAction'])))}"
     reasons = [_reason(tested) for tested in holding]
     yield from reasons or ["it has no condition"]
 
@@ -334,9 +333,9 @@ def _reason(tested: Tested) -> str:
     got = tested.got if isinstance(tested.got, tuple) else None
     name = f"{tested.operator} {tested.key}"
     if tested.for_lack:
-        return f"{name}: {shown_values(tested.key, got)}, and so {tested.for_lack} holds"
+        return f"{name}: {shown_values(tested.key, got)}, so {tested.for_lack} matches"
     if got is None and tested.got is not None:
-        return f"{name}: the policy has {_listed(tested.wanted)}, and that holds for any value"
+        return f"{name}: the policy has {_listed(tested.wanted)}, which matches any value"
     return f"{name}: the policy has {_listed(tested.wanted)}, {shown_values(tested.key, got)}"
 
 

@@ -46,7 +46,7 @@ def read(token: str) -> Claims:
         return Claims(_part(parts[0]), _part(parts[1]))
     except (ValueError, RecursionError) as error:
         # The cause is not chained: its text could hold a piece of the token.
-        reason = "expected a JSON Web Token" if isinstance(error, binascii.Error) else "it has no JSON in it"
+        reason = "expected a JSON Web Token" if isinstance(error, binascii.Error) else "it contains no JSON"
         raise IrsaError("the token can't be read", reason=reason, code="UnreadableToken") from None
 
 
@@ -59,7 +59,7 @@ def _part(text: str) -> dict[str, Any]:
 
 
 ALGORITHMS = ("RS256", "ES256")
-"""What Kubernetes signs with: RS256 for RSA keys, ES256 for those on the curve P-256."""
+"""The algorithms Kubernetes signs with: RS256 for RSA keys, ES256 for keys on the curve P-256."""
 LEEWAY = 60
 """Seconds by which two clocks may differ before a time in a token counts as wrong."""
 
@@ -68,7 +68,7 @@ Keys = Mapping[str, Any]
 
 
 class Signature(Enum):
-    """What a set of keys says to a token's signature."""
+    """Whether a set of keys matches a token's signature."""
 
     GOOD = "good"
     BAD = "bad"
@@ -80,10 +80,7 @@ class Signature(Enum):
 
 
 def signature(token: str, keys: Keys) -> Signature:
-    """Check a token's signature by the public key that it names; raises `IrsaError` when it is no token.
-
-    A token that names no key is tried with each.
-    """
+    """Check a token's signature by the key it names, or each if it names none; raises `IrsaError`."""
     header = read(token).header
     if header.get("alg") not in ALGORITHMS:
         return Signature.UNSUPPORTED
@@ -128,10 +125,7 @@ class TokenClaim:
 def check_claims(
     token: Claims, *, issuer: str, subject: str, audience: str, now: float
 ) -> tuple[TokenClaim, ...]:
-    """The claims that STS looks at: issuer, subject, audience and times (RFC 7519, section 4.1).
-
-    `now` in Unix seconds.
-    """
+    """The claims that STS checks: issuer, subject, audience, times (RFC 7519, 4.1); `now` in Unix seconds."""
     claims = token.claims
     audiences = audiences_of(token)
     return (
@@ -160,14 +154,16 @@ def _same(name: str, got: object, wanted: str) -> TokenClaim:
 def _times(claims: Mapping[str, Any], now: float) -> TokenClaim:
     expires = claims.get("exp")
     if not isinstance(expires, int | float):
-        return TokenClaim("exp", str(expires), "a token has to expire")
+        return TokenClaim("exp", str(expires), "a token must have an expiry time")
     left = f"in {max(expires - now, 0):.0f} s"
     if expires <= now:
-        return TokenClaim("exp", f"{now - expires:.0f} s ago", "it has expired, by this machine's clock")
+        return TokenClaim(
+            "exp", f"{now - expires:.0f} s ago", "it has expired, according to this machine's clock"
+        )
     starts: Sequence[Any] = [claims[name] for name in ("nbf", "iat") if name in claims]
     early = max((start - now for start in starts if isinstance(start, int | float)), default=0)
     if early > LEEWAY:
         return TokenClaim(
-            "exp", left, f"it begins in {early:.0f} s: the clocks of cluster and machine differ"
+            "exp", left, f"it is valid in {early:.0f} s: the clocks of the cluster and this machine differ"
         )
     return TokenClaim("exp", left)

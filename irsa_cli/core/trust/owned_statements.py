@@ -33,9 +33,9 @@ _PER_TAG = 28
 
 @dataclass(frozen=True)
 class Own:
-    """What is irsa's in a role's trust policy.
+    """The part of a role's trust policy that irsa owns.
 
-    `identity` is the entry's, `marks` are of what else was desired. `made`: irsa has made the role, and has
+    `identity` is the entry's, `marks` are of what else was desired. `made`: irsa created the role, and has
     not only taken it over. `alone`: only what is about the ServiceAccount itself is to change.
     """
 
@@ -62,7 +62,7 @@ class Own:
         return not self.alone and _mark(text) in self.marks
 
     def rest(self, statement: Any) -> Any:
-        """What is left of a statement without irsa's subjects: itself where it has none, None for nothing."""
+        """The rest of a statement without irsa's subjects: itself if it has none, None for nothing."""
         form = _Form.read(statement)
         if form is None or not self._has_provider(form.provider):
             return statement
@@ -104,7 +104,7 @@ def with_own(document: Mapping[str, Any], desired: Mapping[str, Any], own: Own) 
         if trust_policy.contains({"Statement": kept}, statement):
             continue
         wanted = trust_policy.read_statement(statement)
-        # Others have joined a statement of irsa's: it stays one. Theirs is not made one of irsa's.
+        # Others have added subjects to irsa's statement: it stays one. Theirs does not become irsa's.
         index = next((index for index in shared if wanted and _fits(kept[index], wanted)), None)
         if wanted is None or index is None:
             new.append(statement)
@@ -116,28 +116,22 @@ def with_own(document: Mapping[str, Any], desired: Mapping[str, Any], own: Own) 
 
 
 def voided(document: Mapping[str, Any], after: Mapping[str, Any], own: Own) -> tuple[Restriction, ...]:
-    """What somebody else has restricted in irsa's part of a trust policy, and no longer is in `after`.
-
-    Conditions that a file has asked for are irsa's: they go with the file.
-    """
+    """Conditions of others in irsa's part of a trust policy that `after` lacks; a file's own are irsa's."""
     return tuple(item for item in widened(document, after) if not own.noted(item.test))
 
 
 def check_marks(role_name: str, tags: Mapping[str, str]) -> None:
-    """Raise `Refused` where a role's tags say in another version's way whom files had let in before.
-
-    To write over them would forget it, and those would stay let in for ever.
-    """
+    """Raise `Refused` if another version wrote a role's marks: overwritten, its subjects stay for ever."""
     for key, text in _values(tags).items():
         if not all(map(_MARK.fullmatch, text.split())):
             untag = f"aws iam untag-role --role-name {shlex.quote(role_name)} --tag-keys {key}"
             raise Refused(
-                f"the tag {key} of role {role_name} can't be understood",
-                reason="another version of irsa, or somebody else, wrote it: whom a file had admitted is not"
-                " known",
+                f"the tag {key} of role {role_name} is not valid",
+                reason="another version of irsa or another tool wrote it, so irsa can't tell which"
+                " subjects come from a file",
                 next_steps=(
-                    "run this with the irsa that wrote it",
-                    f"or, to keep whom the trust policy admits from now on: {untag}",
+                    "run this with the irsa version that wrote it",
+                    f"or keep the current subjects of the trust policy: {untag}",
                 ),
             )
 
@@ -153,10 +147,7 @@ def _noted(tags: Mapping[str, str]) -> set[str]:
 def tags(
     identity: WebIdentity, desired: Mapping[str, Any], kept: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """The tags that tell a later run what was asked for beyond the entry's own ServiceAccount and cluster.
-
-    `kept`: what tags of before say stays noted.
-    """
+    """The tags with the subjects of the entry besides its own; `kept`: marks of former tags stay."""
     marks = sorted(_marks(identity, desired) | _noted(kept or {}))
     parts = [marks[start : start + _PER_TAG] for start in range(0, len(marks), _PER_TAG)]
     return {
@@ -167,7 +158,7 @@ def tags(
 
 @dataclass(frozen=True)
 class _Form:
-    """A statement that admits ServiceAccounts as irsa's do, with further conditions or without."""
+    """A statement that allows ServiceAccounts as irsa's do, with further conditions or without."""
 
     provider: str
     operator: str

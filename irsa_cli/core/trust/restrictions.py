@@ -1,6 +1,6 @@
-"""What a trust policy demands of a token beside its issuer, subject and audience, and what of it is voided.
+"""Conditions of a trust policy besides issuer, subject and audience, and which of them a statement bypasses.
 
-A statement without such demands, put beside one that has them, makes them worthless: statements are
+A new statement without such conditions bypasses those of another one: statements are
 alternatives. Pure; who may write such a statement is decided in `irsa_cli.core.binding.attached_trust` and
 `irsa_cli.core.planning.converge`.
 """
@@ -19,13 +19,13 @@ from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust.evaluation import VARIABLES_SINCE, explain
 from irsa_cli.core.values.issuer import issuer_of
 
-# What holds for every token that STS is shown; to demand it holds nobody back.
+# True for every token that STS gets, so a condition on it restricts nobody.
 _ALWAYS = ("aws:securetransport", "aws:viaawsservice")
 
 
 @dataclass(frozen=True)
 class Restriction:
-    """One test of a statement that admits the subject: it is admitted only where the test holds."""
+    """One test of a statement that allows the subject: only if the test holds."""
 
     statement: str
     operator: str
@@ -36,21 +36,21 @@ class Restriction:
     def text(self) -> str:
         """The restriction for people."""
         values = " or ".join(f"'{value}'" for value in self.values) or "nothing"
-        return f"{self.statement} admits it only where {self.operator} {self.key} holds for {values}"
+        return f"{self.statement} allows it only if {self.operator} {self.key} matches {values}"
 
     @property
     def test(self) -> str:
-        """What is demanded, in a form that can be compared and noted."""
+        """The condition in a form that can be compared and noted."""
         return f"{self.operator} {self.key.lower()} {json.dumps(sorted(self.values))}"
 
 
 def voided(
     document: Mapping[str, Any], identity: WebIdentity, demanded: Iterable[str] = ()
 ) -> tuple[Restriction, ...]:
-    """What holds the subject back today, and no longer would beside a statement that admits it.
+    """The restrictions of the subject today that a new statement would bypass.
 
-    `demanded` are the tests (`Restriction.test`) of that new statement: what it demands, too, stays. Nothing
-    is voided where a statement admits the subject with no such demands already.
+    `demanded` are the tests (`Restriction.test`) of that new statement: these stay. Nothing
+    is bypassed if a statement already allows the subject without such conditions.
     """
     found = list(_covering(document, identity))
     if any(is_for and not restrictions for restrictions, is_for in found):
@@ -69,10 +69,7 @@ def demands(statement: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def widened(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Restriction, ...]:
-    """What held subjects back in a trust policy, and does not in the one that takes its place.
-
-    Looked at are the statements that are new, subject by subject.
-    """
+    """The conditions of a trust policy that its new statements no longer have for some subjects."""
     there = [normalized(item) for item in as_list(before.get("Statement", []))]
     new = [item for item in as_list(after.get("Statement", [])) if normalized(item) not in there]
     found: dict[Restriction, None] = {}

@@ -1,10 +1,10 @@
-"""Trust policies for IRSA: the statements that irsa writes, where they are in a policy, and how they change.
+"""Trust policies for IRSA: irsa's statements, their place in a policy, and how they change.
 
 Several subjects may share a statement. Only statements in the very form that irsa writes are touched, and on
 the roles of others only those that bear irsa's mark: a Sid that follows from provider, audience and operator.
 All others stay byte for byte, and so does the order. Several values of a key are alternatives:
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-logic-multiple-context-keys-or-values.html
-Whether a policy admits a token, and why, is `irsa_cli.core.trust.evaluation`'s business.
+`irsa_cli.core.trust.evaluation` decides whether a policy allows a token, and why.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ EXACT, LIKE = "StringEquals", "StringLike"
 class Shared:
     """A statement in irsa's form: these subjects of one provider's issuer, for one audience.
 
-    `operator` compares the subjects: StringEquals, or StringLike where one holds wildcards. `sid` is the mark
+    `operator` compares the subjects: StringEquals, or StringLike if one has wildcards. `sid` is the mark
     of one that irsa has added to a role that is somebody else's; '' on irsa's own roles.
     """
 
@@ -73,7 +73,7 @@ class Shared:
 
 
 def shared(provider: str, audience: str, subjects: Iterable[str]) -> Shared:
-    """The statement that admits these subjects, which may hold wildcards."""
+    """The statement that allows these subjects, which may have wildcards."""
     names = tuple(sorted(set(subjects)))
     wild = any("*" in name or "?" in name for name in names)
     return Shared(provider, audience, LIKE if wild else EXACT, names)
@@ -118,7 +118,7 @@ def _free_sid(statements: list[Any], sid: str) -> str:
 
 
 def part(statements: list[Any], unwanted: Shared) -> list[Any]:
-    """The statements without these subjects, wherever they stand in irsa's form."""
+    """The statements without these subjects, in all statements of irsa's form."""
     kept = []
     for item in statements:
         found = read_statement(item)
@@ -134,10 +134,7 @@ def part(statements: list[Any], unwanted: Shared) -> list[Any]:
 
 
 def statement(identity: WebIdentity, *, pattern: bool = False) -> Document:
-    """The statement that admits exactly this subject and audience.
-
-    With `pattern`, the subject may hold the wildcards `*` and `?` (StringLike); the audience stays exact.
-    """
+    """The statement for exactly this subject (a `pattern` with wildcards: StringLike), and audience."""
     return _of(identity, LIKE if pattern else EXACT).document
 
 
@@ -153,7 +150,7 @@ def _of(identity: WebIdentity, operator: str) -> Shared:
 def marked_for(document: Mapping[str, Any], identity: WebIdentity) -> Document | None:
     """The statement for this subject alone that irsa has added to somebody else's policy, None without one.
 
-    It may stand together with others' subjects there. One for another audience counts where there is none for
+    It may share a statement with others' subjects. One for another audience counts if there is none for
     this one: the ServiceAccount may have lost its annotation, or changed it.
     """
     found = [
@@ -179,10 +176,7 @@ def policy_of(
     subjects: Iterable[str],
     conditions: Mapping[str, Mapping[str, Any]],
 ) -> Document:
-    """A trust policy for these subjects (which may hold wildcards) of each provider: one statement each.
-
-    `conditions` are demanded besides, in every statement.
-    """
+    """A trust policy for these subjects (or patterns) of each provider, each with these `conditions`."""
     names = list(subjects)
     statements = []
     for provider in providers:
@@ -207,7 +201,7 @@ def contains(document: Mapping[str, Any], wanted: Document) -> bool:
 
 
 def found(document: Mapping[str, Any], wanted: Document) -> Document | None:
-    """The statement in the form in which the policy has it, None where it doesn't."""
+    """The statement in the form of the policy, None if it has none."""
     return next((item for item in as_list(document.get("Statement", [])) if _same(item, wanted)), None)
 
 
@@ -220,10 +214,7 @@ def _same(one: Any, other: Document) -> bool:
 
 
 def with_statement(document: Mapping[str, Any], wanted: Document) -> Document:
-    """The policy with this statement: its subject joined to a statement of irsa's form, or at the end.
-
-    Every other byte stays as it is.
-    """
+    """The policy with this subject in a statement of irsa's form, or with a new one at the end."""
     statements, subjects = as_list(document.get("Statement", [])), read_statement(wanted)
     joined = [*statements, wanted] if subjects is None else join(statements, subjects)
     return {**document, "Statement": joined}
@@ -237,7 +228,7 @@ def without_statement(document: Mapping[str, Any], unwanted: Document) -> Docume
 
 
 def with_replaced(document: Mapping[str, Any], old: Document, new: Document) -> Document:
-    """The policy with the statement `new` in the place of `old`, or at its end where that isn't there."""
+    """The policy with the statement `new` in the place of `old`, or at its end if it has no `old`."""
     if not contains(document, old):
         return with_statement(document, new)
     statements: list[Any] = []
@@ -257,28 +248,24 @@ def check_size(role: str, document: Document, quota: int) -> None:
             f"the trust policy of {role} would be too large",
             reason=f"{length} characters without white space; the account's quota is {quota}",
             next_steps=(
-                "give some ServiceAccounts a role of their own, or use a --subject-pattern",
-                "or have the quota raised: Service Quotas, IAM, role trust policy length",
+                "create separate roles for some ServiceAccounts, or use --subject-pattern",
+                "or raise the quota: Service Quotas, IAM, role trust policy length",
             ),
         )
 
 
 def admits(document: Mapping[str, Any], identity: WebIdentity) -> bool:
-    """Whether STS would let this token assume a role with this trust policy.
-
-    Denies come first. A statement that can't be understood doesn't admit, and does deny. Why, tells
-    `irsa_cli.core.trust.evaluation.explain`.
-    """
+    """Whether STS would let this token assume a role with this trust policy; a Deny it can't read denies."""
     return explain(document, identity).admitted
 
 
 def audience_replacement(
     document: Mapping[str, Any], before: WebIdentity, after: WebIdentity
 ) -> tuple[Document, Document] | None:
-    """The statement for `before`, and what takes its place so that `after`, of another audience, is admitted.
+    """The statement for `before`, and its replacement that allows `after`, of another audience.
 
-    None when `after` is admitted already. Raises `Refused` when no statement admits exactly `before`: one
-    that admits others, too, is theirs as well.
+    None if `after` is already allowed. Raises `Refused` if no statement allows exactly `before`: one
+    that also allows others belongs to them as well.
     """
     if explain(document, after).allowed:
         return None
@@ -297,12 +284,12 @@ def audience_replacement(
     if explain(with_replaced(document, item, replaced), after).denied:
         raise Refused(
             f"the trust policy denies {after.subject} with the audience {after.audience}",
-            reason="a statement with the effect Deny applies to it, and no other one outweighs that",
+            reason="a Deny statement applies to it, and a Deny overrides every Allow",
         )
     return item, replaced
 
 
 def _why_not_changed(document: Mapping[str, Any], before: WebIdentity) -> str:
     if voided(document, before):
-        return "the one that admits it has further conditions, and a statement of irsa would void them"
-    return "to change the audience of one that admits others, too, would lock them out"
+        return "the statement that allows it has more conditions, and irsa's statement would bypass them"
+    return "its statement also allows others, and a new audience would lock them out"

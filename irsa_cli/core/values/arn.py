@@ -1,7 +1,4 @@
-"""ARNs and partitions: parsing, checking and building the few kinds that IRSA needs.
-
-Nothing here knows whether a resource exists.
-"""
+"""ARNs and partitions: parsing, checking and building the few kinds that IRSA needs, existing or not."""
 
 from __future__ import annotations
 
@@ -42,7 +39,7 @@ class Arn:
         if match is None:
             raise InvalidInput(
                 f"'{text}' is not an ARN",
-                reason="expected arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE, an account has 12 digits",
+                reason="expected arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE with a 12-digit account",
             )
         return cls(**match.groupdict())
 
@@ -67,10 +64,7 @@ def policy_arn(text: str) -> Arn:
 
 
 def role_arn(text: str) -> Arn:
-    """Check the ARN of a role, path included.
-
-    The rule is the one that the EKS pod identity webhook warns by (reference/troubleshooting F30).
-    """
+    """Check the ARN of a role, path included, by the rule of the EKS pod identity webhook's warning."""
     arn = Arn.parse(text)
     if arn.service != "iam" or arn.region or not arn.account.isdigit() or not _ROLE.fullmatch(arn.resource):
         raise InvalidInput(
@@ -118,9 +112,11 @@ def check_role(text: str) -> str:
 
 
 def check_target(text: str) -> str:
-    """`check_role` for one role that policies name: in them, `*`, `?` and `$` would stand for others, too."""
+    """`check_role` for one role in policies: there, `*`, `?` and `$` would also match others."""
     if set(check_role(text)) & set("*?$"):
-        raise InvalidInput(f"'{text}' is not the ARN of one role", reason="it has a wildcard, or a variable")
+        raise InvalidInput(
+            f"'{text}' is not the ARN of one role", reason="it contains a wildcard or a variable"
+        )
     return text
 
 

@@ -2,7 +2,7 @@
 
 A socket's time-out counts from the last byte: who sends one a second is never cut off by it. So an attempt
 has a thread of its own, and is left to itself when its time is over; that thread does not keep the process
-alive. What may be repeated, and for how long, is in `irsa_cli.core.values.patience`.
+alive. Which calls may be repeated, and for how long, is in `irsa_cli.core.values.patience`.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Sending(io.BytesIO):
     def read(self, size: int | None = -1) -> bytes:
         """See `io.BytesIO`; raises `GivenUp` when the attempt was."""
         if self._attempt is not None and self._attempt.is_set():
-            raise GivenUp("the attempt was given up before it was sent")
+            raise GivenUp("the attempt was cancelled before it was sent")
         return super().read(size)
 
 
@@ -86,7 +86,7 @@ def bounded(work: Callable[[], T], seconds: float | None = None) -> T:
     threading.Thread(target=context.run, args=(run,), daemon=True).start()
     if not done.wait(seconds):
         over.set()
-        raise Overran(f"no whole answer within {time.monotonic() - started:.1f} s")
+        raise Overran(f"no complete answer within {time.monotonic() - started:.1f} s")
     if errors:
         raise errors[0]
     return results[0]
@@ -98,7 +98,7 @@ def body(chunks: Iterable[bytes], most: int) -> bytes:
     for chunk in chunks:
         found += chunk
         if len(found) > most:
-            raise TooLarge(f"the answer has more than {most // 2**20} MiB")
+            raise TooLarge(f"the answer is larger than {most // 2**20} MiB")
     return bytes(found)
 
 
@@ -116,7 +116,7 @@ def certificate_refused(error: BaseException) -> bool:
 
 
 def why_of(error: BaseException) -> str:
-    """What the operating system, or TLS, says is the reason of a failure; '' where neither is behind it."""
+    """The reason for a failure according to the operating system or TLS; '' if neither caused it."""
     for cause in causes_of(error):
         if isinstance(cause, ssl.SSLError):
             reason = str(getattr(cause, "reason", None) or "").lower().replace("_", " ")
@@ -141,11 +141,11 @@ def causes_of(error: BaseException) -> Iterator[BaseException]:
 
 
 def validity_advice(error: BaseException) -> tuple[str, ...]:
-    """What to do where a certificate was refused for the time; nothing where that was not the reason."""
+    """The remedy if a certificate was refused because of the time; else nothing."""
     codes = {
         getattr(cause, "verify_code", 0) for cause in causes_of(error) if isinstance(cause, ssl.SSLError)
     }
     if not codes.intersection(_INVALID_NOW):
         return ()
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    return (f"check this machine's clock: by it, it is {now}, when the certificate is not valid",)
+    return (f"check this machine's clock: it says {now}, and the certificate is not valid then",)

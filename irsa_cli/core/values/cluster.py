@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 class Cluster:
     """The cluster as IAM needs to know it. `arn` is the issuer URL for a cluster that isn't EKS.
 
-    `role_account` is the account that a run keeps roles and the OIDC provider in, where that is not the
+    `role_account` is the account for a run's roles and OIDC provider, if that is not the
     cluster's own; `role_way` are the options by which the run reaches it, to be pasted.
     """
 
@@ -41,9 +41,9 @@ class Cluster:
         return f"-c {self.name} -r {self.region}{self.home_option}"
 
     def in_account(self, account: str) -> str:
-        """How a command is told that the roles are in this account."""
+        """How to run a command for roles in this account."""
         if account == self.account:
-            return "run this again without --role-account: that is the cluster's own"
+            return "run this again without --role-account: the role is in the cluster's account"
         return f"run this again with --role-account {account}, and --role-assume-role or --role-profile"
 
 
@@ -51,8 +51,8 @@ class Cluster:
 class Reach:
     """The options that commands to paste need, ready for a shell; '' where the tool's own defaults do.
 
-    `irsa`, `kubectl` and `aws` are those of each tool. `assumed` is the role that irsa was told to assume:
-    the AWS CLI has no option for that, so it is said beside the command.
+    `irsa`, `kubectl` and `aws` are those of each tool. `assumed` is the role of --assume-role:
+    the AWS CLI has no option for that, so it is added as a comment.
     """
 
     irsa: str = ""
@@ -65,7 +65,7 @@ class Reach:
         return _joined("irsa", command, self.irsa, more)
 
     def kubectl(self, command: str, namespace: str = "") -> str:
-        """A kubectl command for the same cluster, in a namespace where one is given."""
+        """A kubectl command for the same cluster, in a namespace if one is given."""
         where = f"-n {shlex.quote(namespace)}" if namespace else ""
         return _joined("kubectl", self.kubectl_options, where, command)
 
@@ -74,7 +74,7 @@ class Reach:
         return _joined("kubectl", command, f"-n {shlex.quote(namespace)}", self.kubectl_options)
 
     def aws(self, command: str, region: str = "") -> str:
-        """A command of the AWS CLI as the same caller, in a region where one is given."""
+        """A command of the AWS CLI as the same caller, in a region if one is given."""
         where = f"--region {shlex.quote(region)}" if region else ""
         by = f" # as {shlex.quote(self.assumed)}" if self.assumed else ""
         return _joined("aws", command, where, self.aws_options) + by

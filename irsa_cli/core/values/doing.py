@@ -1,8 +1,4 @@
-"""How far the long work of a command is: told by who does it, heard by who shows it.
-
-There is one command a process, so what hears is kept here. How it looks is `irsa_cli.cli.terminal.progress`'
-business.
-"""
+"""The progress of a command's long work: one listener a process, as in `irsa_cli.cli.terminal.progress`."""
 
 from __future__ import annotations
 
@@ -14,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Doing:
-    """What is being done: `done` of `total` things, or, with a total of 0, what the text says."""
+    """The current activity: `done` of `total` things or, with a total of 0, the text."""
 
     text: str
     done: int = 0
@@ -29,7 +25,7 @@ _hear: Hear | None = None
 
 
 def heard_by(hear: Hear | None) -> None:
-    """Who hears of it from now on; None: nobody."""
+    """Set the listener from now on; None: nobody."""
     global _hear
     _hear = hear
 
@@ -42,7 +38,7 @@ def _tell(doing: Doing) -> None:
 
 
 def waiting(for_what: str, seconds: float, most: float) -> None:
-    """Tell what is waited for: for so many seconds by now, of at most so many."""
+    """Report a wait: the seconds so far, of at most so many."""
     _tell(Doing(f"waiting for {for_what}, {seconds:.0f} s of {most:.0f} s"))
 
 

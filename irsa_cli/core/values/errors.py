@@ -1,8 +1,4 @@
-"""What can go wrong, as values that carry their cause, their remedy and their exit code.
-
-How an error is shown is `irsa_cli.cli.output.text`'s business; which AWS or Kubernetes answer means
-which error is decided in `irsa_cli.aws.errors` and `irsa_cli.kube.errors`.
-"""
+"""Errors as values that carry their cause, their remedy and their exit code."""
 
 from __future__ import annotations
 
@@ -30,9 +26,9 @@ E = TypeVar("E", bound="IrsaError")
 
 
 class IrsaError(Exception):
-    """A failure that the user is told about.
+    """A failure that irsa reports to the user.
 
-    `message` says what failed, `reason` why (in the service's own words where there are some),
+    `message` is what failed, `reason` why (in the service's own words if there are any),
     `details` are further facts, one a line, and `next_steps` what to type or do now.
     """
 
@@ -47,7 +43,7 @@ class IrsaError(Exception):
         next_steps: Sequence[str] = (),
         code: str = "",
     ) -> None:
-        # Whatever is in them of others' texts, or of what was sent: no secret is told with an error.
+        # Whatever they contain of others' texts, or of what was sent: errors show no secret.
         message = without_secrets(message)
         super().__init__(message)
         self.message = message
@@ -85,7 +81,7 @@ class InvalidInput(IrsaError):
 
 
 class Refused(IrsaError):
-    """What exists differs from what is desired, or a precondition doesn't hold; nothing was attempted."""
+    """An existing object differs from the desired one, or a precondition fails; nothing was attempted."""
 
     exit_code = ExitCode.REFUSED
 
@@ -105,10 +101,7 @@ class Unverified(IrsaError):
 
 
 class Conflict(IrsaError):
-    """Neither the state before a change nor the one after it is there: somebody else wrote meanwhile.
-
-    Raised by a change when it is applied; nothing was overwritten.
-    """
+    """Somebody else changed the object: it has neither state of the change, and nothing was overwritten."""
 
 
 class Unseen(IrsaError):
@@ -116,10 +109,7 @@ class Unseen(IrsaError):
 
 
 class Claimed(Conflict):
-    """Somebody else counts on what is to be rolled back; it was left alone, and is theirs now.
-
-    `ended`: that run has come to its end, and will not roll it back either.
-    """
+    """Somebody else, whose run may be over (`ended`), relies on an object of the rollback: it stays."""
 
     def __init__(self, message: str, *, reason: str = "", ended: bool = False) -> None:
         super().__init__(message, reason=reason)
@@ -127,7 +117,7 @@ class Claimed(Conflict):
 
 
 class MadeAgain(Conflict):
-    """It could only be made anew, as another object: nothing is left to roll back, and it has to be told."""
+    """It was recreated as another object: nothing is left to roll back, but irsa reports it."""
 
 
 class Gone(IrsaError):
@@ -143,10 +133,7 @@ class DeadlineExceeded(IrsaError):
 
 
 class LockLost(IrsaError):
-    """The run holds its lock no more, or can't know whether it does: it must not write.
-
-    `taken_over`: it is known that it does not. Another run may have gone on from what this one has left.
-    """
+    """The run must not write: it may have lost its lock, or another run has it (`taken_over`)."""
 
     def __init__(self, message: str, *, reason: str = "", taken_over: bool = False) -> None:
         super().__init__(message, reason=reason)
@@ -154,7 +141,7 @@ class LockLost(IrsaError):
 
 
 class Outcome(Enum):
-    """What a failed call says about the write that it carried."""
+    """The result of a failed call for the write that it carried."""
 
     REFUSED = "refused"
     """The service answered, and did not act."""
@@ -170,8 +157,8 @@ class ServiceError(IrsaError):
     `code` is AWS's error code or the Kubernetes Status reason (never parse messages), `status` the
     HTTP status (0 without an answer), `outcome` what is known about the write, and `transient`
     whether the same call may succeed later: after `retry_after` seconds, where the service says so.
-    `account` is that of the session which called, where that is another one than the cluster's.
-    `permitted`: whether the caller may do what Kubernetes refused with 403; None where that was not asked.
+    `account` is the account of the calling session, if it is not the cluster's.
+    `permitted`: whether the caller may do what Kubernetes refused with 403; None if that was not asked.
     `is_of_policy`: of NoSuchEntity, whether it is the managed policy that is not there, and not the role.
     """
 

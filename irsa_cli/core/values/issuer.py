@@ -1,7 +1,4 @@
-"""Issuer URLs and what follows from them: the OIDC provider's ARN and the prefix of condition keys.
-
-The two classic IRSA mistakes are to leave `https://` in either; here they have one home.
-"""
+"""Issuer URLs, the OIDC provider's ARN and the prefix of condition keys (both without `https://`)."""
 
 from __future__ import annotations
 
@@ -28,15 +25,15 @@ def check_issuer(url: str) -> str:
     if not _ISSUER.fullmatch(url):
         raise InvalidInput(
             f"issuer '{url}' is not https:// with a host and a path",
-            reason="no port, query, fragment, user or space",
+            reason="a port, query, fragment, user or space is not allowed",
         )
     if len(url) > 255:
-        raise InvalidInput("the issuer URL is too long", reason=f"{len(url)} characters, IAM takes 255")
+        raise InvalidInput("the issuer URL is too long", reason=f"{len(url)} characters, IAM allows 255")
     return url
 
 
 def host_path(issuer: str) -> str:
-    """The issuer without `https://`: what provider ARNs and condition keys are made of."""
+    """The issuer without `https://`, as in provider ARNs and condition keys."""
     return issuer.removeprefix("https://")
 
 

@@ -23,7 +23,7 @@ LOCK_VARIABLE = "IRSA_LOCK_DURATION"
 LOCK_SECONDS = 45.0
 """For how long a lock holds that is not renewed."""
 LONGEST_LOCK = 3600.0
-"""What a lock can be made to last at most."""
+"""The longest duration of a lock."""
 
 PROPAGATION_SECONDS = 30.0
 """For how long IAM may not yet know, in one place, what it has confirmed in another.
@@ -76,7 +76,7 @@ def _seconds(variable: str, default: float, least: float, most: float) -> float:
     seconds = seconds_of(text)
     if seconds is None or not least <= seconds <= most:
         raise InvalidInput(
-            f"{variable}={text} is not a time-out",
+            f"{variable}={text} is not a valid timeout",
             reason=f"expected {least:g}s to {most:g}s (examples: 90s, 25m, 90)",
         )
     return seconds
@@ -102,10 +102,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-re
 
 
 def clock_advice(headers: Mapping[str, Any]) -> tuple[str, ...]:
-    """What to do where who answered has another time; nothing where that is the same, or unknown.
-
-    `headers` have names in lower case.
-    """
+    """The remedy if the server's clock differs; `headers` have names in lower case."""
     try:
         theirs = parsedate_to_datetime(str(headers.get("date")))
         skew = (datetime.now(timezone.utc) - theirs).total_seconds()
@@ -114,4 +111,4 @@ def clock_advice(headers: Mapping[str, Any]) -> tuple[str, ...]:
     if abs(skew) <= _TOLERATED:
         return ()
     side = "fast" if skew > 0 else "slow"
-    return (f"set this machine's clock: by the answer's it is {abs(skew):.0f} s {side}",)
+    return (f"correct this machine's clock: it is {abs(skew):.0f} s {side}",)

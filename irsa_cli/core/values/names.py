@@ -1,7 +1,4 @@
-"""Names by the rules of IAM and Kubernetes: checks for what users give, and the names irsa makes itself.
-
-Nothing here knows which names are taken.
-"""
+"""Names by the rules of IAM and Kubernetes: checks for those of users, and irsa's own; taken or not."""
 
 from __future__ import annotations
 
@@ -29,7 +26,7 @@ _PROFILE = re.compile(r"(?=.*\S)[^\x00-\x1f\x7f\[\]]+")
 _EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]+", re.ASCII)
 _DESCRIPTION = re.compile("[\t\n\r\x20-\x7e\xa1-\xff]*")
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html
-# Letters, digits and spaces of all scripts; Python's \s holds control characters, too, IAM's \p{Z} none.
+# Letters, digits and spaces of all scripts; Python's \s includes control characters, IAM's \p{Z} does not.
 _TAG = re.compile(r"(?:(?![\x00-\x1f\x7f-\x9f])[\w\s.:/=+\-@])*")
 
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-selectors
@@ -51,7 +48,7 @@ MAX_USER_TAGS = 45
 
 
 class Namespaced:
-    """What has a namespace and a name, as people write them together."""
+    """An object with a namespace and a name, written together."""
 
     namespace: str
     name: str
@@ -71,7 +68,7 @@ def _check(text: str, rule: re.Pattern[str], limit: int, what: str, expected: st
 
 
 def _rule(rule: str | re.Pattern[str], limit: int, what: str, expected: str) -> Callable[[str], str]:
-    """What checks such a name and returns it as it is; raises `InvalidInput`."""
+    """A function that checks such a name and returns it unchanged; raises `InvalidInput`."""
     pattern = re.compile(rule, re.ASCII) if isinstance(rule, str) else rule
     return lambda text: _check(text, pattern, limit, what, expected)
 
@@ -117,7 +114,7 @@ def profile(text: str) -> str:
 
 
 def external_id(text: str) -> str:
-    """Check an external id: what a trust policy may want to be told by who assumes its role."""
+    """Check an external id, which a trust policy may require of a caller that assumes its role."""
     if len(text) < 2:
         raise InvalidInput(f"'{text}' is not a valid external id", reason="expected 2 characters or more")
     return _check(text, _EXTERNAL_ID, 1224, "external id", "letters, digits and _+=,.@:/-")
@@ -130,7 +127,7 @@ def selector(text: str) -> str:
     if wrong is not None:
         raise InvalidInput(
             f"'{text}' is not a label selector",
-            reason=f"'{wrong}' is none of app=web, app!=web, app, !app, app in (a,b), app notin (a,b)",
+            reason=f"'{wrong}': expected app=web, app!=web, app, !app, app in (a,b) or app notin (a,b)",
         )
     return ",".join(terms)
 
@@ -172,7 +169,7 @@ def token_expiration(seconds: int) -> int:
 
 
 def token_seconds(text: str) -> int:
-    """`token_expiration` as an annotation has it: seconds in decimal digits."""
+    """`token_expiration` in an annotation: seconds in decimal digits."""
     if not re.fullmatch(r"[1-9][0-9]{0,5}", text, re.ASCII):
         raise InvalidInput(f"expected seconds in decimal digits, not '{text}'")
     return token_expiration(int(text))
@@ -190,7 +187,7 @@ def tags(pairs: dict[str, str]) -> dict[str, str]:
     if len(pairs) > MAX_USER_TAGS:
         raise InvalidInput(
             f"{len(pairs)} tags are too many",
-            reason=f"IAM takes {TAGS_LIMIT} a role, {MAX_USER_TAGS} of them are yours",
+            reason=f"IAM allows {TAGS_LIMIT} per role, and irsa leaves you {MAX_USER_TAGS}",
         )
     seen: dict[str, str] = {}
     for key, value in pairs.items():
@@ -204,10 +201,13 @@ def tags(pairs: dict[str, str]) -> dict[str, str]:
                 reason="at most 256 letters, digits, spaces and _.:/=+-@",
             )
         if key.lower().startswith(("aws:", "irsa/")):
-            raise InvalidInput(f"tag key '{key}' is reserved", reason="the prefixes aws: and irsa/ are taken")
+            raise InvalidInput(
+                f"tag key '{key}' is reserved", reason="the prefixes aws: and irsa/ can't be used"
+            )
         if key.lower() in seen:
             raise InvalidInput(
-                f"tags '{seen[key.lower()]}' and '{key}' are the same to IAM", reason="tag keys ignore case"
+                f"tags '{seen[key.lower()]}' and '{key}' are the same key in IAM",
+                reason="tag keys ignore case",
             )
         seen[key.lower()] = key
     return pairs
@@ -235,9 +235,9 @@ def service_account_annotations(pairs: dict[str, str]) -> dict[str, str]:
     for key in pairs:
         _qualified_key(key, "annotation key")
         if key.startswith(("eks.amazonaws.com/", "irsa/")):
-            raise InvalidInput(f"annotation '{key}' is set by irsa", reason="use the flag made for it")
+            raise InvalidInput(f"annotation '{key}' is set by irsa", reason="use the matching flag")
     if sum(len(k.encode()) + len(v.encode()) for k, v in pairs.items()) > 200 * 1024:
-        raise InvalidInput("the annotations are too large", reason="Kubernetes takes 256 KiB an object")
+        raise InvalidInput("the annotations are too large", reason="Kubernetes allows 256 KiB per object")
     return pairs
 
 
@@ -264,10 +264,7 @@ def subject(namespace_name: str, name: str) -> str:
 
 
 def subject_pattern(text: str) -> str:
-    """Check a pattern for the name part of a subject: a ServiceAccount's name with the wildcards `*` and `?`.
-
-    IAM's `*` also matches `:`, so nothing but name characters may stand beside it.
-    """
+    """Check a pattern (`*`, `?`) for a subject's name: only characters of names, as `*` matches `:`."""
     if text and (len(text) > 253 or not re.fullmatch(r"[a-z0-9.*?-]+", text, re.ASCII)):
         raise InvalidInput(
             f"'{text}' is not a valid subject pattern", reason="expected a name with the wildcards * and ?"

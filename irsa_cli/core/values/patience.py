@@ -1,9 +1,9 @@
-"""How long a call may be repeated: the time limit of what is under way, and whether it was told to stop.
+"""How long a call may be repeated: the time limit of the current command, and whether it must stop.
 
-A transaction's `Run` is one `Patience`, the command as a whole (`CommandPatience`) another. For the sake of
-which of them calls are made is said by `within`, which also tells whether an attempt of them was given up.
+A transaction's `Run` is one `Patience`, the command as a whole (`CommandPatience`) another. `within` sets
+the one for a block of calls, and records whether an attempt was cancelled.
 Which failures are worth repeating is decided by who knows the service (`irsa_cli.aws.errors`,
-`irsa_cli.kube.errors`). The calls themselves are made elsewhere.
+`irsa_cli.kube.errors`). The calls themselves are elsewhere.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ T = TypeVar("T")
 FEW = 4
 """Attempts of a call that reaches nobody, while nothing is under way that would have to be rolled back."""
 FIRST_WAIT, LONGEST_WAIT = 0.2, 4.0
-TOLD_AFTER, TOLD_EVERY = 2.0, 10.0
+REPORT_AFTER, REPORT_EVERY = 2.0, 10.0
 ONCE_MORE = 1 / 16
 """Of the time for repeating a call, what is left for a service that a command has waited for in vain."""
 
 
 class Patience(Protocol):
-    """What limits the calls that are made for its sake."""
+    """The limit of the calls on its behalf."""
 
     persistent: bool
     """Whether it is worth while to try for long to reach a service that can't be reached at all."""
@@ -42,7 +42,7 @@ class Patience(Protocol):
         ...
 
     def pause(self, seconds: float) -> None:
-        """Wait; raises when it is told to stop, or when its time is over."""
+        """Wait; raises if it must stop, or if its time is over."""
         ...
 
     def assure(self) -> None:
@@ -51,7 +51,7 @@ class Patience(Protocol):
 
 
 class Stopped(IrsaError):
-    """The command was told to stop while a call of it was to be repeated."""
+    """The command had to stop before it repeated a call."""
 
 
 class CommandPatience:
@@ -66,13 +66,13 @@ class CommandPatience:
         self._told = -math.inf
         self._lock = threading.Lock()
         self.waited_for: set[str] = set()
-        """Services that were waited for in vain: a reading goes on without them, and asks them for more."""
+        """Services that irsa waited for in vain: a reading continues without them, and calls them no more."""
 
     def waits(self, text: str) -> None:
-        """Tell what is waited for; of calls that wait at the same time, one."""
+        """Report a wait; of simultaneous waits, one."""
         with self._lock:
             now = time.monotonic()
-            if self._stop.is_set() or now - self._told < TOLD_EVERY:
+            if self._stop.is_set() or now - self._told < REPORT_EVERY:
                 return
             self._told = now
         self.tell(text)
@@ -100,7 +100,7 @@ class CommandPatience:
 
 
 class CallRecord:
-    """Calls that are made for the sake of one `Patience`, and what became of them."""
+    """Calls on behalf of one `Patience`, and their results."""
 
     def __init__(self, patience: Patience) -> None:
         self.patience = patience
@@ -130,7 +130,7 @@ def extend(seconds: float) -> None:
 
 
 def over() -> None:
-    """The command is over: calls that are made after it have no time limit of their own."""
+    """The command is over: later calls have no time limit of their own."""
     global _command
     _command = CommandPatience()
 
@@ -141,14 +141,14 @@ def tell(text: str) -> None:
 
 
 def current() -> Patience:
-    """For whose sake calls are made here."""
+    """The patience that calls use here."""
     calls = _current.get()
     return _command if calls is None else calls.patience
 
 
 @contextmanager
 def within(patience: Patience) -> Iterator[CallRecord]:
-    """What is called in here is called for its sake; what became of it is told by what this gives."""
+    """Use this patience for the calls in the block; the record has their results."""
     calls = CallRecord(patience)
     token = _current.set(calls)
     try:
@@ -171,11 +171,11 @@ def _note_refusal(status: int) -> None:
 
 
 def persist(attempt: Callable[[], T], *, writes: bool) -> T:
-    """Make a call, and again while it fails in a way that passes; raises the last `ServiceError`.
+    """Call, and repeat the call while it fails temporarily; raises the last `ServiceError`.
 
     An attempt without an answer may have been executed: then no later refusal says that nothing was, and the
     outcome stays unknown. Where the service says when to come back (Retry-After), that is when it is asked
-    again. Raises as `Patience.pause` does, too.
+    again. Also raises as `Patience.pause` does.
     """
     mine, started, number, lost = current(), time.monotonic(), 0, False
     while True:
@@ -205,12 +205,12 @@ def persist(attempt: Callable[[], T], *, writes: bool) -> T:
             mine.pause(wait)
         except IrsaError:
             if lost and writes:
-                give_up()  # Who is stopped in the pause has to look for it.
+                give_up()  # A caller that is stopped in the pause has to check for it.
             raise
 
 
 def _tell_waiting(failure: ServiceError, spent: float, most: float) -> None:
-    if spent >= TOLD_AFTER:
+    if spent >= REPORT_AFTER:
         so_far = f"{spent:.0f} s of at most {most:.0f} s"
         _command.waits(f"  … waiting: {failure.message}: {failure.code} ({so_far})")
 

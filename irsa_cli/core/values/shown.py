@@ -12,7 +12,7 @@ import re
 from typing import Any
 
 LONGEST = 2000
-"""Characters of one text of others that are told at most."""
+"""The most characters of one text of others that irsa shows."""
 GONE = "…"
 
 _SECRETS = (
@@ -47,7 +47,7 @@ def without_secrets(text: str) -> str:
 
 
 def redacted(text: str) -> str:
-    """The text without what looks like a token, a key or a signature, and cut where it is too long."""
+    """The text without anything like a token, a key or a signature, and cut if it is too long."""
     found = without_secrets(text[: 4 * LONGEST])
     return found if len(found) <= LONGEST else f"{found[:LONGEST]}{GONE}"
 

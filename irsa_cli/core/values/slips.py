@@ -27,7 +27,7 @@ _SHELL = r"\$\{[A-Za-z_][A-Za-z0-9_.]*(?::?[-=?+][^}]*)?\}|\$[A-Z_][A-Z0-9_]*|\$
 _RENDERED = r"\{\{[^{}]*\}\}|\{%[^%]*%\}|\$\{[A-Za-z_]+::[A-Za-z_]+\}"
 _WORDS = r"<[A-Za-z][A-Za-z0-9_. -]*>|\b(?:REPLACE|CHANGE)[_-]?ME\b|__[A-Z][A-Z0-9_]*__"
 _ANY = re.compile(f"{_RENDERED}|{_SHELL}|{_WORDS}", re.DOTALL)
-# What can stand in no policy on purpose, wherever it stands.
+# Texts that no policy contains on purpose.
 _IN_POLICIES = re.compile(
     r"\{\{[^{}]*\}\}|\$\{[A-Za-z_][A-Za-z0-9_.-]*\}|\$\{AWS::[A-Za-z]+\}|"
     r"<[A-Za-z][A-Za-z0-9_. -]*>|\b(?:REPLACE|CHANGE)[_-]?ME\b",
@@ -35,7 +35,7 @@ _IN_POLICIES = re.compile(
 )
 _LOOKED_AT = 2_000
 """Characters of a text that are searched: what is longer is no template's work, and maybe an attack."""
-UNFILLED = "is a placeholder that nobody has filled in"
+UNFILLED = "is a placeholder without a value"
 
 
 def placeholder(text: str) -> str:

@@ -1,7 +1,7 @@
-"""Who signed a call: users by their access keys, roles by the temporary credentials that STS gave out.
+"""The signer of a call: users by their access keys, roles by the temporary credentials of STS.
 
 Also whether the signature (Version 4) is good, by botocore's own canonical forms, and what policies bound the
-caller. What these allow is decided in `enforce`.
+caller. Their permissions are decided in `enforce`.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 """
 
@@ -251,7 +251,7 @@ def _refused(why: str, service: str, message: str) -> AwsError:
 
 
 WINDOW = timedelta(minutes=15)
-"""How old, or how far ahead, a signature may be; STS takes presigned calls for as long, too."""
+"""How old, or how far ahead, a signature may be; STS also takes presigned calls for as long."""
 
 
 def verify(request: AwsRequest, signature: Signature, secret: str) -> None:

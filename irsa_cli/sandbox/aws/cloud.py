@@ -1,7 +1,7 @@
 """The state of the sandbox's AWS: moto's backends, by account and partition, and how moto is called.
 
 moto keeps its state in the process and has no locks; all that touches it holds `Cloud.lock`. moto is
-imported when a `Cloud` is made. What AWS refuses is decided elsewhere, before moto is called.
+imported for a new `Cloud`. AWS's refusals are decided elsewhere, before moto is called.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ _DEMO_BUCKETS = ("reports", "images")
 
 
 class Cloud:
-    """moto, with accounts that are made when first named."""
+    """moto, with accounts that are created at first use."""
 
     def __init__(self) -> None:
         _teach_moto_all_partitions()
@@ -104,7 +104,7 @@ class Cloud:
 
         iam = self.iam(account, partition)
         for name in MANAGED:
-            policy = AWSManagedPolicy(  # type: ignore[abstract] # moto makes them so, too
+            policy = AWSManagedPolicy(  # type: ignore[abstract] # as in moto
                 name,
                 account_id=account,
                 region=partition,
@@ -115,7 +115,7 @@ class Cloud:
             iam.managed_policies[policy.arn] = policy
 
     def add_user(self, account: str, partition: str, name: str, policy: dict[str, Any] | None = None) -> None:
-        """Make an IAM user with an access key, and with this inline policy."""
+        """Create an IAM user with an access key, and with this inline policy."""
         from moto.iam.models import AccessKey
 
         with self.lock:
@@ -126,7 +126,7 @@ class Cloud:
             user.id = f"AIDA{user.id[:17].upper()}"
             if policy is not None:
                 user.put_policy("sandbox", json.dumps(policy))
-            key = AccessKey(  # type: ignore[abstract] # moto makes them so, too
+            key = AccessKey(  # type: ignore[abstract] # as in moto
                 name, prefix="AKIA", account_id=account
             )
             key.access_key_id, key.secret_access_key = user_key(account, partition, name)
@@ -141,7 +141,7 @@ class Cloud:
         with self.lock:
             iam, number = self.iam(account, partition), random_role_id(account)
             tags = [{"Key": key, "Value": value} for key, value in spec.tags.items()]
-            role = Role(  # type: ignore[abstract] # moto makes them so, too
+            role = Role(  # type: ignore[abstract] # as in moto
                 account,
                 partition,
                 number,
@@ -158,7 +158,7 @@ class Cloud:
             iam.roles[number] = role
 
     def principal(self, arn: str) -> Any:
-        """The user or role of an ARN, as moto has it; None where there is none."""
+        """The user or role of an ARN, an object of moto's; None if there is none."""
         match = _PRINCIPAL.fullmatch(arn)
         if match is None or match.group(2, 1) not in self.accounts():
             return None
@@ -179,7 +179,7 @@ class Cloud:
                     role.assume_role_policy_document = json.dumps(document)
 
     def add_bucket(self, account: str, partition: str, name: str) -> None:
-        """Make an empty S3 bucket."""
+        """Create an empty S3 bucket."""
         from moto.s3.models import s3_backends
 
         with self.lock:
@@ -196,7 +196,7 @@ class Cloud:
                 s3_backends[account][partition].create_bucket(name, BY_NAME[partition].home)
 
     def forward(self, request: AwsRequest, account: str, partition: str) -> Answer:
-        """Moto's answer to `request`, made by that account."""
+        """Moto's answer to `request` of that account."""
         with self.lock:
             if request.service == "s3":
                 self._ensure_demo_buckets(account, partition)
@@ -229,10 +229,7 @@ class Cloud:
 
 @cache
 def published(name: str) -> dict[str, Any] | None:
-    """A managed policy's document as AWS publishes it, by moto's collection; None where that has none.
-
-    Only this one is parsed: the collection has more than a thousand, in a text of some megabytes.
-    """
+    """A managed policy's document by moto's large collection, parsed alone; None if it has none."""
     from moto.iam.aws_managed_policies import aws_managed_policies_data as collection
 
     at = collection.find(f"\n {json.dumps(name)}:")
@@ -258,7 +255,7 @@ def _is_kept(header: str) -> bool:
 
 
 def _for_moto(request: AwsRequest, account: str, partition: str) -> Incoming:
-    """The request as moto takes it: it finds service and region in the header, and is told the account."""
+    """The request in moto's form: with service and region in the header, and the account."""
     region = request.region or BY_NAME[partition].home
     key = request.signature.access_key if request.signature else "AKIASANDBOXSANDBOX00"
     scope = f"AWS4-HMAC-SHA256 Credential={key}/20260101/{region}/{request.service}/aws4_request"
@@ -271,7 +268,7 @@ def _for_moto(request: AwsRequest, account: str, partition: str) -> Incoming:
 
 
 def user_key(account: str, partition: str, name: str) -> tuple[str, str]:
-    """The access key (id and secret) of a user made by the sandbox: the same after every start and reset."""
+    """The access key (id and secret) of a user of the sandbox: the same after every start and reset."""
     digest = hashlib.sha256(f"{partition}/{account}/{name}".encode()).digest()
     return "AKIA" + base64.b32encode(digest)[:16].decode(), base64.b64encode(digest)[:40].decode()
 

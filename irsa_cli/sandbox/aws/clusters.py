@@ -215,7 +215,7 @@ class Ec2:
         self._things.clear()
 
     def put(self, thing: Endpoint | Instance) -> None:
-        """Make an endpoint or an instance, or change the one that is there."""
+        """Create an endpoint or an instance, or change the existing one."""
         self._things[thing.number] = thing
 
     def answer(self, request: AwsRequest, caller: Caller) -> Answer:

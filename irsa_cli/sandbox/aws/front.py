@@ -3,10 +3,10 @@
 This is the `Endpoint` that the server leads to. Services are iam, sts, eks, s3 and, for what there is to
 read, cloudtrail and ec2; there are no others.
 
-What a call is in the language of policies: its action, the ARN of its resource, its condition keys.
+A call in the language of policies: its action, the ARN of its resource, its condition keys.
 https://docs.aws.amazon.com/service-authorization/latest/reference/ lists them by service. Calls without
-resource types there are about `*`. A role or policy that a call names and that isn't there has no path. What
-the sandbox does not know of a call is left out: only a policy about `*` allows it.
+resource types there are about `*`. A missing role or policy has no path. Parts of a call that
+the sandbox does not know are left out: only a policy about `*` allows them.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Front:
         return Label(read.service, read.operation, read.subject, read.caller)
 
     def answer(self, request: Incoming) -> Answer:
-        """The answer, also where it is a refusal."""
+        """The answer, which may be a refusal."""
         read = read_request(request)
         try:
             return self._answer(read)
@@ -84,11 +84,11 @@ class Front:
         return render_error(service, AwsError(code, message, status))
 
     def throttled(self, service: str) -> Answer:
-        """What a service says to too many calls."""
+        """A service's answer to too many calls."""
         return render_error(service, _THROTTLING.get(service, AwsError("Throttling", "Rate exceeded")))
 
     def identify(self, request: Incoming) -> Caller:
-        """Who signed a call to STS; raises AwsError when the signature is not good."""
+        """The signer of a call to STS; raises AwsError for an invalid signature."""
         with self.cloud.lock:
             return self.callers.authenticate(read_request(request))
 
@@ -140,7 +140,7 @@ _S3_ACTIONS = {
 }
 
 
-# What is asked besides the call's own action where an object is made with tags:
+# Further actions besides the call's own, for an object that is created with tags:
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags_roles.html
 _WITH_TAGS = {"CreateRole": "iam:TagRole", "CreateOpenIDConnectProvider": "iam:TagOpenIDConnectProvider"}
 

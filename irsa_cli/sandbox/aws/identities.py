@@ -2,8 +2,8 @@
 
 https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateAccessEntry.html
 https://docs.aws.amazon.com/eks/latest/APIReference/API_CreatePodIdentityAssociation.html
-Who an AWS caller is by an entry in Kubernetes is decided in `irsa_cli.sandbox.kubefront`; what access
-policies allow is not played. Nobody hands out the credentials of associations, and that the caller may pass
+`irsa_cli.sandbox.kubefront` finds a caller's identity in Kubernetes by an entry; access
+policies have no effect. Nobody hands out the credentials of associations, and that the caller may pass
 the role (iam:PassRole) is not checked.
 """
 
@@ -43,7 +43,7 @@ class Entry:
 
 
 class _OfClusters(Generic[T]):
-    """What EKS keeps for all clusters, by the cluster's ARN. Safe to use from several threads."""
+    """EKS's objects of all clusters, by the cluster's ARN. Safe to use from several threads."""
 
     calls: ClassVar[Mapping[str, str]]
     """By operation, the name of the method that answers it."""
@@ -169,7 +169,7 @@ def _found(request: AwsRequest, there: dict[str, Entry]) -> tuple[str, Entry]:
 
 
 def _check_names(asked: dict[str, Any]) -> None:
-    """What Kubernetes has for itself is not for access entries.
+    """Refuse names for access entries that Kubernetes reserves.
 
     Quoted in terraform-aws-modules/terraform-aws-eks issue 2915, and in
     https://docs.aws.amazon.com/eks/latest/userguide/set-custom-username.html
@@ -187,7 +187,7 @@ def _bad_parameter(message: str) -> AwsError:
 
 
 def _username(arn: str) -> str:
-    """The user name that EKS gives where none is said."""
+    """The default user name in EKS."""
     place, _, name = arn.partition(":role/")
     if not name:
         return arn
@@ -293,7 +293,7 @@ class Associations(_OfClusters[Association]):
     def _check_role(self, arn: str, spec: ClusterSpec) -> None:
         """The role is there, in the cluster's account, and its trust policy names EKS Pod Identity.
 
-        Whether EKS looks at actions and conditions, too, is not known. What it says else:
+        It is unknown whether EKS also checks actions and conditions. Its other answers:
         hashicorp/terraform-provider-aws issues 34711 and 41483.
         """
         found = _ROLE_ARN.fullmatch(arn)

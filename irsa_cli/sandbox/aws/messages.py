@@ -1,4 +1,4 @@
-"""What the sandbox's AWS is asked and answers: requests, results and errors in each service's own shape.
+"""Requests, results and errors of the sandbox's AWS, in each service's own shape.
 
 Sources: the botocore service models (protocols `query`, `ec2`, `json`, `rest-json` and `rest-xml`).
 Requests are routed by the scope of the signature (Signature Version 4), in the header or in a presigned URL,
@@ -88,11 +88,11 @@ def _xml_error(service: str, inner: str, status: int, request_id: str) -> str:
 
 
 class Repeated(list[Any]):
-    """A list whose items each are an element of the list's own name, as maps have them."""
+    """A list whose items are elements with the list's own name, as in maps."""
 
 
 class Items(list[Any]):
-    """A list within an element, whose items each are an `item`, as EC2 has them."""
+    """A list within an element, whose items are `item` elements, as in EC2."""
 
 
 def xml_result(service: str, operation: str, result: dict[str, Any] | None = None) -> Answer:
@@ -181,13 +181,13 @@ _EKS: tuple[tuple[str, dict[str, str]], ...] = (
         {"GET": "DescribeAccessEntry", "DELETE": "DeleteAccessEntry", "POST": "UpdateAccessEntry"},
     ),
 )
-"""The operations of EKS's paths, the first that fits. What entries and policies are named by has slashes."""
+"""The operations of EKS's paths, the first match. Names of entries and policies have slashes."""
 _UNSIGNED = {"AssumeRoleWithWebIdentity": "sts", "AssumeRoleWithSAML": "sts"}
 
 
 @dataclass(frozen=True)
 class Signature:
-    """What a request says about its signature; `date` is the time of signing, as 20260131T235959Z."""
+    """The parts of a request's signature; `date` is the time of signing, as 20260131T235959Z."""
 
     access_key: str
     region: str
@@ -229,7 +229,7 @@ class AwsRequest:
 
     @property
     def subject(self) -> str:
-        """What it is about, for the call log."""
+        """Its subject for the call log."""
         if self.service in ("eks", "s3"):
             return self.path.removeprefix("/clusters").strip("/")
         names = (
@@ -277,7 +277,7 @@ class AwsRequest:
 
 
 def read_request(incoming: Incoming) -> AwsRequest:
-    """What an HTTP request asks of which service."""
+    """An HTTP request as a call of a service."""
     method, target, headers, body = incoming.method, incoming.target, incoming.headers, incoming.body
     query = dict(parse_qsl(urlsplit(target).query, keep_blank_values=True))
     params = dict(query)

@@ -1,9 +1,9 @@
 """STS: AssumeRoleWithWebIdentity, AssumeRole and GetCallerIdentity, decided as STS does; moto checks nothing.
 
-A web identity needs a good token, its issuer's provider, and a trust policy that admits it:
+A web identity needs a good token, its issuer's provider, and a trust policy that allows it:
 https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
-Getting the keys and checking the signature touch no IAM state and may take a while; the rest is quick. What
-credentials stand for afterwards is in `callers`, the trail that exchanges leave in `trail`.
+Getting the keys and checking the signature touch no IAM state and may take a while; the rest is quick. The
+credentials are explained in `callers`, their record in CloudTrail in `trail`.
 """
 
 from __future__ import annotations
@@ -152,7 +152,7 @@ def _role(iam: Any, arn: str) -> Any:
 
 
 def _note_use(role: Any, region: str) -> None:
-    """What GetRole says in RoleLastUsed. IAM itself says so hours later, and of calls, not of credentials."""
+    """Update GetRole's RoleLastUsed. IAM itself does so hours later, for calls, not for credentials."""
     role.last_used, role.last_used_region = datetime.now(timezone.utc), region
 
 
@@ -264,7 +264,7 @@ def provider_for(token: Token, iam: Any, role_arn: str, clusters: Clusters) -> A
 
 
 def check_trust(role: Any, token: Token, provider: Any, session_name: str) -> None:
-    """Raises AccessDenied unless the role is there and its trust policy admits the token."""
+    """Raises AccessDenied unless the role exists and its trust policy allows the token."""
     issuer = token.issuer_path.lower()
     context = {
         **of_every_request(),

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import threading
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
@@ -80,7 +81,7 @@ class Trail:
             "durationSeconds": int(request.params.get("DurationSeconds") or 3600),
         }
         agent = request.headers.get("user-agent", "")
-        self._add_exchange(asked, token, region, agent=agent, session=session, code=code)
+        self._add_exchange(asked, token, region, {"userAgent": agent, **_refusal(code)}, session)
 
     def record_write(self, request: AwsRequest, caller: Caller) -> None:
         """A call of IAM that has changed something, in the region in which IAM is at home."""
@@ -101,18 +102,15 @@ class Trail:
     def note(self, token: Token, role_arn: str, region: str, code: str, words: str = "") -> None:
         """A refused exchange that was not made here: what pods have tried, for instance."""
         asked = {"roleArn": role_arn, "roleSessionName": "pod", "durationSeconds": 3600}
-        self._add_exchange(asked, token, region, code=code, words=words)
+        self._add_exchange(asked, token, region, _refusal(code, words))
 
     def _add_exchange(
         self,
         asked: dict[str, Any],
         token: Token,
         region: str,
-        *,
-        agent: str = "",
+        more: Mapping[str, str],
         session: Session | None = None,
-        code: str = "",
-        words: str = "",
     ) -> None:
         role_arn = asked["roleArn"]
         partition, account = parse_role_arn(role_arn).group(1, 2)
@@ -120,9 +118,9 @@ class Trail:
             "eventSource": "sts.amazonaws.com",
             "eventName": "AssumeRoleWithWebIdentity",
             "userIdentity": _identity(token, partition, account),
-            "userAgent": agent,
+            "userAgent": "",
             "readOnly": True,
-            **({"errorCode": code, "errorMessage": words or _NO_WORDS} if code else {}),
+            **more,
             "requestParameters": asked,
             "responseElements": _response(session, token) if session else None,
             "requestID": str(uuid.uuid4()),
@@ -178,6 +176,10 @@ class Trail:
         for attribute in _attributes(asked):
             found = [event for event in found if event.matches(*attribute)]
         return Answer.of_json(_page(asked, _within(asked, found)))
+
+
+def _refusal(code: str, words: str = "") -> dict[str, str]:
+    return {"errorCode": code, "errorMessage": words or _NO_WORDS} if code else {}
 
 
 def _identity(token: Token, partition: str, account: str) -> dict[str, str]:

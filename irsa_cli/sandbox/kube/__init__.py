@@ -1,4 +1,1 @@
-"""A small Kubernetes API of our own: what irsa calls, answered as a real API server answers.
-
-tests/contract runs the same tests against it and a real kube-apiserver.
-"""
+"""A small Kubernetes API of our own for irsa's calls; tests/contract also run against a real one."""

@@ -10,8 +10,7 @@ The EKS pod identity webhook adds to a new pod what a ServiceAccount with a role
 `PodWebhook.mutate`; a real API server gets it over HTTPS from `admission_app`. Served are the annotations of
 ServiceAccounts (role-arn, audience, token-expiration, sts-regional-endpoints) and of pods (skip-containers,
 token-expiration), and that an EKS Pod Identity association comes first. Other prefixes and the webhook's
-cache are not.
-https://github.com/aws/amazon-eks-pod-identity-webhook (README)
+cache are not. https://github.com/aws/amazon-eks-pod-identity-webhook (README)
 https://docs.aws.amazon.com/eks/latest/userguide/pod-configuration.html
 """
 
@@ -67,7 +66,7 @@ class Admission:
             self._store.create(WEBHOOKS, "", self._configuration)
 
     def admit(self, kind: Kind, namespace: str, obj: JsonObject) -> JsonObject:
-        """The object as it is to be created; raises ApiError where it must not be."""
+        """The object as it will be created; raises ApiError if it must not be."""
         if kind is not PODS:
             return obj
         self._store.require_namespace(namespace, kind.resource, obj["metadata"].get("name", ""))
@@ -323,7 +322,7 @@ def webhook_configuration(url: str = WEBHOOK_URL, ca_pem: str = "") -> JsonObjec
 
 
 def admission_app(webhook: PodWebhook) -> WSGIApplication:
-    """A WSGI application that answers the AdmissionReviews of an API server; it is to be served over TLS."""
+    """A WSGI application that answers the AdmissionReviews of an API server; serve it over TLS."""
 
     def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         review = json.loads(Request(environ).get_data())

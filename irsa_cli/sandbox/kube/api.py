@@ -68,10 +68,7 @@ class KubeApi:
         webhook_ca: str = "",
         associated: Callable[[str, str], bool] = lambda _namespace, _name: False,
     ) -> None:
-        """`webhook_region` gives the cluster EKS's pod identity webhook, with this CA in its configuration.
-
-        `associated` tells whether a ServiceAccount (namespace, name) has an EKS Pod Identity association.
-        """
+        """`webhook_region`: EKS's webhook, with this CA; `associated`: finds Pod Identity associations."""
         self._authenticate = authenticate
         self._authorizer = Authorizer()
         self._store = Store(controllers=controllers)
@@ -218,29 +215,24 @@ class KubeApi:
         return wire.json_response(self._store.get(kind, _place(kind, route), route.name))
 
     def _create(self, request: Request, route: Route, kind: Kind) -> Response:
-        dry_run = wire.read_dry_run(request, "Create")
+        by = wire.read_writing(request, "Create")
         obj = wire.read_body(request, kind.kind, kind.schema, kind.api_version)
         place = _place(kind, route)
         wire.check_place(obj, place)
         obj = self._admission.admit(kind, place, obj)
-        manager = wire.read_manager(request)
-        made = self._store.create(kind, place, obj, dry_run=dry_run, manager=manager)
-        return wire.json_response(made, 201)
+        return wire.json_response(self._store.create(kind, place, obj, by), 201)
 
     def _replace(self, request: Request, route: Route, kind: Kind, check: Callable[[], None]) -> Response:
-        dry_run = wire.read_dry_run(request, "Update")
+        by = wire.read_writing(request, "Update")
         obj = wire.read_body(request, kind.kind, kind.schema, kind.api_version)
         wire.check_named(obj, route.name)
         wire.check_place(obj, route.namespace, route.name)
-        manager = wire.read_manager(request)
-        new, made = self._store.replace(
-            kind, _place(kind, route), obj, check, dry_run=dry_run, manager=manager
-        )
+        new, made = self._store.replace(kind, _place(kind, route), obj, check, by)
         return wire.json_response(new, 201 if made else 200)
 
     def _patch(self, request: Request, route: Route, kind: Kind) -> Response:
         patch = wire.read_patch(request)
-        dry_run = wire.read_dry_run(request, "Patch")
+        by = wire.read_writing(request, "Patch")
 
         def change(old: JsonObject) -> JsonObject:
             new = wire.apply_patch(old, patch, kind.kind, kind.schema)
@@ -248,8 +240,7 @@ class KubeApi:
             return new
 
         place = _place(kind, route)
-        part, manager = route.subresource, wire.read_manager(request)
-        new = self._store.update(kind, place, route.name, change, part=part, dry_run=dry_run, manager=manager)
+        new = self._store.update(kind, place, route.name, change, by, route.subresource)
         return wire.json_response(new)
 
     def _delete(self, request: Request, route: Route, kind: Kind) -> Response:

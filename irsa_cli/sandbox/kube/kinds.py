@@ -1,7 +1,7 @@
 """The kinds of objects that the API serves: names, fields, defaults and checks, one value for each kind.
 
 Some are objects like any other and no more: a Lease that has expired is nobody's lock here, and who may do
-what is said to the sandbox (`authorizer`), not read from roles and bindings.
+set in the sandbox (`authorizer`), not read from roles and bindings.
 https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/lease-v1/
 https://kubernetes.io/docs/reference/kubernetes-api/authorization-resources/
 https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/
@@ -36,12 +36,11 @@ _DATA_KEY = re.compile(r"[-._a-zA-Z0-9]+")
 class Kind:
     """A kind of object: its name in bodies, its name in paths, its fields, and what it lives in.
 
-    `answers_deleted`: a DELETE answers the object, not a Status. `kept` are fields that only the server (or
-    a subresource) writes, `frozen` those that nobody changes, with the reason given to those who try.
-    `fill_in` sets defaults, `problems` tells what is wrong beyond the metadata. `selectable` are the fields
-    that a fieldSelector may name beside the object's name and namespace. `replaced`: a PUT is served, which
-    makes the object where there is none; `noted`: its managedFields are kept. `freely_named`: a name need
-    not be one of DNS.
+    `answers_deleted`: a DELETE answers the object, not a Status. `kept` are fields that only the server (or a
+    subresource) writes, `frozen` those that nobody changes, with the reason given to those who try. `fill_in`
+    sets defaults, `problems` tells what is wrong beyond the metadata. `selectable` are the fields that a
+    fieldSelector may use besides the object's name and namespace. `replaced`: a PUT is served, which creates
+    a missing object; `noted`: its managedFields are kept. `freely_named`: a name need not be one of DNS.
     """
 
     kind: str
@@ -80,7 +79,7 @@ def _data_problems(obj: JsonObject) -> list[status.FieldError]:
 
 
 def _defaults(**defaults: Any) -> Callable[[JsonObject], None]:
-    """What sets fields that nobody has written."""
+    """A function that sets fields that nobody has written."""
 
     def fill_in(obj: JsonObject) -> None:
         for key, value in copy.deepcopy(defaults).items():
@@ -305,7 +304,7 @@ EVENTS = Kind(
     problems=_event_problems,
     selectable=(*_OBJECT_FIELDS, "reason", "reportingComponent", "source", "type"),
 )
-"""What controllers tell of an object. Here nobody writes them but those who call the API."""
+"""Statuses that controllers write. Here only callers of the API write them."""
 WEBHOOKS = Kind(
     "MutatingWebhookConfiguration",
     "mutatingwebhookconfigurations",
@@ -316,7 +315,7 @@ WEBHOOKS = Kind(
     problems=_webhook_problems,
 )
 _WORKLOAD: Schema = {**OBJECT, "spec": RAW, "status": RAW}
-"""What makes pods: kept as it is sent. Nothing here makes the pods."""
+"""Workloads that create pods: kept as sent. Nothing here creates the pods."""
 _OF_APPS = {"DaemonSet": "ds", "Deployment": "deploy", "ReplicaSet": "rs", "StatefulSet": "sts"}
 WORKLOADS = (
     *(

@@ -3,10 +3,9 @@
 Objects are selected by fields and labels, in pages, whole or as metadata only. A page's token names where the
 next one begins. Later pages have the objects that are there when they are asked for; a real server answers
 from a snapshot, which it forgets after some minutes.
-https://kubernetes.io/docs/reference/using-api/api-concepts/
-Of a labelSelector, `key>1` and `key<1` are not served.
-https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#api
-Groups, versions and resources are listed in the old form and the aggregated one.
+https://kubernetes.io/docs/reference/using-api/api-concepts/ Of a labelSelector, `key>1` and `key<1` are not
+served. https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#api Groups, versions and
+resources are listed in the old form and the aggregated one.
 https://kubernetes.io/docs/concepts/overview/kubernetes-api/#discovery-api
 """
 
@@ -139,7 +138,7 @@ _COMMA = re.compile(r",(?![^(]*\))")
 
 
 def _label_test(selector: str) -> _Test:
-    """What tells whether labels fit; 400 for what is no selector."""
+    """A test of labels by a selector; 400 for an invalid selector."""
     tests = [_requirement(term, selector) for term in _COMMA.split(selector)] if selector.strip() else []
     return lambda labels: all(test(labels) for test in tests)
 

@@ -1,7 +1,6 @@
 """Pods: their fields, the values that the API server fills in, and the essentials of what it checks.
 
-What admission does to a new pod is in `admission`. Nothing runs pods: they stay Pending until somebody
-writes another status.
+`admission` changes new pods. Nothing runs pods: they stay Pending until somebody writes another status.
 https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/
 """
 

@@ -7,8 +7,8 @@ The API server checks the metadata of all objects on each write. Rules of names,
 names/, labels/ and annotations/ below https://kubernetes.io/docs/concepts/overview/working-with-objects/.
 Field names, reasons and values agree with a real server; the explanations are our own words.
 
-managedFields tell which client has written which field last, and when. Only whole writes (create, update) are
-told apart, no server-side apply; what a client sends as managedFields is not looked at.
+managedFields have the last client of each field, and the time. Only whole writes (create, update) are
+distinguished, no server-side apply; managedFields of a client are ignored.
 https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management
 """
 
@@ -295,8 +295,8 @@ _MAPS = ("labels", "annotations")
 def noted(old: JsonObject | None, new: JsonObject, manager: str, now: str) -> list[JsonObject]:
     """The managedFields of `new`, which `manager` has made of `old` (None: of nothing) at `now`.
 
-    The time is that of the manager's last write that has set a field to another value; one that only takes
-    fields away leaves it as it is.
+    The time is that of the manager's last write that has set a field to another value; removing
+    fields does not change it.
     """
     before, after = _values(old or {}), _values(new)
     written = {path for path, value in after.items() if path not in before or before[path] != value}
@@ -306,7 +306,7 @@ def noted(old: JsonObject | None, new: JsonObject, manager: str, now: str) -> li
         entries[entry["manager"]] = (entry["time"], fields)
     if written:
         entries[manager] = (now, entries.get(manager, ("", set()))[1] | written)
-    told = [
+    managed = [
         {
             "manager": name,
             "operation": "Update",
@@ -318,7 +318,7 @@ def noted(old: JsonObject | None, new: JsonObject, manager: str, now: str) -> li
         for name, (time, fields) in entries.items()
         if fields
     ]
-    return sorted(told, key=lambda entry: (entry["time"], entry["manager"]))
+    return sorted(managed, key=lambda entry: (entry["time"], entry["manager"]))
 
 
 def _values(obj: Mapping[str, Any]) -> dict[Path, Any]:

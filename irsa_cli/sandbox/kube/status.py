@@ -16,10 +16,7 @@ OPTIMISTIC_LOCK = (
 
 
 class ApiError(Exception):
-    """A refusal, as the API server words it.
-
-    `code` is the HTTP status, `reason` the machine-readable word for it, `details` names the object.
-    """
+    """A refusal in the API server's words: HTTP status, `reason` (a code), and the object in `details`."""
 
     def __init__(self, code: int, reason: str, message: str, details: dict[str, Any] | None = None) -> None:
         super().__init__(message)

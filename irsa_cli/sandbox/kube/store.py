@@ -1,7 +1,7 @@
 """Objects in memory: create, read, update, delete, with uids and resourceVersions.
 
-The order of checks on each write lives here. What an object may contain is in `kinds`, who may do it and how
-a request looks on the wire elsewhere.
+The order of checks on each write is here. The contents of objects are checked in `kinds`; permissions and the
+form of requests elsewhere.
 """
 
 import copy
@@ -28,16 +28,27 @@ from irsa_cli.sandbox.kube.schema import (
 IMMORTAL = ("default", "kube-public", "kube-system")
 _BEING_DELETED = "it is being terminated"
 _RANDOM = "bcdfghjklmnpqrstvwxz2456789"
-"""What the ends of generated names are made of: no vowels, so that no words appear."""
+"""The characters of the ends of generated names: no vowels, so that no words appear."""
 
 
 @dataclass(frozen=True)
 class Preconditions:
-    """What must be true of an object for it to be deleted, and how many seconds it may take; None: any."""
+    """Conditions for the deletion of an object, and how many seconds it may take; None: any."""
 
     uid: str | None = None
     resource_version: str | None = None
     grace: int | None = None
+
+
+@dataclass(frozen=True)
+class Writing:
+    """The writer of an object, for managedFields, and whether it is only a dry run."""
+
+    manager: str = "sandbox"
+    dry_run: bool = False
+
+
+_BY_SANDBOX = Writing()
 
 
 def timestamp(moment: datetime | None = None) -> str:
@@ -46,7 +57,7 @@ def timestamp(moment: datetime | None = None) -> str:
 
 
 def random_end() -> str:
-    """Five characters that make a generated name new."""
+    """Five characters that distinguish a generated name."""
     return "".join(secrets.choice(_RANDOM) for _ in range(5))
 
 
@@ -105,10 +116,7 @@ class Store:
                 self.create(NAMESPACES, "", {"metadata": {"name": name}})
 
     def list(self, kind: Kind, namespace: str = "") -> tuple[str, list[JsonObject]]:
-        """Return the current resourceVersion and the objects of one namespace or (empty) of all.
-
-        They are in the order of their keys in etcd.
-        """
+        """The current resourceVersion, and the objects of one or (empty) all namespaces, by their keys."""
         with self._lock:
             found = sorted(self._objects[kind].items(), key=lambda item: "/".join(item[0]))
             items = [copy.deepcopy(obj) for (where, _), obj in found if namespace in ("", where)]
@@ -122,15 +130,13 @@ class Store:
                 raise status.not_found(kind.resource, name, group=kind.group)
             return copy.deepcopy(found)
 
-    def create(
-        self, kind: Kind, namespace: str, obj: JsonObject, *, dry_run: bool = False, manager: str = "sandbox"
-    ) -> JsonObject:
+    def create(self, kind: Kind, namespace: str, obj: JsonObject, by: Writing = _BY_SANDBOX) -> JsonObject:
         """Store `obj` under a new uid; 404 for a missing namespace, 403 for one that ends, 409, 422."""
         with self._lock:
             if kind.namespaced:
                 self.require_namespace(namespace, kind.resource, obj["metadata"].get("name", ""), kind.group)
             new = self._new_object(kind, namespace, obj)
-            _note(kind, None, new, manager)
+            _note(kind, None, new, by.manager)
             name = new["metadata"].get("name", "")
             errors = _errors(kind, new)
             if errors:
@@ -143,7 +149,7 @@ class Store:
             if taken is not None:
                 ending = "deletionTimestamp" in taken["metadata"]
                 raise status.already_exists(kind.resource, name, group=kind.group, ending=ending)
-            if dry_run:
+            if by.dry_run:
                 return new
             self._write(kind, namespace, new)
             if kind is NAMESPACES and self.controllers:
@@ -157,11 +163,9 @@ class Store:
         namespace: str,
         obj: JsonObject,
         check_create: Callable[[], None],
-        *,
-        dry_run: bool = False,
-        manager: str = "sandbox",
+        by: Writing,
     ) -> tuple[JsonObject, bool]:
-        """Put `obj` where one of its name is, or is not: tells whether it was created.
+        """Create or replace `obj`; returns whether it was created.
 
         Who names a uid means that object: 409 for another one, and when there is none. Else what is not there
         is created, whatever version was named, after `check_create`. 409 for a stale resourceVersion, 422.
@@ -177,14 +181,14 @@ class Store:
             if there is None:
                 check_create()
                 new = {**obj, "metadata": {k: v for k, v in metadata.items() if k != "resourceVersion"}}
-                return self.create(kind, namespace, new, dry_run=dry_run, manager=manager), True
+                return self.create(kind, namespace, new, by), True
             if metadata.get("resourceVersion", "") in ("", "0"):
                 why = "must be specified for an update"
                 error = status.invalid_value("metadata.resourceVersion", 0, why)
                 raise status.invalid(kind.resource, name, [error], group=kind.group)
             new = {**obj, "kind": kind.kind, "apiVersion": kind.api_version}
             new["metadata"] = {**metadata, "namespace": namespace}
-            return self.update(kind, namespace, name, lambda _: new, dry_run=dry_run, manager=manager), False
+            return self.update(kind, namespace, name, lambda _: new, by), False
 
     def update(
         self,
@@ -192,10 +196,8 @@ class Store:
         namespace: str,
         name: str,
         change: Callable[[JsonObject], JsonObject],
-        *,
+        by: Writing,
         part: str = "",
-        dry_run: bool = False,
-        manager: str = "sandbox",
     ) -> JsonObject:
         """Replace an object by `change` of it; 404, 409 for a stale resourceVersion, 422.
 
@@ -211,11 +213,11 @@ class Store:
             else:
                 new = _with_server_fields(kind, old, new)
                 kind.fill_in(new)
-                _note(kind, old, new, manager)
+                _note(kind, old, new, by.manager)
             errors = [*_immutable_errors(kind, old, new), *_errors(kind, new)]
             if errors:
                 raise status.invalid(kind.kind, new["metadata"].get("name", ""), errors, group=kind.group)
-            if new != old and not dry_run:
+            if new != old and not by.dry_run:
                 self._write(kind, namespace, new)
             return copy.deepcopy(new)
 
@@ -235,7 +237,7 @@ class Store:
             if not dry_run:
                 del self._objects[kind][namespace, name]
                 self._version += 1
-                # What is returned is the object as of its deletion.
+                # The answer is the object as of its deletion.
                 obj["metadata"]["resourceVersion"] = str(self._version)
             return obj
 

@@ -46,10 +46,7 @@ class TokenIssuer:
         seconds: int,
         bound: Mapping[str, JsonObject] | None = None,
     ) -> tuple[str, int]:
-        """Sign a token of `account` (a ServiceAccount object) and when it expires, in Unix seconds.
-
-        `bound` are the claims about the object that it is bound to.
-        """
+        """Sign a token of a ServiceAccount object, with claims of `bound`; returns it and its end (Unix)."""
         now = int(time.time())
         metadata = account["metadata"]
         namespace, name = metadata["namespace"], metadata["name"]
@@ -94,10 +91,7 @@ _MIN_SECONDS = 600
 def request_token(
     issuer: TokenIssuer, account: JsonObject, wanted: JsonObject, find: Callable[[str, str], JsonObject]
 ) -> JsonObject:
-    """Answer a TokenRequest for `account`; 404 for a missing bound object, 400, 409 or 422 for a bad request.
-
-    `find` gets the bound object by its kind and name.
-    """
+    """Answer a TokenRequest; `find` gets the bound object by kind and name; raises 400, 404, 409, 422."""
     spec = wanted.get("spec", {})
     audiences = spec.get("audiences") or [API_AUDIENCE]
     seconds = spec.get("expirationSeconds", 3600)

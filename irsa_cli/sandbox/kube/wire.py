@@ -1,7 +1,4 @@
-"""HTTP in and out: reading bodies, options and queries as the API server does, writing JSON answers.
-
-Nothing here knows which resources there are.
-"""
+"""HTTP in and out, whatever the resource: bodies, options and queries, and JSON answers."""
 
 import json
 from typing import Any
@@ -11,7 +8,7 @@ from werkzeug.wrappers import Request, Response
 from irsa_cli.sandbox.kube import schema, status
 from irsa_cli.sandbox.kube.kinds import Kind
 from irsa_cli.sandbox.kube.schema import JsonObject
-from irsa_cli.sandbox.kube.store import Preconditions
+from irsa_cli.sandbox.kube.store import Preconditions, Writing
 
 BODY_LIMIT = 3 * 1024 * 1024
 """Bytes of a request body, as a real server's default."""
@@ -73,15 +70,11 @@ def read_patch(request: Request) -> JsonObject:
     return _parse(read_bytes(request), "error decoding patch: not a JSON object")
 
 
-def read_manager(request: Request) -> str:
-    """Whom managedFields name: who the query says writes, else the beginning of the User-Agent."""
+def read_writing(request: Request, verb: str) -> Writing:
+    """The writer by the query, else by the User-Agent, and `dryRun`; 422 for any other value than `All`."""
     agent = request.headers.get("User-Agent", "").split("/")[0]
-    return request.args.get("fieldManager") or agent or "unknown"
-
-
-def read_dry_run(request: Request, verb: str) -> bool:
-    """Whether the query says `dryRun=All`; 422 for any other value."""
-    return _is_dry_run(request.args.getlist("dryRun"), f"{verb}Options")
+    manager = request.args.get("fieldManager") or agent or "unknown"
+    return Writing(manager, _is_dry_run(request.args.getlist("dryRun"), f"{verb}Options"))
 
 
 def _is_dry_run(values: list[str], options: str) -> bool:
@@ -95,7 +88,7 @@ def read_delete_options(request: Request) -> tuple[Preconditions, bool]:
     """Preconditions and dry run of a delete: from the body if there is one, else from the query."""
     data = read_bytes(request)
     if not data:
-        return Preconditions(), read_dry_run(request, "Delete")
+        return Preconditions(), read_writing(request, "Delete").dry_run
     try:
         options: dict[str, Any] = schema.read(schema.DELETE_OPTIONS, _parse(data, "not a JSON object"))
     except schema.WrongTypeError as error:

@@ -119,7 +119,10 @@ class _Late:
             signal.raise_signal(number)
         self.number = number
         with suppress(OSError):
-            os.write(sys.stderr.fileno(), b"stopping when the outcome is told (once more to stop at once)\n")
+            os.write(
+                sys.stderr.fileno(),
+                b"Stopping after the result is written. Press Ctrl-C again to stop immediately.\n",
+            )
 
 
 def told_to_stop() -> int:
@@ -150,5 +153,6 @@ def _watch(heard: int, run: Run, warn: Callable[[str], None]) -> None:
     if number:
         run.interrupt(number)
         warn(
-            "stopping: the call under way is waited for, then all is rolled back (once more to stop at once)"
+            "Stopping: waiting for the current call, then rolling back."
+            " Press Ctrl-C again to stop immediately."
         )

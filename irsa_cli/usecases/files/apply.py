@@ -149,7 +149,7 @@ def _attempt(cluster_run: ClusterRun, desired_states: list[DesiredState], *, aga
     # What was in the way the first time may be what a list did not show.
     with Snapshot(cluster_run.connection, one_by_one=again or cluster_run.settings.is_rehearsal) as snapshot:
         desired_states[:] = [_meant(found) for found in cluster_run.desired_states(snapshot)]
-        ground = snapshot.lay_ground(desired_states, associate=cluster_run.place.with_oidc)
+        ground = snapshot.prepare_base(desired_states, associate=cluster_run.place.with_oidc)
         with ThreadPoolExecutor(WORKERS) as pool:
             looked = list(pool.map(lambda desired: (desired, snapshot.observe(desired)), desired_states))
     names_one = [bool(binding.permissions_boundary) for binding in cluster_run.place.bindings]

@@ -40,7 +40,7 @@ from irsa_cli.usecases.files.targets import Place, Request, Tell, in_terms_of_fi
 from irsa_cli.usecases.locks.hold import LocksAhead
 from irsa_cli.usecases.locks.locks import Locks, binding_lock, when_needed
 from irsa_cli.usecases.read.associations import Question
-from irsa_cli.usecases.read.snapshot import Groundwork, Snapshot
+from irsa_cli.usecases.read.snapshot import SharedBase, Snapshot
 from irsa_cli.usecases.write import delete_sa
 from irsa_cli.usecases.write.reconcile import Work, is_abandoned
 
@@ -128,7 +128,7 @@ class ClusterRun:
 
         with Snapshot(self.connection, one_by_one=self.settings.is_rehearsal) as snapshot:
             desired_states, broken = self._desired_states(snapshot)
-            ground = snapshot.lay_ground(
+            ground = snapshot.prepare_base(
                 [desired for _, desired in desired_states], associate=self.place.with_oidc
             )
             if (hold := self.settings.hold) is not None:
@@ -262,7 +262,7 @@ class ClusterRun:
         lock = binding_lock(desired.namespace, desired.name)
 
         def work(held: Settings) -> Result:
-            of_run = (held, self._context(binding), snapshot.observe, snapshot.observe_anew)
+            of_run = (held, self._context(binding), snapshot.observe, snapshot.observe_again)
             one = Work(self.connection, desired, converge, *of_run, self.asked, self.others, trust_notes)
             return self._settled(str(binding), one)
 
@@ -305,7 +305,7 @@ class ClusterRun:
     def _context(self, binding: object) -> RunContext:
         return RunContext.of(Command.APPLY, self.connection, str(binding))
 
-    def _lay(self, ground: Groundwork, note: Callable[[Item], None]) -> SharedParts:
+    def _lay(self, ground: SharedBase, note: Callable[[Item], None]) -> SharedParts:
         """Make what all build on, or only show it."""
         shared = SharedParts(self.settings)
         if not len(ground.plan):

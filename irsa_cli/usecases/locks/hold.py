@@ -1,6 +1,6 @@
-"""What a run holds: several locks in one order, more when its plan is known, all given back at its end.
+"""The locks of a run: taken in one order, more when its plan is known, all released at its end.
 
-`LocksAhead` takes the locks of works that are going to begin beside the works before them: only what is free.
+`LocksAhead` takes the locks of coming work during the work before it: only free ones.
 While one of the works waits, this run keeps no lock that it does not use yet, so that no two runs wait for
 each other. One lock by itself is in `irsa_cli.usecases.locks.taking`.
 """
@@ -28,7 +28,7 @@ from irsa_cli.usecases.locks.taking import held as refused
 PARALLEL = 16
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 2.0
 Pause = Callable[[float], None]
-"""Waits so many seconds; raises when the run is told to stop."""
+"""Waits so many seconds; raises if the run must stop."""
 
 
 @dataclass
@@ -66,7 +66,7 @@ class Registry:
 
 @dataclass
 class Hold:
-    """What one transaction holds. It is also what keeps the run from writing without it (`Fence`).
+    """The locks of one transaction. It also keeps the run from writing without them (`Fence`).
 
     `needs` tells which locks the changes of a plan need, `late` is taken as soon as there is one, `meanwhile`
     while it is looked what is there, and what `around` holds is not taken again. `begin` is called before a
@@ -92,7 +92,7 @@ class Hold:
     _ahead: bool = False
     """Whether what is looked at first is older than what is held."""
     _waited_before: float = 0.0
-    """What `waited` was when it was looked."""
+    """The value of `waited` at the last look."""
 
     @property
     def holder(self) -> str:
@@ -116,7 +116,7 @@ class Hold:
         self._without = self._more(self.meanwhile) or self._ahead
 
     def take_ahead(self) -> None:
-        """Take what a change will need, if it is free. What goes wrong here is met again by who needs it."""
+        """Take the locks that a change will need, if they are free. Errors here occur again later."""
         self._ahead = True
         for lock in self.late:
             with suppress(IrsaError):
@@ -131,7 +131,7 @@ class Hold:
     ) -> None:
         """Hold what a plan needs, and what it counts on where another run is `busy` with that.
 
-        That another run is at work on just this is waited for also when there is nothing to change.
+        It also waits for another run on just this lock if there is nothing to change.
 
         Raises `LookAgain` when that was not held while it was looked what is there, except for a plan that
         only creates, and for which nobody was waited: the servers compare each of its changes themselves.
@@ -175,7 +175,7 @@ class Hold:
             if not states:
                 return
             first = min(states)
-            # Who waits holds nothing that sorts behind what it waits for: so none waits in a circle.
+            # A waiting run holds nothing that sorts behind what it waits for: so none waits in a circle.
             self._give_back([lock for lock in wanted if lock in self.held and lock > first])
             started = boot_seconds()
             try:
@@ -205,7 +205,7 @@ class Hold:
         try:
             found = self.taker.take(lock, watched)
         except BaseException:
-            self.registry.uncertain = True  # It may be made yet.
+            self.registry.uncertain = True  # It may still be created.
             self.registry.forget(lock, self)
             raise
         if isinstance(found, LeaseState):
@@ -216,16 +216,16 @@ class Hold:
         return True
 
     def _wait(self, lock: Lock, state: LeaseState | None, watched: Watched, until: float) -> None:
-        started, wait, told = boot_seconds(), FIRST_PAUSE, ""
+        started, wait, reported = boot_seconds(), FIRST_PAUSE, ""
         while True:
             now = boot_seconds()
             if state is not None:
                 if now >= until:
                     raise refused(lock, state, self.cluster, now - started)
-                if state.holder != told:
-                    told = state.holder
+                if state.holder != reported:
+                    reported = state.holder
                     seconds = until - now
-                    self.note(f"Waiting for {lock.words}, for {seconds:.0f} s at most: {state.told}")
+                    self.note(f"Waiting for {lock.words}, at most {seconds:.0f} s: {state.holding}")
             self.pause(max(0.0, min(uniform(wait / 2, wait), until - now) if state else wait / 5))  # noqa: S311
             wait = min(wait * 1.5, LONGEST_PAUSE)
             found = self._attempt_one(lock, watched)
@@ -236,10 +236,7 @@ class Hold:
     # Holding
 
     def check(self, *, back: bool) -> None:
-        """See `irsa_cli.transaction.protocol.Fence`.
-
-        What was not renewed for too long is renewed here, if it is still this run's: the server compares.
-        """
+        """See `irsa_cli.transaction.protocol.Fence`; a late renewal is tried here, as the server compares."""
         if self.around is not None:
             self.around.check(back=back)
         timing = self.taker.timing
@@ -255,7 +252,7 @@ class Hold:
     # Giving back
 
     def release(self) -> None:
-        """Give all back; what can't be is told, and ends by itself."""
+        """Release all; those that can't be released are reported, and expire by themselves."""
         self._give_back(list(self.held))
 
     def _give_back(self, locks: Iterable[Lock]) -> None:
@@ -275,8 +272,8 @@ class Hold:
             self.registry.uncertain = True
             seconds = self.taker.timing.lease
             self.note(
-                f"Note: the lock of {held.lock.words} could not be given back ({error});"
-                f" it ends by itself in {seconds:.0f} s."
+                f"Note: the lock of {held.lock.words} could not be released ({error});"
+                f" it expires in {seconds:.0f} s."
             )
 
 
@@ -306,7 +303,7 @@ class LocksAhead:
         self._pool.shutdown()
 
     def of(self, lock: Lock) -> Hold | None:
-        """What holds the lock of a work that begins now, if it was free; None for a lock of another work."""
+        """The hold of a work that begins now, if its lock was free; None for a lock of another work."""
         if lock not in self._wanted:
             return None
         with self._mutex:

@@ -24,19 +24,19 @@ from irsa_cli.usecases.locks.taking import LockRenewal, Taker
 T = TypeVar("T")
 
 RELEASING = 8
-"""How many give back what they held at the same time, while others go on."""
+"""How many runs release their locks at the same time, while others continue."""
 
-UNREACHED = "Without a lock: this run does not use the cluster's API."
+UNREACHED = "No lock: this run does not use the cluster's API."
 
 
 def binding_lock(namespace: str, name: str) -> Lock:
-    """The lock of a ServiceAccount and what is its own, whether it is made or not."""
+    """The lock of a ServiceAccount and its own objects, whether it exists or not."""
     return Lock(LockScope.BINDING, f"{namespace}/{name}")
 
 
 @dataclass
 class Locks:
-    """The locks of one command in one cluster; `taker` is None where it takes none."""
+    """The locks of one command in one cluster; `taker` is None if it takes none."""
 
     connection: Connection
     taker: Taker | None
@@ -48,7 +48,7 @@ class Locks:
     @classmethod
     @contextmanager
     def of(cls, connection: Connection, settings: Settings, command: Command) -> Iterator[Locks]:
-        """While the command works in this cluster; what it goes on without is said once."""
+        """While the command works in this cluster; a missing lock is reported once."""
         if not _takes_any(connection, settings):
             yield cls(connection, None)
             return
@@ -82,8 +82,9 @@ class Locks:
         """The settings of a run that holds what is wanted, and takes more when its plan needs it.
 
         `when_needed`: what it takes as soon as its plan has a change at all. `meanwhile`: what it takes while
-        it looks what is there. What `settings` hold already is not taken again. Without `wait`, all is given
-        back at the latest when the command has ended in this cluster. `ready` is held or to be held already.
+        it reads anything. Locks that `settings` already hold are not taken again. Without `wait`, all are
+        released at the latest when the command has ended in this cluster. `ready` is held or to be held
+        already.
         """
         if self.taker is None:
             yield settings
@@ -121,7 +122,7 @@ class Locks:
         )
 
     def ahead(self, settings: Settings, wanted: Sequence[Lock], most: int) -> LocksAhead:
-        """Take these beside the works that need them in this order, of which `most` are done at once."""
+        """Take these early, for the work that needs them in this order, of which `most` run at once."""
         taker = self.taker
 
         def make(lock: Lock) -> Hold:
@@ -132,7 +133,7 @@ class Locks:
         return found
 
     def _begin(self) -> None:
-        """What has to be there before the first lock is taken."""
+        """The steps before the first lock is taken."""
         if self.presence is not None and self.renewal is not None:
             self.presence.show()
             self.renewal.begin()

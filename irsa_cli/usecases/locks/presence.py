@@ -1,7 +1,4 @@
-"""A file for each run that holds locks, locked for as long as its process lives: by it the dead are known.
-
-It counts on the machine, and for the user, whose state it lies in. Where there is none, nothing is known.
-"""
+"""A locked file for each run with locks, on this machine and for its user: without one, nothing is known."""
 
 from __future__ import annotations
 
@@ -43,7 +40,7 @@ class Presence:
         self._shown = False
 
     def show(self) -> None:
-        """Make the file, and lock it; once."""
+        """Create the file, and lock it; once."""
         with self._mutex:
             if not self._shown:
                 self._shown = True
@@ -79,10 +76,7 @@ def is_dead(state_dir: Path, state: LeaseState) -> bool:
 
 
 def is_alive(state_dir: Path, run: str) -> bool | None:
-    """Whether a run's process lives, None where it has left no file: it has given its locks back, then.
-
-    Nothing is changed by asking.
-    """
+    """Whether a run's process is alive, None if it has left no file: then it has released its locks."""
     path = _file_of(state_dir, run)
     try:
         if not is_plain(run):

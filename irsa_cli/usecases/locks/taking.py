@@ -36,7 +36,7 @@ from irsa_cli.usecases.locks.presence import is_dead
 ROUNDS = 5
 """How often a Lease is looked at that others write at the same time, before it counts as held."""
 RELEASE_SECONDS = 5.0
-"""For how long giving one back may take: it ends by itself, too."""
+"""How long a release may take: the lock also expires by itself."""
 
 
 @dataclass
@@ -60,7 +60,7 @@ class Watched:
     """A Lease of another run's while this one watches it."""
 
     begun: float = 0.0
-    """When this run tried to make it for the first time."""
+    """The time of this run's first attempt to create it."""
     version: str = ""
     seen: float = 0.0
     """When (boot clock) this version was seen first."""
@@ -73,7 +73,7 @@ class Watched:
 
 
 class _Quick:
-    """Calls that are made once, or twice where there is time: what they do is done again later anyhow."""
+    """Calls without repetition, or with one if there is time: their work is done again later anyhow."""
 
     persistent = False
 
@@ -107,14 +107,11 @@ class Taker:
 
     @property
     def identity(self) -> str:
-        """Who holds them."""
+        """The holder of the locks."""
         return self.writer.holder.identity
 
     def take(self, lock: Lock, watched: Watched) -> HeldLock | LeaseState:
-        """Take a lock, or tell who holds it.
-
-        Raises `Refused` for a caller who may not, and `ServiceError` when nobody answers.
-        """
+        """Take a lock, or return its holder; raises `Refused` (no permission), or `ServiceError`."""
         try:
             return self._take(lock, watched)
         except ServiceError as error:
@@ -141,7 +138,7 @@ class Taker:
                 return taken
         if state is None:
             raise ServiceError(
-                f"the Lease {lock.name} is made and deleted again and again",
+                f"the Lease {lock.name} keeps being created and deleted",
                 code=CONFLICT,
                 service="kubernetes",
                 operation="create leases",
@@ -176,10 +173,7 @@ class Taker:
         return state.is_over(now, margin) or idle > state.seconds + margin or is_dead(self.state_dir, state)
 
     def held_by_others(self) -> frozenset[str]:
-        """The names of the Leases that other runs of this cluster have, ended ones among them.
-
-        Raises as `take` does.
-        """
+        """The names of Leases of other runs of this cluster, also ended ones; raises as `take`."""
         labels = f"{MANAGED_BY}={MANAGER},{CLUSTER_LABEL}={self.writer.cluster}"
         try:
             found = self.leases.leases(self.namespace, labels)
@@ -212,18 +206,15 @@ class Taker:
             found = self.leases.lease(self.namespace, held.lock.name)
             state = None if found is None else LeaseState.read(found.body)
             if found is None or state is None or state.uid != held.body["metadata"]["uid"]:
-                held.lost = "somebody has deleted it" if state is None else state.told
+                held.lost = "somebody has deleted it" if state is None else state.holding
                 return
             if state.holder != self.identity:
-                held.lost = state.told
+                held.lost = state.holding
                 return
             held.body = found.body  # An attempt before, whose answer was lost, has written it.
 
     def release(self, held: HeldLock) -> None:
-        """Give it back, if it is still this run's; raises `ServiceError` where that can't be done.
-
-        What is left then ends by itself.
-        """
+        """Release it, if it is still this run's; `ServiceError` if that fails: then it expires."""
         if held.lost:
             return
         try:
@@ -288,7 +279,7 @@ class LockRenewal:
         self._thread: threading.Thread | None = None
 
     def begin(self) -> None:
-        """Begin, where it is not begun."""
+        """Begin, unless it has begun."""
         with self._mutex:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._go_on, daemon=True)
@@ -308,8 +299,8 @@ class LockRenewal:
 
 
 WITHOUT = (
-    "run this again with --no-lock: then two runs for the same ServiceAccount at the same time are kept apart"
-    " by their marks only, which leaves short moments open"
+    "run this again with --no-lock: parallel runs for the same ServiceAccount can then conflict, because"
+    " only their tags protect them"
 )
 VERBS = ("get", "list", "create", "update", "delete")
 
@@ -318,11 +309,11 @@ def held(lock: Lock, state: LeaseState, cluster: str, waited: float) -> Refused:
     """Another run holds it, and did not let go in time. Nothing was written."""
     after = f" (waited for {waited:.0f} s)" if waited >= 1 else ""
     return Refused(
-        f"another run is at work on {lock.words}{after}",
-        reason=state.told,
+        f"another run is working on {lock.words}{after}",
+        reason=state.holding,
         next_steps=(
-            "run the same command again when that one has ended, or let it wait longer: --lock-timeout 10m",
-            f"irsa unlock {shlex.quote(state.holder)} -c {cluster}  # when you know that it is dead",
+            "run this again when the other run has finished, or wait longer: --lock-timeout 10m",
+            f"irsa unlock {shlex.quote(state.holder)} -c {cluster}  # if you know that it is dead",
         ),
     )
 
@@ -333,11 +324,11 @@ def not_permitted(error: ServiceError, namespace: str) -> IrsaError:
         return error
     verb = error.operation.partition(" ")[0]
     return Refused(
-        f"this caller may not {verb} Leases (coordination.k8s.io) in namespace {namespace}",
+        f"this caller is not allowed to {verb} Leases (coordination.k8s.io) in namespace {namespace}",
         reason=error.reason,
         next_steps=(
-            "grant list and delete on leases there: docs/how-to/permissions.md has the Role",
-            "or name the namespace where the locks are: --lock-namespace NAMESPACE",
+            "grant list and delete on leases there: irsa docs how-to/permissions shows the Role",
+            "or set the namespace of the locks: --lock-namespace NAMESPACE",
         ),
     )
 
@@ -349,20 +340,20 @@ def denied(error: ServiceError, namespace: str) -> IrsaError:
     verb = error.operation.partition(" ")[0]
     if error.permitted:
         return Refused(
-            f"no lock: a quota or an admission policy of namespace {namespace} refuses to {verb} Leases",
+            f"no lock: a quota or an admission policy of namespace {namespace} denies {verb} for Leases",
             reason=error.reason,
             next_steps=(
-                "ask who sets quotas and admission policies there to allow Leases (coordination.k8s.io)",
-                "or name a namespace that allows them, the same for all runs: --lock-namespace NAMESPACE",
+                "ask the owner of these quotas and policies to allow Leases (coordination.k8s.io)",
+                "or set a namespace that allows them, the same for all runs: --lock-namespace NAMESPACE",
             ),
         )
-    who = "this caller may not" if error.status == 403 else "the cluster does not let anybody"
+    who = "this caller is not allowed to" if error.status == 403 else "the cluster allows nobody to"
     return Refused(
-        f"no lock can be taken: {who} {verb} Leases (coordination.k8s.io) in namespace {namespace}",
+        f"can't take a lock: {who} {verb} Leases (coordination.k8s.io) in namespace {namespace}",
         reason=error.reason,
         next_steps=(
-            f"grant {', '.join(VERBS)} on leases there: docs/how-to/permissions.md has the Role",
-            "or name a namespace where that is granted, the same for all runs: --lock-namespace NAMESPACE",
+            f"grant {', '.join(VERBS)} on leases there: irsa docs how-to/permissions shows the Role",
+            "or set a namespace that grants them, the same for all runs: --lock-namespace NAMESPACE",
             f"or {WITHOUT}",
         ),
     )

@@ -33,10 +33,7 @@ Approve = Callable[[Sequence[SeenLock]], bool]
 
 @dataclass(frozen=True)
 class Request:
-    """Which cluster, as whom, and in which namespace its locks are.
-
-    `approve` is asked before the locks are watched; `state_dir` tells which runs of this machine are dead.
-    """
+    """The cluster, identity and namespace of the locks; `approve` is asked before they are watched."""
 
     target: Target
     namespace: str
@@ -54,9 +51,9 @@ def find_locks(request: Request, log: WireLog) -> LockList:
 
 
 def unlock(holder: str, request: Request, log: WireLog) -> Unlocked:
-    """Remove all locks of a holder, which is told by its whole identity or by its run's name.
+    """Remove all locks of a holder, given by its whole identity or by its run's name.
 
-    Raises `Refused` for a holder that has none, for one that renews them, and where it is not confirmed;
+    Raises `Refused` for a holder without locks, for one that renews them, and without a confirmation;
     nothing is removed then.
     """
     place = _Place.of(request, log)
@@ -107,10 +104,7 @@ class _Place:
         return [SeenLock(LeaseState.read(body), found.date) for body in found.items]
 
     def watch(self, holder: str, first: Sequence[SeenLock]) -> list[SeenLock]:
-        """Those that are still the holder's, and that it has not renewed for so long that it writes no more.
-
-        What has ended by the server's clock needs no watching. Raises `Refused` as soon as one is renewed.
-        """
+        """The holder's locks that it has not renewed for too long; raises `Refused` if one is renewed."""
         mine = list(first)
         seconds = max((item.timing.stop for item in mine if not item.ended), default=0.0)
         begun = boot_seconds()
@@ -127,7 +121,7 @@ class _Place:
         return mine
 
     def remove(self, left: Sequence[SeenLock], done: Unlocked) -> None:
-        """Delete them one by one; what ends that is in the outcome, beside what was removed until then."""
+        """Delete them one by one; an error that ends that is in the outcome, next to the removed locks."""
         first = number = len(done.items)
         done.items += [(item, Removal.KEPT) for item in left]
         try:
@@ -143,20 +137,20 @@ class _Place:
             done.error = _renewed(item) if is_renewed else not_permitted(error, self.namespace)
         except KeyboardInterrupt as stop:
             done.signal = stop.args[0] if stop.args else int(signal.SIGINT)
-            done.error = IrsaError("interrupted while locks were removed", code="Interrupted")
+            done.error = IrsaError("interrupted while removing locks", code="Interrupted")
 
     def _delete(self, state: LeaseState) -> None:
-        """Delete one. Raises `ServiceError`: `CONFLICT` where it was written since it was seen."""
+        """Delete one. Raises `ServiceError`: `CONFLICT` if it was written since it was seen."""
         kube = self.connection.kube
         kube.delete_lease(self.namespace, state.name, uid=state.uid, version=state.version)
 
 
 def _renewed(item: SeenLock) -> Refused:
     return Refused(
-        f"{item.holder} renews its locks: it is at work",
-        reason=f"the lock of {item.locked} was written while it was watched",
+        f"{item.holder} renews its locks: it is still running",
+        reason=f"the lock of {item.locked} was renewed while irsa watched it",
         details=(f"{item.doing}, since {item.since}",),
-        next_steps=("wait until it has ended, or stop it there: it then gives its locks back",),
+        next_steps=("wait until it has finished, or stop it: it then releases its locks",),
     )
 
 
@@ -170,10 +164,10 @@ def _unheld(holder: str, seen: Sequence[SeenLock], request: Request) -> Refused:
     where = f"{request.target.cluster}, namespace {request.namespace}"
     return Refused(
         f"{holder} holds no lock in {where}",
-        reason="these are held, or have ended" if held else "no run holds one",
+        reason="these locks are held or have expired" if held else "no run holds a lock",
         details=[*held[:SHOWN], *more],
         next_steps=(
             f"irsa unlock -c {shlex.quote(request.target.cluster)}  # lists them",
-            "locks in another namespace are found there: --lock-namespace NAMESPACE",
+            "for locks in another namespace: --lock-namespace NAMESPACE",
         ),
     )

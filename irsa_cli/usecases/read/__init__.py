@@ -1,4 +1,1 @@
-"""Reading what is there: of one ServiceAccount, of many, of a whole cluster. Nothing is written here.
-
-What follows from it is decided in `irsa_cli.core`.
-"""
+"""Reading the current state, of one ServiceAccount, of many, of a cluster. Nothing is written here."""

@@ -1,6 +1,6 @@
-"""Which ServiceAccounts EKS Pod Identity takes over: what the commands beside doctor read and say of it.
+"""ServiceAccounts that EKS Pod Identity takes over: reads and notes of all commands but doctor.
 
-An annotation is not looked at where there is an association. What can't be read is said, and not assumed.
+With an association, the annotation does not count. An unreadable association is reported, not assumed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ T = TypeVar("T")
 Associations = dict[tuple[str, str], Association]
 
 LATE_SECONDS = 2.0
-"""For how long an answer is waited for when all else is done; once for a command, also for one about many."""
+"""How long to wait for an answer when all else is done; once for a command, also for one about many."""
 
 _NO_ANSWER = "EKS has not answered yet"
 
@@ -41,7 +41,7 @@ def associations(connection: Connection, namespace: str = "", name: str = "") ->
 
 
 def association(connection: Connection, namespace: str, name: str) -> Association | Unreadable | None:
-    """A ServiceAccount's association with its role, None without one; two calls where there is."""
+    """A ServiceAccount's association with its role, None without one; two calls if there is one."""
     cluster = connection.cluster.name
 
     def work() -> Association | None:
@@ -53,18 +53,18 @@ def association(connection: Connection, namespace: str, name: str) -> Associatio
 
 
 def taken_over(found: Association) -> str:
-    """What an association means for the pods."""
+    """The effect of an association on the pods."""
     role = f", role {found.target_role_arn or found.role_arn}" if found.role_arn else ""
     return f"pods get the credentials of EKS Pod Identity ({found.id}{role}), not the annotation's"
 
 
 def unread(found: Unreadable) -> str:
-    """What is said where associations could not be read."""
-    return f"whether EKS Pod Identity takes precedence was not checked: {found.why}"
+    """The note if associations could not be read."""
+    return f"irsa did not check whether EKS Pod Identity takes precedence: {found.why}"
 
 
 def note_of(found: Association | Unreadable | None, role_arn: str = "") -> list[str]:
-    """What a command says that has done its part all the same; nothing where there is nothing to say."""
+    """The note of a command that is otherwise done; empty if there is nothing to report."""
     if found is None:
         return []
     if isinstance(found, Unreadable):
@@ -75,9 +75,9 @@ def note_of(found: Association | Unreadable | None, role_arn: str = "") -> list[
 
 
 class Question:
-    """What EKS was asked, beside a command's work, of one ServiceAccount, or (without `name`) of all.
+    """A question to EKS, during a command's work, about one ServiceAccount, or (without `name`) all.
 
-    That is one call, and more only where there is an association: which role it gives. The work neither waits
+    That is one call, and more only for an association: its role. The work neither waits
     for the answer nor fails by it.
     """
 
@@ -91,10 +91,7 @@ class Question:
         )
 
     def tell(self, result: Result, namespace: str, name: str, role_arn: str) -> None:
-        """Put what is known by now of a ServiceAccount, which was given this role, into a result that stands.
-
-        `podIdentity` is null where no association takes it over, and missing where that is not known.
-        """
+        """Add the known association to a result; `podIdentity` is null for none, and missing if unknown."""
         if result.error is not None:
             return
         found = self._of(namespace, name)

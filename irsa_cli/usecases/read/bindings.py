@@ -4,7 +4,7 @@ Each is judged by itself in `irsa_cli.core.inventory.bindings`: what is wrong wi
 hides no other.
 
 The calls: ServiceAccounts by pages of 500, irsa's own roles by pages of 1000 of their path, one provider for
-each AWS account, and the roles as `irsa_cli.aws.details` reads them. None is made for roles of others.
+each AWS account, and the roles as `irsa_cli.aws.details` reads them. None is created for roles of others.
 """
 
 from __future__ import annotations
@@ -103,10 +103,7 @@ def read_accounts(connection: Connection, scope: BindingsScope) -> list[ServiceA
 
 
 def naming_roles(error: Refused, connection: Connection, namespace: str, name: str) -> Refused:
-    """The error for a ServiceAccount without a role, with the roles that irsa made for it all the same.
-
-    As far as the caller may see them.
-    """
+    """The error for a ServiceAccount without a role, with irsa's roles for it that the caller may see."""
     try:
         items = read_bindings(connection, BindingsScope(namespace, name)).items
     except ServiceError:
@@ -115,15 +112,18 @@ def naming_roles(error: Refused, connection: Connection, namespace: str, name: s
         if item.account is not None:
             continue
         if item.status is not BindingStatus.ROLE_ONLY:
-            told = f": {item.status.value}: {item.reason}" if item.next_steps else ""
-            details = (*error.details, f"irsa made the role {item.role_arn} for it{told}")
+            status = f": {item.status.value}: {item.reason}" if item.next_steps else ""
+            details = (*error.details, f"irsa created the role {item.role_arn} for it{status}")
             error = error.but(details=details, next_steps=(*item.next_steps, *error.next_steps))
             continue
         reach, where = reach_of(connection.target), f"{shlex.quote(name)} -n {shlex.quote(namespace)}"
         error = error.but(
-            details=(*error.details, f"irsa made the role {item.role_arn} for it, and only the role"),
+            details=(
+                *error.details,
+                f"irsa created the role {item.role_arn} for it, without a ServiceAccount",
+            ),
             next_steps=(
-                "irsa apply -f FILE  # changes the role, by an entry with roleOnly: true",
+                "irsa apply -f FILE  # changes the role (in FILE: roleOnly: true)",
                 reach.for_irsa(f"delete-sa {where}", "--role-only  # deletes it"),
                 reach.for_irsa(f"get-sa {where}", "-o yaml  # shows it"),
             ),
@@ -149,7 +149,7 @@ def _own_roles(connection: Connection, scope: BindingsScope, account: str) -> li
 
 
 def _part_of_subject(scope: BindingsScope) -> str:
-    """What the trust policy of a role for a ServiceAccount in the scope has in it."""
+    """A part of the trust policy of each role for a ServiceAccount in the scope."""
     end = f':{scope.name}"' if scope.name else ""
     if not scope.namespace:
         return end
@@ -201,7 +201,7 @@ def _bindings(
         notes = []
     notes += _unlisted(own, cluster)
     unreadable = (item for item in alone if isinstance(item, Unreadable))
-    notes += [f"a role that no ServiceAccount names can't be read: {item.why}" for item in unreadable]
+    notes += [f"can't read a role that no ServiceAccount uses: {item.why}" for item in unreadable]
     items = in_order([*map(judged, bound), *in_scope])
     looked_at = len(accounts), sum(map(len, wanted.values()))
     return Bindings(cluster, items, tuple(dict.fromkeys(notes)), *looked_at, scope.namespace, scope.selector)
@@ -230,4 +230,4 @@ def _unlisted(own: Mapping[str, object], cluster: Cluster) -> Iterator[str]:
     for account, roles in own.items():
         if isinstance(roles, Unreadable):
             where = f" in account {account}" if cluster.home != cluster.account else ""
-            yield f"managed roles without a ServiceAccount were not looked for{where}: {roles.why}"
+            yield f"irsa did not look for managed roles without a ServiceAccount{where}: {roles.why}"

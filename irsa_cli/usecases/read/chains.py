@@ -1,7 +1,4 @@
-"""Reading what is there of a chain: the target's trust policy, as far as it may be read, and the ConfigMap.
-
-What follows from it is in `irsa_cli.core.trust.chain` and `irsa_cli.core.planning.chaining`.
-"""
+"""Reading a chain: the target's trust policy, as far as it may be read, and the ConfigMap."""
 
 from __future__ import annotations
 
@@ -27,7 +24,7 @@ from irsa_cli.usecases.read.readable import unless_denied
 
 
 def target_of(connection: Connection, desired: DesiredState) -> FoundTarget | None:
-    """The target that a role is desired to go on to, None where there is none."""
+    """The desired target of a role, None if there is none."""
     if desired.chain is None:
         return None
     judged = desired.update_target_trust and not desired.allow_wide_trust
@@ -47,7 +44,7 @@ def former_targets_of(
     role: CurrentRole | None,
     account: CurrentServiceAccount | None,
 ) -> dict[str, FoundTarget]:
-    """The targets that the role goes on to as it is, by ARN, where they are not the desired one."""
+    """The role's current targets, by ARN, other than the desired one."""
     return targets(connection, former_chains(desired, role, account))
 
 
@@ -79,7 +76,7 @@ def read_target(connection: Connection, arn: str, *, judged: bool = False) -> Fo
 
 
 def config_maps_of(connection: Connection, desired: DesiredState) -> dict[str, FoundConfigMap]:
-    """The ConfigMap that is desired, by its name, where it is there."""
+    """The desired ConfigMap, by its name, if it exists."""
     if not desired.aws_config_map:
         return {}
     return named_config_maps(connection, desired.namespace, desired.aws_config_map)
@@ -91,7 +88,7 @@ def with_former(
     account: CurrentServiceAccount | None,
     found: Mapping[str, FoundConfigMap],
 ) -> Mapping[str, FoundConfigMap]:
-    """With the ConfigMap that the ServiceAccount had before, where that is another one."""
+    """With the ServiceAccount's former ConfigMap, if that is another one."""
     former = noted_or_none(account.annotations, CONFIG_MAP_ANNOTATION) if account is not None else ""
     kept = desired.role_only or "target_role" in desired.unsaid
     if not former or former == desired.aws_config_map or kept:
@@ -100,7 +97,7 @@ def with_former(
 
 
 def named_config_maps(connection: Connection, namespace: str, name: str) -> dict[str, FoundConfigMap]:
-    """The ConfigMap of a name, by that; empty where there is none."""
+    """The ConfigMap of a name, by that; empty if there is none."""
     body = connection.kube.config_map(namespace, name)
     return {} if body is None else {name: found_config_map(body)}
 

@@ -51,10 +51,7 @@ class NamedServiceAccount(Namespaced):
         return f"{self.full_name}@{self.connection.cluster.name}"
 
     def settings(self) -> Injection:
-        """What its annotations ask for.
-
-        Raises `Refused` when it doesn't exist, `ServiceError` when the caller may not read it.
-        """
+        """The settings in its annotations; raises `Refused` (not found), or `ServiceError`."""
         try:
             found = self.connection.kube.service_account(self.namespace, self.name)
         except ServiceError as error:
@@ -75,13 +72,13 @@ class NamedServiceAccount(Namespaced):
                 reason=f"its annotation {ROLE_ARN_ANNOTATION} is empty"
                 if found.annotated
                 else f"it has no annotation {ROLE_ARN_ANNOTATION}",
-                next_steps=(self._command("create-sa") + " --attach-policy-arn ARN  # gives it one",),
+                next_steps=(self._command("create-sa") + " --attach-policy-arn ARN  # creates one",),
             )
         try:
             arn.role_arn(found.role_arn)
         except InvalidInput as error:
             raise Refused(
-                f"the annotation {ROLE_ARN_ANNOTATION} of {self.full_name} can't be right",
+                f"the annotation {ROLE_ARN_ANNOTATION} of {self.full_name} is not valid",
                 reason=str(error),
                 next_steps=(self._command("doctor"),),
             ) from error
@@ -124,18 +121,18 @@ class NamedServiceAccount(Namespaced):
             if error.transient or not error.status:
                 raise
             raise Unverified(
-                f"STS gives {self.full_name} no credentials of {injection.role_arn}",
+                f"STS denies {self.full_name} the credentials of {injection.role_arn}",
                 reason=error.reason,
                 next_steps=self._cures(error, seconds),
                 code=error.code,
             ) from error
 
     def _cures(self, error: ServiceError, seconds: int | None) -> tuple[str, ...]:
-        """What to do about a refusal; the lifetime is the caller's own choice, and no fault of the role."""
+        """The remedies for a refusal; the lifetime is the caller's own choice, and no fault of the role."""
         if seconds is not None and error.code == "ValidationError" and "DurationSeconds" in error.reason:
             return (
-                "ask for a shorter --duration; without it STS gives an hour",
-                self._command("update-sa") + f" --max-session-duration {seconds}  # the role allows more",
+                "use a shorter --duration; the default is one hour",
+                self._command("update-sa") + f" --max-session-duration {seconds}  # allows longer sessions",
             )
         return (self._command("verify") + "  # which condition fails", self._command("doctor") + "  # why")
 
@@ -148,7 +145,7 @@ class NamedServiceAccount(Namespaced):
         elsewhere, similar = self._others()
         details = []
         if elsewhere:
-            details.append(f"there is one of that name in: {', '.join(elsewhere)}")
+            details.append(f"namespaces with a ServiceAccount of that name: {', '.join(elsewhere)}")
         if similar:
             details.append(f"ServiceAccounts of {self.namespace} with a similar name: {', '.join(similar)}")
         return Refused(
@@ -170,7 +167,7 @@ class NamedServiceAccount(Namespaced):
         return elsewhere, difflib.get_close_matches(self.name, here, n=3)
 
     def _naming_rule(self, error: ServiceError, verb: str, resource: str) -> ServiceError:
-        """The error; a missing permission with the rule that would give it, and how to make that rule."""
+        """The error; for a missing permission with the rule that grants it, and how to create that rule."""
         if error.status != 403 or error.permitted:
             return error
         rule = reach_of(self.connection.target).kubectl(

@@ -1,7 +1,7 @@
-"""Finding what is there of one ServiceAccount: the object, the roles that irsa made for it, the one it uses.
+"""Find the current state of one ServiceAccount: the object, irsa's roles for it, and the one it uses.
 
-One round trip where the role has the name that irsa gives it. What is done with it is decided by the commands
-that change or delete bindings; what one that makes them reads is in `irsa_cli.usecases.read.observe`.
+One round trip if the role has irsa's default name. The commands
+that change or delete bindings use it; those that create them read in `irsa_cli.usecases.read.observe`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ PARALLEL = 8
 def find(
     connection: Connection, namespace: str, name: str, *, candidates: Iterable[str] = (), kube: bool = True
 ) -> Bound:
-    """What is there of a ServiceAccount and its roles.
+    """The current state of a ServiceAccount and its roles.
 
     `candidates` are names of roles to look at as well: the user's, or those of a journal. Only where neither
     they, nor the annotation, nor the name that irsa gives tell of a role, all roles of the account are looked
@@ -106,7 +106,7 @@ class _Finder:
         listed = unless_denied(lambda: listing.list_roles(self.connection.iam).roles)
         if isinstance(listed, Unreadable):
             return replace(bound, unsearched=listed.why)
-        # ListRoles shows no tags. What irsa makes names the namespace in its trust policy, if by a pattern.
+        # ListRoles shows no tags. irsa's roles have the namespace in their trust policy, or a pattern.
         mark = f":{self.namespace}:"
         likely = [
             item.name for item in listed if item.name not in self.read and mark in json.dumps(item.trust)
@@ -136,7 +136,7 @@ def _named_role(bound: Bound) -> tuple[str, str]:
     except InvalidInput:
         return "", f"its annotation is not the ARN of a role: {bound.annotation}"
     if bound.is_elsewhere:
-        return "", f"its role lives in account {arn.account}: {bound.annotation}"
+        return "", f"its role is in account {arn.account}: {bound.annotation}"
     return arn.name, ""
 
 
@@ -155,8 +155,8 @@ def _with_chain(connection: Connection, bound: Bound) -> Bound:
 def _with_config_map(connection: Connection, bound: Bound) -> Bound:
     """With the ConfigMap that the ServiceAccount notes.
 
-    Where the role has a target of which the ServiceAccount knows nothing (any more: somebody may have made it
-    again), the one that bears irsa's marks for it.
+    If the role has a target that is not in the ServiceAccount (any more: somebody may have recreated
+    it), the one with irsa's marks for it.
     """
     noted = bound.account.annotations if bound.account is not None else {}
     name = noted_or_none(noted, CONFIG_MAP_ANNOTATION)

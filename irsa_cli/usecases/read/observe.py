@@ -1,7 +1,4 @@
-"""Reading what is there before anything is planned: all reads that don't depend on each other at once.
-
-This is the long part of a run on purpose: before the first write every failure is harmless.
-"""
+"""Reading everything before planning, all at once: a failure before the first write is harmless."""
 
 from __future__ import annotations
 
@@ -43,10 +40,7 @@ _SERVERS_OWN = (
 
 
 def observe(connection: Connection, desired: DesiredState) -> CurrentState:
-    """Read everything that the plan depends on, in one round trip where nothing exists yet.
-
-    Raises `ServiceError` where the caller may not read, and `IrsaError` for policies that don't exist.
-    """
+    """Read everything that the plan depends on; raises `ServiceError`, or `IrsaError` (no policy)."""
     with ThreadPoolExecutor(14) as pool:
         provider = pool.submit(_provider, connection, desired)
         role = pool.submit(read_role, connection, desired)
@@ -81,10 +75,7 @@ def observe(connection: Connection, desired: DesiredState) -> CurrentState:
 def _bound_role(
     connection: Connection, desired: DesiredState, account: CurrentServiceAccount | None
 ) -> CurrentRole | None:
-    """The role of the cluster's account that the ServiceAccount has in place of the desired one.
-
-    None where it can't be read: it only tells how to go on.
-    """
+    """The ServiceAccount's role in the cluster's account instead of the desired one; None if unreadable."""
     named = account.annotations.get(ROLE_ARN_ANNOTATION, desired.role_arn) if account is not None else ""
     if desired.role is None or desired.override or named in ("", desired.role_arn):
         return None
@@ -99,7 +90,7 @@ def _bound_role(
 
 
 def is_account_needed(desired: DesiredState, role: CurrentRole | None) -> bool:
-    """Whether the ServiceAccount is to be read: it is desired, or it alone tells if the role is complete."""
+    """Whether to read the ServiceAccount: it is desired, or it alone shows if the role is complete."""
     return not desired.role_only or (role is not None and not lifecycle.tells_itself(role.state.tags))
 
 
@@ -128,11 +119,11 @@ def _provider(connection: Connection, desired: DesiredState) -> ProviderState | 
 
 
 def read_role(connection: Connection, desired: DesiredState) -> tuple[CurrentRole | None, str]:
-    """The role, and why it can't be read where it can't."""
+    """The role, or why it can't be read."""
     if desired.role is not None:
         return reading.current_role(connection.iam, desired.role_name), ""
     if desired.role_account != connection.cluster.home:
-        return None, f"it lives in account {desired.role_account}"
+        return None, f"it is in account {desired.role_account}"
     found = unless_denied(
         lambda: reading.current_role(connection.iam, desired.role_name, policies=lambda role: False)
     )
@@ -174,10 +165,7 @@ def current_account(body: Json) -> CurrentServiceAccount:
 
 
 def _rehearse(connection: Connection, desired: DesiredState) -> bool:
-    """Create the ServiceAccount for show (dryRun): finds missing RBAC before the first write.
-
-    Returns whether there is such a namespace.
-    """
+    """Create the ServiceAccount as a dry run, to find missing RBAC; returns whether the namespace exists."""
     from irsa_cli.changes.service_account import service_account_body
     from irsa_cli.kube.errors import EXISTS, NOT_FOUND
 
@@ -206,14 +194,13 @@ def _rehearse_namespace(connection: Connection, desired: DesiredState) -> None:
     except ServiceError as error:
         if error.code != EXISTS:
             raise
-        raise Conflict(f"namespace {desired.namespace} was made by somebody else meanwhile") from error
+        raise Conflict(
+            f"namespace {desired.namespace} was created by somebody else in the meantime"
+        ) from error
 
 
 def check_policies(connection: Connection, policies: Iterable[str], boundary: str = "") -> PolicyVersions:
-    """The versions in force; raises `IrsaError` for a policy that does not exist.
-
-    What may not be asked for is not checked.
-    """
+    """The versions in force, as far as the caller may ask; raises `IrsaError` for a missing policy."""
     wanted = [*policies, *([boundary] if boundary else [])]
     with ThreadPoolExecutor(8) as pool:
         found = pool.map(lambda item: reading.policy_version(connection.iam, item), wanted)
@@ -229,7 +216,7 @@ def checked_versions(
         similar = reading.similar_policies(connection.iam, missing)
         raise IrsaError(
             f"{'permissions boundary' if missing == boundary else 'policy'} {missing} does not exist",
-            reason="NoSuchEntity: IAM knows no policy of that ARN",
+            reason="NoSuchEntity: IAM has no policy with that ARN",
             details=(f"policies with a similar name: {', '.join(similar)}",) if similar else (),
             next_steps=("check the account, the path and the spelling of the ARN",),
             code="NoSuchEntity",

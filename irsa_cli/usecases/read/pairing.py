@@ -1,7 +1,4 @@
-"""Reading one ServiceAccount with its role: what `irsa update-sa` and `irsa adopt` start from.
-
-What may be done with it is decided in `irsa_cli.core.binding.ownership`.
-"""
+"""Reading one ServiceAccount with its role, for `irsa update-sa` and `irsa adopt`."""
 
 from __future__ import annotations
 
@@ -24,14 +21,14 @@ from irsa_cli.usecases.read.identity import NamedServiceAccount
 from irsa_cli.usecases.read.observe import current_account
 from irsa_cli.usecases.read.readable import unless_denied
 
-UNSEEN = "whether other ServiceAccounts use the role was not checked: the caller may not list them"
+UNCHECKED = "irsa did not check whether other ServiceAccounts use the role: the caller can't list them"
 
 
 def read_account(connection: Connection, namespace: str, name: str) -> Pairing:
     """The ServiceAccount with the role that it names, which is not looked at.
 
-    Raises `Refused` when there is no such ServiceAccount (with where one of that name is), or it names none;
-    with the role that irsa made for it all the same, where there is one.
+    Raises `Refused` if there is no such ServiceAccount (with the namespaces of its name), or it has no role;
+    with the role that irsa nevertheless created for it, if there is one.
     """
     account = NamedServiceAccount(connection, namespace, name)
     body = connection.kube.service_account(namespace, name)
@@ -60,7 +57,7 @@ def read_named(connection: Connection, namespace: str, name: str, role: str) -> 
         raise Refused(
             f"role {role} does not exist",
             reason=f"account {cluster.home} has no role of that name",
-            next_steps=("check the name, and whether these are the credentials of the role's account",),
+            next_steps=("check the name, and that the credentials belong to the role's account",),
         )
     arn = iam_arn(cluster.partition, cluster.home, f"role{found.state.path}{role}")
     return Pairing(cluster, namespace, name, account, found, named_role=arn)
@@ -101,10 +98,7 @@ def sharers(role: str, full_name: str, accounts: list[Json] | None) -> list[str]
 def read_pairing(
     connection: Connection, namespace: str, name: str, role: str = ""
 ) -> tuple[Pairing, list[Json] | None]:
-    """The ServiceAccount with its role, and all ServiceAccounts of the cluster where they may be listed.
-
-    `role` is the name of a role that the ServiceAccount need not name.
-    """
+    """The ServiceAccount with its role (or the one named `role`), and all of the cluster if permitted."""
     with ThreadPoolExecutor(1) as pool:
         accounts = pool.submit(read_all_accounts, connection)
         if role:

@@ -1,7 +1,4 @@
-"""Reading who may do what in a cluster: RBAC's four kinds, and how IAM principals get in.
-
-What can't be read hides nothing else. What follows from it is `irsa_cli.core.rbac`'s business.
-"""
+"""Reading permissions in a cluster: RBAC's four kinds, and IAM principals. Unreadable parts hide no other."""
 
 from __future__ import annotations
 

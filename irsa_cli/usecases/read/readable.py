@@ -13,12 +13,12 @@ T = TypeVar("T")
 
 
 def read(work: Callable[[], T]) -> T | Unreadable:
-    """What `work` returns, or why it could not be read."""
+    """The result of `work`, or why it could not be read."""
     try:
         return work()
     except ServiceError as error:
         why = error.details[0] if error.details else f"{error.message}: {error.reason}"
-        # What an issuer publishes is for everybody: a refusal or a wrong document is what STS gets, too.
+        # An issuer's documents are public: a refusal or a wrong document is also what STS gets.
         answered = error.code == "BadDocument" or 400 <= error.status < 500
         return Unreadable(why, answered=error.service == "issuer" and answered)
     except IrsaError as error:
@@ -26,7 +26,7 @@ def read(work: Callable[[], T]) -> T | Unreadable:
 
 
 def unless_denied(work: Callable[[], T]) -> T | Unreadable:
-    """What `work` returns, or why the caller may not read it; raises any other `ServiceError`."""
+    """The result of `work`, or why the caller may not read it; raises any other `ServiceError`."""
     try:
         return work()
     except ServiceError as error:
@@ -36,10 +36,7 @@ def unless_denied(work: Callable[[], T]) -> T | Unreadable:
 
 
 def needed(future: Future[T | Unreadable]) -> T:
-    """What another read found; raises `IrsaError` when it could not be made.
-
-    Only for reads that were begun before: they have a thread of their own by then.
-    """
+    """The result of an earlier started read, which has its own thread; raises `IrsaError` if it failed."""
     found = future.result()
     if isinstance(found, Unreadable):
         raise IrsaError(found.why)

@@ -1,7 +1,4 @@
-"""What verifying reads, each thing once however many ServiceAccounts need it, and all at once.
-
-What follows from it is in `irsa_cli.usecases.verification.steps`.
-"""
+"""The reads of verify, each thing once however many ServiceAccounts need it, and all at once."""
 
 from __future__ import annotations
 
@@ -57,7 +54,7 @@ class Reads:
             return self._futures[key]
 
     def begin(self) -> None:
-        """Begin with what needs nothing but the cluster."""
+        """Begin with the reads that need only the cluster."""
         self.public_keys()
         self.provider(self._connection.cluster.home)
         # Made before several threads ask for it, as nothing guards its making.
@@ -103,7 +100,7 @@ class Reads:
     def simulations(
         self, arn: str, actions: tuple[str, ...], resources: tuple[str, ...], *, federated: bool
     ) -> Future[list[Simulated]]:
-        """What IAM's simulation says to the actions of a role; `federated`: a token leads to it directly."""
+        """IAM's simulation of the actions of a role; `federated`: a token leads to it directly."""
         from irsa_cli.aws.permissions.simulation import Caller, simulate
 
         cluster, account = self._connection.cluster, role_arn(arn).account
@@ -120,8 +117,8 @@ class Reads:
             return session.client("iam")
         if account not in self._readers:
             raise IrsaError(
-                f"account {account} is not read",
-                reason="--iam-assume-role names a role there by which it can be, as --role-account does",
+                f"irsa can't read account {account}",
+                reason="give a role of that account with --iam-assume-role",
                 code="OtherAccount",
             )
         client: IAMClient = self._once(("iam", account), lambda: self._foreign_iam(account)).result()

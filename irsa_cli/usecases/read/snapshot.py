@@ -1,6 +1,6 @@
-"""What is there for many bindings of one cluster, read in few calls: lists instead of one call for each.
+"""The current state for many bindings of one cluster, read in few calls: lists instead of one call for each.
 
-A snapshot grows old while the work goes on. That is harmless: every change compares before it writes, and
+A snapshot grows old during the work. That is harmless: every change compares before it writes, and
 who finds something else there looks again by `irsa_cli.usecases.read.observe`.
 """
 
@@ -39,14 +39,14 @@ WORKERS = 16
 
 
 @dataclass(frozen=True)
-class Groundwork:
-    """What all desired states build on: the changes that make it, and what is there when they are made."""
+class SharedBase:
+    """The common base of all desired states: the changes that create it, and its state after them."""
 
     plan: Plan
     provider: ProviderState | None
     namespaces: frozenset[str]
     there: tuple[Change, ...] = ()
-    """What is there of it already, as changes that change nothing."""
+    """The existing parts of it, as changes without an effect."""
 
 
 class Snapshot:
@@ -63,7 +63,7 @@ class Snapshot:
         self._lock = threading.Lock()
         self._policies: dict[str, Future[str | None]] = {}
         self._singles: dict[tuple[str, str], Future[Any]] = {}
-        self._groundwork = Groundwork(Plan(), None, frozenset())
+        self._groundwork = SharedBase(Plan(), None, frozenset())
         _ = connection.kube  # Made before several threads ask for it, as nothing guards its making.
         cluster, iam = connection.cluster, connection.iam
         self._path = default_role_path(cluster.name)
@@ -99,8 +99,8 @@ class Snapshot:
         """The account's quota for trust policies, asked for when it is first needed."""
         return reading.trust_quota(self._connection.iam)
 
-    def lay_ground(self, desired_states: Sequence[DesiredState], *, associate: bool) -> Groundwork:
-        """What has to be there before all of them: the provider with its audiences, the namespaces."""
+    def prepare_base(self, desired_states: Sequence[DesiredState], *, associate: bool) -> SharedBase:
+        """The prerequisites of all of them: the provider with its audiences, the namespaces."""
         cluster, provider = self._connection.cluster, self._provider.result()
         changes: list[Change] = []
         if associate:
@@ -113,13 +113,13 @@ class Snapshot:
             provider = _after(provider, changes)
         wanted = {item.namespace: item.new_namespace for item in desired_states if not item.role_only}
         listed = _unless_denied(self._namespaces) if wanted else None
-        # Who may not list them is told by the server when a ServiceAccount can't be made.
+        # If the caller may not list them, the server says so when a ServiceAccount can't be created.
         there = set(wanted) if listed is None else {item["metadata"]["name"] for item in listed}
         changes += [
             Change(Kind.NAMESPACE, (name,), None, wanted[name]) for name in sorted(wanted.keys() - there)
         ]
         found = groundwork_counted_on(self._provider_arn, self._provider.result(), wanted.keys() & there)
-        self._groundwork = Groundwork(
+        self._groundwork = SharedBase(
             Plan.of(changes), provider, frozenset(there | wanted.keys()), tuple(found)
         )
         return self._groundwork
@@ -128,15 +128,12 @@ class Snapshot:
         return desired.role_account == self._connection.cluster.home
 
     def observe(self, desired: DesiredState) -> CurrentState:
-        """What is there for one desired state, its groundwork laid.
-
-        Raises `IrsaError` for a policy that does not exist.
-        """
+        """The current state for one desired state on the common base; raises `IrsaError` (no policy)."""
         found = (None, "") if self.is_unlisted(desired) else read_role(self._connection, desired)
         return self._current(desired, found, self.account)
 
-    def observe_anew(self, desired: DesiredState) -> CurrentState:
-        """The same; the role and the ServiceAccount as they are now, and not as the lists had them."""
+    def observe_again(self, desired: DesiredState) -> CurrentState:
+        """The same; the role and the ServiceAccount are read again instead of taken from the lists."""
         account = self._pool.submit(self._connection.kube.service_account, desired.namespace, desired.name)
 
         def current(_namespace: str, _name: str) -> CurrentServiceAccount | None:
@@ -186,7 +183,7 @@ class Snapshot:
         return self._role_names is not None and desired.role_name not in self._role_names
 
     def account(self, namespace: str, name: str, *, needed: bool = True) -> CurrentServiceAccount | None:
-        """A ServiceAccount, None where there is none; nor one that is not `needed` and may not be read."""
+        """A ServiceAccount, None if there is none; nor one that is not `needed` and may not be read."""
         if self._by_name is not None:
             metadata = self._by_name.get((namespace, name))
         else:
@@ -232,7 +229,7 @@ def _unless_denied(future: Future[T]) -> T | None:
 
 
 def _after(provider: ProviderState | None, changes: Sequence[Change]) -> ProviderState | None:
-    """The provider when these changes are made."""
+    """The provider after these changes."""
     for change in changes:
         if isinstance(change.after, ProviderState):
             return change.after

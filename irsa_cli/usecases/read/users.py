@@ -1,7 +1,4 @@
-"""Who uses a binding, and who may be at work on it: what is read before it is deleted, and nothing written.
-
-Whether it may be deleted is decided in `irsa_cli.core.planning.deletion_checks`.
-"""
+"""The users of a binding, and runs that may be active on it: read before it is deleted, nothing written."""
 
 from __future__ import annotations
 
@@ -32,7 +29,7 @@ from irsa_cli.usecases.read.readable import unless_denied
 
 
 def users_of(connection: Connection, bound: Bound, deletion: Deletion, *, kube: bool = True) -> Users:
-    """Who may use the binding, in one round trip; without `kube` the cluster is not asked.
+    """The possible users of the binding, in one round trip; without `kube` the cluster is not asked.
 
     At the same time the deletion of the ServiceAccount is rehearsed (dryRun): raises `ServiceError` when the
     caller may not delete it.
@@ -89,16 +86,13 @@ def _accounts(
         return [], []
     bodies = unless_denied(connection.kube.service_accounts)
     if isinstance(bodies, Unreadable):
-        return [], [f"{shared[0].arn} trusts others, too, and ServiceAccounts can't be listed: {bodies.why}"]
+        return [], [f"{shared[0].arn} also trusts others, and ServiceAccounts can't be listed: {bodies.why}"]
     found = [parsing.service_account(body) for body in bodies]
     return [(item.full_name, item.annotations.get(ROLE_ARN_ANNOTATION, "")) for item in found], []
 
 
 def living(connection: Connection, bound: Bound, settings: Settings) -> list[str]:
-    """The transactions whose marks the roles bear, and which may still be at work, here or elsewhere.
-
-    A run elsewhere is known by its Lease; where no locks are used, or may be read, by its age alone.
-    """
+    """The transactions in the roles' marks that may be active: by Lease, or by age if none can be read."""
     marks = {role.state.tags.get(TRANSACTION_TAG, "") for role in bound.own}
     found = [mark for mark in marks if _may_live(mark, settings.state_dir)]
     here = [mark for mark in found if journals_of(settings.state_dir, [mark])]
@@ -107,7 +101,7 @@ def living(connection: Connection, bound: Bound, settings: Settings) -> list[str
 
 
 def _is_unlocked(connection: Connection, bound: Bound, settings: Settings) -> bool:
-    """Whether no other run holds the binding's lock; not, where that is not known."""
+    """Whether no other run holds the binding's lock; False if that is not known."""
     name = Lock(LockScope.BINDING, bound.full_name).name
     found = unless_denied(lambda: connection.kube.lease(settings.lock.namespace, name))
     if found is None or isinstance(found, Unreadable):

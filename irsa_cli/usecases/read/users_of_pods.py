@@ -37,7 +37,7 @@ def kind_of(word: str) -> str | None:
 
 
 def account_used(connection: Connection, kind: str, namespace: str, name: str) -> str:
-    """The name of the ServiceAccount that it uses; raises `Refused` where it is not there."""
+    """The name of the ServiceAccount that it uses; raises `Refused` if it does not exist."""
     if kind == POD:
         body = connection.kube.pod(namespace, name)
     else:

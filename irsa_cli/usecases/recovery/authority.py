@@ -1,6 +1,6 @@
 """Whether a journal may be acted on: by its seal, by the marks on what it is about, or by the user's word.
 
-A journal is a file, and who can put one into the folder must not get more done by it than taking away what
+A journal is a file, and somebody who puts one into the folder must not achieve more than to remove what
 bears its transaction's mark. The rules are pure, in `irsa_cli.core.recovery.authority`.
 """
 
@@ -43,24 +43,21 @@ from irsa_cli.usecases.command.execute import SAME_AGAIN
 NOT_WRITTEN_HERE = "the journal of {} was not written by your irsa on this machine"
 
 
-def check_way(story: Story, told: Target, given: Target, *more: str) -> None:
-    """Raise `Refused` where the run was reached in a way that the command line does not name.
-
-    `told` is the way as the journal tells it, `given` the one that the user's options make of it.
-    """
-    if given.role_account != told.role_account:
+def check_way(story: Story, recorded: Target, given: Target, *more: str) -> None:
+    """Raise `Refused` if the command line lacks a way in the journal (`recorded`); `given`: its options."""
+    if given.role_account != recorded.role_account:
         raise Refused(
-            f"transaction {story.transaction} kept its roles in {_account(told)}",
-            reason=f"--role-account says {_account(given)}",
+            f"transaction {story.transaction} has its roles in {_account(recorded)}",
+            reason=f"--role-account sets {_account(given)}",
             next_steps=(recover_command(story.transaction, story.to_paste, *more),),
         )
-    missing = [flag for key, flag in GIVEN.items() if getattr(told, key) and not getattr(given, key)]
-    if told.profile == os.environ.get("AWS_PROFILE"):
+    missing = [flag for key, flag in GIVEN.items() if getattr(recorded, key) and not getattr(given, key)]
+    if recorded.profile == os.environ.get("AWS_PROFILE"):
         missing = [flag for flag in missing if flag != "--profile"]
     if missing:
         raise Refused(
             f"transaction {story.transaction} was run with {' and '.join(missing)}",
-            reason="a journal may decide neither as whom irsa acts nor which programs a kubeconfig runs",
+            reason="a journal can't choose irsa's identity or the programs that a kubeconfig runs",
             details=() if story.sealed else (NOT_WRITTEN_HERE.format(story.transaction),),
             next_steps=(recover_command(story.transaction, story.to_paste, *more),),
         )
@@ -72,27 +69,27 @@ def _account(target: Target) -> str:
 
 def check_cluster(story: Story, connection: Connection) -> None:
     """Raise `Refused` when the cluster that answers is not the one that the journal is about."""
-    told, found = story.context.get("cluster"), connection.cluster.arn
-    if told is not None and told != found:
+    recorded, found = story.context.get("cluster"), connection.cluster.arn
+    if recorded is not None and recorded != found:
         raise Refused(
-            f"transaction {story.transaction} was about another cluster",
-            reason=f"its journal names {told}, and what answers is {found}",
-            next_steps=("give the --region and the --profile of the run",),
+            f"transaction {story.transaction} belongs to another cluster",
+            reason=f"its journal is for {recorded}, not {found}",
+            next_steps=("use the --region and --profile of the run",),
         )
 
 
 def check_marks(
     story: Story, path: Path, todo: Sequence[Change], connection: Connection, *, forward: bool, named: bool
 ) -> frozenset[str]:
-    """Raise `Refused` for a role that does not bear this transaction's mark, where it has to.
+    """Raise `Refused` for a role without this transaction's mark, if it must have it.
 
     Returns the names of the roles that were given back already, without a word in the journal: they bear the
     mark of before, which a rollback gives back last, and have all that the run had taken from them.
 
-    A journal without this user's seal is believed of no role without the mark, and of no complete one (but
-    where it is `named`). One with the seal is believed where its run marks no role (`update-sa`); else the
-    run has begun nothing of a role before its mark was there. What other runs have taken over is left alone
-    by the rollback itself, and on the way forward each step looks for the mark.
+    A journal without this user's seal is believed of no role without the mark, and of no complete one (but if
+    it is `named`). One with the seal is believed if its run marks no role (`update-sa`); else the run has
+    begun nothing of a role before its mark was there. Objects that other runs have taken over are left alone
+    by the rollback itself, and on the way forward each step checks the mark.
     """
     if not story.sealed:
         for name, changes in parts_of_roles(todo).items():
@@ -133,16 +130,16 @@ def _state_with_mark(story: Story, path: Path, name: str, connection: Connection
 
 
 def _check_mark(story: Story, name: str, state: RoleState | None, changes: Sequence[Change]) -> None:
-    """Raise `Refused` unless a role, where there is one, bears this transaction's mark."""
+    """Raise `Refused` unless a role, if it exists, has this transaction's mark."""
     owner = takes_back(story) if state is None else state.tags.get(TRANSACTION_TAG, NOBODY)
     if owner == takes_back(story):
         return
     what = ", ".join(f"{change.kind.value} {change.name}" for change in changes)
     raise Refused(
-        f"transaction {story.transaction} is not carried out",
-        reason=f"role {name} bears the mark of {owner}, not of this transaction",
+        f"transaction {story.transaction} was not recovered",
+        reason=f"role {name} has the tag of {owner}, not of this transaction",
         details=(f"would have been changed: {what}",),
-        next_steps=(f"aws iam get-role --role-name {shlex.quote(name)}  # shows whose it is",),
+        next_steps=(f"aws iam get-role --role-name {shlex.quote(name)}  # shows its owner",),
     )
 
 
@@ -153,7 +150,7 @@ def _check_unused(story: Story, todo: Iterable[Change], connection: Connection) 
         state = _role(name, connection)
         if state is not None and _is_complete(name, state, connection):
             raise Refused(
-                f"transaction {story.transaction} is not carried out",
+                f"transaction {story.transaction} was not recovered",
                 reason=f"role {name} is complete, and the journal was not written here",
                 next_steps=("irsa delete-sa NAME  # deletes it, if that is what you want",),
             )
@@ -182,16 +179,13 @@ def check_lock(story: Story, connection: Connection, *, named: bool, forward: bo
         return
     raise Refused(
         f"another run has claimed the lock of transaction {story.transaction}",
-        reason="it may have gone on from what this one left: to recover this one could undo its work",
-        next_steps=(SAME_AGAIN, *_with_yes(story, "does it all the same", forward=forward)),
+        reason="it may have continued from this one's changes, and a recovery could undo its work",
+        next_steps=(SAME_AGAIN, *_with_yes(story, "does it anyway", forward=forward)),
     )
 
 
 def check_word(story: Story, begun: Iterable[Change], *, named: bool, forward: bool) -> None:
-    """Raise `Refused` for a journal without this user's seal that asks for more than its marks prove.
-
-    `named`: the user has named the transaction, and said yes to what would be done.
-    """
+    """Refuse a journal without seal that asks for more than its marks prove, unless approved (`named`)."""
     if story.sealed or named:
         return
     beyond = beyond_marks([record.change for record in story.records], begun)
@@ -199,7 +193,7 @@ def check_word(story: Story, begun: Iterable[Change], *, named: bool, forward: b
         return
     raise Refused(
         NOT_WRITTEN_HERE.format(story.transaction),
-        reason="what it asks for is done only when you have seen it and name it",
+        reason="irsa recovers it only if you name it after you have seen its changes",
         details=tuple(f"asks for: {change.kind.value} {change.name}" for change in beyond[:10]),
         next_steps=_with_yes(story, "does it", forward=forward),
     )
@@ -211,4 +205,4 @@ def _with_yes(story: Story, effect: str, *, forward: bool) -> tuple[str, str]:
         recover_command(story.transaction, story.to_paste, *(["--forward"] if forward else []), flag)
         for flag in ("--dry-run", "--yes")
     )
-    return f"{shows}  # shows all of it", f"{does}  # {effect}"
+    return f"{shows}  # shows everything", f"{does}  # {effect}"

@@ -1,8 +1,7 @@
 """`irsa recover --cluster`: recovery without a journal, from what runs have left in IAM and Kubernetes.
 
-What is there is read in `irsa_cli.usecases.recovery.scan`, and judged in `irsa_cli.core.recovery.judge`. It
-is rolled back as in any rollback: by the inverse changes, with the run's mark as the claim, and a journal of
-its own.
+`irsa_cli.usecases.recovery.scan` reads the state, `irsa_cli.core.recovery.judge` judges it. It is rolled back
+as in any rollback: by the inverse changes, with the run's mark as the claim, and a journal of its own.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from irsa_cli.core.plan.changes import Kind, Plan
 from irsa_cli.core.recovery.ages import MINIMUM_AGE
 from irsa_cli.core.recovery.judge import Finder, Key, key_of
 from irsa_cli.core.recovery.leftovers import Leftovers
-from irsa_cli.core.recovery.report import Found, Recoveries, Skipped, told
+from irsa_cli.core.recovery.report import Found, Recoveries, Skipped, spared_text
 from irsa_cli.core.results.result import Command, Ended, Left, Result
 from irsa_cli.core.values.errors import Refused
 from irsa_cli.transaction.events import Leftover
@@ -34,8 +33,8 @@ from irsa_cli.usecases.command.run_context import RunContext
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.command.signals import RunGroup, stoppable
 from irsa_cli.usecases.locks.locks import locked
+from irsa_cli.usecases.recovery.results import Approve, approve, back_result, backward_changes, planned
 from irsa_cli.usecases.recovery.scan import look
-from irsa_cli.usecases.recovery.told import Approve, approve, back_result, backward_changes, planned
 
 
 @dataclass(frozen=True)
@@ -48,19 +47,16 @@ class Request:
 
 
 def find_leftovers(request: Request, settings: Settings, log: WireLog) -> Found:
-    """What runs have left in the cluster and its account."""
+    """The leftovers of runs in the cluster and its account."""
     return _Recovery.read(request, settings, log).found
 
 
 def take_back(transaction: str, request: Request, settings: Settings, log: WireLog) -> Result:
-    """Roll back what one run has left.
-
-    Raises `Refused` when its run may still live, or when all of it is left alone.
-    """
+    """Roll back one run's leftovers; raises `Refused` if it may be active, or all of them are spared."""
     recovery = _Recovery.read(request, settings, log)
     leftovers = recovery.finder.leftovers(transaction, named=True)
     if leftovers is None:
-        notes = [f"nothing of {transaction} is left in {recovery.connection.cluster.name}"]
+        notes = [f"nothing is left of {transaction} in {recovery.connection.cluster.name}"]
         cluster = recovery.connection.cluster
         return Result(Ended.UNCHANGED, cluster=cluster, transaction=transaction, notes=notes)
     why_not = recovery.found.why_not(leftovers)
@@ -68,7 +64,7 @@ def take_back(transaction: str, request: Request, settings: Settings, log: WireL
         raise Refused(
             f"{transaction} is not rolled back",
             reason=why_not,
-            details=[told(item) for item in leftovers.spared] if leftovers.stages else (),
+            details=[spared_text(item) for item in leftovers.spared] if leftovers.stages else (),
             next_steps=[step for item in leftovers.spared for step in item.next_steps],
         )
     if not settings.dry_run:
@@ -137,7 +133,7 @@ class _Recovery:
         self.found = Found(cluster, leftovers, self.request.minimum_age, frozenset(running))
 
     def plan(self, leftovers: Leftovers) -> Result:
-        """What would be done with one run's remains."""
+        """The plan for one run's leftovers."""
         changes = [piece.change.inverse for piece in reversed(list(leftovers.pieces))]
         own = self._own_journal(leftovers)
         if own is not None:  # It is what is gone by, but for a provider that roles of others trust.
@@ -146,7 +142,7 @@ class _Recovery:
             back = backward_changes(own[1])
             changes = [item for item in back if item.after is not None or item.kind not in kept]
         result = planned(leftovers.transaction, changes, _facts(leftovers), self.settings)
-        result.notes = [*(f"left alone: {told(item)}" for item in leftovers.spared), *leftovers.notes]
+        result.notes = [*(f"left alone: {spared_text(item)}" for item in leftovers.spared), *leftovers.notes]
         return result
 
     def take(self, leftovers: Leftovers, stop: RunGroup) -> Result:
@@ -187,10 +183,7 @@ class _Recovery:
         return story, kept
 
     def _journal(self, leftovers: Leftovers) -> Path:
-        """The run's own journal where it is on this machine, as it tells more; else a new one.
-
-        Raises `RefusedJournal` where none would be taken as this user's.
-        """
+        """The run's own journal if it is on this machine, else a new one; raises `RefusedJournal`."""
         check_place(self.settings.state_dir)
         own = self._own_journal(leftovers)
         if own is not None:
@@ -224,10 +217,10 @@ class _Recovery:
 
 
 def _tell_spared(result: Result, leftovers: Leftovers) -> None:
-    """What was left alone is left behind, too."""
+    """Spared objects are also leftovers."""
     for item in leftovers.spared:
         what = f"{item.kind.value} {item.name}"
-        look = f"look at {what}, and take it away if nobody needs it"
+        look = f"check {what}, and delete it if nobody needs it"
         commands = (step for step in item.next_steps if step.startswith("irsa "))
         result.left.append(Left(what, item.why, next(commands, look)))
     if leftovers.spared:

@@ -1,7 +1,4 @@
-"""`irsa recover`: finishing transactions whose process is gone, from the journals on this machine.
-
-Finding what runs have left where there is no journal is in `irsa_cli.usecases.recovery.scan`.
-"""
+"""`irsa recover`: finishing transactions whose process is gone, from the journals on this machine."""
 
 from __future__ import annotations
 
@@ -54,7 +51,7 @@ from irsa_cli.usecases.recovery.authority import (
     check_way,
     check_word,
 )
-from irsa_cli.usecases.recovery.told import (
+from irsa_cli.usecases.recovery.results import (
     Approve,
     approve,
     back_result,
@@ -65,12 +62,12 @@ from irsa_cli.usecases.recovery.told import (
 )
 
 RUNNING = "its process is still running"
-SINCE = "it was not there when the list was shown"
+SINCE = "it appeared after the list was shown"
 
 
 @dataclass(frozen=True)
 class Request:
-    """What the user asked for; `override` may name another caller, or another way, than the run had."""
+    """The user's request; `override` may have another caller, or another way, than the run had."""
 
     override: Callable[[Target], Target] = lambda target: target
     forward: bool = False
@@ -80,9 +77,9 @@ class Request:
 
 
 def recover(transaction: str, request: Request, settings: Settings, log: WireLog) -> Result:
-    """Take an unfinished transaction back, or go on with it to its end.
+    """Roll back an unfinished transaction, or continue it to its end.
 
-    Raises `InvalidInput` for an unknown transaction, `Refused` for one that can't be gone on with, and
+    Raises `InvalidInput` for an unknown transaction, `Refused` for one that can't be continued, and
     `JournalError` while its process lives.
     """
     path = find(settings.state_dir, transaction)
@@ -106,7 +103,8 @@ def recover(transaction: str, request: Request, settings: Settings, log: WireLog
 def recover_all(request: Request, settings: Settings, log: WireLog) -> Recoveries:
     """The same for all unfinished transactions of this machine, newest first: they stand on older ones.
 
-    What was shown and approved is done, and no more: what has gone on since, or is new, is named and left.
+    Only what was shown and approved is done: transactions that have changed since, or are new, are named and
+    left.
     """
     done = Recoveries([_unreadable(*item) for item in unreadable(settings.state_dir).items()])
     work = _Work(request, settings, log)
@@ -140,24 +138,21 @@ def _unreadable(transaction: str, error: JournalError) -> Result:
 
 
 def target_of(story: Story) -> Target:
-    """Which cluster a run was about, and as whom; raises `JournalError` where its journal does not tell.
-
-    A way to reach a cluster that this version does not know is not left out: it would lead to another one.
-    """
-    told = story.target
-    unknown = sorted(key for key, text in told.items() if text is not None and key not in TARGET_KEYS)
+    """The cluster and identity of a run; raises `JournalError` without them, or with an unknown way."""
+    target = story.target
+    unknown = sorted(key for key, text in target.items() if text is not None and key not in TARGET_KEYS)
     if unknown:
         raise JournalError(
             f"transaction {story.transaction} was written by another version of irsa",
-            reason=f"this one does not know {unknown[0]!r}, by which the cluster was reached",
+            reason=f"this one does not know {unknown[0]!r}, which it used to reach the cluster",
         )
-    if not told:
+    if not target:
         raise JournalError(
             f"transaction {story.transaction} can't be finished",
-            reason="its journal does not tell which cluster it was about",
+            reason="its journal does not contain its cluster",
         )
-    options: dict[str, Any] = {key: told.get(key) for key in TARGET_KEYS if key != "cluster"}
-    return Target(told["cluster"] or "", **options)
+    options: dict[str, Any] = {key: target.get(key) for key in TARGET_KEYS if key != "cluster"}
+    return Target(target["cluster"] or "", **options)
 
 
 @dataclass
@@ -186,7 +181,7 @@ class _Work:
         return locked(connection, self.settings, Command.RECOVER, wanted, pause=pause)
 
     def without_writing(self, path: Path) -> Result | None:
-        """The result where there is nothing to do, or nothing is to be done."""
+        """The result if there is nothing to do, or the run is a dry run."""
         story = read(path)
         if story.finished:
             notes = [f"it ended as {story.outcome}"]
@@ -200,20 +195,20 @@ class _Work:
         return self.plan(story)
 
     def _check_shown(self, shown: Story, now: Story) -> None:
-        """Raise `Refused` where there is more to do by now than what was shown and approved."""
+        """Raise `Refused` if there is more to do now than was shown and approved."""
         approved = self._changes(shown)
         if any(change not in approved for change in self._changes(now)):
             raise Refused(
-                f"transaction {now.transaction} is left as it is",
-                reason="it has gone on since it was shown",
-                next_steps=(f"{recover_command(now.transaction, now.to_paste)}  # shows what there is now",),
+                f"transaction {now.transaction} was not changed",
+                reason="it has changed since it was shown",
+                next_steps=(f"{recover_command(now.transaction, now.to_paste)}  # shows its current state",),
             )
 
     def _changes(self, story: Story) -> list[Change]:
         return forward_changes(story) if self.request.forward else backward_changes(story)
 
     def plan(self, story: Story) -> Result:
-        """What would be done."""
+        """The plan of the recovery."""
         changes = self._changes(story)
         result = planned(story.transaction, changes, facts_of(story), self.settings)
         if not story.sealed:
@@ -221,10 +216,7 @@ class _Work:
         return result
 
     def authorise(self, path: Path, connection: Connection, *, named: bool) -> frozenset[str]:
-        """Raise `Refused` where the journal asks for more than its word is worth; see `Request`.
-
-        Returns the names of the roles of which nothing is left to be rolled back.
-        """
+        """Check the journal's authority; returns the roles with nothing to roll back. See `Request`."""
         story, forward = read(path), self.request.forward
         begun = [record.change for record in story.records if record.needs_undo]
         check_cluster(story, connection)
@@ -237,12 +229,12 @@ class _Work:
         return given_back
 
     def connect(self, story: Story) -> Connection:
-        # The ServiceAccount tells whether another run has ended meanwhile, also where it was not reached.
+        # The ServiceAccount shows whether another run is over meanwhile, also if it was not reached.
         kube = any(record.change.kind.traits.service is Service.KUBERNETES for record in story.records)
-        told = target_of(story)
+        recorded = target_of(story)
         unsaid: dict[str, Any] = dict.fromkeys(GIVEN)
-        target = self.request.override(replace(told, **unsaid))
-        check_way(story, told, target, *(["--forward"] if self.request.forward else []))
+        target = self.request.override(replace(recorded, **unsaid))
+        check_way(story, recorded, target, *(["--forward"] if self.request.forward else []))
         if (target, kube) not in self.connections:
             self.connections[target, kube] = connect(target, kube=kube, log=self.log, gone=True)
         return self.connections[target, kube]
@@ -273,7 +265,7 @@ class _Work:
                     report = roll_forward(path, read(path), found, run, self.settings.listen)
                 result = _forward_result(report, story, connection, settings)
                 result.notes += (
-                    [f"{_gone(story)}: the deletion is continued"] if ended is DeletionEnd.HALF else []
+                    [f"{_gone(story)}: irsa continues the deletion"] if ended is DeletionEnd.HALF else []
                 )
                 result.error = with_caller(result.error, connection.caller)
             else:
@@ -295,7 +287,7 @@ class _Work:
 
 
 def _like(story: Story) -> Covers:
-    """What is left of others when this transaction has come to its end: nothing of its own objects."""
+    """Leftovers of others after the end of this transaction: none of its own objects."""
     objects = {record.change.object for record in story.records}
     request = story.context.get("request")
     return lambda other, change: other.context.get("request") == request and change.object in objects
@@ -310,7 +302,7 @@ def _deleted(story: Story) -> Result:
 
 def _gone(story: Story) -> str:
     gone = ", ".join(f"{item.change.kind.value} {item.change.name}" for item in story.stages[-1])
-    return f"{gone} is gone already, and can't come back as what it was"
+    return f"{gone} is already deleted and can't be restored"
 
 
 def _check_forward(story: Story) -> None:
@@ -318,16 +310,16 @@ def _check_forward(story: Story) -> None:
     if story.context.get(TAKES_BACK):
         raise Refused(
             f"transaction {story.transaction} was itself a recovery",
-            reason="there is nothing to go forward to",
+            reason="a recovery can't be continued",
             next_steps=(back,),
         )
     if story.context.get("gated"):
         raise Refused(
             f"transaction {story.transaction} can't be continued from its journal",
-            reason="with --verify, the token is to be proven before the last step",
+            reason="with --verify, irsa verifies the token before the last step",
             next_steps=(
                 f"run the same irsa {story.context.get('command', '')} command again:"
-                " it goes on from what is there",
+                " it continues from the current state",
                 back,
             ),
         )
@@ -337,7 +329,7 @@ def _forward_result(report: Report, story: Story, connection: Connection, settin
     result = result_of_report(report, connection.cluster, story.transaction, settings)
     if isinstance(result.error, IrsaError):
         steps = (
-            f"{recover_command(story.transaction, story.to_paste, '--forward')}  # goes on",
+            f"{recover_command(story.transaction, story.to_paste, '--forward')}  # continues",
             f"{recover_command(story.transaction, story.to_paste)}  # rolls it back",
         )
         result.error = result.error.but(next_steps=(*result.error.next_steps, *steps))

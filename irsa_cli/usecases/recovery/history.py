@@ -18,7 +18,7 @@ __all__ = ["Journals", "RunLock", "Story", "all_of", "unfinished_of"]
 
 
 class RunLock(str, Enum):
-    """What this machine knows of the lock of an unfinished run; the value is what `-o json` shows."""
+    """The lock of an unfinished run, as far as this machine knows it; the value is public (`-o json`)."""
 
     HELD = "held"
     """Its process is at work, and renews it."""
@@ -30,10 +30,7 @@ class RunLock(str, Enum):
 
 @dataclass(frozen=True)
 class Journals:
-    """Transactions by their journals, oldest first, and why others could not be read, by their names.
-
-    `locks` are those of unfinished runs that had one, by the transactions' names, as far as they are known.
-    """
+    """Transactions by their journals, oldest first, unreadable ones with why, and known `locks` by name."""
 
     stories: Sequence[Story]
     unreadable: Mapping[str, JournalError]
@@ -62,10 +59,7 @@ def _locks(folder: Path, stories: Iterable[Story]) -> dict[str, RunLock]:
 
 
 def _lock(folder: Path, story: Story) -> RunLock | None:
-    """What is known of the lock, without asking the cluster; None: nothing.
-
-    A process has several transactions (`irsa apply`): each gives its locks back when its journal ends.
-    """
+    """The state of the lock, without asking the cluster; None: unknown. Each journal's end releases it."""
     alive = is_alive(folder, run_of(story.lock_holder))
     if alive is not True:
         return RunLock.RELEASED if alive is None else RunLock.INTERRUPTED

@@ -1,7 +1,7 @@
 """Recovery without a journal: reading what runs have left in a cluster and its account.
 
-What of it is incomplete is decided in `irsa_cli.core.recovery.judge`; it is rolled back in
-`irsa_cli.usecases.recovery.by_cluster`.
+`irsa_cli.core.recovery.judge` decides what of it is incomplete;
+`irsa_cli.usecases.recovery.by_cluster` rolls it back.
 """
 
 from __future__ import annotations
@@ -36,10 +36,7 @@ PARALLEL = 8
 
 
 def look(connection: Connection) -> SeenLeftovers:
-    """Read all that tells what runs have left: three round trips, however many roles there are at once.
-
-    Raises `ServiceError` where the caller may not list roles, ServiceAccounts or namespaces.
-    """
+    """Read the leftovers of runs in three round trips, however many roles; raises `ServiceError`."""
     cluster, iam = connection.cluster, connection.iam
     arn = provider_arn(cluster.partition, cluster.home, cluster.issuer)
     with ThreadPoolExecutor(4) as pool:
@@ -70,7 +67,7 @@ def look(connection: Connection) -> SeenLeftovers:
 
 
 def _none() -> list[Json]:
-    """What is in a cluster that does not exist any more."""
+    """The contents of a cluster that no longer exists."""
     return []
 
 
@@ -128,7 +125,7 @@ def _with_config_maps(connection: Connection, role: SeenRole) -> SeenRole:
         # The role and its policy alone tell of them: where those go, nobody would find them any more.
         if error.status != 403 or chain_of_policies(role.arn, role.inline) is not None:
             raise
-        why = f"whether the run has made a ConfigMap in namespace {role.namespace} was not checked"
+        why = f"irsa did not check whether the run created a ConfigMap in namespace {role.namespace}"
         return replace(role, unread=f"{why}: {error.reason}")
     maps = (
         SeenConfigMap(body["metadata"]["name"], body["metadata"]["uid"], chains.found_config_map(body))

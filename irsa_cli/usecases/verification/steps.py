@@ -216,7 +216,7 @@ def completeness(
     if role is None or isinstance(role, IrsaError):
         return ()
     mine = subject.endswith(f":{role.tags.get(SERVICE_ACCOUNT_TAG, '/').replace('/', ':')}")
-    life = lifecycle.of(role.tags, named=True, told=told or not mine)
+    life = lifecycle.of(role.tags, named=True, recorded=told or not mine)
     if life.is_over:
         return ()
     check = Check("run", FAILED, f"the role is {life.stage.value}: {life.why}")

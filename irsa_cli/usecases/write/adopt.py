@@ -32,7 +32,7 @@ from irsa_cli.usecases.command.signals import RunGroup, stoppable
 from irsa_cli.usecases.locks.locks import Locks, binding_lock, locked
 from irsa_cli.usecases.read.associations import Question
 from irsa_cli.usecases.read.observe import current_account
-from irsa_cli.usecases.read.pairing import UNSEEN, read_pairing, sharers, with_role
+from irsa_cli.usecases.read.pairing import UNCHECKED, read_pairing, sharers, with_role
 
 PARALLEL = 8
 
@@ -77,7 +77,7 @@ def _adopt(connection: Connection, request: Request, settings: Settings) -> Resu
             others = sharers(pair.role_arn, pair.full_name, accounts)
             found = adoption(pair, others, ignore_maker=request.ignore_maker)
         result = _carry_out(connection, pair, found, settings, context)
-        result.notes += [UNSEEN] if accounts is None else []
+        result.notes += [UNCHECKED] if accounts is None else []
         return result
 
     result = until_settled(one, settings)

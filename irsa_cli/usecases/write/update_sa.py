@@ -47,7 +47,7 @@ from irsa_cli.usecases.locks.locks import binding_lock, locked
 from irsa_cli.usecases.read import chains
 from irsa_cli.usecases.read.associations import Question
 from irsa_cli.usecases.read.observe import check_policies
-from irsa_cli.usecases.read.pairing import UNSEEN, read_account, read_pairing, read_provider, sharers
+from irsa_cli.usecases.read.pairing import UNCHECKED, read_account, read_pairing, read_provider, sharers
 from irsa_cli.usecases.read.readable import unless_denied
 from irsa_cli.usecases.verification.gate import verify
 from irsa_cli.usecases.write.reconcile import may_be_spreading
@@ -178,7 +178,7 @@ class _Updating:
             pair = replace(pair, provider=provider.result())
             if not request.associate:
                 check_provider(connection.cluster, request.update.audience, pair.provider)
-        return pair, [UNSEEN] if accounts is None else []
+        return pair, [UNCHECKED] if accounts is None else []
 
     def _boundary(self) -> str | None:
         """The boundary that is named, or that a role without one gets."""

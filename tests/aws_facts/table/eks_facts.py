@@ -242,7 +242,7 @@ FACTS = (
         issue("aws-controllers-k8s/community#2684"),
         (_TRUSTED, _associate(), _one("DeletePodIdentityAssociation"), _associate("")),
         Refusal("ResourceInUseException", 409),
-        not_simulated="only if the sandbox is told to be late (`lag`): here it answers at once",
+        not_simulated="only if the sandbox is set to be late (`lag`): here it answers at once",
     ),
     Fact(
         "entry-create",

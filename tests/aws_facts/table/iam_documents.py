@@ -306,7 +306,7 @@ FACTS = (
     ),
     Fact(
         "version-document",
-        "CreatePolicyVersion checks documents, too.",
+        "CreatePolicyVersion also checks documents.",
         DOCUMENTS,
         (
             managed(),

@@ -282,14 +282,14 @@ FACTS = (
     ),
     Fact(
         "policy-twice-path",
-        "The same name under another path is one, too.",
+        "The same name under another path is also refused.",
         model("iam", "CreatePolicy, PolicyName"),
         (managed(), managed(Path="/shop/")),
         Refusal("EntityAlreadyExists", 409),
     ),
     Fact(
         "policy-get",
-        "GetPolicy has tags, though empty, and no description where there is none.",
+        "GetPolicy has tags, though empty, and no description if none is set.",
         POLICIES,
         (managed(), _of("GetPolicy")),
         Success({"keys of Policy": (*_MADE, "Tags"), "Policy.Tags": [], "Policy.Description": ABSENT}),

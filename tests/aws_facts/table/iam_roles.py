@@ -114,7 +114,7 @@ FACTS = (
     ),
     Fact(
         "role-get-all",
-        "GetRole has description, tags and boundary where they are set.",
+        "GetRole has description, tags and boundary if they are set.",
         ROLES,
         (
             managed(),

@@ -112,7 +112,7 @@ FACTS = (
     ),
     Fact(
         "assume-none",
-        "A role that does not exist is refused as one that does not admit.",
+        "A missing role is refused like one that does not trust the caller.",
         issue("aws-actions/configure-aws-credentials#1810"),
         (_assume("nobody"),),
         Refusal(
@@ -121,7 +121,7 @@ FACTS = (
     ),
     Fact(
         "assume-not-admitted",
-        "A role that does not admit the caller.",
+        "A role that does not trust the caller.",
         issue("aws-actions/configure-aws-credentials#1810"),
         (role(), _assume()),
         Refusal(
@@ -140,7 +140,7 @@ FACTS = (
     ),
     Fact(
         "assume-external-id-given",
-        "With the external id it is admitted.",
+        "With the external id it is allowed.",
         guide("IAM/latest/UserGuide/id_roles_common-scenarios_third-party.html"),
         (
             role(document=trust({"AWS": _MY}, Condition={"StringEquals": {"sts:ExternalId": "right"}})),
@@ -404,7 +404,7 @@ FACTS = (
     ),
     Fact(
         "web-no-role",
-        "A role that does not exist is refused as one that does not admit.",
+        "A missing role is refused like one that does not trust the caller.",
         issue("https://repost.aws/knowledge-center/eks-troubleshoot-irsa-errors"),
         (_ISSUER, _web()),
         _DENIED,
@@ -441,7 +441,7 @@ FACTS = (
     ),
     Fact(
         "web-wildcard",
-        "StringLike admits all ServiceAccounts of a namespace.",
+        "StringLike allows all ServiceAccounts of a namespace.",
         guide("eks/latest/userguide/associate-service-account-role.html"),
         (
             _ISSUER,
@@ -500,7 +500,7 @@ FACTS = (
     ),
     Fact(
         "web-not-assume",
-        "sts:AssumeRole in a trust policy does not admit a web identity.",
+        "sts:AssumeRole in a trust policy does not allow a web identity.",
         guide("IAM/latest/UserGuide/reference_policies_iam-condition-keys.html"),
         (_ISSUER, role(document=trust(_TRUSTED, "sts:AssumeRole")), _web()),
         _DENIED,
@@ -531,6 +531,6 @@ FACTS = (
             iam("GetRole", caller="first", RoleName="cart"),
         ),
         Success(),
-        not_simulated="only if the sandbox is told to be late (`replicas`): here it answers at once",
+        not_simulated="only if the sandbox is set to be late (`replicas`): here it answers at once",
     ),
 )

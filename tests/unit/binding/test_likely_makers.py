@@ -135,5 +135,5 @@ def test_what_irsa_created_and_what_is_marked_is_not_guessed_about() -> None:
 def test_the_refusal_says_why_and_how() -> None:
     with pytest.raises(Refused) as caught:
         check("reader-1a2b3c4", role(), verb="adopt")
-    assert "may be managed by Pulumi (its name is as Pulumi forms names)" in str(caught.value)
+    assert "may be managed by Pulumi (its name follows a naming pattern of Pulumi)" in str(caught.value)
     assert any("--ignore-maker" in step for step in caught.value.next_steps)

@@ -268,7 +268,7 @@ def test_all_problems_are_told_at_once() -> None:
         ('maxSessionDuration: "7200"', "expected a whole number in decimal digits"),
         ("tokenExpiration: 1", "not a valid token expiration"),
         ("tags: {aws:x: z}", "reserved"),
-        ("tags: {a: b, A: c}", "the same to IAM"),
+        ("tags: {a: b, A: c}", "the same key in IAM"),
         ("subjectPattern: b*", "does not match app"),
         ("subjects: [{namespace: a}]", "no name"),
         ("subjects: [{namespace: A, name: b}]", "not a valid namespace"),

@@ -115,7 +115,7 @@ def test_a_role_that_is_used_may_have_policies_that_are_off() -> None:
         (
             _iam(ENTRY.replace("app", "'${NAME}'")),
             "7:22",
-            "'${NAME}' is a placeholder that nobody has filled in",
+            "'${NAME}' is a placeholder without a value",
         ),
         (_iam(ENTRY.replace("app", "'{{ .Values.name }}'")), "7:22", "'{{ .Values.name }}' is a placeholder"),
         (_iam(ENTRY.replace("app", "{{ name }}")), "7:22", "'{{ name }}' is a placeholder"),

@@ -328,7 +328,7 @@ CASES: list[tuple[str, Change]] = [
             )
         ),
     ),
-    ("issuer-documents", of_cluster(published_keys=Unreadable("answers with HTTP 403", answered=True))),
+    ("issuer-documents", of_cluster(published_keys=Unreadable("returns HTTP 403", answered=True))),
     ("issuer-keys", of_cluster(cluster_keys=frozenset({"k3"}))),
     ("issuer-keys", of_cluster(published_keys=frozenset())),
     ("sts-endpoint-policy", endpoint(Principal={"AWS": ACCOUNT})),

@@ -89,8 +89,8 @@ def test_an_odd_kubeconfig_is_one_sentence(
             "echo 'no [default] profile, aws sso login' >&2; exit 9",
             "process returned 9. no [default] profile",
         ),
-        ("echo hello", "its output is no JSON"),
-        ("true", "its output is no JSON"),
+        ("echo hello", "its output is not JSON"),
+        ("true", "its output is not JSON"),
         (f"echo 'bad {TOKEN}' >&2; exit 1", "process returned 1. bad "),
     ],
 )
@@ -133,10 +133,10 @@ def test_what_has_no_end_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
     with (tmp_path / "large").open("wb") as file:
         file.truncate(2**40)
     for odd in (tmp_path / "pipe", tmp_path / "large", tmp_path, Path("/dev/zero")):
-        with pytest.raises(IrsaError, match=r"is no file|MiB"):
+        with pytest.raises(IrsaError, match=r"is not a file|MiB"):
             from_kubeconfig(str(odd), None)
         monkeypatch.setenv("KUBECONFIG", f"{tmp_path}/none:{odd}")
-        with pytest.raises(IrsaError, match=r"is no file|MiB"):
+        with pytest.raises(IrsaError, match=r"is not a file|MiB"):
             from_kubeconfig(None, None)
         monkeypatch.delenv("KUBECONFIG")
 
@@ -146,7 +146,7 @@ def test_a_plugin_that_does_not_end_has_the_time_of_the_command(tmp_path: Path) 
     path.write_text(json.dumps(plugin(tmp_path, "exec sleep 30")))
     patience.begin(1.0, lambda text: None)
     try:
-        with pytest.raises(IrsaError, match="no whole answer within"):
+        with pytest.raises(IrsaError, match="no complete answer within"):
             from_kubeconfig(str(path), None)
     finally:
         patience.begin(float("inf"), lambda text: None)

@@ -151,7 +151,7 @@ def test_it_is_not_waited_for_longer_than_asked(table: Table, timeout: float) ->
     first, second = table.run("r1"), table.run("r2", timeout, folder="other")
     first.hold.take([A])
     started = table.seconds
-    with pytest.raises(Refused, match="another run is at work on ServiceAccount ns/a") as refusal:
+    with pytest.raises(Refused, match="another run is working on ServiceAccount ns/a") as refusal:
         second.hold.take([A])
     second.hold.release()
     assert table.seconds - started == pytest.approx(timeout)
@@ -445,7 +445,7 @@ def test_who_may_not_is_told_so_before_anything_is_written(table: Table, verb: s
     first.hold.take([A])
     table.seconds += 60
     table.cloud.break_(f"{verb} leases", Refusal("Forbidden", 403))
-    with pytest.raises(Refused, match=f"may not {verb} Leases") as refusal:
+    with pytest.raises(Refused, match=f"not allowed to {verb} Leases") as refusal:
         second.hold.take([A])
     assert any("--no-lock" in step for step in refusal.value.next_steps)
 

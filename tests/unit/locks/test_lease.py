@@ -60,7 +60,7 @@ def test_who_takes_it_over_keeps_its_identity_and_counts() -> None:
 def test_the_holders_words_do_nothing() -> None:
     assert Holder("r1", "DOMAIN\\al ice;", "höst\n").identity == "r1_DOMAIN-al-ice@h-st"
     hostile = lease(holderIdentity="x\x1b[2J::error::")
-    told = LeaseState.read(hostile).told
+    told = LeaseState.read(hostile).holding
     assert "\x1b" not in told
     assert "until 2026-06-01 12:00:45 UTC" in told
 

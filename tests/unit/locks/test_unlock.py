@@ -94,7 +94,7 @@ def test_what_is_held_is_listed_by_its_holders(table: Table) -> None:
     table.hold("r2", B)
     told = table.unlock().out
     assert "r1_alice@ci  irsa create-sa  since 2027-01-15 08:00:00 UTC" in told
-    assert "ServiceAccount ns/a  ended at 2027-01-15 08:00:45 UTC and was not released" in told
+    assert "ServiceAccount ns/a  expired at 2027-01-15 08:00:45 UTC and was not released" in told
     assert "ServiceAccount ns/b  held until 2027-01-15 08:01:45 UTC unless it is renewed" in told
     ran = table.unlock("-o", "json")
     assert (ran.json["kind"], ran.metadata["lockNamespace"]) == ("LockList", "default")
@@ -161,7 +161,7 @@ def test_while_its_holder_renews_it_is_refused(table: Table, flags: tuple[str, .
     first, _ = table.hold("r1", A, SPACE)
     table.meanwhile = lambda: table.renew(first) if table.waited > Timing().renew else None
     told = table.unlock("r1", *flags, code=4)
-    assert "r1_alice@ci renews its locks: it is at work" in told.err
+    assert "r1_alice@ci renews its locks: it is still running" in told.err
     assert "Nothing was changed (exit 4)" in told.err
     assert table.names == {A.name, SPACE.name}
 
@@ -321,7 +321,7 @@ def test_who_may_not_list_is_told_what_is_missing(table: Table, holder: tuple[st
     table.hold("r1", A)
     table.play.cloud.break_("list leases", DENIED)
     told = table.unlock(*holder, code=4)
-    assert "this caller may not list Leases" in told.err
+    assert "this caller is not allowed to list Leases" in told.err
     assert table.names == {A.name}
 
 

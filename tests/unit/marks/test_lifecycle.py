@@ -89,8 +89,8 @@ def test_what_a_role_says_itself() -> None:
     assert lifecycle.commit_of({COMMIT_TAG: PENDING}) == CommitState(PENDING)
     assert lifecycle.commit_of({}) is None
     assert lifecycle.tells_itself({COMMIT_TAG: ""})
-    assert lifecycle.is_told_by_account(MADE)
-    assert not lifecycle.is_told_by_account(OURS)
+    assert lifecycle.is_recorded_by_account(MADE)
+    assert not lifecycle.is_recorded_by_account(OURS)
 
 
 def test_nobody_else_reads_the_tag() -> None:

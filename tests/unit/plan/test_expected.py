@@ -104,9 +104,9 @@ def test_what_moved_is_called_by_its_name() -> None:
     after = CurrentState(None, CurrentRole(other, frozenset({"arn:y"}), role_id="B"), None)
     assert as_planned([work(before)], work(after)) == [
         "role attached policy arn:x: is gone",
-        "role attached policy arn:y: is there now",
-        "role id (it was deleted and made again): was changed",
-        "role permissions boundary: is there now",
+        "role attached policy arn:y: now exists",
+        "role id (deleted and recreated): was changed",
+        "role permissions boundary: now exists",
         "role tag team: was changed",
         "role trust policy: was changed",
     ]
@@ -115,4 +115,4 @@ def test_what_moved_is_called_by_its_name() -> None:
 def test_another_cluster_of_the_same_name_is_named() -> None:
     current = CurrentState(None, None, None)
     now = replace(work(current), cluster="arn:other")
-    assert as_planned([work(current)], now) == ["the cluster is arn:other, planned was arn:cluster"]
+    assert as_planned([work(current)], now) == ["the cluster is arn:other, but the plan is for arn:cluster"]

@@ -31,7 +31,7 @@ def test_all_of_it_is_there_once_and_in_order(first: Plan, plans: list[Plan]) ->
             (number, repr(change))
             for number, stage in enumerate(plan.stages)
             for change in stage
-            if repr(change) not in ground and not (change.kind.traits.made_anew and not change.after)
+            if repr(change) not in ground and not (change.kind.traits.recreated and not change.after)
         ]
         shared = {key for other in plans if other is not plan for key in places(other)}
         for one, key in own:
@@ -45,9 +45,9 @@ def test_all_of_it_is_there_once_and_in_order(first: Plan, plans: list[Plan]) ->
 def test_nothing_comes_after_the_deletion_of_what_can_only_be_made_anew(plans: list[Plan]) -> None:
     together = side_by_side(Plan(), plans)
     deletes = [
-        any(change.kind.traits.made_anew and change.after is None for change in stage)
+        any(change.kind.traits.recreated and change.after is None for change in stage)
         for stage in together.stages
     ]
     assert not any(deletes[:-1])
     if any(deletes):
-        assert all(change.kind.traits.made_anew for change in together.stages[-1])
+        assert all(change.kind.traits.recreated for change in together.stages[-1])

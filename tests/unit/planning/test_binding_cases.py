@@ -255,7 +255,7 @@ def test_the_provider_of_another_account_is_not_looked_at() -> None:
         role=None, role_arn=elsewhere, annotations={ROLE_ARN_ANNOTATION: elsewhere}, associate=True
     )
     assert desired_value.identity.provider_arn.split(":")[4] == "222222222222"
-    there = current(provider=None, role_unreadable="it lives in account 222222222222")
+    there = current(provider=None, role_unreadable="it is in account 222222222222")
     assert shape(desired_value, there) == [[(Kind.SERVICE_ACCOUNT, "create")]]
 
 

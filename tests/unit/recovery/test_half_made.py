@@ -387,7 +387,7 @@ def test_what_a_service_account_names_is_left_alone_and_told_of(commit: str, nam
     assert list(found.pieces) == []
     (spared,) = found.spared
     assert (spared.kind, spared.name) == (Kind.ROLE, ROLE)
-    assert f"ServiceAccount backend/{name} names it" in spared.why
+    assert f"ServiceAccount backend/{name} uses it" in spared.why
     assert FIRST in spared.why
     assert any(step.startswith("irsa delete-sa reader -n backend -c demo ") for step in spared.next_steps)
 

@@ -131,7 +131,7 @@ def test_folders_and_journals_are_the_users_alone_whatever_the_umask(tmp_path: P
 
 def test_no_journal_is_begun_in_a_folder_of_others(folder: Path) -> None:
     folder.chmod(0o777)
-    with pytest.raises(RefusedJournal, match="everybody may write it"):
+    with pytest.raises(RefusedJournal, match="everybody can write to it"):
         Journal.open(folder, "t2", PLAN, {})
     assert [path.name for path in folder.iterdir()] == ["t1.jsonl"]
 
@@ -173,7 +173,7 @@ def test_without_a_place_for_a_key_a_journal_goes_unsealed(
 
 def test_a_pipe_and_a_journal_of_others_are_told(folder: Path) -> None:
     os.mkfifo(folder / "t3.jsonl", 0o600)
-    with pytest.raises(JournalError, match="no file"):
+    with pytest.raises(JournalError, match="not a file"):
         read(folder / "t3.jsonl")
     (folder / "t1.jsonl").chmod(0o606)
     with pytest.raises(RefusedJournal, match="everybody"):

@@ -231,29 +231,28 @@ def test_the_answer_is_one_of_three(conditions: list[Any], answer: Answer) -> No
     [
         (
             allow({"StringNotEquals": {"aws:PrincipalOrgID": "o-1"}}, Effect="Deny"),
-            "denies it: StringNotEquals aws:PrincipalOrgID: the unsigned request has no such key, and so"
-            " a negated test holds",
+            "denies it: StringNotEquals aws:PrincipalOrgID: the unsigned request has no such key, so"
+            " a negated test matches",
         ),
         (
             allow({"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}}, Effect="Deny"),
-            "denies it: BoolIfExists aws:MultiFactorAuthPresent: the request has no such key, and so IfExists"
-            " holds",
+            "denies it: BoolIfExists aws:MultiFactorAuthPresent: the request has no such key, so"
+            " IfExists matches",
         ),
         (
             {"Effect": "Deny", "NotPrincipal": {"AWS": "1"}, "NotAction": "sts:TagSession"},
-            "denies it: NotPrincipal spares 'AWS 1' only; NotAction spares 'sts:TagSession' only; it has no"
-            " condition",
+            "denies it: NotPrincipal excludes only 'AWS 1'; NotAction excludes only 'sts:TagSession'; it has"
+            " no condition",
         ),
         (
             {"Effect": "Allow", "Principal": "*", "NotAction": "sts:*"},
-            f"does not apply: NotAction: the policy leaves out 'sts:*', the token's is '{ACTION}', which is"
-            " among them",
+            f"does not apply: NotAction: the policy excludes 'sts:*', the token has '{ACTION}', which is"
+            " one of them",
         ),
         (
             allow({"StringEquals": {"sts:RoleSessionName": "app"}}),
-            "may admit it: StringEquals sts:RoleSessionName: the policy has 'app'; it is not"
-            " known from here"
-            " whether that holds: the pod's SDK chooses the session name",
+            "may allow it: StringEquals sts:RoleSessionName: the policy has 'app'; irsa"
+            " can't tell whether that matches: the pod's SDK chooses the session name",
         ),
     ],
 )

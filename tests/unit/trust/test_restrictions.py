@@ -83,9 +83,7 @@ def test_what_the_new_statement_demands_too_is_not_voided() -> None:
         document(closed), TOKEN, demands(allow({"StringEquals": {SUB: APP, "AWS:sourcevpc": "vpc-1"}}))
     )
     assert [item.key for item in found] == ["aws:SourceVpce"]
-    assert found[0].text == (
-        "statement 1 admits it only where StringEquals aws:SourceVpce holds for 'vpce-1'"
-    )
+    assert found[0].text == ("statement 1 allows it only if StringEquals aws:SourceVpce matches 'vpce-1'")
 
 
 def test_a_policy_that_takes_the_place_of_another_is_looked_at_statement_by_statement() -> None:

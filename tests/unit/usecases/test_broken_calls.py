@@ -194,7 +194,7 @@ def test_a_lock_that_can_not_be_given_back_is_only_told(
         play.cloud.break_("delete leases", how, times=1000)
         ran = play.irsa(*case.arguments, "--lock")
         assert unnamed(play.world) == unnamed(case.after)
-        assert "could not be given back" in ran.err
+        assert "could not be released" in ran.err
         play.cloud.faults.clear()
         # The next run of this machine knows that nobody holds them.
         play.irsa("recover", "--all", "--yes", "--lock")

@@ -147,7 +147,7 @@ def test_what_has_gone_on_after_the_list_was_shown_is_named_and_left(play: Play,
     path.write_text("".join(lines[:begun]))
     found = approving(play, lambda: path.write_text(whole))
     assert [item.ended for item in found.items] == [Ended.REFUSED]
-    assert "it has gone on since it was shown" in str(found.items[0].error)
+    assert "it has changed since it was shown" in str(found.items[0].error)
     assert (play.world, found.exit_code) == (left, 4)
     play.irsa("recover", name, "--yes")
     assert play.world == before

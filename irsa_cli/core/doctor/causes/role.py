@@ -93,7 +93,7 @@ def _under_way(facts: Facts) -> tuple[Role, lifecycle.Lifecycle]:
             return item.role, lifecycle.of(item.role.tags, named=False)
     role = role_of(subject)
     told = not is_made_for(facts, subject, role) or wrote(annotations, ROLE_ARN_ANNOTATION)
-    return role, lifecycle.of(role.tags, named=True, told=told)
+    return role, lifecycle.of(role.tags, named=True, recorded=told)
 
 
 @cause(

@@ -1,7 +1,6 @@
-"""What a Lease says: who holds it, for what, since when, and whether that is over by the server's own clock.
+"""The content of a Lease: its holder, purpose and start, and whether it is over by the server's own clock.
 
-Texts in it are others'.
-https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/lease-v1/
+Texts in it are others'. https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/lease-v1/
 """
 
 from __future__ import annotations
@@ -46,7 +45,7 @@ class Timing:
 
     @property
     def stop(self) -> float:
-        """Seconds after the last renewal in which a run may go on."""
+        """Seconds after the last renewal in which a run may continue."""
         return self.lease * 20 / 45
 
     @property
@@ -94,7 +93,7 @@ class LeaseState:
     seconds: float
     since: str
     written: datetime | None
-    """When it was last written, by the server's clock; None where it does not say."""
+    """The last write, by the server's clock; None if it is unknown."""
     transitions: int
     annotations: Mapping[str, str]
 
@@ -128,8 +127,8 @@ class LeaseState:
         return now > self.written + timedelta(seconds=self.seconds + margin)
 
     @property
-    def told(self) -> str:
-        """Who holds it, doing what, since when, and until when at least."""
+    def holding(self) -> str:
+        """Its holder, purpose, start and earliest end."""
         command = self.annotations.get(COMMAND, "")
         doing = f" for {shown(command)}" if command else ""
         since = f" since {shown(short_time(self.since))}" if self.since else ""
@@ -151,10 +150,7 @@ def short_time(text: str) -> str:
 
 
 def _duration(found: object) -> float:
-    """Seconds that a Lease holds; one that no run of irsa writes counts as irsa's own.
-
-    A run that lives renews its Lease within that time. Nobody is kept out for longer by a number of others'.
-    """
+    """Seconds of a Lease; irsa's own for any other number: nobody is kept out for longer by others."""
     return float(_number(found, 1, most=int(limits.LONGEST_LOCK), default=math.ceil(limits.LOCK_SECONDS)))
 
 
@@ -180,13 +176,13 @@ def selector(cluster_arn: str, cluster_name: str) -> str:
 
 
 def cluster_label(arn: str, name: str) -> str:
-    """What tells a cluster in a label, which takes neither every name nor any ARN."""
+    """The value of a cluster's label; labels don't allow all names, nor any ARN."""
     return distinct(name, arn)
 
 
 @dataclass(frozen=True)
 class Writer:
-    """What a run writes into the Leases that it takes. `command` has no values in it that may be secrets."""
+    """The content that a run writes into its Leases. `command` has no values that may be secrets."""
 
     holder: Holder
     timing: Timing
@@ -195,10 +191,7 @@ class Writer:
     command: str
 
     def body(self, lock: Lock, now: datetime, before: Json | None = None) -> Json:
-        """A new Lease, or the one that is there, taken over.
-
-        With its uid and its version, so that the server writes it only where it is still that one.
-        """
+        """A new Lease, or a taken over one: with uid and version, written only if it has not changed."""
         there = before["metadata"] if before is not None else {}
         kept = {key: there[key] for key in ("uid", "resourceVersion") if key in there}
         transitions = LeaseState.read(before).transitions + 1 if before is not None else 0
@@ -259,18 +252,18 @@ class SeenLock:
 
     @property
     def end(self) -> datetime | None:
-        """When it ends unless it is renewed (server's clock), None where that is not known."""
+        """The end unless it is renewed (server's clock), None if it is unknown."""
         written = self.state.written
         return None if written is None else written + timedelta(seconds=self.state.seconds)
 
     @property
     def locked(self) -> str:
-        """What it locks, in its holder's words."""
+        """The locked object, in its holder's words."""
         return shown(self.state.annotations.get(LOCKED) or self.state.name)
 
     @property
     def holder(self) -> str:
-        """Who holds it, for people."""
+        """The holder, for people."""
         return shown(self.state.holder) or "nobody"
 
     @property
@@ -288,7 +281,7 @@ class SeenLock:
         """Until when it is held, or since when no more."""
         moment = "unknown" if self.end is None else f"{self.end:%Y-%m-%d %H:%M:%S} UTC"
         if self.ended:
-            return f"ended at {moment} and was not released"
+            return f"expired at {moment} and was not released"
         return f"held until {moment} unless it is renewed"
 
     def to_json(self) -> dict[str, Any]:

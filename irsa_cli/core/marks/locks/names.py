@@ -1,7 +1,4 @@
-"""What a run can have to itself, the order in which that is taken, its Lease's name, and what a plan needs.
-
-Kinds of change are not named here: what an object is told by, its traits tell (`irsa_cli.core.plan.traits`).
-"""
+"""Locks: their objects, the order in which a run takes them, names of their Leases, and a plan's locks."""
 
 from __future__ import annotations
 
@@ -22,7 +19,7 @@ _DIGEST = 12
 
 
 class LockScope(IntEnum):
-    """What kind of thing is locked; the numbers are the order in which locks are taken."""
+    """The kind of locked object; the numbers are the order in which locks are taken."""
 
     BINDING = 0
     NAMESPACE = 1
@@ -45,10 +42,7 @@ _WORDS = {
 
 @dataclass(frozen=True, order=True)
 class Lock:
-    """One thing that one run at a time changes. All take theirs in this order, so none waits in a circle.
-
-    `subject` is `namespace/name`, a namespace's name, a provider's ARN or a role's ARN.
-    """
+    """One object (`subject`) for one run at a time; sorted, so that no runs wait in a circle."""
 
     scope: LockScope
     subject: str
@@ -60,7 +54,7 @@ class Lock:
 
     @property
     def words(self) -> str:
-        """What it is, for a person."""
+        """Its description for people."""
         return f"{_WORDS[self.scope]} {self.subject}"
 
     @property
@@ -79,9 +73,9 @@ def distinct(readable: str, identity: str) -> str:
 
 
 def shared_locks(changes: Iterable[Change], cluster: Cluster) -> frozenset[Lock]:
-    """The locks of what others may count on, too.
+    """The locks of objects that others may also use.
 
-    That is namespaces and providers that are made, marked or deleted, roles that are deleted, and roles that
+    That is namespaces and providers to create, mark or delete, roles to delete, and roles that
     were there before and whose trust policy is changed, in whatever account.
     """
     every = tuple(changes)
@@ -109,10 +103,10 @@ def is_all_new(changes: Iterable[Change]) -> bool:
     """Whether there are changes, and each creates an object, or is about one that they create.
 
     A name (or an issuer) is taken once, so the create calls themselves find out when a plan is out of date.
-    They do not find out that a role is gone which a new ServiceAccount is to have: it has to be new, too.
+    They can't detect the deletion of a role that a new ServiceAccount will use: the role must also be new.
     """
     every = tuple(changes)
-    # What is added to something that is there already, nobody refuses a second time.
+    # Adding to an existing object is never refused a second time.
     made = {
         change.object
         for change in every
@@ -129,14 +123,14 @@ def locks_of(changes: Iterable[Change], cluster: Cluster) -> frozenset[Lock]:
 
 
 def recovery_locks(changes: Iterable[Change], cluster: Cluster) -> frozenset[Lock]:
-    """All that may be touched by taking these changes back, or by going on with them."""
+    """All locks for objects that a rollback or a continuation of these changes may touch."""
     every = tuple(changes)
     back = [change.inverse for change in every]
     return locks_of(every, cluster) | shared_locks(back, cluster)
 
 
 def _bindings(changes: Iterable[Change]) -> Iterator[Lock]:
-    """Those of the ServiceAccounts that changes are about, and of those for which roles are made."""
+    """The locks of the ServiceAccounts in these changes, also of those with a new role."""
     for change in changes:
         if change.kind is Kind.SERVICE_ACCOUNT:
             yield Lock(LockScope.BINDING, change.name)

@@ -1,9 +1,9 @@
-"""What the rules of IAM share: the account that a call is about, its quotas, pages, tags, and how late it is.
+"""Common parts of the rules of IAM: the account of a call, its quotas, pages, tags, and its delay.
 
 Look-ups refuse what is not there. A page's marker names its last item, so that pages survive deletions. Tags
 are those of OIDC providers and managed policies, whose keys differ by case, other than those of roles:
 https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html
-What is tagged keeps them as moto does, `tags`, but by the keys as they are.
+Tagged objects keep tags as in moto, `tags`, but with unchanged keys.
 
 IAM is eventually consistent: reads, attachments and STS may get an older state of what was written. Each read
 of an object gets it as it was some time ago, at most `seconds`: always that long ago, or with a `seed` of any
@@ -70,7 +70,7 @@ class Account:
         return self.cloud.forward(request, self.number, self.partition)
 
     def check_quota(self, quota: str, used: int, name: str) -> None:
-        """Raises LimitExceeded, in which the quota has `name`, when more is to be `used`."""
+        """Raises LimitExceeded, with `name` for the quota, if more would be `used`."""
         if used > self.quotas[quota]:
             raise limit_exceeded(f"Cannot exceed quota for {name}: {self.quotas[quota]}")
 
@@ -83,7 +83,7 @@ class Account:
         return found
 
     def role_or_none(self, request: AwsRequest) -> Any:
-        """The role that a call names; None where there is none."""
+        """The role of a call; None if it does not exist."""
         name = request.params.get("RoleName", "")
         return next((role for role in self.iam.roles.values() if role.name == name), None)
 
@@ -166,7 +166,7 @@ _PARTS = {
     "open_id_providers": ("client_id_list", "tags", "thumbprint_list"),
     "managed_policies": ("default_version_id", "tags", "versions"),
 }
-"""What of an object is remembered, by moto's names for its collections and attributes."""
+"""The remembered parts of an object, by moto's names for its collections and attributes."""
 
 _Parts = dict[str, Any]
 _Key = tuple[str, str]
@@ -174,7 +174,7 @@ _Key = tuple[str, str]
 
 @dataclass(frozen=True)
 class _Write:
-    """One object that a write has changed, and what it was before: None where it was not there."""
+    """One object changed by a write, and its former state: None if it did not exist."""
 
     at: float
     place: tuple[str, str]
@@ -199,7 +199,7 @@ class Lag:
         self._writes.clear()
 
     def replicate(self, seed: int | None) -> None:
-        """Let each read be of any age, chosen by `seed`; None: of the greatest age."""
+        """Set the age of each read: any age, by `seed`; None: the greatest age."""
         self._ages = None if seed is None else Random(seed)  # noqa: S311 - no secret
 
     @property
@@ -209,7 +209,7 @@ class Lag:
 
     @contextmanager
     def watch(self, account: str, partition: str) -> Iterator[None]:
-        """What the block adds, changes or deletes in this account is written now."""
+        """Objects that the block adds, changes or deletes in this account are written now."""
         if not self.seconds:
             yield
             return

@@ -133,7 +133,7 @@ def _context(request: AwsRequest) -> Context:
 
 
 def _result(powers: Powers, act: Act, *, specific: bool) -> dict[str, Any]:
-    """The decision; of a resource that was named it is told once more, with the keys without values.
+    """The decision; for a named resource it is repeated, with the keys without values.
 
     https://docs.aws.amazon.com/IAM/latest/APIReference/API_ResourceSpecificResult.html
     """

@@ -5,7 +5,7 @@ IAM and STS say it: snapshots that were recorded on AWS in 2025 and 2026 (locals
 tests/aws/services); STS repeats the value. The grammar of policies:
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
 Where public implementations disagree about IAM, the milder reading is taken: `sts:*` is a fine action of a
-trust policy. What policies mean is in `enforce`.
+trust policy. `enforce` evaluates policies.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _STS_ACTIONS = [
 _ACCOUNT = re.compile(r"\d{12}")
 _KEY = re.compile(r"[^:]+:[^:]+|[A-Za-z0-9-]+:[A-Za-z]*Tag/.+|kms:EncryptionContext:.+", re.IGNORECASE)
 """Condition keys. The keys of tags, and of encryption contexts, may hold colons themselves: so they do in
-policies that AWS manages. What IAM says to others: terraform-aws-modules/terraform-aws-eks issue 1084."""
+policies that AWS manages. IAM's answers to others: terraform-aws-modules/terraform-aws-eks issue 1084."""
 _AWS_PRINCIPAL = re.compile(
     r"arn:(?P<partition>aws[\w-]*):(?:iam::\d{12}:(?:root|(?:user|role)/[\x21-\x7e]+)|"
     r"sts::\d{12}:(?:assumed-role|federated-user)/[\x21-\x7e]+)"
@@ -59,7 +59,7 @@ def without_space(text: str) -> int:
 def check_trust_policy(text: str, partition: str, found: Callable[[str], object]) -> None:
     """Refuses what can't be a role's trust policy in `partition`.
 
-    `found` gives the user or role that an ARN names, None where there is none. Raises AwsError,
+    `found` returns the user or role of an ARN, None if there is none. Raises AwsError,
     MalformedPolicyDocument.
     """
     statements = _statements(text)
@@ -104,7 +104,7 @@ def check_identity_policy(text: str, *, managed: bool = False) -> None:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object of JSON, each of whose keys stands in it once."""
+    """A JSON object without duplicate keys."""
     found = dict(pairs)
     if len(found) < len(pairs):
         raise _syntax_error()

@@ -27,7 +27,7 @@ POLICY_ARN = re.compile(r"arn:aws[\w-]*:iam::(?:aws|\d{12}):policy/[\x21-\x7e]+"
 
 
 def create_role(account: Account, request: AwsRequest) -> Answer:
-    """Makes a role; names differ by more than case. Not all that it has is in the answer."""
+    """Creates a role; names differ by more than case. The answer does not have all of it."""
     name = request.params.get("RoleName", "")
     check_tags(request.tags())
     _check_trust(account, request.params.get("AssumeRolePolicyDocument", ""))
@@ -52,7 +52,7 @@ def get_role(account: Account, request: AwsRequest) -> Answer:
 
 
 def delete_role(account: Account, request: AwsRequest) -> Answer:
-    """Deletes a role; where it is a principal, its unique id is left, which no other role will have."""
+    """Deletes a role; a principal that named it keeps its unique id, which no other role will have."""
     role = account.role(request)
     answer = account.forward(request)
     if answer.status < 400:
@@ -133,7 +133,7 @@ def existing_role_policy(account: Account, request: AwsRequest) -> None:
 
 
 def tag_role(account: Account, request: AwsRequest) -> Answer:
-    """Adds or replaces tags; keys are told apart without regard to case."""
+    """Adds or replaces tags; keys ignore case."""
     role, new = account.role(request), request.tags()
     check_tags(new)
     names = {key.lower() for key, _ in new}
@@ -217,7 +217,7 @@ def _boundary(role: Any) -> dict[str, Any]:
 
 
 def brief(role: Any) -> dict[str, Any]:
-    """What CreateRole answers of a role."""
+    """CreateRole's description of a role."""
     return {
         "Path": role.path,
         "RoleName": role.name,
@@ -325,7 +325,7 @@ def list_policies(account: Account, request: AwsRequest) -> Answer:
 
 
 def brief_policy(policy: Any) -> dict[str, Any]:
-    """What every list of policies has of one."""
+    """The description of a policy in lists."""
     return {
         "PolicyName": policy.name,
         "PolicyId": policy.id,

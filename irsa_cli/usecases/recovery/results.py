@@ -1,7 +1,4 @@
-"""What `irsa recover` tells of a transaction: what would be done with it, and how that ended.
-
-Doing it is in `irsa_cli.usecases.recovery.by_journal` and `irsa_cli.usecases.recovery.by_cluster`.
-"""
+"""The report of `irsa recover` on a transaction: its plan, and its result."""
 
 from __future__ import annotations
 
@@ -27,16 +24,16 @@ Approve = Callable[[Sequence[Result]], bool]
 def approve(ask: Approve, planned: Sequence[Result]) -> None:
     """Show what would be done; raises `Refused` when the user does not want it."""
     if not ask(planned):
-        raise Refused("nothing is done", reason="it was not confirmed")
+        raise Refused("nothing was done", reason="it was not confirmed")
 
 
 def forward_changes(story: Story) -> list[Change]:
-    """What is not done yet."""
+    """The changes that are not done yet."""
     return [item.change for item in story.records if item.undone or not item.done]
 
 
 def backward_changes(story: Story) -> list[Change]:
-    """What rolls back all that was begun, in the order in which it is rolled back."""
+    """The changes that roll back everything that was begun, in their order."""
     return [item.change.inverse for item in reversed(list(story.records)) if item.needs_undo]
 
 
