@@ -21,6 +21,7 @@ python3 -m venv "$tools/backend"
     -r tools/release/requirements.lock
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 export SOURCE_DATE_EPOCH
+export IRSA_PROJECT_URL="${GITHUB_SERVER_URL:-https://github.com}/$repository" IRSA_PROJECT_REF=$tag
 for folder in dist "$tools/again"; do
     rm -rf "$folder"
     "$tools/backend/bin/python" -m build --no-isolation --outdir "$folder" .
