@@ -25,9 +25,9 @@ HEAD = """\
 
 <!-- Written by tests/scenarios/test_six_tasks.py with IRSA_WRITE_PAGES=1 in the environment. -->
 
-**Short answer.** Yes: this is a transcript of a test that does the tasks of the [tutorial](../tutorial.md) and reads only
-irsa's output. Each command is an example of a help text or a line under `Next:`. The test knows only the name of the
-cluster, `demo`, and the permissions that the ServiceAccount needs.
+**Short answer.** Yes: this is a transcript of a test that does the tasks of the [tutorial](../tutorial.md)
+and reads only irsa's output. Each command is an example of a help text or a line under `Next:`. It knows
+only the name of the cluster, `demo`, and the permissions that the ServiceAccount needs.
 """
 
 
