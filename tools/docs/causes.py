@@ -76,7 +76,7 @@ contains the role, so its token was accepted).
 TRIED = """\
 Tests break a working binding in each of these ways. `irsa doctor` must find exactly this cause.
 `observed` counts changes of observed facts. `end to end` counts changes of a real binding, on the sandbox and
-on a real kube-apiserver, with the whole command. A working binding must have no cause. Causes without a way are
+on a real kube-apiserver, with the whole command. A working binding has no cause. Causes without a way are
 hints: irsa can't prove them from outside, so they are never a problem.
 """
 MEASURED = """\

@@ -105,7 +105,7 @@ def schema() -> Schema:
 
 
 def definitions() -> Schema:
-    """What the schema refers to by name."""
+    """The definitions that the schema refers to."""
     text_value = {"type": "string", "minLength": 1}
     return {
         **ARN,
