@@ -1,4 +1,4 @@
-# Everything a developer or CI runs. Each target makes the virtual environment it needs.
+# Everything a developer or CI runs. Each target creates the virtual environment that it needs.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -25,10 +25,10 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
-demo: $(VENV)/.ready  ## The main job, end to end, in the sandbox
+demo: $(VENV)/.ready  ## Run the main job in the sandbox, from end to end
 	$(BIN)/python -m irsa_cli sandbox demo
 
-test: $(VENV)/.ready  ## All tests; E2E=required fails where the real control plane can't run
+test: $(VENV)/.ready  ## Run all tests; E2E=required fails if the real control plane can't run
 	@case "$(E2E)" in \
 	  required) $(BIN)/python tools/envtest/build.py && $(BIN)/python tools/pipeline/build_checks.py ;; \
 	  no) ;; \
@@ -39,24 +39,24 @@ test: $(VENV)/.ready  ## All tests; E2E=required fails where the real control pl
 
 # The folders of a room: its code in each layer, and its tests.
 FOLDERS = $(wildcard irsa_cli/$(ROOM) irsa_cli/*/$(ROOM) tests/unit/$(ROOM))
-room: $(VENV)/.ready  ## Lint, types and unit tests of one room (ROOM=planning), with few examples
+room: $(VENV)/.ready  ## Run lint, types and unit tests of one room (ROOM=planning)
 	@test -n "$(FOLDERS)" || { echo "no room is called '$(ROOM)': ROOM=planning" >&2; exit 2; }
 	$(BIN)/ruff check $(FOLDERS)
 	$(BIN)/mypy $(FOLDERS)
 	IRSA_TEST_PROFILE=brief $(BIN)/python -m pytest -q $(filter tests/%,$(FOLDERS))
 
-test-thorough: $(VENV)/.ready  ## The unit tests with sixteen times the examples of each property, others each time
+test-thorough: $(VENV)/.ready  ## Run the unit tests with 16 times as many examples of each property
 	IRSA_TEST_PROFILE=thorough $(BIN)/python -m pytest tests/unit -n $(WORKERS)
 
-coverage: $(VENV)/.ready  ## How much of each room the unit tests reach; fails where that is too little
+coverage: $(VENV)/.ready  ## Coverage of each room by the unit tests; fails below the limit
 	$(BIN)/python -m pytest tests/unit -q -n $(WORKERS) --cov --cov-report=json:coverage.json
 	$(BIN)/python tools/house/measure.py --coverage coverage.json --least $(LEAST)
 LEAST = irsa_cli.usecases=60 irsa_cli.changes=70
 
-measure: $(VENV)/.ready  ## What is in each folder, who imports whom, what has grown too large
+measure: $(VENV)/.ready  ## Print the size of each folder, the imports, and files that are too large
 	$(BIN)/python tools/house/measure.py
 
-check: lint types imports docs  ## Everything that CI checks besides the tests
+check: lint types imports docs  ## Run all checks of CI except the tests
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .
@@ -81,25 +81,25 @@ docs: $(VENV)/.ready  ## Build the documentation strictly, into site/
 texts: $(VENV)/.ready  ## List every text of the program that a user can read
 	@$(BIN)/python tools/docs/plain.py
 
-faults: $(VENV)/.ready  ## Break every call in every way, runs at the same time, late reads (SAMPLE, LATE=seconds)
+faults: $(VENV)/.ready  ## Break every call in every way; parallel runs; late reads (SAMPLE, LATE=seconds)
 	@test "$(STAGE)" = sandbox || $(BIN)/python tools/envtest/build.py
 	$(BIN)/python -m tests.faults --stage $(STAGE) --sample $(SAMPLE) --limit $(LIMIT) --seed $(SEED) -j $(JOBS); code=$$?; \
 	$(BIN)/python -m tests.faults.schedules --count $(SCHEDULES) --seed $(SEED) -j 4 || code=1; \
 	$(BIN)/python -m tests.faults.replicas --lag 0.3 --lag 1 --lag 3 --sample $(LATE) --seed $(SEED) && exit $$code
 
 COUNT ?= 10000
-fuzz: $(VENV)/.ready  ## Hostile command lines, files, journals, answers and notes (COUNT of each, SEED)
+fuzz: $(VENV)/.ready  ## Fuzz command lines, files, journals, answers and annotations (COUNT, SEED)
 	$(BIN)/python -m tests.fuzz --count $(COUNT) --seed $(SEED)
 
 # One file for each part of boto3, click and the Kubernetes client that commands use.
 OLDEST = associate_oidc.py attach_role.py create_sa.py apply.py adopt.py delete_files.py describe_sa.py \
 	exec_token.py recover.py verify.py
-oldest:  ## The quick tests with the oldest allowed versions of the runtime dependencies
+oldest:  ## Run the quick tests with the oldest allowed dependencies
 	$(PYTHON) -m venv .venv-oldest
 	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-oldest.txt -e '.[test]'
 	.venv-oldest/bin/python -m pytest -n $(WORKERS) -m "not e2e" $(addprefix tests/scenarios/test_,$(OLDEST))
 
-acceptance: $(VENV)/.ready  ## irsa in your AWS account and an EKS cluster: CLUSTER=name, PROFILE, REGION
+acceptance: $(VENV)/.ready  ## Run irsa in your AWS account and EKS cluster (CLUSTER, PROFILE, REGION)
 	$(BIN)/python -m tests.acceptance --cluster "$(CLUSTER)" $(if $(PROFILE),--profile "$(PROFILE)") \
 	  $(if $(REGION),--region "$(REGION)") --report acceptance.md --json acceptance.json
 
@@ -113,5 +113,5 @@ format: $(VENV)/.ready  ## Format the code
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
 
-clean:  ## Remove what was built
+clean:  ## Remove build results
 	rm -rf $(VENV) site .cache coverage.json .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis tools/*/bin

@@ -36,7 +36,7 @@ from tests.support.large_account import large_account, tight, variants  # noqa: 
 PAGE = ROOT / "docs" / "explanation" / "audit-compared.md"
 BEGIN, END = "<!-- Written by tools/audit_compared.py. -->\n", "<!-- Until here. -->\n"
 TIGHT = 60
-POWER = "an administrator, or a way to become one, behind a wide trust"
+POWER = "an administrator, or a way to become one, behind a broad trust policy"
 _SUFFIX = "WithPermissions"
 _IDS = [rule.id for rule in TRUST_RULES]
 
@@ -179,7 +179,7 @@ def rows(corpus: Corpus, reported: Mapping[str, Reported]) -> Iterator[list[str]
     more = [_with_permissions(corpus, said, powerful) for said in reported.values()]
     yield [POWER, str(len(powerful)), *map(str, more)]
     wrong = [sum(bool(said.get(name)) for name in corpus.tight) for said in reported.values()]
-    yield ["tight roles, of which nothing should be said", str(len(corpus.tight)), *map(str, wrong)]
+    yield ["safe roles, about which nothing should be reported", str(len(corpus.tight)), *map(str, wrong)]
 
 
 def _found(corpus: Corpus, tool: str, said: Reported, names: list[str], rule: str) -> int:

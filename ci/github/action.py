@@ -41,7 +41,7 @@ CLUSTERS = ("associate-oidc", "disassociate-oidc")
 PLANNING = (*FILES, *ONE, *CLUSTERS)
 """Commands that save a plan with --dry-run; `diff` always does."""
 FOUND = ("audit", "lint", "verify")
-"""Commands whose findings are SARIF, too."""
+"""Commands that also write their findings as SARIF."""
 DOCUMENTS = ("history", "get-sa", "describe-sa", "who-can", "unlock")
 """Commands that have a JSON document, and no Markdown."""
 GUARDED = (*PLANNING, "verify", "doctor", "recover", "get-sa", "describe-sa", "unlock")
@@ -76,7 +76,7 @@ class Wrong(Exception):
 
 
 def install(env: Env) -> int:
-    """Install irsa from the action's own checkout, each dependency by its hash; tell where it is."""
+    """Install irsa from the action's own checkout, each dependency by its hash; output its path."""
     home = Path(tempfile.mkdtemp(prefix="irsa-run-", dir=_base(env)))
     folders = {"plan-dir": home / "plan", "kept-dir": home / "kept", "state-dir": home / "kept" / "journals"}
     for folder in folders.values():
@@ -218,7 +218,7 @@ def run(env: Env) -> int:
     with _passing_signals_to(child, home) as began:
         code = _watched(child, home, began)
     if code is None:
-        print("irsa goes on rolling back; the next step waits for it.", flush=True)
+        print("The rollback continues; the next step waits for it.", flush=True)
         return INTERRUPTED[0]
     return report(env, home, code)
 
@@ -390,7 +390,7 @@ def _plain() -> Iterator[Callable[[bytes], None]]:
 def _make_own(folder: Path) -> None:
     """Give what was taken from an artifact the modes that it had: an archive does not keep them.
 
-    The folder was made for the user alone, so nobody else has written into it.
+    The folder belongs to the user alone, so nobody else has written into it.
     """
     for path in (folder, *folder.rglob("*")):
         if not path.is_symlink():

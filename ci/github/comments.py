@@ -99,7 +99,7 @@ def shortened(text: str, limit: int) -> str:
 
 
 def length(text: str) -> int:
-    """Characters as UTF-16 has them, in which those that are counted twice somewhere are two."""
+    """Characters as counted in UTF-16."""
     return len(text.encode("utf-16-le", errors="replace")) // 2
 
 
@@ -110,14 +110,14 @@ def marker(env: Mapping[str, str]) -> str:
 
 
 def publish(env: Mapping[str, str], body: str, *, only_update: bool) -> str:
-    """Update the comment, or make it; says what was done. Raises `NoComment`."""
+    """Update or create the comment; returns a message. Raises `NoComment`."""
     number = _pull_request(env)
     api = _Api(env)
     mark = marker(env)
     whole = f"{mark}\n{shortened(body, LIMIT - 500)}"
     author = env.get("IRSA_ACTION_COMMENT_AUTHOR", "")
     for found in api.comments(number):
-        # Another's comment with our mark stays theirs: they could change what stands in it.
+        # A comment of somebody else with our mark is not ours: they could change its text.
         if str(found.get("body", "")).startswith(mark) and (found.get("user") or {}).get("login") == author:
             if found["body"].strip() == whole.strip():
                 return "The comment says so already."
@@ -129,9 +129,9 @@ def publish(env: Mapping[str, str], body: str, *, only_update: bool) -> str:
     login = (made.get("user") or {}).get("login")
     if login != author:
         return (
-            f"The comment is made by {login!r}: give this as comment-author, so that the next run finds it."
+            f"The author of the comment is {login!r}: set comment-author to it to update the comment later."
         )
-    return "The comment is made."
+    return "Comment created."
 
 
 def _pull_request(env: Mapping[str, str]) -> int:

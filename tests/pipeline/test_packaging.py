@@ -10,6 +10,9 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import zipfile
+from collections import Counter
+from email.parser import HeaderParser
 from importlib.metadata import PackageNotFoundError, distribution, entry_points, requires
 from pathlib import Path
 
@@ -154,6 +157,7 @@ def test_the_hook_for_pre_commit_installs_by_hashes(tmp_path: Path) -> None:
         "man/",
         "ci/",
         "pyproject.toml",
+        "hatch_build.py",
         "README.md",
         "LICENSE",
         "requirements.lock",
@@ -173,6 +177,58 @@ def test_the_hook_for_pre_commit_installs_by_hashes(tmp_path: Path) -> None:
     for files, code in ((["other.yaml"], 0), (["wide.json", "other.yaml"], 5)):
         ended = subprocess.run([str(program), *files], cwd=tmp_path, capture_output=True, check=False)
         assert ended.returncode == code, ended.stderr.decode()
+
+
+BACKEND = re.compile(r"^(?:hatchling|packaging|pathspec|pluggy|tomli|tomlkit|trove-classifiers)==")
+
+
+@pytest.fixture(scope="module")
+def backend(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Python with the build backend of requirements.lock."""
+    folder = tmp_path_factory.mktemp("backend")
+    entries = re.split(r"(?m)^(?=[a-z])", (ROOT / "requirements.lock").read_text("utf-8"))
+    (folder / "lock.txt").write_text("".join(entry for entry in entries if BACKEND.match(entry)), "utf-8")
+    subprocess.run([sys.executable, "-m", "venv", str(folder / "venv")], check=True)
+    python = folder / "venv" / "bin" / "python"
+    pip = [str(python), "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes", "-r"]
+    subprocess.run([*pip, str(folder / "lock.txt")], check=True)
+    return python
+
+
+def built(backend: Path, folder: Path, url: str) -> tuple[list[str], str, str]:
+    """The names in the source archive, and the headers and description of the wheel."""
+    env = {**os.environ, "IRSA_PROJECT_URL": url, "IRSA_PROJECT_REF": "v1"}
+    command = [str(backend), "-m", "hatchling", "build", "--directory", str(folder)]
+    subprocess.run(command, cwd=ROOT, env=env, check=True, capture_output=True)
+    (source,), (wheel,) = folder.glob("*.tar.gz"), folder.glob("*.whl")
+    with tarfile.open(source) as tar:
+        names = [name.partition("/")[2] for name in tar.getnames()]
+    with zipfile.ZipFile(wheel) as archive:
+        (metadata,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        headers, _, text = archive.read(metadata).decode().partition("\n\n")
+    return names, headers, text
+
+
+SOURCE = {
+    *("irsa_cli", "docs", "man", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "LICENSE"),
+    *("pyproject.toml", "hatch_build.py", "PKG-INFO", ".gitignore"),
+}
+"""In the source archive. Tests and tools need the git checkout: its list of files, a control plane."""
+
+
+def test_a_package_index_gets_no_relative_link(backend: Path, tmp_path: Path) -> None:
+    names, headers, text = built(backend, tmp_path / "none", "")
+    assert set(Counter(name.partition("/")[0] for name in names)) == SOURCE
+    assert {"docs/index.md", "man/man1/irsa.1"} <= set(names)
+    assert set(re.findall(r"\]\((\w*)", text)) == {"https"}
+    assert "`irsa docs how-to/recover`" in text
+    assert "Project-URL" not in headers
+    _, headers, text = built(backend, tmp_path / "url", "https://example.org/acme/irsa/")
+    assert "](https://example.org/acme/irsa/raw/v1/docs/assets/terminal.svg)" in text
+    assert "](https://example.org/acme/irsa/blob/v1/docs/how-to/recover.md)" in text
+    assert set(re.findall(r"\]\((\w*)", text)) == {"https"}
+    urls = HeaderParser().parsestr(headers).get_all("Project-URL") or []
+    assert "Repository, https://example.org/acme/irsa" in urls
 
 
 def test_the_image_has_what_irsa_needs_at_run_time_and_nothing_that_builds() -> None:

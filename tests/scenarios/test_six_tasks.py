@@ -25,9 +25,9 @@ HEAD = """\
 
 <!-- Written by tests/scenarios/test_six_tasks.py with IRSA_WRITE_PAGES=1 in the environment. -->
 
-The tasks of the [tutorial](../tutorial.md), done by a test that reads only what irsa prints. Each command
-is an example of a help text or a line under `Next:` in the output before it. The user brings the name of
-the cluster, `demo`, and what the ServiceAccount needs.
+**Short answer.** Yes: this is a transcript of a test that does the tasks of the [tutorial](../tutorial.md)
+and reads only irsa's output. Each command is an example of a help text or a line under `Next:`. It knows
+only the name of the cluster, `demo`, and the permissions that the ServiceAccount needs.
 """
 
 
@@ -69,12 +69,12 @@ class Transcript:
 
 def play(told: Transcript) -> None:
     """Do the tasks."""
-    told.task("1. Make IAM trust the cluster's tokens")
+    told.task("1. Create the OIDC provider")
     told.type("irsa --help", "Where to begin?")
     told.type(told.example("create-sa"), "The first example.")
     create = told.example("s3-reader")
     told.type(create, "The first example of that command, with the name of the cluster.", 4)
-    told.type(told.next(), "What it says under `Next:`.")
+    told.type(told.next(), "The command under `Next:`.")
     told.task("2. Look at the plan")
     told.type(f"{create} --dry-run", "The example again, with the option that shows the plan.")
     told.task("3. Apply it")
@@ -83,9 +83,9 @@ def play(told: Transcript) -> None:
     told.task("4. Ask for something else")
     other = re.sub(r"arn:aws:iam::aws:policy/\w+", SQS, create)
     told.type(other, "Another policy.", 4)
-    told.type(told.next(), "What it says under `Next:`.")
+    told.type(told.next(), "The command under `Next:`.")
     told.task("5. See a run fail, and correct it")
-    told.type("irsa help create-sa", "How does a policy of one's own get onto the role?")
+    told.type("irsa help create-sa", "How do I add my own policy to the role?")
     inline = told.example("--inline-policy").removesuffix(" --dry-run")
     policy = told.shell.folder / "queue.json"
     policy.write_text(POLICY % "arn:aws:s3:eu-west-1::jobs/*", encoding="utf-8")
@@ -95,7 +95,7 @@ def play(told: Transcript) -> None:
     policy.write_text(POLICY % "arn:aws:s3:::jobs/*", encoding="utf-8")
     told.type(inline, "The message names the mistake. The same command, after it is corrected.")
     told.task("6. Delete it")
-    told.type("irsa help delete-sa", "There is a command of that name in the list of the first help.")
+    told.type("irsa help delete-sa", "The first help lists this command.")
     delete = told.example("s3-reader", "--dry-run")
     told.type(delete, "Its first example.")
     told.type(delete.removesuffix(" --dry-run"), "Its second example.")

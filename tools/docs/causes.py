@@ -1,7 +1,6 @@
 """Write docs/reference/causes.md from the causes themselves; with `--check`, fail when it is stale.
 
-What a cause means is said where it is defined (`irsa_cli.core.doctor.causes`). The table counts the ways in
-which the tests break a working binding, and judges those that are pure here and now.
+The causes are in `irsa_cli.core.doctor.causes`. The table counts the ways in which tests break a binding.
 """
 
 from __future__ import annotations
@@ -31,75 +30,71 @@ HEAD = """\
 
 <!-- Written by tools/docs/causes.py from the causes in irsa_cli/core/doctor/causes: change them there. -->
 
-Why IRSA does not work: what `irsa doctor` looks for. `irsa doctor --explain ID` shows one of them,
-`--explain all` lists them; neither asks anybody. How to use it is in
-[Diagnose a pod without its role](../how-to/doesnt-work.md).
+The causes that `irsa doctor` checks. `irsa doctor --explain ID` shows one of them, `--explain all` lists
+them, without network. [Diagnose a pod without its role](../how-to/doesnt-work.md) shows how to use the
+command.
 
-Each check ends with one of three verdicts:
+Each check has one of three results:
 
-- `ok`: this is not it.
-- `problem`: this is wrong. The evidence shows what is there and what should be; `to fix` is a command to
-  paste. `to fill in` has a placeholder, `to decide` is comments only, `to look at` only shows what is wrong.
-- `unknown`: what it needs is not there or could not be read, and the output says why. What is not
-  known is no problem: the exit code is 5 when there is a problem. It is 1 when there is none, but
-  ServiceAccount, role, trust policy or provider could not be checked (`service-account-missing`,
-  `role-missing`, `trust-*`, `provider-audience`; of an EKS Pod Identity association `pod-identity-trust` and
-  `pod-identity-target`), no running pod with this identity was seen (`pod-unseen`), or something that was
-  seen may be what is wrong: a setting of a container (`pod-profile`, `pod-credentials-file`,
-  `pod-setting`, `pod-sts-proxy`, `pod-static-credentials`, `sts-global-endpoint`, `pod-role-twice`), what STS
-  has answered (`sts-refused`, `sts-region`, `token-malformed`) or was never asked (`sts-never-asked`), pods
-  that the application made on `default` (`pod-service-account`). Else it is 0, and the last line names what
-  to look at if the application fails.
+- `ok`: this is not the cause.
+- `problem`: this is wrong. The evidence shows the current and the expected value. `to fix` is a command to
+  paste, `to fill in` a command with a placeholder, `to decide` a list of comments, `to look at` a command
+  that shows the problem.
+- `unknown`: the facts are missing or could not be read; the output says why. If there is a problem, the
+  exit code is 5. Without a problem it is 1 if ServiceAccount, role, trust policy or provider could not be
+  checked (`service-account-missing`, `role-missing`, `trust-*`, `provider-audience`; of an EKS Pod Identity
+  association `pod-identity-trust` and `pod-identity-target`), no running pod with this identity was seen
+  (`pod-unseen`), or something that was seen may be what is wrong: a setting of a container (`pod-profile`,
+  `pod-credentials-file`, `pod-setting`, `pod-sts-proxy`, `pod-static-credentials`, `sts-global-endpoint`,
+  `pod-role-twice`), what STS has answered (`sts-refused`, `sts-region`, `token-malformed`) or was never
+  asked (`sts-never-asked`), pods of the application that use `default` (`pod-service-account`). Otherwise
+  it is 0, and the last line shows where to look if the application fails.
 
-Problems are shown in the order in which to fix them: AWS (provider, role, trust policy), then the
-ServiceAccount, then pods, which keep what they were started with; among each by weight, the most probable
-one first. A check that depends on another says "unknown" until that one is in order: where there is no
-role, nothing is said of its trust policy.
+Problems are in the order of their fixes: AWS (provider, role, trust policy), then the ServiceAccount, then
+pods, which keep the settings of their start. Within each group the most probable problem is first. A check
+that depends on another is "unknown" until that one is `ok`: without a role, its trust policy is unknown.
 
 ## What is not checked
 
-- Policies of the organization (SCPs, RCPs): they can't be read from a member account.
-- What the application does with its credentials: another role that it assumes, an SDK that is told to use
-  something else, a token that is kept for too long (unless STS has seen it, or it is mounted by subPath). A
-  setting that names the role once more is a hint, or suspect where it says that the role is to be assumed.
-- What irsa itself has asked of STS (`irsa verify`, `irsa credentials`, `create-sa --verify`), and what was
-  run under `irsa exec`: it says nothing of the application. By their session and user agent they are left out
-  of what CloudTrail tells; that STS has admitted one of them is known.
-- The inside of pods: what is in the token's file.
-- The network: DNS, routes, and what a sidecar lets out. NetworkPolicies are read, and give a hint only:
-  whether the cluster's network enforces them can't be seen.
-- Of EKS Pod Identity: what its agent says. Whether it runs on the nodes of the pods is checked.
-- Pods that could not be created beside some that run with this identity (a rollout that hangs), unless a
-  whole namespace is asked for (`-n` without a name).
+- Policies of the organization (SCPs, RCPs): a member account can't read them.
+- The application's use of its credentials: another role that it assumes, an SDK with other settings, a
+  token that it keeps too long (unless STS has seen it, or it is mounted by subPath). If a setting contains
+  the role again, that is a hint, or a suspect if the setting assumes the role.
+- Calls of irsa itself to STS (`irsa verify`, `irsa credentials`, `create-sa --verify`, `irsa exec`). They
+  prove nothing about the application, so irsa leaves them out of CloudTrail's events.
+- Files inside pods, such as the token's file.
+- The network: DNS, routes, and the rules of a sidecar. NetworkPolicies are only a hint, because irsa can't
+  see whether the cluster's network enforces them.
+- The log of the EKS Pod Identity agent. irsa checks that the agent runs on the nodes of the pods.
+- Pods that could not be created while others run with this identity (a rollout that hangs), unless you
+  check a whole namespace (`-n` without a name).
 
-Never a cause, and never named as one: `automountServiceAccountToken: false` (a web identity has a volume of
-its own), the provider's thumbprint for an issuer of EKS, `hostNetwork`, and a policy that the role lacks (the
-error then names the role: its token was accepted).
+Never a cause: `automountServiceAccountToken: false` (the web identity token has its own volume), the
+provider's thumbprint for an EKS issuer, `hostNetwork`, and a missing policy of the role (the error then
+contains the role, so its token was accepted).
 """
 TRIED = """\
-A working binding is broken in each of these ways, and exactly the cause has to be named: found, and no other.
-`observed` are ways in what was read (judged when this page is written). `end to end` are those that are done
-to a binding in the sandbox and again on a real kube-apiserver, with the whole command; there the tests fail
-when a cause is missed or a false one is named. A working binding has to have none. Causes without a way are
-hints: from outside they can be suspected and not proven, and they are never a problem.
+Tests break a working binding in each of these ways. `irsa doctor` must find exactly this cause.
+`observed` counts changes of observed facts. `end to end` counts changes of a real binding, on the sandbox and
+on a real kube-apiserver, with the whole command. A working binding has no cause. Causes without a way are
+hints: irsa can't prove them from outside, so they are never a problem.
 """
 MEASURED = """\
-The table above is derived from the causes: it says nothing of failures that nobody thought of. These are
-failures that somebody else reported in public, with the cause that was confirmed there. Each is reproduced in
-the sandbox, the whole command is run on it, and a test fails when a score gets worse. The scores:
+The table above comes from the causes, so it misses failures that nobody thought of. These are failures that
+others reported in public, with a confirmed cause. A test reproduces each in the sandbox, runs the command and
+fails if a score gets worse. The scores:
 
 - `exact`: the first problem is the confirmed cause.
-- `among others`: it is a problem, and another one is named before it.
-- `hint`: no problem, and the cause is named under "unknown" (and is not for a binding that works).
-- `unknown`: no problem; what could not be seen is said, and the exit code is not 0.
-- `not checked`: exit code 0, since the pod gets its role; what fails is its application, its permissions or
-  another role, which doctor [does not check](#what-is-not-checked).
-- `missed`: exit code 0, and nothing leads to the cause.
-- `false`: something else is called a problem.
+- `among others`: it is a problem, but not the first one.
+- `hint`: no problem, but the cause is listed under "unknown" (and not for a working binding).
+- `unknown`: no problem; the output lists the missing facts, and the exit code is not 0.
+- `not checked`: exit code 0, because the pod gets its role. The failure is in its application, its
+  permissions or another role, which doctor [does not check](#what-is-not-checked).
+- `missed`: exit code 0, without a clue.
+- `false`: another cause is reported as a problem.
 """
 UNTOUCHED = """\
-Set-ups in which nothing is wrong, usual and unusual ones; the same test plays them. `alarm` is what doctor
-calls a problem there all the same.
+Usual and unusual setups that work. `alarm` is a problem that doctor reports anyway.
 """
 VARIABLES_READ = """\
 What SDKs read of a container's environment to find an identity, a region, an endpoint or a way to STS.

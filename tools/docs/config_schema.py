@@ -92,10 +92,8 @@ def schema() -> Schema:
                 "apiVersion": {"const": "irsa/v1"},
                 "kind": {"const": "Bindings"},
                 "metadata": fields({**CLUSTER, "tags": ref("tags", "Tags of all roles")}),
-                "withOIDC": {"type": "boolean", "description": "Make the cluster's OIDC provider, too"},
-                "permissionsBoundary": ref(
-                    "policyARN", "Permissions boundary of all roles whose entry names none"
-                ),
+                "withOIDC": {"type": "boolean", "description": "Also create the cluster's OIDC provider"},
+                "permissionsBoundary": ref("policyARN", "Permissions boundary of roles whose entry has none"),
                 "serviceAccounts": listed(ref("serviceAccount")),
                 **{name: accounts()[name] for name in OF_DOCUMENTS},
             },
@@ -107,7 +105,7 @@ def schema() -> Schema:
 
 
 def definitions() -> Schema:
-    """What the schema refers to by name."""
+    """The definitions that the schema refers to."""
     text_value = {"type": "string", "minLength": 1}
     return {
         **ARN,
@@ -133,11 +131,11 @@ def service_account() -> Schema:
     properties = {
         "metadata": metadata(),
         **policies(),
-        "attachRoleARN": ref("roleARN", "Use this existing role instead of making one"),
+        "attachRoleARN": ref("roleARN", "Use an existing role instead of creating one"),
         "permissionsBoundary": ref("policyARN", "Permissions boundary of the role"),
         "roleName": text(f"{_NAME}+", 64, "Name of the role"),
         "rolePath": text(f"/{_PATH}", 512, "Path of the role"),
-        "roleOnly": {"type": "boolean", "description": "Make the role, leave the ServiceAccount to others"},
+        "roleOnly": {"type": "boolean", "description": "Create the role only, not the ServiceAccount"},
         "description": text(r"[\t\n\r\x20-\x7e\xa1-\xff]*", 1000, "Description of the role"),
         "maxSessionDuration": _seconds(3600, 43200, "Longest session of the role, in seconds"),
         "tags": ref("tags", "Tags of the role"),
@@ -145,11 +143,11 @@ def service_account() -> Schema:
         "audience": text(r"[\x21-\x7e]+", 255, "Audience of the pods' tokens"),
         "stsRegionalEndpoints": {
             "type": "boolean",
-            "description": "Have the pods' SDKs use the regional STS endpoint",
+            "description": "Use the regional STS endpoint in pods",
         },
         "tokenExpiration": _seconds(600, 86400, "Lifetime of the pods' tokens, in seconds"),
         **accounts(),
-        "status": {"description": "What eksctl prints; ignored"},
+        "status": {"description": "Written by eksctl; ignored"},
     }
     off = {"anyOf": [{"enum": [False, []]}, {"type": "object", "additionalProperties": {"const": False}}]}
     of_a_role_that_exists = dict.fromkeys(OF_A_NEW_ROLE, off)
@@ -165,14 +163,17 @@ def accounts() -> Schema:
     profile = r"[^\x00-\x1f\x7f\[\]]+"
     return {
         "roleAccount": text("[0-9]{12}", None, "Account of the role and the OIDC provider"),
-        "roleAssumeRole": ref("roleARN", "Work in the role's account as this role"),
+        "roleAssumeRole": ref("roleARN", "Role to assume in the role's account"),
         "roleProfile": text(profile, 128, "Profile of the AWS configuration for the role's account"),
-        "targetRole": ref("roleARN", "A role, of another account mostly, that the role may assume"),
-        "externalID": text(r"[\w+=,.@:/-]{2,}", 1224, "What the target role's trust policy wants to be told"),
-        "targetTagSession": {"type": "boolean", "description": "Let the role tag the target's sessions"},
-        "targetAssumeRole": ref("roleARN", "Work in the target's account as this role"),
+        "targetRole": ref("roleARN", "Another role that the role can assume, usually in another account"),
+        "externalID": text(r"[\w+=,.@:/-]{2,}", 1224, "External ID that the target role requires"),
+        "targetTagSession": {
+            "type": "boolean",
+            "description": "Allow the role to tag sessions of the target role",
+        },
+        "targetAssumeRole": ref("roleARN", "Role to assume in the target's account"),
         "targetProfile": text(profile, 128, "Profile of the AWS configuration for the target's account"),
-        "awsConfigMap": text(_DNS, 253, "ConfigMap of the namespace with the AWS configuration for SDKs"),
+        "awsConfigMap": text(_DNS, 253, "ConfigMap with the AWS configuration for SDKs"),
     }
 
 
@@ -197,7 +198,7 @@ def metadata() -> Schema:
     return fields(
         {
             "name": text(_DNS, 253, "Name of the ServiceAccount"),
-            "namespace": text(_LABEL, 63, "Its namespace; default where it is left out"),
+            "namespace": text(_LABEL, 63, "Its namespace (default: default)"),
             "labels": pairs(text(_KEY), text(f"|{_QUALIFIED}"), description="Its labels"),
             "annotations": {"description": "Its annotations", **annotations},
         },
@@ -248,13 +249,13 @@ def trust() -> Schema:
     values = {"anyOf": [{"type": "string"}, listed({"type": "string"}, minItems=1)]}
     key = {"pattern": ":", "not": {"pattern": ":([sS][uU][bB]|[aA][uU][dD])$"}}
     return {
-        "subjectPattern": text(
-            "[a-z0-9.*?-]*", 253, "Names of the ServiceAccounts of the namespace that the role admits"
+        "subjectPattern": text("[a-z0-9.*?-]*", 253, "Pattern of ServiceAccount names that the role trusts"),
+        "subjects": listed(subject, "Other ServiceAccounts that the role trusts"),
+        "clusters": listed(
+            {"anyOf": [by_name, by_issuer]}, "Other clusters whose ServiceAccounts the role trusts"
         ),
-        "subjects": listed(subject, "Further ServiceAccounts that the role admits"),
-        "clusters": listed({"anyOf": [by_name, by_issuer]}, "Further clusters that the role admits them of"),
         "trustConditions": {
-            "description": "Conditions of the trust policy besides audience and subject",
+            "description": "Trust policy conditions in addition to audience and subject",
             **pairs(text(OPERATOR), pairs(key, values, minProperties=1)),
         },
     }

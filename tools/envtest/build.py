@@ -91,7 +91,7 @@ def find_go() -> str:
 
 
 def wait(process: subprocess.Popen[bytes], name: str, started: float) -> int:
-    """Wait for a build to end, and say every half a minute that it goes on; returns its status."""
+    """Wait for the end of a build, with a message every half minute; returns its status."""
     while True:
         try:
             return process.wait(timeout=30)

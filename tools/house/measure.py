@@ -1,11 +1,11 @@
-"""Measures the house: what is in each folder, who imports whom, and what has grown too large.
+"""Measure the program: the size of folders, their imports, and files that are too large.
 
     python tools/house/measure.py                       a table
     python tools/house/measure.py --json                the same as one document
     python tools/house/measure.py --coverage FILE       and how much of each room the tests reach
-                                  --least ROOM=PERCENT  fails where that is less
+                                  --least ROOM=PERCENT  fails if it is less
     python tools/house/measure.py --time-units          and how long tests/unit takes (it is run)
-    python tools/house/measure.py --reach MODULE ...    what these can reach: modules and lines of each room
+    python tools/house/measure.py --reach MODULE ...    modules and lines of each room that these can reach
 
 FILE is what `coverage json` writes (`make coverage`). All imports count: those for type checking, and those
 inside of functions. Which of them may be is in import-linter's contracts (pyproject.toml).
@@ -51,7 +51,7 @@ class Module:
 
 @dataclass(frozen=True)
 class Room:
-    """One folder: what is directly in it, and how that hangs together.
+    """One folder: its modules and their imports.
 
     `arrows` are imports from one part of the folder (a module or a sub-folder) to another; `floors` is how
     many of the parts stand on top of each other, those of one circle counted as one.
@@ -90,15 +90,17 @@ class House:
 
 
 def main() -> None:
-    """Print what was measured."""
+    """Print the measurements."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--json", action="store_true", help="one document instead of a table")
-    parser.add_argument("--coverage", type=Path, metavar="FILE", help="what `coverage json` has written")
+    parser.add_argument("--coverage", type=Path, metavar="FILE", help="output of `coverage json`")
     parser.add_argument(
-        "--least", nargs="+", default=[], metavar="ROOM=PERCENT", help="what is to be reached"
+        "--least", nargs="+", default=[], metavar="ROOM=PERCENT", help="the least coverage of a room"
     )
     parser.add_argument("--time-units", action="store_true", help="run tests/unit and tell how long it takes")
-    parser.add_argument("--reach", nargs="+", metavar="MODULE", help="what these modules can reach")
+    parser.add_argument(
+        "--reach", nargs="+", metavar="MODULE", help="count the code that these modules can reach"
+    )
     given = parser.parse_args()
     if given.reach:
         print(
@@ -152,7 +154,7 @@ def imports(modules: Sequence[Module]) -> Graph:
 def reach(root: Path, starts: Sequence[str]) -> dict[str, tuple[int, int]]:
     """Lines and modules that can be reached from these, by room, the largest first; all of it first.
 
-    A module leads to the packages that it is in, too: Python runs them first.
+    A module also leads to its packages, because Python runs them first.
     """
     modules = {module.name: module for module in _modules(root)}
     graph = imports([*modules.values()])
@@ -188,7 +190,7 @@ def _imported(module: Module, names: Iterable[str]) -> Iterator[str]:
 
 
 def _base(module: Module, node: ast.ImportFrom) -> str:
-    """The module that a `from` names; with dots, from where it stands."""
+    """The module of a `from`; dots count from this module."""
     if not node.level:
         return node.module or ""
     parts = module.name.split(".")
@@ -320,11 +322,11 @@ def _share(covered: Mapping[str, tuple[int, int]] | None, room: str) -> float | 
 
 
 def _below(house: House, least: Sequence[str]) -> Iterator[str]:
-    """The rooms of which less is reached than is to be."""
+    """The rooms below their least coverage."""
     found = {room.name: room.coverage or 0.0 for room in house.rooms}
     for name, _, percent in (item.partition("=") for item in least):
         if found.get(name, 0.0) < float(percent):
-            yield f"{name}: {found.get(name, 0.0)} % is reached, at least {percent} % is to be"
+            yield f"{name}: {found.get(name, 0.0)} % is covered, at least {percent} % is required"
 
 
 def _time_units() -> tuple[float, str]:

@@ -28,7 +28,7 @@ def stamp() -> str:
 
 
 def built(name: str) -> Path | None:
-    """The program, where it is there and of the present versions."""
+    """The program, if it exists with the current versions."""
     note = BIN / f"{name}.stamp"
     whole = os.access(BIN / name, os.X_OK) and note.exists() and note.read_text() == stamp()
     return BIN / name if whole else None

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds what a release has, from a clean checkout: dist/ (wheel and source archive, twice, and the same each time) and
-# release/ (bill of materials, the plugin for krew). Called by the release workflow: build.sh vX.Y.Z OWNER/NAME
+# Builds a release from a clean checkout: dist/ (wheel and source archive, built twice and compared) and release/ (bill of
+# materials, krew plugin). The release workflow calls build.sh vX.Y.Z OWNER/NAME.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 tag=$1 repository=$2
@@ -14,13 +14,14 @@ trap 'rm -rf "$tools"' EXIT
 python3 -m venv "$tools/venv"
 "$tools/venv/bin/pip" install --quiet --disable-pip-version-check --require-hashes --no-deps \
     -r tools/release/requirements.lock
-# What builds the wheel is pinned in requirements.lock.
+# requirements.lock pins the build backend.
 python3 -m venv "$tools/backend"
 "$tools/backend/bin/pip" install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
 "$tools/backend/bin/pip" install --quiet --disable-pip-version-check --require-hashes --no-deps \
     -r tools/release/requirements.lock
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 export SOURCE_DATE_EPOCH
+export IRSA_PROJECT_URL="${GITHUB_SERVER_URL:-https://github.com}/$repository" IRSA_PROJECT_REF=$tag
 for folder in dist "$tools/again"; do
     rm -rf "$folder"
     "$tools/backend/bin/python" -m build --no-isolation --outdir "$folder" .

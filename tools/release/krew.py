@@ -1,8 +1,8 @@
-"""Makes the archive and the manifest of the kubectl plugin, for krew.
+"""Create the archive and the manifest of the kubectl plugin, for krew.
 
     python tools/release/krew.py VERSION OWNER/NAME WHEEL FOLDER
 
-Two runs with the same wheel make the same archive, byte for byte. Standard library only.
+Two runs with the same wheel create identical archives. Standard library only.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Writes requirements.lock: the run-time dependencies of pyproject.toml at the versions of constraints.txt, with the
-# hashes of all their released files; and tools/release/requirements.lock: what builds a release. Needs nothing but
+# hashes of all their released files; and tools/release/requirements.lock: the tools that build a release. Needs only
 # Python; run it when constraints.txt changes.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -19,7 +19,7 @@ mv "$tools/lock" "$tools/all"
 printf 'async-timeout\nexceptiongroup\n' > "$tools/older.in"
 lock "$tools/older.in"
 {
-    echo "# What irsa-cli needs at run time, each with the hashes of its released files; made by tools/release/lock.sh."
+    echo "# The dependencies of irsa-cli with the hashes of their released files; written by tools/release/lock.sh."
     echo "# pip install --require-hashes --no-deps -r requirements.lock"
     cat "$tools/all"
     awk '/^[a-z]/ { on = /^(async-timeout|exceptiongroup)==/; sub(/ \\$/, " ; python_version < \"3.11\" \\") } on' "$tools/lock"
@@ -28,6 +28,6 @@ rm "$tools/lock"
 printf 'build\ncyclonedx-bom\n' > "$tools/release.in"
 lock --allow-unsafe "$tools/release.in"
 {
-    echo "# What builds a release, each with the hashes of its released files; tools/release/lock.sh makes it."
+    echo "# The tools that build a release, with the hashes of their released files; written by tools/release/lock.sh."
     cat "$tools/lock"
 } > tools/release/requirements.lock
