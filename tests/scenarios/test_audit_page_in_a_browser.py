@@ -47,7 +47,7 @@ def crowd() -> Estate:
         attached = (own, READ, ADMIN) if number == 0 else (own, READ)
         roles.append(role(name, statement, attached=attached))
         accounts.append(account(name, name, namespace))
-    return estate(roles, [cluster("shop-prod", *accounts), cluster("tools")], unseen=("<b>not</b> read",))
+    return estate(roles, [cluster("shop-prod", *accounts), cluster("tools")], unread=("<b>not</b> read",))
 
 
 def write(found: Estate, path: Path) -> Path:

@@ -78,7 +78,7 @@ def test_texts_of_others_stay_texts(name: str) -> None:
     plain = {tag for tag, _ in page_of(account_with_risks(1))[1].tags}
     roles = [estates.role(name, estates.admits("shop-prod", f"{estates.SA}prod:*", operator="StringLike"))]
     clusters = [estates.cluster("shop-prod", estates.account(name, name))]
-    text, page = page_of(estates.estate(roles, clusters, unseen=(name,)))
+    text, page = page_of(estates.estate(roles, clusters, unread=(name,)))
     assert {tag for tag, _ in page.tags} == plain
     assert text.isascii()
     assert not set("<>&") & set(page.texts["data"])
@@ -149,7 +149,7 @@ def test_texts_and_lines_stand_out_in_light_and_dark() -> None:
 
 
 def test_everything_that_was_found_is_on_it() -> None:
-    estate = replace(account_with_risks(3), unseen=("the pods of cluster x were not read: why",))
+    estate = replace(account_with_risks(3), unread=("the pods of cluster x were not read: why",))
     audit = Audit(estate)
     _, page = page_of(estate)
     assert len(page.data["risks"]) == len(audit.risks)

@@ -1,8 +1,6 @@
-"""`irsa audit -o html`: one file with everything in it, which asks nobody for anything.
+"""`irsa audit -o html`: one self-contained file without any requests.
 
-The parts of the page lie beside this module: page.html, page.css, and scripts, which are put
-in the order in which they build on each other. Texts of others are in the page as JSON only, and become
-text by the DOM's textContent. What is in the picture is `irsa_cli.core.audit.picture`'s business.
+Foreign texts are in the page only as JSON, and shown by the DOM's textContent.
 """
 
 from __future__ import annotations
@@ -30,7 +28,7 @@ _ESCAPED = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}
 
 
 def as_html(report: AuditReport) -> str:
-    """The page, in ASCII, so that no encoding of a terminal or a server can change what it says."""
+    """The page in ASCII, which every encoding preserves."""
     style = _part("page.css")
     script = "(() => {\n" + "\n".join(map(_part, SCRIPTS)) + "})();\n"
     policy = (
@@ -55,7 +53,7 @@ def _hash(text: str) -> str:
 
 
 def _shown(value: Any) -> Any:
-    """The same with texts as they may be shown: what turns the direction of writing is a code point."""
+    """The value with escaped texts, for example characters that change the writing direction."""
     if isinstance(value, str):
         return visible(value)
     if isinstance(value, dict):
@@ -75,15 +73,15 @@ def _data(report: AuditReport) -> dict[str, Any]:
         "summary": " ".join((f"{summary(report)}.", report.scope.left_out)) if audit else "",
         "levels": [level.value for level in reversed(ORDER)],
         "notes": list(report.notes),
-        "unseen": len(audit.unseen) if audit else 0,
-        "error": "" if report.error is None else _told(report.error),
+        "unseen": len(audit.unread) if audit else 0,
+        "error": "" if report.error is None else _error_text(report.error),
         "clusters": sorted(cluster.name for cluster in audit.estate.clusters) if audit else [],
         "risks": [_risk(item, why, picture) for item, why in zip(risks, accepted, strict=True)],
         "picture": picture.to_json() if picture else None,
     }
 
 
-def _told(error: Exception) -> str:
+def _error_text(error: Exception) -> str:
     found = error_json(error)
     return ": ".join(str(found[name]) for name in ("message", "reason") if found.get(name))
 
