@@ -127,6 +127,7 @@ class Estate:
     regions: frozenset[str] = frozenset()
     unread: tuple[str, ...] = ()
     now: datetime | None = None
+    caller: str = ""
 
     @cached_property
     def by_issuer(self) -> Mapping[str, AuditedCluster]:

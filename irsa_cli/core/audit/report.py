@@ -81,8 +81,8 @@ def select(
 def _void(item: AuditIgnore, today: date) -> str:
     if item.until < today:
         return f"the acceptance of {item.rule} expired on {item.until}: {item.reason}"
-    far = f"its end, {item.until}, is more than {ACCEPTED_DAYS} days ahead"
-    return f"the acceptance of {item.rule} is ignored: {far}: {item.reason}"
+    far = f"{item.until} is more than {ACCEPTED_DAYS} days ahead"
+    return f"the acceptance of {item.rule} is ignored, because {far}: {item.reason}"
 
 
 class RiskReport(ABC):

@@ -56,8 +56,9 @@ def read_live(source: LiveSource, log: WireLog) -> Estate:
     with naming_caller(lambda _: first.caller()), ThreadPoolExecutor(3) as pool:
         clusters = pool.submit(lambda: [_in_region(source, session, log) for session in sessions])
         providers = pool.submit(read, lambda: account.providers(first.client("iam")))
+        caller = pool.submit(first.caller)
         roles, policies = details.read_account(first.client("iam"))
-        found = Estate(tuple(roles), policies, now=datetime.now(timezone.utc))
+        found = Estate(tuple(roles), policies, now=datetime.now(timezone.utc), caller=caller.result())
         found = _with_providers(found, providers.result())
         found = _with_others(found, source, first)
         own = {role.arn.split(":")[4] for role in roles} or _account_of(first)

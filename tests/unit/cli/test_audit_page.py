@@ -156,12 +156,24 @@ def test_everything_that_was_found_is_on_it() -> None:
     (wide,) = [item for item in page.data["risks"] if item["role"] == arn_of("w8")]
     assert (wide["rule"], wide["severity"], wide["clusters"]) == ("every-name", "medium", ["shop-prod"])
     assert wide["namespaces"] == ["prod"]
-    assert wide["why"]
     assert wide["fix"]
     assert wide["evidence"]
-    assert wide["source"].startswith("https://")
+    assert page.data["rules"]["every-name"]["source"].startswith("https://")
+    assert set(page.data["rules"]) == {item["rule"] for item in page.data["risks"]}
     assert page.data["unseen"] == 1
     assert "not read" in page.data["notes"][0]
+
+
+def test_its_head_has_account_clusters_caller_and_date() -> None:
+    _, page = page_of(replace(account_with_risks(1), caller="arn:aws:sts::111122223333:assumed-role/ci/x"))
+    assert page.data["facts"] == [
+        ["Account", "111122223333"],
+        ["Clusters", "shop-dev (eu-west-1), shop-prod (eu-west-1), tools (eu-west-1)"],
+        ["Caller", "arn:aws:sts::111122223333:assumed-role/ci/x"],
+        ["Date", "2026-06-01 00:00 UTC"],
+    ]
+    _, page = page_of(account_with_risks(1), AuditScope(account="ok/tight1"))
+    assert [name for name, _ in page.data["facts"]] == ["Account", "Clusters", "Scope", "Date"]
 
 
 def test_the_picture_connects_accounts_roles_and_permissions() -> None:

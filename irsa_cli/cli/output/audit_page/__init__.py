@@ -8,21 +8,23 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections.abc import Iterator
 from importlib.resources import files
 from string import Template
 from typing import Any
 
 from irsa_cli import __version__
 from irsa_cli.cli.output.screens.audit import summary
+from irsa_cli.core.audit.auditing import Audit
 from irsa_cli.core.audit.picture import Picture, picture_of
 from irsa_cli.core.audit.report import AuditReport
 from irsa_cli.core.results.envelope import error_json
-from irsa_cli.core.trust.rules.rule import ORDER, Risk
+from irsa_cli.core.trust.rules.rule import ORDER, Risk, Rule
 from irsa_cli.core.values.shown import visible
 
 SCRIPTS = (
-    "base.js", "state.js", "connect.js", "findings.js", "group.js", "place.js", "draw.js", "chosen.js",
-    "keys.js", "main.js",
+    "base.js", "state.js", "connect.js", "findings.js", "overview.js", "group.js", "place.js", "draw.js",
+    "chosen.js", "keys.js", "main.js",
 )  # fmt: skip
 _ESCAPED = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}
 
@@ -69,15 +71,38 @@ def _data(report: AuditReport) -> dict[str, Any]:
     accepted = [*("" for _ in selection.shown), *reasons]
     return {
         "version": __version__,
-        "read": f"{audit.estate.now:%Y-%m-%d %H:%M} UTC" if audit and audit.estate.now else "",
+        "facts": [[name, text] for name, text in _facts(audit, report.about) if text] if audit else [],
         "summary": " ".join((f"{summary(report)}.", report.scope.left_out)) if audit else "",
         "levels": [level.value for level in reversed(ORDER)],
         "notes": list(report.notes),
         "unseen": len(audit.unread) if audit else 0,
         "error": "" if report.error is None else _error_text(report.error),
+        "accounts": len(audit.estate.accounts) if audit else 0,
         "clusters": sorted(cluster.name for cluster in audit.estate.clusters) if audit else [],
+        "rules": {item.rule.id: _rule(item.rule) for item in risks},
         "risks": [_risk(item, why, picture) for item, why in zip(risks, accepted, strict=True)],
         "picture": picture.to_json() if picture else None,
+    }
+
+
+def _facts(audit: Audit, about: str) -> Iterator[tuple[str, str]]:
+    """The head of the page: name and text of each line, '' if unknown."""
+    estate = audit.estate
+    clusters = [f"{it.name} ({it.region})" if it.region else it.name for it in estate.clusters]
+    yield "Account" if len(estate.accounts) == 1 else "Accounts", ", ".join(sorted(estate.accounts))
+    yield "Cluster" if len(clusters) == 1 else "Clusters", ", ".join(sorted(clusters)) or "none"
+    yield "Scope", about
+    yield "Caller", estate.caller
+    yield "Date", f"{estate.now:%Y-%m-%d %H:%M} UTC" if estate.now else ""
+
+
+def _rule(rule: Rule) -> dict[str, str]:
+    return {
+        "severity": rule.severity.value,
+        "title": rule.title,
+        "why": rule.reason,
+        "fix": rule.fix.replace("{issuer}", "ISSUER"),
+        "source": rule.source,
     }
 
 
@@ -93,13 +118,10 @@ def _risk(item: Risk, accepted: str, picture: Picture | None) -> dict[str, Any]:
     return {
         "severity": item.severity.value,
         "rule": item.rule.id,
-        "title": item.rule.title,
-        "why": item.rule.reason,
         "sentence": item.sentence,
         "role": item.role,
         "account": item.account,
         "fix": item.suggestion,
-        "source": item.rule.source,
         "evidence": list(item.evidence),
         "clusters": clusters,
         "namespaces": namespaces,
