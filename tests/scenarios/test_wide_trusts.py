@@ -29,7 +29,8 @@ def warned(document: Json) -> list[tuple[str, str]]:
 def result_of(ran: Ran) -> list[tuple[str, str]]:
     """The warnings of a result; each is said on standard error, too."""
     for item in ran.item["warnings"]:
-        assert f"Warning: the trust policy of {item['role']['arn']} is too broad ({item['severity']}: " in ran.err
+        whose = f"the trust policy of {item['role']['arn']}"
+        assert f"Warning: {whose} is too broad ({item['severity']}: " in ran.err
         assert item["reason"] in ran.err
     return warned(ran.item)
 

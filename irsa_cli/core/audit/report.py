@@ -85,6 +85,7 @@ def _void(item: AuditIgnore, today: date) -> str:
     return f"the acceptance of {item.rule} is ignored, because {far}: {item.reason}"
 
 
+@dataclass(frozen=True, kw_only=True)
 class RiskReport(ABC):
     """A report of risks in an account or in files; with an `error` nothing was checked.
 
@@ -93,12 +94,12 @@ class RiskReport(ABC):
     """
 
     title: ClassVar[str]
-    selection: RiskSelection
-    fail_on: Severity | None
-    fail_on_broken: bool
-    allow: Allowance
-    error: Exception | None
-    signal: int
+    selection: RiskSelection = field(default_factory=lambda: RiskSelection(()))
+    fail_on: Severity | None = None
+    fail_on_broken: bool = False
+    allow: Allowance = field(default_factory=Allowance)
+    error: Exception | None = None
+    signal: int = 0
 
     @property
     def about(self) -> str:
@@ -145,13 +146,7 @@ class AuditReport(RiskReport):
     """An audit with its selected risks, and its `paths` if requested."""
 
     audit: Audit | None = None
-    selection: RiskSelection = field(default_factory=lambda: RiskSelection(()))
     paths: tuple[RolePath, ...] | None = None
-    fail_on: Severity | None = None
-    fail_on_broken: bool = False
-    allow: Allowance = field(default_factory=Allowance)
-    error: Exception | None = None
-    signal: int = 0
 
     title = "irsa audit"
 

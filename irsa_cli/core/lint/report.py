@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from irsa_cli.core.audit.report import RiskReport, RiskSelection, hidden_json, risk_json
+from irsa_cli.core.audit.report import RiskReport, hidden_json, risk_json
 from irsa_cli.core.config.documents import EKSCTL, OWN
 from irsa_cli.core.config.service_accounts import ReadFile
 from irsa_cli.core.lint.found import Found, LintedAccount, LintedTrust, Placed, Unjudged, documents
@@ -17,7 +17,7 @@ from irsa_cli.core.lint.from_kubernetes import is_manifest, of_bindings, of_mani
 from irsa_cli.core.lint.from_terraform import is_terraform, of_terraform
 from irsa_cli.core.lint.hcl import Module
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ItemError, ReadOutcome, whole
-from irsa_cli.core.results.scope import Allowance, AnswerScope, NotExamined, WhyNot, unanswered
+from irsa_cli.core.results.scope import AnswerScope, NotExamined, WhyNot, unanswered
 from irsa_cli.core.trust.rules.rule import ORDER, FilePlace, Severity
 from irsa_cli.core.values.errors import ExitCode, InvalidInput, IrsaError
 
@@ -120,15 +120,9 @@ class LintReport(RiskReport):
     """The selected risks of files; `unread` has unreadable files, `unjudged` parts known after deployment."""
 
     files: tuple[LintedFile, ...] = ()
-    selection: RiskSelection = field(default_factory=lambda: RiskSelection(()))
     unjudged: tuple[Unjudged, ...] = ()
     unread: tuple[IrsaError, ...] = ()
     skipped: tuple[str, ...] = ()
-    fail_on: Severity | None = None
-    fail_on_broken: bool = False
-    allow: Allowance = field(default_factory=Allowance)
-    error: Exception | None = None
-    signal: int = 0
 
     title = "irsa lint"
 

@@ -5,14 +5,20 @@ A subfolder has the files of the cluster of that name.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 
 from irsa_cli.core.audit.baseline import read_baseline
 from irsa_cli.core.audit.documents import AuditFile, estate_of
 from irsa_cli.core.audit.estate import Estate
+from irsa_cli.core.audit.report import RiskSelection, select
+from irsa_cli.core.results.scope import Allowance
+from irsa_cli.core.trust.rules.rule import Severity
 from irsa_cli.core.values.errors import InvalidInput, IrsaError
+from irsa_cli.usecases.command.project_settings import read_project
 from irsa_cli.usecases.texts import files_in, read_text
 
 LARGEST = 512 * 2**20
@@ -43,3 +49,21 @@ def _found(path: Path) -> Iterator[AuditFile]:
 def baseline_of(path: Path) -> frozenset[str]:
     """The fingerprints in a baseline; raise `InvalidInput` for another file."""
     return read_baseline(read_text(path, LARGEST), str(path))
+
+
+@dataclass(frozen=True, kw_only=True)
+class RiskRequest:
+    """The part of a request that selects risks; `with_fixes` adds commands and corrected policies."""
+
+    at_least: Severity = Severity.LOW
+    fail_on: Severity | None = None
+    baseline: Path | None = None
+    with_fixes: bool = False
+    fail_on_broken: bool = False
+    allow: Allowance = field(default_factory=Allowance)
+
+    def chooser(self) -> Callable[..., RiskSelection]:
+        """`select` for this request; raise `InvalidInput` for unreadable settings and baselines."""
+        known = baseline_of(self.baseline) if self.baseline else frozenset()
+        ignores = read_project(Path.cwd()).ignores
+        return partial(select, at_least=self.at_least, ignores=ignores, baseline=known)

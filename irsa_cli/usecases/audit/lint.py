@@ -9,7 +9,6 @@ from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 
-from irsa_cli.core.audit.report import select
 from irsa_cli.core.config.documents import EKSCTL, OWN
 from irsa_cli.core.lint.across import across
 from irsa_cli.core.lint.found import Unjudged
@@ -17,11 +16,10 @@ from irsa_cli.core.lint.hcl import Module
 from irsa_cli.core.lint.judging import judged
 from irsa_cli.core.lint.report import LintedFile, LintReport, not_judged, read_file, read_module
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
-from irsa_cli.core.results.scope import Allowance, plural
+from irsa_cli.core.results.scope import plural
 from irsa_cli.core.trust.rules.rule import ORDER, FilePlace, Risk, Severity
 from irsa_cli.core.values.errors import InvalidInput, IrsaError
-from irsa_cli.usecases.audit.files import baseline_of
-from irsa_cli.usecases.command.project_settings import read_project
+from irsa_cli.usecases.audit.files import RiskRequest
 from irsa_cli.usecases.texts import STDIN, files_in, read_text
 
 _ENDINGS = (".json", ".yaml", ".yml", ".template")
@@ -34,23 +32,16 @@ _SKIPPED = (".git", ".terraform", ".terragrunt-cache", "node_modules", ".venv")
 
 
 @dataclass(frozen=True)
-class Request:
+class Request(RiskRequest):
     """The request of a lint run; `skip_unknown`: also skip unknown files given by name."""
 
     paths: tuple[str, ...]
     skip_unknown: bool = False
-    at_least: Severity = Severity.LOW
-    fail_on: Severity | None = None
-    baseline: Path | None = None
-    with_fixes: bool = False
-    fail_on_broken: bool = False
-    allow: Allowance = field(default_factory=Allowance)
 
 
 def lint(request: Request) -> LintReport:
     """Check files; raise `InvalidInput` for unreadable settings and baselines."""
-    ignores = read_project(Path.cwd()).ignores
-    baseline = baseline_of(request.baseline) if request.baseline else frozenset()
+    choose = request.chooser()
     reading = _read(request)
     unread = reading.unread
     found: list[Risk | Unjudged] = [*reading.unjudged]
@@ -67,24 +58,17 @@ def lint(request: Request) -> LintReport:
     linted = [each for file in reading.files for each in file.found]
     found += across(linted, whole=not unread and len(found) == sum(isinstance(it, Risk) for it in found))
     risks = sorted((item for item in found if isinstance(item, Risk)), key=_place)
-    selection = select(
-        risks,
-        at_least=request.at_least,
-        ignores=ignores,
-        baseline=baseline,
-        today=datetime.now(timezone.utc).date(),
-    )
     unjudged = tuple(item for item in found if isinstance(item, Unjudged))
     return LintReport(
         tuple(reading.files),
-        selection,
         unjudged,
         tuple(unread),
         tuple(reading.skipped),
-        request.fail_on,
-        request.fail_on_broken,
+        selection=choose(risks, today=datetime.now(timezone.utc).date()),
+        fail_on=request.fail_on,
+        fail_on_broken=request.fail_on_broken,
         # A hook gets all changed files, and most have nothing to check.
-        replace(request.allow, empty=request.allow.empty or request.skip_unknown),
+        allow=replace(request.allow, empty=request.allow.empty or request.skip_unknown),
     )
 
 

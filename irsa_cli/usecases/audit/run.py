@@ -11,18 +11,16 @@ from irsa_cli.aws.permissions.actions import check_action
 from irsa_cli.core.audit.auditing import Audit, AuditScope
 from irsa_cli.core.audit.estate import Estate
 from irsa_cli.core.audit.reach import who_can
-from irsa_cli.core.audit.report import AuditReport, WhoCanReport, select
+from irsa_cli.core.audit.report import AuditReport, WhoCanReport
 from irsa_cli.core.audit.trusts import Fixes
 from irsa_cli.core.audit.ways import RolePath
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.results.scope import Allowance
-from irsa_cli.core.trust.rules.rule import Severity
 from irsa_cli.core.values.errors import Refused
 from irsa_cli.core.values.slips import near
-from irsa_cli.usecases.audit.files import baseline_of, read_files
+from irsa_cli.usecases.audit.files import RiskRequest, read_files
 from irsa_cli.usecases.audit.live import LiveSource, read_live
 from irsa_cli.usecases.command.connect import WireLog
-from irsa_cli.usecases.command.project_settings import read_project
 
 
 @dataclass(frozen=True)
@@ -38,36 +36,33 @@ class AuditSource:
 
 
 @dataclass(frozen=True)
-class Request:
+class Request(RiskRequest):
     """The request of an audit; `with_paths` adds role paths, `with_fixes` commands and corrected policies."""
 
     source: AuditSource
     scope: AuditScope = field(default_factory=AuditScope)
-    at_least: Severity = Severity.LOW
-    fail_on: Severity | None = None
-    baseline: Path | None = None
     with_paths: bool = False
-    with_fixes: bool = False
-    fail_on_broken: bool = False
-    allow: Allowance = field(default_factory=Allowance)
 
 
 def audit(request: Request, log: WireLog) -> AuditReport:
     """Audit an account; raise `IrsaError` if nothing can be read."""
-    ignores = read_project(Path.cwd()).ignores
-    baseline = baseline_of(request.baseline) if request.baseline else frozenset()
+    choose = request.chooser()
     found = Audit(request.source.read(log), request.scope)
     _check(found)
     today = (found.estate.now or datetime.now(timezone.utc)).date()
-    selection = select(
-        found.risks, at_least=request.at_least, ignores=ignores, baseline=baseline, today=today
-    )
+    selection = choose(found.risks, today=today)
     selection = replace(selection, notes=(*selection.notes, *found.notes))
     if request.with_fixes:
         selection = replace(selection, shown=Fixes(found.trusts).of(selection.shown))
     paths = tuple(_paths(found)) if request.with_paths or request.scope != _ALL else None
-    fail_on = request.fail_on, request.fail_on_broken
-    return AuditReport(found, selection, paths, *fail_on, request.allow)
+    return AuditReport(
+        found,
+        paths,
+        selection=selection,
+        fail_on=request.fail_on,
+        fail_on_broken=request.fail_on_broken,
+        allow=request.allow,
+    )
 
 
 _ALL = AuditScope()

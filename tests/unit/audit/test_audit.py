@@ -83,4 +83,5 @@ def test_a_document_that_is_larger_than_iam_takes_costs_nothing() -> None:
     )
     found = Audit(estates.estate([large], [estates.cluster("shop-prod", estates.account("app"))]))
     assert found.risks == ()
-    assert found.unread == (f"the trust policy of {large.arn} is larger than IAM allows, so it was not checked",)
+    why = "is larger than IAM allows, so it was not checked"
+    assert found.unread == (f"the trust policy of {large.arn} {why}",)

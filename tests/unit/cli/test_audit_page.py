@@ -58,7 +58,7 @@ class Page(HTMLParser):
 
 def page_of(estate: Estate, scope: AuditScope | None = None, **more: Any) -> tuple[str, Page]:
     audit = Audit(estate, scope or AuditScope())
-    text = as_html(AuditReport(audit, select(audit.risks, today=date(2026, 6, 1)), **more))
+    text = as_html(AuditReport(audit, selection=select(audit.risks, today=date(2026, 6, 1)), **more))
     return text, Page(text)
 
 

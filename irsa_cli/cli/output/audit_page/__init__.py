@@ -14,12 +14,12 @@ from string import Template
 from typing import Any
 
 from irsa_cli import __version__
-from irsa_cli.cli.output.screens.audit import summary
+from irsa_cli.cli.output.screens.audit import rule_json, summary
 from irsa_cli.core.audit.auditing import Audit
 from irsa_cli.core.audit.picture import Picture, picture_of
 from irsa_cli.core.audit.report import AuditReport
 from irsa_cli.core.results.envelope import error_json
-from irsa_cli.core.trust.rules.rule import ORDER, Risk, Rule
+from irsa_cli.core.trust.rules.rule import ORDER, Risk
 from irsa_cli.core.values.shown import visible
 
 SCRIPTS = (
@@ -79,7 +79,7 @@ def _data(report: AuditReport) -> dict[str, Any]:
         "error": "" if report.error is None else _error_text(report.error),
         "accounts": len(audit.estate.accounts) if audit else 0,
         "clusters": sorted(cluster.name for cluster in audit.estate.clusters) if audit else [],
-        "rules": {item.rule.id: _rule(item.rule) for item in risks},
+        "rules": {item.rule.id: rule_json(item.rule) for item in risks},
         "risks": [_risk(item, why, picture) for item, why in zip(risks, accepted, strict=True)],
         "picture": picture.to_json() if picture else None,
     }
@@ -94,16 +94,6 @@ def _facts(audit: Audit, about: str) -> Iterator[tuple[str, str]]:
     yield "Scope", about
     yield "Caller", estate.caller
     yield "Date", f"{estate.now:%Y-%m-%d %H:%M} UTC" if estate.now else ""
-
-
-def _rule(rule: Rule) -> dict[str, str]:
-    return {
-        "severity": rule.severity.value,
-        "title": rule.title,
-        "why": rule.reason,
-        "fix": rule.fix.replace("{issuer}", "ISSUER"),
-        "source": rule.source,
-    }
 
 
 def _error_text(error: Exception) -> str:

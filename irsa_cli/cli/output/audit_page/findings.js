@@ -61,7 +61,7 @@ function* factsOf(risk) {
   const rule = DATA.rules[risk.rule];
   const rows = [
     ["Rule", rule.title],
-    ["Why", rule.why],
+    ["Why", rule.reason],
     ["Fix", risk.fix],
     ["Clusters", risk.clusters.join(", ")],
     ["Accepted", risk.accepted],

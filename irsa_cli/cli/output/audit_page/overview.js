@@ -69,10 +69,14 @@ function showRules(state) {
 
 function descriptionOf(id, risks, state) {
   const rule = DATA.rules[id];
-  const rows = [["Why", rule.why], ["Fix", rule.fix]];
+  const rows = [["Why", rule.reason], ["Fix", rule.fix.replace("{issuer}", "ISSUER")]];
   const facts = rows.flatMap(([name, text]) => [make("dt", {}, name), make("dd", {}, text)]);
-  const example = make("dd", {}, make("code", {}, `irsa audit --explain ${id}`));
-  const list = make("dl", {}, ...facts, ...sourceOf(rule), make("dt", {}, "Example"), example);
+  const examples = id === state.rule ? [["Unsafe", rule.before], ["Safe", rule.after]] : [];
+  const shown = examples.flatMap(([name, value]) => [
+    make("dt", {}, name),
+    make("dd", {}, make("pre", {}, JSON.stringify(value, null, 2))),
+  ]);
+  const list = make("dl", {}, ...facts, ...sourceOf(rule), ...shown);
   const head = make("h3", {}, badge(rule.severity), `${id}: ${rule.title}`);
   const show = linkTo({ rule: id }, `Show ${many(risks.length, "finding")}`);
   return make("article", { class: id === state.rule ? "lit" : "" }, head, list, make("p", {}, show));

@@ -60,10 +60,9 @@ class RuleTable:
     def add(
         self, name: str, severity: Severity, title: str, reason: str, fix: str, source: str, **more: Any
     ) -> Rule:
-        """Add a rule; `more` has its example `before`, and another area or `after`."""
-        rule = Rule(
-            name, severity, title, reason, fix, source, **{"area": self.area, "after": self.after, **more}
-        )
+        """Add a rule; `more` has its example `before`, or another `after`."""
+        more = {"after": self.after, **more}
+        rule = Rule(name, severity, title, reason, fix, source, self.area, **more)
         self.rules.append(rule)
         return rule
 

@@ -15,13 +15,14 @@ _AWS = "https://docs.aws.amazon.com"
 _IAM = f"{_AWS}/IAM/latest/UserGuide"
 _EKS = f"{_AWS}/eks/latest/userguide"
 _ROLE = "arn:aws:iam::111122223333:role/app"
-_NOTED: dict[str, Any] = {
-    "serviceAccount": {
-        "namespace": "prod",
-        "name": "app",
-        "annotations": {"eks.amazonaws.com/role-arn": _ROLE},
-    }
-}
+
+
+def _annotated(text: str) -> dict[str, Any]:
+    annotations = {"eks.amazonaws.com/role-arn": text}
+    return {"serviceAccount": {"namespace": "prod", "name": "app", "annotations": annotations}}
+
+
+_NOTED = _annotated(_ROLE)
 _PLAIN: dict[str, Any] = {"serviceAccount": {"namespace": "prod", "name": "app"}}
 _TRUSTS: dict[str, Any] = {"role": {"arn": _ROLE, "trusts": ["system:serviceaccount:prod:app"]}}
 _SOUND: dict[str, Any] = {**_NOTED, **_TRUSTS}
@@ -100,13 +101,7 @@ NO_ROLE_NAMED = _rules.add(
     "set the role's ARN: arn:aws:iam::ACCOUNT:role/NAME",
     f"{_EKS}/associate-service-account-role.html",
     broken=True,
-    before={
-        "serviceAccount": {
-            "namespace": "prod",
-            "name": "app",
-            "annotations": {"eks.amazonaws.com/role-arn": "arn:aws:iam::111122223333:user/app"},
-        }
-    },
+    before=_annotated("arn:aws:iam::111122223333:user/app"),
 )
 PLACEHOLDER_LEFT = _rules.add(
     "annotation-placeholder",
@@ -116,13 +111,7 @@ PLACEHOLDER_LEFT = _rules.add(
     "set the role's ARN: arn:aws:iam::ACCOUNT:role/NAME",
     f"{_EKS}/pod-configuration.html",
     broken=True,
-    before={
-        "serviceAccount": {
-            "namespace": "prod",
-            "name": "app",
-            "annotations": {"eks.amazonaws.com/role-arn": "arn:aws:iam::<account-id>:role/app"},
-        }
-    },
+    before=_annotated("arn:aws:iam::<account-id>:role/app"),
 )
 ANNOTATION_MISPLACED = _rules.add(
     "annotation-misplaced",
@@ -164,84 +153,78 @@ NODE_ROLE = _rules.add(
     before={**_PLAIN, "pods": 1},
 )
 _FEW = {"role": {"arn": _ROLE, "policies": [{"Action": "s3:GetObject", "Resource": "arn:aws:s3:::app/*"}]}}
-ADMINISTRATOR = _rules.add(
+_power = RuleTable(Area.POWER, after=_FEW)
+ADMINISTRATOR = _power.add(
     "administrator-role",
     Severity.HIGH,
     "A role that pods can assume is an administrator.",
     "Anyone who controls one of its pods, or can create one, controls the AWS account.",
     "attach only the permissions that the application needs, or set a permissions boundary",
     f"{_IAM}/best-practices.html#grant-least-privilege",
-    area=Area.POWER,
     before={"role": {"arn": _ROLE, "policies": [{"Action": "*", "Resource": "*"}]}},
-    after=_FEW,
 )
-ESCALATION = _rules.add(
+ESCALATION = _power.add(
     "can-become-administrator",
     Severity.HIGH,
     "A role that pods can assume can gain administrator permissions.",
     "Its permissions, or a role that it can assume, lead to administrator permissions.",
     "limit these actions to the resources that the application needs, or remove them",
     SOURCE,
-    area=Area.POWER,
     before={"role": {"arn": _ROLE, "policies": [{"Action": "iam:PutRolePolicy", "Resource": "*"}]}},
-    after=_FEW,
 )
-ALL_DATA = _rules.add(
+ALL_DATA = _power.add(
     "reads-all-data",
     Severity.MEDIUM,
     "A role that pods can assume can read all data of a kind.",
     "Anyone who controls one of its pods can read what other applications store there.",
     "allow only the buckets, secrets, parameters or keys that the application needs",
     f"{_IAM}/best-practices.html#grant-least-privilege",
-    area=Area.POWER,
     before={"role": {"arn": _ROLE, "policies": [{"Action": "s3:GetObject", "Resource": "*"}]}},
-    after=_FEW,
 )
-PROVIDER_WITHOUT_CLUSTER = _rules.add(
+_drift = RuleTable(Area.DRIFT, after={})
+PROVIDER_WITHOUT_CLUSTER = _drift.add(
     "provider-without-cluster",
     Severity.LOW,
     "An OIDC provider belongs to a cluster that no longer exists.",
     "The account still accepts tokens of an issuer that nobody manages.",
     "delete it: aws iam delete-open-id-connect-provider --open-id-connect-provider-arn ARN",
     f"{_EKS}/enable-iam-roles-for-service-accounts.html",
-    area=Area.DRIFT,
     before={"provider": PROVIDER, "cluster": None},
     after={"provider": PROVIDER, "cluster": "prod"},
 )
-DEAD_ISSUER = _rules.add(
+DEAD_ISSUER = _drift.add(
     "dead-issuer",
     Severity.LOW,
     "A role trusts the issuer of a cluster that no longer exists.",
     "No token should match the statement, and nobody would notice one that does.",
     "remove the statement, or delete the role if it has no other statement",
     f"{_EKS}/enable-iam-roles-for-service-accounts.html",
-    area=Area.DRIFT,
     before={"role": {"arn": _ROLE, "trusts": PROVIDER}, "cluster": None},
     after={"role": {"arn": _ROLE, "trusts": PROVIDER}, "cluster": "prod"},
 )
-CHANGED = _rules.add(
+CHANGED = _drift.add(
     "changed-since-irsa",
     Severity.MEDIUM,
     "A role created by irsa was changed.",
     "Its trust policy was changed outside irsa, and no file or plan records the change.",
     "show the difference: irsa diff -f FILE; then restore the role: irsa apply -f FILE",
     f"{_IAM}/id_roles_manage_modify.html",
-    area=Area.DRIFT,
     before={"role": {"tags": {"irsa/service-account": "prod/app"}, "trusts": ["prod/app", "prod/other"]}},
     after={"role": {"tags": {"irsa/service-account": "prod/app"}, "trusts": ["prod/app"]}},
 )
-UNUSED = _rules.add(
+UNUSED = _drift.add(
     "unused-role",
     Severity.LOW,
     "A role that pods can assume has not been used recently.",
     "An unused role is useful only to an attacker.",
     "delete it: irsa delete-sa NAME -n NAMESPACE -c CLUSTER",
     f"{_AWS}/IAM/latest/APIReference/API_RoleLastUsed.html",
-    area=Area.DRIFT,
     before={"role": {"arn": _ROLE, "lastUsed": "400 days ago"}},
     after={"role": {"arn": _ROLE, "lastUsed": "yesterday"}},
 )
 
 RULES: dict[str, Rule] = {
-    rule.id: rule for area in Area for rule in worst_first((*TRUST_RULES, *_rules.rules)) if rule.area is area
+    rule.id: rule
+    for rules in (TRUST_RULES, _rules.rules, _power.rules, _drift.rules)
+    for rule in worst_first(rules)
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from irsa_cli.core.policies.policy import Document
-from irsa_cli.core.trust.rules.rule import Area, RuleTable, Severity, worst_first
+from irsa_cli.core.trust.rules.rule import Area, Rule, RuleTable, Severity, worst_first
 
 _AWS = "https://docs.aws.amazon.com"
 _IAM = f"{_AWS}/IAM/latest/UserGuide"
@@ -50,6 +50,11 @@ _rules = RuleTable(Area.TRUST, after=_policy(_web(_TIGHT)))
 CREATE = "irsa create-sa NAME -n NAMESPACE -c CLUSTER --attach-policy-arn ARN"
 NAME_THEM = "list the allowed ServiceAccounts with StringEquals on {issuer}:sub"
 
+
+def _of_subject(name: str, severity: Severity, title: str, reason: str, before: Document) -> Rule:
+    return _rules.add(name, severity, title, reason, NAME_THEM, _EKS_PRACTICE, before=before)
+
+
 EVERYBODY = _rules.add(
     "everybody",
     Severity.HIGH,
@@ -59,23 +64,19 @@ EVERYBODY = _rules.add(
     _PRINCIPAL,
     before=_policy({"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}),
 )
-NO_CONDITION = _rules.add(
+NO_CONDITION = _of_subject(
     "no-condition",
     Severity.HIGH,
     "A statement for a cluster's provider has no condition.",
     "Every pod of the cluster can assume the role, because every pod can request a token.",
-    NAME_THEM,
-    _EKS_PRACTICE,
-    before=_policy(_web(None)),
+    _policy(_web(None)),
 )
-NO_SUBJECT = _rules.add(
+NO_SUBJECT = _of_subject(
     "no-subject",
     Severity.HIGH,
     "A statement for a cluster's provider does not test the subject.",
     "All pods have the same audience, so every pod of the cluster can assume the role.",
-    NAME_THEM,
-    _EKS_PRACTICE,
-    before=_policy(_web({"StringEquals": {_AUD: _STS}})),
+    _policy(_web({"StringEquals": {_AUD: _STS}})),
 )
 ONLY_NEGATIVE = _rules.add(
     "only-negative",
@@ -86,23 +87,19 @@ ONLY_NEGATIVE = _rules.add(
     _OPERATORS,
     before=_policy(_web({"StringEquals": {_AUD: _STS}, "StringNotEquals": {_SUB: _APP}})),
 )
-EVERY_SUBJECT = _rules.add(
+EVERY_SUBJECT = _of_subject(
     "every-subject",
     Severity.HIGH,
     "A pattern allows every ServiceAccount of the cluster.",
     "The subject test matches every token, so it has no effect.",
-    NAME_THEM,
-    _EKS_PRACTICE,
-    before=_like("system:serviceaccount:*:*"),
+    _like("system:serviceaccount:*:*"),
 )
-EVERY_NAMESPACE = _rules.add(
+EVERY_NAMESPACE = _of_subject(
     "every-namespace",
     Severity.HIGH,
     "A pattern allows ServiceAccounts of every namespace.",
     "Anyone who can create a ServiceAccount in any namespace can use the allowed name.",
-    NAME_THEM,
-    _EKS_PRACTICE,
-    before=_like("system:serviceaccount:*:app"),
+    _like("system:serviceaccount:*:app"),
 )
 CROSSES_COLON = _rules.add(
     "pattern-crosses-colon",
@@ -113,32 +110,26 @@ CROSSES_COLON = _rules.add(
     _OPERATORS,
     before=_like("system:serviceaccount:prod*"),
 )
-NAMESPACE_PATTERN = _rules.add(
+NAMESPACE_PATTERN = _of_subject(
     "namespace-pattern",
     Severity.MEDIUM,
     "A pattern allows several namespaces.",
     "Anyone who can create a namespace that matches the pattern can assume the role.",
-    NAME_THEM,
-    _EKS_PRACTICE,
-    before=_like("system:serviceaccount:prod-*:app"),
+    _like("system:serviceaccount:prod-*:app"),
 )
-EVERY_NAME = _rules.add(
+EVERY_NAME = _of_subject(
     "every-name",
     Severity.MEDIUM,
     "A pattern allows every ServiceAccount of a namespace.",
     "Every pod of the namespace can assume the role, whichever ServiceAccount it uses.",
-    NAME_THEM,
-    _EKS_PRACTICE,
-    before=_like("system:serviceaccount:prod:*"),
+    _like("system:serviceaccount:prod:*"),
 )
-NAME_PATTERN = _rules.add(
+NAME_PATTERN = _of_subject(
     "name-pattern",
     Severity.LOW,
     "A pattern allows several ServiceAccounts of a namespace.",
     "Anyone who can create a ServiceAccount in the namespace can choose a name that matches.",
-    NAME_THEM,
-    _EKS_PRACTICE,
-    before=_like("system:serviceaccount:prod:app-*"),
+    _like("system:serviceaccount:prod:app-*"),
 )
 NO_AUDIENCE = _rules.add(
     "no-audience",
