@@ -82,11 +82,7 @@ class AuditedAssociation(Namespaced):
 
 @dataclass(frozen=True)
 class AuditedCluster:
-    """A cluster as far as it was read; its name is unique in the estate.
-
-    `pods` counts the living pods of each ServiceAccount (namespace/name), `levels` are Pod Security levels by
-    namespace. `issuer` is '' if unknown. `access` are the IAM principals with access to it.
-    """
+    """A cluster as far as it was read: pods by ServiceAccount, Pod Security levels by namespace."""
 
     name: str
     issuer: str = ""

@@ -337,15 +337,12 @@ def in_kubernetes(
     """The rights of a ServiceAccount in its cluster, and who can act as it; `pods`: its number of pods."""
     who = account_requester(namespace, name)
     permissions = tuple(
-        KubePermission(_as_whom(who.subjects, grant), grant) for grant in becoming.index.grants_of(who)
+        KubePermission(next(item for item in who.subjects if item in grant.binding.subjects), grant)
+        for grant in becoming.index.grants_of(who)
     )
     takers = becoming.takers(namespace, name, pods)
     unread = (*becoming.unread(namespace), *access.unread)
     return InKubernetes(permissions, tuple((item, access.behind(item.subject)) for item in takers), unread)
-
-
-def _as_whom(subjects: tuple[RbacSubject, ...], grant: Grant) -> RbacSubject:
-    return next(subject for subject in subjects if subject in grant.binding.subjects)
 
 
 def becoming_of(
