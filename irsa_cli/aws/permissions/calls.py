@@ -1,7 +1,6 @@
-"""Real AWS calls with a role's credentials, limited to operations that read, by their names.
+"""Real AWS calls with a role's credentials, limited by name to operations that read.
 
-Operations that only return credentials, tokens or presigned URLs count as reading. irsa keeps no answer, only
-its size.
+Operations that only return credentials, tokens or presigned URLs count. irsa keeps only an answer's size.
 """
 
 from __future__ import annotations

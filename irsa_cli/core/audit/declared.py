@@ -1,7 +1,4 @@
-"""The judges of annotations against trust policies, and of leftovers: providers, unused or changed roles.
-
-They report nothing about parts that were not read, such as roles of other accounts.
-"""
+"""The judges of annotations against trust policies, and of leftovers: providers, unused or changed roles."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""The data of the picture in `irsa audit -o html`: ServiceAccount -> role -> permission, linked by number.
-
-ServiceAccounts that assume a role the same way are one crowd, which roles share, so that size grows with
-objects and not with pairs.
-"""
+"""The data of the picture in `irsa audit -o html`: ServiceAccount -> role -> permission, linked by number."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""The ServiceAccounts that can assume roles, by web identity and EKS Pod Identity, or perform an action.
-
-A policy treats subjects alike that match the same values. So a trust policy is evaluated for one subject of
-each class, and not for each pair of role and subject.
-"""
+"""The ServiceAccounts that can assume roles, by web identity and EKS Pod Identity, or perform an action."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """Subjects that can act as ServiceAccounts with roles by rights in the cluster, each with its best way.
 
-A way can lead through other ServiceAccounts. Goals are in lists by namespace, the most powerful and nearest
-first, so that a binding is evaluated once, and not for each ServiceAccount.
+Goals are in lists by namespace, the best first, so that each binding is evaluated only once.
 """
 
 from __future__ import annotations
@@ -27,10 +26,7 @@ def less_sure(item: Risk, conditions: Sequence[str]) -> Risk:
 
 @dataclass(frozen=True)
 class Goal:
-    """A ServiceAccount (namespace/name) with a role, or with a `step` to one that has.
-
-    `conditions` are the unknown ones of the role's trust policy.
-    """
+    """A ServiceAccount (namespace/name) with a role, or with a `step` to one, under `conditions`."""
 
     account: str
     role: str

@@ -1,8 +1,4 @@
-"""Terraform files: the roles, policies and ServiceAccounts of a folder, in the form of a plan.
-
-The modules of terraform-aws-modules/iam are known by their arguments; other modules that might create roles
-are reported as known only in a plan.
-"""
+"""Terraform files: the roles, policies and ServiceAccounts of a folder, in the form of a plan."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""Roles in manifests, ClusterConfigs and irsa/v1 files.
-
-Manifests have annotated ServiceAccounts, and Role objects of operators; the other two lead to trust policies
-that irsa would create.
-"""
+"""Roles in manifests, and the trust policies that irsa would create for ClusterConfigs and irsa/v1 files."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The subjects that can act as a ServiceAccount, and its own rights in the cluster.
-
-The table of ways is in `irsa_cli.core.rbac.takeovers`. Each role is evaluated once, whatever it is bound to.
-"""
+"""The subjects that can act as a ServiceAccount, and its own rights in the cluster."""
 
 from __future__ import annotations
 

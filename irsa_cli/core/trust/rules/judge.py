@@ -1,7 +1,4 @@
-"""The judge: a trust policy with its context in, risks out. Pure, and the only entry point of this folder.
-
-It also has the rules about tests (audiences, operators, keys), principals and actions.
-"""
+"""The judge: a trust policy with its context in, risks out. Pure, and the only entry point of this folder."""
 
 from __future__ import annotations
 

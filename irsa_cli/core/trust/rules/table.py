@@ -1,7 +1,4 @@
-"""The rules about ServiceAccounts, permissions and leftovers, and the table of all rules.
-
-`irsa_cli.core.audit` applies them, because they need more than one trust policy.
-"""
+"""The rules about ServiceAccounts, permissions and leftovers, and the table of all rules."""
 
 from __future__ import annotations
 
