@@ -61,7 +61,7 @@ class Corpus:
 
     def powerful(self) -> list[str]:
         """The planted roles whose permissions make it worse."""
-        return [name for name, item in self.planted.items() if "and behind it is" in _told(item.role.arn)]
+        return [name for name, item in self.planted.items() if "; this grants" in _told(item.role.arn)]
 
     def templates(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """The properties of roles in CloudFormation, without permissions; those of some with, too."""
@@ -98,7 +98,7 @@ def by_irsa() -> Reported:
     for item in AUDIT.risks:
         name = item.role.rsplit("/", 1)[-1]
         found.setdefault(name, set()).add(item.rule.id)
-        if "and behind it is" in item.reason:
+        if "; this grants" in item.reason:
             found.setdefault(f"{name}{_SUFFIX}", set()).add(POWER)
     return {name: frozenset(rules) for name, rules in found.items()}
 

@@ -74,7 +74,7 @@ def test_what_is_no_action_is_refused(action: str, told: str) -> None:
     ],
 )
 def test_an_action_of_a_known_service_may_be_in_no_list(action: str, similar: str) -> None:
-    told = f'whether "{action}" is an action is not known: it is in no list that irsa has'
+    told = f'"{action}" is not in irsa\'s list of {action.partition(":")[0]} actions'
     assert check_action(action).startswith(f"{told}{similar}")
 
 
@@ -82,4 +82,4 @@ def test_an_action_of_a_known_service_may_be_in_no_list(action: str, similar: st
     "action", ["rds-db:connect", "ssmmessages:OpenDataChannel", "qqqqqqq:Do", "drs:Anything"]
 )
 def test_what_is_not_known_is_not_refused(action: str) -> None:
-    assert f'"{action}" is an action was not checked' in check_action(action)
+    assert f'"{action}" was not checked: irsa has no list' in check_action(action)

@@ -17,6 +17,7 @@ from irsa_cli.core.audit.report import AuditReport, select
 from tests.support.browser import Loaded, load, needs_browser
 from tests.support.estates import (
     ADMIN,
+    POLICIES,
     READ,
     SA,
     account,
@@ -34,7 +35,7 @@ NAMESPACES, ACCOUNTS = 20, 500
 
 def crowd() -> Estate:
     """500 ServiceAccounts in 20 namespaces; each 25th role is for all of its namespace, one has all power."""
-    roles, accounts = [], []
+    roles, accounts, policies = [], [], {**POLICIES}
     for number in range(ACCOUNTS):
         name, namespace = f"app-{number}", f"team-{number % NAMESPACES}"
         wide = number % 25 == 0
@@ -44,15 +45,17 @@ def crowd() -> Estate:
             else admits("shop-prod", f"{SA}{namespace}:{name}")
         )
         own = f"arn:aws:iam::111122223333:policy/own-{number}"
+        policies[own] = POLICIES[READ]
         attached = (own, READ, ADMIN) if number == 0 else (own, READ)
         roles.append(role(name, statement, attached=attached))
         accounts.append(account(name, name, namespace))
-    return estate(roles, [cluster("shop-prod", *accounts), cluster("tools")], unseen=("<b>not</b> read",))
+    clusters = [cluster("shop-prod", *accounts), cluster("tools")]
+    return estate(roles, clusters, unread=("<b>not</b> read",), policies=policies)
 
 
 def write(found: Estate, path: Path) -> Path:
     audit = Audit(found)
-    report = AuditReport(audit, select(audit.risks, today=date(2026, 6, 1)))
+    report = AuditReport(audit, selection=select(audit.risks, today=date(2026, 6, 1)))
     path.write_text(as_html(report), encoding="ascii")
     return path
 
@@ -76,8 +79,8 @@ def rows(found: Loaded) -> list[str]:
 
 def test_findings_are_there_and_what_was_not_read_is_said(page: Path, tmp_path: Path) -> None:
     found = opened(page, tmp_path)
-    assert found.text_of("count") == "20 of 20 findings"
-    assert len(rows(found)) == 20
+    assert found.text_of("count") == "21 of 21 findings"
+    assert len(rows(found)) == 21
     assert found.text_of("notes-head").startswith("Not everything was read (1)")
     assert "&lt;b&gt;not&lt;/b&gt; read" in found.text_of("notes-list")
 
@@ -85,7 +88,7 @@ def test_findings_are_there_and_what_was_not_read_is_said(page: Path, tmp_path: 
 @pytest.mark.parametrize(
     ("fragment", "count"),
     [
-        ("severity=high", 1),
+        ("severity=high", 2),
         ("severity=medium", 19),
         ("severity=critical,low", 0),
         ("search=app-175", 1),
@@ -93,14 +96,14 @@ def test_findings_are_there_and_what_was_not_read_is_said(page: Path, tmp_path: 
         ("namespace=team-5", 5),
         ("cluster=tools", 0),
         ("cluster=shop-prod&namespace=team-0&severity=medium", 4),
-        ("nonsense&severity=worst", 20),
+        ("nonsense&severity=worst", 21),
     ],
 )
 def test_filters_and_search_narrow_the_findings(
     page: Path, tmp_path: Path, fragment: str, count: int
 ) -> None:
     found = opened(page, tmp_path, fragment)
-    assert found.text_of("count") == f"{count} of 20 findings"
+    assert found.text_of("count") == f"{count} of 21 findings"
     assert len(rows(found)) == count
 
 
@@ -124,7 +127,7 @@ def test_a_chosen_item_shows_only_what_is_connected(page: Path, tmp_path: Path) 
     found = opened(page, tmp_path, "focus=sa:shop-prod/team-7/app-7")
     assert nodes(found, 0) == ["team-7/app-7"]
     assert nodes(found, 1) == ["app-7"]
-    assert sorted(nodes(found, 2)) == ["AmazonS3ReadOnlyAccess", "own-7"]
+    assert sorted(nodes(found, 2)) == ["AmazonSQSReadOnlyAccess", "own-7"]
     assert arn_of("app-7") in found.text_of("chosen")
     (tmp_path / "more").mkdir()
     found = opened(page, tmp_path / "more", "focus=ns:shop-prod/team-7")
@@ -209,5 +212,86 @@ def test_keys_lead_through_it(tmp_path: Path) -> None:
     page = write(account_with_risks(2), tmp_path / "audit.html")
     found = opened(with_hands(page, tmp_path, KEYS.replace("ROLE", arn_of("w3"))), tmp_path)
     role_key, policy_key = f"role:{arn_of('w3')}", f"policy:{ADMIN}"
-    tabs = ["tab-picture", "Findings (1)", "Findings (40)"]
-    assert told(found) == [*tabs, policy_key, policy_key, True, role_key, False, role_key, 40]
+    tabs = ["tab-picture", "Findings (1)", "Findings (44)"]
+    assert told(found) == [*tabs, policy_key, policy_key, True, role_key, False, role_key, 44]
+
+
+def test_the_overview_has_the_worst_roles_and_the_rules_first(tmp_path: Path) -> None:
+    found = opened(write(account_with_risks(2), tmp_path / "audit.html"), tmp_path)
+    assert found.text_of("worst-head").startswith("The 10 worst of ")
+    worst = re.search(r'<ol id="worst">(.*?)</ol>', found.dom, re.DOTALL)
+    assert worst
+    levels = re.findall(r'class="badge (\w+)"', worst[1])
+    assert len(levels) == 10
+    assert levels == sorted(levels, key=["critical", "high", "medium", "low"].index)
+    assert 'href="#rule=no-subject&amp;view=rules"' in worst[1]
+
+
+def test_a_rule_id_links_to_the_rule(page: Path, tmp_path: Path) -> None:
+    found = opened(page, tmp_path, "rule=every-name&view=rules")
+    (shown,) = re.findall(r'<article class="lit">(.*?)</article>', found.dom, re.DOTALL)
+    assert "every-name: A pattern allows every ServiceAccount of a namespace." in shown
+    assert "<dt>Unsafe</dt>" in shown
+    (tmp_path / "more").mkdir()
+    assert len(rows(opened(page, tmp_path / "more", "rule=every-name"))) == 20
+
+
+def test_the_picture_has_the_most_severe_roles_first(tmp_path: Path) -> None:
+    page = write(account_with_risks(2), tmp_path / "audit.html")
+    found = opened(page, tmp_path, "view=picture")
+    (column,) = re.findall(r'<ul id="column-1".*?</ul>', found.dom, re.DOTALL)
+    levels = re.findall(r'class="small"><bdi>(critical|high|medium|low)', column)
+    assert levels == sorted(levels, key=["critical", "high", "medium", "low"].index)
+
+
+BACK = """
+(() => {
+  const told = [];
+  const by = (id) => document.getElementById(id);
+  const at = () => document.querySelector('[aria-selected="true"]').id;
+  const steps = [
+    () => by("tab-picture").click(),
+    () => { by("namespace").value = "prod"; by("namespace").dispatchEvent(new Event("change")); },
+    () => document.querySelector('#by-rule a[href*="view=rules"]').click(),
+    () => history.back(), () => history.back(), () => history.back(),
+  ];
+  const next = () => {
+    told.push(`${at()} ${by("namespace").value}`);
+    document.body.setAttribute("data-told", JSON.stringify(told));
+    const step = steps.shift();
+    if (step) { step(); setTimeout(next, 100); }
+  };
+  next();
+})();
+"""
+
+
+def test_back_undoes_each_step(tmp_path: Path) -> None:
+    page = write(account_with_risks(2), tmp_path / "audit.html")
+    found = opened(with_hands(page, tmp_path, BACK), tmp_path)
+    there = ["tab-findings ", "tab-picture ", "tab-picture prod", "tab-rules "]
+    assert told(found) == [*there, *there[-2::-1]]
+
+
+PHONE = """
+(() => {
+  const told = [innerWidth];
+  for (const view of ["findings", "picture", "rules"]) {
+    document.getElementById(`tab-${view}`).click();
+    for (const item of document.querySelectorAll("details")) item.open = true;
+    const scroll = document.getElementById("scroll");
+    told.push(document.documentElement.scrollWidth <= innerWidth && scroll.scrollWidth <= scroll.clientWidth);
+  }
+  parent.postMessage(JSON.stringify(told), "*");
+})();
+"""
+FRAME = """<!doctype html><body><script>
+addEventListener("message", (event) => document.body.setAttribute("data-told", event.data));
+</script><iframe src="with-hands.html" style="width: 360px; height: 700px"></iframe></body>"""
+
+
+def test_nothing_scrolls_sideways_on_a_phone(tmp_path: Path) -> None:
+    with_hands(write(account_with_risks(2), tmp_path / "audit.html"), tmp_path, PHONE)
+    frame = tmp_path / "frame.html"
+    frame.write_text(FRAME, encoding="ascii")
+    assert told(load(frame, tmp_path)) == [360, True, True, True]

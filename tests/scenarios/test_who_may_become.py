@@ -156,7 +156,7 @@ def test_what_may_not_be_read_is_never_nobody(stage: Stage, binding: Binding) ->
     assert len(unseen) == 5
     assert "Roles were not read: missing RBAC permission: list roles" in unseen
     assert any("eks:ListAccessEntries" in line for line in unseen)
-    assert "who may become it: Roles were not read" in " ".join(ran.metadata["notes"])
+    assert "who can act as it: Roles were not read" in " ".join(ran.metadata["notes"])
     text = describe(stage, binding.namespace, user=user).out
     assert text.count("not all is known") == 2
     assert "nobody" not in text

@@ -29,7 +29,8 @@ def warned(document: Json) -> list[tuple[str, str]]:
 def result_of(ran: Ran) -> list[tuple[str, str]]:
     """The warnings of a result; each is said on standard error, too."""
     for item in ran.item["warnings"]:
-        assert f"Warning: the trust policy of {item['role']['arn']} is wide ({item['severity']}: " in ran.err
+        whose = f"the trust policy of {item['role']['arn']}"
+        assert f"Warning: {whose} is too broad ({item['severity']}: " in ran.err
         assert item["reason"] in ran.err
     return warned(ran.item)
 
@@ -44,8 +45,8 @@ def without_audience(stage: Stage, namespace: str) -> Json:
 @pytest.mark.parametrize(
     ("pattern", "expected", "words"),
     [
-        ("*", [("every-name", "medium")], "also those that are made later"),
-        ("app*", [("name-pattern", "low")], "app-evil too"),
+        ("*", [("every-name", "medium")], "including future ones"),
+        ("app*", [("name-pattern", "low")], "for example app-evil"),
         ("app", [], ""),
         ("", [], ""),
     ],
@@ -70,7 +71,7 @@ def test_administrator_behind_a_pattern_is_refused_unless_it_is_allowed(stage: S
         ran = stage.create_sa(NAME, namespace, *options, *more)
         assert (ran.code, ran.error["code"]) == (4, "Refused")
         assert "would be too wide" in ran.error["message"]
-        assert ran.error["details"][0].startswith("high every-name: statement 1 admits by")
+        assert ran.error["details"][0].startswith("high every-name: statement 1 uses")
         assert "why: irsa audit --explain every-name" in ran.error["next"]
         assert ran.error["next"][-1].endswith("--allow-wide-trust")
     assert stage.world() == before
@@ -79,7 +80,7 @@ def test_administrator_behind_a_pattern_is_refused_unless_it_is_allowed(stage: S
         ran = stage.create_sa(NAME, namespace, *options, *words)
         assert ran.code == 0, ran.err
         assert result_of(ran) == [("every-name", "high")]
-        assert "and behind it is AdministratorAccess" in ran.err
+        assert "this grants AdministratorAccess" in ran.err
         assert "; irsa audit --explain every-name\n" in ran.err
     alone = stage.create_sa("alone", namespace, "--attach-policy-arn", ADMIN, "-o", "json")
     assert result_of(alone) == []
@@ -203,13 +204,13 @@ def test_adopt_and_what_reads(stage: Stage, namespace: str, unique: str) -> None
     assert warned(listed) == [("every-namespace", "high")]
     for form in ("text", "wide"):
         row = stage.irsa("get-sa", *where, "-o", form).out.splitlines()[1]
-        text = "   ok: wide: high every-namespace: statement 1 admits by 'system:serviceaccount:*:app'"
+        text = "   ok: wide: high every-namespace: statement 1 uses 'system:serviceaccount:*:app'"
         assert text in row
 
     described = stage.irsa("describe-sa", *where)
     head, _, rest = described.out.partition("Warnings\n")
     assert ": ok, and its trust policy is wide" in head
-    assert "  high           statement 1 admits by" in rest
+    assert "  high           statement 1 uses" in rest
     assert "irsa audit --explain every-namespace" in rest
     assert warned(stage.irsa("describe-sa", *where, "-o", "json").item) == [("every-namespace", "high")]
 
@@ -232,7 +233,7 @@ def test_adopt_and_what_reads(stage: Stage, namespace: str, unique: str) -> None
     (hint,) = [item for item in diagnosed.item["findings"] if item["id"] == "role-wide-trust"]
     assert hint["verdict"] == "unknown"
     assert "critical every-namespace: statement 1" in hint["text"]
-    assert "iam:* by the policy all" in hint["text"]
+    assert "iam:* in policy all" in hint["text"]
     # A hint is no problem; that nothing is wrong is not said either, as no pod was seen.
     assert (diagnosed.item["verdict"], diagnosed.code) == ("unknown", 1)
 

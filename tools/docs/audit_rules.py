@@ -1,7 +1,4 @@
-"""Write docs/reference/audit-rules.md from the rules themselves; with `--check`, fail when it is stale.
-
-What a rule means is said where it is defined (`irsa_cli.core.trust.rules`).
-"""
+"""Write docs/reference/audit-rules.md from the rules; with `--check`, fail if it is stale."""
 
 from __future__ import annotations
 
@@ -23,48 +20,48 @@ HEAD = """\
 
 <!-- Written by tools/docs/audit_rules.py from the rules in irsa_cli/core/trust/rules: change them there. -->
 
-What `irsa audit` and `irsa lint` find, and what `create-sa`, `apply`, `get-sa`, `describe-sa`, `adopt` and
-`doctor` warn of: one table of rules. `irsa audit --explain ID` shows one of them, `--explain all` lists them;
-neither asks anybody. How to use it is in [Audit an account](../how-to/audit.md) and
+`irsa audit` and `irsa lint` report these rules, and `create-sa`, `apply`, `get-sa`, `describe-sa`, `adopt`
+and `doctor` warn about them. `irsa audit --explain ID` shows one rule and `--explain all` lists them, both
+without any network access. See also [Audit an account](../how-to/audit.md) and
 [Check files before they are live](../how-to/lint.md).
 
-The severity is one step higher, up to `critical`, if the role's policies make its holder an administrator or
-let him become one ([below](#permissions-that-raise-the-severity)). What could not be read breaks no rule, and
-a note says so. What is *broken* keeps pods from their credentials: `--fail-on broken` fails for it.
+The severity is one step higher, up to `critical`, if the role's policies grant administrator permissions or
+allow privilege escalation ([below](#permissions-that-raise-the-severity)). Parts that could not be read break
+no rule and are listed in a note. Rules marked as *broken* leave pods without credentials;
+`--fail-on broken` fails for them.
 """
 AREAS = {
     Area.TRUST: "Trust policies",
     Area.BINDING: "ServiceAccounts and their roles",
-    Area.POWER: "What roles may do",
-    Area.DRIFT: "What is left over",
+    Area.POWER: "Permissions of roles",
+    Area.DRIFT: "Leftovers and changes",
 }
 RHINO = "https://rhinosecuritylabs.com/aws/aws-privilege-escalation-methods-mitigation/"
 POWER = f"""\
 ## Permissions that raise the severity
 
-A policy that allows `*` or `iam:*` on all resources (also written as those of the account, or as all
-roles) makes an administrator, and so does `AdministratorAccess`. The ways to become one are below: all
-actions have to be allowed on all resources of their kind, or on those of the third column. The list
-follows [pathfinding.cloud]({SOURCE}) (as of {DATE}) and [Rhino Security Labs]({RHINO}).
+A role is an administrator if a policy allows `*` or `iam:*` on all resources, on all resources of the
+account or on all roles, or with `AdministratorAccess`. The table lists the ways of privilege escalation. Each
+one needs all of its actions on all resources of their kind, or on those in the third column. The list follows
+[pathfinding.cloud]({SOURCE}) (as of {DATE}) and [Rhino Security Labs]({RHINO}).
 
 - Denies and the permissions boundary count. If the boundary was not read, the severity of the rule is
   medium.
-- A condition that a pod's session never meets allows nothing, one that it always meets
+- A condition that a pod's session never meets allows nothing. A condition that it always meets
   (`aws:SecureTransport`, its own account) changes nothing. `iam:PassedToService` and `iam:PolicyARN` are
-  compared with what the way needs. Any other condition makes a "may" of it:
-  [can-become-administrator](#can-become-administrator) says it with severity medium, and no other
-  severity is raised.
-- If something else has to be there, such as a function with a powerful role, the severity of
-  [can-become-administrator](#can-become-administrator) is medium, too.
-- A role that is passed by its name counts if it is an administrator, or can become one, and trusts the
-  service.
-- Functions, instances and projects that a policy names one by one are not counted: what roles they have
-  is not read.
+  compared with the way's services and policies. Any other condition leads to
+  [can-become-administrator](#can-become-administrator) with severity medium, and raises no other severity.
+- If a way needs something else, such as a function with a powerful role, the severity of
+  [can-become-administrator](#can-become-administrator) is also medium.
+- A role that is passed by its ARN counts if it has (or has a way to) administrator permissions and trusts
+  the service.
+- Functions, instances and projects that a policy lists one by one do not count, because their roles are not
+  read.
 """
 TARGETS = {
     "self": "the role itself",
     "policy": "a customer managed policy that is attached to the role",
-    "administrator": "a role that is an administrator, or can become one",
+    "administrator": "a role with (or with a way to) administrator permissions",
     "same": "the same user or role for all actions",
 }
 
@@ -75,7 +72,7 @@ def page() -> str:
 
 
 def _overview() -> Iterator[str]:
-    yield "| rule | severity | broken | what |\n| --- | --- | --- | --- |"
+    yield "| rule | severity | broken | title |\n| --- | --- | --- | --- |"
     for rule in RULES.values():
         broken = "yes" if rule.broken else ""
         yield f"| [{rule.id}](#{rule.id}) | {rule.severity.value} | {broken} | {_text(rule.title)} |"
@@ -107,7 +104,7 @@ def _section(rule: Rule) -> str:
 
 
 def _power() -> Iterator[str]:
-    yield "| actions | by | on | if |\n| --- | --- | --- | --- |"
+    yield "| actions | privilege escalation by | on | if |\n| --- | --- | --- | --- |"
     for way in ESCALATIONS:
         actions = ", ".join(f"`{action}`" for action in way.actions)
         yield f"| {actions} | {way.by} | {TARGETS.get(way.target, '')} | {way.needs} |"
@@ -115,7 +112,7 @@ def _power() -> Iterator[str]:
 
 
 def _text(text: str) -> str:
-    """Plain text in Markdown: stars and angle brackets stay as they are, but in backquotes."""
+    """Escape plain text for Markdown, except in backquotes."""
     parts = text.split("`")
     parts[::2] = [part.replace("*", "\\*").replace("<", "&lt;") for part in parts[::2]]
     return "`".join(parts)

@@ -63,8 +63,8 @@ FORMS = (
     Form("as X has it", r"\bas (?:[\w`.'/-]+ ){1,3}(?:has|have|had) (?:it|them)\b", "as in X"),
     Form("stand in", r"\bst(?:and|ands|anding|ood) (?:in|there|at|beside)\b", "is in, is set in"),
     Form("told, said of", r"\b(?:is|are|be|was|were|been) told\b|\bsaid (?:of|to|at)\b", "shown, reported"),
-    Form("admit", r"\b[Aa]dmit(?:s|ted|ting)?\b", "trust, allow (a subject)"),
-    Form("beside", r"\b[Bb]eside,|\bbeside\b", "also, next to, with"),
+    Form("admit", r"(?<!-)\b[Aa]dmit(?:s|ted|ting)?\b(?!-)", "trust, allow (a subject)"),
+    Form("beside", r"\b[Bb]eside,|(?<!-)\bbeside\b(?!-)", "also, next to, with"),
     Form("waited for", r"\b(?:is|are) waited for\b", "irsa waits for"),
     Form("nothing but", r"\bnothing but\b", "only"),
 )

@@ -1,4 +1,1 @@
-"""What a role may do: by really calling AWS with its credentials, or by IAM's simulation of its policies.
-
-What policies say by themselves is `irsa_cli.core.policies.permissions`' business.
-"""
+"""A role's permissions: real calls with its credentials, or IAM's simulation of its policies."""

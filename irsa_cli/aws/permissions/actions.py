@@ -1,8 +1,6 @@
-"""Whether a service has an action, as IAM names them: the API's operations, and where IAM differs from them.
+"""Check action names: botocore's operations, and `actions.json` for the differences in IAM.
 
-Operations are botocore's; `actions.json` has how IAM names services, the actions without an operation of that
-name, and operations that need another action. Neither has all: only a slip is refused, what is nearly an
-action that there is. Anything else may be an action that is newer, or in no list.
+Neither list is complete, so only a likely typo is an error; unknown names lead to a note.
 """
 
 from __future__ import annotations
@@ -17,18 +15,18 @@ from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.slips import near
 
 SLIP = 0.9
-"""How like two names are of which one is a slip of the other (as difflib measures it)."""
+"""The difflib ratio from which a name counts as a typo of another."""
 
 
 def check_action(action: str) -> str:
-    """Raise `InvalidInput` for a slip; returns a note if it is not known whether it is an action, else ''."""
+    """Raise `InvalidInput` for a typo; return a note for an unknown action, else ''."""
     from botocore.loaders import Loader
 
     table: dict[str, Any] = json.loads((files(__package__) / "actions.json").read_text(encoding="utf-8"))
     loader = Loader()
     service, _, name = action.partition(":")
     service = service.lower()
-    unsure = f'whether "{action}" is an action was not checked: no list of the actions of {service} is known'
+    unsure = f'"{action}" was not checked: irsa has no list of {service} actions'
     models = frozenset(loader.list_available_services("service-2"))
     parts = table["services"].get(service, service).split()
     if service in f"{table['others']} {table['unsure']}".split():
@@ -50,11 +48,11 @@ def check_action(action: str) -> str:
         return unsure
     similar = near(name, [*real.values()])
     more = f"; similar: {', '.join(f'{service}:{one}' for one in similar)}" if similar else ""
-    return f'whether "{action}" is an action is not known: it is in no list that irsa has{more}'
+    return f'"{action}" is not in irsa\'s list of {service} actions{more}'
 
 
 def _meant(service: str, models: Collection[str], table: Mapping[str, Any]) -> str:
-    """The name in IAM of what is only botocore's name of a service, or a slip; '' for a service of IAM's."""
+    """IAM's name for a service by its name in botocore or by a typo; '' if it is IAM's name."""
     services: Mapping[str, str] = table["services"]
     if service in services:
         return ""
@@ -65,7 +63,7 @@ def _meant(service: str, models: Collection[str], table: Mapping[str, Any]) -> s
 
 
 def _refuse(action: str, title: str, meant: str) -> NoReturn:
-    """Raise what is said of an action that there is not, and which one is meant."""
+    """Raise the error for a typo, with the intended action."""
     service = action.partition(":")[0]
     spelled = title[:2].isupper() or title[1:2].isdigit()
     article = "an" if title[0] in ("AEFHILMNORSX" if spelled else "AEIO") else "a"

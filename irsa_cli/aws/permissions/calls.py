@@ -1,9 +1,6 @@
-"""What a role may do, by really calling AWS with its credentials.
+"""Real AWS calls with a role's credentials, limited by name to operations that read.
 
-Calls are limited to operations that read: by their names, but for those whose names don't tell. What only
-hands out credentials, tokens or presigned addresses counts as reading: it changes nothing, and irsa neither
-shows nor keeps them. Nothing of what calls answer is kept but how much it was. By simulation:
-`irsa_cli.aws.permissions.simulation`.
+Operations that only return credentials, tokens or presigned URLs count. irsa keeps only an answer's size.
 """
 
 from __future__ import annotations
@@ -31,32 +28,32 @@ if TYPE_CHECKING:
     from irsa_cli.core.objects.credentials import RoleCredentials
 
 READING = re.compile(r"(Get|List|Describe|Head)[A-Z0-9]")
-"""How the names of operations begin that change nothing."""
+"""Names of operations that change nothing."""
 
 _IDENTITY = "it registers an identity"
-_KEYS = "it makes a key and a token"
+_KEYS = "it creates a key and a token"
 _EXCEPTIONS = {
     ("cognito-identity", "GetId"): _IDENTITY,
     ("cognito-identity", "GetOpenIdTokenForDeveloperIdentity"): _IDENTITY,
     ("cognito-idp", "GetUserAttributeVerificationCode"): "it sends a message to the user",
-    ("inspector", "GetAssessmentReport"): "it starts the making of a report",
-    ("iot", "DescribeEndpoint"): "it makes the account's endpoint when there is none",
+    ("inspector", "GetAssessmentReport"): "it starts a report",
+    ("iot", "DescribeEndpoint"): "it creates the account's endpoint if there is none",
     ("payment-cryptography", "GetParametersForExport"): _KEYS,
     ("payment-cryptography", "GetParametersForImport"): _KEYS,
-    ("redshift", "GetClusterCredentials"): "it may make a database user",
+    ("redshift", "GetClusterCredentials"): "it can create a database user",
     ("sagemaker", "GetScalingConfigurationRecommendation"): "it starts a job",
-    ("stepfunctions", "GetActivityTask"): "it takes a task from the workers that wait for one",
+    ("stepfunctions", "GetActivityTask"): "it claims a task that a worker is waiting for",
     ("taxsettings", "GetTaxRegistrationDocument"): "it writes to a bucket",
-    ("xray", "GetSamplingTargets"): "it reports what was sampled",
+    ("xray", "GetSamplingTargets"): "it reports sampling results",
 }
-"""Operations that change something by their documentation, each in the API reference of its service."""
+"""Operations that change something according to their API reference."""
 _ALIASES = {"s3api": "s3"}
 _NUMBERS = {"integer": int, "long": int, "float": float, "double": float}
 
 
 @dataclass(frozen=True)
 class ReadCall:
-    """A call that reads, as it was written on the command line and as botocore takes it."""
+    """A call that reads: its text on the command line, and its parts for botocore."""
 
     text: str
     service: str
@@ -65,10 +62,10 @@ class ReadCall:
 
 
 def read_call(text: str) -> ReadCall:
-    """Read a call in the AWS CLI's form: `SERVICE OPERATION [--parameter value ...]`.
+    """Parse a call in the AWS CLI's form: `SERVICE OPERATION [--parameter value ...]`.
 
-    Values of lists may be repeated or JSON, those of structures are JSON; nothing is read from files or
-    addresses. Raises `InvalidInput` when it is no such call, or one that may change something.
+    Lists are repeated or JSON values, structures are JSON; no file or URL is read. Raise `InvalidInput` for
+    another form, or a call that might change something.
     """
     try:
         words = shlex.split(text)
@@ -87,15 +84,17 @@ def _operation(service: str, name: str) -> OperationModel:
     try:
         model = session.get_service_model(service)
     except botocore.exceptions.UnknownServiceError:
-        raise InvalidInput(f"there is no service '{service}'", reason="botocore knows none") from None
+        raise InvalidInput(
+            f"there is no AWS service '{service}'", reason="botocore does not know it"
+        ) from None
     names = {xform_name(item, "-"): item for item in model.operation_names}
     if name not in names:
         raise InvalidInput(
-            f"{service} has no operation '{name}'", reason="name it as its API does, such as list-buckets"
+            f"{service} has no operation '{name}'", reason="use the AWS CLI's name, such as list-buckets"
         )
     operation = model.operation_model(names[name])
     if reason := why_not(operation):
-        raise InvalidInput(f"{service} {name} is not called", reason=reason)
+        raise InvalidInput(f"irsa does not call {service} {name}", reason=reason)
     return operation
 
 
@@ -112,7 +111,7 @@ def _parameters(operation: OperationModel, words: Sequence[str]) -> dict[str, An
     if shape is not None:
         report = botocore.validate.ParamValidator().validate(found, shape)
         if report.has_errors():
-            raise InvalidInput(f"{operation.name} can't be called so", reason=report.generate_report())
+            raise InvalidInput(f"invalid parameters of {operation.name}", reason=report.generate_report())
     return found
 
 
@@ -143,27 +142,27 @@ def _value(shape: Shape, values: list[str], flag: str) -> Any:
             return {"true": True, "false": False}[values[0].lower()]
         return _NUMBERS.get(kind, str)(values[0])
     except (ValueError, KeyError):
-        raise InvalidInput(f"{flag} takes a {kind}, and not '{values[0]}'") from None
+        raise InvalidInput(f"{flag} takes a {kind}, not '{values[0]}'") from None
 
 
 def make_call(aws: AwsSession, credentials: RoleCredentials, wanted: ReadCall) -> str:
-    """Make the call with the role's credentials; returns how much came back. Raises `ServiceError`."""
+    """Call AWS with the role's credentials; return the size of the answer. Raise `ServiceError`."""
     client = aws.client_of(wanted.service, credentials)
     answer = call(getattr(client, xform_name(wanted.operation)), **wanted.parameters)
     for value in answer.values():
         with suppress(AttributeError):
-            value.close()  # A stream: what is in it is nobody's business here.
+            value.close()  # A stream, whose content is not needed.
     counted = [f"{len(value)} {key}" for key, value in answer.items() if isinstance(value, list)]
     return counted[0] if counted else "answered"
 
 
 def why_not(operation: OperationModel) -> str:
-    """Why an operation is not to be called with a role's credentials; '' when there is nothing against it."""
+    """Why irsa does not call an operation with a role's credentials; '' if it does."""
     service = operation.service_model
     if not READING.match(operation.name):
-        return "it may change something: its name does not begin with get, list, describe or head"
+        return "it might change something: its name does not begin with get, list, describe or head"
     if (service.service_name, operation.name) in _EXCEPTIONS:
         return _EXCEPTIONS[service.service_name, operation.name]
     if "none" in (operation.auth_type, service.signature_version) or service.signature_version == "bearer":
-        return "it is not authorized by the role's credentials, and proves nothing about them"
+        return "it does not use the role's credentials, so it proves nothing about them"
     return ""

@@ -1,8 +1,4 @@
-"""What a role may do by IAM's simulation of its policies, told what is known of a pod's call.
-
-Really calling AWS is `irsa_cli.aws.permissions.calls`' business; what an answer amounts to is
-`irsa_cli.usecases.verification.steps`'.
-"""
+"""A role's permissions by IAM's simulation of its policies, with the known context of a pod's call."""
 
 from __future__ import annotations
 
@@ -27,14 +23,14 @@ _ACTION = re.compile(r"[a-z0-9-]+:[A-Za-z0-9]+", re.ASCII)
 
 
 def action(text: str) -> str:
-    """Check an action as simulations take it: one, without wildcards."""
+    """Check that a text is an action without wildcards."""
     if not _ACTION.fullmatch(text):
         raise InvalidInput(f"'{text}' is not SERVICE:ACTION", reason="for example: s3:ListAllMyBuckets")
     return text
 
 
 def resource(text: str) -> str:
-    """Check the ARN of a resource, or `*`."""
+    """Check that a text is the ARN of a resource, or `*`."""
     if text != "*" and (not text.startswith("arn:") or text.count(":") < 5):
         raise InvalidInput(f"'{text}' is not an ARN", reason="for example: arn:aws:s3:::bucket/key")
     return text
@@ -42,7 +38,7 @@ def resource(text: str) -> str:
 
 @dataclass(frozen=True)
 class Simulated:
-    """IAM's decision about one action. `missing` are condition keys that its policies ask for."""
+    """IAM's decision about one action; `missing` are condition keys that its policies need."""
 
     action: str
     resource: str
@@ -57,16 +53,15 @@ class Simulated:
 
 @dataclass(frozen=True)
 class Caller:
-    """A pod as the policies of its role see it. `provider` is '' for a role at the end of a chain."""
+    """A pod as seen by its role's policies; `provider` is '' for a chained role."""
 
     role_arn: str
     region: str
     provider: str = ""
 
     def entries(self, region: str) -> list[ContextEntryTypeDef]:
-        """The condition keys that have one value whatever is called in a region; '' for one that isn't known.
+        """The condition keys with the same value for all calls in a region ('' if unknown).
 
-        Not among them: where the call comes from, tags, what belongs to the resource.
         https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
         """
         texts = {
@@ -74,7 +69,7 @@ class Caller:
             "aws:PrincipalArn": self.role_arn,
             "aws:PrincipalType": "AssumedRole",
             "aws:RequestedRegion": region,
-            # Not there in the session of a further role: role chaining loses it.
+            # Missing in the session of a chained role.
             "aws:FederatedProvider": self.provider,
         }
         now = datetime.now(timezone.utc)
@@ -93,9 +88,9 @@ def _entry(name: str, kind: Any, value: str) -> ContextEntryTypeDef:
 def simulate(
     iam: IAMClient, caller: Caller, actions: Sequence[str], resources: Sequence[str]
 ) -> list[Simulated]:
-    """What the role's policies and its boundary say to each action on each resource; raises `ServiceError`.
+    """Simulate the role's policies and boundary for each action and resource; raise `ServiceError`.
 
-    Resource policies, session policies and the values of most condition keys are not in it.
+    It ignores resource policies, session policies and most condition keys.
     https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html
     """
     groups: dict[str, list[str]] = {}
@@ -131,7 +126,7 @@ def _simulate(
 
 
 def _results(item: Mapping[str, Any]) -> Iterator[Simulated]:
-    """The decision, or one for each resource: then the missing keys are told there, and only there.
+    """The decision, or one for each resource with its own missing keys.
 
     https://docs.aws.amazon.com/IAM/latest/APIReference/API_EvaluationResult.html
     """
@@ -146,14 +141,13 @@ def _results(item: Mapping[str, Any]) -> Iterator[Simulated]:
 
 @cache
 def _resolver() -> Any:
-    """What botocore knows of endpoints: read once, however many roles there are."""
+    """The endpoint data of botocore, read once."""
     return botocore.session.get_session().get_component("endpoint_resolver")
 
 
 def _region(service: str, caller: Caller) -> str:
-    """The region of the endpoint that a service's actions go to; '' where botocore doesn't know it.
+    """The region of a service's endpoint; '' if unknown. Some services have a single endpoint.
 
-    Some services have one endpoint only, in a region of its own.
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-requestedregion
     """
     resolver = _resolver()

@@ -95,11 +95,11 @@ def _request(options: dict[str, Any], *, with_fixes: bool) -> Request:
     return Request(
         audits.take_source(options),
         AuditScope(account, role, options["unused_days"]),
-        Severity(options["min_severity"]),
-        fail_on,
-        Path(baseline) if baseline else None,
         options["reach"],
-        with_fixes,
+        at_least=Severity(options["min_severity"]),
+        fail_on=fail_on,
+        baseline=Path(baseline) if baseline else None,
+        with_fixes=with_fixes,
         fail_on_broken=broken,
         allow=common.take_allowance(options),
     )

@@ -53,12 +53,12 @@ def command(**options: Any) -> int:
     request = Request(
         tuple(dict.fromkeys(options["files"])),
         options["skip_unknown"],
-        Severity(options["min_severity"]),
-        fail_on,
-        Path(baseline) if baseline else None,
-        audits.wants_fixes(speaking),
-        broken,
-        common.take_allowance(options),
+        at_least=Severity(options["min_severity"]),
+        fail_on=fail_on,
+        baseline=Path(baseline) if baseline else None,
+        with_fixes=audits.wants_fixes(speaking),
+        fail_on_broken=broken,
+        allow=common.take_allowance(options),
     )
     try:  # What commands have around them that ask AWS would import its clients.
         report = lint(request)

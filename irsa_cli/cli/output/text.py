@@ -235,7 +235,7 @@ def messages(result: Result, about: str = "") -> Iterator[str]:
     yield from (visible(f"Note: {note}") for note in result.notes)
     if result.is_by_former_trust:
         yield "Note: STS may have accepted the token by the former trust policy: run irsa verify in a minute"
-    yield from (visible(f"Warning: {item.told}") for item in result.warnings)
+    yield from (visible(f"Warning: {item.warning}") for item in result.warnings)
     if result.error is None:
         yield from _becoming(result)
     if result.error is not None:

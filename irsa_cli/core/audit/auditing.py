@@ -1,8 +1,4 @@
-"""The audit of what was read: all risks, the worst first, and what keeps it from being complete.
-
-The judges are beside this module, but for that of the clusters' own rights: who may become which
-ServiceAccount is found in `irsa_cli.core.rbac`, and the best way to a powerful one in `takers`.
-"""
+"""The audit of an account: all risks, the worst first, and the gaps in what was read."""
 
 from __future__ import annotations
 
@@ -25,19 +21,17 @@ from irsa_cli.core.rbac.becoming import Becoming, InKubernetes, becoming_of, in_
 from irsa_cli.core.rbac.evaluation import MASTERS
 from irsa_cli.core.rbac.objects import BROAD, RbacSubject, is_control_plane
 from irsa_cli.core.rbac.principals import Principal
+from irsa_cli.core.results.scope import plural
 from irsa_cli.core.trust.rules import table as rules
 from irsa_cli.core.trust.rules.rule import ORDER, SHOWN, Area, Risk, Rule, risk, some
 
 _GIVING = (rules.ADMITTED_NOT_ANNOTATED, rules.SUBJECT_GONE, rules.CHANGED, rules.UNUSED)
-"""The rules beside those of trust policies by which somebody gets a role."""
+"""The rules whose risks let someone assume a role, besides those about trust policies."""
 
 
 @dataclass
 class InCluster:
-    """The judge of who may become ServiceAccounts by rights in their clusters.
-
-    `notes` say who is left out of the risks, as far as they were asked for.
-    """
+    """The judge of rights to act as ServiceAccounts; `notes` list the subjects that have no risk."""
 
     estate: Estate
     reach: Reachable
@@ -52,17 +46,17 @@ class InCluster:
         return in_kubernetes(self.becoming(cluster), cluster.access, namespace, name, pods)
 
     def becoming(self, cluster: AuditedCluster) -> Becoming:
-        """The ways to become the ServiceAccounts of a cluster."""
+        """The ways to act as the ServiceAccounts of a cluster."""
         if cluster.name not in self._becoming:
             levels = None if isinstance(cluster.levels, Unreadable) else cluster.levels
             self._becoming[cluster.name] = becoming_of(cluster.rbac, cluster.access, levels)
         return self._becoming[cluster.name]
 
     def risks(self, account: str = "", role: str = "") -> Iterator[Risk]:
-        """One risk for each binding that lets everybody become ServiceAccounts with roles.
+        """The risks of all bindings, or of those about one ServiceAccount or role.
 
-        One for the others that can act as ServiceAccounts whose roles are more powerful than they are, by the
-        binding that is their best way. Only about that ServiceAccount or role, where one is named.
+        One risk for each binding that allows everyone to act as ServiceAccounts with roles, and one for each
+        best way of others to act as ServiceAccounts with more powerful roles.
         """
         for cluster in self.estate.clusters:
             every = self._goals(cluster)
@@ -78,8 +72,8 @@ class InCluster:
         return candidates(self.estate)
 
     def _goals(self, cluster: AuditedCluster, account: str = "", role: str = "") -> Mapping[str, Goal]:
-        """The ServiceAccounts with roles in a cluster, as far as they are asked about."""
-        # Many roles admit the same ServiceAccounts: those of one set are looked at once.
+        """The ServiceAccounts with roles in a cluster, or those about one ServiceAccount or role."""
+        # Many roles trust the same ServiceAccounts: check each set once.
         sets: dict[int, tuple[frozenset[str], list[Way]]] = {}
         for arn, ways in self.reach.ways.items():
             for way in ways if role in ("", arn) else ():
@@ -103,10 +97,10 @@ class InCluster:
                     best = min(found, key=lambda it: it.place)
                     names = sorted(goal.account for goal in best.goals)
                     reason = (
-                        f"lets {' and '.join(str(step.taker.subject) for step in found)} become"
-                        f" ServiceAccounts with AWS roles ({some(names)}) by the right to {best.act.right}"
+                        f"allows {' and '.join(str(step.taker.subject) for step in found)} to act as"
+                        f" ServiceAccounts with AWS roles ({some(names)}) with the right to {best.act.right}"
                     )
-                    evidence = (f"{binding.role}", *(f"{name} may be had" for name in names[:SHOWN]))
+                    evidence = (f"{binding.role}", *(f"{name} can be used" for name in names[:SHOWN]))
                     yield self._risk(takers, rules.BROAD_GROUP, str(binding), reason, evidence, best)
 
     def _others(self, takers: Takers) -> Iterator[Risk]:
@@ -124,27 +118,27 @@ class InCluster:
             elif lesser and (principals or subject != MASTERS):
                 ways.setdefault(str(step), []).append(step)
         if parts:
-            told = f"cluster {takers.cluster.name}: {parts} {'part' if parts == 1 else 'parts'} of Kubernetes"
-            self.notes.append(f"{told} or EKS can act as ServiceAccounts with powerful roles")
+            named = f"cluster {takers.cluster.name}: {plural(parts, 'part')} of Kubernetes or EKS"
+            self.notes.append(f"{named} can act as ServiceAccounts with powerful roles")
         for steps in ways.values():
             yield self._way(takers, steps)
 
     def _behind(self, takers: Takers, step: TakerStep) -> tuple[tuple[Principal, ...], bool]:
-        """The IAM principals of a subject with less power than its goal; whether it has less, or may have."""
+        """The IAM principals of a subject that are less powerful than its goal, and whether it (maybe) is."""
         subject, weight = step.taker.subject, step.goals[0].weight
         if subject.account in takers.every:
             return (), takers.every[subject.account].weight < weight
         found = takers.cluster.access.behind(subject)
         people = (it for it in found if not is_control_plane(RbacSubject("IAM", it.arn)))
         lesser = tuple(it for it in people if self.trusts.weight(it.arn) < weight)
-        return lesser, bool(lesser or not found or takers.cluster.access.unseen)
+        return lesser, bool(lesser or not found or takers.cluster.access.unread)
 
     def _way(self, takers: Takers, steps: list[TakerStep]) -> Risk:
-        """The risk of those who have the same way."""
+        """The risk of subjects with the same way."""
         step = steps[0]
         others = bisect_right(step.goals, -1, key=lambda goal: -goal.weight) - 1
         conditions = f", if {'; '.join(step.depends_on)}" if step.depends_on else ""
-        more = f" ({others} more with powerful roles by the same right)" if others else ""
+        more = f" (and {others} more with powerful roles, with the same right)" if others else ""
         reason = f"can act {', then '.join(map(str, step))}{more}{conditions}"
         named, evidence = [], []
         for each in steps:
@@ -169,7 +163,7 @@ def _is_everybody(step: TakerStep) -> bool:
 
 @dataclass(frozen=True)
 class AuditScope:
-    """What is asked about: one ServiceAccount (namespace/name), one role (ARN), or all of it."""
+    """The scope of an audit: one ServiceAccount (namespace/name), one role (ARN), or everything."""
 
     account: str = ""
     role: str = ""
@@ -178,7 +172,7 @@ class AuditScope:
 
 @dataclass(frozen=True)
 class Audit:
-    """An estate, judged."""
+    """The audit of an estate."""
 
     estate: Estate
     scope: AuditScope = AuditScope()
@@ -186,7 +180,7 @@ class Audit:
 
     @cached_property
     def reach(self) -> Reachable:
-        """Who becomes which role."""
+        """The ServiceAccounts that can assume each role."""
         return Reachable(self.estate)
 
     @cached_property
@@ -198,27 +192,27 @@ class Audit:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What is left out of the risks, and is no risk."""
+        """The subjects left out of the risks."""
         return tuple(self.in_cluster.notes) if self.risks is not None else ()
 
     @cached_property
     def in_cluster(self) -> InCluster:
-        """Who may become which ServiceAccount by rights in its cluster."""
+        """The judge of rights in clusters."""
         return InCluster(self.estate, self.reach, self.trusts)
 
     @cached_property
     def trusts(self) -> Trusts:
-        """What is unsafe in trust policies, and what roles may do."""
+        """The judge of trust policies."""
         return Trusts(self.estate)
 
     @cached_property
     def powerful(self) -> Powerful:
-        """What roles of pods may do."""
+        """The judge of pod roles' permissions."""
         return Powerful(self.estate, self.reach, self.trusts)
 
     @cached_property
     def in_kubernetes(self) -> Mapping[str, InKubernetes]:
-        """The ServiceAccount that is asked about in each cluster that has it, by the cluster's name."""
+        """The ServiceAccount of the scope in each cluster that has it, by cluster name."""
         subject = "system:serviceaccount:" + self.scope.account.replace("/", ":", 1)
         return {
             cluster.name: self.in_cluster.of(cluster, self.scope.account)
@@ -233,7 +227,7 @@ class Audit:
         yield from map(self._behind, Drift(self.estate, self.reach, self.scope.unused_days).risks())
 
     def _behind(self, item: Risk) -> Risk:
-        """The risk with what the role may do, where it gives the role to somebody."""
+        """The risk with the role's permissions, if it lets someone assume the role."""
         role = self.estate.roles_by_arn.get(item.role) if item.rule in _GIVING else None
         return item.behind(self.trusts.power(role)) if role else item
 
@@ -250,7 +244,7 @@ class Audit:
         return frozenset(path.role for path in self.reach.all_paths(self.scope.account))
 
     def _whom(self, item: Risk) -> Risk:
-        """The risk of a role with who gets the role today, as evidence."""
+        """The risk of a role with the ServiceAccounts that can assume it as evidence."""
         if item.rule.area not in (Area.TRUST, Area.POWER):
             return item
         if item.role not in self._gets:
@@ -258,16 +252,10 @@ class Audit:
         return replace(item, evidence=(*item.evidence, *self._gets[item.role]))
 
     @cached_property
-    def unseen(self) -> tuple[str, ...]:
-        """What was not read, and so is not called fine."""
-        lines = [
-            *self.estate.unseen,
-            *self._unread(),
-            *self._rights_unread(),
-            *self.trusts.too_large(),
-            *self.powerful.unseen(),
-        ]
-        return tuple(dict.fromkeys(lines))
+    def unread(self) -> tuple[str, ...]:
+        """The parts that were not read or checked, a line each."""
+        judges = (self._unread(), self._rights_unread(), self.trusts.too_large(), self.powerful.unread())
+        return tuple(dict.fromkeys((*self.estate.unread, *(line for lines in judges for line in lines))))
 
     def _rights_unread(self) -> Iterator[str]:
         for cluster in self.estate.clusters:
@@ -276,23 +264,23 @@ class Audit:
             lines = [it.why for it in (rules_of(one.role) for one in policies) if isinstance(it, Unreadable)]
             if isinstance(cluster.levels, Unreadable):
                 lines.append(f"namespaces, with their Pod Security, were not read: {cluster.levels.why}")
-            for line in (*cluster.rbac.unseen, *cluster.access.unseen, *lines):
+            for line in (*cluster.rbac.unread, *cluster.access.unread, *lines):
                 yield f"cluster {cluster.name}: {line}"
 
     def _unread(self) -> Iterator[str]:
         if self.estate.providers is None:
-            yield "the OIDC providers were not read: whether one is gone is not known"
+            yield "the OIDC providers were not read, so deleted ones are not known"
         for arn, audiences in sorted((self.estate.providers or {}).items()):
             if audiences is None:
                 yield f"the audiences of the OIDC provider {arn} are not known"
         if lost := [arn for arn in self.reach.ways if arn not in self.estate.roles_by_arn]:
-            yield f"roles of ServiceAccounts were not read, nor how powerful they are: {some(lost)}"
+            yield f"roles of ServiceAccounts were not read, so their permissions are not known: {some(lost)}"
         for cluster in self.estate.clusters:
             associations = () if isinstance(cluster.associations, Unreadable) else cluster.associations
-            if lacking := [item.full_name for item in associations if not item.role_arn]:
-                yield f"associations of cluster {cluster.name} whose roles are not known: {len(lacking)}"
+            if lacking := sum(not item.role_arn for item in associations):
+                yield f"cluster {cluster.name}: {plural(lacking, 'association')} without a known role"
             if not cluster.issuer:
-                yield f"the issuer of cluster {cluster.name} is not known: which roles its tokens get neither"
+                yield f"the issuer of cluster {cluster.name} is not known, so its roles are not known"
             for what, found in (
                 ("ServiceAccounts", cluster.accounts),
                 ("pods", cluster.pods),
@@ -310,4 +298,4 @@ def _line(way: Way) -> str:
     more = f" and {len(way.accounts) - SHOWN} more" if len(way.accounts) > SHOWN else ""
     conditions = f" if {'; '.join(way.conditions)}" if way.conditions else ""
     names = f"{', '.join(nsmallest(SHOWN, way.accounts))}{more} of cluster {way.cluster}"
-    return f"{way.statement} gives it to {names} ({way.by.value}){conditions}"
+    return f"{way.statement} allows {names} ({way.by.value}){conditions}"

@@ -1,4 +1,4 @@
-"""What tells a risk again in the next audit, and baselines: the risks that an earlier audit has shown."""
+"""Fingerprints that identify a risk in later audits, and baselines: the risks of an earlier audit."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from irsa_cli.core.values.errors import InvalidInput
 
 
 def fingerprint(risk: Risk) -> str:
-    """What tells a risk again in the next audit: its rule, its place, how bad it is, and the pattern."""
+    """The fingerprint of a risk: its rule, place, severity and pattern."""
     return _hashed(*_place_of(risk), risk.severity.value, risk.pattern)
 
 
 def _place_of(risk: Risk) -> tuple[str, ...]:
     place: tuple[str, ...] = (risk.rule.id, risk.role, risk.cluster, risk.account, risk.statement)
-    # Lines move.
+    # Line numbers change.
     return place if risk.place is None else (*place, risk.place.file, risk.place.subject)
 
 
 def _hashed(*parts: str) -> str:
-    # JSON of others can have half of a character in a name.
+    # A name in foreign JSON can contain half of a character.
     return hashlib.sha256("\0".join(parts).encode(errors="surrogatepass")).hexdigest()[:16]
 
 
 def is_known(risk: Risk, baseline: Collection[str]) -> bool:
-    """Whether a baseline has it, as bad as it is now or worse.
+    """Whether a baseline has the risk with the same or a higher severity.
 
-    Fingerprints of irsa 0.1.0 have no severity: the one beside it is compared, or else the rule's own.
+    Fingerprints of irsa 0.1.0 have no severity: compare the item's, or else the rule's.
     """
     old = _hashed(*_place_of(risk))
     for level in ORDER[ORDER.index(risk.severity) :]:
@@ -42,15 +42,12 @@ def is_known(risk: Risk, baseline: Collection[str]) -> bool:
 
 
 def _entry(mark: str, severity: object) -> str:
-    """An item of a baseline whose fingerprint does not tell the severity."""
+    """An item of a baseline whose fingerprint has no severity."""
     return f"{mark} {severity}"
 
 
 def read_baseline(text: str, source: str) -> frozenset[str]:
-    """The fingerprints of an audit that was printed as JSON, also with severities.
-
-    Raises `InvalidInput` for another document.
-    """
+    """Read the fingerprints in an audit's JSON; raise `InvalidInput` for another document."""
     try:
         document = json.loads(text)
         if document["kind"] != "RiskList":
@@ -59,5 +56,5 @@ def read_baseline(text: str, source: str) -> frozenset[str]:
         return frozenset(text for mark, level in marks for text in (mark, _entry(mark, level)))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise InvalidInput(
-            f"{source} is no baseline", reason="expected what irsa audit -o json has printed"
+            f"{source} is not a baseline", reason="expected the output of irsa audit -o json"
         ) from None

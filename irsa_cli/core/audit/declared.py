@@ -1,9 +1,4 @@
-"""Declared against effective, and what is left over: the judges of what clusters and roles say of each other.
-
-The one compares what annotations and associations say with who is admitted; the other finds providers and
-roles of clusters that are gone, and roles that nobody uses or that somebody has changed. Nothing is said of
-what was not read: roles of other accounts, clusters whose ServiceAccounts are not known.
-"""
+"""The judges of annotations against trust policies, and of leftovers: providers, unused or changed roles."""
 
 from __future__ import annotations
 
@@ -20,6 +15,7 @@ from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import CLUSTER_TAG, SERVICE_ACCOUNT_TAG
 from irsa_cli.core.policies.statements import allowing, name_of, principals, trusted_providers
+from irsa_cli.core.results.scope import plural
 from irsa_cli.core.trust.rules import table as rules
 from irsa_cli.core.trust.rules.judge import LARGEST
 from irsa_cli.core.trust.rules.rule import Risk, Rule, risk, some
@@ -30,7 +26,7 @@ from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
 
 SYSTEM = "kube-system"
-"""The namespace of what belongs to nodes: it has their role on purpose."""
+"""The namespace of node components, which use the node's role on purpose."""
 
 
 @dataclass
@@ -41,15 +37,13 @@ class Declared:
     reach: Reachable
 
     def risks(self) -> Iterator[Risk]:
-        """The risks of all clusters' ServiceAccounts, and of the subjects that roles name."""
+        """The risks of all clusters' ServiceAccounts and of all roles' subjects."""
         for cluster in self.estate.clusters:
             yield from self._of_cluster(cluster)
         for role in self.estate.roles:
             if size_of(role) <= LARGEST:
                 yield from self._gone(role)
         yield from self._undeclared()
-
-    # Annotations
 
     def _of_cluster(self, cluster: AuditedCluster) -> Iterator[Risk]:
         if isinstance(cluster.accounts, Unreadable):
@@ -63,18 +57,14 @@ class Declared:
                 continue
             yield from self._annotated(cluster, account, admitted)
             if (over := taken.get(account.full_name)) is not None and over.role_arn != account.role_arn:
-                gives = over.role_arn or "another role, which was not read"
-                yield self._risk(
-                    rules.SHADOWED,
-                    cluster,
-                    account,
-                    f"names {account.role_arn}, and the association {over.id} gives its pods {gives}",
-                )
+                other = over.role_arn or "another role, which was not read"
+                reason = f"is annotated with {account.role_arn}, but association {over.id} uses {other}"
+                yield self._risk(rules.SHADOWED, cluster, account, reason)
         if known and cluster.accounts:
             yield from self._without(cluster, {*taken})
 
     def _admitted(self, cluster: AuditedCluster) -> dict[tuple[str, str], frozenset[str]]:
-        """The audiences with which a ServiceAccount becomes a role, by the two."""
+        """The audiences with which a ServiceAccount can assume a role, by ServiceAccount and role."""
         found: dict[tuple[str, str], frozenset[str]] = {}
         annotated = {
             item.full_name
@@ -97,7 +87,7 @@ class Declared:
         try:
             check_role(account.role_arn)
         except InvalidInput as error:
-            reason = f"has an annotation that names no role: {error.message}"
+            reason = f"has an annotation that is not a role ARN: {error.message}"
             yield replace(self._risk(rules.NO_ROLE_NAMED, cluster, account, reason), role="")
             return
         parts = account.role_arn.split(":")
@@ -105,13 +95,13 @@ class Declared:
             return
         role = self.estate.roles_by_arn.get(account.role_arn)
         if role is None:
-            reason = f"names {account.role_arn}, which does not exist"
+            reason = f"is annotated with {account.role_arn}, which does not exist"
             yield self._risk(rules.ROLE_GONE, cluster, account, reason)
             return
         if not cluster.issuer or size_of(role) > LARGEST:
             return
         if account.audience not in admitted.get((account.full_name, account.role_arn), ()):
-            reason = f"names {account.role_arn}, which does not admit it"
+            reason = f"is annotated with {account.role_arn}, which does not trust it"
             yield self._risk(rules.ANNOTATED_REFUSED, cluster, account, reason)
 
     def _without(self, cluster: AuditedCluster, associated: set[str]) -> Iterator[Risk]:
@@ -125,8 +115,8 @@ class Declared:
             if count and name not in own and not name.startswith(f"{SYSTEM}/")
         )
         if bare:
-            pods = sum(cluster.pods[name] for name in bare)
-            reason = f"has {pods} pods of {some(bare)} without a role of their own"
+            pods = plural(sum(cluster.pods[name] for name in bare), "pod")
+            reason = f"runs {pods} without an IAM role, of {some(bare)}"
             yield risk(rules.NODE_ROLE, f"cluster {cluster.name}", reason, cluster=cluster.name)
 
     def _risk(self, rule: Rule, cluster: AuditedCluster, account: AuditedAccount, reason: str) -> Risk:
@@ -139,10 +129,8 @@ class Declared:
             account=account.full_name,
         )
 
-    # Subjects
-
     def _gone(self, role: BoundRole) -> Iterator[Risk]:
-        """The subjects that a role names, and that are no ServiceAccounts."""
+        """The risks of a role's subjects that are not existing ServiceAccounts."""
         for provider in sorted(trusted_providers(role.trust)):
             cluster = self.estate.cluster_of(provider)
             if cluster is None or isinstance(cluster.accounts, Unreadable):
@@ -155,11 +143,10 @@ class Declared:
                 for subject in dict.fromkeys(look.exact(index)):
                     if subject not in there:
                         namespace, _, name = subject.removeprefix("system:serviceaccount:").partition(":")
-                        where = f"cluster {cluster.name} does not have"
                         yield risk(
                             rules.SUBJECT_GONE,
                             name_of(index, item),
-                            f"admits ServiceAccount {namespace}/{name}, which {where}",
+                            f"allows ServiceAccount {namespace}/{name}, missing in cluster {cluster.name}",
                             role=role.arn,
                             path=("Statement", index, "Condition"),
                             cluster=cluster.name,
@@ -167,7 +154,7 @@ class Declared:
                         )
 
     def _undeclared(self) -> Iterator[Risk]:
-        """ServiceAccounts that a role names one by one, and whose annotation does not name it."""
+        """The risks of ServiceAccounts that a role lists but that are not annotated with it."""
         declared = {
             (cluster.name, item.full_name, item.role_arn)
             for cluster in self.estate.clusters
@@ -184,7 +171,7 @@ class Declared:
                         yield risk(
                             rules.ADMITTED_NOT_ANNOTATED,
                             way.statement,
-                            f"admits ServiceAccount {name} of cluster {way.cluster}, which does not name it",
+                            f"allows {name} of cluster {way.cluster}, which is not annotated with it",
                             role=arn,
                             cluster=way.cluster,
                             account=name,
@@ -197,7 +184,7 @@ _EKS = re.compile(r"oidc[.-]eks\.(?P<region>[a-z0-9-]+)\.")
 
 @dataclass
 class Drift:
-    """The judge of what is left over. `unused_days`: when a role counts as unused."""
+    """The judge of leftovers and changes; `unused_days`: after which a role counts as unused."""
 
     estate: Estate
     reach: Reachable
@@ -207,7 +194,7 @@ class Drift:
         """The risks of all providers and roles."""
         for arn in sorted(self.estate.providers or ()):
             if self._is_orphan(arn):
-                reason = f"is the provider of no cluster of {self._where}"
+                reason = f"belongs to no cluster of {self._where}"
                 yield risk(rules.PROVIDER_WITHOUT_CLUSTER, f"OIDC provider {arn}", reason)
         for role in self.estate.roles:
             yield from self._dead(role)
@@ -219,7 +206,7 @@ class Drift:
         return f"{', '.join(sorted(self.estate.accounts))} in {', '.join(sorted(self.estate.regions))}"
 
     def _is_orphan(self, provider: str) -> bool:
-        """Whether it is EKS', of a region whose clusters are all known, and none of theirs."""
+        """Whether it is a provider of EKS in a fully known region, but of none of its clusters."""
         match = _EKS.match(provider.partition("oidc-provider/")[2])
         if match is None or match["region"] not in self.estate.regions:
             return False
@@ -234,23 +221,23 @@ class Drift:
                         yield risk(
                             rules.DEAD_ISSUER,
                             name_of(index, item),
-                            f"trusts {issuer}, the issuer of no cluster of {self._where}",
+                            f"trusts {issuer}, which belongs to no cluster of {self._where}",
                             role=role.arn,
                             path=("Statement", index, "Principal"),
                         )
 
     def _changed(self, role: BoundRole) -> Iterator[Risk]:
-        """A role that irsa created, complete, with a statement that irsa does not write."""
+        """The risks of a complete role created by irsa with a statement that irsa does not write."""
         if not (role.tags.get(CLUSTER_TAG) and role.tags.get(SERVICE_ACCOUNT_TAG)):
             return
         if "irsa/spec-hash" not in role.tags or not lifecycle.of(role.tags, named=True).is_over:
-            return  # Adopted: irsa has not made its trust policy.
+            return  # Adopted: irsa did not write its trust policy.
         for index, item in allowing(role.trust):
             if not trusted_providers({"Statement": [item]}) or _has_more_principals(item):
-                reason = "does not have the form that irsa writes: it admits others than ServiceAccounts"
+                reason = "was changed since irsa wrote it: it allows principals other than ServiceAccounts"
                 yield self._was_changed(role, index, name_of(index, item), reason)
             elif read_statement(item) is None and not item.get("Condition"):
-                yield self._was_changed(role, index, name_of(index, item), "has lost its condition")
+                yield self._was_changed(role, index, name_of(index, item), "no longer has its condition")
 
     def _was_changed(self, role: BoundRole, index: int, name: str, reason: str) -> Risk:
         return risk(rules.CHANGED, name, reason, role=role.arn, path=("Statement", index))
@@ -262,8 +249,10 @@ class Drift:
         since = now - timedelta(days=self.unused_days)
         if role.created > since or (role.last_used is not None and role.last_used > since):
             return
-        last = f"on {role.last_used:%Y-%m-%d}" if role.last_used else "never, as far as IAM knows (400 days)"
-        yield risk(rules.UNUSED, "the role", f"was last used {last}, and pods can become it", role=role.arn)
+        last = (
+            f"last used on {role.last_used:%Y-%m-%d}" if role.last_used else "not used in the last 400 days"
+        )
+        yield risk(rules.UNUSED, "the role", f"was {last}, but pods can assume it", role=role.arn)
 
 
 def _has_more_principals(item: object) -> bool:

@@ -1,8 +1,4 @@
-"""An account from what `aws` and `kubectl` have printed as JSON: each document is known by its form.
-
-What is in one is others': an entry that is not of the form it should be is left out, and said to be. Finding
-and reading files is `irsa_cli.usecases.audit.files`' business.
-"""
+"""Build an account from the JSON output of `aws` and `kubectl`; ignored entries are reported."""
 
 from __future__ import annotations
 
@@ -24,6 +20,7 @@ from irsa_cli.core.audit.estate import (
 from irsa_cli.core.inventory.bindings import BoundRole, policy_details, role_details
 from irsa_cli.core.policies.policy import as_list
 from irsa_cli.core.rbac.principals import NOT_GIVEN, RbacFiles
+from irsa_cli.core.results.scope import plural
 from irsa_cli.core.values.arn import check_role
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.issuer import check_issuer
@@ -34,7 +31,7 @@ Json = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class AuditFile:
-    """A file: its name for people, the folder that is named for its cluster ('' for none), and its text."""
+    """A file: its name, the folder named after its cluster ('' for none), and its text."""
 
     source: str
     folder: str
@@ -43,13 +40,10 @@ class AuditFile:
 
 @dataclass
 class _Cluster:
-    """What files say of one cluster."""
+    """The documents about one cluster."""
 
     name: str = ""
     described: Json = field(default_factory=dict)
-    accounts: list[Json] | None = None
-    pods: list[Json] | None = None
-    namespaces: list[Json] | None = None
     associations: list[Json] | None = None
     rbac: RbacFiles = field(default_factory=RbacFiles)
 
@@ -63,20 +57,18 @@ class _Gathered:
     audiences: dict[str, tuple[str, ...]] = field(default_factory=dict)
     clusters: dict[str, _Cluster] = field(default_factory=dict)
     listed: list[str] | None = None
-    unseen: list[str] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
 
 
 def estate_of(files: Iterable[AuditFile], now: datetime) -> Estate:
-    """The account that the files tell of.
-
-    Raises `InvalidInput` for a file that is no JSON or none of the known documents, and without roles.
-    """
+    """Build the account; raise `InvalidInput` for an unknown document, or if there are no roles."""
     found = _Gathered()
     for file in files:
         _take(found, file, _parsed(file))
     if not found.has_roles:
         raise InvalidInput(
-            "no file has the account's roles", reason="aws iam get-account-authorization-details > roles.json"
+            "no file contains the account's roles",
+            reason="create it: aws iam get-account-authorization-details > roles.json",
         )
     roles = list(_each(found, found.roles, _role))
     clusters = list(_clusters(found))
@@ -88,7 +80,7 @@ def estate_of(files: Iterable[AuditFile], now: datetime) -> Estate:
         clusters=tuple(clusters),
         accounts=accounts,
         regions=_regions(found, clusters),
-        unseen=tuple(found.unseen),
+        unread=tuple(found.unread),
         now=now,
     )
 
@@ -100,29 +92,33 @@ def _parsed(file: AuditFile) -> Json:
         where = f"line {error.lineno}, column {error.colno}: {error.msg}"
         raise InvalidInput(f"{file.source} is not JSON", reason=where) from None
     except (ValueError, RecursionError) as error:
-        raise InvalidInput(f"{file.source} is not JSON that can be read", reason=str(error)) from None
+        raise InvalidInput(f"{file.source} can't be read as JSON", reason=str(error)) from None
     if not isinstance(document, dict):
-        raise InvalidInput(f"{file.source} is no JSON object", reason=_KNOWN)
+        raise InvalidInput(f"{file.source} is not a JSON object", reason=_KNOWN)
     return document
 
 
 _KNOWN = (
-    "expected the output of aws iam get-account-authorization-details, list-open-id-connect-providers or"
-    " get-open-id-connect-provider, aws eks describe-cluster, list-clusters, list-pod-identity-associations"
-    " or describe-pod-identity-association, list-access-entries, describe-access-entry or"
-    " list-associated-access-policies, or kubectl get"
+    "expected the output of one of these commands. aws iam: get-account-authorization-details,"
+    " list-open-id-connect-providers, get-open-id-connect-provider. aws eks: describe-cluster, list-clusters,"
+    " list-pod-identity-associations, describe-pod-identity-association, list-access-entries,"
+    " describe-access-entry, list-associated-access-policies. kubectl get"
     " ns,sa,pods,roles,rolebindings,clusterroles,clusterrolebindings -A -o json"
 )
 
 
 def _take(found: _Gathered, file: AuditFile, document: Json) -> None:
-    """Put a document where it belongs, by the key that only it has."""
+    """Store a document by its distinctive keys."""
     cluster = found.clusters.setdefault(file.folder, _Cluster(file.folder))
     forms = [take for key, take in _FORMS.items() if key in document]
     if not forms:
-        raise InvalidInput(f"{file.source} is none of the documents that are known", reason=_KNOWN)
+        raise InvalidInput(f"{file.source} is not a document that irsa audit can read", reason=_KNOWN)
     for take in forms:
         take(found, cluster, file.source, document)
+
+
+def _dicts(value: Any) -> list[Json]:
+    return [item for item in as_list(value) if isinstance(item, dict)]
 
 
 def _take_roles(found: _Gathered, _: _Cluster, source: str, document: Json) -> None:
@@ -130,15 +126,11 @@ def _take_roles(found: _Gathered, _: _Cluster, source: str, document: Json) -> N
     found.roles += [(source, item) for item in as_list(document["RoleDetailList"])]
     found.policies += [(source, item) for item in as_list(document.get("Policies", []))]
     if document.get("IsTruncated"):
-        found.unseen.append(f"{source} is one page of several: the roles of the others were not read")
+        found.unread.append(f"{source} is one page of several: roles on other pages were not read")
 
 
 def _take_providers(found: _Gathered, _: _Cluster, __: str, document: Json) -> None:
-    arns = {
-        str(item.get("Arn", ""))
-        for item in as_list(document["OpenIDConnectProviderList"])
-        if isinstance(item, dict)
-    }
+    arns = {str(item.get("Arn", "")) for item in _dicts(document["OpenIDConnectProviderList"])}
     found.provider_arns = (found.provider_arns or set()) | arns
 
 
@@ -148,28 +140,14 @@ def _take_provider(found: _Gathered, _: _Cluster, __: str, document: Json) -> No
 
 
 def _take_objects(_: _Gathered, cluster: _Cluster, __: str, document: Json) -> None:
-    items = [item for item in as_list(document["items"]) if isinstance(item, dict)]
+    items = _dicts(document["items"])
     kinds = {str(item.get("kind", "")) for item in items} | {str(document.get("kind", ""))}
-    accounts = [item for item in items if item.get("kind") == "ServiceAccount"]
-    pods = [item for item in items if item.get("kind") == "Pod"]
-    if accounts or "ServiceAccountList" in kinds:
-        cluster.accounts = [*(cluster.accounts or ()), *accounts]
-    if pods or "PodList" in kinds:
-        cluster.pods = [*(cluster.pods or ()), *pods]
-    namespaces = [item for item in items if item.get("kind") == "Namespace"]
-    if namespaces or "NamespaceList" in kinds:
-        cluster.namespaces = [*(cluster.namespaces or ()), *namespaces]
     cluster.rbac.take_objects(items, kinds)
 
 
 def _take_associations(_: _Gathered, cluster: _Cluster, __: str, document: Json) -> None:
-    items = [item for item in as_list(document["associations"]) if isinstance(item, dict)]
+    items = _dicts(document.get("associations", document.get("association")))
     cluster.associations = [*(cluster.associations or ()), *items]
-
-
-def _take_association(_: _Gathered, cluster: _Cluster, __: str, document: Json) -> None:
-    if isinstance(document["association"], dict):
-        cluster.associations = [*(cluster.associations or ()), document["association"]]
 
 
 def _take_cluster(_: _Gathered, cluster: _Cluster, __: str, document: Json) -> None:
@@ -187,7 +165,7 @@ _FORMS: dict[str, Callable[[_Gathered, _Cluster, str, Json], None]] = {
     "ClientIDList": _take_provider,
     "items": _take_objects,
     "associations": _take_associations,
-    "association": _take_association,
+    "association": _take_associations,
     "cluster": _take_cluster,
     "clusters": _take_names,
     "data": lambda _, cluster, __, document: cluster.rbac.take_config_map(document),
@@ -197,11 +175,8 @@ _FORMS: dict[str, Callable[[_Gathered, _Cluster, str, Json], None]] = {
 }
 
 
-# What is in them
-
-
 def _each(found: _Gathered, items: Iterable[tuple[str, Any]], read: Callable[[Any], T]) -> Iterator[T]:
-    """Each entry, read; those that are not of the form are told as unseen."""
+    """Read each entry; report the number of invalid ones."""
     wrong = 0
     first = ""
     for source, item in items:
@@ -210,7 +185,7 @@ def _each(found: _Gathered, items: Iterable[tuple[str, Any]], read: Callable[[An
         except (LookupError, TypeError, ValueError, AttributeError, InvalidInput):
             wrong, first = wrong + 1, first or source
     if wrong:
-        found.unseen.append(f"{wrong} entries of {first} are not of the form that AWS gives them: left out")
+        found.unread.append(f"{plural(wrong, 'entry')} of {first} without the expected format: ignored")
 
 
 def _role(item: Any) -> BoundRole:
@@ -229,11 +204,11 @@ def _providers(found: _Gathered) -> dict[str, tuple[str, ...] | None] | None:
 
 def _clusters(found: _Gathered) -> Iterator[AuditedCluster]:
     for gathered in found.clusters.values():
-        accounts = None if gathered.accounts is None else _of(found, gathered.accounts, AuditedAccount.read)
-        said = (gathered.described, gathered.accounts, gathered.pods, gathered.associations)
-        if not any(item not in (None, {}) for item in said) and gathered.rbac.is_empty:
+        described, associations = gathered.described, gathered.associations
+        if not described and associations is None and gathered.rbac.is_empty:
             continue
-        described = gathered.described
+        kinds = ("ServiceAccount", "Pod", "Namespace")
+        accounts, pods, namespaces = map(gathered.rbac.objects.get, kinds)
         arn = str(described.get("arn", ""))
         parts = [*arn.split(":"), "", "", "", "", ""]
         name = str(described.get("name", "")) or gathered.name or "(without a name)"
@@ -243,17 +218,17 @@ def _clusters(found: _Gathered) -> Iterator[AuditedCluster]:
             parts[3],
             parts[4],
             arn,
-            NOT_GIVEN if accounts is None else tuple(accounts),
-            NOT_GIVEN if gathered.pods is None else _pods(found, gathered.pods),
-            NOT_GIVEN if gathered.associations is None else _associations(found, gathered.associations),
+            NOT_GIVEN if accounts is None else tuple(_of(found, accounts, AuditedAccount.read)),
+            NOT_GIVEN if pods is None else _pods(found, pods),
+            NOT_GIVEN if associations is None else _associations(found, associations),
             gathered.rbac.rbac,
-            NOT_GIVEN if gathered.namespaces is None else dict(_of(found, gathered.namespaces, pod_security)),
+            NOT_GIVEN if namespaces is None else dict(_of(found, namespaces, pod_security)),
             gathered.rbac.access(_mode(described)),
         )
 
 
 def _mode(described: Json) -> str:
-    """How the cluster lets IAM principals in, '' where no file says it."""
+    """The cluster's authentication mode, '' if unknown."""
     config = described.get("accessConfig")
     return str(config.get("authenticationMode", "")) if isinstance(config, dict) else ""
 
@@ -270,7 +245,7 @@ def _pods(found: _Gathered, items: Iterable[Json]) -> dict[str, int]:
 
 
 def _associations(found: _Gathered, items: Iterable[Json]) -> tuple[AuditedAssociation, ...]:
-    """Those of lists, which have no roles, and those that were described."""
+    """The described associations, and the others as listed (without roles)."""
     known: dict[tuple[str, str], AuditedAssociation] = {}
     for item in _of(found, items, AuditedAssociation.read):
         if item.role_arn or (item.namespace, item.name) not in known:
@@ -284,12 +259,12 @@ def _issuer(found: _Gathered, name: str, described: Json) -> str:
     except (KeyError, TypeError, AttributeError):
         return ""
     except InvalidInput as error:
-        found.unseen.append(f"the issuer of cluster {name} is none: {error}")
+        found.unread.append(f"the issuer of cluster {name} is not valid: {error}")
         return ""
 
 
 def _regions(found: _Gathered, clusters: Iterable[AuditedCluster]) -> frozenset[str]:
-    """The region whose clusters are all known: all that a list names were described, in one region."""
+    """The region whose clusters are all known: every listed cluster was described, in one region."""
     described = {item.name: item.region for item in clusters if item.region}
     regions = set(described.values())
     whole = found.listed is not None and set(found.listed) <= set(described) and len(regions) == 1

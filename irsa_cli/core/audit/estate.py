@@ -1,7 +1,4 @@
-"""What an audit looks at, as values: roles, policies, providers, clusters. Nothing here judges.
-
-What could not be read is a part of it: an `Unreadable`, or a line of `unseen`.
-"""
+"""The values that an audit reads: roles, policies, providers, clusters. `Unreadable` marks unread parts."""
 
 from __future__ import annotations
 
@@ -26,7 +23,7 @@ from irsa_cli.core.values.names import Namespaced
 
 @dataclass(frozen=True)
 class AuditedAccount(Namespaced):
-    """A ServiceAccount: the role that its annotation names, '' for none, and the audience of its token."""
+    """A ServiceAccount with its annotated role ('' for none) and the audience of its token."""
 
     namespace: str
     name: str
@@ -40,7 +37,7 @@ class AuditedAccount(Namespaced):
 
     @classmethod
     def read(cls, body: parsing.Json) -> AuditedAccount:
-        """Of Kubernetes' JSON; raises TypeError (or what comes of it) for what Kubernetes gives nobody."""
+        """Read Kubernetes' JSON; raise TypeError and similar errors for an invalid object."""
         found = parsing.service_account(body)
         if not all(isinstance(text, str) for text in found.annotations.values()):
             raise TypeError
@@ -49,23 +46,20 @@ class AuditedAccount(Namespaced):
 
 
 def living_pods(bodies: Iterable[parsing.Json]) -> dict[str, int]:
-    """How many living pods each ServiceAccount has, by its full name, of Kubernetes' JSON."""
+    """Count the living pods of each ServiceAccount (namespace/name) in Kubernetes' JSON."""
     pods = map(parsing.pod, bodies)
     return dict(Counter(f"{pod.namespace}/{pod.service_account}" for pod in pods if pod.is_alive))
 
 
 def pod_security(body: parsing.Json) -> tuple[str, str]:
-    """The name of a namespace of Kubernetes' JSON, and the level that it enforces: '' for the default.
-
-    https://kubernetes.io/docs/concepts/security/pod-security-admission/
-    """
+    """Read a namespace's name and enforced Pod Security level ('': the default)."""
     labels = body["metadata"].get("labels") or {}
     return str(body["metadata"]["name"]), str(labels.get("pod-security.kubernetes.io/enforce", ""))
 
 
 @dataclass(frozen=True)
 class AuditedAssociation(Namespaced):
-    """An EKS Pod Identity association; `role_arn` is '' where it is not known. `target` is assumed by it."""
+    """An EKS Pod Identity association; its role assumes `target`. ARNs are '' if unknown."""
 
     namespace: str
     name: str
@@ -75,7 +69,7 @@ class AuditedAssociation(Namespaced):
 
     @classmethod
     def read(cls, item: Mapping[str, Any]) -> AuditedAssociation:
-        """Of EKS' JSON: as it is listed, which is without roles, or described."""
+        """Read EKS's JSON, described or listed (without roles)."""
         role, target = item.get("roleArn") or "", item.get("targetRoleArn") or ""
         return cls(
             text_of(item["namespace"]),
@@ -88,12 +82,7 @@ class AuditedAssociation(Namespaced):
 
 @dataclass(frozen=True)
 class AuditedCluster:
-    """A cluster, as far as it was read; its name is the only one among those that were.
-
-    `pods` counts the living pods of each ServiceAccount (namespace/name), `levels` are those of Pod Security
-    that namespaces enforce. `issuer` is '' where it is not known, as in files that do not say it: then its
-    tokens are no provider's. `access` are the IAM principals that get into it.
-    """
+    """A cluster as far as it was read: pods by ServiceAccount, Pod Security levels by namespace."""
 
     name: str
     issuer: str = ""
@@ -114,17 +103,16 @@ class AuditedCluster:
 
     @property
     def known(self) -> KnownCluster:
-        """The cluster as rules know it."""
+        """The cluster as a value of the rules."""
         return KnownCluster(self.name, stage_of(self.name))
 
 
 @dataclass(frozen=True)
 class Estate:
-    """All that was read. `policies` are documents of managed policies by ARN: those that are known.
+    """Everything that was read. `policies` are the known documents of managed policies by ARN.
 
-    `providers` are the audiences of each OIDC provider by ARN (None: not known), None where they were not
-    read. `accounts` are the AWS accounts whose roles were read, `regions` those of which all clusters are
-    known. `unseen` says what was not read, a line each.
+    `providers` has the audiences of each OIDC provider by ARN; None means not read. `accounts` are the AWS
+    accounts whose roles were read, `regions` those with all clusters known. `unread` lists the gaps.
     """
 
     roles: tuple[BoundRole, ...] = ()
@@ -133,8 +121,9 @@ class Estate:
     clusters: tuple[AuditedCluster, ...] = ()
     accounts: frozenset[str] = frozenset()
     regions: frozenset[str] = frozenset()
-    unseen: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
     now: datetime | None = None
+    caller: str = ""
 
     @cached_property
     def by_issuer(self) -> Mapping[str, AuditedCluster]:
@@ -147,5 +136,5 @@ class Estate:
         return {role.arn: role for role in self.roles}
 
     def cluster_of(self, provider: str) -> AuditedCluster | None:
-        """The cluster whose tokens a provider (ARN) takes."""
+        """The cluster of a provider (ARN)."""
         return self.by_issuer.get(provider.partition("oidc-provider/")[2])

@@ -1,8 +1,7 @@
-"""IAM roles that can act as ServiceAccounts of a cluster by rights in EKS, or on its nodes.
+"""IAM roles that can act as ServiceAccounts of a cluster through EKS or its nodes; no users or groups.
 
-https://docs.aws.amazon.com/eks/latest/userguide/access-policies.html, and the resources of actions in
+https://docs.aws.amazon.com/eks/latest/userguide/access-policies.html, and for the actions' resources
 https://docs.aws.amazon.com/service-authorization/latest/reference/reference.html (2026-11)
-Only roles are looked at: users and groups of IAM are not read.
 """
 
 from __future__ import annotations
@@ -21,13 +20,13 @@ from irsa_cli.core.trust.rules import table as rules
 from irsa_cli.core.trust.rules.rule import Risk, risk, some
 
 IamWay = tuple[tuple[str, str], ...]
-"""All these actions, each with the form of its resource."""
+"""Actions that are needed together, each with the form of its resource."""
 _CLUSTER = "{eks}:cluster/{name}"
 _ENTRY = "{eks}:access-entry/{name}/role/{account}/any/00000000-0000-0000-0000-000000000000"
 _NODE = "{ec2}:instance/i-00000000000000000"
 _ASSOCIATE = ("eks:AssociateAccessPolicy", _ENTRY)
 _MODE = ("eks:UpdateClusterConfig", _CLUSTER)
-"""What lets a cluster read access entries that does not."""
+"""The action that enables access entries in a cluster."""
 IAM_WAYS: tuple[IamWay, ...] = (
     (("eks:CreateAccessEntry", _CLUSTER), _ASSOCIATE),
     (_ASSOCIATE,),
@@ -36,12 +35,12 @@ IAM_WAYS: tuple[IamWay, ...] = (
     (("ec2-instance-connect:SendSSHPublicKey", _NODE),),
     (("ec2:ModifyInstanceAttribute", _NODE), ("ec2:StopInstances", _NODE), ("ec2:StartInstances", _NODE)),
 )
-"""The second one is for who has an access entry already, the last one writes the node's user data."""
+"""The second way is for roles with an access entry, the last one changes the node's user data."""
 Candidates = tuple[tuple[BoundRole, IamWay], ...]
 
 
 def candidates(estate: Estate) -> Candidates:
-    """The roles that may do all of a way on something: each cluster is asked about those alone."""
+    """The roles that are allowed all actions of a way on some resource."""
     known: dict[tuple[object, ...], list[IamWay]] = {}
     found = []
     for role in estate.roles:
@@ -53,21 +52,21 @@ def candidates(estate: Estate) -> Candidates:
 
 
 def by_iam(takers: Takers, estate: Estate, asked: Candidates, trusts: Trusts) -> Iterator[Risk]:
-    """A risk for each role that has less power than a ServiceAccount that it can act as."""
+    """A risk for each role that can act as a ServiceAccount with a more powerful role."""
     cluster = takers.cluster
-    told: set[str] = set()
+    reported: set[str] = set()
     for role, way in asked if cluster.arn else ():
         on_nodes = way[0][1] == _NODE
         best = next(iter(takers.within(runs=on_nodes)), None)
-        if best is None or role.arn in told or best.weight <= trusts.weight(role.arn):
+        if best is None or role.arn in reported or best.weight <= trusts.weight(role.arn):
             continue
         if found := _allowed(estate, cluster, role, way):
-            told.add(role.arn)
+            reported.add(role.arn)
             conditions = [*(text for item in found for text in item.conditions), *best.conditions]
             conditions += [RUNS] if on_nodes and isinstance(cluster.pods, Unreadable) else []
             reason = (
                 f"can act as ServiceAccount {best.account} of cluster {cluster.name}"
-                f" by {' and '.join(action for action, _ in way)}{' on its nodes' if on_nodes else ''}"
+                f" with {' and '.join(action for action, _ in way)}{' on its nodes' if on_nodes else ''}"
                 f"{f', if {some(conditions)}' if conditions else ''}"
             )
             evidence = tuple(f"{item.by} allows it" for item in found)
@@ -76,7 +75,7 @@ def by_iam(takers: Takers, estate: Estate, asked: Candidates, trusts: Trusts) ->
 
 
 def _allowed(estate: Estate, cluster: AuditedCluster, role: BoundRole, way: IamWay) -> list[Allowed]:
-    """What allows all actions of a way in a cluster; nothing if one is not allowed."""
+    """The permissions for all actions of a way in a cluster, empty if one is missing."""
     read, (eks, _, name) = cluster.access.entries, cluster.arn.partition(":cluster/")
     entries = () if isinstance(read, Unreadable) else read
     if role.arn.split(":")[4] != cluster.account:

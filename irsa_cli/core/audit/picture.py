@@ -1,8 +1,4 @@
-"""The picture of an audit: ServiceAccount -> role -> permission, as values that name each other by number.
-
-Nothing here is drawn: the page of `irsa audit -o html` does that. ServiceAccounts that become a role the same
-way are one crowd, and many roles share one, so that a picture grows with what was read and not with pairs.
-"""
+"""The data of the picture in `irsa audit -o html`: ServiceAccount -> role -> permission, linked by number."""
 
 from __future__ import annotations
 
@@ -24,7 +20,7 @@ ADMINISTRATOR, ESCALATION = "administrator", "privilege escalation"
 
 @dataclass
 class _Numbered:
-    """Things in the order in which they were first named."""
+    """Numbers for things in order of first use."""
 
     places: dict[Any, int] = field(default_factory=dict)
 
@@ -34,7 +30,7 @@ class _Numbered:
 
 @dataclass(frozen=True)
 class Picture:
-    """What is drawn of an audit. `only`: the roles that are asked about, None for all; `account` likewise."""
+    """The picture of an audit; `only` and `account` limit it to some roles or one ServiceAccount."""
 
     audit: Audit
     risks: Collection[Risk] = ()
@@ -50,7 +46,7 @@ class Picture:
             for way in self._ways(arn):
                 crowd = crowds.of((way.cluster, way.accounts))
                 ways.append([number, crowd, way.by.value, way.statement, list(way.conditions)])
-        made = [
+        roles = [
             {**self._role_json(arn), "policies": [policies.of(item) for item in self._policies(arn)]}
             for arn in numbers
         ]
@@ -60,17 +56,15 @@ class Picture:
         return {
             "accounts": [[cluster, *name.split("/", 1)] for cluster, name in accounts.places],
             "crowds": members,
-            "roles": made,
+            "roles": roles,
             "policies": [self._policy_json(*item) for item in policies.places],
             "ways": ways,
             "hops": list(self._hops(numbers)),
         }
 
-    # Roles
-
     @cached_property
     def roles(self) -> tuple[str, ...]:
-        """The ARNs of the roles in it: those that pods become, by other roles, too; and those with risks."""
+        """The ARNs of its roles: those that pods can assume, directly or not, and those with risks."""
         known = self.audit.estate.roles_by_arn
         first = [*self.audit.reach.ways, *(item.role for item in self.risks if item.role in known)]
         found = dict.fromkeys(first)
@@ -83,7 +77,7 @@ class Picture:
         return tuple(sorted(arn for arn in found if self.only is None or arn in self.only))
 
     def clusters_of(self, arn: str) -> list[str]:
-        """The clusters whose tokens, or associations, the role is for."""
+        """The clusters that the role is for, by its trust policy or associations."""
         role = self.audit.estate.roles_by_arn.get(arn)
         found = {way.cluster for way in self.audit.reach.ways.get(arn, ())}
         if role is not None and size_of(role) <= LARGEST:
@@ -92,7 +86,7 @@ class Picture:
         return sorted(found)
 
     def namespaces_of(self, arn: str) -> list[str]:
-        """The namespaces whose ServiceAccounts become the role today."""
+        """The namespaces with ServiceAccounts that can assume the role."""
         if arn not in self._seen:
             found = [self._namespaces(way) for way in self.audit.reach.ways.get(arn, ())]
             self._seen[arn] = sorted(frozenset().union(*found))
@@ -100,7 +94,7 @@ class Picture:
 
     _seen: dict[str, list[str]] = field(default_factory=dict, compare=False, repr=False)
     _of_sets: dict[int, frozenset[str]] = field(default_factory=dict, compare=False, repr=False)
-    """By the identity of sets, which the audit keeps: comparing large ones would cost more."""
+    """By the identity of sets, which is faster than comparing them."""
 
     def _namespaces(self, way: Way) -> frozenset[str]:
         known = self._of_sets.get(id(way.accounts))
@@ -143,10 +137,8 @@ class Picture:
             "namespaces": self.namespaces_of(arn),
         }
 
-    # Permissions
-
     def _policies(self, arn: str) -> Iterable[tuple[str, str]]:
-        """The policies of a role: ('', ARN) of a managed one, (role, name) of its inline ones."""
+        """The policies of a role: ('', ARN) of managed ones, (role, name) of inline ones."""
         role = self.audit.estate.roles_by_arn.get(arn)
         if role is None:
             return ()
@@ -169,7 +161,7 @@ class Picture:
 
 
 def picture_of(audit: Audit, risks: Collection[Risk], paths: Iterable[RolePath] | None) -> Picture:
-    """The picture of what was asked about: of one ServiceAccount or role, where the scope says one."""
+    """The picture of the audit's scope."""
     scope = audit.scope
     if not (scope.account or scope.role):
         return Picture(audit, risks)

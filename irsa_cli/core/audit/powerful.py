@@ -1,8 +1,4 @@
-"""What is unsafe in what the roles of pods may do: by their own policies, and by roles that they go on to.
-
-Who becomes which role is `irsa_cli.core.audit.reach`'s business, how powerful policies make one
-`irsa_cli.core.trust.rules.power`'s.
-"""
+"""The risks of the permissions of pod roles: by their own policies, and by roles that they can assume."""
 
 from __future__ import annotations
 
@@ -27,7 +23,7 @@ Chain = tuple[Hop, ...]
 
 @dataclass
 class Powerful:
-    """The judge of what roles of pods may do."""
+    """The judge of pod roles' permissions."""
 
     estate: Estate
     reach: Reachable
@@ -35,7 +31,7 @@ class Powerful:
 
     @cached_property
     def roles(self) -> tuple[BoundRole, ...]:
-        """The roles that pods become, or are meant to."""
+        """The roles that pods can assume, or that are meant for pods."""
         return tuple(role for role in self.estate.roles if self._is_for_pods(role))
 
     def _is_for_pods(self, role: BoundRole) -> bool:
@@ -45,7 +41,7 @@ class Powerful:
         return any(is_for_pods(item, providers) for _, item in allowing(role.trust))
 
     def risks(self) -> Iterator[Risk]:
-        """The risks of all roles of pods."""
+        """The risks of all pod roles."""
         for role in self.roles:
             power = self.trusts.powers(role)
             if power.level is PowerLevel.ADMINISTRATOR:
@@ -59,7 +55,7 @@ class Powerful:
     def _by_its_policies(self, role: BoundRole, power: Power) -> Iterator[Risk]:
         if power.level:
             sure = power.level is PowerLevel.ESCALATION
-            reason = f"{'can' if sure else 'may'} become an administrator: {power.words}"
+            reason = f"{'can' if sure else 'might'} gain administrator permissions: {power.words}"
             found = risk(rules.ESCALATION, "the role", reason, role=role.arn)
             yield found if sure else replace(found, severity=Severity.MEDIUM)
         if power.data:
@@ -70,11 +66,11 @@ class Powerful:
     def _by_roles(self, role: BoundRole, chain: Chain, power: Power) -> Risk:
         unknown = [text for hop in chain for text in hop.conditions]
         through = " -> ".join(hop.target for hop in chain)
-        verb, more = ("may", f", if {'; '.join(unknown)}") if unknown else ("can", "")
+        verb, more = ("might", f", if {'; '.join(unknown)}") if unknown else ("can", "")
         found = risk(
             rules.ESCALATION,
             f"the role, by assuming {through},",
-            f"{verb} become an administrator: {power.words}{more}",
+            f"{verb} gain administrator permissions: {power.words}{more}",
             role=role.arn,
             evidence=tuple(
                 f"{hop.source} -> {hop.target}: {hop.allowed_by}; {hop.admitted_by}" for hop in chain
@@ -84,7 +80,7 @@ class Powerful:
 
     @cached_property
     def _chains(self) -> Mapping[str, tuple[Chain, Power]]:
-        """By role: the hops to the most powerful role that leads to an administrator, the sure ones first."""
+        """The hops of each role to the most powerful role with administrator permissions, sure ones first."""
         found: dict[str, tuple[Chain, Power]] = {}
         ranks: dict[str, tuple[bool, Power, int]] = {}
         for target in self.estate.roles:
@@ -98,11 +94,11 @@ class Powerful:
                     ranks[source], found[source] = rank, (chain, power)
         return found
 
-    def unseen(self) -> Iterator[str]:
-        """Roles of accounts, and policies, that were not read and may make a role of pods powerful."""
+    def unread(self) -> Iterator[str]:
+        """The roles and policies that were not read and might add permissions to a pod role."""
         arns = [role.arn for role in self.roles]
         seen = set(arns)
-        for arn in arns:  # Those that it goes on to are added while it runs.
+        for arn in arns:  # Grows by the roles that it can assume.
             further = {hop.target for hop in self.reach.hops.of(arn)} - seen
             seen |= further
             arns += sorted(further)
@@ -114,9 +110,9 @@ class Powerful:
                 name = f"account {account}" if account.isdecimal() else "other accounts"
                 foreign.setdefault(name, []).append(f"{who} -> {arn}")
         for name, pairs in sorted(foreign.items()):
-            yield f"roles of {name} were not read, which pods can assume: {some(pairs)}"
+            yield f"roles of {name} that pods can assume were not read: {some(pairs)}"
         if unread := [role.arn for role in roles if self._is_unread(role)]:
-            yield f"not all policies of these roles of pods were read: {some(unread)}"
+            yield f"some policies of these pod roles were not read: {some(unread)}"
 
     def _is_unread(self, role: BoundRole) -> bool:
         documents = [*map(self.estate.policies.get, role.attached), *map(role.documents.get, role.inline)]
@@ -130,7 +126,7 @@ class Powerful:
                     yield f"{item.full_name} of {cluster.name}", item.role_arn
 
     def _assumed(self, role: BoundRole) -> Iterator[tuple[str, str]]:
-        """A role with those that its policies name and allow it to assume."""
+        """A role with each role that its policies list and allow it to assume."""
         holder = self.trusts.holder(role)
         for grant in (grant for found in holder.policies.values() for grant in found):
             if ASSUME in grant.actions and not grant.denies and "NotResource" not in grant.item:

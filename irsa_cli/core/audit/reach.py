@@ -1,10 +1,4 @@
-"""Who can become which role, by web identity and by EKS Pod Identity, and who may do something by that.
-
-A policy can't tell two subjects apart that the same of its values match. So each distinct pattern is matched
-once for a cluster, and a trust policy is asked about one subject of each class, never about each pair. How
-roles become others is in `irsa_cli.core.audit.ways`; what a role may do is judged by
-`irsa_cli.core.policies.permissions`.
-"""
+"""The ServiceAccounts that can assume roles, by web identity and EKS Pod Identity, or perform an action."""
 
 from __future__ import annotations
 
@@ -44,7 +38,7 @@ class SubjectIndex:
 
     @classmethod
     def of(cls, accounts: Iterable[AuditedAccount]) -> SubjectIndex:
-        """Make the index."""
+        """Create the index."""
         found = {item.subject: item for item in accounts}
         return cls(found, tuple(sorted(found)), frozenset(found))
 
@@ -69,23 +63,20 @@ class SubjectIndex:
                 yield subject
 
     def names_of(self, subjects: frozenset[str]) -> frozenset[str]:
-        """The full names of the ServiceAccounts; the same set for the same ones, as many roles admit them."""
+        """The full names of the ServiceAccounts; the same set object for the same subjects."""
         if subjects not in self._names:
             self._names[subjects] = frozenset(self.accounts[item].full_name for item in subjects)
         return self._names[subjects]
 
     def classes(self, document: Mapping[str, Any], issuer: str) -> Iterator[tuple[str, frozenset[str]]]:
-        """The subjects in classes that the policy treats alike, each with one of it that stands for all.
-
-        Those that are named one by one are classes of their own.
-        """
+        """The classes of subjects that the policy treats alike, each with an example subject."""
         values = {
             value for _, found in tests_of_key(statements(document), f"{issuer}:sub") for value in found
         }
         if any("${" in value for value in values):
             yield from ((subject, frozenset((subject,))) for subject in self._sorted)
             return
-        # Operators that ignore case are the only ones that do: all subjects are in lower case.
+        # Subjects are lower case, so lower() is right also for operators that ignore case.
         named = {value.lower() for value in values if not any(sign in value for sign in _WILD)}
         exact = {value for value in named if value in self.accounts}
         yield from ((subject, frozenset((subject,))) for subject in sorted(exact))
@@ -98,23 +89,23 @@ class SubjectIndex:
 
 
 DEPTH = 4
-"""Roles after the first one that a path has at most."""
+"""The most roles of a path after the first one."""
 
 
 def size_of(role: BoundRole) -> int:
-    """About how large a trust policy is, at no cost to speak of."""
+    """The approximate size of a trust policy."""
     return len(str(role.trust))
 
 
 @dataclass(frozen=True)
 class Reachable:
-    """Who becomes which role in what was read."""
+    """The ServiceAccounts that can assume each role of an estate."""
 
     estate: Estate
     _indexes: dict[str, SubjectIndex] = field(default_factory=dict, compare=False)
 
     def index(self, cluster: AuditedCluster) -> SubjectIndex:
-        """The ServiceAccounts of a cluster by subject; none where they could not be read."""
+        """The ServiceAccounts of a cluster by subject; none if they were not read."""
         found = self._indexes.get(cluster.name + cluster.issuer)
         if found is None:
             accounts = () if isinstance(cluster.accounts, Unreadable) else cluster.accounts
@@ -123,7 +114,7 @@ class Reachable:
 
     @cached_property
     def ways(self) -> Mapping[str, tuple[Way, ...]]:
-        """The ways in, by the role's ARN; roles without one are not in it."""
+        """The ways to assume each role, by ARN; roles without any are left out."""
         found: dict[str, list[Way]] = {}
         for role in self.estate.roles:
             if size_of(role) <= LARGEST:
@@ -135,10 +126,8 @@ class Reachable:
 
     @cached_property
     def hops(self) -> Hops:
-        """Which role becomes which other one."""
+        """The roles that other roles can assume."""
         return Hops(self.estate)
-
-    # Web identity
 
     def _web(self, role: BoundRole) -> Iterator[Way]:
         for provider in sorted(trusted_providers(role.trust)):
@@ -146,7 +135,7 @@ class Reachable:
             if cluster is None:
                 continue
             if self.estate.providers is not None and provider not in self.estate.providers:
-                continue  # Without its provider an issuer's tokens are nobody's.
+                continue  # Without its provider, STS rejects an issuer's tokens.
             yield from self._of_cluster(role, provider, cluster)
 
     def _audiences(self, role: BoundRole, provider: str, issuer: str) -> tuple[str, ...]:
@@ -175,8 +164,6 @@ class Reachable:
             more = (statement, (*conditions, *unsure), taken, is_named)
             yield Way(role.arn, cluster.name, By.WEB_IDENTITY, names, *more)
 
-    # EKS Pod Identity
-
     def _pod_identity(self) -> Iterator[Way]:
         for cluster in self.estate.clusters:
             for item in () if isinstance(cluster.associations, Unreadable) else cluster.associations:
@@ -189,15 +176,13 @@ class Reachable:
         way = Way(item.role_arn, cluster.name, By.POD_IDENTITY, who, f"association {item.id}", named=True)
         if role is None:
             if self.estate.accounts.isdisjoint(item.role_arn.split(":")[4:5]):
-                yield replace(way, conditions=("the role, which was not read, admits EKS Pod Identity",))
+                yield replace(way, conditions=("the role, which was not read, trusts EKS Pod Identity",))
             return
         answer = said(role.trust, is_service, _service_context(cluster, item), ASSUME)
         if answer.answer is Answer.YES:
             yield way
         elif answer.answer is Answer.UNKNOWN:
             yield replace(way, conditions=(answer.why,))
-
-    # Paths
 
     def paths(self, arn: str, account: str = "") -> Iterator[RolePath]:
         """The shortest path to a role of each ServiceAccount, or of one; a sure one before others."""
@@ -213,7 +198,7 @@ class Reachable:
             left = (accounts & {account} if account else accounts) - known
             if left:
                 known |= left
-                # Many roles admit the same ServiceAccounts: the same set stays the same one.
+                # Keep the same set object: many roles trust the same ServiceAccounts.
                 way = path.way if len(left) == len(accounts) else replace(path.way, accounts=left)
                 yield replace(path, way=way)
 
@@ -224,7 +209,7 @@ class Reachable:
 
 
 def _best(asked: list[tuple[str, Explanation]]) -> tuple[str, tuple[str, ...], tuple[str, ...]] | None:
-    """The statement that decides, on what it depends, and the audiences; None where nobody is admitted."""
+    """The deciding statement, its conditions and the audiences; None if the policy allows no token."""
     sure = [(audience, item) for audience, item in asked if item.answer is Answer.YES]
     maybe = [(audience, item) for audience, item in asked if item.answer is Answer.UNKNOWN]
     if not sure and not maybe:
@@ -239,7 +224,7 @@ def _best(asked: list[tuple[str, Explanation]]) -> tuple[str, tuple[str, ...], t
 
 
 def _service_context(cluster: AuditedCluster, item: AuditedAssociation) -> Context:
-    """The condition keys of EKS Pod Identity's request, as far as they are known."""
+    """The known condition keys of EKS Pod Identity's request."""
     tags = {
         "eks-cluster-name": cluster.name,
         "kubernetes-namespace": item.namespace,
@@ -263,7 +248,7 @@ def _service_context(cluster: AuditedCluster, item: AuditedAssociation) -> Conte
 
 @dataclass(frozen=True)
 class Can:
-    """ServiceAccounts that may do it: by a path to a role, and by what the role's policies allow."""
+    """ServiceAccounts that can perform the action, by a path to a role with the permission."""
 
     path: RolePath
     allowed: Allowed
@@ -275,19 +260,19 @@ class Can:
 
     @property
     def conditions(self) -> tuple[str, ...]:
-        """All that has to hold and can't be known."""
+        """The conditions that are not known."""
         return (*self.path.conditions, *self.allowed.conditions)
 
 
 def may(estate: Estate, role: BoundRole, action: str, resource: str = ANY) -> Allowed | None:
-    """Whether a role may do it, its permissions boundary included."""
+    """The permission of a role for an action, within its permissions boundary."""
     boundary = estate.policies.get(role.boundary) if role.boundary else None
     policies = policies_of(estate, role)
     return allowed(policies, action, resource, boundary=boundary, has_boundary=bool(role.boundary))
 
 
 def who_can(reach: Reachable, action: str, resource: str = ANY) -> Iterator[Can]:
-    """The ServiceAccounts that may do it, the sure ones first; roles without a way in are left out."""
+    """The ServiceAccounts that can perform an action, the sure ones first."""
     found: list[Can] = []
     for role in reach.estate.roles:
         answer = may(reach.estate, role, action, resource)

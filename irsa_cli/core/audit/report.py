@@ -1,8 +1,4 @@
-"""Which risks are shown, and what an audit and who-can say of them, as one document.
-
-What is shown hangs on the severity, on what a project accepts and on what a baseline has already. How it
-looks as text is in `irsa_cli.cli.output.screens.audit`.
-"""
+"""The documents of audit and who-can, and the selection of risks by severity, acceptance and baseline."""
 
 from __future__ import annotations
 
@@ -27,9 +23,9 @@ from irsa_cli.core.values.names import account_json
 
 @dataclass(frozen=True)
 class RiskSelection:
-    """What is shown of an audit: `shown`; what is accepted, with why; how many a baseline has already.
+    """The selected risks: shown, accepted, `known` from the baseline, `below` the minimum severity.
 
-    `notes` say which acceptances have ended, or would last too long.
+    `notes` list acceptances that expired or would last too long.
     """
 
     shown: tuple[Risk, ...]
@@ -37,19 +33,18 @@ class RiskSelection:
     known: int = 0
     notes: tuple[str, ...] = ()
     below: int = 0
-    """How many are less severe than what is to be shown."""
 
     def count(self, severity: Severity) -> int:
-        """How many of them are so bad."""
+        """The number of shown risks of a severity."""
         return sum(item.severity is severity for item in self.shown)
 
     @property
     def summary(self) -> dict[str, int]:
-        """How many are shown, by severity, and how many are accepted."""
+        """The numbers of shown risks by severity, and of accepted ones."""
         return {**{it.value: self.count(it) for it in reversed(ORDER)}, "accepted": len(self.accepted)}
 
     def reaches(self, level: Severity) -> bool:
-        """Whether one of them is so bad, or worse."""
+        """Whether a shown risk has this severity or a higher one."""
         return any(ORDER.index(item.severity) >= ORDER.index(level) for item in self.shown)
 
 
@@ -61,7 +56,7 @@ def select(
     baseline: Collection[str] = (),
     today: date,
 ) -> RiskSelection:
-    """Choose; an acceptance that has ended, or lasts too long, does not count, and that is told."""
+    """Select risks; an acceptance that expired, or lasts too long, is ignored and noted."""
     shown: list[Risk] = []
     accepted: list[tuple[Risk, AuditIgnore]] = []
     ended: dict[AuditIgnore, None] = {}
@@ -85,56 +80,56 @@ def select(
 
 def _void(item: AuditIgnore, today: date) -> str:
     if item.until < today:
-        return f"that {item.rule} is accepted has ended on {item.until}: {item.reason}"
-    far = f"until {item.until}, which is more than {ACCEPTED_DAYS} days ahead"
-    return f"that {item.rule} is accepted does not count: {far}: {item.reason}"
+        return f"the acceptance of {item.rule} expired on {item.until}: {item.reason}"
+    far = f"{item.until} is more than {ACCEPTED_DAYS} days ahead"
+    return f"the acceptance of {item.rule} is ignored, because {far}: {item.reason}"
 
 
+@dataclass(frozen=True, kw_only=True)
 class RiskReport(ABC):
-    """What is shown of risks, wherever they were found: in an account, or in files.
+    """A report of risks in an account or in files; with an `error` nothing was checked.
 
-    With an `error` nothing could be judged. `fail_on`: from which severity on the exit code tells;
-    `fail_on_broken`: it tells of what is broken, however dangerous that is. With neither, what was not
-    examined does not matter.
+    `fail_on` is the severity for exit code 5, `fail_on_broken` adds rules about broken credentials. Without
+    both, gaps do not matter.
     """
 
     title: ClassVar[str]
-    selection: RiskSelection
-    fail_on: Severity | None
-    fail_on_broken: bool
-    allow: Allowance
-    error: Exception | None
-    signal: int
+    selection: RiskSelection = field(default_factory=lambda: RiskSelection(()))
+    fail_on: Severity | None = None
+    fail_on_broken: bool = False
+    allow: Allowance = field(default_factory=Allowance)
+    error: Exception | None = None
+    signal: int = 0
 
     @property
     def about(self) -> str:
-        """The one role or ServiceAccount that was asked about, '' for all."""
+        """The role or ServiceAccount of the scope, '' for all."""
         return ""
 
     @property
     def fails(self) -> bool:
-        """Whether a risk is shown that the exit code has to tell of."""
+        """Whether a shown risk sets the exit code."""
         broken = self.fail_on_broken and any(item.rule.broken for item in self.selection.shown)
         return broken or (self.fail_on is not None and self.selection.reaches(self.fail_on))
 
     @property
     @abstractmethod
     def scope(self) -> AnswerScope:
-        """What was judged, and what was not."""
+        """The parts that were checked and those that were not."""
 
     @property
     @abstractmethod
-    def unseen(self) -> tuple[str, ...]:
-        """What was not judged, and so is not called fine."""
+    def unchecked(self) -> tuple[str, ...]:
+        """The parts that were not checked, a line each."""
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was not judged, and what has ended."""
-        return (*self.unseen, *self.selection.notes)
+        """The parts that were not checked, and acceptances that are ignored."""
+        return (*self.unchecked, *self.selection.notes)
 
     @property
     def exit_code(self) -> int:
-        """5 for a risk from `fail_on` on, else that of the scope: 0 only if all that matters was judged."""
+        """5 for a risk from `fail_on` on, else the scope's: 0 only if everything that matters was checked."""
         if self.signal or self.error is not None:
             return exit_code_of(self.error, self.signal)
         if self.fails:
@@ -148,35 +143,29 @@ class RiskReport(ABC):
 
 @dataclass(frozen=True)
 class AuditReport(RiskReport):
-    """An audit and what is shown of it; `paths` are shown where they were asked for."""
+    """An audit with its selected risks, and its `paths` if requested."""
 
     audit: Audit | None = None
-    selection: RiskSelection = field(default_factory=lambda: RiskSelection(()))
     paths: tuple[RolePath, ...] | None = None
-    fail_on: Severity | None = None
-    fail_on_broken: bool = False
-    allow: Allowance = field(default_factory=Allowance)
-    error: Exception | None = None
-    signal: int = 0
 
     title = "irsa audit"
 
     @property
     def about(self) -> str:
-        """The one role or ServiceAccount that was asked about, '' for all."""
+        """The role or ServiceAccount of the scope, '' for all."""
         return self.audit.scope.role or self.audit.scope.account if self.audit else ""
 
     @property
     def scope(self) -> AnswerScope:
-        """The roles, clusters and objects that were judged, and what was not."""
-        about = f" about {self.about}" if self.about else ""
-        question = f"Who can assume which role, and what of it is a risk{about}?"
+        """The roles, clusters and objects that were checked and those that were not."""
+        about = f" for {self.about}" if self.about else ""
+        question = f"Which ServiceAccounts can assume which roles, and what are the risks{about}?"
         return scope_of(question, self, gaps_matter=self.fail_on is not None or self.fail_on_broken)
 
     @property
-    def unseen(self) -> tuple[str, ...]:
-        """What was not read, and so is not called fine."""
-        return self.audit.unseen if self.audit else ()
+    def unchecked(self) -> tuple[str, ...]:
+        """The parts that were not read, a line each."""
+        return self.audit.unread if self.audit else ()
 
     def envelope(self) -> Envelope:
         """The document that `-o json` and `-o yaml` print."""
@@ -212,11 +201,11 @@ class AuditReport(RiskReport):
         }
 
 
-NEVER_READ = ("service and resource control policies", "session policies", "policies of resources")
+NEVER_READ = ("service and resource control policies", "session policies", "resource policies")
 
 
 def scope_of(question: str, report: AuditReport | WhoCanReport, *, gaps_matter: bool = True) -> AnswerScope:
-    """The scope of an answer about an account. Policies that are never read grant no token a role."""
+    """The scope of an answer about an account."""
     audit = report.audit
     if audit is None:
         return unanswered(question, report.error)
@@ -225,13 +214,13 @@ def scope_of(question: str, report: AuditReport | WhoCanReport, *, gaps_matter: 
     associations = [len(it.associations) for it in clusters if not isinstance(it.associations, Unreadable)]
     counts = {"ServiceAccount": sum(accounts), "EKS Pod Identity association": sum(associations)}
     examined = {"role": len(audit.estate.roles), "cluster": len(clusters), **counts}
-    left_out = not_read(audit.unseen, matters=gaps_matter)
-    nothing = "" if any(examined.values()) else "There is no role and no cluster to judge."
+    left_out = not_read(audit.unread, matters=gaps_matter)
+    nothing = "" if any(examined.values()) else "No roles or clusters to check were found."
     return AnswerScope(question, examined, (*left_out, *by_design(*NEVER_READ)), nothing)
 
 
 Arns = Mapping[str, str]
-"""The ARNs of clusters by their names, '' where one is not known."""
+"""The ARNs of clusters by name, '' if unknown."""
 
 
 def _arns(audit: Audit | None) -> Arns:
@@ -273,7 +262,7 @@ def risk_json(item: Risk, arns: Arns) -> dict[str, Any]:
 
 
 def hidden_json(selection: RiskSelection, arns: Arns) -> dict[str, Any]:
-    """What a `RiskList` says of risks that are not among its items."""
+    """The risks of a `RiskList` that are not among its items."""
     accepted = [
         {**risk_json(item, arns), "acceptedBecause": why.reason, "until": str(why.until)}
         for item, why in selection.accepted
@@ -306,7 +295,7 @@ def path_json(path: RolePath, arns: Arns) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class WhoCanReport:
-    """Who may do something, or the error with which it could not be found out."""
+    """The ServiceAccounts that can perform an action, or the error."""
 
     action: str
     resource: str = ""
@@ -318,18 +307,18 @@ class WhoCanReport:
 
     @property
     def scope(self) -> AnswerScope:
-        """The roles, clusters and objects whose permissions were judged, and what was not."""
+        """The roles, clusters and objects that were checked and those that were not."""
         on = f" on {self.resource}" if self.resource else ""
-        return scope_of(f"Whose role's own policies allow {self.action}{on}?", self)
+        return scope_of(f"Which ServiceAccounts have roles whose policies allow {self.action}{on}?", self)
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was not read."""
-        return self.audit.unseen if self.audit else ()
+        """The parts that were not read."""
+        return self.audit.unread if self.audit else ()
 
     @property
     def exit_code(self) -> int:
-        """0 whoever may do it, if all was read that the list depends on."""
+        """0 for any answer, if all that it depends on was read."""
         return exit_code_of(self.error, self.signal) or self.allow.exit_code(self.scope)
 
     def envelope(self) -> Envelope:
@@ -353,7 +342,7 @@ class WhoCanReport:
 
 
 def can_json(item: Can, arns: Arns) -> dict[str, Any]:
-    """Who may do it by one path, as an item of a `RolePathList`."""
+    """The ServiceAccounts of one path as an item of a `RolePathList`."""
     return {
         **path_json(item.path, arns),
         "allowedBy": item.allowed.by,

@@ -1,7 +1,6 @@
-"""Who can act as ServiceAccounts with roles by rights in the cluster: the best way of each subject.
+"""Subjects that can act as ServiceAccounts with roles by rights in the cluster, each with its best way.
 
-A way may lead through other ServiceAccounts. Those that are worth it are in lists by namespace, the most
-powerful and nearest first, so that a binding is asked once, and not about each ServiceAccount.
+Goals are in lists by namespace, the best first, so that each binding is evaluated only once.
 """
 
 from __future__ import annotations
@@ -21,16 +20,13 @@ from irsa_cli.core.trust.rules.rule import ORDER, Risk
 
 
 def less_sure(item: Risk, conditions: Sequence[str]) -> Risk:
-    """The risk, less bad by one if it depends on something."""
+    """The risk, less severe by one if there are conditions."""
     return replace(item, severity=ORDER[ORDER.index(item.severity) - bool(conditions)])
 
 
 @dataclass(frozen=True)
 class Goal:
-    """A ServiceAccount (namespace/name) that has a role, or from which a `step` leads to one that has.
-
-    `conditions` are those of the role's trust policy that can't be known.
-    """
+    """A ServiceAccount (namespace/name) with a role, or with a `step` to one, under `conditions`."""
 
     account: str
     role: str
@@ -40,13 +36,13 @@ class Goal:
 
     @property
     def place(self) -> tuple[int, bool, int, str]:
-        """Its place among others: those of more power first, then sure ones and those that are nearer."""
+        """The sort key: more powerful first, then sure ones, then nearer ones."""
         return -self.weight, bool(self.conditions), sum(1 for _ in self.step or ()), self.account
 
 
 @dataclass(frozen=True)
 class TakerStep:
-    """What a subject may do to act as one of the goals, of which the first is the best."""
+    """A right of a subject to act as one of the goals, the best one first."""
 
     taker: AccountTaker
     act: Act
@@ -55,13 +51,13 @@ class TakerStep:
 
     @property
     def place(self) -> tuple[bool, int, int, int, bool]:
-        """Its place among others: sure, powerful and short ones first, parts of Kubernetes last."""
+        """The sort key: sure, powerful and short ones first, components of Kubernetes last."""
         weight, _, hops, _ = self.goals[0].place
         return bool(self.depends_on), weight, hops, -len(self.goals), self.taker.is_part
 
     @property
     def depends_on(self) -> tuple[str, ...]:
-        """All that has to hold, with the trust policy of the role."""
+        """All conditions, including the role's trust policy."""
         return (*self.conditions, *self.goals[0].conditions)
 
     def __iter__(self) -> Iterator[TakerStep]:
@@ -72,12 +68,12 @@ class TakerStep:
     def __str__(self) -> str:
         act, binding = self.act, self.taker.binding
         by = f"{act.right} ({binding}, {binding.role} rule {act.rule})"
-        return f"as ServiceAccount {self.goals[0].account} by the right to {by}"
+        return f"as ServiceAccount {self.goals[0].account} with the right to {by}"
 
 
 @dataclass
 class Takers:
-    """The subjects of one cluster that can act as its ServiceAccounts with roles: `goals` of `every` one."""
+    """The subjects of one cluster that can act as its ServiceAccounts with roles: `goals` out of `every`."""
 
     cluster: AuditedCluster
     becoming: Becoming
@@ -88,7 +84,7 @@ class Takers:
     _lists: dict[tuple[bool, bool], dict[str, list[Goal]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Find the ServiceAccounts through which one gets to power, those that are nearest first."""
+        """Find the ServiceAccounts that lead to powerful roles, the nearest first."""
         accounts = () if isinstance(self.cluster.accounts, Unreadable) else self.cluster.accounts
         for item in accounts:
             self._spaces.setdefault(item.namespace, []).append(item.full_name)
@@ -108,7 +104,7 @@ class Takers:
         return found
 
     def _members(self, subject: RbacSubject) -> Sequence[str]:
-        """The ServiceAccounts that a subject is, and that are there."""
+        """The existing ServiceAccounts of a subject."""
         if subject.account:
             there = self._spaces.get(subject.account.partition("/")[0], ())
             return [subject.account] if subject.account in there else ()
@@ -127,7 +123,7 @@ class Takers:
         return iter(best.values())
 
     def _asked(self, binding: RbacBinding) -> tuple[str, ...]:
-        """The namespaces that it is asked about; '' for all of them together."""
+        """The namespaces to evaluate a binding for; '' for all together."""
         if binding.kind == ACCESS_POLICY and binding.namespace:
             return ("", *(space for space in self._spaces if like(space, binding.namespace)))
         if binding.namespace:
@@ -139,7 +135,7 @@ class Takers:
     def _step(self, taker: AccountTaker, act: Act, space: str) -> TakerStep | None:
         conditions, pods = act.conditions, self.cluster.pods
         if act.id == "annotate" or any(text.startswith(ALSO) for text in conditions):
-            return None  # Whom a role admits is written in its trust policy.
+            return None  # The role's trust policy decides that.
         runs = not isinstance(pods, Unreadable) and (RUNS in conditions or HOST_PATH in conditions)
         goals = self.within(space, acting=ACTS in conditions or IN_SECRET in conditions, runs=runs)
         if act.names:
@@ -148,9 +144,9 @@ class Takers:
         return TakerStep(taker, act, goals, left) if goals else None
 
     def within(self, space: str = "", *, acting: bool = False, runs: bool = False) -> list[Goal]:
-        """The goals of a namespace ('': of all), the best first.
+        """The goals of a namespace ('': all), the best first.
 
-        `acting`: those that are one for who acts as them in Kubernetes only; `runs`: those that have pods.
+        `acting`: only goals that access to Kubernetes is enough for; `runs`: only goals with pods.
         """
         lists = self._lists.get((acting, runs))
         if lists is None:

@@ -1,8 +1,4 @@
-"""What is unsafe in the trust policy of each role, with what is known of the account, and what ends a risk.
-
-A fix is an irsa command to paste, or the corrected trust policy; how that is corrected is
-`irsa_cli.core.trust.correction`'s business, and the rules are `irsa_cli.core.trust.rules`'.
-"""
+"""The risks of each role's trust policy in its account, and fixes: a command or a corrected trust policy."""
 
 from __future__ import annotations
 
@@ -29,7 +25,7 @@ from irsa_cli.core.values.names import subject
 
 @dataclass
 class Trusts:
-    """The judge of all trust policies: what roles share is looked at once."""
+    """The judge of all trust policies; shared policies are evaluated once."""
 
     estate: Estate
     _granted: dict[str, Granted] = field(default_factory=dict)
@@ -42,13 +38,13 @@ class Trusts:
                 yield from self.of(role)
 
     def too_large(self) -> Iterator[str]:
-        """The roles whose trust policies are not judged, a line each."""
+        """The trust policies that are too large to check, a line each."""
         for role in self.estate.roles:
             if size_of(role) > LARGEST:
-                yield f"the trust policy of {role.arn} is larger than IAM takes: it was not judged"
+                yield f"the trust policy of {role.arn} is larger than IAM allows, so it was not checked"
 
     def context(self, role: BoundRole) -> TrustContext:
-        """What is known around the trust policy of a role."""
+        """The context of a role's trust policy."""
         providers = cluster_providers(role.trust, self._clusters)
         clusters = {arn: self._clusters[arn] for arn in providers if arn in self._clusters}
         return TrustContext(
@@ -67,37 +63,37 @@ class Trusts:
 
     @cached_property
     def _clusters(self) -> Mapping[str, KnownCluster]:
-        """The clusters by the ARN of each provider that trust policies name for them."""
+        """The clusters by the ARNs of their providers in trust policies."""
         named = {arn for role in self.estate.roles for arn in trusted_providers(role.trust)}
         found = {arn: self.estate.cluster_of(arn) for arn in named | set(self.estate.providers or ())}
         return {arn: cluster.known for arn, cluster in found.items() if cluster is not None}
 
     def power(self, role: BoundRole) -> str:
-        """What is much of what a role may do, in words; '' where nothing is."""
+        """The powerful permissions of a role in words; '' if there are none."""
         return self.powers(role).much
 
     def powers(self, role: BoundRole) -> Power:
-        """How powerful a role is, to be compared with others."""
+        """How powerful a role is, comparable with others."""
         if role.arn not in self._powers:
             self._powers[role.arn] = self.holder(role, lambda: self.administrators).power
         return self._powers[role.arn]
 
     def weight(self, arn: str) -> int:
-        """How much a role may do, to be compared; 0 if that is not much, or was not read."""
+        """How powerful a role is as a number; 0 if it is not, or was not read."""
         role = self.estate.roles_by_arn.get(arn)
         power = self.powers(role) if role else Power()
         return power.level if power.much else 0
 
     def worst(self, arns: Iterable[str]) -> str:
-        """What is much of the most powerful of some roles, and which one it is; '' where nothing is."""
+        """The permissions and ARN of the most powerful of some roles; '' if none is powerful."""
         known = self.estate.roles_by_arn
         found = ((self.powers(known[arn]), arn) for arn in dict.fromkeys(arns) if arn in known)
         power, arn = max(found, key=lambda item: item[0], default=(Power(), ""))
-        return f"{power.much} of {arn}" if power.much else ""
+        return f"{power.much} (role {arn})" if power.much else ""
 
     @cached_property
     def administrators(self) -> Mapping[str, frozenset[str]]:
-        """The roles that are administrators, or can become one, each with the services that may have it."""
+        """The roles that lead to administrator permissions, each with the services that it trusts."""
         return {
             role.arn: frozenset(
                 name for _, item in allowing(role.trust) for name in principals(item, "Service")
@@ -109,7 +105,7 @@ class Trusts:
     def holder(
         self, role: BoundRole, administrators: Callable[[], Mapping[str, frozenset[str]]] = dict
     ) -> RolePower:
-        """A role with what its policies grant."""
+        """A role with the grants of its policies."""
         found = {name: granted(document) for name, document in sorted(role.documents.items())}
         found |= {arn: self._of_policy(arn) for arn in role.attached}
         limit = self._of_policy(role.boundary) if role.boundary in self.estate.policies else None
@@ -122,11 +118,11 @@ class Trusts:
 
 
 _FOR_DOCTOR = (rules.ADMITTED_NOT_ANNOTATED, rules.ANNOTATED_REFUSED, rules.ROLE_GONE, rules.SHADOWED)
-"""Whether a ServiceAccount is to have a role is no question that an audit can answer: nothing is written."""
+"""Rules without a known fix: an audit can't know whether a ServiceAccount should have a role."""
 
 
 def command_of(risk: Risk) -> str:
-    """The command that ends a risk, or tells how; '' where there is none, or a name is not known."""
+    """The command that diagnoses a risk; '' if there is none, or a name is unknown."""
     namespace, slash, name = risk.account.partition("/")
     if not (risk.rule in _FOR_DOCTOR and slash and risk.cluster):
         return ""
@@ -143,14 +139,14 @@ class Fixes:
     _indexes: dict[str, SubjectIndex] = field(default_factory=dict, compare=False)
 
     def of(self, risks: Iterable[Risk]) -> tuple[Risk, ...]:
-        """The risks with their fixes, as far as there are some: those of a role get the same document."""
-        told = [replace(item, command=command_of(item)) for item in risks]
+        """The risks with their fixes; all risks of a role get the same corrected policy."""
+        found = [replace(item, command=command_of(item)) for item in risks]
         by_role: dict[str, list[Risk]] = {}
-        for item in told:
+        for item in found:
             if item.path:
                 by_role.setdefault(item.role, []).append(item)
-        documents = {arn: self._corrected(arn, found) for arn, found in by_role.items()}
-        return tuple(self._with(item, documents.get(item.role)) if item.path else item for item in told)
+        documents = {arn: self._corrected(arn, those) for arn, those in by_role.items()}
+        return tuple(self._with(item, documents.get(item.role)) if item.path else item for item in found)
 
     def _with(self, risk: Risk, found: tuple[Mapping[str, Any], str, frozenset[Rule]] | None) -> Risk:
         if found is None or risk.rule not in CORRECTIONS or risk.rule in found[2]:
@@ -160,7 +156,7 @@ class Fixes:
     def _corrected(
         self, arn: str, risks: Collection[Risk]
     ) -> tuple[Mapping[str, Any], str, frozenset[Rule]] | None:
-        """The corrected trust policy of a role, whom it keeps out, and the rules that it still breaks."""
+        """The corrected trust policy of a role, its effect in words, and the rules that it breaks."""
         role = self.trusts.estate.roles_by_arn.get(arn)
         if role is None or size_of(role) > LARGEST:
             return None
@@ -170,12 +166,12 @@ class Fixes:
             return None
         before, after = (self._admitted(replace(role, trust=found)) for found in (role.trust, document))
         lost = sorted(before - after)
-        names = f"keeps out {some(lost)}" if lost else "keeps out nobody who gets the role today"
+        names = f"excludes {some(lost)}" if lost else "excludes nobody who can assume the role today"
         left = frozenset(item.rule for item in judge(document, context))
-        return document, f"the corrected trust policy {names}, as far as was read", left
+        return document, f"the corrected trust policy {names}, as far as is known", left
 
     def _admitted(self, role: BoundRole) -> frozenset[str]:
-        """The ServiceAccounts that become a role, with their clusters."""
+        """The ServiceAccounts that can assume a role, with their clusters."""
         estate = replace(self.trusts.estate, roles=(role,))
         ways = Reachable(estate, self._indexes).ways.get(role.arn, ())
         return frozenset(f"{name} of cluster {way.cluster}" for way in ways for name in way.accounts)
@@ -189,7 +185,7 @@ class Fixes:
         return found
 
     def _meant(self, role: BoundRole) -> Meant:
-        """The tokens of the ServiceAccounts that name the role; complete where all its clusters are known."""
+        """The tokens of ServiceAccounts annotated with the role; complete if all clusters are known."""
         tokens: list[WebIdentity] = []
         complete = True
         for provider in self.trusts.context(role).providers:
@@ -203,7 +199,7 @@ class Fixes:
         return Meant(tuple(tokens), complete, self._pods(role))
 
     def _pods(self, role: BoundRole) -> tuple[tuple[str, str, str], ...]:
-        """The ServiceAccounts that associations give the role; none where not all associations are known."""
+        """The ServiceAccounts that are associated with the role; none if an association is unknown."""
         found: list[tuple[str, str, str]] = []
         for cluster in self.trusts.estate.clusters:
             associations = cluster.associations

@@ -1,9 +1,8 @@
-"""Ways to a role: how ServiceAccounts become one, and how roles become other ones by sts:AssumeRole.
+"""Ways of ServiceAccounts to assume a role, and hops of roles to other roles by sts:AssumeRole.
 
-Of a hop both sides have to allow it. Within one account a trust policy that names the role itself is enough;
-where it names the account, or everybody, and across accounts, the role's own policies have to allow it, too.
+Within one account a trust policy that lists the role itself is enough for a hop; otherwise the role's own
+policies must also allow it.
 https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
-Which ways in there are is found in `irsa_cli.core.audit.reach`.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from irsa_cli.core.values.errors import InvalidInput
 
 
 class By(str, Enum):
-    """How a pod becomes a role; the value is what `-o json` shows."""
+    """How a pod assumes a role, as in `-o json`."""
 
     WEB_IDENTITY = "web-identity"
     POD_IDENTITY = "pod-identity"
@@ -34,10 +33,9 @@ class By(str, Enum):
 
 @dataclass(frozen=True)
 class Way:
-    """ServiceAccounts of a cluster (namespace/name) that become a role the same way.
+    """ServiceAccounts of a cluster (namespace/name) that can assume a role the same way.
 
-    `statement` admits them, if all `conditions` hold, which can't be known from outside. `audiences` are
-    those of the tokens with which they do. `named`: the statement names them one by one.
+    `statement` allows them under unknown `conditions`, with tokens for `audiences`; `named`: it lists them.
     """
 
     role: str
@@ -52,7 +50,7 @@ class Way:
 
 @dataclass(frozen=True)
 class Hop:
-    """A role that becomes another one by sts:AssumeRole: what allows it, and what admits it."""
+    """A role that can assume another one: by its policies, and by the other's trust policy."""
 
     source: str
     target: str
@@ -63,24 +61,24 @@ class Hop:
 
 @dataclass(frozen=True)
 class RolePath:
-    """A way in, and the hops from its role to the last one."""
+    """A way to assume a role, and the hops from it to the last one."""
 
     way: Way
     hops: tuple[Hop, ...] = ()
 
     @property
     def role(self) -> str:
-        """The role at its end."""
+        """The last role."""
         return self.hops[-1].target if self.hops else self.way.role
 
     @property
     def roles(self) -> tuple[str, ...]:
-        """All roles on it, in order."""
+        """All roles in order."""
         return (self.way.role, *(hop.target for hop in self.hops))
 
     @property
     def conditions(self) -> tuple[str, ...]:
-        """All that has to hold and can't be known."""
+        """The conditions that are not known."""
         return (*self.way.conditions, *(text for hop in self.hops for text in hop.conditions))
 
 
@@ -88,7 +86,7 @@ EVERYBODY = "*"
 
 
 def policies_of(estate: Estate, role: BoundRole) -> Policies:
-    """All policies of a role by name; None for one whose document is not known."""
+    """All policies of a role by name; None for unknown documents."""
     found: dict[str, object] = {arn: estate.policies.get(arn) for arn in role.attached}
     found |= {name: role.documents.get(name) for name in role.inline}
     if role.hidden:
@@ -98,14 +96,14 @@ def policies_of(estate: Estate, role: BoundRole) -> Policies:
 
 @dataclass
 class Hops:
-    """The hops between roles of what was read, found when they are asked for."""
+    """The hops between the roles of an estate, evaluated on demand."""
 
     estate: Estate
     _of: dict[str, tuple[Hop, ...]] = field(default_factory=dict)
 
     @cached_property
     def _targets(self) -> Mapping[str, tuple[BoundRole, ...]]:
-        """The roles that name whom: another role's ARN, an account's id, or everybody."""
+        """The roles by their principals: a role's ARN, an account's id, or everyone."""
         found: dict[str, dict[str, BoundRole]] = {}
         for role in self.estate.roles:
             if len(str(role.trust)) > LARGEST:
@@ -141,7 +139,7 @@ class Hops:
             source = Arn.parse(role.arn)
         except InvalidInput:
             return
-        # Which external id it gives is its own affair.
+        # It can pass any external ID.
         context: Context = {**context_of_session(role.arn), "sts:externalid": PresentKey()}
         answer = said(target.trust, names_role(source, role.arn), context, ASSUME)
         if answer.answer is Answer.NO:
@@ -153,7 +151,7 @@ class Hops:
         if may is not None:
             yield Hop(role.arn, target.arn, may.by, admitted_by, (*conditions, *may.conditions))
         elif self._is_enough(role, target) and not _denies(policies, target.arn):
-            yield Hop(role.arn, target.arn, "the trust policy alone, which names it", admitted_by, conditions)
+            yield Hop(role.arn, target.arn, "the trust policy alone", admitted_by, conditions)
 
     def _is_enough(self, role: BoundRole, target: BoundRole) -> bool:
         same = role.arn.split(":")[4] == target.arn.split(":")[4]
@@ -161,7 +159,7 @@ class Hops:
 
     @cached_property
     def into(self) -> Mapping[str, tuple[Hop, ...]]:
-        """The hops to each role that others become."""
+        """The hops to each role that others can assume."""
         found: dict[str, list[Hop]] = {}
         for role in self.estate.roles:
             for hop in self.of(role.arn):
@@ -171,26 +169,26 @@ class Hops:
     def to(self, arn: str, depth: int) -> Iterator[tuple[Hop, ...]]:
         """The shortest chain of hops from each role; after one with conditions also the shortest sure one."""
         todo: list[tuple[Hop, ...]] = [()]
-        seen: set[tuple[str, bool]] = set()
+        reached: set[tuple[str, bool]] = set()
         for chain in todo:
             for hop in self.into.get(chain[0].source if chain else arn, ()) if len(chain) < depth else ():
                 longer = (hop, *chain)
                 sure = not any(item.conditions for item in longer)
-                if hop.source != arn and seen.isdisjoint({(hop.source, sure), (hop.source, True)}):
-                    seen.add((hop.source, sure))
+                if hop.source != arn and reached.isdisjoint({(hop.source, sure), (hop.source, True)}):
+                    reached.add((hop.source, sure))
                     todo.append(longer)
                     yield longer
 
 
 def _denies(policies: Policies, resource: str) -> bool:
-    """Whether a policy denies it: an Allow of everything beside them is voided, then."""
+    """Whether a policy denies it, even if another one allowed everything."""
     everything = {"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
     known = {name: document for name, document in policies.items() if document is not None}
     return allowed({**known, "": everything}, ASSUME, resource) is None
 
 
 def _whom(name: str) -> str:
-    """What a principal is found by: an account by its id, however it is written."""
+    """The key of a principal: its ARN, or the account's id."""
     if name.endswith(":root") and name.count(":") == 5:
         return name.split(":")[4]
     return name

@@ -1,10 +1,8 @@
-"""All bindings of a cluster as values: which ServiceAccount may become which role, and what is wrong with it.
+"""The bindings of a cluster as values: ServiceAccounts with their roles and status.
 
-A binding is a ServiceAccount that names a role, or a role that irsa made and that no ServiceAccount names.
-Whoever made either. Reading them is `irsa_cli.usecases.read.bindings`' business. Roles are also made here of
-what GetAccountAuthorizationDetails says, as AWS answers or from a file: a file has times and documents as
-text, which botocore has read in an answer (`as_answered`). What is not of the form that AWS gives raises
-LookupError, TypeError, ValueError or AttributeError.
+A binding is a ServiceAccount annotated with a role, or a role created by irsa without such a ServiceAccount.
+Roles are also read from GetAccountAuthorizationDetails: from a file, or from botocore's answer with parsed
+documents (`as_answered`). Invalid input raises LookupError, TypeError, ValueError or AttributeError.
 https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccountAuthorizationDetails.html
 """
 
@@ -42,9 +40,9 @@ from irsa_cli.core.values.shown import shown
 
 @dataclass(frozen=True)
 class BoundRole:
-    """A role with the names of its policies; `last_used` is None when IAM knows of no use in 400 days.
+    """A role with the names of its policies; `hidden`: why these can't be read.
 
-    `hidden` says why its policies can't be read, where they can't.
+    `last_used` is None if IAM knows of no use in 400 days; `documents` are the inline policies, if known.
     """
 
     arn: str
@@ -58,7 +56,6 @@ class BoundRole:
     last_used: datetime | None = None
     hidden: str = ""
     documents: Mapping[str, Document] = field(default_factory=dict)
-    """The inline policies, where reading the role has told them."""
 
     @property
     def name(self) -> str:
@@ -71,48 +68,45 @@ class BoundRole:
         return (*(arn.rsplit("/", 1)[-1] for arn in self.attached), *self.inline)
 
     def is_of(self, cluster: Cluster) -> bool:
-        """Whether irsa made it for this cluster."""
+        """Whether irsa created it for this cluster."""
         return self.tags.get(CLUSTER_TAG) == cluster.arn
 
 
 ReadRole = BoundRole | Unreadable | None
-"""A role, why it can't be read, or None: there is none of that name."""
+"""A role, the reason why it is unreadable, or None if it does not exist."""
 ReadProvider = ProviderState | Unreadable | None
 
 
 class BindingStatus(str, Enum):
-    """What a binding is worth. Nothing is `OK` that was not looked at."""
+    """The status of a binding; unchecked bindings are never `OK`."""
 
     OK = "ok"
     NOT_ADMITTED = "not-admitted"
-    """The trust policy does not admit the ServiceAccount's token."""
+    """The trust policy does not allow the ServiceAccount's token."""
     NO_PROVIDER = "no-provider"
-    """IAM has no OIDC provider of the cluster's issuer that accepts the audience."""
+    """IAM has no OIDC provider for the cluster's issuer that accepts the audience."""
     NO_ROLE = "no-role"
     BAD_ARN = "bad-arn"
     UNCERTAIN = "uncertain"
-    """It can't be known from outside: something could not be read, or hangs on values of the request."""
+    """Unknown: something could not be read, or depends on values of the request."""
     POD_IDENTITY = "pod-identity"
-    """IRSA is in order, and an EKS Pod Identity association takes the ServiceAccount over all the same."""
+    """IRSA works, but an EKS Pod Identity association overrides it."""
     NO_SERVICE_ACCOUNT = "no-service-account"
-    """A role of irsa's that no ServiceAccount names, though one should."""
+    """A role created by irsa whose ServiceAccount is missing or not annotated."""
     INCOMPLETE = "incomplete"
-    """A role whose run has not said that it ended, whatever names it."""
+    """A role whose run did not finish."""
     DELETING = "deleting"
-    """A role whose deletion was begun, whatever names it."""
+    """A role whose deletion did not finish."""
     ROLE_ONLY = "role-only"
-    """A role whose run ended without annotating: it was made without a ServiceAccount, on request.
-
-    Its tag says the same when the ServiceAccount bore the ARN before that run, and is gone since.
-    """
+    """A role created without a ServiceAccount on request, or whose ServiceAccount had the ARN before."""
 
 
 @dataclass(frozen=True)
 class ListedBinding(Namespaced):
-    """One ServiceAccount with its role; `account` is None where there is none (or none that names the role).
+    """One ServiceAccount with its role; `account` is None if it does not exist or has no annotation.
 
-    `role_arn` is the annotation as it is, or the ARN of a role without a ServiceAccount. `reason` says what
-    is wrong, '' when nothing is. `explanation` is what the trust policy says, where it could be asked.
+    `role_arn` is the raw annotation, or the ARN of a role without a ServiceAccount. `reason` is '' if nothing
+    is wrong; `next_steps` finish an interrupted run; `wide` are the trust policy's risks.
     """
 
     namespace: str
@@ -124,27 +118,25 @@ class ListedBinding(Namespaced):
     role: ReadRole = None
     explanation: Explanation | None = None
     next_steps: tuple[str, ...] = ()
-    """What ends it, where a run or a deletion is under way, or was interrupted."""
     wide: tuple[Risk, ...] = ()
-    """What in the trust policy lets in more than was named."""
 
     @property
     def unread(self) -> str:
-        """What of it could not be read; '' for nothing, also if the answer depends on the request."""
+        """The part that could not be read; '' for none, also if the answer depends on the request."""
         asked = self.explanation is None or self.explanation.answer is Answer.YES
         if self.status is BindingStatus.UNCERTAIN and asked:
             return self.reason
         hidden = isinstance(self.role, Unreadable) or (self.role is not None and self.role.hidden)
-        return "not all of the role could be read" if hidden else ""
+        return "parts of the role could not be read" if hidden else ""
 
     @property
     def role_maker(self) -> str:
-        """Who made the role."""
+        """The tool or person that created the role."""
         return makers.maker_of_role(self.role.tags) if isinstance(self.role, BoundRole) else makers.UNKNOWN
 
     @property
     def account_maker(self) -> str:
-        """Who made the ServiceAccount."""
+        """The tool or person that created the ServiceAccount."""
         account = self.account
         if account is None:
             return makers.UNKNOWN
@@ -152,12 +144,12 @@ class ListedBinding(Namespaced):
 
     @property
     def owner(self) -> str:
-        """Who made the binding: the role's maker where that is known, else the ServiceAccount's."""
+        """The creator of the role if known, else of the ServiceAccount."""
         return self.role_maker if self.role_maker != makers.UNKNOWN else self.account_maker
 
     @property
     def created(self) -> datetime | None:
-        """When the ServiceAccount was made, or the role where there is no ServiceAccount."""
+        """The creation time of the ServiceAccount, or of the role if there is none."""
         if self.account is not None:
             return self.account.created
         return self.role.created if isinstance(self.role, BoundRole) else None
@@ -165,10 +157,10 @@ class ListedBinding(Namespaced):
 
 @dataclass(frozen=True)
 class Bindings:
-    """The bindings of a cluster, or of one namespace; `notes` say what could not be read.
+    """The bindings of a cluster or namespace; `notes` list parts that could not be read.
 
-    `accounts` and `roles` count what was looked at, with or without a binding; `namespace` and `selector` are
-    those that were asked for. With a selector, roles without a ServiceAccount are not looked for.
+    `accounts` and `roles` count all that were checked. With a `selector`, roles without a ServiceAccount are
+    left out.
     """
 
     cluster: Cluster
@@ -181,12 +173,12 @@ class Bindings:
 
 
 def annotation_of(account: ServiceAccount) -> str | None:
-    """The role's annotation as it is, None without one."""
+    """The raw role annotation, None if there is none."""
     return account.annotations.get(ROLE_ARN_ANNOTATION)
 
 
 def named_role(account: ServiceAccount) -> Arn | None:
-    """The role that a ServiceAccount's annotation names, None when it names none."""
+    """The role in a ServiceAccount's annotation, None if it is missing or invalid."""
     try:
         return role_arn(annotation_of(account) or "")
     except InvalidInput:
@@ -194,7 +186,7 @@ def named_role(account: ServiceAccount) -> Arn | None:
 
 
 def identity_of(cluster: Cluster, account: ServiceAccount, role_account: str) -> WebIdentity:
-    """The token of a ServiceAccount's pods, as the trust policy of a role in that AWS account sees it."""
+    """The token of a ServiceAccount's pods as seen by a trust policy in that AWS account."""
     settings = Injection.read(account.annotations)
     return WebIdentity(
         provider_arn(cluster.partition, role_account, cluster.issuer),
@@ -213,11 +205,10 @@ def binding_of(
     now: datetime | None = None,
     taken_over: str = "",
 ) -> ListedBinding:
-    """Judge a ServiceAccount that has the annotation: by its role, and by the provider in the role's account.
+    """Judge an annotated ServiceAccount by its role and by the provider in the role's account.
 
-    `now` is the time that trust policies may ask for. `taken_over` says what gives pods their credentials
-    instead. For an annotation that is no ARN of a role, role and
-    provider are not looked at.
+    `now` is the time for trust policies, `taken_over` the other source of the pods' credentials. Role and
+    provider are ignored for an invalid annotation.
     """
     text = annotation_of(account) or ""
     arn = named_role(account)
@@ -239,18 +230,18 @@ def binding_of(
     if isinstance(role, Unreadable):
         return judged(BindingStatus.UNCERTAIN, f"the role can't be read: {role.why}")
     if role.arn != text:
-        return judged(BindingStatus.NO_ROLE, f"the role {arn.name} is {role.arn}")
+        return judged(BindingStatus.NO_ROLE, f"the role {arn.name} has another ARN: {role.arn}")
     identity = identity_of(cluster, account, arn.account)
     explanation = explain(role.trust, identity, now=now)
-    life = lifecycle.of(role.tags, named=True, recorded=_is_told(role, account))
+    life = lifecycle.of(role.tags, named=True, recorded=_is_annotated(role, account))
     if life.is_over:
         return judged(*_judgement(explanation, provider, identity), explanation)
     found = judged(*_interrupted(life), explanation)
     return replace(found, next_steps=life.next_steps(cluster.options))
 
 
-def _is_told(role: BoundRole, account: ServiceAccount) -> bool:
-    """Whether irsa annotated it, which ends the run that makes the role; another's role tells nothing."""
+def _is_annotated(role: BoundRole, account: ServiceAccount) -> bool:
+    """Whether irsa annotated it, which completes the role's run; always true for other roles."""
     mine = role.tags.get(SERVICE_ACCOUNT_TAG) == account.full_name
     return not mine or wrote(account.annotations, ROLE_ARN_ANNOTATION)
 
@@ -270,10 +261,8 @@ def _judgement(
     if provider is None:
         return BindingStatus.NO_PROVIDER, f"there is no OIDC provider {identity.provider_arn}"
     if isinstance(provider, ProviderState) and identity.audience not in provider.audiences:
-        return (
-            BindingStatus.NO_PROVIDER,
-            f"the OIDC provider does not accept the audience {identity.audience}",
-        )
+        reason = f"the OIDC provider does not accept the audience {identity.audience}"
+        return BindingStatus.NO_PROVIDER, reason
     if explanation.answer is not Answer.YES:
         status = BindingStatus.NOT_ADMITTED if explanation.answer is Answer.NO else BindingStatus.UNCERTAIN
         return status, "; ".join(explanation.text)
@@ -290,10 +279,7 @@ def _interrupted(life: Lifecycle) -> tuple[BindingStatus, str]:
 
 
 def unbound(cluster: Cluster, role: BoundRole, accounts: Mapping[str, ServiceAccount]) -> ListedBinding:
-    """A role of irsa's that no ServiceAccount names; its tags tell for which one it was made.
-
-    `accounts` are the ServiceAccounts that were read, by their full names.
-    """
+    """Judge a role created by irsa without an annotated ServiceAccount; `accounts` are by full name."""
     full_name = role.tags.get(SERVICE_ACCOUNT_TAG, "")
     namespace, _, name = full_name.partition("/")
     life = lifecycle.of(role.tags, named=False)
@@ -310,12 +296,12 @@ def _standing(
     there = accounts.get(full_name)
     other = annotation_of(there) if there is not None else None
     why = lifecycle.unnamed(full_name, exists=there is not None, other=other or "")
-    # Where a run made it, it may have been interrupted before its last step, or that was undone later.
+    # Its run was interrupted before the last step, or that step was undone later.
     return BindingStatus.NO_SERVICE_ACCOUNT, why if life.is_over else f"{why} ({life.why})"
 
 
 def in_order(bindings: Iterable[ListedBinding]) -> tuple[ListedBinding, ...]:
-    """By namespace and name; a role without a ServiceAccount comes after those of the same name."""
+    """Sort by namespace and name, roles without a ServiceAccount last."""
     key = lambda item: (item.namespace, item.name, item.account is None, item.role_arn)  # noqa: E731
     return tuple(sorted(bindings, key=key))
 
@@ -325,7 +311,7 @@ _NEVER = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 
 def document_of(value: Any) -> Document:
-    """A policy: an object, or the text of one as the API gives it, percent-encoded."""
+    """A policy from an object or a percent-encoded text."""
     if isinstance(value, str):
         try:
             value = json.loads(unquote(value))
@@ -337,13 +323,13 @@ def document_of(value: Any) -> Document:
 
 
 def as_answered(value: Any) -> Document:
-    """A policy that botocore has read."""
+    """A policy parsed by botocore."""
     found: Document = value
     return found
 
 
 def role_details(item: Mapping[str, Any], read: Read = document_of) -> BoundRole:
-    """A role of `RoleDetailList`, with its inline policies."""
+    """Read a role of `RoleDetailList` with its inline policies."""
     boundary = item.get("PermissionsBoundary") or {}
     inline = {str(one["PolicyName"]): read(one["PolicyDocument"]) for one in item.get("RolePolicyList") or ()}
     return BoundRole(
@@ -363,7 +349,7 @@ def role_details(item: Mapping[str, Any], read: Read = document_of) -> BoundRole
 
 
 def policy_details(item: Mapping[str, Any], read: Read = document_of) -> tuple[str, Document] | None:
-    """The ARN of a policy of `Policies`, and the document that is in force; None where none is given."""
+    """Read the ARN and default document of a policy of `Policies`; None if the document is missing."""
     for version in item.get("PolicyVersionList") or ():
         if version.get("IsDefaultVersion"):
             return text_of(item["Arn"]), read(version["Document"])
@@ -371,7 +357,7 @@ def policy_details(item: Mapping[str, Any], read: Read = document_of) -> tuple[s
 
 
 def text_of(value: Any) -> str:
-    """The value, which has to be a text."""
+    """The value if it is a text; raise TypeError otherwise."""
     if not isinstance(value, str):
         raise TypeError
     return value

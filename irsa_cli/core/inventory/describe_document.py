@@ -1,9 +1,7 @@
-"""What `irsa describe-sa` says: one binding with all that is around it, as one document.
+"""The document of `irsa describe-sa`: one binding in detail.
 
-Which of its pods have the role, and which must be created again to get it: the webhook changes a pod when it
-is created, never later. Why it passed over one that is young enough is `irsa doctor`'s business.
-How it looks as text is in `irsa_cli.cli.output.screens.describe_sa`.
-docs/reference/output.schema.json describes the JSON, and is a promise to scripts.
+It shows which pods have the role and which need a restart: the webhook changes only new pods.
+docs/reference/output.schema.json describes the JSON.
 """
 
 from __future__ import annotations
@@ -40,23 +38,23 @@ from irsa_cli.core.values.cluster import PLAIN, Cluster, Reach
 
 
 class Identity(str, Enum):
-    """What a pod has of its ServiceAccount's role."""
+    """The identity of a pod, compared with its ServiceAccount's role."""
 
     CURRENT = "current"
-    """It has the role's ARN and a token for the right audience, mounted where the SDK looks for it."""
+    """The role's ARN, and a mounted token for the right audience."""
     NO_TOKEN = "no-token"  # noqa: S105 - the name of a state
-    """It has the role's ARN, and no token that STS would accept."""
+    """The role's ARN, but no token that STS would accept."""
     OTHER_ROLE = "other-role"
     NONE = "none"
     OPTED_OUT = "opted-out"
-    """The pod asks the webhook to pass it over."""
+    """An annotation tells the webhook to skip the pod."""
     POD_IDENTITY = "pod-identity"
-    """Its credentials come from EKS Pod Identity instead."""
+    """Credentials from EKS Pod Identity instead."""
 
 
 @dataclass(frozen=True)
 class PodIdentity:
-    """A pod. `needs_restart` is None where it can't be known whether a new pod would have the role."""
+    """A pod with its identity; `needs_restart` is None if a restart might not help."""
 
     pod: Pod
     identity: Identity
@@ -65,7 +63,7 @@ class PodIdentity:
 
 
 def pods_of(account: ServiceAccount, pods: Iterable[Pod]) -> tuple[PodIdentity, ...]:
-    """The pods that use a ServiceAccount and have not ended, of all those of its namespace."""
+    """The living pods of a ServiceAccount, out of all pods of its namespace."""
     subject = Subject(account.namespace, account.name, pods=tuple(pods))
     try:
         return tuple(identity_of(pod, account) for pod in users_of(subject))
@@ -74,7 +72,7 @@ def pods_of(account: ServiceAccount, pods: Iterable[Pod]) -> tuple[PodIdentity, 
 
 
 def identity_of(pod: Pod, account: ServiceAccount) -> PodIdentity:
-    """What a pod has of its ServiceAccount's role, by its environment and by when it was created."""
+    """The identity of a pod by its environment and creation time."""
     roles = sorted({item.env[ROLE_ENV] or "" for item in pod.containers if ROLE_ENV in item.env})
     if roles == [annotation_of(account)]:
         lacking = next(filter(None, (_token_problem(pod, it, account) for it in pod.containers)), "")
@@ -82,25 +80,24 @@ def identity_of(pod: Pod, account: ServiceAccount) -> PodIdentity:
             return PodIdentity(pod, Identity.NO_TOKEN, lacking, needs_restart=None)
         return PodIdentity(pod, Identity.CURRENT)
     if roles:
-        return PodIdentity(
-            pod, Identity.OTHER_ROLE, f"it was started with {', '.join(roles)}", needs_restart=True
-        )
+        reason = f"it was started with {', '.join(roles)}"
+        return PodIdentity(pod, Identity.OTHER_ROLE, reason, needs_restart=True)
     if has_pod_identity(pod):
-        return PodIdentity(pod, Identity.POD_IDENTITY, "it has its credentials from EKS Pod Identity")
+        return PodIdentity(pod, Identity.POD_IDENTITY, "it gets its credentials from EKS Pod Identity")
     if opted_out(pod):
-        return PodIdentity(pod, Identity.OPTED_OUT, "it asks the webhook to pass it over")
+        return PodIdentity(pod, Identity.OPTED_OUT, "an annotation tells the webhook to skip it")
     return _bare(pod, account)
 
 
 def _token_problem(pod: Pod, container: Container, account: ServiceAccount) -> str:
-    """Why STS would refuse a container that has the role's ARN: no token, or one for another audience."""
+    """Why STS would reject a container with the role's ARN: no token, or one for another audience."""
     if ROLE_ENV not in container.env:
         return ""
     named, wanted = f"container {container.name}", Injection.read(account.annotations).audience
     if TOKEN_ENV not in container.env:
         return f"{named} has no {TOKEN_ENV}"
     file = container.env[TOKEN_ENV]
-    if file is None:  # It comes from a Secret or ConfigMap: where it points is not known.
+    if file is None:  # From a Secret or ConfigMap: the path is not known.
         return ""
     volume = volume_at(pod, container, file.replace("\\", "/").removeprefix("C:"))
     if volume is None or volume.audience is None:
@@ -113,24 +110,24 @@ def _token_problem(pod: Pod, container: Container, account: ServiceAccount) -> s
 def _bare(pod: Pod, account: ServiceAccount) -> PodIdentity:
     annotated = account.annotated
     if annotated is None or pod.created is None:
-        reason = "it has no role, and when the annotation was written is not known"
+        reason = "it has no role, and the time of the annotation is not known"
         return PodIdentity(pod, Identity.NONE, reason, needs_restart=True)
-    # Times have whole seconds: of two equal ones nobody knows which came first.
+    # Times have whole seconds: the order of two equal ones is not known.
     if pod.created <= annotated:
         return PodIdentity(pod, Identity.NONE, "it was started before the annotation", needs_restart=True)
-    reason = "it was started after the annotation and has no role: irsa doctor tells why"
+    reason = "it was started after the annotation but has no role: run irsa doctor to find the cause"
     return PodIdentity(pod, Identity.NONE, reason, needs_restart=None)
 
 
 def restart_commands(reach: Reach, pods: Iterable[PodIdentity], makers: Makers) -> tuple[str, ...]:
-    """The commands that have those pods made anew that need it, one for each workload, at most five."""
+    """The commands that restart pods that need it, one for each workload, at most five."""
     old = [item.pod for item in pods if item.needs_restart]
     return tuple(restarts(reach, old, makers).splitlines())
 
 
 @dataclass(frozen=True)
 class Policy:
-    """A policy of a role; `arn` is empty for an inline one. `document` is None where nobody asked for it."""
+    """A policy of a role; `arn` is '' for inline ones, `document` is None if not requested."""
 
     name: str
     arn: str = ""
@@ -145,14 +142,13 @@ class Policy:
 
 @dataclass(frozen=True)
 class DescribedTarget:
-    """The role that the ServiceAccount's goes on to; `checks` are what the policies of both sides say."""
+    """The target role of a chain; each of `checks` has its subject, its verdict and the finding."""
 
     role_arn: str
     external_id: str
     config: str
     config_map: str
     checks: tuple[tuple[str, str, str], ...] = ()
-    """Each with what was looked at, the verdict, and what was found."""
 
     def to_json(self) -> dict[str, Any]:
         """The target as `-o json` shows it."""
@@ -167,10 +163,10 @@ class DescribedTarget:
 
 @dataclass(frozen=True)
 class Description:
-    """One ServiceAccount that names a role.
+    """An annotated ServiceAccount in detail.
 
-    `state` is the role with what GetRole alone tells, None where the role could not be read or is not there;
-    `used_in` the region of its last use. `pods` are those that use the ServiceAccount.
+    `state` has the role's data from GetRole, None if missing or unreadable; `used_in` is the region of its
+    last use, `reach` the options of commands to paste, `makers` the workloads of pods to restart.
     """
 
     cluster: Cluster
@@ -184,27 +180,24 @@ class Description:
     pods: tuple[PodIdentity, ...] | Unreadable = ()
     association: Association | Unreadable | None = None
     kubernetes: InKubernetes = field(default_factory=InKubernetes)
-    """What it may do in its cluster, and who may become it."""
     target: DescribedTarget | None = None
     reach: Reach = PLAIN
-    """How commands to paste reach the same cluster."""
     makers: Makers = field(default_factory=dict)
-    """What makes the pods that have to be restarted."""
 
     @property
     def injection(self) -> Injection:
-        """What the webhook gives new pods."""
+        """The webhook's injection for new pods."""
         return Injection.read(self.account.annotations)
 
     @property
     def restart(self) -> tuple[str, ...]:
-        """The commands that have pods made anew that need it."""
+        """The commands that restart pods that need it."""
         pods = () if isinstance(self.pods, Unreadable) else self.pods
         return restart_commands(self.reach, pods, self.makers)
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What could not be read."""
+        """The parts that could not be read."""
         parts = {
             "its policies": self.policies,
             "the pods": self.pods,
@@ -221,8 +214,8 @@ class Description:
             for policy in documents
             if isinstance(policy.document, Unreadable)
         ]
-        if unseen := self.kubernetes.unseen:
-            hidden.append(f"what it may do in Kubernetes, or who may become it: {'; '.join(unseen)}")
+        if unread := self.kubernetes.unread:
+            hidden.append(f"its rights in Kubernetes, or who can act as it: {'; '.join(unread)}")
         return tuple(dict.fromkeys(hidden))
 
     def to_json(self) -> dict[str, Any]:
@@ -285,7 +278,7 @@ def pod_json(item: PodIdentity) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Described:
-    """A description, or why there is none; without both it was not there, which was to be ignored."""
+    """A description or an error; neither if it does not exist and that is ignored."""
 
     found: Description | None = None
     error: Exception | None = None
@@ -294,14 +287,14 @@ class Described:
 
     @property
     def exit_code(self) -> int:
-        """0 whatever is wrong with the binding, if all of it could be read."""
+        """0 for any status, if everything could be read."""
         return exit_code_of(self.error, self.signal) or self.allow.exit_code(self.scope)
 
     @property
     def scope(self) -> AnswerScope:
-        """What was described, and what was not looked at."""
+        """The parts that were described and those that were not checked."""
         question, found = "What role does the ServiceAccount have, and do its pods have it?", self.found
-        if found is None:  # A name that is not there was to be ignored.
+        if found is None:  # Maybe a missing name was ignored.
             missing = self.error is None and not self.signal
             return AnswerScope(question) if missing else unanswered(question, self.error)
         pods = 0 if isinstance(found.pods, Unreadable) else len(found.pods)

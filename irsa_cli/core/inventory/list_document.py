@@ -1,8 +1,4 @@
-"""What `irsa get-sa` says: a list of bindings as one document.
-
-How it looks as text is in `irsa_cli.cli.output.screens.get_sa`.
-docs/reference/output.schema.json describes the JSON, and is a promise to scripts.
-"""
+"""The document of `irsa get-sa`: a list of bindings. docs/reference/output.schema.json describes the JSON."""
 
 from __future__ import annotations
 
@@ -29,7 +25,7 @@ from irsa_cli.core.values.cluster import Cluster
 
 @dataclass(frozen=True)
 class BindingList:
-    """What was found, or the error with which nothing could be."""
+    """The bindings, or the error."""
 
     found: Bindings | None = None
     error: Exception | None = None
@@ -43,17 +39,17 @@ class BindingList:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What could not be looked at."""
+        """The parts that could not be read."""
         return self.found.notes if self.found else ()
 
     @property
     def exit_code(self) -> int:
-        """0 whatever is wrong with a binding, if there is one and all was read that the list depends on."""
+        """0 for any status, if there are bindings and all that they depend on was read."""
         return exit_code_of(self.error, self.signal) or self.allow.exit_code(self.scope)
 
     @property
     def scope(self) -> AnswerScope:
-        """What was listed, and what was not looked at."""
+        """The parts that were listed and those that were not checked."""
         question, found = "Which ServiceAccounts have an IAM role, and what is its status?", self.found
         if found is None:
             return unanswered(question, self.error)
@@ -74,7 +70,7 @@ class BindingList:
         )
 
     def count(self, status: BindingStatus) -> int:
-        """How many have this status."""
+        """The number of bindings with a status."""
         return sum(item.status is status for item in self.items)
 
     def envelope(self) -> Envelope:
@@ -99,7 +95,7 @@ def bindings_envelope(
     exit_code: int,
     scope: AnswerScope | None = None,
 ) -> Envelope:
-    """The document about bindings, of which `items` are what is shown."""
+    """The document about bindings, shown as `items`."""
     found = Counter(item.status for item in bindings)
     summary = {status.value: found[status] for status in BindingStatus}
     return Envelope(
@@ -132,7 +128,7 @@ def binding_json(item: ListedBinding) -> dict[str, Any]:
 
 
 def account_json(item: ListedBinding) -> dict[str, Any]:
-    """The ServiceAccount of a binding; for a role without one, that for which it was made."""
+    """The ServiceAccount of a binding, or the intended one of a role without any."""
     account = item.account
     return {
         "namespace": item.namespace,
@@ -144,7 +140,7 @@ def account_json(item: ListedBinding) -> dict[str, Any]:
 
 
 def role_json(item: ListedBinding) -> dict[str, Any]:
-    """The role of a binding; what could not be read is null."""
+    """The role of a binding; unreadable fields are null."""
     role = item.role
     if not isinstance(role, BoundRole):
         missing = False if role is None else None
@@ -152,7 +148,7 @@ def role_json(item: ListedBinding) -> dict[str, Any]:
     policies = [policy_json(arn.rsplit("/", 1)[-1], arn) for arn in role.attached]
     policies += [policy_json(name) for name in role.inline]
     return {
-        # The annotation may name another one than is there.
+        # The annotation can differ from the real ARN.
         "arn": role.arn,
         "exists": True,
         "madeBy": item.role_maker,
@@ -169,7 +165,7 @@ def role_json(item: ListedBinding) -> dict[str, Any]:
 def policy_json(
     name: str, arn: str = "", document: Document | None = None, unreadable: str = ""
 ) -> dict[str, Any]:
-    """A policy of a role as `-o json` shows it; `arn` is empty for an inline one."""
+    """A policy of a role as `-o json` shows it; `arn` is '' for inline ones."""
     return {"name": name, "arn": arn or None, "document": document, "unreadable": unreadable or None}
 
 
@@ -183,5 +179,5 @@ _NOTHING: dict[str, Any] = {
 
 
 def time_json(moment: datetime | None) -> str | None:
-    """A time as Kubernetes writes it: UTC, whole seconds."""
+    """A time in Kubernetes' format: UTC, whole seconds."""
     return None if moment is None else moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,6 +1,6 @@
-"""What files say of each other: ServiceAccounts, pods that name them, their roles, and rights for everybody.
+"""Risks across files: ServiceAccounts, their pods and roles, and rights for everyone.
 
-What is in no file may be elsewhere: nothing follows from that, unless the files look whole.
+A missing object can be elsewhere, so it is a risk only if the files look complete.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ _BUILT_IN = {
     "cluster-admin": "AmazonEKSClusterAdminPolicy",
     "edit": "AmazonEKSEditPolicy",
 }
-"""Roles that each cluster has, and EKS' access policies that allow as much."""
+"""Built-in roles, and EKS's access policies with the same rights."""
 _HARMLESS = ("view", "system:basic-user", "system:discovery", "system:public-info-viewer")
 _RENDERED = ("Kustomization", "HelmRelease", "HelmChart", "Application", "ApplicationSet")
-"""Kinds that say that there are more objects than those of the files."""
+"""Kinds that create objects outside the files."""
 
 
 def across(found: Sequence[Found], *, whole: bool) -> Iterator[Risk | Unjudged]:
-    """What is wrong between what was found; `whole`: nothing was left out."""
+    """The risks across objects; `whole`: all files were read."""
     objects = [item for item in found if isinstance(item, LintedObject)]
     trusts = [item for item in found if isinstance(item, LintedTrust)]
     for item in found:
@@ -70,37 +70,38 @@ def _refused(account: LintedAccount, trusts: Sequence[LintedTrust]) -> Iterator[
     subject = f"{SERVICE_ACCOUNT}{account.namespace}:{account.name}"
     if role and known and len(of_it) == 1 and refuses(of_it[0], subject):
         name = f"{account.namespace}/{account.name}"
-        reason = f"names {gap or role}, whose trust policy ({of_it[0].placed.place()}) does not allow it"
+        place = of_it[0].placed.place()
+        reason = f"is annotated with {gap or role}, whose trust policy ({place}) does not allow it"
         place = account.placed.place(account.path)
         yield risk(ANNOTATED_REFUSED, f"ServiceAccount {name}", reason, account=name, place=place)
 
 
 def _is_of(trust: LintedTrust, role: str) -> bool:
-    """Whether it is the trust policy of a role: by its ARN, else by its name; a gap means one document's."""
+    """Whether it is the trust policy of a role, by its ARN or else by its name."""
     arns = [name for name in trust.known_as if name.startswith("arn:")]
     return role in (arns or trust.known_as) or (not arns and role.rpartition("/")[2] in trust.known_as)
 
 
 def _missing(objects: Sequence[LintedObject], there: set[tuple[str, str]]) -> Iterator[Risk]:
-    """Pods of a ServiceAccount that is in no file, where there are others of its namespace."""
+    """Pods with a missing ServiceAccount in a namespace that has others."""
     spaces = {namespace for namespace, _ in there}
     for item in objects:
         if item.kind not in ("Pod", *KINDS.values()) or item.namespace not in spaces:
             continue
         body = {"metadata": item.value.get("metadata"), "spec": item.value.get("spec")}
         try:
-            made = workload(item.kind, {**body, "spec": {"template": body}} if item.kind == "Pod" else body)
+            pods = workload(item.kind, {**body, "spec": {"template": body}} if item.kind == "Pod" else body)
         except (KeyError, TypeError, AttributeError):
             continue
-        name = str(made.service_account)
+        name = str(pods.service_account)
         if name != "default" and not placeholder(name) and (item.namespace, name) not in there:
-            reason = f"names the ServiceAccount {name}, and the files have only others of its namespace"
+            reason = f"uses ServiceAccount {name}, but the files have only others in its namespace"
             path = ("spec", "template", "spec", "serviceAccountName")
             yield risk(ACCOUNT_MISSING, str(item), reason, place=item.placed.place(path))
 
 
 def _everybody(objects: Sequence[LintedObject]) -> Iterator[Risk | Unjudged]:
-    """Bindings that let everybody become ServiceAccounts, whichever there are."""
+    """Bindings that allow everyone to act as ServiceAccounts."""
     roles: list[RbacRole] = []
     bindings: list[tuple[LintedObject, RbacBinding]] = []
     for item in objects:
@@ -112,7 +113,7 @@ def _everybody(objects: Sequence[LintedObject]) -> Iterator[Risk | Unjudged]:
             elif item.kind in RBAC_KINDS:
                 bindings.append((item, binding_of(body, item.kind)))
         except (KeyError, TypeError, ValueError, AttributeError):
-            text = f"{item} is none as Kubernetes takes it: it was not judged"
+            text = f"{item} is not valid, so it was not checked"
             yield Unjudged(item.placed.place(), text, Severity.HIGH)
     becoming = Becoming(RbacIndex(RbacObjects(cluster_roles=tuple(roles))))
     for item, binding in bindings:
@@ -127,16 +128,18 @@ def _open(
     if role not in known and role.name in _BUILT_IN:
         binding = replace(binding, role=RoleRef(ACCESS_POLICY, _BUILT_IN[role.name]))
     elif role not in known and role.name not in _HARMLESS:
-        text = f"{item} binds everybody to {role}, which is in no file"
+        text = f"{item} binds everyone to {role}, which is in no file"
         yield Unjudged(place, text, Severity.HIGH)
     space = binding.namespace or "any"
     named = {name for opening in becoming.openings(binding.role).openings for name in opening.names}
-    # Some pod of some ServiceAccount runs.
+    # Assume that some pod is running.
     takers = [each for name in ("any", *named) for each in becoming.by(binding, space, name, 1)]
     sure = [each for each in takers if each.subject.name in BROAD and each.is_sure]
     if sure:
         acts = dict.fromkeys(str(act.right) for each in sure for act in each.acts if not act.conditions)
         where = f"namespace {space}" if binding.namespace else "every namespace"
         subjects = " and ".join(dict.fromkeys(str(each.subject) for each in sure))
-        reason = f"lets {subjects} become ServiceAccounts of {where} by the right to {some(list(acts))}"
+        reason = (
+            f"allows {subjects} to act as ServiceAccounts of {where} with the right to {some(list(acts))}"
+        )
         yield risk(BROAD_GROUP, str(item), reason, place=place, evidence=(str(role),))

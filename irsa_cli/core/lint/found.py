@@ -1,9 +1,7 @@
-"""What a file holds that can be judged: trust policies and ServiceAccounts, each with its place in the file.
+"""The objects in files that lint checks: trust policies and ServiceAccounts, each with its place.
 
-A document is read as plain values that know their places (`Placed`). What is not known before it is deployed
-is a gap (`Gaps`): a word that nobody writes, and that may be a part of a name, so that what is around it can
-be judged; what people are shown is its expression. How each kind of file is read is the business of the
-modules beside this one.
+A value that is unknown before deployment is a gap (`Gaps`): a placeholder word that can be part of a name, so
+that the rest can be checked. Messages show its expression instead.
 """
 
 from __future__ import annotations
@@ -34,7 +32,7 @@ class Gaps:
         self._names: list[str] = []
 
     def gap(self, expression: str) -> str:
-        """The text that stands for the value of an expression: the same one for the same expression."""
+        """The placeholder for an expression, the same for the same expression."""
         if expression not in self._numbers:
             self._numbers[expression] = len(self._names)
             self._names.append(expression)
@@ -46,7 +44,7 @@ class Gaps:
         return self._names[int(found[1])] if found and int(found[1]) < len(self._names) else ""
 
     def shown(self, text: str) -> str:
-        """A text with the expressions in place of the gaps."""
+        """A text with expressions instead of gaps."""
         return _GAP.sub(self._expression, text) if self._names else text
 
     def _expression(self, found: re.Match[str]) -> str:
@@ -55,17 +53,17 @@ class Gaps:
             return found[0]
         name = self._names[number]
         if name[0] in "$<{" or name.isupper():
-            return name  # A placeholder, as it is written.
+            return name  # A placeholder in its original form.
         return f"${{{name if len(name) <= _LONGEST else name[:_LONGEST] + '...'}}}"
 
 
 def has_gap(value: Any) -> bool:
-    """Whether a text has a gap; what is no text has none."""
+    """Whether a value is a text with a gap."""
     return isinstance(value, str) and _GAP.search(value) is not None
 
 
 def is_gap(value: Any) -> bool:
-    """Whether a text is one gap, and nothing else."""
+    """Whether a value is a single gap."""
     return isinstance(value, str) and _GAP.fullmatch(value) is not None
 
 
@@ -84,16 +82,16 @@ def texts_of(value: Any) -> Iterator[str]:
 
 Path = Sequence[str | int]
 _TAGGED = {"!Ref": "Ref", "!Condition": "Condition"}
-"""CloudFormation's short forms; of others the tag's name goes after `Fn::`."""
+"""CloudFormation's short forms without `Fn::`."""
 
 
 _START = re.compile(r"^---(?=\s)", re.MULTILINE)
 _MOST_PROBLEMS = 20
-"""Of a file with more of them nothing is read from there on."""
+"""The most invalid documents of a file before reading stops."""
 
 
 class Nodes:
-    """What is looked up in a file's nodes, each once: files may be large."""
+    """Cached lookups in a file's nodes."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -105,9 +103,9 @@ class Nodes:
         return self.text.split("\n")
 
     def pairs(self, node: MappingNode) -> dict[str, tuple[Node, Node]]:
-        """The pairs by key: of a key that is given twice the last one, as readers of JSON take it."""
+        """The pairs by key; the last one of a duplicate key counts, as in JSON."""
         if id(node) not in self._pairs:
-            self._pairs[id(node)] = {}  # One that is merged into itself.
+            self._pairs[id(node)] = {}  # In case it is merged into itself.
             self._pairs[id(node)] = self._read(node)
         return self._pairs[id(node)]
 
@@ -124,7 +122,7 @@ class Nodes:
         return {**merged, **own}
 
     def step(self, node: Node, step: str | int) -> tuple[Node, Node] | None:
-        """Where a part of a node stands, and the part; what stands alone counts as a list of one."""
+        """The key (or element) and value of a part of a node; a single value counts as a list."""
         if isinstance(step, str):
             return self.pairs(node).get(step) if isinstance(node, MappingNode) else None
         if isinstance(node, SequenceNode):
@@ -132,13 +130,13 @@ class Nodes:
         return (node, node) if step == 0 else None
 
     def mark(self, node: Node, path: Path) -> Mark:
-        """Where that stands to which a path leads."""
+        """The mark of the node that a path leads to."""
         where = node
         for step in path:
             found = self.step(node, step)
             if found is None:
                 break
-            # One element alone stands where its key does.
+            # A single element has the mark of its key.
             where, node = (where if found[0] is node else found[0]), found[1]
         return where.start_mark
 
@@ -167,7 +165,7 @@ class Nodes:
 
 
 def documents(text: str, source: str) -> tuple[list[Placed], list[IrsaError]]:
-    """The documents of a file, and what is wrong with those that are no YAML or JSON."""
+    """The documents of a file, and the errors of invalid YAML or JSON."""
     try:
         nodes = Nodes(text)
         return [Placed(source, node, nodes) for node in compose(text, source)], []
@@ -183,7 +181,7 @@ def documents(text: str, source: str) -> tuple[list[Placed], list[IrsaError]]:
             line = text.count("\n", 0, start)
             found += [Placed(source, node, part, offset=(line, 0)) for node in compose(part.text, source)]
         except InvalidInput:
-            try:  # Behind empty lines it says its place in the file.
+            try:  # Leading empty lines correct the error's line.
                 compose("\n" * line + part.text, source)
             except InvalidInput as error:
                 problems.append(error)
@@ -194,30 +192,30 @@ def documents(text: str, source: str) -> tuple[list[Placed], list[IrsaError]]:
 
 @dataclass(frozen=True)
 class Placed:
-    """A document, or a part of one. `source` names its file; `subject` what of the file it is, for people."""
+    """A document or a part of one; `source` is its file, `subject` its name in messages."""
 
     source: str
     node: Node
     nodes: Nodes
     subject: str = ""
     offset: tuple[int, int] = (0, 0)
-    """Where the text begins in which the node stands, as line and column from 0."""
+    """The start of the node's text, as line and column from 0."""
 
     @cached_property
     def value(self) -> Any:
-        """The value, as JSON has it; CloudFormation's short forms are written out."""
+        """The JSON value, with CloudFormation's short forms in full."""
         return self.nodes.value(self.node, {})
 
     def place(self, path: Path = ()) -> FilePlace:
-        """Where the part is that a path leads to: its key, or the element of a list."""
+        """The place of the part that a path leads to: its key or list element."""
         mark = self.nodes.mark(self.node, path)
         line, column = mark.line + self.offset[0], mark.column + self.offset[1]
-        # YAML's marks do not know the file's name: <unicode string>.
+        # Marks from YAML have no file name but <unicode string>.
         source = self.source if mark.name[:1] == "<" else mark.name
         return FilePlace(source, line + 1, column + 1, self.subject)
 
     def at(self, *path: str | int, subject: str = "") -> Placed:
-        """A part of it; the nearest one that there is."""
+        """The part that a path leads to, or the nearest existing one."""
         node = self.node
         for step in path:
             found = self.nodes.step(node, step)
@@ -227,10 +225,10 @@ class Placed:
         return replace(self, node=node, subject=subject or self.subject)
 
     def inside(self) -> Placed:
-        """What is written in a block of text (`|`), as a document with places of its own; else the same."""
+        """The document in a block of text (`|`) with its own places; otherwise the same part."""
         node = self.node
         if isinstance(node, MappingNode) and len(node.value) == 1:
-            node = node.value[0][1]  # CloudFormation's Fn::Sub, written out.
+            node = node.value[0][1]  # CloudFormation's Fn::Sub in full.
         if not isinstance(node, ScalarNode) or node.style != "|":
             return self
         try:
@@ -248,10 +246,10 @@ class Placed:
 
 @dataclass(frozen=True)
 class LintedTrust:
-    """A trust policy, where it stands, and what is known around it.
+    """A trust policy with its place and context.
 
-    `power` is what the role may do, where that is much. `refined` gives a risk its place and its fix, where
-    the policy is not written down in the file as it will be.
+    `power` has the role's powerful permissions. `refined` sets a risk's place and fix if the file does not
+    contain the policy itself. `known_as` has the role's ARN, name and references.
     """
 
     placed: Placed
@@ -262,12 +260,11 @@ class LintedTrust:
     clusters: Mapping[str, KnownCluster] = field(default_factory=dict)
     refined: Callable[[Risk], Risk] | None = None
     known_as: tuple[str, ...] = ()
-    """The role's ARN and name, as far as they are known, and what refers to it."""
 
 
 @dataclass(frozen=True)
 class LintedAccount:
-    """A ServiceAccount of a manifest, with the place of its annotations."""
+    """A ServiceAccount of a manifest, with the paths of its annotation and name."""
 
     placed: Placed
     namespace: str
@@ -280,7 +277,7 @@ class LintedAccount:
 
 @dataclass(frozen=True)
 class LintedObject:
-    """An object of Kubernetes that matters beside others: ServiceAccounts, what makes pods, RBAC."""
+    """A Kubernetes object that other objects refer to: ServiceAccounts, workloads, RBAC."""
 
     placed: Placed
     kind: str
@@ -294,15 +291,13 @@ class LintedObject:
 
 @dataclass(frozen=True)
 class Unjudged:
-    """What is known only once it is deployed: it may hide a risk as bad as `at_most`."""
+    """A part that is known only after deployment; it can hide a risk up to severity `at_most`."""
 
     place: FilePlace
     text: str
     at_most: Severity
 
-    @property
-    def told(self) -> str:
-        """The same for people."""
+    def __str__(self) -> str:
         whose = f"{self.place.subject}: " if self.place.subject else ""
         return f"{self.place}: {whose}{self.text}"
 

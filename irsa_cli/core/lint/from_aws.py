@@ -1,8 +1,6 @@
-"""Trust policies in AWS' own forms: alone, in roles as `aws iam` prints them, in CloudFormation's templates.
+"""Trust policies in AWS's formats: alone, in the output of `aws iam`, in CloudFormation templates.
 
-CloudFormation's functions are followed as far as they can be known from the template alone; the rest are
-gaps. What they give is no larger than what they are given: what would grow beyond a policy's size is a gap as
-a whole. The CDK synthesizes such templates, too.
+CloudFormation's functions are evaluated from the template alone; unknown or oversized values are gaps.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference.html
 """
 
@@ -21,21 +19,21 @@ from irsa_cli.core.trust.rules.power import power
 from irsa_cli.core.values.slips import placeholder
 
 PROVIDER_HEAD = "arn:aws:iam::000000000000:oidc-provider/"
-"""The ARN of a provider of which only the issuer matters, and that may be a gap."""
+"""Prefix of a provider's ARN if only its issuer matters."""
 _PROVIDERS = ("AWS::IAM::OIDCProvider", "Custom::AWSCDKOpenIdConnectProvider")
 _POLICIES = ("AWS::IAM::Policy", "AWS::IAM::RolePolicy", "AWS::IAM::ManagedPolicy")
 CFN_JSON = "Custom::AWSCDKCfnJson"
-"""How the CDK writes keys that are not known yet: as JSON in a text."""
+"""The CDK's resource for keys that are not known yet: JSON in a text."""
 _PSEUDO = {"AWS::Partition": "aws", "AWS::URLSuffix": "amazonaws.com"}
 _NOTHING = object()
 _VARIABLE = re.compile(r"\$\{(!?)([^{}]*)\}")
-"""No brace is in a name, so that none is looked for beyond the next one: `${` may stand there without end."""
+"""Names have no braces, so that matching stays fast with many unclosed `${`."""
 _LONGEST = 65_536
-"""Characters of a text that can be in a policy."""
+"""The most characters of a text in a policy."""
 
 
 class Template:
-    """A template whose values can be asked for."""
+    """A CloudFormation template with resolved values."""
 
     def __init__(self, value: Mapping[str, Any], gaps: Gaps) -> None:
         found = value.get("Resources")
@@ -45,10 +43,10 @@ class Template:
 
     @cached_property
     def policies(self) -> Mapping[str, Mapping[str, Any]]:
-        """The policies that are resources of their own, by their names in the template."""
-        found = {name: self.resources[name] for name in self.resources if self.type_of(name) in _POLICIES}
-        made = {name: self.resolved(item.get("Properties")) for name, item in found.items()}
-        return {name: item for name, item in made.items() if isinstance(item, dict)}
+        """The policies that are separate resources, by their names in the template."""
+        names = [name for name in self.resources if self.type_of(name) in _POLICIES]
+        found = {name: self.resolved(self.resources[name].get("Properties")) for name in names}
+        return {name: item for name, item in found.items() if isinstance(item, dict)}
 
     def type_of(self, name: str) -> str:
         """The type of a resource, '' for none."""
@@ -56,7 +54,7 @@ class Template:
         return str(item.get("Type", "")) if isinstance(item, dict) else ""
 
     def resolved(self, value: Any, variables: Mapping[str, str] | None = None) -> Any:
-        """The value without functions; what is not known is a gap."""
+        """The value without functions, with gaps for unknown values."""
         found = self._resolved(value, variables or {})
         return None if found is _NOTHING else found
 
@@ -108,7 +106,7 @@ class Template:
 
     def _json_of(self, name: str) -> Any:
         if name not in self._documents:
-            self._documents[name] = None  # One that asks for itself is not known.
+            self._documents[name] = None  # In case it refers to itself.
             properties = self.resources[name].get("Properties")
             text = self.resolved(properties.get("Value")) if isinstance(properties, dict) else None
             self._documents[name] = as_json(text)
@@ -167,7 +165,7 @@ class Template:
 
 
 def as_json(text: Any) -> Any:
-    """What a text holds as JSON; None where it holds none, or is too large for a policy."""
+    """The JSON value in a text; None if it is invalid, or too large for a policy."""
     if not isinstance(text, str) or len(text) > _LONGEST:
         return None
     try:
@@ -177,7 +175,7 @@ def as_json(text: Any) -> Any:
 
 
 def is_known(value: Any) -> bool:
-    """Whether there is no gap in a value."""
+    """Whether a value has no gaps."""
     return not any(map(has_gap, texts_of(value)))
 
 
@@ -194,7 +192,7 @@ def is_policy(value: Any) -> bool:
 
 
 def is_roles(value: Mapping[str, Any]) -> bool:
-    """Whether it is what `aws iam get-role`, `list-roles` or `get-account-authorization-details` prints."""
+    """Whether it is the output of aws iam get-role, list-roles or get-account-authorization-details."""
     one = value.get("Role")
     return (isinstance(one, dict) and _DOCUMENT in one) or any(
         isinstance(value.get(name), list) for name in _LISTS
@@ -202,13 +200,13 @@ def is_roles(value: Mapping[str, Any]) -> bool:
 
 
 def of_policy(placed: Placed, document: Any = None) -> Iterator[LintedTrust]:
-    """The policy alone: what nobody has filled in is not known."""
+    """The policy alone, with gaps for its placeholders."""
     gaps = Gaps()
     yield LintedTrust(placed, _with_gaps(placed.value if document is None else document, gaps), gaps)
 
 
 _ISSUER = re.compile(r"(?<=:oidc-provider/)[A-Z0-9_]+$|^[A-Z0-9_]+(?=:(?:sub|aud)$)")
-"""A word in the place of an issuer, whose host would have a dot."""
+"""A placeholder instead of an issuer; a real one has a dot in its host."""
 
 
 def _with_gaps(value: Any, gaps: Gaps) -> Any:
@@ -251,7 +249,7 @@ def _power_of_role(role: Mapping[str, Any]) -> str:
 
 
 def listed(value: Any) -> list[Any]:
-    """The elements of a list; nothing of what is none."""
+    """The elements of a list; nothing for other values."""
     return value if isinstance(value, list) else []
 
 
@@ -264,7 +262,7 @@ _ROLE = "AWS::IAM::Role"
 
 
 def is_template(value: Mapping[str, Any]) -> bool:
-    """Whether a document is a template: its resources have types of CloudFormation."""
+    """Whether a document is a CloudFormation template."""
     resources = value.get("Resources")
     if not isinstance(resources, dict):
         return False

@@ -1,9 +1,4 @@
-"""Terraform's own files: the roles, policies and ServiceAccounts of a folder, as a plan would have them.
-
-What decides by itself is written down like the output of `terraform show -json`, and judged as that is. The
-modules of terraform-aws-modules/iam are known by their arguments; of all others that may make roles, it is
-said that only a plan knows what they make.
-"""
+"""Terraform files: the roles, policies and ServiceAccounts of a folder, in the form of a plan."""
 
 from __future__ import annotations
 
@@ -23,12 +18,12 @@ from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
 _SIGNS = re.compile(r"AssumeRoleWithWebIdentity|eks[\\.]+amazonaws[\\.]+com/role-arn")
 _MODULE_SIGNS = re.compile(r"oidc|irsa|service_?account|assume_role|trust_policy|pod_identity", re.IGNORECASE)
 _NO_POD_ROLES = re.compile(r"(^|/)terraform-aws-modules/(eks|kms|vpc)/aws$")
-"""Modules whose roles are those of the cluster and its nodes."""
+"""Modules with roles for the cluster and its nodes only."""
 _IAM_MODULE = re.compile(r"terraform-aws-(?:modules/iam/aws|iam(?:\.git)?)//modules/([\w-]+)")
 
 
 def of_hcl(module: Module, named: Collection[str]) -> Iterator[Found]:
-    """What is judged in the named files of a folder, and what of them only a plan knows."""
+    """The objects in the given files of a folder, and the parts that only a plan shows."""
     resources: list[dict[str, Any]] = []
     roles = [block for block in module.blocks if block.labels[:2] == ("resource", "aws_iam_role")]
     used = [module.get(block, "assume_role_policy") for block in roles]
@@ -40,13 +35,13 @@ def of_hcl(module: Module, named: Collection[str]) -> Iterator[Found]:
         if is_data and kind != "aws_iam_policy_document":
             continue
         if is_data:
-            made = module.document(block)
-            if not any(item is made for item in used) and "sts:AssumeRole" in written:
-                changes.append(_named(module, block, kind, change={"after": made, "after_unknown": {}}))
+            data = module.document(block)
+            if not any(item is data for item in used) and "sts:AssumeRole" in written:
+                changes.append(_named(module, block, kind, change={"after": data, "after_unknown": {}}))
         elif kind.startswith("aws_iam_") or kind in ACCOUNTS:
             resources += [_named(module, block, kind, values=each) for each in _instances(module, block)]
-        elif kind == "module" and (made := _of_module(module, block)) is not None:
-            resources += [_named(module, block, "aws_iam_role", values=each) for each in made]
+        elif kind == "module" and (created := _of_module(module, block)) is not None:
+            resources += [_named(module, block, "aws_iam_role", values=each) for each in created]
         elif _SIGNS.search(written) or (kind == "module" and _may_create_roles(module, block, written)):
             yield from _unknown(block, written)
     if module.blocks:
@@ -61,7 +56,7 @@ def _named(module: Module, block: Block, kind: str, **more: Any) -> Any:
 
 
 def _instances(module: Module, block: Block) -> list[dict[str, Any]]:
-    """The block, or one for each element of a `for_each` that is known."""
+    """The block, or one for each element of a known `for_each`."""
     each = module.get(block, "for_each")
     if module.get(block, "count") == 0:
         return []
@@ -77,16 +72,16 @@ def _may_create_roles(module: Module, block: Block, written: str) -> bool:
 
 
 def _unknown(block: Block, written: str) -> Iterator[Unjudged]:
-    """What a block may hide that is not judged."""
+    """A block that might hide a risk."""
     if block.labels[0] in ("module", "resource"):
         mark = block.source.mark(block.tree)
         is_account = block.labels[0] == "resource" and "AssumeRole" not in written
         place = FilePlace(mark.name, mark.line + 1, mark.column + 1, ".".join(block.labels))
-        text = "what it creates is known only in a plan: it was not judged"
+        text = "its resources are known only in a plan, so they were not checked"
         yield Unjudged(place, text, Severity.MEDIUM if is_account else Severity.CRITICAL)
 
 
-# The modules of terraform-aws-modules/iam, by their arguments: several names are those of their versions.
+# The modules of terraform-aws-modules/iam by their arguments, whose names differ between versions.
 
 _TESTS = {
     "oidc_fully_qualified_subjects": ("StringEquals", "sub"),
@@ -97,21 +92,21 @@ _TESTS = {
     "oidc_audiences": ("StringEquals", "aud"),
 }
 _MORE = re.compile(r"trust_policy|enable_(github|bitbucket|saml)|provider_trust")
-"""What more a module may be told to trust."""
+"""Arguments that add principals to a module's trust policy."""
 
 
 def _of_module(module: Module, block: Block) -> list[dict[str, Any]] | None:
-    """The roles that a module makes of its arguments, None where these do not tell them."""
+    """The roles that a module creates from its arguments; None if unknown."""
     found = _IAM_MODULE.search(str(module.get(block, "source")))
     if found is None:
         return None
-    made = [_of_arguments(module, found[1], given) for given in _instances(module, block)]
-    known = [role for role in made if role is not None]
-    return [role for role in known if role] if len(known) == len(made) else None
+    roles = [_of_arguments(module, found[1], given) for given in _instances(module, block)]
+    known = [role for role in roles if role is not None]
+    return [role for role in known if role] if len(known) == len(roles) else None
 
 
 def _of_arguments(module: Module, kind: str, given: dict[str, Any]) -> dict[str, Any] | None:
-    """The role, an empty one if none is created."""
+    """The role, empty if none is created; None if unknown."""
     if any(given.get(name) is False for name in ("create", "create_role", "enable_oidc")):
         return {}
     statements: list[dict[str, Any]] = []
@@ -147,7 +142,7 @@ def _of_urls(given: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _statement(arn: str, issuer: str, tests: list[tuple[str, str, list[Any]]]) -> dict[str, Any]:
-    """A statement, as a data source has it."""
+    """A statement in the form of a data source."""
     return {
         "actions": ["sts:AssumeRoleWithWebIdentity"],
         "principals": [{"type": "Federated", "identifiers": [arn]}],

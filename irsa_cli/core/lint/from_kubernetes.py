@@ -1,9 +1,4 @@
-"""Roles in what Kubernetes and `irsa apply` read: manifests, ClusterConfigs and irsa/v1 files.
-
-Of a manifest these are ServiceAccounts that name a role, and roles that operators make of objects; of the
-other two the trust policies that irsa makes of them. What is wrong with such a file is said by
-`irsa_cli.core.config`.
-"""
+"""Roles in manifests, and the trust policies that irsa would create for ClusterConfigs and irsa/v1 files."""
 
 from __future__ import annotations
 
@@ -22,13 +17,13 @@ from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.rules.power import power
 from irsa_cli.core.trust.rules.providers import KnownCluster, stage_of
 from irsa_cli.core.trust.rules.rule import Risk
-from irsa_cli.core.trust.rules.trust_rules import DEFAULT_ACCOUNT, SEVERAL_STAGES
+from irsa_cli.core.trust.rules.trust_rules import DEFAULT_ACCOUNT, NAME_THEM, SEVERAL_STAGES
 from irsa_cli.core.values import names
 from irsa_cli.core.values.issuer import host_path
 
 
 def of_bindings(placed: Placed, read: ReadFile) -> Iterator[LintedTrust]:
-    """The trust policies that its entries ask for; raises `InvalidInput` for what `irsa apply` refuses."""
+    """The trust policies of its entries; raise `InvalidInput` as `irsa apply` does."""
     config = parse_document(placed.node, placed.source, read)
     path: tuple[str, ...] = ("iam", "serviceAccounts") if "iam" in placed.value else ("serviceAccounts",)
     for index, item in enumerate(config.bindings):
@@ -54,22 +49,21 @@ def _trust(entry: Placed, config: Config, item: Binding) -> LintedTrust:
     return LintedTrust(entry, document, gaps, much, str(item), clusters, where.refined)
 
 
-_ADVICE = "name the ServiceAccounts: leave subjectPattern out, and list further ones in subjects"
+_ADVICE = "list the ServiceAccounts: remove subjectPattern, and add further ones to subjects"
 
 
 @dataclass(frozen=True)
 class _Entry:
-    """An entry of a file, in which each risk of the trust policy has its field."""
+    """An entry of a file, which has a field for each risk of the trust policy."""
 
     placed: Placed
     binding: Binding
 
     def refined(self, risk: Risk) -> Risk:
-        """The risk at the field that asks for what is unsafe, with what ends it in such a file."""
-        named = risk.suggestion.startswith("name the ServiceAccounts")
-        return replace(
-            risk, place=self.placed.place(self._path(risk)), suggestion=_ADVICE if named else risk.suggestion
-        )
+        """The risk at its field, with the fix for such a file."""
+        listed = risk.suggestion.startswith(NAME_THEM.partition("{")[0])
+        advice = _ADVICE if listed else risk.suggestion
+        return replace(risk, place=self.placed.place(self._path(risk)), suggestion=advice)
 
     def _path(self, risk: Risk) -> Path:
         item = self.binding
@@ -99,21 +93,21 @@ _ROLES = {
     "iam.aws.upbound.io": ("spec", "forProvider", "assumeRolePolicy"),
     "iam.aws.crossplane.io": ("spec", "forProvider", "assumeRolePolicyDocument"),
 }
-"""Where the trust policy is in a Role of ACK and of Crossplane's two providers, by the API's group."""
+"""The paths of trust policies in the Roles of ACK and of Crossplane's two providers, by API group."""
 
 
 def is_manifest(value: Mapping[str, Any]) -> bool:
-    """Whether it is an object of Kubernetes, or a list of them."""
+    """Whether it is a Kubernetes object or a list of them."""
     return all(isinstance(value.get(name), str) and value[name] for name in ("apiVersion", "kind"))
 
 
 def of_manifest(placed: Placed) -> Iterator[Found]:
-    """What it says of roles."""
+    """The objects of a manifest that matter for roles."""
     items = placed.value.get("items")
     if str(placed.value["kind"]).endswith("List") and isinstance(items, list):
         for index, item in enumerate(items):
             if isinstance(item, dict):
-                # kubectl's lists say of each object what it is, the API's say it of the list only.
+                # kubectl's lists have a kind for each object, the API's only for the list.
                 kind = item.get("kind") or str(placed.value["kind"]).removesuffix("List")
                 version = item.get("apiVersion") or placed.value["apiVersion"]
                 yield from _of_object(placed.at("items", index), item, str(version), str(kind))

@@ -1,6 +1,6 @@
-"""The roles of what `terraform show -json` (or `tofu`) prints of a plan or a state.
+"""The roles in the output of `terraform show -json` (or `tofu`) for a plan or a state.
 
-What is known only after apply is said to be: nothing is called fine that was not seen.
+Values that are known only after apply are reported.
 https://developer.hashicorp.com/terraform/internals/json-format
 """
 
@@ -44,14 +44,14 @@ def is_terraform(value: Mapping[str, Any]) -> bool:
 
 @dataclass
 class _Roles:
-    """The policies of roles, by the names of these; `policies` are documents by what refers to them."""
+    """The policies of roles by role name; `policies` are documents by their references."""
 
     attached: dict[str, list[str]] = field(default_factory=dict)
     inline: dict[str, dict[str, Any]] = field(default_factory=dict)
     policies: dict[str, Any] = field(default_factory=dict)
 
     def power(self, name: str, arns: list[str], inline: Mapping[str, Any], boundary: str) -> str:
-        """What is much of what a role may do."""
+        """The powerful permissions of a role."""
         arns = [*arns, *self.attached.get(name, ())]
         named = {arn: self.policies[arn] for arn in arns if arn in self.policies}
         return power(arns, {**named, **inline, **self.inline.get(name, {})}, boundary)
@@ -59,7 +59,7 @@ class _Roles:
 
 @dataclass(frozen=True)
 class _Resource:
-    """A resource as it will be; `path` leads to its values."""
+    """A planned resource; `path` leads to its values."""
 
     address: str
     type: str
@@ -73,7 +73,7 @@ def of_terraform(placed: Placed) -> Iterator[Found]:
 
 
 def of_plan(placed: Placed, value: Mapping[str, Any], gaps: Gaps) -> Iterator[Found]:
-    """The same of its value, which may have gaps already."""
+    """The trust policies and ServiceAccounts of a plan's value, with its gaps."""
     resources = list(_resources(value))
     roles = _attached(value, resources, gaps)
     unknown = _unknown(value)
@@ -105,7 +105,7 @@ def _resources(value: Mapping[str, Any]) -> Iterator[_Resource]:
 
 
 def _unknown(value: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """What of each resource is known only after apply, by its address."""
+    """The values of each resource that are known only after apply, by address."""
     found: dict[str, Mapping[str, Any]] = {}
     for item in dicts(value.get("resource_changes")):
         change = item.get("change")
@@ -120,7 +120,7 @@ _REFERRING = ("role", "policy", "policy_arn")
 
 
 def _references(value: Mapping[str, Any], gaps: Gaps) -> dict[str, dict[str, str]]:
-    """What arguments refer to, as gaps, by addresses without indexes."""
+    """The references of arguments as gaps, by addresses without indexes."""
     todo = [(_part(value, "configuration", "root_module"), "")]
     found: dict[str, dict[str, str]] = {}
     while todo:
@@ -137,14 +137,14 @@ def _references(value: Mapping[str, Any], gaps: Gaps) -> dict[str, dict[str, str
 
 
 def _part(value: Any, *path: str) -> Mapping[str, Any]:
-    """A part of an object, an empty one for none."""
+    """A part of an object, empty if missing."""
     for step in path:
         value = value.get(step) if isinstance(value, dict) else None
     return value if isinstance(value, dict) else {}
 
 
 def _label(reference: str) -> str:
-    """What is referred to, without indexes; a role's id is its name."""
+    """A reference without indexes; a role's id is its name."""
     label = _INDEX.sub("", reference)
     return f"{label[:-2]}name" if re.search(r"\baws_iam_role\.[^.]+\.id$", label) else label
 
@@ -173,7 +173,7 @@ def _attached(value: Mapping[str, Any], resources: list[_Resource], gaps: Gaps) 
 
 
 def _policy(value: Any, gaps: Gaps) -> Any:
-    """A policy as IAM has it, whether it is a text, an object, or the arguments of a data source."""
+    """An IAM policy from a text, an object, or the arguments of a data source."""
     if isinstance(value, dict):
         return _document(value, {}, gaps) if "statement" in value else value
     return value if is_gap(value) else as_json(value)
@@ -184,7 +184,7 @@ def _role(placed: Placed, item: _Resource, roles: _Roles, gaps: Gaps) -> Iterato
     value = item.values.get("assume_role_policy")
     if value is None:
         place = placed.at(*item.path[:-1], subject=item.address).place()
-        yield Unjudged(place, f"the trust policy is {_WHOLE}: it was not judged", Severity.CRITICAL)
+        yield Unjudged(place, f"the trust policy is {_WHOLE}, so it was not checked", Severity.CRITICAL)
         return
     name = str(item.values.get("name") or gaps.gap(_label(f"{item.address}.name")))
     much = roles.power(
@@ -220,7 +220,7 @@ def _account(placed: Placed, item: _Resource, later: Mapping[str, Any], gaps: Ga
 
 
 def _deferred(placed: Placed, value: Mapping[str, Any], gaps: Gaps) -> Iterator[LintedTrust]:
-    """What is known of policies that are made only after apply (`data.aws_iam_policy_document`)."""
+    """The known parts of policies that are created after apply (`data.aws_iam_policy_document`)."""
     for index, item in enumerate(listed(value.get("resource_changes"))):
         change = item.get("change") if isinstance(item, dict) else None
         if not isinstance(change, dict) or item.get("type") != "aws_iam_policy_document":
@@ -235,7 +235,7 @@ def _deferred(placed: Placed, value: Mapping[str, Any], gaps: Gaps) -> Iterator[
 
 
 def _in_data(placed: Placed, risk: Risk) -> Risk:
-    """The risk where the statement is in a data source, whose fields have other names."""
+    """The risk at its place in a data source, whose fields have other names."""
     index = risk.path[1] if len(risk.path) > 1 else 0
     more = ("condition",) if "Condition" in risk.path else ()
     return replace(risk, place=placed.place(("statement", index, *more)))
@@ -254,7 +254,7 @@ def _document(after: Mapping[str, Any], later: Mapping[str, Any], gaps: Gaps) ->
 
 
 def _merged(value: Any, later: Any, gaps: Gaps, name: str) -> Any:
-    """The value with gaps where it is known only after apply."""
+    """The value with gaps for parts known only after apply."""
     if later is True:
         return gaps.gap(f"{name} {_WHOLE}")
     if isinstance(value, dict) and isinstance(later, dict):
@@ -301,7 +301,7 @@ def _statement(item: Mapping[str, Any], gaps: Gaps) -> Document:
 
 
 def _key(variable: Any, values: Any, gaps: Gaps) -> str:
-    """The key of a condition; where its issuer is not known yet, by what it is compared with."""
+    """The key of a condition; if its issuer is unknown, the values tell the claim."""
     if not is_gap(variable):
         return str(variable)
     named = [value for value in as_list(values) if isinstance(value, str)]

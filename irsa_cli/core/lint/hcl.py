@@ -1,8 +1,7 @@
-"""HCL, the language of Terraform's files, as plain values that know their file and place.
+"""HCL, the language of Terraform files, as plain values with their file and place.
 
-The files of one folder are one module and are evaluated together: locals, defaults of variables, references,
-and the functions that policies are written with. What only a plan knows is a gap. What is judged in such
-files is the business of `irsa_cli.core.lint.from_hcl`.
+The files of a folder are one module and are evaluated together: locals, defaults of variables, references,
+and common functions. Values that only a plan shows are gaps.
 """
 
 from __future__ import annotations
@@ -22,33 +21,33 @@ from irsa_cli.core.policies.policy import as_list
 from irsa_cli.core.values.errors import InvalidInput, IrsaError
 
 _LONGEST = 65_536
-"""Characters of a text, and values of an object or a list, that can be in a policy."""
+"""The most characters of a text, or values of an object or list, in a policy."""
 _LARGEST_FILE = 1_000_000
-"""Characters of a file that is parsed: people write smaller ones."""
+"""The most characters of a file."""
 Tree = Any
 Names = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Source:
-    """A text of HCL: a file, or an expression within a template. `first` is its first line, from 0."""
+    """A text of HCL: a file or an expression in a template; `first` is its first line, from 0."""
 
     name: str
     text: str
     first: int = 0
 
     def mark(self, tree: Tree) -> Mark:
-        """Where a part of it begins."""
+        """The start of a part."""
         return Mark(self.name, 0, self.first + tree.meta.line - 1, tree.meta.column - 1, None, 0)
 
     def written(self, tree: Tree) -> str:
-        """A part of it as it is written, in one line."""
+        """The source of a part in one line."""
         return " ".join(self.text[tree.meta.start_pos : tree.meta.end_pos].split())
 
 
 @dataclass(frozen=True)
 class Block:
-    """A block: `labels` begin with its type. Its attributes are evaluated when they are asked for."""
+    """A block; `labels` begin with its type, and attributes are evaluated on demand."""
 
     source: Source
     tree: Tree
@@ -58,8 +57,8 @@ class Block:
 
 
 def _parse(source: Source) -> Block:
-    """The file as a block without labels; raises `InvalidInput` for what is no HCL."""
-    from hcl2.api import parses_to_tree  # It takes its time: only who reads HCL waits for it.
+    """Parse a file into a block without labels; raise `InvalidInput` for invalid HCL."""
+    from hcl2.api import parses_to_tree  # A slow import.
     from lark.exceptions import LarkError, UnexpectedInput
 
     if len(source.text) > _LARGEST_FILE:
@@ -67,9 +66,9 @@ def _parse(source: Source) -> Block:
     try:
         return _body(source, parses_to_tree(source.text), ())
     except UnexpectedInput as error:
-        raise InvalidInput(f"{source.name}:{error.line}:{error.column}: this is not HCL") from None
+        raise InvalidInput(f"{source.name}:{error.line}:{error.column}: invalid HCL") from None
     except (LarkError, RecursionError) as error:
-        raise InvalidInput(f"{source.name} is not HCL", reason=type(error).__name__) from None
+        raise InvalidInput(f"{source.name} is not valid HCL", reason=type(error).__name__) from None
 
 
 def _body(source: Source, tree: Tree, labels: tuple[str, ...]) -> Block:
@@ -96,7 +95,7 @@ _SAME = re.compile("json(en|de)code|to(string|set|list|map)|compact|distinct|sor
 
 @dataclass
 class Module:
-    """The files of a folder. `read` reads a file that one names; `marks` are places and sizes of values."""
+    """The files of a folder; `read` reads a referenced file, `marks` has places and sizes of values."""
 
     read: ReadFile
     gaps: Gaps = field(default_factory=Gaps)
@@ -106,7 +105,7 @@ class Module:
     _known: dict[str, Any] = field(default_factory=dict)
 
     def add(self, text: str, name: str) -> None:
-        """Add a file; raises `InvalidInput` for what is no HCL."""
+        """Add a file; raise `InvalidInput` for invalid HCL."""
         for block in _parse(Source(name, text)).blocks:
             self.blocks.append(block)
             kind, values = block.labels[0], block.attributes
@@ -121,7 +120,7 @@ class Module:
         return "" if tree is None else self.value(block.source, tree, names or {})
 
     def body(self, block: Block, names: Names | None = None) -> Any:
-        """A block as `terraform show -json` has it; what is dynamic in it is a gap."""
+        """A block in the form of `terraform show -json`, with gaps for dynamic parts."""
         found: dict[str, Any] = {}
         for inner in block.blocks:
             name = inner.labels[-1]
@@ -137,14 +136,14 @@ class Module:
         return self.placed(found, block.source.mark(block.tree))
 
     def placed(self, value: Any, mark: Mark) -> Any:
-        """A value with its place, None for one that is too large."""
+        """Record a value's place; None if it is too large."""
         parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
         size = 1 + sum(self.marks[id(part)][2] if id(part) in self.marks else 1 for part in parts)
         self.marks.setdefault(id(value), (value, mark, size))
         return value if size < _LONGEST else None
 
     def node(self, value: Any, mark: Mark) -> Node:
-        """A value as nodes: what has no place of its own stands where it is used."""
+        """A value as nodes; parts without a place have the place of their use."""
         own = self.marks.get(id(value))
         mark = own[1] if own else mark
         if isinstance(value, dict):
@@ -182,7 +181,7 @@ class Module:
         return found
 
     def _text(self, source: Source, tree: Tree, names: Names) -> str:
-        """A value as it is within a text."""
+        """A value inside a text."""
         value = self.value(source, tree, names)
         if isinstance(value, bool):
             return str(value).lower()
@@ -206,11 +205,11 @@ class Module:
         return self._template(Source(source.name, "".join(lines), source.mark(tree).line + 1), names)
 
     def _template(self, source: Source, names: Names) -> str | None:
-        """A text of lines with expressions in it; None for what is more than that."""
+        """A text with expressions; None if it has directives."""
         place, texts = 0, []
         for found in _OPENING.finditer(source.text):
             if found.start() < place:
-                continue  # Within the one before.
+                continue  # Inside the previous one.
             end = _end_of(source.text, found.end())
             inner = Source(source.name, f"x = {source.text[found.end() : end]}", source.first)
             try:
@@ -219,14 +218,14 @@ class Module:
                 return None
             texts += [source.text[place : found.start()], value]
             place = end + 1
-        made = None if "%{" in source.text else _joined([*texts, source.text[place:]])
-        return made and self.placed(made, Mark(source.name, 0, source.first - 1, 0, None, 0))
+        text = None if "%{" in source.text else _joined([*texts, source.text[place:]])
+        return text and self.placed(text, Mark(source.name, 0, source.first - 1, 0, None, 0))
 
     def _for(self, source: Source, tree: Tree, names: Names) -> list[Any] | None:
         intro, *parts = _parts(tree)
         *words, over = _parts(intro)
         found = self.value(source, over, names)
-        if is_gap(found):  # What holds of some element.
+        if is_gap(found):  # Use one example element.
             found = [self.gaps.gap(source.written(words[-1]))]
         if len(parts) != 1 or not isinstance(found, dict | list):
             return None
@@ -235,7 +234,7 @@ class Module:
         return [self.value(source, parts[0], {**names, **each}) for each in own]
 
     def _call(self, source: Source, tree: Tree, names: Names) -> Any:
-        """What a function makes of its arguments, None where it is not known."""
+        """The result of a function, None if unknown."""
         word, *rest = _parts(tree)
         name, given = _word(word), self._list(source, rest[0], names) if len(rest) == 1 else [None]
         first, texts = given[0], [item for item in given if isinstance(item, str)]
@@ -258,13 +257,13 @@ class Module:
         if name == "format" and len(texts) == len(given) == texts[0].count("%") + 1:
             values = iter(texts[1:])
             return re.sub("%s", lambda _: next(values), texts[0])
-        # Of an issuer that is not known, what is left is as unknown.
+        # An unknown issuer stays unknown without its prefix.
         is_issuer = name in ("replace", "trimprefix") and texts[1:2] == ["https://"]
         return texts[0].replace("https://", "") if is_issuer else None
 
     def _file(self, source: Source, name: str, names: Names) -> str | None:
         head, _, rest = name.partition("/")
-        path = rest if is_gap(head) else name  # Behind path.module.
+        path = rest if is_gap(head) else name  # Relative to path.module.
         try:
             text = self.read(path)
         except IrsaError:
@@ -274,7 +273,7 @@ class Module:
     def _reference(self, source: Source, tree: Tree, names: Names) -> Any:
         path = self._path(source, tree, names)
         head, labels = str(path[0]), [step for step in path if isinstance(step, str)]
-        if path in (["true"], ["false"], ["null"]):  # As python-hcl2 8.1.0 has them.
+        if path in (["true"], ["false"], ["null"]):  # The form in python-hcl2 8.1.0.
             return self._literal(source, tree, names)
         if head in names:
             return _inside(names[head], path[1:])
@@ -287,7 +286,7 @@ class Module:
         return self._attribute(labels if head == "data" else ["resource", *labels])
 
     def _attribute(self, labels: list[str]) -> Any:
-        """What a block of the module says of itself; else a gap, the same one however it is asked for."""
+        """An attribute of a block in the module, or its gap."""
         block = next((item for item in self.blocks if list(item.labels) == labels[:3]), None)
         if block is None or len(labels) != 4:
             return None
@@ -300,25 +299,25 @@ class Module:
         return str(found).replace("https://", "") if kind == "aws_iam_openid_connect_provider" else found
 
     def document(self, block: Block) -> Any:
-        """A data source of a policy: the same value for whoever refers to it."""
+        """A data source of a policy, the same value for all references."""
 
-        def made() -> Any:
+        def build() -> Any:
             found = {"statement": [], **self.body(block)}
             for item in filter(lambda item: isinstance(item, dict), as_list(found["statement"])):
                 item.setdefault("principals", [])
             return found
 
-        return self.once(".".join(block.labels), made)
+        return self.once(".".join(block.labels), build)
 
     def once(self, key: str, make: Callable[[], Any]) -> Any:
-        """What has a name, made once; what asks for itself is not known."""
+        """A named value, evaluated once; None if it refers to itself."""
         if key not in self._known:
             self._known[key] = None
             self._known[key] = make()
         return self._known[key]
 
     def _path(self, source: Source, tree: Tree, names: Names) -> list[Any]:
-        """The steps of a reference: names, and in a tuple what stands in brackets."""
+        """The steps of a reference: names, or tuples for indexes in brackets."""
         parts = _parts(tree)
         if tree.data in ("identifier", "short_index"):
             word = _word(tree).lstrip(".")
@@ -330,7 +329,7 @@ class Module:
 
 
 def _end_of(text: str, start: int) -> int:
-    """Where the brace closes that was opened before `start`."""
+    """The position of the brace that closes the one before `start`."""
     depth = 1
     for found in _PIECES.finditer(text, start):
         depth += {"{": 1, "}": -1}.get(found[0], 0)

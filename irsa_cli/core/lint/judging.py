@@ -1,4 +1,4 @@
-"""What is unsafe in what a file holds, and what of it can't be told before it is deployed."""
+"""The risks of objects in files, and the parts that are known only after deployment."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
 from irsa_cli.core.values.slips import UNFILLED, placeholder
 
-_LATER = "is known only when it is deployed"
+_LATER = "is known only after deployment"
 _ARN = re.compile(r"arn:[^:]*:iam::[^:]*:oidc-provider/")
 _ROLE = re.compile(r"(aws_iam_role|module)\..*arn$")
 _PARTS = ("Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Condition")
 
 
 def judged(found: Found, *, with_fixes: bool = False) -> Iterator[Risk | Unjudged | InvalidInput]:
-    """The risks of what was found, each with its place, what is not known of it, and what IAM can't read."""
+    """The risks of an object with their places, its unknown parts, and errors of invalid policies."""
     if isinstance(found, Unjudged):
         yield found
     elif isinstance(found, LintedAccount):
@@ -62,19 +62,16 @@ def judged(found: Found, *, with_fixes: bool = False) -> Iterator[Risk | Unjudge
         yield from _of_trust(found, with_fixes=with_fixes)
 
 
-# Trust policies
-
-
 def _of_trust(found: LintedTrust, *, with_fixes: bool) -> Iterator[Risk | Unjudged | InvalidInput]:
     document = found.document
     if is_gap(document):
         yield _unjudged(found, (), f"the trust policy {_LATER}: {found.gaps.shown(document)}")
         return
     if not isinstance(document, dict) or "Statement" not in document:
-        yield _malformed(found, (), "the trust policy is no policy that can be read")
+        yield _malformed(found, (), "the trust policy is not a valid policy")
         return
     if size(document) > LARGEST:
-        yield _unjudged(found, (), "the trust policy is larger than IAM takes: it was not judged")
+        yield _unjudged(found, (), "the trust policy is larger than IAM allows, so it was not checked")
         return
     yield from _malformed_parts(found, document)
     yield from _unknown_parts(found, document)
@@ -84,29 +81,26 @@ def _of_trust(found: LintedTrust, *, with_fixes: bool) -> Iterator[Risk | Unjudg
     context = TrustContext(
         _providers(known), power=found.power, clusters=found.clusters or None, existing=None
     )
-    told_once: set[tuple[str, str, str]] = set()
-    for item in judge(known, context):
-        path = _written(found, item.path)
-        placed = replace(item, account=found.account, path=path, place=found.placed.place(path))
-        told = found.refined(placed) if found.refined else placed
+    reported: set[tuple[str, str, str]] = set()
+    for each in judge(known, context):
+        path = _written(found, each.path)
+        placed = replace(each, account=found.account, path=path, place=found.placed.place(path))
+        item = found.refined(placed) if found.refined else placed
         if with_fixes and not found.refined and is_known(document):
-            # Whom a pattern is meant for is not known here.
-            told = replace(told, corrected=corrected(document, item, context, Meant()))
-        once = (told.rule.id, told.reason, str(told.place))
-        if found.refined and once in told_once:
-            continue  # A file asks once for what the statement of each cluster has.
-        told_once.add(once)
+            item = replace(item, corrected=corrected(document, each, context, Meant()))
+        once = (item.rule.id, item.reason, str(item.place))
+        if found.refined and once in reported:
+            continue  # One entry of a file leads to a statement for each cluster.
+        reported.add(once)
         shown = found.gaps.shown
-        yield replace(
-            told,
-            statement=shown(told.statement),
-            reason=shown(told.reason),
-            suggestion=shown(told.suggestion),
-        )
+        texts: dict[str, Any] = {
+            name: shown(getattr(item, name)) for name in ("statement", "reason", "suggestion")
+        }
+        yield replace(item, **texts)
 
 
 def _readable(document: Mapping[str, Any], gaps: Gaps) -> dict[str, Any] | None:
-    """What is known of it; None if a part may deny something: that may make all else tight."""
+    """The known statements; None if an unknown part might be a Deny, which could prevent all risks."""
     items = list(_known(document))
     if any(item is None for item in items):
         return None
@@ -114,7 +108,7 @@ def _readable(document: Mapping[str, Any], gaps: Gaps) -> dict[str, Any] | None:
 
 
 def refuses(found: LintedTrust, subject: str) -> bool:
-    """Whether it surely allows no token of the subject, of whatever cluster."""
+    """Whether it surely allows no token of the subject."""
     document = found.document
     if not isinstance(document, dict) or "Statement" not in document or size(document) > LARGEST:
         return False
@@ -126,22 +120,22 @@ def refuses(found: LintedTrust, subject: str) -> bool:
     if known is None:
         return False
     looks = (Look(known, provider, DEFAULT_AUDIENCE) for provider in _providers(known))
-    return not any(look.admitting(subject) for look in looks)
+    return not any(look.allowing(subject) for look in looks)
 
 
 def _malformed_parts(found: LintedTrust, document: Mapping[str, Any]) -> Iterator[InvalidInput]:
-    """What is no statement to IAM: the rest is judged, and each of these is an error of its own."""
+    """The errors of invalid statements."""
     for index, item in enumerate(as_list(document["Statement"])):
         path, name = ("Statement", index), name_of(index, item if isinstance(item, dict) else {})
         if not isinstance(item, dict):
             if not has_gap(item):
-                yield _malformed(found, path, f"{name} is no object")
+                yield _malformed(found, path, f"{name} is not an object")
             continue
         if item.get("Effect") not in ("Allow", "Deny") and not has_gap(item.get("Effect")):
             yield _malformed(found, (*path, "Effect"), f"Effect of {name} is neither Allow nor Deny")
         block = item.get("Condition", {})
         if not isinstance(block, dict) and not has_gap(block):
-            yield _malformed(found, (*path, "Condition"), f"Condition of {name} is no object")
+            yield _malformed(found, (*path, "Condition"), f"Condition of {name} is not an object")
         for operator, keys in block.items() if isinstance(block, dict) else ():
             if not isinstance(keys, dict) and not has_gap(keys):
                 at = (*path, "Condition", operator)
@@ -149,11 +143,11 @@ def _malformed_parts(found: LintedTrust, document: Mapping[str, Any]) -> Iterato
 
 
 def _malformed(found: LintedTrust, path: tuple[str | int, ...], text: str) -> InvalidInput:
-    return InvalidInput(_unjudged(found, path, found.gaps.shown(text)).told)
+    return InvalidInput(str(_unjudged(found, path, found.gaps.shown(text))))
 
 
 def _known(document: Mapping[str, Any]) -> Iterator[Statement | None]:
-    """The statements; an empty one for an Allow of which a part is not known, None for what may be a Deny."""
+    """The statements: empty for an Allow with an unknown part, None for what might be a Deny."""
     for item in as_list(document["Statement"]):
         if not _unknown_part(item):
             yield item if isinstance(item, dict) else {}
@@ -162,7 +156,7 @@ def _known(document: Mapping[str, Any]) -> Iterator[Statement | None]:
 
 
 def _unknown_part(item: Any) -> str:
-    """The part of a statement that is a gap where there is to be more than a text; '' for none."""
+    """The part of a statement that is a gap instead of a structure; '' for none."""
     if not isinstance(item, dict):
         return "it" if has_gap(item) else ""
     for part in _PARTS:
@@ -178,7 +172,7 @@ def _unknown_part(item: Any) -> str:
 
 
 def _block(value: Any) -> dict[str, Any]:
-    """The operators of a Condition, each with its keys as far as it has some."""
+    """The operators of a Condition, each with its keys."""
     found = value if isinstance(value, dict) else {}
     return {name: keys if isinstance(keys, dict | str) else () for name, keys in found.items()}
 
@@ -188,13 +182,13 @@ def _unknown_parts(found: LintedTrust, document: Mapping[str, Any]) -> Iterator[
         if part := _unknown_part(item):
             what = "" if part == "it" else f"{part} of "
             name = name_of(index, item if isinstance(item, dict) else {})
-            yield _unjudged(found, ("Statement", index), f"{what}{name} {_LATER}: it was not judged")
+            yield _unjudged(found, ("Statement", index), f"{what}{name} {_LATER}, so it was not checked")
         elif isinstance(item, dict) and item.get("Effect") == "Allow":
             yield from _unknown_values(found, index, item)
 
 
 def _unknown_values(found: LintedTrust, index: int, item: Statement) -> Iterator[Unjudged]:
-    """Subjects, audiences and principals that are gaps, with how bad what they hide may be."""
+    """Subjects and audiences with gaps, with the severity that they can hide."""
     for operator, key, values in tests_of(item):
         claim = key.rpartition(":")[2].lower()
         for value in filter(has_gap, values):
@@ -207,7 +201,7 @@ def _unknown_values(found: LintedTrust, index: int, item: Statement) -> Iterator
 
 
 def _worst(operator: str, value: str) -> Severity | None:
-    """How bad a subject may be that is not known: None where it can be no more than one ServiceAccount's."""
+    """The severity that an unknown subject can hide; None if it is a single ServiceAccount."""
     found = comparing(operator)
     if found is None or found.wild or not is_positive(operator):
         return Severity.HIGH
@@ -215,10 +209,7 @@ def _worst(operator: str, value: str) -> Severity | None:
 
 
 def _with_provider(item: Statement, gaps: Gaps) -> Statement:
-    """The statement with ARNs of providers that the rules know as such.
-
-    Where the issuer is a gap, it is the one whose keys the statement tests: who writes both means the same.
-    """
+    """The statement with complete provider ARNs; an unknown issuer is the one whose keys it tests."""
     if not does(item, ACTION) or not any(map(has_gap, principals(item, "Federated"))):
         return item
     tested = {
@@ -240,7 +231,7 @@ def _with_provider(item: Statement, gaps: Gaps) -> Statement:
 
 
 def _of_one_issuer(item: Statement, tested: Collection[str]) -> Statement:
-    """The statement with one word for the one issuer that it can mean, however it is written."""
+    """The statement with the same gap for its only issuer in all keys."""
     block: dict[str, Any] = {}
     for operator, keys in item["Condition"].items():
         block[operator] = {}
@@ -251,7 +242,7 @@ def _of_one_issuer(item: Statement, tested: Collection[str]) -> Statement:
 
 
 def _providers(document: Mapping[str, Any]) -> tuple[str, ...]:
-    """The providers that are a cluster's, or may be: what is not known counts unless it is plainly none."""
+    """The providers that belong, or might belong, to a cluster."""
     gaps = {
         arn: None
         for item in statements(document)
@@ -262,7 +253,7 @@ def _providers(document: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _is_others(item: Statement) -> bool:
-    """Whether the subjects that it names are no ServiceAccounts'."""
+    """Whether its subjects are plainly not ServiceAccounts."""
     named = [value for _, key, values in tests_of(item) if key.lower().endswith(":sub") for value in values]
     plain = [value for value in named if not has_gap(value) and value[:1] not in ("*", "?")]
     return bool(plain) and not any(value.startswith(SUBJECT[:7]) for value in plain)
@@ -275,11 +266,8 @@ def _unjudged(
 
 
 def _written(found: LintedTrust, path: Sequence[str | int]) -> tuple[str | int, ...]:
-    """A path as the file has its keys."""
+    """A path with the keys of the file."""
     return tuple(found.gaps.shown(step) if isinstance(step, str) else step for step in path)
-
-
-# ServiceAccounts
 
 
 def _of_account(found: LintedAccount) -> Iterator[Risk | Unjudged]:
@@ -288,7 +276,7 @@ def _of_account(found: LintedAccount) -> Iterator[Risk | Unjudged]:
     place = found.placed.place(found.path)
     text = found.role if isinstance(found.role, str) else ""
     if is_gap(text) and _ROLE.match(found.gaps.name(text)):
-        pass  # What refers to a role's ARN is one.
+        pass  # A reference to a role's ARN is valid.
     elif (left := placeholder(text)) and left[0] not in "${":
         reason = f"has an annotation in which '{left}' {UNFILLED}"
         yield risk(PLACEHOLDER_LEFT, about, reason, account=name, place=place)
@@ -298,10 +286,14 @@ def _of_account(found: LintedAccount) -> Iterator[Risk | Unjudged]:
         try:
             check_role(text)
         except InvalidInput as error:
-            reason = f"has an annotation that names no role: {error.message}" if text else "names no role"
+            reason = (
+                f"has an annotation that is not a role ARN: {error.message}"
+                if text
+                else "has an empty role annotation"
+            )
             yield risk(NO_ROLE_NAMED, about, reason, account=name, place=place)
     if found.name == "default":
-        reason = "has a role, and every pod of its namespace that names no other ServiceAccount runs as it"
+        reason = "has a role, and every pod of its namespace that sets no other ServiceAccount uses it"
         where = found.placed.place(found.name_path)
         yield risk(DEFAULT_ACCOUNT, about, reason, account=name, place=where)
 
@@ -310,13 +302,13 @@ _TEMPLATES = ((), ("spec", "template"), ("spec", "jobTemplate", "spec", "templat
 
 
 def _of_object(found: LintedObject) -> Iterator[Risk]:
-    """The annotation where the webhook does not look for it."""
+    """Annotations that the webhook ignores, on pods and templates."""
     for template in _TEMPLATES if found.kind in ("Pod", *KINDS.values()) else ():
         value: Any = found.value
         path = (*template, "metadata", "annotations")
         for step in path:
             value = value.get(step) if isinstance(value, dict) else None
         if isinstance(value, dict) and ROLE_ARN_ANNOTATION in value:
-            reason = f"has the annotation {ROLE_ARN_ANNOTATION}, which counts on a ServiceAccount only"
+            reason = f"has the annotation {ROLE_ARN_ANNOTATION}, which works only on a ServiceAccount"
             place = found.placed.place((*path, ROLE_ARN_ANNOTATION))
             yield risk(ANNOTATION_MISPLACED, str(found), reason, place=place)

@@ -1,17 +1,13 @@
-"""What a file holds that can be judged, and what `irsa lint` says of all files, as one document.
-
-Each document of a file is known by what it is like; what of it is unsafe is found in
-`irsa_cli.core.lint.judging`. How the report looks as text is in `irsa_cli.cli.output.screens.audit`.
-"""
+"""Read files into objects to check, and the document of `irsa lint`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from irsa_cli.core.audit.report import RiskReport, RiskSelection, hidden_json, risk_json
+from irsa_cli.core.audit.report import RiskReport, hidden_json, risk_json
 from irsa_cli.core.config.documents import EKSCTL, OWN
 from irsa_cli.core.config.service_accounts import ReadFile
 from irsa_cli.core.lint.found import Found, LintedAccount, LintedTrust, Placed, Unjudged, documents
@@ -21,13 +17,13 @@ from irsa_cli.core.lint.from_kubernetes import is_manifest, of_bindings, of_mani
 from irsa_cli.core.lint.from_terraform import is_terraform, of_terraform
 from irsa_cli.core.lint.hcl import Module
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ItemError, ReadOutcome, whole
-from irsa_cli.core.results.scope import Allowance, AnswerScope, NotExamined, WhyNot, unanswered
+from irsa_cli.core.results.scope import AnswerScope, NotExamined, WhyNot, unanswered
 from irsa_cli.core.trust.rules.rule import ORDER, FilePlace, Severity
 from irsa_cli.core.values.errors import ExitCode, InvalidInput, IrsaError
 
 
 class FileKind(str, Enum):
-    """What a document is."""
+    """The kind of a document."""
 
     TRUST_POLICY = "trust policy"
     ROLES = "roles as aws iam prints them"
@@ -41,7 +37,7 @@ class FileKind(str, Enum):
 
 @dataclass(frozen=True)
 class LintedFile:
-    """A file, the kinds of its documents, what in them can be judged, and what is wrong with others."""
+    """A file with the kinds of its documents, the objects to check, and errors."""
 
     name: str
     kinds: tuple[FileKind, ...] = ()
@@ -50,12 +46,12 @@ class LintedFile:
 
     @property
     def is_known(self) -> bool:
-        """Whether a document of it is of a kind that can be judged."""
+        """Whether one of its documents has a known kind."""
         return any(kind is not FileKind.UNKNOWN for kind in self.kinds)
 
 
 def read_file(text: str, name: str, read: ReadFile) -> LintedFile:
-    """What is in a file. Problems: what is no YAML or JSON, and documents that `irsa apply` refuses."""
+    """Read a file; its problems are invalid YAML or JSON, and documents that `irsa apply` rejects."""
     items, problems = documents(text, name)
     kinds = tuple(kind_of(item.value) for item in items)
     found: list[Found] = []
@@ -68,13 +64,13 @@ def read_file(text: str, name: str, read: ReadFile) -> LintedFile:
 
 
 def read_module(module: Module, named: Sequence[str]) -> Iterator[LintedFile]:
-    """The files of a folder that somebody has named; what is found is with the first one."""
+    """Read the given files of a folder; the first one gets all objects."""
     found: list[Found] = []
     problems: list[IrsaError] = []
     try:
         found += of_hcl(module, named)
     except RecursionError:
-        problems.append(InvalidInput(f"{named[0]} can't be judged", reason="it is nested too deeply"))
+        problems.append(InvalidInput(f"{named[0]} can't be checked", reason="it is nested too deeply"))
     except Exception as error:
         problems.append(not_judged(error, FilePlace(named[0], 1, 1)))
     yield LintedFile(named[0], (FileKind.HCL,), tuple(found), tuple(problems))
@@ -82,15 +78,15 @@ def read_module(module: Module, named: Sequence[str]) -> Iterator[LintedFile]:
 
 
 def not_judged(error: Exception, place: FilePlace) -> IrsaError:
-    """What kept a document from being judged: that hides no other document."""
+    """The error for a document that can't be checked."""
     if isinstance(error, IrsaError):
         return error
     reason = f"a bug in irsa: {type(error).__name__}: {error}"
-    return IrsaError(f"{place} can't be judged", reason=reason, code="InternalError")
+    return IrsaError(f"{place} can't be checked", reason=reason, code="InternalError")
 
 
 def kind_of(value: Any) -> FileKind:
-    """What a document is."""
+    """The kind of a document."""
     if not isinstance(value, dict):
         return FileKind.UNKNOWN
     if (value.get("apiVersion"), value.get("kind")) in (EKSCTL, OWN):
@@ -110,7 +106,7 @@ _KINDS: Mapping[FileKind, _Kind] = {
     FileKind.TERRAFORM: (is_terraform, of_terraform),
     FileKind.CLOUDFORMATION: (is_template, of_template),
 }
-"""How a document of each kind is known, and what is read of it."""
+"""The test and the reader of each kind."""
 
 
 def _found(placed: Placed, kind: FileKind, read: ReadFile) -> Iterable[Found]:
@@ -121,29 +117,19 @@ def _found(placed: Placed, kind: FileKind, read: ReadFile) -> Iterable[Found]:
 
 @dataclass(frozen=True)
 class LintReport(RiskReport):
-    """What was judged and what of that is shown, or the error with which nothing could be.
-
-    `unread` are files that can't be read or are of no known kind, `skipped` those that nobody has named,
-    or that were to be skipped. `unjudged` is what is known only when it is deployed.
-    """
+    """The selected risks of files; `unread` has unreadable files, `unjudged` parts known after deployment."""
 
     files: tuple[LintedFile, ...] = ()
-    selection: RiskSelection = field(default_factory=lambda: RiskSelection(()))
     unjudged: tuple[Unjudged, ...] = ()
     unread: tuple[IrsaError, ...] = ()
     skipped: tuple[str, ...] = ()
-    fail_on: Severity | None = None
-    fail_on_broken: bool = False
-    allow: Allowance = field(default_factory=Allowance)
-    error: Exception | None = None
-    signal: int = 0
 
     title = "irsa lint"
 
     @property
     def scope(self) -> AnswerScope:
-        """What was found in the files and judged, and what was not."""
-        question = "What of these files is a risk once it is deployed?"
+        """The objects that were checked and those that were not."""
+        question = "Which risks would these files create?"
         if self.error is not None:
             return unanswered(question, self.error)
         found = [each for file in self.files for each in file.found]
@@ -153,7 +139,7 @@ class LintReport(RiskReport):
             question,
             {"file": len(self.files), **counts},
             tuple(self._not_examined()),
-            "" if self.files else "No file is of a kind that irsa lint knows.",
+            "" if self.files else "irsa lint recognized none of the files.",
         )
 
     def _not_examined(self) -> Iterator[NotExamined]:
@@ -162,22 +148,22 @@ class LintReport(RiskReport):
         least = Severity.LOW if self.fail_on_broken else self.fail_on
         for item in self.unjudged:
             matters = least is not None and ORDER.index(item.at_most) >= ORDER.index(least)
-            yield NotExamined(item.told, WhyNot.WHEN_DEPLOYED, matters)
+            yield NotExamined(str(item), WhyNot.WHEN_DEPLOYED, matters)
         yield from (NotExamined(line, matters=False) for line in self.skipped)
 
     @property
-    def unseen(self) -> tuple[str, ...]:
-        """What was not judged, and so is not called fine."""
+    def unchecked(self) -> tuple[str, ...]:
+        """The parts that were not checked, a line each."""
         return tuple(item.text for item in self._not_examined() if item.why is not WhyNot.NOT_READ)
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was not judged, and what has ended."""
-        return (*self.unseen, *self.skipped, *self.selection.notes)
+        """The parts that were not checked, skipped files, and acceptances that are ignored."""
+        return (*self.unchecked, *self.skipped, *self.selection.notes)
 
     @property
     def exit_code(self) -> int:
-        """5 for a risk from `fail_on` on; 2 for a file that can't be judged; 1 for what may hide a risk."""
+        """5 for a risk from `fail_on` on, 2 for an unreadable file, 1 for a gap that can hide a risk."""
         found = super().exit_code
         if self.error is not None or self.signal or found == ExitCode.UNVERIFIED or not self.unread:
             return found

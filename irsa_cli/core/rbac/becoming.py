@@ -1,8 +1,4 @@
-"""Who may become a ServiceAccount, and what one may do in its cluster: bindings, acts, and their JSON.
-
-The ways are the table in `irsa_cli.core.rbac.takeovers`. A role is looked at once, whatever it is bound to; a
-ServiceAccount then asks the bindings of its namespace and those of the whole cluster, and no others.
-"""
+"""The subjects that can act as a ServiceAccount, and its own rights in the cluster."""
 
 from __future__ import annotations
 
@@ -40,14 +36,14 @@ from irsa_cli.core.rbac.takeovers import (
 
 _ANYTHING = Right((ALL,), ALL, ALL)
 ANY_ACCOUNT = "*"
-"""Any ServiceAccount of a namespace; conditions about one of them are left as they are, then."""
+"""Any ServiceAccount of a namespace; conditions about a single one stay open."""
 _RESTRICTED = ("baseline", "restricted")
-"""The levels of Pod Security that reject hostPath."""
+"""The Pod Security levels that reject hostPath."""
 
 
 @dataclass(frozen=True)
 class Opening:
-    """A way that a rule (its number, from 1) of a role opens; `names` are the only objects that it is for."""
+    """A way that a rule (number from 1) of a role allows; `names` limit it to some objects."""
 
     takeover: Takeover
     rule: int
@@ -57,7 +53,7 @@ class Opening:
 
 @dataclass(frozen=True)
 class RoleOpenings:
-    """All that a role opens. `everything`: the number of a rule that allows everything, 0 for none."""
+    """The ways that a role allows; `everything` is the number of a rule that allows everything, or 0."""
 
     openings: tuple[Opening, ...] = ()
     everything: int = 0
@@ -65,10 +61,9 @@ class RoleOpenings:
 
 @dataclass(frozen=True)
 class Act:
-    """What somebody may do to become the ServiceAccount, by which rule, if all `conditions` hold.
+    """A right to act as the ServiceAccount, by a rule, under `conditions`.
 
-    `right` has the verbs that the rule gives of those that would do; `names` are the only ServiceAccounts
-    that it is for.
+    `right` has only the verbs of the rule; `names` limit it to some ServiceAccounts.
     """
 
     id: str
@@ -80,7 +75,7 @@ class Act:
 
 @dataclass(frozen=True)
 class AccountTaker:
-    """A subject that may become the ServiceAccount, by a binding. `acts` are never empty."""
+    """A subject that can act as the ServiceAccount by a binding; `acts` are never empty."""
 
     subject: RbacSubject
     binding: RbacBinding
@@ -88,17 +83,17 @@ class AccountTaker:
 
     @property
     def is_sure(self) -> bool:
-        """Whether one of the acts hangs on nothing else."""
+        """Whether one of the acts has no conditions."""
         return any(not act.conditions for act in self.acts)
 
     @property
     def is_part(self) -> bool:
-        """Whether it is a part of Kubernetes or EKS itself."""
+        """Whether it is a component of Kubernetes or EKS."""
         return self.binding.own
 
 
 def openings_of(rules: Iterable[RbacRule]) -> RoleOpenings:
-    """What the rules of a role open, once bound."""
+    """The ways that the rules of a role allow."""
     found: list[Opening] = []
     everything = 0
     for number, rule in enumerate(rules, 1):
@@ -120,10 +115,10 @@ def _verbs(rule: RbacRule, right: Right) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Becoming:
-    """The ways to become the ServiceAccounts of one cluster.
+    """The ways to act as the ServiceAccounts of one cluster.
 
-    `levels` are the levels of Pod Security by namespace, None where they were not read; `aws_auth`: whether
-    it reads the ConfigMap, None where that is not known.
+    `levels` are the Pod Security levels by namespace, `aws_auth` is whether the cluster uses the ConfigMap;
+    None if unknown.
     """
 
     index: RbacIndex
@@ -132,7 +127,7 @@ class Becoming:
     _openings: dict[RoleRef, RoleOpenings] = field(default_factory=dict, compare=False, repr=False)
 
     def openings(self, ref: RoleRef) -> RoleOpenings:
-        """What a role opens; nothing where it is not there, or could not be read."""
+        """The ways that a role allows; nothing if it does not exist or was not read."""
         found = self._openings.get(ref)
         if found is None:
             rules = self.index.rules_of(ref)
@@ -141,29 +136,26 @@ class Becoming:
         return found
 
     def takers(self, namespace: str, name: str, pods: int | None = None) -> tuple[AccountTaker, ...]:
-        """Who may become it: sure ones first, parts of Kubernetes last.
-
-        `pods` is how many pods of it run, None where that is not known.
-        """
+        """The subjects that can act as it: sure ones first, components of Kubernetes last."""
         target = _Target(self, namespace, name, pods)
         found = [taker for binding in self.index.bindings for taker in target.by(binding)]
         if any(item.subject == MASTERS and item.is_sure for item in found if item.binding != SUPERUSERS):
-            # A binding that says so is what people know, and look for.
+            # Show the explicit binding instead, because people look for it.
             found = [item for item in found if item.binding != SUPERUSERS]
         return tuple(sorted(found, key=_place))
 
     def by(
         self, binding: RbacBinding, namespace: str, name: str, pods: int | None = None
     ) -> Iterator[AccountTaker]:
-        """Who may become it, or `ANY_ACCOUNT`, by one binding."""
+        """The subjects that can act as it, or as `ANY_ACCOUNT`, by one binding."""
         return _Target(self, namespace, name, pods).by(binding)
 
-    def unseen(self, namespace: str) -> tuple[str, ...]:
-        """What was not read, or is not known, and may let somebody become ServiceAccounts of a namespace."""
+    def unread(self, namespace: str) -> tuple[str, ...]:
+        """The parts that were not read and might allow someone to act as ServiceAccounts of a namespace."""
         policies = (item for item in self.index.policies if self.index.holds_in(item, namespace))
         rules = (self.index.rules_of(item.role) for item in policies)
         unknown = (item.why for item in rules if isinstance(item, Unreadable))
-        return tuple(dict.fromkeys((*self.index.objects.unseen, *unknown)))
+        return tuple(dict.fromkeys((*self.index.objects.unread, *unknown)))
 
 
 def _place(taker: AccountTaker) -> tuple[bool, bool, RbacSubject, str]:
@@ -178,7 +170,7 @@ class _Target:
     pods: int | None
 
     def by(self, binding: RbacBinding) -> Iterator[AccountTaker]:
-        """Those who may by a binding; the ServiceAccount itself is none."""
+        """The subjects, except itself, that can act as it by a binding."""
         found = self.becoming.openings(binding.role)
         if not found.openings:
             return
@@ -209,7 +201,7 @@ class _Target:
             yield Act(way.id, right, opening.rule, tuple(conditions), names)
 
     def _holds(self, way: Takeover, binding: RbacBinding) -> bool:
-        """Whether a binding gives the right of a way where that needs it."""
+        """Whether a binding applies where a way needs it."""
         holds_in = self.becoming.index.holds_in
         if way.everywhere and binding.namespace:
             return False
@@ -218,7 +210,7 @@ class _Target:
         return holds_in(binding, way.place or self.namespace)
 
     def _named(self, opening: Opening, subject: RbacSubject) -> list[str] | None:
-        """What the resource names of the rule leave open; None where they rule the way out."""
+        """The open conditions from the rule's resource names; None if they exclude the way."""
         names, way = opening.names, opening.takeover
         if not names:
             return []
@@ -234,13 +226,13 @@ class _Target:
             masters = way.id == "impersonate-group" and MASTERS.name in names
             if masters and way.condition and len(names) == 1:
                 return None  # Constrained impersonation rejects this group.
-            return [] if masters else [f"{said} may do it"]
+            return [] if masters else [f"{said} can do this"]
         if way.named is Named.ROLE:
             return self._by_roles(way, names)
-        return [f"{said} is of it, or makes pods of it"]
+        return [f"{said} belongs to it, or creates its pods"]
 
     def _by_roles(self, way: Takeover, names: tuple[str, ...]) -> list[str] | None:
-        """Whether one of the roles that may be bound leads to it, directly."""
+        """Whether one of the roles that can be bound allows a way directly."""
         kind = "Role" if way.right.resource == "roles" else "ClusterRole"
         space = self.namespace if kind == "Role" else ""
         unknown = []
@@ -250,13 +242,13 @@ class _Target:
                 unknown.append(name)
             elif self.becoming.openings(ref).openings:
                 return []
-        return [f"{', '.join(unknown)} leads to it"] if unknown else None
+        return [f"the role {' or '.join(unknown)} allows this"] if unknown else None
 
     def _besides(self, way: Takeover, binding: RbacBinding) -> list[str] | None:
-        """What has to hold besides RBAC; None where that is known not to."""
+        """The conditions besides RBAC; None if one of them is known to fail."""
         condition = way.condition
         if condition == HOST_PATH:
-            levels = self.becoming.levels if way.place else {}  # Volumes are none of Pod Security's business.
+            levels = self.becoming.levels if way.place else {}  # Pod Security does not check volumes.
             if self.pods == 0 or (levels or {}).get(binding.namespace) in _RESTRICTED:
                 return None
             return [condition] if levels is not None else [condition, "Pod Security does not reject it"]
@@ -267,7 +259,7 @@ class _Target:
         return [condition] if condition and not answered else []
 
     def _acts_for_itself(self) -> bool:
-        """Whether the ServiceAccount may make its own tokens or pods."""
+        """Whether the ServiceAccount can create its own tokens or pods."""
         if self.name == ANY_ACCOUNT:
             return False
         who = account_requester(self.namespace, self.name)
@@ -284,7 +276,7 @@ class _Target:
     def _has(
         self, subject: RbacSubject, right: Right, names: tuple[str, ...] = ("",), *, anywhere: bool = False
     ) -> bool:
-        """Whether a subject has a further right here (or in any namespace), by any of its bindings."""
+        """Whether a subject has another right here (or anywhere) by any of its bindings."""
         for binding in self.becoming.index.by_subject.get(subject, ()):
             if not (anywhere or self.becoming.index.holds_in(binding, self.namespace)):
                 continue
@@ -301,7 +293,7 @@ class _Target:
 
 @dataclass(frozen=True)
 class KubePermission:
-    """What a binding gives a ServiceAccount, and as whom it does: itself, or a group that it is in."""
+    """A grant to a ServiceAccount, directly or through one of its groups."""
 
     subject: RbacSubject
     grant: Grant
@@ -321,50 +313,44 @@ class KubePermission:
 
 @dataclass(frozen=True)
 class InKubernetes:
-    """A ServiceAccount in its cluster. `unseen` says what was not read: nothing follows from that.
-
-    `takers` may become it, each with the IAM principals that are behind the subject.
-    """
+    """A ServiceAccount in its cluster; `takers` can act as it, each with its IAM principals."""
 
     permissions: tuple[KubePermission, ...] = ()
     takers: tuple[tuple[AccountTaker, tuple[Principal, ...]], ...] = ()
-    unseen: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """As `-o json` shows it."""
+        """The rights as `-o json` shows them."""
         return {
             "permissions": [item.to_json() for item in self.permissions],
             "whoMayBecome": [taker_json(taker, principals) for taker, principals in self.takers],
-            "unseen": list(self.unseen),
+            "unseen": list(self.unread),
         }
 
 
 def in_kubernetes(
     becoming: Becoming, access: ClusterAccess, namespace: str, name: str, pods: int | None = None
 ) -> InKubernetes:
-    """What a ServiceAccount may do in its cluster, and who may become it; `pods`: how many of it run."""
+    """The rights of a ServiceAccount in its cluster, and who can act as it; `pods`: its number of pods."""
     who = account_requester(namespace, name)
     permissions = tuple(
-        KubePermission(_as_whom(who.subjects, grant), grant) for grant in becoming.index.grants_of(who)
+        KubePermission(next(item for item in who.subjects if item in grant.binding.subjects), grant)
+        for grant in becoming.index.grants_of(who)
     )
     takers = becoming.takers(namespace, name, pods)
-    unseen = (*becoming.unseen(namespace), *access.unseen)
-    return InKubernetes(permissions, tuple((item, access.behind(item.subject)) for item in takers), unseen)
-
-
-def _as_whom(subjects: tuple[RbacSubject, ...], grant: Grant) -> RbacSubject:
-    return next(subject for subject in subjects if subject in grant.binding.subjects)
+    unread = (*becoming.unread(namespace), *access.unread)
+    return InKubernetes(permissions, tuple((item, access.behind(item.subject)) for item in takers), unread)
 
 
 def becoming_of(
     objects: RbacObjects, access: ClusterAccess, levels: Mapping[str, str] | None = None
 ) -> Becoming:
-    """The ways to become the ServiceAccounts of a cluster, EKS' access policies included."""
+    """The ways to act as the ServiceAccounts of a cluster, including EKS's access policies."""
     return Becoming(RbacIndex(objects, access.bindings), levels, access.reads_aws_auth)
 
 
 def taker_json(taker: AccountTaker, principals: tuple[Principal, ...]) -> dict[str, Any]:
-    """Who may become it, as `-o json` shows it."""
+    """A subject that can act as it, as `-o json` shows it."""
     role = taker.binding.role
     return {
         "subject": taker.subject.to_json(),

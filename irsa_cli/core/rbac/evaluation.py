@@ -1,4 +1,4 @@
-"""What RBAC allows whom, as the API server decides it. Pure; asks one cluster's objects by an index.
+"""Evaluate RBAC as the API server does, with an index of one cluster's objects. Pure.
 
 https://kubernetes.io/docs/reference/access-authn-authz/rbac/
 """
@@ -24,15 +24,15 @@ from irsa_cli.core.rbac.principals import ACCESS_POLICY, EVERYTHING, policy_rule
 
 ALL = "*"
 ACCOUNT_GROUP = "system:serviceaccounts:"
-"""How the group of all ServiceAccounts of a namespace begins."""
+"""Prefix of the group of all ServiceAccounts of a namespace."""
 MASTERS = RbacSubject("Group", "system:masters")
 SUPERUSERS = RbacBinding("Built-in", MASTERS.name, RoleRef("Built-in", "everything"), (MASTERS,))
-"""The API server lets this group do everything, whatever RBAC says."""
+"""The API server allows this group everything, whatever RBAC says."""
 
 
 @dataclass(frozen=True)
 class KubeRequest:
-    """A request to the API. `resource` has its subresource behind a slash; '' as namespace: none."""
+    """An API request: `resource` or `resource/subresource`, namespace '' for cluster-wide ones."""
 
     verb: str
     group: str
@@ -43,19 +43,19 @@ class KubeRequest:
 
 @dataclass(frozen=True)
 class Requester:
-    """Who asks: a user and the groups that he is in."""
+    """A user with its groups."""
 
     user: str
     groups: tuple[str, ...] = ()
 
     @property
     def subjects(self) -> tuple[RbacSubject, ...]:
-        """All that he is to bindings."""
+        """The user and groups as subjects of bindings."""
         return (RbacSubject("User", self.user), *(RbacSubject("Group", name) for name in self.groups))
 
 
 def account_requester(namespace: str, name: str) -> Requester:
-    """A ServiceAccount with the groups that the API server puts it into.
+    """A ServiceAccount with the groups that the API server adds.
 
     https://kubernetes.io/docs/reference/access-authn-authz/authentication/#service-account-tokens
     """
@@ -64,7 +64,7 @@ def account_requester(namespace: str, name: str) -> Requester:
 
 
 def matches(rule: RbacRule, request: KubeRequest) -> bool:
-    """Whether a rule allows a request; where it is bound is another matter."""
+    """Whether a rule allows a request, wherever it is bound."""
     return (
         has(rule.verbs, request.verb)
         and has(rule.groups, request.group)
@@ -74,12 +74,12 @@ def matches(rule: RbacRule, request: KubeRequest) -> bool:
 
 
 def has(values: Iterable[str], value: str) -> bool:
-    """Whether a list of verbs or API groups has a value."""
+    """Whether a list of verbs or API groups includes a value."""
     return ALL in values or value in values
 
 
 def has_resource(values: Iterable[str], resource: str) -> bool:
-    """Whether a list of resources has one: `*` is all with their subresources, `*/scale` that of all."""
+    """Whether a list of resources includes one: `*` is everything, `*/scale` one subresource of all."""
     if ALL in values or resource in values:
         return True
     _, _, subresource = resource.partition("/")
@@ -88,7 +88,7 @@ def has_resource(values: Iterable[str], resource: str) -> bool:
 
 @dataclass(frozen=True)
 class Grant:
-    """A binding and the rules that it gives; None where its role is not there: then it gives nothing."""
+    """A binding and its rules; None if its role does not exist."""
 
     binding: RbacBinding
     rules: tuple[RbacRule, ...] | Unreadable | None
@@ -96,24 +96,21 @@ class Grant:
 
 @dataclass(frozen=True)
 class RbacIndex:
-    """One cluster's RBAC, by subjects and by namespaces.
-
-    `policies` are EKS' access policies as bindings; their namespaces may have `*`.
-    """
+    """One cluster's RBAC; `policies` are EKS's access policies as bindings with namespace patterns."""
 
     objects: RbacObjects
     policies: tuple[RbacBinding, ...] = ()
 
     @cached_property
     def everywhere(self) -> tuple[RbacBinding, ...]:
-        """What holds in the whole cluster."""
+        """The bindings that apply to the whole cluster."""
         found = self.objects.cluster_role_bindings
         policies = (item for item in self.policies if not item.namespace)
         return (*(() if isinstance(found, Unreadable) else found), *policies, SUPERUSERS)
 
     @cached_property
     def bindings(self) -> tuple[RbacBinding, ...]:
-        """All of them, wherever they hold."""
+        """All bindings."""
         limited, named = (item for item in self.policies if item.namespace), self.objects.role_bindings
         return (*self.everywhere, *limited, *(() if isinstance(named, Unreadable) else named))
 
@@ -133,13 +130,13 @@ class RbacIndex:
 
     @staticmethod
     def holds_in(binding: RbacBinding, namespace: str) -> bool:
-        """Whether a binding holds in a namespace, or in the whole cluster ('')."""
+        """Whether a binding applies in a namespace, or in the whole cluster ('')."""
         if binding.kind == ACCESS_POLICY:
             return not binding.namespace or bool(namespace and like(namespace, binding.namespace))
         return binding.namespace in ("", namespace)
 
     def rules_of(self, ref: RoleRef) -> tuple[RbacRule, ...] | Unreadable | None:
-        """The rules of a role: None where there is none, or why it is not known."""
+        """The rules of a role: None if it does not exist, `Unreadable` if it was not read."""
         if ref == SUPERUSERS.role:
             return EVERYTHING
         if ref.kind == ACCESS_POLICY:
@@ -151,16 +148,16 @@ class RbacIndex:
         return None if role is None else role.rules
 
     def grants_of(self, who: Requester) -> Iterator[Grant]:
-        """All that somebody is given, by himself or by his groups, anywhere in the cluster."""
-        seen: set[int] = set()
+        """All grants of a user or its groups in the cluster."""
+        known: set[int] = set()
         for subject in who.subjects:
             for binding in self.by_subject.get(subject, ()):
-                if id(binding) not in seen:
-                    seen.add(id(binding))
+                if id(binding) not in known:
+                    known.add(id(binding))
                     yield Grant(binding, self.rules_of(binding.role))
 
     def allows(self, who: Requester, request: KubeRequest) -> bool:
-        """Whether somebody is known to be allowed something: what was not read never allows."""
+        """Whether a request is allowed by the rules that were read."""
         here = (item for item in self.grants_of(who) if self.holds_in(item.binding, request.namespace))
         known = (item.rules for item in here if not isinstance(item.rules, Unreadable))
         return any(matches(rule, request) for rules in known for rule in rules or ())

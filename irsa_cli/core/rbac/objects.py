@@ -1,4 +1,4 @@
-"""RBAC's objects as values, and how they are made of Kubernetes' JSON. What they allow is in `evaluation`.
+"""RBAC's objects as values, read from Kubernetes' JSON.
 
 https://kubernetes.io/docs/reference/access-authn-authz/rbac/
 """
@@ -17,12 +17,12 @@ RBAC_GROUP = "rbac.authorization.k8s.io"
 ACCOUNT_USER = "system:serviceaccount:"
 _BOOTSTRAPPING = "kubernetes.io/bootstrapping"
 _OWN = ("system:", "eks:")
-"""How the names of what Kubernetes and EKS have made for themselves begin."""
+"""Prefixes of the names of objects created by Kubernetes and EKS."""
 
 
 @dataclass(frozen=True)
 class RbacRule:
-    """What one rule of a role allows. `names` are resource names, none of them for all objects."""
+    """One rule of a role; `names` are resource names, none means all objects."""
 
     verbs: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
@@ -43,7 +43,7 @@ class RbacRule:
 
 @dataclass(frozen=True)
 class RoleRef:
-    """A Role of a namespace, or a ClusterRole (without one)."""
+    """A reference to a Role in a namespace, or to a ClusterRole."""
 
     kind: str
     name: str
@@ -55,7 +55,7 @@ class RoleRef:
 
 @dataclass(frozen=True)
 class RbacRole:
-    """A Role or ClusterRole; what a ClusterRole aggregates is in its rules already."""
+    """A Role or ClusterRole; its rules include aggregated ones."""
 
     ref: RoleRef
     rules: tuple[RbacRule, ...] = ()
@@ -63,9 +63,9 @@ class RbacRole:
 
 @dataclass(frozen=True, order=True)
 class RbacSubject:
-    """A user or a group by the name that the API server knows; a ServiceAccount is a user, too.
+    """A user or group by its name in the API server; a ServiceAccount is a user.
 
-    `kind` is `User` or `Group`; `IAM` for an IAM principal (ARN) that EKS lets in by an access policy.
+    `kind` is `User` or `Group`, or `IAM` for an IAM principal (ARN) with an access policy.
     """
 
     kind: str
@@ -73,7 +73,7 @@ class RbacSubject:
 
     @property
     def account(self) -> str:
-        """The ServiceAccount (namespace/name) that the user is, '' for another one."""
+        """The ServiceAccount (namespace/name) of the user, '' for other users."""
         if self.kind != "User" or not self.name.startswith(ACCOUNT_USER):
             return ""
         return self.name.removeprefix(ACCOUNT_USER).replace(":", "/", 1)
@@ -96,10 +96,9 @@ def account_subject(namespace: str, name: str) -> RbacSubject:
 
 @dataclass(frozen=True)
 class RbacBinding:
-    """A RoleBinding of a namespace, or what holds in the whole cluster: a ClusterRoleBinding.
+    """A RoleBinding or ClusterRoleBinding, or one of the other kinds `AccessPolicy` (EKS) and `Built-in`.
 
-    `kind` names what else gives rights: EKS' access policies (`AccessPolicy`), and what the API server has
-    built in (`Built-in`). `own`: Kubernetes or EKS has made it for its own parts.
+    `own`: created by Kubernetes or EKS for its own components.
     """
 
     kind: str
@@ -119,7 +118,7 @@ class RbacBinding:
 
 @dataclass(frozen=True)
 class RbacObjects:
-    """The four kinds as they were read of one cluster, each with why it was not, where it was not."""
+    """The four kinds of one cluster; `Unreadable` with the reason for kinds that were not read."""
 
     roles: tuple[RbacRole, ...] | Unreadable = ()
     cluster_roles: tuple[RbacRole, ...] | Unreadable = ()
@@ -127,8 +126,8 @@ class RbacObjects:
     cluster_role_bindings: tuple[RbacBinding, ...] | Unreadable = ()
 
     @property
-    def unseen(self) -> tuple[str, ...]:
-        """What was not read, a line for each reason."""
+    def unread(self) -> tuple[str, ...]:
+        """The kinds that were not read, a line for each reason."""
         parts = {
             "Roles": self.roles,
             "ClusterRoles": self.cluster_roles,
@@ -142,11 +141,8 @@ class RbacObjects:
         return tuple(f"{', '.join(names)} were not read: {why}" for why, names in missing.items())
 
 
-# Kubernetes' JSON
-
-
 def role_of(body: Json, kind: str) -> RbacRole:
-    """A Role or ClusterRole."""
+    """Read a Role or ClusterRole."""
     metadata = body["metadata"]
     namespace = str(metadata.get("namespace") or "") if kind == "Role" else ""
     rules = tuple(_rule(item) for item in body.get("rules") or ())
@@ -171,7 +167,7 @@ def _texts(item: Json, key: str) -> tuple[str, ...]:
 
 
 def binding_of(body: Json, kind: str) -> RbacBinding:
-    """A RoleBinding or ClusterRoleBinding."""
+    """Read a RoleBinding or ClusterRoleBinding."""
     metadata, ref = body["metadata"], body["roleRef"]
     namespace = str(metadata["namespace"]) if kind == "RoleBinding" else ""
     role_kind = str(ref["kind"])
@@ -183,7 +179,7 @@ def binding_of(body: Json, kind: str) -> RbacBinding:
 
 
 def _subject(item: Json, namespace: str) -> RbacSubject | None:
-    """A subject; None for one that is nobody: a ServiceAccount without a namespace in the whole cluster."""
+    """Read a subject; None for a ServiceAccount without a namespace, which matches nobody."""
     kind, name = str(item["kind"]), str(item["name"])
     if kind != "ServiceAccount":
         return RbacSubject(kind, name)
@@ -192,9 +188,9 @@ def _subject(item: Json, namespace: str) -> RbacSubject | None:
 
 
 def _is_own(metadata: Json, name: str, subjects: Iterable[RbacSubject]) -> bool:
-    """Whether it is for parts of Kubernetes or EKS: by its name and its subjects, which others can't have.
+    """Whether it is for components of Kubernetes or EKS, by its reserved name and subjects.
 
-    The label alone would let anybody hide a binding, and cluster-admin is nobody's own.
+    Anyone could set the label alone to hide a binding.
     """
     labelled = (metadata.get("labels") or {}).get(_BOOTSTRAPPING) == "rbac-defaults"
     if not name.startswith(_OWN) or not (labelled or name.startswith("eks:")):
@@ -209,23 +205,19 @@ def _is_part(item: RbacSubject) -> bool:
 
 
 def is_control_plane(item: RbacSubject) -> bool:
-    """Whether it is a user that only Kubernetes or EKS runs as: names of this form are theirs."""
+    """Whether it is a user reserved for Kubernetes or EKS."""
     linked = item.kind == "IAM" and ":role/aws-service-role/" in item.name
     return linked or (item.kind == "User" and item.name.startswith(("eks:", "system:kube-")))
 
 
 BROAD = ("system:authenticated", "system:unauthenticated", "system:serviceaccounts", "system:anonymous")
-"""Subjects that are everybody, or nearly so."""
-
+"""Subjects that include (nearly) everyone."""
 
 RBAC_KINDS = ("Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding")
 
 
 def rbac_objects(lists: Mapping[str, Iterable[Json] | Unreadable]) -> RbacObjects:
-    """The objects of a cluster by their lists: `Role`, `ClusterRole`, `RoleBinding`, `ClusterRoleBinding`.
-
-    One entry that is not of the form it should be makes its kind unread: what it allows is not known.
-    """
+    """Read the objects of a cluster by kind; if an object is invalid, its kind is unreadable."""
 
     def read(kind: str, make: Callable[[Json, str], T]) -> tuple[T, ...] | Unreadable:
         found = lists[kind]
@@ -234,7 +226,7 @@ def rbac_objects(lists: Mapping[str, Iterable[Json] | Unreadable]) -> RbacObject
         try:
             return tuple(make(body, kind) for body in found)
         except (KeyError, TypeError, ValueError, AttributeError):
-            return Unreadable(f"an object is no {kind} as Kubernetes gives it")
+            return Unreadable(f"an object is not a valid {kind}")
 
     return RbacObjects(
         read("Role", role_of),

@@ -1,8 +1,5 @@
-"""The IAM principals behind users and groups of a cluster: EKS access entries, and the ConfigMap `aws-auth`.
+"""IAM principals behind users and groups of a cluster: EKS access entries and the ConfigMap `aws-auth`.
 
-Here is also what each of EKS' access policies allows, as rules, and how a cluster's RBAC and entries are put
-together of what `kubectl` and `aws` have printed, piece by piece; which document is which is found in
-`irsa_cli.core.audit.documents`.
 https://docs.aws.amazon.com/eks/latest/userguide/grant-k8s-access.html
 """
 
@@ -31,6 +28,7 @@ from irsa_cli.core.rbac.objects import (
     RoleRef,
     rbac_objects,
 )
+from irsa_cli.core.results.scope import plural
 from irsa_cli.core.values.errors import InvalidInput
 
 ACCESS_POLICY = "AccessPolicy"
@@ -71,15 +69,14 @@ _RULES = {
     "AmazonEKSLoadBalancingPolicy": _NOTHING,
     "AmazonEKSNetworkingPolicy": _NOTHING,
 }
-"""What each of EKS' access policies allows, as far as it leads to a ServiceAccount, or is told of one.
+"""The rules of EKS's access policies that can lead to a ServiceAccount; plain reading is left out.
 
-Those are the rules that change or enter something; reading is in all of them.
 https://docs.aws.amazon.com/eks/latest/userguide/access-policy-permissions.html
 """
 
 
 def policy_rules(name: str) -> tuple[RbacRule, ...] | Unreadable:
-    """The rules of an access policy by its name, or that they are not known here."""
+    """The rules of an access policy by name; `Unreadable` for an unknown one."""
     found = _RULES.get(name)
     return Unreadable(f"irsa does not know the access policy {name}") if found is None else found
 
@@ -91,14 +88,14 @@ _CONFIG_MAP_ONLY, _API_ONLY = "CONFIG_MAP", "API"
 
 @dataclass(frozen=True)
 class EntryPolicy:
-    """An access policy of an access entry. `namespaces` may have `*`; none of them: the whole cluster."""
+    """An access policy of an access entry; `namespaces` are patterns, none means the whole cluster."""
 
     name: str
     namespaces: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, item: Any) -> EntryPolicy:
-        """Of EKS' JSON."""
+        """Read EKS's JSON."""
         scope = item["accessScope"]
         limited = scope.get("type") == "namespace"
         namespaces = tuple(map(str, as_list(scope.get("namespaces") or []))) if limited else ()
@@ -107,9 +104,9 @@ class EntryPolicy:
 
 @dataclass(frozen=True)
 class AccessEntry:
-    """Who an IAM principal (ARN) is in the cluster. `by` names what says so; `hidden` why it can't be read.
+    """The identity of an IAM principal (ARN) in the cluster, by its source; `hidden`: why it is unreadable.
 
-    A user name may have placeholders, such as `{{SessionName}}`.
+    A user name can contain placeholders, such as `{{SessionName}}`.
     """
 
     arn: str
@@ -121,14 +118,14 @@ class AccessEntry:
 
     @classmethod
     def read(cls, arn: str, entry: Mapping[str, Any], policies: Iterable[Any]) -> AccessEntry:
-        """Of EKS' JSON, with its associated policies; raises what comes of another form."""
+        """Read EKS's JSON with its associated policies; raise KeyError and similar errors for other forms."""
         groups = tuple(map(str, as_list(entry.get("kubernetesGroups") or [])))
         return cls(arn, str(entry.get("username") or ""), groups, tuple(map(EntryPolicy.read, policies)))
 
 
 @dataclass(frozen=True)
 class Principal:
-    """An IAM principal behind a subject, and what says so."""
+    """An IAM principal behind a subject, by its source."""
 
     arn: str
     by: str
@@ -140,9 +137,9 @@ class Principal:
 
 @dataclass(frozen=True)
 class ClusterAccess:
-    """How IAM principals get into a cluster, as far as it was read; what its mode leaves out is empty.
+    """The access of IAM principals to a cluster; sources that its mode does not use are empty.
 
-    `reads_aws_auth`, `reads_entries`: whether the cluster looks at them, None where its mode is not known.
+    `reads_aws_auth`, `reads_entries`: whether its mode uses them, None if unknown.
     """
 
     entries: tuple[AccessEntry, ...] | Unreadable = ()
@@ -166,7 +163,7 @@ class ClusterAccess:
 
     @cached_property
     def _templates(self) -> tuple[tuple[str, Principal], ...]:
-        """User names with `*` in place of what is not known."""
+        """User names with `*` instead of placeholders."""
         return tuple(
             ("*".join(parts), Principal(entry.arn, entry.by))
             for entry in self._all
@@ -174,7 +171,7 @@ class ClusterAccess:
         )
 
     def behind(self, subject: RbacSubject) -> tuple[Principal, ...]:
-        """The IAM principals that are a subject in the cluster; none for groups that are everybody."""
+        """The IAM principals of a subject in the cluster; none for groups that include everyone."""
         if subject.kind == "IAM":
             return (Principal(subject.name, "access entry"),)
         if subject.name in BROAD:
@@ -187,7 +184,7 @@ class ClusterAccess:
 
     @cached_property
     def bindings(self) -> tuple[RbacBinding, ...]:
-        """What access policies give, as bindings of the IAM principals; one for each namespace (pattern)."""
+        """Access policies as bindings of the IAM principals, one for each namespace pattern."""
         return tuple(self._bindings())
 
     def _bindings(self) -> Iterator[RbacBinding]:
@@ -198,32 +195,29 @@ class ClusterAccess:
                     yield RbacBinding(ACCESS_POLICY, policy.name, role, (who,), namespace)
 
     @property
-    def unseen(self) -> tuple[str, ...]:
-        """What was not read, a line each."""
+    def unread(self) -> tuple[str, ...]:
+        """The parts that were not read, a line each."""
         parts = {"the EKS access entries were": self.entries, f"the ConfigMap {AWS_AUTH} was": self.aws_auth}
         lines = [f"{name} not read: {it.why}" for name, it in parts.items() if isinstance(it, Unreadable)]
         why = dict.fromkeys(entry.hidden for entry in self._all if entry.hidden)
         for text in why:
-            count = sum(entry.hidden == text for entry in self._all)
-            lines.append(f"{count} EKS access entries were not read: {text}")
+            count = plural(sum(entry.hidden == text for entry in self._all), "EKS access entry")
+            lines.append(f"{count} not read: {text}")
         return tuple(lines)
 
 
 def uses_entries(mode: str) -> bool:
-    """Whether a cluster of this authentication mode (of DescribeCluster) looks at access entries."""
+    """Whether a cluster with this authentication mode (DescribeCluster) uses access entries."""
     return mode != _CONFIG_MAP_ONLY
 
 
 def uses_aws_auth(mode: str) -> bool:
-    """Whether it looks at `aws-auth`. Clusters that are older than modes do."""
+    """Whether it uses `aws-auth`, as clusters without a mode do."""
     return mode != _API_ONLY
 
 
-# aws-auth
-
-
 def aws_auth_of(body: Mapping[str, Any]) -> tuple[AccessEntry, ...] | Unreadable:
-    """The entries of the ConfigMap; what can't be read as it is meant makes all of it unread.
+    """Read the entries of the ConfigMap; with an invalid entry all of it is unreadable.
 
     https://github.com/kubernetes-sigs/aws-iam-authenticator#full-configuration-format
     """
@@ -238,8 +232,8 @@ def aws_auth_of(body: Mapping[str, Any]) -> tuple[AccessEntry, ...] | Unreadable
 def _mapped(data: Mapping[str, Any], key: str, what: str) -> Iterable[AccessEntry]:
     for item in _items(data, key):
         if not isinstance(item, MappingNode):
-            raise InvalidInput(f"{key} of {AWS_AUTH} has an entry that is no mapping")
-        # The program that reads it does not tell upper from lower case there.
+            raise InvalidInput(f"an entry of {key} in {AWS_AUTH} is not a mapping")
+        # aws-iam-authenticator ignores case in these keys.
         fields = {text_of(name).lower(): value for name, value in item.value if isinstance(name, ScalarNode)}
         groups = fields.get("groups")
         listed = groups.value if isinstance(groups, SequenceNode) else []
@@ -252,7 +246,7 @@ def _mapped(data: Mapping[str, Any], key: str, what: str) -> Iterable[AccessEntr
 
 
 def _accounts(data: Mapping[str, Any]) -> Iterable[AccessEntry]:
-    """Accounts all of whose principals are let in, as users named by their ARNs."""
+    """Accounts whose principals all have access, as users named by their ARNs."""
     for item in _items(data, "mapAccounts"):
         number = _text(item)
         yield AccessEntry(
@@ -267,12 +261,12 @@ def _items(data: Mapping[str, Any], key: str) -> list[Node]:
     if text is None:
         return []
     if not isinstance(text, str):
-        raise InvalidInput(f"{key} of {AWS_AUTH} is no text")
-    documents = compose(text, f"{key} of {AWS_AUTH}")
+        raise InvalidInput(f"{key} in {AWS_AUTH} is not a string")
+    documents = compose(text, f"{key} in {AWS_AUTH}")
     if not documents or is_unset(documents[0]):
         return []
     if len(documents) > 1 or not isinstance(documents[0], SequenceNode):
-        raise InvalidInput(f"{key} of {AWS_AUTH} is no list")
+        raise InvalidInput(f"{key} in {AWS_AUTH} is not a list")
     return list(documents[0].value)
 
 
@@ -281,12 +275,13 @@ def _text(node: Node | None) -> str:
 
 
 Json = Mapping[str, Any]
-NOT_GIVEN = Unreadable("no file has them")
+_FILE_KINDS = (*RBAC_KINDS, "ServiceAccount", "Pod", "Namespace")
+NOT_GIVEN = Unreadable("no file contains them")
 
 
 @dataclass
 class RbacFiles:
-    """What files say of one cluster: objects by their kinds, and pieces of access entries by their ARNs."""
+    """The documents about one cluster: Kubernetes' objects by kind, parts of access entries by ARN."""
 
     objects: dict[str, list[Json]] = field(default_factory=dict)
     listed: list[str] | None = None
@@ -300,35 +295,35 @@ class RbacFiles:
         return not (self.objects or self.entries or self.policies or self.listed or self.config_map)
 
     def take_objects(self, items: Iterable[Json], kinds: Iterable[str]) -> None:
-        """Take RBAC's objects of a list, and `aws-auth`; `kinds` are those that the list is of."""
-        for kind in RBAC_KINDS:
+        """Add the objects of a list, and `aws-auth`; `kinds` are the kinds of the list."""
+        for kind in _FILE_KINDS:
             if f"{kind}List" in kinds:
                 self.objects.setdefault(kind, [])
         for item in items:
             kind = str(item.get("kind", ""))
-            if kind in RBAC_KINDS:
+            if kind in _FILE_KINDS:
                 self.objects.setdefault(kind, []).append(item)
             elif kind == "ConfigMap":
                 self.take_config_map(item)
 
     def take_config_map(self, document: Json) -> None:
-        """Take `aws-auth` of kube-system; others are nobody's business here."""
+        """Add `aws-auth`; ignore other ConfigMaps."""
         metadata = document.get("metadata")
         if isinstance(metadata, dict) and metadata.get("name") == AWS_AUTH:
             self.config_map = document if isinstance(document.get("data") or {}, dict) else {}
 
     def take_listed(self, document: Json) -> None:
-        """Take what list-access-entries prints."""
+        """Add the output of list-access-entries."""
         self.listed = [*(self.listed or ()), *map(str, as_list(document["accessEntries"]))]
 
     def take_entry(self, document: Json) -> None:
-        """Take what describe-access-entry prints."""
+        """Add the output of describe-access-entry."""
         entry = document["accessEntry"]
         if isinstance(entry, dict):
             self.entries[str(entry.get("principalArn", ""))] = entry
 
     def take_policies(self, document: Json) -> None:
-        """Take what list-associated-access-policies prints."""
+        """Add the output of list-associated-access-policies."""
         arn = str(document.get("principalArn", ""))
         self.policies.setdefault(arn, []).extend(as_list(document["associatedAccessPolicies"]))
 
@@ -338,7 +333,7 @@ class RbacFiles:
         return rbac_objects({kind: self.objects.get(kind, NOT_GIVEN) for kind in RBAC_KINDS})
 
     def access(self, mode: str) -> ClusterAccess:
-        """The IAM principals; `mode` is the cluster's authentication mode, '' where it is not known."""
+        """The IAM principals; `mode` is the cluster's authentication mode, '' if unknown."""
         aws_auth: tuple[AccessEntry, ...] | Unreadable = ()
         if uses_aws_auth(mode):
             aws_auth = NOT_GIVEN if self.config_map is None else aws_auth_of(self.config_map)
@@ -356,8 +351,8 @@ class RbacFiles:
         found = self.entries.get(arn)
         if found is None or arn not in self.policies:
             missing = "describe-access-entry" if found is None else "list-associated-access-policies"
-            return AccessEntry(arn, hidden=f"no file has aws eks {missing} of them")
+            return AccessEntry(arn, hidden=f"no file contains the output of aws eks {missing}")
         try:
             return AccessEntry.read(arn, found, self.policies[arn])
         except (KeyError, TypeError, AttributeError):
-            return AccessEntry(arn, hidden="they are not of the form that AWS gives them")
+            return AccessEntry(arn, hidden="unexpected format")

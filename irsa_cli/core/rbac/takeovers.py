@@ -1,11 +1,8 @@
-"""The ways to become a ServiceAccount by rights in Kubernetes: a maintained list, with its sources.
+"""The ways to act as a ServiceAccount by rights in Kubernetes: a maintained list with its sources.
 
-The list is that of "RBAC good practices", privilege escalation risks, as far as it leads to a ServiceAccount:
 https://kubernetes.io/docs/concepts/security/rbac-good-practices/#kubernetes-rbac-privilege-escalation-risks
-Constrained impersonation has verbs of its own since Kubernetes 1.35:
-https://kubernetes.io/docs/reference/access-authn-authz/user-impersonation/
-Certificates are left out (EKS signs none for users of its API), and so are kinds of operators that make pods,
-which nobody can know from RBAC. Who has which of these rights is found in `becoming`.
+https://kubernetes.io/docs/reference/access-authn-authz/user-impersonation/ (since Kubernetes 1.35)
+Certificates are left out (EKS signs none for API users), as are custom resources whose operators create pods.
 """
 
 from __future__ import annotations
@@ -21,25 +18,25 @@ ADMISSION, AUTHENTICATION = "admissionregistration.k8s.io", "authentication.k8s.
 
 
 class Named(Enum):
-    """What the resource names of a rule mean for a way."""
+    """The meaning of a rule's resource names for a way."""
 
     ACCOUNT = "account"
-    """They are names of ServiceAccounts: the one in question has to be among them."""
+    """ServiceAccounts: the one in question must be among them."""
     OTHER = "other"
-    """They are names of other objects: it works if one of those serves."""
+    """Other objects: the way works if one of them is suitable."""
     NEW = "new"
-    """The object does not exist yet: only server-side apply, which patches, makes one of that name."""
+    """Objects that do not exist yet: only server-side apply (patch) can create one of that name."""
     ROLE = "role"
-    """They are names of roles: what those allow decides."""
+    """Roles: their rules decide."""
     GROUP = "group"
-    """They are names of groups or users: it works if those may do it."""
+    """Groups or users: the way works if they have the right."""
     AWS_AUTH = "aws-auth"
-    """They are names of ConfigMaps: aws-auth has to be among them."""
+    """ConfigMaps: aws-auth must be among them."""
 
 
 @dataclass(frozen=True)
 class Right:
-    """One right that is asked for: one of the verbs on a resource."""
+    """A right: one of the verbs on a resource."""
 
     verbs: tuple[str, ...]
     group: str
@@ -51,11 +48,10 @@ class Right:
 
 @dataclass(frozen=True)
 class Takeover:
-    """One way. `condition` is what has to hold besides and RBAC does not tell, '' for nothing.
+    """A way to act as a ServiceAccount; `condition` is a requirement that RBAC does not show.
 
-    `everywhere`: only a right in the whole cluster gives it. `also` are further rights, one of each tuple is
-    needed: that is said while it is not known that the same subject has one. `place` is where it has to hold:
-    '' in the namespace of the ServiceAccount, `OTHER_NAMESPACE` in any other one.
+    `everywhere`: it needs the right in the whole cluster. `also`: one right of each tuple is also needed.
+    `place` is the namespace: '' for the ServiceAccount's, `OTHER_NAMESPACE` for any other one.
     """
 
     id: str
@@ -67,17 +63,12 @@ class Takeover:
     place: str = ""
 
 
-RUNS = "a pod of it runs"
-"""A condition that what is known of pods may answer."""
-ACTS = "it may make tokens or pods itself: else one acts as it in Kubernetes only"
-"""A condition that RBAC answers for the ServiceAccount itself."""
-IN_SECRET = f"a Secret has a token of it, and {ACTS}"
-HOST_PATH = "it runs on a node that takes such a pod, and no admission policy or webhook forbids hostPath"
-"""Pod Security is known from the labels of the namespace; what else the cluster rejects is not read."""
-AWS_AUTH_READ = "the cluster reads aws-auth (authentication mode)"
-"""A condition that the cluster's authentication mode answers."""
-ALSO = "it may also "
-"""How a condition begins that further rights of the same subject answer."""
+RUNS = "one of its pods is running"
+ACTS = "it can create tokens or pods itself (otherwise this gives access to Kubernetes only)"
+IN_SECRET = f"a Secret contains its token, and {ACTS}"
+HOST_PATH = "it runs on a node that accepts such a pod, and no admission policy or webhook rejects hostPath"
+AWS_AUTH_READ = "the cluster uses aws-auth (authentication mode)"
+ALSO = "the subject can also "
 OTHER_NAMESPACE = "*"
 
 _TEMPLATES = (
@@ -88,7 +79,7 @@ _TEMPLATES = (
     (CORE, "replicationcontrollers"),
     (BATCH, "cronjobs"),
 )
-"""Kinds that make pods by a template that can be changed; that of a Job can't."""
+"""Kinds with a pod template that can be changed, unlike a Job's."""
 _CHANGE = ("update", "patch")
 _MAKE = ("create", *_CHANGE)
 
@@ -100,7 +91,7 @@ _MAKERS = (
 
 
 _TOKEN, _INFO = "serviceaccounts/token", "user-info"
-_OTHERS = "a user or group that it can impersonate may do it, and system:masters can't be in this mode"
+_OTHERS = "a user or group that it can impersonate can do this (never system:masters in this mode)"
 _AS_USER = Right((f"impersonate:{_INFO}",), AUTHENTICATION, "users")
 _CONSTRAINED: tuple[Any, ...] = (
     ("impersonate-account", "serviceaccount", "serviceaccounts", Named.ACCOUNT, ACTS, (_TOKEN, "pods")),
@@ -108,9 +99,9 @@ _CONSTRAINED: tuple[Any, ...] = (
     ("impersonate-group", _INFO, "groups", Named.GROUP, _OTHERS, (_TOKEN, "pods"), (_AS_USER,)),
     ("impersonate-node", "arbitrary-node", "nodes", Named.OTHER, RUNS, (_TOKEN,)),
 )
-"""Constrained impersonation: its mode, of what, and what is created while impersonating."""
-_CREATED = "a pod of it is made afterwards"
-_READING = "the API server is older than Kubernetes 1.35, which asks for create as well"
+"""Constrained impersonation: way, mode, resource, names, condition, created resources, further rights."""
+_CREATED = "one of its pods is created afterwards"
+_READING = "the API server is older than Kubernetes 1.35, which also requires create"
 
 
 def _in_pods(resource: str, *verbs: str) -> Takeover:
@@ -131,7 +122,9 @@ TAKEOVERS: tuple[Takeover, ...] = (
         also=(_MAKERS,),
     ),
     *(
-        Takeover("change-workload", Right(_CHANGE, group, resource), condition=f"there are {resource}")
+        Takeover(
+            "change-workload", Right(_CHANGE, group, resource), condition=f"its namespace has {resource}"
+        )
         for group, resource in _TEMPLATES
     ),
     Takeover("change-pod", Right(_CHANGE, CORE, "pods"), condition=RUNS),
@@ -145,7 +138,7 @@ TAKEOVERS: tuple[Takeover, ...] = (
         "annotate",
         Right(_CHANGE, CORE, "serviceaccounts"),
         Named.ACCOUNT,
-        "the role that is written into it, or into another one, admits it",
+        "a role in the new annotation trusts it",
     ),
     Takeover("impersonate-account", Right(("impersonate",), CORE, "serviceaccounts"), Named.ACCOUNT, ACTS),
     Takeover("impersonate-user", Right(("impersonate",), CORE, "users"), Named.GROUP, everywhere=True),
@@ -182,7 +175,7 @@ TAKEOVERS: tuple[Takeover, ...] = (
         Takeover(
             "escalate-role",
             Right(("escalate",), RBAC_GROUP, resource),
-            condition="a role that it may change is bound to it",
+            condition="a role that the subject can change is bound to it",
             also=((Right(_CHANGE, RBAC_GROUP, resource),),),
         )
         for resource in ("clusterroles", "roles")

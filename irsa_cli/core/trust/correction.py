@@ -309,7 +309,7 @@ CORRECTIONS: Mapping[Rule, tuple[Callable[[_Place], list[Any]], ...]] = {
     rules.EXTRA_AUDIENCE: (_one_audience,),
     rules.FOR_ALL_VALUES: (_plain_operator,),
     rules.OTHER_ISSUERS_KEY: (_own_key, _without_risky_test),
-    rules.BESIDE_LOOSE: (_remove, _named),
+    rules.LOOSE_STATEMENT: (_remove, _named),
     rules.ALL_ACTIONS: (_own_actions,),
     rules.OTHER_SERVICES: (_without_services,),
     rules.POD_IDENTITY_OPEN: (_for_its_pods,),

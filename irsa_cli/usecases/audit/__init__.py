@@ -1,1 +1,1 @@
-"""`irsa audit` and `irsa who-can`: reading a whole account and its clusters, live or from files."""
+"""`irsa audit`, `irsa who-can` and `irsa lint`: read an account or files, and report risks."""

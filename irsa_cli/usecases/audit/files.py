@@ -1,28 +1,32 @@
-"""Finding and reading the files of an offline audit, and baselines.
+"""Find and read the files of an offline audit, and baselines.
 
-What is in them is `irsa_cli.core.audit.documents`' business.
-
-A file, or a folder with JSON files: those in a folder of it are of the cluster of that name.
+A subfolder has the files of the cluster of that name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 
 from irsa_cli.core.audit.baseline import read_baseline
 from irsa_cli.core.audit.documents import AuditFile, estate_of
 from irsa_cli.core.audit.estate import Estate
+from irsa_cli.core.audit.report import RiskSelection, select
+from irsa_cli.core.results.scope import Allowance
+from irsa_cli.core.trust.rules.rule import Severity
 from irsa_cli.core.values.errors import InvalidInput, IrsaError
+from irsa_cli.usecases.command.project_settings import read_project
 from irsa_cli.usecases.texts import files_in, read_text
 
 LARGEST = 512 * 2**20
-"""Bytes of one file: 5,000 roles with all their policies have a fifth of that."""
+"""The most bytes of one file; 5,000 roles with all policies need a fifth."""
 
 
 def read_files(paths: Iterable[Path], now: datetime | None = None) -> Estate:
-    """The account that the files tell of; raises `InvalidInput` for what can't be read."""
+    """Read the account from files; raise `InvalidInput` for unreadable ones."""
     files = [file for path in paths for file in _found(path)]
     return estate_of(files, now or datetime.now(timezone.utc))
 
@@ -36,13 +40,30 @@ def _found(path: Path) -> Iterator[AuditFile]:
     if problems:
         raise problems[0]
     if not inside:
-        raise InvalidInput(f"{path} has no JSON file")
+        raise InvalidInput(f"{path} contains no JSON files")
     for item in inside:
-        beside = item.parent == path
-        folder = "" if beside else item.relative_to(path).parts[0]
+        folder = "" if item.parent == path else item.relative_to(path).parts[0]
         yield AuditFile(str(item), folder, read_text(item, LARGEST))
 
 
 def baseline_of(path: Path) -> frozenset[str]:
-    """The fingerprints in a baseline; raises `InvalidInput` for a file that is none."""
+    """The fingerprints in a baseline; raise `InvalidInput` for another file."""
     return read_baseline(read_text(path, LARGEST), str(path))
+
+
+@dataclass(frozen=True, kw_only=True)
+class RiskRequest:
+    """The part of a request that selects risks; `with_fixes` adds commands and corrected policies."""
+
+    at_least: Severity = Severity.LOW
+    fail_on: Severity | None = None
+    baseline: Path | None = None
+    with_fixes: bool = False
+    fail_on_broken: bool = False
+    allow: Allowance = field(default_factory=Allowance)
+
+    def chooser(self) -> Callable[..., RiskSelection]:
+        """`select` for this request; raise `InvalidInput` for unreadable settings and baselines."""
+        known = baseline_of(self.baseline) if self.baseline else frozenset()
+        ignores = read_project(Path.cwd()).ignores
+        return partial(select, at_least=self.at_least, ignores=ignores, baseline=known)

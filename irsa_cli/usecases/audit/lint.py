@@ -1,7 +1,4 @@
-"""`irsa lint`: finding and reading files, and what in them is unsafe; nobody is asked.
-
-What a file holds is `irsa_cli.core.lint`'s business.
-"""
+"""`irsa lint`: find and read files, and report their risks, without any network access."""
 
 from __future__ import annotations
 
@@ -12,7 +9,6 @@ from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 
-from irsa_cli.core.audit.report import select
 from irsa_cli.core.config.documents import EKSCTL, OWN
 from irsa_cli.core.lint.across import across
 from irsa_cli.core.lint.found import Unjudged
@@ -20,40 +16,32 @@ from irsa_cli.core.lint.hcl import Module
 from irsa_cli.core.lint.judging import judged
 from irsa_cli.core.lint.report import LintedFile, LintReport, not_judged, read_file, read_module
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
-from irsa_cli.core.results.scope import Allowance, plural
+from irsa_cli.core.results.scope import plural
 from irsa_cli.core.trust.rules.rule import ORDER, FilePlace, Risk, Severity
 from irsa_cli.core.values.errors import InvalidInput, IrsaError
-from irsa_cli.usecases.audit.files import baseline_of
-from irsa_cli.usecases.command.project_settings import read_project
+from irsa_cli.usecases.audit.files import RiskRequest
 from irsa_cli.usecases.texts import STDIN, files_in, read_text
 
 _ENDINGS = (".json", ".yaml", ".yml", ".template")
 _TERRAFORM = (".tf", ".tofu")
 _MENTIONING = (".hcl", ".tpl", ".tftpl", ".j2", ".ts", ".js", ".py", ".go", ".java", ".cs", ".jsonnet")
-"""Files that are not judged, and may hold what is: a note names those that do."""
+"""Files that are not checked; a note lists those that seem to have something to check."""
 _READ = (*_ENDINGS, *_TERRAFORM, *_MENTIONING)
 _SKIPPED = (".git", ".terraform", ".terragrunt-cache", "node_modules", ".venv")
-"""Folders with what others have written: they are not looked into."""
+"""Folders with third-party files, which are ignored."""
 
 
 @dataclass(frozen=True)
-class Request:
-    """What to judge, and what to show of it. `skip_unknown`: skip named files of no known kind, too."""
+class Request(RiskRequest):
+    """The request of a lint run; `skip_unknown`: also skip unknown files given by name."""
 
     paths: tuple[str, ...]
     skip_unknown: bool = False
-    at_least: Severity = Severity.LOW
-    fail_on: Severity | None = None
-    baseline: Path | None = None
-    with_fixes: bool = False
-    fail_on_broken: bool = False
-    allow: Allowance = field(default_factory=Allowance)
 
 
 def lint(request: Request) -> LintReport:
-    """Judge files; raises `InvalidInput` for settings and baselines that can't be read."""
-    ignores = read_project(Path.cwd()).ignores
-    baseline = baseline_of(request.baseline) if request.baseline else frozenset()
+    """Check files; raise `InvalidInput` for unreadable settings and baselines."""
+    choose = request.chooser()
     reading = _read(request)
     unread = reading.unread
     found: list[Risk | Unjudged] = [*reading.unjudged]
@@ -70,24 +58,17 @@ def lint(request: Request) -> LintReport:
     linted = [each for file in reading.files for each in file.found]
     found += across(linted, whole=not unread and len(found) == sum(isinstance(it, Risk) for it in found))
     risks = sorted((item for item in found if isinstance(item, Risk)), key=_place)
-    selection = select(
-        risks,
-        at_least=request.at_least,
-        ignores=ignores,
-        baseline=baseline,
-        today=datetime.now(timezone.utc).date(),
-    )
     unjudged = tuple(item for item in found if isinstance(item, Unjudged))
     return LintReport(
         tuple(reading.files),
-        selection,
         unjudged,
         tuple(unread),
         tuple(reading.skipped),
-        request.fail_on,
-        request.fail_on_broken,
-        # A hook is run with the files that were changed: most have nothing for it.
-        replace(request.allow, empty=request.allow.empty or request.skip_unknown),
+        selection=choose(risks, today=datetime.now(timezone.utc).date()),
+        fail_on=request.fail_on,
+        fail_on_broken=request.fail_on_broken,
+        # A hook gets all changed files, and most have nothing to check.
+        allow=replace(request.allow, empty=request.allow.empty or request.skip_unknown),
     )
 
 
@@ -99,7 +80,7 @@ def _place(item: Risk) -> tuple[int, str, int, int, str]:
 
 @dataclass
 class _Reading:
-    """What was read: files of a known kind; what is wrong with others; which were skipped, or not judged."""
+    """The files of known kinds, errors of others, and skipped or unchecked ones."""
 
     skip_unknown: bool
     files: list[LintedFile] = field(default_factory=list)
@@ -110,7 +91,7 @@ class _Reading:
     others: int = 0
 
     def take(self, path: str, *, named: bool) -> None:
-        """Read one file; those of Terraform wait for the others of their folder."""
+        """Read one file; keep Terraform files until `take_modules`."""
         what = "standard input" if path == STDIN else path
         is_code = not named and not path.endswith((*_ENDINGS, *_TERRAFORM))
         try:
@@ -126,7 +107,7 @@ class _Reading:
         elif is_code:
             self._other(what, text, _CODE_SIGNS)
         else:
-            self._document(read_file(text, what, partial(_beside, path)), text, named=named)
+            self._document(read_file(text, what, partial(_sibling, path)), text, named=named)
 
     def _document(self, found: LintedFile, text: str, *, named: bool) -> None:
         is_template = found.problems and not named and "{{" in text
@@ -141,23 +122,21 @@ class _Reading:
         elif found.is_known or found.problems:
             return
         elif named and not self.skip_unknown:
-            self.unread.append(
-                InvalidInput(f"{found.name} is of no kind that irsa lint knows", reason=_KNOWN)
-            )
+            self.unread.append(InvalidInput(f"irsa lint does not recognize {found.name}", reason=_KNOWN))
         else:
             self._other(found.name, text, () if named else _CODE_SIGNS)
 
     def _other(self, what: str, text: str, signs: tuple[str, ...]) -> None:
-        """A file of no known kind: it is said if it has what is judged elsewhere."""
+        """Note a file of unknown kind if it seems to have something to check."""
         if sign := next((sign for sign in signs if sign in text), ""):
             worst = Severity.CRITICAL if "Role" in sign or "Principal" in sign else Severity.MEDIUM
             place = FilePlace(what, text.count("\n", 0, text.index(sign)) + 1, 1)
-            self.unjudged.append(Unjudged(place, f"{sign} is in a file that can't be judged", worst))
+            self.unjudged.append(Unjudged(place, f"{sign} is in a file that irsa lint can't check", worst))
         else:
             self.others += 1
 
     def take_modules(self) -> None:
-        """The folders with files of Terraform: each is one module, of which only what was named is judged."""
+        """Read each folder with Terraform files as one module, and check only the given files."""
         for folder, named in self.terraform.items():
             texts = dict(named)
             for path in map(str, files_in(folder, _TERRAFORM, self.unread, deep=False)):
@@ -165,7 +144,7 @@ class _Reading:
                     texts[path] = named.get(path) or read_text(path)
                 except InvalidInput as error:
                     self.unread.append(error)
-            module = Module(partial(_beside, str(folder / "x")))
+            module = Module(partial(_sibling, str(folder / "x")))
             for path, text in texts.items() if any(map(_OF_ROLES.search, texts.values())) else ():
                 try:
                     module.add(text, path)
@@ -182,8 +161,7 @@ def _read(request: Request) -> _Reading:
         reading.take(path, named=named)
     reading.take_modules()
     if reading.others:
-        text = f"skipped, of no kind that irsa lint knows: {plural(reading.others, 'file')}"
-        reading.skipped.append(text)
+        reading.skipped.append(f"skipped {plural(reading.others, 'file')} of unknown kind")
     return reading
 
 
@@ -194,7 +172,7 @@ _KNOWN = (
 _OF_ROLES = re.compile(
     r"iam|oidc|irsa|role-arn|service_?account|trust|pod_identity|AssumeRole", re.IGNORECASE
 )
-"""What a folder of Terraform's files has in one of them, if it has something to be judged."""
+"""Words in at least one Terraform file of a folder with something to check."""
 _SIGNS = ("AssumeRole", ROLE_ARN_ANNOTATION, EKSCTL[0], OWN[0], "AWS::IAM::Role", "kind: ServiceAccount")
 _CODE_SIGNS = (
     "AssumeRoleWithWebIdentity",
@@ -205,12 +183,12 @@ _CODE_SIGNS = (
 
 
 def _looks_known(text: str) -> bool:
-    """Whether a text that can't be read has what it would be judged for."""
+    """Whether an unreadable text seems to have something to check."""
     return any(sign in text for sign in _SIGNS)
 
 
 def _paths(paths: tuple[str, ...], unread: list[IrsaError]) -> Iterator[tuple[str, bool]]:
-    """The files, each once, and whether somebody has named them."""
+    """The files, each once, and whether they were given by name."""
     known: set[str] = set()
     for path in paths:
         if path == STDIN or not Path(path).is_dir():
@@ -222,7 +200,7 @@ def _paths(paths: tuple[str, ...], unread: list[IrsaError]) -> Iterator[tuple[st
             judged_ones = [name for name, _ in found if name.endswith((*_ENDINGS, *_TERRAFORM))]
             if not judged_ones and len(unread) == before:
                 unread.append(
-                    InvalidInput(f"{path} has no file that ends in {', '.join((*_ENDINGS, *_TERRAFORM))}")
+                    InvalidInput(f"{path} has no files ending in {', '.join((*_ENDINGS, *_TERRAFORM))}")
                 )
         for name, named in found:
             if name not in known:
@@ -230,5 +208,5 @@ def _paths(paths: tuple[str, ...], unread: list[IrsaError]) -> Iterator[tuple[st
                 yield name, named
 
 
-def _beside(path: str, name: str) -> str:
+def _sibling(path: str, name: str) -> str:
     return read_text((Path() if path == STDIN else Path(path).parent) / name)

@@ -1,8 +1,4 @@
-"""Reading an account as it is: roles and policies by pages, and of each cluster what an audit looks at.
-
-Calls grow with pages, clusters and associations. One cluster that can't be read hides no other: that it was
-not is part of what is returned.
-"""
+"""Read a live account and its clusters for an audit; unreadable clusters become gaps of the result."""
 
 from __future__ import annotations
 
@@ -32,14 +28,14 @@ if TYPE_CHECKING:
     from irsa_cli.kube.client import Kube
 
 PARALLEL = 4
-"""Clusters that are read at the same time."""
+"""The number of clusters that are read at the same time."""
 
 
 @dataclass(frozen=True)
 class LiveSource:
-    """Which account and clusters. `clusters` are named ones, else all of the regions are looked for.
+    """The account and clusters to read: `clusters`, or all clusters of the regions.
 
-    `regions` are those beside the caller's own; `readers` roles by which the IAM of other accounts is read.
+    `readers` are roles for reading the IAM of other accounts.
     """
 
     clusters: tuple[str, ...] = ()
@@ -50,7 +46,7 @@ class LiveSource:
 
 
 def read_live(source: LiveSource, log: WireLog) -> Estate:
-    """Read all of it; raises `ServiceError` when the roles of the caller's account can't be read."""
+    """Read the account; raise `ServiceError` if the roles of the caller's account can't be read."""
     regions: tuple[str | None, ...] = source.regions or (None,)
     sessions = [
         AwsSession(profile=source.profile, region=region, assume_role=source.assume_role, log=log)
@@ -60,8 +56,9 @@ def read_live(source: LiveSource, log: WireLog) -> Estate:
     with naming_caller(lambda _: first.caller()), ThreadPoolExecutor(3) as pool:
         clusters = pool.submit(lambda: [_in_region(source, session, log) for session in sessions])
         providers = pool.submit(read, lambda: account.providers(first.client("iam")))
+        caller = pool.submit(first.caller)
         roles, policies = details.read_account(first.client("iam"))
-        found = Estate(tuple(roles), policies, now=datetime.now(timezone.utc))
+        found = Estate(tuple(roles), policies, now=datetime.now(timezone.utc), caller=caller.result())
         found = _with_providers(found, providers.result())
         found = _with_others(found, source, first)
         own = {role.arn.split(":")[4] for role in roles} or _account_of(first)
@@ -75,12 +72,12 @@ def _account_of(session: AwsSession) -> set[str]:
 
 def _with_providers(found: Estate, providers: dict[str, tuple[str, ...] | None] | Unreadable) -> Estate:
     if isinstance(providers, Unreadable):
-        return replace(found, unseen=(*found.unseen, f"the OIDC providers were not read: {providers.why}"))
+        return replace(found, unread=(*found.unread, f"the OIDC providers were not read: {providers.why}"))
     return replace(found, providers=providers)
 
 
 def _with_others(found: Estate, source: LiveSource, session: AwsSession) -> Estate:
-    """The roles and providers of other accounts, each by a role there."""
+    """Add the roles and providers of other accounts."""
     from irsa_cli.aws.sts import assume
 
     for reader in source.readers:
@@ -94,8 +91,8 @@ def _with_others(found: Estate, source: LiveSource, session: AwsSession) -> Esta
 
         answer = read(other)
         if isinstance(answer, Unreadable):
-            unseen = f"account {number} was not read: {answer.why}"
-            found = replace(found, unseen=(*found.unseen, unseen))
+            line = f"account {number} was not read: {answer.why}"
+            found = replace(found, unread=(*found.unread, line))
             continue
         roles, policies, providers = answer
         found = replace(
@@ -108,33 +105,30 @@ def _with_others(found: Estate, source: LiveSource, session: AwsSession) -> Esta
     return found
 
 
-# Clusters
-
-
 @dataclass(frozen=True)
 class _Region:
-    """The clusters of a region; `whole`: all of them. `unseen`: what of them was not read."""
+    """The clusters of a region; `whole`: all of them; `unread`: its gaps."""
 
     name: str
     clusters: tuple[AuditedCluster, ...] = ()
     whole: bool = False
-    unseen: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
 
 
 def _in_region(source: LiveSource, session: AwsSession, log: WireLog) -> _Region:
     names = source.clusters or read(lambda: cluster_names(session.client("eks")))
     if isinstance(names, Unreadable):
         why = f"the clusters of {session.region} were not read: {names.why}"
-        return _Region(session.region, unseen=(why,))
+        return _Region(session.region, unread=(why,))
     with ThreadPoolExecutor(PARALLEL) as pool:
         found = list(pool.map(lambda name: read(lambda: _cluster(source, session, name, log)), names))
-    unseen = tuple(
+    unread = tuple(
         f"cluster {name} of {session.region} was not read: {item.why}"
         for name, item in zip(names, found, strict=True)
         if isinstance(item, Unreadable)
     )
     clusters = tuple(item for item in found if isinstance(item, AuditedCluster))
-    return _Region(session.region, clusters, not source.clusters and not unseen, unseen)
+    return _Region(session.region, clusters, not source.clusters and not unread, unread)
 
 
 def _cluster(source: LiveSource, session: AwsSession, name: str, log: WireLog) -> AuditedCluster:
@@ -171,8 +165,8 @@ def _of(connection: Connection) -> AuditedCluster:
 def _with_clusters(found: Estate, regions: Iterable[_Region]) -> Estate:
     every = list(regions)
     clusters = [cluster for region in every for cluster in region.clusters]
-    if not clusters and not any(region.unseen or region.whole for region in every):
-        raise IrsaError("no cluster was found", next_steps=("check --cluster and --region",))
+    if not clusters and not any(region.unread or region.whole for region in every):
+        raise IrsaError("no EKS cluster was found", next_steps=("check --cluster and --region",))
     named = Counter(cluster.name for cluster in clusters)
     unique = [
         replace(item, name=f"{item.region}/{item.name}") if named[item.name] > 1 else item
@@ -182,5 +176,5 @@ def _with_clusters(found: Estate, regions: Iterable[_Region]) -> Estate:
         found,
         clusters=tuple(unique),
         regions=frozenset(region.name for region in every if region.whole),
-        unseen=(*found.unseen, *(line for region in every for line in region.unseen)),
+        unread=(*found.unread, *(line for region in every for line in region.unread)),
     )

@@ -1,7 +1,4 @@
-"""`irsa audit` and `irsa who-can`: read an account, live or from files, and ask what follows from it.
-
-What follows is found in `irsa_cli.core.audit`.
-"""
+"""`irsa audit` and `irsa who-can`: read an account, live or from files, and answer from it."""
 
 from __future__ import annotations
 
@@ -14,81 +11,73 @@ from irsa_cli.aws.permissions.actions import check_action
 from irsa_cli.core.audit.auditing import Audit, AuditScope
 from irsa_cli.core.audit.estate import Estate
 from irsa_cli.core.audit.reach import who_can
-from irsa_cli.core.audit.report import AuditReport, WhoCanReport, select
+from irsa_cli.core.audit.report import AuditReport, WhoCanReport
 from irsa_cli.core.audit.trusts import Fixes
 from irsa_cli.core.audit.ways import RolePath
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.results.scope import Allowance
-from irsa_cli.core.trust.rules.rule import Severity
 from irsa_cli.core.values.errors import Refused
 from irsa_cli.core.values.slips import near
-from irsa_cli.usecases.audit.files import baseline_of, read_files
+from irsa_cli.usecases.audit.files import RiskRequest, read_files
 from irsa_cli.usecases.audit.live import LiveSource, read_live
 from irsa_cli.usecases.command.connect import WireLog
-from irsa_cli.usecases.command.project_settings import read_project
 
 
 @dataclass(frozen=True)
 class AuditSource:
-    """Where the account is read from: files, where some are named, else AWS and its clusters."""
+    """The source of the account: files if there are any, else AWS and its clusters."""
 
     live: LiveSource = field(default_factory=LiveSource)
     files: tuple[Path, ...] = ()
 
     def read(self, log: WireLog) -> Estate:
-        """Read it; raises `InvalidInput` for files, `IrsaError` for AWS."""
+        """Read it; raise `InvalidInput` for files, `IrsaError` for AWS."""
         return read_files(self.files) if self.files else read_live(self.live, log)
 
 
 @dataclass(frozen=True)
-class Request:
-    """What to audit, and what to show of it.
-
-    `with_paths`: also who becomes which role; `with_fixes`: also commands and corrected documents.
-    """
+class Request(RiskRequest):
+    """The request of an audit; `with_paths` adds role paths, `with_fixes` commands and corrected policies."""
 
     source: AuditSource
     scope: AuditScope = field(default_factory=AuditScope)
-    at_least: Severity = Severity.LOW
-    fail_on: Severity | None = None
-    baseline: Path | None = None
     with_paths: bool = False
-    with_fixes: bool = False
-    fail_on_broken: bool = False
-    allow: Allowance = field(default_factory=Allowance)
 
 
 def audit(request: Request, log: WireLog) -> AuditReport:
-    """Audit an account; raises `IrsaError` when nothing can be read."""
-    ignores = read_project(Path.cwd()).ignores
-    baseline = baseline_of(request.baseline) if request.baseline else frozenset()
+    """Audit an account; raise `IrsaError` if nothing can be read."""
+    choose = request.chooser()
     found = Audit(request.source.read(log), request.scope)
     _check(found)
     today = (found.estate.now or datetime.now(timezone.utc)).date()
-    selection = select(
-        found.risks, at_least=request.at_least, ignores=ignores, baseline=baseline, today=today
-    )
+    selection = choose(found.risks, today=today)
     selection = replace(selection, notes=(*selection.notes, *found.notes))
     if request.with_fixes:
         selection = replace(selection, shown=Fixes(found.trusts).of(selection.shown))
     paths = tuple(_paths(found)) if request.with_paths or request.scope != _ALL else None
-    fail_on = request.fail_on, request.fail_on_broken
-    return AuditReport(found, selection, paths, *fail_on, request.allow)
+    return AuditReport(
+        found,
+        paths,
+        selection=selection,
+        fail_on=request.fail_on,
+        fail_on_broken=request.fail_on_broken,
+        allow=request.allow,
+    )
 
 
 _ALL = AuditScope()
 
 
 def _check(found: Audit) -> None:
-    """Raise `Refused` where what was asked about is not there."""
+    """Raise `Refused` if the role or ServiceAccount of the scope does not exist."""
     scope, estate = found.scope, found.estate
     if scope.role and scope.role not in estate.roles_by_arn:
-        error = Refused(f"there is no role {scope.role} among those that were read")
+        error = Refused(f"the role {scope.role} was not found")
         raise error.but(details=_similar(scope.role, estate.roles_by_arn))
     if scope.account:
         subject = "system:serviceaccount:" + scope.account.replace("/", ":", 1)
         if not any(subject in found.reach.index(cluster).accounts for cluster in estate.clusters):
-            error = Refused(f"there is no ServiceAccount {scope.account} in the clusters that were read")
+            error = Refused(f"the ServiceAccount {scope.account} was not found in any cluster")
             accounts = (it.accounts for it in estate.clusters if not isinstance(it.accounts, Unreadable))
             names = [account.full_name for each in accounts for account in each]
             raise error.but(details=_similar(scope.account, names))
@@ -109,8 +98,8 @@ def _paths(found: Audit) -> Iterable[RolePath]:
 def ask_who_can(
     source: AuditSource, action: str, resource: str, log: WireLog, allow: Allowance
 ) -> WhoCanReport:
-    """Find out who may do something; raises `IrsaError` when nothing can be read."""
+    """Find the ServiceAccounts that can perform an action; raise `IrsaError` if nothing can be read."""
     note = check_action(action)
     estate = source.read(log)
-    found = Audit(replace(estate, unseen=(*estate.unseen, *filter(None, [note]))))
+    found = Audit(replace(estate, unread=(*estate.unread, *filter(None, [note]))))
     return WhoCanReport(action, resource, found, tuple(who_can(found.reach, action, resource)), allow)

@@ -28,7 +28,7 @@ def test_nothing_else_is_found() -> None:
     roles = {item.role.arn for item in planted()}
     rest = [risk.rule.id for risk in AUDIT.risks if risk.role not in roles]
     assert sorted(rest) == sorted(BESIDE)
-    assert AUDIT.unseen == ()
+    assert AUDIT.unread == ()
 
 
 def test_every_rule_is_planted_but_what_no_cluster_can_tell() -> None:
@@ -47,7 +47,7 @@ def test_who_gets_the_role_is_evidence() -> None:
     (risk,) = [item for item in AUDIT.risks if item.role == arn_of("w9")]
     assert risk.evidence == ()
     (wide,) = [item for item in AUDIT.risks if item.role == arn_of("w8")]
-    assert "statement 1 gives it to prod/by-association, prod/default, prod/lost and" in wide.evidence[0]
+    assert "statement 1 allows prod/by-association, prod/default, prod/lost and" in wide.evidence[0]
 
 
 def test_one_role_and_one_service_account() -> None:
@@ -67,8 +67,8 @@ def test_what_was_not_read_is_not_called_fine() -> None:
     found = {item.rule.id for item in audit.risks if item.role != arn_of("w27")}
     assert not found & {"subject-gone", "role-gone", "annotated-refused", "provider-gone", "dead-issuer"}
     assert "no-subject" in found
-    assert len(audit.unseen) == 4
-    assert all("not read" in line for line in audit.unseen)
+    assert len(audit.unread) == 4
+    assert all("not read" in line for line in audit.unread)
 
 
 def test_a_role_of_an_account_that_was_not_read_is_not_gone() -> None:
@@ -83,4 +83,5 @@ def test_a_document_that_is_larger_than_iam_takes_costs_nothing() -> None:
     )
     found = Audit(estates.estate([large], [estates.cluster("shop-prod", estates.account("app"))]))
     assert found.risks == ()
-    assert found.unseen == (f"the trust policy of {large.arn} is larger than IAM takes: it was not judged",)
+    why = "is larger than IAM allows, so it was not checked"
+    assert found.unread == (f"the trust policy of {large.arn} {why}",)

@@ -42,7 +42,7 @@ def test_nothing_is_found_on_what_tools_make() -> None:
     roles = {item.role.arn for item in PLANTED}
     rest = [risk.rule.id for risk in AUDIT.risks if risk.role not in roles]
     assert sorted(rest) == sorted(BESIDE)
-    assert AUDIT.unseen == ()
+    assert AUDIT.unread == ()
 
 
 def test_who_has_the_tight_ones_is_known() -> None:

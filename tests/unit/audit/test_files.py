@@ -109,10 +109,10 @@ def test_the_documents_of_a_cluster_and_an_account() -> None:
     assert found.accounts == {ACCOUNT}
     audit = Audit(found)
     assert [item.rule.id for item in audit.risks] == ["no-subject"]
-    assert audit.unseen[0] == "associations of cluster c whose roles are not known: 1"
+    assert audit.unread[0] == "cluster c: 1 association without a known role"
     # Who gets in is in files of their own.
-    assert len(audit.unseen) == 4
-    assert all("no file has them" in line for line in audit.unseen[1:])
+    assert len(audit.unread) == 4
+    assert all("no file contains them" in line for line in audit.unread[1:])
     entries: tuple[dict[str, Any], ...] = (
         {"accessEntries": [DEV]},
         {"accessEntry": {"principalArn": DEV, "username": "dev", "kubernetesGroups": []}},
@@ -128,16 +128,16 @@ def test_the_documents_of_a_cluster_and_an_account() -> None:
     described = {"cluster": {**CLUSTER["cluster"], "accessConfig": {"authenticationMode": "API"}}}
     whole = estate(WITH_POLICIES, described, OBJECTS, RBAC, spaces, ASSOCIATIONS, providers, one, *entries)
     assert whole.clusters[0].levels == {"prod": "baseline", "dev": ""}
-    assert Audit(whole).unseen == ("associations of cluster c whose roles are not known: 1",)
+    assert Audit(whole).unread == ("cluster c: 1 association without a known role",)
 
 
 def test_what_no_file_has_is_not_called_fine() -> None:
     audit = Audit(estate(ROLES, CLUSTER))
     assert [item.rule.id for item in audit.risks] == ["no-subject"]
-    *_, policies = audit.unseen
-    assert len(audit.unseen) == 9
-    assert all("no file has them" in line for line in audit.unseen[1:-1])
-    assert policies == f"not all policies of these roles of pods were read: {arn_of('r')}"
+    *_, policies = audit.unread
+    assert len(audit.unread) == 9
+    assert all("no file contains them" in line for line in audit.unread[1:-1])
+    assert policies == f"some policies of these pod roles were not read: {arn_of('r')}"
 
 
 def test_a_policy_may_be_percent_encoded_text_as_the_api_gives_it() -> None:
@@ -150,7 +150,7 @@ def test_entries_that_are_none_are_left_out_and_told() -> None:
     wrong = [None, "x", {}, {"Arn": 1}, role_json("r", 3), role_json("r", "{"), role_json("r", {}, Tags=[1])]
     found = estate({"RoleDetailList": [*wrong, role_json("good", {})]})
     assert [role.name for role in found.roles] == ["good"]
-    assert "7 entries of 0.json" in found.unseen[0]
+    assert "7 entries of 0.json" in found.unread[0]
 
 
 @pytest.mark.parametrize(
@@ -224,4 +224,4 @@ def test_a_list_of_megabytes_costs_no_more_than_its_size() -> None:
     found = estate({"RoleDetailList": [role_json("large", trust(statement))]}, CLUSTER, OBJECTS)
     audit = Audit(found)
     assert audit.risks == ()
-    assert any("larger than IAM takes" in line for line in audit.unseen)
+    assert any("larger than IAM allows" in line for line in audit.unread)

@@ -35,11 +35,11 @@ def test_all_risks_of_a_role_get_the_same_document_without_all_of_them() -> None
 def test_who_loses_access_is_said() -> None:
     (risk,) = fixed(admits("c", f"{SA}prod:*", operator="StringLike"))
     assert risk.evidence[-1] == (
-        "the corrected trust policy keeps out prod/other of cluster c, prod/web of cluster c,"
-        " as far as was read"
+        "the corrected trust policy excludes prod/other of cluster c, prod/web of cluster c,"
+        " as far as is known"
     )
     (risk,) = fixed(admits("c", f"{SA}prod:app", audience=None))
-    assert "keeps out nobody who gets the role today" in risk.evidence[-1]
+    assert "excludes nobody who can assume the role today" in risk.evidence[-1]
 
 
 def test_a_trust_for_pod_identity_is_corrected_for_the_pods_of_its_associations() -> None:
@@ -52,7 +52,7 @@ def test_a_trust_for_pod_identity_is_corrected_for_the_pods_of_its_associations(
         "aws:RequestTag/kubernetes-namespace": "prod",
         "aws:RequestTag/kubernetes-service-account": "app",
     }
-    assert "keeps out nobody" in risk.evidence[-1]
+    assert "excludes nobody" in risk.evidence[-1]
     unknown = AuditedAssociation("prod", "web", "a-2")
     found = fixed(bare, associations=(mine, unknown))
     assert [item.corrected for item in found if item.path] == [None]

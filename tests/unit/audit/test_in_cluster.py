@@ -56,7 +56,7 @@ def test_one_risk_for_a_binding_as_bad_as_the_worst_role() -> None:
     assert item.statement == "RoleBinding prod/all of cluster one"
     assert "Group system:authenticated" in item.reason
     assert "(prod/a, prod/b)" in item.reason
-    assert f"AdministratorAccess of {arn_of('rb')}" in item.reason
+    assert f"AdministratorAccess (role {arn_of('rb')}" in item.reason
     (item,) = risks(broad(rule("create", "pods"), "dev"))
     assert (item.severity.value, "(dev/c)" in item.reason) == ("high", True)
 
@@ -108,11 +108,11 @@ def test_only_groups_that_are_everybody_count(subject: str, many: bool) -> None:
 def test_what_was_not_read_is_told_and_breaks_nothing() -> None:
     found = broad(rule("create", "pods"), ClusterRole=Unreadable("forbidden"))
     assert risks(found) == []
-    assert "cluster one: ClusterRoles were not read: forbidden" in Audit(found).unseen
+    assert "cluster one: ClusterRoles were not read: forbidden" in Audit(found).unread
     # A role that is not there gives nothing.
     gone = broad(rule("create", "pods"), ClusterRole=[])
     assert risks(gone) == []
-    assert Audit(gone).unseen == ()
+    assert Audit(gone).unread == ()
 
 
 def test_the_worst_role_is_named_and_not_the_first() -> None:
@@ -120,7 +120,7 @@ def test_the_worst_role_is_named_and_not_the_first() -> None:
     first = role("aa", admits("one", f"{SA}prod:a"), attached=(), inline=("p",), documents=lesser)
     found = broad(rule("create", "pods"))
     (item,) = risks(replace(found, roles=(first, *ROLES)))
-    assert f"AdministratorAccess of {arn_of('rb')}" in item.reason
+    assert f"AdministratorAccess (role {arn_of('rb')}" in item.reason
 
 
 def test_a_trust_policy_with_a_condition_is_not_left_out() -> None:

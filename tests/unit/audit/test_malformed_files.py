@@ -33,9 +33,9 @@ def write(path: Path, *statements: Any) -> Path:
 @pytest.mark.parametrize(
     ("part", "value", "words"),
     [
-        ("Condition", "text", "Condition of statement 1 is no object"),
-        ("Condition", None, "Condition of statement 1 is no object"),
-        ("Condition", ["x"], "Condition of statement 1 is no object"),
+        ("Condition", "text", "Condition of statement 1 is not an object"),
+        ("Condition", None, "Condition of statement 1 is not an object"),
+        ("Condition", ["x"], "Condition of statement 1 is not an object"),
         ("Condition", {"StringEquals": "x"}, "StringEquals of statement 1 has no condition keys"),
         ("Effect", "allow", "Effect of statement 1 is neither Allow nor Deny"),
     ],
@@ -62,12 +62,12 @@ def test_a_malformed_statement_is_told_in_every_form(
     assert cli(["lint", str(path), "-o", form, "--fail-on", "never"]) == 2
     said = capsys.readouterr()
     assert "everybody" in said.out
-    assert "Condition of statement 1 is no object" in said.out + said.err
+    assert "Condition of statement 1 is not an object" in said.out + said.err
 
 
 def test_a_statement_that_is_none(tmp_path: Path) -> None:
     found = lint(Request((str(write(tmp_path / "trust.json", "text", EVERYBODY)),)))
-    assert [str(error).partition(": ")[2] for error in found.unread] == ["statement 1 is no object"]
+    assert [str(error).partition(": ")[2] for error in found.unread] == ["statement 1 is not an object"]
     assert [item.rule.id for item in found.selection.shown] == ["everybody"]
 
 
@@ -84,7 +84,7 @@ def test_a_bug_in_judging_one_document_hides_no_other(
     write(tmp_path / "b.json", EVERYBODY)
     found = lint(Request((str(tmp_path),)))
     assert [item.rule.id for item in found.selection.shown] == ["everybody"]
-    assert "a.json:1:1 can't be judged: a bug in irsa" in str(found.unread[0])
+    assert "a.json:1:1 can't be checked: a bug in irsa" in str(found.unread[0])
     assert lint(Request((str(tmp_path / "a.json"),))).exit_code == 1
 
 

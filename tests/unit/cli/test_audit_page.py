@@ -58,7 +58,7 @@ class Page(HTMLParser):
 
 def page_of(estate: Estate, scope: AuditScope | None = None, **more: Any) -> tuple[str, Page]:
     audit = Audit(estate, scope or AuditScope())
-    text = as_html(AuditReport(audit, select(audit.risks, today=date(2026, 6, 1)), **more))
+    text = as_html(AuditReport(audit, selection=select(audit.risks, today=date(2026, 6, 1)), **more))
     return text, Page(text)
 
 
@@ -78,7 +78,7 @@ def test_texts_of_others_stay_texts(name: str) -> None:
     plain = {tag for tag, _ in page_of(account_with_risks(1))[1].tags}
     roles = [estates.role(name, estates.admits("shop-prod", f"{estates.SA}prod:*", operator="StringLike"))]
     clusters = [estates.cluster("shop-prod", estates.account(name, name))]
-    text, page = page_of(estates.estate(roles, clusters, unseen=(name,)))
+    text, page = page_of(estates.estate(roles, clusters, unread=(name,)))
     assert {tag for tag, _ in page.tags} == plain
     assert text.isascii()
     assert not set("<>&") & set(page.texts["data"])
@@ -149,19 +149,31 @@ def test_texts_and_lines_stand_out_in_light_and_dark() -> None:
 
 
 def test_everything_that_was_found_is_on_it() -> None:
-    estate = replace(account_with_risks(3), unseen=("the pods of cluster x were not read: why",))
+    estate = replace(account_with_risks(3), unread=("the pods of cluster x were not read: why",))
     audit = Audit(estate)
     _, page = page_of(estate)
     assert len(page.data["risks"]) == len(audit.risks)
     (wide,) = [item for item in page.data["risks"] if item["role"] == arn_of("w8")]
     assert (wide["rule"], wide["severity"], wide["clusters"]) == ("every-name", "medium", ["shop-prod"])
     assert wide["namespaces"] == ["prod"]
-    assert wide["why"]
     assert wide["fix"]
     assert wide["evidence"]
-    assert wide["source"].startswith("https://")
+    assert page.data["rules"]["every-name"]["source"].startswith("https://")
+    assert set(page.data["rules"]) == {item["rule"] for item in page.data["risks"]}
     assert page.data["unseen"] == 1
     assert "not read" in page.data["notes"][0]
+
+
+def test_its_head_has_account_clusters_caller_and_date() -> None:
+    _, page = page_of(replace(account_with_risks(1), caller="arn:aws:sts::111122223333:assumed-role/ci/x"))
+    assert page.data["facts"] == [
+        ["Account", "111122223333"],
+        ["Clusters", "shop-dev (eu-west-1), shop-prod (eu-west-1), tools (eu-west-1)"],
+        ["Caller", "arn:aws:sts::111122223333:assumed-role/ci/x"],
+        ["Date", "2026-06-01 00:00 UTC"],
+    ]
+    _, page = page_of(account_with_risks(1), AuditScope(account="ok/tight1"))
+    assert [name for name, _ in page.data["facts"]] == ["Account", "Clusters", "Scope", "Date"]
 
 
 def test_the_picture_connects_accounts_roles_and_permissions() -> None:

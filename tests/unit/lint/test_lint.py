@@ -86,7 +86,7 @@ def risks(text: str) -> list[Risk]:
 def test_the_tight_files_of_tools_give_no_finding(path: Path) -> None:
     report = run(path)
     assert report.selection.shown == ()
-    assert report.unseen == ()
+    assert report.unchecked == ()
     assert report.files[0].is_known
 
 
@@ -105,12 +105,12 @@ def test_wide_ones_give_the_rule_at_its_place(path: Path) -> None:
         assert text.startswith(begin)
     assert len(report.unjudged) == len(UNKNOWN.get(path.name, ()))
     for later, said in zip(report.unjudged, UNKNOWN.get(path.name, ()), strict=True):
-        assert said in later.told
+        assert said in str(later)
 
 
 def test_what_is_not_known_yet_is_shown_by_its_expression() -> None:
     report = run(FOLDER / "wide" / "parameters.yaml", FOLDER / "wide" / "cdk-no-subject.template.json")
-    told = "\n".join(item.told for item in report.selection.shown) + "\n".join(report.notes)
+    told = "\n".join(item.warning for item in report.selection.shown) + "\n".join(report.notes)
     assert "k7q2" not in told
     assert "${OIDCProvider}:sub" in told
 
@@ -128,10 +128,10 @@ def test_the_exit_code_tells_what_was_found_what_could_not_be_read_and_what_may_
     assert run(tmp_path / "later.yaml", fail_on=Severity.HIGH).exit_code == 1
     other = run(tmp_path / "other.json", FOLDER / "tight" / "cluster.yaml")
     assert other.exit_code == 2
-    assert "is of no kind that irsa lint knows" in other.notes[0]
+    assert "irsa lint does not recognize" in other.notes[0]
     skipped = run(tmp_path / "other.json", skip_unknown=True, fail_on=Severity.LOW)
     assert skipped.exit_code == 0
-    assert skipped.unseen == ()
+    assert skipped.unchecked == ()
     assert "1 file" in skipped.notes[0]
     assert run(tmp_path / "none.json").exit_code == 2
 
@@ -469,7 +469,7 @@ def test_a_placeholder_hides_no_statement_without_conditions(provider: str) -> N
     del document["Statement"][0]["Condition"]
     (item,) = risks(json.dumps(document))
     assert item.rule.id == "no-condition"
-    assert "k7q2" not in item.told
+    assert "k7q2" not in item.warning
 
 
 def test_placeholders_of_conditions_are_not_taken_for_names() -> None:

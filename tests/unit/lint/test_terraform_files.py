@@ -35,12 +35,12 @@ def test_a_file_decides_what_it_says(case: Path, tmp_path: Path) -> None:
     expected = [] if labelled[1] == "none" else labelled[1].split(", ")
     assert report.unread == ()
     assert found(report) == expected
-    assert len(report.unjudged) == int(labelled[2]), report.unseen
+    assert len(report.unjudged) == int(labelled[2]), report.unchecked
     for item in report.selection.shown:
         assert item.place is not None
         assert item.place.file == str(tmp_path / "main.tf")
         assert item.place.line > 2
-        assert "k7q2" not in item.told
+        assert "k7q2" not in item.warning
 
 
 ROLE = 'resource "aws_iam_role" "r" {{\n  assume_role_policy = {}\n}}\n'
@@ -96,7 +96,7 @@ def test_files_of_a_folder_are_one_module_and_only_named_ones_are_judged(tmp_pat
     assert [Path(file.name).name for file in report.files] == ["role.tf"]
     whole = run(tmp_path)
     assert found(whole) == ["no-condition high"]
-    assert "deeper/main.tf:1:1: this is not HCL" in whole.notes[0]
+    assert "deeper/main.tf:1:1: invalid HCL" in whole.notes[0]
     assert whole.exit_code == 2
 
 
@@ -134,7 +134,7 @@ def test_what_may_hold_roles_and_is_not_judged_is_named(
     (tmp_path / "sound.tf").write_text("locals {}\n", encoding="utf-8")
     report = lint(Request((str(tmp_path),), fail_on=Severity.MEDIUM))
     assert report.unread == ()
-    assert any(name in line for line in report.unseen) == said
+    assert any(name in line for line in report.unchecked) == said
     assert report.exit_code == (1 if said else 0)
 
 

@@ -108,7 +108,7 @@ def test_a_hostile_aws_auth_is_not_read_and_said_to_be(text: Any) -> None:
     assert "mapRoles" in found.why
     assert time.process_time() - started < 2
     access = ClusterAccess((), found)
-    assert access.unseen[0].startswith("the ConfigMap aws-auth was not read: ")
+    assert access.unread[0].startswith("the ConfigMap aws-auth was not read: ")
 
 
 def test_a_user_name_of_many_placeholders_costs_no_more_than_its_size() -> None:
@@ -134,14 +134,14 @@ def test_files_tell_of_access_entries_in_pieces() -> None:
     files.take_entry({"accessEntry": {"principalArn": DEV, "username": "u", "kubernetesGroups": ["g"]}})
     access = files.access("API")
     assert access.aws_auth == ()
-    assert len(access.unseen) == 2
+    assert len(access.unread) == 2
     scope = {"type": "namespace", "namespaces": ["one"]}
     policy = {"policyArn": "arn:aws:eks::aws:cluster-access-policy/P", "accessScope": scope}
     files.take_policies({"principalArn": DEV, "associatedAccessPolicies": [policy]})
     entries = files.access("API").entries
     assert not isinstance(entries, Unreadable)
     assert entries[0].policies == (EntryPolicy("P", ("one",)),)
-    assert entries[1].hidden == "no file has aws eks describe-access-entry of them"
+    assert entries[1].hidden == "no file contains the output of aws eks describe-access-entry"
     assert json.dumps([item.to_json() for item in access.behind(RbacSubject("Group", "g"))])
 
 

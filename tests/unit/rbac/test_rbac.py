@@ -152,7 +152,7 @@ def test_what_is_not_there_and_what_was_not_read_allows_nothing() -> None:
         read: Any = {**lists, kind: Unreadable("forbidden")}
         index = RbacIndex(rbac_objects(read))
         assert index.allows(*asked) == (kind == "ClusterRoleBinding")
-        assert Becoming(index).unseen("one") == (f"{kind}s were not read: forbidden",)
+        assert Becoming(index).unread("one") == (f"{kind}s were not read: forbidden",)
     wrong = rbac_objects({**lists, "RoleBinding": [{"metadata": {}}]})
     assert isinstance(wrong.role_bindings, Unreadable)
 
@@ -223,7 +223,7 @@ def test_constrained_impersonation_needs_a_right_for_what_is_done() -> None:
     only = rule("impersonate:user-info", "groups", AUTHN, "system:masters")
     assert set(conditions(objects(only, users, other, place=""))) == {"impersonate-user"}
     alone = objects(rule("impersonate:user-info", "groups", AUTHN), other, place="")
-    assert conditions(alone)["impersonate-group"][1:] == ("it may also impersonate:user-info users",)
+    assert conditions(alone)["impersonate-group"][1:] == ("the subject can also impersonate:user-info users",)
     node = rule("impersonate:arbitrary-node", "nodes", AUTHN)
     doing = rule("impersonate-on:arbitrary-node:create", "serviceaccounts/token")
     assert conditions(objects(node, doing, place="")) == {"impersonate-node": ()}
@@ -302,7 +302,7 @@ def test_the_ways_of_the_whole_cluster() -> None:
 def test_conditions_that_are_known_to_hold_are_not_told() -> None:
     entering = objects(rule("create", "pods/exec"))
     assert acts(entering, pods=2) == [("enter-pod", True)]
-    assert takers(entering)[0].acts[0].conditions == ("a pod of it runs",)
+    assert takers(entering)[0].acts[0].conditions == ("one of its pods is running",)
     acting = objects(rule("impersonate", "serviceaccounts"))
     own = {"kind": "ServiceAccount", "namespace": "one", "name": "app"}
     ref = {"kind": "ClusterRole", "name": "maker"}

@@ -18,7 +18,7 @@ ROW = """NO_SID = _rules.add(
     before=_policy(_web(_TIGHT)),
     after=_policy({**_web(_TIGHT), "Sid": "App"}),
 )
-NO_CONDITION = _rules.add(
+ONLY_NEGATIVE = _rules.add(
 """
 JUDGED = '''
 def of_names(document: Mapping[str, Any]) -> Iterator[Risk]:
@@ -31,7 +31,7 @@ def of_names(document: Mapping[str, Any]) -> Iterator[Risk]:
 LARGEST = 8192
 '''
 EDITS: dict[str, Callable[[str], str]] = {
-    "core/trust/rules/trust_rules.py": lambda text: put(text, "NO_CONDITION = _rules.add(\n", ROW),
+    "core/trust/rules/trust_rules.py": lambda text: put(text, "ONLY_NEGATIVE = _rules.add(\n", ROW),
     "core/trust/rules/judge.py": lambda text: put(
         put(text, "\nLARGEST = 8192\n", JUDGED),
         "    found = [*of_everybody(document)]\n",

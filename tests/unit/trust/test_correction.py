@@ -31,7 +31,7 @@ NAMED = ("prod:app", "prod:web", "prod:app-1", "prod-eu:app")
 PROD = "arn:aws:eks:eu-west-1:111122223333:cluster/prod"
 MEANT = Meant(tuple(map(token, NAMED)), complete=True, pods=((PROD, "prod", "app"),))
 BY_HAND = {"everybody", "default-service-account", "several-stages", "issuer-can-be-had", "only-negative"}
-"""Where a person has to decide; `only-negative`'s example keeps out whom the others are about."""
+"""Where a person has to decide; `only-negative`'s example excludes whom the others are about."""
 
 
 @pytest.mark.parametrize("rule", TRUST_RULES, ids=lambda rule: rule.id)

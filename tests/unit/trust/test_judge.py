@@ -209,7 +209,7 @@ def test_a_statement_that_demands_less_stands_beside_a_tight_one() -> None:
     (found,) = judge(document, context())
     assert found.rule.id == "loose-beside-tight"
     assert found.path == ("Statement", 1)
-    assert "statement 1, which demands more" in found.reason
+    assert "the stricter statement 1 excludes nobody" in found.reason
 
 
 def test_the_providers_of_clusters_are_found() -> None:
@@ -269,10 +269,10 @@ def allows(*actions: str, **more: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("policies", "words"),
     [
-        ({"p": allows("iam:AttachRolePolicy")}, "iam:AttachRolePolicy (a way to become administrator"),
+        ({"p": allows("iam:AttachRolePolicy")}, "iam:AttachRolePolicy (privilege escalation"),
         ({"p": allows("iam:Put*")}, "iam:PutRolePolicy"),
         ({"p": allows("iam:PassRole"), "q": allows("ec2:*")}, "iam:PassRole with ec2:RunInstances"),
-        ({"p": {"Statement": {"Effect": "Allow", "NotAction": "s3:*", "Resource": "*"}}}, "more such ways"),
+        ({"p": {"Statement": {"Effect": "Allow", "NotAction": "s3:*", "Resource": "*"}}}, "more ways"),
         ({"p": allows("iam:PassRole")}, ""),
         ({"p": allows("ec2:RunInstances", "s3:*")}, ""),
         ({"p": allows("iam:AttachRolePolicy", Resource="arn:aws:iam::1:role/x")}, ""),

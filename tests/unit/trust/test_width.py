@@ -189,7 +189,7 @@ def test_what_is_tight(statements: tuple[Any, ...]) -> None:
         (f"{SA}prod*:app", "prod-evil"),
         (f"{SA}prod-*:app", "prod-evil"),
         (f"{SA}*-prod:app", "evil-prod"),
-        (f"{SA}prod*", "every ServiceAccount of each namespace like prod*"),
+        (f"{SA}prod*", "every ServiceAccount of every namespace like prod*"),
         (f"{SA}prod:app*", "app-evil"),
         (f"{SA}*:app", "every namespace"),
     ],
@@ -200,7 +200,7 @@ def test_the_reason_names_who_gets_in(subject: str, words: str) -> None:
     assert subject in found.reason
     assert found.statement == "statement 1 (Mine)"
     assert SUB in found.suggestion
-    assert "\n" not in found.told
+    assert "\n" not in found.warning
 
 
 @given(
@@ -252,7 +252,7 @@ def test_what_the_role_may_do_makes_it_worse() -> None:
         assert [item.severity for item in wide(statement)] == [before]
         (found,) = wide(statement, power=power([ADMIN]), role="arn:r")
         assert found.severity is after
-        assert found.reason.endswith(", and behind it is AdministratorAccess")
+        assert found.reason.endswith("; this grants AdministratorAccess")
         assert found.to_json()["role"] == {"arn": "arn:r"}
 
 
@@ -286,16 +286,16 @@ def test_a_line_of_a_list_has_the_worst_of_many() -> None:
         (["arn:aws:iam::aws:policy/IAMFullAccess", ADMIN], {}, "AdministratorAccess and IAMFullAccess"),
         (["arn:aws:iam::111122223333:policy/AdministratorAccess"], {}, ""),
         (["arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"], {}, ""),
-        ([], {"p": {"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}}, "* by the policy p"),
+        ([], {"p": {"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}}, "* in policy p"),
         (
             [],
             {"p": {"Statement": [{"Effect": "Allow", "Action": ["s3:Get*", "IAM:*"], "Resource": ["*"]}]}},
-            "IAM:* by the policy p",
+            "IAM:* in policy p",
         ),
         (
             [],
             {"p": {"Statement": [{"Effect": "Allow", "Action": "*:*", "Resource": "*"}]}},
-            "*:* by the policy p",
+            "*:* in policy p",
         ),
         ([], {"p": {"Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]}}, ""),
         ([], {"p": {"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "arn:aws:s3:::b"}]}}, ""),
@@ -305,7 +305,7 @@ def test_a_line_of_a_list_has_the_worst_of_many() -> None:
 def test_what_is_much(attached: list[str], inline: dict[str, Any], said: str) -> None:
     assert power(attached, inline) == said
     assert power(attached, inline, "arn:b") == (
-        f"{said} (as far as its permissions boundary allows)" if said else ""
+        f"{said} (limited by its permissions boundary)" if said else ""
     )
 
 

@@ -1,8 +1,6 @@
-"""`irsa audit -o html`: one file with everything in it, which asks nobody for anything.
+"""`irsa audit -o html`: one self-contained file without any requests.
 
-The parts of the page lie beside this module: page.html, page.css, and scripts, which are put
-in the order in which they build on each other. Texts of others are in the page as JSON only, and become
-text by the DOM's textContent. What is in the picture is `irsa_cli.core.audit.picture`'s business.
+Foreign texts are in the page only as JSON, and shown by the DOM's textContent.
 """
 
 from __future__ import annotations
@@ -10,12 +8,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections.abc import Iterator
 from importlib.resources import files
 from string import Template
 from typing import Any
 
 from irsa_cli import __version__
-from irsa_cli.cli.output.screens.audit import summary
+from irsa_cli.cli.output.screens.audit import rule_json, summary
+from irsa_cli.core.audit.auditing import Audit
 from irsa_cli.core.audit.picture import Picture, picture_of
 from irsa_cli.core.audit.report import AuditReport
 from irsa_cli.core.results.envelope import error_json
@@ -23,14 +23,14 @@ from irsa_cli.core.trust.rules.rule import ORDER, Risk
 from irsa_cli.core.values.shown import visible
 
 SCRIPTS = (
-    "base.js", "state.js", "connect.js", "findings.js", "group.js", "place.js", "draw.js", "chosen.js",
-    "keys.js", "main.js",
+    "base.js", "state.js", "connect.js", "findings.js", "overview.js", "group.js", "place.js", "draw.js",
+    "chosen.js", "keys.js", "main.js",
 )  # fmt: skip
 _ESCAPED = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}
 
 
 def as_html(report: AuditReport) -> str:
-    """The page, in ASCII, so that no encoding of a terminal or a server can change what it says."""
+    """The page in ASCII, which every encoding preserves."""
     style = _part("page.css")
     script = "(() => {\n" + "\n".join(map(_part, SCRIPTS)) + "})();\n"
     policy = (
@@ -55,7 +55,7 @@ def _hash(text: str) -> str:
 
 
 def _shown(value: Any) -> Any:
-    """The same with texts as they may be shown: what turns the direction of writing is a code point."""
+    """The value with escaped texts, for example characters that change the writing direction."""
     if isinstance(value, str):
         return visible(value)
     if isinstance(value, dict):
@@ -71,19 +71,32 @@ def _data(report: AuditReport) -> dict[str, Any]:
     accepted = [*("" for _ in selection.shown), *reasons]
     return {
         "version": __version__,
-        "read": f"{audit.estate.now:%Y-%m-%d %H:%M} UTC" if audit and audit.estate.now else "",
+        "facts": [[name, text] for name, text in _facts(audit, report.about) if text] if audit else [],
         "summary": " ".join((f"{summary(report)}.", report.scope.left_out)) if audit else "",
         "levels": [level.value for level in reversed(ORDER)],
         "notes": list(report.notes),
-        "unseen": len(audit.unseen) if audit else 0,
-        "error": "" if report.error is None else _told(report.error),
+        "unseen": len(audit.unread) if audit else 0,
+        "error": "" if report.error is None else _error_text(report.error),
+        "accounts": len(audit.estate.accounts) if audit else 0,
         "clusters": sorted(cluster.name for cluster in audit.estate.clusters) if audit else [],
+        "rules": {item.rule.id: rule_json(item.rule) for item in risks},
         "risks": [_risk(item, why, picture) for item, why in zip(risks, accepted, strict=True)],
         "picture": picture.to_json() if picture else None,
     }
 
 
-def _told(error: Exception) -> str:
+def _facts(audit: Audit, about: str) -> Iterator[tuple[str, str]]:
+    """The head of the page: name and text of each line, '' if unknown."""
+    estate = audit.estate
+    clusters = [f"{it.name} ({it.region})" if it.region else it.name for it in estate.clusters]
+    yield "Account" if len(estate.accounts) == 1 else "Accounts", ", ".join(sorted(estate.accounts))
+    yield "Cluster" if len(clusters) == 1 else "Clusters", ", ".join(sorted(clusters)) or "none"
+    yield "Scope", about
+    yield "Caller", estate.caller
+    yield "Date", f"{estate.now:%Y-%m-%d %H:%M} UTC" if estate.now else ""
+
+
+def _error_text(error: Exception) -> str:
     found = error_json(error)
     return ": ".join(str(found[name]) for name in ("message", "reason") if found.get(name))
 
@@ -95,13 +108,10 @@ def _risk(item: Risk, accepted: str, picture: Picture | None) -> dict[str, Any]:
     return {
         "severity": item.severity.value,
         "rule": item.rule.id,
-        "title": item.rule.title,
-        "why": item.rule.reason,
         "sentence": item.sentence,
         "role": item.role,
         "account": item.account,
         "fix": item.suggestion,
-        "source": item.rule.source,
         "evidence": list(item.evidence),
         "clusters": clusters,
         "namespaces": namespaces,

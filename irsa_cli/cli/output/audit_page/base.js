@@ -1,4 +1,4 @@
-// What the page was told, and the one way in which elements are made: texts are textContent, never markup.
+// The data of the page, and the only way to create elements: texts are textContent, never markup.
 "use strict";
 
 const DATA = JSON.parse(document.getElementById("data").textContent);
@@ -8,19 +8,34 @@ const SHAPES = "http://www.w3.org/2000/svg";
 const byId = (id) => document.getElementById(id);
 
 function make(tag, settings, ...children) {
-  const made = document.createElement(tag);
+  const element = document.createElement(tag);
   for (const [name, value] of Object.entries(settings || {})) {
-    if (name === "click") made.addEventListener("click", value);
-    else if (value !== false && value !== null) made.setAttribute(name, value);
+    if (name === "click") element.addEventListener("click", value);
+    else if (value !== false && value !== null) element.setAttribute(name, value);
   }
-  made.append(...children.filter((child) => child !== null));
-  return made;
+  element.append(...children.filter((child) => child !== null));
+  return element;
 }
 
-// A text of others: set apart, so that its direction of writing changes nothing around it.
+// A foreign text, isolated so that its writing direction changes nothing around it.
 const said = (text) => make("bdi", {}, text);
 
 const many = (number, what) => `${number || "no"} ${what}${number === 1 ? "" : "s"}`;
+
+const badge = (level) => make("span", { class: `badge ${level}` }, level);
+
+// A link within the page: the browser's Back returns from it.
+const linkTo = (changes, ...children) => make("a", { href: `#${fragmentOf({ ...stateOf(""), ...changes })}` }, ...children);
+
+const ruleLink = (id) => linkTo({ rule: id, view: "rules" }, id);
+
+// The numbers of findings by severity, the highest first: "1 critical, 2 high".
+function countsOf(risks) {
+  const counts = LEVELS.map((level) => [level, risks.filter((risk) => risk.severity === level).length]);
+  return counts.filter(([, count]) => count).map(([level, count]) => `${count} ${level}`).join(", ");
+}
+
+const byLevel = (one, other) => LEVELS.indexOf(one.severity) - LEVELS.indexOf(other.severity);
 
 const button = (text, click) => make("button", { type: "button", click }, said(text));
 
@@ -28,7 +43,7 @@ function compare(one, other) {
   return one < other ? -1 : one > other ? 1 : 0;
 }
 
-// A short name for a long key, the same each time the page is opened.
+// A short, stable name for a long key.
 function shortened(text) {
   let number = 0x811c9dc5;
   for (let place = 0; place < text.length; place += 1) {

@@ -1,4 +1,4 @@
-// What is said of a chosen item, in full: names, ways in, conditions, findings, members of what is drawn as one.
+// The details of a chosen item: names, ways, conditions, findings, or the members of a group.
 "use strict";
 
 const MOST_LINES = 30;
@@ -38,7 +38,7 @@ function membersOf(item, change) {
   names.sort((one, other) => one[1].localeCompare(other[1], "en", { numeric: true }));
   const first = names.slice(0, MOST_MEMBERS).map(([focus, name]) => button(name, () => change({ focus })));
   const more = names.length - first.length;
-  return make("div", { class: "members" }, ...first, more ? `and ${more} more: search for them` : null);
+  return make("div", { class: "members" }, ...first, more ? `and ${more} more (use the search)` : null);
 }
 
 function factsOfItem(item) {
@@ -61,7 +61,7 @@ function rowsOfAccount(place) {
   const ways = PICTURE.ways.filter((way) => PICTURE.crowds[way[1]].includes(place));
   return [
     ["Cluster", [cluster]],
-    ["Becomes", ways.map(([role, , by, what, ifs]) => `${PICTURE.roles[role].arn} (${by}, ${what})${onlyIf(ifs)}`)],
+    ["Can assume", ways.map(([role, , by, what, ifs]) => `${PICTURE.roles[role].arn} (${by}, ${what})${onlyIf(ifs)}`)],
   ];
 }
 
@@ -76,12 +76,12 @@ function rowsOfRole(place) {
   const hops = PICTURE.hops.filter(([from, to]) => from === place || to === place);
   return [
     ["ARN", [role.arn]],
-    ["Worst finding", [role.severity]],
-    ["Much power", [role.power]],
+    ["Highest severity", [role.severity]],
+    ["Powerful permissions", [role.power]],
     ["Permissions boundary", [role.boundary]],
     ["Not read", [role.unread]],
-    ["Becoming it", ways.length ? ways : ["no ServiceAccount today"]],
-    ["Through other roles", hops.map(([from, to, by, ifs]) => `${PICTURE.roles[from].arn} becomes ${PICTURE.roles[to].arn} (${by})${onlyIf(ifs)}`)],
+    ["Assumed by", ways.length ? ways : ["no ServiceAccount today"]],
+    ["Through other roles", hops.map(([from, to, by, ifs]) => `${PICTURE.roles[from].arn} can assume ${PICTURE.roles[to].arn} (${by})${onlyIf(ifs)}`)],
   ];
 }
 
@@ -92,7 +92,7 @@ function rowsOfPolicy(place) {
     ["ARN", [policy.arn]],
     ["Kind", [policy.kind]],
     [policy.mark === "administrator" ? "Administrator" : "Privilege escalation", [policy.much]],
-    ["Not read", [policy.unread ? "its document is not known" : ""]],
+    ["Not read", [policy.unread ? "the document is not known" : ""]],
     ["Roles", holders],
   ];
 }

@@ -1,4 +1,4 @@
-// What is connected with what, and the part of it that is asked for: ServiceAccounts by role, and policies by role.
+// The connections of ServiceAccounts, roles and policies, and the part that the state selects.
 "use strict";
 
 const PICTURE = DATA.picture || { accounts: [], crowds: [], roles: [], policies: [], ways: [], hops: [] };
@@ -14,7 +14,7 @@ for (const hop of PICTURE.hops) {
   HOPS_TO[hop[1]].push(hop[0]);
 }
 
-// All that can be reached from some places, with them.
+// All places that can be reached from some places, including them.
 function closed(starts, next) {
   const found = new Set(starts);
   const todo = [...found];
@@ -29,9 +29,14 @@ function closed(starts, next) {
   return found;
 }
 
-// What a search, or a chosen item, picks: places of accounts, roles and policies.
-function pickedBy(search) {
+// The places of accounts, roles and policies that match a search or have a finding of a rule; null for all.
+function pickedBy(search, rule) {
   const text = search.trim().toLowerCase();
+  if (!text && rule) {
+    const arns = DATA.risks.filter((risk) => risk.rule === rule).map((risk) => risk.role);
+    const roles = arns.filter((arn) => ROLES.has(arn)).map((arn) => ROLES.get(arn));
+    return { accounts: new Set(), roles: new Set(roles), policies: new Set() };
+  }
   if (!text) return null;
   const those = (items, said) => new Set([...items.keys()].filter((place) => said(items[place]).includes(text)));
   return {
@@ -41,7 +46,7 @@ function pickedBy(search) {
   };
 }
 
-// The part: by role its ways, each with the ServiceAccounts that are asked for, and its policies.
+// The selected part: by role its ways, each with the selected ServiceAccounts, and its policies.
 function connected(picked, state) {
   const part = { ways: new Map(), policies: new Map() };
   const inFilter = (place) => {
@@ -49,7 +54,7 @@ function connected(picked, state) {
     return (!state.cluster || cluster === state.cluster) && (!state.namespace || namespace === state.namespace);
   };
   const whole = picked && closed([...picked.roles, ...rolesWith(picked.policies)], HOPS_TO);
-  // One set for each crowd: many roles share it, and what is found out about it once is known for all of them.
+  // One set for each crowd, because many roles share it.
   const crowds = PICTURE.crowds.map((crowd) => new Set(crowd.filter(inFilter)));
   const chosen = picked && crowds.map((crowd) => new Set([...crowd].filter((place) => picked.accounts.has(place))));
   const first = [];
@@ -73,7 +78,7 @@ function rolesWith(policies) {
   return [...PICTURE.roles.keys()].filter((place) => PICTURE.roles[place].policies.some((item) => policies.has(item)));
 }
 
-// A role that no pod becomes today is in the picture for its finding.
+// A role that no pod can assume today is in the picture because of its finding.
 function isAlone(place, state) {
   const role = PICTURE.roles[place];
   if (WAYS_OF[place].length || !role.severity || state.namespace) return false;

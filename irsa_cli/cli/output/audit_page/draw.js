@@ -1,17 +1,17 @@
-// The picture on the page: three columns of items, the lines between them, and what is said of a chosen item.
+// The picture: three columns of items, the lines between them, and the details of a chosen item.
 "use strict";
 
 const ROW = 46;
 const MOST_ROWS = 400;
 const EDGES = [[27, 36.5], [63.5, 73]];
-// What has been drawn last, and what each address has led to: a step back finds the same item again.
+// The last columns, and the chosen item of each address: a step back finds the same item again.
 let last = [];
 const chosenAt = new Map();
 const NOBODY = { accounts: new Set(), roles: new Set(), policies: new Set() };
 
 function showPicture(state, change) {
   const had = byId("picture").contains(document.activeElement) ? document.activeElement.dataset.key : null;
-  const base = grouped(connected(pickedBy(state.focus ? "" : state.search), state), NOBODY);
+  const base = grouped(connected(pickedBy(...(state.focus ? ["", ""] : [state.search, state.rule])), state), NOBODY);
   const address = fragmentOf(state);
   if (state.focus && !chosenAt.has(address)) chosenAt.set(address, focusOf(state.focus, base));
   const focused = state.focus ? chosenAt.get(address) : null;
@@ -28,7 +28,7 @@ function showPicture(state, change) {
   byId("drawn").textContent = `${what.replace(/polic$/, "policy").replace(/polics$/, "policies")}.${more}`;
   showChosen(state.focus && !focused ? null : focused, state, change);
   walk(drawn);
-  // Who moves by keys stays on the item, or comes to the one that was chosen.
+  // Keep the keyboard focus on the item, or move it to the chosen one.
   if (had !== null) {
     const nodes = [...byId("board").querySelectorAll(".node")];
     const node = nodes.find((found) => found.dataset.key === (state.focus || had));
@@ -36,10 +36,10 @@ function showPicture(state, change) {
   }
 }
 
-// What a key means: one place, or all those of an item that is drawn as one.
+// The item of a key: one place, or all places of a group.
 function focusOf(key, base) {
   const kinds = ["accounts", "roles", "policies"];
-  // What is drawn as one depends on what else is drawn: an item is what it was where it has been chosen.
+  // Groups depend on the rest of the picture: use the item as it was when it was chosen.
   for (const columns of [last, base.columns]) {
     for (const [number, column] of columns.entries()) {
       const item = column.find((found) => found.key === key);
@@ -97,9 +97,9 @@ function accountText(item) {
 
 function roleText(item) {
   const role = PICTURE.roles[item.places[0]];
-  const marks = [role.severity, isMuch(item.places[0]) ? "much power" : ""];
+  const marks = [role.severity, isMuch(item.places[0]) ? "powerful" : ""];
   const said = marks.filter(Boolean).join(", ");
-  if (item.places.length > 1) return [`${item.places.length} roles`, said || "without a finding", isMuch(item.places[0])];
+  if (item.places.length > 1) return [`${item.places.length} roles`, said || "no findings", isMuch(item.places[0])];
   const [, , , , account, ...rest] = role.arn.split(":");
   return [rest.join(":").replace(/^role\//, ""), said || `account ${account}`, isMuch(item.places[0])];
 }

@@ -1,9 +1,9 @@
-// The findings as a list: what is shown of them, and each with its reason, evidence, fix and source.
+// The list of findings, each with its reason, evidence, fix and source.
 "use strict";
 
 const AT_ONCE = 200;
 const TEXTS = DATA.risks.map((risk) =>
-  [risk.rule, risk.title, risk.sentence, risk.role, risk.account, risk.fix, ...risk.clusters, ...risk.evidence]
+  [risk.rule, DATA.rules[risk.rule].title, risk.sentence, risk.role, risk.account, risk.fix, ...risk.clusters, ...risk.evidence]
     .join("\n")
     .toLowerCase()
 );
@@ -15,6 +15,7 @@ function foundBy(state) {
       state.levels.has(risk.severity) &&
       (!state.namespace || risk.namespaces.includes(state.namespace)) &&
       (!state.cluster || risk.clusters.includes(state.cluster)) &&
+      (!state.rule || risk.rule === state.rule) &&
       (!search || TEXTS[place].includes(search))
   );
 }
@@ -24,7 +25,7 @@ function showFindings(state, change, limit) {
   const shown = found.slice(0, limit || AT_ONCE);
   byId("count").textContent = DATA.risks.length
     ? `${found.length} of ${many(DATA.risks.length, "finding")}`
-    : "There is no finding.";
+    : "No findings.";
   byId("list").replaceChildren(...shown.map((risk) => findingOf(risk, change)));
   const more = byId("more");
   more.hidden = shown.length === found.length;
@@ -36,11 +37,11 @@ function findingOf(risk, change) {
   const head = make(
     "summary",
     {},
-    make("span", { class: `badge ${risk.severity}` }, risk.severity),
+    badge(risk.severity),
     make(
       "span",
       { class: "what" },
-      make("strong", {}, risk.rule),
+      make("strong", {}, ruleLink(risk.rule)),
       ": ",
       said(risk.sentence),
       risk.role ? make("span", { class: "where" }, said(risk.role)) : null
@@ -57,9 +58,10 @@ function findingOf(risk, change) {
 }
 
 function* factsOf(risk) {
+  const rule = DATA.rules[risk.rule];
   const rows = [
-    ["What", risk.title],
-    ["Why", risk.why],
+    ["Rule", rule.title],
+    ["Why", rule.reason],
     ["Fix", risk.fix],
     ["Clusters", risk.clusters.join(", ")],
     ["Accepted", risk.accepted],
@@ -69,10 +71,13 @@ function* factsOf(risk) {
     const lines = risk.evidence.map((line) => make("li", {}, said(line)));
     yield* [make("dt", {}, "Evidence"), make("dd", {}, make("ul", {}, ...lines))];
   }
-  if (risk.source.startsWith("https://")) {
-    const link = make("a", { href: risk.source, rel: "noreferrer noopener", target: "_blank" }, said(risk.source));
-    yield* [make("dt", {}, "Source"), make("dd", {}, link)];
-  }
+  yield* sourceOf(rule);
+}
+
+function sourceOf(rule) {
+  if (!rule.source.startsWith("https://")) return [];
+  const link = make("a", { href: rule.source, rel: "noreferrer noopener", target: "_blank" }, said(rule.source));
+  return [make("dt", {}, "Source"), make("dd", {}, link)];
 }
 
 function placesOf(risk) {

@@ -1,5 +1,5 @@
-// The items that are drawn: what is many is drawn as one, ServiceAccounts by namespace (by cluster, where that is many,
-// too), roles and policies where they have the same neighbours and look alike.
+// The items of the picture. Many ServiceAccounts are grouped by namespace (or cluster), many roles and policies by
+// common neighbours and severity.
 "use strict";
 
 const MANY = 40;
@@ -9,7 +9,7 @@ const CLUSTERS = new Set(PICTURE.accounts.map(([cluster]) => cluster));
 
 const isMuch = (place) => PICTURE.roles[place].severity === "critical" || Boolean(PICTURE.roles[place].power);
 
-// Three lists of items and the lines between them; `opened` are places that are never drawn as one.
+// Three lists of items and the lines between them; places in `opened` are never grouped.
 function grouped(part, opened) {
   const accounts = accountsOf(part);
   const roles = [...part.policies.keys()];
@@ -50,7 +50,7 @@ function policyKey(place) {
   return `policy:${holder.arn} ${policy.name}`;
 }
 
-// Whether a role becomes others, or others it: those stand apart.
+// Roles that assume others, or that others assume, are separate groups.
 const hopsOf = (place) => `${HOPS_FROM[place].length > 0}${HOPS_TO[place].length > 0}`;
 
 function accountItems(places, opened) {
@@ -67,7 +67,13 @@ function accountItems(places, opened) {
   });
 }
 
-// Places as items: those that are alike are one. `of` is the number of each place's item.
+// The place of a role's severity among all, the highest first.
+function levelOf(place) {
+  const level = LEVELS.indexOf(PICTURE.roles[place].severity);
+  return level < 0 ? LEVELS.length : level;
+}
+
+// Places as items, alike ones grouped; `of` has the number of each place's item.
 function items(places, { key, alike, kind }) {
   const found = new Map();
   for (const place of places) {
@@ -75,7 +81,7 @@ function items(places, { key, alike, kind }) {
     const name = common === null ? key(place) : kind === "accounts" ? common : `${kind}:${shortened(common)}`;
     const there = found.get(name);
     if (there) there.places.push(place);
-    else found.set(name, { key: name, kind, places: [place] });
+    else found.set(name, { key: name, kind, level: kind === "roles" ? levelOf(place) : 0, places: [place] });
   }
   const list = [...found.values()].map((item) =>
     item.places.length === 1 ? { ...item, key: key(item.places[0]) } : item
@@ -85,7 +91,7 @@ function items(places, { key, alike, kind }) {
   return { list, of, known: new Map() };
 }
 
-// The items of a column in which the places of a set are: found out once for each set.
+// The items of a column with the places of a set, cached by set.
 function numbersOf(column, places) {
   if (!column.known.has(places)) column.known.set(places, new Set([...places].map((place) => column.of.get(place))));
   return column.known.get(places);

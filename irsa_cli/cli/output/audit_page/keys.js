@@ -1,9 +1,9 @@
-// Moving in the picture: keys from item to item, and the lines of the item under the pointer or the focus.
+// Keys that move in the picture, and highlighting of the item under the pointer or focus.
 "use strict";
 
 let board = { columns: [], lines: [] };
 
-// What can be walked on now; each column has one item that Tab leads to.
+// Set the current picture; Tab leads to one item of each column.
 function walk(drawn) {
   board = drawn;
   for (const number of [0, 1, 2]) {
@@ -15,7 +15,7 @@ function walk(drawn) {
 const nodeAt = (number, place) => document.querySelector(`[data-place="${number} ${place}"]`);
 const nodesOf = (number) => [...byId(`column-${number}`).querySelectorAll(".node")];
 
-function besides(number, place, to) {
+function neighboursOf(number, place, to) {
   const found = [];
   for (const [column, from, end] of board.lines) {
     if (column === number && to === number + 1 && from === place) found.push(end);
@@ -39,8 +39,8 @@ function light(node) {
 
 function step(node, key) {
   const [number, place] = node.dataset.place.split(" ").map(Number);
-  if (key === "ArrowRight") return besides(number, place, number + 1)[0];
-  if (key === "ArrowLeft") return besides(number, place, number - 1)[0];
+  if (key === "ArrowRight") return neighboursOf(number, place, number + 1)[0];
+  if (key === "ArrowLeft") return neighboursOf(number, place, number - 1)[0];
   const nodes = nodesOf(number);
   const at = nodes.indexOf(node);
   return { ArrowDown: nodes[at + 1], ArrowUp: nodes[at - 1], Home: nodes[0], End: nodes[nodes.length - 1] }[key];

@@ -1,7 +1,7 @@
-// What is asked for: it is the page's address (#severity=high&search=app-17&view=picture), so that a link leads to it.
+// The state is the page's address (#severity=high&search=app-17&view=picture), so that links can lead to it.
 "use strict";
 
-const VIEWS = ["findings", "picture"];
+const VIEWS = ["findings", "picture", "rules"];
 
 function stateOf(fragment) {
   const asked = new URLSearchParams(fragment.replace(/^#/, ""));
@@ -11,6 +11,7 @@ function stateOf(fragment) {
     namespace: asked.get("namespace") || "",
     cluster: asked.get("cluster") || "",
     search: asked.get("search") || "",
+    rule: asked.get("rule") || "",
     focus: asked.get("focus") || "",
     view: VIEWS.includes(asked.get("view")) ? asked.get("view") : asked.get("focus") ? "picture" : "findings",
   };
@@ -21,7 +22,7 @@ function fragmentOf(state) {
   if (state.levels.size < LEVELS.length) {
     asked.set("severity", LEVELS.filter((level) => state.levels.has(level)).join(","));
   }
-  for (const name of ["namespace", "cluster", "search", "focus"]) if (state[name]) asked.set(name, state[name]);
+  for (const name of ["namespace", "cluster", "search", "rule", "focus"]) if (state[name]) asked.set(name, state[name]);
   if (state.view !== "findings") asked.set("view", state.view);
   return asked.toString();
 }

@@ -155,12 +155,12 @@ def of_risks(report: RiskReport, _title: str = "") -> PipelineReport:
     return PipelineReport(
         report.title,
         summary(report),
-        None if (report.unseen or report.scope.nothing or report.error) and not shown else not shown,
+        None if (report.unchecked or report.scope.nothing or report.error) and not shown else not shown,
         int(report.exit_code),
         (),
         (*_failure(report.error, report.title), *entries),
-        notes=(report.scope.sentence, *(note for note in report.notes if note not in report.unseen)),
-        warnings=report.unseen,
+        notes=(report.scope.sentence, *(note for note in report.notes if note not in report.unchecked)),
+        warnings=report.unchecked,
     )
 
 

@@ -115,7 +115,9 @@ def name_of(result: Result) -> str:
 
 def warning_lines(warnings: Iterable[Risk]) -> list[Line]:
     """What is too wide in a trust policy, of which a command warns."""
-    return [Line(risk.told, Rank.WARNING, "warning", risk.rule.id, level=Level.WARNING) for risk in warnings]
+    return [
+        Line(risk.warning, Rank.WARNING, "warning", risk.rule.id, level=Level.WARNING) for risk in warnings
+    ]
 
 
 def _place(where: str) -> SourcePlace | None:

@@ -1,4 +1,4 @@
-"""An audit as text: one line for each risk, the most severe first; and the explanation of a rule."""
+"""An audit as text: one line for each risk, the most severe first; also the explanation of a rule."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _COLOURS = {
     Severity.LOW: "cyan",
 }
 SHOWN = 3
-"""ServiceAccounts of a path that are named."""
+"""The most ServiceAccounts of a path that are listed."""
 
 
 def lines(report: AuditReport, *, evidence: bool) -> Iterator[str]:
-    """The text of an audit; its parts are safe to be shown."""
+    """The text of an audit with escaped parts."""
     for path in report.paths or ():
         yield visible(path_line(path))
     if report.paths is not None:
@@ -37,7 +37,7 @@ def lines(report: AuditReport, *, evidence: bool) -> Iterator[str]:
 
 
 def risk_lines(report: RiskReport, *, evidence: bool) -> Iterator[str]:
-    """The risks, a line each; how many there are, and in what."""
+    """The risks, a line each, and their summary."""
     for item in report.selection.shown:
         yield risk_line(item)
         if evidence:
@@ -49,21 +49,21 @@ def risk_lines(report: RiskReport, *, evidence: bool) -> Iterator[str]:
 
 
 def _in_kubernetes(report: AuditReport) -> Iterator[str]:
-    """What a ServiceAccount may do in its clusters, and who may become it; chains lead on to its roles."""
+    """The rights of a ServiceAccount in its clusters, and who can act as it."""
     if report.audit is None or not report.audit.scope.account:
         return
     account = report.audit.scope.account
     for cluster, found in report.audit.in_kubernetes.items():
         ways = [path.role for path in report.paths or () if path.way.cluster == cluster]
-        yield f"In Kubernetes, {visible(account)} of {visible(cluster)} may do"
+        yield f"Rights of {visible(account)} in cluster {visible(cluster)}"
         yield from (f"  {line}" for line in may_lines(found))
-        yield "Who may become it"
+        yield "Subjects that can act as it"
         yield from (f"  {line}" for line in taker_lines(found, account, list(dict.fromkeys(ways))))
         yield ""
 
 
 def _fix(item: Risk) -> Iterator[str]:
-    """What can be pasted: a command, or the corrected trust policy."""
+    """The command or corrected trust policy to paste."""
     if item.command:
         yield f"    command: {visible(item.command)}"
     if item.corrected is not None:
@@ -72,13 +72,13 @@ def _fix(item: Risk) -> Iterator[str]:
 
 
 def risk_line(item: Risk) -> str:
-    """A risk in one line: severity, rule, whose it is, and what is wrong."""
+    """A risk in one line: severity, rule, place or role, sentence."""
     word = click.style(f"{item.severity.value:<8}", fg=_COLOURS[item.severity])
     return f"{word} {item.rule.id}: {visible(where(item))}{visible(item.sentence)}"
 
 
 def where(item: Risk) -> str:
-    """The place and the role that a risk is about, for the beginning of a line."""
+    """The place or role of a risk as the beginning of a line."""
     if item.place is not None:
         subject = item.place.subject
         return f"{item.place}: {f'{subject}: ' if subject else ''}"
@@ -87,10 +87,10 @@ def where(item: Risk) -> str:
 
 
 def summary(report: RiskReport) -> str:
-    """How many risks of which severity, and in what: that there is none is said of no more than that."""
+    """The number of risks by severity, and the objects that were checked."""
     selection = report.selection
     counts = [f"{number} {level.value}" for level in reversed(ORDER) if (number := selection.count(level))]
-    found = ", ".join(counts) or "no finding"
+    found = ", ".join(counts) or "no findings"
     rest = [
         f"{number} {what}"
         for number, what in (
@@ -100,13 +100,13 @@ def summary(report: RiskReport) -> str:
         )
         if number
     ]
-    about = f" about {visible(report.about)}" if report.about else ""
-    beside = f" ({'; '.join(rest)})" if rest else ""
-    return f"{found}{about} in {report.scope.counts}{beside}"
+    about = f" for {visible(report.about)}" if report.about else ""
+    others = f" ({'; '.join(rest)})" if rest else ""
+    return f"{found}{about} in {report.scope.counts}{others}"
 
 
 def path_line(path: RolePath) -> str:
-    """A path in one line: who becomes which role, by what, and if what holds."""
+    """A path in one line: ServiceAccounts, roles, statement and conditions."""
     way = path.way
     more = f" and {len(way.accounts) - SHOWN} more" if len(way.accounts) > SHOWN else ""
     who = f"{way.cluster}: {', '.join(nsmallest(SHOWN, way.accounts))}{more}"
@@ -116,16 +116,16 @@ def path_line(path: RolePath) -> str:
 
 
 def who_can_lines(report: WhoCanReport) -> Iterator[str]:
-    """The text of who may do something."""
+    """The text of who-can."""
     for item in report.found:
-        on = ", ".join(item.allowed.resources[:SHOWN]) or "what it does not say"
+        on = ", ".join(item.allowed.resources[:SHOWN]) or "unknown resources"
         allowed = item.allowed.conditions
         conditions = f", if {'; '.join(allowed)}" if allowed else ""
         yield visible(f"{path_line(item.path)}; {item.allowed.by} allows it on {on}{conditions}")
     accounts = {(item.path.way.cluster, name) for item in report.found for name in item.path.way.accounts}
     what = f"{report.action}{f' on {report.resource}' if report.resource else ''}"
     ways = f", in {plural(len(report.found), 'way')}" if report.found else ""
-    yield visible(f"{plural(len(accounts), 'ServiceAccount')} can do {what}{ways}.")
+    yield visible(f"{plural(len(accounts), 'ServiceAccount')} can perform {what}{ways}.")
     yield report.scope.sentence
 
 

@@ -1,9 +1,4 @@
-"""An audit in the forms that pipelines and people elsewhere read: CSV, SARIF, JUnit XML.
-
-Markdown and annotations are made in `irsa_cli.cli.output.reports`, for all commands.
-
-Texts of others (names, statements) are in them: each form keeps them from meaning more than a text.
-"""
+"""An audit as CSV, SARIF and JUnit XML, with foreign texts (names, statements) escaped."""
 
 from __future__ import annotations
 
@@ -41,7 +36,7 @@ _SCORES = {Severity.CRITICAL: "9.5", Severity.HIGH: "8.0", Severity.MEDIUM: "5.5
 
 
 def as_csv(report: RiskReport) -> str:
-    """Comma-separated values (RFC 4180) with a head; no cell is a formula to a spreadsheet.
+    """Comma-separated values (RFC 4180) with a header and without formulas.
 
     https://owasp.org/www-community/attacks/CSV_Injection
     """
@@ -75,7 +70,7 @@ def _cell(text: str) -> str:
 
 
 def as_junit(report: RiskReport) -> str:
-    """JUnit XML: a case for each rule; it fails with all that breaks the rule."""
+    """JUnit XML: a case for each rule, which fails with all its risks."""
     root = ElementTree.Element("testsuites", name=report.title)
     add_suite(root, report.title, list(_cases(report)))
     return xml_text(root)
@@ -96,12 +91,12 @@ def _cases(report: RiskReport) -> Iterator[JunitCase]:
     for item, why in report.selection.accepted:
         name = f"{item.rule.id}: {where(item)}{item.sentence}"
         yield JunitCase("irsa.accepted", name, "skipped", f"{why.reason} (until {why.until})")
-    for text in filter(None, (str(report.error or report.scope.nothing), *report.unseen)):
+    for text in filter(None, (str(report.error or report.scope.nothing), *report.unchecked)):
         yield JunitCase("irsa.read", text, "error", text)
 
 
 def as_sarif(report: RiskReport) -> str:
-    """SARIF: a result for each risk, those that are accepted as suppressed."""
+    """SARIF: a result for each risk; accepted ones are suppressed."""
     results = [_result(item) for item in report.selection.shown]
     results += [_suppressed(item, why) for item, why in report.selection.accepted]
     return sarif_text(
@@ -149,14 +144,14 @@ def _suppressed(item: Risk, why: AuditIgnore) -> dict[str, Any]:
 
 
 def _whose(item: Risk) -> str:
-    """Whose it is; the place stands beside the message."""
+    """The role or subject of a risk without its place."""
     if item.place is None:
         return where(item)
     return f"{item.place.subject}: " if item.place.subject else ""
 
 
 def _location(item: Risk) -> dict[str, Any]:
-    """The place in a file; of an account there is none, so the object's name has to do."""
+    """The place in a file, or the object's name in an account."""
     if item.place is None:
         return location(_place(item), visible(item.role or item.statement))
     region = {"startLine": item.place.line, "startColumn": item.place.column}
@@ -165,13 +160,13 @@ def _location(item: Risk) -> dict[str, Any]:
 
 
 def _uri(path: str) -> str:
-    """A path as a URI: relative ones to where irsa was run."""
+    """A path as a URI, relative to the current folder."""
     head = "file://" if path.startswith("/") else ""
     return head + quote(path.removeprefix("./").encode("utf-8", "surrogateescape"))
 
 
 def _place(item: Risk) -> str:
-    """A path that stands for the object, in characters that need no escape in a URI."""
+    """A path for an object without characters that need escapes in a URI."""
     if item.role:
         parts = item.role.split(":")
         name = f"iam/{parts[4] if len(parts) > 5 else ''}/{parts[-1]}"
@@ -184,7 +179,7 @@ FORMS: dict[str, Callable[[RiskReport], str]] = {"csv": as_csv, "sarif": as_sari
 
 
 def show_report(report: RiskReport, lines: Iterable[str], form: str) -> None:
-    """Print a report in a form (`lines` are its text), what was not judged, and the error that ended it."""
+    """Print a report in a form (`lines` are its text), its notes and its error."""
     if form in FORMS:
         click.echo(FORMS[form](report), nl=False)
         lines, form = (), "text"

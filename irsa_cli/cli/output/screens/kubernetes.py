@@ -21,7 +21,7 @@ def may_lines(found: InKubernetes) -> Iterator[str]:
     others = len(found.permissions) - len(own)
     if others:
         yield f"what every ServiceAccount may ({_many(others, 'binding')} of Kubernetes itself)"
-    if found.unseen:
+    if found.unread:
         yield "not all is known"
     elif not found.permissions:
         yield "nothing"
@@ -60,7 +60,7 @@ def taker_lines(found: InKubernetes, account: str, roles: Sequence[str] = ()) ->
     parts = len({taker.subject for taker, _ in found.takers}) - len({taker.subject for taker, _ in takers})
     if parts > 0:
         yield f"and {_many(parts, 'part')} of Kubernetes itself"
-    if found.unseen:
+    if found.unread:
         yield "not all is known"
     elif not found.takers:
         yield "nobody"

@@ -66,7 +66,7 @@ def _one(report: VerificationReport) -> Iterator[str]:
             yield "  Permissions"
             yield from map(_permission, item.permissions)
         yield from (f"  Note: {note}" for note in item.notes)
-        yield from (visible(f"  Warning: {risk.told}") for risk in item.warnings)
+        yield from (visible(f"  Warning: {risk.warning}") for risk in item.warnings)
         yield _verdict(item)
 
 
@@ -109,7 +109,7 @@ def _many(report: VerificationReport) -> Iterator[str]:
         mark = _MARKS[_AS_STATUS[item.outcome]]
         yield from _row(f"  {mark} {item.full_name:<{width}}  {item.outcome.value:<12}  ", tail)
         yield from (f"      Note: {note}" for note in item.notes)
-        yield from (visible(f"      Warning: {risk.told}") for risk in item.warnings)
+        yield from (visible(f"      Warning: {risk.warning}") for risk in item.warnings)
     counts = ", ".join(f"{report.count(outcome)} {outcome.value}" for outcome in VerificationOutcome)
     total = len(report.items)
     plural = "" if total == 1 else "s"

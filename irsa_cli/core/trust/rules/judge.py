@@ -1,10 +1,4 @@
-"""The judge: a trust policy, with what is known around it, and the risks that are in it.
-
-Pure, and the only way in. Here are also the rules about how a statement tests tokens (audiences, operators,
-keys, names) and about whom it names besides: everybody, other services, EKS Pod Identity; and its actions.
-How wide subjects are is `irsa_cli.core.trust.rules.width`'s business, what is wrong with providers
-`irsa_cli.core.trust.rules.providers`'.
-"""
+"""The judge: a trust policy with its context in, risks out. Pure, and the only entry point of this folder."""
 
 from __future__ import annotations
 
@@ -37,28 +31,22 @@ from irsa_cli.core.trust.rules.width import ANYBODY, NO_AUDIENCE, Look, of_subje
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, issuer_of
 
 _ALWAYS = ("aws:securetransport", "aws:viaawsservice")
-"""What holds for every token that STS is shown."""
+"""Condition keys that match every token at STS."""
 _FOR_AWS = frozenset((DEFAULT_AUDIENCE, "openshift"))
-"""The audiences of tokens that are made for AWS: OpenShift on AWS gives its operators its own one.
-
-rosa's providers take both, and its trust policies test the subject only.
-"""
+"""The audiences of tokens for AWS. OpenShift's providers accept both and test none."""
 
 
 def of_claims(
     look: Look, wide: Collection[tuple[int, Risk]], accepted: Collection[str] | None
 ) -> Iterator[Risk]:
-    """The risks of a policy's tests; `wide` is what `of_subjects` has found.
-
-    `accepted` are the audiences that the provider takes, None where that is not known.
-    """
+    """The risks of a policy's tests, with those of `of_subjects` and the provider's audiences."""
     loose = {index for index, _ in wide}
     bare = {index for index, item in wide if item.rule is rules.NO_CONDITION}
     for index, item in allowing(look.document):
         named = list(look.exact(index))
         subjects = [ANYBODY] if index in look.anybody else named
         subjects = subjects or [
-            found for _, pair in look.patterns for found in pair.witnesses if index in look.admitting(found)
+            found for _, pair in look.patterns for found in pair.witnesses if index in look.allowing(found)
         ]
         if not subjects:
             continue
@@ -67,29 +55,26 @@ def of_claims(
         if index not in loose:
             yield from _default(index, item, named)
         yield from _operators(look, index, item)
-        yield from _beside(look, index, item, loose)
+        yield from _ineffective(look, index, item, loose)
 
 
 def _audience(
     look: Look, index: int, item: Statement, subject: str, accepted: Collection[str] | None
 ) -> Iterator[Risk]:
     if accepted is not None and (len(accepted) < 2 or _FOR_AWS.issuperset(accepted)):
-        return  # STS refuses all other audiences before it asks the policy.
+        return  # STS rejects all other audiences before it reads the policy.
     name, place = name_of(index, item), place_of(index, "Condition")
-    if index in look.admitting(subject, NO_AUDIENCE):
-        reason = (
-            "takes a token for any audience that the OIDC provider accepts, also one that was"
-            " made for another service"
-        )
-        step = f"demand StringEquals {look.issuer}:aud {DEFAULT_AUDIENCE}"
+    if index in look.allowing(subject, NO_AUDIENCE):
+        reason = "accepts any audience of the OIDC provider, including tokens for other services"
+        step = f"require StringEquals {look.issuer}:aud {DEFAULT_AUDIENCE}"
         yield risk(NO_AUDIENCE_RULE, name, reason, step, path=place)
         return
-    taken = [each for each in look.audiences if index in look.admitting(subject, each)]
+    taken = [each for each in look.audiences if index in look.allowing(subject, each)]
     taken = [each for each in taken if accepted is None or each in accepted]
     if len(taken) > 1:
         named = " and ".join(f"'{each}'" for each in taken)
-        step = f"demand one audience by StringEquals on {look.issuer}:aud"
-        reason = f"takes tokens for the audiences {named}"
+        step = rules.EXTRA_AUDIENCE.fix.format(issuer=look.issuer)
+        reason = f"accepts tokens for the audiences {named}"
         yield risk(rules.EXTRA_AUDIENCE, name, reason, step, path=place, pattern=named)
 
 
@@ -98,64 +83,60 @@ def _default(index: int, item: Statement, named: Collection[str]) -> Iterator[Ri
         namespace, _, name = subject.rpartition(":")
         if name == "default":
             reason = (
-                f"admits the ServiceAccount default of namespace {namespace.rpartition(':')[2]},"
-                " as which every pod runs that names no other"
+                f"allows the ServiceAccount default of namespace {namespace.rpartition(':')[2]},"
+                " used by every pod that sets no other"
             )
             yield risk(rules.DEFAULT_ACCOUNT, name_of(index, item), reason, path=place_of(index, "Condition"))
 
 
 def _operators(look: Look, index: int, item: Statement) -> Iterator[Risk]:
-    """Operators that hold for lack of the key."""
+    """Operators that match if the key is missing."""
     own = {issuer_of(arn).lower() for arn in principals(item, "Federated")}
-    name, tight = name_of(index, item), f"test {look.issuer}:sub and {look.issuer}:aud by StringEquals"
+    name, tight = name_of(index, item), rules.OTHER_ISSUERS_KEY.fix.format(issuer=look.issuer)
     for text, key, _ in tests_of(item):
         operator, (issuer, _, claim) = operator_of(text), key.rpartition(":")
         place = place_of(index, "Condition", text, key)
         if operator is None or operator.compare is None or claim.lower() not in ("sub", "aud"):
             continue
         if issuer.lower() == look.issuer.lower() and operator.quantifier == "all":
-            reason = f"tests {claim} by {text}, which holds also where there is no such key"
-            step = f"write {text.removeprefix('ForAllValues:')}"
+            reason = f"tests {claim} with {text}, which also matches if the key is missing"
+            step = f"use {text.removeprefix('ForAllValues:')}"
             yield risk(rules.FOR_ALL_VALUES, name, reason, step, path=place)
         if "." not in issuer or issuer.lower() in own:
             continue
         if operator.if_exists or operator.negated or operator.quantifier == "all":
             reason = (
-                f"tests {key} by {text}: its provider's tokens have no such key, so that it keeps nobody out"
+                f"tests {key} with {text}, but its provider's tokens have no such key: it excludes nobody"
             )
             yield risk(rules.OTHER_ISSUERS_KEY, name, reason, tight, path=place)
 
 
-def _beside(look: Look, index: int, item: Statement, loose: Collection[int]) -> Iterator[Risk]:
-    """A statement that admits whom another one admits under more conditions."""
+def _ineffective(look: Look, index: int, item: Statement, loose: Collection[int]) -> Iterator[Risk]:
+    """A statement that allows a subject that another one allows under more conditions."""
     own = set(demands(item))
     for other, tight in allowing(look.document):
         if other == index or other in loose:
             continue
         more = [test for test in demands(tight) if test not in own and test.split()[1] not in _ALWAYS]
-        named = [subject for subject in look.exact(other) if index in look.admitting(subject)]
+        named = [subject for subject in look.exact(other) if index in look.allowing(subject)]
         if named and (index in loose or (more and own <= set(demands(tight)))):
-            what = "names whom it admits" if index in loose else "demands more"
             tighter = name_of(other, tight)
-            reason = f"admits {named[0]}, too, so that {tighter}, which {what}, keeps nobody out"
-            step = f"remove it, or demand the same as {tighter}"
-            yield risk(rules.BESIDE_LOOSE, name_of(index, item), reason, step, path=place_of(index))
+            reason = f"also allows {named[0]}, so the stricter {tighter} excludes nobody"
+            step = f"remove it, or add the conditions of {tighter}"
+            yield risk(rules.LOOSE_STATEMENT, name_of(index, item), reason, step, path=place_of(index))
             return
 
 
 POD_IDENTITY = "pods.eks.amazonaws.com"
-"""The service that gives pods the role of their association."""
+"""The service principal of EKS Pod Identity."""
 _WHO = ("aws:principal", "aws:userid", "aws:username", "aws:sourceaccount", "aws:sourceorg")
-"""What the condition keys begin with that tell who calls."""
+"""Prefixes of condition keys that identify the caller."""
 _WHICH_POD = ("aws:sourcearn", "aws:requesttag/")
-"""What the condition keys begin with that tell for which cluster, namespace or ServiceAccount.
-
-The account tells none: associations are made in it anyway.
-"""
+"""Prefixes of condition keys that identify the cluster, namespace or ServiceAccount; the account does not."""
 
 
 def of_everybody(document: Mapping[str, Any]) -> Iterator[Risk]:
-    """Statements whose principal is everybody."""
+    """Statements that have everyone as their principal."""
     for index, item in allowing(document):
         ways = [action for action in WAYS_IN if does(item, action)]
         if not ways or not names_everybody(item):
@@ -166,28 +147,24 @@ def of_everybody(document: Mapping[str, Any]) -> Iterator[Risk]:
             is_positive(operator) and key.lower().startswith(_WHO) for operator, key in tests
         ):
             continue
-        means = "all but a few" if "NotPrincipal" in item else "everybody"
-        but = ", and nothing keeps anybody out"
+        means = "everyone except a few" if "NotPrincipal" in item else "everyone"
+        limit = "no condition limits it"
         if tests:
-            but = (
-                ", and only its conditions keep anybody out"
-                if narrowed
-                else ", and says only whom it keeps out"
-            )
+            limit = "only its conditions limit it" if narrowed else "its conditions only exclude some"
         path = place_of(index, "NotPrincipal" if "NotPrincipal" in item else "Principal")
-        reason = f"names {means} as its principal{but}"
+        reason = f"has {means} as its principal, and {limit}"
         found = risk(rules.EVERYBODY, name_of(index, item), reason, path=path)
         yield replace(found, severity=Severity.MEDIUM) if narrowed else found
 
 
 def is_for_pods(item: Statement, providers: Collection[str]) -> bool:
-    """Whether pods may become the role by this statement: a cluster's provider, or EKS Pod Identity."""
+    """Whether the statement is for pods: by a cluster's provider, or by EKS Pod Identity."""
     services = principals(item, "Service")
     return POD_IDENTITY in services or any(arn in providers for arn in principals(item, "Federated"))
 
 
 def of_principals(document: Mapping[str, Any], providers: Collection[str]) -> Iterator[Risk]:
-    """What is unsafe in the statements of a role that pods may become; `providers` are clusters'."""
+    """The risks of principals and actions of a role that pods can assume; `providers` belong to clusters."""
     found = list(allowing(document))
     if not any(is_for_pods(item, providers) for _, item in found):
         return
@@ -195,7 +172,7 @@ def of_principals(document: Mapping[str, Any], providers: Collection[str]) -> It
         name = name_of(index, item)
         others = [service for service in principals(item, "Service") if service != POD_IDENTITY]
         if others and does(item, "sts:AssumeRole"):
-            reason = f"admits {' and '.join(others)} to a role that pods have, too"
+            reason = f"also allows {' and '.join(others)} to assume a role that pods use"
             yield risk(rules.OTHER_SERVICES, name, reason, path=place_of(index, "Principal"))
         if is_for_pods(item, providers):
             yield from _actions(index, item)
@@ -207,10 +184,10 @@ def _actions(index: int, item: Statement) -> Iterator[Risk]:
     way = ACTION if principals(item, "Federated") else "sts:AssumeRole"
     wide = [text for text in actions_of(item) if any(sign in text for sign in "*?") and covers((text,), way)]
     if "NotAction" in item and does(item, way):
-        reason, key = "allows all actions but those that it names", "NotAction"
+        reason, key = "allows all actions except those in NotAction", "NotAction"
         yield risk(rules.ALL_ACTIONS, name_of(index, item), reason, path=place_of(index, key))
     elif wide:
-        reason = f"allows {' and '.join(wide)}: all ways to assume the role, with any session tags"
+        reason = f"allows {' and '.join(wide)}: every way to assume the role, with any session tags"
         yield risk(rules.ALL_ACTIONS, name_of(index, item), reason, path=place_of(index, "Action"))
 
 
@@ -219,19 +196,18 @@ def _pod_identity(index: int, item: Statement) -> Iterator[Risk]:
         is_positive(operator) and key.lower().startswith(_WHICH_POD) for operator, key, _ in tests_of(item)
     )
     if not narrowed:
-        reason = "admits EKS Pod Identity for any cluster, namespace and ServiceAccount of the account"
+        reason = "allows EKS Pod Identity for any cluster, namespace and ServiceAccount of the account"
         yield risk(rules.POD_IDENTITY_OPEN, name_of(index, item), reason, path=place_of(index, "Principal"))
 
 
 LARGEST = 8192
-"""Characters of a trust policy that can be one: IAM takes 4,096 at most, without white space."""
+"""The most characters of a trust policy that is checked; IAM allows 4,096 without white space."""
 
 
 def judge(document: Mapping[str, Any], context: TrustContext) -> tuple[Risk, ...]:
     """The risks of a trust policy for tokens of the context's providers, the worst first.
 
-    Time grows with the square of the document at worst: who reads documents that IAM has not taken leaves out
-    those that are larger than `LARGEST`.
+    Time can grow with the square of the document: skip documents larger than `LARGEST`.
     """
     found = [*of_everybody(document)]
     open_ones = {item.statement for item in found}
@@ -242,10 +218,11 @@ def judge(document: Mapping[str, Any], context: TrustContext) -> tuple[Risk, ...
         each = [*(item for _, item in wide), *of_claims(look, wide, accepted)]
         found += [item for item in each if item.statement not in open_ones]
     found += [*of_principals(document, context.providers), *of_providers(document, context)]
-    # What two clusters' providers have in common is said once.
+    # Report a risk that two clusters' providers share once.
     once = {(item.rule.id, item.statement, item.reason): item for item in reversed(found)}
-    told = [replace(item, role=context.role).behind(context.power) for item in reversed(once.values())]
-    return worst_first(told)
+    return worst_first(
+        replace(item, role=context.role).behind(context.power) for item in reversed(once.values())
+    )
 
 
 def wide_trusts(
@@ -256,5 +233,5 @@ def wide_trusts(
     role: str = "",
     power: str = "",
 ) -> tuple[Risk, ...]:
-    """The same where nothing is known of the account but these providers (ARNs): for warnings of one role."""
+    """The risks of one role if only these providers (ARNs) of the account are known."""
     return judge(document, TrustContext(tuple(providers), audience, role, power))

@@ -1,10 +1,8 @@
-"""How powerful a role is by its policies: administrator, able to become one, reader of all data.
+"""How powerful a role's policies are: administrator, privilege escalation, access to all data. Pure.
 
-Pure. Actions and resources count, Denies and the permissions boundary as far as they are known, and
-conditions as a pod's session meets them: one that is known not to hold allows nothing, one that is not known
-makes a "may" of it. The ways to become administrator are data: `escalations.json`, after
-https://pathfinding.cloud and Rhino Security Labs' list
-(https://rhinosecuritylabs.com/aws/aws-privilege-escalation-methods-mitigation/).
+Denies, the permissions boundary and conditions count as far as they are known; an unknown condition leads to
+"might". The ways to escalate are in `escalations.json`, after https://pathfinding.cloud and
+https://rhinosecuritylabs.com/aws/aws-privilege-escalation-methods-mitigation/
 """
 
 from __future__ import annotations
@@ -28,7 +26,7 @@ from irsa_cli.core.values.errors import Refused
 
 
 class PowerLevel(IntEnum):
-    """How powerful: administrator, or able to become one; if something is there, or if conditions hold."""
+    """How powerful: not, under conditions, if something exists, by escalation, as administrator."""
 
     NONE = 0
     CONDITIONAL = 1
@@ -39,11 +37,11 @@ class PowerLevel(IntEnum):
 
 @dataclass(frozen=True)
 class Escalation:
-    """One way: all these actions; `by` says what one does with them.
+    """A way to escalate that needs all of these actions; `by` describes it.
 
-    `target` is whose resource has to be allowed, where it is not every one: the role itself (`self`), its own
-    `policy`, an `administrator`, the `same` user or role by all actions. `needs` has to be there besides;
-    `passed` are the services that get the role.
+    `target` is the resource that must be allowed ('' for every one): the role itself (`self`), its own
+    `policy`, an `administrator`, the `same` user or role for all actions. `needs` must exist; `passed` has
+    the services that get the role.
     """
 
     id: str
@@ -55,7 +53,7 @@ class Escalation:
 
     @property
     def level(self) -> PowerLevel:
-        """How powerful it makes a role if all actions are allowed."""
+        """The level of a role that has all actions."""
         return PowerLevel.DEPENDING if self.needs else PowerLevel.ESCALATION
 
 
@@ -63,21 +61,18 @@ _TABLE = json.loads((files(__package__) / "escalations.json").read_text(encoding
 SOURCE: str = _TABLE["source"]
 DATE: str = _TABLE["date"]
 ESCALATIONS = tuple(
-    Escalation(
-        **{**item, "actions": tuple(item["actions"]), "passed": tuple(item.get("passed", ()))},
-    )
+    Escalation(**{**item, "actions": tuple(item["actions"]), "passed": tuple(item.get("passed", ()))})
     for item in _TABLE["paths"]
 )
 DATA: dict[str, tuple[str, ...]] = {item["what"]: tuple(item["actions"]) for item in _TABLE["data"]}
-"""By what is read: the actions of which one is enough."""
+"""The actions that read each kind of data; one of them is enough."""
 _KINDS = {action: kind for kind, actions in _TABLE["kinds"].items() for action in actions}
-"""The kind of IAM's resources that an action is about."""
+"""The kind of IAM resource of each action."""
 ACTIONS = frozenset(action for way in ESCALATIONS for action in way.actions).union(*DATA.values())
-"""All actions of the lists."""
-_HAND_ON, ASSUME = "iam:PassRole", "sts:AssumeRole"
+_PASS, ASSUME = "iam:PassRole", "sts:AssumeRole"
 _ALL = {"*", "*:*", "iam:*"}
 _CORE = ("iam:AttachRolePolicy", "iam:PutRolePolicy", "iam:CreatePolicyVersion")
-"""What an administrator of IAM can do: by one of them he gets the rest."""
+"""Actions of an IAM administrator; each one is enough to get the rest."""
 _MANAGED = re.compile(r"arn:[\w-]+:iam::aws:policy/(AdministratorAccess|PowerUserAccess|IAMFullAccess)")
 _OF_AWS: dict[str, Statement] = {
     "AdministratorAccess": {"Action": "*"},
@@ -85,14 +80,14 @@ _OF_AWS: dict[str, Statement] = {
     "IAMFullAccess": {"Action": "iam:*"},
 }
 SHOWN_WAYS = 2
-"""Ways to become administrator that are named; of more the number is told."""
+"""The most ways to escalate that are listed."""
 ANY, EVERY = "", "*"
-"""Targets of an action: any resource, and every one of its kind; else an ARN."""
+"""Targets of an action besides ARNs: any resource, and every one of its kind."""
 
 
 @dataclass(frozen=True, order=True)
 class Power:
-    """How powerful a role is; the greater one is the worse. `data` is what of all data it reads."""
+    """How powerful a role is, comparable; `data` are the kinds of data that it can read in full."""
 
     level: PowerLevel = PowerLevel.NONE
     data: tuple[str, ...] = ()
@@ -100,27 +95,24 @@ class Power:
 
     @property
     def much(self) -> str:
-        """What is much of it, in words; '' where nothing is, or conditions decide that are not known."""
+        """The powerful permissions in words; '' if there are none, or unknown conditions decide."""
         return self.words if self.level >= PowerLevel.DEPENDING else ""
 
 
 def check_power(role_arn: str, who: str, much: str, policies: Iterable[str]) -> None:
-    """Raise `Refused` where a role would be given to somebody that may do much, or nobody knows what."""
+    """Raise `Refused` if a role is powerful, or its permissions are not known."""
     if much:
         raise Refused(
-            f"{role_arn} would be given to {who}: {much}",
-            reason="whose role is it? whoever runs as that ServiceAccount would have all of it",
+            f"{role_arn} is too powerful for {who}: {much}",
+            reason="every pod with that identity would get all of its permissions",
             details=[f"policy {name}" for name in policies],
-            next_steps=("if it has to be so: run this again with --allow-wide-trust",),
+            next_steps=("if this is intended, run this again with --allow-wide-trust",),
         )
-
-
-# One policy
 
 
 @dataclass(frozen=True)
 class PowerGrant:
-    """A statement that allows, or denies, actions of the lists; `much`: patterns of all, or all of IAM."""
+    """A statement that allows or denies listed actions; `much`: patterns of all actions, or all of IAM."""
 
     item: Statement
     actions: frozenset[str]
@@ -128,17 +120,17 @@ class PowerGrant:
 
     @property
     def denies(self) -> bool:
-        """Whether it denies."""
+        """Whether it is a Deny."""
         return self.item.get("Effect") == "Deny"
 
     @property
     def resources(self) -> tuple[str, ...]:
-        """Its resources, or those that it leaves out."""
+        """Its Resource or NotResource."""
         found = self.item.get("NotResource", self.item.get("Resource", []))
         return tuple(map(str, as_list(found)))
 
     def is_about(self, target: str, kind: str, account: str) -> bool:
-        """Whether a target is among its resources; of a Deny, surely."""
+        """Whether it covers a target; a Deny must surely do."""
         excluding, patterns = "NotResource" in self.item, self.resources
         if target == ANY and (excluding or not self.denies):
             return bool(patterns) and not self.denies
@@ -148,7 +140,7 @@ class PowerGrant:
         return any(like(target, text) for text in own) != excluding
 
     def condition(self, context: Context) -> str | None:
-        """What has to hold and is not known, '' for nothing; None where it does not hold."""
+        """The unknown condition, '' for none; None if its condition does not match."""
         if self.item.get("Condition") in (None, {}):
             return ""
         unknown = {key.lower(): UNKNOWN for _, key, _ in conditions_of(self.item)}
@@ -157,16 +149,15 @@ class PowerGrant:
             return None if tested else ""
         return (
             f"{tested.operator} {tested.key} {' or '.join(tested.wanted[:3])}".strip()
-            or "its condition holds"
+            or "its condition matches"
         )
 
 
 Granted = tuple[PowerGrant, ...]
-"""What matters of one policy."""
 
 
 def granted(document: Any) -> Granted:
-    """What a policy grants. Documents that are none grant nothing."""
+    """The grants of a policy; nothing for an invalid document."""
     found = []
     for item in statements(document):
         if item.get("Effect") not in ("Allow", "Deny"):
@@ -183,7 +174,7 @@ def granted(document: Any) -> Granted:
 
 @lru_cache(maxsize=16384)
 def _listed(pattern: str) -> frozenset[str]:
-    """The actions of the lists that a pattern means."""
+    """The listed actions that a pattern matches."""
     service = pattern.lower().partition(":")[0]
     if not any(sign in service for sign in "*?") and service not in _SERVICES:
         return frozenset()
@@ -192,17 +183,17 @@ def _listed(pattern: str) -> frozenset[str]:
 
 _SERVICES = frozenset(action.partition(":")[0] for action in ACTIONS)
 _EVERY = re.compile(r"(?:(?!s3:)[^:]+:[^:]*:[^:]*:(?:[\w-]+[:/])?|s3:[^:]*:[^:]*:)[*:/]*\*")
-"""After partition: the resources of a service, all of one type of them, or all objects of all buckets."""
+"""After the partition: all resources of a service or type, or all objects in S3."""
 _PROBE = "x9q7z-k3w8v"
-"""A name that nobody has given anything: what is about it is about every one."""
+"""A random name: a pattern that matches it matches every name."""
 
 
 @lru_cache(maxsize=16384)
 def _is_every(pattern: str, kind: str, account: str) -> bool:
-    """Whether a resource means every one: of a kind of IAM's in the account, or of a type of a service."""
+    """Whether a pattern matches every resource of a kind in the account, or of a service's type."""
     if not pattern.strip("*"):
         return bool(pattern)
-    # An ARN with less than six fields is completed by stars.
+    # Complete an ARN of less than six fields with stars.
     parts = [*pattern.replace("${aws:PrincipalAccount}", "*").split(":", 5), *"*****"][:6]
     if not kind:
         return parts[0] == "arn" and _EVERY.fullmatch(":".join(parts[2:])) is not None
@@ -210,15 +201,12 @@ def _is_every(pattern: str, kind: str, account: str) -> bool:
     return parts[0] == "arn" and is_own and like(f"{kind}/{_PROBE}", parts[5])
 
 
-# One role
-
-
 @dataclass(frozen=True)
 class RolePower:
-    """A role, as far as it is known: its ARN ('' if it is not), and what its policies grant, by their names.
+    """A role as far as it is known: its ARN ('' if unknown) and the grants of its policies by name.
 
-    `limit` is what its permissions boundary allows, None without one, or where that is not known.
-    `administrators` tells the roles that are, or can become one, by ARN, each with the services it trusts.
+    `limit` are the grants of its permissions boundary, None if there is none or it is unknown.
+    `administrators` returns the ARNs of powerful roles, each with the services that it trusts.
     """
 
     policies: Mapping[str, Granted]
@@ -237,7 +225,7 @@ class RolePower:
             return Power()
         level, words = max(self._administrator(), self._escalation(held), key=lambda found: found[0])
         if self.boundary and words:
-            words = f"{words} (as far as its permissions boundary allows)"
+            words = f"{words} (limited by its permissions boundary)"
             level = min(level, PowerLevel.DEPENDING) if self.limit is None else level
         return Power(level, tuple(self._data(held)), words)
 
@@ -251,7 +239,7 @@ class RolePower:
         return self.arn.split(":")[4] if self.arn.count(":") > 4 else ""
 
     def can(self, action: str, target: str, passed: tuple[str, ...] = ()) -> tuple[str, ...] | None:
-        """What has to hold that it may do something, and is not known; None where it may not."""
+        """The unknown conditions under which the role can do something; None if it can't."""
         found = self._asked([grant for _, grant in self._grants], action, target, passed)
         if found is None or self.limit is None:
             return found
@@ -279,7 +267,7 @@ class RolePower:
         return None if best is None else (*best, *unless)
 
     def _context(self, passed: tuple[str, ...]) -> Context:
-        """What is known of a pod's request: also which policy it would attach, and to whom pass a role."""
+        """The known condition keys of a pod's request, its policy to attach and its service to pass to."""
         partition = self.arn.split(":")[1] if self._account else "aws"
         admin = f"arn:{partition}:iam::aws:policy/AdministratorAccess"
         policies = PresentKey((admin, f"arn:{partition}:iam::{self._account}:policy/{_PROBE}"))
@@ -292,7 +280,7 @@ class RolePower:
 
     def _administrator(self) -> tuple[PowerLevel, str]:
         asked = {
-            match[1] if (match := _MANAGED.fullmatch(name)) else f"{text} by the policy {name}": grant
+            match[1] if (match := _MANAGED.fullmatch(name)) else f"{text} in policy {name}": grant
             for name, found in sorted(self.policies.items())
             for grant in found
             for text in grant.much
@@ -306,25 +294,25 @@ class RolePower:
             much = [text for text, condition in known.items() if condition]
         if not much or not answers:
             return PowerLevel.NONE, ""
-        # A condition on all actions is much all the same: nobody is given that without being asked.
+        # All actions under a condition still count as powerful.
         level = PowerLevel.DEPENDING if unknown else PowerLevel.ADMINISTRATOR
         return level, " and ".join(much) + _if(unknown)
 
     def _escalation(self, held: frozenset[str]) -> tuple[PowerLevel, str]:
-        """The ways to become administrator that the policies leave open: the surest ones are named."""
+        """The ways to escalate that the policies allow; the surest ones are listed."""
         found: dict[str, tuple[PowerLevel, str]] = {}
         for way in ESCALATIONS:
             if held.issuperset(way.actions) and (answer := self._way(way)) is not None:
                 level = PowerLevel.CONDITIONAL if answer else way.level
                 unknown = _if((*answer, *filter(None, [way.needs])))
-                words = f"{' with '.join(way.actions)} (a way to become administrator by {way.by}{unknown})"
+                words = f"{' with '.join(way.actions)} (privilege escalation by {way.by}{unknown})"
                 found[way.by] = max(
                     (level, words), found.get(way.by, (level, words)), key=lambda item: item[0]
                 )
         best = max((level for level, _ in found.values()), default=PowerLevel.NONE)
         of_aws = [match[1] for name in sorted(self.policies) if (match := _MANAGED.fullmatch(name))]
         named = of_aws or [words for level, words in found.values() if level is best]
-        more = [f"{len(named) - SHOWN_WAYS} more such ways"] if len(named) > SHOWN_WAYS else []
+        more = [f"{len(named) - SHOWN_WAYS} more ways"] if len(named) > SHOWN_WAYS else []
         return best, " and ".join([*named[:SHOWN_WAYS], *more]) if best else ""
 
     def _way(self, way: Escalation) -> tuple[str, ...] | None:
@@ -339,18 +327,18 @@ class RolePower:
         return min(answers, key=len, default=None)
 
     def _on(self, way: Escalation, action: str, target: str) -> tuple[str, tuple[str, ...]]:
-        """Which resource of an action a way is about, and whom a role is passed to."""
+        """The resource of an action in a way, and the services that a role is passed to."""
         kind = _KINDS.get(action, "")
         if not kind:
-            return (ANY if _HAND_ON in way.actions else EVERY), ()
+            return (ANY if _PASS in way.actions else EVERY), ()
         is_its = target == EVERY or f":{kind}/" in target
-        return (target if is_its else ANY), way.passed if action == _HAND_ON else ()
+        return (target if is_its else ANY), way.passed if action == _PASS else ()
 
     def _targets(self, way: Escalation) -> Iterator[str]:
         yield EVERY
         if way.target in ("self", "policy"):
             own = (self.arn,) if way.target == "self" else self.attached
-            # What it gives itself its boundary limits.
+            # Its boundary limits the permissions that it adds to itself.
             yield from (arn for arn in own if arn and ":iam::aws:" not in arn and self.limit is None)
         elif way.target == "administrator":
             for arn, services in self.administrators().items():
@@ -374,7 +362,7 @@ def _if(conditions: tuple[str, ...]) -> str:
 
 
 def of_managed(arn: str, document: Any = None) -> Granted:
-    """What a managed policy grants: of some of AWS's own also where only the ARN is known."""
+    """The grants of a managed policy; for some of AWS's own the ARN is enough."""
     if document is None and (match := _MANAGED.fullmatch(arn)):
         document = {"Statement": {"Effect": "Allow", "Resource": "*", **_OF_AWS[match[1]]}}
     return granted(document)
@@ -386,15 +374,14 @@ def power(
     boundary: str = "",
     limit: Mapping[str, Any] | None = None,
 ) -> str:
-    """What is much of a role's policies, '' when nothing is.
+    """The powerful permissions of a role's policies in words, '' if there are none.
 
-    `attached` are the ARNs of managed policies, `inline` documents by name (or ARN). With a permissions
-    `boundary` it is said that there is one: a role may do what both allow. Where its document is known
-    (`limit`), what it does not allow is not much.
+    `attached` are ARNs of managed policies, `inline` documents by name or ARN, `limit` the document of the
+    permissions boundary if it is known.
     """
     named = tuple(attached)
     known = None if limit is None else granted(limit)
     found = {arn: of_managed(arn) for arn in named}
-    # A document that was not read is empty: of AWS's own policies the ARN tells enough.
+    # An unread document is empty: for AWS's own policies the ARN is enough.
     found |= {name: granted(document) for name, document in sorted((inline or {}).items()) if document}
     return RolePower(found, "", named, boundary, known).power.much

@@ -1,7 +1,4 @@
-"""The OIDC providers that a trust policy names, and what else is known around it when it is judged.
-
-Which of them are clusters'; which are gone, can be had by others, or are of several stages.
-"""
+"""The OIDC providers in a trust policy: clusters', deleted ones, claimable names, several stages."""
 
 from __future__ import annotations
 
@@ -29,7 +26,7 @@ _EKS = ("oidc-provider/oidc.eks.", "oidc-provider/oidc-eks.")
 
 @dataclass(frozen=True)
 class KnownCluster:
-    """A cluster, by the provider of its issuer. `stage` is what its name says, '' where it says none."""
+    """A cluster; `stage` is the stage in its name, '' if there is none."""
 
     name: str
     stage: str = ""
@@ -37,12 +34,11 @@ class KnownCluster:
 
 @dataclass(frozen=True)
 class TrustContext:
-    """What a trust policy is judged with. What is None was not read: nothing follows from it.
+    """The context of a trust policy; None means not read, so nothing follows from it.
 
-    `providers` are the ARNs of the clusters' OIDC providers whose tokens are judged; for any document
-    `cluster_providers` finds them. `existing` are the audiences of each OIDC provider that the account has,
-    by its ARN (None: not known), `clusters` those that are there, by the same. `power` is what the role may
-    do, where that is much (`irsa_cli.core.trust.rules.power`).
+    `providers` are the ARNs of the clusters' OIDC providers (see `cluster_providers`). `existing` has the
+    audiences of the account's OIDC providers, `clusters` the clusters, both by provider ARN. `power` has the
+    powerful permissions of the role in words.
     """
 
     providers: tuple[str, ...] = ()
@@ -54,10 +50,7 @@ class TrustContext:
 
 
 def cluster_providers(document: Mapping[str, Any], known: Mapping[str, Any] | None = None) -> tuple[str, ...]:
-    """The OIDC providers in a trust policy that are a cluster's: EKS', a known one, one of ServiceAccounts.
-
-    GitHub's or another provider's is none: its subjects are no ServiceAccounts.
-    """
+    """The OIDC providers in a trust policy that belong to a cluster: EKS, known, or with ServiceAccounts."""
     found = sorted(trusted_providers(document))
     return tuple(
         arn
@@ -78,17 +71,13 @@ _HAD = re.compile(
     r"|[^/]+\.(?:blob|web)\.core\.windows\.net"
     r"|[^/]+\.(?:github\.io|gitlab\.io|pages\.dev|netlify\.app|vercel\.app|herokuapp\.com|azurewebsites\.net)"
 )
-"""Hosts on which a name is free again when its owner deletes it. CloudFront draws its names: not here."""
+"""Hosts that release a name when its owner deletes it. CloudFront's names are random: not listed."""
 _KEPT = ("rh-oidc.s3.us-east-1.amazonaws.com", "rh-oidc-staging.s3.us-east-1.amazonaws.com")
-"""Buckets of those who run clusters for others: Red Hat's, of OpenShift on AWS.
-
-A bucket of one's own (rosa's unmanaged configuration, kOps' discovery store) is no such: whether it is still
-there is not to be seen in IAM, and the tokens of its next owner are as good as those of the first.
-"""
+"""Red Hat's buckets (OpenShift on AWS). Users' own buckets are not safe: IAM can't show a deleted one."""
 
 
 def of_providers(document: Mapping[str, Any], context: TrustContext) -> Iterator[Risk]:
-    """The risks of the providers in the statements that allow something."""
+    """The risks of the providers in Allow statements."""
     named: dict[str, None] = {}
     for index, item in allowing(document):
         for arn in principals(item, "Federated"):
@@ -98,16 +87,18 @@ def of_providers(document: Mapping[str, Any], context: TrustContext) -> Iterator
             name, path = name_of(index, item), place_of(index, "Principal")
             issuer = issuer_of(arn)
             if context.existing is not None and arn not in context.existing:
-                reason = f"trusts the OIDC provider {issuer}, and the account has none of it"
+                reason = f"trusts the OIDC provider {issuer}, which does not exist in the account"
                 yield risk(PROVIDER_GONE, name, reason, path=path)
             if context.clusters is not None and arn not in context.clusters and can_be_had(issuer):
-                reason = f"trusts {issuer}, which is no known cluster's: who has that name makes the tokens"
+                reason = (
+                    f"trusts {issuer}, which belongs to no known cluster: the name's owner can sign tokens"
+                )
                 yield risk(ISSUER_CAN_BE_HAD, name, reason, path=path)
     yield from _stages(named, context)
 
 
 def can_be_had(issuer: str) -> bool:
-    """Whether the issuer (without `https://`) is on a host where a name can be taken once it is given up."""
+    """Whether others could claim the issuer's host name (issuer without `https://`)."""
     host = issuer.partition("/")[0].lower()
     return host not in _KEPT and _HAD.fullmatch(host) is not None
 
@@ -120,9 +111,8 @@ def _stages(named: Mapping[str, Any], context: TrustContext) -> Iterator[Risk]:
             found.setdefault(cluster.stage, cluster.name)
     if len(found) > 1:
         clusters = " and ".join(f"{name} ({stage})" for stage, name in sorted(found.items()))
-        yield risk(
-            SEVERAL_STAGES, "the trust policy", f"admits ServiceAccounts of {clusters}", path=("Statement",)
-        )
+        reason = f"allows ServiceAccounts of {clusters}"
+        yield risk(SEVERAL_STAGES, "the trust policy", reason, path=("Statement",))
 
 
 _STAGES = {
@@ -130,11 +120,11 @@ _STAGES = {
     "pre-production": "preprod preproduction staging stage stg uat qa integration int",
     "development": "dev development develop nonprod test testing sandbox playground lab demo",
 }
-"""By stage: the words of cluster names that say it."""
+"""The words in cluster names by stage."""
 
 
 def stage_of(name: str) -> str:
-    """The stage that a cluster's name says, '' where it says none or several."""
+    """The stage in a cluster's name, '' for none or several."""
     words = set(re.split(r"[^a-z]+", re.sub(r"(pre|non)[-_](prod)", r"\1\2", name.lower())))
     found = [stage for stage, said in _STAGES.items() if words & set(said.split())]
     return found[0] if len(found) == 1 else ""

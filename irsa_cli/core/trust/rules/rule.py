@@ -1,7 +1,4 @@
-"""A rule, and a risk: one place where it is broken, with how bad that is and what ends it.
-
-The rules themselves are in `irsa_cli.core.trust.rules.table`, judging in `irsa_cli.core.trust.rules.judge`.
-"""
+"""A rule, and a risk: one violation of a rule, with its severity and its fix."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ from typing import Any, TypeVar
 
 
 class Severity(str, Enum):
-    """How bad it is. The role's permissions raise it by one: see `Risk.behind`."""
+    """The severity; a powerful role raises it by one (`Risk.behind`)."""
 
     LOW = "low"
     MEDIUM = "medium"
@@ -24,24 +21,19 @@ ORDER = tuple(Severity)
 
 
 class Area(str, Enum):
-    """What a rule is about, and so what has to be read to judge by it."""
+    """The subject of a rule: trust policies, ServiceAccounts, permissions, or leftovers and changes."""
 
     TRUST = "trust"
-    """A trust policy; some rules ask for what is known of the account besides."""
     BINDING = "binding"
-    """ServiceAccounts and pods, and what they are admitted to."""
     POWER = "permissions"
-    """What roles that pods can assume may do."""
     DRIFT = "drift"
-    """What nobody uses any more, or what is not as irsa made it."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule. `reason` is one sentence that says why, `fix` what ends it; `source` is the page behind it.
+    """A rule with its documentation (`source`) and examples: `before` breaks it, `after` does not.
 
-    `before` breaks the rule and `after` does not: trust policies for rules about those, else the objects that
-    matter. `{issuer}` in the fix stands for the issuer without `https://`.
+    `{issuer}` in the fix stands for the issuer without `https://`.
     """
 
     id: str
@@ -54,12 +46,12 @@ class Rule:
     before: Mapping[str, Any] = field(hash=False, compare=False, repr=False)
     after: Mapping[str, Any] = field(hash=False, compare=False, repr=False)
     broken: bool = False
-    """Whether pods get no credentials by it: a scale of its own, beside how dangerous it is."""
+    """Whether pods get no credentials because of it, however dangerous it is."""
 
 
 @dataclass(frozen=True)
 class RuleTable:
-    """Rules of one subject, in the order in which they are added; `after` is what breaks none of them."""
+    """Rules of one area in order; `after` is the default example that breaks none of them."""
 
     area: Area
     after: Mapping[str, Any]
@@ -68,27 +60,26 @@ class RuleTable:
     def add(
         self, name: str, severity: Severity, title: str, reason: str, fix: str, source: str, **more: Any
     ) -> Rule:
-        """The rule, added: `more` are its example `before`, and its area and `after` if they are others."""
-        rule = Rule(
-            name, severity, title, reason, fix, source, **{"area": self.area, "after": self.after, **more}
-        )
+        """Add a rule; `more` has its example `before`, or another `after`."""
+        more = {"after": self.after, **more}
+        rule = Rule(name, severity, title, reason, fix, source, self.area, **more)
         self.rules.append(rule)
         return rule
 
 
 SHOWN = 3
-"""How many of many things a sentence names."""
+"""The most items that a sentence lists."""
 
 
 def some(names: Sequence[str]) -> str:
-    """The first names, and how many more there are."""
+    """The first names, and the number of others."""
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return f"{', '.join(names[:SHOWN])}{more}"
 
 
 @dataclass(frozen=True)
 class FilePlace:
-    """A place in a file, counted from 1. `subject` is what of the file is meant: a resource, an object."""
+    """A place in a file, counted from 1; `subject` is the resource or object there."""
 
     file: str
     line: int
@@ -101,12 +92,11 @@ class FilePlace:
 
 @dataclass(frozen=True)
 class Risk:
-    """One place where a rule is broken: the reason in one sentence, and what ends it.
+    """One violation of a rule: the reason and the fix.
 
-    `statement` names the statement of the trust policy whose subject the reason goes on with; for other rules
-    it names what the sentence is about. `path` leads to it in the document: keys, and places in lists
-    (counted from 0; one statement alone counts as a list of one). `role` is the ARN of the role, `cluster`
-    and `account` (namespace/name of a ServiceAccount) whom it concerns, '' where that is not known.
+    `statement` is the subject of the sentence, `reason` the rest of it. `path` leads to it in the document:
+    keys and list indexes (a single statement counts as a list). `role` is an ARN, `account` a ServiceAccount
+    (namespace/name); '' if unknown.
     """
 
     rule: Rule
@@ -119,36 +109,34 @@ class Risk:
     cluster: str = ""
     account: str = ""
     evidence: tuple[str, ...] = ()
-    """What was compared, a line each."""
     pattern: str = ""
-    """What of the policy breaks the rule, where that can get wider without breaking another one."""
+    """The part of the policy that breaks the rule, if it can get broader without breaking another rule."""
     place: FilePlace | None = None
-    """Where it stands, of what was read from a file before it is live."""
     command: str = ""
-    """What ends it, to paste; '' where there is no such command, or nobody asked."""
+    """The command that fixes it, if one exists and was requested."""
     corrected: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
-    """The trust policy without it, where one is known and was asked for."""
+    """The corrected trust policy, if one exists and was requested."""
 
     def behind(self, power: str) -> Risk:
-        """The same with what the role may do, where that is much: then it is worse."""
+        """The risk with a powerful role's permissions: more severe by one."""
         if not power:
             return self
         worse = ORDER[min(ORDER.index(self.severity) + 1, len(ORDER) - 1)]
-        return replace(self, severity=worse, reason=f"{self.reason}, and behind it is {power}")
+        return replace(self, severity=worse, reason=f"{self.reason}; this grants {power}")
 
     @property
     def sentence(self) -> str:
-        """What is wrong, without how bad it is."""
+        """The risk without its severity."""
         return f"{self.statement} {self.reason}"
 
     @property
     def text(self) -> str:
-        """The risk for people."""
+        """The risk with its severity."""
         return f"{self.severity.value}: {self.sentence}"
 
     @property
     def named(self) -> str:
-        """The risk for people, with its rule."""
+        """The risk with its severity and rule."""
         return f"{self.severity.value} {self.rule.id}: {self.sentence}"
 
     @property
@@ -157,10 +145,10 @@ class Risk:
         return f"irsa audit --explain {self.rule.id}"
 
     @property
-    def told(self) -> str:
-        """The risk with the role that it is about, what to do, and where it is explained."""
+    def warning(self) -> str:
+        """The risk as a warning: the role, the fix, and the command that explains the rule."""
         whose = f"the trust policy of {self.role}" if self.role else "the trust policy"
-        return f"{whose} is wide ({self.text}); {self.suggestion}; {self.explained_by}"
+        return f"{whose} is too broad ({self.text}); to fix: {self.suggestion}; {self.explained_by}"
 
     def to_json(self) -> dict[str, Any]:
         """The risk as `-o json` shows it among warnings."""
@@ -175,13 +163,13 @@ class Risk:
 
 
 def in_one_line(found: Sequence[Risk]) -> str:
-    """The risks for a line of a list: the worst ones, and how many more there are; '' for none."""
+    """The worst risks in one line, and the number of others; '' for none."""
     more = [f"and {len(found) - SHOWN} more"] if len(found) > SHOWN else []
     return "; ".join([*(item.named for item in found[:SHOWN]), *more])
 
 
 def risk(rule: Rule, statement: str, reason: str, suggestion: str = "", **more: Any) -> Risk:
-    """A risk, as bad as its rule says; without a suggestion the rule's own."""
+    """A risk with the severity and (by default) the fix of its rule."""
     return Risk(rule, rule.severity, statement, reason, suggestion or rule.fix, **more)
 
 
@@ -189,5 +177,5 @@ Graded = TypeVar("Graded", Rule, Risk)
 
 
 def worst_first(found: Iterable[Graded]) -> tuple[Graded, ...]:
-    """By severity; what is equally bad stays in its order."""
+    """Sorted by severity; equal ones keep their order."""
     return tuple(sorted(found, key=lambda item: -ORDER.index(item.severity)))

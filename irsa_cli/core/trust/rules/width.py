@@ -1,9 +1,7 @@
-"""Whom a statement for a cluster's provider admits beside the ServiceAccounts that somebody has named.
+"""Find statements for a cluster's provider that allow more ServiceAccounts than they list.
 
-A trust policy is looked at as tokens of one cluster's provider meet it (`Look`). Each risk is proven by
-witnesses, ServiceAccounts that nobody has named and that `irsa_cli.core.trust.evaluation` says are admitted,
-so that a further condition or a Deny that keeps them out counts. Whom a policy admits besides, one by one, is
-`irsa_cli.core.planning.adopt`'s business, how it tests tokens otherwise `irsa_cli.core.trust.rules.judge`'s.
+Witnesses prove each risk: ServiceAccounts with random names that `irsa_cli.core.trust.evaluation` allows. So
+a further condition, or a Deny that rejects them, counts.
 """
 
 from __future__ import annotations
@@ -35,7 +33,7 @@ SERVICE_ACCOUNT = "system:serviceaccount:"
 
 
 ONE, OTHER = "x9q7z", "k3w8v"
-"""Names that nobody has given anything: what admits them admits any name."""
+"""Random names: a test that allows them allows any name."""
 
 
 def _is_wild(glob: str) -> bool:
@@ -51,7 +49,7 @@ def _filled(glob: str, word: str) -> str:
 
 
 def _example(glob: str) -> str:
-    """A name that fits and that the author will hardly have meant."""
+    """A matching name that the author probably did not intend."""
     head, *rest = re.split(r"\*+", glob)
     for part in rest:
         before = "" if not head or head[-1] in "-.:" else "-"
@@ -62,10 +60,7 @@ def _example(glob: str) -> str:
 
 @dataclass(frozen=True)
 class Pair:
-    """The namespaces and the names that a pattern of subjects means, both as patterns.
-
-    `crosses`: one of its wildcards stands for the colon between them.
-    """
+    """The namespace and name patterns of a subject pattern; `crosses`: a wildcard matches the colon."""
 
     namespace: str
     name: str
@@ -73,12 +68,12 @@ class Pair:
 
     @property
     def is_wide(self) -> bool:
-        """Whether it means more than one ServiceAccount."""
+        """Whether it matches more than one ServiceAccount."""
         return _is_wild(self.namespace) or _is_wild(self.name)
 
     @property
     def witnesses(self) -> tuple[str, str]:
-        """Two ServiceAccounts that fit, and that differ wherever the pattern leaves that open."""
+        """Two matching ServiceAccounts that differ wherever the pattern has a wildcard."""
         one, other = (
             f"{SERVICE_ACCOUNT}{_filled(self.namespace, first)}:{_filled(self.name, second)}"
             for first, second in ((ONE, OTHER), (OTHER, ONE))
@@ -87,7 +82,7 @@ class Pair:
 
     @property
     def rule(self) -> Rule:
-        """What is wide of it."""
+        """The rule that the pattern breaks."""
         if _is_all(self.namespace):
             return rules.EVERY_SUBJECT if _is_all(self.name) else rules.EVERY_NAMESPACE
         if _is_wild(self.namespace):
@@ -95,38 +90,31 @@ class Pair:
         return rules.EVERY_NAME if _is_all(self.name) else rules.NAME_PATTERN
 
     def risk(self, statement: str, pattern: str, suggestion: str, path: tuple[str | int, ...]) -> Risk:
-        """The risk of a statement that has the pattern; `suggestion` makes it tight."""
-        return risk(
-            self.rule,
-            statement,
-            f"admits by '{pattern}' {self._whom}",
-            suggestion,
-            path=path,
-            pattern=pattern,
-        )
+        """The risk of a statement with the pattern."""
+        reason = f"uses '{pattern}', which allows {self._whom}"
+        return risk(self.rule, statement, reason, suggestion, path=path, pattern=pattern)
 
     @property
     def _whom(self) -> str:
         if self.rule is rules.EVERY_SUBJECT:
             return "every ServiceAccount of the cluster"
         if self.rule is rules.EVERY_NAME:
-            return f"every ServiceAccount of namespace {self.namespace}, also those that are made later"
+            return f"every ServiceAccount of namespace {self.namespace}, including future ones"
         if self.rule is rules.NAME_PATTERN:
-            return f"every ServiceAccount of namespace {self.namespace} like it, {_example(self.name)} too"
-        names = f"the ServiceAccount {self.name}"
+            return (
+                f"every such ServiceAccount of namespace {self.namespace}, for example {_example(self.name)}"
+            )
+        names = f"ServiceAccount {self.name}"
         if _is_wild(self.name):
             names = "every ServiceAccount" + ("" if _is_all(self.name) else f" like {self.name}")
         if self.rule is rules.EVERY_NAMESPACE:
-            return f"{names} of every namespace, also of those that others make"
-        return f"{names} of each namespace like {self.namespace}, {_example(self.namespace)} too"
+            return f"{names} of every namespace, including future ones"
+        return f"{names} of every namespace like {self.namespace}, for example {_example(self.namespace)}"
 
 
 @lru_cache(maxsize=1024)
 def pairs(pattern: str) -> tuple[Pair, ...]:
-    """What a pattern means for subjects of ServiceAccounts, whose namespaces and names have no colon.
-
-    A `*` may reach over a colon: then it stands for the end of a namespace and the beginning of a name.
-    """
+    """The namespaces and names that a pattern matches; a `*` can also match the colon between them."""
     found: dict[Pair, None] = {}
     for rest in _after(pattern, SERVICE_ACCOUNT):
         if rest.count(":") == 1:
@@ -141,7 +129,7 @@ def pairs(pattern: str) -> tuple[Pair, ...]:
 
 
 def _after(pattern: str, text: str) -> frozenset[str]:
-    """What may be left of a pattern when its beginning has matched the text."""
+    """The possible rests of a pattern after its beginning matched the text."""
     left = {re.sub(r"\*+", "*", pattern)}
     for sign in text:
         after: set[str] = set()
@@ -156,16 +144,16 @@ def _after(pattern: str, text: str) -> frozenset[str]:
 
 
 MOST_AUDIENCES = 5
-"""Audiences of a policy that are tried."""
+"""The number of a policy's audiences that are tried."""
 NO_AUDIENCE = "audience.nobody.has.named"
 ANYBODY = f"{SERVICE_ACCOUNT}{ONE}:{OTHER}"
-"""A ServiceAccount that nobody has named: what admits it admits any."""
+"""A ServiceAccount with a random name: a statement that allows it allows any."""
 _SUBJECT = re.compile(rf"{SERVICE_ACCOUNT}[a-z0-9-]+:[a-z0-9.-]+")
 
 
 @dataclass(frozen=True)
 class Look:
-    """A trust policy, as tokens of one provider meet it."""
+    """A trust policy from the view of one provider's tokens."""
 
     document: Mapping[str, Any]
     provider: str
@@ -178,7 +166,7 @@ class Look:
         return issuer_of(self.provider)
 
     def values(self, claim: str, items: Iterable[Statement]) -> Iterator[tuple[str, tuple[str, ...]]]:
-        """Operator and values of each test of a claim of this issuer."""
+        """Operator and values of each test of this issuer's claim."""
         return tests_of_key(items, f"{self.issuer}:{claim}")
 
     @cached_property
@@ -188,17 +176,17 @@ class Look:
 
     @cached_property
     def audiences(self) -> tuple[str, ...]:
-        """The usual audience, and those that are named."""
+        """The usual audience and those in the policy."""
         named = (value for _, values in self.values("aud", self.statements) for value in values)
         return tuple(dict.fromkeys((self.audience, *named)))[:MOST_AUDIENCES]
 
     @cached_property
     def anybody(self) -> frozenset[int]:
-        """The statements that admit ServiceAccounts that nobody has named."""
-        return self.admitting(ANYBODY)
+        """The statements that allow any ServiceAccount."""
+        return self.allowing(ANYBODY)
 
-    def admitting(self, subject: str, audience: str = "") -> frozenset[int]:
-        """The statements that admit the ServiceAccount, or may; with any audience that is named."""
+    def allowing(self, subject: str, audience: str = "") -> frozenset[int]:
+        """The statements that allow the ServiceAccount, or might, with this or any audience."""
         found: set[int] = set()
         for each in (audience,) if audience else self.audiences:
             if (subject, each) not in self._known:
@@ -214,23 +202,20 @@ class Look:
         return frozenset(item.index for item in verdicts if self._may(item))
 
     def _may(self, verdict: StatementVerdict) -> bool:
-        """Whether it admits, or may. How a claim compares is never what may be: there it is a riddle, no."""
+        """Whether it allows, or might. If only a claim's comparison is undecided, the answer is no."""
         own = f"{self.issuer}:".lower()
-        riddle = any(item.key.lower().startswith(own) for item in verdict.undecided)
-        return verdict.effect == "Allow" and verdict.possible and not riddle
+        undecided = any(item.key.lower().startswith(own) for item in verdict.undecided)
+        return verdict.effect == "Allow" and verdict.possible and not undecided
 
     def exact(self, index: int) -> Iterator[str]:
-        """The subjects that are named as they are, of those that the statement admits."""
+        """The subjects without wildcards that the statement allows."""
         for _, values in self.values("sub", [self.statements[index]]):
             named = (value for value in values if _SUBJECT.fullmatch(value))
-            yield from (value for value in named if index in self.admitting(value))
+            yield from (value for value in named if index in self.allowing(value))
 
     @cached_property
     def patterns(self) -> tuple[tuple[str, Pair], ...]:
-        """Each pattern of subjects in the policy, with the namespaces and names that it means.
-
-        Also those of statements that deny all others, and of negated tests: the witnesses tell what holds.
-        """
+        """Each subject pattern in the policy with its namespaces and names, Denies included."""
         found = {
             value: None
             for name, values in self.values("sub", self.statements)
@@ -241,24 +226,24 @@ class Look:
 
 
 def of_subjects(look: Look) -> Iterator[tuple[int, Risk]]:
-    """The risks of the statements' subjects, each with its statement's place."""
-    tight = f"name the ServiceAccounts by StringEquals on {look.issuer}:sub"
+    """The risks of the statements' subjects, each with the statement's index."""
+    tight = rules.NAME_THEM.format(issuer=look.issuer)
     for index, item in allowing(look.document):
         if index in look.anybody:
             yield index, _of_all(look, index, tight)
             continue
         worst: dict[str, Risk] = {}
         for pattern, pair in look.patterns:
-            if all(index in look.admitting(subject) for subject in pair.witnesses):
+            if all(index in look.allowing(subject) for subject in pair.witnesses):
                 found = pair.risk(name_of(index, item), pattern, tight, _place(look, index, item, pattern))
-                # A wildcard that may stand for a colon has several meanings: the worst one is told.
+                # A wildcard that can match a colon has several meanings: report the worst one.
                 if pattern not in worst or ORDER.index(found.severity) > ORDER.index(worst[pattern].severity):
                     worst[pattern] = found
         yield from ((index, found) for found in worst.values())
 
 
 def _place(look: Look, index: int, item: Statement, pattern: str) -> tuple[str | int, ...]:
-    """Where the statement has the pattern; its conditions where it is admitted by another's."""
+    """The path of the pattern in the statement, or of its conditions if another statement has the pattern."""
     for operator, key, values in tests_of(item):
         if key.lower() == f"{look.issuer}:sub".lower() and pattern in values:
             written = item["Condition"][operator][key]
@@ -268,21 +253,21 @@ def _place(look: Look, index: int, item: Statement, pattern: str) -> tuple[str |
 
 
 def _of_all(look: Look, index: int, tight: str) -> Risk:
-    """A statement that admits every ServiceAccount: why it does."""
+    """The risk of a statement that allows every ServiceAccount."""
     item = look.statements[index]
-    name, every = name_of(index, item), "admits every ServiceAccount of the cluster"
+    name, every = name_of(index, item), "allows every ServiceAccount of the cluster"
     tests = list(look.values("sub", [item]))
     place = place_of(index, "Condition") if item.get("Condition") else place_of(index)
     if wild := [value for _, values in tests for value in values if "*" in value]:
         place = _place(look, index, item, wild[0])
     if not item.get("Condition"):
-        rule, reason = rules.NO_CONDITION, f"has no condition: it {every}, with a token for any audience"
+        rule, reason = rules.NO_CONDITION, f"has no condition and {every}, with a token for any audience"
     elif not tests:
-        rule, reason = rules.NO_SUBJECT, f"does not test the token's subject: it {every}"
+        rule, reason = rules.NO_SUBJECT, f"does not test the token's subject and {every}"
     elif not any(is_positive(operator) for operator, _ in tests):
-        rule, reason = rules.ONLY_NEGATIVE, f"says only whom it keeps out: it {every} but those"
+        rule, reason = rules.ONLY_NEGATIVE, f"only excludes subjects and {every} except those"
     else:
         named = ", ".join(f"'{value}'" for value in wild)
-        rule, reason = rules.EVERY_SUBJECT, f"{every}, by {named or 'a test that holds for all'}"
+        rule, reason = rules.EVERY_SUBJECT, f"{every} with {named or 'a test that matches all'}"
     tested = ", ".join(value for _, values in tests for value in values)
     return risk(rule, name, reason, tight, path=place, pattern=tested)
