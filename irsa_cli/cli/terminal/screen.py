@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TextIO
 
@@ -22,8 +23,13 @@ _HEADS = {
 }
 """The colour of the word that a line begins with."""
 _ASCII = str.maketrans({"✓": "=", "✗": "x", "…": "...", "·": "-", "→": "->"})
-_LEAST_INDENT = 8
 _LONGEST_INDENT = 6
+_NO_BREAK = "\0"
+_UNBROKEN = re.compile(
+    r"(?:(?<=\()|(?<=: )|(?<=  )|^)(?:irsa [a-z-]+ (?=\S)|aws [a-z0-9-]+ [a-z]+-|kubectl |eksctl |terraform )"
+    r"(?:(?! +# |\)).)*|\b\d[\d.]* (?=(?:ms|s|min|h)\b)"
+)
+"""What is not broken at its spaces: a command to copy, and a number with its unit."""
 
 
 def is_unicode(stream: TextIO) -> bool:
@@ -77,27 +83,40 @@ def fitted(head: str, name: str, tail: str, stream: TextIO, *, width: int) -> st
     return f"{head} {name:<{width}}  {tail}"
 
 
-def hanging(head: str, text: str, stream: TextIO) -> list[str]:
-    """A text beside its `head`: on a terminal its words in lines below each other, else in one line.
+def wrapped(line: str, room: int | None) -> list[str]:
+    """A line of text as lines of at most `room` columns, broken between words; None leaves it whole.
 
-    No word is broken; where one has no room beside the head, the lines below the first begin further left.
+    Words, ARNs and commands to copy are never broken: one that is wider than the terminal has a line of its
+    own. The lines below the first begin under the text beside its label, if there is one.
     """
-    room = columns(stream)
-    if room is None or len(head) + len(text) <= room or len(head) > room // 2:
-        return [f"{head}{text}".rstrip()]
-    import textwrap
+    if room is None or _width(line) <= room:
+        return [line]
+    kept = _UNBROKEN.sub(lambda found: found[0].replace(" ", _NO_BREAK), line)
+    words = re.findall(r"( *)([^ ]+)", kept)
+    low, hang = _indents(line, [_width(word) for _, word in words], room)
+    lines, comment = [words[0][0] + words[0][1]], False
+    for gap, word in words[1:]:
+        if _width(lines[-1]) + len(gap) + _width(word) <= room or word.startswith("::"):
+            lines[-1] += gap + word
+        else:
+            indent = hang if hang + _width(word) <= room else min(low, max(0, room - _width(word)))
+            lines.append(f"{' ' * indent}{'# ' if comment else ''}{word}")
+        comment = comment or word == "#"
+    return [text.replace(_NO_BREAK, " ") for text in lines]
 
-    longest = max(map(len, text.split()))
-    indent = max(min(len(head), room - longest), min(len(head), _LEAST_INDENT))
-    lines = textwrap.wrap(
-        text,
-        room,
-        initial_indent=" " * len(head),
-        subsequent_indent=" " * indent,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-    return [f"{head}{lines[0][len(head) :]}".rstrip(), *lines[1:]]
+
+def _indents(line: str, widths: Sequence[int], room: int) -> tuple[int, int]:
+    """How far lines below the first are indented: for words without room beside the label, and for others."""
+    text = click.unstyle(line)
+    low = len(text) - len(text.lstrip(" ")) + 2
+    label = re.match(r" *\S+(?: \S+)*? {2,}(?=\S)", text)
+    hang = label.end() if label and label.end() <= room // 2 else low
+    fits = all(hang + width <= room for width in widths if low + width <= room)
+    return low, hang if fits else low
+
+
+def _width(text: str) -> int:
+    return len(click.unstyle(text))
 
 
 def painted(line: str) -> str:

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
 from irsa_cli.cli.output.screens.kubernetes import may_lines, taker_lines
-from irsa_cli.cli.terminal.screen import hanging
 from irsa_cli.cli.terminal.wording import mark
 from irsa_cli.core.inventory.bindings import BindingStatus, BoundRole
 from irsa_cli.core.inventory.describe_document import Description, Identity, Policy
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import ProviderState
 from irsa_cli.core.policies.policy import as_list
-from irsa_cli.core.values.shown import visible
 
-_WIDTH = 14
+_WIDTH = 13
 _NONE = "none"
 _UNREAD = "not readable"
 
@@ -30,7 +27,7 @@ def lines(found: Description) -> Iterator[str]:
     wide = ", and its trust policy is wide" if binding.wide else ""
     yield f"{mark('ok' if good else 'failed')} {binding.full_name}: {binding.status.value}{wide}"
     if binding.reason:
-        yield from hanging("  ", visible(binding.reason), sys.stdout)
+        yield f"  {binding.reason}"
     yield from (f"  next: {step}" for step in binding.next_steps)
     yield from _account(found)
     yield from _role(found)
@@ -42,7 +39,7 @@ def lines(found: Description) -> Iterator[str]:
 
 
 def _row(name: str, value: str) -> str:
-    return f"  {name:<{_WIDTH}} {value}".rstrip()
+    return f"  {name:<{_WIDTH}}  {value}".rstrip()
 
 
 def _rows(name: str, values: Iterable[str]) -> Iterator[str]:
@@ -97,7 +94,7 @@ def _target(found: Description) -> Iterator[str]:
     yield _row("arn", target.role_arn or _NONE)
     yield _row("external id", target.external_id or _NONE)
     for what, _, text in target.checks:
-        yield from hanging(f"  {what:<{_WIDTH}} ", visible(text), sys.stdout)
+        yield _row(what, text)
     yield _row("ConfigMap", target.config_map or _NONE)
     yield from _rows("AWS config", target.config.splitlines())
 
@@ -126,7 +123,7 @@ def _trust(found: Description) -> Iterator[str]:
         return
     statements = as_list(role.trust.get("Statement", []))
     for verdict in explanation.verdicts:
-        yield from hanging(f"  {verdict.name:<{_WIDTH}} ", visible(verdict.means), sys.stdout)
+        yield _row(verdict.name, verdict.means)
         if verdict.failure is None:
             yield from (_row("", f"  {line}") for line in _conditions(statements[verdict.index]))
 
@@ -137,9 +134,7 @@ def _warnings(found: Description) -> Iterator[str]:
         return
     yield "Warnings"
     for item in found.binding.wide:
-        told = ((item.severity.value, item.sentence), ("", item.suggestion), ("", item.explained_by))
-        for head, text in told:
-            yield from hanging(f"  {head:<{_WIDTH}} ", visible(text), sys.stdout)
+        yield from _rows(item.severity.value, (item.sentence, item.suggestion, item.explained_by))
 
 
 def _conditions(statement: Mapping[str, Any]) -> Iterator[str]:
@@ -174,10 +169,8 @@ def _pods(found: Description) -> Iterator[str]:
 
 def _kubernetes(found: Description) -> Iterator[str]:
     yield "In Kubernetes"
-    for line in may_lines(found.kubernetes):
-        yield from hanging("  ", line, sys.stdout)
+    yield from (f"  {line}" for line in may_lines(found.kubernetes))
     yield "Who may become it"
     good = found.binding.status is BindingStatus.OK
     roles = [found.binding.role_arn] if good else []
-    for line in taker_lines(found.kubernetes, found.binding.full_name, roles):
-        yield from hanging("  ", line, sys.stdout)
+    yield from (f"  {line}" for line in taker_lines(found.kubernetes, found.binding.full_name, roles))

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Container, Iterable, Iterator
 
-from irsa_cli.cli.terminal.screen import hanging
 from irsa_cli.core.doctor.causes.uncreated import UNSEEN
 from irsa_cli.core.doctor.diagnosis import Diagnosis, Examined, having
 from irsa_cli.core.doctor.finding import Cause, Finding, Verdict
@@ -13,7 +11,7 @@ from irsa_cli.core.doctor.subjects import listed
 from irsa_cli.core.values.shown import shown, unspaced, visible
 
 _MARKS = {Verdict.OK: "✓", Verdict.PROBLEM: "✗", Verdict.UNKNOWN: "?"}
-_WIDTH = 11
+_WIDTH = 10
 _FEW = 6
 """Causes that are named where the same keeps them from being judged; of more only the number is told."""
 
@@ -76,10 +74,10 @@ def _waiting(found: tuple[Finding, ...]) -> tuple[Finding, ...]:
 def _problem(finding: Finding) -> Iterator[str]:
     cause, judgement = finding.cause, finding.judgement
     yield f"{_MARKS[Verdict.PROBLEM]} {cause.id}: {cause.title}"
-    yield from _prose("why", judgement.text)
+    yield _row("why", judgement.text)
     for name, value in judgement.evidence:
         yield _row(name, value)
-    yield from _prose("checked", cause.looks_at)
+    yield _row("checked", cause.looks_at)
     yield from _fix(finding)
     yield _row("source", cause.source)
 
@@ -89,17 +87,12 @@ def _fix(finding: Finding) -> Iterator[str]:
     label = judgement.proposal.label if judgement.proposal else ""
     for number, text in enumerate(judgement.fix.splitlines()):
         yield _row(label if number == 0 else "", text)
-    yield from _prose("remedy", finding.cause.remedy)
+    yield _row("remedy", finding.cause.remedy)
 
 
 def _row(name: str, value: str) -> str:
-    """A line of a problem. What others wrote must not steer the terminal, or look like a line of its own."""
-    return f"    {name:<{_WIDTH}} {visible(value)}".rstrip()
-
-
-def _prose(name: str, value: str) -> list[str]:
-    """A row whose text is nothing to be copied: on a terminal its words are in lines below each other."""
-    return hanging(f"    {name:<{_WIDTH}} ", visible(value), sys.stdout)
+    """Format a line of a problem; control characters in texts of others are shown as their code points."""
+    return f"    {name:<{_WIDTH}}  {visible(value)}".rstrip()
 
 
 def _unknown(findings: tuple[Finding, ...], *, everything: bool) -> Iterator[str]:
@@ -226,9 +219,9 @@ def _checks(findings: tuple[Finding, ...]) -> str:
 def explanation(cause: Cause) -> Iterator[str]:
     """One cause, as `--explain` shows it."""
     yield f"{cause.id}: {cause.title}"
-    yield from _prose("symptom", cause.symptom)
-    yield from _prose("checked", cause.looks_at)
-    yield from _prose("remedy", cause.remedy)
+    yield _row("symptom", cause.symptom)
+    yield _row("checked", cause.looks_at)
+    yield _row("remedy", cause.remedy)
     yield _row("source", cause.source)
 
 

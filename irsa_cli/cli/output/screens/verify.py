@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from typing import Any
 from xml.etree import ElementTree
@@ -11,7 +10,6 @@ import click
 
 from irsa_cli.cli.output.reports.junit_sarif import JunitCase, add_suite, location, sarif_text, xml_text
 from irsa_cli.cli.output.text import show_document
-from irsa_cli.cli.terminal.screen import hanging
 from irsa_cli.cli.terminal.wording import say
 from irsa_cli.core.results.verification import (
     DECIDING,
@@ -43,7 +41,7 @@ _AS_STATUS = {
     VerificationOutcome.FAILED: StepStatus.FAILED,
     VerificationOutcome.UNDETERMINED: StepStatus.NOT_CHECKED,
 }
-_WIDTH = 14
+_WIDTH = 13
 
 
 def show(report: VerificationReport, output: str) -> None:
@@ -71,14 +69,10 @@ def _one(report: VerificationReport) -> Iterator[str]:
 
 
 def _step(step: VerificationStep) -> Iterator[str]:
-    yield from _row(f"  {_MARKS[step.status]} {TITLES[step.name]:<{_WIDTH + 2}} ", step.sent)
+    yield f"  {_MARKS[step.status]} {TITLES[step.name]:<{_WIDTH + 2}}  {step.sent}"
     for check in step.checks:
-        yield from _row(f"      {_MARKS[check.status]} {check.what:<{_WIDTH}} ", check.text)
+        yield f"      {_MARKS[check.status]} {check.what:<{_WIDTH}}  {check.text}"
     yield from (f"      > {line}" for line in step.advice)
-
-
-def _row(head: str, text: str) -> list[str]:
-    return hanging(head, visible(text), sys.stdout)
 
 
 def _permission(item: Permission) -> str:
@@ -107,7 +101,7 @@ def _many(report: VerificationReport) -> Iterator[str]:
     for item in report.items:
         tail = item.role_arn if item.outcome is VerificationOutcome.VERIFIED else item.problem
         mark = _MARKS[_AS_STATUS[item.outcome]]
-        yield from _row(f"  {mark} {item.full_name:<{width}}  {item.outcome.value:<12}  ", tail)
+        yield f"  {mark} {item.full_name:<{width}}  {item.outcome.value:<12}  {tail}"
         yield from (f"      Note: {note}" for note in item.notes)
         yield from (visible(f"      Warning: {risk.told}") for risk in item.warnings)
     counts = ", ".join(f"{report.count(outcome)} {outcome.value}" for outcome in VerificationOutcome)
