@@ -15,6 +15,7 @@ import click
 from irsa_cli.cli.terminal.screen import fitted, is_live
 from irsa_cli.cli.terminal.wording import mark, put, ready
 from irsa_cli.core.values.doing import Doing, heard_by
+from irsa_cli.core.values.errors import Interrupted, IrsaError
 from irsa_cli.core.values.shown import redacted, visible, without_secrets
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class Progress:
         """The time limit of the whole command."""
         self.live = is_live(sys.stderr) and not quiet
         self._phase = READING
+        self._unprinted: list[str] = []
         self._clock = clock
         self._count = ""
         self._last = clock()
@@ -84,7 +86,9 @@ class Progress:
             self._say(visible(f"  {mark('waiting')} {text}"))
 
     def note(self, text: str) -> None:
-        """Print a note about the run."""
+        """Print a note about the run; with `-q` only before a question."""
+        if self._quiet:
+            self._unprinted.append(visible(text))
         self.ended(visible(text))
 
     def ended(self, line: str) -> None:
@@ -130,7 +134,6 @@ class Progress:
 
     def _line(self, event: Event) -> str:
         """One change and how it ended; why it failed is said once, at the end."""
-        from irsa_cli.core.values.errors import IrsaError
         from irsa_cli.usecases.command.events import Step
 
         assert event.change is not None
@@ -155,13 +158,9 @@ class Progress:
         if self._status is not None:
             self._status.stop()
         try:
-            for line in lines:
+            for line in (*self._unprinted, *lines):
                 put(line, err=True)
             return _answer(question)
-        except click.Abort as stop:
-            if isinstance(stop.__context__, KeyboardInterrupt):
-                raise KeyboardInterrupt(int(signal.SIGINT)) from stop
-            return False
         finally:
             if self._status is not None:
                 self._status.start()
@@ -180,14 +179,25 @@ class Progress:
 
 
 def _answer(question: str) -> bool:
-    """Ask; Ctrl-C ends the question at once, also if the run handles signals itself."""
-    if threading.current_thread() is not threading.main_thread():
-        return click.confirm(question, err=True)
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    """Ask; the end of the input means no. Ctrl-C raises `Interrupted`, also if the run handles signals."""
+    pressed = threading.Event()
+
+    def interrupt(_number: int, _frame: object) -> None:
+        pressed.set()
+        raise KeyboardInterrupt
+
+    is_main = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGINT, interrupt) if is_main else None
     try:
-        return click.confirm(question, err=True)
+        answer = click.confirm(question, err=True)
+    except click.Abort:
+        answer = False
     finally:
-        signal.signal(signal.SIGINT, before)
+        if is_main:
+            signal.signal(signal.SIGINT, before)
+    if pressed.is_set():
+        raise Interrupted("not confirmed", reason="interrupted by Ctrl-C")
+    return answer
 
 
 def _took(seconds: float) -> str:

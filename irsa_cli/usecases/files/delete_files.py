@@ -72,6 +72,7 @@ def delete_files(request: Request, settings: Settings, log: WireLog, tell: Tell)
     where = places(request.configs, request.target, request.selection)
     done = begun(request.configs)
     connections = connected(where, reach, done, told)
+    _confirm(connections, settings)
     group = RunGroup()
     with stoppable(group, settings.note):
         for place, connection in connections:
@@ -82,6 +83,16 @@ def delete_files(request: Request, settings: Settings, log: WireLog, tell: Tell)
                 requests = _requests(place, ignore_maker=request.ignore_maker)
                 deletions.run(requests, done, pace, request.parallel, told)
     return finished(done, settings, pace, group, request.max_failures)
+
+
+def _confirm(connections: Sequence[tuple[Place, Connection]], settings: Settings) -> None:
+    names = [
+        f"{connection.cluster.title}: {binding}"
+        for place, connection in connections
+        for binding in place.bindings
+    ]
+    heading = "irsa deletes what it created for these ServiceAccounts (--dry-run shows it):"
+    settings.check_confirmed(lambda: settings.confirm_names(heading, names))
 
 
 def _requests(place: Place, *, ignore_maker: bool) -> list[list[delete_sa.Request]]:

@@ -23,8 +23,9 @@ _UNREAD = "not readable"
 def lines(found: Description) -> Iterator[str]:
     """The description line by line."""
     binding = found.binding
+    yield found.cluster.title
     good = binding.status is BindingStatus.OK
-    wide = ", and its trust policy is wide" if binding.wide else ""
+    wide = ", but its trust policy is too broad" if binding.wide else ""
     yield f"{mark('ok' if good else 'failed')} {binding.full_name}: {binding.status.value}{wide}"
     if binding.reason:
         yield f"  {binding.reason}"

@@ -20,6 +20,7 @@ def lines(diagnosis: Diagnosis, *, everything: bool) -> Iterator[str]:
     """The diagnosis line by line; with `everything` also each check that found nothing."""
     if diagnosis.cluster is None:
         return
+    yield diagnosis.cluster.title
     if diagnosis.account is not None:
         yield _head(diagnosis.account)
     yield from _findings(diagnosis.findings, everything=everything)
