@@ -148,7 +148,7 @@ def test_what_waits_for_a_cause_is_one_line(binding: Binding) -> None:
     binding.new_pod()
     few = binding.stage.irsa("doctor", *of(binding), "-c", "demo")
     everything = binding.stage.irsa("doctor", *of(binding), "-c", "demo", "-v")
-    assert "checks wait for that to be fixed (-v shows them)" in few.out
+    assert "checks not possible until that is fixed (-v shows them)" in few.out
     assert "there is no role" not in few.out.partition("✗ role-missing")[2].partition("\n")[2]
     assert "checks wait" not in everything.out
 

@@ -325,7 +325,7 @@ def test_what_could_not_be_looked_at_is_not_called_right(cluster: Stage) -> None
     assert ran.code == 1
     assert f"? back/{NAME}" in ran.out
     assert f"missing permission: iam:GetRole on {binding.role} (15 checks)" in ran.out
-    assert "could be checked; 1 of 1 ServiceAccounts could not be judged (exit 1)" in ran.out
+    assert "could be checked; 1 of 1 ServiceAccount could not be checked (exit 1)" in ran.out
     one = cluster.irsa("doctor", NAME, "-n", "back", "-c", "demo", user="lister")
     assert one.code == 1
     assert "of what decides, 17 checks could not be made (exit 1)" in one.out
@@ -342,7 +342,7 @@ def test_a_role_that_is_not_read_is_not_called_right(cluster: Stage) -> None:
     assert "? back/far" in ran.out
     assert f"    back/far: unknown: account {FOREIGN} is not read" in ran.out
     assert f"✓ back/{NAME}" in ran.out
-    assert "1 of 3 ServiceAccounts could not be judged" in ran.out
+    assert "1 of 3 ServiceAccounts could not be checked" in ran.out
 
 
 def test_service_accounts_that_can_not_be_listed(cluster: Stage) -> None:

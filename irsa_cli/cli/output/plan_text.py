@@ -19,6 +19,7 @@ from irsa_cli.cli.terminal.wording import mark
 from irsa_cli.core.plan.states import TagsState
 from irsa_cli.core.plan.traits import Proof
 from irsa_cli.core.policies.policy import difference
+from irsa_cli.core.results.scope import plural
 from irsa_cli.core.values.shown import visible
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def totals(changes: Iterable[Change], *, whole: bool = False) -> str:
     shown = [change for change in found if whole or not is_mark(change)]
     count = Counter(change.action for change in shown)
     marks = len(found) - len(shown)
-    hidden = f", and {marks} mark{'s' if marks != 1 else ''} of irsa (-v shows them)" if marks else ""
+    hidden = f", and {plural(marks, 'mark')} of irsa (-v shows them)" if marks else ""
     counted = ", ".join(f"{count[action]} to {action}" for action in _ACTIONS)
     return f"Plan: {counted}{hidden}."
 

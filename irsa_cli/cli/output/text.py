@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
 import click
@@ -17,26 +17,6 @@ from irsa_cli.core.results.envelope import Envelope
 from irsa_cli.core.results.result import Command, Ended, Result
 from irsa_cli.core.values.errors import IrsaError, Refused
 from irsa_cli.core.values.shown import json_text, redacted, visible, yaml_text
-
-
-def show_each(
-    results: Iterable[Result],
-    output: str,
-    line: Callable[[Result], str],
-    *,
-    quiet: bool,
-    whole: bool,
-    about: Callable[[Result], str] = lambda result: "",
-) -> None:
-    """Print a line for each result, with its plan; what else there is to say of it goes to standard error."""
-    for result in results:
-        if output == "text":
-            say(line(result))
-            for told in plan_lines(result, whole=whole) if result.ended is Ended.PLANNED else ():
-                put(f"  {told}")
-        if not quiet or result.error is not None or result.left:
-            for told in messages(result, about(result)):
-                put(f"  {told}", err=True)
 
 
 class EndedCommand(Protocol):
@@ -230,8 +210,8 @@ def _elsewhere(facts: Mapping[str, Any]) -> str:
     return f"; but pods get the credentials of EKS Pod Identity ({found['association']}{other})"
 
 
-def messages(result: Result, about: str = "") -> Iterator[str]:
-    """What is told on standard error; `about` goes before what the notes don't say themselves of whom."""
+def messages(result: Result) -> Iterator[str]:
+    """The lines for standard error: notes, warnings, the error, and what to do now."""
     yield from (visible(f"Note: {note}") for note in result.notes)
     if result.is_by_former_trust:
         yield "Note: STS may have accepted the token by the former trust policy: run irsa verify in a minute"
@@ -244,7 +224,7 @@ def messages(result: Result, about: str = "") -> Iterator[str]:
     if result.error is not None:
         yield from next_lines(result.error)
     else:
-        yield from _release(result, about)
+        yield from _release(result)
 
 
 def _becoming(result: Result) -> Iterator[str]:
@@ -255,12 +235,11 @@ def _becoming(result: Result) -> Iterator[str]:
         yield from (visible(f"  {line}") for line in found["difference"])
 
 
-def _release(result: Result, about: str) -> Iterator[str]:
-    """The commands that free an adopted role of what made it."""
+def _release(result: Result) -> Iterator[str]:
+    """The commands that release an adopted role from its stack."""
     commands = result.facts.get("adoption", {}).get("release")
     if commands:
-        what = "to release the role from its stack, which deletes the stack and keeps the role"
-        yield visible(f"Note: {about}{what} (not done here):")
+        yield "Note: to release the role from its stack (deletes the stack, keeps the role; not done here):"
         yield from (visible(f"  {command}") for command in commands)
 
 

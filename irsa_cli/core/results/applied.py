@@ -14,6 +14,7 @@ from irsa_cli.core.results.result import (
     SHARED_PARTS,
     Ended,
     Result,
+    TransactionScope,
     codes_of,
     results_envelope,
     scope_of,
@@ -44,6 +45,11 @@ class Item:
     def title(self) -> str:
         """What the item is about, so that nobody takes it for another one of the same run."""
         return f"{self.place} {self.name}" if self.place else self.name
+
+    @property
+    def is_binding(self) -> bool:
+        """Whether it is about one ServiceAccount."""
+        return scope_of(self.name) is TransactionScope.BINDING
 
     def to_json(self) -> dict[str, Any]:
         """The item as `-o json` shows it."""
@@ -107,14 +113,18 @@ class AppliedList:
 
     @property
     def summary(self) -> dict[str, int]:
-        """How many ended how, without the shared parts, which are nobody's ServiceAccount."""
-        found = Counter(item.result.ended for item in self.items if item.name != SHARED_PARTS)
+        """How many ServiceAccounts have which outcome."""
+        found = Counter(item.result.ended for item in self.items if item.is_binding)
         return {ended.value: found[ended] for ended in Ended if found[ended]}
 
     @property
-    def shared_parts(self) -> list[Ended]:
-        """How those of each cluster ended, each end once."""
-        return list(dict.fromkeys(item.result.ended for item in self.items if item.name == SHARED_PARTS))
+    def apart(self) -> dict[str, list[Ended]]:
+        """The outcomes of transactions that are about no single ServiceAccount, each once."""
+        found: dict[str, list[Ended]] = {}
+        for item in self.items:
+            if not item.is_binding and item.result.ended not in found.setdefault(item.name.strip("()"), []):
+                found[item.name.strip("()")].append(item.result.ended)
+        return found
 
     def _by_cluster(self) -> list[dict[str, Any]]:
         """A row for each cluster; of one that was not reached neither region nor account are known."""

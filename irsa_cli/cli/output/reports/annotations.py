@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from irsa_cli.cli.output.reports.escaping import command, shortened
 from irsa_cli.cli.output.reports.model import Level, PipelineReport, SourcePlace
+from irsa_cli.core.results.scope import plural
 
 SHOWN = 10
 """Annotations of one level that GitHub shows of a step."""
@@ -47,9 +48,7 @@ def as_annotations(report: PipelineReport) -> str:
         items = [item for item in found if item.level is level]
         lines += [item.line for item in items[:most]]
         left[level] = len(items) - len(items[:most])
-    more = [
-        f"{number} more {level.value}{'s' if number > 1 else ''}" for level, number in left.items() if number
-    ]
+    more = [plural(number, f"more {level.value}") for level, number in left.items() if number]
     hidden = f"{', '.join(more)} not shown as annotations (-o text, markdown and json have them)"
     told = [f"{report.verdict} (exit code {report.exit_code})", *([hidden] if more else [])]
     return "\n".join([*lines, command(Level.NOTICE.value, told, title=report.title)])

@@ -13,6 +13,7 @@ from irsa_cli.cli.output.text import error_lines, next_lines
 from irsa_cli.core.audit.report import RiskReport
 from irsa_cli.core.doctor.diagnosis import Diagnosis, Examined
 from irsa_cli.core.doctor.finding import Finding, Verdict
+from irsa_cli.core.results.scope import plural
 from irsa_cli.core.results.verification import (
     StepStatus,
     Verification,
@@ -56,7 +57,7 @@ def of_verification(report: VerificationReport, title: str) -> PipelineReport:
         int(report.exit_code),
         facts_of(report.cluster),
         (*_failure(report.error, "/".join(filter(None, report.asked)) or title), *entries),
-        (f"{good} that {'is' if good == 1 else 'are'} verified",) if good else (),
+        (f"{good} verified",) if good else (),
         tuple(notes),
     )
 
@@ -105,9 +106,7 @@ def of_diagnosis(diagnosis: Diagnosis, title: str) -> PipelineReport:
         int(diagnosis.exit_code),
         facts_of(diagnosis.cluster),
         tuple(entry for entry in entries if entry.lines or entry.message),
-        (f"{good} ServiceAccount{'' if good == 1 else 's'} of which nothing wrong was found",)
-        if good
-        else (),
+        (f"{plural(good, 'ServiceAccount')} without problems",) if good else (),
         diagnosis.notes,
         diagnosis.unread,
     )
@@ -167,7 +166,7 @@ def of_risks(report: RiskReport, _title: str = "") -> PipelineReport:
 def _risks(title: str, items: Iterable[Risk]) -> Entry:
     lines = tuple(map(_risk, items))
     worst = min(lines, key=lambda line: line.rank)
-    return Entry(title, f"{worst.word} risk{'s' if len(lines) > 1 else ''}", worst.rank, lines)
+    return Entry(title, f"{worst.word} {'risk' if len(lines) == 1 else 'risks'}", worst.rank, lines)
 
 
 def _risk(item: Risk) -> Line:

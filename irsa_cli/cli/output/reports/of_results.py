@@ -16,6 +16,7 @@ from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.policies.policy import difference
 from irsa_cli.core.results.applied import AppliedList
 from irsa_cli.core.results.result import ChangeResult, Ended, Result
+from irsa_cli.core.results.scope import plural
 from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.values.cluster import Cluster
 
@@ -32,10 +33,16 @@ WORDS = {
 
 
 def counted(done: AppliedList) -> str:
-    """How many ServiceAccounts ended how, and how what they share did; '' where there are none."""
-    parts = [f"{number} {WORDS[Ended(ended)]}" for ended, number in done.summary.items()]
-    parts += [f"{len(done.pending)} not begun"] if done.pending else []
-    return ", ".join([*parts, *(f"shared parts {WORDS[ended]}" for ended in done.shared_parts)])
+    """How many ServiceAccounts have which outcome, then everything else; '' if there are none."""
+    parts = [(number, WORDS[Ended(ended)]) for ended, number in done.summary.items()]
+    parts += [(len(done.pending), "not started")] if done.pending else []
+    accounts = plural(sum(number for number, _ in parts), "ServiceAccount")
+    if len(parts) == 1:
+        accounts += f" {parts[0][1]}"
+    elif parts:
+        accounts += f": {', '.join(f'{number} {word}' for number, word in parts)}"
+    apart = (f"{name} {WORDS[ended]}" for name, ends in done.apart.items() for ended in ends)
+    return "; ".join([*([accounts] if parts else []), *apart])
 
 
 _GOOD = (Ended.COMMITTED, Ended.UNCHANGED, Ended.PLANNED)
@@ -83,9 +90,9 @@ def of_applied(done: AppliedList, title: str) -> PipelineReport:
         tuple(fact for cluster in clusters.values() for fact in facts_of(cluster)),
         (
             *(_entry(item.title, item.result, _place(item.where)) for item in eventful),
-            *(Entry(item.title, "not begun", Rank.FAILED, level=Level.ERROR) for item in done.pending),
+            *(Entry(item.title, "not started", Rank.FAILED, level=Level.ERROR) for item in done.pending),
         ),
-        (f"{unchanged} that {'is' if unchanged == 1 else 'are'} as desired",) if unchanged else (),
+        (f"{unchanged} unchanged",) if unchanged else (),
         (*done.notices, *(f"{item.title}: {note}" for item in done.items for note in item.result.notes)),
     )
 

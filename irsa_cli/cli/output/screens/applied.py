@@ -13,21 +13,21 @@ from irsa_cli.cli.output.text import messages, show, show_document
 from irsa_cli.cli.terminal.wording import mark, put, say
 from irsa_cli.core.results.applied import NOT_BEGUN, AppliedList, Changed, Item
 from irsa_cli.core.results.result import Ended, Result
+from irsa_cli.core.results.scope import plural
 from irsa_cli.core.values.shown import visible
 
-NAME_WIDTH = 40
+NAME_WIDTH = 39
 _GOOD = (Ended.COMMITTED, Ended.UNCHANGED, Ended.PLANNED)
 
 
 def told(item: Item) -> str:
-    """An item in one line, as it is told when it has ended."""
+    """An item that has ended, in one line; why it failed is said once, at the end."""
     result = item.result
     sign = _sign(result)
-    count = f"{len(result.changes)} change{'s' if len(result.changes) != 1 else ''}"
+    count = plural(len(result.changes), "change")
     what = f"{WORDS[result.ended]}, {count}" if result.changes else WORDS[result.ended]
     took = f"  {result.seconds:.1f} s" if result.seconds else ""
-    reason = f": {result.error}" if result.error is not None else ""
-    return f"  {sign} {visible(f'{item.title:<{NAME_WIDTH}} {what}{reason}{took}')}"
+    return f"  {sign} {visible(f'{item.title:<{NAME_WIDTH}}  {what}{took}')}"
 
 
 def _sign(result: Result) -> str:
@@ -92,7 +92,7 @@ def _text(done: AppliedList, *, whole: bool) -> Iterator[str]:
 
 def _rows(done: AppliedList) -> Iterator[str]:
     """A line for each cluster, where there are several."""
-    words = {**{ended.value: WORDS[ended] for ended in Ended}, NOT_BEGUN: "not begun"}
+    words = {**{ended.value: WORDS[ended] for ended in Ended}, NOT_BEGUN: "not started"}
     widest = max(map(len, done.by_place), default=0)
     for place, found in done.by_place.items():
         parts = ", ".join(f"{count} {words[name]}" for name, count in found.items())
@@ -111,4 +111,4 @@ def _messages(done: AppliedList, *, quiet: bool) -> Iterator[str]:
         for stays in result.facts.get("stays", ()):
             yield f"{item.name}: {stays['what']} is done and stays: {stays['why']}"
     if done.pending:
-        yield f"Not begun: {', '.join(item.title for item in done.pending)}"
+        yield f"Not started: {', '.join(item.title for item in done.pending)}"

@@ -8,6 +8,7 @@ from irsa_cli.core.doctor.causes.uncreated import UNSEEN
 from irsa_cli.core.doctor.diagnosis import Diagnosis, Examined, having
 from irsa_cli.core.doctor.finding import Cause, Finding, Verdict
 from irsa_cli.core.doctor.subjects import listed
+from irsa_cli.core.results.scope import plural
 from irsa_cli.core.values.shown import shown, unspaced, visible
 
 _MARKS = {Verdict.OK: "✓", Verdict.PROBLEM: "✗", Verdict.UNKNOWN: "?"}
@@ -57,12 +58,13 @@ def _findings(findings: Iterable[Finding], *, everything: bool) -> Iterator[str]
     waiting = _waiting(found) if not everything else ()
     yield from _unknown(tuple(item for item in untold if item not in waiting), everything=everything)
     if waiting:
-        yield f"{_MARKS[Verdict.UNKNOWN]} {_checks(waiting)} wait for that to be fixed (-v shows them)"
+        checks = plural(len(waiting), "check")
+        yield f"{_MARKS[Verdict.UNKNOWN]} {checks} not possible until that is fixed (-v shows them)"
     good = having(found, Verdict.OK)
     if everything:
         yield from (f"{_MARKS[Verdict.OK]} {item.cause.id}: {visible(item.judgement.text)}" for item in good)
     elif good:
-        yield f"{_MARKS[Verdict.OK]} {len(good)} checks found nothing (-v shows them)"
+        yield f"{_MARKS[Verdict.OK]} {plural(len(good), 'check')} passed (-v shows them)"
 
 
 def _waiting(found: tuple[Finding, ...]) -> tuple[Finding, ...]:
@@ -114,7 +116,7 @@ def _by_reason(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
 
 def _named(findings: list[Finding], *, everything: bool = False) -> str:
     few = everything or len(findings) <= _FEW
-    return ", ".join(item.cause.id for item in findings) if few else f"{len(findings)} checks"
+    return ", ".join(item.cause.id for item in findings) if few else plural(len(findings), "check")
 
 
 def _summary(account: Examined, said: Container[str]) -> Iterator[str]:
@@ -151,8 +153,10 @@ def verdict_line(diagnosis: Diagnosis) -> str:
         return said + _look(diagnosis)
     first = diagnosis.problems[0].cause.id
     more = "" if count == 1 else f" Begin with {first}."
-    found = f"{count} problem{'s' if count != 1 else ''} found (exit {diagnosis.exit_code}).{more}"
-    return f"{found} Beside, {hidden}." if hidden and diagnosis.account is None else found
+    found = f"{plural(count, 'problem')} found (exit {diagnosis.exit_code}).{more}"
+    if not hidden or diagnosis.account is not None:
+        return found
+    return f"{found} {hidden[0].upper()}{hidden[1:]}."
 
 
 def _without_roles(diagnosis: Diagnosis) -> str:
@@ -190,7 +194,7 @@ def _hidden(diagnosis: Diagnosis) -> str:
         suspected = [item for item in undecided if item.judgement.decides]
         if suspected:
             return f"{visible(suspected[0].judgement.text)} ({suspected[0].cause.id})"
-        return f"of what decides, {_checks(undecided)} could not be made"
+        return f"of what decides, {plural(len(undecided), 'check')} could not be made"
     if not diagnosis.listed:
         return "the ServiceAccounts could not be listed"
     missed = sum(item.verdict is Verdict.UNKNOWN for item in diagnosis.accounts)
@@ -198,7 +202,7 @@ def _hidden(diagnosis: Diagnosis) -> str:
         return f"{diagnosis.unread[0]} is not known"
     if not diagnosis.accounts:
         return "the OIDC provider could not be read"
-    return f"{missed} of {len(diagnosis.accounts)} ServiceAccounts could not be judged"
+    return f"{missed} of {plural(len(diagnosis.accounts), 'ServiceAccount')} could not be checked"
 
 
 def _look(diagnosis: Diagnosis) -> str:
@@ -211,10 +215,6 @@ def _look(diagnosis: Diagnosis) -> str:
         if item.cause.id == UNSEEN and name == "to see"
     ]
     return f" To see more: {visible(commands[0])}" if commands else ""
-
-
-def _checks(findings: tuple[Finding, ...]) -> str:
-    return f"{len(findings)} check{'s' if len(findings) != 1 else ''}"
 
 
 def explanation(cause: Cause) -> Iterator[str]:

@@ -8,6 +8,7 @@ from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.rbac.becoming import AccountTaker, InKubernetes, KubePermission
 from irsa_cli.core.rbac.objects import RbacBinding, RbacRule
 from irsa_cli.core.rbac.principals import Principal
+from irsa_cli.core.results.scope import plural
 from irsa_cli.core.values.shown import visible
 
 SHOWN = 3
@@ -20,7 +21,7 @@ def may_lines(found: InKubernetes) -> Iterator[str]:
     yield from (visible(_permission(item)) for item in own)
     others = len(found.permissions) - len(own)
     if others:
-        yield f"what every ServiceAccount may ({_many(others, 'binding')} of Kubernetes itself)"
+        yield f"what every ServiceAccount may ({plural(others, 'binding')} of Kubernetes itself)"
     if found.unseen:
         yield "not all is known"
     elif not found.permissions:
@@ -59,7 +60,7 @@ def taker_lines(found: InKubernetes, account: str, roles: Sequence[str] = ()) ->
         yield visible(f"{_chain(taker, principals)} -> {account}{end}: {_acts(taker)}{_conditions(taker)}")
     parts = len({taker.subject for taker, _ in found.takers}) - len({taker.subject for taker, _ in takers})
     if parts > 0:
-        yield f"and {_many(parts, 'part')} of Kubernetes itself"
+        yield f"and {plural(parts, 'part')} of Kubernetes itself"
     if found.unseen:
         yield "not all is known"
     elif not found.takers:
@@ -103,7 +104,3 @@ def _conditions(taker: AccountTaker) -> str:
 def _some(items: Sequence[str], between: str = ", ") -> str:
     more = f" and {len(items) - SHOWN} more" if len(items) > SHOWN else ""
     return f"{between.join(items[:SHOWN])}{more}"
-
-
-def _many(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"

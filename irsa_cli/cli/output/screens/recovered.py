@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from irsa_cli.cli.output.plan_text import change_lines
+from irsa_cli.cli.output.plan_text import change_lines, plan_lines
+from irsa_cli.cli.output.reports.of_results import WORDS
 from irsa_cli.cli.output.table import show_table
-from irsa_cli.cli.output.text import show_document, show_each
+from irsa_cli.cli.output.text import messages, show_document
 from irsa_cli.cli.terminal.progress import KIND_WIDTH
-from irsa_cli.cli.terminal.wording import age, mark, say
+from irsa_cli.cli.terminal.wording import age, mark, put, say
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ItemError, ReadOutcome
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.cluster import Cluster
@@ -29,24 +30,21 @@ if TYPE_CHECKING:
     from irsa_cli.core.recovery.report import Found, Recoveries
     from irsa_cli.usecases.recovery.history import Journals, Story
 
-_WORDS = {
-    Ended.ROLLED_BACK: "rolled back",
-    Ended.COMMITTED: "done",
-    Ended.PLANNED: "nothing was changed (dry run)",
-    Ended.UNFINISHED: "still unfinished",
-    Ended.INCOMPLETE: "not rolled back completely",
-    Ended.REFUSED: "refused",
-    Ended.FAILED: "failed, nothing was changed",
-    Ended.UNCHANGED: "nothing to do",
-}
+_WORDS = {**WORDS, Ended.PLANNED: "nothing was changed (dry run)", Ended.UNCHANGED: "nothing to do"}
 
 
 def show_recoveries(done: Recoveries, output: str, *, quiet: bool, verbose: bool = False) -> None:
     """Print how each transaction ended; errors on standard error."""
-    line = lambda result: f"{_named(result)}  {_words(result)}"  # noqa: E731
     if output != "text":
         show_document(done.envelope(), output)
-    show_each(done.items, output, line, quiet=quiet, whole=verbose)
+    for result in done.items:
+        if output == "text":
+            say(f"{_named(result)}  {_words(result)}")
+            for line in plan_lines(result, whole=verbose) if result.ended is Ended.PLANNED else ():
+                put(f"  {line}")
+        if not quiet or result.error is not None or result.left:
+            for line in messages(result):
+                put(f"  {line}", err=True)
     if output == "text":
         for skipped in done.skipped:
             say(f"{skipped.transaction}  skipped: {skipped.why}")

@@ -11,6 +11,7 @@ import click
 from irsa_cli.cli.output.reports.junit_sarif import JunitCase, add_suite, location, sarif_text, xml_text
 from irsa_cli.cli.output.text import show_document
 from irsa_cli.cli.terminal.wording import say
+from irsa_cli.core.results.scope import plural
 from irsa_cli.core.results.verification import (
     DECIDING,
     Name,
@@ -105,9 +106,8 @@ def _many(report: VerificationReport) -> Iterator[str]:
         yield from (f"      Note: {note}" for note in item.notes)
         yield from (visible(f"      Warning: {risk.told}") for risk in item.warnings)
     counts = ", ".join(f"{report.count(outcome)} {outcome.value}" for outcome in VerificationOutcome)
-    total = len(report.items)
-    plural = "" if total == 1 else "s"
-    yield f"{total} ServiceAccount{plural} with a role: {counts} ({report.seconds:.1f} s)."
+    total = plural(len(report.items), "ServiceAccount with a role")
+    yield f"{total}: {counts} ({report.seconds:.1f} s)."
     yield from filter(None, (report.scope.nothing,))
     if report.count(VerificationOutcome.VERIFIED):
         yield f"Verified: a token is exchanged for the role. {_sentence(unseen(report.look))}"
