@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Protocol
@@ -249,15 +250,27 @@ def error_lines(error: Exception) -> Iterator[str]:
         said = redacted(f"{type(error).__name__}: {error}")
         yield visible(f"Error: a bug in irsa: {said} (-v shows where)")
         return
-    yield visible(f"Error: {error}")
-    yield from (visible(f"  {line}") for line in error.details)
+    first, *more = str(error).splitlines() or [""]
+    yield visible(f"Error: {first}")
+    # Lines of others are marked, so that none of them passes for one of irsa's.
+    yield from (visible(f"  | {line}") for line in more[:_MOST_LINES])
+    for line in error.details:
+        if not (line.startswith("caller: ") and line.removeprefix("caller: ") in error.reason):
+            yield visible(f"  {line}")
 
 
 def next_lines(error: Exception) -> Iterator[str]:
     """What to do now."""
-    if isinstance(error, IrsaError) and error.next_steps:
+    steps = error.next_steps if isinstance(error, IrsaError) else ()
+    if len(steps) == 1 and not _TO_COPY.match(steps[0]):
+        yield visible(f"Next: {steps[0]}")
+    elif steps:
         yield "Next:"
-        yield from (visible(f"  {step}") for step in error.next_steps)
+        yield from (visible(f"  {step}") for step in steps)
+
+
+_MOST_LINES = 20
+_TO_COPY = re.compile(r"(irsa|aws|kubectl|eksctl|helm|terraform) ")
 
 
 def _aftermath(result: Result) -> Iterator[str]:

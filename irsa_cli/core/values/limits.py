@@ -102,10 +102,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-re
 
 
 def clock_advice(headers: Mapping[str, Any]) -> tuple[str, ...]:
-    """What to do where who answered has another time; nothing where that is the same, or unknown.
-
-    `headers` have names in lower case.
-    """
+    """What to do if the service's clock differs; `headers` have names in lower case."""
     try:
         theirs = parsedate_to_datetime(str(headers.get("date")))
         skew = (datetime.now(timezone.utc) - theirs).total_seconds()
@@ -113,5 +110,5 @@ def clock_advice(headers: Mapping[str, Any]) -> tuple[str, ...]:
         return ()
     if abs(skew) <= _TOLERATED:
         return ()
-    side = "fast" if skew > 0 else "slow"
-    return (f"set this machine's clock: by the answer's it is {abs(skew):.0f} s {side}",)
+    side = "ahead of" if skew > 0 else "behind"
+    return (f"set this machine's clock: it is {abs(skew):.0f} s {side} the service's",)
