@@ -172,13 +172,17 @@ def _status_body(error: ApiException) -> dict[str, Any]:
     return body if isinstance(body, dict) else {}
 
 
+def _details(status: Mapping[str, Any]) -> Mapping[str, Any]:
+    details = status.get("details")
+    return details if isinstance(details, dict) else {}
+
+
 def _causes(status: dict[str, Any]) -> list[str]:
     """The machine-readable causes of a refusal.
 
     https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/
     """
-    details = status.get("details")
-    found = details.get("causes") if isinstance(details, dict) else None
+    found = _details(status).get("causes")
     causes = found if isinstance(found, list) else []
     return [str(item.get("reason", "")) for item in causes if isinstance(item, dict)]
 
@@ -197,7 +201,7 @@ _ACTIONS = {
 def _advice(
     http: int, headers: Mapping[str, Any], status: Mapping[str, Any], *, ends: bool
 ) -> tuple[str, ...]:
-    details = status.get("details") if isinstance(status.get("details"), dict) else {}
+    details = _details(status)
     if ends:
         return ("wait until the namespace is deleted, then run this again",)
     if http == 401:

@@ -86,12 +86,15 @@ def delete_files(request: Request, settings: Settings, log: WireLog, tell: Tell)
 
 
 def _confirm(connections: Sequence[tuple[Place, Connection]], settings: Settings) -> None:
+    """Ask once, about the bindings of all clusters that were reached."""
+    among = len(connections)
     names = [
-        f"{connection.cluster.title}: {binding}"
+        f"{place_name(connection.cluster, among=among)} {binding}".strip()
         for place, connection in connections
         for binding in place.bindings
     ]
-    heading = "irsa deletes what it created for these ServiceAccounts (--dry-run shows it):"
+    where = f" in {connections[0][1].cluster.title}" if among == 1 else ""
+    heading = f"irsa deletes what it created for these ServiceAccounts{where}:"
     settings.check_confirmed(lambda: settings.confirm_names(heading, names))
 
 
