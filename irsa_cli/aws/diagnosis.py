@@ -1,6 +1,6 @@
-"""What AWS tells of a binding beyond roles and providers: for finding out why it doesn't work. Reading only.
+"""Read from AWS what a diagnosis of a binding needs beyond roles and providers.
 
-Each function is one question, and raises `ServiceError` where the caller may not ask it.
+Each function answers one question, and raises `ServiceError` if the caller may not ask it.
 """
 
 from __future__ import annotations
@@ -113,10 +113,7 @@ def vpc_endpoints(
 
 
 def node_metadata(ec2: Any, names: Sequence[str]) -> dict[str, NodeMetadata]:
-    """How nodes answer for their metadata, by their names in the cluster; unknown ones are missing.
-
-    A node is called by its private DNS name, or (EKS Auto Mode) by the instance's id.
-    """
+    """Return metadata options by the nodes' names: the private DNS name or the instance's id."""
     found: dict[str, NodeMetadata] = {}
     for filtered in ("private-dns-name", "instance-id"):
         wanted = [name for name in names if name.startswith("i-") == (filtered == "instance-id")]

@@ -44,7 +44,7 @@ _WORDS: tuple[tuple[type[BaseException], str], ...] = (
     (OSError, "the connection failed"),
     (ValueError, "the answer is not JSON; a proxy may have sent it"),
 )
-"""What failures of the HTTP client mean, the first that fits."""
+"""Meanings of the HTTP client's failures; the first match counts."""
 _UNANSWERED = "check the network, HTTPS_PROXY and NO_PROXY, then run this again"
 _INTERCEPTED = "check for a proxy that intercepts TLS, and that the CA is the cluster's own"
 _UNREACHED = "check the way to the cluster's endpoint (private endpoint, VPN, NO_PROXY)"
@@ -100,7 +100,7 @@ def _error(operation: str, **told: Any) -> ServiceError:
 
 
 def _words(error: BaseException) -> str:
-    """What happened, without texts of Python libraries, which contain reprs."""
+    """Describe a failure without the reprs of Python libraries."""
     if type(error).__module__.startswith("irsa_cli."):
         return str(error)
     causes = list(causes_of(error))
@@ -178,10 +178,7 @@ def _details(status: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _causes(status: dict[str, Any]) -> list[str]:
-    """The machine-readable causes of a refusal.
-
-    https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/
-    """
+    """The machine-readable causes of a refusal (`details.causes` of a Status)."""
     found = _details(status).get("causes")
     causes = found if isinstance(found, list) else []
     return [str(item.get("reason", "")) for item in causes if isinstance(item, dict)]
@@ -195,7 +192,7 @@ _ACTIONS = {
     503: "run this again in a minute",
     504: "run this again in a minute",
 }
-"""What to do about a status of HTTP."""
+"""Next steps by HTTP status."""
 
 
 def _advice(

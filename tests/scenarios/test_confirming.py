@@ -81,7 +81,7 @@ def test_what_goes_is_shown_and_asked_about(
             terminal.read("keep its unique\\s+id: save them again")
         terminal.read(r"Delete this\? \[y/N\]")
         terminal.type(f"{answer}\n")
-        terminal.read("it was not confirmed" if answer == "n" else r"Deleted|any more\.|done")
+        terminal.read("it was not confirmed" if answer == "n" else r"Deleted|no longer accepts|done")
         assert terminal.end() == (4 if answer == "n" else 0)
     assert (small.world() == world) == (answer == "n")
 
@@ -95,7 +95,7 @@ def test_with_yes_or_a_dry_run_nobody_is_asked(
         before(small)
     world = small.world()
     with at_terminal(small, (*arguments, flag)) as terminal:
-        assert terminal.read(r"Delete this|dry run|Deleted|any more\.|\bdone")[0] != "Delete this"
+        assert terminal.read(r"Delete this|dry run|Deleted|no longer accepts|\bdone")[0] != "Delete this"
         assert terminal.end() == 0
     assert (small.world() == world) == (flag == "--dry-run")
 

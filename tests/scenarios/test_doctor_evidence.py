@@ -50,7 +50,7 @@ def test_nothing_is_called_right_without_a_running_pod(
     assert said == {"Running": (0, False), "Pending": (1, True), "Succeeded": (1, True)}
     ran = binding.stage.irsa("doctor", *of(binding), "-c", "demo")
     last = ran.out.splitlines()[-1]
-    assert "Nothing wrong was found." not in ran.out
+    assert "No problem was found." not in ran.out
     assert "whether pods get the role was not seen (exit 1)" in last
     command = last.partition("To see more: irsa ")[2]
     assert binding.stage.irsa(*command.split()).code == 0

@@ -1,4 +1,4 @@
-"""What an output stream can show: characters, colours, columns, and lines that change while one looks."""
+"""What a stream can show: characters, colours, columns, and changing lines."""
 
 from __future__ import annotations
 
@@ -29,26 +29,22 @@ _UNBROKEN = re.compile(
     r"(?:(?<=\()|(?<=: )|(?<=  )|^)(?:irsa [a-z-]+ (?=\S)|aws [a-z0-9-]+ [a-z]+-|kubectl |eksctl |terraform )"
     r"(?:(?! +# |\)).)*|\b\d[\d.]* (?=(?:ms|s|min|h)\b)"
 )
-"""What is not broken at its spaces: a command to copy, and a number with its unit."""
+"""Texts with spaces that are not broken: commands to copy, numbers with a unit."""
 
 
 def is_unicode(stream: TextIO) -> bool:
-    """Whether a stream can show every character.
-
-    While rich shows a spinner it puts an object before the stream that knows no encoding; the stream itself
-    is asked then.
-    """
+    """Whether a stream can show every character; rich's proxy has no encoding, its stream has."""
     stream = getattr(stream, "rich_proxied_file", stream)
     return (stream.encoding or "ascii").lower().startswith("utf")
 
 
 def plain(text: str, stream: TextIO) -> str:
-    """A text of irsa's own in characters that the stream has."""
+    """A text of irsa's own in the stream's characters."""
     return text if is_unicode(stream) else text.translate(_ASCII)
 
 
 def has_colour(stream: TextIO) -> bool:
-    """Whether colours are wanted: https://no-color.org, https://force-color.org, else on a terminal only."""
+    """Whether to colour: NO_COLOR, FORCE_COLOR (https://no-color.org), else on a terminal only."""
     if os.environ.get("NO_COLOR"):
         return False
     if os.environ.get("FORCE_COLOR"):
@@ -57,17 +53,17 @@ def has_colour(stream: TextIO) -> bool:
 
 
 def is_terminal(stream: TextIO) -> bool:
-    """Whether a stream is a terminal that understands more than plain lines."""
+    """Whether a stream is a terminal with more than plain lines."""
     return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def is_live(stream: TextIO) -> bool:
-    """Whether a line may be shown that changes. CI systems keep each state of it, so there is none in CI."""
+    """Whether a line may change; not in CI, which keeps each state of it."""
     return is_terminal(stream) and not os.environ.get("CI")
 
 
 def columns(stream: TextIO) -> int | None:
-    """How many columns a line may have; None where lines are for programs, and are not broken."""
+    """The columns of a terminal; None in a pipe, where lines are not broken."""
     if not stream.isatty():
         return None
     import shutil
@@ -76,7 +72,7 @@ def columns(stream: TextIO) -> int | None:
 
 
 def fitted(head: str, name: str, tail: str, stream: TextIO, *, width: int) -> str:
-    """A row of three parts, the second padded to `width` where the whole fits into a line of a terminal."""
+    """A row of three parts, the second padded to `width` if the row fits in a line."""
     room = columns(stream)
     if room is not None:
         width = max(len(name), min(width, room - len(head) - len(tail) - 3))
@@ -84,10 +80,9 @@ def fitted(head: str, name: str, tail: str, stream: TextIO, *, width: int) -> st
 
 
 def wrapped(line: str, room: int | None) -> list[str]:
-    """A line of text as lines of at most `room` columns, broken between words; None leaves it whole.
+    """Wrap a line at `room` columns between words; None leaves it whole.
 
-    Words, ARNs and commands to copy are never broken: one that is wider than the terminal has a line of its
-    own. The lines below the first begin under the text beside its label, if there is one.
+    Words, ARNs and commands to copy are never broken. Further lines begin under the text next to the label.
     """
     if room is None or _width(line) <= room:
         return [line]
@@ -106,7 +101,7 @@ def wrapped(line: str, room: int | None) -> list[str]:
 
 
 def _indents(line: str, widths: Sequence[int], room: int) -> tuple[int, int]:
-    """How far lines below the first are indented: for words without room beside the label, and for others."""
+    """The indents of further lines: for words that do not fit next to the label, and for others."""
     text = click.unstyle(line)
     low = len(text) - len(text.lstrip(" ")) + 2
     label = re.match(r" *\S+(?: \S+)*? {2,}(?=\S)", text)
@@ -120,7 +115,7 @@ def _width(text: str) -> int:
 
 
 def painted(line: str) -> str:
-    """A line in the colours of what it begins with: a sign, or a word such as `Error:`."""
+    """Colour the sign or word at the beginning of a line, such as `Error:`."""
     text = line.lstrip(" ")
     indent = len(line) - len(text)
     if indent > _LONGEST_INDENT or "\x1b" in line:
@@ -136,7 +131,7 @@ def painted(line: str) -> str:
 
 
 class Unshown(Exception):
-    """The output of a run can't be written; `code` is the run's own exit code."""
+    """The output can't be written; `code` is the run's own exit code."""
 
     def __init__(self, code: int) -> None:
         super().__init__(code)
@@ -145,10 +140,7 @@ class Unshown(Exception):
 
 @contextmanager
 def showing(code: int, *, only_shows: bool = False) -> Iterator[None]:
-    """Show how a run ended; what can't be shown raises `Unshown` with the run's exit code.
-
-    `only_shows`: the output was all that it was for (a dry run), which has failed, then.
-    """
+    """Raise `Unshown` for output that can't be written; `only_shows`: then the run failed."""
     try:
         yield
     except OSError as error:

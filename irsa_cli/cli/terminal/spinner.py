@@ -1,8 +1,4 @@
-"""A spinner on a terminal with a text beside it, and lines printed above it.
-
-`irsa_cli.cli.terminal.progress` decides the text. This module imports rich, so it is imported only for a
-terminal.
-"""
+"""A spinner with a text on a terminal. Imports rich, so it is imported for a terminal only."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""A report as annotations of GitHub Actions: what is wrong, at its file and line where that is known.
+"""A report as annotations of GitHub Actions, at the file and line of each problem if they are known.
 
-GitHub shows ten errors and ten warnings of a step: the most important go first, and the rest is counted.
+GitHub shows ten errors and ten warnings per step: the most important go first, the rest is counted.
 https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
 """
 
@@ -40,7 +40,7 @@ class _Annotation:
 
 
 def as_annotations(report: PipelineReport) -> str:
-    """A line for each, and one that tells how the command ended and what is not shown."""
+    """A line for each annotation, and one with the outcome and the number of hidden ones."""
     found = [*_of(report)]
     lines, left = [], Counter[Level]()
     for level in (Level.ERROR, Level.WARNING, Level.NOTICE):

@@ -1,4 +1,4 @@
-"""What commands that only look have to say, as a report: verifications, diagnoses, risks."""
+"""Reports of commands that only read: verifications, diagnoses, risks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from irsa_cli.core.results.verification import (
     Verification,
     VerificationOutcome,
     VerificationReport,
-    unseen,
+    unchecked,
 )
 from irsa_cli.core.trust.rules.rule import Risk, Severity
 
@@ -42,13 +42,13 @@ _SEVERITIES = {
 
 
 def of_verification(report: VerificationReport, title: str) -> PipelineReport:
-    """The report of `verify`: of one ServiceAccount all steps, of many those that are not right."""
+    """The report of `verify`: all steps of one ServiceAccount, or the problems of many."""
     counts = [f"{number} {it.value}" for it in VerificationOutcome if (number := report.count(it))]
     entries = [_verified(item, all_steps=not report.many) for item in report.items]
     good = report.count(VerificationOutcome.VERIFIED) if report.many else 0
     if report.many:
         entries = [entry for entry in entries if entry.rank is not Rank.GOOD or entry.lines]
-    looked = [unseen(report.look)] if report.look and report.count(VerificationOutcome.VERIFIED) else []
+    looked = [unchecked(report.look)] if report.look and report.count(VerificationOutcome.VERIFIED) else []
     notes = [*report.notes, *(f"{it.full_name}: {note}" for it in report.items for note in it.notes), *looked]
     return PipelineReport(
         title,
@@ -88,7 +88,7 @@ def _line(text: str, status: StepStatus, about: str) -> Line:
 
 
 def of_diagnosis(diagnosis: Diagnosis, title: str) -> PipelineReport:
-    """The report of `doctor`: what is wrong with its evidence and its fix, then what can't be told."""
+    """The report of `doctor`: problems with evidence and fix, then unknowns."""
     entries = list(_failure(diagnosis.error, title))
     good = 0
     if diagnosis.account is not None:
@@ -143,7 +143,7 @@ def _problem(item: Finding) -> Line:
 
 
 def of_risks(report: RiskReport, _title: str = "") -> PipelineReport:
-    """The report of `audit` and `lint`: the risks, each at its place in a file or with its role."""
+    """The report of `audit` and `lint`: the risks by file or role."""
     shown = report.selection.shown
     groups: dict[str, list[Risk]] = {}
     for item in shown:

@@ -1,7 +1,4 @@
-"""What commands that write have to say, as a report: plans, results, one or many.
-
-What the changes of a plan set is told by the same words as in `irsa_cli.cli.output.plan_text`.
-"""
+"""Reports of commands that write: plans and results, of one or many."""
 
 from __future__ import annotations
 
@@ -51,7 +48,7 @@ _DOCUMENTS = {"trust": "trust policy", "document": "policy"}
 
 
 def report_of(found: Result | AppliedList, title: str) -> PipelineReport:
-    """The report of what a command that writes has done, or would do."""
+    """The report of a command that writes, or of its plan."""
     return of_result(found, title) if isinstance(found, Result) else of_applied(found, title)
 
 
@@ -103,7 +100,7 @@ def _plan_verdict(results: Sequence[Result]) -> str:
 
 
 def facts_of(cluster: Cluster | None, transaction: str = "") -> tuple[tuple[str, str], ...]:
-    """Cluster, region, account and transaction, as far as they are known."""
+    """Cluster, region, account and transaction, if known."""
     found = []
     if cluster is not None:
         found += [("cluster", cluster.name), ("region", cluster.region), ("account", cluster.account)]
@@ -113,7 +110,7 @@ def facts_of(cluster: Cluster | None, transaction: str = "") -> tuple[tuple[str,
 
 
 def name_of(result: Result) -> str:
-    """The ServiceAccount, role or provider that a result is about; '' if it names none."""
+    """The name of a result's ServiceAccount, role or provider; '' if it has none."""
     account, role = (result.facts.get(key) or {} for key in ("serviceAccount", "role"))
     if account:
         return f"{account['namespace']}/{account['name']}"
@@ -121,12 +118,12 @@ def name_of(result: Result) -> str:
 
 
 def warning_lines(warnings: Iterable[Risk]) -> list[Line]:
-    """What is too wide in a trust policy, of which a command warns."""
+    """Warnings about broad trust policies."""
     return [Line(risk.told, Rank.WARNING, "warning", risk.rule.id, level=Level.WARNING) for risk in warnings]
 
 
 def _place(where: str) -> SourcePlace | None:
-    """A place as files of configuration have it: FILE:LINE."""
+    """A place FILE:LINE of a configuration file."""
     file, _, line = where.rpartition(":")
     return (
         SourcePlace(file, int(line)) if file and line.isdecimal() else SourcePlace(where) if where else None
@@ -134,7 +131,7 @@ def _place(where: str) -> SourcePlace | None:
 
 
 def _is_good(result: Result) -> bool:
-    """Whether all went as it was wanted: what is rolled back without an error was to be."""
+    """Whether it succeeded: a rollback without an error was wanted."""
     return result.ended in _GOOD or (result.ended is Ended.ROLLED_BACK and result.error is None)
 
 
@@ -171,7 +168,7 @@ def _line(item: ChangeResult) -> Line:
 
 
 def _documents(change: Change) -> Iterator[Document]:
-    """What a change sets: policies by themselves, as a difference where one was there."""
+    """The documents of a change: policies, as a difference if there was one before."""
     before, after = attributes(change)
     for key, named in _DOCUMENTS.items():
         old, new = before.get(key), after.get(key)

@@ -1,4 +1,4 @@
-"""What commands over many ServiceAccounts show: a line for each, plans, the sum, errors at the end."""
+"""Output of commands on many ServiceAccounts: a line for each, plans, the total, errors at the end."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _sign(result: Result) -> str:
 def finish_applied(
     done: AppliedList | Result, speaking: Speaking, *, dry_run: bool, save: Save = lambda done: None
 ) -> int:
-    """Show how it ended, for all or before any was begun; returns the exit code. `save` hears of it."""
+    """Show the outcome, for all or for none; returns the exit code. `save` gets the result."""
 
     def shown() -> None:
         if isinstance(done, Result):
@@ -91,7 +91,7 @@ def _text(done: AppliedList, *, whole: bool) -> Iterator[str]:
 
 
 def _rows(done: AppliedList) -> Iterator[str]:
-    """A line for each cluster, where there are several."""
+    """A line for each cluster, if there are several."""
     words = {**{ended.value: WORDS[ended] for ended in Ended}, NOT_BEGUN: "not started"}
     widest = max(map(len, done.by_place), default=0)
     for place, found in done.by_place.items():

@@ -1,4 +1,4 @@
-"""One binding as text: what it is worth, then the ServiceAccount, its role, why it is admitted, its pods."""
+"""Describe one binding: its status, the ServiceAccount, its role, trust, pods."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _row(name: str, value: str) -> str:
 
 
 def _rows(name: str, values: Iterable[str]) -> Iterator[str]:
-    """A row for each value, the name before the first; one that says so when there is none."""
+    """A row for each value, the name before the first; `none` if there is none."""
     for number, value in enumerate(list(values) or [_NONE]):
         yield _row(name if number == 0 else "", value)
 
@@ -60,7 +60,7 @@ def _time(moment: datetime | None) -> str:
 def _account(found: Description) -> Iterator[str]:
     account, injection = found.account, found.injection
     yield "ServiceAccount"
-    yield _row("made by", f"{found.binding.account_maker}, {_time(account.created)}")
+    yield _row("created by", f"{found.binding.account_maker}, {_time(account.created)}")
     yield _row("annotated", _time(account.annotated))
     yield from _rows("annotations", _pairs(account.annotations))
     yield from _rows("labels", _pairs(account.labels))
@@ -73,7 +73,7 @@ def _role(found: Description) -> Iterator[str]:
     role, state = found.binding.role, found.state
     if not isinstance(role, BoundRole) or state is None:
         return
-    yield _row("made by", f"{found.binding.role_maker}, {_time(role.created)}")
+    yield _row("created by", f"{found.binding.role_maker}, {_time(role.created)}")
     yield _row("description", state.description or _NONE)
     yield _row(
         "last used", f"{_time(role.last_used)} {found.used_in}" if role.last_used else "not in 400 days"
@@ -130,7 +130,7 @@ def _trust(found: Description) -> Iterator[str]:
 
 
 def _warnings(found: Description) -> Iterator[str]:
-    """What lets in more than was named, and what makes it tight."""
+    """Broad statements of the trust policy, and how to restrict them."""
     if not found.binding.wide:
         return
     yield "Warnings"
@@ -139,7 +139,7 @@ def _warnings(found: Description) -> Iterator[str]:
 
 
 def _conditions(statement: Mapping[str, Any]) -> Iterator[str]:
-    """What had to hold for a statement to take effect."""
+    """The conditions of a statement."""
     for element in ("Principal", "NotPrincipal"):
         principal = statement.get(element)
         for kind, names in principal.items() if isinstance(principal, dict) else ():
@@ -171,7 +171,7 @@ def _pods(found: Description) -> Iterator[str]:
 def _kubernetes(found: Description) -> Iterator[str]:
     yield "In Kubernetes"
     yield from (f"  {line}" for line in may_lines(found.kubernetes))
-    yield "Who may become it"
+    yield "Who can use it"
     good = found.binding.status is BindingStatus.OK
     roles = [found.binding.role_arn] if good else []
     yield from (f"  {line}" for line in taker_lines(found.kubernetes, found.binding.full_name, roles))

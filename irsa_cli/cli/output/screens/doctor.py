@@ -1,4 +1,4 @@
-"""A diagnosis as text: what is wrong with its evidence and its fix, what can't be told, what is in order."""
+"""A diagnosis as text: problems with evidence and fix, unknowns, passed checks."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from irsa_cli.core.values.shown import shown, unspaced, visible
 _MARKS = {Verdict.OK: "✓", Verdict.PROBLEM: "✗", Verdict.UNKNOWN: "?"}
 _WIDTH = 10
 _FEW = 6
-"""Causes that are named where the same keeps them from being judged; of more only the number is told."""
+"""Causes named for one reason; of more, only the number is shown."""
 
 
 def lines(diagnosis: Diagnosis, *, everything: bool) -> Iterator[str]:
-    """The diagnosis line by line; with `everything` also each check that found nothing."""
+    """The diagnosis line by line; `everything`: also each passed check."""
     if diagnosis.cluster is None:
         return
     yield diagnosis.cluster.title
@@ -35,13 +35,13 @@ def lines(diagnosis: Diagnosis, *, everything: bool) -> Iterator[str]:
 
 
 def _head(account: Examined) -> str:
-    """The ServiceAccount and its annotation, in quotes where that holds anything odd."""
+    """The ServiceAccount and its annotation, in quotes if that has anything odd."""
     if account.exists is None:
         said = "could not be read"
     elif not account.exists:
         said = "does not exist"
     elif account.role_arn is None:
-        said = "names no role"
+        said = "has no role annotation"
     elif not account.role_arn:
         said = "the annotation is empty"
     else:
@@ -68,7 +68,7 @@ def _findings(findings: Iterable[Finding], *, everything: bool) -> Iterator[str]
 
 
 def _waiting(found: tuple[Finding, ...]) -> tuple[Finding, ...]:
-    """What can't be told for lack of what is wrong: it is no news beside that."""
+    """Unknowns that follow from a problem: they are no news."""
     if not having(found, Verdict.PROBLEM):
         return ()
     return tuple(item for item in having(found, Verdict.UNKNOWN) if item.judgement.follows)
@@ -99,7 +99,7 @@ def _row(name: str, value: str) -> str:
 
 
 def _unknown(findings: tuple[Finding, ...], *, everything: bool) -> Iterator[str]:
-    """What can't be told, the causes of one reason together."""
+    """Unknowns, grouped by reason."""
     for reason, items in _by_reason(findings).items():
         yield f"{_MARKS[Verdict.UNKNOWN]} unknown: {visible(reason)}"
         yield f"    {_named(items, everything=everything)}"
@@ -120,10 +120,7 @@ def _named(findings: list[Finding], *, everything: bool = False) -> str:
 
 
 def _summary(account: Examined, said: Container[str]) -> Iterator[str]:
-    """One of many ServiceAccounts: what is wrong with it, or why that can't be told, on one line each.
-
-    Reasons that the cluster's findings have `said` are not said again.
-    """
+    """One of many ServiceAccounts: its problems, or why it is unknown; reasons in `said` are not repeated."""
     yield f"{_MARKS[account.verdict]} {account.full_name}"
     for item in account.problems:
         yield f"    {account.full_name}: {item.cause.id}: {visible(item.judgement.text)}"
@@ -134,7 +131,7 @@ def _summary(account: Examined, said: Container[str]) -> Iterator[str]:
 
 
 def _first_fix(diagnosis: Diagnosis) -> Iterator[str]:
-    """How the first problem of many ServiceAccounts is put right; the cluster's own have theirs above."""
+    """The fix of the first problem of many ServiceAccounts."""
     wrong = next((item for item in diagnosis.accounts if item.problems), None)
     if wrong is None or having(diagnosis.findings, Verdict.PROBLEM):
         return
@@ -144,12 +141,12 @@ def _first_fix(diagnosis: Diagnosis) -> Iterator[str]:
 
 
 def verdict_line(diagnosis: Diagnosis) -> str:
-    """What is to be said of all of it, in one sentence."""
+    """The verdict in one sentence."""
     count, hidden = len(diagnosis.problems), _hidden(diagnosis)
     if not count:
         if not hidden:
-            return _hinted(diagnosis) or f"Nothing wrong was found{_without_roles(diagnosis)}."
-        said = f"Nothing wrong was found in what could be checked; {hidden} (exit {diagnosis.exit_code})."
+            return _hinted(diagnosis) or f"No problem was found{_without_roles(diagnosis)}."
+        said = f"No problem was found, but {hidden} (exit {diagnosis.exit_code})."
         return said + _look(diagnosis)
     first = diagnosis.problems[0].cause.id
     more = "" if count == 1 else f" Begin with {first}."
@@ -160,23 +157,27 @@ def verdict_line(diagnosis: Diagnosis) -> str:
 
 
 def _without_roles(diagnosis: Diagnosis) -> str:
-    """What is said where only the cluster could be checked."""
+    """The addition if only the cluster could be checked."""
     only_cluster = diagnosis.account is None and not diagnosis.accounts
-    return " in the cluster itself; no ServiceAccount with a role is there to check" if only_cluster else ""
+    return " in the cluster itself; it has no ServiceAccount with a role" if only_cluster else ""
 
 
 def _hinted(diagnosis: Diagnosis) -> str:
-    """Where to look if the application fails all the same; '' where nothing hints at anything."""
+    """Where to look if the application fails nevertheless; '' without hints."""
     if diagnosis.account is None:
         named = [item.full_name for item in diagnosis.accounts if any(map(_is_hint, item.findings))]
-        return f"No problem was found. There are hints of {listed(named)}: name one to see." if named else ""
+        return (
+            f"No problem was found. There are hints for {listed(named)}: run irsa doctor NAME."
+            if named
+            else ""
+        )
     found = [item for item in diagnosis.findings if _is_hint(item)]
     if not found:
         return ""
     first, more = found[0], ", ".join(item.cause.id for item in found[1:])
     also = f", then at {more}" if more else ""
     why, where = visible(first.judgement.text), f"{first.cause.id} first{also}"
-    return f"No problem was found, but {why}. If the application fails, look at {where}."
+    return f"No problem was found, but {why}. If the application fails, check {where}."
 
 
 def _is_hint(finding: Finding) -> bool:
@@ -184,7 +185,7 @@ def _is_hint(finding: Finding) -> bool:
 
 
 def _hidden(diagnosis: Diagnosis) -> str:
-    """How much of what decides could not be looked at; '' when all of it could."""
+    """How much of the deciding checks irsa could not make; '' if none."""
     if diagnosis.is_complete:
         return ""
     if diagnosis.account is not None:
@@ -194,7 +195,7 @@ def _hidden(diagnosis: Diagnosis) -> str:
         suspected = [item for item in undecided if item.judgement.decides]
         if suspected:
             return f"{visible(suspected[0].judgement.text)} ({suspected[0].cause.id})"
-        return f"of what decides, {plural(len(undecided), 'check')} could not be made"
+        return f"{plural(len(undecided), 'deciding check')} could not run"
     if not diagnosis.listed:
         return "the ServiceAccounts could not be listed"
     missed = sum(item.verdict is Verdict.UNKNOWN for item in diagnosis.accounts)
@@ -206,7 +207,7 @@ def _hidden(diagnosis: Diagnosis) -> str:
 
 
 def _look(diagnosis: Diagnosis) -> str:
-    """What shows more where no pod was seen."""
+    """The command that shows more if irsa saw no pod."""
     undecided = () if diagnosis.account is None else diagnosis.account.undecided
     commands = [
         value

@@ -1,7 +1,4 @@
-"""Bindings as a table, and with `--watch` the lines that change.
-
-In a pipe each binding is one line, so that grep, awk and sort can work on it.
-"""
+"""Bindings as a table, one line each in a pipe; with `--watch` the lines that change."""
 
 from __future__ import annotations
 
@@ -27,7 +24,7 @@ _WIDE = (
     "NAMESPACE", "NAME", "ROLE", "ROLE-BY", "SA-BY", "POLICIES", "BOUNDARY", "LAST-USED", "AGE", "STATUS",
 )  # fmt: skip
 _NAMED = 2
-"""Policies that are named in the narrow table; of more the number is told."""
+"""Policies listed in the narrow table; of more, the number is shown."""
 _COLOURS = {
     BindingStatus.OK: "green",
     BindingStatus.ROLE_ONLY: "green",
@@ -37,7 +34,7 @@ _COLOURS = {
 
 
 def table(bindings: Iterable[ListedBinding], *, wide: bool) -> tuple[Sequence[str], list[list[str]]]:
-    """The head and the rows; their cells are safe to be shown, the status has its colour."""
+    """The head and the safe cells of the rows; the status has its colour."""
     now = datetime.now(timezone.utc)
     rows = []
     for item in bindings:
@@ -50,9 +47,9 @@ def table(bindings: Iterable[ListedBinding], *, wide: bool) -> tuple[Sequence[st
 
 
 def steps(bindings: Iterable[ListedBinding]) -> Iterator[str]:
-    """The command that ends each run or deletion that was interrupted, or is still under way.
+    """The command that finishes each interrupted or running deletion or run.
 
-    Nobody is sent to delete what is not being deleted: `describe-sa` tells what there is to choose from.
+    irsa proposes to delete only what is already being deleted; for the rest, `describe-sa` lists the options.
     """
     for item in bindings:
         commands = [step for step in item.next_steps if step.startswith("irsa ")]
@@ -122,13 +119,13 @@ Key = tuple[str, str, str]
 
 @dataclass
 class ToldLines:
-    """What the lines so far have told."""
+    """The rows shown so far."""
 
     wide: bool
     _told: dict[Key, tuple[object, list[str]]] = field(default_factory=dict)
 
     def changed(self, bindings: Iterable[ListedBinding]) -> list[list[str]]:
-        """The rows of what is new or differs from what was told; of what is gone, the old row and `gone`."""
+        """Rows that are new or changed; for a binding that is gone, its old row and `gone`."""
         items = list(bindings)
         _, rows = table(items, wide=self.wide)
         now: dict[Key, tuple[object, list[str]]] = {}
@@ -149,10 +146,7 @@ def watch(
     wide: bool,
     wait: Callable[[float], object] = time.sleep,
 ) -> NoReturn:
-    """Print what changes after `first`, until a signal ends it with a `KeyboardInterrupt`.
-
-    A reading that fails is told, once as long as it is the same, and tried again.
-    """
+    """Print changes after `first` until a signal; a failed read is reported once and repeated."""
     seen, failed = ToldLines(wide), ""
     seen.changed(first.items)
     while True:
@@ -162,7 +156,7 @@ def watch(
             raise KeyboardInterrupt(found.signal)
         if found.error is not None:
             if str(found.error) != failed:
-                say(f"Warning: could not read again, and goes on trying: {found.error}", err=True)
+                say(f"Warning: could not read again, still trying: {found.error}", err=True)
             failed = str(found.error)
             continue
         failed = ""

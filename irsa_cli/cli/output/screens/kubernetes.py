@@ -1,4 +1,4 @@
-"""A ServiceAccount in its cluster as text: what it may do there, and who may become it, a line each."""
+"""A ServiceAccount's Kubernetes permissions, and who can act as it."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from irsa_cli.core.results.scope import plural
 from irsa_cli.core.values.shown import visible
 
 SHOWN = 3
-"""Rules, rights and principals of one line that are named."""
+"""Rules, rights and principals listed per line."""
 
 
 def may_lines(found: InKubernetes) -> Iterator[str]:
-    """What it may do in Kubernetes, a line for each binding."""
+    """Its permissions in Kubernetes, a line for each binding."""
     own = [item for item in found.permissions if not item.grant.binding.own]
     yield from (visible(_permission(item)) for item in own)
     others = len(found.permissions) - len(own)
     if others:
-        yield f"what every ServiceAccount may ({plural(others, 'binding')} of Kubernetes itself)"
+        yield f"the permissions of every ServiceAccount ({plural(others, 'binding')} of Kubernetes itself)"
     if found.unseen:
         yield "not all is known"
     elif not found.permissions:
@@ -52,7 +52,7 @@ def _rule(rule: RbacRule) -> str:
 
 
 def taker_lines(found: InKubernetes, account: str, roles: Sequence[str] = ()) -> Iterator[str]:
-    """Who may become it, a line each: from IAM principals, as far as they are known, to its roles (ARNs)."""
+    """Who can act as it, a line each: from IAM principals, if known, to its roles (ARNs)."""
     takers = [item for item in found.takers if not item[0].is_part]
     named = _some([arn.rsplit("/", 1)[-1] for arn in roles])
     end = f" -> {'role' if len(roles) == 1 else 'roles'} {named}" if roles else ""

@@ -1,7 +1,4 @@
-"""What `irsa recover` and `irsa history` show of transactions, and of what was found without a journal.
-
-The result of a single transaction is shown as every result is, by `irsa_cli.cli.output.text`.
-"""
+"""Output of `irsa recover` and `irsa history` about several transactions."""
 
 from __future__ import annotations
 
@@ -34,7 +31,7 @@ _WORDS = {**WORDS, Ended.PLANNED: "nothing was changed (dry run)", Ended.UNCHANG
 
 
 def show_recoveries(done: Recoveries, output: str, *, quiet: bool, verbose: bool = False) -> None:
-    """Print how each transaction ended; errors on standard error."""
+    """Print the outcome of each transaction; errors on standard error."""
     if output != "text":
         show_document(done.envelope(), output)
     for result in done.items:
@@ -53,9 +50,9 @@ def show_recoveries(done: Recoveries, output: str, *, quiet: bool, verbose: bool
 
 
 def intended_lines(planned: Sequence[Result], *, whole: bool) -> Iterator[str]:
-    """What is going to be done, a line a change; `whole`: with every value, for who decides on it."""
+    """The planned changes, a line each; `whole`: with every value, for a question."""
     for result in planned:
-        yield visible(f"{_named(result)}  is going to be carried out:")
+        yield visible(f"{_named(result)}  is planned:")
         yield from (visible(f"  Note: {note}") for note in result.notes)
         for change in (item.change for item in result.changes):
             if whole:
@@ -69,7 +66,7 @@ def intended_lines(planned: Sequence[Result], *, whole: bool) -> Iterator[str]:
 def _words(result: Result) -> str:
     given = any(item.state == "undone" and item.change.after is None for item in result.changes)
     if result.ended is Ended.ROLLED_BACK and given:
-        return "what it had taken away is there again"
+        return "rolled back: restored what it had deleted or detached"
     return _WORDS[result.ended]
 
 
@@ -81,7 +78,7 @@ def _named(result: Result) -> str:
 
 
 def show_found(found: Found, output: str) -> int:
-    """Print what runs have left in a cluster. Returns the exit code."""
+    """Print the leftovers of runs in a cluster; returns the exit code."""
     if output != "text":
         show_document(found.envelope(), output)
         return 0
@@ -90,7 +87,7 @@ def show_found(found: Found, output: str) -> int:
             say(line)
     name = found.cluster.name
     if not found.leftovers:
-        click.echo(f"No run has left anything unfinished in {name}.")
+        click.echo(f"No run is unfinished in {name}.")
     for leftovers in found.leftovers:
         if not found.why_not(leftovers):
             say("Next:", err=True)
@@ -116,7 +113,7 @@ def _lines(found: Found, leftovers: Leftovers) -> Iterator[str]:
         yield f"  - {piece.change.kind.value:<{KIND_WIDTH}} {piece.change.description}"
     yield from (f"  Note: {note}" for note in leftovers.notes)
     for spared in leftovers.spared:
-        yield f"  left alone: {spared.kind.value} {spared.name}: {spared.why}"
+        yield f"  not touched: {spared.kind.value} {spared.name}: {spared.why}"
         yield from (f"    to end it: {step}" for step in spared.next_steps)
     why_not = found.why_not(leftovers)
     if why_not and leftovers.stages:
@@ -133,17 +130,14 @@ def _age(seconds: float) -> str:
 
 _STORIES = ("TRANSACTION", "AGE", "STATE", "COMMAND", "CLUSTER", "SERVICEACCOUNT")
 _LOCKS = {"held": "at work", "interrupted": "interrupted"}
-"""What is said of an unfinished run in place of its outcome, where its lock tells more."""
+"""The state of an unfinished run by its lock."""
 _STATES = {"committed": "green", "rolled-back": "yellow", "superseded": "yellow"}
 
 
 def show_stories(
     found: Journals, output: str, *, none: str, headers: bool = True, exit_code: int = 0
 ) -> None:
-    """Print transactions that were read from journals; `none` is said when there are none.
-
-    What can't be read is a fact of the list, and an error where it makes the command fail (`exit_code`).
-    """
+    """Print transactions from journals, or `none`; unreadable ones are errors if the command fails."""
     stories, unreadable = found.stories, found.unreadable
     if output != "text":
         show_document(_envelope(found, exit_code), output)
@@ -183,7 +177,7 @@ def _envelope(found: Journals, exit_code: int) -> Envelope:
 
 
 def _told(found: Journals, story: Story) -> list[str]:
-    """A transaction as a row; of an unfinished one also what is known of its lock."""
+    """A transaction as a row, with its lock if it is unfinished."""
     lock = found.locks.get(story.transaction)
     state = story.outcome or "unfinished"
     if lock is not None:
@@ -196,13 +190,13 @@ def _told(found: Journals, story: Story) -> list[str]:
 
 
 def _unread(name: str, error: Exception) -> list[str]:
-    """A transaction whose journal can't be read, or is refused, and why."""
+    """A transaction whose journal is unreadable or refused, and why."""
     state = click.style("refused" if isinstance(error, Refused) else "unreadable", fg="red")
     return [visible(name), _age_of(name), state, "?", "?", visible(str(error))]
 
 
 def _age_of(transaction: str) -> str:
-    """How long ago a transaction began, which its id tells."""
+    """The age of a transaction, from its id."""
     try:
         begun = datetime.strptime(transaction[:15], "%Y%m%dT%H%M%S").replace(tzinfo=timezone.utc)
     except ValueError:

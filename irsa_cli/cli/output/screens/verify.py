@@ -1,4 +1,4 @@
-"""A verification on standard output: text, JSON, YAML, JUnit XML and SARIF."""
+"""A verification as text, JSON, YAML, JUnit XML and SARIF."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from irsa_cli.core.results.verification import (
     VerificationOutcome,
     VerificationReport,
     VerificationStep,
-    unseen,
+    unchecked,
 )
 from irsa_cli.core.values.shown import visible
 
@@ -46,7 +46,7 @@ _WIDTH = 13
 
 
 def show(report: VerificationReport, output: str) -> None:
-    """Print the report in the form that was asked for."""
+    """Print the report in this form."""
     if output in _FORMS:
         click.echo(_FORMS[output](report), nl=False)
     elif output == "text":
@@ -85,10 +85,10 @@ def _verdict(item: Verification) -> str:
     took = f"({item.seconds:.1f} s)"
     if item.outcome is VerificationOutcome.VERIFIED:
         proved = f"Verified: {item.proved} {took}."
-        return f"{proved} {_sentence(unseen(item.look))}"
+        return f"{proved} {_sentence(unchecked(item.look))}"
     if item.outcome is VerificationOutcome.FAILED:
         return f"Failed: {item.problem} {took}"
-    return f"Undetermined: nothing is wrong as far as it could be checked; {item.problem} {took}"
+    return f"Undetermined: no problem was found, but {item.problem} {took}"
 
 
 def _sentence(text: str) -> str:
@@ -110,32 +110,29 @@ def _many(report: VerificationReport) -> Iterator[str]:
     yield f"{total}: {counts} ({report.seconds:.1f} s)."
     yield from filter(None, (report.scope.nothing,))
     if report.count(VerificationOutcome.VERIFIED):
-        yield f"Verified: a token is exchanged for the role. {_sentence(unseen(report.look))}"
+        yield f"Verified: a token is exchanged for the role. {_sentence(unchecked(report.look))}"
 
 
 _RULES = {
-    "token": "The cluster gives the ServiceAccount a token.",
-    "claims": "The token's claims and signature are those that STS has to see.",
-    "provider": "IAM has the issuer as an OIDC provider that accepts the audience.",
-    "trust": "A statement of the role's trust policy admits the token.",
-    "exchange": "STS gives the role's credentials for the token.",
-    "identity": "AWS knows the credentials as the role's.",
-    "chain": "The credentials become the further roles of the chain.",
-    "completeness": "The run that makes the role, or deletes it, is over.",
+    "token": "The cluster issues a token for the ServiceAccount.",
+    "claims": "The token's claims and signature are what STS expects.",
+    "provider": "IAM has an OIDC provider for the issuer that accepts the audience.",
+    "trust": "A statement of the role's trust policy allows the token.",
+    "exchange": "STS issues the role's credentials for the token.",
+    "identity": "The credentials belong to the role.",
+    "chain": "The credentials can assume the further roles of the chain.",
+    "completeness": "The run that creates or deletes the role has ended.",
     "pods": "No EKS Pod Identity association gives pods another role.",
-    "permission": "The role may do what was asked for.",
-    "run": "The verification could be begun.",
+    "permission": "The role is allowed to do what was asked.",
+    "run": "The verification could start.",
 }
 
 
 def junit(report: VerificationReport) -> str:
     """JUnit XML: a suite for each ServiceAccount, a case for each step and permission.
 
-    A step without which there is no verdict is an error when it could not be tried, and not skipped: readers
-    take a suite with nothing but skipped cases for a good one. The form has no schema of its own; elements
-    and attributes are those that CI systems read: https://github.com/testmoapp/junitxml
-    Characters that XML can't have are written as their code points, as on a terminal:
-    https://www.w3.org/TR/xml/#charsets
+    A deciding step that could not be made is an error: readers take a suite of skipped cases for a good one.
+    Elements are those that CI systems read: https://github.com/testmoapp/junitxml
     """
     root = ElementTree.Element("testsuites", name="irsa verify")
     for item in report.items:
@@ -151,10 +148,10 @@ def junit(report: VerificationReport) -> str:
 
 
 def _told(item: Verification) -> Iterator[str]:
-    """What is proven and what was not looked at, with what is worth knowing beside."""
+    """What is proven, what was not checked, and notes."""
     if item.proved:
         yield item.proved
-        yield unseen(item.look)
+        yield unchecked(item.look)
     yield from item.notes
 
 
@@ -181,7 +178,7 @@ def _case(classname: str, name: str, element: str, text: str) -> JunitCase:
 
 
 def sarif(report: VerificationReport) -> str:
-    """SARIF: a result for everything that is wrong (`error`) or stays open (`warning`)."""
+    """SARIF: a result for each failure (`error`) and each unknown (`warning`)."""
     cluster = report.cluster_name
     results = [result for item in report.items for result in _results(item, cluster)]
     if report.error is not None:
