@@ -18,7 +18,7 @@ from irsa_cli.aws.shapes import OddAnswer, check
 from irsa_cli.core.values import doing, limits
 from irsa_cli.core.values.attempts import Overran, TooLarge, bounded, certificate_refused, validity_advice
 from irsa_cli.core.values.errors import Outcome, ServiceError
-from irsa_cli.core.values.limits import clock_advice
+from irsa_cli.core.values.limits import clock_advice, retry_after
 from irsa_cli.core.values.patience import current, persist
 from irsa_cli.core.values.shown import redacted
 
@@ -310,12 +310,6 @@ def _reason(status: int, code: str, message: str, *, nameless: bool) -> str:
     if nameless:
         return f"HTTP {status} without an error from AWS" + (f": {message}" if message else "")
     return f"{code}: {message or 'no message'}"
-
-
-def retry_after(headers: Mapping[str, Any]) -> float | None:
-    """Seconds to wait before the next attempt, if the service names them (RFC 9110, 10.2.3)."""
-    text = str(headers.get("retry-after") or "").strip()
-    return float(text) if text.isdecimal() and len(text) < 6 else None
 
 
 def _advice(code: str, headers: Mapping[str, Any]) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from kubernetes.client.exceptions import ApiException
 
 from irsa_cli.core.values.attempts import TooLarge, causes_of, certificate_refused, validity_advice, why_of
 from irsa_cli.core.values.errors import Outcome, ServiceError
-from irsa_cli.core.values.limits import clock_advice
+from irsa_cli.core.values.limits import clock_advice, retry_after
 from irsa_cli.core.values.shown import redacted
 
 NOT_FOUND = "NotFound"
@@ -132,7 +132,7 @@ def _answered(error: ApiException, operation: str) -> ServiceError:
         transient=(server and not tried)
         or http == 429
         or (code == CONFLICT and operation.startswith("create ")),
-        retry_after=_retry_after(error),
+        retry_after=retry_after(headers),
         reason=reason,
         details=details,
         next_steps=_advice(http, headers, status, ends=ends),
@@ -145,12 +145,6 @@ def _reason(error: ApiException, status: dict[str, Any]) -> str:
     if status.get("kind") != "Status":
         text = f"HTTP {error.status} without a Kubernetes Status: {text}"
     return redacted(text)
-
-
-def _retry_after(error: ApiException) -> float | None:
-    """Seconds to wait before the next attempt, if the server names them (RFC 9110, 10.2.3)."""
-    text = str((error.headers or {}).get("Retry-After") or "").strip()
-    return float(text) if text.isdecimal() and len(text) < 6 else None
 
 
 def endless(operation: str) -> ServiceError:

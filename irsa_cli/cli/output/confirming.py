@@ -14,9 +14,9 @@ from typing import Any
 
 import click
 
-from irsa_cli.cli.output.plan_text import change_lines
+from irsa_cli.cli.output.plan_text import change_lines, totals
 from irsa_cli.cli.terminal.progress import Progress
-from irsa_cli.core.plan.changes import Change
+from irsa_cli.core.plan.changes import Change, not_again
 from irsa_cli.core.values.errors import NotConfirmed
 from irsa_cli.core.values.shown import visible
 
@@ -58,10 +58,13 @@ class Confirmation:
             if not self.asks or self._named or deleted <= self._shown:
                 return True
             if self._shown:
-                raise _grown(item for item in found if item.object in deleted - self._shown)
-            from irsa_cli.cli.output.plan_text import change_lines, totals
-            from irsa_cli.core.plan.changes import not_again
-
+                more = [item for item in found if item.object in deleted - self._shown]
+                raise NotConfirmed(
+                    "nothing is deleted",
+                    reason="there is more to delete now than you confirmed",
+                    details=[line.strip() for line in change_lines(more)],
+                    next_steps=("run the same command again: it asks about all of it",),
+                )
             notes = [visible(f"Note: {note}") for note in not_again(found)]
             agreed = self._progress.ask([*change_lines(found), *notes, totals(found)], QUESTION)
             self._shown = deleted if agreed else self._shown
@@ -75,12 +78,3 @@ class Confirmation:
             lines = [heading, *(f"  - {visible(name)}" for name in names)]
             self._named = self._progress.ask(lines, QUESTION)
             return self._named
-
-
-def _grown(changes: Iterable[Change]) -> NotConfirmed:
-    return NotConfirmed(
-        "nothing is deleted",
-        reason="there is more to delete by now than what was confirmed",
-        details=[line.strip() for line in change_lines(changes)],
-        next_steps=("run the same command again: it asks about all of it",),
-    )

@@ -82,6 +82,12 @@ def _seconds(variable: str, default: float, least: float, most: float) -> float:
     return seconds
 
 
+def retry_after(headers: Mapping[str, Any]) -> float | None:
+    """Seconds to wait before the next attempt, if the service names them (RFC 9110, 10.2.3)."""
+    text = str(headers.get("retry-after") or "").strip()
+    return float(text) if text.isdecimal() and len(text) < 6 else None
+
+
 _BOOT = getattr(time, "CLOCK_BOOTTIME", None)
 """Linux: `CLOCK_MONOTONIC` stands still while the machine is suspended, this one does not.
 

@@ -97,7 +97,7 @@ def test_what_has_come_meanwhile_is_not_deleted_unseen(play: Play, person: Perso
 
     person.meanwhile = another_run
     ran = play.irsa(*arguments, "--lock", code=4)
-    assert "there is more to delete by now than what was confirmed" in ran.out + ran.err
+    assert "there is more to delete now than you confirmed" in ran.out + ran.err
     assert {("attic", "new"), ("attic", "older"), ("backend", "old")} <= set(play.world.accounts)
     assert (len(person.asked), play.cloud.locks) == (1, [])
 

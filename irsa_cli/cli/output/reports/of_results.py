@@ -42,7 +42,7 @@ def counted(done: AppliedList) -> str:
     return "; ".join([*([accounts] if parts else []), *apart])
 
 
-_GOOD = (Ended.COMMITTED, Ended.UNCHANGED, Ended.PLANNED)
+GOOD = (Ended.COMMITTED, Ended.UNCHANGED, Ended.PLANNED)
 _RANKS = {"delete": Rank.DELETED, "update": Rank.UPDATED, "create": Rank.CREATED}
 _DOCUMENTS = {"trust": "trust policy", "document": "policy"}
 
@@ -132,7 +132,7 @@ def _place(where: str) -> SourcePlace | None:
 
 def _is_good(result: Result) -> bool:
     """Whether it succeeded: a rollback without an error was wanted."""
-    return result.ended in _GOOD or (result.ended is Ended.ROLLED_BACK and result.error is None)
+    return result.ended in GOOD or (result.ended is Ended.ROLLED_BACK and result.error is None)
 
 
 def _entry(title: str, result: Result, place: SourcePlace | None = None) -> Entry:

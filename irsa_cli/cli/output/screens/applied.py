@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import click
 
 from irsa_cli.cli.output.plan_text import change_lines, totals
-from irsa_cli.cli.output.reports.of_results import WORDS, counted, report_of
+from irsa_cli.cli.output.reports.of_results import GOOD, WORDS, counted, report_of
 from irsa_cli.cli.output.speaking import Save, Speaking, deliver
 from irsa_cli.cli.output.text import messages, show, show_document
 from irsa_cli.cli.terminal.wording import mark, put, say
@@ -17,7 +17,6 @@ from irsa_cli.core.results.scope import plural
 from irsa_cli.core.values.shown import visible
 
 NAME_WIDTH = 39
-_GOOD = (Ended.COMMITTED, Ended.UNCHANGED, Ended.PLANNED)
 
 
 def told(item: Item) -> str:
@@ -31,7 +30,7 @@ def told(item: Item) -> str:
 
 
 def _sign(result: Result) -> str:
-    if result.ended not in _GOOD:
+    if result.ended not in GOOD:
         return click.style(mark("failed"), fg="red")
     if result.ended is Ended.UNCHANGED:
         return mark("ok")

@@ -35,15 +35,15 @@ _COLOURS = {
 
 def table(bindings: Iterable[ListedBinding], *, wide: bool) -> tuple[Sequence[str], list[list[str]]]:
     """The head and the safe cells of the rows; the status has its colour."""
-    now = datetime.now(timezone.utc)
-    rows = []
+    now, head, rows = datetime.now(timezone.utc), _WIDE if wide else _HEAD, []
     for item in bindings:
-        *cells, status = map(visible, _wide(item, now) if wide else _narrow(item, now))
+        found = _cells(item, now, wide=wide)
+        *cells, status = (visible(found[name]) for name in head)
         word = item.status.value
         rows.append(
             [*cells, f"{click.style(word, fg=_COLOURS.get(item.status, 'red'))}{status[len(word) :]}"]
         )
-    return (_WIDE if wide else _HEAD), rows
+    return head, rows
 
 
 def steps(bindings: Iterable[ListedBinding]) -> Iterator[str]:
@@ -60,57 +60,32 @@ def steps(bindings: Iterable[ListedBinding]) -> Iterator[str]:
             yield visible(f"{first.partition('  #')[0]}  # {item.full_name}: {item.status.value}")
 
 
-def _narrow(item: ListedBinding, now: datetime) -> tuple[str, ...]:
-    role = item.role.name if isinstance(item.role, BoundRole) else _word(item.role_arn.rsplit("/", 1)[-1])
-    policies = item.role.policies if isinstance(item.role, BoundRole) else ()
-    more = f",+{len(policies) - _NAMED}" if len(policies) > _NAMED else ""
-    named = ",".join(policies[:_NAMED]) + more
-    return (
-        item.namespace or NOTHING,
-        item.name or NOTHING,
-        role,
-        item.owner,
-        _unless_hidden(item, named),
-        _age(item, now),
-        _status(item),
-    )
-
-
-def _wide(item: ListedBinding, now: datetime) -> tuple[str, ...]:
+def _cells(item: ListedBinding, now: datetime, *, wide: bool) -> dict[str, str]:
+    """The cells of a row by their columns: ARNs in the wide table, names in the other."""
     found = item.role if isinstance(item.role, BoundRole) else None
-    policies = ",".join((*found.attached, *found.inline)) if found else ""
-    boundary = found.boundary if found else ""
-    used = f"{found.last_used:%Y-%m-%d}" if found and found.last_used else ""
-    return (
-        item.namespace or NOTHING,
-        item.name or NOTHING,
-        _word(item.role_arn),
-        item.role_maker,
-        item.account_maker if item.account else NOTHING,
-        _unless_hidden(item, policies),
-        boundary or NOTHING,
-        used or NOTHING,
-        _age(item, now),
-        _status(item),
-    )
-
-
-def _word(text: str) -> str:
-    return "".join(visible(text).split()) or NOTHING
-
-
-def _unless_hidden(item: ListedBinding, policies: str) -> str:
-    hidden = not isinstance(item.role, BoundRole) or item.role.hidden
-    return UNKNOWN if hidden and item.role is not None else policies or NOTHING
+    policies = ((*found.attached, *found.inline) if wide else found.policies) if found else ()
+    more = len(policies) - (len(policies) if wide else _NAMED)
+    named = ",".join(policies[: len(policies) - max(more, 0)]) + (f",+{more}" if more > 0 else "")
+    hidden = item.role is not None and (found is None or found.hidden)
+    word = item.role_arn if wide else item.role_arn.rsplit("/", 1)[-1]
+    return {
+        "NAMESPACE": item.namespace or NOTHING,
+        "NAME": item.name or NOTHING,
+        "ROLE": found.name if found and not wide else "".join(visible(word).split()) or NOTHING,
+        "OWNER": item.owner,
+        "ROLE-BY": item.role_maker,
+        "SA-BY": item.account_maker if item.account else NOTHING,
+        "POLICIES": UNKNOWN if hidden else named or NOTHING,
+        "BOUNDARY": (found and found.boundary) or NOTHING,
+        "LAST-USED": f"{found.last_used:%Y-%m-%d}" if found and found.last_used else NOTHING,
+        "AGE": NOTHING if item.created is None else age((now - item.created).total_seconds()),
+        "STATUS": _status(item),
+    }
 
 
 def _status(item: ListedBinding) -> str:
-    wide = f"wide: {in_one_line(item.wide)}" if item.wide else ""
-    return ": ".join(filter(None, (item.status.value, item.reason, wide)))
-
-
-def _age(item: ListedBinding, now: datetime) -> str:
-    return NOTHING if item.created is None else age((now - item.created).total_seconds())
+    broad = f"broad trust: {in_one_line(item.wide)}" if item.wide else ""
+    return ": ".join(filter(None, (item.status.value, item.reason, broad)))
 
 
 GONE = "gone"
