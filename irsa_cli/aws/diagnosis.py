@@ -6,7 +6,7 @@ Each function answers one question, and raises `ServiceError` if the caller may 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from irsa_cli.aws.errors import call, translate
@@ -119,7 +119,9 @@ def node_metadata(ec2: Any, names: Sequence[str]) -> dict[str, NodeMetadata]:
         wanted = [name for name in names if name.startswith("i-") == (filtered == "instance-id")]
         for start in range(0, len(wanted), FILTERED):
             some = [{"Name": filtered, "Values": wanted[start : start + FILTERED]}]
-            for instance in _instances(ec2, some):
+            found_pages = pages(ec2.describe_instances, "NextToken", "NextToken", Filters=some)
+            reservations = (item for page in found_pages for item in page.get("Reservations", []))
+            for instance in (item for each in reservations for item in each.get("Instances", [])):
                 key = "InstanceId" if filtered == "instance-id" else "PrivateDnsName"
                 options = instance.get("MetadataOptions", {})
                 enabled = options.get("HttpEndpoint") != "disabled"
@@ -127,12 +129,6 @@ def node_metadata(ec2: Any, names: Sequence[str]) -> dict[str, NodeMetadata]:
                     options.get("HttpPutResponseHopLimit", 1), enabled
                 )
     return found
-
-
-def _instances(ec2: Any, filters: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    for page in pages(ec2.describe_instances, "NextToken", "NextToken", Filters=filters):
-        for reservation in page.get("Reservations", []):
-            yield from reservation.get("Instances", [])
 
 
 def _policy(item: dict[str, Any]) -> Document:

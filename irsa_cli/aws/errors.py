@@ -79,10 +79,6 @@ _NOT_SENT = (
 )
 
 
-def _is_unsent(error: BaseException) -> bool:
-    return isinstance(error, _NOT_SENT) or certificate_refused(error)
-
-
 _NETWORK = (botocore.exceptions.HTTPClientError, botocore.exceptions.ConnectionError)
 
 
@@ -225,7 +221,7 @@ def translate(
         found = _answered(error, what, service, operation, subject)
         found.account = account
         return found
-    unsent = _is_unsent(error)
+    unsent = isinstance(error, _NOT_SENT) or certificate_refused(error)
     known = isinstance(error, botocore.exceptions.BotoCoreError)
     return ServiceError(
         what,

@@ -114,16 +114,21 @@ def _answered(error: ApiException, operation: str) -> ServiceError:
     code = redacted(str(status.get("reason") or error.reason or error.status))[:LONGEST_CODE]
     http = int(error.status or 0)
     server = http >= 500
-    ends = http == 403 and _TERMINATING in _causes(status)
+    details = status.get("details")
+    facts = details if isinstance(details, dict) else {}
+    causes = facts.get("causes") if isinstance(facts.get("causes"), list) else ()
+    ends = http == 403 and any(
+        isinstance(item, dict) and item.get("reason") == _TERMINATING for item in causes or ()
+    )
     headers = {str(key).lower(): value for key, value in (error.headers or {}).items()}
     # Kubernetes refuses with a Status; a page instead of it is a proxy's.
     foreign = status.get("kind") != "Status" and not server and http not in (401, 403, 404, 405, 429)
-    reason, details = _reason(error, status), tuple[str, ...]()
+    reason, missing = _reason(error, status), tuple[str, ...]()
     # Pods are only tried (`Kube.create_pod`), to learn whether their webhook answers: no reason to try again.
     tried = operation == "create pods" and "failed calling webhook" in reason
     if http == 403:
         why = "the namespace is being deleted" if ends else f"missing RBAC permission: {operation}"
-        details = (why,)
+        missing = (why,)
     return _error(
         operation,
         code="Unauthorized" if http == 401 else code,
@@ -134,8 +139,8 @@ def _answered(error: ApiException, operation: str) -> ServiceError:
         or (code == CONFLICT and operation.startswith("create ")),
         retry_after=retry_after(headers),
         reason=reason,
-        details=details,
-        next_steps=_advice(http, headers, status, ends=ends),
+        details=missing,
+        next_steps=_advice(http, headers, facts, ends=ends),
     )
 
 
@@ -166,18 +171,6 @@ def _status_body(error: ApiException) -> dict[str, Any]:
     return body if isinstance(body, dict) else {}
 
 
-def _details(status: Mapping[str, Any]) -> Mapping[str, Any]:
-    details = status.get("details")
-    return details if isinstance(details, dict) else {}
-
-
-def _causes(status: dict[str, Any]) -> list[str]:
-    """The machine-readable causes of a refusal (`details.causes` of a Status)."""
-    found = _details(status).get("causes")
-    causes = found if isinstance(found, list) else []
-    return [str(item.get("reason", "")) for item in causes if isinstance(item, dict)]
-
-
 _ACTIONS = {
     403: "irsa docs how-to/permissions  # the RBAC rules that irsa needs",
     409: "another client changed the object at the same time: run this again",
@@ -190,9 +183,8 @@ _ACTIONS = {
 
 
 def _advice(
-    http: int, headers: Mapping[str, Any], status: Mapping[str, Any], *, ends: bool
+    http: int, headers: Mapping[str, Any], facts: Mapping[str, Any], *, ends: bool
 ) -> tuple[str, ...]:
-    details = _details(status)
     if ends:
         return ("wait until the namespace is deleted, then run this again",)
     if http == 401:
@@ -200,6 +192,6 @@ def _advice(
             "aws sts get-caller-identity  # who calls; it fails if the credentials have expired",
             "aws eks list-access-entries --cluster-name CLUSTER  # whether the cluster knows the caller",
         )
-    if http == 404 and details.get("kind") == "namespaces":
-        return (f"kubectl create namespace {shlex.quote(redacted(str(details.get('name'))))}",)
+    if http == 404 and facts.get("kind") == "namespaces":
+        return (f"kubectl create namespace {shlex.quote(redacted(str(facts.get('name'))))}",)
     return (_ACTIONS[http],) if http in _ACTIONS else ()

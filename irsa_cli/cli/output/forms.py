@@ -181,15 +181,16 @@ def filled(template: Template, document: Any) -> str:
         if isinstance(piece, str):
             parts.append(piece)
         elif isinstance(piece, Path):
-            parts.append(" ".join(visible(_shown(value)) for value in piece.values(document)))
+            parts.append(
+                " ".join(
+                    visible(value if isinstance(value, str) else json.dumps(value))
+                    for value in piece.values(document)
+                )
+            )
         else:
             found = piece.over.values(document)
             parts += [filled(piece.body, value) for value in found]
     return "".join(parts)
-
-
-def _shown(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
 
 
 def in_other_form(document: Mapping[str, Any], output: str) -> str:

@@ -59,7 +59,9 @@ def change_lines(changes: Iterable[Change], *, whole: bool = False) -> Iterator[
         sign = click.style(mark(change.action), fg=_ACTIONS[change.action])
         yield f"  {sign} {change.kind.value:<{KIND_WIDTH}} {visible(change.description)}"
         if whole or change.action == "update":
-            yield from (f"      {line}" for line in _details(change, whole=whole))
+            before, after = attributes(change)
+            keys = after or [key for key in before if key in _DOCUMENTS]
+            yield from (f"      {line}" for line in _values(before, after, keys, whole=whole))
 
 
 def is_mark(change: Change) -> bool:
@@ -73,13 +75,6 @@ def is_mark(change: Change) -> bool:
 def _is_own(key: str) -> bool:
     """Whether a tag, label or annotation is one of irsa's own."""
     return key.startswith(OWN_PREFIX)
-
-
-def _details(change: Change, *, whole: bool) -> Iterator[str]:
-    """The values that a change sets, and the documents that it deletes; irsa's marks only with `whole`."""
-    before, after = attributes(change)
-    keys = after or [key for key in before if key in _DOCUMENTS]
-    yield from _values(before, after, keys, whole=whole)
 
 
 def _document(key: str, old: dict[str, Any] | None, new: dict[str, Any] | None) -> Iterator[str]:

@@ -167,7 +167,9 @@ def _outcome(result: Result) -> str:
         return f"The role is {role['arn']}."
     who = f"{account['namespace']}/{account['name']}"
     if command is Command.UPDATE_SA:
-        return _changed(who, facts)
+        restart = " Restart running pods for the change to take effect."
+        needed = facts["restart"] and not _elsewhere(facts)
+        return f"{who} has the role {role['arn']}{_elsewhere(facts)}.{restart if needed else ''}"
     if command is Command.ADOPT:
         return f"The role of {who} is managed by irsa: {role['arn']}{_elsewhere(facts)}."
     elsewhere = _elsewhere(facts) or ". Pods that start from now on use it"
@@ -185,13 +187,6 @@ def _deleted(facts: Mapping[str, Any]) -> str:
     if provider.get("deleted"):
         return f"IAM no longer accepts tokens of {provider['url']}."
     return f"Deleted: {', '.join(found)}." if found else ""
-
-
-def _changed(who: str, facts: Mapping[str, Any]) -> str:
-    elsewhere = _elsewhere(facts)
-    restarts = facts["restart"] and not elsewhere
-    restart = " Restart running pods for the change to take effect." if restarts else ""
-    return f"{who} has the role {facts['role']['arn']}{elsewhere}.{restart}"
 
 
 def _elsewhere(facts: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -128,12 +129,10 @@ def _shown(state: State | None) -> dict[str, Any] | None:
     if state is None:
         return None
     fields = (field for field in written_fields(type(state)) if field.key not in _OF_JOURNALS)
-    return {_camel(field.key): getattr(state, field.attribute) for field in fields}
-
-
-def _camel(key: str) -> str:
-    first, *rest = key.split("_")
-    return first + "".join(part.title() for part in rest)
+    return {
+        re.sub("_(.)", lambda found: found[1].upper(), field.key): getattr(state, field.attribute)
+        for field in fields
+    }
 
 
 @dataclass(frozen=True)

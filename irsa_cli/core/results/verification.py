@@ -238,7 +238,7 @@ class Verification(Namespaced):
             "steps": [step.to_json() for step in self.steps],
             "permissions": [permission.to_json() for permission in self.permissions],
             "proved": self.proved or None,
-            "notChecked": _not_checked(self.look),
+            "notChecked": {"what": list(UNCHECKED), "command": self.look} if self.look else None,
             "notes": list(self.notes),
             "warnings": [item.to_json() for item in self.warnings],
         }
@@ -267,10 +267,6 @@ def agreed(verification: Verification) -> Verification:
 def unchecked(look: str) -> str:
     """What was not checked, and the command that does."""
     return f"{', '.join(UNCHECKED[:-1])} and {UNCHECKED[-1]} were not checked: {look}"
-
-
-def _not_checked(look: str) -> dict[str, Any] | None:
-    return {"what": list(UNCHECKED), "command": look} if look else None
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,10 @@ def lines(found: Description) -> Iterator[str]:
     yield from _account(found)
     yield from _role(found)
     yield from _trust(found)
-    yield from _warnings(found)
+    for number, item in enumerate(binding.wide):
+        if not number:
+            yield "Warnings"
+        yield from _rows(item.severity.value, (item.sentence, item.suggestion, item.explained_by))
     yield from _target(found)
     yield from _pods(found)
     yield from _kubernetes(found)
@@ -127,15 +130,6 @@ def _trust(found: Description) -> Iterator[str]:
         yield _row(verdict.name, verdict.means)
         if verdict.failure is None:
             yield from (_row("", f"  {line}") for line in _conditions(statements[verdict.index]))
-
-
-def _warnings(found: Description) -> Iterator[str]:
-    """Broad statements of the trust policy, and how to restrict them."""
-    if not found.binding.wide:
-        return
-    yield "Warnings"
-    for item in found.binding.wide:
-        yield from _rows(item.severity.value, (item.sentence, item.suggestion, item.explained_by))
 
 
 def _conditions(statement: Mapping[str, Any]) -> Iterator[str]:

@@ -55,7 +55,9 @@ def _findings(findings: Iterable[Finding], *, everything: bool) -> Iterator[str]
     for item in having(found, Verdict.PROBLEM):
         yield from _problem(item)
     untold = having(found, Verdict.UNKNOWN)
-    waiting = _waiting(found) if not everything else ()
+    # Unknowns that follow from a problem are no news.
+    has_problems = bool(having(found, Verdict.PROBLEM)) and not everything
+    waiting = tuple(item for item in untold if has_problems and item.judgement.follows)
     yield from _unknown(tuple(item for item in untold if item not in waiting), everything=everything)
     if waiting:
         checks = plural(len(waiting), "check")
@@ -65,13 +67,6 @@ def _findings(findings: Iterable[Finding], *, everything: bool) -> Iterator[str]
         yield from (f"{_MARKS[Verdict.OK]} {item.cause.id}: {visible(item.judgement.text)}" for item in good)
     elif good:
         yield f"{_MARKS[Verdict.OK]} {plural(len(good), 'check')} passed (-v shows them)"
-
-
-def _waiting(found: tuple[Finding, ...]) -> tuple[Finding, ...]:
-    """Unknowns that follow from a problem: they are no news."""
-    if not having(found, Verdict.PROBLEM):
-        return ()
-    return tuple(item for item in having(found, Verdict.UNKNOWN) if item.judgement.follows)
 
 
 def _problem(finding: Finding) -> Iterator[str]:
@@ -145,7 +140,9 @@ def verdict_line(diagnosis: Diagnosis) -> str:
     count, hidden = len(diagnosis.problems), _hidden(diagnosis)
     if not count:
         if not hidden:
-            return _hinted(diagnosis) or f"No problem was found{_without_roles(diagnosis)}."
+            only_cluster = diagnosis.account is None and not diagnosis.accounts
+            more = " in the cluster itself; it has no ServiceAccount with a role" if only_cluster else ""
+            return _hinted(diagnosis) or f"No problem was found{more}."
         said = f"No problem was found, but {hidden} (exit {diagnosis.exit_code})."
         return said + _look(diagnosis)
     first = diagnosis.problems[0].cause.id
@@ -154,12 +151,6 @@ def verdict_line(diagnosis: Diagnosis) -> str:
     if not hidden or diagnosis.account is not None:
         return found
     return f"{found} {hidden[0].upper()}{hidden[1:]}."
-
-
-def _without_roles(diagnosis: Diagnosis) -> str:
-    """The addition if only the cluster could be checked."""
-    only_cluster = diagnosis.account is None and not diagnosis.accounts
-    return " in the cluster itself; it has no ServiceAccount with a role" if only_cluster else ""
 
 
 def _hinted(diagnosis: Diagnosis) -> str:

@@ -18,7 +18,6 @@ from irsa_cli.cli.terminal.progress import KIND_WIDTH
 from irsa_cli.cli.terminal.wording import age, mark, put, say
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ItemError, ReadOutcome
 from irsa_cli.core.results.result import Ended, Result
-from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import Refused
 from irsa_cli.core.values.shown import visible
 
@@ -91,22 +90,19 @@ def show_found(found: Found, output: str) -> int:
     for leftovers in found.leftovers:
         if not found.why_not(leftovers):
             say("Next:", err=True)
-            step = f"irsa recover {leftovers.transaction} {_place(found.cluster)}"
+            is_eks = found.cluster.arn.startswith("arn:")
+            other = {"--issuer-url": found.cluster.issuer, "--account": found.cluster.account}
+            options = {"-c": name, "-r": found.cluster.region} if is_eks else other
+            where = shlex.join(text for pair in options.items() for text in pair)
+            step = f"irsa recover {leftovers.transaction} {where}"
             say(f"  {step}  # rolls it back; or --all", err=True)
             break
     return 0
 
 
-def _place(cluster: Cluster) -> str:
-    """The options that name a cluster."""
-    if cluster.arn.startswith("arn:"):
-        return shlex.join(["-c", cluster.name, "-r", cluster.region])
-    return shlex.join(["--issuer-url", cluster.issuer, "--account", cluster.account])
-
-
 def _lines(found: Found, leftovers: Leftovers) -> Iterator[str]:
     head = f"{leftovers.transaction}  {', '.join(leftovers.accounts)}".rstrip()
-    yield f"{head}  {_age(leftovers.age)} old"
+    yield f"{head}  {age(leftovers.age)} old"
     if leftovers.why:
         yield f"  {leftovers.why}"
     for piece in leftovers.pieces:
@@ -118,14 +114,6 @@ def _lines(found: Found, leftovers: Leftovers) -> Iterator[str]:
     why_not = found.why_not(leftovers)
     if why_not and leftovers.stages:
         yield f"  not rolled back: {why_not}"
-
-
-def _age(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    if seconds < 7200:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.0f} h" if seconds < 172800 else f"{seconds / 86400:.0f} days"
 
 
 _STORIES = ("TRANSACTION", "AGE", "STATE", "COMMAND", "CLUSTER", "SERVICEACCOUNT")
