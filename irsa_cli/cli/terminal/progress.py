@@ -116,6 +116,7 @@ class Progress:
         """Show what happened in the transaction."""
         if self._quiet:
             return
+        from irsa_cli.core.plan.traits import Proof
         from irsa_cli.usecases.command.events import Step
 
         if event.step is Step.STARTED and event.change is not None:
@@ -129,7 +130,9 @@ class Progress:
         elif event.step is Step.ROLLBACK:
             self._spin("Rolling back")
             self._say("Rolling back")
-        elif event.change is not None:
+        elif event.change is not None and (
+            self._verbose or event.error is not None or event.change.kind.traits.proof is not Proof.IS_MARK
+        ):
             self._say(self._line(event))
 
     def _line(self, event: Event) -> str:
