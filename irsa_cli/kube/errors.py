@@ -95,8 +95,8 @@ def reviewed(error: ServiceError, ask: Callable[[], bool | None]) -> ServiceErro
     return error.knowing(permitted=permitted)
 
 
-def _error(operation: str, **told: Any) -> ServiceError:
-    return ServiceError(f"kubernetes {operation}", service="kubernetes", operation=operation, **told)
+def _error(operation: str, **facts: Any) -> ServiceError:
+    return ServiceError(f"kubernetes {operation}", service="kubernetes", operation=operation, **facts)
 
 
 def _words(error: BaseException) -> str:

@@ -96,7 +96,7 @@ def _stdin(limit: int) -> bytes:
 
 
 def _until_the_end(file: int, limit: int) -> bytes:
-    # A person at a terminal is waited for.
+    # Wait for a person at a terminal.
     waits = not stat.S_ISREG(os.fstat(file).st_mode) and not os.isatty(file)
     found, latest = bytearray(), time.monotonic() + PIPE_SECONDS
     while part := _part(file, waits=waits):

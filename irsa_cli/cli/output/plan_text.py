@@ -110,8 +110,8 @@ def _values(
             if whole or before.get(key) != after.get(key):
                 yield from _document(key, before.get(key), after.get(key))
         elif isinstance(after[key], dict):
-            told = {name: value for name, value in after[key].items() if whole or not _is_own(name)}
-            yield from _pairs(key, before.get(key, {}), told)
+            shown_values = {name: value for name, value in after[key].items() if whole or not _is_own(name)}
+            yield from _pairs(key, before.get(key, {}), shown_values)
         else:
             yield from _value(key.replace("_", " "), before.get(key), after[key])
 

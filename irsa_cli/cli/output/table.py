@@ -1,6 +1,6 @@
 """Tables with aligned columns; whole lines in a pipe, wrapped by rich on a terminal.
 
-No word is cut. If the last column does not fit beside the others, it goes below them; if those do not fit
+No word is cut. If the last column does not fit next to the others, it goes below them; if those do not fit
 either, each row becomes a block.
 """
 
@@ -17,7 +17,7 @@ from irsa_cli.cli.terminal.wording import put
 GAP = 3
 """Columns between two cells."""
 _NARROWEST = 24
-"""The least width of the last column beside the others."""
+"""The least width of the last column next to the others."""
 _INDENT = 4
 
 

@@ -128,7 +128,7 @@ def as_yaml(document: Mapping[str, Any]) -> str:
         return text
 
     text = dump(plain=not is_unicode(sys.stdout))
-    # What is invisible is written as its code point; YAML itself lets some of it be.
+    # Write invisible characters as their code points; YAML keeps some of them.
     return yaml_text(text if text.replace("\n", "").isprintable() else dump(plain=True))
 
 
@@ -177,7 +177,7 @@ def _outcome(result: Result) -> str:
 
 
 def _deleted(facts: Mapping[str, Any]) -> str:
-    """What the run deleted."""
+    """List what the run deleted."""
     account, role, provider = (facts.get(key) or {} for key in ("serviceAccount", "role", "provider"))
     found = []
     if account.get("deleted"):

@@ -69,7 +69,7 @@ class Progress:
             self._status.stop()
 
     def doing(self, what: Doing) -> None:
-        """Show how far long work is: beside the spinner, else in a line every ten seconds at most."""
+        """Show how far long work is: next to the spinner, else in a line every ten seconds at most."""
         if what.total:
             self._count = str(what) if what.done < what.total else ""
             text = self._count

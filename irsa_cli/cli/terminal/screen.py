@@ -1,4 +1,4 @@
-"""What a stream can show: characters, colours, columns, and changing lines."""
+"""Output streams: characters, colours, columns, and changing lines."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class Spinner:
         self._live.stop()
 
     def update(self, text: str) -> None:
-        """Change the text beside it."""
+        """Change its text."""
         self._text = text
 
     def _drawn(self) -> Turning:

@@ -71,7 +71,7 @@ class AnswerScope:
 
     @property
     def left_out(self) -> str:
-        """What was not examined, in one line; '' for nothing. Unreadable items have their own notes."""
+        """The parts that were not examined, in one line. Unreadable items have their own notes."""
         apart = [item.text for item in self.not_examined if item.why is WhyNot.BY_DESIGN]
         others = [item for item in self.not_examined if item.why is not WhyNot.BY_DESIGN]
         deciding = sum(item.matters for item in others)

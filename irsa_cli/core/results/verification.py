@@ -73,7 +73,7 @@ class VerificationStep:
 
     @property
     def status(self) -> StepStatus:
-        """Failed if a check failed; not checked if a needed one, or all, could not be made."""
+        """Failed if a check failed; not checked if a needed one, or all, could not run."""
         if any(check.status is StepStatus.FAILED for check in self.checks):
             return StepStatus.FAILED
         made = [check for check in self.checks if check.status is StepStatus.OK]
@@ -197,7 +197,7 @@ class Verification(Namespaced):
 
     @property
     def proved(self) -> str:
-        """What is proven, '' for nothing."""
+        """The proof, '' for none."""
         if self.outcome is not VerificationOutcome.VERIFIED:
             return ""
         return f"a token of {self.full_name} is exchanged for {self.role_arn}"
@@ -213,7 +213,7 @@ class Verification(Namespaced):
 
     @property
     def left_open(self) -> tuple[str, ...]:
-        """What was not checked."""
+        """The checks that could not run."""
         checks = [(step.name.value, check) for step in self.steps for check in step.checks]
         found = [f"{name}: {it.text}" for name, it in checks if it.status is StepStatus.NOT_CHECKED]
         found += [f"{it.what}: {it.text}" for it in self.permissions if it.status is StepStatus.NOT_CHECKED]
@@ -265,7 +265,7 @@ def agreed(verification: Verification) -> Verification:
 
 
 def unchecked(look: str) -> str:
-    """What was not checked, and the command that does."""
+    """The parts that were not checked, and the command that does."""
     return f"{', '.join(UNCHECKED[:-1])} and {UNCHECKED[-1]} were not checked: {look}"
 
 

@@ -50,8 +50,8 @@ def as_annotations(report: PipelineReport) -> str:
         left[level] = len(items) - len(items[:most])
     more = [plural(number, f"more {level.value}") for level, number in left.items() if number]
     hidden = f"{', '.join(more)} not shown as annotations (-o text, markdown and json have them)"
-    told = [f"{report.verdict} (exit code {report.exit_code})", *([hidden] if more else [])]
-    return "\n".join([*lines, command(Level.NOTICE.value, told, title=report.title)])
+    closing = [f"{report.verdict} (exit code {report.exit_code})", *([hidden] if more else [])]
+    return "\n".join([*lines, command(Level.NOTICE.value, closing, title=report.title)])
 
 
 def _of(report: PipelineReport) -> Iterator[_Annotation]:

@@ -58,8 +58,8 @@ def command(name: str, message: Iterable[str], **properties: str | int | None) -
 
     https://github.com/actions/toolkit/blob/main/packages/core/src/command.ts
     """
-    told = {key: _data(visible(str(value))) for key, value in properties.items() if value}
-    given = ",".join(f"{key}={text.replace(':', '%3A').replace(',', '%2C')}" for key, text in told.items())
+    data_of = {key: _data(visible(str(value))) for key, value in properties.items() if value}
+    given = ",".join(f"{key}={text.replace(':', '%3A').replace(',', '%2C')}" for key, text in data_of.items())
     data = _data("\n".join(visible(part) for line in message for part in line.splitlines()))
     return f"::{name}{f' {given}' if given else ''}::{data}"
 

@@ -105,7 +105,7 @@ class PipelineReport:
     uneventful: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
-    """What irsa did not read or check."""
+    """Parts that irsa did not read or check."""
 
     @property
     def in_order(self) -> tuple[Entry, ...]:

@@ -54,11 +54,11 @@ def report_of(found: Result | AppliedList, title: str) -> PipelineReport:
 
 def of_result(result: Result, title: str) -> PipelineReport:
     """The report of a command about one transaction."""
-    told = " ".join(text_lines(result)) if result.ended not in (Ended.PLANNED, Ended.UNFINISHED) else ""
+    text = " ".join(text_lines(result)) if result.ended not in (Ended.PLANNED, Ended.UNFINISHED) else ""
     verdict = _plan_verdict([result]) if result.ended is Ended.PLANNED else WORDS[result.ended]
     entry = _entry(name_of(result) or title, result)
     has_more = entry.message or entry.lines
-    notes = [*result.notes, *([told] if told and result.error is None else [])]
+    notes = [*result.notes, *([text] if text and result.error is None else [])]
     return PipelineReport(
         title,
         verdict,
@@ -136,7 +136,7 @@ def _is_good(result: Result) -> bool:
 
 
 def _entry(title: str, result: Result, place: SourcePlace | None = None) -> Entry:
-    # What irsa notes for itself is left out, as in a text.
+    # Without irsa's own marks, as in a text.
     lines = [_line(item) for item in result.changes if item.is_public and not is_mark(item.change)]
     lines += warning_lines(result.warnings)
     bad = not _is_good(result)
@@ -144,7 +144,7 @@ def _entry(title: str, result: Result, place: SourcePlace | None = None) -> Entr
     rank = min([*ranks, Rank.GOOD])
     if bad:
         rank = Rank.REFUSED if result.ended is Ended.REFUSED else Rank.FAILED
-    message = tuple(messages(replace(result, notes=[], warnings=())))  # Which are told elsewhere.
+    message = tuple(messages(replace(result, notes=[], warnings=())))  # They are elsewhere in the report.
     level = Level.ERROR if bad or result.left else None
     return Entry(title, WORDS[result.ended], rank, tuple(lines), message, level, place)
 
@@ -180,5 +180,5 @@ def _documents(change: Change) -> Iterator[Document]:
         else:
             lines = json.dumps(new or old, indent=2).splitlines()
             yield Document(title if new else f"{title}, as it was", tuple(lines), "json")
-    if change.action != "delete" and (told := tuple(values(change))):
-        yield Document(f"values of {change.kind.value} {change.description}", told)
+    if change.action != "delete" and (text := tuple(values(change))):
+        yield Document(f"values of {change.kind.value} {change.description}", text)

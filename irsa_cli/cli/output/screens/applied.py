@@ -34,7 +34,7 @@ def _sign(result: Result) -> str:
         return click.style(mark("failed"), fg="red")
     if result.ended is Ended.UNCHANGED:
         return mark("ok")
-    # What becomes of the whole is what becomes of its first object that comes or goes.
+    # The sign is that of the first object that is created or deleted.
     changes = (item.change for item in result.changes)
     whole = [change.action for change in changes if change.kind.is_whole]
     action = next((action for action in whole if action != "update"), "update")

@@ -78,8 +78,8 @@ def _verified(item: Verification, *, all_steps: bool) -> Entry:
     ]
     lines += warning_lines(item.warnings)
     advice = tuple(dict.fromkeys(text for step in item.steps for text in step.advice))
-    told = item.problem or item.proved
-    message = (*((told,) if told else ()), *(f"> {text}" for text in advice))
+    sentence = item.problem or item.proved
+    message = (*((sentence,) if sentence else ()), *(f"> {text}" for text in advice))
     return Entry(item.full_name, item.outcome.value, rank, tuple(lines), message, level)
 
 

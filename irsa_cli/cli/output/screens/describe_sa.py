@@ -165,7 +165,7 @@ def _pods(found: Description) -> Iterator[str]:
 def _kubernetes(found: Description) -> Iterator[str]:
     yield "In Kubernetes"
     yield from (f"  {line}" for line in may_lines(found.kubernetes))
-    yield "Who can use it"
+    yield "Principals that can use it"
     good = found.binding.status is BindingStatus.OK
     roles = [found.binding.role_arn] if good else []
     yield from (f"  {line}" for line in taker_lines(found.kubernetes, found.binding.full_name, roles))

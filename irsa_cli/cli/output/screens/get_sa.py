@@ -97,7 +97,7 @@ class ToldLines:
     """The rows shown so far."""
 
     wide: bool
-    _told: dict[Key, tuple[object, list[str]]] = field(default_factory=dict)
+    _rows: dict[Key, tuple[object, list[str]]] = field(default_factory=dict)
 
     def changed(self, bindings: Iterable[ListedBinding]) -> list[list[str]]:
         """Rows that are new or changed; for a binding that is gone, its old row and `gone`."""
@@ -106,10 +106,10 @@ class ToldLines:
         now: dict[Key, tuple[object, list[str]]] = {}
         for item, row in zip(items, rows, strict=True):
             now[item.namespace, item.name, item.role_arn] = (binding_json(item), row)
-        new = [row for key, (said, row) in now.items() if key not in self._told or self._told[key][0] != said]
+        new = [row for key, (said, row) in now.items() if key not in self._rows or self._rows[key][0] != said]
         names = {key[:2] for key in now}
-        gone = [row for key, (_, row) in self._told.items() if key not in now and key[:2] not in names]
-        self._told = now
+        gone = [row for key, (_, row) in self._rows.items() if key not in now and key[:2] not in names]
+        self._rows = now
         return [*new, *([*row[:-1], click.style(GONE, fg="red")] for row in gone)]
 
 

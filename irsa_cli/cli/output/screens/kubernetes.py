@@ -52,7 +52,7 @@ def _rule(rule: RbacRule) -> str:
 
 
 def taker_lines(found: InKubernetes, account: str, roles: Sequence[str] = ()) -> Iterator[str]:
-    """Who can act as it, a line each: from IAM principals, if known, to its roles (ARNs)."""
+    """List the principals that can act as it: from IAM, if known, to its roles (ARNs)."""
     takers = [item for item in found.takers if not item[0].is_part]
     named = _some([arn.rsplit("/", 1)[-1] for arn in roles])
     end = f" -> {'role' if len(roles) == 1 else 'roles'} {named}" if roles else ""

@@ -132,7 +132,7 @@ def show_stories(
         return
     show_table(
         _STORIES if headers else (),
-        [*map(_unread, unreadable, unreadable.values()), *(_told(found, story) for story in stories)],
+        [*map(_unread, unreadable, unreadable.values()), *(_story_row(found, story) for story in stories)],
     )
     for error in unreadable.values():
         for step in error.next_steps if isinstance(error, Refused) else ():
@@ -143,7 +143,7 @@ def show_stories(
 
 def _envelope(found: Journals, exit_code: int) -> Envelope:
     errors = list(found.unreadable.values()) if exit_code else []
-    # The lock is that of an unfinished run; None without one, or where nothing is known of it.
+    # The lock is that of an unfinished run; None without one, or if it is unknown.
     locks = [found.locks.get(story.transaction) for story in found.stories]
     items: list[dict[str, Any]] = [
         {**story.to_json(), "lock": lock and {"holder": story.lock_holder, "state": lock.value}}
@@ -164,7 +164,7 @@ def _envelope(found: Journals, exit_code: int) -> Envelope:
     )
 
 
-def _told(found: Journals, story: Story) -> list[str]:
+def _story_row(found: Journals, story: Story) -> list[str]:
     """A transaction as a row, with its lock if it is unfinished."""
     lock = found.locks.get(story.transaction)
     state = story.outcome or "unfinished"

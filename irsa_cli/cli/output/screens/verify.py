@@ -131,15 +131,15 @@ _RULES = {
 def junit(report: VerificationReport) -> str:
     """JUnit XML: a suite for each ServiceAccount, a case for each step and permission.
 
-    A deciding step that could not be made is an error: readers take a suite of skipped cases for a good one.
+    A deciding step that could not run is an error: readers take a suite of skipped cases for a good one.
     Elements are those that CI systems read: https://github.com/testmoapp/junitxml
     """
     root = ElementTree.Element("testsuites", name="irsa verify")
     for item in report.items:
         suite = add_suite(root, item.full_name, list(_cases(item, f"{report.cluster_name}.{item.full_name}")))
         suite.set("time", f"{item.seconds:.3f}")
-        if told := list(_told(item)):
-            ElementTree.SubElement(suite, "system-out").text = "\n".join(map(visible, told))
+        if summary := list(_summary_lines(item)):
+            ElementTree.SubElement(suite, "system-out").text = "\n".join(map(visible, summary))
     if problem := str(report.error or report.scope.nothing):
         name = report.asked[1] or report.cluster_name or "irsa verify"
         classname = f"{report.cluster_name or 'irsa'}.{name}"
@@ -147,8 +147,8 @@ def junit(report: VerificationReport) -> str:
     return xml_text(root)
 
 
-def _told(item: Verification) -> Iterator[str]:
-    """What is proven, what was not checked, and notes."""
+def _summary_lines(item: Verification) -> Iterator[str]:
+    """Proofs, parts that were not checked, and notes."""
     if item.proved:
         yield item.proved
         yield unchecked(item.look)
@@ -159,7 +159,7 @@ _ELEMENTS = {StepStatus.OK: "", StepStatus.FAILED: "failure", StepStatus.NOT_CHE
 
 
 def _cases(item: Verification, classname: str) -> Iterator[JunitCase]:
-    # Where nothing is wrong: what keeps the verdict from being given.
+    # Without a failure: the step that prevents a verdict.
     undetermined = item.outcome is VerificationOutcome.UNDETERMINED
     deciding = {**_ELEMENTS, StepStatus.NOT_CHECKED: "error"} if undetermined else _ELEMENTS
     if item.error is not None:
@@ -184,14 +184,14 @@ def sarif(report: VerificationReport) -> str:
     if report.error is not None:
         place = "/".join(name for name in (cluster, report.asked[1]) if name)
         results.append(_result("run", "error", str(report.error), place))
-    # What is no result: that something is proven, and how much.
-    told = dict.fromkeys(line for item in report.items for line in _told(item))
+    # Proofs are no results of SARIF.
+    summary = dict.fromkeys(line for item in report.items for line in _summary_lines(item))
     return sarif_text(
         [{"id": key, "shortDescription": {"text": text}} for key, text in _RULES.items()],
         results,
         exit_code=report.exit_code,
         error=report.error,
-        notes=[{"level": "note", "message": {"text": text}} for text in told],
+        notes=[{"level": "note", "message": {"text": text}} for text in summary],
     )
 
 
