@@ -142,7 +142,7 @@ AT_ALL_WIDTHS = (
     "wrong-usage",
 )
 AUDIT = Case("audit", broken, ("audit", "-c", "demo"), code=5)
-TO_COPY = re.compile(r"\s*(> )?(irsa|aws|kubectl|eksctl) ")
+TO_COPY = re.compile(r"\s*(> )?(irsa [a-z]+-|irsa (recover|doctor|verify|docs|adopt) |aws |kubectl |eksctl )")
 
 
 @pytest.fixture

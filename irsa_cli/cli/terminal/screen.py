@@ -25,9 +25,12 @@ _HEADS = {
 _ASCII = str.maketrans({"✓": "=", "✗": "x", "…": "...", "·": "-", "→": "->"})
 _LONGEST_INDENT = 6
 _NO_BREAK = "\0"
+_COMMANDS = (
+    r"irsa (?:[a-z]+-[a-z]+|adopt|apply|audit|config|delete|diff|docs|doctor|exec|help|history|init|lint"
+    r"|policies|recover|sandbox|show|token|unlock|verify)\b|aws [a-z0-9-]+ [a-z]+-|kubectl |eksctl |terraform "
+)
 _UNBROKEN = re.compile(
-    r"(?:(?<=\()|(?<=: )|(?<=  )|^)(?:irsa [a-z-]+ (?=\S)|aws [a-z0-9-]+ [a-z]+-|kubectl |eksctl |terraform )"
-    r"(?:(?! +# |\)).)*|\b\d[\d.]* (?=(?:ms|s|min|h)\b)"
+    rf"(?:(?<=\()|(?<=: )|(?<=  )|^)(?:{_COMMANDS})(?:(?! +# |\)).)*|\b\d[\d.]* (?=(?:ms|s|min|h)\b)"
 )
 """Texts with spaces that are not broken: commands to copy, numbers with a unit."""
 
