@@ -190,7 +190,7 @@ def _advice(
     if http == 401:
         return clock_advice(headers) or (
             "aws sts get-caller-identity  # who calls; it fails if the credentials have expired",
-            "aws eks list-access-entries --cluster-name CLUSTER  # whether the cluster knows the caller",
+            "aws eks create-access-entry --cluster-name CLUSTER --principal-arn ARN  # if it has none",
         )
     if http == 404 and facts.get("kind") == "namespaces":
         return (f"kubectl create namespace {shlex.quote(redacted(str(facts.get('name'))))}",)
