@@ -15,7 +15,7 @@ import click
 from irsa_cli.cli.terminal.screen import fitted, is_live
 from irsa_cli.cli.terminal.wording import mark, put, ready
 from irsa_cli.core.values.doing import Doing, heard_by
-from irsa_cli.core.values.errors import Interrupted, IrsaError
+from irsa_cli.core.values.errors import BrokenOff, IrsaError
 from irsa_cli.core.values.shown import redacted, visible, without_secrets
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ class Progress:
 
 
 def _answer(question: str) -> bool:
-    """Ask; the end of the input means no. Ctrl-C raises `Interrupted`, also if the run handles signals."""
+    """Ask; the end of the input means no. Ctrl-C raises `BrokenOff`, also if the run handles signals."""
     pressed = threading.Event()
 
     def interrupt(_number: int, _frame: object) -> None:
@@ -199,7 +199,7 @@ def _answer(question: str) -> bool:
         if is_main:
             signal.signal(signal.SIGINT, before)
     if pressed.is_set():
-        raise Interrupted("not confirmed", reason="interrupted by Ctrl-C")
+        raise BrokenOff("not confirmed", reason="interrupted by Ctrl-C", code="Interrupted")
     return answer
 
 

@@ -99,7 +99,7 @@ class NotConfirmed(Refused):
     """The user answered no: final, whatever another look would find."""
 
 
-class Interrupted(NotConfirmed):
+class BrokenOff(NotConfirmed):
     """The user pressed Ctrl-C at a question."""
 
     exit_code = ExitCode.INTERRUPTED
