@@ -1,12 +1,12 @@
-"""What AWS tells of a binding beyond roles and providers: for finding out why it doesn't work. Reading only.
+"""Read from AWS what a diagnosis of a binding needs beyond roles and providers.
 
-Each function is one question, and raises `ServiceError` where the caller may not ask it.
+Each function answers one question, and raises `ServiceError` if the caller may not ask it.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from irsa_cli.aws.errors import call, translate
@@ -113,16 +113,15 @@ def vpc_endpoints(
 
 
 def node_metadata(ec2: Any, names: Sequence[str]) -> dict[str, NodeMetadata]:
-    """How nodes answer for their metadata, by their names in the cluster; unknown ones are missing.
-
-    A node is called by its private DNS name, or (EKS Auto Mode) by the instance's id.
-    """
+    """Return metadata options by the nodes' names: the private DNS name or the instance's id."""
     found: dict[str, NodeMetadata] = {}
     for filtered in ("private-dns-name", "instance-id"):
         wanted = [name for name in names if name.startswith("i-") == (filtered == "instance-id")]
         for start in range(0, len(wanted), FILTERED):
             some = [{"Name": filtered, "Values": wanted[start : start + FILTERED]}]
-            for instance in _instances(ec2, some):
+            found_pages = pages(ec2.describe_instances, "NextToken", "NextToken", Filters=some)
+            reservations = (item for page in found_pages for item in page.get("Reservations", []))
+            for instance in (item for each in reservations for item in each.get("Instances", [])):
                 key = "InstanceId" if filtered == "instance-id" else "PrivateDnsName"
                 options = instance.get("MetadataOptions", {})
                 enabled = options.get("HttpEndpoint") != "disabled"
@@ -130,12 +129,6 @@ def node_metadata(ec2: Any, names: Sequence[str]) -> dict[str, NodeMetadata]:
                     options.get("HttpPutResponseHopLimit", 1), enabled
                 )
     return found
-
-
-def _instances(ec2: Any, filters: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    for page in pages(ec2.describe_instances, "NextToken", "NextToken", Filters=filters):
-        for reservation in page.get("Reservations", []):
-            yield from reservation.get("Instances", [])
 
 
 def _policy(item: dict[str, Any]) -> Document:

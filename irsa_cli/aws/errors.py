@@ -1,10 +1,11 @@
-"""Which failure of an AWS call means what: refused, not sent, or unknown; and what to do about it.
+"""Translate failures of AWS calls: refused, not sent or unknown, and what to do about it.
 
-Codes only, never messages: those are AWS's own words, and are passed on as they are.
+Decisions depend on codes only, never on messages: those are quoted.
 """
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, ParamSpec, TypeVar, cast
@@ -17,7 +18,7 @@ from irsa_cli.aws.shapes import OddAnswer, check
 from irsa_cli.core.values import doing, limits
 from irsa_cli.core.values.attempts import Overran, TooLarge, bounded, certificate_refused, validity_advice
 from irsa_cli.core.values.errors import Outcome, ServiceError
-from irsa_cli.core.values.limits import clock_advice
+from irsa_cli.core.values.limits import clock_advice, retry_after
 from irsa_cli.core.values.patience import current, persist
 from irsa_cli.core.values.shown import redacted
 
@@ -51,7 +52,7 @@ _PASSING = {
     "RequestTimeout",
     "RequestTimeoutException",
 }
-"""Refusals that are over soon: somebody else's write, or a connection, was in the way."""
+"""Refusals that pass: another client's write, or a connection that failed."""
 _CLOCK = {
     "InvalidSignatureException",
     "RequestExpired",
@@ -59,10 +60,10 @@ _CLOCK = {
     "RequestTimeTooSkewed",
     "SignatureDoesNotMatch",
 }
-"""What a wrong clock may get."""
+"""Codes that a wrong clock may cause."""
 LONGEST_CODE = 100
-"""Characters of an error's code, which is one word where AWS gives it."""
-# The parameters that name what a call is about, the most telling first.
+"""Characters of an error's code; AWS's own are one word."""
+# The parameters that name the object of a call, the most specific first.
 _SUBJECTS = ("PolicyArn", "RoleName", "OpenIDConnectProviderArn", "RoleArn", "Url", "name")
 
 
@@ -78,28 +79,24 @@ _NOT_SENT = (
 )
 
 
-def _is_unsent(error: BaseException) -> bool:
-    return isinstance(error, _NOT_SENT) or certificate_refused(error)
-
-
 _NETWORK = (botocore.exceptions.HTTPClientError, botocore.exceptions.ConnectionError)
 
 
 class ForeignAwsAnswer(Exception):
-    """What was answered is not of AWS: a page of a proxy, or of a portal that wants a login first."""
+    """The answer is not from AWS but from a proxy, or from a portal that asks for a login."""
 
 
 OVERRAN = "irsa-overran"
-"""The event of a client, told when an attempt of it was given up: service, operation, seconds."""
+"""A client's event when irsa gives up an attempt: service, operation, seconds."""
 ACCOUNT = "irsa-account"
-"""The event of a client that is answered with the account of its session, where that is not the cluster's."""
+"""A client's event that asks for the account of its session, if that is not the cluster's."""
 
 
 def call(method: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Call a method of a boto3 client; raises `ServiceError` for everything that can go wrong.
+    """Call a method of a boto3 client; raises `ServiceError` for every failure.
 
-    Failures that pass are waited out (`irsa_cli.core.values.patience`), each attempt has a time limit of
-    its own. So are answers of IAM that are older than what this process has written.
+    irsa repeats failures that pass (`irsa_cli.core.values.patience`), with a time limit for each attempt. It
+    also repeats reads of IAM that are older than its own writes.
     """
     client = method.__self__  # type: ignore[attr-defined]
     operation = client.meta.method_to_api_mapping[method.__name__]
@@ -130,18 +127,19 @@ def call(method: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     return _in_time(lambda: persist(ask, writes=False), recent, operation, kwargs)
 
 
+_OF_PYTHON = re.compile(r"Command '\[.*?\]' | \(_ssl\.c:\d+\)|\[Errno -?\d+\] ")
 _NEEDS_POLICY = ("AttachRolePolicy", "PutRolePermissionsBoundary")
 
 
 def _noted(
     ask: Callable[[], T], recent: RecentWrites, operation: str, asked: Mapping[str, Any], began: float
 ) -> T:
-    """Write to IAM, and note it; that IAM does not know a new object yet is a failure that passes."""
+    """Write to IAM, and note the write. If IAM does not know a new object yet, the failure passes."""
     try:
         answer = ask()
     except ServiceError as error:
         policy = asked.get("PolicyArn") or asked.get("PermissionsBoundary")
-        # Only the message tells which of the two is not there.
+        # Only the message says which of the two is missing.
         of_policy = operation in _NEEDS_POLICY and str(policy) in error.reason
         late = error.code == "NoSuchEntity" and not of_policy and recent.is_there(operation, asked)
         if error.code == "EntityAlreadyExists":
@@ -163,7 +161,7 @@ def _tell_of_waiting(began: float) -> None:
 
 
 def _in_time(ask: Callable[[], T], recent: RecentWrites, operation: str, asked: Mapping[str, Any]) -> T:
-    """What IAM shows, asked for until it is not older than what this process has written."""
+    """Read from IAM until the answer is not older than the writes of this process."""
     mine, wait, began = current(), limits.PROPAGATION_SECONDS / 120, time.monotonic()
     while True:
         missing, answer = None, None
@@ -185,7 +183,7 @@ def _in_time(ask: Callable[[], T], recent: RecentWrites, operation: str, asked: 
                 service="iam",
                 operation=operation,
                 transient=True,
-                reason="IAM does not show yet what irsa has written",
+                reason="IAM does not show irsa's own changes yet",
                 next_steps=("run this again in a minute",),
             )
         mine.pause(wait)
@@ -196,10 +194,10 @@ _READING = ("Get", "List", "Describe", "Lookup", "Simulate")
 
 
 def check_origin(operation: str, status: int, body: bytes, parsed: Mapping[str, Any], *, xml: bool) -> None:
-    """Raise `ForeignAwsAnswer` for an answer that AWS has not given.
+    """Raise `ForeignAwsAnswer` for an answer that is not from AWS.
 
-    Each of its answers bears a request's id, and an answer in XML is named after the operation. (Stand-ins
-    for AWS may forget the id where the answer is JSON: then it has to say something that was asked for.)
+    AWS's answers have a request id, and an answer in XML has the operation's name. (Simulators may omit the
+    id of a JSON answer: then it must have a field of the operation.)
     https://docs.aws.amazon.com/IAM/latest/APIReference/CommonParameters.html
     """
     named = bool((parsed.get("ResponseMetadata") or {}).get("RequestId"))
@@ -211,30 +209,27 @@ def check_origin(operation: str, status: int, body: bytes, parsed: Mapping[str, 
         code = str((parsed.get("Error") or {}).get("Code", ""))
         named = named or code not in ("", "Unknown", str(status))
     if not named:
-        raise ForeignAwsAnswer(f"HTTP {status}, and nothing in it is of AWS")
+        raise ForeignAwsAnswer(f"HTTP {status} without AWS's request ID")
 
 
 def translate(
     error: Exception, service: str, operation: str, subject: str, account: str = ""
 ) -> ServiceError:
-    """The error that the user and the transaction get for a botocore exception.
-
-    `account` is that of the session, where that is not the cluster's.
-    """
+    """Return the error for a botocore exception; `account` is the session's, if not the cluster's."""
     what = f"{service} {operation} {subject}".rstrip() + (f" (account {account})" if account else "")
     if isinstance(error, botocore.exceptions.ClientError):
         found = _answered(error, what, service, operation, subject)
         found.account = account
         return found
-    unsent = _is_unsent(error)
+    unsent = isinstance(error, _NOT_SENT) or certificate_refused(error)
     known = isinstance(error, botocore.exceptions.BotoCoreError)
     return ServiceError(
         what,
         code=type(error).__name__,
         outcome=Outcome.NOT_SENT if unsent else Outcome.UNKNOWN,
-        # Of what is not botocore's: a garbled or truncated answer, or none. It may have been executed.
+        # Not botocore's: a garbled or truncated answer, or none. AWS may have executed the call.
         transient=isinstance(error, _NETWORK) if known else not isinstance(error, TooLarge),
-        reason=redacted(str(error)) if known else _unreadable(error),
+        reason=redacted(_OF_PYTHON.sub("", str(error))) if known else _unreadable(error),
         next_steps=_advice_without_answer(error),
         service=service,
         operation=operation,
@@ -246,7 +241,7 @@ def _unreadable(error: Exception) -> str:
     if isinstance(error, Overran | TooLarge):
         return str(error)
     if isinstance(error, OddAnswer):
-        return f"the answer is not what AWS documents: {error}"
+        return f"the answer differs from AWS's documentation: {error}"
     if isinstance(error, ForeignAwsAnswer):
         return f"the answer did not come from AWS ({error})"
     return f"the answer could not be read ({type(error).__name__})"
@@ -260,14 +255,17 @@ def _answered(
     metadata = error.response.get("ResponseMetadata", {})
     status = int(metadata.get("HTTPStatusCode", 0))
     headers = metadata.get("HTTPHeaders") or {}
-    # A refusal of AWS has a code; without one nobody knows who refused, and after what.
+    # AWS refuses with a code. Without one, nobody knows who refused, or whether the call was executed.
     nameless = code in ("", "Unknown", str(status))
     server = status >= 500 or nameless
     throttled = code in THROTTLED or status == 429
     details: tuple[str, ...] = ()
+    denied: tuple[str, ...] = ()
     if code in ACCESS_DENIED and operation != "AssumeRoleWithWebIdentity":
         what_for = f"{service}:{operation}" + (f" on {subject}" if subject else "")
-        details = (f"{_denial(str(body.get('Message') or ''))}: {what_for}",)
+        denial, denied_by = _denial(str(body.get("Message") or ""))
+        details = (f"{denial}: {what_for}",)
+        denied = (f"ask who maintains that {denied_by}",) if denied_by else ()
     return ServiceError(
         what,
         code=code,
@@ -278,70 +276,67 @@ def _answered(
         transient=server or throttled or code in _PASSING,
         reason=_reason(status, code, redacted(str(body.get("Message") or "")), nameless=nameless),
         details=details,
-        next_steps=_advice(code, headers),
+        next_steps=denied or _advice(code, headers),
         retry_after=retry_after(headers),
     )
 
 
-def _denial(message: str) -> str:
-    """What a denial is called: a missing permission, unless AWS's words name a policy that denies or limits.
+_LIMITS = (
+    *("service control policy", "resource control policy", "permissions boundary", "session policy"),
+    "VPC endpoint policy",
+)
 
-    They have no code, so nothing but this word depends on it: what it should not claim is that a permission
-    is missing.
+
+def _denial(message: str) -> tuple[str, str]:
+    """Describe a denial, and name the policy that denies or limits, if AWS's words do.
+
+    AWS has no code for this, so only the text of the error depends on it.
     https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
     """
     words = message.lower()
+    limit = next((limit for limit in _LIMITS if limit.lower() in words), "")
     if "explicit deny" in words:
-        return "explicitly denied by a policy"
-    limits = ("service control policy", "resource control policy", "permissions boundary", "session policy")
-    if any(f"no {limit}" in words for limit in (*limits, "vpc endpoint policy")):
-        return "not allowed by a policy that limits the caller"
-    return "missing permission"
+        return f"explicitly denied by a {limit or 'policy'}", limit
+    if limit and f"no {limit.lower()}" in words:
+        return f"not allowed by the {limit}", limit
+    return "missing permission", ""
 
 
 def _reason(status: int, code: str, message: str, *, nameless: bool) -> str:
     if nameless:
-        return f"HTTP {status}, and no error of AWS with it" + (f": {message}" if message else "")
+        return f"HTTP {status} without an error from AWS" + (f": {message}" if message else "")
     return f"{code}: {message or 'no message'}"
-
-
-def retry_after(headers: Mapping[str, Any]) -> float | None:
-    """Seconds until a service wants to be asked again, None where it does not say (RFC 9110, 10.2.3)."""
-    text = str(headers.get("retry-after") or "").strip()
-    return float(text) if text.isdecimal() and len(text) < 6 else None
 
 
 def _advice(code: str, headers: Mapping[str, Any]) -> tuple[str, ...]:
     if code in _CLOCK:
-        whose = (
-            ", and whose credentials these are: aws sts get-caller-identity"
-            if code in _BAD_CREDENTIALS
-            else ""
-        )
-        return clock_advice(headers) or (f"check this machine's clock{whose}",)
+        also = " and the secret access key (aws sts get-caller-identity)" if code in _BAD_CREDENTIALS else ""
+        return clock_advice(headers) or (f"check this machine's clock{also}",)
     if code in _EXPIRED:
         return ("get new AWS credentials (aws sso login, or assume the role again), then run this again",)
     if code in _BAD_CREDENTIALS:
-        return ("check whose credentials these are: aws sts get-caller-identity",)
+        return ("aws sts get-caller-identity  # whose credentials these are",)
     if code in THROTTLED:
-        return ("AWS is throttling this account: run this again in a minute",)
+        return ("AWS throttles this account: run this again in a minute",)
     return ()
 
 
 def _advice_without_answer(error: Exception) -> tuple[str, ...]:
     names = botocore.exceptions
-    if isinstance(
-        error, names.NoCredentialsError | names.PartialCredentialsError | names.CredentialRetrievalError
-    ):
-        return ("give AWS credentials: a profile (--profile), AWS_ACCESS_KEY_ID, SSO or a web identity",)
+    if isinstance(error, names.CredentialRetrievalError):
+        return ("check the profile's credential_process or role in ~/.aws/config, then run this again",)
+    if isinstance(error, names.NoCredentialsError | names.PartialCredentialsError):
+        return ("set AWS credentials: --profile NAME, AWS_ACCESS_KEY_ID and its secret, or aws sso login",)
     if isinstance(error, names.TokenRetrievalError | names.SSOError):
-        return ("log in again: aws sso login",)
+        return ("aws sso login  # with the same --profile",)
+    if isinstance(error, names.NoRegionError):
+        return ("name the region: --region REGION, or AWS_REGION",)
     if isinstance(error, ForeignAwsAnswer):
-        return ("something between here and AWS answers: check HTTPS_PROXY, NO_PROXY, and for a login page",)
+        return ("check HTTPS_PROXY and NO_PROXY, and whether a login page answers instead of AWS",)
     if isinstance(error, names.SSLError) and validity_advice(error):
         return validity_advice(error)
     if isinstance(error, names.SSLError):
-        return ("if a proxy with its own CA is in the way, name the CA in AWS_CA_BUNDLE",)
+        return ("if a proxy intercepts TLS, set AWS_CA_BUNDLE to the file with its CA",)
     if isinstance(error, _NETWORK):
         return ("check the network, HTTPS_PROXY and NO_PROXY, then run this again",)
     return ()

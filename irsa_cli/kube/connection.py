@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import kubernetes.client
 import urllib3
+import yaml
 
 from irsa_cli.aws.cluster import EksCluster
 from irsa_cli.core.values import attempts
@@ -86,18 +87,38 @@ def from_kubeconfig(path: str | None, context: str | None) -> Any:
         known = isinstance(error, (kubernetes.config.ConfigException, OSError, Overran, _Odd, IrsaError))
         # The library's words may have a whole user entry in them.
         ours = isinstance(error, IrsaError)
-        words = str(error) if ours else re.sub(r"[{\[].*", GONE, str(error), flags=re.DOTALL)
-        reason = words if known else f"it is not a valid kubeconfig ({type(error).__name__})"
+        words = str(error) if ours else _words(error)
+        reason = words if known or isinstance(error, yaml.YAMLError) else "it is not a kubeconfig"
         raise IrsaError(
             f"the kubeconfig {path or '(default)'} can't be used",
             reason=redacted(reason),
-            next_steps=getattr(error, "next_steps", ()),
+            next_steps=getattr(error, "next_steps", ()) or _STEPS.get(reason.partition(" '")[0], ()),
             code="Kubeconfig",
         ) from error
     _prepare(client.configuration)
     client.rest_client = kubernetes.client.rest.RESTClientObject(client.configuration)
     _bound(client)
     return client
+
+
+_NONE, _NO_CONTEXT = "the file does not exist, or is empty", "it has no context"
+_STEPS = {
+    _NONE: ("name one that exists (--kubeconfig), or none at all: for EKS irsa needs no kubeconfig",),
+    _NO_CONTEXT: ("kubectl config get-contexts  # then --context NAME",),
+}
+
+
+def _words(error: Exception) -> str:
+    """Why it can't be used; the library's own words may have a whole user entry in them."""
+    text = str(error)
+    if isinstance(error, yaml.YAMLError):
+        mark = getattr(error, "problem_mark", None)
+        return f"line {mark.line + 1} is not YAML" if mark else "it is not YAML"
+    if "No configuration found" in text:
+        return _NONE
+    if found := re.search(r"Expected object with name (.*) in .*/contexts list", text):
+        return f"{_NO_CONTEXT} '{found[1]}'"
+    return re.sub(r"[{\[].*", GONE, text, flags=re.DOTALL).removeprefix("Invalid kube-config file. ")
 
 
 class _Odd(Exception):
@@ -133,14 +154,15 @@ def _listened(load: Callable[[], T]) -> T:
 def _without_credentials(words: str) -> IrsaError:
     """The failure of the command that a kubeconfig names for credentials, by what the library logs of it."""
     reason = re.sub(r"\[Errno \d+\] ", "", words).removeprefix("exec: ")
+    reason = re.sub(r"No such file or directory: (.*)", r"command \1 was not found", reason)
     if "decode process output" in words:
         reason = "its output is not JSON"
     if "'NoneType' object has no attribute 'strip'" in words:  # On a terminal the library keeps none of it.
-        reason = "it failed (see its output above)"
+        reason = "it failed; its own message is above"
     return IrsaError(
-        "its credential command (exec) returned no credentials",
+        "its credential plugin (exec) failed",
         reason=redacted(reason),
-        next_steps=("run that command by itself: kubectl config view --minify shows it",),
+        next_steps=("kubectl config view --minify  # shows the plugin's command: run it by itself",),
         code="Kubeconfig",
     )
 

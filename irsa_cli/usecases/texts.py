@@ -1,7 +1,4 @@
-"""The text of a file, a pipe or standard input, which may be as large or as slow as others make it.
-
-All files that somebody names are read here. What is in them is the business of those who ask for it.
-"""
+"""Read files, pipes and standard input of any size and speed: all files that the user names."""
 
 from __future__ import annotations
 
@@ -19,9 +16,9 @@ from irsa_cli.core.values.errors import InvalidInput, IrsaError
 
 STDIN = "-"
 MAX_BYTES = 16 * 2**20
-"""A file of ten thousand ServiceAccounts has less."""
+"""A file with ten thousand ServiceAccounts has less."""
 NO_WRITER_SECONDS, SILENT_SECONDS, PIPE_SECONDS = 10.0, 60.0, 600.0
-"""How long a pipe that nobody has opened for writing, one that says nothing, and any is waited for."""
+"""Seconds to wait for a pipe without a writer, a silent one, and any."""
 
 
 def files_in(
@@ -32,9 +29,9 @@ def files_in(
     deep: bool = True,
     left_out: Collection[str] = (),
 ) -> list[Path]:
-    """The files of a folder that end so, sorted; with `deep`, of those below it, without folders `left_out`.
+    """The files of a folder with these endings, sorted; `deep`: also below it, without folders `left_out`.
 
-    Links to folders are not followed. What can't be listed, and what ends so and is no file, is a problem.
+    irsa does not follow links to folders. Unreadable folders, and matches that are no files, are problems.
     """
     found: list[Path] = []
 
@@ -54,8 +51,7 @@ def files_in(
 def read_text(path: str | Path, limit: int = 0) -> str:
     """The text of a file, a pipe or standard input (`-`).
 
-    Raises `InvalidInput` for what is no text, has more than `limit` bytes, or has no end. The
-    limit is `MAX_BYTES` if none is given.
+    Raises `InvalidInput` if it is not text, has more than `limit` (else `MAX_BYTES`) bytes, or has no end.
     """
     what = "standard input" if path == STDIN else str(path)
     limit = limit or MAX_BYTES
@@ -77,7 +73,7 @@ def read_text(path: str | Path, limit: int = 0) -> str:
 
 
 class _Endless(Exception):
-    """What is read has no end, as far as anybody can wait for it."""
+    """The input has no end within the time limit."""
 
 
 def _file(path: str | Path, limit: int) -> bytes:
@@ -100,7 +96,7 @@ def _stdin(limit: int) -> bytes:
 
 
 def _until_the_end(file: int, limit: int) -> bytes:
-    # A person at a terminal is waited for.
+    # Wait for a person at a terminal.
     waits = not stat.S_ISREG(os.fstat(file).st_mode) and not os.isatty(file)
     found, latest = bytearray(), time.monotonic() + PIPE_SECONDS
     while part := _part(file, waits=waits):
@@ -113,7 +109,7 @@ def _until_the_end(file: int, limit: int) -> bytes:
 
 
 def _part(file: int, *, waits: bool) -> bytes:
-    """The next part, b"" at the end; a pipe is not waited for without an end."""
+    """The next part, b"" at the end; a pipe has a time limit."""
     if waits and not _is_ready(file, NO_WRITER_SECONDS):
         try:
             part = os.read(file, 2**16) if not os.get_blocking(file) else None

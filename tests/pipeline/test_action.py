@@ -81,7 +81,7 @@ def test_changes_are_planned_and_told(job: MakeJob, stage: Stage, github: GitHub
     assert used.step("Keep the journal").outcome == "skipped"
     (comment,) = github.comments
     for text in (comment["body"], used.summary):
-        assert "irsa diff: 1 to change, shared parts to change" in text
+        assert "irsa diff: 1 ServiceAccount to change; shared parts to change" in text
         assert "backend/s3-reader" in text
         assert "AmazonS3ReadOnlyAccess" in text
         assert (
@@ -106,7 +106,7 @@ def test_what_was_planned_is_applied_in_the_next_job(job: MakeJob, stage: Stage)
     assert (used.outputs["exit-code"], used.outputs["outcome"]) == ("0", "committed")
     assert used.outputs["changed"] == "true"
     assert stage.role_of("backend", "s3-reader")["attached"] == [READ_ONLY]
-    assert "irsa apply: 1 done, shared parts done" in used.summary
+    assert "irsa apply: 1 ServiceAccount done; shared parts done" in used.summary
     verified = use(next_one, "verify", args="--all -A -c demo")
     assert (verified.outputs["exit-code"], verified.outputs["outcome"]) == ("0", "verified"), verified.log
     assert json.loads(Path(verified.outputs["sarif-file"]).read_text("utf-8"))["version"] == "2.1.0"
@@ -138,7 +138,7 @@ def test_nothing_to_do_is_quiet(job: MakeJob, stage: Stage, github: GitHub) -> N
     assert (used.outputs["exit-code"], used.outputs["outcome"]) == ("0", "unchanged")
     assert used.outputs["changed"] == "false"
     assert github.comments == []
-    assert "irsa diff: 1 unchanged" in used.summary
+    assert "irsa diff: 1 ServiceAccount unchanged" in used.summary
 
 
 def test_a_comment_that_is_there_is_put_right(job: MakeJob, github: GitHub) -> None:
@@ -146,11 +146,11 @@ def test_a_comment_that_is_there_is_put_right(job: MakeJob, github: GitHub) -> N
     bindings(mine, "s3-reader")
     use(mine, "diff")
     use(mine, "diff")
-    assert "1 to change, shared parts to change" in github.comments[0]["body"]
+    assert "1 ServiceAccount to change; shared parts to change" in github.comments[0]["body"]
     assert use(mine, "apply", comment="never").outputs["outcome"] == "committed"
     use(mine, "diff")
     (comment,) = github.comments
-    assert "1 unchanged" in comment["body"]
+    assert "1 ServiceAccount unchanged" in comment["body"]
 
 
 def test_what_is_refused_says_why(job: MakeJob, stage: Stage, github: GitHub) -> None:

@@ -72,7 +72,7 @@ def test_nothing_to_do_puts_right_what_is_there_only(tell: Tell, github: GitHub)
     assert len(github.comments) == 1
     tell()
     tell(done, exit_code=0)
-    assert "1 unchanged" in github.comments[0]["body"]
+    assert "1 ServiceAccount unchanged" in github.comments[0]["body"]
 
 
 def test_jobs_have_their_own(tell: Tell, github: GitHub) -> None:
@@ -86,9 +86,9 @@ def test_another_s_comment_is_left_alone(tell: Tell, github: GitHub) -> None:
     """Who has written a comment can change what stands in it."""
     tell()
     body = github.comments.pop()["body"]
-    forged = github.add(body.replace("2 to change", "1 unchanged"), "mallory")
+    forged = github.add(body.replace("2 ServiceAccounts to change", "1 ServiceAccount unchanged"), "mallory")
     tell()
-    assert "1 unchanged" in forged["body"]
+    assert "1 ServiceAccount unchanged" in forged["body"]
     assert len(github.comments) == 2
 
 

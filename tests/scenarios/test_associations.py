@@ -123,7 +123,7 @@ def test_create_sa_claims_no_more_than_it_did(stage: Stage, namespace: str) -> N
     assert ran.code == 0, ran.err
     assert asked(stage) == 1
     assert f"{namespace}/{NAME} has the role arn:" in last(ran)
-    assert last(ran).endswith(", for pods that start from now on.")
+    assert last(ran).endswith(". Pods that start from now on use it.")
     document = create(stage, namespace, "--verify", "-o", "json").item
     assert document["podIdentity"] is None
     assert document["notes"] == []
@@ -162,7 +162,7 @@ def test_update_sa_says_where_pods_get_their_credentials(stage: Stage, namespace
     update = ("update-sa", NAME, "-n", namespace, "-c", stage.cluster, "--token-expiration")
     stage.sandbox.calls.clear()
     plain = stage.irsa(*update, "3600")
-    assert last(plain).endswith("Pods that run already have to be restarted for it.")
+    assert last(plain).endswith("Restart running pods for the change to take effect.")
     assert asked(stage) == 1
     other = associate(stage, namespace)
     ran = stage.irsa(*update, "7200", "--verify")

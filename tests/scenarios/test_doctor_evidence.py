@@ -50,7 +50,7 @@ def test_nothing_is_called_right_without_a_running_pod(
     assert said == {"Running": (0, False), "Pending": (1, True), "Succeeded": (1, True)}
     ran = binding.stage.irsa("doctor", *of(binding), "-c", "demo")
     last = ran.out.splitlines()[-1]
-    assert "Nothing wrong was found." not in ran.out
+    assert "No problem was found." not in ran.out
     assert "whether pods get the role was not seen (exit 1)" in last
     command = last.partition("To see more: irsa ")[2]
     assert binding.stage.irsa(*command.split()).code == 0
@@ -148,7 +148,7 @@ def test_what_waits_for_a_cause_is_one_line(binding: Binding) -> None:
     binding.new_pod()
     few = binding.stage.irsa("doctor", *of(binding), "-c", "demo")
     everything = binding.stage.irsa("doctor", *of(binding), "-c", "demo", "-v")
-    assert "checks wait for that to be fixed (-v shows them)" in few.out
+    assert "checks not possible until that is fixed (-v shows them)" in few.out
     assert "there is no role" not in few.out.partition("✗ role-missing")[2].partition("\n")[2]
     assert "checks wait" not in everything.out
 

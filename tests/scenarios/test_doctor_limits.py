@@ -325,10 +325,10 @@ def test_what_could_not_be_looked_at_is_not_called_right(cluster: Stage) -> None
     assert ran.code == 1
     assert f"? back/{NAME}" in ran.out
     assert f"missing permission: iam:GetRole on {binding.role} (15 checks)" in ran.out
-    assert "could be checked; 1 of 1 ServiceAccounts could not be judged (exit 1)" in ran.out
+    assert "No problem was found, but 1 of 1 ServiceAccount could not be checked (exit 1)" in ran.out
     one = cluster.irsa("doctor", NAME, "-n", "back", "-c", "demo", user="lister")
     assert one.code == 1
-    assert "of what decides, 17 checks could not be made (exit 1)" in one.out
+    assert "17 deciding checks could not run (exit 1)" in one.out
 
 
 def test_a_role_that_is_not_read_is_not_called_right(cluster: Stage) -> None:
@@ -342,7 +342,7 @@ def test_a_role_that_is_not_read_is_not_called_right(cluster: Stage) -> None:
     assert "? back/far" in ran.out
     assert f"    back/far: unknown: account {FOREIGN} is not read" in ran.out
     assert f"✓ back/{NAME}" in ran.out
-    assert "1 of 3 ServiceAccounts could not be judged" in ran.out
+    assert "1 of 3 ServiceAccounts could not be checked" in ran.out
 
 
 def test_service_accounts_that_can_not_be_listed(cluster: Stage) -> None:
@@ -361,12 +361,12 @@ def test_a_service_account_that_is_hidden_or_missing_is_not_said_to_name_no_role
     user = cluster.restricted()
     said = {
         ("admin", "nobody"): "does not exist",
-        ("admin", "plain"): "names no role",
+        ("admin", "plain"): "has no role annotation",
         (user, NAME): "could not be read",
     }
     for (who, name), text in said.items():
         ran = cluster.irsa("doctor", name, "-n", "back", "-c", "demo", user=who)
-        assert ran.out.splitlines()[0] == f"back/{name}: {text}"
+        assert ran.out.splitlines()[1] == f"back/{name}: {text}"
 
 
 def test_an_annotation_does_not_reach_the_terminal_raw(cluster: Stage) -> None:

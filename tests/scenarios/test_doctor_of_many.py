@@ -146,7 +146,7 @@ def test_pods_on_the_node_s_role_that_a_pattern_allows_are_told(binding: Binding
     assert [found["id"] for found in hints["plain"] if found["hint"]] == ["annotation-missing"]
     assert (problems(whole), whole["metadata"]["exitCode"]) == ([], 0)
     ran = binding.stage.irsa("doctor", "-n", binding.namespace, "-c", binding.stage.cluster)
-    assert f"No problem was found. There are hints of {binding.namespace}/plain: name one to see." in ran.out
+    assert f"No problem was found. There are hints for {binding.namespace}/plain: run irsa doctor NAME." in ran.out
     one = run_doctor(binding.stage, capsys, "plain", "-n", binding.namespace)
     assert problems(one) == ["annotation-missing"]
 

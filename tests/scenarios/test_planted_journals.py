@@ -329,7 +329,7 @@ def test_a_deletion_that_is_taken_back_is_shown_before_and_never_called_taken_ba
     assert done
     attached = [line for line in ran.err.splitlines() if "PolicyAttachment" in line]
     assert not any("rolled back" in line for line in attached)
-    assert "is there again" in ran.out
+    assert "restored what" in ran.out
     assert {name: role["attached"] for name, role in small.world()["roles"].items()} == {
         name: role["attached"] for name, role in made.items()
     }
@@ -366,7 +366,7 @@ def test_at_a_terminal_the_plan_is_shown_and_asked_about(small: Stage, answer: s
     command = [sys.executable, "-m", "irsa_cli", "recover", transaction]
     env = {**small.env(), "PYTHONPATH": str(ROOT)}
     with Terminal(command, env, small.folder) as terminal:
-        terminal.read(f"{transaction}  apps/app  is going to be carried out:")
+        terminal.read(f"{transaction}  apps/app  is planned:")
         terminal.read("- Role .*demo-apps-app")
         terminal.read(r"Do this\? \[y/N\]")
         terminal.type(f"{answer}\n")
@@ -380,7 +380,7 @@ def test_with_yes_nobody_is_asked(small: Stage) -> None:
     transaction = cut_off(small, "app", "apps", *WISH, at=ATTACHING)
     command = [sys.executable, "-m", "irsa_cli", "recover", transaction, "--yes"]
     with Terminal(command, {**small.env(), "PYTHONPATH": str(ROOT)}, small.folder) as terminal:
-        terminal.read("is going to be carried out:")
+        terminal.read("is planned:")
         terminal.read("Everything that the transaction did was rolled back")
         assert terminal.end() == 0
     assert small.world() == before

@@ -161,7 +161,7 @@ def test_it_is_shown_and_judged_with_the_same_flags(
     proven = stage.irsa("verify", *where, *elsewhere.by_role)
     assert proven.code == 0, proven.out + proven.err
     found = stage.irsa("doctor", *where, *elsewhere.by_role)
-    assert "Nothing wrong was found" in found.out, found.out
+    assert "No problem was found" in found.out, found.out
 
 
 def test_an_interrupted_run_is_recovered_with_credentials_for_the_other_account(

@@ -135,6 +135,16 @@ CASES = [
 ]
 
 
+WIDTHS = (60, 80, 110, 200)
+AT_ALL_WIDTHS = (
+    *("plan", "success", "rolled-back", "incomplete", "get-sa", "describe-sa", "describe-sa-interrupted"),
+    *("verify", "verify-all", "doctor", "delete-sa-no", "prune-atomic-no", "apply-plan", "recover-cluster"),
+    "wrong-usage",
+)
+AUDIT = Case("audit", broken, ("audit", "-c", "demo"), code=5)
+TO_COPY = re.compile(r"\s*(> )?(irsa [a-z]+-|irsa (recover|doctor|verify|docs|adopt) |aws |kubectl |eksctl )")
+
+
 @pytest.fixture
 def desk(sandbox: Sandbox, tmp_path: Path) -> Stage:
     """The sandbox's own Kubernetes API, with the cluster's provider and a namespace: changes come in turn."""
@@ -163,6 +173,29 @@ def test_a_screen_is_as_it_is_kept(desk: Stage, case: Case) -> None:
     if os.environ.get(REGENERATE):
         kept.write_text(found, encoding="utf-8")
     assert found == kept.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "case", [*(case for case in CASES if case.name in AT_ALL_WIDTHS), AUDIT], ids=lambda it: it.name
+)
+def test_no_width_cuts_a_word_or_a_command(desk: Stage, case: Case) -> None:
+    case.stage(desk)
+    arns: list[set[str]] = []
+    for width in WIDTHS:
+        code, pieces = watch(
+            [forks.irsa(), *case.arguments],
+            environment(desk, {**UTF8, "NO_COLOR": "1"}),
+            desk.folder,
+            columns=width,
+            answer=case.answer,
+        )
+        text = shown(drawn(pieces, 500))
+        assert code in (case.code, 0, 1), text
+        for line in text.splitlines():
+            assert len(line) <= width or " " not in line.strip() or TO_COPY.match(line), (width, line)
+        if case.name != "success":
+            arns.append(set(re.findall(r"arn:[^\s,;]+\w", text)))
+    assert all(found == arns[0] for found in arns), arns
 
 
 def test_colours_in_a_pipe_are_there_on_demand_only(desk: Stage) -> None:

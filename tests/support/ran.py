@@ -4,6 +4,7 @@ Every document that a test of commands has printed is checked here, so that no w
 """
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -17,6 +18,13 @@ from irsa_cli.cli.main import wanted_form
 
 Json = dict[str, Any]
 SCHEMA = Path(__file__).parents[2] / "docs" / "reference" / "output.schema.json"
+
+_NOUNS = (
+    *("ServiceAccounts", "roles", "clusters", "pods", "findings", "policies", "accounts", "changes"),
+    *("statements", "files", "checks", "problems", "risks", "namespaces", "items", "marks", "rules", "paths"),
+)
+MISCOUNTED = re.compile(rf"(?<![\d.,:/-])\b1 (?:{'|'.join(_NOUNS)})\b|\b0 ServiceAccount\b(?! with)")
+"""Numbers that do not agree with their noun: `1 roles`."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +106,7 @@ def promised(ran: Ran, arguments: Sequence[str]) -> Ran:
     A run that was killed prints none.
     """
     output = wanted_form(arguments)
+    assert not (found := MISCOUNTED.findall(ran.out + ran.err)), f"numbers that do not agree: {found}"
     if output in ("json", "yaml") and ran.code >= 0 and not {"-h", "--help"} & set(arguments):
         document = ran.json if output == "json" else ran.yaml
         check(document, ran.code)

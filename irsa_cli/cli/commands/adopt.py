@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,14 +11,18 @@ import click
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common, selecting, targets
 from irsa_cli.cli.options.types import ROLE_NAME, once, switch
+from irsa_cli.cli.output.plan_text import plan_lines
 from irsa_cli.cli.output.reports.model import PipelineReport
 from irsa_cli.cli.output.reports.of_results import facts_of, name_of, of_applied, of_result
 from irsa_cli.cli.output.speaking import Speaking, deliver
-from irsa_cli.cli.output.text import show, show_document, show_each
+from irsa_cli.cli.output.table import show_table
+from irsa_cli.cli.output.text import messages, show, show_document
 from irsa_cli.cli.session import outcome_of, plan_saver
-from irsa_cli.cli.terminal.wording import say
+from irsa_cli.cli.terminal.wording import put
 from irsa_cli.core.results.applied import AppliedList, Item
 from irsa_cli.core.results.result import Ended, Result
+from irsa_cli.core.results.scope import plural
+from irsa_cli.core.values.shown import visible
 
 if TYPE_CHECKING:
     from irsa_cli.core.planning.adopt import Adoptions
@@ -85,7 +90,7 @@ def command(**options: Any) -> int:
         if isinstance(outcome, Result):
             show(outcome, speaking.output, quiet=speaking.quiet, verbose=True)
         else:
-            _show_all(outcome, speaking.output, quiet=speaking.quiet)
+            _show_all(outcome, speaking)
         _save(options, request, outcome)
 
     return deliver(outcome, _report, speaking, shown, only_shows=settings.dry_run)
@@ -104,27 +109,46 @@ def _save(options: dict[str, Any], request: Request, outcome: Result | Adoptions
         plan_saver(options, "adopt --all", several)(planned)
 
 
-def _show_all(done: Adoptions, output: str, *, quiet: bool) -> None:
-    """One line for each on standard output, what there is to say of it on standard error."""
-    words = {
-        Ended.COMMITTED: "adopted",
-        Ended.PLANNED: "would be adopted",
-        Ended.UNCHANGED: "managed by irsa already",
-        Ended.ROLLED_BACK: "rolled back",
-    }
+_WORDS = {
+    Ended.COMMITTED: "adopted",
+    Ended.PLANNED: "to adopt",
+    Ended.UNCHANGED: "already managed",
+    Ended.ROLLED_BACK: "rolled back",
+}
 
-    def line(result: Result) -> str:
-        ended = words.get(result.ended, result.ended.value)
-        return f"{name_of(result)}  {ended}  {result.facts['role']['arn']}"
 
-    if output != "text":
-        show_document(done.envelope(), output)
-    show_each(done.items, output, line, quiet=quiet, whole=True, about=lambda result: f"{name_of(result)}: ")
-    if output == "text":
-        for passed in done.passed:
-            say(f"{passed.account}  skipped: {passed.why}")
-        if not done.items:
-            click.echo("There is nothing to adopt.")
+def _show_all(done: Adoptions, speaking: Speaking) -> None:
+    """Print a table with a total; a plan's changes and notes only with `-v`."""
+    if speaking.output != "text":
+        show_document(done.envelope(), speaking.output)
+    else:
+        _show_table(done)
+    for result in done.items:
+        planned = result.ended is Ended.PLANNED
+        lines = [*plan_lines(result, whole=True)] if planned and speaking.verbose else []
+        if (
+            result.error is not None
+            or result.left
+            or not (speaking.quiet or (planned and not speaking.verbose))
+        ):
+            lines += messages(result)
+        for line in [f"{name_of(result)}:", *(f"  {line}" for line in lines)] if lines else ():
+            put(line, err=True)
+
+
+def _show_table(done: Adoptions) -> None:
+    ends = [(_WORDS.get(result.ended, result.ended.value), result) for result in done.items]
+    rows = [(name_of(result), word, result.facts["role"]["arn"]) for word, result in ends]
+    rows += [(item.account, "skipped", item.why) for item in done.passed]
+    show_table(("SERVICEACCOUNT", "STATUS", "ROLE"), [[*map(visible, row)] for row in rows])
+    if not done.items:
+        click.echo("There is nothing to adopt.")
+        return
+    counts = Counter(word for _, word, _ in rows)
+    said = ", ".join(f"{number} {word}" for word, number in counts.items())
+    click.echo(f"{plural(len(rows), 'ServiceAccount')}: {said}.")
+    if any(result.ended is Ended.PLANNED for result in done.items):
+        click.echo("Nothing was changed (dry run; -v shows each plan and its notes).")
 
 
 def _report(done: Result | Adoptions, title: str) -> PipelineReport:

@@ -66,7 +66,7 @@ def command(**options: Any) -> int:
     Exit code 5: a risk of --fail-on was found; 1: none was, and something that matters could not be read;
     7: there was nothing to check.
     """
-    from irsa_cli.cli.output.reports.of_checks import of_risks
+    from irsa_cli.cli.output.screens.checked import of_risks
     from irsa_cli.core.audit.report import AuditReport
     from irsa_cli.usecases.audit.run import audit
 

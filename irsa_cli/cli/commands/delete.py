@@ -14,7 +14,6 @@ from irsa_cli.cli.output.confirming import demand_yes
 from irsa_cli.cli.output.screens.applied import finish_applied, told
 from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.cli.session import outcome_of, plan_saver
-from irsa_cli.core.results.applied import AppliedList
 
 _EPILOG = """
 \b
@@ -43,7 +42,7 @@ def command(**options: Any) -> int:
     speaking = Speaking.take(options)
     progress = speaking.progress()
     settings, detailed = common.take_settings(options, progress)
-    configs, target, selection, where = files.take_files(options)
+    configs, target, selection, _ = files.take_files(options)
     request = Request(
         configs,
         target,
@@ -56,14 +55,7 @@ def command(**options: Any) -> int:
     if not speaking.verbose:
         settings = replace(settings, listen=lambda event: None)  # A line for each ServiceAccount will do.
     tell = (lambda item: None) if settings.dry_run else lambda item: progress.ended(told(item))
-
-    def work() -> AppliedList:
-        names = [f"{place.target.cluster} {binding}" for place in where for binding in place.bindings]
-        heading = "What irsa created for these is going to be deleted (--dry-run shows it):"
-        settings.check_confirmed(lambda: settings.confirm_names(heading, names))
-        return delete_files(request, settings, progress.wire, tell)
-
-    done = outcome_of(work, speaking, progress)
+    done = outcome_of(lambda: delete_files(request, settings, progress.wire, tell), speaking, progress)
     done.detailed = detailed
     return finish_applied(
         done, speaking, dry_run=settings.dry_run, save=plan_saver(options, "delete", request)

@@ -73,7 +73,7 @@ def command(**options: Any) -> int:
     policy or provider could not be checked, or no running pod with this identity was seen; without NAME, also
     when it is not known who has a role. Everything else that is not known is shown, and is no problem.
     """
-    from irsa_cli.cli.output.reports.of_checks import of_diagnosis
+    from irsa_cli.cli.output.screens.checked import of_diagnosis
     from irsa_cli.cli.output.screens.doctor import lines
     from irsa_cli.core.doctor.diagnosis import Diagnosis
     from irsa_cli.usecases.doctor.diagnose import diagnose

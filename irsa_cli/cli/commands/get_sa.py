@@ -124,6 +124,8 @@ def _get(request: Request, speaking: Speaking, then: Callable[[], None] = lambda
 
 def _show(found: BindingList, speaking: Speaking, *, headers: bool) -> None:
     if speaking.output in ("text", "wide"):
+        if found.found is not None and headers and not speaking.quiet:
+            say(found.found.cluster.title, err=True)
         head, rows = table(found.items, wide=speaking.output == "wide")
         show_table(head if headers else (), rows)
         if found.error is None and not speaking.quiet:

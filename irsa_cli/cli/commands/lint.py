@@ -44,7 +44,7 @@ def command(**options: Any) -> int:
     of irsa audit. Exit code 5: a risk of --fail-on is shown; 2: a file can't be read, or is of no known
     kind; 1: neither, but what is not known yet could be as bad as --fail-on.
     """
-    from irsa_cli.cli.output.reports.of_checks import of_risks
+    from irsa_cli.cli.output.screens.checked import of_risks
     from irsa_cli.core.lint.report import LintReport
     from irsa_cli.usecases.audit.lint import Request, lint
 

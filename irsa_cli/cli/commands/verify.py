@@ -91,7 +91,7 @@ def command(**options: Any) -> int:
     STS and asks AWS whose the credentials are. Changes nothing. Exit code 5: something is wrong; 1: nothing
     wrong was found, but not every step could be tried.
     """
-    from irsa_cli.cli.output.reports.of_checks import of_verification
+    from irsa_cli.cli.output.screens.checked import of_verification
 
     speaking = Speaking.take(options)
     request, allow = _request(options), Allowance(empty=options["allow_empty"])

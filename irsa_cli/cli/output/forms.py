@@ -1,4 +1,4 @@
-"""The forms of a result that `-o` names, beyond JSON and YAML: names alone, and what a jsonpath finds."""
+"""Output forms other than text, JSON and YAML: names, and the matches of a JSONPath."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
 
 JSONPATH = "jsonpath="
 REPORTS = ("markdown", "github")
-"""Forms for pipelines: `irsa_cli.cli.output.reports` makes them, whatever the command."""
+"""Forms for pipelines (`irsa_cli.cli.output.reports`), for every command."""
 _PIECE = re.compile(
     r"""(?P<text>[^{}]+)|\{(?P<inside>(?:[^{}"']|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')*)\}""", re.VERBOSE
 )
 
 
 class BadTemplate(ValueError):
-    """A text that is no jsonpath; says what is wrong with it."""
+    """A text is not a JSONPath; the message says why."""
 
 
 class OutputForm(click.ParamType):  # type: ignore[type-arg]
-    """One of some words, or `jsonpath=EXPR`; an expression that can't be read is wrong usage."""
+    """A form's name, or `jsonpath=EXPR` with a valid expression."""
 
     name = "form"
 
@@ -35,20 +35,20 @@ class OutputForm(click.ParamType):  # type: ignore[type-arg]
         self.forms = tuple(forms)
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
-        """What `--help` shows."""
+        """The metavar in `--help`."""
         return f"[{'|'.join(self.forms)}|jsonpath=EXPR]"
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        """The words that begin so."""
+        """The forms that begin with this text."""
         from click.shell_completion import CompletionItem
 
         forms = (*self.forms, JSONPATH)
         return [CompletionItem(form) for form in forms if form.startswith(incomplete)]
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Check the form."""
+        """Check the form; a wrong one is a usage error."""
         text = str(value)
         if text in self.forms:
             return text
@@ -62,7 +62,7 @@ class OutputForm(click.ParamType):  # type: ignore[type-arg]
 
 
 def is_document(output: str) -> bool:
-    """Whether a form shows a document, also one that has only errors."""
+    """Whether a form is a document, even if it has only errors."""
     return output in ("json", "yaml") or output.startswith(JSONPATH)
 
 
@@ -75,14 +75,11 @@ _NAMED_BY = {
     "RuleList": "id",
     "SettingList": "name",
 }
-"""What names the items of a document that are no ServiceAccounts."""
+"""The field that is the name of an item, for documents without ServiceAccounts."""
 
 
 def names(document: Mapping[str, Any]) -> Iterator[str]:
-    """The name of each item of a document, none twice: what its next command takes as an argument.
-
-    NAMESPACE/NAME of the ServiceAccounts that an item is about; where it is about none, its transaction.
-    """
+    """The names of a document's items, each once: NAMESPACE/NAME, else the transaction."""
     key = _NAMED_BY.get(document["kind"])
     found = ([item[key]] if key else _accounts(item) for item in document["items"])
     yield from dict.fromkeys(name for each in found for name in each)
@@ -96,11 +93,11 @@ def _accounts(item: Mapping[str, Any]) -> list[str]:
 
 
 Template = list["str | Path | Loop"]
-"""Texts, paths, and what is done for each value that a path finds."""
+"""Texts, paths, and loops over a path's values."""
 
 
 class Path:
-    """A path in a document: RFC 9535, as kubectl writes it also without `$`."""
+    """A JSONPath (RFC 9535), also without `$`, as in kubectl."""
 
     def __init__(self, text: str) -> None:
         import jsonpath
@@ -114,7 +111,7 @@ class Path:
             raise BadTemplate(f"'{text}' is not a jsonpath: {str(error).splitlines()[0]}") from error
 
     def values(self, document: Any) -> list[Any]:
-        """What it finds; [] where there is nothing."""
+        """The values that it finds."""
         if self._whole:
             return [document]
         return list(self._found.findall(document)) if isinstance(document, dict | list) else []
@@ -129,7 +126,7 @@ class Loop:
 
 
 def read(text: str) -> Template:
-    """A template as kubectl has it: text, and paths in braces; a path alone needs none."""
+    """Parse a template as in kubectl: text with paths in braces, or one path without braces."""
     if "{" not in text:
         if not text.strip():
             raise BadTemplate("the jsonpath is empty")
@@ -152,7 +149,7 @@ def read(text: str) -> Template:
 
 
 def _add(stack: list[Template], inside: str) -> None:
-    """What is in a pair of braces."""
+    """Add the content of a pair of braces."""
     if inside[:1] in "\"'" and inside:
         stack[-1].append(_quoted(inside))
     elif inside == "end":
@@ -178,25 +175,26 @@ def _quoted(text: str) -> str:
 
 
 def filled(template: Template, document: Any) -> str:
-    """The template with what its paths find: several values are separated by spaces, as kubectl does."""
+    """Fill in the values of the paths; several values are separated by spaces, as in kubectl."""
     parts: list[str] = []
     for piece in template:
         if isinstance(piece, str):
             parts.append(piece)
         elif isinstance(piece, Path):
-            parts.append(" ".join(visible(_shown(value)) for value in piece.values(document)))
+            parts.append(
+                " ".join(
+                    visible(value if isinstance(value, str) else json.dumps(value))
+                    for value in piece.values(document)
+                )
+            )
         else:
             found = piece.over.values(document)
             parts += [filled(piece.body, value) for value in found]
     return "".join(parts)
 
 
-def _shown(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
-
-
 def in_other_form(document: Mapping[str, Any], output: str) -> str:
-    """A document's names, or what a jsonpath finds in it, without the end of its last line."""
+    """A document's names, or the matches of a JSONPath, without the last line's end."""
     if output == "name":
         return "\n".join(map(visible, names(document)))
     return filled(read(output.removeprefix(JSONPATH)), document).removesuffix("\n")

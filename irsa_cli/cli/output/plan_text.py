@@ -1,7 +1,6 @@
-"""A plan as text: a line for each change, and what an update changes below it; with `-v` every value.
+"""A plan as text: a line for each change, with the values that an update changes.
 
-What irsa writes for itself (marks of owners, digests, the commit tag) is counted and shown with `-v` only.
-Coloured where the stream is a terminal. The same as JSON is `irsa_cli.core.results.result`'s business.
+irsa's own marks (owners, digests, the commit tag) are counted; `-v` shows them, and every value.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ from irsa_cli.cli.terminal.wording import mark
 from irsa_cli.core.plan.states import TagsState
 from irsa_cli.core.plan.traits import Proof
 from irsa_cli.core.policies.policy import difference
+from irsa_cli.core.results.scope import plural
 from irsa_cli.core.values.shown import visible
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ _ACTIONS = {"create": "green", "update": "yellow", "delete": "red"}
 
 
 def plan_lines(result: Result, *, whole: bool = False) -> Iterator[str]:
-    """A dry run: its changes (`whole`: with every value that they set), and how many there are."""
+    """The changes of a dry run and their total; `whole`: with every value."""
     changes = [item.change for item in result.changes]
     yield from change_lines(changes, whole=whole)
     yield totals(changes, whole=whole)
@@ -41,29 +41,31 @@ def plan_lines(result: Result, *, whole: bool = False) -> Iterator[str]:
 
 
 def totals(changes: Iterable[Change], *, whole: bool = False) -> str:
-    """How many objects and parts of objects are created, updated and deleted; `whole`: marks, too."""
+    """How many objects and parts are created, updated and deleted; `whole`: including irsa's marks."""
     found = list(changes)
     shown = [change for change in found if whole or not is_mark(change)]
     count = Counter(change.action for change in shown)
     marks = len(found) - len(shown)
-    hidden = f", and {marks} mark{'s' if marks != 1 else ''} of irsa (-v shows them)" if marks else ""
+    hidden = f", and {plural(marks, 'mark')} of irsa (-v shows them)" if marks else ""
     counted = ", ".join(f"{count[action]} to {action}" for action in _ACTIONS)
     return f"Plan: {counted}{hidden}."
 
 
 def change_lines(changes: Iterable[Change], *, whole: bool = False) -> Iterator[str]:
-    """Changes that would be made; `whole`: all of them, with every value."""
+    """Planned changes; `whole`: all of them, with every value."""
     for change in changes:
         if not whole and is_mark(change):
             continue
         sign = click.style(mark(change.action), fg=_ACTIONS[change.action])
         yield f"  {sign} {change.kind.value:<{KIND_WIDTH}} {visible(change.description)}"
         if whole or change.action == "update":
-            yield from (f"      {line}" for line in _details(change, whole=whole))
+            before, after = attributes(change)
+            keys = after or [key for key in before if key in _DOCUMENTS]
+            yield from (f"      {line}" for line in _values(before, after, keys, whole=whole))
 
 
 def is_mark(change: Change) -> bool:
-    """Whether it is about what irsa notes for itself, and nothing else."""
+    """Whether a change is only about irsa's own marks."""
     state = change.after if change.after is not None else change.before
     if isinstance(state, TagsState):
         return all(_is_own(key) for key in state.values)
@@ -71,15 +73,8 @@ def is_mark(change: Change) -> bool:
 
 
 def _is_own(key: str) -> bool:
-    """Whether a tag, label or annotation is one that irsa writes for itself."""
+    """Whether a tag, label or annotation is one of irsa's own."""
     return key.startswith(OWN_PREFIX)
-
-
-def _details(change: Change, *, whole: bool) -> Iterator[str]:
-    """Every value that the change sets; of what is deleted, the documents. Marks with `whole` only."""
-    before, after = attributes(change)
-    keys = after or [key for key in before if key in _DOCUMENTS]
-    yield from _values(before, after, keys, whole=whole)
 
 
 def _document(key: str, old: dict[str, Any] | None, new: dict[str, Any] | None) -> Iterator[str]:
@@ -92,13 +87,13 @@ def _document(key: str, old: dict[str, Any] | None, new: dict[str, Any] | None) 
 
 
 def values(change: Change) -> Iterator[str]:
-    """What a change sets besides documents, without what irsa notes for itself."""
+    """The values that a change sets, without documents and irsa's marks."""
     before, after = attributes(change)
     yield from _values(before, after, [key for key in after if key not in _DOCUMENTS], whole=False)
 
 
 def attributes(change: Change) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What was there, and what is to be there, by the names of attributes."""
+    """The values before and after a change, by attribute."""
     return (
         asdict(change.before) if change.before is not None else {},
         asdict(change.after) if change.after is not None else {},
@@ -115,8 +110,8 @@ def _values(
             if whole or before.get(key) != after.get(key):
                 yield from _document(key, before.get(key), after.get(key))
         elif isinstance(after[key], dict):
-            told = {name: value for name, value in after[key].items() if whole or not _is_own(name)}
-            yield from _pairs(key, before.get(key, {}), told)
+            shown_values = {name: value for name, value in after[key].items() if whole or not _is_own(name)}
+            yield from _pairs(key, before.get(key, {}), shown_values)
         else:
             yield from _value(key.replace("_", " "), before.get(key), after[key])
 

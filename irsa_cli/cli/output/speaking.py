@@ -1,7 +1,4 @@
-"""How the user wants to be told of a result, and telling it: on standard output and in files.
-
-One place for all commands: whatever form is wanted, and however many, they are made of one result.
-"""
+"""Write a result to standard output and files, in the forms that the user wants."""
 
 from __future__ import annotations
 
@@ -28,12 +25,12 @@ from irsa_cli.core.results.envelope import DocumentKind, Envelope, failed
 from irsa_cli.core.values.errors import IrsaError
 
 Save = Callable[[Any], None]
-"""Saves the plan of a dry run, where that was asked for."""
+"""Saves the plan of a dry run, if the user wants that."""
 
 
 @dataclass(frozen=True)
 class Speaking:
-    """How the user wants to be spoken to."""
+    """The output options."""
 
     output: str
     quiet: bool
@@ -54,7 +51,7 @@ class Speaking:
         return speaking
 
     def progress(self) -> Progress:
-        """What tells on standard error how far the command is."""
+        """The progress display."""
         return Progress(quiet=self.quiet, verbose=self.verbose)
 
 
@@ -69,11 +66,10 @@ def deliver(
     *,
     only_shows: bool | None = None,
 ) -> int:
-    """Write the files, then print; `show` prints other forms, and what goes to standard error.
+    """Write the files, then print; returns the exit code.
 
-    `report` makes the report of what was found, under the name of the command that was called. Returns the
-    exit code. What can't be written keeps the rest from nothing: it is told, and raised in the end as
-    `Unshown`. `only_shows`: the output was all that the command was for; unless given, where it succeeded.
+    `report` creates the report, `show` prints the other forms. Unwritable files do not stop the rest:
+    the last error is raised as `Unshown`. `only_shows`: the output is the command's only purpose.
     """
     code = found.exit_code
     with showing(code, only_shows=not code if only_shows is None else only_shows):
@@ -99,7 +95,7 @@ def in_form(report: PipelineReport, output: str, max_length: int | None = None) 
 def write_files(
     found: EndedCommand, report: Callable[[], PipelineReport], files: ReportFiles, command: str
 ) -> Iterator[OSError]:
-    """Write what was asked for; what can't be written."""
+    """Write the files; yields the errors."""
     if not files.is_asked_for:
         return
 
@@ -108,7 +104,7 @@ def write_files(
 
 
 def tell(error: OSError) -> None:
-    """Say which file can't be written."""
+    """Print which file can't be written."""
     say(f"Error: {error.filename}: {error.strerror}", err=True)
 
 
@@ -117,7 +113,7 @@ _PLACED = re.compile(r"(?P<file>[^\s:][^:]*):(?P<line>\d+)(?::(?P<column>\d+))?:
 
 @dataclass(frozen=True)
 class Unbegun:
-    """What is known of a command that could not begin: why, a line each, and its exit code."""
+    """A command that did not start: the reason line by line, and the exit code."""
 
     lines: tuple[str, ...]
     code: str
@@ -130,7 +126,7 @@ class Unbegun:
 
 
 def show_failure(found: Unbegun, arguments: Sequence[str], output: str, command: str) -> None:
-    """Write and print what is known of it; `output` is '' where that is said by text."""
+    """Write and print it; `output` is '' for text, which is already printed."""
     made = partial(of_lines, found.lines, found.exit_code, f"irsa {command}".strip())
     for error in write_files(found, made, named_files(arguments), command):
         tell(error)
@@ -141,7 +137,7 @@ def show_failure(found: Unbegun, arguments: Sequence[str], output: str, command:
 
 
 def named_files(arguments: Sequence[str]) -> ReportFiles:
-    """The files that a command line and the environment name."""
+    """The files named on the command line and in the environment."""
     own = list(takewhile(lambda text: text != "--", arguments))
     named: dict[str, str] = {}
     for key in FILES:
@@ -156,7 +152,7 @@ def named_files(arguments: Sequence[str]) -> ReportFiles:
 
 
 def of_lines(lines: Sequence[str], exit_code: int, title: str) -> PipelineReport:
-    """The report of a command that could not begin: each problem, at its place where the text has one."""
+    """The report of a command that did not start: each problem, at its place if the text has one."""
     entries, said = [], []
     for line in lines:
         if found := _PLACED.match(line):

@@ -1,8 +1,7 @@
-"""Tables: aligned columns with a head. In a pipe no line is broken; rich wraps them on a terminal.
+"""Tables with aligned columns; whole lines in a pipe, wrapped by rich on a terminal.
 
-No word of a cell is cut: what has to be copied, an ARN above all, is whole, however narrow the terminal is.
-Where the last column has no room beside the others it goes below them; where they have none themselves, each
-row becomes a block with a line for each column.
+No word is cut. If the last column does not fit next to the others, it goes below them; if those do not fit
+either, each row becomes a block.
 """
 
 from __future__ import annotations
@@ -18,18 +17,18 @@ from irsa_cli.cli.terminal.wording import put
 GAP = 3
 """Columns between two cells."""
 _NARROWEST = 24
-"""Columns that the last column has at least, or it goes below the others."""
+"""The least width of the last column next to the others."""
 _INDENT = 4
 
 
 def show_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table on standard output; without rows nothing. Cells are safe to be shown already."""
+    """Print a table of safe cells on standard output; nothing without rows."""
     for line in table_lines(head, rows, columns(sys.stdout)):
         put(line)
 
 
 def table_lines(head: Sequence[str], rows: Sequence[Sequence[str]], room: int | None) -> list[str]:
-    """The lines of a table in `room` columns, or unbroken where that is None; `head` may be empty."""
+    """The lines of a table in `room` columns, unbroken if that is None; `head` may be empty."""
     if not rows:
         return []
     table = [head, *rows] if head else list(rows)
@@ -63,7 +62,7 @@ def _line(row: Sequence[str], widths: Sequence[int]) -> str:
 
 
 def _blocks(head: Sequence[str], rows: Sequence[Sequence[str]], room: int) -> list[str]:
-    """A block for each row, with an empty line between two."""
+    """A block for each row, separated by empty lines."""
     names = head or [""] * len(rows[0])
     width = max(map(len, names))
     lines: list[str] = []
@@ -74,7 +73,7 @@ def _blocks(head: Sequence[str], rows: Sequence[Sequence[str]], room: int) -> li
 
 
 def _wrapped(table: Sequence[Sequence[str]], widths: Sequence[int], room: int, gap: int) -> list[str]:
-    """With the words of the last column in lines of `room` columns; a longer word is whole."""
+    """Wrap the last column at `room` columns; longer words stay whole."""
     import io
 
     from rich.console import Console

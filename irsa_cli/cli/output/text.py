@@ -1,9 +1,10 @@
-"""The result on standard output (text, JSON, YAML) and errors on standard error."""
+"""Print results (text, JSON, YAML) on standard output, and errors on standard error."""
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
 import click
@@ -15,32 +16,13 @@ from irsa_cli.cli.terminal.screen import is_unicode
 from irsa_cli.cli.terminal.wording import put, say
 from irsa_cli.core.results.envelope import Envelope
 from irsa_cli.core.results.result import Command, Ended, Result
+from irsa_cli.core.results.scope import plural
 from irsa_cli.core.values.errors import IrsaError, Refused
 from irsa_cli.core.values.shown import json_text, redacted, visible, yaml_text
 
 
-def show_each(
-    results: Iterable[Result],
-    output: str,
-    line: Callable[[Result], str],
-    *,
-    quiet: bool,
-    whole: bool,
-    about: Callable[[Result], str] = lambda result: "",
-) -> None:
-    """Print a line for each result, with its plan; what else there is to say of it goes to standard error."""
-    for result in results:
-        if output == "text":
-            say(line(result))
-            for told in plan_lines(result, whole=whole) if result.ended is Ended.PLANNED else ():
-                put(f"  {told}")
-        if not quiet or result.error is not None or result.left:
-            for told in messages(result, about(result)):
-                put(f"  {told}", err=True)
-
-
 class EndedCommand(Protocol):
-    """What a command has found or done."""
+    """The outcome of a command."""
 
     @property
     def exit_code(self) -> int:
@@ -51,15 +33,15 @@ class EndedCommand(Protocol):
 
 
 class FoundByReading(EndedCommand, Protocol):
-    """What a command that reads has found, or the error that kept it from that."""
+    """The outcome of a command that reads, or its error."""
 
     @property
     def error(self) -> Exception | None:
-        """Why there is nothing."""
+        """Why there is no result."""
 
 
 def show(result: Result, output: str, *, quiet: bool, verbose: bool = False) -> None:
-    """Print the result; in every form an error is told on standard error, too."""
+    """Print the result; errors also go to standard error, in every form."""
     if output == "text":
         for line in text_lines(result, whole=verbose):
             put(line)
@@ -71,17 +53,14 @@ def show(result: Result, output: str, *, quiet: bool, verbose: bool = False) -> 
 
 
 def show_failure(error: Exception) -> None:
-    """Say on standard error why a command did nothing."""
+    """Print on standard error why a command did nothing."""
     ended = Ended.REFUSED if isinstance(error, Refused) else Ended.FAILED
     for line in messages(Result(ended, error=error)):
         put(line, err=True)
 
 
 def show_document(envelope: Envelope, output: str, command: str | None = None) -> None:
-    """Print a document as JSON or YAML, its names, or what a jsonpath finds in it.
-
-    `command` is the one that runs unless it is given. Reports are printed by `irsa_cli.cli.output.reports`.
-    """
+    """Print a document as JSON or YAML, its names, or the matches of a JSONPath; not reports."""
     if output in REPORTS:
         return
     text = document_text(envelope, output, command)
@@ -90,7 +69,7 @@ def show_document(envelope: Envelope, output: str, command: str | None = None) -
 
 
 def document_text(envelope: Envelope, output: str, command: str | None = None) -> str:
-    """A document in a form that is not text, without the end of its last line."""
+    """A document in a form other than text, without the last line's end."""
     document = envelope.to_json(running() if command is None else command)
     if output == "json":
         return json_text(document)
@@ -105,7 +84,7 @@ def show_reading(
     *,
     text_forms: Collection[str] = ("text",),
 ) -> None:
-    """Print what was read, as lines or as a document; then on standard error notes, and why it failed."""
+    """Print lines or a document; then notes and the error on standard error."""
     if output in text_forms:
         for line in lines:
             put(line)
@@ -117,27 +96,24 @@ def show_reading(
 
 
 def show_error(error: Exception | None) -> None:
-    """Say on standard error why a command that reads could not, and what to do."""
+    """Print on standard error why a command failed, and what to do."""
     if error is not None:
         for line in (*error_lines(error), *next_lines(error)):
             put(line, err=True)
 
 
 def running() -> str:
-    """The command that runs, as its user called it, without `irsa`; '' where none does."""
+    """The running command, as the user typed it, without `irsa`; '' without one."""
     context = click.get_current_context(silent=True)
     return "" if context is None else command_of(context)
 
 
 def as_yaml(document: Mapping[str, Any]) -> str:
-    """A document as YAML, in characters that standard output has.
-
-    No text begins a line of its own, or has `##` in it: CI systems take `::error::` and `##[` for commands.
-    """
+    """A document as YAML; no text in it can be a command to a CI system (`::error::`, `##[`)."""
     import yaml
 
     class Dumper(yaml.SafeDumper):
-        """Writes a text on one line, in quotes where it could be more than a text."""
+        """Writes each text on one line, in quotes if it could be more than a text."""
 
     def one_line(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
         odd = not text.isprintable() or text.lstrip().startswith(":") or "##" in text
@@ -152,33 +128,33 @@ def as_yaml(document: Mapping[str, Any]) -> str:
         return text
 
     text = dump(plain=not is_unicode(sys.stdout))
-    # What is invisible is written as its code point; YAML itself lets some of it be.
+    # Write invisible characters as their code points; YAML keeps some of them.
     return yaml_text(text if text.replace("\n", "").isprintable() else dump(plain=True))
 
 
 def text_lines(result: Result, *, whole: bool = False) -> Iterator[str]:
-    """What is told on standard output; `whole`: of a plan every value."""
+    """The lines for standard output; `whole`: every value of a plan."""
     if result.ended is Ended.PLANNED:
         yield from plan_lines(result, whole=whole)
     elif result.ended is Ended.COMMITTED:
         yield visible(f"Done in {result.seconds:.1f} s. {_outcome(result)}".rstrip())
     elif result.ended is Ended.UNCHANGED:
         outcome = visible(_outcome(result))
-        yield f"Nothing to do: everything is as desired. {outcome}" if outcome else "Nothing to do."
+        yield f"Nothing to do. {outcome}".rstrip()
     elif result.ended is Ended.ROLLED_BACK and result.error is None:
         yield f"{back_words(result)}."
 
 
 def back_words(result: Result) -> str:
-    """What a rollback has done as a whole: of a deletion, it gives."""
+    """Describe a rollback; after a deletion, it creates."""
     again = [item.change for item in result.changes if item.state == "undone" and item.change.after is None]
     if not again:
         return "Everything that the transaction did was rolled back"
-    return f"What the transaction had taken away is there again ({len(again)} attached or created again)"
+    return f"irsa restored what the transaction had deleted or detached ({plural(len(again), 'object')})"
 
 
 def _outcome(result: Result) -> str:
-    """What is true now. A result that was told before its command had its facts has none of them."""
+    """The state after the command; '' if the result has no facts yet."""
     facts, command = result.facts, result.command
     account, role, provider = (facts.get(key) for key in ("serviceAccount", "role", "provider"))
     if command in (Command.DELETE_SA, Command.DISASSOCIATE_OIDC):
@@ -191,15 +167,17 @@ def _outcome(result: Result) -> str:
         return f"The role is {role['arn']}."
     who = f"{account['namespace']}/{account['name']}"
     if command is Command.UPDATE_SA:
-        return _changed(who, facts)
+        restart = " Restart running pods for the change to take effect."
+        needed = facts["restart"] and not _elsewhere(facts)
+        return f"{who} has the role {role['arn']}{_elsewhere(facts)}.{restart if needed else ''}"
     if command is Command.ADOPT:
         return f"The role of {who} is managed by irsa: {role['arn']}{_elsewhere(facts)}."
-    elsewhere = _elsewhere(facts) or ", for pods that start from now on"
+    elsewhere = _elsewhere(facts) or ". Pods that start from now on use it"
     return f"{who} has the role {role['arn']}{elsewhere}."
 
 
 def _deleted(facts: Mapping[str, Any]) -> str:
-    """What a run has deleted; what was not there is passed over."""
+    """List what the run deleted."""
     account, role, provider = (facts.get(key) or {} for key in ("serviceAccount", "role", "provider"))
     found = []
     if account.get("deleted"):
@@ -207,82 +185,86 @@ def _deleted(facts: Mapping[str, Any]) -> str:
     if role.get("deleted"):
         found.append(f"role {role['arn']}")
     if provider.get("deleted"):
-        return f"IAM accepts no tokens of {provider['url']} any more."
+        return f"IAM no longer accepts tokens of {provider['url']}."
     return f"Deleted: {', '.join(found)}." if found else ""
 
 
-def _changed(who: str, facts: Mapping[str, Any]) -> str:
-    elsewhere = _elsewhere(facts)
-    restarts = facts["restart"] and not elsewhere
-    restart = " Pods that run already have to be restarted for it." if restarts else ""
-    return f"{who} has the role {facts['role']['arn']}{elsewhere}.{restart}"
-
-
 def _elsewhere(facts: Mapping[str, Any]) -> str:
-    """What is said where pods get their credentials from elsewhere; '' where that is not so, or not known."""
+    """How pods get credentials from EKS Pod Identity; '' if they do not, or it is unknown."""
     found = facts.get("podIdentity")
     if not found:
         return ""
     role = (found["role"] or {}).get("arn", "")
     if role == facts["role"]["arn"]:
-        return f"; pods get it by EKS Pod Identity ({found['association']}), whatever the annotation says"
+        return f"; EKS Pod Identity gives it to pods ({found['association']}), not the annotation"
     other = f", role {role}" if role else ""
     return f"; but pods get the credentials of EKS Pod Identity ({found['association']}{other})"
 
 
-def messages(result: Result, about: str = "") -> Iterator[str]:
-    """What is told on standard error; `about` goes before what the notes don't say themselves of whom."""
+def messages(result: Result) -> Iterator[str]:
+    """The lines for standard error: notes, warnings, the error, and what to do now."""
     yield from (visible(f"Note: {note}") for note in result.notes)
     if result.is_by_former_trust:
-        yield "Note: STS may have accepted the token by the former trust policy: run irsa verify in a minute"
+        yield "Note: STS may have used the former trust policy: run irsa verify in a minute"
     yield from (visible(f"Warning: {item.warning}") for item in result.warnings)
     if result.error is None:
-        yield from _becoming(result)
+        yield from _trust_changes(result)
     if result.error is not None:
         yield from error_lines(result.error)
     yield from map(visible, _aftermath(result))
     if result.error is not None:
         yield from next_lines(result.error)
     else:
-        yield from _release(result, about)
+        yield from _release(result)
 
 
-def _becoming(result: Result) -> Iterator[str]:
-    """A trust policy as it was and as it is, where a restriction of it was voided."""
+def _trust_changes(result: Result) -> Iterator[str]:
+    """The change of a trust policy whose restriction had no effect."""
     found = result.facts.get("trustPolicy")
     if found:
-        yield visible(f"Note: what changes in the trust policy of {result.facts['role']['arn']}:")
+        yield visible(f"Note: changes to the trust policy of {result.facts['role']['arn']}:")
         yield from (visible(f"  {line}") for line in found["difference"])
 
 
-def _release(result: Result, about: str) -> Iterator[str]:
-    """The commands that free an adopted role of what made it."""
+def _release(result: Result) -> Iterator[str]:
+    """The commands that release an adopted role from its stack."""
     commands = result.facts.get("adoption", {}).get("release")
     if commands:
-        what = "to release the role from its stack, which deletes the stack and keeps the role"
-        yield visible(f"Note: {about}{what} (not done here):")
+        yield "Note: to release the role from its stack (deletes the stack, keeps the role; not done here):"
         yield from (visible(f"  {command}") for command in commands)
 
 
 def error_lines(error: Exception) -> Iterator[str]:
-    """What failed, and further facts."""
+    """The error and its details."""
     if not isinstance(error, IrsaError):
         said = redacted(f"{type(error).__name__}: {error}")
         yield visible(f"Error: a bug in irsa: {said} (-v shows where)")
         return
-    yield visible(f"Error: {error}")
-    yield from (visible(f"  {line}") for line in error.details)
+    first, *more = str(error).splitlines() or [""]
+    yield visible(f"Error: {first}")
+    # Lines of others are marked, so that none of them passes for one of irsa's.
+    yield from (visible(f"  | {line}") for line in more[:_MOST_LINES])
+    for line in error.details:
+        if not (line.startswith("caller: ") and line.removeprefix("caller: ") in error.reason):
+            yield visible(f"  {line}")
 
 
 def next_lines(error: Exception) -> Iterator[str]:
-    """What to do now."""
-    if isinstance(error, IrsaError) and error.next_steps:
+    """The next steps."""
+    steps = error.next_steps if isinstance(error, IrsaError) else ()
+    if len(steps) == 1 and not _TO_COPY.match(steps[0]):
+        yield visible(f"Next: {steps[0]}")
+    elif steps:
         yield "Next:"
-        yield from (visible(f"  {step}") for step in error.next_steps)
+        yield from (visible(f"  {step}") for step in steps)
+
+
+_MOST_LINES = 20
+_TO_COPY = re.compile(r"(irsa|aws|kubectl|eksctl|helm|terraform) ")
 
 
 def _aftermath(result: Result) -> Iterator[str]:
-    """What state things are in now."""
+    """The state after an error."""
     code = result.exit_code
     if result.left:
         yield f"The rollback is incomplete (exit {code}). Left behind:"
@@ -295,12 +277,12 @@ def _aftermath(result: Result) -> Iterator[str]:
         undone = [item.change for item in result.changes if item.state == "undone"]
         back = "Everything was rolled back"
         if any(change.after is None for change in undone):
-            back = "Everything is as it was before: what was taken away was attached or created again"
+            back = "Everything was rolled back: irsa restored what it had deleted or detached"
         yield f"{back if undone else 'Nothing was changed'} (exit {code})."
 
 
 def _unfinished(result: Result) -> Iterator[str]:
-    """What of a plan is done, and what isn't, where nothing is rolled back."""
+    """The changes of an unfinished transaction, done and missing."""
     yield f"Nothing was rolled back: the transaction is unfinished (exit {result.exit_code})."
     for item in result.changes:
         state = "done   " if item.state in ("done", "unchanged") else "missing"

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from irsa_cli.cli.terminal.screen import fitted, is_live, painted, plain
-from irsa_cli.cli.terminal.wording import mark, put
+from irsa_cli.cli.terminal.screen import fitted, is_live
+from irsa_cli.cli.terminal.wording import mark, put, ready
 from irsa_cli.core.values.doing import Doing, heard_by
+from irsa_cli.core.values.errors import BrokenOff, IrsaError
 from irsa_cli.core.values.shown import redacted, visible, without_secrets
 
 if TYPE_CHECKING:
@@ -22,16 +23,19 @@ if TYPE_CHECKING:
     from irsa_cli.usecases.command.events import Event, WireCall
 
 EVERY = 10.0
-"""Seconds between two lines that tell how far long work is, where there is no spinner."""
+"""Seconds between two progress lines of long work without a spinner."""
 KIND_WIDTH = 16
 LONGEST_CODE = 100
 NAME_WIDTH = 52
+_DOING = {"create": "Creating", "update": "Updating", "delete": "Deleting"}
+READING = "Reading IAM and the cluster"
+"""The phase of a command until it says more."""
 READING_SECONDS = 600.0
 """The time limit of a command that has no `--timeout`."""
 
 
 class Progress:
-    """Listens to a transaction and tells it line by line. Safe to use from several threads."""
+    """Show a transaction line by line. Safe to use from several threads."""
 
     def __init__(self, *, quiet: bool, verbose: bool, clock: Callable[[], float] = time.monotonic) -> None:
         self._quiet = quiet
@@ -41,17 +45,19 @@ class Progress:
         self.seconds = READING_SECONDS
         """The time limit of the whole command."""
         self.live = is_live(sys.stderr) and not quiet
+        self._phase = READING
+        self._unprinted: list[str] = []
         self._clock = clock
         self._count = ""
-        self._told = clock()
+        self._last = clock()
 
     def __enter__(self) -> Progress:
         if self.live:
             from irsa_cli.cli.terminal.spinner import Spinner
 
-            self._status = Spinner()
+            self._status = Spinner(READING)
             self._status.start()
-        self._told = self._clock()
+        self._last = self._clock()
         heard_by(self.doing)
         return self
 
@@ -63,33 +69,35 @@ class Progress:
             self._status.stop()
 
     def doing(self, what: Doing) -> None:
-        """Show how far long work is: beside the spinner, else in a line every ten seconds at most."""
+        """Show how far long work is: next to the spinner, else in a line every ten seconds at most."""
         if what.total:
             self._count = str(what) if what.done < what.total else ""
             text = self._count
         else:
             text = ", ".join(filter(None, (self._count, str(what))))
         if self._status is not None:
-            self._spin(visible(text))
+            self._status.update(visible(text) or self._phase)
             return
         with self._lock:
             now = self._clock()
-            late = now - self._told >= EVERY
-            self._told = now if late else self._told
+            late = now - self._last >= EVERY
+            self._last = now if late else self._last
         if late and text and not self._quiet:
             self._say(visible(f"  {mark('waiting')} {text}"))
 
     def note(self, text: str) -> None:
-        """Say something about the run."""
+        """Print a note about the run; with `-q` only before a question."""
+        if self._quiet:
+            self._unprinted.append(visible(text))
         self.ended(visible(text))
 
     def ended(self, line: str) -> None:
-        """Say how one of many has ended; the line may have colours."""
+        """Print how one of many has ended; the line may have colours."""
         if not self._quiet:
             self._say(line)
 
     def wire(self, call: WireCall) -> None:
-        """Show a wire call (`-v`); there is no secret in what is shown."""
+        """Show a wire call (`-v`), without secrets."""
         if self._verbose:
             outcome = call.status or "no answer"
             code = f" {redacted(call.code)[:LONGEST_CODE]}" if call.code else ""
@@ -101,29 +109,34 @@ class Progress:
         """Show the traceback of a bug (`-v`)."""
         import traceback
 
-        text = without_secrets(traceback.format_exc())
-        self._say("\n".join(map(visible, text.split("\n"))))
+        for line in without_secrets(traceback.format_exc()).splitlines():
+            self._say(visible(line))
 
     def listen(self, event: Event) -> None:
         """Show what happened in the transaction."""
         if self._quiet:
             return
+        from irsa_cli.core.plan.traits import Proof
         from irsa_cli.usecases.command.events import Step
 
         if event.step is Step.STARTED and event.change is not None:
-            self._spin(event.change.kind.value)  # Short: a line that wraps is not cleared whole.
+            self._spin(f"{_DOING[event.change.action]} {event.change.kind.value}")
         elif event.step is Step.GATE:
-            self._spin("Verifying")
+            self._spin("Verifying the role with STS")
         elif event.step is Step.WAITING:
             self.doing(Doing(f"waiting {event.text}"))
         elif event.step is Step.GATE_PASSED:
             self._say(_row(mark("ok"), "Verified", "STS accepts the token", _took(event.seconds)))
         elif event.step is Step.ROLLBACK:
+            self._spin("Rolling back")
             self._say("Rolling back")
-        elif event.change is not None:
+        elif event.change is not None and (
+            self._verbose or event.error is not None or event.change.kind.traits.proof is not Proof.IS_MARK
+        ):
             self._say(self._line(event))
 
     def _line(self, event: Event) -> str:
+        """One change and how it ended; why it failed is said once, at the end."""
         from irsa_cli.usecases.command.events import Step
 
         assert event.change is not None
@@ -135,49 +148,59 @@ class Progress:
         sign = {Step.DONE: mark(event.change.action), Step.UNDONE: undone}.get(event.step, mark("failed"))
         tail = _took(event.seconds)
         if event.step is Step.UNDONE:
-            none = "is there" if deleted else "not there"
-            # To give something is never called to take.
+            none = "already there" if deleted else "not there"
             back = event.change.kind.traits.given_back if deleted else "rolled back"
             tail = f"{back}  {tail}" if event.changed else none
         elif event.error is not None:
-            tail = str(event.error)
+            code = event.error.code if isinstance(event.error, IrsaError) else type(event.error).__name__
+            tail = f"failed: {code}"
         return _row(sign, kind, what, tail)
 
     def ask(self, lines: Sequence[str], question: str) -> bool:
-        """Show lines and ask whether to go on; nobody at the terminal means no."""
+        """Show lines and ask; the end of the input means no, Ctrl-C ends the command."""
         if self._status is not None:
             self._status.stop()
         try:
-            for line in lines:
+            for line in (*self._unprinted, *lines):
                 put(line, err=True)
             return _answer(question)
-        except click.Abort:
-            return False
         finally:
             if self._status is not None:
                 self._status.start()
 
-    def _spin(self, text: str) -> None:
+    def _spin(self, phase: str) -> None:
+        self._phase = phase
         if self._status is not None:
-            self._status.update(text)
+            self._status.update(phase)
 
     def _say(self, text: str) -> None:
         with self._lock:
             if self._status is not None:
-                self._status.print(painted(plain(text, sys.stderr)))
+                self._status.print(ready(text, sys.stderr))
             else:
                 put(text, err=True)
 
 
 def _answer(question: str) -> bool:
-    """Ask; the interrupt key ends the question at once, also where a run hears signals for itself."""
-    if threading.current_thread() is not threading.main_thread():
-        return click.confirm(question, err=True)
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    """Ask; the end of the input means no. Ctrl-C raises `BrokenOff`, also if the run handles signals."""
+    pressed = threading.Event()
+
+    def interrupt(_number: int, _frame: object) -> None:
+        pressed.set()
+        raise KeyboardInterrupt
+
+    is_main = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGINT, interrupt) if is_main else None
     try:
-        return click.confirm(question, err=True)
+        answer = click.confirm(question, err=True)
+    except click.Abort:
+        answer = False
     finally:
-        signal.signal(signal.SIGINT, before)
+        if is_main:
+            signal.signal(signal.SIGINT, before)
+    if pressed.is_set():
+        raise BrokenOff("not confirmed", reason="interrupted by Ctrl-C", code="Interrupted")
+    return answer
 
 
 def _took(seconds: float) -> str:

@@ -1,9 +1,10 @@
-"""What an output stream can show: characters, colours, columns, and lines that change while one looks."""
+"""Output streams: characters, colours, columns, and changing lines."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TextIO
 
@@ -22,27 +23,31 @@ _HEADS = {
 }
 """The colour of the word that a line begins with."""
 _ASCII = str.maketrans({"✓": "=", "✗": "x", "…": "...", "·": "-", "→": "->"})
-_LEAST_INDENT = 8
 _LONGEST_INDENT = 6
+_NO_BREAK = "\0"
+_COMMANDS = (
+    r"irsa (?:[a-z]+-[a-z]+|adopt|apply|audit|config|delete|diff|docs|doctor|exec|help|history|init|lint|show"
+    r"|policies|recover|sandbox|token|unlock|verify)\b|aws [a-z0-9-]+ [a-z]+-|(?:kubectl|eksctl|terraform) "
+)
+_UNBROKEN = re.compile(
+    rf"(?:(?<=\()|(?<=: )|(?<=  )|^)(?:{_COMMANDS})(?:(?! +# |\)).)*|\b\d[\d.]* (?=(?:ms|s|min|h)\b)"
+)
+"""Texts with spaces that are not broken: commands to copy, numbers with a unit."""
 
 
 def is_unicode(stream: TextIO) -> bool:
-    """Whether a stream can show every character.
-
-    While rich shows a spinner it puts an object before the stream that knows no encoding; the stream itself
-    is asked then.
-    """
+    """Whether a stream can show every character; rich's proxy has no encoding, its stream has."""
     stream = getattr(stream, "rich_proxied_file", stream)
     return (stream.encoding or "ascii").lower().startswith("utf")
 
 
 def plain(text: str, stream: TextIO) -> str:
-    """A text of irsa's own in characters that the stream has."""
+    """A text of irsa's own in the stream's characters."""
     return text if is_unicode(stream) else text.translate(_ASCII)
 
 
 def has_colour(stream: TextIO) -> bool:
-    """Whether colours are wanted: https://no-color.org, https://force-color.org, else on a terminal only."""
+    """Whether to colour: NO_COLOR, FORCE_COLOR (https://no-color.org), else on a terminal only."""
     if os.environ.get("NO_COLOR"):
         return False
     if os.environ.get("FORCE_COLOR"):
@@ -51,17 +56,17 @@ def has_colour(stream: TextIO) -> bool:
 
 
 def is_terminal(stream: TextIO) -> bool:
-    """Whether a stream is a terminal that understands more than plain lines."""
+    """Whether a stream is a terminal with more than plain lines."""
     return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def is_live(stream: TextIO) -> bool:
-    """Whether a line may be shown that changes. CI systems keep each state of it, so there is none in CI."""
+    """Whether a line may change; not in CI, which keeps each state of it."""
     return is_terminal(stream) and not os.environ.get("CI")
 
 
 def columns(stream: TextIO) -> int | None:
-    """How many columns a line may have; None where lines are for programs, and are not broken."""
+    """The columns of a terminal; None in a pipe, where lines are not broken."""
     if not stream.isatty():
         return None
     import shutil
@@ -70,38 +75,50 @@ def columns(stream: TextIO) -> int | None:
 
 
 def fitted(head: str, name: str, tail: str, stream: TextIO, *, width: int) -> str:
-    """A row of three parts, the second padded to `width` where the whole fits into a line of a terminal."""
+    """A row of three parts, the second padded to `width` if the row fits in a line."""
     room = columns(stream)
     if room is not None:
         width = max(len(name), min(width, room - len(head) - len(tail) - 3))
     return f"{head} {name:<{width}}  {tail}"
 
 
-def hanging(head: str, text: str, stream: TextIO) -> list[str]:
-    """A text beside its `head`: on a terminal its words in lines below each other, else in one line.
+def wrapped(line: str, room: int | None) -> list[str]:
+    """Wrap a line at `room` columns between words; None leaves it whole.
 
-    No word is broken; where one has no room beside the head, the lines below the first begin further left.
+    Words, ARNs and commands to copy are never broken. Further lines begin under the text next to the label.
     """
-    room = columns(stream)
-    if room is None or len(head) + len(text) <= room or len(head) > room // 2:
-        return [f"{head}{text}".rstrip()]
-    import textwrap
+    if room is None or _width(line) <= room:
+        return [line]
+    kept = _UNBROKEN.sub(lambda found: found[0].replace(" ", _NO_BREAK), line)
+    words = re.findall(r"( *)([^ ]+)", kept)
+    low, hang = _indents(line, [_width(word) for _, word in words], room)
+    lines, comment = [words[0][0] + words[0][1]], False
+    for gap, word in words[1:]:
+        if _width(lines[-1]) + len(gap) + _width(word) <= room or word.startswith("::"):
+            lines[-1] += gap + word
+        else:
+            indent = hang if hang + _width(word) <= room else min(low, max(0, room - _width(word)))
+            lines.append(f"{' ' * indent}{'# ' if comment else ''}{word}")
+        comment = comment or word == "#"
+    return [text.replace(_NO_BREAK, " ") for text in lines]
 
-    longest = max(map(len, text.split()))
-    indent = max(min(len(head), room - longest), min(len(head), _LEAST_INDENT))
-    lines = textwrap.wrap(
-        text,
-        room,
-        initial_indent=" " * len(head),
-        subsequent_indent=" " * indent,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-    return [f"{head}{lines[0][len(head) :]}".rstrip(), *lines[1:]]
+
+def _indents(line: str, widths: Sequence[int], room: int) -> tuple[int, int]:
+    """The indents of further lines: for words that do not fit next to the label, and for others."""
+    text = click.unstyle(line)
+    low = len(text) - len(text.lstrip(" ")) + 2
+    label = re.match(r" *\S+(?: \S+)*? {2,}(?=\S)", text)
+    hang = label.end() if label and label.end() <= room // 2 else low
+    fits = all(hang + width <= room for width in widths if low + width <= room)
+    return low, hang if fits else low
+
+
+def _width(text: str) -> int:
+    return len(click.unstyle(text))
 
 
 def painted(line: str) -> str:
-    """A line in the colours of what it begins with: a sign, or a word such as `Error:`."""
+    """Colour the sign or word at the beginning of a line, such as `Error:`."""
     text = line.lstrip(" ")
     indent = len(line) - len(text)
     if indent > _LONGEST_INDENT or "\x1b" in line:
@@ -117,7 +134,7 @@ def painted(line: str) -> str:
 
 
 class Unshown(Exception):
-    """The output of a run can't be written; `code` is the run's own exit code."""
+    """The output can't be written; `code` is the run's own exit code."""
 
     def __init__(self, code: int) -> None:
         super().__init__(code)
@@ -126,10 +143,7 @@ class Unshown(Exception):
 
 @contextmanager
 def showing(code: int, *, only_shows: bool = False) -> Iterator[None]:
-    """Show how a run ended; what can't be shown raises `Unshown` with the run's exit code.
-
-    `only_shows`: the output was all that it was for (a dry run), which has failed, then.
-    """
+    """Raise `Unshown` for output that can't be written; `only_shows`: then the run failed."""
     try:
         yield
     except OSError as error:

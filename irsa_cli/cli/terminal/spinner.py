@@ -1,8 +1,4 @@
-"""The line on a terminal that moves while something is done, and lines printed above it.
-
-What is said there is `irsa_cli.cli.terminal.progress`'s business. Imports rich: imported where a terminal is
-only.
-"""
+"""A spinner with a text on a terminal. Imports rich, so it is imported for a terminal only."""
 
 from __future__ import annotations
 
@@ -20,7 +16,7 @@ from irsa_cli.cli.terminal.screen import has_colour, is_unicode
 class Spinner:
     """A spinner with a text on standard error, and lines above it; it leaves nothing when it stops."""
 
-    def __init__(self) -> None:
+    def __init__(self, text: str) -> None:
         coloured = has_colour(sys.stderr)
         self._console = Console(
             file=sys.stderr,
@@ -31,7 +27,7 @@ class Spinner:
         )
         name = "dots" if is_unicode(sys.stderr) else "line"
         self._turning = Turning(name, style="green")
-        self._text, self._started = "", time.monotonic()
+        self._text, self._started = text, time.monotonic()
         self._live = Live(
             get_renderable=self._drawn, console=self._console, refresh_per_second=12.5, transient=True
         )
@@ -41,18 +37,18 @@ class Spinner:
         self._live.start(refresh=True)
 
     def stop(self) -> None:
-        """Take it away."""
+        """Remove it."""
         self._live.stop()
 
     def update(self, text: str) -> None:
-        """Say something else beside it."""
+        """Change its text."""
         self._text = text
 
     def _drawn(self) -> Turning:
-        """One line, with the time so far: what would wrap could not be cleared whole."""
+        """Return one line with the time so far; rich could not clear a line that wraps."""
         seconds = int(time.monotonic() - self._started)
-        told = f"{self._text} ({seconds} s)".lstrip() if seconds else self._text
-        self._turning.update(text=Text(told, no_wrap=True, overflow="ellipsis"))
+        text = f"{self._text} ({seconds} s)" if seconds else self._text
+        self._turning.update(text=Text(text, no_wrap=True, overflow="ellipsis"))
         return self._turning
 
     def print(self, text: str) -> None:

@@ -1,17 +1,14 @@
-"""How lines, changes and marks are written for people, on both output streams."""
+"""Print lines, marks and ages for people, on both output streams."""
 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TextIO
 
 import click
 
-from irsa_cli.cli.terminal.screen import has_colour, is_unicode, painted, plain
+from irsa_cli.cli.terminal.screen import columns, has_colour, is_unicode, painted, plain, wrapped
 from irsa_cli.core.values.shown import visible
-
-if TYPE_CHECKING:
-    pass
 
 _MARKS = {"create": "+", "update": "~", "delete": "-", "ok": "✓", "failed": "✗", "waiting": "…"}
 _UNITS = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
@@ -19,17 +16,20 @@ _PLAIN = {**_MARKS, "ok": "=", "failed": "x", "waiting": "..."}
 
 
 def say(line: str, *, err: bool = False) -> None:
-    """Print a line, and nothing but one line."""
+    """Print a text as one line: control characters in it are shown as their code points."""
     put(visible(line), err=err)
 
 
 def put(line: str, *, err: bool = False) -> None:
-    """Print a line whose parts are made safe already, in the colours of what it begins with.
-
-    Colours go where the stream shows none, and signs become others where it shows ASCII only.
-    """
+    """Print a line whose parts are already safe to show, wrapped and coloured as the stream allows."""
     stream = sys.stderr if err else sys.stdout
-    click.echo(painted(plain(line, stream)), err=err, color=has_colour(stream))
+    click.echo(ready(line, stream), err=err, color=has_colour(stream))
+
+
+def ready(line: str, stream: TextIO) -> str:
+    """A line as a stream shows it: in its characters, its colours and its columns."""
+    first, *others = wrapped(plain(line, stream), columns(stream))
+    return "\n".join((painted(first), *others))
 
 
 def mark(what: str) -> str:

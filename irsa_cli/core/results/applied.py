@@ -1,4 +1,4 @@
-"""What a command has to say of many ServiceAccounts at once: each one's result, the sum, the exit code."""
+"""The results of many ServiceAccounts, their counts, and the exit code."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from irsa_cli.core.results.result import (
     SHARED_PARTS,
     Ended,
     Result,
+    TransactionScope,
     codes_of,
     results_envelope,
     scope_of,
@@ -28,10 +29,9 @@ NOT_BEGUN = "not-begun"
 
 @dataclass(frozen=True)
 class Item:
-    """One ServiceAccount (`cluster` and `namespace/name`), or what they build on, and its result.
+    """One ServiceAccount (`cluster` and `namespace/name`), or a shared part, and its result.
 
-    `where` is the file and line of its entry, '' for what no file has (`--prune`). `place` names its cluster
-    and account, where a run is about more than one cluster; else it is ''.
+    `where` is its FILE:LINE, '' with `--prune`; `place` is its cluster and account if the run has several.
     """
 
     cluster: str
@@ -42,8 +42,13 @@ class Item:
 
     @property
     def title(self) -> str:
-        """What the item is about, so that nobody takes it for another one of the same run."""
+        """Its unique name within the run."""
         return f"{self.place} {self.name}" if self.place else self.name
+
+    @property
+    def is_binding(self) -> bool:
+        """Whether it is about one ServiceAccount."""
+        return scope_of(self.name) is TransactionScope.BINDING
 
     def to_json(self) -> dict[str, Any]:
         """The item as `-o json` shows it."""
@@ -55,7 +60,7 @@ class Item:
 
 @dataclass(frozen=True)
 class NotBegun:
-    """A ServiceAccount (`namespace/name`) of which nothing was done; `place` as in `Item`."""
+    """A ServiceAccount (`namespace/name`) that irsa did not start with; `place` as in `Item`."""
 
     cluster: Cluster
     name: str
@@ -63,7 +68,7 @@ class NotBegun:
 
     @property
     def title(self) -> str:
-        """How it is called, so that nobody takes it for another one of the same run."""
+        """Its unique name within the run."""
         return f"{self.place} {self.name}".strip()
 
     def to_json(self) -> dict[str, Any]:
@@ -73,10 +78,7 @@ class NotBegun:
 
 @dataclass
 class AppliedList:
-    """How it ended for all. `detailed`: the exit code tells pending changes (6) from none (0).
-
-    `pending` are those that were not begun because a signal came.
-    """
+    """The results of all. `detailed`: exit code 6 means pending changes; `pending` were not started."""
 
     items: list[Item] = field(default_factory=list)
     notices: Sequence[str] = ()
@@ -86,10 +88,7 @@ class AppliedList:
     detailed: bool = False
 
     def order(self, start: int, names: Iterable[str]) -> None:
-        """Bring the items from number `start` on, which are noted as they end, into the order of `names`.
-
-        What is not among them goes first: it is what the others build on.
-        """
+        """Sort the items from number `start` by `names`; shared parts go first."""
         number = {name: index for index, name in enumerate(names)}
         self.items[start:] = sorted(self.items[start:], key=lambda item: number.get(item.name, -1))
 
@@ -107,17 +106,21 @@ class AppliedList:
 
     @property
     def summary(self) -> dict[str, int]:
-        """How many ended how, without the shared parts, which are nobody's ServiceAccount."""
-        found = Counter(item.result.ended for item in self.items if item.name != SHARED_PARTS)
+        """How many ServiceAccounts have which outcome."""
+        found = Counter(item.result.ended for item in self.items if item.is_binding)
         return {ended.value: found[ended] for ended in Ended if found[ended]}
 
     @property
-    def shared_parts(self) -> list[Ended]:
-        """How those of each cluster ended, each end once."""
-        return list(dict.fromkeys(item.result.ended for item in self.items if item.name == SHARED_PARTS))
+    def apart(self) -> dict[str, list[Ended]]:
+        """The outcomes of transactions that are about no single ServiceAccount, each once."""
+        found: dict[str, list[Ended]] = {}
+        for item in self.items:
+            if not item.is_binding and item.result.ended not in found.setdefault(item.name.strip("()"), []):
+                found[item.name.strip("()")].append(item.result.ended)
+        return found
 
     def _by_cluster(self) -> list[dict[str, Any]]:
-        """A row for each cluster; of one that was not reached neither region nor account are known."""
+        """A row for each cluster; region and account are null for one that irsa could not reach."""
         found: dict[str, dict[str, Any]] = {}
         counts: dict[str, Counter[str]] = {}
         for place, cluster, name, ended in self._ends():
@@ -129,7 +132,7 @@ class AppliedList:
 
     @property
     def by_place(self) -> dict[str, dict[str, int]]:
-        """How many ended how in each cluster, where the run was about several, by what they are called."""
+        """Counts by cluster, if the run has several."""
         found: dict[str, Counter[str]] = {}
         for item in self.items:
             if item.place and item.name != SHARED_PARTS:
@@ -140,7 +143,7 @@ class AppliedList:
         return {place: dict(counted) for place, counted in found.items()}
 
     def _ends(self) -> Iterator[tuple[str, Cluster | None, str, str]]:
-        """Of each its place, its cluster with its name, and how it ended."""
+        """The place, cluster, name and outcome of each."""
         for item in self.items:
             yield item.place, item.result.cluster, item.cluster, item.result.ended.value
         for waiting in self.pending:
@@ -160,7 +163,7 @@ class AppliedList:
 
 @dataclass(frozen=True)
 class Changed:
-    """One write that somebody has done: `time` in ISO 8601, `who` an ARN, `agent` the client's own name."""
+    """One write: `time` in ISO 8601, `who` an ARN, `agent` the client's own name."""
 
     what: str
     operation: str
@@ -184,7 +187,7 @@ class Changed:
 
 
 def objects_of(changes: Iterable[Change]) -> list[str]:
-    """The roles and providers of IAM that a plan changes, as CloudTrail calls them, each once."""
+    """The IAM roles and providers that a plan changes, by CloudTrail's names, each once."""
     in_iam = (change for change in changes if change.kind.traits.service is Service.IAM)
     names = dict.fromkeys(change.object[1][0] for change in in_iam)
     return [name for name in names if ":role/" not in name]  # A target role is another account's.

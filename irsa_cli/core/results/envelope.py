@@ -1,9 +1,4 @@
-"""The document that `-o json` and `-o yaml` print: the same envelope around what every command has to say.
-
-What the items say is the business of each command's own values; docs/reference/output.schema.json describes
-them all, and is a promise to scripts. Nothing else writes `apiVersion`. How it is printed is
-`irsa_cli.cli.output.text`'s business.
-"""
+"""The envelope of every JSON and YAML document: docs/reference/output.schema.json is a promise."""
 
 from __future__ import annotations
 
@@ -21,10 +16,10 @@ API_VERSION = "irsa/v1"
 
 
 class DocumentKind(str, Enum):
-    """What the items of a document are; the value is its `kind`."""
+    """The kind of a document's items; the value is its `kind`."""
 
     RESULTS = "ResultList"
-    """What a command that writes did, would do, or why it did nothing. Also every wrong command line."""
+    """Results and plans of commands that write, and every wrong command line."""
     BINDINGS = "BindingList"
     VERIFICATIONS = "VerificationList"
     DIAGNOSES = "DiagnosisList"
@@ -43,7 +38,7 @@ class DocumentKind(str, Enum):
 
 
 class ReadOutcome(str, Enum):
-    """How a command ended that only reads, or that has no transaction; the value is its `outcome`."""
+    """The outcome of a command without a transaction; the value is its `outcome`."""
 
     OK = "ok"
     REFUSED = "refused"
@@ -51,7 +46,7 @@ class ReadOutcome(str, Enum):
 
     @classmethod
     def of(cls, error: Exception | None) -> ReadOutcome:
-        """How it ended with this error, or without one."""
+        """The outcome with this error, or without one."""
         if error is None:
             return cls.OK
         return cls.REFUSED if isinstance(error, Refused) else cls.FAILED
@@ -59,7 +54,7 @@ class ReadOutcome(str, Enum):
 
 @dataclass(frozen=True)
 class ItemError:
-    """An error, and the index of the item that it is about; None where it is about none or all of them."""
+    """An error, and the index of its item; None if it is about none or all."""
 
     error: Exception
     item: int | None = None
@@ -71,11 +66,9 @@ class ItemError:
 
 @dataclass(frozen=True)
 class Envelope:
-    """A document. `outcome` says how the command ended as a whole, `summary` how many items ended how.
+    """A document. `outcome` is the command's, `summary` counts the items by outcome.
 
-    `cluster` is the one that all items are about. `notes` are about the run; those about an item are in the
-    item. `facts` are the few fields of `metadata` that only some commands have. `scope` is what an
-    answer covers.
+    `cluster` is common to all items; `facts` are fields of `metadata` that only some commands have.
     """
 
     kind: DocumentKind
@@ -90,7 +83,7 @@ class Envelope:
     scope: AnswerScope | None = None
 
     def to_json(self, command: str = "") -> dict[str, Any]:
-        """The document; `command` is what the user called, without `irsa`."""
+        """The document; `command` is the user's, without `irsa`."""
         return {
             "apiVersion": API_VERSION,
             "kind": self.kind.value,
@@ -110,17 +103,17 @@ class Envelope:
 
 
 def failed(kind: DocumentKind, error: Exception, exit_code: int) -> Envelope:
-    """The document of a command that could not begin: no items, and why."""
+    """The document of a command that did not start: no items, and why."""
     return Envelope(kind, ReadOutcome.of(error), exit_code, errors=whole(error))
 
 
 def whole(error: Exception | None) -> tuple[ItemError, ...]:
-    """The error of a whole command as `errors`; none where it has none."""
+    """The error of a whole command as `errors`, if any."""
     return () if error is None else (ItemError(error),)
 
 
 def exit_code_of(error: Exception | None, signal: int = 0) -> int:
-    """The exit code of a command that only reads: that of a signal, else of its error, else 0."""
+    """The exit code for a signal, else for an error, else 0."""
     if signal:
         return 128 + signal
     if error is None:
@@ -129,7 +122,7 @@ def exit_code_of(error: Exception | None, signal: int = 0) -> int:
 
 
 def cluster_json(cluster: Cluster | None) -> dict[str, str] | None:
-    """A cluster as `-o json` shows it, null before it is known."""
+    """A cluster as JSON, null if it is unknown."""
     if cluster is None:
         return None
     return {

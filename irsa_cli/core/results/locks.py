@@ -1,4 +1,4 @@
-"""What `irsa unlock` answers: the locks of a cluster, or what has become of those of one holder."""
+"""Results of `irsa unlock`: a cluster's locks, or the removal of one holder's."""
 
 from __future__ import annotations
 
@@ -36,20 +36,20 @@ class LockList:
 
 
 class Removal(str, Enum):
-    """What has become of one Lease; the value is what `-o json` shows."""
+    """The outcome for one Lease, as in JSON."""
 
     PLANNED = "planned"
     REMOVED = "removed"
     GONE = "gone"
-    """Its holder has released it, or another run has taken it over: it is not the holder's any more."""
+    """Its holder released it, or another run took it over."""
     KEPT = "kept"
     UNKNOWN = "unknown"
-    """Whether it is removed is not known: the call was not answered."""
+    """Unknown: the call was not answered."""
 
 
 @dataclass
 class Unlocked:
-    """What has become of the locks of one holder; `error` is why some of them are there still."""
+    """The outcome for one holder's locks; `error` is why some remain."""
 
     cluster: Cluster
     namespace: str
@@ -79,6 +79,6 @@ class Unlocked:
 
 
 def _summary(locks: Iterable[SeenLock]) -> dict[str, int]:
-    """How many locks are held, how many have ended, and of how many neither is known."""
+    """Counts of held, ended and unknown locks."""
     found = Counter(lock.ended for lock in locks)
     return {"held": found[False], "ended": found[True], "unknown": found[None]}

@@ -1,10 +1,8 @@
-"""The result of a command that writes, as one value: what `-o json` prints, what the text is rendered from.
-
-The fields are documented in docs/reference/json-output.md and are a promise to scripts.
-"""
+"""The result of a command that writes. Its JSON is a promise: docs/reference/json-output.md."""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,7 +28,7 @@ from irsa_cli.core.values.errors import ExitCode
 
 
 class Command(str, Enum):
-    """A command that writes. The values are in journals: they stay what they are."""
+    """A command that writes. The values are in journals, so they never change."""
 
     CREATE_SA = "create-sa"
     UPDATE_SA = "update-sa"
@@ -52,12 +50,9 @@ class Ended(str, Enum):
     INCOMPLETE = "incomplete"
     REFUSED = "refused"
     FAILED = "failed"
-    """It failed before anything was attempted."""
+    """It failed before any attempt."""
     UNFINISHED = "unfinished"
-    """`recover --forward` could not go on to the end; nothing was rolled back.
-
-    Of several: some were not begun, or were refused where others were done.
-    """
+    """`recover --forward` could not finish, or some of several were not started or were refused."""
 
 
 _WORST_FIRST = (
@@ -73,20 +68,20 @@ _WORST_FIRST = (
 
 
 class TransactionScope(str, Enum):
-    """What a transaction is about."""
+    """The scope of a transaction."""
 
     BINDING = "binding"
     """One ServiceAccount and its role."""
     SHARED_PARTS = "shared-parts"
-    """What several bindings of a file need: the OIDC provider, namespaces."""
+    """The OIDC provider and namespaces, which several bindings need."""
     ALL = "all"
     """All bindings of a file at once (`--atomic`)."""
     CLUSTER = "cluster"
-    """The cluster's OIDC provider, or what could not be read of the cluster."""
+    """The cluster's OIDC provider, or what irsa could not read of the cluster."""
 
 
 SHARED_PARTS, ALL, CLUSTER = "(shared parts)", "(all)", "(cluster)"
-"""How transactions that are about no single ServiceAccount are called, on the screen and in journals."""
+"""Names of transactions without a single ServiceAccount, on the screen and in journals."""
 _SCOPES = {
     SHARED_PARTS: TransactionScope.SHARED_PARTS,
     ALL: TransactionScope.ALL,
@@ -95,7 +90,7 @@ _SCOPES = {
 
 
 def scope_of(name: str) -> TransactionScope:
-    """What a transaction of this name is about."""
+    """The scope of a transaction with this name."""
     return _SCOPES.get(name, TransactionScope.BINDING)
 
 
@@ -109,7 +104,7 @@ class ChangeResult:
 
     @property
     def is_public(self) -> bool:
-        """Whether it is told of: what irsa notes for itself is not, unless it failed or is left behind."""
+        """Whether it is shown: irsa's marks are not, unless they failed or remain."""
         return self.change.kind.traits.proof is not Proof.IS_MARK or self.state in ("failed", "left")
 
     def to_json(self) -> dict[str, Any]:
@@ -126,36 +121,34 @@ class ChangeResult:
 
 
 _OF_JOURNALS = ("manifest",)
-"""Fields of states by which something is made again; they say nothing that is to be seen."""
+"""Internal fields of states, which JSON omits."""
 
 
 def _shown(state: State | None) -> dict[str, Any] | None:
-    """A state with its own keys in JSON's way of writing them; the keys of tags and documents stay."""
+    """A state in camel case; the keys of tags and documents stay."""
     if state is None:
         return None
     fields = (field for field in written_fields(type(state)) if field.key not in _OF_JOURNALS)
-    return {_camel(field.key): getattr(state, field.attribute) for field in fields}
-
-
-def _camel(key: str) -> str:
-    first, *rest = key.split("_")
-    return first + "".join(part.title() for part in rest)
+    return {
+        re.sub("_(.)", lambda found: found[1].upper(), field.key): getattr(state, field.attribute)
+        for field in fields
+    }
 
 
 @dataclass(frozen=True)
 class Left:
-    """Something that the rollback could not roll back, and the command that does."""
+    """Something that the rollback could not undo, and the command that does."""
 
     what: str
     why: str
     repair: str
     in_use: bool = False
-    """Left on purpose: another run counts on it."""
+    """Left on purpose: another run needs it."""
 
 
 @dataclass
 class Result:
-    """Everything that a command has to say; `facts` are the parts that depend on the command."""
+    """The result; `facts` depend on the command."""
 
     ended: Ended
     cluster: Cluster | None = None
@@ -163,7 +156,7 @@ class Result:
     facts: Mapping[str, Any] = field(default_factory=dict)
     changes: list[ChangeResult] = field(default_factory=list)
     verification: Mapping[str, Any] | None = None
-    """What STS accepted: of one ServiceAccount, or by `namespace/name` of several."""
+    """The verification, or several by `namespace/name`."""
     left: list[Left] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     warnings: tuple[Risk, ...] = ()
@@ -171,11 +164,11 @@ class Result:
     signal: int = 0
     seconds: float = 0.0
     command: Command | None = None
-    """Whose result it is; None where that command only finishes what another has begun."""
+    """The command; None if it only finishes another one's run."""
     detailed: bool = False
-    """Whether the exit code tells a plan with changes (6) from one without (0)."""
+    """Whether exit code 6 tells a plan with changes from one without (0)."""
     planned: PlannedWork | None = None
-    """What was planned, and for what; None where it did not come so far."""
+    """The plan and what it is for; None if irsa did not get so far."""
 
     @property
     def exit_code(self) -> int:
@@ -192,16 +185,16 @@ class Result:
 
     @property
     def scope(self) -> TransactionScope:
-        """What it is about."""
+        """Its scope."""
         return TransactionScope.CLUSTER if "provider" in self.facts else TransactionScope.BINDING
 
     @property
     def is_known(self) -> bool:
-        """Whether there is more to tell than that the command could not begin."""
+        """Whether there is more to show than that the command did not start."""
         return bool(self.cluster or self.transaction or self.facts or self.changes or self.left)
 
     def to_json(self) -> dict[str, Any]:
-        """The result as an item of a `ResultList`; its error is one of the document's `errors`."""
+        """The result as an item of a `ResultList`; its error is in `errors`."""
         return {
             "outcome": self.ended.value,
             "exitCode": int(self.exit_code),
@@ -221,7 +214,7 @@ class Result:
 
     @property
     def is_by_former_trust(self) -> bool:
-        """Whether there was no time to wait until STS goes by a trust policy that was replaced."""
+        """Whether STS may still use the former trust policy."""
         return any(item.get("newTrust") is False for item in self._verifications())
 
     def _verifications(self) -> list[Any]:
@@ -229,7 +222,7 @@ class Result:
         return [found] if "subject" in found else list(found.values())
 
     def envelope(self) -> Envelope:
-        """The document of a command about one transaction; without an item where it could not begin."""
+        """The document of one transaction; no item if it did not start."""
         if self.is_known:
             return results_envelope([self], exit_code=self.exit_code)
         return Envelope(
@@ -247,10 +240,7 @@ def results_envelope(
     facts: Mapping[str, Any] | None = None,
     cluster: Cluster | None = None,
 ) -> Envelope:
-    """The document of several results; `items` are what is shown of them.
-
-    `cluster` is the one that they are about, where none of them need tell.
-    """
+    """The document of several results; `items` are their JSON, `cluster` is used if none of them has one."""
     found = Counter(result.ended for result in results)
     clusters = {result.cluster.arn: result.cluster for result in results if result.cluster is not None}
     common = next(iter(clusters.values())) if len(clusters) == 1 else None
@@ -273,7 +263,7 @@ _ATTEMPTED_NOTHING = (ExitCode.USAGE, ExitCode.REFUSED)
 
 
 def codes_of(results: Sequence[Result]) -> list[int]:
-    """The exit codes of several; none of them says that nothing was attempted where something was."""
+    """The exit codes of several; 'nothing was attempted' only if that is true of all."""
     attempted = any(
         item.ended is Ended.COMMITTED or (item.ended is Ended.ROLLED_BACK and item.error) for item in results
     )
@@ -282,5 +272,5 @@ def codes_of(results: Sequence[Result]) -> list[int]:
 
 
 def worst(codes: Sequence[int]) -> int:
-    """The exit code that stands for all: something that is left behind (3) goes before all others."""
+    """The exit code for all: 3 (leftovers) goes before all others."""
     return ExitCode.INCOMPLETE if ExitCode.INCOMPLETE in codes else max(codes, default=0)

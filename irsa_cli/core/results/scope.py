@@ -1,8 +1,4 @@
-"""What an answer covers: the question, what was examined, and what was not and why.
-
-Every command that only reads fills a scope where it reads, and shows it with its answer: that nothing was
-found means no more than the scope says. Findings are no business of this module.
-"""
+"""The scope of an answer: the question, what was examined, and what was not and why."""
 
 from __future__ import annotations
 
@@ -15,15 +11,15 @@ from irsa_cli.core.values.errors import ExitCode
 
 
 class WhyNot(str, Enum):
-    """Why something was not examined; the value is its `why` in JSON."""
+    """Why something was not examined, as in JSON."""
 
     NOT_READ = "not-read"
-    """It could not be read: no permission, no answer, or no file of it."""
+    """Not readable: no permission, no answer, or no file."""
     UNREADABLE = "unreadable"
-    """It was read, and is not what it should be."""
+    """Read, but malformed."""
     WHEN_DEPLOYED = "known-when-deployed"
     BY_DESIGN = "by-design"
-    """The command never reads it."""
+    """The command never reads this."""
 
 
 @dataclass(frozen=True)
@@ -40,21 +36,18 @@ class NotExamined:
 
 
 def not_read(lines: Iterable[str], *, matters: bool = True) -> tuple[NotExamined, ...]:
-    """What could not be read, one for each line that says so."""
+    """Items that could not be read."""
     return tuple(NotExamined(line, matters=matters) for line in lines)
 
 
 def by_design(*texts: str) -> tuple[NotExamined, ...]:
-    """What a command never reads; its question is asked so that this can't change the answer."""
+    """Items that a command never reads, and whose content can't change its answer."""
     return tuple(NotExamined(text, WhyNot.BY_DESIGN, matters=False) for text in texts)
 
 
 @dataclass(frozen=True)
 class AnswerScope:
-    """The scope of an answer. `examined` counts things by what they are, in the singular: `role`.
-
-    `nothing` says what was looked for and not found, if there was nothing at all to judge.
-    """
+    """The scope. `examined` counts by singular nouns; `nothing` says what irsa looked for in vain."""
 
     question: str = ""
     examined: Mapping[str, int] = field(default_factory=dict)
@@ -63,7 +56,7 @@ class AnswerScope:
 
     @property
     def is_complete(self) -> bool:
-        """Whether nothing was left out that could change the answer."""
+        """Whether nothing was omitted that could change the answer."""
         return not any(item.matters for item in self.not_examined)
 
     @property
@@ -73,12 +66,12 @@ class AnswerScope:
 
     @property
     def checked(self) -> str:
-        """How much was examined, as a sentence."""
+        """The counts as a sentence."""
         return f"Checked: {self.counts}."
 
     @property
     def left_out(self) -> str:
-        """What was not examined, in one line, '' for nothing. What could not be read has notes of its own."""
+        """The parts that were not examined, in one line. Unreadable items have their own notes."""
         apart = [item.text for item in self.not_examined if item.why is WhyNot.BY_DESIGN]
         others = [item for item in self.not_examined if item.why is not WhyNot.BY_DESIGN]
         deciding = sum(item.matters for item in others)
@@ -104,32 +97,32 @@ class AnswerScope:
 
 
 def unanswered(question: str, error: Exception | None) -> AnswerScope:
-    """The scope of a question that could not be answered at all."""
+    """The scope of a question without an answer."""
     return AnswerScope(question, not_examined=not_read([str(error or "the command was interrupted")]))
 
 
 @dataclass(frozen=True)
 class Allowance:
-    """What the user accepts: an answer whose scope has gaps (`partial`), or one about nothing (`empty`)."""
+    """Accepted gaps: an incomplete scope (`partial`), or an empty one (`empty`)."""
 
     partial: bool = False
     empty: bool = False
 
     def exit_code(self, scope: AnswerScope) -> ExitCode:
-        """How a command ends that found nothing wrong: 0 only if something, and all of it, was examined."""
+        """The exit code without findings: 0 only if everything, and anything, was examined."""
         if not scope.is_complete and not self.partial:
             return ExitCode.FAILED
         return ExitCode.EMPTY if scope.nothing and not self.empty else ExitCode.DONE
 
 
 def accounts_asked(namespace: str = "", selector: str = "") -> str:
-    """Which ServiceAccounts were asked about, for after "No ServiceAccount"; '' for all of a cluster."""
+    """The asked ServiceAccounts, after 'No ServiceAccount'; '' for all of a cluster."""
     labels = f" with the labels {selector}" if selector else ""
     return f"{labels} in namespace {namespace}" if namespace else labels
 
 
 def plural(number: int, what: str) -> str:
-    """So many of something: `1 policy`, `2 policies`, `2 ServiceAccounts with a role`."""
+    """Count a noun: `1 policy`, `2 policies`, `2 ServiceAccounts with a role`."""
     if number == 1:
         return f"1 {what}"
     noun, apart, rest = what.partition(" with ")

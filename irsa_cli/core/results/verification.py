@@ -1,9 +1,4 @@
-"""What a verification looked at and found, as values: of one ServiceAccount, and of all that were asked for.
-
-Steps, checks and permissions have a verdict each. Checking is `irsa_cli.usecases.verification.verify`'s
-business, showing it `irsa_cli.cli.output.screens.verify`'s. The document is a promise:
-docs/reference/json-output.md.
-"""
+"""Verifications as values. Their JSON is a promise: docs/reference/json-output.md."""
 
 from __future__ import annotations
 
@@ -28,7 +23,7 @@ from irsa_cli.core.values.names import Namespaced
 
 
 class StepStatus(str, Enum):
-    """A verdict. Nothing is `OK` that was not looked at."""
+    """A verdict; OK only after a check."""
 
     OK = "ok"
     FAILED = "failed"
@@ -36,7 +31,7 @@ class StepStatus(str, Enum):
 
 
 class Name(str, Enum):
-    """The steps, in the order in which a pod's SDK, STS and IAM go through them."""
+    """The steps, in the order of a pod's SDK, STS and IAM."""
 
     TOKEN = "token"  # noqa: S105 - the name of a step
     CLAIMS = "claims"
@@ -45,19 +40,16 @@ class Name(str, Enum):
     EXCHANGE = "exchange"
     IDENTITY = "identity"
     CHAIN = "chain"
-    """A role that the application becomes with the first one's credentials; not one of the six."""
+    """A further role that the application assumes; not one of the six."""
     COMPLETENESS = "completeness"
-    """Whether the run that makes or deletes the role is over: there only where it is not. None of the six."""
+    """Whether the run that creates or deletes the role has ended: only if not. Not one of the six."""
     PODS = "pods"
-    """What gives pods other credentials than these: there only where something does. None of the six."""
+    """Another source of the pods' credentials, if there is one. Not one of the six."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at (or could not be): what, the verdict, and what was found.
-
-    A step can be right without its checks that are not `needed`, when they could not be made.
-    """
+    """One check and its verdict; `needed`: the step needs it to be OK."""
 
     what: str
     status: StepStatus
@@ -71,10 +63,7 @@ class Check:
 
 @dataclass(frozen=True)
 class VerificationStep:
-    """One step: what was asked of whom, and its checks; `advice` is what may help where one failed.
-
-    `statements` are those of a trust policy with their verdicts.
-    """
+    """One step: the request, its checks, and `advice` if one failed."""
 
     name: Name
     sent: str
@@ -84,7 +73,7 @@ class VerificationStep:
 
     @property
     def status(self) -> StepStatus:
-        """Failed when a check did; not checked when a needed one was not made, or none at all."""
+        """Failed if a check failed; not checked if a needed one, or all, could not run."""
         if any(check.status is StepStatus.FAILED for check in self.checks):
             return StepStatus.FAILED
         made = [check for check in self.checks if check.status is StepStatus.OK]
@@ -104,7 +93,7 @@ class VerificationStep:
 
 
 def statement_json(verdict: StatementVerdict) -> dict[str, Any]:
-    """What a statement of a trust policy means for a token, as `-o json` shows it."""
+    """The meaning of a trust statement for a token, as JSON."""
     failure = verdict.failure
     return {
         "index": verdict.index,
@@ -128,7 +117,7 @@ def statement_json(verdict: StatementVerdict) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Permission:
-    """Whether the role may do something. `kind`: `simulation` (IAM's own) or `call` (really made)."""
+    """Whether the role is allowed to do something, by IAM's `simulation` or a real `call`."""
 
     kind: str
     what: str
@@ -148,13 +137,13 @@ class Permission:
 
 
 class VerificationOutcome(str, Enum):
-    """What comes of all steps together."""
+    """The verdict of all steps."""
 
     VERIFIED = "verified"
-    """STS gave the role's credentials for the ServiceAccount's token, and all that was asked for is right."""
+    """STS issued the role's credentials for the token, and all other checks passed."""
     FAILED = "failed"
     UNDETERMINED = "undetermined"
-    """Nothing was found wrong, but not everything that matters could be looked at."""
+    """No failure, but not everything that matters could be checked."""
 
     @property
     def exit_code(self) -> ExitCode:
@@ -167,17 +156,17 @@ class VerificationOutcome(str, Enum):
 
 
 _UNDETERMINED = VerificationOutcome.UNDETERMINED
-UNSEEN = ("webhook", "pods", "their token's file")
-"""What is between the exchange and the credentials of a pod, and is not looked at: `irsa doctor` does."""
+UNCHECKED = ("webhook", "pods", "their token's file")
+"""Parts between the exchange and a pod's credentials, which `irsa doctor` checks."""
 _DECISIVE = (Name.EXCHANGE, Name.IDENTITY, Name.CHAIN, Name.PODS)
-"""The steps that prove it; that of pods is there only where EKS Pod Identity is known to take them over."""
+"""The steps that prove it; `pods` exists only if EKS Pod Identity takes over."""
 DECIDING = (Name.TOKEN, *_DECISIVE)
-"""The steps that must be gone through for a verdict: those that prove it, and the token that they need."""
+"""The steps that a verdict needs: the proving ones, and the token."""
 
 
 @dataclass(frozen=True)
 class Verification(Namespaced):
-    """One ServiceAccount. `error` is set when it could not even be begun, among many."""
+    """One ServiceAccount; `error` is set if its verification did not start, among many."""
 
     namespace: str
     name: str
@@ -189,13 +178,13 @@ class Verification(Namespaced):
     error: IrsaError | None = None
     seconds: float = 0.0
     look: str = ""
-    """The command that looks at what is between the exchange and the pods."""
+    """The command that checks the rest of the way to the pods."""
     warnings: tuple[Risk, ...] = ()
-    """What is wide in the role's trust policy: that keeps nobody's pods from their credentials."""
+    """Broad statements of the role's trust policy; they do not stop the pods."""
 
     @property
     def outcome(self) -> VerificationOutcome:
-        """What comes of it: the exchange at STS proves the rest, where that could not be looked at."""
+        """The verdict: the exchange at STS proves what could not be read."""
         asked = [permission.status for permission in self.permissions]
         if StepStatus.FAILED in (*asked, *(step.status for step in self.steps)):
             return VerificationOutcome.FAILED
@@ -208,14 +197,14 @@ class Verification(Namespaced):
 
     @property
     def proved(self) -> str:
-        """What is proven, '' where nothing is: no more than was tried."""
+        """The proof, '' for none."""
         if self.outcome is not VerificationOutcome.VERIFIED:
             return ""
         return f"a token of {self.full_name} is exchanged for {self.role_arn}"
 
     @property
     def problem(self) -> str:
-        """The first thing that is wrong, or that stays open; '' when all is right."""
+        """The first failure, or the first unknown; '' if all is right."""
         for status in (StepStatus.FAILED, StepStatus.NOT_CHECKED):
             found = self._first(status)
             if found and self.outcome is not VerificationOutcome.VERIFIED:
@@ -224,7 +213,7 @@ class Verification(Namespaced):
 
     @property
     def left_open(self) -> tuple[str, ...]:
-        """What was not checked."""
+        """The checks that could not run."""
         checks = [(step.name.value, check) for step in self.steps for check in step.checks]
         found = [f"{name}: {it.text}" for name, it in checks if it.status is StepStatus.NOT_CHECKED]
         found += [f"{it.what}: {it.text}" for it in self.permissions if it.status is StepStatus.NOT_CHECKED]
@@ -249,17 +238,14 @@ class Verification(Namespaced):
             "steps": [step.to_json() for step in self.steps],
             "permissions": [permission.to_json() for permission in self.permissions],
             "proved": self.proved or None,
-            "notChecked": _not_checked(self.look),
+            "notChecked": {"what": list(UNCHECKED), "command": self.look} if self.look else None,
             "notes": list(self.notes),
             "warnings": [item.to_json() for item in self.warnings],
         }
 
 
 def agreed(verification: Verification) -> Verification:
-    """The verification with what contradicts STS withdrawn: STS decides, an evaluation explains.
-
-    The role's trust policy can have changed between our reading of it and the exchange.
-    """
+    """Withdraw failures that contradict STS: the trust policy may have changed between read and exchange."""
     steps = {step.name: step for step in verification.steps}
     exchange, trust = steps.get(Name.EXCHANGE), steps.get(Name.TRUST)
     if exchange is None or trust is None or exchange.status is not StepStatus.OK:
@@ -278,21 +264,16 @@ def agreed(verification: Verification) -> Verification:
     return replace(verification, steps=tuple(steps[step.name] for step in verification.steps))
 
 
-def unseen(look: str) -> str:
-    """What was not looked at, and the command that does."""
-    return f"{', '.join(UNSEEN[:-1])} and {UNSEEN[-1]} were not checked: {look}"
-
-
-def _not_checked(look: str) -> dict[str, Any] | None:
-    return {"what": list(UNSEEN), "command": look} if look else None
+def unchecked(look: str) -> str:
+    """The parts that were not checked, and the command that does."""
+    return f"{', '.join(UNCHECKED[:-1])} and {UNCHECKED[-1]} were not checked: {look}"
 
 
 @dataclass(frozen=True)
 class VerificationReport:
-    """The outcome of a command: one ServiceAccount, or (`many`) all that were asked for.
+    """The result: one ServiceAccount, or (`many`) all of them.
 
-    `asked` are the names of the cluster and of the one ServiceAccount (or of the namespace, or ''), for a run
-    that could not begin; `look` the command that looks at what no verification does.
+    `asked` are the names of the cluster and the ServiceAccount or namespace; `look` checks the rest.
     """
 
     cluster: Cluster | None
@@ -305,7 +286,7 @@ class VerificationReport:
     asked: tuple[str, str] = ("", "")
     look: str = ""
     accounts: int = 0
-    """ServiceAccounts that were looked at, with a role or without."""
+    """ServiceAccounts that were read, with or without a role."""
     selector: str = ""
     allow: Allowance = field(default_factory=Allowance)
 
@@ -326,7 +307,7 @@ class VerificationReport:
                     NotExamined(f"{it.full_name}: {x}", matters=it.outcome is _UNDETERMINED)
                     for it, x in left_open
                 ),
-                *by_design(*UNSEEN),
+                *by_design(*UNCHECKED),
             ),
             f"No ServiceAccount{asked} of {self.cluster_name} has a role annotation." if is_empty else "",
         )

@@ -148,4 +148,4 @@ def validity_advice(error: BaseException) -> tuple[str, ...]:
     if not codes.intersection(_INVALID_NOW):
         return ()
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    return (f"check this machine's clock: it says {now}, and the certificate is not valid then",)
+    return (f"check this machine's clock: the certificate is not valid at its time, {now}",)

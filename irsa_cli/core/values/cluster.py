@@ -24,6 +24,12 @@ class Cluster:
     role_way: str = field(default="", compare=False)
 
     @property
+    def title(self) -> str:
+        """The cluster with its region and account, for the head of plans, questions and reports."""
+        roles = f" · roles in account {self.home}" if self.home != self.account else ""
+        return f"{self.name} · {self.region} · account {self.account}{roles}"
+
+    @property
     def home(self) -> str:
         """The account of the roles and the OIDC provider: what is IAM's of a run is there."""
         return self.role_account or self.account

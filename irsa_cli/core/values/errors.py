@@ -20,6 +20,7 @@ class ExitCode(IntEnum):
     UNVERIFIED = 5
     PENDING = 6
     EMPTY = 7
+    INTERRUPTED = 130
 
 
 E = TypeVar("E", bound="IrsaError")
@@ -91,7 +92,13 @@ class UnexpectedCluster(Refused):
 
 
 class NotConfirmed(Refused):
-    """Whoever was asked does not want it: final, whatever another look would find."""
+    """The user answered no: final, whatever another look would find."""
+
+
+class BrokenOff(NotConfirmed):
+    """The user pressed Ctrl-C at a question."""
+
+    exit_code = ExitCode.INTERRUPTED
 
 
 class Unverified(IrsaError):

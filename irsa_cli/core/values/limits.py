@@ -82,6 +82,12 @@ def _seconds(variable: str, default: float, least: float, most: float) -> float:
     return seconds
 
 
+def retry_after(headers: Mapping[str, Any]) -> float | None:
+    """Seconds to wait before the next attempt, if the service names them (RFC 9110, 10.2.3)."""
+    text = str(headers.get("retry-after") or "").strip()
+    return float(text) if text.isdecimal() and len(text) < 6 else None
+
+
 _BOOT = getattr(time, "CLOCK_BOOTTIME", None)
 """Linux: `CLOCK_MONOTONIC` stands still while the machine is suspended, this one does not.
 
@@ -102,7 +108,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-re
 
 
 def clock_advice(headers: Mapping[str, Any]) -> tuple[str, ...]:
-    """The remedy if the server's clock differs; `headers` have names in lower case."""
+    """What to do if the service's clock differs; `headers` have names in lower case."""
     try:
         theirs = parsedate_to_datetime(str(headers.get("date")))
         skew = (datetime.now(timezone.utc) - theirs).total_seconds()
@@ -110,5 +116,5 @@ def clock_advice(headers: Mapping[str, Any]) -> tuple[str, ...]:
         return ()
     if abs(skew) <= _TOLERATED:
         return ()
-    side = "fast" if skew > 0 else "slow"
-    return (f"correct this machine's clock: it is {abs(skew):.0f} s {side}",)
+    side = "ahead of" if skew > 0 else "behind"
+    return (f"set this machine's clock: it is {abs(skew):.0f} s {side} the service's",)

@@ -61,9 +61,10 @@ class Namespaced:
 
 def _check(text: str, rule: re.Pattern[str], limit: int, what: str, expected: str) -> str:
     if not text or len(text) > limit or not rule.fullmatch(text):
-        raise InvalidInput(
-            f"'{text}' is not a valid {what}", reason=f"expected {expected}, at most {limit} characters"
-        )
+        reason = f"expected {expected}, at most {limit} characters"
+        if what == "namespace" and "," in text:
+            reason = "irsa takes one namespace; run this once for each, or with -A if the command has it"
+        raise InvalidInput(f"'{text}' is not a valid {what}", reason=reason)
     return text
 
 

@@ -62,9 +62,7 @@ class Connection:
 
     def announce(self, note: Callable[[str], None]) -> None:
         """Tell which cluster it is that is worked on."""
-        cluster = self.cluster
-        roles = f" · roles in account {cluster.home}" if cluster.home != cluster.account else ""
-        note(f"{cluster.name} · {cluster.region} · account {cluster.account}{roles}")
+        note(self.cluster.title)
         if self.gone is not None:
             note(f"Note: {self.gone.note}")
 

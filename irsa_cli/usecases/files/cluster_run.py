@@ -179,7 +179,7 @@ class ClusterRun:
 
     def _confirm(self, stages: Sequence[Sequence[delete_sa.Request]]) -> None:
         names = [f"{self.name} {item.title}".strip() for stage in stages for item in stage]
-        heading = f"No file lists these any more, and irsa created them in {self.connection.cluster.name}:"
+        heading = f"Created by irsa and no longer in any file, in {self.connection.cluster.title}:"
         self.settings.check_confirmed(lambda: self.settings.confirm_names(heading, names))
 
     def prune(self, done: AppliedList, pace: Pace, tell: Tell) -> None:

@@ -72,6 +72,7 @@ def delete_files(request: Request, settings: Settings, log: WireLog, tell: Tell)
     where = places(request.configs, request.target, request.selection)
     done = begun(request.configs)
     connections = connected(where, reach, done, told)
+    _confirm(connections, settings)
     group = RunGroup()
     with stoppable(group, settings.note):
         for place, connection in connections:
@@ -82,6 +83,19 @@ def delete_files(request: Request, settings: Settings, log: WireLog, tell: Tell)
                 requests = _requests(place, ignore_maker=request.ignore_maker)
                 deletions.run(requests, done, pace, request.parallel, told)
     return finished(done, settings, pace, group, request.max_failures)
+
+
+def _confirm(connections: Sequence[tuple[Place, Connection]], settings: Settings) -> None:
+    """Ask once, about the bindings of all clusters that were reached."""
+    among = len(connections)
+    names = [
+        f"{place_name(connection.cluster, among=among)} {binding}".strip()
+        for place, connection in connections
+        for binding in place.bindings
+    ]
+    where = f" in {connections[0][1].cluster.title}" if among == 1 else ""
+    heading = f"irsa deletes what it created for these ServiceAccounts{where}:"
+    settings.check_confirmed(lambda: settings.confirm_names(heading, names))
 
 
 def _requests(place: Place, *, ignore_maker: bool) -> list[list[delete_sa.Request]]:

@@ -21,14 +21,14 @@ PROVIDER = {"provider": {"arn": "P", "url": "U", "audiences": ["x", "y"]}}
 @pytest.mark.parametrize(
     ("command", "facts", "told"),
     [
-        (Command.CREATE_SA, BOTH, "n/a has the role R, for pods that start from now on."),
-        (Command.APPLY, BOTH, "n/a has the role R, for pods that start from now on."),
-        (None, BOTH, "n/a has the role R, for pods that start from now on."),
+        (Command.CREATE_SA, BOTH, "n/a has the role R. Pods that start from now on use it."),
+        (Command.APPLY, BOTH, "n/a has the role R. Pods that start from now on use it."),
+        (None, BOTH, "n/a has the role R. Pods that start from now on use it."),
         (Command.CREATE_SA, {**BOTH, "serviceAccount": None}, "The role is R."),
         (
             Command.UPDATE_SA,
             {**BOTH, "restart": True},
-            "n/a has the role R. Pods that run already have to be restarted for it.",
+            "n/a has the role R. Restart running pods for the change to take effect.",
         ),
         (Command.UPDATE_SA, {**BOTH, "restart": False}, "n/a has the role R."),
         (Command.ADOPT, {**BOTH, "adoption": {}}, "The role of n/a is managed by irsa: R."),
@@ -38,7 +38,7 @@ PROVIDER = {"provider": {"arn": "P", "url": "U", "audiences": ["x", "y"]}}
         (
             Command.DISASSOCIATE_OIDC,
             {"provider": {**PROVIDER["provider"], "deleted": True}},
-            "IAM accepts no tokens of U any more.",
+            "IAM no longer accepts tokens of U.",
         ),
     ],
 )

@@ -9,7 +9,7 @@ import click
 import pytest
 from rich.console import Console
 
-from irsa_cli.cli.terminal.screen import fitted, has_colour, is_live, is_unicode, painted
+from irsa_cli.cli.terminal.screen import fitted, has_colour, is_live, is_unicode, painted, wrapped
 from irsa_cli.cli.terminal.wording import mark
 
 
@@ -99,3 +99,42 @@ def test_a_row_is_padded_as_far_as_there_is_room(monkeypatch: pytest.MonkeyPatch
     row = fitted("  + Role", "name", "0.1 s", sys.stderr, width=52)
     assert row.split() == ["+", "Role", "name", "0.1", "s"]
     assert len(row) == (8 + 1 + 52 + 2 + 5 if room is None or room >= 68 else room)
+
+
+ARN = "arn:aws:iam::111122223333:role/irsa/demo/demo-backend-s3-reader-95e36729"
+
+
+@pytest.mark.parametrize("room", [40, 60, 80, 110])
+@pytest.mark.parametrize(
+    "text", [f"the role {ARN} does not exist in the account of the cluster", "a b " * 60]
+)
+@pytest.mark.parametrize("head", ["Error: ", "      ✓ trust          ", "    ", ""])
+def test_a_line_is_broken_between_words_only(head: str, text: str, room: int) -> None:
+    lines = wrapped(head + text, room)
+    assert " ".join(lines).split() == (head + text).split()
+    assert all(len(line) <= room or " " not in line.strip() for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("line", "lines"),
+    [
+        (
+            "not checked: irsa doctor s3-reader -n backend -c demo",
+            ["not checked:", "irsa doctor s3-reader -n backend -c demo"],
+        ),
+        (
+            "  kubectl get pods -n backend  # shows the pods of the namespace",
+            ["  kubectl get pods -n backend  # shows", "    # the pods of the namespace"],
+        ),
+        (
+            "  irsa made the role for somebody else, long ago",
+            ["  irsa made the role for somebody else,", "    long ago"],
+        ),
+    ],
+)
+def test_a_command_to_copy_stays_on_one_line(line: str, lines: list[str]) -> None:
+    assert wrapped(line, 40) == lines
+
+
+def test_a_pipe_has_whole_lines() -> None:
+    assert wrapped("word " * 100, None) == ["word " * 100]

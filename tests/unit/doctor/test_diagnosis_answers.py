@@ -137,7 +137,7 @@ def test_pods_that_never_asked_are_no_all_clear_after_a_while() -> None:
     assert suspects(young) == []
     last = list(lines(whole(young), everything=False))[-1]
     assert last.startswith("No problem was found, but STS was not seen to be asked yet")
-    assert last.endswith("look at sts-never-asked first.")
+    assert last.endswith("check sts-never-asked first.")
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_cloudtrail_that_can_not_be_read_is_said_last() -> None:
     assert whole(hidden).exit_code == 0
     assert "can't be seen: not permitted" in list(lines(whole(hidden), everything=False))[-1]
     of_many = around(events=Unreadable("one at a time", follows=True))(working())
-    assert list(lines(whole(of_many), everything=False))[-1] == "Nothing wrong was found."
+    assert list(lines(whole(of_many), everything=False))[-1] == "No problem was found."
 
 
 def test_hints_of_many_name_the_accounts() -> None:
@@ -168,7 +168,7 @@ def test_hints_of_many_name_the_accounts() -> None:
     facts = replace(facts, subject=replace(facts.named, events=Unreadable("one", follows=True)))
     many = Diagnosis(CLUSTER, accounts=(examined(facts, judge(facts)),))
     last = list(lines(many, everything=False))[-1]
-    assert last == "No problem was found. There are hints of backend/reader: name one to see."
+    assert last == "No problem was found. There are hints for backend/reader: run irsa doctor NAME."
 
 
 def beside(**fields: object) -> Change:

@@ -217,5 +217,5 @@ def test_bare_pods_that_a_pattern_allows_are_a_hint_among_many_and_no_all_clear(
     whole = Diagnosis(CLUSTER, (), accounts=(examined(facts, found),))
     assert (whole.exit_code, verdict_line(whole)) == (
         0,
-        "No problem was found. There are hints of backend/reader: name one to see.",
+        "No problem was found. There are hints for backend/reader: run irsa doctor NAME.",
     )

@@ -66,7 +66,7 @@ def caused(error: Exception, cause: Exception) -> Exception:
             "ended before",
         ),
         (names.ReadTimeoutError(POOL, "/api", "Read timed out. (read timeout=9.99)"), "no answer in time"),
-        (names.ConnectTimeoutError(CONNECTION, "timed out"), "no answer in time"),
+        (names.ConnectTimeoutError(CONNECTION, "timed out"), "the connection timed out"),
         (
             caused(
                 names.NewConnectionError(CONNECTION, "[Errno 111] refused"),

@@ -101,7 +101,7 @@ def test_why_a_plugin_gives_nothing(tmp_path: Path, script: str, words: str) -> 
         from_kubeconfig(str(path), None)
     assert words in caught.value.reason
     assert TOKEN not in str(caught.value)
-    assert "run that command by itself" in caught.value.next_steps[0]
+    assert "run it by itself" in caught.value.next_steps[0]
 
 
 def test_a_plugin_that_is_not_there_is_named(tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_a_plugin_that_is_not_there_is_named(tmp_path: Path) -> None:
     path.write_text(json.dumps(ODD["plugin is not there"](tmp_path)))
     with pytest.raises(IrsaError) as caught:
         from_kubeconfig(str(path), None)
-    assert caught.value.reason.endswith("No such file or directory: '/no/such/plugin'")
+    assert caught.value.reason.endswith("command '/no/such/plugin' was not found")
 
 
 def test_a_plugin_that_fails_later_is_an_error_like_others(tmp_path: Path) -> None:

@@ -36,6 +36,7 @@ def test_exit_codes_are_what_is_documented() -> None:
         "UNVERIFIED": 5,
         "PENDING": 6,
         "EMPTY": 7,
+        "INTERRUPTED": 130,
     }
 
 

@@ -84,7 +84,7 @@ def test_a_no_is_final(play: Play, person: Person, name: str, lock: tuple[str, .
 def test_what_goes_is_listed_once(play: Play, person: Person, lock: tuple[str, ...]) -> None:
     ran = play.irsa(*prepared(play, "apply --prune"), *lock)
     assert person.asked == [
-        ["No file lists these any more, and irsa created them in demo:", "  - attic/older", "  - backend/old"]
+        ["Created by irsa and no longer in any file, in demo · eu-west-1 · account 111122223333:", "  - attic/older", "  - backend/old"]
     ]
     assert "No file lists these" not in ran.err
 
@@ -97,7 +97,7 @@ def test_what_has_come_meanwhile_is_not_deleted_unseen(play: Play, person: Perso
 
     person.meanwhile = another_run
     ran = play.irsa(*arguments, "--lock", code=4)
-    assert "there is more to delete by now than what was confirmed" in ran.out + ran.err
+    assert "there is more to delete now than you confirmed" in ran.out + ran.err
     assert {("attic", "new"), ("attic", "older"), ("backend", "old")} <= set(play.world.accounts)
     assert (len(person.asked), play.cloud.locks) == (1, [])
 

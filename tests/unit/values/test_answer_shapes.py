@@ -105,7 +105,7 @@ def test_an_answer_of_aws_with_something_else_is_none(
 def test_what_an_odd_answer_says_of_a_write_is_not_known() -> None:
     error = translate(aws.OddAnswer("it has no Role"), "iam", "CreateRole", "x")
     assert error.outcome is Outcome.UNKNOWN
-    assert "not what AWS documents: it has no Role" in str(error)
+    assert "differs from AWS's documentation: it has no Role" in str(error)
 
 
 META = {"name": "app", "namespace": "apps", "uid": "u", "resourceVersion": "1"}

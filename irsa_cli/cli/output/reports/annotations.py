@@ -1,6 +1,6 @@
-"""A report as annotations of GitHub Actions: what is wrong, at its file and line where that is known.
+"""A report as annotations of GitHub Actions, at the file and line of each problem if they are known.
 
-GitHub shows ten errors and ten warnings of a step: the most important go first, and the rest is counted.
+GitHub shows ten errors and ten warnings per step: the most important go first, the rest is counted.
 https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
 """
 
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from irsa_cli.cli.output.reports.escaping import command, shortened
 from irsa_cli.cli.output.reports.model import Level, PipelineReport, SourcePlace
+from irsa_cli.core.results.scope import plural
 
 SHOWN = 10
 """Annotations of one level that GitHub shows of a step."""
@@ -39,7 +40,7 @@ class _Annotation:
 
 
 def as_annotations(report: PipelineReport) -> str:
-    """A line for each, and one that tells how the command ended and what is not shown."""
+    """A line for each annotation, and one with the outcome and the number of hidden ones."""
     found = [*_of(report)]
     lines, left = [], Counter[Level]()
     for level in (Level.ERROR, Level.WARNING, Level.NOTICE):
@@ -47,12 +48,10 @@ def as_annotations(report: PipelineReport) -> str:
         items = [item for item in found if item.level is level]
         lines += [item.line for item in items[:most]]
         left[level] = len(items) - len(items[:most])
-    more = [
-        f"{number} more {level.value}{'s' if number > 1 else ''}" for level, number in left.items() if number
-    ]
+    more = [plural(number, f"more {level.value}") for level, number in left.items() if number]
     hidden = f"{', '.join(more)} not shown as annotations (-o text, markdown and json have them)"
-    told = [f"{report.verdict} (exit code {report.exit_code})", *([hidden] if more else [])]
-    return "\n".join([*lines, command(Level.NOTICE.value, told, title=report.title)])
+    closing = [f"{report.verdict} (exit code {report.exit_code})", *([hidden] if more else [])]
+    return "\n".join([*lines, command(Level.NOTICE.value, closing, title=report.title)])
 
 
 def _of(report: PipelineReport) -> Iterator[_Annotation]:

@@ -1,7 +1,6 @@
-"""Texts of others in Markdown and in workflow commands: they are shown as they are, and mean nothing.
+"""Escape texts of others for Markdown and workflow commands.
 
-Names, policies, descriptions and errors are written by others. None of them may forge Markdown, HTML, a
-mention, a link, a picture, the end of a fence, or a command.
+None of them may forge Markdown, HTML, a mention, a link, a picture, the end of a fence, or a command.
 """
 
 from __future__ import annotations
@@ -12,19 +11,18 @@ from collections.abc import Iterable
 from irsa_cli.core.values.shown import visible
 
 _NOTHING = "&#8203;"
-"""A space without width: it keeps a text from being linked, and is not seen."""
+"""A zero-width space: it prevents a link."""
 _SIGNS = re.compile(r"[&<>\\`*_{}\[\]|#~^$\"!]")
 _LINKED = re.compile(
     r"(?<=@)|(?<=:)(?=//)|(?<=www)(?=\.)|(?<=GH)(?=-\d)|(?<=&#35;)(?=\d)|(?<=&#33;)(?=\d)", re.I
 )
-"""Where sites look for what to link: mentions and addresses, URLs, issues and merge requests by number."""
+"""Positions where sites find mentions, URLs, issues and merge requests."""
 _RUN = re.compile("`+")
 
 
 def plain(text: str) -> str:
-    """A text for a sentence, a cell of a table or a summary: in Markdown and in HTML it is shown as it is.
+    """Escape a text for Markdown and HTML with entities.
 
-    Signs are entities, which mean nothing in either:
     https://spec.commonmark.org/0.31.2/#entity-and-numeric-character-references
     """
     shown = _SIGNS.sub(lambda found: f"&#{ord(found[0])};", visible(text))
@@ -32,7 +30,7 @@ def plain(text: str) -> str:
 
 
 def code(text: str) -> str:
-    """A name or another short text, to be copied; outside of HTML."""
+    """A name or another short text to copy, outside of HTML."""
     shown = visible(text)
     if not shown.strip() or shown != shown.strip() or "`" in shown or "|" in shown:
         return plain(text)
@@ -40,7 +38,7 @@ def code(text: str) -> str:
 
 
 def fence(lines: Iterable[str], language: str = "text") -> str:
-    """Lines as they are, to be copied: the fence is longer than any in them."""
+    """Lines to copy, in a fence longer than any in them."""
     shown = [visible(part) for line in lines for part in line.splitlines() or [""]]
     longest = max((len(run) for line in shown for run in _RUN.findall(line)), default=0)
     ticks = "`" * max(3, longest + 1)
@@ -48,7 +46,7 @@ def fence(lines: Iterable[str], language: str = "text") -> str:
 
 
 def shortened(text: str, most: int) -> str:
-    """A text of at most so many characters; how many are missing is said."""
+    """Shorten a text, and say by how many characters."""
     if len(text) <= most:
         return text
     kept = most - 32
@@ -56,13 +54,12 @@ def shortened(text: str, most: int) -> str:
 
 
 def command(name: str, message: Iterable[str], **properties: str | int | None) -> str:
-    """A workflow command of GitHub Actions in one line, with those of its properties that have a value.
+    """A workflow command of GitHub Actions in one line, with its non-empty properties.
 
-    https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
     https://github.com/actions/toolkit/blob/main/packages/core/src/command.ts
     """
-    told = {key: _data(visible(str(value))) for key, value in properties.items() if value}
-    given = ",".join(f"{key}={text.replace(':', '%3A').replace(',', '%2C')}" for key, text in told.items())
+    data_of = {key: _data(visible(str(value))) for key, value in properties.items() if value}
+    given = ",".join(f"{key}={text.replace(':', '%3A').replace(',', '%2C')}" for key, text in data_of.items())
     data = _data("\n".join(visible(part) for line in message for part in line.splitlines()))
     return f"::{name}{f' {given}' if given else ''}::{data}"
 

@@ -1,7 +1,6 @@
-"""Files for what comes after a command: outputs for the next step, a summary, the JSON document.
+"""Write files for the next step of a pipeline: outputs, a summary, the JSON document.
 
-They are named by flags, and never guessed from what a CI system has in its environment. What stands in them
-is made of the same result as standard output.
+Flags name the files; irsa does not guess them from a CI system's environment.
 """
 
 from __future__ import annotations
@@ -19,14 +18,14 @@ from irsa_cli.cli.output.reports.markdown import LEAST, SUMMARY_LENGTH
 from irsa_cli.core.values.shown import json_text
 
 FILES = ("output_file", "summary_file", "json_file")
-"""The options that name a file."""
+"""Options that name a file."""
 _CHANGING = ("committed", "planned", "incomplete")
-"""Outcomes of which something is, or would be, other than before."""
+"""Outcomes with a change, made or planned."""
 
 
 @dataclass(frozen=True)
 class ReportFiles:
-    """Where the result goes beside standard output, '' for nowhere; `max_length` None: each form's own."""
+    """The files for the result, '' for none; `max_length` None: each form's own."""
 
     output_file: str = ""
     summary_file: str = ""
@@ -35,11 +34,11 @@ class ReportFiles:
 
     @property
     def is_asked_for(self) -> bool:
-        """Whether there is any."""
+        """Whether there is any file."""
         return bool(self.output_file or self.summary_file or self.json_file)
 
     def write(self, document: Mapping[str, Any], markdown: Callable[[int], str]) -> Iterator[OSError]:
-        """Write all of them; what can't be written keeps no other one from it."""
+        """Write all files; yields the errors of those that it can't write."""
         puts: dict[str, Callable[[Path], None]] = {
             self.json_file: lambda file: _replace(file, json_text(document) + "\n"),
             self.output_file: lambda file: _append(file, outputs(document)),
@@ -53,7 +52,7 @@ class ReportFiles:
                 yield OSError(error.errno, error.strerror or str(error), path)
 
     def _summary(self, path: Path, markdown: Callable[[int], str]) -> str:
-        """The report with as many bytes as the file has room for beside what is in it."""
+        """The report, cut to the room that is left in the file."""
         room = SUMMARY_LENGTH - _size(path)
         length = max(LEAST, min(self.max_length or room, room))
         text = markdown(length)
@@ -64,7 +63,7 @@ class ReportFiles:
 
 
 def outputs(document: Mapping[str, Any]) -> str:
-    """What the next step needs, in the form of GitHub's outputs: a value ends at what does not occur in it.
+    """The outputs in GitHub's form, with random delimiters.
 
     https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#multiline-strings
     """
@@ -98,7 +97,7 @@ def values(document: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _is_changed(item: Mapping[str, Any]) -> bool:
-    """Whether a command has changed something, or would: of one that only looks it is never so."""
+    """Whether a command changed something, or would; never for one that only reads."""
     if item.get("outcome") == "unfinished":
         return any(change["state"] == "done" for change in item.get("changes", ()))
     return "changes" in item and item.get("outcome") in _CHANGING
@@ -113,7 +112,7 @@ def _size(path: Path) -> int:
 
 
 def _opened(path: str, flags: int) -> int:
-    """Open a file to write it; a pipe that nobody reads is an error, and nothing to wait for."""
+    """Open a file for writing; a pipe without a reader is an error."""
     file = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
     os.set_blocking(file, True)
     return file
@@ -125,7 +124,7 @@ def _replace(path: Path, text: str) -> None:
 
 
 def _append(path: Path, text: str) -> None:
-    """Add it on lines of its own, whatever somebody else has left there."""
+    """Append it on lines of its own."""
     begun = ""
     if _size(path):
         with path.open("rb") as there:

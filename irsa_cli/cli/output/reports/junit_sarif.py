@@ -16,7 +16,7 @@ SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
 @dataclass(frozen=True)
 class JunitCase:
-    """A case of JUnit. `element`: failure, error, skipped, or '' where it passed; `kind` is its type."""
+    """A JUnit case. `element`: failure, error, skipped, or '' if it passed; `kind` is its type."""
 
     classname: str
     name: str
@@ -27,7 +27,7 @@ class JunitCase:
 
 
 def add_suite(root: ElementTree.Element, name: str, cases: Sequence[JunitCase]) -> ElementTree.Element:
-    """Add a suite with its cases, and how many of them ended how."""
+    """Add a suite with its cases and their counts."""
     suite = ElementTree.SubElement(root, "testsuite", name=name)
     for case in cases:
         element = ElementTree.SubElement(suite, "testcase", classname=case.classname, name=visible(case.name))
@@ -43,14 +43,14 @@ def add_suite(root: ElementTree.Element, name: str, cases: Sequence[JunitCase]) 
 
 
 def xml_text(root: ElementTree.Element) -> str:
-    """The document, in ASCII, whatever encoding the stream has: other characters are references."""
+    """The document in ASCII: other characters are references."""
     ElementTree.indent(root)
     text = ElementTree.tostring(root, encoding="us-ascii").decode("ascii")
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'
 
 
 def location(uri: str, name: str, region: Mapping[str, int] | None = None) -> dict[str, Any]:
-    """The place of a result: code scanning shows only what is at a place in some file."""
+    """The place of a result: code scanning shows only results with a file."""
     return {
         "physicalLocation": {"artifactLocation": {"uri": uri}, "region": region or {"startLine": 1}},
         "logicalLocations": [{"fullyQualifiedName": name, "kind": "resource"}],
@@ -67,11 +67,8 @@ def sarif_text(
     full_name: str = "",
     properties: dict[str, Any] | None = None,
 ) -> str:
-    """SARIF 2.1.0 of one run.
-
-    https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
-    """
-    told = list(notes)
+    """SARIF of one run (https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html)."""
+    notifications = list(notes)
     driver: dict[str, Any] = {
         "name": "irsa",
         **({"fullName": full_name} if full_name else {}),
@@ -81,7 +78,7 @@ def sarif_text(
     invocation: dict[str, Any] = {
         "executionSuccessful": error is None,
         "exitCode": int(exit_code),
-        **({"toolExecutionNotifications": told} if told else {}),
+        **({"toolExecutionNotifications": notifications} if notifications else {}),
         **({"properties": properties} if properties is not None else {}),
     }
     run: dict[str, Any] = {

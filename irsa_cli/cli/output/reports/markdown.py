@@ -1,7 +1,4 @@
-"""A report as Markdown: for comments of pull requests and summaries of jobs, within a length.
-
-What has no room is named. Texts of others are made safe by `irsa_cli.cli.output.reports.escaping`.
-"""
+"""A report as Markdown for comments and job summaries, within a length; omitted parts are listed."""
 
 from __future__ import annotations
 
@@ -12,17 +9,17 @@ from irsa_cli.cli.output.reports.escaping import code, fence, plain, shortened
 from irsa_cli.cli.output.reports.model import Document, Entry, Line, PipelineReport, Rank
 
 LENGTH = 65_000
-"""Characters of a comment on GitHub, which ends at 65,536, less some for what is put around it."""
+"""Characters of a comment on GitHub (65,536), less some for what surrounds it."""
 SUMMARY_LENGTH = 1024 * 1024 - 4096
-"""Bytes of a job's summary on GitHub, which ends at 1 MiB with all that steps have written before."""
+"""Bytes of a job's summary on GitHub: 1 MiB for all steps together."""
 LEAST = 1_000
 _LONGEST_LINE, _LONGEST_MESSAGE, _LONGEST_NAME = 2_000, 8_000, 200
 _LARGEST = 100
-"""Texts of one section: of more not all names may have room."""
+"""Texts per section: of more, not all names may fit."""
 _CUT = "**Cut, as there is no room for it** (`--max-length`; `-o json` has it all):"
 _MARKS = {True: "✅", False: "❌", None: "⚠️"}
 _MESSAGE, _LINE, _DOCUMENT, _NOTE = range(4)
-"""Who gets room first."""
+"""The order in which parts get room."""
 
 
 def as_markdown(report: PipelineReport, max_length: int = LENGTH) -> str:
@@ -37,7 +34,7 @@ def as_markdown(report: PipelineReport, max_length: int = LENGTH) -> str:
 
 
 def _listed(lines: Sequence[str], groups: Sequence[Section], room: int, left: int) -> str:
-    """What is cut; where not even its names have room, how many more there are."""
+    """The omitted parts; if not even their names fit, how many more there are."""
     if left >= 0:
         return "\n".join(lines)
     names, length = [group.name for group in sorted(groups, key=lambda item: item.rank)], 0
@@ -75,7 +72,7 @@ def _groups(report: PipelineReport) -> Iterator[Section]:
 
 
 def _entry(entry: Entry) -> Iterator[Section]:
-    """Its sections: more than one where it is too large to have room, or not, as a whole."""
+    """An entry's sections: several if it is large."""
     title = shortened(entry.title, _LONGEST_LINE)
     place = f" ({code(shortened(str(entry.place), 300))})" if entry.place else ""
     heading, name = f"### {plain(entry.state)}: {code(title)}", f"{plain(entry.state)} {plain(title)}"
@@ -110,13 +107,13 @@ def _said(line: Line) -> str:
 
 
 def _folded(document: Document) -> str:
-    """A document that is unfolded by a click: within HTML, Markdown begins after an empty line."""
+    """A folded document; Markdown within HTML begins after an empty line."""
     shown = fence(document.lines, document.language)
     return f"\n<details><summary>{plain(_line(document.title))}</summary>\n\n{shown}\n\n</details>\n"
 
 
 def _message(lines: Sequence[str]) -> Iterator[str]:
-    """The lines of an error, as far as anybody reads them."""
+    """The lines of an error, up to a readable length."""
     length = 0
     for number, line in enumerate(lines):
         shown = _line(line)
@@ -136,7 +133,7 @@ BETWEEN = ", "
 
 @dataclass(frozen=True)
 class Fragment:
-    """A text, and what stands for it where it is cut. `phase` and `rank`: who gets room first."""
+    """A text, and its name in the list of omitted parts; `phase` and `rank` decide who gets room first."""
 
     text: str
     name: str
@@ -146,7 +143,7 @@ class Fragment:
 
 @dataclass
 class Section:
-    """Pieces under a heading; `name` stands for all of it where it is cut."""
+    """Pieces under a heading; `name` is used in the list of omitted parts."""
 
     heading: str
     name: str
@@ -157,22 +154,19 @@ class Section:
 
     @property
     def cut(self) -> list[str]:
-        """The names of the pieces that have no room, each once."""
+        """The names of the omitted pieces, each once."""
         names = (piece.name for number, piece in enumerate(self.pieces) if number not in self.kept)
         return list(dict.fromkeys(names))
 
     @property
     def text(self) -> str:
-        """What is shown of it."""
+        """The text that fits."""
         kept = (piece.text for number, piece in enumerate(self.pieces) if number in self.kept)
         return "\n".join([self.heading, *kept]) + "\n" if self.shown else ""
 
 
 def fit(groups: Sequence[Section], room: int) -> int:
-    """Show of the groups what has room, and have the rest named; how many characters are left.
-
-    Less than nothing is left where not even all names have room.
-    """
+    """Select what fits, and return the room left: negative if not even all names fit."""
     left = room - sum(_cost_of_name(group) for group in groups)
     for group in sorted(groups, key=lambda item: item.rank):
         # All its pieces are named until they have room themselves.
@@ -192,7 +186,7 @@ def fit(groups: Sequence[Section], room: int) -> int:
 
 
 def cut_lines(groups: Iterable[Section]) -> Iterator[str]:
-    """The names of what has no room: of groups that are shown, and of those that are not."""
+    """The names of all omitted parts."""
     found = list(groups)
     for group in found:
         if group.shown and (names := group.cut):

@@ -1,9 +1,4 @@
-"""A report as values: what a command has to say, with what of it matters how much.
-
-Texts are as they were found; each form makes them safe for itself. What a result says is read in
-`irsa_cli.cli.output.reports.of_results` and `of_checks`, how it looks is `markdown`'s and `annotations`'
-business.
-"""
+"""A report as values. Texts are unescaped: each form escapes them itself."""
 
 from __future__ import annotations
 
@@ -12,23 +7,23 @@ from enum import Enum, IntEnum
 
 
 class Rank(IntEnum):
-    """What is told first, and kept longest where there is no room for all."""
+    """The order of importance: the last ones are omitted first."""
 
     FAILED = 0
     REFUSED = 1
     DELETED = 2
     TRUST = 3
-    """A trust policy that is there is changed."""
+    """An existing trust policy changes."""
     UPDATED = 4
     CREATED = 5
     WARNING = 6
     OPEN = 7
-    """What is not known."""
+    """Unknown."""
     GOOD = 8
 
 
 class Level(str, Enum):
-    """How loudly a CI system shows it; the value is the name of GitHub's command."""
+    """The level of an annotation; the value is the name of GitHub's command."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -37,7 +32,7 @@ class Level(str, Enum):
 
 @dataclass(frozen=True)
 class SourcePlace:
-    """A place in a file, counted from 1; 0 where it is not known."""
+    """A place in a file, counted from 1; 0 is unknown."""
 
     file: str
     line: int = 0
@@ -49,7 +44,7 @@ class SourcePlace:
 
 @dataclass(frozen=True)
 class Document:
-    """Lines that are folded: a policy, a difference. `language` is what colours them."""
+    """Folded lines, such as a policy or a difference; `language` is for highlighting."""
 
     title: str
     lines: tuple[str, ...]
@@ -58,9 +53,9 @@ class Document:
 
 @dataclass(frozen=True)
 class Line:
-    """One thing that is said of an entry: a change, a finding. `name` stands for it where it is cut.
+    """A line of an entry: a change or a finding.
 
-    `word` is what comes before it (`create`, `critical`), `about` a name to be copied.
+    `word` precedes it (`create`, `critical`), `about` is to copy, `name` is for the list of omitted parts.
     """
 
     text: str
@@ -74,16 +69,15 @@ class Line:
 
     @property
     def short(self) -> str:
-        """What it is called where it is cut."""
+        """Its name in the list of omitted parts."""
         return self.name or " ".join(filter(None, (self.word, self.about, self.text)))
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What is said of one ServiceAccount, of what several build on, or of a place in a file.
+    """A ServiceAccount, a shared part, or a place in a file.
 
-    `message` are the lines of an error and what to do next; `level` is that of the whole, None where there is
-    nothing to be told beside the files. `names` are what the entry is about, where its title does not say it.
+    `message` has the lines of an error and the next steps; `level` is None if there is nothing to annotate.
     """
 
     title: str
@@ -97,10 +91,9 @@ class Entry:
 
 @dataclass(frozen=True)
 class PipelineReport:
-    """What a command has to say. `is_good`: nothing is wrong, None: not known.
+    """A command's report. `is_good`: nothing is wrong; None: unknown.
 
-    `facts` are pairs of a name and a value to be copied; `uneventful` says how many there are of what is not
-    named, as there is nothing to say of it.
+    `facts` are names with values to copy; `uneventful` counts the entries that are not listed.
     """
 
     title: str
@@ -112,9 +105,9 @@ class PipelineReport:
     uneventful: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
-    """What was not read or judged, and so is not called fine."""
+    """Parts that irsa did not read or check."""
 
     @property
     def in_order(self) -> tuple[Entry, ...]:
-        """The entries, the most important first; what matters as much stays in its order."""
+        """The entries, the most important first."""
         return tuple(sorted(self.entries, key=lambda item: item.rank))

@@ -1,7 +1,4 @@
-"""What commands that write have to say, as a report: plans, results, one or many.
-
-What the changes of a plan set is told by the same words as in `irsa_cli.cli.output.plan_text`.
-"""
+"""Reports of commands that write: plans and results, of one or many."""
 
 from __future__ import annotations
 
@@ -16,6 +13,7 @@ from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.policies.policy import difference
 from irsa_cli.core.results.applied import AppliedList
 from irsa_cli.core.results.result import ChangeResult, Ended, Result
+from irsa_cli.core.results.scope import plural
 from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.values.cluster import Cluster
 
@@ -32,29 +30,35 @@ WORDS = {
 
 
 def counted(done: AppliedList) -> str:
-    """How many ServiceAccounts ended how, and how what they share did; '' where there are none."""
-    parts = [f"{number} {WORDS[Ended(ended)]}" for ended, number in done.summary.items()]
-    parts += [f"{len(done.pending)} not begun"] if done.pending else []
-    return ", ".join([*parts, *(f"shared parts {WORDS[ended]}" for ended in done.shared_parts)])
+    """How many ServiceAccounts have which outcome, then everything else; '' if there are none."""
+    parts = [(number, WORDS[Ended(ended)]) for ended, number in done.summary.items()]
+    parts += [(len(done.pending), "not started")] if done.pending else []
+    accounts = plural(sum(number for number, _ in parts), "ServiceAccount")
+    if len(parts) == 1:
+        accounts += f" {parts[0][1]}"
+    elif parts:
+        accounts += f": {', '.join(f'{number} {word}' for number, word in parts)}"
+    apart = (f"{name} {WORDS[ended]}" for name, ends in done.apart.items() for ended in ends)
+    return "; ".join([*([accounts] if parts else []), *apart])
 
 
-_GOOD = (Ended.COMMITTED, Ended.UNCHANGED, Ended.PLANNED)
+GOOD = (Ended.COMMITTED, Ended.UNCHANGED, Ended.PLANNED)
 _RANKS = {"delete": Rank.DELETED, "update": Rank.UPDATED, "create": Rank.CREATED}
 _DOCUMENTS = {"trust": "trust policy", "document": "policy"}
 
 
 def report_of(found: Result | AppliedList, title: str) -> PipelineReport:
-    """The report of what a command that writes has done, or would do."""
+    """The report of a command that writes, or of its plan."""
     return of_result(found, title) if isinstance(found, Result) else of_applied(found, title)
 
 
 def of_result(result: Result, title: str) -> PipelineReport:
     """The report of a command about one transaction."""
-    told = " ".join(text_lines(result)) if result.ended not in (Ended.PLANNED, Ended.UNFINISHED) else ""
+    text = " ".join(text_lines(result)) if result.ended not in (Ended.PLANNED, Ended.UNFINISHED) else ""
     verdict = _plan_verdict([result]) if result.ended is Ended.PLANNED else WORDS[result.ended]
     entry = _entry(name_of(result) or title, result)
     has_more = entry.message or entry.lines
-    notes = [*result.notes, *([told] if told and result.error is None else [])]
+    notes = [*result.notes, *([text] if text and result.error is None else [])]
     return PipelineReport(
         title,
         verdict,
@@ -83,9 +87,9 @@ def of_applied(done: AppliedList, title: str) -> PipelineReport:
         tuple(fact for cluster in clusters.values() for fact in facts_of(cluster)),
         (
             *(_entry(item.title, item.result, _place(item.where)) for item in eventful),
-            *(Entry(item.title, "not begun", Rank.FAILED, level=Level.ERROR) for item in done.pending),
+            *(Entry(item.title, "not started", Rank.FAILED, level=Level.ERROR) for item in done.pending),
         ),
-        (f"{unchanged} that {'is' if unchanged == 1 else 'are'} as desired",) if unchanged else (),
+        (f"{unchanged} unchanged",) if unchanged else (),
         (*done.notices, *(f"{item.title}: {note}" for item in done.items for note in item.result.notes)),
     )
 
@@ -96,7 +100,7 @@ def _plan_verdict(results: Sequence[Result]) -> str:
 
 
 def facts_of(cluster: Cluster | None, transaction: str = "") -> tuple[tuple[str, str], ...]:
-    """Cluster, region, account and transaction, as far as they are known."""
+    """Cluster, region, account and transaction, if known."""
     found = []
     if cluster is not None:
         found += [("cluster", cluster.name), ("region", cluster.region), ("account", cluster.account)]
@@ -106,7 +110,7 @@ def facts_of(cluster: Cluster | None, transaction: str = "") -> tuple[tuple[str,
 
 
 def name_of(result: Result) -> str:
-    """The ServiceAccount, role or provider that a result is about; '' if it names none."""
+    """The name of a result's ServiceAccount, role or provider; '' if it has none."""
     account, role = (result.facts.get(key) or {} for key in ("serviceAccount", "role"))
     if account:
         return f"{account['namespace']}/{account['name']}"
@@ -114,14 +118,12 @@ def name_of(result: Result) -> str:
 
 
 def warning_lines(warnings: Iterable[Risk]) -> list[Line]:
-    """What is too wide in a trust policy, of which a command warns."""
-    return [
-        Line(risk.warning, Rank.WARNING, "warning", risk.rule.id, level=Level.WARNING) for risk in warnings
-    ]
+    """Warnings about broad trust policies."""
+    return [Line(risk.warning, Rank.WARNING, "warning", risk.rule.id, level=Level.WARNING) for risk in warnings]
 
 
 def _place(where: str) -> SourcePlace | None:
-    """A place as files of configuration have it: FILE:LINE."""
+    """A place FILE:LINE of a configuration file."""
     file, _, line = where.rpartition(":")
     return (
         SourcePlace(file, int(line)) if file and line.isdecimal() else SourcePlace(where) if where else None
@@ -129,12 +131,12 @@ def _place(where: str) -> SourcePlace | None:
 
 
 def _is_good(result: Result) -> bool:
-    """Whether all went as it was wanted: what is rolled back without an error was to be."""
-    return result.ended in _GOOD or (result.ended is Ended.ROLLED_BACK and result.error is None)
+    """Whether it succeeded: a rollback without an error was wanted."""
+    return result.ended in GOOD or (result.ended is Ended.ROLLED_BACK and result.error is None)
 
 
 def _entry(title: str, result: Result, place: SourcePlace | None = None) -> Entry:
-    # What irsa notes for itself is left out, as in a text.
+    # Without irsa's own marks, as in a text.
     lines = [_line(item) for item in result.changes if item.is_public and not is_mark(item.change)]
     lines += warning_lines(result.warnings)
     bad = not _is_good(result)
@@ -142,7 +144,7 @@ def _entry(title: str, result: Result, place: SourcePlace | None = None) -> Entr
     rank = min([*ranks, Rank.GOOD])
     if bad:
         rank = Rank.REFUSED if result.ended is Ended.REFUSED else Rank.FAILED
-    message = tuple(messages(replace(result, notes=[], warnings=())))  # Which are told elsewhere.
+    message = tuple(messages(replace(result, notes=[], warnings=())))  # They are elsewhere in the report.
     level = Level.ERROR if bad or result.left else None
     return Entry(title, WORDS[result.ended], rank, tuple(lines), message, level, place)
 
@@ -166,7 +168,7 @@ def _line(item: ChangeResult) -> Line:
 
 
 def _documents(change: Change) -> Iterator[Document]:
-    """What a change sets: policies by themselves, as a difference where one was there."""
+    """The documents of a change: policies, as a difference if there was one before."""
     before, after = attributes(change)
     for key, named in _DOCUMENTS.items():
         old, new = before.get(key), after.get(key)
@@ -178,5 +180,5 @@ def _documents(change: Change) -> Iterator[Document]:
         else:
             lines = json.dumps(new or old, indent=2).splitlines()
             yield Document(title if new else f"{title}, as it was", tuple(lines), "json")
-    if change.action != "delete" and (told := tuple(values(change))):
-        yield Document(f"values of {change.kind.value} {change.description}", told)
+    if change.action != "delete" and (text := tuple(values(change))):
+        yield Document(f"values of {change.kind.value} {change.description}", text)

@@ -1,1 +1,1 @@
-"""What the results of commands look like at a terminal, and as reports: one module for each result."""
+"""The output of each command at a terminal, and as reports."""

@@ -1,4 +1,4 @@
-"""What commands over many ServiceAccounts show: a line for each, plans, the sum, errors at the end."""
+"""Output of commands on many ServiceAccounts: a line for each, plans, the total, errors at the end."""
 
 from __future__ import annotations
 
@@ -7,35 +7,34 @@ from collections.abc import Iterator
 import click
 
 from irsa_cli.cli.output.plan_text import change_lines, totals
-from irsa_cli.cli.output.reports.of_results import WORDS, counted, report_of
+from irsa_cli.cli.output.reports.of_results import GOOD, WORDS, counted, report_of
 from irsa_cli.cli.output.speaking import Save, Speaking, deliver
 from irsa_cli.cli.output.text import messages, show, show_document
 from irsa_cli.cli.terminal.wording import mark, put, say
 from irsa_cli.core.results.applied import NOT_BEGUN, AppliedList, Changed, Item
 from irsa_cli.core.results.result import Ended, Result
+from irsa_cli.core.results.scope import plural
 from irsa_cli.core.values.shown import visible
 
-NAME_WIDTH = 40
-_GOOD = (Ended.COMMITTED, Ended.UNCHANGED, Ended.PLANNED)
+NAME_WIDTH = 39
 
 
 def told(item: Item) -> str:
-    """An item in one line, as it is told when it has ended."""
+    """An item that has ended, in one line; why it failed is said once, at the end."""
     result = item.result
     sign = _sign(result)
-    count = f"{len(result.changes)} change{'s' if len(result.changes) != 1 else ''}"
+    count = plural(len(result.changes), "change")
     what = f"{WORDS[result.ended]}, {count}" if result.changes else WORDS[result.ended]
     took = f"  {result.seconds:.1f} s" if result.seconds else ""
-    reason = f": {result.error}" if result.error is not None else ""
-    return f"  {sign} {visible(f'{item.title:<{NAME_WIDTH}} {what}{reason}{took}')}"
+    return f"  {sign} {visible(f'{item.title:<{NAME_WIDTH}}  {what}{took}')}"
 
 
 def _sign(result: Result) -> str:
-    if result.ended not in _GOOD:
+    if result.ended not in GOOD:
         return click.style(mark("failed"), fg="red")
     if result.ended is Ended.UNCHANGED:
         return mark("ok")
-    # What becomes of the whole is what becomes of its first object that comes or goes.
+    # The sign is that of the first object that is created or deleted.
     changes = (item.change for item in result.changes)
     whole = [change.action for change in changes if change.kind.is_whole]
     action = next((action for action in whole if action != "update"), "update")
@@ -45,7 +44,7 @@ def _sign(result: Result) -> str:
 def finish_applied(
     done: AppliedList | Result, speaking: Speaking, *, dry_run: bool, save: Save = lambda done: None
 ) -> int:
-    """Show how it ended, for all or before any was begun; returns the exit code. `save` hears of it."""
+    """Show the outcome, for all or for none; returns the exit code. `save` gets the result."""
 
     def shown() -> None:
         if isinstance(done, Result):
@@ -91,8 +90,8 @@ def _text(done: AppliedList, *, whole: bool) -> Iterator[str]:
 
 
 def _rows(done: AppliedList) -> Iterator[str]:
-    """A line for each cluster, where there are several."""
-    words = {**{ended.value: WORDS[ended] for ended in Ended}, NOT_BEGUN: "not begun"}
+    """A line for each cluster, if there are several."""
+    words = {**{ended.value: WORDS[ended] for ended in Ended}, NOT_BEGUN: "not started"}
     widest = max(map(len, done.by_place), default=0)
     for place, found in done.by_place.items():
         parts = ", ".join(f"{count} {words[name]}" for name, count in found.items())
@@ -111,4 +110,4 @@ def _messages(done: AppliedList, *, quiet: bool) -> Iterator[str]:
         for stays in result.facts.get("stays", ()):
             yield f"{item.name}: {stays['what']} is done and stays: {stays['why']}"
     if done.pending:
-        yield f"Not begun: {', '.join(item.title for item in done.pending)}"
+        yield f"Not started: {', '.join(item.title for item in done.pending)}"

@@ -1,24 +1,21 @@
-"""One binding as text: what it is worth, then the ServiceAccount, its role, why it is admitted, its pods."""
+"""Describe one binding: its status, the ServiceAccount, its role, trust, pods."""
 
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
 from irsa_cli.cli.output.screens.kubernetes import may_lines, taker_lines
-from irsa_cli.cli.terminal.screen import hanging
 from irsa_cli.cli.terminal.wording import mark
 from irsa_cli.core.inventory.bindings import BindingStatus, BoundRole
 from irsa_cli.core.inventory.describe_document import Description, Identity, Policy
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import ProviderState
 from irsa_cli.core.policies.policy import as_list
-from irsa_cli.core.values.shown import visible
 
-_WIDTH = 14
+_WIDTH = 13
 _NONE = "none"
 _UNREAD = "not readable"
 
@@ -26,27 +23,31 @@ _UNREAD = "not readable"
 def lines(found: Description) -> Iterator[str]:
     """The description line by line."""
     binding = found.binding
+    yield found.cluster.title
     good = binding.status is BindingStatus.OK
-    wide = ", and its trust policy is wide" if binding.wide else ""
+    wide = ", but its trust policy is too broad" if binding.wide else ""
     yield f"{mark('ok' if good else 'failed')} {binding.full_name}: {binding.status.value}{wide}"
     if binding.reason:
-        yield from hanging("  ", visible(binding.reason), sys.stdout)
+        yield f"  {binding.reason}"
     yield from (f"  next: {step}" for step in binding.next_steps)
     yield from _account(found)
     yield from _role(found)
     yield from _trust(found)
-    yield from _warnings(found)
+    for number, item in enumerate(binding.wide):
+        if not number:
+            yield "Warnings"
+        yield from _rows(item.severity.value, (item.sentence, item.suggestion, item.explained_by))
     yield from _target(found)
     yield from _pods(found)
     yield from _kubernetes(found)
 
 
 def _row(name: str, value: str) -> str:
-    return f"  {name:<{_WIDTH}} {value}".rstrip()
+    return f"  {name:<{_WIDTH}}  {value}".rstrip()
 
 
 def _rows(name: str, values: Iterable[str]) -> Iterator[str]:
-    """A row for each value, the name before the first; one that says so when there is none."""
+    """A row for each value, the name before the first; `none` if there is none."""
     for number, value in enumerate(list(values) or [_NONE]):
         yield _row(name if number == 0 else "", value)
 
@@ -62,7 +63,7 @@ def _time(moment: datetime | None) -> str:
 def _account(found: Description) -> Iterator[str]:
     account, injection = found.account, found.injection
     yield "ServiceAccount"
-    yield _row("made by", f"{found.binding.account_maker}, {_time(account.created)}")
+    yield _row("created by", f"{found.binding.account_maker}, {_time(account.created)}")
     yield _row("annotated", _time(account.annotated))
     yield from _rows("annotations", _pairs(account.annotations))
     yield from _rows("labels", _pairs(account.labels))
@@ -75,7 +76,7 @@ def _role(found: Description) -> Iterator[str]:
     role, state = found.binding.role, found.state
     if not isinstance(role, BoundRole) or state is None:
         return
-    yield _row("made by", f"{found.binding.role_maker}, {_time(role.created)}")
+    yield _row("created by", f"{found.binding.role_maker}, {_time(role.created)}")
     yield _row("description", state.description or _NONE)
     yield _row(
         "last used", f"{_time(role.last_used)} {found.used_in}" if role.last_used else "not in 400 days"
@@ -97,7 +98,7 @@ def _target(found: Description) -> Iterator[str]:
     yield _row("arn", target.role_arn or _NONE)
     yield _row("external id", target.external_id or _NONE)
     for what, _, text in target.checks:
-        yield from hanging(f"  {what:<{_WIDTH}} ", visible(text), sys.stdout)
+        yield _row(what, text)
     yield _row("ConfigMap", target.config_map or _NONE)
     yield from _rows("AWS config", target.config.splitlines())
 
@@ -126,24 +127,13 @@ def _trust(found: Description) -> Iterator[str]:
         return
     statements = as_list(role.trust.get("Statement", []))
     for verdict in explanation.verdicts:
-        yield from hanging(f"  {verdict.name:<{_WIDTH}} ", visible(verdict.means), sys.stdout)
+        yield _row(verdict.name, verdict.means)
         if verdict.failure is None:
             yield from (_row("", f"  {line}") for line in _conditions(statements[verdict.index]))
 
 
-def _warnings(found: Description) -> Iterator[str]:
-    """What lets in more than was named, and what makes it tight."""
-    if not found.binding.wide:
-        return
-    yield "Warnings"
-    for item in found.binding.wide:
-        told = ((item.severity.value, item.sentence), ("", item.suggestion), ("", item.explained_by))
-        for head, text in told:
-            yield from hanging(f"  {head:<{_WIDTH}} ", visible(text), sys.stdout)
-
-
 def _conditions(statement: Mapping[str, Any]) -> Iterator[str]:
-    """What had to hold for a statement to take effect."""
+    """The conditions of a statement."""
     for element in ("Principal", "NotPrincipal"):
         principal = statement.get(element)
         for kind, names in principal.items() if isinstance(principal, dict) else ():
@@ -174,10 +164,8 @@ def _pods(found: Description) -> Iterator[str]:
 
 def _kubernetes(found: Description) -> Iterator[str]:
     yield "In Kubernetes"
-    for line in may_lines(found.kubernetes):
-        yield from hanging("  ", line, sys.stdout)
-    yield "Who may become it"
+    yield from (f"  {line}" for line in may_lines(found.kubernetes))
+    yield "Principals that can use it"
     good = found.binding.status is BindingStatus.OK
     roles = [found.binding.role_arn] if good else []
-    for line in taker_lines(found.kubernetes, found.binding.full_name, roles):
-        yield from hanging("  ", line, sys.stdout)
+    yield from (f"  {line}" for line in taker_lines(found.kubernetes, found.binding.full_name, roles))

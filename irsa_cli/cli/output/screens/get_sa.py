@@ -1,7 +1,4 @@
-"""Bindings as a table, and with `--watch` the lines that change.
-
-In a pipe each binding is one line, so that grep, awk and sort can work on it.
-"""
+"""Bindings as a table, one line each in a pipe; with `--watch` the lines that change."""
 
 from __future__ import annotations
 
@@ -27,7 +24,7 @@ _WIDE = (
     "NAMESPACE", "NAME", "ROLE", "ROLE-BY", "SA-BY", "POLICIES", "BOUNDARY", "LAST-USED", "AGE", "STATUS",
 )  # fmt: skip
 _NAMED = 2
-"""Policies that are named in the narrow table; of more the number is told."""
+"""Policies listed in the narrow table; of more, the number is shown."""
 _COLOURS = {
     BindingStatus.OK: "green",
     BindingStatus.ROLE_ONLY: "green",
@@ -37,22 +34,22 @@ _COLOURS = {
 
 
 def table(bindings: Iterable[ListedBinding], *, wide: bool) -> tuple[Sequence[str], list[list[str]]]:
-    """The head and the rows; their cells are safe to be shown, the status has its colour."""
-    now = datetime.now(timezone.utc)
-    rows = []
+    """The head and the safe cells of the rows; the status has its colour."""
+    now, head, rows = datetime.now(timezone.utc), _WIDE if wide else _HEAD, []
     for item in bindings:
-        *cells, status = map(visible, _wide(item, now) if wide else _narrow(item, now))
+        found = _cells(item, now, wide=wide)
+        *cells, status = (visible(found[name]) for name in head)
         word = item.status.value
         rows.append(
             [*cells, f"{click.style(word, fg=_COLOURS.get(item.status, 'red'))}{status[len(word) :]}"]
         )
-    return (_WIDE if wide else _HEAD), rows
+    return head, rows
 
 
 def steps(bindings: Iterable[ListedBinding]) -> Iterator[str]:
-    """The command that ends each run or deletion that was interrupted, or is still under way.
+    """The command that finishes each interrupted or running deletion or run.
 
-    Nobody is sent to delete what is not being deleted: `describe-sa` tells what there is to choose from.
+    irsa proposes to delete only what is already being deleted; for the rest, `describe-sa` lists the options.
     """
     for item in bindings:
         commands = [step for step in item.next_steps if step.startswith("irsa ")]
@@ -63,57 +60,32 @@ def steps(bindings: Iterable[ListedBinding]) -> Iterator[str]:
             yield visible(f"{first.partition('  #')[0]}  # {item.full_name}: {item.status.value}")
 
 
-def _narrow(item: ListedBinding, now: datetime) -> tuple[str, ...]:
-    role = item.role.name if isinstance(item.role, BoundRole) else _word(item.role_arn.rsplit("/", 1)[-1])
-    policies = item.role.policies if isinstance(item.role, BoundRole) else ()
-    more = f",+{len(policies) - _NAMED}" if len(policies) > _NAMED else ""
-    named = ",".join(policies[:_NAMED]) + more
-    return (
-        item.namespace or NOTHING,
-        item.name or NOTHING,
-        role,
-        item.owner,
-        _unless_hidden(item, named),
-        _age(item, now),
-        _status(item),
-    )
-
-
-def _wide(item: ListedBinding, now: datetime) -> tuple[str, ...]:
+def _cells(item: ListedBinding, now: datetime, *, wide: bool) -> dict[str, str]:
+    """The cells of a row by their columns: ARNs in the wide table, names in the other."""
     found = item.role if isinstance(item.role, BoundRole) else None
-    policies = ",".join((*found.attached, *found.inline)) if found else ""
-    boundary = found.boundary if found else ""
-    used = f"{found.last_used:%Y-%m-%d}" if found and found.last_used else ""
-    return (
-        item.namespace or NOTHING,
-        item.name or NOTHING,
-        _word(item.role_arn),
-        item.role_maker,
-        item.account_maker if item.account else NOTHING,
-        _unless_hidden(item, policies),
-        boundary or NOTHING,
-        used or NOTHING,
-        _age(item, now),
-        _status(item),
-    )
-
-
-def _word(text: str) -> str:
-    return "".join(visible(text).split()) or NOTHING
-
-
-def _unless_hidden(item: ListedBinding, policies: str) -> str:
-    hidden = not isinstance(item.role, BoundRole) or item.role.hidden
-    return UNKNOWN if hidden and item.role is not None else policies or NOTHING
+    policies = ((*found.attached, *found.inline) if wide else found.policies) if found else ()
+    more = len(policies) - (len(policies) if wide else _NAMED)
+    named = ",".join(policies[: len(policies) - max(more, 0)]) + (f",+{more}" if more > 0 else "")
+    hidden = item.role is not None and (found is None or found.hidden)
+    word = item.role_arn if wide else item.role_arn.rsplit("/", 1)[-1]
+    return {
+        "NAMESPACE": item.namespace or NOTHING,
+        "NAME": item.name or NOTHING,
+        "ROLE": found.name if found and not wide else "".join(visible(word).split()) or NOTHING,
+        "OWNER": item.owner,
+        "ROLE-BY": item.role_maker,
+        "SA-BY": item.account_maker if item.account else NOTHING,
+        "POLICIES": UNKNOWN if hidden else named or NOTHING,
+        "BOUNDARY": (found and found.boundary) or NOTHING,
+        "LAST-USED": f"{found.last_used:%Y-%m-%d}" if found and found.last_used else NOTHING,
+        "AGE": NOTHING if item.created is None else age((now - item.created).total_seconds()),
+        "STATUS": _status(item),
+    }
 
 
 def _status(item: ListedBinding) -> str:
-    wide = f"wide: {in_one_line(item.wide)}" if item.wide else ""
-    return ": ".join(filter(None, (item.status.value, item.reason, wide)))
-
-
-def _age(item: ListedBinding, now: datetime) -> str:
-    return NOTHING if item.created is None else age((now - item.created).total_seconds())
+    broad = f"broad trust: {in_one_line(item.wide)}" if item.wide else ""
+    return ": ".join(filter(None, (item.status.value, item.reason, broad)))
 
 
 GONE = "gone"
@@ -122,22 +94,22 @@ Key = tuple[str, str, str]
 
 @dataclass
 class ToldLines:
-    """What the lines so far have told."""
+    """The rows shown so far."""
 
     wide: bool
-    _told: dict[Key, tuple[object, list[str]]] = field(default_factory=dict)
+    _rows: dict[Key, tuple[object, list[str]]] = field(default_factory=dict)
 
     def changed(self, bindings: Iterable[ListedBinding]) -> list[list[str]]:
-        """The rows of what is new or differs from what was told; of what is gone, the old row and `gone`."""
+        """Rows that are new or changed; for a binding that is gone, its old row and `gone`."""
         items = list(bindings)
         _, rows = table(items, wide=self.wide)
         now: dict[Key, tuple[object, list[str]]] = {}
         for item, row in zip(items, rows, strict=True):
             now[item.namespace, item.name, item.role_arn] = (binding_json(item), row)
-        new = [row for key, (said, row) in now.items() if key not in self._told or self._told[key][0] != said]
+        new = [row for key, (said, row) in now.items() if key not in self._rows or self._rows[key][0] != said]
         names = {key[:2] for key in now}
-        gone = [row for key, (_, row) in self._told.items() if key not in now and key[:2] not in names]
-        self._told = now
+        gone = [row for key, (_, row) in self._rows.items() if key not in now and key[:2] not in names]
+        self._rows = now
         return [*new, *([*row[:-1], click.style(GONE, fg="red")] for row in gone)]
 
 
@@ -149,10 +121,7 @@ def watch(
     wide: bool,
     wait: Callable[[float], object] = time.sleep,
 ) -> NoReturn:
-    """Print what changes after `first`, until a signal ends it with a `KeyboardInterrupt`.
-
-    A reading that fails is told, once as long as it is the same, and tried again.
-    """
+    """Print changes after `first` until a signal; a failed read is reported once and repeated."""
     seen, failed = ToldLines(wide), ""
     seen.changed(first.items)
     while True:
@@ -162,7 +131,7 @@ def watch(
             raise KeyboardInterrupt(found.signal)
         if found.error is not None:
             if str(found.error) != failed:
-                say(f"Warning: could not read again, and goes on trying: {found.error}", err=True)
+                say(f"Warning: could not read again, still trying: {found.error}", err=True)
             failed = str(found.error)
             continue
         failed = ""

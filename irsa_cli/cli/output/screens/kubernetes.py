@@ -1,4 +1,4 @@
-"""A ServiceAccount in its cluster as text: what it may do there, and who may become it, a line each."""
+"""A ServiceAccount's Kubernetes permissions, and who can act as it."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.rbac.becoming import AccountTaker, InKubernetes, KubePermission
 from irsa_cli.core.rbac.objects import RbacBinding, RbacRule
 from irsa_cli.core.rbac.principals import Principal
+from irsa_cli.core.results.scope import plural
 from irsa_cli.core.values.shown import visible
 
 SHOWN = 3
-"""Rules, rights and principals of one line that are named."""
+"""Rules, rights and principals listed per line."""
 
 
 def may_lines(found: InKubernetes) -> Iterator[str]:
-    """What it may do in Kubernetes, a line for each binding."""
+    """Its permissions in Kubernetes, a line for each binding."""
     own = [item for item in found.permissions if not item.grant.binding.own]
     yield from (visible(_permission(item)) for item in own)
     others = len(found.permissions) - len(own)
     if others:
-        yield f"what every ServiceAccount may ({_many(others, 'binding')} of Kubernetes itself)"
+        yield f"the permissions of every ServiceAccount ({plural(others, 'binding')} of Kubernetes itself)"
     if found.unread:
         yield "not all is known"
     elif not found.permissions:
@@ -51,7 +52,7 @@ def _rule(rule: RbacRule) -> str:
 
 
 def taker_lines(found: InKubernetes, account: str, roles: Sequence[str] = ()) -> Iterator[str]:
-    """Who may become it, a line each: from IAM principals, as far as they are known, to its roles (ARNs)."""
+    """List the principals that can act as it: from IAM, if known, to its roles (ARNs)."""
     takers = [item for item in found.takers if not item[0].is_part]
     named = _some([arn.rsplit("/", 1)[-1] for arn in roles])
     end = f" -> {'role' if len(roles) == 1 else 'roles'} {named}" if roles else ""
@@ -59,7 +60,7 @@ def taker_lines(found: InKubernetes, account: str, roles: Sequence[str] = ()) ->
         yield visible(f"{_chain(taker, principals)} -> {account}{end}: {_acts(taker)}{_conditions(taker)}")
     parts = len({taker.subject for taker, _ in found.takers}) - len({taker.subject for taker, _ in takers})
     if parts > 0:
-        yield f"and {_many(parts, 'part')} of Kubernetes itself"
+        yield f"and {plural(parts, 'part')} of Kubernetes itself"
     if found.unread:
         yield "not all is known"
     elif not found.takers:
@@ -103,7 +104,3 @@ def _conditions(taker: AccountTaker) -> str:
 def _some(items: Sequence[str], between: str = ", ") -> str:
     more = f" and {len(items) - SHOWN} more" if len(items) > SHOWN else ""
     return f"{between.join(items[:SHOWN])}{more}"
-
-
-def _many(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"

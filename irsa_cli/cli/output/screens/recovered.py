@@ -1,7 +1,4 @@
-"""What `irsa recover` and `irsa history` show of transactions, and of what was found without a journal.
-
-The result of a single transaction is shown as every result is, by `irsa_cli.cli.output.text`.
-"""
+"""Output of `irsa recover` and `irsa history` about several transactions."""
 
 from __future__ import annotations
 
@@ -13,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from irsa_cli.cli.output.plan_text import change_lines
+from irsa_cli.cli.output.plan_text import change_lines, plan_lines
+from irsa_cli.cli.output.reports.of_results import WORDS
 from irsa_cli.cli.output.table import show_table
-from irsa_cli.cli.output.text import show_document, show_each
+from irsa_cli.cli.output.text import messages, show_document
 from irsa_cli.cli.terminal.progress import KIND_WIDTH
-from irsa_cli.cli.terminal.wording import age, mark, say
+from irsa_cli.cli.terminal.wording import age, mark, put, say
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ItemError, ReadOutcome
 from irsa_cli.core.results.result import Ended, Result
-from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import Refused
 from irsa_cli.core.values.shown import visible
 
@@ -29,24 +26,21 @@ if TYPE_CHECKING:
     from irsa_cli.core.recovery.report import Found, Recoveries
     from irsa_cli.usecases.recovery.history import Journals, Story
 
-_WORDS = {
-    Ended.ROLLED_BACK: "rolled back",
-    Ended.COMMITTED: "done",
-    Ended.PLANNED: "nothing was changed (dry run)",
-    Ended.UNFINISHED: "still unfinished",
-    Ended.INCOMPLETE: "not rolled back completely",
-    Ended.REFUSED: "refused",
-    Ended.FAILED: "failed, nothing was changed",
-    Ended.UNCHANGED: "nothing to do",
-}
+_WORDS = {**WORDS, Ended.PLANNED: "nothing was changed (dry run)", Ended.UNCHANGED: "nothing to do"}
 
 
 def show_recoveries(done: Recoveries, output: str, *, quiet: bool, verbose: bool = False) -> None:
-    """Print how each transaction ended; errors on standard error."""
-    line = lambda result: f"{_named(result)}  {_words(result)}"  # noqa: E731
+    """Print the outcome of each transaction; errors on standard error."""
     if output != "text":
         show_document(done.envelope(), output)
-    show_each(done.items, output, line, quiet=quiet, whole=verbose)
+    for result in done.items:
+        if output == "text":
+            say(f"{_named(result)}  {_words(result)}")
+            for line in plan_lines(result, whole=verbose) if result.ended is Ended.PLANNED else ():
+                put(f"  {line}")
+        if not quiet or result.error is not None or result.left:
+            for line in messages(result):
+                put(f"  {line}", err=True)
     if output == "text":
         for skipped in done.skipped:
             say(f"{skipped.transaction}  skipped: {skipped.why}")
@@ -55,9 +49,9 @@ def show_recoveries(done: Recoveries, output: str, *, quiet: bool, verbose: bool
 
 
 def intended_lines(planned: Sequence[Result], *, whole: bool) -> Iterator[str]:
-    """What is going to be done, a line a change; `whole`: with every value, for who decides on it."""
+    """The planned changes, a line each; `whole`: with every value, for a question."""
     for result in planned:
-        yield visible(f"{_named(result)}  is going to be carried out:")
+        yield visible(f"{_named(result)}  is planned:")
         yield from (visible(f"  Note: {note}") for note in result.notes)
         for change in (item.change for item in result.changes):
             if whole:
@@ -71,7 +65,7 @@ def intended_lines(planned: Sequence[Result], *, whole: bool) -> Iterator[str]:
 def _words(result: Result) -> str:
     given = any(item.state == "undone" and item.change.after is None for item in result.changes)
     if result.ended is Ended.ROLLED_BACK and given:
-        return "what it had taken away is there again"
+        return "rolled back: restored what it had deleted or detached"
     return _WORDS[result.ended]
 
 
@@ -83,7 +77,7 @@ def _named(result: Result) -> str:
 
 
 def show_found(found: Found, output: str) -> int:
-    """Print what runs have left in a cluster. Returns the exit code."""
+    """Print the leftovers of runs in a cluster; returns the exit code."""
     if output != "text":
         show_document(found.envelope(), output)
         return 0
@@ -92,67 +86,53 @@ def show_found(found: Found, output: str) -> int:
             say(line)
     name = found.cluster.name
     if not found.leftovers:
-        click.echo(f"No run has left anything unfinished in {name}.")
+        click.echo(f"No run is unfinished in {name}.")
     for leftovers in found.leftovers:
         if not found.why_not(leftovers):
             say("Next:", err=True)
-            step = f"irsa recover {leftovers.transaction} {_place(found.cluster)}"
+            is_eks = found.cluster.arn.startswith("arn:")
+            other = {"--issuer-url": found.cluster.issuer, "--account": found.cluster.account}
+            options = {"-c": name, "-r": found.cluster.region} if is_eks else other
+            where = shlex.join(text for pair in options.items() for text in pair)
+            step = f"irsa recover {leftovers.transaction} {where}"
             say(f"  {step}  # rolls it back; or --all", err=True)
             break
     return 0
 
 
-def _place(cluster: Cluster) -> str:
-    """The options that name a cluster."""
-    if cluster.arn.startswith("arn:"):
-        return shlex.join(["-c", cluster.name, "-r", cluster.region])
-    return shlex.join(["--issuer-url", cluster.issuer, "--account", cluster.account])
-
-
 def _lines(found: Found, leftovers: Leftovers) -> Iterator[str]:
     head = f"{leftovers.transaction}  {', '.join(leftovers.accounts)}".rstrip()
-    yield f"{head}  {_age(leftovers.age)} old"
+    yield f"{head}  {age(leftovers.age)} old"
     if leftovers.why:
         yield f"  {leftovers.why}"
     for piece in leftovers.pieces:
         yield f"  - {piece.change.kind.value:<{KIND_WIDTH}} {piece.change.description}"
     yield from (f"  Note: {note}" for note in leftovers.notes)
     for spared in leftovers.spared:
-        yield f"  left alone: {spared.kind.value} {spared.name}: {spared.why}"
+        yield f"  not touched: {spared.kind.value} {spared.name}: {spared.why}"
         yield from (f"    to end it: {step}" for step in spared.next_steps)
     why_not = found.why_not(leftovers)
     if why_not and leftovers.stages:
         yield f"  not rolled back: {why_not}"
 
 
-def _age(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    if seconds < 7200:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.0f} h" if seconds < 172800 else f"{seconds / 86400:.0f} days"
-
-
 _STORIES = ("TRANSACTION", "AGE", "STATE", "COMMAND", "CLUSTER", "SERVICEACCOUNT")
 _LOCKS = {"held": "at work", "interrupted": "interrupted"}
-"""What is said of an unfinished run in place of its outcome, where its lock tells more."""
+"""The state of an unfinished run by its lock."""
 _STATES = {"committed": "green", "rolled-back": "yellow", "superseded": "yellow"}
 
 
 def show_stories(
     found: Journals, output: str, *, none: str, headers: bool = True, exit_code: int = 0
 ) -> None:
-    """Print transactions that were read from journals; `none` is said when there are none.
-
-    What can't be read is a fact of the list, and an error where it makes the command fail (`exit_code`).
-    """
+    """Print transactions from journals, or `none`; unreadable ones are errors if the command fails."""
     stories, unreadable = found.stories, found.unreadable
     if output != "text":
         show_document(_envelope(found, exit_code), output)
         return
     show_table(
         _STORIES if headers else (),
-        [*map(_unread, unreadable, unreadable.values()), *(_told(found, story) for story in stories)],
+        [*map(_unread, unreadable, unreadable.values()), *(_story_row(found, story) for story in stories)],
     )
     for error in unreadable.values():
         for step in error.next_steps if isinstance(error, Refused) else ():
@@ -163,7 +143,7 @@ def show_stories(
 
 def _envelope(found: Journals, exit_code: int) -> Envelope:
     errors = list(found.unreadable.values()) if exit_code else []
-    # The lock is that of an unfinished run; None without one, or where nothing is known of it.
+    # The lock is that of an unfinished run; None without one, or if it is unknown.
     locks = [found.locks.get(story.transaction) for story in found.stories]
     items: list[dict[str, Any]] = [
         {**story.to_json(), "lock": lock and {"holder": story.lock_holder, "state": lock.value}}
@@ -184,8 +164,8 @@ def _envelope(found: Journals, exit_code: int) -> Envelope:
     )
 
 
-def _told(found: Journals, story: Story) -> list[str]:
-    """A transaction as a row; of an unfinished one also what is known of its lock."""
+def _story_row(found: Journals, story: Story) -> list[str]:
+    """A transaction as a row, with its lock if it is unfinished."""
     lock = found.locks.get(story.transaction)
     state = story.outcome or "unfinished"
     if lock is not None:
@@ -198,13 +178,13 @@ def _told(found: Journals, story: Story) -> list[str]:
 
 
 def _unread(name: str, error: Exception) -> list[str]:
-    """A transaction whose journal can't be read, or is refused, and why."""
+    """A transaction whose journal is unreadable or refused, and why."""
     state = click.style("refused" if isinstance(error, Refused) else "unreadable", fg="red")
     return [visible(name), _age_of(name), state, "?", "?", visible(str(error))]
 
 
 def _age_of(transaction: str) -> str:
-    """How long ago a transaction began, which its id tells."""
+    """The age of a transaction, from its id."""
     try:
         begun = datetime.strptime(transaction[:15], "%Y%m%dT%H%M%S").replace(tzinfo=timezone.utc)
     except ValueError:

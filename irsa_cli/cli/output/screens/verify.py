@@ -1,8 +1,7 @@
-"""A verification on standard output: text, JSON, YAML, JUnit XML and SARIF."""
+"""A verification as text, JSON, YAML, JUnit XML and SARIF."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from typing import Any
 from xml.etree import ElementTree
@@ -11,8 +10,8 @@ import click
 
 from irsa_cli.cli.output.reports.junit_sarif import JunitCase, add_suite, location, sarif_text, xml_text
 from irsa_cli.cli.output.text import show_document
-from irsa_cli.cli.terminal.screen import hanging
 from irsa_cli.cli.terminal.wording import say
+from irsa_cli.core.results.scope import plural
 from irsa_cli.core.results.verification import (
     DECIDING,
     Name,
@@ -22,7 +21,7 @@ from irsa_cli.core.results.verification import (
     VerificationOutcome,
     VerificationReport,
     VerificationStep,
-    unseen,
+    unchecked,
 )
 from irsa_cli.core.values.shown import visible
 
@@ -43,11 +42,11 @@ _AS_STATUS = {
     VerificationOutcome.FAILED: StepStatus.FAILED,
     VerificationOutcome.UNDETERMINED: StepStatus.NOT_CHECKED,
 }
-_WIDTH = 14
+_WIDTH = 13
 
 
 def show(report: VerificationReport, output: str) -> None:
-    """Print the report in the form that was asked for."""
+    """Print the report in this form."""
     if output in _FORMS:
         click.echo(_FORMS[output](report), nl=False)
     elif output == "text":
@@ -71,14 +70,10 @@ def _one(report: VerificationReport) -> Iterator[str]:
 
 
 def _step(step: VerificationStep) -> Iterator[str]:
-    yield from _row(f"  {_MARKS[step.status]} {TITLES[step.name]:<{_WIDTH + 2}} ", step.sent)
+    yield f"  {_MARKS[step.status]} {TITLES[step.name]:<{_WIDTH + 2}}  {step.sent}"
     for check in step.checks:
-        yield from _row(f"      {_MARKS[check.status]} {check.what:<{_WIDTH}} ", check.text)
+        yield f"      {_MARKS[check.status]} {check.what:<{_WIDTH}}  {check.text}"
     yield from (f"      > {line}" for line in step.advice)
-
-
-def _row(head: str, text: str) -> list[str]:
-    return hanging(head, visible(text), sys.stdout)
 
 
 def _permission(item: Permission) -> str:
@@ -90,10 +85,10 @@ def _verdict(item: Verification) -> str:
     took = f"({item.seconds:.1f} s)"
     if item.outcome is VerificationOutcome.VERIFIED:
         proved = f"Verified: {item.proved} {took}."
-        return f"{proved} {_sentence(unseen(item.look))}"
+        return f"{proved} {_sentence(unchecked(item.look))}"
     if item.outcome is VerificationOutcome.FAILED:
         return f"Failed: {item.problem} {took}"
-    return f"Undetermined: nothing is wrong as far as it could be checked; {item.problem} {took}"
+    return f"Undetermined: no problem was found, but {item.problem} {took}"
 
 
 def _sentence(text: str) -> str:
@@ -107,48 +102,44 @@ def _many(report: VerificationReport) -> Iterator[str]:
     for item in report.items:
         tail = item.role_arn if item.outcome is VerificationOutcome.VERIFIED else item.problem
         mark = _MARKS[_AS_STATUS[item.outcome]]
-        yield from _row(f"  {mark} {item.full_name:<{width}}  {item.outcome.value:<12}  ", tail)
+        yield f"  {mark} {item.full_name:<{width}}  {item.outcome.value:<12}  {tail}"
         yield from (f"      Note: {note}" for note in item.notes)
         yield from (visible(f"      Warning: {risk.warning}") for risk in item.warnings)
     counts = ", ".join(f"{report.count(outcome)} {outcome.value}" for outcome in VerificationOutcome)
-    total = len(report.items)
-    plural = "" if total == 1 else "s"
-    yield f"{total} ServiceAccount{plural} with a role: {counts} ({report.seconds:.1f} s)."
+    total = plural(len(report.items), "ServiceAccount with a role")
+    yield f"{total}: {counts} ({report.seconds:.1f} s)."
     yield from filter(None, (report.scope.nothing,))
     if report.count(VerificationOutcome.VERIFIED):
-        yield f"Verified: a token is exchanged for the role. {_sentence(unseen(report.look))}"
+        yield f"Verified: a token is exchanged for the role. {_sentence(unchecked(report.look))}"
 
 
 _RULES = {
-    "token": "The cluster gives the ServiceAccount a token.",
-    "claims": "The token's claims and signature are those that STS has to see.",
-    "provider": "IAM has the issuer as an OIDC provider that accepts the audience.",
-    "trust": "A statement of the role's trust policy admits the token.",
-    "exchange": "STS gives the role's credentials for the token.",
-    "identity": "AWS knows the credentials as the role's.",
-    "chain": "The credentials become the further roles of the chain.",
-    "completeness": "The run that makes the role, or deletes it, is over.",
+    "token": "The cluster issues a token for the ServiceAccount.",
+    "claims": "The token's claims and signature are what STS expects.",
+    "provider": "IAM has an OIDC provider for the issuer that accepts the audience.",
+    "trust": "A statement of the role's trust policy allows the token.",
+    "exchange": "STS issues the role's credentials for the token.",
+    "identity": "The credentials belong to the role.",
+    "chain": "The credentials can assume the further roles of the chain.",
+    "completeness": "The run that creates or deletes the role has ended.",
     "pods": "No EKS Pod Identity association gives pods another role.",
-    "permission": "The role may do what was asked for.",
-    "run": "The verification could be begun.",
+    "permission": "The role is allowed to do what was asked.",
+    "run": "The verification could start.",
 }
 
 
 def junit(report: VerificationReport) -> str:
     """JUnit XML: a suite for each ServiceAccount, a case for each step and permission.
 
-    A step without which there is no verdict is an error when it could not be tried, and not skipped: readers
-    take a suite with nothing but skipped cases for a good one. The form has no schema of its own; elements
-    and attributes are those that CI systems read: https://github.com/testmoapp/junitxml
-    Characters that XML can't have are written as their code points, as on a terminal:
-    https://www.w3.org/TR/xml/#charsets
+    A deciding step that could not run is an error: readers take a suite of skipped cases for a good one.
+    Elements are those that CI systems read: https://github.com/testmoapp/junitxml
     """
     root = ElementTree.Element("testsuites", name="irsa verify")
     for item in report.items:
         suite = add_suite(root, item.full_name, list(_cases(item, f"{report.cluster_name}.{item.full_name}")))
         suite.set("time", f"{item.seconds:.3f}")
-        if told := list(_told(item)):
-            ElementTree.SubElement(suite, "system-out").text = "\n".join(map(visible, told))
+        if summary := list(_summary_lines(item)):
+            ElementTree.SubElement(suite, "system-out").text = "\n".join(map(visible, summary))
     if problem := str(report.error or report.scope.nothing):
         name = report.asked[1] or report.cluster_name or "irsa verify"
         classname = f"{report.cluster_name or 'irsa'}.{name}"
@@ -156,11 +147,11 @@ def junit(report: VerificationReport) -> str:
     return xml_text(root)
 
 
-def _told(item: Verification) -> Iterator[str]:
-    """What is proven and what was not looked at, with what is worth knowing beside."""
+def _summary_lines(item: Verification) -> Iterator[str]:
+    """Proofs, parts that were not checked, and notes."""
     if item.proved:
         yield item.proved
-        yield unseen(item.look)
+        yield unchecked(item.look)
     yield from item.notes
 
 
@@ -168,7 +159,7 @@ _ELEMENTS = {StepStatus.OK: "", StepStatus.FAILED: "failure", StepStatus.NOT_CHE
 
 
 def _cases(item: Verification, classname: str) -> Iterator[JunitCase]:
-    # Where nothing is wrong: what keeps the verdict from being given.
+    # Without a failure: the step that prevents a verdict.
     undetermined = item.outcome is VerificationOutcome.UNDETERMINED
     deciding = {**_ELEMENTS, StepStatus.NOT_CHECKED: "error"} if undetermined else _ELEMENTS
     if item.error is not None:
@@ -187,20 +178,20 @@ def _case(classname: str, name: str, element: str, text: str) -> JunitCase:
 
 
 def sarif(report: VerificationReport) -> str:
-    """SARIF: a result for everything that is wrong (`error`) or stays open (`warning`)."""
+    """SARIF: a result for each failure (`error`) and each unknown (`warning`)."""
     cluster = report.cluster_name
     results = [result for item in report.items for result in _results(item, cluster)]
     if report.error is not None:
         place = "/".join(name for name in (cluster, report.asked[1]) if name)
         results.append(_result("run", "error", str(report.error), place))
-    # What is no result: that something is proven, and how much.
-    told = dict.fromkeys(line for item in report.items for line in _told(item))
+    # Proofs are no results of SARIF.
+    summary = dict.fromkeys(line for item in report.items for line in _summary_lines(item))
     return sarif_text(
         [{"id": key, "shortDescription": {"text": text}} for key, text in _RULES.items()],
         results,
         exit_code=report.exit_code,
         error=report.error,
-        notes=[{"level": "note", "message": {"text": text}} for text in told],
+        notes=[{"level": "note", "message": {"text": text}} for text in summary],
     )
 
 

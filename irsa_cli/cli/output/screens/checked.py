@@ -1,4 +1,4 @@
-"""What commands that only look have to say, as a report: verifications, diagnoses, risks."""
+"""Reports of commands that only read: verifications, diagnoses, risks."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from irsa_cli.cli.output.text import error_lines, next_lines
 from irsa_cli.core.audit.report import RiskReport
 from irsa_cli.core.doctor.diagnosis import Diagnosis, Examined
 from irsa_cli.core.doctor.finding import Finding, Verdict
+from irsa_cli.core.results.scope import plural
 from irsa_cli.core.results.verification import (
     StepStatus,
     Verification,
     VerificationOutcome,
     VerificationReport,
-    unseen,
+    unchecked,
 )
 from irsa_cli.core.trust.rules.rule import Risk, Severity
 
@@ -41,13 +42,13 @@ _SEVERITIES = {
 
 
 def of_verification(report: VerificationReport, title: str) -> PipelineReport:
-    """The report of `verify`: of one ServiceAccount all steps, of many those that are not right."""
+    """The report of `verify`: all steps of one ServiceAccount, or the problems of many."""
     counts = [f"{number} {it.value}" for it in VerificationOutcome if (number := report.count(it))]
     entries = [_verified(item, all_steps=not report.many) for item in report.items]
     good = report.count(VerificationOutcome.VERIFIED) if report.many else 0
     if report.many:
         entries = [entry for entry in entries if entry.rank is not Rank.GOOD or entry.lines]
-    looked = [unseen(report.look)] if report.look and report.count(VerificationOutcome.VERIFIED) else []
+    looked = [unchecked(report.look)] if report.look and report.count(VerificationOutcome.VERIFIED) else []
     notes = [*report.notes, *(f"{it.full_name}: {note}" for it in report.items for note in it.notes), *looked]
     return PipelineReport(
         title,
@@ -56,7 +57,7 @@ def of_verification(report: VerificationReport, title: str) -> PipelineReport:
         int(report.exit_code),
         facts_of(report.cluster),
         (*_failure(report.error, "/".join(filter(None, report.asked)) or title), *entries),
-        (f"{good} that {'is' if good == 1 else 'are'} verified",) if good else (),
+        (f"{good} verified",) if good else (),
         tuple(notes),
     )
 
@@ -77,8 +78,8 @@ def _verified(item: Verification, *, all_steps: bool) -> Entry:
     ]
     lines += warning_lines(item.warnings)
     advice = tuple(dict.fromkeys(text for step in item.steps for text in step.advice))
-    told = item.problem or item.proved
-    message = (*((told,) if told else ()), *(f"> {text}" for text in advice))
+    sentence = item.problem or item.proved
+    message = (*((sentence,) if sentence else ()), *(f"> {text}" for text in advice))
     return Entry(item.full_name, item.outcome.value, rank, tuple(lines), message, level)
 
 
@@ -87,7 +88,7 @@ def _line(text: str, status: StepStatus, about: str) -> Line:
 
 
 def of_diagnosis(diagnosis: Diagnosis, title: str) -> PipelineReport:
-    """The report of `doctor`: what is wrong with its evidence and its fix, then what can't be told."""
+    """The report of `doctor`: problems with evidence and fix, then unknowns."""
     entries = list(_failure(diagnosis.error, title))
     good = 0
     if diagnosis.account is not None:
@@ -105,9 +106,7 @@ def of_diagnosis(diagnosis: Diagnosis, title: str) -> PipelineReport:
         int(diagnosis.exit_code),
         facts_of(diagnosis.cluster),
         tuple(entry for entry in entries if entry.lines or entry.message),
-        (f"{good} ServiceAccount{'' if good == 1 else 's'} of which nothing wrong was found",)
-        if good
-        else (),
+        (f"{plural(good, 'ServiceAccount')} without problems",) if good else (),
         diagnosis.notes,
         diagnosis.unread,
     )
@@ -144,7 +143,7 @@ def _problem(item: Finding) -> Line:
 
 
 def of_risks(report: RiskReport, _title: str = "") -> PipelineReport:
-    """The report of `audit` and `lint`: the risks, each at its place in a file or with its role."""
+    """The report of `audit` and `lint`: the risks by file or role."""
     shown = report.selection.shown
     groups: dict[str, list[Risk]] = {}
     for item in shown:
@@ -167,7 +166,7 @@ def of_risks(report: RiskReport, _title: str = "") -> PipelineReport:
 def _risks(title: str, items: Iterable[Risk]) -> Entry:
     lines = tuple(map(_risk, items))
     worst = min(lines, key=lambda line: line.rank)
-    return Entry(title, f"{worst.word} risk{'s' if len(lines) > 1 else ''}", worst.rank, lines)
+    return Entry(title, f"{worst.word} {'risk' if len(lines) == 1 else 'risks'}", worst.rank, lines)
 
 
 def _risk(item: Risk) -> Line:
