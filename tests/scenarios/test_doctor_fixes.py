@@ -345,7 +345,7 @@ def test_an_audience_of_an_earlier_annotation_goes_with_a_restart(binding: Bindi
     names, first = diagnosed(binding, capsys)
     assert names == ["pod-audience-differs"]
     by_hand = f"kubectl -n {binding.namespace} edit statefulset {NAME}"
-    assert first["fix"].splitlines()[1] == f"# where their template mounts the token itself: {by_hand}"
+    assert first["fix"].splitlines()[1] == f"# if their template mounts the token itself: {by_hand}"
     assert cured(binding, capsys) == binding.role_arn
 
 

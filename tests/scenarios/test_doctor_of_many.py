@@ -181,7 +181,7 @@ def test_of_more_than_cloudtrail_is_asked_about_that_is_said(binding: Binding, c
     assert len(whole["items"]) == ASKED + 2
     assert len(json.dumps(whole["items"][1:])) < (ASKED + 1) * 4000
     ran = binding.stage.irsa("doctor", "-n", binding.namespace, "-c", binding.stage.cluster)
-    assert "in what could be checked; what STS has answered is not known (exit 1)" in ran.out
+    assert "in what could be checked; the history of STS calls is not known (exit 1)" in ran.out
 
 
 def test_roles_that_are_read_together_are_judged_as_those_that_are_read_one_by_one(

@@ -33,8 +33,8 @@ def proposed(why: str, value: str, command: str) -> str:
     """The command; where there is a doubt (`why`), the question first, and pasted nothing happens."""
     if not why:
         return command
-    question = f"it may be the wrong one: whose is {shown(value)}? {why}"
-    return commented((question, "if it is meant:", *command.splitlines()))
+    question = f"check first who owns {shown(value)}: {why}"
+    return commented((question, "if it is the right one:", *command.splitlines()))
 
 
 def commented(lines: Iterable[str]) -> str:
@@ -49,12 +49,12 @@ def of_role(facts: Facts, subject: Subject, arn: str, *, audience: str = DEFAULT
     """
     role = next((item for item in _known(subject) if item.arn == arn), None)
     if role is None:
-        return "its permissions were not read"
+        return "its permissions are unknown"
     life = lifecycle.of(role.tags, named=False)
     if is_made_for(facts, subject, role) and not life.is_over:
         return f"it is {life.stage.value}: {life.why}"
     if not _is_meant(facts, subject, role):
-        return f"IAM does not say that it is for {subject.full_name}"
+        return f"nothing in IAM says that it is for {subject.full_name}"
     if audience != DEFAULT_AUDIENCE and audience not in _texts(role.trust):
         return f"its trust policy does not name the audience {shown(audience)}"
     return of_power(role)
@@ -68,7 +68,7 @@ def of_power(role: Role) -> str:
         return f"its permissions boundary can't be read: {role.boundary_policy.why}"
     much = power(role.policies, role.policies, role.boundary, role.boundary_policy)
     if much:
-        return f"it may do much: {much}"
+        return f"it has broad permissions: {much}"
     return f"its permissions can't be read: {role.unread}" if role.unread else ""
 
 

@@ -129,7 +129,7 @@ class Diagnosis:
     @property
     def scope(self) -> AnswerScope:
         """The ServiceAccounts and checks, and what is not known: of each of many only what decides."""
-        question = "What keeps pods from the roles of their ServiceAccounts?"
+        question = "Can pods assume the roles of their ServiceAccounts?"
         if self.error is not None or self.signal:
             return unanswered(question, self.error)
         accounts = self.accounts if self.account is None else (self.account,)
@@ -141,7 +141,7 @@ class Diagnosis:
             (f"{it.cause.id}: {it.judgement.text}" for it in deciding), not self.is_complete
         )
         if not (self.is_complete or self.unread or any(lines.values())):
-            lines["which ServiceAccounts there are"] = True
+            lines["the list of ServiceAccounts"] = True
         checks = len(found) - len(having(found, Verdict.UNKNOWN))
         return AnswerScope(
             question,
@@ -149,7 +149,7 @@ class Diagnosis:
             (
                 *not_read(self.unread),
                 *(NotExamined(text, matters=matters) for text, matters in lines.items()),
-                *by_design("files in containers", "policies of the organization"),
+                *by_design("files in containers", "organization policies (SCPs, RCPs)"),
             ),
         )
 

@@ -71,7 +71,7 @@ class OtherAssociation(Namespaced):
     namespace: str
     name: str
     association: Association | Unreadable | None
-    role: Role | Unreadable | None = Unreadable("EKS did not tell the association's role")
+    role: Role | Unreadable | None = Unreadable("EKS did not return the association's role")
 
 
 @dataclass(frozen=True)
@@ -124,11 +124,11 @@ class Subject(Namespaced):
     elsewhere: tuple[Pod, ...] | Unreadable = ()
     renamed: tuple[tuple[RoleSummary, str], ...] = ()
     nodes: Mapping[str, NodeMetadata] | Unreadable = field(default_factory=dict)
-    probe: Pod | Unreadable = Unreadable("no pod was created for show")
+    probe: Pod | Unreadable = Unreadable("no test pod was requested")
     association: Association | Unreadable | None = None
     association_role: Role | Unreadable | None = Unreadable("there is no Pod Identity association")
     target_role: Role | Unreadable | None = Unreadable("the association has no target role", follows=True)
-    chain_target: Role | Unreadable | None = Unreadable("irsa notes no target role", follows=True)
+    chain_target: Role | Unreadable | None = Unreadable("no target role is set", follows=True)
     """The role that its own one is to go on to, as irsa notes it (`--target-role`)."""
     aws_config: str | Unreadable | None = None
     """The AWS configuration that irsa has written for its pods, as it is by now; None without one."""

@@ -89,10 +89,10 @@ def _lost(pod: Pod) -> str:
     if kind == "Node":
         return f"pod {pod.name} is a static pod of node {name}: its manifest is on the node"
     if not (kind and pod.controlled):
-        return f"pod {pod.name} has no controller that creates it again: save its manifest first"
+        return f"pod {pod.name} has no controller to recreate it: save its manifest first"
     return (
-        f"deleting pod {pod.name} ends its work: {kind} {name} may not run it again."
-        " Let it finish, the next run gets the new settings. To end it now:"
+        f"deleting pod {pod.name} stops its work: {kind} {name} may not run it again."
+        " Let it finish, the next run gets the new settings. To stop it now:"
     )
 
 
@@ -100,7 +100,7 @@ def edit(facts: Facts, pod: Pod) -> str:
     """The command that opens what a pod is made from, or where that is found."""
     kind, name = owner_of(pod)
     if not kind:
-        text = f"a running pod cannot be changed: correct the manifest of pod {pod.name}, and create it again"
+        text = f"a running pod cannot be changed: fix the manifest of pod {pod.name} and recreate the pod"
         show = facts.reach.kubectl(f"get pod {shlex.quote(pod.name)} -o yaml", pod.namespace)
         return "\n".join((comment(text), comment(show)))
     more = [restart(facts, [pod])] if kind in _REPLACED else []
@@ -123,5 +123,5 @@ def template(reach: Reach, namespace: str, kind: str, name: str, makers: Makers)
     what = f"{shlex.quote(kind.lower())} {shlex.quote(name)}"
     if kind in (*ROLLED, *_REPLACED, ROLLOUT, "CronJob"):
         return reach.kubectl(f"edit {what}", namespace)
-    text = f"the template of {kind} {name} cannot be changed: correct what creates it, and create it again"
+    text = f"the template of {kind} {name} cannot be changed: fix its source and recreate it"
     return "\n".join((comment(text), comment(reach.kubectl(f"get {what} -o yaml", namespace))))

@@ -108,13 +108,13 @@ def _held(kind: str, spec: Json) -> str:
     https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#update-strategies
     """
     if kind == "Deployment":
-        return "is paused: whoever paused it has to resume it first." if spec.get("paused") else ""
+        return "is paused: ask its owner to resume it first." if spec.get("paused") else ""
     strategy = spec.get("updateStrategy") or {}
     if strategy.get("type") == "OnDelete":
-        return "has the update strategy OnDelete: whoever upgrades it deletes its pods one by one."
+        return "has the update strategy OnDelete: its owner deletes its pods one by one."
     partition = (strategy.get("rollingUpdate") or {}).get("partition")
     if kind == "StatefulSet" and partition:
-        return f"has partition {partition}: whoever set it has to lower it, pods below are not replaced."
+        return f"has partition {partition}: ask its owner to lower it, pods below it are not replaced."
     return ""
 
 
@@ -151,7 +151,7 @@ def _refused(failure: CreationFailure, makers: tuple[Maker, ...] | Unreadable) -
     name = f"{failure.kind}/{failure.name}"
     known = failure.kind in RESOURCES
     if isinstance(makers, Unreadable) or not known:
-        hidden = makers.why if isinstance(makers, Unreadable) else "no kind of Kubernetes itself"
+        hidden = makers.why if isinstance(makers, Unreadable) else "not a built-in Kubernetes kind"
         return RefusedPod(failure.namespace, name, failure.why, hidden=hidden, last=failure.last)
     made = next((item for item in makers if item.name == failure.name), None)
     if made is None or (failure.uid and made.uid and failure.uid != made.uid):

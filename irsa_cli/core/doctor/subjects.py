@@ -64,7 +64,7 @@ def role_arn_of(subject: Subject) -> Arn:
     try:
         return role_arn(value)
     except InvalidInput:
-        raise CannotTell(f"{shown(value)} is not the ARN of a role") from None
+        raise CannotTell(f"{shown(value)} is not a role ARN") from None
 
 
 def role_of(subject: Subject) -> Role:
@@ -74,7 +74,7 @@ def role_of(subject: Subject) -> Role:
     if role is None:
         raise CannotTell(f"there is no role {arn.name} in account {arn.account}")
     if role.arn != str(arn):
-        raise CannotTell(f"the annotation names {arn}, the role is {role.arn}")
+        raise CannotTell(f"the annotation has {arn}, but the role is {role.arn}")
     return role
 
 

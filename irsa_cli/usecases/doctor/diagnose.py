@@ -38,17 +38,19 @@ Pods = tuple[Pod, ...] | Unreadable
 Nodes = Mapping[str, NodeMetadata] | Unreadable
 Associations = dict[Names, Association] | Unreadable
 """Those of the cluster, without their roles."""
-NO_ROLE = Unreadable("the ServiceAccount names no role", follows=True)
+NO_ROLE = Unreadable("the ServiceAccount has no role", follows=True)
 NAMESAKES = 3
 """In how many other namespaces pods of a ServiceAccount of the same name are looked for."""
-BY_ASSOCIATION = "which ServiceAccounts have their role by EKS Pod Identity"
-BY_ROLE = "which ServiceAccounts roles are meant for"
-BY_POD = "which ServiceAccounts pods run as"
-BY_EVENT = "which ServiceAccounts that are gone pods wait for"
-BY_ANSWER = "what STS has answered"
+BY_ASSOCIATION = "the list of EKS Pod Identity associations"
+BY_ROLE = "the list of IAM roles"
+BY_POD = "the list of pods"
+BY_EVENT = "the list of pods that wait for a missing ServiceAccount"
+BY_ANSWER = "the history of STS calls"
 ASKED = 50
 """Of how many ServiceAccounts CloudTrail is asked: it answers two questions in a second."""
-NOT_ASKED = Unreadable(f"CloudTrail is asked about {ASKED} ServiceAccounts at most: name one", follows=True)
+NOT_ASKED = Unreadable(
+    f"irsa queries CloudTrail for {ASKED} ServiceAccounts at most; pass a name", follows=True
+)
 
 
 @dataclass(frozen=True)
@@ -148,15 +150,15 @@ class _Doctor:
         if account:
             verify = of_account(facts, "verify", subject)
             yield (
-                f"the role is in account {account}: --iam-assume-role names a role there by which it is read;"
-                f" without reading anything there, {verify} tries the exchange"
+                f"irsa did not read the role, which is in account {account}: pass --iam-assume-role with a"
+                f" role of that account, or test the token exchange: {verify}"
             )
         association = subject.association
         target = association.target_role_arn if isinstance(association, Association) else ""
         if target and not self.reads.reads(Arn.parse(target).account):
             yield (
-                f"the association's target role is in account {Arn.parse(target).account}:"
-                " --iam-assume-role names a role there by which it is read"
+                "irsa did not read the association's target role: pass --iam-assume-role with a role of"
+                f" account {Arn.parse(target).account}"
             )
 
     def _unread(self, subject: Subject, findings: tuple[Finding, ...]) -> str:
@@ -178,9 +180,8 @@ class _Doctor:
         verify = self.reach.for_irsa(f"verify --all{where}" if where else "verify -A")
         for account, names in unread.items():
             yield (
-                f"account {account}, where the roles of {listed(names)} are, is not read: --iam-assume-role"
-                f" names a role there by which it is; without reading anything there, {verify} tries the"
-                " exchanges"
+                f"irsa did not read account {account} (roles of {listed(names)}): pass --iam-assume-role with"
+                f" a role of that account, or test the token exchanges: {verify}"
             )
 
     def _events(self, subject: Subject) -> Future[tuple[TrailEvent, ...] | Unreadable]:
@@ -208,7 +209,7 @@ class _Doctor:
         findings = judge(facts)
         whole = Diagnosis(self.connection.cluster, findings, undecided=undecided(facts, findings))
         if isinstance(facts.accounts, Unreadable):
-            note = f"the ServiceAccounts could not be listed: {facts.accounts.why}"
+            note = f"irsa could not list the ServiceAccounts: {facts.accounts.why}"
             return replace(whole, listed=False, notes=(note,))
         of_cluster = self.connection.cluster
         associated = associations.result()

@@ -86,7 +86,7 @@ def _with_pod_identity(
     # Nodes of Auto Mode have the agent built in: that no pod of it is there tells nothing.
     agents = None if built_in else reads.agents()
     agent, endpoints = reads.agent(), reads.vpc_endpoints("eks-auth")
-    role = Unreadable("EKS did not tell the association's role")
+    role = Unreadable("EKS did not return the association's role")
     target = reads.role(association.target_role_arn) if association.target_role_arn else None
     found = reads.role(association.role_arn).result() if association.role_arn else role
     subject = replace(

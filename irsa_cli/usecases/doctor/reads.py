@@ -228,7 +228,7 @@ class DoctorReads:
     def eks(self) -> EksFacts:
         """The cluster as EKS described it when it was looked for."""
         if self._connection.description is None:
-            raise IrsaError("the cluster is not one of EKS")
+            raise IrsaError("the cluster is not an EKS cluster")
         return aws.eks_facts(self._connection.description)
 
     @_in_background
@@ -236,7 +236,7 @@ class DoctorReads:
         """The endpoints in the cluster's VPC for a service: STS, or what EKS Pod Identity's agent calls."""
         cluster, vpc = self._cluster, needed(self.eks()).vpc
         if not vpc:
-            raise IrsaError("EKS does not tell the cluster's VPC")
+            raise IrsaError("EKS did not return the cluster's VPC")
         ec2 = self._connection.aws.client("ec2")
         return aws.vpc_endpoints(ec2, service, vpc, region=cluster.region, partition=cluster.partition)
 
@@ -287,8 +287,8 @@ class DoctorReads:
             return own.client("cloudtrail")
         if account not in self._readers:
             raise IrsaError(
-                f"CloudTrail of account {account} is not read",
-                reason="--iam-assume-role names a role there by which it can be",
+                f"irsa cannot read CloudTrail of account {account}",
+                reason="pass --iam-assume-role with a role of that account",
             )
         return session.client_of("cloudtrail", assume(session.client("sts"), self._readers[account]))
 

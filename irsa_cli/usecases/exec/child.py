@@ -97,7 +97,7 @@ def _pass_on(child: int, number: int, warn: Callable[[str], None]) -> None:
     try:
         os.kill(child, number)
     except PermissionError as error:
-        warn(f"{signal.Signals(number).name} can't be passed on, the command goes on: {error.strerror}")
+        warn(f"irsa cannot forward {signal.Signals(number).name}; the command continues: {error.strerror}")
 
 
 def _next_signal(signals: frozenset[int]) -> tuple[int, bool]:

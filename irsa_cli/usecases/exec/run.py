@@ -28,9 +28,9 @@ def _writing() -> Iterator[None]:
         yield
     except OSError as error:
         raise IrsaError(
-            "the token can't be put into a file",
+            "irsa cannot write the token file",
             reason=str(error),
-            next_steps=("name a folder that can be written to in TMPDIR",),
+            next_steps=("set TMPDIR to a writable folder",),
             code="NoFolder",
         ) from error
 

@@ -145,9 +145,9 @@ class Renewal:
         at = datetime.fromtimestamp(expires).astimezone().strftime("%H:%M:%S")
         if expired and not self._told_of_the_end:
             self._told_of_the_end = True
-            self._warn(f"the token expired at {at} and can't be renewed, trying on: {why}")
+            self._warn(f"the token expired at {at}, and irsa cannot renew it (still trying): {why}")
         elif not self._failures:
-            self._warn(f"the token can't be renewed, trying on; it is good until {at}: {why}")
+            self._warn(f"irsa cannot renew the token (still trying); it is valid until {at}: {why}")
         self._failures += 1
         return RETRY_SECONDS[min(self._failures, len(RETRY_SECONDS)) - 1]
 

@@ -82,7 +82,7 @@ class Link:
         said = self.chain.judge(target.trust)
         status = _STATUS[answer_of(said)]
         why = "; ".join(f"{item.action}: {item.why}" for item in said if item.why)
-        text = f"the trust policy of {arn} admits the role" if status is StepStatus.OK else why
+        text = f"the trust policy of {arn} allows the role" if status is StepStatus.OK else why
         return (Check("trust policy", status, text, needed=False),)
 
     def step(self, result: RoleCredentials | IrsaError) -> VerificationStep:
@@ -103,7 +103,7 @@ class Link:
 def unreadable_step(note: UnreadableNote) -> VerificationStep:
     """The link that is noted in a way that nobody can follow."""
     check = Check("annotation", StepStatus.NOT_CHECKED, f"not checked: {note.message}: {note.reason}")
-    return step(Name.CHAIN, "nothing: the target role is not known", check)
+    return step(Name.CHAIN, "nothing, because the target role is unknown", check)
 
 
 def assume_target(
@@ -131,7 +131,7 @@ def _role(connection: Connection, arn: str) -> Role | Unreadable | None:
     account, name = role_arn(arn).account, role_arn(arn).name
     session = connection.session_of(account)
     if session is None:
-        return Unreadable(f"there are no credentials for account {account}")
+        return Unreadable(f"irsa has no credentials for account {account}")
     found = attempt(lambda: bindings.role(session.client("iam"), name))
     return Unreadable(found.reason or found.message) if isinstance(found, IrsaError) else found
 

@@ -61,7 +61,7 @@ def verify(
         if monotonic() + step > until:
             return False
         so_far = f"{monotonic() - started:.0f} s of {most:.0f} s"
-        listen(Event(Step.WAITING, text=f"for IAM to show the role, {so_far} (STS says {error.code})"))
+        listen(Event(Step.WAITING, text=f"for STS to accept the token, {so_far} (STS: {error.code})"))
         pause(step)
         return True
 
@@ -72,12 +72,14 @@ def verify(
             honoured = limits.honoured_seconds()
             settled = {"newTrust": most > honoured}
             if most > honoured:
-                listen(Event(Step.WAITING, text=f"{honoured:.0f} s: STS may honour the former trust policy"))
+                listen(
+                    Event(Step.WAITING, text=f"{honoured:.0f} s: STS may still use the previous trust policy")
+                )
                 pause(max(0.0, honoured - (monotonic() - started)))
                 accepted = _exchanged(connection, desired, again)
     except ServiceError as error:
         raise Unverified(
-            f"the token of {desired.namespace}/{desired.name} was not accepted for {desired.role_arn}",
+            f"STS rejected the token of {desired.namespace}/{desired.name} for {desired.role_arn}",
             reason=f"{error.message}: {error.reason}",
             details=(*error.details, *_explained(connection, desired, error)),
             code=error.code,
@@ -126,7 +128,7 @@ def _prove_target(
     except ServiceError as error:
         found = Link.read(connection, chain).checks()
         raise Unverified(
-            f"{chain.role_arn} may not go on to {chain.target_arn}",
+            f"{chain.role_arn} cannot assume {chain.target_arn}",
             reason=f"{error.message}: {error.reason}",
             details=(
                 *error.details,
@@ -148,7 +150,7 @@ def _explained(connection: Connection, desired: DesiredState, error: ServiceErro
     def client() -> IAMClient:
         session = connection.session_of(account)
         if session is None:
-            raise IrsaError(f"account {account} is not read", reason="there are no credentials for it")
+            raise IrsaError(f"irsa cannot read account {account}", reason="irsa has no credentials for it")
         return session.client("iam")
 
     provider, name = desired.identity.provider_arn, desired.role_name
@@ -162,4 +164,4 @@ def _explained(connection: Connection, desired: DesiredState, error: ServiceErro
     for step in found:
         yield from (f"{step.name.value}: {c.text}" for c in step.checks if c.status is not StepStatus.OK)
     if all(step.status is StepStatus.OK for step in found):
-        yield "trust: by provider and trust policy, as they are read now, STS should accept it"
+        yield "trust: the current provider and trust policy allow the token"

@@ -76,7 +76,7 @@ def provider(
     accepted = ", ".join(state.audiences) or "nothing"
     if audience in state.audiences:
         return step(Name.PROVIDER, sent, there, Check("audiences", OK, f"it accepts {accepted}"))
-    wrong = Check("audiences", FAILED, f"it accepts {accepted}, and not {audience}")
+    wrong = Check("audiences", FAILED, f"it accepts {accepted}, but not {audience}")
     advice = _asked(audience, _accept(cluster, account, audience, reach))
     return step(Name.PROVIDER, sent, there, wrong, advice=(advice,))
 
@@ -85,7 +85,7 @@ def _asked(audience: str, command: str) -> str:
     """The command; an annotation's audience is asked about first: many may write it."""
     if audience == DEFAULT_AUDIENCE:
         return command
-    return f"# who reads tokens for {visible(audience)}? If they are meant for AWS: {command}"
+    return f"# only if tokens for {visible(audience)} are meant for AWS: {command}"
 
 
 def _accept(cluster: Cluster, account: str, audience: str, reach: Reach) -> str:
@@ -110,7 +110,7 @@ def trust(found: Future[RoleState | None], arn: str, identity: WebIdentity) -> V
         return step(Name.TRUST, sent, Check("role", FAILED, f"role {arn} does not exist"))
     real = iam_arn(parsed.partition, parsed.account, f"role{state.path}{parsed.name}")
     if real != arn:
-        text = f"role {arn} does not exist: the role {parsed.name} is {real}"
+        text = f"role {arn} does not exist; the ARN of role {parsed.name} is {real}"
         return step(Name.TRUST, sent, Check("role", FAILED, text))
     explanation = explain(state.trust, identity, now=datetime.now(timezone.utc))
     status = {Answer.YES: OK, Answer.NO: FAILED, Answer.UNKNOWN: NOT_CHECKED}[explanation.answer]

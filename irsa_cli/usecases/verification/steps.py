@@ -48,18 +48,17 @@ if TYPE_CHECKING:
 
 # STS says AccessDenied for a dozen causes; these are those that a trust policy does not show.
 _UNSEEN = (
-    "a service control or resource control policy, or a policy of a VPC endpoint, may deny it",
-    "what was changed within the last minute, IAM may still be spreading",
+    "a service control policy, a resource control policy or a VPC endpoint policy may deny it",
+    "after a change, IAM may need a minute; try again",
 )
 
 
 def token(answer: TokenAnswer | IrsaError, *, account: str, audience: str, pod: str) -> VerificationStep:
     """Whether the cluster gives a token. Not being allowed to ask says nothing about the binding."""
-    bound = f"bound to pod {pod}" if pod else "bound to nothing"
-    sent = f"TokenRequest for {account}, audience {audience}, {bound}"
+    sent = f"TokenRequest for {account}, audience {audience}" + (f", bound to pod {pod}" if pod else "")
     if not isinstance(answer, IrsaError):
-        seconds = answer.expires.timestamp() - time.time()
-        return step(Name.TOKEN, sent, Check("token", OK, f"given, good for {seconds:.0f} s"))
+        minutes = (answer.expires.timestamp() - time.time()) / 60
+        return step(Name.TOKEN, sent, Check("token", OK, f"issued, valid for {minutes:.0f} min"))
     if isinstance(answer, ServiceError) and answer.status in (400, 404, 409, 422):
         return step(Name.TOKEN, sent, Check("token", FAILED, answer.reason))
     return step(Name.TOKEN, sent, open_check("token", answer))
@@ -78,7 +77,7 @@ def claims(
     sent = f"GET {published} and its keys, GET /openid/v1/jwks"
     if isinstance(answer, IrsaError):
         expected = f"expected: {cluster.issuer}, {subject}, {audience}"
-        missing = f"not checked: there is no token; {expected}"
+        missing = f"not checked (no token); {expected}"
         return step(Name.CLAIMS, sent, Check("claims", NOT_CHECKED, missing))
     found = jwt.check_claims(
         read(answer.token), issuer=cluster.issuer, subject=subject, audience=audience, now=time.time()
@@ -103,7 +102,7 @@ def _signatures(text: str, public: Future[Keys], own: Future[Keys]) -> Iterator[
             if ids
         ]
         # A difference that doesn't touch this token's key is worth knowing, and no failure.
-        text = f"published and cluster's keys differ (a key rotation, or another cluster): {'; '.join(parts)}"
+        text = f"published and cluster's keys differ (key rotation or another cluster): {'; '.join(parts)}"
         yield Check("keys", OK, text, needed=False)
 
 
@@ -112,14 +111,14 @@ def _signature(text: str, keys: Keys | IrsaError, what: str, whose: str) -> Chec
         return open_check(what, keys, needed=False)
     verdict = jwt.signature(text, keys)
     if verdict is jwt.Signature.GOOD:
-        return Check(what, OK, f"good, by a key that {whose}", needed=False)
+        return Check(what, OK, f"valid, with a key that {whose}", needed=False)
     if verdict is jwt.Signature.UNSUPPORTED:
-        return Check(what, NOT_CHECKED, "not checked: neither RS256 nor ES256", needed=False)
+        return Check(what, NOT_CHECKED, "not checked (neither RS256 nor ES256)", needed=False)
     ids = ", ".join(jwt.key_ids(keys)) or "none"
     why = (
-        f"no key of that id among those that {whose} ({ids}): keys were changed, or it is another cluster's"
+        f"its key ID is not among those that {whose} ({ids}): the keys changed, or it is another cluster's"
         if verdict is jwt.Signature.UNKNOWN_KEY
-        else f"not by the key of that id that {whose}"
+        else f"it does not match the key with that ID that {whose}"
     )
     return Check(what, FAILED, why)
 
@@ -168,15 +167,15 @@ def exchange(
     sent = f"AssumeRoleWithWebIdentity {arn} at {endpoint}, session {session}"
     by_session = Explanation(trusted.statements).depends_on(SESSION_NAME)
     if not isinstance(result, IrsaError):
-        until = f"{result.credentials.expires:%H:%M:%S} UTC"
-        text = f"given to {result.subject}, audience {result.audience}, by {result.provider}, until {until}"
+        until = f"valid until {result.credentials.expires:%H:%M:%S} UTC"
+        text = f"issued for {result.subject}, audience {result.audience}, by {result.provider}, {until}"
         checks = [Check("credentials", OK, text)]
         if by_session:
-            own = f"the trust policy asks for the session name: it takes '{session}', pods have another"
+            own = f"the trust policy checks the session name: it allows '{session}', but pods use another one"
             checks.append(Check("session name", NOT_CHECKED, own))
         return step(Name.EXCHANGE, sent, *checks)
     if by_session and isinstance(result, ServiceError) and result.code == "AccessDenied":
-        own = f"the trust policy asks for the session name: '{session}' is refused, pods have another"
+        own = f"the trust policy checks the session name: it rejects '{session}', but pods use another one"
         return step(Name.EXCHANGE, sent, Check("credentials", NOT_CHECKED, f"not checked: {own}"))
     if not is_refused(result):
         return step(Name.EXCHANGE, sent, open_check("credentials", result))
@@ -192,13 +191,13 @@ def whose(result: str | IrsaError, arn: str, session: str) -> VerificationStep:
     if isinstance(result, IrsaError):
         return step(Name.IDENTITY, sent, open_check("caller", result))
     right = result == expected
-    text = result if right else f"{result}, and not {expected}"
+    text = result if right else f"{result}, expected {expected}"
     return step(Name.IDENTITY, sent, Check("caller", OK if right else FAILED, text))
 
 
 def chained(result: str | IrsaError, arn: str) -> VerificationStep:
     """Whether the credentials become a further role (role chaining)."""
-    sent = f"AssumeRole {arn} with the credentials so far"
+    sent = f"AssumeRole {arn} with the previous credentials"
     if not isinstance(result, IrsaError):
         return step(Name.CHAIN, sent, Check("credentials", OK, result))
     refused = Check("credentials", FAILED, result.reason)
@@ -234,7 +233,7 @@ def pods(others: Association | Unreadable | None, arn: str, cluster: Cluster) ->
     sent = f"ListPodIdentityAssociations of {cluster.name}"
     check = Check("credentials", FAILED, taken_over(others))
     if not others.role_arn:
-        text = f"pods get the credentials of EKS Pod Identity ({others.id}), whose role EKS did not tell"
+        text = f"pods use EKS Pod Identity ({others.id}); EKS did not return its role"
         check = Check("credentials", NOT_CHECKED, text)
     return (step(Name.PODS, sent, check),)
 
@@ -261,19 +260,19 @@ def simulated(results: Sequence[Simulated] | IrsaError, actions: Sequence[str]) 
     for item in results:
         if item.missing:
             missing = ", ".join(item.missing)
-            text = f"unknown: the simulation says {item.decision}, without values for {missing}"
+            text = f"unknown: the simulation returned {item.decision} without values for {missing}"
             yield Permission(kind, item.action, NOT_CHECKED, text, item.resource)
         elif item.allowed:
             yield Permission(kind, item.action, OK, "allowed by IAM's simulation", item.resource)
         else:
-            text = f"IAM's simulation says {item.decision}"
+            text = f"IAM's simulation returned {item.decision}"
             yield Permission(kind, item.action, FAILED, text, item.resource)
 
 
 def called(wanted: ReadCall, result: str | IrsaError) -> Permission:
     """What came of a call that was really made."""
     if not isinstance(result, IrsaError):
-        return Permission("call", wanted.text, OK, f"done with the credentials: {result}")
+        return Permission("call", wanted.text, OK, f"succeeded: {result}")
     if isinstance(result, ServiceError) and 400 <= result.status < 500 and not result.transient:
         return Permission("call", wanted.text, FAILED, result.reason)
     return Permission("call", wanted.text, NOT_CHECKED, open_check("", result).text)

@@ -204,7 +204,7 @@ def _of_list(verifier: Verifier, item: Json) -> Verification:
         role_arn(injection.role_arn)
         return verifier.verify(namespace, name, injection)
     except InvalidInput as error:
-        wrong = Refused(f"the annotation {ROLE_ARN_ANNOTATION} can't be right", reason=str(error))
+        wrong = Refused(f"the annotation {ROLE_ARN_ANNOTATION} is invalid", reason=str(error))
         return Verification(namespace, name, injection.role_arn, injection.audience, error=wrong)
     except IrsaError as error:
         return Verification(namespace, name, injection.role_arn, injection.audience, error=error)
@@ -352,4 +352,4 @@ def _notes(cluster: Cluster, injection: Injection) -> Iterator[str]:
     if account != cluster.account:
         yield f"the role is in account {account}, the cluster in {cluster.account}"
     if not injection.regional_sts:
-        yield "pods are told to use the global STS endpoint, this asked the regional one"
+        yield "pods use the global STS endpoint; irsa used the regional one"

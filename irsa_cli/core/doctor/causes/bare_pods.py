@@ -49,14 +49,14 @@ from irsa_cli.core.objects.kinds import Container, Pod
 from irsa_cli.core.objects.unreadable import CannotTell
 
 _LOOKS_AT = (
-    "the pods' environment and start, when the annotation was written, a pod created for show (dryRun=All)"
+    "the pods' environment and start time, when the annotation was written, a dry-run pod (dryRun=All)"
 )
 
 
 def _bare_judgement(facts: Facts, identifier: str, text: str, expected: str) -> Judgement:
     pods = bare(facts, identifier)
     if not pods:
-        return ok("no pod lacks its web identity for this reason")
+        return ok("no pod is without a web identity for this reason")
     return problem(
         text, fix=restart(facts, pods), pods=pod_names(pods), started=starts(pods), expected=expected
     )
@@ -66,10 +66,10 @@ def _bare_judgement(facts: Facts, identifier: str, text: str, expected: str) -> 
     "pod-older-than-annotation",
     Group.PODS,
     90,
-    title="The pods were started before the ServiceAccount was annotated.",
+    title="The pods were created before the ServiceAccount was annotated.",
     symptom=NO_ENV,
     looks_at=_LOOKS_AT,
-    remedy="Restart the pods: the webhook changes pods when they are created, never later.",
+    remedy="Restart the pods: the webhook only changes pods at creation.",
     source=f"{EKS_GUIDE}/pod-configuration.html",
 )
 def _older(facts: Facts) -> Judgement:
@@ -77,8 +77,8 @@ def _older(facts: Facts) -> Judgement:
     return _bare_judgement(
         facts,
         "pod-older-than-annotation",
-        "they have no web identity, and pods created now would get one",
-        f"started after {annotated.isoformat()}" if annotated else "AWS_ROLE_ARN in their environment",
+        "they have no web identity; new pods would get one",
+        f"created after {annotated.isoformat()}" if annotated else "AWS_ROLE_ARN in their environment",
     )
 
 
@@ -86,9 +86,9 @@ def _older(facts: Facts) -> Judgement:
     "pod-older-than-webhook",
     Group.PODS,
     89,
-    title="The pods were started before the webhook was there.",
+    title="The pods were created before the webhook.",
     symptom=NO_ENV,
-    looks_at="the pods' environment and start, creation of the MutatingWebhookConfiguration",
+    looks_at="the pods' environment and start time, creation time of the MutatingWebhookConfiguration",
     remedy="Restart the pods.",
     source=WEBHOOK_README,
 )
@@ -96,7 +96,7 @@ def _older_than_webhook(facts: Facts) -> Judgement:
     return _bare_judgement(
         facts,
         "pod-older-than-webhook",
-        "they have no web identity, and the webhook is younger than they are",
+        "they have no web identity and are older than the webhook",
         "AWS_ROLE_ARN in their environment",
     )
 
@@ -106,17 +106,17 @@ def _older_than_webhook(facts: Facts) -> Judgement:
     Group.PODS,
     88,
     title="The webhook missed the pods when they were created.",
-    symptom=f"{NO_ENV} Other pods of the same workload may have it.",
+    symptom=f"{NO_ENV} Other pods of the same workload may be fine.",
     looks_at=_LOOKS_AT,
-    remedy="Restart the pods. Make ServiceAccounts before the pods that use them: the webhook learns"
-    " of them with a delay, and is skipped when it does not answer.",
+    remedy="Restart the pods. Create ServiceAccounts before their pods: the webhook learns of them with a"
+    " delay, and Kubernetes skips it if it does not answer.",
     source=WEBHOOK_README,
 )
 def _missed(facts: Facts) -> Judgement:
     return _bare_judgement(
         facts,
         "pod-missed",
-        "they were started after the annotation, and pods created now would get a web identity",
+        "they were created after the annotation; new pods would get a web identity",
         "AWS_ROLE_ARN in their environment",
     )
 
@@ -125,7 +125,7 @@ def _missed(facts: Facts) -> Judgement:
     "pod-opted-out",
     Group.PODS,
     91,
-    title="The pods, or some of their containers, ask the webhook to pass them over.",
+    title="The pods, or some of their containers, opt out of the webhook.",
     symptom=NO_ENV,
     looks_at=f"label {SKIP_LABEL} and annotation {SKIP_CONTAINERS} of the pods",
     remedy="Remove the label or the annotation from the pod's template.",
@@ -138,13 +138,13 @@ def _opt_out(facts: Facts) -> Judgement:
     if not whole:
         return _some_containers(subject)
     others_have_it = any(not is_bare(pod) for pod in users_of(subject))
-    return marked("they are marked so", facts, whole, on_purpose=others_have_it)
+    return marked("their label or annotation opts out", facts, whole, on_purpose=others_have_it)
 
 
 def marked(text: str, facts: Facts, pods: list[Pod], *, on_purpose: bool) -> Judgement:
     """What comes of pods that ask the webhook to pass them over; on purpose where others of them don't."""
     if on_purpose:  # They are there to look at something, as a rule.
-        return unknown("pods beside the application's are skipped on purpose", pods=pod_names(pods))
+        return unknown("pods that run next to the application's opt out on purpose", pods=pod_names(pods))
     pod = pods[0]
     key = SKIP_LABEL if SKIP_LABEL in pod.labels else SKIP_CONTAINERS
     mark = f"{key}={pod.labels.get(key) or pod.annotations.get(key, '')}"
@@ -156,8 +156,8 @@ def _some_containers(subject: Subject) -> Judgement:
         names = skipped(pod) & {item.name for item in pod.containers if not injected(item)}
         if names:
             # One of several containers may well be meant to have none.
-            return unknown("some containers are skipped on purpose", pod=pod.name, containers=listed(names))
-    return ok("no pod asks to be skipped")
+            return unknown("some containers opt out on purpose", pod=pod.name, containers=listed(names))
+    return ok("no pod opts out of the webhook")
 
 
 _GIVEN = (ROLE_ENV, TOKEN_ENV, POD_IDENTITY_ENV)
@@ -186,25 +186,25 @@ _MESHES = frozenset(
     "pod-container-missed",
     Group.PODS,
     27,
-    title="A container has nothing of the identity that others of its pod have.",
-    symptom="One container of the pod has the node's role, or finds no credentials.",
+    title="A container has no identity, while others in its pod have one.",
+    symptom="One container uses the node's role or finds no credentials.",
     looks_at="the environment of each of the pods' containers",
-    remedy="Where another webhook adds the container, that has to be asked before the one of EKS, whose"
-    " reinvocationPolicy has to be IfNeeded; or let the container be given variables and mount by that one.",
+    remedy="If another webhook adds the container, run it before the EKS webhook, whose reinvocationPolicy"
+    " must be IfNeeded. Or have the other webhook add the variables and the mount.",
     source="https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/"
     "#reinvocation-policy",
 )
 def _left_out(facts: Facts) -> Judgement:
     pods = [pod for pod in users_of(facts.named) if has_identity(pod)]
     if not pods:
-        raise CannotTell("no container of its pods has an identity of AWS")
+        raise CannotTell("no container of its pods has an AWS identity")
     if not _is_injected_for_all(facts.named):
-        return ok("no webhook gives its pods an identity")
+        return ok("no webhook injects an identity into its pods")
     found = [(pod, item) for pod in pods for item in pod.containers if _is_left_out(pod, item)]
     if not found:
-        return ok("all containers that may need it have an identity", pods=pod_names(pods))
+        return ok("all containers that may need an identity have one", pods=pod_names(pods))
     return hint(
-        "other containers of the pod have an identity; whether these need one can't be seen from outside",
+        "other containers in the pod have an identity; irsa cannot tell whether these need one",
         containers=where(found),
     )
 

@@ -50,10 +50,10 @@ from irsa_cli.core.values.arn import Arn
     "pod-role-differs",
     Group.PODS,
     90,
-    title="The pods ask for another role than the ServiceAccount names.",
-    symptom="Another principal than expected, or AccessDenied for a role that was given up",
+    title="The pods use another role than the annotation's.",
+    symptom="Another principal than expected, or AccessDenied for an old role",
     looks_at=f"{ROLE_ENV} of the pods' containers, the ServiceAccount's annotation",
-    remedy="Restart the pods. Where their template sets AWS_ROLE_ARN, take that variable out of it.",
+    remedy="Restart the pods. If their template sets AWS_ROLE_ARN, remove that variable.",
     source=ASSOCIATE_ROLE,
 )
 def _role(facts: Facts) -> Judgement:
@@ -64,14 +64,14 @@ def _role(facts: Facts) -> Judgement:
         if item.env[ROLE_ENV] not in (wanted, None) and own_volume(pod, item) is None
     ]
     if not found:
-        return ok("the pods ask for the role of the annotation", role=wanted)
+        return ok("the pods use the annotation's role", role=wanted)
     fixed = [(pod, item) for pod, item in found if _is_set_by_template(facts, pod, item)]
-    text = "their template sets another role, which the webhook leaves as it is"
+    text = "their template sets another role, and the webhook keeps it"
     return problem(
-        text if fixed else "they were given another role",
+        text if fixed else "they were created with another role",
         fix=edit(facts, fixed[0][0]) if fixed else restart(facts, [pod for pod, _ in found]),
         containers=where(found),
-        they_ask_for=listed(str(item.env[ROLE_ENV]) for _, item in found),
+        their_role=listed(str(item.env[ROLE_ENV]) for _, item in found),
         annotation=wanted,
     )
 
@@ -92,10 +92,10 @@ def _is_set_by_template(facts: Facts, pod: Pod, container: Container) -> bool:
     "pod-audience-differs",
     Group.PODS,
     89,
-    title="The pods' tokens have another audience than the ServiceAccount asks for.",
+    title="The pods' tokens have another audience than the ServiceAccount's.",
     symptom="InvalidIdentityToken: Incorrect token audience, or AccessDenied",
     looks_at="the projected token in the pods' volumes, the annotation eks.amazonaws.com/audience",
-    remedy="Restart the pods. Where their template mounts the token, set its audience there.",
+    remedy="Restart the pods. If their template mounts the token, set the audience there.",
     source=WEBHOOK_README,
 )
 def _audience(facts: Facts) -> Judgement:
@@ -112,10 +112,10 @@ def _audience(facts: Facts) -> Judgement:
     fixed = [name for name in found if _brings_token(pods[name])]
     by_hand = edit(facts, pods[fixed[0] if fixed else next(iter(found))])
     again = restart(facts, [pods[name] for name in found])
-    text = "their template mounts a token of another audience, which the webhook leaves as it is"
+    text = "their template mounts a token with another audience, and the webhook keeps it"
     return problem(
-        text if fixed else "they were started with another audience",
-        fix=by_hand if fixed else f"{again}\n# where their template mounts the token itself: {by_hand}",
+        text if fixed else "they were created with another audience",
+        fix=by_hand if fixed else f"{again}\n# if their template mounts the token itself: {by_hand}",
         pods=listed(found),
         tokens=listed(str(audience) for audience in found.values()),
         expected=wanted,
@@ -149,10 +149,10 @@ def _token_volumes(pod: Pod) -> set[str]:
     "pod-env-partial",
     Group.PODS,
     89,
-    title="A container sets one of the two variables itself, so the webhook leaves the other out.",
-    symptom="The SDK does not use the web identity, or finds no token file.",
+    title="A container sets only one of the two variables, and the webhook does not add the other.",
+    symptom="The SDK does not use the web identity or finds no token file.",
     looks_at=f"{ROLE_ENV} and {TOKEN_ENV} of the pods' containers",
-    remedy="Set both of them in the pod's template, or none.",
+    remedy="Set both variables in the pod template, or neither.",
     source=WEBHOOK_README,
 )
 def _partial(facts: Facts) -> Judgement:
@@ -164,13 +164,13 @@ def _partial(facts: Facts) -> Judgement:
         and not (leaves_the_token_to_it(item) and takes_profile(facts, pod, item))
     ]
     if not found:
-        return ok("containers have both variables or none")
+        return ok("containers have both variables or neither")
     there = ROLE_ENV if ROLE_ENV in found[0][1].env else TOKEN_ENV
     return problem(
-        "a container has one of two variables",
+        "a container has only one of the two variables",
         fix=edit(facts, found[0][0]),
         containers=where(found),
-        there_is=there,
+        present=there,
         missing=TOKEN_ENV if there == ROLE_ENV else ROLE_ENV,
     )
 
@@ -182,10 +182,10 @@ _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
     "pod-static-credentials",
     Group.PODS,
     87,
-    title="Static access keys in the container go before the web identity.",
+    title="Static access keys in the container override the web identity.",
     symptom="Another principal (an IAM user) in errors, or InvalidClientTokenId",
-    looks_at="names of the variables of the pods' containers, keys of ConfigMaps in envFrom; no values",
-    remedy="Remove AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY from the pod's template.",
+    looks_at="names (not values) of the pods' variables and of the ConfigMap keys in envFrom",
+    remedy="Remove AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY from the pod template.",
     source=f"{SDK_GUIDE}/standardized-credentials.html",
 )
 def _static(facts: Facts) -> Judgement:
@@ -193,11 +193,11 @@ def _static(facts: Facts) -> Judgement:
     found = [(pod, item) for pod in pods for item in pod.containers if _has_keys(subject, item)]
     beside = [(pod, item) for pod, item in found if _is_beside(subject, pod, item)]
     if found and len(beside) == len(found):
-        return unknown("containers beside the application's have keys of their own", containers=where(found))
+        return unknown("other containers than the application's have their own keys", containers=where(found))
     if found:
         found = [pair for pair in found if pair not in beside]
         return problem(
-            "SDKs take keys in the environment first",
+            "SDKs use access keys from the environment first",
             fix=edit(facts, found[0][0]),
             containers=where(found),
             variables=listed(key for key in _KEYS if key in found[0][1].env) or listed(found[0][1].sources),
@@ -207,8 +207,8 @@ def _static(facts: Facts) -> Judgement:
     if sources:
         say = suspect if any(map(_OF_AWS.search, sources)) else hint
         return (unknown if is_admitted(facts, pods) else say)(
-            "whole environments come from Secrets or ConfigMaps, whose keys are not read",
-            taken_from=listed(sources),
+            "variables come from Secrets or ConfigMaps whose keys irsa does not read",
+            source=listed(sources),
         )
     return ok("no container has static keys in its environment")
 
@@ -250,10 +250,10 @@ _ASSUME = re.compile(r"assume", re.IGNORECASE)
     "pod-role-twice",
     Group.PODS,
     40,
-    title="The application is told the role a second time: it may assume it once more, from itself.",
+    title="The application has the role in its own settings and may assume it a second time.",
     symptom="User: .../assumed-role/ROLE/... is not authorized to perform: sts:AssumeRole on resource: ROLE",
-    looks_at="variables and arguments of the pods' containers that name the role, and its trust policy",
-    remedy="Take the role out of the application's own settings: its SDK has assumed it already.",
+    looks_at="variables and arguments with the role's ARN, the role's trust policy",
+    remedy="Remove the role from the application's settings: its SDK assumes it already.",
     source="https://aws.amazon.com/blogs/security/announcing-an-update-to-iam-role-trust-policy-behavior/",
 )
 def _twice(facts: Facts) -> Judgement:
@@ -261,20 +261,19 @@ def _twice(facts: Facts) -> Judgement:
     arn = str(role_arn_of(subject))
     found = [(pod, item) for pod, item in injected_users(subject) if _names_role(item, arn)]
     if not found:
-        return ok("no setting of the containers names the role once more")
+        return ok("no setting repeats the role's ARN")
     if _trusts_itself(role_of(subject)):
-        return ok("settings name the role, whose trust policy lets it assume itself", containers=where(found))
+        return ok("the role trusts itself", containers=where(found))
     asked = [(pod, item) for pod, item in found if _is_to_assume(item, arn)]
     if asked:
         return suspect(
-            "settings tell the application to assume the role, which it has already, and which does not trust"
-            " itself",
+            "settings tell the application to assume its own role, and the role does not trust itself",
             containers=where(asked),
             role=arn,
         )
     return hint(
-        "settings name the role; what the application does with it can't be seen from outside, and the role"
-        " does not trust itself",
+        "settings repeat the role's ARN; irsa cannot see if the application assumes the role, which does not"
+        " trust itself",
         containers=where(found),
         role=arn,
     )

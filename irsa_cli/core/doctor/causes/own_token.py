@@ -138,12 +138,12 @@ def roles_named(subject: Subject) -> list[str]:
     "pod-own-token",
     Group.PODS,
     88,
-    title="A container brings a role and a token of its own, and the role does not admit that token.",
+    title="A container sets its own role and token, and the role does not trust that token.",
     symptom="AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity, or Incorrect token"
     " audience",
     looks_at=f"{ROLE_ENV} and {TOKEN_ENV} of the pods' containers, their projected tokens, iam GetRole",
-    remedy="Have the role's trust policy admit the pod's ServiceAccount and the token's audience, or correct"
-    " the role and the audience in the pod's template.",
+    remedy="Allow the pod's ServiceAccount and the token's audience in the role's trust policy, or fix the"
+    " role and the audience in the pod template.",
     source="https://docs.aws.amazon.com/eks/latest/userguide/pod-configuration.html",
 )
 def _own_token(facts: Facts) -> Judgement:
@@ -151,10 +151,11 @@ def _own_token(facts: Facts) -> Judgement:
     found, hidden = own_tokens(facts.named), hidden_tokens(facts)
     if hidden:
         return suspect(
-            "a container brings its token, and its role comes from elsewhere", containers=listed(hidden)
+            "a container mounts its own token, and its role comes from a Secret or ConfigMap",
+            containers=listed(hidden),
         )
     if not found:
-        return ok("no container brings a token of its own")
+        return ok("no container mounts its own token")
     why = ""
     for item in found:
         try:
@@ -166,7 +167,7 @@ def _own_token(facts: Facts) -> Judgement:
             return judged
     if why:
         return unknown(why, containers=_places(found))
-    return ok("the roles that containers name admit their own tokens", containers=_places(found))
+    return ok("the roles that containers set trust their tokens", containers=_places(found))
 
 
 def _places(found: Iterable[OwnToken]) -> str:
@@ -178,15 +179,15 @@ def _judged(facts: Facts, item: OwnToken) -> Judgement | None:
     by_hand = edit(facts, item.pod)
     said = {"container": item.place, "role": shown(item.role), "audience": shown(item.volume.audience or "")}
     if not is_role(item.role):
-        return problem(f"its {ROLE_ENV} is not the ARN of a role", fix=by_hand, **said)
+        return problem(f"its {ROLE_ENV} is not a role ARN", fix=by_hand, **said)
     role = have(facts.named.own_roles.get(item.role))
     if role is None or role.arn != item.role:
         there = {} if role is None else {"there_is": role.arn}
-        return problem("there is no role of this ARN", fix=by_hand, **said, **there)
+        return problem("no role has this ARN", fix=by_hand, **said, **there)
     identity = _identity(facts, item)
     accepted = _audiences(facts, role)
     if accepted is not None and identity.audience not in accepted:
-        text = "the OIDC provider does not accept its token's audience"
+        text = "the OIDC provider does not accept the token's audience"
         return problem(text, fix=by_hand, **said, provider=listed(map(shown, accepted)) or "none")
     wrong = flaws(role.trust, identity, now=facts.now)
     certain = [flaw for flaw in wrong if not flaw.unknown]
@@ -196,7 +197,7 @@ def _judged(facts: Facts, item: OwnToken) -> Judgement | None:
         return None
     flaw = certain[0]
     return problem(
-        f"the role's trust policy does not admit its token: {flaw.text}",
+        f"the role's trust policy does not allow its token: {flaw.text}",
         fix=_admit(facts, role, identity) or by_hand,
         **said,
         policy=flaw.found,
@@ -234,19 +235,19 @@ def _admit(facts: Facts, role: Role, identity: WebIdentity) -> str:
     "pod-token-volume",
     Group.PODS,
     88,
-    title="The token's file is not where the SDK looks for it.",
+    title="The token file is not mounted where the SDK looks for it.",
     symptom="open /var/run/secrets/eks.amazonaws.com/serviceaccount/token: no such file or directory",
-    looks_at=f"{TOKEN_ENV}, the volumes of the pods and where they are mounted",
-    remedy=f"Rename a volume of one's own that is called {TOKEN_VOLUME}, or mount a projected token.",
+    looks_at=f"{TOKEN_ENV}, the volumes and mounts of the pods",
+    remedy=f"Rename your own volume {TOKEN_VOLUME}, or mount a projected token.",
     source=WEBHOOK_README,
 )
 def _volume(facts: Facts) -> Judgement:
     found = [(pod, item) for pod, item in injected_users(facts.named) if not _has_token(pod, item)]
     if not found:
-        return ok("the token's file is mounted")
+        return ok("the token file is mounted")
     pod, item = found[0]
     return problem(
-        f"no volume that holds a token is mounted at {item.env[TOKEN_ENV]}",
+        f"no volume with a token is mounted at {item.env[TOKEN_ENV]}",
         fix=edit(facts, pod),
         containers=where(found),
         volumes=listed(volume.name for volume in pod.volumes) or "none",
@@ -279,18 +280,18 @@ def _file_at(mount: str, token: str, part: str) -> str:
     "pod-token-kept",
     Group.PODS,
     76,
-    title="The token is mounted by subPath, so that the container's file is never renewed.",
-    symptom="It works for a day (or as long as the token lasts); then ExpiredTokenException: Token expired",
+    title="The token is mounted by subPath, so kubelet never renews the container's file.",
+    symptom="It works until the token expires (a day by default); then ExpiredTokenException: Token expired",
     looks_at=f"{TOKEN_ENV}, subPath of the volume mounts of the pods' containers",
-    remedy="Mount the token's whole volume at a folder, without subPath: kubelet renews what is in it.",
+    remedy="Mount the whole token volume at a folder, without subPath.",
     source="https://kubernetes.io/docs/concepts/storage/projected-volumes/",
 )
 def _kept(facts: Facts) -> Judgement:
     found = [(pod, item) for pod, item in injected_users(facts.named) if _is_kept(pod, item)]
     if not found:
-        return ok("no token's file is mounted by subPath")
+        return ok("no token file is mounted by subPath")
     return problem(
-        "kubelet renews the volume, and not what is mounted of it by subPath",
+        "kubelet does not renew files that are mounted by subPath",
         fix=edit(facts, found[0][0]),
         containers=where(found),
         file=str(found[0][1].env[TOKEN_ENV]),

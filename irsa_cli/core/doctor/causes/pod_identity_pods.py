@@ -38,10 +38,10 @@ _UNKNOWN_YET = timedelta(minutes=2)
     "pod-identity-agent-down",
     Group.WEBHOOK,
     63,
-    title="The agent of EKS Pod Identity does not run where the pods do.",
+    title="The EKS Pod Identity agent does not run on the pods' nodes.",
     symptom="connect: connection refused, or Read timeout, for http://169.254.170.23/v1/credentials",
     looks_at=f"pods of {AGENT} in kube-system (node, phase, readiness), the nodes of the pods",
-    remedy="Look at the agent's log and events. Where its node has no IPv6, tell the add-on to listen on IPv4"
+    remedy="Check the agent's log and events. If the node has no IPv6, configure the add-on to listen on IPv4"
     " only (pod-id-agent-config-ipv6).",
     source=f"{EKS_GUIDE}/pod-id-agent-setup.html",
 )
@@ -50,14 +50,14 @@ def _agent_down(facts: Facts) -> Judgement:
     if have(subject.association) is None:
         return ok(NONE)
     if not have(subject.agent):
-        raise CannotTell("the cluster has no agent of EKS Pod Identity; see pod-identity-agent")
+        raise CannotTell("the cluster has no EKS Pod Identity agent; see pod-identity-agent")
     if subject.agents is None:
         return ok("the agent is built into the nodes")
     agents = have(subject.agents)
     users = [pod for pod in users_of(subject) if not runs_without(pod)]
     placed = [pod for pod in users if pod.node]
     if not agents:
-        text = "the agent's add-on is there, and no pod of it was found in kube-system"
+        text = "the agent's add-on is installed, but kube-system has no pods of it"
         return suspect(text, pods=pod_names(placed)) if placed else unknown(text)
     served = {pod.node for pod in agents if _is_up(pod)}
     bad = [pod for pod in agents if not _is_up(pod)]
@@ -65,20 +65,20 @@ def _agent_down(facts: Facts) -> Judgement:
     if alone or (users and not served):
         return _down(facts, alone or users, agents)
     if bad and len(placed) < len(users):
-        text = "not all pods of the agent run, and the node of a pod is not known"
+        text = "some pods of the agent do not run, and some pods are not scheduled yet"
         return unknown(text, **_of(bad))
-    return ok("the agent runs where its pods do")
+    return ok("the agent runs on the pods' nodes")
 
 
 def _down(facts: Facts, pods: list[Pod], agents: tuple[Pod, ...]) -> Judgement:
     nodes = {pod.node for pod in pods if pod.node}
     there = [pod for pod in agents if (not nodes or pod.node in nodes) and not _is_up(pod)]
     return problem(
-        "nothing answers pods there that ask for their credentials",
+        "nothing answers credential requests on these nodes",
         fix=facts.reach.kubectl(_AGENTS, "kube-system"),
         pods=pod_names(pods),
         **({"nodes": listed(sorted(nodes))} if nodes else {}),
-        **(_of(there) if there else {"agent": "no pod of it is on these nodes"}),
+        **(_of(there) if there else {"agent": "not on these nodes"}),
     )
 
 
@@ -92,19 +92,19 @@ def _of(agents: Iterable[Pod]) -> dict[str, str]:
 
 
 def _state(pod: Pod) -> str:
-    return pod.waiting or ("not ready" if pod.phase == "Running" else pod.phase or "phase not known")
+    return pod.waiting or ("not ready" if pod.phase == "Running" else pod.phase or "unknown phase")
 
 
 @cause(
     "pod-identity-missed",
     Group.PODS,
     61,
-    title="The pods were given nothing, though the Pod Identity association is older than they are.",
-    symptom=f"{NO_ENV} Other pods of the same workload may have their credentials.",
-    looks_at="eks DescribePodIdentityAssociation (createdAt), the pods' environment and start, a pod created"
-    " with dryRun=All",
-    remedy="Restart the pods. The webhook learns of an association some seconds late, and is"
-    " skipped when it does not answer.",
+    title="The pods got no credentials, although they are newer than the Pod Identity association.",
+    symptom=f"{NO_ENV} Other pods of the same workload may be fine.",
+    looks_at="eks DescribePodIdentityAssociation (createdAt), the pods' environment and start time, a dry-run"
+    " pod (dryRun=All)",
+    remedy="Restart the pods. The webhook learns of an association some seconds late, and Kubernetes skips it"
+    " if it does not answer.",
     source=f"{EKS_GUIDE}/pod-id-association.html",
 )
 def _missed(facts: Facts) -> Judgement:
@@ -113,19 +113,19 @@ def _missed(facts: Facts) -> Judgement:
         return ok(NONE)
     made = association.created
     if made is None:
-        raise CannotTell("EKS did not say when the association was made")
+        raise CannotTell("EKS did not return when the association was created")
     users = [pod for pod in users_of(facts.named) if not runs_without(pod)]
     bare = [pod for pod in users if has_nothing(pod) and pod.created and pod.created >= made]
     found = [pod for pod in bare if not opted_out(pod)]
     if not bare:
-        return ok("no pod that is younger than the association lacks its variables")
+        return ok("all pods newer than the association have its variables")
     if not found:
         others_have_it = any(not has_nothing(pod) for pod in users)
-        return marked("they ask the webhook to pass them over", facts, bare, on_purpose=others_have_it)
+        return marked("their label or annotation opts out", facts, bare, on_purpose=others_have_it)
     evidence = {
         "pods": pod_names(found),
         "started": starts(found),
-        "association": f"made {made.isoformat()}",
+        "association": f"created {made.isoformat()}",
     }
     return _by_probe(facts, association, found, evidence)
 
@@ -139,14 +139,14 @@ def _by_probe(
     if configuration:
         return problem(why, fix=webhook_shown(facts, configuration), **evidence)
     if isinstance(subject.probe, Unreadable):
-        text = "they have no credentials, and whether new ones would get some can't be seen"
+        text = "they have no credentials, and irsa cannot tell whether new pods would get them"
         return suspect(text, **evidence, the_API_server_says=subject.probe.why)
     if has_pod_identity(subject.probe):
-        text = "the webhook missed them, and pods created now would get the variables"
+        text = "the webhook missed them; new pods would get the variables"
         return problem(text, fix=restart(facts, found), **evidence)
     if association.created and facts.now - association.created < _UNKNOWN_YET:
-        return suspect("the association is so new that the webhook may not know of it yet", **evidence)
-    raise CannotTell("neither they nor a pod created for show got the variables; see webhook-failing")
+        return suspect("the association is new, and the webhook may not know of it yet", **evidence)
+    raise CannotTell("neither they nor a dry-run pod got the variables; see webhook-failing")
 
 
 def _passed_over(facts: Facts, pod: Pod) -> tuple[str, str]:

@@ -36,8 +36,8 @@ _SPREADING = timedelta(seconds=60)
     "role-new",
     Group.ROLE,
     30,
-    title="The role is so new that STS may not know it yet.",
-    symptom="AccessDenied for some seconds, then it works",
+    title="The role is new, and STS may not know it yet.",
+    symptom="AccessDenied for some seconds; then it works",
     looks_at="iam GetRole (CreateDate)",
     remedy="Wait a minute. irsa create-sa --verify waits until STS accepts the token.",
     source=f"{IAM_GUIDE}/troubleshoot.html#troubleshoot_general_eventual-consistency",
@@ -45,29 +45,29 @@ _SPREADING = timedelta(seconds=60)
 def _new(facts: Facts) -> Judgement:
     role = role_of(facts.named)
     if role.created is None:
-        return unknown("IAM did not say when the role was made")
+        return unknown("IAM did not return when the role was created")
     age = facts.now - role.created
     if age < _SPREADING:
-        return unknown(f"the role was made {max(0, int(age.total_seconds()))} s ago", role=role.arn)
-    return ok("the role is known everywhere", made=role.created.isoformat())
+        return unknown(f"the role was created {max(0, int(age.total_seconds()))} s ago", role=role.arn)
+    return ok("the role is old enough", created=role.created.isoformat())
 
 
 @cause(
     "role-incomplete",
     Group.ROLE,
     99,
-    title="The run that makes the role, or deletes it, is not over.",
+    title="The irsa run that creates or deletes the role has not finished.",
     symptom="User: arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION is not authorized to perform: ACTION",
     looks_at=f"iam GetRole (the tags {COMMIT_TAG} and irsa/transaction)",
-    remedy="Wait for that run. Where it was interrupted, run the same irsa create-sa again: it goes on to the"
-    " end, and completes a role again whose deletion had begun. irsa delete-sa deletes it.",
+    remedy="Wait for that run. If it was interrupted, run the same irsa create-sa again: it completes the"
+    " role, even after a partial deletion. To delete the role: irsa delete-sa.",
     source=f"{IAM_GUIDE}/access_iam-tags.html",
 )
 def _incomplete(facts: Facts) -> Judgement:
     role, life = _under_way(facts)
     if life.is_over:
-        return ok("no run of irsa is at work on the role, or was interrupted")
-    again = f"{make(facts, facts.named)} # the command that made it, once more: ends with a whole role"
+        return ok("no irsa run is changing the role or was interrupted")
+    again = f"{make(facts, facts.named)} # run the same command again to complete the role"
     back = facts.reach.for_irsa(f"recover {shlex.quote(life.transaction)}", "# rolls back what it created")
     given_up = () if life.named else (back,)
     return problem(
@@ -76,7 +76,7 @@ def _incomplete(facts: Facts) -> Judgement:
         fix="\n".join(
             (
                 again,
-                "# or, to give it up:",
+                "# or, to delete it:",
                 *(f"# {line}" for line in (*given_up, *life.deletion(facts.reach.irsa))),
             )
         ),
@@ -100,10 +100,10 @@ def _under_way(facts: Facts) -> tuple[Role, lifecycle.Lifecycle]:
     "permissions-boundary",
     Group.ROLE,
     50,
-    title="The role's permissions boundary leaves nothing of what its policies allow.",
+    title="The role's permissions boundary blocks everything that its policies allow.",
     symptom="User: arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION is not authorized to perform: ACTION",
     looks_at="iam GetRole (PermissionsBoundary), the boundary's and the role's policies",
-    remedy="Allow the actions in the boundary, too: a role may do what both allow.",
+    remedy="Allow the actions in the boundary: a role can only do what both allow.",
     source=f"{IAM_GUIDE}/access_policies_boundaries.html",
 )
 def _boundary(facts: Facts) -> Judgement:
@@ -112,13 +112,13 @@ def _boundary(facts: Facts) -> Judgement:
         return ok("the role has no permissions boundary")
     document = have(role.boundary_policy)
     if document is None:
-        return unknown("the boundary's policy is not there", boundary=role.boundary)
+        return unknown("the boundary policy does not exist", boundary=role.boundary)
     allowed = allowed_actions(have(role.policies).values())
     within = allowed_actions([document])
     if not allowed or any(overlap(one, other) for one in allowed for other in within):
-        return ok("the boundary leaves something of what the policies allow", boundary=role.boundary)
+        return ok("the boundary and the policies have actions in common", boundary=role.boundary)
     return problem(
-        "no action is in both the boundary and the role's policies",
+        "the boundary and the role's policies have no action in common",
         fix=in_account(facts, role.account, f"iam get-policy --policy-arn {shlex.quote(role.boundary)}"),
         policies=listed(sorted(allowed)),
         boundary=listed(sorted(within)) or "nothing",
@@ -152,11 +152,11 @@ def overlap(one: str, other: str) -> bool:
     "role-without-permissions",
     Group.ROLE,
     10,
-    title="The role has no policy, so it may do nothing.",
+    title="The role has no permissions policy.",
     symptom="User: arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION is not authorized to perform: ACTION",
     looks_at="iam ListAttachedRolePolicies, ListRolePolicies",
-    remedy="Attach what the application needs. Permissions that are missing are not IRSA's doing: the error"
-    " names the role, so the token was accepted.",
+    remedy="Attach the policies that the application needs. IRSA itself works: the error shows the role, so"
+    " STS accepted the token.",
     source=f"{IAM_GUIDE}/access_policies_manage-attach-detach.html",
 )
 def _permissions(facts: Facts) -> Judgement:
@@ -164,19 +164,17 @@ def _permissions(facts: Facts) -> Judgement:
     if have(role.policies):
         names = (name.rsplit("/", 1)[-1] for name in sorted(have(role.policies)))
         return ok("the role has policies", policies=listed(names))
-    return unknown(
-        "the role has no policies of its own; what it may do hangs on resource policies", role=role.arn
-    )
+    return unknown("the role has no policies; only resource policies can give it permissions", role=role.arn)
 
 
 @cause(
     "organization-policy",
     Group.ROLE,
     35,
-    title="A policy of the organization denies the exchange of the token.",
+    title="An organization policy denies the token exchange.",
     symptom="AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity",
-    looks_at="cloudtrail LookupEvents; the policies themselves can't be read from a member account",
-    remedy="Have the administrators of the organization look for a Deny on sts:AssumeRoleWithWebIdentity.",
+    looks_at="cloudtrail LookupEvents; irsa cannot read the policies from a member account",
+    remedy="Ask the organization's administrators for a Deny on sts:AssumeRoleWithWebIdentity.",
     source="https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_rcps.html",
 )
 def _organization(facts: Facts) -> Judgement:
@@ -186,13 +184,13 @@ def _organization(facts: Facts) -> Judgement:
     mine = [event for event in events if event.role_arn == role.arn]
     admitted = next((event for event in mine if not event.error), None)
     if admitted is not None:
-        return ok("STS has admitted the ServiceAccount", last=admitted.time.isoformat())
+        return ok("STS has accepted the ServiceAccount's token", last=admitted.time.isoformat())
     denied = next((event for event in mine if event.error == "AccessDenied"), None)
     if denied is None:
-        return unknown(why_unseen(facts, "policies of the organization can't be read from here"))
+        return unknown(why_unseen(facts, "irsa cannot read organization policies"))
     return unknown(
-        "STS denied it although the trust policy, as it is now, admits it; policies of the organization"
-        " can't be read from here",
+        "STS denied the token, although the current trust policy allows it; irsa cannot read organization"
+        " policies",
         last=denied.time.isoformat(),
     )
 
@@ -201,11 +199,10 @@ def _organization(facts: Facts) -> Judgement:
     "role-wide-trust",
     Group.ROLE,
     5,
-    title="The trust policy admits more than the ServiceAccounts that it names.",
-    symptom="none: others may get the role, too",
+    title="The trust policy allows more ServiceAccounts than it names.",
+    symptom="None; other pods may be able to assume the role",
     looks_at="iam GetRole (trust policy, permissions boundary), the role's policies",
-    remedy="Name the ServiceAccounts by StringEquals on ISSUER:sub, and the audience by StringEquals on"
-    " ISSUER:aud.",
+    remedy="Use StringEquals on ISSUER:sub for the ServiceAccounts, and on ISSUER:aud for the audience.",
     source=f"{IAM_GUIDE}/id_roles_create_for-idp_oidc.html",
 )
 def _wide(facts: Facts) -> Judgement:
@@ -215,9 +212,9 @@ def _wide(facts: Facts) -> Judgement:
     much = power(policies, policies, role.boundary)
     found = wide_trusts(role.trust, (provider_of(facts, subject),), audience_of(facts, subject), power=much)
     if not found:
-        return ok("the trust policy admits nobody whom it does not name")
+        return ok("the trust policy allows only the ServiceAccounts that it names")
     return unknown(
-        f"nothing is broken, but the trust policy is wide: {in_one_line(found)}",
+        f"nothing is broken, but the trust policy is broad: {in_one_line(found)}",
         role=role.arn,
         tighter="; ".join(dict.fromkeys(item.suggestion for item in found)),
         explained="; ".join(dict.fromkeys(item.explained_by for item in found)),

@@ -63,19 +63,19 @@ def given(facts: Facts, test: Callable[[Container], bool]) -> list[tuple[Pod, Co
     "pod-profile",
     Group.PODS,
     44,
-    title="The container names a profile of the AWS configuration.",
+    title="The container selects a profile of the AWS configuration.",
     symptom="The config profile (NAME) could not be found, or another principal",
     looks_at="AWS_PROFILE and AWS_DEFAULT_PROFILE of the pods' containers",
-    remedy="Remove AWS_PROFILE from the pod's template, unless the profile itself takes the web identity.",
+    remedy="Remove AWS_PROFILE from the pod template, unless the profile uses the web identity.",
     source=f"{SDK_GUIDE}/file-format.html",
 )
 def _profile(facts: Facts) -> Judgement:
     named = given(facts, lambda item: any(item.env.is_set(name) for name in _PROFILES))
     found = [(pod, item) for pod, item in named if not takes_profile(facts, pod, item)]
     if not found:
-        return ok("containers name the profile that irsa wrote" if named else "no container names a profile")
+        return ok("containers use the profile that irsa wrote" if named else "no container selects a profile")
     return unless_admitted(facts, found)(
-        "some SDKs look for the profile in place of the web identity, and fail where it is not there",
+        "some SDKs use the profile instead of the web identity, and fail without it",
         containers=where(found),
         variables=listed(name for name in _PROFILES if name in found[0][1].env),
     )
@@ -85,24 +85,24 @@ def _profile(facts: Facts) -> Judgement:
     "pod-credentials-file",
     Group.PODS,
     43,
-    title="The container has a credentials file, which some SDKs take before the web identity.",
+    title="The container has a credentials file, which some SDKs use before the web identity.",
     symptom="Another principal (an IAM user) in errors",
     looks_at="AWS_SHARED_CREDENTIALS_FILE and AWS_CONFIG_FILE of the pods' containers, mounts at .aws",
-    remedy="Remove AWS_SHARED_CREDENTIALS_FILE from the pod's template. The order hangs on the SDK.",
+    remedy="Remove AWS_SHARED_CREDENTIALS_FILE from the pod template. The order depends on the SDK.",
     source=f"{SDK_GUIDE}/standardized-credentials.html",
 )
 def _credentials_file(facts: Facts) -> Judgement:
     found = given(facts, lambda item: item.env.get(_FILE, "") not in ("", _NOTHING))
     if found:
         say = unless_admitted(facts, found)
-        return say("which goes first hangs on the SDK", containers=where(found))
+        return say("some SDKs use the credentials file first", containers=where(found))
     mounted = given(facts, _has_configuration)
     mounted = [(pod, item) for pod, item in mounted if not takes_profile(facts, pod, item)]
     brought = [(pod, item) for pod, item in mounted if _is_brought(pod, item)]
-    text = "a configuration of AWS is in the container; what its default profile says is not read"
+    text = "the container has an AWS configuration whose default profile irsa does not read"
     if brought:
         return unless_admitted(facts, brought)(text, containers=where(brought))
-    return hint(text, containers=where(mounted)) if mounted else ok("no container names a credentials file")
+    return hint(text, containers=where(mounted)) if mounted else ok("no container has a credentials file")
 
 
 def _has_configuration(container: Container) -> bool:
@@ -127,10 +127,10 @@ def unless_admitted(facts: Facts, found: list[tuple[Pod, Container]]) -> Callabl
     "pod-endpoint",
     Group.PODS,
     56,
-    title="The container sends all calls to one endpoint, the exchange of the token, too.",
-    symptom="Errors of another service, or a connection refused, for AssumeRoleWithWebIdentity",
+    title="The container sends all AWS calls to one endpoint, including the token exchange.",
+    symptom="Errors of another service, or connection refused, for AssumeRoleWithWebIdentity",
     looks_at="AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_STS of the pods' containers",
-    remedy="Name the service in the variable: AWS_ENDPOINT_URL_S3, and leave AWS_ENDPOINT_URL out.",
+    remedy="Use a service's variable, such as AWS_ENDPOINT_URL_S3, instead of AWS_ENDPOINT_URL.",
     source=f"{SDK_GUIDE}/feature-ss-endpoints.html",
 )
 def _endpoint(facts: Facts) -> Judgement:
@@ -140,23 +140,23 @@ def _endpoint(facts: Facts) -> Judgement:
         host = _host(address or "")
         wrong = variable == _URL and host
         return problem(
-            "it stands for the endpoint of every service that has none of its own, and STS has none"
+            "the endpoint applies to every service without its own, including STS"
             if wrong
-            else "what stands for the endpoint of STS is no address",
+            else "the value for the STS endpoint is not a URL",
             fix=edit(facts, found[0][0]),
             containers=where(found),
-            endpoint=host or f"{variable} names no host",
+            endpoint=host or f"{variable} has no host",
         )
     hidden = given(facts, lambda item: _leads(item) is _Endpoint.HIDDEN)
     own = hidden or given(facts, lambda item: _leads(item) is _Endpoint.OWN)
     if not own:
-        return ok("containers call AWS' own endpoints")
+        return ok("containers use AWS endpoints")
     variable, address = _endpoint_of(own[0][1])
-    text = "where a container's calls to STS go comes from elsewhere, and is not read"
+    text = "the STS endpoint of a container comes from a source that irsa does not read"
     return unless_admitted(facts, own)(
-        text if hidden else "whether it answers as STS does can't be seen from here",
+        text if hidden else "irsa cannot tell if the container's STS endpoint answers like STS",
         containers=where(own),
-        endpoint=_host(address or "") or f"{variable}, or what has it ignored",
+        endpoint=_host(address or "") or f"{variable}, or {_IGNORED}",
     )
 
 
@@ -209,18 +209,18 @@ def _host(address: str) -> str:
     "pod-old-annotation",
     Group.PODS,
     42,
-    title="The pods name a role in the way of kube2iam or kiam.",
-    symptom="The node's role, or no credentials: nobody looks at the annotation",
+    title="The pods have the annotation of kube2iam or kiam.",
+    symptom="The node's role or no credentials: nothing reads the annotation",
     looks_at=f"annotation {_KUBE2IAM} of the pods, their environment",
-    remedy="IRSA reads the annotation of the ServiceAccount, eks.amazonaws.com/role-arn.",
+    remedy="Annotate the ServiceAccount with eks.amazonaws.com/role-arn instead.",
     source=f"{EKS_GUIDE}/associate-service-account-role.html",
 )
 def _kube2iam(facts: Facts) -> Judgement:
     found = [pod for pod in users_of(facts.named) if _KUBE2IAM in pod.annotations and is_bare(pod)]
     if not found:
-        return ok("no pod without an identity names a role in another way")
+        return ok("no pod without an identity has another role annotation")
     return unknown(
-        "it works only where kube2iam or kiam runs",
+        "the annotation only works with kube2iam or kiam",
         pods=pod_names(found),
         annotation=found[0].annotations[_KUBE2IAM],
     )
@@ -236,7 +236,7 @@ def _of_pod_identity(facts: Facts) -> list[tuple[Pod, Container]]:
         if POD_IDENTITY_ENV in item.env
     ]
     if not found:
-        raise CannotTell("no container of it has credentials of EKS Pod Identity")
+        raise CannotTell("none of its containers has EKS Pod Identity credentials")
     return found
 
 
@@ -244,21 +244,21 @@ def _of_pod_identity(facts: Facts) -> list[tuple[Pod, Container]]:
     "pod-identity-proxy",
     Group.PODS,
     60,
-    title="The proxy keeps the container from the agent of EKS Pod Identity.",
+    title="The container calls the EKS Pod Identity agent through a proxy.",
     symptom=f"Error retrieving metadata: timeout, or 403 of a proxy, for http://{_AGENT}",
     looks_at="HTTP_PROXY and NO_PROXY of the pods' containers",
-    remedy=f"Add {_AGENT} (and [fd00:ec2::23] for IPv6) to NO_PROXY in the pod's template.",
+    remedy=f"Add {_AGENT} (and [fd00:ec2::23] for IPv6) to NO_PROXY in the pod template.",
     source=f"{EKS_GUIDE}/pod-id-how-it-works.html",
 )
 def _proxy(facts: Facts) -> Judgement:
     found = [(pod, item) for pod, item in _of_pod_identity(facts) if _proxied(item) is not False]
     if not found:
-        return ok("no proxy stands between containers and the agent of EKS Pod Identity")
+        return ok("no container calls the EKS Pod Identity agent through a proxy")
     sure = [(pod, item) for pod, item in found if _proxied(item)]
     if not sure:
-        return suspect("NO_PROXY comes from elsewhere, or names a network", containers=where(found))
+        return suspect("irsa cannot tell if NO_PROXY includes the agent", containers=where(found))
     return problem(
-        f"HTTP_PROXY is set, and NO_PROXY does not name {_AGENT}",
+        f"HTTP_PROXY is set, and NO_PROXY does not include {_AGENT}",
         fix=edit(facts, sure[0][0]),
         containers=where(sure),
         no_proxy=no_proxy(sure[0][1]) or "none",
@@ -288,11 +288,11 @@ def no_proxy(container: Container) -> str | None:
     "pod-identity-sdk",
     Group.PODS,
     59,
-    title="The SDK in the container is too old to know EKS Pod Identity.",
-    symptom="The node's role, or no credentials, although the environment is right",
-    looks_at="images of the pods' containers (only those of the AWS CLI tell their version)",
-    remedy="Upgrade: AWS CLI 1.30.0 or 2.15.0, boto3 1.34.41, botocore 1.34.41, Go v1 1.47.11 or v2"
-    " release-2023-11-14, Java 1.12.746 or 2.21.30, JavaScript 2.1550.0 or 3.458.0 at least.",
+    title="The SDK in the container is too old for EKS Pod Identity.",
+    symptom="The node's role or no credentials, although the environment is right",
+    looks_at="images of the pods' containers (only the AWS CLI's images show a version)",
+    remedy="Upgrade to AWS CLI 1.30.0 or 2.15.0, boto3 1.34.41, botocore 1.34.41, Go v1 1.47.11 or v2"
+    " release-2023-11-14, Java 1.12.746 or 2.21.30, JavaScript 2.1550.0 or 3.458.0, or later.",
     source=f"{EKS_GUIDE}/pod-id-minimum-sdk.html",
 )
 def _sdk(facts: Facts) -> Judgement:
@@ -300,7 +300,7 @@ def _sdk(facts: Facts) -> Judgement:
     old = [(pod, item) for pod, item in found if _is_old(item)]
     if old:
         return problem(
-            "this AWS CLI does not know EKS Pod Identity",
+            "this AWS CLI does not support EKS Pod Identity",
             fix=edit(facts, old[0][0]),
             containers=where(old),
             image=old[0][1].image,
@@ -309,7 +309,7 @@ def _sdk(facts: Facts) -> Judgement:
     hidden = [item.image for _, item in found if cli_version(item) is None]
     if hidden:
         return hint(
-            "whether the SDK in an image knows EKS Pod Identity can't be seen from outside",
+            "irsa cannot tell if the SDK in the image supports EKS Pod Identity",
             images=listed(hidden),
         )
     return ok("the images' AWS CLI is recent enough, or there is no association")

@@ -66,22 +66,22 @@ _ADMISSION = "https://kubernetes.io/docs/reference/access-authn-authz/extensible
     "webhook-missing",
     Group.WEBHOOK,
     92,
-    title="The webhook that injects web identities into pods is not there.",
+    title="The cluster has no webhook that injects web identities into pods.",
     symptom=NO_ENV,
-    looks_at="mutatingwebhookconfigurations, a pod created with dryRun=All",
-    remedy="EKS has it in every cluster; ask AWS Support. Elsewhere, install its open project.",
+    looks_at="mutatingwebhookconfigurations, a dry-run pod (dryRun=All)",
+    remedy="On EKS, contact AWS Support. On other clusters, install amazon-eks-pod-identity-webhook.",
     source=WEBHOOK_README,
     of_cluster=True,
 )
 def _missing(facts: Facts) -> Judgement:
     subject = facts.subject
     if subject is not None and isinstance(subject.probe, Pod) and is_injected(subject.probe):
-        return ok("a pod created for show got a web identity")
+        return ok("a dry-run pod got a web identity")
     found = have(facts.webhooks)
     if found:
         return ok("the webhook is configured", configuration=listed(item.configuration for item in found))
     return problem(
-        "no MutatingWebhookConfiguration of the cluster injects web identities",
+        "no MutatingWebhookConfiguration injects web identities",
         fix=facts.reach.kubectl("get mutatingwebhookconfigurations pod-identity-webhook"),
         expected="pod-identity-webhook",
         found="none",
@@ -92,16 +92,16 @@ def _missing(facts: Facts) -> Judgement:
     "webhook-namespace",
     Group.WEBHOOK,
     91,
-    title="The webhook passes the namespace over.",
+    title="The webhook skips the namespace.",
     symptom=NO_ENV,
     looks_at="namespaceSelector of the webhook, the namespace's labels",
-    remedy="Change the namespace's labels, or the webhook's selector.",
+    remedy="Change the namespace's labels or the webhook's selector.",
     source=f"{_ADMISSION}#matching-requests-namespaceselector",
 )
 def _namespace(facts: Facts) -> Judgement:
     configuration, wanted = excluding(facts, facts.named)
     if not configuration:
-        return ok("the webhook looks at pods of this namespace")
+        return ok("the webhook handles pods in this namespace")
     labels = have(facts.named.namespace_labels) or {}
     return problem(
         "the namespace's labels do not match the webhook's namespaceSelector",
@@ -115,28 +115,27 @@ def _namespace(facts: Facts) -> Judgement:
     "webhook-failing",
     Group.WEBHOOK,
     90,
-    title="The webhook is configured and does not answer.",
-    symptom=f"{NO_ENV} The API server goes on without the webhook (failurePolicy Ignore), or creates no pods"
-    " (Fail).",
-    looks_at="a pod created with dryRun=All, which runs nothing; caBundle of the webhook",
-    remedy="Look at the webhook's certificate (caBundle), service and network; then restart the pods.",
+    title="The webhook is configured but does not answer.",
+    symptom=f"{NO_ENV} With failurePolicy Fail, no pods are created.",
+    looks_at="a dry-run pod (dryRun=All), the webhook's caBundle",
+    remedy="Check the webhook's certificate (caBundle), service and network, then restart the pods.",
     source=f"{_ADMISSION}#failure-policy",
 )
 def _failing(facts: Facts) -> Judgement:
     subject = facts.named
     if isinstance(subject.probe, Pod) and (is_injected(subject.probe) or has_pod_identity(subject.probe)):
-        return ok("a pod created for show was given its identity")
+        return ok("a dry-run pod got its identity")
     associated = _knows_association(facts)
     if not associated:
         heeded(subject)
     webhooks = webhooks_of(facts)
     if excluding(facts, subject)[0] or (foreign_prefix(facts) and not associated):
-        raise CannotTell("the webhook passes it over for another reason")
+        raise CannotTell("the webhook skips it for another reason")
     if isinstance(subject.probe, Unreadable):
         return _unprobed(facts, webhooks, subject.probe)
     if not is_shown(facts, subject.probe):
-        raise CannotTell("the webhook looks at labels, which the pod that was created for show does not have")
-    return _failed(facts, webhooks[0], "a pod created for show, with this ServiceAccount, got nothing")
+        raise CannotTell("the webhook selects pods by labels that the dry-run pod does not have")
+    return _failed(facts, webhooks[0], "a dry-run pod with this ServiceAccount got no identity")
 
 
 def _knows_association(facts: Facts) -> bool:
@@ -147,7 +146,7 @@ def _knows_association(facts: Facts) -> bool:
     if ROLE_ARN_ANNOTATION in account_of(facts.named).annotations:
         return True
     if found.created is None or facts.now - found.created < _UNTIL_KNOWN:
-        why = "the webhook may not know yet of an association that was made just now"
+        why = "the association is new, and the webhook may not know of it yet"
         raise CannotTell(why, follows=False)
     return True
 
@@ -156,14 +155,14 @@ def _unprobed(facts: Facts, webhooks: tuple[Webhook, ...], probe: Unreadable) ->
     """Where no pod could be created for show: because of the webhook itself, or for another reason."""
     for item in webhooks:
         if f'calling webhook "{item.name}"' in probe.why:
-            return _failed(facts, item, "pods can't be created: the API server does not reach it")
+            return _failed(facts, item, "no pods can be created: the API server cannot reach the webhook")
         if item.ca_ends is not None and item.ca_ends < facts.now:
-            return _failed(facts, item, "the API server can't know it by an authority that has expired")
+            return _failed(facts, item, "the webhook's certificate authority has expired")
     raise CannotTell(probe.why)
 
 
 def _failed(facts: Facts, item: Webhook, text: str) -> Judgement:
-    ends = {} if item.ca_ends is None else {"its_authority_is_good_until": item.ca_ends.isoformat()}
+    ends = {} if item.ca_ends is None else {"CA_valid_until": item.ca_ends.isoformat()}
     return problem(
         text,
         fix=webhook_shown(facts, item.configuration),
@@ -180,16 +179,16 @@ def _failed(facts: Facts, item: Webhook, text: str) -> Judgement:
     title="The webhook looks for an annotation with another prefix.",
     symptom=NO_ENV,
     looks_at="the command line of the webhook's pods (--annotation-prefix)",
-    remedy="Annotate with the webhook's prefix, or run it with eks.amazonaws.com.",
+    remedy="Use the webhook's prefix in the annotation, or run the webhook with eks.amazonaws.com.",
     source=WEBHOOK_README,
 )
 def _prefix(facts: Facts) -> Judgement:
     value = heeded(facts.named)
     prefix = foreign_prefix(facts)
     if not prefix or f"{prefix}/role-arn" in account_of(facts.named).annotations:
-        return ok("the webhook looks for the annotation that is there")
+        return ok("the webhook reads the annotation that is set")
     return problem(
-        "the webhook runs with another prefix",
+        "the webhook runs with another --annotation-prefix",
         fix=annotate_anew(facts, value, f"{prefix}/role-arn"),
         annotation=ROLE_ARN_ANNOTATION,
         expected=f"{prefix}/role-arn",
@@ -200,11 +199,10 @@ def _prefix(facts: Facts) -> Judgement:
     "pod-identity-association",
     Group.WEBHOOK,
     90,
-    title="An EKS Pod Identity association takes precedence.",
-    symptom="The pods have the association's role, or none; the annotation is not used.",
+    title="An EKS Pod Identity association overrides the annotation.",
+    symptom="The pods have the association's role or none; the annotation is ignored.",
     looks_at="eks ListPodIdentityAssociations, DescribePodIdentityAssociation, the pods' environment",
-    remedy="Keep one of the two: give up the annotation, or delete the association and restart the pods."
-    " Until then they keep asking EKS Pod Identity, which has nothing for them any more.",
+    remedy="Keep one of the two: remove the annotation, or delete the association and restart the pods.",
     source=f"{EKS_GUIDE}/pod-identities.html",
 )
 def _association(facts: Facts) -> Judgement:
@@ -215,17 +213,17 @@ def _association(facts: Facts) -> Judgement:
     if found is None:
         return ok("there is no Pod Identity association for it")
     if isinstance(subject.account, ServiceAccount) and ROLE_ARN_ANNOTATION not in subject.account.annotations:
-        return ok("its pods get the association's role, and there is no annotation that says otherwise")
+        return ok("its pods get the association's role, and there is no annotation")
     wanted = annotation_of(subject)
     if found.role_arn in ("", wanted):
-        why = "EKS did not tell the association's role" if not found.role_arn else "both name the same role"
+        why = "EKS did not return the association's role" if not found.role_arn else "both have the same role"
         return unknown(
-            f"{why}; pods get it by Pod Identity where there is an association, whatever the annotation says",
+            f"{why}; pods get it by Pod Identity, whatever the annotation says",
             association=f"{found.id} {found.role_arn}".rstrip(),
             annotation=wanted,
         )
     return problem(
-        "the webhook injects Pod Identity where there is an association, and ignores the annotation",
+        "the webhook injects Pod Identity credentials and ignores the annotation",
         fix=_keep_one(facts, found),
         association=f"{found.id} {found.role_arn}",
         annotation=wanted,
@@ -239,7 +237,7 @@ def _unread(facts: Facts, hidden: Unreadable) -> Judgement:
     if not found:
         return unknown(hidden.why)
     return suspect(
-        f"its pods ask EKS Pod Identity for credentials, and their association can't be read: {hidden.why}",
+        f"its pods use EKS Pod Identity, and irsa cannot read their association: {hidden.why}",
         pods=pod_names(found),
     )
 
@@ -289,16 +287,16 @@ def _admits(facts: Facts) -> bool:
     "webhook-objects",
     Group.WEBHOOK,
     90,
-    title="The webhook passes the pods over.",
+    title="The webhook skips the pods.",
     symptom=NO_ENV,
     looks_at="objectSelector of the webhook, the pods' labels",
-    remedy="Change the pods' labels in their template, or the webhook's selector.",
+    remedy="Change the labels in the pod template or the webhook's selector.",
     source=f"{_ADMISSION}#matching-requests-objectselector",
 )
 def _objects(facts: Facts) -> Judgement:
     pods = bare(facts, "webhook-objects")
     if not pods:
-        return ok("the webhook's objectSelector leaves out no pod")
+        return ok("the webhook's objectSelector matches all pods")
     item = webhooks_of(facts)[0]
     return problem(
         "the pods' labels do not match the webhook's objectSelector",

@@ -16,7 +16,7 @@ from irsa_cli.core.objects.unreadable import CannotTell, have
 
 DELAY = timedelta(minutes=15)
 """For how long an event may not be in CloudTrail yet, by its documentation."""
-EARLY = "STS was not seen to be asked yet, and CloudTrail may be 15 minutes late"
+EARLY = "CloudTrail shows no call to STS yet, and can be 15 minutes late"
 NO_WORDS = "An unknown error occurred"
 """What CloudTrail writes in place of what STS said, as a rule."""
 
@@ -30,8 +30,8 @@ def newest(facts: Facts) -> TrailEvent:
     """The newest of them; raises `CannotTell` without any."""
     events = calls(facts)
     if not events:
-        more = " but irsa's own" if have(facts.named.events) else ""
-        raise CannotTell(why_unseen(facts, f"CloudTrail has no call of this ServiceAccount to STS{more}"))
+        more = " except irsa's own" if have(facts.named.events) else ""
+        raise CannotTell(why_unseen(facts, f"CloudTrail has no STS call by this ServiceAccount{more}"))
     return max(events, key=lambda event: event.time)
 
 

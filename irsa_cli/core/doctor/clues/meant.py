@@ -71,9 +71,9 @@ def evidence(facts: Facts) -> dict[str, str]:
     subject, named = facts.named, naming(facts)
     others = [item.arn for item in admitting(subject) if item not in named]
     none = "not known" if isinstance(subject.candidates, Unreadable) else "none"
-    found = {"roles_that_admit_it": listed(map(_with_policies, named)) or none}
+    found = {"roles_that_trust_it": listed(map(_with_policies, named)) or none}
     if others:
-        found["roles_that_admit_it_by_a_pattern"] = listed(others)
+        found["roles_that_trust_it_by_a_pattern"] = listed(others)
     return found
 
 

@@ -40,7 +40,7 @@ def principal_flaw(item: Document, wanted: str, old: frozenset[str]) -> Flaw | N
     providers = [str(name) for name in names if PROVIDER.fullmatch(str(name))]
     if not providers:
         everybody = isinstance(principal, dict) and "*" in (*names, *as_list(principal.get("AWS", [])))
-        text = "it is not known whether it means this provider" if everybody else "it names no OIDC provider"
+        text = "irsa cannot tell if it includes this provider" if everybody else "it has no OIDC provider"
         expected = f"Federated {wanted}"
         return Flaw("trust-principal", text, ", ".join(words_of(principal)), expected, unknown=everybody)
     found = max(providers, key=lambda name: similarity(name, wanted))
@@ -49,13 +49,13 @@ def principal_flaw(item: Document, wanted: str, old: frozenset[str]) -> Flaw | N
 
 def _provider_flaw(found: str, wanted: str, old: frozenset[str]) -> Flaw:
     if _plain(found) == _plain(wanted):
-        return Flaw("trust-provider-arn", "a principal is compared letter by letter", found, wanted)
+        return Flaw("trust-provider-arn", "IAM compares the principal character by character", found, wanted)
     if found.rpartition("/")[2] == wanted.rpartition("/")[2]:
-        return Flaw("trust-provider-arn", "another account, region or host stands in it", found, wanted)
+        return Flaw("trust-provider-arn", "it has another account, region or host", found, wanted)
     if found in old:
-        text = "it is the provider of a cluster that is gone, or that was created again"
+        text = "it is the provider of a cluster that was deleted or recreated"
         return Flaw("trust-old-cluster", text, found, wanted)
-    return Flaw("trust-other-cluster", "it is the provider of another issuer", found, wanted)
+    return Flaw("trust-other-cluster", "it is another cluster's provider", found, wanted)
 
 
 def _plain(arn: str) -> str:

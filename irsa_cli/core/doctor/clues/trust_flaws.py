@@ -103,13 +103,13 @@ def _of_statement(verdict: StatementVerdict, statements: list[Any], case: _Case)
     # Something rare, such as NotPrincipal: what the evaluation says has to do.
     cause = {"Action": "trust-action", "Principal": "trust-principal"}.get(failure.part, "trust-condition")
     wanted = ", ".join(failure.wanted)
-    rare = Flaw(cause, failure.text, wanted, "something that admits", unknown=failure.unknown)
+    rare = Flaw(cause, failure.text, wanted, "an element that matches the token", unknown=failure.unknown)
     return [*found, rare]
 
 
 def _denial(verdict: StatementVerdict, statement: Any) -> Flaw:
     unknown = verdict.failure is not None
-    why = f"it applies to this token, and a Deny goes first: {'; '.join(verdict.because)}"
+    why = f"it applies to this token, and a Deny overrides every Allow: {'; '.join(verdict.because)}"
     text = verdict.failure.text if verdict.failure else why
     return Flaw("trust-deny", text, dump(statement), "no Deny that applies", verdict.name, unknown=unknown)
 
@@ -138,7 +138,7 @@ def _action_flaw(item: Document) -> Flaw | None:
     actions = tuple(map(str, as_list(item["NotAction"] if excluding else item.get("Action", []))))
     if covers(actions, ACTION) != excluding:
         return None
-    return Flaw("trust-action", "a token is exchanged by another action", ", ".join(actions), ACTION)
+    return Flaw("trust-action", "the token exchange needs another action", ", ".join(actions), ACTION)
 
 
 def _condition_flaws(item: Document, case: _Case) -> Iterator[Flaw]:
@@ -168,7 +168,7 @@ def _classified(failure: Failure, values: Any, case: _Case) -> Iterator[Flaw]:
         yield _value_flaw(failure, claim, case.identity)
         return
     if claim not in _CLAIMS or head in ("aws", "sts"):
-        text, expected = failure.text, "a condition that the exchange of the token meets"
+        text, expected = failure.text, "a condition that the token exchange meets"
         yield Flaw("trust-condition", text, place, expected, unknown=failure.unknown)
         return
     right = f"{issuer}:{claim}"
@@ -181,14 +181,14 @@ def _classified(failure: Failure, values: Any, case: _Case) -> Iterator[Flaw]:
 
 def _key_flaw(head: str, issuer: str, found: str, expected: str) -> Flaw:
     if "://" in head and head.partition("://")[2].rstrip("/") == issuer.rstrip("/"):
-        text = "condition keys have no https://"
+        text = "condition keys do not start with https://"
         return Flaw("trust-key-https", text, found, expected)
     if head.startswith("arn:"):
-        text = "a condition key is the issuer, not the provider's ARN"
+        text = "a condition key starts with the issuer, not with the provider's ARN"
     elif issuer in head:
-        text = "the token has no key of this name"
+        text = "the token has no such key"
     else:
-        text = "the key is of another issuer than the principal"
+        text = "the key has another issuer than the principal"
     return Flaw("trust-key", text, found, expected)
 
 
@@ -204,16 +204,16 @@ def _value_flaw(failure: Failure, claim: str, identity: WebIdentity) -> Flaw:
     if failure.unknown:
         return replace(flaw(_by_claim(claim), failure.text), unknown=True)
     if "Not" in failure.operator:
-        return flaw(_by_claim(claim), "the condition leaves out this very token")
+        return flaw(_by_claim(claim), "the condition excludes this token")
     if other in wanted:
-        return flaw("trust-key", "the value belongs under the other key")
+        return flaw("trust-key", "the values of sub and aud are swapped")
     if any(item != unspaced(item) and like(value, unspaced(item)) for item in wanted):
-        return flaw("trust-whitespace", "spaces and line ends are part of the value")
+        return flaw("trust-whitespace", "IAM treats spaces and line breaks as part of the value")
     if "Like" not in failure.operator and any(like(value, item) for item in wanted):
-        return flaw("trust-wildcard", "StringEquals takes * and ? as they are; StringLike has wildcards")
+        return flaw("trust-wildcard", "StringEquals takes * and ? literally; StringLike supports wildcards")
     if claim == "sub" and any(_is_sibling(value, item) for item in wanted):
-        return flaw("trust-generated-name", "the end of the ServiceAccount's name changes with each release")
-    return flaw(_by_claim(claim), "the policy admits another one")
+        return flaw("trust-generated-name", "the ServiceAccount's name changes with each release")
+    return flaw(_by_claim(claim), "the policy allows another value")
 
 
 def _by_claim(claim: str) -> str:
@@ -288,4 +288,4 @@ def other_roles(facts: Facts) -> tuple[str, ...]:
 def require_admitted(facts: Facts) -> None:
     """Raise `CannotTell` when the trust policy keeps the token out: what comes later can't be judged."""
     if flaws_of(facts):
-        raise CannotTell("the trust policy does not admit the token in the first place")
+        raise CannotTell("the trust policy does not allow the token")
