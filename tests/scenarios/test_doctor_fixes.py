@@ -318,7 +318,7 @@ def test_a_variable_of_the_template_is_taken_out_there(binding: Binding, capsys:
     names, first = diagnosed(binding, capsys)
     assert names == ["pod-role-differs"]
     assert first["fix"] == f"kubectl -n {binding.namespace} edit statefulset {NAME}"
-    assert "take that variable out" in first["remedy"]
+    assert "remove that variable" in first["remedy"]
 
 
 def test_an_audience_of_the_template_is_put_right_there(binding: Binding, capsys: Output) -> None:
@@ -331,7 +331,7 @@ def test_an_audience_of_the_template_is_put_right_there(binding: Binding, capsys
     names, first = diagnosed(binding, capsys)
     assert names == ["pod-audience-differs"]
     assert first["fix"] == f"kubectl -n {binding.namespace} edit statefulset {NAME}"
-    assert "set its audience there" in first["remedy"]
+    assert "set the audience there" in first["remedy"]
     token["audience"] = STS
     binding.new_pod(volumes=volumes)
     assert diagnosed(binding, capsys)[0] == []
@@ -451,7 +451,7 @@ def test_the_audience_of_nobody_goes_with_its_pods(binding: Binding, capsys: Out
 def test_what_to_do_in_an_editor_is_printed(binding: Binding, capsys: Output) -> None:
     bring_token(binding, f"{binding.role_arn}-gone")
     document = doctor(binding, capsys, *of(binding))
-    assert found(document, "pod-own-token")["remedy"].startswith("Have the role's trust policy")
+    assert found(document, "pod-own-token")["remedy"].startswith("Allow the pod's ServiceAccount")
 
 
 def for_another_cluster(binding: Binding) -> Json:
@@ -580,7 +580,7 @@ def test_a_role_that_irsa_made_for_a_missing_service_account_is_bound_anew(
     # Whether the run that made the role ever ended, nothing tells: the same command ends it either way.
     assert problems(document)[:2] == ["role-incomplete", "service-account-missing"]
     assert is_by_hand(fix)
-    assert "the command that made it" in fix
+    assert "run the same command again" in fix
     cure(binding, fix.partition(" #")[0].replace("ARN", policy))
     assert problems(doctor(binding, capsys, "own", "-n", binding.namespace)) == []
     verified = binding.stage.irsa("verify", "own", "-n", binding.namespace, "-c", "demo")

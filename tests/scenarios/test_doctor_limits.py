@@ -64,7 +64,7 @@ def test_a_role_of_another_account_needs_a_provider_there(
     unread = doctor(binding, capsys, *of(binding))
     assert problems(unread) == []
     assert any(
-        f"CloudTrail of account {FOREIGN} is not read" in item["text"]
+        f"cannot read CloudTrail of account {FOREIGN}" in item["text"]
         for item in unread["items"][0]["findings"]
     )
 

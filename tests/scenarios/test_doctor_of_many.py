@@ -56,8 +56,8 @@ def all_of(binding: Binding, capsys: Output, user: str = "admin") -> Json:
 @pytest.mark.parametrize(
     ("action", "text"),
     [
-        ("eks:ListPodIdentityAssociations", "have their role by EKS Pod Identity"),
-        ("iam:ListRoles", "roles are meant for"),
+        ("eks:ListPodIdentityAssociations", "the list of EKS Pod Identity associations"),
+        ("iam:ListRoles", "the list of IAM roles"),
     ],
 )
 def test_whom_nobody_could_look_for_is_not_called_right(
@@ -78,7 +78,7 @@ def test_whom_nobody_could_look_for_is_not_called_right(
     assert text in note
     assert action in note
     ran = binding.stage.irsa("doctor", "-n", binding.namespace, "-c", binding.stage.cluster, user=user)
-    assert f"in what could be checked; which ServiceAccounts {text} is not known (exit 1)" in ran.out
+    assert f"in what could be checked; {text} is not known (exit 1)" in ran.out
 
 
 def test_a_problem_goes_before_what_could_not_be_looked_for(binding: Binding, capsys: Output) -> None:
@@ -177,7 +177,7 @@ def test_of_more_than_cloudtrail_is_asked_about_that_is_said(binding: Binding, c
     assert operations.count("GetAccountAuthorizationDetails") < 5
     assert (problems(whole), whole["metadata"]["exitCode"], whole["metadata"]["complete"]) == ([], 1, False)
     (note,) = whole["metadata"]["notes"]
-    assert f"CloudTrail is asked about {ASKED} ServiceAccounts at most" in note
+    assert f"queries CloudTrail for {ASKED} ServiceAccounts at most" in note
     assert len(whole["items"]) == ASKED + 2
     assert len(json.dumps(whole["items"][1:])) < (ASKED + 1) * 4000
     ran = binding.stage.irsa("doctor", "-n", binding.namespace, "-c", binding.stage.cluster)

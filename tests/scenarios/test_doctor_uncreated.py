@@ -58,7 +58,7 @@ def test_two_mounts_of_one_path(binding: Binding, capsys: Output) -> None:
     assert problems(document) == [CAUSE]
     item = found(document)
     assert FOLDER in item["text"]
-    assert evidence(item)["makers"] == "Deployment/web"
+    assert evidence(item)["workloads"] == "Deployment/web"
     assert evidence(item)["pods"] == "0 of 1"
     assert evidence(item)["the API server says"] == why
     assert item["fix"] == f"kubectl -n {binding.namespace} edit deployment web"

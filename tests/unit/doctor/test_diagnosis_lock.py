@@ -56,7 +56,7 @@ def test_what_is_locked_is_a_hint_and_no_problem(lock: SeenLock, words: str) -> 
     evidence = dict(found.judgement.evidence)
     assert evidence["holder"] == "r1_alice@ci"
     assert evidence["command"] == "irsa apply"
-    assert (evidence.get("what it has left") == "irsa recover -c demo") == words.startswith("an interrupted")
+    assert (evidence.get("to roll back") == "irsa recover -c demo") == words.startswith("a run was")
 
 
 def test_what_may_not_be_read_is_a_note_only() -> None:

@@ -171,7 +171,7 @@ def test_one_with_a_role_and_its_neighbour_without_are_one_cause_from_both_sides
     neighbour = of_release(WORKER, WORKING, role=Unreadable("names no role"))
     found = [item for item in judge(neighbour) if item.verdict is Verdict.PROBLEM]
     assert [item.cause.id for item in found] == ["pod-service-account"]
-    assert ("with a role", "reader") in found[0].judgement.evidence
+    assert ("with role", "reader") in found[0].judgement.evidence
     assert "set serviceaccount statefulset airflow-worker reader" in found[0].judgement.fix
     assert all(line.startswith("#") for line in found[0].judgement.fix.splitlines())
 
