@@ -11,6 +11,8 @@ import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import partial
+from typing import Any
 
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.objects.unreadable import CannotTell
@@ -109,12 +111,14 @@ class Group(str, Enum):
     STS = "sts"
 
 
-EKS_GUIDE = "https://docs.aws.amazon.com/eks/latest/userguide"
-IAM_GUIDE = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
-SDK_GUIDE = "https://docs.aws.amazon.com/sdkref/latest/guide"
-ASSOCIATE_ROLE = f"{EKS_GUIDE}/associate-service-account-role.html"
-WEBHOOK_README = "https://github.com/aws/amazon-eks-pod-identity-webhook#readme"
-"""Sources of many causes."""
+NO_ENV = "The pods have no AWS_ROLE_ARN. The SDK uses the node's role or finds no credentials."
+_GUIDES = {
+    "eks": "https://docs.aws.amazon.com/eks/latest/userguide/",
+    "iam": "https://docs.aws.amazon.com/IAM/latest/UserGuide/",
+    "sdk": "https://docs.aws.amazon.com/sdkref/latest/guide/",
+    "webhook": "https://github.com/aws/amazon-eks-pod-identity-webhook",
+}
+"""The sources of many causes, by the scheme that stands for them, as in `eks:pod-id-role.html`."""
 
 Evidence = tuple[tuple[str, str], ...]
 """What was compared, as pairs of a name and a value."""
@@ -222,14 +226,27 @@ REGISTRY: dict[str, Cause] = {}
 
 
 def cause(
-    identifier: str, group: Group, weight: int, *, of_cluster: bool = False, **texts: str
+    group: Group, identifier: str, weight: int, *, source: str, symptom: str = NO_ENV, **more: Any
 ) -> Callable[[Check], Check]:
-    """Make a function the check of a cause; `texts` are the other fields of `Cause`, `title` to `source`."""
+    """Register a function as the check of a cause; `more` are further fields of `Cause`."""
+    scheme, _, page = source.partition(":")
+    source = f"{_GUIDES[scheme]}{page}" if scheme in _GUIDES else source
 
     def register(check: Check) -> Check:
         if identifier in REGISTRY:
             raise ValueError(f"two causes are named {identifier}")
-        REGISTRY[identifier] = Cause(identifier, group, weight, **texts, check=check, of_cluster=of_cluster)
+        REGISTRY[identifier] = Cause(
+            identifier, group, weight, symptom=symptom, source=source, check=check, **more
+        )
         return check
 
     return register
+
+
+cluster_cause = partial(cause, Group.CLUSTER)
+account_cause = partial(cause, Group.SERVICE_ACCOUNT)
+role_cause = partial(cause, Group.ROLE)
+webhook_cause = partial(cause, Group.WEBHOOK)
+pod_cause = partial(cause, Group.PODS)
+sts_cause = partial(cause, Group.STS)
+"""How a cause of each group is registered: `@pod_cause("pod-missed", 88, title=..., ...)`."""

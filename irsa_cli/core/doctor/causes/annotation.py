@@ -14,7 +14,7 @@ from irsa_cli.core.doctor.clues.meant import admitting, choose, evidence, naming
 from irsa_cli.core.doctor.clues.usage import idle
 from irsa_cli.core.doctor.commands import annotate_anew, make, of_account, unannotate
 from irsa_cli.core.doctor.facts import Facts, Subject
-from irsa_cli.core.doctor.finding import ASSOCIATE_ROLE, Group, Judgement, cause, hint, ok, problem, suspect
+from irsa_cli.core.doctor.finding import Judgement, account_cause, hint, ok, problem, suspect
 from irsa_cli.core.doctor.owners import restart
 from irsa_cli.core.doctor.subjects import (
     ROLE_ENV,
@@ -40,9 +40,6 @@ from irsa_cli.core.plan.states import (
 )
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
 from irsa_cli.core.values.shown import shown
-
-ACCOUNT = Group.SERVICE_ACCOUNT
-
 
 BY_ASSOCIATION = "an EKS Pod Identity association provides its role"
 
@@ -72,15 +69,13 @@ def _unannotated(subject: Subject) -> ServiceAccount | None:
     return None if ROLE_ARN_ANNOTATION in account.annotations else account
 
 
-@cause(
+@account_cause(
     "annotation-key",
-    ACCOUNT,
     97,
     title="The role annotation has the wrong key.",
-    symptom="The pods have no AWS_ROLE_ARN. The SDK uses the node's role or finds no credentials.",
     looks_at="the ServiceAccount's annotations",
     remedy="Use exactly the key eks.amazonaws.com/role-arn.",
-    source=ASSOCIATE_ROLE,
+    source="eks:associate-service-account-role.html",
 )
 def _key(facts: Facts) -> Judgement:
     account = _unannotated(facts.named)
@@ -112,15 +107,14 @@ def _annotated_pods(subject: Subject) -> list[str]:
     return [pod.name for pod in users if ROLE_ARN_ANNOTATION in pod.annotations]
 
 
-@cause(
+@account_cause(
     "annotation-place",
-    ACCOUNT,
     97,
     title="The annotation is on the pods, not on the ServiceAccount.",
     symptom="The pods have no AWS_ROLE_ARN.",
     looks_at="annotations of the ServiceAccount and of its pods",
     remedy="Annotate the ServiceAccount, then restart the pods.",
-    source=ASSOCIATE_ROLE,
+    source="eks:associate-service-account-role.html",
 )
 def _place(facts: Facts) -> Judgement:
     subject = facts.named
@@ -151,15 +145,14 @@ def _was_annotated(subject: Subject) -> tuple[str, str]:
     return "", ""
 
 
-@cause(
+@account_cause(
     "annotation-removed",
-    ACCOUNT,
     97,
     title="The annotation was removed.",
     symptom="It works until the pods restart, for example in an upgrade.",
     looks_at="the ServiceAccount's annotations, the environment of its pods",
     remedy="Annotate again, and add the annotation to the source of the ServiceAccount (chart values, Git).",
-    source=ASSOCIATE_ROLE,
+    source="eks:associate-service-account-role.html",
 )
 def _removed(facts: Facts) -> Judgement:
     subject = facts.named
@@ -184,16 +177,14 @@ def _removed(facts: Facts) -> Judgement:
     )
 
 
-@cause(
+@account_cause(
     "annotation-missing",
-    ACCOUNT,
     97,
     title="The ServiceAccount has no role.",
-    symptom="The pods have no AWS_ROLE_ARN. The SDK uses the node's role or finds no credentials.",
     looks_at="the ServiceAccount's annotations, eks ListPodIdentityAssociations, trust policies of the"
     " account's roles",
     remedy="Annotate it with a role's ARN, or create a role: irsa create-sa.",
-    source=ASSOCIATE_ROLE,
+    source="eks:associate-service-account-role.html",
 )
 def _annotation(facts: Facts) -> Judgement:
     subject = facts.named
@@ -245,15 +236,14 @@ def _may_be_associated(hidden: Unreadable, **more: str) -> Judgement:
     return suspect(f"{text}: {hidden.why}", **more)
 
 
-@cause(
+@account_cause(
     "annotation-audience",
-    ACCOUNT,
     90,
     title="The annotation sets an audience that neither the provider nor the role accepts.",
     symptom="InvalidIdentityToken: Incorrect token audience, or AccessDenied",
     looks_at="the annotation eks.amazonaws.com/audience, the provider's audiences, the role's trust policy",
     remedy="Remove the annotation, or add the audience to the provider and to the trust policy.",
-    source="https://github.com/aws/amazon-eks-pod-identity-webhook#readme",
+    source="webhook:#readme",
 )
 def _audience(facts: Facts) -> Judgement:
     subject = facts.named

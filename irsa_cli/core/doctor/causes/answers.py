@@ -21,17 +21,7 @@ from irsa_cli.core.doctor.clues.exchanges import (
 from irsa_cli.core.doctor.clues.trust_flaws import require_admitted
 from irsa_cli.core.doctor.commands import in_account
 from irsa_cli.core.doctor.facts import Facts, Subject, TrailEvent
-from irsa_cli.core.doctor.finding import (
-    IAM_GUIDE,
-    Group,
-    Judgement,
-    cause,
-    hint,
-    ok,
-    problem,
-    suspect,
-    unknown,
-)
+from irsa_cli.core.doctor.finding import Judgement, hint, ok, problem, sts_cause, suspect, unknown
 from irsa_cli.core.doctor.owners import restart
 from irsa_cli.core.doctor.subjects import (
     account_of,
@@ -62,15 +52,14 @@ _NO_TOKEN, _NO_PROVIDER = "jwt", "provider found"
 _LOOKS_AT = "cloudtrail LookupEvents (AssumeRoleWithWebIdentity of this ServiceAccount, newest first)"
 
 
-@cause(
+@sts_cause(
     "session-duration",
-    Group.STS,
     80,
     title="The application requests a longer session than the role allows.",
     symptom="ValidationError: The requested DurationSeconds exceeds the MaxSessionDuration set for this role",
     looks_at=f"{_LOOKS_AT}, iam GetRole (MaxSessionDuration)",
     remedy="Raise the role's MaxSessionDuration (at most 43200), or request a shorter session.",
-    source=f"{IAM_GUIDE}/id_roles_update-role-settings.html",
+    source="iam:id_roles_update-role-settings.html",
 )
 def _duration(facts: Facts) -> Judgement:
     role, event = role_of(facts.named), newest(facts)
@@ -94,15 +83,14 @@ def _duration(facts: Facts) -> Judgement:
     )
 
 
-@cause(
+@sts_cause(
     "sts-region",
-    Group.STS,
     78,
     title="STS is not active in the pods' region of the role's account.",
     symptom="RegionDisabledException: STS is not activated in this region for account",
     looks_at=_LOOKS_AT,
     remedy="Activate STS for the region in the account settings of the IAM console.",
-    source=f"{IAM_GUIDE}/id_credentials_temp_enable-regions.html",
+    source="iam:id_credentials_temp_enable-regions.html",
 )
 def _region(facts: Facts) -> Judgement:
     event = newest(facts)
@@ -128,9 +116,8 @@ def _region(facts: Facts) -> Judgement:
     )
 
 
-@cause(
+@sts_cause(
     "token-expired",
-    Group.STS,
     77,
     title="The application sends a token that has expired.",
     symptom="ExpiredTokenException: Token expired",
@@ -146,9 +133,8 @@ def _expired(facts: Facts) -> Judgement:
     return problem("the newest call sent an expired token", fix=fix, error=in_words(event))
 
 
-@cause(
+@sts_cause(
     "token-malformed",
-    Group.STS,
     12,
     title="The token file does not contain a token.",
     symptom="InvalidIdentityToken: The ID Token provided is not a valid JWT",
@@ -166,16 +152,15 @@ def _malformed(facts: Facts) -> Judgement:
     return ok("STS could read the ServiceAccount's token", last=last.time.isoformat())
 
 
-@cause(
+@sts_cause(
     "sts-refused",
-    Group.STS,
     76,
     title="STS rejected the newest token exchange for a reason that irsa cannot see.",
     symptom="AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity, or InvalidIdentityToken",
     looks_at=f"{_LOOKS_AT}, the pods' start time, the trust policy, the provider",
     remedy="Check organization policies (SCP, RCP), the token file in the pod, and whether STS is active in"
     " that region. CloudTrail shows the effect of a fix after 15 minutes.",
-    source=f"{IAM_GUIDE}/troubleshoot_roles.html",
+    source="iam:troubleshoot_roles.html",
 )
 def _refused(facts: Facts) -> Judgement:
     pods = {pod.name: pod for pod, _ in injected_users(facts.named)}
@@ -260,9 +245,8 @@ def _is_unexplained(facts: Facts, event: TrailEvent, error: str) -> bool:
         return False
 
 
-@cause(
+@sts_cause(
     "sts-throttled",
-    Group.STS,
     50,
     title="STS gets too many calls, or cannot reach the issuer in time.",
     symptom="Throttling or IDPCommunicationError, then the node's role",
@@ -282,15 +266,14 @@ def _throttled(facts: Facts) -> Judgement:
     )
 
 
-@cause(
+@sts_cause(
     "sts-never-asked",
-    Group.STS,
     40,
     title="The application does not use its web identity.",
     symptom="The node's role as principal, although the environment is right",
     looks_at=f"{_LOOKS_AT}, the pods' start time",
     remedy="Use the SDK's default credential chain; configure neither keys nor a profile.",
-    source="https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html",
+    source="sdk:standardized-credentials.html",
 )
 def _never(facts: Facts) -> Judgement:
     subject = facts.named

@@ -8,7 +8,6 @@ of a web identity themselves are in `containers` and `own_token`.
 from __future__ import annotations
 
 from irsa_cli.core.doctor.clues.injection import (
-    NO_ENV,
     POD_IDENTITY_ENV,
     SKIP_CONTAINERS,
     SKIP_LABEL,
@@ -18,17 +17,7 @@ from irsa_cli.core.doctor.clues.injection import (
     skipped,
 )
 from irsa_cli.core.doctor.facts import Facts, Subject
-from irsa_cli.core.doctor.finding import (
-    EKS_GUIDE,
-    WEBHOOK_README,
-    Group,
-    Judgement,
-    cause,
-    hint,
-    ok,
-    problem,
-    unknown,
-)
+from irsa_cli.core.doctor.finding import NO_ENV, Judgement, hint, ok, pod_cause, problem, unknown
 from irsa_cli.core.doctor.owners import edit, restart
 from irsa_cli.core.doctor.subjects import (
     ROLE_ENV,
@@ -62,15 +51,13 @@ def _bare_judgement(facts: Facts, identifier: str, text: str, expected: str) -> 
     )
 
 
-@cause(
+@pod_cause(
     "pod-older-than-annotation",
-    Group.PODS,
     90,
     title="The pods were created before the ServiceAccount was annotated.",
-    symptom=NO_ENV,
     looks_at=_LOOKS_AT,
     remedy="Restart the pods: the webhook only changes pods at creation.",
-    source=f"{EKS_GUIDE}/pod-configuration.html",
+    source="eks:pod-configuration.html",
 )
 def _older(facts: Facts) -> Judgement:
     annotated = account_of(facts.named).annotated
@@ -82,15 +69,13 @@ def _older(facts: Facts) -> Judgement:
     )
 
 
-@cause(
+@pod_cause(
     "pod-older-than-webhook",
-    Group.PODS,
     89,
     title="The pods were created before the webhook.",
-    symptom=NO_ENV,
     looks_at="the pods' environment and start time, creation time of the MutatingWebhookConfiguration",
     remedy="Restart the pods.",
-    source=WEBHOOK_README,
+    source="webhook:#readme",
 )
 def _older_than_webhook(facts: Facts) -> Judgement:
     return _bare_judgement(
@@ -101,16 +86,15 @@ def _older_than_webhook(facts: Facts) -> Judgement:
     )
 
 
-@cause(
+@pod_cause(
     "pod-missed",
-    Group.PODS,
     88,
     title="The webhook missed the pods when they were created.",
     symptom=f"{NO_ENV} Other pods of the same workload may be fine.",
     looks_at=_LOOKS_AT,
     remedy="Restart the pods. Create ServiceAccounts before their pods: the webhook learns of them with a"
     " delay, and Kubernetes skips it if it does not answer.",
-    source=WEBHOOK_README,
+    source="webhook:#readme",
 )
 def _missed(facts: Facts) -> Judgement:
     return _bare_judgement(
@@ -121,15 +105,13 @@ def _missed(facts: Facts) -> Judgement:
     )
 
 
-@cause(
+@pod_cause(
     "pod-opted-out",
-    Group.PODS,
     91,
     title="The pods, or some of their containers, opt out of the webhook.",
-    symptom=NO_ENV,
     looks_at=f"label {SKIP_LABEL} and annotation {SKIP_CONTAINERS} of the pods",
     remedy="Remove the label or the annotation from the pod's template.",
-    source=WEBHOOK_README,
+    source="webhook:#readme",
 )
 def _opt_out(facts: Facts) -> Judgement:
     subject = facts.named
@@ -182,9 +164,8 @@ _MESHES = frozenset(
 """What service meshes call their containers, which call nothing of AWS with the pod's role."""
 
 
-@cause(
+@pod_cause(
     "pod-container-missed",
-    Group.PODS,
     27,
     title="A container has no identity, while others in its pod have one.",
     symptom="One container uses the node's role or finds no credentials.",

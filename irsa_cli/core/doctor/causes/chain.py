@@ -15,13 +15,11 @@ from irsa_cli.core.doctor.clues.injection import config_map_of, leaves_the_token
 from irsa_cli.core.doctor.commands import of_account, of_power, proposed
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import (
-    IAM_GUIDE,
-    SDK_GUIDE,
-    Group,
     Judgement,
-    cause,
+    account_cause,
     hint,
     ok,
+    pod_cause,
     problem,
     suspect,
     unknown,
@@ -65,15 +63,14 @@ def _chain(facts: Facts) -> Chain | None:
     return found and replace(found, tag_session=tags and target == found.target_arn)
 
 
-@cause(
+@account_cause(
     "chain-permission",
-    Group.SERVICE_ACCOUNT,
     80,
     title="The role's policies do not allow it to assume the target role.",
     symptom="AccessDenied: ... is not authorized to perform: sts:AssumeRole on resource: TARGET",
     looks_at="iam GetRole, GetRolePolicy, GetPolicyVersion (the role's policies, its permissions boundary)",
     remedy="Allow sts:AssumeRole on the target in the role's policies and in its permissions boundary.",
-    source=f"{IAM_GUIDE}/reference_policies_evaluation-logic-cross-account.html",
+    source="iam:reference_policies_evaluation-logic-cross-account.html",
 )
 def _permission(facts: Facts) -> Judgement:
     chain = _chain(facts)
@@ -98,15 +95,14 @@ def _permission(facts: Facts) -> Judgement:
     )
 
 
-@cause(
+@account_cause(
     "chain-external-id",
-    Group.SERVICE_ACCOUNT,
     79,
     title="The target role requires another external ID.",
     symptom="AccessDenied: ... is not authorized to perform: sts:AssumeRole on resource: TARGET",
     looks_at="the ServiceAccount's annotations, iam GetRole of the target (--target-assume-role)",
     remedy="Set the external ID from the target's trust policy, here and in the SDK.",
-    source=f"{IAM_GUIDE}/id_roles_common-scenarios_third-party.html",
+    source="iam:id_roles_common-scenarios_third-party.html",
 )
 def _external_id(facts: Facts) -> Judgement:
     chain = _chain(facts)
@@ -141,16 +137,15 @@ def _fitting(chain: Chain, target: Role) -> Iterator[str]:
                         yield str(value)
 
 
-@cause(
+@account_cause(
     "chain-trust",
-    Group.SERVICE_ACCOUNT,
     78,
     title="The target role does not trust the role.",
     symptom="AccessDenied: ... is not authorized to perform: sts:AssumeRole on resource: TARGET",
     looks_at="iam GetRole of the target (--target-assume-role, --target-profile)",
     remedy="Allow the role in the target's trust policy. A recreated role has a new unique ID: trust policies"
     " keep the old one (AROA...).",
-    source=f"{IAM_GUIDE}/reference_policies_elements_principal.html",
+    source="iam:reference_policies_elements_principal.html",
 )
 def _trust(facts: Facts) -> Judgement:
     chain = _chain(facts)
@@ -182,9 +177,8 @@ def _trust(facts: Facts) -> Judgement:
     )
 
 
-@cause(
+@pod_cause(
     "chain-session",
-    Group.PODS,
     45,
     title="The AWS configuration asks for a longer session than role chaining allows.",
     symptom="ValidationError: The requested DurationSeconds exceeds the 1 hour session limit for roles"
@@ -192,7 +186,7 @@ def _trust(facts: Facts) -> Judgement:
     looks_at="the ConfigMap that the ServiceAccount's annotation names",
     remedy="Set duration_seconds to 3600 or less: chained sessions last an hour at most, whatever"
     " MaxSessionDuration allows.",
-    source=f"{IAM_GUIDE}/id_roles.html#iam-term-role-chaining",
+    source="iam:id_roles.html#iam-term-role-chaining",
 )
 def _session(facts: Facts) -> Judgement:
     chain = _chain(facts)
@@ -230,16 +224,15 @@ def _update(facts: Facts, flags: str, chain: Chain) -> str:
     return of_account(facts, "update-sa", facts.named, flags + way)
 
 
-@cause(
+@pod_cause(
     "chain-pod",
-    Group.PODS,
     46,
     title="The pods use the ServiceAccount's role and do not assume the target role.",
     symptom="AccessDenied for the role in the cluster's account instead of the target role",
     looks_at="AWS_CONFIG_FILE, AWS_PROFILE, AWS_WEB_IDENTITY_TOKEN_FILE, mounts of the pods' containers",
     remedy="Mount the ConfigMap, set AWS_CONFIG_FILE to its file and AWS_PROFILE to 'target'. For the SDKs of"
     " Go, Java, .NET and PHP, also set AWS_WEB_IDENTITY_TOKEN_FILE to an empty value.",
-    source=f"{SDK_GUIDE}/standardized-credentials.html",
+    source="sdk:standardized-credentials.html",
 )
 def _pods(facts: Facts) -> Judgement:
     have(facts.named.account)

@@ -14,13 +14,11 @@ from typing import Any
 from irsa_cli.core.doctor.clues.exchanges import is_admitted
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import (
-    EKS_GUIDE,
-    IAM_GUIDE,
-    Group,
     Judgement,
-    cause,
+    cluster_cause,
     hint,
     ok,
+    pod_cause,
     problem,
     unknown,
 )
@@ -36,18 +34,16 @@ _DISCOVERY = (
     "https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account/"
     "#service-account-issuer-discovery"
 )
-CLUSTER = Group.CLUSTER
 
 
-@cause(
+@cluster_cause(
     "cluster-unsupported",
-    CLUSTER,
     99,
     title="This kind of cluster does not support IRSA.",
     symptom="Pods get no web identity, or STS rejects it.",
     looks_at="eks DescribeCluster (outpostConfig)",
     remedy="Use the node's role or another way to provide credentials.",
-    source=f"{EKS_GUIDE}/eks-outposts-local-cluster-overview.html",
+    source="eks:eks-outposts-local-cluster-overview.html",
     of_cluster=True,
 )
 def _unsupported(facts: Facts) -> Judgement:
@@ -64,9 +60,8 @@ def _unsupported(facts: Facts) -> Judgement:
     return ok("this kind of cluster supports IRSA")
 
 
-@cause(
+@cluster_cause(
     "issuer-documents",
-    CLUSTER,
     71,
     title="The issuer's discovery document or keys are not publicly available.",
     symptom="InvalidIdentityToken: Couldn't retrieve verification key from your identity provider",
@@ -91,9 +86,8 @@ def _documents(facts: Facts) -> Judgement:
     )
 
 
-@cause(
+@cluster_cause(
     "issuer-keys",
-    CLUSTER,
     70,
     title="The issuer does not publish all keys that sign the cluster's tokens.",
     symptom="InvalidIdentityToken: Couldn't retrieve verification key from your identity provider",
@@ -115,15 +109,14 @@ def _keys(facts: Facts) -> Judgement:
     )
 
 
-@cause(
+@cluster_cause(
     "sts-endpoint-policy",
-    CLUSTER,
     55,
     title="The policy of the VPC's STS endpoint does not allow the call.",
     symptom="AccessDenied only inside the VPC; STS accepts the same token elsewhere",
     looks_at="ec2 DescribeVpcEndpoints (endpoints for STS in the cluster's VPC)",
     remedy="Allow sts:AssumeRoleWithWebIdentity for every principal: the unsigned call has no principal.",
-    source=f"{IAM_GUIDE}/reference_sts_vpc_endpoint_create.html",
+    source="iam:reference_sts_vpc_endpoint_create.html",
     of_cluster=True,
 )
 def _endpoint_policy(facts: Facts) -> Judgement:
@@ -174,9 +167,8 @@ _PROXIES = frozenset({"istio-proxy", "linkerd-proxy", "envoy"})
 _HOLDS = re.compile(r"holdApplicationUntilProxyStarts[\"']?\s*:\s*[\"']?true")
 
 
-@cause(
+@pod_cause(
     "pod-host-network",
-    Group.PODS,
     15,
     title="The pods can use the node's credentials, which hides IRSA failures.",
     symptom="No error, but the node's role as principal",
@@ -191,9 +183,8 @@ def _host_network(facts: Facts) -> Judgement:
     return unknown("pods with hostNetwork can use the node's credentials", pods=pod_names(found))
 
 
-@cause(
+@pod_cause(
     "node-hop-limit",
-    Group.PODS,
     14,
     title="The nodes' metadata service answers pods, which hides IRSA failures.",
     symptom="No error, but the node's role as principal",
@@ -225,9 +216,8 @@ def node_names(pods: Iterable[Pod]) -> list[str]:
     return sorted({pod.node for pod in pods if pod.node and not pod.node.startswith("fargate-")})
 
 
-@cause(
+@pod_cause(
     "pod-mesh",
-    Group.PODS,
     25,
     title="A sidecar may block the call to STS, at least at startup.",
     symptom="Connect to sts.REGION.amazonaws.com:443: connection refused, usually when the pod starts",
@@ -258,9 +248,8 @@ def _waits(pod: Pod) -> bool:
     return linkerd == "enabled" or bool(_HOLDS.search(settings))
 
 
-@cause(
+@pod_cause(
     "pod-network-policy",
-    Group.PODS,
     26,
     title="A NetworkPolicy may block the calls to STS.",
     symptom="Connect timeout on endpoint URL: https://sts.REGION.amazonaws.com/",

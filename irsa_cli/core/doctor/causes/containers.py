@@ -9,19 +9,7 @@ from irsa_cli.core.doctor.causes.own_token import own_volume, stands_before_regi
 from irsa_cli.core.doctor.clues.exchanges import is_admitted
 from irsa_cli.core.doctor.clues.injection import leaves_the_token_to_it, takes_profile
 from irsa_cli.core.doctor.facts import Facts, Subject
-from irsa_cli.core.doctor.finding import (
-    ASSOCIATE_ROLE,
-    SDK_GUIDE,
-    WEBHOOK_README,
-    Group,
-    Judgement,
-    cause,
-    hint,
-    ok,
-    problem,
-    suspect,
-    unknown,
-)
+from irsa_cli.core.doctor.finding import Judgement, hint, ok, pod_cause, problem, suspect, unknown
 from irsa_cli.core.doctor.owners import edit, restart
 from irsa_cli.core.doctor.subjects import (
     ROLE_ENV,
@@ -46,15 +34,14 @@ from irsa_cli.core.trust.assuming import ASSUME
 from irsa_cli.core.values.arn import Arn
 
 
-@cause(
+@pod_cause(
     "pod-role-differs",
-    Group.PODS,
     90,
     title="The pods use another role than the annotation's.",
     symptom="Another principal than expected, or AccessDenied for an old role",
     looks_at=f"{ROLE_ENV} of the pods' containers, the ServiceAccount's annotation",
     remedy="Restart the pods. If their template sets AWS_ROLE_ARN, remove that variable.",
-    source=ASSOCIATE_ROLE,
+    source="eks:associate-service-account-role.html",
 )
 def _role(facts: Facts) -> Judgement:
     wanted = annotation_of(facts.named)
@@ -88,15 +75,14 @@ def _is_set_by_template(facts: Facts, pod: Pod, container: Container) -> bool:
     return stands_before_region(container, ROLE_ENV)
 
 
-@cause(
+@pod_cause(
     "pod-audience-differs",
-    Group.PODS,
     89,
     title="The pods' tokens have another audience than the ServiceAccount's.",
     symptom="InvalidIdentityToken: Incorrect token audience, or AccessDenied",
     looks_at="the projected token in the pods' volumes, the annotation eks.amazonaws.com/audience",
     remedy="Restart the pods. If their template mounts the token, set the audience there.",
-    source=WEBHOOK_README,
+    source="webhook:#readme",
 )
 def _audience(facts: Facts) -> Judgement:
     wanted = audience_of(facts, facts.named)
@@ -145,15 +131,14 @@ def _token_volumes(pod: Pod) -> set[str]:
     } | {TOKEN_VOLUME}
 
 
-@cause(
+@pod_cause(
     "pod-env-partial",
-    Group.PODS,
     89,
     title="A container sets only one of the two variables, and the webhook does not add the other.",
     symptom="The SDK does not use the web identity or finds no token file.",
     looks_at=f"{ROLE_ENV} and {TOKEN_ENV} of the pods' containers",
     remedy="Set both variables in the pod template, or neither.",
-    source=WEBHOOK_README,
+    source="webhook:#readme",
 )
 def _partial(facts: Facts) -> Judgement:
     found = [
@@ -178,15 +163,14 @@ def _partial(facts: Facts) -> Judgement:
 _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 
 
-@cause(
+@pod_cause(
     "pod-static-credentials",
-    Group.PODS,
     87,
     title="Static access keys in the container override the web identity.",
     symptom="Another principal (an IAM user) in errors, or InvalidClientTokenId",
     looks_at="names (not values) of the pods' variables and of the ConfigMap keys in envFrom",
     remedy="Remove AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY from the pod template.",
-    source=f"{SDK_GUIDE}/standardized-credentials.html",
+    source="sdk:standardized-credentials.html",
 )
 def _static(facts: Facts) -> Judgement:
     subject, pods = facts.named, users_of(facts.named)
@@ -246,9 +230,8 @@ def _has_keys(subject: Subject, container: Container) -> bool:
 _ASSUME = re.compile(r"assume", re.IGNORECASE)
 
 
-@cause(
+@pod_cause(
     "pod-role-twice",
-    Group.PODS,
     40,
     title="The application has the role in its own settings and may assume it a second time.",
     symptom="User: .../assumed-role/ROLE/... is not authorized to perform: sts:AssumeRole on resource: ROLE",

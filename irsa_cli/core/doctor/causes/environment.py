@@ -7,19 +7,7 @@ import re
 from irsa_cli.core.doctor.clues.exchanges import is_admitted
 from irsa_cli.core.doctor.commands import annotate
 from irsa_cli.core.doctor.facts import Facts
-from irsa_cli.core.doctor.finding import (
-    EKS_GUIDE,
-    SDK_GUIDE,
-    WEBHOOK_README,
-    Group,
-    Judgement,
-    cause,
-    hint,
-    ok,
-    problem,
-    suspect,
-    unknown,
-)
+from irsa_cli.core.doctor.finding import Judgement, hint, ok, pod_cause, problem, suspect, unknown
 from irsa_cli.core.doctor.owners import edit
 from irsa_cli.core.doctor.subjects import TOKEN_ENV, account_of, injected_users, listed, where
 from irsa_cli.core.objects.kinds import Container, Pod
@@ -37,15 +25,14 @@ _CLI_IMAGE = re.compile(
 _READABLE_SINCE = (1, 19)
 
 
-@cause(
+@pod_cause(
     "pod-region",
-    Group.PODS,
     45,
     title="The container has no region setting.",
     symptom="lookup sts..amazonaws.com: no such host, or: You must specify a region",
     looks_at="AWS_REGION and AWS_DEFAULT_REGION of the pods' containers",
     remedy="Set AWS_REGION in the pod template. The EKS webhook normally sets it.",
-    source=f"{SDK_GUIDE}/feature-region.html",
+    source="sdk:feature-region.html",
 )
 def _region(facts: Facts) -> Judgement:
     found = _without_region(facts)
@@ -61,9 +48,8 @@ def _without_region(facts: Facts) -> list[tuple[Pod, Container]]:
     return [(pod, item) for pod, item in found if not any(name in item.env for name in _REGIONS)]
 
 
-@cause(
+@pod_cause(
     "pod-china-region",
-    Group.PODS,
     60,
     title="In China the SDK needs AWS_DEFAULT_REGION.",
     symptom="InvalidClientTokenId: The security token included in the request is invalid",
@@ -85,15 +71,14 @@ def _china(facts: Facts) -> Judgement:
     )
 
 
-@cause(
+@pod_cause(
     "pod-sts-endpoint",
-    Group.PODS,
     55,
     title="The container has conflicting settings for the STS endpoint.",
     symptom="SignatureDoesNotMatch: Credential should be scoped to a valid region",
     looks_at="AWS_ENDPOINT_URL_STS and AWS_STS_REGIONAL_ENDPOINTS of the pods' containers",
     remedy="Remove AWS_ENDPOINT_URL_STS from the pod template.",
-    source=f"{SDK_GUIDE}/feature-sts-regionalized-endpoints.html",
+    source="sdk:feature-sts-regionalized-endpoints.html",
 )
 def _endpoint(facts: Facts) -> Judgement:
     found = [(pod, item) for pod, item in injected_users(facts.named) if _contradicts(item)]
@@ -113,9 +98,8 @@ def _contradicts(container: Container) -> bool:
     return url == "https://sts.amazonaws.com" and container.env.get(_WHICH_STS) == "regional"
 
 
-@cause(
+@pod_cause(
     "sts-global-endpoint",
-    Group.PODS,
     35,
     title="The pods use the global STS endpoint, which the VPC endpoint does not serve.",
     symptom='Post "https://sts.amazonaws.com/": dial tcp: i/o timeout',
@@ -123,7 +107,7 @@ def _contradicts(container: Container) -> bool:
     " images of the pods' containers",
     remedy="Annotate the ServiceAccount for regional endpoints, then restart the pods. If the SDK ignores"
     " AWS_STS_REGIONAL_ENDPOINTS, upgrade it or set AWS_ENDPOINT_URL_STS.",
-    source=f"{EKS_GUIDE}/configure-sts-endpoint.html",
+    source="eks:configure-sts-endpoint.html",
 )
 def _global_endpoint(facts: Facts) -> Judgement:
     annotated = account_of(facts.named).annotations.get(STS_REGIONAL_ANNOTATION, "true")
@@ -167,15 +151,14 @@ def _heeds_region(container: Container) -> bool:
     return (cli_version(container) or (0,)) >= _REGIONAL_CLI
 
 
-@cause(
+@pod_cause(
     "pod-windows",
-    Group.PODS,
     75,
     title="A Windows pod has Linux paths.",
     symptom="The SDK does not find the token file.",
     looks_at=f"the pods' os and nodeSelector, {TOKEN_ENV}",
     remedy="Add the nodeSelector kubernetes.io/os: windows to the pod template: the webhook needs it.",
-    source=WEBHOOK_README,
+    source="webhook:#readme",
 )
 def _windows(facts: Facts) -> Judgement:
     found = [
@@ -196,9 +179,8 @@ def _windows(facts: Facts) -> Judgement:
     )
 
 
-@cause(
+@pod_cause(
     "pod-token-unreadable",
-    Group.PODS,
     70,
     title="Only root can read the token file, and the container runs as another user.",
     symptom="open /var/run/secrets/eks.amazonaws.com/serviceaccount/token: permission denied",
@@ -244,9 +226,8 @@ def _version(text: str) -> tuple[int, ...]:
     return (int(match[1]), int(match[2])) if match else ()
 
 
-@cause(
+@pod_cause(
     "sdk-too-old",
-    Group.PODS,
     65,
     title="The SDK in the container is too old for IRSA.",
     symptom="The node's role or no credentials, although the environment is right",
@@ -254,7 +235,7 @@ def _version(text: str) -> tuple[int, ...]:
     remedy="Upgrade to a supported version: boto3 1.9.220, botocore 1.12.200, AWS CLI 1.16.232, Go 1.23.13,"
     " Java 1.11.704 or 2.10.11; JavaScript 2.525.0 or 3.27.0, Ruby 3.58.0, C++ 1.7.174, .NET 3.3.659.1,"
     " PHP 3.110.7.",
-    source=f"{EKS_GUIDE}/iam-roles-for-service-accounts-minimum-sdk.html",
+    source="eks:iam-roles-for-service-accounts-minimum-sdk.html",
 )
 def _sdk(facts: Facts) -> Judgement:
     found = injected_users(facts.named)

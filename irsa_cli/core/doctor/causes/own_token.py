@@ -13,16 +13,7 @@ from dataclasses import dataclass, replace
 from irsa_cli.core.doctor.clues.trust_flaws import flaws
 from irsa_cli.core.doctor.commands import of_role, rewrite_trust
 from irsa_cli.core.doctor.facts import Facts, Subject
-from irsa_cli.core.doctor.finding import (
-    WEBHOOK_README,
-    Group,
-    Judgement,
-    cause,
-    ok,
-    problem,
-    suspect,
-    unknown,
-)
+from irsa_cli.core.doctor.finding import Judgement, ok, pod_cause, problem, suspect, unknown
 from irsa_cli.core.doctor.owners import edit
 from irsa_cli.core.doctor.subjects import (
     ROLE_ENV,
@@ -134,9 +125,8 @@ def roles_named(subject: Subject) -> list[str]:
     return list(dict.fromkeys(item.role for item in own_tokens(subject) if is_role(item.role)))
 
 
-@cause(
+@pod_cause(
     "pod-own-token",
-    Group.PODS,
     88,
     title="A container sets its own role and token, and the role does not trust that token.",
     symptom="AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity, or Incorrect token"
@@ -144,7 +134,7 @@ def roles_named(subject: Subject) -> list[str]:
     looks_at=f"{ROLE_ENV} and {TOKEN_ENV} of the pods' containers, their projected tokens, iam GetRole",
     remedy="Allow the pod's ServiceAccount and the token's audience in the role's trust policy, or fix the"
     " role and the audience in the pod template.",
-    source="https://docs.aws.amazon.com/eks/latest/userguide/pod-configuration.html",
+    source="eks:pod-configuration.html",
 )
 def _own_token(facts: Facts) -> Judgement:
     have(facts.named.pods)
@@ -231,15 +221,14 @@ def _admit(facts: Facts, role: Role, identity: WebIdentity) -> str:
     return rewrite_trust(facts, role, document, why)
 
 
-@cause(
+@pod_cause(
     "pod-token-volume",
-    Group.PODS,
     88,
     title="The token file is not mounted where the SDK looks for it.",
     symptom="open /var/run/secrets/eks.amazonaws.com/serviceaccount/token: no such file or directory",
     looks_at=f"{TOKEN_ENV}, the volumes and mounts of the pods",
     remedy=f"Rename your own volume {TOKEN_VOLUME}, or mount a projected token.",
-    source=WEBHOOK_README,
+    source="webhook:#readme",
 )
 def _volume(facts: Facts) -> Judgement:
     found = [(pod, item) for pod, item in injected_users(facts.named) if not _has_token(pod, item)]
@@ -276,9 +265,8 @@ def _file_at(mount: str, token: str, part: str) -> str:
     return f"{mount.rstrip('/')}/{inside}" if inside else mount.rstrip("/")
 
 
-@cause(
+@pod_cause(
     "pod-token-kept",
-    Group.PODS,
     76,
     title="The token is mounted by subPath, so kubelet never renews the container's file.",
     symptom="It works until the token expires (a day by default); then ExpiredTokenException: Token expired",

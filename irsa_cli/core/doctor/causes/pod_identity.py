@@ -9,12 +9,20 @@ from __future__ import annotations
 import shlex
 from dataclasses import replace
 
-from irsa_cli.core.doctor.clues.injection import AGENT, NO_ENV, POD_IDENTITY_ENV, has_pod_identity, opted_out
+from irsa_cli.core.doctor.clues.injection import AGENT, POD_IDENTITY_ENV, has_pod_identity, opted_out
 from irsa_cli.core.doctor.clues.pod_identity_trust import SERVICE, actions, said_to_role, said_to_service
 from irsa_cli.core.doctor.clues.usage import has_nothing, has_role, is_near
 from irsa_cli.core.doctor.commands import eks, in_account, of_power, rewrite_trust
 from irsa_cli.core.doctor.facts import Facts, OtherAssociation
-from irsa_cli.core.doctor.finding import EKS_GUIDE, Group, Judgement, cause, ok, problem, unknown
+from irsa_cli.core.doctor.finding import (
+    Judgement,
+    account_cause,
+    ok,
+    pod_cause,
+    problem,
+    unknown,
+    webhook_cause,
+)
 from irsa_cli.core.doctor.owners import restart
 from irsa_cli.core.doctor.subjects import (
     account_of,
@@ -37,15 +45,14 @@ _ADDRESSES = ("http://169.254.170.23/", "http://[fd00:ec2::23]/")
 NONE = "it has no Pod Identity association"
 
 
-@cause(
+@webhook_cause(
     "pod-identity-trust",
-    Group.WEBHOOK,
     60,
     title="The role of the Pod Identity association does not trust EKS Pod Identity.",
     symptom="AccessDenied from the EKS Pod Identity agent; no credentials in the pods",
     looks_at="eks DescribePodIdentityAssociation, iam GetRole (trust policy)",
     remedy=f"Allow sts:AssumeRole and sts:TagSession for the principal {SERVICE}.",
-    source=f"{EKS_GUIDE}/pod-id-role.html",
+    source="eks:pod-id-role.html",
 )
 def _trust(facts: Facts) -> Judgement:
     association = have(facts.named.association)
@@ -107,15 +114,14 @@ def _with_statement(facts: Facts, role: Role, wanted: policy.Document) -> str:
     return rewrite_trust(facts, role, document, of_power(role))
 
 
-@cause(
+@webhook_cause(
     "pod-identity-target",
-    Group.WEBHOOK,
     58,
     title="The target role of the Pod Identity association does not trust the association's role.",
     symptom="AccessDenied for sts:AssumeRole on the target role; no credentials in the pods",
     looks_at="eks DescribePodIdentityAssociation, iam GetRole (trust policy of the target role)",
     remedy="Allow sts:AssumeRole and sts:TagSession for the association's role in the target's trust policy.",
-    source=f"{EKS_GUIDE}/pod-id-assign-target-role.html",
+    source="eks:pod-id-assign-target-role.html",
 )
 def _target(facts: Facts) -> Judgement:
     association = have(facts.named.association)
@@ -141,15 +147,14 @@ def _target(facts: Facts) -> Judgement:
     return _judged(facts, role, said, _with_statement(facts, role, wanted))
 
 
-@cause(
+@webhook_cause(
     "pod-identity-agent",
-    Group.WEBHOOK,
     59,
     title="The cluster has no EKS Pod Identity agent.",
     symptom="Error retrieving metadata: Read timeout on endpoint URL http://169.254.170.23/v1/credentials",
     looks_at=f"eks ListAddons, eks DescribeCluster (Auto Mode includes it), pods of {AGENT}",
     remedy=f"Install the add-on {AGENT}, or use IRSA instead of the association.",
-    source=f"{EKS_GUIDE}/pod-id-agent-setup.html",
+    source="eks:pod-id-agent-setup.html",
 )
 def _agent(facts: Facts) -> Judgement:
     if have(facts.named.association) is None:
@@ -163,15 +168,14 @@ def _agent(facts: Facts) -> Judgement:
     )
 
 
-@cause(
+@webhook_cause(
     "pod-identity-endpoint",
-    Group.WEBHOOK,
     24,
     title="The EKS Pod Identity agent may not reach its service from the VPC.",
     symptom="Error retrieving metadata: Read timeout on endpoint URL http://169.254.170.23/v1/credentials",
     looks_at="ec2 DescribeVpcEndpoints (for STS, and for eks-auth)",
     remedy="In a VPC without internet access, create an interface endpoint for eks-auth.",
-    source=f"{EKS_GUIDE}/pod-id-agent-setup.html",
+    source="eks:pod-id-agent-setup.html",
 )
 def _endpoint(facts: Facts) -> Judgement:
     if have(facts.named.association) is None:
@@ -183,15 +187,14 @@ def _endpoint(facts: Facts) -> Judgement:
     return unknown("the VPC has an endpoint for STS but none for eks-auth; it may have internet access")
 
 
-@cause(
+@pod_cause(
     "pod-identity-platform",
-    Group.PODS,
     61,
     title="The pods run on Fargate or Windows, without EKS Pod Identity.",
     symptom="No credentials in the pods; nothing listens at 169.254.170.23",
     looks_at=f"os of the pods, their label {_FARGATE}; eks ListPodIdentityAssociations",
     remedy="Use IRSA on Fargate and Windows: delete the association and annotate the ServiceAccount.",
-    source=f"{EKS_GUIDE}/pod-identities.html#pod-id-considerations",
+    source="eks:pod-identities.html#pod-id-considerations",
 )
 def _platform(facts: Facts) -> Judgement:
     association = have(facts.named.association)
@@ -215,15 +218,13 @@ def _platform(facts: Facts) -> Judgement:
     )
 
 
-@cause(
+@pod_cause(
     "pod-older-than-association",
-    Group.PODS,
     62,
     title="The pods were created before the Pod Identity association.",
-    symptom=NO_ENV,
     looks_at="eks DescribePodIdentityAssociation (createdAt), the pods' environment and start time",
     remedy="Restart the pods. A new association takes some seconds to work.",
-    source=f"{EKS_GUIDE}/pod-identities.html#pod-id-considerations",
+    source="eks:pod-identities.html#pod-id-considerations",
 )
 def _older(facts: Facts) -> Judgement:
     association = have(facts.named.association)
@@ -250,15 +251,14 @@ def runs_without(pod: Pod) -> bool:
     return _FARGATE in pod.labels or pod.os == "windows"
 
 
-@cause(
+@pod_cause(
     "pod-identity-gone",
-    Group.PODS,
     92,
     title="The pods use EKS Pod Identity, but their association was deleted.",
     symptom="No credentials: the agent finds no association, and the SDK tries nothing else.",
     looks_at="AWS_CONTAINER_CREDENTIALS_FULL_URI and volumes of the pods, eks ListPodIdentityAssociations",
     remedy="Restart the pods: they get the role of the ServiceAccount's annotation, if any.",
-    source=f"{EKS_GUIDE}/pod-id-association.html",
+    source="eks:pod-id-association.html",
 )
 def _gone(facts: Facts) -> Judgement:
     if have(facts.named.association) is not None:
@@ -312,15 +312,13 @@ def _is_unused(facts: Facts, other: OtherAssociation) -> bool:
     return here and all(pod.service_account != other.name for pod in pods if pod.is_alive)
 
 
-@cause(
+@account_cause(
     LOST,
-    Group.SERVICE_ACCOUNT,
     98,
     title="The Pod Identity association is for another ServiceAccount.",
-    symptom=NO_ENV,
     looks_at="eks ListPodIdentityAssociations, ServiceAccounts and pods of the namespace",
     remedy="Associate the role with the pods' ServiceAccount, or change the pods' ServiceAccount.",
-    source=f"{EKS_GUIDE}/pod-id-association.html",
+    source="eks:pod-id-association.html",
 )
 def _other_name(facts: Facts) -> Judgement:
     subject = facts.named

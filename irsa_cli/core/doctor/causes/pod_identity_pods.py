@@ -12,7 +12,6 @@ from irsa_cli.core.doctor.causes.bare_pods import marked
 from irsa_cli.core.doctor.causes.pod_identity import NONE, runs_without
 from irsa_cli.core.doctor.clues.injection import (
     AGENT,
-    NO_ENV,
     excluding,
     has_pod_identity,
     is_shown,
@@ -22,7 +21,16 @@ from irsa_cli.core.doctor.clues.injection import (
 from irsa_cli.core.doctor.clues.usage import has_nothing
 from irsa_cli.core.doctor.commands import webhook_shown
 from irsa_cli.core.doctor.facts import Facts
-from irsa_cli.core.doctor.finding import EKS_GUIDE, Group, Judgement, cause, ok, problem, suspect, unknown
+from irsa_cli.core.doctor.finding import (
+    NO_ENV,
+    Judgement,
+    ok,
+    pod_cause,
+    problem,
+    suspect,
+    unknown,
+    webhook_cause,
+)
 from irsa_cli.core.doctor.owners import restart
 from irsa_cli.core.doctor.subjects import listed, pod_names, starts, users_of
 from irsa_cli.core.objects.aws import Association
@@ -34,16 +42,15 @@ _UNKNOWN_YET = timedelta(minutes=2)
 """How long the webhook may not know of an association."""
 
 
-@cause(
+@webhook_cause(
     "pod-identity-agent-down",
-    Group.WEBHOOK,
     63,
     title="The EKS Pod Identity agent does not run on the pods' nodes.",
     symptom="connect: connection refused, or Read timeout, for http://169.254.170.23/v1/credentials",
     looks_at=f"pods of {AGENT} in kube-system (node, phase, readiness), the nodes of the pods",
     remedy="Check the agent's log and events. If the node has no IPv6, configure the add-on to listen on IPv4"
     " only (pod-id-agent-config-ipv6).",
-    source=f"{EKS_GUIDE}/pod-id-agent-setup.html",
+    source="eks:pod-id-agent-setup.html",
 )
 def _agent_down(facts: Facts) -> Judgement:
     subject = facts.named
@@ -95,9 +102,8 @@ def _state(pod: Pod) -> str:
     return pod.waiting or ("not ready" if pod.phase == "Running" else pod.phase or "unknown phase")
 
 
-@cause(
+@pod_cause(
     "pod-identity-missed",
-    Group.PODS,
     61,
     title="The pods got no credentials, although they are newer than the Pod Identity association.",
     symptom=f"{NO_ENV} Other pods of the same workload may be fine.",
@@ -105,7 +111,7 @@ def _state(pod: Pod) -> str:
     " pod (dryRun=All)",
     remedy="Restart the pods. The webhook learns of an association some seconds late, and Kubernetes skips it"
     " if it does not answer.",
-    source=f"{EKS_GUIDE}/pod-id-association.html",
+    source="eks:pod-id-association.html",
 )
 def _missed(facts: Facts) -> Judgement:
     association = have(facts.named.association)

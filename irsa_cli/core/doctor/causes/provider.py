@@ -7,7 +7,7 @@ import shlex
 
 from irsa_cli.core.doctor.commands import in_account, proposed
 from irsa_cli.core.doctor.facts import Facts
-from irsa_cli.core.doctor.finding import EKS_GUIDE, IAM_GUIDE, Group, Judgement, cause, ok, problem
+from irsa_cli.core.doctor.finding import Judgement, cluster_cause, ok, problem
 from irsa_cli.core.doctor.subjects import (
     annotations_of,
     audience_of,
@@ -28,7 +28,6 @@ from irsa_cli.core.values.shown import shown, unspaced
 _DUAL_STACK = ".api.aws"
 _ROLE = re.compile(r"\s*arn:[\w-]+:iam::(\d{12}):role/.*", re.ASCII | re.DOTALL)
 _UNNEEDED = "no checked ServiceAccount needs a provider in the cluster's account"
-CLUSTER = Group.CLUSTER
 
 
 def _own_account(facts: Facts) -> None:
@@ -88,15 +87,14 @@ def _is_needed(facts: Facts) -> bool:
     return needed or have(subject.association) is None
 
 
-@cause(
+@cluster_cause(
     "provider-missing",
-    CLUSTER,
     96,
     title="IAM has no OIDC provider for the cluster's issuer.",
     symptom="InvalidIdentityToken: No OpenIDConnect provider found in your account for ISSUER",
     looks_at="eks DescribeCluster (issuer), iam GetOpenIDConnectProvider in the role's account",
     remedy="Create the provider: irsa associate-oidc.",
-    source=f"{EKS_GUIDE}/enable-iam-roles-for-service-accounts.html",
+    source="eks:enable-iam-roles-for-service-accounts.html",
     of_cluster=True,
 )
 def _missing(facts: Facts) -> Judgement:
@@ -120,15 +118,14 @@ def _missing(facts: Facts) -> Judgement:
     )
 
 
-@cause(
+@cluster_cause(
     "provider-account",
-    CLUSTER,
     96,
     title="The role is in another account, where the issuer has no OIDC provider.",
     symptom="InvalidIdentityToken: No OpenIDConnect provider found in your account for ISSUER",
     looks_at="the account in the annotation, iam GetOpenIDConnectProvider there (--iam-assume-role)",
     remedy="Create the provider in the role's account, or chain from a role in the cluster's account.",
-    source=f"{EKS_GUIDE}/cross-account-access.html",
+    source="eks:cross-account-access.html",
 )
 def _other_account(facts: Facts) -> Judgement:
     account = role_arn_of(facts.named).account
@@ -150,15 +147,14 @@ def _other_account(facts: Facts) -> Judgement:
     )
 
 
-@cause(
+@cluster_cause(
     "provider-url",
-    CLUSTER,
     95,
     title="The OIDC provider has another spelling of the issuer URL.",
     symptom="InvalidIdentityToken: No OpenIDConnect provider found in your account for ISSUER",
     looks_at="eks DescribeCluster (issuer), iam ListOpenIDConnectProviders",
     remedy="Create a provider for the exact issuer URL from DescribeCluster and fix the trust policies.",
-    source=f"{IAM_GUIDE}/id_roles_providers_create_oidc.html",
+    source="iam:id_roles_providers_create_oidc.html",
     of_cluster=True,
 )
 def _url(facts: Facts) -> Judgement:
@@ -178,9 +174,8 @@ def _url(facts: Facts) -> Judgement:
     )
 
 
-@cause(
+@cluster_cause(
     "provider-audience",
-    CLUSTER,
     93,
     title="The OIDC provider does not accept the tokens' audience.",
     symptom="InvalidIdentityToken: Incorrect token audience",
@@ -230,15 +225,14 @@ def _trust_names(facts: Facts, audience: str) -> bool:
     return audience in str(getattr(role, "trust", ""))
 
 
-@cause(
+@cluster_cause(
     "provider-quota",
-    CLUSTER,
     60,
     title="The account has reached its quota of OIDC providers.",
     symptom="LimitExceeded: Cannot exceed quota for OpenIdConnectProvidersPerAccount",
     looks_at="iam ListOpenIDConnectProviders, GetAccountSummary",
     remedy="Delete the providers of deleted clusters, or request a higher quota.",
-    source=f"{IAM_GUIDE}/reference_iam-quotas.html",
+    source="iam:reference_iam-quotas.html",
     of_cluster=True,
 )
 def _quota(facts: Facts) -> Judgement:
@@ -258,16 +252,15 @@ def _quota(facts: Facts) -> Judgement:
     )
 
 
-@cause(
+@cluster_cause(
     "provider-thumbprint",
-    CLUSTER,
     20,
     title="The OIDC provider's thumbprint does not match the issuer's certificate.",
     symptom="InvalidIdentityToken: ... HTTPS certificate doesn't match configured thumbprint",
     looks_at="iam GetOpenIDConnectProvider, the issuer's host",
     remedy="Run aws iam update-open-id-connect-provider-thumbprint. It has no effect for EKS issuers: IAM"
     " uses its own certificate authorities.",
-    source=f"{IAM_GUIDE}/id_roles_providers_create_oidc_verify-thumbprint.html",
+    source="iam:id_roles_providers_create_oidc_verify-thumbprint.html",
     of_cluster=True,
 )
 def _thumbprint(facts: Facts) -> Judgement:

@@ -16,7 +16,7 @@ from irsa_cli.core.doctor.clues.meant import admitting
 from irsa_cli.core.doctor.clues.trust_flaws import require_admitted
 from irsa_cli.core.doctor.commands import in_account, is_made_for, make
 from irsa_cli.core.doctor.facts import Facts
-from irsa_cli.core.doctor.finding import IAM_GUIDE, Group, Judgement, cause, ok, problem, unknown
+from irsa_cli.core.doctor.finding import Judgement, ok, problem, role_cause, unknown
 from irsa_cli.core.doctor.subjects import annotations_of, audience_of, listed, provider_of, role_of
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.notes import wrote
@@ -32,15 +32,14 @@ _SPREADING = timedelta(seconds=60)
 """For how long IAM may still be spreading what is new; public reports measure 2 to 60 seconds."""
 
 
-@cause(
+@role_cause(
     "role-new",
-    Group.ROLE,
     30,
     title="The role is new, and STS may not know it yet.",
     symptom="AccessDenied for some seconds; then it works",
     looks_at="iam GetRole (CreateDate)",
     remedy="Wait a minute. irsa create-sa --verify waits until STS accepts the token.",
-    source=f"{IAM_GUIDE}/troubleshoot.html#troubleshoot_general_eventual-consistency",
+    source="iam:troubleshoot.html#troubleshoot_general_eventual-consistency",
 )
 def _new(facts: Facts) -> Judgement:
     role = role_of(facts.named)
@@ -52,16 +51,15 @@ def _new(facts: Facts) -> Judgement:
     return ok("the role is old enough", created=role.created.isoformat())
 
 
-@cause(
+@role_cause(
     "role-incomplete",
-    Group.ROLE,
     99,
     title="The irsa run that creates or deletes the role has not finished.",
     symptom="User: arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION is not authorized to perform: ACTION",
     looks_at=f"iam GetRole (the tags {COMMIT_TAG} and irsa/transaction)",
     remedy="Wait for that run. If it was interrupted, run the same irsa create-sa again: it completes the"
     " role, even after a partial deletion. To delete the role: irsa delete-sa.",
-    source=f"{IAM_GUIDE}/access_iam-tags.html",
+    source="iam:access_iam-tags.html",
 )
 def _incomplete(facts: Facts) -> Judgement:
     role, life = _under_way(facts)
@@ -96,15 +94,14 @@ def _under_way(facts: Facts) -> tuple[Role, lifecycle.Lifecycle]:
     return role, lifecycle.of(role.tags, named=True, told=told)
 
 
-@cause(
+@role_cause(
     "permissions-boundary",
-    Group.ROLE,
     50,
     title="The role's permissions boundary blocks everything that its policies allow.",
     symptom="User: arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION is not authorized to perform: ACTION",
     looks_at="iam GetRole (PermissionsBoundary), the boundary's and the role's policies",
     remedy="Allow the actions in the boundary: a role can only do what both allow.",
-    source=f"{IAM_GUIDE}/access_policies_boundaries.html",
+    source="iam:access_policies_boundaries.html",
 )
 def _boundary(facts: Facts) -> Judgement:
     role = role_of(facts.named)
@@ -148,16 +145,15 @@ def overlap(one: str, other: str) -> bool:
     return (one[0] == other[0] or "?" in (one[0], other[0])) and overlap(one[1:], other[1:])
 
 
-@cause(
+@role_cause(
     "role-without-permissions",
-    Group.ROLE,
     10,
     title="The role has no permissions policy.",
     symptom="User: arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION is not authorized to perform: ACTION",
     looks_at="iam ListAttachedRolePolicies, ListRolePolicies",
     remedy="Attach the policies that the application needs. IRSA itself works: the error shows the role, so"
     " STS accepted the token.",
-    source=f"{IAM_GUIDE}/access_policies_manage-attach-detach.html",
+    source="iam:access_policies_manage-attach-detach.html",
 )
 def _permissions(facts: Facts) -> Judgement:
     role = role_of(facts.named)
@@ -167,9 +163,8 @@ def _permissions(facts: Facts) -> Judgement:
     return unknown("the role has no policies; only resource policies can give it permissions", role=role.arn)
 
 
-@cause(
+@role_cause(
     "organization-policy",
-    Group.ROLE,
     35,
     title="An organization policy denies the token exchange.",
     symptom="AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity",
@@ -195,15 +190,14 @@ def _organization(facts: Facts) -> Judgement:
     )
 
 
-@cause(
+@role_cause(
     "role-wide-trust",
-    Group.ROLE,
     5,
     title="The trust policy allows more ServiceAccounts than it names.",
     symptom="None; other pods may be able to assume the role",
     looks_at="iam GetRole (trust policy, permissions boundary), the role's policies",
     remedy="Use StringEquals on ISSUER:sub for the ServiceAccounts, and on ISSUER:aud for the audience.",
-    source=f"{IAM_GUIDE}/id_roles_create_for-idp_oidc.html",
+    source="iam:id_roles_create_for-idp_oidc.html",
 )
 def _wide(facts: Facts) -> Judgement:
     subject, role = facts.named, role_of(facts.named)

@@ -9,16 +9,7 @@ from irsa_cli.core.doctor.clues.meant import choose, evidence, naming, only_one
 from irsa_cli.core.doctor.clues.trust_flaws import flaws_of, other_roles
 from irsa_cli.core.doctor.commands import annotate_anew, make, proposed
 from irsa_cli.core.doctor.facts import Facts, Subject
-from irsa_cli.core.doctor.finding import (
-    ASSOCIATE_ROLE,
-    EKS_GUIDE,
-    IAM_GUIDE,
-    Group,
-    Judgement,
-    cause,
-    ok,
-    problem,
-)
+from irsa_cli.core.doctor.finding import Judgement, account_cause, ok, problem
 from irsa_cli.core.doctor.subjects import EMPTY, annotation_of, role_arn_of, role_of
 from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.unreadable import CannotTell, have
@@ -26,18 +17,15 @@ from irsa_cli.core.plan.states import SERVICE_ACCOUNT_TAG, ProviderState
 from irsa_cli.core.values.arn import Arn, is_role
 from irsa_cli.core.values.shown import shown, unspaced
 
-ACCOUNT = Group.SERVICE_ACCOUNT
 
-
-@cause(
+@account_cause(
     "annotation-whitespace",
-    ACCOUNT,
     94,
     title="The role ARN in the annotation contains spaces, quotes or invisible characters.",
     symptom="ValidationError: Request ARN is invalid",
     looks_at="the characters of the ServiceAccount's annotation",
     remedy="Remove these characters.",
-    source=f"{IAM_GUIDE}/reference-arns.html",
+    source="iam:reference-arns.html",
 )
 def _whitespace(facts: Facts) -> Judgement:
     value = annotation_of(facts.named)
@@ -58,15 +46,14 @@ def _clean(value: str) -> str:
     return unspaced(value).strip("\"'`")
 
 
-@cause(
+@account_cause(
     "annotation-arn",
-    ACCOUNT,
     94,
     title="The annotation is not a role ARN.",
     symptom="ValidationError: Request ARN is invalid",
     looks_at="the ServiceAccount's annotation",
     remedy="Use the form arn:PARTITION:iam::ACCOUNT:role/PATH/NAME, with a 12-digit account ID.",
-    source=f"{IAM_GUIDE}/reference-arns.html",
+    source="iam:reference-arns.html",
 )
 def _arn(facts: Facts) -> Judgement:
     value = annotation_of(facts.named)
@@ -116,15 +103,14 @@ def _with_policy(facts: Facts, policy: str) -> str:
     )
 
 
-@cause(
+@account_cause(
     "annotation-partition",
-    ACCOUNT,
     94,
     title="The role's ARN has another partition than the cluster.",
     symptom="ValidationError, or InvalidIdentityToken",
     looks_at="the ServiceAccount's annotation, the cluster's ARN",
     remedy="Use arn:aws-cn for roles in China and arn:aws-us-gov for roles in GovCloud.",
-    source=f"{IAM_GUIDE}/reference-arns.html",
+    source="iam:reference-arns.html",
 )
 def _partition(facts: Facts) -> Judgement:
     subject = facts.named
@@ -141,15 +127,14 @@ def _partition(facts: Facts) -> Judgement:
     )
 
 
-@cause(
+@account_cause(
     "annotation-account",
-    ACCOUNT,
     92,
     title="The annotation has the wrong account.",
     symptom="AccessDenied, or No OpenIDConnect provider found in your account",
     looks_at="the ServiceAccount's annotation, trust policies of the roles in the cluster's account",
     remedy="Use the ARN that IAM shows. A role in another account needs an OIDC provider there.",
-    source=f"{EKS_GUIDE}/cross-account-access.html",
+    source="eks:cross-account-access.html",
 )
 def _account(facts: Facts) -> Judgement:
     subject = facts.named
@@ -172,15 +157,14 @@ def _account(facts: Facts) -> Judgement:
     )
 
 
-@cause(
+@account_cause(
     "role-missing",
-    ACCOUNT,
     91,
     title="The role in the annotation does not exist.",
     symptom="AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity",
     looks_at="iam GetRole, trust policies of the account's roles",
     remedy="Annotate with the ARN of an existing role, or create one: irsa create-sa.",
-    source=ASSOCIATE_ROLE,
+    source="eks:associate-service-account-role.html",
 )
 def _role(facts: Facts) -> Judgement:
     subject, arn = facts.named, _arn_in_partition(facts)
@@ -207,15 +191,14 @@ def _anew(facts: Facts, subject: Subject) -> str:
     return f"{make(facts, subject)} --override-existing-serviceaccounts"
 
 
-@cause(
+@account_cause(
     "annotation-path",
-    ACCOUNT,
     92,
     title="The ARN in the annotation has the wrong path or case.",
     symptom="AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity",
     looks_at="iam GetRole (its ARN), the ServiceAccount's annotation",
     remedy="Annotate with the ARN that GetRole returns.",
-    source=f"{IAM_GUIDE}/reference_identifiers.html",
+    source="iam:reference_identifiers.html",
 )
 def _path(facts: Facts) -> Judgement:
     subject, arn = facts.named, _arn_in_partition(facts)
@@ -232,15 +215,14 @@ def _path(facts: Facts) -> Judgement:
     )
 
 
-@cause(
+@account_cause(
     "annotation-other-role",
-    ACCOUNT,
     91,
     title="The annotation has another role than the one that trusts the ServiceAccount.",
     symptom="AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity",
     looks_at="trust policies of this role and of the account's other roles, this role's tags",
     remedy="Annotate with the ARN of the role that trusts the ServiceAccount.",
-    source=ASSOCIATE_ROLE,
+    source="eks:associate-service-account-role.html",
 )
 def _other(facts: Facts) -> Judgement:
     role = role_of(facts.named)

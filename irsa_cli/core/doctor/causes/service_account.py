@@ -23,13 +23,12 @@ from irsa_cli.core.doctor.clues.usage import (
 from irsa_cli.core.doctor.commands import admit, commented, create, of_account
 from irsa_cli.core.doctor.facts import Facts, Subject
 from irsa_cli.core.doctor.finding import (
-    ASSOCIATE_ROLE,
-    Group,
     Judgement,
-    cause,
+    account_cause,
     comment,
     hint,
     ok,
+    pod_cause,
     problem,
     suspect,
     unknown,
@@ -41,12 +40,9 @@ from irsa_cli.core.objects.kinds import Pod, ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, have
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 
-ACCOUNT = Group.SERVICE_ACCOUNT
 
-
-@cause(
+@account_cause(
     "service-account-missing",
-    ACCOUNT,
     98,
     title="The ServiceAccount does not exist.",
     symptom="Pods that use it are not created.",
@@ -87,9 +83,8 @@ def _elsewhere(accounts: tuple[ServiceAccount, ...], subject: Subject) -> list[S
     return [item for item in found if ROLE_ARN_ANNOTATION in item.annotations]
 
 
-@cause(
+@account_cause(
     "service-account-namespace",
-    ACCOUNT,
     98,
     title="The ServiceAccount is in another namespace.",
     symptom="Pods get no role: they can only use a ServiceAccount of their own namespace.",
@@ -112,15 +107,14 @@ def _namespace(facts: Facts) -> Judgement:
     )
 
 
-@cause(
+@account_cause(
     "service-account-renamed",
-    ACCOUNT,
     97,
     title="A role trusts a ServiceAccount with a similar name that no longer exists.",
     symptom="The pods have no AWS_ROLE_ARN since a chart or its release was renamed",
     looks_at="the cluster's ServiceAccounts and their annotations, trust policies of the account's roles",
     remedy="Allow the new name in the trust policy and annotate the ServiceAccount, then restart the pods.",
-    source=ASSOCIATE_ROLE,
+    source="eks:associate-service-account-role.html",
 )
 def _renamed(facts: Facts) -> Judgement:
     subject = facts.named
@@ -144,9 +138,8 @@ def _renamed(facts: Facts) -> Judgement:
     )
 
 
-@cause(
+@pod_cause(
     "pod-service-account",
-    Group.PODS,
     93,
     title="The pods use another ServiceAccount.",
     symptom="The pods have another role, the node's role or none.",
@@ -254,9 +247,8 @@ def _use(facts: Facts, pod: Pod) -> str:
     return "\n".join(map(comment, (ask, command)))
 
 
-@cause(
+@account_cause(
     "run-at-work",
-    Group.SERVICE_ACCOUNT,
     25,
     title="An irsa run holds the lock of the ServiceAccount, or was interrupted.",
     symptom="The state may change, or is incomplete.",

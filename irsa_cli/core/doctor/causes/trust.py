@@ -15,18 +15,7 @@ from irsa_cli.core.doctor.clues.principal_flaws import Flaw
 from irsa_cli.core.doctor.clues.trust_flaws import GENERATED, flaws_of, other_roles
 from irsa_cli.core.doctor.commands import admit, in_account, make, of_role, rewrite_trust
 from irsa_cli.core.doctor.facts import Facts
-from irsa_cli.core.doctor.finding import (
-    ASSOCIATE_ROLE,
-    IAM_GUIDE,
-    REGISTRY,
-    Check,
-    Group,
-    Judgement,
-    cause,
-    ok,
-    problem,
-    unknown,
-)
+from irsa_cli.core.doctor.finding import REGISTRY, Check, Judgement, ok, problem, role_cause, unknown
 from irsa_cli.core.doctor.subjects import identity_of, quota_of, role_of
 from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.policies import policy
@@ -38,9 +27,10 @@ from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.issuer import host_path
 from irsa_cli.core.values.names import subject as subject_claim
 
-_OPERATORS = f"{IAM_GUIDE}/reference_policies_elements_condition_operators.html"
-_KEYS = f"{IAM_GUIDE}/reference_policies_iam-condition-keys.html#condition-keys-wif"
-_PRINCIPAL = f"{IAM_GUIDE}/reference_policies_elements_principal.html"
+_TRUST = "eks:associate-service-account-role.html"
+_OPERATORS = "iam:reference_policies_elements_condition_operators.html"
+_KEYS = "iam:reference_policies_iam-condition-keys.html#condition-keys-wif"
+_PRINCIPAL = "iam:reference_policies_elements_principal.html"
 _DENIED = "AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity"
 _LOOKS_AT = "iam GetRole (trust policy), the token's issuer, subject and audience"
 _ADD = "Add the right statement (irsa create-sa --attach-role-arn ... --update-trust), or fix this one."
@@ -139,31 +129,21 @@ def _with_exceptions(
 
 
 def _trust_cause(
-    identifier: str, weight: int, title: str, *, source: str, remedy: str = _ADD, symptom: str = _DENIED
+    identifier: str, weight: int, title: str, source: str = _TRUST, remedy: str = _ADD, symptom: str = _DENIED
 ) -> None:
-    register = cause(
-        identifier,
-        Group.ROLE,
-        weight,
-        title=title,
-        symptom=symptom,
-        looks_at=_LOOKS_AT,
-        remedy=remedy,
-        source=source,
+    register = role_cause(
+        identifier, weight, title=title, symptom=symptom, looks_at=_LOOKS_AT, remedy=remedy, source=source
     )
     register(_check(identifier))
 
 
-_trust_cause(
-    "trust-principal", 89, "The role's trust policy does not trust an OIDC provider.", source=ASSOCIATE_ROLE
-)
+_trust_cause("trust-principal", 89, "The role does not trust an OIDC provider.")
 _trust_cause(
     "trust-old-cluster",
     89,
     "The role trusts the issuer of an earlier cluster.",
     symptom=f"{_DENIED}, since the cluster was recreated",
     remedy=f"Replace the old issuer in the principal and in every condition key. {_ADD}",
-    source=ASSOCIATE_ROLE,
 )
 _trust_cause(
     "trust-other-cluster",
@@ -171,7 +151,6 @@ _trust_cause(
     "The role trusts the issuer of another cluster.",
     remedy="Add a statement for this cluster (irsa create-sa --attach-role-arn ... --update-trust). Keep the"
     " other cluster's statement: its pods need it.",
-    source=ASSOCIATE_ROLE,
 )
 _trust_cause(
     "trust-provider-arn",
@@ -213,7 +192,7 @@ _trust_cause(
     remedy="Use a fixed ServiceAccount name, or allow the names of all releases by a pattern (StringLike).",
     source=_OPERATORS,
 )
-_trust_cause("trust-subject", 86, "The trust policy allows another ServiceAccount.", source=ASSOCIATE_ROLE)
+_trust_cause("trust-subject", 86, "The trust policy allows another ServiceAccount.")
 _trust_cause("trust-audience", 86, "The trust policy allows another audience.", source=_KEYS)
 _trust_cause(
     "trust-condition",
@@ -221,7 +200,7 @@ _trust_cause(
     "The token does not meet a condition of the trust policy.",
     remedy="If the condition should not exclude this ServiceAccount, fix it. An additional statement (irsa"
     " create-sa --attach-role-arn ... --update-trust --force) would bypass the condition.",
-    source=f"{IAM_GUIDE}/reference_policies_condition-keys.html",
+    source="iam:reference_policies_condition-keys.html",
 )
 _trust_cause(
     "trust-deny",
@@ -229,21 +208,20 @@ _trust_cause(
     "The trust policy denies the token.",
     remedy="If the Deny should not cover this ServiceAccount, add an exception to it. Do not remove it: it"
     " protects the role from others.",
-    source=f"{IAM_GUIDE}/reference_policies_evaluation-logic.html",
+    source="iam:reference_policies_evaluation-logic.html",
 )
 
 TRUST_CAUSES = tuple(identifier for identifier in REGISTRY if identifier.startswith("trust-"))
 
 
-@cause(
+@role_cause(
     "trust-quota",
-    Group.ROLE,
     40,
     title="The trust policy has reached its size quota.",
     symptom="LimitExceeded: Cannot exceed quota for ACLSizePerRole",
     looks_at="iam GetRole (trust policy), GetAccountSummary (AssumeRolePolicySizeQuota)",
     remedy="Combine several subjects in one condition, use StringLike, or create another role.",
-    source=f"{IAM_GUIDE}/reference_iam-quotas.html",
+    source="iam:reference_iam-quotas.html",
 )
 def _quota(facts: Facts) -> Judgement:
     role = role_of(facts.named)

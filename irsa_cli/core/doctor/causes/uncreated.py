@@ -15,7 +15,7 @@ from irsa_cli.core.doctor.clues.injection import goes_by_profile, has_identity
 from irsa_cli.core.doctor.clues.usage import has_role, is_near
 from irsa_cli.core.doctor.commands import of_account
 from irsa_cli.core.doctor.facts import Facts
-from irsa_cli.core.doctor.finding import Group, Judgement, cause, comment, ok, problem, suspect, unknown
+from irsa_cli.core.doctor.finding import Judgement, comment, ok, pod_cause, problem, suspect, unknown
 from irsa_cli.core.doctor.owners import ROLLED, set_account, template
 from irsa_cli.core.doctor.subjects import account_of, known_users, listed, pod_names, users_of
 from irsa_cli.core.objects.aws import Association
@@ -54,9 +54,8 @@ def can_decide(facts: Facts) -> bool:
     return not any(pod.phase == "Running" and has_identity(pod) for pod in known_users(subject))
 
 
-@cause(
+@pod_cause(
     "pod-not-created",
-    Group.PODS,
     95,
     title="The API server rejects the pods.",
     symptom="No new pods: a Deployment, Job or StatefulSet stays at 0 or at its old pods.",
@@ -255,15 +254,14 @@ def _edit(facts: Facts, item: RefusedPod) -> str:
 UNSEEN = "pod-unseen"
 
 
-@cause(
+@pod_cause(
     UNSEEN,
-    Group.PODS,
     34,
     title="No running pod has this identity.",
     symptom="None yet; the result shows when a pod runs",
     looks_at="the namespace's pods: serviceAccountName, phase, environment",
     remedy="Run doctor again when a pod runs. irsa verify tests the token exchange without a pod.",
-    source="https://docs.aws.amazon.com/eks/latest/userguide/pod-configuration.html",
+    source="eks:pod-configuration.html",
 )
 def _seen(facts: Facts) -> Judgement:
     account_of(facts.named)

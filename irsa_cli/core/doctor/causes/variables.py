@@ -14,7 +14,7 @@ from typing import Any
 from irsa_cli.core.doctor.causes.settings import given, no_proxy, unless_admitted
 from irsa_cli.core.doctor.clues.exchanges import is_admitted
 from irsa_cli.core.doctor.facts import Facts
-from irsa_cli.core.doctor.finding import SDK_GUIDE, Group, Judgement, cause, hint, ok, problem, suspect
+from irsa_cli.core.doctor.finding import Judgement, hint, ok, pod_cause, problem, suspect
 from irsa_cli.core.doctor.owners import edit
 from irsa_cli.core.doctor.subjects import injected, listed, where
 from irsa_cli.core.objects.kinds import Container
@@ -49,16 +49,15 @@ def _region(container: Container) -> str:
     return _text(container, _REGION) or _text(container, _DEFAULT)
 
 
-@cause(
+@pod_cause(
     "pod-setting",
-    Group.PODS,
     57,
     title="A variable of the container has a value that STS or an SDK rejects.",
     symptom="no such host sts.REGION.amazonaws.com, ValidationError for roleSessionName, or a failed start",
     looks_at="variables of the pods' containers that SDKs read (listed by irsa docs causes), AWS regions, STS"
     " FIPS endpoints",
     remedy="Fix the variable in the pod template or remove it: the EKS webhook sets the region.",
-    source=f"{SDK_GUIDE}/settings-reference.html",
+    source="sdk:settings-reference.html",
 )
 def _setting(facts: Facts) -> Judgement:
     found = given(facts, lambda item: any(_flaws(facts, item)) or any(map(item.env.is_set, _UNSEEN)))
@@ -104,9 +103,8 @@ def _flaws(facts: Facts, container: Container) -> Iterator[tuple[bool, str, str]
         yield sure, text, f"{_FIPS}={fips or '(not read)'} in {region or 'an unknown region'}"
 
 
-@cause(
+@pod_cause(
     "pod-sts-proxy",
-    Group.PODS,
     41,
     title="The container calls STS through a proxy.",
     symptom="Connect timeout, or 403 of a proxy, for AssumeRoleWithWebIdentity",

@@ -7,7 +7,6 @@ from datetime import timedelta
 
 from irsa_cli.core.doctor.causes.pod_identity import serves_pod_identity, was_associated
 from irsa_cli.core.doctor.clues.injection import (
-    NO_ENV,
     bare,
     excluding,
     foreign_prefix,
@@ -28,17 +27,7 @@ from irsa_cli.core.doctor.commands import (
     webhook_shown,
 )
 from irsa_cli.core.doctor.facts import Facts
-from irsa_cli.core.doctor.finding import (
-    EKS_GUIDE,
-    WEBHOOK_README,
-    Group,
-    Judgement,
-    cause,
-    ok,
-    problem,
-    suspect,
-    unknown,
-)
+from irsa_cli.core.doctor.finding import NO_ENV, Judgement, ok, problem, suspect, unknown, webhook_cause
 from irsa_cli.core.doctor.owners import restart
 from irsa_cli.core.doctor.subjects import (
     account_of,
@@ -62,15 +51,13 @@ _UNTIL_KNOWN = timedelta(minutes=2)
 _ADMISSION = "https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/"
 
 
-@cause(
+@webhook_cause(
     "webhook-missing",
-    Group.WEBHOOK,
     92,
     title="The cluster has no webhook that injects web identities into pods.",
-    symptom=NO_ENV,
     looks_at="mutatingwebhookconfigurations, a dry-run pod (dryRun=All)",
     remedy="On EKS, contact AWS Support. On other clusters, install amazon-eks-pod-identity-webhook.",
-    source=WEBHOOK_README,
+    source="webhook:#readme",
     of_cluster=True,
 )
 def _missing(facts: Facts) -> Judgement:
@@ -88,12 +75,10 @@ def _missing(facts: Facts) -> Judgement:
     )
 
 
-@cause(
+@webhook_cause(
     "webhook-namespace",
-    Group.WEBHOOK,
     91,
     title="The webhook skips the namespace.",
-    symptom=NO_ENV,
     looks_at="namespaceSelector of the webhook, the namespace's labels",
     remedy="Change the namespace's labels or the webhook's selector.",
     source=f"{_ADMISSION}#matching-requests-namespaceselector",
@@ -111,9 +96,8 @@ def _namespace(facts: Facts) -> Judgement:
     )
 
 
-@cause(
+@webhook_cause(
     "webhook-failing",
-    Group.WEBHOOK,
     90,
     title="The webhook is configured but does not answer.",
     symptom=f"{NO_ENV} With failurePolicy Fail, no pods are created.",
@@ -172,15 +156,13 @@ def _failed(facts: Facts, item: Webhook, text: str) -> Judgement:
     )
 
 
-@cause(
+@webhook_cause(
     "webhook-prefix",
-    Group.WEBHOOK,
     91,
     title="The webhook looks for an annotation with another prefix.",
-    symptom=NO_ENV,
     looks_at="the command line of the webhook's pods (--annotation-prefix)",
     remedy="Use the webhook's prefix in the annotation, or run the webhook with eks.amazonaws.com.",
-    source=WEBHOOK_README,
+    source="webhook:#readme",
 )
 def _prefix(facts: Facts) -> Judgement:
     value = heeded(facts.named)
@@ -195,15 +177,14 @@ def _prefix(facts: Facts) -> Judgement:
     )
 
 
-@cause(
+@webhook_cause(
     "pod-identity-association",
-    Group.WEBHOOK,
     90,
     title="An EKS Pod Identity association overrides the annotation.",
     symptom="The pods have the association's role or none; the annotation is ignored.",
     looks_at="eks ListPodIdentityAssociations, DescribePodIdentityAssociation, the pods' environment",
     remedy="Keep one of the two: remove the annotation, or delete the association and restart the pods.",
-    source=f"{EKS_GUIDE}/pod-identities.html",
+    source="eks:pod-identities.html",
 )
 def _association(facts: Facts) -> Judgement:
     subject = facts.named
@@ -283,12 +264,10 @@ def _admits(facts: Facts) -> bool:
     return isinstance(role, Role) and explain(role.trust, identity, now=facts.now).admitted
 
 
-@cause(
+@webhook_cause(
     "webhook-objects",
-    Group.WEBHOOK,
     90,
     title="The webhook skips the pods.",
-    symptom=NO_ENV,
     looks_at="objectSelector of the webhook, the pods' labels",
     remedy="Change the labels in the pod template or the webhook's selector.",
     source=f"{_ADMISSION}#matching-requests-objectselector",

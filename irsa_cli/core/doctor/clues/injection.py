@@ -35,7 +35,6 @@ SKIP_LABEL = f"{PREFIX}/skip-pod-identity-webhook"
 SKIP_CONTAINERS = f"{PREFIX}/skip-containers"
 AGENT = "eks-pod-identity-agent"
 POD_IDENTITY_ENV = variable("AWS_CONTAINER_CREDENTIALS_FULL_URI")
-NO_ENV = "The pods have no AWS_ROLE_ARN. The SDK uses the node's role or finds no credentials."
 
 
 def webhooks_of(facts: Facts) -> tuple[Webhook, ...]:
