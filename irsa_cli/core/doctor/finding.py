@@ -1,8 +1,4 @@
-"""What a cause is and what its check finds: verdict, evidence, and a fix with what happens if it is pasted.
-
-The causes themselves, and their order, are in `irsa_cli.core.doctor.causes`; what they say together is in
-`irsa_cli.core.doctor.diagnosis`.
-"""
+"""Causes and the findings of their checks: verdict, evidence, and a fix."""
 
 from __future__ import annotations
 
@@ -26,7 +22,7 @@ _UNFILLED = re.compile(r"(.*/)?(ACCOUNT|ARN|ID|NAME|NAMESPACE|VALUE)")
 
 
 class Proposal(str, Enum):
-    """What a proposal is; the value is what `-o json` shows as `fixKind`."""
+    """The kind of a fix; the value is `fixKind` in `-o json`."""
 
     COMMAND = "command"
     """It corrects the problem, and is safe to paste."""
@@ -41,7 +37,7 @@ class Proposal(str, Enum):
 
     @property
     def label(self) -> str:
-        """What the commands are for, beside them in a text."""
+        """The label in front of the commands."""
         return _LABELS.get(self, "to fix")
 
 
@@ -49,7 +45,7 @@ _LABELS = {Proposal.FILL_IN: "to fill in", Proposal.CHOICE: "to decide", Proposa
 
 
 def kind_of(fix: str) -> Proposal:
-    """What pasting these lines does."""
+    """The effect of pasting these lines."""
     commands = [words for words in map(_words, fix.splitlines()) if words]
     if not commands:
         return Proposal.CHOICE
@@ -93,7 +89,7 @@ def _verb(tool: str, *words: str) -> str:
 
 
 class Verdict(str, Enum):
-    """What a check finds; the value is what `-o json` shows."""
+    """The result of a check, as in `-o json`."""
 
     OK = "ok"
     PROBLEM = "problem"
@@ -121,16 +117,15 @@ _GUIDES = {
 """The sources of many causes, by the scheme that stands for them, as in `eks:pod-id-role.html`."""
 
 Evidence = tuple[tuple[str, str], ...]
-"""What was compared, as pairs of a name and a value."""
+"""The compared values, as pairs of a name and a value."""
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """What one check finds. `text` is one sentence, `fix` what is proposed (only of a problem).
+    """The result of one check. `text` is one sentence, `fix` the proposal for a problem.
 
-    `decides`: what can't be told here may well be what is wrong, so that nothing is called right. `hints`: as
-    a rule it is in order, and it is the place to look at where the application fails. `follows`: it can't be
-    told for lack of what other checks are about.
+    `decides`: unknown, and it may be the problem. `hints`: unknown but usually right; check it if the
+    application fails. `follows`: unknown because of another problem.
     """
 
     verdict: Verdict
@@ -143,7 +138,7 @@ class Judgement:
 
     @property
     def proposal(self) -> Proposal | None:
-        """What pasting its fix does; None without one."""
+        """The kind of its fix, None without one."""
         return kind_of(self.fix) if self.fix else None
 
 
@@ -158,17 +153,17 @@ def problem(text: str, *, fix: str, **evidence: str) -> Judgement:
 
 
 def unknown(why: str, **evidence: str) -> Judgement:
-    """It can't be told from what could be read."""
+    """Unknown from what irsa could read."""
     return Judgement(Verdict.UNKNOWN, why, _pairs(evidence))
 
 
 def suspect(why: str, **evidence: str) -> Judgement:
-    """It can't be told, and may well be what is wrong."""
+    """Unknown, and it may be the problem."""
     return Judgement(Verdict.UNKNOWN, why, _pairs(evidence), decides=True)
 
 
 def hint(why: str, **evidence: str) -> Judgement:
-    """It can't be told, and is in order as a rule: the place to look at where the application fails."""
+    """Unknown but usually right: check it if the application fails."""
     return Judgement(Verdict.UNKNOWN, why, _pairs(evidence), hints=True)
 
 
@@ -183,10 +178,8 @@ Check = Callable[[Facts], Judgement]
 class Cause:
     """One reason why IRSA doesn't work.
 
-    `title` says what is wrong, `symptom` what the application sees, `looks_at` what is read, `remedy` how it
-    is put right in general, `source` is the documentation that says so. Of several problems of one step the
-    one with the greatest `weight` (0 to 100) is shown first: it explains the failure most probably.
-    `of_cluster` tells whether it can be judged without a ServiceAccount.
+    `looks_at` is what the check reads, `source` the documentation. Among problems of one step, the one with
+    the greatest `weight` (0 to 100), the most probable, comes first. `of_cluster`: it needs no ServiceAccount.
     """
 
     id: str
@@ -201,7 +194,7 @@ class Cause:
     of_cluster: bool = False
 
     def judge(self, facts: Facts) -> Judgement:
-        """Run the check; what could not be read is an answer, too."""
+        """Run the check; an unreadable value is also an answer."""
         try:
             return self.check(facts)
         except CannotTell as error:

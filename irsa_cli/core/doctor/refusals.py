@@ -1,7 +1,6 @@
-"""Pods that could not be created: what events tell of it, and who lacks pods; Kubernetes' JSON as values.
+"""Pods that could not be created: Kubernetes' events as values, and the workloads that miss pods.
 
-An event outlives what it tells of: what has all its pods by now, wants none or is gone, is left out. The
-causes that are made of the rest are in `irsa_cli.core.doctor.causes.uncreated`.
+An event outlives its reason: workloads that have all their pods or were deleted are left out.
 https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/
 """
 
@@ -27,7 +26,7 @@ _HEADS = re.compile(r"Error creating(?: job)?: |create Pod \S+ in StatefulSet \S
 
 @dataclass(frozen=True)
 class CreationFailure:
-    """What an event tells: who could not create a pod, and why, in the API server's words."""
+    """An event about a workload that could not create a pod, with the API server's message."""
 
     namespace: str
     kind: str
@@ -39,9 +38,9 @@ class CreationFailure:
 
 @dataclass(frozen=True)
 class Maker:
-    """What makes pods: `wanted` of them, of which `there` are; `since`: it has made one at that time.
+    """A workload that creates pods: `wanted` and `there` count them, `since` is its last creation.
 
-    `held`: why a change of its template replaces no pods, and who has to do what; '' where it does.
+    `held`: why a change of its template replaces no pods, and the next step; '' if it does.
     """
 
     kind: str
@@ -103,7 +102,7 @@ def maker(kind: str, body: Json) -> Maker:
 
 
 def _held(kind: str, spec: Json) -> str:
-    """Why a change of the template replaces no pods, or not all of them.
+    """Why a change of the template does not replace all pods.
 
     https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#update-strategies
     """
@@ -142,7 +141,7 @@ def _number(body: Json, key: str, default: int = 0) -> int:
 def refused(
     told: Iterable[CreationFailure], makers: Mapping[str, tuple[Maker, ...] | Unreadable]
 ) -> tuple[RefusedPod, ...]:
-    """Who lacks pods that could not be created, by failures of one namespace and its `makers` by kind."""
+    """The workloads of one namespace that miss pods, from `told` failures and `makers` by kind."""
     found = (_refused(item, makers.get(item.kind, ())) for item in told)
     return tuple(item for item in found if item is not None)
 

@@ -1,7 +1,4 @@
-"""What several checks ask of the facts: the annotation, the role, the token's identity, the pods that count.
-
-Each raises `CannotTell` where what it is asked for is not there: a check that depends on it can't be made.
-"""
+"""Facts that several checks need: annotation, role, token, pods; `CannotTell` if they don't exist."""
 
 from __future__ import annotations
 
@@ -25,7 +22,7 @@ from irsa_cli.core.values.shown import shown
 EMPTY = f"the annotation {ROLE_ARN_ANNOTATION} is empty"
 ROLE_ENV, TOKEN_ENV = variable("AWS_ROLE_ARN"), variable("AWS_WEB_IDENTITY_TOKEN_FILE")
 TOKEN_VOLUME = "aws-iam-token"  # noqa: S105 - a volume's name
-"""What the webhook calls the volume of its token."""
+"""The volume of the webhook's token."""
 
 
 def account_of(subject: Subject) -> ServiceAccount:
@@ -136,7 +133,7 @@ def home_identity(facts: Facts, subject: Subject) -> WebIdentity:
 
 
 def quota_of(facts: Facts, name: str, default: int) -> int:
-    """A quota of the account by GetAccountSummary's name for it, `default` where that does not tell."""
+    """A quota of the account by its name in GetAccountSummary, else `default`."""
     quotas = facts.quotas if isinstance(facts.quotas, dict) else {}
     return int(quotas.get(name, default))
 

@@ -1,8 +1,4 @@
-"""`irsa doctor`: observe a binding from outside, and say what is wrong with it.
-
-One observation is made of all that can be read (`irsa_cli.usecases.doctor.reads`), then every cause is
-judged by it (`irsa_cli.core.doctor.diagnosis`).
-"""
+"""`irsa doctor`: make one observation of a binding, then judge every cause by it."""
 
 from __future__ import annotations
 
@@ -55,14 +51,14 @@ NOT_ASKED = Unreadable(
 
 @dataclass(frozen=True)
 class Request:
-    """What to look at: a ServiceAccount, or (`name` empty) all with a role, of a namespace or `selector`."""
+    """What to check: a ServiceAccount, or (`name` empty) all with a role, in a namespace or by `selector`."""
 
     target: Target
     namespace: str = ""
     name: str = ""
     readers: tuple[str, ...] = ()
     kind: str = ""
-    """What `name` names: '' for the ServiceAccount itself, else what uses it."""
+    """The kind of `name`: '' for the ServiceAccount itself, else a workload that uses it."""
     lock_namespace: str = "default"
     """Where the locks of runs are."""
     selector: str = ""
@@ -88,7 +84,7 @@ def _of_user(doctor: _Doctor, request: Request) -> Diagnosis:
 
 
 def _hidden(found: Mapping[str, object]) -> dict[str, str]:
-    """What could not be read, of what was looked by, each with a sentence that says why."""
+    """The unreadable ones among the things that were read, each with a sentence that says why."""
     hidden = {what: item for what, item in found.items() if isinstance(item, Unreadable)}
     return {what: f"{what} is not known: {item.why}" for what, item in hidden.items()}
 
@@ -98,7 +94,7 @@ def _of_namespace(pods: Pods, namespace: str) -> Pods:
 
 
 def _as_heeded(subject: Subject) -> Subject:
-    """Without an empty annotation beside an association: the webhook heeds the association alone."""
+    """The subject without an empty annotation next to an association: the webhook ignores it."""
     account = subject.account
     if not isinstance(subject.association, Association) or not isinstance(account, ServiceAccount):
         return subject
@@ -144,7 +140,7 @@ class _Doctor:
         return Diagnosis(self.connection.cluster, findings, examined(facts, findings), notes=notes)
 
     def _other_account(self, facts: Facts, findings: tuple[Finding, ...]) -> Iterator[str]:
-        """What helps where a role is in an account that is not read."""
+        """Notes on roles in an account that irsa cannot read."""
         subject = facts.named
         account = self._unread(subject, findings)
         if account:
@@ -185,7 +181,7 @@ class _Doctor:
             )
 
     def _events(self, subject: Subject) -> Future[tuple[TrailEvent, ...] | Unreadable]:
-        """What STS was asked for it lately, as the account of its role has seen it."""
+        """The STS calls of the ServiceAccount, from CloudTrail in the account of its role."""
         account = account_named(subject) or self.connection.cluster.home
         return self.reads.events(subject.namespace, subject.name, account)
 

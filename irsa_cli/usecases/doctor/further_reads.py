@@ -1,7 +1,4 @@
-"""What has to be read besides, by what is there: IAM of other accounts, and pods that could not be created.
-
-How each is read is in `irsa_cli.usecases.doctor.reads`.
-"""
+"""Further reads that depend on earlier ones: IAM of other accounts, and pods that could not be created."""
 
 from __future__ import annotations
 
@@ -100,7 +97,7 @@ def _with_pod_identity(
 
 
 def _other_associations(reads: DoctorReads, facts: Facts) -> tuple[OtherAssociation, ...] | Unreadable:
-    """The associations for nearly its name, where it names no role and its pods bring none."""
+    """The associations for a similar name, if the ServiceAccount has no role."""
     subject, account = facts.named, facts.named.account
     if not isinstance(account, ServiceAccount) or ROLE_ARN_ANNOTATION in account.annotations:
         return ()
@@ -135,7 +132,7 @@ def _results(futures: Mapping[str, Future[T]]) -> dict[str, T]:
 
 
 def _candidates(reads: DoctorReads, facts: Facts) -> tuple[RoleSummary, ...] | Unreadable:
-    """The roles that admit the ServiceAccount, where it is missing or the role it names is no good."""
+    """The roles that trust the ServiceAccount, if it or its role is missing or does not trust it."""
     subject, cluster = facts.named, facts.cluster
     if isinstance(subject.account, Unreadable):
         return ()
@@ -155,7 +152,7 @@ def _candidates(reads: DoctorReads, facts: Facts) -> tuple[RoleSummary, ...] | U
 
 
 def _renamed(reads: DoctorReads, facts: Facts) -> tuple[tuple[RoleSummary, str], ...]:
-    """Roles that admit one of nearly its name which is gone, where the ServiceAccount names none."""
+    """Roles that trust a deleted ServiceAccount with a similar name, if this one has no role."""
     subject, cluster = facts.named, facts.cluster
     account = subject.account
     if not isinstance(account, ServiceAccount) or ROLE_ARN_ANNOTATION in account.annotations:
@@ -178,10 +175,9 @@ def account_named(subject: Subject) -> str:
 
 
 def with_refusals(reads: DoctorReads, facts: Facts) -> Facts:
-    """The facts with the pods of the ServiceAccount's namespace that could not be created.
+    """The facts with the pods of the namespace that could not be created.
 
-    Where a whole namespace is looked at, also if pods with this identity run; of a whole cluster, events are
-    listed once. What makes pods is listed only where events tell of it.
+    For a whole namespace this is read even if pods with this identity run.
     """
     if not facts.within and not can_decide(facts):
         return facts
@@ -191,7 +187,7 @@ def with_refusals(reads: DoctorReads, facts: Facts) -> Facts:
 
 
 def judged(reads: DoctorReads, facts: Facts) -> tuple[Facts, tuple[Finding, ...]]:
-    """What is found; if something is wrong, with how its pods are restarted by what they are made from."""
+    """The findings; if there is a problem, with the restart commands for its workloads."""
     findings, subject = judge(facts), facts.named
     if not having(findings, Verdict.PROBLEM) or isinstance(subject.pods, Unreadable):
         return facts, findings
@@ -201,10 +197,7 @@ def judged(reads: DoctorReads, facts: Facts) -> tuple[Facts, tuple[Finding, ...]
 
 
 def absent(reads: DoctorReads, seen: Seen, namespace: str) -> tuple[Names, ...] | Unreadable:
-    """The ServiceAccounts that have a role, are not there, and for lack of which pods are not created.
-
-    Of a namespace, or ('') of all. Nothing is read where every ServiceAccount is there.
-    """
+    """The missing ServiceAccounts with a role for which pods wait, of a namespace or ('') of all."""
     gone = {names for names in seen.gone() if namespace in ("", names[0])}
     told = reads.failures(namespace or None).result() if gone else ()
     if isinstance(told, Unreadable):

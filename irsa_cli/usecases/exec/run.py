@@ -1,7 +1,4 @@
-"""`irsa exec`: a local command with a ServiceAccount's identity, as a pod of it would have it.
-
-Puts together what other modules do: the identity, the folder, the renewal, the command.
-"""
+"""`irsa exec`: a local command with a ServiceAccount's identity, as in one of its pods."""
 
 from __future__ import annotations
 
@@ -58,12 +55,11 @@ class Ready:
         warn: Callable[[str], None],
         passed: Collection[str] = (),
     ) -> int:
-        """Run the command to its end; returns its exit code, 128 + N when signal N ended it.
+        """Run the command to its end; returns its exit code, 128 + N if signal N ended it.
 
-        `caller` is the environment to start from, `passed` are secrets in it that the command gets;
-        `at_terminal` whether a shell would be interactive; `warn` is told, also from another thread, when the
-        token can't be renewed or a signal can't be passed on.
-        Raises `NotStarted`, and `IrsaError` when the token can't be written.
+        `caller` is the initial environment, `passed` are secrets in it for the command; `at_terminal` is
+        whether a shell would be interactive; `warn` may be called from another thread.
+        Raises `NotStarted`, and `IrsaError` if irsa cannot write the token.
         """
         sweep()
         with holding_signals() as held, ExitStack() as stack:

@@ -1,7 +1,4 @@
-"""A command's token file: in a folder for this user only, renewed as kubelet renews a pod's, gone at the end.
-
-When a token is due is decided in `irsa_cli.core.objects.credentials`.
-"""
+"""A command's token file: private to the user, renewed as kubelet does it, removed at the end."""
 
 from __future__ import annotations
 
@@ -51,10 +48,7 @@ class PrivateFolder:
         self._lock.release()
 
     def write(self, name: str, text: str) -> Path:
-        """Put a file there, or replace it; a reader sees the old text or the new one, whole.
-
-        Nothing is written into a folder that was removed. Raises OSError when the disk says no.
-        """
+        """Write a file atomically, unless the folder was removed; raises OSError."""
         path = self.path / name
         with self._writing:
             if not self._gone:
@@ -85,7 +79,7 @@ def sweep() -> None:
 
 
 def _is_old_and_ours(path: Path) -> bool:
-    """Whether it is a folder of this user (no link to one) and its lock was made a while ago."""
+    """Whether it is a folder of this user (no link to one) with an old lock."""
     found = path.lstat()
     ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
     return ours and time.time() - (path / _LOCK).lstat().st_mtime > _YOUNG

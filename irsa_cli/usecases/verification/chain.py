@@ -1,8 +1,4 @@
-"""The last link of a chain: from a ServiceAccount's role to its target, tried at STS, judged by the policies.
-
-What the policies say is judged in `irsa_cli.core.trust.chain`; the exchange before it is in
-`irsa_cli.usecases.verification.verify`.
-"""
+"""The last link of role chaining: from a ServiceAccount's role to its target role."""
 
 from __future__ import annotations
 
@@ -30,13 +26,13 @@ if TYPE_CHECKING:
     from irsa_cli.core.objects.credentials import RoleCredentials
 
 _TAGS = {"irsa": "verify"}
-"""A session's tag, for a role that is to be allowed to set some."""
+"""A session tag, for a role that needs sts:TagSession."""
 _STATUS = {Answer.YES: StepStatus.OK, Answer.NO: StepStatus.FAILED, Answer.UNKNOWN: StepStatus.NOT_CHECKED}
 
 
 @dataclass(frozen=True)
 class Link:
-    """What decides whether a role may go on to its target, as it was read."""
+    """What decides if a role can assume its target."""
 
     chain: Chain
     role: Role | Unreadable | None
@@ -56,7 +52,7 @@ class Link:
         return cls(chain, found, target.result())
 
     def checks(self) -> tuple[Check, ...]:
-        """What the policies of both sides say; where one was not read, STS alone decides."""
+        """How the policies of both sides decide; if one is unreadable, only STS decides."""
         return (*self._permission(), *self._trust())
 
     def _permission(self) -> tuple[Check, ...]:
@@ -112,9 +108,9 @@ def assume_target(
     chain: Chain,
     wait: Callable[[ServiceError], bool] = lambda error: False,
 ) -> RoleCredentials:
-    """Become the target with the role's credentials; raises `ServiceError` where STS refuses for good.
+    """Assume the target with the role's credentials; raises `ServiceError` if STS rejects it for good.
 
-    After each refusal that may be IAM's spreading, `wait` is asked whether to try again.
+    After a rejection that may be due to IAM's propagation, `wait` decides whether to try again.
     """
     sts = connection.aws.client_of("sts", credentials)
     tags = _TAGS if chain.tag_session else {}

@@ -1,7 +1,4 @@
-"""The gate of `--verify`: the decisive step of a verification, until IAM has spread what is new.
-
-`irsa verify`, which goes through all steps, is in `irsa_cli.usecases.verification.verify`.
-"""
+"""The gate of `--verify`: the token exchange, repeated until IAM has propagated a change."""
 
 from __future__ import annotations
 
@@ -45,11 +42,10 @@ def verify(
     listen: Listener,
     plan: Iterable[Change] = (),
 ) -> dict[str, Any]:
-    """Exchange a token of the ServiceAccount for the role's credentials, and throw them away.
+    """Exchange a token of the ServiceAccount for the role's credentials, and discard them.
 
-    Waits out IAM's propagation for at most `seconds`. If the trust policy that `plan` has replaced admits the
-    token, too, it is exchanged again after the time for which STS honours that. Raises `Unverified` when STS
-    refuses until then, with what the role's trust policy says to the token.
+    Retries for at most `seconds`. If the trust policy that `plan` replaced also allows the token, repeat the
+    exchange after STS stops using it. Raises `Unverified`, with the explanation of the trust policy.
     """
     most = min(seconds, PROPAGATION_SECONDS)
     started = monotonic()
@@ -139,7 +135,7 @@ def _prove_target(
 
 
 def _explained(connection: Connection, desired: DesiredState, error: ServiceError) -> Iterator[str]:
-    """What the provider and the trust policy, as they are now, say to a token that STS refused."""
+    """How the current provider and trust policy judge a token that STS rejected."""
     if error.service != "sts":
         return
     cluster, account = connection.cluster, desired.role_account

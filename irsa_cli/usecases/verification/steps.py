@@ -1,9 +1,4 @@
-"""The six steps of a ServiceAccount's identity, each from what was read or tried to a verdict on it.
-
-What IAM's provider and trust policy say is in `irsa_cli.usecases.verification.iam_steps`. Reading is
-`irsa_cli.usecases.read.reads`'s business; which step comes when,
-`irsa_cli.usecases.verification.verify`'s.
-"""
+"""The steps of `irsa verify`, each from a result to a verdict; IAM's are in `iam_steps`."""
 
 from __future__ import annotations
 
@@ -72,7 +67,7 @@ def claims(
     public: Future[Keys],
     own: Future[Keys],
 ) -> VerificationStep:
-    """What the token says, and whose signature it bears."""
+    """The claims of the token, and its signature."""
     published = f"{cluster.issuer.rstrip('/')}/.well-known/openid-configuration"
     sent = f"GET {published} and its keys, GET /openid/v1/jwks"
     if isinstance(answer, IrsaError):
@@ -132,9 +127,9 @@ def identity_of(
     *,
     regional_sts: bool = True,
 ) -> WebIdentity:
-    """What STS will know of a pod's exchange: of the token, or where there is none, of one as pods have it.
+    """The identity that STS sees in a pod's exchange: the token's, or the expected one without a token.
 
-    The session name is the pod's SDK's, not that of this verification, and so can't be known.
+    It has no session name: a pod's SDK chooses its own.
     """
     token_claims = Claims({}, {}) if isinstance(answer, IrsaError) else read(answer.token)
     others = tuple(item for item in jwt.audiences_of(token_claims) if item != audience)
@@ -149,7 +144,7 @@ def identity_of(
 
 
 def wide(found: Future[RoleState | None], arn: str, identity: WebIdentity) -> tuple[Risk, ...]:
-    """What is wide in the trust policy; nothing where it can't be read, which its step tells."""
+    """The risks of a broad trust policy; none if it is unreadable."""
     state = attempt(found.result)
     if state is None or isinstance(state, IrsaError):
         return ()
@@ -159,10 +154,9 @@ def wide(found: Future[RoleState | None], arn: str, identity: WebIdentity) -> tu
 def exchange(
     result: Exchange | IrsaError, arn: str, endpoint: str, session: str, trusted: VerificationStep
 ) -> VerificationStep:
-    """Whether STS gives credentials.
+    """Whether STS issues credentials.
 
-    Where the trust policy (step `trusted`) asks for the session name, that says nothing of pods: their SDKs
-    choose one of their own.
+    If the trust policy (step `trusted`) checks the session name, the result says nothing about pods.
     """
     sent = f"AssumeRoleWithWebIdentity {arn} at {endpoint}, session {session}"
     by_session = Explanation(trusted.statements).depends_on(SESSION_NAME)
@@ -207,9 +201,9 @@ def chained(result: str | IrsaError, arn: str) -> VerificationStep:
 def completeness(
     found: Future[RoleState | None], arn: str, reach: Reach, subject: str, *, told: bool
 ) -> tuple[VerificationStep, ...]:
-    """That the run which makes or deletes the role is not over, whatever STS says to the token.
+    """A step if the run that creates or deletes the role has not finished, whatever STS answers.
 
-    `told`: irsa annotated the ServiceAccount of this subject, which ends the run that makes a role for it.
+    `told`: irsa annotated the ServiceAccount of this subject, which ends the run that creates a role for it.
     """
     role = attempt(found.result)
     if role is None or isinstance(role, IrsaError):
@@ -224,10 +218,7 @@ def completeness(
 
 
 def pods(others: Association | Unreadable | None, arn: str, cluster: Cluster) -> tuple[VerificationStep, ...]:
-    """That pods get other credentials, where an EKS Pod Identity association gives them another role.
-
-    Where its role was not told, nobody knows: nothing is proven of pods then.
-    """
+    """A step if an EKS Pod Identity association gives the pods another role, or an unknown one."""
     if not isinstance(others, Association) or not pods_differ(others, arn):
         return ()
     sent = f"ListPodIdentityAssociations of {cluster.name}"
@@ -239,7 +230,7 @@ def pods(others: Association | Unreadable | None, arn: str, cluster: Cluster) ->
 
 
 def of_pod_identity(others: Association | Unreadable | None, arn: str) -> Iterator[str]:
-    """What is noted of associations beside: that they were not read, or give pods the same role."""
+    """Notes on associations that are unreadable or give pods the same role."""
     same = isinstance(others, Association) and not pods_differ(others, arn)
     if isinstance(others, Unreadable) or same:
         yield from note_of(others, arn)
@@ -251,7 +242,7 @@ def pods_differ(others: Association, arn: str) -> bool:
 
 
 def simulated(results: Sequence[Simulated] | IrsaError, actions: Sequence[str]) -> Iterator[Permission]:
-    """What IAM's simulation says; an answer that depends on what it wasn't told is none."""
+    """The results of IAM's simulation; one with missing context values is unknown."""
     kind = "simulation"
     if isinstance(results, IrsaError):
         text = open_check("", results).text
@@ -270,7 +261,7 @@ def simulated(results: Sequence[Simulated] | IrsaError, actions: Sequence[str]) 
 
 
 def called(wanted: ReadCall, result: str | IrsaError) -> Permission:
-    """What came of a call that was really made."""
+    """The result of a real call."""
     if not isinstance(result, IrsaError):
         return Permission("call", wanted.text, OK, f"succeeded: {result}")
     if isinstance(result, ServiceError) and 400 <= result.status < 500 and not result.transient:

@@ -1,7 +1,4 @@
-"""Causes in the annotation that names the role (key, place, absence), and in the one for the audience.
-
-The role's ARN is in `irsa_cli.core.doctor.causes.role_arn`.
-"""
+"""Causes in the annotations for the role and the audience; the role's ARN is in `role_arn`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Causes that show in what STS has answered to the ServiceAccount's pods, as CloudTrail has it.
+"""Causes that CloudTrail shows in the answers of STS.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/cloudtrail-integration.html
 """

@@ -1,8 +1,7 @@
-"""Causes in pods and containers without a web identity: when they were started, and what they ask for.
+"""Causes in pods and containers without a web identity.
 
-Webhooks are asked in turn: a container that one of them adds after EKS' webhook was asked may get no
-variables. That is a hint only: most of such containers call nothing of AWS. Containers that bring something
-of a web identity themselves are in `containers` and `own_token`.
+A container that another webhook adds after the EKS webhook may get no variables. That is only a hint: most of
+these containers don't call AWS.
 """
 
 from __future__ import annotations
@@ -124,7 +123,7 @@ def _opt_out(facts: Facts) -> Judgement:
 
 
 def marked(text: str, facts: Facts, pods: list[Pod], *, on_purpose: bool) -> Judgement:
-    """What comes of pods that ask the webhook to pass them over; on purpose where others of them don't."""
+    """Judge pods that opt out of the webhook: on purpose if other pods don't."""
     if on_purpose:  # They are there to look at something, as a rule.
         return unknown("pods that run next to the application's opt out on purpose", pods=pod_names(pods))
     pod = pods[0]
@@ -161,7 +160,7 @@ _MESHES = frozenset(
         "kuma-init",
     }
 )
-"""What service meshes call their containers, which call nothing of AWS with the pod's role."""
+"""Containers of service meshes, which don't call AWS with the pod's role."""
 
 
 @pod_cause(

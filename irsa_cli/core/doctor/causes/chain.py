@@ -1,8 +1,4 @@
-"""Causes in the last link of a chain: the role may not assume the target role, or the pods do not ask for it.
-
-What both sides' policies say is judged in `irsa_cli.core.trust.chain`; the target role of an EKS Pod
-Identity association is another matter (`irsa_cli.core.doctor.causes.pod_identity`).
-"""
+"""Causes in role chaining: the role cannot assume the target role, or the pods do not try to."""
 
 from __future__ import annotations
 
@@ -123,7 +119,7 @@ def _external_id(facts: Facts) -> Judgement:
 
 
 def _fitting(chain: Chain, target: Role) -> Iterator[str]:
-    """The external ids of the trust policy by which the role would be admitted."""
+    """The external IDs of the trust policy with which it allows the role."""
     for item in as_list(target.trust.get("Statement", [])):
         block = item.get("Condition", {}) if isinstance(item, dict) else {}
         for keys in block.values() if isinstance(block, dict) else ():
@@ -208,7 +204,7 @@ def _session(facts: Facts) -> Judgement:
 
 
 def _proposed(facts: Facts, flags: str, chain: Chain) -> str:
-    """The same where more is given away by it: irsa's policy on the role has to name the target, too."""
+    """The command, as a question if irsa's policy on the role does not contain the target."""
     role, target = facts.named.role, facts.named.chain_target
     policies = role.policies if isinstance(role, Role) and isinstance(role.policies, dict) else {}
     why = of_power(target) if isinstance(target, Role) else "its permissions are unknown"
@@ -218,7 +214,7 @@ def _proposed(facts: Facts, flags: str, chain: Chain) -> str:
 
 
 def _update(facts: Facts, flags: str, chain: Chain) -> str:
-    """The command that makes it right; who may write the target's trust policy is for its user to say."""
+    """The command that fixes the chain; the user adds the access to the target's account."""
     needed = "--update-target-trust" in flags and "--target-" not in facts.reach.irsa
     way = f" --target-assume-role arn:aws:iam::{chain.account}:role/NAME" if needed else ""
     return of_account(facts, "update-sa", facts.named, flags + way)

@@ -1,8 +1,4 @@
-"""Causes in the cluster: its kind, what its issuer publishes, and what lies between its pods and STS.
-
-Of the latter most are hints: what gets through can't be seen from outside. The issuer's OIDC provider in IAM
-is in `irsa_cli.core.doctor.causes.provider`.
-"""
+"""Causes in the cluster: its kind, its issuer's documents, and the network between pods and STS."""
 
 from __future__ import annotations
 
@@ -145,7 +141,7 @@ def _endpoint_policy(facts: Facts) -> Judgement:
 
 
 def _lets_through(document: dict[str, Any]) -> bool | None:
-    """Whether the unsigned call passes; None where that hangs on conditions."""
+    """Whether the policy allows the unsigned call; None if that depends on conditions."""
     statements = [item for item in as_list(document.get("Statement", [])) if isinstance(item, dict)]
     fitting = [item for item in statements if _fits(item)]
     denying = [item for item in fitting if item.get("Effect") == "Deny"]
@@ -240,7 +236,7 @@ def _mesh(facts: Facts) -> Judgement:
 
 
 def _waits(pod: Pod) -> bool:
-    """Whether the application begins after the sidecar: it is told to, or the sidecar begins the pod."""
+    """Whether the application starts after the sidecar."""
     if any(item.init and item.name in _PROXIES for item in pod.containers):
         return True
     settings = pod.annotations.get("proxy.istio.io/config", "")

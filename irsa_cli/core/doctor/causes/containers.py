@@ -64,10 +64,10 @@ def _role(facts: Facts) -> Judgement:
 
 
 def _is_set_by_template(facts: Facts, pod: Pod, container: Container) -> bool:
-    """Whether the variable stands in the pod's template, so that a new pod would have it again.
+    """Whether the pod template sets the variable, so that a new pod would have it again.
 
-    It does where the pod is younger than the annotation, and where it stands before the region: what the
-    webhook adds is the region first, the role last.
+    It does if the pod is newer than the annotation, or if the variable comes before the region, which the
+    webhook adds first.
     """
     annotated = account_of(facts.named).annotated
     if annotated is not None and pod.created is not None and pod.created > annotated:
@@ -109,10 +109,9 @@ def _audience(facts: Facts) -> Judgement:
 
 
 def _brings_token(pod: Pod) -> bool:
-    """Whether the token's volume surely stands in the pod's template, so that a new pod would have it again.
+    """Whether the pod template mounts the token, so that a new pod would have it again.
 
-    The webhook puts its own before all others; and what a container's variables show, as of the role, holds
-    of the token, too.
+    The webhook puts its own volume first; the order of variables shows it as for the role.
     """
     if pod.volumes[0].name != TOKEN_VOLUME:
         return True
@@ -198,7 +197,7 @@ def _static(facts: Facts) -> Judgement:
 
 
 _OF_AWS = re.compile(r"/.*(?:aws|iam|s3|credential|access-?key)", re.IGNORECASE)
-"""What tells in the name of a Secret that keys of AWS are in it."""
+"""Names of Secrets that suggest AWS keys."""
 
 
 def _keys_of(subject: Subject, source: str) -> Iterable[str] | None:
@@ -215,7 +214,7 @@ def _is_beside(subject: Subject, pod: Pod, container: Container) -> bool:
 
 
 def _main(pod: Pod) -> Container:
-    """The container that kubectl takes where none is named."""
+    """The container that kubectl uses by default."""
     named = pod.annotations.get("kubectl.kubernetes.io/default-container", "")
     first = [item for item in pod.containers if not item.init] or list(pod.containers)
     return next((item for item in first if item.name == named), first[0])
@@ -271,7 +270,7 @@ def _variables(container: Container, arn: str) -> list[str]:
 
 
 def _is_to_assume(container: Container, arn: str) -> bool:
-    """Whether the name of a variable or an argument says that the role is to be assumed."""
+    """Whether the name of a variable or an argument says that the application assumes the role."""
     names = _variables(container, arn)
     # What stands before the role: its own argument's name, or the argument before it.
     words = " ".join(container.arguments)

@@ -1,7 +1,7 @@
-"""Causes in tokens: a container brings its own one with a role, or the file is not there or never renewed.
+"""Causes in tokens: a container with its own token and role, or a token file that is missing or stale.
 
-A pod's template may mount a projected token and set both variables. The webhook has no part in that, and an
-annotation would have it mount a second token at the same path, which Kubernetes refuses.
+The webhook is not involved in a projected token from the pod template; with an annotation it would mount a
+second token at the same path, which Kubernetes rejects.
 https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account/
 """
 
@@ -49,7 +49,7 @@ class OwnToken:
 
     @property
     def place(self) -> str:
-        """Where it is, for people."""
+        """Pod and container, for people."""
         return f"{self.pod.name} (container {self.container.name})"
 
 
@@ -86,7 +86,7 @@ def _role_is_hidden(container: Container) -> bool:
 
 
 def own_volume(pod: Pod, container: Container) -> Volume | None:
-    """The volume of the container's token, where that is not the webhook's; None for the webhook's own."""
+    """The volume of the container's own token; None for the webhook's."""
     if not injected(container) or container.env[TOKEN_ENV] is None:
         return None
     volume = volume_at(pod, container, str(container.env[TOKEN_ENV]))
@@ -94,7 +94,7 @@ def own_volume(pod: Pod, container: Container) -> Volume | None:
 
 
 def written_by_hand(pod: Pod) -> list[str]:
-    """Containers whose role stands in the pod's template: the webhook mounts its volume, too."""
+    """Containers whose role is set in the pod template: the webhook still mounts its volume."""
     mounted = any(volume.name == TOKEN_VOLUME for volume in pod.volumes)
     return [
         item.name
@@ -165,7 +165,7 @@ def _places(found: Iterable[OwnToken]) -> str:
 
 
 def _judged(facts: Facts, item: OwnToken) -> Judgement | None:
-    """What is wrong with one container's role and token; None when nothing is."""
+    """The problem of one container's role and token, if any."""
     by_hand = edit(facts, item.pod)
     said = {"container": item.place, "role": shown(item.role), "audience": shown(item.volume.audience or "")}
     if not is_role(item.role):
@@ -203,7 +203,7 @@ def _identity(facts: Facts, item: OwnToken) -> WebIdentity:
 
 
 def _audiences(facts: Facts, role: Role) -> list[str] | None:
-    """The audiences that the issuer's provider accepts; None where it is another account's, and not read."""
+    """The audiences that the issuer's provider accepts; None if irsa cannot read that account."""
     if role_arn(role.arn).account != facts.cluster.home:
         return None
     provider = have(facts.provider)
@@ -213,7 +213,7 @@ def _audiences(facts: Facts, role: Role) -> list[str] | None:
 
 
 def _admit(facts: Facts, role: Role, identity: WebIdentity) -> str:
-    """The command that admits exactly this token; '' where that would void, or be voided by, something."""
+    """The command that allows exactly this token; '' if another statement conflicts with it."""
     document = trust_policy.with_statement(role.trust, trust_policy.statement(identity))
     if voided(role.trust, identity) or flaws(document, identity, now=facts.now):
         return ""
@@ -258,7 +258,7 @@ def _has_token(pod: Pod, container: Container) -> bool:
 
 
 def _file_at(mount: str, token: str, part: str) -> str:
-    """Where a volume's token is: below the mount, or, of a part of the volume, where that leads."""
+    """The path of a volume's token below the mount or subPath."""
     if not part:
         return f"{mount.rstrip('/')}/{token}"
     inside = token.removeprefix(part.rstrip("/")).lstrip("/") if f"{token}/".startswith(part) else token

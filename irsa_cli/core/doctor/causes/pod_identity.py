@@ -1,7 +1,6 @@
-"""Causes in EKS Pod Identity, where an association gives a ServiceAccount its role instead of IRSA.
+"""Causes in EKS Pod Identity, where an association provides the role instead of IRSA.
 
-That an association takes an annotated ServiceAccount over is found in `irsa_cli.core.doctor.causes.webhook`.
-EKS creates an association for any name, whether there is such a ServiceAccount or not.
+EKS creates an association for any name, even without a ServiceAccount.
 """
 
 from __future__ import annotations
@@ -247,7 +246,7 @@ def _older(facts: Facts) -> Judgement:
 
 
 def runs_without(pod: Pod) -> bool:
-    """Whether a pod runs where there is no EKS Pod Identity: on Fargate, or on Windows."""
+    """Whether a pod runs on Fargate or Windows, without EKS Pod Identity."""
     return _FARGATE in pod.labels or pod.os == "windows"
 
 
@@ -275,7 +274,7 @@ def _gone(facts: Facts) -> Judgement:
 
 
 def was_associated(pod: Pod) -> bool:
-    """Whether the webhook gave a pod the variables of an association; others use the same variable, too."""
+    """Whether the webhook added the variables of an association; other tools use the same variable."""
     mounted = any(volume.name == _TOKEN_VOLUME for volume in pod.volumes)
     urls = [item.env.get(POD_IDENTITY_ENV) or "" for item in pod.containers]
     return any(url.startswith(_ADDRESSES) for url in urls) or (mounted and has_pod_identity(pod))
@@ -367,7 +366,7 @@ def _associate(facts: Facts, lost: tuple[OtherAssociation, ...]) -> str:
 
 
 def _would_serve(facts: Facts, other: OtherAssociation) -> bool:
-    """Whether the role is known to trust EKS Pod Identity for this ServiceAccount, too."""
+    """Whether the role surely trusts EKS Pod Identity for this ServiceAccount."""
     association = other.association
     if not isinstance(association, Association) or association.target_role_arn or association.without_tags:
         return False

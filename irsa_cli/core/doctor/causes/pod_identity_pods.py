@@ -1,7 +1,4 @@
-"""Causes in what runs, of EKS Pod Identity: its agent on the nodes, and pods that were given nothing.
-
-What is wrong with an association itself is in `irsa_cli.core.doctor.causes.pod_identity`.
-"""
+"""Causes in running pods of EKS Pod Identity: the agent on their nodes, and missing credentials."""
 
 from __future__ import annotations
 
@@ -139,7 +136,7 @@ def _missed(facts: Facts) -> Judgement:
 def _by_probe(
     facts: Facts, association: Association, found: list[Pod], evidence: dict[str, str]
 ) -> Judgement:
-    """What comes of pods without variables, by whether a pod that is created now would get them."""
+    """Judge pods without variables by whether a new pod would get them."""
     subject = facts.named
     configuration, why = _passed_over(facts, found[0])
     if configuration:
@@ -156,7 +153,7 @@ def _by_probe(
 
 
 def _passed_over(facts: Facts, pod: Pod) -> tuple[str, str]:
-    """The webhook whose selectors leave the pod out and how, empty where none does as far as is known."""
+    """The webhook whose selectors exclude the pod, and the reason; empty strings if none does."""
     try:
         configuration, _ = excluding(facts, facts.named)
     except CannotTell:

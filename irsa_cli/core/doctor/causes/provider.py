@@ -52,10 +52,7 @@ def _lookalikes(facts: Facts) -> list[str]:
 
 
 def _named(facts: Facts) -> tuple[ServiceAccount, ...] | None:
-    """The ServiceAccounts that name a role of the cluster's account, None where they could not be listed.
-
-    What is no ARN counts among them: nobody knows what it was meant to be.
-    """
+    """The ServiceAccounts with a role of the cluster's account or a malformed ARN; None if unreadable."""
     if not isinstance(facts.accounts, tuple):
         return None
     return tuple(item for item in facts.accounts if _names_role_of(facts.cluster.home, item))
@@ -68,9 +65,9 @@ def _names_role_of(home: str, account: ServiceAccount) -> bool:
 
 
 def _is_needed(facts: Facts) -> bool:
-    """Whether anybody counts on the provider of the cluster's account, as far as is known.
+    """Whether a ServiceAccount may need the provider in the cluster's account.
 
-    EKS Pod Identity needs none, nor does a role of another account, which has one of its own.
+    EKS Pod Identity needs none, and a role of another account has its own.
     """
     subject = facts.subject
     if subject is None:

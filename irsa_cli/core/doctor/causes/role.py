@@ -1,8 +1,4 @@
-"""Causes in the role beside its trust policy: what else keeps a token out, or leaves the role without use.
-
-A trust policy that is broader than needed breaks nothing: it is a hint. What is broad is decided in
-`irsa_cli.core.trust.rules.judge`.
-"""
+"""Causes in the role apart from its trust policy. A broad trust policy is only a hint."""
 
 from __future__ import annotations
 

@@ -81,9 +81,9 @@ _ROLE = re.compile(r"(?:(?:.*:)?role/)?(?P<name>[\w+=,.@/-]+?)/*", re.ASCII)
 
 
 def _guess(facts: Facts, text: str) -> str:
-    """The ARN that was probably meant; '' where several may be, or nothing tells of a role.
+    """The ARN that the text probably stands for; '' if there is none or several.
 
-    A role that names the ServiceAccount goes before a name that was made of the text: that role exists.
+    A role that trusts the ServiceAccount comes before a name from the text: that role exists.
     """
     session, role = _SESSION.fullmatch(text), _ROLE.fullmatch(text)
     name = session["name"] if session else role["name"] if role else ""
@@ -97,7 +97,7 @@ def _guess(facts: Facts, text: str) -> str:
 
 
 def _with_policy(facts: Facts, policy: str) -> str:
-    """The command that makes a role with the policy that the annotation names in place of a role."""
+    """The command that creates a role with the policy that the annotation has instead of a role."""
     return _anew(facts, facts.named).replace(
         "--attach-policy-arn ARN", f"--attach-policy-arn {shlex.quote(policy)}"
     )

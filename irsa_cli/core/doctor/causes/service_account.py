@@ -1,8 +1,4 @@
-"""Causes in the ServiceAccount itself: whether it is there, pods use it, and a run holds its lock.
-
-What its annotations say is in `irsa_cli.core.doctor.causes.annotation`. Who uses it, and who was probably to,
-is found by `irsa_cli.core.doctor.clues.usage`.
-"""
+"""Causes in the ServiceAccount itself: whether it exists, pods use it, and a run holds its lock."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Causes in settings of a container that lead its SDK elsewhere: profiles, files, endpoints, proxies.
-
-What the webhook itself writes is judged in `irsa_cli.core.doctor.causes.containers`.
-"""
+"""Causes in a container's settings that mislead its SDK: profiles, files, endpoints, proxies."""
 
 from __future__ import annotations
 
@@ -93,7 +90,7 @@ def _credentials_file(facts: Facts) -> Judgement:
 
 
 def _has_configuration(container: Container) -> bool:
-    """Whether it is told of a configuration, or has one mounted where SDKs look for it."""
+    """Whether the container has an AWS configuration."""
     if container.env.get(_CONFIG, "") not in ("", _NOTHING):
         return True
     return any("/.aws/" in f"{mount}/" for mount in container.mounts.values())
@@ -106,7 +103,7 @@ def _is_brought(pod: Pod, container: Container) -> bool:
 
 
 def unless_admitted(facts: Facts, found: list[tuple[Pod, Container]]) -> Callable[..., Judgement]:
-    """Suspect, but where STS has admitted the pods since they were made: their SDK uses the web identity."""
+    """`suspect`, or `unknown` if STS accepted these pods: then their SDK uses the web identity."""
     return unknown if is_admitted(facts, [pod for pod, _ in found]) else suspect
 
 
@@ -156,7 +153,7 @@ class _Endpoint(Enum):
 
 
 def _leads(container: Container) -> _Endpoint:
-    """Where it calls STS; one that has keys of its own, or no web identity, does not at all."""
+    """Where the container calls STS; with its own keys or without a web identity, it does not."""
     variable, address = _endpoint_of(container)
     ignored = container.env.get(_IGNORED, "")
     if not variable or not injected(container) or set(container.env) >= _KEYS:
@@ -172,10 +169,7 @@ def _leads(container: Container) -> _Endpoint:
 
 
 def _endpoint_of(container: Container) -> tuple[str, str | None]:
-    """The variable that decides where STS is called, '' for none, and its value, None where that is hidden.
-
-    SDKs pass over an empty one.
-    """
+    """The variable that sets the STS endpoint ('' for none) and its value (None if hidden)."""
     for name in (_STS_URL, _URL):
         value = container.env.get(name, "")
         if value != "":
@@ -184,7 +178,7 @@ def _endpoint_of(container: Container) -> tuple[str, str | None]:
 
 
 def _host(address: str) -> str:
-    """The host of an address, '' where it names none or is no address at all."""
+    """The host of a URL, '' without one."""
     try:
         return urlsplit(address).hostname or ""
     except ValueError:
@@ -250,7 +244,7 @@ def _proxy(facts: Facts) -> Judgement:
 
 
 def _proxied(container: Container) -> bool | None:
-    """Whether the agent is called by a proxy; None where that can't be known."""
+    """Whether the container calls the agent through a proxy; None if irsa cannot tell."""
     if not any(name in container.env for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")):
         return False
     direct = no_proxy(container)
@@ -263,7 +257,7 @@ def _proxied(container: Container) -> bool | None:
 
 
 def no_proxy(container: Container) -> str | None:
-    """What goes by no proxy; None where that is not read."""
+    """The value of NO_PROXY; None if irsa does not read it."""
     found = [container.env[name] for name in _NO_PROXY if name in container.env]
     return None if None in found else ",".join(str(text) for text in found)
 

@@ -1,8 +1,4 @@
-"""Causes in the role's trust policy: each thing in it that can keep the token out.
-
-What is wrong in a policy is found by `irsa_cli.core.doctor.clues.trust_flaws`, for this token in
-`irsa_cli.core.doctor.clues.trust_flaws`; here each flaw gets its explanation and its remedy.
-"""
+"""Causes in the role's trust policy: the explanation and the remedy of each flaw in `clues.trust_flaws`."""
 
 from __future__ import annotations
 
@@ -63,7 +59,7 @@ def _not_this(facts: Facts, role: Role, found: tuple[Flaw, ...]) -> Judgement:
 
 
 def _fix(facts: Facts, role: Role, flaw: Flaw) -> str:
-    """The command after which the role admits the token, and admits nobody else that it does not need."""
+    """The command after which the role trusts the token, and nobody else."""
     identity = identity_of(facts, facts.named)
     if flaw.cause == "trust-deny":
         document = _with_exceptions(role.trust, identity, facts.now)
@@ -100,9 +96,9 @@ def _look(facts: Facts, role: Role) -> str:
 
 
 def _generated(facts: Facts, flaw: Flaw) -> str:
-    """The pattern that admits a ServiceAccount of a generated name in later releases, too; else ''.
+    """The pattern for a ServiceAccount whose name is generated with each release; else ''.
 
-    It is what the policy says already, or less: it ends where the generated part of the name begins.
+    It allows no more than the policy: it ends where the generated part of the name begins.
     """
     match = GENERATED.fullmatch(facts.named.name)
     if match is None or flaw.cause not in ("trust-generated-name", "trust-wildcard"):

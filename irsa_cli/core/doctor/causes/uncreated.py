@@ -1,7 +1,4 @@
-"""Causes for which no pod runs with the identity: none was seen, or the API server refuses to create them.
-
-What has to be read for it is said here, too; how events become values is in `irsa_cli.core.doctor.refusals`.
-"""
+"""Causes without a running pod: none exists, or the API server rejects them (see `doctor.refusals`)."""
 
 from __future__ import annotations
 
@@ -91,7 +88,7 @@ def waits_for_pods(facts: Facts) -> bool:
 
 
 def _is_past(facts: Facts, item: RefusedPod) -> bool:
-    """Whether its maker has made a pod since."""
+    """Whether its controller has created a pod since."""
     pods = facts.named.pods if isinstance(facts.named.pods, tuple) else ()
     return item.last is not None and any(
         pod.owner == item.maker and pod.created is not None and pod.created > item.last for pod in pods
@@ -99,12 +96,12 @@ def _is_past(facts: Facts, item: RefusedPod) -> bool:
 
 
 def _account_wanted(item: RefusedPod) -> str | None:
-    """The ServiceAccount of the pods: their template's, or the one that is said to be missing."""
+    """The ServiceAccount of the pods: their template's, or the missing one."""
     return item.service_account or missing_account(item.why) or None
 
 
 def missing_account(why: str) -> str:
-    """The ServiceAccount for lack of which a pod was refused, '' where it was refused for another reason."""
+    """The missing ServiceAccount that an event reports, '' for another reason."""
     found = _MISSING.search(why)
     return (found[1] or found[2]) if found else ""
 

@@ -1,6 +1,6 @@
-"""Causes in values of a container's variables: what STS or an SDK fails with, and a proxy before STS.
+"""Causes in the values of a container's variables, and a proxy before STS.
 
-Which SDK reads which variable is in `data/variables.json`, with its sources and their date.
+Which SDK reads which variable is in `data/variables.json`, with sources and date.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _DATA: dict[str, Any] = json.loads(
     (files("irsa_cli.core.doctor") / "data" / "variables.json").read_text(encoding="utf-8")
 )
 DATE, SOURCES, VARIABLES = _DATA["read"], _DATA["sources"], _DATA["variables"]
-"""What SDKs read for identity, region, endpoint and proxy: who reads it, and which cause judges it."""
+"""The variables that SDKs read for identity, region, endpoint and proxy, with the cause that checks each."""
 _PARTITIONS = {name: partition for partition, names in _DATA["regions"].items() for name in names}
 _REGION, _DEFAULT = variable("AWS_REGION"), variable("AWS_DEFAULT_REGION")
 _FORM = re.compile(r"([a-z]{2}|eusc)(-[a-z]+)?-(central|(north|south)(east|west)?|east|west)-\d", re.ASCII)
@@ -40,7 +40,7 @@ _SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
 
 
 def _text(container: Container, name: Any) -> str:
-    """The value, '' where there is none, or none to be known before the container runs."""
+    """The value, '' if it is unset or unknown before the container runs."""
     value = container.env.get(name) if name in container.env else ""
     return "" if value is None or value == HIDDEN or "$(" in value else value
 

@@ -47,7 +47,7 @@ from irsa_cli.core.trust.evaluation import explain
 from irsa_cli.core.values.shown import shown
 
 _UNTIL_KNOWN = timedelta(minutes=2)
-"""How long after it was made the webhook may not know an association yet: they are eventually consistent."""
+"""How long the webhook may not know a new association: they are eventually consistent."""
 _ADMISSION = "https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/"
 
 
@@ -224,9 +224,9 @@ def _unread(facts: Facts, hidden: Unreadable) -> Judgement:
 
 
 def _keep_one(facts: Facts, association: Association) -> str:
-    """What ends the contradiction: what leaves the pods the role that they have, the rest as comments.
+    """The commands for keeping one of the two: first what keeps the pods' current role, the rest as comments.
 
-    Where no pod tells, the annotation is kept, unless its role does not admit the ServiceAccount.
+    If no pod shows it, the annotation stays unless its role does not trust the ServiceAccount.
     """
     subject = facts.named
     mine = known_users(subject)
@@ -258,7 +258,7 @@ def _serves(facts: Facts) -> bool:
 
 
 def _admits(facts: Facts) -> bool:
-    """Whether the annotation's role is known to admit the ServiceAccount's token."""
+    """Whether the annotation's role surely trusts the ServiceAccount's token."""
     role = facts.named.role
     identity = identity_of(facts, facts.named)
     return isinstance(role, Role) and explain(role.trust, identity, now=facts.now).admitted

@@ -1,8 +1,4 @@
-"""What STS has answered to a ServiceAccount's tokens, for all causes that ask: the application's exchanges.
-
-What irsa asked itself, or a command under `irsa exec`, says nothing of the application: it is left out, and
-offered apart. The causes that are made of it are in `irsa_cli.core.doctor.causes.answers`.
-"""
+"""The application's token exchanges that CloudTrail shows, without irsa's own and those under `irsa exec`."""
 
 from __future__ import annotations
 
@@ -18,7 +14,7 @@ DELAY = timedelta(minutes=15)
 """For how long an event may not be in CloudTrail yet, by its documentation."""
 EARLY = "CloudTrail shows no call to STS yet, and can be 15 minutes late"
 NO_WORDS = "An unknown error occurred"
-"""What CloudTrail writes in place of what STS said, as a rule."""
+"""CloudTrail usually has this instead of the error message."""
 
 
 def calls(facts: Facts) -> tuple[TrailEvent, ...]:
@@ -36,12 +32,12 @@ def newest(facts: Facts) -> TrailEvent:
 
 
 def began(pods: Iterable[Pod]) -> datetime | None:
-    """When the oldest of some pods was made, None where Kubernetes does not tell."""
+    """When the oldest of these pods was created, if known."""
     return min((pod.created for pod in pods if pod.created is not None), default=None)
 
 
 def newest_by_role(facts: Facts, pods: Iterable[Pod]) -> dict[str, TrailEvent]:
-    """The newest call for each role since the oldest of these pods was made: others may be theirs."""
+    """The newest call for each role since the oldest of these pods was created."""
     since = began(pods)
     found: dict[str, TrailEvent] = {}
     for event in sorted(calls(facts), key=lambda event: event.time, reverse=True):
@@ -51,7 +47,7 @@ def newest_by_role(facts: Facts, pods: Iterable[Pod]) -> dict[str, TrailEvent]:
 
 
 def is_admitted(facts: Facts, pods: Iterable[Pod]) -> bool:
-    """Whether the newest call for a role of these pods, since they were made, was granted."""
+    """Whether STS accepted the newest call for each role of these pods."""
     mine = tuple(pods)
     roles = {item.env.get(ROLE_ENV) for pod in mine for item in pod.containers} - {None}
     try:
@@ -75,6 +71,6 @@ def why_unseen(facts: Facts, otherwise: str) -> str:
 
 
 def in_words(event: TrailEvent) -> str:
-    """What STS answered, in its own words where CloudTrail has them, and when."""
+    """The answer of STS and its time."""
     said = "" if event.message in ("", NO_WORDS) else f": {event.message}"
     return f"{event.error}{said} at {event.time.isoformat()}"

@@ -1,9 +1,6 @@
-"""What a pod's containers were given: a web identity, EKS Pod Identity, a profile, or why they have nothing.
+"""What the webhook injected into a pod's containers, and the one reason why a pod has no identity.
 
-Of each pod that has nothing though its ServiceAccount names a role there is one reason; the causes that are
-made of it are in `irsa_cli.core.doctor.causes.webhook` and `irsa_cli.core.doctor.causes.bare_pods`.
 https://github.com/aws/amazon-eks-pod-identity-webhook
-What the AWS configuration for a target role says is in `irsa_cli.core.trust.chain`.
 """
 
 from __future__ import annotations
@@ -78,7 +75,7 @@ def excluding(facts: Facts, subject: Subject) -> tuple[str, str]:
 
 
 def foreign_prefix(facts: Facts) -> str:
-    """The prefix of annotations that the webhook was told to look for, '' when it is the default."""
+    """The annotation prefix of the webhook, '' for the default."""
     prefix = argument(facts.webhook_arguments, "--annotation-prefix")
     return "" if prefix == PREFIX else prefix
 
@@ -147,7 +144,7 @@ def selector_text(requirements: tuple[Requirement, ...]) -> str:
 
 _FILE, _PROFILE = variable("AWS_CONFIG_FILE"), variable("AWS_PROFILE")
 _USUAL = ("/.aws", f"/.aws/{KEY}")
-"""Where SDKs look for it in the home folder, if they are told of no other file."""
+"""Where SDKs look for it in the home folder by default."""
 
 
 def config_map_of(subject: Subject) -> str:
@@ -156,7 +153,7 @@ def config_map_of(subject: Subject) -> str:
 
 
 def takes_profile(facts: Facts, pod: Pod, container: Container) -> bool:
-    """Whether a container is told of the profile `target`, and has the ConfigMap where it looks for it."""
+    """Whether a container uses the profile `target` and mounts the ConfigMap at the right place."""
     name = config_map_of(facts.named)
     if not name or container.env.get(_PROFILE) != PROFILE:
         return False
@@ -174,8 +171,5 @@ def goes_by_profile(facts: Facts, pod: Pod) -> bool:
 
 
 def leaves_the_token_to_it(container: Container) -> bool:
-    """Whether the container's template keeps the webhook's variables out, by an empty one.
-
-    SDKs that take a token before a profile take the profile then.
-    """
+    """Whether an empty value in the template blocks the webhook's variables, so that SDKs use the profile."""
     return ROLE_ENV not in container.env and container.env.get(TOKEN_ENV) == ""

@@ -1,7 +1,4 @@
-"""What a flaw of a trust policy is, and the flaws of a statement's principal: which OIDC provider it names.
-
-Conditions, and which statement was meant, are in `irsa_cli.core.doctor.clues.trust_flaws`.
-"""
+"""Flaws in the principal of a trust policy statement: its OIDC provider."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ _COMPARED = 200 * 200
 
 @dataclass(frozen=True)
 class Flaw:
-    """One thing that is wrong in a statement, and what should stand there. `unknown`: whether it is wrong."""
+    """A flaw of a statement, with the found and the expected value. `unknown`: it may be none."""
 
     cause: str
     text: str
@@ -27,10 +24,7 @@ class Flaw:
 
 
 def principal_flaw(item: Document, wanted: str, old: frozenset[str]) -> Flaw | None:
-    """What is wrong with the principal of a statement; None when it names the provider `wanted`.
-
-    `old` are the ARNs of providers that belong to a cluster that is gone, or that was made anew.
-    """
+    """The flaw in a statement's principal; None if it has the provider `wanted`. For `old` see `flaws`."""
     principal = item.get("Principal", {})
     if principal == "*" or "NotPrincipal" in item:
         return None

@@ -1,9 +1,8 @@
-"""What keeps a role's trust policy from admitting a token, each flaw under the identifier of its cause.
+"""Flaws of a trust policy that exclude a token, each with the identifier of its cause.
 
-Whether a condition holds is decided by `irsa_cli.core.trust.evaluation`; here the statement that was meant
-for the token is found, and what is wrong in it is named. A statement for another cluster is judged as that
-cluster would see it, so that one mistake (an old issuer, in principal and keys alike) is one flaw. For the
-annotation's role it is also told which provider is an old one, and what is rather the annotations' fault.
+`irsa_cli.core.trust.evaluation` evaluates conditions; this module finds the intended statement and its flaws.
+It judges a statement for another cluster as that cluster would see it, so that one mistake (an old issuer in
+principal and keys) is one flaw.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ _CLAIMS = ("sub", "aud")
 
 @dataclass(frozen=True)
 class _Case:
-    """The token, providers of clusters that are gone or were made anew, the policy's version, the time."""
+    """The token, providers of deleted or recreated clusters, the policy's version, the time."""
 
     identity: WebIdentity
     old: frozenset[str]
@@ -50,10 +49,9 @@ def flaws(
     old: frozenset[str] = frozenset(),
     now: datetime | None = None,
 ) -> tuple[Flaw, ...]:
-    """What is wrong in the policy for this token; nothing when it is admitted.
+    """The flaws of the policy for this token; none if it allows the token.
 
-    `old` are the ARNs of providers that belong to a cluster that is gone, or that was made anew; `now` is the
-    time that the policy may ask for.
+    `old` are the ARNs of the providers of deleted or recreated clusters; `now` is for conditions on the time.
     """
     explanation = explain(document, identity, now=now)
     if explanation.admitted:
@@ -82,11 +80,7 @@ def flaws(
 
 
 def _is_for_others(item: Document, case: _Case) -> bool:
-    """Whether a statement was meant for others' tokens: those of another cluster, or of no cluster.
-
-    It names neither the cluster's provider nor one that stands for it by mistake. Where several clusters
-    share a role, each has a statement of its own.
-    """
+    """Whether a statement is for another cluster, which has its own statement in a shared role."""
     wanted = case.identity.provider_arn
     if wanted in trusted_providers({"Statement": [item]}):
         return False
@@ -115,7 +109,7 @@ def _denial(verdict: StatementVerdict, statement: Any) -> Flaw:
 
 
 def _distance(found: list[Flaw]) -> tuple[int, float]:
-    """How far a statement is from admitting the token: fewer flaws first, then closer values."""
+    """How far a statement is from allowing the token: fewer flaws first, then closer values."""
     far = sum(5 if flaw.cause == "trust-principal" else 1 for flaw in found)
     return far, -sum(similarity(flaw.found, flaw.expected) for flaw in found)
 
@@ -253,7 +247,7 @@ def _host(provider: str) -> str:
 
 
 def flaws_of(facts: Facts) -> tuple[Flaw, ...]:
-    """What keeps the token out of the role; nothing when it is admitted."""
+    """The flaws that exclude the token from the role."""
     role = role_of(facts.named)
     found = flaws(role.trust, identity_of(facts, facts.named), _old(facts, role), facts.now)
     return tuple(item for item in found if not _is_annotations(facts, item))
@@ -272,10 +266,9 @@ def _is_annotations(facts: Facts, flaw: Flaw) -> bool:
 
 
 def other_roles(facts: Facts) -> tuple[str, ...]:
-    """Roles that were rather meant: they admit the ServiceAccount by name, and the one it names does not.
+    """Other roles that trust the ServiceAccount by name, if the annotation's role does not.
 
-    When its tags tell that it was made for this very ServiceAccount, it is its trust policy that is wrong. A
-    role that admits it by a pattern was hardly made for it.
+    If that role was created for this ServiceAccount (see its tags), its trust policy is wrong instead.
     """
     subject, role = facts.named, role_of(facts.named)
     if all(flaw.unknown for flaw in flaws_of(facts)):
