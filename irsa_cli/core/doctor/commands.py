@@ -130,7 +130,7 @@ def _annotation(facts: Facts, what: str) -> str:
     )
 
 
-def annotate_anew(facts: Facts, value: str, key: str = ROLE_ARN_ANNOTATION, *, more: str = "") -> str:
+def annotate_and_restart(facts: Facts, value: str, key: str = ROLE_ARN_ANNOTATION, *, more: str = "") -> str:
     """The same, with the commands that restart pods without this role; `more` extends the first command."""
     stale = [pod for pod in known_users(facts.named) if not asks_for(pod, unspaced(value))]
     lines = "\n".join(filter(None, (annotate(facts, value, key) + more, restart(facts, stale))))

@@ -14,7 +14,7 @@ from typing import Any
 
 from irsa_cli.core.doctor.causes import CAUSES, Cause
 from irsa_cli.core.doctor.causes.trust import TRUST_CAUSES
-from irsa_cli.core.doctor.causes.uncreated import UNSEEN
+from irsa_cli.core.doctor.causes.uncreated import NO_RUNNING_POD
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import Finding, Group, Verdict
 from irsa_cli.core.doctor.subjects import annotations_of
@@ -29,8 +29,8 @@ from irsa_cli.core.values.names import Namespaced
 
 OF_CLUSTER = frozenset({"provider-audience"})
 """This cause also shows whether the provider exists, in whichever account."""
-_WEB_IDENTITY = OF_CLUSTER | {"service-account-missing", "role-missing", *TRUST_CAUSES, UNSEEN}
-_POD_IDENTITY = frozenset({"pod-identity-trust", "pod-identity-target", "pod-own-token", UNSEEN})
+_WEB_IDENTITY = OF_CLUSTER | {"service-account-missing", "role-missing", *TRUST_CAUSES, NO_RUNNING_POD}
+_POD_IDENTITY = frozenset({"pod-identity-trust", "pod-identity-target", "pod-own-token", NO_RUNNING_POD})
 
 
 def undecided(facts: Facts, findings: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -112,7 +112,7 @@ class Diagnosis:
         """Whether all that decides could be looked at; of hints it does not matter."""
         if self.account is not None:
             return not self.account.undecided
-        # What the cluster's provider decides is said of each ServiceAccount that needs it.
+        # Each ServiceAccount that needs the cluster's provider reports on it.
         if self.error is not None or self.unread:
             return False
         if not self.accounts:
@@ -206,18 +206,18 @@ def judge(facts: Facts) -> tuple[Finding, ...]:
     causes = [item for item in CAUSES.values() if item.of_cluster or facts.subject is not None]
     found = [Finding(item, item.judge(facts)) for item in causes]
     wrong = having(found, Verdict.PROBLEM)
-    told = []
+    judged = []
     for item in found:
         follows = item.judgement.follows or _follows(item, wrong, facts)
-        told.append(replace(item, judgement=replace(item.judgement, follows=follows)))
-    return in_order(told)
+        judged.append(replace(item, judgement=replace(item.judgement, follows=follows)))
+    return in_order(judged)
 
 
 def _follows(item: Finding, wrong: tuple[Finding, ...], facts: Facts) -> bool:
     """Whether it is unknown because of another problem."""
     if item.verdict is not Verdict.UNKNOWN or not wrong:
         return False
-    if item.cause.id == UNSEEN:
+    if item.cause.id == NO_RUNNING_POD:
         return any(cause.cause.group in _GIVES_IDENTITY for cause in wrong)
     causes = {cause.cause.id for cause in wrong}
     return any(
@@ -231,7 +231,7 @@ def _unread_for(facts: Facts) -> Iterator[tuple[str, object]]:
     """Causes that explain why something could not be read."""
     yield "issuer-documents", facts.published_keys
     if (subject := facts.subject) is not None:
-        # In an account that was named by mistake nothing is to be read.
+        # irsa reads nothing in an account that is in the annotation by mistake.
         for value in (subject.role, subject.provider, subject.events):
             yield "annotation-account", value
 

@@ -179,7 +179,7 @@ class Cause:
     """One reason why IRSA doesn't work.
 
     `looks_at` is what the check reads, `source` the documentation. Among problems of one step, the one with
-    the greatest `weight` (0 to 100), the most probable, comes first. `of_cluster`: it needs no ServiceAccount.
+    the greatest `weight` (0 to 100) comes first. `of_cluster`: it needs no ServiceAccount.
     """
 
     id: str

@@ -139,10 +139,10 @@ def _number(body: Json, key: str, default: int = 0) -> int:
 
 
 def refused(
-    told: Iterable[CreationFailure], makers: Mapping[str, tuple[Maker, ...] | Unreadable]
+    failed: Iterable[CreationFailure], makers: Mapping[str, tuple[Maker, ...] | Unreadable]
 ) -> tuple[RefusedPod, ...]:
-    """The workloads of one namespace that miss pods, from `told` failures and `makers` by kind."""
-    found = (_refused(item, makers.get(item.kind, ())) for item in told)
+    """The workloads of one namespace that miss pods, from `failed` failures and `makers` by kind."""
+    found = (_refused(item, makers.get(item.kind, ())) for item in failed)
     return tuple(item for item in found if item is not None)
 
 

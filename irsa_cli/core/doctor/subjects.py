@@ -139,7 +139,7 @@ def quota_of(facts: Facts, name: str, default: int) -> int:
 
 
 def users_of(subject: Subject) -> tuple[Pod, ...]:
-    """The pods that use the ServiceAccount, have not ended, and were not told to."""
+    """The live pods that use the ServiceAccount."""
     have(subject.pods)
     pods = known_users(subject)
     if not pods:

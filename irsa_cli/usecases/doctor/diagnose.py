@@ -1,4 +1,4 @@
-"""`irsa doctor`: make one observation of a binding, then judge every cause by it."""
+"""`irsa doctor`: observe a binding once, then judge every cause by it."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ NOT_ASKED = Unreadable(
 
 @dataclass(frozen=True)
 class Request:
-    """What to check: a ServiceAccount, or (`name` empty) all with a role, in a namespace or by `selector`."""
+    """The target: a ServiceAccount, or (`name` empty) all with a role, in a namespace or by `selector`."""
 
     target: Target
     namespace: str = ""
@@ -228,7 +228,7 @@ class _Doctor:
         waited_for = absent(self.reads, seen, namespace)
         gone = {*seen.orphaned(), *(waited_for if isinstance(waited_for, tuple) else ())}
         subjects = self._subjects(wanted, pods.result(), associated)
-        if chosen is None:  # What is gone has no labels.
+        if chosen is None:  # A missing ServiceAccount has no labels.
             subjects += self._gone(sorted(gone), pods.result(), associated)
         accounts = self._examined(facts, subjects, having(findings, Verdict.PROBLEM))
         hidden = _hidden(
@@ -252,7 +252,7 @@ class _Doctor:
         facts, findings = judged(self.reads, with_refusals(self.reads, facts))
         deciding = {item.cause.id for item in undecided(facts, findings)}
         deciding |= {item.cause.id for item in having(findings, Verdict.PROBLEM)} - known
-        # What is right, and what waits for other checks, is said of one that is named.
+        # Results that are right or wait for others are only for a named ServiceAccount.
         untold = having(findings, Verdict.UNKNOWN)
         deciding |= {it.cause.id for it in untold if not (it.judgement.follows or it.cause.of_cluster)}
         own = (item for item in findings if item.cause.id in deciding)
@@ -260,7 +260,7 @@ class _Doctor:
 
     def _gone(self, names: list[Names], pods: Pods, associations: Associations) -> Iterator[Subject]:
         """ServiceAccounts that pods run as, or wait for, and that are not there: asked once more of each."""
-        for namespace, name in names:  # Begin with all before the first one is waited for.
+        for namespace, name in names:  # Start all reads before waiting for the first one.
             self.reads.account(namespace, name)
             self.reads.namespace_labels(namespace)
             self._begin_association((namespace, name), associations)
@@ -284,7 +284,7 @@ class _Doctor:
         if events:
             self.reads.read_roles_ahead()
         nodes = self._nodes(pods, {(item.namespace, item.name) for item in accounts})
-        for item in accounts:  # Begin with all before the first one is waited for.
+        for item in accounts:  # Start all reads before waiting for the first one.
             self.reads.namespace_labels(item.namespace)
             self.reads.probe(item.namespace, item.name)
             self.reads.network_policies(item.namespace)

@@ -199,10 +199,10 @@ def judged(reads: DoctorReads, facts: Facts) -> tuple[Facts, tuple[Finding, ...]
 def absent(reads: DoctorReads, seen: Seen, namespace: str) -> tuple[Names, ...] | Unreadable:
     """The missing ServiceAccounts with a role for which pods wait, of a namespace or ('') of all."""
     gone = {names for names in seen.gone() if namespace in ("", names[0])}
-    told = reads.failures(namespace or None).result() if gone else ()
-    if isinstance(told, Unreadable):
-        return told
-    wanted = {(item.namespace, missing_account(item.why)) for item in told}
+    failed = reads.failures(namespace or None).result() if gone else ()
+    if isinstance(failed, Unreadable):
+        return failed
+    wanted = {(item.namespace, missing_account(item.why)) for item in failed}
     return tuple(names for names in sorted(gone & wanted) if _is_waited_for(reads, names, namespace))
 
 
@@ -213,9 +213,9 @@ def _is_waited_for(reads: DoctorReads, names: Names, namespace: str) -> bool:
 
 
 def _refused(reads: DoctorReads, place: str, namespace: str | None) -> tuple[RefusedPod, ...] | Unreadable:
-    told = reads.failures(namespace).result()
-    if isinstance(told, Unreadable):
-        return told
-    here = [item for item in told if item.namespace == place]
+    failed = reads.failures(namespace).result()
+    if isinstance(failed, Unreadable):
+        return failed
+    here = [item for item in failed if item.namespace == place]
     kinds = {item.kind for item in here if item.kind in refusals.RESOURCES}
     return refusals.refused(here, _results({kind: reads.makers(place, kind) for kind in sorted(kinds)}))

@@ -60,7 +60,7 @@ def holding_signals() -> Iterator[Held]:
     try:
         yield Held(heard, before)
     finally:
-        # What came too late for the command is not for this process either: it is about to end.
+        # Ignore late signals: this process is about to end.
         while pending := signal.sigpending() & heard:
             signal.sigwait(pending)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
@@ -153,7 +153,7 @@ def _stop_with(child: int) -> None:
         terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY)
         try:
             os.kill(os.getpid(), signal.SIGSTOP)
-            if os.tcgetpgrp(terminal) == os.getpgrp():  # Made to go on in front: so is the shell.
+            if os.tcgetpgrp(terminal) == os.getpgrp():  # Continued in front, so the shell is too.
                 os.tcsetpgrp(terminal, group)
         finally:
             os.close(terminal)

@@ -111,7 +111,7 @@ class Renewal:
         self._draw = jitter
         self._jitter = jitter()
         self._failures = 0
-        self._told_of_the_end = False
+        self._warned_of_the_end = False
 
     def step(self) -> float:
         """Renew the token if it is due; returns after how many seconds to look again."""
@@ -124,12 +124,12 @@ class Renewal:
             self._write(fresh.text)
         except (IrsaError, OSError) as error:
             return self._failed(str(error))
-        except Exception as error:  # What it is would end the thread, and with it all further renewals.
+        except Exception as error:  # Any error would end the thread and all renewals.
             return self._failed(type(error).__name__)
         if self._failures:
             self._warn("the token was renewed")
         self._token, self._jitter = fresh, self._draw()
-        self._failures, self._told_of_the_end = 0, False
+        self._failures, self._warned_of_the_end = 0, False
         return min(LOOK_SECONDS, max(fresh.lifetime.renew_at(self._jitter) - now, RETRY_SECONDS[0]))
 
     def _failed(self, why: str) -> float:
@@ -137,8 +137,8 @@ class Renewal:
         expires = self._token.lifetime.expires
         expired = self._clock() >= expires
         at = datetime.fromtimestamp(expires).astimezone().strftime("%H:%M:%S")
-        if expired and not self._told_of_the_end:
-            self._told_of_the_end = True
+        if expired and not self._warned_of_the_end:
+            self._warned_of_the_end = True
             self._warn(f"the token expired at {at}, and irsa cannot renew it (still trying): {why}")
         elif not self._failures:
             self._warn(f"irsa cannot renew the token (still trying); it is valid until {at}: {why}")

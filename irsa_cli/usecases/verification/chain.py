@@ -32,7 +32,7 @@ _STATUS = {Answer.YES: StepStatus.OK, Answer.NO: StepStatus.FAILED, Answer.UNKNO
 
 @dataclass(frozen=True)
 class Link:
-    """What decides if a role can assume its target."""
+    """The policies that decide if a role can assume its target."""
 
     chain: Chain
     role: Role | Unreadable | None
@@ -86,7 +86,7 @@ class Link:
         sent = f"AssumeRole {self.chain.target_arn} with the role's credentials"
         sent += f", external id {self.chain.external_id}" if self.chain.external_id else ""
         if not isinstance(result, IrsaError):
-            # What STS has done is proof: what a policy was not understood to say does not count beside it.
+            # STS's answer is proof, whatever a policy seems to say.
             own = (check for check in self.checks() if check.status is not StepStatus.FAILED)
             tried = Check("credentials", StepStatus.OK, result.role_session)
             return step(Name.CHAIN, sent, *own, tried)

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from irsa_cli.kube.client import TokenAnswer
 
 # STS says AccessDenied for a dozen causes; these are those that a trust policy does not show.
-_UNSEEN = (
+_HIDDEN_REASONS = (
     "a service control policy, a resource control policy or a VPC endpoint policy may deny it",
     "after a change, IAM may need a minute; try again",
 )
@@ -173,7 +173,7 @@ def exchange(
         return step(Name.EXCHANGE, sent, Check("credentials", NOT_CHECKED, f"not checked: {own}"))
     if not is_refused(result):
         return step(Name.EXCHANGE, sent, open_check("credentials", result))
-    advice = _UNSEEN if result.code == "AccessDenied" and trusted.status is OK else ()
+    advice = _HIDDEN_REASONS if result.code == "AccessDenied" and trusted.status is OK else ()
     return step(Name.EXCHANGE, sent, Check("credentials", FAILED, result.reason), advice=advice)
 
 
@@ -199,17 +199,17 @@ def chained(result: str | IrsaError, arn: str) -> VerificationStep:
 
 
 def completeness(
-    found: Future[RoleState | None], arn: str, reach: Reach, subject: str, *, told: bool
+    found: Future[RoleState | None], arn: str, reach: Reach, subject: str, *, annotated: bool
 ) -> tuple[VerificationStep, ...]:
     """A step if the run that creates or deletes the role has not finished, whatever STS answers.
 
-    `told`: irsa annotated the ServiceAccount of this subject, which ends the run that creates a role for it.
+    `annotated`: by irsa, which ends the run that creates a role for this subject.
     """
     role = attempt(found.result)
     if role is None or isinstance(role, IrsaError):
         return ()
     mine = subject.endswith(f":{role.tags.get(SERVICE_ACCOUNT_TAG, '/').replace('/', ':')}")
-    life = lifecycle.of(role.tags, named=True, told=told or not mine)
+    life = lifecycle.of(role.tags, named=True, told=annotated or not mine)
     if life.is_over:
         return ()
     check = Check("run", FAILED, f"the role is {life.stage.value}: {life.why}")

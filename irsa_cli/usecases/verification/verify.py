@@ -240,7 +240,7 @@ class Verifier:
             trusted,
             steps.exchange(exchanged, arn, endpoint, SESSION_NAME, trusted),
             *after,
-            *steps.completeness(role, arn, reach, subject, told=injection.told),
+            *steps.completeness(role, arn, reach, subject, annotated=injection.told),
             *steps.pods(others, arn, cluster),
         )
         return agreed(

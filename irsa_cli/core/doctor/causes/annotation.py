@@ -9,7 +9,7 @@ from irsa_cli.core.doctor.causes.own_token import hidden_tokens, own_tokens, wri
 from irsa_cli.core.doctor.causes.pod_identity import unused
 from irsa_cli.core.doctor.clues.meant import admitting, choose, evidence, naming
 from irsa_cli.core.doctor.clues.usage import idle
-from irsa_cli.core.doctor.commands import annotate_anew, make, of_account, unannotate
+from irsa_cli.core.doctor.commands import annotate_and_restart, make, of_account, unannotate
 from irsa_cli.core.doctor.facts import Facts, Subject
 from irsa_cli.core.doctor.finding import Judgement, account_cause, hint, ok, problem, suspect
 from irsa_cli.core.doctor.owners import restart
@@ -94,7 +94,7 @@ def _key(facts: Facts) -> Judgement:
 def _rename(facts: Facts, account: ServiceAccount, key: str) -> str:
     """The commands that write the annotation by its right key; one that means something else stays."""
     more = f" {shlex.quote(f'{key}-')}" if _is_near(key) else ""
-    return annotate_anew(facts, account.annotations[key], more=more)
+    return annotate_and_restart(facts, account.annotations[key], more=more)
 
 
 def _annotated_pods(subject: Subject) -> list[str]:
@@ -124,7 +124,7 @@ def _place(facts: Facts) -> Judgement:
         return ok(BY_ASSOCIATION)
     return problem(
         "the pod webhook reads only the ServiceAccount's annotation",
-        fix=annotate_anew(facts, pods[0].annotations[ROLE_ARN_ANNOTATION]),
+        fix=annotate_and_restart(facts, pods[0].annotations[ROLE_ARN_ANNOTATION]),
         annotated=f"pod {pod_names(pods)}",
         expected=f"ServiceAccount {subject.full_name}",
     )
@@ -158,19 +158,19 @@ def _removed(facts: Facts) -> Judgement:
         return ok("the annotation exists")
     if _resembling_keys(account) or _annotated_pods(subject):
         raise CannotTell("a similar annotation exists; see annotation-key and annotation-place")
-    role, told_by = _was_annotated(subject)
+    role, origin = _was_annotated(subject)
     if not role:
         raise CannotTell("no sign of an earlier annotation; see annotation-missing")
     if isinstance(subject.association, Association):
         return ok(BY_ASSOCIATION)
     if isinstance(subject.association, Unreadable):
-        return _may_be_associated(subject.association, earlier=f"{role} ({told_by})")
+        return _may_be_associated(subject.association, earlier=f"{role} ({origin})")
     manager = account.labels.get(MANAGED_BY_LABEL, "")
     return problem(
         "the ServiceAccount has lost its role" + (f"; {manager} manages it" if manager else ""),
-        fix=annotate_anew(facts, role),
+        fix=annotate_and_restart(facts, role),
         annotation="none",
-        earlier=f"{role} ({told_by})",
+        earlier=f"{role} ({origin})",
     )
 
 

@@ -172,7 +172,7 @@ def _refused(facts: Facts) -> Judgement:
     refused = [event for role, event in found.items() if event.error and not _is_others(facts, event)]
     own = [event for event in refused if event.role_arn in ("", *wanted)]
     if own:
-        if own[0].role_arn not in wanted[1:]:  # What a container names itself is judged in pod-own-token.
+        if own[0].role_arn not in wanted[1:]:  # pod-own-token judges the roles that containers set.
             _require_in_order(facts)
         return _undecided(facts, own[0], found_by=pods.values())
     if refused:

@@ -127,7 +127,7 @@ def _fitting(chain: Chain, target: Role) -> Iterator[str]:
                 for value in as_list(values) if key.lower() == "sts:externalid" else ():
                     try:
                         other = replace(chain, external_id=str(value))
-                    except InvalidInput:  # What no flag takes can't be proposed.
+                    except InvalidInput:  # No flag accepts it.
                         continue
                     if answer_of(other.judge(target.trust)) is Answer.YES:
                         yield str(value)

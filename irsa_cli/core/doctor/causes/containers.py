@@ -174,11 +174,11 @@ _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 def _static(facts: Facts) -> Judgement:
     subject, pods = facts.named, users_of(facts.named)
     found = [(pod, item) for pod in pods for item in pod.containers if _has_keys(subject, item)]
-    beside = [(pod, item) for pod, item in found if _is_beside(subject, pod, item)]
-    if found and len(beside) == len(found):
+    sidecars = [(pod, item) for pod, item in found if _is_sidecar(subject, pod, item)]
+    if found and len(sidecars) == len(found):
         return unknown("other containers than the application's have their own keys", containers=where(found))
     if found:
-        found = [pair for pair in found if pair not in beside]
+        found = [pair for pair in found if pair not in sidecars]
         return problem(
             "SDKs use access keys from the environment first",
             fix=edit(facts, found[0][0]),
@@ -207,7 +207,7 @@ def _keys_of(subject: Subject, source: str) -> Iterable[str] | None:
     return [f"{prefix}{key}" for key in keys] if isinstance(keys, frozenset) else None
 
 
-def _is_beside(subject: Subject, pod: Pod, container: Container) -> bool:
+def _is_sidecar(subject: Subject, pod: Pod, container: Container) -> bool:
     """Whether a container is not the pod's main one, which has an identity and no keys of its own."""
     main = _main(pod)
     return container is not main and injected(main) and not _has_keys(subject, main)
@@ -272,7 +272,7 @@ def _variables(container: Container, arn: str) -> list[str]:
 def _is_to_assume(container: Container, arn: str) -> bool:
     """Whether the name of a variable or an argument says that the application assumes the role."""
     names = _variables(container, arn)
-    # What stands before the role: its own argument's name, or the argument before it.
+    # The words before the role: its own argument's name, or the previous argument.
     words = " ".join(container.arguments)
     names += [words[: found.start()].rpartition(" -")[2] for found in re.finditer(re.escape(arn), words)]
     return any(_ASSUME.search(name) for name in names)

@@ -246,7 +246,7 @@ def _volume(facts: Facts) -> Judgement:
 def _has_token(pod: Pod, container: Container) -> bool:
     file = container.env[TOKEN_ENV]
     if file is None:
-        return True  # The variable comes from elsewhere: it can't be known where it points.
+        return True  # The variable has a hidden source.
     # Windows writes the same path with other slashes and a drive.
     path = file.replace("\\", "/").removeprefix("C:")
     tokens = {volume.name: volume.path for volume in pod.volumes if volume.audience is not None}
@@ -289,5 +289,5 @@ def _kept(facts: Facts) -> Judgement:
 def _is_kept(pod: Pod, container: Container) -> bool:
     volume = volume_at(pod, container, container.env[TOKEN_ENV] or "")
     if volume is None or volume.audience is None or container.init or pod.owner.startswith("Job/"):
-        return False  # What begins a pod, or is a Job's, ends before its token does.
+        return False  # Init containers and Jobs end before their token expires.
     return volume.name in container.parts

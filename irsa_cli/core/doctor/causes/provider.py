@@ -80,7 +80,7 @@ def _is_needed(facts: Facts) -> bool:
     needed = ROLE_ARN_ANNOTATION in annotations or any(
         injected(item) for pod in pods if pod.service_account == subject.name for item in pod.containers
     )
-    # Else an association gives the role, and needs none; where it can't be read, nobody knows.
+    # An association needs no provider.
     return needed or have(subject.association) is None
 
 
@@ -208,7 +208,7 @@ def _add_audience(facts: Facts, audience: str) -> str:
         return facts.reach.for_irsa("associate-oidc")
     what = f"--open-id-connect-provider-arn {shlex.quote(arn)} --client-id {shlex.quote(audience)}"
     line = in_account(facts, role_account(facts), f"iam add-client-id-to-open-id-connect-provider {what}")
-    # What the annotation asks for, its writer chose: other tokens of that audience would be accepted, too.
+    # The annotation's writer chose the audience: AWS would also accept other tokens with it.
     why = "AWS would then accept tokens that were issued for other services" if _is_annotated(facts) else ""
     return proposed(why, audience, line)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from functools import lru_cache
 
-from irsa_cli.core.doctor.clues.exchanges import why_unseen
+from irsa_cli.core.doctor.clues.exchanges import why_no_call
 from irsa_cli.core.doctor.clues.meant import admitting
 from irsa_cli.core.doctor.clues.trust_flaws import require_admitted
 from irsa_cli.core.doctor.commands import in_account, is_made_for, make
@@ -79,15 +79,15 @@ def _incomplete(facts: Facts) -> Judgement:
 
 
 def _under_way(facts: Facts) -> tuple[Role, lifecycle.Lifecycle]:
-    """The role that it names, or one that irsa makes for it, which nobody names yet."""
+    """The annotated role, or one that irsa is creating for the ServiceAccount."""
     subject = facts.named
     annotations = annotations_of(subject)
     for item in () if annotations.get(ROLE_ARN_ANNOTATION) else admitting(subject):
         if isinstance(item.role, Role) and is_made_for(facts, subject, item.role):
             return item.role, lifecycle.of(item.role.tags, named=False)
     role = role_of(subject)
-    told = not is_made_for(facts, subject, role) or wrote(annotations, ROLE_ARN_ANNOTATION)
-    return role, lifecycle.of(role.tags, named=True, told=told)
+    ended = not is_made_for(facts, subject, role) or wrote(annotations, ROLE_ARN_ANNOTATION)
+    return role, lifecycle.of(role.tags, named=True, told=ended)
 
 
 @role_cause(
@@ -178,7 +178,7 @@ def _organization(facts: Facts) -> Judgement:
         return ok("STS has accepted the ServiceAccount's token", last=admitted.time.isoformat())
     denied = next((event for event in mine if event.error == "AccessDenied"), None)
     if denied is None:
-        return unknown(why_unseen(facts, "irsa cannot read organization policies"))
+        return unknown(why_no_call(facts, "irsa cannot read organization policies"))
     return unknown(
         "STS denied the token, although the current trust policy allows it; irsa cannot read organization"
         " policies",

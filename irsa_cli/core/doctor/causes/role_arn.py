@@ -7,7 +7,7 @@ import shlex
 
 from irsa_cli.core.doctor.clues.meant import choose, evidence, naming, only_one
 from irsa_cli.core.doctor.clues.trust_flaws import flaws_of, other_roles
-from irsa_cli.core.doctor.commands import annotate_anew, make, proposed
+from irsa_cli.core.doctor.commands import annotate_and_restart, make, proposed
 from irsa_cli.core.doctor.facts import Facts, Subject
 from irsa_cli.core.doctor.finding import Judgement, account_cause, ok, problem
 from irsa_cli.core.doctor.subjects import EMPTY, annotation_of, role_arn_of, role_of
@@ -36,7 +36,7 @@ def _whitespace(facts: Facts) -> Judgement:
         raise CannotTell("it is not a role ARN without its stray characters either; see annotation-arn")
     return problem(
         "STS uses the value with every character",
-        fix=annotate_anew(facts, clean),
+        fix=annotate_and_restart(facts, clean),
         annotation=shown(value),
         expected=clean,
     )
@@ -71,7 +71,7 @@ def _arn(facts: Facts) -> Judgement:
         return problem(
             f"{text}: it is a policy ARN", fix=proposed(why, clean, _with_policy(facts, clean)), **said
         )
-    fix = annotate_anew(facts, meant) if meant else choose(facts, _anew(facts, facts.named))
+    fix = annotate_and_restart(facts, meant) if meant else choose(facts, _new_role(facts, facts.named))
     return problem(text, fix=fix, **said, **({"expected": meant} if meant else {}))
 
 
@@ -98,7 +98,7 @@ def _guess(facts: Facts, text: str) -> str:
 
 def _with_policy(facts: Facts, policy: str) -> str:
     """The command that creates a role with the policy that the annotation has instead of a role."""
-    return _anew(facts, facts.named).replace(
+    return _new_role(facts, facts.named).replace(
         "--attach-policy-arn ARN", f"--attach-policy-arn {shlex.quote(policy)}"
     )
 
@@ -121,7 +121,7 @@ def _partition(facts: Facts) -> Judgement:
     there = only_one(facts) or (subject.role if isinstance(subject.role, Role) else None)
     return problem(
         "credentials never work across partitions",
-        fix=annotate_anew(facts, str(right) if there is None else there.arn),
+        fix=annotate_and_restart(facts, str(right) if there is None else there.arn),
         annotation=str(arn),
         cluster=facts.cluster.partition,
     )
@@ -151,7 +151,7 @@ def _account(facts: Facts) -> Judgement:
         return ok("no role in the cluster's account fits better", account=arn.account)
     return problem(
         "a role of this name in the cluster's account trusts the ServiceAccount",
-        fix=annotate_anew(facts, same[0]),
+        fix=annotate_and_restart(facts, same[0]),
         annotation=str(arn),
         role=same[0],
     )
@@ -173,7 +173,7 @@ def _role(facts: Facts) -> Judgement:
     tagged = f" (its tag {SERVICE_ACCOUNT_TAG} would be {subject.full_name})"
     return problem(
         "STS reports AccessDenied for a role that does not exist",
-        fix=choose(facts, _anew(facts, subject)),
+        fix=choose(facts, _new_role(facts, subject)),
         annotation=str(arn),
         role=f"not found{'' if naming(facts) else tagged}",
         **evidence(facts),
@@ -187,7 +187,7 @@ def _arn_in_partition(facts: Facts) -> Arn:
     return arn
 
 
-def _anew(facts: Facts, subject: Subject) -> str:
+def _new_role(facts: Facts, subject: Subject) -> str:
     return f"{make(facts, subject)} --override-existing-serviceaccounts"
 
 
@@ -209,7 +209,7 @@ def _path(facts: Facts) -> Judgement:
         return ok("the ARN matches the role's exactly")
     return problem(
         "STS compares the whole ARN, including path and case",
-        fix=annotate_anew(facts, role.arn),
+        fix=annotate_and_restart(facts, role.arn),
         annotation=str(arn),
         role=role.arn,
     )

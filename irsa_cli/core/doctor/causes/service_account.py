@@ -162,7 +162,7 @@ def _service_account(facts: Facts) -> Judgement:
         return _idle(facts, idles)
     pods = [pod for pod in have(subject.pods) if pod.is_alive]
     if any(pod.service_account == subject.name for pod in pods):
-        return _beside(facts)
+        return _used(facts)
     others = listed(sorted({pod.service_account for pod in pods})) or "none"
     evidence = {"used": others}
     near = neighbours(facts)
@@ -184,7 +184,7 @@ def _idle(facts: Facts, found: tuple[ServiceAccount, ...]) -> Judgement:
     )
 
 
-def _beside(facts: Facts) -> Judgement:
+def _used(facts: Facts) -> Judgement:
     """Pods use the ServiceAccount; others that they have made may be missing it."""
     subject = facts.named
     made, jobs = made_by_it(facts) if has_role(account_of(subject)) else ((), ())

@@ -268,7 +268,7 @@ def no_proxy(container: Container) -> str | None:
     title="The SDK in the container is too old for EKS Pod Identity.",
     symptom="The node's role or no credentials, although the environment is right",
     looks_at="images of the pods' containers (only the AWS CLI's images show a version)",
-    remedy="Upgrade to AWS CLI 1.30.0 or 2.15.0, boto3 1.34.41, botocore 1.34.41, Go v1 1.47.11 or v2"
+    remedy="Upgrade: AWS CLI 1.30.0 or 2.15.0, boto3 1.34.41, botocore 1.34.41, Go v1 1.47.11 or v2"
     " release-2023-11-14, Java 1.12.746 or 2.21.30, JavaScript 2.1550.0 or 3.458.0, or later.",
     source="eks:pod-id-minimum-sdk.html",
 )

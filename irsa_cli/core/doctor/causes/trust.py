@@ -68,7 +68,7 @@ def _fix(facts: Facts, role: Role, flaw: Flaw) -> str:
         why = "its trust policy seems to deny it on purpose"
         return _look(facts, role) if outlook.denied_by else _write(facts, role, document, why)
     if voided(role.trust, identity):
-        # A statement beside the one that is there would make its other conditions worthless.
+        # An additional statement would bypass the other conditions of this one.
         return _look(facts, role)
     if explain(role.trust, identity, now=facts.now).denied_by:
         return _look(facts, role)  # Adding a statement is refused while a Deny applies; that goes first.

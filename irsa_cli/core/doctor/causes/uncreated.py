@@ -45,7 +45,7 @@ def can_decide(facts: Facts) -> bool:
     """Whether pods that could not be created decide anything: no pod with this identity is seen to run."""
     subject = facts.named
     if subject.account is None:
-        return False  # Nothing can be made with it, and that is said.
+        return False  # Another cause reports that.
     if isinstance(subject.pods, Unreadable):
         return True
     return not any(pod.phase == "Running" and has_identity(pod) for pod in known_users(subject))
@@ -248,11 +248,11 @@ def _edit(facts: Facts, item: RefusedPod) -> str:
     return template(facts.reach, item.namespace, kind, name, facts.makers)
 
 
-UNSEEN = "pod-unseen"
+NO_RUNNING_POD = "pod-unseen"
 
 
 @pod_cause(
-    UNSEEN,
+    NO_RUNNING_POD,
     34,
     title="No running pod has this identity.",
     symptom="None yet; the result shows when a pod runs",
@@ -265,21 +265,21 @@ def _seen(facts: Facts) -> Judgement:
     try:
         pods = users_of(facts.named)
     except CannotTell as error:
-        return _unseen(facts, error.why)
+        return _none_running(facts, error.why)
     running = [pod for pod in pods if pod.phase == "Running"]
     if not running:
         phases = Counter(pod.phase or "unknown phase" for pod in pods)
         states = ", ".join(f"{count} {phase}" for phase, count in sorted(phases.items()))
-        return _unseen(facts, "none of its pods is running", pods=pod_names(pods), phases=states)
+        return _none_running(facts, "none of its pods is running", pods=pod_names(pods), phases=states)
     found = [pod for pod in running if has_identity(pod) or goes_by_profile(facts, pod)]
     if not found:
-        return _unseen(facts, "none of its running pods has an AWS identity", pods=pod_names(running))
+        return _none_running(facts, "none of its running pods has an AWS identity", pods=pod_names(running))
     return ok("a running pod has this identity", pods=pod_names(found))
 
 
-def _unseen(facts: Facts, text: str, **evidence: str) -> Judgement:
+def _none_running(facts: Facts, text: str, **evidence: str) -> Judgement:
     found = unknown(text, **evidence, to_see=to_see(facts))
-    # What keeps them from being created is a cause of its own, and has to be put right first.
+    # Another cause explains why they are not created; fix that one first.
     return replace(found, follows=waits_for_pods(facts))
 
 

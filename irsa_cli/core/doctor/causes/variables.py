@@ -34,7 +34,7 @@ _NO_REGION = re.compile(r"aws(-[a-z]+)*-global|fips-.+|.+-fips", re.ASCII)
 _FIPS, _SESSION = variable("AWS_USE_FIPS_ENDPOINT"), variable("AWS_ROLE_SESSION_NAME")
 _PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 _VALUES = {variable(row["name"]): row["values"] for row in VARIABLES if "values" in row}
-_UNSEEN = {row["name"]: row for row in VARIABLES if "unseen" in row}
+_OPAQUE = {row["name"]: row for row in VARIABLES if "unseen" in row}
 # https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
 _SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
 
@@ -60,7 +60,7 @@ def _region(container: Container) -> str:
     source="sdk:settings-reference.html",
 )
 def _setting(facts: Facts) -> Judgement:
-    found = given(facts, lambda item: any(_flaws(facts, item)) or any(map(item.env.is_set, _UNSEEN)))
+    found = given(facts, lambda item: any(_flaws(facts, item)) or any(map(item.env.is_set, _OPAQUE)))
     found = [(pod, item) for pod, item in found if not is_admitted(facts, [pod])]
     flaws = sorted((flaw for _, item in found for flaw in _flaws(facts, item)), reverse=True)
     if flaws:
@@ -70,8 +70,8 @@ def _setting(facts: Facts) -> Judgement:
         return problem(text, fix=edit(facts, found[0][0]), **said) if sure else suspect(text, **said)
     if not found:
         return ok("no container has a value that STS or an SDK rejects")
-    names = dict.fromkeys(name for _, item in found for name in _UNSEEN if item.env.is_set(name))
-    say = suspect if any("suspect" in _UNSEEN[name] for name in names) else hint
+    names = dict.fromkeys(name for _, item in found for name in _OPAQUE if item.env.is_set(name))
+    say = suspect if any("suspect" in _OPAQUE[name] for name in names) else hint
     text = "irsa cannot tell the effect of these variables"
     return say(text, containers=where(found), variables=listed(names))
 

@@ -17,7 +17,7 @@ from irsa_cli.core.doctor.clues.injection import (
     webhooks_of,
 )
 from irsa_cli.core.doctor.commands import (
-    annotate_anew,
+    annotate_and_restart,
     asks_for,
     commented,
     eks,
@@ -171,7 +171,7 @@ def _prefix(facts: Facts) -> Judgement:
         return ok("the webhook reads the annotation that is set")
     return problem(
         "the webhook runs with another --annotation-prefix",
-        fix=annotate_anew(facts, value, f"{prefix}/role-arn"),
+        fix=annotate_and_restart(facts, value, f"{prefix}/role-arn"),
         annotation=ROLE_ARN_ANNOTATION,
         expected=f"{prefix}/role-arn",
     )

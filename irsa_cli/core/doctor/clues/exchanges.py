@@ -27,7 +27,7 @@ def newest(facts: Facts) -> TrailEvent:
     events = calls(facts)
     if not events:
         more = " except irsa's own" if have(facts.named.events) else ""
-        raise CannotTell(why_unseen(facts, f"CloudTrail has no STS call by this ServiceAccount{more}"))
+        raise CannotTell(why_no_call(facts, f"CloudTrail has no STS call by this ServiceAccount{more}"))
     return max(events, key=lambda event: event.time)
 
 
@@ -59,11 +59,11 @@ def is_admitted(facts: Facts, pods: Iterable[Pod]) -> bool:
 
 
 def run_long_enough(facts: Facts, pods: Iterable[Pod]) -> list[Pod]:
-    """Those of the pods of which CloudTrail should have told by now."""
+    """The pods that are old enough for their calls to be in CloudTrail."""
     return [pod for pod in pods if pod.created is not None and facts.now - pod.created > DELAY]
 
 
-def why_unseen(facts: Facts, otherwise: str) -> str:
+def why_no_call(facts: Facts, otherwise: str) -> str:
     """Why CloudTrail has nothing: if all pods with an identity are young, it is too early for all checks."""
     pods = [pod for pod in known_users(facts.named) if any(map(injected, pod.containers))]
     early = pods and facts.named.events == () and not run_long_enough(facts, pods)

@@ -1,4 +1,4 @@
-"""What the webhook injected into a pod's containers, and the one reason why a pod has no identity.
+"""The webhook's injection into containers, and the one reason why a pod has no identity.
 
 https://github.com/aws/amazon-eks-pod-identity-webhook
 """

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from irsa_cli.core.doctor.commands import annotate, annotate_anew, attach, commented, make
+from irsa_cli.core.doctor.commands import annotate, annotate_and_restart, attach, commented, make
 from irsa_cli.core.doctor.facts import Facts, RoleSummary, Subject
 from irsa_cli.core.doctor.subjects import home_identity, listed
 from irsa_cli.core.objects.aws import Role
@@ -89,7 +89,7 @@ def choose(facts: Facts, otherwise: str) -> str:
     if not found:
         return otherwise
     if len(found) == 1:
-        return annotate_anew(facts, found[0].arn)
+        return annotate_and_restart(facts, found[0].arn)
     return commented(annotate(facts, item.arn) for item in found[:5])
 
 

@@ -237,7 +237,7 @@ def _is_old(facts: Facts, arn: str, provider: object) -> bool:
     cluster, tags = facts.cluster, provider.tags
     if cluster.arn == tags.get(CLUSTER_TAG):
         return True
-    # eksctl notes the name alone, which a cluster of another region may have, too.
+    # eksctl's tag has only the name, which may also exist in another region.
     return cluster.name == tags.get(EKSCTL_CLUSTER_TAG) and _host(arn) == _host(cluster.issuer)
 
 
@@ -258,7 +258,7 @@ def _is_annotations(facts: Facts, flaw: Flaw) -> bool:
     annotated = annotations_of(facts.named).get(AUDIENCE_ANNOTATION, DEFAULT_AUDIENCE)
     if flaw.cause != "trust-audience" or annotated == DEFAULT_AUDIENCE:
         return False
-    try:  # The provider has to refuse the audience, too.
+    try:  # The provider must also reject the audience.
         provider = provider_there(facts)
     except CannotTell:
         return False

@@ -29,7 +29,7 @@ _HELM = "meta.helm.sh/release-name"
 _HOOK = "helm.sh/hook"
 """A pod that Helm makes for a test or around an upgrade, and not the application."""
 _SPARK_LABEL = "spark-app-selector"
-# What names of ServiceAccounts have beside the application's.
+# Words in names of ServiceAccounts apart from the application's.
 _FILLERS = frozenset(
     ("sa", "svc", "serviceaccount", "service", "account", "controller", "node", "agent", "operator", "irsa")
 )
