@@ -13,7 +13,7 @@ from typing import Any
 from irsa_cli.core.doctor.facts import Facts, Subject
 from irsa_cli.core.doctor.finding import comment
 from irsa_cli.core.doctor.owners import restart
-from irsa_cli.core.doctor.subjects import ROLE_ENV, audience_of, known_users
+from irsa_cli.core.doctor.subjects import ROLE_ENV, audience_of
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.makers import EKSCTL_ACCOUNT_TAG, EKSCTL_TAGS
 from irsa_cli.core.objects.aws import Role
@@ -132,7 +132,7 @@ def _annotation(facts: Facts, what: str) -> str:
 
 def annotate_and_restart(facts: Facts, value: str, key: str = ROLE_ARN_ANNOTATION, *, more: str = "") -> str:
     """The same, with the commands that restart pods without this role; `more` extends the first command."""
-    stale = [pod for pod in known_users(facts.named) if not asks_for(pod, unspaced(value))]
+    stale = [pod for pod in facts.named.known_users() if not asks_for(pod, unspaced(value))]
     lines = "\n".join(filter(None, (annotate(facts, value, key) + more, restart(facts, stale))))
     return proposed(of_role(facts, facts.named, unspaced(value)), value, lines)
 

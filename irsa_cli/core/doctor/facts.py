@@ -10,11 +10,16 @@ from irsa_cli.core.doctor.refusals import Maker
 from irsa_cli.core.marks.locks.lease import SeenLock
 from irsa_cli.core.objects.aws import Association, Role
 from irsa_cli.core.objects.kinds import NetworkPolicy, Pod, RefusedPod, ServiceAccount, Webhook
-from irsa_cli.core.objects.unreadable import CannotTell, Unreadable
-from irsa_cli.core.plan.states import ProviderState
+from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
+from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, ProviderState
 from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.values.arn import Arn, role_arn
 from irsa_cli.core.values.cluster import PLAIN, Cluster, Reach
+from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.names import Namespaced
+from irsa_cli.core.values.shown import shown
+
+EMPTY = f"the annotation {ROLE_ARN_ANNOTATION} is empty"
 
 
 @dataclass(frozen=True)
@@ -131,6 +136,58 @@ class Subject(Namespaced):
     network_policies: tuple[NetworkPolicy, ...] | Unreadable = ()
     events: tuple[TrailEvent, ...] | Unreadable = ()
     lock: SeenLock | Unreadable | None = None
+
+    def existing(self) -> ServiceAccount:
+        """The ServiceAccount. This and the following methods raise `CannotTell` without a result."""
+        account = have(self.account)
+        if account is None:
+            raise CannotTell(f"there is no ServiceAccount {self.full_name}")
+        return account
+
+    def annotation(self) -> str:
+        """The value of the role's annotation."""
+        value = self.existing().annotations.get(ROLE_ARN_ANNOTATION)
+        if value is None:
+            raise CannotTell(f"ServiceAccount {self.full_name} has no annotation {ROLE_ARN_ANNOTATION}")
+        return value
+
+    def effective_annotation(self) -> str:
+        """The same, but not an empty value, which the webhook ignores."""
+        value = self.annotation()
+        if not value:
+            raise CannotTell(EMPTY)
+        return value
+
+    def role_arn(self) -> Arn:
+        """The role's ARN in the annotation, if it is valid."""
+        value = self.effective_annotation()
+        try:
+            return role_arn(value)
+        except InvalidInput:
+            raise CannotTell(f"{shown(value)} is not a role ARN") from None
+
+    def annotated_role(self) -> Role:
+        """The role with exactly the annotation's ARN."""
+        arn = self.role_arn()
+        role = have(self.role)
+        if role is None:
+            raise CannotTell(f"there is no role {arn.name} in account {arn.account}")
+        if role.arn != str(arn):
+            raise CannotTell(f"the annotation has {arn}, but the role is {role.arn}")
+        return role
+
+    def users(self) -> tuple[Pod, ...]:
+        """The live pods that use the ServiceAccount."""
+        have(self.pods)
+        pods = self.known_users()
+        if not pods:
+            raise CannotTell(f"no pod uses ServiceAccount {self.full_name}")
+        return pods
+
+    def known_users(self) -> tuple[Pod, ...]:
+        """The same, but empty if the pods are unreadable."""
+        pods = self.pods if isinstance(self.pods, tuple) else ()
+        return tuple(pod for pod in pods if pod.service_account == self.name and pod.is_alive)
 
 
 @dataclass(frozen=True)

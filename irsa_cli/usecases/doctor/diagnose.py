@@ -15,7 +15,7 @@ from irsa_cli.core.doctor.commands import of_account
 from irsa_cli.core.doctor.diagnosis import Diagnosis, Examined, examined, having, judge, undecided
 from irsa_cli.core.doctor.facts import Facts, NodeMetadata, Subject, TrailEvent
 from irsa_cli.core.doctor.finding import Finding, Verdict
-from irsa_cli.core.doctor.subjects import listed, role_arn_of
+from irsa_cli.core.doctor.subjects import listed
 from irsa_cli.core.objects.aws import Association, Role
 from irsa_cli.core.objects.kinds import Pod, ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable
@@ -354,13 +354,13 @@ class _Doctor:
 
     def _begin_role(self, subject: Subject) -> None:
         with suppress(CannotTell):
-            arn = role_arn_of(subject)
+            arn = subject.role_arn()
             self.reads.role(str(arn))
             self.reads.provider(arn.account)
 
     def _role(self, subject: Subject) -> Role | Unreadable | None:
         try:
-            arn = role_arn_of(subject)
+            arn = subject.role_arn()
         except CannotTell as error:
             return Unreadable(error.why, follows=error.follows)
         return self.reads.role(str(arn)).result()

@@ -17,7 +17,7 @@ from irsa_cli.core.doctor.diagnosis import having, judge
 from irsa_cli.core.doctor.facts import EksFacts, Facts, OtherAssociation, RoleSummary, Subject
 from irsa_cli.core.doctor.finding import Finding, Verdict
 from irsa_cli.core.doctor.owners import makers_of
-from irsa_cli.core.doctor.subjects import annotations_of, home_identity, known_users, role_arn_of
+from irsa_cli.core.doctor.subjects import annotations_of, home_identity
 from irsa_cli.core.objects.aws import Association, Role
 from irsa_cli.core.objects.kinds import RefusedPod, ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable
@@ -42,7 +42,7 @@ def with_iam(reads: DoctorReads, facts: Facts) -> Facts:
     """The facts with what has to be read of IAM by what is there: other providers, other roles."""
     subject = facts.named
     provider = account_named(subject)
-    sources = {name for pod in known_users(subject) for item in pod.containers for name in item.sources}
+    sources = {name for pod in subject.known_users() for item in pod.containers for name in item.sources}
     maps = {source.partition(" ")[0] for source in sources if source.startswith("configmap/")}
     subject = replace(
         subject,
@@ -169,7 +169,7 @@ def _renamed(reads: DoctorReads, facts: Facts) -> tuple[tuple[RoleSummary, str],
 def account_named(subject: Subject) -> str:
     """The account in the annotation, '' when there is none to be read."""
     try:
-        return role_arn_of(subject).account
+        return subject.role_arn().account
     except CannotTell:
         return ""
 

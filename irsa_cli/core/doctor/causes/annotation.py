@@ -13,18 +13,7 @@ from irsa_cli.core.doctor.commands import annotate_and_restart, make, of_account
 from irsa_cli.core.doctor.facts import Facts, Subject
 from irsa_cli.core.doctor.finding import Judgement, account_cause, hint, ok, problem, suspect
 from irsa_cli.core.doctor.owners import restart
-from irsa_cli.core.doctor.subjects import (
-    ROLE_ENV,
-    account_of,
-    annotation_of,
-    audience_of,
-    injected,
-    known_users,
-    listed,
-    pod_names,
-    provider_there,
-    role_of,
-)
+from irsa_cli.core.doctor.subjects import ROLE_ENV, audience_of, injected, listed, pod_names, provider_there
 from irsa_cli.core.marks.makers import reader_of
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import ServiceAccount
@@ -62,7 +51,7 @@ def _is_near(key: str) -> bool:
 
 
 def _unannotated(subject: Subject) -> ServiceAccount | None:
-    account = account_of(subject)
+    account = subject.existing()
     return None if ROLE_ARN_ANNOTATION in account.annotations else account
 
 
@@ -187,7 +176,7 @@ def _annotation(facts: Facts) -> Judgement:
     subject = facts.named
     account = _unannotated(subject)
     if account is None:
-        return ok("the ServiceAccount has a role", role=annotation_of(subject))
+        return ok("the ServiceAccount has a role", role=subject.annotation())
     if isinstance(subject.association, Association):
         return ok(BY_ASSOCIATION)
     if _resembling_keys(account) or _annotated_pods(subject) or _was_annotated(subject)[0]:
@@ -196,7 +185,7 @@ def _annotation(facts: Facts) -> Judgement:
         return ok("it needs none: its pods set their own role and token")
     if hidden_tokens(facts):
         raise CannotTell("its pods mount their own token, and irsa does not read the source of their role")
-    if any(map(written_by_hand, known_users(subject))):
+    if any(map(written_by_hand, subject.known_users())):
         # The webhook leaves such a variable as it is, whatever is annotated.
         raise CannotTell(f"the pods' template sets {ROLE_ENV}; see pod-token-volume and pod-env-partial")
     _leave_to_others(facts)
@@ -244,17 +233,17 @@ def _may_be_associated(hidden: Unreadable, **more: str) -> Judgement:
 )
 def _audience(facts: Facts) -> Judgement:
     subject = facts.named
-    annotated = account_of(subject).annotations.get(AUDIENCE_ANNOTATION)
+    annotated = subject.existing().annotations.get(AUDIENCE_ANNOTATION)
     if annotated is None or annotated == DEFAULT_AUDIENCE:
         return ok("tokens have the default audience", audience=audience_of(facts, subject))
     provider = provider_there(facts)
     if not isinstance(provider, ProviderState):
         raise CannotTell("the issuer has no OIDC provider")
-    if annotated in provider.audiences or annotated in str(role_of(subject).trust):
+    if annotated in provider.audiences or annotated in str(subject.annotated_role().trust):
         return ok("the provider or the role accepts the annotation's audience", audience=annotated)
     return problem(
         "neither the provider nor the trust policy accepts this audience",
-        fix=f"{unannotate(facts, AUDIENCE_ANNOTATION)}\n{restart(facts, known_users(subject))}".rstrip("\n"),
+        fix=f"{unannotate(facts, AUDIENCE_ANNOTATION)}\n{restart(facts, subject.known_users())}".rstrip("\n"),
         annotation=shown(annotated),
         provider=listed(provider.audiences) or "none",
     )

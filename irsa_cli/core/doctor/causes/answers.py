@@ -24,16 +24,12 @@ from irsa_cli.core.doctor.facts import Facts, Subject, TrailEvent
 from irsa_cli.core.doctor.finding import Judgement, hint, ok, problem, sts_cause, suspect, unknown
 from irsa_cli.core.doctor.owners import restart
 from irsa_cli.core.doctor.subjects import (
-    account_of,
-    annotation_of,
     audience_of,
     injected_users,
     listed,
     pod_names,
     provider_there,
     role_account,
-    role_of,
-    users_of,
 )
 from irsa_cli.core.objects.kinds import Container, Pod
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
@@ -62,7 +58,7 @@ _LOOKS_AT = "cloudtrail LookupEvents (AssumeRoleWithWebIdentity of this ServiceA
     source="iam:id_roles_update-role-settings.html",
 )
 def _duration(facts: Facts) -> Judgement:
-    role, event = role_of(facts.named), newest(facts)
+    role, event = facts.named.annotated_role(), newest(facts)
     longest = role.max_session_duration
     if not event.error or event.seconds is None:
         return ok("no request for too long a session")
@@ -129,7 +125,7 @@ def _expired(facts: Facts) -> Judgement:
     event = newest(facts)
     if event.error not in _EXPIRED:
         return ok("the newest call had a valid token", last=event.time.isoformat())
-    fix = restart(facts, users_of(facts.named))
+    fix = restart(facts, facts.named.users())
     return problem("the newest call sent an expired token", fix=fix, error=in_words(event))
 
 
@@ -143,7 +139,7 @@ def _expired(facts: Facts) -> Judgement:
     source="https://github.com/aws/amazon-eks-pod-identity-webhook/issues/232",
 )
 def _malformed(facts: Facts) -> Judgement:
-    users_of(facts.named)
+    facts.named.users()
     last = newest(facts)
     if _is_unexplained(facts, last, _INVALID):
         if _NO_TOKEN in last.message.lower():
@@ -201,7 +197,7 @@ def _undecided(facts: Facts, event: TrailEvent, found_by: Iterable[Pod]) -> Judg
 def _roles_wanted(subject: Subject) -> list[str]:
     """The roles that its pods are to ask for: the annotation's, and those that containers name themselves."""
     try:
-        named = annotation_of(subject)
+        named = subject.annotation()
     except CannotTell:
         named = ""
     return [named, *(item.role for item in own_tokens(subject))]
@@ -212,7 +208,7 @@ def _is_others(facts: Facts, event: TrailEvent) -> bool:
     if event.error.startswith((*_THROTTLED, _DISABLED)) or event.error in _EXPIRED:
         return True
     try:
-        longest = role_of(facts.named).max_session_duration
+        longest = facts.named.annotated_role().max_session_duration
     except CannotTell:
         return False
     return event.seconds is not None and longest is not None and event.seconds > longest
@@ -278,7 +274,7 @@ def _throttled(facts: Facts) -> Judgement:
 def _never(facts: Facts) -> Judgement:
     subject = facts.named
     if not own_tokens(subject):
-        annotation_of(subject)
+        subject.annotation()
     pods = {pod.name: pod for pod, _ in injected_users(subject)}
     hidden = subject.events
     if isinstance(hidden, Unreadable) and not hidden.follows:
@@ -286,7 +282,7 @@ def _never(facts: Facts) -> Judgement:
     events = calls(facts)
     if events:
         return ok("pods have called STS", last=max(event.time for event in events).isoformat())
-    global_one = account_of(subject).annotations.get(STS_REGIONAL_ANNOTATION) == "false"
+    global_one = subject.existing().annotations.get(STS_REGIONAL_ANNOTATION) == "false"
     if global_one or any(_asks_elsewhere(facts, item) for _, item in injected_users(subject)):
         return hint("CloudTrail of this region has no call; the pods may call STS in another region")
     long_enough = run_long_enough(facts, pods.values())

@@ -21,15 +21,11 @@ from irsa_cli.core.doctor.owners import edit, restart
 from irsa_cli.core.doctor.subjects import (
     ROLE_ENV,
     TOKEN_ENV,
-    account_of,
-    annotation_of,
-    heeded,
     injected,
     is_bare,
     listed,
     pod_names,
     starts,
-    users_of,
     where,
 )
 from irsa_cli.core.objects.aws import Association
@@ -59,7 +55,7 @@ def _bare_judgement(facts: Facts, identifier: str, text: str, expected: str) -> 
     source="eks:pod-configuration.html",
 )
 def _older(facts: Facts) -> Judgement:
-    annotated = account_of(facts.named).annotated
+    annotated = facts.named.existing().annotated
     return _bare_judgement(
         facts,
         "pod-older-than-annotation",
@@ -114,11 +110,11 @@ def _missed(facts: Facts) -> Judgement:
 )
 def _opt_out(facts: Facts) -> Judgement:
     subject = facts.named
-    annotation_of(subject)
-    whole = [pod for pod in users_of(subject) if is_bare(pod) and opted_out(pod)]
+    subject.annotation()
+    whole = [pod for pod in subject.users() if is_bare(pod) and opted_out(pod)]
     if not whole:
         return _some_containers(subject)
-    others_have_it = any(not is_bare(pod) for pod in users_of(subject))
+    others_have_it = any(not is_bare(pod) for pod in subject.users())
     return marked("their label or annotation opts out", facts, whole, on_purpose=others_have_it)
 
 
@@ -133,7 +129,7 @@ def marked(text: str, facts: Facts, pods: list[Pod], *, on_purpose: bool) -> Jud
 
 
 def _some_containers(subject: Subject) -> Judgement:
-    for pod in users_of(subject):
+    for pod in subject.users():
         names = skipped(pod) & {item.name for item in pod.containers if not injected(item)}
         if names:
             # One of several containers may well be meant to have none.
@@ -175,7 +171,7 @@ _MESHES = frozenset(
     "#reinvocation-policy",
 )
 def _left_out(facts: Facts) -> Judgement:
-    pods = [pod for pod in users_of(facts.named) if has_identity(pod)]
+    pods = [pod for pod in facts.named.users() if has_identity(pod)]
     if not pods:
         raise CannotTell("no container of its pods has an AWS identity")
     if not _is_injected_for_all(facts.named):
@@ -194,7 +190,7 @@ def _is_injected_for_all(subject: Subject) -> bool:
     if isinstance(subject.association, Association):
         return True
     try:
-        return bool(heeded(subject))
+        return bool(subject.effective_annotation())
     except CannotTell:
         return False
 

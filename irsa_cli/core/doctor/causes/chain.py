@@ -20,7 +20,7 @@ from irsa_cli.core.doctor.finding import (
     suspect,
     unknown,
 )
-from irsa_cli.core.doctor.subjects import annotations_of, pod_names, role_arn_of, users_of, where
+from irsa_cli.core.doctor.subjects import annotations_of, pod_names, where
 from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.unreadable import CannotTell, have
 from irsa_cli.core.plan.rules import UnreadableNote
@@ -53,7 +53,7 @@ def _chain(facts: Facts) -> Chain | None:
     policies = role.policies if isinstance(role, Role) and isinstance(role.policies, dict) else {}
     target, tags = target_of(policies.get(POLICY_NAME, {}))
     try:
-        found = chain_of_notes(str(role_arn_of(facts.named)), said)
+        found = chain_of_notes(str(facts.named.role_arn()), said)
     except UnreadableNote as error:
         raise CannotTell(f"{error.message}: {error.reason}", follows=False) from error
     return found and replace(found, tag_session=tags and target == found.target_arn)
@@ -235,7 +235,7 @@ def _pods(facts: Facts) -> Judgement:
     name = config_map_of(facts.named)
     if not name:
         return ok("irsa did not write an AWS configuration for it")
-    pods = users_of(facts.named)
+    pods = facts.named.users()
     going = [(pod, item) for pod in pods for item in pod.containers if takes_profile(facts, pod, item)]
     staying = [pod for pod in pods if pod not in [other for other, _ in going]]
     if staying:

@@ -18,7 +18,7 @@ from irsa_cli.core.doctor.finding import (
     problem,
     unknown,
 )
-from irsa_cli.core.doctor.subjects import listed, pod_names, users_of
+from irsa_cli.core.doctor.subjects import listed, pod_names
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.parsing import selects
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
@@ -173,7 +173,7 @@ _HOLDS = re.compile(r"holdApplicationUntilProxyStarts[\"']?\s*:\s*[\"']?true")
     source="https://docs.aws.amazon.com/eks/latest/best-practices/identity-and-access-management.html",
 )
 def _host_network(facts: Facts) -> Judgement:
-    found = [pod for pod in users_of(facts.named) if pod.host_network]
+    found = [pod for pod in facts.named.users() if pod.host_network]
     if not found:
         return ok("no pod uses hostNetwork")
     return unknown("pods with hostNetwork can use the node's credentials", pods=pod_names(found))
@@ -189,7 +189,7 @@ def _host_network(facts: Facts) -> Judgement:
     source="https://docs.aws.amazon.com/eks/latest/best-practices/identity-and-access-management.html",
 )
 def _hop_limit(facts: Facts) -> Judgement:
-    names = node_names(users_of(facts.named))
+    names = node_names(facts.named.users())
     if not names:
         return ok("no pod runs on an EC2 instance")
     nodes = have(facts.named.nodes)
@@ -222,7 +222,7 @@ def node_names(pods: Iterable[Pod]) -> list[str]:
     source="https://istio.io/latest/docs/ops/common-problems/injection/",
 )
 def _mesh(facts: Facts) -> Judgement:
-    users = users_of(facts.named)
+    users = facts.named.users()
     found = [pod for pod in users if any(item.name in _PROXIES for item in pod.containers)]
     if not found:
         return ok("no pod has a known sidecar")
@@ -254,7 +254,7 @@ def _waits(pod: Pod) -> bool:
     source="https://kubernetes.io/docs/concepts/services-networking/network-policies/",
 )
 def _network_policy(facts: Facts) -> Judgement:
-    pods = users_of(facts.named)
+    pods = facts.named.users()
     policies = have(facts.named.network_policies)
     mine = [item for item in policies if any(selects(item.pods, pod.labels) for pod in pods)]
     rules = [rule for item in mine for rule in item.ports]

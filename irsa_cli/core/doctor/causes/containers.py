@@ -15,15 +15,10 @@ from irsa_cli.core.doctor.subjects import (
     ROLE_ENV,
     TOKEN_ENV,
     TOKEN_VOLUME,
-    account_of,
-    annotation_of,
     audience_of,
     injected,
     injected_users,
     listed,
-    role_arn_of,
-    role_of,
-    users_of,
     where,
 )
 from irsa_cli.core.objects.aws import Role
@@ -44,7 +39,7 @@ from irsa_cli.core.values.arn import Arn
     source="eks:associate-service-account-role.html",
 )
 def _role(facts: Facts) -> Judgement:
-    wanted = annotation_of(facts.named)
+    wanted = facts.named.annotation()
     found = [
         (pod, item)
         for pod, item in injected_users(facts.named)
@@ -69,7 +64,7 @@ def _is_set_by_template(facts: Facts, pod: Pod, container: Container) -> bool:
     It does if the pod is newer than the annotation, or if the variable comes before the region, which the
     webhook adds first.
     """
-    annotated = account_of(facts.named).annotated
+    annotated = facts.named.existing().annotated
     if annotated is not None and pod.created is not None and pod.created > annotated:
         return True
     return stands_before_region(container, ROLE_ENV)
@@ -142,7 +137,7 @@ def _token_volumes(pod: Pod) -> set[str]:
 def _partial(facts: Facts) -> Judgement:
     found = [
         (pod, item)
-        for pod in users_of(facts.named)
+        for pod in facts.named.users()
         for item in pod.containers
         if (ROLE_ENV in item.env) != (TOKEN_ENV in item.env)
         and not (leaves_the_token_to_it(item) and takes_profile(facts, pod, item))
@@ -172,7 +167,7 @@ _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
     source="sdk:standardized-credentials.html",
 )
 def _static(facts: Facts) -> Judgement:
-    subject, pods = facts.named, users_of(facts.named)
+    subject, pods = facts.named, facts.named.users()
     found = [(pod, item) for pod in pods for item in pod.containers if _has_keys(subject, item)]
     sidecars = [(pod, item) for pod, item in found if _is_sidecar(subject, pod, item)]
     if found and len(sidecars) == len(found):
@@ -240,11 +235,11 @@ _ASSUME = re.compile(r"assume", re.IGNORECASE)
 )
 def _twice(facts: Facts) -> Judgement:
     subject = facts.named
-    arn = str(role_arn_of(subject))
+    arn = str(subject.role_arn())
     found = [(pod, item) for pod, item in injected_users(subject) if _names_role(item, arn)]
     if not found:
         return ok("no setting repeats the role's ARN")
-    if _trusts_itself(role_of(subject)):
+    if _trusts_itself(subject.annotated_role()):
         return ok("the role trusts itself", containers=where(found))
     asked = [(pod, item) for pod, item in found if _is_to_assume(item, arn)]
     if asked:

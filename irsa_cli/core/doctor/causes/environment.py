@@ -9,7 +9,7 @@ from irsa_cli.core.doctor.commands import annotate
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import Judgement, hint, ok, pod_cause, problem, suspect, unknown
 from irsa_cli.core.doctor.owners import edit
-from irsa_cli.core.doctor.subjects import TOKEN_ENV, account_of, injected_users, listed, where
+from irsa_cli.core.doctor.subjects import TOKEN_ENV, injected_users, listed, where
 from irsa_cli.core.objects.kinds import Container, Pod
 from irsa_cli.core.objects.unreadable import Unreadable, have
 from irsa_cli.core.objects.variables import variable
@@ -110,7 +110,7 @@ def _contradicts(container: Container) -> bool:
     source="eks:configure-sts-endpoint.html",
 )
 def _global_endpoint(facts: Facts) -> Judgement:
-    annotated = account_of(facts.named).annotations.get(STS_REGIONAL_ANNOTATION, "true")
+    annotated = facts.named.existing().annotations.get(STS_REGIONAL_ANNOTATION, "true")
     if annotated != "false":
         return _by_old_sdk(facts)
     if not have(facts.sts_endpoints):

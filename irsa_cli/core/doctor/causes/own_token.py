@@ -23,7 +23,6 @@ from irsa_cli.core.doctor.subjects import (
     identity_of,
     injected,
     injected_users,
-    known_users,
     listed,
     where,
 )
@@ -55,7 +54,7 @@ class OwnToken:
 
 def own_tokens(subject: Subject) -> tuple[OwnToken, ...]:
     """The containers of the ServiceAccount's pods that bring both, as far as the pods could be read."""
-    found = ((pod, item, own_volume(pod, item)) for pod in known_users(subject) for item in pod.containers)
+    found = ((pod, item, own_volume(pod, item)) for pod in subject.known_users() for item in pod.containers)
     return tuple(
         OwnToken(pod, item, str(item.env[ROLE_ENV]), volume)
         for pod, item, volume in found
@@ -68,7 +67,7 @@ def hidden_tokens(facts: Facts) -> tuple[str, ...]:
     subject, wanted = facts.named, audience_of(facts, facts.named)
     return tuple(
         f"{pod.name} (container {item.name})"
-        for pod in known_users(subject)
+        for pod in subject.known_users()
         for item in pod.containers
         if _role_is_hidden(item)
         and any(

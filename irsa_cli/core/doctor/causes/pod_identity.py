@@ -23,14 +23,7 @@ from irsa_cli.core.doctor.finding import (
     webhook_cause,
 )
 from irsa_cli.core.doctor.owners import restart
-from irsa_cli.core.doctor.subjects import (
-    account_of,
-    known_users,
-    listed,
-    pod_names,
-    starts,
-    users_of,
-)
+from irsa_cli.core.doctor.subjects import listed, pod_names, starts
 from irsa_cli.core.objects.aws import Association, Role
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.unreadable import CannotTell, have
@@ -199,7 +192,7 @@ def _platform(facts: Facts) -> Judgement:
     association = have(facts.named.association)
     if association is None:
         return ok(NONE)
-    users = users_of(facts.named)
+    users = facts.named.users()
     found = [pod for pod in users if runs_without(pod)]
     if not found:
         return ok("none of its pods runs on Fargate or Windows")
@@ -232,7 +225,7 @@ def _older(facts: Facts) -> Judgement:
     made = association.created
     if made is None:
         raise CannotTell("EKS did not return when the association was created")
-    users = [pod for pod in users_of(facts.named) if has_nothing(pod) and not opted_out(pod)]
+    users = [pod for pod in facts.named.users() if has_nothing(pod) and not opted_out(pod)]
     found = [pod for pod in users if pod.created and pod.created < made]
     if not found:
         return ok("no pod without credentials is older than the association", created=made.isoformat())
@@ -262,7 +255,7 @@ def runs_without(pod: Pod) -> bool:
 def _gone(facts: Facts) -> Judgement:
     if have(facts.named.association) is not None:
         return ok("its association exists")
-    found = [pod for pod in users_of(facts.named) if was_associated(pod)]
+    found = [pod for pod in facts.named.users() if was_associated(pod)]
     if not found:
         return ok("no pod uses EKS Pod Identity")
     return problem(
@@ -296,7 +289,7 @@ def unused(facts: Facts) -> tuple[OtherAssociation, ...]:
     found = subject.other_associations
     if not isinstance(found, tuple) or subject.association is not None:
         return ()
-    if not any(map(has_nothing, known_users(subject))):
+    if not any(map(has_nothing, subject.known_users())):
         return ()
     return tuple(item for item in found if _is_unused(facts, item))
 
@@ -321,7 +314,7 @@ def _is_unused(facts: Facts, other: OtherAssociation) -> bool:
 )
 def _other_name(facts: Facts) -> Judgement:
     subject = facts.named
-    account = account_of(subject)
+    account = subject.existing()
     if have(subject.association) is not None or has_role(account):
         return ok("it has a role")
     others = have(subject.other_associations)
@@ -330,7 +323,7 @@ def _other_name(facts: Facts) -> Judgement:
     lost = unused(facts)
     if not lost:
         return unknown("associations exist for a similar name or another namespace", **_of(others))
-    pods = [pod for pod in users_of(subject) if has_nothing(pod)]
+    pods = [pod for pod in subject.users() if has_nothing(pod)]
     return problem(
         "it has no role, and no pod uses the ServiceAccount with the association",
         fix=f"{_associate(facts, lost)}\n{restart(facts, pods)}".rstrip(),

@@ -29,7 +29,7 @@ from irsa_cli.core.doctor.finding import (
     webhook_cause,
 )
 from irsa_cli.core.doctor.owners import restart
-from irsa_cli.core.doctor.subjects import listed, pod_names, starts, users_of
+from irsa_cli.core.doctor.subjects import listed, pod_names, starts
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
@@ -58,7 +58,7 @@ def _agent_down(facts: Facts) -> Judgement:
     if subject.agents is None:
         return ok("the agent is built into the nodes")
     agents = have(subject.agents)
-    users = [pod for pod in users_of(subject) if not runs_without(pod)]
+    users = [pod for pod in subject.users() if not runs_without(pod)]
     placed = [pod for pod in users if pod.node]
     if not agents:
         text = "the agent's add-on is installed, but kube-system has no pods of it"
@@ -117,7 +117,7 @@ def _missed(facts: Facts) -> Judgement:
     made = association.created
     if made is None:
         raise CannotTell("EKS did not return when the association was created")
-    users = [pod for pod in users_of(facts.named) if not runs_without(pod)]
+    users = [pod for pod in facts.named.users() if not runs_without(pod)]
     bare = [pod for pod in users if has_nothing(pod) and pod.created and pod.created >= made]
     found = [pod for pod in bare if not opted_out(pod)]
     if not bare:

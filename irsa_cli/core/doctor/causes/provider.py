@@ -17,7 +17,6 @@ from irsa_cli.core.doctor.subjects import (
     provider_there,
     quota_of,
     role_account,
-    role_arn_of,
 )
 from irsa_cli.core.objects.kinds import ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
@@ -125,7 +124,7 @@ def _missing(facts: Facts) -> Judgement:
     source="eks:cross-account-access.html",
 )
 def _other_account(facts: Facts) -> Judgement:
-    account = role_arn_of(facts.named).account
+    account = facts.named.role_arn().account
     if account == facts.cluster.home:
         return ok("the role and the provider are in the cluster's account", account=account)
     if have(facts.named.provider) is not None:
@@ -135,7 +134,7 @@ def _other_account(facts: Facts) -> Judgement:
         f" --client-id-list {shlex.quote(audience_of(facts, facts.subject))}"
     )
     why = "the administrators of its account decide if it trusts this cluster"
-    role = str(role_arn_of(facts.named))
+    role = str(facts.named.role_arn())
     return problem(
         "STS looks for the provider in the role's account",
         fix=proposed(why, role, in_account(facts, account, command)),

@@ -13,7 +13,7 @@ from irsa_cli.core.doctor.clues.trust_flaws import require_admitted
 from irsa_cli.core.doctor.commands import in_account, is_made_for, make
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import Judgement, ok, problem, role_cause, unknown
-from irsa_cli.core.doctor.subjects import annotations_of, audience_of, listed, provider_of, role_of
+from irsa_cli.core.doctor.subjects import annotations_of, audience_of, listed, provider_of
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.notes import wrote
 from irsa_cli.core.objects.aws import Role
@@ -38,7 +38,7 @@ _SPREADING = timedelta(seconds=60)
     source="iam:troubleshoot.html#troubleshoot_general_eventual-consistency",
 )
 def _new(facts: Facts) -> Judgement:
-    role = role_of(facts.named)
+    role = facts.named.annotated_role()
     if role.created is None:
         return unknown("IAM did not return when the role was created")
     age = facts.now - role.created
@@ -85,7 +85,7 @@ def _under_way(facts: Facts) -> tuple[Role, lifecycle.Lifecycle]:
     for item in () if annotations.get(ROLE_ARN_ANNOTATION) else admitting(subject):
         if isinstance(item.role, Role) and is_made_for(facts, subject, item.role):
             return item.role, lifecycle.of(item.role.tags, named=False)
-    role = role_of(subject)
+    role = subject.annotated_role()
     ended = not is_made_for(facts, subject, role) or wrote(annotations, ROLE_ARN_ANNOTATION)
     return role, lifecycle.of(role.tags, named=True, told=ended)
 
@@ -100,7 +100,7 @@ def _under_way(facts: Facts) -> tuple[Role, lifecycle.Lifecycle]:
     source="iam:access_policies_boundaries.html",
 )
 def _boundary(facts: Facts) -> Judgement:
-    role = role_of(facts.named)
+    role = facts.named.annotated_role()
     if not role.boundary:
         return ok("the role has no permissions boundary")
     document = have(role.boundary_policy)
@@ -152,7 +152,7 @@ def overlap(one: str, other: str) -> bool:
     source="iam:access_policies_manage-attach-detach.html",
 )
 def _permissions(facts: Facts) -> Judgement:
-    role = role_of(facts.named)
+    role = facts.named.annotated_role()
     if have(role.policies):
         names = (name.rsplit("/", 1)[-1] for name in sorted(have(role.policies)))
         return ok("the role has policies", policies=listed(names))
@@ -169,7 +169,7 @@ def _permissions(facts: Facts) -> Judgement:
     source="https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_rcps.html",
 )
 def _organization(facts: Facts) -> Judgement:
-    subject, role = facts.named, role_of(facts.named)
+    subject, role = facts.named, facts.named.annotated_role()
     require_admitted(facts)
     events = subject.events if isinstance(subject.events, tuple) else ()
     mine = [event for event in events if event.role_arn == role.arn]
@@ -196,7 +196,7 @@ def _organization(facts: Facts) -> Judgement:
     source="iam:id_roles_create_for-idp_oidc.html",
 )
 def _wide(facts: Facts) -> Judgement:
-    subject, role = facts.named, role_of(facts.named)
+    subject, role = facts.named, facts.named.annotated_role()
     # Whom the trust lets in is known without the policies; how much that matters is not.
     policies = {} if isinstance(role.policies, Unreadable) else role.policies
     much = power(policies, policies, role.boundary)

@@ -8,9 +8,8 @@ import shlex
 from irsa_cli.core.doctor.clues.meant import choose, evidence, naming, only_one
 from irsa_cli.core.doctor.clues.trust_flaws import flaws_of, other_roles
 from irsa_cli.core.doctor.commands import annotate_and_restart, make, proposed
-from irsa_cli.core.doctor.facts import Facts, Subject
+from irsa_cli.core.doctor.facts import EMPTY, Facts, Subject
 from irsa_cli.core.doctor.finding import Judgement, account_cause, ok, problem
-from irsa_cli.core.doctor.subjects import EMPTY, annotation_of, role_arn_of, role_of
 from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.unreadable import CannotTell, have
 from irsa_cli.core.plan.states import SERVICE_ACCOUNT_TAG, ProviderState
@@ -28,7 +27,7 @@ from irsa_cli.core.values.shown import shown, unspaced
     source="iam:reference-arns.html",
 )
 def _whitespace(facts: Facts) -> Judgement:
-    value = annotation_of(facts.named)
+    value = facts.named.annotation()
     clean = _clean(value)
     if clean == value:
         return ok("the ARN has no stray characters")
@@ -56,7 +55,7 @@ def _clean(value: str) -> str:
     source="iam:reference-arns.html",
 )
 def _arn(facts: Facts) -> Judgement:
-    value = annotation_of(facts.named)
+    value = facts.named.annotation()
     if is_role(value):
         return ok("the annotation is a role ARN")
     clean = _clean(value)
@@ -114,7 +113,7 @@ def _with_policy(facts: Facts, policy: str) -> str:
 )
 def _partition(facts: Facts) -> Judgement:
     subject = facts.named
-    arn = role_arn_of(subject)
+    arn = subject.role_arn()
     if arn.partition == facts.cluster.partition:
         return ok("the role is in the cluster's partition", partition=arn.partition)
     right = Arn(facts.cluster.partition, "iam", "", arn.account, arn.resource)
@@ -138,7 +137,7 @@ def _partition(facts: Facts) -> Judgement:
 )
 def _account(facts: Facts) -> Judgement:
     subject = facts.named
-    arn = role_arn_of(subject)
+    arn = subject.role_arn()
     if arn.account == facts.cluster.home:
         return ok("the role is in the cluster's account", account=arn.account)
     if isinstance(subject.role, Role) and isinstance(subject.provider, ProviderState) and not flaws_of(facts):
@@ -181,7 +180,7 @@ def _role(facts: Facts) -> Judgement:
 
 
 def _arn_in_partition(facts: Facts) -> Arn:
-    arn = role_arn_of(facts.named)
+    arn = facts.named.role_arn()
     if arn.partition != facts.cluster.partition:
         raise CannotTell(f"{arn} has another partition; see annotation-partition")
     return arn
@@ -225,7 +224,7 @@ def _path(facts: Facts) -> Judgement:
     source="eks:associate-service-account-role.html",
 )
 def _other(facts: Facts) -> Judgement:
-    role = role_of(facts.named)
+    role = facts.named.annotated_role()
     found = other_roles(facts)
     if not found:
         return ok("no other role fits better", role=role.arn)

@@ -30,7 +30,7 @@ from irsa_cli.core.doctor.finding import (
     unknown,
 )
 from irsa_cli.core.doctor.owners import ROLLED, edit, owner_of, restart, set_account
-from irsa_cli.core.doctor.subjects import account_of, annotation_of, is_bare, listed, pod_names, users_of
+from irsa_cli.core.doctor.subjects import is_bare, listed, pod_names
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Pod, ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, have
@@ -114,10 +114,10 @@ def _namespace(facts: Facts) -> Judgement:
 )
 def _renamed(facts: Facts) -> Judgement:
     subject = facts.named
-    account_of(subject)
+    subject.existing()
     if not subject.renamed:
         return ok("no role trusts a deleted ServiceAccount with a similar name")
-    pods = [pod for pod in users_of(subject) if is_bare(pod)]
+    pods = [pod for pod in subject.users() if is_bare(pod)]
     if not pods:
         return ok("its pods have an identity")
     role, name = subject.renamed[0]
@@ -145,7 +145,7 @@ def _renamed(facts: Facts) -> Judgement:
 )
 def _service_account(facts: Facts) -> Judgement:
     subject = facts.named
-    account = account_of(subject)
+    account = subject.existing()
     found = strays(facts) if has_role(account) else ()
     if found:
         return _stray(facts, found)
@@ -173,7 +173,7 @@ def _service_account(facts: Facts) -> Judgement:
 
 def _idle(facts: Facts, found: tuple[ServiceAccount, ...]) -> Judgement:
     subject = facts.named
-    pods = [pod for pod in users_of(subject) if is_bare(pod)]
+    pods = [pod for pod in subject.users() if is_bare(pod)]
     other = replace(facts, subject=replace(subject, name=found[0].name, account=found[0]))
     return problem(
         "it has no role, and no pod uses its release's ServiceAccount with a role",
@@ -187,7 +187,7 @@ def _idle(facts: Facts, found: tuple[ServiceAccount, ...]) -> Judgement:
 def _used(facts: Facts) -> Judgement:
     """Pods use the ServiceAccount; others that they have made may be missing it."""
     subject = facts.named
-    made, jobs = made_by_it(facts) if has_role(account_of(subject)) else ((), ())
+    made, jobs = made_by_it(facts) if has_role(subject.existing()) else ((), ())
     if not made and not jobs:
         return ok("pods use the ServiceAccount")
     text = "pods of the same application use the ServiceAccount default, which has no role"
@@ -225,7 +225,7 @@ def _admit_other(facts: Facts, pod: Pod) -> str:
     """How the ServiceAccount that the pods use gets the role: a question, they share a name only."""
     other = replace(facts.named, namespace=pod.namespace, name=pod.service_account, account=None)
     ask = f"only if {other.full_name} needs the role, ask its owner:"
-    lines = "\n".join((admit(facts, other, annotation_of(facts.named)), restart(facts, [pod])))
+    lines = "\n".join((admit(facts, other, facts.named.annotation()), restart(facts, [pod])))
     return commented((comment(ask), *lines.splitlines()))
 
 
@@ -235,7 +235,7 @@ def _use(facts: Facts, pod: Pod) -> str:
     if kind not in ROLLED:
         return edit(facts, pod)
     command = set_account(facts, pod.namespace, kind, owner)
-    account = account_of(facts.named)
+    account = facts.named.existing()
     held = facts.makers.get(f"{kind}/{owner}")
     if is_meant(account, pod) and not (held and held.held):
         return command

@@ -13,7 +13,7 @@ from irsa_cli.core.doctor.clues.injection import POD_IDENTITY_ENV, takes_profile
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import Judgement, hint, ok, pod_cause, problem, suspect, unknown
 from irsa_cli.core.doctor.owners import edit
-from irsa_cli.core.doctor.subjects import injected, is_bare, listed, pod_names, users_of, where
+from irsa_cli.core.doctor.subjects import injected, is_bare, listed, pod_names, where
 from irsa_cli.core.objects.kinds import Container, Pod
 from irsa_cli.core.objects.unreadable import CannotTell, have
 from irsa_cli.core.objects.variables import HIDDEN, variable
@@ -39,7 +39,7 @@ def given(facts: Facts, test: Callable[[Container], bool]) -> list[tuple[Pod, Co
     """The containers with an identity of AWS of which the test holds."""
     return [
         (pod, item)
-        for pod in users_of(facts.named)
+        for pod in facts.named.users()
         for item in pod.containers
         if (injected(item) or POD_IDENTITY_ENV in item.env) and test(item)
     ]
@@ -195,7 +195,7 @@ def _host(address: str) -> str:
     source="eks:associate-service-account-role.html",
 )
 def _kube2iam(facts: Facts) -> Judgement:
-    found = [pod for pod in users_of(facts.named) if _KUBE2IAM in pod.annotations and is_bare(pod)]
+    found = [pod for pod in facts.named.users() if _KUBE2IAM in pod.annotations and is_bare(pod)]
     if not found:
         return ok("no pod without an identity has another role annotation")
     return unknown(
@@ -209,10 +209,7 @@ def _of_pod_identity(facts: Facts) -> list[tuple[Pod, Container]]:
     if have(facts.named.association) is None:
         return []
     found = [
-        (pod, item)
-        for pod in users_of(facts.named)
-        for item in pod.containers
-        if POD_IDENTITY_ENV in item.env
+        (pod, item) for pod in facts.named.users() for item in pod.containers if POD_IDENTITY_ENV in item.env
     ]
     if not found:
         raise CannotTell("none of its containers has EKS Pod Identity credentials")

@@ -12,7 +12,7 @@ from irsa_cli.core.doctor.clues.trust_flaws import GENERATED, flaws_of, other_ro
 from irsa_cli.core.doctor.commands import admit, in_account, make, of_role, rewrite_trust
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import REGISTRY, Check, Judgement, ok, problem, role_cause, unknown
-from irsa_cli.core.doctor.subjects import identity_of, quota_of, role_of
+from irsa_cli.core.doctor.subjects import identity_of, quota_of
 from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.policies import policy
 from irsa_cli.core.policies.web_identity import WebIdentity
@@ -34,7 +34,7 @@ _ADD = "Add the right statement (irsa create-sa --attach-role-arn ... --update-t
 
 def _check(identifier: str) -> Check:
     def check(facts: Facts) -> Judgement:
-        role = role_of(facts.named)
+        role = facts.named.annotated_role()
         if other_roles(facts):
             return ok("another role fits better; see annotation-other-role")
         found = flaws_of(facts)
@@ -220,7 +220,7 @@ TRUST_CAUSES = tuple(identifier for identifier in REGISTRY if identifier.startsw
     source="iam:reference_iam-quotas.html",
 )
 def _quota(facts: Facts) -> Judgement:
-    role = role_of(facts.named)
+    role = facts.named.annotated_role()
     limit = trust_limit(facts)
     size = policy.size(role.trust)
     wanted = trust_policy.statement(identity_of(facts, facts.named))

@@ -14,7 +14,7 @@ from irsa_cli.core.doctor.commands import of_account
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import Judgement, comment, ok, pod_cause, problem, suspect, unknown
 from irsa_cli.core.doctor.owners import ROLLED, set_account, template
-from irsa_cli.core.doctor.subjects import account_of, known_users, listed, pod_names, users_of
+from irsa_cli.core.doctor.subjects import listed, pod_names
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import RefusedPod, ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
@@ -48,7 +48,7 @@ def can_decide(facts: Facts) -> bool:
         return False  # Another cause reports that.
     if isinstance(subject.pods, Unreadable):
         return True
-    return not any(pod.phase == "Running" and has_identity(pod) for pod in known_users(subject))
+    return not any(pod.phase == "Running" and has_identity(pod) for pod in subject.known_users())
 
 
 @pod_cause(
@@ -62,7 +62,7 @@ def can_decide(facts: Facts) -> bool:
 )
 def _uncreated(facts: Facts) -> Judgement:
     subject = facts.named
-    account_of(subject)
+    subject.existing()
     if subject.refused is None:
         return ok("pods with this identity run; irsa did not read the events")
     current = [item for item in have(subject.refused) if not _is_past(facts, item)]
@@ -110,8 +110,8 @@ def _was_meant(facts: Facts, item: RefusedPod) -> bool:
     """Whether pods were to use the ServiceAccount, which has a role, and ask for one that is not there."""
     subject = facts.named
     wanted = missing_account(item.why)
-    with_role = has_role(account_of(subject)) or isinstance(subject.association, Association)
-    if not wanted or not with_role or known_users(subject) or subject.name == "default":
+    with_role = has_role(subject.existing()) or isinstance(subject.association, Association)
+    if not wanted or not with_role or subject.known_users() or subject.name == "default":
         return False
     return is_near(wanted, subject.name) or _is_of_name(item, subject.name)
 
@@ -261,9 +261,9 @@ NO_RUNNING_POD = "pod-unseen"
     source="eks:pod-configuration.html",
 )
 def _seen(facts: Facts) -> Judgement:
-    account_of(facts.named)
+    facts.named.existing()
     try:
-        pods = users_of(facts.named)
+        pods = facts.named.users()
     except CannotTell as error:
         return _none_running(facts, error.why)
     running = [pod for pod in pods if pod.phase == "Running"]

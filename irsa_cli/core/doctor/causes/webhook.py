@@ -29,16 +29,7 @@ from irsa_cli.core.doctor.commands import (
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import NO_ENV, Judgement, ok, problem, suspect, unknown, webhook_cause
 from irsa_cli.core.doctor.owners import restart
-from irsa_cli.core.doctor.subjects import (
-    account_of,
-    annotation_of,
-    heeded,
-    identity_of,
-    known_users,
-    listed,
-    pod_names,
-    users_of,
-)
+from irsa_cli.core.doctor.subjects import identity_of, listed, pod_names
 from irsa_cli.core.objects.aws import Association, Role
 from irsa_cli.core.objects.kinds import Pod, ServiceAccount, Webhook
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
@@ -111,7 +102,7 @@ def _failing(facts: Facts) -> Judgement:
         return ok("a dry-run pod got its identity")
     associated = _knows_association(facts)
     if not associated:
-        heeded(subject)
+        subject.effective_annotation()
     webhooks = webhooks_of(facts)
     if excluding(facts, subject)[0] or (foreign_prefix(facts) and not associated):
         raise CannotTell("the webhook skips it for another reason")
@@ -127,7 +118,7 @@ def _knows_association(facts: Facts) -> bool:
     found = facts.named.association
     if not isinstance(found, Association):
         return False
-    if ROLE_ARN_ANNOTATION in account_of(facts.named).annotations:
+    if ROLE_ARN_ANNOTATION in facts.named.existing().annotations:
         return True
     if found.created is None or facts.now - found.created < _UNTIL_KNOWN:
         why = "the association is new, and the webhook may not know of it yet"
@@ -165,9 +156,9 @@ def _failed(facts: Facts, item: Webhook, text: str) -> Judgement:
     source="webhook:#readme",
 )
 def _prefix(facts: Facts) -> Judgement:
-    value = heeded(facts.named)
+    value = facts.named.effective_annotation()
     prefix = foreign_prefix(facts)
-    if not prefix or f"{prefix}/role-arn" in account_of(facts.named).annotations:
+    if not prefix or f"{prefix}/role-arn" in facts.named.existing().annotations:
         return ok("the webhook reads the annotation that is set")
     return problem(
         "the webhook runs with another --annotation-prefix",
@@ -195,7 +186,7 @@ def _association(facts: Facts) -> Judgement:
         return ok("there is no Pod Identity association for it")
     if isinstance(subject.account, ServiceAccount) and ROLE_ARN_ANNOTATION not in subject.account.annotations:
         return ok("its pods get the association's role, and there is no annotation")
-    wanted = annotation_of(subject)
+    wanted = subject.annotation()
     if found.role_arn in ("", wanted):
         why = "EKS did not return the association's role" if not found.role_arn else "both have the same role"
         return unknown(
@@ -213,8 +204,8 @@ def _association(facts: Facts) -> Judgement:
 
 def _unread(facts: Facts, hidden: Unreadable) -> Judgement:
     """Where associations can't be read, pods that ask EKS Pod Identity tell that there is one, or was."""
-    annotation_of(facts.named)
-    found = [pod for pod in users_of(facts.named) if was_associated(pod)]
+    facts.named.annotation()
+    found = [pod for pod in facts.named.users() if was_associated(pod)]
     if not found:
         return unknown(hidden.why)
     return suspect(
@@ -229,10 +220,10 @@ def _keep_one(facts: Facts, association: Association) -> str:
     If no pod shows it, the annotation stays unless its role does not trust the ServiceAccount.
     """
     subject = facts.named
-    mine = known_users(subject)
+    mine = subject.known_users()
     by_association = [pod for pod in mine if has_pod_identity(pod)]
     delete = eks(facts, "delete-pod-identity-association", f"--association-id {shlex.quote(association.id)}")
-    annotated = annotation_of(subject)
+    annotated = subject.annotation()
     stale = [pod for pod in mine if not asks_for(pod, annotated)]
     lines = "\n".join((delete, *restart(facts, stale).splitlines()))
     for_annotation = proposed(of_role(facts, subject, annotated), annotated, lines).splitlines()

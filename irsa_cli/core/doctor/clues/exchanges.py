@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from irsa_cli.core.doctor.facts import Facts, TrailEvent
-from irsa_cli.core.doctor.subjects import ROLE_ENV, injected, known_users
+from irsa_cli.core.doctor.subjects import ROLE_ENV, injected
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.unreadable import CannotTell, have
 
@@ -65,7 +65,7 @@ def run_long_enough(facts: Facts, pods: Iterable[Pod]) -> list[Pod]:
 
 def why_no_call(facts: Facts, otherwise: str) -> str:
     """Why CloudTrail has nothing: if all pods with an identity are young, it is too early for all checks."""
-    pods = [pod for pod in known_users(facts.named) if any(map(injected, pod.containers))]
+    pods = [pod for pod in facts.named.known_users() if any(map(injected, pod.containers))]
     early = pods and facts.named.events == () and not run_long_enough(facts, pods)
     return EARLY if early else otherwise
 

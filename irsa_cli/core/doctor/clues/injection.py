@@ -9,14 +9,11 @@ from irsa_cli.core.doctor.facts import Facts, Subject
 from irsa_cli.core.doctor.subjects import (
     ROLE_ENV,
     TOKEN_ENV,
-    account_of,
     annotations_of,
     argument,
-    heeded,
     injected,
     is_bare,
     listed,
-    users_of,
 )
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Container, Pod, Requirement, Webhook
@@ -104,7 +101,7 @@ def why_bare(facts: Facts, pod: Pod) -> str:
 def _by_time(facts: Facts, pod: Pod) -> str:
     if pod.created is None:
         return "pod-older-than-annotation"
-    annotated = account_of(facts.named).annotated
+    annotated = facts.named.existing().annotated
     # Times have whole seconds: of two equal ones nobody knows which came first.
     newer = annotated is not None and pod.created > annotated
     webhooks = facts.webhooks if isinstance(facts.webhooks, tuple) else ()
@@ -133,8 +130,8 @@ def is_shown(facts: Facts, pod: Pod) -> bool:
 
 def bare(facts: Facts, identifier: str) -> list[Pod]:
     """The pods without a web identity for this very cause; raises `CannotTell` when there can't be any."""
-    heeded(facts.named)
-    return [pod for pod in users_of(facts.named) if is_bare(pod) and why_bare(facts, pod) == identifier]
+    facts.named.effective_annotation()
+    return [pod for pod in facts.named.users() if is_bare(pod) and why_bare(facts, pod) == identifier]
 
 
 def selector_text(requirements: tuple[Requirement, ...]) -> str:

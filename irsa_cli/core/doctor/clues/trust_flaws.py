@@ -16,7 +16,7 @@ from typing import Any
 from irsa_cli.core.doctor.clues.meant import naming
 from irsa_cli.core.doctor.clues.principal_flaws import Flaw, principal_flaw, similarity
 from irsa_cli.core.doctor.facts import Facts
-from irsa_cli.core.doctor.subjects import annotations_of, audience_of, identity_of, provider_there, role_of
+from irsa_cli.core.doctor.subjects import annotations_of, audience_of, identity_of, provider_there
 from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.unreadable import CannotTell
 from irsa_cli.core.plan.states import AUDIENCE_ANNOTATION, CLUSTER_TAG, SERVICE_ACCOUNT_TAG, ProviderState
@@ -248,7 +248,7 @@ def _host(provider: str) -> str:
 
 def flaws_of(facts: Facts) -> tuple[Flaw, ...]:
     """The flaws that exclude the token from the role."""
-    role = role_of(facts.named)
+    role = facts.named.annotated_role()
     found = flaws(role.trust, identity_of(facts, facts.named), _old(facts, role), facts.now)
     return tuple(item for item in found if not _is_annotations(facts, item))
 
@@ -270,7 +270,7 @@ def other_roles(facts: Facts) -> tuple[str, ...]:
 
     If that role was created for this ServiceAccount (see its tags), its trust policy is wrong instead.
     """
-    subject, role = facts.named, role_of(facts.named)
+    subject, role = facts.named, facts.named.annotated_role()
     if all(flaw.unknown for flaw in flaws_of(facts)):
         return ()
     if subject.full_name in (role.tags.get(SERVICE_ACCOUNT_TAG), role.tags.get(EKSCTL_ACCOUNT_TAG)):

@@ -15,7 +15,7 @@ from functools import cached_property
 from irsa_cli.core.doctor.clues.injection import has_pod_identity
 from irsa_cli.core.doctor.facts import Facts, RoleSummary, Subject
 from irsa_cli.core.doctor.owners import owner_of
-from irsa_cli.core.doctor.subjects import home_identity, injected, is_bare, known_users
+from irsa_cli.core.doctor.subjects import home_identity, injected, is_bare
 from irsa_cli.core.marks.makers import reader_of
 from irsa_cli.core.objects.kinds import Pod, ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
@@ -188,7 +188,7 @@ def idle(facts: Facts) -> tuple[ServiceAccount, ...]:
     pods = subject.pods if isinstance(subject.pods, tuple) else ()
     used = {pod.service_account for pod in pods if pod.is_alive}
     if (
-        not any(map(has_nothing, known_users(subject)))
+        not any(map(has_nothing, subject.known_users()))
         or subject.association is not None
         or subject.candidates != ()
     ):
