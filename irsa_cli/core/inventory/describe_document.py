@@ -18,7 +18,7 @@ from irsa_cli.core.doctor.clues.injection import has_pod_identity, opted_out
 from irsa_cli.core.doctor.facts import Subject
 from irsa_cli.core.doctor.owners import Makers, restarts
 from irsa_cli.core.doctor.subjects import ROLE_ENV, TOKEN_ENV
-from irsa_cli.core.inventory.bindings import ListedBinding, ReadProvider
+from irsa_cli.core.inventory.bindings import ListedBinding, ReadProvider, annotation_of
 from irsa_cli.core.inventory.list_document import (
     account_json,
     binding_json,
@@ -76,7 +76,7 @@ def pods_of(account: ServiceAccount, pods: Iterable[Pod]) -> tuple[PodIdentity, 
 def identity_of(pod: Pod, account: ServiceAccount) -> PodIdentity:
     """What a pod has of its ServiceAccount's role, by its environment and by when it was created."""
     roles = sorted({item.env[ROLE_ENV] or "" for item in pod.containers if ROLE_ENV in item.env})
-    if roles == [account.annotation()]:
+    if roles == [annotation_of(account)]:
         lacking = next(filter(None, (_token_problem(pod, it, account) for it in pod.containers)), "")
         if lacking:
             return PodIdentity(pod, Identity.NO_TOKEN, lacking, needs_restart=None)
