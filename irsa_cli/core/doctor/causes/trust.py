@@ -7,8 +7,7 @@ import shlex
 from dataclasses import replace
 from datetime import datetime
 
-from irsa_cli.core.doctor.clues.principal_flaws import Flaw
-from irsa_cli.core.doctor.clues.trust_flaws import GENERATED, flaws_of, other_roles
+from irsa_cli.core.doctor.clues.trust_flaws import GENERATED, Flaw, flaws_of, other_roles
 from irsa_cli.core.doctor.commands import admit, in_account, make, of_role, rewrite_trust
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import REGISTRY, Check, Judgement, ok, problem, role_cause, unknown
