@@ -11,7 +11,7 @@ from irsa_cli.core.doctor.clues.meant import admitting, choose, evidence, naming
 from irsa_cli.core.doctor.clues.usage import idle
 from irsa_cli.core.doctor.commands import annotate_and_restart, make, of_account, unannotate
 from irsa_cli.core.doctor.facts import Facts, Subject
-from irsa_cli.core.doctor.finding import Judgement, account_cause, hint, ok, problem, suspect
+from irsa_cli.core.doctor.finding import Judgement, Settled, account_cause, hint, ok, problem, suspect
 from irsa_cli.core.doctor.owners import restart
 from irsa_cli.core.doctor.subjects import ROLE_ENV, audience_of, injected, listed, pod_names, provider_there
 from irsa_cli.core.marks.makers import reader_of
@@ -50,9 +50,12 @@ def _is_near(key: str) -> bool:
     return matcher.ratio() >= 0.85
 
 
-def _unannotated(subject: Subject) -> ServiceAccount | None:
+def _unannotated(subject: Subject) -> ServiceAccount:
+    """The ServiceAccount; with the annotation, the check ends."""
     account = subject.existing()
-    return None if ROLE_ARN_ANNOTATION in account.annotations else account
+    if ROLE_ARN_ANNOTATION in account.annotations:
+        raise Settled(ok("the ServiceAccount has a role annotation"))
+    return account
 
 
 @account_cause(
@@ -65,8 +68,6 @@ def _unannotated(subject: Subject) -> ServiceAccount | None:
 )
 def _key(facts: Facts) -> Judgement:
     account = _unannotated(facts.named)
-    if account is None:
-        return ok("the annotation has the right key")
     found = _resembling_keys(account)
     if not found:
         raise CannotTell("no annotation has a similar key; see annotation-missing")
@@ -104,8 +105,7 @@ def _annotated_pods(subject: Subject) -> list[str]:
 )
 def _place(facts: Facts) -> Judgement:
     subject = facts.named
-    if _unannotated(subject) is None:
-        return ok("the annotation is on the ServiceAccount")
+    _unannotated(subject)
     pods = [pod for pod in have(subject.pods) if pod.name in _annotated_pods(subject)]
     if not pods:
         raise CannotTell("no pod has the annotation; see annotation-missing")
@@ -143,8 +143,6 @@ def _was_annotated(subject: Subject) -> tuple[str, str]:
 def _removed(facts: Facts) -> Judgement:
     subject = facts.named
     account = _unannotated(subject)
-    if account is None:
-        return ok("the annotation exists")
     if _resembling_keys(account) or _annotated_pods(subject):
         raise CannotTell("a similar annotation exists; see annotation-key and annotation-place")
     role, origin = _was_annotated(subject)
@@ -175,8 +173,6 @@ def _removed(facts: Facts) -> Judgement:
 def _annotation(facts: Facts) -> Judgement:
     subject = facts.named
     account = _unannotated(subject)
-    if account is None:
-        return ok("the ServiceAccount has a role", role=subject.annotation())
     if isinstance(subject.association, Association):
         return ok(BY_ASSOCIATION)
     if _resembling_keys(account) or _annotated_pods(subject) or _was_annotated(subject)[0]:

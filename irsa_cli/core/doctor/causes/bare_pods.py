@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 
-from irsa_cli.core.doctor.causes.pod_identity import NONE, runs_without
+from irsa_cli.core.doctor.causes.pod_identity import association_of, runs_without
 from irsa_cli.core.doctor.clues.injection import (
     AGENT,
     POD_IDENTITY_ENV,
@@ -240,8 +240,7 @@ _UNKNOWN_YET = timedelta(minutes=2)
 )
 def _agent_down(facts: Facts) -> Judgement:
     subject = facts.named
-    if have(subject.association) is None:
-        return ok(NONE)
+    association_of(facts)
     if not have(subject.agent):
         raise CannotTell("the cluster has no EKS Pod Identity agent; see pod-identity-agent")
     if subject.agents is None:
@@ -300,9 +299,7 @@ def _state(pod: Pod) -> str:
     source="eks:pod-id-association.html",
 )
 def _missed(facts: Facts) -> Judgement:
-    association = have(facts.named.association)
-    if association is None:
-        return ok(NONE)
+    association = association_of(facts)
     made = association.created
     if made is None:
         raise CannotTell("EKS did not return when the association was created")

@@ -12,6 +12,7 @@ from irsa_cli.core.doctor.commands import of_account, of_power, proposed
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import (
     Judgement,
+    Settled,
     account_cause,
     hint,
     ok,
@@ -44,11 +45,11 @@ _UNIQUE_ID = re.compile(r"AROA[A-Z0-9]{12,}", re.ASCII)
 _DURATION = re.compile(r"^\s*duration_seconds\s*=\s*(\d+)\s*$", re.MULTILINE | re.ASCII)
 
 
-def _chain(facts: Facts) -> Chain | None:
+def _chain(facts: Facts) -> Chain:
     have(facts.named.account)
     said = annotations_of(facts.named)
     if TARGET_ANNOTATION not in said:
-        return None
+        raise Settled(ok(_NONE))
     role = facts.named.role
     policies = role.policies if isinstance(role, Role) and isinstance(role.policies, dict) else {}
     target, tags = target_of(policies.get(POLICY_NAME, {}))
@@ -56,7 +57,9 @@ def _chain(facts: Facts) -> Chain | None:
         found = chain_of_notes(str(facts.named.role_arn()), said)
     except UnreadableNote as error:
         raise CannotTell(f"{error.message}: {error.reason}", follows=False) from error
-    return found and replace(found, tag_session=tags and target == found.target_arn)
+    if found is None:
+        raise Settled(ok(_NONE))
+    return replace(found, tag_session=tags and target == found.target_arn)
 
 
 @account_cause(
@@ -70,8 +73,6 @@ def _chain(facts: Facts) -> Chain | None:
 )
 def _permission(facts: Facts) -> Judgement:
     chain = _chain(facts)
-    if chain is None:
-        return ok(_NONE)
     role = have(facts.named.role)
     if role is None:
         return unknown("the role does not exist; see role-missing")
@@ -102,8 +103,6 @@ def _permission(facts: Facts) -> Judgement:
 )
 def _external_id(facts: Facts) -> Judgement:
     chain = _chain(facts)
-    if chain is None:
-        return ok(_NONE)
     target = have(facts.named.chain_target)
     if target is None or answer_of(chain.judge(target.trust)) is not Answer.NO:
         return ok("the external ID is not the problem", target=chain.target_arn)
@@ -145,8 +144,6 @@ def _fitting(chain: Chain, target: Role) -> Iterator[str]:
 )
 def _trust(facts: Facts) -> Judgement:
     chain = _chain(facts)
-    if chain is None:
-        return ok(_NONE)
     target = have(facts.named.chain_target)
     if target is None:
         return problem(
@@ -186,8 +183,6 @@ def _trust(facts: Facts) -> Judgement:
 )
 def _session(facts: Facts) -> Judgement:
     chain = _chain(facts)
-    if chain is None:
-        return ok(_NONE)
     text = have(facts.named.aws_config)
     if text is None:
         return ok("irsa did not write an AWS configuration for it")

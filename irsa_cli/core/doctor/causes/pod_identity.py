@@ -15,6 +15,7 @@ from irsa_cli.core.doctor.commands import eks, in_account, of_power, rewrite_tru
 from irsa_cli.core.doctor.facts import Facts, OtherAssociation
 from irsa_cli.core.doctor.finding import (
     Judgement,
+    Settled,
     account_cause,
     ok,
     pod_cause,
@@ -34,7 +35,14 @@ from irsa_cli.core.trust.evaluation import Answer
 _FARGATE = "eks.amazonaws.com/fargate-profile"
 _TOKEN_VOLUME = "eks-pod-identity-token"  # noqa: S105 - a volume's name
 _ADDRESSES = ("http://169.254.170.23/", "http://[fd00:ec2::23]/")
-NONE = "it has no Pod Identity association"
+
+
+def association_of(facts: Facts) -> Association:
+    """The Pod Identity association; without one, the check ends."""
+    association = have(facts.named.association)
+    if association is None:
+        raise Settled(ok("it has no Pod Identity association"))
+    return association
 
 
 @webhook_cause(
@@ -47,9 +55,7 @@ NONE = "it has no Pod Identity association"
     source="eks:pod-id-role.html",
 )
 def _trust(facts: Facts) -> Judgement:
-    association = have(facts.named.association)
-    if association is None:
-        return ok(NONE)
+    association = association_of(facts)
     role = have(facts.named.association_role)
     if role is None:
         return problem(
@@ -116,9 +122,7 @@ def _with_statement(facts: Facts, role: Role, wanted: policy.Document) -> str:
     source="eks:pod-id-assign-target-role.html",
 )
 def _target(facts: Facts) -> Judgement:
-    association = have(facts.named.association)
-    if association is None:
-        return ok(NONE)
+    association = association_of(facts)
     if not association.target_role_arn:
         return ok("the association has no target role")
     role = have(facts.named.target_role)
@@ -149,8 +153,7 @@ def _target(facts: Facts) -> Judgement:
     source="eks:pod-id-agent-setup.html",
 )
 def _agent(facts: Facts) -> Judgement:
-    if have(facts.named.association) is None:
-        return ok(NONE)
+    association_of(facts)
     if have(facts.named.agent):
         return ok("the cluster has the EKS Pod Identity agent")
     return problem(
@@ -170,8 +173,7 @@ def _agent(facts: Facts) -> Judgement:
     source="eks:pod-id-agent-setup.html",
 )
 def _endpoint(facts: Facts) -> Judgement:
-    if have(facts.named.association) is None:
-        return ok(NONE)
+    association_of(facts)
     if have(facts.named.auth_endpoints):
         return ok("the VPC has an endpoint for eks-auth")
     if not have(facts.sts_endpoints):
@@ -189,9 +191,7 @@ def _endpoint(facts: Facts) -> Judgement:
     source="eks:pod-identities.html#pod-id-considerations",
 )
 def _platform(facts: Facts) -> Judgement:
-    association = have(facts.named.association)
-    if association is None:
-        return ok(NONE)
+    association = association_of(facts)
     users = facts.named.users()
     found = [pod for pod in users if runs_without(pod)]
     if not found:
@@ -219,9 +219,7 @@ def _platform(facts: Facts) -> Judgement:
     source="eks:pod-identities.html#pod-id-considerations",
 )
 def _older(facts: Facts) -> Judgement:
-    association = have(facts.named.association)
-    if association is None:
-        return ok(NONE)
+    association = association_of(facts)
     made = association.created
     if made is None:
         raise CannotTell("EKS did not return when the association was created")
