@@ -46,19 +46,16 @@ _LABELS = {Proposal.FILL_IN: "to fill in", Proposal.CHOICE: "to decide", Proposa
 
 def kind_of(fix: str) -> Proposal:
     """The effect of pasting these lines."""
-    commands = [words for words in map(_words, fix.splitlines()) if words]
+    commands = list(filter(None, map(_words, fix.splitlines())))
     if not commands:
         return Proposal.CHOICE
-    if any(_is_unfilled(word) for line in commands for word in line):
+    words = [word for line in commands for word in line if word]
+    if any(_UNFILLED.fullmatch(word) or placeholder(word) == word for word in words):
         return Proposal.FILL_IN
-    verbs = {_verb(*words) for words in commands} - {Proposal.LOOK.value}
+    verbs = {_verb(*line) for line in commands} - {Proposal.LOOK.value}
     if not verbs:
         return Proposal.LOOK
     return Proposal.EDIT if verbs == {Proposal.EDIT.value} else Proposal.COMMAND
-
-
-def _is_unfilled(word: str) -> bool:
-    return bool(word) and (_UNFILLED.fullmatch(word) is not None or placeholder(word) == word)
 
 
 def comment(text: str) -> str:

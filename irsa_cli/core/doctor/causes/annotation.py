@@ -73,18 +73,14 @@ def _key(facts: Facts) -> Judgement:
         raise CannotTell("no annotation has a similar key; see annotation-missing")
     if isinstance(facts.named.association, Association):
         return ok(BY_ASSOCIATION)
+    # A key that means something else stays.
+    more = f" {shlex.quote(f'{found[0]}-')}" if _is_near(found[0]) else ""
     return problem(
         "the pod webhook reads another key",
-        fix=_rename(facts, account, found[0]),
+        fix=annotate_and_restart(facts, account.annotations[found[0]], more=more),
         key=listed(map(shown, found)),
         expected=ROLE_ARN_ANNOTATION,
     )
-
-
-def _rename(facts: Facts, account: ServiceAccount, key: str) -> str:
-    """The commands that write the annotation by its right key; one that means something else stays."""
-    more = f" {shlex.quote(f'{key}-')}" if _is_near(key) else ""
-    return annotate_and_restart(facts, account.annotations[key], more=more)
 
 
 def _annotated_pods(subject: Subject) -> list[str]:

@@ -161,7 +161,7 @@ def _some_containers(subject: Subject) -> Judgement:
 _GIVEN = (ROLE_ENV, TOKEN_ENV, POD_IDENTITY_ENV)
 _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 _MESHES = frozenset(
-    {
+    [
         "istio-proxy",
         "istio-init",
         "istio-validation",
@@ -175,7 +175,7 @@ _MESHES = frozenset(
         "proxyinit",
         "kuma-sidecar",
         "kuma-init",
-    }
+    ]
 )
 """Containers of service meshes, which don't call AWS with the pod's role."""
 

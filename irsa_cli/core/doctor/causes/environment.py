@@ -130,7 +130,7 @@ def _by_old_sdk(facts: Facts) -> Judgement:
     found = [
         (pod, item)
         for pod, item in injected_users(subject)
-        if not item.env.get(_STS_URL) and not _heeds_region(item)
+        if not item.env.get(_STS_URL) and (cli_version(item) or (0,)) < _REGIONAL_CLI
     ]
     pods = [pod for pod, _ in found]
     if not found or is_admitted(facts, pods):
@@ -144,11 +144,6 @@ def _by_old_sdk(facts: Facts) -> Judgement:
         containers=where(found),
         endpoint=listed(item.id for item in facts.sts_endpoints),
     )
-
-
-def _heeds_region(container: Container) -> bool:
-    """Whether the image's AWS CLI is one that heeds the variable."""
-    return (cli_version(container) or (0,)) >= _REGIONAL_CLI
 
 
 @pod_cause(
@@ -190,10 +185,10 @@ def _windows(facts: Facts) -> Judgement:
     "2451-service-account-token-volumes",
 )
 def _unreadable(facts: Facts) -> Judgement:
-    version = _version(have(facts.eks).version)
+    version = re.match(r"(\d+)\.(\d+)", have(facts.eks).version)
     if not version:
         return unknown("the cluster's version is unknown")
-    if version >= _READABLE_SINCE:
+    if (int(version[1]), int(version[2])) >= _READABLE_SINCE:
         return ok("this Kubernetes version lets the container's user read the token")
     exposed = [(pod, item) for pod, item in injected_users(facts.named) if pod.fs_group is None]
     found = [(pod, item) for pod, item in exposed if _user(pod, item)]
@@ -219,11 +214,6 @@ def _unreadable(facts: Facts) -> Judgement:
 def _user(pod: Pod, container: Container) -> int | None:
     """Whom the container runs as; None where only its image says so."""
     return pod.user if container.user is None else container.user
-
-
-def _version(text: str) -> tuple[int, ...]:
-    match = re.match(r"(\d+)\.(\d+)", text)
-    return (int(match[1]), int(match[2])) if match else ()
 
 
 @pod_cause(

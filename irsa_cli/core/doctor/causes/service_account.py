@@ -64,13 +64,12 @@ def _missing(facts: Facts) -> Judgement:
         fix=create(facts) if isinstance(association, Association) else make_or_attach(facts),
         expected=subject.full_name,
         similar=listed(near) or "none",
-        **(_of(association) if isinstance(association, Association) else evidence(facts)),
+        **(
+            {"association": f"{association.id} {association.role_arn}".rstrip()}
+            if isinstance(association, Association)
+            else evidence(facts)
+        ),
     )
-
-
-def _of(association: Association) -> dict[str, str]:
-    """The association that waits for the ServiceAccount: with it, that has its role."""
-    return {"association": f"{association.id} {association.role_arn}".rstrip()}
 
 
 def _elsewhere(accounts: tuple[ServiceAccount, ...], subject: Subject) -> list[ServiceAccount]:

@@ -140,13 +140,10 @@ def _leave_to_others(facts: Facts, item: RefusedPod) -> None:
     probe = facts.named.probe
     if not calling or not isinstance(probe, Unreadable) or calling[0] not in probe.why:
         return
-    if any(webhook.name == calling[1] for webhook in webhooks) and _is_heeded(facts):
-        raise CannotTell(f"the API server rejects pods as webhook {calling[1]} fails; see webhook-failing")
-
-
-def _is_heeded(facts: Facts) -> bool:
     account = facts.named.account
-    return isinstance(account, ServiceAccount) and has_role(account)
+    annotated = isinstance(account, ServiceAccount) and has_role(account)
+    if annotated and any(webhook.name == calling[1] for webhook in webhooks):
+        raise CannotTell(f"the API server rejects pods as webhook {calling[1]} fails; see webhook-failing")
 
 
 def _reason(facts: Facts, item: RefusedPod) -> _Reason:

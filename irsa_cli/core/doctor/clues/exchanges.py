@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from irsa_cli.core.doctor.facts import Facts, TrailEvent
 from irsa_cli.core.doctor.subjects import ROLE_ENV, injected
@@ -31,14 +31,9 @@ def newest(facts: Facts) -> TrailEvent:
     return max(events, key=lambda event: event.time)
 
 
-def began(pods: Iterable[Pod]) -> datetime | None:
-    """When the oldest of these pods was created, if known."""
-    return min((pod.created for pod in pods if pod.created is not None), default=None)
-
-
 def newest_by_role(facts: Facts, pods: Iterable[Pod]) -> dict[str, TrailEvent]:
     """The newest call for each role since the oldest of these pods was created."""
-    since = began(pods)
+    since = min((pod.created for pod in pods if pod.created is not None), default=None)
     found: dict[str, TrailEvent] = {}
     for event in sorted(calls(facts), key=lambda event: event.time, reverse=True):
         if since is None or event.time >= since:

@@ -20,23 +20,6 @@ from irsa_cli.core.values.arn import Arn
 SERVICE = "pods.eks.amazonaws.com"
 
 
-def _context_of(facts: Facts, association: Association) -> Context:
-    """The condition keys of EKS Pod Identity's request for the ServiceAccount."""
-    cluster = facts.cluster
-    return {
-        "aws:sourceaccount": (cluster.account,),
-        "aws:sourcearn": (cluster.arn,),
-        "aws:sourceorgid": PresentKey(),
-        "aws:sourceorgpaths": PresentKey(),
-        "aws:principalisawsservice": ("true",),
-        "aws:principalservicename": (SERVICE,),
-        "aws:principalservicenameslist": PresentKey(),
-        "aws:securetransport": ("true",),
-        "aws:requestedregion": (cluster.region,),
-        **_tags(facts, association, "aws:requesttag/"),
-    }
-
-
 def _tags(facts: Facts, association: Association, prefix: str) -> Context:
     """The session tags, which an association may do without."""
     if association.without_tags:
@@ -55,7 +38,18 @@ def _tags(facts: Facts, association: Association, prefix: str) -> Context:
 
 def said_to_service(document: Document, facts: Facts, association: Association) -> tuple[Said, ...]:
     """How the trust policy of the association's role answers EKS Pod Identity."""
-    context = _context_of(facts, association)
+    context: Context = {
+        "aws:sourceaccount": (facts.cluster.account,),
+        "aws:sourcearn": (facts.cluster.arn,),
+        "aws:sourceorgid": PresentKey(),
+        "aws:sourceorgpaths": PresentKey(),
+        "aws:principalisawsservice": ("true",),
+        "aws:principalservicename": (SERVICE,),
+        "aws:principalservicenameslist": PresentKey(),
+        "aws:securetransport": ("true",),
+        "aws:requestedregion": (facts.cluster.region,),
+        **_tags(facts, association, "aws:requesttag/"),
+    }
     return tuple(said(document, is_service, context, action) for action in actions(association))
 
 

@@ -150,14 +150,11 @@ def made_by_it(facts: Facts) -> tuple[tuple[Pod, ...], tuple[Pod, ...]]:
         and _HOOK not in pod.annotations
         and not is_neighbour(facts, pod)
     ]
+    releases = {item.labels[_RELEASE] for item in own if item.labels.get(_RELEASE)}
     named = [pod for pod in others if any(pod.name.startswith(f"{item.name}-") for item in own)]
-    released = [pod for pod in others if pod not in named and any(_is_of_release(pod, item) for item in own)]
+    released = [pod for pod in others if pod not in named and pod.labels.get(_RELEASE) in releases]
     alone = [pod for pod in released if not pod.owner]
     return (*named, *alone), tuple(pod for pod in released if pod.owner)
-
-
-def _is_of_release(pod: Pod, own: Pod) -> bool:
-    return pod.labels.get(_RELEASE, "") != "" and pod.labels[_RELEASE] == own.labels.get(_RELEASE)
 
 
 def neighbours(facts: Facts) -> tuple[Pod, ...]:
