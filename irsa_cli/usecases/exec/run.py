@@ -65,7 +65,8 @@ class Ready:
         with holding_signals() as held, ExitStack() as stack:
             with _writing():
                 folder = stack.enter_context(PrivateFolder())
-                start = self._start(command, caller, str(folder.path), at_terminal=at_terminal)
+                shell = at_terminal and labelled(command, caller, str(folder.path), self.account.label)
+                start = shell or Start(tuple(command))
                 for name, text in {**dict.fromkeys(_EMPTY, ""), **start.files}.items():
                     folder.write(name, text)
                 token_file = folder.write(TOKEN_FILE, self.token.text)
@@ -82,12 +83,6 @@ class Ready:
             renewal = Renewal(self.token, self._fresh, lambda text: folder.write(TOKEN_FILE, text), warn)
             with Background(renewal):
                 return run(start.command, {**values, **start.variables}, held, warn)
-
-    def _start(
-        self, command: Sequence[str], caller: Mapping[str, str], folder: str, *, at_terminal: bool
-    ) -> Start:
-        shell = labelled(command, caller, folder, self.account.label) if at_terminal else None
-        return shell or Start(tuple(command))
 
     def _fresh(self) -> Token:
         return self.account.token(self.injection.audience, self.injection.token_seconds)

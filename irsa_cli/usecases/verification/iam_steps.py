@@ -74,15 +74,10 @@ def provider(
     if audience in state.audiences:
         return step(Name.PROVIDER, sent, there, Check("audiences", OK, f"it accepts {accepted}"))
     wrong = Check("audiences", FAILED, f"it accepts {accepted}, but not {audience}")
-    advice = _asked(audience, _accept(cluster, account, audience, reach))
+    advice = _accept(cluster, account, audience, reach)
+    if audience != DEFAULT_AUDIENCE:  # Many may write an annotation.
+        advice = f"# only if tokens for {visible(audience)} are meant for AWS: {advice}"
     return step(Name.PROVIDER, sent, there, wrong, advice=(advice,))
-
-
-def _asked(audience: str, command: str) -> str:
-    """The command; an annotation's audience is asked about first: many may write it."""
-    if audience == DEFAULT_AUDIENCE:
-        return command
-    return f"# only if tokens for {visible(audience)} are meant for AWS: {command}"
 
 
 def _accept(cluster: Cluster, account: str, audience: str, reach: Reach) -> str:

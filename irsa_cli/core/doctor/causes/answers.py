@@ -161,7 +161,8 @@ def _malformed(facts: Facts) -> Judgement:
 def _refused(facts: Facts) -> Judgement:
     pods = {pod.name: pod for pod, _ in injected_users(facts.named)}
     last = newest(facts)
-    if _says_why(facts, last):
+    said = last.message.lower()
+    if (_NO_TOKEN in said or _NO_PROVIDER in said) and _is_unexplained(facts, last, _INVALID):
         raise CannotTell("see sts-region and token-malformed")
     wanted = _roles_wanted(facts.named)
     found = newest_by_role(facts, pods.values())
@@ -222,11 +223,6 @@ def _require_in_order(facts: Facts) -> None:
         raise CannotTell("the issuer has no OIDC provider")
     if audience_of(facts, facts.named) not in provider.audiences:
         raise CannotTell("the provider does not accept the token's audience")
-
-
-def _says_why(facts: Facts, event: TrailEvent) -> bool:
-    said = event.message.lower()
-    return _is_unexplained(facts, event, _INVALID) and (_NO_TOKEN in said or _NO_PROVIDER in said)
 
 
 def _is_unexplained(facts: Facts, event: TrailEvent, error: str) -> bool:

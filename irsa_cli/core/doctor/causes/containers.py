@@ -25,7 +25,7 @@ from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.kinds import Container, Pod
 from irsa_cli.core.policies.policy import as_list
 from irsa_cli.core.policies.statements import covers
-from irsa_cli.core.trust.assuming import ASSUME
+from irsa_cli.core.trust.assuming import ASSUME, names_role
 from irsa_cli.core.values.arn import Arn
 
 
@@ -204,15 +204,10 @@ def _keys_of(subject: Subject, source: str) -> Iterable[str] | None:
 
 def _is_sidecar(subject: Subject, pod: Pod, container: Container) -> bool:
     """Whether a container is not the pod's main one, which has an identity and no keys of its own."""
-    main = _main(pod)
-    return container is not main and injected(main) and not _has_keys(subject, main)
-
-
-def _main(pod: Pod) -> Container:
-    """The container that kubectl uses by default."""
     named = pod.annotations.get("kubectl.kubernetes.io/default-container", "")
     first = [item for item in pod.containers if not item.init] or list(pod.containers)
-    return next((item for item in first if item.name == named), first[0])
+    main = next((item for item in first if item.name == named), first[0])
+    return container is not main and injected(main) and not _has_keys(subject, main)
 
 
 def _has_keys(subject: Subject, container: Container) -> bool:
@@ -275,17 +270,11 @@ def _is_to_assume(container: Container, arn: str) -> bool:
 
 def _trusts_itself(role: Role) -> bool:
     """Whether a statement of its trust policy names it, or its whole account, for sts:AssumeRole."""
-    arn = Arn.parse(role.arn)
-    names = {role.arn, arn.account, f"arn:{arn.partition}:iam::{arn.account}:root", "*"}
+    names = names_role(Arn.parse(role.arn), role.arn)
     return any(
         isinstance(item, dict)
         and item.get("Effect") == "Allow"
         and covers(tuple(map(str, as_list(item.get("Action", [])))), ASSUME)
-        and not names.isdisjoint(_aws_principals(item.get("Principal", {})))
+        and names(item.get("Principal", {}))
         for item in as_list(role.trust.get("Statement", []))
     )
-
-
-def _aws_principals(principal: object) -> list[str]:
-    found = principal.get("AWS", []) if isinstance(principal, dict) else principal
-    return [str(item) for item in as_list(found)]

@@ -54,13 +54,9 @@ def _named(facts: Facts) -> tuple[ServiceAccount, ...] | None:
     """The ServiceAccounts with a role of the cluster's account or a malformed ARN; None if unreadable."""
     if not isinstance(facts.accounts, tuple):
         return None
-    return tuple(item for item in facts.accounts if _names_role_of(facts.cluster.home, item))
-
-
-def _names_role_of(home: str, account: ServiceAccount) -> bool:
-    value = account.annotations.get(ROLE_ARN_ANNOTATION, "")
-    found = _ROLE.fullmatch(value)
-    return bool(value) and (found is None or found[1] == home)
+    values = ((item, item.annotations.get(ROLE_ARN_ANNOTATION)) for item in facts.accounts)
+    found = [(item, _ROLE.fullmatch(value)) for item, value in values if value]
+    return tuple(item for item, role in found if role is None or role[1] == facts.cluster.home)
 
 
 def _is_needed(facts: Facts) -> bool:
@@ -190,7 +186,8 @@ def _audience(facts: Facts) -> Judgement:
         return ok("the provider accepts the audiences of all ServiceAccounts", audiences=listed(asked))
     if wanted in accepted:
         return ok("the provider accepts the audience", audience=wanted)
-    if wanted != DEFAULT_AUDIENCE and _is_annotated(facts) and not _trust_names(facts, wanted):
+    trust = getattr(facts.subject and facts.subject.role, "trust", "")
+    if wanted != DEFAULT_AUDIENCE and _is_annotated(facts) and wanted not in str(trust):
         raise CannotTell("the annotation asks for another audience; see annotation-audience")
     near = [item for item in accepted if unspaced(item).lower() == wanted.lower()]
     return problem(
@@ -214,11 +211,6 @@ def _add_audience(facts: Facts, audience: str) -> str:
 
 def _is_annotated(facts: Facts) -> bool:
     return AUDIENCE_ANNOTATION in annotations_of(facts.subject)
-
-
-def _trust_names(facts: Facts, audience: str) -> bool:
-    role = facts.subject.role if facts.subject else None
-    return audience in str(getattr(role, "trust", ""))
 
 
 @cluster_cause(

@@ -67,9 +67,9 @@ def _arn(facts: Facts) -> Judgement:
     meant = _guess(facts, clean)
     if policy is not None and not naming(facts):
         why = "only the annotation says that the ServiceAccount needs it"
-        return problem(
-            f"{text}: it is a policy ARN", fix=proposed(why, clean, _with_policy(facts, clean)), **said
-        )
+        # The annotation has a policy instead of a role.
+        line = _new_role(facts, facts.named).replace("-arn ARN", f"-arn {shlex.quote(clean)}")
+        return problem(f"{text}: it is a policy ARN", fix=proposed(why, clean, line), **said)
     fix = annotate_and_restart(facts, meant) if meant else choose(facts, _new_role(facts, facts.named))
     return problem(text, fix=fix, **said, **({"expected": meant} if meant else {}))
 
@@ -93,13 +93,6 @@ def _guess(facts: Facts, text: str) -> str:
     arn = f"arn:{facts.cluster.partition}:iam::{facts.cluster.home}:role/{name}"
     # A session's role has a path that its ARN does not tell.
     return arn if not found and not session and is_role(arn) else ""
-
-
-def _with_policy(facts: Facts, policy: str) -> str:
-    """The command that creates a role with the policy that the annotation has instead of a role."""
-    return _new_role(facts, facts.named).replace(
-        "--attach-policy-arn ARN", f"--attach-policy-arn {shlex.quote(policy)}"
-    )
 
 
 @account_cause(

@@ -271,7 +271,8 @@ def no_proxy(container: Container) -> str | None:
 )
 def _sdk(facts: Facts) -> Judgement:
     found = _of_pod_identity(facts)
-    old = [(pod, item) for pod, item in found if _is_old(item)]
+    versions = [(pod, item, cli_version(item)) for pod, item in found]
+    old = [(pod, item) for pod, item, it in versions if it and it[1] < _CLI_SINCE.get(it[0], 0)]
     if old:
         return problem(
             "this AWS CLI does not support EKS Pod Identity",
@@ -280,15 +281,10 @@ def _sdk(facts: Facts) -> Judgement:
             image=old[0][1].image,
             needed=">= 1.30.0 or 2.15.0",
         )
-    hidden = [item.image for _, item in found if cli_version(item) is None]
+    hidden = [item.image for _, item, version in versions if version is None]
     if hidden:
         return hint(
             "irsa cannot tell if the SDK in the image supports EKS Pod Identity",
             images=listed(hidden),
         )
     return ok("the images' AWS CLI is recent enough, or there is no association")
-
-
-def _is_old(container: Container) -> bool:
-    version = cli_version(container)
-    return version is not None and version[1] < _CLI_SINCE.get(version[0], 0)
