@@ -1,7 +1,6 @@
 """Write docs/reference/causes.md from the causes themselves; with `--check`, fail when it is stale.
 
-What a cause means is said where it is defined (`irsa_cli.core.doctor.causes`). The table counts the ways in
-which the tests break a working binding, and judges those that are pure here and now.
+The table counts the ways in which the tests break a working binding, and judges the pure ones now.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from irsa_cli.core.doctor.causes import CAUSES, Cause, Group  # noqa: E402 - the tests are beside the package
+from irsa_cli.core.doctor.causes import CAUSES, Cause, Group  # noqa: E402 - the tests are next to the package
 from irsa_cli.core.doctor.causes.variables import DATE, SOURCES, VARIABLES  # noqa: E402
 from irsa_cli.core.doctor.diagnosis import judge  # noqa: E402
 from irsa_cli.core.doctor.finding import Verdict  # noqa: E402
@@ -31,79 +30,87 @@ HEAD = """\
 
 <!-- Written by tools/docs/causes.py from the causes in irsa_cli/core/doctor/causes: change them there. -->
 
-Why IRSA does not work: what `irsa doctor` looks for. `irsa doctor --explain ID` shows one of them,
-`--explain all` lists them; neither asks anybody. How to use it is in
-[Diagnose a pod without its role](../how-to/doesnt-work.md).
+The causes that `irsa doctor` checks. `irsa doctor --explain ID` shows one of them, `--explain all` lists
+them; neither needs a cluster. How to use the command: [Diagnose a pod without its
+role](../how-to/doesnt-work.md).
 
 Each check ends with one of three verdicts:
 
-- `ok`: this is not it.
-- `problem`: this is wrong. The evidence shows what is there and what should be; `to fix` is a command to
-  paste. `to fill in` has a placeholder, `to decide` is comments only, `to look at` only shows what is wrong.
-- `unknown`: what it needs is not there or could not be read, and the output says why. What is not
-  known is no problem: the exit code is 5 when there is a problem. It is 1 when there is none, but
-  ServiceAccount, role, trust policy or provider could not be checked (`service-account-missing`,
-  `role-missing`, `trust-*`, `provider-audience`; of an EKS Pod Identity association `pod-identity-trust` and
-  `pod-identity-target`), no running pod with this identity was seen (`pod-unseen`), or something that was
-  seen may be what is wrong: a setting of a container (`pod-profile`, `pod-credentials-file`,
-  `pod-setting`, `pod-sts-proxy`, `pod-static-credentials`, `sts-global-endpoint`, `pod-role-twice`), what STS
-  has answered (`sts-refused`, `sts-region`, `token-malformed`) or was never asked (`sts-never-asked`), pods
-  that the application made on `default` (`pod-service-account`). Else it is 0, and the last line names what
-  to look at if the application fails.
+- `ok`: this is not the cause.
+- `problem`: this is wrong. The evidence shows the found and the expected values. `to fix` is a command to
+  paste, `to fill in` has a placeholder, `to decide` has comments only, `to look at` only shows the problem.
+- `unknown`: irsa could not read what the check needs, and says why.
+
+| exit code | meaning |
+| --- | --- |
+| 5 | there is a problem |
+| 1 | no problem, but something decisive is unknown |
+| 0 | no problem; the last line says what to check if the application still fails |
+
+Decisive are:
+
+- ServiceAccount, role, trust policy and provider (`service-account-missing`, `role-missing`, `trust-*`,
+  `provider-audience`); for an EKS Pod Identity association, `pod-identity-trust` and `pod-identity-target`
+- a running pod with this identity (`pod-unseen`)
+- suspicious settings of a container (`pod-profile`, `pod-credentials-file`, `pod-setting`, `pod-sts-proxy`,
+  `pod-static-credentials`, `sts-global-endpoint`, `pod-role-twice`)
+- the answers of STS (`sts-refused`, `sts-region`, `token-malformed`), or no call to STS (`sts-never-asked`)
+- pods on `default` that the application seems to have created (`pod-service-account`)
 
 Problems are shown in the order in which to fix them: AWS (provider, role, trust policy), then the
-ServiceAccount, then pods, which keep what they were started with; among each by weight, the most probable
-one first. A check that depends on another says "unknown" until that one is in order: where there is no
-role, nothing is said of its trust policy.
+ServiceAccount, then pods, which keep their settings until they restart. Within each, the most probable one
+comes first. A check that depends on another one is unknown until that one is fixed: without a role, irsa
+cannot check its trust policy.
 
 ## What is not checked
 
-- Policies of the organization (SCPs, RCPs): they can't be read from a member account.
-- What the application does with its credentials: another role that it assumes, an SDK that is told to use
-  something else, a token that is kept for too long (unless STS has seen it, or it is mounted by subPath). A
-  setting that names the role once more is a hint, or suspect where it says that the role is to be assumed.
-- What irsa itself has asked of STS (`irsa verify`, `irsa credentials`, `create-sa --verify`), and what was
-  run under `irsa exec`: it says nothing of the application. By their session and user agent they are left out
-  of what CloudTrail tells; that STS has admitted one of them is known.
-- The inside of pods: what is in the token's file.
-- The network: DNS, routes, and what a sidecar lets out. NetworkPolicies are read, and give a hint only:
-  whether the cluster's network enforces them can't be seen.
-- Of EKS Pod Identity: what its agent says. Whether it runs on the nodes of the pods is checked.
-- Pods that could not be created beside some that run with this identity (a rollout that hangs), unless a
-  whole namespace is asked for (`-n` without a name).
+- Organization policies (SCPs, RCPs): a member account cannot read them.
+- The application's use of its credentials: a further role, or a token that it keeps for too long (unless
+  STS saw it, or it is mounted by subPath). A setting that repeats the role is a hint; it is suspicious if
+  it says to assume the role.
+- STS calls of irsa (`irsa verify`, `irsa credentials`, `create-sa --verify`) and under `irsa exec`: they
+  prove nothing about the application. irsa leaves them out by their session name and user agent.
+- The inside of pods, such as the content of the token file.
+- The network: DNS, routes, and sidecars. irsa reads NetworkPolicies, but cannot see if the cluster enforces
+  them.
+- The answers of the EKS Pod Identity agent. irsa checks that it runs on the pods' nodes.
+- Pods that could not be created while others with this identity run, unless you ask for a whole namespace
+  (`-n` without a name).
 
-Never a cause, and never named as one: `automountServiceAccountToken: false` (a web identity has a volume of
-its own), the provider's thumbprint for an issuer of EKS, `hostNetwork`, and a policy that the role lacks (the
-error then names the role: its token was accepted).
+These are never a cause:
+
+- `automountServiceAccountToken: false`: a web identity has its own volume.
+- the provider's thumbprint for an EKS issuer
+- `hostNetwork`
+- a missing permission of the role: the error then shows the role, so STS accepted the token.
 """
 TRIED = """\
-A working binding is broken in each of these ways, and exactly the cause has to be named: found, and no other.
-`observed` are ways in what was read (judged when this page is written). `end to end` are those that are done
-to a binding in the sandbox and again on a real kube-apiserver, with the whole command; there the tests fail
-when a cause is missed or a false one is named. A working binding has to have none. Causes without a way are
-hints: from outside they can be suspected and not proven, and they are never a problem.
+A test breaks a working binding in each of these ways, and irsa must find exactly this cause. `observed`
+counts ways in the observed values, judged when this page is written. `end to end` counts ways in the
+sandbox and on a real kube-apiserver, with the whole command. Tests fail if a cause is missed or a wrong one
+is reported, also for a working binding. Causes without a way are hints, and never a problem.
 """
 MEASURED = """\
-The table above is derived from the causes: it says nothing of failures that nobody thought of. These are
-failures that somebody else reported in public, with the cause that was confirmed there. Each is reproduced in
-the sandbox, the whole command is run on it, and a test fails when a score gets worse. The scores:
+The table above is derived from the causes. The following failures were reported in public by others, with a
+confirmed cause. A test reproduces each in the sandbox with the whole command, and fails if a score gets
+worse. The scores:
 
 - `exact`: the first problem is the confirmed cause.
-- `among others`: it is a problem, and another one is named before it.
-- `hint`: no problem, and the cause is named under "unknown" (and is not for a binding that works).
-- `unknown`: no problem; what could not be seen is said, and the exit code is not 0.
-- `not checked`: exit code 0, since the pod gets its role; what fails is its application, its permissions or
-  another role, which doctor [does not check](#what-is-not-checked).
+- `among others`: it is a problem, but not the first one.
+- `hint`: no problem, and the cause is listed as unknown (but not for a working binding).
+- `unknown`: no problem; irsa says what it could not see, and the exit code is not 0.
+- `not checked`: exit code 0, as the pod gets its role; the failure is in the application, its permissions
+  or another role, which doctor [does not check](#what-is-not-checked).
 - `missed`: exit code 0, and nothing leads to the cause.
-- `false`: something else is called a problem.
+- `false`: another cause is reported as a problem.
 """
 UNTOUCHED = """\
-Set-ups in which nothing is wrong, usual and unusual ones; the same test plays them. `alarm` is what doctor
-calls a problem there all the same.
+Setups without a problem, usual and unusual ones, in the same test. `alarm` is a problem that doctor reports
+wrongly.
 """
 VARIABLES_READ = """\
-What SDKs read of a container's environment to find an identity, a region, an endpoint or a way to STS.
-Which SDK a container has can't be seen, so a value that only some of them refuse is suspect and no problem.
+Environment variables that SDKs read for an identity, a region, an endpoint or a proxy. irsa cannot see
+which SDK a container has, so a value that only some SDKs reject is suspicious and not a problem.
 """
 SDKS = {
     "botocore": "Python and AWS CLI",
@@ -183,17 +190,17 @@ def _text(text: str) -> str:
 def _variables() -> Iterator[str]:
     yield "## Variables that SDKs read\n"
     yield VARIABLES_READ
-    yield "| variable | of | read by | judged by |\n| --- | --- | --- | --- |"
+    yield "| variable | of | read by | checked by |\n| --- | --- | --- | --- |"
     for row in VARIABLES:
-        judged = f"[{row['check']}](#{row['check']})" if row["check"] else f"not judged: {row['why']}"
-        only = " (that it is set: its effect can't be seen)" if "unseen" in row else ""
+        judged = f"[{row['check']}](#{row['check']})" if row["check"] else f"not checked: {row['why']}"
+        only = " (whether it is set: irsa cannot tell its effect)" if "unseen" in row else ""
         readers = ", ".join(SDKS[name] for name in row["sdks"])
         yield f"| `{row['name']}` | {row['what']} | {readers} | {judged}{only} |"
     yield f"\nRead on {DATE}: {'; '.join(f'{SDKS.get(key, key)}: {text}' for key, text in SOURCES.items())}\n"
 
 
 def _table() -> Iterator[str]:
-    yield "## Ways of breaking that are derived from the causes\n"
+    yield "## Derived from the causes\n"
     yield TRIED
     yield "| cause | observed | found | missed | false | end to end |\n| --- | --- | --- | --- | --- | --- |"
     ends = Counter(cause for cause, _ in BREAKS.values()) + Counter(ELSEWHERE)
@@ -211,7 +218,7 @@ def _table() -> Iterator[str]:
 def _reported() -> Iterator[str]:
     cases = list(REPORTED.values())
     counts = Counter(case.score for case in cases)
-    yield "## Failures that somebody else reported\n"
+    yield "## Reported by others\n"
     yield MEASURED
     yield f"| cases | {' | '.join(score.value for score in Score)} |\n| --- |{' --- |' * len(Score)}"
     yield f"| {len(cases)} | {' | '.join(str(counts[score]) for score in Score)} |\n"
@@ -229,7 +236,7 @@ def _row(case: Reported) -> str:
 
 def _healthy() -> Iterator[str]:
     alarms = [item for item in HEALTHY.values() if item.alarm]
-    yield "## Set-ups in which nothing is wrong\n"
+    yield "## Working setups\n"
     yield UNTOUCHED
     yield f"{len(HEALTHY)} set-ups, {len(HEALTHY) - len(alarms)} without an alarm.\n"
     yield "| set-up | exit code | alarm |\n| --- | --- | --- |"
