@@ -24,10 +24,7 @@ EMPTY = f"the annotation {ROLE_ARN_ANNOTATION} is empty"
 
 @dataclass(frozen=True)
 class EksFacts:
-    """EKS's description of the cluster. `version` is `major.minor`, `vpc` may be empty.
-
-    `auto_mode`: EKS Auto Mode, whose nodes include the EKS Pod Identity agent.
-    """
+    """EKS's description; `version` is major.minor, nodes of `auto_mode` include the EKS Pod Identity agent."""
 
     version: str = ""
     on_outposts: bool = False

@@ -175,10 +175,7 @@ def account_named(subject: Subject) -> str:
 
 
 def with_refusals(reads: DoctorReads, facts: Facts) -> Facts:
-    """The facts with the pods of the namespace that could not be created.
-
-    For a whole namespace this is read even if pods with this identity run.
-    """
+    """The facts with pods that could not be created; in a whole namespace, even if others run."""
     if not facts.within and not can_decide(facts):
         return facts
     place = facts.named.namespace

@@ -1,7 +1,4 @@
-"""The reads of `irsa doctor`: each once, all in parallel; one that fails does not affect the others.
-
-Nothing here writes: the pod that shows the webhook's injection is a dry run.
-"""
+"""The reads of `irsa doctor`: each once, in parallel, independent; the pod that it creates is a dry run."""
 
 from __future__ import annotations
 

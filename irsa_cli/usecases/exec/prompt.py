@@ -1,7 +1,4 @@
-"""The prompt of an interactive shell, with a label for the identity; the user's start-up files still apply.
-
-Only a shell without arguments (or with `-i`) counts as interactive.
-"""
+"""A label for the identity in the prompt of an interactive shell: one without arguments or with `-i`."""
 
 from __future__ import annotations
 

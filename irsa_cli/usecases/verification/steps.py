@@ -127,10 +127,7 @@ def identity_of(
     *,
     regional_sts: bool = True,
 ) -> WebIdentity:
-    """The identity that STS sees in a pod's exchange: the token's, or the expected one without a token.
-
-    It has no session name: a pod's SDK chooses its own.
-    """
+    """The identity that STS sees in a pod's exchange (the token's, if any), without its session name."""
     token_claims = Claims({}, {}) if isinstance(answer, IrsaError) else read(answer.token)
     others = tuple(item for item in jwt.audiences_of(token_claims) if item != audience)
     return WebIdentity(

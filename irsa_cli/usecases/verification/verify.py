@@ -1,7 +1,4 @@
-"""`irsa verify`: proves that ServiceAccounts can use their roles, or reports the obstacle.
-
-Independent steps run in parallel. The gate of `create-sa --verify` is in `gate`.
-"""
+"""`irsa verify`: proves that ServiceAccounts can use their roles, or reports the obstacle."""
 
 from __future__ import annotations
 

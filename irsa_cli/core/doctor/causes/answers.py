@@ -1,7 +1,4 @@
-"""Causes that CloudTrail shows in the answers of STS.
-
-https://docs.aws.amazon.com/IAM/latest/UserGuide/cloudtrail-integration.html
-"""
+"""Causes that CloudTrail shows in the answers of STS."""
 
 from __future__ import annotations
 

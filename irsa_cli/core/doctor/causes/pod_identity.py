@@ -1,7 +1,4 @@
-"""Causes in EKS Pod Identity, where an association provides the role instead of IRSA.
-
-EKS creates an association for any name, even without a ServiceAccount.
-"""
+"""Causes in EKS Pod Identity, where an association (EKS accepts any name) provides the role instead of IRSA."""
 
 from __future__ import annotations
 

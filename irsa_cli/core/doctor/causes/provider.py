@@ -60,10 +60,7 @@ def _named(facts: Facts) -> tuple[ServiceAccount, ...] | None:
 
 
 def _is_needed(facts: Facts) -> bool:
-    """Whether a ServiceAccount may need the provider in the cluster's account.
-
-    EKS Pod Identity needs none, and a role of another account has its own.
-    """
+    """Whether a ServiceAccount may need the provider in the cluster's account: Pod Identity does not."""
     subject = facts.subject
     if subject is None:
         return _named(facts) != ()

@@ -80,10 +80,7 @@ _ROLE = re.compile(r"(?:(?:.*:)?role/)?(?P<name>[\w+=,.@/-]+?)/*", re.ASCII)
 
 
 def _guess(facts: Facts, text: str) -> str:
-    """The ARN that the text probably stands for; '' if there is none or several.
-
-    A role that trusts the ServiceAccount comes before a name from the text: that role exists.
-    """
+    """The ARN that the text probably stands for, '' if unclear; a role that trusts it comes first."""
     session, role = _SESSION.fullmatch(text), _ROLE.fullmatch(text)
     name = session["name"] if session else role["name"] if role else ""
     found = [item.arn for item in naming(facts)]

@@ -161,7 +161,7 @@ _trust_cause(
     "The trust policy does not allow sts:AssumeRoleWithWebIdentity.",
     source="https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html",
 )
-_trust_cause("trust-key-https", 88, "A condition key of the trust policy starts with https://.", source=_KEYS)
+_trust_cause("trust-key-https", 88, "A condition key of the trust policy starts with https://.", _KEYS)
 _trust_cause(
     "trust-key",
     87,
@@ -177,7 +177,7 @@ _trust_cause(
     source=_OPERATORS,
 )
 _trust_cause(
-    "trust-whitespace", 87, "A value of the trust policy contains spaces or line breaks.", source=_OPERATORS
+    "trust-whitespace", 87, "A value of the trust policy contains spaces or line breaks.", _OPERATORS
 )
 _trust_cause(
     "trust-generated-name",
@@ -188,7 +188,7 @@ _trust_cause(
     source=_OPERATORS,
 )
 _trust_cause("trust-subject", 86, "The trust policy allows another ServiceAccount.")
-_trust_cause("trust-audience", 86, "The trust policy allows another audience.", source=_KEYS)
+_trust_cause("trust-audience", 86, "The trust policy allows another audience.", _KEYS)
 _trust_cause(
     "trust-condition",
     85,

@@ -1,7 +1,4 @@
-"""Causes in the values of a container's variables, and a proxy before STS.
-
-Which SDK reads which variable is in `data/variables.json`, with sources and date.
-"""
+"""Causes in the values of variables (`data/variables.json` says which SDK reads which), and a proxy before STS."""
 
 from __future__ import annotations
 

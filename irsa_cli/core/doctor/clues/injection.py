@@ -1,7 +1,4 @@
-"""The webhook's injection into containers, and the one reason why a pod has no identity.
-
-https://github.com/aws/amazon-eks-pod-identity-webhook
-"""
+"""The webhook's injection into containers, and the one reason why a pod has no identity."""
 
 from __future__ import annotations
 

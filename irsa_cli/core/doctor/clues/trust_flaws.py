@@ -104,10 +104,7 @@ def flaws(
     old: frozenset[str] = frozenset(),
     now: datetime | None = None,
 ) -> tuple[Flaw, ...]:
-    """The flaws of the policy for this token; none if it allows the token.
-
-    `old` are the ARNs of the providers of deleted or recreated clusters; `now` is for conditions on the time.
-    """
+    """The flaws of the policy for this token. `old` are providers of deleted or recreated clusters."""
     explanation = explain(document, identity, now=now)
     if explanation.admitted:
         return ()
