@@ -24,7 +24,7 @@ EMPTY = f"the annotation {ROLE_ARN_ANNOTATION} is empty"
 
 @dataclass(frozen=True)
 class EksFacts:
-    """EKS's description; `version` is major.minor, nodes of `auto_mode` include the EKS Pod Identity agent."""
+    """EKS's description; `version` is major.minor, `auto_mode` nodes include the EKS Pod Identity agent."""
 
     version: str = ""
     on_outposts: bool = False

@@ -1,4 +1,4 @@
-"""Causes in EKS Pod Identity, where an association (EKS accepts any name) provides the role instead of IRSA."""
+"""Causes in EKS Pod Identity, where an association (for any name) provides the role instead of IRSA."""
 
 from __future__ import annotations
 

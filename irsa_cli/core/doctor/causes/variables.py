@@ -1,4 +1,4 @@
-"""Causes in the values of variables (`data/variables.json` says which SDK reads which), and a proxy before STS."""
+"""Causes in variables (`data/variables.json` says which SDK reads which), and a proxy before STS."""
 
 from __future__ import annotations
 
