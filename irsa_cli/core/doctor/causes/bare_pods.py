@@ -298,7 +298,7 @@ def _state(pod: Pod) -> str:
     " if it does not answer.",
     source="eks:pod-id-association.html",
 )
-def _missed(facts: Facts) -> Judgement:
+def _missed_association(facts: Facts) -> Judgement:
     association = association_of(facts)
     made = association.created
     if made is None:
