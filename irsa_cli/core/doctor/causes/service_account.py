@@ -153,7 +153,7 @@ def _service_account(facts: Facts) -> Judgement:
         return suspect(
             "no pod uses it, and the pods of its release use a ServiceAccount without a role",
             pods=pod_names(mates),
-            used=listed(sorted({pod.service_account for pod in mates})),
+            pods_use=listed(sorted({pod.service_account for pod in mates})),
             to_change_it=_use(facts, mates[0]),
         )
     idles = () if has_role(account) else idle(facts)
@@ -163,7 +163,7 @@ def _service_account(facts: Facts) -> Judgement:
     if any(pod.service_account == subject.name for pod in pods):
         return _used(facts)
     others = listed(sorted({pod.service_account for pod in pods})) or "none"
-    evidence = {"used": others}
+    evidence = {"in_use": others}
     near = neighbours(facts)
     if near:
         evidence["similar_pods"] = f"{pod_names(near)}, with their own ServiceAccount"
@@ -178,7 +178,7 @@ def _idle(facts: Facts, found: tuple[ServiceAccount, ...]) -> Judgement:
         "it has no role, and no pod uses its release's ServiceAccount with a role",
         fix=commented(_use(other, pods[0]).splitlines()),
         pods=pod_names(pods),
-        used=subject.name,
+        pods_use=subject.name,
         with_role=listed(item.name for item in found),
     )
 
@@ -191,7 +191,7 @@ def _used(facts: Facts) -> Judgement:
         return ok("pods use the ServiceAccount")
     text = "pods of the same application use the ServiceAccount default, which has no role"
     say, found = (suspect, made) if made else (hint, jobs)
-    return say(text, pods=pod_names(found), used="default", expected=subject.name)
+    return say(text, pods=pod_names(found), pods_use="default", expected=subject.name)
 
 
 def _stray(facts: Facts, found: tuple[Pod, ...]) -> Judgement:
@@ -210,7 +210,7 @@ def _stray(facts: Facts, found: tuple[Pod, ...]) -> Judgement:
         text,
         fix=_use(facts, first) if here else _admit_other(facts, first),
         pods=pod_names(found),
-        used=listed(sorted({_account_name(subject, pod) for pod in found})),
+        pods_use=listed(sorted({_account_name(subject, pod) for pod in found})),
         expected=subject.name if mine or used else subject.full_name,
     )
 
