@@ -93,7 +93,7 @@ def test_a_role_for_a_pattern_of_subjects_is_never_proposed(
     assert names == ["annotation-missing"]
     assert is_by_hand(first["fix"])
     assert admin not in first["fix"]
-    assert {"name": "roles that admit it by a pattern", "value": admin} in first["evidence"]
+    assert {"name": "roles that trust it by a pattern", "value": admin} in first["evidence"]
 
 
 def test_the_role_that_names_the_service_account_is_proposed_with_its_policies(
@@ -104,7 +104,7 @@ def test_the_role_that_names_the_service_account_is_proposed_with_its_policies(
     names, first = diagnosed(binding, capsys)
     assert names == ["annotation-missing"]
     named = f"{binding.role_arn} (policies: AmazonS3ReadOnlyAccess)"
-    assert {"name": "roles that admit it", "value": named} in first["evidence"]
+    assert {"name": "roles that trust it", "value": named} in first["evidence"]
     assert cured(binding, capsys) == binding.role_arn
 
 
@@ -511,7 +511,7 @@ def test_a_missing_service_account_is_made_with_the_role_that_waits_for_it(
     assert names[0] == "service-account-missing"
     assert first["fix"].endswith(f"--attach-role-arn {binding.role_arn}")
     named = f"{binding.role_arn} (policies: AmazonS3ReadOnlyAccess)"
-    assert {"name": "roles that admit it", "value": named} in first["evidence"]
+    assert {"name": "roles that trust it", "value": named} in first["evidence"]
     before = admitted(binding)
     cure(binding, first["fix"])
     assert exchanged(binding) == binding.role_arn
