@@ -485,7 +485,7 @@ def test_a_role_of_another_cluster_gets_a_statement_more(binding: Binding, capsy
     binding.trust(**other)
     names, first = diagnosed(binding, capsys)
     assert names == ["trust-other-cluster"]
-    assert "stays" in first["remedy"]
+    assert "Keep the other cluster" in first["remedy"]
     assert cured(binding, capsys, fix=answered(first["fix"])) == binding.role_arn
     trust = binding.aws("iam").get_role(RoleName=binding.role)["Role"]["AssumeRolePolicyDocument"]
     assert trust["Statement"][0] == other
