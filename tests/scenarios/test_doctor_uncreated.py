@@ -194,7 +194,7 @@ def test_events_that_may_not_be_read_are_not_none(binding: Binding, capsys: Outp
     binding.stage._grant(user, [*READING, EVENTS])
     half = doctor(binding, capsys, *of(binding), user=user)
     assert (problems(half), half["metadata"]["exitCode"]) == ([], 1)
-    assert "replicasets" in evidence(found(half))["why it is not known"]
+    assert "replicasets" in evidence(found(half))["unreadable"]
     binding.stage._grant(user, [*READING, EVENTS, MAKERS])
     assert problems(doctor(binding, capsys, *of(binding), user=user)) == [CAUSE]
 
