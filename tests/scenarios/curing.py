@@ -47,7 +47,7 @@ def alternatives(fix: str) -> list[str]:
 def answered(fix: str) -> str:
     """The command behind a question that has to come first: pasted as it is, nothing happens."""
     assert not any(shlex.split(line, comments=True) for line in fix.splitlines()), fix
-    assert "whose is" in fix, fix
+    assert "check first who owns" in fix, fix
     return alternatives(fix)[-1]
 
 

@@ -23,16 +23,15 @@ CONTRIBUTING = PROGRAM.parent / "CONTRIBUTING.md"
 FILE = "core/doctor/causes/attempts.py"
 CAUSE = '''"""A cause in settings of a container: its SDK may try a call once only."""
 
-from irsa_cli.core.doctor.finding import Group, cause, ok, problem
+from irsa_cli.core.doctor.finding import ok, pod_cause, problem
 from irsa_cli.core.doctor.subjects import injected_users, where
 from irsa_cli.core.objects.variables import variable
 
 _ATTEMPTS = variable("AWS_MAX_ATTEMPTS")
 
 
-@cause(
+@pod_cause(
     "pod-no-retries",
-    Group.PODS,
     41,
     title="The container's SDK tries each call once only.",
     symptom="Now and then: Throttling, or a connection that was reset, at the first call",

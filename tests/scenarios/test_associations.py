@@ -240,4 +240,4 @@ def test_verify_does_not_call_pods_right_whose_role_is_not_told(
     hidden = stage.irsa(*verify)
     assert hidden.code == 1, hidden.out
     assert "undetermined" in hidden.out.lower()
-    assert "whose role EKS did not tell" in hidden.out
+    assert "EKS did not return its role" in hidden.out

@@ -90,7 +90,7 @@ def test_the_pod_of_the_page_is_the_target(stage: Stage, namespace: str, elsewhe
     code, told = diagnosis(stage, namespace, elsewhere)
     assert code == 0, told
     assert "chain-pod" in told
-    assert "go by the token first" in told
+    assert "use the token before the profile" in told
     assert "pod-profile" not in told
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -251,9 +252,9 @@ ISSUER_REFUSES = "issuer_that_refuses_everybody"
 FOLLOWING = {
     ISSUER_REFUSES: "returns HTTP 403",
     "annotation_with_a_wrong_digit": "is not read",
-    "no_annotation": "no running pod of it has an identity",
-    "no_webhook": "no running pod of it has an identity",
-    "pod_started_before_the_annotation": "no running pod of it has an identity",
+    "no_annotation": "none of its running pods has an AWS identity",
+    "no_webhook": "none of its running pods has an AWS identity",
+    "pod_started_before_the_annotation": "none of its running pods has an AWS identity",
     "pod_of_another_service_account": "no pod uses ServiceAccount",
 }
 
@@ -289,7 +290,7 @@ def provide(binding: Binding) -> None:
 
 def verifying(text: str) -> list[str]:
     """The words of the `irsa verify` that a note proposes, without `irsa`."""
-    return text.partition("without reading anything there, irsa ")[2].partition(" tries the")[0].split()
+    return re.split(r"test the token exchanges?: irsa ", text)[-1].split()
 
 
 def test_another_account_is_proposed_to_be_read_or_tried(binding: Binding) -> None:
@@ -297,7 +298,7 @@ def test_another_account_is_proposed_to_be_read_or_tried(binding: Binding) -> No
     provide(binding)
     ran = binding.stage.irsa("doctor", *of(binding), "-c", "demo")
     assert ran.code == 1
-    assert "--iam-assume-role names a role there" in ran.out
+    assert "pass --iam-assume-role with a role of that account" in ran.out
     (note,) = [line for line in ran.out.splitlines() if line.startswith("Note: ")]
     assert verifying(note) == ["verify", NAME, "-n", binding.namespace, "-c", "demo"]
     assert binding.stage.irsa(*verifying(note)).code == 0
@@ -314,7 +315,7 @@ def test_another_account_is_proposed_for_many_too(within: bool, binding: Binding
     ran = binding.stage.irsa("doctor", *where, "-c", "demo")
     assert ran.code == 1
     (note,) = [line for line in ran.out.splitlines() if line.startswith("Note: ")]
-    assert f"account {FOREIGN}, where the roles of {binding.namespace}/{NAME} are, is not read" in note
+    assert f"irsa did not read account {FOREIGN} (roles of {binding.namespace}/{NAME})" in note
     assert verifying(note) == ["verify", *(("--all", *where) if within else ("-A",)), "-c", "demo"]
     assert binding.stage.irsa(*verifying(note)).code == 0
     read = binding.stage.irsa("doctor", *where, "-c", "demo", "--iam-assume-role", reader)

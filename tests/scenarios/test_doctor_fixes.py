@@ -93,7 +93,7 @@ def test_a_role_for_a_pattern_of_subjects_is_never_proposed(
     assert names == ["annotation-missing"]
     assert is_by_hand(first["fix"])
     assert admin not in first["fix"]
-    assert {"name": "roles that admit it by a pattern", "value": admin} in first["evidence"]
+    assert {"name": "roles that trust it by a pattern", "value": admin} in first["evidence"]
 
 
 def test_the_role_that_names_the_service_account_is_proposed_with_its_policies(
@@ -104,7 +104,7 @@ def test_the_role_that_names_the_service_account_is_proposed_with_its_policies(
     names, first = diagnosed(binding, capsys)
     assert names == ["annotation-missing"]
     named = f"{binding.role_arn} (policies: AmazonS3ReadOnlyAccess)"
-    assert {"name": "roles that admit it", "value": named} in first["evidence"]
+    assert {"name": "roles that trust it", "value": named} in first["evidence"]
     assert cured(binding, capsys) == binding.role_arn
 
 
@@ -318,7 +318,7 @@ def test_a_variable_of_the_template_is_taken_out_there(binding: Binding, capsys:
     names, first = diagnosed(binding, capsys)
     assert names == ["pod-role-differs"]
     assert first["fix"] == f"kubectl -n {binding.namespace} edit statefulset {NAME}"
-    assert "take that variable out" in first["remedy"]
+    assert "remove that variable" in first["remedy"]
 
 
 def test_an_audience_of_the_template_is_put_right_there(binding: Binding, capsys: Output) -> None:
@@ -331,7 +331,7 @@ def test_an_audience_of_the_template_is_put_right_there(binding: Binding, capsys
     names, first = diagnosed(binding, capsys)
     assert names == ["pod-audience-differs"]
     assert first["fix"] == f"kubectl -n {binding.namespace} edit statefulset {NAME}"
-    assert "set its audience there" in first["remedy"]
+    assert "set the audience there" in first["remedy"]
     token["audience"] = STS
     binding.new_pod(volumes=volumes)
     assert diagnosed(binding, capsys)[0] == []
@@ -345,7 +345,7 @@ def test_an_audience_of_an_earlier_annotation_goes_with_a_restart(binding: Bindi
     names, first = diagnosed(binding, capsys)
     assert names == ["pod-audience-differs"]
     by_hand = f"kubectl -n {binding.namespace} edit statefulset {NAME}"
-    assert first["fix"].splitlines()[1] == f"# where their template mounts the token itself: {by_hand}"
+    assert first["fix"].splitlines()[1] == f"# if their template mounts the token itself: {by_hand}"
     assert cured(binding, capsys) == binding.role_arn
 
 
@@ -451,7 +451,7 @@ def test_the_audience_of_nobody_goes_with_its_pods(binding: Binding, capsys: Out
 def test_what_to_do_in_an_editor_is_printed(binding: Binding, capsys: Output) -> None:
     bring_token(binding, f"{binding.role_arn}-gone")
     document = doctor(binding, capsys, *of(binding))
-    assert found(document, "pod-own-token")["remedy"].startswith("Have the role's trust policy")
+    assert found(document, "pod-own-token")["remedy"].startswith("Allow the pod's ServiceAccount")
 
 
 def for_another_cluster(binding: Binding) -> Json:
@@ -485,7 +485,7 @@ def test_a_role_of_another_cluster_gets_a_statement_more(binding: Binding, capsy
     binding.trust(**other)
     names, first = diagnosed(binding, capsys)
     assert names == ["trust-other-cluster"]
-    assert "stays" in first["remedy"]
+    assert "Keep the other cluster" in first["remedy"]
     assert cured(binding, capsys, fix=answered(first["fix"])) == binding.role_arn
     trust = binding.aws("iam").get_role(RoleName=binding.role)["Role"]["AssumeRolePolicyDocument"]
     assert trust["Statement"][0] == other
@@ -511,7 +511,7 @@ def test_a_missing_service_account_is_made_with_the_role_that_waits_for_it(
     assert names[0] == "service-account-missing"
     assert first["fix"].endswith(f"--attach-role-arn {binding.role_arn}")
     named = f"{binding.role_arn} (policies: AmazonS3ReadOnlyAccess)"
-    assert {"name": "roles that admit it", "value": named} in first["evidence"]
+    assert {"name": "roles that trust it", "value": named} in first["evidence"]
     before = admitted(binding)
     cure(binding, first["fix"])
     assert exchanged(binding) == binding.role_arn
@@ -580,7 +580,7 @@ def test_a_role_that_irsa_made_for_a_missing_service_account_is_bound_anew(
     # Whether the run that made the role ever ended, nothing tells: the same command ends it either way.
     assert problems(document)[:2] == ["role-incomplete", "service-account-missing"]
     assert is_by_hand(fix)
-    assert "the command that made it" in fix
+    assert "run the same command again" in fix
     cure(binding, fix.partition(" #")[0].replace("ARN", policy))
     assert problems(doctor(binding, capsys, "own", "-n", binding.namespace)) == []
     verified = binding.stage.irsa("verify", "own", "-n", binding.namespace, "-c", "demo")

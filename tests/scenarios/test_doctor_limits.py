@@ -64,7 +64,7 @@ def test_a_role_of_another_account_needs_a_provider_there(
     unread = doctor(binding, capsys, *of(binding))
     assert problems(unread) == []
     assert any(
-        f"CloudTrail of account {FOREIGN} is not read" in item["text"]
+        f"cannot read CloudTrail of account {FOREIGN}" in item["text"]
         for item in unread["items"][0]["findings"]
     )
 
@@ -421,4 +421,4 @@ def test_what_irsa_asks_of_sts_is_no_doing_of_the_application(
     document = doctor(binding, capsys, *of(binding))
     assert problems(document) == []
     assert {"sts-never-asked", "token-malformed", "token-expired"} <= untold(document)
-    assert any("but irsa's own" in item["text"] for item in document["items"][0]["findings"])
+    assert any("except irsa's own" in item["text"] for item in document["items"][0]["findings"])

@@ -56,8 +56,8 @@ def all_of(binding: Binding, capsys: Output, user: str = "admin") -> Json:
 @pytest.mark.parametrize(
     ("action", "text"),
     [
-        ("eks:ListPodIdentityAssociations", "have their role by EKS Pod Identity"),
-        ("iam:ListRoles", "roles are meant for"),
+        ("eks:ListPodIdentityAssociations", "the list of EKS Pod Identity associations"),
+        ("iam:ListRoles", "the list of IAM roles"),
     ],
 )
 def test_whom_nobody_could_look_for_is_not_called_right(
@@ -78,7 +78,7 @@ def test_whom_nobody_could_look_for_is_not_called_right(
     assert text in note
     assert action in note
     ran = binding.stage.irsa("doctor", "-n", binding.namespace, "-c", binding.stage.cluster, user=user)
-    assert f"in what could be checked; which ServiceAccounts {text} is not known (exit 1)" in ran.out
+    assert f"in what could be checked; {text} is not known (exit 1)" in ran.out
 
 
 def test_a_problem_goes_before_what_could_not_be_looked_for(binding: Binding, capsys: Output) -> None:
@@ -146,7 +146,10 @@ def test_pods_on_the_node_s_role_that_a_pattern_allows_are_told(binding: Binding
     assert [found["id"] for found in hints["plain"] if found["hint"]] == ["annotation-missing"]
     assert (problems(whole), whole["metadata"]["exitCode"]) == ([], 0)
     ran = binding.stage.irsa("doctor", "-n", binding.namespace, "-c", binding.stage.cluster)
-    assert f"No problem was found. There are hints for {binding.namespace}/plain: run irsa doctor NAME." in ran.out
+    assert (
+        f"No problem was found. There are hints for {binding.namespace}/plain: run irsa doctor NAME."
+        in ran.out
+    )
     one = run_doctor(binding.stage, capsys, "plain", "-n", binding.namespace)
     assert problems(one) == ["annotation-missing"]
 
@@ -177,11 +180,11 @@ def test_of_more_than_cloudtrail_is_asked_about_that_is_said(binding: Binding, c
     assert operations.count("GetAccountAuthorizationDetails") < 5
     assert (problems(whole), whole["metadata"]["exitCode"], whole["metadata"]["complete"]) == ([], 1, False)
     (note,) = whole["metadata"]["notes"]
-    assert f"CloudTrail is asked about {ASKED} ServiceAccounts at most" in note
+    assert f"queries CloudTrail for {ASKED} ServiceAccounts at most" in note
     assert len(whole["items"]) == ASKED + 2
     assert len(json.dumps(whole["items"][1:])) < (ASKED + 1) * 4000
     ran = binding.stage.irsa("doctor", "-n", binding.namespace, "-c", binding.stage.cluster)
-    assert "in what could be checked; what STS has answered is not known (exit 1)" in ran.out
+    assert "in what could be checked; the history of STS calls is not known (exit 1)" in ran.out
 
 
 def test_roles_that_are_read_together_are_judged_as_those_that_are_read_one_by_one(

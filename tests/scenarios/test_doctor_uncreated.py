@@ -58,7 +58,7 @@ def test_two_mounts_of_one_path(binding: Binding, capsys: Output) -> None:
     assert problems(document) == [CAUSE]
     item = found(document)
     assert FOLDER in item["text"]
-    assert evidence(item)["makers"] == "Deployment/web"
+    assert evidence(item)["workloads"] == "Deployment/web"
     assert evidence(item)["pods"] == "0 of 1"
     assert evidence(item)["the API server says"] == why
     assert item["fix"] == f"kubectl -n {binding.namespace} edit deployment web"
@@ -194,7 +194,7 @@ def test_events_that_may_not_be_read_are_not_none(binding: Binding, capsys: Outp
     binding.stage._grant(user, [*READING, EVENTS])
     half = doctor(binding, capsys, *of(binding), user=user)
     assert (problems(half), half["metadata"]["exitCode"]) == ([], 1)
-    assert "replicasets" in evidence(found(half))["why it is not known"]
+    assert "replicasets" in evidence(found(half))["unreadable"]
     binding.stage._grant(user, [*READING, EVENTS, MAKERS])
     assert problems(doctor(binding, capsys, *of(binding), user=user)) == [CAUSE]
 

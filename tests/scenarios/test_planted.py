@@ -208,7 +208,7 @@ def test_of_a_powerful_role_that_names_it_a_person_is_asked(
         binding.stage.sandbox.faults.add(fault)
     (first, *_) = fixes(doctor(binding, capsys, *of(binding)))
     assert role in first
-    assert "whose is" in first
+    assert "check first who owns" in first
     assert all(line.startswith("#") for line in first.splitlines())
     assert ("can't be read" if hidden else "AdministratorAccess") in first
     assert NAME in first

@@ -84,7 +84,7 @@ def test_a_run_at_work_is_seen_and_not_unlocked(locked: Locked) -> None:
     for ran in (unlocked, rehearsed):
         assert ran.code == 4, ran.out + ran.err
         assert "renews its locks: it is still running" in ran.err
-    assert "a run is at work on it" in run_at_work(doctor)["text"]
+    assert "an irsa run is changing it now" in run_at_work(doctor)["text"]
     assert history.items[-1]["lock"]["state"] == "held"
     assert "at work" in told.out
     assert (locked.locks(), locked.history()[-1]) == ([], None)

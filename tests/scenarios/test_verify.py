@@ -117,8 +117,8 @@ def test_the_session_name_of_the_pods_is_not_that_of_verify(
     assert (ran.code, ran.metadata["outcome"]) == (1, "undetermined"), ran.err
     assert statuses(ran.item)["trust"] == statuses(ran.item)["exchange"] == "not-checked"
     check = step(ran.item, "exchange")["checks"][-1]
-    assert ("is refused" in check["text"]) is refused
-    assert "pods have another" in check["text"]
+    assert ("it rejects" in check["text"]) is refused
+    assert "pods use another one" in check["text"]
 
 
 def test_a_window_of_time_is_judged_by_the_clock(stage: Stage, namespace: str, role: str) -> None:

@@ -1,6 +1,6 @@
 """Write docs/reference/causes.md from the causes themselves; with `--check`, fail when it is stale.
 
-The causes are in `irsa_cli.core.doctor.causes`. The table counts the ways in which tests break a binding.
+The table counts the ways in which the tests break a working binding, and judges the pure ones now.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from irsa_cli.core.doctor.causes import CAUSES, Cause, Group  # noqa: E402 - the tests are beside the package
+from irsa_cli.core.doctor.causes import CAUSES, Cause, Group  # noqa: E402 - the tests are next to the package
 from irsa_cli.core.doctor.causes.variables import DATE, SOURCES, VARIABLES  # noqa: E402
 from irsa_cli.core.doctor.diagnosis import judge  # noqa: E402
 from irsa_cli.core.doctor.finding import Verdict  # noqa: E402
@@ -31,74 +31,86 @@ HEAD = """\
 <!-- Written by tools/docs/causes.py from the causes in irsa_cli/core/doctor/causes: change them there. -->
 
 The causes that `irsa doctor` checks. `irsa doctor --explain ID` shows one of them, `--explain all` lists
-them, without network. [Diagnose a pod without its role](../how-to/doesnt-work.md) shows how to use the
-command.
+them; neither needs a cluster. How to use the command: [Diagnose a pod without its
+role](../how-to/doesnt-work.md).
 
-Each check has one of three results:
+Each check ends with one of three verdicts:
 
 - `ok`: this is not the cause.
-- `problem`: this is wrong. The evidence shows the current and the expected value. `to fix` is a command to
-  paste, `to fill in` a command with a placeholder, `to decide` a list of comments, `to look at` a command
-  that shows the problem.
-- `unknown`: the facts are missing or could not be read; the output says why. If there is a problem, the
-  exit code is 5. Without a problem it is 1 if ServiceAccount, role, trust policy or provider could not be
-  checked (`service-account-missing`, `role-missing`, `trust-*`, `provider-audience`; of an EKS Pod Identity
-  association `pod-identity-trust` and `pod-identity-target`), no running pod with this identity was seen
-  (`pod-unseen`), or something that was seen may be what is wrong: a setting of a container (`pod-profile`,
-  `pod-credentials-file`, `pod-setting`, `pod-sts-proxy`, `pod-static-credentials`, `sts-global-endpoint`,
-  `pod-role-twice`), what STS has answered (`sts-refused`, `sts-region`, `token-malformed`) or was never
-  asked (`sts-never-asked`), pods of the application that use `default` (`pod-service-account`). Otherwise
-  it is 0, and the last line shows where to look if the application fails.
+- `problem`: this is wrong. The evidence shows the found and the expected values. `to fix` is a command to
+  paste, `to fill in` has a placeholder, `to decide` has comments only, `to look at` only shows the problem.
+- `unknown`: irsa could not read what the check needs, and says why.
 
-Problems are in the order of their fixes: AWS (provider, role, trust policy), then the ServiceAccount, then
-pods, which keep the settings of their start. Within each group the most probable problem is first. A check
-that depends on another is "unknown" until that one is `ok`: without a role, its trust policy is unknown.
+| exit code | meaning |
+| --- | --- |
+| 5 | there is a problem |
+| 1 | no problem, but something decisive is unknown |
+| 0 | no problem; the last line says what to check if the application still fails |
+
+Decisive are:
+
+- ServiceAccount, role, trust policy and provider (`service-account-missing`, `role-missing`, `trust-*`,
+  `provider-audience`); for an EKS Pod Identity association, `pod-identity-trust` and `pod-identity-target`
+- a running pod with this identity (`pod-unseen`)
+- suspicious settings of a container (`pod-profile`, `pod-credentials-file`, `pod-setting`, `pod-sts-proxy`,
+  `pod-static-credentials`, `sts-global-endpoint`, `pod-role-twice`)
+- the answers of STS (`sts-refused`, `sts-region`, `token-malformed`), or no call to STS (`sts-never-asked`)
+- pods on `default` that the application seems to have created (`pod-service-account`)
+
+Problems are shown in the order in which to fix them: AWS (provider, role, trust policy), then the
+ServiceAccount, then pods, which keep their settings until they restart. Within each, the most probable one
+comes first. A check that depends on another one is unknown until that one is fixed: without a role, irsa
+cannot check its trust policy.
 
 ## What is not checked
 
-- Policies of the organization (SCPs, RCPs): a member account can't read them.
-- The application's use of its credentials: another role that it assumes, an SDK with other settings, a
-  token that it keeps too long (unless STS has seen it, or it is mounted by subPath). If a setting contains
-  the role again, that is a hint, or a suspect if the setting assumes the role.
-- Calls of irsa itself to STS (`irsa verify`, `irsa credentials`, `create-sa --verify`, `irsa exec`). They
-  prove nothing about the application, so irsa leaves them out of CloudTrail's events.
-- Files inside pods, such as the token's file.
-- The network: DNS, routes, and the rules of a sidecar. NetworkPolicies are only a hint, because irsa can't
-  see whether the cluster's network enforces them.
-- The log of the EKS Pod Identity agent. irsa checks that the agent runs on the nodes of the pods.
-- Pods that could not be created while others run with this identity (a rollout that hangs), unless you
-  check a whole namespace (`-n` without a name).
+- Organization policies (SCPs, RCPs): a member account cannot read them.
+- The application's use of its credentials: a further role, or a token that it keeps for too long (unless
+  STS saw it, or it is mounted by subPath). A setting that repeats the role is a hint; it is suspicious if
+  it says to assume the role.
+- STS calls of irsa (`irsa verify`, `irsa credentials`, `create-sa --verify`) and under `irsa exec`: they
+  prove nothing about the application. irsa leaves them out by their session name and user agent.
+- The inside of pods, such as the content of the token file.
+- The network: DNS, routes, and sidecars. irsa reads NetworkPolicies, but cannot see if the cluster enforces
+  them.
+- The answers of the EKS Pod Identity agent. irsa checks that it runs on the pods' nodes.
+- Pods that could not be created while others with this identity run, unless you ask for a whole namespace
+  (`-n` without a name).
 
-Never a cause: `automountServiceAccountToken: false` (the web identity token has its own volume), the
-provider's thumbprint for an EKS issuer, `hostNetwork`, and a missing policy of the role (the error then
-contains the role, so its token was accepted).
+These are never a cause:
+
+- `automountServiceAccountToken: false`: a web identity has its own volume.
+- the provider's thumbprint for an EKS issuer
+- `hostNetwork`
+- a missing permission of the role: the error then shows the role, so STS accepted the token.
 """
 TRIED = """\
-Tests break a working binding in each of these ways. `irsa doctor` must find exactly this cause.
-`observed` counts changes of observed facts. `end to end` counts changes of a real binding, on the sandbox and
-on a real kube-apiserver, with the whole command. A working binding has no cause. Causes without a way are
-hints: irsa can't prove them from outside, so they are never a problem.
+A test breaks a working binding in each of these ways, and irsa must find exactly this cause. `observed`
+counts ways in the observed values, judged when this page is written. `end to end` counts ways in the
+sandbox and on a real kube-apiserver, with the whole command. Tests fail if a cause is missed or a wrong one
+is reported, also for a working binding. Causes without a way are hints, and never a problem.
 """
 MEASURED = """\
-The table above comes from the causes, so it misses failures that nobody thought of. These are failures that
-others reported in public, with a confirmed cause. A test reproduces each in the sandbox, runs the command and
-fails if a score gets worse. The scores:
+The table above is derived from the causes. The following failures were reported in public by others, with a
+confirmed cause. A test reproduces each in the sandbox with the whole command, and fails if a score gets
+worse. The scores:
 
 - `exact`: the first problem is the confirmed cause.
 - `among others`: it is a problem, but not the first one.
-- `hint`: no problem, but the cause is listed under "unknown" (and not for a working binding).
-- `unknown`: no problem; the output lists the missing facts, and the exit code is not 0.
-- `not checked`: exit code 0, because the pod gets its role. The failure is in its application, its
-  permissions or another role, which doctor [does not check](#what-is-not-checked).
-- `missed`: exit code 0, without a clue.
+- `hint`: no problem, and the cause is listed as unknown (but not for a working binding).
+- `unknown`: no problem; irsa says what it could not see, and the exit code is not 0.
+- `not checked`: exit code 0, as the pod gets its role; the failure is in the application, its permissions
+  or another role, which doctor [does not check](#what-is-not-checked).
+- `missed`: exit code 0, and nothing leads to the cause.
 - `false`: another cause is reported as a problem.
 """
 UNTOUCHED = """\
-Usual and unusual setups that work. `alarm` is a problem that doctor reports anyway.
+Setups without a problem, usual and unusual ones, in the same test. `alarm` is a problem that doctor reports
+wrongly.
 """
 VARIABLES_READ = """\
-What SDKs read of a container's environment to find an identity, a region, an endpoint or a way to STS.
-Which SDK a container has can't be seen, so a value that only some of them refuse is suspect and no problem.
+Environment variables that SDKs read for an identity, a region, an endpoint or a proxy. irsa cannot see
+which SDK a container has, so a value that only some SDKs reject is suspicious and not a problem.
 """
 SDKS = {
     "botocore": "Python and AWS CLI",
@@ -178,17 +190,17 @@ def _text(text: str) -> str:
 def _variables() -> Iterator[str]:
     yield "## Variables that SDKs read\n"
     yield VARIABLES_READ
-    yield "| variable | of | read by | judged by |\n| --- | --- | --- | --- |"
+    yield "| variable | of | read by | checked by |\n| --- | --- | --- | --- |"
     for row in VARIABLES:
-        judged = f"[{row['check']}](#{row['check']})" if row["check"] else f"not judged: {row['why']}"
-        only = " (that it is set: its effect can't be seen)" if "unseen" in row else ""
+        judged = f"[{row['check']}](#{row['check']})" if row["check"] else f"not checked: {row['why']}"
+        only = " (whether it is set: irsa cannot tell its effect)" if "unseen" in row else ""
         readers = ", ".join(SDKS[name] for name in row["sdks"])
         yield f"| `{row['name']}` | {row['what']} | {readers} | {judged}{only} |"
     yield f"\nRead on {DATE}: {'; '.join(f'{SDKS.get(key, key)}: {text}' for key, text in SOURCES.items())}\n"
 
 
 def _table() -> Iterator[str]:
-    yield "## Ways of breaking that are derived from the causes\n"
+    yield "## Derived from the causes\n"
     yield TRIED
     yield "| cause | observed | found | missed | false | end to end |\n| --- | --- | --- | --- | --- | --- |"
     ends = Counter(cause for cause, _ in BREAKS.values()) + Counter(ELSEWHERE)
@@ -206,7 +218,7 @@ def _table() -> Iterator[str]:
 def _reported() -> Iterator[str]:
     cases = list(REPORTED.values())
     counts = Counter(case.score for case in cases)
-    yield "## Failures that somebody else reported\n"
+    yield "## Reported by others\n"
     yield MEASURED
     yield f"| cases | {' | '.join(score.value for score in Score)} |\n| --- |{' --- |' * len(Score)}"
     yield f"| {len(cases)} | {' | '.join(str(counts[score]) for score in Score)} |\n"
@@ -224,7 +236,7 @@ def _row(case: Reported) -> str:
 
 def _healthy() -> Iterator[str]:
     alarms = [item for item in HEALTHY.values() if item.alarm]
-    yield "## Set-ups in which nothing is wrong\n"
+    yield "## Working setups\n"
     yield UNTOUCHED
     yield f"{len(HEALTHY)} set-ups, {len(HEALTHY) - len(alarms)} without an alarm.\n"
     yield "| set-up | exit code | alarm |\n| --- | --- | --- |"

@@ -1,8 +1,7 @@
-"""Commands that causes propose, to be pasted: each reaches what was looked at, and every name is one word.
+"""Commands that causes propose: each reaches the examined cluster, and every name is quoted.
 
-Whether a role may be proposed for a ServiceAccount: IAM has to say so, and the role must not be powerful. An
-annotation or a variable of a pod is written by whoever may write there: it proposes nothing by itself. What
-counts is what only IAM's administrators write: the role's trust policy, its tags, its policies.
+Only IAM can justify a role for a ServiceAccount: its trust policy, tags and policies, which only IAM's
+administrators write. A broad role is never proposed. An annotation or a variable alone justifies nothing.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from typing import Any
 from irsa_cli.core.doctor.facts import Facts, Subject
 from irsa_cli.core.doctor.finding import comment
 from irsa_cli.core.doctor.owners import restart
-from irsa_cli.core.doctor.subjects import ROLE_ENV, audience_of, known_users
+from irsa_cli.core.doctor.subjects import ROLE_ENV, audience_of
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.makers import EKSCTL_ACCOUNT_TAG, EKSCTL_TAGS
 from irsa_cli.core.objects.aws import Role
@@ -30,11 +29,11 @@ from irsa_cli.core.values.shown import shown, unspaced
 
 
 def proposed(why: str, value: str, command: str) -> str:
-    """The command; where there is a doubt (`why`), the question first, and pasted nothing happens."""
+    """The command; with a doubt (`why`), a question and comments only."""
     if not why:
         return command
-    question = f"it may be the wrong one: whose is {shown(value)}? {why}"
-    return commented((question, "if it is meant:", *command.splitlines()))
+    question = f"check first who owns {shown(value)}: {why}"
+    return commented((question, "if it is the right one:", *command.splitlines()))
 
 
 def commented(lines: Iterable[str]) -> str:
@@ -43,32 +42,29 @@ def commented(lines: Iterable[str]) -> str:
 
 
 def of_role(facts: Facts, subject: Subject, arn: str, *, audience: str = DEFAULT_AUDIENCE) -> str:
-    """Why a role is not proposed for the ServiceAccount, '' when it may be; what is not known is a reason.
-
-    `audience` is what a statement is to be added for.
-    """
+    """Why a role is not proposed for the ServiceAccount, '' if it is. `audience` is the new statement's."""
     role = next((item for item in _known(subject) if item.arn == arn), None)
     if role is None:
-        return "its permissions were not read"
+        return "its permissions are unknown"
     life = lifecycle.of(role.tags, named=False)
     if is_made_for(facts, subject, role) and not life.is_over:
         return f"it is {life.stage.value}: {life.why}"
     if not _is_meant(facts, subject, role):
-        return f"IAM does not say that it is for {subject.full_name}"
+        return f"nothing in IAM says that it is for {subject.full_name}"
     if audience != DEFAULT_AUDIENCE and audience not in _texts(role.trust):
         return f"its trust policy does not name the audience {shown(audience)}"
     return of_power(role)
 
 
 def of_power(role: Role) -> str:
-    """What a role may do where that is much, or why that can't be told."""
+    """The broad permissions of a role, or why irsa cannot tell."""
     if isinstance(role.policies, Unreadable):
         return f"its permissions can't be read: {role.policies.why}"
     if isinstance(role.boundary_policy, Unreadable):
         return f"its permissions boundary can't be read: {role.boundary_policy.why}"
     much = power(role.policies, role.policies, role.boundary, role.boundary_policy)
     if much:
-        return f"it may do much: {much}"
+        return f"it has broad permissions: {much}"
     return f"its permissions can't be read: {role.unread}" if role.unread else ""
 
 
@@ -134,18 +130,15 @@ def _annotation(facts: Facts, what: str) -> str:
     )
 
 
-def annotate_anew(facts: Facts, value: str, key: str = ROLE_ARN_ANNOTATION, *, more: str = "") -> str:
-    """The same with the commands that have those pods made anew which don't have this role yet.
-
-    `more` is appended to the first command: other annotations that it writes or takes away.
-    """
-    stale = [pod for pod in known_users(facts.named) if not asks_for(pod, unspaced(value))]
+def annotate_and_restart(facts: Facts, value: str, key: str = ROLE_ARN_ANNOTATION, *, more: str = "") -> str:
+    """The same, with the commands that restart pods without this role; `more` extends the first command."""
+    stale = [pod for pod in facts.named.known_users() if not asks_for(pod, unspaced(value))]
     lines = "\n".join(filter(None, (annotate(facts, value, key) + more, restart(facts, stale))))
     return proposed(of_role(facts, facts.named, unspaced(value)), value, lines)
 
 
 def asks_for(pod: Pod, role: str) -> bool:
-    """Whether a container of the pod is told this role."""
+    """Whether a container of the pod has this role."""
     return any(item.env.get(ROLE_ENV) == role for item in pod.containers)
 
 
@@ -173,7 +166,7 @@ def attach(facts: Facts, subject: Subject, role: str, *, more: str = "") -> str:
 
 
 def create(facts: Facts) -> str:
-    """The commands that make the ServiceAccount alone, and its namespace where that is not there either."""
+    """The commands that create the ServiceAccount alone, and its namespace if it does not exist."""
     subject = facts.named
     name, namespace = shlex.quote(subject.name), shlex.quote(subject.namespace)
     commands = [facts.reach.kubectl(f"create serviceaccount {name}", subject.namespace)]
@@ -183,7 +176,7 @@ def create(facts: Facts) -> str:
 
 
 def make(facts: Facts, subject: Subject) -> str:
-    """The command that makes a role of the ServiceAccount's own."""
+    """The command that creates a new role for the ServiceAccount."""
     return of_account(facts, "create-sa", subject, "--attach-policy-arn ARN")
 
 
@@ -195,7 +188,7 @@ def rewrite_trust(facts: Facts, role: Role, document: Document, why: str) -> str
 
 
 def in_account(facts: Facts, account: str, command: str) -> str:
-    """A command of the AWS CLI; a comment where it is another account's: it wants credentials from there."""
+    """An AWS CLI command; a comment for another account, which needs other credentials."""
     if account == facts.cluster.account:
         return facts.reach.aws(command)
     return comment(f"aws {command} # in account {account}")

@@ -1,9 +1,7 @@
-"""What all causes together say of one observation: problems first, in the order in which they are fixed.
+"""All findings about one observation: problems first, in the order in which to fix them.
 
-"Nothing is wrong" says something of a ServiceAccount only if what `irsa verify` proves could be checked
-(ServiceAccount, role, trust policy, provider), a running pod with this identity was seen, and no check
-suspects anything. How a diagnosis is printed is `irsa_cli.cli.commands.doctor`'s business.
-docs/reference/output.schema.json describes the JSON, and is a promise to scripts.
+A ServiceAccount is only called right if irsa could check all that `irsa verify` proves, saw a running pod
+with this identity, and no check is suspicious. docs/reference/output.schema.json describes the JSON.
 """
 
 from __future__ import annotations
@@ -16,7 +14,7 @@ from typing import Any
 
 from irsa_cli.core.doctor.causes import CAUSES, Cause
 from irsa_cli.core.doctor.causes.trust import TRUST_CAUSES
-from irsa_cli.core.doctor.causes.uncreated import UNSEEN
+from irsa_cli.core.doctor.causes.uncreated import NO_RUNNING_POD
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import Finding, Group, Verdict
 from irsa_cli.core.doctor.subjects import annotations_of
@@ -30,13 +28,13 @@ from irsa_cli.core.values.errors import ExitCode
 from irsa_cli.core.values.names import Namespaced
 
 OF_CLUSTER = frozenset({"provider-audience"})
-"""That the provider is there shows in this one, too, and whichever account it is in."""
-_WEB_IDENTITY = OF_CLUSTER | {"service-account-missing", "role-missing", *TRUST_CAUSES, UNSEEN}
-_POD_IDENTITY = frozenset({"pod-identity-trust", "pod-identity-target", "pod-own-token", UNSEEN})
+"""This cause also shows whether the provider exists, in whichever account."""
+_WEB_IDENTITY = OF_CLUSTER | {"service-account-missing", "role-missing", *TRUST_CAUSES, NO_RUNNING_POD}
+_POD_IDENTITY = frozenset({"pod-identity-trust", "pod-identity-target", "pod-own-token", NO_RUNNING_POD})
 
 
 def undecided(facts: Facts, findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """The findings that can't be told although all hangs on them."""
+    """The findings that are unknown although the result depends on them."""
     wanted = _decisive(facts)
     return tuple(
         item
@@ -57,16 +55,13 @@ def _decisive(facts: Facts) -> frozenset[str]:
 
 
 _GIVES_IDENTITY = (Group.SERVICE_ACCOUNT, Group.WEBHOOK, Group.PODS)
-"""What has to be in order for a pod to run with the identity."""
+"""The groups that decide if a pod runs with the identity."""
 _VERDICTS = (Verdict.PROBLEM, Verdict.UNKNOWN, Verdict.OK)
 
 
 @dataclass(frozen=True)
 class Examined(Namespaced):
-    """A ServiceAccount and what was found of it; `role_arn` is the annotation as it is, None without one.
-
-    `exists` is None where it could not be read. `undecided` is what can't be told although all hangs on it.
-    """
+    """A ServiceAccount and its findings. `role_arn` is the annotation; `exists` is None if unreadable."""
 
     namespace: str
     name: str
@@ -77,24 +72,22 @@ class Examined(Namespaced):
 
     @property
     def problems(self) -> tuple[Finding, ...]:
-        """What is wrong, the most probable cause first."""
+        """The problems, the most probable cause first."""
         return having(self.findings, Verdict.PROBLEM)
 
     @property
     def verdict(self) -> Verdict:
-        """What is to be said of it as a whole."""
+        """The verdict on the whole."""
         return _verdict(self.findings, self.undecided)
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What was found.
+    """The result.
 
-    Of one ServiceAccount (`account`): `findings` has it all. Of a whole cluster: `findings` has what concerns
-    the cluster, `accounts` the ServiceAccounts that name a role, `undecided` what can't be told of the
-    cluster although all hangs on it; `listed` tells whether the ServiceAccounts could be listed, `unread`
-    what is not known of those that have a role or lost it, for what could not be read. With an `error`
-    nothing could be looked at.
+    For one ServiceAccount (`account`), `findings` has everything. For a cluster, `findings` has the cluster's
+    own, `accounts` the ServiceAccounts with a role; `listed` tells if irsa could list them, `unread` is what
+    it could not read of others. With an `error`, irsa could not check anything.
     """
 
     cluster: Cluster | None
@@ -110,7 +103,7 @@ class Diagnosis:
 
     @property
     def problems(self) -> tuple[Finding, ...]:
-        """What is wrong, the cluster's before the ServiceAccounts'."""
+        """The problems, the cluster's before the ServiceAccounts'."""
         of_accounts = tuple(item for account in self.accounts for item in account.problems)
         return (*having(self.findings, Verdict.PROBLEM), *of_accounts)
 
@@ -119,7 +112,7 @@ class Diagnosis:
         """Whether all that decides could be looked at; of hints it does not matter."""
         if self.account is not None:
             return not self.account.undecided
-        # What the cluster's provider decides is said of each ServiceAccount that needs it.
+        # Each ServiceAccount that needs the cluster's provider reports on it.
         if self.error is not None or self.unread:
             return False
         if not self.accounts:
@@ -129,7 +122,7 @@ class Diagnosis:
     @property
     def scope(self) -> AnswerScope:
         """The ServiceAccounts and checks, and what is not known: of each of many only what decides."""
-        question = "What keeps pods from the roles of their ServiceAccounts?"
+        question = "Can pods assume the roles of their ServiceAccounts?"
         if self.error is not None or self.signal:
             return unanswered(question, self.error)
         accounts = self.accounts if self.account is None else (self.account,)
@@ -141,7 +134,7 @@ class Diagnosis:
             (f"{it.cause.id}: {it.judgement.text}" for it in deciding), not self.is_complete
         )
         if not (self.is_complete or self.unread or any(lines.values())):
-            lines["which ServiceAccounts there are"] = True
+            lines["the list of ServiceAccounts"] = True
         checks = len(found) - len(having(found, Verdict.UNKNOWN))
         return AnswerScope(
             question,
@@ -149,13 +142,13 @@ class Diagnosis:
             (
                 *not_read(self.unread),
                 *(NotExamined(text, matters=matters) for text, matters in lines.items()),
-                *by_design("files in containers", "policies of the organization"),
+                *by_design("files in containers", "organization policies (SCPs, RCPs)"),
             ),
         )
 
     @property
     def exit_code(self) -> int:
-        """5 when something is wrong, else 1 when something that decides can't be told, else 0."""
+        """5 with a problem, else 1 if something decisive is unknown, else 0."""
         if self.signal or self.error is not None:
             return exit_code_of(self.error, self.signal)
         if self.problems:
@@ -164,7 +157,7 @@ class Diagnosis:
 
     @property
     def verdict(self) -> Verdict:
-        """What is to be said of all of it."""
+        """The verdict on everything."""
         if self.problems:
             return Verdict.PROBLEM
         return Verdict.OK if self.error is None and self.is_complete else Verdict.UNKNOWN
@@ -191,7 +184,7 @@ class Diagnosis:
         )
 
     def _cluster_json(self) -> dict[str, Any]:
-        """What concerns the cluster, as an item that is about no ServiceAccount."""
+        """The cluster's findings, as an item without a ServiceAccount."""
         verdict = _verdict(self.findings, self.undecided).value
         findings = [*map(finding_json, self.findings)]
         return {"serviceAccount": None, "role": None, "verdict": verdict, "findings": findings}
@@ -209,26 +202,22 @@ def having(findings: Iterable[Finding], verdict: Verdict) -> tuple[Finding, ...]
 
 
 def judge(facts: Facts) -> tuple[Finding, ...]:
-    """Run every check that these facts allow: the cluster's, and the ServiceAccount's if one was asked for.
-
-    Problems come first, in the order in which they are fixed, then what can't be told, then what is in
-    order; among each, by weight.
-    """
+    """Run every check that these facts allow; problems first, then unknown, then ok, each by weight."""
     causes = [item for item in CAUSES.values() if item.of_cluster or facts.subject is not None]
     found = [Finding(item, item.judge(facts)) for item in causes]
     wrong = having(found, Verdict.PROBLEM)
-    told = []
+    judged = []
     for item in found:
         follows = item.judgement.follows or _follows(item, wrong, facts)
-        told.append(replace(item, judgement=replace(item.judgement, follows=follows)))
-    return in_order(told)
+        judged.append(replace(item, judgement=replace(item.judgement, follows=follows)))
+    return in_order(judged)
 
 
 def _follows(item: Finding, wrong: tuple[Finding, ...], facts: Facts) -> bool:
-    """Whether it can't be told for what was found to be wrong, and is no news beside that."""
+    """Whether it is unknown because of another problem."""
     if item.verdict is not Verdict.UNKNOWN or not wrong:
         return False
-    if item.cause.id == UNSEEN:
+    if item.cause.id == NO_RUNNING_POD:
         return any(cause.cause.group in _GIVES_IDENTITY for cause in wrong)
     causes = {cause.cause.id for cause in wrong}
     return any(
@@ -239,10 +228,10 @@ def _follows(item: Finding, wrong: tuple[Finding, ...], facts: Facts) -> bool:
 
 
 def _unread_for(facts: Facts) -> Iterator[tuple[str, object]]:
-    """Causes, and what was read in vain where they are found: it is the cause that has to be put right."""
+    """Causes that explain why something could not be read."""
     yield "issuer-documents", facts.published_keys
     if (subject := facts.subject) is not None:
-        # In an account that was named by mistake nothing is to be read.
+        # irsa reads nothing in an account that is in the annotation by mistake.
         for value in (subject.role, subject.provider, subject.events):
             yield "annotation-account", value
 

@@ -1,8 +1,4 @@
-"""What was observed of a cluster and of one ServiceAccount, as values; what could not be read says why.
-
-Reading it is `irsa_cli.usecases.doctor.reads`'s business; Kubernetes' objects are in
-`irsa_cli.core.objects.kinds`.
-"""
+"""Facts about a cluster and one ServiceAccount, as values; an unreadable value says why."""
 
 from __future__ import annotations
 
@@ -14,19 +10,21 @@ from irsa_cli.core.doctor.refusals import Maker
 from irsa_cli.core.marks.locks.lease import SeenLock
 from irsa_cli.core.objects.aws import Association, Role
 from irsa_cli.core.objects.kinds import NetworkPolicy, Pod, RefusedPod, ServiceAccount, Webhook
-from irsa_cli.core.objects.unreadable import CannotTell, Unreadable
-from irsa_cli.core.plan.states import ProviderState
+from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
+from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, ProviderState
 from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.values.arn import Arn, role_arn
 from irsa_cli.core.values.cluster import PLAIN, Cluster, Reach
+from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.names import Namespaced
+from irsa_cli.core.values.shown import shown
+
+EMPTY = f"the annotation {ROLE_ARN_ANNOTATION} is empty"
 
 
 @dataclass(frozen=True)
 class EksFacts:
-    """What EKS says of the cluster beside its issuer. `version` is `major.minor`, `vpc` may be empty.
-
-    `auto_mode`: EKS Auto Mode, whose nodes have the agent of EKS Pod Identity built in.
-    """
+    """EKS's description; `version` is major.minor, `auto_mode` nodes include the EKS Pod Identity agent."""
 
     version: str = ""
     on_outposts: bool = False
@@ -57,7 +55,7 @@ class NodeMetadata:
 
 @dataclass(frozen=True)
 class RoleSummary:
-    """A role of a list: its ARN and trust policy, and all of it where that was read."""
+    """A listed role: its ARN and trust policy, and the whole role if it was read."""
 
     arn: str
     trust: Document
@@ -71,15 +69,14 @@ class OtherAssociation(Namespaced):
     namespace: str
     name: str
     association: Association | Unreadable | None
-    role: Role | Unreadable | None = Unreadable("EKS did not tell the association's role")
+    role: Role | Unreadable | None = Unreadable("EKS did not return the association's role")
 
 
 @dataclass(frozen=True)
 class TrailEvent:
-    """An AssumeRoleWithWebIdentity that STS saw. `error` is empty for a success; `seconds` asked for.
+    """An AssumeRoleWithWebIdentity in CloudTrail. `error` is empty on success; `seconds` were requested.
 
-    `own`: it was irsa's own, or made under `irsa exec`, and says nothing of the application's. `region` is
-    where STS was asked.
+    `own`: by irsa or under `irsa exec`, not by the application. `region` is where STS was called.
     """
 
     time: datetime
@@ -93,22 +90,16 @@ class TrailEvent:
 
 @dataclass(frozen=True)
 class Subject(Namespaced):
-    """One ServiceAccount and everything around it. None stands for what doesn't exist.
+    """One ServiceAccount and everything around it; None stands for what doesn't exist.
 
-    `pods` are all pods of the namespace, `probe` a pod that was created for show (`dryRun=All`),
-    `candidates` roles whose trust policy admits the ServiceAccount, `renamed` those that admit one of nearly
-    this name which is gone, with that name; `elsewhere` pods of ServiceAccounts of this name in other
-    namespaces, read where nobody uses this one; `providers` those that the role's trust
-    policy names beside the cluster's, `own_roles` those that containers name which mount a token of their
-    own, by ARN. `provider` is the issuer's in the role's account, where that is not the
-    cluster's. `association_role` and `target_role` are those of the EKS Pod Identity association, `agent`
-    whether the cluster
-    has its agent, `auth_endpoints` those in the VPC for what the agent calls; they are read only where there
-    is an association. `nodes` are those of its pods, by name, as far as EC2 knows them. `agents` are the
-    agent's pods, None where they tell nothing; `other_associations` those for nearly its name, or for its
-    name in another namespace, read where it has no role. `refused` are pods of the namespace that could not
-    be created, None where that was not read: pods with this identity run. `lock` is the Lease of the binding,
-    held or not released.
+    - `pods` are all pods of the namespace, `probe` is a dry-run pod, `nodes` are the pods' EC2 instances.
+    - `candidates` are roles that trust the ServiceAccount, `renamed` those that trust a deleted one with a
+      similar name, `own_roles` those that containers with their own token set, by ARN.
+    - `provider` is the issuer's in the role's account, if that is another one; `providers` are the others in
+      the trust policy.
+    - `association_role`, `target_role`, `agent`, `agents` and `auth_endpoints` are read with an association,
+      `other_associations` (for a similar name) and `elsewhere` (pods in other namespaces) without a role.
+    - `refused` are pods that could not be created, None if pods with this identity run; `lock` is the Lease.
     """
 
     namespace: str
@@ -124,12 +115,12 @@ class Subject(Namespaced):
     elsewhere: tuple[Pod, ...] | Unreadable = ()
     renamed: tuple[tuple[RoleSummary, str], ...] = ()
     nodes: Mapping[str, NodeMetadata] | Unreadable = field(default_factory=dict)
-    probe: Pod | Unreadable = Unreadable("no pod was created for show")
+    probe: Pod | Unreadable = Unreadable("no test pod was requested")
     association: Association | Unreadable | None = None
     association_role: Role | Unreadable | None = Unreadable("there is no Pod Identity association")
     target_role: Role | Unreadable | None = Unreadable("the association has no target role", follows=True)
-    chain_target: Role | Unreadable | None = Unreadable("irsa notes no target role", follows=True)
-    """The role that its own one is to go on to, as irsa notes it (`--target-role`)."""
+    chain_target: Role | Unreadable | None = Unreadable("no target role is set", follows=True)
+    """The target role in irsa's annotation (`--target-role`)."""
     aws_config: str | Unreadable | None = None
     """The AWS configuration that irsa has written for its pods, as it is by now; None without one."""
     config_keys: Mapping[str, frozenset[str] | Unreadable] = field(default_factory=dict)
@@ -143,14 +134,65 @@ class Subject(Namespaced):
     events: tuple[TrailEvent, ...] | Unreadable = ()
     lock: SeenLock | Unreadable | None = None
 
+    def existing(self) -> ServiceAccount:
+        """The ServiceAccount. This and the following methods raise `CannotTell` without a result."""
+        account = have(self.account)
+        if account is None:
+            raise CannotTell(f"there is no ServiceAccount {self.full_name}")
+        return account
+
+    def annotation(self) -> str:
+        """The value of the role's annotation."""
+        value = self.existing().annotations.get(ROLE_ARN_ANNOTATION)
+        if value is None:
+            raise CannotTell(f"ServiceAccount {self.full_name} has no annotation {ROLE_ARN_ANNOTATION}")
+        return value
+
+    def effective_annotation(self) -> str:
+        """The same, but not an empty value, which the webhook ignores."""
+        value = self.annotation()
+        if not value:
+            raise CannotTell(EMPTY)
+        return value
+
+    def role_arn(self) -> Arn:
+        """The role's ARN in the annotation, if it is valid."""
+        value = self.effective_annotation()
+        try:
+            return role_arn(value)
+        except InvalidInput:
+            raise CannotTell(f"{shown(value)} is not a role ARN") from None
+
+    def annotated_role(self) -> Role:
+        """The role with exactly the annotation's ARN."""
+        arn = self.role_arn()
+        role = have(self.role)
+        if role is None:
+            raise CannotTell(f"there is no role {arn.name} in account {arn.account}")
+        if role.arn != str(arn):
+            raise CannotTell(f"the annotation has {arn}, but the role is {role.arn}")
+        return role
+
+    def users(self) -> tuple[Pod, ...]:
+        """The live pods that use the ServiceAccount."""
+        have(self.pods)
+        pods = self.known_users()
+        if not pods:
+            raise CannotTell(f"no pod uses ServiceAccount {self.full_name}")
+        return pods
+
+    def known_users(self) -> tuple[Pod, ...]:
+        """The same, but empty if the pods are unreadable."""
+        pods = self.pods if isinstance(self.pods, tuple) else ()
+        return tuple(pod for pod in pods if pod.service_account == self.name and pod.is_alive)
+
 
 @dataclass(frozen=True)
 class Facts:
-    """One observation: the cluster, and one ServiceAccount where one was asked for.
+    """One observation: the cluster, and one ServiceAccount if requested.
 
-    `providers` are the ARNs of the account's OIDC providers, `quotas` as GetAccountSummary names them,
-    `webhook_arguments` the command line of a webhook that runs as pods (none on EKS), `published_keys` and
-    `cluster_keys` the key ids of the issuer's public document and of the API server.
+    `providers` are the ARNs of the account's OIDC providers, `webhook_arguments` the command line of a
+    webhook that runs as pods (none on EKS), `published_keys` and `cluster_keys` are key IDs.
     """
 
     cluster: Cluster
@@ -169,7 +211,7 @@ class Facts:
     webhook_arguments: tuple[str, ...] = ()
     subject: Subject | None = None
     makers: Mapping[str, Maker] = field(default_factory=dict)
-    """What makes pods in the ServiceAccount's namespace, by `Kind/name`; read if something is wrong."""
+    """The workloads in the ServiceAccount's namespace, by `Kind/name`; read if there is a problem."""
     within: str | None = None
     """Where all ServiceAccounts are looked at: a namespace, '' for the cluster; None: only a named one is."""
 

@@ -1,8 +1,4 @@
-"""What a cause is and what its check finds: verdict, evidence, and a fix with what happens if it is pasted.
-
-The causes themselves, and their order, are in `irsa_cli.core.doctor.causes`; what they say together is in
-`irsa_cli.core.doctor.diagnosis`.
-"""
+"""Causes and the findings of their checks: verdict, evidence, and a fix."""
 
 from __future__ import annotations
 
@@ -11,6 +7,8 @@ import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import partial
+from typing import Any
 
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.objects.unreadable import CannotTell
@@ -24,7 +22,7 @@ _UNFILLED = re.compile(r"(.*/)?(ACCOUNT|ARN|ID|NAME|NAMESPACE|VALUE)")
 
 
 class Proposal(str, Enum):
-    """What a proposal is; the value is what `-o json` shows as `fixKind`."""
+    """The kind of a fix; the value is `fixKind` in `-o json`."""
 
     COMMAND = "command"
     """It corrects the problem, and is safe to paste."""
@@ -39,7 +37,7 @@ class Proposal(str, Enum):
 
     @property
     def label(self) -> str:
-        """What the commands are for, beside them in a text."""
+        """The label in front of the commands."""
         return _LABELS.get(self, "to fix")
 
 
@@ -47,20 +45,17 @@ _LABELS = {Proposal.FILL_IN: "to fill in", Proposal.CHOICE: "to decide", Proposa
 
 
 def kind_of(fix: str) -> Proposal:
-    """What pasting these lines does."""
-    commands = [words for words in map(_words, fix.splitlines()) if words]
+    """The effect of pasting these lines."""
+    commands = list(filter(None, map(_words, fix.splitlines())))
     if not commands:
         return Proposal.CHOICE
-    if any(_is_unfilled(word) for line in commands for word in line):
+    words = [word for line in commands for word in line if word]
+    if any(_UNFILLED.fullmatch(word) or placeholder(word) == word for word in words):
         return Proposal.FILL_IN
-    verbs = {_verb(*words) for words in commands} - {Proposal.LOOK.value}
+    verbs = {_verb(*line) for line in commands} - {Proposal.LOOK.value}
     if not verbs:
         return Proposal.LOOK
     return Proposal.EDIT if verbs == {Proposal.EDIT.value} else Proposal.COMMAND
-
-
-def _is_unfilled(word: str) -> bool:
-    return bool(word) and (_UNFILLED.fullmatch(word) is not None or placeholder(word) == word)
 
 
 def comment(text: str) -> str:
@@ -91,7 +86,7 @@ def _verb(tool: str, *words: str) -> str:
 
 
 class Verdict(str, Enum):
-    """What a check finds; the value is what `-o json` shows."""
+    """The result of a check, as in `-o json`."""
 
     OK = "ok"
     PROBLEM = "problem"
@@ -109,24 +104,25 @@ class Group(str, Enum):
     STS = "sts"
 
 
-EKS_GUIDE = "https://docs.aws.amazon.com/eks/latest/userguide"
-IAM_GUIDE = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
-SDK_GUIDE = "https://docs.aws.amazon.com/sdkref/latest/guide"
-ASSOCIATE_ROLE = f"{EKS_GUIDE}/associate-service-account-role.html"
-WEBHOOK_README = "https://github.com/aws/amazon-eks-pod-identity-webhook#readme"
-"""Sources of many causes."""
+NO_ENV = "The pods have no AWS_ROLE_ARN. The SDK uses the node's role or finds no credentials."
+_GUIDES = {
+    "eks": "https://docs.aws.amazon.com/eks/latest/userguide/",
+    "iam": "https://docs.aws.amazon.com/IAM/latest/UserGuide/",
+    "sdk": "https://docs.aws.amazon.com/sdkref/latest/guide/",
+    "webhook": "https://github.com/aws/amazon-eks-pod-identity-webhook",
+}
+"""The sources of many causes, by the scheme that stands for them, as in `eks:pod-id-role.html`."""
 
 Evidence = tuple[tuple[str, str], ...]
-"""What was compared, as pairs of a name and a value."""
+"""The compared values, as pairs of a name and a value."""
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """What one check finds. `text` is one sentence, `fix` what is proposed (only of a problem).
+    """The result of one check. `text` is one sentence, `fix` the proposal for a problem.
 
-    `decides`: what can't be told here may well be what is wrong, so that nothing is called right. `hints`: as
-    a rule it is in order, and it is the place to look at where the application fails. `follows`: it can't be
-    told for lack of what other checks are about.
+    `decides`: unknown, and it may be the problem. `hints`: unknown but usually right; check it if the
+    application fails. `follows`: unknown because of another problem.
     """
 
     verdict: Verdict
@@ -139,7 +135,7 @@ class Judgement:
 
     @property
     def proposal(self) -> Proposal | None:
-        """What pasting its fix does; None without one."""
+        """The kind of its fix, None without one."""
         return kind_of(self.fix) if self.fix else None
 
 
@@ -154,22 +150,30 @@ def problem(text: str, *, fix: str, **evidence: str) -> Judgement:
 
 
 def unknown(why: str, **evidence: str) -> Judgement:
-    """It can't be told from what could be read."""
+    """Unknown from what irsa could read."""
     return Judgement(Verdict.UNKNOWN, why, _pairs(evidence))
 
 
 def suspect(why: str, **evidence: str) -> Judgement:
-    """It can't be told, and may well be what is wrong."""
+    """Unknown, and it may be the problem."""
     return Judgement(Verdict.UNKNOWN, why, _pairs(evidence), decides=True)
 
 
 def hint(why: str, **evidence: str) -> Judgement:
-    """It can't be told, and is in order as a rule: the place to look at where the application fails."""
+    """Unknown but usually right: check it if the application fails."""
     return Judgement(Verdict.UNKNOWN, why, _pairs(evidence), hints=True)
 
 
 def _pairs(evidence: dict[str, str]) -> Evidence:
     return tuple((name.replace("_", " "), value) for name, value in evidence.items())
+
+
+class Settled(Exception):
+    """Ends a check with a judgement, from a function that it calls."""
+
+    def __init__(self, judgement: Judgement) -> None:
+        super().__init__(judgement.text)
+        self.judgement = judgement
 
 
 Check = Callable[[Facts], Judgement]
@@ -179,10 +183,8 @@ Check = Callable[[Facts], Judgement]
 class Cause:
     """One reason why IRSA doesn't work.
 
-    `title` says what is wrong, `symptom` what the application sees, `looks_at` what is read, `remedy` how it
-    is put right in general, `source` is the documentation that says so. Of several problems of one step the
-    one with the greatest `weight` (0 to 100) is shown first: it explains the failure most probably.
-    `of_cluster` tells whether it can be judged without a ServiceAccount.
+    `looks_at` is what the check reads, `source` the documentation. Among problems of one step, the one with
+    the greatest `weight` (0 to 100) comes first. `of_cluster`: it needs no ServiceAccount.
     """
 
     id: str
@@ -197,9 +199,11 @@ class Cause:
     of_cluster: bool = False
 
     def judge(self, facts: Facts) -> Judgement:
-        """Run the check; what could not be read is an answer, too."""
+        """Run the check; an unreadable value is also an answer."""
         try:
             return self.check(facts)
+        except Settled as end:
+            return end.judgement
         except CannotTell as error:
             return replace(unknown(error.why), follows=error.follows)
 
@@ -222,14 +226,27 @@ REGISTRY: dict[str, Cause] = {}
 
 
 def cause(
-    identifier: str, group: Group, weight: int, *, of_cluster: bool = False, **texts: str
+    group: Group, identifier: str, weight: int, *, source: str, symptom: str = NO_ENV, **more: Any
 ) -> Callable[[Check], Check]:
-    """Make a function the check of a cause; `texts` are the other fields of `Cause`, `title` to `source`."""
+    """Register a function as the check of a cause; `more` are further fields of `Cause`."""
+    scheme, _, page = source.partition(":")
+    source = f"{_GUIDES[scheme]}{page}" if scheme in _GUIDES else source
 
     def register(check: Check) -> Check:
         if identifier in REGISTRY:
             raise ValueError(f"two causes are named {identifier}")
-        REGISTRY[identifier] = Cause(identifier, group, weight, **texts, check=check, of_cluster=of_cluster)
+        REGISTRY[identifier] = Cause(
+            identifier, group, weight, symptom=symptom, source=source, check=check, **more
+        )
         return check
 
     return register
+
+
+cluster_cause = partial(cause, Group.CLUSTER)
+account_cause = partial(cause, Group.SERVICE_ACCOUNT)
+role_cause = partial(cause, Group.ROLE)
+webhook_cause = partial(cause, Group.WEBHOOK)
+pod_cause = partial(cause, Group.PODS)
+sts_cause = partial(cause, Group.STS)
+"""How a cause of each group is registered: `@pod_cause("pod-missed", 88, title=..., ...)`."""

@@ -1,7 +1,7 @@
-"""How pods are created again, and where their template is changed, by what they belong to.
+"""How to recreate pods and edit their template, by their owner.
 
-A pod that is deleted is created again by some controllers only; with others its work is lost. Proposed as a
-command is what no work is lost by and what has an effect; all else is a sentence and comments.
+Only some controllers recreate a deleted pod; others lose its work. A command is proposed only if it loses no
+work and has an effect; the rest are comments.
 https://kubernetes.io/docs/concepts/workloads/controllers/
 """
 
@@ -18,20 +18,20 @@ from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.values.cluster import Reach
 
 Makers = Mapping[str, Maker]
-"""What makes pods in a namespace, by `Kind/name`, as far as it was read."""
+"""The workloads of a namespace that were read, by `Kind/name`."""
 ROLLED = ("Deployment", "StatefulSet", "DaemonSet")
-"""What `kubectl rollout restart` can restart."""
+"""The kinds that `kubectl rollout restart` supports."""
 ROLLOUT = "Rollout"
 """Of Argo Rollouts, which marks its pods itself: their ReplicaSet does not say its group."""
 _HASHES = {"pod-template-hash": "Deployment", "rollouts-pod-template-hash": ROLLOUT}
 _REPLACED = ("ReplicaSet", "ReplicationController")
-"""What creates a deleted pod again, and does not replace its pods itself."""
+"""The kinds that recreate a deleted pod but do not roll out changes."""
 _MOST = 5
-"""Workloads that are told of, the others have theirs next time."""
+"""The most workloads in one fix."""
 
 
 def owner_of(pod: Pod) -> tuple[str, str]:
-    """Kind and name of what the pod is made from, '' without one: of a ReplicaSet, what rolls it out."""
+    """Kind and name of the pod's owner, '' without one; for a ReplicaSet, its Deployment or Rollout."""
     kind, _, name = pod.owner.partition("/")
     for label, root in _HASHES.items():
         end = f"-{pod.labels.get(label)}"
@@ -41,7 +41,7 @@ def owner_of(pod: Pod) -> tuple[str, str]:
 
 
 def makers_of(pods: Iterable[Pod], read: Callable[[str], tuple[Maker, ...] | Unreadable]) -> Makers:
-    """What pods are made from, of the kinds that `read` is asked for; what can't be read is left out."""
+    """The owners of pods, of the kinds that `read` knows; unreadable ones are left out."""
     kinds = sorted({owner_of(pod)[0] for pod in pods} & {*ROLLED, "Job"})
     found = (item for item in map(read, kinds) if not isinstance(item, Unreadable))
     return {f"{maker.kind}/{maker.name}": maker for item in found for maker in item}
@@ -76,7 +76,7 @@ def _restart(reach: Reach, pod: Pod, makers: Makers) -> str:
 
 
 def _held(makers: Makers, kind: str, name: str) -> str:
-    """Why a change of its template replaces no pods, and who has to do what; '' where it does."""
+    """Why a change of its template replaces no pods, and the next step; '' if it does."""
     maker = makers.get(f"{kind}/{name}")
     why = maker.held if maker else ""
     if not why:
@@ -89,18 +89,18 @@ def _lost(pod: Pod) -> str:
     if kind == "Node":
         return f"pod {pod.name} is a static pod of node {name}: its manifest is on the node"
     if not (kind and pod.controlled):
-        return f"pod {pod.name} has no controller that creates it again: save its manifest first"
+        return f"pod {pod.name} has no controller to recreate it: save its manifest first"
     return (
-        f"deleting pod {pod.name} ends its work: {kind} {name} may not run it again."
-        " Let it finish, the next run gets the new settings. To end it now:"
+        f"deleting pod {pod.name} stops its work: {kind} {name} may not run it again."
+        " Let it finish, the next run gets the new settings. To stop it now:"
     )
 
 
 def edit(facts: Facts, pod: Pod) -> str:
-    """The command that opens what a pod is made from, or where that is found."""
+    """The command that edits the owner of a pod, or shows the pod."""
     kind, name = owner_of(pod)
     if not kind:
-        text = f"a running pod cannot be changed: correct the manifest of pod {pod.name}, and create it again"
+        text = f"a running pod cannot be changed: fix the manifest of pod {pod.name} and recreate the pod"
         show = facts.reach.kubectl(f"get pod {shlex.quote(pod.name)} -o yaml", pod.namespace)
         return "\n".join((comment(text), comment(show)))
     more = [restart(facts, [pod])] if kind in _REPLACED else []
@@ -116,12 +116,12 @@ def set_account(facts: Facts, namespace: str, kind: str, name: str) -> str:
 
 
 def template(reach: Reach, namespace: str, kind: str, name: str, makers: Makers) -> str:
-    """The command that opens the template of pods; comments where it can't be changed there."""
+    """The command that edits a pod template; comments if it cannot be changed there."""
     maker = makers.get(f"{kind}/{name}")
     if maker is not None and maker.owner and maker.owner != f"{kind}/{name}" and kind == "Job":
         kind, _, name = maker.owner.partition("/")
     what = f"{shlex.quote(kind.lower())} {shlex.quote(name)}"
     if kind in (*ROLLED, *_REPLACED, ROLLOUT, "CronJob"):
         return reach.kubectl(f"edit {what}", namespace)
-    text = f"the template of {kind} {name} cannot be changed: correct what creates it, and create it again"
+    text = f"the template of {kind} {name} cannot be changed: fix its source and recreate it"
     return "\n".join((comment(text), comment(reach.kubectl(f"get {what} -o yaml", namespace))))

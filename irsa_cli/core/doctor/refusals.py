@@ -1,7 +1,6 @@
-"""Pods that could not be created: what events tell of it, and who lacks pods; Kubernetes' JSON as values.
+"""Pods that could not be created: Kubernetes' events as values, and the workloads that miss pods.
 
-An event outlives what it tells of: what has all its pods by now, wants none or is gone, is left out. The
-causes that are made of the rest are in `irsa_cli.core.doctor.causes.uncreated`.
+An event outlives its reason: workloads that have all their pods or were deleted are left out.
 https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/
 """
 
@@ -27,7 +26,7 @@ _HEADS = re.compile(r"Error creating(?: job)?: |create Pod \S+ in StatefulSet \S
 
 @dataclass(frozen=True)
 class CreationFailure:
-    """What an event tells: who could not create a pod, and why, in the API server's words."""
+    """An event about a workload that could not create a pod, with the API server's message."""
 
     namespace: str
     kind: str
@@ -39,9 +38,9 @@ class CreationFailure:
 
 @dataclass(frozen=True)
 class Maker:
-    """What makes pods: `wanted` of them, of which `there` are; `since`: it has made one at that time.
+    """A workload that creates pods: `wanted` and `there` count them, `since` is its last creation.
 
-    `held`: why a change of its template replaces no pods, and who has to do what; '' where it does.
+    `held`: why a change of its template replaces no pods, and the next step; '' if it does.
     """
 
     kind: str
@@ -103,18 +102,18 @@ def maker(kind: str, body: Json) -> Maker:
 
 
 def _held(kind: str, spec: Json) -> str:
-    """Why a change of the template replaces no pods, or not all of them.
+    """Why a change of the template does not replace all pods.
 
     https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#update-strategies
     """
     if kind == "Deployment":
-        return "is paused: whoever paused it has to resume it first." if spec.get("paused") else ""
+        return "is paused: ask its owner to resume it first." if spec.get("paused") else ""
     strategy = spec.get("updateStrategy") or {}
     if strategy.get("type") == "OnDelete":
-        return "has the update strategy OnDelete: whoever upgrades it deletes its pods one by one."
+        return "has the update strategy OnDelete: its owner deletes its pods one by one."
     partition = (strategy.get("rollingUpdate") or {}).get("partition")
     if kind == "StatefulSet" and partition:
-        return f"has partition {partition}: whoever set it has to lower it, pods below are not replaced."
+        return f"has partition {partition}: ask its owner to lower it, pods below it are not replaced."
     return ""
 
 
@@ -140,10 +139,10 @@ def _number(body: Json, key: str, default: int = 0) -> int:
 
 
 def refused(
-    told: Iterable[CreationFailure], makers: Mapping[str, tuple[Maker, ...] | Unreadable]
+    failed: Iterable[CreationFailure], makers: Mapping[str, tuple[Maker, ...] | Unreadable]
 ) -> tuple[RefusedPod, ...]:
-    """Who lacks pods that could not be created, by failures of one namespace and its `makers` by kind."""
-    found = (_refused(item, makers.get(item.kind, ())) for item in told)
+    """The workloads of one namespace that miss pods, from `failed` failures and `makers` by kind."""
+    found = (_refused(item, makers.get(item.kind, ())) for item in failed)
     return tuple(item for item in found if item is not None)
 
 
@@ -151,7 +150,7 @@ def _refused(failure: CreationFailure, makers: tuple[Maker, ...] | Unreadable) -
     name = f"{failure.kind}/{failure.name}"
     known = failure.kind in RESOURCES
     if isinstance(makers, Unreadable) or not known:
-        hidden = makers.why if isinstance(makers, Unreadable) else "no kind of Kubernetes itself"
+        hidden = makers.why if isinstance(makers, Unreadable) else "not a built-in Kubernetes kind"
         return RefusedPod(failure.namespace, name, failure.why, hidden=hidden, last=failure.last)
     made = next((item for item in makers if item.name == failure.name), None)
     if made is None or (failure.uid and made.uid and failure.uid != made.uid):

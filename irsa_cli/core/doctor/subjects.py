@@ -1,7 +1,4 @@
-"""What several checks ask of the facts: the annotation, the role, the token's identity, the pods that count.
-
-Each raises `CannotTell` where what it is asked for is not there: a check that depends on it can't be made.
-"""
+"""Facts that several checks need: annotation, role, token, pods; `CannotTell` if they don't exist."""
 
 from __future__ import annotations
 
@@ -9,73 +6,24 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from irsa_cli.core.doctor.facts import Facts, Subject
-from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.injection import Injection
 from irsa_cli.core.objects.kinds import Container, Pod, ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, have
 from irsa_cli.core.objects.variables import variable
-from irsa_cli.core.plan.states import AUDIENCE_ANNOTATION, ROLE_ARN_ANNOTATION, ProviderState
+from irsa_cli.core.plan.states import AUDIENCE_ANNOTATION, ProviderState
 from irsa_cli.core.policies.web_identity import REQUESTED_REGION, WebIdentity, region_called
-from irsa_cli.core.values.arn import Arn, role_arn
-from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, provider_arn
 from irsa_cli.core.values.names import subject as subject_claim
-from irsa_cli.core.values.shown import shown
 
-EMPTY = f"the annotation {ROLE_ARN_ANNOTATION} is empty"
 ROLE_ENV, TOKEN_ENV = variable("AWS_ROLE_ARN"), variable("AWS_WEB_IDENTITY_TOKEN_FILE")
 TOKEN_VOLUME = "aws-iam-token"  # noqa: S105 - a volume's name
-"""What the webhook calls the volume of its token."""
-
-
-def account_of(subject: Subject) -> ServiceAccount:
-    """The ServiceAccount."""
-    account = have(subject.account)
-    if account is None:
-        raise CannotTell(f"there is no ServiceAccount {subject.full_name}")
-    return account
+"""The volume of the webhook's token."""
 
 
 def annotations_of(subject: Subject | None) -> Mapping[str, str]:
     """The ServiceAccount's annotations as far as they are known."""
     account = subject.account if subject else None
     return account.annotations if isinstance(account, ServiceAccount) else {}
-
-
-def annotation_of(subject: Subject) -> str:
-    """The value of the role's annotation, as it is."""
-    value = account_of(subject).annotations.get(ROLE_ARN_ANNOTATION)
-    if value is None:
-        raise CannotTell(f"ServiceAccount {subject.full_name} has no annotation {ROLE_ARN_ANNOTATION}")
-    return value
-
-
-def heeded(subject: Subject) -> str:
-    """The annotation's value where the webhook heeds it: it injects nothing by an empty one."""
-    value = annotation_of(subject)
-    if not value:
-        raise CannotTell(EMPTY)
-    return value
-
-
-def role_arn_of(subject: Subject) -> Arn:
-    """The role's ARN in the annotation, if it is one."""
-    value = heeded(subject)
-    try:
-        return role_arn(value)
-    except InvalidInput:
-        raise CannotTell(f"{shown(value)} is not the ARN of a role") from None
-
-
-def role_of(subject: Subject) -> Role:
-    """The role that the annotation names exactly."""
-    arn = role_arn_of(subject)
-    role = have(subject.role)
-    if role is None:
-        raise CannotTell(f"there is no role {arn.name} in account {arn.account}")
-    if role.arn != str(arn):
-        raise CannotTell(f"the annotation names {arn}, the role is {role.arn}")
-    return role
 
 
 def audience_of(facts: Facts, subject: Subject | None) -> str:
@@ -108,7 +56,7 @@ def role_account(facts: Facts) -> str:
     if facts.subject is None:
         return facts.cluster.home
     try:
-        return role_arn_of(facts.subject).account
+        return facts.subject.role_arn().account
     except CannotTell:
         return facts.cluster.home
 
@@ -136,24 +84,9 @@ def home_identity(facts: Facts, subject: Subject) -> WebIdentity:
 
 
 def quota_of(facts: Facts, name: str, default: int) -> int:
-    """A quota of the account by GetAccountSummary's name for it, `default` where that does not tell."""
+    """A quota of the account by its name in GetAccountSummary, else `default`."""
     quotas = facts.quotas if isinstance(facts.quotas, dict) else {}
     return int(quotas.get(name, default))
-
-
-def users_of(subject: Subject) -> tuple[Pod, ...]:
-    """The pods that use the ServiceAccount, have not ended, and were not told to."""
-    have(subject.pods)
-    pods = known_users(subject)
-    if not pods:
-        raise CannotTell(f"no pod uses ServiceAccount {subject.full_name}")
-    return pods
-
-
-def known_users(subject: Subject) -> tuple[Pod, ...]:
-    """The same as far as they are known: none where the pods could not be read."""
-    pods = subject.pods if isinstance(subject.pods, tuple) else ()
-    return tuple(pod for pod in pods if pod.service_account == subject.name and pod.is_alive)
 
 
 def injected(container: Container) -> bool:
@@ -168,7 +101,7 @@ def is_bare(pod: Pod) -> bool:
 
 def injected_users(subject: Subject) -> list[tuple[Pod, Container]]:
     """The containers that have a web identity."""
-    found = [(pod, item) for pod in users_of(subject) for item in pod.containers if injected(item)]
+    found = [(pod, item) for pod in subject.users() for item in pod.containers if injected(item)]
     if not found:
         raise CannotTell(f"no container of {subject.full_name} has a web identity")
     return found

@@ -15,7 +15,7 @@ from irsa_cli.core.doctor.causes.own_token import volume_at
 from irsa_cli.core.doctor.clues.injection import has_pod_identity, opted_out
 from irsa_cli.core.doctor.facts import Subject
 from irsa_cli.core.doctor.owners import Makers, restarts
-from irsa_cli.core.doctor.subjects import ROLE_ENV, TOKEN_ENV, users_of
+from irsa_cli.core.doctor.subjects import ROLE_ENV, TOKEN_ENV
 from irsa_cli.core.inventory.bindings import ListedBinding, ReadProvider, annotation_of
 from irsa_cli.core.inventory.list_document import (
     account_json,
@@ -66,7 +66,7 @@ def pods_of(account: ServiceAccount, pods: Iterable[Pod]) -> tuple[PodIdentity, 
     """The living pods of a ServiceAccount, out of all pods of its namespace."""
     subject = Subject(account.namespace, account.name, pods=tuple(pods))
     try:
-        return tuple(identity_of(pod, account) for pod in users_of(subject))
+        return tuple(identity_of(pod, account) for pod in subject.users())
     except CannotTell:
         return ()
 

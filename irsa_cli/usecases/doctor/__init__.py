@@ -1,4 +1,1 @@
-"""`irsa doctor`: reads all that may tell why a pod does not get its role.
-
-The causes are in `irsa_cli.core.doctor`.
-"""
+"""`irsa doctor`: reads the facts for `irsa_cli.core.doctor`."""

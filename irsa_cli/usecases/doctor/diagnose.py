@@ -1,8 +1,4 @@
-"""`irsa doctor`: observe a binding from outside, and say what is wrong with it.
-
-One observation is made of all that can be read (`irsa_cli.usecases.doctor.reads`), then every cause is
-judged by it (`irsa_cli.core.doctor.diagnosis`).
-"""
+"""`irsa doctor`: observe a binding once, then judge every cause by it."""
 
 from __future__ import annotations
 
@@ -19,7 +15,7 @@ from irsa_cli.core.doctor.commands import of_account
 from irsa_cli.core.doctor.diagnosis import Diagnosis, Examined, examined, having, judge, undecided
 from irsa_cli.core.doctor.facts import Facts, NodeMetadata, Subject, TrailEvent
 from irsa_cli.core.doctor.finding import Finding, Verdict
-from irsa_cli.core.doctor.subjects import listed, role_arn_of
+from irsa_cli.core.doctor.subjects import listed
 from irsa_cli.core.objects.aws import Association, Role
 from irsa_cli.core.objects.kinds import Pod, ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable
@@ -38,29 +34,31 @@ Pods = tuple[Pod, ...] | Unreadable
 Nodes = Mapping[str, NodeMetadata] | Unreadable
 Associations = dict[Names, Association] | Unreadable
 """Those of the cluster, without their roles."""
-NO_ROLE = Unreadable("the ServiceAccount names no role", follows=True)
+NO_ROLE = Unreadable("the ServiceAccount has no role", follows=True)
 NAMESAKES = 3
 """In how many other namespaces pods of a ServiceAccount of the same name are looked for."""
-BY_ASSOCIATION = "which ServiceAccounts have their role by EKS Pod Identity"
-BY_ROLE = "which ServiceAccounts roles are meant for"
-BY_POD = "which ServiceAccounts pods run as"
-BY_EVENT = "which ServiceAccounts that are gone pods wait for"
-BY_ANSWER = "what STS has answered"
+BY_ASSOCIATION = "the list of EKS Pod Identity associations"
+BY_ROLE = "the list of IAM roles"
+BY_POD = "the list of pods"
+BY_EVENT = "the list of pods that wait for a missing ServiceAccount"
+BY_ANSWER = "the history of STS calls"
 ASKED = 50
 """Of how many ServiceAccounts CloudTrail is asked: it answers two questions in a second."""
-NOT_ASKED = Unreadable(f"CloudTrail is asked about {ASKED} ServiceAccounts at most: name one", follows=True)
+NOT_ASKED = Unreadable(
+    f"irsa queries CloudTrail for {ASKED} ServiceAccounts at most; pass a name", follows=True
+)
 
 
 @dataclass(frozen=True)
 class Request:
-    """What to look at: a ServiceAccount, or (`name` empty) all with a role, of a namespace or `selector`."""
+    """The target: a ServiceAccount, or (`name` empty) all with a role, in a namespace or by `selector`."""
 
     target: Target
     namespace: str = ""
     name: str = ""
     readers: tuple[str, ...] = ()
     kind: str = ""
-    """What `name` names: '' for the ServiceAccount itself, else what uses it."""
+    """The kind of `name`: '' for the ServiceAccount itself, else a workload that uses it."""
     lock_namespace: str = "default"
     """Where the locks of runs are."""
     selector: str = ""
@@ -86,7 +84,7 @@ def _of_user(doctor: _Doctor, request: Request) -> Diagnosis:
 
 
 def _hidden(found: Mapping[str, object]) -> dict[str, str]:
-    """What could not be read, of what was looked by, each with a sentence that says why."""
+    """The unreadable ones among the things that were read, each with a sentence that says why."""
     hidden = {what: item for what, item in found.items() if isinstance(item, Unreadable)}
     return {what: f"{what} is not known: {item.why}" for what, item in hidden.items()}
 
@@ -96,7 +94,7 @@ def _of_namespace(pods: Pods, namespace: str) -> Pods:
 
 
 def _as_heeded(subject: Subject) -> Subject:
-    """Without an empty annotation beside an association: the webhook heeds the association alone."""
+    """The subject without an empty annotation next to an association: the webhook ignores it."""
     account = subject.account
     if not isinstance(subject.association, Association) or not isinstance(account, ServiceAccount):
         return subject
@@ -142,21 +140,21 @@ class _Doctor:
         return Diagnosis(self.connection.cluster, findings, examined(facts, findings), notes=notes)
 
     def _other_account(self, facts: Facts, findings: tuple[Finding, ...]) -> Iterator[str]:
-        """What helps where a role is in an account that is not read."""
+        """Notes on roles in an account that irsa cannot read."""
         subject = facts.named
         account = self._unread(subject, findings)
         if account:
             verify = of_account(facts, "verify", subject)
             yield (
-                f"the role is in account {account}: --iam-assume-role names a role there by which it is read;"
-                f" without reading anything there, {verify} tries the exchange"
+                f"irsa did not read the role, which is in account {account}: pass --iam-assume-role with a"
+                f" role of that account, or test the token exchange: {verify}"
             )
         association = subject.association
         target = association.target_role_arn if isinstance(association, Association) else ""
         if target and not self.reads.reads(Arn.parse(target).account):
             yield (
-                f"the association's target role is in account {Arn.parse(target).account}:"
-                " --iam-assume-role names a role there by which it is read"
+                "irsa did not read the association's target role: pass --iam-assume-role with a role of"
+                f" account {Arn.parse(target).account}"
             )
 
     def _unread(self, subject: Subject, findings: tuple[Finding, ...]) -> str:
@@ -178,13 +176,12 @@ class _Doctor:
         verify = self.reach.for_irsa(f"verify --all{where}" if where else "verify -A")
         for account, names in unread.items():
             yield (
-                f"account {account}, where the roles of {listed(names)} are, is not read: --iam-assume-role"
-                f" names a role there by which it is; without reading anything there, {verify} tries the"
-                " exchanges"
+                f"irsa did not read account {account} (roles of {listed(names)}): pass --iam-assume-role with"
+                f" a role of that account, or test the token exchanges: {verify}"
             )
 
     def _events(self, subject: Subject) -> Future[tuple[TrailEvent, ...] | Unreadable]:
-        """What STS was asked for it lately, as the account of its role has seen it."""
+        """The STS calls of the ServiceAccount, from CloudTrail in the account of its role."""
         account = account_named(subject) or self.connection.cluster.home
         return self.reads.events(subject.namespace, subject.name, account)
 
@@ -208,7 +205,7 @@ class _Doctor:
         findings = judge(facts)
         whole = Diagnosis(self.connection.cluster, findings, undecided=undecided(facts, findings))
         if isinstance(facts.accounts, Unreadable):
-            note = f"the ServiceAccounts could not be listed: {facts.accounts.why}"
+            note = f"irsa could not list the ServiceAccounts: {facts.accounts.why}"
             return replace(whole, listed=False, notes=(note,))
         of_cluster = self.connection.cluster
         associated = associations.result()
@@ -231,7 +228,7 @@ class _Doctor:
         waited_for = absent(self.reads, seen, namespace)
         gone = {*seen.orphaned(), *(waited_for if isinstance(waited_for, tuple) else ())}
         subjects = self._subjects(wanted, pods.result(), associated)
-        if chosen is None:  # What is gone has no labels.
+        if chosen is None:  # A missing ServiceAccount has no labels.
             subjects += self._gone(sorted(gone), pods.result(), associated)
         accounts = self._examined(facts, subjects, having(findings, Verdict.PROBLEM))
         hidden = _hidden(
@@ -255,7 +252,7 @@ class _Doctor:
         facts, findings = judged(self.reads, with_refusals(self.reads, facts))
         deciding = {item.cause.id for item in undecided(facts, findings)}
         deciding |= {item.cause.id for item in having(findings, Verdict.PROBLEM)} - known
-        # What is right, and what waits for other checks, is said of one that is named.
+        # Results that are right or wait for others are only for a named ServiceAccount.
         untold = having(findings, Verdict.UNKNOWN)
         deciding |= {it.cause.id for it in untold if not (it.judgement.follows or it.cause.of_cluster)}
         own = (item for item in findings if item.cause.id in deciding)
@@ -263,7 +260,7 @@ class _Doctor:
 
     def _gone(self, names: list[Names], pods: Pods, associations: Associations) -> Iterator[Subject]:
         """ServiceAccounts that pods run as, or wait for, and that are not there: asked once more of each."""
-        for namespace, name in names:  # Begin with all before the first one is waited for.
+        for namespace, name in names:  # Start all reads before waiting for the first one.
             self.reads.account(namespace, name)
             self.reads.namespace_labels(namespace)
             self._begin_association((namespace, name), associations)
@@ -287,7 +284,7 @@ class _Doctor:
         if events:
             self.reads.read_roles_ahead()
         nodes = self._nodes(pods, {(item.namespace, item.name) for item in accounts})
-        for item in accounts:  # Begin with all before the first one is waited for.
+        for item in accounts:  # Start all reads before waiting for the first one.
             self.reads.namespace_labels(item.namespace)
             self.reads.probe(item.namespace, item.name)
             self.reads.network_policies(item.namespace)
@@ -357,13 +354,13 @@ class _Doctor:
 
     def _begin_role(self, subject: Subject) -> None:
         with suppress(CannotTell):
-            arn = role_arn_of(subject)
+            arn = subject.role_arn()
             self.reads.role(str(arn))
             self.reads.provider(arn.account)
 
     def _role(self, subject: Subject) -> Role | Unreadable | None:
         try:
-            arn = role_arn_of(subject)
+            arn = subject.role_arn()
         except CannotTell as error:
             return Unreadable(error.why, follows=error.follows)
         return self.reads.role(str(arn)).result()

@@ -1,7 +1,4 @@
-"""What has to be read besides, by what is there: IAM of other accounts, and pods that could not be created.
-
-How each is read is in `irsa_cli.usecases.doctor.reads`.
-"""
+"""Further reads that depend on earlier ones: IAM of other accounts, and pods that could not be created."""
 
 from __future__ import annotations
 
@@ -20,7 +17,7 @@ from irsa_cli.core.doctor.diagnosis import having, judge
 from irsa_cli.core.doctor.facts import EksFacts, Facts, OtherAssociation, RoleSummary, Subject
 from irsa_cli.core.doctor.finding import Finding, Verdict
 from irsa_cli.core.doctor.owners import makers_of
-from irsa_cli.core.doctor.subjects import annotations_of, home_identity, known_users, role_arn_of
+from irsa_cli.core.doctor.subjects import annotations_of, home_identity
 from irsa_cli.core.objects.aws import Association, Role
 from irsa_cli.core.objects.kinds import RefusedPod, ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable
@@ -45,7 +42,7 @@ def with_iam(reads: DoctorReads, facts: Facts) -> Facts:
     """The facts with what has to be read of IAM by what is there: other providers, other roles."""
     subject = facts.named
     provider = account_named(subject)
-    sources = {name for pod in known_users(subject) for item in pod.containers for name in item.sources}
+    sources = {name for pod in subject.known_users() for item in pod.containers for name in item.sources}
     maps = {source.partition(" ")[0] for source in sources if source.startswith("configmap/")}
     subject = replace(
         subject,
@@ -86,7 +83,7 @@ def _with_pod_identity(
     # Nodes of Auto Mode have the agent built in: that no pod of it is there tells nothing.
     agents = None if built_in else reads.agents()
     agent, endpoints = reads.agent(), reads.vpc_endpoints("eks-auth")
-    role = Unreadable("EKS did not tell the association's role")
+    role = Unreadable("EKS did not return the association's role")
     target = reads.role(association.target_role_arn) if association.target_role_arn else None
     found = reads.role(association.role_arn).result() if association.role_arn else role
     subject = replace(
@@ -100,7 +97,7 @@ def _with_pod_identity(
 
 
 def _other_associations(reads: DoctorReads, facts: Facts) -> tuple[OtherAssociation, ...] | Unreadable:
-    """The associations for nearly its name, where it names no role and its pods bring none."""
+    """The associations for a similar name, if the ServiceAccount has no role."""
     subject, account = facts.named, facts.named.account
     if not isinstance(account, ServiceAccount) or ROLE_ARN_ANNOTATION in account.annotations:
         return ()
@@ -135,7 +132,7 @@ def _results(futures: Mapping[str, Future[T]]) -> dict[str, T]:
 
 
 def _candidates(reads: DoctorReads, facts: Facts) -> tuple[RoleSummary, ...] | Unreadable:
-    """The roles that admit the ServiceAccount, where it is missing or the role it names is no good."""
+    """The roles that trust the ServiceAccount, if it or its role is missing or does not trust it."""
     subject, cluster = facts.named, facts.cluster
     if isinstance(subject.account, Unreadable):
         return ()
@@ -155,7 +152,7 @@ def _candidates(reads: DoctorReads, facts: Facts) -> tuple[RoleSummary, ...] | U
 
 
 def _renamed(reads: DoctorReads, facts: Facts) -> tuple[tuple[RoleSummary, str], ...]:
-    """Roles that admit one of nearly its name which is gone, where the ServiceAccount names none."""
+    """Roles that trust a deleted ServiceAccount with a similar name, if this one has no role."""
     subject, cluster = facts.named, facts.cluster
     account = subject.account
     if not isinstance(account, ServiceAccount) or ROLE_ARN_ANNOTATION in account.annotations:
@@ -172,17 +169,13 @@ def _renamed(reads: DoctorReads, facts: Facts) -> tuple[tuple[RoleSummary, str],
 def account_named(subject: Subject) -> str:
     """The account in the annotation, '' when there is none to be read."""
     try:
-        return role_arn_of(subject).account
+        return subject.role_arn().account
     except CannotTell:
         return ""
 
 
 def with_refusals(reads: DoctorReads, facts: Facts) -> Facts:
-    """The facts with the pods of the ServiceAccount's namespace that could not be created.
-
-    Where a whole namespace is looked at, also if pods with this identity run; of a whole cluster, events are
-    listed once. What makes pods is listed only where events tell of it.
-    """
+    """The facts with pods that could not be created; in a whole namespace, even if others run."""
     if not facts.within and not can_decide(facts):
         return facts
     place = facts.named.namespace
@@ -191,7 +184,7 @@ def with_refusals(reads: DoctorReads, facts: Facts) -> Facts:
 
 
 def judged(reads: DoctorReads, facts: Facts) -> tuple[Facts, tuple[Finding, ...]]:
-    """What is found; if something is wrong, with how its pods are restarted by what they are made from."""
+    """The findings; if there is a problem, with the restart commands for its workloads."""
     findings, subject = judge(facts), facts.named
     if not having(findings, Verdict.PROBLEM) or isinstance(subject.pods, Unreadable):
         return facts, findings
@@ -201,15 +194,12 @@ def judged(reads: DoctorReads, facts: Facts) -> tuple[Facts, tuple[Finding, ...]
 
 
 def absent(reads: DoctorReads, seen: Seen, namespace: str) -> tuple[Names, ...] | Unreadable:
-    """The ServiceAccounts that have a role, are not there, and for lack of which pods are not created.
-
-    Of a namespace, or ('') of all. Nothing is read where every ServiceAccount is there.
-    """
+    """The missing ServiceAccounts with a role for which pods wait, of a namespace or ('') of all."""
     gone = {names for names in seen.gone() if namespace in ("", names[0])}
-    told = reads.failures(namespace or None).result() if gone else ()
-    if isinstance(told, Unreadable):
-        return told
-    wanted = {(item.namespace, missing_account(item.why)) for item in told}
+    failed = reads.failures(namespace or None).result() if gone else ()
+    if isinstance(failed, Unreadable):
+        return failed
+    wanted = {(item.namespace, missing_account(item.why)) for item in failed}
     return tuple(names for names in sorted(gone & wanted) if _is_waited_for(reads, names, namespace))
 
 
@@ -220,9 +210,9 @@ def _is_waited_for(reads: DoctorReads, names: Names, namespace: str) -> bool:
 
 
 def _refused(reads: DoctorReads, place: str, namespace: str | None) -> tuple[RefusedPod, ...] | Unreadable:
-    told = reads.failures(namespace).result()
-    if isinstance(told, Unreadable):
-        return told
-    here = [item for item in told if item.namespace == place]
+    failed = reads.failures(namespace).result()
+    if isinstance(failed, Unreadable):
+        return failed
+    here = [item for item in failed if item.namespace == place]
     kinds = {item.kind for item in here if item.kind in refusals.RESOURCES}
     return refusals.refused(here, _results({kind: reads.makers(place, kind) for kind in sorted(kinds)}))

@@ -1,9 +1,4 @@
-"""What `irsa doctor` reads: each thing once, all at the same time, and one that fails hides no other.
-
-What is read of which ServiceAccount is `irsa_cli.usecases.doctor.diagnose`'s business, what follows from it
-`irsa_cli.core.doctor.causes`'. Nothing here writes: the pod that shows what the webhook injects is created
-with `dryRun=All`.
-"""
+"""The reads of `irsa doctor`: each once, in parallel, independent; the pod that it creates is a dry run."""
 
 from __future__ import annotations
 
@@ -68,10 +63,9 @@ def _in_background(
 
 
 class DoctorReads:
-    """Reads of one cluster that run in the background; the same thing is read once. For a `with` block.
+    """Background reads of one cluster, each done once, for a `with` block.
 
-    `readers` are roles by which IAM and CloudTrail of other accounts are read, `lock_namespace` is where the
-    locks of runs are.
+    `readers` are roles for reading IAM and CloudTrail of other accounts, `lock_namespace` has the locks.
     """
 
     def __init__(self, connection: Connection, readers: Iterable[str], lock_namespace: str) -> None:
@@ -130,12 +124,12 @@ class DoctorReads:
 
     @_in_background
     def failures(self, namespace: str | None) -> tuple[refusals.CreationFailure, ...]:
-        """What events of a namespace, or of the cluster, tell of pods that could not be created."""
+        """The events of a namespace, or of the cluster, about pods that could not be created."""
         return refusals.failures(self._kube.events(refusals.REASON, namespace))
 
     @_in_background
     def makers(self, namespace: str, kind: str) -> tuple[refusals.Maker, ...]:
-        """What of a kind makes pods in a namespace."""
+        """The workloads of a kind in a namespace."""
         found = self._kube.workloads(namespace, refusals.RESOURCES[kind])
         return tuple(refusals.maker(kind, body) for body in found)
 
@@ -152,7 +146,7 @@ class DoctorReads:
 
     @_in_background
     def probe(self, namespace: str, name: str) -> Pod:
-        """What would become of a pod that uses the ServiceAccount; it is not created."""
+        """A dry-run pod that uses the ServiceAccount."""
         return parsing.pod(self._kube.create_pod(namespace, _probe(namespace, name), dry_run=True))
 
     @_in_background
@@ -188,7 +182,7 @@ class DoctorReads:
 
     @_in_background
     def aws_config(self, namespace: str, name: str) -> str | None:
-        """What a ConfigMap of irsa's holds, None where there is none."""
+        """The content of irsa's ConfigMap, None without one."""
         found = self._kube.config_map(namespace, name)
         return None if found is None else str((found.get("data") or {}).get(KEY, ""))
 
@@ -228,7 +222,7 @@ class DoctorReads:
     def eks(self) -> EksFacts:
         """The cluster as EKS described it when it was looked for."""
         if self._connection.description is None:
-            raise IrsaError("the cluster is not one of EKS")
+            raise IrsaError("the cluster is not an EKS cluster")
         return aws.eks_facts(self._connection.description)
 
     @_in_background
@@ -236,7 +230,7 @@ class DoctorReads:
         """The endpoints in the cluster's VPC for a service: STS, or what EKS Pod Identity's agent calls."""
         cluster, vpc = self._cluster, needed(self.eks()).vpc
         if not vpc:
-            raise IrsaError("EKS does not tell the cluster's VPC")
+            raise IrsaError("EKS did not return the cluster's VPC")
         ec2 = self._connection.aws.client("ec2")
         return aws.vpc_endpoints(ec2, service, vpc, region=cluster.region, partition=cluster.partition)
 
@@ -252,10 +246,7 @@ class DoctorReads:
 
     @_in_background
     def agent(self) -> bool:
-        """Whether the cluster has the agent of EKS Pod Identity: built in, as an add-on, or as pods.
-
-        Its pods (`agents`) have to be asked for before.
-        """
+        """Whether the cluster has the EKS Pod Identity agent: built in, as an add-on, or as `agents` pods."""
         if needed(self.eks()).auto_mode or AGENT in aws.addons(self._eks_client, self._cluster.name):
             return True
         return bool(needed(self.agents()))
@@ -278,7 +269,7 @@ class DoctorReads:
 
     @_in_background
     def events(self, namespace: str, name: str, account: str) -> tuple[TrailEvent, ...]:
-        """What STS has seen of the ServiceAccount: CloudTrail of the role's account tells it."""
+        """The STS calls of the ServiceAccount, from CloudTrail in the role's account."""
         return aws.web_identity_events(self._cloudtrail(account), subject(namespace, name))
 
     def _cloudtrail(self, account: str) -> Any:
@@ -287,8 +278,8 @@ class DoctorReads:
             return own.client("cloudtrail")
         if account not in self._readers:
             raise IrsaError(
-                f"CloudTrail of account {account} is not read",
-                reason="--iam-assume-role names a role there by which it can be",
+                f"irsa cannot read CloudTrail of account {account}",
+                reason="pass --iam-assume-role with a role of that account",
             )
         return session.client_of("cloudtrail", assume(session.client("sts"), self._readers[account]))
 
@@ -328,7 +319,7 @@ def _ids(keys: Keys) -> frozenset[str]:
 
 
 def _probe(namespace: str, name: str) -> dict[str, Any]:
-    """A pod that uses the ServiceAccount, and would run nothing of interest if it were made."""
+    """A harmless pod that uses the ServiceAccount."""
     resources = {"cpu": "1m", "memory": "1Mi"}
     container = {
         "name": _PROBE,

@@ -1,4 +1,1 @@
-"""`irsa exec`: a local command with a ServiceAccount's identity.
-
-Getting the identity is in `irsa_cli.usecases.read`.
-"""
+"""`irsa exec`: a local command with a ServiceAccount's identity."""

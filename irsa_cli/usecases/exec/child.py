@@ -1,7 +1,6 @@
-"""Running a command in this process's place: its signals go to it, and its end is this process's end.
+"""Run a command in place of this process: forward signals, and end with it.
 
-The command stays in this process's group, so that a terminal's keys reach it as without irsa, and so that
-whoever ends the group ends both. It knows nothing of tokens.
+The command stays in this process's group, so that a terminal's keys and `kill` reach both.
 """
 
 from __future__ import annotations
@@ -47,10 +46,10 @@ class Held:
 
 @contextmanager
 def holding_signals() -> Iterator[Held]:
-    """Let no signal end the process before its work is cleared away.
+    """Hold all signals until the work is cleaned up.
 
-    To be entered before anything is made that has to be removed, in the main thread and before other threads
-    are started. Signals that are ignored (nohup, `&` in a script) stay ignored, by the command, too.
+    Enter it in the main thread, before other threads start and before anything is created. Ignored signals
+    (nohup, `&` in a script) stay ignored, also for the command.
     """
     wanted = {getattr(signal, name) for name in _PASSED_ON}
     heard = frozenset(int(n) for n in wanted if signal.getsignal(n) is not signal.SIG_IGN) | {signal.SIGCHLD}
@@ -61,7 +60,7 @@ def holding_signals() -> Iterator[Held]:
     try:
         yield Held(heard, before)
     finally:
-        # What came too late for the command is not for this process either: it is about to end.
+        # Ignore late signals: this process is about to end.
         while pending := signal.sigpending() & heard:
             signal.sigwait(pending)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
@@ -70,9 +69,9 @@ def holding_signals() -> Iterator[Held]:
 def run(
     command: Sequence[str], environment: Mapping[str, str], held: Held, warn: Callable[[str], None]
 ) -> int:
-    """Run a command to its end; returns its exit code, 128 + N when signal N ended it.
+    """Run a command to its end; returns its exit code, 128 + N if signal N ended it.
 
-    `warn` is told of a signal that can't be passed on. Raises `NotStarted`.
+    `warn` receives signals that irsa cannot forward. Raises `NotStarted`.
     """
     if not command[0]:
         raise NotStarted("''", FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
@@ -97,7 +96,7 @@ def _pass_on(child: int, number: int, warn: Callable[[str], None]) -> None:
     try:
         os.kill(child, number)
     except PermissionError as error:
-        warn(f"{signal.Signals(number).name} can't be passed on, the command goes on: {error.strerror}")
+        warn(f"irsa cannot forward {signal.Signals(number).name}; the command continues: {error.strerror}")
 
 
 def _next_signal(signals: frozenset[int]) -> tuple[int, bool]:
@@ -111,9 +110,9 @@ def _next_signal(signals: frozenset[int]) -> tuple[int, bool]:
 
 
 def _has_heard(child: int, number: int) -> bool:
-    """Whether a signal of the terminal has reached the command by itself: it is in our group.
+    """Whether a signal of the terminal reached the command, which is in our group.
 
-    A hang-up is sent to the session's leader alone; when that is us, it has to be passed on.
+    A hang-up goes only to the session's leader; if that is us, we forward it.
     """
     if number == signal.SIGHUP and os.getsid(0) == os.getpid():
         return False
@@ -143,10 +142,9 @@ def _look_after(child: int) -> int | None:
 
 
 def _stop_with(child: int) -> None:
-    """Stop together with a shell that has stopped itself (`suspend`), so that ours gets its terminal back.
+    """Stop together with a shell that stopped itself (`suspend`), so that our parent gets its terminal back.
 
-    Only a shell that has put itself in front needs that. What stops in our group was stopped by a key that
-    has stopped us, too, or by somebody who will make it go on.
+    Only a shell in front needs that; what stops in our group was stopped by a key that also stopped us.
     """
     group = os.getpgid(child)
     if group == os.getpgrp():
@@ -155,7 +153,7 @@ def _stop_with(child: int) -> None:
         terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY)
         try:
             os.kill(os.getpid(), signal.SIGSTOP)
-            if os.tcgetpgrp(terminal) == os.getpgrp():  # Made to go on in front: so is the shell.
+            if os.tcgetpgrp(terminal) == os.getpgrp():  # Continued in front, so the shell is too.
                 os.tcsetpgrp(terminal, group)
         finally:
             os.close(terminal)

@@ -1,8 +1,4 @@
-"""A shell's prompt that says whose identity it has: what an interactive shell is started with for that.
-
-The user's own start-up files are read as always, and their prompt stays, with the label before it. Only a
-shell that is started without arguments (or with `-i`) is known to be interactive; all others are left alone.
-"""
+"""A label for the identity in the prompt of an interactive shell: one without arguments or with `-i`."""
 
 from __future__ import annotations
 
@@ -48,7 +44,7 @@ class Start:
 def labelled(command: Sequence[str], caller: Mapping[str, str], folder: str, label: str) -> Start | None:
     """How to start this shell with a label in its prompt, None for a command that is no interactive shell.
 
-    `folder` is where the files will be; `caller` is the environment that says where the user's own are.
+    `folder` will hold the files; `caller` is the environment with the user's own locations.
     """
     shell = PurePath(command[0]).name.lstrip("-")
     if list(command[1:]) not in ([], ["-i"]):

@@ -1,7 +1,4 @@
-"""`irsa exec`: a local command with a ServiceAccount's identity, as a pod of it would have it.
-
-Puts together what other modules do: the identity, the folder, the renewal, the command.
-"""
+"""`irsa exec`: a local command with a ServiceAccount's identity, as in one of its pods."""
 
 from __future__ import annotations
 
@@ -28,9 +25,9 @@ def _writing() -> Iterator[None]:
         yield
     except OSError as error:
         raise IrsaError(
-            "the token can't be put into a file",
+            "irsa cannot write the token file",
             reason=str(error),
-            next_steps=("name a folder that can be written to in TMPDIR",),
+            next_steps=("set TMPDIR to a writable folder",),
             code="NoFolder",
         ) from error
 
@@ -58,18 +55,18 @@ class Ready:
         warn: Callable[[str], None],
         passed: Collection[str] = (),
     ) -> int:
-        """Run the command to its end; returns its exit code, 128 + N when signal N ended it.
+        """Run the command to its end; returns its exit code, 128 + N if signal N ended it.
 
-        `caller` is the environment to start from, `passed` are secrets in it that the command gets;
-        `at_terminal` whether a shell would be interactive; `warn` is told, also from another thread, when the
-        token can't be renewed or a signal can't be passed on.
-        Raises `NotStarted`, and `IrsaError` when the token can't be written.
+        `caller` is the initial environment, `passed` are secrets in it for the command; `at_terminal` is
+        whether a shell would be interactive; `warn` may be called from another thread.
+        Raises `NotStarted`, and `IrsaError` if irsa cannot write the token.
         """
         sweep()
         with holding_signals() as held, ExitStack() as stack:
             with _writing():
                 folder = stack.enter_context(PrivateFolder())
-                start = self._start(command, caller, str(folder.path), at_terminal=at_terminal)
+                shell = at_terminal and labelled(command, caller, str(folder.path), self.account.label)
+                start = shell or Start(tuple(command))
                 for name, text in {**dict.fromkeys(_EMPTY, ""), **start.files}.items():
                     folder.write(name, text)
                 token_file = folder.write(TOKEN_FILE, self.token.text)
@@ -86,12 +83,6 @@ class Ready:
             renewal = Renewal(self.token, self._fresh, lambda text: folder.write(TOKEN_FILE, text), warn)
             with Background(renewal):
                 return run(start.command, {**values, **start.variables}, held, warn)
-
-    def _start(
-        self, command: Sequence[str], caller: Mapping[str, str], folder: str, *, at_terminal: bool
-    ) -> Start:
-        shell = labelled(command, caller, folder, self.account.label) if at_terminal else None
-        return shell or Start(tuple(command))
 
     def _fresh(self) -> Token:
         return self.account.token(self.injection.audience, self.injection.token_seconds)

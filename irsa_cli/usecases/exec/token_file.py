@@ -1,7 +1,4 @@
-"""A command's token file: in a folder for this user only, renewed as kubelet renews a pod's, gone at the end.
-
-When a token is due is decided in `irsa_cli.core.objects.credentials`.
-"""
+"""A command's token file: private to the user, renewed as kubelet does it, removed at the end."""
 
 from __future__ import annotations
 
@@ -51,10 +48,7 @@ class PrivateFolder:
         self._lock.release()
 
     def write(self, name: str, text: str) -> Path:
-        """Put a file there, or replace it; a reader sees the old text or the new one, whole.
-
-        Nothing is written into a folder that was removed. Raises OSError when the disk says no.
-        """
+        """Write a file atomically, unless the folder was removed; raises OSError."""
         path = self.path / name
         with self._writing:
             if not self._gone:
@@ -85,7 +79,7 @@ def sweep() -> None:
 
 
 def _is_old_and_ours(path: Path) -> bool:
-    """Whether it is a folder of this user (no link to one) and its lock was made a while ago."""
+    """Whether it is a folder of this user (no link to one) with an old lock."""
     found = path.lstat()
     ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
     return ours and time.time() - (path / _LOCK).lstat().st_mtime > _YOUNG
@@ -117,7 +111,7 @@ class Renewal:
         self._draw = jitter
         self._jitter = jitter()
         self._failures = 0
-        self._told_of_the_end = False
+        self._warned_of_the_end = False
 
     def step(self) -> float:
         """Renew the token if it is due; returns after how many seconds to look again."""
@@ -130,12 +124,12 @@ class Renewal:
             self._write(fresh.text)
         except (IrsaError, OSError) as error:
             return self._failed(str(error))
-        except Exception as error:  # What it is would end the thread, and with it all further renewals.
+        except Exception as error:  # Any error would end the thread and all renewals.
             return self._failed(type(error).__name__)
         if self._failures:
             self._warn("the token was renewed")
         self._token, self._jitter = fresh, self._draw()
-        self._failures, self._told_of_the_end = 0, False
+        self._failures, self._warned_of_the_end = 0, False
         return min(LOOK_SECONDS, max(fresh.lifetime.renew_at(self._jitter) - now, RETRY_SECONDS[0]))
 
     def _failed(self, why: str) -> float:
@@ -143,11 +137,11 @@ class Renewal:
         expires = self._token.lifetime.expires
         expired = self._clock() >= expires
         at = datetime.fromtimestamp(expires).astimezone().strftime("%H:%M:%S")
-        if expired and not self._told_of_the_end:
-            self._told_of_the_end = True
-            self._warn(f"the token expired at {at} and can't be renewed, trying on: {why}")
+        if expired and not self._warned_of_the_end:
+            self._warned_of_the_end = True
+            self._warn(f"the token expired at {at}, and irsa cannot renew it (still trying): {why}")
         elif not self._failures:
-            self._warn(f"the token can't be renewed, trying on; it is good until {at}: {why}")
+            self._warn(f"irsa cannot renew the token (still trying); it is valid until {at}: {why}")
         self._failures += 1
         return RETRY_SECONDS[min(self._failures, len(RETRY_SECONDS)) - 1]
 

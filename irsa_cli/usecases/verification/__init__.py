@@ -1,4 +1,1 @@
-"""`irsa verify`: proves that a token is exchanged for a role, step by step.
-
-Looking for causes is in `irsa_cli.usecases.doctor`.
-"""
+"""`irsa verify`: proves step by step that STS exchanges a token for a role."""

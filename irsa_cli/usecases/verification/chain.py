@@ -1,8 +1,4 @@
-"""The last link of a chain: from a ServiceAccount's role to its target, tried at STS, judged by the policies.
-
-What the policies say is judged in `irsa_cli.core.trust.chain`; the exchange before it is in
-`irsa_cli.usecases.verification.verify`.
-"""
+"""The last link of role chaining: from a ServiceAccount's role to its target role."""
 
 from __future__ import annotations
 
@@ -30,13 +26,13 @@ if TYPE_CHECKING:
     from irsa_cli.core.objects.credentials import RoleCredentials
 
 _TAGS = {"irsa": "verify"}
-"""A session's tag, for a role that is to be allowed to set some."""
+"""A session tag, for a role that needs sts:TagSession."""
 _STATUS = {Answer.YES: StepStatus.OK, Answer.NO: StepStatus.FAILED, Answer.UNKNOWN: StepStatus.NOT_CHECKED}
 
 
 @dataclass(frozen=True)
 class Link:
-    """What decides whether a role may go on to its target, as it was read."""
+    """The policies that decide if a role can assume its target."""
 
     chain: Chain
     role: Role | Unreadable | None
@@ -56,7 +52,7 @@ class Link:
         return cls(chain, found, target.result())
 
     def checks(self) -> tuple[Check, ...]:
-        """What the policies of both sides say; where one was not read, STS alone decides."""
+        """How the policies of both sides decide; if one is unreadable, only STS decides."""
         return (*self._permission(), *self._trust())
 
     def _permission(self) -> tuple[Check, ...]:
@@ -82,7 +78,7 @@ class Link:
         said = self.chain.judge(target.trust)
         status = _STATUS[answer_of(said)]
         why = "; ".join(f"{item.action}: {item.why}" for item in said if item.why)
-        text = f"the trust policy of {arn} admits the role" if status is StepStatus.OK else why
+        text = f"the trust policy of {arn} allows the role" if status is StepStatus.OK else why
         return (Check("trust policy", status, text, needed=False),)
 
     def step(self, result: RoleCredentials | IrsaError) -> VerificationStep:
@@ -90,7 +86,7 @@ class Link:
         sent = f"AssumeRole {self.chain.target_arn} with the role's credentials"
         sent += f", external id {self.chain.external_id}" if self.chain.external_id else ""
         if not isinstance(result, IrsaError):
-            # What STS has done is proof: what a policy was not understood to say does not count beside it.
+            # STS's answer is proof, whatever a policy seems to say.
             own = (check for check in self.checks() if check.status is not StepStatus.FAILED)
             tried = Check("credentials", StepStatus.OK, result.role_session)
             return step(Name.CHAIN, sent, *own, tried)
@@ -103,7 +99,7 @@ class Link:
 def unreadable_step(note: UnreadableNote) -> VerificationStep:
     """The link that is noted in a way that nobody can follow."""
     check = Check("annotation", StepStatus.NOT_CHECKED, f"not checked: {note.message}: {note.reason}")
-    return step(Name.CHAIN, "nothing: the target role is not known", check)
+    return step(Name.CHAIN, "nothing, because the target role is unknown", check)
 
 
 def assume_target(
@@ -112,9 +108,9 @@ def assume_target(
     chain: Chain,
     wait: Callable[[ServiceError], bool] = lambda error: False,
 ) -> RoleCredentials:
-    """Become the target with the role's credentials; raises `ServiceError` where STS refuses for good.
+    """Assume the target with the role's credentials; raises `ServiceError` if STS rejects it for good.
 
-    After each refusal that may be IAM's spreading, `wait` is asked whether to try again.
+    After a rejection that may be due to IAM's propagation, `wait` decides whether to try again.
     """
     sts = connection.aws.client_of("sts", credentials)
     tags = _TAGS if chain.tag_session else {}
@@ -131,7 +127,7 @@ def _role(connection: Connection, arn: str) -> Role | Unreadable | None:
     account, name = role_arn(arn).account, role_arn(arn).name
     session = connection.session_of(account)
     if session is None:
-        return Unreadable(f"there are no credentials for account {account}")
+        return Unreadable(f"irsa has no credentials for account {account}")
     found = attempt(lambda: bindings.role(session.client("iam"), name))
     return Unreadable(found.reason or found.message) if isinstance(found, IrsaError) else found
 

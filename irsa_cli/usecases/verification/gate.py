@@ -1,7 +1,4 @@
-"""The gate of `--verify`: the decisive step of a verification, until IAM has spread what is new.
-
-`irsa verify`, which goes through all steps, is in `irsa_cli.usecases.verification.verify`.
-"""
+"""The gate of `--verify`: the token exchange, repeated until IAM has propagated a change."""
 
 from __future__ import annotations
 
@@ -45,11 +42,10 @@ def verify(
     listen: Listener,
     plan: Iterable[Change] = (),
 ) -> dict[str, Any]:
-    """Exchange a token of the ServiceAccount for the role's credentials, and throw them away.
+    """Exchange a token of the ServiceAccount for the role's credentials, and discard them.
 
-    Waits out IAM's propagation for at most `seconds`. If the trust policy that `plan` has replaced admits the
-    token, too, it is exchanged again after the time for which STS honours that. Raises `Unverified` when STS
-    refuses until then, with what the role's trust policy says to the token.
+    Retries for at most `seconds`. If the trust policy that `plan` replaced also allows the token, repeat the
+    exchange after STS stops using it. Raises `Unverified`, with the explanation of the trust policy.
     """
     most = min(seconds, PROPAGATION_SECONDS)
     started = monotonic()
@@ -61,7 +57,7 @@ def verify(
         if monotonic() + step > until:
             return False
         so_far = f"{monotonic() - started:.0f} s of {most:.0f} s"
-        listen(Event(Step.WAITING, text=f"for IAM to show the role, {so_far} (STS says {error.code})"))
+        listen(Event(Step.WAITING, text=f"for STS to accept the token, {so_far} (STS: {error.code})"))
         pause(step)
         return True
 
@@ -72,12 +68,14 @@ def verify(
             honoured = limits.honoured_seconds()
             settled = {"newTrust": most > honoured}
             if most > honoured:
-                listen(Event(Step.WAITING, text=f"{honoured:.0f} s: STS may honour the former trust policy"))
+                listen(
+                    Event(Step.WAITING, text=f"{honoured:.0f} s: STS may still use the previous trust policy")
+                )
                 pause(max(0.0, honoured - (monotonic() - started)))
                 accepted = _exchanged(connection, desired, again)
     except ServiceError as error:
         raise Unverified(
-            f"the token of {desired.namespace}/{desired.name} was not accepted for {desired.role_arn}",
+            f"STS rejected the token of {desired.namespace}/{desired.name} for {desired.role_arn}",
             reason=f"{error.message}: {error.reason}",
             details=(*error.details, *_explained(connection, desired, error)),
             code=error.code,
@@ -126,7 +124,7 @@ def _prove_target(
     except ServiceError as error:
         found = Link.read(connection, chain).checks()
         raise Unverified(
-            f"{chain.role_arn} may not go on to {chain.target_arn}",
+            f"{chain.role_arn} cannot assume {chain.target_arn}",
             reason=f"{error.message}: {error.reason}",
             details=(
                 *error.details,
@@ -137,7 +135,7 @@ def _prove_target(
 
 
 def _explained(connection: Connection, desired: DesiredState, error: ServiceError) -> Iterator[str]:
-    """What the provider and the trust policy, as they are now, say to a token that STS refused."""
+    """How the current provider and trust policy judge a token that STS rejected."""
     if error.service != "sts":
         return
     cluster, account = connection.cluster, desired.role_account
@@ -148,7 +146,7 @@ def _explained(connection: Connection, desired: DesiredState, error: ServiceErro
     def client() -> IAMClient:
         session = connection.session_of(account)
         if session is None:
-            raise IrsaError(f"account {account} is not read", reason="there are no credentials for it")
+            raise IrsaError(f"irsa cannot read account {account}", reason="irsa has no credentials for it")
         return session.client("iam")
 
     provider, name = desired.identity.provider_arn, desired.role_name
@@ -162,4 +160,4 @@ def _explained(connection: Connection, desired: DesiredState, error: ServiceErro
     for step in found:
         yield from (f"{step.name.value}: {c.text}" for c in step.checks if c.status is not StepStatus.OK)
     if all(step.status is StepStatus.OK for step in found):
-        yield "trust: by provider and trust policy, as they are read now, STS should accept it"
+        yield "trust: the current provider and trust policy allow the token"

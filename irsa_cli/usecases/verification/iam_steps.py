@@ -1,7 +1,4 @@
-"""What IAM says to a token, from what was read to a verdict: the provider, and the role's trust policy.
-
-The other steps are in `irsa_cli.usecases.verification.steps`.
-"""
+"""The steps of IAM: the provider and the role's trust policy."""
 
 from __future__ import annotations
 
@@ -33,7 +30,7 @@ def step(name: Name, sent: str, *checks: Check, advice: tuple[str, ...] = ()) ->
 
 
 def attempt(work: Callable[[], T]) -> T | IrsaError:
-    """What `work` returns, or the error that it raises, as a value."""
+    """The result of `work`, or the error that it raises, as a value."""
     try:
         return work()
     except IrsaError as error:
@@ -46,7 +43,7 @@ def is_refused(result: object) -> bool:
 
 
 def open_check(what: str, error: IrsaError, *, needed: bool = True) -> Check:
-    """A check that could not be made, with the reason in the service's own words."""
+    """A check that was not possible, with the reason in the service's words."""
     why = error.reason or error.message
     if isinstance(error, ServiceError) and error.status in (401, 403) and error.details:
         why = f"{error.details[0]} ({why})"
@@ -76,20 +73,15 @@ def provider(
     accepted = ", ".join(state.audiences) or "nothing"
     if audience in state.audiences:
         return step(Name.PROVIDER, sent, there, Check("audiences", OK, f"it accepts {accepted}"))
-    wrong = Check("audiences", FAILED, f"it accepts {accepted}, and not {audience}")
-    advice = _asked(audience, _accept(cluster, account, audience, reach))
+    wrong = Check("audiences", FAILED, f"it accepts {accepted}, but not {audience}")
+    advice = _accept(cluster, account, audience, reach)
+    if audience != DEFAULT_AUDIENCE:  # Many may write an annotation.
+        advice = f"# only if tokens for {visible(audience)} are meant for AWS: {advice}"
     return step(Name.PROVIDER, sent, there, wrong, advice=(advice,))
 
 
-def _asked(audience: str, command: str) -> str:
-    """The command; an annotation's audience is asked about first: many may write it."""
-    if audience == DEFAULT_AUDIENCE:
-        return command
-    return f"# who reads tokens for {visible(audience)}? If they are meant for AWS: {command}"
-
-
 def _accept(cluster: Cluster, account: str, audience: str, reach: Reach) -> str:
-    """The command by which the provider of an account accepts an audience, too."""
+    """The command that adds an audience to the provider of an account."""
     if account == cluster.home:
         return reach.for_irsa("associate-oidc", f"--audience {shlex.quote(audience)}")
     arn = shlex.quote(provider_arn(cluster.partition, account, cluster.issuer))
@@ -100,7 +92,7 @@ def _accept(cluster: Cluster, account: str, audience: str, reach: Reach) -> str:
 
 
 def trust(found: Future[RoleState | None], arn: str, identity: WebIdentity) -> VerificationStep:
-    """The statement that admits the token; else what fails first in each."""
+    """The statement that allows the token, else the first failure of each."""
     parsed = role_arn(arn)
     sent = f"GetRole {parsed.name}, its trust policy evaluated for {identity.subject}"
     state = attempt(found.result)
@@ -110,7 +102,7 @@ def trust(found: Future[RoleState | None], arn: str, identity: WebIdentity) -> V
         return step(Name.TRUST, sent, Check("role", FAILED, f"role {arn} does not exist"))
     real = iam_arn(parsed.partition, parsed.account, f"role{state.path}{parsed.name}")
     if real != arn:
-        text = f"role {arn} does not exist: the role {parsed.name} is {real}"
+        text = f"role {arn} does not exist; the ARN of role {parsed.name} is {real}"
         return step(Name.TRUST, sent, Check("role", FAILED, text))
     explanation = explain(state.trust, identity, now=datetime.now(timezone.utc))
     status = {Answer.YES: OK, Answer.NO: FAILED, Answer.UNKNOWN: NOT_CHECKED}[explanation.answer]

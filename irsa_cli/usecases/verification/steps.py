@@ -1,9 +1,4 @@
-"""The six steps of a ServiceAccount's identity, each from what was read or tried to a verdict on it.
-
-What IAM's provider and trust policy say is in `irsa_cli.usecases.verification.iam_steps`. Reading is
-`irsa_cli.usecases.read.reads`'s business; which step comes when,
-`irsa_cli.usecases.verification.verify`'s.
-"""
+"""The steps of `irsa verify`, each from a result to a verdict; IAM's are in `iam_steps`."""
 
 from __future__ import annotations
 
@@ -47,19 +42,18 @@ if TYPE_CHECKING:
     from irsa_cli.kube.client import TokenAnswer
 
 # STS says AccessDenied for a dozen causes; these are those that a trust policy does not show.
-_UNSEEN = (
-    "a service control or resource control policy, or a policy of a VPC endpoint, may deny it",
-    "what was changed within the last minute, IAM may still be spreading",
+_HIDDEN_REASONS = (
+    "a service control policy, a resource control policy or a VPC endpoint policy may deny it",
+    "after a change, IAM may need a minute; try again",
 )
 
 
 def token(answer: TokenAnswer | IrsaError, *, account: str, audience: str, pod: str) -> VerificationStep:
     """Whether the cluster gives a token. Not being allowed to ask says nothing about the binding."""
-    bound = f"bound to pod {pod}" if pod else "bound to nothing"
-    sent = f"TokenRequest for {account}, audience {audience}, {bound}"
+    sent = f"TokenRequest for {account}, audience {audience}" + (f", bound to pod {pod}" if pod else "")
     if not isinstance(answer, IrsaError):
-        seconds = answer.expires.timestamp() - time.time()
-        return step(Name.TOKEN, sent, Check("token", OK, f"given, good for {seconds:.0f} s"))
+        minutes = (answer.expires.timestamp() - time.time()) / 60
+        return step(Name.TOKEN, sent, Check("token", OK, f"issued, valid for {minutes:.0f} min"))
     if isinstance(answer, ServiceError) and answer.status in (400, 404, 409, 422):
         return step(Name.TOKEN, sent, Check("token", FAILED, answer.reason))
     return step(Name.TOKEN, sent, open_check("token", answer))
@@ -73,12 +67,12 @@ def claims(
     public: Future[Keys],
     own: Future[Keys],
 ) -> VerificationStep:
-    """What the token says, and whose signature it bears."""
+    """The claims of the token, and its signature."""
     published = f"{cluster.issuer.rstrip('/')}/.well-known/openid-configuration"
     sent = f"GET {published} and its keys, GET /openid/v1/jwks"
     if isinstance(answer, IrsaError):
         expected = f"expected: {cluster.issuer}, {subject}, {audience}"
-        missing = f"not checked: there is no token; {expected}"
+        missing = f"not checked (no token); {expected}"
         return step(Name.CLAIMS, sent, Check("claims", NOT_CHECKED, missing))
     found = jwt.check_claims(
         read(answer.token), issuer=cluster.issuer, subject=subject, audience=audience, now=time.time()
@@ -103,7 +97,7 @@ def _signatures(text: str, public: Future[Keys], own: Future[Keys]) -> Iterator[
             if ids
         ]
         # A difference that doesn't touch this token's key is worth knowing, and no failure.
-        text = f"published and cluster's keys differ (a key rotation, or another cluster): {'; '.join(parts)}"
+        text = f"published and cluster's keys differ (key rotation or another cluster): {'; '.join(parts)}"
         yield Check("keys", OK, text, needed=False)
 
 
@@ -112,14 +106,14 @@ def _signature(text: str, keys: Keys | IrsaError, what: str, whose: str) -> Chec
         return open_check(what, keys, needed=False)
     verdict = jwt.signature(text, keys)
     if verdict is jwt.Signature.GOOD:
-        return Check(what, OK, f"good, by a key that {whose}", needed=False)
+        return Check(what, OK, f"valid, with a key that {whose}", needed=False)
     if verdict is jwt.Signature.UNSUPPORTED:
-        return Check(what, NOT_CHECKED, "not checked: neither RS256 nor ES256", needed=False)
+        return Check(what, NOT_CHECKED, "not checked (neither RS256 nor ES256)", needed=False)
     ids = ", ".join(jwt.key_ids(keys)) or "none"
     why = (
-        f"no key of that id among those that {whose} ({ids}): keys were changed, or it is another cluster's"
+        f"its key ID is not among those that {whose} ({ids}): the keys changed, or it is another cluster's"
         if verdict is jwt.Signature.UNKNOWN_KEY
-        else f"not by the key of that id that {whose}"
+        else f"it does not match the key with that ID that {whose}"
     )
     return Check(what, FAILED, why)
 
@@ -133,10 +127,7 @@ def identity_of(
     *,
     regional_sts: bool = True,
 ) -> WebIdentity:
-    """What STS will know of a pod's exchange: of the token, or where there is none, of one as pods have it.
-
-    The session name is the pod's SDK's, not that of this verification, and so can't be known.
-    """
+    """The identity that STS sees in a pod's exchange (the token's, if any), without its session name."""
     token_claims = Claims({}, {}) if isinstance(answer, IrsaError) else read(answer.token)
     others = tuple(item for item in jwt.audiences_of(token_claims) if item != audience)
     return WebIdentity(
@@ -150,7 +141,7 @@ def identity_of(
 
 
 def wide(found: Future[RoleState | None], arn: str, identity: WebIdentity) -> tuple[Risk, ...]:
-    """What is wide in the trust policy; nothing where it can't be read, which its step tells."""
+    """The risks of a broad trust policy; none if it is unreadable."""
     state = attempt(found.result)
     if state is None or isinstance(state, IrsaError):
         return ()
@@ -160,27 +151,26 @@ def wide(found: Future[RoleState | None], arn: str, identity: WebIdentity) -> tu
 def exchange(
     result: Exchange | IrsaError, arn: str, endpoint: str, session: str, trusted: VerificationStep
 ) -> VerificationStep:
-    """Whether STS gives credentials.
+    """Whether STS issues credentials.
 
-    Where the trust policy (step `trusted`) asks for the session name, that says nothing of pods: their SDKs
-    choose one of their own.
+    If the trust policy (step `trusted`) checks the session name, the result says nothing about pods.
     """
     sent = f"AssumeRoleWithWebIdentity {arn} at {endpoint}, session {session}"
     by_session = Explanation(trusted.statements).depends_on(SESSION_NAME)
     if not isinstance(result, IrsaError):
-        until = f"{result.credentials.expires:%H:%M:%S} UTC"
-        text = f"given to {result.subject}, audience {result.audience}, by {result.provider}, until {until}"
+        until = f"valid until {result.credentials.expires:%H:%M:%S} UTC"
+        text = f"issued for {result.subject}, audience {result.audience}, by {result.provider}, {until}"
         checks = [Check("credentials", OK, text)]
         if by_session:
-            own = f"the trust policy asks for the session name: it takes '{session}', pods have another"
+            own = f"the trust policy checks the session name: it allows '{session}', but pods use another one"
             checks.append(Check("session name", NOT_CHECKED, own))
         return step(Name.EXCHANGE, sent, *checks)
     if by_session and isinstance(result, ServiceError) and result.code == "AccessDenied":
-        own = f"the trust policy asks for the session name: '{session}' is refused, pods have another"
+        own = f"the trust policy checks the session name: it rejects '{session}', but pods use another one"
         return step(Name.EXCHANGE, sent, Check("credentials", NOT_CHECKED, f"not checked: {own}"))
     if not is_refused(result):
         return step(Name.EXCHANGE, sent, open_check("credentials", result))
-    advice = _UNSEEN if result.code == "AccessDenied" and trusted.status is OK else ()
+    advice = _HIDDEN_REASONS if result.code == "AccessDenied" and trusted.status is OK else ()
     return step(Name.EXCHANGE, sent, Check("credentials", FAILED, result.reason), advice=advice)
 
 
@@ -192,13 +182,13 @@ def whose(result: str | IrsaError, arn: str, session: str) -> VerificationStep:
     if isinstance(result, IrsaError):
         return step(Name.IDENTITY, sent, open_check("caller", result))
     right = result == expected
-    text = result if right else f"{result}, and not {expected}"
+    text = result if right else f"{result}, expected {expected}"
     return step(Name.IDENTITY, sent, Check("caller", OK if right else FAILED, text))
 
 
 def chained(result: str | IrsaError, arn: str) -> VerificationStep:
     """Whether the credentials become a further role (role chaining)."""
-    sent = f"AssumeRole {arn} with the credentials so far"
+    sent = f"AssumeRole {arn} with the previous credentials"
     if not isinstance(result, IrsaError):
         return step(Name.CHAIN, sent, Check("credentials", OK, result))
     refused = Check("credentials", FAILED, result.reason)
@@ -206,17 +196,17 @@ def chained(result: str | IrsaError, arn: str) -> VerificationStep:
 
 
 def completeness(
-    found: Future[RoleState | None], arn: str, reach: Reach, subject: str, *, told: bool
+    found: Future[RoleState | None], arn: str, reach: Reach, subject: str, *, annotated: bool
 ) -> tuple[VerificationStep, ...]:
-    """That the run which makes or deletes the role is not over, whatever STS says to the token.
+    """A step if the run that creates or deletes the role has not finished, whatever STS answers.
 
-    `told`: irsa annotated the ServiceAccount of this subject, which ends the run that makes a role for it.
+    `annotated`: by irsa, which ends the run that creates a role for this subject.
     """
     role = attempt(found.result)
     if role is None or isinstance(role, IrsaError):
         return ()
     mine = subject.endswith(f":{role.tags.get(SERVICE_ACCOUNT_TAG, '/').replace('/', ':')}")
-    life = lifecycle.of(role.tags, named=True, recorded=told or not mine)
+    life = lifecycle.of(role.tags, named=True, recorded=annotated or not mine)
     if life.is_over:
         return ()
     check = Check("run", FAILED, f"the role is {life.stage.value}: {life.why}")
@@ -225,22 +215,19 @@ def completeness(
 
 
 def pods(others: Association | Unreadable | None, arn: str, cluster: Cluster) -> tuple[VerificationStep, ...]:
-    """That pods get other credentials, where an EKS Pod Identity association gives them another role.
-
-    Where its role was not told, nobody knows: nothing is proven of pods then.
-    """
+    """A step if an EKS Pod Identity association gives the pods another role, or an unknown one."""
     if not isinstance(others, Association) or not pods_differ(others, arn):
         return ()
     sent = f"ListPodIdentityAssociations of {cluster.name}"
     check = Check("credentials", FAILED, taken_over(others))
     if not others.role_arn:
-        text = f"pods get the credentials of EKS Pod Identity ({others.id}), whose role EKS did not tell"
+        text = f"pods use EKS Pod Identity ({others.id}); EKS did not return its role"
         check = Check("credentials", NOT_CHECKED, text)
     return (step(Name.PODS, sent, check),)
 
 
 def of_pod_identity(others: Association | Unreadable | None, arn: str) -> Iterator[str]:
-    """What is noted of associations beside: that they were not read, or give pods the same role."""
+    """Notes on associations that are unreadable or give pods the same role."""
     same = isinstance(others, Association) and not pods_differ(others, arn)
     if isinstance(others, Unreadable) or same:
         yield from note_of(others, arn)
@@ -252,7 +239,7 @@ def pods_differ(others: Association, arn: str) -> bool:
 
 
 def simulated(results: Sequence[Simulated] | IrsaError, actions: Sequence[str]) -> Iterator[Permission]:
-    """What IAM's simulation says; an answer that depends on what it wasn't told is none."""
+    """The results of IAM's simulation; one with missing context values is unknown."""
     kind = "simulation"
     if isinstance(results, IrsaError):
         text = open_check("", results).text
@@ -261,19 +248,19 @@ def simulated(results: Sequence[Simulated] | IrsaError, actions: Sequence[str]) 
     for item in results:
         if item.missing:
             missing = ", ".join(item.missing)
-            text = f"unknown: the simulation says {item.decision}, without values for {missing}"
+            text = f"unknown: the simulation returned {item.decision} without values for {missing}"
             yield Permission(kind, item.action, NOT_CHECKED, text, item.resource)
         elif item.allowed:
             yield Permission(kind, item.action, OK, "allowed by IAM's simulation", item.resource)
         else:
-            text = f"IAM's simulation says {item.decision}"
+            text = f"IAM's simulation returned {item.decision}"
             yield Permission(kind, item.action, FAILED, text, item.resource)
 
 
 def called(wanted: ReadCall, result: str | IrsaError) -> Permission:
-    """What came of a call that was really made."""
+    """The result of a real call."""
     if not isinstance(result, IrsaError):
-        return Permission("call", wanted.text, OK, f"done with the credentials: {result}")
+        return Permission("call", wanted.text, OK, f"succeeded: {result}")
     if isinstance(result, ServiceError) and 400 <= result.status < 500 and not result.transient:
         return Permission("call", wanted.text, FAILED, result.reason)
     return Permission("call", wanted.text, NOT_CHECKED, open_check("", result).text)

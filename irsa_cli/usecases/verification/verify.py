@@ -1,9 +1,4 @@
-"""`irsa verify`: proves that ServiceAccounts can use their roles, or says what keeps them from it.
-
-One ServiceAccount goes through all steps in few round trips: what waits for nothing runs at once. What each
-step's outcome means is in `irsa_cli.usecases.verification.steps`, what is read in
-`irsa_cli.usecases.read.reads`; the gate of `create-sa --verify` is in `irsa_cli.usecases.verification.gate`.
-"""
+"""`irsa verify`: proves that ServiceAccounts can use their roles, or reports the obstacle."""
 
 from __future__ import annotations
 
@@ -53,10 +48,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is to be verified beyond the six steps.
+    """Options of a verification beyond the six steps.
 
-    `audience` in place of the annotation's; `pod` is the name and uid of the pod that the token is bound to.
-    `chain` are roles to become one after the other with the credentials.
+    `audience` replaces the annotation's; `pod` is the name and uid of the pod that the token is bound to;
+    `chain` are further roles to assume one after the other.
     """
 
     audience: str = ""
@@ -76,7 +71,7 @@ class Wanted:
         calls: Iterable[str],
         chain: tuple[str, ...],
     ) -> Wanted:
-        """What a user has written; raises `InvalidInput` for what AWS has not, or what must not be called."""
+        """The options as a user wrote them; raises `InvalidInput` for an unknown or a forbidden action."""
         return cls(
             audience=audience,
             actions=tuple(simulation.action(text) for text in actions),
@@ -88,12 +83,10 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Request:
-    """What the user asked for. Without `name` it is every annotated ServiceAccount, of `namespace` or of all.
+    """The request of a user. Without `name`: all annotated ServiceAccounts of `namespace`, or of the cluster.
 
-    `selector` is a label selector, for many.
-
-    `pod` is the name of a pod that the token is to be bound to; `readers` are roles by which the IAM of other
-    accounts is read.
+    `selector` is a label selector, `pod` a pod that the token is bound to, `readers` are roles for reading
+    IAM of other accounts.
     """
 
     target: Target
@@ -106,10 +99,7 @@ class Request:
 
 
 def verify_accounts(request: Request, log: WireLog, note: Callable[[str], None]) -> VerificationReport:
-    """Verify one ServiceAccount or many; raises `IrsaError` when the cluster can't be reached.
-
-    What keeps it from beginning after that is the report's error.
-    """
+    """Verify one ServiceAccount or many; raises `IrsaError` if irsa cannot reach the cluster."""
     started = monotonic()
     connection = connect(request.target, kube=True, log=log)
     cluster = connection.cluster
@@ -204,7 +194,7 @@ def _of_list(verifier: Verifier, item: Json) -> Verification:
         role_arn(injection.role_arn)
         return verifier.verify(namespace, name, injection)
     except InvalidInput as error:
-        wrong = Refused(f"the annotation {ROLE_ARN_ANNOTATION} can't be right", reason=str(error))
+        wrong = Refused(f"the annotation {ROLE_ARN_ANNOTATION} is invalid", reason=str(error))
         return Verification(namespace, name, injection.role_arn, injection.audience, error=wrong)
     except IrsaError as error:
         return Verification(namespace, name, injection.role_arn, injection.audience, error=error)
@@ -247,7 +237,7 @@ class Verifier:
             trusted,
             steps.exchange(exchanged, arn, endpoint, SESSION_NAME, trusted),
             *after,
-            *steps.completeness(role, arn, reach, subject, told=injection.told),
+            *steps.completeness(role, arn, reach, subject, annotated=injection.told),
             *steps.pods(others, arn, cluster),
         )
         return agreed(
@@ -306,7 +296,7 @@ class Verifier:
     def _after(
         self, arn: str, exchanged: Exchange | IrsaError, target: Link | UnreadableNote | None
     ) -> tuple[list[VerificationStep], list[Permission]]:
-        """What is done with the credentials: asking whose they are, becoming further roles, calling AWS."""
+        """Use the credentials: ask for their identity, assume further roles, call AWS."""
         aws, calls = self.connection.aws, self.wanted.calls
         first = exchanged if isinstance(exchanged, IrsaError) else exchanged.credentials
         with ThreadPoolExecutor(WORKERS) as pool:
@@ -352,4 +342,4 @@ def _notes(cluster: Cluster, injection: Injection) -> Iterator[str]:
     if account != cluster.account:
         yield f"the role is in account {account}, the cluster in {cluster.account}"
     if not injection.regional_sts:
-        yield "pods are told to use the global STS endpoint, this asked the regional one"
+        yield "pods use the global STS endpoint; irsa used the regional one"

@@ -136,8 +136,8 @@ def test_pods_that_never_asked_are_no_all_clear_after_a_while() -> None:
     young = around(events=(), pods=(pod(created=NOW - MINUTE),))(working())
     assert suspects(young) == []
     last = list(lines(whole(young), everything=False))[-1]
-    assert last.startswith("No problem was found, but STS was not seen to be asked yet")
-    assert last.endswith("check sts-never-asked first.")
+    assert last.startswith("No problem was found, but CloudTrail shows no call to STS yet")
+    assert last.endswith("look at sts-never-asked first.")
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,10 @@ def test_what_is_asked_elsewhere_is_not_called_never(change: Change) -> None:
 def test_cloudtrail_that_can_not_be_read_is_said_last() -> None:
     hidden = around(events=Unreadable("not permitted"))(working())
     assert whole(hidden).exit_code == 0
-    assert "can't be seen: not permitted" in list(lines(whole(hidden), everything=False))[-1]
+    assert (
+        "cannot see if the application called STS: not permitted"
+        in list(lines(whole(hidden), everything=False))[-1]
+    )
     of_many = around(events=Unreadable("one at a time", follows=True))(working())
     assert list(lines(whole(of_many), everything=False))[-1] == "No problem was found."
 
@@ -284,7 +287,7 @@ def test_an_audience_of_the_template_is_put_right_there(
     fix = found(facts)["pod-audience-differs"].judgement.fix
     assert fix.startswith("kubectl -n backend edit deployment reader") is by_hand
     assert ("rollout restart" in fix) is not by_hand
-    assert by_hand or fix.splitlines()[1].startswith("# where their template")
+    assert by_hand or fix.splitlines()[1].startswith("# if their template")
 
 
 def test_what_ends_soon_keeps_its_token() -> None:

@@ -43,10 +43,10 @@ def test_what_nobody_holds_is_in_order(lock: SeenLock | None) -> None:
 @pytest.mark.parametrize(
     ("lock", "words"),
     [
-        (seen(0), "a run is at work on it"),
-        (seen(50), "a run is at work on it"),
-        (seen(51), "an interrupted run: its lock has ended and was not released"),
-        (seen(51, date=False), "whether that run is at work is not known"),
+        (seen(0), "an irsa run is changing it now"),
+        (seen(50), "an irsa run is changing it now"),
+        (seen(51), "a run was interrupted: its lock expired and was not released"),
+        (seen(51, date=False), "cannot tell if that run is still active"),
     ],
 )
 def test_what_is_locked_is_a_hint_and_no_problem(lock: SeenLock, words: str) -> None:
@@ -56,7 +56,7 @@ def test_what_is_locked_is_a_hint_and_no_problem(lock: SeenLock, words: str) -> 
     evidence = dict(found.judgement.evidence)
     assert evidence["holder"] == "r1_alice@ci"
     assert evidence["command"] == "irsa apply"
-    assert (evidence.get("what it has left") == "irsa recover -c demo") == words.startswith("an interrupted")
+    assert (evidence.get("to roll back") == "irsa recover -c demo") == words.startswith("a run was")
 
 
 def test_what_may_not_be_read_is_a_note_only() -> None:

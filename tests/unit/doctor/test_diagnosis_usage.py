@@ -167,11 +167,11 @@ def said(facts: Facts, cause: str = "pod-service-account") -> Finding:
 def test_one_with_a_role_and_its_neighbour_without_are_one_cause_from_both_sides() -> None:
     lonely = said(of_release(LONELY, WORKING))
     assert (lonely.verdict, lonely.judgement.decides) == (Verdict.UNKNOWN, True)
-    assert ("they use", "airflow-worker") in lonely.judgement.evidence
+    assert ("pods use", "airflow-worker") in lonely.judgement.evidence
     neighbour = of_release(WORKER, WORKING, role=Unreadable("names no role"))
     found = [item for item in judge(neighbour) if item.verdict is Verdict.PROBLEM]
     assert [item.cause.id for item in found] == ["pod-service-account"]
-    assert ("with a role", "reader") in found[0].judgement.evidence
+    assert ("with role", "reader") in found[0].judgement.evidence
     assert "set serviceaccount statefulset airflow-worker reader" in found[0].judgement.fix
     assert all(line.startswith("#") for line in found[0].judgement.fix.splitlines())
 

@@ -99,7 +99,7 @@ def test_what_has_no_effect_is_said_and_not_proposed(
     text = act(facts, [owned(kind)] if act is restart else owned(kind))
     assert kind_of(text) is (Proposal.CHOICE if act is restart else Proposal.EDIT)
     assert f"{kind} {name} " in text
-    assert "who" in text
+    assert "owner" in text
     plain = replace(working(), makers={f"{kind}/{name}": maker(kind, {**body, "spec": {}})})
     assert "# " not in act(plain, [owned(kind)] if act is restart else owned(kind))
 

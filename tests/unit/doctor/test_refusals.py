@@ -111,7 +111,7 @@ def test_makers_that_can_not_be_read_or_known_are_not_nobody() -> None:
     (item,) = refused(failures([event()]), {"ReplicaSet": Unreadable("not permitted")})
     assert (item.service_account, item.hidden) == (None, "not permitted")
     (item,) = refused(failures([event(kind="TaskRun")]), {})
-    assert (item.service_account, item.hidden) == (None, "no kind of Kubernetes itself")
+    assert (item.service_account, item.hidden) == (None, "not a built-in Kubernetes kind")
 
 
 JSON = st.recursive(
@@ -159,7 +159,7 @@ def test_what_others_lack_is_not_its_own() -> None:
 def test_a_maker_that_can_not_be_read_is_no_answer(root: str, decides: bool) -> None:
     item = found(refusing(WHY, service_account=None, hidden="not permitted", root=root))
     assert (item.verdict, item.judgement.decides) == (Verdict.UNKNOWN, decides)
-    assert ("why it is not known", "not permitted") in item.judgement.evidence
+    assert ("unreadable", "not permitted") in item.judgement.evidence
 
 
 def test_events_that_can_not_be_read_are_no_answer() -> None:
@@ -199,13 +199,13 @@ ANY = "unable to validate against any"
     [
         (
             f"{PSP}{ANY} pod security policy: projected volumes are not allowed",
-            "projected volumes, in which the webhook brings",
+            "projected volumes, which the token needs",
             "kubectl get podsecuritypolicies -o yaml",
         ),
         (
             f'{PSP}{ANY} pod security policy: [spec.volumes[1]: Invalid value: "projected":'
             " projected volumes are not allowed to be used]",
-            "projected volumes, in which the webhook brings",
+            "projected volumes, which the token needs",
             "kubectl get podsecuritypolicies -o yaml",
         ),
         (
@@ -217,24 +217,24 @@ ANY = "unable to validate against any"
         (
             f'{PSP}{ANY} security context constraint: [provider "restricted-v2": Forbidden: not usable,'
             ' spec.volumes[0]: Invalid value: "projected": projected volumes are not allowed to be used]',
-            "projected volumes, in which the webhook brings",
+            "projected volumes, which the token needs",
             "kubectl get securitycontextconstraints -o yaml",
         ),
         (
             f"{PSP}{ANY} pod security policy: []",
-            "no policy for pods allows them",
+            "no pod policy allows them",
             "kubectl get podsecuritypolicies -o yaml",
         ),
         *(
             (
                 f'Pod "web-x" is invalid: spec.initContainers[0].{field}: Forbidden: may not be set for init'
                 " containers without restartPolicy=Always",
-                "drops it",
+                "drops the restartPolicy",
                 "kubectl get mutatingwebhookconfigurations,validatingwebhookconfigurations",
             )
             for field in ("readinessProbe", "livenessProbe", "lifecycle")
         ),
-        (f"{PSP}somebody else's words on volumes", "the API server's words say why", "get events"),
+        (f"{PSP}somebody else's words on volumes", "see the API server's message", "get events"),
     ],
 )
 def test_refusals_by_policies_and_by_old_webhooks_are_told(why: str, text: str, fix: str) -> None:

@@ -99,7 +99,7 @@ def test_a_command_that_may_not_be_sent_signals_goes_on() -> None:
         assert process.stdout.readline() == "ready\n"
         process.send_signal(signal.SIGTERM)
         assert process.stdout.readline() == "sent.\n"
-        assert process.stdout.readline().startswith("SIGTERM can't be passed on")
+        assert process.stdout.readline().startswith("irsa cannot forward SIGTERM")
         process.stdin.write("on\n")
         process.stdin.close()
         assert process.stdout.read() == "over\n"

@@ -338,7 +338,7 @@ def lock_found(document: Json, name: str = "a") -> Json:
 
 
 @pytest.mark.parametrize("named", [("a", "-n", "ns"), ()])
-@pytest.mark.parametrize(("age", "words"), [(0, "a run is at work"), (51, "an interrupted run")])
+@pytest.mark.parametrize(("age", "words"), [(0, "an irsa run is changing it"), (51, "a run was interrupted")])
 def test_doctor_tells_of_it(table: Table, named: tuple[str, ...], age: float, words: str) -> None:
     kube = table.play.cloud.kube
     kube.put("namespaces", "", "ns")

@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from irsa_cli.core.config.model import Selection
-from irsa_cli.core.doctor.clues.principal_flaws import similarity
-from irsa_cli.core.doctor.clues.trust_flaws import flaws
+from irsa_cli.core.doctor.clues.trust_flaws import flaws, similarity
 from irsa_cli.core.policies.operators import COMPARISONS, like
 from irsa_cli.core.policies.statements import covers
 from irsa_cli.core.policies.web_identity import WebIdentity

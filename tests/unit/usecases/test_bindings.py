@@ -241,7 +241,7 @@ def test_what_sts_refuses_is_taken_back(play: Play) -> None:
     before = copy.deepcopy(play.world)
     play.cloud.break_("AssumeRoleWithWebIdentity", DENIED, times=1000)
     ran = play.irsa("update-sa", *READER, "--audience", "vault", "--associate-oidc", "--verify", code=5)
-    assert "was not accepted" in ran.err
+    assert "STS rejected the token" in ran.err
     assert play.world == before
 
 

@@ -84,7 +84,11 @@ def test_a_no_is_final(play: Play, person: Person, name: str, lock: tuple[str, .
 def test_what_goes_is_listed_once(play: Play, person: Person, lock: tuple[str, ...]) -> None:
     ran = play.irsa(*prepared(play, "apply --prune"), *lock)
     assert person.asked == [
-        ["Created by irsa and no longer in any file, in demo · eu-west-1 · account 111122223333:", "  - attic/older", "  - backend/old"]
+        [
+            "Created by irsa and no longer in any file, in demo · eu-west-1 · account 111122223333:",
+            "  - attic/older",
+            "  - backend/old",
+        ]
     ]
     assert "No file lists these" not in ran.err
 

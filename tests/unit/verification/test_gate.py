@@ -18,4 +18,4 @@ def test_an_account_without_credentials_is_not_checked_and_no_other_is_asked() -
     refused = ServiceError("STS refused", service="sts", operation="Assume", code="AccessDenied")
     told = [*_explained(cast("Connection", stub), desired, refused)]
     assert len(told) == 2
-    assert all("not checked: there are no credentials for it" in line for line in told)
+    assert all("not checked: irsa has no credentials for it" in line for line in told)

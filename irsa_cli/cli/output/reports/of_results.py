@@ -119,7 +119,9 @@ def name_of(result: Result) -> str:
 
 def warning_lines(warnings: Iterable[Risk]) -> list[Line]:
     """Warnings about broad trust policies."""
-    return [Line(risk.warning, Rank.WARNING, "warning", risk.rule.id, level=Level.WARNING) for risk in warnings]
+    return [
+        Line(risk.warning, Rank.WARNING, "warning", risk.rule.id, level=Level.WARNING) for risk in warnings
+    ]
 
 
 def _place(where: str) -> SourcePlace | None:

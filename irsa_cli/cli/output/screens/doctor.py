@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator
 
-from irsa_cli.core.doctor.causes.uncreated import UNSEEN
+from irsa_cli.core.doctor.causes.uncreated import NO_RUNNING_POD
 from irsa_cli.core.doctor.diagnosis import Diagnosis, Examined, having
 from irsa_cli.core.doctor.finding import Cause, Finding, Verdict
 from irsa_cli.core.doctor.subjects import listed
@@ -181,7 +181,7 @@ def _hidden(diagnosis: Diagnosis) -> str:
         return ""
     if diagnosis.account is not None:
         undecided = diagnosis.account.undecided
-        if {item.cause.id for item in undecided} == {UNSEEN}:
+        if {item.cause.id for item in undecided} == {NO_RUNNING_POD}:
             return f"{undecided[0].judgement.text}, so whether pods get the role was not seen"
         suspected = [item for item in undecided if item.judgement.decides]
         if suspected:
@@ -204,7 +204,7 @@ def _look(diagnosis: Diagnosis) -> str:
         value
         for item in undecided
         for name, value in item.judgement.evidence
-        if item.cause.id == UNSEEN and name == "to see"
+        if item.cause.id == NO_RUNNING_POD and name == "to see"
     ]
     return f" To see more: {visible(commands[0])}" if commands else ""
 

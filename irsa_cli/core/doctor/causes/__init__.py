@@ -1,9 +1,4 @@
-"""The causes why IRSA doesn't work: each a small pure check over what was observed.
-
-`CAUSES` holds them all: each module of this folder is imported, so that a cause is a file here and no line
-anywhere else. What is observed is in `facts`, what a cause is in `finding`, what several of them ask of the
-facts in `clues`.
-"""
+"""The causes of a broken IRSA setup, as small pure checks; each module in this folder is imported."""
 
 import pkgutil
 from importlib import import_module

@@ -1,7 +1,4 @@
-"""Causes in the annotation that names the role (key, place, absence), and in the one for the audience.
-
-The role's ARN is in `irsa_cli.core.doctor.causes.role_arn`.
-"""
+"""Causes in the annotations for the role and the audience; the role's ARN is in `role_arn`."""
 
 from __future__ import annotations
 
@@ -12,22 +9,11 @@ from irsa_cli.core.doctor.causes.own_token import hidden_tokens, own_tokens, wri
 from irsa_cli.core.doctor.causes.pod_identity import unused
 from irsa_cli.core.doctor.clues.meant import admitting, choose, evidence, naming
 from irsa_cli.core.doctor.clues.usage import idle
-from irsa_cli.core.doctor.commands import annotate_anew, make, of_account, unannotate
+from irsa_cli.core.doctor.commands import annotate_and_restart, make, of_account, unannotate
 from irsa_cli.core.doctor.facts import Facts, Subject
-from irsa_cli.core.doctor.finding import ASSOCIATE_ROLE, Group, Judgement, cause, hint, ok, problem, suspect
+from irsa_cli.core.doctor.finding import Judgement, Settled, account_cause, hint, ok, problem, suspect
 from irsa_cli.core.doctor.owners import restart
-from irsa_cli.core.doctor.subjects import (
-    ROLE_ENV,
-    account_of,
-    annotation_of,
-    audience_of,
-    injected,
-    known_users,
-    listed,
-    pod_names,
-    provider_there,
-    role_of,
-)
+from irsa_cli.core.doctor.subjects import ROLE_ENV, audience_of, injected, listed, pod_names, provider_there
 from irsa_cli.core.marks.makers import reader_of
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import ServiceAccount
@@ -41,10 +27,7 @@ from irsa_cli.core.plan.states import (
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
 from irsa_cli.core.values.shown import shown
 
-ACCOUNT = Group.SERVICE_ACCOUNT
-
-
-BY_ASSOCIATION = "it needs none: it has its role by an EKS Pod Identity association"
+BY_ASSOCIATION = "an EKS Pod Identity association provides its role"
 
 
 def _resembling_keys(account: ServiceAccount) -> list[str]:
@@ -67,42 +50,37 @@ def _is_near(key: str) -> bool:
     return matcher.ratio() >= 0.85
 
 
-def _unannotated(subject: Subject) -> ServiceAccount | None:
-    account = account_of(subject)
-    return None if ROLE_ARN_ANNOTATION in account.annotations else account
+def _unannotated(subject: Subject) -> ServiceAccount:
+    """The ServiceAccount; with the annotation, the check ends."""
+    account = subject.existing()
+    if ROLE_ARN_ANNOTATION in account.annotations:
+        raise Settled(ok("the ServiceAccount has a role annotation"))
+    return account
 
 
-@cause(
+@account_cause(
     "annotation-key",
-    ACCOUNT,
     97,
-    title="The annotation that names the role has another key.",
-    symptom="No AWS_ROLE_ARN in the pods; the SDK falls back to the node's role, or finds no credentials.",
+    title="The role annotation has the wrong key.",
     looks_at="the ServiceAccount's annotations",
-    remedy="The key is eks.amazonaws.com/role-arn, letter by letter.",
-    source=ASSOCIATE_ROLE,
+    remedy="Use exactly the key eks.amazonaws.com/role-arn.",
+    source="eks:associate-service-account-role.html",
 )
 def _key(facts: Facts) -> Judgement:
     account = _unannotated(facts.named)
-    if account is None:
-        return ok("the annotation has the right key")
     found = _resembling_keys(account)
     if not found:
-        raise CannotTell("no annotation resembles the role's; see annotation-missing")
+        raise CannotTell("no annotation has a similar key; see annotation-missing")
     if isinstance(facts.named.association, Association):
         return ok(BY_ASSOCIATION)
+    # A key that means something else stays.
+    more = f" {shlex.quote(f'{found[0]}-')}" if _is_near(found[0]) else ""
     return problem(
-        "the pod webhook looks for another key",
-        fix=_rename(facts, account, found[0]),
+        "the pod webhook reads another key",
+        fix=annotate_and_restart(facts, account.annotations[found[0]], more=more),
         key=listed(map(shown, found)),
         expected=ROLE_ARN_ANNOTATION,
     )
-
-
-def _rename(facts: Facts, account: ServiceAccount, key: str) -> str:
-    """The commands that write the annotation by its right key; one that means something else stays."""
-    more = f" {shlex.quote(f'{key}-')}" if _is_near(key) else ""
-    return annotate_anew(facts, account.annotations[key], more=more)
 
 
 def _annotated_pods(subject: Subject) -> list[str]:
@@ -112,28 +90,26 @@ def _annotated_pods(subject: Subject) -> list[str]:
     return [pod.name for pod in users if ROLE_ARN_ANNOTATION in pod.annotations]
 
 
-@cause(
+@account_cause(
     "annotation-place",
-    ACCOUNT,
     97,
-    title="The annotation stands on the pod, not on the ServiceAccount.",
-    symptom="No AWS_ROLE_ARN in the pods.",
+    title="The annotation is on the pods, not on the ServiceAccount.",
+    symptom="The pods have no AWS_ROLE_ARN.",
     looks_at="annotations of the ServiceAccount and of its pods",
     remedy="Annotate the ServiceAccount, then restart the pods.",
-    source=ASSOCIATE_ROLE,
+    source="eks:associate-service-account-role.html",
 )
 def _place(facts: Facts) -> Judgement:
     subject = facts.named
-    if _unannotated(subject) is None:
-        return ok("the annotation is on the ServiceAccount")
+    _unannotated(subject)
     pods = [pod for pod in have(subject.pods) if pod.name in _annotated_pods(subject)]
     if not pods:
-        raise CannotTell("no pod bears the annotation; see annotation-missing")
+        raise CannotTell("no pod has the annotation; see annotation-missing")
     if isinstance(subject.association, Association):
         return ok(BY_ASSOCIATION)
     return problem(
-        "the pod webhook reads the annotation of the ServiceAccount only",
-        fix=annotate_anew(facts, pods[0].annotations[ROLE_ARN_ANNOTATION]),
+        "the pod webhook reads only the ServiceAccount's annotation",
+        fix=annotate_and_restart(facts, pods[0].annotations[ROLE_ARN_ANNOTATION]),
         annotated=f"pod {pod_names(pods)}",
         expected=f"ServiceAccount {subject.full_name}",
     )
@@ -147,76 +123,69 @@ def _was_annotated(subject: Subject) -> tuple[str, str]:
         by_hand = written_by_hand(pod)  # The annotation had no part in these.
         for container in pod.containers:
             if injected(container) and container.env[ROLE_ENV] and container.name not in by_hand:
-                return str(container.env[ROLE_ENV]), f"pod {pod.name} was given it when it started"
+                return str(container.env[ROLE_ENV]), f"pod {pod.name} still has it"
     return "", ""
 
 
-@cause(
+@account_cause(
     "annotation-removed",
-    ACCOUNT,
     97,
-    title="The annotation was there and is gone.",
-    symptom="It works until the pods restart, usually with an upgrade.",
+    title="The annotation was removed.",
+    symptom="It works until the pods restart, for example in an upgrade.",
     looks_at="the ServiceAccount's annotations, the environment of its pods",
-    remedy="Annotate again, and put the annotation where the ServiceAccount comes from (chart values, Git).",
-    source=ASSOCIATE_ROLE,
+    remedy="Annotate again, and add the annotation to the source of the ServiceAccount (chart values, Git).",
+    source="eks:associate-service-account-role.html",
 )
 def _removed(facts: Facts) -> Judgement:
     subject = facts.named
     account = _unannotated(subject)
-    if account is None:
-        return ok("the annotation is there")
     if _resembling_keys(account) or _annotated_pods(subject):
-        raise CannotTell("an annotation resembles the role's; see annotation-key and annotation-place")
-    role, told_by = _was_annotated(subject)
+        raise CannotTell("a similar annotation exists; see annotation-key and annotation-place")
+    role, origin = _was_annotated(subject)
     if not role:
-        raise CannotTell("nothing tells that there was one; see annotation-missing")
+        raise CannotTell("no sign of an earlier annotation; see annotation-missing")
     if isinstance(subject.association, Association):
         return ok(BY_ASSOCIATION)
     if isinstance(subject.association, Unreadable):
-        return _may_be_associated(subject.association, earlier=f"{role} ({told_by})")
+        return _may_be_associated(subject.association, earlier=f"{role} ({origin})")
     manager = account.labels.get(MANAGED_BY_LABEL, "")
     return problem(
-        "the ServiceAccount has no role any more" + (f"; {manager} manages it" if manager else ""),
-        fix=annotate_anew(facts, role),
+        "the ServiceAccount has lost its role" + (f"; {manager} manages it" if manager else ""),
+        fix=annotate_and_restart(facts, role),
         annotation="none",
-        earlier=f"{role} ({told_by})",
+        earlier=f"{role} ({origin})",
     )
 
 
-@cause(
+@account_cause(
     "annotation-missing",
-    ACCOUNT,
     97,
-    title="The ServiceAccount names no role.",
-    symptom="No AWS_ROLE_ARN in the pods; the SDK falls back to the node's role, or finds no credentials.",
+    title="The ServiceAccount has no role.",
     looks_at="the ServiceAccount's annotations, eks ListPodIdentityAssociations, trust policies of the"
     " account's roles",
-    remedy="Annotate it with the role's ARN, or make a role: irsa create-sa.",
-    source=ASSOCIATE_ROLE,
+    remedy="Annotate it with a role's ARN, or create a role: irsa create-sa.",
+    source="eks:associate-service-account-role.html",
 )
 def _annotation(facts: Facts) -> Judgement:
     subject = facts.named
     account = _unannotated(subject)
-    if account is None:
-        return ok("the ServiceAccount names a role", role=annotation_of(subject))
     if isinstance(subject.association, Association):
         return ok(BY_ASSOCIATION)
     if _resembling_keys(account) or _annotated_pods(subject) or _was_annotated(subject)[0]:
-        raise CannotTell("another cause explains it: annotation-key, annotation-place or annotation-removed")
+        raise CannotTell("see annotation-key, annotation-place or annotation-removed")
     if own_tokens(subject):
-        return ok("it needs none: its pods name their role and mount their token themselves")
+        return ok("it needs none: its pods set their own role and token")
     if hidden_tokens(facts):
-        raise CannotTell("its pods mount their token themselves; where their role comes from is not read")
-    if any(map(written_by_hand, known_users(subject))):
+        raise CannotTell("its pods mount their own token, and irsa does not read the source of their role")
+    if any(map(written_by_hand, subject.known_users())):
         # The webhook leaves such a variable as it is, whatever is annotated.
         raise CannotTell(f"the pods' template sets {ROLE_ENV}; see pod-token-volume and pod-env-partial")
     _leave_to_others(facts)
     if isinstance(subject.association, Unreadable):
         return _may_be_associated(subject.association, **evidence(facts))
     if facts.within is not None and admitting(subject) and not naming(facts):
-        text = "its pods run without a role, and a role allows it by a pattern"
-        return hint(text, if_it_is_meant=of_account(facts, "doctor", subject), **evidence(facts))
+        text = "its pods have no role, and a role trusts it by a pattern"
+        return hint(text, to_check=of_account(facts, "doctor", subject), **evidence(facts))
     return problem(
         f"it has no annotation {ROLE_ARN_ANNOTATION}",
         fix=choose(facts, make(facts, subject)),
@@ -232,7 +201,7 @@ def _leave_to_others(facts: Facts) -> None:
         other = "pod-identity-other-name" if unused(facts) else other
         other = "service-account-renamed" if subject.renamed else other
     if other:
-        raise CannotTell(f"another cause explains it: {other}")
+        raise CannotTell(f"see {other}")
 
 
 def _with_reader(key: str) -> str:
@@ -241,33 +210,32 @@ def _with_reader(key: str) -> str:
 
 
 def _may_be_associated(hidden: Unreadable, **more: str) -> Judgement:
-    text = "it names no role, and whether it has one by an EKS Pod Identity association can't be read"
+    text = "it has no annotation, and irsa cannot tell if it has an EKS Pod Identity association"
     return suspect(f"{text}: {hidden.why}", **more)
 
 
-@cause(
+@account_cause(
     "annotation-audience",
-    ACCOUNT,
     90,
-    title="The annotation asks for tokens of an audience that nobody accepts.",
+    title="The annotation sets an audience that neither the provider nor the role accepts.",
     symptom="InvalidIdentityToken: Incorrect token audience, or AccessDenied",
     looks_at="the annotation eks.amazonaws.com/audience, the provider's audiences, the role's trust policy",
-    remedy="Remove the annotation, or name the audience in the provider and in the trust policy.",
-    source="https://github.com/aws/amazon-eks-pod-identity-webhook#readme",
+    remedy="Remove the annotation, or add the audience to the provider and to the trust policy.",
+    source="webhook:#readme",
 )
 def _audience(facts: Facts) -> Judgement:
     subject = facts.named
-    annotated = account_of(subject).annotations.get(AUDIENCE_ANNOTATION)
+    annotated = subject.existing().annotations.get(AUDIENCE_ANNOTATION)
     if annotated is None or annotated == DEFAULT_AUDIENCE:
         return ok("tokens have the default audience", audience=audience_of(facts, subject))
     provider = provider_there(facts)
     if not isinstance(provider, ProviderState):
         raise CannotTell("the issuer has no OIDC provider")
-    if annotated in provider.audiences or annotated in str(role_of(subject).trust):
-        return ok("the provider or the role knows the annotation's audience", audience=annotated)
+    if annotated in provider.audiences or annotated in str(subject.annotated_role().trust):
+        return ok("the provider or the role accepts the annotation's audience", audience=annotated)
     return problem(
-        "neither the provider nor the role's trust policy knows this audience",
-        fix=f"{unannotate(facts, AUDIENCE_ANNOTATION)}\n{restart(facts, known_users(subject))}".rstrip("\n"),
+        "neither the provider nor the trust policy accepts this audience",
+        fix=f"{unannotate(facts, AUDIENCE_ANNOTATION)}\n{restart(facts, subject.known_users())}".rstrip("\n"),
         annotation=shown(annotated),
         provider=listed(provider.audiences) or "none",
     )

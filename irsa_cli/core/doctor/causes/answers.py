@@ -1,7 +1,4 @@
-"""Causes that show in what STS has answered to the ServiceAccount's pods, as CloudTrail has it.
-
-https://docs.aws.amazon.com/IAM/latest/UserGuide/cloudtrail-integration.html
-"""
+"""Causes that CloudTrail shows in the answers of STS."""
 
 from __future__ import annotations
 
@@ -21,29 +18,15 @@ from irsa_cli.core.doctor.clues.exchanges import (
 from irsa_cli.core.doctor.clues.trust_flaws import require_admitted
 from irsa_cli.core.doctor.commands import in_account
 from irsa_cli.core.doctor.facts import Facts, Subject, TrailEvent
-from irsa_cli.core.doctor.finding import (
-    IAM_GUIDE,
-    Group,
-    Judgement,
-    cause,
-    hint,
-    ok,
-    problem,
-    suspect,
-    unknown,
-)
+from irsa_cli.core.doctor.finding import Judgement, hint, ok, problem, sts_cause, suspect, unknown
 from irsa_cli.core.doctor.owners import restart
 from irsa_cli.core.doctor.subjects import (
-    account_of,
-    annotation_of,
     audience_of,
     injected_users,
     listed,
     pod_names,
     provider_there,
     role_account,
-    role_of,
-    users_of,
 )
 from irsa_cli.core.objects.kinds import Container, Pod
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
@@ -62,63 +45,60 @@ _NO_TOKEN, _NO_PROVIDER = "jwt", "provider found"
 _LOOKS_AT = "cloudtrail LookupEvents (AssumeRoleWithWebIdentity of this ServiceAccount, newest first)"
 
 
-@cause(
+@sts_cause(
     "session-duration",
-    Group.STS,
     80,
-    title="The application asks for a longer session than the role allows.",
+    title="The application requests a longer session than the role allows.",
     symptom="ValidationError: The requested DurationSeconds exceeds the MaxSessionDuration set for this role",
     looks_at=f"{_LOOKS_AT}, iam GetRole (MaxSessionDuration)",
-    remedy="Raise the role's MaxSessionDuration (at most 43200), or ask for less.",
-    source=f"{IAM_GUIDE}/id_roles_update-role-settings.html",
+    remedy="Raise the role's MaxSessionDuration (at most 43200), or request a shorter session.",
+    source="iam:id_roles_update-role-settings.html",
 )
 def _duration(facts: Facts) -> Judgement:
-    role, event = role_of(facts.named), newest(facts)
+    role, event = facts.named.annotated_role(), newest(facts)
     longest = role.max_session_duration
     if not event.error or event.seconds is None:
-        return ok("no session was asked for that is too long")
+        return ok("no request for too long a session")
     if longest is None:
-        raise CannotTell("how long a session of the role may be was not read: name the ServiceAccount")
+        raise CannotTell("irsa did not read the role's MaxSessionDuration: pass the ServiceAccount's name")
     if event.seconds <= longest:
-        return ok("no session was asked for that is too long", allowed=f"{longest} s")
+        return ok("no request for too long a session", allowed=f"{longest} s")
     return problem(
-        "the newest call asked for too much",
+        "the newest call requested too long a session",
         fix=in_account(
             facts,
             role.account,
             f"iam update-role --role-name {shlex.quote(role.name)}"
             f" --max-session-duration {min(event.seconds, 43200)}",
         ),
-        asked_for=f"{event.seconds} s at {event.time.isoformat()}",
+        requested=f"{event.seconds} s at {event.time.isoformat()}",
         allowed=f"{longest} s",
     )
 
 
-@cause(
+@sts_cause(
     "sts-region",
-    Group.STS,
     78,
-    title="STS is not active in the pods' region for the role's account.",
+    title="STS is not active in the pods' region of the role's account.",
     symptom="RegionDisabledException: STS is not activated in this region for account",
     looks_at=_LOOKS_AT,
-    remedy="Activate the region for STS in the account settings of IAM's console.",
-    source=f"{IAM_GUIDE}/id_credentials_temp_enable-regions.html",
+    remedy="Activate STS for the region in the account settings of the IAM console.",
+    source="iam:id_credentials_temp_enable-regions.html",
 )
 def _region(facts: Facts) -> Judgement:
     event = newest(facts)
     if _is_unexplained(facts, event, _INVALID):
         if _NO_PROVIDER in event.message.lower():
             return suspect(
-                "STS says that there is no provider, and there is one: so it says, too, in a region where it"
-                " is not active",
+                "STS reports no provider although one exists, as it does in a region where STS is not active",
                 error=in_words(event),
                 region=event.region or facts.cluster.region,
             )
-        return unknown("what STS said may mean this, too: see sts-refused")
+        return unknown("the error of STS may have this cause; see sts-refused")
     if not event.error.startswith(_DISABLED):
         return ok("STS is active in the region", last=event.time.isoformat())
     return problem(
-        "the newest call was refused for that reason",
+        "STS rejected the newest call for that reason",
         fix=in_account(
             facts,
             role_account(facts),
@@ -129,97 +109,93 @@ def _region(facts: Facts) -> Judgement:
     )
 
 
-@cause(
+@sts_cause(
     "token-expired",
-    Group.STS,
     77,
     title="The application sends a token that has expired.",
     symptom="ExpiredTokenException: Token expired",
     looks_at=_LOOKS_AT,
-    remedy="Read the token's file before each exchange, as recent SDKs do: kubelet renews it.",
+    remedy="Read the token file before each exchange, as recent SDKs do: kubelet renews it.",
     source=_STS,
 )
 def _expired(facts: Facts) -> Judgement:
     event = newest(facts)
     if event.error not in _EXPIRED:
-        return ok("the newest call had a fresh token", last=event.time.isoformat())
-    return problem(
-        "the newest call had an old token", fix=restart(facts, users_of(facts.named)), error=in_words(event)
-    )
+        return ok("the newest call had a valid token", last=event.time.isoformat())
+    fix = restart(facts, facts.named.users())
+    return problem("the newest call sent an expired token", fix=fix, error=in_words(event))
 
 
-@cause(
+@sts_cause(
     "token-malformed",
-    Group.STS,
     12,
-    title="What is in the token's file is no token.",
+    title="The token file does not contain a token.",
     symptom="InvalidIdentityToken: The ID Token provided is not a valid JWT",
-    looks_at="cloudtrail LookupEvents: STS notes the ServiceAccount only of tokens that it can read",
-    remedy="Create the pod again. The file has to hold three parts between dots, as irsa token shows them.",
+    looks_at="cloudtrail LookupEvents: it shows the ServiceAccount only for readable tokens",
+    remedy="Recreate the pod. A token has three parts with dots between them, as in irsa token.",
     source="https://github.com/aws/amazon-eks-pod-identity-webhook/issues/232",
 )
 def _malformed(facts: Facts) -> Judgement:
-    users_of(facts.named)
+    facts.named.users()
     last = newest(facts)
     if _is_unexplained(facts, last, _INVALID):
         if _NO_TOKEN in last.message.lower():
-            return suspect("what STS was sent is no token", error=in_words(last))
-        return unknown("what STS said may mean this, too: see sts-refused")
-    return ok("STS has read a token of the ServiceAccount", last=last.time.isoformat())
+            return suspect("the application did not send a token to STS", error=in_words(last))
+        return unknown("the error of STS may have this cause; see sts-refused")
+    return ok("STS could read the ServiceAccount's token", last=last.time.isoformat())
 
 
-@cause(
+@sts_cause(
     "sts-refused",
-    Group.STS,
     76,
-    title="STS refused the newest exchange, and nothing that can be seen explains it.",
+    title="STS rejected the newest token exchange for a reason that irsa cannot see.",
     symptom="AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity, or InvalidIdentityToken",
-    looks_at=f"{_LOOKS_AT}, since when the pods run, the trust policy, the provider",
-    remedy="Look at what can't be seen from here: policies of the organization (SCP, RCP), the token's file"
-    " in the pod, and whether STS is active in that region. What was fixed since then shows in CloudTrail"
-    " after 15 minutes.",
-    source=f"{IAM_GUIDE}/troubleshoot_roles.html",
+    looks_at=f"{_LOOKS_AT}, the pods' start time, the trust policy, the provider",
+    remedy="Check organization policies (SCP, RCP), the token file in the pod, and whether STS is active in"
+    " that region. CloudTrail shows the effect of a fix after 15 minutes.",
+    source="iam:troubleshoot_roles.html",
 )
 def _refused(facts: Facts) -> Judgement:
     pods = {pod.name: pod for pod, _ in injected_users(facts.named)}
     last = newest(facts)
-    if _says_why(facts, last):
-        raise CannotTell("what STS said tells more: see sts-region and token-malformed")
+    said = last.message.lower()
+    if (_NO_TOKEN in said or _NO_PROVIDER in said) and _is_unexplained(facts, last, _INVALID):
+        raise CannotTell("see sts-region and token-malformed")
     wanted = _roles_wanted(facts.named)
     found = newest_by_role(facts, pods.values())
     refused = [event for role, event in found.items() if event.error and not _is_others(facts, event)]
     own = [event for event in refused if event.role_arn in ("", *wanted)]
     if own:
-        if own[0].role_arn not in wanted[1:]:  # What a container names itself is judged in pod-own-token.
+        if own[0].role_arn not in wanted[1:]:  # pod-own-token judges the roles that containers set.
             _require_in_order(facts)
         return _undecided(facts, own[0], found_by=pods.values())
     if refused:
         return suspect(
-            f"STS refused the token for another role than the ServiceAccount's: {in_words(refused[0])}",
-            asked_for=listed(event.role_arn for event in refused),
-            the_role_is=listed(filter(None, wanted)) or "none",
+            f"STS rejected the token for another role than the ServiceAccount's: {in_words(refused[0])}",
+            requested=listed(event.role_arn for event in refused),
+            role=listed(filter(None, wanted)) or "none",
         )
     if last.error and last not in found.values():
         return hint(
-            "the newest exchange was refused before the pods that run now were made", answer=in_words(last)
+            "STS rejected the newest exchange before the current pods were created", answer=in_words(last)
         )
-    return ok("no exchange was refused for a reason that can't be seen", last=last.time.isoformat())
+    return ok("STS rejected no exchange for an unknown reason", last=last.time.isoformat())
 
 
 def _undecided(facts: Facts, event: TrailEvent, found_by: Iterable[Pod]) -> Judgement:
     """A refusal that nothing explains; what irsa tried after it tells whether it would happen again."""
-    said = f"STS refused the newest exchange: {in_words(event)}"
+    said = f"STS rejected the newest exchange: {in_words(event)}"
     evidence = {"role": event.role_arn, "pods": pod_names(found_by)}
     tried = [item for item in have(facts.named.events) if item.own and item.time > event.time]
     if any(not item.error and item.role_arn == event.role_arn for item in tried):
-        return hint(f"{said}; a token that irsa sent after it was exchanged", **evidence)
-    return suspect(f"{said}; all that can be seen admits the token", **evidence, to_see=to_see(facts))
+        return hint(f"{said}; a later exchange by irsa succeeded", **evidence)
+    return suspect(f"{said}; trust policy and provider allow the token", **evidence, to_see=to_see(facts))
 
 
 def _roles_wanted(subject: Subject) -> list[str]:
     """The roles that its pods are to ask for: the annotation's, and those that containers name themselves."""
     try:
-        named = annotation_of(subject)
+        named = subject.annotation()
     except CannotTell:
         named = ""
     return [named, *(item.role for item in own_tokens(subject))]
@@ -230,7 +206,7 @@ def _is_others(facts: Facts, event: TrailEvent) -> bool:
     if event.error.startswith((*_THROTTLED, _DISABLED)) or event.error in _EXPIRED:
         return True
     try:
-        longest = role_of(facts.named).max_session_duration
+        longest = facts.named.annotated_role().max_session_duration
     except CannotTell:
         return False
     return event.seconds is not None and longest is not None and event.seconds > longest
@@ -246,11 +222,6 @@ def _require_in_order(facts: Facts) -> None:
         raise CannotTell("the provider does not accept the token's audience")
 
 
-def _says_why(facts: Facts, event: TrailEvent) -> bool:
-    said = event.message.lower()
-    return _is_unexplained(facts, event, _INVALID) and (_NO_TOKEN in said or _NO_PROVIDER in said)
-
-
 def _is_unexplained(facts: Facts, event: TrailEvent, error: str) -> bool:
     """Whether the newest call was refused with this error, and trust policy and provider are in order."""
     if event.error != error and event.error != f"{error}Exception":
@@ -263,58 +234,56 @@ def _is_unexplained(facts: Facts, event: TrailEvent, error: str) -> bool:
         return False
 
 
-@cause(
+@sts_cause(
     "sts-throttled",
-    Group.STS,
     50,
-    title="STS is called too often, or can't reach the issuer in time.",
+    title="STS gets too many calls, or cannot reach the issuer in time.",
     symptom="Throttling or IDPCommunicationError, then the node's role",
     looks_at=_LOOKS_AT,
-    remedy="Start fewer pods at once, share sessions, retry; at scale, EKS Pod Identity does not call STS.",
+    remedy="Start fewer pods at once, share sessions or retry. For many pods, use EKS Pod Identity.",
     source=_STS,
 )
 def _throttled(facts: Facts) -> Judgement:
     last = newest(facts)
     found = [event for event in calls(facts) if event.error.startswith(_THROTTLED)]
     if last not in found:
-        return ok("the newest call was not throttled", last=last.time.isoformat())
+        return ok("STS did not throttle the newest call", last=last.time.isoformat())
     return problem(
-        "the newest call was refused for that reason",
-        fix=facts.reach.kubectl("get pods # how many start at once", facts.named.namespace),
+        "STS rejected the newest call for that reason",
+        fix=facts.reach.kubectl("get pods # check how many start at once", facts.named.namespace),
         errors=f"{len(found)}, the newest {in_words(last)}",
     )
 
 
-@cause(
+@sts_cause(
     "sts-never-asked",
-    Group.STS,
     40,
     title="The application does not use its web identity.",
     symptom="The node's role as principal, although the environment is right",
-    looks_at=f"{_LOOKS_AT}, since when the pods run",
-    remedy="Let the SDK find credentials by its default chain; configure neither keys nor a profile.",
-    source="https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html",
+    looks_at=f"{_LOOKS_AT}, the pods' start time",
+    remedy="Use the SDK's default credential chain; configure neither keys nor a profile.",
+    source="sdk:standardized-credentials.html",
 )
 def _never(facts: Facts) -> Judgement:
     subject = facts.named
     if not own_tokens(subject):
-        annotation_of(subject)
+        subject.annotation()
     pods = {pod.name: pod for pod, _ in injected_users(subject)}
     hidden = subject.events
     if isinstance(hidden, Unreadable) and not hidden.follows:
-        return hint(f"whether the application has asked STS can't be seen: {hidden.why}")
+        return hint(f"irsa cannot see if the application called STS: {hidden.why}")
     events = calls(facts)
     if events:
         return ok("pods have called STS", last=max(event.time for event in events).isoformat())
-    global_one = account_of(subject).annotations.get(STS_REGIONAL_ANNOTATION) == "false"
+    global_one = subject.existing().annotations.get(STS_REGIONAL_ANNOTATION) == "false"
     if global_one or any(_asks_elsewhere(facts, item) for _, item in injected_users(subject)):
-        return hint("CloudTrail of this region has no call; the pods may ask STS of another one")
+        return hint("CloudTrail of this region has no call; the pods may call STS in another region")
     long_enough = run_long_enough(facts, pods.values())
     if not long_enough:
         return hint(EARLY)
     return suspect(
-        "pods have had a web identity for a while, and no call of theirs to STS is in CloudTrail: either they"
-        " needed nothing of AWS yet, or they don't use their web identity, or STS can't be reached",
+        "the pods have a web identity, but CloudTrail shows no call to STS: they did not need AWS yet, use"
+        " other credentials, or cannot reach STS",
         pods=pod_names(long_enough),
     )
 

@@ -1,150 +1,148 @@
-"""Causes in pods and containers without a web identity: when they were started, and what they ask for.
+"""Causes in pods and containers without an identity: of the webhook, and of EKS Pod Identity and its agent.
 
-Webhooks are asked in turn: a container that one of them adds after EKS' webhook was asked may get no
-variables. That is a hint only: most of such containers call nothing of AWS. Containers that bring something
-of a web identity themselves are in `containers` and `own_token`.
+A container that another webhook adds after the EKS webhook may get no variables. That is only a hint: most of
+these containers don't call AWS.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import timedelta
+
+from irsa_cli.core.doctor.causes.pod_identity import association_of, runs_without
 from irsa_cli.core.doctor.clues.injection import (
-    NO_ENV,
+    AGENT,
     POD_IDENTITY_ENV,
     SKIP_CONTAINERS,
     SKIP_LABEL,
     bare,
+    excluding,
     has_identity,
+    has_pod_identity,
+    is_shown,
     opted_out,
     skipped,
+    webhooks_of,
 )
+from irsa_cli.core.doctor.clues.usage import has_nothing
+from irsa_cli.core.doctor.commands import webhook_shown
 from irsa_cli.core.doctor.facts import Facts, Subject
 from irsa_cli.core.doctor.finding import (
-    EKS_GUIDE,
-    WEBHOOK_README,
-    Group,
+    NO_ENV,
     Judgement,
-    cause,
     hint,
     ok,
+    pod_cause,
     problem,
+    suspect,
     unknown,
+    webhook_cause,
 )
 from irsa_cli.core.doctor.owners import edit, restart
 from irsa_cli.core.doctor.subjects import (
     ROLE_ENV,
     TOKEN_ENV,
-    account_of,
-    annotation_of,
-    heeded,
     injected,
     is_bare,
     listed,
     pod_names,
     starts,
-    users_of,
     where,
 )
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Container, Pod
-from irsa_cli.core.objects.unreadable import CannotTell
+from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
 
 _LOOKS_AT = (
-    "the pods' environment and start, when the annotation was written, a pod created for show (dryRun=All)"
+    "the pods' environment and start time, when the annotation was written, a dry-run pod (dryRun=All)"
 )
 
 
 def _bare_judgement(facts: Facts, identifier: str, text: str, expected: str) -> Judgement:
     pods = bare(facts, identifier)
     if not pods:
-        return ok("no pod lacks its web identity for this reason")
+        return ok("no pod is without a web identity for this reason")
     return problem(
         text, fix=restart(facts, pods), pods=pod_names(pods), started=starts(pods), expected=expected
     )
 
 
-@cause(
+@pod_cause(
     "pod-older-than-annotation",
-    Group.PODS,
     90,
-    title="The pods were started before the ServiceAccount was annotated.",
-    symptom=NO_ENV,
+    title="The pods were created before the ServiceAccount was annotated.",
     looks_at=_LOOKS_AT,
-    remedy="Restart the pods: the webhook changes pods when they are created, never later.",
-    source=f"{EKS_GUIDE}/pod-configuration.html",
+    remedy="Restart the pods: the webhook only changes pods at creation.",
+    source="eks:pod-configuration.html",
 )
 def _older(facts: Facts) -> Judgement:
-    annotated = account_of(facts.named).annotated
+    annotated = facts.named.existing().annotated
     return _bare_judgement(
         facts,
         "pod-older-than-annotation",
-        "they have no web identity, and pods created now would get one",
-        f"started after {annotated.isoformat()}" if annotated else "AWS_ROLE_ARN in their environment",
+        "they have no web identity; new pods would get one",
+        f"created after {annotated.isoformat()}" if annotated else "AWS_ROLE_ARN in their environment",
     )
 
 
-@cause(
+@pod_cause(
     "pod-older-than-webhook",
-    Group.PODS,
     89,
-    title="The pods were started before the webhook was there.",
-    symptom=NO_ENV,
-    looks_at="the pods' environment and start, creation of the MutatingWebhookConfiguration",
+    title="The pods were created before the webhook.",
+    looks_at="the pods' environment and start time, creation time of the MutatingWebhookConfiguration",
     remedy="Restart the pods.",
-    source=WEBHOOK_README,
+    source="webhook:#readme",
 )
 def _older_than_webhook(facts: Facts) -> Judgement:
     return _bare_judgement(
         facts,
         "pod-older-than-webhook",
-        "they have no web identity, and the webhook is younger than they are",
+        "they have no web identity and are older than the webhook",
         "AWS_ROLE_ARN in their environment",
     )
 
 
-@cause(
+@pod_cause(
     "pod-missed",
-    Group.PODS,
     88,
     title="The webhook missed the pods when they were created.",
-    symptom=f"{NO_ENV} Other pods of the same workload may have it.",
+    symptom=f"{NO_ENV} Other pods of the same workload may be fine.",
     looks_at=_LOOKS_AT,
-    remedy="Restart the pods. Make ServiceAccounts before the pods that use them: the webhook learns"
-    " of them with a delay, and is skipped when it does not answer.",
-    source=WEBHOOK_README,
+    remedy="Restart the pods. Create ServiceAccounts before their pods: the webhook learns of them with a"
+    " delay, and Kubernetes skips it if it does not answer.",
+    source="webhook:#readme",
 )
 def _missed(facts: Facts) -> Judgement:
     return _bare_judgement(
         facts,
         "pod-missed",
-        "they were started after the annotation, and pods created now would get a web identity",
+        "they were created after the annotation; new pods would get a web identity",
         "AWS_ROLE_ARN in their environment",
     )
 
 
-@cause(
+@pod_cause(
     "pod-opted-out",
-    Group.PODS,
     91,
-    title="The pods, or some of their containers, ask the webhook to pass them over.",
-    symptom=NO_ENV,
+    title="The pods, or some of their containers, opt out of the webhook.",
     looks_at=f"label {SKIP_LABEL} and annotation {SKIP_CONTAINERS} of the pods",
     remedy="Remove the label or the annotation from the pod's template.",
-    source=WEBHOOK_README,
+    source="webhook:#readme",
 )
 def _opt_out(facts: Facts) -> Judgement:
     subject = facts.named
-    annotation_of(subject)
-    whole = [pod for pod in users_of(subject) if is_bare(pod) and opted_out(pod)]
+    subject.annotation()
+    whole = [pod for pod in subject.users() if is_bare(pod) and opted_out(pod)]
     if not whole:
         return _some_containers(subject)
-    others_have_it = any(not is_bare(pod) for pod in users_of(subject))
-    return marked("they are marked so", facts, whole, on_purpose=others_have_it)
+    others_have_it = any(not is_bare(pod) for pod in subject.users())
+    return marked("their label or annotation opts out", facts, whole, on_purpose=others_have_it)
 
 
 def marked(text: str, facts: Facts, pods: list[Pod], *, on_purpose: bool) -> Judgement:
-    """What comes of pods that ask the webhook to pass them over; on purpose where others of them don't."""
+    """Judge pods that opt out of the webhook: on purpose if other pods don't."""
     if on_purpose:  # They are there to look at something, as a rule.
-        return unknown("pods beside the application's are skipped on purpose", pods=pod_names(pods))
+        return unknown("pods that run next to the application's opt out on purpose", pods=pod_names(pods))
     pod = pods[0]
     key = SKIP_LABEL if SKIP_LABEL in pod.labels else SKIP_CONTAINERS
     mark = f"{key}={pod.labels.get(key) or pod.annotations.get(key, '')}"
@@ -152,18 +150,18 @@ def marked(text: str, facts: Facts, pods: list[Pod], *, on_purpose: bool) -> Jud
 
 
 def _some_containers(subject: Subject) -> Judgement:
-    for pod in users_of(subject):
+    for pod in subject.users():
         names = skipped(pod) & {item.name for item in pod.containers if not injected(item)}
         if names:
             # One of several containers may well be meant to have none.
-            return unknown("some containers are skipped on purpose", pod=pod.name, containers=listed(names))
-    return ok("no pod asks to be skipped")
+            return unknown("some containers opt out on purpose", pod=pod.name, containers=listed(names))
+    return ok("no pod opts out of the webhook")
 
 
 _GIVEN = (ROLE_ENV, TOKEN_ENV, POD_IDENTITY_ENV)
 _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 _MESHES = frozenset(
-    {
+    [
         "istio-proxy",
         "istio-init",
         "istio-validation",
@@ -177,34 +175,33 @@ _MESHES = frozenset(
         "proxyinit",
         "kuma-sidecar",
         "kuma-init",
-    }
+    ]
 )
-"""What service meshes call their containers, which call nothing of AWS with the pod's role."""
+"""Containers of service meshes, which don't call AWS with the pod's role."""
 
 
-@cause(
+@pod_cause(
     "pod-container-missed",
-    Group.PODS,
     27,
-    title="A container has nothing of the identity that others of its pod have.",
-    symptom="One container of the pod has the node's role, or finds no credentials.",
+    title="A container has no identity, while others in its pod have one.",
+    symptom="One container uses the node's role or finds no credentials.",
     looks_at="the environment of each of the pods' containers",
-    remedy="Where another webhook adds the container, that has to be asked before the one of EKS, whose"
-    " reinvocationPolicy has to be IfNeeded; or let the container be given variables and mount by that one.",
+    remedy="If another webhook adds the container, run it before the EKS webhook, whose reinvocationPolicy"
+    " must be IfNeeded. Or have the other webhook add the variables and the mount.",
     source="https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/"
     "#reinvocation-policy",
 )
 def _left_out(facts: Facts) -> Judgement:
-    pods = [pod for pod in users_of(facts.named) if has_identity(pod)]
+    pods = [pod for pod in facts.named.users() if has_identity(pod)]
     if not pods:
-        raise CannotTell("no container of its pods has an identity of AWS")
+        raise CannotTell("no container of its pods has an AWS identity")
     if not _is_injected_for_all(facts.named):
-        return ok("no webhook gives its pods an identity")
+        return ok("no webhook injects an identity into its pods")
     found = [(pod, item) for pod in pods for item in pod.containers if _is_left_out(pod, item)]
     if not found:
-        return ok("all containers that may need it have an identity", pods=pod_names(pods))
+        return ok("all containers that may need an identity have one", pods=pod_names(pods))
     return hint(
-        "other containers of the pod have an identity; whether these need one can't be seen from outside",
+        "other containers in the pod have an identity; irsa cannot tell whether these need one",
         containers=where(found),
     )
 
@@ -214,7 +211,7 @@ def _is_injected_for_all(subject: Subject) -> bool:
     if isinstance(subject.association, Association):
         return True
     try:
-        return bool(heeded(subject))
+        return bool(subject.effective_annotation())
     except CannotTell:
         return False
 
@@ -224,3 +221,132 @@ def _is_left_out(pod: Pod, container: Container) -> bool:
     if SKIP_LABEL in pod.labels or container.name in skipped(pod) or container.name in _MESHES:
         return False
     return not any(name in container.env for name in (*_GIVEN, *_KEYS))
+
+
+_AGENTS = f"get pods -o wide --selector app.kubernetes.io/name={AGENT}"
+_UNKNOWN_YET = timedelta(minutes=2)
+"""How long the webhook may not know of an association."""
+
+
+@webhook_cause(
+    "pod-identity-agent-down",
+    63,
+    title="The EKS Pod Identity agent does not run on the pods' nodes.",
+    symptom="connect: connection refused, or Read timeout, for http://169.254.170.23/v1/credentials",
+    looks_at=f"pods of {AGENT} in kube-system (node, phase, readiness), the nodes of the pods",
+    remedy="Check the agent's log and events. If the node has no IPv6, configure the add-on to listen on IPv4"
+    " only (pod-id-agent-config-ipv6).",
+    source="eks:pod-id-agent-setup.html",
+)
+def _agent_down(facts: Facts) -> Judgement:
+    subject = facts.named
+    association_of(facts)
+    if not have(subject.agent):
+        raise CannotTell("the cluster has no EKS Pod Identity agent; see pod-identity-agent")
+    if subject.agents is None:
+        return ok("the agent is built into the nodes")
+    agents = have(subject.agents)
+    users = [pod for pod in subject.users() if not runs_without(pod)]
+    placed = [pod for pod in users if pod.node]
+    if not agents:
+        text = "the agent's add-on is installed, but kube-system has no pods of it"
+        return suspect(text, pods=pod_names(placed)) if placed else unknown(text)
+    served = {pod.node for pod in agents if _is_up(pod)}
+    bad = [pod for pod in agents if not _is_up(pod)]
+    alone = [pod for pod in placed if pod.node not in served]
+    if alone or (users and not served):
+        return _down(facts, alone or users, agents)
+    if bad and len(placed) < len(users):
+        text = "some pods of the agent do not run, and some pods are not scheduled yet"
+        return unknown(text, **_of(bad))
+    return ok("the agent runs on the pods' nodes")
+
+
+def _down(facts: Facts, pods: list[Pod], agents: tuple[Pod, ...]) -> Judgement:
+    nodes = {pod.node for pod in pods if pod.node}
+    there = [pod for pod in agents if (not nodes or pod.node in nodes) and not _is_up(pod)]
+    return problem(
+        "nothing answers credential requests on these nodes",
+        fix=facts.reach.kubectl(_AGENTS, "kube-system"),
+        pods=pod_names(pods),
+        **({"nodes": listed(sorted(nodes))} if nodes else {}),
+        **(_of(there) if there else {"agent": "not on these nodes"}),
+    )
+
+
+def _is_up(pod: Pod) -> bool:
+    """Whether an agent's pod answers, as far as its node has said."""
+    return pod.phase == "Running" and pod.ready is not False and not pod.waiting
+
+
+def _of(agents: Iterable[Pod]) -> dict[str, str]:
+    return {"agent": listed(f"{pod.name}: {_state(pod)}" for pod in agents)}
+
+
+def _state(pod: Pod) -> str:
+    return pod.waiting or ("not ready" if pod.phase == "Running" else pod.phase or "unknown phase")
+
+
+@pod_cause(
+    "pod-identity-missed",
+    61,
+    title="The pods got no credentials, although they are newer than the Pod Identity association.",
+    symptom=f"{NO_ENV} Other pods of the same workload may be fine.",
+    looks_at="eks DescribePodIdentityAssociation (createdAt), the pods' environment and start time, a dry-run"
+    " pod (dryRun=All)",
+    remedy="Restart the pods. The webhook learns of an association some seconds late, and Kubernetes skips it"
+    " if it does not answer.",
+    source="eks:pod-id-association.html",
+)
+def _missed_association(facts: Facts) -> Judgement:
+    association = association_of(facts)
+    made = association.created
+    if made is None:
+        raise CannotTell("EKS did not return when the association was created")
+    users = [pod for pod in facts.named.users() if not runs_without(pod)]
+    bare = [pod for pod in users if has_nothing(pod) and pod.created and pod.created >= made]
+    found = [pod for pod in bare if not opted_out(pod)]
+    if not bare:
+        return ok("all pods newer than the association have its variables")
+    if not found:
+        others_have_it = any(not has_nothing(pod) for pod in users)
+        return marked("their label or annotation opts out", facts, bare, on_purpose=others_have_it)
+    evidence = {
+        "pods": pod_names(found),
+        "started": starts(found),
+        "association": f"created {made.isoformat()}",
+    }
+    return _by_probe(facts, association, found, evidence)
+
+
+def _by_probe(
+    facts: Facts, association: Association, found: list[Pod], evidence: dict[str, str]
+) -> Judgement:
+    """Judge pods without variables by whether a new pod would get them."""
+    subject = facts.named
+    configuration, why = _passed_over(facts, found[0])
+    if configuration:
+        return problem(why, fix=webhook_shown(facts, configuration), **evidence)
+    if isinstance(subject.probe, Unreadable):
+        text = "they have no credentials, and irsa cannot tell whether new pods would get them"
+        return suspect(text, **evidence, the_API_server_says=subject.probe.why)
+    if has_pod_identity(subject.probe):
+        text = "the webhook missed them; new pods would get the variables"
+        return problem(text, fix=restart(facts, found), **evidence)
+    if association.created and facts.now - association.created < _UNKNOWN_YET:
+        return suspect("the association is new, and the webhook may not know of it yet", **evidence)
+    raise CannotTell("neither they nor a dry-run pod got the variables; see webhook-failing")
+
+
+def _passed_over(facts: Facts, pod: Pod) -> tuple[str, str]:
+    """The webhook whose selectors exclude the pod, and the reason; empty strings if none does."""
+    try:
+        configuration, _ = excluding(facts, facts.named)
+    except CannotTell:
+        configuration = ""
+    if configuration:
+        return configuration, "the namespace's labels do not match the webhook's namespaceSelector"
+    if not is_shown(facts, pod):
+        name = webhooks_of(facts)[0].configuration
+        return name, "the pods' labels do not match the webhook's objectSelector"
+    return "", ""

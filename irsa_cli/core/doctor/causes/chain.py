@@ -1,8 +1,4 @@
-"""Causes in the last link of a chain: the role may not assume the target role, or the pods do not ask for it.
-
-What both sides' policies say is judged in `irsa_cli.core.trust.chain`; the target role of an EKS Pod
-Identity association is another matter (`irsa_cli.core.doctor.causes.pod_identity`).
-"""
+"""Causes in role chaining: the role cannot assume the target role, or the pods do not try to."""
 
 from __future__ import annotations
 
@@ -15,18 +11,17 @@ from irsa_cli.core.doctor.clues.injection import config_map_of, leaves_the_token
 from irsa_cli.core.doctor.commands import of_account, of_power, proposed
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import (
-    IAM_GUIDE,
-    SDK_GUIDE,
-    Group,
     Judgement,
-    cause,
+    Settled,
+    account_cause,
     hint,
     ok,
+    pod_cause,
     problem,
     suspect,
     unknown,
 )
-from irsa_cli.core.doctor.subjects import annotations_of, pod_names, role_arn_of, users_of, where
+from irsa_cli.core.doctor.subjects import annotations_of, pod_names, where
 from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.unreadable import CannotTell, have
 from irsa_cli.core.plan.rules import UnreadableNote
@@ -45,40 +40,39 @@ from irsa_cli.core.trust.chain import (
 from irsa_cli.core.trust.evaluation import Answer
 from irsa_cli.core.values.errors import InvalidInput
 
-_NONE = "irsa notes no target role for it"
+_NONE = "it has no target role"
 _UNIQUE_ID = re.compile(r"AROA[A-Z0-9]{12,}", re.ASCII)
 _DURATION = re.compile(r"^\s*duration_seconds\s*=\s*(\d+)\s*$", re.MULTILINE | re.ASCII)
 
 
-def _chain(facts: Facts) -> Chain | None:
+def _chain(facts: Facts) -> Chain:
     have(facts.named.account)
     said = annotations_of(facts.named)
     if TARGET_ANNOTATION not in said:
-        return None
+        raise Settled(ok(_NONE))
     role = facts.named.role
     policies = role.policies if isinstance(role, Role) and isinstance(role.policies, dict) else {}
     target, tags = target_of(policies.get(POLICY_NAME, {}))
     try:
-        found = chain_of_notes(str(role_arn_of(facts.named)), said)
+        found = chain_of_notes(str(facts.named.role_arn()), said)
     except UnreadableNote as error:
         raise CannotTell(f"{error.message}: {error.reason}", follows=False) from error
-    return found and replace(found, tag_session=tags and target == found.target_arn)
+    if found is None:
+        raise Settled(ok(_NONE))
+    return replace(found, tag_session=tags and target == found.target_arn)
 
 
-@cause(
+@account_cause(
     "chain-permission",
-    Group.SERVICE_ACCOUNT,
     80,
-    title="The role may not assume the target role that is noted for it.",
+    title="The role's policies do not allow it to assume the target role.",
     symptom="AccessDenied: ... is not authorized to perform: sts:AssumeRole on resource: TARGET",
     looks_at="iam GetRole, GetRolePolicy, GetPolicyVersion (the role's policies, its permissions boundary)",
-    remedy="Allow the role sts:AssumeRole on the target; a permissions boundary has to allow it, too.",
-    source=f"{IAM_GUIDE}/reference_policies_evaluation-logic-cross-account.html",
+    remedy="Allow sts:AssumeRole on the target in the role's policies and in its permissions boundary.",
+    source="iam:reference_policies_evaluation-logic-cross-account.html",
 )
 def _permission(facts: Facts) -> Judgement:
     chain = _chain(facts)
-    if chain is None:
-        return ok(_NONE)
     role = have(facts.named.role)
     if role is None:
         return unknown("the role does not exist; see role-missing")
@@ -91,43 +85,40 @@ def _permission(facts: Facts) -> Judgement:
     if answer_of(said) is Answer.UNKNOWN:
         return unknown("; ".join(item.why for item in lacking(said, Answer.UNKNOWN)))
     return problem(
-        "no policy of the role lets it go on to the target role",
+        "no policy allows the role to assume the target role",
         fix=_proposed(facts, f"--target-role {shlex.quote(chain.target_arn)}", chain),
         target=chain.target_arn,
         why="; ".join(item.why for item in lacking(said, Answer.NO)),
     )
 
 
-@cause(
+@account_cause(
     "chain-external-id",
-    Group.SERVICE_ACCOUNT,
     79,
-    title="The target role wants another external id than is noted.",
+    title="The target role requires another external ID.",
     symptom="AccessDenied: ... is not authorized to perform: sts:AssumeRole on resource: TARGET",
     looks_at="the ServiceAccount's annotations, iam GetRole of the target (--target-assume-role)",
-    remedy="Note the external id that the target's trust policy has, and give it to the SDK.",
-    source=f"{IAM_GUIDE}/id_roles_common-scenarios_third-party.html",
+    remedy="Set the external ID from the target's trust policy, here and in the SDK.",
+    source="iam:id_roles_common-scenarios_third-party.html",
 )
 def _external_id(facts: Facts) -> Judgement:
     chain = _chain(facts)
-    if chain is None:
-        return ok(_NONE)
     target = have(facts.named.chain_target)
     if target is None or answer_of(chain.judge(target.trust)) is not Answer.NO:
-        return ok("the external id is not what keeps it out", target=chain.target_arn)
+        return ok("the external ID is not the problem", target=chain.target_arn)
     wanted = next(iter(_fitting(chain, target)), None)
     if wanted is None:
-        return ok("the external id is not all that keeps it out", target=chain.target_arn)
+        return ok("the external ID is not the only problem", target=chain.target_arn)
     return problem(
-        "the target's trust policy wants to be told another external id",
+        "the target's trust policy requires another external ID",
         fix=_update(facts, f"--external-id {shlex.quote(wanted)}", chain),
-        noted=chain.external_id or "none",
-        wanted=wanted,
+        current=chain.external_id or "none",
+        required=wanted,
     )
 
 
 def _fitting(chain: Chain, target: Role) -> Iterator[str]:
-    """The external ids of the trust policy by which the role would be admitted."""
+    """The external IDs of the trust policy with which it allows the role."""
     for item in as_list(target.trust.get("Statement", [])):
         block = item.get("Condition", {}) if isinstance(item, dict) else {}
         for keys in block.values() if isinstance(block, dict) else ():
@@ -135,27 +126,24 @@ def _fitting(chain: Chain, target: Role) -> Iterator[str]:
                 for value in as_list(values) if key.lower() == "sts:externalid" else ():
                     try:
                         other = replace(chain, external_id=str(value))
-                    except InvalidInput:  # What no flag takes can't be proposed.
+                    except InvalidInput:  # No flag accepts it.
                         continue
                     if answer_of(other.judge(target.trust)) is Answer.YES:
                         yield str(value)
 
 
-@cause(
+@account_cause(
     "chain-trust",
-    Group.SERVICE_ACCOUNT,
     78,
-    title="The target role's trust policy does not admit the role.",
+    title="The target role does not trust the role.",
     symptom="AccessDenied: ... is not authorized to perform: sts:AssumeRole on resource: TARGET",
     looks_at="iam GetRole of the target (--target-assume-role, --target-profile)",
-    remedy="Let the target's trust policy admit the role. One that was deleted and made again has another"
-    " unique id: IAM keeps the old one (AROA...) in trust policies that named the role.",
-    source=f"{IAM_GUIDE}/reference_policies_elements_principal.html",
+    remedy="Allow the role in the target's trust policy. A recreated role has a new unique ID: trust policies"
+    " keep the old one (AROA...).",
+    source="iam:reference_policies_elements_principal.html",
 )
 def _trust(facts: Facts) -> Judgement:
     chain = _chain(facts)
-    if chain is None:
-        return ok(_NONE)
     target = have(facts.named.chain_target)
     if target is None:
         return problem(
@@ -165,99 +153,94 @@ def _trust(facts: Facts) -> Judgement:
         )
     said = chain.judge(target.trust)
     if answer_of(said) is Answer.YES:
-        return ok("the target's trust policy admits the role", target=chain.target_arn)
+        return ok("the target trusts the role", target=chain.target_arn)
     if answer_of(said) is Answer.UNKNOWN:
         return unknown("; ".join(item.why for item in lacking(said, Answer.UNKNOWN)))
     if any(_fitting(chain, target)):
-        return ok("it admits the role by another external id; see chain-external-id")
+        return ok("it trusts the role with another external ID; see chain-external-id")
     gone = sorted(set(_UNIQUE_ID.findall(str(target.trust))))
     why = "; ".join(item.why for item in lacking(said, Answer.NO))
     if gone:
-        why = f"it names {', '.join(gone)}: the unique id of a role that is gone, or was made again"
+        why = f"it trusts {', '.join(gone)}, the unique ID of a deleted or recreated role"
     return problem(
-        "the target's trust policy does not admit the role",
+        "the target's trust policy does not allow the role",
         fix=_proposed(facts, "--update-target-trust", chain),
         target=chain.target_arn,
         why=why,
     )
 
 
-@cause(
+@pod_cause(
     "chain-session",
-    Group.PODS,
     45,
-    title="The AWS configuration asks for a longer session of the target role than a chain can have.",
+    title="The AWS configuration asks for a longer session than role chaining allows.",
     symptom="ValidationError: The requested DurationSeconds exceeds the 1 hour session limit for roles"
     " assumed by role chaining",
     looks_at="the ConfigMap that the ServiceAccount's annotation names",
-    remedy="Ask for an hour at most: what is begun with a role's credentials lasts no longer, whatever"
+    remedy="Set duration_seconds to 3600 or less: chained sessions last an hour at most, whatever"
     " MaxSessionDuration allows.",
-    source=f"{IAM_GUIDE}/id_roles.html#iam-term-role-chaining",
+    source="iam:id_roles.html#iam-term-role-chaining",
 )
 def _session(facts: Facts) -> Judgement:
     chain = _chain(facts)
-    if chain is None:
-        return ok(_NONE)
     text = have(facts.named.aws_config)
     if text is None:
-        return ok("irsa has written no AWS configuration for it")
+        return ok("irsa did not write an AWS configuration for it")
     part = text.partition(f"[profile {PROFILE}]")[2].partition("[")[0]
     longest = max(map(int, _DURATION.findall(part)), default=0)
     if longest <= LONGEST_SESSION:
-        return ok("the AWS configuration asks for no more than an hour")
+        return ok("the AWS configuration asks for an hour at most")
     name = config_map_of(facts.named)
     return problem(
-        f"STS refuses sessions of a chain that are to last longer than {LONGEST_SESSION} s",
+        f"STS rejects chained sessions longer than {LONGEST_SESSION} s",
         fix=_update(facts, f"--aws-config-map {shlex.quote(name)}", chain),
         duration=f"{longest} s",
     )
 
 
 def _proposed(facts: Facts, flags: str, chain: Chain) -> str:
-    """The same where more is given away by it: irsa's policy on the role has to name the target, too."""
+    """The command, as a question if irsa's policy on the role does not contain the target."""
     role, target = facts.named.role, facts.named.chain_target
     policies = role.policies if isinstance(role, Role) and isinstance(role.policies, dict) else {}
-    why = of_power(target) if isinstance(target, Role) else "its permissions were not read"
+    why = of_power(target) if isinstance(target, Role) else "its permissions are unknown"
     if target_of(policies.get(POLICY_NAME, {}))[0] != chain.target_arn:
-        why = "nothing but the ServiceAccount's annotation names it"
+        why = "only the ServiceAccount's annotation refers to it"
     return proposed(why, chain.target_arn, _update(facts, flags, chain))
 
 
 def _update(facts: Facts, flags: str, chain: Chain) -> str:
-    """The command that makes it right; who may write the target's trust policy is for its user to say."""
+    """The command that fixes the chain; the user adds the access to the target's account."""
     needed = "--update-target-trust" in flags and "--target-" not in facts.reach.irsa
     way = f" --target-assume-role arn:aws:iam::{chain.account}:role/NAME" if needed else ""
     return of_account(facts, "update-sa", facts.named, flags + way)
 
 
-@cause(
+@pod_cause(
     "chain-pod",
-    Group.PODS,
     46,
-    title="The pods stay with the ServiceAccount's role, and do not go on to the target role.",
-    symptom="AccessDenied for the role in the cluster's account, where the target role was expected",
+    title="The pods use the ServiceAccount's role and do not assume the target role.",
+    symptom="AccessDenied for the role in the cluster's account instead of the target role",
     looks_at="AWS_CONFIG_FILE, AWS_PROFILE, AWS_WEB_IDENTITY_TOKEN_FILE, mounts of the pods' containers",
-    remedy="Mount the ConfigMap, set AWS_CONFIG_FILE to its file and AWS_PROFILE to 'target'. The SDKs for"
-    " Go, Java, .NET and PHP also need AWS_WEB_IDENTITY_TOKEN_FILE set to nothing: they take a token before a"
-    " profile.",
-    source=f"{SDK_GUIDE}/standardized-credentials.html",
+    remedy="Mount the ConfigMap, set AWS_CONFIG_FILE to its file and AWS_PROFILE to 'target'. For the SDKs of"
+    " Go, Java, .NET and PHP, also set AWS_WEB_IDENTITY_TOKEN_FILE to an empty value.",
+    source="sdk:standardized-credentials.html",
 )
 def _pods(facts: Facts) -> Judgement:
     have(facts.named.account)
     name = config_map_of(facts.named)
     if not name:
-        return ok("irsa has written no AWS configuration for it")
-    pods = users_of(facts.named)
+        return ok("irsa did not write an AWS configuration for it")
+    pods = facts.named.users()
     going = [(pod, item) for pod in pods for item in pod.containers if takes_profile(facts, pod, item)]
     staying = [pod for pod in pods if pod not in [other for other, _ in going]]
     if staying:
         return suspect(
-            "no container takes the profile of the ConfigMap; some programs assume the target themselves",
+            "no container uses the ConfigMap's profile; the program may assume the target role itself",
             pods=pod_names(staying),
             config_map=name,
         )
     by_token = [(pod, item) for pod, item in going if not leaves_the_token_to_it(item)]
     if by_token:
-        text = "most SDKs go by the profile; those for Go, Java, .NET and PHP go by the token first"
+        text = "the SDKs for Go, Java, .NET and PHP use the token before the profile"
         return hint(text, containers=where(by_token))
-    return ok("the pods take the profile of the ConfigMap", config_map=name)
+    return ok("the pods use the ConfigMap's profile", config_map=name)

@@ -1,8 +1,4 @@
-"""Causes in the cluster: its kind, what its issuer publishes, and what lies between its pods and STS.
-
-Of the latter most are hints: what gets through can't be seen from outside. The issuer's OIDC provider in IAM
-is in `irsa_cli.core.doctor.causes.provider`.
-"""
+"""Causes in the cluster: its kind, its issuer's documents, and the network between pods and STS."""
 
 from __future__ import annotations
 
@@ -14,17 +10,15 @@ from typing import Any
 from irsa_cli.core.doctor.clues.exchanges import is_admitted
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import (
-    EKS_GUIDE,
-    IAM_GUIDE,
-    Group,
     Judgement,
-    cause,
+    cluster_cause,
     hint,
     ok,
+    pod_cause,
     problem,
     unknown,
 )
-from irsa_cli.core.doctor.subjects import listed, pod_names, users_of
+from irsa_cli.core.doctor.subjects import listed, pod_names
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.parsing import selects
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
@@ -36,24 +30,22 @@ _DISCOVERY = (
     "https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account/"
     "#service-account-issuer-discovery"
 )
-CLUSTER = Group.CLUSTER
 
 
-@cause(
+@cluster_cause(
     "cluster-unsupported",
-    CLUSTER,
     99,
-    title="The cluster is of a kind that has no IRSA.",
-    symptom="No pod gets a web identity, or none is accepted.",
+    title="This kind of cluster does not support IRSA.",
+    symptom="Pods get no web identity, or STS rejects it.",
     looks_at="eks DescribeCluster (outpostConfig)",
-    remedy="Use the node's role or another way to give pods credentials.",
-    source=f"{EKS_GUIDE}/eks-outposts-local-cluster-overview.html",
+    remedy="Use the node's role or another way to provide credentials.",
+    source="eks:eks-outposts-local-cluster-overview.html",
     of_cluster=True,
 )
 def _unsupported(facts: Facts) -> Judgement:
     if have(facts.eks).on_outposts:
         return problem(
-            "it is a local cluster on AWS Outposts, and IRSA is not available there",
+            "local clusters on AWS Outposts do not support IRSA",
             fix=facts.reach.aws(
                 f"eks describe-cluster --name {shlex.quote(facts.cluster.name)}"
                 " --query cluster.outpostConfig",
@@ -61,53 +53,51 @@ def _unsupported(facts: Facts) -> Judgement:
             ),
             cluster=facts.cluster.arn,
         )
-    return ok("its kind of cluster has IRSA")
+    return ok("this kind of cluster supports IRSA")
 
 
-@cause(
+@cluster_cause(
     "issuer-documents",
-    CLUSTER,
     71,
-    title="The issuer's public documents can't be fetched.",
+    title="The issuer's discovery document or keys are not publicly available.",
     symptom="InvalidIdentityToken: Couldn't retrieve verification key from your identity provider",
-    looks_at="the issuer's discovery document over HTTPS, and the keys that it names",
-    remedy="Have the issuer's address answer everybody with the discovery document and its keys.",
+    looks_at="the issuer's discovery document and keys over HTTPS",
+    remedy="Serve the discovery document and the keys publicly at the issuer's URL.",
     source=_DISCOVERY,
     of_cluster=True,
 )
 def _documents(facts: Facts) -> Judgement:
     published = facts.published_keys
     if not isinstance(published, Unreadable):
-        return ok("everybody can fetch the issuer's documents", issuer=facts.cluster.issuer)
+        return ok("the issuer's discovery document and keys are public", issuer=facts.cluster.issuer)
     if not published.answered:
         raise CannotTell(
-            f"{published.why}; that may be this machine: in a VPC with an endpoint for EKS the issuer has no"
-            " address, and STS reaches it all the same"
+            f"{published.why}; the cause may be this machine's network: in a VPC with an EKS endpoint, the"
+            " issuer's name does not resolve, but STS still reaches it"
         )
     return problem(
-        "STS fetches them to verify tokens, and gets what this machine gets",
+        "STS needs them to verify tokens and gets the same answer",
         fix=f"curl -i {shlex.quote(facts.cluster.issuer.rstrip('/'))}/.well-known/openid-configuration",
         answer=published.why,
     )
 
 
-@cause(
+@cluster_cause(
     "issuer-keys",
-    CLUSTER,
     70,
-    title="The keys that the issuer publishes are not those that sign the cluster's tokens.",
+    title="The issuer does not publish all keys that sign the cluster's tokens.",
     symptom="InvalidIdentityToken: Couldn't retrieve verification key from your identity provider",
     looks_at="the issuer's public keys over HTTPS, GET /openid/v1/jwks of the API server",
-    remedy="Publish the cluster's keys at the issuer's address, readable by everybody.",
+    remedy="Publish the cluster's keys at the issuer's URL.",
     source=_DISCOVERY,
     of_cluster=True,
 )
 def _keys(facts: Facts) -> Judgement:
     published, own = have(facts.published_keys), have(facts.cluster_keys)
     if own <= published:
-        return ok("every key of the cluster is published", keys=listed(sorted(own)))
+        return ok("the issuer publishes every key of the cluster", keys=listed(sorted(own)))
     return problem(
-        "tokens are signed with a key that STS can't find",
+        "STS cannot find a key that signs the cluster's tokens",
         fix=facts.reach.kubectl("get --raw /openid/v1/jwks")
         + f" # publish this as the jwks_uri of {facts.cluster.issuer}",
         cluster=listed(sorted(own)),
@@ -115,27 +105,26 @@ def _keys(facts: Facts) -> Judgement:
     )
 
 
-@cause(
+@cluster_cause(
     "sts-endpoint-policy",
-    CLUSTER,
     55,
-    title="The policy of the VPC's endpoint for STS does not let the call through.",
-    symptom="AccessDenied from inside the VPC only; the same token is accepted elsewhere",
+    title="The policy of the VPC's STS endpoint does not allow the call.",
+    symptom="AccessDenied only inside the VPC; STS accepts the same token elsewhere",
     looks_at="ec2 DescribeVpcEndpoints (endpoints for STS in the cluster's VPC)",
-    remedy="Allow sts:AssumeRoleWithWebIdentity to every principal: the call is not signed, so it has none.",
-    source=f"{IAM_GUIDE}/reference_sts_vpc_endpoint_create.html",
+    remedy="Allow sts:AssumeRoleWithWebIdentity for every principal: the unsigned call has no principal.",
+    source="iam:reference_sts_vpc_endpoint_create.html",
     of_cluster=True,
 )
 def _endpoint_policy(facts: Facts) -> Judgement:
     endpoints = have(facts.sts_endpoints)
     if not endpoints:
-        return ok("the VPC has no endpoint for STS whose policy could refuse")
+        return ok("the VPC has no STS endpoint")
     verdicts = [(endpoint.id, _lets_through(endpoint.policy)) for endpoint in endpoints]
     refusing = [name for name, verdict in verdicts if verdict is False]
     undecided = [name for name, verdict in verdicts if verdict is None]
     if refusing:
         return problem(
-            "an endpoint's policy does not allow the unsigned call",
+            "the endpoint policy does not allow the unsigned call",
             fix=facts.reach.aws(
                 f"ec2 describe-vpc-endpoints --vpc-endpoint-ids {shlex.quote(refusing[0])}",
                 facts.cluster.region,
@@ -145,14 +134,14 @@ def _endpoint_policy(facts: Facts) -> Judgement:
         )
     if undecided:
         return unknown(
-            "an endpoint's policy has conditions that can't be judged from outside",
+            "the endpoint policy has conditions that irsa cannot evaluate",
             endpoint=listed(undecided),
         )
-    return ok("the endpoint's policy allows the call", endpoint=listed(item.id for item in endpoints))
+    return ok("the endpoint policy allows the call", endpoint=listed(item.id for item in endpoints))
 
 
 def _lets_through(document: dict[str, Any]) -> bool | None:
-    """Whether the unsigned call passes; None where that hangs on conditions."""
+    """Whether the policy allows the unsigned call; None if that depends on conditions."""
     statements = [item for item in as_list(document.get("Statement", [])) if isinstance(item, dict)]
     fitting = [item for item in statements if _fits(item)]
     denying = [item for item in fitting if item.get("Effect") == "Deny"]
@@ -174,52 +163,48 @@ _PROXIES = frozenset({"istio-proxy", "linkerd-proxy", "envoy"})
 _HOLDS = re.compile(r"holdApplicationUntilProxyStarts[\"']?\s*:\s*[\"']?true")
 
 
-@cause(
+@pod_cause(
     "pod-host-network",
-    Group.PODS,
     15,
-    title="The pods can reach the node's credentials, which hides every failure of IRSA.",
-    symptom="No error, and the node's role as principal",
+    title="The pods can use the node's credentials, which hides IRSA failures.",
+    symptom="No error, but the node's role as principal",
     looks_at="hostNetwork of the pods",
-    remedy="Leave hostNetwork out, and set the nodes' hop limit to 1. IRSA itself works with hostNetwork.",
+    remedy="Remove hostNetwork and set the nodes' hop limit to 1. IRSA itself works with hostNetwork.",
     source="https://docs.aws.amazon.com/eks/latest/best-practices/identity-and-access-management.html",
 )
 def _host_network(facts: Facts) -> Judgement:
-    found = [pod for pod in users_of(facts.named) if pod.host_network]
+    found = [pod for pod in facts.named.users() if pod.host_network]
     if not found:
-        return ok("no pod is on its node's network")
-    return unknown(
-        "pods on the node's network reach its credentials whatever IRSA does", pods=pod_names(found)
-    )
+        return ok("no pod uses hostNetwork")
+    return unknown("pods with hostNetwork can use the node's credentials", pods=pod_names(found))
 
 
-@cause(
+@pod_cause(
     "node-hop-limit",
-    Group.PODS,
     14,
-    title="The nodes' metadata answers pods, which hides every failure of IRSA.",
-    symptom="No error, and the node's role as principal",
+    title="The nodes' metadata service answers pods, which hides IRSA failures.",
+    symptom="No error, but the node's role as principal",
     looks_at="ec2 DescribeInstances (MetadataOptions) of the pods' nodes",
-    remedy="Set the nodes' hop limit to 1. IRSA itself works with any.",
+    remedy="Set the nodes' hop limit to 1. IRSA itself works with any hop limit.",
     source="https://docs.aws.amazon.com/eks/latest/best-practices/identity-and-access-management.html",
 )
 def _hop_limit(facts: Facts) -> Judgement:
-    names = node_names(users_of(facts.named))
+    names = node_names(facts.named.users())
     if not names:
-        return ok("no pod is on an EC2 instance")
+        return ok("no pod runs on an EC2 instance")
     nodes = have(facts.named.nodes)
     found = [name for name in names if name in nodes and nodes[name].answers_pods]
     if found:
         limits = sorted({str(nodes[name].hop_limit) for name in found})
         return unknown(
-            "an SDK that finds no web identity gets the node's role without an error",
+            "an SDK without a web identity uses the node's role and reports no error",
             nodes=listed(found),
             hop_limit=listed(limits),
         )
     strange = [name for name in names if name not in nodes]
     if strange:
-        return unknown("EC2 knows no instances by the names of these nodes", nodes=listed(strange))
-    return ok("the nodes' metadata answers no pods", nodes=listed(names))
+        return unknown("EC2 has no instances with the names of these nodes", nodes=listed(strange))
+    return ok("the nodes' metadata service does not answer pods", nodes=listed(names))
 
 
 def node_names(pods: Iterable[Pod]) -> list[str]:
@@ -227,32 +212,31 @@ def node_names(pods: Iterable[Pod]) -> list[str]:
     return sorted({pod.node for pod in pods if pod.node and not pod.node.startswith("fargate-")})
 
 
-@cause(
+@pod_cause(
     "pod-mesh",
-    Group.PODS,
     25,
-    title="A sidecar does not let the call to STS out, or not yet.",
-    symptom="Connect to sts.REGION.amazonaws.com:443: connection refused, at the start of the pod as a rule",
+    title="A sidecar may block the call to STS, at least at startup.",
+    symptom="Connect to sts.REGION.amazonaws.com:443: connection refused, usually when the pod starts",
     looks_at="containers named istio-proxy, linkerd-proxy or envoy in the pods",
     remedy="Start the application after the sidecar (Istio: holdApplicationUntilProxyStarts).",
     source="https://istio.io/latest/docs/ops/common-problems/injection/",
 )
 def _mesh(facts: Facts) -> Judgement:
-    users = users_of(facts.named)
+    users = facts.named.users()
     found = [pod for pod in users if any(item.name in _PROXIES for item in pod.containers)]
     if not found:
         return ok("no pod has a known sidecar")
     late = [pod for pod in found if not _waits(pod)]
     if not late or is_admitted(facts, late):
-        return unknown("what the sidecar lets out can't be seen from outside", pods=pod_names(found))
+        return unknown("irsa cannot see which calls the sidecar allows", pods=pod_names(found))
     return hint(
-        "what the sidecar lets out can't be seen from outside, nor whether the application waits for it",
+        "irsa cannot see which calls the sidecar allows, or if the application waits for it",
         pods=pod_names(late),
     )
 
 
 def _waits(pod: Pod) -> bool:
-    """Whether the application begins after the sidecar: it is told to, or the sidecar begins the pod."""
+    """Whether the application starts after the sidecar."""
     if any(item.init and item.name in _PROXIES for item in pod.containers):
         return True
     settings = pod.annotations.get("proxy.istio.io/config", "")
@@ -260,31 +244,31 @@ def _waits(pod: Pod) -> bool:
     return linkerd == "enabled" or bool(_HOLDS.search(settings))
 
 
-@cause(
+@pod_cause(
     "pod-network-policy",
-    Group.PODS,
     26,
-    title="A NetworkPolicy may keep the pods from STS.",
+    title="A NetworkPolicy may block the calls to STS.",
     symptom="Connect timeout on endpoint URL: https://sts.REGION.amazonaws.com/",
-    looks_at="NetworkPolicies of the namespace that select the pods and limit what they may call",
-    remedy="Let TCP port 443 out to STS, or to its VPC endpoint.",
+    looks_at="egress NetworkPolicies of the namespace that select the pods",
+    remedy="Allow egress on TCP port 443 to STS or its VPC endpoint.",
     source="https://kubernetes.io/docs/concepts/services-networking/network-policies/",
 )
 def _network_policy(facts: Facts) -> Judgement:
-    pods = users_of(facts.named)
+    pods = facts.named.users()
     policies = have(facts.named.network_policies)
     mine = [item for item in policies if any(selects(item.pods, pod.labels) for pod in pods)]
     rules = [rule for item in mine for rule in item.ports]
     if not mine or any(https and to_all for https, to_all in rules):
-        return ok("no NetworkPolicy keeps the pods from calling STS")
+        return ok("no NetworkPolicy blocks calls to STS")
     names = listed(item.name for item in mine)
     if is_admitted(facts, pods):
-        return ok("STS has admitted the pods, so NetworkPolicies let them through", policies=names)
+        return ok("STS accepted the pods' tokens, so no NetworkPolicy blocks them", policies=names)
     if any(https for https, _ in rules):
         return hint(
-            "HTTPS is let out to some addresses; whether STS is among them can't be seen", policies=names
+            "a NetworkPolicy allows HTTPS to some addresses only; irsa cannot tell if STS is one of them",
+            policies=names,
         )
     return hint(
-        "no HTTPS is let out; whether the cluster's network enforces that can't be seen from outside",
+        "a NetworkPolicy allows no HTTPS, and irsa cannot tell if the cluster enforces it",
         policies=names,
     )

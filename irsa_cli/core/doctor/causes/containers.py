@@ -9,94 +9,75 @@ from irsa_cli.core.doctor.causes.own_token import own_volume, stands_before_regi
 from irsa_cli.core.doctor.clues.exchanges import is_admitted
 from irsa_cli.core.doctor.clues.injection import leaves_the_token_to_it, takes_profile
 from irsa_cli.core.doctor.facts import Facts, Subject
-from irsa_cli.core.doctor.finding import (
-    ASSOCIATE_ROLE,
-    SDK_GUIDE,
-    WEBHOOK_README,
-    Group,
-    Judgement,
-    cause,
-    hint,
-    ok,
-    problem,
-    suspect,
-    unknown,
-)
+from irsa_cli.core.doctor.finding import Judgement, hint, ok, pod_cause, problem, suspect, unknown
 from irsa_cli.core.doctor.owners import edit, restart
 from irsa_cli.core.doctor.subjects import (
     ROLE_ENV,
     TOKEN_ENV,
     TOKEN_VOLUME,
-    account_of,
-    annotation_of,
     audience_of,
     injected,
     injected_users,
     listed,
-    role_arn_of,
-    role_of,
-    users_of,
     where,
 )
 from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.kinds import Container, Pod
 from irsa_cli.core.policies.policy import as_list
 from irsa_cli.core.policies.statements import covers
-from irsa_cli.core.trust.assuming import ASSUME
+from irsa_cli.core.trust.assuming import ASSUME, names_role
 from irsa_cli.core.values.arn import Arn
 
 
-@cause(
+@pod_cause(
     "pod-role-differs",
-    Group.PODS,
     90,
-    title="The pods ask for another role than the ServiceAccount names.",
-    symptom="Another principal than expected, or AccessDenied for a role that was given up",
+    title="The pods use another role than the annotation's.",
+    symptom="Another principal than expected, or AccessDenied for an old role",
     looks_at=f"{ROLE_ENV} of the pods' containers, the ServiceAccount's annotation",
-    remedy="Restart the pods. Where their template sets AWS_ROLE_ARN, take that variable out of it.",
-    source=ASSOCIATE_ROLE,
+    remedy="Restart the pods. If their template sets AWS_ROLE_ARN, remove that variable.",
+    source="eks:associate-service-account-role.html",
 )
 def _role(facts: Facts) -> Judgement:
-    wanted = annotation_of(facts.named)
+    wanted = facts.named.annotation()
     found = [
         (pod, item)
         for pod, item in injected_users(facts.named)
         if item.env[ROLE_ENV] not in (wanted, None) and own_volume(pod, item) is None
     ]
     if not found:
-        return ok("the pods ask for the role of the annotation", role=wanted)
+        return ok("the pods use the annotation's role", role=wanted)
     fixed = [(pod, item) for pod, item in found if _is_set_by_template(facts, pod, item)]
-    text = "their template sets another role, which the webhook leaves as it is"
+    text = "their template sets another role, and the webhook keeps it"
     return problem(
-        text if fixed else "they were given another role",
+        text if fixed else "they were created with another role",
         fix=edit(facts, fixed[0][0]) if fixed else restart(facts, [pod for pod, _ in found]),
         containers=where(found),
-        they_ask_for=listed(str(item.env[ROLE_ENV]) for _, item in found),
+        their_role=listed(str(item.env[ROLE_ENV]) for _, item in found),
         annotation=wanted,
     )
 
 
 def _is_set_by_template(facts: Facts, pod: Pod, container: Container) -> bool:
-    """Whether the variable stands in the pod's template, so that a new pod would have it again.
+    """Whether the pod template sets the variable, so that a new pod would have it again.
 
-    It does where the pod is younger than the annotation, and where it stands before the region: what the
-    webhook adds is the region first, the role last.
+    It does if the pod is newer than the annotation, or if the variable comes before the region, which the
+    webhook adds first.
     """
-    annotated = account_of(facts.named).annotated
+    annotated = facts.named.existing().annotated
     if annotated is not None and pod.created is not None and pod.created > annotated:
         return True
     return stands_before_region(container, ROLE_ENV)
 
 
-@cause(
+@pod_cause(
     "pod-audience-differs",
-    Group.PODS,
     89,
-    title="The pods' tokens have another audience than the ServiceAccount asks for.",
+    title="The pods' tokens have another audience than the ServiceAccount's.",
     symptom="InvalidIdentityToken: Incorrect token audience, or AccessDenied",
     looks_at="the projected token in the pods' volumes, the annotation eks.amazonaws.com/audience",
-    remedy="Restart the pods. Where their template mounts the token, set its audience there.",
-    source=WEBHOOK_README,
+    remedy="Restart the pods. If their template mounts the token, set the audience there.",
+    source="webhook:#readme",
 )
 def _audience(facts: Facts) -> Judgement:
     wanted = audience_of(facts, facts.named)
@@ -112,10 +93,10 @@ def _audience(facts: Facts) -> Judgement:
     fixed = [name for name in found if _brings_token(pods[name])]
     by_hand = edit(facts, pods[fixed[0] if fixed else next(iter(found))])
     again = restart(facts, [pods[name] for name in found])
-    text = "their template mounts a token of another audience, which the webhook leaves as it is"
+    text = "their template mounts a token with another audience, and the webhook keeps it"
     return problem(
-        text if fixed else "they were started with another audience",
-        fix=by_hand if fixed else f"{again}\n# where their template mounts the token itself: {by_hand}",
+        text if fixed else "they were created with another audience",
+        fix=by_hand if fixed else f"{again}\n# if their template mounts the token itself: {by_hand}",
         pods=listed(found),
         tokens=listed(str(audience) for audience in found.values()),
         expected=wanted,
@@ -123,10 +104,9 @@ def _audience(facts: Facts) -> Judgement:
 
 
 def _brings_token(pod: Pod) -> bool:
-    """Whether the token's volume surely stands in the pod's template, so that a new pod would have it again.
+    """Whether the pod template mounts the token, so that a new pod would have it again.
 
-    The webhook puts its own before all others; and what a container's variables show, as of the role, holds
-    of the token, too.
+    The webhook puts its own volume first; the order of variables shows it as for the role.
     """
     if pod.volumes[0].name != TOKEN_VOLUME:
         return True
@@ -145,32 +125,31 @@ def _token_volumes(pod: Pod) -> set[str]:
     } | {TOKEN_VOLUME}
 
 
-@cause(
+@pod_cause(
     "pod-env-partial",
-    Group.PODS,
     89,
-    title="A container sets one of the two variables itself, so the webhook leaves the other out.",
-    symptom="The SDK does not use the web identity, or finds no token file.",
+    title="A container sets only one of the two variables, and the webhook does not add the other.",
+    symptom="The SDK does not use the web identity or finds no token file.",
     looks_at=f"{ROLE_ENV} and {TOKEN_ENV} of the pods' containers",
-    remedy="Set both of them in the pod's template, or none.",
-    source=WEBHOOK_README,
+    remedy="Set both variables in the pod template, or neither.",
+    source="webhook:#readme",
 )
 def _partial(facts: Facts) -> Judgement:
     found = [
         (pod, item)
-        for pod in users_of(facts.named)
+        for pod in facts.named.users()
         for item in pod.containers
         if (ROLE_ENV in item.env) != (TOKEN_ENV in item.env)
         and not (leaves_the_token_to_it(item) and takes_profile(facts, pod, item))
     ]
     if not found:
-        return ok("containers have both variables or none")
+        return ok("containers have both variables or neither")
     there = ROLE_ENV if ROLE_ENV in found[0][1].env else TOKEN_ENV
     return problem(
-        "a container has one of two variables",
+        "a container has only one of the two variables",
         fix=edit(facts, found[0][0]),
         containers=where(found),
-        there_is=there,
+        present=there,
         missing=TOKEN_ENV if there == ROLE_ENV else ROLE_ENV,
     )
 
@@ -178,26 +157,25 @@ def _partial(facts: Facts) -> Judgement:
 _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 
 
-@cause(
+@pod_cause(
     "pod-static-credentials",
-    Group.PODS,
     87,
-    title="Static access keys in the container go before the web identity.",
+    title="Static access keys in the container override the web identity.",
     symptom="Another principal (an IAM user) in errors, or InvalidClientTokenId",
-    looks_at="names of the variables of the pods' containers, keys of ConfigMaps in envFrom; no values",
-    remedy="Remove AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY from the pod's template.",
-    source=f"{SDK_GUIDE}/standardized-credentials.html",
+    looks_at="names (not values) of the pods' variables and of the ConfigMap keys in envFrom",
+    remedy="Remove AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY from the pod template.",
+    source="sdk:standardized-credentials.html",
 )
 def _static(facts: Facts) -> Judgement:
-    subject, pods = facts.named, users_of(facts.named)
+    subject, pods = facts.named, facts.named.users()
     found = [(pod, item) for pod in pods for item in pod.containers if _has_keys(subject, item)]
-    beside = [(pod, item) for pod, item in found if _is_beside(subject, pod, item)]
-    if found and len(beside) == len(found):
-        return unknown("containers beside the application's have keys of their own", containers=where(found))
+    sidecars = [(pod, item) for pod, item in found if _is_sidecar(subject, pod, item)]
+    if found and len(sidecars) == len(found):
+        return unknown("other containers than the application's have their own keys", containers=where(found))
     if found:
-        found = [pair for pair in found if pair not in beside]
+        found = [pair for pair in found if pair not in sidecars]
         return problem(
-            "SDKs take keys in the environment first",
+            "SDKs use access keys from the environment first",
             fix=edit(facts, found[0][0]),
             containers=where(found),
             variables=listed(key for key in _KEYS if key in found[0][1].env) or listed(found[0][1].sources),
@@ -207,14 +185,14 @@ def _static(facts: Facts) -> Judgement:
     if sources:
         say = suspect if any(map(_OF_AWS.search, sources)) else hint
         return (unknown if is_admitted(facts, pods) else say)(
-            "whole environments come from Secrets or ConfigMaps, whose keys are not read",
-            taken_from=listed(sources),
+            "variables come from Secrets or ConfigMaps whose keys irsa does not read",
+            source=listed(sources),
         )
     return ok("no container has static keys in its environment")
 
 
 _OF_AWS = re.compile(r"/.*(?:aws|iam|s3|credential|access-?key)", re.IGNORECASE)
-"""What tells in the name of a Secret that keys of AWS are in it."""
+"""Names of Secrets that suggest AWS keys."""
 
 
 def _keys_of(subject: Subject, source: str) -> Iterable[str] | None:
@@ -224,17 +202,12 @@ def _keys_of(subject: Subject, source: str) -> Iterable[str] | None:
     return [f"{prefix}{key}" for key in keys] if isinstance(keys, frozenset) else None
 
 
-def _is_beside(subject: Subject, pod: Pod, container: Container) -> bool:
+def _is_sidecar(subject: Subject, pod: Pod, container: Container) -> bool:
     """Whether a container is not the pod's main one, which has an identity and no keys of its own."""
-    main = _main(pod)
-    return container is not main and injected(main) and not _has_keys(subject, main)
-
-
-def _main(pod: Pod) -> Container:
-    """The container that kubectl takes where none is named."""
     named = pod.annotations.get("kubectl.kubernetes.io/default-container", "")
     first = [item for item in pod.containers if not item.init] or list(pod.containers)
-    return next((item for item in first if item.name == named), first[0])
+    main = next((item for item in first if item.name == named), first[0])
+    return container is not main and injected(main) and not _has_keys(subject, main)
 
 
 def _has_keys(subject: Subject, container: Container) -> bool:
@@ -246,35 +219,33 @@ def _has_keys(subject: Subject, container: Container) -> bool:
 _ASSUME = re.compile(r"assume", re.IGNORECASE)
 
 
-@cause(
+@pod_cause(
     "pod-role-twice",
-    Group.PODS,
     40,
-    title="The application is told the role a second time: it may assume it once more, from itself.",
+    title="The application has the role in its own settings and may assume it a second time.",
     symptom="User: .../assumed-role/ROLE/... is not authorized to perform: sts:AssumeRole on resource: ROLE",
-    looks_at="variables and arguments of the pods' containers that name the role, and its trust policy",
-    remedy="Take the role out of the application's own settings: its SDK has assumed it already.",
+    looks_at="variables and arguments with the role's ARN, the role's trust policy",
+    remedy="Remove the role from the application's settings: its SDK assumes it already.",
     source="https://aws.amazon.com/blogs/security/announcing-an-update-to-iam-role-trust-policy-behavior/",
 )
 def _twice(facts: Facts) -> Judgement:
     subject = facts.named
-    arn = str(role_arn_of(subject))
+    arn = str(subject.role_arn())
     found = [(pod, item) for pod, item in injected_users(subject) if _names_role(item, arn)]
     if not found:
-        return ok("no setting of the containers names the role once more")
-    if _trusts_itself(role_of(subject)):
-        return ok("settings name the role, whose trust policy lets it assume itself", containers=where(found))
+        return ok("no setting repeats the role's ARN")
+    if _trusts_itself(subject.annotated_role()):
+        return ok("the role trusts itself", containers=where(found))
     asked = [(pod, item) for pod, item in found if _is_to_assume(item, arn)]
     if asked:
         return suspect(
-            "settings tell the application to assume the role, which it has already, and which does not trust"
-            " itself",
+            "settings tell the application to assume its own role, and the role does not trust itself",
             containers=where(asked),
             role=arn,
         )
     return hint(
-        "settings name the role; what the application does with it can't be seen from outside, and the role"
-        " does not trust itself",
+        "settings repeat the role's ARN; irsa cannot see if the application assumes the role, which does not"
+        " trust itself",
         containers=where(found),
         role=arn,
     )
@@ -289,9 +260,9 @@ def _variables(container: Container, arn: str) -> list[str]:
 
 
 def _is_to_assume(container: Container, arn: str) -> bool:
-    """Whether the name of a variable or an argument says that the role is to be assumed."""
+    """Whether the name of a variable or an argument says that the application assumes the role."""
     names = _variables(container, arn)
-    # What stands before the role: its own argument's name, or the argument before it.
+    # The words before the role: its own argument's name, or the previous argument.
     words = " ".join(container.arguments)
     names += [words[: found.start()].rpartition(" -")[2] for found in re.finditer(re.escape(arn), words)]
     return any(_ASSUME.search(name) for name in names)
@@ -299,17 +270,11 @@ def _is_to_assume(container: Container, arn: str) -> bool:
 
 def _trusts_itself(role: Role) -> bool:
     """Whether a statement of its trust policy names it, or its whole account, for sts:AssumeRole."""
-    arn = Arn.parse(role.arn)
-    names = {role.arn, arn.account, f"arn:{arn.partition}:iam::{arn.account}:root", "*"}
+    names = names_role(Arn.parse(role.arn), role.arn)
     return any(
         isinstance(item, dict)
         and item.get("Effect") == "Allow"
         and covers(tuple(map(str, as_list(item.get("Action", [])))), ASSUME)
-        and not names.isdisjoint(_aws_principals(item.get("Principal", {})))
+        and names(item.get("Principal", {}))
         for item in as_list(role.trust.get("Statement", []))
     )
-
-
-def _aws_principals(principal: object) -> list[str]:
-    found = principal.get("AWS", []) if isinstance(principal, dict) else principal
-    return [str(item) for item in as_list(found)]

@@ -1,7 +1,7 @@
-"""Causes in tokens: a container brings its own one with a role, or the file is not there or never renewed.
+"""Causes in tokens: a container with its own token and role, or a token file that is missing or stale.
 
-A pod's template may mount a projected token and set both variables. The webhook has no part in that, and an
-annotation would have it mount a second token at the same path, which Kubernetes refuses.
+The webhook is not involved in a projected token from the pod template; with an annotation it would mount a
+second token at the same path, which Kubernetes rejects.
 https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account/
 """
 
@@ -13,16 +13,7 @@ from dataclasses import dataclass, replace
 from irsa_cli.core.doctor.clues.trust_flaws import flaws
 from irsa_cli.core.doctor.commands import of_role, rewrite_trust
 from irsa_cli.core.doctor.facts import Facts, Subject
-from irsa_cli.core.doctor.finding import (
-    WEBHOOK_README,
-    Group,
-    Judgement,
-    cause,
-    ok,
-    problem,
-    suspect,
-    unknown,
-)
+from irsa_cli.core.doctor.finding import Judgement, ok, pod_cause, problem, suspect, unknown
 from irsa_cli.core.doctor.owners import edit
 from irsa_cli.core.doctor.subjects import (
     ROLE_ENV,
@@ -32,7 +23,6 @@ from irsa_cli.core.doctor.subjects import (
     identity_of,
     injected,
     injected_users,
-    known_users,
     listed,
     where,
 )
@@ -58,13 +48,13 @@ class OwnToken:
 
     @property
     def place(self) -> str:
-        """Where it is, for people."""
+        """Pod and container, for people."""
         return f"{self.pod.name} (container {self.container.name})"
 
 
 def own_tokens(subject: Subject) -> tuple[OwnToken, ...]:
     """The containers of the ServiceAccount's pods that bring both, as far as the pods could be read."""
-    found = ((pod, item, own_volume(pod, item)) for pod in known_users(subject) for item in pod.containers)
+    found = ((pod, item, own_volume(pod, item)) for pod in subject.known_users() for item in pod.containers)
     return tuple(
         OwnToken(pod, item, str(item.env[ROLE_ENV]), volume)
         for pod, item, volume in found
@@ -77,7 +67,7 @@ def hidden_tokens(facts: Facts) -> tuple[str, ...]:
     subject, wanted = facts.named, audience_of(facts, facts.named)
     return tuple(
         f"{pod.name} (container {item.name})"
-        for pod in known_users(subject)
+        for pod in subject.known_users()
         for item in pod.containers
         if _role_is_hidden(item)
         and any(
@@ -95,7 +85,7 @@ def _role_is_hidden(container: Container) -> bool:
 
 
 def own_volume(pod: Pod, container: Container) -> Volume | None:
-    """The volume of the container's token, where that is not the webhook's; None for the webhook's own."""
+    """The volume of the container's own token; None for the webhook's."""
     if not injected(container) or container.env[TOKEN_ENV] is None:
         return None
     volume = volume_at(pod, container, str(container.env[TOKEN_ENV]))
@@ -103,7 +93,7 @@ def own_volume(pod: Pod, container: Container) -> Volume | None:
 
 
 def written_by_hand(pod: Pod) -> list[str]:
-    """Containers whose role stands in the pod's template: the webhook mounts its volume, too."""
+    """Containers whose role is set in the pod template: the webhook still mounts its volume."""
     mounted = any(volume.name == TOKEN_VOLUME for volume in pod.volumes)
     return [
         item.name
@@ -134,27 +124,27 @@ def roles_named(subject: Subject) -> list[str]:
     return list(dict.fromkeys(item.role for item in own_tokens(subject) if is_role(item.role)))
 
 
-@cause(
+@pod_cause(
     "pod-own-token",
-    Group.PODS,
     88,
-    title="A container brings a role and a token of its own, and the role does not admit that token.",
+    title="A container sets its own role and token, and the role does not trust that token.",
     symptom="AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity, or Incorrect token"
     " audience",
     looks_at=f"{ROLE_ENV} and {TOKEN_ENV} of the pods' containers, their projected tokens, iam GetRole",
-    remedy="Have the role's trust policy admit the pod's ServiceAccount and the token's audience, or correct"
-    " the role and the audience in the pod's template.",
-    source="https://docs.aws.amazon.com/eks/latest/userguide/pod-configuration.html",
+    remedy="Allow the pod's ServiceAccount and the token's audience in the role's trust policy, or fix the"
+    " role and the audience in the pod template.",
+    source="eks:pod-configuration.html",
 )
 def _own_token(facts: Facts) -> Judgement:
     have(facts.named.pods)
     found, hidden = own_tokens(facts.named), hidden_tokens(facts)
     if hidden:
         return suspect(
-            "a container brings its token, and its role comes from elsewhere", containers=listed(hidden)
+            "a container mounts its own token, and its role comes from a Secret or ConfigMap",
+            containers=listed(hidden),
         )
     if not found:
-        return ok("no container brings a token of its own")
+        return ok("no container mounts its own token")
     why = ""
     for item in found:
         try:
@@ -166,7 +156,7 @@ def _own_token(facts: Facts) -> Judgement:
             return judged
     if why:
         return unknown(why, containers=_places(found))
-    return ok("the roles that containers name admit their own tokens", containers=_places(found))
+    return ok("the roles that containers set trust their tokens", containers=_places(found))
 
 
 def _places(found: Iterable[OwnToken]) -> str:
@@ -174,19 +164,19 @@ def _places(found: Iterable[OwnToken]) -> str:
 
 
 def _judged(facts: Facts, item: OwnToken) -> Judgement | None:
-    """What is wrong with one container's role and token; None when nothing is."""
+    """The problem of one container's role and token, if any."""
     by_hand = edit(facts, item.pod)
     said = {"container": item.place, "role": shown(item.role), "audience": shown(item.volume.audience or "")}
     if not is_role(item.role):
-        return problem(f"its {ROLE_ENV} is not the ARN of a role", fix=by_hand, **said)
+        return problem(f"its {ROLE_ENV} is not a role ARN", fix=by_hand, **said)
     role = have(facts.named.own_roles.get(item.role))
     if role is None or role.arn != item.role:
         there = {} if role is None else {"there_is": role.arn}
-        return problem("there is no role of this ARN", fix=by_hand, **said, **there)
+        return problem("no role has this ARN", fix=by_hand, **said, **there)
     identity = _identity(facts, item)
     accepted = _audiences(facts, role)
     if accepted is not None and identity.audience not in accepted:
-        text = "the OIDC provider does not accept its token's audience"
+        text = "the OIDC provider does not accept the token's audience"
         return problem(text, fix=by_hand, **said, provider=listed(map(shown, accepted)) or "none")
     wrong = flaws(role.trust, identity, now=facts.now)
     certain = [flaw for flaw in wrong if not flaw.unknown]
@@ -196,7 +186,7 @@ def _judged(facts: Facts, item: OwnToken) -> Judgement | None:
         return None
     flaw = certain[0]
     return problem(
-        f"the role's trust policy does not admit its token: {flaw.text}",
+        f"the role's trust policy does not allow its token: {flaw.text}",
         fix=_admit(facts, role, identity) or by_hand,
         **said,
         policy=flaw.found,
@@ -212,7 +202,7 @@ def _identity(facts: Facts, item: OwnToken) -> WebIdentity:
 
 
 def _audiences(facts: Facts, role: Role) -> list[str] | None:
-    """The audiences that the issuer's provider accepts; None where it is another account's, and not read."""
+    """The audiences that the issuer's provider accepts; None if irsa cannot read that account."""
     if role_arn(role.arn).account != facts.cluster.home:
         return None
     provider = have(facts.provider)
@@ -222,7 +212,7 @@ def _audiences(facts: Facts, role: Role) -> list[str] | None:
 
 
 def _admit(facts: Facts, role: Role, identity: WebIdentity) -> str:
-    """The command that admits exactly this token; '' where that would void, or be voided by, something."""
+    """The command that allows exactly this token; '' if another statement conflicts with it."""
     document = trust_policy.with_statement(role.trust, trust_policy.statement(identity))
     if voided(role.trust, identity) or flaws(document, identity, now=facts.now):
         return ""
@@ -230,23 +220,22 @@ def _admit(facts: Facts, role: Role, identity: WebIdentity) -> str:
     return rewrite_trust(facts, role, document, why)
 
 
-@cause(
+@pod_cause(
     "pod-token-volume",
-    Group.PODS,
     88,
-    title="The token's file is not where the SDK looks for it.",
+    title="The token file is not mounted where the SDK looks for it.",
     symptom="open /var/run/secrets/eks.amazonaws.com/serviceaccount/token: no such file or directory",
-    looks_at=f"{TOKEN_ENV}, the volumes of the pods and where they are mounted",
-    remedy=f"Rename a volume of one's own that is called {TOKEN_VOLUME}, or mount a projected token.",
-    source=WEBHOOK_README,
+    looks_at=f"{TOKEN_ENV}, the volumes and mounts of the pods",
+    remedy=f"Rename your own volume {TOKEN_VOLUME}, or mount a projected token.",
+    source="webhook:#readme",
 )
 def _volume(facts: Facts) -> Judgement:
     found = [(pod, item) for pod, item in injected_users(facts.named) if not _has_token(pod, item)]
     if not found:
-        return ok("the token's file is mounted")
+        return ok("the token file is mounted")
     pod, item = found[0]
     return problem(
-        f"no volume that holds a token is mounted at {item.env[TOKEN_ENV]}",
+        f"no volume with a token is mounted at {item.env[TOKEN_ENV]}",
         fix=edit(facts, pod),
         containers=where(found),
         volumes=listed(volume.name for volume in pod.volumes) or "none",
@@ -256,7 +245,7 @@ def _volume(facts: Facts) -> Judgement:
 def _has_token(pod: Pod, container: Container) -> bool:
     file = container.env[TOKEN_ENV]
     if file is None:
-        return True  # The variable comes from elsewhere: it can't be known where it points.
+        return True  # The variable has a hidden source.
     # Windows writes the same path with other slashes and a drive.
     path = file.replace("\\", "/").removeprefix("C:")
     tokens = {volume.name: volume.path for volume in pod.volumes if volume.audience is not None}
@@ -268,29 +257,28 @@ def _has_token(pod: Pod, container: Container) -> bool:
 
 
 def _file_at(mount: str, token: str, part: str) -> str:
-    """Where a volume's token is: below the mount, or, of a part of the volume, where that leads."""
+    """The path of a volume's token below the mount or subPath."""
     if not part:
         return f"{mount.rstrip('/')}/{token}"
     inside = token.removeprefix(part.rstrip("/")).lstrip("/") if f"{token}/".startswith(part) else token
     return f"{mount.rstrip('/')}/{inside}" if inside else mount.rstrip("/")
 
 
-@cause(
+@pod_cause(
     "pod-token-kept",
-    Group.PODS,
     76,
-    title="The token is mounted by subPath, so that the container's file is never renewed.",
-    symptom="It works for a day (or as long as the token lasts); then ExpiredTokenException: Token expired",
+    title="The token is mounted by subPath, so kubelet never renews the container's file.",
+    symptom="It works until the token expires (a day by default); then ExpiredTokenException: Token expired",
     looks_at=f"{TOKEN_ENV}, subPath of the volume mounts of the pods' containers",
-    remedy="Mount the token's whole volume at a folder, without subPath: kubelet renews what is in it.",
+    remedy="Mount the whole token volume at a folder, without subPath.",
     source="https://kubernetes.io/docs/concepts/storage/projected-volumes/",
 )
 def _kept(facts: Facts) -> Judgement:
     found = [(pod, item) for pod, item in injected_users(facts.named) if _is_kept(pod, item)]
     if not found:
-        return ok("no token's file is mounted by subPath")
+        return ok("no token file is mounted by subPath")
     return problem(
-        "kubelet renews the volume, and not what is mounted of it by subPath",
+        "kubelet does not renew files that are mounted by subPath",
         fix=edit(facts, found[0][0]),
         containers=where(found),
         file=str(found[0][1].env[TOKEN_ENV]),
@@ -300,5 +288,5 @@ def _kept(facts: Facts) -> Judgement:
 def _is_kept(pod: Pod, container: Container) -> bool:
     volume = volume_at(pod, container, container.env[TOKEN_ENV] or "")
     if volume is None or volume.audience is None or container.init or pod.owner.startswith("Job/"):
-        return False  # What begins a pod, or is a Job's, ends before its token does.
+        return False  # Init containers and Jobs end before their token expires.
     return volume.name in container.parts

@@ -1,29 +1,27 @@
-"""Causes in EKS Pod Identity, where an association gives a ServiceAccount its role instead of IRSA.
-
-That an association takes an annotated ServiceAccount over is found in `irsa_cli.core.doctor.causes.webhook`.
-EKS creates an association for any name, whether there is such a ServiceAccount or not.
-"""
+"""Causes in EKS Pod Identity, where an association (for any name) provides the role instead of IRSA."""
 
 from __future__ import annotations
 
 import shlex
 from dataclasses import replace
 
-from irsa_cli.core.doctor.clues.injection import AGENT, NO_ENV, POD_IDENTITY_ENV, has_pod_identity, opted_out
+from irsa_cli.core.doctor.clues.injection import AGENT, POD_IDENTITY_ENV, has_pod_identity, opted_out
 from irsa_cli.core.doctor.clues.pod_identity_trust import SERVICE, actions, said_to_role, said_to_service
 from irsa_cli.core.doctor.clues.usage import has_nothing, has_role, is_near
 from irsa_cli.core.doctor.commands import eks, in_account, of_power, rewrite_trust
 from irsa_cli.core.doctor.facts import Facts, OtherAssociation
-from irsa_cli.core.doctor.finding import EKS_GUIDE, Group, Judgement, cause, ok, problem, unknown
-from irsa_cli.core.doctor.owners import restart
-from irsa_cli.core.doctor.subjects import (
-    account_of,
-    known_users,
-    listed,
-    pod_names,
-    starts,
-    users_of,
+from irsa_cli.core.doctor.finding import (
+    Judgement,
+    Settled,
+    account_cause,
+    ok,
+    pod_cause,
+    problem,
+    unknown,
+    webhook_cause,
 )
+from irsa_cli.core.doctor.owners import restart
+from irsa_cli.core.doctor.subjects import listed, pod_names, starts
 from irsa_cli.core.objects.aws import Association, Role
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.unreadable import CannotTell, have
@@ -34,23 +32,27 @@ from irsa_cli.core.trust.evaluation import Answer
 _FARGATE = "eks.amazonaws.com/fargate-profile"
 _TOKEN_VOLUME = "eks-pod-identity-token"  # noqa: S105 - a volume's name
 _ADDRESSES = ("http://169.254.170.23/", "http://[fd00:ec2::23]/")
-NONE = "there is no Pod Identity association for it"
 
 
-@cause(
-    "pod-identity-trust",
-    Group.WEBHOOK,
-    60,
-    title="The role of the Pod Identity association does not trust EKS Pod Identity.",
-    symptom="AccessDenied from the agent of EKS Pod Identity, and no credentials in the pods",
-    looks_at="eks DescribePodIdentityAssociation, iam GetRole (trust policy)",
-    remedy=f"Allow the principal {SERVICE} both sts:AssumeRole and sts:TagSession.",
-    source=f"{EKS_GUIDE}/pod-id-role.html",
-)
-def _trust(facts: Facts) -> Judgement:
+def association_of(facts: Facts) -> Association:
+    """The Pod Identity association; without one, the check ends."""
     association = have(facts.named.association)
     if association is None:
-        return ok(NONE)
+        raise Settled(ok("it has no Pod Identity association"))
+    return association
+
+
+@webhook_cause(
+    "pod-identity-trust",
+    60,
+    title="The role of the Pod Identity association does not trust EKS Pod Identity.",
+    symptom="AccessDenied from the EKS Pod Identity agent; no credentials in the pods",
+    looks_at="eks DescribePodIdentityAssociation, iam GetRole (trust policy)",
+    remedy=f"Allow sts:AssumeRole and sts:TagSession for the principal {SERVICE}.",
+    source="eks:pod-id-role.html",
+)
+def _trust(facts: Facts) -> Judgement:
+    association = association_of(facts)
     role = have(facts.named.association_role)
     if role is None:
         return problem(
@@ -71,7 +73,7 @@ def _judged(facts: Facts, role: Role, said: tuple[Said, ...], fix: str) -> Judge
     refused = list(lacking(said, Answer.NO))
     if refused:
         denied = any(item.why.startswith("a Deny") for item in refused)
-        look = f"iam get-role --role-name {shlex.quote(role.name)} # look at its Deny"
+        look = f"iam get-role --role-name {shlex.quote(role.name)} # see its Deny"
         return problem(
             "; ".join(dict.fromkeys(item.why for item in refused)),
             fix=in_account(facts, role.account, look) if denied else fix,
@@ -81,7 +83,7 @@ def _judged(facts: Facts, role: Role, said: tuple[Said, ...], fix: str) -> Judge
     unsure = list(lacking(said, Answer.UNKNOWN))
     if unsure:
         return unknown("; ".join(dict.fromkeys(item.why for item in unsure)), role=role.arn)
-    return ok("its trust policy allows what is needed", role=role.arn)
+    return ok("its trust policy allows the required actions", role=role.arn)
 
 
 def _admit(facts: Facts, association: Association, role: Role) -> str:
@@ -107,21 +109,17 @@ def _with_statement(facts: Facts, role: Role, wanted: policy.Document) -> str:
     return rewrite_trust(facts, role, document, of_power(role))
 
 
-@cause(
+@webhook_cause(
     "pod-identity-target",
-    Group.WEBHOOK,
     58,
     title="The target role of the Pod Identity association does not trust the association's role.",
-    symptom="AccessDenied for sts:AssumeRole on the target role, and no credentials in the pods",
+    symptom="AccessDenied for sts:AssumeRole on the target role; no credentials in the pods",
     looks_at="eks DescribePodIdentityAssociation, iam GetRole (trust policy of the target role)",
-    remedy="Allow the association's role both sts:AssumeRole and sts:TagSession in the target role's trust"
-    " policy.",
-    source=f"{EKS_GUIDE}/pod-id-assign-target-role.html",
+    remedy="Allow sts:AssumeRole and sts:TagSession for the association's role in the target's trust policy.",
+    source="eks:pod-id-assign-target-role.html",
 )
 def _target(facts: Facts) -> Judgement:
-    association = have(facts.named.association)
-    if association is None:
-        return ok(NONE)
+    association = association_of(facts)
     if not association.target_role_arn:
         return ok("the association has no target role")
     role = have(facts.named.target_role)
@@ -142,66 +140,59 @@ def _target(facts: Facts) -> Judgement:
     return _judged(facts, role, said, _with_statement(facts, role, wanted))
 
 
-@cause(
+@webhook_cause(
     "pod-identity-agent",
-    Group.WEBHOOK,
     59,
-    title="The cluster has no agent of EKS Pod Identity.",
+    title="The cluster has no EKS Pod Identity agent.",
     symptom="Error retrieving metadata: Read timeout on endpoint URL http://169.254.170.23/v1/credentials",
-    looks_at=f"eks ListAddons, eks DescribeCluster (Auto Mode has it built in), pods of {AGENT}",
-    remedy=f"Install the add-on {AGENT}, or give up the association for IRSA.",
-    source=f"{EKS_GUIDE}/pod-id-agent-setup.html",
+    looks_at=f"eks ListAddons, eks DescribeCluster (Auto Mode includes it), pods of {AGENT}",
+    remedy=f"Install the add-on {AGENT}, or use IRSA instead of the association.",
+    source="eks:pod-id-agent-setup.html",
 )
 def _agent(facts: Facts) -> Judgement:
-    if have(facts.named.association) is None:
-        return ok(NONE)
+    association_of(facts)
     if have(facts.named.agent):
-        return ok("the cluster has the agent that hands out credentials")
+        return ok("the cluster has the EKS Pod Identity agent")
     return problem(
-        "nothing answers pods that ask for their credentials",
+        "nothing answers the pods' credential requests",
         fix=eks(facts, "create-addon", f"--addon-name {AGENT}"),
-        addon=f"{AGENT}: not there",
+        addon=f"{AGENT}: not installed",
     )
 
 
-@cause(
+@webhook_cause(
     "pod-identity-endpoint",
-    Group.WEBHOOK,
     24,
-    title="The VPC may have no way from the agent of EKS Pod Identity to its service.",
+    title="The EKS Pod Identity agent may not reach its service from the VPC.",
     symptom="Error retrieving metadata: Read timeout on endpoint URL http://169.254.170.23/v1/credentials",
     looks_at="ec2 DescribeVpcEndpoints (for STS, and for eks-auth)",
-    remedy="In a VPC without a way to the internet, make an interface endpoint for eks-auth.",
-    source=f"{EKS_GUIDE}/pod-id-agent-setup.html",
+    remedy="In a VPC without internet access, create an interface endpoint for eks-auth.",
+    source="eks:pod-id-agent-setup.html",
 )
 def _endpoint(facts: Facts) -> Judgement:
-    if have(facts.named.association) is None:
-        return ok(NONE)
+    association_of(facts)
     if have(facts.named.auth_endpoints):
-        return ok("the VPC has an endpoint for the service that the agent calls")
+        return ok("the VPC has an endpoint for eks-auth")
     if not have(facts.sts_endpoints):
-        return ok("the VPC has no endpoint for STS either: it seems to have a way to the internet")
-    return unknown("the VPC has an endpoint for STS and none for eks-auth; it may have another way there")
+        return ok("the VPC has no STS endpoint either, so it seems to have internet access")
+    return unknown("the VPC has an endpoint for STS but none for eks-auth; it may have internet access")
 
 
-@cause(
+@pod_cause(
     "pod-identity-platform",
-    Group.PODS,
     61,
-    title="The pods run where there is no EKS Pod Identity.",
-    symptom="No credentials in the pods; nothing listens at 169.254.170.23.",
+    title="The pods run on Fargate or Windows, without EKS Pod Identity.",
+    symptom="No credentials in the pods; nothing listens at 169.254.170.23",
     looks_at=f"os of the pods, their label {_FARGATE}; eks ListPodIdentityAssociations",
-    remedy="On Fargate and Windows use IRSA: delete the association, and annotate the ServiceAccount.",
-    source=f"{EKS_GUIDE}/pod-identities.html#pod-id-considerations",
+    remedy="Use IRSA on Fargate and Windows: delete the association and annotate the ServiceAccount.",
+    source="eks:pod-identities.html#pod-id-considerations",
 )
 def _platform(facts: Facts) -> Judgement:
-    association = have(facts.named.association)
-    if association is None:
-        return ok(NONE)
-    users = users_of(facts.named)
+    association = association_of(facts)
+    users = facts.named.users()
     found = [pod for pod in users if runs_without(pod)]
     if not found:
-        return ok("no pod of it runs on Fargate or Windows")
+        return ok("none of its pods runs on Fargate or Windows")
     # Pods of the same ServiceAccount that run elsewhere have their credentials by the association.
     verb = "delete" if len(found) == len(users) else "describe"
     commands = [
@@ -209,66 +200,61 @@ def _platform(facts: Facts) -> Judgement:
         *(restart(facts, found).splitlines() if verb == "delete" else ()),
     ]
     return problem(
-        "the agent of EKS Pod Identity does not run on Fargate and Windows",
+        "the EKS Pod Identity agent does not run on Fargate and Windows",
         fix="\n".join(commands),
         pods=pod_names(found),
         run_on=listed("Windows" if pod.os == "windows" else "Fargate" for pod in found),
     )
 
 
-@cause(
+@pod_cause(
     "pod-older-than-association",
-    Group.PODS,
     62,
-    title="The pods were started before the Pod Identity association was made.",
-    symptom=NO_ENV,
-    looks_at="eks DescribePodIdentityAssociation (createdAt), the pods' environment and start",
-    remedy="Restart the pods. An association takes some seconds to be known.",
-    source=f"{EKS_GUIDE}/pod-identities.html#pod-id-considerations",
+    title="The pods were created before the Pod Identity association.",
+    looks_at="eks DescribePodIdentityAssociation (createdAt), the pods' environment and start time",
+    remedy="Restart the pods. A new association takes some seconds to work.",
+    source="eks:pod-identities.html#pod-id-considerations",
 )
 def _older(facts: Facts) -> Judgement:
-    association = have(facts.named.association)
-    if association is None:
-        return ok(NONE)
+    association = association_of(facts)
     made = association.created
     if made is None:
-        raise CannotTell("EKS did not say when the association was made")
-    users = [pod for pod in users_of(facts.named) if has_nothing(pod) and not opted_out(pod)]
+        raise CannotTell("EKS did not return when the association was created")
+    users = [pod for pod in facts.named.users() if has_nothing(pod) and not opted_out(pod)]
     found = [pod for pod in users if pod.created and pod.created < made]
     if not found:
-        return ok("no pod without credentials is older than the association", made=made.isoformat())
+        return ok("no pod without credentials is older than the association", created=made.isoformat())
     return problem(
-        "they have no credentials, and pods created now would get the association's",
+        "they have no credentials; new pods would get the association's role",
         fix=restart(facts, found),
         pods=pod_names(found),
         started=starts(found),
-        expected=f"started after {made.isoformat()}",
+        expected=f"created after {made.isoformat()}",
     )
 
 
 def runs_without(pod: Pod) -> bool:
-    """Whether a pod runs where there is no EKS Pod Identity: on Fargate, or on Windows."""
+    """Whether a pod runs on Fargate or Windows, without EKS Pod Identity."""
     return _FARGATE in pod.labels or pod.os == "windows"
 
 
-@cause(
+@pod_cause(
     "pod-identity-gone",
-    Group.PODS,
     92,
-    title="The pods ask EKS Pod Identity for credentials, and their association is gone.",
-    symptom="No credentials: the agent answers that there is no association, and the SDK goes no further.",
+    title="The pods use EKS Pod Identity, but their association was deleted.",
+    symptom="No credentials: the agent finds no association, and the SDK tries nothing else.",
     looks_at="AWS_CONTAINER_CREDENTIALS_FULL_URI and volumes of the pods, eks ListPodIdentityAssociations",
-    remedy="Restart the pods: they get what the ServiceAccount has now, a role by its annotation or none.",
-    source=f"{EKS_GUIDE}/pod-id-association.html",
+    remedy="Restart the pods: they get the role of the ServiceAccount's annotation, if any.",
+    source="eks:pod-id-association.html",
 )
 def _gone(facts: Facts) -> Judgement:
     if have(facts.named.association) is not None:
-        return ok("its association is there")
-    found = [pod for pod in users_of(facts.named) if was_associated(pod)]
+        return ok("its association exists")
+    found = [pod for pod in facts.named.users() if was_associated(pod)]
     if not found:
-        return ok("no pod asks EKS Pod Identity for credentials")
+        return ok("no pod uses EKS Pod Identity")
     return problem(
-        "they were made while there was one, and keep its variables as long as they run",
+        "they were created with the association and keep its variables until they restart",
         fix=restart(facts, found),
         pods=pod_names(found),
         association="none",
@@ -276,7 +262,7 @@ def _gone(facts: Facts) -> Judgement:
 
 
 def was_associated(pod: Pod) -> bool:
-    """Whether the webhook gave a pod the variables of an association; others use the same variable, too."""
+    """Whether the webhook added the variables of an association; other tools use the same variable."""
     mounted = any(volume.name == _TOKEN_VOLUME for volume in pod.volumes)
     urls = [item.env.get(POD_IDENTITY_ENV) or "" for item in pod.containers]
     return any(url.startswith(_ADDRESSES) for url in urls) or (mounted and has_pod_identity(pod))
@@ -298,7 +284,7 @@ def unused(facts: Facts) -> tuple[OtherAssociation, ...]:
     found = subject.other_associations
     if not isinstance(found, tuple) or subject.association is not None:
         return ()
-    if not any(map(has_nothing, known_users(subject))):
+    if not any(map(has_nothing, subject.known_users())):
         return ()
     return tuple(item for item in found if _is_unused(facts, item))
 
@@ -313,33 +299,31 @@ def _is_unused(facts: Facts, other: OtherAssociation) -> bool:
     return here and all(pod.service_account != other.name for pod in pods if pod.is_alive)
 
 
-@cause(
+@account_cause(
     LOST,
-    Group.SERVICE_ACCOUNT,
     98,
     title="The Pod Identity association is for another ServiceAccount.",
-    symptom=NO_ENV,
-    looks_at="eks ListPodIdentityAssociations, the ServiceAccounts and pods of the namespace",
-    remedy="Associate the role with the ServiceAccount that the pods use, or have them use the other one.",
-    source=f"{EKS_GUIDE}/pod-id-association.html",
+    looks_at="eks ListPodIdentityAssociations, ServiceAccounts and pods of the namespace",
+    remedy="Associate the role with the pods' ServiceAccount, or change the pods' ServiceAccount.",
+    source="eks:pod-id-association.html",
 )
 def _other_name(facts: Facts) -> Judgement:
     subject = facts.named
-    account = account_of(subject)
+    account = subject.existing()
     if have(subject.association) is not None or has_role(account):
         return ok("it has a role")
     others = have(subject.other_associations)
     if not others:
-        return ok("no association was found for nearly its name")
+        return ok("no association has a similar name")
     lost = unused(facts)
     if not lost:
-        return unknown("associations are there for nearly its name, or for its name elsewhere", **_of(others))
-    pods = [pod for pod in users_of(subject) if has_nothing(pod)]
+        return unknown("associations exist for a similar name or another namespace", **_of(others))
+    pods = [pod for pod in subject.users() if has_nothing(pod)]
     return problem(
-        "it names no role, and nobody uses the ServiceAccount that has the association",
+        "it has no role, and no pod uses the ServiceAccount with the association",
         fix=f"{_associate(facts, lost)}\n{restart(facts, pods)}".rstrip(),
         **_of(lost),
-        there_is=subject.full_name,
+        found=subject.full_name,
         pods=pod_names(pods),
     )
 
@@ -366,11 +350,11 @@ def _associate(facts: Facts, lost: tuple[OtherAssociation, ...]) -> str:
         return command
     name = shlex.quote(other.association.role_arn.rsplit("/", 1)[-1])
     look = facts.reach.aws(f"iam get-role --role-name {name}")
-    return f"{look} # its trust policy has to admit this one\n# {command}"
+    return f"{look} # its trust policy must allow this ServiceAccount\n# {command}"
 
 
 def _would_serve(facts: Facts, other: OtherAssociation) -> bool:
-    """Whether the role is known to trust EKS Pod Identity for this ServiceAccount, too."""
+    """Whether the role surely trusts EKS Pod Identity for this ServiceAccount."""
     association = other.association
     if not isinstance(association, Association) or association.target_role_arn or association.without_tags:
         return False

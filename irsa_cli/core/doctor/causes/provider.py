@@ -7,7 +7,7 @@ import shlex
 
 from irsa_cli.core.doctor.commands import in_account, proposed
 from irsa_cli.core.doctor.facts import Facts
-from irsa_cli.core.doctor.finding import EKS_GUIDE, IAM_GUIDE, Group, Judgement, cause, ok, problem
+from irsa_cli.core.doctor.finding import Judgement, cluster_cause, ok, problem
 from irsa_cli.core.doctor.subjects import (
     annotations_of,
     audience_of,
@@ -17,7 +17,6 @@ from irsa_cli.core.doctor.subjects import (
     provider_there,
     quota_of,
     role_account,
-    role_arn_of,
 )
 from irsa_cli.core.objects.kinds import ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
@@ -27,14 +26,13 @@ from irsa_cli.core.values.shown import shown, unspaced
 
 _DUAL_STACK = ".api.aws"
 _ROLE = re.compile(r"\s*arn:[\w-]+:iam::(\d{12}):role/.*", re.ASCII | re.DOTALL)
-_UNNEEDED = "nobody that was checked has a role that needs a provider in the cluster's account"
-CLUSTER = Group.CLUSTER
+_UNNEEDED = "no checked ServiceAccount needs a provider in the cluster's account"
 
 
 def _own_account(facts: Facts) -> None:
     account = role_account(facts)
     if account != facts.cluster.home:
-        raise CannotTell(f"the role lives in account {account}; see provider-account")
+        raise CannotTell(f"the role is in account {account}; see provider-account")
 
 
 def _provider(facts: Facts) -> ProviderState:
@@ -53,26 +51,16 @@ def _lookalikes(facts: Facts) -> list[str]:
 
 
 def _named(facts: Facts) -> tuple[ServiceAccount, ...] | None:
-    """The ServiceAccounts that name a role of the cluster's account, None where they could not be listed.
-
-    What is no ARN counts among them: nobody knows what it was meant to be.
-    """
+    """The ServiceAccounts with a role of the cluster's account or a malformed ARN; None if unreadable."""
     if not isinstance(facts.accounts, tuple):
         return None
-    return tuple(item for item in facts.accounts if _names_role_of(facts.cluster.home, item))
-
-
-def _names_role_of(home: str, account: ServiceAccount) -> bool:
-    value = account.annotations.get(ROLE_ARN_ANNOTATION, "")
-    found = _ROLE.fullmatch(value)
-    return bool(value) and (found is None or found[1] == home)
+    values = ((item, item.annotations.get(ROLE_ARN_ANNOTATION)) for item in facts.accounts)
+    found = [(item, _ROLE.fullmatch(value)) for item, value in values if value]
+    return tuple(item for item, role in found if role is None or role[1] == facts.cluster.home)
 
 
 def _is_needed(facts: Facts) -> bool:
-    """Whether anybody counts on the provider of the cluster's account, as far as is known.
-
-    EKS Pod Identity needs none, nor does a role of another account, which has one of its own.
-    """
+    """Whether a ServiceAccount may need the provider in the cluster's account: Pod Identity does not."""
     subject = facts.subject
     if subject is None:
         return _named(facts) != ()
@@ -84,19 +72,18 @@ def _is_needed(facts: Facts) -> bool:
     needed = ROLE_ARN_ANNOTATION in annotations or any(
         injected(item) for pod in pods if pod.service_account == subject.name for item in pod.containers
     )
-    # Else an association gives the role, and needs none; where it can't be read, nobody knows.
+    # An association needs no provider.
     return needed or have(subject.association) is None
 
 
-@cause(
+@cluster_cause(
     "provider-missing",
-    CLUSTER,
     96,
     title="IAM has no OIDC provider for the cluster's issuer.",
     symptom="InvalidIdentityToken: No OpenIDConnect provider found in your account for ISSUER",
     looks_at="eks DescribeCluster (issuer), iam GetOpenIDConnectProvider in the role's account",
-    remedy="Make the provider: irsa associate-oidc.",
-    source=f"{EKS_GUIDE}/enable-iam-roles-for-service-accounts.html",
+    remedy="Create the provider: irsa associate-oidc.",
+    source="eks:enable-iam-roles-for-service-accounts.html",
     of_cluster=True,
 )
 def _missing(facts: Facts) -> Judgement:
@@ -106,42 +93,41 @@ def _missing(facts: Facts) -> Judgement:
     if not _is_needed(facts):
         return ok(_UNNEEDED)
     if not isinstance(facts.providers, tuple):
-        others = "the account's other providers could not be listed"
+        others = "irsa could not list the account's other providers"
     elif _lookalikes(facts):
-        raise CannotTell("there is one under another URL, which is provider-url's business")
+        raise CannotTell("a provider with another URL exists; see provider-url")
     else:
         others = listed(arn.partition(":oidc-provider/")[2] for arn in facts.providers) or "none"
     return problem(
-        "IAM does not know the issuer of the cluster's tokens",
+        "IAM does not trust the issuer of the cluster's tokens",
         fix=facts.reach.for_irsa("associate-oidc"),
         issuer=facts.cluster.issuer,
         expected=provider_of(facts, None),
-        providers_there_are=others,
+        existing_providers=others,
     )
 
 
-@cause(
+@cluster_cause(
     "provider-account",
-    CLUSTER,
     96,
-    title="The role lives in another account, where the issuer has no OIDC provider.",
+    title="The role is in another account, where the issuer has no OIDC provider.",
     symptom="InvalidIdentityToken: No OpenIDConnect provider found in your account for ISSUER",
     looks_at="the account in the annotation, iam GetOpenIDConnectProvider there (--iam-assume-role)",
-    remedy="Make the provider in the role's account, or let a role of the cluster's account assume that one.",
-    source=f"{EKS_GUIDE}/cross-account-access.html",
+    remedy="Create the provider in the role's account, or chain from a role in the cluster's account.",
+    source="eks:cross-account-access.html",
 )
 def _other_account(facts: Facts) -> Judgement:
-    account = role_arn_of(facts.named).account
+    account = facts.named.role_arn().account
     if account == facts.cluster.home:
-        return ok("role and provider live in the cluster's account", account=account)
+        return ok("the role and the provider are in the cluster's account", account=account)
     if have(facts.named.provider) is not None:
         return ok("the issuer has an OIDC provider in the role's account", account=account)
     command = (
         f"iam create-open-id-connect-provider --url {shlex.quote(facts.cluster.issuer)}"
         f" --client-id-list {shlex.quote(audience_of(facts, facts.subject))}"
     )
-    why = "its account's administrators decide whether this cluster is trusted there"
-    role = str(role_arn_of(facts.named))
+    why = "the administrators of its account decide if it trusts this cluster"
+    role = str(facts.named.role_arn())
     return problem(
         "STS looks for the provider in the role's account",
         fix=proposed(why, role, in_account(facts, account, command)),
@@ -150,42 +136,40 @@ def _other_account(facts: Facts) -> Judgement:
     )
 
 
-@cause(
+@cluster_cause(
     "provider-url",
-    CLUSTER,
     95,
-    title="The OIDC provider was made for another spelling of the issuer.",
+    title="The OIDC provider has another spelling of the issuer URL.",
     symptom="InvalidIdentityToken: No OpenIDConnect provider found in your account for ISSUER",
     looks_at="eks DescribeCluster (issuer), iam ListOpenIDConnectProviders",
-    remedy="Make a provider for exactly the issuer of DescribeCluster, and correct the trust policies.",
-    source=f"{IAM_GUIDE}/id_roles_providers_create_oidc.html",
+    remedy="Create a provider for the exact issuer URL from DescribeCluster and fix the trust policies.",
+    source="iam:id_roles_providers_create_oidc.html",
     of_cluster=True,
 )
 def _url(facts: Facts) -> Judgement:
     _own_account(facts)
     if have(facts.provider) is not None:
-        return ok("there is a provider of exactly this URL")
+        return ok("a provider has exactly this URL")
     found = _lookalikes(facts)
     if not found:
-        raise CannotTell("there is no provider that resembles the issuer; see provider-missing")
+        raise CannotTell("no provider has a similar URL; see provider-missing")
     alias = any(_DUAL_STACK in arn for arn in found)
     return problem(
-        "a provider resembles the issuer, and IAM compares the whole URL"
-        + ("; tokens never name the dual-stack alias" if alias else ""),
+        "a provider has a similar URL, but IAM compares the whole URL"
+        + ("; tokens never use the dual-stack alias" if alias else ""),
         fix=facts.reach.for_irsa("associate-oidc"),
         issuer=facts.cluster.issuer,
         provider=listed(found),
     )
 
 
-@cause(
+@cluster_cause(
     "provider-audience",
-    CLUSTER,
     93,
     title="The OIDC provider does not accept the tokens' audience.",
     symptom="InvalidIdentityToken: Incorrect token audience",
     looks_at="iam GetOpenIDConnectProvider (ClientIDList), the annotation eks.amazonaws.com/audience",
-    remedy="Add the audience to the provider; it need not be created again.",
+    remedy="Add the audience to the existing provider.",
     source="https://docs.aws.amazon.com/IAM/latest/APIReference/API_AddClientIDToOpenIDConnectProvider.html",
     of_cluster=True,
 )
@@ -196,14 +180,15 @@ def _audience(facts: Facts) -> Judgement:
     wanted = audience_of(facts, facts.subject)
     asked = {item.annotations.get(AUDIENCE_ANNOTATION, wanted) for item in _named(facts) or ()}
     if facts.subject is None and asked and wanted not in asked and asked <= set(accepted):
-        return ok("the provider accepts the audiences that ServiceAccounts ask for", audiences=listed(asked))
+        return ok("the provider accepts the audiences of all ServiceAccounts", audiences=listed(asked))
     if wanted in accepted:
         return ok("the provider accepts the audience", audience=wanted)
-    if wanted != DEFAULT_AUDIENCE and _is_annotated(facts) and not _trust_names(facts, wanted):
-        raise CannotTell("it is the annotation that differs; see annotation-audience")
+    trust = getattr(facts.subject and facts.subject.role, "trust", "")
+    if wanted != DEFAULT_AUDIENCE and _is_annotated(facts) and wanted not in str(trust):
+        raise CannotTell("the annotation asks for another audience; see annotation-audience")
     near = [item for item in accepted if unspaced(item).lower() == wanted.lower()]
     return problem(
-        "the provider has another audience than the tokens" + (", by a character" if near else ""),
+        "the provider does not have the tokens' audience" + (" (the spelling differs)" if near else ""),
         fix=_add_audience(facts, wanted),
         tokens=shown(wanted),
         provider=listed(map(shown, accepted)) or "none",
@@ -216,8 +201,8 @@ def _add_audience(facts: Facts, audience: str) -> str:
         return facts.reach.for_irsa("associate-oidc")
     what = f"--open-id-connect-provider-arn {shlex.quote(arn)} --client-id {shlex.quote(audience)}"
     line = in_account(facts, role_account(facts), f"iam add-client-id-to-open-id-connect-provider {what}")
-    # What the annotation asks for, its writer chose: other tokens of that audience would be accepted, too.
-    why = "tokens that were issued for others would be accepted by AWS" if _is_annotated(facts) else ""
+    # The annotation's writer chose the audience: AWS would also accept other tokens with it.
+    why = "AWS would then accept tokens that were issued for other services" if _is_annotated(facts) else ""
     return proposed(why, audience, line)
 
 
@@ -225,49 +210,42 @@ def _is_annotated(facts: Facts) -> bool:
     return AUDIENCE_ANNOTATION in annotations_of(facts.subject)
 
 
-def _trust_names(facts: Facts, audience: str) -> bool:
-    role = facts.subject.role if facts.subject else None
-    return audience in str(getattr(role, "trust", ""))
-
-
-@cause(
+@cluster_cause(
     "provider-quota",
-    CLUSTER,
     60,
-    title="The account has no room for another OIDC provider.",
+    title="The account has reached its quota of OIDC providers.",
     symptom="LimitExceeded: Cannot exceed quota for OpenIdConnectProvidersPerAccount",
     looks_at="iam ListOpenIDConnectProviders, GetAccountSummary",
-    remedy="Delete providers of clusters that are gone, or have the quota raised.",
-    source=f"{IAM_GUIDE}/reference_iam-quotas.html",
+    remedy="Delete the providers of deleted clusters, or request a higher quota.",
+    source="iam:reference_iam-quotas.html",
     of_cluster=True,
 )
 def _quota(facts: Facts) -> Judgement:
     _own_account(facts)
     if have(facts.provider) is not None:
-        return ok("the provider is there")
+        return ok("the provider exists")
     count = len(have(facts.providers))
     # GetAccountSummary does not document this one; the default is 100.
     quota = quota_of(facts, "OpenIDConnectProvidersQuota", 100)
     if count < quota:
-        return ok("there is room for the provider", providers=str(count), quota=str(quota))
+        return ok("the quota allows another provider", providers=str(count), quota=str(quota))
     return problem(
-        "the provider is missing and can't be made before others are deleted",
+        "the provider is missing, and the quota does not allow another one",
         fix=facts.reach.aws("iam list-open-id-connect-providers"),
         providers=str(count),
         quota=str(quota),
     )
 
 
-@cause(
+@cluster_cause(
     "provider-thumbprint",
-    CLUSTER,
     20,
-    title="The OIDC provider's thumbprint is not that of the issuer's certificate.",
+    title="The OIDC provider's thumbprint does not match the issuer's certificate.",
     symptom="InvalidIdentityToken: ... HTTPS certificate doesn't match configured thumbprint",
     looks_at="iam GetOpenIDConnectProvider, the issuer's host",
-    remedy="aws iam update-open-id-connect-provider-thumbprint. Of no use for EKS: IAM verifies its issuers"
-    " by its own list of certificate authorities and ignores the thumbprint.",
-    source=f"{IAM_GUIDE}/id_roles_providers_create_oidc_verify-thumbprint.html",
+    remedy="Run aws iam update-open-id-connect-provider-thumbprint. It has no effect for EKS issuers: IAM"
+    " uses its own certificate authorities.",
+    source="iam:id_roles_providers_create_oidc_verify-thumbprint.html",
     of_cluster=True,
 )
 def _thumbprint(facts: Facts) -> Judgement:
@@ -275,8 +253,8 @@ def _thumbprint(facts: Facts) -> Judgement:
     if host_path(facts.cluster.issuer).startswith("oidc.eks."):
         return ok("IAM does not check the thumbprint of an EKS issuer")
     if not found.thumbprints:
-        return ok("the provider has no thumbprint: IAM verifies the issuer by its own list of authorities")
+        return ok("the provider has no thumbprint: IAM uses its own certificate authorities")
     raise CannotTell(
-        "whether IAM looks at the thumbprint depends on who signed the issuer's certificate, and on what"
-        " certificate IAM is shown"
+        "IAM checks the thumbprint only for some certificate authorities; irsa cannot see which certificate"
+        " IAM receives"
     )

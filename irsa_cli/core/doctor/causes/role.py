@@ -1,8 +1,4 @@
-"""Causes in the role beside its trust policy: what else keeps a token out, or leaves the role without use.
-
-A trust policy that is broader than needed breaks nothing: it is a hint. What is broad is decided in
-`irsa_cli.core.trust.rules.judge`.
-"""
+"""Causes in the role apart from its trust policy. A broad trust policy is only a hint."""
 
 from __future__ import annotations
 
@@ -11,13 +7,13 @@ from collections.abc import Iterable
 from datetime import timedelta
 from functools import lru_cache
 
-from irsa_cli.core.doctor.clues.exchanges import why_unseen
+from irsa_cli.core.doctor.clues.exchanges import why_no_call
 from irsa_cli.core.doctor.clues.meant import admitting
 from irsa_cli.core.doctor.clues.trust_flaws import require_admitted
 from irsa_cli.core.doctor.commands import in_account, is_made_for, make
 from irsa_cli.core.doctor.facts import Facts
-from irsa_cli.core.doctor.finding import IAM_GUIDE, Group, Judgement, cause, ok, problem, unknown
-from irsa_cli.core.doctor.subjects import annotations_of, audience_of, listed, provider_of, role_of
+from irsa_cli.core.doctor.finding import Judgement, ok, problem, role_cause, unknown
+from irsa_cli.core.doctor.subjects import annotations_of, audience_of, listed, provider_of
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.notes import wrote
 from irsa_cli.core.objects.aws import Role
@@ -32,42 +28,40 @@ _SPREADING = timedelta(seconds=60)
 """For how long IAM may still be spreading what is new; public reports measure 2 to 60 seconds."""
 
 
-@cause(
+@role_cause(
     "role-new",
-    Group.ROLE,
     30,
-    title="The role is so new that STS may not know it yet.",
-    symptom="AccessDenied for some seconds, then it works",
+    title="The role is new, and STS may not know it yet.",
+    symptom="AccessDenied for some seconds; then it works",
     looks_at="iam GetRole (CreateDate)",
     remedy="Wait a minute. irsa create-sa --verify waits until STS accepts the token.",
-    source=f"{IAM_GUIDE}/troubleshoot.html#troubleshoot_general_eventual-consistency",
+    source="iam:troubleshoot.html#troubleshoot_general_eventual-consistency",
 )
 def _new(facts: Facts) -> Judgement:
-    role = role_of(facts.named)
+    role = facts.named.annotated_role()
     if role.created is None:
-        return unknown("IAM did not say when the role was made")
+        return unknown("IAM did not return when the role was created")
     age = facts.now - role.created
     if age < _SPREADING:
-        return unknown(f"the role was made {max(0, int(age.total_seconds()))} s ago", role=role.arn)
-    return ok("the role is known everywhere", made=role.created.isoformat())
+        return unknown(f"the role was created {max(0, int(age.total_seconds()))} s ago", role=role.arn)
+    return ok("the role is old enough", created=role.created.isoformat())
 
 
-@cause(
+@role_cause(
     "role-incomplete",
-    Group.ROLE,
     99,
-    title="The run that makes the role, or deletes it, is not over.",
+    title="The irsa run that creates or deletes the role has not finished.",
     symptom="User: arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION is not authorized to perform: ACTION",
     looks_at=f"iam GetRole (the tags {COMMIT_TAG} and irsa/transaction)",
-    remedy="Wait for that run. Where it was interrupted, run the same irsa create-sa again: it goes on to the"
-    " end, and completes a role again whose deletion had begun. irsa delete-sa deletes it.",
-    source=f"{IAM_GUIDE}/access_iam-tags.html",
+    remedy="Wait for that run. If it was interrupted, run the same irsa create-sa again: it completes the"
+    " role, even after a partial deletion. To delete the role: irsa delete-sa.",
+    source="iam:access_iam-tags.html",
 )
 def _incomplete(facts: Facts) -> Judgement:
     role, life = _under_way(facts)
     if life.is_over:
-        return ok("no run of irsa is at work on the role, or was interrupted")
-    again = f"{make(facts, facts.named)} # the command that made it, once more: ends with a whole role"
+        return ok("no irsa run is changing the role or was interrupted")
+    again = f"{make(facts, facts.named)} # run the same command again to complete the role"
     back = facts.reach.for_irsa(f"recover {shlex.quote(life.transaction)}", "# rolls back what it created")
     given_up = () if life.named else (back,)
     return problem(
@@ -76,7 +70,7 @@ def _incomplete(facts: Facts) -> Judgement:
         fix="\n".join(
             (
                 again,
-                "# or, to give it up:",
+                "# or, to delete it:",
                 *(f"# {line}" for line in (*given_up, *life.deletion(facts.reach.irsa))),
             )
         ),
@@ -85,40 +79,39 @@ def _incomplete(facts: Facts) -> Judgement:
 
 
 def _under_way(facts: Facts) -> tuple[Role, lifecycle.Lifecycle]:
-    """The role that it names, or one that irsa makes for it, which nobody names yet."""
+    """The annotated role, or one that irsa is creating for the ServiceAccount."""
     subject = facts.named
     annotations = annotations_of(subject)
     for item in () if annotations.get(ROLE_ARN_ANNOTATION) else admitting(subject):
         if isinstance(item.role, Role) and is_made_for(facts, subject, item.role):
             return item.role, lifecycle.of(item.role.tags, named=False)
-    role = role_of(subject)
-    told = not is_made_for(facts, subject, role) or wrote(annotations, ROLE_ARN_ANNOTATION)
-    return role, lifecycle.of(role.tags, named=True, recorded=told)
+    role = subject.annotated_role()
+    ended = not is_made_for(facts, subject, role) or wrote(annotations, ROLE_ARN_ANNOTATION)
+    return role, lifecycle.of(role.tags, named=True, recorded=ended)
 
 
-@cause(
+@role_cause(
     "permissions-boundary",
-    Group.ROLE,
     50,
-    title="The role's permissions boundary leaves nothing of what its policies allow.",
+    title="The role's permissions boundary blocks everything that its policies allow.",
     symptom="User: arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION is not authorized to perform: ACTION",
     looks_at="iam GetRole (PermissionsBoundary), the boundary's and the role's policies",
-    remedy="Allow the actions in the boundary, too: a role may do what both allow.",
-    source=f"{IAM_GUIDE}/access_policies_boundaries.html",
+    remedy="Allow the actions in the boundary: a role can only do what both allow.",
+    source="iam:access_policies_boundaries.html",
 )
 def _boundary(facts: Facts) -> Judgement:
-    role = role_of(facts.named)
+    role = facts.named.annotated_role()
     if not role.boundary:
         return ok("the role has no permissions boundary")
     document = have(role.boundary_policy)
     if document is None:
-        return unknown("the boundary's policy is not there", boundary=role.boundary)
+        return unknown("the boundary policy does not exist", boundary=role.boundary)
     allowed = allowed_actions(have(role.policies).values())
     within = allowed_actions([document])
     if not allowed or any(overlap(one, other) for one in allowed for other in within):
-        return ok("the boundary leaves something of what the policies allow", boundary=role.boundary)
+        return ok("the boundary and the policies have actions in common", boundary=role.boundary)
     return problem(
-        "no action is in both the boundary and the role's policies",
+        "the boundary and the role's policies have no action in common",
         fix=in_account(facts, role.account, f"iam get-policy --policy-arn {shlex.quote(role.boundary)}"),
         policies=listed(sorted(allowed)),
         boundary=listed(sorted(within)) or "nothing",
@@ -148,76 +141,70 @@ def overlap(one: str, other: str) -> bool:
     return (one[0] == other[0] or "?" in (one[0], other[0])) and overlap(one[1:], other[1:])
 
 
-@cause(
+@role_cause(
     "role-without-permissions",
-    Group.ROLE,
     10,
-    title="The role has no policy, so it may do nothing.",
+    title="The role has no permissions policy.",
     symptom="User: arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION is not authorized to perform: ACTION",
     looks_at="iam ListAttachedRolePolicies, ListRolePolicies",
-    remedy="Attach what the application needs. Permissions that are missing are not IRSA's doing: the error"
-    " names the role, so the token was accepted.",
-    source=f"{IAM_GUIDE}/access_policies_manage-attach-detach.html",
+    remedy="Attach the policies that the application needs. IRSA itself works: the error shows the role, so"
+    " STS accepted the token.",
+    source="iam:access_policies_manage-attach-detach.html",
 )
 def _permissions(facts: Facts) -> Judgement:
-    role = role_of(facts.named)
+    role = facts.named.annotated_role()
     if have(role.policies):
         names = (name.rsplit("/", 1)[-1] for name in sorted(have(role.policies)))
         return ok("the role has policies", policies=listed(names))
-    return unknown(
-        "the role has no policies of its own; what it may do hangs on resource policies", role=role.arn
-    )
+    return unknown("the role has no policies; only resource policies can give it permissions", role=role.arn)
 
 
-@cause(
+@role_cause(
     "organization-policy",
-    Group.ROLE,
     35,
-    title="A policy of the organization denies the exchange of the token.",
+    title="An organization policy denies the token exchange.",
     symptom="AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity",
-    looks_at="cloudtrail LookupEvents; the policies themselves can't be read from a member account",
-    remedy="Have the administrators of the organization look for a Deny on sts:AssumeRoleWithWebIdentity.",
+    looks_at="cloudtrail LookupEvents; irsa cannot read the policies from a member account",
+    remedy="Ask the organization's administrators for a Deny on sts:AssumeRoleWithWebIdentity.",
     source="https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_rcps.html",
 )
 def _organization(facts: Facts) -> Judgement:
-    subject, role = facts.named, role_of(facts.named)
+    subject, role = facts.named, facts.named.annotated_role()
     require_admitted(facts)
     events = subject.events if isinstance(subject.events, tuple) else ()
     mine = [event for event in events if event.role_arn == role.arn]
     admitted = next((event for event in mine if not event.error), None)
     if admitted is not None:
-        return ok("STS has admitted the ServiceAccount", last=admitted.time.isoformat())
+        return ok("STS has accepted the ServiceAccount's token", last=admitted.time.isoformat())
     denied = next((event for event in mine if event.error == "AccessDenied"), None)
     if denied is None:
-        return unknown(why_unseen(facts, "policies of the organization can't be read from here"))
+        return unknown(why_no_call(facts, "irsa cannot read organization policies"))
     return unknown(
-        "STS denied it although the trust policy, as it is now, admits it; policies of the organization"
-        " can't be read from here",
+        "STS denied the token, although the current trust policy allows it; irsa cannot read organization"
+        " policies",
         last=denied.time.isoformat(),
     )
 
 
-@cause(
+@role_cause(
     "role-wide-trust",
-    Group.ROLE,
     5,
-    title="The trust policy admits more than the ServiceAccounts that it names.",
-    symptom="none: others may get the role, too",
+    title="The trust policy allows more ServiceAccounts than it names.",
+    symptom="None; other pods may be able to assume the role",
     looks_at="iam GetRole (trust policy, permissions boundary), the role's policies",
-    remedy="Name the ServiceAccounts by StringEquals on ISSUER:sub, and the audience by StringEquals on"
-    " ISSUER:aud.",
-    source=f"{IAM_GUIDE}/id_roles_create_for-idp_oidc.html",
+    remedy="Use StringEquals on ISSUER:sub for the ServiceAccounts, and on ISSUER:aud for the audience.",
+    source="iam:id_roles_create_for-idp_oidc.html",
 )
 def _wide(facts: Facts) -> Judgement:
-    subject, role = facts.named, role_of(facts.named)
+    subject, role = facts.named, facts.named.annotated_role()
     # Whom the trust lets in is known without the policies; how much that matters is not.
     policies = {} if isinstance(role.policies, Unreadable) else role.policies
     much = power(policies, policies, role.boundary)
     found = wide_trusts(role.trust, (provider_of(facts, subject),), audience_of(facts, subject), power=much)
     if not found:
-        return ok("the trust policy admits nobody whom it does not name")
+        return ok("the trust policy allows only the ServiceAccounts that it names")
     return unknown(
-        f"nothing is broken, but the trust policy is wide: {in_one_line(found)}",
+        f"nothing is broken, but the trust policy is broad: {in_one_line(found)}",
         role=role.arn,
         tighter="; ".join(dict.fromkeys(item.suggestion for item in found)),
         explained="; ".join(dict.fromkeys(item.explained_by for item in found)),

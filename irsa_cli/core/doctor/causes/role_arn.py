@@ -7,48 +7,35 @@ import shlex
 
 from irsa_cli.core.doctor.clues.meant import choose, evidence, naming, only_one
 from irsa_cli.core.doctor.clues.trust_flaws import flaws_of, other_roles
-from irsa_cli.core.doctor.commands import annotate_anew, make, proposed
-from irsa_cli.core.doctor.facts import Facts, Subject
-from irsa_cli.core.doctor.finding import (
-    ASSOCIATE_ROLE,
-    EKS_GUIDE,
-    IAM_GUIDE,
-    Group,
-    Judgement,
-    cause,
-    ok,
-    problem,
-)
-from irsa_cli.core.doctor.subjects import EMPTY, annotation_of, role_arn_of, role_of
+from irsa_cli.core.doctor.commands import annotate_and_restart, make, proposed
+from irsa_cli.core.doctor.facts import EMPTY, Facts, Subject
+from irsa_cli.core.doctor.finding import Judgement, account_cause, ok, problem
 from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.unreadable import CannotTell, have
 from irsa_cli.core.plan.states import SERVICE_ACCOUNT_TAG, ProviderState
 from irsa_cli.core.values.arn import Arn, is_role
 from irsa_cli.core.values.shown import shown, unspaced
 
-ACCOUNT = Group.SERVICE_ACCOUNT
 
-
-@cause(
+@account_cause(
     "annotation-whitespace",
-    ACCOUNT,
     94,
-    title="There are spaces, quotes or invisible characters in the role's ARN.",
+    title="The role ARN in the annotation contains spaces, quotes or invisible characters.",
     symptom="ValidationError: Request ARN is invalid",
-    looks_at="the ServiceAccount's annotation, character by character",
-    remedy="Write the ARN without them.",
-    source=f"{IAM_GUIDE}/reference-arns.html",
+    looks_at="the characters of the ServiceAccount's annotation",
+    remedy="Remove these characters.",
+    source="iam:reference-arns.html",
 )
 def _whitespace(facts: Facts) -> Judgement:
-    value = annotation_of(facts.named)
+    value = facts.named.annotation()
     clean = _clean(value)
     if clean == value:
         return ok("the ARN has no stray characters")
     if not is_role(clean):
-        raise CannotTell("without its stray characters it is no ARN either; see annotation-arn")
+        raise CannotTell("it is not a role ARN without its stray characters either; see annotation-arn")
     return problem(
-        "the ARN is taken with every character",
-        fix=annotate_anew(facts, clean),
+        "STS uses the value with every character",
+        fix=annotate_and_restart(facts, clean),
         annotation=shown(value),
         expected=clean,
     )
@@ -58,33 +45,32 @@ def _clean(value: str) -> str:
     return unspaced(value).strip("\"'`")
 
 
-@cause(
+@account_cause(
     "annotation-arn",
-    ACCOUNT,
     94,
-    title="The annotation is not the ARN of a role.",
+    title="The annotation is not a role ARN.",
     symptom="ValidationError: Request ARN is invalid",
     looks_at="the ServiceAccount's annotation",
-    remedy="The form is arn:PARTITION:iam::ACCOUNT:role/PATH/NAME, with an account of twelve digits.",
-    source=f"{IAM_GUIDE}/reference-arns.html",
+    remedy="Use the form arn:PARTITION:iam::ACCOUNT:role/PATH/NAME, with a 12-digit account ID.",
+    source="iam:reference-arns.html",
 )
 def _arn(facts: Facts) -> Judgement:
-    value = annotation_of(facts.named)
+    value = facts.named.annotation()
     if is_role(value):
-        return ok("the annotation is the ARN of a role")
+        return ok("the annotation is a role ARN")
     clean = _clean(value)
     if is_role(clean):
-        raise CannotTell("it is, but for stray characters; see annotation-whitespace")
+        raise CannotTell("it is a role ARN with stray characters; see annotation-whitespace")
     said = {"annotation": shown(value), **evidence(facts)}
-    text = "STS does not take it for a role" if value else f"{EMPTY}: the pod webhook injects nothing by it"
+    text = "STS does not accept it as a role ARN" if value else f"{EMPTY}: the pod webhook ignores it"
     policy = _POLICY.fullmatch(clean)
     meant = _guess(facts, clean)
     if policy is not None and not naming(facts):
-        why = "nothing but the annotation says that the ServiceAccount is to have it"
-        return problem(
-            f"{text}: it is a policy", fix=proposed(why, clean, _with_policy(facts, clean)), **said
-        )
-    fix = annotate_anew(facts, meant) if meant else choose(facts, _anew(facts, facts.named))
+        why = "only the annotation says that the ServiceAccount needs it"
+        # The annotation has a policy instead of a role.
+        line = _new_role(facts, facts.named).replace("-arn ARN", f"-arn {shlex.quote(clean)}")
+        return problem(f"{text}: it is a policy ARN", fix=proposed(why, clean, line), **said)
+    fix = annotate_and_restart(facts, meant) if meant else choose(facts, _new_role(facts, facts.named))
     return problem(text, fix=fix, **said, **({"expected": meant} if meant else {}))
 
 
@@ -94,10 +80,7 @@ _ROLE = re.compile(r"(?:(?:.*:)?role/)?(?P<name>[\w+=,.@/-]+?)/*", re.ASCII)
 
 
 def _guess(facts: Facts, text: str) -> str:
-    """The ARN that was probably meant; '' where several may be, or nothing tells of a role.
-
-    A role that names the ServiceAccount goes before a name that was made of the text: that role exists.
-    """
+    """The ARN that the text probably stands for, '' if unclear; a role that trusts it comes first."""
     session, role = _SESSION.fullmatch(text), _ROLE.fullmatch(text)
     name = session["name"] if session else role["name"] if role else ""
     found = [item.arn for item in naming(facts)]
@@ -109,113 +92,102 @@ def _guess(facts: Facts, text: str) -> str:
     return arn if not found and not session and is_role(arn) else ""
 
 
-def _with_policy(facts: Facts, policy: str) -> str:
-    """The command that makes a role with the policy that the annotation names in place of a role."""
-    return _anew(facts, facts.named).replace(
-        "--attach-policy-arn ARN", f"--attach-policy-arn {shlex.quote(policy)}"
-    )
-
-
-@cause(
+@account_cause(
     "annotation-partition",
-    ACCOUNT,
     94,
-    title="The role's ARN is of another partition than the cluster.",
+    title="The role's ARN has another partition than the cluster.",
     symptom="ValidationError, or InvalidIdentityToken",
     looks_at="the ServiceAccount's annotation, the cluster's ARN",
-    remedy="Roles in China begin with arn:aws-cn, in GovCloud with arn:aws-us-gov.",
-    source=f"{IAM_GUIDE}/reference-arns.html",
+    remedy="Use arn:aws-cn for roles in China and arn:aws-us-gov for roles in GovCloud.",
+    source="iam:reference-arns.html",
 )
 def _partition(facts: Facts) -> Judgement:
     subject = facts.named
-    arn = role_arn_of(subject)
+    arn = subject.role_arn()
     if arn.partition == facts.cluster.partition:
-        return ok("the role is of the cluster's partition", partition=arn.partition)
+        return ok("the role is in the cluster's partition", partition=arn.partition)
     right = Arn(facts.cluster.partition, "iam", "", arn.account, arn.resource)
     there = only_one(facts) or (subject.role if isinstance(subject.role, Role) else None)
     return problem(
-        "credentials never cross partitions",
-        fix=annotate_anew(facts, str(right) if there is None else there.arn),
+        "credentials never work across partitions",
+        fix=annotate_and_restart(facts, str(right) if there is None else there.arn),
         annotation=str(arn),
         cluster=facts.cluster.partition,
     )
 
 
-@cause(
+@account_cause(
     "annotation-account",
-    ACCOUNT,
     92,
-    title="The annotation names the wrong account.",
+    title="The annotation has the wrong account.",
     symptom="AccessDenied, or No OpenIDConnect provider found in your account",
     looks_at="the ServiceAccount's annotation, trust policies of the roles in the cluster's account",
-    remedy="Annotate with the ARN that IAM gives. A role in another account needs an OIDC provider there.",
-    source=f"{EKS_GUIDE}/cross-account-access.html",
+    remedy="Use the ARN that IAM shows. A role in another account needs an OIDC provider there.",
+    source="eks:cross-account-access.html",
 )
 def _account(facts: Facts) -> Judgement:
     subject = facts.named
-    arn = role_arn_of(subject)
+    arn = subject.role_arn()
     if arn.account == facts.cluster.home:
         return ok("the role is in the cluster's account", account=arn.account)
     if isinstance(subject.role, Role) and isinstance(subject.provider, ProviderState) and not flaws_of(facts):
-        return ok("the role is in another account, and admits the ServiceAccount", account=arn.account)
+        return ok("the role is in another account and trusts the ServiceAccount", account=arn.account)
     have(subject.candidates)
     same = [role.arn for role in naming(facts) if role.arn.rsplit("/", 1)[-1] == arn.name]
     if not same:
         have(subject.role)
         have(subject.provider)
-        return ok("nothing says that a role of the cluster's account is meant", account=arn.account)
+        return ok("no role in the cluster's account fits better", account=arn.account)
     return problem(
-        "a role of this name that admits the ServiceAccount is in the cluster's account",
-        fix=annotate_anew(facts, same[0]),
+        "a role of this name in the cluster's account trusts the ServiceAccount",
+        fix=annotate_and_restart(facts, same[0]),
         annotation=str(arn),
         role=same[0],
     )
 
 
-@cause(
+@account_cause(
     "role-missing",
-    ACCOUNT,
     91,
-    title="The role that the annotation names does not exist.",
+    title="The role in the annotation does not exist.",
     symptom="AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity",
     looks_at="iam GetRole, trust policies of the account's roles",
-    remedy="Annotate with the ARN of a role that is there, or make one: irsa create-sa.",
-    source=ASSOCIATE_ROLE,
+    remedy="Annotate with the ARN of an existing role, or create one: irsa create-sa.",
+    source="eks:associate-service-account-role.html",
 )
 def _role(facts: Facts) -> Judgement:
     subject, arn = facts.named, _arn_in_partition(facts)
     if have(subject.role) is not None:
         return ok("the role exists")
-    tagged = f"; its tag {SERVICE_ACCOUNT_TAG} would be {subject.full_name}"
+    tagged = f" (its tag {SERVICE_ACCOUNT_TAG} would be {subject.full_name})"
     return problem(
-        "STS does not say that a role is missing: it denies access",
-        fix=choose(facts, _anew(facts, subject)),
+        "STS reports AccessDenied for a role that does not exist",
+        fix=choose(facts, _new_role(facts, subject)),
         annotation=str(arn),
-        role=f"none of this name{'' if naming(facts) else tagged}",
+        role=f"not found{'' if naming(facts) else tagged}",
         **evidence(facts),
     )
 
 
 def _arn_in_partition(facts: Facts) -> Arn:
-    arn = role_arn_of(facts.named)
+    arn = facts.named.role_arn()
     if arn.partition != facts.cluster.partition:
-        raise CannotTell(f"{arn} is of another partition; see annotation-partition")
+        raise CannotTell(f"{arn} has another partition; see annotation-partition")
     return arn
 
 
-def _anew(facts: Facts, subject: Subject) -> str:
+def _new_role(facts: Facts, subject: Subject) -> str:
     return f"{make(facts, subject)} --override-existing-serviceaccounts"
 
 
-@cause(
+@account_cause(
     "annotation-path",
-    ACCOUNT,
     92,
-    title="The ARN in the annotation lacks the role's path, or differs in case.",
+    title="The ARN in the annotation has the wrong path or case.",
     symptom="AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity",
     looks_at="iam GetRole (its ARN), the ServiceAccount's annotation",
-    remedy="Annotate with the ARN as GetRole gives it.",
-    source=f"{IAM_GUIDE}/reference_identifiers.html",
+    remedy="Annotate with the ARN that GetRole returns.",
+    source="iam:reference_identifiers.html",
 )
 def _path(facts: Facts) -> Judgement:
     subject, arn = facts.named, _arn_in_partition(facts)
@@ -223,32 +195,31 @@ def _path(facts: Facts) -> Judgement:
     if role is None:
         raise CannotTell(f"there is no role {arn.name}")
     if role.arn == str(arn):
-        return ok("the ARN is the role's, letter by letter")
+        return ok("the ARN matches the role's exactly")
     return problem(
-        "IAM finds roles by name alone, STS by the whole ARN",
-        fix=annotate_anew(facts, role.arn),
+        "STS compares the whole ARN, including path and case",
+        fix=annotate_and_restart(facts, role.arn),
         annotation=str(arn),
         role=role.arn,
     )
 
 
-@cause(
+@account_cause(
     "annotation-other-role",
-    ACCOUNT,
     91,
-    title="The annotation names another role than the one that was made for the ServiceAccount.",
+    title="The annotation has another role than the one that trusts the ServiceAccount.",
     symptom="AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity",
-    looks_at="trust policies of the annotation's role and of the account's other roles, tags of the first",
-    remedy="Annotate with the ARN of the role whose trust policy admits the ServiceAccount.",
-    source=ASSOCIATE_ROLE,
+    looks_at="trust policies of this role and of the account's other roles, this role's tags",
+    remedy="Annotate with the ARN of the role that trusts the ServiceAccount.",
+    source="eks:associate-service-account-role.html",
 )
 def _other(facts: Facts) -> Judgement:
-    role = role_of(facts.named)
+    role = facts.named.annotated_role()
     found = other_roles(facts)
     if not found:
-        return ok("there is no other role that was rather meant", role=role.arn)
+        return ok("no other role fits better", role=role.arn)
     return problem(
-        "this role does not admit the ServiceAccount, and another one does",
+        "this role does not trust the ServiceAccount, and another one does",
         fix=choose(facts, ""),
         annotation=role.arn,
         **evidence(facts),

@@ -1,7 +1,4 @@
-"""Causes in settings of a container that lead its SDK elsewhere: profiles, files, endpoints, proxies.
-
-What the webhook itself writes is judged in `irsa_cli.core.doctor.causes.containers`.
-"""
+"""Causes in a container's settings that mislead its SDK: profiles, files, endpoints, proxies."""
 
 from __future__ import annotations
 
@@ -14,20 +11,9 @@ from irsa_cli.core.doctor.causes.environment import cli_version
 from irsa_cli.core.doctor.clues.exchanges import is_admitted
 from irsa_cli.core.doctor.clues.injection import POD_IDENTITY_ENV, takes_profile
 from irsa_cli.core.doctor.facts import Facts
-from irsa_cli.core.doctor.finding import (
-    EKS_GUIDE,
-    SDK_GUIDE,
-    Group,
-    Judgement,
-    cause,
-    hint,
-    ok,
-    problem,
-    suspect,
-    unknown,
-)
+from irsa_cli.core.doctor.finding import Judgement, hint, ok, pod_cause, problem, suspect, unknown
 from irsa_cli.core.doctor.owners import edit
-from irsa_cli.core.doctor.subjects import injected, is_bare, listed, pod_names, users_of, where
+from irsa_cli.core.doctor.subjects import injected, is_bare, listed, pod_names, where
 from irsa_cli.core.objects.kinds import Container, Pod
 from irsa_cli.core.objects.unreadable import CannotTell, have
 from irsa_cli.core.objects.variables import HIDDEN, variable
@@ -53,60 +39,58 @@ def given(facts: Facts, test: Callable[[Container], bool]) -> list[tuple[Pod, Co
     """The containers with an identity of AWS of which the test holds."""
     return [
         (pod, item)
-        for pod in users_of(facts.named)
+        for pod in facts.named.users()
         for item in pod.containers
         if (injected(item) or POD_IDENTITY_ENV in item.env) and test(item)
     ]
 
 
-@cause(
+@pod_cause(
     "pod-profile",
-    Group.PODS,
     44,
-    title="The container names a profile of the AWS configuration.",
+    title="The container selects a profile of the AWS configuration.",
     symptom="The config profile (NAME) could not be found, or another principal",
     looks_at="AWS_PROFILE and AWS_DEFAULT_PROFILE of the pods' containers",
-    remedy="Remove AWS_PROFILE from the pod's template, unless the profile itself takes the web identity.",
-    source=f"{SDK_GUIDE}/file-format.html",
+    remedy="Remove AWS_PROFILE from the pod template, unless the profile uses the web identity.",
+    source="sdk:file-format.html",
 )
 def _profile(facts: Facts) -> Judgement:
     named = given(facts, lambda item: any(item.env.is_set(name) for name in _PROFILES))
     found = [(pod, item) for pod, item in named if not takes_profile(facts, pod, item)]
     if not found:
-        return ok("containers name the profile that irsa wrote" if named else "no container names a profile")
+        return ok("containers use the profile that irsa wrote" if named else "no container selects a profile")
     return unless_admitted(facts, found)(
-        "some SDKs look for the profile in place of the web identity, and fail where it is not there",
+        "some SDKs use the profile instead of the web identity, and fail without it",
         containers=where(found),
         variables=listed(name for name in _PROFILES if name in found[0][1].env),
     )
 
 
-@cause(
+@pod_cause(
     "pod-credentials-file",
-    Group.PODS,
     43,
-    title="The container has a credentials file, which some SDKs take before the web identity.",
+    title="The container has a credentials file, which some SDKs use before the web identity.",
     symptom="Another principal (an IAM user) in errors",
     looks_at="AWS_SHARED_CREDENTIALS_FILE and AWS_CONFIG_FILE of the pods' containers, mounts at .aws",
-    remedy="Remove AWS_SHARED_CREDENTIALS_FILE from the pod's template. The order hangs on the SDK.",
-    source=f"{SDK_GUIDE}/standardized-credentials.html",
+    remedy="Remove AWS_SHARED_CREDENTIALS_FILE from the pod template. The order depends on the SDK.",
+    source="sdk:standardized-credentials.html",
 )
 def _credentials_file(facts: Facts) -> Judgement:
     found = given(facts, lambda item: item.env.get(_FILE, "") not in ("", _NOTHING))
     if found:
         say = unless_admitted(facts, found)
-        return say("which goes first hangs on the SDK", containers=where(found))
+        return say("some SDKs use the credentials file first", containers=where(found))
     mounted = given(facts, _has_configuration)
     mounted = [(pod, item) for pod, item in mounted if not takes_profile(facts, pod, item)]
     brought = [(pod, item) for pod, item in mounted if _is_brought(pod, item)]
-    text = "a configuration of AWS is in the container; what its default profile says is not read"
+    text = "the container has an AWS configuration whose default profile irsa does not read"
     if brought:
         return unless_admitted(facts, brought)(text, containers=where(brought))
-    return hint(text, containers=where(mounted)) if mounted else ok("no container names a credentials file")
+    return hint(text, containers=where(mounted)) if mounted else ok("no container has a credentials file")
 
 
 def _has_configuration(container: Container) -> bool:
-    """Whether it is told of a configuration, or has one mounted where SDKs look for it."""
+    """Whether the container has an AWS configuration."""
     if container.env.get(_CONFIG, "") not in ("", _NOTHING):
         return True
     return any("/.aws/" in f"{mount}/" for mount in container.mounts.values())
@@ -119,19 +103,18 @@ def _is_brought(pod: Pod, container: Container) -> bool:
 
 
 def unless_admitted(facts: Facts, found: list[tuple[Pod, Container]]) -> Callable[..., Judgement]:
-    """Suspect, but where STS has admitted the pods since they were made: their SDK uses the web identity."""
+    """`suspect`, or `unknown` if STS accepted these pods: then their SDK uses the web identity."""
     return unknown if is_admitted(facts, [pod for pod, _ in found]) else suspect
 
 
-@cause(
+@pod_cause(
     "pod-endpoint",
-    Group.PODS,
     56,
-    title="The container sends all calls to one endpoint, the exchange of the token, too.",
-    symptom="Errors of another service, or a connection refused, for AssumeRoleWithWebIdentity",
+    title="The container sends all AWS calls to one endpoint, including the token exchange.",
+    symptom="Errors of another service, or connection refused, for AssumeRoleWithWebIdentity",
     looks_at="AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_STS of the pods' containers",
-    remedy="Name the service in the variable: AWS_ENDPOINT_URL_S3, and leave AWS_ENDPOINT_URL out.",
-    source=f"{SDK_GUIDE}/feature-ss-endpoints.html",
+    remedy="Use a service's variable, such as AWS_ENDPOINT_URL_S3, instead of AWS_ENDPOINT_URL.",
+    source="sdk:feature-ss-endpoints.html",
 )
 def _endpoint(facts: Facts) -> Judgement:
     found = given(facts, lambda item: _leads(item) is _Endpoint.AWAY)
@@ -140,23 +123,23 @@ def _endpoint(facts: Facts) -> Judgement:
         host = _host(address or "")
         wrong = variable == _URL and host
         return problem(
-            "it stands for the endpoint of every service that has none of its own, and STS has none"
+            "the endpoint applies to every service without its own, including STS"
             if wrong
-            else "what stands for the endpoint of STS is no address",
+            else "the value for the STS endpoint is not a URL",
             fix=edit(facts, found[0][0]),
             containers=where(found),
-            endpoint=host or f"{variable} names no host",
+            endpoint=host or f"{variable} has no host",
         )
     hidden = given(facts, lambda item: _leads(item) is _Endpoint.HIDDEN)
     own = hidden or given(facts, lambda item: _leads(item) is _Endpoint.OWN)
     if not own:
-        return ok("containers call AWS' own endpoints")
+        return ok("containers use AWS endpoints")
     variable, address = _endpoint_of(own[0][1])
-    text = "where a container's calls to STS go comes from elsewhere, and is not read"
+    text = "the STS endpoint of a container comes from a source that irsa does not read"
     return unless_admitted(facts, own)(
-        text if hidden else "whether it answers as STS does can't be seen from here",
+        text if hidden else "irsa cannot tell if the container's STS endpoint answers like STS",
         containers=where(own),
-        endpoint=_host(address or "") or f"{variable}, or what has it ignored",
+        endpoint=_host(address or "") or f"{variable}, or {_IGNORED}",
     )
 
 
@@ -170,7 +153,7 @@ class _Endpoint(Enum):
 
 
 def _leads(container: Container) -> _Endpoint:
-    """Where it calls STS; one that has keys of its own, or no web identity, does not at all."""
+    """Where the container calls STS; with its own keys or without a web identity, it does not."""
     variable, address = _endpoint_of(container)
     ignored = container.env.get(_IGNORED, "")
     if not variable or not injected(container) or set(container.env) >= _KEYS:
@@ -186,10 +169,7 @@ def _leads(container: Container) -> _Endpoint:
 
 
 def _endpoint_of(container: Container) -> tuple[str, str | None]:
-    """The variable that decides where STS is called, '' for none, and its value, None where that is hidden.
-
-    SDKs pass over an empty one.
-    """
+    """The variable that sets the STS endpoint ('' for none) and its value (None if hidden)."""
     for name in (_STS_URL, _URL):
         value = container.env.get(name, "")
         if value != "":
@@ -198,29 +178,28 @@ def _endpoint_of(container: Container) -> tuple[str, str | None]:
 
 
 def _host(address: str) -> str:
-    """The host of an address, '' where it names none or is no address at all."""
+    """The host of a URL, '' without one."""
     try:
         return urlsplit(address).hostname or ""
     except ValueError:
         return ""
 
 
-@cause(
+@pod_cause(
     "pod-old-annotation",
-    Group.PODS,
     42,
-    title="The pods name a role in the way of kube2iam or kiam.",
-    symptom="The node's role, or no credentials: nobody looks at the annotation",
+    title="The pods have the annotation of kube2iam or kiam.",
+    symptom="The node's role or no credentials: nothing reads the annotation",
     looks_at=f"annotation {_KUBE2IAM} of the pods, their environment",
-    remedy="IRSA reads the annotation of the ServiceAccount, eks.amazonaws.com/role-arn.",
-    source=f"{EKS_GUIDE}/associate-service-account-role.html",
+    remedy="Annotate the ServiceAccount with eks.amazonaws.com/role-arn instead.",
+    source="eks:associate-service-account-role.html",
 )
 def _kube2iam(facts: Facts) -> Judgement:
-    found = [pod for pod in users_of(facts.named) if _KUBE2IAM in pod.annotations and is_bare(pod)]
+    found = [pod for pod in facts.named.users() if _KUBE2IAM in pod.annotations and is_bare(pod)]
     if not found:
-        return ok("no pod without an identity names a role in another way")
+        return ok("no pod without an identity has another role annotation")
     return unknown(
-        "it works only where kube2iam or kiam runs",
+        "the annotation only works with kube2iam or kiam",
         pods=pod_names(found),
         annotation=found[0].annotations[_KUBE2IAM],
     )
@@ -230,35 +209,31 @@ def _of_pod_identity(facts: Facts) -> list[tuple[Pod, Container]]:
     if have(facts.named.association) is None:
         return []
     found = [
-        (pod, item)
-        for pod in users_of(facts.named)
-        for item in pod.containers
-        if POD_IDENTITY_ENV in item.env
+        (pod, item) for pod in facts.named.users() for item in pod.containers if POD_IDENTITY_ENV in item.env
     ]
     if not found:
-        raise CannotTell("no container of it has credentials of EKS Pod Identity")
+        raise CannotTell("none of its containers has EKS Pod Identity credentials")
     return found
 
 
-@cause(
+@pod_cause(
     "pod-identity-proxy",
-    Group.PODS,
     60,
-    title="The proxy keeps the container from the agent of EKS Pod Identity.",
+    title="The container calls the EKS Pod Identity agent through a proxy.",
     symptom=f"Error retrieving metadata: timeout, or 403 of a proxy, for http://{_AGENT}",
     looks_at="HTTP_PROXY and NO_PROXY of the pods' containers",
-    remedy=f"Add {_AGENT} (and [fd00:ec2::23] for IPv6) to NO_PROXY in the pod's template.",
-    source=f"{EKS_GUIDE}/pod-id-how-it-works.html",
+    remedy=f"Add {_AGENT} (and [fd00:ec2::23] for IPv6) to NO_PROXY in the pod template.",
+    source="eks:pod-id-how-it-works.html",
 )
 def _proxy(facts: Facts) -> Judgement:
     found = [(pod, item) for pod, item in _of_pod_identity(facts) if _proxied(item) is not False]
     if not found:
-        return ok("no proxy stands between containers and the agent of EKS Pod Identity")
+        return ok("no container calls the EKS Pod Identity agent through a proxy")
     sure = [(pod, item) for pod, item in found if _proxied(item)]
     if not sure:
-        return suspect("NO_PROXY comes from elsewhere, or names a network", containers=where(found))
+        return suspect("irsa cannot tell if NO_PROXY includes the agent", containers=where(found))
     return problem(
-        f"HTTP_PROXY is set, and NO_PROXY does not name {_AGENT}",
+        f"HTTP_PROXY is set, and NO_PROXY does not include {_AGENT}",
         fix=edit(facts, sure[0][0]),
         containers=where(sure),
         no_proxy=no_proxy(sure[0][1]) or "none",
@@ -266,7 +241,7 @@ def _proxy(facts: Facts) -> Judgement:
 
 
 def _proxied(container: Container) -> bool | None:
-    """Whether the agent is called by a proxy; None where that can't be known."""
+    """Whether the container calls the agent through a proxy; None if irsa cannot tell."""
     if not any(name in container.env for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")):
         return False
     direct = no_proxy(container)
@@ -279,42 +254,37 @@ def _proxied(container: Container) -> bool | None:
 
 
 def no_proxy(container: Container) -> str | None:
-    """What goes by no proxy; None where that is not read."""
+    """The value of NO_PROXY; None if irsa does not read it."""
     found = [container.env[name] for name in _NO_PROXY if name in container.env]
     return None if None in found else ",".join(str(text) for text in found)
 
 
-@cause(
+@pod_cause(
     "pod-identity-sdk",
-    Group.PODS,
     59,
-    title="The SDK in the container is too old to know EKS Pod Identity.",
-    symptom="The node's role, or no credentials, although the environment is right",
-    looks_at="images of the pods' containers (only those of the AWS CLI tell their version)",
+    title="The SDK in the container is too old for EKS Pod Identity.",
+    symptom="The node's role or no credentials, although the environment is right",
+    looks_at="images of the pods' containers (only the AWS CLI's images show a version)",
     remedy="Upgrade: AWS CLI 1.30.0 or 2.15.0, boto3 1.34.41, botocore 1.34.41, Go v1 1.47.11 or v2"
-    " release-2023-11-14, Java 1.12.746 or 2.21.30, JavaScript 2.1550.0 or 3.458.0 at least.",
-    source=f"{EKS_GUIDE}/pod-id-minimum-sdk.html",
+    " release-2023-11-14, Java 1.12.746 or 2.21.30, JavaScript 2.1550.0 or 3.458.0, or later.",
+    source="eks:pod-id-minimum-sdk.html",
 )
 def _sdk(facts: Facts) -> Judgement:
     found = _of_pod_identity(facts)
-    old = [(pod, item) for pod, item in found if _is_old(item)]
+    versions = [(pod, item, cli_version(item)) for pod, item in found]
+    old = [(pod, item) for pod, item, it in versions if it and it[1] < _CLI_SINCE.get(it[0], 0)]
     if old:
         return problem(
-            "this AWS CLI does not know EKS Pod Identity",
+            "this AWS CLI does not support EKS Pod Identity",
             fix=edit(facts, old[0][0]),
             containers=where(old),
             image=old[0][1].image,
             needed=">= 1.30.0 or 2.15.0",
         )
-    hidden = [item.image for _, item in found if cli_version(item) is None]
+    hidden = [item.image for _, item, version in versions if version is None]
     if hidden:
         return hint(
-            "whether the SDK in an image knows EKS Pod Identity can't be seen from outside",
+            "irsa cannot tell if the SDK in the image supports EKS Pod Identity",
             images=listed(hidden),
         )
     return ok("the images' AWS CLI is recent enough, or there is no association")
-
-
-def _is_old(container: Container) -> bool:
-    version = cli_version(container)
-    return version is not None and version[1] < _CLI_SINCE.get(version[0], 0)

@@ -1,8 +1,4 @@
-"""Causes in the role's trust policy: each thing in it that can keep the token out.
-
-What is wrong in a policy is found by `irsa_cli.core.doctor.clues.trust_flaws`, for this token in
-`irsa_cli.core.doctor.clues.trust_flaws`; here each flaw gets its explanation and its remedy.
-"""
+"""Causes in the role's trust policy: the explanation and the remedy of each flaw in `clues.trust_flaws`."""
 
 from __future__ import annotations
 
@@ -11,23 +7,11 @@ import shlex
 from dataclasses import replace
 from datetime import datetime
 
-from irsa_cli.core.doctor.clues.principal_flaws import Flaw
-from irsa_cli.core.doctor.clues.trust_flaws import GENERATED, flaws_of, other_roles
+from irsa_cli.core.doctor.clues.trust_flaws import GENERATED, Flaw, flaws_of, other_roles
 from irsa_cli.core.doctor.commands import admit, in_account, make, of_role, rewrite_trust
 from irsa_cli.core.doctor.facts import Facts
-from irsa_cli.core.doctor.finding import (
-    ASSOCIATE_ROLE,
-    IAM_GUIDE,
-    REGISTRY,
-    Check,
-    Group,
-    Judgement,
-    cause,
-    ok,
-    problem,
-    unknown,
-)
-from irsa_cli.core.doctor.subjects import identity_of, quota_of, role_of
+from irsa_cli.core.doctor.finding import REGISTRY, Check, Judgement, ok, problem, role_cause, unknown
+from irsa_cli.core.doctor.subjects import identity_of, quota_of
 from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.policies import policy
 from irsa_cli.core.policies.web_identity import WebIdentity
@@ -38,19 +22,20 @@ from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.issuer import host_path
 from irsa_cli.core.values.names import subject as subject_claim
 
-_OPERATORS = f"{IAM_GUIDE}/reference_policies_elements_condition_operators.html"
-_KEYS = f"{IAM_GUIDE}/reference_policies_iam-condition-keys.html#condition-keys-wif"
-_PRINCIPAL = f"{IAM_GUIDE}/reference_policies_elements_principal.html"
+_TRUST = "eks:associate-service-account-role.html"
+_OPERATORS = "iam:reference_policies_elements_condition_operators.html"
+_KEYS = "iam:reference_policies_iam-condition-keys.html#condition-keys-wif"
+_PRINCIPAL = "iam:reference_policies_elements_principal.html"
 _DENIED = "AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity"
 _LOOKS_AT = "iam GetRole (trust policy), the token's issuer, subject and audience"
-_ADD = "Add the right statement (irsa create-sa --attach-role-arn ... --update-trust), or correct this one."
+_ADD = "Add the right statement (irsa create-sa --attach-role-arn ... --update-trust), or fix this one."
 
 
 def _check(identifier: str) -> Check:
     def check(facts: Facts) -> Judgement:
-        role = role_of(facts.named)
+        role = facts.named.annotated_role()
         if other_roles(facts):
-            return ok("another role was meant; see annotation-other-role")
+            return ok("another role fits better; see annotation-other-role")
         found = flaws_of(facts)
         mine = [flaw for flaw in found if flaw.cause == identifier]
         if not mine:
@@ -67,22 +52,22 @@ def _check(identifier: str) -> Check:
 def _not_this(facts: Facts, role: Role, found: tuple[Flaw, ...]) -> Judgement:
     if found:
         others = ", ".join(dict.fromkeys(flaw.cause for flaw in found))
-        return ok(f"this is not what keeps the token out; see {others}")
+        return ok(f"the trust policy has another problem; see {others}")
     explanation = explain(role.trust, identity_of(facts, facts.named), now=facts.now)
     return ok("; ".join(explanation.text))
 
 
 def _fix(facts: Facts, role: Role, flaw: Flaw) -> str:
-    """The command after which the role admits the token, and admits nobody else that it does not need."""
+    """The command after which the role trusts the token, and nobody else."""
     identity = identity_of(facts, facts.named)
     if flaw.cause == "trust-deny":
         document = _with_exceptions(role.trust, identity, facts.now)
         outlook = explain(document, identity, now=facts.now)
         # Whoever wrote a Deny meant somebody by it: that it is not this one, a person has to say.
-        why = "its trust policy denies it on purpose, as it seems"
+        why = "its trust policy seems to deny it on purpose"
         return _look(facts, role) if outlook.denied_by else _write(facts, role, document, why)
     if voided(role.trust, identity):
-        # A statement beside the one that is there would make its other conditions worthless.
+        # An additional statement would bypass the other conditions of this one.
         return _look(facts, role)
     if explain(role.trust, identity, now=facts.now).denied_by:
         return _look(facts, role)  # Adding a statement is refused while a Deny applies; that goes first.
@@ -110,9 +95,9 @@ def _look(facts: Facts, role: Role) -> str:
 
 
 def _generated(facts: Facts, flaw: Flaw) -> str:
-    """The pattern that admits a ServiceAccount of a generated name in later releases, too; else ''.
+    """The pattern for a ServiceAccount whose name is generated with each release; else ''.
 
-    It is what the policy says already, or less: it ends where the generated part of the name begins.
+    It allows no more than the policy: it ends where the generated part of the name begins.
     """
     match = GENERATED.fullmatch(facts.named.name)
     if match is None or flaw.cause not in ("trust-generated-name", "trust-wildcard"):
@@ -139,115 +124,102 @@ def _with_exceptions(
 
 
 def _trust_cause(
-    identifier: str, weight: int, title: str, *, source: str, remedy: str = _ADD, symptom: str = _DENIED
+    identifier: str, weight: int, title: str, source: str = _TRUST, remedy: str = _ADD, symptom: str = _DENIED
 ) -> None:
-    register = cause(
-        identifier,
-        Group.ROLE,
-        weight,
-        title=title,
-        symptom=symptom,
-        looks_at=_LOOKS_AT,
-        remedy=remedy,
-        source=source,
+    register = role_cause(
+        identifier, weight, title=title, symptom=symptom, looks_at=_LOOKS_AT, remedy=remedy, source=source
     )
     register(_check(identifier))
 
 
-_trust_cause("trust-principal", 89, "The role's trust policy admits no OIDC provider.", source=ASSOCIATE_ROLE)
+_trust_cause("trust-principal", 89, "The role does not trust an OIDC provider.")
 _trust_cause(
     "trust-old-cluster",
     89,
     "The role trusts the issuer of an earlier cluster.",
-    symptom=f"{_DENIED}, since the cluster was created again",
-    remedy="Replace the old issuer in the principal and in every condition key; "
-    + _ADD[0].lower()
-    + _ADD[1:],
-    source=ASSOCIATE_ROLE,
+    symptom=f"{_DENIED}, since the cluster was recreated",
+    remedy=f"Replace the old issuer in the principal and in every condition key. {_ADD}",
 )
 _trust_cause(
     "trust-other-cluster",
     88,
     "The role trusts the issuer of another cluster.",
-    remedy="Add a statement for this cluster (irsa create-sa --attach-role-arn ... --update-trust). That of"
-    " the other cluster stays as it is: its pods need it.",
-    source=ASSOCIATE_ROLE,
+    remedy="Add a statement for this cluster (irsa create-sa --attach-role-arn ... --update-trust). Keep the"
+    " other cluster's statement: its pods need it.",
 )
 _trust_cause(
     "trust-provider-arn",
     88,
     "The provider's ARN in the trust policy is misspelt.",
-    remedy="It is arn:PARTITION:iam::ACCOUNT:oidc-provider/ISSUER, without https://, in the issuer's own"
-    " letters. " + _ADD,
+    remedy="Use arn:PARTITION:iam::ACCOUNT:oidc-provider/ISSUER, without https://, in the issuer's spelling. "
+    + _ADD,
     source=_PRINCIPAL,
 )
 _trust_cause(
     "trust-action",
     88,
-    "The trust policy allows another action than the exchange of a token.",
+    "The trust policy does not allow sts:AssumeRoleWithWebIdentity.",
     source="https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html",
 )
-_trust_cause("trust-key-https", 88, "A condition key of the trust policy begins with https://.", source=_KEYS)
+_trust_cause("trust-key-https", 88, "A condition key of the trust policy starts with https://.", _KEYS)
 _trust_cause(
     "trust-key",
     87,
-    "A condition key of the trust policy is none that the token has.",
-    remedy="The keys are ISSUER:sub and ISSUER:aud, without https://, for the principal's own issuer. "
-    + _ADD,
+    "The token does not have a condition key of the trust policy.",
+    remedy="Use the keys ISSUER:sub and ISSUER:aud, without https://, with the principal's issuer. " + _ADD,
     source=_KEYS,
 )
 _trust_cause(
     "trust-wildcard",
     87,
-    "A wildcard of the trust policy stands under StringEquals.",
-    remedy="Wildcards belong under StringLike. " + _ADD,
+    "The trust policy uses a wildcard with StringEquals.",
+    remedy="Use StringLike for wildcards. " + _ADD,
     source=_OPERATORS,
 )
 _trust_cause(
-    "trust-whitespace", 87, "There are spaces or line ends in a value of the trust policy.", source=_OPERATORS
+    "trust-whitespace", 87, "A value of the trust policy contains spaces or line breaks.", _OPERATORS
 )
 _trust_cause(
     "trust-generated-name",
     86,
-    "The trust policy names the ServiceAccount of an earlier release.",
+    "The trust policy allows the ServiceAccount of an earlier release.",
     symptom=f"{_DENIED}, after an upgrade",
-    remedy="Fix the ServiceAccount's name, or admit the names of all releases by a pattern (StringLike).",
+    remedy="Use a fixed ServiceAccount name, or allow the names of all releases by a pattern (StringLike).",
     source=_OPERATORS,
 )
-_trust_cause("trust-subject", 86, "The trust policy admits another ServiceAccount.", source=ASSOCIATE_ROLE)
-_trust_cause("trust-audience", 86, "The trust policy admits another audience.", source=_KEYS)
+_trust_cause("trust-subject", 86, "The trust policy allows another ServiceAccount.")
+_trust_cause("trust-audience", 86, "The trust policy allows another audience.", _KEYS)
 _trust_cause(
     "trust-condition",
     85,
-    "A condition of the trust policy asks for something that the token does not have.",
-    remedy="Correct the condition, if it is not meant to keep this ServiceAccount out. A statement beside it"
-    " (irsa create-sa --attach-role-arn ... --update-trust --force) would make it worthless.",
-    source=f"{IAM_GUIDE}/reference_policies_condition-keys.html",
+    "The token does not meet a condition of the trust policy.",
+    remedy="If the condition should not exclude this ServiceAccount, fix it. An additional statement (irsa"
+    " create-sa --attach-role-arn ... --update-trust --force) would bypass the condition.",
+    source="iam:reference_policies_condition-keys.html",
 )
 _trust_cause(
     "trust-deny",
     89,
     "The trust policy denies the token.",
-    remedy="A Deny goes before every Allow. Make an exception in it for this ServiceAccount, if it is not"
-    " meant for it; taken away whole, it would open the role to others.",
-    source=f"{IAM_GUIDE}/reference_policies_evaluation-logic.html",
+    remedy="If the Deny should not cover this ServiceAccount, add an exception to it. Do not remove it: it"
+    " protects the role from others.",
+    source="iam:reference_policies_evaluation-logic.html",
 )
 
 TRUST_CAUSES = tuple(identifier for identifier in REGISTRY if identifier.startswith("trust-"))
 
 
-@cause(
+@role_cause(
     "trust-quota",
-    Group.ROLE,
     40,
-    title="The trust policy has no room for another statement.",
+    title="The trust policy has reached its size quota.",
     symptom="LimitExceeded: Cannot exceed quota for ACLSizePerRole",
     looks_at="iam GetRole (trust policy), GetAccountSummary (AssumeRolePolicySizeQuota)",
-    remedy="Put several subjects into one condition, use StringLike, or make a role of its own.",
-    source=f"{IAM_GUIDE}/reference_iam-quotas.html",
+    remedy="Combine several subjects in one condition, use StringLike, or create another role.",
+    source="iam:reference_iam-quotas.html",
 )
 def _quota(facts: Facts) -> Judgement:
-    role = role_of(facts.named)
+    role = facts.named.annotated_role()
     limit = trust_limit(facts)
     size = policy.size(role.trust)
     wanted = trust_policy.statement(identity_of(facts, facts.named))
@@ -255,7 +227,7 @@ def _quota(facts: Facts) -> Judgement:
     if not flaws_of(facts) or needed <= limit:
         return ok("the trust policy fits", size=str(size), quota=str(limit))
     return problem(
-        "the statement that the role lacks does not fit into its trust policy",
+        "the missing statement does not fit into the trust policy",
         fix=f"{make(facts, facts.named)} --override-existing-serviceaccounts",
         size=str(size),
         with_the_statement=str(needed),

@@ -1,7 +1,4 @@
-"""Causes for which no pod runs with the identity: none was seen, or the API server refuses to create them.
-
-What has to be read for it is said here, too; how events become values is in `irsa_cli.core.doctor.refusals`.
-"""
+"""Causes without a running pod: none exists, or the API server rejects them (see `doctor.refusals`)."""
 
 from __future__ import annotations
 
@@ -15,9 +12,9 @@ from irsa_cli.core.doctor.clues.injection import goes_by_profile, has_identity
 from irsa_cli.core.doctor.clues.usage import has_role, is_near
 from irsa_cli.core.doctor.commands import of_account
 from irsa_cli.core.doctor.facts import Facts
-from irsa_cli.core.doctor.finding import Group, Judgement, cause, comment, ok, problem, suspect, unknown
+from irsa_cli.core.doctor.finding import Judgement, comment, ok, pod_cause, problem, suspect, unknown
 from irsa_cli.core.doctor.owners import ROLLED, set_account, template
-from irsa_cli.core.doctor.subjects import account_of, known_users, listed, pod_names, users_of
+from irsa_cli.core.doctor.subjects import listed, pod_names
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import RefusedPod, ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
@@ -48,27 +45,26 @@ def can_decide(facts: Facts) -> bool:
     """Whether pods that could not be created decide anything: no pod with this identity is seen to run."""
     subject = facts.named
     if subject.account is None:
-        return False  # Nothing can be made with it, and that is said.
+        return False  # Another cause reports that.
     if isinstance(subject.pods, Unreadable):
         return True
-    return not any(pod.phase == "Running" and has_identity(pod) for pod in known_users(subject))
+    return not any(pod.phase == "Running" and has_identity(pod) for pod in subject.known_users())
 
 
-@cause(
+@pod_cause(
     "pod-not-created",
-    Group.PODS,
     95,
-    title="The pods are not created: the API server refuses them.",
-    symptom="No pod at all: a Deployment, Job or StatefulSet that stays at 0, or at its old pods.",
-    looks_at="the namespace's events of reason FailedCreate, and what makes pods there",
-    remedy="Fix what the API server names; the maker of the pods tries again, less and less often.",
+    title="The API server rejects the pods.",
+    symptom="No new pods: a Deployment, Job or StatefulSet stays at 0 or at its old pods.",
+    looks_at="the namespace's FailedCreate events and its workloads",
+    remedy="Fix what the API server reports; the controller retries with growing delays.",
     source="https://kubernetes.io/docs/tasks/debug/debug-application/debug-running-pod/",
 )
 def _uncreated(facts: Facts) -> Judgement:
     subject = facts.named
-    account_of(subject)
+    subject.existing()
     if subject.refused is None:
-        return ok("pods with this identity run; whether more could be created was not asked")
+        return ok("pods with this identity run; irsa did not read the events")
     current = [item for item in have(subject.refused) if not _is_past(facts, item)]
     mine = [item for item in current if _account_wanted(item) == subject.name]
     strays = [] if mine else [item for item in current if _was_meant(facts, item)]
@@ -76,9 +72,9 @@ def _uncreated(facts: Facts) -> Judgement:
         return _judged(facts, mine or strays)
     hidden = [item for item in current if item.service_account is None]
     if not hidden:
-        return ok("nothing that uses it lacks pods that could not be created")
-    evidence = {"makers": _makers(hidden), "why_it_is_not_known": hidden[0].hidden}
-    text = "pods are not created, and whose ServiceAccount they were to use can't be read"
+        return ok("no workload that uses it is missing pods")
+    evidence = {"workloads": _makers(hidden), "unreadable": hidden[0].hidden}
+    text = "pods are not created, and irsa cannot read which ServiceAccount they use"
     near = any(_is_of_name(item, subject.name) for item in hidden)
     return suspect(text, **evidence, **_said(hidden)) if near else unknown(text, **evidence)
 
@@ -92,7 +88,7 @@ def waits_for_pods(facts: Facts) -> bool:
 
 
 def _is_past(facts: Facts, item: RefusedPod) -> bool:
-    """Whether its maker has made a pod since."""
+    """Whether its controller has created a pod since."""
     pods = facts.named.pods if isinstance(facts.named.pods, tuple) else ()
     return item.last is not None and any(
         pod.owner == item.maker and pod.created is not None and pod.created > item.last for pod in pods
@@ -100,12 +96,12 @@ def _is_past(facts: Facts, item: RefusedPod) -> bool:
 
 
 def _account_wanted(item: RefusedPod) -> str | None:
-    """The ServiceAccount of the pods: their template's, or the one that is said to be missing."""
+    """The ServiceAccount of the pods: their template's, or the missing one."""
     return item.service_account or missing_account(item.why) or None
 
 
 def missing_account(why: str) -> str:
-    """The ServiceAccount for lack of which a pod was refused, '' where it was refused for another reason."""
+    """The missing ServiceAccount that an event reports, '' for another reason."""
     found = _MISSING.search(why)
     return (found[1] or found[2]) if found else ""
 
@@ -114,8 +110,8 @@ def _was_meant(facts: Facts, item: RefusedPod) -> bool:
     """Whether pods were to use the ServiceAccount, which has a role, and ask for one that is not there."""
     subject = facts.named
     wanted = missing_account(item.why)
-    with_role = has_role(account_of(subject)) or isinstance(subject.association, Association)
-    if not wanted or not with_role or known_users(subject) or subject.name == "default":
+    with_role = has_role(subject.existing()) or isinstance(subject.association, Association)
+    if not wanted or not with_role or subject.known_users() or subject.name == "default":
         return False
     return is_near(wanted, subject.name) or _is_of_name(item, subject.name)
 
@@ -134,7 +130,7 @@ def _judged(facts: Facts, found: list[RefusedPod]) -> Judgement:
     _leave_to_others(facts, item)
     text, fix = _reason(facts, item)
     evidence = {"expected": facts.named.name} if _account_wanted(item) != facts.named.name else {}
-    return problem(text, fix=fix, makers=_makers(found), **_said(found), **evidence)
+    return problem(text, fix=fix, workloads=_makers(found), **_said(found), **evidence)
 
 
 def _leave_to_others(facts: Facts, item: RefusedPod) -> None:
@@ -144,31 +140,28 @@ def _leave_to_others(facts: Facts, item: RefusedPod) -> None:
     probe = facts.named.probe
     if not calling or not isinstance(probe, Unreadable) or calling[0] not in probe.why:
         return
-    if any(webhook.name == calling[1] for webhook in webhooks) and _is_heeded(facts):
-        raise CannotTell(f"pods are refused, since webhook {calling[1]} fails; see webhook-failing")
-
-
-def _is_heeded(facts: Facts) -> bool:
     account = facts.named.account
-    return isinstance(account, ServiceAccount) and has_role(account)
+    annotated = isinstance(account, ServiceAccount) and has_role(account)
+    if annotated and any(webhook.name == calling[1] for webhook in webhooks):
+        raise CannotTell(f"the API server rejects pods as webhook {calling[1]} fails; see webhook-failing")
 
 
 def _reason(facts: Facts, item: RefusedPod) -> _Reason:
     subject, why = facts.named, item.why
     wanted = missing_account(why)
     if wanted and wanted != subject.name:
-        text = f"they ask for ServiceAccount {wanted}, which is not there"
+        text = f"they use ServiceAccount {wanted}, which does not exist"
         return text, _set_account(facts, item)
     if wanted:
-        text = "they were refused while there was no such ServiceAccount; it is there now"
+        text = "the ServiceAccount did not exist at that time; it exists now"
         return text, _restart(facts.reach, item)
     mount = _MOUNT.search(why)
     if mount:
-        text = f"their template mounts something at {mount[1]}, where a webhook mounts something, too"
+        text = f"both their template and a webhook mount a volume at {mount[1]}"
         return text, _edit(facts, item)
     volume = _VOLUME.search(why)
     if volume:
-        return f"their template has a volume {volume[1]}, as a webhook adds one", _edit(facts, item)
+        return f"both their template and a webhook add a volume {volume[1]}", _edit(facts, item)
     return _by_admission(facts.reach, item)
 
 
@@ -178,22 +171,22 @@ def _by_admission(reach: Reach, item: RefusedPod) -> _Reason:
     calling, denied, quota = _CALLING.search(why), _DENIED.search(why), _QUOTA.search(why)
     standard = _STANDARD.search(why)
     if _SIDECAR.search(why):
-        return "a webhook that does not know restartPolicy of a sidecar drops it: too old a one", hooks
+        return "an old webhook drops the restartPolicy of a sidecar", hooks
     if calling:
-        return f"the API server does not get an answer of webhook {calling[1]}", hooks
+        return f"webhook {calling[1]} does not answer the API server", hooks
     if _TIMEOUT in why:
-        return "the API server did not get an answer in time, of a webhook as a rule", hooks
+        return "the request timed out, usually in a webhook", hooks
     if denied:
         return f"webhook {denied[1]} denies them", hooks
     if quota:
         fix = reach.kubectl(f"get resourcequota {shlex.quote(quota[1])} -o yaml", namespace)
-        return f"the namespace's quota {quota[1]} does not admit them", fix
+        return f"the namespace's quota {quota[1]} does not allow them", fix
     if standard:
         fix = reach.kubectl(f"get namespace {shlex.quote(namespace)} --show-labels")
-        return f"the namespace asks for Pod Security Standard {standard[1]}", fix
+        return f"the namespace enforces Pod Security Standard {standard[1]}", fix
     if _KIND.search(why) or _POLICY.search(why):
         return _by_policy(reach, why)
-    return "the API server's words say why", _events(reach, item)
+    return "see the API server's message", _events(reach, item)
 
 
 def _by_policy(reach: Reach, why: str) -> _Reason:
@@ -201,11 +194,11 @@ def _by_policy(reach: Reach, why: str) -> _Reason:
     kind = "securitycontextconstraints" if _OPENSHIFT in why else "podsecuritypolicies"
     volumes = _KIND.search(why)
     if volumes and volumes[1] == "projected":
-        text = "no policy for pods allows them projected volumes, in which the webhook brings the token"
+        text = "no pod policy allows projected volumes, which the token needs"
     elif volumes:
-        text = f"no policy for pods allows them {volumes[1]} volumes"
+        text = f"no pod policy allows {volumes[1]} volumes"
     else:
-        text = "no policy for pods allows them"
+        text = "no pod policy allows them"
     return text, reach.kubectl(f"get {kind} -o yaml")
 
 
@@ -216,7 +209,7 @@ def _makers(found: Iterable[RefusedPod]) -> str:
 def _said(found: list[RefusedPod]) -> dict[str, str]:
     item = found[0]
     more = {"pods": item.pods} if item.pods else {}
-    last = {"last_told": item.last.isoformat()} if item.last else {}
+    last = {"last_event": item.last.isoformat()} if item.last else {}
     return {**more, **last, "the_API_server_says": item.why}
 
 
@@ -243,7 +236,7 @@ def _set_account(facts: Facts, item: RefusedPod) -> str:
     kind, name = _kind(item)
     if kind not in ROLLED:
         return _edit(facts, item)
-    ask = f"only if {kind} {name} is to have the role of {facts.named.name}, as its owner says:"
+    ask = f"only if {kind} {name} needs the role of {facts.named.name}, ask its owner:"
     return "\n".join(map(comment, (ask, set_account(facts, item.namespace, kind, name))))
 
 
@@ -252,39 +245,38 @@ def _edit(facts: Facts, item: RefusedPod) -> str:
     return template(facts.reach, item.namespace, kind, name, facts.makers)
 
 
-UNSEEN = "pod-unseen"
+NO_RUNNING_POD = "pod-unseen"
 
 
-@cause(
-    UNSEEN,
-    Group.PODS,
+@pod_cause(
+    NO_RUNNING_POD,
     34,
-    title="No running pod with this identity was seen.",
-    symptom="None yet: whether pods get the role shows when one runs.",
+    title="No running pod has this identity.",
+    symptom="None yet; the result shows when a pod runs",
     looks_at="the namespace's pods: serviceAccountName, phase, environment",
-    remedy="Look again when a pod runs. irsa verify proves that a token of the ServiceAccount is exchanged.",
-    source="https://docs.aws.amazon.com/eks/latest/userguide/pod-configuration.html",
+    remedy="Run doctor again when a pod runs. irsa verify tests the token exchange without a pod.",
+    source="eks:pod-configuration.html",
 )
 def _seen(facts: Facts) -> Judgement:
-    account_of(facts.named)
+    facts.named.existing()
     try:
-        pods = users_of(facts.named)
+        pods = facts.named.users()
     except CannotTell as error:
-        return _unseen(facts, error.why)
+        return _none_running(facts, error.why)
     running = [pod for pod in pods if pod.phase == "Running"]
     if not running:
-        phases = Counter(pod.phase or "phase not known" for pod in pods)
+        phases = Counter(pod.phase or "unknown phase" for pod in pods)
         states = ", ".join(f"{count} {phase}" for phase, count in sorted(phases.items()))
-        return _unseen(facts, "no pod of it is running", pods=pod_names(pods), they_are=states)
+        return _none_running(facts, "none of its pods is running", pods=pod_names(pods), phases=states)
     found = [pod for pod in running if has_identity(pod) or goes_by_profile(facts, pod)]
     if not found:
-        return _unseen(facts, "no running pod of it has an identity of AWS", pods=pod_names(running))
-    return ok("a running pod with this identity was seen", pods=pod_names(found))
+        return _none_running(facts, "none of its running pods has an AWS identity", pods=pod_names(running))
+    return ok("a running pod has this identity", pods=pod_names(found))
 
 
-def _unseen(facts: Facts, text: str, **evidence: str) -> Judgement:
+def _none_running(facts: Facts, text: str, **evidence: str) -> Judgement:
     found = unknown(text, **evidence, to_see=to_see(facts))
-    # What keeps them from being created is a cause of its own, and has to be put right first.
+    # Another cause explains why they are not created; fix that one first.
     return replace(found, follows=waits_for_pods(facts))
 
 

@@ -1,7 +1,4 @@
-"""Causes in values of a container's variables: what STS or an SDK fails with, and a proxy before STS.
-
-Which SDK reads which variable is in `data/variables.json`, with its sources and their date.
-"""
+"""Causes in variables (`data/variables.json` says which SDK reads which), and a proxy before STS."""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ from typing import Any
 from irsa_cli.core.doctor.causes.settings import given, no_proxy, unless_admitted
 from irsa_cli.core.doctor.clues.exchanges import is_admitted
 from irsa_cli.core.doctor.facts import Facts
-from irsa_cli.core.doctor.finding import SDK_GUIDE, Group, Judgement, cause, hint, ok, problem, suspect
+from irsa_cli.core.doctor.finding import Judgement, hint, ok, pod_cause, problem, suspect
 from irsa_cli.core.doctor.owners import edit
 from irsa_cli.core.doctor.subjects import injected, listed, where
 from irsa_cli.core.objects.kinds import Container
@@ -25,7 +22,7 @@ _DATA: dict[str, Any] = json.loads(
     (files("irsa_cli.core.doctor") / "data" / "variables.json").read_text(encoding="utf-8")
 )
 DATE, SOURCES, VARIABLES = _DATA["read"], _DATA["sources"], _DATA["variables"]
-"""What SDKs read for identity, region, endpoint and proxy: who reads it, and which cause judges it."""
+"""The variables that SDKs read for identity, region, endpoint and proxy, with the cause that checks each."""
 _PARTITIONS = {name: partition for partition, names in _DATA["regions"].items() for name in names}
 _REGION, _DEFAULT = variable("AWS_REGION"), variable("AWS_DEFAULT_REGION")
 _FORM = re.compile(r"([a-z]{2}|eusc)(-[a-z]+)?-(central|(north|south)(east|west)?|east|west)-\d", re.ASCII)
@@ -34,13 +31,13 @@ _NO_REGION = re.compile(r"aws(-[a-z]+)*-global|fips-.+|.+-fips", re.ASCII)
 _FIPS, _SESSION = variable("AWS_USE_FIPS_ENDPOINT"), variable("AWS_ROLE_SESSION_NAME")
 _PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 _VALUES = {variable(row["name"]): row["values"] for row in VARIABLES if "values" in row}
-_UNSEEN = {row["name"]: row for row in VARIABLES if "unseen" in row}
+_OPAQUE = {row["name"]: row for row in VARIABLES if "unseen" in row}
 # https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
 _SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
 
 
 def _text(container: Container, name: Any) -> str:
-    """The value, '' where there is none, or none to be known before the container runs."""
+    """The value, '' if it is unset or unknown before the container runs."""
     value = container.env.get(name) if name in container.env else ""
     return "" if value is None or value == HIDDEN or "$(" in value else value
 
@@ -49,19 +46,18 @@ def _region(container: Container) -> str:
     return _text(container, _REGION) or _text(container, _DEFAULT)
 
 
-@cause(
+@pod_cause(
     "pod-setting",
-    Group.PODS,
     57,
-    title="A variable of the container has a value with which STS or an SDK fails.",
-    symptom="no such host sts.REGION.amazonaws.com, ValidationError for roleSessionName, or no start at all",
-    looks_at="variables of the pods' containers that SDKs read (docs/reference/causes.md lists them), AWS'"
-    " regions, and those where STS has a FIPS endpoint",
-    remedy="Correct the variable in the pod's template, or remove it: the webhook of EKS sets the region.",
-    source=f"{SDK_GUIDE}/settings-reference.html",
+    title="A variable of the container has a value that STS or an SDK rejects.",
+    symptom="no such host sts.REGION.amazonaws.com, ValidationError for roleSessionName, or a failed start",
+    looks_at="variables of the pods' containers that SDKs read (listed by irsa docs causes), AWS regions, STS"
+    " FIPS endpoints",
+    remedy="Fix the variable in the pod template or remove it: the EKS webhook sets the region.",
+    source="sdk:settings-reference.html",
 )
 def _setting(facts: Facts) -> Judgement:
-    found = given(facts, lambda item: any(_flaws(facts, item)) or any(map(item.env.is_set, _UNSEEN)))
+    found = given(facts, lambda item: any(_flaws(facts, item)) or any(map(item.env.is_set, _OPAQUE)))
     found = [(pod, item) for pod, item in found if not is_admitted(facts, [pod])]
     flaws = sorted((flaw for _, item in found for flaw in _flaws(facts, item)), reverse=True)
     if flaws:
@@ -70,10 +66,11 @@ def _setting(facts: Facts) -> Judgement:
         said = {"containers": where(found), "variable": value, "region_of_the_cluster": facts.cluster.region}
         return problem(text, fix=edit(facts, found[0][0]), **said) if sure else suspect(text, **said)
     if not found:
-        return ok("no container has a value that is refused, or a setting that is not judged")
-    names = dict.fromkeys(name for _, item in found for name in _UNSEEN if item.env.is_set(name))
-    say = suspect if any("suspect" in _UNSEEN[name] for name in names) else hint
-    return say("what these variables lead to can't be seen", containers=where(found), variables=listed(names))
+        return ok("no container has a value that STS or an SDK rejects")
+    names = dict.fromkeys(name for _, item in found for name in _OPAQUE if item.env.is_set(name))
+    say = suspect if any("suspect" in _OPAQUE[name] for name in names) else hint
+    text = "irsa cannot tell the effect of these variables"
+    return say(text, containers=where(found), variables=listed(names))
 
 
 def _flaws(facts: Facts, container: Container) -> Iterator[tuple[bool, str, str]]:
@@ -82,47 +79,46 @@ def _flaws(facts: Facts, container: Container) -> Iterator[tuple[bool, str, str]
         value, partition = _text(container, name), facts.cluster.partition
         is_one = value in ("", facts.cluster.region) or _NO_REGION.fullmatch(value)
         if not is_one and _PARTITIONS.get(value) != partition:
-            text = f"it is no region of the partition {partition} that was known on {DATE}"
+            text = f"not a region of the partition {partition} (as of {DATE})"
             # Some SDKs read the one variable only, and some the other.
             sure = value in _PARTITIONS or not _FORM.fullmatch(value)
             yield sure and value == _region(container), text, f"{name}={shown(value)}"
     for name, form in _VALUES.items():
         value = _text(container, name)
         if value and not re.fullmatch(form, value, re.IGNORECASE):
-            yield False, "some SDKs refuse this value, and do not start with it", f"{name}={shown(value)}"
+            yield False, "some SDKs reject this value and do not start", f"{name}={shown(value)}"
     session, region = _text(container, _SESSION), _region(container)
     if injected(container) and session and not _SESSION_NAME.fullmatch(session):
-        text = "STS takes 2 to 64 letters, digits or +=,.@-_ for the name of a session"
+        text = "a session name has 2 to 64 letters, digits or +=,.@-_"
         yield True, text, f"{_SESSION}={shown(session)}"
     fips = container.env.get(_FIPS, "") if injected(container) else ""
     asked = (fips is None or fips.lower() == "true") and not container.env.is_set("AWS_ENDPOINT_URL_STS")
     if asked and region not in _DATA["fips"]:
         # Those of other partitions are in no public list.
         sure = fips is not None and _PARTITIONS.get(region) in ("aws", "aws-cn", "aws-us-gov")
-        text = f"STS is known to have a FIPS endpoint in {', '.join(_DATA['fips'])} only"
-        yield sure, text, f"{_FIPS}={fips or '(not read)'} in {region or 'a region that is not known'}"
+        text = f"STS has FIPS endpoints only in {', '.join(_DATA['fips'])}"
+        yield sure, text, f"{_FIPS}={fips or '(not read)'} in {region or 'an unknown region'}"
 
 
-@cause(
+@pod_cause(
     "pod-sts-proxy",
-    Group.PODS,
     41,
     title="The container calls STS through a proxy.",
     symptom="Connect timeout, or 403 of a proxy, for AssumeRoleWithWebIdentity",
     looks_at="HTTPS_PROXY, ALL_PROXY and NO_PROXY of the pods' containers, cloudtrail LookupEvents",
-    remedy="Allow the endpoint of STS in the proxy, or add it to NO_PROXY in the pod's template.",
+    remedy="Allow the STS endpoint in the proxy, or add it to NO_PROXY in the pod template.",
     source="https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-proxy.html",
 )
 def _proxy(facts: Facts) -> Judgement:
     found = given(facts, lambda item: injected(item) and _is_proxied(facts, item))
     if not found:
-        return ok("no proxy stands between containers and STS")
-    text = f"STS is reached only if the proxy allows CONNECT to {_host(facts, found[0][1])}:443"
+        return ok("no container calls STS through a proxy")
+    text = f"the proxy must allow CONNECT to {_host(facts, found[0][1])}:443"
     return unless_admitted(facts, found)(
-        f"{text}, which can't be seen from here",
+        f"{text}; irsa cannot tell if it does",
         containers=where(found),
         variables=listed(filter(found[0][1].env.is_set, _PROXIES)),
-        no_proxy=no_proxy(found[0][1]) or "none, or not read",
+        no_proxy=no_proxy(found[0][1]) or "none, or unknown",
     )
 
 

@@ -7,7 +7,6 @@ from datetime import timedelta
 
 from irsa_cli.core.doctor.causes.pod_identity import serves_pod_identity, was_associated
 from irsa_cli.core.doctor.clues.injection import (
-    NO_ENV,
     bare,
     excluding,
     foreign_prefix,
@@ -18,7 +17,7 @@ from irsa_cli.core.doctor.clues.injection import (
     webhooks_of,
 )
 from irsa_cli.core.doctor.commands import (
-    annotate_anew,
+    annotate_and_restart,
     asks_for,
     commented,
     eks,
@@ -28,28 +27,9 @@ from irsa_cli.core.doctor.commands import (
     webhook_shown,
 )
 from irsa_cli.core.doctor.facts import Facts
-from irsa_cli.core.doctor.finding import (
-    EKS_GUIDE,
-    WEBHOOK_README,
-    Group,
-    Judgement,
-    cause,
-    ok,
-    problem,
-    suspect,
-    unknown,
-)
+from irsa_cli.core.doctor.finding import NO_ENV, Judgement, ok, problem, suspect, unknown, webhook_cause
 from irsa_cli.core.doctor.owners import restart
-from irsa_cli.core.doctor.subjects import (
-    account_of,
-    annotation_of,
-    heeded,
-    identity_of,
-    known_users,
-    listed,
-    pod_names,
-    users_of,
-)
+from irsa_cli.core.doctor.subjects import identity_of, listed, pod_names
 from irsa_cli.core.objects.aws import Association, Role
 from irsa_cli.core.objects.kinds import Pod, ServiceAccount, Webhook
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
@@ -58,50 +38,46 @@ from irsa_cli.core.trust.evaluation import explain
 from irsa_cli.core.values.shown import shown
 
 _UNTIL_KNOWN = timedelta(minutes=2)
-"""How long after it was made the webhook may not know an association yet: they are eventually consistent."""
+"""How long the webhook may not know a new association: they are eventually consistent."""
 _ADMISSION = "https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/"
 
 
-@cause(
+@webhook_cause(
     "webhook-missing",
-    Group.WEBHOOK,
     92,
-    title="The webhook that injects web identities into pods is not there.",
-    symptom=NO_ENV,
-    looks_at="mutatingwebhookconfigurations, a pod created with dryRun=All",
-    remedy="EKS has it in every cluster; ask AWS Support. Elsewhere, install its open project.",
-    source=WEBHOOK_README,
+    title="The cluster has no webhook that injects web identities into pods.",
+    looks_at="mutatingwebhookconfigurations, a dry-run pod (dryRun=All)",
+    remedy="On EKS, contact AWS Support. On other clusters, install amazon-eks-pod-identity-webhook.",
+    source="webhook:#readme",
     of_cluster=True,
 )
 def _missing(facts: Facts) -> Judgement:
     subject = facts.subject
     if subject is not None and isinstance(subject.probe, Pod) and is_injected(subject.probe):
-        return ok("a pod created for show got a web identity")
+        return ok("a dry-run pod got a web identity")
     found = have(facts.webhooks)
     if found:
         return ok("the webhook is configured", configuration=listed(item.configuration for item in found))
     return problem(
-        "no MutatingWebhookConfiguration of the cluster injects web identities",
+        "no MutatingWebhookConfiguration injects web identities",
         fix=facts.reach.kubectl("get mutatingwebhookconfigurations pod-identity-webhook"),
         expected="pod-identity-webhook",
         found="none",
     )
 
 
-@cause(
+@webhook_cause(
     "webhook-namespace",
-    Group.WEBHOOK,
     91,
-    title="The webhook passes the namespace over.",
-    symptom=NO_ENV,
+    title="The webhook skips the namespace.",
     looks_at="namespaceSelector of the webhook, the namespace's labels",
-    remedy="Change the namespace's labels, or the webhook's selector.",
+    remedy="Change the namespace's labels or the webhook's selector.",
     source=f"{_ADMISSION}#matching-requests-namespaceselector",
 )
 def _namespace(facts: Facts) -> Judgement:
     configuration, wanted = excluding(facts, facts.named)
     if not configuration:
-        return ok("the webhook looks at pods of this namespace")
+        return ok("the webhook handles pods in this namespace")
     labels = have(facts.named.namespace_labels) or {}
     return problem(
         "the namespace's labels do not match the webhook's namespaceSelector",
@@ -111,32 +87,30 @@ def _namespace(facts: Facts) -> Judgement:
     )
 
 
-@cause(
+@webhook_cause(
     "webhook-failing",
-    Group.WEBHOOK,
     90,
-    title="The webhook is configured and does not answer.",
-    symptom=f"{NO_ENV} The API server goes on without the webhook (failurePolicy Ignore), or creates no pods"
-    " (Fail).",
-    looks_at="a pod created with dryRun=All, which runs nothing; caBundle of the webhook",
-    remedy="Look at the webhook's certificate (caBundle), service and network; then restart the pods.",
+    title="The webhook is configured but does not answer.",
+    symptom=f"{NO_ENV} With failurePolicy Fail, no pods are created.",
+    looks_at="a dry-run pod (dryRun=All), the webhook's caBundle",
+    remedy="Check the webhook's certificate (caBundle), service and network, then restart the pods.",
     source=f"{_ADMISSION}#failure-policy",
 )
 def _failing(facts: Facts) -> Judgement:
     subject = facts.named
     if isinstance(subject.probe, Pod) and (is_injected(subject.probe) or has_pod_identity(subject.probe)):
-        return ok("a pod created for show was given its identity")
+        return ok("a dry-run pod got its identity")
     associated = _knows_association(facts)
     if not associated:
-        heeded(subject)
+        subject.effective_annotation()
     webhooks = webhooks_of(facts)
     if excluding(facts, subject)[0] or (foreign_prefix(facts) and not associated):
-        raise CannotTell("the webhook passes it over for another reason")
+        raise CannotTell("the webhook skips it for another reason")
     if isinstance(subject.probe, Unreadable):
         return _unprobed(facts, webhooks, subject.probe)
     if not is_shown(facts, subject.probe):
-        raise CannotTell("the webhook looks at labels, which the pod that was created for show does not have")
-    return _failed(facts, webhooks[0], "a pod created for show, with this ServiceAccount, got nothing")
+        raise CannotTell("the webhook selects pods by labels that the dry-run pod does not have")
+    return _failed(facts, webhooks[0], "a dry-run pod with this ServiceAccount got no identity")
 
 
 def _knows_association(facts: Facts) -> bool:
@@ -144,10 +118,10 @@ def _knows_association(facts: Facts) -> bool:
     found = facts.named.association
     if not isinstance(found, Association):
         return False
-    if ROLE_ARN_ANNOTATION in account_of(facts.named).annotations:
+    if ROLE_ARN_ANNOTATION in facts.named.existing().annotations:
         return True
     if found.created is None or facts.now - found.created < _UNTIL_KNOWN:
-        why = "the webhook may not know yet of an association that was made just now"
+        why = "the association is new, and the webhook may not know of it yet"
         raise CannotTell(why, follows=False)
     return True
 
@@ -156,14 +130,14 @@ def _unprobed(facts: Facts, webhooks: tuple[Webhook, ...], probe: Unreadable) ->
     """Where no pod could be created for show: because of the webhook itself, or for another reason."""
     for item in webhooks:
         if f'calling webhook "{item.name}"' in probe.why:
-            return _failed(facts, item, "pods can't be created: the API server does not reach it")
+            return _failed(facts, item, "no pods can be created: the API server cannot reach the webhook")
         if item.ca_ends is not None and item.ca_ends < facts.now:
-            return _failed(facts, item, "the API server can't know it by an authority that has expired")
+            return _failed(facts, item, "the webhook's certificate authority has expired")
     raise CannotTell(probe.why)
 
 
 def _failed(facts: Facts, item: Webhook, text: str) -> Judgement:
-    ends = {} if item.ca_ends is None else {"its_authority_is_good_until": item.ca_ends.isoformat()}
+    ends = {} if item.ca_ends is None else {"CA_valid_until": item.ca_ends.isoformat()}
     return problem(
         text,
         fix=webhook_shown(facts, item.configuration),
@@ -173,39 +147,35 @@ def _failed(facts: Facts, item: Webhook, text: str) -> Judgement:
     )
 
 
-@cause(
+@webhook_cause(
     "webhook-prefix",
-    Group.WEBHOOK,
     91,
     title="The webhook looks for an annotation with another prefix.",
-    symptom=NO_ENV,
     looks_at="the command line of the webhook's pods (--annotation-prefix)",
-    remedy="Annotate with the webhook's prefix, or run it with eks.amazonaws.com.",
-    source=WEBHOOK_README,
+    remedy="Use the webhook's prefix in the annotation, or run the webhook with eks.amazonaws.com.",
+    source="webhook:#readme",
 )
 def _prefix(facts: Facts) -> Judgement:
-    value = heeded(facts.named)
+    value = facts.named.effective_annotation()
     prefix = foreign_prefix(facts)
-    if not prefix or f"{prefix}/role-arn" in account_of(facts.named).annotations:
-        return ok("the webhook looks for the annotation that is there")
+    if not prefix or f"{prefix}/role-arn" in facts.named.existing().annotations:
+        return ok("the webhook reads the annotation that is set")
     return problem(
-        "the webhook runs with another prefix",
-        fix=annotate_anew(facts, value, f"{prefix}/role-arn"),
+        "the webhook runs with another --annotation-prefix",
+        fix=annotate_and_restart(facts, value, f"{prefix}/role-arn"),
         annotation=ROLE_ARN_ANNOTATION,
         expected=f"{prefix}/role-arn",
     )
 
 
-@cause(
+@webhook_cause(
     "pod-identity-association",
-    Group.WEBHOOK,
     90,
-    title="An EKS Pod Identity association takes precedence.",
-    symptom="The pods have the association's role, or none; the annotation is not used.",
+    title="An EKS Pod Identity association overrides the annotation.",
+    symptom="The pods have the association's role or none; the annotation is ignored.",
     looks_at="eks ListPodIdentityAssociations, DescribePodIdentityAssociation, the pods' environment",
-    remedy="Keep one of the two: give up the annotation, or delete the association and restart the pods."
-    " Until then they keep asking EKS Pod Identity, which has nothing for them any more.",
-    source=f"{EKS_GUIDE}/pod-identities.html",
+    remedy="Keep one of the two: remove the annotation, or delete the association and restart the pods.",
+    source="eks:pod-identities.html",
 )
 def _association(facts: Facts) -> Judgement:
     subject = facts.named
@@ -215,17 +185,17 @@ def _association(facts: Facts) -> Judgement:
     if found is None:
         return ok("there is no Pod Identity association for it")
     if isinstance(subject.account, ServiceAccount) and ROLE_ARN_ANNOTATION not in subject.account.annotations:
-        return ok("its pods get the association's role, and there is no annotation that says otherwise")
-    wanted = annotation_of(subject)
+        return ok("its pods get the association's role, and there is no annotation")
+    wanted = subject.annotation()
     if found.role_arn in ("", wanted):
-        why = "EKS did not tell the association's role" if not found.role_arn else "both name the same role"
+        why = "EKS did not return the association's role" if not found.role_arn else "both have the same role"
         return unknown(
-            f"{why}; pods get it by Pod Identity where there is an association, whatever the annotation says",
+            f"{why}; pods get it by Pod Identity, whatever the annotation says",
             association=f"{found.id} {found.role_arn}".rstrip(),
             annotation=wanted,
         )
     return problem(
-        "the webhook injects Pod Identity where there is an association, and ignores the annotation",
+        "the webhook injects Pod Identity credentials and ignores the annotation",
         fix=_keep_one(facts, found),
         association=f"{found.id} {found.role_arn}",
         annotation=wanted,
@@ -234,26 +204,26 @@ def _association(facts: Facts) -> Judgement:
 
 def _unread(facts: Facts, hidden: Unreadable) -> Judgement:
     """Where associations can't be read, pods that ask EKS Pod Identity tell that there is one, or was."""
-    annotation_of(facts.named)
-    found = [pod for pod in users_of(facts.named) if was_associated(pod)]
+    facts.named.annotation()
+    found = [pod for pod in facts.named.users() if was_associated(pod)]
     if not found:
         return unknown(hidden.why)
     return suspect(
-        f"its pods ask EKS Pod Identity for credentials, and their association can't be read: {hidden.why}",
+        f"its pods use EKS Pod Identity, and irsa cannot read their association: {hidden.why}",
         pods=pod_names(found),
     )
 
 
 def _keep_one(facts: Facts, association: Association) -> str:
-    """What ends the contradiction: what leaves the pods the role that they have, the rest as comments.
+    """The commands for keeping one of the two: first what keeps the pods' current role, the rest as comments.
 
-    Where no pod tells, the annotation is kept, unless its role does not admit the ServiceAccount.
+    If no pod shows it, the annotation stays unless its role does not trust the ServiceAccount.
     """
     subject = facts.named
-    mine = known_users(subject)
+    mine = subject.known_users()
     by_association = [pod for pod in mine if has_pod_identity(pod)]
     delete = eks(facts, "delete-pod-identity-association", f"--association-id {shlex.quote(association.id)}")
-    annotated = annotation_of(subject)
+    annotated = subject.annotation()
     stale = [pod for pod in mine if not asks_for(pod, annotated)]
     lines = "\n".join((delete, *restart(facts, stale).splitlines()))
     for_annotation = proposed(of_role(facts, subject, annotated), annotated, lines).splitlines()
@@ -279,26 +249,24 @@ def _serves(facts: Facts) -> bool:
 
 
 def _admits(facts: Facts) -> bool:
-    """Whether the annotation's role is known to admit the ServiceAccount's token."""
+    """Whether the annotation's role surely trusts the ServiceAccount's token."""
     role = facts.named.role
     identity = identity_of(facts, facts.named)
     return isinstance(role, Role) and explain(role.trust, identity, now=facts.now).admitted
 
 
-@cause(
+@webhook_cause(
     "webhook-objects",
-    Group.WEBHOOK,
     90,
-    title="The webhook passes the pods over.",
-    symptom=NO_ENV,
+    title="The webhook skips the pods.",
     looks_at="objectSelector of the webhook, the pods' labels",
-    remedy="Change the pods' labels in their template, or the webhook's selector.",
+    remedy="Change the labels in the pod template or the webhook's selector.",
     source=f"{_ADMISSION}#matching-requests-objectselector",
 )
 def _objects(facts: Facts) -> Judgement:
     pods = bare(facts, "webhook-objects")
     if not pods:
-        return ok("the webhook's objectSelector leaves out no pod")
+        return ok("the webhook's objectSelector matches all pods")
     item = webhooks_of(facts)[0]
     return problem(
         "the pods' labels do not match the webhook's objectSelector",

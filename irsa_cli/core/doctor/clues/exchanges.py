@@ -1,24 +1,20 @@
-"""What STS has answered to a ServiceAccount's tokens, for all causes that ask: the application's exchanges.
-
-What irsa asked itself, or a command under `irsa exec`, says nothing of the application: it is left out, and
-offered apart. The causes that are made of it are in `irsa_cli.core.doctor.causes.answers`.
-"""
+"""The application's token exchanges that CloudTrail shows, without irsa's own and those under `irsa exec`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from irsa_cli.core.doctor.facts import Facts, TrailEvent
-from irsa_cli.core.doctor.subjects import ROLE_ENV, injected, known_users
+from irsa_cli.core.doctor.subjects import ROLE_ENV, injected
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.unreadable import CannotTell, have
 
 DELAY = timedelta(minutes=15)
 """For how long an event may not be in CloudTrail yet, by its documentation."""
-EARLY = "STS was not seen to be asked yet, and CloudTrail may be 15 minutes late"
+EARLY = "CloudTrail shows no call to STS yet, and can be 15 minutes late"
 NO_WORDS = "An unknown error occurred"
-"""What CloudTrail writes in place of what STS said, as a rule."""
+"""CloudTrail usually has this instead of the error message."""
 
 
 def calls(facts: Facts) -> tuple[TrailEvent, ...]:
@@ -30,19 +26,14 @@ def newest(facts: Facts) -> TrailEvent:
     """The newest of them; raises `CannotTell` without any."""
     events = calls(facts)
     if not events:
-        more = " but irsa's own" if have(facts.named.events) else ""
-        raise CannotTell(why_unseen(facts, f"CloudTrail has no call of this ServiceAccount to STS{more}"))
+        more = " except irsa's own" if have(facts.named.events) else ""
+        raise CannotTell(why_no_call(facts, f"CloudTrail has no STS call by this ServiceAccount{more}"))
     return max(events, key=lambda event: event.time)
 
 
-def began(pods: Iterable[Pod]) -> datetime | None:
-    """When the oldest of some pods was made, None where Kubernetes does not tell."""
-    return min((pod.created for pod in pods if pod.created is not None), default=None)
-
-
 def newest_by_role(facts: Facts, pods: Iterable[Pod]) -> dict[str, TrailEvent]:
-    """The newest call for each role since the oldest of these pods was made: others may be theirs."""
-    since = began(pods)
+    """The newest call for each role since the oldest of these pods was created."""
+    since = min((pod.created for pod in pods if pod.created is not None), default=None)
     found: dict[str, TrailEvent] = {}
     for event in sorted(calls(facts), key=lambda event: event.time, reverse=True):
         if since is None or event.time >= since:
@@ -51,7 +42,7 @@ def newest_by_role(facts: Facts, pods: Iterable[Pod]) -> dict[str, TrailEvent]:
 
 
 def is_admitted(facts: Facts, pods: Iterable[Pod]) -> bool:
-    """Whether the newest call for a role of these pods, since they were made, was granted."""
+    """Whether STS accepted the newest call for each role of these pods."""
     mine = tuple(pods)
     roles = {item.env.get(ROLE_ENV) for pod in mine for item in pod.containers} - {None}
     try:
@@ -63,18 +54,18 @@ def is_admitted(facts: Facts, pods: Iterable[Pod]) -> bool:
 
 
 def run_long_enough(facts: Facts, pods: Iterable[Pod]) -> list[Pod]:
-    """Those of the pods of which CloudTrail should have told by now."""
+    """The pods that are old enough for their calls to be in CloudTrail."""
     return [pod for pod in pods if pod.created is not None and facts.now - pod.created > DELAY]
 
 
-def why_unseen(facts: Facts, otherwise: str) -> str:
+def why_no_call(facts: Facts, otherwise: str) -> str:
     """Why CloudTrail has nothing: if all pods with an identity are young, it is too early for all checks."""
-    pods = [pod for pod in known_users(facts.named) if any(map(injected, pod.containers))]
+    pods = [pod for pod in facts.named.known_users() if any(map(injected, pod.containers))]
     early = pods and facts.named.events == () and not run_long_enough(facts, pods)
     return EARLY if early else otherwise
 
 
 def in_words(event: TrailEvent) -> str:
-    """What STS answered, in its own words where CloudTrail has them, and when."""
+    """The answer of STS and its time."""
     said = "" if event.message in ("", NO_WORDS) else f": {event.message}"
     return f"{event.error}{said} at {event.time.isoformat()}"

@@ -1,10 +1,4 @@
-"""What a pod's containers were given: a web identity, EKS Pod Identity, a profile, or why they have nothing.
-
-Of each pod that has nothing though its ServiceAccount names a role there is one reason; the causes that are
-made of it are in `irsa_cli.core.doctor.causes.webhook` and `irsa_cli.core.doctor.causes.bare_pods`.
-https://github.com/aws/amazon-eks-pod-identity-webhook
-What the AWS configuration for a target role says is in `irsa_cli.core.trust.chain`.
-"""
+"""The webhook's injection into containers, and the one reason why a pod has no identity."""
 
 from __future__ import annotations
 
@@ -12,14 +6,11 @@ from irsa_cli.core.doctor.facts import Facts, Subject
 from irsa_cli.core.doctor.subjects import (
     ROLE_ENV,
     TOKEN_ENV,
-    account_of,
     annotations_of,
     argument,
-    heeded,
     injected,
     is_bare,
     listed,
-    users_of,
 )
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Container, Pod, Requirement, Webhook
@@ -35,7 +26,6 @@ SKIP_LABEL = f"{PREFIX}/skip-pod-identity-webhook"
 SKIP_CONTAINERS = f"{PREFIX}/skip-containers"
 AGENT = "eks-pod-identity-agent"
 POD_IDENTITY_ENV = variable("AWS_CONTAINER_CREDENTIALS_FULL_URI")
-NO_ENV = "No AWS_ROLE_ARN in the pods; the SDK falls back to the node's role, or finds no credentials."
 
 
 def webhooks_of(facts: Facts) -> tuple[Webhook, ...]:
@@ -79,7 +69,7 @@ def excluding(facts: Facts, subject: Subject) -> tuple[str, str]:
 
 
 def foreign_prefix(facts: Facts) -> str:
-    """The prefix of annotations that the webhook was told to look for, '' when it is the default."""
+    """The annotation prefix of the webhook, '' for the default."""
     prefix = argument(facts.webhook_arguments, "--annotation-prefix")
     return "" if prefix == PREFIX else prefix
 
@@ -108,7 +98,7 @@ def why_bare(facts: Facts, pod: Pod) -> str:
 def _by_time(facts: Facts, pod: Pod) -> str:
     if pod.created is None:
         return "pod-older-than-annotation"
-    annotated = account_of(facts.named).annotated
+    annotated = facts.named.existing().annotated
     # Times have whole seconds: of two equal ones nobody knows which came first.
     newer = annotated is not None and pod.created > annotated
     webhooks = facts.webhooks if isinstance(facts.webhooks, tuple) else ()
@@ -137,8 +127,8 @@ def is_shown(facts: Facts, pod: Pod) -> bool:
 
 def bare(facts: Facts, identifier: str) -> list[Pod]:
     """The pods without a web identity for this very cause; raises `CannotTell` when there can't be any."""
-    heeded(facts.named)
-    return [pod for pod in users_of(facts.named) if is_bare(pod) and why_bare(facts, pod) == identifier]
+    facts.named.effective_annotation()
+    return [pod for pod in facts.named.users() if is_bare(pod) and why_bare(facts, pod) == identifier]
 
 
 def selector_text(requirements: tuple[Requirement, ...]) -> str:
@@ -148,7 +138,7 @@ def selector_text(requirements: tuple[Requirement, ...]) -> str:
 
 _FILE, _PROFILE = variable("AWS_CONFIG_FILE"), variable("AWS_PROFILE")
 _USUAL = ("/.aws", f"/.aws/{KEY}")
-"""Where SDKs look for it in the home folder, if they are told of no other file."""
+"""Where SDKs look for it in the home folder by default."""
 
 
 def config_map_of(subject: Subject) -> str:
@@ -157,7 +147,7 @@ def config_map_of(subject: Subject) -> str:
 
 
 def takes_profile(facts: Facts, pod: Pod, container: Container) -> bool:
-    """Whether a container is told of the profile `target`, and has the ConfigMap where it looks for it."""
+    """Whether a container uses the profile `target` and mounts the ConfigMap at the right place."""
     name = config_map_of(facts.named)
     if not name or container.env.get(_PROFILE) != PROFILE:
         return False
@@ -175,8 +165,5 @@ def goes_by_profile(facts: Facts, pod: Pod) -> bool:
 
 
 def leaves_the_token_to_it(container: Container) -> bool:
-    """Whether the container's template keeps the webhook's variables out, by an empty one.
-
-    SDKs that take a token before a profile take the profile then.
-    """
+    """Whether an empty value in the template blocks the webhook's variables, so that SDKs use the profile."""
     return ROLE_ENV not in container.env and container.env.get(TOKEN_ENV) == ""

@@ -1,7 +1,6 @@
-"""Which role was meant for a ServiceAccount: one whose trust policy names exactly this subject, and no other.
+"""The intended role of a ServiceAccount: one whose trust policy has exactly this subject.
 
-A role that admits it by a pattern was hardly made for it, and may be allowed anything: it is evidence, never
-proposed. Pure; the candidates are read by `irsa_cli.usecases.doctor.further_reads`.
+A role that trusts it by a pattern may have broad permissions: it is evidence and never proposed.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from irsa_cli.core.doctor.commands import annotate, annotate_anew, attach, commented, make
+from irsa_cli.core.doctor.commands import annotate, annotate_and_restart, attach, commented, make
 from irsa_cli.core.doctor.facts import Facts, RoleSummary, Subject
 from irsa_cli.core.doctor.subjects import home_identity, listed
 from irsa_cli.core.objects.aws import Role
@@ -24,7 +23,7 @@ _COMPARING = ("stringequals", "stringlike")
 
 
 def admitting(subject: Subject) -> tuple[RoleSummary, ...]:
-    """The roles that were found to admit the ServiceAccount, by whatever condition."""
+    """The roles that trust the ServiceAccount by any condition."""
     return subject.candidates if isinstance(subject.candidates, tuple) else ()
 
 
@@ -35,13 +34,13 @@ def naming(facts: Facts) -> tuple[RoleSummary, ...]:
 
 
 def only_one(facts: Facts) -> RoleSummary | None:
-    """The role that was meant, None where there is none or a choice."""
+    """The intended role, None if there is none or several."""
     found = naming(facts)
     return found[0] if len(found) == 1 else None
 
 
 def names_exactly(document: Mapping[str, Any], identity: WebIdentity, now: datetime | None = None) -> bool:
-    """Whether each statement that admits the token names its subject, and has no pattern for it."""
+    """Whether each statement that allows the token has its subject without a pattern."""
     explanation = explain(document, identity, now=now)
     statements = as_list(document.get("Statement", []))
     found = [statements[index] for index in explanation.allowed_by]
@@ -67,13 +66,13 @@ def _subjects(statement: Mapping[str, Any], identity: WebIdentity) -> Iterator[t
 
 
 def evidence(facts: Facts) -> dict[str, str]:
-    """The roles that admit the ServiceAccount: those that name it with their policies, and all others."""
+    """The roles that trust the ServiceAccount: by name with their policies, and by a pattern."""
     subject, named = facts.named, naming(facts)
     others = [item.arn for item in admitting(subject) if item not in named]
     none = "not known" if isinstance(subject.candidates, Unreadable) else "none"
-    found = {"roles_that_admit_it": listed(map(_with_policies, named)) or none}
+    found = {"roles_that_trust_it": listed(map(_with_policies, named)) or none}
     if others:
-        found["roles_that_admit_it_by_a_pattern"] = listed(others)
+        found["roles_that_trust_it_by_a_pattern"] = listed(others)
     return found
 
 
@@ -85,22 +84,16 @@ def _with_policies(role: RoleSummary) -> str:
 
 
 def choose(facts: Facts, otherwise: str) -> str:
-    """The command that annotates with the role that was meant, `otherwise` where there is none.
-
-    Of several a person has to choose: then each is a comment, so that pasting all of them does nothing.
-    """
+    """The command that annotates with the intended role, `otherwise` without one; several are comments."""
     found = naming(facts)
     if not found:
         return otherwise
     if len(found) == 1:
-        return annotate_anew(facts, found[0].arn)
+        return annotate_and_restart(facts, found[0].arn)
     return commented(annotate(facts, item.arn) for item in found[:5])
 
 
 def make_or_attach(facts: Facts) -> str:
-    """The command that makes the ServiceAccount: with the role that waits for it, else with a new one.
-
-    Of several roles a person has to choose: each is a comment.
-    """
+    """The command that creates the ServiceAccount with the role that trusts it, else with a new one."""
     found = [attach(facts, facts.named, item.arn) for item in naming(facts)]
     return (found[0] if len(found) == 1 else commented(found[:5])) if found else make(facts, facts.named)

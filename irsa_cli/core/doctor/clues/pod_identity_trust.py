@@ -1,7 +1,5 @@
-"""What a trust policy says to EKS Pod Identity, which assumes a role for a ServiceAccount's pods.
+"""How a trust policy answers EKS Pod Identity, which assumes a role for a ServiceAccount's pods.
 
-How a trust policy is evaluated is `irsa_cli.core.trust.assuming`'s business. A target role is assumed with
-the credentials of the association's role.
 https://docs.aws.amazon.com/eks/latest/userguide/pod-id-role.html
 https://docs.aws.amazon.com/eks/latest/userguide/pod-id-abac.html
 https://docs.aws.amazon.com/eks/latest/userguide/pod-id-assign-target-role.html
@@ -22,23 +20,6 @@ from irsa_cli.core.values.arn import Arn
 SERVICE = "pods.eks.amazonaws.com"
 
 
-def _context_of(facts: Facts, association: Association) -> Context:
-    """The condition keys of EKS Pod Identity's request for the ServiceAccount."""
-    cluster = facts.cluster
-    return {
-        "aws:sourceaccount": (cluster.account,),
-        "aws:sourcearn": (cluster.arn,),
-        "aws:sourceorgid": PresentKey(),
-        "aws:sourceorgpaths": PresentKey(),
-        "aws:principalisawsservice": ("true",),
-        "aws:principalservicename": (SERVICE,),
-        "aws:principalservicenameslist": PresentKey(),
-        "aws:securetransport": ("true",),
-        "aws:requestedregion": (cluster.region,),
-        **_tags(facts, association, "aws:requesttag/"),
-    }
-
-
 def _tags(facts: Facts, association: Association, prefix: str) -> Context:
     """The session tags, which an association may do without."""
     if association.without_tags:
@@ -56,13 +37,24 @@ def _tags(facts: Facts, association: Association, prefix: str) -> Context:
 
 
 def said_to_service(document: Document, facts: Facts, association: Association) -> tuple[Said, ...]:
-    """What the trust policy of the association's role says to EKS Pod Identity."""
-    context = _context_of(facts, association)
+    """How the trust policy of the association's role answers EKS Pod Identity."""
+    context: Context = {
+        "aws:sourceaccount": (facts.cluster.account,),
+        "aws:sourcearn": (facts.cluster.arn,),
+        "aws:sourceorgid": PresentKey(),
+        "aws:sourceorgpaths": PresentKey(),
+        "aws:principalisawsservice": ("true",),
+        "aws:principalservicename": (SERVICE,),
+        "aws:principalservicenameslist": PresentKey(),
+        "aws:securetransport": ("true",),
+        "aws:requestedregion": (facts.cluster.region,),
+        **_tags(facts, association, "aws:requesttag/"),
+    }
     return tuple(said(document, is_service, context, action) for action in actions(association))
 
 
 def said_to_role(document: Document, facts: Facts, association: Association) -> tuple[Said, ...]:
-    """What the trust policy of the target role says to the association's role."""
+    """How the trust policy of the target role answers the association's role."""
     arn = Arn.parse(association.role_arn)
     context: Context = {
         "aws:principalarn": (association.role_arn,),
@@ -81,7 +73,7 @@ def said_to_role(document: Document, facts: Facts, association: Association) -> 
 
 
 def actions(association: Association) -> tuple[str, ...]:
-    """What has to be allowed."""
+    """The actions that must be allowed."""
     return (ASSUME,) if association.without_tags else (ASSUME, TAG)
 
 

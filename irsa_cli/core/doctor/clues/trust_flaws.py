@@ -1,13 +1,13 @@
-"""What keeps a role's trust policy from admitting a token, each flaw under the identifier of its cause.
+"""Flaws of a trust policy that exclude a token, each with the identifier of its cause.
 
-Whether a condition holds is decided by `irsa_cli.core.trust.evaluation`; here the statement that was meant
-for the token is found, and what is wrong in it is named. A statement for another cluster is judged as that
-cluster would see it, so that one mistake (an old issuer, in principal and keys alike) is one flaw. For the
-annotation's role it is also told which provider is an old one, and what is rather the annotations' fault.
+`irsa_cli.core.trust.evaluation` evaluates conditions; this module finds the intended statement and its flaws.
+It judges a statement for another cluster as that cluster would see it, so that one mistake (an old issuer in
+principal and keys) is one flaw.
 """
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -15,19 +15,73 @@ from datetime import datetime
 from typing import Any
 
 from irsa_cli.core.doctor.clues.meant import naming
-from irsa_cli.core.doctor.clues.principal_flaws import Flaw, principal_flaw, similarity
 from irsa_cli.core.doctor.facts import Facts
-from irsa_cli.core.doctor.subjects import annotations_of, audience_of, identity_of, provider_there, role_of
+from irsa_cli.core.doctor.subjects import annotations_of, audience_of, identity_of, provider_there
 from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.unreadable import CannotTell
 from irsa_cli.core.plan.states import AUDIENCE_ANNOTATION, CLUSTER_TAG, SERVICE_ACCOUNT_TAG, ProviderState
 from irsa_cli.core.policies.operators import like
 from irsa_cli.core.policies.policy import Document, as_list, dump
-from irsa_cli.core.policies.statements import PROVIDER, covers, trusted_providers
+from irsa_cli.core.policies.statements import PROVIDER, covers, trusted_providers, words_of
 from irsa_cli.core.policies.web_identity import ACTION, WebIdentity
 from irsa_cli.core.trust.evaluation import Failure, StatementVerdict, explain
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, host_path
 from irsa_cli.core.values.shown import shown, unspaced
+
+_COMPARED = 200 * 200
+
+
+@dataclass(frozen=True)
+class Flaw:
+    """A flaw of a statement, with the found and the expected value. `unknown`: it may be none."""
+
+    cause: str
+    text: str
+    found: str
+    expected: str
+    statement: str = ""
+    unknown: bool = False
+
+
+def principal_flaw(item: Document, wanted: str, old: frozenset[str]) -> Flaw | None:
+    """The flaw in a statement's principal; None if it has the provider `wanted`. For `old` see `flaws`."""
+    principal = item.get("Principal", {})
+    if principal == "*" or "NotPrincipal" in item:
+        return None
+    names = as_list(principal.get("Federated", [])) if isinstance(principal, dict) else []
+    if wanted in names:
+        return None
+    providers = [str(name) for name in names if PROVIDER.fullmatch(str(name))]
+    if not providers:
+        everybody = isinstance(principal, dict) and "*" in (*names, *as_list(principal.get("AWS", [])))
+        text = "irsa cannot tell if it includes this provider" if everybody else "it has no OIDC provider"
+        expected = f"Federated {wanted}"
+        return Flaw("trust-principal", text, ", ".join(words_of(principal)), expected, unknown=everybody)
+    found = max(providers, key=lambda name: similarity(name, wanted))
+    return _provider_flaw(found, wanted, old)
+
+
+def _provider_flaw(found: str, wanted: str, old: frozenset[str]) -> Flaw:
+    if _plain(found) == _plain(wanted):
+        return Flaw("trust-provider-arn", "IAM compares the principal character by character", found, wanted)
+    if found.rpartition("/")[2] == wanted.rpartition("/")[2]:
+        return Flaw("trust-provider-arn", "it has another account, region or host", found, wanted)
+    if found in old:
+        text = "it is the provider of a cluster that was deleted or recreated"
+        return Flaw("trust-old-cluster", text, found, wanted)
+    return Flaw("trust-other-cluster", "it is another cluster's provider", found, wanted)
+
+
+def _plain(arn: str) -> str:
+    return arn.replace("https://", "").rstrip("/").lower()
+
+
+def similarity(one: str, other: str) -> float:
+    """How near two texts are, from 0 to 1. Of long ones only the letters are compared, not their order."""
+    matcher = difflib.SequenceMatcher(None, one, other, autojunk=False)
+    # The exact ratio takes up to the third power of the length.
+    return matcher.ratio() if len(one) * len(other) <= _COMPARED else matcher.quick_ratio()
+
 
 GENERATED = re.compile(r"(?P<stem>.+)-(?=[a-z0-9]*\d)[a-z0-9]{5,10}")
 """A name whose end was generated, with a digit in it at least."""
@@ -36,7 +90,7 @@ _CLAIMS = ("sub", "aud")
 
 @dataclass(frozen=True)
 class _Case:
-    """The token, providers of clusters that are gone or were made anew, the policy's version, the time."""
+    """The token, providers of deleted or recreated clusters, the policy's version, the time."""
 
     identity: WebIdentity
     old: frozenset[str]
@@ -50,11 +104,7 @@ def flaws(
     old: frozenset[str] = frozenset(),
     now: datetime | None = None,
 ) -> tuple[Flaw, ...]:
-    """What is wrong in the policy for this token; nothing when it is admitted.
-
-    `old` are the ARNs of providers that belong to a cluster that is gone, or that was made anew; `now` is the
-    time that the policy may ask for.
-    """
+    """The flaws of the policy for this token. `old` are providers of deleted or recreated clusters."""
     explanation = explain(document, identity, now=now)
     if explanation.admitted:
         return ()
@@ -82,11 +132,7 @@ def flaws(
 
 
 def _is_for_others(item: Document, case: _Case) -> bool:
-    """Whether a statement was meant for others' tokens: those of another cluster, or of no cluster.
-
-    It names neither the cluster's provider nor one that stands for it by mistake. Where several clusters
-    share a role, each has a statement of its own.
-    """
+    """Whether a statement is for another cluster, which has its own statement in a shared role."""
     wanted = case.identity.provider_arn
     if wanted in trusted_providers({"Statement": [item]}):
         return False
@@ -103,19 +149,19 @@ def _of_statement(verdict: StatementVerdict, statements: list[Any], case: _Case)
     # Something rare, such as NotPrincipal: what the evaluation says has to do.
     cause = {"Action": "trust-action", "Principal": "trust-principal"}.get(failure.part, "trust-condition")
     wanted = ", ".join(failure.wanted)
-    rare = Flaw(cause, failure.text, wanted, "something that admits", unknown=failure.unknown)
+    rare = Flaw(cause, failure.text, wanted, "an element that matches the token", unknown=failure.unknown)
     return [*found, rare]
 
 
 def _denial(verdict: StatementVerdict, statement: Any) -> Flaw:
     unknown = verdict.failure is not None
-    why = f"it applies to this token, and a Deny goes first: {'; '.join(verdict.because)}"
+    why = f"it applies to this token, and a Deny overrides every Allow: {'; '.join(verdict.because)}"
     text = verdict.failure.text if verdict.failure else why
     return Flaw("trust-deny", text, dump(statement), "no Deny that applies", verdict.name, unknown=unknown)
 
 
 def _distance(found: list[Flaw]) -> tuple[int, float]:
-    """How far a statement is from admitting the token: fewer flaws first, then closer values."""
+    """How far a statement is from allowing the token: fewer flaws first, then closer values."""
     far = sum(5 if flaw.cause == "trust-principal" else 1 for flaw in found)
     return far, -sum(similarity(flaw.found, flaw.expected) for flaw in found)
 
@@ -138,7 +184,7 @@ def _action_flaw(item: Document) -> Flaw | None:
     actions = tuple(map(str, as_list(item["NotAction"] if excluding else item.get("Action", []))))
     if covers(actions, ACTION) != excluding:
         return None
-    return Flaw("trust-action", "a token is exchanged by another action", ", ".join(actions), ACTION)
+    return Flaw("trust-action", "the token exchange needs another action", ", ".join(actions), ACTION)
 
 
 def _condition_flaws(item: Document, case: _Case) -> Iterator[Flaw]:
@@ -168,7 +214,7 @@ def _classified(failure: Failure, values: Any, case: _Case) -> Iterator[Flaw]:
         yield _value_flaw(failure, claim, case.identity)
         return
     if claim not in _CLAIMS or head in ("aws", "sts"):
-        text, expected = failure.text, "a condition that the exchange of the token meets"
+        text, expected = failure.text, "a condition that the token exchange meets"
         yield Flaw("trust-condition", text, place, expected, unknown=failure.unknown)
         return
     right = f"{issuer}:{claim}"
@@ -181,14 +227,14 @@ def _classified(failure: Failure, values: Any, case: _Case) -> Iterator[Flaw]:
 
 def _key_flaw(head: str, issuer: str, found: str, expected: str) -> Flaw:
     if "://" in head and head.partition("://")[2].rstrip("/") == issuer.rstrip("/"):
-        text = "condition keys have no https://"
+        text = "condition keys do not start with https://"
         return Flaw("trust-key-https", text, found, expected)
     if head.startswith("arn:"):
-        text = "a condition key is the issuer, not the provider's ARN"
+        text = "a condition key starts with the issuer, not with the provider's ARN"
     elif issuer in head:
-        text = "the token has no key of this name"
+        text = "the token has no such key"
     else:
-        text = "the key is of another issuer than the principal"
+        text = "the key has another issuer than the principal"
     return Flaw("trust-key", text, found, expected)
 
 
@@ -204,16 +250,16 @@ def _value_flaw(failure: Failure, claim: str, identity: WebIdentity) -> Flaw:
     if failure.unknown:
         return replace(flaw(_by_claim(claim), failure.text), unknown=True)
     if "Not" in failure.operator:
-        return flaw(_by_claim(claim), "the condition leaves out this very token")
+        return flaw(_by_claim(claim), "the condition excludes this token")
     if other in wanted:
-        return flaw("trust-key", "the value belongs under the other key")
+        return flaw("trust-key", "the values of sub and aud are swapped")
     if any(item != unspaced(item) and like(value, unspaced(item)) for item in wanted):
-        return flaw("trust-whitespace", "spaces and line ends are part of the value")
+        return flaw("trust-whitespace", "IAM treats spaces and line breaks as part of the value")
     if "Like" not in failure.operator and any(like(value, item) for item in wanted):
-        return flaw("trust-wildcard", "StringEquals takes * and ? as they are; StringLike has wildcards")
+        return flaw("trust-wildcard", "StringEquals takes * and ? literally; StringLike supports wildcards")
     if claim == "sub" and any(_is_sibling(value, item) for item in wanted):
-        return flaw("trust-generated-name", "the end of the ServiceAccount's name changes with each release")
-    return flaw(_by_claim(claim), "the policy admits another one")
+        return flaw("trust-generated-name", "the ServiceAccount's name changes with each release")
+    return flaw(_by_claim(claim), "the policy allows another value")
 
 
 def _by_claim(claim: str) -> str:
@@ -243,7 +289,7 @@ def _is_old(facts: Facts, arn: str, provider: object) -> bool:
     cluster, tags = facts.cluster, provider.tags
     if cluster.arn == tags.get(CLUSTER_TAG):
         return True
-    # eksctl notes the name alone, which a cluster of another region may have, too.
+    # eksctl's tag has only the name, which may also exist in another region.
     return cluster.name == tags.get(EKSCTL_CLUSTER_TAG) and _host(arn) == _host(cluster.issuer)
 
 
@@ -253,8 +299,8 @@ def _host(provider: str) -> str:
 
 
 def flaws_of(facts: Facts) -> tuple[Flaw, ...]:
-    """What keeps the token out of the role; nothing when it is admitted."""
-    role = role_of(facts.named)
+    """The flaws that exclude the token from the role."""
+    role = facts.named.annotated_role()
     found = flaws(role.trust, identity_of(facts, facts.named), _old(facts, role), facts.now)
     return tuple(item for item in found if not _is_annotations(facts, item))
 
@@ -264,7 +310,7 @@ def _is_annotations(facts: Facts, flaw: Flaw) -> bool:
     annotated = annotations_of(facts.named).get(AUDIENCE_ANNOTATION, DEFAULT_AUDIENCE)
     if flaw.cause != "trust-audience" or annotated == DEFAULT_AUDIENCE:
         return False
-    try:  # The provider has to refuse the audience, too.
+    try:  # The provider must also reject the audience.
         provider = provider_there(facts)
     except CannotTell:
         return False
@@ -272,12 +318,11 @@ def _is_annotations(facts: Facts, flaw: Flaw) -> bool:
 
 
 def other_roles(facts: Facts) -> tuple[str, ...]:
-    """Roles that were rather meant: they admit the ServiceAccount by name, and the one it names does not.
+    """Other roles that trust the ServiceAccount by name, if the annotation's role does not.
 
-    When its tags tell that it was made for this very ServiceAccount, it is its trust policy that is wrong. A
-    role that admits it by a pattern was hardly made for it.
+    If that role was created for this ServiceAccount (see its tags), its trust policy is wrong instead.
     """
-    subject, role = facts.named, role_of(facts.named)
+    subject, role = facts.named, facts.named.annotated_role()
     if all(flaw.unknown for flaw in flaws_of(facts)):
         return ()
     if subject.full_name in (role.tags.get(SERVICE_ACCOUNT_TAG), role.tags.get(EKSCTL_ACCOUNT_TAG)):
@@ -288,4 +333,4 @@ def other_roles(facts: Facts) -> tuple[str, ...]:
 def require_admitted(facts: Facts) -> None:
     """Raise `CannotTell` when the trust policy keeps the token out: what comes later can't be judged."""
     if flaws_of(facts):
-        raise CannotTell("the trust policy does not admit the token in the first place")
+        raise CannotTell("the trust policy does not allow the token")

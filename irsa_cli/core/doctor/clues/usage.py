@@ -1,8 +1,6 @@
-"""Who uses a ServiceAccount, and who was probably to: pods of the same application under another name.
+"""The pods of a ServiceAccount, and pods of the same application that use another one.
 
-A pod that has an identity of its own, or whose ServiceAccount has a role, is a neighbour and was not to use
-this one. `Seen` finds ServiceAccounts that have no role and should: `irsa doctor` without a name looks at
-them, too.
+A pod with its own identity, or whose ServiceAccount has a role, is a neighbour and needs no other one.
 """
 
 from __future__ import annotations
@@ -17,7 +15,7 @@ from functools import cached_property
 from irsa_cli.core.doctor.clues.injection import has_pod_identity
 from irsa_cli.core.doctor.facts import Facts, RoleSummary, Subject
 from irsa_cli.core.doctor.owners import owner_of
-from irsa_cli.core.doctor.subjects import home_identity, injected, is_bare, known_users
+from irsa_cli.core.doctor.subjects import home_identity, injected, is_bare
 from irsa_cli.core.marks.makers import reader_of
 from irsa_cli.core.objects.kinds import Pod, ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
@@ -31,7 +29,7 @@ _HELM = "meta.helm.sh/release-name"
 _HOOK = "helm.sh/hook"
 """A pod that Helm makes for a test or around an upgrade, and not the application."""
 _SPARK_LABEL = "spark-app-selector"
-# What names of ServiceAccounts have beside the application's.
+# Words in names of ServiceAccounts apart from the application's.
 _FILLERS = frozenset(
     ("sa", "svc", "serviceaccount", "service", "account", "controller", "node", "agent", "operator", "irsa")
 )
@@ -71,9 +69,9 @@ def is_of_app(pod: Pod, name: str) -> bool:
 
 
 def is_meant(account: ServiceAccount, pod: Pod) -> bool:
-    """Whether the release that has the ServiceAccount has the pod's workload, too, and of the same name.
+    """Whether the pod's workload has the release and the name of the ServiceAccount.
 
-    A name alone tells nothing: an exporter, a cache or a test of an application bears its name as well.
+    A name alone proves nothing: an exporter, a cache or a test of an application also has it.
     """
     release, part = account.labels.get(_RELEASE), "app.kubernetes.io/component"
     same = bool(release) and release == pod.labels.get(_RELEASE)
@@ -98,7 +96,7 @@ def is_neighbour(facts: Facts, pod: Pod) -> bool:
 
 
 def _is_its_own(pod: Pod, name: str) -> bool:
-    """Whether the pod's ServiceAccount bears the pod's own name, which goes on after the asked one's."""
+    """Whether the pod's ServiceAccount has the pod's own name, as a longer form of the requested one."""
     other = pod.service_account
     theirs = other.startswith(f"{name}-") and (pod.name == other or pod.name.startswith(f"{other}-"))
     return theirs and not _is_same_app(pod, name)
@@ -135,11 +133,10 @@ def strays(facts: Facts) -> tuple[Pod, ...]:
 
 
 def made_by_it(facts: Facts) -> tuple[tuple[Pod, ...], tuple[Pod, ...]]:
-    """Pods on `default` that the application seems to have made while it runs, and perhaps some more.
+    """Pods on `default` that the application seems to create at runtime, and others that it may create.
 
-    It makes pods without a controller, and Jobs. Those without, of the same release, and those whose names
-    begin with the name of one of its pods (a runner's, a worker's) are most probably its own; a Job of the
-    release may be the chart's. A workload of the release has the ServiceAccount that the chart gave it.
+    It creates pods without a controller, and Jobs. Those of the same release without a controller, and those
+    named after one of its pods (a worker's), are most probably its own; a Job may be the chart's.
     """
     pods = tuple(pod for pod in have(facts.named.pods) if pod.is_alive)
     own = [pod for pod in pods if pod.service_account == facts.named.name]
@@ -153,14 +150,11 @@ def made_by_it(facts: Facts) -> tuple[tuple[Pod, ...], tuple[Pod, ...]]:
         and _HOOK not in pod.annotations
         and not is_neighbour(facts, pod)
     ]
+    releases = {item.labels[_RELEASE] for item in own if item.labels.get(_RELEASE)}
     named = [pod for pod in others if any(pod.name.startswith(f"{item.name}-") for item in own)]
-    released = [pod for pod in others if pod not in named and any(_is_of_release(pod, item) for item in own)]
+    released = [pod for pod in others if pod not in named and pod.labels.get(_RELEASE) in releases]
     alone = [pod for pod in released if not pod.owner]
     return (*named, *alone), tuple(pod for pod in released if pod.owner)
-
-
-def _is_of_release(pod: Pod, own: Pod) -> bool:
-    return pod.labels.get(_RELEASE, "") != "" and pod.labels[_RELEASE] == own.labels.get(_RELEASE)
 
 
 def neighbours(facts: Facts) -> tuple[Pod, ...]:
@@ -191,7 +185,7 @@ def idle(facts: Facts) -> tuple[ServiceAccount, ...]:
     pods = subject.pods if isinstance(subject.pods, tuple) else ()
     used = {pod.service_account for pod in pods if pod.is_alive}
     if (
-        not any(map(has_nothing, known_users(subject)))
+        not any(map(has_nothing, subject.known_users()))
         or subject.association is not None
         or subject.candidates != ()
     ):
@@ -214,7 +208,7 @@ def _releases(account: ServiceAccount) -> set[str]:
 
 
 def _is_part(pod: Pod, own: Iterable[Pod]) -> bool:
-    """Whether pods that use the ServiceAccount have made this one: Spark's driver makes its executors."""
+    """Whether pods of the ServiceAccount created this one, as Spark's driver creates its executors."""
     return any(
         pod.owner == f"Pod/{item.name}"
         or (
@@ -259,7 +253,7 @@ Names = tuple[str, str]
 
 
 def trusted_names(document: Document, provider: str) -> frozenset[Names]:
-    """The ServiceAccounts that a trust policy names exactly, where it names the provider."""
+    """The ServiceAccounts that a trust policy allows by exact name for the provider."""
     text = dump(document)
     if json.dumps(provider) not in text:
         return frozenset()
@@ -268,10 +262,7 @@ def trusted_names(document: Document, provider: str) -> frozenset[Names]:
 
 @dataclass(frozen=True)
 class Seen:
-    """What tells of lost roles: all ServiceAccounts, the pods that were listed, the account's roles.
-
-    `associated` are those with an EKS Pod Identity association.
-    """
+    """ServiceAccounts, pods, roles and association names; it finds ServiceAccounts that lost a role."""
 
     accounts: tuple[ServiceAccount, ...]
     pods: tuple[Pod, ...] | Unreadable
