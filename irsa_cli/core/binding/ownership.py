@@ -123,6 +123,6 @@ def theirs(pair: Pairing, state: RoleState) -> Refused:
         next_steps=(
             "change it by the ServiceAccount that it was made for",
             f"or give this one a role of its own: {pair.command('create-sa')}"
-            " --override-existing-serviceaccounts",
+            " --override-existing-serviceaccounts --attach-policy-arn ARN",
         ),
     )

@@ -22,11 +22,6 @@ _OF_CHAINS = dict(
 )
 
 
-def of_boundary(desired: str) -> Flags:
-    """A permissions boundary; none where it would have to go, which is said and never pasted."""
-    return ("--permissions-boundary", desired) if desired else ()
-
-
 def of_tag(key: str, value: str) -> Flags | None:
     """A tag; commas stand between tags."""
     return None if "," in key + value or "=" in key else ("--tags", f"{key}={value}")

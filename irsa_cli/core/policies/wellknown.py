@@ -33,6 +33,17 @@ EKSCTL = (
 )
 """Those that eksctl has, too, by the same names."""
 
+AWS_MANAGED = (
+    "AmazonDynamoDBFullAccess AmazonDynamoDBReadOnlyAccess AmazonEC2ContainerRegistryReadOnly"
+    " AmazonEC2ReadOnlyAccess AmazonEventBridgeFullAccess AmazonKinesisFullAccess"
+    " AmazonKinesisReadOnlyAccess AmazonRDSReadOnlyAccess AmazonRoute53FullAccess"
+    " AmazonRoute53ReadOnlyAccess AmazonS3FullAccess AmazonS3ReadOnlyAccess AmazonSESFullAccess"
+    " AmazonSNSFullAccess AmazonSNSReadOnlyAccess AmazonSQSFullAccess AmazonSQSReadOnlyAccess"
+    " AmazonSSMReadOnlyAccess CloudWatchAgentServerPolicy CloudWatchLogsFullAccess"
+    " CloudWatchReadOnlyAccess ReadOnlyAccess SecretsManagerReadWrite ViewOnlyAccess"
+    " service-role/AmazonEBSCSIDriverPolicy service-role/AmazonEFSCSIDriverPolicy"
+)
+"""Managed policies of AWS that workloads often have, for completion; others are found by name as well."""
 
 FILLED = ("region", "account", "clusterName")
 """The parameters that a cluster fills."""

@@ -50,6 +50,7 @@ from irsa_cli.usecases.read.observe import check_policies
 from irsa_cli.usecases.read.pairing import UNSEEN, read_account, read_pairing, read_provider, sharers
 from irsa_cli.usecases.read.readable import unless_denied
 from irsa_cli.usecases.verification.gate import verify
+from irsa_cli.usecases.write.policy_names import only_arns, resolved_update
 from irsa_cli.usecases.write.reconcile import may_be_spreading
 
 
@@ -79,13 +80,14 @@ def update_sa(request: Request, settings: Settings, log: WireLog) -> Result:
         log=log,
         check=lambda aws: check_partitions(
             (
-                *request.update.new_policies,
+                *only_arns(request.update.new_policies),
                 *filter(None, (request.boundaries.default, request.update.target_role)),
             ),
             aws,
         ),
     )
     connection.announce(settings.note)
+    request = replace(request, update=resolved_update(connection, request.update))
     lock = binding_lock(request.namespace, request.name)
     with locked(connection, settings, Command.UPDATE_SA, [lock]) as held:
         return _update(connection, request, held)
