@@ -204,7 +204,9 @@ def proposed(ran: Ran) -> list[list[str]]:
 
 def kept(ran: Ran) -> list[str]:
     """The options that include what a role has already; the proposed commands remove nothing."""
-    assert not [word for words in proposed(ran) for word in words if word.startswith(("--detach", "--remove"))]
+    assert not [
+        word for words in proposed(ran) for word in words if word.startswith(("--detach", "--remove"))
+    ]
     return [word for step in ran.error["next"] for word in step.partition(", add: ")[2].split()]
 
 

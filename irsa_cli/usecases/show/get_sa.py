@@ -31,7 +31,11 @@ def get_bindings(request: Request, log: WireLog) -> Bindings:
 
     Raises `IrsaError` when nothing can be read.
     """
-    connection = connect(request.target, kube=True, log=log, check=lambda aws: None)
+    return bindings_of(connect(request.target, kube=True, log=log), request)
+
+
+def bindings_of(connection: Connection, request: Request) -> Bindings:
+    """The same for a cluster that is connected."""
     with naming_caller(connection.caller):
         found = read_bindings(connection, request.scope, request.readers)
         if not found.items and not request.ignore_not_found:
