@@ -72,7 +72,7 @@ def command(**options: Any) -> int:
         selecting.check_reachable(options)
     namespace = options["namespace"] or ("" if everything else "default")
     request = Request(
-        targets.take_target(options), namespace, name, options["role_name"] or "", options["ignore_maker"]
+        targets.take_target(options, by_profile=True), namespace, name, options["role_name"] or "", options["ignore_maker"]
     )
 
     def work() -> Result | Adoptions:

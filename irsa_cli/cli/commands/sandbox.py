@@ -33,6 +33,7 @@ _OPTIONS = (
         metavar="NAME[:REGION[:ACCOUNT]]",
         help="A cluster to have (repeat). [default: demo:eu-west-1:111122223333]",
     ),
+    click.option("--region", default="", metavar="REGION", help="Region of clusters that name none."),
     click.option(
         "--latency",
         type=click.FloatRange(0, 10_000),
@@ -62,6 +63,7 @@ class _Wanted:
     """The sandbox that the options describe."""
 
     clusters: tuple[str, ...]
+    region: str
     latency: float
     consistency: str
     lag: float
@@ -115,7 +117,7 @@ def up(wanted: _Wanted) -> None:
 
 @command.command(
     "run",
-    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+    context_settings={"allow_interspersed_args": False},
     epilog="\b\nExamples:\n  irsa sandbox run -- sh -c 'irsa associate-oidc -c demo && irsa audit -c demo'",
 )
 @_described
@@ -148,7 +150,8 @@ def _started(wanted: _Wanted) -> Iterator[tuple[Sandbox, dict[str, str]]]:
     try:
         from irsa_cli.sandbox import ClusterSpec, Sandbox
 
-        specs = [_spec(ClusterSpec, text) for text in wanted.clusters] or [ClusterSpec()]
+        names = wanted.clusters or (ClusterSpec().name,)
+        specs = [_spec(ClusterSpec, text, wanted.region) for text in names]
         sandbox = Sandbox(specs, latency=wanted.latency / 1000)
     except ModuleNotFoundError as error:
         raise _missing(error) from error
@@ -163,17 +166,20 @@ def _started(wanted: _Wanted) -> Iterator[tuple[Sandbox, dict[str, str]]]:
         yield sandbox, {**environment, **control, "IRSA_STATE_DIR": state}
 
 
-def _spec(kind: type[ClusterSpec], text: str) -> ClusterSpec:
+def _spec(kind: type[ClusterSpec], text: str, elsewhere: str) -> ClusterSpec:
     from irsa_cli.core.values import arn, names
     from irsa_cli.core.values.errors import InvalidInput
 
     name, region, account = [*text.split(":"), "", ""][:3]
+    region = region or elsewhere
     try:
         names.cluster(name)
+        if region:
+            names.region(region)
         if account:
             arn.check_account(account)
     except InvalidInput as error:
-        raise click.BadParameter(str(error), param_hint="--cluster") from error
+        raise click.BadParameter(str(error), param_hint="--cluster or --region") from error
     default = kind()
     return kind(name=name, region=region or default.region, account=account or default.account)
 

@@ -159,9 +159,9 @@ class Target:
     @property
     def role_way(self) -> AccountAccess | None:
         """How the account of the roles is reached, where that is not the cluster's."""
-        if not self.role_account:
+        if not self.role_account and not self.role_profile:
             return None
-        return AccountAccess("role", self.role_account, self.role_assume_role or "", self.role_profile or "")
+        return AccountAccess("role", self.role_account or "", self.role_assume_role or "", self.role_profile or "")
 
     @property
     def target_way(self) -> AccountAccess | None:

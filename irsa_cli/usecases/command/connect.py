@@ -261,7 +261,11 @@ def _with_sessions(connection: Connection, opened: Mapping[str, Future[AwsSessio
     way = target.role_way
     plain = way is not None and not way.options and way.account == cluster.account
     if "role" in opened and not plain:
-        connection.others = {cluster.home: opened["role"].result()}
+        session = opened["role"].result()
+        if not target.role_account:  # The account of --role-profile.
+            connection.cluster = cluster = replace(cluster, role_account=session.account)
+            connection.target = replace(target, role_account=session.account)
+        connection.others = {cluster.home: session}
     if "target" in opened:
         connection.target_session = opened["target"].result()
     return connection
