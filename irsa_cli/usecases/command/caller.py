@@ -161,7 +161,8 @@ class Target:
         """How the account of the roles is reached, where that is not the cluster's."""
         if not self.role_account and not self.role_profile:
             return None
-        return AccountAccess("role", self.role_account or "", self.role_assume_role or "", self.role_profile or "")
+        assumed, profile = self.role_assume_role or "", self.role_profile or ""
+        return AccountAccess("role", self.role_account or "", assumed, profile)
 
     @property
     def target_way(self) -> AccountAccess | None:
