@@ -75,7 +75,7 @@ MAKERS = {
     "terraform": Maker("Terraform", tags={"ManagedBy": "terraform"}),
     "crossplane": Maker("", tags={"crossplane-kind": "role.iam.aws.crossplane.io", "crossplane-name": "app"}),
     "ack": Maker("", tags={"services.k8s.aws/controller-version": "iam-1.3.8"}),
-    "hand": Maker("nothing on it tells who made it"),
+    "hand": Maker("creator unknown"),
 }
 
 

@@ -117,14 +117,14 @@ def _cluster_config(reader: Reader, node: MappingNode, read: ReadFile) -> Config
     if found.bindings and "withOIDC" in iam and reader.boolean(iam["withOIDC"]) is False:
         reader.problem(
             iam["withOIDC"],
-            "withOIDC: false contradicts serviceAccounts, for eksctl, too: their roles need the cluster's"
+            "withOIDC: false contradicts serviceAccounts (also in eksctl): their roles need the cluster's"
             " OIDC provider; say true, and it is made where it is missing",
         )
     return found
 
 
 def _bindings(reader: Reader, node: MappingNode, read: ReadFile) -> Config:
-    fields = reader.fields(node, _BINDINGS, "Bindings", {"iam": "serviceAccounts stands at the top here"})
+    fields = reader.fields(node, _BINDINGS, "Bindings", {"iam": "serviceAccounts is a top-level field here"})
     metadata: Fields = {}
     if "metadata" in fields:
         metadata = reader.fields(fields["metadata"], _METADATA, "metadata", {})
@@ -143,7 +143,7 @@ def _lenient(
         if name in read:
             continue
         if name in misplaced:
-            hint = "it stands under iam"
+            hint = "it belongs under iam"
         else:  # eksctl has three dozen fields here: who has more has no slip of the pen.
             hint = did_you_mean(name, read) if len(others) < MOST_FIELDS else ""
         if hint and name not in _EKSCTL_METADATA_IGNORED:

@@ -130,7 +130,7 @@ def _nodes(item: Part) -> Found:
     if what:
         yield (
             _line(iam),
-            f"every pod that reaches the metadata service of the nodes of {item.get('name', '?')} has {what}",
+            f"all pods that can reach the metadata service on nodes of {item.get('name', '?')} has {what}",
         )
 
 
@@ -154,9 +154,9 @@ def _of_the_cluster(config: Part, iam: Part) -> Found:
         account = f"every principal of account {item['account']}" if item.get("account") else ""
         groups = ", ".join(map(str, as_list(item.get("groups") or [])))
         if who := item.get("arn") or account:
-            yield _line(item), f"{who} is let into the cluster{groups and ' as ' + groups}"
+            yield _line(item), f"{who} has access to the cluster{groups and ' as ' + groups}"
     for item in _items(_part(config, "accessConfig"), "accessEntries"):
-        yield _line(item), f"{item.get('principalARN', '?')} is let into the cluster"
+        yield _line(item), f"{item.get('principalARN', '?')} has access to the cluster"
 
 
 def _grants(

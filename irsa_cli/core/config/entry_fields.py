@@ -116,7 +116,7 @@ def _annotations(reader: Reader, node: Node) -> tuple[dict[str, str], dict[str, 
         if text is None:
             continue
         if name == ROLE_ARN_ANNOTATION:
-            reader.problem(key, "irsa sets the role's ARN itself; for a role that exists, say attachRoleARN")
+            reader.problem(key, "irsa sets the role's ARN itself; for an existing role: attachRoleARN")
         elif name in _WEBHOOK:
             settings[_WEBHOOK[name]] = reader.checked(value, RULES[_WEBHOOK[name]], text)
         elif reader.checked(key, names.service_account_annotations, {name: text}) is not None:
@@ -170,9 +170,9 @@ def clusters(reader: Reader, node: Node) -> tuple[OtherCluster, ...]:
         fields = reader.fields(item, ("name", "region", "issuer"), "clusters", {})
         if ("name" in fields) == ("issuer" in fields):
             if isinstance(item, MappingNode):
-                reader.problem(item, "a cluster is given by its name or by its issuer, and not by both")
+                reader.problem(item, "give a cluster's name or its issuer, not both")
         elif "issuer" in fields and "region" in fields:
-            reader.problem(fields["region"], "an issuer is in no region")
+            reader.problem(fields["region"], "an issuer has no region")
         rules = {"name": names.cluster, "region": names.region, "issuer": check_issuer}
         values = {name: reader.text(fields[name], rules[name]) or "" for name in fields}
         found.append(OtherCluster(**values))

@@ -204,25 +204,25 @@ def distinct(configs: Sequence[Config]) -> None:
     problems = []
     everything = [item for config in configs for item in config.bindings]
     for binding, before in _twice(everything, str):
-        problems.append(f"{binding.where}: {binding} stands in {before.where}, too")
+        problems.append(f"{binding.where}: {binding} is also defined in {before.where}")
     # IAM compares names without regard to case:
     # https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
     for binding, before in _twice(everything, _role_name):
         if str(binding) != str(before):
             problems.append(
                 f"{binding.where}: {binding} has the roleName {binding.role_name} of {before}"
-                f" ({before.where}); to use that role, say attachRoleARN"
+                f" ({before.where}); to use that role: attachRoleARN"
             )
     for binding, before in _twice(everything, _config_map):
         if str(binding) != str(before):
             problems.append(
                 f"{binding.where}: {binding} has the awsConfigMap {binding.aws_config_map} of {before}"
-                f" ({before.where}); each names a role of its own in it"
+                f" ({before.where}); each writes its own role into it"
             )
     if len(problems) == 1:
         raise InvalidInput(problems[0])
     if problems:
-        raise InvalidInput(f"{len(problems)} entries stand in each other's way", details=problems)
+        raise InvalidInput(f"{len(problems)} entries contradict each other", details=problems)
 
 
 def _role_name(binding: Binding) -> str:

@@ -57,7 +57,7 @@ class AuditIgnore:
 
 def _rule(text: str) -> str:
     if text not in AUDIT_RULES:
-        raise InvalidInput(f"there is no rule '{text}'", reason="irsa audit --explain all lists them")
+        raise InvalidInput(f"no rule '{text}'", reason="irsa audit --explain all lists them")
     return text
 
 
@@ -68,7 +68,7 @@ def _day(text: str) -> str:
             return text
     except ValueError:
         pass
-    raise InvalidInput(f"'{text}' is no date", reason="expected YYYY-MM-DD")
+    raise InvalidInput(f"'{text}' is not a date", reason="expected YYYY-MM-DD")
 
 
 def _filled(text: str) -> str:
@@ -163,7 +163,7 @@ class Project:
 
 def _lock_timeout(seconds: int) -> int:
     if not 0 <= seconds <= 86400:
-        raise InvalidInput(f"{seconds} is no time to wait for a lock", reason="expected 0 to 86400 seconds")
+        raise InvalidInput(f"{seconds} is not a lock timeout", reason="expected 0 to 86400 seconds")
     return seconds
 
 
@@ -173,13 +173,13 @@ _SEVERITIES = (*(item.value for item in Severity), "broken", "never")
 def _severity(text: str) -> str:
     for word in text.split(","):
         if word.strip() not in _SEVERITIES:
-            raise InvalidInput(f"'{word}' is no severity", reason=f"expected {', '.join(_SEVERITIES)}")
+            raise InvalidInput(f"'{word}' is not a severity", reason=f"expected {', '.join(_SEVERITIES)}")
     return text
 
 
 def _never(text: str) -> str:
     if text not in ("never", "by-flag"):
-        raise InvalidInput(f"'{text}' is not known here", reason="expected never, or by-flag")
+        raise InvalidInput(f"'{text}' is not a valid value", reason="expected never, or by-flag")
     return text
 
 
@@ -209,7 +209,7 @@ def parse_project(text: str, source: str) -> Project:
     reader = Reader(source)
     documents = compose(text, source)
     for node in documents[1:]:
-        reader.problem(node, "one document is expected")
+        reader.problem(node, "expected one document")
     found: dict[str, Any] = {}
     for node in documents[:1]:
         if not isinstance(node, MappingNode):

@@ -160,14 +160,14 @@ def _contradictions(reader: Reader, entry: Node, fields: Fields, found: Binding,
         for name in OF_A_NEW_ROLE:
             if name in fields and not _is_off(fields[name]):
                 reader.problem(
-                    fields[name], f"attachRoleARN uses a role as it is: {name} contradicts it ({found})"
+                    fields[name], f"attachRoleARN uses an existing role: {name} contradicts it ({found})"
                 )
 
     elif not defaults.ours and all(_is_off(fields[name]) for name in OF_POLICIES if name in fields):
         reader.problem(
             entry,
             f"{found} has no policy: a ClusterConfig needs {', '.join(OF_POLICIES)} or attachRoleARN"
-            " (irsa/v1 Bindings may do without)",
+            " (not in irsa/v1 Bindings)",
         )
 
 
@@ -208,7 +208,7 @@ def _trust(reader: Reader, fields: Fields, found: Binding) -> Binding:
     if pattern and not found.role_only and not like(found.name, pattern, None):
         reader.problem(
             fields["subjectPattern"],
-            f"'{pattern}' does not match {found.name}, which would get a role that it can't assume",
+            f"'{pattern}' does not match {found.name}, so it could not assume its role",
         )
     table: Table = {
         "subjects": ("subjects", lambda reader, node: subjects(reader, node, found.namespace)),

@@ -15,7 +15,7 @@ MARK = "IRSA_EXEC"
 """Variable that names the ServiceAccount, as `namespace/name@cluster`; for prompts and scripts."""
 
 # Settings among AWS_* that say neither who nor where somebody is. Others are many, and tools make up new ones
-# (AWS_S3_SECRET_ACCESS_KEY): what is not known here may be a key.
+# (AWS_S3_SECRET_ACCESS_KEY): what is not a valid value may be a key.
 # https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html#EVarSettings
 # https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-envvars.html
 _SETTING_NAMES = """

@@ -173,7 +173,7 @@ KINDS: Mapping[str, str] = {
     "replicationcontrollers": "ReplicationController",
     "statefulsets": "StatefulSet",
 }
-"""The built-in kinds that make pods, by their resource. What custom kinds make them by is not known here."""
+"""The built-in kinds that create pods, by their resource."""
 BUILT_IN = ("", "apps", "batch", "extensions")
 """The API groups of these kinds."""
 _ENDED = ("Complete", "Failed")

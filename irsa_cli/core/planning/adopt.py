@@ -104,7 +104,7 @@ def adoption(pair: Pairing, sharers: Sequence[str], *, ignore_maker: bool = Fals
             *admission,
             *([f"the role {guess}"] if guess else []),
             *_kept(pair, pair.role, maker),
-            *([f"the trust policy admits others, too: {shortened(others)}"] if others else []),
+            *([f"the trust policy also trusts: {shortened(others)}"] if others else []),
             *makers.account_warnings(pair.full_name, account_maker),
         ),
         release_commands(pair.cluster, state.tags),
@@ -149,16 +149,16 @@ def _check_admitted(pair: Pairing, state: states.RoleState) -> tuple[str, ...]:
     explanation = explain(state.trust, identity)
     if explanation.answer is not Answer.NO:
         # A guard on addresses, say: whoever is behind it is no reason to leave the role to nobody.
-        said = "it is not known from here whether the trust policy admits the ServiceAccount"
+        said = "irsa can't tell whether the trust policy allows the ServiceAccount"
         return (f"{said}: {'; '.join(explanation.conditions)}",) if explanation.conditions else ()
     # An annotation may name anybody's role; one that was named by a flag is meant.
-    steps = [f"{pair.command('doctor')}  # why, and whether the role is meant for it"]
+    steps = [f"{pair.command('doctor')}  # shows why"]
     if not pair.is_annotated:
         attach = f"--attach-role-arn {pair.role_arn} --update-trust"
-        steps = [f"{pair.command('create-sa')} {attach}  # admits it"]
+        steps = [f"{pair.command('create-sa')} {attach}  # adds the missing statement"]
     raise Refused(
-        f"the trust policy of {pair.role_arn} does not admit {identity.subject}",
-        reason="a role that its ServiceAccount can't assume is not adopted",
+        f"the trust policy of {pair.role_arn} does not allow {identity.subject}",
+        reason="irsa adopts only roles that the ServiceAccount can assume",
         details=tuple(explanation.text),
         next_steps=tuple(steps),
     )
@@ -172,17 +172,17 @@ def _kept(pair: Pairing, role: CurrentRole, maker: str) -> Iterator[str]:
     statements = as_list(state.trust.get("Statement", []))
     own = contains(state.trust, statement(pair.identity(pair.audience)))
     if not own:
-        yield "the trust policy stays: the statement that admits the ServiceAccount is not as irsa writes it"
+        yield "the trust policy is unchanged: irsa would write the ServiceAccount's statement differently"
     elif len(statements) > 1:
         more = f"{len(statements) - 1} statement{'s' if len(statements) > 2 else ''}"
-        yield f"the trust policy stays, with {more} besides the one that admits the ServiceAccount"
+        yield f"the trust policy is unchanged; it has {more} besides the ServiceAccount's"
     if maker == makers.EKSCTL and role.inline:
         yield f"inline policies keep the names that eksctl gave them: {', '.join(sorted(role.inline))}"
     yield from makers.role_warnings(maker)
     if not pair.is_annotated:
         named = pair.account.annotations.get(states.ROLE_ARN_ANNOTATION)
         does = f"names {named}" if named else "does not name the role"
-        yield f"ServiceAccount {pair.full_name} {does}: that stays as it is"
+        yield f"ServiceAccount {pair.full_name} {does}; irsa does not change this"
 
 
 def release_commands(cluster: Cluster, tags: Mapping[str, str]) -> tuple[str, ...]:

@@ -46,10 +46,10 @@ def check(desired: DesiredState, current: CurrentState) -> None:
         found = current.config_maps.get(desired.aws_config_map)
         if found is not None and found.data != _data(desired) and not desired.override:
             raise Refused(
-                f"ConfigMap {desired.namespace}/{desired.aws_config_map} holds another configuration",
+                f"ConfigMap {desired.namespace}/{desired.aws_config_map} has another configuration",
                 details=policy.difference(found.data, _data(desired)),
                 next_steps=(
-                    f"to write over it: {desired.command('update-sa')}"
+                    f"to overwrite it: {desired.command('update-sa')}"
                     f" --aws-config-map {desired.aws_config_map}",
                 ),
             )
@@ -60,9 +60,9 @@ def check_config_map(owner: tuple[str, str], name: str, there: Mapping[str, Foun
     found = there.get(name)
     if found is not None and not found.is_for("/".join(owner)):
         raise Refused(
-            f"ConfigMap {owner[0]}/{name} is not irsa's for {owner[1]}",
-            reason="it was there before, and is left alone",
-            next_steps=("give another name: --aws-config-map, in files awsConfigMap",),
+            f"ConfigMap {owner[0]}/{name} was not created by irsa for {owner[1]}",
+            reason="irsa does not change it",
+            next_steps=("use another name: --aws-config-map (in files awsConfigMap)",),
         )
 
 
@@ -76,7 +76,7 @@ def check_target(chain: Chain, target: FoundTarget | None, *, adds: bool) -> Non
     if target.trust is None:
         raise Refused(
             f"role {chain.target_arn} does not exist",
-            reason="a role that is to be assumed (--target-role, in files targetRole) has to be there",
+            reason="--target-role (in files targetRole) needs an existing role",
         )
     said = chain.judge(target.trust)
     if answer_of(said) is not Answer.NO:
@@ -85,15 +85,15 @@ def check_target(chain: Chain, target: FoundTarget | None, *, adds: bool) -> Non
     if answer_of(chain.judge(admitted(chain, target.trust))) is Answer.NO:
         raise Refused(
             f"the trust policy of {chain.target_arn} denies {chain.role_arn}",
-            reason="a statement with the effect Deny applies to it, and no other one outweighs that",
+            reason="a Deny statement applies to it",
             details=why,
         )
     if not adds:
         raise Refused(
-            f"the trust policy of {chain.target_arn} does not admit {chain.role_arn}",
-            reason="STS would refuse to let the role assume it",
-            details=(*why, "this statement is missing:", *json.dumps(chain.statement, indent=2).splitlines()),
-            next_steps=("run this again with --update-target-trust, which adds the statement",),
+            f"the trust policy of {chain.target_arn} does not allow {chain.role_arn}",
+            reason="STS would deny AssumeRole",
+            details=(*why, "missing statement:", *json.dumps(chain.statement, indent=2).splitlines()),
+            next_steps=("to add the statement: run this again with --update-target-trust",),
         )
 
 
@@ -196,7 +196,7 @@ def usage_notes(desired: DesiredState) -> Iterator[str]:
     if desired.chain is None or desired.role_only:
         return
     if desired.aws_config_map:
-        yield f"for pods to assume the target: {usage(desired.aws_config_map)}"
+        yield f"pods assume the target like this: {usage(desired.aws_config_map)}"
         return
     yield (
         "pods assume the target by an AWS configuration: --aws-config-map NAME writes it,"
@@ -238,4 +238,4 @@ def target_notes(chain: Chain | None, target: FoundTarget | None) -> Iterator[st
     elif target.trust is not None:
         said = chain.judge(target.trust)
         for item in lacking(said, Answer.UNKNOWN):
-            yield f"it is not known from here whether {chain.target_arn} admits the role: {item.why}"
+            yield f"irsa can't tell whether {chain.target_arn} trusts the role: {item.why}"

@@ -122,7 +122,7 @@ def _delete_role(role: NamedRole, work: Deletion) -> None:
         maker = makers.maker_of_role(likely_makers.foreign_tags(role.state))
         told = likely_makers.guess(role.name, role.role) or f"was created by {maker}"
         if maker != makers.UNKNOWN or isinstance(told, likely_makers.Guess):
-            work.notes.append(f"role {role.name} {told}: delete it there, too, or it may come back")
+            work.notes.append(f"role {role.name} {told}: also delete it there, or it may be created again")
 
 
 def _delete_chain(bound: Bound, work: Deletion) -> None:
@@ -135,7 +135,7 @@ def _delete_chain(bound: Bound, work: Deletion) -> None:
         change = removed(bound.namespace, bound.config_map_name, bound.config_map)
         work.stages[COMMITS].append(change)
     if bound.config_map_unread:
-        work.notes.append(f"whether irsa made a ConfigMap for it was not checked: {bound.config_map_unread}")
+        work.notes.append(f"not checked whether irsa created a ConfigMap for it: {bound.config_map_unread}")
     changes, notes = statement_removals(bound.targets)
     work.stages[COMMITS] += changes
     work.notes += notes
@@ -150,11 +150,11 @@ def _take_out(bound: Bound, role: NamedRole, work: Deletion) -> None:
     """
     statement = trust_policy.marked_for(role.state.trust, bound.identity)
     if statement is None:
-        work.notes.append(f"{role.arn} was not made by irsa, and has no statement of it: it stays as it is")
+        work.notes.append(f"{role.arn} was not created by irsa and has no statement of irsa: it is unchanged")
     elif not as_list(trust_policy.without_statement(role.state.trust, statement).get("Statement", [])):
         work.notes.append(
-            f"{role.arn} was not made by irsa and stays, with its trust policy: the statement for"
-            f" {bound.identity.subject} is the only one, and IAM takes no policy without any"
+            f"{role.arn} was not created by irsa and is unchanged: the statement for"
+            f" {bound.identity.subject} is its only one, and IAM refuses a trust policy without statements"
         )
     else:
         target = (role.name, bound.identity.subject)
@@ -162,7 +162,7 @@ def _take_out(bound: Bound, role: NamedRole, work: Deletion) -> None:
             Change(Kind.TRUST_STATEMENT, target, states.DocumentState(statement), None)
         )
         work.lost.add(role.arn)
-        work.notes.append(f"{role.arn} was not made by irsa: it stays, without the statement of irsa")
+        work.notes.append(f"{role.arn} was not created by irsa: irsa keeps it and removes its own statement")
 
 
 def _delete_account(bound: Bound, account: CurrentServiceAccount, work: Deletion, *, keep: bool) -> None:
@@ -190,17 +190,19 @@ def _delete_account(bound: Bound, account: CurrentServiceAccount, work: Deletion
     elif bound.is_theirs:
         work.notes += _left(bound, account)
     elif bound.is_made:
-        work.notes.append(f"ServiceAccount {bound.full_name} stays, and is no longer irsa's")
+        work.notes.append(f"ServiceAccount {bound.full_name} is kept, and irsa no longer manages it")
     else:
-        work.notes.append(f"ServiceAccount {bound.full_name} was not made by irsa: it stays, without a role")
+        work.notes.append(
+            f"ServiceAccount {bound.full_name} was not created by irsa: it is kept, without a role"
+        )
 
 
 def _left(bound: Bound, account: CurrentServiceAccount) -> list[str]:
     """Why a ServiceAccount keeps its annotation, and how it is taken off it."""
     maker = makers.maker_of_account(account.labels, account.annotations, account.managers)
-    where = "" if maker in (makers.UNKNOWN, makers.IRSA) else f" (made by {maker}: change it there, too)"
+    where = "" if maker in (makers.UNKNOWN, makers.IRSA) else f" (created by {maker}: also change it there)"
     return [
-        f"ServiceAccount {bound.full_name}{where} stays, with its annotation {states.ROLE_ARN_ANNOTATION}:"
+        f"ServiceAccount {bound.full_name}{where} keeps its annotation {states.ROLE_ARN_ANNOTATION}:"
         f" {bound.annotation}, which irsa did not write. To remove it:"
         f" {unannotate(bound)}"
     ]

@@ -50,10 +50,10 @@ def check_ended(bound: Bound, living: Sequence[str]) -> None:
     makers = sorted({mark for mark in _makers(bound) if mark in living})
     if makers:
         raise Refused(
-            f"transaction {makers[0]} is creating {bound.full_name}, or was interrupted a short while ago",
+            f"transaction {makers[0]} is creating {bound.full_name}, or was interrupted recently",
             next_steps=(
-                "wait until it has ended, and run this again",
-                "or, when you know that it is gone: run this again with --force",
+                "wait until it ends, then run this again",
+                "or, if that run is dead: run this again with --force",
             ),
         )
 
@@ -67,21 +67,21 @@ def check(bound: Bound, deletion: Deletion, users: Users) -> None:
     strangers = [text for role in lost for text in _strangers(bound, role, users.is_nobody)]
     if not pods and not waiting and not others and not strangers and not users.hidden:
         return
-    trusted = [f"{text} is trusted by it, too" for text in dict.fromkeys(strangers)]
+    trusted = [f"its trust policy also allows {text}" for text in dict.fromkeys(strangers)]
     raise Refused(
         f"{bound.full_name} {_why(pods, waiting, others, strangers)}",
         details=[
             *_listed(_told(pod) for pod in pods),
-            *_listed(f"{name} makes its pods with it" for name in waiting),
+            *_listed(f"{name} creates pods with it" for name in waiting),
             *_listed(others),
             *_listed(trusted),
             *users.hidden,
         ],
         next_steps=(
-            *(["stop these pods, or give them another ServiceAccount, and run this again"] if pods else []),
-            *(["delete what makes these pods, or give it another ServiceAccount"] if waiting else []),
-            *(["take these out of the role's trust policy, or keep it: --keep-role"] if strangers else []),
-            "or delete it all the same: run this again with --force",
+            *(["stop these pods or change their ServiceAccount, then run this again"] if pods else []),
+            *(["delete these workloads or change their ServiceAccount"] if waiting else []),
+            *(["remove these from the role's trust policy, or add --keep-role"] if strangers else []),
+            "or delete it anyway: run this again with --force",
         ),
     )
 
@@ -103,10 +103,10 @@ def check_known(changes: Iterable[Change]) -> None:
             and before.unknown
         ):
             raise Refused(
-                f"{change.kind.value} {change.name} has settings that irsa does not know:"
+                f"{change.kind.value} {change.name} has settings that this version of irsa does not know:"
                 f" {', '.join(before.unknown)}",
-                reason="a rollback could not bring them back",
-                next_steps=("remove them, or delete it all the same: run this again with --force",),
+                reason="a rollback could not restore them",
+                next_steps=("remove them, or delete it anyway: run this again with --force",),
             )
 
 
@@ -184,10 +184,10 @@ def _why(pods: Sequence[Pod], waiting: Sequence[str], others: Sequence[str], str
     if waiting:
         return f"is in use by {waiting[0]}{f' and {len(waiting) - 1} more' if waiting[1:] else ''}"
     if others:
-        return "has a role that other ServiceAccounts use, too"
+        return "has a role that other ServiceAccounts also use"
     if strangers:
-        return "has a role that others may use, too"
-    return "may be in use: that could not be checked"
+        return "has a role that others may also use"
+    return "may be in use: this could not be checked"
 
 
 def _owner(pod: Pod) -> str:
@@ -218,7 +218,7 @@ def check_ours(bound: Bound, sharers: Sequence[str] = ()) -> None:
     if account is None or not bound.is_theirs:
         return
     raise Refused(
-        f"irsa has not given {bound.full_name} its role, so it does not take it away",
+        f"irsa does not manage the role of {bound.full_name}",
         reason=_why_theirs(account),
         details=tuple(_told_makers(bound, account)),
         next_steps=tuple(_steps_for_theirs(bound, sharers)),
@@ -228,8 +228,8 @@ def check_ours(bound: Bound, sharers: Sequence[str] = ()) -> None:
 def _why_theirs(account: CurrentServiceAccount) -> str:
     marked = account.annotations.get(states.ROLE_MARK)
     if marked is None:
-        return f"its annotation {states.ROLE_ARN_ANNOTATION} bears no mark of irsa ({states.ROLE_MARK})"
-    return f"somebody has changed its annotation {states.ROLE_ARN_ANNOTATION} since irsa wrote {marked}"
+        return f"its annotation {states.ROLE_ARN_ANNOTATION} has no mark of irsa ({states.ROLE_MARK})"
+    return f"someone changed its annotation {states.ROLE_ARN_ANNOTATION} after irsa wrote {marked}"
 
 
 def _told_makers(bound: Bound, account: CurrentServiceAccount) -> Iterator[str]:
@@ -249,18 +249,18 @@ def _guess(role: NamedRole) -> likely_makers.Guess | None:
 
 
 def _by(maker: str) -> str:
-    return "nothing on it tells who made it" if maker == makers.UNKNOWN else f"made by {maker}"
+    return "creator unknown" if maker == makers.UNKNOWN else f"created by {maker}"
 
 
 def _steps_for_theirs(bound: Bound, sharers: Sequence[str]) -> Iterator[str]:
     if _can_be_adopted(bound, sharers):
-        yield f"{bound.command('adopt')}  # makes it irsa's: run this again, and the role goes, too"
+        yield f"{bound.command('adopt')}  # to manage it with irsa; then run this again"
     elif bound.used is not None and _guess(bound.used):
-        yield "find out who manages the role, and delete it there"
+        yield "delete the role with the tool that manages it"
     elif sharers:
-        yield f"others use the role, too ({', '.join(sharers)}): it can't become irsa's"
-    yield f"or take only the role off it: {unannotate(bound)}"
-    yield "whoever keeps it elsewhere (a chart, Git, a stack) writes it again: change it there"
+        yield f"others also use the role, so irsa can't adopt it: {', '.join(sharers)}"
+    yield f"or remove only the annotation: {unannotate(bound)}"
+    yield "if a chart, Git or a stack manages it: change it there"
 
 
 def _can_be_adopted(bound: Bound, sharers: Sequence[str]) -> bool:

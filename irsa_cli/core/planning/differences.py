@@ -32,7 +32,7 @@ class Aspect(Enum):
 
     OWNER = "whose the role is"
     UNDER_WAY = "the role is incomplete, or being deleted, for another desired state"
-    MADE_TOGETHER = "the role was made together with its ServiceAccount"
+    MADE_TOGETHER = "the role was created with its ServiceAccount"
     ROLE = "anything else of the role"
     SERVICE_ACCOUNT = "the ServiceAccount"
 
@@ -145,8 +145,8 @@ def _role_differences(
             maker = life.transaction or states.NOBODY
             yield Difference(
                 what,
-                f"made with its ServiceAccount by transaction {maker}",
-                "made without one",
+                f"created with its ServiceAccount by transaction {maker}",
+                "created without one",
                 aspect=Aspect.MADE_TOGETHER,
             )
             return
@@ -322,7 +322,7 @@ def _refusal(desired: DesiredState, current: CurrentState, differences: list[Dif
     other = account.annotations.get(states.ROLE_ARN_ANNOTATION) if account else None
     moved = current.bound_role is not None and str(other).rsplit("/", 1)[-1] == desired.role_name
     if other not in (None, desired.role_arn) and not moved:
-        steps = ["to give it the new role: run this again with --override-existing-serviceaccounts"]
+        steps = ["to assign the new role: run this again with --override-existing-serviceaccounts"]
         if elsewhere := account_of_its_role(desired, account):
             keep = f"to keep its role in account {elsewhere}: {desired.cluster.in_account(elsewhere)}"
             steps = [keep, *steps]
@@ -339,7 +339,7 @@ def _refusal(desired: DesiredState, current: CurrentState, differences: list[Dif
         resource = f"role{current.role.state.path}{desired.role_name}"
         there = iam_arn(desired.cluster.partition, desired.role_account, resource)
         steps = [
-            "to create a role of another name: run this again with --role-name",
+            "to create if the role has another name: run this again with --role-name",
             f"to use the existing role: --attach-role-arn {there}",
         ]
     return Refused(

@@ -128,11 +128,11 @@ def check(role: CurrentRole | None, plan: Plan, context: TrustContext) -> None:
     ids = {rule for rule, _ in worse}
     found = [item for item in planned.risks(context) if item.rule.id in ids]
     raise Refused(
-        f"the trust policy of {context.role} would be too wide",
+        f"the trust policy of {context.role} would be too broad",
         details=[item.named for item in found],
         next_steps=(
-            *dict.fromkeys(f"to keep it tight: {item.suggestion}" for item in found),
+            *dict.fromkeys(f"to narrow it: {item.suggestion}" for item in found),
             *dict.fromkeys(f"why: {item.explained_by}" for item in found),
-            "if it has to be so: run this again with --allow-wide-trust",
+            "to allow it: run this again with --allow-wide-trust",
         ),
     )

@@ -313,7 +313,7 @@ def _noted(pair: Pairing, key: str) -> str:
         return noted(pair.account.annotations, key)
     except UnreadableNote as error:
         flag = FLAGS[key].replace("_", "-")
-        steps = (f"give the right one: --{flag} VALUE", f"or let there be none: --remove-{flag}")
+        steps = (f"set it: --{flag} VALUE", f"or remove it: --remove-{flag}")
         raise error.but(details=(f"of ServiceAccount {pair.full_name}",), next_steps=steps) from error
 
 
@@ -330,8 +330,8 @@ def chain_update(update: Update, pair: Pairing) -> ChainUpdate | None:
     wanted = update.target_role or target
     if not wanted:
         raise Refused(
-            f"{pair.full_name} goes on to no target role",
-            next_steps=("name it: --target-role ARN",),
+            f"{pair.full_name} has no target role",
+            next_steps=("add --target-role ARN",),
         )
     # What another target wants to be told is another matter.
     same = before if before is not None and wanted == target else None

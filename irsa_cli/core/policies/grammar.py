@@ -99,10 +99,12 @@ def _each(way: Way, value: Any) -> Iterator[tuple[Way, Any]]:
 def _unknown(found: Document, known: tuple[str, ...], way: Way) -> Iterator[Problem]:
     for name in found:
         if name in _PRINCIPALS and known is _STATEMENT:
-            text = f"a permissions policy has no {name} (the trust policy is made by irsa)"
+            text = f"a permissions policy has no {name} (irsa writes the trust policy)"
             yield Problem((*way, name), text, at_key=True)
         elif name.startswith("Fn::") or name == "Ref":
-            yield Problem((*way, name), f"{name} is CloudFormation's, and irsa fills in nothing", at_key=True)
+            yield Problem(
+                (*way, name), f"{name} is CloudFormation syntax, which irsa does not resolve", at_key=True
+            )
         elif name not in known:
             hint = did_you_mean(name, known)
             yield Problem((*way, name), f"unknown element '{name}'{hint and ': ' + hint}", at_key=True)
@@ -139,7 +141,7 @@ def _texts(value: Any, way: Way, element: str, check: Any) -> Iterator[Problem]:
     for place, item in _each(way, value):
         if isinstance(item, dict) and item and all(key.startswith("Fn::") or key == "Ref" for key in item):
             yield Problem(
-                place, f"{min(item)} is CloudFormation's, and irsa fills in nothing: write the ARN out"
+                place, f"{min(item)} is CloudFormation syntax, which irsa does not resolve: write the ARN out"
             )
         elif not isinstance(item, str) or not item:
             yield Problem(place, f"{element} must be a string or a list of strings")

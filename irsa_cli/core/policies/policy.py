@@ -16,7 +16,7 @@ from irsa_cli.core.values.errors import InvalidInput
 Document = dict[str, Any]
 
 INLINE_LIMIT = 10_240
-"""Characters without white space of all inline policies of a role together."""
+"""Characters without white space of all inline policies per role in total."""
 TRUST_LIMIT = 2_048
 """Characters without white space of a trust policy (default of the quota ACLSizePerRole)."""
 MANAGED_LIMIT = 20

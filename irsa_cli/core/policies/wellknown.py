@@ -216,20 +216,20 @@ def joined(own: Resolved, uses: Iterable[WellKnown], scope: Scope) -> Resolved:
     twice = set(own.inline) & set(found.inline)
     if twice:
         name = min(twice)
-        raise InvalidInput(f"an inline policy has the name of the well-known policy {name}")
+        raise InvalidInput(f"an inline policy has the same name as the well-known policy {name}")
     together = Resolved(
         tuple(dict.fromkeys((*own.policies, *found.policies))), {**own.inline, **found.inline}
     )
     if len(together.policies) > policy.MANAGED_LIMIT:
         raise InvalidInput(
             f"{len(together.policies)} managed policies are too many",
-            reason=f"IAM takes {policy.MANAGED_LIMIT} a role at most",
+            reason=f"IAM takes {policy.MANAGED_LIMIT} per role",
         )
     size = sum(policy.size(document) for document in together.inline.values())
     if size > policy.INLINE_LIMIT:
         raise InvalidInput(
             f"the inline policies have {size} characters ({', '.join(together.inline)})",
-            reason=f"IAM takes {policy.INLINE_LIMIT} of a role together",
+            reason=f"IAM takes {policy.INLINE_LIMIT} per role in total",
         )
     return together
 

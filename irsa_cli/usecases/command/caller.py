@@ -83,7 +83,7 @@ class AccountAccess:
         if account != self.account:
             raise InvalidInput(
                 f"--{self.flag}-assume-role names a role of account {account}",
-                reason=f"the account to be worked in is {self.account}",
+                reason=f"expected account {self.account}",
             )
 
     def open(self, aws: AwsSession, profile: str | None, log: WireLog) -> AwsSession:
@@ -105,7 +105,7 @@ class AccountAccess:
         session.account = self.account or found
         if self.account not in ("", found):
             raise Refused(
-                f"the credentials for account {self.account} are those of account {found}",
+                f"the credentials for account {self.account} belong to account {found}",
                 reason=f"they are {identity}'s, by {self.options or 'the credentials of this run'}",
                 next_steps=(
                     f"give credentials of account {self.account}: --{self.flag}-assume-role"

@@ -124,8 +124,8 @@ class Connection:
         session = target if target is not None and target.account == account else self.session_of(account)
         if session is None:
             raise IrsaError(
-                f"there are no credentials for account {account}",
-                next_steps=("give them: --target-assume-role or --target-profile",),
+                f"no credentials for account {account}",
+                next_steps=("add --target-assume-role or --target-profile",),
                 code="OtherAccount",
             )
         return session.client("iam")
@@ -179,8 +179,8 @@ def _check_meant(found: Connection) -> None:
         if wanted and got and wanted != got:
             raise UnexpectedCluster(
                 f"cluster {found.cluster.name} is not the one of the kubeconfig's context",
-                reason=f"the context is about {wanted}, and these credentials find {got}",
-                next_steps=("choose the profile of the context's account, or name the cluster: --cluster",),
+                reason=f"the context names {wanted}, and these credentials find {got}",
+                next_steps=("use a profile of the context's account, or add --cluster NAME",),
             )
 
 

@@ -35,7 +35,7 @@ Gate = Callable[[Run | None], None]
 
 CarryOut = Callable[[Plan, Connection, Settings, RunContext, Gate | None], Result]
 
-SAME_AGAIN = "run the same irsa command again: it goes on from what is there, or says what differs"
+SAME_AGAIN = "run the same irsa command again: it continues, or shows what differs"
 
 _ended: ContextVar[list[Result] | None] = ContextVar("ended", default=None)
 
@@ -65,7 +65,7 @@ def standing(ended: Sequence[Result], error: BaseException) -> Result | None:
     elif not isinstance(error, IrsaError):
         words = redacted(f"a bug in irsa: {type(error).__name__}: {error}")
     last = ended[-1]
-    return replace(last, notes=[*last.notes, f"what comes after the transaction could not be done: {words}"])
+    return replace(last, notes=[*last.notes, f"a step after the transaction failed: {words}"])
 
 
 def perform(
@@ -208,7 +208,7 @@ def _tell_of_place(settings: Settings) -> None:
     try:
         check_place(settings.state_dir)
     except RefusedJournal as error:
-        settings.note(f"Note: irsa recover will not take the journal of this run: {error}")
+        settings.note(f"Note: irsa recover can't use the journal of this run: {error}")
 
 
 def result_of_report(
@@ -239,12 +239,12 @@ def left(leftover: Leftover, transaction: str, way: str = "", *, lock_lost: bool
     change, error = leftover.change, leftover.error
     repair = f"irsa recover {transaction}{way}"
     if isinstance(error, Claimed):
-        repair += "  # when the other run has ended: nothing is taken from it"
+        repair += "  # after the other run has ended"
         if change.kind is Kind.ROLE:  # A person may have annotated it: then only forward ends it.
             repair += f"; or {SAME_AGAIN}"
     elif isinstance(error, MadeAgain):
         namespace, name = change.target
-        repair = f"kubectl -n {namespace} get pods  # those of {name}: delete them, to start them again"
+        repair = f"kubectl -n {namespace} get pods  # those of {name}: delete them to restart them"
     elif lock_lost:
         repair = SAME_AGAIN
     elif isinstance(error, Conflict) and change.after is not None:
@@ -261,4 +261,4 @@ def look_command(change: Change) -> str:
     target = [shlex.quote(part) for part in change.target]
     role = shlex.quote(change.target[0].rsplit("/", 1)[-1])
     command = change.kind.traits.shown_by.format(first=target[0], last=target[-1], target=role)
-    return f"{command}  # then decide: somebody else has changed it"
+    return f"{command}  # check first: somebody else changed it"

@@ -101,7 +101,7 @@ def check_project(cluster: Cluster, project: Project, *, account: bool, arn: boo
     ):
         if counts and wanted and wanted != got:
             raise UnexpectedCluster(
-                f"cluster {cluster.name} is not the one that is expected",
+                f"cluster {cluster.name} is not the expected one",
                 reason=f"it is {got}, and {name} in {project.place(name)} says {wanted}",
                 next_steps=("check the cluster's name, the credentials, the profile and the region",),
             )
@@ -114,9 +114,7 @@ def _check_owner(path: Path, found: os.stat_result, folder: Path) -> None:
     except OSError:
         here = os.geteuid()
     if found.st_uid not in (os.geteuid(), 0, here):
-        raise InvalidInput(
-            f"{path} is not read", reason="it belongs to somebody else, as the folder does not"
-        )
+        raise InvalidInput(f"{path} is not read", reason="its owner is not the owner of the folder")
 
 
 def _text(path: Path, found: os.stat_result, folder: Path) -> str:
@@ -124,5 +122,5 @@ def _text(path: Path, found: os.stat_result, folder: Path) -> str:
     if not stat.S_ISREG(found.st_mode):
         raise InvalidInput(f"{path} is no file")
     if found.st_mode & stat.S_IWOTH:
-        raise InvalidInput(f"{path} is not read", reason="everybody may write it (chmod o-w)")
+        raise InvalidInput(f"{path} is not read", reason="all users can write it (chmod o-w)")
     return read_text(path, _LARGEST)

@@ -62,7 +62,7 @@ def with_its_locks(attempt: Callable[[], T], hold: HeldLocks | None) -> T:
                 wait = min(wait * 2, 2.0)
             else:
                 raise
-    raise Conflict("the current state changes again and again while it is read")
+    raise Conflict("the current state keeps changing while irsa reads it")
 
 
 def came_between(error: Exception | None) -> bool:

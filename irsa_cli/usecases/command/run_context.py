@@ -99,7 +99,7 @@ def going_on(
         if leaves(read(path), covers):
             settings.note(other_desired_state(path))
         else:
-            settings.note(f"An earlier run ({path.stem}) was interrupted; this one goes on from there.")
+            settings.note(f"An earlier run ({path.stem}) was interrupted; this one continues from there.")
     return found
 
 
@@ -114,6 +114,6 @@ def supersede_if_well(
 def other_desired_state(path: Path) -> str:
     """What is said of a run that was interrupted and left something that this one is not about."""
     return (
-        f"An earlier run ({path.stem}) that asked for something else was interrupted:"
-        f" {command_of(path)} rolls back what only that one needs."
+        f"An earlier run ({path.stem}) with another request was interrupted:"
+        f" {command_of(path)} rolls back what only that run needs."
     )

@@ -116,7 +116,7 @@ class Settings:
         self.thought.append((began, ended))
         extend(ended - began)
         if not answer:
-            raise NotConfirmed("nothing is deleted", reason="it was not confirmed")
+            raise NotConfirmed("nothing was deleted", reason="not confirmed")
 
     @property
     def keeps_plan(self) -> bool:

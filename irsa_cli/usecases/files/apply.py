@@ -120,12 +120,12 @@ def ask_who_changed(connection: Connection, items: Sequence[Item]) -> list[str]:
         found = []
         for name in objects_of(change.change for change in item.result.changes):
             if asked == MOST_OBJECTS:
-                return [f"who changed more than {MOST_OBJECTS} objects was not asked of CloudTrail"]
+                return [f"not checked in CloudTrail: who changed more than {MOST_OBJECTS} objects"]
             asked += 1
             try:
                 found += writes_to(connection.home, name)
             except IrsaError as error:
-                return [f"who changed it is not known: {error}"]
+                return [f"unknown who changed it: {error}"]
         item.result.facts = {**item.result.facts, "changedBy": [one.to_json() for one in found]}
     return []
 

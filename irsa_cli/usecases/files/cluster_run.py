@@ -179,7 +179,7 @@ class ClusterRun:
 
     def _confirm(self, stages: Sequence[Sequence[delete_sa.Request]]) -> None:
         names = [f"{self.name} {item.title}".strip() for stage in stages for item in stage]
-        heading = f"No file lists these any more, and irsa created them in {self.connection.cluster.name}:"
+        heading = f"No file contains these any more; irsa created them in {self.connection.cluster.name}:"
         self.settings.check_confirmed(lambda: self.settings.confirm_names(heading, names))
 
     def prune(self, done: AppliedList, pace: Pace, tell: Tell) -> None:
@@ -204,7 +204,7 @@ class ClusterRun:
         found = pruning.candidates(roles)
         if any(found) and tell:
             names = ", ".join(sorted(item.title for stage in found for item in stage))
-            self._note_once(f"No file lists these any more, and irsa created them: {names}")
+            self._note_once(f"No file contains these any more; irsa created them: {names}")
         return found
 
     def _note_once(self, text: str) -> None:

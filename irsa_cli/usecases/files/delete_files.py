@@ -188,10 +188,10 @@ class Pruning:
         unread = [*found.notes, *self._unread(at_stake)]
         if unread:
             raise IrsaError(
-                "What is to be pruned is unknown",
-                reason="some of what irsa may have made can't be read, and nothing was pruned",
+                "Nothing was pruned",
+                reason="some roles that irsa may have created can't be read",
                 details=unread,
-                next_steps=["run the same command again, as a caller who may read these"],
+                next_steps=["run the same command again with permission to read them"],
             )
         names = dict.fromkeys(self._made_here(accounts), "")
         names |= {item.full_name: role.name for item, role in self._own_roles(at_stake)}

@@ -134,7 +134,7 @@ def finished(
     prune(settings.state_dir)
     done.signal, done.seconds = group.number, settings.seconds
     if pace.is_over and done.pending:
-        done.notices = [*done.notices, f"nothing more was begun: --max-failures {max_failures}"]
+        done.notices = [*done.notices, f"stopped: --max-failures {max_failures}"]
     return done
 
 
@@ -258,15 +258,15 @@ class Request:
 
 
 _FIELDS = (
-    (r"run this again with --associate-oidc", "say withOIDC: true in the file, and run this again"),
+    (r"run this again with --associate-oidc", "set withOIDC: true in the file, and run this again"),
     (
         r"run this again with --attach-role-arn (\S+)",
-        r"say attachRoleARN: \1 in the entry, and run this again",
+        r"set attachRoleARN: \1 in the entry, and run this again",
     ),
-    (r"use a --subject-pattern", "say subjectPattern in an entry"),
+    (r"use a --subject-pattern", "set subjectPattern in an entry"),
     (
         r"(a role of another name: )run this again with --role-name",
-        r"\1say roleName in the entry, and run this again",
+        r"\1set roleName in the entry, and run this again",
     ),
 )
 

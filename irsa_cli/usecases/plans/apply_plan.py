@@ -34,8 +34,8 @@ SHOWN = 40
 """So many differences are told of one transaction at most."""
 _NOT_OF_THE_WORLD = (UnexpectedCluster, BoundaryRequired, ServiceError)
 """What is refused here, and says nothing of what has moved since a plan was made."""
-KILLED = "rolls back what an interrupted run left; then apply this plan again"
-AGAIN = "make the plan again, and have it reviewed again"
+KILLED = "rolls back the interrupted run; then apply this plan again"
+AGAIN = "create the plan again, and have it reviewed again"
 
 
 class StalePlan(Refused):
@@ -62,7 +62,7 @@ class Expectation:
         if moved:
             more, name = len(moved) - SHOWN, now.service_account or "the cluster"
             raise StalePlan(
-                f"the saved plan is stale: {name} was changed since {self.made}",
+                f"the saved plan is stale: {name} has changed since {self.made}",
                 details=[*moved[:SHOWN], *([f"and {more} more"] if more > 0 else [])],
                 next_steps=(*self._recoveries(now), AGAIN),
             )
@@ -132,7 +132,7 @@ def _permitted(request: Request) -> Request:
     project = read_project(Path.cwd())
     if project.never_wide_trust and allows_wide_trust(request):
         raise InvalidInput(
-            "the plan was made with --allow-wide-trust",
+            "the plan was created with --allow-wide-trust",
             reason=f"{project.place('allowWideTrust')} says never",
         )
     rules = getattr(request, "boundaries", None)
@@ -156,7 +156,7 @@ def _stale(error: Exception | None, plan: SavedPlan) -> StalePlan | None:
     assert isinstance(error, IrsaError)
     return StalePlan(
         f"the saved plan is stale: {error.message}",
-        reason=f"{error.reason}; it was not so at {plan.made}".removeprefix("; "),
+        reason=f"{error.reason}; this was not the case at {plan.made}".removeprefix("; "),
         details=error.details,
         next_steps=(*(step for step in error.next_steps if step.startswith("irsa recover ")), AGAIN),
     )

@@ -170,7 +170,7 @@ def plan_of(command: str, request: Request, done: Result | AppliedList) -> Saved
     stopped = isinstance(done, AppliedList) and bool(done.pending or done.signal)
     if broken is not None or stopped:
         why = "it was stopped" if broken is None else "a part of it failed"
-        raise IrsaError("no plan was saved", reason=f"the dry run did not come to its end: {why}")
+        raise IrsaError("no plan was saved", reason=f"the dry run is not complete: {why}")
     now = datetime.now(timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
     plan = SavedPlan(command, _placed(request, found), tuple(map(_planned, found)), now)
     return replace(plan, digest=digest_of(plan.to_json()))

@@ -217,7 +217,7 @@ class _Deleting:
         )
         if before is not None:
             supersede(journals_of(self.settings.state_dir, [before.transaction]))
-            result.notes.append("another run has deleted it at the same time")
+            result.notes.append("another run deleted it at the same time")
         elif not self.earlier and not self.request.ignore_not_found:
             raise self._not_there(bound)
         return result
@@ -227,7 +227,7 @@ class _Deleting:
         if bound.account is not None:
             error = Refused(
                 f"irsa manages nothing in {bound.full_name}",
-                reason=f"it was not made by irsa, and has no annotation {ROLE_ARN_ANNOTATION}",
+                reason=f"irsa did not create it, and it has no annotation {ROLE_ARN_ANNOTATION}",
             )
         elif request.role_only or self.connection.gone is not None:
             error = Refused(f"irsa manages no role for {bound.full_name} in {bound.cluster.name}")
@@ -235,7 +235,7 @@ class _Deleting:
             error = NamedServiceAccount(self.connection, request.namespace, request.name).missing()
         return error.but(
             details=(*error.details, *_unsearched(bound)),
-            next_steps=(*error.next_steps, "a role of another name: run this again with --role-name"),
+            next_steps=(*error.next_steps, "for a role of another name: run this again with --role-name"),
         )
 
     def _check(self, bound: Bound, found: Deletion) -> None:
@@ -276,10 +276,10 @@ def _not_made_for(bound: Bound, role: NamedRole) -> Refused:
     if account == bound.full_name and cluster.endswith(f":cluster/{bound.cluster.name}"):
         options = f"-c {bound.cluster.name} -r {cluster.split(':')[3]}, without --issuer-url"
     return Refused(
-        f"role {role.name} was not made for {bound.full_name} in {bound.cluster.arn}",
-        reason=f"its tags are about {account or 'no ServiceAccount'} in {cluster}"
+        f"role {role.name} does not belong to {bound.full_name} in {bound.cluster.arn}",
+        reason=f"its tags name {account or 'no ServiceAccount'} in {cluster}"
         if cluster
-        else "it has no tags and no statement of irsa for it",
+        else "it has no tag and no statement of irsa for this ServiceAccount",
         next_steps=(f"run this again with {options}",) if options else (),
     )
 
@@ -289,11 +289,11 @@ def _check_home(bound: Bound) -> None:
     account = bound.made_elsewhere
     if account and not bound.is_theirs:
         raise Refused(
-            f"the role that irsa made for {bound.full_name} is in account {account}",
-            reason=f"it names {bound.annotation}, and roles are looked for in account {bound.cluster.home}",
+            f"irsa's role for {bound.full_name} is in account {account}",
+            reason=f"it is annotated with {bound.annotation}, and irsa looks in account {bound.cluster.home}",
             next_steps=(
                 bound.cluster.in_account(account),
-                "or leave the role there: run this again with --keep-role",
+                "or keep the role: run this again with --keep-role",
             ),
         )
 
@@ -303,8 +303,8 @@ def _check_role_only(bound: Bound) -> None:
     told = [role for role in bound.own if not lifecycle.tells_itself(role.state.tags)]
     if told:
         raise Refused(
-            f"{told[0].arn} was made together with its ServiceAccount",
-            reason="with --role-only nobody looks whether it is in use",
+            f"{told[0].arn} was created with its ServiceAccount",
+            reason="--role-only does not check whether pods use it",
             next_steps=("run this again without --role-only, or with --force",),
         )
 
@@ -315,17 +315,17 @@ def _check_whole(bound: Bound, earlier: Sequence[Path]) -> None:
     half = [arn for arn, life in lives.items() if life.stage is Stage.DELETING]
     if half:
         raise Refused(
-            f"{half[0]} can't be kept: it is being deleted",
-            reason=f"{lives[half[0]].why}; it may lack policies already",
+            f"{half[0]} can't be kept: its deletion has begun",
+            reason=f"{lives[half[0]].why}; policies may be missing",
             next_steps=(
-                *(f"{command_of(path)}  # brings it back; then run this again" for path in earlier),
-                "or delete it, too: run this again without --keep-role",
+                *(f"{command_of(path)}  # restores it; then run this again" for path in earlier),
+                "or delete it: run this again without --keep-role",
             ),
         )
 
 
 def _unsearched(bound: Bound) -> list[str]:
-    return [f"roles of other names were not looked for: {bound.unsearched}"] if bound.unsearched else []
+    return [f"roles with other names were not checked: {bound.unsearched}"] if bound.unsearched else []
 
 
 def _facts(request: Request, bound: Bound, found: Deletion | None, result: Result | None) -> dict[str, Any]:

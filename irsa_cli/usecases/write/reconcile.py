@@ -186,8 +186,8 @@ def notes_of(desired: DesiredState, current: CurrentState) -> list[str]:
         notes.append(f"the trust policy of {desired.role_arn} was not checked: {current.role_unreadable}")
     if desired.role_account != desired.cluster.home:
         notes.append(
-            f"not checked: account {desired.role_account} needs an OIDC provider for"
-            f" {desired.cluster.issuer}, too"
+            f"not checked: account {desired.role_account} also needs an OIDC provider for"
+            f" {desired.cluster.issuer}"
         )
     kept = chaining.former_notes(desired, current)
     return [*notes, *chaining.target_notes(desired.chain, current.target), *kept]
@@ -198,7 +198,7 @@ def mistyped_namespace(desired: DesiredState, current: CurrentState) -> list[str
     if current.namespace_exists or not current.similar_namespaces:
         return []
     names = " or ".join(current.similar_namespaces)
-    return [f"namespace {desired.namespace} does not exist and is created: did you mean {names}?"]
+    return [f"namespace {desired.namespace} does not exist, so irsa creates it. Did you mean {names}?"]
 
 
 def gone_on_with(desired: DesiredState, current: CurrentState) -> list[str]:
@@ -206,7 +206,7 @@ def gone_on_with(desired: DesiredState, current: CurrentState) -> list[str]:
     if not is_incomplete(desired, current):
         return []
     life = life_of(desired, current)
-    whole = "completes it again" if life.stage is Stage.DELETING else "goes on from there"
+    whole = "completes it again" if life.stage is Stage.DELETING else "continues from there"
     return [f"the role was {life.stage.value} ({life.why}): this run {whole}"]
 
 
@@ -225,7 +225,7 @@ def left_behind(desired: DesiredState, current: CurrentState) -> list[str]:
     former = account.annotations.get(ROLE_ARN_ANNOTATION) if account is not None else None
     if former in (None, desired.role_arn) or desired.role_only:
         return []
-    note = f"the role that {desired.namespace}/{desired.name} had before stays as it is: {former}"
+    note = f"the role that {desired.namespace}/{desired.name} had before is unchanged: {former}"
     if f":role{default_role_path(cluster.name)}" in str(former):
         name = str(former).rsplit("/", 1)[-1]
         cluster = replace(cluster, role_account=str(former).split(":")[4])

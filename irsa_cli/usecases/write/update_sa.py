@@ -116,12 +116,12 @@ def _earlier(settings: Settings, context: RunContext) -> list[Path]:
     same: list[Path] = []
     for path in interrupted_runs(settings.state_dir, context.about):
         if read(path).context.get("request") == context.request:
-            settings.note(f"An earlier run ({path.stem}) was interrupted; this one goes on from there.")
+            settings.note(f"An earlier run ({path.stem}) was interrupted; this one continues from there.")
             same.append(path)
         else:
             settings.note(
-                f"An earlier run ({path.stem}) that asked for something else was interrupted:"
-                f" {command_of(path)} rolls it back, with --forward it is finished."
+                f"An earlier run ({path.stem}) with another request was interrupted:"
+                f" {command_of(path)} rolls it back; with --forward, it completes it."
             )
     return same
 
@@ -250,10 +250,10 @@ class _Updating:
         notes = [] if pair.role is None else ineffective(update, pair.role)
         if update.audience not in (None, pair.audience):
             notes.append(
-                f"pods that run already have tokens for {pair.audience}, which the role does not accept any"
-                " more: restart them"
+                f"restart running pods: they have tokens for {pair.audience}, which the role no longer"
+                " accepts"
             )
-            notes.append(f"the OIDC provider still accepts {pair.audience}: others may use it")
+            notes.append(f"the OIDC provider still accepts {pair.audience}, as others may use it")
         return notes
 
 

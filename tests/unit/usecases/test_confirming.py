@@ -84,7 +84,7 @@ def test_a_no_is_final(play: Play, person: Person, name: str, lock: tuple[str, .
 def test_what_goes_is_listed_once(play: Play, person: Person, lock: tuple[str, ...]) -> None:
     ran = play.irsa(*prepared(play, "apply --prune"), *lock)
     assert person.asked == [
-        ["No file lists these any more, and irsa created them in demo:", "  - attic/older", "  - backend/old"]
+        ["No file contains these any more; irsa created them in demo:", "  - attic/older", "  - backend/old"]
     ]
     assert "No file lists these" not in ran.err
 
