@@ -176,7 +176,7 @@ def _terminate(process: Process) -> None:
 def _terminate_twice(process: Process) -> None:
     _send(process, signal.SIGTERM)
     # Two signals that nobody has looked at yet are one.
-    if process.wait_for_words(b"stopping", 5) and not process.ended.is_set():
+    if process.wait_for_words(b"Stopping", 5) and not process.ended.is_set():
         _terminate_at_once(process)
     process.ended.wait(30)
 

@@ -205,7 +205,7 @@ def test_a_signal_stops_it_between_two(small: Stage) -> None:
 
 def test_a_signal_stops_the_way_forward_before_the_next_call(small: Stage) -> None:
     def told_to_stop() -> None:
-        small.signal(15, heard=b"stopping")
+        small.signal(15, heard=b"Stopping")
 
     transaction = cut_off(small, "app", "apps", *WISH, at=("iam", "CreateRole", 0, "callback"))
     small.sandbox.faults.add(Fault("iam", "PutRolePolicy", "callback", run=told_to_stop))

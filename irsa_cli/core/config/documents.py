@@ -46,10 +46,7 @@ def _no_files(path: str) -> str:
 
 
 def parse(text: str, source: str, read: ReadFile = _no_files) -> list[Config]:
-    """The configurations of a file; raises `InvalidInput` with every problem and its place.
-
-    `read` gives the text of a policy document that the file names.
-    """
+    """The configurations of a file; raises `InvalidInput` with all problems. `read` reads policy files."""
     reader = Reader(source)
     configs = [_config(reader, node, read) for node in compose(text, source)]
     try:
@@ -117,8 +114,7 @@ def _cluster_config(reader: Reader, node: MappingNode, read: ReadFile) -> Config
     if found.bindings and "withOIDC" in iam and reader.boolean(iam["withOIDC"]) is False:
         reader.problem(
             iam["withOIDC"],
-            "withOIDC: false contradicts serviceAccounts (also in eksctl): their roles need the cluster's"
-            " OIDC provider; say true, and it is made where it is missing",
+            "withOIDC: false contradicts serviceAccounts (also in eksctl): set it to true",
         )
     return found
 

@@ -1,8 +1,4 @@
-"""What a ClusterConfig binds elsewhere: IAM permissions that eksctl gives, and irsa neither makes nor takes.
-
-One notice for each thing: who gets what. Nothing here is a problem: what irsa doesn't manage it doesn't
-check, so everything is read as it comes. https://eksctl.io/usage/schema/
-"""
+"""Permissions in a ClusterConfig that eksctl manages and irsa does not: one notice for each."""
 
 from __future__ import annotations
 
@@ -19,7 +15,7 @@ Part = Mapping[str, Any]
 
 
 def notices(source: str, root: MappingNode) -> list[str]:
-    """What irsa does not manage, each with its place."""
+    """The permissions that irsa does not manage, with their places."""
     found = _loose(root)
     return [f"{source}:{line}: not managed by irsa: {text}" for line, text in sorted(_all(found))]
 
@@ -167,7 +163,7 @@ def _grants(
     document: str = "attachPolicy",
     boundary: str = "permissionsBoundary",
 ) -> str:
-    """What a part grants, in words; '' when it grants nothing."""
+    """The permissions of a part, in words; '' for none."""
     found = [f"the role {item[role]}"] if item.get(role) else []
     found += [str(arn) for arn in as_list(item.get(arns) or []) if arn]
     known = [name for name, on in _part(item, "wellKnownPolicies").items() if on is True]

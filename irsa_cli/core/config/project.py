@@ -1,4 +1,4 @@
-"""What a project's `.irsa.yaml` says: defaults and demands for runs below its folder, and accepted risks."""
+"""A project's `.irsa.yaml`: defaults and rules for runs below its folder, and accepted risks."""
 
 from __future__ import annotations
 
@@ -25,10 +25,9 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 @dataclass(frozen=True)
 class AuditIgnore:
-    """Risks that are accepted: of this rule, and where all that is given matches; '' matches all.
+    """Accepted risks of a rule; '' matches everything.
 
-    Of a file, the role is what the file calls it. After the day `until` it does not count any more, and more
-    than `ACCEPTED_DAYS` before it not yet.
+    In a file, the role is its name there. It ends after `until`, and begins `ACCEPTED_DAYS` before it.
     """
 
     rule: str
@@ -130,7 +129,7 @@ _FIELDS = (
 
 @dataclass(frozen=True)
 class Project:
-    """The settings of a project; `source` is its file, '' where there is none."""
+    """The settings of a project; `source` is its file, '' if there is none."""
 
     source: str = ""
     permissions_boundary: str = ""

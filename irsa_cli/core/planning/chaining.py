@@ -1,8 +1,4 @@
-"""The part of a plan that lets a role go on to its target: what is added there and told to pods; pure.
-
-The permission is an inline policy of the role, and planned with those. What the target's trust policy says is
-judged in `irsa_cli.core.trust.chain`.
-"""
+"""The part of a plan about a target role: its trust policy and the pods' configuration. Pure."""
 
 from __future__ import annotations
 
@@ -37,7 +33,7 @@ from irsa_cli.core.values.errors import Refused
 
 
 def check(desired: DesiredState, current: CurrentState) -> None:
-    """Raise `Refused` where the role could not go on to its target, or its ConfigMap is somebody else's."""
+    """Raise `Refused` if the role can't assume its target, or if the ConfigMap belongs to others."""
     if desired.chain is not None:
         check_target(desired.chain, current.target, adds=desired.update_target_trust)
     if desired.aws_config_map:
@@ -67,7 +63,7 @@ def check_config_map(owner: tuple[str, str], name: str, there: Mapping[str, Foun
 
 
 def check_target(chain: Chain, target: FoundTarget | None, *, adds: bool) -> None:
-    """Raise `Refused` where the target's trust policy does not admit the role, and nothing is added to it."""
+    """Raise `Refused` if the target's trust policy does not allow the role, and irsa does not add it."""
     if target is None or target.unread:
         if adds:
             unread = target.unread if target is not None else "it was not read"
@@ -98,7 +94,7 @@ def check_target(chain: Chain, target: FoundTarget | None, *, adds: bool) -> Non
 
 
 def target_changes(chain: Chain | None, target: FoundTarget | None, *, adds: bool) -> list[Change]:
-    """The statement that the target's trust policy lacks, where it is to be added."""
+    """The statement that irsa adds to the target's trust policy, if it is missing."""
     if chain is None or target is None or target.trust is None or not adds:
         return []
     old = marked(target.trust, chain.role_arn)
@@ -122,7 +118,7 @@ def admitted(chain: Chain, trust: Document) -> Document:
 def former_chains(
     desired: DesiredState, role: CurrentRole | None, account: CurrentServiceAccount | None
 ) -> tuple[Chain, ...]:
-    """The targets that the role goes on to as it is, where another one is desired, or none."""
+    """The current targets of the role that are not desired any more."""
     if desired.role is None or role is None or "target_role" in desired.unsaid:
         return ()
     before = chain_of_policies(desired.role_arn, role.inline)
@@ -136,17 +132,14 @@ def noted_chain(role_arn: str, account: CurrentServiceAccount | None) -> Chain |
 
 
 def left_chains(before: Chain | None, noted: Chain | None, after: Chain | None) -> tuple[Chain, ...]:
-    """The chains whose targets are gone on to no more, by the role's policy (`before`) and what is noted.
-
-    Where a run was cut off, the policy may name the new target already, and what is noted the former one.
-    """
+    """The chains to remove, by the role's policy (`before`) and by annotations."""
     wanted = after.target_arn if after is not None else ""
     found = {item.target_arn: item for item in (noted, before) if item is not None}
     return tuple(item for arn, item in found.items() if arn != wanted)
 
 
 def changes(desired: DesiredState, current: CurrentState) -> list[Change]:
-    """What is to be done beside the role and the ServiceAccount; the permission is planned with the role."""
+    """Changes next to role and ServiceAccount; the permission is planned with the role."""
     found = target_changes(desired.chain, current.target, adds=desired.update_target_trust)
     if desired.override:
         found += statement_removals(_former(desired, current))[0]
@@ -165,7 +158,7 @@ def config_map_changes(
     *,
     replaces: bool,
 ) -> list[Change]:
-    """What makes the ConfigMap hold the configuration; with `replaces` one that irsa made before goes."""
+    """Changes that write the ConfigMap; with `replaces`, an older one of irsa is deleted."""
     full_name, found = "/".join(owner), []
     if name and data is not None:
         present = there.get(name)
@@ -205,7 +198,7 @@ def usage_notes(desired: DesiredState) -> Iterator[str]:
 
 
 def facts(desired: DesiredState) -> dict[str, Any]:
-    """What a result says of a chain."""
+    """The chain in a result."""
     chain = desired.chain
     if chain is None:
         return {}
@@ -220,7 +213,7 @@ def facts(desired: DesiredState) -> dict[str, Any]:
 
 
 def former_notes(desired: DesiredState, current: CurrentState) -> list[str]:
-    """What stays at the targets that the role went on to before, or was not looked at there."""
+    """Notes about statements that stay at former targets."""
     return statement_removals(_former(desired, current))[1]
 
 
@@ -230,7 +223,7 @@ def _former(desired: DesiredState, current: CurrentState) -> Iterator[tuple[Chai
 
 
 def target_notes(chain: Chain | None, target: FoundTarget | None) -> Iterator[str]:
-    """What was not looked at of a target, or can't be known."""
+    """Notes about a target that is unknown or was not read."""
     if target is None or chain is None:
         return
     if target.unread:

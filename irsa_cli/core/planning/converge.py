@@ -1,9 +1,4 @@
-"""The plan for a desired state, whatever is there: what is missing is created, what differs is changed.
-
-`irsa apply` plans so; `create-sa`, which refuses what differs, by `irsa_cli.core.planning.create` alone.
-Changed is only what is irsa's: a role that bears its tags, and on a ServiceAccount the keys that irsa has
-set.
-"""
+"""The plan of `irsa apply`: create what is missing, change what differs, if it belongs to irsa."""
 
 from __future__ import annotations
 
@@ -31,10 +26,10 @@ from irsa_cli.core.values.names import ATTACH_POLICY, TAGS_LIMIT, default_role_p
 
 
 def converge(desired: DesiredState, current: CurrentState, *, takes_over: bool = False) -> Plan:
-    """The changes that bring the desired state about; empty when it is there already.
+    """The changes that reach the desired state; empty if it is reached.
 
-    Raises `Refused` for what is somebody else's, and for an incomplete role for another desired state, unless
-    `takes_over`.
+    Raises `Refused` for objects of others, and unless `takes_over` for an incomplete role of another desired
+    state.
     """
     if current.service_account is not None and not desired.role_only:
         check_note(current.service_account.annotations, desired.namespace, desired.name)
@@ -49,7 +44,7 @@ def converge(desired: DesiredState, current: CurrentState, *, takes_over: bool =
 
 
 def _with_unsaid(desired: DesiredState, role: CurrentRole | None) -> DesiredState:
-    """With what nobody has said of the role, as it is there."""
+    """The desired state with the role's current values of fields that nobody set."""
     if desired.role is None or role is None:
         return desired
     settings = desired.unsaid & {"description", "max_session_duration"}
@@ -90,14 +85,14 @@ def _own(desired: DesiredState, role: CurrentRole) -> owned_statements.Own:
 
 
 def trust_notes(desired: DesiredState, current: CurrentState) -> list[str]:
-    """What can't be known of a trust policy, and what a forced run makes worthless in it."""
+    """Notes about a trust policy that is unknown, or that `--force` loosens."""
     void = _voids(desired, current) if desired.force else ()
     said = [f"{item.text}: ignored, as --force writes the statement without it" for item in void]
     return [*attached_trust.notes(desired, current), *said]
 
 
 def _voids(desired: DesiredState, current: CurrentState) -> tuple[Restriction, ...]:
-    """What somebody else has restricted in the trust policy of irsa's role, and the desired state undoes."""
+    """Restrictions by others in the trust policy that the desired state would remove."""
     role = current.role
     if desired.role is None or role is None:
         return ()
@@ -148,7 +143,7 @@ def _check_role(desired: DesiredState, current: CurrentState, role: CurrentRole,
 
 
 def _instead_of(desired: DesiredState, current: CurrentState, *, theirs: bool) -> tuple[str, ...]:
-    """What to do about a role that is not irsa's for the ServiceAccount; `theirs`: it is for another."""
+    """Next steps for a role that irsa does not manage for the ServiceAccount; `theirs`: for another one."""
     if theirs:
         return (
             "give the entry another roleName",

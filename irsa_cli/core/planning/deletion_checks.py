@@ -1,8 +1,4 @@
-"""Whether a binding may be deleted: whose it is, who uses it, and whether a run is still making it; pure.
-
-The plan is made in `irsa_cli.core.planning.delete`. What is not there at all is told by who has looked for
-it; whose an annotation is, by its mark (`irsa_cli.core.marks.notes`).
-"""
+"""Whether a binding may be deleted: its owner, its users, and runs that are creating it. Pure."""
 
 from __future__ import annotations
 
@@ -31,10 +27,7 @@ SHOWN = 10
 
 @dataclass(frozen=True)
 class Users:
-    """Who may use a binding: the pods of its namespace and what makes them, the ServiceAccounts of its roles.
-
-    `hidden` says, for each thing that could not be looked at, why.
-    """
+    """Users of a binding: pods, workloads, ServiceAccounts; `hidden` says what could not be read, and why."""
 
     pods: Sequence[Pod] = ()
     accounts: Sequence[tuple[str, str]] = ()
@@ -46,7 +39,7 @@ class Users:
 
 
 def check_ended(bound: Bound, living: Sequence[str]) -> None:
-    """Raise `Refused` when a run may still be making it; `living` are transactions that may be at work."""
+    """Raise `Refused` if a run may be creating it; `living` are transactions that may be running."""
     makers = sorted({mark for mark in _makers(bound) if mark in living})
     if makers:
         raise Refused(
@@ -71,7 +64,7 @@ def check(bound: Bound, deletion: Deletion, users: Users) -> None:
     raise Refused(
         f"{bound.full_name} {_why(pods, waiting, others, strangers)}",
         details=[
-            *_listed(_told(pod) for pod in pods),
+            *_listed(_pod_text(pod) for pod in pods),
             *_listed(f"{name} creates pods with it" for name in waiting),
             *_listed(others),
             *_listed(trusted),
@@ -80,7 +73,7 @@ def check(bound: Bound, deletion: Deletion, users: Users) -> None:
         next_steps=(
             *(["stop these pods or change their ServiceAccount, then run this again"] if pods else []),
             *(["delete these workloads or change their ServiceAccount"] if waiting else []),
-            *(["remove these from the role's trust policy, or add --keep-role"] if strangers else []),
+            *(["remove these from the role's trust policy, or keep it: --keep-role"] if strangers else []),
             "or delete it anyway: run this again with --force",
         ),
     )
@@ -118,10 +111,7 @@ def is_nothing(bound: Bound) -> bool:
 
 
 def has_marks(bound: Bound) -> bool:
-    """Whether the ServiceAccount shows that irsa made it, or wrote something on it.
-
-    One that irsa made, and somebody else has given a role since, is theirs by now.
-    """
+    """Whether irsa created or annotated the ServiceAccount, and nobody else assigned another role."""
     account = bound.account
     if account is None:
         return False
@@ -156,7 +146,7 @@ def _uses(pod: Pod, bound: Bound, deletion: Deletion) -> bool:
 def _waiting(
     workloads: Sequence[Workload], pods: Sequence[Pod], bound: Bound, deletion: Deletion
 ) -> Iterator[str]:
-    """What makes pods with the ServiceAccount, now or some day, and has none of the `pods` that are named."""
+    """Workloads that create pods with the ServiceAccount and have none of the `pods`."""
     if not deletion.takes_account and not deletion.lost:
         return
     named = {_owner(pod) for pod in pods} | {pod.owner for pod in pods}
@@ -166,7 +156,7 @@ def _waiting(
 
 
 def _strangers(bound: Bound, role: NamedRole, is_nobody: Callable[[str], bool]) -> Iterator[str]:
-    """Whom a role's trust policy admits beside the cluster's tokens: nobody can see from here if they do."""
+    """Principals that the role also trusts; irsa can't see whether they use it."""
     own = bound.identity.provider_arn
     for item in as_list(role.state.trust.get("Statement", [])):
         principal = item.get("Principal", "*") if isinstance(item, dict) else {}
@@ -191,14 +181,14 @@ def _why(pods: Sequence[Pod], waiting: Sequence[str], others: Sequence[str], str
 
 
 def _owner(pod: Pod) -> str:
-    """What made a pod; for one of a ReplicaSet, the Deployment that made that."""
+    """The workload of a pod; for one of a ReplicaSet, its Deployment."""
     kind, _, name = pod.owner.partition("/")
     if kind == "ReplicaSet" and "pod-template-hash" in pod.labels:
         kind, name = "Deployment", name.removesuffix(f"-{pod.labels['pod-template-hash']}")
     return f"{kind}/{name}" if kind else ""
 
 
-def _told(pod: Pod) -> str:
+def _pod_text(pod: Pod) -> str:
     owner = _owner(pod)
     return f"pod {pod.name} ({owner})" if owner else f"pod {pod.name}"
 
@@ -210,17 +200,14 @@ def _listed(items: Iterator[str] | Sequence[str]) -> list[str]:
 
 
 def check_ours(bound: Bound, sharers: Sequence[str] = ()) -> None:
-    """Raise `Refused` for a ServiceAccount whose role irsa has not given it.
-
-    `sharers` are other ServiceAccounts that name the role: one that several use is not taken over.
-    """
+    """Raise `Refused` for a ServiceAccount whose role irsa did not assign; `sharers` use the same role."""
     account = bound.account
     if account is None or not bound.is_theirs:
         return
     raise Refused(
         f"irsa does not manage the role of {bound.full_name}",
         reason=_why_theirs(account),
-        details=tuple(_told_makers(bound, account)),
+        details=tuple(_creators(bound, account)),
         next_steps=tuple(_steps_for_theirs(bound, sharers)),
     )
 
@@ -232,8 +219,8 @@ def _why_theirs(account: CurrentServiceAccount) -> str:
     return f"someone changed its annotation {states.ROLE_ARN_ANNOTATION} after irsa wrote {marked}"
 
 
-def _told_makers(bound: Bound, account: CurrentServiceAccount) -> Iterator[str]:
-    """Who made what, as far as it bears a mark."""
+def _creators(bound: Bound, account: CurrentServiceAccount) -> Iterator[str]:
+    """The creators of ServiceAccount and role, if they are known."""
     maker = makers.maker_of_account(account.labels, account.annotations, account.managers)
     yield f"ServiceAccount {bound.full_name}: {_by(maker)}"
     if bound.used is not None:
@@ -264,7 +251,7 @@ def _steps_for_theirs(bound: Bound, sharers: Sequence[str]) -> Iterator[str]:
 
 
 def _can_be_adopted(bound: Bound, sharers: Sequence[str]) -> bool:
-    """Whether `irsa adopt` takes such a role over: it is there, is nobody's, and admits it."""
+    """Whether `irsa adopt` accepts the role: it exists, is free, and trusts the ServiceAccount."""
     role = bound.used
     if role is None or role.arn != bound.annotation or sharers:
         return False

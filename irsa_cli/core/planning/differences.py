@@ -1,7 +1,4 @@
-"""Why a desired state can't be reached: a precondition does not hold, or something exists and differs.
-
-Pure; what is done where nothing stands in the way is in `irsa_cli.core.planning.create`.
-"""
+"""Why a desired state can't be reached: a failed precondition, or something that differs. Pure."""
 
 from __future__ import annotations
 
@@ -28,7 +25,7 @@ DEFAULT_SESSION = 3600
 
 
 class Aspect(Enum):
-    """What differs, where that decides what to do next."""
+    """Kinds of differences that decide about the next step."""
 
     OWNER = "whose the role is"
     UNDER_WAY = "the role is incomplete, or being deleted, for another desired state"
@@ -39,10 +36,9 @@ class Aspect(Enum):
 
 @dataclass(frozen=True)
 class Difference:
-    """Something that exists and isn't as desired; `update` are the flags of update-sa that change it.
+    """A difference; `update` are flags of update-sa for it: None if there are none, () if it stays.
 
-    None if update-sa does not change it; empty if other flags do, or if it stays. `keep` is the option of
-    create-sa that includes what exists: a command to copy removes nothing.
+    `keep` is the option of create-sa that includes what exists.
     """
 
     what: str
@@ -207,7 +203,7 @@ def _policy_differences(
             texts = policy.dump(role.inline[name]), policy.dump(inline[name])
             yield Difference(f"{what}, inline policy {name}", *texts, update_flags.of_inline(name))
     if not committed:
-        return  # What an interrupted run had no time for is made up for; what somebody took away is not.
+        return  # The plan completes an interrupted run; it does not restore what others removed.
     for arn in sorted(policies - role.attached):
         yield Difference(f"{what}, policy {arn}", "not attached", "attached", ("--attach-policy-arn", arn))
     for name in sorted({*inline} - {*role.inline}):
@@ -232,7 +228,7 @@ def _service_account_differences(
 
 
 def _updating(desired: DesiredState, current: CurrentState, differences: list[Difference]) -> list[str]:
-    """The one command that makes all of it as desired; where there is none, what it would leave."""
+    """The one update-sa command for all differences, or what it would leave."""
     if not is_annotated(desired, current) and current.bound_role is None:
         steps = ["run this again with the existing values"]
         if all(item.aspect is Aspect.SERVICE_ACCOUNT for item in differences):
@@ -268,7 +264,7 @@ def account_of_its_role(desired: DesiredState, account: CurrentServiceAccount | 
 
 
 def _of_bound_role(desired: DesiredState, current: CurrentState) -> Iterator[Difference]:
-    """How the role differs that the ServiceAccount has, where that is irsa's for it under another name."""
+    """Differences of the ServiceAccount's current role, if irsa manages that under another name."""
     account, role = current.service_account, current.bound_role
     if desired.role is None or desired.override or account is None or role is None:
         return
@@ -281,7 +277,7 @@ def _of_bound_role(desired: DesiredState, current: CurrentState) -> Iterator[Dif
         for key in (states.CLUSTER_TAG, states.SERVICE_ACCOUNT_TAG)
     ):
         return
-    # An adopted role keeps its path and its trust policy. What has a default was hardly asked for.
+    # An adopted role keeps its path and its trust policy. Defaults were not requested.
     kept = replace(
         desired_role,
         path=present.path,

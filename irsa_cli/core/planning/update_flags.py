@@ -1,7 +1,4 @@
-"""The flags of `irsa update-sa` that make something as it is desired; None for what it does not change.
-
-For a create-sa that is refused: it names one command with all that differs, or none. Pure.
-"""
+"""The flags of `irsa update-sa` for each difference; None if there is no flag. Pure."""
 
 from __future__ import annotations
 

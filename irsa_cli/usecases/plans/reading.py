@@ -1,7 +1,4 @@
-"""Reading the file of a saved plan: what is no plan of this version, or was altered, is refused.
-
-Here are the commands whose plans can be saved, too: how the request of each is read, and what carries it out.
-"""
+"""Read saved plans: refuse what this version can't read, and what was altered."""
 
 from __future__ import annotations
 
@@ -49,7 +46,7 @@ Run = Callable[[Request, Settings, WireLog, Tell], "Result | AppliedList"]
 
 
 class UnreadableRequest(ValueError):
-    """What is in a file is no request of this version's commands."""
+    """The file has no request of this version's commands."""
 
 
 @dataclass(frozen=True)

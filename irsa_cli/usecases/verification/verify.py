@@ -247,7 +247,7 @@ class Verifier:
             trusted,
             steps.exchange(exchanged, arn, endpoint, SESSION_NAME, trusted),
             *after,
-            *steps.completeness(role, arn, reach, subject, told=injection.told),
+            *steps.completeness(role, arn, reach, subject, told=injection.by_irsa),
             *steps.pods(others, arn, cluster),
         )
         return agreed(

@@ -21,7 +21,7 @@ from irsa_cli.usecases.write.reconcile import Work
 
 @dataclass(frozen=True)
 class Request:
-    """What the user asked for: a spec, where, and how far to go for it."""
+    """The request: the spec, the target, and how far the run may go."""
 
     target: Target
     spec: BindingSpec
@@ -30,7 +30,7 @@ class Request:
 
 
 def create_sa(request: Request, settings: Settings, log: WireLog) -> Result:
-    """Make the ServiceAccount and its role as desired, in one transaction."""
+    """Create or complete the ServiceAccount and its role, in one transaction."""
     spec = request.boundaries.bound(request.spec)
     wanted = (*only_arns(spec.policies), spec.permissions_boundary, spec.attach_role_arn, spec.target_role)
     connection = connect(

@@ -85,10 +85,7 @@ def _check_known_issuer(connection: Connection) -> None:
 
 
 def _check_ours(cluster: Cluster, request: Request, present: ProviderState) -> list[str]:
-    """Refuse a provider that irsa has not made; with --force it is noted.
-
-    An issuer is of one cluster: whatever the mark names (the cluster may be known by its issuer only by now).
-    """
+    """Refuse a provider that irsa did not create; with --force, return a note."""
     if CLUSTER_TAG in present.tags:
         return []
     maker = maker_of_role(present.tags)

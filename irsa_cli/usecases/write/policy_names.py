@@ -1,7 +1,4 @@
-"""The ARNs of managed policies that the user gives by name: AWS's own, or those of the role's account.
-
-Names are resolved once, before anything is planned. Full ARNs need no call.
-"""
+"""Managed policies by name: resolve the names to ARNs, once, before anything is planned."""
 
 from __future__ import annotations
 

@@ -56,10 +56,9 @@ from irsa_cli.usecases.write.reconcile import may_be_spreading
 
 @dataclass(frozen=True)
 class Request:
-    """What the user asked for, each value checked by its own rule already.
+    """The request, with checked values; `verify`: exchange a token before the ServiceAccount changes.
 
-    `associate`: make the OIDC provider accept a new audience. `verify`: prove at STS that the token is
-    accepted, before the ServiceAccount changes.
+    `associate`: add a new audience to the OIDC provider.
     """
 
     target: Target
@@ -107,12 +106,12 @@ def _update(connection: Connection, request: Request, settings: Settings) -> Res
 
 
 def _digest(update: Update) -> str:
-    """What tells this request from others for the same ServiceAccount."""
+    """A digest of the request, to tell it from others for the same ServiceAccount."""
     return hashlib.sha256(json.dumps(asdict(update), sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _earlier(settings: Settings, context: RunContext) -> list[Path]:
-    """The journals of runs for the same request that were interrupted; those for others are told of."""
+    """Journals of interrupted runs with the same request; others are reported."""
     same: list[Path] = []
     for path in interrupted_runs(settings.state_dir, context.about):
         if read(path).context.get("request") == context.request:
@@ -137,9 +136,9 @@ class _Updating:
     verification: dict[str, Any] = field(default_factory=dict)
     versions: PolicyVersions = field(default_factory=PolicyVersions)
     chain: Chain | None = None
-    """The target that the role goes on to afterwards."""
+    """The role's target after the update."""
     there: FoundChain | None = None
-    """What is there of targets and ConfigMaps, those that are left and those that are to be."""
+    """The current targets and ConfigMaps, before and after the update."""
     chain_notes: list[str] = field(default_factory=list)
 
     def attempt(self) -> Result:
@@ -160,7 +159,7 @@ class _Updating:
         return result
 
     def _read(self) -> tuple[Pairing, list[str]]:
-        """What is there, and what could not be looked at; raises `Refused` when it is not to be changed."""
+        """The current state and notes about gaps; raises `Refused` if it must not change."""
         request, connection = self.request, self.connection
         if not request.update.concerns_role:
             return read_account(connection, request.namespace, request.name), []
@@ -173,7 +172,7 @@ class _Updating:
         check_ours(pair, sharers(pair.role_arn, pair.full_name, accounts))
         self.versions = exist.result()
         if self.settings.keeps_plan and pair.role is not None:
-            # What stays on the role was seen by whoever reviews the plan, too.
+            # Reviewers of the plan see policies that stay as well.
             stays = check_policies(connection, pair.role.attached, pair.role.state.permissions_boundary)
             self.versions = PolicyVersions({**self.versions.versions, **stays.versions})
         if provider is not None and request.update.audience is not None:
@@ -228,7 +227,7 @@ class _Updating:
         return perform(todo, self.connection, self.settings, self.context, gate, seen=seen)
 
     def _prove(self, todo: Plan, pair: Pairing, run: Run | None) -> None:
-        """Exchange a token as the pods will have it; what this run changes in IAM may still be spreading."""
+        """Exchange a token as pods do; changes in IAM may still be spreading."""
         desired = DesiredState(
             cluster=pair.cluster,
             namespace=pair.namespace,
@@ -258,7 +257,7 @@ class _Updating:
 
 
 def _read_chains(connection: Connection, namespace: str, wanted: ChainUpdate, *, judged: bool) -> FoundChain:
-    """What is there of the chain that an update leaves, and of the one to be; see `chains.read_target`."""
+    """Read the chain before and after the update; see `chains.read_target`."""
     names = dict.fromkeys(filter(None, (wanted.config_map_before, wanted.config_map)))
     with ThreadPoolExecutor(4) as pool:
         left = pool.submit(chains.targets, connection, wanted.left)
