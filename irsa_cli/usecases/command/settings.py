@@ -113,7 +113,7 @@ class Settings:
         self.thought.append((began, ended))
         extend(ended - began)
         if not answer:
-            raise NotConfirmed("nothing was deleted", reason="not confirmed")
+            raise NotConfirmed("nothing was deleted", reason="it was not confirmed")
 
     @property
     def keeps_plan(self) -> bool:
