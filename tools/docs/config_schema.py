@@ -92,9 +92,9 @@ def schema() -> Schema:
                 "apiVersion": {"const": "irsa/v1"},
                 "kind": {"const": "Bindings"},
                 "metadata": fields({**CLUSTER, "tags": ref("tags", "Tags of all roles")}),
-                "withOIDC": {"type": "boolean", "description": "Make the cluster's OIDC provider, too"},
+                "withOIDC": {"type": "boolean", "description": "Also create the cluster's OIDC provider"},
                 "permissionsBoundary": ref(
-                    "policyARN", "Permissions boundary of all roles whose entry names none"
+                    "policyARN", "Permissions boundary of all roles without their own"
                 ),
                 "serviceAccounts": listed(ref("serviceAccount")),
                 **{name: accounts()[name] for name in OF_DOCUMENTS},
@@ -133,7 +133,7 @@ def service_account() -> Schema:
     properties = {
         "metadata": metadata(),
         **policies(),
-        "attachRoleARN": ref("roleARN", "Use this existing role instead of making one"),
+        "attachRoleARN": ref("roleARN", "Use this existing role instead of creating one"),
         "permissionsBoundary": ref("policyARN", "Permissions boundary of the role"),
         "roleName": text(f"{_NAME}+", 64, "Name of the role"),
         "rolePath": text(f"/{_PATH}", 512, "Path of the role"),
@@ -168,7 +168,7 @@ def accounts() -> Schema:
         "roleAssumeRole": ref("roleARN", "Work in the role's account as this role"),
         "roleProfile": text(profile, 128, "Profile of the AWS configuration for the role's account"),
         "targetRole": ref("roleARN", "A role, of another account mostly, that the role may assume"),
-        "externalID": text(r"[\w+=,.@:/-]{2,}", 1224, "What the target role's trust policy wants to be told"),
+        "externalID": text(r"[\w+=,.@:/-]{2,}", 1224, "External ID that the target role requires"),
         "targetTagSession": {"type": "boolean", "description": "Let the role tag the target's sessions"},
         "targetAssumeRole": ref("roleARN", "Work in the target's account as this role"),
         "targetProfile": text(profile, 128, "Profile of the AWS configuration for the target's account"),
@@ -197,7 +197,7 @@ def metadata() -> Schema:
     return fields(
         {
             "name": text(_DNS, 253, "Name of the ServiceAccount"),
-            "namespace": text(_LABEL, 63, "Its namespace; default where it is left out"),
+            "namespace": text(_LABEL, 63, "Its namespace (default: default)"),
             "labels": pairs(text(_KEY), text(f"|{_QUALIFIED}"), description="Its labels"),
             "annotations": {"description": "Its annotations", **annotations},
         },
@@ -249,10 +249,12 @@ def trust() -> Schema:
     key = {"pattern": ":", "not": {"pattern": ":([sS][uU][bB]|[aA][uU][dD])$"}}
     return {
         "subjectPattern": text(
-            "[a-z0-9.*?-]*", 253, "Names of the ServiceAccounts of the namespace that the role admits"
+            "[a-z0-9.*?-]*", 253, "Pattern for names of ServiceAccounts that the role trusts"
         ),
-        "subjects": listed(subject, "Further ServiceAccounts that the role admits"),
-        "clusters": listed({"anyOf": [by_name, by_issuer]}, "Further clusters that the role admits them of"),
+        "subjects": listed(subject, "Further ServiceAccounts that the role trusts"),
+        "clusters": listed(
+            {"anyOf": [by_name, by_issuer]}, "Further clusters whose ServiceAccounts the role trusts"
+        ),
         "trustConditions": {
             "description": "Conditions of the trust policy besides audience and subject",
             **pairs(text(OPERATOR), pairs(key, values, minProperties=1)),
