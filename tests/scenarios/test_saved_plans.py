@@ -377,7 +377,7 @@ def test_where_a_run_of_it_was_killed_what_is_proposed_lets_it_be_applied(
     assert refused.code == 4, refused.err
     (error,) = refused.json["errors"]
     step, anew = error["next"]
-    assert anew.startswith("make the plan again")
+    assert anew.startswith("create the plan again")
     command = step.partition("  #")[0].split()[1:]
     if elsewhere:
         # Whether a run of another machine lives, only its age tells.
@@ -401,7 +401,7 @@ def test_where_an_update_was_cut_off_in_the_middle_its_recovery_is_named(small: 
     assert refused.code == 4, refused.err
     step, anew = refused.error["next"]
     assert step.startswith("irsa recover ")
-    assert anew.startswith("make the plan again")
+    assert anew.startswith("create the plan again")
     assert small.irsa(*step.partition("  #")[0].split()[1:]).code == 0
     assert apply_plan(small).code == 0
 
@@ -483,7 +483,7 @@ def test_a_plan_of_an_older_irsa_is_to_be_made_again(small: Stage, unique: str) 
     small.sandbox.calls.clear()
     ran = apply_plan(small)
     assert (ran.code, small.sandbox.calls) == (2, [])
-    assert "make the plan again" in ran.err
+    assert "create the plan again" in ran.err
 
 
 @pytest.mark.parametrize(

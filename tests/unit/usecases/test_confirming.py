@@ -86,7 +86,7 @@ def test_what_goes_is_listed_once(play: Play, person: Person, lock: tuple[str, .
     assert person.asked == [
         ["No file contains these any more; irsa created them in demo:", "  - attic/older", "  - backend/old"]
     ]
-    assert "No file lists these" not in ran.err
+    assert "No file contains these" not in ran.err
 
 
 def test_what_has_come_meanwhile_is_not_deleted_unseen(play: Play, person: Person) -> None:
