@@ -22,12 +22,13 @@ HEAD = """\
 
 <!-- By tools/docs/well_known_policies.py from irsa_cli/core/policies/data: change it there. -->
 
-Permissions of common controllers, by name: `irsa create-sa --well-known-policy NAME`, or `wellKnownPolicies` in a
-[configuration file](config.md). `irsa policies list` and `irsa policies show NAME` print the content of this page.
+Permissions of common controllers, by name: `irsa create-sa --well-known-policy NAME`, or `wellKnownPolicies` in
+a [configuration file](config.md). `irsa policies list` and `irsa policies show NAME` print the content of
+this page.
 
 The actions are those of each controller's own documentation, in the version and of the date shown
-with it; other releases may need others. An inline policy has the name of the well-known policy. ARNs are in the
-cluster's partition; this page shows `aws`.
+with it; other releases may need others. An inline policy has the name of the well-known policy. ARNs are in
+the cluster's partition; this page shows `aws`.
 
 Parameters narrow a policy down: `--well-known-policy externalDNS:hostedZones=Z1,Z2`, or in a file
 `externalDNS: {hostedZones: [Z1, Z2]}`. `clusterName`, `region` and `account` default to
