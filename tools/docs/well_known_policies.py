@@ -22,8 +22,8 @@ HEAD = """\
 
 <!-- By tools/docs/well_known_policies.py from irsa_cli/core/policies/data: change it there. -->
 
-Permissions of common controllers, by name: `irsa create-sa --well-known-policy NAME`, or `wellKnownPolicies` in
-a [configuration file](config.md). `irsa policies list` and `irsa policies show NAME` print the content of
+Permissions of common controllers, by name: `irsa create-sa --well-known-policy NAME`, or `wellKnownPolicies`
+in a [configuration file](config.md). `irsa policies list` and `irsa policies show NAME` print the content of
 this page.
 
 The actions are those of each controller's own documentation, in the version and of the date shown
