@@ -72,6 +72,7 @@ docs: $(VENV)/.ready  ## Build the documentation strictly, into site/
 	$(BIN)/python tools/docs/commands.py --check
 	$(BIN)/python tools/docs/man.py --check
 	$(BIN)/python tools/docs/config_schema.py --check
+	$(BIN)/python tools/docs/saved_plan_schema.py --check
 	$(BIN)/python tools/docs/well_known_policies.py --check
 	$(BIN)/python tools/docs/audit_rules.py --check
 	$(BIN)/python tools/docs/words.py --check

@@ -220,6 +220,12 @@ def policy_version(iam: IAMClient, arn: str) -> str | None:
     return f"{policy.get('PolicyId', 'unknown')} {policy.get('DefaultVersionId', 'unknown')}"
 
 
+def policies_by_name(iam: IAMClient, scope: Any) -> dict[str, str]:
+    """The ARNs of all managed policies of AWS (scope `AWS`) or of the account (`Local`)."""
+    found = pages(iam.list_policies, "Marker", "Marker", Scope=scope, MaxItems=1000)
+    return {item["PolicyName"]: item["Arn"] for page in found for item in page["Policies"]}
+
+
 def similar_policies(iam: IAMClient, arn: str) -> list[str]:
     """ARNs of policies whose names resemble that of a policy that doesn't exist, at most three."""
     import difflib
@@ -227,8 +233,7 @@ def similar_policies(iam: IAMClient, arn: str) -> list[str]:
     wanted = arn.rsplit("/", 1)[-1]
     scope: Any = "AWS" if ":iam::aws:" in arn else "Local"
     try:
-        found = call(iam.list_policies, Scope=scope, MaxItems=1000)["Policies"]
+        by_name = policies_by_name(iam, scope)
     except ServiceError:
         return []
-    by_name = {item["PolicyName"]: item["Arn"] for item in found}
     return [by_name[name] for name in difflib.get_close_matches(wanted, by_name, n=3)]

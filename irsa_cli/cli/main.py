@@ -25,6 +25,7 @@ from irsa_cli.cli.terminal.screen import Unshown
 COMMANDS: dict[str, str] = {
     "associate-oidc": "Make the cluster's issuer an IAM OIDC provider.",
     "create-sa": "Give a ServiceAccount its own IAM role, in one transaction.",
+    "init": "Write a configuration file from the cluster's bindings.",
     "get-sa": "List the ServiceAccounts that name a role, whoever made them, and the state of each.",
     "describe-sa": (
         "Show all of a ServiceAccount that names a role: the role, why it is admitted, policies, pods."
@@ -68,7 +69,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Look": ("get-sa", "describe-sa", "policies"),
     "Audit": ("audit", "who-can", "lint"),
     "Prove and diagnose": ("verify", "doctor", "exec", "token", "credentials"),
-    "Files": ("apply", "diff", "show", "delete"),
+    "Files": ("init", "apply", "diff", "show", "delete"),
     "Operate": ("recover", "unlock", "history", "sandbox"),
     "About irsa": ("config", "completion", "docs", "help", "version"),
 }

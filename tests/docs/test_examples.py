@@ -26,6 +26,7 @@ BOUND = (PROVIDER, READER)
 BEFORE: dict[str, tuple[str, ...]] = {
     "irsa create-sa": (PROVIDER,),
     "irsa get-sa": BOUND,
+    "irsa init": BOUND,
     "irsa describe-sa": BOUND,
     "irsa apply": (PROVIDER, "irsa apply -f cluster.yaml --dry-run --out plan.json -q"),
     "irsa diff": (PROVIDER,),

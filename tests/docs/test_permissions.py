@@ -151,7 +151,7 @@ def take_a_deletion_back(caller: Caller) -> bool:
 def delete_a_role_of_another_name(caller: Caller) -> bool:
     """delete-sa finds a role that nothing but its tags tell of."""
     staging.associate(caller.sandbox)
-    _make(caller, "create-sa", "app", "--role-only", "--role-name", "own")
+    _make(caller, "create-sa", "app", "--role-only", "--role-name", "own", "--no-policy")
     return caller.run("delete-sa", "app") == 0
 
 

@@ -200,7 +200,7 @@ READERS = tuple(
             ("credentials", *_APP),
             ("exec", *_APP, "--", "/no/such/command"),
             ("recover", "--cluster", "demo"),
-            ("create-sa", "other", "-n", "apps", "-c", "demo", "--dry-run"),
+            ("create-sa", "other", "-n", "apps", "-c", "demo", "--no-policy", "--dry-run"),
             ("delete-sa", *_APP, "--dry-run"),
             ("adopt", *_APP, "--dry-run"),
         )

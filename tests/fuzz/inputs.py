@@ -360,7 +360,7 @@ def kinds(plan: Any) -> Mapping[str, Kind]:
         ),
         "project": Kind(
             (_PROJECT,),
-            (("lint", "in"), _AUDITS[0], ("create-sa", *_APP, "--dry-run"), ("config",)),
+            (("lint", "in"), _AUDITS[0], ("create-sa", *_APP, "--no-policy", "--dry-run"), ("config",)),
             ".irsa.yaml",
         ),
         "policy": Kind(
@@ -374,7 +374,7 @@ def kinds(plan: Any) -> Mapping[str, Kind]:
             (
                 ("get-sa", "-c", "demo", "--kubeconfig", "kube.yaml"),
                 ("get-sa", "-c", "demo", "--kubeconfig", "kube.yaml", *_JSON),
-                ("create-sa", *_APP, "--kubeconfig", "kube.yaml", "--dry-run"),
+                ("create-sa", *_APP, "--kubeconfig", "kube.yaml", "--no-policy", "--dry-run"),
             ),
             "kube.yaml",
         ),
@@ -457,7 +457,7 @@ class Bench:
         sandbox.reset()
         for name in ("in", "export/demo"):
             (folder / name).mkdir(parents=True)
-        made = irsa(("create-sa", *_APP, "--dry-run", "--out", "plan.json"), self.env)
+        made = irsa(("create-sa", *_APP, "--no-policy", "--dry-run", "--out", "plan.json"), self.env)
         assert made.code == 0, made
         self.kinds = kinds(json.loads((folder / "plan.json").read_text()))
         for kind in self.kinds.values():

@@ -82,7 +82,7 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     (*_UPDATE, "--attach-policy-arn", SQS, "--tags", "k=v", "--label", "x=y"),
     (*_CREATE, *_JSON),
     ("create-sa", *_ABOUT, "--attach-role-arn", TARGET),
-    ("create-sa", "b", "-n", "apps", "-c", "demo"),
+    ("create-sa", "b", "-n", "apps", "-c", "demo", "--no-policy"),
     ("apply", "-f", "one.json"),
     (
         "apply",

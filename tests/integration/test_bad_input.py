@@ -34,7 +34,7 @@ CASES: list[tuple[list[str], str, str]] = [
     ([], "NAME", "Missing"),
     (["reader", "--name", "other"], "--name", "twice"),
     (["reader", "-n", "one", "-n", "two"], "--namespace", "more than once"),
-    (["reader", "--attach-policy-arn", "foo"], "--attach-policy-arn", "arn:PARTITION"),
+    (["reader", "--attach-policy-arn", "a b"], "--attach-policy-arn", "ARN or the name"),
     (["reader", "--attach-policy-arn", "arn:aws:iam::123:policy/x"], "--attach-policy-arn", "ARN"),
     (["reader", "--attach-policy-arn", "arn:aws:iam::aws:role/x"], "--attach-policy-arn", "managed policy"),
     (

@@ -212,7 +212,7 @@ def test_a_role_whose_service_account_names_none_is_taken_over_as_proposed(
     (result,) = refused.items
     ran = stage.irsa(*proposed(refused.error_of(result), "adopt"), "-o", "json")
     assert ran.code == 0, ran.err
-    assert any("stays as it is" in note for note in ran.item["notes"])
+    assert any("irsa does not change this" in note for note in ran.item["notes"])
     account = stage.account(namespace, NAME)
     done = apply(stage, text, *mode)
     assert done.code == 0, done.err

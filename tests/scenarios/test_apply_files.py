@@ -226,7 +226,7 @@ def test_nothing_is_begun_after_so_many_failures(two: tuple[Stage, Stage], uniqu
     rows = {row["region"]: row["summary"] for row in ran.metadata["byCluster"]}
     assert rows["eu-west-1"] == {"committed": 1, "failed": 2, "not-begun": 2}
     assert rows["eu-central-1"] == {"not-begun": 1}
-    assert "nothing more was begun: --max-failures 2" in ran.metadata["notes"]
+    assert "stopped: --max-failures 2" in ran.metadata["notes"]
     assert central.account(unique, "reader") is None
     again = apply(west, text, "--max-failures", "5", "-o", "json")
     assert again.metadata["byCluster"][1]["summary"] == {"committed": 2}

@@ -42,7 +42,7 @@ def test_create_sa_of_a_role_alone_does_not_know_what_the_service_account_tells(
     assert apply(stage, config(stage, reader(unique))).code == 0
     ran = stage.create_sa("reader", unique, "--role-only", "--attach-policy-arn", READ_ONLY)
     assert ran.code == 4, ran.err
-    assert "made with its ServiceAccount" in ran.err
+    assert "created with its ServiceAccount" in ran.err
     assert "has not finished" not in ran.err
 
 

@@ -228,7 +228,7 @@ def test_what_a_project_accepts_is_not_shown_until_its_day(irsa: Irsa, tmp_path:
     (tmp_path / ".irsa.yaml").write_text("audit: {ignore: [{rule: nothing, reason: ' ', until: soon}]}\n")
     ran = irsa("audit")
     assert ran.code == 2
-    assert "there is no rule 'nothing'" in ran.err
+    assert "no rule 'nothing'" in ran.err
 
 
 def test_what_can_not_be_read_is_said_and_hides_no_other(irsa: Irsa, account: Sandbox) -> None:

@@ -500,8 +500,8 @@ def test_a_role_that_trusts_somebody_else_is_not_taken_from_them(
     before = stage.world()
     ran = delete(stage, namespace)
     assert ran.code == 4
-    assert "has a role that others may use, too" in ran.err
-    assert "is trusted by it, too" in ran.err
+    assert "has a role that others may also use" in ran.err
+    assert "its trust policy also allows" in ran.err
     assert stage.world() == before
     assert delete(stage, namespace, "--force").code == 0
     assert name not in stage.world()["roles"]

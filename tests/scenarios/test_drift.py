@@ -78,7 +78,7 @@ def test_drift_is_told_where_the_trail_can_not_be_read(small: Stage, unique: str
     ran = small.irsa("diff", "-f", "-", "--changed-by", stdin=text, user=user)
     assert ran.code == 6
     assert "AmazonS3ReadOnlyAccess" in ran.out
-    assert "who changed it is not known" in ran.err
+    assert "unknown who changed it" in ran.err
 
 
 def test_what_the_file_wants_anew_is_no_drift_of_somebody_else(small: Stage, unique: str) -> None:

@@ -75,7 +75,7 @@ MAKERS = {
     "terraform": Maker("Terraform", tags={"ManagedBy": "terraform"}),
     "crossplane": Maker("", tags={"crossplane-kind": "role.iam.aws.crossplane.io", "crossplane-name": "app"}),
     "ack": Maker("", tags={"services.k8s.aws/controller-version": "iam-1.3.8"}),
-    "hand": Maker("nothing on it tells who made it"),
+    "hand": Maker("creator unknown"),
 }
 
 
@@ -172,7 +172,7 @@ def test_the_statement_of_others_stays_where_irsa_bound_the_service_account(
     assert stage.create_sa("app", namespace, "--attach-role-arn", arn, "--update-trust").code == 0
     ran = delete(stage, namespace)
     assert ran.code == 0, ran.err
-    assert "stays as it is" in ran.err
+    assert "it is unchanged" in ran.err
     assert stage.world() == before
 
 

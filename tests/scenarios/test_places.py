@@ -100,7 +100,7 @@ def test_a_namespace_with_a_near_name(stage: Stage, namespace: str) -> None:
     mistyped = f"{namespace}-bakcend"
     before = stage.world()
     planned = stage.create_sa("reader", mistyped, *POLICY, "--dry-run", "-o", "json")
-    note = f"namespace {mistyped} does not exist and is created: did you mean {namespace}-backend"
+    note = f"namespace {mistyped} does not exist, so irsa creates it. Did you mean {namespace}-backend"
     assert any(said.startswith(note) for said in planned.item["notes"])
     refused = stage.create_sa("reader", mistyped, *POLICY, "--no-create-namespace", "-o", "json")
     assert refused.code == 4

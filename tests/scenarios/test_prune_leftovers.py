@@ -123,8 +123,7 @@ def test_apply_says_which_role_it_leaves_behind(stage: Stage, unique: str, atomi
     ran = apply(stage, used, "--update-trust", *atomic)
     assert ran.code == 0, ran.err
     assert (
-        f"had before stays as it is: arn:aws:iam::111122223333:role/irsa/{stage.cluster}/{unique}-1"
-        in ran.err
+        f"had before is unchanged: arn:aws:iam::111122223333:role/irsa/{stage.cluster}/{unique}-1" in ran.err
     )
     assert f"--role-name {unique}-1" in ran.err
     assert prune(stage, unique, used, "--update-trust", *atomic).code == 0

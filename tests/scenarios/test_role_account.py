@@ -212,3 +212,25 @@ def test_it_is_not_deleted_by_halves(stage: Stage, namespace: str, elsewhere: El
     assert kept.code == 0, kept.err
     assert stage.world() == before
     assert len(elsewhere.roles()) == 1
+
+
+def test_a_profile_alone_is_enough_where_the_annotation_names_the_account(
+    stage: Stage, namespace: str, elsewhere: Elsewhere
+) -> None:
+    there = elsewhere.profile()
+    flags = ("--role-account", OTHER, "--role-profile", "there", *POLICY, "--associate-oidc")
+    assert stage.create_sa("app", namespace, *flags, **there).code == 0
+    place = ("app", "-n", namespace, "-c", stage.cluster, "--role-profile", "there")
+    assert stage.create_sa("new", namespace, "--role-profile", "there", *POLICY, **there).code == 2
+    before = (stage.world(), elsewhere.world())
+    for command in (("adopt",), ("update-sa", "--tags", "a=b"), ("delete-sa",)):
+        wrong = elsewhere.profile(account="333333333333")
+        assert stage.irsa(command[0], *place, *command[1:], **wrong).code == 4
+        assert (stage.world(), elsewhere.world()) == before
+    there = elsewhere.profile()
+    assert stage.irsa("adopt", *place, **there).code == 0
+    assert stage.irsa("update-sa", *place, "--tags", "a=b", **there).code == 0
+    (role,) = elsewhere.roles().values()
+    assert role["tags"]["a"] == "b"
+    assert stage.irsa("delete-sa", *place, **there).code == 0
+    assert not elsewhere.roles()

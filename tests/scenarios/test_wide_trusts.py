@@ -70,7 +70,7 @@ def test_administrator_behind_a_pattern_is_refused_unless_it_is_allowed(stage: S
     for more in ((), ("--dry-run",)):
         ran = stage.create_sa(NAME, namespace, *options, *more)
         assert (ran.code, ran.error["code"]) == (4, "Refused")
-        assert "would be too wide" in ran.error["message"]
+        assert "would be too broad" in ran.error["message"]
         assert ran.error["details"][0].startswith("high every-name: statement 1 uses")
         assert "why: irsa audit --explain every-name" in ran.error["next"]
         assert ran.error["next"][-1].endswith("--allow-wide-trust")
@@ -163,7 +163,7 @@ def test_apply_makes_no_wide_trust_unless_it_is_allowed(stage: Stage, namespace:
     assert refused["outcome"] == "refused"
     error = ran.error_of(refused)
     assert error["details"][0].startswith("high every-namespace: ")
-    assert error["next"][-1] == "if it has to be so: run this again with --allow-wide-trust"
+    assert error["next"][-1] == "to allow it: run this again with --allow-wide-trust"
     assert stage.irsa("diff", "-f", "-", "--allow-wide-trust", stdin=text).code == 6
     ran = apply(stage, text, "-o", "json", "--allow-wide-trust")
     assert ran.code == 0, ran.err

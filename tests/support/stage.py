@@ -26,6 +26,11 @@ ACCOUNT = "111122223333"
 LOCK_SECONDS = "4"
 """For how long a lock holds that is not renewed: whom nobody knows to be dead is waited for as long."""
 VERBS = ("get", "list", "create", "update", "delete")
+PERMITTING = {
+    "--attach-policy-arn", "--inline-policy", "--well-known-policy", "--attach-role-arn", "--target-role",
+    "--no-policy",
+}  # fmt: skip
+"""Options of create-sa of which it wants one."""
 NO_LOCK = {"IRSA_LOCK": "0"}
 EVERYTHING = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
 
@@ -110,9 +115,10 @@ class Stage:
         assert self._process.ended.wait(30)
 
     def create_sa(self, name: str, namespace: str, *arguments: str, user: str = "admin", **env: str) -> Ran:
-        """Run `irsa create-sa` for this cluster."""
+        """Run `irsa create-sa` for this cluster; without a policy among the arguments, with --no-policy."""
         common = (name, "-n", namespace, "-c", self.cluster)
-        return self.irsa("create-sa", *common, *arguments, user=user, **env)
+        policy = () if PERMITTING.intersection(arguments) else ("--no-policy",)
+        return self.irsa("create-sa", *common, *arguments, *policy, user=user, **env)
 
     def associate(self, *arguments: str) -> Ran:
         """Run `irsa associate-oidc` for this cluster."""

@@ -22,19 +22,19 @@ HEAD = """\
 
 <!-- By tools/docs/well_known_policies.py from irsa_cli/core/policies/data: change it there. -->
 
-What controllers that many clusters have need, by name: `irsa create-sa --well-known-policy NAME`, or
-`wellKnownPolicies` in a [configuration file](config.md). `irsa policies list` and `irsa policies show NAME`
-print the same as this page.
+Permissions of common controllers, by name: `irsa create-sa --well-known-policy NAME`, or `wellKnownPolicies`
+in a [configuration file](config.md). `irsa policies list` and `irsa policies show NAME` print the content of
+this page.
 
-The actions are those of each controller's own documentation, in the version and at the date that stand with
-it; a release of the controller may need others. An inline policy has the name of the well-known policy. ARNs
-are those of the cluster's partition; here they are shown for `aws`.
+The actions are those of each controller's own documentation, in the version and of the date shown
+with it; other releases may need others. An inline policy has the name of the well-known policy. ARNs are in
+the cluster's partition; this page shows `aws`.
 
 Parameters narrow a policy down: `--well-known-policy externalDNS:hostedZones=Z1,Z2`, or in a file
-`externalDNS: {hostedZones: [Z1, Z2]}`. `clusterName`, `region` and `account` are the cluster's own unless
-they are given. A parameter that is needed stands as `${name}` in the documents below.
+`externalDNS: {hostedZones: [Z1, Z2]}`. `clusterName`, `region` and `account` default to
+the cluster's own. The documents below show required parameters as `${name}`.
 
-IAM takes 10,240 characters of inline policies a role, without white space; the size of each is given.
+IAM accepts 10,240 characters of inline policies per role, without white space. Each section shows the size.
 
 | name | for | eksctl has it |
 | --- | --- | --- |

@@ -76,9 +76,8 @@ def command(**options: Any) -> int:
     if not options["role_name"]:
         selecting.check_reachable(options)
     namespace = options["namespace"] or ("" if everything else "default")
-    request = Request(
-        targets.take_target(options), namespace, name, options["role_name"] or "", options["ignore_maker"]
-    )
+    target = targets.take_target(options, by_profile=True)
+    request = Request(target, namespace, name, options["role_name"] or "", options["ignore_maker"])
 
     def work() -> Result | Adoptions:
         return (adopt_all if everything else adopt)(request, settings, progress.wire)

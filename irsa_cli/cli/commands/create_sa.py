@@ -35,8 +35,7 @@ if TYPE_CHECKING:
 _EPILOG = """
 \b
 Examples:
-  irsa create-sa s3-reader -n backend -c prod \\
-      --attach-policy-arn arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess --verify
+  irsa create-sa s3-reader -n backend -c prod --attach-policy-arn AmazonS3ReadOnlyAccess --verify
   irsa create-sa worker -c prod --inline-policy queue.json --dry-run
   irsa create-sa app -c prod --attach-role-arn arn:aws:iam::111122223333:role/shared --update-trust
 """
@@ -61,7 +60,8 @@ Examples:
     shell_complete=completed("policies"),
     help="Give the role what a well-known controller needs (repeat); irsa policies list shows the names.",
 )
-@once("--attach-role-arn", type=ROLE_ARN, help="Use this existing role instead of making one.")
+@switch("--no-policy", help="Create the role without any policy.")
+@once("--attach-role-arn", type=ROLE_ARN, help="Use this existing role instead of creating one.")
 @switch("--update-trust", help="With --attach-role-arn: add the statement that its trust policy lacks.")
 @switch(
     "--force",
@@ -163,6 +163,7 @@ def _request(options: dict[str, Any]) -> Request:
             target_tag_session=bool(options["target_tag_session"]),
             aws_config_map=options["aws_config_map"] or "",
         )
+    _check_policies(options)
     return Request(target, spec, _options(options), roles.take_boundary_rules())
 
 
@@ -183,6 +184,13 @@ _OF_A_NEW_ROLE = (
     "attach_policy_arn", "inline_policy", "well_known_policy", "role_name", "role_path", "role_only",
     "permissions_boundary", "max_session_duration", "description", "tags", "subject_pattern", "target_role",
 )  # fmt: skip
+_OF_PERMISSIONS = (
+    "attach_policy_arn",
+    "inline_policy",
+    "well_known_policy",
+    "target_role",
+    "attach_role_arn",
+)
 _OF_THE_SERVICE_ACCOUNT = {
     ("aws-config-map",): "is of",
     ("verify",): "needs",
@@ -210,6 +218,18 @@ def _check_combinations(options: dict[str, Any]) -> None:
             raise click.UsageError(f"{named} {verb} the ServiceAccount, and --role-only doesn't make it")
     if not options["role_only"]:
         selecting.check_reachable(options)
+
+
+def _check_policies(options: dict[str, Any]) -> None:
+    """Refuse a role without permissions, unless the user asks for one."""
+    given = [f"--{flag.replace('_', '-')}" for flag in _OF_PERMISSIONS if options[flag]]
+    if options["no_policy"] and given:
+        raise click.UsageError(f"--no-policy contradicts {given[0]}")
+    if not options["no_policy"] and not given:
+        raise click.UsageError(
+            "give the role a policy: --attach-policy-arn, --inline-policy or --well-known-policy"
+            " (for a role without permissions: --no-policy)"
+        )
 
 
 def _well_known(texts: tuple[str, ...]) -> tuple[WellKnown, ...]:

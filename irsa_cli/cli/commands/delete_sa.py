@@ -60,7 +60,7 @@ def _request(options: dict[str, Any]) -> Request:
     if not options["role_only"]:
         selecting.check_reachable(options)
     return Request(
-        target=targets.take_target(options),
+        target=targets.take_target(options, by_profile=True),
         namespace=options["namespace"],
         name=options["name"],
         role_name=options["role_name"] or "",

@@ -18,7 +18,7 @@ from irsa_cli.cli.output.text import show_document, show_error
 from irsa_cli.cli.session import breaking_off, run_reading
 from irsa_cli.cli.terminal.wording import say
 from irsa_cli.core.inventory.list_document import BindingList
-from irsa_cli.usecases.command.signals import told_to_stop
+from irsa_cli.usecases.command.signals import late_signal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,7 +106,7 @@ def _request(options: dict[str, Any]) -> Request:
 
 def _break_off() -> None:
     """Let a signal end the watching at once, also one that came at the end of a reading."""
-    late = told_to_stop()
+    late = late_signal()
     breaking_off()
     if late:
         raise KeyboardInterrupt(late)

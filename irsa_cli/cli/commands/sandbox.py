@@ -34,6 +34,7 @@ _OPTIONS = (
         metavar="NAME[:REGION[:ACCOUNT]]",
         help="A cluster to have (repeat). [default: demo:eu-west-1:111122223333]",
     ),
+    click.option("--region", default="", metavar="REGION", help="Region of clusters that name none."),
     click.option(
         "--latency",
         type=click.FloatRange(0, 10_000),
@@ -160,14 +161,21 @@ def demo() -> int:
 
 @contextmanager
 def _started(
-    clusters: tuple[str, ...], latency: float, consistency: str, lag: float, seed: int, world: str | None
+    clusters: tuple[str, ...],
+    region: str,
+    latency: float,
+    consistency: str,
+    lag: float,
+    seed: int,
+    world: str | None,
 ) -> Iterator[tuple[Sandbox, dict[str, str]]]:
-    if world and clusters:
-        raise click.UsageError("--world has its own cluster, demo: leave out --cluster")
+    if world and (clusters or region):
+        raise click.UsageError("--world has its own cluster, demo: leave out --cluster and --region")
     try:
         from irsa_cli.sandbox import ClusterSpec, Sandbox
 
-        specs = [_spec(ClusterSpec, text) for text in clusters] or [ClusterSpec()]
+        names = clusters or (ClusterSpec().name,)
+        specs = [_spec(ClusterSpec, text, region) for text in names]
         sandbox = Sandbox(specs, latency=latency / 1000)
     except ModuleNotFoundError as error:
         raise _missing(error) from error
@@ -186,16 +194,19 @@ def _started(
         yield sandbox, {**sandbox.env(account=account, region=region, user=user), **own}
 
 
-def _spec(kind: type[ClusterSpec], text: str) -> ClusterSpec:
+def _spec(kind: type[ClusterSpec], text: str, elsewhere: str) -> ClusterSpec:
     from irsa_cli.core.values import arn, names
     from irsa_cli.core.values.errors import InvalidInput
 
     name, region, account = [*text.split(":"), "", ""][:3]
+    region = region or elsewhere
     try:
         names.cluster(name)
+        if region:
+            names.region(region)
         if account:
             arn.check_account(account)
     except InvalidInput as error:
-        raise click.BadParameter(str(error), param_hint="--cluster") from error
+        raise click.BadParameter(str(error), param_hint="--cluster or --region") from error
     default = kind()
     return kind(name=name, region=region or default.region, account=account or default.account)

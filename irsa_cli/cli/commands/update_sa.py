@@ -98,7 +98,7 @@ def _request(options: dict[str, Any]) -> Request:
     from irsa_cli.usecases.write.update_sa import Request
 
     selecting.check_reachable(options)
-    target = targets.take_target(options)
+    target = targets.take_target(options, by_profile=True)
     name = options.pop("name")
     with wrong_usage():
         update = _update(options)

@@ -16,6 +16,7 @@ from irsa_cli.cli.options.types import (
     Checked,
     Decorator,
     Duration,
+    completed,
     group,
     many_filled,
     once,
@@ -33,8 +34,9 @@ if TYPE_CHECKING:
 
 attach_policy_option = many_filled(
     "--attach-policy-arn",
-    metavar="ARN",
-    help="Attach this managed policy to the role (repeat, or separate by commas).",
+    metavar="ARN|NAME",
+    shell_complete=completed("managed policies"),
+    help="Attach this managed policy, by ARN or name (repeat, or separate by commas).",
 )
 
 allow_boundary_removal_option = switch(
@@ -102,11 +104,11 @@ def take_boundary_rules(*, may_remove: bool = False) -> BoundaryRules:
 
 
 def policy_arns(flag: str, values: tuple[str, ...]) -> tuple[str, ...]:
-    """ARNs of managed policies, given by repeating a flag or with commas; as many as a role can have."""
+    """Managed policies by ARN or name, given by repeating a flag or with commas: at most 20."""
     policies = listed(values)
     for text in policies:
         with wrong_usage(flag):
-            arn.policy_arn(text)
+            arn.check_policy_or_name(text)
     if len(policies) > policy.MANAGED_LIMIT:
         raise click.BadParameter(
             f"{len(policies)} policies, IAM takes {policy.MANAGED_LIMIT} a role at most", param_hint=flag

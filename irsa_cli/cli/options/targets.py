@@ -120,8 +120,11 @@ def take_target_way(options: dict[str, Any]) -> dict[str, str | None]:
     return found
 
 
-def take_role_account(options: dict[str, Any]) -> dict[str, str | None]:
-    """Take the options of `role_account_options` out of a command's options, where it has them."""
+def take_role_account(options: dict[str, Any], *, by_profile: bool = False) -> dict[str, str | None]:
+    """Take the options of `role_account_options` out of a command's options, if it has them.
+
+    `by_profile`: --role-profile alone is enough, as the ServiceAccount's annotation names the account.
+    """
     found: dict[str, str | None] = {name: options.pop(name, None) for name in ROLE_TARGET}
     role = found["role_assume_role"]
     if role and not found["role_account"]:
@@ -131,7 +134,7 @@ def take_role_account(options: dict[str, Any]) -> dict[str, str | None]:
         raise click.UsageError(
             f"--role-assume-role names a role of account {role.split(':')[4]}, --role-account says {account}"
         )
-    if found["role_profile"] and not account:
+    if found["role_profile"] and not account and not by_profile:
         raise click.UsageError("--role-profile needs --role-account: the account that it has to be of")
     if account and options.get("issuer_url"):
         raise click.UsageError(
@@ -140,11 +143,11 @@ def take_role_account(options: dict[str, Any]) -> dict[str, str | None]:
     return found
 
 
-def take_target(options: dict[str, Any]) -> Target:
+def take_target(options: dict[str, Any], *, by_profile: bool = False) -> Target:
     """Take the options of `cluster_options` and `kube_options` out of a command's options."""
     from irsa_cli.usecases.command.connect import Target
 
-    roles: dict[str, Any] = {**take_role_account(options), **take_target_way(options)}
+    roles: dict[str, Any] = {**take_role_account(options, by_profile=by_profile), **take_target_way(options)}
     if options.get("issuer_url") and not options.get("account"):
         raise click.UsageError(
             "--issuer-url needs --account: the account that the OIDC provider is to live in"

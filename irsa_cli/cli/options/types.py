@@ -180,10 +180,10 @@ def completed(kind: str) -> Completer:
 
 
 def _names(kind: str, context: click.Context) -> Sequence[str]:
-    if kind == "policies":
+    if kind.endswith("policies"):
         from irsa_cli.core.policies import wellknown
 
-        return [*wellknown.names()]
+        return wellknown.AWS_MANAGED.split() if kind == "managed policies" else wellknown.names()
     from irsa_cli.cli.help.environment import state_dir
     from irsa_cli.usecases.local import known_names
 

@@ -120,6 +120,6 @@ def theirs(pair: Pairing, state: RoleState) -> Refused:
         next_steps=(
             "change it through the ServiceAccount that it was created for",
             f"or create a separate role for this one: {pair.command('create-sa')}"
-            " --override-existing-serviceaccounts",
+            " --override-existing-serviceaccounts --attach-policy-arn ARN",
         ),
     )

@@ -1,5 +1,1 @@
-"""Configuration files: text in, values out (`documents.parse`), each error with its file, line and column.
-
-Two kinds are read: eksctl's ClusterConfig (its `iam.serviceAccounts`) and irsa's own Bindings, which have the
-same fields and more.
-"""
+"""Configuration files: parse eksctl's ClusterConfig and irsa's Bindings, with line and column of errors."""

@@ -46,10 +46,7 @@ def _no_files(path: str) -> str:
 
 
 def parse(text: str, source: str, read: ReadFile = _no_files) -> list[Config]:
-    """The configurations of a file; raises `InvalidInput` with every problem and its place.
-
-    `read` gives the text of a policy document that the file names.
-    """
+    """The configurations of a file; raises `InvalidInput` with all problems. `read` reads policy files."""
     reader = Reader(source)
     configs = [_config(reader, node, read) for node in compose(text, source)]
     try:
@@ -117,14 +114,13 @@ def _cluster_config(reader: Reader, node: MappingNode, read: ReadFile) -> Config
     if found.bindings and "withOIDC" in iam and reader.boolean(iam["withOIDC"]) is False:
         reader.problem(
             iam["withOIDC"],
-            "withOIDC: false contradicts serviceAccounts, for eksctl, too: their roles need the cluster's"
-            " OIDC provider; say true, and it is made where it is missing",
+            "withOIDC: false contradicts serviceAccounts (also in eksctl): set it to true",
         )
     return found
 
 
 def _bindings(reader: Reader, node: MappingNode, read: ReadFile) -> Config:
-    fields = reader.fields(node, _BINDINGS, "Bindings", {"iam": "serviceAccounts stands at the top here"})
+    fields = reader.fields(node, _BINDINGS, "Bindings", {"iam": "serviceAccounts is a top-level field here"})
     metadata: Fields = {}
     if "metadata" in fields:
         metadata = reader.fields(fields["metadata"], _METADATA, "metadata", {})
@@ -143,7 +139,7 @@ def _lenient(
         if name in read:
             continue
         if name in misplaced:
-            hint = "it stands under iam"
+            hint = "it belongs under iam"
         else:  # eksctl has three dozen fields here: who has more has no slip of the pen.
             hint = did_you_mean(name, read) if len(others) < MOST_FIELDS else ""
         if hint and name not in _EKSCTL_METADATA_IGNORED:

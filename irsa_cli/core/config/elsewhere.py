@@ -1,8 +1,4 @@
-"""What a ClusterConfig binds elsewhere: IAM permissions that eksctl gives, and irsa neither makes nor takes.
-
-One notice for each thing: who gets what. Nothing here is a problem: what irsa doesn't manage it doesn't
-check, so everything is read as it comes. https://eksctl.io/usage/schema/
-"""
+"""Permissions in a ClusterConfig that eksctl manages and irsa does not: one notice for each."""
 
 from __future__ import annotations
 
@@ -19,7 +15,7 @@ Part = Mapping[str, Any]
 
 
 def notices(source: str, root: MappingNode) -> list[str]:
-    """What irsa does not manage, each with its place."""
+    """The permissions that irsa does not manage, with their places."""
     found = _loose(root)
     return [f"{source}:{line}: not managed by irsa: {text}" for line, text in sorted(_all(found))]
 
@@ -130,7 +126,7 @@ def _nodes(item: Part) -> Found:
     if what:
         yield (
             _line(iam),
-            f"every pod that reaches the metadata service of the nodes of {item.get('name', '?')} has {what}",
+            f"all pods that can reach the metadata service on nodes of {item.get('name', '?')} has {what}",
         )
 
 
@@ -154,9 +150,9 @@ def _of_the_cluster(config: Part, iam: Part) -> Found:
         account = f"every principal of account {item['account']}" if item.get("account") else ""
         groups = ", ".join(map(str, as_list(item.get("groups") or [])))
         if who := item.get("arn") or account:
-            yield _line(item), f"{who} is let into the cluster{groups and ' as ' + groups}"
+            yield _line(item), f"{who} has access to the cluster{groups and ' as ' + groups}"
     for item in _items(_part(config, "accessConfig"), "accessEntries"):
-        yield _line(item), f"{item.get('principalARN', '?')} is let into the cluster"
+        yield _line(item), f"{item.get('principalARN', '?')} has access to the cluster"
 
 
 def _grants(
@@ -167,7 +163,7 @@ def _grants(
     document: str = "attachPolicy",
     boundary: str = "permissionsBoundary",
 ) -> str:
-    """What a part grants, in words; '' when it grants nothing."""
+    """The permissions of a part, in words; '' for none."""
     found = [f"the role {item[role]}"] if item.get(role) else []
     found += [str(arn) for arn in as_list(item.get(arns) or []) if arn]
     known = [name for name, on in _part(item, "wellKnownPolicies").items() if on is True]

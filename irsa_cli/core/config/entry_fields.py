@@ -1,11 +1,6 @@
-"""Fields of an entry, by subject: other accounts, what pods are told, and whom else the role admits.
+"""Fields of an entry by subject: other accounts, pod settings, subjects of the trust policy.
 
-A document says the fields about other accounts for all its entries, an entry for itself; what contradicts
-what of them is checked when the cluster is known, in `irsa_cli.usecases.files.targets` and
-`irsa_cli.core.binding.spec`. What a pod's webhook is told is said by fields or by the webhook's annotations:
 https://github.com/aws/amazon-eks-pod-identity-webhook/blob/master/README.md
-Further subjects, clusters and conditions are of irsa's own kind only. The entry as a whole is read in
-`irsa_cli.core.config.service_accounts`.
 """
 
 from __future__ import annotations
@@ -48,19 +43,19 @@ ACCOUNT_FIELDS: Table = {
     ),
     **flag_fields({"targetTagSession": "target_tag_session"}),
 }
-"""What is said of other accounts."""
+"""Fields about other accounts."""
 OF_DOCUMENTS = tuple(field for field in ACCOUNT_FIELDS if field != "awsConfigMap")
 """Those that a document may say for all its entries; a ConfigMap is for one of them."""
 OF_A_CHAIN = tuple(field for field in ACCOUNT_FIELDS if not field.startswith("role"))
-"""Those that are about the role of another account that a role of irsa's may become."""
+"""Fields about the target role."""
 OF_A_TARGET = ("target_role", "external_id", "target_assume_role", "target_profile", "target_tag_session")
-"""What one word for another target makes meaningless, as attributes."""
+"""Attributes that another target makes meaningless."""
 
 
 def with_defaults(own: Mapping[str, Any], defaults: Mapping[str, Any], *, chains: bool) -> dict[str, Any]:
-    """What an entry says, and of what the document says what goes with it; `chains`: it may have a target.
+    """The fields of an entry with the document's defaults; `chains`: it may have a target.
 
-    An entry that names an account, or a target, says how that is reached: the document's way is another's.
+    An entry with its own account or target does not use the document's access to another.
     """
     left = dict(defaults)
     role_account = own.get("role_account") or _account_of(own.get("role_assume_role"))
@@ -93,7 +88,7 @@ _WEBHOOK_FIELDS: Table = {
 
 
 def pod_settings(reader: Reader, fields: Fields, annotations: Node | None) -> dict[str, Any]:
-    """The attributes of a `Binding` that pods are told of: its `annotations`, and what has fields."""
+    """The attributes of a `Binding` about pods: annotations and fields."""
     others, by_annotation = _annotations(reader, annotations) if annotations is not None else ({}, {})
     by_field = reader.said(fields, _WEBHOOK_FIELDS)
     for annotation, attribute in _WEBHOOK.items():
@@ -116,7 +111,7 @@ def _annotations(reader: Reader, node: Node) -> tuple[dict[str, str], dict[str, 
         if text is None:
             continue
         if name == ROLE_ARN_ANNOTATION:
-            reader.problem(key, "irsa sets the role's ARN itself; for a role that exists, say attachRoleARN")
+            reader.problem(key, "irsa sets the role's ARN itself; for an existing role: attachRoleARN")
         elif name in _WEBHOOK:
             settings[_WEBHOOK[name]] = reader.checked(value, RULES[_WEBHOOK[name]], text)
         elif reader.checked(key, names.service_account_annotations, {name: text}) is not None:
@@ -146,7 +141,7 @@ def name_pattern(text: str) -> str:
 
 
 def subjects(reader: Reader, node: Node, namespace: str) -> tuple[str, ...]:
-    """The further ServiceAccounts that the role admits; `namespace` is the one of the entry."""
+    """Further ServiceAccounts that the role trusts; `namespace` is the entry's."""
     found = []
     for item in reader.items(node, "subjects (namespace and name)"):
         fields = reader.fields(item, ("namespace", "name"), "subjects", {})
@@ -164,15 +159,15 @@ def subjects(reader: Reader, node: Node, namespace: str) -> tuple[str, ...]:
 
 
 def clusters(reader: Reader, node: Node) -> tuple[OtherCluster, ...]:
-    """The further clusters that the role admits these ServiceAccounts of."""
+    """Further clusters whose ServiceAccounts the role trusts."""
     found = []
     for item in reader.items(node, "clusters (name and region, or issuer)"):
         fields = reader.fields(item, ("name", "region", "issuer"), "clusters", {})
         if ("name" in fields) == ("issuer" in fields):
             if isinstance(item, MappingNode):
-                reader.problem(item, "a cluster is given by its name or by its issuer, and not by both")
+                reader.problem(item, "give a cluster's name or its issuer, not both")
         elif "issuer" in fields and "region" in fields:
-            reader.problem(fields["region"], "an issuer is in no region")
+            reader.problem(fields["region"], "an issuer has no region")
         rules = {"name": names.cluster, "region": names.region, "issuer": check_issuer}
         values = {name: reader.text(fields[name], rules[name]) or "" for name in fields}
         found.append(OtherCluster(**values))

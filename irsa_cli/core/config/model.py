@@ -1,8 +1,6 @@
-"""What a configuration file says, as values: a `Config` for each document; and which bindings are meant.
+"""Values of configuration files: a `Config` for each document, and the selection of bindings.
 
-Every value has been checked by its own rule. What only a cluster can tell (partition, account) is still open:
-well-known policies are named here, and become documents when the cluster is known. Bindings are chosen by
-`--include` and `--exclude`, and none may be in another's way.
+Values are checked; only a cluster can tell partition and account.
 """
 
 from __future__ import annotations
@@ -19,10 +17,7 @@ from irsa_cli.core.values.errors import InvalidInput
 
 @dataclass(frozen=True)
 class OtherCluster:
-    """A further cluster whose ServiceAccounts the role admits, by its name in EKS or by its issuer.
-
-    `region` is empty for the region of the configuration.
-    """
+    """A further cluster that the role trusts, by EKS name or issuer; `region` defaults to the file's."""
 
     name: str = ""
     region: str = ""
@@ -31,9 +26,9 @@ class OtherCluster:
 
 @dataclass(frozen=True)
 class Binding(BindingSpec):
-    """One entry of `serviceAccounts`: a spec, where it stands, and for which cluster.
+    """An entry of `serviceAccounts`: the spec, its file and line (`where`), and its cluster.
 
-    `where` is its file and line, for messages; `clusters` are those whose `issuers` are still to be found.
+    The issuers of `clusters` are still unknown.
     """
 
     where: str = ""
@@ -41,19 +36,19 @@ class Binding(BindingSpec):
     region: str = ""
     clusters: tuple[OtherCluster, ...] = ()
     role_account: str = ""
-    """The account of the role, where that is not the cluster's; how it is reached:"""
+    """The account of the role, if it is not the cluster's; access to it:"""
     role_assume_role: str = ""
     role_profile: str = ""
     target_assume_role: str = ""
-    """How the account of the target role is reached, where its trust policy is to be looked at."""
+    """Access to the account of the target role."""
     target_profile: str = ""
 
 
 @dataclass(frozen=True)
 class Config:
-    """One document. `cluster` and `region` are empty where it doesn't name them.
+    """A document; `cluster` and `region` are empty if it does not name them.
 
-    `notices` say what was there and means nothing to irsa.
+    `notices` are about parts that irsa does not read.
     """
 
     where: str
@@ -63,16 +58,12 @@ class Config:
     bindings: tuple[Binding, ...] = ()
     notices: tuple[str, ...] = ()
     accounts: Mapping[str, Any] = field(default_factory=dict)
-    """What it says of other accounts for all its entries, by their attributes."""
+    """Fields about other accounts for all entries, by attribute."""
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Globs for `namespace/name`, as eksctl has them.
-
-    What is excluded is out; with includes, everything else has to be included. `*` matches `/`, too.
-    A bad glob raises `InvalidInput`.
-    """
+    """Globs for `namespace/name`, as in eksctl; `*` also matches `/`. Raises `InvalidInput`."""
 
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
@@ -91,7 +82,7 @@ class Selection:
         return tuple(binding for binding in bindings if self.admits(str(binding)))
 
     def check(self, bindings: Iterable[Binding]) -> None:
-        """Raise `InvalidInput` when no include matches any: a slip, unless something else is meant, too."""
+        """Raise `InvalidInput` if no include matches any entry."""
         everything = tuple(bindings)
         wanted = Selection(self.include)
         if self.include and not any(wanted.admits(str(binding)) for binding in everything):
@@ -107,11 +98,7 @@ _TOKEN = re.compile(r"\\(?P<literal>.)|\[(?P<negated>!?)(?P<set>[^\]]+)\]|(?P<pl
 
 @dataclass(frozen=True)
 class _Glob:
-    """A glob as states: a character that fits a state leads to the next one, `jumps` lead on for nothing.
-
-    All states that the name may be in are followed at once, so a long glob takes no longer than its length
-    times that of the name.
-    """
+    """A glob as a state machine; its time is linear in its length and that of the name."""
 
     tests: tuple[Callable[[str], bool] | None, ...]
     jumps: tuple[tuple[int, ...], ...]
@@ -146,7 +133,7 @@ def _states(text: str) -> _Glob:
     """The states of a glob; raises ValueError for a bracket without its other half."""
     tests: list[Callable[[str], bool] | None] = []
     jumps: list[list[int]] = []
-    # Of each open brace: where it stands, and the ends of its alternatives so far.
+    # For each open brace: its place, and the ends of its alternatives so far.
     open_ones: list[tuple[int, list[int]]] = []
 
     def add(test: Callable[[str], bool] | None, *to: int) -> None:
@@ -197,32 +184,32 @@ def _members(negated: str, text: str) -> Callable[[str], bool]:
 
 
 def distinct(configs: Sequence[Config]) -> None:
-    """Raise `InvalidInput` when a ServiceAccount, a role or a ConfigMap stands in two places of one cluster.
+    """Raise `InvalidInput` if a ServiceAccount, role or ConfigMap is in two places of one cluster.
 
-    A configuration that names no cluster or region may mean any.
+    A configuration without a cluster or region may mean any.
     """
     problems = []
     everything = [item for config in configs for item in config.bindings]
     for binding, before in _twice(everything, str):
-        problems.append(f"{binding.where}: {binding} stands in {before.where}, too")
+        problems.append(f"{binding.where}: {binding} is also defined in {before.where}")
     # IAM compares names without regard to case:
     # https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
     for binding, before in _twice(everything, _role_name):
         if str(binding) != str(before):
             problems.append(
                 f"{binding.where}: {binding} has the roleName {binding.role_name} of {before}"
-                f" ({before.where}); to use that role, say attachRoleARN"
+                f" ({before.where}); to use that role: attachRoleARN"
             )
     for binding, before in _twice(everything, _config_map):
         if str(binding) != str(before):
             problems.append(
                 f"{binding.where}: {binding} has the awsConfigMap {binding.aws_config_map} of {before}"
-                f" ({before.where}); each names a role of its own in it"
+                f" ({before.where}); each writes its own role into it"
             )
     if len(problems) == 1:
         raise InvalidInput(problems[0])
     if problems:
-        raise InvalidInput(f"{len(problems)} entries stand in each other's way", details=problems)
+        raise InvalidInput(f"{len(problems)} entries contradict each other", details=problems)
 
 
 def _role_name(binding: Binding) -> str:

@@ -1,4 +1,4 @@
-"""YAML and JSON as nodes that know their line and column, made by PyYAML's composer."""
+"""YAML and JSON as nodes with line and column, from PyYAML's composer."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TEXTS = {_TAG + name for name in ("str", "timestamp", "value", "merge")}
 """Tags of scalars that are text to everybody else: only YAML 1.1 sees dates in them."""
 BOOLEAN, NULL, MERGE = _TAG + "bool", _TAG + "null", _TAG + "merge"
 MAPPING, SEQUENCE = _TAG + "map", _TAG + "seq"
-# What readers of YAML 1.2 or JSON take for a number, and PyYAML does not: 089, 1e3, 0o17.
+# Numbers in YAML 1.2 or JSON, but not in PyYAML: 089, 1e3, 0o17.
 _ALSO_NUMBERS = re.compile(r"[-+]?[0-9][0-9_]*(\.[0-9_]*)?([eE][-+]?[0-9]+)?|0o[0-7]+", re.ASCII)
 _JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]+)?([eE][-+]?[0-9]{1,2})?", re.ASCII)
 _TEMPLATE = re.compile(r"\{\{|\{%|^\s*<<?[A-Za-z_ ]+>>?\s*$")
@@ -83,7 +83,7 @@ def _reason(error: yaml.MarkedYAMLError, text: str) -> str:
 
 
 def _parser_reason(error: yaml.MarkedYAMLError, text: str) -> str:
-    """What the parser says; the C parser doesn't name the character that it stumbles over."""
+    """The parser's message, with the character that the C parser omits."""
     problem, mark = error.problem, error.problem_mark
     if problem and mark is not None and "cannot start any token" in problem:
         character = text[mark.index : mark.index + 1]
@@ -131,7 +131,7 @@ def _children(node: Node) -> list[Node]:
 
 
 def unquoted(node: ScalarNode) -> str:
-    """What YAML takes the scalar for although it may be meant as text: a number, a boolean; else ''."""
+    """The YAML type of a scalar that may be meant as text: a number, a boolean; else ''."""
     if node.tag == BOOLEAN or (not node.style and node.value in _ALSO_BOOLEANS):
         return "a boolean"
     if node.tag not in TEXTS | {NULL} or (not node.style and _ALSO_NUMBERS.fullmatch(node.value)):

@@ -83,7 +83,7 @@ class PolicyReader:
             found["policies"] = self._reader.texts(fields["attachPolicyARNs"], arn.check_policy)
             if len(found["policies"]) > policy.MANAGED_LIMIT:
                 self._reader.problem(
-                    fields["attachPolicyARNs"], f"IAM takes {policy.MANAGED_LIMIT} policies a role at most"
+                    fields["attachPolicyARNs"], f"IAM takes {policy.MANAGED_LIMIT} policies per role"
                 )
         if "wellKnownPolicies" in fields:
             found["well_known"] = self._well_known(fields["wellKnownPolicies"])

@@ -1,4 +1,4 @@
-"""What a project's `.irsa.yaml` says: defaults and demands for runs below its folder, and accepted risks."""
+"""A project's `.irsa.yaml`: defaults and rules for runs below its folder, and accepted risks."""
 
 from __future__ import annotations
 
@@ -25,10 +25,9 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 @dataclass(frozen=True)
 class AuditIgnore:
-    """Risks that are accepted: of this rule, and where all that is given matches; '' matches all.
+    """Accepted risks of a rule; '' matches everything.
 
-    Of a file, the role is what the file calls it. After the day `until` it does not count any more, and more
-    than `ACCEPTED_DAYS` before it not yet.
+    In a file, the role is its name there. It ends after `until`, and begins `ACCEPTED_DAYS` before it.
     """
 
     rule: str
@@ -57,7 +56,7 @@ class AuditIgnore:
 
 def _rule(text: str) -> str:
     if text not in AUDIT_RULES:
-        raise InvalidInput(f"there is no rule '{text}'", reason="irsa audit --explain all lists them")
+        raise InvalidInput(f"no rule '{text}'", reason="irsa audit --explain all lists them")
     return text
 
 
@@ -68,7 +67,7 @@ def _day(text: str) -> str:
             return text
     except ValueError:
         pass
-    raise InvalidInput(f"'{text}' is no date", reason="expected YYYY-MM-DD")
+    raise InvalidInput(f"'{text}' is not a date", reason="expected YYYY-MM-DD")
 
 
 def _filled(text: str) -> str:
@@ -130,7 +129,7 @@ _FIELDS = (
 
 @dataclass(frozen=True)
 class Project:
-    """The settings of a project; `source` is its file, '' where there is none."""
+    """The settings of a project; `source` is its file, '' if there is none."""
 
     source: str = ""
     permissions_boundary: str = ""
@@ -163,7 +162,7 @@ class Project:
 
 def _lock_timeout(seconds: int) -> int:
     if not 0 <= seconds <= 86400:
-        raise InvalidInput(f"{seconds} is no time to wait for a lock", reason="expected 0 to 86400 seconds")
+        raise InvalidInput(f"{seconds} is not a lock timeout", reason="expected 0 to 86400 seconds")
     return seconds
 
 
@@ -173,13 +172,13 @@ _SEVERITIES = (*(item.value for item in Severity), "broken", "never")
 def _severity(text: str) -> str:
     for word in text.split(","):
         if word.strip() not in _SEVERITIES:
-            raise InvalidInput(f"'{word}' is no severity", reason=f"expected {', '.join(_SEVERITIES)}")
+            raise InvalidInput(f"'{word}' is not a severity", reason=f"expected {', '.join(_SEVERITIES)}")
     return text
 
 
 def _never(text: str) -> str:
     if text not in ("never", "by-flag"):
-        raise InvalidInput(f"'{text}' is not known here", reason="expected never, or by-flag")
+        raise InvalidInput(f"'{text}' is not a valid value", reason="expected never, or by-flag")
     return text
 
 
@@ -209,7 +208,7 @@ def parse_project(text: str, source: str) -> Project:
     reader = Reader(source)
     documents = compose(text, source)
     for node in documents[1:]:
-        reader.problem(node, "one document is expected")
+        reader.problem(node, "expected one document")
     found: dict[str, Any] = {}
     for node in documents[:1]:
         if not isinstance(node, MappingNode):

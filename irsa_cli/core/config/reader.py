@@ -1,7 +1,4 @@
-"""What the nodes of a file must hold: typed values, known fields, rules. Problems keep their place.
-
-Each method gives None when it has noted a problem. Nothing here knows which fields there are.
-"""
+"""Typed values from nodes; each problem keeps its place. Methods return None after a problem."""
 
 from __future__ import annotations
 
@@ -64,7 +61,7 @@ class Reader:
         self.source = source
         self.problems: list[str] = []
         self.like_eksctl = False
-        """Whether the document is read as eksctl reads its own: a number is a text where one is due."""
+        """Whether a number may stand for a text, as in eksctl."""
         self._noted: set[str] = set()
         self._places: set[str] = set()
 
@@ -121,7 +118,7 @@ class Reader:
             return None
 
     def said(self, fields: Fields, table: Table) -> dict[str, Any]:
-        """What fields say by the attributes that hold it, in the order of the table; no more."""
+        """The values of fields by attribute, in the order of the table."""
         return {
             attribute: read(self, fields[name]) for name, (attribute, read) in table.items() if name in fields
         }
@@ -221,7 +218,7 @@ class Reader:
         return {name: node for name, node in fields.items() if not is_unset(node)}
 
     def plain(self, node: Node) -> Any:
-        """The value as JSON has it; raises no exception, but notes what JSON has no word for."""
+        """The value as plain JSON; notes values that JSON can't express."""
         if isinstance(node, MappingNode):
             return {text: self.plain(value) for text, (_, value) in self.pairs(node).items()}
         if isinstance(node, SequenceNode) and node.tag == SEQUENCE:

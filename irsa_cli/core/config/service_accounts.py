@@ -1,8 +1,4 @@
-"""One entry of `serviceAccounts`: its fields, their rules, and which of them contradict each other.
-
-eksctl's fields have eksctl's meaning (https://eksctl.io/usage/schema/#iam-serviceAccounts); those that only
-irsa's own kind has are in `OURS`.
-"""
+"""An entry of `serviceAccounts`: fields, rules and contradictions; `OURS` are fields of irsa's own kind."""
 
 from __future__ import annotations
 
@@ -58,7 +54,7 @@ OURS = (
     *ACCOUNT_FIELDS,
 )
 UNSAID = ("inline", "subjects", "target_role")
-"""What a spec has, and eksctl's file no word for; of inline policies, those of other names than its own."""
+"""Attributes that eksctl's file can't express; of inline policies, those with other names."""
 OF_POLICIES = ("attachPolicyARNs", "wellKnownPolicies", "attachPolicy")
 METADATA = ("name", "namespace", "labels", "annotations")
 OF_A_NEW_ROLE = (
@@ -79,7 +75,7 @@ OF_A_NEW_ROLE = (
     "trustConditions",
     *OF_A_CHAIN,
 )
-"""What can't be said of a role that exists already (`attachRoleARN`)."""
+"""Fields that contradict an existing role (`attachRoleARN`)."""
 _ROLE: Table = {
     **text_fields(
         {
@@ -102,7 +98,7 @@ _OURS_HINT = "only 'apiVersion: irsa/v1, kind: Bindings' has it"
 
 @dataclass(frozen=True)
 class Defaults:
-    """What the rest of the document says of all its entries."""
+    """The document's defaults for all entries."""
 
     ours: bool
     read: ReadFile
@@ -111,7 +107,7 @@ class Defaults:
     tags: Mapping[str, str] = field(default_factory=dict)
     boundary: str = ""
     accounts: Mapping[str, Any] = field(default_factory=dict)
-    """What is said of other accounts, by attributes of entries."""
+    """Fields about other accounts, by attribute of entries."""
 
 
 def binding(reader: Reader, node: Node, defaults: Defaults) -> tuple[Binding | None, list[str]]:
@@ -160,14 +156,14 @@ def _contradictions(reader: Reader, entry: Node, fields: Fields, found: Binding,
         for name in OF_A_NEW_ROLE:
             if name in fields and not _is_off(fields[name]):
                 reader.problem(
-                    fields[name], f"attachRoleARN uses a role as it is: {name} contradicts it ({found})"
+                    fields[name], f"attachRoleARN uses an existing role: {name} contradicts it ({found})"
                 )
 
     elif not defaults.ours and all(_is_off(fields[name]) for name in OF_POLICIES if name in fields):
         reader.problem(
             entry,
             f"{found} has no policy: a ClusterConfig needs {', '.join(OF_POLICIES)} or attachRoleARN"
-            " (irsa/v1 Bindings may do without)",
+            " (not in irsa/v1 Bindings)",
         )
 
 
@@ -202,13 +198,13 @@ def _tags(reader: Reader, fields: Fields, found: Binding, defaults: Defaults) ->
 
 
 def _trust(reader: Reader, fields: Fields, found: Binding) -> Binding:
-    """Whom the role admits besides the ServiceAccount itself, and on which further conditions."""
+    """Further subjects and conditions of the trust policy."""
     pattern = found.subject_pattern
     like = COMPARISONS["StringLike"][0]
     if pattern and not found.role_only and not like(found.name, pattern, None):
         reader.problem(
             fields["subjectPattern"],
-            f"'{pattern}' does not match {found.name}, which would get a role that it can't assume",
+            f"'{pattern}' does not match {found.name}, so it could not assume its role",
         )
     table: Table = {
         "subjects": ("subjects", lambda reader, node: subjects(reader, node, found.namespace)),

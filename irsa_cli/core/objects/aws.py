@@ -1,7 +1,4 @@
-"""Roles and associations of EKS Pod Identity as AWS shows them, with what could not be read.
-
-A role as irsa plans it is in `irsa_cli.core.plan.states`.
-"""
+"""Roles and EKS Pod Identity associations as AWS shows them, with unreadable parts."""
 
 from __future__ import annotations
 
@@ -16,10 +13,9 @@ from irsa_cli.core.values.arn import Arn
 
 @dataclass(frozen=True)
 class Role:
-    """A role as IAM has it, with its policies. `policies` are documents by name or ARN.
+    """A role as in IAM; `policies` are documents by name or ARN, or the reason why they can't be read.
 
-    That these can't be read keeps nobody from judging its trust policy. `max_session_duration` is in seconds,
-    None where it was not read.
+    `max_session_duration` is in seconds, None if it was not read.
     """
 
     arn: str
@@ -46,10 +42,9 @@ class Role:
 
 @dataclass(frozen=True)
 class Association:
-    """An EKS Pod Identity association; `role_arn` is empty where it could not be read.
+    """An EKS Pod Identity association; `role_arn` is empty if it could not be read.
 
-    `target_role_arn` is a role that is assumed with the first one's credentials, by `external_id`;
-    `without_tags`: its sessions have no tags.
+    The first role assumes `target_role_arn` with `external_id`; `without_tags`: sessions have no tags.
     """
 
     id: str

@@ -1,9 +1,4 @@
-"""A role's temporary credentials, when a token is to be renewed, by kubelet's rule, and irsa's own sessions.
-
-Getting them is in `irsa_cli.aws`, getting and writing a token in `irsa_cli.usecases.exec.token_file`.
-irsa's own exchanges at STS are told from those of pods by their session, or by their user agent. What runs
-under `irsa exec` is not irsa, and no pod either: irsa names its session.
-"""
+"""A role's temporary credentials, the renewal of tokens (kubelet's rule), and irsa's session names."""
 
 from __future__ import annotations
 
@@ -40,7 +35,7 @@ class Lifetime:
     expires: float
 
     def renew_at(self, jitter: float) -> float:
-        """When it is to be renewed: at 80 % of its lifetime or after a day, less the jitter (0 to 10 s).
+        """The time of renewal: at 80 % of the lifetime or after a day, less the jitter (0 to 10 s).
 
         https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account/#launch-a-pod-using-service-account-token-projection
         """
@@ -48,7 +43,7 @@ class Lifetime:
         return self.issued + max(age - jitter, 0.0)
 
     def is_due(self, now: float, jitter: float) -> bool:
-        """Whether it is to be renewed now; also when the clock was put back to before it was given."""
+        """Whether to renew now; also if the clock was set back."""
         return now >= self.renew_at(jitter) or now < self.issued
 
 
@@ -56,10 +51,8 @@ SESSION_PREFIX = "irsa"
 
 
 def session_name(user: str, moment: int) -> str:
-    r"""The name of a role session in CloudTrail: who made it, and when (Unix seconds).
+    r"""The session name in CloudTrail: the user and the time, so that no AWS CLI cache is reused.
 
-    The time makes it another one for each run: the AWS CLI keeps credentials in ~/.aws/cli/cache by role
-    and session name, and a run must not get those of an earlier one. 2 to 64 characters of `\w+=,.@-`:
     https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
     """
     plain = re.sub(r"[^\w+=,.@-]+", "-", user, flags=re.ASCII).strip("-")

@@ -1,8 +1,4 @@
-"""The environment of a command that runs as a pod would: the pod's identity, and no trace of the caller's.
-
-Which variables a pod has is in `irsa_cli.core.objects.injection`. Nothing here reads the process's
-environment.
-"""
+"""The environment of a command that runs as a pod: the pod's identity, not the caller's."""
 
 from __future__ import annotations
 
@@ -15,7 +11,7 @@ MARK = "IRSA_EXEC"
 """Variable that names the ServiceAccount, as `namespace/name@cluster`; for prompts and scripts."""
 
 # Settings among AWS_* that say neither who nor where somebody is. Others are many, and tools make up new ones
-# (AWS_S3_SECRET_ACCESS_KEY): what is not known here may be a key.
+# (AWS_S3_SECRET_ACCESS_KEY): unknown ones may be a key.
 # https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html#EVarSettings
 # https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-envvars.html
 _SETTING_NAMES = """
@@ -26,17 +22,18 @@ _SETTING_NAMES = """
     AWS_DISABLE_REQUEST_COMPRESSION AWS_ENABLE_ENDPOINT_DISCOVERY AWS_ENDPOINT_DISCOVERY_ENABLED
     AWS_ENDPOINT_URL AWS_IGNORE_CONFIGURED_ENDPOINT_URLS AWS_MAX_ATTEMPTS AWS_PAGER
     AWS_REQUEST_CHECKSUM_CALCULATION AWS_REQUEST_MIN_COMPRESSION_SIZE_BYTES
+"""
+_MORE_SETTING_NAMES = """
     AWS_RESPONSE_CHECKSUM_VALIDATION AWS_RETRY_MODE AWS_S3_DISABLE_EXPRESS_SESSION_AUTH
     AWS_S3_DISABLE_MULTIREGION_ACCESS_POINTS AWS_S3_USE_ARN_REGION
     AWS_S3_US_EAST_1_REGIONAL_ENDPOINT AWS_SDK_LOAD_CONFIG AWS_SDK_UA_APP_ID
     AWS_SIGV4A_SIGNING_REGION_SET AWS_USE_DUALSTACK_ENDPOINT AWS_USE_FIPS_ENDPOINT
 """
-_SETTINGS = frozenset(_SETTING_NAMES.split())
+_SETTINGS = frozenset((*_SETTING_NAMES.split(), *_MORE_SETTING_NAMES.split()))
 _ENDPOINT = "AWS_ENDPOINT_URL_"
 """With a service's name behind it."""
-# What tells in a name that its value is a secret or leads to one, whatever tool or CI system made it up. No
-# letter follows such a word (TOKENIZERS_PARALLELISM, KEYMAP, GIT_AUTHOR_NAME), nor goes before one that ends
-# others as well (MONKEY, COMPASS).
+# Names of secrets, in any tool or CI system. No letter follows such a word (TOKENIZERS_PARALLELISM, KEYMAP,
+# GIT_AUTHOR_NAME), nor precedes one that ends other words (MONKEY, COMPASS).
 _SECRET_NAME = re.compile(
     r"(TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|PASSFILE|ASKPASS|CREDENTIAL|CREDS?|KUBE_?CONFIG|JWT|ASSERTION"
     r"|COOKIE|KEYFILE|KEYTAB|NETRC|AUTHORIZATION|(API|ACCESS|PRIVATE|SSH|GPG|ACCOUNT)KEY)S?(?![A-Z])"
@@ -51,14 +48,11 @@ _SECRET_VALUE = re.compile(
 _OTHERS = {"BOTO_CONFIG", "EC2_CERT", "KRB5CCNAME", "BW_SESSION", "IRSA_SANDBOX_CONTROL", "CLOUDSDK_CONFIG"}
 _OTHERS |= {"AZURE_CONFIG_DIR", "DOCKER_CONFIG", "DOCKER_CERT_PATH"}
 _WITHOUT_A_WORD = ("AWS_", "IRSA_")
-"""What every caller has, and whose absence surprises nobody, is kept back without being named."""
+"""Variables that every caller has; they are dropped without a note."""
 
 
 def is_callers(name: str, value: str = "") -> bool:
-    """Whether a variable says, or may say, who or where the caller is, and so must not reach the command.
-
-    In any case of letters: tools read `aws_secret_access_key` and `kubeconfig` as well.
-    """
+    """Whether a variable identifies the caller, in upper or lower case, and is dropped."""
     upper = name.upper()
     if upper.startswith("AWS_"):
         return name not in _SETTINGS and not name.startswith(_ENDPOINT)
@@ -91,11 +85,10 @@ def environment(
     label: str,
     passed: Collection[str] = (),
 ) -> dict[str, str]:
-    """The caller's environment with the pod's identity in place of the caller's.
+    """The caller's environment with the pod's identity.
 
-    `passed` are variables that stay although they look like secrets: the user has named them.
-    Endpoints, proxies, CAs and preferences stay. `empty_files` stand for the AWS configuration and the
-    shared credentials: an SDK would take a default profile in them before, or instead of, the pod's role.
+    `passed` are variables that the user keeps. Endpoints, proxies and CAs stay. `empty_files` replace the
+    AWS configuration and credentials, which an SDK might read first.
     """
     kept = {name: value for name, value in caller.items() if name in passed or not is_callers(name, value)}
     config, credentials = empty_files
@@ -105,7 +98,7 @@ def environment(
         "AWS_ROLE_SESSION_NAME": session_name,
         "AWS_CONFIG_FILE": config,
         "AWS_SHARED_CREDENTIALS_FILE": credentials,
-        # The role of the machine that the command runs on must not stand in for the pod's.
+        # The machine's own role must not replace the pod's.
         "AWS_EC2_METADATA_DISABLED": "true",
         MARK: label,
     }

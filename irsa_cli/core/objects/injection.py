@@ -1,8 +1,6 @@
-"""What the EKS pod identity webhook gives a ServiceAccount's pods: role, audience, lifetime, environment.
+"""Settings that the EKS pod identity webhook gives to pods: role, audience, lifetime, environment.
 
-The rules are the webhook's own, down to how it reads a malformed annotation:
 https://github.com/aws/amazon-eks-pod-identity-webhook#eks-walkthrough
-What becomes of an environment that is not a pod's is in `irsa_cli.core.objects.environment`.
 """
 
 from __future__ import annotations
@@ -27,12 +25,10 @@ _INT64 = 2**63
 
 @dataclass(frozen=True)
 class Injection:
-    """What a ServiceAccount's annotations ask for; `role_arn` is empty where there is no role.
+    """The settings in a ServiceAccount's annotations; `role_arn` is empty without a role.
 
-    `annotated`: whether there is an annotation for the role, though it may be empty.
-
-    `token_seconds` is the lifetime to ask for, which the API server may shorten. `regional_sts`: whether
-    SDKs are told to use the STS endpoint of their region; EKS does so unless the annotation says no.
+    `annotated`: the role's annotation exists. `token_seconds` is the requested lifetime. `regional_sts`:
+    SDKs use the STS endpoint of their region, the default on EKS.
     """
 
     role_arn: str = ""
@@ -40,21 +36,21 @@ class Injection:
     token_seconds: int = DEFAULT_SECONDS
     regional_sts: bool = True
     annotated: bool = field(default=False, compare=False)
-    told: bool = field(default=False, compare=False)
+    by_irsa: bool = field(default=False, compare=False)
     """Whether irsa wrote the role's annotation, as it is."""
     notes: Mapping[str, str] = field(default_factory=dict, compare=False)
-    """What irsa has noted of the role that the application goes on to, as it stands there."""
+    """irsa's annotations about the target role."""
 
     @classmethod
     def read(cls, annotations: Mapping[str, str]) -> Injection:
-        """Read a ServiceAccount's annotations. What the webhook can't read it ignores, and so does this."""
+        """Read a ServiceAccount's annotations; ignores what the webhook ignores."""
         return cls(
             role_arn=annotations.get(states.ROLE_ARN_ANNOTATION, ""),
             audience=annotations.get(states.AUDIENCE_ANNOTATION, DEFAULT_AUDIENCE),
             token_seconds=_seconds(annotations.get(states.TOKEN_EXPIRATION_ANNOTATION, "")),
             regional_sts=_regional(annotations.get(states.STS_REGIONAL_ANNOTATION, "")),
             annotated=states.ROLE_ARN_ANNOTATION in annotations,
-            told=annotations.get(states.ROLE_ARN_ANNOTATION, "") == annotations.get(states.ROLE_MARK),
+            by_irsa=annotations.get(states.ROLE_ARN_ANNOTATION, "") == annotations.get(states.ROLE_MARK),
             notes={key: annotations[key] for key in states.CHAIN_ANNOTATIONS if key in annotations},
         )
 

@@ -1,8 +1,4 @@
-"""Kubernetes' objects as far as irsa looks at them, and what makes pods with which ServiceAccount.
-
-They are made of Kubernetes' JSON in `irsa_cli.core.objects.parsing`. A ServiceAccount counts as used also if
-its pods come and go: a CronJob between two runs, a Deployment scaled to nothing.
-"""
+"""Kubernetes objects, as far as irsa reads them, and the kinds that create pods."""
 
 from __future__ import annotations
 
@@ -17,9 +13,9 @@ from irsa_cli.core.values.names import Namespaced
 
 @dataclass(frozen=True)
 class ServiceAccount(Namespaced):
-    """A ServiceAccount. `annotated`: when the owner of the role's annotation last wrote, as far as known.
+    """A ServiceAccount; `annotated`: the last write of the role annotation's owner, if known.
 
-    `managers` are those who have written it, by its managedFields.
+    `managers` are those in its managedFields.
     """
 
     namespace: str
@@ -34,11 +30,9 @@ class ServiceAccount(Namespaced):
 
 @dataclass(frozen=True)
 class Container:
-    """A container of a pod.
+    """A container. `sources` are Secrets and ConfigMaps of its environment, as `secret/name`.
 
-    `sources` are the Secrets and ConfigMaps that whole environments come from, as `secret/name`. `init`: it
-    runs, and ends, before the others begin. `mounts` are by volume, and so are `parts`: the path in a volume
-    of which alone something is mounted.
+    `init`: it ends before the others begin. `mounts` and `parts` (mounted paths) are by volume.
     """
 
     name: str
@@ -54,9 +48,9 @@ class Container:
 
 @dataclass(frozen=True)
 class Volume:
-    """A volume of a pod; the audience of the ServiceAccount token that it projects, None without one.
+    """A volume; the audience of its projected token, None without one.
 
-    `path` is the token's file in it, `config_maps` and `secrets` are the names of those that it shows.
+    `path` is the token's file, `config_maps` and `secrets` are names.
     """
 
     name: str
@@ -68,12 +62,10 @@ class Volume:
 
 @dataclass(frozen=True)
 class Pod:
-    """A pod. `owner` is the kind and name of what made it (`ReplicaSet/app-5d4f`), `node` where it runs.
+    """A pod; `owner` is the kind and name of its creator (`ReplicaSet/app-5d4f`), `node` its node.
 
-    `controlled`: its owner creates it again; others only have it deleted with them.
-
-    `containers` are those that begin it, too. `ending`: it was told to end. `ready`: whether its probes are
-    answered, None where nobody has said; `waiting`: why a container of it does not run (CrashLoopBackOff).
+    `controlled`: its owner recreates it. `ready`: its probes, None if unknown; `waiting`: why a container
+    does not run. `ending`: its deletion has begun. `containers` include init containers.
     """
 
     namespace: str
@@ -99,17 +91,16 @@ class Pod:
 
     @property
     def is_alive(self) -> bool:
-        """Whether it has not ended, and was not told to."""
+        """Whether it runs and its deletion has not begun."""
         return self.phase not in ("Succeeded", "Failed") and not self.ending
 
 
 @dataclass(frozen=True)
 class RefusedPod:
-    """Something that makes pods and lacks some, since the API server refuses them.
+    """A workload that lacks pods because the API server refuses them.
 
-    `maker` is its kind and name (`ReplicaSet/app-5d4f`), `root` what that belongs to (`Deployment/app`).
-    `service_account` is that of its template, None where that could not be read, for the reason in `hidden`.
-    `why` are the API server's words, `last` when they were told last, `pods` how many it has of how many.
+    `maker` is its kind and name, `root` its owner, `service_account` that of its template (None: `hidden`
+    says why), `why` and `last` are the API server's words and time.
     """
 
     namespace: str
@@ -133,10 +124,9 @@ class Requirement:
 
 @dataclass(frozen=True)
 class Webhook:
-    """One webhook of a MutatingWebhookConfiguration that is called when pods are created.
+    """A webhook that is called for new pods; `service` is namespace/name, or else `url`.
 
-    `service` is namespace/name where it runs in the cluster, `url` where it doesn't. `ca_ends`: until when
-    the authority is good by which the API server knows it, None where that can't be read.
+    `ca_ends`: the end of its CA certificate, None if unknown.
     """
 
     configuration: str
@@ -152,10 +142,7 @@ class Webhook:
 
 @dataclass(frozen=True)
 class NetworkPolicy:
-    """A NetworkPolicy that limits what pods may call.
-
-    `ports` are, for each of its rules, whether TCP port 443 is in it, and whether it is so to everybody.
-    """
+    """A NetworkPolicy about egress; `ports`: for each rule, whether it has port 443, and to everybody."""
 
     name: str
     pods: tuple[Requirement, ...] = ()
@@ -173,7 +160,7 @@ KINDS: Mapping[str, str] = {
     "replicationcontrollers": "ReplicationController",
     "statefulsets": "StatefulSet",
 }
-"""The built-in kinds that make pods, by their resource. What custom kinds make them by is not known here."""
+"""The built-in kinds that create pods, by their resource."""
 BUILT_IN = ("", "apps", "batch", "extensions")
 """The API groups of these kinds."""
 _ENDED = ("Complete", "Failed")
@@ -181,10 +168,7 @@ _ENDED = ("Complete", "Failed")
 
 @dataclass(frozen=True)
 class Workload:
-    """Something with a template for pods. `ended`: it makes no pod any more.
-
-    `owner` is what made it itself, as `Kind/name`; '' where it stands by itself.
-    """
+    """A workload with a pod template; `ended`: it creates no more pods. `owner` is `Kind/name`, or ''."""
 
     kind: str
     name: str
@@ -199,7 +183,7 @@ class Workload:
 
     @property
     def is_counted(self) -> bool:
-        """Whether it counts by itself: what one of the known kinds has made is told by that one."""
+        """Whether it counts: known kinds stand for the workloads that they own."""
         return not self.ended and self.owner.partition("/")[0] not in KINDS.values()
 
 

@@ -1,7 +1,4 @@
-"""Kubernetes' JSON as the values that causes are judged by: ServiceAccounts, pods, webhooks.
-
-Which values of environment variables are kept is said in `variables`: a pod's environment may hold secrets.
-"""
+"""Parse Kubernetes' JSON: ServiceAccounts, pods, webhooks. `variables` lists the values that are kept."""
 
 from __future__ import annotations
 
@@ -28,7 +25,7 @@ from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 Json = Mapping[str, Any]
 
 WEBHOOK_NAMES = ("pod-identity-webhook", "iam-for-pods")
-"""What the webhook that injects web identities is called, on EKS and by its project."""
+"""Names of the pod identity webhook, on EKS and in its project."""
 
 HTTPS = 443
 """The port of STS."""
@@ -59,10 +56,7 @@ def service_account(body: Json) -> ServiceAccount:
 
 
 def _annotated(metadata: Json) -> datetime | None:
-    """When the manager that owns the role's annotation last wrote.
-
-    https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management
-    """
+    """The last write of the role annotation's manager."""
     times = [
         moment(entry.get("time"))
         for entry in metadata.get("managedFields") or []
@@ -86,7 +80,7 @@ def pod(body: Json) -> Pod:
     return Pod(
         namespace=metadata["namespace"],
         name=metadata.get("name") or metadata.get("generateName", ""),
-        # The API sets the name when it admits a pod; a pod that was never admitted has none.
+        # The API server sets the name; a rejected pod has none.
         service_account=spec.get("serviceAccountName") or "default",
         created=moment(metadata.get("creationTimestamp")),
         phase=(body.get("status") or {}).get("phase", ""),
@@ -111,11 +105,7 @@ def pod(body: Json) -> Pod:
 
 
 def _owner(metadata: Json) -> Json:
-    """What controls an object, else its first owner; a foreign kind of a built-in name has its group.
-
-    Other owners that do not control it have it deleted with them, and create nothing again.
-    https://kubernetes.io/docs/concepts/architecture/garbage-collection/
-    """
+    """The controller of an object, or else its first owner; a foreign kind has its group."""
     owners = metadata.get("ownerReferences") or []
     found = next((item for item in owners if item.get("controller")), owners[0] if owners else None)
     if found is None:
@@ -135,7 +125,7 @@ def _ready(body: Json) -> bool | None:
 
 
 def _waiting(body: Json) -> str:
-    """Why the first container that does not run is waited for."""
+    """Why the first waiting container does not run."""
     for item in (body.get("status") or {}).get("containerStatuses") or []:
         reason = ((item.get("state") or {}).get("waiting") or {}).get("reason")
         if reason:
@@ -224,10 +214,7 @@ def _ends(bundle: str) -> datetime | None:
 
 
 def network_policy(body: Json) -> NetworkPolicy | None:
-    """A NetworkPolicy that limits what pods may call, None for one that limits only who may call them.
-
-    https://kubernetes.io/docs/concepts/services-networking/network-policies/
-    """
+    """A NetworkPolicy about egress, None for one about ingress only."""
     spec = body.get("spec") or {}
     if "Egress" not in (spec.get("policyTypes") or (["Egress"] if "egress" in spec else [])):
         return None
@@ -257,10 +244,7 @@ def _requirements(selector: Json) -> tuple[Requirement, ...]:
 
 
 def selects(requirements: tuple[Requirement, ...], labels: Mapping[str, str]) -> bool:
-    """Whether a label selector selects an object with these labels; an empty one selects everything.
-
-    https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-selectors
-    """
+    """Whether a label selector matches these labels; an empty one matches everything."""
     return all(_meets(item, labels) for item in requirements)
 
 

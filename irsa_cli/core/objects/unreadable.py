@@ -1,4 +1,4 @@
-"""What could not be read, as a value: never the same as what is not there."""
+"""Something that could not be read, as a value: never the same as something that does not exist."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Unreadable:
-    """Something that could not be read. `answered`: whoever asks gets this answer, which is of no use.
+    """Something that could not be read. `answered`: everybody gets this answer.
 
-    `follows`: nothing hides it; what it would be read by is not there, or is wrong.
+    `follows`: it depends on something that is missing or wrong.
     """
 
     why: str
@@ -21,10 +21,7 @@ class Unreadable:
 
 
 class CannotTell(Exception):
-    """A check that can't be made: what it needs is not there or can't be read.
-
-    `follows`: it is not there, which is a matter of other checks.
-    """
+    """A check that is impossible because something is missing or unreadable; `follows`: missing."""
 
     def __init__(self, why: str, *, follows: bool = True) -> None:
         super().__init__(why)
@@ -33,7 +30,7 @@ class CannotTell(Exception):
 
 
 def have(value: T | Unreadable) -> T:
-    """What was read; raises `CannotTell` when it could not be."""
+    """The value; raises `CannotTell` if it could not be read."""
     if isinstance(value, Unreadable):
         raise CannotTell(value.why, follows=value.follows)
     return value

@@ -1,9 +1,6 @@
-"""A container's environment variables: the names of all of them, the values of those that somebody reads.
+"""A container's environment variables: all names, and the values that a module declares by `variable`.
 
-A pod's environment may hold secrets, so the value of a variable is kept only where a module declares that it
-reads it, by `variable` at its top level. Asking for any other one is an error in irsa at once, whether the
-container has it or not: else a check would wait for a value that never comes. `None` stands for a value that
-comes from elsewhere (a Secret, a field of the pod).
+Other values may be secrets: reading one is an error. `None` is a value from elsewhere.
 """
 
 from __future__ import annotations
@@ -18,7 +15,7 @@ ROLE = re.compile(r"arn:[\w-]+:iam::\d{12}:role/[\w+=,.@/-]+", re.ASCII)
 
 
 class Variable(str):
-    """The name of a variable whose value is read; `variable` makes one."""
+    """The name of a variable whose value is read; see `variable`."""
 
     __slots__ = ()
 

@@ -1,4 +1,1 @@
-"""The plan of each writing command, or the refusal with what stands in its way.
-
-Reading what is there is in `irsa_cli.usecases.read`, carrying a plan out in `irsa_cli.transaction`.
-"""
+"""Plans of the writing commands, and their refusals."""

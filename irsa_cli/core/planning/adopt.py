@@ -1,7 +1,4 @@
-"""Taking over a role that something else has made: the marks that make it irsa's, and what stays as it was.
-
-Pure. Reading what is there, and the order of several, are in `irsa_cli.usecases.write.adopt`.
-"""
+"""Adopt a role created by others: the tags and marks to write, and what stays. Pure."""
 
 from __future__ import annotations
 
@@ -42,10 +39,10 @@ from irsa_cli.core.values.names import TAGS_LIMIT, account_json, default_role_pa
 
 @dataclass(frozen=True)
 class Adoption:
-    """What makes a role irsa's; `kept` says what stays as it was, `release` are commands that free it.
+    """The adoption of a role; `kept` says what stays, `release` are commands that release it.
 
-    `maker` is who made the role, as far as its tags tell, `guess` who may manage it, `account_maker` who made
-    the ServiceAccount. `others` are those whom the trust policy lets in, too.
+    `maker` and `account_maker` created role and ServiceAccount, `guess` may manage the role, `others` are
+    also trusted.
     """
 
     plan: Plan
@@ -69,11 +66,10 @@ class Adoption:
 
 
 def adoption(pair: Pairing, sharers: Sequence[str], *, ignore_maker: bool = False) -> Adoption:
-    """How the ServiceAccount's role, and its annotation, become irsa's; an empty plan when they are.
+    """The adoption of the ServiceAccount's role; an empty plan if irsa manages it.
 
-    Raises `Refused` for a role that isn't there, doesn't admit the ServiceAccount, is irsa's for another one,
-    or is named by others (`sharers`), too: who deletes or changes it later would do so to them. So it does
-    where another tool may manage the role, unless `ignore_maker` says that none does.
+    Raises `Refused` for a missing role, one that does not trust the ServiceAccount, one of another
+    ServiceAccount, one with `sharers`, and (unless `ignore_maker`) one of another tool.
     """
     check_account(pair)
     state = check_there(pair)
@@ -104,7 +100,7 @@ def adoption(pair: Pairing, sharers: Sequence[str], *, ignore_maker: bool = Fals
             *admission,
             *([f"the role {guess}"] if guess else []),
             *_kept(pair, pair.role, maker),
-            *([f"the trust policy admits others, too: {shortened(others)}"] if others else []),
+            *([f"the trust policy also trusts: {shortened(others)}"] if others else []),
             *makers.account_warnings(pair.full_name, account_maker),
         ),
         release_commands(pair.cluster, state.tags),
@@ -133,10 +129,7 @@ def _tagging(pair: Pairing, state: states.RoleState) -> list[Change]:
 
 
 def _marking(pair: Pairing) -> list[Change]:
-    """The marks that make the annotations irsa's that the ServiceAccount has for the role.
-
-    One that no flag would take stays somebody else's.
-    """
+    """Marks for the annotations of the role, without values that no flag accepts."""
     there = pair.account.annotations if pair.is_annotated else {}
     read = {mark: noted_or_none(there, key) for key, mark in states.MARKS.items()}
     marks: dict[str, str | None] = {mark: text for mark, text in read.items() if text}
@@ -144,54 +137,52 @@ def _marking(pair: Pairing) -> list[Change]:
 
 
 def _check_admitted(pair: Pairing, state: states.RoleState) -> tuple[str, ...]:
-    """What can't be known of who is admitted; raises `Refused` where the ServiceAccount is not."""
+    """Notes about unknown conditions; raises `Refused` if the role does not trust the ServiceAccount."""
     identity = pair.identity(pair.audience)
     explanation = explain(state.trust, identity)
     if explanation.answer is not Answer.NO:
         # A guard on addresses, say: whoever is behind it is no reason to leave the role to nobody.
-        said = "it is not known from here whether the trust policy admits the ServiceAccount"
+        said = "irsa can't tell whether the trust policy allows the ServiceAccount"
         return (f"{said}: {'; '.join(explanation.conditions)}",) if explanation.conditions else ()
     # An annotation may name anybody's role; one that was named by a flag is meant.
-    steps = [f"{pair.command('doctor')}  # why, and whether the role is meant for it"]
+    steps = [f"{pair.command('doctor')}  # shows why"]
     if not pair.is_annotated:
         attach = f"--attach-role-arn {pair.role_arn} --update-trust"
-        steps = [f"{pair.command('create-sa')} {attach}  # admits it"]
+        steps = [f"{pair.command('create-sa')} {attach}  # adds the missing statement"]
     raise Refused(
-        f"the trust policy of {pair.role_arn} does not admit {identity.subject}",
-        reason="a role that its ServiceAccount can't assume is not adopted",
+        f"the trust policy of {pair.role_arn} does not allow {identity.subject}",
+        reason="irsa adopts only roles that the ServiceAccount can assume",
         details=tuple(explanation.text),
         next_steps=tuple(steps),
     )
 
 
 def _kept(pair: Pairing, role: CurrentRole, maker: str) -> Iterator[str]:
-    """What is not as irsa would have made it, and stays."""
+    """Notes about what stays and differs from roles created by irsa."""
     state = role.state
     if state.path != default_role_path(pair.cluster.name):
         yield f"the role keeps its name and path: {state.path}{pair.role_name}"
     statements = as_list(state.trust.get("Statement", []))
     own = contains(state.trust, statement(pair.identity(pair.audience)))
     if not own:
-        yield "the trust policy stays: the statement that admits the ServiceAccount is not as irsa writes it"
+        yield "the trust policy is unchanged: irsa would write the ServiceAccount's statement differently"
     elif len(statements) > 1:
         more = f"{len(statements) - 1} statement{'s' if len(statements) > 2 else ''}"
-        yield f"the trust policy stays, with {more} besides the one that admits the ServiceAccount"
+        yield f"the trust policy is unchanged; it has {more} besides the ServiceAccount's"
     if maker == makers.EKSCTL and role.inline:
         yield f"inline policies keep the names that eksctl gave them: {', '.join(sorted(role.inline))}"
     yield from makers.role_warnings(maker)
     if not pair.is_annotated:
         named = pair.account.annotations.get(states.ROLE_ARN_ANNOTATION)
         does = f"names {named}" if named else "does not name the role"
-        yield f"ServiceAccount {pair.full_name} {does}: that stays as it is"
+        yield f"ServiceAccount {pair.full_name} {does}; irsa does not change this"
 
 
 def release_commands(cluster: Cluster, tags: Mapping[str, str]) -> tuple[str, ...]:
-    """The commands that delete a role's CloudFormation stack and keep what is in it; none without a stack.
+    """Commands that delete a role's CloudFormation stack and keep its resources; none without a stack.
 
-    `--retain-resources` is for stacks in DELETE_FAILED, so the resources get DeletionPolicy: Retain first. A
-    change of that alone is no update to CloudFormation: it takes one of the metadata with it.
+    Resources get DeletionPolicy: Retain first, and new metadata, so that CloudFormation sees an update.
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-attribute-deletionpolicy.html
-    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/troubleshooting.html#troubleshooting-errors-no-updates-to-perform
     """
     stack = _stack(tags)
     if not stack:
@@ -259,10 +250,7 @@ SHOWN = 10
 
 
 def also_admitted(document: Mapping[str, Any], identity: WebIdentity) -> tuple[str, ...]:
-    """Everybody whom a statement allows, but exactly this subject by its own provider; each once.
-
-    Statements that deny are passed over, and so are further conditions: they only make it fewer.
-    """
+    """Everybody whom Allow statements trust, except this subject by its own provider."""
     found: dict[str, None] = {}
     for index, item in allowing(document):
         found.update(dict.fromkeys(f"{who} by {name_of(index, item)}" for who in _named_by(item, identity)))
@@ -270,7 +258,7 @@ def also_admitted(document: Mapping[str, Any], identity: WebIdentity) -> tuple[s
 
 
 def shortened(texts: tuple[str, ...]) -> str:
-    """The texts in one line, the first ones only where they are many."""
+    """The texts in one line, shortened if there are many."""
     more = [f"and {len(texts) - SHOWN} more"] if len(texts) > SHOWN else []
     return ", ".join([*texts[:SHOWN], *more])
 

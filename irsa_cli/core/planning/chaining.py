@@ -1,8 +1,4 @@
-"""The part of a plan that lets a role go on to its target: what is added there and told to pods; pure.
-
-The permission is an inline policy of the role, and planned with those. What the target's trust policy says is
-judged in `irsa_cli.core.trust.chain`.
-"""
+"""The part of a plan about a target role: its trust policy and the pods' configuration. Pure."""
 
 from __future__ import annotations
 
@@ -37,7 +33,7 @@ from irsa_cli.core.values.errors import Refused
 
 
 def check(desired: DesiredState, current: CurrentState) -> None:
-    """Raise `Refused` where the role could not go on to its target, or its ConfigMap is somebody else's."""
+    """Raise `Refused` if the role can't assume its target, or if the ConfigMap belongs to others."""
     if desired.chain is not None:
         check_target(desired.chain, current.target, adds=desired.update_target_trust)
     if desired.aws_config_map:
@@ -46,10 +42,10 @@ def check(desired: DesiredState, current: CurrentState) -> None:
         found = current.config_maps.get(desired.aws_config_map)
         if found is not None and found.data != _data(desired) and not desired.override:
             raise Refused(
-                f"ConfigMap {desired.namespace}/{desired.aws_config_map} holds another configuration",
+                f"ConfigMap {desired.namespace}/{desired.aws_config_map} has another configuration",
                 details=policy.difference(found.data, _data(desired)),
                 next_steps=(
-                    f"to write over it: {desired.command('update-sa')}"
+                    f"to overwrite it: {desired.command('update-sa')}"
                     f" --aws-config-map {desired.aws_config_map}",
                 ),
             )
@@ -60,14 +56,14 @@ def check_config_map(owner: tuple[str, str], name: str, there: Mapping[str, Foun
     found = there.get(name)
     if found is not None and not found.is_for("/".join(owner)):
         raise Refused(
-            f"ConfigMap {owner[0]}/{name} is not irsa's for {owner[1]}",
-            reason="it was there before, and is left alone",
-            next_steps=("give another name: --aws-config-map, in files awsConfigMap",),
+            f"ConfigMap {owner[0]}/{name} was not created by irsa for {owner[1]}",
+            reason="irsa does not change it",
+            next_steps=("use another name: --aws-config-map (in files awsConfigMap)",),
         )
 
 
 def check_target(chain: Chain, target: FoundTarget | None, *, adds: bool) -> None:
-    """Raise `Refused` where the target's trust policy does not admit the role, and nothing is added to it."""
+    """Raise `Refused` if the target's trust policy does not allow the role, and irsa does not add it."""
     if target is None or target.unread:
         if adds:
             unread = target.unread if target is not None else "it was not read"
@@ -76,7 +72,7 @@ def check_target(chain: Chain, target: FoundTarget | None, *, adds: bool) -> Non
     if target.trust is None:
         raise Refused(
             f"role {chain.target_arn} does not exist",
-            reason="a role that is to be assumed (--target-role, in files targetRole) has to be there",
+            reason="--target-role (in files targetRole) needs an existing role",
         )
     said = chain.judge(target.trust)
     if answer_of(said) is not Answer.NO:
@@ -85,20 +81,20 @@ def check_target(chain: Chain, target: FoundTarget | None, *, adds: bool) -> Non
     if answer_of(chain.judge(admitted(chain, target.trust))) is Answer.NO:
         raise Refused(
             f"the trust policy of {chain.target_arn} denies {chain.role_arn}",
-            reason="a statement with the effect Deny applies to it, and no other one outweighs that",
+            reason="a Deny statement applies to it",
             details=why,
         )
     if not adds:
         raise Refused(
-            f"the trust policy of {chain.target_arn} does not admit {chain.role_arn}",
-            reason="STS would refuse to let the role assume it",
-            details=(*why, "this statement is missing:", *json.dumps(chain.statement, indent=2).splitlines()),
-            next_steps=("run this again with --update-target-trust, which adds the statement",),
+            f"the trust policy of {chain.target_arn} does not allow {chain.role_arn}",
+            reason="STS would deny AssumeRole",
+            details=(*why, "missing statement:", *json.dumps(chain.statement, indent=2).splitlines()),
+            next_steps=("to add the statement: run this again with --update-target-trust",),
         )
 
 
 def target_changes(chain: Chain | None, target: FoundTarget | None, *, adds: bool) -> list[Change]:
-    """The statement that the target's trust policy lacks, where it is to be added."""
+    """The statement that irsa adds to the target's trust policy, if it is missing."""
     if chain is None or target is None or target.trust is None or not adds:
         return []
     old = marked(target.trust, chain.role_arn)
@@ -122,7 +118,7 @@ def admitted(chain: Chain, trust: Document) -> Document:
 def former_chains(
     desired: DesiredState, role: CurrentRole | None, account: CurrentServiceAccount | None
 ) -> tuple[Chain, ...]:
-    """The targets that the role goes on to as it is, where another one is desired, or none."""
+    """The current targets of the role that are not desired any more."""
     if desired.role is None or role is None or "target_role" in desired.unsaid:
         return ()
     before = chain_of_policies(desired.role_arn, role.inline)
@@ -136,17 +132,14 @@ def noted_chain(role_arn: str, account: CurrentServiceAccount | None) -> Chain |
 
 
 def left_chains(before: Chain | None, noted: Chain | None, after: Chain | None) -> tuple[Chain, ...]:
-    """The chains whose targets are gone on to no more, by the role's policy (`before`) and what is noted.
-
-    Where a run was cut off, the policy may name the new target already, and what is noted the former one.
-    """
+    """The chains to remove, by the role's policy (`before`) and by annotations."""
     wanted = after.target_arn if after is not None else ""
     found = {item.target_arn: item for item in (noted, before) if item is not None}
     return tuple(item for arn, item in found.items() if arn != wanted)
 
 
 def changes(desired: DesiredState, current: CurrentState) -> list[Change]:
-    """What is to be done beside the role and the ServiceAccount; the permission is planned with the role."""
+    """Changes next to role and ServiceAccount; the permission is planned with the role."""
     found = target_changes(desired.chain, current.target, adds=desired.update_target_trust)
     if desired.override:
         found += statement_removals(_former(desired, current))[0]
@@ -165,7 +158,7 @@ def config_map_changes(
     *,
     replaces: bool,
 ) -> list[Change]:
-    """What makes the ConfigMap hold the configuration; with `replaces` one that irsa made before goes."""
+    """Changes that write the ConfigMap; with `replaces`, an older one of irsa is deleted."""
     full_name, found = "/".join(owner), []
     if name and data is not None:
         present = there.get(name)
@@ -196,7 +189,7 @@ def usage_notes(desired: DesiredState) -> Iterator[str]:
     if desired.chain is None or desired.role_only:
         return
     if desired.aws_config_map:
-        yield f"for pods to assume the target: {usage(desired.aws_config_map)}"
+        yield f"pods assume the target like this: {usage(desired.aws_config_map)}"
         return
     yield (
         "pods assume the target by an AWS configuration: --aws-config-map NAME writes it,"
@@ -205,7 +198,7 @@ def usage_notes(desired: DesiredState) -> Iterator[str]:
 
 
 def facts(desired: DesiredState) -> dict[str, Any]:
-    """What a result says of a chain."""
+    """The chain in a result."""
     chain = desired.chain
     if chain is None:
         return {}
@@ -220,7 +213,7 @@ def facts(desired: DesiredState) -> dict[str, Any]:
 
 
 def former_notes(desired: DesiredState, current: CurrentState) -> list[str]:
-    """What stays at the targets that the role went on to before, or was not looked at there."""
+    """Notes about statements that stay at former targets."""
     return statement_removals(_former(desired, current))[1]
 
 
@@ -230,7 +223,7 @@ def _former(desired: DesiredState, current: CurrentState) -> Iterator[tuple[Chai
 
 
 def target_notes(chain: Chain | None, target: FoundTarget | None) -> Iterator[str]:
-    """What was not looked at of a target, or can't be known."""
+    """Notes about a target that is unknown or was not read."""
     if target is None or chain is None:
         return
     if target.unread:
@@ -238,4 +231,4 @@ def target_notes(chain: Chain | None, target: FoundTarget | None) -> Iterator[st
     elif target.trust is not None:
         said = chain.judge(target.trust)
         for item in lacking(said, Answer.UNKNOWN):
-            yield f"it is not known from here whether {chain.target_arn} admits the role: {item.why}"
+            yield f"irsa can't tell whether {chain.target_arn} trusts the role: {item.why}"

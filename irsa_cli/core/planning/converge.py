@@ -1,9 +1,4 @@
-"""The plan for a desired state, whatever is there: what is missing is created, what differs is changed.
-
-`irsa apply` plans so; `create-sa`, which refuses what differs, by `irsa_cli.core.planning.create` alone.
-Changed is only what is irsa's: a role that bears its tags, and on a ServiceAccount the keys that irsa has
-set.
-"""
+"""The plan of `irsa apply`: create what is missing, change what differs, if it belongs to irsa."""
 
 from __future__ import annotations
 
@@ -31,10 +26,10 @@ from irsa_cli.core.values.names import ATTACH_POLICY, TAGS_LIMIT, default_role_p
 
 
 def converge(desired: DesiredState, current: CurrentState, *, takes_over: bool = False) -> Plan:
-    """The changes that bring the desired state about; empty when it is there already.
+    """The changes that reach the desired state; empty if it is reached.
 
-    Raises `Refused` for what is somebody else's, and for an incomplete role for another desired state, unless
-    `takes_over`.
+    Raises `Refused` for objects of others, and unless `takes_over` for an incomplete role of another desired
+    state.
     """
     if current.service_account is not None and not desired.role_only:
         check_note(current.service_account.annotations, desired.namespace, desired.name)
@@ -49,7 +44,7 @@ def converge(desired: DesiredState, current: CurrentState, *, takes_over: bool =
 
 
 def _with_unsaid(desired: DesiredState, role: CurrentRole | None) -> DesiredState:
-    """With what nobody has said of the role, as it is there."""
+    """The desired state with the role's current values of fields that nobody set."""
     if desired.role is None or role is None:
         return desired
     settings = desired.unsaid & {"description", "max_session_duration"}
@@ -68,8 +63,8 @@ def _changes(desired: DesiredState, current: CurrentState, role: CurrentRole) ->
     tags = {**desired.role.tags, **notes.kept_tags(role.state.tags, desired.role.tags)}
     if len(tags) > max(TAGS_LIMIT, len(role.state.tags)):
         raise Refused(
-            f"role {desired.role_name} has no room for the entry's tags",
-            reason=f"with those that others have set it would have {len(tags)}, and IAM takes {TAGS_LIMIT}",
+            f"role {desired.role_name} would have too many tags",
+            reason=f"with the tags of others it would have {len(tags)}, and IAM takes {TAGS_LIMIT}",
             next_steps=(f"aws iam untag-role --role-name {desired.role_name} --tag-keys KEY",),
         )
     state = replace(desired.role, trust=document, tags=tags)
@@ -90,14 +85,14 @@ def _own(desired: DesiredState, role: CurrentRole) -> owned_statements.Own:
 
 
 def trust_notes(desired: DesiredState, current: CurrentState) -> list[str]:
-    """What can't be known of a trust policy, and what a forced run makes worthless in it."""
+    """Notes about a trust policy that is unknown, or that `--force` loosens."""
     void = _voids(desired, current) if desired.force else ()
-    said = [f"{item.text}: void, as --force writes the statement without that" for item in void]
+    said = [f"{item.text}: ignored, as --force writes the statement without it" for item in void]
     return [*attached_trust.notes(desired, current), *said]
 
 
 def _voids(desired: DesiredState, current: CurrentState) -> tuple[Restriction, ...]:
-    """What somebody else has restricted in the trust policy of irsa's role, and the desired state undoes."""
+    """Restrictions by others in the trust policy that the desired state would remove."""
     role = current.role
     if desired.role is None or role is None:
         return ()
@@ -109,12 +104,12 @@ def _check_widening(desired: DesiredState, current: CurrentState, before: Docume
     found = () if desired.force else _voids(desired, current)
     if found:
         raise Refused(
-            f"the trust policy of role {desired.role_name} was restricted by somebody else",
-            reason="the entry does not have these conditions, and writing it would remove them",
+            f"the trust policy of role {desired.role_name} was restricted by someone else",
+            reason="the entry does not have these conditions, so irsa would remove them",
             details=(*(item.text for item in found), *attached_trust.becoming(before, after)),
             next_steps=(
-                "to keep them: write them into the entry as trustConditions (kind Bindings)",
-                "to void them: run this again with --force",
+                "to keep them: add trustConditions to the entry (kind Bindings)",
+                "to remove them: run this again with --force",
             ),
         )
 
@@ -125,7 +120,7 @@ def _check_role(desired: DesiredState, current: CurrentState, role: CurrentRole,
     for key in (states.CLUSTER_TAG, states.SERVICE_ACCOUNT_TAG):
         if tags.get(key) != desired.role.tags[key]:
             raise Refused(
-                f"role {desired.role_name} is not irsa's for {desired.full_name}",
+                f"role {desired.role_name} is not managed by irsa for {desired.full_name}",
                 reason=f"its tag {key} is {tags.get(key) or 'not there'}, expected {desired.role.tags[key]}",
                 next_steps=_instead_of(desired, current, theirs=key in tags),
             )
@@ -148,7 +143,7 @@ def _check_role(desired: DesiredState, current: CurrentState, role: CurrentRole,
 
 
 def _instead_of(desired: DesiredState, current: CurrentState, *, theirs: bool) -> tuple[str, ...]:
-    """What to do about a role that is not irsa's for the ServiceAccount; `theirs`: it is for another."""
+    """Next steps for a role that irsa does not manage for the ServiceAccount; `theirs`: for another one."""
     if theirs:
         return (
             "give the entry another roleName",
@@ -174,13 +169,13 @@ def _check_account(desired: DesiredState, account: CurrentServiceAccount | None)
         return
     # One that irsa took over (`irsa adopt`) is elsewhere: to leave that, the user has to say so.
     own = f":iam::{desired.cluster.home}:role{default_role_path(desired.cluster.name)}"
-    new = "to give it the new one: run this again with --override-existing-serviceaccounts"
+    new = "to assign the new role: run this again with --override-existing-serviceaccounts"
     if elsewhere := account_of_its_role(desired, account):
         raise Refused(
             f"{desired.full_name} has its role in account {elsewhere}",
-            reason=f"it is annotated with {present}, and roles are kept in account {desired.cluster.home}",
+            reason=f"it is annotated with {present}, and irsa keeps roles in account {desired.cluster.home}",
             next_steps=(
-                f'to keep that role: say roleAccount: "{elsewhere}" in the entry, or'
+                f'to keep that role: add roleAccount: "{elsewhere}" to the entry, or'
                 f" {desired.cluster.in_account(elsewhere)}",
                 new,
             ),
@@ -188,10 +183,10 @@ def _check_account(desired: DesiredState, account: CurrentServiceAccount | None)
     if not wrote(annotations, states.ROLE_ARN_ANNOTATION) or own not in present:
         keep = f"to keep that role: {desired.command('adopt')}, and name no other role in the entry"
         if f":iam::{desired.cluster.home}:" not in str(present):
-            keep = "to keep that role, which is in another account: name it in the entry as attachRoleARN"
+            keep = "to keep that role of another account: add attachRoleARN to the entry"
         raise Refused(
             f"{desired.full_name} has another role",
-            reason=f"it is annotated with {present}, which irsa did not make, or not give it",
+            reason=f"it is annotated with {present}, which irsa did not create or did not annotate",
             next_steps=(keep, new),
         )
 
@@ -206,10 +201,10 @@ def _check_audience(desired: DesiredState, account: CurrentServiceAccount | None
     if wrote(account.annotations, states.AUDIENCE_ANNOTATION):
         return
     raise Refused(
-        f"{desired.full_name} asks for tokens of another audience",
+        f"{desired.full_name} requests tokens for another audience",
         reason=f"its annotation {states.AUDIENCE_ANNOTATION} is {present}, which irsa did not write",
         next_steps=(
-            "to keep it: say audience in the entry (kind Bindings)",
+            "to keep it: add audience to the entry (kind Bindings)",
             "to remove it: run this again with --override-existing-serviceaccounts",
         ),
     )

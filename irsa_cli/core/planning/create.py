@@ -1,8 +1,4 @@
-"""The plan that leads from what is there to what is desired for one ServiceAccount.
-
-`plan` is a pure function: it decides between doing, doing nothing and refusing. Carrying the plan out is in
-`irsa_cli.usecases`.
-"""
+"""The plan from the current to the desired state of one ServiceAccount: changes, nothing, or a refusal."""
 
 from __future__ import annotations
 
@@ -26,10 +22,9 @@ from irsa_cli.core.values.issuer import provider_arn
 
 
 def plan(desired: DesiredState, current: CurrentState, changes: RoleChanges | None = None) -> Plan:
-    """The changes that bring the desired state about; empty when it is there already.
+    """The changes that reach the desired state; empty if it is reached.
 
-    Raises `Refused` when something exists and differs, or when a precondition does not hold. With `changes`,
-    the role that is there is changed by them, whatever differs.
+    Raises `Refused` if something differs or a precondition fails. With `changes`, the role changes.
     """
     if changes is None:
         check(desired, current)
@@ -74,10 +69,7 @@ def provider_changes(
     thumbprints: tuple[str, ...] = (),
     tags: Mapping[str, str] | None = None,
 ) -> list[Change]:
-    """The changes after which IAM accepts the cluster's tokens for these audiences.
-
-    A provider that is there keeps its other audiences, its thumbprints and its tags.
-    """
+    """The changes after which IAM accepts the cluster's tokens for these audiences; others stay."""
     arn = provider_arn(cluster.partition, cluster.home, cluster.issuer)
     if provider is None:
         desired_provider = states.ProviderState(
@@ -92,7 +84,7 @@ def provider_changes(
 
 
 def _role_changes(desired: DesiredState, current: CurrentState, *, last: bool) -> list[Change]:
-    """The role; `last`: nothing is to be put onto it afterwards."""
+    """The creation of the role; `last`: nothing is added to it afterwards."""
     if desired.role is None or current.role is not None:
         return []
     role = desired.role
@@ -125,7 +117,7 @@ def _is_to_tell(desired: DesiredState, current: CurrentState) -> bool:
 
 
 def _owner_changes(desired: DesiredState, current: CurrentState) -> list[Change]:
-    """What another run has made, and may still roll back, becomes this run's before anything builds on it."""
+    """Take over an incomplete role of another run before building on it."""
     ours = states.OwnerState("")
     changes = []
     # Only its owner may write on a role that it is complete.
@@ -136,11 +128,8 @@ def _owner_changes(desired: DesiredState, current: CurrentState) -> list[Change]
 
 
 def counted_on(desired: DesiredState, current: CurrentState) -> list[Change]:
-    """What the plan builds on and does not change, and the run that makes it may roll back yet.
-
-    As changes that change nothing, by which the locks are found that such a run holds.
-    """
-    found = groundwork_counted_on(
+    """Objects that the plan depends on, as changes that change nothing, to find other runs' locks."""
+    found = shared_parts_counted_on(
         desired.identity.provider_arn,
         current.provider,
         [desired.namespace] if current.namespace_exists and not desired.role_only else [],
@@ -151,7 +140,7 @@ def counted_on(desired: DesiredState, current: CurrentState) -> list[Change]:
     return found
 
 
-def groundwork_counted_on(
+def shared_parts_counted_on(
     arn: str, provider: states.ProviderState | None, namespaces: Iterable[str]
 ) -> list[Change]:
     """A provider (its ARN) and namespaces that are there, as changes that change nothing."""
@@ -220,10 +209,9 @@ def _service_account_changes(desired: DesiredState, current: CurrentState) -> li
 
 
 def satisfies(desired: DesiredState, change: Change) -> bool:
-    """Whether what a change is about is as desired, now that the desired state is reached.
+    """Whether a change concerns what is desired, now that the state is reached.
 
-    A role that it describes is so as a whole, with its policies. Of another one it is only about the
-    statement that admits its ServiceAccount.
+    For a role of others, only the statement for the ServiceAccount counts.
     """
     if change.kind is Kind.TRUST_STATEMENT and desired.role is None:
         return change.target[0] == desired.role_name and _admits(desired, change)

@@ -1,7 +1,4 @@
-"""The plan that takes away what irsa made of one ServiceAccount's binding; pure.
-
-Whether it may be carried out is decided in `irsa_cli.core.planning.deletion_checks`.
-"""
+"""The plan that deletes what irsa created for one binding. Pure."""
 
 from __future__ import annotations
 
@@ -29,23 +26,19 @@ OWN_ANNOTATIONS = (
     KEYS_ANNOTATION,
     *states.CHAIN_ANNOTATIONS,
 )
-"""What irsa writes for a role, and notes of that. Of the webhook's, what others wrote is theirs."""
+"""Annotations of irsa for a role; values of the webhook's annotations by others stay."""
 
 OWNERS, COMMITS, UNBINDING, POLICIES, ROLES, ACCOUNTS = range(6)
-"""The stages of a deletion, in their order.
+"""The stages of a deletion, in order.
 
-First the roles are this run's, and say that they are being deleted: so what a crash leaves is found again,
-and a run that makes the same notices. Then no pod gets the role any more, then it is taken apart. A
-ServiceAccount that goes is the very last: it can't come back as what it was.
+Roles are marked first, so that later runs notice a crash; the ServiceAccount is last, as it can't be
+restored.
 """
 
 
 @dataclass
 class Deletion:
-    """The stages of a deletion, always all six, so that those of several bindings fit side by side.
-
-    `lost` are the ARNs of roles that can't be used afterwards, `notes` what stays and why.
-    """
+    """The stages of a deletion, always all six; `lost` are ARNs of unusable roles, `notes` what stays."""
 
     stages: list[list[Change]] = field(default_factory=lambda: [[] for _ in range(ACCOUNTS + 1)])
     lost: set[str] = field(default_factory=set)
@@ -72,7 +65,7 @@ def merged(deletions: Iterable[Deletion]) -> Plan:
 
 
 def deletion(bound: Bound, *, keep_account: bool = False, keep_role: bool = False) -> Deletion:
-    """What irsa made of a binding is taken away; `keep_account` takes only its annotations off it."""
+    """Delete what irsa created for a binding; `keep_account`: only remove annotations."""
     work = Deletion()
     if keep_role:
         _keep(bound, work)
@@ -120,22 +113,18 @@ def _delete_role(role: NamedRole, work: Deletion) -> None:
         states.TRANSACTION_TAG not in role.state.tags
     ):  # Adopted: whoever created it may still have it in its files.
         maker = makers.maker_of_role(likely_makers.foreign_tags(role.state))
-        told = likely_makers.guess(role.name, role.role) or f"was created by {maker}"
-        if maker != makers.UNKNOWN or isinstance(told, likely_makers.Guess):
-            work.notes.append(f"role {role.name} {told}: delete it there, too, or it may come back")
+        tool = likely_makers.guess(role.name, role.role) or f"was created by {maker}"
+        if maker != makers.UNKNOWN or isinstance(tool, likely_makers.Guess):
+            work.notes.append(f"role {role.name} {tool}: also delete it there, or it may be created again")
 
 
 def _delete_chain(bound: Bound, work: Deletion) -> None:
-    """What irsa added to the target's trust policy goes, and the pods' configuration.
-
-    Both go before the annotations and the role's policies, which tell of them, should the run be interrupted
-    in between.
-    """
+    """Remove irsa's statement at the target, and the ConfigMap, before the annotations that name them."""
     if bound.config_map is not None and bound.config_map.is_for(bound.full_name):
         change = removed(bound.namespace, bound.config_map_name, bound.config_map)
         work.stages[COMMITS].append(change)
     if bound.config_map_unread:
-        work.notes.append(f"whether irsa made a ConfigMap for it was not checked: {bound.config_map_unread}")
+        work.notes.append(f"not checked whether irsa created a ConfigMap for it: {bound.config_map_unread}")
     changes, notes = statement_removals(bound.targets)
     work.stages[COMMITS] += changes
     work.notes += notes
@@ -143,18 +132,14 @@ def _delete_chain(bound: Bound, work: Deletion) -> None:
 
 
 def _take_out(bound: Bound, role: NamedRole, work: Deletion) -> None:
-    """The statement that irsa adds for a ServiceAccount goes from a role that is somebody else's.
-
-    Only one that bears irsa's mark, and of that only the subject, where others share it. It goes before the
-    annotation: that is what tells of the role, should the run be interrupted in between.
-    """
+    """Remove irsa's statement for a ServiceAccount from a role of others, before the annotation."""
     statement = trust_policy.marked_for(role.state.trust, bound.identity)
     if statement is None:
-        work.notes.append(f"{role.arn} was not made by irsa, and has no statement of it: it stays as it is")
+        work.notes.append(f"{role.arn} was not created by irsa and has no statement of irsa: it is unchanged")
     elif not as_list(trust_policy.without_statement(role.state.trust, statement).get("Statement", [])):
         work.notes.append(
-            f"{role.arn} was not made by irsa and stays, with its trust policy: the statement for"
-            f" {bound.identity.subject} is the only one, and IAM takes no policy without any"
+            f"{role.arn} was not created by irsa and is unchanged: the statement for"
+            f" {bound.identity.subject} is its only one, and IAM refuses a trust policy without statements"
         )
     else:
         target = (role.name, bound.identity.subject)
@@ -162,13 +147,13 @@ def _take_out(bound: Bound, role: NamedRole, work: Deletion) -> None:
             Change(Kind.TRUST_STATEMENT, target, states.DocumentState(statement), None)
         )
         work.lost.add(role.arn)
-        work.notes.append(f"{role.arn} was not made by irsa: it stays, without the statement of irsa")
+        work.notes.append(f"{role.arn} was not created by irsa: irsa keeps it and removes its own statement")
 
 
 def _delete_account(bound: Bound, account: CurrentServiceAccount, work: Deletion, *, keep: bool) -> None:
-    """The ServiceAccount that irsa made goes; another one, or one that is to be kept, loses what irsa wrote.
+    """Delete the ServiceAccount that irsa created; from another one, remove irsa's annotations.
 
-    Where a role goes it loses that early, else at the end. One that somebody else has given a role stays.
+    If a role is deleted, annotations go early. A ServiceAccount with a role by others stays.
     """
     target = (bound.namespace, bound.name)
     goes = bound.is_made and not keep and not bound.is_theirs
@@ -190,17 +175,19 @@ def _delete_account(bound: Bound, account: CurrentServiceAccount, work: Deletion
     elif bound.is_theirs:
         work.notes += _left(bound, account)
     elif bound.is_made:
-        work.notes.append(f"ServiceAccount {bound.full_name} stays, and is no longer irsa's")
+        work.notes.append(f"ServiceAccount {bound.full_name} is kept, and irsa no longer manages it")
     else:
-        work.notes.append(f"ServiceAccount {bound.full_name} was not made by irsa: it stays, without a role")
+        work.notes.append(
+            f"ServiceAccount {bound.full_name} was not created by irsa: it is kept, without a role"
+        )
 
 
 def _left(bound: Bound, account: CurrentServiceAccount) -> list[str]:
     """Why a ServiceAccount keeps its annotation, and how it is taken off it."""
     maker = makers.maker_of_account(account.labels, account.annotations, account.managers)
-    where = "" if maker in (makers.UNKNOWN, makers.IRSA) else f" (made by {maker}: change it there, too)"
+    where = "" if maker in (makers.UNKNOWN, makers.IRSA) else f" (created by {maker}: also change it there)"
     return [
-        f"ServiceAccount {bound.full_name}{where} stays, with its annotation {states.ROLE_ARN_ANNOTATION}:"
+        f"ServiceAccount {bound.full_name}{where} keeps its annotation {states.ROLE_ARN_ANNOTATION}:"
         f" {bound.annotation}, which irsa did not write. To remove it:"
         f" {unannotate(bound)}"
     ]

@@ -1,8 +1,4 @@
-"""Whether a binding may be deleted: whose it is, who uses it, and whether a run is still making it; pure.
-
-The plan is made in `irsa_cli.core.planning.delete`. What is not there at all is told by who has looked for
-it; whose an annotation is, by its mark (`irsa_cli.core.marks.notes`).
-"""
+"""Whether a binding may be deleted: its owner, its users, and runs that are creating it. Pure."""
 
 from __future__ import annotations
 
@@ -31,10 +27,7 @@ SHOWN = 10
 
 @dataclass(frozen=True)
 class Users:
-    """Who may use a binding: the pods of its namespace and what makes them, the ServiceAccounts of its roles.
-
-    `hidden` says, for each thing that could not be looked at, why.
-    """
+    """Users of a binding: pods, workloads, ServiceAccounts; `hidden` says what could not be read, and why."""
 
     pods: Sequence[Pod] = ()
     accounts: Sequence[tuple[str, str]] = ()
@@ -46,14 +39,14 @@ class Users:
 
 
 def check_ended(bound: Bound, living: Sequence[str]) -> None:
-    """Raise `Refused` when a run may still be making it; `living` are transactions that may be at work."""
+    """Raise `Refused` if a run may be creating it; `living` are transactions that may be running."""
     makers = sorted({mark for mark in _makers(bound) if mark in living})
     if makers:
         raise Refused(
-            f"transaction {makers[0]} is creating {bound.full_name}, or was interrupted a short while ago",
+            f"transaction {makers[0]} is creating {bound.full_name}, or was interrupted recently",
             next_steps=(
-                "wait until it has ended, and run this again",
-                "or, when you know that it is gone: run this again with --force",
+                "wait until it ends, then run this again",
+                "or, if that run is dead: run this again with --force",
             ),
         )
 
@@ -67,21 +60,21 @@ def check(bound: Bound, deletion: Deletion, users: Users) -> None:
     strangers = [text for role in lost for text in _strangers(bound, role, users.is_nobody)]
     if not pods and not waiting and not others and not strangers and not users.hidden:
         return
-    trusted = [f"{text} is trusted by it, too" for text in dict.fromkeys(strangers)]
+    trusted = [f"its trust policy also allows {text}" for text in dict.fromkeys(strangers)]
     raise Refused(
         f"{bound.full_name} {_why(pods, waiting, others, strangers)}",
         details=[
-            *_listed(_told(pod) for pod in pods),
-            *_listed(f"{name} makes its pods with it" for name in waiting),
+            *_listed(_pod_text(pod) for pod in pods),
+            *_listed(f"{name} creates pods with it" for name in waiting),
             *_listed(others),
             *_listed(trusted),
             *users.hidden,
         ],
         next_steps=(
-            *(["stop these pods, or give them another ServiceAccount, and run this again"] if pods else []),
-            *(["delete what makes these pods, or give it another ServiceAccount"] if waiting else []),
-            *(["take these out of the role's trust policy, or keep it: --keep-role"] if strangers else []),
-            "or delete it all the same: run this again with --force",
+            *(["stop these pods or change their ServiceAccount, then run this again"] if pods else []),
+            *(["delete these workloads or change their ServiceAccount"] if waiting else []),
+            *(["remove these from the role's trust policy, or keep it: --keep-role"] if strangers else []),
+            "or delete it anyway: run this again with --force",
         ),
     )
 
@@ -103,10 +96,10 @@ def check_known(changes: Iterable[Change]) -> None:
             and before.unknown
         ):
             raise Refused(
-                f"{change.kind.value} {change.name} has settings that irsa does not know:"
+                f"{change.kind.value} {change.name} has settings that this version of irsa does not know:"
                 f" {', '.join(before.unknown)}",
-                reason="a rollback could not bring them back",
-                next_steps=("remove them, or delete it all the same: run this again with --force",),
+                reason="a rollback could not restore them",
+                next_steps=("remove them, or delete it anyway: run this again with --force",),
             )
 
 
@@ -118,10 +111,7 @@ def is_nothing(bound: Bound) -> bool:
 
 
 def has_marks(bound: Bound) -> bool:
-    """Whether the ServiceAccount shows that irsa made it, or wrote something on it.
-
-    One that irsa made, and somebody else has given a role since, is theirs by now.
-    """
+    """Whether irsa created or annotated the ServiceAccount, and nobody else assigned another role."""
     account = bound.account
     if account is None:
         return False
@@ -156,7 +146,7 @@ def _uses(pod: Pod, bound: Bound, deletion: Deletion) -> bool:
 def _waiting(
     workloads: Sequence[Workload], pods: Sequence[Pod], bound: Bound, deletion: Deletion
 ) -> Iterator[str]:
-    """What makes pods with the ServiceAccount, now or some day, and has none of the `pods` that are named."""
+    """Workloads that create pods with the ServiceAccount and have none of the `pods`."""
     if not deletion.takes_account and not deletion.lost:
         return
     named = {_owner(pod) for pod in pods} | {pod.owner for pod in pods}
@@ -166,7 +156,7 @@ def _waiting(
 
 
 def _strangers(bound: Bound, role: NamedRole, is_nobody: Callable[[str], bool]) -> Iterator[str]:
-    """Whom a role's trust policy admits beside the cluster's tokens: nobody can see from here if they do."""
+    """Principals that the role also trusts; irsa can't see whether they use it."""
     own = bound.identity.provider_arn
     for item in as_list(role.state.trust.get("Statement", [])):
         principal = item.get("Principal", "*") if isinstance(item, dict) else {}
@@ -184,21 +174,21 @@ def _why(pods: Sequence[Pod], waiting: Sequence[str], others: Sequence[str], str
     if waiting:
         return f"is in use by {waiting[0]}{f' and {len(waiting) - 1} more' if waiting[1:] else ''}"
     if others:
-        return "has a role that other ServiceAccounts use, too"
+        return "has a role that other ServiceAccounts also use"
     if strangers:
-        return "has a role that others may use, too"
-    return "may be in use: that could not be checked"
+        return "has a role that others may also use"
+    return "may be in use: this could not be checked"
 
 
 def _owner(pod: Pod) -> str:
-    """What made a pod; for one of a ReplicaSet, the Deployment that made that."""
+    """The workload of a pod; for one of a ReplicaSet, its Deployment."""
     kind, _, name = pod.owner.partition("/")
     if kind == "ReplicaSet" and "pod-template-hash" in pod.labels:
         kind, name = "Deployment", name.removesuffix(f"-{pod.labels['pod-template-hash']}")
     return f"{kind}/{name}" if kind else ""
 
 
-def _told(pod: Pod) -> str:
+def _pod_text(pod: Pod) -> str:
     owner = _owner(pod)
     return f"pod {pod.name} ({owner})" if owner else f"pod {pod.name}"
 
@@ -210,17 +200,14 @@ def _listed(items: Iterator[str] | Sequence[str]) -> list[str]:
 
 
 def check_ours(bound: Bound, sharers: Sequence[str] = ()) -> None:
-    """Raise `Refused` for a ServiceAccount whose role irsa has not given it.
-
-    `sharers` are other ServiceAccounts that name the role: one that several use is not taken over.
-    """
+    """Raise `Refused` for a ServiceAccount whose role irsa did not assign; `sharers` use the same role."""
     account = bound.account
     if account is None or not bound.is_theirs:
         return
     raise Refused(
-        f"irsa has not given {bound.full_name} its role, so it does not take it away",
+        f"irsa does not manage the role of {bound.full_name}",
         reason=_why_theirs(account),
-        details=tuple(_told_makers(bound, account)),
+        details=tuple(_creators(bound, account)),
         next_steps=tuple(_steps_for_theirs(bound, sharers)),
     )
 
@@ -228,12 +215,12 @@ def check_ours(bound: Bound, sharers: Sequence[str] = ()) -> None:
 def _why_theirs(account: CurrentServiceAccount) -> str:
     marked = account.annotations.get(states.ROLE_MARK)
     if marked is None:
-        return f"its annotation {states.ROLE_ARN_ANNOTATION} bears no mark of irsa ({states.ROLE_MARK})"
-    return f"somebody has changed its annotation {states.ROLE_ARN_ANNOTATION} since irsa wrote {marked}"
+        return f"its annotation {states.ROLE_ARN_ANNOTATION} has no mark of irsa ({states.ROLE_MARK})"
+    return f"someone changed its annotation {states.ROLE_ARN_ANNOTATION} after irsa wrote {marked}"
 
 
-def _told_makers(bound: Bound, account: CurrentServiceAccount) -> Iterator[str]:
-    """Who made what, as far as it bears a mark."""
+def _creators(bound: Bound, account: CurrentServiceAccount) -> Iterator[str]:
+    """The creators of ServiceAccount and role, if they are known."""
     maker = makers.maker_of_account(account.labels, account.annotations, account.managers)
     yield f"ServiceAccount {bound.full_name}: {_by(maker)}"
     if bound.used is not None:
@@ -249,22 +236,22 @@ def _guess(role: NamedRole) -> likely_makers.Guess | None:
 
 
 def _by(maker: str) -> str:
-    return "nothing on it tells who made it" if maker == makers.UNKNOWN else f"made by {maker}"
+    return "creator unknown" if maker == makers.UNKNOWN else f"created by {maker}"
 
 
 def _steps_for_theirs(bound: Bound, sharers: Sequence[str]) -> Iterator[str]:
     if _can_be_adopted(bound, sharers):
-        yield f"{bound.command('adopt')}  # makes it irsa's: run this again, and the role goes, too"
+        yield f"{bound.command('adopt')}  # to manage it with irsa; then run this again"
     elif bound.used is not None and _guess(bound.used):
-        yield "find out who manages the role, and delete it there"
+        yield "delete the role with the tool that manages it"
     elif sharers:
-        yield f"others use the role, too ({', '.join(sharers)}): it can't become irsa's"
-    yield f"or take only the role off it: {unannotate(bound)}"
-    yield "whoever keeps it elsewhere (a chart, Git, a stack) writes it again: change it there"
+        yield f"others also use the role, so irsa can't adopt it: {', '.join(sharers)}"
+    yield f"or remove only the annotation: {unannotate(bound)}"
+    yield "if a chart, Git or a stack manages it: change it there"
 
 
 def _can_be_adopted(bound: Bound, sharers: Sequence[str]) -> bool:
-    """Whether `irsa adopt` takes such a role over: it is there, is nobody's, and admits it."""
+    """Whether `irsa adopt` accepts the role: it exists, is free, and trusts the ServiceAccount."""
     role = bound.used
     if role is None or role.arn != bound.annotation or sharers:
         return False

@@ -1,7 +1,4 @@
-"""Why a desired state can't be reached: a precondition does not hold, or something exists and differs.
-
-Pure; what is done where nothing stands in the way is in `irsa_cli.core.planning.create`.
-"""
+"""Why a desired state can't be reached: a failed precondition, or something that differs. Pure."""
 
 from __future__ import annotations
 
@@ -28,21 +25,20 @@ DEFAULT_SESSION = 3600
 
 
 class Aspect(Enum):
-    """What differs, where that decides what to do next."""
+    """Kinds of differences that decide about the next step."""
 
     OWNER = "whose the role is"
     UNDER_WAY = "the role is incomplete, or being deleted, for another desired state"
-    MADE_TOGETHER = "the role was made together with its ServiceAccount"
-    BOUNDARY = "the role's permissions boundary"
+    MADE_TOGETHER = "the role was created with its ServiceAccount"
     ROLE = "anything else of the role"
     SERVICE_ACCOUNT = "the ServiceAccount"
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Something that exists and isn't as desired; `update` are the flags of update-sa that make it so.
+    """A difference; `update` are flags of update-sa for it: None if there are none, () if it stays.
 
-    None where there are none; nothing where another difference's do.
+    `keep` is the option of create-sa that includes what exists.
     """
 
     what: str
@@ -50,6 +46,7 @@ class Difference:
     desired_value: str
     update: Flags | None = None
     aspect: Aspect = Aspect.ROLE
+    keep: str = ""
 
     def __str__(self) -> str:
         return f"{self.what}: is {self.present}, desired {self.desired_value}"
@@ -83,7 +80,7 @@ def check_preconditions(desired: DesiredState, current: CurrentState) -> None:
     if desired.role is None and current.role is None and not current.role_unreadable:
         raise Refused(
             f"role {desired.role_arn} does not exist",
-            reason="a role that is only used (--attach-role-arn, in files attachRoleARN) has to be there",
+            reason="--attach-role-arn (in files attachRoleARN) needs an existing role",
         )
     if desired.update_trust and current.role_unreadable:
         raise Refused(
@@ -144,8 +141,8 @@ def _role_differences(
             maker = life.transaction or states.NOBODY
             yield Difference(
                 what,
-                f"made with its ServiceAccount by transaction {maker}",
-                "made without one",
+                f"created with its ServiceAccount by transaction {maker}",
+                "created without one",
                 aspect=Aspect.MADE_TOGETHER,
             )
             return
@@ -173,17 +170,18 @@ def _setting_differences(
 ) -> Iterator[Difference]:
     seconds, description = desired_role.max_session_duration, desired_role.description
     boundary = desired_role.permissions_boundary
-    of_boundary = update_flags.of_boundary(boundary)
+    bounds = "" if boundary else f"--permissions-boundary {present.permissions_boundary}"
+    of_boundary = ("--permissions-boundary", boundary) if boundary else ()
     if present.max_session_duration != seconds:
         of_session = ("--max-session-duration", str(seconds))
         there = f"{present.max_session_duration} s"
         yield Difference(f"{what}, session duration", there, f"{seconds} s", of_session)
-    for label, has, wants, flags, aspect in (
-        ("description", present.description, description, ("--description", description), Aspect.ROLE),
-        ("permissions boundary", present.permissions_boundary, boundary, of_boundary, Aspect.BOUNDARY),
+    for label, has, wants, flags, keep in (
+        ("description", present.description, description, ("--description", description), ""),
+        ("permissions boundary", present.permissions_boundary, boundary, of_boundary, bounds),
     ):
         if has != wants:
-            yield Difference(f"{what}, {label}", has or "not set", wants or "not set", flags, aspect)
+            yield Difference(f"{what}, {label}", has or "not set", wants or "not set", flags, keep=keep)
     for key, value in desired_role.tags.items():
         if key != states.SPEC_HASH_TAG and present.tags.get(key) != value:
             there = present.tags.get(key, "not there")
@@ -195,16 +193,17 @@ def _policy_differences(
 ) -> Iterator[Difference]:
     policies, inline = set(desired.policies), desired.inline
     for arn in sorted(role.attached - policies):
-        yield Difference(f"{what}, policy {arn}", "attached", "not attached", ("--detach-policy-arn", arn))
+        keep = f"--attach-policy-arn {arn}"
+        yield Difference(f"{what}, policy {arn}", "attached", "not attached", (), keep=keep)
     for name in sorted({*role.inline} - {*inline}):
-        flags = ("--remove-inline-policy", name)
-        yield Difference(f"{what}, inline policy {name}", "there", "not there", flags)
+        keep = f"--inline-policy {name}.json"
+        yield Difference(f"{what}, inline policy {name}", "there", "not there", (), keep=keep)
     for name in sorted({*role.inline} & {*inline}):
         if not policy.equal(role.inline[name], inline[name]):
             texts = policy.dump(role.inline[name]), policy.dump(inline[name])
             yield Difference(f"{what}, inline policy {name}", *texts, update_flags.of_inline(name))
     if not committed:
-        return  # What an interrupted run had no time for is made up for; what somebody took away is not.
+        return  # The plan completes an interrupted run; it does not restore what others removed.
     for arn in sorted(policies - role.attached):
         yield Difference(f"{what}, policy {arn}", "not attached", "attached", ("--attach-policy-arn", arn))
     for name in sorted({*inline} - {*role.inline}):
@@ -229,30 +228,27 @@ def _service_account_differences(
 
 
 def _updating(desired: DesiredState, current: CurrentState, differences: list[Difference]) -> list[str]:
-    """The one command that makes all of it as desired; where there is none, what it would leave."""
+    """The one update-sa command for all differences, or what it would leave."""
     if not is_annotated(desired, current) and current.bound_role is None:
-        steps = ["run this again with what is there"]
+        steps = ["run this again with the existing values"]
         if all(item.aspect is Aspect.SERVICE_ACCOUNT for item in differences):
-            steps.append("to write over it: run this again with --override-existing-serviceaccounts")
+            steps.append("to overwrite them: run this again with --override-existing-serviceaccounts")
         return steps
     left = [item.what for item in differences if item.update is None]
     if left or current.service_account is None:
-        steps = ["run this again with what is there, or change what is there first"]
+        steps = ["run this again with the existing values, or change them first"]
         return [*steps, *(f"irsa update-sa does not change the {what.rpartition(', ')[2]}" for what in left)]
     flags = [item.update for item in differences if item.update]
     audience = update_flags.of_audience(desired, current.service_account)
     flags = [*flags, *([audience] if audience else [])]
     files = update_flags.files(flags)
-    role = current.bound_role or current.role
-    bounded = role.state.permissions_boundary if role is not None else ""
-    kept = any(item.aspect is Aspect.BOUNDARY and not item.update for item in differences)
-    # What bounds a role is not proposed to go: a command that is pasted would have taken it away.
-    keep = [f"its permissions boundary stays: name it, --permissions-boundary {bounded}"] if kept else []
+    kept = [item.keep for item in differences if item.keep]
+    keep = [f"to include what the role already has, add: {' '.join(kept)}"] if kept else []
     if not any(flags):
-        return ["run this again with what is there", *keep]
+        return ["run this again with the existing values", *keep]
     return [
-        "run this again with what is there, or change what is there:",
-        *(f"with the policy that was given in the file {name}:" for name in files),
+        "run this again with the existing values, or change them:",
+        *(f"(with the requested policy in {name})" for name in files),
         update_flags.command(desired, flags),
         *keep,
     ]
@@ -268,7 +264,7 @@ def account_of_its_role(desired: DesiredState, account: CurrentServiceAccount | 
 
 
 def _of_bound_role(desired: DesiredState, current: CurrentState) -> Iterator[Difference]:
-    """How the role differs that the ServiceAccount has, where that is irsa's for it under another name."""
+    """Differences of the ServiceAccount's current role, if irsa manages that under another name."""
     account, role = current.service_account, current.bound_role
     if desired.role is None or desired.override or account is None or role is None:
         return
@@ -281,7 +277,7 @@ def _of_bound_role(desired: DesiredState, current: CurrentState) -> Iterator[Dif
         for key in (states.CLUSTER_TAG, states.SERVICE_ACCOUNT_TAG)
     ):
         return
-    # An adopted role keeps its path and its trust policy. What has a default was hardly asked for.
+    # An adopted role keeps its path and its trust policy. Defaults were not requested.
     kept = replace(
         desired_role,
         path=present.path,
@@ -306,10 +302,10 @@ def _refusal_of_ours(desired: DesiredState, current: CurrentState, differences: 
     steps = _updating(desired, current, differences)
     if len(differences) == 1:
         shows = desired.command("describe-sa")
-        steps = [f"it has what is desired through the role that is there: {shows}"]
+        steps = [f"its existing role is already as desired: {shows}"]
     return Refused(
         f"{desired.full_name} has another role that irsa manages",
-        reason="a second role is not made beside it",
+        reason="irsa creates no second role",
         details=[str(difference) for difference in differences],
         next_steps=steps,
     )
@@ -322,7 +318,7 @@ def _refusal(desired: DesiredState, current: CurrentState, differences: list[Dif
     other = account.annotations.get(states.ROLE_ARN_ANNOTATION) if account else None
     moved = current.bound_role is not None and str(other).rsplit("/", 1)[-1] == desired.role_name
     if other not in (None, desired.role_arn) and not moved:
-        steps = ["to give it the new role: run this again with --override-existing-serviceaccounts"]
+        steps = ["to assign the new role: run this again with --override-existing-serviceaccounts"]
         if elsewhere := account_of_its_role(desired, account):
             keep = f"to keep its role in account {elsewhere}: {desired.cluster.in_account(elsewhere)}"
             steps = [keep, *steps]
@@ -330,7 +326,7 @@ def _refusal(desired: DesiredState, current: CurrentState, differences: list[Dif
         steps = [
             f"to change the role: irsa update-sa {desired.name} -n {desired.namespace}"
             f" -c {desired.cluster.name}{desired.cluster.home_option}",
-            "to leave the ServiceAccount to somebody else: irsa apply, with roleOnly in its entry",
+            "to let others manage the ServiceAccount: irsa apply, with roleOnly in its entry",
         ]
     elif Aspect.UNDER_WAY in aspects:
         steps = [*life_of(desired, current).next_steps(desired.cluster.options)]
@@ -339,11 +335,11 @@ def _refusal(desired: DesiredState, current: CurrentState, differences: list[Dif
         resource = f"role{current.role.state.path}{desired.role_name}"
         there = iam_arn(desired.cluster.partition, desired.role_account, resource)
         steps = [
-            "to make a role of another name: run this again with --role-name",
-            f"to use the role that is there: --attach-role-arn {there}",
+            "to create if the role has another name: run this again with --role-name",
+            f"to use the existing role: --attach-role-arn {there}",
         ]
     return Refused(
-        f"{desired.full_name} can't reach its desired state: something is there and differs",
+        f"{desired.full_name} exists and differs from the desired state",
         details=[str(difference) for difference in differences],
         next_steps=steps,
     )

@@ -1,8 +1,4 @@
-"""How wide the trust policy of a role is as the plan of a command leaves it: warnings, and what is refused.
-
-Pure. What is wide is decided in `irsa_cli.core.trust.rules.judge`; the same for a ServiceAccount and a role
-that are there is in `irsa_cli.core.planning.update`.
-"""
+"""Broad trust policies that a plan leaves: warnings and refusals. Pure."""
 
 from __future__ import annotations
 
@@ -38,7 +34,7 @@ class _PlannedRole:
         return cls(role.state.trust, set(role.attached), dict(role.inline), boundary)
 
     def apply(self, change: Change) -> None:
-        """Make one change of the role."""
+        """Apply one change to the role."""
         after = change.after
         if change.kind is Kind.ROLE and isinstance(after, RoleState):
             self.trust, self.boundary = after.trust, after.permissions_boundary
@@ -60,11 +56,11 @@ class _PlannedRole:
 
     @property
     def power(self) -> str:
-        """What the role may do, where that is much."""
+        """The role's power, if it is large."""
         return power(self.attached, self.inline, self.boundary)
 
     def risks(self, context: TrustContext) -> tuple[Risk, ...]:
-        """What is wide in its trust policy."""
+        """The risks of its trust policy."""
         return judge(self.trust, replace(context, power=self.power))
 
     def severities(self, context: TrustContext) -> dict[tuple[str, str], int]:
@@ -87,15 +83,12 @@ def _planned_role(role: CurrentRole | None, plan: Plan, context: TrustContext) -
 
 
 def planned_risks(role: CurrentRole | None, plan: Plan, context: TrustContext) -> tuple[Risk, ...]:
-    """What is wide in a role's trust policy as a plan leaves it; the context is of its ARN and tokens."""
+    """The risks of a role's trust policy after a plan; the context has its ARN and tokens."""
     return _planned_role(role, plan, context).risks(context)
 
 
 def of_desired_state(desired: DesiredState, current: CurrentState, plan: Plan) -> tuple[Risk, ...]:
-    """What is wide in the trust policy of the role that a ServiceAccount gets.
-
-    For its own cluster and for those whose issuers are desired besides.
-    """
+    """The risks in the trust policy of the ServiceAccount's role, for all desired issuers."""
     return planned_risks(current.role, plan, _context(desired))
 
 
@@ -106,17 +99,17 @@ def _context(desired: DesiredState) -> TrustContext:
 
 
 REFUSED_FROM = Severity.HIGH
-"""How bad it has to be that a plan which makes it so is refused."""
+"""The severity from which a plan is refused."""
 
 
 def check_desired_state(desired: DesiredState, current: CurrentState, plan: Plan) -> None:
-    """Raise `Refused` where the plan makes a trust policy too wide; what was so before, it may leave so."""
+    """Raise `Refused` if the plan leaves a trust policy too broad; existing risks may stay."""
     if not desired.allow_wide_trust:
         check(current.role, plan, _context(desired))
 
 
 def check(role: CurrentRole | None, plan: Plan, context: TrustContext) -> None:
-    """Raise `Refused` where a plan makes a role's trust policy too wide."""
+    """Raise `Refused` if a plan leaves the role's trust policy too broad."""
     if not any(_concerns(change, context) for change in plan):
         return
     before = _PlannedRole.of(role).severities(context) if role is not None else {}
@@ -128,11 +121,11 @@ def check(role: CurrentRole | None, plan: Plan, context: TrustContext) -> None:
     ids = {rule for rule, _ in worse}
     found = [item for item in planned.risks(context) if item.rule.id in ids]
     raise Refused(
-        f"the trust policy of {context.role} would be too wide",
+        f"the trust policy of {context.role} would be too broad",
         details=[item.named for item in found],
         next_steps=(
-            *dict.fromkeys(f"to keep it tight: {item.suggestion}" for item in found),
+            *dict.fromkeys(f"to narrow it: {item.suggestion}" for item in found),
             *dict.fromkeys(f"why: {item.explained_by}" for item in found),
-            "if it has to be so: run this again with --allow-wide-trust",
+            "to allow it: run this again with --allow-wide-trust",
         ),
     )

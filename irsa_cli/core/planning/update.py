@@ -1,8 +1,4 @@
-"""The plan that changes an existing binding, and its chain to a target role, as far as the user says so.
-
-Pure. Whether the role may be changed at all is decided in `irsa_cli.core.binding.ownership`; reading what
-is there is in `irsa_cli.usecases.write.update_sa`.
-"""
+"""The plan that changes an existing binding and its target role, as the user requested. Pure."""
 
 from __future__ import annotations
 
@@ -40,9 +36,9 @@ from irsa_cli.core.values.names import TAGS_LIMIT
 
 @dataclass(frozen=True)
 class Quotas:
-    """What IAM takes of a role; `attached` managed policies, `trust` in characters.
+    """IAM's quotas: attached policies, and characters of a trust policy.
 
-    `known`: these are the account's own. What is beyond the defaults is else left for IAM to decide.
+    `known`: these are the account's own; otherwise IAM decides beyond the defaults.
     """
 
     attached: int = 10
@@ -66,10 +62,9 @@ def plan(
     associate: bool = False,
     gated: bool = False,
 ) -> Plan:
-    """The changes that make true what is asked for; empty when it is true already.
+    """The requested changes; empty if nothing differs. With `gated`, the last stage is behind the gate.
 
-    With `gated`, the last stage is behind the gate, and may be empty. Raises `Refused` when the role would
-    have more than IAM takes, or when its trust policy is not one that irsa can change.
+    Raises `Refused` beyond IAM's quotas, and for a trust policy that irsa can't change.
     """
     stages = [*_role_stages(update, pair, quotas, associate=associate)]
     # The keys that change, and no others.
@@ -80,7 +75,7 @@ def plan(
 
 
 def updated(role: CurrentRole, update: Update) -> CurrentRole:
-    """The role as it is to be, but for its trust policy."""
+    """The role after the update, without its trust policy."""
     state = role.state
     inline = {**role.inline, **update.inline}
     return CurrentRole(
@@ -99,7 +94,7 @@ def updated(role: CurrentRole, update: Update) -> CurrentRole:
 
 
 def _edited_tags(tags: Mapping[str, str], edits: Edits) -> dict[str, str]:
-    """The tags with the edits; a key is the one that is there in whatever case, as IAM has it."""
+    """The tags after the edits; keys ignore case, as in IAM."""
     there = {key.lower(): key for key in tags}
     after: dict[str, str | None] = {**tags, **{there.get(key.lower(), key): edits[key] for key in edits}}
     return {key: value for key, value in after.items() if value is not None}
@@ -120,11 +115,7 @@ def _role_stages(update: Update, pair: Pairing, quotas: Quotas, *, associate: bo
 
 
 def _early(changes: RoleChanges, before: CurrentRole, after: CurrentRole, quotas: Quotas) -> list[Change]:
-    """What has to be done before the rest: else IAM would refuse the rest.
-
-    Policies are taken off first only where there is no room for the new ones beside them. A boundary is set
-    first, as a caller may be allowed to attach policies only to a role that has it.
-    """
+    """Changes that must come first: detach if there is no room, and set the boundary."""
     found = [change for change in changes.gains if change.kind is Kind.BOUNDARY and change.after is not None]
     if len(before.attached | after.attached) > quotas.attached:
         found += [change for change in changes.losses if change.kind is Kind.ATTACHMENT]
@@ -147,10 +138,7 @@ def _size(document: Document | None) -> int:
 
 
 def _check(before: CurrentRole, after: CurrentRole, name: str, trust_size: int, quotas: Quotas) -> None:
-    """Raise `Refused` for a role that IAM would not take.
-
-    More than a quota that somebody has lowered is no reason to refuse what does not add to it.
-    """
+    """Raise `Refused` beyond IAM's quotas; an excess that does not grow is accepted."""
     inline = [sum(map(policy.size, role.inline.values())) for role in (before, after)]
     of_account = (
         ("managed policies", len(before.attached), len(after.attached), quotas.attached),
@@ -205,7 +193,7 @@ def _annotations(update: Update) -> dict[str, str | None]:
 
 
 def ineffective(update: Update, role: CurrentRole) -> list[str]:
-    """What is named to be removed and is not there: nothing to do, and perhaps a slip."""
+    """Requested removals of things that do not exist: perhaps a typo."""
     there = {key.lower() for key in role.state.tags}
     found = [f"policy {arn} was not attached" for arn in update.detach if arn not in role.attached]
     found += [
@@ -222,10 +210,7 @@ def ineffective(update: Update, role: CurrentRole) -> list[str]:
 
 
 def restarts(todo: Plan) -> bool:
-    """Whether pods that run already have to be restarted to get what the plan changes.
-
-    What the pod identity webhook reads, a pod gets when it is made; what is on the role holds at once.
-    """
+    """Whether running pods need a restart: annotations take effect in new pods only."""
     read = (states.AUDIENCE_ANNOTATION, states.STS_REGIONAL_ANNOTATION, states.TOKEN_EXPIRATION_ANNOTATION)
     return any(
         key in read
@@ -236,12 +221,12 @@ def restarts(todo: Plan) -> bool:
 
 
 def risks_of(pair: Pairing, plan: Plan) -> tuple[Risk, ...]:
-    """What is wide in the trust policy as a plan leaves it; nothing where the role was not read."""
+    """The risks of the trust policy after a plan; none if the role was not read."""
     return () if pair.role is None else planned_risks(pair.role, plan, _context(pair))
 
 
 def check_pair(pair: Pairing, plan: Plan) -> None:
-    """Raise `Refused` where a plan makes the trust policy too wide; what was so before, it may leave so."""
+    """Raise `Refused` if a plan leaves the trust policy too broad; existing risks may stay."""
     if pair.role is not None:
         check(pair.role, plan, _context(pair))
 
@@ -252,9 +237,9 @@ def _context(pair: Pairing) -> TrustContext:
 
 @dataclass(frozen=True)
 class ChainUpdate:
-    """The chain as it is and as it is to be, None for none; and the ConfigMap's name, '' for none.
+    """The chain before and after, and the ConfigMap's name ('' for none).
 
-    `before` is by the role's policy, `noted` by the ServiceAccount: they differ where a run was cut off.
+    `before` is by the role's policy, `noted` by annotations: they differ after an interrupted run.
     """
 
     before: Chain | None
@@ -265,7 +250,7 @@ class ChainUpdate:
 
     @property
     def left(self) -> tuple[Chain, ...]:
-        """The chains whose targets the role goes on to no more."""
+        """The chains to remove."""
         return chaining.left_chains(self.before, self.noted, self.after)
 
     @property
@@ -294,7 +279,7 @@ class ChainUpdate:
 
 @dataclass(frozen=True)
 class FoundChain:
-    """What is there of it: the targets that are left, by ARN, the one to be, and the ConfigMaps by name."""
+    """The current targets to remove, by ARN, the new one, and the ConfigMaps by name."""
 
     left: Mapping[str, FoundTarget] = field(default_factory=dict)
     after: FoundTarget | None = None
@@ -302,23 +287,23 @@ class FoundChain:
 
 
 def chain_of(pair: Pairing) -> Chain | None:
-    """The target that a role goes on to as it is, None where there is none."""
+    """The role's current target, None without one."""
     found = None if pair.role is None else chain_of_policies(pair.role_arn, pair.role.inline)
     return None if found is None else replace(found, external_id=_noted(pair, states.EXTERNAL_ID_ANNOTATION))
 
 
 def _noted(pair: Pairing, key: str) -> str:
-    """What the ServiceAccount notes; raises `UnreadableNote` with what to say in its place."""
+    """The ServiceAccount's annotation; raises `UnreadableNote` with the flag to set."""
     try:
         return noted(pair.account.annotations, key)
     except UnreadableNote as error:
         flag = FLAGS[key].replace("_", "-")
-        steps = (f"give the right one: --{flag} VALUE", f"or let there be none: --remove-{flag}")
+        steps = (f"set it: --{flag} VALUE", f"or remove it: --remove-{flag}")
         raise error.but(details=(f"of ServiceAccount {pair.full_name}",), next_steps=steps) from error
 
 
 def chain_update(update: Update, pair: Pairing) -> ChainUpdate | None:
-    """What an update means for the chain, None where it names nothing of it; raises `Refused`."""
+    """The update of the chain, None if nothing of it is named; raises `Refused`."""
     if not update.concerns_chain or pair.role is None:
         return None
     before = chain_of_policies(pair.role_arn, pair.role.inline)
@@ -330,10 +315,10 @@ def chain_update(update: Update, pair: Pairing) -> ChainUpdate | None:
     wanted = update.target_role or target
     if not wanted:
         raise Refused(
-            f"{pair.full_name} goes on to no target role",
-            next_steps=("name it: --target-role ARN",),
+            f"{pair.full_name} has no target role",
+            next_steps=("add --target-role ARN",),
         )
-    # What another target wants to be told is another matter.
+    # An external ID belongs to one target.
     same = before if before is not None and wanted == target else None
     external_id, tags = update.external_id, update.target_tag_session
     if external_id is None:

@@ -1,7 +1,4 @@
-"""The flags of `irsa update-sa` that make something as it is desired; None for what it does not change.
-
-For a create-sa that is refused: it names one command with all that differs, or none. Pure.
-"""
+"""The flags of `irsa update-sa` for each difference; None if there is no flag. Pure."""
 
 from __future__ import annotations
 
@@ -20,11 +17,6 @@ Flags = tuple[str, ...]
 _OF_CHAINS = dict(
     zip(states.CHAIN_ANNOTATIONS, ("--target-role", "--external-id", "--aws-config-map"), strict=True)
 )
-
-
-def of_boundary(desired: str) -> Flags:
-    """A permissions boundary; none where it would have to go, which is said and never pasted."""
-    return ("--permissions-boundary", desired) if desired else ()
 
 
 def of_tag(key: str, value: str) -> Flags | None:

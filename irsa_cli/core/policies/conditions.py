@@ -1,10 +1,6 @@
-"""The Condition block of a policy: which of its tests holds, fails, or can't be known.
+"""The Condition block of a policy: which tests hold, fail, or are unknown.
 
-Pure. Which keys have which values is `irsa_cli.core.policies.web_identity`'s business, what follows for a
-statement `irsa_cli.core.trust.evaluation`'s. How two strings are compared is in
-`irsa_cli.core.policies.operators`. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
-https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html
-https://docs.aws.amazon.com/IAM/latest/UserGuide/access-analyzer-reference-policy-checks.html
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
 """
 
 from __future__ import annotations
@@ -21,9 +17,9 @@ from irsa_cli.core.policies.web_identity import TIMES, UNKNOWN, Context, Present
 
 @dataclass(frozen=True)
 class Tested:
-    """One test of a Condition block and what came of it. `key` is '' when the operator has no keys.
+    """A test of a Condition block and its outcome; `key` is '' if the operator has no keys.
 
-    `got` is None where the request has no such key, and where nothing is known of its value.
+    `got` is None if the request has no such key, or if its value is unknown.
     """
 
     operator: str
@@ -34,7 +30,7 @@ class Tested:
 
     @property
     def for_lack(self) -> str:
-        """What makes it hold though the request has no such key, in words; '' when it isn't that."""
+        """Why it holds without the key in the request; '' if this is not the reason."""
         operator = operator_of(self.operator)
         if not self.truth or self.got is not None or operator is None:
             return ""
@@ -47,7 +43,7 @@ class Tested:
 
 @dataclass(frozen=True)
 class Operator:
-    """An operator's name, taken apart. `quantifier` is '', 'any' or 'all'; `compare` None: the Null check.
+    """The parts of an operator's name; `quantifier` is '', 'any' or 'all', `compare` None for Null.
 
     `kind` is the name without negation, order and suffix (String, Numeric, Date, ...).
     """
@@ -83,9 +79,9 @@ def operator_of(name: str) -> Operator | None:
 
 
 def first_failing(block: Any, context: Context, *, variables: bool) -> Tested | None:
-    """The first test that fails; else the first that can't be known; None when all hold.
+    """The first failed test, or else the first unknown one; None if all hold.
 
-    `variables`: whether `${...}` in the values is replaced, as it is in policies of version 2012-10-17.
+    `variables`: replace `${...}` in values, as in policies of version 2012-10-17.
     """
     unknown: Tested | None = None
     for tested in tests(block, context, variables=variables):
@@ -155,7 +151,7 @@ def _holds(operator: Operator, got: Values, wanted: tuple[str, ...], variables: 
 def _holds_for_any(
     operator: Operator, got: PresentKey, wanted: tuple[str, ...], variables: Context | None
 ) -> Truth:
-    """What holds whatever value the key has."""
+    """The tests that hold for any value of the key."""
     if got.one_of:
         each = {_holds(operator, (value,), wanted, variables) for value in got.one_of}
         return each.pop() if len(each) == 1 else None

@@ -1,9 +1,6 @@
-"""What IAM refuses in a permissions policy, found before it is sent: each problem with the way to its place.
+"""Find what IAM refuses in a permissions policy, with the place of each problem.
 
-Only what IAM is known to refuse, and places of a template that nobody has filled in, are problems: a valid
-policy must pass. Where in a file a problem stands is the business of who read the file; what a policy permits
-is nobody's here.
-https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
+A valid policy must pass. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
 """
 
 from __future__ import annotations
@@ -30,14 +27,14 @@ _SID = re.compile(r"[A-Za-z0-9]*")
 _VENDOR = re.compile(r"\*|[A-Za-z0-9.-]+")
 _VARIABLE = re.compile(r"\$\{[^{}]*\}")
 _PARTITION = re.compile(r"[a-z*?-]+")
-# What stands for an account in some ARNs is in small letters: aws, amazon, cloudfront.
+# Some ARNs have a word for the account: aws, amazon, cloudfront.
 _ACCOUNT = re.compile(r"[0-9a-z*?$-]*")
 _DATE = re.compile(r"-?\d+(-\d+(-\d+)?)?([tT][\d:.+zZ-]*)?")
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong, and where: at the value, or with `at_key` at the key of it."""
+    """A problem and its place: the value, or with `at_key` its key."""
 
     way: Way
     text: str
@@ -99,10 +96,12 @@ def _each(way: Way, value: Any) -> Iterator[tuple[Way, Any]]:
 def _unknown(found: Document, known: tuple[str, ...], way: Way) -> Iterator[Problem]:
     for name in found:
         if name in _PRINCIPALS and known is _STATEMENT:
-            text = f"a permissions policy has no {name} (the trust policy is made by irsa)"
+            text = f"a permissions policy has no {name} (irsa writes the trust policy)"
             yield Problem((*way, name), text, at_key=True)
         elif name.startswith("Fn::") or name == "Ref":
-            yield Problem((*way, name), f"{name} is CloudFormation's, and irsa fills in nothing", at_key=True)
+            yield Problem(
+                (*way, name), f"{name} is CloudFormation syntax, which irsa does not resolve", at_key=True
+            )
         elif name not in known:
             hint = did_you_mean(name, known)
             yield Problem((*way, name), f"unknown element '{name}'{hint and ': ' + hint}", at_key=True)
@@ -139,7 +138,7 @@ def _texts(value: Any, way: Way, element: str, check: Any) -> Iterator[Problem]:
     for place, item in _each(way, value):
         if isinstance(item, dict) and item and all(key.startswith("Fn::") or key == "Ref" for key in item):
             yield Problem(
-                place, f"{min(item)} is CloudFormation's, and irsa fills in nothing: write the ARN out"
+                place, f"{min(item)} is CloudFormation syntax, which irsa does not resolve: write the ARN out"
             )
         elif not isinstance(item, str) or not item:
             yield Problem(place, f"{element} must be a string or a list of strings")
@@ -153,7 +152,7 @@ def _short(text: str) -> str:
 
 
 def _action(text: str) -> str:
-    """What is wrong with an action; '' when nothing is."""
+    """The problem with an action; '' for none."""
     if text == "*":
         return ""
     if found := placeholder_in_policy(text):
@@ -169,7 +168,7 @@ def _action(text: str) -> str:
 
 
 def _resource(text: str) -> str:
-    """What is wrong with a resource; '' when nothing is."""
+    """The problem with a resource; '' for none."""
     if not text.strip("*"):
         return ""
     if found := placeholder_in_policy(text):

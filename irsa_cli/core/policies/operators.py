@@ -1,10 +1,6 @@
-"""How one value of a request is compared with one value of a policy, for each of IAM's condition operators.
+"""Compare a value of a request with a value of a policy, for each condition operator of IAM.
 
-A comparison says True, False, or None for what is not documented or can't be compared. Policy variables
-(`${...}`) are replaced here, where they may stand. Several values and missing keys are the business of
-`irsa_cli.core.policies.conditions`.
-https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
-https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
+None is unknown. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
 """
 
 from __future__ import annotations
@@ -73,7 +69,7 @@ def with_default(name: str) -> tuple[str, str | None]:
 
 @dataclass(frozen=True)
 class _Segment:
-    """What stands between two stars of a pattern: a text of known length; with a `pattern` if it has `?`."""
+    """The text between two stars of a pattern; with a `pattern` if it has `?`."""
 
     text: str
     pattern: re.Pattern[str] | None
@@ -84,7 +80,7 @@ class _Segment:
         return self.pattern.match(value, place) is not None
 
     def find(self, value: str, start: int, end: int) -> int:
-        """Where it is first found between the two places, -1 when nowhere."""
+        """The first place between two others; -1 if there is none."""
         if self.pattern is None:
             return value.find(self.text, start, end)
         match = self.pattern.search(value, start, end)
@@ -116,10 +112,7 @@ def _segments(pieces: tuple[Piece, ...]) -> tuple[_Segment, ...]:
 
 
 def _matches(value: str, pieces: tuple[Piece, ...]) -> bool:
-    """Whether a value fits a pattern. Each part between stars is taken where it is found first.
-
-    That never has to be rolled back, so the time is that of a search, whatever the pattern is.
-    """
+    """Whether a value matches a pattern, in linear time."""
     first, *others = _segments(pieces)
     if not others:
         return len(value) == len(first.text) and first.is_at(value, 0)
@@ -209,10 +202,7 @@ _PREFIX = re.compile(r"[0-9A-Fa-f:.]+(?:/\d{1,3})?", re.ASCII)
 
 
 def instant(text: str) -> float:
-    """Seconds since the epoch, of a date as ISO 8601 or of such a number; raises ValueError.
-
-    Four digits are a year.
-    """
+    """Seconds since the epoch, from an ISO 8601 date or a number (four digits: a year); raises ValueError."""
     match = _DATE.fullmatch(text)
     if match is None:
         if not _SECONDS.fullmatch(text):

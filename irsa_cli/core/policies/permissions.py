@@ -1,8 +1,6 @@
-"""What the policies of a role allow, its boundary included: yes, no, or under conditions.
+"""The permissions of a role's policies and boundary: yes, no, or under conditions.
 
-Pure: IAM's documented logic within one account, for identity policies and a permissions boundary. Policies of
-the organization (SCPs, RCPs), of resources and of sessions are not looked at. Conditions are not tested: what
-the request has is not known, so that an Allow with one is an "if", and so is a Deny.
+SCPs, RCPs, resource and session policies are not evaluated, conditions are not tested.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 """
 
@@ -23,10 +21,7 @@ ANY = ""
 
 @dataclass(frozen=True)
 class Allowed:
-    """That an action is allowed: by which statement, on which resources, and what has to hold besides.
-
-    Without `conditions` it is sure, as far as policies of identities tell.
-    """
+    """An allowed action: the statement, the resources, and the conditions, if any."""
 
     by: str
     resources: tuple[str, ...] = ()
@@ -40,9 +35,9 @@ Policies = Mapping[str, Any]
 def allowed(
     policies: Policies, action: str, resource: str = ANY, *, boundary: Any = None, has_boundary: bool = False
 ) -> Allowed | None:
-    """Whether policies allow an action on a resource (a pattern of one, or any); None when they don't.
+    """Whether policies allow an action on a resource (a pattern, or any); None if not.
 
-    `has_boundary`: there is a permissions boundary; its document is None where it could not be read.
+    `has_boundary`: a boundary exists; its document is None if it could not be read.
     """
     found = _allowed(policies, action, resource)
     if found is None or not has_boundary:

@@ -1,8 +1,4 @@
-"""IAM policy documents as values: reading JSON with exact errors, sizes, comparison.
-
-What IAM refuses in one is `irsa_cli.core.policies.grammar`'s business, which trust policy IRSA needs that of
-`irsa_cli.core.trust.trust_policy`.
-"""
+"""IAM policy documents as values: parsing with exact errors, sizes, comparison."""
 
 from __future__ import annotations
 
@@ -16,7 +12,7 @@ from irsa_cli.core.values.errors import InvalidInput
 Document = dict[str, Any]
 
 INLINE_LIMIT = 10_240
-"""Characters without white space of all inline policies of a role together."""
+"""Characters without white space of all inline policies per role in total."""
 TRUST_LIMIT = 2_048
 """Characters without white space of a trust policy (default of the quota ACLSizePerRole)."""
 MANAGED_LIMIT = 20
@@ -84,10 +80,7 @@ def size(document: Mapping[str, Any]) -> int:
 
 
 def normalized(value: Any, *, _key: str = "") -> Any:
-    """The document with everything that IAM doesn't distinguish made equal.
-
-    A list of one and its element are the same, and the order of a list means nothing.
-    """
+    """The document without differences that IAM ignores: order, and lists of one."""
     if isinstance(value, dict):
         return {key: normalized(item, _key=key) for key, item in sorted(value.items())}
     if isinstance(value, list):

@@ -1,7 +1,4 @@
-"""The statements of a policy, taken apart: name, actions, principals, tests.
-
-Documents are others': whatever is in them, nothing here raises for it.
-"""
+"""The parts of a policy's statements: name, actions, principals, tests. Never raises."""
 
 from __future__ import annotations
 
@@ -98,7 +95,7 @@ def names_provider(document: Mapping[str, Any], provider: str) -> bool:
 
 
 def conditions_of(item: Statement) -> Iterator[tuple[str, str, Any]]:
-    """Operator, key and value of each test in its conditions, as they stand there."""
+    """Operator, key and value of each test in its conditions."""
     block = item.get("Condition")
     for name, keys in block.items() if isinstance(block, dict) else ():
         for key, value in keys.items() if isinstance(keys, dict) else ():

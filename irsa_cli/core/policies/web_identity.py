@@ -1,10 +1,6 @@
-"""What STS knows when a token is exchanged (AssumeRoleWithWebIdentity): the condition keys and their values.
+"""The condition keys of AssumeRoleWithWebIdentity and what is known of their values.
 
-Of a key can be said: its values; that it is absent; that it is there with a value that can't be known from
-outside (the session name, which the pod's SDK chooses); or not even that (where the request comes from). In
-words, too. How policies test the keys is in `irsa_cli.core.policies.conditions`.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html#condition-keys-wif
-https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
 """
 
 from __future__ import annotations
@@ -21,7 +17,7 @@ ACTION = "sts:AssumeRoleWithWebIdentity"
 
 
 class UnknownKey(Enum):
-    """What is said of a condition key of which it can't be known from outside if it is there."""
+    """A condition key that may or may not be in the request."""
 
     UNKNOWN = "unknown"
 
@@ -31,22 +27,16 @@ UNKNOWN: Literal[UnknownKey.UNKNOWN] = UnknownKey.UNKNOWN
 
 @dataclass(frozen=True)
 class PresentKey:
-    """What is said of a condition key that is there for sure, with a value that can't be known from outside.
-
-    `one_of` are the values that it may have, where these can be told.
-    """
+    """A condition key that is in the request, with an unknown value; one of `one_of`, if given."""
 
     one_of: tuple[str, ...] = ()
 
 
 Values = tuple[str, ...] | PresentKey | None | Literal[UnknownKey.UNKNOWN]
-"""What is known of a key: its values; None when the request has no such key."""
+"""The known values of a key; None if the request does not have it."""
 
 Context = Mapping[str, tuple[str, ...] | PresentKey | Literal[UnknownKey.UNKNOWN]]
-"""What is known of the keys; names in lower case, as condition keys ignore case.
-
-One that ends with `/` stands for all keys that begin so and are not in it themselves.
-"""
+"""The known keys, in lower case; one that ends with `/` stands for all with that prefix."""
 
 SESSION_NAME = "sts:RoleSessionName"
 REQUESTED_REGION = "aws:RequestedRegion"
@@ -76,9 +66,11 @@ _ABSENT_NAMES = """
     aws:principalisawsservice aws:principalorgid aws:principalorgpaths aws:principalservicename
     aws:principalservicenameslist aws:referer aws:sourceaccount aws:sourcearn aws:sourceidentity
     aws:sourceorgid aws:sourceorgpaths aws:tagkeys aws:tokenissuetime aws:username
-    sts:awsservicename sts:durationseconds sts:externalid sts:sourceidentity sts:transitivetagkeys
 """
-_ABSENT = frozenset(_ABSENT_NAMES.split())
+_ABSENT_OF_STS = (
+    "sts:awsservicename sts:durationseconds sts:externalid sts:sourceidentity sts:transitivetagkeys"
+)
+_ABSENT = frozenset((*_ABSENT_NAMES.split(), *_ABSENT_OF_STS.split()))
 
 
 _ABSENT_BEGIN = ("aws:principaltag/", "aws:requesttag/")
@@ -97,10 +89,7 @@ _GLOBAL_REGION = "us-east-1"
 
 
 def region_called(region: str, *, regional: bool) -> tuple[str, ...] | PresentKey:
-    """The value of `aws:RequestedRegion` for the pods of a cluster in that region.
-
-    `regional`: whether their SDKs are told to call the endpoint of their region.
-    """
+    """The value of `aws:RequestedRegion` for pods of a cluster; `regional`: they call their region's STS."""
     if regional or region == _GLOBAL_REGION or region not in _GLOBAL_STS:
         return (region,)
     return PresentKey((region, _GLOBAL_REGION))
@@ -108,11 +97,9 @@ def region_called(region: str, *, regional: bool) -> tuple[str, ...] | PresentKe
 
 @dataclass(frozen=True)
 class WebIdentity:
-    """A token as a trust policy sees it.
+    """A token in the view of a trust policy; `claims` and `request` are further condition keys.
 
-    `claims` are further claims that are condition keys of the issuer (`amr`), `request` further condition
-    keys of which more is known than of any exchange (`aws:RequestedRegion`). `more_audiences` are those of a
-    token that has several.
+    `more_audiences` are those of a token with several.
     """
 
     provider_arn: str
@@ -124,7 +111,7 @@ class WebIdentity:
     request: Context = field(default_factory=dict, hash=False)
 
     def context(self, now: datetime | None = None) -> Context:
-        """The condition keys that are there; `now` is the time of the request, where that is asked about."""
+        """The condition keys of the request at the time `now`."""
         prefix = host_path(self.issuer).lower()
         return {
             **_SURE,
@@ -145,7 +132,7 @@ def _times(now: datetime) -> dict[str, tuple[str, ...]]:
 
 
 def values_of(context: Context, key: str) -> Values:
-    """What is known of a condition key."""
+    """The knowledge about a condition key."""
     name = key.lower()
     found = context.get(name, context.get(f"{name.partition('/')[0]}/"))
     if found is not None:
@@ -177,7 +164,7 @@ _REASONS = {
 
 
 def why_unknown(key: str) -> str:
-    """What the value of a condition key depends on, for people; '' when it can be known."""
+    """The reason why a condition key's value is unknown; '' if it is known."""
     name = key.lower()
     if name in _REASONS:
         return _REASONS[name]
@@ -189,7 +176,7 @@ def why_unknown(key: str) -> str:
 
 
 def shown_values(key: str, values: tuple[str, ...] | None) -> str:
-    """What the exchange has for a condition key, named by where it comes from: token, request or time."""
+    """The value of a condition key in the request and its origin: token, request or time."""
     name = key.lower()
     got = " and ".join(f"'{item}'" for item in values or ())
     if not name.startswith(("aws:", "sts:", "iam:")):

@@ -1,9 +1,6 @@
-"""Policies of controllers that many clusters have, as their makers document them, and for one cluster.
+"""Well-known policies: the permissions of common controllers, from files in `data/`.
 
-Each is a file in `data/`: an IAM action list is a fact, and its source, version and date stand beside it. For
-a cluster it becomes ARNs of managed policies, and documents. Which of them a ServiceAccount gets is said in
-configuration files and by flags; here is also how a command line names them: `NAME`, or
-`NAME:PARAMETER=VALUE,VALUE`.
+A command line names them as `NAME` or `NAME:PARAMETER=VALUE,VALUE`.
 """
 
 from __future__ import annotations
@@ -31,8 +28,19 @@ EKSCTL = (
     "ebsCSIController",
     "efsCSIController",
 )
-"""Those that eksctl has, too, by the same names."""
+"""The policies that eksctl has under the same names."""
 
+AWS_MANAGED = (
+    "AmazonDynamoDBFullAccess AmazonDynamoDBReadOnlyAccess AmazonEC2ContainerRegistryReadOnly"
+    " AmazonEC2ReadOnlyAccess AmazonKinesisFullAccess"
+    " AmazonKinesisReadOnlyAccess AmazonRDSReadOnlyAccess AmazonRoute53FullAccess"
+    " AmazonRoute53ReadOnlyAccess AmazonS3FullAccess AmazonS3ReadOnlyAccess AmazonSESFullAccess"
+    " AmazonSNSFullAccess AmazonSNSReadOnlyAccess AmazonSQSFullAccess AmazonSQSReadOnlyAccess"
+    " AmazonSSMReadOnlyAccess CloudWatchAgentServerPolicy CloudWatchLogsFullAccess"
+    " CloudWatchReadOnlyAccess ReadOnlyAccess SecretsManagerReadWrite"
+    " service-role/AmazonEBSCSIDriverPolicy service-role/AmazonEFSCSIDriverPolicy"
+)
+"""Managed policies of AWS that workloads often have, for completion; others are found by name as well."""
 
 FILLED = ("region", "account", "clusterName")
 """The parameters that a cluster fills."""
@@ -51,7 +59,7 @@ class WellKnown:
 
 @dataclass(frozen=True)
 class Parameter:
-    """What narrows a policy down."""
+    """A parameter that narrows a policy."""
 
     name: str
     description: str
@@ -62,9 +70,8 @@ class Parameter:
 
 @dataclass(frozen=True)
 class WellKnownPolicy:
-    """One entry. `managed` are names (with their path) of AWS's own policies.
+    """A policy; `managed` are names (with path) of AWS's own, `source` is the page of its actions.
 
-    `source` is the page the actions were taken from, in the state of `version` and `date`.
     In `statements`, `${name}` stands for a parameter and `${partition}` for the partition.
     """
 
@@ -157,7 +164,7 @@ _WHEN = "when"
 
 @dataclass(frozen=True)
 class Scope:
-    """Where a policy is to be valid; what is empty is not known, and has to be given as a parameter."""
+    """The place where a policy is used; an empty field must be given as a parameter."""
 
     partition: str
     region: str = ""
@@ -173,7 +180,7 @@ class Scope:
 
 @dataclass(frozen=True)
 class Resolved:
-    """What goes onto the role: managed policies by ARN, and inline policies by name."""
+    """The policies of the role: managed ones by ARN, inline ones by name."""
 
     policies: tuple[str, ...] = ()
     inline: Mapping[str, Document] = field(default_factory=dict)
@@ -205,20 +212,20 @@ def joined(own: Resolved, uses: Iterable[WellKnown], scope: Scope) -> Resolved:
     twice = set(own.inline) & set(found.inline)
     if twice:
         name = min(twice)
-        raise InvalidInput(f"an inline policy has the name of the well-known policy {name}")
+        raise InvalidInput(f"an inline policy has the same name as the well-known policy {name}")
     together = Resolved(
         tuple(dict.fromkeys((*own.policies, *found.policies))), {**own.inline, **found.inline}
     )
     if len(together.policies) > policy.MANAGED_LIMIT:
         raise InvalidInput(
             f"{len(together.policies)} managed policies are too many",
-            reason=f"IAM takes {policy.MANAGED_LIMIT} a role at most",
+            reason=f"IAM takes {policy.MANAGED_LIMIT} per role",
         )
     size = sum(policy.size(document) for document in together.inline.values())
     if size > policy.INLINE_LIMIT:
         raise InvalidInput(
             f"the inline policies have {size} characters ({', '.join(together.inline)})",
-            reason=f"IAM takes {policy.INLINE_LIMIT} of a role together",
+            reason=f"IAM takes {policy.INLINE_LIMIT} per role in total",
         )
     return together
 
@@ -233,7 +240,7 @@ def _statements(known: WellKnownPolicy, given: Values, scope: Scope) -> list[Doc
 
 
 def _filled(known: WellKnownPolicy, given: Values, scope: Scope) -> Values:
-    """All parameters: as given, else as the scope has them, else their defaults, which may name others."""
+    """All parameters: given, else from the scope, else defaults, which may refer to others."""
     values = {"partition": (scope.partition,), **given}
     missing = [name for name in known.required if name not in values]
     if missing:
@@ -268,9 +275,9 @@ def _one(text: str, values: Values) -> str:
 
 
 def read_uses(texts: Iterable[str]) -> tuple[WellKnown, ...]:
-    """The policies that these texts name, each once: a name that is repeated adds a parameter.
+    """The policies that these texts name; a repeated name adds a parameter. Raises `InvalidInput`.
 
-    Without parameters, one text may name several, separated by commas. Raises `InvalidInput`.
+    Without parameters, one text may name several, separated by commas.
     """
     found: dict[str, list[str]] = {}
     for text in texts:

@@ -83,6 +83,19 @@ def check_policy(text: str) -> str:
     return str(policy_arn(text))
 
 
+def check_policy_or_name(text: str) -> str:
+    """Check the ARN of a managed policy, or its name, with the path if AWS gave it one."""
+    if text.startswith("arn:"):
+        return check_policy(text)
+    if not _POLICY.fullmatch(f"policy/{text}") or text.endswith(".json"):
+        raise InvalidInput(
+            f"'{text}' is not the ARN or the name of a managed policy",
+            reason="examples: AmazonS3ReadOnlyAccess, arn:aws:iam::111122223333:policy/NAME"
+            " (for a JSON document: --inline-policy FILE)",
+        )
+    return text
+
+
 def check_boundary(text: str) -> str:
     """`policy_arn` for a boundary that may be `none`, which is the empty text."""
     return "" if text == "none" else check_policy(text)

@@ -1,8 +1,4 @@
-"""Who calls, and which cluster is meant: what the user names, and the options that name it, to be pasted.
-
-Errors that a permission is missing name the caller; each other account has a caller of its own. Which account
-is for what (the roles, the target of a chain) is `irsa_cli.usecases.command.connect`'s matter.
-"""
+"""The caller and the target cluster, and the options that name them in proposed commands."""
 
 from __future__ import annotations
 
@@ -19,10 +15,7 @@ from irsa_cli.core.values.errors import InvalidInput, IrsaError, Refused, Servic
 
 @contextmanager
 def naming_caller(caller: Callable[[str], str]) -> Iterator[None]:
-    """Add the caller's identity to errors that say that a permission is missing.
-
-    `caller` tells who calls, by the account that an error names.
-    """
+    """Add the caller's identity to errors about missing permissions; `caller` knows it by account."""
     try:
         yield
     except ServiceError as error:
@@ -58,10 +51,9 @@ def check_partitions(arns: Iterable[str], aws: AwsSession) -> None:
 
 @dataclass(frozen=True)
 class AccountAccess:
-    """How another account is reached; `flag` is the word that its options begin with.
+    """Access to another account; `flag` is the first word of its options.
 
-    A role is assumed by the profile's credentials, or else by those that irsa was started with: never by the
-    role of another account. Without `account`, it is that of the credentials.
+    A role is assumed with the profile's credentials. Without `account`, it is that of the credentials.
     """
 
     flag: str
@@ -83,11 +75,11 @@ class AccountAccess:
         if account != self.account:
             raise InvalidInput(
                 f"--{self.flag}-assume-role names a role of account {account}",
-                reason=f"the account to be worked in is {self.account}",
+                reason=f"expected account {self.account}",
             )
 
     def open(self, aws: AwsSession, profile: str | None, log: WireLog) -> AwsSession:
-        """The session; raises where it is not one of that account. `aws` and `profile` are the cluster's."""
+        """The session; raises if it is of another account. `aws` and `profile` are the cluster's."""
         with self._named():
             session = AwsSession(
                 profile=self.profile or profile, region=aws.region, log=log, account=self.account
@@ -105,7 +97,7 @@ class AccountAccess:
         session.account = self.account or found
         if self.account not in ("", found):
             raise Refused(
-                f"the credentials for account {self.account} are those of account {found}",
+                f"the credentials for account {self.account} belong to account {found}",
                 reason=f"they are {identity}'s, by {self.options or 'the credentials of this run'}",
                 next_steps=(
                     f"give credentials of account {self.account}: --{self.flag}-assume-role"
@@ -120,9 +112,9 @@ class AccountAccess:
         try:
             yield
         except IrsaError as error:
-            told = f"credentials for account {self.account}: {self.options or 'those of this run'}"
-            told = told if self.account else f"credentials: {self.options}"
-            raise error.but(details=(*error.details, told)) from error
+            access = f"credentials for account {self.account}: {self.options or 'those of this run'}"
+            access = access if self.account else f"credentials: {self.options}"
+            raise error.but(details=(*error.details, access)) from error
 
 
 @dataclass(frozen=True)
@@ -138,7 +130,7 @@ class Target:
     issuer_url: str | None = None
     account: str | None = None
     role_account: str | None = None
-    """The account of the roles and the OIDC provider, where that is not the cluster's; how it is reached:"""
+    """The account of roles and OIDC provider, if it is not the cluster's; access to it:"""
     role_assume_role: str | None = None
     role_profile: str | None = None
     target_account: str | None = None
@@ -150,33 +142,34 @@ class Target:
     expect_clusters: tuple[str, ...] = field(default=(), compare=False)
     """The ARNs of the clusters of which it has to be one; none for any."""
     tell_region: Callable[[str], None] | None = field(default=None, compare=False, repr=False)
-    """Is told in which other region the cluster was found; None where it is not looked for in others."""
+    """Receives the other region of the cluster; None if irsa does not search other regions."""
     yields: tuple[str, ...] = field(default=(), compare=False, repr=False)
     """Attributes that no flag gave: what files name goes before them."""
     meant: tuple[str, str] = field(default=("", ""), compare=False, repr=False)
-    """ARN and server of the cluster, where it is named by a context of the kubeconfig, '' where not known."""
+    """ARN and server of a cluster that a kubeconfig context names; '' if unknown."""
 
     @property
     def role_way(self) -> AccountAccess | None:
-        """How the account of the roles is reached, where that is not the cluster's."""
-        if not self.role_account:
+        """Access to the account of the roles, if it is not the cluster's."""
+        if not self.role_account and not self.role_profile:
             return None
-        return AccountAccess("role", self.role_account, self.role_assume_role or "", self.role_profile or "")
+        assumed, profile = self.role_assume_role or "", self.role_profile or ""
+        return AccountAccess("role", self.role_account or "", assumed, profile)
 
     @property
     def target_way(self) -> AccountAccess | None:
-        """How the account of the target role is reached, where it is to be."""
+        """Access to the account of the target role, if irsa needs it."""
         role, profile = self.target_assume_role or "", self.target_profile or ""
         account = self.target_account or (Arn.parse(role).account if role else "")
         return AccountAccess("target", account, role, profile) if role or profile else None
 
 
 TARGET_KEYS = tuple(item.name for item in fields(Target) if item.compare)
-"""What a journal says of a target: a name here is in journals, and stays what it is."""
+"""The attributes of a target in a journal: these names are in files and stay."""
 
 
 def written_target(target: Target) -> dict[str, str | None]:
-    """A target as a journal has it."""
+    """A target in the form of a journal."""
     return {key: getattr(target, key) for key in TARGET_KEYS}
 
 

@@ -1,7 +1,4 @@
-"""From what the user names (cluster, region, profile) to connections with AWS and the cluster.
-
-The slow parts overlap: while EKS answers, the Kubernetes client is imported and IAM's client made.
-"""
+"""Connect to AWS and the cluster. Slow parts overlap: imports run while EKS answers."""
 
 from __future__ import annotations
 
@@ -42,10 +39,7 @@ WireLog = Callable[[WireCall], None]
 
 @dataclass
 class Connection:
-    """One caller and one cluster. `asks_cluster`: whether the cluster's API is part of the work at all.
-
-    `home` is who keeps the roles and the OIDC provider: the same caller, or one of another account.
-    """
+    """One caller and one cluster; `asks_cluster`: whether the work needs the Kubernetes API."""
 
     aws: AwsSession
     target: Target
@@ -58,7 +52,7 @@ class Connection:
     target_session: AwsSession | None = None
     """The session of the account of the target role, where the user gives one."""
     gone: GoneCluster | None = None
-    """What is known of a cluster that does not exist any more."""
+    """The facts about a cluster that does not exist any more."""
 
     def announce(self, note: Callable[[str], None]) -> None:
         """Tell which cluster it is that is worked on."""
@@ -68,12 +62,12 @@ class Connection:
 
     @property
     def wire_log(self) -> WireLog:
-        """Whom calls are told to that neither AWS' nor the cluster's client makes."""
+        """Receives calls that neither AWS's nor the cluster's client makes."""
         return self._log
 
     @property
     def description(self) -> Mapping[str, Any] | None:
-        """What EKS said of the cluster when it was asked for it; None for one that isn't EKS'."""
+        """The answer of DescribeCluster; None if the cluster is not on EKS."""
         return None if self._eks is None else self._eks.description
 
     @cached_property
@@ -88,7 +82,7 @@ class Connection:
 
     @property
     def home(self) -> AwsSession:
-        """Who keeps the roles and the OIDC provider: the same caller, or one of another account."""
+        """The session of the account of roles and OIDC provider."""
         return self.others.get(self.cluster.home, self.aws)
 
     @property
@@ -106,7 +100,7 @@ class Connection:
         return target if target is not None and target.account == account else None
 
     def caller(self, account: str = "") -> str:
-        """Who calls, by the account that an error names; '' when that can't be found out."""
+        """The caller's identity in an account; '' if it is unknown."""
         target = self.target_session
         if target is not None and account and account == target.account and account not in self.others:
             return target.caller()
@@ -122,8 +116,8 @@ class Connection:
         session = target if target is not None and target.account == account else self.session_of(account)
         if session is None:
             raise IrsaError(
-                f"there are no credentials for account {account}",
-                next_steps=("give them: --target-assume-role or --target-profile",),
+                f"no credentials for account {account}",
+                next_steps=("add --target-assume-role or --target-profile",),
                 code="OtherAccount",
             )
         return session.client("iam")
@@ -156,11 +150,10 @@ def connect(
     check: Callable[[AwsSession], None] = lambda aws: None,
     gone: bool = False,
 ) -> Connection:
-    """Find the cluster, and open the session of each other account meanwhile.
+    """Find the cluster, and open sessions of other accounts in the meantime.
 
-    `check` is called with the cluster's session before the first call goes out. `gone`: also one that does
-    not exist any more, if irsa's marks prove that it did. Raises `UnexpectedCluster` for one that the project
-    does not expect.
+    `check` runs before the first call. `gone`: accept a cluster that no longer exists, if tags prove it.
+    Raises `UnexpectedCluster`.
     """
     project = read_project(Path.cwd())
     found = _connected(target, kube=kube, log=log, check=check, gone=gone)
@@ -177,8 +170,8 @@ def _check_meant(found: Connection) -> None:
         if wanted and got and wanted != got:
             raise UnexpectedCluster(
                 f"cluster {found.cluster.name} is not the one of the kubeconfig's context",
-                reason=f"the context is about {wanted}, and these credentials find {got}",
-                next_steps=("choose the profile of the context's account, or name the cluster: --cluster",),
+                reason=f"the context names {wanted}, and these credentials find {got}",
+                next_steps=("use a profile of the context's account, or add --cluster NAME",),
             )
 
 
@@ -213,7 +206,7 @@ def _connected(
         except NoCluster as error:
             if target.tell_region is not None:
                 return _elsewhere(aws, target, opened, kube=kube, log=log)
-            # What a kubeconfig leads to is there: then these are not its account or its region.
+            # The kubeconfig's cluster exists: account or region are wrong.
             if not gone or target.kubeconfig or target.context:
                 raise
             return _gone(aws, target, opened, error, log=log)
@@ -223,7 +216,7 @@ def _connected(
 
 
 def _check_caller(aws: AwsSession, account: str) -> None:
-    """Raise `UnexpectedCluster` for another account's caller: nobody else tells where it isn't EKS'."""
+    """Raise `UnexpectedCluster` for a caller of another account."""
     from irsa_cli.aws.sts import identity
 
     who = identity(aws.client("sts"))
@@ -259,7 +252,11 @@ def _with_sessions(connection: Connection, opened: Mapping[str, Future[AwsSessio
     way = target.role_way
     plain = way is not None and not way.options and way.account == cluster.account
     if "role" in opened and not plain:
-        connection.others = {cluster.home: opened["role"].result()}
+        session = opened["role"].result()
+        if not target.role_account:  # The account of --role-profile.
+            connection.cluster = cluster = replace(cluster, role_account=session.account)
+            connection.target = replace(target, role_account=session.account)
+        connection.others = {cluster.home: session}
     if "target" in opened:
         connection.target_session = opened["target"].result()
     return connection
@@ -292,7 +289,7 @@ def _at_home(found: Cluster, target: Target) -> Cluster:
 def _elsewhere(
     aws: AwsSession, target: Target, opened: Mapping[str, Future[AwsSession]], *, kube: bool, log: WireLog
 ) -> Connection:
-    """The connection with the cluster in another region; raises `Refused` where it is in none."""
+    """The connection to the cluster in another region; raises `Refused` if there is none."""
     region = find_region(aws, target.cluster)
     if target.tell_region is not None:
         target.tell_region(f"cluster {target.cluster} is in {region}, not in {aws.region}")

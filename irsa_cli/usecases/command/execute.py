@@ -1,7 +1,4 @@
-"""Performing a plan, the same for every command that writes: nothing to do, shown, or carried out and told.
-
-How a plan is made is its command's business, how it runs that of `irsa_cli.transaction.runner`.
-"""
+"""Execute a plan, for all writing commands: nothing to do, dry run, or transaction."""
 
 from __future__ import annotations
 
@@ -31,11 +28,11 @@ from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.command.signals import stoppable
 
 Gate = Callable[[Run | None], None]
-"""What is proven before the last stage, or (without a run) where there is nothing to do; raises where not."""
+"""The proof before the last stage, or (without a run) if there is nothing to do; raises if it fails."""
 
 CarryOut = Callable[[Plan, Connection, Settings, RunContext, Gate | None], Result]
 
-SAME_AGAIN = "run the same irsa command again: it goes on from what is there, or says what differs"
+SAME_AGAIN = "run the same irsa command again: it continues, or shows what differs"
 
 _ended: ContextVar[list[Result] | None] = ContextVar("ended", default=None)
 
@@ -52,10 +49,9 @@ def recording() -> Iterator[list[Result]]:
 
 
 def standing(ended: Sequence[Result], error: BaseException) -> Result | None:
-    """What stands when something fails after a transaction: its result, and a word of the failure.
+    """The result of the last transaction, with a note about a later failure.
 
-    None where no transaction has ended, or the last one left nothing: then the failure is all there is to
-    tell. What was committed stays true whatever fails later, and what was left behind is still there.
+    None if no transaction ended or left anything: then the failure is the result.
     """
     if not ended or ended[-1].ended not in (Ended.COMMITTED, Ended.INCOMPLETE):
         return None
@@ -65,7 +61,7 @@ def standing(ended: Sequence[Result], error: BaseException) -> Result | None:
     elif not isinstance(error, IrsaError):
         words = redacted(f"a bug in irsa: {type(error).__name__}: {error}")
     last = ended[-1]
-    return replace(last, notes=[*last.notes, f"what comes after the transaction could not be done: {words}"])
+    return replace(last, notes=[*last.notes, f"a step after the transaction failed: {words}"])
 
 
 def perform(
@@ -79,13 +75,11 @@ def perform(
     counted_on: Iterable[Change] = (),
     seen: Iterable[object] = (),
 ) -> Result:
-    """Carry a plan out, or only show it; one without changes is proven by its gate and nothing else.
+    """Carry out a plan, or only show it; without changes, only its gate runs.
 
-    The one way by which a command writes. `carry_out` is `execute` unless the transaction ends otherwise;
-    `counted_on` is what the plan builds on: it is waited for where other runs are at work on it. `seen` is
-    the current state that it was made of.
-    Raises `JournalError` when it can't even start, `LookAgain` when the plan was made without a lock that it
-    needs, `Refused` when it is not the saved one, and what the gate raises where there is nothing to do.
+    The one way by which commands write. `counted_on` are objects that the plan depends on, `seen` is the
+    current state. Raises `JournalError`, `LookAgain` if a lock is missing, `Refused` if it is not the saved
+    plan, and errors of the gate.
     """
     cluster = connection.cluster
     if settings.keeps_plan and len(plan):
@@ -208,7 +202,7 @@ def _tell_of_place(settings: Settings) -> None:
     try:
         check_place(settings.state_dir)
     except RefusedJournal as error:
-        settings.note(f"Note: irsa recover will not take the journal of this run: {error}")
+        settings.note(f"Note: irsa recover can't use the journal of this run: {error}")
 
 
 def result_of_report(
@@ -230,35 +224,30 @@ def result_of_report(
 
 
 def left(leftover: Leftover, transaction: str, way: str = "", *, lock_lost: bool = False) -> Left:
-    """A leftover with the command that rolls it back, or that shows it when it may be somebody else's.
+    """A leftover with the command that rolls it back, or shows it if it may belong to others.
 
-    `way`: the options by which the run's recovery reaches the cluster; see
-    `irsa_cli.core.recovery.authority`. `lock_lost`: another run may have gone on from it, and ended well, so
-    to roll it back is not proposed.
+    `way`: options to reach the cluster. `lock_lost`: another run may have continued from it.
     """
     change, error = leftover.change, leftover.error
     repair = f"irsa recover {transaction}{way}"
     if isinstance(error, Claimed):
-        repair += "  # when the other run has ended: nothing is taken from it"
+        repair += "  # after the other run has ended"
         if change.kind is Kind.ROLE:  # A person may have annotated it: then only forward ends it.
             repair += f"; or {SAME_AGAIN}"
     elif isinstance(error, MadeAgain):
         namespace, name = change.target
-        repair = f"kubectl -n {namespace} get pods  # those of {name}: delete them, to start them again"
+        repair = f"kubectl -n {namespace} get pods  # those of {name}: delete them to restart them"
     elif lock_lost:
         repair = SAME_AGAIN
     elif isinstance(error, Conflict) and change.after is not None:
-        # What was taken away is in the journal, and nowhere else.
+        # Deleted objects are in the journal only.
         repair = look_command(change)
     return Left(f"{change.kind.value} {change.name}", str(error), repair, in_use=isinstance(error, Claimed))
 
 
 def look_command(change: Change) -> str:
-    """The command of AWS or Kubernetes that shows a person what a change is about.
-
-    None that deletes: what could not be rolled back, because somebody else has changed it, may be theirs.
-    """
+    """The command that shows a changed object; never one that deletes."""
     target = [shlex.quote(part) for part in change.target]
     role = shlex.quote(change.target[0].rsplit("/", 1)[-1])
     command = change.kind.traits.shown_by.format(first=target[0], last=target[-1], target=role)
-    return f"{command}  # then decide: somebody else has changed it"
+    return f"{command}  # check first: somebody else changed it"

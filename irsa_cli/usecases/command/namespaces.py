@@ -1,7 +1,4 @@
-"""Whether the namespace is there that a command limits itself to with `-n`, and which ones are named alike.
-
-A command for one ServiceAccount finds out with the ServiceAccount whether its namespace is there.
-"""
+"""Check the namespace of `-n`, and find similar names."""
 
 from __future__ import annotations
 
@@ -11,10 +8,9 @@ from irsa_cli.usecases.command.connect import Connection
 
 
 def check_namespace(connection: Connection, name: str) -> None:
-    """Raise `Refused` when there is no such namespace: an empty list of its objects would say nothing.
+    """Raise `Refused` if the namespace does not exist.
 
-    A caller who may not read namespaces goes on, and so does one who gets no answer: what is read next says
-    why.
+    Without permission to read namespaces, there is no error: the next read reports it.
     """
     try:
         found = connection.kube.namespace(name)
@@ -23,14 +19,14 @@ def check_namespace(connection: Connection, name: str) -> None:
     if found is None:
         similar = similar_namespaces(connection, name)
         raise Refused(
-            f"there is no namespace {name} in {connection.cluster.name}",
+            f"namespace {name} in {connection.cluster.name}",
             details=(f"namespaces with a similar name: {', '.join(similar)}",) if similar else (),
             next_steps=("check --namespace and --cluster",),
         )
 
 
 def similar_namespaces(connection: Connection, name: str) -> tuple[str, ...]:
-    """The namespaces whose names are like this one; () where they can't be listed."""
+    """Namespaces with similar names; () if they can't be listed."""
     try:
         found = connection.kube.namespaces()
     except ServiceError:

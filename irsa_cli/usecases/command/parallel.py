@@ -1,8 +1,4 @@
-"""Many transactions, at the same time or one after another: an error ends its own one only.
-
-At the same time as many as asked for, fewer while AWS throttles. What each of them does is the business of
-who calls this.
-"""
+"""Run many transactions, at the same time or in turn; an error ends only its own."""
 
 from __future__ import annotations
 
@@ -41,10 +37,9 @@ _PAUSE = 1.0
 
 
 class Pace:
-    """How many may be under way: halved when AWS throttles, and slowly more again after that.
+    """The number of parallel runs: halved when AWS throttles, then slowly increased (as in RFC 5681).
 
-    As TCP does it (RFC 5681): additive increase, multiplicative decrease. After `max_failures` (None: however
-    many) nothing more is begun. Safe to use from several threads.
+    After `max_failures`, no other run begins. Thread-safe.
     """
 
     def __init__(self, most: int, max_failures: int | None = None) -> None:
@@ -113,10 +108,7 @@ def run_all(
 
 
 def in_turn(items: Iterable[T], role: Callable[[T], str]) -> list[list[T]]:
-    """In stages, so that those about one role come one after the other; '' is no role.
-
-    IAM has no conditional write for trust policies: of two at the same time, one may be lost.
-    """
+    """The items in stages, so that changes of one role run in turn: IAM has no conditional writes."""
     stages: list[list[T]] = []
     before: Counter[str] = Counter()
     for item in items:
@@ -141,7 +133,7 @@ def result_of(work: Callable[[], Result]) -> Result:
 
 
 def ended(cluster: Cluster, name: str, result: Result, *, where: str = "", place: str = "") -> Item:
-    """One of many that has ended; its result names the cluster also where it failed before it knew that."""
+    """The ended item; its result names the cluster even after an early failure."""
     named = result if result.cluster else replace(result, cluster=cluster)
     return Item(cluster.name, name, named, where, place)
 
@@ -158,9 +150,9 @@ def attempt(transaction: str, work: Callable[[], Result]) -> Result:
 
 
 def warning(settings: Settings, *, forward: bool) -> Callable[[str], None]:
-    """What is said when the first signal comes."""
-    what = "the call under way is waited for" if forward else "this transaction is rolled back first"
-    return lambda _: settings.note(f"stopping: {what} (once more to stop at once)")
+    """The message about the first signal."""
+    what = "waiting for the current call" if forward else "rolling back this transaction first"
+    return lambda _: settings.note(f"Stopping: {what}. Press Ctrl-C again to stop immediately.")
 
 
 @contextmanager

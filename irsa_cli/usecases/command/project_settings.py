@@ -1,9 +1,4 @@
-"""What holds for all runs of a project: its `.irsa.yaml`, and the environment, which goes before it.
-
-The file is the one that `IRSA_CONFIG` names, else the nearest one of the working directory and the folders
-above it. What it may say is in
-`irsa_cli.core.config.project`.
-"""
+"""Settings for all runs of a project: `.irsa.yaml`, overridden by the environment."""
 
 from __future__ import annotations
 
@@ -28,14 +23,14 @@ _CALLER = (
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
 )
-"""Variables by which the environment says who calls: the project's profile is for where it does not."""
+"""Variables with credentials in the environment: these override the project's profile."""
 BOUNDARY, REQUIRE = "IRSA_PERMISSIONS_BOUNDARY", "IRSA_REQUIRE_PERMISSIONS_BOUNDARY"
 _TRUE, _FALSE = ("1", "true", "yes"), ("", "0", "false", "no")
 _LARGEST = 65536
 
 
 def boundary_rules(*, may_remove: bool = False) -> BoundaryRules:
-    """What environment and project demand of permissions boundaries; raises `InvalidInput`."""
+    """Rules about permissions boundaries from environment and project; raises `InvalidInput`."""
     return rules_of(os.environ, read_project(Path.cwd()), may_remove=may_remove)
 
 
@@ -53,7 +48,7 @@ def rules_of(environment: Mapping[str, str], project: Project, *, may_remove: bo
 
 
 def lock_options(*, namespace: str | None, timeout: float | None, enabled: bool | None) -> LockOptions:
-    """How runs lock: as given, else as the project has it; raises `InvalidInput`."""
+    """Lock options as given, or else as in the project; raises `InvalidInput`."""
     project, default = read_project(Path.cwd()), LockOptions()
     found = project.lock_timeout if timeout is None else timeout
     return LockOptions(
@@ -86,37 +81,32 @@ def read_project(folder: Path) -> Project:
 
 
 def caller_variable(environment: Mapping[str, str]) -> str:
-    """The variable by which the environment says who calls; '' where it does not."""
+    """The variable with credentials in the environment; '' if there is none."""
     return next((name for name in _CALLER if environment.get(name, "").strip()), "")
 
 
 def check_project(cluster: Cluster, project: Project, *, account: bool, arn: bool) -> None:
-    """Raise `UnexpectedCluster` for a cluster that the project does not expect: nothing is done in it.
-
-    `account` and `arn`: whether no flag says what is expected of these.
-    """
+    """Raise `UnexpectedCluster` for a cluster that the project does not expect; flags override it."""
     for name, wanted, got, counts in (
         ("expectAccount", project.expect_account, cluster.account, account),
         ("expectClusterARN", project.expect_cluster_arn, cluster.arn, arn),
     ):
         if counts and wanted and wanted != got:
             raise UnexpectedCluster(
-                f"cluster {cluster.name} is not the one that is expected",
+                f"cluster {cluster.name} is not the expected one",
                 reason=f"it is {got}, and {name} in {project.place(name)} says {wanted}",
                 next_steps=("check the cluster's name, the credentials, the profile and the region",),
             )
 
 
 def _check_owner(path: Path, found: os.stat_result, folder: Path) -> None:
-    """Who may lead a run to another cluster or profile: its user, root, or whose folder it is run in."""
+    """Trusted owners of a project file: the user, root, and the owner of the folder."""
     try:
         here = folder.stat().st_uid
     except OSError:
         here = os.geteuid()
     if found.st_uid not in (os.geteuid(), 0, here):
-        raise InvalidInput(
-            f"{path} is not read", reason="it belongs to somebody else, as the folder does not"
-        )
+        raise InvalidInput(f"{path} is not read", reason="its owner is not the owner of the folder")
 
 
 def _text(path: Path, found: os.stat_result, folder: Path) -> str:
@@ -124,5 +114,5 @@ def _text(path: Path, found: os.stat_result, folder: Path) -> str:
     if not stat.S_ISREG(found.st_mode):
         raise InvalidInput(f"{path} is no file")
     if found.st_mode & stat.S_IWOTH:
-        raise InvalidInput(f"{path} is not read", reason="everybody may write it (chmod o-w)")
+        raise InvalidInput(f"{path} is not read", reason="all users can write it (chmod o-w)")
     return read_text(path, _LARGEST)

@@ -1,8 +1,4 @@
-"""Looking, planning and acting again: with the locks that a plan needs, or after another run's write.
-
-What one attempt does is its command's business; which locks there are, and how they are taken, that of
-`irsa_cli.usecases.locks`.
-"""
+"""Read, plan and act again: with the locks that a plan needs, or after another run's write."""
 
 from __future__ import annotations
 
@@ -17,7 +13,7 @@ from irsa_cli.core.values import doing, limits
 from irsa_cli.core.values.errors import Conflict, NotConfirmed, Refused, ServiceError, Unseen
 from irsa_cli.core.values.patience import current
 from irsa_cli.usecases.command.settings import HeldLocks, Settings
-from irsa_cli.usecases.command.signals import told_to_stop
+from irsa_cli.usecases.command.signals import late_signal
 
 T = TypeVar("T")
 
@@ -33,12 +29,7 @@ class LookAgain(Exception):
 
 
 def with_its_locks(attempt: Callable[[], T], hold: HeldLocks | None) -> T:
-    """Do it, anew each time when its plan needs more locks than were held while it was made.
-
-    What is refused is looked at with the lock as well, and what was there and then was not: another run may
-    be at work on it just now. It is also looked at again while what was seen is so young that IAM may have
-    shown an older state of it.
-    """
+    """Run the work again if its plan needs more locks, or if another run or an old read may mislead it."""
     rounds, wait = 0, limits.PROPAGATION_SECONDS / 60
     started = monotonic()
     while rounds < ROUNDS:
@@ -62,7 +53,7 @@ def with_its_locks(attempt: Callable[[], T], hold: HeldLocks | None) -> T:
                 wait = min(wait * 2, 2.0)
             else:
                 raise
-    raise Conflict("the current state changes again and again while it is read")
+    raise Conflict("the current state keeps changing while irsa reads it")
 
 
 def came_between(error: Exception | None) -> bool:
@@ -73,7 +64,7 @@ def came_between(error: Exception | None) -> bool:
 
 
 class Attempts:
-    """The attempts of one run, for a `for` loop that ends itself where nothing is to be attempted again."""
+    """The attempts of one run, for a `for` loop."""
 
     def __init__(self, settings: Settings, most: int = ATTEMPTS) -> None:
         self._settings = settings
@@ -89,7 +80,7 @@ class Attempts:
     def is_last(self) -> bool:
         """Whether what this attempt finds stands: it is the last one, time is up, or the user said stop."""
         spent = self._settings.spent >= self._settings.timeout
-        return self.number == self._most or spent or bool(told_to_stop())
+        return self.number == self._most or spent or bool(late_signal())
 
     def look_again(self, error: Exception | None) -> None:
         """Say so, and wait a moment that differs between two runs that have met."""
@@ -98,10 +89,7 @@ class Attempts:
 
 
 def until_settled(attempt: Callable[[], Result], settings: Settings) -> Result:
-    """Attempt again when somebody else's write came between, and nothing of this attempt is left.
-
-    An attempt looks, plans and acts.
-    """
+    """Attempt again if somebody else's write interfered and nothing of this attempt is left."""
     attempts = Attempts(settings)
     for number in attempts:
         try:

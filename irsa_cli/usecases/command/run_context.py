@@ -1,8 +1,6 @@
-"""What a run says of itself: which command, about what, on which cluster, and how that was reached.
+"""The identity of a run: command, object, cluster and how to reach it.
 
-The journal keeps it, so that `irsa recover` finds the cluster again, and a later run the interrupted ones for
-the same object (to roll them back is `irsa_cli.usecases.recovery.by_journal`'s business). How a journal is
-read back is in `irsa_cli.transaction.reading`.
+The journal keeps it for `irsa recover`, and for later runs of the same object.
 """
 
 from __future__ import annotations
@@ -27,11 +25,9 @@ from irsa_cli.usecases.command.settings import Settings
 
 @dataclass(frozen=True)
 class RunContext:
-    """One run of a command that writes.
+    """One run of a writing command; `service_account` is None for changes of the cluster itself.
 
-    `service_account` is `namespace/name`, what stands for several, or None for what is the cluster's own.
-    `request` tells it from runs that want something else of the same. `takes_back` is the transaction whose
-    leftovers it rolls back, where that is not its own.
+    `request` tells it from other requests. `takes_back` is another transaction that it rolls back.
     """
 
     command: Command
@@ -62,7 +58,7 @@ class RunContext:
         return About(self.command.value, self.cluster, self.service_account, account)
 
     def planned(self, plan: Plan, cluster: Cluster, seen: Iterable[object] = ()) -> PlannedWork:
-        """What this run is about to do, and the current state that its plan was made of."""
+        """The planned work, and the current state that it depends on."""
         found = {**seen_of(*seen), **seen_of({"issuer of the cluster": cluster.issuer})} if len(plan) else {}
         return PlannedWork(self.cluster, self.command.value, self.service_account or "", plan, found)
 
@@ -72,10 +68,7 @@ class RunContext:
         return way_of(written_target(self.target))
 
     def to_journal(self, *, gated: bool | None = None) -> dict[str, Any]:
-        """As the journal has it; a key stays what it is, whatever the attributes are called.
-
-        `gated`: whether its last step waits for a proof; None where it has no such step.
-        """
+        """The journal's form; its keys never change. `gated`: whether the last step waits for a proof."""
         return {
             "command": self.command.value,
             "cluster": self.cluster,
@@ -90,30 +83,30 @@ class RunContext:
 def going_on(
     settings: Settings, context: RunContext, covers: Covers, also: Collection[str] = ()
 ) -> list[Path]:
-    """The journals of interrupted runs for the same object; what this run makes of them is said.
+    """Journals of interrupted runs for the same object; each is reported.
 
-    `covers` tells what is left of them when this run has ended well. Commands as in `interrupted_runs`.
+    `covers` tells what is left of them after this run.
     """
     found = interrupted_runs(settings.state_dir, context.about, also)
     for path in found:
         if leaves(read(path), covers):
             settings.note(other_desired_state(path))
         else:
-            settings.note(f"An earlier run ({path.stem}) was interrupted; this one goes on from there.")
+            settings.note(f"An earlier run ({path.stem}) was interrupted; this one continues from there.")
     return found
 
 
 def supersede_if_well(
     earlier: Iterable[Path], result: Result, settings: Settings, covers: Covers = everything
 ) -> None:
-    """Note that nothing of earlier runs is to be rolled back, as this one has made true what they began."""
+    """Mark earlier runs as superseded after this one has succeeded."""
     if result.ended in (Ended.COMMITTED, Ended.UNCHANGED) and not settings.dry_run:
         supersede(earlier, covers)
 
 
 def other_desired_state(path: Path) -> str:
-    """What is said of a run that was interrupted and left something that this one is not about."""
+    """The note about an interrupted run that left something else."""
     return (
-        f"An earlier run ({path.stem}) that asked for something else was interrupted:"
-        f" {command_of(path)} rolls back what only that one needs."
+        f"An earlier run ({path.stem}) with another request was interrupted:"
+        f" {command_of(path)} rolls back what only that run needs."
     )

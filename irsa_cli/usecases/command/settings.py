@@ -1,7 +1,4 @@
-"""How a command runs its transactions: time limits, where the journals are, who listens.
-
-What a project asks of all its runs (`.irsa.yaml`) is in `irsa_cli.usecases.command.project_settings`.
-"""
+"""Settings of a command's transactions: time limits, journals, listeners, locks."""
 
 from __future__ import annotations
 
@@ -32,11 +29,11 @@ class LockOptions:
 
 
 class HeldLocks(Fence, Protocol):
-    """What a run holds; see `irsa_cli.usecases.locks`."""
+    """The locks of a run; see `irsa_cli.usecases.locks`."""
 
     @property
     def holder(self) -> str:
-        """Who holds it, as the Leases have it."""
+        """The holder, as in the Leases."""
         ...
 
     @property
@@ -54,15 +51,15 @@ class HeldLocks(Fence, Protocol):
         ...
 
     def busy(self) -> frozenset[str]:
-        """What other runs have locks for, as `secure` takes it."""
+        """The locks of other runs, in the form that `secure` takes."""
         ...
 
     def secure(
         self, changes: Iterable[Change], /, *, counted_on: Iterable[Change] = (), busy: Collection[str] = ()
     ) -> None:
-        """Hold what these changes need, and what they count on where others are `busy` with it.
+        """Hold the locks for these changes and for what they depend on.
 
-        Raises `LookAgain` when that was not held while it was looked, and that makes a difference.
+        Raises `LookAgain` if a lock was missing during the read and this matters.
         """
         ...
 
@@ -72,7 +69,7 @@ class HeldLocks(Fence, Protocol):
 
 
 class ExpectedPlan(Protocol):
-    """A plan that was saved, and that is to be carried out exactly; see `irsa_cli.usecases.plans`."""
+    """The saved plan to carry out exactly; see `irsa_cli.usecases.plans`."""
 
     def check(self, now: PlannedWork) -> None:
         """Raise `Refused` where a plan is not the one that was saved."""
@@ -99,7 +96,7 @@ class Settings:
     """The runs that this one is one of; signals are heard, and journals are pruned, for all of them."""
     lock: LockOptions = field(default_factory=LockOptions)
     hold: HeldLocks | None = None
-    """The locks that are held by now, None where none are taken."""
+    """The held locks; None without locking."""
     expected: ExpectedPlan | None = None
     """The saved plan that is carried out; None where what is planned now is."""
     saves: bool = False
@@ -116,11 +113,11 @@ class Settings:
         self.thought.append((began, ended))
         extend(ended - began)
         if not answer:
-            raise NotConfirmed("nothing is deleted", reason="it was not confirmed")
+            raise NotConfirmed("nothing was deleted", reason="it was not confirmed")
 
     @property
     def keeps_plan(self) -> bool:
-        """Whether what a plan was made of is compared with what a saved one was made of, now or later."""
+        """Whether the current state of a plan is compared, now or later."""
         return self.saves or self.expected is not None
 
     @property

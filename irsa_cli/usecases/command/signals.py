@@ -1,7 +1,4 @@
-"""SIGINT and SIGTERM while transactions run: a stop before the next call, for one run or for several.
-
-Before a transaction takes over, a signal ends the command at once: that is `irsa_cli.cli.session`'s business.
-"""
+"""SIGINT and SIGTERM during transactions: stop before the next call."""
 
 from __future__ import annotations
 
@@ -17,10 +14,7 @@ from irsa_cli.transaction.protocol import Run
 
 
 class RunGroup(Run):
-    """Several runs, at the same time or in turn, that a signal stops together: no other is begun then.
-
-    `command` is what finishes the work, behind `irsa recover`. Safe to use from several threads.
-    """
+    """Several runs that a signal stops together; thread-safe. `command` follows `irsa recover`."""
 
     def __init__(self, command: str = "--all") -> None:
         super().__init__(command, math.inf)
@@ -59,33 +53,32 @@ class RunGroup(Run):
 
 @contextmanager
 def stoppable(run: Run, warn: Callable[[str], None], way: str = "") -> Iterator[None]:
-    """Turn SIGINT and SIGTERM into a stop before the next call; a second signal ends the process at once.
+    """Turn SIGINT and SIGTERM into a stop before the next call; a second one ends the process.
 
-    Raising out of a handler would leak: the request in flight may be executed after the rollback. And when
-    the run has ended, a signal must not keep it from telling what it did; see `told_to_stop`.
+    A handler must not raise: the current request may be executed after the rollback.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    heard, told = os.pipe()
+    heard, writer = os.pipe()
     watcher = threading.Thread(target=_watch, args=(heard, run, warn), daemon=True)
     watcher.start()
     seen: list[int] = []
     last_words = f"stopped; finish with: irsa recover {run.transaction}{way}\n".encode()
-    handle = _handler(told, run, seen, last_words)
-    late = told_to_stop()
+    handle = _handler(writer, run, seen, last_words)
+    late = late_signal()
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     if late:
         run.interrupt(late)
     try:
         yield
     finally:
-        os.write(told, b"\0")
+        os.write(writer, b"\0")
         watcher.join()
         after = _Late(second=bool(seen))
         for number, handler in before.items():
             signal.signal(number, handler if run.forgettable else after)
-        os.close(told)
+        os.close(writer)
         os.close(heard)
 
 
@@ -104,10 +97,7 @@ def telling_first() -> Iterator[None]:
 
 
 class _Late:
-    """Handles signals when a run has ended: the first is noted, a second one ends the process at once.
-
-    `second`: the run has heard the first one already.
-    """
+    """Handles signals after a run: notes the first one, ends the process at the second."""
 
     def __init__(self, *, second: bool) -> None:
         self.number = 0
@@ -120,18 +110,17 @@ class _Late:
         self.number = number
         with suppress(OSError):
             os.write(
-                sys.stderr.fileno(),
-                b"Stopping after the result is written. Press Ctrl-C again to stop immediately.\n",
+                sys.stderr.fileno(), b"Stopping after the result. Press Ctrl-C again to stop immediately.\n"
             )
 
 
-def told_to_stop() -> int:
+def late_signal() -> int:
     """The signal that came when the run before had ended and had something to tell; 0 for none."""
     handler = signal.getsignal(signal.SIGTERM)
     return handler.number if isinstance(handler, _Late) else 0
 
 
-def _handler(told: int, run: Run, seen: list[int], last_words: bytes) -> Callable[[int, object], None]:
+def _handler(writer: int, run: Run, seen: list[int], last_words: bytes) -> Callable[[int, object], None]:
     """Handles signals without a lock: the code that it interrupts may hold any. They are noted as `seen`."""
 
     def handle(number: int, _frame: object) -> None:
@@ -142,7 +131,7 @@ def _handler(told: int, run: Run, seen: list[int], last_words: bytes) -> Callabl
             signal.raise_signal(number)
         seen.append(number)
         run.notice(number)
-        os.write(told, bytes([number]))
+        os.write(writer, bytes([number]))
 
     return handle
 
@@ -152,7 +141,5 @@ def _watch(heard: int, run: Run, warn: Callable[[str], None]) -> None:
     (number,) = os.read(heard, 1)
     if number:
         run.interrupt(number)
-        warn(
-            "Stopping: waiting for the current call, then rolling back."
-            " Press Ctrl-C again to stop immediately."
-        )
+        how = "waiting for the current call, then rolling back"
+        warn(f"Stopping: {how}. Press Ctrl-C again to stop immediately.")

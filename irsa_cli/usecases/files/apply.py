@@ -1,9 +1,6 @@
-"""`irsa apply` and `irsa diff`: applies what configuration files ask for, and nothing else.
+"""`irsa apply` and `irsa diff`: one transaction for each ServiceAccount, or with `atomic` one for all.
 
-One transaction for each ServiceAccount, many at the same time; or with `atomic` one for all: what each of
-them needs is planned as by itself (`irsa_cli.core.planning.converge`), and the plans are put side by side
-(`irsa_cli.core.plan.changes`). What they build on (the OIDC provider, namespaces) is created first. What
-`--prune` deletes is found in `irsa_cli.usecases.files.delete_files`.
+The OIDC provider and namespaces come first; `irsa_cli.usecases.files.delete_files` prunes.
 """
 
 from __future__ import annotations
@@ -46,7 +43,7 @@ if TYPE_CHECKING:
 
 def apply(request: Request, settings: Settings, log: WireLog, tell: Tell) -> AppliedList:
     """Apply what the files ask for; an error of one ServiceAccount does not end the others."""
-    pace, listen, told = paced(request.parallel, request.max_failures, log, tell)
+    pace, listen, notify = paced(request.parallel, request.max_failures, log, tell)
     request = request.bounded()
     where = places(request.configs, request.target, request.selection)
     request.boundaries.check_all_made([*_without_boundary(where, request.boundaries)])
@@ -57,7 +54,7 @@ def apply(request: Request, settings: Settings, log: WireLog, tell: Tell) -> App
         )
     done = begun(request.configs)
     cluster_runs = connected(
-        where, lambda place: ClusterRun.open(place, request, settings, listen, among=len(where)), done, told
+        where, lambda place: ClusterRun.open(place, request, settings, listen, among=len(where)), done, notify
     )
     group = RunGroup()
     with stoppable(group, settings.note), ExitStack() as taking:
@@ -69,13 +66,13 @@ def apply(request: Request, settings: Settings, log: WireLog, tell: Tell) -> App
             locks = taking.enter_context(Locks.of(cluster_run.connection, grouped, Command.APPLY))
             run = replace(cluster_run, settings=grouped, locks=locks)
             if request.atomic:
-                _all_or_nothing(run, done, told)
+                _all_or_nothing(run, done, notify)
             else:
                 start = len(done.items)
-                run.guarded(done, told, partial(run.one_by_one, done, pace, told))
+                run.guarded(done, notify, partial(run.one_by_one, done, pace, notify))
                 done.order(start, map(str, cluster_run.place.bindings))
                 if not pace.is_over:
-                    run.guarded(done, told, partial(run.prune, done, pace, told))
+                    run.guarded(done, notify, partial(run.prune, done, pace, notify))
                 if request.changed_by:
                     found = ask_who_changed(cluster_run.connection, done.items[start:])
                     done.notices = [*done.notices, *found]
@@ -101,7 +98,7 @@ def _all_or_nothing(cluster_run: ClusterRun, done: AppliedList, tell: Tell) -> N
 
 
 def _without_boundary(where: Iterable[Place], rules: BoundaryRules) -> Iterator[str]:
-    """The entries that make a role for which nobody names a boundary."""
+    """The entries that create a role without a permissions boundary."""
     for item in (item for place in where for item in place.bindings):
         if not (item.attach_role_arn or item.permissions_boundary or rules.default):
             yield f"{item} ({item.where})"
@@ -112,7 +109,7 @@ MOST_OBJECTS = 30
 
 
 def ask_who_changed(connection: Connection, items: Sequence[Item]) -> list[str]:
-    """Put into each planned item who has changed its objects; returns what is to be said of the reading."""
+    """Add to each planned item who changed its objects; returns notes."""
     asked = 0
     for item in items:
         if item.result.ended is not Ended.PLANNED:
@@ -120,20 +117,20 @@ def ask_who_changed(connection: Connection, items: Sequence[Item]) -> list[str]:
         found = []
         for name in objects_of(change.change for change in item.result.changes):
             if asked == MOST_OBJECTS:
-                return [f"who changed more than {MOST_OBJECTS} objects was not asked of CloudTrail"]
+                return [f"not checked in CloudTrail: who changed more than {MOST_OBJECTS} objects"]
             asked += 1
             try:
                 found += writes_to(connection.home, name)
             except IrsaError as error:
-                return [f"who changed it is not known: {error}"]
+                return [f"unknown who changed it: {error}"]
         item.result.facts = {**item.result.facts, "changedBy": [one.to_json() for one in found]}
     return []
 
 
 def apply_at_once(cluster_run: ClusterRun, desired_states: list[DesiredState]) -> Result:
-    """Plan for all, and carry it out; raises `Refused` when one of them can't be as desired.
+    """Plan all and carry it out; `desired_states` receives the desired states.
 
-    `desired_states` is filled with what the files mean.
+    Raises `Refused` if one of them can't be reached.
     """
     attempts = Attempts(cluster_run.settings)
     for number in attempts:
@@ -146,7 +143,7 @@ def apply_at_once(cluster_run: ClusterRun, desired_states: list[DesiredState]) -
 
 
 def _attempt(cluster_run: ClusterRun, desired_states: list[DesiredState], *, again: bool) -> Result:
-    # What was in the way the first time may be what a list did not show.
+    # A list may have missed a recent change the first time.
     with Snapshot(cluster_run.connection, one_by_one=again or cluster_run.settings.is_rehearsal) as snapshot:
         desired_states[:] = [_meant(found) for found in cluster_run.desired_states(snapshot)]
         ground = snapshot.prepare_base(desired_states, associate=cluster_run.place.with_oidc)
@@ -179,7 +176,9 @@ def _attempt(cluster_run: ClusterRun, desired_states: list[DesiredState], *, aga
     result.facts, result.verification = facts, proof or None
     result.warnings = warnings if result.error is None else ()
     if result.error is None:
-        result.notes += _told(asked, [desired for desired in desired_states if not desired.role_only])
+        result.notes += _association_notes(
+            asked, [desired for desired in desired_states if not desired.role_only]
+        )
     if result.ended is Ended.UNCHANGED:
         return result
     if result.ended in (Ended.COMMITTED, Ended.PLANNED):
@@ -192,8 +191,8 @@ def _attempt(cluster_run: ClusterRun, desired_states: list[DesiredState], *, aga
     return result
 
 
-def _told(asked: Question, desired_states: Sequence[DesiredState]) -> Iterator[str]:
-    """What is to be said of those that EKS Pod Identity takes over."""
+def _association_notes(asked: Question, desired_states: Sequence[DesiredState]) -> Iterator[str]:
+    """Warnings about ServiceAccounts that EKS Pod Identity serves."""
     for desired in desired_states:
         one = Result(Ended.COMMITTED)
         asked.tell(one, desired.namespace, desired.name, desired.role_arn)

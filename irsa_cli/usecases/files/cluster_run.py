@@ -1,8 +1,4 @@
-"""One cluster that `irsa apply` works on: its groundwork, its entries, and what earlier runs left of them.
-
-Which clusters there are is found in `irsa_cli.usecases.files.targets`; the order of the work on several is in
-`irsa_cli.usecases.files.apply`.
-"""
+"""One cluster of `irsa apply`: its shared parts, its entries, and leftovers of earlier runs."""
 
 from __future__ import annotations
 
@@ -60,13 +56,13 @@ class ClusterRun:
     locks: Locks | None = None
     """The locks of the run here; None before it begins."""
     name: str = ""
-    """What tells this cluster from the others of the run; '' where there are none."""
+    """The name that tells this cluster from others of the run; '' if it is the only one."""
     roles: dict[str, str] = field(default_factory=dict)
     """The ARNs of the roles of the entries that are as desired by now, or would be in a dry run."""
     others: set[str] = field(default_factory=set)
-    """What other runs had locks for when it was looked what is there."""
-    told: set[str] = field(default_factory=set)
-    """What is going to be pruned, as it was told: with its locks it is looked at again."""
+    """The locks of other runs when the current state was read."""
+    reported: set[str] = field(default_factory=set)
+    """The announced deletions, which are read again with their locks."""
 
     @classmethod
     def open(
@@ -89,7 +85,7 @@ class ClusterRun:
         return cls(place, request, settings, connection, found, name=name)
 
     def guarded(self, done: AppliedList, tell: Tell, work: Callable[[], None]) -> None:
-        """Do a part; when it can't be begun, what was done before it is still to be told."""
+        """Do a part; if it can't begin, report what was done before."""
         try:
             work()
         except IrsaError as error:
@@ -100,19 +96,16 @@ class ClusterRun:
             tell(item)
 
     def one_by_one(self, done: AppliedList, pace: Pace, tell: Tell) -> None:
-        """A transaction for each ServiceAccount; those that use another's role come last.
+        """Run a transaction for each ServiceAccount; those that use another's role come last.
 
-        What the groundwork changes is locked until all have ended.
+        Changes of shared parts stay locked until all have ended.
         """
         with self.holding() as cluster_run, naming_caller(self.connection.caller):
             with_its_locks(lambda: cluster_run._one_by_one(done, pace, tell), cluster_run.settings.hold)
 
     @contextmanager
     def holding(self, wanted: Iterable[Lock] = ()) -> Iterator[ClusterRun]:
-        """The same run while these locks are held, and what its plans need besides.
-
-        Where somebody may be asked about deletions they are taken after the answer: once there is a plan.
-        """
+        """The same run with these locks and those that its plans need; after a question, not before it."""
         if self.locks is None:
             yield self
             return
@@ -197,21 +190,21 @@ class ClusterRun:
     def prune_candidates(
         self, roles: Mapping[str, str], *, tell: bool = True
     ) -> list[list[delete_sa.Request]]:
-        """What `--prune` deletes here; told before it is done. `roles` are those that entries have by now."""
+        """Deletions of `--prune`, announced before they begin; `roles` are those of entries."""
         if not self.request.prune:
             return []
         pruning = Pruning(self.connection, self.place, self.request.selection, self._note_once)
         found = pruning.candidates(roles)
         if any(found) and tell:
             names = ", ".join(sorted(item.title for stage in found for item in stage))
-            self._note_once(f"No file lists these any more, and irsa created them: {names}")
+            self._note_once(f"No file contains these any more; irsa created them: {names}")
         return found
 
     def _note_once(self, text: str) -> None:
         """Say it once: with its locks it is looked at again."""
-        if text not in self.told:
+        if text not in self.reported:
             self.settings.note(text)
-        self.told.add(text)
+        self.reported.add(text)
 
     def _run(
         self,
@@ -239,7 +232,7 @@ class ClusterRun:
     def _ahead(
         self, desired_states: Sequence[DesiredState], snapshot: Snapshot, most: int
     ) -> AbstractContextManager[LocksAhead | None]:
-        """The locks of those that are new for certain, taken beside the work on those before them."""
+        """Locks of new ServiceAccounts, taken in parallel with other work."""
         if self.locks is None:
             return nullcontext()
         new = [item for item in desired_states if snapshot.is_unlisted(item)]
@@ -289,7 +282,7 @@ class ClusterRun:
         return self.ended(str(binding), result, binding.where)
 
     def ended(self, name: str, result: Result, where: str = "") -> Item:
-        """What is told of one of them, in terms of the files."""
+        """The result of one of them, in terms of the files."""
         result.error = in_terms_of_files(result.error, self.connection.cluster, name)
         return ended_item(self.connection.cluster, name, result, where=where, place=self.name)
 
@@ -334,10 +327,7 @@ class ClusterRun:
         pruned: bool = False,
         tell: bool = True,
     ) -> None:
-        """Of earlier runs for these that were interrupted, nothing is left that the desired states are about.
-
-        `pruned`: nor of what no file lists. `tell`: say of which something else is left.
-        """
+        """Mark interrupted runs as superseded if these desired states cover them; `tell`: note the others."""
         if self.settings.dry_run:
             return
         paths = [path for name in names for path in self.unfinished.get(name, [])]
@@ -361,7 +351,7 @@ class ClusterRun:
         return perform(plan, self.connection, settings, context, gate, counted_on=counted_on, seen=seen)
 
     def _desired_states(self, snapshot: Snapshot) -> tuple[list[tuple[Binding, DesiredState]], list[Item]]:
-        """What each entry means here; and the entries that can't be meant."""
+        """The desired state of each entry, and the entries that have none."""
         desired_states, broken = [], []
         for binding, found in zip(self.place.bindings, self.desired_states(snapshot), strict=True):
             if isinstance(found, IrsaError):
@@ -371,7 +361,7 @@ class ClusterRun:
         return desired_states, broken
 
     def desired_states(self, snapshot: Snapshot) -> list[DesiredState | IrsaError]:
-        """What each entry means here, or why it can't be meant."""
+        """The desired state of an entry, or the error."""
         return Entries(self.place, self.request, self.connection, snapshot).desired_states()
 
 

@@ -1,8 +1,4 @@
-"""`irsa delete -f`, and `irsa apply --prune`: bindings that files name, or no longer name, are deleted.
-
-`--prune` deletes what irsa created and no file lists, and roles that are left from before. How one is deleted
-is in `irsa_cli.usecases.write.delete_sa`, applying files in `irsa_cli.usecases.files.apply`.
-"""
+"""`irsa delete -f` and `irsa apply --prune`: delete bindings that files name, or no longer name."""
 
 from __future__ import annotations
 
@@ -48,7 +44,7 @@ from irsa_cli.usecases.write import delete_sa
 
 @dataclass(frozen=True)
 class Request:
-    """What `irsa delete -f` was asked for. `target.cluster` is '' where the files name it."""
+    """The request of `irsa delete -f`; `target.cluster` is '' if the files name it."""
 
     configs: tuple[Config, ...]
     target: Target
@@ -61,8 +57,8 @@ class Request:
 
 
 def delete_files(request: Request, settings: Settings, log: WireLog, tell: Tell) -> AppliedList:
-    """Delete what irsa made of the bindings in the files; what is not there is as desired."""
-    pace, listen, told = paced(request.parallel, request.max_failures, log, tell)
+    """Delete the bindings of the files; what does not exist is as desired."""
+    pace, listen, notify = paced(request.parallel, request.max_failures, log, tell)
 
     def reach(place: Place) -> tuple[Place, Connection]:
         connection = connect(place.target, kube=True, log=listen, check=lambda aws: None, gone=True)
@@ -71,7 +67,7 @@ def delete_files(request: Request, settings: Settings, log: WireLog, tell: Tell)
 
     where = places(request.configs, request.target, request.selection)
     done = begun(request.configs)
-    connections = connected(where, reach, done, told)
+    connections = connected(where, reach, done, notify)
     _confirm(connections, settings)
     group = RunGroup()
     with stoppable(group, settings.note):
@@ -81,7 +77,7 @@ def delete_files(request: Request, settings: Settings, log: WireLog, tell: Tell)
             with Locks.of(connection, grouped, Command.DELETE_SA) as locks:
                 deletions = Deletions(connection, grouped, request.force, name, files=True, locks=locks)
                 requests = _requests(place, ignore_maker=request.ignore_maker)
-                deletions.run(requests, done, pace, request.parallel, told)
+                deletions.run(requests, done, pace, request.parallel, notify)
     return finished(done, settings, pace, group, request.max_failures)
 
 
@@ -128,7 +124,7 @@ class Deletions:
     settings: Settings
     force: bool = False
     name: str = ""
-    """What tells this cluster from the others of the run; '' where there are none."""
+    """The name that tells this cluster from others of the run; '' if it is the only one."""
     files: bool = False
     """Whether it is `irsa delete -f`, which has `--force`."""
     locks: Locks | None = None
@@ -169,16 +165,14 @@ class Deletions:
 
 
 NEVER_PRUNED = ("kube-system/aws-node",)
-"""The cluster's network stands on it (and eksctl spares it, too)."""
+"""The cluster's network needs it (eksctl spares it as well)."""
 
 
 @dataclass(frozen=True)
 class Pruning:
-    """What irsa made for a cluster and no file lists any more.
+    """Bindings that irsa created for a cluster and that no file contains.
 
-    Roles are looked for in all paths of this connection's account; the accounts of the place (its `homes`)
-    are pruned one after the other. Those that irsa only took over (`irsa adopt`) were made by others: they
-    bear no transaction's mark.
+    Reads all paths of the connection's account. Adopted bindings have no transaction tag and stay.
     """
 
     connection: Connection
@@ -187,11 +181,9 @@ class Pruning:
     note: Note
 
     def candidates(self, roles: Mapping[str, str]) -> list[list[delete_sa.Request]]:
-        """The deletions, in stages; `roles` are the ARNs of the roles that the entries of files have by now.
+        """The deletions in stages; `roles` are the ARNs of roles that entries have now.
 
-        Other roles that irsa made for one of these are left from before. Raises `IrsaError` when something
-        that may be one of them can't be read: nobody is to take a pruning that has overlooked some for
-        complete.
+        Raises `IrsaError` if something that may be one of them can't be read.
         """
         with naming_caller(self.connection.caller):
             home = self.connection.cluster.home
@@ -202,10 +194,10 @@ class Pruning:
         unread = [*found.notes, *self._unread(at_stake)]
         if unread:
             raise IrsaError(
-                "What is to be pruned is unknown",
-                reason="some of what irsa may have made can't be read, and nothing was pruned",
+                "Nothing was pruned",
+                reason="some roles that irsa may have created can't be read",
                 details=unread,
-                next_steps=["run the same command again, as a caller who may read these"],
+                next_steps=["run the same command again with permission to read them"],
             )
         names = dict.fromkeys(self._made_here(accounts), "")
         names |= {item.full_name: role.name for item, role in self._own_roles(at_stake)}
@@ -252,7 +244,7 @@ class Pruning:
         return chosen and self._is_pruned_here(item.role_arn)
 
     def _made_here(self, accounts: Iterable[Json]) -> Iterator[str]:
-        """The ServiceAccounts that irsa made and that are deleted with the roles of this account."""
+        """ServiceAccounts created by irsa that are deleted with the roles of this account."""
         path = f":role{default_role_path(self.connection.cluster.name)}"
         for name, arn in sorted(_made(accounts).items()):
             out_of_reach = path in arn and _account_of(arn) not in self._accounts
@@ -262,10 +254,7 @@ class Pruning:
                 yield name
 
     def _is_pruned_here(self, arn: str) -> bool:
-        """Whether what has this role is deleted with the roles of this account.
-
-        What has a role that is nobody's here, or none, is deleted with those of the first one.
-        """
+        """Whether a binding with this role is deleted here; those without a role with the first account."""
         account, home = _account_of(arn), self.connection.cluster.home
         return home == (account if account in self._accounts else self._accounts[0])
 
@@ -274,7 +263,7 @@ class Pruning:
         return [home or self.connection.cluster.account for home in self.place.homes]
 
     def _own_roles(self, items: Iterable[ListedBinding]) -> Iterator[tuple[ListedBinding, BoundRole]]:
-        """Those whose role irsa made for them, with it."""
+        """ServiceAccounts and the roles that irsa created for them."""
         for item in items:
             role = item.role
             if (
@@ -287,9 +276,9 @@ class Pruning:
 
 
 def _made(accounts: Iterable[Json]) -> dict[str, str]:
-    """The ServiceAccounts that irsa made, with the role that it gave them, or none (any more).
+    """ServiceAccounts created by irsa, with the role that irsa assigned, if any.
 
-    One that somebody else has given another role since is theirs.
+    One with a role that others assigned later belongs to them.
     """
     found = {}
     for body in accounts:

@@ -1,7 +1,6 @@
-"""What the entries of configuration files mean in one cluster: a desired state for each of them.
+"""The desired state of each entry in a cluster.
 
-An entry that does not say its role in full means that of its ServiceAccount, if it is irsa's for it. So a
-role that was taken over (`irsa adopt`) keeps its name and path, which eksctl's files have no word for.
+An entry without a full role name means the role that irsa manages for the ServiceAccount.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ class Entries:
     snapshot: Snapshot
 
     def desired_states(self) -> list[DesiredState | IrsaError]:
-        """What each entry means here, or why it can't be meant."""
+        """The desired state of each entry, or the error."""
         with suppress(IrsaError):
             _ = self._issuers  # Looked up once, before several threads ask for them.
         with ThreadPoolExecutor(WORKERS) as pool:
@@ -63,7 +62,7 @@ class Entries:
             return error
 
     def _options(self, binding: Binding) -> Options:
-        """How far the run may go for one entry: what makes no sense for it is not asked."""
+        """The options of the run for one entry, without those that don't concern it."""
         return Options(
             override=self.request.override,
             force=self.request.force,
@@ -95,9 +94,9 @@ class Entries:
 
 
 def with_issuers(binding: Binding, issuers: Mapping[OtherCluster, str]) -> Binding:
-    """The entry with the issuers of the further clusters that it names: written out there, or looked up.
+    """The entry with the issuers of its further clusters.
 
-    Raises `InvalidInput` with the entry's place for a cluster whose issuer is not among them.
+    Raises `InvalidInput` for a cluster whose issuer is unknown.
     """
     found = {cluster: cluster.issuer or issuers.get(cluster, "") for cluster in binding.clusters}
     for cluster, issuer in found.items():
@@ -134,10 +133,9 @@ Spec = TypeVar("Spec", bound=BindingSpec)
 
 
 def with_kept_role(connection: Connection, spec: Spec, account: CurrentServiceAccount | None) -> Spec:
-    """The spec with name and path of the role that the ServiceAccount has, where it gives no others.
+    """The spec with the name and path of the ServiceAccount's role, if the spec has none.
 
-    A role that is named, and that was taken over without a ServiceAccount that names it, keeps its path. No
-    call is made where the role is the one that the spec means anyway.
+    The default role needs no call.
     """
     if spec.attach_role_arn:
         return spec
@@ -167,7 +165,7 @@ def _with_present_role(connection: Connection, spec: Spec, present: str) -> Spec
 
 
 def _with_path(connection: Connection, spec: Spec) -> Spec:
-    """The spec with the path of the role that it names, where that is irsa's for the ServiceAccount."""
+    """The spec with the path of its named role, if irsa manages that for the ServiceAccount."""
     role = _own(connection, spec, spec.role_name)
     return spec if role is None else replace(spec, role_path=role.state.path)
 
@@ -179,7 +177,7 @@ def _own(connection: Connection, spec: BindingSpec, name: str) -> NamedRole | No
     except ServiceError as error:
         if error.status != 403:
             raise
-        return None  # Who may read irsa's roles only learns so that it is none of them.
+        return None  # The caller may read irsa's roles only: this is none of them.
     if found is None:
         return None
     role = NamedRole.of(cluster, name, CurrentRole(found[0]))

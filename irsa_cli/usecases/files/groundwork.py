@@ -1,11 +1,7 @@
-"""The groundwork of `irsa apply`: what its ServiceAccounts build on, in a transaction that ends after theirs.
+"""The shared parts of `irsa apply`: OIDC provider and namespaces, in one transaction that ends last.
 
-Its journal stays open until all have ended: a process that is killed in between leaves a transaction that
-`irsa recover` finds. What a ServiceAccount that is as desired counts on is released from it at once. At the
-end, namespaces that nobody needs are rolled back. The provider and its audiences stay: files ask for them for
-the cluster itself, and another run that has seen them may be about to make roles that trust them.
-
-What the groundwork of a file is, is found by `irsa_cli.usecases.read.snapshot`.
+`irsa recover` finds the open journal of a killed run. At the end, namespaces that nothing needs are rolled
+back; the provider stays, as the file asks for it.
 """
 
 from __future__ import annotations
@@ -47,7 +43,7 @@ class SharedTransaction:
     def begin(
         cls, plan: Plan, connection: Connection, settings: Settings, context: RunContext
     ) -> SharedTransaction:
-        """Make it; raises `JournalError` when that can't even be begun. `end` must follow in any case."""
+        """Begin the transaction; raises `JournalError`. `end` must follow in any case."""
         run = new_run(settings)
         # The empty last stage says that doing all of the plan is not yet the end.
         journal = open_journal(Plan((*plan.stages, ())), run, settings, context)
@@ -67,7 +63,7 @@ class SharedTransaction:
         return self.result.ended is Ended.COMMITTED
 
     def release(self, desired: DesiredState) -> None:
-        """What this desired state needs stays: it has been reached."""
+        """Keep what this desired state needs: it was reached."""
         if self.is_whole:
             self._transaction.release(lambda change: satisfies(desired, change))
 
@@ -81,8 +77,8 @@ class SharedTransaction:
             self._journal.close()
 
     def _tell(self, report: Report, *, wholly: bool) -> None:
-        """What has become of it: rolled back, or done and staying, or (exit code 3) not rolled back."""
-        # What somebody else has changed, or put something into, is needed.
+        """The outcome: rolled back, committed, or (exit code 3) not rolled back completely."""
+        # Objects that others have changed or use are needed.
         stuck = [item for item in report.leftovers if not isinstance(item.error, Conflict)]
         used = {id(item.change): item.error for item in report.leftovers if item not in stuck}
         states = {
@@ -125,7 +121,7 @@ class SharedParts:
             self.transaction.release(desired)
 
     def end(self, *, wholly: bool) -> None:
-        """See `SharedTransaction.end`; what was rolled back is told."""
+        """See `SharedTransaction.end`; reports what was rolled back."""
         if self.transaction is None:
             return
         before = self.transaction.result.changes

@@ -20,9 +20,7 @@ _ENDINGS = (".yaml", ".yml", ".json")
 def read_configs(paths: Sequence[str]) -> list[Config]:
     """The configurations in these files and folders, in order; `-` is standard input.
 
-    Of a folder, the files that end in .yaml, .yml and .json are read, by their names; not those in folders
-    below it. Raises `InvalidInput` with all that is wrong in them: what can't be read, a ServiceAccount given
-    in two places, and a path that holds no document, as a generator that failed leaves it.
+    Of a folder: .yaml, .yml and .json, not in subfolders. Raises `InvalidInput` with all problems.
     """
     found: dict[str, list[Config]] = {}
     problems: list[InvalidInput] = []
@@ -47,7 +45,7 @@ def read_configs(paths: Sequence[str]) -> list[Config]:
 
 
 def _tried(read: Callable[[str], list[T]], path: str, problems: list[InvalidInput]) -> list[T]:
-    """What is read, or nothing and one more problem."""
+    """The result of a reader, or nothing and one more problem."""
     try:
         return read(path)
     except InvalidInput as error:
@@ -57,8 +55,8 @@ def _tried(read: Callable[[str], list[T]], path: str, problems: list[InvalidInpu
 
 def _configs(file: str) -> list[Config]:
     if file == STDIN:
-        return parse(read_text(STDIN), "standard input", partial(_beside, Path()))
-    return parse(read_text(file), file, partial(_beside, Path(file).parent))
+        return parse(read_text(STDIN), "standard input", partial(_from_folder, Path()))
+    return parse(read_text(file), file, partial(_from_folder, Path(file).parent))
 
 
 def _files(path: str) -> list[str]:
@@ -73,6 +71,6 @@ def _files(path: str) -> list[str]:
     return [str(item) for item in inside]
 
 
-def _beside(folder: Path, name: str) -> str:
+def _from_folder(folder: Path, name: str) -> str:
     """The text of a policy document that a configuration in this folder names."""
     return read_text(folder / name)

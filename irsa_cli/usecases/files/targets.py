@@ -1,8 +1,4 @@
-"""What a run on configuration files is asked for, which clusters it is about, how it begins and ends.
-
-Next steps are written where errors are made, for the commands about one ServiceAccount. What is no option of
-`apply`, `diff` or `delete -f` becomes a field of the file here, or the command that has it.
-"""
+"""Requests about configuration files: clusters, accounts, and next steps in terms of files."""
 
 from __future__ import annotations
 
@@ -30,15 +26,12 @@ Tell = Callable[[Item], None]
 """Hears of each item when it has ended."""
 
 OF_PLACES = ("role_account", "role_assume_role", "role_profile", "target_assume_role", "target_profile")
-"""What entries say, and a target has: by which accounts, and how they are reached."""
+"""Fields of entries that are also options of a target: accounts and how to reach them."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """One cluster with one account for its roles, and what the files ask for there.
-
-    `bindings` are those that were selected, `names` (`namespace/name`) those of all entries of the cluster.
-    """
+    """One cluster with one account for roles; `bindings` are selected, `names` those of all entries."""
 
     target: Target
     bindings: tuple[Binding, ...]
@@ -64,10 +57,9 @@ class Place:
 
 
 def places(configs: Sequence[Config], target: Target, selection: Selection) -> list[Place]:
-    """The clusters that the files are about; raises `InvalidInput` where one isn't known.
+    """The clusters of the files; raises `InvalidInput` if one is unknown.
 
-    `target.cluster` is '' where the files name it. Entries whose roles are in different accounts, or that
-    reach them differently, are in different places of one cluster.
+    Entries with roles in different accounts are in different places of one cluster.
     """
     everything = [item for config in configs for item in config.bindings]
     chosen = {id(item) for item in selection.of(everything)}
@@ -115,11 +107,11 @@ def paced(parallel: int, max_failures: int | None, log: WireLog, tell: Tell) -> 
         log(call)
         pace.heard(call)
 
-    def told(item: Item) -> None:
+    def notify(item: Item) -> None:
         pace.ended(item.result)
         tell(item)
 
-    return pace, listen, told
+    return pace, listen, notify
 
 
 def begun(configs: Sequence[Config]) -> AppliedList:
@@ -134,17 +126,16 @@ def finished(
     prune(settings.state_dir)
     done.signal, done.seconds = group.number, settings.seconds
     if pace.is_over and done.pending:
-        done.notices = [*done.notices, f"nothing more was begun: --max-failures {max_failures}"]
+        done.notices = [*done.notices, f"stopped: --max-failures {max_failures}"]
     return done
 
 
 def connected(
     places: Sequence[Place], connect: Callable[[Place], T], done: AppliedList, tell: Tell
 ) -> list[T]:
-    """What `connect` makes of each place. One of several that can't be reached does not keep the others.
+    """Connect each place. An error of one of several becomes an item of its own.
 
-    It is an item of its own, then. Raises `InvalidInput` and `UnexpectedCluster`, which are about all of
-    the run, and whatever keeps the only place from being reached.
+    Raises `InvalidInput`, `UnexpectedCluster`, and errors of the only place.
     """
     found: list[T] = []
     for place in places:
@@ -213,14 +204,14 @@ def _where(target: Target, config: Config) -> tuple[str, str | None]:
 
 
 def place_name(cluster: Cluster, *, among: int) -> str:
-    """What tells this cluster, with the account of its roles, from the others of a run; '' without others."""
+    """The name that tells this cluster and account from others of a run; '' without others."""
     roles = f", roles in {cluster.home}" if cluster.home != cluster.account else ""
     return f"{cluster.name} ({cluster.region}, {cluster.account}{roles})" if among > 1 else ""
 
 
 @dataclass(frozen=True)
 class Request:
-    """What the user asked for. `target.cluster` is '' where the files name it."""
+    """The request; `target.cluster` is '' if the files name it."""
 
     configs: tuple[Config, ...]
     target: Target
@@ -234,7 +225,7 @@ class Request:
     allow_wide_trust: bool = False
     verify: bool = False
     prune: bool = False
-    """Whether bindings that irsa made here and no file lists are deleted."""
+    """Whether to delete bindings that irsa created here and that no file contains."""
     changed_by: bool = False
     """Whether it is asked who has changed what differs."""
     max_failures: int | None = None
@@ -244,7 +235,7 @@ class Request:
     boundaries: BoundaryRules = field(default_factory=BoundaryRules)
 
     def bounded(self) -> Request:
-        """The request with the boundary that the user named in all entries that make a role."""
+        """The request with the user's boundary in all entries that create a role."""
         configs = tuple(
             replace(config, bindings=tuple(self._bounded(item) for item in config.bindings))
             for config in self.configs
@@ -258,15 +249,15 @@ class Request:
 
 
 _FIELDS = (
-    (r"run this again with --associate-oidc", "say withOIDC: true in the file, and run this again"),
+    (r"run this again with --associate-oidc", "set withOIDC: true in the file, and run this again"),
     (
         r"run this again with --attach-role-arn (\S+)",
-        r"say attachRoleARN: \1 in the entry, and run this again",
+        r"set attachRoleARN: \1 in the entry, and run this again",
     ),
-    (r"use a --subject-pattern", "say subjectPattern in an entry"),
+    (r"use a --subject-pattern", "set subjectPattern in an entry"),
     (
         r"(a role of another name: )run this again with --role-name",
-        r"\1say roleName in the entry, and run this again",
+        r"\1set roleName in the entry, and run this again",
     ),
 )
 
@@ -274,10 +265,7 @@ _FIELDS = (
 def in_terms_of_files(
     error: Exception | None, cluster: Cluster, full_name: str, *, forces: bool = False, deletes: bool = False
 ) -> Exception | None:
-    """The error with next steps that can be gone; `forces`: the command that runs has `--force`.
-
-    `deletes`: it is a deletion of the ServiceAccount `full_name` that failed.
-    """
+    """The error with next steps that the user can follow; `deletes`: the deletion of `full_name` failed."""
     if not isinstance(error, IrsaError):
         return error
     steps = [_step(step, cluster, full_name, forces, deletes) for step in error.next_steps]

@@ -1,7 +1,6 @@
-"""Names that are known on this machine, for completion: quickly, without a call, and never with an error.
+"""Names for completion from local files: kubeconfig, `.irsa.yaml`, journals, AWS configuration.
 
-They are from the kubeconfig, `.irsa.yaml`, the journals of earlier runs and the AWS configuration. Whatever
-can't be read is left out. What is asked live is `irsa_cli.usecases.local.live`'s business.
+Fast, without calls and without errors; unreadable files are skipped.
 """
 
 from __future__ import annotations
@@ -22,13 +21,13 @@ from irsa_cli.usecases.local.kubeconfig import all_clusters, eks_cluster
 
 P = ParamSpec("P")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+=,/-]{0,200}", re.ASCII)
-"""What a shell gets: nothing in it means anything to one."""
+"""Names without characters that a shell interprets."""
 _JOURNALS, _HEAD = 200, 16_384
 
 
 @dataclass(frozen=True)
 class PastRun:
-    """What a journal says first: the cluster's ARN, and the ServiceAccount as `namespace/name`."""
+    """The head of a journal: the cluster's ARN, and the ServiceAccount as `namespace/name`."""
 
     cluster: str
     account: str
@@ -82,20 +81,20 @@ def regions(state: Path) -> Iterator[str]:
 
 @_safe
 def namespaces(state: Path, cluster: str = "") -> Iterator[str]:
-    """Names of namespaces, of one cluster where it is known."""
+    """Names of namespaces, of one cluster if it is known."""
     yield from ("default", _of_project("namespace"))
     yield from (name.partition("/")[0] for name in accounts(state, cluster))
 
 
 @_safe
 def accounts(state: Path, cluster: str = "") -> Iterator[str]:
-    """ServiceAccounts as `namespace/name`, of one cluster where it is known."""
+    """ServiceAccounts as `namespace/name`, of one cluster if it is known."""
     runs = (run for run in past_runs(state) if cluster in ("", run.cluster_name))
     yield from (run.account for run in runs if run.account.count("/") == 1)
 
 
 def cluster_in_force() -> str:
-    """The cluster that is meant without a flag; '' where none is."""
+    """The cluster that is used without a flag; '' if there is none."""
     found = os.environ.get("IRSA_CLUSTER", "").strip() or _of_project("cluster")
     if found:
         return found
@@ -128,7 +127,7 @@ def profiles() -> Iterator[str]:
 
 
 def past_runs(state: Path) -> Iterator[PastRun]:
-    """What the newest journals say first."""
+    """The heads of the newest journals."""
     try:
         newest = sorted(state.glob("*.jsonl"), reverse=True)[:_JOURNALS]
     except OSError:
@@ -143,7 +142,7 @@ def past_runs(state: Path) -> Iterator[PastRun]:
 
 
 def _of_project(name: str) -> str:
-    """A setting of the project; '' where there is none. Only a file that is there is worth the import."""
+    """A setting of the project; '' if there is none."""
     try:
         here = Path.cwd()
         chosen = os.environ.get("IRSA_CONFIG")

@@ -1,7 +1,4 @@
-"""Which EKS cluster a context of the kubeconfig is about, where it says so. Nothing is run or asked.
-
-How a cluster's API is reached by a kubeconfig is `irsa_cli.kube.connection`'s business.
-"""
+"""Find the EKS cluster of a kubeconfig context, without running or calling anything."""
 
 from __future__ import annotations
 
@@ -38,10 +35,7 @@ class ContextCluster:
 
 
 def eks_cluster(path: str | None = None, context: str | None = None) -> ContextCluster | None:
-    """The cluster of a context (without one, of the current one); None where it is not known to be EKS'.
-
-    A kubeconfig that can't be read says nothing: who reaches a cluster by it tells what is wrong.
-    """
+    """The cluster of a context (default: the current one); None if it is not known to be on EKS."""
     files = [*_read([path] if path else _paths())]
     chosen, source = context, ""
     if not chosen:
@@ -56,8 +50,8 @@ def eks_cluster(path: str | None = None, context: str | None = None) -> ContextC
     known = _cluster_of(cluster_name, cluster, user)
     arn = cluster_name if _ARN.fullmatch(cluster_name) else ""
     server = _text(cluster.get("server"))
-    told = server if _SERVER.fullmatch(server) else ""
-    return ContextCluster(*known, chosen, source or where, arn, told) if known else None
+    known_server = server if _SERVER.fullmatch(server) else ""
+    return ContextCluster(*known, chosen, source or where, arn, known_server) if known else None
 
 
 def all_clusters() -> Iterator[ContextCluster]:
@@ -84,7 +78,7 @@ def _cluster_of(name: str, cluster: Mapping[str, Any], user: Mapping[str, Any]) 
 
 
 def _of_command(command: Mapping[str, Any], region: str) -> tuple[str, str] | None:
-    """What `aws eks get-token` or `aws-iam-authenticator token` are called with."""
+    """The arguments of `aws eks get-token` or `aws-iam-authenticator token`."""
     items = command.get("args")
     args = [str(item) for item in items] if isinstance(items, list) else []
     program = os.path.basename(_text(command.get("command")))

@@ -1,7 +1,6 @@
-"""Names of a cluster or an account, asked live for completion, and kept for a minute.
+"""Live names for completion, kept for a minute.
 
-A process of its own asks (`python -m irsa_cli.usecases.local.live`), so that no shell ever waits for AWS:
-whoever completes waits for a second at most, and finds the answer the next time. Its errors are not told.
+A separate process asks AWS, so that no shell waits for it; its errors are not shown.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Which settings are in force, and where each is from: environment, `.irsa.yaml`, kubeconfig, or a default.
-
-What a variable means as an option is in `irsa_cli.cli.help.environment`; a flag goes before all of it.
-"""
+"""Current settings and their sources: environment, `.irsa.yaml`, kubeconfig, or default."""
 
 from __future__ import annotations
 
@@ -18,7 +15,7 @@ from irsa_cli.usecases.local.kubeconfig import ContextCluster
 
 
 class Origin(str, Enum):
-    """What a setting is from; the value is what `-o json` shows."""
+    """A setting's source; the value is shown by `-o json`."""
 
     ENVIRONMENT = "environment"
     FILE = "file"
@@ -74,9 +71,9 @@ def settings_in_force(
     """Each setting once; `options` are the flags that variables mean, of those that are set only."""
     given = {name: text.strip() for name, text in environment.items() if text.strip()}
     by_context = _of_context(given, project, context)
-    told = {BOUNDARY, REQUIRE, "IRSA_LOCK", "IRSA_LOCK_TIMEOUT"}
+    reported = {BOUNDARY, REQUIRE, "IRSA_LOCK", "IRSA_LOCK_TIMEOUT"}
     for name, (variable, attribute, default) in _OPTIONS.items():
-        told.add(variable)
+        reported.add(variable)
         counts = variable in options or variable == BOUNDARY
         if counts and variable in given:
             yield Setting(name, given[variable], Origin.ENVIRONMENT, variable)
@@ -96,18 +93,18 @@ def settings_in_force(
     yield from _of_locks(given, project)
     yield from _demands(given, project)
     for name, (variable, value) in _ELSEWHERE.items():
-        told.add(variable)
+        reported.add(variable)
         origin = Origin.ENVIRONMENT if variable in given else Origin.DEFAULT
         yield Setting(name, given.get(variable, f"{value:g}s"), origin, variable if variable in given else "")
     for variable, flag in options.items():
-        if variable in given and variable not in told:
+        if variable in given and variable not in reported:
             yield Setting(flag, given[variable], Origin.ENVIRONMENT, variable)
 
 
 def _of_context(
     given: Mapping[str, str], project: Project, context: ContextCluster | None
 ) -> Mapping[str, str]:
-    """Cluster and region by the kubeconfig, where nothing says which cluster, or another region."""
+    """Cluster and region from the kubeconfig, if nothing else names them."""
     region = given.get("IRSA_REGION") or project.region
     if context is None or "IRSA_CLUSTER" in given or project.cluster or region not in ("", context.region):
         return {}

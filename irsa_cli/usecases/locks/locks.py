@@ -16,7 +16,7 @@ from irsa_cli.core.values.patience import current
 from irsa_cli.transaction.protocol import Interrupted
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.command.settings import Settings
-from irsa_cli.usecases.command.signals import told_to_stop
+from irsa_cli.usecases.command.signals import late_signal
 from irsa_cli.usecases.locks.hold import Hold, LocksAhead, Pause, Registry
 from irsa_cli.usecases.locks.presence import Presence, this_holder
 from irsa_cli.usecases.locks.taking import LockRenewal, Taker
@@ -194,7 +194,7 @@ def _pause(settings: Settings) -> Callable[[float], None]:
         return settings.group.pause
 
     def pause(seconds: float) -> None:
-        if number := told_to_stop():
+        if number := late_signal():
             raise Interrupted(number)
         current().pause(seconds)
 

@@ -1,8 +1,4 @@
-"""Carrying a saved plan out: exactly that, or nothing of it where the world is not what it was planned on.
-
-It is looked at twice: all of it before the first write, and each part again by its own run, which has the
-locks.
-"""
+"""Carry out a saved plan exactly, or nothing of it if the current state has changed."""
 
 from __future__ import annotations
 
@@ -31,22 +27,22 @@ from irsa_cli.usecases.plans.saved_plan import Request, SavedPlan, allows_wide_t
 from irsa_cli.usecases.write import delete_sa
 
 SHOWN = 40
-"""So many differences are told of one transaction at most."""
+"""The most differences that are shown for one transaction."""
 _NOT_OF_THE_WORLD = (UnexpectedCluster, BoundaryRequired, ServiceError)
-"""What is refused here, and says nothing of what has moved since a plan was made."""
-KILLED = "rolls back what an interrupted run left; then apply this plan again"
-AGAIN = "make the plan again, and have it reviewed again"
+"""Refusals that say nothing about changes since a plan was saved."""
+KILLED = "rolls back the interrupted run; then apply this plan again"
+AGAIN = "create the plan again, and have it reviewed again"
 
 
 class StalePlan(Refused):
-    """The world is not what a saved plan was made of."""
+    """The current state is not the one that the plan depends on."""
 
 
 @dataclass(frozen=True)
 class Expectation:
-    """What a saved plan says. `thorough`: what it was planned on counts, and not its changes alone.
+    """The expected plan; `thorough`: compare the current state as well as the changes.
 
-    `places` are the options that name its clusters, by their ARNs; `state_dir` has this machine's journals.
+    `places` are the options of its clusters by ARN; `state_dir` has this machine's journals.
     """
 
     works: Sequence[PlannedWork]
@@ -62,16 +58,13 @@ class Expectation:
         if moved:
             more, name = len(moved) - SHOWN, now.service_account or "the cluster"
             raise StalePlan(
-                f"the saved plan is stale: {name} was changed since {self.made}",
+                f"the saved plan is stale: {name} has changed since {self.made}",
                 details=[*moved[:SHOWN], *([f"and {more} more"] if more > 0 else [])],
                 next_steps=(*self._recoveries(now), AGAIN),
             )
 
     def _recoveries(self, now: PlannedWork) -> list[str]:
-        """The commands that roll back interrupted runs: those with journals here, and those that roles name.
-
-        Without its journal only a run's age tells whether it lives.
-        """
+        """Commands that roll back interrupted runs, by journals and by the roles' tags."""
         made = {change.target for work in self.works for change in work.plan if change.kind is Kind.ROLE}
         named = {
             change.before.transaction
@@ -125,14 +118,11 @@ def apply_plan(
 
 
 def _permitted(request: Request) -> Request:
-    """The request under the rules that hold where it is carried out; raises `InvalidInput`.
-
-    Who plans may have others: what forbids something here is not up to the file of a plan.
-    """
+    """The request under the rules of this machine; raises `InvalidInput`."""
     project = read_project(Path.cwd())
     if project.never_wide_trust and allows_wide_trust(request):
         raise InvalidInput(
-            "the plan was made with --allow-wide-trust",
+            "the plan was created with --allow-wide-trust",
             reason=f"{project.place('allowWideTrust')} says never",
         )
     rules = getattr(request, "boundaries", None)
@@ -142,21 +132,21 @@ def _permitted(request: Request) -> Request:
 
 
 def _unconditional(request: Request) -> Request:
-    """What a plan takes away may be gone by now: a run that was tried again ends well."""
+    """The request that accepts missing objects: a retried deletion ends well."""
     if isinstance(request, delete_sa.Request):
         return replace(request, ignore_not_found=True)
     return request
 
 
 def _stale(error: Exception | None, plan: SavedPlan) -> StalePlan | None:
-    """A plan that could be made, and can't be any more; None for what says nothing of the world."""
+    """The error of a plan that was possible when saved; None for unrelated errors."""
     is_moved = isinstance(error, Refused) or (isinstance(error, IrsaError) and error.code == NOT_THERE)
     if error is None or not is_moved or isinstance(error, (StalePlan, *_NOT_OF_THE_WORLD)):
         return None
     assert isinstance(error, IrsaError)
     return StalePlan(
         f"the saved plan is stale: {error.message}",
-        reason=f"{error.reason}; it was not so at {plan.made}".removeprefix("; "),
+        reason=f"{error.reason}; this was not the case at {plan.made}".removeprefix("; "),
         details=error.details,
         next_steps=(*(step for step in error.next_steps if step.startswith("irsa recover ")), AGAIN),
     )

@@ -1,7 +1,4 @@
-"""Reading the file of a saved plan: what is no plan of this version, or was altered, is refused.
-
-Here are the commands whose plans can be saved, too: how the request of each is read, and what carries it out.
-"""
+"""Read saved plans: refuse what this version can't read, and what was altered."""
 
 from __future__ import annotations
 
@@ -49,7 +46,7 @@ Run = Callable[[Request, Settings, WireLog, Tell], "Result | AppliedList"]
 
 
 class UnreadableRequest(ValueError):
-    """What is in a file is no request of this version's commands."""
+    """The file has no request of this version's commands."""
 
 
 @dataclass(frozen=True)
@@ -104,12 +101,12 @@ def parse(text: str, source: str) -> SavedPlan:
     try:
         document = json.loads(text)
     except (ValueError, RecursionError):
-        raise InvalidInput(f"{source} is no saved plan", reason="it is not JSON") from None
+        raise InvalidInput(f"{source} is not a saved plan", reason="it is not JSON") from None
     is_plan = isinstance(document, dict) and document.get("kind") == KIND
     if not is_plan or document.get("apiVersion") != API_VERSION:
-        raise InvalidInput(f"{source} is no saved plan", reason=f"expected {API_VERSION}, kind {KIND}")
+        raise InvalidInput(f"{source} is not a saved plan", reason=f"expected {API_VERSION}, kind {KIND}")
     if document.get("digest") != digest_of(document):
-        raise InvalidInput(f"{source} was altered", reason="its digest is not that of what it says")
+        raise InvalidInput(f"{source} was altered", reason="its digest does not match its content")
     try:
         return _read(document)
     except (
@@ -124,17 +121,15 @@ def parse(text: str, source: str) -> SavedPlan:
         made = document.get("metadata")
         version = made.get("version", "?") if isinstance(made, dict) else "?"
         raise InvalidInput(
-            f"{source} is no plan that this version of irsa reads",
-            reason=f"it was made by irsa {version}, this is {__version__}: {error}",
+            f"{source} can't be read by this version of irsa",
+            reason=f"irsa {version} created it, this is {__version__}: {error}",
         ) from None
 
 
 def _read(document: Mapping[str, Any]) -> SavedPlan:
     about = document["metadata"]
     if about.get("format") != FORMAT:
-        raise UnreadableRequest(
-            "it keeps less of the current state than is compared now; make the plan again"
-        )
+        raise UnreadableRequest("its format is older; create the plan again")
     command = about["command"]
     request = read_request(command, document["request"])
     items = tuple(_read_item(item) for item in document["items"])

@@ -1,12 +1,7 @@
-"""A saved plan and its file: what was asked for, each transaction, and what it was planned on.
+"""A saved plan and its file: the request, the changes, and the current state that they depend on.
 
-Who asks (profile, role, kubeconfig) is no part of it: a plan is carried out with the credentials of whoever
-does that.
-
-How a file is read is in `irsa_cli.usecases.plans.reading`: that knows every command, this none.
-
-A digest tells a file that was altered by accident, or by somebody who did not care to hide it; who made a
-file it does not tell. Nothing in it is a secret: no credentials, and of what was read only what is to change.
+The file has no credentials: whoever applies a plan uses their own. The digest finds changes by accident; it
+does not prove who wrote the file.
 """
 
 from __future__ import annotations
@@ -40,7 +35,7 @@ from irsa_cli.usecases.command.connect import Target
 
 KIND = "Plan"
 FORMAT = 2
-"""What is kept of the current state: one that keeps less of it can't be compared with what is there."""
+"""The format; a plan with less of the current state can't be compared."""
 _OPEN = os.O_NONBLOCK | os.O_CLOEXEC
 """A pipe without anybody at its other end is an error, and not waited for."""
 Request = Any
@@ -87,7 +82,7 @@ class SavedPlan:
 
     @property
     def works(self) -> list[PlannedWork]:
-        """What is planned, transaction by transaction."""
+        """The planned work, transaction by transaction."""
         return [item.work for item in self.items]
 
     def shown(self) -> AppliedList:
@@ -112,9 +107,9 @@ class SavedPlan:
 
 
 def digest_of(document: Mapping[str, Any]) -> str:
-    """The digest of a plan's document, whatever the order of its keys, and whenever it was made.
+    """The digest of a plan's document, whatever the order of its keys and its time.
 
-    So a plan that is made again, and is the same, has the same digest: a review of it still holds.
+    The same plan, saved again, has the same digest.
     """
     whole = {key: value for key, value in document.items() if key != "digest"}
     about = whole.get("metadata")
@@ -133,13 +128,13 @@ def allows_wide_trust(request: Request) -> bool:
 def asked_by(request: Request, who: Target) -> Request:
     """The same request, asked by somebody else: with their profile, role and kubeconfig."""
     given = {name: getattr(who, name) for name in _OF_WHO_ASKS}
-    given["yields"] = ("cluster", "region")  # What files name was compared when the plan was made.
+    given["yields"] = ("cluster", "region")  # The names in files were compared when the plan was created.
     return replace(request, target=replace(request.target, **given))
 
 
 @lru_cache
 def converter() -> Converter:
-    """What turns requests into plain data and back; of who asks nothing is kept."""
+    """The converter between requests and plain data; it leaves out who asks."""
     converter = Converter(forbid_extra_keys=True, detailed_validation=True)
     for plain in (str, int, float, bool):
         converter.register_structure_hook(plain, _exactly)
@@ -164,20 +159,20 @@ def _exactly(value: Any, wanted: Any) -> Any:
 
 
 def plan_of(command: str, request: Request, done: Result | AppliedList) -> SavedPlan:
-    """What a dry run has planned; raises `IrsaError` for one that is not whole."""
+    """The plan of a dry run; raises `IrsaError` if it is not complete."""
     found = _items(done)
     broken = next((item for item in found if item.result.ended not in (Ended.PLANNED, Ended.UNCHANGED)), None)
     stopped = isinstance(done, AppliedList) and bool(done.pending or done.signal)
     if broken is not None or stopped:
         why = "it was stopped" if broken is None else "a part of it failed"
-        raise IrsaError("no plan was saved", reason=f"the dry run did not come to its end: {why}")
+        raise IrsaError("no plan was saved", reason=f"the dry run is not complete: {why}")
     now = datetime.now(timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
     plan = SavedPlan(command, _placed(request, found), tuple(map(_planned, found)), now)
     return replace(plan, digest=digest_of(plan.to_json()))
 
 
 def _placed(request: Request, found: Iterable[Item]) -> Request:
-    """The request with the region that the planning run had from its environment, where that is known."""
+    """The request with the region of the planning run, if it is known."""
     regions = {item.result.cluster.region for item in found if item.result.cluster is not None}
     unnamed = regions - {config.region for config in getattr(request, "configs", ())} or regions
     if request.target.region is not None or len(unnamed) != 1:
@@ -220,10 +215,7 @@ def _item_to_json(item: PlannedItem) -> dict[str, Any]:
 
 
 def save(plan: SavedPlan, path: Path) -> None:
-    """Write the file, for the user only, whole or not at all; raises `OSError`.
-
-    A device, a pipe or a link is written to: what took its place would be no device any more.
-    """
+    """Write the file for the user only, completely or not at all; raises `OSError`."""
     if not _is_replaceable(path):
         _write(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _OPEN, 0o600), plan)
         return

@@ -25,7 +25,7 @@ from irsa_cli.core.binding.spec import (
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import ProviderState
-from irsa_cli.core.planning.create import groundwork_counted_on, provider_changes
+from irsa_cli.core.planning.create import provider_changes, shared_parts_counted_on
 from irsa_cli.core.policies import policy
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, provider_arn
 from irsa_cli.core.values.names import default_role_name, default_role_path
@@ -118,7 +118,7 @@ class Snapshot:
         changes += [
             Change(Kind.NAMESPACE, (name,), None, wanted[name]) for name in sorted(wanted.keys() - there)
         ]
-        found = groundwork_counted_on(self._provider_arn, self._provider.result(), wanted.keys() & there)
+        found = shared_parts_counted_on(self._provider_arn, self._provider.result(), wanted.keys() & there)
         self._groundwork = SharedBase(
             Plan.of(changes), provider, frozenset(there | wanted.keys()), tuple(found)
         )

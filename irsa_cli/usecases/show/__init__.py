@@ -1,4 +1,1 @@
-"""The commands that only show: `get-sa` and `describe-sa`.
-
-Reading is in `irsa_cli.usecases.read`, the documents are in `irsa_cli.core.inventory`.
-"""
+"""The commands that show bindings: `get-sa`, `describe-sa` and `init`."""

@@ -1,7 +1,4 @@
-"""`irsa describe-sa`: all of one ServiceAccount that names a role, in two round trips, three with documents.
-
-What follows from it is in `irsa_cli.core`: the binding in `bindings`, the pods in `restarts`.
-"""
+"""`irsa describe-sa`: one ServiceAccount with its role, trust, policies and pods."""
 
 from __future__ import annotations
 
@@ -55,11 +52,7 @@ Names = Iterable[str] | Unreadable
 
 @dataclass(frozen=True)
 class Request:
-    """Which ServiceAccount; `documents`: with those of its policies.
-
-    `readers` are roles by which the IAM of other accounts is read. `ignore_not_found`: a ServiceAccount that
-    is not there, or names no role, is no error.
-    """
+    """The request; `documents`: include policy documents, `readers`: roles for other accounts."""
 
     target: Target
     namespace: str
@@ -70,10 +63,7 @@ class Request:
 
 
 def describe(request: Request, log: WireLog) -> Description | None:
-    """All of it; raises `Refused` when it is not there or names no role.
-
-    None when it is not there and that is to be ignored.
-    """
+    """The description; None if it does not exist and may be missing. Raises `Refused`."""
     connection = connect(request.target, kube=True, log=log, check=lambda aws: None)
     with (
         naming_caller(connection.caller),
@@ -134,8 +124,8 @@ class _Describing:
             chain = chain_of_notes(said.role_arn, said.notes)
             config_map = noted(said.notes, CONFIG_MAP_ANNOTATION)
         except UnreadableNote as error:
-            told = f"{error.message}: {error.reason}"
-            return DescribedTarget("", "", "", "", (("annotation", StepStatus.NOT_CHECKED.value, told),))
+            why = f"{error.message}: {error.reason}"
+            return DescribedTarget("", "", "", "", (("annotation", StepStatus.NOT_CHECKED.value, why),))
         if chain is None:
             return None
         found = Link.read(self.connection, chain).checks()

@@ -15,9 +15,9 @@ from irsa_cli.usecases.read.identity import NamedServiceAccount
 
 @dataclass(frozen=True)
 class Request:
-    """What to list; `readers` are roles by which the IAM of other accounts is read.
+    """The request; `readers` are roles that read the IAM of other accounts.
 
-    `ignore_not_found`: a ServiceAccount that is named and not there is an empty list, and no error.
+    `ignore_not_found`: a missing ServiceAccount is an empty list.
     """
 
     target: Target
@@ -27,11 +27,12 @@ class Request:
 
 
 def get_bindings(request: Request, log: WireLog) -> Bindings:
-    """The bindings; raises `Refused` for a named ServiceAccount that has none.
+    """The bindings; raises `Refused` for a named ServiceAccount without one, and `IrsaError`."""
+    return bindings_of(connect(request.target, kube=True, log=log), request)
 
-    Raises `IrsaError` when nothing can be read.
-    """
-    connection = connect(request.target, kube=True, log=log, check=lambda aws: None)
+
+def bindings_of(connection: Connection, request: Request) -> Bindings:
+    """The same for a cluster that is connected."""
     with naming_caller(connection.caller):
         found = read_bindings(connection, request.scope, request.readers)
         if not found.items and not request.ignore_not_found:

@@ -237,7 +237,7 @@ class Verifier:
             trusted,
             steps.exchange(exchanged, arn, endpoint, SESSION_NAME, trusted),
             *after,
-            *steps.completeness(role, arn, reach, subject, annotated=injection.told),
+            *steps.completeness(role, arn, reach, subject, annotated=injection.by_irsa),
             *steps.pods(others, arn, cluster),
         )
         return agreed(

@@ -1,7 +1,4 @@
-"""`irsa adopt`: roles that something else has made become irsa's, by marks alone.
-
-What may be taken over is decided in `irsa_cli.core.planning.adopt`.
-"""
+"""`irsa adopt`: roles created by others get irsa's tags (rules: `irsa_cli.core.planning.adopt`)."""
 
 from __future__ import annotations
 
@@ -39,7 +36,7 @@ PARALLEL = 8
 
 @dataclass(frozen=True)
 class Request:
-    """What the user asked for: one ServiceAccount, or without `name` all of the namespace, or ('') of all."""
+    """The request: one ServiceAccount; without `name` all of the namespace, or of all namespaces ('')."""
 
     target: Target
     namespace: str = ""
@@ -51,7 +48,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Several:
-    """ServiceAccounts (`namespace/name`) whose roles are to be taken over: what `adopt_all` has found."""
+    """The ServiceAccounts (`namespace/name`) that `adopt_all` found."""
 
     target: Target
     accounts: tuple[str, ...]
@@ -87,10 +84,9 @@ def _adopt(connection: Connection, request: Request, settings: Settings) -> Resu
 
 
 def adopt_all(request: Request, settings: Settings, log: WireLog) -> Adoptions:
-    """Take over the roles of all ServiceAccounts whose role is nobody's, each in a transaction of its own.
+    """Adopt all roles that nobody manages, each in its own transaction.
 
-    Raises `ServiceError` when the ServiceAccounts of the cluster can't be listed: who shares a role with whom
-    has to be known.
+    Raises `ServiceError` if the ServiceAccounts can't be listed: others may share a role.
     """
     connection = _connect(request, settings, log)
     asked = Question(connection)
@@ -112,14 +108,14 @@ def adopt_all(request: Request, settings: Settings, log: WireLog) -> Adoptions:
             one = partial(_one_of_all, connection, request, pair, error, accounts, asked)
             lock = binding_lock(pair.namespace, pair.name)
             result = attempt("", partial(locks.run, one, settings, [lock], stop.pause))
-            facts = {**_facts(pair), **result.facts}  # What it is about, also where it was refused.
+            facts = {**_facts(pair), **result.facts}  # Also for a refusal.
             done.items.append(replace(result, cluster=pair.cluster, facts=facts))
             stop.number = stop.number or result.signal
     return done
 
 
 def planned_of_all(done: Adoptions) -> AppliedList:
-    """What a dry run of `adopt_all` has found, as that which `adopt_several` does."""
+    """The dry run of `adopt_all`, in the form that `adopt_several` carries out."""
     found = [Item(done.cluster.name, _title(result), result) for result in done.items]
     return AppliedList(found, signal=done.signal)
 
@@ -216,7 +212,7 @@ def _is_adopted_in_part(pair: Pairing) -> bool:
     try:
         return len(adoption(pair, ()).plan) > 0
     except Refused:
-        return False  # What is half made is for `irsa recover`.
+        return False  # `irsa recover` continues interrupted runs.
 
 
 def _one_of_all(

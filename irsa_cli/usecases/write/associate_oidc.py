@@ -24,7 +24,7 @@ from irsa_cli.usecases.command.settings import Settings
 
 @dataclass(frozen=True)
 class Request:
-    """What the user asked for, each value checked by its own rule already."""
+    """The request, with checked values."""
 
     target: Target
     audiences: tuple[str, ...] = (DEFAULT_AUDIENCE,)
@@ -33,7 +33,7 @@ class Request:
 
 
 def associate_oidc(request: Request, settings: Settings, log: WireLog) -> Result:
-    """Make the provider, or add to it the audiences it lacks."""
+    """Create the provider, or add missing audiences to it."""
     connection = connect(request.target, kube=False, log=log)
     cluster = connection.cluster
     connection.announce(settings.note)

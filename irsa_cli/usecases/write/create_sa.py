@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from irsa_cli.core.binding.boundaries import BoundaryRules
 from irsa_cli.core.binding.spec import BindingSpec, DesiredState, Options, desired_state_of
@@ -15,12 +15,13 @@ from irsa_cli.usecases.command.connect import Connection, Target, WireLog, conne
 from irsa_cli.usecases.command.run_context import RunContext, going_on, supersede_if_well
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.locks.locks import binding_lock, locked
+from irsa_cli.usecases.write.policy_names import only_arns, resolved
 from irsa_cli.usecases.write.reconcile import Work
 
 
 @dataclass(frozen=True)
 class Request:
-    """What the user asked for: a spec, where, and how far to go for it."""
+    """The request: the spec, the target, and how far the run may go."""
 
     target: Target
     spec: BindingSpec
@@ -29,12 +30,13 @@ class Request:
 
 
 def create_sa(request: Request, settings: Settings, log: WireLog) -> Result:
-    """Make the ServiceAccount and its role as desired, in one transaction."""
+    """Create or complete the ServiceAccount and its role, in one transaction."""
     spec = request.boundaries.bound(request.spec)
-    wanted = (*spec.policies, spec.permissions_boundary, spec.attach_role_arn, spec.target_role)
+    wanted = (*only_arns(spec.policies), spec.permissions_boundary, spec.attach_role_arn, spec.target_role)
     connection = connect(
         request.target, kube=not spec.role_only, log=log, check=lambda aws: check_partitions(wanted, aws)
     )
+    spec = replace(spec, policies=resolved(connection, spec.policies))
     desired = desired_state_of(spec, connection.cluster, request.options)
     connection.announce(settings.note)
     lock = binding_lock(desired.namespace, desired.name)

@@ -1,4 +1,4 @@
-"""`irsa delete-sa`: what irsa made of one binding is taken away in one transaction, or all of it stays."""
+"""`irsa delete-sa`: delete what irsa created for one binding, in one transaction."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ GOOD = (Ended.COMMITTED, Ended.UNCHANGED)
 
 
 class Extent(Enum):
-    """What goes where a role is named, and the ServiceAccount names another one."""
+    """The parts to delete if a role is named and the ServiceAccount has another one."""
 
     BINDING = "all of it"
     ROLE = "only the named role"
@@ -56,7 +56,7 @@ class Extent(Enum):
 
 @dataclass(frozen=True)
 class Request(Namespaced):
-    """What the user asked for, each value checked by its own rule already."""
+    """The request, with checked values."""
 
     target: Target
     namespace: str
@@ -72,15 +72,15 @@ class Request(Namespaced):
 
     @property
     def title(self) -> str:
-        """What it is about, in a list of several."""
+        """The name in a list of several."""
         former = self.extent is Extent.FORMER_ROLE
         return f"{self.full_name} (role {self.role_name})" if former else self.full_name
 
 
 def delete_sa(request: Request, settings: Settings, log: WireLog) -> Result:
-    """Take away what irsa made of the binding.
+    """Delete what irsa created for the binding.
 
-    Raises `Refused` when there is nothing of it, when it is in use, or when a run is making it.
+    Raises `Refused` if nothing exists, if it is in use, or if a run is creating it.
     """
     connection = connect(request.target, kube=not request.role_only, log=log, gone=True)
     connection.announce(settings.note)
@@ -108,18 +108,15 @@ def _context(connection: Connection, request: Request) -> RunContext:
 
 
 def planned_deletion(connection: Connection, request: Request, settings: Settings) -> Deletion | None:
-    """What a deletion would do, for a plan that does more; None where there is nothing to delete.
-
-    Raises `Refused` as `delete_sa` does.
-    """
+    """Plan a deletion as part of a larger plan; None if there is nothing to delete. Raises as `delete_sa`."""
     return _Deleting(connection, request, settings, ()).planned()[1]
 
 
 @dataclass
 class _Deleting:
-    """The work on one binding; `earlier` are the journals of deletions of it that were interrupted.
+    """The work on one binding; `earlier` are the journals of interrupted deletions.
 
-    `seen` are the roles that it had at any look: somebody else may take the annotation away meanwhile.
+    `seen` are the roles of all reads: others may remove the annotation in the meantime.
     """
 
     connection: Connection
@@ -141,7 +138,7 @@ class _Deleting:
                     raise  # Nothing is left of what was attempted.
                 return before
             if before is not None and before.ended is Ended.INCOMPLETE and result.ended not in GOOD:
-                return before  # What it has left is still to be told.
+                return before  # Its leftovers are not reported yet.
             if result.ended in (*GOOD, Ended.PLANNED) or not came_between(result.error) or attempts.is_last:
                 return result
             before = result
@@ -149,9 +146,9 @@ class _Deleting:
         raise AssertionError("unreachable")
 
     def planned(self) -> tuple[Bound, Deletion | None]:
-        """What is there, and what a deletion does; None where there is nothing to delete.
+        """The current state and its deletion; None if there is nothing to delete.
 
-        Raises `Refused` where it is in the way that all of it is somebody else's: no flag lifts that.
+        Raises `Refused` if all of it belongs to others: no flag lifts that.
         """
         bound = self._find()
         if is_nothing(bound):
@@ -177,7 +174,7 @@ class _Deleting:
         return result
 
     def _find(self) -> Bound:
-        """What is there; also by what earlier looks saw, and earlier runs were about to take apart."""
+        """The current state, including roles of earlier reads and earlier runs."""
         request = self.request
         records = [item.change for path in self.earlier for item in read(path).records]
         names = {change.object[1][0] for change in records if change.object[0] is Kind.ROLE}
@@ -217,7 +214,7 @@ class _Deleting:
         )
         if before is not None:
             supersede(journals_of(self.settings.state_dir, [before.transaction]))
-            result.notes.append("another run has deleted it at the same time")
+            result.notes.append("another run deleted it at the same time")
         elif not self.earlier and not self.request.ignore_not_found:
             raise self._not_there(bound)
         return result
@@ -227,7 +224,7 @@ class _Deleting:
         if bound.account is not None:
             error = Refused(
                 f"irsa manages nothing in {bound.full_name}",
-                reason=f"it was not made by irsa, and has no annotation {ROLE_ARN_ANNOTATION}",
+                reason=f"irsa did not create it, and it has no annotation {ROLE_ARN_ANNOTATION}",
             )
         elif request.role_only or self.connection.gone is not None:
             error = Refused(f"irsa manages no role for {bound.full_name} in {bound.cluster.name}")
@@ -235,11 +232,11 @@ class _Deleting:
             error = NamedServiceAccount(self.connection, request.namespace, request.name).missing()
         return error.but(
             details=(*error.details, *_unsearched(bound)),
-            next_steps=(*error.next_steps, "a role of another name: run this again with --role-name"),
+            next_steps=(*error.next_steps, "for a role of another name: run this again with --role-name"),
         )
 
     def _check(self, bound: Bound, found: Deletion) -> None:
-        """Everything that may stand in the way, before the first write."""
+        """Run all checks before the first write."""
         if not self.request.ignore_maker:
             check_makers(bound, found)
         users = users_of(self.connection, bound, found, kube=not self.request.role_only)
@@ -276,10 +273,10 @@ def _not_made_for(bound: Bound, role: NamedRole) -> Refused:
     if account == bound.full_name and cluster.endswith(f":cluster/{bound.cluster.name}"):
         options = f"-c {bound.cluster.name} -r {cluster.split(':')[3]}, without --issuer-url"
     return Refused(
-        f"role {role.name} was not made for {bound.full_name} in {bound.cluster.arn}",
-        reason=f"its tags are about {account or 'no ServiceAccount'} in {cluster}"
+        f"role {role.name} does not belong to {bound.full_name} in {bound.cluster.arn}",
+        reason=f"its tags name {account or 'no ServiceAccount'} in {cluster}"
         if cluster
-        else "it has no tags and no statement of irsa for it",
+        else "it has no tag and no statement of irsa for this ServiceAccount",
         next_steps=(f"run this again with {options}",) if options else (),
     )
 
@@ -289,22 +286,22 @@ def _check_home(bound: Bound) -> None:
     account = bound.made_elsewhere
     if account and not bound.is_theirs:
         raise Refused(
-            f"the role that irsa made for {bound.full_name} is in account {account}",
-            reason=f"it names {bound.annotation}, and roles are looked for in account {bound.cluster.home}",
+            f"irsa's role for {bound.full_name} is in account {account}",
+            reason=f"it is annotated with {bound.annotation}, and irsa looks in account {bound.cluster.home}",
             next_steps=(
                 bound.cluster.in_account(account),
-                "or leave the role there: run this again with --keep-role",
+                "or keep the role: run this again with --keep-role",
             ),
         )
 
 
 def _check_role_only(bound: Bound) -> None:
     """Raise `Refused` for a role whose ServiceAccount tells whether it is in use: that is not looked at."""
-    told = [role for role in bound.own if not lifecycle.tells_itself(role.state.tags)]
-    if told:
+    unclear = [role for role in bound.own if not lifecycle.tells_itself(role.state.tags)]
+    if unclear:
         raise Refused(
-            f"{told[0].arn} was made together with its ServiceAccount",
-            reason="with --role-only nobody looks whether it is in use",
+            f"{unclear[0].arn} was created with its ServiceAccount",
+            reason="--role-only does not check whether pods use it",
             next_steps=("run this again without --role-only, or with --force",),
         )
 
@@ -315,17 +312,17 @@ def _check_whole(bound: Bound, earlier: Sequence[Path]) -> None:
     half = [arn for arn, life in lives.items() if life.stage is Stage.DELETING]
     if half:
         raise Refused(
-            f"{half[0]} can't be kept: it is being deleted",
-            reason=f"{lives[half[0]].why}; it may lack policies already",
+            f"{half[0]} can't be kept: its deletion has begun",
+            reason=f"{lives[half[0]].why}; policies may be missing",
             next_steps=(
-                *(f"{command_of(path)}  # brings it back; then run this again" for path in earlier),
-                "or delete it, too: run this again without --keep-role",
+                *(f"{command_of(path)}  # restores it; then run this again" for path in earlier),
+                "or delete it: run this again without --keep-role",
             ),
         )
 
 
 def _unsearched(bound: Bound) -> list[str]:
-    return [f"roles of other names were not looked for: {bound.unsearched}"] if bound.unsearched else []
+    return [f"roles with other names were not checked: {bound.unsearched}"] if bound.unsearched else []
 
 
 def _facts(request: Request, bound: Bound, found: Deletion | None, result: Result | None) -> dict[str, Any]:

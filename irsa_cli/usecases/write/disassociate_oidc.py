@@ -55,7 +55,7 @@ def disassociate_oidc(request: Request, settings: Settings, log: WireLog) -> Res
                 *_check_unused(connection, request, arn),
             ]
             others = [item for item in present.audiences if item != DEFAULT_AUDIENCE]
-            notes += [f"it was also for the audiences {', '.join(others)}"] if others else []
+            notes += [f"it also accepted the audiences {', '.join(others)}"] if others else []
     result = perform(Plan.of(changes), connection, settings, context, seen=[present])
     supersede_if_well(earlier, result, settings)
     result.facts = {
@@ -75,7 +75,7 @@ def _check_known_issuer(connection: Connection) -> None:
     if connection.gone is not None and len(connection.gone.marked) > 1:
         cluster = connection.cluster
         raise Refused(
-            f"{len(connection.gone.marked)} OIDC providers bear the mark of {cluster.arn}",
+            f"{len(connection.gone.marked)} OIDC providers have irsa's tag for {cluster.arn}",
             next_steps=[
                 f"irsa disassociate-oidc -c {cluster.name} -r {cluster.region} --account {cluster.home}"
                 f" --issuer-url {shlex.quote(state.url)}"
@@ -85,22 +85,19 @@ def _check_known_issuer(connection: Connection) -> None:
 
 
 def _check_ours(cluster: Cluster, request: Request, present: ProviderState) -> list[str]:
-    """Refuse a provider that irsa has not made; with --force it is noted.
-
-    An issuer is of one cluster: whatever the mark names (the cluster may be known by its issuer only by now).
-    """
+    """Refuse a provider that irsa did not create; with --force, return a note."""
     if CLUSTER_TAG in present.tags:
         return []
     maker = maker_of_role(present.tags)
-    made = "nothing on it tells who made it" if maker == UNKNOWN else f"made by {maker}"
+    made = "creator unknown" if maker == UNKNOWN else f"created by {maker}"
     if request.force:
-        return [f"the provider was not made by irsa ({made})"]
+        return [f"irsa did not create the provider ({made})"]
     raise Refused(
-        f"irsa has not made the OIDC provider of {cluster.name}, so it does not delete it",
+        f"irsa did not create the OIDC provider of {cluster.name}",
         reason=f"it has no tag {CLUSTER_TAG}: {made}",
         next_steps=(
-            "delete it where it is managed (eksctl, Terraform, a stack)",
-            "or delete it all the same: run this again with --force",
+            "delete it with the tool that manages it (eksctl, Terraform, CloudFormation)",
+            "or delete it anyway: run this again with --force",
         ),
     )
 
@@ -112,7 +109,7 @@ def _check_known(changes: list[Change], request: Request) -> list[str]:
     except Refused as error:
         if not request.force:
             raise
-        return [f"{error}: they are lost"]
+        return [f"{error}: these are lost"]
     return []
 
 
@@ -123,13 +120,13 @@ def _check_unused(connection: Connection, request: Request, arn: str) -> list[st
     except ServiceError as error:
         if error.status != 403 or not request.force:
             raise
-        return [f"whether roles trust the provider was not checked: {error.reason}"]
+        return [f"not checked whether roles trust the provider: {error.reason}"]
     trusting = [role.arn for role in roles if names_provider(role.trust, arn)]
     if not trusting:
         return []
     shown = [*trusting[:SHOWN], *([f"and {len(trusting) - SHOWN} more"] if len(trusting) > SHOWN else [])]
     if request.force:
-        return [f"no token of the cluster is accepted any more for: {', '.join(shown)}"]
+        return [f"AWS no longer accepts the cluster's tokens for: {', '.join(shown)}"]
     raise Refused(
         f"{len(trusting)} role{'s trust' if len(trusting) != 1 else ' trusts'} the OIDC provider of"
         f" {connection.cluster.name}",
@@ -137,6 +134,6 @@ def _check_unused(connection: Connection, request: Request, arn: str) -> list[st
         details=shown,
         next_steps=(
             "delete them first: irsa delete-sa NAME -n NAMESPACE",
-            "or delete it all the same: run this again with --force",
+            "or delete it anyway: run this again with --force",
         ),
     )

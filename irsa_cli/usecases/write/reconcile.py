@@ -1,9 +1,4 @@
-"""Bringing one ServiceAccount to its desired state: look, plan, act, and again when another run came between.
-
-What is planned differs from command to command (`irsa_cli.core.planning.create`,
-`irsa_cli.core.planning.converge`), how it is looked at first, too. Running a plan is
-`irsa_cli.usecases.command.execute`'s business.
-"""
+"""Reconcile one ServiceAccount: read, plan, act, and again if another run interferes."""
 
 from __future__ import annotations
 
@@ -49,11 +44,7 @@ Planner = Callable[[DesiredState, CurrentState], Plan]
 
 
 def may_be_spreading(plan: Plan) -> bool:
-    """Whether STS may not know yet of what was changed in IAM: a refusal of anything else is final.
-
-    That is what this run changes there, what an interrupted one did from which it goes on, and what a run
-    has written shortly before.
-    """
+    """Whether STS may not know recent changes in IAM yet: changes of this run or of one shortly before."""
     return may_be_late() or any(
         change.kind.traits.service.spreads or change.kind.traits.takes_over for change in plan
     )
@@ -61,10 +52,9 @@ def may_be_spreading(plan: Plan) -> bool:
 
 @dataclass(frozen=True)
 class Work:
-    """One desired state and how it is to be brought about. `context` is what the journal says of the run.
+    """One desired state and how to reach it; `context` goes into the journal.
 
-    `look` reads what is there the first time, `look_anew` once the locks are held that the plan needs; when
-    another run came between, everything is read anew.
+    `look` reads the current state first, `look_again` with the locks that the plan needs.
     """
 
     connection: Connection
@@ -73,16 +63,16 @@ class Work:
     settings: Settings
     context: RunContext
     look: Callable[[DesiredState], CurrentState] | None = None
-    look_anew: Callable[[DesiredState], CurrentState] | None = None
+    look_again: Callable[[DesiredState], CurrentState] | None = None
     asked: Question | None = None
-    """What was asked of EKS for several; one asks for itself."""
+    """The question to EKS about several ServiceAccounts; one asks for itself."""
     others: Collection[str] = ()
-    """What other runs had locks for when it was looked for several."""
+    """The locks of other runs when several were read."""
     trust_notes: Callable[[DesiredState, CurrentState], list[str]] = attached_trust.notes
-    """What is to be said of the trust policy that the planner leaves."""
+    """Notes about the trust policy that the plan leaves."""
 
     def until_settled(self) -> Result:
-        """Look, plan and act; again when another run came between, or may have taken away what was found."""
+        """Read, plan and act; again if another run interfered."""
         desired, looks = self.desired, [self.look or self._look]
         asked = None
         if not desired.role_only:
@@ -93,7 +83,7 @@ class Work:
             try:
                 return self._attempt(look)
             except (LookAgain, Refused):
-                looks[0] = self.look_anew or self._look
+                looks[0] = self.look_again or self._look
                 raise
 
         result = until_settled(attempt, self.settings)
@@ -135,7 +125,7 @@ class Work:
         found = trust_warnings.of_desired_state(self.desired, current, todo)
         if not found or self.desired.role is not None or current.role is None:
             return found
-        # A role that is only used was read without its policies. They make it worse, and nothing else.
+        # An attached role was read without its policies, which can only raise the severity.
         try:
             role = reading.with_policies(self.connection.iam, self.desired.role_name, current.role.state)
         except IrsaError:
@@ -180,14 +170,14 @@ def facts_of(desired: DesiredState, current: CurrentState, result: Result) -> di
 
 
 def notes_of(desired: DesiredState, current: CurrentState) -> list[str]:
-    """What could not be checked, or can't be known of target roles."""
+    """Notes about what could not be checked."""
     notes = []
     if current.role_unreadable:
         notes.append(f"the trust policy of {desired.role_arn} was not checked: {current.role_unreadable}")
     if desired.role_account != desired.cluster.home:
         notes.append(
-            f"not checked: account {desired.role_account} needs an OIDC provider for"
-            f" {desired.cluster.issuer}, too"
+            f"not checked: account {desired.role_account} also needs an OIDC provider for"
+            f" {desired.cluster.issuer}"
         )
     kept = chaining.former_notes(desired, current)
     return [*notes, *chaining.target_notes(desired.chain, current.target), *kept]
@@ -198,20 +188,20 @@ def mistyped_namespace(desired: DesiredState, current: CurrentState) -> list[str
     if current.namespace_exists or not current.similar_namespaces:
         return []
     names = " or ".join(current.similar_namespaces)
-    return [f"namespace {desired.namespace} does not exist and is created: did you mean {names}?"]
+    return [f"namespace {desired.namespace} does not exist, so irsa creates it. Did you mean {names}?"]
 
 
 def gone_on_with(desired: DesiredState, current: CurrentState) -> list[str]:
-    """What a run finds of the role that it makes: an earlier run, or a deletion, that was not over."""
+    """A note about an interrupted run or deletion that this run continues."""
     if not is_incomplete(desired, current):
         return []
     life = life_of(desired, current)
-    whole = "completes it again" if life.stage is Stage.DELETING else "goes on from there"
+    whole = "completes it again" if life.stage is Stage.DELETING else "continues from there"
     return [f"the role was {life.stage.value} ({life.why}): this run {whole}"]
 
 
 def managed_elsewhere(desired: DesiredState, current: CurrentState, todo: Plan) -> list[str]:
-    """What a tool that manages the ServiceAccount will do to the annotation that is written now."""
+    """Warnings about tools that manage the ServiceAccount and its annotation."""
     account = current.service_account
     if account is None or not any(change.kind is Kind.SERVICE_ACCOUNT for change in todo):
         return []
@@ -225,7 +215,7 @@ def left_behind(desired: DesiredState, current: CurrentState) -> list[str]:
     former = account.annotations.get(ROLE_ARN_ANNOTATION) if account is not None else None
     if former in (None, desired.role_arn) or desired.role_only:
         return []
-    note = f"the role that {desired.namespace}/{desired.name} had before stays as it is: {former}"
+    note = f"the role that {desired.namespace}/{desired.name} had before is unchanged: {former}"
     if f":role{default_role_path(cluster.name)}" in str(former):
         name = str(former).rsplit("/", 1)[-1]
         cluster = replace(cluster, role_account=str(former).split(":")[4])
@@ -237,10 +227,7 @@ def left_behind(desired: DesiredState, current: CurrentState) -> list[str]:
 
 
 def is_abandoned(current: CurrentState) -> bool:
-    """Whether the run that made the role began so long ago that it can't be at work any more.
-
-    When a run began whose name irsa did not give (another version's, or a hand's) can't be known.
-    """
+    """Whether the run that created the role is too old to be alive; an unknown run is not."""
     if current.role is None:
         return False
     mark = current.role.state.tags.get(TRANSACTION_TAG, "")

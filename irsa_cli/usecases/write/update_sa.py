@@ -50,15 +50,15 @@ from irsa_cli.usecases.read.observe import check_policies
 from irsa_cli.usecases.read.pairing import UNCHECKED, read_account, read_pairing, read_provider, sharers
 from irsa_cli.usecases.read.readable import unless_denied
 from irsa_cli.usecases.verification.gate import verify
+from irsa_cli.usecases.write.policy_names import only_arns, resolved_update
 from irsa_cli.usecases.write.reconcile import may_be_spreading
 
 
 @dataclass(frozen=True)
 class Request:
-    """What the user asked for, each value checked by its own rule already.
+    """The request, with checked values; `verify`: exchange a token before the ServiceAccount changes.
 
-    `associate`: make the OIDC provider accept a new audience. `verify`: prove at STS that the token is
-    accepted, before the ServiceAccount changes.
+    `associate`: add a new audience to the OIDC provider.
     """
 
     target: Target
@@ -79,13 +79,14 @@ def update_sa(request: Request, settings: Settings, log: WireLog) -> Result:
         log=log,
         check=lambda aws: check_partitions(
             (
-                *request.update.new_policies,
+                *only_arns(request.update.new_policies),
                 *filter(None, (request.boundaries.default, request.update.target_role)),
             ),
             aws,
         ),
     )
     connection.announce(settings.note)
+    request = replace(request, update=resolved_update(connection, request.update))
     lock = binding_lock(request.namespace, request.name)
     with locked(connection, settings, Command.UPDATE_SA, [lock]) as held:
         return _update(connection, request, held)
@@ -105,21 +106,21 @@ def _update(connection: Connection, request: Request, settings: Settings) -> Res
 
 
 def _digest(update: Update) -> str:
-    """What tells this request from others for the same ServiceAccount."""
+    """A digest of the request, to tell it from others for the same ServiceAccount."""
     return hashlib.sha256(json.dumps(asdict(update), sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _earlier(settings: Settings, context: RunContext) -> list[Path]:
-    """The journals of runs for the same request that were interrupted; those for others are told of."""
+    """Journals of interrupted runs with the same request; others are reported."""
     same: list[Path] = []
     for path in interrupted_runs(settings.state_dir, context.about):
         if read(path).context.get("request") == context.request:
-            settings.note(f"An earlier run ({path.stem}) was interrupted; this one goes on from there.")
+            settings.note(f"An earlier run ({path.stem}) was interrupted; this one continues from there.")
             same.append(path)
         else:
             settings.note(
-                f"An earlier run ({path.stem}) that asked for something else was interrupted:"
-                f" {command_of(path)} rolls it back, with --forward it is finished."
+                f"An earlier run ({path.stem}) with another request was interrupted:"
+                f" {command_of(path)} rolls it back; with --forward, it completes it."
             )
     return same
 
@@ -135,9 +136,9 @@ class _Updating:
     verification: dict[str, Any] = field(default_factory=dict)
     versions: PolicyVersions = field(default_factory=PolicyVersions)
     chain: Chain | None = None
-    """The target that the role goes on to afterwards."""
+    """The role's target after the update."""
     there: FoundChain | None = None
-    """What is there of targets and ConfigMaps, those that are left and those that are to be."""
+    """The current targets and ConfigMaps, before and after the update."""
     chain_notes: list[str] = field(default_factory=list)
 
     def attempt(self) -> Result:
@@ -158,7 +159,7 @@ class _Updating:
         return result
 
     def _read(self) -> tuple[Pairing, list[str]]:
-        """What is there, and what could not be looked at; raises `Refused` when it is not to be changed."""
+        """The current state and notes about gaps; raises `Refused` if it must not change."""
         request, connection = self.request, self.connection
         if not request.update.concerns_role:
             return read_account(connection, request.namespace, request.name), []
@@ -171,7 +172,7 @@ class _Updating:
         check_ours(pair, sharers(pair.role_arn, pair.full_name, accounts))
         self.versions = exist.result()
         if self.settings.keeps_plan and pair.role is not None:
-            # What stays on the role was seen by whoever reviews the plan, too.
+            # Reviewers of the plan see policies that stay as well.
             stays = check_policies(connection, pair.role.attached, pair.role.state.permissions_boundary)
             self.versions = PolicyVersions({**self.versions.versions, **stays.versions})
         if provider is not None and request.update.audience is not None:
@@ -226,7 +227,7 @@ class _Updating:
         return perform(todo, self.connection, self.settings, self.context, gate, seen=seen)
 
     def _prove(self, todo: Plan, pair: Pairing, run: Run | None) -> None:
-        """Exchange a token as the pods will have it; what this run changes in IAM may still be spreading."""
+        """Exchange a token as pods do; changes in IAM may still be spreading."""
         desired = DesiredState(
             cluster=pair.cluster,
             namespace=pair.namespace,
@@ -248,15 +249,15 @@ class _Updating:
         notes = [] if pair.role is None else ineffective(update, pair.role)
         if update.audience not in (None, pair.audience):
             notes.append(
-                f"pods that run already have tokens for {pair.audience}, which the role does not accept any"
-                " more: restart them"
+                f"restart running pods: they have tokens for {pair.audience}, which the role no longer"
+                " accepts"
             )
-            notes.append(f"the OIDC provider still accepts {pair.audience}: others may use it")
+            notes.append(f"the OIDC provider still accepts {pair.audience}, as others may use it")
         return notes
 
 
 def _read_chains(connection: Connection, namespace: str, wanted: ChainUpdate, *, judged: bool) -> FoundChain:
-    """What is there of the chain that an update leaves, and of the one to be; see `chains.read_target`."""
+    """Read the chain before and after the update; see `chains.read_target`."""
     names = dict.fromkeys(filter(None, (wanted.config_map_before, wanted.config_map)))
     with ThreadPoolExecutor(4) as pool:
         left = pool.submit(chains.targets, connection, wanted.left)

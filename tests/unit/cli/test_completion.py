@@ -57,6 +57,7 @@ def in_bash(tmp_path: Path, *words: str) -> list[str]:
         (("verify", "-n", "b"), ["backend"]),
         (("audit", "--service-account", "b"), ["backend/reader"]),
         (("create-sa", "x", "--well-known-policy", "ext"), ["externalDNS", "externalSecrets"]),
+        (("create-sa", "x", "--attach-policy-arn", "AmazonSSM"), ["AmazonSSMReadOnlyAccess"]),
         (("get-sa", "-r", "eu-west-3"), ["eu-west-3"]),
         (("get-sa", "-o", "js"), ["json", "jsonpath="]),
         (("audit", "-o", "js"), ["json"]),

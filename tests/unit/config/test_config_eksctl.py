@@ -184,10 +184,10 @@ def test_what_is_bound_elsewhere_is_named_with_what_it_grants() -> None:
         "the ServiceAccount a/b gets arn:aws:iam::aws:policy/X, by Pod Identity",
         "karpenter: the ServiceAccount karpenter/karpenter gets a role that starts and stops instances and"
         " its interruption queue; its nodes get the role eksctl-KarpenterNodeRole-prod",
-        "every pod that reaches the metadata service of the nodes of workers has arn:aws:iam::aws:policy/Y"
+        "all pods that can reach the metadata service on nodes of workers has arn:aws:iam::aws:policy/Y"
         " and the policies for autoScaler",
         "capability ack gets arn:aws:iam::aws:policy/Z",
-        "arn:aws:iam::111122223333:role/admin is let into the cluster as system:masters",
+        "arn:aws:iam::111122223333:role/admin has access to the cluster as system:masters",
     ]
     assert found[0].startswith("f.yaml:6: ")
 

@@ -120,7 +120,7 @@ def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
 def test_a_service_account_in_two_files(tmp_path: Path) -> None:
     for name in ("a.yaml", "b.yaml"):
         (tmp_path / name).write_text(_bindings("app"))
-    with pytest.raises(InvalidInput, match=r"b\.yaml:1: default/app stands in .*a\.yaml:1, too"):
+    with pytest.raises(InvalidInput, match=r"b\.yaml:1: default/app is also defined in .*a\.yaml:1"):
         read_configs([str(tmp_path)])
 
 

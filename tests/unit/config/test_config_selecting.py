@@ -84,7 +84,7 @@ def test_a_service_account_stands_in_one_place(other: Binding, twice: bool) -> N
         return
     with pytest.raises(InvalidInput) as caught:
         distinct(configs)
-    assert str(caught.value) == "b.yaml:7: shop/orders stands in a.yaml:3, too"
+    assert str(caught.value) == "b.yaml:7: shop/orders is also defined in a.yaml:3"
     with pytest.raises(InvalidInput) as caught:
         distinct([*configs, *configs])
     assert len(caught.value.details) == 3

@@ -402,5 +402,5 @@ def test_without_the_cluster_nobody_knows_whether_a_role_with_a_service_account_
     )
     tags = {**desired_value.role.tags, SPEC_HASH_TAG: "that", TRANSACTION_TAG: "t9"}  # type: ignore[union-attr]
     error = refusal(desired_value, current(role=role(desired_value, *POLICIES[:1], tags=tags)))
-    assert any("made with its ServiceAccount by transaction t9" in detail for detail in error.details)
+    assert any("created with its ServiceAccount by transaction t9" in detail for detail in error.details)
     assert any("irsa update-sa reader" in step for step in error.next_steps)

@@ -126,7 +126,7 @@ def test_a_role_of_somebody_else_is_refused() -> None:
     world, desired_value = bare(), desired()
     assert desired_value.role is not None
     world.roles[desired_value.role_name] = Role(replace(desired_value.role, tags={"team": "b"}))
-    with pytest.raises(Refused, match="not irsa's"):
+    with pytest.raises(Refused, match="not managed by irsa"):
         plan_of(world, desired_value)
 
 

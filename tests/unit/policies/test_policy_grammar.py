@@ -86,7 +86,7 @@ def test_what_iam_takes_passes(changes: dict[str, Any]) -> None:
         ({"Resource": "arn:aws:iam::<ACCOUNT>:role/x"}, "'<ACCOUNT>' is a placeholder"),
         ({"Resource": "arn:aws:s3:::REPLACE_ME/*"}, "'REPLACE_ME' is a placeholder"),
         ({"Resource": "arn:aws:s3:::{{ .Values.bucket }}"}, "is a placeholder"),
-        ({"Resource": {"Fn::Sub": "arn:x"}}, "Fn::Sub is CloudFormation's"),
+        ({"Resource": {"Fn::Sub": "arn:x"}}, "Fn::Sub is CloudFormation syntax"),
         ({"Resource": "arn:${AWS::Partition}:s3:::b"}, "'${AWS::Partition}' is a placeholder"),
         ({"Principal": "*"}, "has no Principal"),
         ({"resource": "*"}, "did you mean 'Resource'?"),

@@ -128,13 +128,13 @@ def test_joined_with_the_roles_own() -> None:
     found = wellknown.joined(own, [WellKnown("vpcCNI"), WellKnown("certManager")], SCOPE)
     assert found.policies == own.policies
     assert list(found.inline) == ["mine", "certManager"]
-    with pytest.raises(InvalidInput, match="has the name of"):
+    with pytest.raises(InvalidInput, match="has the same name as"):
         wellknown.joined(Resolved((), {"certManager": {}}), [WellKnown("certManager")], SCOPE)
 
 
 def test_iams_limits() -> None:
     large = [WellKnown("karpenter"), WellKnown("awsLoadBalancerController")]
-    with pytest.raises(InvalidInput, match="IAM takes 10240 of a role together"):
+    with pytest.raises(InvalidInput, match="IAM takes 10240 per role in total"):
         wellknown.joined(Resolved(), large, SCOPE)
     own = tuple(f"arn:aws:iam::111122223333:policy/p{number}" for number in range(20))
     with pytest.raises(InvalidInput, match="21 managed policies"):

@@ -20,7 +20,7 @@ def test_a_failure_after_the_commit_is_a_note(error: BaseException) -> None:
     found = standing([committed()], error)
     assert found is not None
     assert (found.exit_code, found.error) == (0, None)
-    assert "could not be done" in found.notes[-1]
+    assert "a step after the transaction failed" in found.notes[-1]
 
 
 def test_nothing_stands_before_a_transaction_has_ended() -> None:

@@ -180,7 +180,7 @@ def test_what_is_pruned_is_told_once_also_when_it_is_looked_at_again_with_its_lo
 ) -> None:
     applied(play)
     ran = play.irsa("apply", "-f", play.file(FILE), "--prune", "--yes", "--lock", *flags)
-    assert ran.err.count("No file lists these any more") == 1
+    assert ran.err.count("No file contains these any more") == 1
     assert play.cloud.locks == []
 
 

@@ -90,7 +90,7 @@ def test_what_goes_is_listed_once(play: Play, person: Person, lock: tuple[str, .
             "  - backend/old",
         ]
     ]
-    assert "No file lists these" not in ran.err
+    assert "no longer in any file" not in ran.err
 
 
 def test_what_has_come_meanwhile_is_not_deleted_unseen(play: Play, person: Person) -> None:

@@ -212,7 +212,7 @@ def test_a_file_of_somebody_else_is_not_read(play: Play, here: Path, monkeypatch
     monkeypatch.setattr("os.geteuid", lambda: 4711)
     if os.getuid() == 0:
         os.chown(here / ".irsa.yaml", 4712, -1)
-        assert "belongs to somebody else" in play.irsa("associate-oidc", "--dry-run", code=2).err
+        assert "its owner is not the owner" in play.irsa("associate-oidc", "--dry-run", code=2).err
 
 
 def test_trust_that_is_too_wide_is_never_made_where_the_project_says_so(play: Play, here: Path) -> None:
