@@ -23,10 +23,11 @@ from pathlib import Path
 
 import click
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from words import ROOT, messages, prose
 
 from irsa_cli.cli.main import irsa
-from tools.docs.words import ROOT, messages, prose
 
 NOT_YET = Path(__file__).with_name("plain-not-yet.txt")
 SUMMARY, OPTION, SENTENCE = 9, 15, 25

@@ -18,7 +18,8 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from irsa_cli.core.plan import written  # noqa: E402 - the package may not be installed
+from irsa_cli.core.binding.boundaries import BoundaryRules  # noqa: E402 - the package may not be installed
+from irsa_cli.core.plan import written  # noqa: E402
 from irsa_cli.core.plan.changes import Kind  # noqa: E402
 from irsa_cli.usecases.command.connect import Target  # noqa: E402
 from irsa_cli.usecases.plans import saved_plan  # noqa: E402
@@ -64,14 +65,15 @@ def of_type(kind: Any, definitions: Schema) -> Schema:
         return {"type": "object", "additionalProperties": of_type(arguments[1], definitions)}
     if isinstance(kind, type) and issubclass(kind, Enum):
         return {"enum": [item.value for item in kind]}
-    assert is_dataclass(kind), kind
+    assert isinstance(kind, type)
+    assert is_dataclass(kind)
     name = f"{kind.__module__.rpartition('.')[2]}.{kind.__name__}"
     if name not in definitions:
         definitions[name] = {}
         hints = get_type_hints(kind)
         left_out = {
             Target: saved_plan._OF_WHO_ASKS,
-            saved_plan.BoundaryRules: ("required_by",),
+            BoundaryRules: ("required_by",),
         }.get(kind, ())
         kept = [item for item in fields(kind) if item.init and item.name not in left_out]
         needed = [item.name for item in kept if item.default is MISSING and item.default_factory is MISSING]

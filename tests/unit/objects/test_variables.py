@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from irsa_cli.core.doctor.finding import REGISTRY, Cause, Group, Judgement, Verdict, cause, ok, problem
+from irsa_cli.core.doctor.finding import REGISTRY, Cause, Judgement, Verdict, ok, pod_cause, problem
 from irsa_cli.core.doctor.subjects import ROLE_ENV, injected_users, where
 from irsa_cli.core.objects import parsing
 from irsa_cli.core.objects.variables import HIDDEN, Environment, UndeclaredVariable, Variable, variable
@@ -84,7 +84,7 @@ def registered() -> Any:
 def throw_away(name: Variable) -> Cause:
     """A cause that looks at a variable."""
 
-    @cause("throw-away", Group.PODS, 1, title="", symptom="", looks_at="", remedy="", source="")
+    @pod_cause("throw-away", 1, title="", symptom="", looks_at="", remedy="", source="")
     def _check(facts: Any) -> Judgement:
         found = [(pod, item) for pod, item in injected_users(facts.named) if item.env.get(name) == "1"]
         return problem("it is set", fix="", containers=where(found)) if found else ok("it is not")
