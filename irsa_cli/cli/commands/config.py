@@ -1,4 +1,4 @@
-"""`irsa config`: which settings are in force, and where each is from."""
+"""`irsa config`: the settings in force and their origin."""
 
 from __future__ import annotations
 
@@ -24,22 +24,20 @@ from irsa_cli.usecases.local.kubeconfig import eks_cluster
 if TYPE_CHECKING:
     from irsa_cli.core.config.project import Project
 
-_EPILOG = """
-\b
-Examples:
+_EXAMPLES = """
   irsa config
   irsa config -o json
 """
 
 
-@click.command("config", cls=HelpedCommand, epilog=_EPILOG)
+@click.command("config", cls=HelpedCommand, epilog=_EXAMPLES)
 @common.no_headers_option
 @common.output_option("text", "json", "yaml", "name")
 def command(output: str, *, no_headers: bool) -> int:
-    """Show which settings are in force, and where each is from.
+    """Show the settings in force and their origin.
 
-    A flag goes before the environment (IRSA_CLUSTER for --cluster), that before the project's .irsa.yaml, and
-    that before the kubeconfig's current context, where it is a cluster of EKS. Asks nobody.
+    The order of precedence: flags, environment variables (IRSA_CLUSTER for --cluster), .irsa.yaml, and the
+    kubeconfig's current context if it is an EKS cluster. config calls no service.
     """
     from irsa_cli.usecases.local.settings import Origin, settings_in_force
 
@@ -73,7 +71,7 @@ def _project() -> Project:
 
 
 def _options() -> dict[str, str]:
-    """The flag of each variable that means one."""
+    """The flags by their variables."""
     context = click.get_current_context().find_root()
     irsa = cast("click.Group", context.command)
     found: dict[str, str] = {}
@@ -86,7 +84,7 @@ def _options() -> dict[str, str]:
 
 
 def _notes(options: dict[str, str]) -> Iterator[str]:
-    """Variables that look like one of irsa's, and mean nothing."""
+    """Notes about variables with irsa's prefix that have no meaning."""
     from irsa_cli.usecases.local.settings import MEANT_ELSEWHERE
 
     flags = {f"{PREFIX}{name.upper()}" for name in PERMITS} | {f"{PREFIX}APPROVE", f"{PREFIX}ALL"}
@@ -94,7 +92,7 @@ def _notes(options: dict[str, str]) -> Iterator[str]:
         if not name.startswith(PREFIX) or name in options or name in MEANT_ELSEWHERE:
             continue
         if name in flags:
-            yield f"{name} is not read: what permits to delete or to loosen stands on the command line"
+            yield f"{name} is ignored: use the flag on the command line"
         else:
             hint = did_you_mean(name, options)
-            yield f"{name} means nothing to irsa{f' ({hint})' if hint else ''}"
+            yield f"{name} is not a variable of irsa{f' ({hint})' if hint else ''}"

@@ -1,4 +1,4 @@
-"""`irsa docs`: the documentation that belongs to this version, from this machine."""
+"""`irsa docs`: the documentation of this version, on this machine."""
 
 from __future__ import annotations
 
@@ -14,21 +14,19 @@ from irsa_cli.cli.output.table import table_lines
 from irsa_cli.cli.terminal.screen import has_colour, is_terminal
 
 _INSTALLED = ("share", "doc", "irsa")
-"""Where the wheel puts the pages, below where it is installed (pyproject.toml)."""
-_EPILOG = """
-\b
-Examples:
+"""The folder of the pages in an installed wheel (pyproject.toml)."""
+_EXAMPLES = """
   irsa docs
   irsa docs how-to/recover
 """
 
 
-@click.command("docs", cls=HelpedCommand, epilog=_EPILOG)
+@click.command("docs", cls=HelpedCommand, epilog=_EXAMPLES)
 @click.argument("page", required=False)
 def command(page: str | None) -> int:
     """Read the documentation of this version.
 
-    Without PAGE the pages are listed, with where they are on this machine. Asks nobody.
+    Without PAGE, it lists the pages and their folder on this machine.
     """
     folder = _folder()
     pages = {
@@ -50,7 +48,7 @@ def command(page: str | None) -> int:
 
 
 def _folder() -> Path:
-    """The folder of the pages: beside the source, else where the wheel was installed."""
+    """The folder of the pages: next to the source, or of the installed wheel."""
     package = Path(irsa_cli.__file__).parent
     for place in (
         package.parent / "docs",
@@ -63,7 +61,7 @@ def _folder() -> Path:
 
 def _listed(folder: Path, pages: dict[str, Path]) -> list[str]:
     rows = [[name, _title(path)] for name, path in pages.items()]
-    return [f"The pages in {folder}; irsa docs PAGE shows one.", "", *table_lines((), rows, None)]
+    return [f"Pages in {folder} (to read one: irsa docs PAGE):", "", *table_lines((), rows, None)]
 
 
 def _title(path: Path) -> str:
@@ -72,7 +70,7 @@ def _title(path: Path) -> str:
 
 
 def _read(text: str) -> None:
-    """Print a page: on a terminal as rich lays it out, with a pager where it is long; else as it is."""
+    """Print a page: on a terminal formatted and in a pager, otherwise as it is."""
     if not is_terminal(sys.stdout):
         click.echo(text, nl=False)
         return
@@ -82,6 +80,6 @@ def _read(text: str) -> None:
     console = Console(no_color=not has_colour(sys.stdout))
     with console.capture() as captured:
         console.print(Markdown(text))
-    # The pager hears Ctrl-C, too, and goes on: so it is to outlive it.
+    # The pager also gets Ctrl-C and continues, so irsa must outlive it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     click.echo_via_pager(captured.get(), color=has_colour(sys.stdout))

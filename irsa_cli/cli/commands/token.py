@@ -1,4 +1,4 @@
-"""`irsa token`: its options, and how a token is shown."""
+"""`irsa token`: its options, and the output of a token."""
 
 from __future__ import annotations
 
@@ -27,30 +27,23 @@ if TYPE_CHECKING:
 _MOMENTS = ("iat", "nbf", "exp", "auth_time")
 """Claims that are moments, in Unix seconds (RFC 7519, section 4.1)."""
 
-_EPILOG = """
-\b
-Examples:
+_EXAMPLES = """
   irsa token s3-reader -n backend -c prod --decode
   irsa token s3-reader -n backend -c prod --audience vault
 """
 
 
-@click.command("token", cls=HelpedCommand, epilog=_EPILOG)
+@click.command("token", cls=HelpedCommand, epilog=_EXAMPLES)
 @who_options
-@switch("--decode", help="Print what is in the token instead: its header and claims.")
-@once("--audience", type=AUDIENCE, help="Audience of the token. [default: that of the ServiceAccount's pods]")
-@once(
-    "--duration",
-    type=DURATION,
-    default=3600.0,
-    help="Lifetime to ask for, 10m to 24h; the cluster may give less. [default: 1h]",
-)
+@switch("--decode", help="Print the header and claims instead of the token.")
+@once("--audience", type=AUDIENCE, help="Audience of the token. [default: the ServiceAccount's]")
+@once("--duration", type=DURATION, default=3600.0, help="Lifetime to request, 10m to 24h. [default: 1h]")
 @common.output_options
 def command(**options: Any) -> int:
-    """Print a token of the ServiceAccount, as a pod of it would get.
+    """Print a ServiceAccount's token.
 
-    Whoever has the token is the ServiceAccount until it expires. With --decode the token itself is not
-    printed, and nothing of it is verified.
+    Keep the token secret: until it expires, it gives anybody the ServiceAccount's permissions. With
+    --decode, irsa prints the claims without verifying them. The cluster may shorten the lifetime.
     """
     speaking = Speaking.take(options)
     seconds = _lifetime(options.pop("duration"))
@@ -92,7 +85,7 @@ def _shown(account: NamedServiceAccount, token: Token, audience: str, output: st
 
 
 def utc(moment: float) -> str:
-    """A moment as RFC 3339 has it."""
+    """A time in the format of RFC 3339."""
     return datetime.fromtimestamp(moment, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

@@ -1,4 +1,4 @@
-"""The options of commands that work from configuration files, and reading what they name."""
+"""The options of commands that work from configuration files, and reading these files."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 
 def file_options(*, required: bool = True) -> Decorator:
-    """Which files, which of their ServiceAccounts, how many at the same time."""
+    """The files, the selection of their ServiceAccounts, and how many run at the same time."""
     return group(
         many_filled(
             "-f",
@@ -52,20 +52,24 @@ def file_options(*, required: bool = True) -> Decorator:
             metavar="FILE",
             help="Configuration file or folder, or - for standard input (repeat).",
         ),
-        many_filled("--include", metavar="GLOB", help="Only these NAMESPACE/NAME (repeat, or commas)."),
-        many_filled("--exclude", metavar="GLOB", help="Not these NAMESPACE/NAME (repeat, or commas)."),
+        many_filled(
+            "--include", metavar="GLOB", help="Only these NAMESPACE/NAME (repeat, or comma-separated)."
+        ),
+        many_filled(
+            "--exclude", metavar="GLOB", help="All but these NAMESPACE/NAME (repeat, or comma-separated)."
+        ),
         once(
             "--parallel",
             type=click.IntRange(1, 64),
             metavar="N",
             default=16,
-            help="How many ServiceAccounts at the same time; fewer while AWS throttles. [default: 16]",
+            help="Most ServiceAccounts at the same time; fewer while AWS throttles. [default: 16]",
         ),
         once(
             "--max-failures",
             type=click.IntRange(1),
             metavar="N",
-            help="Begin nothing more once so many have failed. [default: no limit]",
+            help="Stop after this many failures. [default: no limit]",
         ),
     )
 
@@ -76,14 +80,14 @@ place_options = group(
         "--cluster",
         type=CLUSTER_NAME,
         shell_complete=completed("clusters"),
-        help="EKS cluster, where the files name none.",
+        help="Name of the EKS cluster, if the files have none.",
     ),
     once_filled(
         "-r",
         "--region",
         metavar="REGION",
         shell_complete=completed("regions"),
-        help="AWS region, where they name none.",
+        help="AWS region of the cluster, if the files have none.",
     ),
     any_region_option,
     profile_option,
@@ -92,11 +96,11 @@ place_options = group(
     target_way_options,
     expect_options,
 )
-"""Which cluster where the files don't say it, and as whom."""
+"""The cluster, if the files have none, and the caller."""
 
 
 def take_place(options: dict[str, Any]) -> Target:
-    """Take the options of `place_options` and `kube_options` out of a command's options."""
+    """Take the options of `place_options` and `kube_options`."""
     from irsa_cli.usecases.command.connect import Target
 
     names = ("region", "profile", "assume_role", "kubeconfig", "context")
@@ -112,9 +116,9 @@ def take_place(options: dict[str, Any]) -> Target:
 
 
 def take_files(options: dict[str, Any]) -> tuple[tuple[Config, ...], Target, Selection, list[Place]]:
-    """Read the files that are named, and find where their ServiceAccounts are; else wrong usage.
+    """Read the files and find the places of their ServiceAccounts.
 
-    The cluster is the kubeconfig's where neither files, flags nor settings name one.
+    Without a cluster in files, flags and settings, it is the kubeconfig's.
     """
     from irsa_cli.usecases.files.reading import read_configs
     from irsa_cli.usecases.files.targets import places
@@ -125,7 +129,7 @@ def take_files(options: dict[str, Any]) -> tuple[tuple[Config, ...], Target, Sel
     with wrong_usage():
         selection = Selection(include, exclude)
         configs = tuple(read_configs(options.pop("files")))
-        if not options.get("prune"):  # What is to be pruned is in no file.
+        if not options.get("prune"):  # irsa prunes ServiceAccounts that are in no file.
             selection.check(item for config in configs for item in config.bindings)
         if not target.cluster and not all(config.cluster for config in configs):
             target = current_cluster(target) or target
