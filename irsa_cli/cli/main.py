@@ -127,7 +127,7 @@ def run(arguments: list[str] | None = None, program: str = "irsa") -> int:
         return ended.exit_code
     except click.ClickException as error:
         if not _shows_help(error):
-            _wrong_usage(error, arguments)
+            _wrong_usage(error, arguments, program)
         return error.exit_code
     except click.Abort as abort:
         # click raises this for a KeyboardInterrupt; that of irsa has the signal.
@@ -159,29 +159,34 @@ def _shows_help(error: click.ClickException) -> bool:
     return True
 
 
-def _wrong_usage(error: click.ClickException, arguments: Sequence[str]) -> None:
+def _wrong_usage(error: click.ClickException, arguments: Sequence[str], program: str) -> None:
     """Report an error of the command line, also as a document if JSON or YAML was requested.
 
     A value must not start a line of its own: for CI systems, `::error::` at the start is a command.
     """
-    from irsa_cli.cli.terminal.wording import say  # Here, as `irsa --help` needs neither.
+    from irsa_cli.cli.help.meant import line_meant  # `irsa --help` needs none of these.
+    from irsa_cli.cli.terminal.wording import say
     from irsa_cli.core.values.shown import without_secrets
 
-    if isinstance(error, click.UsageError) and error.ctx is not None:
-        click.echo(error.ctx.get_usage(), err=True)
-        if error.ctx.command.get_help_option(error.ctx) is not None:
-            name = f"{error.ctx.command_path} {error.ctx.help_option_names[0]}"
-            click.echo(f"Try '{name}' for help.", err=True)
-        click.echo(err=True)
-    lines = [*_lines_of(error), *_said_by(error)]
-    say(without_secrets(f"Error: {lines[0]}"), err=True)
-    for line in lines[1:]:
-        say(without_secrets(f"  {line}"), err=True)
     context = error.ctx if isinstance(error, click.UsageError) else None
+    lines = [*_lines_of(error), *_said_by(error)]
+    root = click.Context(irsa, info_name=program, **irsa.context_settings)
     command = "" if context is None else command_of(context)
+    if line := line_meant(error, arguments, root):
+        same = f"{line} ".startswith(f"{program} {command} ".replace("  ", " "))
+        wrong = _ADVICE.split(lines[0] if same else f"{program} {command} cannot do this")[0]
+        lines = [f"{wrong}. Did you mean:", line, *lines[1:]]
+    say(without_secrets(f"Error: {lines[0]}"), err=True)
+    for more in lines[1:]:
+        say(without_secrets(f"  {more}"), err=True)
+    if context is not None and not line and (not isinstance(error, click.BadParameter) or len(lines[0]) < 70):
+        say(f"  For help: {context.command_path} --help", err=True)
     _show_failure(error.exit_code, arguments, *lines, code="WrongUsage", command=command)
 
 
+_EXTRA = re.compile(r"^Got unexpected extra arguments? \((.*)\)$", re.DOTALL)
+_ADVICE = re.compile(r"\. Quote|[.:]? Did you mean|: expected|\.$")
+"""The end of the part of a message that says what is wrong."""
 _MOST_LINES = 200
 """The most lines about errors in files."""
 
@@ -190,9 +195,13 @@ def _lines_of(error: click.ClickException) -> Sequence[str]:
     """The lines of an error: its message and the details of its cause."""
     if isinstance(error, click.MissingParameter):
         return [line.strip() for line in error.format_message().splitlines()]
+    if isinstance(error, click.NoSuchOption):
+        return [error.message]
     details = list(getattr(error.__cause__, "details", ()))
     more = [f"... and {len(details) - _MOST_LINES} more"] if len(details) > _MOST_LINES else []
-    return [error.format_message(), *details[:_MOST_LINES], *more]
+    message = error.format_message().replace("'[NAME]'", "NAME")
+    message = _EXTRA.sub(r"Unexpected argument: \1. Quote values with spaces; repeat options.", message)
+    return [message, *details[:_MOST_LINES], *more]
 
 
 def _said_by(error: click.ClickException) -> Sequence[str]:

@@ -96,12 +96,9 @@ NAMES = ("(groundwork)",)
 
 
 def messages(source: str) -> str:
-    """The texts of a module except docstrings and examples, each in its first line; `X` is a value."""
+    """The texts of a module except docstrings, each in its first line; `X` is a value."""
     tree = ast.parse(source)
     said = {node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "_EXAMPLES":
-            said.add(node.value)
     inside = {part for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
     lines = [""] * (source.count("\n") + 1)
     for node in ast.walk(tree):

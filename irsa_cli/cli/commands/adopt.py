@@ -23,14 +23,8 @@ if TYPE_CHECKING:
     from irsa_cli.core.planning.adopt import Adoptions
     from irsa_cli.usecases.write.adopt import Request
 
-_EXAMPLES = """
-  irsa adopt s3-reader -n backend -c prod
-  irsa adopt s3-reader -n backend -c prod --role-name teams-s3-reader
-  irsa adopt --all -c prod --dry-run
-"""
 
-
-@click.command("adopt", cls=HelpedCommand, epilog=_EXAMPLES)
+@click.command("adopt", cls=HelpedCommand)
 @selecting.name_argument()
 @switch("--all", "everything", help="Adopt all unmanaged roles, in -n or in all namespaces.")
 @selecting.all_namespaces_option("Adopt all unmanaged roles in all namespaces.")
@@ -50,6 +44,11 @@ def command(**options: Any) -> int:
     managed; its name, trust policy and policies stay as they are. The output shows differences from a role
     created by irsa: other subjects that the trust policy allows, other tools that write the role, and how
     to release it from a CloudFormation stack.
+
+    Examples:
+      irsa adopt s3-reader -n backend -c prod
+      irsa adopt s3-reader -n backend -c prod --role-name teams-s3-reader
+      irsa adopt --all -c prod --dry-run
     """
     from irsa_cli.usecases.write.adopt import Request, adopt, adopt_all
 

@@ -24,14 +24,6 @@ from irsa_cli.core.results.result import Result
 if TYPE_CHECKING:
     from irsa_cli.usecases.files.targets import Request
 
-_EXAMPLES = """
-  irsa apply -f cluster.yaml   # eksctl's ClusterConfig, or irsa's Bindings
-  irsa apply -f bindings/ -c prod --dry-run
-  irsa apply plan.json         # the plan of irsa diff --out plan.json
-  irsa apply -f cluster.yaml --include 'backend/*' --atomic
-"""
-
-
 apply_options = group(
     switch("--atomic", help="Apply everything in one transaction, or nothing."),
     switch(
@@ -55,11 +47,10 @@ apply_options = group(
 )
 """The handling of differences: the same for `apply` and `diff`."""
 
-
 verify_option = switch("--verify", help="Verify each token at STS before annotating its ServiceAccount.")
 
 
-@click.command("apply", cls=HelpedCommand, epilog=_EXAMPLES)
+@click.command("apply", cls=HelpedCommand)
 @click.argument(
     "plan_file", required=False, metavar="[PLANFILE]", type=click.Path(exists=True, dir_okay=False)
 )
@@ -77,6 +68,12 @@ def command(**options: Any) -> int:
 
     With PLANFILE (from --out), irsa applies exactly that plan. It refuses (exit 4) if the current state
     differs from the state that was planned for.
+
+    Examples:
+      irsa apply -f cluster.yaml   # eksctl's ClusterConfig, or irsa's Bindings
+      irsa apply -f bindings/ -c prod --dry-run
+      irsa apply plan.json         # the plan of irsa diff --out plan.json
+      irsa apply -f cluster.yaml --include 'backend/*' --atomic
     """
     plan_file = options.pop("plan_file")
     if plan_file is not None:

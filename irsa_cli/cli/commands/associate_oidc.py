@@ -13,13 +13,8 @@ from irsa_cli.cli.session import run_writing
 from irsa_cli.core.values import names
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
 
-_EXAMPLES = """
-  irsa associate-oidc -c prod
-  irsa associate-oidc -c prod --dry-run
-"""
 
-
-@click.command("associate-oidc", cls=HelpedCommand, epilog=_EXAMPLES)
+@click.command("associate-oidc", cls=HelpedCommand)
 @common.cluster_options
 @targets.role_account_options
 @many(
@@ -39,6 +34,10 @@ def command(**options: Any) -> int:
 
     If the provider exists, irsa adds missing audiences and changes nothing else. IAM needs no thumbprint:
     it checks the issuer's certificate itself.
+
+    Examples:
+      irsa associate-oidc -c prod
+      irsa associate-oidc -c prod --dry-run
     """
     from irsa_cli.usecases.write.associate_oidc import Request, associate_oidc
 

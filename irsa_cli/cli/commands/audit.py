@@ -22,18 +22,8 @@ if TYPE_CHECKING:
     from irsa_cli.core.audit.report import AuditReport
     from irsa_cli.usecases.audit.run import Request
 
-_EXAMPLES = """
-  irsa audit
-  irsa audit -c prod -c staging --min-severity medium
-  irsa audit -o html > audit.html
-  irsa audit --service-account backend/s3-reader
-  irsa audit --from account/ -o sarif > audit.sarif
-  irsa audit -o json > baseline.json; irsa audit --baseline baseline.json --fail-on high
-  irsa audit --explain no-subject
-"""
 
-
-@click.command("audit", cls=HelpedCommand, epilog=_EXAMPLES)
+@click.command("audit", cls=HelpedCommand)
 @audits.source_options
 @once_filled(
     "--service-account",
@@ -64,6 +54,15 @@ def command(**options: Any) -> int:
 
     Exit code 5: there is a risk of --fail-on. Exit code 1: there is none, but something relevant could not
     be read. Exit code 7: there was nothing to check.
+
+    Examples:
+      irsa audit
+      irsa audit -c prod -c staging --min-severity medium
+      irsa audit -o html > audit.html
+      irsa audit --service-account backend/s3-reader
+      irsa audit --from account/ -o sarif > audit.sarif
+      irsa audit -o json > baseline.json; irsa audit --baseline baseline.json --fail-on high
+      irsa audit --explain no-subject
     """
     from irsa_cli.cli.output.reports.of_checks import of_risks
     from irsa_cli.core.audit.report import AuditReport

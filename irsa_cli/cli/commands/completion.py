@@ -7,16 +7,9 @@ import click
 from irsa_cli.cli.help.helping import HelpedCommand
 
 VARIABLE = "_IRSA_COMPLETE"
-_EXAMPLES = """
-  # Then add to ~/.bashrc: source ~/.irsa-completion.bash
-  irsa completion bash > ~/.irsa-completion.bash
-  # Then add to ~/.zshrc, after compinit: source ~/.irsa-completion.zsh
-  irsa completion zsh > ~/.irsa-completion.zsh
-  irsa completion fish > ~/.config/fish/completions/irsa.fish
-"""
 
 
-@click.command("completion", cls=HelpedCommand, epilog=_EXAMPLES)
+@click.command("completion", cls=HelpedCommand)
 @click.argument("shell", type=click.Choice(("bash", "zsh", "fish")))
 def command(shell: str) -> int:
     """Print the completion script for a shell.
@@ -24,6 +17,13 @@ def command(shell: str) -> int:
     It completes commands and options. It also completes names that this machine knows from the kubeconfig,
     .irsa.yaml, earlier runs and the AWS configuration. With IRSA_COMPLETE_LIVE=1, it also reads clusters
     and ServiceAccounts from AWS and the cluster, for at most one second.
+
+    Examples:
+      # Then add to ~/.bashrc: source ~/.irsa-completion.bash
+      irsa completion bash > ~/.irsa-completion.bash
+      # Then add to ~/.zshrc, after compinit: source ~/.irsa-completion.zsh
+      irsa completion zsh > ~/.irsa-completion.zsh
+      irsa completion fish > ~/.config/fish/completions/irsa.fish
     """
     from click.shell_completion import get_completion_class
 

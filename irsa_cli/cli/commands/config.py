@@ -5,32 +5,24 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import click
 
 from irsa_cli.cli.help.environment import PERMITS, PREFIX, variable_of
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common
+from irsa_cli.cli.options.types import wrong_usage
 from irsa_cli.cli.output.table import show_table
 from irsa_cli.cli.output.text import show_document
 from irsa_cli.cli.terminal.wording import say
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
-from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.shown import visible
 from irsa_cli.core.values.slips import did_you_mean
 from irsa_cli.usecases.local.kubeconfig import eks_cluster
 
-if TYPE_CHECKING:
-    from irsa_cli.core.config.project import Project
 
-_EXAMPLES = """
-  irsa config
-  irsa config -o json
-"""
-
-
-@click.command("config", cls=HelpedCommand, epilog=_EXAMPLES)
+@click.command("config", cls=HelpedCommand)
 @common.no_headers_option
 @common.output_option("text", "json", "yaml", "name")
 def command(output: str, *, no_headers: bool) -> int:
@@ -38,12 +30,19 @@ def command(output: str, *, no_headers: bool) -> int:
 
     The order of precedence: flags, environment variables (IRSA_CLUSTER for --cluster), .irsa.yaml, and the
     kubeconfig's current context if it is an EKS cluster. config calls no service.
+
+    Examples:
+      irsa config
+      irsa config -o json
     """
+    from irsa_cli.usecases.command.project_settings import read_project
     from irsa_cli.usecases.local.settings import Origin, settings_in_force
 
     options = _options()
     set_ones = {name: flag for name, flag in options.items() if os.environ.get(name, "").strip()}
-    found = [*settings_in_force(os.environ, _project(), eks_cluster(), set_ones)]
+    with wrong_usage():
+        project = read_project(Path.cwd())
+    found = [*settings_in_force(os.environ, project, eks_cluster(), set_ones)]
     notes = [*_notes(options)]
     if output == "text":
         rows = [
@@ -59,15 +58,6 @@ def command(output: str, *, no_headers: bool) -> int:
     for note in notes:
         say(f"Note: {note}", err=True)
     return 0
-
-
-def _project() -> Project:
-    from irsa_cli.usecases.command.project_settings import read_project
-
-    try:
-        return read_project(Path.cwd())
-    except InvalidInput as error:
-        raise click.UsageError(str(error)) from error
 
 
 def _options() -> dict[str, str]:

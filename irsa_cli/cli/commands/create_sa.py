@@ -32,16 +32,8 @@ from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
 if TYPE_CHECKING:
     from irsa_cli.usecases.write.create_sa import Request
 
-_EXAMPLES = """
-  irsa create-sa s3-reader -n backend -c prod \\
-      --attach-policy-arn arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess
-  irsa create-sa worker -c prod --inline-policy queue.json --dry-run
-  irsa create-sa app -c prod --update-trust \\
-      --attach-role-arn arn:aws:iam::111122223333:role/shared
-"""
 
-
-@click.command("create-sa", cls=HelpedCommand, epilog=_EXAMPLES)
+@click.command("create-sa", cls=HelpedCommand)
 @selecting.binding_options
 @common.cluster_options
 @targets.role_account_options
@@ -99,27 +91,26 @@ _EXAMPLES = """
 )
 @switch("--verify", help="Verify at STS that the token is accepted, before annotating the ServiceAccount.")
 @common.writing_options
-@click.option("-f", "--config-file", hidden=True)
-@click.option("--include", hidden=True)
-@click.option("--exclude", hidden=True)
 def command(**options: Any) -> int:
-    """Create an IAM role for a ServiceAccount.
+    r"""Create an IAM role for a ServiceAccount.
 
     irsa creates the role with a trust policy for this ServiceAccount only, attaches the policies, and
     creates or annotates the ServiceAccount, all in one transaction: any failure rolls everything back.
     A second run with the same options changes nothing. Existing resources that differ are reported and
     never overwritten.
+
+    Examples:
+      irsa create-sa s3-reader -n backend -c prod \
+          --attach-policy-arn arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess
+      irsa create-sa worker -c prod --inline-policy queue.json --dry-run
+      irsa create-sa app -c prod --update-trust \
+          --attach-role-arn arn:aws:iam::111122223333:role/shared
     """
     from irsa_cli.usecases.write.create_sa import create_sa
 
-    _refuse_files(options)
+    if str(options["name"]).endswith((".yaml", ".yml")):
+        raise click.UsageError(f"{options['name']} is a file: use irsa apply -f")
     return run_writing(options, "create-sa", _request, create_sa)
-
-
-def _refuse_files(options: dict[str, Any]) -> None:
-    for flag in ("config_file", "include", "exclude"):
-        if options.pop(flag) is not None:
-            raise click.UsageError(f"--{flag.replace('_', '-')} is an option of irsa apply -f FILE")
 
 
 def _request(options: dict[str, Any]) -> Request:

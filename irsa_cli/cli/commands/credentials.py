@@ -29,15 +29,8 @@ if TYPE_CHECKING:
 ACTIVE = "IRSA_CREDENTIALS_ACTIVE"
 """The variable that detects a run started by itself, through an AWS profile."""
 
-_EXAMPLES = """
-  eval "$(irsa credentials s3-reader -n backend -c prod)"
-  irsa credentials s3-reader -n backend -c prod -o json
-  # In a profile of ~/.aws/config:
-  credential_process = irsa credentials app -c prod -o credential-process
-"""
 
-
-@click.command("credentials", cls=HelpedCommand, epilog=_EXAMPLES)
+@click.command("credentials", cls=HelpedCommand)
 @who_options
 @once(
     "-o",
@@ -53,6 +46,12 @@ def command(**options: Any) -> int:
 
     irsa exchanges a new token of the ServiceAccount at STS in the cluster's region. Keep the credentials
     secret: until they expire, they give anybody the permissions of the role.
+
+    Examples:
+      eval "$(irsa credentials s3-reader -n backend -c prod)"
+      irsa credentials s3-reader -n backend -c prod -o json
+      # In a profile of ~/.aws/config:
+      credential_process = irsa credentials app -c prod -o credential-process
     """
     speaking = Speaking.take(options)
     seconds = _lifetime(options.pop("duration"))

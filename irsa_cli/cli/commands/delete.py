@@ -16,13 +16,8 @@ from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.cli.session import outcome_of, plan_saver
 from irsa_cli.core.results.applied import AppliedList
 
-_EXAMPLES = """
-  irsa delete -f cluster.yaml --dry-run
-  irsa delete -f cluster.yaml --include 'backend/*' --yes
-"""
 
-
-@click.command("delete", cls=HelpedCommand, epilog=_EXAMPLES)
+@click.command("delete", cls=HelpedCommand)
 @files.file_options()
 @files.place_options
 @common.kube_options
@@ -34,6 +29,10 @@ def command(**options: Any) -> int:
 
     Each ServiceAccount is one transaction, as in irsa delete-sa: irsa deletes only resources that irsa
     created. Namespaces and the OIDC provider stay.
+
+    Examples:
+      irsa delete -f cluster.yaml --dry-run
+      irsa delete -f cluster.yaml --include 'backend/*' --yes
     """
     from irsa_cli.usecases.files.delete_files import Request, delete_files
 

@@ -14,14 +14,8 @@ from irsa_cli.cli.session import run_writing
 if TYPE_CHECKING:
     from irsa_cli.usecases.write.delete_sa import Request
 
-_EXAMPLES = """
-  irsa delete-sa s3-reader -n backend -c prod --dry-run
-  irsa delete-sa s3-reader -n backend -c prod
-  irsa delete-sa app -c prod --keep-role
-"""
 
-
-@click.command("delete-sa", cls=HelpedCommand, epilog=_EXAMPLES)
+@click.command("delete-sa", cls=HelpedCommand)
 @selecting.binding_options
 @targets.reach_options
 @once(
@@ -40,6 +34,11 @@ def command(**options: Any) -> int:
     irsa deletes only resources that irsa created: the role with its policies, and the ServiceAccount. If
     irsa only annotated the ServiceAccount, it removes the annotation; if it only added a trust statement
     to a role, it removes the statement. The namespace stays. Any failure rolls everything back.
+
+    Examples:
+      irsa delete-sa s3-reader -n backend -c prod --dry-run
+      irsa delete-sa s3-reader -n backend -c prod
+      irsa delete-sa app -c prod --keep-role
     """
     from irsa_cli.usecases.write.delete_sa import delete_sa
 

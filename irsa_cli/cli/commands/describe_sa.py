@@ -16,14 +16,8 @@ from irsa_cli.cli.session import run_reading
 from irsa_cli.core.results.scope import Allowance
 from irsa_cli.core.values.shown import visible
 
-_EXAMPLES = """
-  irsa describe-sa s3-reader -n backend -c prod
-  irsa describe-sa s3-reader -n backend -c prod -o wide
-  irsa describe-sa s3-reader -n backend -c prod -o json
-"""
 
-
-@click.command("describe-sa", cls=HelpedCommand, epilog=_EXAMPLES)
+@click.command("describe-sa", cls=HelpedCommand)
 @selecting.name_argument(required=True)
 @selecting.namespace_option("Namespace of NAME. [default: default]")
 @targets.reach_options
@@ -40,6 +34,11 @@ def command(**options: Any) -> int:
     For each statement of the trust policy, it shows whether the statement allows the ServiceAccount, or the
     first part that does not match. For each pod, it shows whether the pod has the role or needs a restart.
     It also shows the ServiceAccount's Kubernetes permissions, and who can use the ServiceAccount.
+
+    Examples:
+      irsa describe-sa s3-reader -n backend -c prod
+      irsa describe-sa s3-reader -n backend -c prod -o wide
+      irsa describe-sa s3-reader -n backend -c prod -o json
     """
     from irsa_cli.cli.output.screens.describe_sa import lines
     from irsa_cli.core.inventory.describe_document import Described

@@ -11,15 +11,8 @@ from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common, files
 from irsa_cli.cli.options.types import switch
 
-_EXAMPLES = """
-  irsa diff -f cluster.yaml
-  irsa diff -f bindings/ -c prod --prune
-  irsa diff -f cluster.yaml --out plan.json   # then: irsa apply plan.json
-  irsa diff -f cluster.yaml --changed-by -q   # prints nothing without changes
-"""
 
-
-@click.command("diff", cls=HelpedCommand, epilog=_EXAMPLES)
+@click.command("diff", cls=HelpedCommand)
 @files.file_options()
 @files.place_options
 @common.kube_options
@@ -33,6 +26,12 @@ def command(**options: Any) -> int:
     """Show the changes that irsa apply would make.
 
     Policies are shown as textual differences. Exit code 6: there are changes; 0: there are none.
+
+    Examples:
+      irsa diff -f cluster.yaml
+      irsa diff -f bindings/ -c prod --prune
+      irsa diff -f cluster.yaml --out plan.json   # then: irsa apply plan.json
+      irsa diff -f cluster.yaml --changed-by -q   # prints nothing without changes
     """
     return run(
         {

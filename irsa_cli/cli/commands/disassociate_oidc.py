@@ -11,13 +11,8 @@ from irsa_cli.cli.options import common, targets
 from irsa_cli.cli.options.types import switch
 from irsa_cli.cli.session import run_writing
 
-_EXAMPLES = """
-  irsa disassociate-oidc -c prod --dry-run
-  irsa disassociate-oidc -c prod
-"""
 
-
-@click.command("disassociate-oidc", cls=HelpedCommand, epilog=_EXAMPLES)
+@click.command("disassociate-oidc", cls=HelpedCommand)
 @common.cluster_options
 @targets.role_account_options
 @switch("--force", help="Delete it even if irsa did not create it, or roles trust it.")
@@ -27,6 +22,10 @@ def command(**options: Any) -> int:
 
     irsa refuses if another tool created the provider, or if roles trust it, and lists these roles. For a
     deleted cluster, use --issuer-url and --account.
+
+    Examples:
+      irsa disassociate-oidc -c prod --dry-run
+      irsa disassociate-oidc -c prod
     """
     from irsa_cli.usecases.write.disassociate_oidc import Request, disassociate_oidc
 

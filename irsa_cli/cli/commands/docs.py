@@ -15,18 +15,18 @@ from irsa_cli.cli.terminal.screen import has_colour, is_terminal
 
 _INSTALLED = ("share", "doc", "irsa")
 """The folder of the pages in an installed wheel (pyproject.toml)."""
-_EXAMPLES = """
-  irsa docs
-  irsa docs how-to/recover
-"""
 
 
-@click.command("docs", cls=HelpedCommand, epilog=_EXAMPLES)
+@click.command("docs", cls=HelpedCommand)
 @click.argument("page", required=False)
 def command(page: str | None) -> int:
     """Read the documentation of this version.
 
     Without PAGE, it lists the pages and their folder on this machine.
+
+    Examples:
+      irsa docs
+      irsa docs how-to/recover
     """
     folder = _folder()
     pages = {
@@ -36,14 +36,13 @@ def command(page: str | None) -> int:
         for line in _listed(folder, pages):
             click.echo(line)
         return 0
-    name = page.removesuffix(".md").strip("/")
-    named = [each for each in pages if each.rpartition("/")[2] == name]
-    name = named[0] if len(named) == 1 else name
-    if name not in pages:
-        near = alike(name, pages) or alike(name, {each.rpartition("/")[2]: each for each in pages})
+    name = page.removeprefix("docs/").removesuffix(".md").strip("/")
+    names = {each.rpartition("/")[2]: each for each in pages} | {each: each for each in pages}
+    if name not in names:
+        near = alike(name, names, names.get)
         message = " ".join(filter(None, (f"there is no page '{page}'.", near)))
         raise click.BadParameter(message, param_hint="PAGE")
-    _read(pages[name].read_text(encoding="utf-8"))
+    _read(pages[names[name]].read_text(encoding="utf-8"))
     return 0
 
 

@@ -21,14 +21,6 @@ from irsa_cli.usecases.read.users_of_pods import kind_of
 if TYPE_CHECKING:
     from irsa_cli.usecases.doctor.diagnose import Request
 
-_EXAMPLES = """
-  irsa doctor s3-reader -n backend -c prod
-  irsa doctor pod/reader-6d4cf56db6-x2x9k -n backend -c prod
-  irsa doctor -c prod
-  irsa doctor -n backend -l tier=web -c prod
-  irsa doctor --explain trust-subject
-"""
-
 
 class AccountOrUser(click.ParamType):  # type: ignore[type-arg]
     """The name of a ServiceAccount, or of a pod or workload that uses it."""
@@ -46,7 +38,7 @@ class AccountOrUser(click.ParamType):  # type: ignore[type-arg]
         return str(value)
 
 
-@click.command("doctor", cls=HelpedCommand, epilog=_EXAMPLES)
+@click.command("doctor", cls=HelpedCommand)
 @selecting.name_argument(kind=AccountOrUser())
 @selecting.namespace_option("Namespace to check. [default: all, or 'default' with NAME]", default=None)
 @selecting.all_namespaces_option("Check all namespaces (the default without NAME).")
@@ -66,6 +58,13 @@ def command(**options: Any) -> int:
 
     Exit code 5: something is wrong. Exit code 1: nothing is wrong, but something relevant could not be
     checked: the ServiceAccount, role, trust policy or provider, or there is no running pod.
+
+    Examples:
+      irsa doctor s3-reader -n backend -c prod
+      irsa doctor pod/reader-6d4cf56db6-x2x9k -n backend -c prod
+      irsa doctor -c prod
+      irsa doctor -n backend -l tier=web -c prod
+      irsa doctor --explain trust-subject
     """
     from irsa_cli.cli.output.reports.of_checks import of_diagnosis
     from irsa_cli.cli.output.screens.doctor import lines

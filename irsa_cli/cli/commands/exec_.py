@@ -18,13 +18,6 @@ from irsa_cli.usecases.exec.child import NotStarted
 if TYPE_CHECKING:
     pass
 
-_EXAMPLES = """
-  irsa exec s3-reader -n backend -c prod -- aws s3 ls
-  irsa exec s3-reader -n backend -c prod -- python app.py
-  irsa exec s3-reader -n backend -c prod --pass-env TOKEN -- ./deploy.sh
-  irsa exec s3-reader -n backend -c prod -- $SHELL
-"""
-
 
 class Dashed(HelpedCommand):
     """A command whose line ends with `-- COMMAND...`; irsa reads no options there."""
@@ -43,7 +36,7 @@ class Dashed(HelpedCommand):
         return left
 
 
-@click.command("exec", cls=Dashed, epilog=_EXAMPLES)
+@click.command("exec", cls=Dashed)
 @who_options
 @speaking_options
 @many(
@@ -59,6 +52,12 @@ def command(command: tuple[str, ...], pass_env: tuple[str, ...], **options: Any)
     The command gets the token and role of the ServiceAccount, in the same variables as a pod. It gets
     neither your own credentials nor variables that look like secrets. irsa renews the token while the
     command runs, and removes it at the end. The exit code is that of the command, or 128 + N for signal N.
+
+    Examples:
+      irsa exec s3-reader -n backend -c prod -- aws s3 ls
+      irsa exec s3-reader -n backend -c prod -- python app.py
+      irsa exec s3-reader -n backend -c prod --pass-env TOKEN -- ./deploy.sh
+      irsa exec s3-reader -n backend -c prod -- $SHELL
     """
     from irsa_cli.usecases.exec.run import Ready
 

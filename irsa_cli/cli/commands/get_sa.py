@@ -25,16 +25,8 @@ if TYPE_CHECKING:
 
     from irsa_cli.usecases.show.get_sa import Request
 
-_EXAMPLES = """
-  irsa get-sa -c prod
-  irsa get-sa -n backend -c prod -o wide
-  irsa get-sa -n backend -c prod --watch
-  irsa get-sa -A -l app.kubernetes.io/part-of=shop -c prod
-  irsa get-sa -c prod -o jsonpath='{.items[*].role.arn}'
-"""
 
-
-@click.command("get-sa", cls=HelpedCommand, epilog=_EXAMPLES)
+@click.command("get-sa", cls=HelpedCommand)
 @selecting.name_argument()
 @selecting.namespace_option("Namespace to list. [default: all, or 'default' with NAME]", default=None)
 @selecting.all_namespaces_option("List all namespaces (the default without NAME).")
@@ -58,6 +50,13 @@ def command(**options: Any) -> int:
     The list has all ServiceAccounts with a role annotation, and roles that irsa manages without a
     ServiceAccount. Each line shows the role, its creator and policies, and whether its trust policy allows
     the ServiceAccount. A line also reports what could not be read. get-sa changes nothing.
+
+    Examples:
+      irsa get-sa -c prod
+      irsa get-sa -n backend -c prod -o wide
+      irsa get-sa -n backend -c prod --watch
+      irsa get-sa -A -l app.kubernetes.io/part-of=shop -c prod
+      irsa get-sa -c prod -o jsonpath='{.items[*].role.arn}'
     """
     speaking, headless = Speaking.take(options), options.pop("no_headers")
     _check_watch(options, speaking)

@@ -7,14 +7,8 @@ import click
 from irsa_cli.cli.help.helping import HelpedCommand, whole_help
 from irsa_cli.cli.options.types import switch
 
-_EXAMPLES = """
-  irsa help create-sa
-  irsa help create-sa --all
-  irsa help policies show
-"""
 
-
-@click.command("help", cls=HelpedCommand, epilog=_EXAMPLES)
+@click.command("help", cls=HelpedCommand)
 @click.argument("words", nargs=-1, metavar="[COMMAND]...")
 @switch("--all", "everything", help="Show all options of the command.")
 @click.pass_context
@@ -22,6 +16,11 @@ def command(context: click.Context, words: tuple[str, ...], *, everything: bool)
     """Show the help of a command.
 
     Without COMMAND, it lists all commands.
+
+    Examples:
+      irsa help create-sa
+      irsa help create-sa --all
+      irsa help policies show
     """
     root = context.find_root()
     found, place = root.command, root

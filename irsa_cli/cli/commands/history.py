@@ -13,13 +13,8 @@ from irsa_cli.cli.output.screens.recovered import show_stories
 from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.usecases.recovery.history import all_of
 
-_EXAMPLES = """
-  irsa history
-  irsa history -o json
-"""
 
-
-@click.command("history", cls=HelpedCommand, epilog=_EXAMPLES)
+@click.command("history", cls=HelpedCommand)
 @common.no_headers_option
 @common.state_dir_option
 @common.output_options
@@ -28,6 +23,10 @@ def command(**options: Any) -> int:
 
     The list comes from the journals, without calls to AWS or Kubernetes. It shows the outcome of each
     transaction, the newest last. For an unfinished one, it shows whether its process is running.
+
+    Examples:
+      irsa history
+      irsa history -o json
     """
     speaking = Speaking.take(options)
     found = all_of(state_dir(options["state_dir"]))

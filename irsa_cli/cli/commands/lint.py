@@ -16,16 +16,8 @@ from irsa_cli.core.trust.rules.rule import Severity
 if TYPE_CHECKING:
     from irsa_cli.core.lint.report import LintReport
 
-_EXAMPLES = """
-  irsa lint trust-policy.json
-  irsa lint cluster.yaml manifests/ --min-severity medium
-  irsa lint - < plan.json
-  irsa lint cdk.out/ -o sarif > lint.sarif
-  irsa lint . --baseline baseline.json --fail-on medium
-"""
 
-
-@click.command("lint", cls=HelpedCommand, epilog=_EXAMPLES)
+@click.command("lint", cls=HelpedCommand)
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", callback=filled)
 @switch("--skip-unknown", help="Skip files of an unknown kind (for pre-commit hooks).")
 @audits.fail_on_option
@@ -42,6 +34,13 @@ def command(**options: Any) -> int:
 
     Exit code 5: there is a risk of --fail-on. Exit code 2: a file cannot be read, or its kind is unknown.
     Exit code 1: there is no such risk, but an unknown value could be one.
+
+    Examples:
+      irsa lint trust-policy.json
+      irsa lint cluster.yaml manifests/ --min-severity medium
+      irsa lint - < plan.json
+      irsa lint cdk.out/ -o sarif > lint.sarif
+      irsa lint . --baseline baseline.json --fail-on medium
     """
     from irsa_cli.cli.output.reports.of_checks import of_risks
     from irsa_cli.core.lint.report import LintReport

@@ -9,20 +9,14 @@ import click
 
 from irsa_cli.cli.help.helping import HelpedGroup
 from irsa_cli.cli.options import common
-from irsa_cli.cli.options.types import Checked, completed, many_filled, once
+from irsa_cli.cli.options.types import Checked, completed, many_filled, once, wrong_usage
 from irsa_cli.cli.output.text import show_document
 from irsa_cli.core.policies import wellknown
 from irsa_cli.core.policies.wellknown import Resolved, WellKnown, WellKnownPolicy
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
-from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.names import account_json
 
 _output = common.output_option("text", "json", "yaml", "name")
-
-_EXAMPLES = """
-  irsa policies show externalDNS
-  irsa policies show externalDNS --partition aws-cn -o json
-"""
 
 
 @click.group("policies", cls=HelpedGroup, epilog="  irsa policies list -o name")
@@ -48,7 +42,7 @@ def listing(output: str) -> None:
         click.echo(f"{policy.name:<{width}}  {policy.title}")
 
 
-@command.command("show", epilog=_EXAMPLES)
+@command.command("show")
 @click.argument("name", shell_complete=completed("policies"))
 @once(
     "--partition",
@@ -62,13 +56,15 @@ def show(name: str, partition: str, parameters: tuple[str, ...], output: str) ->
     """Show a policy: documents, parameters and source.
 
     Required parameters without a value are shown as ${name}.
+
+    Examples:
+      irsa policies show externalDNS
+      irsa policies show externalDNS --partition aws-cn -o json
     """
-    try:
+    with wrong_usage():
         policy = wellknown.get(name)
         use = WellKnown(name, wellknown.read_parameters(parameters))
         found = wellknown.sketch(use, partition)
-    except InvalidInput as error:
-        raise click.UsageError(str(error)) from error
     if output == "text":
         for line in _lines(policy, found):
             click.echo(line)

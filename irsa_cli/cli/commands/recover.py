@@ -37,25 +37,15 @@ from irsa_cli.usecases.recovery.history import unfinished_of
 if TYPE_CHECKING:
     from irsa_cli.usecases.command.connect import Target
 
-_EXAMPLES = """
-  irsa recover                                # lists unfinished transactions
-  irsa recover 20260601T120000000Z-0a1b2c3d   # rolls one back
-  irsa recover --cluster prod --all           # also from other machines
-  irsa recover 20260601T120000000Z-0a1b2c3d --forward
-"""
+
 _ID = re.compile(r"\d{8}T\d{9}Z-[0-9a-f]{8}", re.ASCII)
 _TARGET = (
-    "region",
-    "profile",
-    "assume_role",
-    *targets.ROLE_TARGET,
-    *targets.TARGET_WAY,
-    "kubeconfig",
-    "context",
+    *("region", "profile", "assume_role", "kubeconfig", "context"),
+    *(*targets.ROLE_TARGET, *targets.TARGET_WAY),
 )
 
 
-@click.command("recover", cls=HelpedCommand, epilog=_EXAMPLES)
+@click.command("recover", cls=HelpedCommand)
 @click.argument("transaction", required=False, callback=filled)
 @switch("--all", "everything", help="Recover all unfinished transactions.")
 @switch("--dry-run", help="Show the plan; change nothing.")
@@ -84,6 +74,12 @@ def command(**options: Any) -> int:
     Without TRANSACTION and --all, it lists unfinished transactions. irsa finds them in the journals of this
     machine, or with --cluster in the cluster and its account, also those of other machines. Other cluster
     options replace those of the run.
+
+    Examples:
+      irsa recover                                # lists unfinished transactions
+      irsa recover 20260601T120000000Z-0a1b2c3d   # rolls one back
+      irsa recover --cluster prod --all           # also from other machines
+      irsa recover 20260601T120000000Z-0a1b2c3d --forward
     """
     speaking = Speaking.take(options)
     _check(options)

@@ -12,13 +12,12 @@ import click
 from irsa_cli.cli.commands.identity import account_of, settled, who_options
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common
-from irsa_cli.cli.options.types import AUDIENCE, DURATION, once, switch
+from irsa_cli.cli.options.types import AUDIENCE, DURATION, once, switch, wrong_usage
 from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.cli.output.text import document_text
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
 from irsa_cli.core.trust.jwt import Claims, read
 from irsa_cli.core.values import names
-from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.shown import visible
 
 if TYPE_CHECKING:
@@ -27,13 +26,8 @@ if TYPE_CHECKING:
 _MOMENTS = ("iat", "nbf", "exp", "auth_time")
 """Claims that are moments, in Unix seconds (RFC 7519, section 4.1)."""
 
-_EXAMPLES = """
-  irsa token s3-reader -n backend -c prod --decode
-  irsa token s3-reader -n backend -c prod --audience vault
-"""
 
-
-@click.command("token", cls=HelpedCommand, epilog=_EXAMPLES)
+@click.command("token", cls=HelpedCommand)
 @who_options
 @switch("--decode", help="Print the header and claims instead of the token.")
 @once("--audience", type=AUDIENCE, help="Audience of the token. [default: the ServiceAccount's]")
@@ -44,6 +38,10 @@ def command(**options: Any) -> int:
 
     Keep the token secret: until it expires, it gives anybody the ServiceAccount's permissions. With
     --decode, irsa prints the claims without verifying them. The cluster may shorten the lifetime.
+
+    Examples:
+      irsa token s3-reader -n backend -c prod --decode
+      irsa token s3-reader -n backend -c prod --audience vault
     """
     speaking = Speaking.take(options)
     seconds = _lifetime(options.pop("duration"))
@@ -62,10 +60,8 @@ def command(**options: Any) -> int:
 
 
 def _lifetime(seconds: float) -> int:
-    try:
+    with wrong_usage("--duration"):
         return names.token_expiration(int(seconds))
-    except InvalidInput as error:
-        raise click.BadParameter(str(error), param_hint="--duration") from error
 
 
 def _shown(account: NamedServiceAccount, token: Token, audience: str, output: str, *, decode: bool) -> str:

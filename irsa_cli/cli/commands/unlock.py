@@ -25,13 +25,8 @@ from irsa_cli.core.results.locks import LockList, Removal, Unlocked
 from irsa_cli.core.results.result import Result
 from irsa_cli.core.values.shown import visible
 
-_EXAMPLES = """
-  irsa unlock -c prod   # lists the locks and their holders
-  irsa unlock 20260601T120000000Z-0a1b2c3d_ci@runner-7 -c prod
-"""
 
-
-@click.command("unlock", cls=HelpedCommand, epilog=_EXAMPLES)
+@click.command("unlock", cls=HelpedCommand)
 @click.argument("holder", required=False, callback=filled)
 @switch("--dry-run", help="Show the locks to remove; change nothing.")
 @switch("--yes", "-y", help="Skip the confirmation prompt.")
@@ -47,6 +42,10 @@ def command(**options: Any) -> int:
     that list, or its part before the underscore. irsa first checks that the holder is dead: it refuses
     (exit code 4) if the holder renews one of its locks. To roll back the changes of that run, use irsa
     recover.
+
+    Examples:
+      irsa unlock -c prod   # lists the locks and their holders
+      irsa unlock 20260601T120000000Z-0a1b2c3d_ci@runner-7 -c prod
     """
     from irsa_cli.usecases.locks.unlock import Request, find_locks, unlock
 

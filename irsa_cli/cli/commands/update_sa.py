@@ -17,15 +17,8 @@ from irsa_cli.core.values import names
 if TYPE_CHECKING:
     from irsa_cli.usecases.write.update_sa import Request
 
-_EXAMPLES = """
-  irsa update-sa s3-reader -n backend -c prod --dry-run \\
-      --attach-policy-arn arn:aws:iam::aws:policy/AmazonSQSReadOnlyAccess
-  irsa update-sa worker -c prod --inline-policy queue.json --remove-tag owner
-  irsa update-sa app -c prod --label team=a --annotation example.com/note-
-"""
 
-
-@click.command("update-sa", cls=HelpedCommand, epilog=_EXAMPLES)
+@click.command("update-sa", cls=HelpedCommand)
 @selecting.binding_options
 @common.cluster_options
 @targets.role_account_options
@@ -77,11 +70,17 @@ _EXAMPLES = """
 @switch("--verify", help="Verify at STS that the token is accepted, before changing the ServiceAccount.")
 @common.writing_options
 def command(**options: Any) -> int:
-    """Change a ServiceAccount's role, policies or annotations.
+    r"""Change a ServiceAccount's role, policies or annotations.
 
     irsa changes only the properties in the options; all others stay, including inline policies and the
     permissions boundary. The role must be managed by irsa (see irsa adopt). irsa adds before it removes,
     and any failure rolls everything back.
+
+    Examples:
+      irsa update-sa s3-reader -n backend -c prod --dry-run \
+          --attach-policy-arn arn:aws:iam::aws:policy/AmazonSQSReadOnlyAccess
+      irsa update-sa worker -c prod --inline-policy queue.json --remove-tag owner
+      irsa update-sa app -c prod --label team=a --annotation example.com/note-
     """
     from irsa_cli.usecases.write.update_sa import update_sa
 
@@ -129,7 +128,7 @@ def _update(options: dict[str, Any]) -> Update:
         detach=detach,
         policies=policies,
         inline=_inline(options),
-        boundary=_boundary(options),
+        boundary=_or_removed(options, "permissions_boundary", "no"),
         tags=_tags(options),
         description=options["description"],
         max_session_duration=options["max_session_duration"],
@@ -150,38 +149,29 @@ def _target_role(options: dict[str, Any]) -> str | None:
     found = _or_removed(options, "target_role")
     for flag in ("external_id", "target_tag_session", "aws_config_map", "update_target_trust"):
         if options["remove_target_role"] and options[flag]:
-            raise _contradicting("target_role", flag)
+            raise _contradicting("remove_target_role", flag)
     return found
 
 
-def _or_removed(options: dict[str, Any], flag: str) -> str | None:
+def _or_removed(options: dict[str, Any], flag: str, remove: str = "remove") -> str | None:
     """The value of a flag, or '' to remove it."""
     given: str | None = options[flag]
-    if not options[f"remove_{flag}"]:
+    if not options[f"{remove}_{flag}"]:
         return given
     if given:
-        raise _contradicting(flag, flag)
+        raise _contradicting(f"{remove}_{flag}", flag)
     return ""
 
 
-def _contradicting(removed: str, flag: str) -> click.UsageError:
-    one, other = removed.replace("_", "-"), flag.replace("_", "-")
-    return click.UsageError(f"--remove-{one} and --{other} contradict each other")
+def _contradicting(*flags: str) -> click.UsageError:
+    one, other = (flag.replace("_", "-") for flag in flags)
+    return click.UsageError(f"--{one} and --{other} contradict each other")
 
 
 def _inline(options: dict[str, Any]) -> dict[str, Any]:
     put = roles.inline_policies(options["inline_policy"])
     _differ("--inline-policy", "--remove-inline-policy", put, options["remove_inline_policy"])
     return {**put, **dict.fromkeys(options["remove_inline_policy"])}
-
-
-def _boundary(options: dict[str, Any]) -> str | None:
-    given: str | None = options["permissions_boundary"]
-    if not options["no_permissions_boundary"]:
-        return given
-    if given:
-        raise click.UsageError("--permissions-boundary and --no-permissions-boundary contradict each other")
-    return ""
 
 
 def _tags(options: dict[str, Any]) -> dict[str, str | None]:

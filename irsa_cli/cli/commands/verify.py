@@ -31,16 +31,11 @@ from irsa_cli.core.values.errors import IrsaError
 if TYPE_CHECKING:
     from irsa_cli.usecases.verification.verify import Request
 
-_EXAMPLES = """
-  irsa verify s3-reader -n backend -c prod
-  irsa verify s3-reader -n backend -c prod --action s3:ListAllMyBuckets
-  irsa verify -A -c prod -o junit > irsa.xml
-  irsa verify --all -n backend -l tier=web -c prod
-"""
+
 FORMATS = ("text", "json", "yaml", "name", "markdown", "github", "junit", "sarif")
 
 
-@click.command("verify", cls=HelpedCommand, epilog=_EXAMPLES)
+@click.command("verify", cls=HelpedCommand)
 @selecting.name_argument()
 @switch("--all", "everything", help="Verify all ServiceAccounts with a role, in -n or in all namespaces.")
 @selecting.all_namespaces_option("Verify all ServiceAccounts with a role in all namespaces.")
@@ -80,6 +75,12 @@ def command(**options: Any) -> int:
     credentials. verify changes nothing.
 
     Exit code 5: something is wrong. Exit code 1: nothing is wrong, but some steps could not run.
+
+    Examples:
+      irsa verify s3-reader -n backend -c prod
+      irsa verify s3-reader -n backend -c prod --action s3:ListAllMyBuckets
+      irsa verify -A -c prod -o junit > irsa.xml
+      irsa verify --all -n backend -l tier=web -c prod
     """
     from irsa_cli.cli.output.reports.of_checks import of_verification
 

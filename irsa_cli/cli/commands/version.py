@@ -12,18 +12,17 @@ from irsa_cli.cli.options import common
 from irsa_cli.cli.output.text import show_document
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
 
-_EXAMPLES = """
-  irsa version
-  irsa version -o json
-"""
 
-
-@click.command("version", cls=HelpedCommand, epilog=_EXAMPLES)
+@click.command("version", cls=HelpedCommand)
 @common.output_option("text", "json", "yaml")
 def command(output: str) -> int:
     """Show the version of irsa.
 
     It also shows the versions of Python and the system.
+
+    Examples:
+      irsa version
+      irsa version -o json
     """
     if output == "text":
         click.echo(f"irsa {__version__} (Python {platform.python_version()}, {platform.system()})")

@@ -18,14 +18,9 @@ if TYPE_CHECKING:
     pass
 
 _ACTION = re.compile(r"[a-z0-9-]+:[A-Za-z0-9]+", re.ASCII | re.IGNORECASE)
-_EXAMPLES = """
-  irsa who-can s3:DeleteBucket
-  irsa who-can s3:GetObject 'arn:aws:s3:::invoices/*'
-  irsa who-can iam:PassRole --from account/ -o json
-"""
 
 
-@click.command("who-can", cls=HelpedCommand, epilog=_EXAMPLES)
+@click.command("who-can", cls=HelpedCommand)
 @click.argument("action", metavar="SERVICE:ACTION")
 @click.argument("resource", required=False, default="")
 @audits.source_options
@@ -38,6 +33,11 @@ def command(**options: Any) -> int:
     through other roles. Without RESOURCE, it lists pods that can perform the action on any resource. An
     "if" marks answers that depend on conditions, or on data that could not be read. irsa reads neither
     SCPs nor resource policies.
+
+    Examples:
+      irsa who-can s3:DeleteBucket
+      irsa who-can s3:GetObject 'arn:aws:s3:::invoices/*'
+      irsa who-can iam:PassRole --from account/ -o json
     """
     from irsa_cli.cli.output.screens.audit import who_can_lines
     from irsa_cli.core.audit.report import WhoCanReport

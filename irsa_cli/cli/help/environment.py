@@ -42,20 +42,10 @@ _NONE_OF = ("sandbox", "docs", "help", "version", "policies", "completion")
 """Commands without AWS: their options have other meanings."""
 
 _CONTRADICT: Sequence[tuple[str, str]] = (
-    ("namespace", "everywhere"),
-    ("name", "everywhere"),
-    ("name", "selector"),
-    ("pod", "everywhere"),
-    ("pod", "everything"),
-    ("pod", "selector"),
-    ("quiet", "verbose"),
-    ("keep_sa", "keep_role"),
-    ("keep_sa", "role_only"),
-    ("keep_role", "role_only"),
-    ("role_only", "verify"),
-    ("role_only", "label"),
-    ("role_only", "annotation"),
-    ("service_account", "role"),
+    ("namespace", "everywhere"), ("name", "everywhere"), ("name", "selector"), ("quiet", "verbose"),
+    ("pod", "everywhere"), ("pod", "everything"), ("pod", "selector"), ("service_account", "role"),
+    ("keep_sa", "keep_role"), ("keep_sa", "role_only"), ("keep_role", "role_only"),
+    ("role_only", "verify"), ("role_only", "label"), ("role_only", "annotation"),
     *(("attach_role_arn", name) for name in (
         "attach_policy_arn", "inline_policy", "well_known_policy", "role_name", "role_path", "role_only",
         "permissions_boundary", "max_session_duration", "description", "tags", "subject_pattern",

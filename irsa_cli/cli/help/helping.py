@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -93,7 +94,12 @@ def _show_all(context: click.Context, _parameter: click.Parameter, value: bool) 
 
 
 class AsCalled(click.Command):
-    """A command whose examples call irsa as it was called: `kubectl irsa`, if it is kubectl's plugin."""
+    """A command with examples in its docstring. kubectl's plugin shows them with `kubectl irsa`."""
+
+    def __init__(self, *args: Any, **attributes: Any) -> None:
+        super().__init__(*args, **attributes)
+        self.help, _, found = inspect.cleandoc(self.help or "").partition("\n\nExamples:\n")
+        self.epilog = found or self.epilog
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the examples."""
@@ -155,6 +161,12 @@ class HelpedCommand(AsCalled):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the options; a flag that contradicts the environment, or the project, wins."""
+        own = args[: args.index("--")] if "--" in args else args
+        for word in own:  # click reads `-cluster prod` as `-c luster prod`.
+            if re.match("-[a-z]{3}", word) and any(
+                f"-{word.partition('=')[0]}" in it.opts for it in self.params
+            ):
+                raise click.NoSuchOption(word.partition("=")[0], ctx=ctx)
         left = super().parse_args(ctx, args)
         if not ctx.resilient_parsing:
             settle(ctx)
@@ -211,12 +223,12 @@ class HelpedGroup(AsCalled, click.Group):
             raise click.UsageError(f"{error.message.rstrip('.')}. {near}", ctx) from error
 
 
-def alike(text: str, names: Iterable[str]) -> str:
+def alike(text: str, names: Iterable[str], shown: Callable[[str], str | None] = lambda name: name) -> str:
     """A question about the names that are close to a text, or ''."""
     import difflib
 
-    near = difflib.get_close_matches(text, list(names), n=2, cutoff=0.7)
-    return f"Did you mean {' or '.join(near)}?" if near else ""
+    near = dict.fromkeys(map(shown, difflib.get_close_matches(text, list(names), n=2, cutoff=0.65)))
+    return f"Did you mean {' or '.join(map(str, near))}?" if near else ""
 
 
 def command_of(context: click.Context) -> str:

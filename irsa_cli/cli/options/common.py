@@ -56,7 +56,6 @@ def listed(values: Sequence[str]) -> tuple[str, ...]:
 
 any_region_option = switch("--any-region", help="If the cluster is not in this region, search all regions.")
 
-
 profile_option = once_filled(
     "-p",
     "--profile",
@@ -65,7 +64,6 @@ profile_option = once_filled(
     help="Profile of the AWS configuration.",
 )
 assume_role_option = once("--assume-role", type=ROLE_ARN, help="Assume this role first.")
-
 
 expect_options = group(
     once(
@@ -80,7 +78,6 @@ expect_options = group(
     ),
 )
 """Guards: the account and the clusters that are allowed."""
-
 
 cluster_options = group(
     once(
@@ -110,7 +107,6 @@ cluster_options = group(
 )
 """The cluster, and the AWS identity of the caller."""
 
-
 kube_options = group(
     once(
         "--kubeconfig",
@@ -121,7 +117,6 @@ kube_options = group(
 )
 """The way to the cluster's API."""
 
-
 out_option = once_filled(
     "--out",
     type=click.Path(dir_okay=False),
@@ -129,14 +124,12 @@ out_option = once_filled(
     help="With --dry-run: save the plan, for irsa apply FILE.",
 )
 
-
 lock_namespace_option = once(
     "--lock-namespace",
     type=NAMESPACE,
     envvar="IRSA_LOCK_NAMESPACE",
     help="Namespace of the locks, the same for all runs. [default: .irsa.yaml's, else default]",
 )
-
 
 lock_options = group(
     once(
@@ -155,14 +148,12 @@ lock_options = group(
 )
 """The lock that lets one run at a time change a ServiceAccount and its role."""
 
-
 state_dir_option = once_filled(
     "--state-dir",
     type=click.Path(file_okay=False),
     envvar="IRSA_STATE_DIR",
     help="Directory for the journals of transactions. [default: the user's state directory]",
 )
-
 
 run_options = group(
     switch("--dry-run", help="Show the plan; change nothing."),
@@ -182,7 +173,6 @@ run_options = group(
     state_dir_option,
 )
 """The options of a run that writes."""
-
 
 no_headers_option = switch("--no-headers", help="Print tables without a header.")
 

@@ -43,14 +43,10 @@ def _unless_never(context: click.Context, _parameter: click.Parameter, value: bo
     if value:
         from irsa_cli.usecases.command.project_settings import read_project
 
-        try:
+        with wrong_usage():
             project = read_project(Path.cwd())
-        except InvalidInput as error:
-            raise click.UsageError(str(error), context) from error
         if project.never_wide_trust:
-            raise click.UsageError(
-                f"--allow-wide-trust: {project.place('allowWideTrust')} says never", context
-            )
+            raise click.UsageError(f"--allow-wide-trust: {project.place('allowWideTrust')} is never", context)
     return value
 
 

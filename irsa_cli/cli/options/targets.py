@@ -31,7 +31,6 @@ ROLE_TARGET = ("role_account", "role_assume_role", "role_profile")
 TARGET_WAY = ("target_assume_role", "target_profile")
 """The options of `target_way_options`, as attributes of a `Target`."""
 
-
 role_account_options = group(
     once(
         "--role-account",
@@ -49,7 +48,6 @@ role_account_options = group(
 )
 """The account of the roles and the OIDC provider, if it is not the cluster's."""
 
-
 target_way_options = group(
     once(
         "--target-assume-role", type=ROLE_ARN, help="Assume this role to read the target role's trust policy."
@@ -59,7 +57,6 @@ target_way_options = group(
     ),
 )
 """The access to the account of a target role, to read its trust policy."""
-
 
 target_role_options = group(
     once(
@@ -87,7 +84,6 @@ target_role_options = group(
     target_way_options,
 )
 """The role, usually of another account, that a ServiceAccount's role may assume."""
-
 
 reach_options = group(cluster_options, role_account_options, target_way_options, kube_options)
 """The cluster, the caller, and the other accounts that a command reads."""

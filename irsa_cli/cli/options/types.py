@@ -115,7 +115,8 @@ class Checked(click.ParamType):  # type: ignore[type-arg]
         try:
             return _find(self._check)(value)
         except InvalidInput as error:
-            self.fail(str(error), param, ctx)
+            listed = "," in str(value) and self.name in ("name", "namespace")
+            self.fail(f"'{value}' is a list; give one {self.name}" if listed else str(error), param, ctx)
 
 
 def _find(path: str) -> Callable[[Any], Any]:
