@@ -126,7 +126,9 @@ def run(arguments: list[str] | None = None, program: str = "irsa") -> int:
     except click.exceptions.Exit as ended:
         return ended.exit_code
     except click.ClickException as error:
-        if not _shows_help(error):
+        if isinstance(error, _WITHOUT_COMMAND):
+            error.show()
+        else:
             _wrong_usage(error, arguments, program)
         return error.exit_code
     except click.Abort as abort:
@@ -148,15 +150,7 @@ def run(arguments: list[str] | None = None, program: str = "irsa") -> int:
 
 
 _WITHOUT_COMMAND: Any = getattr(click.exceptions, "NoArgsIsHelpError", ())
-"""The error of click 8.2 and later; older versions show the help themselves."""
-
-
-def _shows_help(error: click.ClickException) -> bool:
-    """Show the help for a group without a command; returns whether this was the error."""
-    if not isinstance(error, _WITHOUT_COMMAND):
-        return False
-    error.show()
-    return True
+"""The error of click 8.2 and later for a group without a command; older versions show the help themselves."""
 
 
 def _wrong_usage(error: click.ClickException, arguments: Sequence[str], program: str) -> None:

@@ -120,16 +120,15 @@ def _explain(identifier: str, output: str) -> int:
     from irsa_cli.cli.output.screens.audit import explanation, overview, rule_json
 
     if identifier != "all" and identifier not in RULES:
-        near = alike(identifier, RULES)
-        message = f"there is no rule '{identifier}'. {near or '--explain all lists them.'}"
-        raise click.BadParameter(message, param_hint="--explain")
+        hint = alike(identifier, RULES) or "To list them: --explain all"
+        raise click.BadParameter(f"there is no rule '{identifier}'. {hint}", param_hint="--explain")
     rules = list(RULES.values()) if identifier == "all" else [RULES[identifier]]
     if output in ("json", "yaml"):
         items = [rule_json(rule) for rule in rules]
         show_document(Envelope(DocumentKind.RULES, ReadOutcome.OK, items=items), output)
         return 0
     if output != "text":
-        raise click.UsageError("--explain is shown as text, json or yaml")
+        raise click.UsageError("--explain needs -o text, json or yaml")
     for line in overview(rules) if identifier == "all" else explanation(rules[0]):
         put(line)
     return 0

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from irsa_cli.cli.help.environment import form_of
-from irsa_cli.cli.help.helping import HelpedCommand
+from irsa_cli.cli.help.helping import HelpedCommand, alike
 from irsa_cli.cli.options import common, selecting, targets
 from irsa_cli.cli.options.types import Checked, once_filled
 from irsa_cli.cli.output.forms import REPORTS
@@ -125,14 +125,9 @@ def _explain(identifier: str, output: str) -> int:
 
 
 def _named(identifier: str) -> list[Cause]:
-    import difflib
-
     if identifier == "all":
         return list(CAUSES.values())
     if identifier not in CAUSES:
-        near = difflib.get_close_matches(identifier, CAUSES, n=3, cutoff=0.5)
-        hint = f"; near: {', '.join(near)}" if near else ""
-        raise click.BadParameter(
-            f"there is no cause '{identifier}'{hint}; 'all' lists them", param_hint="--explain"
-        )
+        hint = alike(identifier, CAUSES) or "To list them: --explain all"
+        raise click.BadParameter(f"there is no cause '{identifier}'. {hint}", param_hint="--explain")
     return [CAUSES[identifier]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -14,9 +14,6 @@ from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.cli.terminal.wording import say
 from irsa_cli.core.objects.environment import kept_back, replaces_the_identity
 from irsa_cli.usecases.exec.child import NotStarted
-
-if TYPE_CHECKING:
-    pass
 
 
 class Dashed(HelpedCommand):

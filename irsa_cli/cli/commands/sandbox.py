@@ -102,10 +102,7 @@ def command() -> None:
 @command.command("up", epilog="  irsa sandbox up > sandbox.env")
 @_described
 def up(wanted: _Wanted) -> None:
-    """Start the sandbox and print its environment variables.
-
-    It runs until Ctrl-C.
-    """
+    """Start the sandbox until Ctrl-C and print its variables."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
@@ -124,10 +121,7 @@ def up(wanted: _Wanted) -> None:
 @_described
 @click.argument("arguments", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- COMMAND...")
 def run(wanted: _Wanted, arguments: tuple[str, ...]) -> int:
-    """Run a command in a new sandbox.
-
-    The exit code is that of the command.
-    """
+    """Run a command in a new sandbox."""
     breaking_off()
     with _started(wanted) as (_, environment):
         try:

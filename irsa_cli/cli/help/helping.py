@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 import re
 import textwrap
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from typing import Any
 
@@ -102,15 +102,9 @@ class AsCalled(click.Command):
         self.epilog = found or self.epilog
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the examples."""
-        self.write_examples(examples(self), ctx, formatter)
-
-    def write_examples(
-        self, found: Sequence[str], ctx: click.Context, formatter: click.HelpFormatter
-    ) -> None:
-        """Write these examples."""
-        name = ctx.find_root().info_name or "irsa"
-        text = re.sub(r"(?m)(?<![\w./-])irsa(?= [a-z-])", name, "\n".join(found))
+        """Write the examples, three in the short help."""
+        text = "\n".join(examples(self)[: 3 if _is_short(self, ctx) else None])
+        text = re.sub(r"(?m)(?<![\w./-])irsa(?= [a-z-])", ctx.find_root().info_name or "irsa", text)
         if text:
             formatter.write(f"\nExamples:\n{textwrap.indent(text, '  ')}\n")
 
@@ -138,7 +132,7 @@ class HelpedCommand(AsCalled):
             return
         self.format_usage(ctx, formatter)
         formatter.write(f"\n  {(self.help or '').partition(chr(10))[0]}\n")
-        self.write_examples(examples(self)[:3], ctx, formatter)
+        self.format_epilog(ctx, formatter)
         options = {option.name: option for option in self.get_params(ctx)}
         common = [options[name] for name in _COMMON[self.name or ""].split()]
         _write_options(common, "Common options", ctx, formatter)
@@ -151,10 +145,12 @@ class HelpedCommand(AsCalled):
         with ExitStack() as chosen:
             chosen.enter_context(chosen_file(self, args))
             if not extra.get("resilient_parsing") and not {"-h", "--help", "--help-all"} & set(args):
+                from irsa_cli.core.values.errors import InvalidInput
+
                 try:
                     extra.setdefault("default_map", project_defaults(info_name or "", self))
-                except Exception as error:
-                    raise _wrong_project(error, parent) from error
+                except InvalidInput as error:
+                    raise click.UsageError(str(error), parent) from error
             context = super().make_context(info_name, args, parent, **extra)
             context.call_on_close(chosen.pop_all().close)
             return context
@@ -194,15 +190,6 @@ def option_headings(command: click.Command, context: click.Context) -> dict[str,
         if isinstance(param, click.Option):
             found[_HEADING.get(param.name or "", "Options")].append(param)
     return found
-
-
-def _wrong_project(error: Exception, context: click.Context | None) -> Exception:
-    """An error in `.irsa.yaml`, as wrong usage."""
-    from irsa_cli.core.values.errors import InvalidInput
-
-    if not isinstance(error, InvalidInput):
-        return error
-    return click.UsageError(str(error), context)
 
 
 class HelpedGroup(AsCalled, click.Group):

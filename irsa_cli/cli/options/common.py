@@ -54,8 +54,6 @@ def listed(values: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(part.strip() for value in values for part in value.split(",") if part.strip()))
 
 
-any_region_option = switch("--any-region", help="If the cluster is not in this region, search all regions.")
-
 profile_option = once_filled(
     "-p",
     "--profile",
@@ -64,6 +62,30 @@ profile_option = once_filled(
     help="Profile of the AWS configuration.",
 )
 assume_role_option = once("--assume-role", type=ROLE_ARN, help="Assume this role first.")
+
+
+def where_options(more: str = "", region: str = "") -> Decorator:
+    """The cluster with its region, and the caller; the help of --cluster and --region ends with `more`."""
+    return group(
+        once(
+            "-c",
+            "--cluster",
+            type=CLUSTER_NAME,
+            shell_complete=completed("clusters"),
+            help=f"Name of the EKS cluster{more}.",
+        ),
+        once_filled(
+            "-r",
+            "--region",
+            metavar="REGION",
+            shell_complete=completed("regions"),
+            help=f"AWS region of the cluster{more}.{region}",
+        ),
+        switch("--any-region", help="If the cluster is not in this region, search all regions."),
+        profile_option,
+        assume_role_option,
+    )
+
 
 expect_options = group(
     once(
@@ -80,23 +102,7 @@ expect_options = group(
 """Guards: the account and the clusters that are allowed."""
 
 cluster_options = group(
-    once(
-        "-c",
-        "--cluster",
-        type=CLUSTER_NAME,
-        shell_complete=completed("clusters"),
-        help="Name of the EKS cluster.",
-    ),
-    once_filled(
-        "-r",
-        "--region",
-        metavar="REGION",
-        shell_complete=completed("regions"),
-        help="AWS region of the cluster. [default: as in the AWS CLI]",
-    ),
-    any_region_option,
-    profile_option,
-    assume_role_option,
+    where_options(region=" [default: as in the AWS CLI]"),
     once(
         "--issuer-url",
         type=Checked("url", "issuer.check_issuer"),
@@ -115,7 +121,6 @@ kube_options = group(
     ),
     once_filled("--context", metavar="NAME", help="Use this context of the kubeconfig."),
 )
-"""The way to the cluster's API."""
 
 out_option = once_filled(
     "--out",
@@ -172,7 +177,6 @@ run_options = group(
     lock_options,
     state_dir_option,
 )
-"""The options of a run that writes."""
 
 no_headers_option = switch("--no-headers", help="Print tables without a header.")
 
@@ -212,7 +216,6 @@ report_options = group(
 )
 """Files for the result, and the longest Markdown."""
 output_options = _speaking(*_FORMS)
-"""The output of a command."""
 reported_output_options = group(_speaking(*_FORMS, "markdown", "github"), report_options)
 """The output of a command whose result pipelines also read."""
 writing_options = group(run_options, reported_output_options)

@@ -7,13 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from irsa_cli.cli.help.environment import is_flag
-from irsa_cli.cli.options.common import (
-    any_region_option,
-    assume_role_option,
-    expect_options,
-    listed,
-    profile_option,
-)
+from irsa_cli.cli.options.common import expect_options, listed, where_options
 from irsa_cli.cli.options.targets import (
     current_cluster,
     region_teller,
@@ -23,16 +17,7 @@ from irsa_cli.cli.options.targets import (
     take_target_way,
     target_way_options,
 )
-from irsa_cli.cli.options.types import (
-    CLUSTER_NAME,
-    Decorator,
-    completed,
-    group,
-    many_filled,
-    once,
-    once_filled,
-    wrong_usage,
-)
+from irsa_cli.cli.options.types import Decorator, group, many_filled, once, wrong_usage
 from irsa_cli.core.config.model import Config, Selection
 
 if TYPE_CHECKING:
@@ -52,12 +37,8 @@ def file_options(*, required: bool = True) -> Decorator:
             metavar="FILE",
             help="Configuration file or folder, or - for standard input (repeat).",
         ),
-        many_filled(
-            "--include", metavar="GLOB", help="Only these NAMESPACE/NAME (repeat, or comma-separated)."
-        ),
-        many_filled(
-            "--exclude", metavar="GLOB", help="All but these NAMESPACE/NAME (repeat, or comma-separated)."
-        ),
+        many_filled("--include", metavar="GLOB", help="Use these NAMESPACE/NAME only (or comma-separated)."),
+        many_filled("--exclude", metavar="GLOB", help="Skip these NAMESPACE/NAME (or comma-separated)."),
         once(
             "--parallel",
             type=click.IntRange(1, 64),
@@ -75,23 +56,7 @@ def file_options(*, required: bool = True) -> Decorator:
 
 
 place_options = group(
-    once(
-        "-c",
-        "--cluster",
-        type=CLUSTER_NAME,
-        shell_complete=completed("clusters"),
-        help="Name of the EKS cluster, if the files have none.",
-    ),
-    once_filled(
-        "-r",
-        "--region",
-        metavar="REGION",
-        shell_complete=completed("regions"),
-        help="AWS region of the cluster, if the files have none.",
-    ),
-    any_region_option,
-    profile_option,
-    assume_role_option,
+    where_options(", if the files have none"),
     role_account_options,
     target_way_options,
     expect_options,

@@ -62,7 +62,6 @@ def namespace_option(
 
 
 binding_options = group(name_argument(required=True), namespace_option())
-"""One ServiceAccount: NAME or --name, and --namespace."""
 
 
 def all_namespaces_option(help_text: str) -> Decorator:
