@@ -71,7 +71,7 @@ CASES: list[tuple[list[str], str, str]] = [
     (["reader", "--role-only", "--verify"], "--verify", "--role-only"),
     (["reader", "--detailed-exitcode"], "--detailed-exitcode", "--dry-run"),
     (["reader", "-q", "-v"], "--quiet", "contradict"),
-    (["reader", "-f", "cluster.yaml"], "-f", "irsa apply -f cluster.yaml"),
+    (["reader", "-f", "cluster.yaml"], "-f", "irsa apply -c demo -f cluster.yaml"),
     (["reader", "--account", "111122223333"], "--account", "--issuer-url"),
     (["reader", "--issuer-url", "http://x.example.com"], "--issuer-url", "https"),
     (["reader", "--inline-policy", "missing.json"], "--inline-policy", "does not exist"),

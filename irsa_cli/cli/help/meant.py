@@ -9,6 +9,7 @@ import re
 import shlex
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stderr
+from itertools import pairwise
 
 import click
 
@@ -191,7 +192,7 @@ def _with_option(words: list[str], name: str, known: Sequence[str]) -> list[str]
     if name in ("-R", "--recursive"):
         return _with_folders([*before, *after])
     if name in _FILE:
-        return _of_files([word for word in words if word.startswith("-") or word != words[1]])
+        return _of_files(words)
     meant = _OPTIONS.get(name, "")
     if meant.partition("=")[0] in known:
         return [*before, meant + words[at][len(name) :], *after]
@@ -217,6 +218,8 @@ def _with_folders(words: list[str]) -> list[str]:
 def _with_value(words: list[str], parameter: click.Parameter | None) -> list[str] | None:
     if parameter is None:
         return None
+    if parameter.name == "plan_file":  # The NAME of another command.
+        return [words[0], *(word for before, word in pairwise(words) if "-" in (before[0], word[0]))]
     if isinstance(parameter, click.Argument) and parameter.name == "name":
         names = [word for word in words[1:] if re.fullmatch(r"[a-z0-9-]+/[a-z0-9.-]+", word)]
         if names and words[0] != "policies":
@@ -224,7 +227,7 @@ def _with_value(words: list[str], parameter: click.Parameter | None) -> list[str
             given = [] if namespace in _KINDS else ["-n", namespace]
             at = words.index(names[0])
             return [*words[:at], name, *given, *words[at + 1 :]]
-    choices = getattr(parameter.type, "choices", None) or getattr(parameter.type, "forms", ())
+    choices: Sequence[str] = getattr(parameter.type, "choices", getattr(parameter.type, "forms", ()))
     for at, word in enumerate(words):
         flag, equals, value = word.rpartition("=")
         near = difflib.get_close_matches(value.lower(), choices, n=1, cutoff=0.6)
