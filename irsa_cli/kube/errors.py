@@ -190,5 +190,5 @@ def _advice(status: int, headers: Mapping[str, Any]) -> tuple[str, ...]:
             " entry (and check this machine's clock)",
         )
     if status == 403:
-        return ("the RBAC that irsa needs is in docs/how-to/permissions.md",)
+        return ("to see the RBAC that irsa needs: irsa docs how-to/permissions",)
     return ()

@@ -336,7 +336,7 @@ def not_permitted(error: ServiceError, namespace: str) -> IrsaError:
         f"this caller may not {verb} Leases (coordination.k8s.io) in namespace {namespace}",
         reason=error.reason,
         next_steps=(
-            "grant list and delete on leases there: docs/how-to/permissions.md has the Role",
+            "grant list and delete on leases there: irsa docs how-to/permissions",
             "or name the namespace where the locks are: --lock-namespace NAMESPACE",
         ),
     )
@@ -361,7 +361,7 @@ def denied(error: ServiceError, namespace: str) -> IrsaError:
         f"no lock can be taken: {who} {verb} Leases (coordination.k8s.io) in namespace {namespace}",
         reason=error.reason,
         next_steps=(
-            f"grant {', '.join(VERBS)} on leases there: docs/how-to/permissions.md has the Role",
+            f"grant {', '.join(VERBS)} on leases there: irsa docs how-to/permissions",
             "or name a namespace where that is granted, the same for all runs: --lock-namespace NAMESPACE",
             f"or {WITHOUT}",
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 import shlex
@@ -182,6 +183,28 @@ def test_each_page_of_the_documentation_can_be_read() -> None:
         name = path.relative_to(ROOT / "docs").with_suffix("").as_posix()
         assert f"\n{name} " in listed
         assert CliRunner().invoke(irsa, ["docs", name]).output == path.read_text(encoding="utf-8")
-    ran = CliRunner().invoke(irsa, ["docs", "how-to/recove"])
+
+
+@pytest.mark.parametrize("page", ["how-to/drift", "drift", "drift.md", "docs/how-to/drift.md"])
+def test_a_page_is_found_by_its_name_and_its_file(page: str) -> None:
+    drift = (ROOT / "docs/how-to/drift.md").read_text(encoding="utf-8")
+    assert CliRunner().invoke(irsa, ["docs", page]).output == drift
+
+
+@pytest.mark.parametrize(
+    ("page", "meant"),
+    [("how-to/recove", "how-to/recover"), ("recovr", "how-to/recover"), ("drif", "how-to/drift")],
+)
+def test_a_page_that_is_not_there_is_answered_with_near_ones(page: str, meant: str) -> None:
+    ran = CliRunner().invoke(irsa, ["docs", page])
     assert ran.exit_code == 2
-    assert "how-to/recover" in ran.output
+    assert f"Did you mean {meant}" in ran.output
+
+
+def test_texts_name_pages_by_the_command_that_shows_them() -> None:
+    """A wheel has no folder `docs`."""
+    plain = importlib.import_module("tools.docs.plain")
+    for name, text in plain.all_texts():
+        assert not re.search(r"(?<![\w/.])docs/[a-z]", text), name
+        for page in re.findall(r"\birsa docs ([a-z][\w/-]*/[\w-]+|tutorial|index)\b", text):
+            assert (ROOT / "docs" / f"{page}.md").is_file(), (name, page)

@@ -55,7 +55,7 @@ def _region(container: Container) -> str:
     57,
     title="A variable of the container has a value with which STS or an SDK fails.",
     symptom="no such host sts.REGION.amazonaws.com, ValidationError for roleSessionName, or no start at all",
-    looks_at="variables of the pods' containers that SDKs read (docs/reference/causes.md lists them), AWS'"
+    looks_at="variables of the pods' containers that SDKs read (see irsa docs reference/causes), AWS'"
     " regions, and those where STS has a FIPS endpoint",
     remedy="Correct the variable in the pod's template, or remove it: the webhook of EKS sets the region.",
     source=f"{SDK_GUIDE}/settings-reference.html",
