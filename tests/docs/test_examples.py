@@ -41,7 +41,7 @@ BEFORE: dict[str, tuple[str, ...]] = {
     "irsa who-can": BOUND,
     "irsa exec": BOUND,
     "irsa token": BOUND,
-    "irsa credentials": BOUND,
+    "irsa credentials": (*BOUND, APP),
     "irsa recover": (PROVIDER, f"! {READER}"),
     "irsa unlock": BOUND,
     "irsa history": BOUND,

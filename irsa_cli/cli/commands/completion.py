@@ -23,7 +23,8 @@ def command(shell: str) -> int:
       irsa completion bash > ~/.irsa-completion.bash
       # Then add to ~/.zshrc, after compinit: source ~/.irsa-completion.zsh
       irsa completion zsh > ~/.irsa-completion.zsh
-      irsa completion fish > ~/.config/fish/completions/irsa.fish
+      # Then add to ~/.config/fish/config.fish: source ~/.irsa-completion.fish
+      irsa completion fish > ~/.irsa-completion.fish
     """
     from click.shell_completion import get_completion_class
 
