@@ -23,9 +23,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-
 who_options = group(selecting.binding_options, common.cluster_options, common.kube_options)
-"""The ServiceAccount and its cluster."""
 speaking_options = group(switch("-q", "--quiet", help="Print errors only."), common.calls_option)
 """The options for messages on standard error."""
 

@@ -37,7 +37,6 @@ from irsa_cli.usecases.recovery.history import unfinished_of
 if TYPE_CHECKING:
     from irsa_cli.usecases.command.connect import Target
 
-
 _ID = re.compile(r"\d{8}T\d{9}Z-[0-9a-f]{8}", re.ASCII)
 _TARGET = (
     *("region", "profile", "assume_role", "kubeconfig", "context"),

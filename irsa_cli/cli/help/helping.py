@@ -30,7 +30,7 @@ _HEADINGS: Mapping[str, tuple[str, ...]] = {
         "sts_regional_endpoints", "token_expiration", "create_namespace", "override",
     ),
     "Files": ("files", "include", "exclude", "parallel", "max_failures"),
-    "Target": (*TARGET, "readers", "expect_account", "expect_cluster_arn"),
+    "Cluster": (*TARGET, "readers", "expect_account", "expect_cluster_arn"),
     "Other accounts": (
         "role_account", "role_assume_role", "role_profile", "target_role", "external_id",
         "target_tag_session", "update_target_trust", "aws_config_map", "target_assume_role",

@@ -109,7 +109,7 @@ def _error_of(words: Sequence[str], root: click.Context) -> click.ClickException
     except click.ClickException as error:
         return error
     except (click.exceptions.Exit, click.Abort, IndexError):
-        return None
+        pass
     return None
 
 
@@ -134,7 +134,7 @@ def _fixed(words: list[str], error: click.ClickException, root: click.Context) -
         return dashed
     if isinstance(error, click.NoSuchOption):
         return _with_option(words, error.option_name, known)
-    if isinstance(error, click.BadParameter):
+    if isinstance(error, click.BadParameter) and error.param is not None:
         return _with_value(words, error.param)
     pairs = zip(["", *words], words, strict=False)  # `-v 4` of eksctl, `sa` of kubectl
     return [
@@ -215,9 +215,7 @@ def _with_folders(words: list[str]) -> list[str]:
     return found
 
 
-def _with_value(words: list[str], parameter: click.Parameter | None) -> list[str] | None:
-    if parameter is None:
-        return None
+def _with_value(words: list[str], parameter: click.Parameter) -> list[str] | None:
     if parameter.name == "plan_file":  # The NAME of another command.
         return [words[0], *(word for before, word in pairwise(words) if "-" in (before[0], word[0]))]
     if isinstance(parameter, click.Argument) and parameter.name == "name":

@@ -31,7 +31,6 @@ from irsa_cli.core.trust.rules.rule import Severity
 if TYPE_CHECKING:
     from irsa_cli.usecases.audit.run import AuditSource
 
-
 FORMATS = ("text", "json", "yaml", "csv", "sarif", "junit", "markdown", "github")
 LEVELS = ("low", "medium", "high", "critical")
 BROKEN = "broken"

@@ -162,7 +162,6 @@ class Duration(click.ParamType):  # type: ignore[type-arg]
 
 DURATION = Duration()
 
-
 LIVE = "IRSA_COMPLETE_LIVE"
 """Not empty: clusters and ServiceAccounts are also asked live, within a second."""
 Completer = Callable[[click.Context, click.Parameter, str], "list[str]"]
