@@ -10,16 +10,16 @@ from contextlib import suppress
 
 
 def kubectl() -> None:
-    """The plugin of kubectl: the same, by the name that its user has typed."""
+    """Run the command line as a plugin of kubectl."""
     main("kubectl irsa")
 
 
 def main(program: str = "irsa") -> None:
     """Run the command line and end the process with its exit code."""
-    # What the libraries of AWS and Kubernetes are made of stays until the end: to look for garbage in it each
-    # time that 700 objects were made takes a tenth of a short run.
+    # The libraries of AWS and Kubernetes create objects that stay until the end: the default threshold of 700
+    # would spend a tenth of a short run on garbage collection.
     gc.set_threshold(50_000, 20, 50)
-    # Until a command listens for itself there is nothing to undo.
+    # There is nothing to roll back before a command handles signals itself.
     _end_at_once()
     try:
         from irsa_cli.cli.main import run
@@ -30,7 +30,7 @@ def main(program: str = "irsa") -> None:
         code = 128 + (stop.args[0] if stop.args else int(signal.SIGINT))
         _end_at_once(code)
     if sys.argv[1:] in (["--help"], ["-h"], ["--version"]):
-        # Nothing is open that an end in order would close, and that takes a tenth of so short a run.
+        # There is nothing to close, and an orderly end takes a tenth of such a short run.
         with suppress(OSError, ValueError, AttributeError):
             sys.stdout.flush()
             sys.stderr.flush()
@@ -39,10 +39,10 @@ def main(program: str = "irsa") -> None:
 
 
 def _end_at_once(code: int | None = None) -> None:
-    """Let SIGINT and SIGTERM end the process without a word: with the outcome's code, once that is told.
+    """Let SIGINT and SIGTERM end the process silently, with `code` if the outcome was already shown.
 
-    Raised as an exception, they would be printed as a traceback where no code of ours can catch it: while
-    modules are imported, and when threads and the interpreter end. What is ignored (nohup) stays ignored.
+    An exception would print a traceback that no code here can catch: during imports, and while threads and
+    the interpreter end. An ignored signal (nohup) stays ignored.
     """
 
     def handle(number: int, _frame: object) -> None:

@@ -20,42 +20,39 @@ from irsa_cli.cli.help.environment import name_variables
 from irsa_cli.cli.help.helping import HelpedGroup, command_of
 from irsa_cli.cli.terminal.screen import Unshown
 
-# The first line of each command's help. It stands here, too, so that `irsa --help` imports no command; a test
-# holds the two together.
+# The summary of each command. It is also here so that `irsa --help` imports no command; a test compares them.
 COMMANDS: dict[str, str] = {
-    "associate-oidc": "Make the cluster's issuer an IAM OIDC provider.",
-    "create-sa": "Give a ServiceAccount its own IAM role, in one transaction.",
+    "associate-oidc": "Create the IAM OIDC provider for a cluster.",
+    "create-sa": "Create an IAM role for a ServiceAccount.",
     "init": "Write a configuration file from the cluster's bindings.",
-    "get-sa": "List the ServiceAccounts that name a role, whoever made them, and the state of each.",
-    "describe-sa": (
-        "Show all of a ServiceAccount that names a role: the role, why it is admitted, policies, pods."
-    ),
-    "apply": "Apply configuration files: create what is missing, change what differs.",
-    "diff": "Show what `irsa apply` would change, with policies as textual differences; changes nothing.",
+    "get-sa": "List ServiceAccounts with IAM roles and their status.",
+    "describe-sa": "Show a ServiceAccount's role, trust, policies and pods.",
+    "apply": "Create and update ServiceAccounts from files.",
+    "diff": "Show the changes that irsa apply would make.",
     "show": "Show a saved plan.",
-    "delete": "Delete what irsa made of the ServiceAccounts in configuration files.",
-    "delete-sa": "Delete a ServiceAccount's role, and what irsa made with it, in one transaction.",
-    "disassociate-oidc": "Delete the cluster's OIDC provider from IAM.",
-    "update-sa": "Change a ServiceAccount's role, policies or annotations, and nothing else.",
-    "adopt": "Adopt a role that eksctl, Terraform or a person has made.",
-    "verify": "Prove that a ServiceAccount can use its role, or say what keeps it from it.",
-    "doctor": "Find out why a ServiceAccount does not get its role.",
-    "audit": "Find out which pods can become which role in a whole account, and what of it is unsafe.",
-    "who-can": "Find out which pods may do something in AWS.",
-    "lint": "Find in files what would be unsafe in who may become which role, before it is live.",
-    "exec": "Run a local command as a pod of the ServiceAccount would run.",
-    "token": "Print a token of the ServiceAccount, as a pod of it would get.",
-    "credentials": "Print temporary credentials of the ServiceAccount's role.",
-    "policies": "Show the policies that are known by name.",
-    "recover": "Roll back an interrupted transaction, or continue it.",
-    "unlock": "List the locks of a cluster's runs, or remove those of a run that is dead.",
+    "delete": "Delete the ServiceAccounts and roles in files.",
+    "delete-sa": "Delete a ServiceAccount and its IAM role.",
+    "disassociate-oidc": "Delete the IAM OIDC provider of a cluster.",
+    "update-sa": "Change a ServiceAccount's role, policies or annotations.",
+    "adopt": "Adopt a role created by another tool.",
+    "verify": "Verify that a ServiceAccount can assume its role.",
+    "doctor": "Find out why a ServiceAccount cannot use its role.",
+    "audit": "Report the roles that pods can assume, and risks.",
+    "who-can": "List the pods that can perform an AWS action.",
+    "lint": "Check files for risky trust policies.",
+    "exec": "Run a local command with a ServiceAccount's role.",
+    "token": "Print a ServiceAccount's token.",
+    "credentials": "Print temporary credentials for a ServiceAccount's role.",
+    "policies": "List and show well-known policies.",
+    "recover": "Roll back or continue an interrupted transaction.",
+    "unlock": "List locks, or remove those of a dead run.",
     "history": "List the transactions of this machine.",
-    "sandbox": "Run AWS and EKS on this machine, for trying and testing.",
-    "config": "Show which settings are in force, and where each is from.",
-    "completion": "Print what completes commands, options and names in a shell.",
+    "sandbox": "Run a simulated AWS and EKS on this machine.",
+    "config": "Show the settings in force and their origin.",
+    "completion": "Print the completion script for a shell.",
     "docs": "Read the documentation of this version.",
     "help": "Show the help of a command.",
-    "version": "Show the version of irsa, of Python and of the system.",
+    "version": "Show the version of irsa.",
 }
 GROUPS: dict[str, tuple[str, ...]] = {
     "Create and change": (
@@ -66,18 +63,17 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "delete-sa",
         "disassociate-oidc",
     ),
-    "Look": ("get-sa", "describe-sa", "policies"),
-    "Audit": ("audit", "who-can", "lint"),
-    "Prove and diagnose": ("verify", "doctor", "exec", "token", "credentials"),
+    "Read and audit": ("get-sa", "describe-sa", "policies", "audit", "who-can", "lint"),
+    "Verify and debug": ("verify", "doctor", "exec", "token", "credentials"),
     "Files": ("init", "apply", "diff", "show", "delete"),
     "Operate": ("recover", "unlock", "history", "sandbox"),
     "About irsa": ("config", "completion", "docs", "help", "version"),
 }
-"""Each command, under what it is for; in this order `irsa --help` lists them."""
+"""The commands by purpose, in the order of `irsa --help`."""
 
 
 def module_of(command: str) -> str:
-    """The module of a command: of its name, with an underscore after a word that Python has, too."""
+    """The module of a command; an underscore follows a name that Python also has."""
     name = command.replace("-", "_")
     return f"irsa_cli.cli.commands.{name}{'_' if name in ('exec', 'help') else ''}"
 
@@ -96,50 +92,48 @@ class LazyGroup(HelpedGroup):
         command: click.Command = importlib.import_module(module_of(cmd_name)).command
         return name_variables(cmd_name, command)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the commands by what they are for, without importing them."""
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands by purpose, without importing them; those of the last group by name only."""
         widest = max(map(len, COMMANDS))
-        for heading, names in GROUPS.items():
+        *groups, last = GROUPS
+        for heading in groups:
             with formatter.section(heading):
-                formatter.write_dl([(f"{name:<{widest}}", COMMANDS[name]) for name in names])
+                formatter.write_dl([(f"{name:<{widest}}", COMMANDS[name]) for name in GROUPS[heading]])
+        formatter.write(f"\n{last}: {', '.join(GROUPS[last])}\n")
 
 
 @click.group(
     cls=LazyGroup,
+    options_metavar="",
+    subcommand_metavar="COMMAND [OPTIONS]",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="irsa help COMMAND shows a command's options and examples, irsa docs the documentation."
-    " Options can stand in the environment (IRSA_CLUSTER for --cluster): irsa docs reference/environment."
-    "\n\n\b\nExamples:\n  irsa help create-sa\n  irsa docs tutorial",
+    epilog="  irsa create-sa --help\n  irsa docs tutorial",
 )
 @click.version_option(__version__, "--version", prog_name="irsa")
 def irsa() -> None:
-    """Give a Kubernetes ServiceAccount on Amazon EKS its own IAM role (IRSA).
-
-    All of it happens in one transaction: it is either committed, or rolled back.
-    """
+    """Manage IAM roles for ServiceAccounts on Amazon EKS."""
 
 
 def run(arguments: list[str] | None = None, program: str = "irsa") -> int:
-    """Run the command line; returns the exit code. No traceback reaches the user.
-
-    `program` is what usage texts call it.
-    """
+    """Run the command line and return the exit code, without a traceback. Usage texts show `program`."""
     arguments = sys.argv[1:] if arguments is None else arguments
     for stream in (sys.stdout, sys.stderr):
-        # Texts of others may have characters that the stream has not: that is no reason to fail.
+        # Names from AWS and Kubernetes may have characters that the stream cannot encode.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
         code = irsa.main(arguments, prog_name=program, standalone_mode=False)
-        click.echo(nl=False)  # Flushes, where there is a stream.
+        click.echo(nl=False)  # Flushes the stream, if there is one.
     except click.exceptions.Exit as ended:
         return ended.exit_code
     except click.ClickException as error:
-        if not _shows_help(error):
-            _wrong_usage(error, arguments)
+        if isinstance(error, _WITHOUT_COMMAND):
+            error.show()
+        else:
+            _wrong_usage(error, arguments, program)
         return error.exit_code
     except click.Abort as abort:
-        # click makes one of every KeyboardInterrupt; those of ours say which signal it was.
+        # click raises this for a KeyboardInterrupt; that of irsa has the signal.
         stop = abort.__cause__
         code = 128 + stop.args[0] if isinstance(stop, KeyboardInterrupt) and stop.args else 130
         _show_failure(code, arguments, "interrupted", code="Interrupted")
@@ -157,63 +151,62 @@ def run(arguments: list[str] | None = None, program: str = "irsa") -> int:
 
 
 _WITHOUT_COMMAND: Any = getattr(click.exceptions, "NoArgsIsHelpError", ())
-"""Versions of click before 8.2 have no such error: they show the help themselves."""
+"""The error of click 8.2 and later for a group without a command; older versions show the help themselves."""
 
 
-def _shows_help(error: click.ClickException) -> bool:
-    """Show the help of a group that was called without a command; whether it was."""
-    if not isinstance(error, _WITHOUT_COMMAND):
-        return False
-    error.show()
-    return True
+def _wrong_usage(error: click.ClickException, arguments: Sequence[str], program: str) -> None:
+    """Report an error of the command line, also as a document if JSON or YAML was requested.
 
-
-def _wrong_usage(error: click.ClickException, arguments: Sequence[str]) -> None:
-    """Say what is wrong with the command line, as click does, whatever is in the values that are wrong.
-
-    Who asked for JSON or YAML gets a document, too.
-
-    A line of theirs must not become one of ours: CI systems take `::error::` at its beginning for a command.
+    A value must not start a line of its own: for CI systems, `::error::` at the start is a command.
     """
-    from irsa_cli.cli.terminal.wording import say  # Here, as `irsa --help` needs neither.
+    from irsa_cli.cli.help.meant import line_meant  # `irsa --help` needs none of these.
+    from irsa_cli.cli.terminal.wording import say
     from irsa_cli.core.values.shown import without_secrets
 
-    if isinstance(error, click.UsageError) and error.ctx is not None:
-        click.echo(error.ctx.get_usage(), err=True)
-        if error.ctx.command.get_help_option(error.ctx) is not None:
-            name = f"{error.ctx.command_path} {error.ctx.help_option_names[0]}"
-            click.echo(f"Try '{name}' for help.", err=True)
-        click.echo(err=True)
-    lines = [*_lines_of(error), *_said_by(error)]
-    say(without_secrets(f"Error: {lines[0]}"), err=True)
-    for line in lines[1:]:
-        say(without_secrets(f"  {line}"), err=True)
     context = error.ctx if isinstance(error, click.UsageError) else None
+    lines = [*_lines_of(error), *_said_by(error)]
+    root = click.Context(irsa, info_name=program, **irsa.context_settings)
     command = "" if context is None else command_of(context)
+    if line := line_meant(error, arguments, root):
+        same = f"{line} ".startswith(f"{program} {command} ".replace("  ", " "))
+        wrong = _ADVICE.split(lines[0] if same else f"{program} {command} cannot do this")[0]
+        lines = [f"{wrong}. Did you mean:", line, *lines[1:]]
+    say(without_secrets(f"Error: {lines[0]}"), err=True)
+    for more in lines[1:]:
+        say(without_secrets(f"  {more}"), err=True)
+    if context is not None and not line and (not isinstance(error, click.BadParameter) or len(lines[0]) < 70):
+        say(f"  For help: {context.command_path} --help", err=True)
     _show_failure(error.exit_code, arguments, *lines, code="WrongUsage", command=command)
 
 
+_EXTRA = re.compile(r"^Got unexpected extra arguments? \((.*)\)$", re.DOTALL)
+_ADVICE = re.compile(r"\. Quote|[.:]? Did you mean|: expected|\.$")
+"""The end of the part of a message that says what is wrong."""
 _MOST_LINES = 200
-"""What is wrong in files is shown at once, as far as anybody reads it."""
+"""The most lines about errors in files."""
 
 
 def _lines_of(error: click.ClickException) -> Sequence[str]:
-    """The lines of an error: the facts of its cause, or what click lists. Those of a value are none."""
+    """The lines of an error: its message and the details of its cause."""
     if isinstance(error, click.MissingParameter):
         return [line.strip() for line in error.format_message().splitlines()]
+    if isinstance(error, click.NoSuchOption):
+        return [error.message]
     details = list(getattr(error.__cause__, "details", ()))
     more = [f"... and {len(details) - _MOST_LINES} more"] if len(details) > _MOST_LINES else []
-    return [error.format_message(), *details[:_MOST_LINES], *more]
+    message = error.format_message().replace("'[NAME]'", "NAME")
+    message = _EXTRA.sub(r"Unexpected argument: \1. Quote values with spaces; repeat options.", message)
+    return [message, *details[:_MOST_LINES], *more]
 
 
 def _said_by(error: click.ClickException) -> Sequence[str]:
-    """The variable or file that a wrong value is from, where it is not on the command line."""
+    """The variable or file of an invalid value that is not from the command line."""
     if not isinstance(error, click.BadParameter) or error.ctx is None or error.param is None:
         return ()
     source = error.ctx.get_parameter_source(error.param.name or "")
     if source is ParameterSource.ENVIRONMENT:
-        return (f"the environment has it: {error.param.envvar}",)
-    return (".irsa.yaml has it",) if source is ParameterSource.DEFAULT_MAP else ()
+        return (f"The value is from the variable {error.param.envvar}.",)
+    return ("The value is from .irsa.yaml.",) if source is ParameterSource.DEFAULT_MAP else ()
 
 
 _FORMS = ("json", "yaml", "markdown", "github")
@@ -221,7 +214,7 @@ _FORM = re.compile(rf"(?:--output=|-[a-zA-Z]*?o=?)({'|'.join(_FORMS)})")
 
 
 def wanted_form(arguments: Sequence[str]) -> str:
-    """The form that a command line asks for, though it can't be read as a whole; '' for text and others."""
+    """The output format of a command line that is wrong; '' for text and others."""
     own = list(takewhile(lambda text: text != "--", arguments))
     for text, following in zip(own, [*own, ""][1:], strict=True):
         if following in _FORMS and (text == "--output" or re.fullmatch("-[a-zA-Z]*o", text)):
@@ -236,13 +229,13 @@ _REPORTS = tuple(
     for name in ("output-file", "summary-file", "json-file")
     for text in (f"--{name}", f"IRSA_{name.upper().replace('-', '_')}")
 )
-"""Flags and variables that name files which are written by commands that have not begun, too."""
+"""Flags and variables of files that irsa also writes for a command that did not start."""
 
 
 def _show_failure(
     exit_code: int, arguments: Sequence[str], message: str, *details: str, code: str, command: str = ""
 ) -> None:
-    """Tell of a command that has not begun, in the form and the files that were asked for."""
+    """Report a command that did not start, in the requested format and files."""
     output = wanted_form(arguments)
     if not any(text.startswith(("-o", "--output=")) or text == "--output" for text in arguments):
         found = os.environ.get("IRSA_OUTPUT", "").strip()
@@ -256,14 +249,14 @@ def _show_failure(
 
 
 def _unwritable(error: BaseException | None) -> None:
-    """Say what can't be written (or read), and give the output up; a reader that has gone needs no word."""
+    """Report a file or stream that cannot be written or read, and discard the output."""
     if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
         from irsa_cli.cli.terminal.wording import say
 
-        what = error.filename or "the output can't be written"
+        what = error.filename or "cannot write the output"
         with suppress(OSError):
             say(f"Error: {what}: {error.strerror or error}", err=True)
-    # What is left in the buffer would fail once more at the interpreter's end, with an exit code of its own.
+    # The rest of the buffer would fail again at the end of the interpreter, with another exit code.
     # https://docs.python.org/3/library/signal.html#note-on-sigpipe
     with suppress(OSError):
         nowhere = os.open(os.devnull, os.O_WRONLY)

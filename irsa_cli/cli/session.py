@@ -1,4 +1,4 @@
-"""What every command that talks to AWS does around its use case: progress, errors, output, exit code."""
+"""The run of a command that calls AWS: progress, errors, output and exit code around its use case."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ T = TypeVar("T")
 
 
 def breaking_off(stop: Callable[[], None] = lambda: None) -> None:
-    """Let SIGTERM, and SIGINT where it is heard at all, end the command with a `KeyboardInterrupt`.
+    """Let SIGTERM, and SIGINT unless it is ignored, end the command with a `KeyboardInterrupt`.
 
-    A second one ends the process at once: raised a second time, it would meet what handles the first.
+    A second one ends the process at once, because the first one is still being handled.
     """
     heard: list[int] = []
 
@@ -55,9 +55,9 @@ def run_writing(
     take_request: Callable[[dict[str, Any]], Any],
     work: Callable[..., Result],
 ) -> int:
-    """Run the command `name` about one transaction: take its options, do the work, show and save the result.
+    """Run a command with one transaction, show and save the result, and return the exit code.
 
-    `work` is the use case; it gets the request, the settings and a log of calls. Returns the exit code.
+    `work` is the use case; it gets the request, the settings and a log of calls.
     """
     speaking = Speaking.take(options)
     progress = speaking.progress()
@@ -74,7 +74,7 @@ def run_writing(
 
 
 def run_reading(work: Callable[[Progress], T], speaking: Speaking, failed: Callable[..., T]) -> T:
-    """What a command has read; an error or a signal that ends it becomes `failed(error=…, signal=…)`."""
+    """The result of reading; an error or a signal that ends it becomes `failed(error=…, signal=…)`."""
     progress = speaking.progress()
     outcome = outcome_of(lambda: work(progress), speaking, progress)
     return failed(error=outcome.error, signal=outcome.signal) if isinstance(outcome, Result) else outcome
@@ -85,12 +85,11 @@ def outcome_of(
 ) -> T | Result:
     """Do the work, and return what it returns; an error or a signal that ends it becomes a `Result`.
 
-    `one`: the work is about one transaction. Once that has ended, what fails after it does not undo it.
+    `one`: the work is one transaction. Errors after its end do not change its outcome.
     """
     from irsa_cli.usecases.command.execute import recording, standing
 
-    # Until a transaction takes over (irsa_cli.usecases.command.execute), nothing is written: to break off
-    # is safe.
+    # Before a transaction starts (irsa_cli.usecases.command.execute), nothing is written: it is safe to stop.
     breaking_off(begin(progress.seconds, progress.note).stop)
     with telling_first(), progress, recording() as recorded:
         ended = recorded if one else []
@@ -114,7 +113,7 @@ def outcome_of(
 
 
 def plan_saver(options: dict[str, Any], command: str, request: Request) -> Save:
-    """What saves the plan where `--out` names a file; one that is not whole is not saved, which is said."""
+    """A function that saves the plan to the file of `--out`; an incomplete plan is reported, not saved."""
     out = options.get("out")
 
     def save(done: Result | AppliedList) -> None:
@@ -130,12 +129,9 @@ def plan_saver(options: dict[str, Any], command: str, request: Request) -> Save:
         try:
             save(plan, Path(out))
         except OSError as error:
-            why = OSError(error.errno, f"the plan can't be saved: {error.strerror}", str(out))
-            raise Unshown(1) from why  # Whoever goes on with the file is to know.
+            why = OSError(error.errno, f"the plan cannot be saved: {error.strerror}", str(out))
+            raise Unshown(1) from why  # The next step of a pipeline must not use an old file.
         if not click.get_current_context().params.get("quiet"):
-            say(
-                f"Plan saved, {plan.digest}; to carry out exactly this: irsa apply {shlex.quote(out)}",
-                err=True,
-            )
+            say(f"Plan saved, {plan.digest}. To apply it: irsa apply {shlex.quote(out)}", err=True)
 
     return save

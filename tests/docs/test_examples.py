@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 import pytest
 
+from irsa_cli.cli.help import helping
 from irsa_cli.cli.main import irsa
 from irsa_cli.sandbox import Fault, Sandbox
 from tests.docs import staging
@@ -41,7 +42,7 @@ BEFORE: dict[str, tuple[str, ...]] = {
     "irsa who-can": BOUND,
     "irsa exec": BOUND,
     "irsa token": BOUND,
-    "irsa credentials": BOUND,
+    "irsa credentials": (*BOUND, APP),
     "irsa recover": (PROVIDER, f"! {READER}"),
     "irsa unlock": BOUND,
     "irsa history": BOUND,
@@ -91,7 +92,7 @@ def commands() -> Iterator[tuple[str, click.Command]]:
 
 def examples(command: click.Command) -> list[str]:
     """The command lines of a help's examples, each whole; notes are left out."""
-    text = (command.epilog or "").partition("Examples:\n")[2].replace(" \\\n", " ")
+    text = "\n".join(helping.examples(command)).replace(" \\\n", " ")
     lines = [line.strip() for line in text.splitlines()]
     return [line for line in lines if line and not line.startswith("#")]
 

@@ -46,7 +46,7 @@ CASES: list[tuple[list[str], str, str]] = [
     (
         ["reader", "--attach-role-arn", "arn:aws:iam::111122223333:role/x", "--tags", "a=b"],
         "--tags",
-        "contradicts",
+        "contradict",
     ),
     (["reader", "--update-trust"], "--update-trust", "--attach-role-arn"),
     (["reader", "--role-name", "x" * 65], "--role-name", "64"),
@@ -71,7 +71,7 @@ CASES: list[tuple[list[str], str, str]] = [
     (["reader", "--role-only", "--verify"], "--verify", "--role-only"),
     (["reader", "--detailed-exitcode"], "--detailed-exitcode", "--dry-run"),
     (["reader", "-q", "-v"], "--quiet", "contradict"),
-    (["reader", "-f", "cluster.yaml"], "--config-file", "one ServiceAccount"),
+    (["reader", "-f", "cluster.yaml"], "-f", "irsa apply -c demo -f cluster.yaml"),
     (["reader", "--account", "111122223333"], "--account", "--issuer-url"),
     (["reader", "--issuer-url", "http://x.example.com"], "--issuer-url", "https"),
     (["reader", "--inline-policy", "missing.json"], "--inline-policy", "does not exist"),

@@ -44,7 +44,7 @@ def test_the_demo_holds(tmp_path: Path) -> None:
     assert ran.returncode == 0, ran.stderr
     for number in range(1, 7):
         assert f"({number})" in ran.stdout
-    assert "All of it held" in ran.stdout
+    assert "The demo passed in" in ran.stdout
 
 
 def test_run_passes_the_exit_code_and_sets_the_environment(tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_up_prints_what_a_shell_needs_and_ends_on_a_signal(tmp_path: Path) -> No
     with start_up(tmp_path) as up:
         assert up.stdout is not None
         assert up.stderr is not None
-        assert "is up" in up.stderr.readline()
+        assert "The sandbox is running" in up.stderr.readline()
         up.send_signal(signal.SIGTERM)
         out, _ = up.communicate(timeout=30)
     assert up.returncode == 0
@@ -101,7 +101,7 @@ def test_up_serves_commands_of_another_shell(tmp_path: Path) -> None:
         try:
             assert up.stdout is not None
             assert up.stderr is not None
-            assert "is up" in up.stderr.readline()
+            assert "The sandbox is running" in up.stderr.readline()
             env = {}
             while "AWS_REGION" not in env or "AWS_ENDPOINT_URL" not in env:
                 name, value = up.stdout.readline().removeprefix("export ").strip().split("=", 1)

@@ -103,7 +103,7 @@ def test_the_plugin_calls_itself_as_it_is_called() -> None:
     assert not re.search(r"(?<!kubectl )\birsa create-sa", examples)
     wrong = plugin("create-sa", "--nothing", "-o", "json")
     assert wrong.returncode == 2
-    assert "Try 'kubectl irsa create-sa -h'" in wrong.stderr
+    assert "For help: kubectl irsa create-sa --help" in wrong.stderr
     assert json.loads(wrong.stdout)["metadata"]["command"] == "create-sa"
 
 

@@ -30,6 +30,6 @@ def test_what_is_done_is_done_though_nobody_can_read_of_it(stage: Stage, namespa
     for arguments, code in ((desired, 0), (("update-sa", *desired[1:4], "--tags", "a=b"), 0), (differs, 4)):
         ran = unshown(stage, *arguments)
         assert ran.returncode == code, ran.stderr
-        assert "the output can't be written: No space left on device" in ran.stderr
+        assert "cannot write the output: No space left on device" in ran.stderr
     assert stage.role_of(namespace, "app")["attached"] == [READ_ONLY]
     assert unshown(stage, "get-sa", "-A").returncode == 1

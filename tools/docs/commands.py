@@ -1,7 +1,6 @@
-"""Write docs/reference/commands.md from the command line itself; with `--check`, fail when it is stale.
+"""Write docs/reference/commands.md from the command line itself; with `--check`, fail if it is stale.
 
-What a flag means is said where it is defined (`irsa_cli.cli`); nothing is said here. Hidden options
-are left out.
+The texts are those of `irsa_cli.cli`, without hidden options.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from irsa_cli.cli.help.helping import examples
 from irsa_cli.cli.main import irsa
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "commands.md"
@@ -20,8 +20,8 @@ HEAD = """\
 
 <!-- Written by tools/docs/commands.py from the command line itself: change it there. -->
 
-The flags that several commands share are repeated with each. What the exit codes mean is in
-[Exit codes](exit-codes.md), what `-o json` prints in [JSON output](json-output.md).
+Each command with all its options, as in `irsa COMMAND --help-all`. See also [Exit codes](exit-codes.md) and
+[JSON output](json-output.md).
 """
 
 
@@ -48,8 +48,8 @@ def _section(command: click.Command, context: click.Context) -> str:
     lines += [_help(command), ""]
     options = [param for param in command.get_params(context) if isinstance(param, click.Option)]
     lines += [_option(option) for option in options if not option.hidden]
-    if command.epilog and "\b" in command.epilog:
-        lines += ["", "Examples:", "", "```sh", _examples(command.epilog), "```"]
+    if found := examples(command):
+        lines += ["", "Examples:", "", "```sh", *found, "```"]
     return "\n".join(lines) + "\n"
 
 
@@ -76,11 +76,6 @@ def _value(option: click.Option) -> str:
     if isinstance(option.type, click.Choice):
         return "|".join(str(choice) for choice in option.type.choices)
     return option.type.name.upper()
-
-
-def _examples(epilog: str) -> str:
-    lines = epilog.partition("\b")[2].strip().splitlines()
-    return "\n".join(line.removeprefix("  ") for line in lines if line.strip() != "Examples:")
 
 
 def main(arguments: list[str]) -> int:

@@ -1,7 +1,7 @@
-"""Write the man pages of all commands from the command line itself; with `--check`, fail when one is stale.
+"""Write the man pages of all commands from the command line itself; with `--check`, fail if one is stale.
 
-What a flag means is said where it is defined (`irsa_cli.cli`); nothing is said here. Hidden options are left
-out. How groff reads a text: https://man7.org/linux/man-pages/man7/groff_man.7.html
+The texts are those of `irsa_cli.cli`, without hidden options. The language of groff:
+https://man7.org/linux/man-pages/man7/groff_man.7.html
 """
 
 from __future__ import annotations
@@ -13,15 +13,14 @@ from pathlib import Path
 
 import click
 
-from irsa_cli.cli.help.helping import HelpedCommand, option_headings
+from irsa_cli.cli.help.helping import HelpedCommand, examples, option_headings
 from irsa_cli.cli.main import COMMANDS, GROUPS, irsa
 
 FOLDER = Path(__file__).resolve().parents[2] / "man" / "man1"
 _SIGNS = {"\\": r"\e", "-": r"\-", "'": r"\(aq", "`": r"\(ga", "^": r"\(ha", "~": r"\(ti"}
 _EXIT_CODES = """\
-0: done, or nothing to do. 1: failed; everything is as it was. 2: wrong usage. 3: the rollback is incomplete.
-4: refused. 5: something is wrong that was looked for. 6: there is something to do (--detailed-exitcode).
-128 + N: ended by signal N."""
+0: done, or no changes. 1: failed and rolled back. 2: wrong usage. 3: the rollback is incomplete. 4: refused.
+5: a check failed. 6: there are changes (--detailed-exitcode). 128 + N: ended by signal N."""
 
 
 def pages() -> dict[str, str]:
@@ -42,12 +41,7 @@ def _commands(group: click.Group, context: click.Context) -> Iterator[tuple[str,
 
 
 def _top() -> str:
-    lines = [
-        *_head("irsa", (irsa.help or "").split("\n\n")[0]),
-        ".SH SYNOPSIS",
-        ".B irsa",
-        "COMMAND [OPTIONS]",
-    ]
+    lines = [*_head("irsa", (irsa.help or "")), ".SH SYNOPSIS", ".B irsa", "COMMAND [OPTIONS]"]
     lines += [".SH DESCRIPTION", *_paragraphs(irsa.help or ""), ".SH COMMANDS"]
     for heading, names in GROUPS.items():
         lines.append(f".SS {_text(heading)}")
@@ -69,8 +63,8 @@ def _page(command: click.Command, context: click.Context) -> str:
         lines.append(".SH COMMANDS")
         for name in command.list_commands(context):
             lines += [".TP", f".BR {_text(f'{path} {name}'.replace(' ', '-'))} (1)", _text("See there.")]
-    if command.epilog and "\b" in command.epilog:
-        lines += [".SH EXAMPLES", ".EX", *_examples(command.epilog), ".EE"]
+    if found := examples(command):
+        lines += [".SH EXAMPLES", ".EX", *map(_text, "\n".join(found).splitlines()), ".EE"]
     return "\n".join([*lines, *_tail(["irsa"])])
 
 
@@ -111,14 +105,8 @@ def _paragraphs(text: str) -> Iterator[str]:
         yield _text(" ".join(paragraph.split()))
 
 
-def _examples(epilog: str) -> Iterator[str]:
-    for line in epilog.partition("\b")[2].strip().splitlines():
-        if line.strip() and line.strip() != "Examples:":
-            yield _text(line.removeprefix("  "))
-
-
 def _text(text: str) -> str:
-    """A text that groff shows as it is; no line of it is a request."""
+    """A text that groff shows as it is, without requests."""
     shown = re.sub(r"[\\\-'`^~]", lambda found: _SIGNS[found[0]], text)
     shown = "".join(sign if sign.isascii() else f"\\[u{ord(sign):04X}]" for sign in shown)
     return rf"\&{shown}" if shown.startswith(".") else shown

@@ -58,7 +58,7 @@ OLD = (
     Old("what each is worth", "status", r"\beach is worth\b"),
     Old("put right", "fix, correct", r"\bput(?:|s|ting)(?: \w+)? right\b"),
     Old("half-made, half-finished", "incomplete", r"\bhalf-(?:made|finished)\b"),
-    Old("let in, lets in", "admit, admits", r"\b(?:let|lets|letting)(?: \w+)? in\b(?! to)"),
+    Old("let in, lets in", "allow, trust", r"\b(?:let|lets|letting)(?: \w+)? in\b(?! to)"),
     Old("can't be told, can't be known", "unknown, not known", r"\bcan't be (?:told|known)\b"),
     Old("looked at, not looked at", "checked, read; not checked", r"\blooked at\b"),
     Old("the world", "the state of AWS and the cluster", r"\bthe world\b"),
@@ -96,7 +96,7 @@ NAMES = ("(groundwork)",)
 
 
 def messages(source: str) -> str:
-    """The texts of a module that are no docstrings, each in its first line; `X` is what is put in."""
+    """The texts of a module except docstrings, each in its first line; `X` is a value."""
     tree = ast.parse(source)
     said = {node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     inside = {part for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}

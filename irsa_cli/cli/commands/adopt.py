@@ -1,4 +1,4 @@
-"""`irsa adopt`: its options, and what is shown of it; what it does is in `irsa_cli.usecases.write.adopt`."""
+"""`irsa adopt`: its options and output; the work is in `irsa_cli.usecases.write.adopt`."""
 
 from __future__ import annotations
 
@@ -28,39 +28,32 @@ if TYPE_CHECKING:
     from irsa_cli.core.planning.adopt import Adoptions
     from irsa_cli.usecases.write.adopt import Request
 
-_EPILOG = """
-\b
-Examples:
-  irsa adopt s3-reader -n backend -c prod
-  irsa adopt s3-reader -n backend -c prod --role-name teams-s3-reader
-  irsa adopt --all -c prod --dry-run
-"""
 
-
-@click.command("adopt", cls=HelpedCommand, epilog=_EPILOG)
+@click.command("adopt", cls=HelpedCommand)
 @selecting.name_argument()
-@switch("--all", "everything", help="All whose role nobody manages, in -n or in all namespaces.")
-@selecting.all_namespaces_option("The same, in all namespaces.")
-@once(
-    "--role-name",
-    type=ROLE_NAME,
-    help="Adopt this role for NAME, whether or not NAME exists and is annotated with it.",
-)
+@switch("--all", "everything", help="Adopt all unmanaged roles, in -n or in all namespaces.")
+@selecting.all_namespaces_option("Adopt all unmanaged roles in all namespaces.")
+@once("--role-name", type=ROLE_NAME, help="Adopt this role for NAME, even if NAME has no annotation.")
 @selecting.ignore_maker_option
 @selecting.namespace_option(
-    "Namespace of NAME; with --all, only this one. [default: default, with --all all]", default=None
+    "Namespace of NAME, or of --all. [default: 'default', or all with --all]", default=None
 )
 @common.cluster_options
 @targets.role_account_options
 @common.kube_options
 @common.writing_options
 def command(**options: Any) -> int:
-    """Adopt a role that eksctl, Terraform or a person has made.
+    """Adopt a role created by another tool.
 
-    The role of an annotated ServiceAccount gets the tags by which irsa knows what it manages. Its name, trust
-    policy and policies stay as they are. The output shows what irsa would have made differently: whom else
-    the trust policy admits, which other tool writes the role, and how to release it from a CloudFormation
-    stack.
+    The tool can be eksctl, Terraform or a person. irsa tags the role of an annotated ServiceAccount as
+    managed; its name, trust policy and policies stay as they are. The output shows differences from a role
+    created by irsa: other subjects that the trust policy allows, other tools that write the role, and how
+    to release it from a CloudFormation stack.
+
+    Examples:
+      irsa adopt s3-reader -n backend -c prod
+      irsa adopt s3-reader -n backend -c prod --role-name teams-s3-reader
+      irsa adopt --all -c prod --dry-run
     """
     from irsa_cli.usecases.write.adopt import Request, adopt, adopt_all
 
@@ -70,9 +63,9 @@ def command(**options: Any) -> int:
     selecting.check_many(options)
     name, everything = options["name"] or "", options["everything"] or options["everywhere"]
     if bool(name) == everything:
-        raise click.UsageError("give the ServiceAccount's NAME, or --all or -A")
+        raise click.UsageError("give the NAME of a ServiceAccount, or -A for all")
     if options["role_name"] and everything:
-        raise click.UsageError("--role-name is for one ServiceAccount, and --all is for all")
+        raise click.UsageError("--role-name and --all contradict each other")
     if not options["role_name"]:
         selecting.check_reachable(options)
     namespace = options["namespace"] or ("" if everything else "default")
@@ -96,7 +89,7 @@ def command(**options: Any) -> int:
 
 
 def _save(options: dict[str, Any], request: Request, outcome: Result | Adoptions) -> None:
-    """Save the plan where the flag says so: of several, by the names that were found."""
+    """Save the plan if asked; a plan of several has the names that were found."""
     from irsa_cli.usecases.write.adopt import Several, planned_of_all
 
     if isinstance(outcome, Result):
@@ -158,8 +151,5 @@ def _report(done: Result | Adoptions, title: str) -> PipelineReport:
     applied = of_applied(AppliedList(items, signal=done.signal), title)
     skipped = tuple(f"{item.account} is skipped: {item.why}" for item in done.passed)
     return replace(
-        applied,
-        exit_code=int(done.exit_code),
-        facts=facts_of(done.cluster),
-        notes=(*applied.notes, *skipped),
+        applied, exit_code=int(done.exit_code), facts=facts_of(done.cluster), notes=(*applied.notes, *skipped)
     )

@@ -1,6 +1,6 @@
 """`irsa apply`: its options, for files and for a saved plan.
 
-What it does is in `irsa_cli.usecases.files.apply` and `irsa_cli.usecases.plans.apply_plan`.
+The work is in `irsa_cli.usecases.files.apply` and `irsa_cli.usecases.plans.apply_plan`.
 """
 
 from __future__ import annotations
@@ -24,47 +24,33 @@ from irsa_cli.core.results.result import Result
 if TYPE_CHECKING:
     from irsa_cli.usecases.files.targets import Request
 
-_EPILOG = """
-\b
-Examples:
-  irsa apply -f cluster.yaml                     # eksctl's ClusterConfig, or irsa's Bindings
-  irsa apply -f bindings/ -c prod --dry-run
-  irsa apply -f cluster.yaml --include 'backend/*' --atomic
-  irsa apply plan.json                           # exactly what irsa diff --out plan.json has shown
-"""
-
-
 apply_options = group(
-    switch("--atomic", help="One transaction for all: either everything is done, or nothing."),
+    switch("--atomic", help="Apply everything in one transaction, or nothing."),
     switch(
         "--override-existing-serviceaccounts",
         "override",
-        help="Let ServiceAccounts that have another, unmanaged role change to the one in the file.",
+        help="Replace unmanaged roles of ServiceAccounts with those in the file.",
     ),
-    switch("--prune", help="Delete what irsa made in these clusters and no file has any more."),
-    switch("--update-target-trust", help="Add the statements that the trust policies of target roles lack."),
-    switch(
-        "--update-trust",
-        help="Add to the trust policies of roles that are only used (attachRoleARN) what they lack.",
-    ),
+    switch("--prune", help="Delete irsa's resources in these clusters that are in no file."),
+    switch("--update-target-trust", help="Add missing statements to the trust policies of target roles."),
+    switch("--update-trust", help="Add missing statements to the trust policies of attachRoleARN roles."),
     once(
         "--permissions-boundary",
         "boundary",
         type=POLICY_ARN,
-        help="Permissions boundary of all roles, whatever the files say."
+        help="Permissions boundary of all roles."
         " [default: the files', else IRSA_PERMISSIONS_BOUNDARY, else .irsa.yaml's]",
     ),
     roles.allow_boundary_removal_option,
     roles.allow_wide_trust_option,
-    switch("--force", help="Write trust statements that void a restriction of one that is there, too."),
+    switch("--force", help="Add trust statements even if they void existing restrictions."),
 )
-"""How what differs is dealt with: the same for `apply` and `diff`."""
+"""The handling of differences: the same for `apply` and `diff`."""
+
+verify_option = switch("--verify", help="Verify each token at STS before annotating its ServiceAccount.")
 
 
-verify_option = switch("--verify", help="Prove each token at STS before its ServiceAccount gets the role.")
-
-
-@click.command("apply", cls=HelpedCommand, epilog=_EPILOG)
+@click.command("apply", cls=HelpedCommand)
 @click.argument(
     "plan_file", required=False, metavar="[PLANFILE]", type=click.Path(exists=True, dir_okay=False)
 )
@@ -75,19 +61,25 @@ verify_option = switch("--verify", help="Prove each token at STS before its Serv
 @verify_option
 @common.writing_options
 def command(**options: Any) -> int:
-    """Apply configuration files: create what is missing, change what differs.
+    """Create and update ServiceAccounts from files.
 
-    One transaction for each ServiceAccount, many at the same time: an error of one rolls only that one
-    back. What agrees costs no write. Reads eksctl's ClusterConfig and irsa's own Bindings.
+    irsa reads eksctl's ClusterConfig and its own Bindings, and writes only differences. Each ServiceAccount
+    is one transaction, and many run at the same time: an error rolls back that ServiceAccount only.
 
-    With PLANFILE, which --out has saved, exactly that plan is carried out; it is refused (exit 4) when the
-    current state is no longer the one that it was made of.
+    With PLANFILE (from --out), irsa applies exactly that plan. It refuses (exit 4) if the current state
+    differs from the state that was planned for.
+
+    Examples:
+      irsa apply -f cluster.yaml   # eksctl's ClusterConfig, or irsa's Bindings
+      irsa apply -f bindings/ -c prod --dry-run
+      irsa apply plan.json         # the plan of irsa diff --out plan.json
+      irsa apply -f cluster.yaml --include 'backend/*' --atomic
     """
     plan_file = options.pop("plan_file")
     if plan_file is not None:
         return run_plan(plan_file, options)
     if not options["files"]:
-        raise click.UsageError("Missing option '-f', or a PLANFILE.")
+        raise click.UsageError("Missing option '-f' / '--filename', or a PLANFILE.")
     return run(options, verify=options.pop("verify"))
 
 
@@ -102,7 +94,7 @@ def run(options: dict[str, Any], *, verify: bool = False) -> int:
     settings, detailed = common.take_settings(options, progress)
     request = _request(options, verify=verify)
     if not (request.atomic or speaking.verbose):
-        settings = replace(settings, listen=lambda event: None)  # A line for each ServiceAccount will do.
+        settings = replace(settings, listen=lambda event: None)  # One line for each ServiceAccount.
     tell = (lambda item: None) if settings.dry_run else lambda item: progress.ended(told(item))
     done = outcome_of(lambda: apply(request, settings, progress.wire, tell), speaking, progress)
     done.detailed = detailed
@@ -145,11 +137,11 @@ _OF_WHO_APPLIES = (
     *("lock", "lock_timeout", "lock_namespace", "state_dir"),
     *("output", "quiet", "verbose", "max_length", "output_file", "summary_file", "json_file"),
 )
-"""The options that go with a saved plan; what all others say, the plan says."""
+"""The options that go with a saved plan; the plan has all others."""
 
 
 def run_plan(path: str, options: dict[str, Any]) -> int:
-    """Carry the plan out, show how it ended, and return the exit code."""
+    """Apply the plan, show the outcome, and return the exit code."""
     from irsa_cli.usecases.command.connect import Target
     from irsa_cli.usecases.plans.apply_plan import apply_plan
     from irsa_cli.usecases.plans.reading import COMMANDS
@@ -158,7 +150,7 @@ def run_plan(path: str, options: dict[str, Any]) -> int:
     plan = read_plan(path)
     speaking = Speaking.take(options)
     progress = speaking.progress()
-    # It was decided when the plan was made and reviewed: nobody is asked once more.
+    # The plan was reviewed: irsa does not ask again.
     settings, detailed = common.take_settings({**options, "yes": True}, progress)
     who = Target("", **targets.take_expected(options), **{name: options[name] for name in _WHO})
     many = COMMANDS[plan.command].of_many
@@ -178,12 +170,12 @@ def run_plan(path: str, options: dict[str, Any]) -> int:
 
 
 def _check_options() -> None:
-    """Raise `UsageError` for an option that says what the plan says already."""
+    """Raise `UsageError` for an option that the plan already has."""
     context = click.get_current_context()
     for parameter in context.command.params:
         name = parameter.name or ""
         given = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
         if given and name not in _OF_WHO_APPLIES:
             raise click.UsageError(
-                f"{parameter.opts[0]} contradicts PLANFILE: the saved plan says what is done"
+                f"{parameter.opts[0]} and PLANFILE contradict each other: the plan has all its options"
             )

@@ -1,4 +1,4 @@
-"""`irsa associate-oidc`: its options; what it does is in `irsa_cli.usecases.write.associate_oidc`."""
+"""`irsa associate-oidc`: its options; the work is in `irsa_cli.usecases.write.associate_oidc`."""
 
 from __future__ import annotations
 
@@ -13,15 +13,8 @@ from irsa_cli.cli.session import run_writing
 from irsa_cli.core.values import names
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
 
-_EPILOG = """
-\b
-Examples:
-  irsa associate-oidc -c prod
-  irsa associate-oidc -c prod --dry-run
-"""
 
-
-@click.command("associate-oidc", cls=HelpedCommand, epilog=_EPILOG)
+@click.command("associate-oidc", cls=HelpedCommand)
 @common.cluster_options
 @targets.role_account_options
 @many(
@@ -32,15 +25,19 @@ Examples:
 @many(
     "--thumbprint",
     type=Checked("hex", "names.thumbprint"),
-    help="Thumbprint of the issuer's certificate (repeat). [default: none, IAM needs none]",
+    help="Thumbprint of the issuer's certificate (repeat). [default: none]",
 )
-@many_filled("--tags", metavar="K=V,...", help="Tags of the provider (repeat, or separate by commas).")
+@many_filled("--tags", metavar="K=V,...", help="Tags of the provider (repeat, or comma-separated).")
 @common.writing_options
 def command(**options: Any) -> int:
-    """Make the cluster's issuer an IAM OIDC provider.
+    """Create the IAM OIDC provider for a cluster.
 
-    A provider that is there already keeps what it has; an audience that it lacks is added. No
-    thumbprint is fetched: IAM checks the issuer's certificate itself.
+    If the provider exists, irsa adds missing audiences and changes nothing else. IAM needs no thumbprint:
+    it checks the issuer's certificate itself.
+
+    Examples:
+      irsa associate-oidc -c prod
+      irsa associate-oidc -c prod --dry-run
     """
     from irsa_cli.usecases.write.associate_oidc import Request, associate_oidc
 

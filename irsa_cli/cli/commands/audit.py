@@ -22,49 +22,47 @@ if TYPE_CHECKING:
     from irsa_cli.core.audit.report import AuditReport
     from irsa_cli.usecases.audit.run import Request
 
-_EPILOG = """
-\b
-Examples:
-  irsa audit
-  irsa audit -c prod -c staging --min-severity medium
-  irsa audit --service-account backend/s3-reader
-  irsa audit --from account/ -o sarif > audit.sarif
-  irsa audit -o html > audit.html
-  irsa audit -o json > baseline.json; irsa audit --baseline baseline.json --fail-on high
-  irsa audit --explain no-subject
-"""
 
-
-@click.command("audit", cls=HelpedCommand, epilog=_EPILOG)
+@click.command("audit", cls=HelpedCommand)
 @audits.source_options
 @once_filled(
     "--service-account",
     metavar="NS/NAME",
     shell_complete=completed("places"),
-    help="Only this ServiceAccount: which roles it becomes, who may become it, and what is unsafe in that.",
+    help="Report this ServiceAccount only: its roles, who can use it, and risks.",
 )
-@once("--role", type=ROLE_ARN, help="Only this role: who becomes it, and what is unsafe in it.")
-@switch("--reach", help="Also list who becomes which role.")
+@once("--role", type=ROLE_ARN, help="Report this role only: who can assume it, and risks.")
+@switch("--reach", help="Also list the roles that each ServiceAccount can assume.")
 @once(
     "--unused-days",
     type=click.IntRange(1, 400),
     default=90,
-    help="Days after which a role counts as unused. [default: 90]",
+    help="Days until a role counts as unused. [default: 90]",
 )
 @audits.risk_options("html")
 @audits.fail_on_option
 @common.scope_options
-@once_filled("--explain", metavar="RULE", help="Explain one rule, and ask nobody; 'all' lists them.")
-@switch("-v", "--verbose", help="Show the evidence, and each call to AWS and Kubernetes.")
+@once_filled("--explain", metavar="RULE", help="Explain a rule, without any call; 'all' lists them.")
+@switch("-v", "--verbose", help="Print the evidence, and each call to AWS and Kubernetes.")
 def command(**options: Any) -> int:
-    """Find out which pods can become which role in a whole account, and what of it is unsafe.
+    """Report the roles that pods can assume, and risks.
 
-    Reads all roles and OIDC providers of the account, and ServiceAccounts, pods, EKS Pod Identity
-    associations, roles and bindings of its clusters. Names each trust policy that is too wide, each
-    ServiceAccount whose annotation and whose roles differ, or that everybody may become, and what is left
-    over; the most severe first. The last line says what was checked and what was not. Changes nothing.
-    Exit code 5: a risk of --fail-on was found; 1: none was, and something that matters could not be read;
-    7: there was nothing to check.
+    irsa reads all roles and OIDC providers of the account, and the ServiceAccounts, pods, RBAC and EKS Pod
+    Identity associations of its clusters. It reports broad trust policies, ServiceAccounts that anybody
+    can use, annotations that do not match, and unused resources, the most severe first. The last line is
+    the scope: what irsa checked and what it could not check. audit changes nothing.
+
+    Exit code 5: there is a risk of --fail-on. Exit code 1: there is none, but something relevant could not
+    be read. Exit code 7: there was nothing to check.
+
+    Examples:
+      irsa audit
+      irsa audit -c prod -c staging --min-severity medium
+      irsa audit -o html > audit.html
+      irsa audit --service-account backend/s3-reader
+      irsa audit --from account/ -o sarif > audit.sarif
+      irsa audit -o json > baseline.json; irsa audit --baseline baseline.json --fail-on high
+      irsa audit --explain no-subject
     """
     from irsa_cli.cli.output.screens.checked import of_risks
     from irsa_cli.core.audit.report import AuditReport
@@ -122,16 +120,15 @@ def _explain(identifier: str, output: str) -> int:
     from irsa_cli.cli.output.screens.audit import explanation, overview, rule_json
 
     if identifier != "all" and identifier not in RULES:
-        near = alike(identifier, RULES)
-        message = f"there is no rule '{identifier}'. {near or '--explain all lists them.'}"
-        raise click.BadParameter(message, param_hint="--explain")
+        hint = alike(identifier, RULES) or "To list them: --explain all"
+        raise click.BadParameter(f"there is no rule '{identifier}'. {hint}", param_hint="--explain")
     rules = list(RULES.values()) if identifier == "all" else [RULES[identifier]]
     if output in ("json", "yaml"):
         items = [rule_json(rule) for rule in rules]
         show_document(Envelope(DocumentKind.RULES, ReadOutcome.OK, items=items), output)
         return 0
     if output != "text":
-        raise click.UsageError("--explain is shown as text, json or yaml")
+        raise click.UsageError("--explain needs -o text, json or yaml")
     for line in overview(rules) if identifier == "all" else explanation(rules[0]):
         put(line)
     return 0

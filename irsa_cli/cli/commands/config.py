@@ -1,51 +1,48 @@
-"""`irsa config`: which settings are in force, and where each is from."""
+"""`irsa config`: the settings in force and their origin."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import click
 
 from irsa_cli.cli.help.environment import PERMITS, PREFIX, variable_of
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common
+from irsa_cli.cli.options.types import wrong_usage
 from irsa_cli.cli.output.table import show_table
 from irsa_cli.cli.output.text import show_document
 from irsa_cli.cli.terminal.wording import say
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
-from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.shown import visible
 from irsa_cli.core.values.slips import did_you_mean
 from irsa_cli.usecases.local.kubeconfig import eks_cluster
 
-if TYPE_CHECKING:
-    from irsa_cli.core.config.project import Project
 
-_EPILOG = """
-\b
-Examples:
-  irsa config
-  irsa config -o json
-"""
-
-
-@click.command("config", cls=HelpedCommand, epilog=_EPILOG)
+@click.command("config", cls=HelpedCommand)
 @common.no_headers_option
 @common.output_option("text", "json", "yaml", "name")
 def command(output: str, *, no_headers: bool) -> int:
-    """Show which settings are in force, and where each is from.
+    """Show the settings in force and their origin.
 
-    A flag goes before the environment (IRSA_CLUSTER for --cluster), that before the project's .irsa.yaml, and
-    that before the kubeconfig's current context, where it is a cluster of EKS. Asks nobody.
+    The order of precedence: flags, environment variables (IRSA_CLUSTER for --cluster), .irsa.yaml, and the
+    kubeconfig's current context if it is an EKS cluster. config calls no service.
+
+    Examples:
+      irsa config
+      irsa config -o json
     """
+    from irsa_cli.usecases.command.project_settings import read_project
     from irsa_cli.usecases.local.settings import Origin, settings_in_force
 
     options = _options()
     set_ones = {name: flag for name, flag in options.items() if os.environ.get(name, "").strip()}
-    found = [*settings_in_force(os.environ, _project(), eks_cluster(), set_ones)]
+    with wrong_usage():
+        project = read_project(Path.cwd())
+    found = [*settings_in_force(os.environ, project, eks_cluster(), set_ones)]
     notes = [*_notes(options)]
     if output == "text":
         rows = [
@@ -63,17 +60,8 @@ def command(output: str, *, no_headers: bool) -> int:
     return 0
 
 
-def _project() -> Project:
-    from irsa_cli.usecases.command.project_settings import read_project
-
-    try:
-        return read_project(Path.cwd())
-    except InvalidInput as error:
-        raise click.UsageError(str(error)) from error
-
-
 def _options() -> dict[str, str]:
-    """The flag of each variable that means one."""
+    """The flags by their variables."""
     context = click.get_current_context().find_root()
     irsa = cast("click.Group", context.command)
     found: dict[str, str] = {}
@@ -86,7 +74,7 @@ def _options() -> dict[str, str]:
 
 
 def _notes(options: dict[str, str]) -> Iterator[str]:
-    """Variables that look like one of irsa's, and mean nothing."""
+    """Notes about variables with irsa's prefix that have no meaning."""
     from irsa_cli.usecases.local.settings import MEANT_ELSEWHERE
 
     flags = {f"{PREFIX}{name.upper()}" for name in PERMITS} | {f"{PREFIX}APPROVE", f"{PREFIX}ALL"}
@@ -94,7 +82,7 @@ def _notes(options: dict[str, str]) -> Iterator[str]:
         if not name.startswith(PREFIX) or name in options or name in MEANT_ELSEWHERE:
             continue
         if name in flags:
-            yield f"{name} is not read: what permits to delete or to loosen stands on the command line"
+            yield f"{name} is ignored: use the flag on the command line"
         else:
             hint = did_you_mean(name, options)
-            yield f"{name} means nothing to irsa{f' ({hint})' if hint else ''}"
+            yield f"{name} is not a variable of irsa{f' ({hint})' if hint else ''}"

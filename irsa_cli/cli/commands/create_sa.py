@@ -32,16 +32,8 @@ from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
 if TYPE_CHECKING:
     from irsa_cli.usecases.write.create_sa import Request
 
-_EPILOG = """
-\b
-Examples:
-  irsa create-sa s3-reader -n backend -c prod --attach-policy-arn AmazonS3ReadOnlyAccess --verify
-  irsa create-sa worker -c prod --inline-policy queue.json --dry-run
-  irsa create-sa app -c prod --attach-role-arn arn:aws:iam::111122223333:role/shared --update-trust
-"""
 
-
-@click.command("create-sa", cls=HelpedCommand, epilog=_EPILOG)
+@click.command("create-sa", cls=HelpedCommand)
 @selecting.binding_options
 @common.cluster_options
 @targets.role_account_options
@@ -52,28 +44,23 @@ Examples:
     "--inline-policy",
     type=click.Path(exists=True, dir_okay=False, allow_dash=True),
     metavar="FILE",
-    help="Put this policy document on the role (repeat); it is named after the file.",
+    help="Add the policy document in this file to the role (repeat).",
 )
 @many_filled(
     "--well-known-policy",
     metavar="NAME[:PARAMETER=VALUE,...]",
     shell_complete=completed("policies"),
-    help="Give the role what a well-known controller needs (repeat); irsa policies list shows the names.",
+    help="Add the policy of a well-known controller (repeat): irsa policies list.",
 )
 @switch("--no-policy", help="Create the role without any policy.")
-@once("--attach-role-arn", type=ROLE_ARN, help="Use this existing role instead of creating one.")
-@switch("--update-trust", help="With --attach-role-arn: add the statement that its trust policy lacks.")
-@switch(
-    "--force",
-    help="With --update-trust: add it also where it voids a restriction of a statement that is there.",
-)
-@once(
-    "--role-name", type=ROLE_NAME, help="Name of the role. [default: made from cluster, namespace and name]"
-)
+@once("--attach-role-arn", type=ROLE_ARN, help="Use an existing role instead of creating one.")
+@switch("--update-trust", help="With --attach-role-arn: add the missing trust statement.")
+@switch("--force", help="With --update-trust: add it even if it voids an existing restriction.")
+@once("--role-name", type=ROLE_NAME, help="Name of the role. [default: from cluster, namespace and name]")
 @once(
     "--role-path", type=Checked("path", "names.role_path"), help="Path of the role. [default: /irsa/CLUSTER/]"
 )
-@switch("--role-only", help="Make the role and leave the ServiceAccount to others.")
+@switch("--role-only", help="Create the role only, without the ServiceAccount.")
 @once(
     "--permissions-boundary",
     type=POLICY_ARN,
@@ -81,52 +68,50 @@ Examples:
 )
 @roles.max_session_option(" [default: 1h]")
 @roles.description_option
-@many_filled("--tags", metavar="K=V,...", help="Tags of the role (repeat, or separate by commas).")
+@many_filled("--tags", metavar="K=V,...", help="Tags of the role (repeat, or comma-separated).")
 @many_filled("--label", metavar="K=V", help="Label of the ServiceAccount (repeat).")
 @many_filled("--annotation", metavar="K=V", help="Annotation of the ServiceAccount (repeat).")
 @once("--audience", type=AUDIENCE, help="Audience of the pods' tokens. [default: sts.amazonaws.com]")
 @once_filled(
     "--subject-pattern",
     metavar="PATTERN",
-    help="Admit all ServiceAccounts of the namespace whose name matches (wildcards * and ?).",
+    help="Trust all ServiceAccounts of the namespace with matching names (* and ?).",
 )
 @roles.allow_wide_trust_option
 @roles.pod_options
 @click.option(
     "--create-namespace/--no-create-namespace",
     default=True,
-    help="Make the namespace where it is missing. [default: make it]",
+    help="Create the namespace if it is missing. [default: --create-namespace]",
 )
-@switch("--associate-oidc", "associate", help="Make the cluster's OIDC provider, too, where it is missing.")
+@switch("--associate-oidc", "associate", help="Create the cluster's OIDC provider if it is missing.")
 @switch(
     "--override-existing-serviceaccounts",
     "override",
-    help="Let a ServiceAccount that has another role change to this one.",
+    help="Replace the role of a ServiceAccount that has another one.",
 )
-@switch("--verify", help="Prove at STS that the token is accepted, before the ServiceAccount gets its role.")
+@switch("--verify", help="Verify at STS that the token is accepted, before annotating the ServiceAccount.")
 @common.writing_options
-@click.option("-f", "--config-file", hidden=True)
-@click.option("--include", hidden=True)
-@click.option("--exclude", hidden=True)
 def command(**options: Any) -> int:
-    """Give a ServiceAccount its own IAM role, in one transaction.
+    r"""Create an IAM role for a ServiceAccount.
 
-    Makes the role (with a trust policy for exactly this ServiceAccount), attaches the policies, and
-    creates or annotates the ServiceAccount. A failure at any point rolls everything back. Run again
-    with the same options, it does nothing; what exists and differs is reported and never overwritten.
+    irsa creates the role with a trust policy for this ServiceAccount only, attaches the policies, and
+    creates or annotates the ServiceAccount, all in one transaction: any failure rolls everything back.
+    A second run with the same options changes nothing. Existing resources that differ are reported and
+    never overwritten.
+
+    Examples:
+      irsa create-sa s3-reader -n backend -c prod \
+          --attach-policy-arn AmazonS3ReadOnlyAccess --verify
+      irsa create-sa worker -c prod --inline-policy queue.json --dry-run
+      irsa create-sa app -c prod --update-trust \
+          --attach-role-arn arn:aws:iam::111122223333:role/shared
     """
     from irsa_cli.usecases.write.create_sa import create_sa
 
-    _refuse_files(options)
+    if str(options["name"]).endswith((".yaml", ".yml")):
+        raise click.UsageError(f"{options['name']} is a file: use irsa apply -f")
     return run_writing(options, "create-sa", _request, create_sa)
-
-
-def _refuse_files(options: dict[str, Any]) -> None:
-    for flag in ("config_file", "include", "exclude"):
-        if options.pop(flag) is not None:
-            raise click.UsageError(
-                f"--{flag.replace('_', '-')}: one ServiceAccount a call; name it on the command line"
-            )
 
 
 def _request(options: dict[str, Any]) -> Request:
@@ -199,12 +184,10 @@ _OF_THE_SERVICE_ACCOUNT = {
 
 
 def _check_combinations(options: dict[str, Any]) -> None:
-    """Flags that contradict each other, named."""
+    """Refuse flags that contradict each other."""
     if options["attach_role_arn"]:
         for flag in filter(options.get, _OF_A_NEW_ROLE):
-            raise click.UsageError(
-                f"--attach-role-arn uses a role as it is: --{flag.replace('_', '-')} contradicts it"
-            )
+            raise click.UsageError(f"--attach-role-arn and --{flag.replace('_', '-')} contradict each other")
     elif options["update_trust"]:
         raise click.UsageError("--update-trust needs --attach-role-arn")
     for flag in ("external_id", "target_tag_session", "update_target_trust", "aws_config_map"):
@@ -215,7 +198,7 @@ def _check_combinations(options: dict[str, Any]) -> None:
     for flags, verb in _OF_THE_SERVICE_ACCOUNT.items():
         if options["role_only"] and any(options[flag.replace("-", "_")] for flag in flags):
             named = " and ".join(f"--{flag}" for flag in flags)
-            raise click.UsageError(f"{named} {verb} the ServiceAccount, and --role-only doesn't make it")
+            raise click.UsageError(f"{named} {verb} the ServiceAccount, which --role-only leaves out")
     if not options["role_only"]:
         selecting.check_reachable(options)
 

@@ -27,44 +27,36 @@ if TYPE_CHECKING:
     from irsa_cli.usecases.read.identity import NamedServiceAccount
 
 ACTIVE = "IRSA_CREDENTIALS_ACTIVE"
-"""Variable by which a run that was started by itself, through a profile, knows it."""
-
-_EPILOG = """
-\b
-Examples:
-  eval "$(irsa credentials s3-reader -n backend -c prod)"
-  irsa credentials s3-reader -n backend -c prod -o json
-  # In ~/.aws/config, in a profile of its own:
-  credential_process = irsa credentials s3-reader -n backend -c prod -p admin -o credential-process
-"""
+"""The variable that detects a run started by itself, through an AWS profile."""
 
 
-@click.command("credentials", cls=HelpedCommand, epilog=_EPILOG)
+@click.command("credentials", cls=HelpedCommand)
 @who_options
 @once(
     "-o",
     "--output",
     type=OutputForm(("env", "json", "yaml", "credential-process")),
     default="env",
-    help="export lines for a shell, a document, or what an AWS profile's credential_process prints."
-    " [default: env]",
+    help="Output format; env prints export lines for a shell. [default: env]",
 )
-@once(
-    "--duration",
-    type=DURATION,
-    help="Lifetime to ask for, 15m up to the role's maximum. [default: 1h, as STS gives]",
-)
+@once("--duration", type=DURATION, help="Lifetime to request, from 15m to the role's maximum. [default: 1h]")
 @speaking_options
 def command(**options: Any) -> int:
-    """Print temporary credentials of the ServiceAccount's role.
+    """Print temporary credentials for a ServiceAccount's role.
 
-    A fresh token of the ServiceAccount is exchanged at the STS of the cluster's region. Whoever has the
-    credentials is the role until they expire.
+    irsa exchanges a new token of the ServiceAccount at STS in the cluster's region. Keep the credentials
+    secret: until they expire, they give anybody the permissions of the role.
+
+    Examples:
+      eval "$(irsa credentials s3-reader -n backend -c prod)"
+      irsa credentials s3-reader -n backend -c prod -o json
+      # In a profile of ~/.aws/config:
+      credential_process = irsa credentials app -c prod -o credential-process
     """
     speaking = Speaking.take(options)
     seconds = _lifetime(options.pop("duration"))
     if sys.stdout.isatty() and not speaking.quiet:
-        click.echo("irsa: these are secrets, and your terminal may keep them", err=True)
+        click.echo("irsa: these are secrets; your terminal may store them", err=True)
 
     def work() -> str:
         with_loop_guard(options)
@@ -115,7 +107,7 @@ class Given:
 
     @property
     def expiration(self) -> str:
-        """When they expire, as RFC 3339 has it."""
+        """When they expire, in the format of RFC 3339."""
         return self.credentials.expires.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def env(self) -> str:
@@ -147,7 +139,7 @@ class Given:
         return document_text(envelope, output)
 
     def process(self) -> str:
-        """What SDKs expect of a credential_process.
+        """The output of a credential_process for SDKs.
 
         https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html
         """

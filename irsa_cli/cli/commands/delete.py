@@ -1,4 +1,4 @@
-"""`irsa delete -f`: its options; what it does is in `irsa_cli.usecases.files.delete_files`."""
+"""`irsa delete -f`: its options; the work is in `irsa_cli.usecases.files.delete_files`."""
 
 from __future__ import annotations
 
@@ -15,26 +15,23 @@ from irsa_cli.cli.output.screens.applied import finish_applied, told
 from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.cli.session import outcome_of, plan_saver
 
-_EPILOG = """
-\b
-Examples:
-  irsa delete -f cluster.yaml --dry-run
-  irsa delete -f cluster.yaml --include 'backend/*' --yes
-"""
 
-
-@click.command("delete", cls=HelpedCommand, epilog=_EPILOG)
+@click.command("delete", cls=HelpedCommand)
 @files.file_options()
 @files.place_options
 @common.kube_options
-@switch("--force", help="Also where pods, or others, use the role, or may.")
+@switch("--force", help="Delete roles even if they may be in use.")
 @selecting.ignore_maker_option
 @common.writing_options
 def command(**options: Any) -> int:
-    """Delete what irsa made of the ServiceAccounts in configuration files.
+    """Delete the ServiceAccounts and roles in files.
 
-    One transaction for each, as `irsa delete-sa` does it. What is not there needs nothing. Namespaces and
-    the OIDC provider stay.
+    Each ServiceAccount is one transaction, as in irsa delete-sa: irsa deletes only resources that irsa
+    created. Namespaces and the OIDC provider stay.
+
+    Examples:
+      irsa delete -f cluster.yaml --dry-run
+      irsa delete -f cluster.yaml --include 'backend/*' --yes
     """
     from irsa_cli.usecases.files.delete_files import Request, delete_files
 
@@ -53,7 +50,7 @@ def command(**options: Any) -> int:
         options["ignore_maker"],
     )
     if not speaking.verbose:
-        settings = replace(settings, listen=lambda event: None)  # A line for each ServiceAccount will do.
+        settings = replace(settings, listen=lambda event: None)  # One line for each ServiceAccount.
     tell = (lambda item: None) if settings.dry_run else lambda item: progress.ended(told(item))
     done = outcome_of(lambda: delete_files(request, settings, progress.wire, tell), speaking, progress)
     done.detailed = detailed

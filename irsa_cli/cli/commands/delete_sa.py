@@ -1,4 +1,4 @@
-"""`irsa delete-sa`: its options; what it does is in `irsa_cli.usecases.write.delete_sa`."""
+"""`irsa delete-sa`: its options; the work is in `irsa_cli.usecases.write.delete_sa`."""
 
 from __future__ import annotations
 
@@ -14,36 +14,31 @@ from irsa_cli.cli.session import run_writing
 if TYPE_CHECKING:
     from irsa_cli.usecases.write.delete_sa import Request
 
-_EPILOG = """
-\b
-Examples:
-  irsa delete-sa s3-reader -n backend -c prod --dry-run
-  irsa delete-sa s3-reader -n backend -c prod
-  irsa delete-sa app -c prod --keep-role
-"""
 
-
-@click.command("delete-sa", cls=HelpedCommand, epilog=_EPILOG)
+@click.command("delete-sa", cls=HelpedCommand)
 @selecting.binding_options
 @targets.reach_options
 @once(
-    "--role-name",
-    type=ROLE_NAME,
-    help="Name of the role, if irsa did not choose the name and no annotation shows it.",
+    "--role-name", type=ROLE_NAME, help="Name of the role, if it is not irsa's name and no annotation has it."
 )
 @switch("--keep-sa", help="Keep the ServiceAccount, without a role.")
-@switch("--keep-role", help="Keep the role with its policies.")
-@switch("--role-only", help="Delete a role that was made with --role-only; see create-sa.")
-@switch("--force", help="Delete it even if pods or others use it, or may use it.")
+@switch("--keep-role", help="Keep the role and its policies.")
+@switch("--role-only", help="Delete a role created with create-sa --role-only.")
+@switch("--force", help="Delete the role even if it may be in use.")
 @selecting.ignore_maker_option
-@switch("--ignore-not-found", help="End with exit code 0 if there is nothing to delete.")
+@switch("--ignore-not-found", help="Exit 0 if there is nothing to delete.")
 @common.writing_options
 def command(**options: Any) -> int:
-    """Delete a ServiceAccount's role, and what irsa made with it, in one transaction.
+    """Delete a ServiceAccount and its IAM role.
 
-    Deletes what irsa made: the role with its policies, and the ServiceAccount. A ServiceAccount that irsa
-    only annotated stays, without the annotation. A role that irsa only used stays, without the statement
-    that irsa added. The namespace stays. A failure at any point rolls everything back.
+    irsa deletes only resources that irsa created: the role with its policies, and the ServiceAccount. If
+    irsa only annotated the ServiceAccount, it removes the annotation; if it only added a trust statement
+    to a role, it removes the statement. The namespace stays. Any failure rolls everything back.
+
+    Examples:
+      irsa delete-sa s3-reader -n backend -c prod --dry-run
+      irsa delete-sa s3-reader -n backend -c prod
+      irsa delete-sa app -c prod --keep-role
     """
     from irsa_cli.usecases.write.delete_sa import delete_sa
 
@@ -54,9 +49,9 @@ def _request(options: dict[str, Any]) -> Request:
     from irsa_cli.usecases.write.delete_sa import Request
 
     if options["keep_sa"] and options["keep_role"]:
-        raise click.UsageError("--keep-sa and --keep-role contradict each other: nothing would be deleted")
+        raise click.UsageError("--keep-sa and --keep-role contradict each other: nothing is left to delete")
     if options["role_only"] and (options["keep_sa"] or options["keep_role"]):
-        raise click.UsageError("--role-only deletes the role, and nothing else")
+        raise click.UsageError("--role-only contradicts --keep-sa and --keep-role: it deletes the role only")
     if not options["role_only"]:
         selecting.check_reachable(options)
     return Request(

@@ -1,7 +1,7 @@
 """`irsa sandbox demo` (and `make demo`): the main job from end to end, each step asserted.
 
-Runs `irsa` as a person would, then does what a pod's SDK does with the token, then breaks a run on
-purpose and compares the world before and after.
+It runs `irsa` as a user would, uses the token as the SDK in a pod would, then breaks a run on purpose and
+compares the state before and after.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ READ_ONLY = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
 
 
 class DemoError(Exception):
-    """A step of the demo did not do what it has to."""
+    """A step of the demo failed."""
 
 
 def main() -> int:
@@ -34,7 +34,7 @@ def main() -> int:
         with Sandbox() as sandbox, tempfile.TemporaryDirectory() as state:
             env = {**os.environ, **sandbox.env(), "IRSA_STATE_DIR": state}
             _Demo(sandbox, env).run()
-        click.echo(f"\nAll of it held, in {time.monotonic() - started:.1f} s.")
+        click.echo(f"\nThe demo passed in {time.monotonic() - started:.1f} s.")
     except DemoError as error:
         click.echo(f"\nThe demo failed: {error}", err=True)
         return 1
@@ -54,7 +54,7 @@ class _Demo:
         self._break_one()
 
     def _provision(self) -> None:
-        click.echo("== From the cluster's issuer to a ServiceAccount with a role of its own")
+        click.echo("== Create the OIDC provider, and a role for a ServiceAccount")
         self._irsa(0, "associate-oidc", "--cluster", "demo")
         self._irsa(
             0, "create-sa", "s3-reader", "-n", "backend", "-c", "demo", "--attach-policy-arn", READ_ONLY
@@ -65,7 +65,7 @@ class _Demo:
         account = world["kubernetes"]["demo"]["serviceaccounts"]["backend/s3-reader"]
         role_arn: str = account["annotations"]["eks.amazonaws.com/role-arn"]
         role = world["roles"][role_arn.rsplit("/", 1)[-1]]
-        _expect(role["arn"] == role_arn, "the annotation names the role")
+        _expect(role["arn"] == role_arn, "the annotation has the role's ARN")
         _expect(role["attached"] == [READ_ONLY], "the policy is attached")
         condition = role["trust"]["Statement"][0]["Condition"]["StringEquals"]
         _expect("system:serviceaccount:backend:s3-reader" in condition.values(), "the trust policy is scoped")
@@ -73,7 +73,7 @@ class _Demo:
         return role_arn
 
     def _six_steps(self, role_arn: str) -> None:
-        """What happens in a pod of this ServiceAccount, for real but for the kubelet."""
+        """Do the steps of a pod of this ServiceAccount, except those of the kubelet."""
         import boto3
         import botocore
         import botocore.exceptions
@@ -81,7 +81,7 @@ class _Demo:
 
         from irsa_cli.usecases.command.connect import Target, connect
 
-        click.echo("\n== What a pod of backend/s3-reader does with it")
+        click.echo("\n== Use the role as a pod of backend/s3-reader does")
         os.environ.update(self._env)
         self._connection = connect(Target("demo"), kube=True, log=lambda call: None, check=lambda aws: None)
         token = self._token()
@@ -95,12 +95,13 @@ class _Demo:
         subject = answer["SubjectFromWebIdentityToken"]
         _step(2, f"STS asks IAM for the provider of the issuer: {answer['Provider'].rsplit('/', 1)[-1]}")
         _step(
-            3, f"signature, issuer, audience {answer['Audience']} and subject {subject} fit the trust policy"
+            3,
+            f"signature, issuer, audience {answer['Audience']} and subject {subject} match the trust policy",
         )
         _expect(subject == "system:serviceaccount:backend:s3-reader", "the subject is the ServiceAccount's")
         credentials = answer["Credentials"]
-        _step(4, "IAM says yes")
-        _step(5, f"STS answers with credentials until {credentials['Expiration']:%H:%M:%S} UTC")
+        _step(4, "IAM allows it")
+        _step(5, f"STS returns credentials that expire at {credentials['Expiration']:%H:%M:%S} UTC")
         s3 = boto3.client(
             "s3",
             region_name=region,
@@ -113,7 +114,7 @@ class _Demo:
         self._wrong_account(sts, role_arn)
 
     def _use(self, s3: Any) -> None:
-        """What the role's policy allows is done, what it does not is refused."""
+        """Check that AWS allows only the actions in the role's policy."""
         import botocore.exceptions
 
         names = [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]
@@ -122,16 +123,13 @@ class _Demo:
         try:
             s3.delete_bucket(Bucket=names[0])
         except botocore.exceptions.ClientError as error:
-            _expect(
-                error.response["Error"]["Code"] == "AccessDenied",
-                "deleting a bucket is refused as AccessDenied",
-            )
-            click.echo("     and what the policy does not allow is refused: s3:DeleteBucket, AccessDenied")
+            _expect(error.response["Error"]["Code"] == "AccessDenied", "deleting a bucket is denied")
+            click.echo("     and AWS denies s3:DeleteBucket, which the policy does not allow: AccessDenied")
         else:
             raise DemoError("deleting a bucket was allowed")
 
     def _wrong_account(self, sts: Any, role_arn: str) -> None:
-        """Another ServiceAccount's token must not become the role."""
+        """Check that the token of another ServiceAccount cannot assume the role."""
         import botocore.exceptions
 
         other = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "other"}}
@@ -141,21 +139,19 @@ class _Demo:
                 RoleArn=role_arn, RoleSessionName="other", WebIdentityToken=self._token("other")
             )
         except botocore.exceptions.ClientError as error:
-            _expect(
-                error.response["Error"]["Code"] == "AccessDenied", "another token is refused as AccessDenied"
-            )
-            click.echo("     and the token of another ServiceAccount does not become the role: AccessDenied")
+            _expect(error.response["Error"]["Code"] == "AccessDenied", "another token is denied")
+            click.echo("     and the token of another ServiceAccount cannot assume the role: AccessDenied")
         else:
             raise DemoError("the token of another ServiceAccount was accepted")
 
     def _token(self, name: str = "s3-reader") -> str:
-        """The token that the kubelet would ask for (TokenRequest), through the cluster's API."""
+        """A token from the cluster's API, as the kubelet requests it."""
         return self._connection.kube.token("backend", name, DEFAULT_AUDIENCE)
 
     def _break_one(self) -> None:
         from irsa_cli.sandbox import Fault
 
-        click.echo("\n== A run in which AWS refuses AttachRolePolicy: nothing of it may be left")
+        click.echo("\n== Let AttachRolePolicy fail: irsa rolls everything back")
         before = self._sandbox.world()
         self._sandbox.faults.add(Fault("iam", "AttachRolePolicy", "error", times=None))
         self._irsa(1, "create-sa", "worker", "-n", "jobs", "-c", "demo", "--attach-policy-arn", READ_ONLY)
@@ -164,9 +160,7 @@ class _Demo:
             self._sandbox.world() == before,
             "roles, policies, providers, namespaces and ServiceAccounts are as before",
         )
-        click.echo(
-            "Compared: roles, policies, providers, namespaces and ServiceAccounts are exactly as before."
-        )
+        click.echo("Roles, policies, providers, namespaces and ServiceAccounts are exactly as before.")
 
     def _irsa(self, expected: int, *arguments: str) -> None:
         click.echo(f"\n$ irsa {' '.join(arguments)}")

@@ -1,4 +1,4 @@
-"""`irsa describe-sa`: its options; what it does is in `irsa_cli.usecases.show.describe_sa`."""
+"""`irsa describe-sa`: its options; the work is in `irsa_cli.usecases.show.describe_sa`."""
 
 from __future__ import annotations
 
@@ -16,33 +16,29 @@ from irsa_cli.cli.session import run_reading
 from irsa_cli.core.results.scope import Allowance
 from irsa_cli.core.values.shown import visible
 
-_EPILOG = """
-\b
-Examples:
-  irsa describe-sa s3-reader -n backend -c prod
-  irsa describe-sa s3-reader -n backend -c prod -o wide
-  irsa describe-sa s3-reader -n backend -c prod -o jsonpath='{.items[0].role.arn}'
-"""
 
-
-@click.command("describe-sa", cls=HelpedCommand, epilog=_EPILOG)
+@click.command("describe-sa", cls=HelpedCommand)
 @selecting.name_argument(required=True)
 @selecting.namespace_option("Namespace of NAME. [default: default]")
 @targets.reach_options
-@switch("--policies", "documents", help="Include the documents of all its policies, as -o wide does.")
-@targets.readers_option("Role for reading the IAM of another account that has the role (repeat).")
+@switch("--policies", "documents", help="Include all policy documents (the same as -o wide).")
+@targets.readers_option("Also read another account's IAM by this role (repeat).")
 @common.ignore_not_found_option
 @common.allow_partial_option
 @common.output_option("text", "wide", "json", "yaml", "name")
-@switch("-q", "--quiet", help="No progress; errors and the result only.")
+@common.quiet_option
 @common.calls_option
 def command(**options: Any) -> int:
-    """Show all of a ServiceAccount that names a role: the role, why it is admitted, policies, pods.
+    """Show a ServiceAccount's role, trust, policies and pods.
 
-    It does not matter who made it. For each statement of the trust policy, it shows that the statement admits
-    the ServiceAccount, or the first part that fails. For each pod, it shows whether the pod has the role, or
-    must be restarted to get it. It shows what the ServiceAccount may do in Kubernetes, and who may become it
-    and so gets its role. Changes nothing.
+    For each statement of the trust policy, it shows whether the statement allows the ServiceAccount, or the
+    first part that does not match. For each pod, it shows whether the pod has the role or needs a restart.
+    It also shows the ServiceAccount's Kubernetes permissions, and who can use the ServiceAccount.
+
+    Examples:
+      irsa describe-sa s3-reader -n backend -c prod
+      irsa describe-sa s3-reader -n backend -c prod -o wide
+      irsa describe-sa s3-reader -n backend -c prod -o json
     """
     from irsa_cli.cli.output.screens.describe_sa import lines
     from irsa_cli.core.inventory.describe_document import Described

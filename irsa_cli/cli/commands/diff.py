@@ -1,4 +1,4 @@
-"""`irsa diff`: what `irsa apply` would do; its options."""
+"""`irsa diff`: its options; the work is a dry run of `irsa apply`."""
 
 from __future__ import annotations
 
@@ -11,30 +11,27 @@ from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common, files
 from irsa_cli.cli.options.types import switch
 
-_EPILOG = """
-\b
-Examples:
-  irsa diff -f cluster.yaml
-  irsa diff -f bindings/ -c prod --prune
-  irsa diff -f cluster.yaml --changed-by -q      # on a schedule: says nothing while all is as desired
-  irsa diff -f cluster.yaml --out plan.json      # to be reviewed; irsa apply plan.json does exactly this
-"""
 
-
-@click.command("diff", cls=HelpedCommand, epilog=_EPILOG)
+@click.command("diff", cls=HelpedCommand)
 @files.file_options()
 @files.place_options
 @common.kube_options
 @apply_options
 @verify_option
-@switch("--changed-by", help="Say who has changed what differs, as far as CloudTrail may be read.")
+@switch("--changed-by", help="Show who changed a resource, from CloudTrail.")
 @common.out_option
-@switch("--detailed-exitcode", help="As it is always: exit 6 when there is something to change.")
+@switch("--detailed-exitcode", help="Exit 6 if there are changes (the default of diff).")
 @common.reported_output_options
 def command(**options: Any) -> int:
-    """Show what `irsa apply` would change, with policies as textual differences; changes nothing.
+    """Show the changes that irsa apply would make.
 
-    Exit code 6 when there is something to change, 0 when there is nothing.
+    Policies are shown as textual differences. Exit code 6: there are changes; 0: there are none.
+
+    Examples:
+      irsa diff -f cluster.yaml
+      irsa diff -f bindings/ -c prod --prune
+      irsa diff -f cluster.yaml --out plan.json   # then: irsa apply plan.json
+      irsa diff -f cluster.yaml --changed-by -q   # prints nothing without changes
     """
     return run(
         {

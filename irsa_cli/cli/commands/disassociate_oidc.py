@@ -1,4 +1,4 @@
-"""`irsa disassociate-oidc`: its options; what it does is in `irsa_cli.usecases.write.disassociate_oidc`."""
+"""`irsa disassociate-oidc`: its options; the work is in `irsa_cli.usecases.write.disassociate_oidc`."""
 
 from __future__ import annotations
 
@@ -11,24 +11,21 @@ from irsa_cli.cli.options import common, targets
 from irsa_cli.cli.options.types import switch
 from irsa_cli.cli.session import run_writing
 
-_EPILOG = """
-\b
-Examples:
-  irsa disassociate-oidc -c prod --dry-run
-  irsa disassociate-oidc -c prod
-"""
 
-
-@click.command("disassociate-oidc", cls=HelpedCommand, epilog=_EPILOG)
+@click.command("disassociate-oidc", cls=HelpedCommand)
 @common.cluster_options
 @targets.role_account_options
-@switch("--force", help="Delete it even if irsa did not make it, or roles trust it or may trust it.")
+@switch("--force", help="Delete it even if irsa did not create it, or roles trust it.")
 @common.writing_options
 def command(**options: Any) -> int:
-    """Delete the cluster's OIDC provider from IAM.
+    """Delete the IAM OIDC provider of a cluster.
 
-    Refused when irsa did not make it, and while roles trust it: they are listed. Without a provider
-    there is nothing to do. For a cluster that is gone already, name its issuer: --issuer-url and --account.
+    irsa refuses if another tool created the provider, or if roles trust it, and lists these roles. For a
+    deleted cluster, use --issuer-url and --account.
+
+    Examples:
+      irsa disassociate-oidc -c prod --dry-run
+      irsa disassociate-oidc -c prod
     """
     from irsa_cli.usecases.write.disassociate_oidc import Request, disassociate_oidc
 

@@ -1,4 +1,4 @@
-"""`irsa docs`: the documentation that belongs to this version, from this machine."""
+"""`irsa docs`: the documentation of this version, on this machine."""
 
 from __future__ import annotations
 
@@ -14,21 +14,19 @@ from irsa_cli.cli.output.table import table_lines
 from irsa_cli.cli.terminal.screen import has_colour, is_terminal
 
 _INSTALLED = ("share", "doc", "irsa")
-"""Where the wheel puts the pages, below where it is installed (pyproject.toml)."""
-_EPILOG = """
-\b
-Examples:
-  irsa docs
-  irsa docs how-to/recover
-"""
+"""The folder of the pages in an installed wheel (pyproject.toml)."""
 
 
-@click.command("docs", cls=HelpedCommand, epilog=_EPILOG)
+@click.command("docs", cls=HelpedCommand)
 @click.argument("page", required=False)
 def command(page: str | None) -> int:
     """Read the documentation of this version.
 
-    Without PAGE the pages are listed, with where they are on this machine. Asks nobody.
+    Without PAGE, it lists the pages and their folder on this machine.
+
+    Examples:
+      irsa docs
+      irsa docs how-to/recover
     """
     folder = _folder()
     pages = {
@@ -38,19 +36,18 @@ def command(page: str | None) -> int:
         for line in _listed(folder, pages):
             click.echo(line)
         return 0
-    name = page.removesuffix(".md").strip("/")
-    named = [each for each in pages if each.rpartition("/")[2] == name]
-    name = named[0] if len(named) == 1 else name
-    if name not in pages:
-        near = alike(name, pages) or alike(name, {each.rpartition("/")[2]: each for each in pages})
+    name = page.removeprefix("docs/").removesuffix(".md").strip("/")
+    names = {each.rpartition("/")[2]: each for each in pages} | {each: each for each in pages}
+    if name not in names:
+        near = alike(name, names, names.get)
         message = " ".join(filter(None, (f"there is no page '{page}'.", near)))
         raise click.BadParameter(message, param_hint="PAGE")
-    _read(pages[name].read_text(encoding="utf-8"))
+    _read(pages[names[name]].read_text(encoding="utf-8"))
     return 0
 
 
 def _folder() -> Path:
-    """The folder of the pages: beside the source, else where the wheel was installed."""
+    """The folder of the pages: next to the source, or of the installed wheel."""
     package = Path(irsa_cli.__file__).parent
     for place in (
         package.parent / "docs",
@@ -63,7 +60,7 @@ def _folder() -> Path:
 
 def _listed(folder: Path, pages: dict[str, Path]) -> list[str]:
     rows = [[name, _title(path)] for name, path in pages.items()]
-    return [f"The pages in {folder}; irsa docs PAGE shows one.", "", *table_lines((), rows, None)]
+    return [f"Pages in {folder} (to read one: irsa docs PAGE):", "", *table_lines((), rows, None)]
 
 
 def _title(path: Path) -> str:
@@ -72,7 +69,7 @@ def _title(path: Path) -> str:
 
 
 def _read(text: str) -> None:
-    """Print a page: on a terminal as rich lays it out, with a pager where it is long; else as it is."""
+    """Print a page: on a terminal formatted and in a pager, otherwise as it is."""
     if not is_terminal(sys.stdout):
         click.echo(text, nl=False)
         return
@@ -82,6 +79,6 @@ def _read(text: str) -> None:
     console = Console(no_color=not has_colour(sys.stdout))
     with console.capture() as captured:
         console.print(Markdown(text))
-    # The pager hears Ctrl-C, too, and goes on: so it is to outlive it.
+    # The pager also gets Ctrl-C and continues, so irsa must outlive it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     click.echo_via_pager(captured.get(), color=has_colour(sys.stdout))

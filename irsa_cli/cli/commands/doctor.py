@@ -1,4 +1,4 @@
-"""`irsa doctor`: its options; what it does is in `irsa_cli.usecases.doctor.diagnose`."""
+"""`irsa doctor`: its options; the work is in `irsa_cli.usecases.doctor.diagnose`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from irsa_cli.cli.help.environment import form_of
-from irsa_cli.cli.help.helping import HelpedCommand
+from irsa_cli.cli.help.helping import HelpedCommand, alike
 from irsa_cli.cli.options import common, selecting, targets
 from irsa_cli.cli.options.types import Checked, once_filled
 from irsa_cli.cli.output.forms import REPORTS
@@ -21,19 +21,9 @@ from irsa_cli.usecases.read.users_of_pods import kind_of
 if TYPE_CHECKING:
     from irsa_cli.usecases.doctor.diagnose import Request
 
-_EPILOG = """
-\b
-Examples:
-  irsa doctor s3-reader -n backend -c prod
-  irsa doctor pod/reader-6d4cf56db6-x2x9k -n backend -c prod
-  irsa doctor -c prod
-  irsa doctor -n backend -l tier=web -c prod
-  irsa doctor --explain trust-subject
-"""
-
 
 class AccountOrUser(click.ParamType):  # type: ignore[type-arg]
-    """The name of a ServiceAccount, or what uses it as `_what` reads it; stays as it is."""
+    """The name of a ServiceAccount, or of a pod or workload that uses it."""
 
     name = "name"
 
@@ -48,30 +38,33 @@ class AccountOrUser(click.ParamType):  # type: ignore[type-arg]
         return str(value)
 
 
-@click.command("doctor", cls=HelpedCommand, epilog=_EPILOG)
+@click.command("doctor", cls=HelpedCommand)
 @selecting.name_argument(kind=AccountOrUser())
-@selecting.namespace_option(
-    "Namespace of NAME, or the only one without NAME. [default: default; all without NAME]", default=None
-)
-@selecting.all_namespaces_option("All namespaces; the default without NAME.")
+@selecting.namespace_option("Namespace to check. [default: all, or 'default' with NAME]", default=None)
+@selecting.all_namespaces_option("Check all namespaces (the default without NAME).")
 @selecting.selector_option
 @targets.reach_options
-@targets.readers_option("Role for reading IAM and CloudTrail of another account that has roles (repeat).")
-@once_filled("--explain", metavar="ID", help="Explain one cause, without calling anything; 'all' lists them.")
+@targets.readers_option("Also read another account's IAM and CloudTrail by this role (repeat).")
+@once_filled("--explain", metavar="ID", help="Explain a cause, without any call; 'all' lists them.")
 @common.lock_namespace_option
 @common.reported_output_options
 def command(**options: Any) -> int:
-    """Find out why a ServiceAccount does not get its role.
+    """Find out why a ServiceAccount cannot use its role.
 
-    Checks from outside everything between the cluster's issuer and the pods' environment, names what is
-    wrong, the most probable cause first, and says how to fix it. NAME is the ServiceAccount, or pod/NAME,
-    deployment/NAME (or another kind that makes pods) that uses it. Without NAME, it checks the cluster and
-    all ServiceAccounts that have a role, or have lost it. Changes nothing: it only rehearses the creation of
-    a pod (dryRun=All).
+    irsa checks everything from the cluster's issuer to the environment of the pods. It shows the problems,
+    the most probable cause first, and how to fix each. NAME is a ServiceAccount, or a workload that uses
+    it: pod/NAME, deployment/NAME. Without NAME, irsa checks the cluster and all ServiceAccounts that have
+    or had a role. doctor changes nothing: it creates a pod with dryRun=All only.
 
-    Exit code 5: something is wrong. Exit code 1: nothing wrong was found, but the ServiceAccount, role, trust
-    policy or provider could not be checked, or no running pod with this identity was seen; without NAME, also
-    when it is not known who has a role. Everything else that is not known is shown, and is no problem.
+    Exit code 5: something is wrong. Exit code 1: nothing is wrong, but something relevant could not be
+    checked: the ServiceAccount, role, trust policy or provider, or there is no running pod.
+
+    Examples:
+      irsa doctor s3-reader -n backend -c prod
+      irsa doctor pod/reader-6d4cf56db6-x2x9k -n backend -c prod
+      irsa doctor -c prod
+      irsa doctor -n backend -l tier=web -c prod
+      irsa doctor --explain trust-subject
     """
     from irsa_cli.cli.output.screens.checked import of_diagnosis
     from irsa_cli.cli.output.screens.doctor import lines
@@ -95,7 +88,7 @@ def _request(options: dict[str, Any]) -> Request:
     selecting.check_reachable(options)
     selecting.check_many(options)
     if options["everywhere"] and options["name"]:
-        raise click.UsageError("--all-namespaces is for many ServiceAccounts: it contradicts NAME")
+        raise click.UsageError("NAME and --all-namespaces contradict each other")
     kind, name = _what(options["name"] or "")
     namespace = options["namespace"] or ("default" if name else "")
     place = common.take_lock_namespace(options)
@@ -104,12 +97,12 @@ def _request(options: dict[str, Any]) -> Request:
 
 
 def _what(text: str) -> tuple[str, str]:
-    """Kind, '' for a ServiceAccount, and name of what was asked for."""
+    """The kind ('' for a ServiceAccount) and the name in NAME."""
     word, _, name = text.rpartition("/")
     kind = kind_of(word)
     if kind is None:
         raise click.BadParameter(
-            f"'{word}' makes no pods; pod/NAME or deployment/NAME does", param_hint="NAME"
+            f"'{word}' is not a kind with pods, such as pod/NAME or deployment/NAME", param_hint="NAME"
         )
     if text:
         Checked("name", "names.service_account").convert(name, None, None)
@@ -122,7 +115,7 @@ def _explain(identifier: str, output: str) -> int:
 
     causes = _named(identifier)
     if output in REPORTS:
-        raise click.UsageError("--explain is shown as text, json or yaml")
+        raise click.UsageError("--explain needs -o text, json or yaml")
     if output != "text":
         show_document(causes_envelope(causes), output)
         return 0
@@ -132,14 +125,9 @@ def _explain(identifier: str, output: str) -> int:
 
 
 def _named(identifier: str) -> list[Cause]:
-    import difflib
-
     if identifier == "all":
         return list(CAUSES.values())
     if identifier not in CAUSES:
-        near = difflib.get_close_matches(identifier, CAUSES, n=3, cutoff=0.5)
-        hint = f"; near: {', '.join(near)}" if near else ""
-        raise click.BadParameter(
-            f"there is no cause '{identifier}'{hint}; 'all' lists them", param_hint="--explain"
-        )
+        hint = alike(identifier, CAUSES) or "To list them: --explain all"
+        raise click.BadParameter(f"there is no cause '{identifier}'. {hint}", param_hint="--explain")
     return [CAUSES[identifier]]

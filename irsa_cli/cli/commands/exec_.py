@@ -1,9 +1,9 @@
-"""`irsa exec`: its options; what it does is in `irsa_cli.usecases.exec.run`."""
+"""`irsa exec`: its options; the work is in `irsa_cli.usecases.exec.run`."""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -15,24 +15,12 @@ from irsa_cli.cli.terminal.wording import say
 from irsa_cli.core.objects.environment import kept_back, replaces_the_identity
 from irsa_cli.usecases.exec.child import NotStarted
 
-if TYPE_CHECKING:
-    pass
-
-_EPILOG = """
-\b
-Examples:
-  irsa exec s3-reader -n backend -c prod -- aws s3 ls
-  irsa exec s3-reader -n backend -c prod -- python app.py
-  irsa exec s3-reader -n backend -c prod --pass-env GITHUB_TOKEN -- ./deploy.sh
-  irsa exec s3-reader -n backend -c prod -- $SHELL
-"""
-
 
 class Dashed(HelpedCommand):
-    """A command whose line ends with `-- COMMAND...`, of which nothing is read as an option of ours."""
+    """A command whose line ends with `-- COMMAND...`; irsa reads no options there."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Read what stands before the dashes, and keep the rest as it is."""
+        """Read the line before the dashes, and keep the rest as it is."""
         at = args.index("--") if "--" in args else len(args)
         own, command = args[:at], args[at + 1 :]
         left = super().parse_args(ctx, own)
@@ -45,22 +33,28 @@ class Dashed(HelpedCommand):
         return left
 
 
-@click.command("exec", cls=Dashed, epilog=_EPILOG)
+@click.command("exec", cls=Dashed)
 @who_options
 @speaking_options
 @many(
     "--pass-env",
     metavar="NAME",
     callback=lambda _ctx, _param, names: _passable(names),
-    help="Pass this variable on, although its name says token, key or secret.",
+    help="Pass this variable, although its name has token, key or secret (repeat).",
 )
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="-- COMMAND...")
 def command(command: tuple[str, ...], pass_env: tuple[str, ...], **options: Any) -> int:
-    """Run a local command as a pod of the ServiceAccount would run.
+    """Run a local command with a ServiceAccount's role.
 
-    The command gets the ServiceAccount's token and role as the pod identity webhook sets them; the caller's
-    own credentials, and variables that look like secrets, are kept from it. The token is renewed while the
-    command runs, and removed at its end. The exit code is the command's, 128 + N when signal N ended it.
+    The command gets the token and role of the ServiceAccount, in the same variables as a pod. It gets
+    neither your own credentials nor variables that look like secrets. irsa renews the token while the
+    command runs, and removes it at the end. The exit code is that of the command, or 128 + N for signal N.
+
+    Examples:
+      irsa exec s3-reader -n backend -c prod -- aws s3 ls
+      irsa exec s3-reader -n backend -c prod -- python app.py
+      irsa exec s3-reader -n backend -c prod --pass-env TOKEN -- ./deploy.sh
+      irsa exec s3-reader -n backend -c prod -- $SHELL
     """
     from irsa_cli.usecases.exec.run import Ready
 
@@ -68,7 +62,7 @@ def command(command: tuple[str, ...], pass_env: tuple[str, ...], **options: Any)
     ready = settled(lambda: Ready.make(account_of(options, speaking)), speaking)
     kept = kept_back(os.environ, pass_env)
     if kept and not speaking.quiet:
-        _warn(f"not passed on to the command: {', '.join(kept)} (pass one on: --pass-env NAME)")
+        _warn(f"variables not passed to the command: {', '.join(kept)} (to pass one: --pass-env NAME)")
 
     def run() -> int:
         try:

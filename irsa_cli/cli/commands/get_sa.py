@@ -1,4 +1,4 @@
-"""`irsa get-sa`: its options; what it does is in `irsa_cli.usecases.show.get_sa`."""
+"""`irsa get-sa`: its options; the work is in `irsa_cli.usecases.show.get_sa`."""
 
 from __future__ import annotations
 
@@ -25,45 +25,38 @@ if TYPE_CHECKING:
 
     from irsa_cli.usecases.show.get_sa import Request
 
-_EPILOG = """
-\b
-Examples:
-  irsa get-sa -c prod
-  irsa get-sa -n backend -c prod -o wide
-  irsa get-sa -n backend -c prod --watch
-  irsa get-sa -A -l app.kubernetes.io/part-of=shop -c prod
-  irsa get-sa -c prod -o jsonpath='{range .items[?(@.status!="ok")]}{.serviceAccount.name}{"\\n"}{end}'
-"""
 
-
-@click.command("get-sa", cls=HelpedCommand, epilog=_EPILOG)
+@click.command("get-sa", cls=HelpedCommand)
 @selecting.name_argument()
-@selecting.namespace_option(
-    "Namespace of NAME, or the only one without NAME. [default: default; all without NAME]", default=None
-)
-@selecting.all_namespaces_option("All namespaces; the default without NAME.")
+@selecting.namespace_option("Namespace to list. [default: all, or 'default' with NAME]", default=None)
+@selecting.all_namespaces_option("List all namespaces (the default without NAME).")
 @selecting.selector_option
 @common.cluster_options
 @targets.role_account_options
 @common.kube_options
-@switch(
-    "--all-paths", help="Look for managed roles outside /irsa/CLUSTER/, too: lists all roles of the account."
-)
-@targets.readers_option("Role for reading the IAM of another account that has roles (repeat).")
+@switch("--all-paths", help="Also search for managed roles outside /irsa/CLUSTER/.")
+@targets.readers_option("Also read another account's IAM by this role (repeat).")
 @common.no_headers_option
-@switch("-w", "--watch", help="Keep reading, and print the lines that change, until Ctrl-C (exit code 130).")
-@once("--interval", type=DURATION, help="With --watch: how long to wait between two readings. [default: 10s]")
+@switch("-w", "--watch", help="Print changes until Ctrl-C (exit code 130).")
+@once("--interval", type=DURATION, help="With --watch: time between two reads. [default: 10s]")
 @common.ignore_not_found_option
 @common.scope_options
 @common.output_option("text", "wide", "json", "yaml", "name")
 @common.quiet_option
 @common.calls_option
 def command(**options: Any) -> int:
-    """List the ServiceAccounts that name a role, whoever made them, and the state of each.
+    """List ServiceAccounts with IAM roles and their status.
 
-    Also lists the roles that irsa manages without a ServiceAccount. Each line shows the role, who made it,
-    its policies, and whether its trust policy admits the ServiceAccount. If something is wrong with one, or
-    can't be read, its line says so, and the others are listed all the same. Changes nothing.
+    The list has all ServiceAccounts with a role annotation, and roles that irsa manages without a
+    ServiceAccount. Each line shows the role, its creator and policies, and whether its trust policy allows
+    the ServiceAccount. A line also reports what could not be read. get-sa changes nothing.
+
+    Examples:
+      irsa get-sa -c prod
+      irsa get-sa -n backend -c prod -o wide
+      irsa get-sa -n backend -c prod --watch
+      irsa get-sa -A -l app.kubernetes.io/part-of=shop -c prod
+      irsa get-sa -c prod -o jsonpath='{.items[*].role.arn}'
     """
     speaking, headless = Speaking.take(options), options.pop("no_headers")
     _check_watch(options, speaking)
@@ -86,7 +79,7 @@ def command(**options: Any) -> int:
 
 def _check_watch(options: dict[str, Any], speaking: Speaking) -> None:
     if options["watch"] and speaking.output not in ("text", "wide"):
-        raise click.UsageError("--watch prints lines: it is for -o text and -o wide")
+        raise click.UsageError("--watch needs -o text or -o wide")
     if options["interval"] is not None and not options["watch"]:
         raise click.UsageError("--interval needs --watch")
 
@@ -105,7 +98,7 @@ def _request(options: dict[str, Any]) -> Request:
 
 
 def _break_off() -> None:
-    """Let a signal end the watching at once, also one that came at the end of a reading."""
+    """End the watch at once on a signal, also on one from the end of a read."""
     late = late_signal()
     breaking_off()
     if late:

@@ -1,26 +1,26 @@
-"""`irsa help`: the help of a command, as its `--help` prints it."""
+"""`irsa help`: the help of a command, the same as its `--help`."""
 
 from __future__ import annotations
 
 import click
 
-from irsa_cli.cli.help.helping import HelpedCommand
-
-_EPILOG = """
-\b
-Examples:
-  irsa help create-sa
-  irsa help policies show
-"""
+from irsa_cli.cli.help.helping import HelpedCommand, whole_help
+from irsa_cli.cli.options.types import switch
 
 
-@click.command("help", cls=HelpedCommand, epilog=_EPILOG)
+@click.command("help", cls=HelpedCommand)
 @click.argument("words", nargs=-1, metavar="[COMMAND]...")
+@switch("--all", "everything", help="Show all options of the command.")
 @click.pass_context
-def command(context: click.Context, words: tuple[str, ...]) -> None:
+def command(context: click.Context, words: tuple[str, ...], *, everything: bool) -> None:
     """Show the help of a command.
 
-    Without COMMAND the list of all commands.
+    Without COMMAND, it lists all commands.
+
+    Examples:
+      irsa help create-sa
+      irsa help create-sa --all
+      irsa help policies show
     """
     root = context.find_root()
     found, place = root.command, root
@@ -31,4 +31,4 @@ def command(context: click.Context, words: tuple[str, ...]) -> None:
         assert below is not None
         place = click.Context(below, info_name=word, parent=place)
         found = below
-    click.echo(found.get_help(place))
+    click.echo(whole_help(found, place) if everything else found.get_help(place))

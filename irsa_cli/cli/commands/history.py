@@ -1,4 +1,4 @@
-"""`irsa history`: the transactions of this machine, as their journals tell them."""
+"""`irsa history`: the transactions in the journals of this machine."""
 
 from __future__ import annotations
 
@@ -13,23 +13,20 @@ from irsa_cli.cli.output.screens.recovered import show_stories
 from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.usecases.recovery.history import all_of
 
-_EPILOG = """
-\b
-Examples:
-  irsa history
-  irsa history -o json
-"""
 
-
-@click.command("history", cls=HelpedCommand, epilog=_EPILOG)
+@click.command("history", cls=HelpedCommand)
 @common.no_headers_option
 @common.state_dir_option
 @common.output_options
 def command(**options: Any) -> int:
     """List the transactions of this machine.
 
-    The newest is last, each with how it ended. Nothing is asked of AWS or Kubernetes: what is listed
-    is what the journals hold; of an unfinished one also whether its process is at work and holds its lock.
+    The list comes from the journals, without calls to AWS or Kubernetes. It shows the outcome of each
+    transaction, the newest last. For an unfinished one, it shows whether its process is running.
+
+    Examples:
+      irsa history
+      irsa history -o json
     """
     speaking = Speaking.take(options)
     found = all_of(state_dir(options["state_dir"]))

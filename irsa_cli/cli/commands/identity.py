@@ -1,7 +1,4 @@
-"""What `exec`, `token` and `credentials` share: whose identity, errors before there is anything to print.
-
-These commands print what they were asked for and nothing else; as JSON or YAML it is a document as any other.
-"""
+"""The shared part of `exec`, `token` and `credentials`: the identity, and errors before any output."""
 
 from __future__ import annotations
 
@@ -26,11 +23,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-
 who_options = group(selecting.binding_options, common.cluster_options, common.kube_options)
-"""Whose identity, and of which cluster."""
-speaking_options = group(switch("-q", "--quiet", help="Errors only."), common.calls_option)
-"""How much is said on standard error."""
+speaking_options = group(switch("-q", "--quiet", help="Print errors only."), common.calls_option)
+"""The options for messages on standard error."""
 
 
 def account_of(options: dict[str, Any], speaking: Speaking) -> NamedServiceAccount:
@@ -45,9 +40,9 @@ def account_of(options: dict[str, Any], speaking: Speaking) -> NamedServiceAccou
 
 
 def settled(work: Callable[[], T], speaking: Speaking, kind: str = "") -> T:
-    """The outcome of work that only reads; an error is told, and ends the command with its exit code.
+    """The outcome of work that only reads; an error is shown, and ends the command with its exit code.
 
-    `kind` is the kind of the document that tells it as JSON or YAML, for a command that has those.
+    `kind` is the kind of the document for an error, for a command with JSON and YAML.
     """
     if signal.getsignal(signal.SIGTERM) is not signal.SIG_IGN:
         breaking_off()
@@ -68,6 +63,6 @@ def settled(work: Callable[[], T], speaking: Speaking, kind: str = "") -> T:
     code = int(exit_code_of(failure, number))
     if kind and is_document(speaking.output):
         show_document(failed(DocumentKind(kind), failure, code), speaking.output)
-    if code < 128:  # Who has interrupted it knows that.
+    if code < 128:  # The user knows about an interruption.
         show_failure(failure)
     raise click.exceptions.Exit(code)

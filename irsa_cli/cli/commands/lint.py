@@ -1,4 +1,4 @@
-"""`irsa lint`: its options; what it does is in `irsa_cli.usecases.audit.lint`."""
+"""`irsa lint`: its options; the work is in `irsa_cli.usecases.audit.lint`."""
 
 from __future__ import annotations
 
@@ -16,33 +16,31 @@ from irsa_cli.core.trust.rules.rule import Severity
 if TYPE_CHECKING:
     from irsa_cli.core.lint.report import LintReport
 
-_EPILOG = """
-\b
-Examples:
-  irsa lint trust-policy.json
-  irsa lint cluster.yaml manifests/ --min-severity medium
-  irsa lint - < plan.json
-  irsa lint cdk.out/ -o sarif > lint.sarif
-  irsa lint . --baseline baseline.json --fail-on medium
-"""
 
-
-@click.command("lint", cls=HelpedCommand, epilog=_EPILOG)
+@click.command("lint", cls=HelpedCommand)
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", callback=filled)
-@switch("--skip-unknown", help="Skip a named FILE that is of no known kind (as a pre-commit hook has to).")
+@switch("--skip-unknown", help="Skip files of an unknown kind (for pre-commit hooks).")
 @audits.fail_on_option
 @common.scope_options
 @audits.risk_options()
-@switch("-v", "--verbose", help="Show how to fix each risk, and its source.")
+@switch("-v", "--verbose", help="Print the fix and the source of each risk.")
 def command(**options: Any) -> int:
-    """Find in files what would be unsafe in who may become which role, before it is live.
+    """Check files for risky trust policies.
 
-    FILE is a file, a folder, or - for standard input. Reads trust policies (JSON), Terraform's files, what
-    terraform show -json prints of a plan, CloudFormation templates (the CDK's cdk.out, too), Kubernetes
-    manifests, ClusterConfigs and irsa/v1 files; each is known by its content. Asks nobody, and needs no
-    credentials. What is known only when it is deployed is said, and is never called fine. The rules are those
-    of irsa audit. Exit code 5: a risk of --fail-on is shown; 2: a file can't be read, or is of no known
-    kind; 1: neither, but what is not known yet could be as bad as --fail-on.
+    FILE is a file, a folder, or - for standard input. irsa reads trust policies, Terraform files and plans
+    (terraform show -json), CloudFormation templates, cdk.out, Kubernetes manifests, ClusterConfigs and
+    Bindings. lint needs no credentials. Values that are known only after a deployment
+    are reported as unknown. The rules are those of irsa audit.
+
+    Exit code 5: there is a risk of --fail-on. Exit code 2: a file cannot be read, or its kind is unknown.
+    Exit code 1: there is no such risk, but an unknown value could be one.
+
+    Examples:
+      irsa lint trust-policy.json
+      irsa lint cluster.yaml manifests/ --min-severity medium
+      irsa lint - < plan.json
+      irsa lint cdk.out/ -o sarif > lint.sarif
+      irsa lint . --baseline baseline.json --fail-on medium
     """
     from irsa_cli.cli.output.screens.checked import of_risks
     from irsa_cli.core.lint.report import LintReport
@@ -60,7 +58,7 @@ def command(**options: Any) -> int:
         fail_on_broken=broken,
         allow=common.take_allowance(options),
     )
-    try:  # What commands have around them that ask AWS would import its clients.
+    try:  # `run_reading` would import the clients of AWS.
         report = lint(request)
     except Exception as error:
         report = LintReport(error=error)

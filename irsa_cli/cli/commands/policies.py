@@ -1,4 +1,4 @@
-"""`irsa policies`: the catalogue of well-known policies, which is in `irsa_cli.core.policies.wellknown`."""
+"""`irsa policies`: the catalog of well-known policies in `irsa_cli.core.policies.wellknown`."""
 
 from __future__ import annotations
 
@@ -9,34 +9,26 @@ import click
 
 from irsa_cli.cli.help.helping import HelpedGroup
 from irsa_cli.cli.options import common
-from irsa_cli.cli.options.types import Checked, completed, many_filled, once
+from irsa_cli.cli.options.types import Checked, completed, many_filled, once, wrong_usage
 from irsa_cli.cli.output.text import show_document
 from irsa_cli.core.policies import wellknown
 from irsa_cli.core.policies.wellknown import Resolved, WellKnown, WellKnownPolicy
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
-from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.names import account_json
 
 _output = common.output_option("text", "json", "yaml", "name")
 
-_EPILOG = """
-\b
-Examples:
-  irsa policies show externalDNS
-  irsa policies show externalDNS --partition aws-cn -o json
-"""
 
-
-@click.group("policies", cls=HelpedGroup, epilog="\b\nExamples:\n  irsa policies list -o name")
+@click.group("policies", cls=HelpedGroup, epilog="  irsa policies list -o name")
 def command() -> None:
-    """Show the policies that are known by name.
+    """List and show well-known policies.
 
-    Controllers that many clusters have, and what each of them needs, as its own documentation says. A
-    ServiceAccount gets one by create-sa --well-known-policy, or by wellKnownPolicies in a configuration file.
+    These are the policies of common controllers, from their own documentation. Use one with create-sa
+    --well-known-policy, or wellKnownPolicies in a configuration file.
     """
 
 
-@command.command("list", epilog="\b\nExamples:\n  irsa policies list")
+@command.command("list", epilog="  irsa policies list")
 @_output
 def listing(output: str) -> None:
     """List the policies."""
@@ -50,27 +42,29 @@ def listing(output: str) -> None:
         click.echo(f"{policy.name:<{width}}  {policy.title}")
 
 
-@command.command("show", epilog=_EPILOG)
+@command.command("show")
 @click.argument("name", shell_complete=completed("policies"))
 @once(
     "--partition",
     type=Checked("partition", "arn.check_partition"),
     default="aws",
-    help="Partition of the ARNs in it: aws, aws-cn, aws-us-gov, ... [default: aws]",
+    help="Partition of the ARNs: aws, aws-cn, aws-us-gov, ... [default: aws]",
 )
-@many_filled("--param", "parameters", metavar="K=V,...", help="A parameter and its values (repeat).")
+@many_filled("--param", "parameters", metavar="K=V,...", help="Parameter and its values (repeat).")
 @_output
 def show(name: str, partition: str, parameters: tuple[str, ...], output: str) -> None:
-    """Show one policy: managed policies, document, parameters, and where it is from.
+    """Show a policy: documents, parameters and source.
 
-    Parameters that are needed and not given are shown as ${name}.
+    Required parameters without a value are shown as ${name}.
+
+    Examples:
+      irsa policies show externalDNS
+      irsa policies show externalDNS --partition aws-cn -o json
     """
-    try:
+    with wrong_usage():
         policy = wellknown.get(name)
         use = WellKnown(name, wellknown.read_parameters(parameters))
         found = wellknown.sketch(use, partition)
-    except InvalidInput as error:
-        raise click.UsageError(str(error)) from error
     if output == "text":
         for line in _lines(policy, found):
             click.echo(line)
@@ -80,7 +74,7 @@ def show(name: str, partition: str, parameters: tuple[str, ...], output: str) ->
 
 
 def _facts(policy: WellKnownPolicy) -> dict[str, Any]:
-    """What the catalogue says of a policy, whatever its parameters are."""
+    """The facts about a policy that do not depend on its parameters."""
     parameters = [
         {
             "name": item.name,
@@ -112,8 +106,8 @@ def _lines(policy: WellKnownPolicy, found: Resolved) -> Iterator[str]:
         yield f"  usual ServiceAccount: {policy.service_account}"
     yield from (f"  note: {note}" for note in policy.notes)
     for item in policy.parameters.values():
-        needed = "needed" if item.name in policy.required else ""
-        default = f"default {', '.join(item.default)}" if item.default else needed or "optional"
+        required = "required" if item.name in policy.required else "optional"
+        default = f"default {', '.join(item.default)}" if item.default else required
         yield f"  parameter {item.name}: {item.description} ({default}{', several' if item.many else ''})"
     yield from (f"  managed policy: {arn}" for arn in found.policies)
     for document in found.inline.values():

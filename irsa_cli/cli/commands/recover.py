@@ -1,7 +1,7 @@
 """`irsa recover`: its options.
 
-What it does is in `irsa_cli.usecases.recovery.by_journal` (by the journals of this machine) and
-`irsa_cli.usecases.recovery.by_cluster` (by what is there).
+The work is in `irsa_cli.usecases.recovery.by_journal` (the journals of this machine) and
+`irsa_cli.usecases.recovery.by_cluster` (the state of a cluster and its account).
 """
 
 from __future__ import annotations
@@ -37,61 +37,48 @@ from irsa_cli.usecases.recovery.history import unfinished_of
 if TYPE_CHECKING:
     from irsa_cli.usecases.command.connect import Target
 
-_EPILOG = """
-\b
-Examples:
-  irsa recover                                    # lists what is unfinished on this machine
-  irsa recover 20260601T120000000Z-0a1b2c3d       # rolls it back
-  irsa recover 20260601T120000000Z-0a1b2c3d --forward
-  irsa recover --cluster prod                     # lists what runs on other machines have left
-  irsa recover --cluster prod --all
-"""
 _ID = re.compile(r"\d{8}T\d{9}Z-[0-9a-f]{8}", re.ASCII)
 _TARGET = (
-    "region",
-    "profile",
-    "assume_role",
-    *targets.ROLE_TARGET,
-    *targets.TARGET_WAY,
-    "kubeconfig",
-    "context",
+    *("region", "profile", "assume_role", "kubeconfig", "context"),
+    *(*targets.ROLE_TARGET, *targets.TARGET_WAY),
 )
 
 
-@click.command("recover", cls=HelpedCommand, epilog=_EPILOG)
+@click.command("recover", cls=HelpedCommand)
 @click.argument("transaction", required=False, callback=filled)
-@switch("--all", "everything", help="Everything that is unfinished, instead of one transaction.")
-@switch("--dry-run", help="Show what would be rolled back (or done), and do nothing.")
-@switch("--yes", "-y", help="Do what would be shown, without a question on a terminal.")
-@switch("--forward", help="Continue to the desired state, by the journal, instead of rolling back.")
+@switch("--all", "everything", help="Recover all unfinished transactions.")
+@switch("--dry-run", help="Show the plan; change nothing.")
+@switch("--yes", "-y", help="Skip the confirmation prompt.")
+@switch("--forward", help="Continue to the desired state instead of rolling back.")
 @once(
     "--min-age",
     type=Duration(zero=True),
-    help="With --cluster: leave younger runs alone, as they may still be running. [default: 10m]",
+    help="With --cluster: skip younger runs, which may still be active. [default: 10m]",
 )
 @targets.reach_options
 @once(
     "--timeout",
     type=DURATION,
     default=300.0,
-    help="With --forward: give up on a transaction after this time. [default: 5m]",
+    help="With --forward: stop a transaction after this time. [default: 5m]",
 )
-@once(
-    "--rollback-timeout",
-    type=DURATION,
-    default=60.0,
-    help="How long rolling one transaction back may take. [default: 60s]",
-)
+@once("--rollback-timeout", type=DURATION, default=60.0, help="Longest time for one rollback. [default: 60s]")
 @common.lock_options
 @common.no_headers_option
 @common.state_dir_option
 @common.reported_output_options
 def command(**options: Any) -> int:
-    """Roll back an interrupted transaction, or continue it.
+    """Roll back or continue an interrupted transaction.
 
-    Without TRANSACTION and --all, it lists what is unfinished. It finds that by the journals of this machine,
-    or with --cluster by what runs have left in the cluster and its account, wherever they ran. Other cluster
+    Without TRANSACTION and --all, it lists unfinished transactions. irsa finds them in the journals of this
+    machine, or with --cluster in the cluster and its account, also those of other machines. Other cluster
     options replace those of the run.
+
+    Examples:
+      irsa recover                                # lists unfinished transactions
+      irsa recover 20260601T120000000Z-0a1b2c3d   # rolls one back
+      irsa recover --cluster prod --all           # also from other machines
+      irsa recover 20260601T120000000Z-0a1b2c3d --forward
     """
     speaking = Speaking.take(options)
     _check(options)
@@ -116,30 +103,32 @@ def command(**options: Any) -> int:
 
 
 def _listing(speaking: Speaking) -> Speaking:
-    """How a list is shown: it is no result, of which there are reports."""
+    """The output of a list, which has no reports."""
     speaking = replace(speaking, output=form_of(speaking.output, "json", "yaml", "name"))
     if speaking.output in REPORTS or (speaking.files.is_asked_for and any(map(is_flag, FILES))):
-        raise click.UsageError("reports are of what was recovered: they need a transaction, or --all")
+        raise click.UsageError("reports need a TRANSACTION, or --all")
     return speaking
 
 
 def _check(options: dict[str, Any]) -> None:
-    """Flags that contradict each other, named."""
+    """Refuse flags that contradict each other."""
     by_cluster = bool(options["cluster"] or options["issuer_url"])
     chosen = bool(options["transaction"] or options["everything"])
     if options["transaction"] and options["everything"]:
-        raise click.UsageError("--all and a transaction contradict each other")
+        raise click.UsageError("TRANSACTION and --all contradict each other")
     if by_cluster and options["forward"]:
         raise click.UsageError(
-            "--forward needs the run's journal: where there is none, run the same create-sa command again"
+            "--forward needs the journal of the run; without it, run the same create-sa command again"
         )
     if by_cluster and options["transaction"] and not _ID.fullmatch(options["transaction"]):
-        raise click.UsageError(f"'{options['transaction']}' is not a transaction's id")
+        raise click.UsageError(
+            f"'{options['transaction']}' is not the ID of a transaction: irsa recover lists them"
+        )
     if options["min_age"] is not None and not by_cluster:
-        raise click.UsageError("--min-age is for --cluster: a journal tells whether its run still lives")
+        raise click.UsageError("--min-age needs --cluster")
     for flag in ("forward", "dry_run"):
         if options[flag] and not chosen:
-            raise click.UsageError(f"--{flag.replace('_', '-')} needs a transaction, or --all")
+            raise click.UsageError(f"--{flag.replace('_', '-')} needs a TRANSACTION, or --all")
 
 
 def _list(settings: Settings, speaking: Speaking, *, headers: bool) -> int:
@@ -149,7 +138,10 @@ def _list(settings: Settings, speaking: Speaking, *, headers: bool) -> int:
     show_stories(found, speaking.output, none=none, headers=headers, exit_code=code)
     if found.stories and speaking.output == "text" and not speaking.quiet:
         say("Next:", err=True)
-        say(f"  irsa recover {found.stories[-1].transaction}  # rolls it back; --forward goes on", err=True)
+        say(
+            f"  irsa recover {found.stories[-1].transaction}  # rolls it back; --forward continues it",
+            err=True,
+        )
     return code
 
 
@@ -193,12 +185,12 @@ def _by_cluster(options: dict[str, Any], settings: Settings, speaking: Speaking,
 
 
 def _asks(options: dict[str, Any]) -> bool:
-    """Whether a person can be asked, and is."""
+    """Whether irsa asks for confirmation."""
     return confirming.can_ask() and not options["yes"]
 
 
 def _approval(options: dict[str, Any], progress: Progress) -> Callable[[Sequence[Result]], bool]:
-    """What shows what is going to be done, and asks where there is a person to ask."""
+    """A function that shows the plan, and asks for confirmation on a terminal."""
     asks = _asks(options)
 
     def approve(planned: Sequence[Result]) -> bool:

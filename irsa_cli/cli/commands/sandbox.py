@@ -32,7 +32,7 @@ _OPTIONS = (
         multiple=True,
         callback=filled,
         metavar="NAME[:REGION[:ACCOUNT]]",
-        help="A cluster to have (repeat). [default: demo:eu-west-1:111122223333]",
+        help="Create this cluster (repeat). [default: demo:eu-west-1:111122223333]",
     ),
     click.option("--region", default="", metavar="REGION", help="Region of clusters that name none."),
     click.option(
@@ -40,22 +40,22 @@ _OPTIONS = (
         type=click.FloatRange(0, 10_000),
         default=0,
         metavar="MS",
-        help="Milliseconds that each call takes longer.",
+        help="Delay each call by this many milliseconds.",
     ),
     click.option(
         "--consistency",
         type=click.Choice(["strong", "replicas"]),
         default="strong",
-        help="What IAM's reads show: the newest state, or any state up to --lag old.",
+        help="Let IAM return the newest state, or a state up to --lag old.",
     ),
     click.option(
         "--lag",
         type=click.FloatRange(0, 60),
         default=3,
         metavar="SECONDS",
-        help="With --consistency replicas: how old a read can be. [default: 3]",
+        help="With --consistency replicas: longest delay of a read. [default: 3]",
     ),
-    click.option("--seed", type=int, default=0, metavar="N", help="Choose which reads are old."),
+    click.option("--seed", type=int, default=0, metavar="N", help="Seed for the choice of delayed reads."),
     click.option(
         "--world",
         type=click.Choice(worlds.names()),
@@ -72,7 +72,7 @@ def _described(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 INSTALL = "pip install '.[sandbox]'"
-"""From a checkout: while nobody has published irsa, its name in a package index is anybody's to take."""
+"""From a checkout: irsa is not published, so anybody could register its name in a package index."""
 
 
 def _missing(error: ModuleNotFoundError) -> click.ClickException:
@@ -80,34 +80,33 @@ def _missing(error: ModuleNotFoundError) -> click.ClickException:
     return click.ClickException(f"{error.name} is missing. In a checkout of irsa: {INSTALL}")
 
 
-@click.group("sandbox", cls=HelpedGroup, epilog="\b\nExamples:\n  irsa sandbox demo")
+@click.group("sandbox", cls=HelpedGroup, epilog="  irsa sandbox demo")
 def command() -> None:
-    """Run AWS and EKS on this machine, for trying and testing.
+    """Run a simulated AWS and EKS on this machine.
 
-    IAM, STS, EKS, S3 and a small Kubernetes API, on 127.0.0.1 only. What is done in it is gone when it
-    ends. Needs the extra `sandbox`: the README says how to install it.
+    It has IAM, STS, EKS, S3 and a small Kubernetes API, on 127.0.0.1 only. Everything in it is deleted at
+    the end. It needs the extra "sandbox" (see the README).
     """
 
 
-@command.command("up", epilog="\b\nExamples:\n  irsa sandbox up > sandbox.env")
+@command.command("up", epilog="  irsa sandbox up > sandbox.env")
 @_described
 def up(**options: Any) -> None:
-    """Start the sandbox, print the environment to use it by, and wait for Ctrl-C."""
+    """Start the sandbox until Ctrl-C and print its variables."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     with _started(**options) as (sandbox, environment):
         for name, value in environment.items():
             click.echo(f"export {name}={shlex.quote(value)}")
-        click.echo(f"The sandbox is up ({sandbox.url}); Ctrl-C ends it, and everything in it.", err=True)
+        click.echo(f"The sandbox is running ({sandbox.url}). Press Ctrl-C to delete it.", err=True)
         stop.wait()
 
 
 @command.command(
     "run",
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
-    epilog="""\b
-Examples:
+    epilog="""\
   irsa sandbox run
   irsa sandbox run --world see -- irsa get-sa -c demo
   irsa sandbox run -- sh -c 'irsa associate-oidc -c demo && irsa audit -c demo'""",
@@ -147,9 +146,9 @@ def _shell(clusters: tuple[str, ...], environment: dict[str, str]) -> tuple[str,
     return start.command
 
 
-@command.command("demo", epilog="\b\nExamples:\n  irsa sandbox demo")
+@command.command("demo", epilog="  irsa sandbox demo")
 def demo() -> int:
-    """Show the main job from end to end: cluster, role, ServiceAccount, credentials, rollback."""
+    """Show irsa from the cluster to a rollback."""
     from irsa_cli.cli.commands.demo import main
 
     breaking_off()
@@ -181,7 +180,7 @@ def _started(
         raise _missing(error) from error
     with sandbox, tempfile.TemporaryDirectory(prefix="irsa-sandbox-") as state:
         account, region = specs[0].account, specs[0].region
-        # What is done in here is gone at the end: so are its journals, which must not mix with real ones.
+        # The journals are deleted with the sandbox, and must not mix with real ones.
         own = {"IRSA_SANDBOX_CONTROL": sandbox.control_url, "IRSA_STATE_DIR": state}
         user = "admin"
         if world:

@@ -1,4 +1,4 @@
-"""`irsa show`: a saved plan, as its dry run has shown it."""
+"""`irsa show`: a saved plan, as its dry run showed it."""
 
 from __future__ import annotations
 
@@ -9,46 +9,41 @@ import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common
-from irsa_cli.cli.options.types import switch
+from irsa_cli.cli.options.types import switch, wrong_usage
 from irsa_cli.cli.output.screens.applied import finish_applied
 from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.cli.terminal.wording import say
-from irsa_cli.core.values.errors import InvalidInput
 
 if TYPE_CHECKING:
     from irsa_cli.usecases.plans.saved_plan import SavedPlan
 
-_EPILOG = """
-\b
-Examples:
-  irsa show plan.json
-  irsa show plan.json -o markdown > comment.md
-"""
 
-
-@click.command("show", cls=HelpedCommand, epilog=_EPILOG)
+@click.command("show", cls=HelpedCommand)
 @click.argument("plan_file", metavar="PLANFILE", type=click.Path(exists=True, dir_okay=False))
-@switch("--detailed-exitcode", help="Exit 6 when there is something to do in it.")
+@switch("--detailed-exitcode", help="Exit 6 if the plan has changes.")
 @common.reported_output_options
 def command(**options: Any) -> int:
     """Show a saved plan.
 
-    Nobody is asked whether it is still what would be done: `irsa apply PLANFILE --dry-run` finds that out.
+    irsa show calls neither AWS nor Kubernetes. To check whether the plan still applies, run
+    irsa apply PLANFILE --dry-run.
+
+    Examples:
+      irsa show plan.json
+      irsa show plan.json -o markdown > comment.md
     """
     plan = read_plan(options["plan_file"])
     speaking = Speaking.take(options)
     done = plan.shown()
     done.detailed = options["detailed_exitcode"]
     if not speaking.quiet:
-        say(f"Plan of irsa {plan.command}, made {plan.made} by irsa {plan.version}, {plan.digest}", err=True)
+        say(f"Plan of irsa {plan.command}, saved {plan.made} by irsa {plan.version}, {plan.digest}", err=True)
     return finish_applied(done, speaking, dry_run=True)
 
 
 def read_plan(path: str) -> SavedPlan:
-    """A saved plan; what is none ends the command with exit code 2."""
+    """A saved plan; an invalid one ends the command with exit code 2."""
     from irsa_cli.usecases.plans.reading import load
 
-    try:
+    with wrong_usage():
         return load(Path(path))
-    except InvalidInput as error:
-        raise click.UsageError(str(error)) from error

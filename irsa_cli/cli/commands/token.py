@@ -1,4 +1,4 @@
-"""`irsa token`: its options, and how a token is shown."""
+"""`irsa token`: its options, and the output of a token."""
 
 from __future__ import annotations
 
@@ -12,13 +12,12 @@ import click
 from irsa_cli.cli.commands.identity import account_of, settled, who_options
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common
-from irsa_cli.cli.options.types import AUDIENCE, DURATION, once, switch
+from irsa_cli.cli.options.types import AUDIENCE, DURATION, once, switch, wrong_usage
 from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.cli.output.text import document_text
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
 from irsa_cli.core.trust.jwt import Claims, read
 from irsa_cli.core.values import names
-from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.shown import visible
 
 if TYPE_CHECKING:
@@ -27,30 +26,22 @@ if TYPE_CHECKING:
 _MOMENTS = ("iat", "nbf", "exp", "auth_time")
 """Claims that are moments, in Unix seconds (RFC 7519, section 4.1)."""
 
-_EPILOG = """
-\b
-Examples:
-  irsa token s3-reader -n backend -c prod --decode
-  irsa token s3-reader -n backend -c prod --audience vault
-"""
 
-
-@click.command("token", cls=HelpedCommand, epilog=_EPILOG)
+@click.command("token", cls=HelpedCommand)
 @who_options
-@switch("--decode", help="Print what is in the token instead: its header and claims.")
-@once("--audience", type=AUDIENCE, help="Audience of the token. [default: that of the ServiceAccount's pods]")
-@once(
-    "--duration",
-    type=DURATION,
-    default=3600.0,
-    help="Lifetime to ask for, 10m to 24h; the cluster may give less. [default: 1h]",
-)
+@switch("--decode", help="Print the header and claims instead of the token.")
+@once("--audience", type=AUDIENCE, help="Audience of the token. [default: the ServiceAccount's]")
+@once("--duration", type=DURATION, default=3600.0, help="Lifetime to request, 10m to 24h. [default: 1h]")
 @common.output_options
 def command(**options: Any) -> int:
-    """Print a token of the ServiceAccount, as a pod of it would get.
+    """Print a ServiceAccount's token.
 
-    Whoever has the token is the ServiceAccount until it expires. With --decode the token itself is not
-    printed, and nothing of it is verified.
+    Keep the token secret: until it expires, it gives anybody the ServiceAccount's permissions. With
+    --decode, irsa prints the claims without verifying them. The cluster may shorten the lifetime.
+
+    Examples:
+      irsa token s3-reader -n backend -c prod --decode
+      irsa token s3-reader -n backend -c prod --audience vault
     """
     speaking = Speaking.take(options)
     seconds = _lifetime(options.pop("duration"))
@@ -69,10 +60,8 @@ def command(**options: Any) -> int:
 
 
 def _lifetime(seconds: float) -> int:
-    try:
+    with wrong_usage("--duration"):
         return names.token_expiration(int(seconds))
-    except InvalidInput as error:
-        raise click.BadParameter(str(error), param_hint="--duration") from error
 
 
 def _shown(account: NamedServiceAccount, token: Token, audience: str, output: str, *, decode: bool) -> str:
@@ -92,7 +81,7 @@ def _shown(account: NamedServiceAccount, token: Token, audience: str, output: st
 
 
 def utc(moment: float) -> str:
-    """A moment as RFC 3339 has it."""
+    """A time in the format of RFC 3339."""
     return datetime.fromtimestamp(moment, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

@@ -1,4 +1,4 @@
-"""`irsa unlock`: its options, and how locks are shown; `irsa_cli.usecases.locks.unlock` does the work."""
+"""`irsa unlock`: its options and output; the work is in `irsa_cli.usecases.locks.unlock`."""
 
 from __future__ import annotations
 
@@ -25,31 +25,27 @@ from irsa_cli.core.results.locks import LockList, Removal, Unlocked
 from irsa_cli.core.results.result import Result
 from irsa_cli.core.values.shown import visible
 
-_EPILOG = """
-\b
-Examples:
-  irsa unlock -c prod                                   # lists who holds what
-  irsa unlock 20260601T120000000Z-0a1b2c3d_ci@runner-7 -c prod
-"""
 
-
-@click.command("unlock", cls=HelpedCommand, epilog=_EPILOG)
+@click.command("unlock", cls=HelpedCommand)
 @click.argument("holder", required=False, callback=filled)
-@switch("--dry-run", help="Show which locks would be removed, and remove none.")
-@switch("--yes", "-y", help="Remove them without a question on a terminal.")
+@switch("--dry-run", help="Show the locks to remove; change nothing.")
+@switch("--yes", "-y", help="Skip the confirmation prompt.")
 @common.cluster_options
 @common.kube_options
 @common.lock_namespace_option
 @common.state_dir_option
 @common.output_options
 def command(**options: Any) -> int:
-    """List the locks of a cluster's runs, or remove those of a run that is dead.
+    """List locks, or remove those of a dead run.
 
-    HOLDER is a holder as it is listed, or its part before the underscore: all its locks are removed. Refused
-    (exit code 4) while it renews one of them: unless the API server's clock says that they have ended, irsa
-    watches them for longer than a holder that lives needs to renew them. What the run has begun stays: irsa
-    recover rolls it back. Without HOLDER, the locks are listed: who holds them, since when, until when, and
-    for which command.
+    Without HOLDER, irsa lists the locks with their holder, command, start and end. HOLDER is a holder from
+    that list, or its part before the underscore. irsa first checks that the holder is dead: it refuses
+    (exit code 4) if the holder renews one of its locks. To roll back the changes of that run, use irsa
+    recover.
+
+    Examples:
+      irsa unlock -c prod   # lists the locks and their holders
+      irsa unlock 20260601T120000000Z-0a1b2c3d_ci@runner-7 -c prod
     """
     from irsa_cli.usecases.locks.unlock import Request, find_locks, unlock
 
@@ -84,7 +80,7 @@ def command(**options: Any) -> int:
 
 
 def _approval(progress: Progress, *, asks: bool) -> Callable[[Sequence[SeenLock]], bool]:
-    """What asks where there is a person to ask."""
+    """A function that asks for confirmation on a terminal."""
 
     def approve(locks: Sequence[SeenLock]) -> bool:
         return not asks or progress.ask([*map(visible, _lines(locks))], "Remove these locks?")
@@ -103,7 +99,7 @@ def _show(outcome: LockList | Unlocked, speaking: Speaking) -> None:
             click.echo(line, err=True)
     elif isinstance(outcome, Unlocked) and not outcome.dry_run and not speaking.quiet:
         name = outcome.cluster.name
-        say(f"Note: what that run has begun may be left: irsa recover --cluster {name} lists it", err=True)
+        say(f"Note: that run may have left changes; to list them: irsa recover --cluster {name}", err=True)
 
 
 def _listed(found: LockList) -> Iterator[str]:
@@ -112,11 +108,11 @@ def _listed(found: LockList) -> Iterator[str]:
         yield f"No run holds a lock in {name} (namespace {found.namespace})."
         return
     yield from _lines(found.items)
-    yield f"To remove those of a run that you know is dead: irsa unlock HOLDER --cluster {name}"
+    yield f"To remove the locks of a dead run: irsa unlock HOLDER --cluster {name}"
 
 
 def _lines(locks: Sequence[SeenLock]) -> Iterator[str]:
-    """Each holder, and its locks."""
+    """The holders with their locks."""
     for holder, items in groupby(locks, key=lambda item: item.holder):
         held = list(items)
         yield f"{holder}  {held[0].doing}  since {held[0].since}"
@@ -128,9 +124,9 @@ def _removed(done: Unlocked) -> Iterator[str]:
     words = {
         Removal.PLANNED: "would be removed",
         Removal.REMOVED: "removed",
-        Removal.GONE: "not held by it any more",
+        Removal.GONE: "no longer held by that run",
         Removal.KEPT: "not removed",
-        Removal.UNKNOWN: "it is unknown whether it is removed",
+        Removal.UNKNOWN: "unknown whether removed",
     }
     for item, state in done.items:
         yield f"{item.locked}  {words[state]}"

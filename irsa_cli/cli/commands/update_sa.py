@@ -17,28 +17,19 @@ from irsa_cli.core.values import names
 if TYPE_CHECKING:
     from irsa_cli.usecases.write.update_sa import Request
 
-_EPILOG = """
-\b
-Examples:
-  irsa update-sa s3-reader -n backend -c prod \\
-      --attach-policy-arn arn:aws:iam::aws:policy/AmazonSQSReadOnlyAccess --dry-run
-  irsa update-sa worker -c prod --inline-policy queue.json --remove-tag owner
-  irsa update-sa app -c prod --label team=a --annotation example.com/note-
-"""
 
-
-@click.command("update-sa", cls=HelpedCommand, epilog=_EPILOG)
+@click.command("update-sa", cls=HelpedCommand)
 @selecting.binding_options
 @common.cluster_options
 @targets.role_account_options
 @targets.target_role_options
-@switch("--remove-target-role", help="Let the role assume no target role any more.")
-@switch("--remove-external-id", help="Tell the target role no external id any more.")
+@switch("--remove-target-role", help="Remove the target role.")
+@switch("--remove-external-id", help="Remove the external ID of the target role.")
 @switch("--remove-aws-config-map", help="Delete the ConfigMap of --aws-config-map.")
 @common.kube_options
 @roles.attach_policy_option
 @many_filled(
-    "--detach-policy-arn", metavar="ARN", help="Detach this managed policy (repeat, or separate by commas)."
+    "--detach-policy-arn", metavar="ARN", help="Detach this managed policy (repeat, or comma-separated)."
 )
 @many_filled(
     "--set-policy-arns",
@@ -49,7 +40,7 @@ Examples:
     "--inline-policy",
     type=click.Path(exists=True, dir_okay=False, allow_dash=True),
     metavar="FILE",
-    help="Put this policy document on the role, in place of one of that name (repeat).",
+    help="Add or replace the policy document in this file (repeat).",
 )
 @many(
     "--remove-inline-policy",
@@ -59,35 +50,37 @@ Examples:
 @once(
     "--permissions-boundary",
     type=Checked("arn", "arn.check_boundary"),
-    help="Set the role's permissions boundary; 'none' removes it."
-    " [default for a role without one: IRSA_PERMISSIONS_BOUNDARY, else .irsa.yaml's]",
+    help="Set the permissions boundary; 'none' removes it."
+    " [default: IRSA_PERMISSIONS_BOUNDARY, else .irsa.yaml's]",
 )
 @switch("--no-permissions-boundary", help="Remove the role's permissions boundary.")
 @roles.allow_boundary_removal_option
 @roles.allow_wide_trust_option
 @roles.max_session_option("")
 @roles.description_option
-@many_filled("--tags", metavar="K=V,...", help="Set tags of the role (repeat, or separate by commas).")
-@many_filled("--remove-tag", metavar="K,...", help="Remove tags (repeat, or separate by commas).")
+@many_filled("--tags", metavar="K=V,...", help="Set tags of the role (repeat, or comma-separated).")
+@many_filled("--remove-tag", metavar="K,...", help="Remove tags (repeat, or comma-separated).")
 @many_filled("--label", metavar="K=V", help="Set a label of the ServiceAccount; K- removes it (repeat).")
 @many_filled(
     "--annotation", metavar="K=V", help="Set an annotation of the ServiceAccount; K- removes it (repeat)."
 )
-@once("--audience", type=AUDIENCE, help="Change the audience of the pods' tokens, in the trust policy, too.")
-@switch(
-    "--associate-oidc",
-    "associate",
-    help="With --audience: have the cluster's OIDC provider accept it, where it does not.",
-)
+@once("--audience", type=AUDIENCE, help="Change the audience of the tokens and the trust policy.")
+@switch("--associate-oidc", "associate", help="With --audience: add it to the cluster's OIDC provider.")
 @roles.pod_options
-@switch("--verify", help="Prove at STS that the token is accepted, before the ServiceAccount changes.")
+@switch("--verify", help="Verify at STS that the token is accepted, before changing the ServiceAccount.")
 @common.writing_options
 def command(**options: Any) -> int:
-    """Change a ServiceAccount's role, policies or annotations, and nothing else.
+    r"""Change a ServiceAccount's role, policies or annotations.
 
-    What no flag names stays as it is, including inline policies and the permissions boundary. irsa has to
-    manage the role for this ServiceAccount (see irsa adopt). Additions come before removals, and a failure at
-    any point rolls everything back.
+    irsa changes only the properties in the options; all others stay, including inline policies and the
+    permissions boundary. The role must be managed by irsa (see irsa adopt). irsa adds before it removes,
+    and any failure rolls everything back.
+
+    Examples:
+      irsa update-sa s3-reader -n backend -c prod --dry-run \
+          --attach-policy-arn arn:aws:iam::aws:policy/AmazonSQSReadOnlyAccess
+      irsa update-sa worker -c prod --inline-policy queue.json --remove-tag owner
+      irsa update-sa app -c prod --label team=a --annotation example.com/note-
     """
     from irsa_cli.usecases.write.update_sa import update_sa
 
@@ -103,9 +96,9 @@ def _request(options: dict[str, Any]) -> Request:
     with wrong_usage():
         update = _update(options)
     if update.is_empty:
-        raise click.UsageError("no change is named (irsa update-sa --help lists the flags)")
+        raise click.UsageError("no change is given: irsa update-sa --help shows the options")
     if options["associate"] and update.audience is None:
-        raise click.UsageError("--associate-oidc needs --audience (else: irsa associate-oidc)")
+        raise click.UsageError("--associate-oidc needs --audience (or use irsa associate-oidc)")
     return Request(
         target=target,
         namespace=options["namespace"],
@@ -126,14 +119,16 @@ def _update(options: dict[str, Any]) -> Update:
         None if not exact else roles.policy_arns("--set-policy-arns", () if exact == ("none",) else exact)
     )
     if policies is not None and (attach or detach):
-        raise click.UsageError("--set-policy-arns names all policies: --attach and --detach contradict it")
+        raise click.UsageError(
+            "--set-policy-arns contradicts --attach-policy-arn and --detach-policy-arn: it lists all policies"
+        )
     _differ("--attach-policy-arn", "--detach-policy-arn", attach, detach)
     return Update(
         attach=attach,
         detach=detach,
         policies=policies,
         inline=_inline(options),
-        boundary=_boundary(options),
+        boundary=_or_removed(options, "permissions_boundary", "no"),
         tags=_tags(options),
         description=options["description"],
         max_session_duration=options["max_session_duration"],
@@ -154,38 +149,29 @@ def _target_role(options: dict[str, Any]) -> str | None:
     found = _or_removed(options, "target_role")
     for flag in ("external_id", "target_tag_session", "aws_config_map", "update_target_trust"):
         if options["remove_target_role"] and options[flag]:
-            raise _contradicting("target_role", flag)
+            raise _contradicting("remove_target_role", flag)
     return found
 
 
-def _or_removed(options: dict[str, Any], flag: str) -> str | None:
-    """What a flag says, '' where it is to be removed."""
+def _or_removed(options: dict[str, Any], flag: str, remove: str = "remove") -> str | None:
+    """The value of a flag, or '' to remove it."""
     given: str | None = options[flag]
-    if not options[f"remove_{flag}"]:
+    if not options[f"{remove}_{flag}"]:
         return given
     if given:
-        raise _contradicting(flag, flag)
+        raise _contradicting(f"{remove}_{flag}", flag)
     return ""
 
 
-def _contradicting(removed: str, flag: str) -> click.UsageError:
-    one, other = removed.replace("_", "-"), flag.replace("_", "-")
-    return click.UsageError(f"--remove-{one} and --{other} contradict each other")
+def _contradicting(*flags: str) -> click.UsageError:
+    one, other = (flag.replace("_", "-") for flag in flags)
+    return click.UsageError(f"--{one} and --{other} contradict each other")
 
 
 def _inline(options: dict[str, Any]) -> dict[str, Any]:
     put = roles.inline_policies(options["inline_policy"])
     _differ("--inline-policy", "--remove-inline-policy", put, options["remove_inline_policy"])
     return {**put, **dict.fromkeys(options["remove_inline_policy"])}
-
-
-def _boundary(options: dict[str, Any]) -> str | None:
-    given: str | None = options["permissions_boundary"]
-    if not options["no_permissions_boundary"]:
-        return given
-    if given:
-        raise click.UsageError("--permissions-boundary and --no-permissions-boundary contradict each other")
-    return ""
 
 
 def _tags(options: dict[str, Any]) -> dict[str, str | None]:
@@ -196,7 +182,7 @@ def _tags(options: dict[str, Any]) -> dict[str, str | None]:
 
 
 def _checked(flag: str, values: tuple[str, ...]) -> dict[str, str | None]:
-    """Labels or annotations, their keys and values by Kubernetes' rules."""
+    """Labels or annotations, checked by the rules of Kubernetes."""
     check = names.labels if flag == "--label" else names.service_account_annotations
     found = roles.edits(flag, values)
     check({key: value or "" for key, value in found.items()})

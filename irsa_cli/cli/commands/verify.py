@@ -1,4 +1,4 @@
-"""`irsa verify`: its options; what it does is in `irsa_cli.usecases.verification.verify`."""
+"""`irsa verify`: its options; the work is in `irsa_cli.usecases.verification.verify`."""
 
 from __future__ import annotations
 
@@ -31,25 +31,17 @@ from irsa_cli.core.values.errors import IrsaError
 if TYPE_CHECKING:
     from irsa_cli.usecases.verification.verify import Request
 
-_EPILOG = """
-\b
-Examples:
-  irsa verify s3-reader -n backend -c prod
-  irsa verify s3-reader -n backend -c prod --action s3:ListAllMyBuckets --call 's3 list-buckets'
-  irsa verify -A -c prod -o junit > irsa.xml
-  irsa verify --all -n backend -l tier=web -c prod
-"""
+
 FORMATS = ("text", "json", "yaml", "name", "markdown", "github", "junit", "sarif")
 
 
-@click.command("verify", cls=HelpedCommand, epilog=_EPILOG)
+@click.command("verify", cls=HelpedCommand)
 @selecting.name_argument()
-@switch("--all", "everything", help="All ServiceAccounts that have a role, in -n or in all namespaces.")
-@selecting.all_namespaces_option("The same, in all namespaces.")
+@switch("--all", "everything", help="Verify all ServiceAccounts with a role, in -n or in all namespaces.")
+@selecting.all_namespaces_option("Verify all ServiceAccounts with a role in all namespaces.")
 @selecting.selector_option
 @selecting.namespace_option(
-    "Namespace of NAME, or the only one with --all or -l. [default: default; all with --all or -l]",
-    default=None,
+    "Namespace of NAME, --all or -l. [default: 'default', or all with --all or -l]", default=None
 )
 @targets.reach_options
 @once(
@@ -57,39 +49,38 @@ FORMATS = ("text", "json", "yaml", "name", "markdown", "github", "junit", "sarif
     type=AUDIENCE,
     help="Audience of the token. [default: the ServiceAccount's, else sts.amazonaws.com]",
 )
-@once_filled(
-    "--pod", metavar="NAME", help="Bind the token to this pod of the ServiceAccount, as kubelet does."
-)
+@once_filled("--pod", metavar="NAME", help="Bind the token to this pod, as kubelet does.")
 @many_filled(
-    "--action",
-    metavar="SERVICE:ACTION",
-    help="Ask IAM's simulation whether the role may do this (repeat, or separate by commas).",
+    "--action", metavar="SERVICE:ACTION", help="Simulate this action in IAM (repeat, or comma-separated)."
 )
-@many_filled("--resource", metavar="ARN", help="On which resource, for each --action (repeat).")
+@many_filled("--resource", metavar="ARN", help="Resource for each --action (repeat).")
 @many_filled(
     "--call",
     "calls",
     metavar="'SERVICE OPERATION ...'",
-    help="Call AWS with the role's credentials, as the AWS CLI would; operations that read only (repeat).",
+    help="Call a read-only AWS operation with the role's credentials (repeat).",
 )
-@many(
-    "--chain",
-    type=ROLE_ARN,
-    help="Assume this role with the credentials, and continue with its own (role chaining; repeat).",
-)
-@targets.readers_option("Role by which the IAM of another account is read, where roles are in one (repeat).")
+@many("--chain", type=ROLE_ARN, help="Assume this role with the credentials: role chaining (repeat).")
+@targets.readers_option("Also read another account's IAM by this role (repeat).")
 @common.output_option(*FORMATS)
 @common.report_options
 @common.allow_empty_option
 @common.quiet_option
 @common.calls_option
 def command(**options: Any) -> int:
-    """Prove that a ServiceAccount can use its role, or say what keeps it from it.
+    """Verify that a ServiceAccount can assume its role.
 
-    Does from outside what a pod's SDK does. It takes a token, checks its claims and signature, the OIDC
-    provider and the trust policy (which statement admits it, or what fails in each), exchanges the token at
-    STS and asks AWS whose the credentials are. Changes nothing. Exit code 5: something is wrong; 1: nothing
-    wrong was found, but not every step could be tried.
+    irsa does the steps of the SDK in a pod. It requests a token and checks its claims, its signature, the
+    OIDC provider and the trust policy. Then it exchanges the token at STS and checks the identity of the
+    credentials. verify changes nothing.
+
+    Exit code 5: something is wrong. Exit code 1: nothing is wrong, but some steps could not run.
+
+    Examples:
+      irsa verify s3-reader -n backend -c prod
+      irsa verify s3-reader -n backend -c prod --action s3:ListAllMyBuckets
+      irsa verify -A -c prod -o junit > irsa.xml
+      irsa verify --all -n backend -l tier=web -c prod
     """
     from irsa_cli.cli.output.screens.checked import of_verification
 
@@ -133,9 +124,9 @@ def _check_combinations(options: dict[str, Any]) -> None:
     selecting.check_many(options)
     many = bool(options["everything"] or options["everywhere"] or options["selector"])
     if bool(options["name"]) == many:
-        raise click.UsageError("Name one ServiceAccount, or give --all or -A for all of them.")
+        raise click.UsageError("give the NAME of a ServiceAccount, or -A for all")
     if many and options["pod"]:
-        raise click.UsageError("--pod is for one ServiceAccount, and this is for many")
+        raise click.UsageError("--pod needs the NAME of one ServiceAccount")
     if options["resource"] and not options["action"]:
         raise click.UsageError("--resource needs --action")
     selecting.check_reachable(options)
@@ -153,7 +144,7 @@ def _run(request: Request, speaking: Speaking) -> VerificationReport:
         return replace(verify_accounts(request, progress.wire, progress.note), asked=asked)
 
     def failed(error: Exception, signal: int) -> VerificationReport:
-        told = IrsaError("interrupted", code="Interrupted") if signal else error
-        return VerificationReport(None, many=not request.name, error=told, signal=signal, asked=asked)
+        shown = IrsaError("interrupted", code="Interrupted") if signal else error
+        return VerificationReport(None, many=not request.name, error=shown, signal=signal, asked=asked)
 
     return run_reading(work, speaking, failed)

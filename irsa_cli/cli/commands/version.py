@@ -1,4 +1,4 @@
-"""`irsa version`: which irsa this is, and what runs it."""
+"""`irsa version`: the versions of irsa, Python and the system."""
 
 from __future__ import annotations
 
@@ -12,20 +12,17 @@ from irsa_cli.cli.options import common
 from irsa_cli.cli.output.text import show_document
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
 
-_EPILOG = """
-\b
-Examples:
-  irsa version
-  irsa version -o json
-"""
 
-
-@click.command("version", cls=HelpedCommand, epilog=_EPILOG)
+@click.command("version", cls=HelpedCommand)
 @common.output_option("text", "json", "yaml")
 def command(output: str) -> int:
-    """Show the version of irsa, of Python and of the system.
+    """Show the version of irsa.
 
-    Asks nobody.
+    It also shows the versions of Python and the system.
+
+    Examples:
+      irsa version
+      irsa version -o json
     """
     if output == "text":
         click.echo(f"irsa {__version__} (Python {platform.python_version()}, {platform.system()})")

@@ -1,10 +1,10 @@
-"""`irsa who-can`: its options; what it does is in `irsa_cli.usecases.audit`."""
+"""`irsa who-can`: its options; the work is in `irsa_cli.usecases.audit`."""
 
 from __future__ import annotations
 
 import re
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -14,32 +14,27 @@ from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.cli.output.text import show_reading
 from irsa_cli.cli.session import run_reading
 
-if TYPE_CHECKING:
-    pass
-
 _ACTION = re.compile(r"[a-z0-9-]+:[A-Za-z0-9]+", re.ASCII | re.IGNORECASE)
-_EPILOG = """
-\b
-Examples:
-  irsa who-can s3:DeleteBucket
-  irsa who-can s3:GetObject 'arn:aws:s3:::invoices/*'
-  irsa who-can iam:PassRole --from account/ -o json
-"""
 
 
-@click.command("who-can", cls=HelpedCommand, epilog=_EPILOG)
+@click.command("who-can", cls=HelpedCommand)
 @click.argument("action", metavar="SERVICE:ACTION")
 @click.argument("resource", required=False, default="")
 @audits.source_options
 @common.scope_options
 @common.output_options
 def command(**options: Any) -> int:
-    """Find out which pods may do something in AWS.
+    """List the pods that can perform an AWS action.
 
-    By the permissions of all roles that they become, directly or by other roles: policies and permissions
-    boundary together. Without RESOURCE: on some resource. What hangs on conditions, or on what could not be
-    read, is said with an "if". Policies of the organization (SCPs) and of resources are not read. Changes
-    nothing.
+    irsa evaluates the policies and permissions boundaries of all roles that pods can assume, directly or
+    through other roles. Without RESOURCE, it lists pods that can perform the action on any resource. An
+    "if" marks answers that depend on conditions, or on data that could not be read. irsa reads neither
+    SCPs nor resource policies.
+
+    Examples:
+      irsa who-can s3:DeleteBucket
+      irsa who-can s3:GetObject 'arn:aws:s3:::invoices/*'
+      irsa who-can iam:PassRole --from account/ -o json
     """
     from irsa_cli.cli.output.screens.audit import who_can_lines
     from irsa_cli.core.audit.report import WhoCanReport

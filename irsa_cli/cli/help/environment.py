@@ -1,7 +1,7 @@
-"""Options by the environment and by `.irsa.yaml`: which variable means which option, and who goes first.
+"""Options from the environment and `.irsa.yaml`: the variable of each option, and the precedence.
 
-A flag goes before the environment, and that before the file. What permits a run to delete or to loosen, and
-what makes another run of it, is said on the command line only. Imported for `irsa --help`: imports little.
+Flags precede the environment, which precedes the file. Options that permit a run to delete or to loosen, or
+that change its kind, are read from the command line only. `irsa --help` imports this module.
 """
 
 from __future__ import annotations
@@ -21,49 +21,38 @@ PERMITS = (
     "allow_boundary_removal", "no_permissions_boundary", "detach_policy_arn", "set_policy_arns",
     "remove_inline_policy", "remove_tag", "role_only", "everything", "forward", "pass_env", "ignore_maker",
 )  # fmt: skip
-"""What permits to delete, to loosen or to take over, or says what goes: a variable that was left set from
-another day must not do so."""
+"""Options that permit to delete, loosen or adopt: a variable that is still set from another day must not."""
 _ANOTHER_RUN = ("name_option", "explain", "watch", "help", "out")
-"""What makes another run of it."""
+"""Options that change the kind of a run."""
 _OF_THEIR_OWN = ("permissions_boundary", "boundary")
-"""`IRSA_PERMISSIONS_BOUNDARY` is a default for what no flag or file says, and no flag."""
+"""Options whose variable is only a default: it yields to files."""
 TARGET = (
     "cluster", "region", "any_region", "profile", "assume_role", "issuer_url", "account", "kubeconfig",
     "context",
 )  # fmt: skip
-"""What names a cluster, and who asks for it."""
+"""The options for a cluster and the caller."""
 _NEVER_OF: Mapping[str, tuple[str, ...]] = {
-    # With a cluster it does something else, and a run's own target is replaced by flags alone.
+    # A cluster changes its mode, and only flags replace the target of a run.
     "recover": TARGET,
-    # Who calls them reads what they print.
+    # Scripts read their output.
     "token": ("output", "decode"),
     "credentials": ("output",),
 }
 _NONE_OF = ("sandbox", "docs", "help", "version", "policies", "completion")
-"""Commands that have nothing to do with AWS: their options mean something else."""
+"""Commands without AWS: their options have other meanings."""
 
 _CONTRADICT: Sequence[tuple[str, str]] = (
-    ("namespace", "everywhere"),
-    ("name", "everywhere"),
-    ("name", "selector"),
-    ("pod", "everywhere"),
-    ("pod", "everything"),
-    ("pod", "selector"),
-    ("quiet", "verbose"),
-    ("keep_sa", "keep_role"),
-    ("keep_sa", "role_only"),
-    ("keep_role", "role_only"),
-    ("role_only", "verify"),
-    ("role_only", "label"),
-    ("role_only", "annotation"),
-    ("service_account", "role"),
+    ("namespace", "everywhere"), ("name", "everywhere"), ("name", "selector"), ("quiet", "verbose"),
+    ("pod", "everywhere"), ("pod", "everything"), ("pod", "selector"), ("service_account", "role"),
+    ("keep_sa", "keep_role"), ("keep_sa", "role_only"), ("keep_role", "role_only"),
+    ("role_only", "verify"), ("role_only", "label"), ("role_only", "annotation"),
     *(("attach_role_arn", name) for name in (
         "attach_policy_arn", "inline_policy", "well_known_policy", "role_name", "role_path", "role_only",
         "permissions_boundary", "max_session_duration", "description", "tags", "subject_pattern",
     )),
 )  # fmt: skip
 _FILES_ONLY = ("clusters", "regions", "profile", "assume_role", "readers")
-"""What `--from` of `audit` contradicts."""
+"""The options that contradict `audit --from`."""
 _NEEDS: Mapping[str, str] = {
     "account": "issuer_url",
     "detailed_exitcode": "dry_run",
@@ -73,7 +62,7 @@ _NEEDS: Mapping[str, str] = {
     "min_age": "cluster",
     "associate": "audience",
 }
-"""What says nothing without another option: by the environment, it is passed over then."""
+"""Options that need another option; without it, their variables are ignored."""
 _STRENGTH = {ParameterSource.COMMANDLINE: 3, ParameterSource.ENVIRONMENT: 2, ParameterSource.DEFAULT_MAP: 1}
 PROJECT: Mapping[str, str] = {
     "cluster": "cluster",
@@ -83,11 +72,11 @@ PROJECT: Mapping[str, str] = {
     "namespace": "namespace",
     "fail_on": "fail_on",
 }
-"""Options for which `.irsa.yaml` has a field, and how the project calls it."""
+"""Options with a field in `.irsa.yaml`, and the attribute of the project."""
 
 
 def variable_of(command: str, option: click.Parameter) -> str:
-    """The variable that means an option of a command; '' where none does."""
+    """The variable of an option of a command, or ''."""
     name = option.name or ""
     if not isinstance(option, click.Option) or option.hidden or command.split(" ")[0] in _NONE_OF:
         return ""
@@ -100,7 +89,7 @@ def variable_of(command: str, option: click.Parameter) -> str:
 
 
 def name_variables(name: str, command: click.Command) -> click.Command:
-    """Give each option of a command its variable."""
+    """Set the variable of each option of a command."""
     for option in command.params:
         if found := variable_of(name, option):
             option.envvar = found
@@ -108,7 +97,7 @@ def name_variables(name: str, command: click.Command) -> click.Command:
 
 
 def project_defaults(name: str, command: click.Command) -> dict[str, Any]:
-    """What `.irsa.yaml` says of a command's options; raises `InvalidInput` for one that can't be read."""
+    """The options of a command in `.irsa.yaml`; raises `InvalidInput` for an unreadable file."""
     if name in _NONE_OF:
         return {}
     never = _NEVER_OF.get(name, ())
@@ -130,13 +119,13 @@ def project_defaults(name: str, command: click.Command) -> dict[str, Any]:
 
 
 def _takes(option: click.Parameter, value: str) -> bool:
-    """Whether a value is one of the option's: `audit` knows no `--fail-on never`, which it is without it."""
+    """Whether an option allows a value."""
     return not isinstance(option.type, click.Choice) or value in option.type.choices
 
 
 @contextmanager
 def chosen_file(command: click.Command, args: Sequence[str]) -> Iterator[None]:
-    """While a command runs, the file that its `--config` names is the project's, and no other is read."""
+    """Use the file of `--config` as the project's file while a command runs."""
     own = args[: args.index("--")] if "--" in args else args
     named = [(args[number : number + 2])[-1] for number, word in enumerate(own) if word == "--config"]
     named += [word.partition("=")[2] for word in own if word.startswith("--config=")]
@@ -151,27 +140,27 @@ def chosen_file(command: click.Command, args: Sequence[str]) -> Iterator[None]:
 
 
 def settle(context: click.Context) -> None:
-    """Pass over what the environment or the project says where a flag contradicts it, or it says nothing."""
+    """Ignore values of the environment and the project that a flag contradicts, or that lack an option."""
     for one, other in _pairs(context):
         strength = [_strength(context, name) for name in (one, other)]
         if all(strength) and strength[0] != strength[1]:
-            _pass_over(context, one if strength[0] < strength[1] else other)
+            _ignore(context, one if strength[0] < strength[1] else other)
     for name, needed in _NEEDS.items():
         missing = needed in context.params and not context.params[needed]
         if missing and 0 < _strength(context, name) < 3:
-            _pass_over(context, name)
+            _ignore(context, name)
     if _strength(context, "issuer_url") > _strength(context, "cluster") == 1:
-        _pass_over(context, "cluster")  # That of the project is a cluster of EKS.
+        _ignore(context, "cluster")  # The project's cluster is an EKS cluster.
 
 
 def is_flag(name: str) -> bool:
-    """Whether the value of an option is from the command line that runs."""
+    """Whether the value of an option is from the command line."""
     context = click.get_current_context(silent=True)
     return context is not None and context.get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
 def form_of(output: str, *forms: str) -> str:
-    """The form of an output that has these; text where the environment asks for another one."""
+    """The output format, or text if the environment sets one that is not in `forms`."""
     return output if output in forms or is_flag("output") else "text"
 
 
@@ -182,14 +171,14 @@ def _pairs(context: click.Context) -> Iterator[tuple[str, str]]:
 
 
 def _strength(context: click.Context, name: str) -> int:
-    """How near to the user the value of an option comes from; 0 where it has none, or its default."""
+    """The precedence of the source of an option's value; 0 for no value and for the default."""
     if not context.params.get(name):
         return 0
     source = context.get_parameter_source(name)
     return _STRENGTH.get(source, 0) if source is not None else 0
 
 
-def _pass_over(context: click.Context, name: str) -> None:
+def _ignore(context: click.Context, name: str) -> None:
     option = next(item for item in context.command.params if item.name == name)
     value: Any = getattr(option, "fallback", None)
     if not hasattr(option, "fallback"):
@@ -199,7 +188,7 @@ def _pass_over(context: click.Context, name: str) -> None:
 
 
 def state_dir(given: str | None) -> Path:
-    """Where journals live: as given, else where this system keeps a user's state."""
+    """The folder of the journals: as given, else in the user's state folder."""
     if given:
         return Path(given)
     from platformdirs import user_state_path

@@ -1,12 +1,14 @@
-"""How help is laid out: options under headings, commands in groups, and what a mistyped one may mean.
+"""The layout of help: common options, all options under headings, and names close to a mistyped one.
 
-What an option means is said where it is defined. Imported for `irsa --help`, so it imports little.
+`irsa --help` imports this module, so it imports little.
 """
 
 from __future__ import annotations
 
+import inspect
 import re
-from collections.abc import Iterable, Mapping
+import textwrap
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from typing import Any
 
@@ -18,17 +20,17 @@ _HEADINGS: Mapping[str, tuple[str, ...]] = {
     "Options": (),
     "Role": (
         "attach_policy_arn", "detach_policy_arn", "set_policy_arns", "inline_policy",
-        "remove_inline_policy", "well_known_policy", "attach_role_arn", "update_trust", "force",
+        "remove_inline_policy", "well_known_policy", "no_policy", "attach_role_arn", "update_trust", "force",
         "role_name", "role_path", "role_only", "permissions_boundary", "no_permissions_boundary",
         "allow_boundary_removal", "boundary", "max_session_duration", "description", "tags", "remove_tag",
-        "subject_pattern",
+        "subject_pattern", "allow_wide_trust",
     ),
     "ServiceAccount": (
         "name_option", "namespace", "everywhere", "selector", "label", "annotation", "audience",
         "sts_regional_endpoints", "token_expiration", "create_namespace", "override",
     ),
     "Files": ("files", "include", "exclude", "parallel", "max_failures"),
-    "Target": (*TARGET, "readers", "expect_account", "expect_cluster_arn"),
+    "Cluster": (*TARGET, "readers", "expect_account", "expect_cluster_arn"),
     "Other accounts": (
         "role_account", "role_assume_role", "role_profile", "target_role", "external_id",
         "target_tag_session", "update_target_trust", "aws_config_map", "target_assume_role",
@@ -40,46 +42,127 @@ _HEADINGS: Mapping[str, tuple[str, ...]] = {
     ),
     "Output": (
         "output", "no_headers", "watch", "interval", "max_length", "output_file", "summary_file",
-        "json_file", "quiet", "verbose", "help",
+        "json_file", "quiet", "verbose", "help", "_click_default_help",
+        "help_all",
     ),
 }  # fmt: skip
 _HEADING = {name: heading for heading, names in _HEADINGS.items() for name in names}
+_COMMON: Mapping[str, str] = {
+    "associate-oidc": "cluster region profile audience tags dry_run output",
+    "create-sa": "namespace cluster region profile attach_policy_arn inline_policy well_known_policy"
+    " attach_role_arn associate verify dry_run output",
+    "update-sa": "namespace cluster region profile attach_policy_arn detach_policy_arn inline_policy"
+    " remove_inline_policy verify dry_run yes output",
+    "adopt": "namespace everything role_name ignore_maker cluster region profile dry_run output",
+    "delete-sa": "namespace cluster region profile keep_sa keep_role force dry_run yes output",
+    "disassociate-oidc": "cluster region profile force dry_run yes output",
+    "get-sa": "namespace everywhere selector cluster region profile watch output",
+    "describe-sa": "namespace cluster region profile documents output",
+    "verify": "namespace everything selector cluster region profile action resource calls output",
+    "doctor": "namespace selector cluster region profile explain output verbose",
+    "audit": "clusters regions profile service_account min_severity baseline fail_on files output",
+    "apply": "files include cluster region profile override prune atomic verify dry_run yes output",
+    "diff": "files include cluster region profile prune changed_by out output",
+    "delete": "files include cluster region profile force dry_run yes output",
+    "recover": "everything forward dry_run yes cluster region profile output",
+}
+"""The options in a command's `--help`, in the order of use; `--help-all` shows all of them."""
+_ALL = "irsa_cli.help_all"
+
+
+def examples(command: click.Command) -> list[str]:
+    """The examples of a command, each with its comments and all its lines."""
+    lines = (command.epilog or "").replace("\b\n", "").splitlines()
+    text = "\n".join(line.removeprefix("  ") for line in lines if line.strip() not in ("", "Examples:"))
+    return re.findall(r"(?m)(?:^#.*\n)*^.+(?:(?<=\\)\n.*)*", text)
+
+
+def _is_short(command: click.Command, context: click.Context) -> bool:
+    return command.name in _COMMON and not context.meta.get(_ALL)
+
+
+def whole_help(command: click.Command, context: click.Context) -> str:
+    """The help of a command with all its options."""
+    context.meta[_ALL] = True
+    return command.get_help(context)
+
+
+def _show_all(context: click.Context, _parameter: click.Parameter, value: bool) -> None:
+    if value and not context.resilient_parsing:
+        click.echo(whole_help(context.command, context), color=context.color)
+        context.exit()
 
 
 class AsCalled(click.Command):
-    """A command whose examples call irsa as it was called: `kubectl irsa`, where it is kubectl's plugin."""
+    """A command with examples in its docstring. kubectl's plugin shows them with `kubectl irsa`."""
+
+    def __init__(self, *args: Any, **attributes: Any) -> None:
+        super().__init__(*args, **attributes)
+        self.help, _, found = inspect.cleandoc(self.help or "").partition("\n\nExamples:\n")
+        self.epilog = found or self.epilog
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the examples."""
-        epilog, name = self.epilog, ctx.find_root().info_name or "irsa"
-        if epilog and name != "irsa":
-            self.epilog = re.sub(r"(?m)(?<![\w./-])irsa(?= [a-z-])", name, epilog)
-        try:
-            super().format_epilog(ctx, formatter)
-        finally:
-            self.epilog = epilog
+        """Write the examples, three in the short help."""
+        text = "\n".join(examples(self)[: 3 if _is_short(self, ctx) else None])
+        text = re.sub(r"(?m)(?<![\w./-])irsa(?= [a-z-])", ctx.find_root().info_name or "irsa", text)
+        if text:
+            formatter.write(f"\nExamples:\n{textwrap.indent(text, '  ')}\n")
 
 
 class HelpedCommand(AsCalled):
-    """A command whose options stand under headings in its help, and have defaults in the project's file."""
+    """A command with a short help, options under headings, and defaults in the project's file."""
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """The parameters, with `--help-all`; it is hidden if `--help` shows all options."""
+        whole = click.Option(
+            ["--help-all"],
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=_show_all,
+            hidden=self.name not in _COMMON,
+            help="Show all options and exit.",
+        )
+        return [*super().get_params(ctx), whole]
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the help, or the short one: the summary, three examples and the common options."""
+        if not _is_short(self, ctx):
+            super().format_help(ctx, formatter)
+            return
+        self.format_usage(ctx, formatter)
+        formatter.write(f"\n  {(self.help or '').partition(chr(10))[0]}\n")
+        self.format_epilog(ctx, formatter)
+        options = {option.name: option for option in self.get_params(ctx)}
+        common = [options[name] for name in _COMMON[self.name or ""].split()]
+        _write_options(common, "Common options", ctx, formatter)
+        formatter.write(f"\nAll options: {ctx.command_path} --help-all, or irsa docs reference/commands\n")
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
-        """Read the command line, with what `.irsa.yaml` has for what it does not say."""
+        """Read the command line, with the defaults of `.irsa.yaml`."""
         with ExitStack() as chosen:
             chosen.enter_context(chosen_file(self, args))
-            if not extra.get("resilient_parsing") and not {"-h", "--help"} & set(args):
+            if not extra.get("resilient_parsing") and not {"-h", "--help", "--help-all"} & set(args):
+                from irsa_cli.core.values.errors import InvalidInput
+
                 try:
                     extra.setdefault("default_map", project_defaults(info_name or "", self))
-                except Exception as error:
-                    raise _wrong_project(error, parent) from error
+                except InvalidInput as error:
+                    raise click.UsageError(str(error), parent) from error
             context = super().make_context(info_name, args, parent, **extra)
             context.call_on_close(chosen.pop_all().close)
             return context
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the options; a flag that contradicts the environment, or the project, wins."""
+        own = args[: args.index("--")] if "--" in args else args
+        for word in own:  # click reads `-cluster prod` as `-c luster prod`.
+            if re.match("-[a-z]{3}", word) and any(
+                f"-{word.partition('=')[0]}" in it.opts for it in self.params
+            ):
+                raise click.NoSuchOption(word.partition("=")[0], ctx=ctx)
         left = super().parse_args(ctx, args)
         if not ctx.resilient_parsing:
             settle(ctx)
@@ -88,14 +171,20 @@ class HelpedCommand(AsCalled):
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options, those of the command itself first."""
         for heading, options in option_headings(self, ctx).items():
-            records = [record for option in options if (record := option.get_help_record(ctx)) is not None]
-            if records:
-                with formatter.section(heading):
-                    formatter.write_dl(records)
+            _write_options(options, heading, ctx, formatter)
+
+
+def _write_options(
+    options: Iterable[click.Parameter], heading: str, ctx: click.Context, formatter: click.HelpFormatter
+) -> None:
+    records = [record for option in options if (record := option.get_help_record(ctx)) is not None]
+    if records:
+        with formatter.section(heading):
+            formatter.write_dl(records)
 
 
 def option_headings(command: click.Command, context: click.Context) -> dict[str, list[click.Option]]:
-    """The options of a command under their headings, its own first."""
+    """The options of a command by heading, its own first."""
     found: dict[str, list[click.Option]] = {heading: [] for heading in _HEADINGS}
     for param in command.get_params(context):
         if isinstance(param, click.Option):
@@ -103,24 +192,15 @@ def option_headings(command: click.Command, context: click.Context) -> dict[str,
     return found
 
 
-def _wrong_project(error: Exception, context: click.Context | None) -> Exception:
-    """What is wrong with `.irsa.yaml`, as wrong usage."""
-    from irsa_cli.core.values.errors import InvalidInput
-
-    if not isinstance(error, InvalidInput):
-        return error
-    return click.UsageError(str(error), context)
-
-
 class HelpedGroup(AsCalled, click.Group):
-    """A group whose commands lay out their help as `HelpedCommand`, and that knows what was meant."""
+    """A group of `HelpedCommand`s, which suggests close names."""
 
     command_class = HelpedCommand
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command; one that there is not gets the names of those that are alike."""
+        """Find the command, or suggest close names."""
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
@@ -130,14 +210,14 @@ class HelpedGroup(AsCalled, click.Group):
             raise click.UsageError(f"{error.message.rstrip('.')}. {near}", ctx) from error
 
 
-def alike(text: str, names: Iterable[str]) -> str:
-    """The question whether one of the names was meant that are like a text; '' where none is."""
+def alike(text: str, names: Iterable[str], shown: Callable[[str], str | None] = lambda name: name) -> str:
+    """A question about the names that are close to a text, or ''."""
     import difflib
 
-    near = difflib.get_close_matches(text, list(names), n=2, cutoff=0.7)
-    return f"Did you mean {' or '.join(near)}?" if near else ""
+    near = dict.fromkeys(map(shown, difflib.get_close_matches(text, list(names), n=2, cutoff=0.65)))
+    return f"Did you mean {' or '.join(map(str, near))}?" if near else ""
 
 
 def command_of(context: click.Context) -> str:
-    """The command, as its user called it, without `irsa` (or `kubectl irsa`)."""
+    """The command as it was called, without `irsa` (or `kubectl irsa`)."""
     return context.command_path.removeprefix(context.find_root().command_path).strip()

@@ -31,7 +31,6 @@ from irsa_cli.core.trust.rules.rule import Severity
 if TYPE_CHECKING:
     from irsa_cli.usecases.audit.run import AuditSource
 
-
 FORMATS = ("text", "json", "yaml", "csv", "sarif", "junit", "markdown", "github")
 LEVELS = ("low", "medium", "high", "critical")
 BROKEN = "broken"
@@ -64,36 +63,36 @@ fail_on_option = once(
     type=FailOn(),
     metavar="LEVEL[,broken]",
     default=(Severity.HIGH, False),
-    help="Exit 5 for a risk of this severity or a higher one (and for what is broken). [default: high]",
+    help="Exit 5 for a risk of this severity or higher. [default: high]",
 )
 
 
 def risk_options(*more: str) -> Decorator:
-    """Which risks are shown, and in which form, `more` ones among them; `--fail-on` is each command's own."""
+    """The selection and the format of risks; `more` are formats of one command."""
     return group(
         once(
             "--min-severity",
             type=click.Choice(LEVELS),
             default="low",
-            help="Show nothing below it. [default: low]",
+            help="Show risks of this severity or higher. [default: low]",
         ),
         once(
             "--baseline",
             type=click.Path(exists=True, dir_okay=False),
-            help="Show only what is not in this file, an earlier run's -o json.",
+            help="Show only risks that are not in this file (-o json).",
         ),
         once(
             "--config",
             expose_value=False,
             type=click.Path(exists=True, dir_okay=False),
-            help="Read this file instead of .irsa.yaml: that of the base, in a pull request.",
+            help="Read this file instead of .irsa.yaml.",
         ),
         once(
             "-o",
             "--output",
             type=click.Choice((*FORMATS, *more)),
             default="text",
-            help="Form of the result on standard output. [default: text]",
+            help="Output format. [default: text]",
         ),
         report_options,
         quiet_option,
@@ -107,7 +106,7 @@ source_options = group(
         "clusters",
         type=CLUSTER_NAME,
         shell_complete=completed("clusters"),
-        help="Only this EKS cluster (repeat). [default: all of the region]",
+        help="Read only this EKS cluster (repeat). [default: all in the region]",
     ),
     many_filled(
         "-r",
@@ -115,7 +114,7 @@ source_options = group(
         "regions",
         metavar="REGION",
         shell_complete=completed("regions"),
-        help="AWS region whose clusters are read (repeat). [default: as the AWS CLI finds it]",
+        help="Read the clusters of this AWS region (repeat). [default: as in the AWS CLI]",
     ),
     profile_option,
     assume_role_option,
@@ -123,20 +122,20 @@ source_options = group(
         "--iam-assume-role",
         "readers",
         type=ROLE_ARN,
-        help="Role by which the IAM of another account is read, too (repeat).",
+        help="Also read another account's IAM by this role (repeat).",
     ),
     many(
         "--from",
         "files",
         type=click.Path(exists=True),
-        help="Ask nobody, and read JSON of aws and kubectl from this file or folder (repeat).",
+        help="Read JSON files of aws and kubectl, without any call (repeat).",
     ),
 )
-"""Where the account is read from."""
+"""The sources for the state of an account."""
 
 
 def wants_fixes(speaking: Speaking) -> bool:
-    """Whether what is shown has the fix of each risk in it."""
+    """Whether the output has the fix of each risk."""
     return (
         speaking.verbose
         or speaking.output in ("json", "yaml", "markdown")
@@ -145,7 +144,7 @@ def wants_fixes(speaking: Speaking) -> bool:
 
 
 def take_source(options: dict[str, Any]) -> AuditSource:
-    """Take the options of `source_options` out of a command's options."""
+    """Take the options of `source_options`."""
     from irsa_cli.usecases.audit.live import LiveSource
     from irsa_cli.usecases.audit.run import AuditSource
 
@@ -153,6 +152,6 @@ def take_source(options: dict[str, Any]) -> AuditSource:
     names = ("clusters", "regions", "profile", "assume_role", "readers")
     found = {name: options.pop(name) for name in names}
     if files and any(found.values()):
-        raise click.UsageError("--from reads files only: it contradicts options that say what to ask AWS")
+        raise click.UsageError("--from reads files only: leave out --cluster, --region and other AWS options")
     found["regions"] = listed(found["regions"])
     return AuditSource(LiveSource(**found), files)

@@ -1,7 +1,6 @@
 """The options that several commands share.
 
-A value is checked here by the rules of `irsa_cli.core`, so that bad input ends with exit code 2 and
-the flag's name before any call.
+Values are checked by the rules of `irsa_cli.core` before any call: bad input ends with exit code 2.
 """
 
 from __future__ import annotations
@@ -51,13 +50,8 @@ def pairs(flag: str, values: Sequence[str], *, split: bool = False) -> dict[str,
 
 
 def listed(values: Sequence[str]) -> tuple[str, ...]:
-    """Values given by repeating a flag or with commas, each once, in the order given."""
+    """The values of a repeated flag or a comma-separated list, each once, in order."""
     return tuple(dict.fromkeys(part.strip() for value in values for part in value.split(",") if part.strip()))
-
-
-any_region_option = switch(
-    "--any-region", help="Look for the cluster in all regions, where it is not in this one."
-)
 
 
 profile_option = once_filled(
@@ -67,161 +61,138 @@ profile_option = once_filled(
     shell_complete=completed("profiles"),
     help="Profile of the AWS configuration.",
 )
-assume_role_option = once(
-    "--assume-role", type=ROLE_ARN, help="Become this role first (pipelines that hop accounts)."
-)
+assume_role_option = once("--assume-role", type=ROLE_ARN, help="Assume this role first.")
+
+
+def where_options(more: str = "", region: str = "") -> Decorator:
+    """The cluster with its region, and the caller; the help of --cluster and --region ends with `more`."""
+    return group(
+        once(
+            "-c",
+            "--cluster",
+            type=CLUSTER_NAME,
+            shell_complete=completed("clusters"),
+            help=f"Name of the EKS cluster{more}.",
+        ),
+        once_filled(
+            "-r",
+            "--region",
+            metavar="REGION",
+            shell_complete=completed("regions"),
+            help=f"AWS region of the cluster{more}.{region}",
+        ),
+        switch("--any-region", help="If the cluster is not in this region, search all regions."),
+        profile_option,
+        assume_role_option,
+    )
 
 
 expect_options = group(
     once(
         "--expect-account",
         type=ACCOUNT_ID,
-        help="Do nothing at all (exit 4) unless the cluster is in this account.",
+        help="Refuse to run (exit 4) unless the cluster is in this account.",
     ),
     many(
         "--expect-cluster-arn",
         type=Checked("arn", "arn.check_cluster"),
-        help="Do nothing at all (exit 4) unless this is the cluster (repeat: one of these).",
+        help="Refuse to run (exit 4) unless this is the cluster (repeat for several).",
     ),
 )
-"""Guards: which account and cluster it has to be."""
-
+"""Guards: the account and the clusters that are allowed."""
 
 cluster_options = group(
-    once(
-        "-c",
-        "--cluster",
-        type=CLUSTER_NAME,
-        shell_complete=completed("clusters"),
-        help="Name of the EKS cluster.",
-    ),
-    once_filled(
-        "-r",
-        "--region",
-        metavar="REGION",
-        shell_complete=completed("regions"),
-        help="AWS region of the cluster. [default: as the AWS CLI finds it]",
-    ),
-    any_region_option,
-    profile_option,
-    assume_role_option,
+    where_options(region=" [default: as in the AWS CLI]"),
     once(
         "--issuer-url",
         type=Checked("url", "issuer.check_issuer"),
-        help="Issuer of a cluster that is not EKS.",
+        help="Issuer URL of a cluster outside EKS.",
     ),
     once("--account", type=ACCOUNT_ID, help="AWS account for --issuer-url."),
     expect_options,
 )
-"""Which cluster, as whom."""
-
+"""The cluster, and the AWS identity of the caller."""
 
 kube_options = group(
     once(
         "--kubeconfig",
         type=click.Path(exists=True, dir_okay=False),
-        help="Use this kubeconfig instead of asking EKS.",
+        help="Use this kubeconfig instead of the endpoint from EKS.",
     ),
     once_filled("--context", metavar="NAME", help="Use this context of the kubeconfig."),
 )
-"""How the cluster's API is reached."""
-
 
 out_option = once_filled(
     "--out",
     type=click.Path(dir_okay=False),
     metavar="FILE",
-    help="With --dry-run: save the plan; `irsa apply FILE` carries out exactly that, or refuses.",
+    help="With --dry-run: save the plan, for irsa apply FILE.",
 )
-
 
 lock_namespace_option = once(
     "--lock-namespace",
     type=NAMESPACE,
     envvar="IRSA_LOCK_NAMESPACE",
-    help="Where the locks are, the same for all runs. [default: .irsa.yaml's, else default]",
+    help="Namespace of the locks, the same for all runs. [default: .irsa.yaml's, else default]",
 )
-
 
 lock_options = group(
     once(
         "--lock-timeout",
         type=Duration(zero=True),
         envvar="IRSA_LOCK_TIMEOUT",
-        help="How long to wait for another run's lock; 0 refuses at once. [default: .irsa.yaml's, else 60s]",
+        help="Time to wait for another run's lock. [default: .irsa.yaml's, else 60s]",
     ),
     lock_namespace_option,
     click.option(
         "--lock/--no-lock",
         default=None,
         envvar="IRSA_LOCK",
-        help="Lock what is changed, so that runs that change the same wait for each other."
-        " [default: .irsa.yaml's, else --lock]",
+        help="Let only one run at a time change a resource. [default: .irsa.yaml's, else --lock]",
     ),
 )
-"""The lock by which one run at a time changes a ServiceAccount and its role."""
-
+"""The lock that lets one run at a time change a ServiceAccount and its role."""
 
 state_dir_option = once_filled(
     "--state-dir",
     type=click.Path(file_okay=False),
     envvar="IRSA_STATE_DIR",
-    help="Where the journals of transactions are kept. [default: the user's state directory]",
+    help="Directory for the journals of transactions. [default: the user's state directory]",
 )
 
-
 run_options = group(
-    switch("--dry-run", help="Show what would be done, and do nothing."),
+    switch("--dry-run", help="Show the plan; change nothing."),
     out_option,
-    switch("--detailed-exitcode", help="With --dry-run: exit 6 when there is something to do."),
-    once(
-        "--timeout",
-        type=DURATION,
-        default=300.0,
-        help="Give up and roll everything back after this time. [default: 5m]",
-    ),
+    switch("--detailed-exitcode", help="With --dry-run: exit 6 if there are changes."),
+    once("--timeout", type=DURATION, default=300.0, help="Stop and roll back after this time. [default: 5m]"),
     once(
         "--rollback-timeout",
         type=DURATION,
         default=60.0,
-        help="How long the rollback may take. [default: 60s]",
+        help="Longest time for the rollback. [default: 60s]",
     ),
     switch(
-        "-y",
-        "--yes",
-        "--approve",
-        "yes",
-        help="Delete without a question; --approve as eksctl has it. Nothing else is ever asked.",
+        "-y", "--yes", "--approve", "yes", help="Skip the confirmation prompt (also --approve, as in eksctl)."
     ),
     lock_options,
     state_dir_option,
 )
-"""How a command that writes is run."""
 
-
-no_headers_option = switch("--no-headers", help="Tables without their first line.")
+no_headers_option = switch("--no-headers", help="Print tables without a header.")
 
 
 def output_option(*forms: str) -> Decorator:
-    """The form of what is printed: one of these, or what a jsonpath finds in the JSON document."""
+    """The output format: one of these, or a jsonpath into the JSON document."""
     return once(
-        "-o",
-        "--output",
-        type=OutputForm(forms),
-        default="text",
-        help="Form of the result on standard output. [default: text]",
+        "-o", "--output", type=OutputForm(forms), default="text", help="Output format. [default: text]"
     )
 
 
 def _speaking(*forms: str) -> Decorator:
     return group(
         output_option(*forms),
-        switch("-q", "--quiet", help="No progress; errors and the result only."),
-        switch(
-            "-v",
-            "--verbose",
-            help="Show each call to AWS and Kubernetes with its time, and every value of a plan.",
-        ),
+        switch("-q", "--quiet", help="Print errors and the result only."),
+        switch("-v", "--verbose", help="Print each call to AWS and Kubernetes, and all values of plans."),
     )
 
 
@@ -233,36 +204,29 @@ report_options = group(
         "--max-length",
         type=click.IntRange(4_000),
         metavar="N",
-        help="Characters of -o markdown; what has no room is named. [default: 65000, a comment's]",
+        help="Most characters of -o markdown. [default: 65000, the limit of a comment]",
     ),
     once_filled(
-        "--output-file",
-        type=_FILE,
-        help="Append outputs for the next step, as GitHub's GITHUB_OUTPUT has them.",
+        "--output-file", type=_FILE, help="Append outputs for the next step (such as $GITHUB_OUTPUT)."
     ),
     once_filled(
-        "--summary-file",
-        type=_FILE,
-        help="Append the result as Markdown, as to GitHub's GITHUB_STEP_SUMMARY (up to 1 MiB).",
+        "--summary-file", type=_FILE, help="Append the result as Markdown (such as $GITHUB_STEP_SUMMARY)."
     ),
-    once_filled("--json-file", type=_FILE, help="Write the result as JSON, whatever -o is."),
+    once_filled("--json-file", type=_FILE, help="Also write the result to this file as JSON."),
 )
-"""Where the result goes beside standard output, and how long its Markdown may be."""
+"""Files for the result, and the longest Markdown."""
 output_options = _speaking(*_FORMS)
-"""How a command speaks."""
 reported_output_options = group(_speaking(*_FORMS, "markdown", "github"), report_options)
-"""How a command speaks whose result is read in pipelines, too."""
+"""The output of a command whose result pipelines also read."""
 writing_options = group(run_options, reported_output_options)
-"""How a command that writes is run, and speaks."""
-quiet_option = switch("-q", "--quiet", help="Errors and the result only.")
-calls_option = switch("-v", "--verbose", help="Show each call to AWS and Kubernetes with its time.")
-allow_empty_option = switch("--allow-empty", help="Exit 0 even if there was nothing to check.")
-allow_partial_option = switch(
-    "--allow-partial", help="Exit 0 even if something that matters could not be read."
-)
+"""The run and the output of a command that writes."""
+quiet_option = switch("-q", "--quiet", help="Print errors and the result only.")
+calls_option = switch("-v", "--verbose", help="Print each call to AWS and Kubernetes.")
+allow_empty_option = switch("--allow-empty", help="Exit 0 if there is nothing to check.")
+allow_partial_option = switch("--allow-partial", help="Exit 0 if something relevant could not be read.")
 scope_options = group(allow_partial_option, allow_empty_option)
-"""What a command that reads accepts, instead of ending with 1 or 7."""
-ignore_not_found_option = switch("--ignore-not-found", help="A NAME that does not exist is no error.")
+"""Options of commands that read: exit 0 instead of 1 or 7."""
+ignore_not_found_option = switch("--ignore-not-found", help="Exit 0 if NAME does not exist.")
 
 
 def take_allowance(options: dict[str, Any]) -> Allowance:
@@ -271,7 +235,7 @@ def take_allowance(options: dict[str, Any]) -> Allowance:
 
 
 def take_lock_options(options: dict[str, Any]) -> LockOptions:
-    """Take the options of `lock_options`; what is not given is as the project's `.irsa.yaml` has it."""
+    """Take the options of `lock_options`; the defaults are those of `.irsa.yaml`."""
     from irsa_cli.usecases.command.project_settings import lock_options
 
     with wrong_usage():
@@ -283,12 +247,12 @@ def take_lock_options(options: dict[str, Any]) -> LockOptions:
 
 
 def take_lock_namespace(options: dict[str, Any]) -> str:
-    """Take the option of `lock_namespace_option`: where the locks are that a command looks at."""
+    """Take the option of `lock_namespace_option`, the namespace of the locks."""
     return take_lock_options({**options, "lock_timeout": None, "lock": None}).namespace
 
 
 def take_settings(options: dict[str, Any], progress: Progress) -> tuple[Settings, bool]:
-    """Take the options of `run_options` out of a command's options; also whether exit code 6 is wanted."""
+    """Take the options of `run_options`; the second value is whether changes give exit code 6."""
     lock = take_lock_options(options)
     detailed = options.pop("detailed_exitcode")
     progress.seconds = options["timeout"]

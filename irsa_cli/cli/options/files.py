@@ -1,4 +1,4 @@
-"""The options of commands that work from configuration files, and reading what they name."""
+"""The options of commands that work from configuration files, and reading these files."""
 
 from __future__ import annotations
 
@@ -7,13 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from irsa_cli.cli.help.environment import is_flag
-from irsa_cli.cli.options.common import (
-    any_region_option,
-    assume_role_option,
-    expect_options,
-    listed,
-    profile_option,
-)
+from irsa_cli.cli.options.common import expect_options, listed, where_options
 from irsa_cli.cli.options.targets import (
     current_cluster,
     region_teller,
@@ -23,16 +17,7 @@ from irsa_cli.cli.options.targets import (
     take_target_way,
     target_way_options,
 )
-from irsa_cli.cli.options.types import (
-    CLUSTER_NAME,
-    Decorator,
-    completed,
-    group,
-    many_filled,
-    once,
-    once_filled,
-    wrong_usage,
-)
+from irsa_cli.cli.options.types import Decorator, group, many_filled, once, wrong_usage
 from irsa_cli.core.config.model import Config, Selection
 
 if TYPE_CHECKING:
@@ -41,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def file_options(*, required: bool = True) -> Decorator:
-    """Which files, which of their ServiceAccounts, how many at the same time."""
+    """The files, the selection of their ServiceAccounts, and how many run at the same time."""
     return group(
         many_filled(
             "-f",
@@ -52,51 +37,35 @@ def file_options(*, required: bool = True) -> Decorator:
             metavar="FILE",
             help="Configuration file or folder, or - for standard input (repeat).",
         ),
-        many_filled("--include", metavar="GLOB", help="Only these NAMESPACE/NAME (repeat, or commas)."),
-        many_filled("--exclude", metavar="GLOB", help="Not these NAMESPACE/NAME (repeat, or commas)."),
+        many_filled("--include", metavar="GLOB", help="Use these NAMESPACE/NAME only (or comma-separated)."),
+        many_filled("--exclude", metavar="GLOB", help="Skip these NAMESPACE/NAME (or comma-separated)."),
         once(
             "--parallel",
             type=click.IntRange(1, 64),
             metavar="N",
             default=16,
-            help="How many ServiceAccounts at the same time; fewer while AWS throttles. [default: 16]",
+            help="Most ServiceAccounts at the same time; fewer while AWS throttles. [default: 16]",
         ),
         once(
             "--max-failures",
             type=click.IntRange(1),
             metavar="N",
-            help="Begin nothing more once so many have failed. [default: no limit]",
+            help="Stop after this many failures. [default: no limit]",
         ),
     )
 
 
 place_options = group(
-    once(
-        "-c",
-        "--cluster",
-        type=CLUSTER_NAME,
-        shell_complete=completed("clusters"),
-        help="EKS cluster, where the files name none.",
-    ),
-    once_filled(
-        "-r",
-        "--region",
-        metavar="REGION",
-        shell_complete=completed("regions"),
-        help="AWS region, where they name none.",
-    ),
-    any_region_option,
-    profile_option,
-    assume_role_option,
+    where_options(", if the files have none"),
     role_account_options,
     target_way_options,
     expect_options,
 )
-"""Which cluster where the files don't say it, and as whom."""
+"""The cluster, if the files have none, and the caller."""
 
 
 def take_place(options: dict[str, Any]) -> Target:
-    """Take the options of `place_options` and `kube_options` out of a command's options."""
+    """Take the options of `place_options` and `kube_options`."""
     from irsa_cli.usecases.command.connect import Target
 
     names = ("region", "profile", "assume_role", "kubeconfig", "context")
@@ -112,9 +81,9 @@ def take_place(options: dict[str, Any]) -> Target:
 
 
 def take_files(options: dict[str, Any]) -> tuple[tuple[Config, ...], Target, Selection, list[Place]]:
-    """Read the files that are named, and find where their ServiceAccounts are; else wrong usage.
+    """Read the files and find the places of their ServiceAccounts.
 
-    The cluster is the kubeconfig's where neither files, flags nor settings name one.
+    Without a cluster in files, flags and settings, it is the kubeconfig's.
     """
     from irsa_cli.usecases.files.reading import read_configs
     from irsa_cli.usecases.files.targets import places
@@ -125,7 +94,7 @@ def take_files(options: dict[str, Any]) -> tuple[tuple[Config, ...], Target, Sel
     with wrong_usage():
         selection = Selection(include, exclude)
         configs = tuple(read_configs(options.pop("files")))
-        if not options.get("prune"):  # What is to be pruned is in no file.
+        if not options.get("prune"):  # irsa prunes ServiceAccounts that are in no file.
             selection.check(item for config in configs for item in config.bindings)
         if not target.cluster and not all(config.cluster for config in configs):
             target = current_cluster(target) or target

@@ -1,8 +1,4 @@
-"""Options about a role and its ServiceAccount that create-sa and update-sa share, and reading their values.
-
-A value that is wrong is told by the flag's name. Options of which the two say different things are each
-command's own.
-"""
+"""The options about a role and its ServiceAccount that create-sa and update-sa share, and their values."""
 
 from __future__ import annotations
 
@@ -40,30 +36,26 @@ attach_policy_option = many_filled(
 )
 
 allow_boundary_removal_option = switch(
-    "--allow-boundary-removal", help="Let a permissions boundary go that a role has now; else it is refused."
+    "--allow-boundary-removal", help="Allow the removal of a role's permissions boundary."
 )
 
 
 def _unless_never(context: click.Context, _parameter: click.Parameter, value: bool) -> bool:
-    """Refuse the flag where the project's `.irsa.yaml` says that it never holds."""
+    """Refuse the flag if the project's `.irsa.yaml` forbids it."""
     if value:
         from irsa_cli.usecases.command.project_settings import read_project
 
-        try:
+        with wrong_usage():
             project = read_project(Path.cwd())
-        except InvalidInput as error:
-            raise click.UsageError(str(error), context) from error
         if project.never_wide_trust:
-            raise click.UsageError(
-                f"--allow-wide-trust: {project.place('allowWideTrust')} says never", context
-            )
+            raise click.UsageError(f"--allow-wide-trust: {project.place('allowWideTrust')} is never", context)
     return value
 
 
 allow_wide_trust_option = switch(
     "--allow-wide-trust",
     callback=_unless_never,
-    help="Allow an overly broad trust policy (severity high or more), or one that admits to a powerful role.",
+    help="Allow an overly broad trust policy, or trust in a powerful role.",
 )
 
 description_option = once(
@@ -72,7 +64,7 @@ description_option = once(
 
 
 def max_session_option(default: str) -> Decorator:
-    """The role's longest session; `default` says what it is without the option."""
+    """The role's longest session; `default` is added to the help."""
     return once(
         "--max-session-duration",
         type=Duration(within=("1h", "12h")),
@@ -84,7 +76,7 @@ pod_options = group(
     click.option(
         "--sts-regional-endpoints/--no-sts-regional-endpoints",
         default=None,
-        help="Have the pods' SDKs use the regional (or the global) STS endpoint.",
+        help="Use the regional (or the global) STS endpoint in pods.",
     ),
     once(
         "--token-expiration",
@@ -92,11 +84,11 @@ pod_options = group(
         help="Lifetime of the pods' tokens, 10m to 24h.",
     ),
 )
-"""What the pod identity webhook gives to pods besides role and audience."""
+"""The settings of the pod identity webhook, except role and audience."""
 
 
 def take_boundary_rules(*, may_remove: bool = False) -> BoundaryRules:
-    """What environment and .irsa.yaml demand of permissions boundaries; else wrong usage."""
+    """The rules for permissions boundaries, from the environment and `.irsa.yaml`."""
     from irsa_cli.usecases.command.project_settings import boundary_rules
 
     with wrong_usage():
@@ -111,13 +103,13 @@ def policy_arns(flag: str, values: tuple[str, ...]) -> tuple[str, ...]:
             arn.check_policy_or_name(text)
     if len(policies) > policy.MANAGED_LIMIT:
         raise click.BadParameter(
-            f"{len(policies)} policies, IAM takes {policy.MANAGED_LIMIT} a role at most", param_hint=flag
+            f"{len(policies)} policies; a role can have {policy.MANAGED_LIMIT}", param_hint=flag
         )
     return policies
 
 
 def inline_policies(files: tuple[str, ...]) -> dict[str, Document]:
-    """The documents, each named after its file."""
+    """The policy documents by the names of their files."""
     from irsa_cli.core.config.policies import read_policy
 
     found: dict[str, Document] = {}
@@ -128,19 +120,19 @@ def inline_policies(files: tuple[str, ...]) -> dict[str, Document]:
             document = read_policy(read_text(file), file)
             if name in found and not policy.equal(found[name], document):
                 raise InvalidInput(
-                    f"two inline policies would be named {name}", reason="they are named after their files"
+                    f"two inline policies have the name {name}", reason="they are named after their files"
                 )
         found[name] = document
     if sum(policy.size(document) for document in found.values()) > policy.INLINE_LIMIT:
         raise click.BadParameter(
-            f"together larger than the {policy.INLINE_LIMIT} characters IAM takes",
+            f"together they are larger than IAM's limit of {policy.INLINE_LIMIT} characters",
             param_hint="--inline-policy",
         )
     return found
 
 
 def edits(flag: str, values: tuple[str, ...]) -> dict[str, str | None]:
-    """`key=value` sets a key, `key-` removes it (None), as kubectl has it for labels and annotations."""
+    """`key=value` sets a key, `key-` removes it (None), as in kubectl."""
     found: dict[str, str | None] = {}
     for text in values:
         key, equals, value = text.partition("=")

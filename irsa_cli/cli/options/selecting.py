@@ -1,8 +1,4 @@
-"""The options that say which ServiceAccounts a command is about: one by its name, or many.
-
-One rule for all commands: NAME and --name are the same, -n is a namespace, -A all of them, -l a selector of
-labels. What several of them mean together is checked here.
-"""
+"""The options that select ServiceAccounts: NAME or --name, -n, -A and -l, the same in all commands."""
 
 from __future__ import annotations
 
@@ -17,7 +13,7 @@ _OPTION = "irsa_cli.name_option"
 
 
 def name_argument(*, required: bool = False, kind: click.ParamType | None = None) -> Decorator:  # type: ignore[type-arg]
-    """NAME, or --name NAME: the ServiceAccount's, or what `kind` reads. Both, and different: wrong usage."""
+    """NAME, or --name NAME: a ServiceAccount, or a value of `kind`. Two different names are wrong usage."""
     checked = kind or Checked("name", "names.service_account")
 
     def keep(context: click.Context, _parameter: click.Parameter, value: Any) -> None:
@@ -46,15 +42,15 @@ def name_argument(*, required: bool = False, kind: click.ParamType | None = None
             expose_value=False,
             callback=keep,
             shell_complete=completed("accounts"),
-            help="Name of the ServiceAccount, as NAME.",
+            help="Name of the ServiceAccount, the same as NAME.",
         ),
     )
 
 
 def namespace_option(
-    help_text: str = "Its namespace. [default: default]", default: str | None = "default"
+    help_text: str = "Namespace of the ServiceAccount. [default: default]", default: str | None = "default"
 ) -> Decorator:
-    """The ServiceAccount's namespace; what it is without the option is said in the text."""
+    """The ServiceAccount's namespace; the help has the default."""
     return once(
         "-n",
         "--namespace",
@@ -66,35 +62,32 @@ def namespace_option(
 
 
 binding_options = group(name_argument(required=True), namespace_option())
-"""Which ServiceAccount: NAME or --name, and --namespace."""
 
 
 def all_namespaces_option(help_text: str) -> Decorator:
-    """All namespaces; what that means beside NAME is said in the text."""
+    """All namespaces."""
     return switch("-A", "--all-namespaces", "everywhere", help=help_text)
 
 
-ignore_maker_option = switch(
-    "--ignore-maker", help="Also if another tool may manage the role, by its name or tags."
-)
+ignore_maker_option = switch("--ignore-maker", help="Continue if another tool may manage the role.")
 
 selector_option = once(
     "-l",
     "--selector",
     type=Checked("selector", "names.selector"),
-    help="Only ServiceAccounts with these labels, as kubectl has it: app=web,tier!=test,env in (a,b).",
+    help="Select ServiceAccounts by label, as in kubectl: app=web,tier!=test.",
 )
 
 
 def check_reachable(options: dict[str, Any]) -> None:
-    """Wrong usage for the issuer of a cluster whose API can't be reached."""
+    """Refuse an issuer URL without a way to the cluster's API."""
     if options["issuer_url"] and not (options["kubeconfig"] or options["context"]):
-        raise click.UsageError("--issuer-url needs --kubeconfig or --context, to reach the cluster's API")
+        raise click.UsageError("--issuer-url needs --kubeconfig or --context to reach the cluster's API")
 
 
 def check_many(options: dict[str, Any]) -> None:
-    """What contradicts itself of -n, -A, -l and NAME is wrong usage."""
+    """Refuse contradictions of -n, -A, -l and NAME."""
     if options.get("everywhere") and options.get("namespace"):
         raise click.UsageError("--namespace and --all-namespaces contradict each other")
     if options.get("selector") and options.get("name"):
-        raise click.UsageError("--selector is for many ServiceAccounts: it contradicts NAME")
+        raise click.UsageError("NAME and --selector contradict each other")

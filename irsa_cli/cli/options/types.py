@@ -1,4 +1,4 @@
-"""What an option's value may be, how often it is given, what completes it, and the decorators that say so."""
+"""The types of option values, their completion, and the decorators for options."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from irsa_cli.core.values.limits import seconds_of
 
 F = TypeVar("F", bound=Callable[..., Any])
 Decorator = Callable[[Any], Any]
-"""What adds options to a command."""
+"""A decorator that adds options to a command."""
 
 
 class Once(click.Option):
@@ -39,7 +39,7 @@ class Once(click.Option):
             and self.name == "output"
             and not _has_form(form, found)
         ):
-            click.echo(f"Note: {self.envvar} is ignored: this command has no such form", err=True)
+            click.echo(f"Note: {self.envvar}={found} is ignored: not a format of this command", err=True)
             return None
         return (found,)
 
@@ -57,13 +57,13 @@ class Once(click.Option):
 
 
 def _has_form(kind: OutputForm | click.Choice[str], text: str) -> bool:
-    """Whether a command has a form that the environment asks of all."""
+    """Whether a command has the output format that the environment sets."""
     forms = kind.forms if isinstance(kind, OutputForm) else kind.choices
     return text in forms or (isinstance(kind, OutputForm) and text.startswith(JSONPATH))
 
 
 def filled(_context: click.Context, parameter: click.Parameter, value: Any) -> Any:
-    """Refuse empty values, as a callback of click's: a variable that isn't set would else mean something."""
+    """Refuse empty values, as a callback of click: they come from variables that are not set."""
     for text in (value,) if isinstance(value, str) else value or ():
         if not text.strip(" ,"):
             raise click.BadParameter("it is empty (is a variable not set?)", param=parameter)
@@ -94,7 +94,7 @@ def group(*options: Decorator) -> Decorator:
 
 @contextmanager
 def wrong_usage(hint: str = "") -> Iterator[None]:
-    """Turn what is wrong with a value into click's error, which names the option `hint`."""
+    """Turn an invalid value into click's error about the option `hint`."""
     try:
         yield
     except InvalidInput as error:
@@ -104,18 +104,19 @@ def wrong_usage(hint: str = "") -> Iterator[None]:
 
 
 class Checked(click.ParamType):  # type: ignore[type-arg]
-    """A text that a function of `irsa_cli.core.values` checks (and may convert)."""
+    """A text that a function of `irsa_cli.core.values` checks and converts."""
 
     def __init__(self, name: str, check: str) -> None:
         self.name = name
         self._check = check
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Check the value; the rule's own words become click's error."""
+        """Check the value; the rule's message becomes click's error."""
         try:
             return _find(self._check)(value)
         except InvalidInput as error:
-            self.fail(str(error), param, ctx)
+            listed = "," in str(value) and self.name in ("name", "namespace")
+            self.fail(f"'{value}' is a list; give one {self.name}" if listed else str(error), param, ctx)
 
 
 def _find(path: str) -> Callable[[Any], Any]:
@@ -140,7 +141,7 @@ class Duration(click.ParamType):  # type: ignore[type-arg]
     name = "duration"
 
     def __init__(self, *, zero: bool = False, within: tuple[str, str] | None = None) -> None:
-        """`zero`: no time at all is a duration, too. `within`: shortest and longest, whole seconds."""
+        """`zero` allows 0; `within` is the shortest and the longest duration, in whole seconds."""
         self._zero = zero
         self._within = within
 
@@ -161,14 +162,13 @@ class Duration(click.ParamType):  # type: ignore[type-arg]
 
 DURATION = Duration()
 
-
 LIVE = "IRSA_COMPLETE_LIVE"
 """Not empty: clusters and ServiceAccounts are also asked live, within a second."""
 Completer = Callable[[click.Context, click.Parameter, str], "list[str]"]
 
 
 def completed(kind: str) -> Completer:
-    """What completes a value of a kind: clusters, regions, namespaces, accounts, profiles, policies."""
+    """The completion of a kind of value: clusters, regions, namespaces, accounts, profiles, policies."""
 
     def complete(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
         try:

@@ -255,7 +255,7 @@ READERS: Mapping[str, tuple[str, str]] = {
         "Vault's agent injector",
         "https://developer.hashicorp.com/vault/docs/platform/k8s/injector/annotations",
     ),
-    "irsa/": ("irsa", "docs/reference/names-and-tags.md"),
+    "irsa/": ("irsa", "irsa docs reference/names-and-tags"),
 }
 """By key, or by all keys of a domain (with the slash): who reads it, and the source."""
 

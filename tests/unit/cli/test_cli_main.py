@@ -131,7 +131,7 @@ def test_an_output_that_can_not_be_written_is_told_in_one_line(
         )
     assert done.returncode == 1
     if not both:
-        assert done.stderr == "Error: the output can't be written: No space left on device\n"
+        assert done.stderr == "Error: cannot write the output: No space left on device\n"
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ def test_each_problem_has_a_line(
     if "project" in name:
         (tmp_path / ".irsa.yaml").write_text(BAD_PROJECT)
     assert run(list(CASES[name])) == 2
-    said = capsys.readouterr().err.split("\n\n", 1)[1].splitlines()
+    said = capsys.readouterr().err.splitlines()
     assert said[0].startswith("Error: ")
     assert len(said) > 2
     assert all(line.startswith("  ") for line in said[1:])

@@ -195,7 +195,7 @@ def test_what_it_gives_back_meanwhile_is_gone(table: Table) -> None:
         table.kube.delete_lease("default", A.name, uid=place["uid"], version=place["resourceVersion"])
 
     table.meanwhile = release
-    assert "ServiceAccount ns/a  not held by it any more" in table.unlock("r1").out
+    assert "ServiceAccount ns/a  no longer held by that run" in table.unlock("r1").out
 
 
 def test_what_another_run_takes_over_meanwhile_stays(table: Table) -> None:
@@ -207,7 +207,7 @@ def test_what_another_run_takes_over_meanwhile_stays(table: Table) -> None:
             table.kube.replace_lease("default", A.name, body)
 
     table.meanwhile = take_over
-    assert "not held by it any more" in table.unlock("r1").out
+    assert "no longer held by that run" in table.unlock("r1").out
     assert table.names == {A.name}
 
 

@@ -67,7 +67,7 @@ def test_the_cluster_is_that_of_the_strongest(
             kubeconfig(here, ARN.replace("demo", name))
     found = play.irsa(*arguments)
     assert "demo - eu-west-1" in found.err
-    assert ("is that of context here" in found.err) == (strong == "kubeconfig")
+    assert ("of context here" in found.err) == (strong == "kubeconfig")
 
 
 def test_without_any_the_option_is_missing(play: Play, here: Path) -> None:
@@ -143,7 +143,7 @@ def test_what_the_files_name_goes_before_settings(
     project(here, "")
     kubeconfig(here, ARN)
     found = play.irsa("diff", "-f", bindings, code=None)
-    assert "is that of context here" in found.err
+    assert "of context here" in found.err
 
 
 @pytest.mark.parametrize(
@@ -161,8 +161,8 @@ def test_what_the_files_name_goes_before_settings(
         ({"IRSA_OUTPUT": "json"}, ("get-sa", "--allow-empty"), ""),
         ({"IRSA_NAMESPACE": " ", "IRSA_REGION": "", "IRSA_TIMEOUT": ""}, ("associate-oidc",), ""),
         ({"IRSA_YES": "1", "IRSA_PRUNE": "1", "IRSA_FORCE": "1"}, ("get-sa", "--allow-empty"), ""),
-        ({"IRSA_NAMESPACE": "A B"}, ("get-sa",), "the environment has it: IRSA_NAMESPACE"),
-        ({"IRSA_TIMEOUT": "x"}, ("associate-oidc",), "the environment has it: IRSA_TIMEOUT"),
+        ({"IRSA_NAMESPACE": "A B"}, ("get-sa",), "The value is from the variable IRSA_NAMESPACE."),
+        ({"IRSA_TIMEOUT": "x"}, ("associate-oidc",), "The value is from the variable IRSA_TIMEOUT."),
         ({"IRSA_ATTACH_ROLE_ARN": "arn:aws:iam::111122223333:role/x"}, (*CREATE, "--dry-run"), ""),
     ],
 )
@@ -262,8 +262,8 @@ def test_config_shows_each_setting_and_where_it_is_from(
     assert found["cluster"] == ("x", "IRSA_CLUSTER")
     assert found["--output"] == ("json", "IRSA_OUTPUT")
     assert found["callTimeout"] == ("3", "IRSA_CALL_TIMEOUT")
-    assert "IRSA_REGON means nothing to irsa (did you mean 'IRSA_REGION'?)" in ran.err
-    assert "IRSA_YES is not read" in ran.err
+    assert "IRSA_REGON is not a variable of irsa (did you mean 'IRSA_REGION'?)" in ran.err
+    assert "IRSA_YES is ignored" in ran.err
     monkeypatch.delenv("IRSA_OUTPUT")
     lines = play.irsa("config").out.splitlines()
     assert lines[0].split() == ["SETTING", "VALUE", "FROM"]

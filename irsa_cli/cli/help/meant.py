@@ -1,0 +1,234 @@
+"""The line that a user of eksctl, kubectl or Terraform probably meant. irsa shows it and does not run it."""
+
+from __future__ import annotations
+
+import difflib
+import io
+import os
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from contextlib import redirect_stderr
+from itertools import pairwise
+
+import click
+
+
+def _table(text: str) -> Mapping[str, str]:
+    """The words on the right of each line, with the meaning on its left."""
+    lines = (line.strip().partition(": ") for line in text.strip().splitlines())
+    return {word: meaning for meaning, _, words in lines for word in words.split()}
+
+
+_VERBS = _table("""
+    create-sa: create add new
+    get-sa: get list ls status
+    describe-sa: describe inspect show
+    delete-sa: delete remove rm
+    update-sa: update edit patch annotate
+""")
+_COMMANDS = _table("""
+    associate-oidc: associate-iam-oidc-provider associate create-oidc-provider
+    adopt: import migrate
+    doctor: debug diagnose troubleshoot why
+    recover: rollback resume undo
+    verify: test check
+    history: log logs
+    diff: plan
+    delete: destroy
+    lint: validate
+    audit: scan
+    who-can: can-i
+    sandbox demo: demo
+    exec: run
+    config: settings
+    help: man
+    unlock: locks
+""")
+_KINDS = _table("""
+    sa: sa sas serviceaccount serviceaccounts iamserviceaccount iamserviceaccounts binding bindings
+    oidc: oidc oidcprovider oidc-provider iam-oidc-provider open-id-connect-provider
+""")
+_OPTIONS = _table("""
+    --cluster: --cluster-name --clustername --eks-cluster
+    --region: --aws-region --location --zone
+    --profile: --aws-profile
+    --namespace: --ns
+    --all-namespaces: --all
+    --name: --sa --serviceaccount --service-account --service-account-name
+    --attach-policy-arn: --policy --policy-arn --policy-arns --attach-policy --attach-policy-arns --policies
+    --attach-role-arn: --role-arn --role --iam-role
+    --inline-policy: --policy-document
+    --yes: --auto-approve --assume-yes --no-prompt --non-interactive
+    --dry-run: --plan --preview --what-if --noop --check
+    --filename: --file
+    --label: --labels
+    --annotation: --annotations
+    --tags: --tag
+    --timeout: --wait-timeout
+    --verbose: --debug
+    --quiet: --silent
+    --output: --format
+    --output=json: --json
+    --output=yaml: --yaml
+""")
+_DROPPED = ("--wait", "-w", "--approve", "--only-missing", "--cfn-disable-rollback", "--disable-eviction")
+_DROPPED_WITH_VALUE = ("--color", "-C", "--cfn-role-arn")
+"""Options of eksctl that irsa does not need."""
+_FILE = ("-f", "--filename", "--config-file")
+_OF_FILES = ("apply", "diff", "delete")
+
+
+def line_meant(error: click.ClickException, words: Sequence[str], root: click.Context) -> str:
+    """The line that was probably meant, quoted for a shell, or ''."""
+    at = words.index("--") if "--" in words else len(words)
+    own, rest = list(words[:at]), words[at:]
+    fixed, found = own, error
+    for _ in range(20):
+        better = _fixed(fixed, found, root) or fixed
+        again = None if better == fixed else _error_of([*better, *rest], root)
+        fixed = better
+        if again is None:
+            break
+        found = again
+    return "" if fixed == own else f"{root.info_name} {shlex.join([*fixed, *rest])}"
+
+
+def _error_of(words: Sequence[str], root: click.Context) -> click.ClickException | None:
+    """Parse a line without running it."""
+    context, left = root, [word for word in words if word not in ("-h", "--help", "--help-all")]
+    try:
+        with redirect_stderr(io.StringIO()):
+            while isinstance(context.command, click.Group):
+                name, command, left = context.command.resolve_command(context, left)
+                if isinstance(command, click.Group):
+                    context = click.Context(command, info_name=name, parent=context)
+                elif command is not None:
+                    with command.make_context(name, list(left), parent=context):
+                        return None
+    except click.ClickException as error:
+        return error
+    except (click.exceptions.Exit, click.Abort, IndexError):
+        pass
+    return None
+
+
+def _fixed(words: list[str], error: click.ClickException, root: click.Context) -> list[str] | None:
+    """The line with one mistake less; None if there is no way to improve it."""
+    context = getattr(error, "ctx", None) or root
+    if better := _with_command(words, root):
+        return better
+    if isinstance(error, click.BadOptionUsage) and not isinstance(error, click.NoSuchOption):
+        name = error.option_name
+        return [name if word.startswith(f"{name}=") else word for word in words]
+    if isinstance(context.command, click.Group):
+        return _nearest(words, context.command.list_commands(context))
+    known = [
+        text for item in context.command.get_params(context) for text in (*item.opts, *item.secondary_opts)
+    ]
+    dashed = [
+        f"-{word}" if re.match("-[a-z]{3}", word) and f"-{word.partition('=')[0]}" in known else word
+        for word in words
+    ]
+    if dashed != words:
+        return dashed
+    if isinstance(error, click.NoSuchOption):
+        return _with_option(words, error.option_name, known)
+    if isinstance(error, click.BadParameter) and error.param is not None:
+        return _with_value(words, error.param)
+    pairs = zip(["", *words], words, strict=False)  # `-v 4` of eksctl, `sa` of kubectl
+    return [
+        word
+        for before, word in pairs
+        if not (word.isdigit() and before == "-v") and not (word in _KINDS and before.endswith("-sa"))
+    ]
+
+
+def _with_command(words: list[str], root: click.Context) -> list[str] | None:
+    group = root.command
+    commands = group.list_commands(root) if isinstance(group, click.Group) else []
+    if words and words[0].startswith("-"):
+        starts = [
+            words.index(word) for known in (commands, _VERBS, _COMMANDS) for word in words if word in known
+        ]
+        return [*words[starts[0] :], *words[: starts[0]]] if starts else None
+    if not words or (words[0] == "utils" and len(words) > 1):
+        return words[1:] or None
+    if words[1:] and words[0] in ("create-sa", *_OF_FILES) and words[1].endswith((".yaml", ".yml")):
+        return _of_files([words[0], "-f", *words[1:]])
+    joined = re.fullmatch(r"([a-z]+)[-_]?(?:iamserviceaccounts?|serviceaccounts?|sa)", words[0])
+    verb = joined[1] if joined and words[0] not in commands else words[0]
+    kind, slash, name = words[1].partition("/") if len(words) > 1 else ("", "", "")
+    if verb in _VERBS and kind.lower() in _KINDS:
+        if _KINDS[kind.lower()] == "oidc":
+            return ["disassociate-oidc" if _VERBS[verb] == "delete-sa" else "associate-oidc", *words[2:]]
+        return _of_files([_VERBS[verb], *([name] if slash else []), *words[2:]])
+    if words[0] in commands or verb not in (*_VERBS, *_COMMANDS):
+        return None
+    return _of_files([*(_VERBS.get(verb) or _COMMANDS[verb]).split(), *words[1:]])
+
+
+def _of_files(words: list[str]) -> list[str]:
+    """The line, with `apply` or `delete` if it has files."""
+    if words[0] in _OF_FILES or not any(word.partition("=")[0] in _FILE for word in words):
+        return words
+    return ["delete" if words[0] == "delete-sa" else "apply", *words[1:]]
+
+
+def _nearest(words: list[str], known: Sequence[str]) -> list[str] | None:
+    """The line with the name nearest to the first word that is none."""
+    for number, word in enumerate(words[:2]):
+        near = difflib.get_close_matches(word, known, n=1, cutoff=0.7)
+        if near and near[0] != word:
+            return [*words[:number], near[0], *words[number + 1 :]]
+    return None
+
+
+def _with_option(words: list[str], name: str, known: Sequence[str]) -> list[str] | None:
+    at = next((number for number, word in enumerate(words) if word.partition("=")[0] == name), None)
+    if at is None:
+        return None
+    before, after = words[:at], words[at + 1 :]
+    if name in ("-R", "--recursive"):
+        return _with_folders([*before, *after])
+    if name in _FILE:
+        return _of_files(words)
+    meant = _OPTIONS.get(name, "")
+    if meant.partition("=")[0] in known:
+        return [*before, meant + words[at][len(name) :], *after]
+    if name in (*_DROPPED, *_DROPPED_WITH_VALUE):
+        return [*before, *after[name in _DROPPED_WITH_VALUE and "=" not in words[at] :]]
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.75)
+    return [*before, near[0] + words[at][len(name) :], *after] if near else None
+
+
+def _with_folders(words: list[str]) -> list[str]:
+    """The line with each folder below those of `-f`, which irsa reads without the folders in them."""
+    found: list[str] = []
+    for before, word in zip(["", *words], words, strict=False):
+        found.append(word)
+        if words[0] in _OF_FILES and before in _FILE:
+            for folder, below, files in os.walk(word):
+                below.sort()
+                if folder != word and any(file.endswith((".yaml", ".yml", ".json")) for file in files):
+                    found += ["-f", folder]
+    return found
+
+
+def _with_value(words: list[str], parameter: click.Parameter) -> list[str] | None:
+    if parameter.name == "plan_file":  # The NAME of another command.
+        return [words[0], *(word for before, word in pairwise(words) if "-" in (before[0], word[0]))]
+    if isinstance(parameter, click.Argument) and parameter.name == "name":
+        names = [word for word in words[1:] if re.fullmatch(r"[a-z0-9-]+/[a-z0-9.-]+", word)]
+        if names and words[0] != "policies":
+            namespace, _, name = names[0].partition("/")
+            given = [] if namespace in _KINDS else ["-n", namespace]
+            at = words.index(names[0])
+            return [*words[:at], name, *given, *words[at + 1 :]]
+    choices: Sequence[str] = getattr(parameter.type, "choices", getattr(parameter.type, "forms", ()))
+    for at, word in enumerate(words):
+        flag, equals, value = word.rpartition("=")
+        near = difflib.get_close_matches(value.lower(), choices, n=1, cutoff=0.6)
+        if near and value not in choices and (equals or words[at - 1] in parameter.opts):
+            return [*words[:at], f"{flag}{equals}{near[0]}", *words[at + 1 :]]
+    return None

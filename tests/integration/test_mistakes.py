@@ -1,0 +1,161 @@
+"""Mistakes of newcomers: a short answer that says what is wrong and what is right; what it proposes works."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from irsa_cli.cli.main import run
+from irsa_cli.sandbox import Sandbox
+from tests.support.stage import READ_ONLY
+
+WIDTH, MOST = 80, 3
+BINDINGS = """
+apiVersion: irsa/v1
+kind: Bindings
+serviceAccounts:
+- metadata: {name: %s, namespace: files}
+  attachPolicyARNs: [arn:aws:iam::aws:policy/ReadOnlyAccess]
+"""
+PROPOSED: dict[str, str] = {
+    # The hands of others.
+    "create iamserviceaccount --cluster demo --name y --namespace z --wait": ""
+    "create-sa --cluster demo --name y --namespace z",
+    "create iamserviceaccount --cluster demo --name q --role-name r --role-only": "create-sa --cluster demo"
+    " --name q --role-name r --role-only",
+    f"create iamserviceaccount --cluster=demo --name=y --attach-policy-arn={READ_ONLY} --approve -v 4": ""
+    f"create-sa --cluster=demo --name=y --attach-policy-arn={READ_ONLY} --approve -v",
+    "create iamserviceaccount -f files/a.yaml --approve -c demo": "apply -f files/a.yaml --approve -c demo",
+    "delete iamserviceaccount --cluster demo --name reader --approve": ""
+    "delete-sa --cluster demo --name reader --approve",
+    "delete iamserviceaccount -f files/a.yaml --approve -c demo --only-missing": "delete -f files/a.yaml"
+    " --approve -c demo",
+    "get iamserviceaccount --cluster demo --namespace default": "get-sa --cluster demo --namespace default",
+    "utils associate-iam-oidc-provider --cluster demo --approve": "associate-oidc --cluster demo --approve",
+    "delete oidc-provider -c demo --dry-run": "disassociate-oidc -c demo --dry-run",
+    "get sa -c demo": "get-sa -c demo",
+    "get sa/reader -c demo": "get-sa reader -c demo",
+    "get -c demo": "get-sa -c demo",
+    "get serviceaccounts -A -c demo": "get-sa -A -c demo",
+    "list -c demo": "get-sa -c demo",
+    "create sa x -c demo": "create-sa x -c demo",
+    "create x -c demo": "create-sa x -c demo",
+    "create-serviceaccount x -c demo": "create-sa x -c demo",
+    "describe sa reader -c demo": "describe-sa reader -c demo",
+    "show sa reader -c demo": "describe-sa reader -c demo",
+    "delete sa reader -c demo": "delete-sa reader -c demo",
+    "rm reader -c demo": "delete-sa reader -c demo",
+    "update sa reader --label a=b -c demo": "update-sa reader --label a=b -c demo",
+    "create-sa sa x -c demo": "create-sa x -c demo",
+    "plan -f files/a.yaml -c demo": "diff -f files/a.yaml -c demo",
+    "can-i s3:GetObject": "who-can s3:GetObject",
+    "test reader -c demo": "verify reader -c demo",
+    "logs": "history",
+    # Files and folders.
+    "apply -R -f files -c demo": "apply -f files -f files/sub -c demo",
+    "diff --recursive --filename files -c demo": "diff --filename files -f files/sub -c demo",
+    "lint -R files": "lint files",
+    "create-sa files/a.yaml -c demo": "apply -f files/a.yaml -c demo",
+    "create-sa a.yaml -c demo": "apply -f a.yaml -c demo",
+    "apply files/a.yaml -c demo": "apply -f files/a.yaml -c demo",
+    "diff files/a.yaml -c demo": "diff -f files/a.yaml -c demo",
+    "apply --file files/a.yaml -c demo": "apply --filename files/a.yaml -c demo",
+    # Options.
+    "get-sa --cluster-name demo": "get-sa --cluster demo",
+    "get-sa --aws-region eu-west-1 -c demo": "get-sa --region eu-west-1 -c demo",
+    "get-sa -c demo --ns default": "get-sa -c demo --namespace default",
+    "get-sa --namspace default -c demo": "get-sa --namespace default -c demo",
+    "get-sa -cluster demo": "get-sa --cluster demo",
+    "get-sa --json -c demo": "get-sa --output=json -c demo",
+    "create-sa x -c demo --dry-rn": "create-sa x -c demo --dry-run",
+    "create-sa x -c demo --dry-run=client": "create-sa x -c demo --dry-run",
+    f"create-sa x -c demo --policy-arn {READ_ONLY}": f"create-sa x -c demo --attach-policy-arn {READ_ONLY}",
+    "delete-sa reader -c demo --auto-approve": "delete-sa reader -c demo --yes",
+    "-c demo get-sa": "get-sa -c demo",
+    "--region eu-west-1 -c demo create-sa x": "create-sa x --region eu-west-1 -c demo",
+    # Names and values.
+    "creat-sa x -c demo": "create-sa x -c demo",
+    "polices list": "policies list",
+    "policies lst": "policies list",
+    "create-sa backend/x -c demo": "create-sa x -n backend -c demo",
+    "describe-sa sa/reader -c demo": "describe-sa reader -c demo",
+    "get-sa -c demo -o jsn": "get-sa -c demo -o json",
+    "get-sa -c demo --output=YAML": "get-sa -c demo --output=yaml",
+    "audit -c demo -o jason": "audit -c demo -o json",
+    "audit -c demo --min-severity hihg": "audit -c demo --min-severity high",
+    "create-sa x -c demo --annotations 'a=b c'": "create-sa x -c demo --annotation 'a=b c'",
+}
+EXPLAINED: dict[str, str] = {
+    "create-sa -c demo": "Missing argument 'NAME'",
+    "create-sa x": "Missing option '--cluster'",
+    "create-sa x -c": "Option '-c' requires an argument",
+    "create-sa x -c demo -n a,b": "'a,b' is a list; give one namespace",
+    "create-sa a,b -c demo": "'a,b' is a list; give one name",
+    "create-sa a b -c demo": "Unexpected argument: b.",
+    "create-sa x -c demo --tags a=b c=d": "Quote values with spaces; repeat options",
+    "create-sa x -c demo --tags a:b": "'a:b' is not KEY=VALUE",
+    "create-sa X -c demo": "lower-case letters",
+    "create-sa x -c demo --timeout 5min": "examples: 90s, 25m, 1h30m",
+    "create-sa x -c demo --max-session-duration 30m": "'30m' is not between 1h and 12h",
+    "create-sa x -c demo --attach-role-arn arn:aws:iam::1:role/x": "--attach-role-arn",
+    "create-sa x -f files/a.yaml -c demo": "irsa apply -f",
+    "create-sa x -c demo --update-trust": "--update-trust needs --attach-role-arn",
+    "apply": "Missing option '-f' / '--filename'",
+    "apply -f nothing.yaml": "nothing.yaml",
+    "verify": "-A for all",
+    "exec reader -c demo aws s3 ls": "put -- between",
+    "who-can GetObject": "s3:GetObject",
+    "docs drfit": "how-to/drift",
+    "help creat": "irsa help create-sa",
+    "foo": "irsa --help",
+    "audit --fail-on severe": "none of low, medium, high, critical",
+    "update-sa reader -c demo": "no change is given",
+}
+
+
+@pytest.fixture
+def here(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Sandbox:
+    """The sandbox's environment, a provider, and a folder with files."""
+    for name, value in {**sandbox.env(), "IRSA_STATE_DIR": str(tmp_path / "state")}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
+    for name in ("a", "files/a", "files/sub/b"):
+        path = tmp_path / f"{name}.yaml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(BINDINGS % path.stem)
+    monkeypatch.chdir(tmp_path)
+    return sandbox
+
+
+def answer(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    """The answer to a wrong line; it is short."""
+    assert run(words) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert sum(-(-len(line) // WIDTH) for line in told.err.splitlines()) <= MOST, told.err
+    return told.err
+
+
+@pytest.mark.parametrize("line", PROPOSED)
+def test_the_line_that_was_meant_is_proposed_and_works(
+    line: str, here: Sandbox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = answer(shlex.split(line), capsys)
+    assert list(here.calls) == []
+    assert "Did you mean:" in told
+    proposed = told.splitlines()[-1].removeprefix("  irsa ")
+    assert proposed == PROPOSED[line]
+    assert run(["associate-oidc", "-c", "demo", "-q"]) == 0
+    if "reader" in line:
+        assert run(["create-sa", "reader", "-c", "demo", "-q"]) == 0
+    assert run(shlex.split(proposed)) in (0, 1, 5, 6, 7)
+
+
+@pytest.mark.parametrize("line", EXPLAINED)
+def test_a_mistake_is_explained(line: str, here: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+    told = " ".join(answer(shlex.split(line), capsys).split())
+    assert re.sub(r"\s+", " ", EXPLAINED[line]) in told
+    assert list(here.calls) == []
