@@ -168,7 +168,7 @@ def _pairs(evidence: dict[str, str]) -> Evidence:
     return tuple((name.replace("_", " "), value) for name, value in evidence.items())
 
 
-class Settled(Exception):
+class Decided(Exception):
     """Ends a check with a judgement, from a function that it calls."""
 
     def __init__(self, judgement: Judgement) -> None:
@@ -202,7 +202,7 @@ class Cause:
         """Run the check; an unreadable value is also an answer."""
         try:
             return self.check(facts)
-        except Settled as end:
+        except Decided as end:
             return end.judgement
         except CannotTell as error:
             return replace(unknown(error.why), follows=error.follows)

@@ -11,7 +11,7 @@ from irsa_cli.core.doctor.clues.meant import admitting, choose, evidence, naming
 from irsa_cli.core.doctor.clues.usage import idle
 from irsa_cli.core.doctor.commands import annotate_and_restart, make, of_account, unannotate
 from irsa_cli.core.doctor.facts import Facts, Subject
-from irsa_cli.core.doctor.finding import Judgement, Settled, account_cause, hint, ok, problem, suspect
+from irsa_cli.core.doctor.finding import Decided, Judgement, account_cause, hint, ok, problem, suspect
 from irsa_cli.core.doctor.owners import restart
 from irsa_cli.core.doctor.subjects import ROLE_ENV, audience_of, injected, listed, pod_names, provider_there
 from irsa_cli.core.marks.makers import reader_of
@@ -54,7 +54,7 @@ def _unannotated(subject: Subject) -> ServiceAccount:
     """The ServiceAccount; with the annotation, the check ends."""
     account = subject.existing()
     if ROLE_ARN_ANNOTATION in account.annotations:
-        raise Settled(ok("the ServiceAccount has a role annotation"))
+        raise Decided(ok("the ServiceAccount has a role annotation"))
     return account
 
 

@@ -11,8 +11,8 @@ from irsa_cli.core.doctor.clues.injection import config_map_of, leaves_the_token
 from irsa_cli.core.doctor.commands import of_account, of_power, proposed
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import (
+    Decided,
     Judgement,
-    Settled,
     account_cause,
     hint,
     ok,
@@ -49,7 +49,7 @@ def _chain(facts: Facts) -> Chain:
     have(facts.named.account)
     said = annotations_of(facts.named)
     if TARGET_ANNOTATION not in said:
-        raise Settled(ok(_NONE))
+        raise Decided(ok(_NONE))
     role = facts.named.role
     policies = role.policies if isinstance(role, Role) and isinstance(role.policies, dict) else {}
     target, tags = target_of(policies.get(POLICY_NAME, {}))
@@ -58,7 +58,7 @@ def _chain(facts: Facts) -> Chain:
     except UnreadableNote as error:
         raise CannotTell(f"{error.message}: {error.reason}", follows=False) from error
     if found is None:
-        raise Settled(ok(_NONE))
+        raise Decided(ok(_NONE))
     return replace(found, tag_session=tags and target == found.target_arn)
 
 

@@ -11,8 +11,8 @@ from irsa_cli.core.doctor.clues.usage import has_nothing, has_role, is_near
 from irsa_cli.core.doctor.commands import eks, in_account, of_power, rewrite_trust
 from irsa_cli.core.doctor.facts import Facts, OtherAssociation
 from irsa_cli.core.doctor.finding import (
+    Decided,
     Judgement,
-    Settled,
     account_cause,
     ok,
     pod_cause,
@@ -38,7 +38,7 @@ def association_of(facts: Facts) -> Association:
     """The Pod Identity association; without one, the check ends."""
     association = have(facts.named.association)
     if association is None:
-        raise Settled(ok("it has no Pod Identity association"))
+        raise Decided(ok("it has no Pod Identity association"))
     return association
 
 
