@@ -180,7 +180,7 @@ def adopt_all(caller: Caller) -> bool:
 
 def know_what_takes_over(caller: Caller) -> bool:
     """adopt knows whether EKS Pod Identity takes the ServiceAccount over."""
-    return caller.run("adopt", "app") == 0 and "was not checked" not in caller.told()
+    return caller.run("adopt", "app") == 0 and "did not check" not in caller.told()
 
 
 def find_a_missing_policy_early(caller: Caller) -> bool:

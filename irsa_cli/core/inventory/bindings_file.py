@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from irsa_cli.core.config.documents import OWN
 from irsa_cli.core.inventory.bindings import Bindings, BindingStatus, BoundRole, ListedBinding
 from irsa_cli.core.marks.notes import applied_keys, kept_tags
 from irsa_cli.core.objects.unreadable import Unreadable
@@ -32,7 +33,7 @@ Inline = Mapping[str, Mapping[str, Document] | Unreadable]
 def text_of(found: Bindings, inline: Inline) -> str:
     """The text of the file."""
     cluster = found.cluster
-    head = {"apiVersion": "irsa/v1", "kind": "Bindings"}
+    head = dict(zip(("apiVersion", "kind"), OWN, strict=True))
     where = {"metadata": {"name": cluster.name, "region": cluster.region}}
     home = {"roleAccount": cluster.home} if cluster.home != cluster.account else {}
     entries = [
