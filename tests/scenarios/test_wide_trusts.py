@@ -46,7 +46,7 @@ def without_audience(stage: Stage, namespace: str) -> Json:
     ("pattern", "expected", "words"),
     [
         ("*", [("every-name", "medium")], "including future ones"),
-        ("app*", [("name-pattern", "low")], "for example app-evil"),
+        ("app*", [("name-pattern", "low")], "ServiceAccount app* of namespace"),
         ("app", [], ""),
         ("", [], ""),
     ],
@@ -204,7 +204,7 @@ def test_adopt_and_what_reads(stage: Stage, namespace: str, unique: str) -> None
     assert warned(listed) == [("every-namespace", "high")]
     for form in ("text", "wide"):
         row = stage.irsa("get-sa", *where, "-o", form).out.splitlines()[1]
-        text = "   ok: broad trust: high every-namespace: statement 1 uses 'system:serviceaccount:*:app'"
+        text = "   ok: broad trust: high every-namespace: statement 1 allows ServiceAccount app"
         assert text in row
 
     described = stage.irsa("describe-sa", *where)

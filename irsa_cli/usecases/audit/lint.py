@@ -62,8 +62,8 @@ def lint(request: Request) -> LintReport:
     return LintReport(
         tuple(reading.files),
         unjudged,
-        tuple(unread),
         tuple(reading.skipped),
+        unread=tuple(unread),
         selection=choose(risks, today=datetime.now(timezone.utc).date()),
         fail_on=request.fail_on,
         fail_on_broken=request.fail_on_broken,
