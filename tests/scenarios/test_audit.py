@@ -16,6 +16,10 @@ from xml.etree import ElementTree
 import pytest
 
 from irsa_cli.cli.main import run
+from irsa_cli.cli.output.screens.audit import who_can_lines
+from irsa_cli.core.audit.auditing import Audit
+from irsa_cli.core.audit.estate import Estate
+from irsa_cli.core.audit.report import WhoCanReport
 from irsa_cli.core.trust.rules.table import RULES
 from irsa_cli.sandbox import Fault, Sandbox
 from tests.scenarios.auditing import NEVER_USED, client, plant, write_files
@@ -294,6 +298,23 @@ def test_no_finding_is_said_of_what_was_asked_only(irsa: Irsa) -> None:
     (line,) = [line for line in ran.out.splitlines() if line.startswith("no findings")]
     assert line.startswith(f"no findings for {arn_of('w8')} in 134 roles, ")
     assert line.endswith(" below --min-severity)")
+
+
+def test_lint_begins_with_the_problems_of_a_file(irsa: Irsa, tmp_path: Path) -> None:
+    head = "apiVersion: eksctl.io/v1alpha5\nkind: ClusterConfig\nmetadata: {name: demo, region: eu-west-1}\n"
+    (tmp_path / "eks.yaml").write_text(f"{head}iam: {{serviceAccounts: [{{foo: 1}}]}}\n", encoding="utf-8")
+    ran = irsa("lint", "eks.yaml")
+    assert ran.code == 2
+    assert ran.err.startswith("Error: eks.yaml has 2 problems\n  eks.yaml:4:26: ")
+    assert "Note:" not in ran.err
+    assert ran.out.startswith("2 problems, no findings in 1 file, ")
+
+
+def test_who_can_says_that_it_found_none_and_what_it_could_not_read() -> None:
+    estate = Estate(providers={}, unread=("account 222222222222 was not read",))
+    *_, answer, _ = who_can_lines(WhoCanReport("sqs:SendMessage", audit=Audit(estate)))
+    asked = "No ServiceAccount was found that can perform sqs:SendMessage"
+    assert answer == f"{asked}, but 1 item could not be read."
 
 
 def test_who_can(irsa: Irsa, account: Sandbox) -> None:

@@ -93,7 +93,9 @@ def _of_trust(found: LintedTrust, *, with_fixes: bool) -> Iterator[Risk | Unjudg
             continue  # One entry of a file leads to a statement for each cluster.
         reported.add(once)
         shown = found.gaps.shown
-        texts = {name: shown(getattr(item, name)) for name in ("statement", "reason", "suggestion")}
+        texts: dict[str, Any] = {
+            name: shown(getattr(item, name)) for name in ("statement", "reason", "suggestion")
+        }
         yield replace(item, evidence=tuple(map(shown, item.evidence)), **texts)
 
 

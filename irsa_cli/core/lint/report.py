@@ -179,11 +179,8 @@ class LintReport(RiskReport):
             errors=(*whole(self.error), *(ItemError(error) for error in self.unread)),
             facts={
                 "files": [
-                    {
-                        "name": file.name,
-                        "kinds": [kind.value for kind in dict.fromkeys(file.kinds) if kind.value],
-                    }
-                    for file in self.files
+                    {"name": it.name, "kinds": [kind.value for kind in dict.fromkeys(it.kinds) if kind.value]}
+                    for it in self.files
                 ],
                 **hidden_json(self.selection, {}),
             },

@@ -113,7 +113,7 @@ def _covering(
             restriction = Restriction(name_of(index, item), operator, key, _values(value))
             if _is_identity(key):
                 truths[key.rpartition(":")[2].lower()].append(not fails)
-                if _excludes(operator, identity):
+                if "Not" in operator and any(sign in identity.subject for sign in "*?"):
                     restrictions.append(restriction)
             elif tested is not None or key.lower() not in _ALWAYS:
                 restrictions.append(restriction)
@@ -126,11 +126,6 @@ def _concerns(statement: Mapping[str, Any], identity: WebIdentity) -> bool:
     bare = {key: value for key, value in statement.items() if key != "Condition"}
     (verdict,) = explain({"Statement": [bare]}, identity).verdicts
     return verdict.possible
-
-
-def _excludes(operator: str, identity: WebIdentity) -> bool:
-    """Whether a test of the subject takes some out of the many that a pattern stands for."""
-    return "Not" in operator and any(sign in identity.subject for sign in "*?")
 
 
 def _is_identity(key: str) -> bool:

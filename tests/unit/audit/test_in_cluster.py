@@ -68,7 +68,7 @@ def test_it_is_about_what_is_asked() -> None:
     (item,) = risks(found, AuditScope(account="prod/a"))
     assert ("as prod/a (" in item.reason, item.severity.value) == (True, "high")
     (item,) = risks(found, AuditScope(role=arn_of("rb")))
-    assert ("(prod/b)" in item.reason, item.severity.value) == (True, "critical")
+    assert ("as prod/b (" in item.reason, item.severity.value) == (True, "critical")
     assert risks(found, AuditScope(account="prod/plain")) == []
 
 

@@ -54,11 +54,7 @@ def as_csv(report: RiskReport) -> str:
             item.suggestion,
             item.rule.source,
             fingerprint(item),
-            *(
-                (item.place.file, str(item.place.line), str(item.place.column))
-                if item.place
-                else ("", "", "")
-            ),
+            *((place.file, str(place.line), str(place.column)) if (place := item.place) else ("", "", "")),
         )
         writer.writerow(map(_cell, row))
     return text.getvalue()
@@ -78,10 +74,8 @@ def as_junit(report: RiskReport) -> str:
 
 def _cases(report: RiskReport) -> Iterator[JunitCase]:
     for rule in RULES.values():
-        classname, broken = (
-            f"irsa.{rule.area.value}",
-            [it for it in report.selection.shown if it.rule is rule],
-        )
+        classname = f"irsa.{rule.area.value}"
+        broken = [it for it in report.selection.shown if it.rule is rule]
         if not broken:
             yield JunitCase(classname, rule.id)
             continue
