@@ -250,9 +250,7 @@ class Drift:
         since = now - timedelta(days=self.unused_days)
         if role.created > since or (role.last_used is not None and role.last_used > since):
             return
-        last = (
-            f"last used on {role.last_used:%Y-%m-%d}" if role.last_used else "not used in the last 400 days"
-        )
+        last = f"last used on {role.last_used:%Y-%m-%d}" if role.last_used else "not used in 400 days"
         yield risk(rules.UNUSED, "the role", f"was {last}, but pods can assume it", role=role.arn)
 
 

@@ -1,8 +1,6 @@
 """Conditions of a trust policy besides issuer, subject and audience, and which of them a statement bypasses.
 
-A new statement without such conditions bypasses those of another one: statements are
-alternatives. Pure; who may write such a statement is decided in `irsa_cli.core.binding.attached_trust` and
-`irsa_cli.core.planning.converge`.
+Statements are alternatives: a new one without such conditions bypasses those of another one. Pure.
 """
 
 from __future__ import annotations

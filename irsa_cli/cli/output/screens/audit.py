@@ -164,12 +164,12 @@ def who_can_lines(report: WhoCanReport) -> Iterator[str]:
     accounts = {(item.path.way.cluster, name) for item in report.found for name in item.path.way.accounts}
     what = f"{report.action}{f' on {report.resource}' if report.resource else ''}"
     unread = sum(item.matters for item in report.scope.not_examined)
+    but = f", but {plural(unread, 'item')} could not be read" if unread else ""
+    answer = f"No ServiceAccount was found that can perform {what}{but}."
     if accounts:
-        answer = f"{plural(len(accounts), 'ServiceAccount')} can perform {what}, in"
-        yield visible(f"{answer} {plural(len(report.found), 'way')}.")
-    else:
-        but = f", but {plural(unread, 'item')} could not be read" if unread else ""
-        yield visible(f"No ServiceAccount was found that can perform {what}{but}.")
+        number, ways = plural(len(accounts), "ServiceAccount"), plural(len(report.found), "way")
+        answer = f"{number} can perform {what}, in {ways}."
+    yield visible(answer)
     yield report.scope.sentence
 
 
