@@ -16,8 +16,12 @@ from xml.etree import ElementTree
 import pytest
 
 from irsa_cli.cli.main import run
+from irsa_cli.cli.output.screens.audit import who_can_lines
+from irsa_cli.core.audit.auditing import Audit
+from irsa_cli.core.audit.estate import Estate
+from irsa_cli.core.audit.report import WhoCanReport
 from irsa_cli.core.trust.rules.table import RULES
-from irsa_cli.sandbox import Sandbox
+from irsa_cli.sandbox import Fault, Sandbox
 from tests.scenarios.auditing import NEVER_USED, client, plant, write_files
 from tests.support.estates import ADMIN, arn_of, planted
 from tests.support.ran import Ran, promised
@@ -92,8 +96,9 @@ def test_every_planted_risk_is_found_and_nothing_else(irsa: Irsa, account: Sandb
     assert ran.metadata["notes"] == []
     (item,) = [item for item in ran.json["items"] if item["id"] == "powerful-service-account"]
     assert item["statement"] == "Group developers of cluster shop-prod"
-    assert "create pods (RoleBinding prod/everybody, ClusterRole runner rule 1)" in item["reason"]
-    assert f"AdministratorAccess (role {arn_of('w3')})" in item["reason"]
+    assert "as prod/by-association (create pods) and as " in item["reason"]
+    assert item["evidence"][0] == "RoleBinding prod/everybody: ClusterRole runner rule 1"
+    assert f"AdministratorAccess ({arn_of('w3')})" in item["reason"]
     counts = Counter(call.operation for call in account.calls)
     assert counts["GetAccountAuthorizationDetails"] == 1
     assert counts["ListAccessEntries"] == 4
@@ -113,8 +118,13 @@ def test_from_files_the_same_is_found_without_a_call(irsa: Irsa, account: Sandbo
 
 def test_one_line_each_the_most_severe_first(irsa: Irsa) -> None:
     lines = irsa("audit").out.splitlines()
-    assert lines[0].startswith(f"critical no-subject: {arn_of('w3')}: statement 1 does not test")
-    words = [line.split()[0] for line in lines[:-2]]
+    head, *lines = lines
+    assert head.startswith(
+        "account 111122223333 · clusters demo, shop-dev, shop-prod and 1 more · user/admin · 2"
+    )
+    assert lines[0].startswith("critical no-subject: role/w3: statement 1 does not test")
+    assert lines[-3] == "To explain a finding: irsa audit --explain no-subject (evidence and fixes: -v)"
+    words = [line.split()[0] for line in lines[:-3]]
     assert words == sorted(words, key=["critical", "high", "medium", "low"].index)
     assert "in 134 roles, 4 clusters, 137 ServiceAccounts" in lines[-2]
     assert lines[-1].startswith("Not checked: service and resource control policies, ")
@@ -232,11 +242,19 @@ def test_what_a_project_accepts_is_not_shown_until_its_day(irsa: Irsa, tmp_path:
 
 
 def test_what_can_not_be_read_is_said_and_hides_no_other(irsa: Irsa, account: Sandbox) -> None:
-    ran = irsa(
-        "audit", "-c", "shop-prod", "-c", "none", "-o", "json", "--role", arn_of("tight1"), "--fail-on", "low"
+    asked = ("audit", "-c", "shop-prod", "-o", "json", "--role", arn_of("tight1"), "--fail-on", "low")
+    refused = irsa(*asked, "-c", "shop-prd")
+    assert refused.code == 4
+    assert (
+        "there is no cluster shop-prd in eu-west-1\n  clusters with a similar name: shop-prod" in refused.err
     )
+    account.faults.add(
+        Fault("eks", "DescribeCluster", "error", status=403, code="AccessDenied", match="tools")
+    )
+    ran = irsa(*asked, "-c", "tools")
+    account.faults.clear()
     assert ran.code == 1
-    assert "cluster none of eu-west-1 was not read" in ran.err
+    assert "cluster tools of eu-west-1 was not read" in ran.err
     assert [cluster["name"] for cluster in ran.metadata["clusters"]] == ["shop-prod"]
 
 
@@ -280,6 +298,23 @@ def test_no_finding_is_said_of_what_was_asked_only(irsa: Irsa) -> None:
     (line,) = [line for line in ran.out.splitlines() if line.startswith("no findings")]
     assert line.startswith(f"no findings for {arn_of('w8')} in 134 roles, ")
     assert line.endswith(" below --min-severity)")
+
+
+def test_lint_begins_with_the_problems_of_a_file(irsa: Irsa, tmp_path: Path) -> None:
+    head = "apiVersion: eksctl.io/v1alpha5\nkind: ClusterConfig\nmetadata: {name: demo, region: eu-west-1}\n"
+    (tmp_path / "eks.yaml").write_text(f"{head}iam: {{serviceAccounts: [{{foo: 1}}]}}\n", encoding="utf-8")
+    ran = irsa("lint", "eks.yaml")
+    assert ran.code == 2
+    assert ran.err.startswith("Error: eks.yaml has 2 problems\n  eks.yaml:4:26: ")
+    assert "Note:" not in ran.err
+    assert ran.out.startswith("2 problems, no findings in 1 file, ")
+
+
+def test_who_can_says_that_it_found_none_and_what_it_could_not_read() -> None:
+    estate = Estate(providers={}, unread=("account 222222222222 was not read",))
+    *_, answer, _ = who_can_lines(WhoCanReport("sqs:SendMessage", audit=Audit(estate)))
+    asked = "No ServiceAccount was found that can perform sqs:SendMessage"
+    assert answer == f"{asked}, but 1 item could not be read."
 
 
 def test_who_can(irsa: Irsa, account: Sandbox) -> None:

@@ -46,7 +46,7 @@ def without_audience(stage: Stage, namespace: str) -> Json:
     ("pattern", "expected", "words"),
     [
         ("*", [("every-name", "medium")], "including future ones"),
-        ("app*", [("name-pattern", "low")], "for example app-evil"),
+        ("app*", [("name-pattern", "low")], "ServiceAccount app* of namespace"),
         ("app", [], ""),
         ("", [], ""),
     ],
@@ -71,7 +71,7 @@ def test_administrator_behind_a_pattern_is_refused_unless_it_is_allowed(stage: S
         ran = stage.create_sa(NAME, namespace, *options, *more)
         assert (ran.code, ran.error["code"]) == (4, "Refused")
         assert "would be too broad" in ran.error["message"]
-        assert ran.error["details"][0].startswith("high every-name: statement 1 uses")
+        assert ran.error["details"][0].startswith("high every-name: statement 1 allows")
         assert "why: irsa audit --explain every-name" in ran.error["next"]
         assert ran.error["next"][-1].endswith("--allow-wide-trust")
     assert stage.world() == before
@@ -204,13 +204,13 @@ def test_adopt_and_what_reads(stage: Stage, namespace: str, unique: str) -> None
     assert warned(listed) == [("every-namespace", "high")]
     for form in ("text", "wide"):
         row = stage.irsa("get-sa", *where, "-o", form).out.splitlines()[1]
-        text = "   ok: broad trust: high every-namespace: statement 1 uses 'system:serviceaccount:*:app'"
+        text = "   ok: broad trust: high every-namespace: statement 1 allows ServiceAccount app"
         assert text in row
 
     described = stage.irsa("describe-sa", *where)
     head, _, rest = described.out.partition("Warnings\n")
-    assert ": ok, and its trust policy is wide" in head
-    assert "  high           statement 1 uses" in rest
+    assert ": ok, but its trust policy is too broad" in head
+    assert "  high           statement 1 allows" in rest
     assert "irsa audit --explain every-namespace" in rest
     assert warned(stage.irsa("describe-sa", *where, "-o", "json").item) == [("every-namespace", "high")]
 

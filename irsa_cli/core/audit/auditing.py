@@ -98,7 +98,7 @@ class InCluster:
                     names = sorted(goal.account for goal in best.goals)
                     reason = (
                         f"allows {' and '.join(str(step.taker.subject) for step in found)} to act as"
-                        f" ServiceAccounts with AWS roles ({some(names)}) with the right to {best.act.right}"
+                        f" {some(names)} ({best.act.right})"
                     )
                     evidence = (f"{binding.role}", *(f"{name} can be used" for name in names[:SHOWN]))
                     yield self._risk(takers, rules.BROAD_GROUP, str(binding), reason, evidence, best)
@@ -109,14 +109,14 @@ class InCluster:
             subject = step.taker.subject
             if step.goals[0].weight and (step.conditions or not _is_everybody(step)):
                 best[subject] = min(best.get(subject, step), step, key=lambda it: it.place)
-        ways: dict[str, list[TakerStep]] = {}
+        ways: dict[tuple[str, ...], list[TakerStep]] = {}
         parts = 0
         for subject, step in sorted(best.items()):
             principals, lesser = self._behind(takers, step)
             if step.taker.is_part or (is_control_plane(subject) and not principals):
                 parts += 1
             elif lesser and (principals or subject != MASTERS):
-                ways.setdefault(str(step), []).append(step)
+                ways.setdefault((str(step), *(str(it.taker.binding) for it in step)), []).append(step)
         if parts:
             named = f"cluster {takers.cluster.name}: {plural(parts, 'part')} of Kubernetes or EKS"
             self.notes.append(f"{named} can act as ServiceAccounts with powerful roles")
@@ -138,9 +138,11 @@ class InCluster:
         step = steps[0]
         others = bisect_right(step.goals, -1, key=lambda goal: -goal.weight) - 1
         conditions = f", if {'; '.join(step.depends_on)}" if step.depends_on else ""
-        more = f" (and {others} more with powerful roles, with the same right)" if others else ""
+        more = f" and as {others} more" if others else ""
         reason = f"can act {', then '.join(map(str, step))}{more}{conditions}"
-        named, evidence = [], []
+        bound = [(it.taker.binding, it.act.rule) for it in step]
+        evidence = [f"{binding}: {binding.role} rule {number}" for binding, number in bound]
+        named = []
         for each in steps:
             subject = each.taker.subject
             found = () if subject.kind == "IAM" else self._behind(takers, each)[0]

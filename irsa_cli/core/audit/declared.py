@@ -58,8 +58,9 @@ class Declared:
             yield from self._annotated(cluster, account, admitted)
             if (over := taken.get(account.full_name)) is not None and over.role_arn != account.role_arn:
                 other = over.role_arn or "another role, which was not read"
-                reason = f"is annotated with {account.role_arn}, but association {over.id} uses {other}"
-                yield self._risk(rules.SHADOWED, cluster, account, reason)
+                reason = f"is annotated with {account.role_arn}, but its association uses {other}"
+                found = self._risk(rules.SHADOWED, cluster, account, reason)
+                yield replace(found, evidence=(f"association {over.id}",))
         if known and cluster.accounts:
             yield from self._without(cluster, {*taken})
 
@@ -87,7 +88,7 @@ class Declared:
         try:
             check_role(account.role_arn)
         except InvalidInput as error:
-            reason = f"has an annotation that is not a role ARN: {error.message}"
+            reason = f"has a wrong annotation: {error.message}"
             yield replace(self._risk(rules.NO_ROLE_NAMED, cluster, account, reason), role="")
             return
         parts = account.role_arn.split(":")
@@ -194,7 +195,7 @@ class Drift:
         """The risks of all providers and roles."""
         for arn in sorted(self.estate.providers or ()):
             if self._is_orphan(arn):
-                reason = f"belongs to no cluster of {self._where}"
+                reason = f"belongs to no cluster in {self._where}"
                 yield risk(rules.PROVIDER_WITHOUT_CLUSTER, f"OIDC provider {arn}", reason)
         for role in self.estate.roles:
             yield from self._dead(role)
@@ -203,7 +204,7 @@ class Drift:
 
     @property
     def _where(self) -> str:
-        return f"{', '.join(sorted(self.estate.accounts))} in {', '.join(sorted(self.estate.regions))}"
+        return ", ".join(sorted(self.estate.regions))
 
     def _is_orphan(self, provider: str) -> bool:
         """Whether it is a provider of EKS in a fully known region, but of none of its clusters."""
@@ -221,7 +222,7 @@ class Drift:
                         yield risk(
                             rules.DEAD_ISSUER,
                             name_of(index, item),
-                            f"trusts {issuer}, which belongs to no cluster of {self._where}",
+                            f"trusts {issuer}, which belongs to no cluster in {self._where}",
                             role=role.arn,
                             path=("Statement", index, "Principal"),
                         )
@@ -249,9 +250,7 @@ class Drift:
         since = now - timedelta(days=self.unused_days)
         if role.created > since or (role.last_used is not None and role.last_used > since):
             return
-        last = (
-            f"last used on {role.last_used:%Y-%m-%d}" if role.last_used else "not used in the last 400 days"
-        )
+        last = f"last used on {role.last_used:%Y-%m-%d}" if role.last_used else "not used in 400 days"
         yield risk(rules.UNUSED, "the role", f"was {last}, but pods can assume it", role=role.arn)
 
 

@@ -65,7 +65,7 @@ def by_iam(takers: Takers, estate: Estate, asked: Candidates, trusts: Trusts) ->
             conditions = [*(text for item in found for text in item.conditions), *best.conditions]
             conditions += [RUNS] if on_nodes and isinstance(cluster.pods, Unreadable) else []
             reason = (
-                f"can act as ServiceAccount {best.account} of cluster {cluster.name}"
+                f"can act as {best.account} of cluster {cluster.name}"
                 f" with {' and '.join(action for action, _ in way)}{' on its nodes' if on_nodes else ''}"
                 f"{f', if {some(conditions)}' if conditions else ''}"
             )

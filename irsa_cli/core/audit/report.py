@@ -17,7 +17,7 @@ from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome, exit_code_of, whole
 from irsa_cli.core.results.scope import Allowance, AnswerScope, by_design, not_read, unanswered
 from irsa_cli.core.trust.rules.rule import ORDER, FilePlace, Risk, Severity
-from irsa_cli.core.values.errors import ExitCode
+from irsa_cli.core.values.errors import ExitCode, IrsaError
 from irsa_cli.core.values.names import account_json
 
 
@@ -90,7 +90,7 @@ class RiskReport(ABC):
     """A report of risks in an account or in files; with an `error` nothing was checked.
 
     `fail_on` is the severity for exit code 5, `fail_on_broken` adds rules about broken credentials. Without
-    both, gaps do not matter.
+    both, gaps do not matter. `unread` has the errors of files.
     """
 
     title: ClassVar[str]
@@ -100,11 +100,17 @@ class RiskReport(ABC):
     allow: Allowance = field(default_factory=Allowance)
     error: Exception | None = None
     signal: int = 0
+    unread: tuple[IrsaError, ...] = ()
 
     @property
     def about(self) -> str:
         """The role or ServiceAccount of the scope, '' for all."""
         return ""
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """The problems of files, a line each: the first ones of `notes`."""
+        return tuple(line for error in self.unread for line in error.details or (str(error),))
 
     @property
     def fails(self) -> bool:

@@ -66,9 +66,7 @@ class TakerStep:
         yield from self.goals[0].step or ()
 
     def __str__(self) -> str:
-        act, binding = self.act, self.taker.binding
-        by = f"{act.right} ({binding}, {binding.role} rule {act.rule})"
-        return f"as ServiceAccount {self.goals[0].account} with the right to {by}"
+        return f"as {self.goals[0].account} ({self.act.right})"
 
 
 @dataclass

@@ -89,7 +89,7 @@ class Trusts:
         known = self.estate.roles_by_arn
         found = ((self.powers(known[arn]), arn) for arn in dict.fromkeys(arns) if arn in known)
         power, arn = max(found, key=lambda item: item[0], default=(Power(), ""))
-        return f"{power.much} (role {arn})" if power.much else ""
+        return f"{power.much} ({arn})" if power.much else ""
 
     @cached_property
     def administrators(self) -> Mapping[str, frozenset[str]]:

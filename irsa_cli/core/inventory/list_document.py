@@ -61,11 +61,7 @@ class BindingList:
         return AnswerScope(
             question,
             {"ServiceAccount": found.accounts, "role": found.roles},
-            (
-                *not_read(found.notes),
-                *not_read(hidden),
-                *by_design(*alone, "pods", "the webhook", "token files"),
-            ),
+            (*not_read([*found.notes, *hidden]), *by_design(*alone, "pods", "the webhook", "token files")),
             "" if found.items else nothing,
         )
 
@@ -169,13 +165,7 @@ def policy_json(
     return {"name": name, "arn": arn or None, "document": document, "unreadable": unreadable or None}
 
 
-_NOTHING: dict[str, Any] = {
-    "created": None,
-    "lastUsed": None,
-    "policies": None,
-    "permissionsBoundary": None,
-    "tags": None,
-}
+_NOTHING = dict.fromkeys(("created", "lastUsed", "policies", "permissionsBoundary", "tags"))
 
 
 def time_json(moment: datetime | None) -> str | None:

@@ -139,7 +139,5 @@ def _open(
         acts = dict.fromkeys(str(act.right) for each in sure for act in each.acts if not act.conditions)
         where = f"namespace {space}" if binding.namespace else "every namespace"
         subjects = " and ".join(dict.fromkeys(str(each.subject) for each in sure))
-        reason = (
-            f"allows {subjects} to act as ServiceAccounts of {where} with the right to {some(list(acts))}"
-        )
+        reason = f"allows {subjects} to act as ServiceAccounts of {where} ({some(list(acts))})"
         yield risk(BROAD_GROUP, str(item), reason, place=place, evidence=(str(role),))

@@ -67,10 +67,10 @@ class _Entry:
 
     def _path(self, risk: Risk) -> Path:
         item = self.binding
-        if item.subject_pattern and f"'{names.subject(item.namespace, item.subject_pattern)}'" in risk.reason:
+        if item.subject_pattern and risk.pattern == names.subject(item.namespace, item.subject_pattern):
             return ("subjectPattern",)
         for index, subject in enumerate(self._subjects()):
-            if f"'{subject}'" in risk.reason:
+            if risk.pattern == subject or f"'{subject}'" in risk.reason:
                 return ("subjects", index)
         if risk.rule is DEFAULT_ACCOUNT:
             own = item.name == "default" and f"namespace {item.namespace}," in risk.reason

@@ -96,7 +96,7 @@ def _of_trust(found: LintedTrust, *, with_fixes: bool) -> Iterator[Risk | Unjudg
         texts: dict[str, Any] = {
             name: shown(getattr(item, name)) for name in ("statement", "reason", "suggestion")
         }
-        yield replace(item, **texts)
+        yield replace(item, evidence=tuple(map(shown, item.evidence)), **texts)
 
 
 def _readable(document: Mapping[str, Any], gaps: Gaps) -> dict[str, Any] | None:

@@ -117,11 +117,10 @@ def _found(placed: Placed, kind: FileKind, read: ReadFile) -> Iterable[Found]:
 
 @dataclass(frozen=True)
 class LintReport(RiskReport):
-    """The selected risks of files; `unread` has unreadable files, `unjudged` parts known after deployment."""
+    """The selected risks of files; `unjudged` has parts known after deployment."""
 
     files: tuple[LintedFile, ...] = ()
     unjudged: tuple[Unjudged, ...] = ()
-    unread: tuple[IrsaError, ...] = ()
     skipped: tuple[str, ...] = ()
 
     title = "irsa lint"
@@ -143,8 +142,7 @@ class LintReport(RiskReport):
         )
 
     def _not_examined(self) -> Iterator[NotExamined]:
-        for error in self.unread:
-            yield from (NotExamined(line, WhyNot.UNREADABLE) for line in error.details or (str(error),))
+        yield from (NotExamined(line, WhyNot.UNREADABLE) for line in self.problems)
         least = Severity.LOW if self.fail_on_broken else self.fail_on
         for item in self.unjudged:
             matters = least is not None and ORDER.index(item.at_most) >= ORDER.index(least)
@@ -181,11 +179,8 @@ class LintReport(RiskReport):
             errors=(*whole(self.error), *(ItemError(error) for error in self.unread)),
             facts={
                 "files": [
-                    {
-                        "name": file.name,
-                        "kinds": [kind.value for kind in dict.fromkeys(file.kinds) if kind.value],
-                    }
-                    for file in self.files
+                    {"name": it.name, "kinds": [kind.value for kind in dict.fromkeys(it.kinds) if kind.value]}
+                    for it in self.files
                 ],
                 **hidden_json(self.selection, {}),
             },

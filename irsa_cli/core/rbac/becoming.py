@@ -357,17 +357,16 @@ def taker_json(taker: AccountTaker, principals: tuple[Principal, ...]) -> dict[s
         "principals": [item.to_json() for item in principals],
         "binding": taker.binding.to_json(),
         "role": {"kind": role.kind, "name": role.name},
-        "rights": [_act_json(act) for act in taker.acts],
+        "rights": [
+            {
+                "way": act.id,
+                "verbs": list(act.right.verbs),
+                "apiGroup": act.right.group,
+                "resource": act.right.resource,
+                "rule": act.rule,
+                "if": list(act.conditions),
+            }
+            for act in taker.acts
+        ],
         "partOfKubernetes": taker.is_part,
-    }
-
-
-def _act_json(act: Act) -> dict[str, Any]:
-    return {
-        "way": act.id,
-        "verbs": list(act.right.verbs),
-        "apiGroup": act.right.group,
-        "resource": act.right.resource,
-        "rule": act.rule,
-        "if": list(act.conditions),
     }

@@ -126,4 +126,5 @@ def plural(number: int, what: str) -> str:
     if number == 1:
         return f"1 {what}"
     noun, apart, rest = what.partition(" with ")
-    return f"{number} {noun[:-1]}ies{apart}{rest}" if noun.endswith("y") else f"{number} {noun}s{apart}{rest}"
+    many = f"{noun[:-1]}ies" if noun.endswith("y") and noun[-2] not in "aeiou" else f"{noun}s"
+    return f"{number} {many}{apart}{rest}"

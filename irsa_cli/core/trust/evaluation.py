@@ -194,17 +194,16 @@ class Explanation:
         if not lines:  # Those for another provider or action come last: they were not meant for the token.
             allowing = [item for item in self.verdicts if item.effect == "Allow"]
             lines = [
-                _line(item) for item in sorted(allowing, key=lambda item: _fails_by(item) != "Condition")
+                _line(item)
+                for item in sorted(
+                    allowing, key=lambda item: not item.failure or item.failure.part != "Condition"
+                )
             ]
         if self.until is not None:
             lines.append(
                 f"the policy has a time condition: this is valid until {self.until:%Y-%m-%d %H:%M:%S} UTC"
             )
         return tuple(lines) or ("no statement allows anything",)
-
-
-def _fails_by(verdict: StatementVerdict) -> str:
-    return verdict.failure.part if verdict.failure else ""
 
 
 def _line(verdict: StatementVerdict) -> str:

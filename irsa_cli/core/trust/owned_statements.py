@@ -64,15 +64,12 @@ class Own:
     def rest(self, statement: Any) -> Any:
         """The rest of a statement without irsa's subjects: itself if it has none, None for nothing."""
         form = _Form.read(statement)
-        if form is None or not self._has_provider(form.provider):
+        if form is None or not (form.provider == self.identity.provider_arn or self.noted(form.provider)):
             return statement
         theirs = [subject for subject in form.subjects if not self._has_subject(subject)]
         if len(theirs) == len(form.subjects):
             return statement
         return form.with_subjects(statement, theirs) if theirs else None
-
-    def _has_provider(self, provider: str) -> bool:
-        return provider == self.identity.provider_arn or self.noted(provider)
 
     def _has_subject(self, subject: str) -> bool:
         """On a role that irsa has made, also a pattern that the ServiceAccount matches."""

@@ -1,8 +1,6 @@
 """Conditions of a trust policy besides issuer, subject and audience, and which of them a statement bypasses.
 
-A new statement without such conditions bypasses those of another one: statements are
-alternatives. Pure; who may write such a statement is decided in `irsa_cli.core.binding.attached_trust` and
-`irsa_cli.core.planning.converge`.
+Statements are alternatives: a new one without such conditions bypasses those of another one. Pure.
 """
 
 from __future__ import annotations
@@ -113,7 +111,7 @@ def _covering(
             restriction = Restriction(name_of(index, item), operator, key, _values(value))
             if _is_identity(key):
                 truths[key.rpartition(":")[2].lower()].append(not fails)
-                if _excludes(operator, identity):
+                if "Not" in operator and any(sign in identity.subject for sign in "*?"):
                     restrictions.append(restriction)
             elif tested is not None or key.lower() not in _ALWAYS:
                 restrictions.append(restriction)
@@ -126,11 +124,6 @@ def _concerns(statement: Mapping[str, Any], identity: WebIdentity) -> bool:
     bare = {key: value for key, value in statement.items() if key != "Condition"}
     (verdict,) = explain({"Statement": [bare]}, identity).verdicts
     return verdict.possible
-
-
-def _excludes(operator: str, identity: WebIdentity) -> bool:
-    """Whether a test of the subject takes some out of the many that a pattern stands for."""
-    return "Not" in operator and any(sign in identity.subject for sign in "*?")
 
 
 def _is_identity(key: str) -> bool:

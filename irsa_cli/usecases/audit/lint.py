@@ -62,8 +62,8 @@ def lint(request: Request) -> LintReport:
     return LintReport(
         tuple(reading.files),
         unjudged,
-        tuple(unread),
         tuple(reading.skipped),
+        unread=tuple(unread),
         selection=choose(risks, today=datetime.now(timezone.utc).date()),
         fail_on=request.fail_on,
         fail_on_broken=request.fail_on_broken,
@@ -111,7 +111,7 @@ class _Reading:
 
     def _document(self, found: LintedFile, text: str, *, named: bool) -> None:
         is_template = found.problems and not named and "{{" in text
-        if self.skip_unknown and found.problems and not _looks_known(text):
+        if self.skip_unknown and found.problems and not any(sign in text for sign in _SIGNS):
             self.skipped += (f"skipped: {error}" for error in found.problems)
         elif not is_template:
             self.unread += found.problems
@@ -180,11 +180,6 @@ _CODE_SIGNS = (
     "OpenIdConnectPrincipal",
     "addServiceAccount",
 )
-
-
-def _looks_known(text: str) -> bool:
-    """Whether an unreadable text seems to have something to check."""
-    return any(sign in text for sign in _SIGNS)
 
 
 def _paths(paths: tuple[str, ...], unread: list[IrsaError]) -> Iterator[tuple[str, bool]]:

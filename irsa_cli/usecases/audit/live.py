@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from irsa_cli.aws import account, details
-from irsa_cli.aws.cluster import cluster_names
+from irsa_cli.aws.cluster import NoCluster, cluster_names
 from irsa_cli.aws.session import AwsSession, WireLog
 from irsa_cli.core.audit.estate import AuditedAccount, AuditedCluster, Estate, living_pods, pod_security
 from irsa_cli.core.inventory.bindings import BoundRole
@@ -107,12 +107,13 @@ def _with_others(found: Estate, source: LiveSource, session: AwsSession) -> Esta
 
 @dataclass(frozen=True)
 class _Region:
-    """The clusters of a region; `whole`: all of them; `unread`: its gaps."""
+    """The clusters of a region; `whole`: all of them; `missing`: named ones not there; `unread`: gaps."""
 
     name: str
     clusters: tuple[AuditedCluster, ...] = ()
     whole: bool = False
     unread: tuple[str, ...] = ()
+    missing: Mapping[str, NoCluster] = field(default_factory=dict)
 
 
 def _in_region(source: LiveSource, session: AwsSession, log: WireLog) -> _Region:
@@ -128,12 +129,17 @@ def _in_region(source: LiveSource, session: AwsSession, log: WireLog) -> _Region
         if isinstance(item, Unreadable)
     )
     clusters = tuple(item for item in found if isinstance(item, AuditedCluster))
-    return _Region(session.region, clusters, not source.clusters and not unread, unread)
+    gone = {name: item for name, item in zip(names, found, strict=True) if isinstance(item, NoCluster)}
+    missing = gone if source.clusters else {}
+    return _Region(session.region, clusters, not source.clusters and not unread, unread, missing)
 
 
-def _cluster(source: LiveSource, session: AwsSession, name: str, log: WireLog) -> AuditedCluster:
+def _cluster(source: LiveSource, session: AwsSession, name: str, log: WireLog) -> AuditedCluster | NoCluster:
     target = Target(name, session.region, source.profile, source.assume_role)
-    connection = connect(target, kube=True, log=log, check=lambda aws: None)
+    try:
+        connection = connect(target, kube=True, log=log, check=lambda aws: None)
+    except NoCluster as error:
+        return error
     with ThreadPoolExecutor(4) as pool:
         _ = connection.aws.client("eks")
         associations = pool.submit(read, lambda: account.associations(connection.aws.client("eks"), name))
@@ -164,6 +170,9 @@ def _of(connection: Connection) -> AuditedCluster:
 
 def _with_clusters(found: Estate, regions: Iterable[_Region]) -> Estate:
     every = list(regions)
+    for name, error in every[0].missing.items():
+        if all(name in region.missing for region in every):
+            raise error.but(next_steps=("check --cluster, --region and --profile",))
     clusters = [cluster for region in every for cluster in region.clusters]
     if not clusters and not any(region.unread or region.whole for region in every):
         raise IrsaError("no EKS cluster was found", next_steps=("check --cluster and --region",))

@@ -13,7 +13,6 @@ from irsa_cli.core.audit.estate import Estate
 from irsa_cli.core.audit.reach import who_can
 from irsa_cli.core.audit.report import AuditReport, WhoCanReport
 from irsa_cli.core.audit.trusts import Fixes
-from irsa_cli.core.audit.ways import RolePath
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.results.scope import Allowance
 from irsa_cli.core.values.errors import Refused
@@ -54,7 +53,10 @@ def audit(request: Request, log: WireLog) -> AuditReport:
     selection = replace(selection, notes=(*selection.notes, *found.notes))
     if request.with_fixes:
         selection = replace(selection, shown=Fixes(found.trusts).of(selection.shown))
-    paths = tuple(_paths(found)) if request.with_paths or request.scope != _ALL else None
+    scope, reach = request.scope, found.reach
+    paths = None
+    if request.with_paths or scope != AuditScope():
+        paths = tuple(reach.paths(scope.role) if scope.role else reach.all_paths(scope.account))
     return AuditReport(
         found,
         paths,
@@ -63,9 +65,6 @@ def audit(request: Request, log: WireLog) -> AuditReport:
         fail_on_broken=request.fail_on_broken,
         allow=request.allow,
     )
-
-
-_ALL = AuditScope()
 
 
 def _check(found: Audit) -> None:
@@ -86,13 +85,6 @@ def _check(found: Audit) -> None:
 def _similar(name: str, names: Iterable[str]) -> tuple[str, ...]:
     found = near(name, list(names))
     return (f"similar names: {', '.join(found)}",) if found else ()
-
-
-def _paths(found: Audit) -> Iterable[RolePath]:
-    scope, reach = found.scope, found.reach
-    if scope.role:
-        return reach.paths(scope.role)
-    return reach.all_paths(scope.account)
 
 
 def ask_who_can(

@@ -296,7 +296,7 @@ def test_roles_can_be_compared_and_the_worst_is_named() -> None:
     assert len(set(powers)) == len(roles)
     assert (
         trusts_of.worst([arn_of("can"), arn_of("is"), arn_of("none")])
-        == f"AdministratorAccess (role {arn_of('is')})"
+        == f"AdministratorAccess ({arn_of('is')})"
     )
     assert trusts_of.worst([arn_of("maybe"), arn_of("none")]).startswith("* in policy p, if IpAddress")
 

@@ -68,7 +68,10 @@ def test_nothing_is_green_where_nothing_was_there_to_judge() -> None:
 
 def test_numbers_agree() -> None:
     assert [plural(n, "policy") for n in (0, 1, 2)] == ["0 policies", "1 policy", "2 policies"]
-    assert plural(2, "ServiceAccount with a role") == "2 ServiceAccounts with a role"
+    assert [plural(2, what) for what in ("way", "ServiceAccount with a role")] == [
+        "2 ways",
+        "2 ServiceAccounts with a role",
+    ]
     assert AnswerScope("q", {"role": 1, "cluster": 2}, by_design("SCPs")).sentence == (
         "Checked: 1 role, 2 clusters. Not checked: SCPs."
     )

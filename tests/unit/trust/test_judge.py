@@ -269,7 +269,7 @@ def allows(*actions: str, **more: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("policies", "words"),
     [
-        ({"p": allows("iam:AttachRolePolicy")}, "iam:AttachRolePolicy (privilege escalation"),
+        ({"p": allows("iam:AttachRolePolicy")}, "iam:AttachRolePolicy (by attaching"),
         ({"p": allows("iam:Put*")}, "iam:PutRolePolicy"),
         ({"p": allows("iam:PassRole"), "q": allows("ec2:*")}, "iam:PassRole with ec2:RunInstances"),
         ({"p": {"Statement": {"Effect": "Allow", "NotAction": "s3:*", "Resource": "*"}}}, "more ways"),

@@ -8,14 +8,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Iterator
 from importlib.resources import files
 from string import Template
 from typing import Any
 
 from irsa_cli import __version__
-from irsa_cli.cli.output.screens.audit import rule_json, summary
-from irsa_cli.core.audit.auditing import Audit
+from irsa_cli.cli.output.screens.audit import facts, rule_json, summary
 from irsa_cli.core.audit.picture import Picture, picture_of
 from irsa_cli.core.audit.report import AuditReport
 from irsa_cli.core.results.envelope import error_json
@@ -71,7 +69,7 @@ def _data(report: AuditReport) -> dict[str, Any]:
     accepted = [*("" for _ in selection.shown), *reasons]
     return {
         "version": __version__,
-        "facts": [[name, text] for name, text in _facts(audit, report.about) if text] if audit else [],
+        "facts": [[name, text] for name, text in facts(audit, report.about) if text] if audit else [],
         "summary": " ".join((f"{summary(report)}.", report.scope.left_out)) if audit else "",
         "levels": [level.value for level in reversed(ORDER)],
         "notes": list(report.notes),
@@ -83,17 +81,6 @@ def _data(report: AuditReport) -> dict[str, Any]:
         "risks": [_risk(item, why, picture) for item, why in zip(risks, accepted, strict=True)],
         "picture": picture.to_json() if picture else None,
     }
-
-
-def _facts(audit: Audit, about: str) -> Iterator[tuple[str, str]]:
-    """The head of the page: name and text of each line, '' if unknown."""
-    estate = audit.estate
-    clusters = [f"{it.name} ({it.region})" if it.region else it.name for it in estate.clusters]
-    yield "Account" if len(estate.accounts) == 1 else "Accounts", ", ".join(sorted(estate.accounts))
-    yield "Cluster" if len(clusters) == 1 else "Clusters", ", ".join(sorted(clusters)) or "none"
-    yield "Scope", about
-    yield "Caller", estate.caller
-    yield "Date", f"{estate.now:%Y-%m-%d %H:%M} UTC" if estate.now else ""
 
 
 def _error_text(error: Exception) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from heapq import nsmallest
 from typing import Any
@@ -10,10 +11,11 @@ from typing import Any
 import click
 
 from irsa_cli.cli.output.screens.kubernetes import may_lines, taker_lines
+from irsa_cli.core.audit.auditing import Audit
 from irsa_cli.core.audit.report import AuditReport, RiskReport, WhoCanReport
 from irsa_cli.core.audit.ways import RolePath
 from irsa_cli.core.results.scope import plural
-from irsa_cli.core.trust.rules.rule import ORDER, Risk, Rule, Severity
+from irsa_cli.core.trust.rules.rule import ORDER, Risk, Rule, Severity, some
 from irsa_cli.core.values.shown import visible
 
 _COLOURS = {
@@ -28,8 +30,9 @@ SHOWN = 3
 
 def lines(report: AuditReport, *, evidence: bool) -> Iterator[str]:
     """The text of an audit with escaped parts."""
+    yield from _head(report.audit)
     for path in report.paths or ():
-        yield visible(path_line(path))
+        yield _short(report.audit, path_line(path))
     if report.paths is not None:
         yield ""
     yield from _in_kubernetes(report)
@@ -38,12 +41,16 @@ def lines(report: AuditReport, *, evidence: bool) -> Iterator[str]:
 
 def risk_lines(report: RiskReport, *, evidence: bool) -> Iterator[str]:
     """The risks, a line each, and their summary."""
-    for item in report.selection.shown:
-        yield risk_line(item)
+    shown = report.selection.shown
+    for item in shown:
+        yield risk_line(item, report.audit if isinstance(report, AuditReport) else None)
         if evidence:
             yield from (f"    {visible(line)}" for line in (*item.evidence, f"to fix: {item.suggestion}"))
             yield from _fix(item)
             yield f"    source: {item.rule.source}"
+    if shown:
+        more = "" if evidence else " (evidence and fixes: -v)"
+        yield f"To explain a finding: {shown[0].explained_by}{more}"
     yield summary(report)
     yield from filter(None, (report.scope.nothing, report.scope.left_out))
 
@@ -71,10 +78,39 @@ def _fix(item: Risk) -> Iterator[str]:
         yield from (f"      {visible(line)}" for line in json.dumps(item.corrected, indent=2).splitlines())
 
 
-def risk_line(item: Risk) -> str:
+def risk_line(item: Risk, audit: Audit | None = None) -> str:
     """A risk in one line: severity, rule, place or role, sentence."""
     word = click.style(f"{item.severity.value:<8}", fg=_COLOURS[item.severity])
-    return f"{word} {item.rule.id}: {visible(where(item))}{visible(item.sentence)}"
+    return f"{word} {item.rule.id}: {_short(audit, f'{where(item)}{item.sentence}')}"
+
+
+def _short(audit: Audit | None, text: str) -> str:
+    """An escaped text without the account (which the head has) in the ARNs of roles and providers."""
+    accounts = audit.estate.accounts if audit else frozenset()
+    if len(accounts) == 1:
+        text = re.sub(rf"(?<!')arn:[\w-]+:iam::{min(accounts)}:(?:oidc-provider/|(?=role/))", "", text)
+    return visible(text)
+
+
+def facts(audit: Audit, about: str = "") -> Iterator[tuple[str, str]]:
+    """The head of an audit: name and text of each line, '' if unknown."""
+    estate = audit.estate
+    clusters = [f"{it.name} ({it.region})" if it.region else it.name for it in estate.clusters]
+    yield "Account" if len(estate.accounts) == 1 else "Accounts", ", ".join(sorted(estate.accounts))
+    yield "Cluster" if len(clusters) == 1 else "Clusters", ", ".join(sorted(clusters)) or "none"
+    yield "Scope", about
+    yield "Caller", estate.caller
+    yield "Date", f"{estate.now:%Y-%m-%d %H:%M} UTC" if estate.now else ""
+
+
+def _head(audit: Audit | None) -> Iterator[str]:
+    """The facts in one line."""
+    if audit:
+        (account, numbers), (cluster, _), _, (_, caller), (_, now) = facts(audit)
+        names = some(sorted(it.name for it in audit.estate.clusters)) or "none"
+        caller = caller.rpartition(":")[2]
+        found = (f"{account.lower()} {numbers}", f"{cluster.lower()} {names}", caller, now)
+        yield visible(" · ".join(filter(None, found)))
 
 
 def where(item: Risk) -> str:
@@ -91,6 +127,7 @@ def summary(report: RiskReport) -> str:
     selection = report.selection
     counts = [f"{number} {level.value}" for level in reversed(ORDER) if (number := selection.count(level))]
     found = ", ".join(counts) or "no findings"
+    found = f"{plural(len(report.problems), 'problem')}, {found}" if report.problems else found
     rest = [
         f"{number} {what}"
         for number, what in (
@@ -117,15 +154,22 @@ def path_line(path: RolePath) -> str:
 
 def who_can_lines(report: WhoCanReport) -> Iterator[str]:
     """The text of who-can."""
+    yield from _head(report.audit)
     for item in report.found:
         on = ", ".join(item.allowed.resources[:SHOWN]) or "unknown resources"
         allowed = item.allowed.conditions
         conditions = f", if {'; '.join(allowed)}" if allowed else ""
-        yield visible(f"{path_line(item.path)}; {item.allowed.by} allows it on {on}{conditions}")
+        text = f"{path_line(item.path)}; {item.allowed.by} allows it on {on}{conditions}"
+        yield _short(report.audit, text)
     accounts = {(item.path.way.cluster, name) for item in report.found for name in item.path.way.accounts}
     what = f"{report.action}{f' on {report.resource}' if report.resource else ''}"
-    ways = f", in {plural(len(report.found), 'way')}" if report.found else ""
-    yield visible(f"{plural(len(accounts), 'ServiceAccount')} can perform {what}{ways}.")
+    unread = sum(item.matters for item in report.scope.not_examined)
+    but = f", but {plural(unread, 'item')} could not be read" if unread else ""
+    answer = f"No ServiceAccount was found that can perform {what}{but}."
+    if accounts:
+        number, ways = plural(len(accounts), "ServiceAccount"), plural(len(report.found), "way")
+        answer = f"{number} can perform {what}, in {ways}."
+    yield visible(answer)
     yield report.scope.sentence
 
 

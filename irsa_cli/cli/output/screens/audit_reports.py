@@ -14,7 +14,7 @@ import click
 from irsa_cli import __version__
 from irsa_cli.cli.output.reports.junit_sarif import JunitCase, add_suite, location, sarif_text, xml_text
 from irsa_cli.cli.output.screens.audit import where
-from irsa_cli.cli.output.text import show_reading
+from irsa_cli.cli.output.text import show_error, show_reading
 from irsa_cli.core.audit.baseline import fingerprint
 from irsa_cli.core.audit.report import RiskReport
 from irsa_cli.core.config.project import AuditIgnore
@@ -54,11 +54,7 @@ def as_csv(report: RiskReport) -> str:
             item.suggestion,
             item.rule.source,
             fingerprint(item),
-            *(
-                (item.place.file, str(item.place.line), str(item.place.column))
-                if item.place
-                else ("", "", "")
-            ),
+            *((place.file, str(place.line), str(place.column)) if (place := item.place) else ("", "", "")),
         )
         writer.writerow(map(_cell, row))
     return text.getvalue()
@@ -78,10 +74,8 @@ def as_junit(report: RiskReport) -> str:
 
 def _cases(report: RiskReport) -> Iterator[JunitCase]:
     for rule in RULES.values():
-        classname, broken = (
-            f"irsa.{rule.area.value}",
-            [it for it in report.selection.shown if it.rule is rule],
-        )
+        classname = f"irsa.{rule.area.value}"
+        broken = [it for it in report.selection.shown if it.rule is rule]
         if not broken:
             yield JunitCase(classname, rule.id)
             continue
@@ -179,8 +173,10 @@ FORMS: dict[str, Callable[[RiskReport], str]] = {"csv": as_csv, "sarif": as_sari
 
 
 def show_report(report: RiskReport, lines: Iterable[str], form: str) -> None:
-    """Print a report in a form (`lines` are its text), its notes and its error."""
+    """Print a report in a form (`lines` are its text), its notes and its errors."""
+    for error in report.unread:
+        show_error(error)
     if form in FORMS:
         click.echo(FORMS[form](report), nl=False)
         lines, form = (), "text"
-    show_reading(report, lines, form, report.notes)
+    show_reading(report, lines, form, report.notes[len(report.problems) :])

@@ -83,7 +83,7 @@ def _default(index: int, item: Statement, named: Collection[str]) -> Iterator[Ri
         namespace, _, name = subject.rpartition(":")
         if name == "default":
             reason = (
-                f"allows the ServiceAccount default of namespace {namespace.rpartition(':')[2]},"
+                f"allows ServiceAccount default of namespace {namespace.rpartition(':')[2]},"
                 " used by every pod that sets no other"
             )
             yield risk(rules.DEFAULT_ACCOUNT, name_of(index, item), reason, path=place_of(index, "Condition"))
@@ -105,10 +105,8 @@ def _operators(look: Look, index: int, item: Statement) -> Iterator[Risk]:
         if "." not in issuer or issuer.lower() in own:
             continue
         if operator.if_exists or operator.negated or operator.quantifier == "all":
-            reason = (
-                f"tests {key} with {text}, but its provider's tokens have no such key: it excludes nobody"
-            )
-            yield risk(rules.OTHER_ISSUERS_KEY, name, reason, tight, path=place)
+            reason = f"tests {claim} of another issuer (...{issuer[-8:]}) with {text}, which excludes nobody"
+            yield risk(rules.OTHER_ISSUERS_KEY, name, reason, tight, path=place, evidence=(f"tests {key}",))
 
 
 def _ineffective(look: Look, index: int, item: Statement, loose: Collection[int]) -> Iterator[Risk]:
@@ -121,7 +119,8 @@ def _ineffective(look: Look, index: int, item: Statement, loose: Collection[int]
         named = [subject for subject in look.exact(other) if index in look.allowing(subject)]
         if named and (index in loose or (more and own <= set(demands(tight)))):
             tighter = name_of(other, tight)
-            reason = f"also allows {named[0]}, so the stricter {tighter} excludes nobody"
+            account = named[0].removeprefix("system:serviceaccount:").replace(":", "/", 1)
+            reason = f"also allows {account}, so the stricter {tighter} excludes nobody"
             step = f"remove it, or add the conditions of {tighter}"
             yield risk(rules.LOOSE_STATEMENT, name_of(index, item), reason, step, path=place_of(index))
             return

@@ -305,7 +305,7 @@ class RolePower:
             if held.issuperset(way.actions) and (answer := self._way(way)) is not None:
                 level = PowerLevel.CONDITIONAL if answer else way.level
                 unknown = _if((*answer, *filter(None, [way.needs])))
-                words = f"{' with '.join(way.actions)} (privilege escalation by {way.by}{unknown})"
+                words = f"{' with '.join(way.actions)} (by {way.by}{unknown})"
                 found[way.by] = max(
                     (level, words), found.get(way.by, (level, words)), key=lambda item: item[0]
                 )

@@ -87,12 +87,10 @@ def of_providers(document: Mapping[str, Any], context: TrustContext) -> Iterator
             name, path = name_of(index, item), place_of(index, "Principal")
             issuer = issuer_of(arn)
             if context.existing is not None and arn not in context.existing:
-                reason = f"trusts the OIDC provider {issuer}, which does not exist in the account"
+                reason = f"trusts OIDC provider {issuer}, which does not exist"
                 yield risk(PROVIDER_GONE, name, reason, path=path)
             if context.clusters is not None and arn not in context.clusters and can_be_had(issuer):
-                reason = (
-                    f"trusts {issuer}, which belongs to no known cluster: the name's owner can sign tokens"
-                )
+                reason = f"trusts {issuer}, which is of no known cluster: its owner can sign tokens"
                 yield risk(ISSUER_CAN_BE_HAD, name, reason, path=path)
     yield from _stages(named, context)
 

@@ -91,8 +91,8 @@ class Pair:
 
     def risk(self, statement: str, pattern: str, suggestion: str, path: tuple[str | int, ...]) -> Risk:
         """The risk of a statement with the pattern."""
-        reason = f"uses '{pattern}', which allows {self._whom}"
-        return risk(self.rule, statement, reason, suggestion, path=path, pattern=pattern)
+        seen, reason = (f"the pattern is '{pattern}'",), f"allows {self._whom}"
+        return risk(self.rule, statement, reason, suggestion, path=path, pattern=pattern, evidence=seen)
 
     @property
     def _whom(self) -> str:
@@ -101,15 +101,13 @@ class Pair:
         if self.rule is rules.EVERY_NAME:
             return f"every ServiceAccount of namespace {self.namespace}, including future ones"
         if self.rule is rules.NAME_PATTERN:
-            return (
-                f"every such ServiceAccount of namespace {self.namespace}, for example {_example(self.name)}"
-            )
+            return f"every ServiceAccount {self.name} of namespace {self.namespace}"
         names = f"ServiceAccount {self.name}"
         if _is_wild(self.name):
-            names = "every ServiceAccount" + ("" if _is_all(self.name) else f" like {self.name}")
+            names = "every ServiceAccount" + ("" if _is_all(self.name) else f" {self.name}")
         if self.rule is rules.EVERY_NAMESPACE:
             return f"{names} of every namespace, including future ones"
-        return f"{names} of every namespace like {self.namespace}, for example {_example(self.namespace)}"
+        return f"{names} of every namespace {self.namespace}, such as {_example(self.namespace)}"
 
 
 @lru_cache(maxsize=1024)
