@@ -157,7 +157,7 @@ def _noted(
 
 
 def _tell_of_waiting(began: float) -> None:
-    doing.waiting("IAM to show what was written", time.monotonic() - began, limits.PROPAGATION_SECONDS)
+    doing.waiting("IAM to return what was written", time.monotonic() - began, limits.PROPAGATION_SECONDS)
 
 
 def _in_time(ask: Callable[[], T], recent: RecentWrites, operation: str, asked: Mapping[str, Any]) -> T:
@@ -265,7 +265,7 @@ def _answered(
         what_for = f"{service}:{operation}" + (f" on {subject}" if subject else "")
         denial, denied_by = _denial(str(body.get("Message") or ""))
         details = (f"{denial}: {what_for}",)
-        denied = (f"ask who maintains that {denied_by}",) if denied_by else ()
+        denied = (f"ask who maintains that {denied_by}",) if denied_by else (_DENIED.get(operation, _DOCS),)
     return ServiceError(
         what,
         code=code,
@@ -281,6 +281,9 @@ def _answered(
     )
 
 
+_DOCS = "irsa docs how-to/permissions  # the IAM permissions that irsa needs"
+_DENIED = {"AssumeRole": "check that the role exists, and that its trust policy allows this caller"}
+"""What to do about a missing permission, by operation."""
 _LIMITS = (
     *("service control policy", "resource control policy", "permissions boundary", "session policy"),
     "VPC endpoint policy",
@@ -316,6 +319,8 @@ def _advice(code: str, headers: Mapping[str, Any]) -> tuple[str, ...]:
         return ("get new AWS credentials (aws sso login, or assume the role again), then run this again",)
     if code in _BAD_CREDENTIALS:
         return ("aws sts get-caller-identity  # whose credentials these are",)
+    if code == "LimitExceeded":
+        return ("delete unused objects, or raise the quota: aws service-quotas list-service-quotas",)
     if code in THROTTLED:
         return ("AWS throttles this account: run this again in a minute",)
     return ()

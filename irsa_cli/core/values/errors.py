@@ -111,8 +111,8 @@ class Conflict(IrsaError):
     """Somebody else changed the object: it has neither state of the change, and nothing was overwritten."""
 
 
-class Unseen(IrsaError):
-    """A write was answered, and what it wrote does not show: nobody knows whether it is there."""
+class NotVisible(IrsaError):
+    """A write was answered, but its result is not visible yet: it may be missing."""
 
 
 class Claimed(Conflict):

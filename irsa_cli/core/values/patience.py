@@ -212,7 +212,8 @@ def persist(attempt: Callable[[], T], *, writes: bool) -> T:
 def _tell_waiting(failure: ServiceError, spent: float, most: float) -> None:
     if spent >= REPORT_AFTER:
         so_far = f"{spent:.0f} s of at most {most:.0f} s"
-        _command.waits(f"  … waiting: {failure.message}: {failure.code} ({so_far})")
+        why = failure.code if failure.status else failure.reason or failure.code
+        _command.waits(f"  … waiting: {failure.message}: {why} ({so_far})")
 
 
 def _note_failure(failure: ServiceError) -> None:
