@@ -1,7 +1,4 @@
-"""Translate failures of AWS calls: refused, not sent or unknown, and what to do about it.
-
-Decisions depend on codes only, never on messages: those are quoted.
-"""
+"""Translate failures of AWS calls. Decisions depend on codes only, never on messages: those are quoted."""
 
 from __future__ import annotations
 
@@ -93,11 +90,7 @@ ACCOUNT = "irsa-account"
 
 
 def call(method: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Call a method of a boto3 client; raises `ServiceError` for every failure.
-
-    irsa repeats failures that pass (`irsa_cli.core.values.patience`), with a time limit for each attempt. It
-    also repeats reads of IAM that are older than its own writes.
-    """
+    """Call a boto3 method, again after failures that pass and old answers of IAM; raises `ServiceError`."""
     client = method.__self__  # type: ignore[attr-defined]
     operation = client.meta.method_to_api_mapping[method.__name__]
     service = client.meta.service_model.service_name
@@ -283,7 +276,7 @@ def _answered(
 
 _DOCS = "irsa docs how-to/permissions  # the IAM permissions that irsa needs"
 _DENIED = {"AssumeRole": "check that the role exists, and that its trust policy allows this caller"}
-"""What to do about a missing permission, by operation."""
+"""Advice for a missing permission, by operation."""
 _LIMITS = (
     *("service control policy", "resource control policy", "permissions boundary", "session policy"),
     "VPC endpoint policy",

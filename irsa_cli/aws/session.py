@@ -1,8 +1,4 @@
-"""The caller's AWS session and its clients, with time limits, retries and a log of the wire calls.
-
-Credentials are found as boto3 users expect (environment, profile, SSO, web identity, container,
-instance); nothing here reads or keeps them.
-"""
+"""The caller's AWS session and its clients, with time limits, retries and a log of the wire calls."""
 
 from __future__ import annotations
 
@@ -286,11 +282,7 @@ class _Read:
 
 
 def regions_of(session: boto3.Session, partition: str = "") -> tuple[str, ...]:
-    """The regions of a partition, or of all.
-
-    By the file that botocore has read already to find endpoints: `get_available_regions` would read a whole
-    service's model for it, which takes as long as all else that a short run does.
-    """
+    """The regions of a partition, or of all; from botocore's endpoints file, which it has read already."""
     known = session._session.get_data("endpoints")["partitions"]
     return tuple(
         name for item in known if partition in ("", item["partition"]) for name in item.get("regions", {})

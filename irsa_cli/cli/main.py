@@ -247,8 +247,10 @@ def _show_failure(
         return
     from irsa_cli.cli.output.speaking import Unbegun, show_failure
 
-    with suppress(OSError):
+    try:
         show_failure(Unbegun((message, *details), code, exit_code), arguments, output, command)
+    except OSError as error:
+        _unwritable(error)
 
 
 def _unwritable(error: BaseException | None) -> None:

@@ -67,11 +67,7 @@ def _check_endpoint(found: EksCluster) -> None:
 
 
 def from_kubeconfig(path: str | None, context: str | None) -> Any:
-    """A kubernetes ApiClient for a kubeconfig's (current or named) context.
-
-    Raises `IrsaError` for one that can't be used: what is no file, what says something odd, and what names a
-    command for credentials that gives none.
-    """
+    """A kubernetes ApiClient for a kubeconfig's (current or named) context; raises `IrsaError`."""
     import kubernetes.config
 
     try:

@@ -1,7 +1,6 @@
 """Ask before something is deleted: on a terminal, unless `--yes` is given.
 
-Without a terminal, a command that names one thing (`delete-sa`, `disassociate-oidc`) runs, as with kubectl.
-Commands that find the objects themselves (`apply --prune`) or in files (`delete -f`) need `--yes`.
+Without one, `delete-sa` and `disassociate-oidc` run as kubectl does, the others need `--yes`.
 """
 
 from __future__ import annotations
@@ -48,10 +47,7 @@ class Confirmation:
         self._lock = threading.Lock()
 
     def of_plan(self, changes: Iterable[Change], place: str) -> bool:
-        """Show a plan that deletes whole objects in a cluster, and ask about it.
-
-        Raises `NotConfirmed` if a later plan deletes more: a second question would keep the run's locks.
-        """
+        """Ask about a plan that deletes whole objects; raises `NotConfirmed` if a later plan deletes more."""
         found = list(changes)
         whole = [item for item in found if item.after is None and item.kind.is_whole]
         deleted = frozenset(item.object for item in whole)

@@ -30,7 +30,7 @@ def show_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 def narrowed(
     head: Sequence[str], rows: Sequence[Sequence[str]], spare: Sequence[str]
 ) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
-    """Leave out columns of `spare`, in this order, until the table fits the terminal; all stay if it can't."""
+    """Leave out columns of `spare` one by one until the table fits; all stay if it never fits."""
     room = columns(sys.stdout)
     for number in range(len(spare) + 1):
         kept = [place for place, name in enumerate(head) if name not in spare[:number]]

@@ -56,10 +56,7 @@ def reason_of(item: ListedBinding) -> str:
 
 
 def steps(bindings: Iterable[ListedBinding]) -> Iterator[str]:
-    """The command that finishes each interrupted or running deletion or run.
-
-    irsa proposes to delete only what is already being deleted; for the rest, `describe-sa` lists the options.
-    """
+    """The commands that finish interrupted runs; `irsa delete-sa` only for what is already being deleted."""
     for item in bindings:
         commands = [step for step in item.next_steps if step.startswith("irsa ")]
         if commands:
