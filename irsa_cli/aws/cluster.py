@@ -111,10 +111,7 @@ def _missing(aws: AwsSession, name: str, error: ServiceError) -> NoCluster:
     return NoCluster(
         f"there is no cluster {name} in {aws.region}",
         details=details,
-        next_steps=(
-            "check --cluster, --region and --profile",
-            f"or add --any-region to search all regions of {aws.partition}",
-        ),
+        next_steps=("check --cluster, --region and --profile, or search all regions: add --any-region",),
         code=error.code,
     )
 

@@ -1,7 +1,4 @@
-"""Read from AWS what a diagnosis of a binding needs beyond roles and providers.
-
-Each function answers one question, and raises `ServiceError` if the caller may not ask it.
-"""
+"""Read from AWS what only a diagnosis needs; each function raises `ServiceError` if it is not permitted."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Translate failures of AWS calls: refused, not sent or unknown, and what to do about it.
-
-Decisions depend on codes only, never on messages: those are quoted.
-"""
+"""Translate failures of AWS calls. Decisions depend on codes only, never on messages: those are quoted."""
 
 from __future__ import annotations
 
@@ -93,11 +90,7 @@ ACCOUNT = "irsa-account"
 
 
 def call(method: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Call a method of a boto3 client; raises `ServiceError` for every failure.
-
-    irsa repeats failures that pass (`irsa_cli.core.values.patience`), with a time limit for each attempt. It
-    also repeats reads of IAM that are older than its own writes.
-    """
+    """Call a boto3 method, again after failures that pass and old answers of IAM; raises `ServiceError`."""
     client = method.__self__  # type: ignore[attr-defined]
     operation = client.meta.method_to_api_mapping[method.__name__]
     service = client.meta.service_model.service_name
@@ -157,7 +150,7 @@ def _noted(
 
 
 def _tell_of_waiting(began: float) -> None:
-    doing.waiting("IAM to show what was written", time.monotonic() - began, limits.PROPAGATION_SECONDS)
+    doing.waiting("IAM to return what was written", time.monotonic() - began, limits.PROPAGATION_SECONDS)
 
 
 def _in_time(ask: Callable[[], T], recent: RecentWrites, operation: str, asked: Mapping[str, Any]) -> T:
@@ -265,7 +258,7 @@ def _answered(
         what_for = f"{service}:{operation}" + (f" on {subject}" if subject else "")
         denial, denied_by = _denial(str(body.get("Message") or ""))
         details = (f"{denial}: {what_for}",)
-        denied = (f"ask who maintains that {denied_by}",) if denied_by else ()
+        denied = (f"ask who maintains that {denied_by}",) if denied_by else (_DENIED.get(operation, _DOCS),)
     return ServiceError(
         what,
         code=code,
@@ -281,6 +274,9 @@ def _answered(
     )
 
 
+_DOCS = "irsa docs how-to/permissions  # the IAM permissions that irsa needs"
+_DENIED = {"AssumeRole": "check that the role exists, and that its trust policy allows this caller"}
+"""Advice for a missing permission, by operation."""
 _LIMITS = (
     *("service control policy", "resource control policy", "permissions boundary", "session policy"),
     "VPC endpoint policy",
@@ -316,6 +312,8 @@ def _advice(code: str, headers: Mapping[str, Any]) -> tuple[str, ...]:
         return ("get new AWS credentials (aws sso login, or assume the role again), then run this again",)
     if code in _BAD_CREDENTIALS:
         return ("aws sts get-caller-identity  # whose credentials these are",)
+    if code == "LimitExceeded":
+        return ("delete unused objects, or raise the quota: aws service-quotas list-service-quotas",)
     if code in THROTTLED:
         return ("AWS throttles this account: run this again in a minute",)
     return ()

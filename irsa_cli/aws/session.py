@@ -1,8 +1,4 @@
-"""The caller's AWS session and its clients, with time limits, retries and a log of the wire calls.
-
-Credentials are found as boto3 users expect (environment, profile, SSO, web identity, container,
-instance); nothing here reads or keeps them.
-"""
+"""The caller's AWS session and its clients, with time limits, retries and a log of the wire calls."""
 
 from __future__ import annotations
 
@@ -76,13 +72,20 @@ class AwsSession:
             # AWS_REGION is what the AWS CLI and the pod webhook know; boto3 reads AWS_DEFAULT_REGION only.
             region = region or os.environ.get("AWS_REGION") or None
             self._session = boto3.Session(profile_name=profile, region_name=region)
+        except botocore.exceptions.ProfileNotFound as error:
+            known = ", ".join(botocore.session.Session().available_profiles) or "none"
+            raise IrsaError(
+                f"there is no AWS profile {profile or os.environ.get('AWS_PROFILE', '')} (profiles: {known})",
+                next_steps=("aws configure list-profiles",),
+                code="ProfileNotFound",
+            ) from error
         except botocore.exceptions.BotoCoreError as error:
             raise translate(error, "configuration", "Session", "", account) from error
         if not self._session.region_name:
             raise IrsaError(
                 "no AWS region is set",
                 reason="neither --region, AWS_REGION nor the profile sets one",
-                next_steps=("add --region REGION",),
+                next_steps=("add --region REGION, for example --region eu-west-1",),
                 code="NoRegion",
             )
         self._region = str(self._session.region_name)
@@ -189,8 +192,16 @@ class AwsSession:
         )
         try:
             client = self._session.client(service, region_name=self._region, config=config, **keys or {})  # type: ignore[call-overload]
-        except (botocore.exceptions.BotoCoreError, ValueError) as error:
+        except botocore.exceptions.BotoCoreError as error:
             raise translate(error, service, "Client", "", self.account) from error
+        except ValueError as error:
+            variable = f"AWS_ENDPOINT_URL_{service.upper()}"
+            raise IrsaError(
+                f"the endpoint URL of {service} is not valid",
+                reason=str(error),
+                next_steps=(f"correct {variable}, AWS_ENDPOINT_URL, or endpoint_url in ~/.aws/config",),
+                code="InvalidEndpoint",
+            ) from error
         self._watch(client)
         return client
 
@@ -271,11 +282,7 @@ class _Read:
 
 
 def regions_of(session: boto3.Session, partition: str = "") -> tuple[str, ...]:
-    """The regions of a partition, or of all.
-
-    By the file that botocore has read already to find endpoints: `get_available_regions` would read a whole
-    service's model for it, which takes as long as all else that a short run does.
-    """
+    """The regions of a partition, or of all; from botocore's endpoints file, which it has read already."""
     known = session._session.get_data("endpoints")["partitions"]
     return tuple(
         name for item in known if partition in ("", item["partition"]) for name in item.get("regions", {})

@@ -23,7 +23,7 @@ from irsa_cli.changes.common import (
 )
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.plan.states import NOBODY, TRANSACTION_TAG, OwnerState, State
-from irsa_cli.core.values.errors import DeadlineExceeded, Outcome, Unseen
+from irsa_cli.core.values.errors import DeadlineExceeded, NotVisible, Outcome
 from irsa_cli.transaction.protocol import Applied, Claim, Interrupted, Run
 
 if TYPE_CHECKING:
@@ -63,8 +63,10 @@ class RoleOwnerHandler(Settled):
         except (Interrupted, DeadlineExceeded):
             return  # It was answered; who asked to stop asks again.
         if owner == before:
-            raise Unseen(
-                f"{change.kind.value} {change.name} is not visible yet", reason=f"its owner is {before}"
+            raise NotVisible(
+                f"{change.kind.value} {change.name} is not visible yet",
+                reason=f"its owner is {before}",
+                code="Unseen",
             )
         if owner != mine:
             raise conflict(change, f"another run claimed it at the same time: {owner or 'it is gone'}")

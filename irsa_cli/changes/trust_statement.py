@@ -21,7 +21,7 @@ from irsa_cli.core.plan.states import DocumentState, State
 from irsa_cli.core.policies import policy
 from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.trust import trust_policy
-from irsa_cli.core.values.errors import DeadlineExceeded, Outcome, ServiceError, Unseen
+from irsa_cli.core.values.errors import DeadlineExceeded, NotVisible, Outcome, ServiceError
 from irsa_cli.transaction.protocol import Applied, Claim, Interrupted, Run
 
 if TYPE_CHECKING:
@@ -110,10 +110,11 @@ class TrustStatementHandler(Unclaimed):
         return None
 
 
-def _not_visible(change: Change) -> Unseen:
-    return Unseen(
+def _not_visible(change: Change) -> NotVisible:
+    return NotVisible(
         f"{change.kind.value} {change.name} is not visible yet",
         reason=f"after {ROUNDS} attempts: somebody else keeps changing the trust policy, or IAM is slow",
+        code="Unseen",
     )
 
 

@@ -117,6 +117,9 @@ def irsa() -> None:
 def run(arguments: list[str] | None = None, program: str = "irsa") -> int:
     """Run the command line and return the exit code, without a traceback. Usage texts show `program`."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    # A stream that the caller closed: writes to standard output fail, as on a full disk.
+    sys.stdout = sys.stdout or open(os.open(os.devnull, os.O_RDONLY), "w")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         # Names from AWS and Kubernetes may have characters that the stream cannot encode.
         if isinstance(stream, io.TextIOWrapper):
@@ -244,8 +247,10 @@ def _show_failure(
         return
     from irsa_cli.cli.output.speaking import Unbegun, show_failure
 
-    with suppress(OSError):
+    try:
         show_failure(Unbegun((message, *details), code, exit_code), arguments, output, command)
+    except OSError as error:
+        _unwritable(error)
 
 
 def _unwritable(error: BaseException | None) -> None:

@@ -18,7 +18,7 @@ from irsa_cli.core.values.attempts import bounded
 from irsa_cli.core.values.errors import DeadlineExceeded, ServiceError
 from irsa_cli.core.values.limits import call_seconds
 from irsa_cli.core.values.patience import current, persist
-from irsa_cli.kube.errors import EXPIRED, NOT_FOUND, endless, reviewed, translate
+from irsa_cli.kube.errors import EXPIRED, NOT_FOUND, UNKNOWN_CALLER, endless, reviewed, translate
 from irsa_cli.kube.shapes import check
 
 Json = dict[str, Any]
@@ -66,6 +66,8 @@ class Calls:
         self._core = kubernetes.client.CoreV1Api(api_client)
         self._log = log
         self._seconds = call_seconds()
+        self.access: Callable[[], str] = lambda: ""
+        """The command that gives the caller access, if it is known."""
 
     def _call(self, operation: str, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Json:
         """One call, repeated while it fails in a way that passes (`irsa_cli.core.values.patience`)."""
@@ -79,6 +81,8 @@ class Calls:
                 return self._attempt(operation, method, *args, **kwargs)
             except Exception as error:
                 found = translate(error, operation)
+                if found.next_steps == UNKNOWN_CALLER:
+                    found = found.but(next_steps=(self.access() or found.next_steps[-1],))
                 if writes:
                     found = reviewed(found, lambda: self._permitted(operation, method, args))
                 raise found from error

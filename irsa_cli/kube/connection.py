@@ -11,6 +11,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -66,11 +67,7 @@ def _check_endpoint(found: EksCluster) -> None:
 
 
 def from_kubeconfig(path: str | None, context: str | None) -> Any:
-    """A kubernetes ApiClient for a kubeconfig's (current or named) context.
-
-    Raises `IrsaError` for one that can't be used: what is no file, what says something odd, and what names a
-    command for credentials that gives none.
-    """
+    """A kubernetes ApiClient for a kubeconfig's (current or named) context; raises `IrsaError`."""
     import kubernetes.config
 
     try:
@@ -87,7 +84,7 @@ def from_kubeconfig(path: str | None, context: str | None) -> Any:
         known = isinstance(error, (kubernetes.config.ConfigException, OSError, Overran, _Odd, IrsaError))
         # The library's words may have a whole user entry in them.
         ours = isinstance(error, IrsaError)
-        words = str(error) if ours else _words(error)
+        words = str(error) if ours else _words(error, path)
         reason = words if known or isinstance(error, yaml.YAMLError) else "it is not a kubeconfig"
         raise IrsaError(
             f"the kubeconfig {path or '(default)'} can't be used",
@@ -104,11 +101,11 @@ def from_kubeconfig(path: str | None, context: str | None) -> Any:
 _NONE, _NO_CONTEXT = "the file does not exist, or is empty", "it has no context"
 _STEPS = {
     _NONE: ("name one that exists (--kubeconfig), or none at all: for EKS irsa needs no kubeconfig",),
-    _NO_CONTEXT: ("kubectl config get-contexts  # then --context NAME",),
+    _NO_CONTEXT: ("correct --context, or current-context in the kubeconfig",),
 }
 
 
-def _words(error: Exception) -> str:
+def _words(error: Exception, path: str | None) -> str:
     """Why it can't be used; the library's own words may have a whole user entry in them."""
     text = str(error)
     if isinstance(error, yaml.YAMLError):
@@ -117,7 +114,10 @@ def _words(error: Exception) -> str:
     if "No configuration found" in text:
         return _NONE
     if found := re.search(r"Expected object with name (.*) in .*/contexts list", text):
-        return f"{_NO_CONTEXT} '{found[1]}'"
+        names = []
+        with suppress(Exception):
+            names = [str(item["name"]) for item in kubernetes.config.list_kube_config_contexts(path)[0]]
+        return f"{_NO_CONTEXT} '{found[1]}'" + (f" (contexts: {', '.join(names)})" if names else "")
     return re.sub(r"[{\[].*", GONE, text, flags=re.DOTALL).removeprefix("Invalid kube-config file. ")
 
 
@@ -154,15 +154,18 @@ def _listened(load: Callable[[], T]) -> T:
 def _without_credentials(words: str) -> IrsaError:
     """The failure of the command that a kubeconfig names for credentials, by what the library logs of it."""
     reason = re.sub(r"\[Errno \d+\] ", "", words).removeprefix("exec: ")
-    reason = re.sub(r"No such file or directory: (.*)", r"command \1 was not found", reason)
+    reason = re.sub(r"No such file or directory: (.*)", r"\1 is not installed", reason)
     if "decode process output" in words:
         reason = "its output is not JSON"
     if "'NoneType' object has no attribute 'strip'" in words:  # On a terminal the library keeps none of it.
         reason = "it failed; its own message is above"
+    step = "kubectl config view --minify  # shows the plugin's command: run it by itself"
+    if reason.endswith("is not installed"):
+        step = "install it, or omit --kubeconfig: for EKS irsa needs no kubeconfig"
     return IrsaError(
         "its credential plugin (exec) failed",
         reason=redacted(reason),
-        next_steps=("kubectl config view --minify  # shows the plugin's command: run it by itself",),
+        next_steps=(step,),
         code="Kubeconfig",
     )
 

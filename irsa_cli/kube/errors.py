@@ -1,7 +1,4 @@
-"""Translate failures of Kubernetes calls: refused, not sent or unknown, and what to do about it.
-
-Decisions depend on statuses and reasons only, never on messages: those are quoted.
-"""
+"""Translate failures of Kubernetes calls. Decisions depend on statuses and reasons only, not on messages."""
 
 from __future__ import annotations
 
@@ -171,6 +168,7 @@ def _status_body(error: ApiException) -> dict[str, Any]:
     return body if isinstance(body, dict) else {}
 
 
+UNKNOWN_CALLER = ("aws eks create-access-entry --cluster-name CLUSTER --principal-arn ARN",)
 _ACTIONS = {
     403: "irsa docs how-to/permissions  # the RBAC rules that irsa needs",
     409: "another client changed the object at the same time: run this again",
@@ -188,10 +186,7 @@ def _advice(
     if ends:
         return ("wait until the namespace is deleted, then run this again",)
     if http == 401:
-        return clock_advice(headers) or (
-            "aws sts get-caller-identity  # who calls; it fails if the credentials have expired",
-            "aws eks create-access-entry --cluster-name CLUSTER --principal-arn ARN  # if it has none",
-        )
+        return clock_advice(headers) or UNKNOWN_CALLER
     if http == 404 and facts.get("kind") == "namespaces":
         return (f"kubectl create namespace {shlex.quote(redacted(str(facts.get('name'))))}",)
     return (_ACTIONS[http],) if http in _ACTIONS else ()

@@ -80,7 +80,7 @@ class Journal:
             raise refused(error) from error
         except OSError as error:
             lock.release()
-            raise JournalError(f"no journal can be written in {folder}", reason=str(error)) from error
+            raise _unwritable(folder, error) from error
         journal = cls(path, file, lock)
         header = {
             "version": VERSION,
@@ -170,4 +170,10 @@ def _sync_folder(folder: Path) -> None:
         finally:
             os.close(handle)
     except OSError as error:
-        raise JournalError(f"no journal can be written in {folder}", reason=str(error)) from error
+        raise _unwritable(folder, error) from error
+
+
+def _unwritable(folder: Path, error: OSError) -> JournalError:
+    advice = "set IRSA_STATE_DIR or --state-dir to a folder that you can write to"
+    reason = error.strerror or str(error)
+    return JournalError(f"can't write the journal in {folder}", reason=reason, next_steps=(advice,))

@@ -150,7 +150,8 @@ def test_the_cluster_does_not_know_the_caller(stage: Stage) -> None:
     ran = stage.create_sa("reader", "default", "-o", "json", user="stranger")
     assert ran.code == 1
     assert ran.error["code"] == "Unauthorized"
-    assert "create-access-entry" in ran.err
+    entry = "aws eks create-access-entry --cluster-name demo --region eu-west-1 --principal-arn"
+    assert f"{entry} arn:aws:iam::111122223333:user/stranger" in ran.err
 
 
 def test_the_cluster_cannot_be_reached(stage: Stage) -> None:

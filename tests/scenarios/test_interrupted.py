@@ -177,7 +177,8 @@ def test_nobody_changes_it(small: Stage, state: State) -> None:
 def test_get_sa_and_describe_sa_and_verify_say_it_in_words(small: Stage) -> None:
     incomplete_and_named(small)
     listed = small.irsa("get-sa", *of(small))
-    assert "incomplete: run " in listed.out.splitlines()[1]
+    assert listed.out.splitlines()[1].endswith("   incomplete")
+    assert f"{NAMESPACE}/{NAME}: run " in listed.err
     assert f"irsa describe-sa {NAME} -n {NAMESPACE} -c {small.cluster}" in listed.err
     assert "irsa delete-sa" not in listed.err
     described = small.irsa("describe-sa", *of(small)).out
@@ -199,7 +200,7 @@ def test_it_ends_while_it_is_watched(small: Stage) -> None:
         )
     )
     assert small.irsa("create-sa", *of(small), *WISH).code == 0
-    assert "incomplete: " in seen[0].out
+    assert "incomplete" in seen[0].out
     assert got(small)["status"] == "ok"
 
 

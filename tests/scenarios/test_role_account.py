@@ -66,7 +66,7 @@ def test_credentials_of_another_account_are_refused_before_anything_is_written(
     assert "333333333333" in ran.err
     ran = stage.create_sa("app", namespace, *flags)
     assert ran.code == 4, ran.err
-    assert "--role-assume-role or --role-profile" in ran.err
+    assert f"--role-profile PROFILE, or --role-assume-role arn:aws:iam::{OTHER}:role/ROLE" in ran.err
     assert (stage.world(), elsewhere.world()) == (before, there)
 
 
@@ -154,7 +154,7 @@ def test_it_is_shown_and_judged_with_the_same_flags(
     (item,) = [item for item in listed.json["items"] if item["serviceAccount"]["namespace"] == namespace]
     assert item["status"] == "ok", item
     unseen = stage.irsa("get-sa", "-n", namespace, "-c", stage.cluster)
-    assert "--role-account" in unseen.out + unseen.err
+    assert "--iam-assume-role" in unseen.err
     shown = stage.irsa("describe-sa", *where, *elsewhere.by_role)
     assert shown.code == 0, shown.err
     assert READ_ONLY in shown.out

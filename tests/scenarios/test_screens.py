@@ -221,7 +221,7 @@ def seen(desk: Stage, *arguments: str) -> str:
 
 def test_who_waits_for_iam_sees_for_how_long(desk: Stage) -> None:
     desk.sandbox.lag = 2.5
-    assert re.search(r"waiting for STS to accept .*, \d+ s of \d+ s", seen(desk, *NEW, "--verify"))
+    assert re.search(r"waiting for IAM to return .*, \d+ s of \d+ s", seen(desk, *NEW, "--verify"))
 
 
 def test_who_applies_many_sees_how_many_are_done(desk: Stage) -> None:

@@ -203,9 +203,10 @@ def test_adopt_and_what_reads(stage: Stage, namespace: str, unique: str) -> None
     assert listed["status"] == "ok"
     assert warned(listed) == [("every-namespace", "high")]
     for form in ("text", "wide"):
-        row = stage.irsa("get-sa", *where, "-o", form).out.splitlines()[1]
-        text = "   ok: broad trust: high every-namespace: statement 1 allows ServiceAccount app"
-        assert text in row
+        ran = stage.irsa("get-sa", *where, "-o", form)
+        text = ": broad trust: high every-namespace: statement 1 allows ServiceAccount app"
+        assert ran.out.splitlines()[1].endswith("   ok") == (form == "text")
+        assert text in (ran.err if form == "text" else ran.out)
 
     described = stage.irsa("describe-sa", *where)
     head, _, rest = described.out.partition("Warnings\n")

@@ -16,7 +16,7 @@ from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common, files, roles, targets
 from irsa_cli.cli.options.types import POLICY_ARN, group, once, switch
 from irsa_cli.cli.output.confirming import demand_yes
-from irsa_cli.cli.output.screens.applied import finish_applied, told
+from irsa_cli.cli.output.screens.applied import ended_line, finish_applied
 from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.cli.session import outcome_of, plan_saver
 from irsa_cli.core.results.result import Result
@@ -95,7 +95,7 @@ def run(options: dict[str, Any], *, verify: bool = False) -> int:
     request = _request(options, verify=verify)
     if not (request.atomic or speaking.verbose):
         settings = replace(settings, listen=lambda event: None)  # One line for each ServiceAccount.
-    tell = (lambda item: None) if settings.dry_run else lambda item: progress.ended(told(item))
+    tell = (lambda item: None) if settings.dry_run else lambda item: progress.ended(ended_line(item))
     done = outcome_of(lambda: apply(request, settings, progress.wire, tell), speaking, progress)
     done.detailed = detailed
     save = plan_saver(options, "apply", replace(request, changed_by=False))
@@ -159,7 +159,7 @@ def run_plan(path: str, options: dict[str, Any]) -> int:
 
     def work() -> Any:
         settings.note(f"Plan of irsa {plan.command}, made {plan.made}, {plan.digest}")
-        tell = (lambda item: None) if settings.dry_run else lambda item: progress.ended(told(item))
+        tell = (lambda item: None) if settings.dry_run else lambda item: progress.ended(ended_line(item))
         return apply_plan(plan, who, settings, progress.wire, tell)
 
     done = outcome_of(work, speaking, progress, one=not many)

@@ -11,7 +11,7 @@ from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common, files, selecting
 from irsa_cli.cli.options.types import switch
 from irsa_cli.cli.output.confirming import demand_yes
-from irsa_cli.cli.output.screens.applied import finish_applied, told
+from irsa_cli.cli.output.screens.applied import ended_line, finish_applied
 from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.cli.session import outcome_of, plan_saver
 
@@ -51,7 +51,7 @@ def command(**options: Any) -> int:
     )
     if not speaking.verbose:
         settings = replace(settings, listen=lambda event: None)  # One line for each ServiceAccount.
-    tell = (lambda item: None) if settings.dry_run else lambda item: progress.ended(told(item))
+    tell = (lambda item: None) if settings.dry_run else lambda item: progress.ended(ended_line(item))
     done = outcome_of(lambda: delete_files(request, settings, progress.wire, tell), speaking, progress)
     done.detailed = detailed
     return finish_applied(

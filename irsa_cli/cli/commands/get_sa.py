@@ -11,9 +11,9 @@ import click
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common, selecting, targets
 from irsa_cli.cli.options.types import DURATION, once, switch
-from irsa_cli.cli.output.screens.get_sa import steps, table, watch
+from irsa_cli.cli.output.screens.get_sa import SPARE, reason_of, steps, table, watch
 from irsa_cli.cli.output.speaking import Speaking
-from irsa_cli.cli.output.table import show_table
+from irsa_cli.cli.output.table import narrowed, show_table
 from irsa_cli.cli.output.text import show_document, show_error
 from irsa_cli.cli.session import breaking_off, run_reading
 from irsa_cli.cli.terminal.wording import say
@@ -119,8 +119,12 @@ def _show(found: BindingList, speaking: Speaking, *, headers: bool) -> None:
     if speaking.output in ("text", "wide"):
         if found.found is not None and headers and not speaking.quiet:
             say(found.found.cluster.title, err=True)
-        head, rows = table(found.items, wide=speaking.output == "wide")
+        wide = speaking.output == "wide"
+        head, rows = narrowed(*table(found.items, wide=wide), () if wide else SPARE)
         show_table(head if headers else (), rows)
+        for item in found.items:
+            if not wide and (why := reason_of(item)):
+                say(f"  {item.full_name if item.name else item.role_arn}: {why}", err=True)
         if found.error is None and not speaking.quiet:
             say(found.scope.sentence, err=True)
     else:

@@ -1,7 +1,6 @@
 """Ask before something is deleted: on a terminal, unless `--yes` is given.
 
-Without a terminal, a command that names one thing (`delete-sa`, `disassociate-oidc`) runs, as with kubectl.
-Commands that find the objects themselves (`apply --prune`) or in files (`delete -f`) need `--yes`.
+Without one, `delete-sa` and `disassociate-oidc` run as kubectl does, the others need `--yes`.
 """
 
 from __future__ import annotations
@@ -47,13 +46,11 @@ class Confirmation:
         self._shown: frozenset[object] = frozenset()
         self._lock = threading.Lock()
 
-    def of_plan(self, changes: Iterable[Change]) -> bool:
-        """Show a plan that deletes whole objects, and ask about it.
-
-        Raises `NotConfirmed` if a later plan deletes more: a second question would keep the run's locks.
-        """
+    def of_plan(self, changes: Iterable[Change], place: str) -> bool:
+        """Ask about a plan that deletes whole objects; raises `NotConfirmed` if a later plan deletes more."""
         found = list(changes)
-        deleted = frozenset(item.object for item in found if item.after is None and item.kind.is_whole)
+        whole = [item for item in found if item.after is None and item.kind.is_whole]
+        deleted = frozenset(item.object for item in whole)
         with self._lock:
             if not self.asks or self._named or deleted <= self._shown:
                 return True
@@ -66,7 +63,8 @@ class Confirmation:
                     next_steps=("run the same command again: it asks about all of it",),
                 )
             notes = [visible(f"Note: {note}") for note in not_again(found)]
-            agreed = self._progress.ask([*change_lines(found), *notes, totals(found)], QUESTION)
+            question = f"Delete {visible(whole[-1].description)} in {place}?"
+            agreed = self._progress.ask([*change_lines(found), *notes, totals(found)], question)
             self._shown = deleted if agreed else self._shown
             return agreed
 

@@ -1,7 +1,4 @@
-"""A plan as text: a line for each change, with the values that an update changes.
-
-irsa's own marks (owners, digests, the commit tag) are counted; `-v` shows them, and every value.
-"""
+"""A plan as text; irsa's own marks (owners, digests, the commit tag) are counted, `-v` shows them."""
 
 from __future__ import annotations
 

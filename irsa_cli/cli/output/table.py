@@ -27,6 +27,20 @@ def show_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         put(line)
 
 
+def narrowed(
+    head: Sequence[str], rows: Sequence[Sequence[str]], spare: Sequence[str]
+) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
+    """Leave out columns of `spare` one by one until the table fits; all stay if it never fits."""
+    room = columns(sys.stdout)
+    for number in range(len(spare) + 1):
+        kept = [place for place, name in enumerate(head) if name not in spare[:number]]
+        short = [[row[place] for place in kept] for row in (head, *rows)]
+        widths = [max(map(_width, column)) for column in zip(*short, strict=True)]
+        if room is None or sum(widths) + GAP * (len(widths) - 1) <= room:
+            return short[0], short[1:]
+    return head, rows
+
+
 def table_lines(head: Sequence[str], rows: Sequence[Sequence[str]], room: int | None) -> list[str]:
     """The lines of a table in `room` columns, unbroken if that is None; `head` may be empty."""
     if not rows:

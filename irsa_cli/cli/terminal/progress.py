@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from irsa_cli.cli.terminal.screen import fitted, is_live
+from irsa_cli.cli.terminal.screen import columns, fitted, is_live, plain, wrapped
 from irsa_cli.cli.terminal.wording import mark, put, ready
 from irsa_cli.core.values.doing import Doing, heard_by
 from irsa_cli.core.values.errors import BrokenOff, IrsaError
@@ -161,9 +161,11 @@ class Progress:
         if self._status is not None:
             self._status.stop()
         try:
-            for line in (*self._unprinted, *lines):
+            room = columns(sys.stderr)
+            *begin, end = wrapped(plain(question, sys.stderr), room and room - len(" [y/N]: y"))
+            for line in (*self._unprinted, *lines, *begin):
                 put(line, err=True)
-            return _answer(question)
+            return _answer(end)
         finally:
             if self._status is not None:
                 self._status.start()

@@ -29,10 +29,7 @@ NOT_BEGUN = "not-begun"
 
 @dataclass(frozen=True)
 class Item:
-    """One ServiceAccount (`cluster` and `namespace/name`), or a shared part, and its result.
-
-    `where` is its FILE:LINE, '' with `--prune`; `place` is its cluster and account if the run has several.
-    """
+    """The result of one ServiceAccount or shared part; `where` is FILE:LINE, '' with `--prune`."""
 
     cluster: str
     name: str

@@ -66,10 +66,7 @@ class ItemError:
 
 @dataclass(frozen=True)
 class Envelope:
-    """A document. `outcome` is the command's, `summary` counts the items by outcome.
-
-    `cluster` is common to all items; `facts` are fields of `metadata` that only some commands have.
-    """
+    """A document: the command's `outcome`, counts by outcome (`summary`), and `facts` for its `metadata`."""
 
     kind: DocumentKind
     outcome: Enum

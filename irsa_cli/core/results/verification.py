@@ -271,10 +271,7 @@ def unchecked(look: str) -> str:
 
 @dataclass(frozen=True)
 class VerificationReport:
-    """The result: one ServiceAccount, or (`many`) all of them.
-
-    `asked` are the names of the cluster and the ServiceAccount or namespace; `look` checks the rest.
-    """
+    """The result for one ServiceAccount or (`many`) all; `look` checks the rest."""
 
     cluster: Cluster | None
     items: tuple[Verification, ...] = ()

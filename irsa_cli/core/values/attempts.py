@@ -1,8 +1,7 @@
-"""One attempt of a call with a time limit that holds whatever the other side does, and why it failed.
+"""One attempt of a call with a time limit, and the reason for its failure.
 
-A socket's time-out counts from the last byte: who sends one a second is never cut off by it. So an attempt
-has a thread of its own, and is left to itself when its time is over; that thread does not keep the process
-alive. Which calls may be repeated, and for how long, is in `irsa_cli.core.values.patience`.
+A socket's time-out counts from the last byte, so an attempt has its own thread, which is abandoned when the
+time is over and does not keep the process alive.
 """
 
 from __future__ import annotations
@@ -43,11 +42,7 @@ _over: contextvars.ContextVar[threading.Event | None] = contextvars.ContextVar("
 
 
 class Sending(io.BytesIO):
-    """A request's body that ends with its attempt.
-
-    One that was given up while it looked for the host, or connected, would be executed whenever that
-    succeeds, and nobody would look for it any more. Without its body no request is executed.
-    """
+    """A request's body that ends with its attempt: no abandoned request is sent, and executed, later."""
 
     def __init__(self, data: bytes) -> None:
         super().__init__(data)
@@ -107,10 +102,9 @@ _INVALID_NOW = (9, 10)
 
 
 def certificate_refused(error: BaseException) -> bool:
-    """Whether it, or what is behind it, is our refusal of the server's certificate.
+    """Whether it was caused by our refusal of the server's certificate: then no request was sent.
 
-    That ends a handshake, so that no request was sent. Any other failure of TLS may be that of the answer to
-    one: of a record that can't be read, or of a connection that was cut (RFC 8446, section 6).
+    Other TLS failures may be those of the answer (RFC 8446, section 6).
     """
     return any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes_of(error))
 

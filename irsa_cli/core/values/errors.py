@@ -27,11 +27,7 @@ E = TypeVar("E", bound="IrsaError")
 
 
 class IrsaError(Exception):
-    """A failure that irsa reports to the user.
-
-    `message` is what failed, `reason` why (in the service's own words if there are any),
-    `details` are further facts, one a line, and `next_steps` what to type or do now.
-    """
+    """A failure: what failed (`message`), why (`reason`), further facts, and what to do (`next_steps`)."""
 
     exit_code = ExitCode.FAILED
 
@@ -111,8 +107,8 @@ class Conflict(IrsaError):
     """Somebody else changed the object: it has neither state of the change, and nothing was overwritten."""
 
 
-class Unseen(IrsaError):
-    """A write was answered, and what it wrote does not show: nobody knows whether it is there."""
+class NotVisible(IrsaError):
+    """A write was answered, but its result is not visible yet: it may be missing."""
 
 
 class Claimed(Conflict):
@@ -159,14 +155,12 @@ class Outcome(Enum):
 
 
 class ServiceError(IrsaError):
-    """AWS or Kubernetes did not do what it was asked.
+    """AWS or Kubernetes refused or failed a call.
 
-    `code` is AWS's error code or the Kubernetes Status reason (never parse messages), `status` the
-    HTTP status (0 without an answer), `outcome` what is known about the write, and `transient`
-    whether the same call may succeed later: after `retry_after` seconds, where the service says so.
-    `account` is the account of the calling session, if it is not the cluster's.
-    `permitted`: whether the caller may do what Kubernetes refused with 403; None if that was not asked.
-    `is_of_policy`: of NoSuchEntity, whether it is the managed policy that is not there, and not the role.
+    `code` is AWS's error code or the Kubernetes reason, `status` the HTTP status (0 without an answer).
+    `transient`: the same call may succeed later, after `retry_after` seconds. `account` is the calling
+    session's, if not the cluster's. `permitted`: whether RBAC allows what got a 403, if known.
+    `is_of_policy`: the managed policy is missing, not the role.
     """
 
     permitted: bool | None = None

@@ -108,7 +108,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-re
 
 
 def clock_advice(headers: Mapping[str, Any]) -> tuple[str, ...]:
-    """What to do if the service's clock differs; `headers` have names in lower case."""
+    """Advice if the service's clock differs; the names of `headers` are in lower case."""
     try:
         theirs = parsedate_to_datetime(str(headers.get("date")))
         skew = (datetime.now(timezone.utc) - theirs).total_seconds()

@@ -1,9 +1,6 @@
 """How long a call may be repeated: the time limit of the current command, and whether it must stop.
 
-A transaction's `Run` is one `Patience`, the command as a whole (`CommandPatience`) another. `within` sets
-the one for a block of calls, and records whether an attempt was cancelled.
-Which failures are worth repeating is decided by who knows the service (`irsa_cli.aws.errors`,
-`irsa_cli.kube.errors`). The calls themselves are elsewhere.
+A transaction's `Run` is one `Patience`, the command as a whole (`CommandPatience`) another.
 """
 
 from __future__ import annotations
@@ -105,10 +102,7 @@ class CallRecord:
     def __init__(self, patience: Patience) -> None:
         self.patience = patience
         self.given_up = 0
-        """How many attempts of writes were given up without an answer.
-
-        Such an attempt may be executed yet, whatever became of the one after it.
-        """
+        """Attempts of writes without an answer: they may still be executed."""
         self.refused: set[int] = set()
         """The statuses of attempts of writes that were refused, which may be untrue."""
 
@@ -173,9 +167,8 @@ def _note_refusal(status: int) -> None:
 def persist(attempt: Callable[[], T], *, writes: bool) -> T:
     """Call, and repeat the call while it fails temporarily; raises the last `ServiceError`.
 
-    An attempt without an answer may have been executed: then no later refusal says that nothing was, and the
-    outcome stays unknown. Where the service says when to come back (Retry-After), that is when it is asked
-    again. Also raises as `Patience.pause` does.
+    After an attempt without an answer, the outcome stays unknown, whatever a later refusal says. A
+    Retry-After sets the pause. Also raises as `Patience.pause` does.
     """
     mine, started, number, lost = current(), time.monotonic(), 0, False
     while True:
@@ -212,7 +205,8 @@ def persist(attempt: Callable[[], T], *, writes: bool) -> T:
 def _tell_waiting(failure: ServiceError, spent: float, most: float) -> None:
     if spent >= REPORT_AFTER:
         so_far = f"{spent:.0f} s of at most {most:.0f} s"
-        _command.waits(f"  … waiting: {failure.message}: {failure.code} ({so_far})")
+        why = failure.code if failure.status else failure.reason or failure.code
+        _command.waits(f"  … waiting: {failure.message}: {why} ({so_far})")
 
 
 def _note_failure(failure: ServiceError) -> None:
@@ -233,11 +227,7 @@ def _assure(mine: Patience, *, lost: bool) -> None:
 
 
 def _longest(mine: Patience, service: str) -> float:
-    """Seconds for which a call is repeated.
-
-    A command that only reads may have many for the same service: when one was waited for in vain, the others
-    are not waited for as long again.
-    """
+    """Seconds to repeat a call; fewer for a service that a reading command already waited for in vain."""
     seconds = limits.retry_seconds()
     in_vain = isinstance(mine, CommandPatience) and service in mine.waited_for
     return seconds * ONCE_MORE if in_vain else seconds

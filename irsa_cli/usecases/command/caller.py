@@ -43,9 +43,9 @@ def check_partitions(arns: Iterable[str], aws: AwsSession) -> None:
     """Raise `InvalidInput` for an ARN of another partition: the region tells it before any call."""
     for text in arns:
         if text and Arn.parse(text).partition != aws.partition:
+            same = ":".join(("arn", aws.partition, *text.split(":")[2:]))
             raise InvalidInput(
-                f"{text} belongs to another partition than the cluster",
-                reason=f"region {aws.region} is in partition {aws.partition}",
+                f"{text} is in another partition than region {aws.region}", next_steps=(f"use {same}",)
             )
 
 
@@ -98,10 +98,10 @@ class AccountAccess:
         if self.account not in ("", found):
             raise Refused(
                 f"the credentials for account {self.account} belong to account {found}",
-                reason=f"they are {identity}'s, by {self.options or 'the credentials of this run'}",
+                reason=identity,
                 next_steps=(
-                    f"give credentials of account {self.account}: --{self.flag}-assume-role"
-                    f" or --{self.flag}-profile",
+                    f"add --{self.flag}-profile PROFILE, or"
+                    f" --{self.flag}-assume-role arn:{aws.partition}:iam::{self.account}:role/ROLE",
                 ),
             )
         return session

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -139,7 +140,16 @@ class Connection:
                 "the cluster's API can't be reached",
                 reason="--issuer-url needs --kubeconfig or --context with it",
             )
-        return Kube(connection.from_eks(self._eks, lambda: eks_token(self.aws, self.cluster.name)), log)
+        found = Kube(connection.from_eks(self._eks, lambda: eks_token(self.aws, self.cluster.name)), log)
+
+        def principal() -> str:
+            session = r":sts::(\d+):assumed-role/([^/]+)/.*"
+            return re.sub(session, r":iam::\1:role/\2", self.aws.caller()) or "ARN"
+
+        name, region = self.cluster.name, self.cluster.region
+        entry = f"aws eks create-access-entry --cluster-name {name} --region {region} --principal-arn"
+        found.access = lambda: f"{entry} {principal()}"
+        return found
 
 
 def connect(

@@ -10,7 +10,7 @@ from typing import TypeVar
 from irsa_cli.aws.recent_writes import may_be_late
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values import doing, limits
-from irsa_cli.core.values.errors import Conflict, NotConfirmed, Refused, ServiceError, Unseen
+from irsa_cli.core.values.errors import Conflict, NotConfirmed, NotVisible, Refused, ServiceError
 from irsa_cli.core.values.patience import current
 from irsa_cli.usecases.command.settings import HeldLocks, Settings
 from irsa_cli.usecases.command.signals import late_signal
@@ -48,7 +48,7 @@ def with_its_locks(attempt: Callable[[], T], hold: HeldLocks | None) -> T:
             young = may_be_late()
             waited, most = monotonic() - started, limits.settled_seconds(young=young)
             if waited < most and (young or isinstance(error, ServiceError)):
-                doing.waiting("IAM to show its newest state", waited, most)
+                doing.waiting("IAM to return its latest state: irsa changed it just now", waited, most)
                 current().pause(wait)
                 wait = min(wait * 2, 2.0)
             else:
@@ -60,7 +60,7 @@ def came_between(error: Exception | None) -> bool:
     """Whether a run failed because of what another one did at the same time: to look again may help."""
     if isinstance(error, ServiceError):
         return error.code in ("NoSuchEntity", "NotFound") and not error.is_of_policy
-    return isinstance(error, Conflict | Unseen)
+    return isinstance(error, Conflict | NotVisible)
 
 
 class Attempts:

@@ -88,7 +88,7 @@ class Settings:
     note: Note = lambda text: None
     asks: bool = False
     """Whether somebody is asked before a deletion, and shown what goes then."""
-    confirm_plan: Callable[[Plan], bool] = lambda plan: True
+    confirm_plan: Callable[[Plan, str], bool] = lambda plan, place: True
     """Whether a plan may be carried out; who is asked, and about which plans, is the caller's business."""
     confirm_names: Callable[[str, Sequence[str]], bool] = lambda heading, names: True
     """Whether all of these, under a heading, may be deleted."""

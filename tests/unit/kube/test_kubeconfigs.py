@@ -109,7 +109,7 @@ def test_a_plugin_that_is_not_there_is_named(tmp_path: Path) -> None:
     path.write_text(json.dumps(ODD["plugin is not there"](tmp_path)))
     with pytest.raises(IrsaError) as caught:
         from_kubeconfig(str(path), None)
-    assert caught.value.reason.endswith("command '/no/such/plugin' was not found")
+    assert caught.value.reason.endswith("'/no/such/plugin' is not installed")
 
 
 def test_a_plugin_that_fails_later_is_an_error_like_others(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from irsa_cli.changes.role_owner import RoleOwnerHandler
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import OwnerState
-from irsa_cli.core.values.errors import Conflict, ServiceError, Unseen
+from irsa_cli.core.values.errors import Conflict, NotVisible, ServiceError
 from irsa_cli.transaction.protocol import Claim, Interrupted, Run
 
 TAKE = Change(Kind.ROLE_OWNER, ("r",), OwnerState("old"), OwnerState(""))
@@ -60,7 +60,7 @@ def test_a_mark_of_a_third_run_is_a_conflict() -> None:
 
 
 def test_a_mark_that_never_shows_is_no_conflict() -> None:
-    with pytest.raises(Unseen):
+    with pytest.raises(NotVisible):
         Mark("old").apply(TAKE, Hurried())
 
 

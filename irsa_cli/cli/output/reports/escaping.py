@@ -1,7 +1,4 @@
-"""Escape texts of others for Markdown and workflow commands.
-
-None of them may forge Markdown, HTML, a mention, a link, a picture, the end of a fence, or a command.
-"""
+"""Escape texts of others, so that none forges Markdown, HTML, a mention, a link, a fence or a command."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Write files for the next step of a pipeline: outputs, a summary, the JSON document.
-
-Flags name the files; irsa does not guess them from a CI system's environment.
-"""
+"""Write the files that flags name for the next step of a pipeline: outputs, a summary, the JSON document."""
 
 from __future__ import annotations
 

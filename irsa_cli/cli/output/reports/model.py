@@ -53,10 +53,7 @@ class Document:
 
 @dataclass(frozen=True)
 class Line:
-    """A line of an entry: a change or a finding.
-
-    `word` precedes it (`create`, `critical`), `about` is to copy, `name` is for the list of omitted parts.
-    """
+    """A change or finding; `word` precedes it, `about` is to copy, `name` stands for it if it is omitted."""
 
     text: str
     rank: Rank
@@ -75,10 +72,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Entry:
-    """A ServiceAccount, a shared part, or a place in a file.
-
-    `message` has the lines of an error and the next steps; `level` is None if there is nothing to annotate.
-    """
+    """One ServiceAccount, shared part, or place in a file; `level` is None without an annotation."""
 
     title: str
     state: str
@@ -91,10 +85,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class PipelineReport:
-    """A command's report. `is_good`: nothing is wrong; None: unknown.
-
-    `facts` are names with values to copy; `uneventful` counts the entries that are not listed.
-    """
+    """A report; `is_good` is None if unknown, `facts` are to copy, `uneventful` counts unlisted entries."""
 
     title: str
     verdict: str

@@ -19,7 +19,7 @@ from irsa_cli.core.values.shown import visible
 NAME_WIDTH = 39
 
 
-def told(item: Item) -> str:
+def ended_line(item: Item) -> str:
     """An item that has ended, in one line; why it failed is said once, at the end."""
     result = item.result
     sign = _sign(result)

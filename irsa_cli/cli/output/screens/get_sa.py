@@ -20,6 +20,8 @@ from irsa_cli.core.values.shown import visible
 
 NOTHING = "-"
 _HEAD = ("NAMESPACE", "NAME", "ROLE", "OWNER", "POLICIES", "AGE", "STATUS")
+SPARE = ("POLICIES", "OWNER", "AGE")
+"""Columns that a terminal with little room does not show, the first first."""
 _WIDE = (
     "NAMESPACE", "NAME", "ROLE", "ROLE-BY", "SA-BY", "POLICIES", "BOUNDARY", "LAST-USED", "AGE", "STATUS",
 )  # fmt: skip
@@ -33,24 +35,28 @@ _COLOURS = {
 }
 
 
-def table(bindings: Iterable[ListedBinding], *, wide: bool) -> tuple[Sequence[str], list[list[str]]]:
-    """The head and the safe cells of the rows; the status has its colour."""
+def table(
+    bindings: Iterable[ListedBinding], *, wide: bool, reasons: bool = False
+) -> tuple[Sequence[str], list[list[str]]]:
+    """The head and the safe cells of the rows; the status has its colour and, if `wide`, its reason."""
     now, head, rows = datetime.now(timezone.utc), _WIDE if wide else _HEAD, []
     for item in bindings:
         found = _cells(item, now, wide=wide)
-        *cells, status = (visible(found[name]) for name in head)
-        word = item.status.value
-        rows.append(
-            [*cells, f"{click.style(word, fg=_COLOURS.get(item.status, 'red'))}{status[len(word) :]}"]
-        )
+        status = click.style(item.status.value, fg=_COLOURS.get(item.status, "red"))
+        why = [visible(reason_of(item))] if wide or reasons else []
+        rows.append([*(visible(found[name]) for name in head[:-1]), ": ".join(filter(None, (status, *why)))])
     return head, rows
 
 
-def steps(bindings: Iterable[ListedBinding]) -> Iterator[str]:
-    """The command that finishes each interrupted or running deletion or run.
+def reason_of(item: ListedBinding) -> str:
+    """The reason for the status and the risks of the trust policy; '' for none."""
+    return ": ".join(
+        filter(None, (item.reason, f"broad trust: {in_one_line(item.wide)}" if item.wide else ""))
+    )
 
-    irsa proposes to delete only what is already being deleted; for the rest, `describe-sa` lists the options.
-    """
+
+def steps(bindings: Iterable[ListedBinding]) -> Iterator[str]:
+    """The commands that finish interrupted runs; `irsa delete-sa` only for what is already being deleted."""
     for item in bindings:
         commands = [step for step in item.next_steps if step.startswith("irsa ")]
         if commands:
@@ -79,13 +85,7 @@ def _cells(item: ListedBinding, now: datetime, *, wide: bool) -> dict[str, str]:
         "BOUNDARY": (found and found.boundary) or NOTHING,
         "LAST-USED": f"{found.last_used:%Y-%m-%d}" if found and found.last_used else NOTHING,
         "AGE": NOTHING if item.created is None else age((now - item.created).total_seconds()),
-        "STATUS": _status(item),
     }
-
-
-def _status(item: ListedBinding) -> str:
-    broad = f"broad trust: {in_one_line(item.wide)}" if item.wide else ""
-    return ": ".join(filter(None, (item.status.value, item.reason, broad)))
 
 
 GONE = "gone"
@@ -102,7 +102,7 @@ class ToldLines:
     def changed(self, bindings: Iterable[ListedBinding]) -> list[list[str]]:
         """Rows that are new or changed; for a binding that is gone, its old row and `gone`."""
         items = list(bindings)
-        _, rows = table(items, wide=self.wide)
+        _, rows = table(items, wide=self.wide, reasons=True)
         now: dict[Key, tuple[object, list[str]]] = {}
         for item, row in zip(items, rows, strict=True):
             now[item.namespace, item.name, item.role_arn] = (binding_json(item), row)
