@@ -48,7 +48,7 @@ def with_its_locks(attempt: Callable[[], T], hold: HeldLocks | None) -> T:
             young = may_be_late()
             waited, most = monotonic() - started, limits.settled_seconds(young=young)
             if waited < most and (young or isinstance(error, ServiceError)):
-                doing.waiting("IAM to show its newest state", waited, most)
+                doing.waiting("IAM to show its newest state (changed moments ago)", waited, most)
                 current().pause(wait)
                 wait = min(wait * 2, 2.0)
             else:
