@@ -81,7 +81,7 @@ def check_preconditions(desired: DesiredState, current: CurrentState) -> None:
         raise Refused(
             f"role {desired.role_arn} does not exist",
             reason="--attach-role-arn (in files attachRoleARN) needs an existing role",
-            next_steps=("aws iam list-roles --query Roles[].Arn  # lists the ARNs",),
+            next_steps=("aws iam list-roles --query 'Roles[].Arn'  # lists the ARNs",),
         )
     if desired.update_trust and current.role_unreadable:
         raise Refused(

@@ -219,7 +219,7 @@ def checked_versions(
             f"{'permissions boundary' if missing == boundary else 'policy'} {missing} does not exist",
             reason="NoSuchEntity: IAM has no policy with that ARN",
             details=(f"policies with a similar name: {', '.join(similar)}",) if similar else (),
-            next_steps=(f"aws iam list-policies --scope {scope} --query Policies[].Arn  # lists the ARNs",),
+            next_steps=(f"aws iam list-policies --scope {scope} --query 'Policies[].Arn'  # lists the ARNs",),
             code="NoSuchEntity",
         )
     return PolicyVersions.of(versions)
