@@ -123,7 +123,7 @@ def test_without_a_terminal_what_names_one_thing_goes_and_the_rest_wants_yes(
 def test_nobody_sits_at_the_terminal_of_a_ci_system(small: Stage) -> None:
     world = small.world()
     with at_terminal(small, ("delete", "-f", "both.yaml"), CI="true") as terminal:
-        terminal.read("there is no terminal to ask at: add --yes")
+        terminal.read("needs a terminal to confirm: add --yes")
         assert terminal.end() == 2
     assert small.world() == world
     with at_terminal(small, ("delete-sa", "app", "-n", "apps", "-c", "demo"), CI="true") as terminal:

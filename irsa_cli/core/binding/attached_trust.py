@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from irsa_cli.core.binding.spec import CurrentRole, CurrentState, DesiredState
+from irsa_cli.core.marks import makers
 from irsa_cli.core.policies.policy import Document, difference
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.evaluation import Answer, Explanation, explain
@@ -82,23 +83,25 @@ def check(desired: DesiredState, role: CurrentRole) -> Attached:
     if found.added is not None and found.voids and not desired.force:
         raise _would_void(desired, found)
     if found.outlook.allowed is False:
-        raise _not_admitted(desired, found)
+        raise _not_admitted(desired, found, makers.maker_of_role(role.state.tags))
     if found.added is not None:
         check_power(desired.role_arn, desired.identity.subject, role.power, role.policies)
     return found
 
 
-def _not_admitted(desired: DesiredState, found: Attached) -> Refused:
+def _not_admitted(desired: DesiredState, found: Attached, maker: str) -> Refused:
     voids = voided(found.before, desired.identity)
     flags = "--update-trust --force" if voids else "--update-trust"
     step = f"run this again with {flags}, which adds the statement"
     if voids:
         step += " and bypasses the conditions above"
-    missing = json.dumps(trust_policy.statement(desired.identity), indent=2)
+    if maker not in ("irsa", makers.UNKNOWN):
+        step += f"; {maker} may revert it: add it there too"
+    missing = json.dumps(trust_policy.statement(desired.identity))
     return Refused(
         f"the trust policy of {desired.role_arn} does not allow {desired.identity.subject}",
         reason="STS would reject its token",
-        details=(*_words(voids), "this statement is missing:", *missing.splitlines()),
+        details=(*_words(voids), f"this statement is missing: {missing}"),
         next_steps=(step,),
     )
 

@@ -8,6 +8,7 @@ from enum import Enum
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.plan.states import CLUSTER_TAG, SERVICE_ACCOUNT_TAG, RoleState
+from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.errors import Refused
 
@@ -48,7 +49,7 @@ def check_account(pair: Pairing) -> None:
 
 def check_there(pair: Pairing) -> RoleState:
     """The role's state; raises `Refused` when there is no role of that ARN."""
-    create = f"{pair.command('create-sa')} --override-existing-serviceaccounts  # creates one"
+    create = f"{pair.command('create-sa')} --override-existing-serviceaccounts --attach-policy-arn ARN"
     if pair.role is None:
         raise Refused(
             f"role {pair.role_arn} does not exist",
@@ -75,7 +76,11 @@ def check_ours(pair: Pairing, sharers: Sequence[str]) -> None:
         raise Refused(
             f"role {pair.role_arn} is not managed by irsa",
             reason=f"it does not have the tags {CLUSTER_TAG} and {SERVICE_ACCOUNT_TAG}",
-            next_steps=(f"{pair.command('adopt')}  # adopts it unchanged",),
+            next_steps=(
+                f"{pair.command('adopt')}  # adopts it unchanged"
+                if trust_policy.admits(state.trust, pair.identity(pair.audience))
+                else f"{pair.command('doctor')}  # shows why it can't assume the role",
+            ),
         )
     if who is Belongs.OTHERS:
         raise theirs(pair, state)

@@ -90,7 +90,8 @@ def _parser_reason(error: yaml.MarkedYAMLError, text: str) -> str:
         if character == "\t":
             return "there is a tab, and YAML is indented by spaces only"
         problem = f"found character '{character}' that cannot start any token"
-    return ", ".join(part for part in (problem, error.context) if part)
+    began = f"{error.context} of line {error.context_mark.line + 1}" if error.context_mark else error.context
+    return ", ".join(part for part in (problem, error.context and began) if part)
 
 
 def where(mark: Any, source: str) -> str:

@@ -278,13 +278,18 @@ def _interrupted(life: Lifecycle) -> tuple[BindingStatus, str]:
     return _INTERRUPTED[life.stage], life.why
 
 
-def unbound(cluster: Cluster, role: BoundRole, accounts: Mapping[str, ServiceAccount]) -> ListedBinding:
-    """Judge a role created by irsa without an annotated ServiceAccount; `accounts` are by full name."""
+def unbound(
+    cluster: Cluster, role: BoundRole, accounts: Mapping[str, ServiceAccount], granted: str = ""
+) -> ListedBinding:
+    """Judge a role created by irsa without an annotated ServiceAccount; `accounts` are by full name.
+
+    `granted`: the options of create-sa that complete it, if they are known.
+    """
     full_name = role.tags.get(SERVICE_ACCOUNT_TAG, "")
     namespace, _, name = full_name.partition("/")
     life = lifecycle.of(role.tags, named=False)
     status, reason = _standing(role, life, full_name, accounts)
-    steps, wide = life.next_steps(cluster.options), _wide(cluster, role)
+    steps, wide = life.next_steps(cluster.options, granted), _wide(cluster, role)
     return ListedBinding(namespace, name, role.arn, status, reason, role=role, next_steps=steps, wide=wide)
 
 
@@ -297,7 +302,8 @@ def _standing(
     other = annotation_of(there) if there is not None else None
     why = lifecycle.unnamed(full_name, exists=there is not None, other=other or "")
     # Its run was interrupted before the last step, or that step was undone later.
-    return BindingStatus.NO_SERVICE_ACCOUNT, why if life.is_over else f"{why} ({life.why})"
+    doubt = "" if life.is_over else f": it was changed later, or run {life.transaction} was interrupted"
+    return BindingStatus.NO_SERVICE_ACCOUNT, why + doubt
 
 
 def in_order(bindings: Iterable[ListedBinding]) -> tuple[ListedBinding, ...]:

@@ -83,35 +83,36 @@ class Lifecycle:
             )
         if self.named:
             return f"irsa did not write the annotation for it: {run} was probably interrupted before that"
-        return f"no ServiceAccount uses it: {run} was interrupted, or somebody removed the annotation later"
+        return f"no ServiceAccount uses it: the ServiceAccount was changed later, or {run} was interrupted"
 
-    def next_steps(self, options: str) -> tuple[str, ...]:
-        """The commands that complete or delete it, on any machine; `options` identify the cluster."""
+    def next_steps(self, options: str, granted: str = "") -> tuple[str, ...]:
+        """Two commands, to complete and to delete it, on any machine; `options` identify the cluster.
+
+        `granted`: the options of create-sa that are known to complete it. `irsa recover` is not among them:
+        without its journal, a run that has ended looks like one that was interrupted.
+        """
         if self.is_over:
             return ()
-        recover = f"irsa recover {shlex.quote(self.transaction)}"
         again = "run its irsa create-sa command (or irsa apply) again"
         if self.stage is Stage.DELETING:
-            back = (f"{recover}  # on the machine of that run: rolls back the deletion",)
+            return (*self.deletion(options), f"{again} to restore it")
+        if granted:
             return (
+                f"irsa create-sa {self._where} {options} {granted}  # completes it",
                 *self.deletion(options),
-                *(back if self.transaction else ()),
-                f"{again} to restore it",
             )
-        # Only somebody who knows the run rolls back a role that may be in use.
-        back = (f"{recover} {options}  # rolls back what that run created, once it is over",)
-        return (
-            f"{again} to complete it",
-            *self.deletion(options),
-            *(back if self.transaction and not self.named else ()),
-        )
+        return (f"{again} to complete it", *self.deletion(options))
+
+    @property
+    def _where(self) -> str:
+        namespace, _, name = map(shlex.quote, self.account.partition("/"))
+        return f"{name} -n {namespace}"
 
     def deletion(self, options: str) -> tuple[str, ...]:
         """The command that deletes it, where all is not over; see `next_steps`."""
         if self.is_over:
             return ()
-        namespace, _, name = map(shlex.quote, self.account.partition("/"))
-        delete = f"irsa delete-sa {name} -n {namespace} {options}"
+        delete = f"irsa delete-sa {self._where} {options}"
         if self.stage is Stage.DELETING:
             return (f"{delete}  # continues the deletion",)
         return (f"{delete}  # deletes it, once its run is over",)

@@ -169,7 +169,10 @@ def _check_account(desired: DesiredState, account: CurrentServiceAccount | None)
         return
     # One that irsa took over (`irsa adopt`) is elsewhere: to leave that, the user has to say so.
     own = f":iam::{desired.cluster.home}:role{default_role_path(desired.cluster.name)}"
-    new = "to assign the new role: run this again with --override-existing-serviceaccounts"
+    new = (
+        "to assign the new role and keep the old one unused: run this again with"
+        " --override-existing-serviceaccounts"
+    )
     if elsewhere := account_of_its_role(desired, account):
         raise Refused(
             f"{desired.full_name} has its role in account {elsewhere}",

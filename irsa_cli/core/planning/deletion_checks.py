@@ -72,9 +72,9 @@ def check(bound: Bound, deletion: Deletion, users: Users) -> None:
         ],
         next_steps=(
             *(["stop these pods or change their ServiceAccount, then run this again"] if pods else []),
-            *(["delete these workloads or change their ServiceAccount"] if waiting else []),
+            *(["delete these workloads or change their ServiceAccount"] if waiting and not pods else []),
             *(["remove these from the role's trust policy, or keep it: --keep-role"] if strangers else []),
-            "or delete it anyway: run this again with --force",
+            "or delete it anyway: run this again with --force (--force --dry-run shows the plan)",
         ),
     )
 
@@ -246,8 +246,7 @@ def _steps_for_theirs(bound: Bound, sharers: Sequence[str]) -> Iterator[str]:
         yield "delete the role with the tool that manages it"
     elif sharers:
         yield f"others also use the role, so irsa can't adopt it: {', '.join(sharers)}"
-    yield f"or remove only the annotation: {unannotate(bound)}"
-    yield "if a chart, Git or a stack manages it: change it there"
+    yield f"to remove only the annotation: {unannotate(bound)}"
 
 
 def _can_be_adopted(bound: Bound, sharers: Sequence[str]) -> bool:

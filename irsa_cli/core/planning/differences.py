@@ -81,6 +81,7 @@ def check_preconditions(desired: DesiredState, current: CurrentState) -> None:
         raise Refused(
             f"role {desired.role_arn} does not exist",
             reason="--attach-role-arn (in files attachRoleARN) needs an existing role",
+            next_steps=("aws iam list-roles --query 'Roles[].Arn'  # lists the ARNs",),
         )
     if desired.update_trust and current.role_unreadable:
         raise Refused(
@@ -318,7 +319,10 @@ def _refusal(desired: DesiredState, current: CurrentState, differences: list[Dif
     other = account.annotations.get(states.ROLE_ARN_ANNOTATION) if account else None
     moved = current.bound_role is not None and str(other).rsplit("/", 1)[-1] == desired.role_name
     if other not in (None, desired.role_arn) and not moved:
-        steps = ["to assign the new role: run this again with --override-existing-serviceaccounts"]
+        steps = [
+            "to assign the new role and keep the old one unused: run this again with"
+            " --override-existing-serviceaccounts"
+        ]
         if elsewhere := account_of_its_role(desired, account):
             keep = f"to keep its role in account {elsewhere}: {desired.cluster.in_account(elsewhere)}"
             steps = [keep, *steps]

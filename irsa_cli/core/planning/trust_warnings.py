@@ -92,6 +92,13 @@ def of_desired_state(desired: DesiredState, current: CurrentState, plan: Plan) -
     return planned_risks(current.role, plan, _context(desired))
 
 
+def broad_permissions(desired: DesiredState, current: CurrentState, plan: Plan) -> list[str]:
+    """A note on powerful policies that a plan adds."""
+    before = _PlannedRole.of(current.role).power
+    after = _planned_role(current.role, plan, _context(desired)).power
+    return [] if after in ("", before) else [f"pods of {desired.full_name} get broad permissions: {after}"]
+
+
 def _context(desired: DesiredState) -> TrustContext:
     more = trusted_providers(desired.role.trust) if desired.role is not None else frozenset()
     providers = tuple(dict.fromkeys((desired.identity.provider_arn, *sorted(more))))

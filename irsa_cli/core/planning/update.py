@@ -195,7 +195,12 @@ def _annotations(update: Update) -> dict[str, str | None]:
 def ineffective(update: Update, role: CurrentRole) -> list[str]:
     """Requested removals of things that do not exist: perhaps a typo."""
     there = {key.lower() for key in role.state.tags}
-    found = [f"policy {arn} was not attached" for arn in update.detach if arn not in role.attached]
+    attached = ", ".join(sorted(role.attached)) or "none"
+    found = [
+        f"policy {arn} was not attached (attached: {attached})"
+        for arn in update.detach
+        if arn not in role.attached
+    ]
     found += [
         f"there was no inline policy {name}"
         for name, document in update.inline.items()

@@ -31,7 +31,7 @@ SHOWN = 40
 _NOT_OF_THE_WORLD = (UnexpectedCluster, BoundaryRequired, ServiceError)
 """Refusals that say nothing about changes since a plan was saved."""
 KILLED = "rolls back the interrupted run; then apply this plan again"
-AGAIN = "create the plan again, and have it reviewed again"
+AGAIN = "create the plan again: irsa diff -f FILE --out PLAN; then have it reviewed"
 
 
 class StalePlan(Refused):

@@ -106,7 +106,9 @@ def parse(text: str, source: str) -> SavedPlan:
     if not is_plan or document.get("apiVersion") != API_VERSION:
         raise InvalidInput(f"{source} is not a saved plan", reason=f"expected {API_VERSION}, kind {KIND}")
     if document.get("digest") != digest_of(document):
-        raise InvalidInput(f"{source} was altered", reason="its digest does not match its content")
+        raise InvalidInput(
+            f"{source} was changed after it was saved", reason="create it again: irsa diff -f FILE --out PLAN"
+        )
     try:
         return _read(document)
     except (

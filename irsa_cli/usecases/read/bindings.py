@@ -12,12 +12,13 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import partial
 
 from irsa_cli.aws import details, listing
 from irsa_cli.aws.listing import ListedRole
+from irsa_cli.core.binding.spec import BindingSpec, desired_state_of
 from irsa_cli.core.inventory.bindings import (
     Bindings,
     BindingStatus,
@@ -34,10 +35,11 @@ from irsa_cli.core.inventory.bindings import (
 from irsa_cli.core.objects import parsing
 from irsa_cli.core.objects.kinds import ServiceAccount
 from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.plan.states import SERVICE_ACCOUNT_TAG, SPEC_HASH_TAG
 from irsa_cli.core.policies.policy import dump
 from irsa_cli.core.policies.statements import names_provider
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.errors import Refused, ServiceError
+from irsa_cli.core.values.errors import IrsaError, Refused, ServiceError
 from irsa_cli.core.values.issuer import provider_arn
 from irsa_cli.core.values.names import default_role_path
 from irsa_cli.usecases.command.caller import reach_of
@@ -112,9 +114,10 @@ def naming_roles(error: Refused, connection: Connection, namespace: str, name: s
         if item.account is not None:
             continue
         if item.status is not BindingStatus.ROLE_ONLY:
-            status = f": {item.status.value}: {item.reason}" if item.next_steps else ""
+            known = item.status is BindingStatus.NO_SERVICE_ACCOUNT or not item.next_steps
+            status = "" if known else f": {item.status.value}: {item.reason}"
             details = (*error.details, f"irsa created the role {item.role_arn} for it{status}")
-            error = error.but(details=details, next_steps=(*item.next_steps, *error.next_steps))
+            error = error.but(details=details, next_steps=item.next_steps or error.next_steps)
             continue
         reach, where = reach_of(connection.target), f"{shlex.quote(name)} -n {shlex.quote(namespace)}"
         error = error.but(
@@ -129,6 +132,23 @@ def naming_roles(error: Refused, connection: Connection, namespace: str, name: s
             ),
         )
     return error
+
+
+def granted(cluster: Cluster, role: BoundRole) -> str:
+    """The options of create-sa that created the role, if its spec hash confirms them; else ''."""
+    namespace, _, name = role.tags.get(SERVICE_ACCOUNT_TAG, "").partition("/")
+    spec = BindingSpec(namespace, name, policies=role.attached, permissions_boundary=role.boundary)
+    try:
+        desired = desired_state_of(spec, replace(cluster, role_account=role.arn.split(":")[4]))
+    except IrsaError:
+        return ""
+    said = desired.role.tags[SPEC_HASH_TAG] if desired.role else ""
+    if role.hidden or (desired.role_arn, said) != (role.arn, role.tags.get(SPEC_HASH_TAG)):
+        return ""
+    options = [f"--attach-policy-arn {shlex.quote(arn)}" for arn in role.attached] or ["--no-policy"]
+    if role.boundary:
+        options.append(f"--permissions-boundary {shlex.quote(role.boundary)}")
+    return " ".join(options)
 
 
 def _own_roles(connection: Connection, scope: BindingsScope, account: str) -> list[ListedRole]:
@@ -190,7 +210,7 @@ def _bindings(
         if role.arn not in used
     ]
     orphans = [
-        unbound(cluster, role, by_name)
+        unbound(cluster, role, by_name, granted(cluster, role))
         for role in alone
         if isinstance(role, BoundRole) and role.is_of(cluster)
     ]

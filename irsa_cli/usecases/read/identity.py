@@ -151,7 +151,10 @@ class NamedServiceAccount(Namespaced):
         return Refused(
             f"there is no ServiceAccount {self.full_name} in {self.connection.cluster.name}",
             details=tuple(details),
-            next_steps=("check NAME, --namespace and --cluster",),
+            next_steps=(
+                reach_of(self.connection.target).for_irsa(f"get-sa -n {shlex.quote(self.namespace)}")
+                + "  # lists those with a role",
+            ),
         )
 
     def _others(self) -> tuple[list[str], list[str]]:

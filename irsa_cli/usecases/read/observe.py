@@ -214,11 +214,12 @@ def checked_versions(
     missing = next((item for item, version in versions.items() if version == ""), None)
     if missing is not None:
         similar = reading.similar_policies(connection.iam, missing)
+        scope = "AWS" if ":aws:policy/" in missing else "Local"
         raise IrsaError(
             f"{'permissions boundary' if missing == boundary else 'policy'} {missing} does not exist",
             reason="NoSuchEntity: IAM has no policy with that ARN",
             details=(f"policies with a similar name: {', '.join(similar)}",) if similar else (),
-            next_steps=("check the account, the path and the spelling of the ARN",),
+            next_steps=(f"aws iam list-policies --scope {scope} --query 'Policies[].Arn'  # lists the ARNs",),
             code="NoSuchEntity",
         )
     return PolicyVersions.of(versions)

@@ -232,7 +232,7 @@ class _Deleting:
             error = NamedServiceAccount(self.connection, request.namespace, request.name).missing()
         return error.but(
             details=(*error.details, *_unsearched(bound)),
-            next_steps=(*error.next_steps, "for a role of another name: run this again with --role-name"),
+            next_steps=error.next_steps or ("if its role has a custom name, add: --role-name NAME",),
         )
 
     def _check(self, bound: Bound, found: Deletion) -> None:

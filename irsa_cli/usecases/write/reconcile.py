@@ -119,6 +119,7 @@ class Work:
         if result.ended in (Ended.COMMITTED, Ended.PLANNED):
             result.notes += [*left_behind(self.desired, current), *chaining.usage_notes(self.desired)]
             result.notes += managed_elsewhere(self.desired, current, todo)
+            result.notes += trust_warnings.broad_permissions(self.desired, current, todo)
         return result
 
     def _warnings(self, current: CurrentState, todo: Plan) -> tuple[Risk, ...]:

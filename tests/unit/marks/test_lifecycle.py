@@ -85,6 +85,13 @@ def test_texts_of_others_in_commands_are_quoted(account: str, run: str) -> None:
             assert not step.startswith("irsa recover") or step.startswith("irsa recover '")
 
 
+def test_a_role_without_its_account_is_completed_or_deleted_and_not_rolled_back() -> None:
+    steps = lifecycle.of(MADE, named=False).next_steps(OPTIONS, "--attach-policy-arn A")
+    assert len(steps) == 2
+    assert steps[0].startswith(f"irsa create-sa app -n backend {OPTIONS} --attach-policy-arn A  #")
+    assert "recover" not in "".join(steps)
+
+
 def test_what_a_role_says_itself() -> None:
     assert lifecycle.commit_of({COMMIT_TAG: PENDING}) == CommitState(PENDING)
     assert lifecycle.commit_of({}) is None

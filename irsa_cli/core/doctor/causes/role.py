@@ -62,8 +62,6 @@ def _incomplete(facts: Facts) -> Judgement:
     if life.is_over:
         return ok("no irsa run is changing the role or was interrupted")
     again = f"{make(facts, facts.named)} # run the same command again to complete the role"
-    back = facts.reach.for_irsa(f"recover {shlex.quote(life.transaction)}", "# rolls back what it created")
-    given_up = () if life.named else (back,)
     return problem(
         f"the role is {life.stage.value}: {life.why}",
         # Pasted, only the first does something: to give the role up is a decision.
@@ -71,7 +69,7 @@ def _incomplete(facts: Facts) -> Judgement:
             (
                 again,
                 "# or, to delete it:",
-                *(f"# {line}" for line in (*given_up, *life.deletion(facts.reach.irsa))),
+                *(f"# {line}" for line in life.deletion(facts.reach.irsa)),
             )
         ),
         role=role.arn,
