@@ -96,7 +96,9 @@ def _request(options: dict[str, Any]) -> Request:
     with wrong_usage():
         update = _update(options)
     if update.is_empty:
-        raise click.UsageError("no change is given: irsa update-sa --help shows the options")
+        raise click.UsageError(
+            "no change is given: --attach-policy-arn, --detach-policy-arn or --inline-policy"
+        )
     if options["associate"] and update.audience is None:
         raise click.UsageError("--associate-oidc needs --audience (or use irsa associate-oidc)")
     return Request(

@@ -32,7 +32,7 @@ def demand_yes(options: Mapping[str, Any], what: str) -> None:
     """Raise `UsageError` for a command that deletes many, without `--yes` and without a terminal."""
     if not (options["yes"] or options["dry_run"] or can_ask()):
         raise click.UsageError(
-            f"{what} deletes, and there is no terminal to ask at: add --yes (--dry-run shows what would go)"
+            f"{what} deletes, and there is no terminal to ask at: add --yes (to see the plan: --dry-run)"
         )
 
 
