@@ -54,21 +54,16 @@ COMMANDS: dict[str, str] = {
     "help": "Show the help of a command.",
     "version": "Show the version of irsa.",
 }
-GROUPS: dict[str, tuple[str, ...]] = {
-    "Create and change": (
-        "associate-oidc",
-        "create-sa",
-        "update-sa",
-        "adopt",
-        "delete-sa",
-        "disassociate-oidc",
-    ),
-    "Read and audit": ("get-sa", "describe-sa", "policies", "audit", "who-can", "lint"),
-    "Verify and debug": ("verify", "doctor", "exec", "token", "credentials"),
-    "Files": ("init", "apply", "diff", "show", "delete"),
-    "Operate": ("recover", "unlock", "history", "sandbox"),
-    "About irsa": ("config", "completion", "docs", "help", "version"),
-}
+GROUPS: dict[str, list[str]] = {
+    "Create and change": [
+        "associate-oidc", "create-sa", "update-sa", "adopt", "delete-sa", "disassociate-oidc",
+    ],
+    "Read and audit": ["get-sa", "describe-sa", "policies", "audit", "who-can", "lint"],
+    "Verify and debug": ["verify", "doctor", "exec", "token", "credentials"],
+    "Files": ["init", "apply", "diff", "show", "delete"],
+    "Operate": ["recover", "unlock", "history", "sandbox"],
+    "About irsa": ["config", "completion", "docs", "help", "version"],
+}  # fmt: skip
 """The commands by purpose, in the order of `irsa --help`."""
 
 
@@ -206,8 +201,8 @@ def _lines_of(error: click.ClickException) -> Sequence[str]:
     details = list(getattr(error.__cause__, "details", ()))
     more = [f"... and {len(details) - _MOST_LINES} more"] if len(details) > _MOST_LINES else []
     message = error.format_message().replace("'[NAME]'", "NAME")
-    advice = _NO_ARGUMENTS.get(error.ctx.command.name or "") if getattr(error, "ctx", None) else None
-    advice = advice or "Quote values with spaces; repeat options."
+    name = error.ctx.command.name if isinstance(error, click.UsageError) and error.ctx else ""
+    advice = _NO_ARGUMENTS.get(name or "", "Quote values with spaces; repeat options.")
     message = _EXTRA.sub(rf"Unexpected argument: \1. {advice}", message)
     return [message, *details[:_MOST_LINES], *more]
 

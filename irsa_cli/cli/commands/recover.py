@@ -138,10 +138,8 @@ def _list(settings: Settings, speaking: Speaking, *, headers: bool) -> int:
     show_stories(found, speaking.output, none=none, headers=headers, exit_code=code)
     if found.stories and speaking.output == "text" and not speaking.quiet:
         say("Next:", err=True)
-        say(
-            f"  irsa recover {found.stories[-1].transaction}  # rolls it back; --forward continues it",
-            err=True,
-        )
+        last = found.stories[-1].transaction
+        say(f"  irsa recover {last}  # rolls it back; --forward continues it", err=True)
     return code
 
 

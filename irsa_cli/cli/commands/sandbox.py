@@ -65,13 +65,10 @@ _sandbox_options = group(
 )
 """The options of a sandbox: the arguments of `_started`."""
 
-INSTALL = "pip install '.[sandbox]'"
-"""From a checkout: irsa is not published, so anybody could register its name in a package index."""
-
 
 def _missing(error: ModuleNotFoundError) -> click.ClickException:
-    """A module of the extra is not installed."""
-    return click.ClickException(f"{error.name} is missing. In a checkout of irsa: {INSTALL}")
+    """A module of the extra is not installed. Package indexes do not have irsa: its name there is free."""
+    return click.ClickException(f"{error.name} is missing. In a checkout of irsa: pip install '.[sandbox]'")
 
 
 @click.group("sandbox", cls=HelpedGroup, epilog="  irsa sandbox demo")
@@ -97,10 +94,7 @@ def up(**options: Any) -> None:
         stop.wait()
 
 
-@command.command(
-    "run",
-    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
-)
+@command.command("run", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 @_sandbox_options
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND...]")
 def run(arguments: tuple[str, ...], **options: Any) -> int:
@@ -178,18 +172,18 @@ def _started(
     except ModuleNotFoundError as error:
         raise _missing(error) from error
     with sandbox, tempfile.TemporaryDirectory(prefix="irsa-sandbox-") as state:
-        account, region = specs[0].account, specs[0].region
+        home = {"account": specs[0].account, "region": specs[0].region}
         # The journals are deleted with the sandbox, and must not mix with real ones.
         own = {"IRSA_SANDBOX_CONTROL": sandbox.control_url, "IRSA_STATE_DIR": state}
         user = "admin"
         if world:
-            environment = {**os.environ, **sandbox.env(account=account, region=region), **own}
+            environment = {**os.environ, **sandbox.env(**home), **own}
             user = worlds.prepare(sandbox, world, environment)
         if worlds.OTHER_ACCOUNT not in {spec.account for spec in specs}:
-            worlds.put_other_account(sandbox, account)
+            worlds.put_other_account(sandbox, home["account"])
         if consistency == "replicas":
             sandbox.replicate(lag, seed)
-        yield sandbox, {**sandbox.env(account=account, region=region, user=user), **own}
+        yield sandbox, {**sandbox.env(**home, user=user), **own}
 
 
 def _spec(kind: type[ClusterSpec], text: str, elsewhere: str | None) -> ClusterSpec:
@@ -197,7 +191,7 @@ def _spec(kind: type[ClusterSpec], text: str, elsewhere: str | None) -> ClusterS
     from irsa_cli.core.values.errors import InvalidInput
 
     name, region, account = [*text.split(":"), "", ""][:3]
-    region = region or elsewhere
+    region = region or elsewhere or ""
     try:
         names.cluster(name)
         if region:
