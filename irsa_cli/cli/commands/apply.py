@@ -174,6 +174,4 @@ def _check_options() -> None:
         name = parameter.name or ""
         given = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
         if given and name not in _OF_WHO_APPLIES:
-            raise click.UsageError(
-                f"{parameter.opts[0]} and PLANFILE contradict each other: the plan has all its options"
-            )
+            raise click.UsageError(f"{parameter.opts[0]} and PLANFILE contradict each other")

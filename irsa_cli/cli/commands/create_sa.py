@@ -165,11 +165,6 @@ _OF_PERMISSIONS = (
     "target_role",
     "attach_role_arn",
 )
-_OF_THE_SERVICE_ACCOUNT = {
-    ("aws-config-map",): "is of",
-    ("verify",): "needs",
-    ("label", "annotation"): "are of",
-}
 
 
 def _check_combinations(options: dict[str, Any]) -> None:
@@ -184,11 +179,12 @@ def _check_combinations(options: dict[str, Any]) -> None:
             raise click.UsageError(f"--{flag.replace('_', '-')} needs --target-role")
     if options["force"] and not options["update_trust"]:
         raise click.UsageError("--force needs --update-trust")
-    for flags, verb in _OF_THE_SERVICE_ACCOUNT.items():
-        if options["role_only"] and any(options[flag.replace("-", "_")] for flag in flags):
-            named = " and ".join(f"--{flag}" for flag in flags)
-            raise click.UsageError(f"{named} {verb} the ServiceAccount, which --role-only leaves out")
-    if not options["role_only"]:
+    if options["role_only"]:
+        for flag in filter(options.get, ("aws_config_map", "verify", "label", "annotation")):
+            raise click.UsageError(
+                f"--{flag.replace('_', '-')} needs the ServiceAccount: not with --role-only"
+            )
+    else:
         selecting.check_reachable(options)
 
 

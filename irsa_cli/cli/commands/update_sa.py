@@ -97,7 +97,7 @@ def _request(options: dict[str, Any]) -> Request:
         update = _update(options)
     if update.is_empty:
         raise click.UsageError(
-            "no change is given: --attach-policy-arn, --detach-policy-arn or --inline-policy"
+            "no change is given: --attach-policy-arn, --detach-policy-arn, --inline-policy"
         )
     if options["associate"] and update.audience is None:
         raise click.UsageError("--associate-oidc needs --audience (or use irsa associate-oidc)")
@@ -127,9 +127,7 @@ def _update(options: dict[str, Any]) -> Update:
         None if not exact else roles.policy_arns("--set-policy-arns", () if exact == ("none",) else exact)
     )
     if policies is not None and (attach or detach):
-        raise click.UsageError(
-            "--set-policy-arns contradicts --attach-policy-arn and --detach-policy-arn: it lists all policies"
-        )
+        raise click.UsageError("--set-policy-arns contradicts --attach-policy-arn and --detach-policy-arn")
     _differ("--attach-policy-arn", "--detach-policy-arn", attach, detach)
     return Update(
         attach=attach,

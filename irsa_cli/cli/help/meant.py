@@ -200,7 +200,8 @@ def _with_policy(words: list[str]) -> list[str] | None:
     from irsa_cli.core.policies import wellknown
 
     known = {name.lower(): name for name in wellknown.names()}
-    near = difflib.get_close_matches(words[1].lower(), known, n=1) if words[0] == "policies" else ()
+    name = words[1].lower() if words[:1] == ["policies"] and words[1:] else ""
+    near = difflib.get_close_matches(name, known, n=1)
     return [words[0], "show", known[near[0]], *words[2:]] if near else None
 
 
