@@ -268,7 +268,7 @@ def subject_pattern(text: str) -> str:
     if text and (len(text) > 253 or not re.fullmatch(r"[a-z0-9.*?-]+", text, re.ASCII)):
         raise InvalidInput(
             f"'{text}' is not a valid subject pattern",
-            reason="give a pattern for the name only, such as web-*",
+            reason="give only the name, with the wildcards * and ?",
         )
     return text
 
