@@ -54,21 +54,16 @@ COMMANDS: dict[str, str] = {
     "help": "Show the help of a command.",
     "version": "Show the version of irsa.",
 }
-GROUPS: dict[str, tuple[str, ...]] = {
-    "Create and change": (
-        "associate-oidc",
-        "create-sa",
-        "update-sa",
-        "adopt",
-        "delete-sa",
-        "disassociate-oidc",
-    ),
-    "Read and audit": ("get-sa", "describe-sa", "policies", "audit", "who-can", "lint"),
-    "Verify and debug": ("verify", "doctor", "exec", "token", "credentials"),
-    "Files": ("init", "apply", "diff", "show", "delete"),
-    "Operate": ("recover", "unlock", "history", "sandbox"),
-    "About irsa": ("config", "completion", "docs", "help", "version"),
-}
+GROUPS: dict[str, list[str]] = {
+    "Create and change": [
+        "associate-oidc", "create-sa", "update-sa", "adopt", "delete-sa", "disassociate-oidc",
+    ],
+    "Read and audit": ["get-sa", "describe-sa", "policies", "audit", "who-can", "lint"],
+    "Verify and debug": ["verify", "doctor", "exec", "token", "credentials"],
+    "Files": ["init", "apply", "diff", "show", "delete"],
+    "Operate": ["recover", "unlock", "history", "sandbox"],
+    "About irsa": ["config", "completion", "docs", "help", "version"],
+}  # fmt: skip
 """The commands by purpose, in the order of `irsa --help`."""
 
 
@@ -162,6 +157,7 @@ def _wrong_usage(error: click.ClickException, arguments: Sequence[str], program:
 
     A value must not start a line of its own: for CI systems, `::error::` at the start is a command.
     """
+    from irsa_cli.cli.help.helping import examples
     from irsa_cli.cli.help.meant import line_meant  # `irsa --help` needs none of these.
     from irsa_cli.cli.terminal.wording import say
     from irsa_cli.core.values.shown import without_secrets
@@ -171,19 +167,29 @@ def _wrong_usage(error: click.ClickException, arguments: Sequence[str], program:
     root = click.Context(irsa, info_name=program, **irsa.context_settings)
     command = "" if context is None else command_of(context)
     if line := line_meant(error, arguments, root):
-        same = f"{line} ".startswith(f"{program} {command} ".replace("  ", " "))
+        same = not isinstance(error, click.NoSuchOption) or line.startswith(f"{program} {command} ")
         wrong = _ADVICE.split(lines[0] if same else f"{program} {command} cannot do this")[0]
         lines = [f"{wrong}. Did you mean:", line, *lines[1:]]
     say(without_secrets(f"Error: {lines[0]}"), err=True)
     for more in lines[1:]:
         say(without_secrets(f"  {more}"), err=True)
-    if context is not None and not line and (not isinstance(error, click.BadParameter) or len(lines[0]) < 70):
-        say(f"  For help: {context.command_path} --help", err=True)
+    if context is not None and not line:
+        missing = lines[0].startswith("Missing") and "--cluster" not in lines[0]
+        shown = [text for text in examples(context.command) if missing and "\n" not in text]
+        if shown:
+            say(f"  For example: {min(shown, key=len).replace('irsa', program, 1)}", err=True)
+        elif not isinstance(error, click.BadParameter) or len(lines[0]) < 70:
+            say(f"  For help: {context.command_path} --help", err=True)
     _show_failure(error.exit_code, arguments, *lines, code="WrongUsage", command=command)
 
 
 _EXTRA = re.compile(r"^Got unexpected extra arguments? \((.*)\)$", re.DOTALL)
-_ADVICE = re.compile(r"\. Quote|[.:]? Did you mean|: expected|\.$")
+_NO_ARGUMENTS = {
+    "history": "irsa history lists all transactions; it has no filter.",
+    "config": "irsa config only shows settings. To change one: irsa docs reference/config",
+}
+"""Advice for commands without arguments."""
+_ADVICE = re.compile(r"\. Quote|\. Known|[.:]? Did you mean|, (?:each|starting|at most) .*|\.$")
 """The end of the part of a message that says what is wrong."""
 _MOST_LINES = 200
 """The most lines about errors in files."""
@@ -198,7 +204,9 @@ def _lines_of(error: click.ClickException) -> Sequence[str]:
     details = list(getattr(error.__cause__, "details", ()))
     more = [f"... and {len(details) - _MOST_LINES} more"] if len(details) > _MOST_LINES else []
     message = error.format_message().replace("'[NAME]'", "NAME")
-    message = _EXTRA.sub(r"Unexpected argument: \1. Quote values with spaces; repeat options.", message)
+    name = error.ctx.command.name if isinstance(error, click.UsageError) and error.ctx else ""
+    advice = _NO_ARGUMENTS.get(name or "", "Quote values with spaces; repeat options.")
+    message = _EXTRA.sub(rf"Unexpected argument: \1. {advice}", message)
     return [message, *details[:_MOST_LINES], *more]
 
 

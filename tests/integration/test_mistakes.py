@@ -74,7 +74,17 @@ PROPOSED: dict[str, str] = {
     "delete-sa reader -c demo --auto-approve": "delete-sa reader -c demo --yes",
     "-c demo get-sa": "get-sa -c demo",
     "--region eu-west-1 -c demo create-sa x": "create-sa x --region eu-west-1 -c demo",
+    "unlock --name reader -c demo": "unlock -c demo",
+    "show files/a.yaml -c demo": "diff -f files/a.yaml -c demo",
     # Names and values.
+    "get-sa -c arn:aws:eks:eu-west-1:111122223333:cluster/demo": "get-sa -c demo -r eu-west-1",
+    "create-sa New_SA -c demo": "create-sa new-sa -c demo",
+    "get-sa --namespace=Default -c demo": "get-sa --namespace=default -c demo",
+    "verify system:serviceaccount:default:reader -c demo": "verify reader -n default -c demo",
+    "create-sa x -c demo --subject-pattern 'system:serviceaccount:*:*'": ""
+    "create-sa x -c demo --subject-pattern '*'",
+    "who-can GetObject -c demo": "who-can s3:GetObject -c demo",
+    "policies autoscaler": "policies show autoScaler",
     "creat-sa x -c demo": "create-sa x -c demo",
     "polices list": "policies list",
     "policies lst": "policies list",
@@ -105,7 +115,13 @@ EXPLAINED: dict[str, str] = {
     "apply -f nothing.yaml": "nothing.yaml",
     "verify": "-A for all",
     "exec reader -c demo aws s3 ls": "put -- between",
-    "who-can GetObject": "s3:GetObject",
+    "create-sa x -c demo --attach-role-arn reports": "To find it: aws iam get-role --role-name reports",
+    "get-sa -c demo -o jsonpath={.items[*.name}": "expected ']' or ',' (example: {.items[*].status})",
+    "history nope": "irsa history lists all transactions",
+    "config set region x": "irsa config only shows settings",
+    "diff": "For example: irsa diff -f cluster.yaml",
+    "show": "For example: irsa show plan.json",
+    "create-sa": "For example: irsa create-sa worker -c prod",
     "docs drfit": "how-to/drift",
     "help creat": "irsa help create-sa",
     "foo": "irsa --help",
@@ -150,8 +166,9 @@ def test_the_line_that_was_meant_is_proposed_and_works(
     assert proposed == PROPOSED[line]
     assert run(["associate-oidc", "-c", "demo", "-q"]) == 0
     if "reader" in line:
-        assert run(["create-sa", "reader", "-c", "demo", "-q"]) == 0
-    assert run(shlex.split(proposed)) in (0, 1, 5, 6, 7)
+        assert run(["create-sa", "reader", "-c", "demo", "-q", "--no-policy"]) == 0
+    without = ["--no-policy"] if re.match("create-sa (?!.*--attach-policy-arn)", proposed) else []
+    assert run([*shlex.split(proposed), *without]) in (0, 1, 5, 6, 7)
 
 
 @pytest.mark.parametrize("line", EXPLAINED)
@@ -159,3 +176,15 @@ def test_a_mistake_is_explained(line: str, here: Sandbox, capsys: pytest.Capture
     told = " ".join(answer(shlex.split(line), capsys).split())
     assert re.sub(r"\s+", " ", EXPLAINED[line]) in told
     assert list(here.calls) == []
+
+
+def test_a_misspelt_variable_and_the_only_known_cluster_are_proposed(
+    here: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["associate-oidc", "-c", "demo", "-q"]) == 0
+    capsys.readouterr()
+    monkeypatch.setenv("IRSA_CLUSTR", "demo")
+    assert run(["get-sa"]) == 2
+    told = capsys.readouterr().err
+    assert "Note: IRSA_CLUSTR is not a variable of irsa. Did you mean IRSA_CLUSTER?" in told
+    assert told.endswith("Missing option '--cluster' / '-c'. Did you mean:\n  irsa get-sa -c demo\n")

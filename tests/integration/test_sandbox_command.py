@@ -79,7 +79,7 @@ def test_run_gives_irsa_a_cluster_where_it_is_asked_for(tmp_path: Path) -> None:
 
 def test_run_of_a_command_that_is_not_there(tmp_path: Path) -> None:
     ran = run(tmp_path, "sandbox", "run", "--", "no-such-command")
-    assert ran.returncode == 1
+    assert ran.returncode == 127
     assert "no-such-command" in ran.stderr
 
 
@@ -138,7 +138,7 @@ def test_a_world_has_a_cluster_of_its_own(tmp_path: Path) -> None:
 
 
 def test_an_option_that_run_does_not_have_is_named(tmp_path: Path) -> None:
-    ran = typed(tmp_path, "", "--region", "eu-west-1")
+    ran = typed(tmp_path, "", "--regio", "eu-west-1")
     assert ran.returncode == 2
     assert "No such option" in ran.stderr
-    assert "--region" in ran.stderr
+    assert "--regio" in ran.stderr

@@ -102,6 +102,12 @@ def run(options: dict[str, Any], *, verify: bool = False) -> int:
     return finish_applied(done, speaking, dry_run=settings.dry_run, save=save)
 
 
+_OF_THE_REQUEST = (
+    *("parallel", "atomic", "override", "update_trust", "update_target_trust", "force"),
+    *("allow_wide_trust", "prune", "max_failures"),
+)
+
+
 def _request(options: dict[str, Any], *, verify: bool) -> Request:
     from irsa_cli.usecases.files.targets import Request
 
@@ -110,16 +116,8 @@ def _request(options: dict[str, Any], *, verify: bool) -> Request:
         configs,
         target,
         selection,
-        parallel=options["parallel"],
-        atomic=options["atomic"],
-        override=options["override"],
-        update_trust=options["update_trust"],
-        update_target_trust=options["update_target_trust"],
-        force=options["force"],
-        allow_wide_trust=options["allow_wide_trust"],
         verify=verify,
-        prune=options["prune"],
-        max_failures=options["max_failures"],
+        **{name: options[name] for name in _OF_THE_REQUEST},
         changed_by=options.get("changed_by", False),
         boundary=options["boundary"] or "",
         boundaries=roles.take_boundary_rules(may_remove=options["allow_boundary_removal"]),
@@ -176,6 +174,4 @@ def _check_options() -> None:
         name = parameter.name or ""
         given = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
         if given and name not in _OF_WHO_APPLIES:
-            raise click.UsageError(
-                f"{parameter.opts[0]} and PLANFILE contradict each other: the plan has all its options"
-            )
+            raise click.UsageError(f"{parameter.opts[0]} and PLANFILE contradict each other")

@@ -119,6 +119,8 @@ def _request(options: dict[str, Any]) -> Request:
 
     _check_combinations(options)
     target = targets.take_target(options)
+    same: dict[str, Any] = {name: options[name] or "" for name in _TEXTS}
+    same |= {name: options[name] for name in _SAME}
     name = options.pop("name")
     with wrong_usage():
         spec = BindingSpec(
@@ -127,44 +129,31 @@ def _request(options: dict[str, Any]) -> Request:
             policies=roles.policy_arns("--attach-policy-arn", options["attach_policy_arn"]),
             inline=roles.inline_policies(options["inline_policy"]),
             well_known=_well_known(options["well_known_policy"]),
-            attach_role_arn=options["attach_role_arn"] or "",
-            role_name=options["role_name"] or "",
-            role_path=options["role_path"] or "",
-            description=options["description"],
-            max_session_duration=options["max_session_duration"],
-            permissions_boundary=options["permissions_boundary"] or "",
             tags=names.tags(common.pairs("--tags", options["tags"], split=True)),
             labels=names.labels(common.pairs("--label", options["label"])),
             annotations=names.service_account_annotations(
                 common.pairs("--annotation", options["annotation"])
             ),
             audience=options["audience"] or DEFAULT_AUDIENCE,
-            sts_regional_endpoints=options["sts_regional_endpoints"],
-            token_expiration=options["token_expiration"],
             subject_pattern=names.subject_pattern(options["subject_pattern"] or ""),
-            role_only=options["role_only"],
-            target_role=options["target_role"] or "",
-            external_id=options["external_id"] or "",
             target_tag_session=bool(options["target_tag_session"]),
-            aws_config_map=options["aws_config_map"] or "",
+            **same,
         )
     _check_policies(options)
     return Request(target, spec, _options(options), roles.take_boundary_rules())
 
 
 def _options(options: dict[str, Any]) -> Options:
-    return Options(
-        create_namespace=options["create_namespace"],
-        override=options["override"],
-        update_trust=options["update_trust"],
-        update_target_trust=options["update_target_trust"],
-        force=options["force"],
-        associate=options["associate"],
-        allow_wide_trust=options["allow_wide_trust"],
-        gated=options["verify"],
-    )
+    same = ("create_namespace", "override", "update_trust", "update_target_trust", "force", "associate")
+    flags = {name: options[name] for name in (*same, "allow_wide_trust")}
+    return Options(**flags, gated=options["verify"])
 
 
+_TEXTS = (
+    "attach_role_arn", "role_name", "role_path", "permissions_boundary", "target_role", "external_id",
+    "aws_config_map",
+)  # fmt: skip
+_SAME = ("description", "max_session_duration", "sts_regional_endpoints", "token_expiration", "role_only")
 _OF_A_NEW_ROLE = (
     "attach_policy_arn", "inline_policy", "well_known_policy", "role_name", "role_path", "role_only",
     "permissions_boundary", "max_session_duration", "description", "tags", "subject_pattern", "target_role",
@@ -176,11 +165,6 @@ _OF_PERMISSIONS = (
     "target_role",
     "attach_role_arn",
 )
-_OF_THE_SERVICE_ACCOUNT = {
-    ("aws-config-map",): "is of",
-    ("verify",): "needs",
-    ("label", "annotation"): "are of",
-}
 
 
 def _check_combinations(options: dict[str, Any]) -> None:
@@ -195,11 +179,12 @@ def _check_combinations(options: dict[str, Any]) -> None:
             raise click.UsageError(f"--{flag.replace('_', '-')} needs --target-role")
     if options["force"] and not options["update_trust"]:
         raise click.UsageError("--force needs --update-trust")
-    for flags, verb in _OF_THE_SERVICE_ACCOUNT.items():
-        if options["role_only"] and any(options[flag.replace("-", "_")] for flag in flags):
-            named = " and ".join(f"--{flag}" for flag in flags)
-            raise click.UsageError(f"{named} {verb} the ServiceAccount, which --role-only leaves out")
-    if not options["role_only"]:
+    if options["role_only"]:
+        for flag in filter(options.get, ("aws_config_map", "verify", "label", "annotation")):
+            raise click.UsageError(
+                f"--{flag.replace('_', '-')} needs the ServiceAccount: not with --role-only"
+            )
+    else:
         selecting.check_reachable(options)
 
 

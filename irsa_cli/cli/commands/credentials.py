@@ -6,7 +6,7 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timezone
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ import click
 
 from irsa_cli.cli.commands.identity import account_of, settled, speaking_options, who_options
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options.types import DURATION, once
+from irsa_cli.cli.options.types import Duration, once
 from irsa_cli.cli.output.forms import OutputForm
 from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.cli.output.text import document_text
@@ -39,7 +39,11 @@ ACTIVE = "IRSA_CREDENTIALS_ACTIVE"
     default="env",
     help="Output format; env prints export lines for a shell. [default: env]",
 )
-@once("--duration", type=DURATION, help="Lifetime to request, from 15m to the role's maximum. [default: 1h]")
+@once(
+    "--duration",
+    type=Duration(within=("15m", "12h")),
+    help="Lifetime to request, from 15m to the role's maximum. [default: 1h]",
+)
 @speaking_options
 def command(**options: Any) -> int:
     """Print temporary credentials for a ServiceAccount's role.
@@ -54,7 +58,7 @@ def command(**options: Any) -> int:
       credential_process = irsa credentials app -c prod -o credential-process
     """
     speaking = Speaking.take(options)
-    seconds = _lifetime(options.pop("duration"))
+    seconds = options.pop("duration")
     if sys.stdout.isatty() and not speaking.quiet:
         click.echo("irsa: these are secrets; your terminal may store them", err=True)
 
@@ -64,18 +68,11 @@ def command(**options: Any) -> int:
         injection = account.settings_with_role()
         found = account.credentials(injection, seconds=seconds)
         given = Given(account, injection.role_arn, found)
-        form = FORMS.get(speaking.output)
-        return form(given) if form else given.document(speaking.output)
+        forms = {"env": given.env, "credential-process": given.process}
+        return forms.get(speaking.output, lambda: given.document(speaking.output))()
 
     click.echo(settled(work, speaking, "CredentialsList"))
     return 0
-
-
-def _lifetime(seconds: float | None) -> int | None:
-    """Check a lifetime by STS's rule."""
-    if seconds is not None and not 900 <= seconds <= 43200:
-        raise click.BadParameter("expected 15m to 12h", param_hint="--duration")
-    return None if seconds is None else int(seconds)
 
 
 def with_loop_guard(options: Mapping[str, Any]) -> None:
@@ -151,10 +148,3 @@ class Given:
             "Expiration": self.expiration,
         }
         return json.dumps(document)
-
-
-FORMS: Mapping[str, Callable[[Given], str]] = {
-    # All others are forms of the document.
-    "env": Given.env,
-    "credential-process": Given.process,
-}

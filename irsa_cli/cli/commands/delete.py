@@ -40,15 +40,8 @@ def command(**options: Any) -> int:
     progress = speaking.progress()
     settings, detailed = common.take_settings(options, progress)
     configs, target, selection, _ = files.take_files(options)
-    request = Request(
-        configs,
-        target,
-        selection,
-        options["parallel"],
-        options["force"],
-        options["max_failures"],
-        options["ignore_maker"],
-    )
+    more = {name: options[name] for name in ("parallel", "force", "max_failures", "ignore_maker")}
+    request = Request(configs, target, selection, **more)
     if not speaking.verbose:
         settings = replace(settings, listen=lambda event: None)  # One line for each ServiceAccount.
     tell = (lambda item: None) if settings.dry_run else lambda item: progress.ended(ended_line(item))

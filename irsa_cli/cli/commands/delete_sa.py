@@ -56,13 +56,8 @@ def _request(options: dict[str, Any]) -> Request:
         selecting.check_reachable(options)
     return Request(
         target=targets.take_target(options, by_profile=True),
-        namespace=options["namespace"],
-        name=options["name"],
         role_name=options["role_name"] or "",
         keep_account=options["keep_sa"],
-        keep_role=options["keep_role"],
-        role_only=options["role_only"],
-        force=options["force"],
-        ignore_not_found=options["ignore_not_found"],
-        ignore_maker=options["ignore_maker"],
+        **{name: options[name] for name in ("namespace", "name", "keep_role", "role_only", "force")},
+        **{name: options[name] for name in ("ignore_not_found", "ignore_maker")},
     )

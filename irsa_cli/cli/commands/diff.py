@@ -33,18 +33,12 @@ def command(**options: Any) -> int:
       irsa diff -f cluster.yaml --out plan.json   # then: irsa apply plan.json
       irsa diff -f cluster.yaml --changed-by -q   # prints nothing without changes
     """
-    return run(
-        {
-            **options,
-            "dry_run": True,
-            "detailed_exitcode": True,
-            "yes": False,
-            "lock_timeout": None,
-            "lock_namespace": None,
-            "lock": None,
-            "state_dir": None,
-            "timeout": 300.0,
-            "rollback_timeout": 60.0,
-        },
-        verify=options.pop("verify"),
-    )
+    fixed = {
+        "dry_run": True,
+        "detailed_exitcode": True,
+        "yes": False,
+        "timeout": 300.0,
+        "rollback_timeout": 60.0,
+    }
+    unset = dict.fromkeys(("lock_timeout", "lock_namespace", "lock", "state_dir"))
+    return run({**options, **fixed, **unset}, verify=options.pop("verify"))

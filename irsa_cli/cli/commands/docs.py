@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import sys
 from pathlib import Path
@@ -42,7 +43,7 @@ def command(page: str | None) -> int:
         near = alike(name, names, names.get)
         message = " ".join(filter(None, (f"there is no page '{page}'.", near)))
         raise click.BadParameter(message, param_hint="PAGE")
-    _read(pages[names[name]].read_text(encoding="utf-8"))
+    _read(re.sub(r"<!--.*?-->\n?", "", pages[names[name]].read_text(encoding="utf-8"), flags=re.DOTALL))
     return 0
 
 

@@ -17,15 +17,8 @@ from irsa_cli.cli.session import run_reading
 from irsa_cli.cli.terminal.wording import say
 from irsa_cli.core.inventory.list_document import BindingList
 
-_EPILOG = """
-\b
-Examples:
-  irsa init -c prod > bindings.yaml
-  irsa init -n backend -c prod --out backend.yaml
-"""
 
-
-@click.command("init", cls=HelpedCommand, epilog=_EPILOG)
+@click.command("init", cls=HelpedCommand)
 @selecting.namespace_option("Namespace. [default: all]", default=None)
 @selecting.all_namespaces_option("All namespaces; the default.")
 @selecting.selector_option
@@ -43,6 +36,10 @@ def command(**options: Any) -> int:
 
     Roles managed by irsa become entries: `irsa diff` finds nothing to change. All others become comments:
     their owner, their status, and what to do first. Changes nothing in AWS and in the cluster.
+
+    Examples:
+      irsa init -c prod > bindings.yaml
+      irsa init -n backend -c prod --out backend.yaml
     """
     from irsa_cli.usecases.read.bindings import BindingsScope
     from irsa_cli.usecases.show.get_sa import Request

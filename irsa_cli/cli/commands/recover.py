@@ -118,12 +118,10 @@ def _check(options: dict[str, Any]) -> None:
         raise click.UsageError("TRANSACTION and --all contradict each other")
     if by_cluster and options["forward"]:
         raise click.UsageError(
-            "--forward needs the journal of the run; without it, run the same create-sa command again"
+            "--forward needs the journal of the run; without it, repeat the create-sa command"
         )
     if by_cluster and options["transaction"] and not _ID.fullmatch(options["transaction"]):
-        raise click.UsageError(
-            f"'{options['transaction']}' is not the ID of a transaction: irsa recover lists them"
-        )
+        raise click.UsageError(f"'{options['transaction']}' is not a transaction: irsa recover lists them")
     if options["min_age"] is not None and not by_cluster:
         raise click.UsageError("--min-age needs --cluster")
     for flag in ("forward", "dry_run"):
@@ -138,10 +136,8 @@ def _list(settings: Settings, speaking: Speaking, *, headers: bool) -> int:
     show_stories(found, speaking.output, none=none, headers=headers, exit_code=code)
     if found.stories and speaking.output == "text" and not speaking.quiet:
         say("Next:", err=True)
-        say(
-            f"  irsa recover {found.stories[-1].transaction}  # rolls it back; --forward continues it",
-            err=True,
-        )
+        last = found.stories[-1].transaction
+        say(f"  irsa recover {last}  # rolls it back; --forward continues it", err=True)
     return code
 
 

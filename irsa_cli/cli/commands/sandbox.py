@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from irsa_cli.cli.help.helping import HelpedGroup
-from irsa_cli.cli.options.types import filled
+from irsa_cli.cli.options.types import filled, group
 from irsa_cli.cli.session import breaking_off
 from irsa_cli.cli.terminal.screen import is_terminal
 from irsa_cli.sandbox import worlds
@@ -25,7 +25,7 @@ from irsa_cli.sandbox import worlds
 if TYPE_CHECKING:
     from irsa_cli.sandbox import ClusterSpec, Sandbox
 
-_OPTIONS = (
+_sandbox_options = group(
     click.option(
         "--cluster",
         "clusters",
@@ -34,7 +34,7 @@ _OPTIONS = (
         metavar="NAME[:REGION[:ACCOUNT]]",
         help="Create this cluster (repeat). [default: demo:eu-west-1:111122223333]",
     ),
-    click.option("--region", default="", metavar="REGION", help="Region of clusters that name none."),
+    click.option("--region", callback=filled, metavar="REGION", help="Region of the clusters without one."),
     click.option(
         "--latency",
         type=click.FloatRange(0, 10_000),
@@ -59,25 +59,16 @@ _OPTIONS = (
     click.option(
         "--world",
         type=click.Choice(worlds.names()),
-        help="Start in the state that a how-to page begins with.",
+        metavar="PAGE",
+        help="Start in the state of this how-to page, such as see or audit.",
     ),
 )
-
-
-def _described(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options of a sandbox: the arguments of `_started`."""
-    for option in reversed(_OPTIONS):
-        function = option(function)
-    return function
-
-
-INSTALL = "pip install '.[sandbox]'"
-"""From a checkout: irsa is not published, so anybody could register its name in a package index."""
+"""The options of a sandbox: the arguments of `_started`."""
 
 
 def _missing(error: ModuleNotFoundError) -> click.ClickException:
-    """A module of the extra is not installed."""
-    return click.ClickException(f"{error.name} is missing. In a checkout of irsa: {INSTALL}")
+    """A module of the extra is not installed. Package indexes do not have irsa: its name there is free."""
+    return click.ClickException(f"{error.name} is missing. In a checkout of irsa: pip install '.[sandbox]'")
 
 
 @click.group("sandbox", cls=HelpedGroup, epilog="  irsa sandbox demo")
@@ -90,7 +81,7 @@ def command() -> None:
 
 
 @command.command("up", epilog="  irsa sandbox up > sandbox.env")
-@_described
+@_sandbox_options
 def up(**options: Any) -> None:
     """Start the sandbox until Ctrl-C and print its variables."""
     stop = threading.Event()
@@ -103,20 +94,18 @@ def up(**options: Any) -> None:
         stop.wait()
 
 
-@command.command(
-    "run",
-    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
-    epilog="""\
-  irsa sandbox run
-  irsa sandbox run --world see -- irsa get-sa -c demo
-  irsa sandbox run -- sh -c 'irsa associate-oidc -c demo && irsa audit -c demo'""",
-)
-@_described
+@command.command("run", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@_sandbox_options
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND...]")
 def run(arguments: tuple[str, ...], **options: Any) -> int:
     """Run a shell or a command in a new sandbox.
 
     Without COMMAND, your shell ($SHELL) starts. The exit code is that of the command.
+
+    Examples:
+      irsa sandbox run
+      irsa sandbox run --world see -- irsa get-sa -c demo
+      irsa sandbox run -- sh -c 'irsa associate-oidc -c demo && irsa audit -c demo'
     """
     if arguments and arguments[0].startswith("-"):
         raise click.NoSuchOption(arguments[0])
@@ -126,7 +115,11 @@ def run(arguments: tuple[str, ...], **options: Any) -> int:
         try:
             ended = subprocess.run(command, env={**os.environ, **environment}, check=False)  # noqa: S603 - the user's
         except OSError as error:
-            raise click.ClickException(f"{command[0]}: {error.strerror}") from error
+            from irsa_cli.usecases.exec.child import NotStarted
+
+            failed = NotStarted(command[0], error)
+            click.echo(f"Error: {failed}", err=True)
+            return failed.status
     return 128 - ended.returncode if ended.returncode < 0 else ended.returncode
 
 
@@ -161,7 +154,7 @@ def demo() -> int:
 @contextmanager
 def _started(
     clusters: tuple[str, ...],
-    region: str,
+    region: str | None,
     latency: float,
     consistency: str,
     lag: float,
@@ -179,26 +172,26 @@ def _started(
     except ModuleNotFoundError as error:
         raise _missing(error) from error
     with sandbox, tempfile.TemporaryDirectory(prefix="irsa-sandbox-") as state:
-        account, region = specs[0].account, specs[0].region
+        home = {"account": specs[0].account, "region": specs[0].region}
         # The journals are deleted with the sandbox, and must not mix with real ones.
         own = {"IRSA_SANDBOX_CONTROL": sandbox.control_url, "IRSA_STATE_DIR": state}
         user = "admin"
         if world:
-            environment = {**os.environ, **sandbox.env(account=account, region=region), **own}
+            environment = {**os.environ, **sandbox.env(**home), **own}
             user = worlds.prepare(sandbox, world, environment)
         if worlds.OTHER_ACCOUNT not in {spec.account for spec in specs}:
-            worlds.put_other_account(sandbox, account)
+            worlds.put_other_account(sandbox, home["account"])
         if consistency == "replicas":
             sandbox.replicate(lag, seed)
-        yield sandbox, {**sandbox.env(account=account, region=region, user=user), **own}
+        yield sandbox, {**sandbox.env(**home, user=user), **own}
 
 
-def _spec(kind: type[ClusterSpec], text: str, elsewhere: str) -> ClusterSpec:
+def _spec(kind: type[ClusterSpec], text: str, elsewhere: str | None) -> ClusterSpec:
     from irsa_cli.core.values import arn, names
     from irsa_cli.core.values.errors import InvalidInput
 
     name, region, account = [*text.split(":"), "", ""][:3]
-    region = region or elsewhere
+    region = region or elsewhere or ""
     try:
         names.cluster(name)
         if region:

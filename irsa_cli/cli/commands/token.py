@@ -12,12 +12,11 @@ import click
 from irsa_cli.cli.commands.identity import account_of, settled, who_options
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common
-from irsa_cli.cli.options.types import AUDIENCE, DURATION, once, switch, wrong_usage
+from irsa_cli.cli.options.types import AUDIENCE, Duration, once, switch
 from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.cli.output.text import document_text
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
 from irsa_cli.core.trust.jwt import Claims, read
-from irsa_cli.core.values import names
 from irsa_cli.core.values.shown import visible
 
 if TYPE_CHECKING:
@@ -31,7 +30,12 @@ _MOMENTS = ("iat", "nbf", "exp", "auth_time")
 @who_options
 @switch("--decode", help="Print the header and claims instead of the token.")
 @once("--audience", type=AUDIENCE, help="Audience of the token. [default: the ServiceAccount's]")
-@once("--duration", type=DURATION, default=3600.0, help="Lifetime to request, 10m to 24h. [default: 1h]")
+@once(
+    "--duration",
+    type=Duration(within=("10m", "24h")),
+    default=3600,
+    help="Lifetime to request, 10m to 24h. [default: 1h]",
+)
 @common.output_options
 def command(**options: Any) -> int:
     """Print a ServiceAccount's token.
@@ -44,7 +48,7 @@ def command(**options: Any) -> int:
       irsa token s3-reader -n backend -c prod --audience vault
     """
     speaking = Speaking.take(options)
-    seconds = _lifetime(options.pop("duration"))
+    seconds = options.pop("duration")
     decode, audience = options.pop("decode"), options.pop("audience")
 
     def work() -> str:
@@ -57,11 +61,6 @@ def command(**options: Any) -> int:
 
     click.echo(settled(work, speaking, "TokenList"))
     return 0
-
-
-def _lifetime(seconds: float) -> int:
-    with wrong_usage("--duration"):
-        return names.token_expiration(int(seconds))
 
 
 def _shown(account: NamedServiceAccount, token: Token, audience: str, output: str, *, decode: bool) -> str:

@@ -113,6 +113,12 @@ def _request(options: dict[str, Any]) -> Request:
     )
 
 
+_SAME = (
+    *("description", "max_session_duration", "audience", "sts_regional_endpoints", "token_expiration"),
+    *("target_tag_session", "update_target_trust"),
+)
+
+
 def _update(options: dict[str, Any]) -> Update:
     attach = roles.policy_arns("--attach-policy-arn", options["attach_policy_arn"])
     detach = roles.policy_arns("--detach-policy-arn", options["detach_policy_arn"])
@@ -121,9 +127,7 @@ def _update(options: dict[str, Any]) -> Update:
         None if not exact else roles.policy_arns("--set-policy-arns", () if exact == ("none",) else exact)
     )
     if policies is not None and (attach or detach):
-        raise click.UsageError(
-            "--set-policy-arns contradicts --attach-policy-arn and --detach-policy-arn: it lists all policies"
-        )
+        raise click.UsageError("--set-policy-arns contradicts --attach-policy-arn and --detach-policy-arn")
     _differ("--attach-policy-arn", "--detach-policy-arn", attach, detach)
     return Update(
         attach=attach,
@@ -132,18 +136,12 @@ def _update(options: dict[str, Any]) -> Update:
         inline=_inline(options),
         boundary=_or_removed(options, "permissions_boundary", "no"),
         tags=_tags(options),
-        description=options["description"],
-        max_session_duration=options["max_session_duration"],
         labels=_checked("--label", options["label"]),
         annotations=_checked("--annotation", options["annotation"]),
-        audience=options["audience"],
-        sts_regional_endpoints=options["sts_regional_endpoints"],
-        token_expiration=options["token_expiration"],
         target_role=_target_role(options),
         external_id=_or_removed(options, "external_id"),
-        target_tag_session=options["target_tag_session"],
         aws_config_map=_or_removed(options, "aws_config_map"),
-        update_target_trust=options["update_target_trust"],
+        **{name: options[name] for name in _SAME},
     )
 
 

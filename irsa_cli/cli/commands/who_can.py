@@ -41,12 +41,10 @@ def command(**options: Any) -> int:
     from irsa_cli.usecases.audit.run import ask_who_can
 
     speaking = Speaking.take(options)
-    if not _ACTION.fullmatch(options["action"]):
-        raise click.BadParameter(
-            f"'{options['action']}' is not SERVICE:ACTION (example: s3:GetObject)",
-            param_hint="SERVICE:ACTION",
-        )
     action, resource = options["action"], options["resource"]
+    if not _ACTION.fullmatch(action):
+        wrong = f"'{action}' is not SERVICE:ACTION (example: s3:GetObject)"
+        raise click.BadParameter(wrong, param_hint="SERVICE:ACTION")
     source, allow = audits.take_source(options), common.take_allowance(options)
     failed = partial(WhoCanReport, action, resource)
     report = run_reading(

@@ -139,8 +139,20 @@ def chosen_file(command: click.Command, args: Sequence[str]) -> Iterator[None]:
         os.environ.update({} if before is None else {CHOSEN: before})
 
 
+def _misspelt(context: click.Context) -> None:
+    """Report variables that are nearly those of the command's options."""
+    own = [str(option.envvar) for option in context.command.params if option.envvar]
+    for name in sorted(name for name in os.environ if name.startswith(PREFIX) and name not in own):
+        import difflib
+
+        near = difflib.get_close_matches(name, own, 1, 0.9)
+        if near and abs(len(near[0]) - len(name)) < 2:
+            click.echo(f"Note: {name} is not a variable of irsa. Did you mean {near[0]}?", err=True)
+
+
 def settle(context: click.Context) -> None:
     """Ignore values of the environment and the project that a flag contradicts, or that lack an option."""
+    _misspelt(context)
     for one, other in _pairs(context):
         strength = [_strength(context, name) for name in (one, other)]
         if all(strength) and strength[0] != strength[1]:

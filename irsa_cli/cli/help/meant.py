@@ -72,9 +72,16 @@ _OPTIONS = _table("""
     --output=json: --json
     --output=yaml: --yaml
 """)
+_SERVICES = _table("""
+    s3: GetObject PutObject DeleteObject ListBucket DeleteBucket
+    sqs: SendMessage ReceiveMessage DeleteMessage
+    iam: PassRole CreateRole AttachRolePolicy
+""")
 _DROPPED = ("--wait", "-w", "--approve", "--only-missing", "--cfn-disable-rollback", "--disable-eviction")
 _DROPPED_WITH_VALUE = ("--color", "-C", "--cfn-role-arn")
 """Options of eksctl that irsa does not need."""
+_CLUSTER_ARN = re.compile(r"(-c=?|--cluster=)?arn:aws[a-z-]*:eks:([a-z0-9-]+):\d+:cluster/(.+)")
+_FULL_NAME = re.compile(r"(?:system:serviceaccount:)?([a-z0-9-]+)[/:]([a-z0-9.-]+)")
 _FILE = ("-f", "--filename", "--config-file")
 _OF_FILES = ("apply", "diff", "delete")
 
@@ -122,7 +129,7 @@ def _fixed(words: list[str], error: click.ClickException, root: click.Context) -
         name = error.option_name
         return [name if word.startswith(f"{name}=") else word for word in words]
     if isinstance(context.command, click.Group):
-        return _nearest(words, context.command.list_commands(context))
+        return _nearest(words, context.command.list_commands(context)) or _with_policy(words)
     known = [
         text for item in context.command.get_params(context) for text in (*item.opts, *item.secondary_opts)
     ]
@@ -135,10 +142,14 @@ def _fixed(words: list[str], error: click.ClickException, root: click.Context) -
     if isinstance(error, click.NoSuchOption):
         return _with_option(words, error.option_name, known)
     if isinstance(error, click.BadParameter) and error.param is not None:
-        return _with_value(words, error.param)
+        return _with_value(words, error.param, error.message)
+    if "Known clusters: " in error.message and "," not in error.message:
+        return [*words, "-c", error.message.rpartition(" ")[2]]
+    if words[0] == "who-can" and isinstance(error, click.BadParameter):
+        return [f"{_SERVICES[word]}:{word}" if word in _SERVICES else word for word in words]
     pairs = zip(["", *words], words, strict=False)  # `-v 4` of eksctl, `sa` of kubectl
     return [
-        word
+        re.sub("(^|=)system:serviceaccount:.*:", r"\1", word)
         for before, word in pairs
         if not (word.isdigit() and before == "-v") and not (word in _KINDS and before.endswith("-sa"))
     ]
@@ -154,8 +165,8 @@ def _with_command(words: list[str], root: click.Context) -> list[str] | None:
         return [*words[starts[0] :], *words[: starts[0]]] if starts else None
     if not words or (words[0] == "utils" and len(words) > 1):
         return words[1:] or None
-    if words[1:] and words[0] in ("create-sa", *_OF_FILES) and words[1].endswith((".yaml", ".yml")):
-        return _of_files([words[0], "-f", *words[1:]])
+    if words[1:] and words[0] in ("create-sa", "show", *_OF_FILES) and words[1].endswith((".yaml", ".yml")):
+        return _of_files([words[0].replace("show", "diff"), "-f", *words[1:]])
     joined = re.fullmatch(r"([a-z]+)[-_]?(?:iamserviceaccounts?|serviceaccounts?|sa)", words[0])
     verb = joined[1] if joined and words[0] not in commands else words[0]
     kind, slash, name = words[1].partition("/") if len(words) > 1 else ("", "", "")
@@ -184,6 +195,16 @@ def _nearest(words: list[str], known: Sequence[str]) -> list[str] | None:
     return None
 
 
+def _with_policy(words: list[str]) -> list[str] | None:
+    """The line that shows the well-known policy of this name."""
+    from irsa_cli.core.policies import wellknown
+
+    known = {name.lower(): name for name in wellknown.names()}
+    name = words[1].lower() if words[:1] == ["policies"] and words[1:] else ""
+    near = difflib.get_close_matches(name, known, n=1)
+    return [words[0], "show", known[near[0]], *words[2:]] if near else None
+
+
 def _with_option(words: list[str], name: str, known: Sequence[str]) -> list[str] | None:
     at = next((number for number, word in enumerate(words) if word.partition("=")[0] == name), None)
     if at is None:
@@ -196,8 +217,9 @@ def _with_option(words: list[str], name: str, known: Sequence[str]) -> list[str]
     meant = _OPTIONS.get(name, "")
     if meant.partition("=")[0] in known:
         return [*before, meant + words[at][len(name) :], *after]
-    if name in (*_DROPPED, *_DROPPED_WITH_VALUE):
-        return [*before, *after[name in _DROPPED_WITH_VALUE and "=" not in words[at] :]]
+    with_value = name in _DROPPED_WITH_VALUE or (words[0], name) == ("unlock", "--name")
+    if name in _DROPPED or with_value:
+        return [*before, *after[with_value and "=" not in words[at] :]]
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.75)
     return [*before, near[0] + words[at][len(name) :], *after] if near else None
 
@@ -215,20 +237,29 @@ def _with_folders(words: list[str]) -> list[str]:
     return found
 
 
-def _with_value(words: list[str], parameter: click.Parameter) -> list[str] | None:
+def _with_value(words: list[str], parameter: click.Parameter, message: str) -> list[str] | None:
+    for at, word in enumerate(words):
+        if parameter.name == "cluster" and (found := _CLUSTER_ARN.fullmatch(word)):
+            region = [] if {"-r", "--region"} & {*words} else ["-r", found[2]]
+            return [*words[:at], (found[1] or "") + found[3], *region, *words[at + 1 :]]
     if parameter.name == "plan_file":  # The NAME of another command.
         return [words[0], *(word for before, word in pairwise(words) if "-" in (before[0], word[0]))]
     if isinstance(parameter, click.Argument) and parameter.name == "name":
-        names = [word for word in words[1:] if re.fullmatch(r"[a-z0-9-]+/[a-z0-9.-]+", word)]
+        names = [word for word in words[1:] if _FULL_NAME.fullmatch(word)]
         if names and words[0] != "policies":
-            namespace, _, name = names[0].partition("/")
+            namespace, name = _FULL_NAME.findall(names[0])[0]
             given = [] if namespace in _KINDS else ["-n", namespace]
             at = words.index(names[0])
             return [*words[:at], name, *given, *words[at + 1 :]]
+    bad = re.match(r"'(\S+)' is not a valid (ServiceAccount name|namespace)", message)
+    if bad and (near := re.sub("[^a-z0-9-]+", "-", bad[1].lower()).strip("-")) not in ("", bad[1]):
+        return [
+            word.removesuffix(bad[1]) + near if word.rpartition("=")[2] == bad[1] else word for word in words
+        ]
     choices: Sequence[str] = getattr(parameter.type, "choices", getattr(parameter.type, "forms", ()))
     for at, word in enumerate(words):
         flag, equals, value = word.rpartition("=")
-        near = difflib.get_close_matches(value.lower(), choices, n=1, cutoff=0.6)
-        if near and value not in choices and (equals or words[at - 1] in parameter.opts):
-            return [*words[:at], f"{flag}{equals}{near[0]}", *words[at + 1 :]]
+        alike = difflib.get_close_matches(value.lower(), choices, n=1, cutoff=0.7)
+        if alike and value not in choices and (equals or words[at - 1] in parameter.opts):
+            return [*words[:at], f"{flag}{equals}{alike[0]}", *words[at + 1 :]]
     return None

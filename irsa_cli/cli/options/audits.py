@@ -15,9 +15,9 @@ from irsa_cli.cli.options.common import (
     quiet_option,
     report_options,
 )
+from irsa_cli.cli.options.targets import readers_option
 from irsa_cli.cli.options.types import (
     CLUSTER_NAME,
-    ROLE_ARN,
     Decorator,
     completed,
     group,
@@ -118,12 +118,7 @@ source_options = group(
     ),
     profile_option,
     assume_role_option,
-    many(
-        "--iam-assume-role",
-        "readers",
-        type=ROLE_ARN,
-        help="Also read another account's IAM by this role (repeat).",
-    ),
+    readers_option("Also read another account's IAM by this role (repeat)."),
     many(
         "--from",
         "files",

@@ -56,10 +56,7 @@ def file_options(*, required: bool = True) -> Decorator:
 
 
 place_options = group(
-    where_options(", if the files have none"),
-    role_account_options,
-    target_way_options,
-    expect_options,
+    where_options(", if the files have none"), role_account_options, target_way_options, expect_options
 )
 """The cluster, if the files have none, and the caller."""
 

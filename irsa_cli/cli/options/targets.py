@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from irsa_cli.cli.help.environment import state_dir
 from irsa_cli.cli.options.common import cluster_options, kube_options
 from irsa_cli.cli.options.types import (
     ACCOUNT_ID,
@@ -145,7 +147,13 @@ def take_target(options: dict[str, Any], *, by_profile: bool = False) -> Target:
     target = Target(cluster, tell_region=tell, **roles, **take_expected(options), **found)
     meant = target if cluster else current_cluster(target)
     if meant is None:
-        raise click.UsageError("Missing option '--cluster' / '-c'. To list clusters: aws eks list-clusters")
+        from irsa_cli.usecases.local.known_names import clusters
+
+        known = not target.region and clusters(
+            state_dir(options.get("state_dir") or os.environ.get("IRSA_STATE_DIR"))
+        )
+        named = f"Known clusters: {', '.join(known)}" if known else "To list clusters: aws eks list-clusters"
+        raise click.UsageError(f"Missing option '--cluster' / '-c'. {named}")
     return meant
 
 

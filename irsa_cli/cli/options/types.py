@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -115,8 +116,14 @@ class Checked(click.ParamType):  # type: ignore[type-arg]
         try:
             return _find(self._check)(value)
         except InvalidInput as error:
-            listed = "," in str(value) and self.name in ("name", "namespace")
-            self.fail(f"'{value}' is a list; give one {self.name}" if listed else str(error), param, ctx)
+            message = str(error)
+            if "," in str(value) and self.name in ("name", "namespace"):
+                message = f"'{value}' is a list; give one {self.name}"
+            elif str(value).startswith(("arn:", "system:")) and self.name == "name":
+                message = f"'{value}' is not a name; give the name only"
+            elif self._check in ("arn.check_role", "arn.check_target") and re.fullmatch(r"[\w+=.@-]+", value):
+                message = f"'{value}' is not an ARN. To find it: aws iam get-role --role-name {value}"
+            self.fail(message, param, ctx)
 
 
 def _find(path: str) -> Callable[[Any], Any]:

@@ -108,7 +108,9 @@ class Path:
         try:
             self._found = jsonpath.compile("$" if self._whole else whole)
         except jsonpath.JSONPathError as error:
-            raise BadTemplate(f"'{text}' is not a jsonpath: {str(error).splitlines()[0]}") from error
+            first = str(error).splitlines()[0]
+            why = "expected ']' or ','" if "TOKEN_" in first else first
+            raise BadTemplate(f"'{text}' is not a jsonpath: {why} (example: {{.items[*].status}})") from error
 
     def values(self, document: Any) -> list[Any]:
         """The values that it finds."""

@@ -90,6 +90,7 @@ def _kind(reader: Reader, node: MappingNode) -> tuple[str, str] | None:
     kind = (found[0], found[1])
     if kind not in (EKSCTL, OWN) and all(kind):
         known = " or ".join(f"{version} {name}" for version, name in (OWN, EKSCTL))
+        known += " (for one: irsa create-sa NAME -n NAMESPACE)" if kind == ("v1", "ServiceAccount") else ""
         reader.problem(pairs["kind"][1], f"{' '.join(kind)} is not read here: expected {known}")
     return kind
 

@@ -61,10 +61,9 @@ class Namespaced:
 
 def _check(text: str, rule: re.Pattern[str], limit: int, what: str, expected: str) -> str:
     if not text or len(text) > limit or not rule.fullmatch(text):
-        reason = f"expected {expected}, at most {limit} characters"
-        if what == "namespace" and "," in text:
-            reason = "irsa takes one namespace; run this once for each, or with -A if the command has it"
-        raise InvalidInput(f"'{text}' is not a valid {what}", reason=reason)
+        raise InvalidInput(
+            f"'{text}' is not a valid {what}", reason=f"expected {expected}, at most {limit} characters"
+        )
     return text
 
 
@@ -268,7 +267,8 @@ def subject_pattern(text: str) -> str:
     """Check a pattern (`*`, `?`) for a subject's name: only characters of names, as `*` matches `:`."""
     if text and (len(text) > 253 or not re.fullmatch(r"[a-z0-9.*?-]+", text, re.ASCII)):
         raise InvalidInput(
-            f"'{text}' is not a valid subject pattern", reason="expected a name with the wildcards * and ?"
+            f"'{text}' is not a valid subject pattern",
+            reason="give only the name, with the wildcards * and ?",
         )
     return text
 

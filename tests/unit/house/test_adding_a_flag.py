@@ -13,7 +13,7 @@ OPTION = """@many_filled("--namespace-label", metavar="K=V", help="Label of a ne
 VALUE = """            namespace_labels=names.labels(
                 common.pairs("--namespace-label", options["namespace_label"])
             ),
-            role_only=options["role_only"],
+            **same,
 """
 FIELD = "    namespace_labels: Mapping[str, str] = field(default_factory=dict)\n"
 WHY = '    "namespace_labels": "a namespace that is there keeps its labels",\n'
@@ -40,7 +40,7 @@ def _spec(text: str) -> str:
 EDITS: dict[str, Callable[[str], str]] = {
     "cli/commands/create_sa.py": lambda text: put(
         put(text, '@once("--audience",', OPTION),
-        '            role_only=options["role_only"],\n',
+        "            **same,\n",
         VALUE,
     ),
     "core/binding/spec.py": _spec,
