@@ -13,6 +13,7 @@ from irsa_cli.aws.permissions import simulation
 from irsa_cli.aws.permissions.calls import ReadCall, make_call, read_call
 from irsa_cli.aws.permissions.simulation import Simulated
 from irsa_cli.aws.sts import SESSION_NAME, Exchange, assume, exchange_once, identity
+from irsa_cli.core.objects import parsing
 from irsa_cli.core.objects.injection import Injection
 from irsa_cli.core.plan.rules import UnreadableNote
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
@@ -150,7 +151,12 @@ def _pod(connection: Connection, request: Request) -> tuple[str, str] | None:
         return None
     found = connection.kube.pod(request.namespace, request.pod)
     if found is None:
-        raise Refused(f"there is no pod {request.namespace}/{request.pod}")
+        pods = map(parsing.pod, connection.kube.pods(request.namespace))
+        used = [pod.name for pod in pods if pod.service_account == request.name]
+        raise Refused(
+            f"there is no pod {request.namespace}/{request.pod}",
+            reason=f"pods that use {request.name}: {', '.join(used[:10]) or 'none'}",
+        )
     used = found["spec"].get("serviceAccountName") or "default"
     if used != request.name:
         raise Refused(

@@ -137,7 +137,7 @@ def test_pods_that_never_asked_are_no_all_clear_after_a_while() -> None:
     assert suspects(young) == []
     last = list(lines(whole(young), everything=False))[-1]
     assert last.startswith("No problem was found, but CloudTrail shows no call to STS yet")
-    assert last.endswith("look at sts-never-asked first.")
+    assert last.endswith("check sts-never-asked first.")
 
 
 @pytest.mark.parametrize(
