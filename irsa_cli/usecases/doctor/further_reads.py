@@ -100,7 +100,6 @@ def _with_pod_identity(
 
 
 def _other_associations(reads: DoctorReads, facts: Facts) -> tuple[OtherAssociation, ...] | Unreadable:
-    """The associations for a similar name, if the ServiceAccount has no role."""
     subject, account = facts.named, facts.named.account
     if not isinstance(account, ServiceAccount) or ROLE_ARN_ANNOTATION in account.annotations:
         return ()
@@ -135,7 +134,6 @@ def _results(futures: Mapping[str, Future[T]]) -> dict[str, T]:
 
 
 def _candidates(reads: DoctorReads, facts: Facts) -> tuple[RoleSummary, ...] | Unreadable:
-    """The roles that trust the ServiceAccount, if it or its role is missing or does not trust it."""
     subject, cluster = facts.named, facts.cluster
     if isinstance(subject.account, Unreadable):
         return ()
@@ -164,7 +162,6 @@ def _similar_roles(reads: DoctorReads, facts: Facts) -> tuple[str, ...]:
 
 
 def _renamed(reads: DoctorReads, facts: Facts) -> tuple[tuple[RoleSummary, str], ...]:
-    """Roles that trust a deleted ServiceAccount with a similar name, if this one has no role."""
     subject, cluster = facts.named, facts.cluster
     account = subject.account
     if not isinstance(account, ServiceAccount) or ROLE_ARN_ANNOTATION in account.annotations:

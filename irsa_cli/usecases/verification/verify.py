@@ -167,7 +167,6 @@ def _pod(connection: Connection, request: Request) -> tuple[str, str] | None:
 
 
 def _many(verifier: Verifier, request: Request) -> tuple[int, tuple[Verification, ...]]:
-    """How many ServiceAccounts there are, and those with a role, verified."""
     with ThreadPoolExecutor(1) as pool:
         listing = pool.submit(
             verifier.connection.kube.service_accounts, request.namespace or None, request.selector
@@ -193,7 +192,6 @@ def _annotations(item: Json) -> dict[str, str]:
 
 
 def _of_list(verifier: Verifier, item: Json) -> Verification:
-    """One of many: an error of its own does not end the others."""
     namespace, name = item["metadata"]["namespace"], item["metadata"]["name"]
     injection = Injection.read(_annotations(item))
     try:
@@ -262,7 +260,6 @@ class Verifier:
         )
 
     def _target(self, arn: str, injection: Injection) -> Link | UnreadableNote | None:
-        """The link to the target that the ServiceAccount notes, None without one."""
         try:
             chain = chain_of_notes(arn, injection.notes)
         except UnreadableNote as error:
