@@ -152,10 +152,10 @@ def _pod(connection: Connection, request: Request) -> tuple[str, str] | None:
     found = connection.kube.pod(request.namespace, request.pod)
     if found is None:
         pods = map(parsing.pod, connection.kube.pods(request.namespace))
-        used = [pod.name for pod in pods if pod.service_account == request.name]
+        names_used = [pod.name for pod in pods if pod.service_account == request.name]
         raise Refused(
             f"there is no pod {request.namespace}/{request.pod}",
-            reason=f"pods that use {request.name}: {', '.join(used[:10]) or 'none'}",
+            reason=f"pods that use {request.name}: {', '.join(names_used[:10]) or 'none'}",
         )
     used = found["spec"].get("serviceAccountName") or "default"
     if used != request.name:
