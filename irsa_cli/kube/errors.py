@@ -121,8 +121,8 @@ def _answered(error: ApiException, operation: str) -> ServiceError:
     # Kubernetes refuses with a Status; a page instead of it is a proxy's.
     foreign = status.get("kind") != "Status" and not server and http not in (401, 403, 404, 405, 429)
     reason, missing = _reason(error, status), tuple[str, ...]()
-    # Pods are only tried (`Kube.create_pod`), to learn whether their webhook answers: no reason to try again.
-    tried = operation == "create pods" and "failed calling webhook" in reason
+    # Pods are only dry runs (`Kube.create_pod`): a failing webhook or admission plugin is an answer.
+    tried = operation == "create pods" and reason.startswith("Internal error occurred")
     if http == 403:
         why = "the namespace is being deleted" if ends else f"missing RBAC permission: {operation}"
         missing = (why,)

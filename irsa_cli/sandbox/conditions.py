@@ -183,7 +183,6 @@ _OF_ARNS = frozenset({"ArnEquals", "ArnLike", "ArnNotEquals", "ArnNotLike"})
 
 
 def _taken_apart(operator: str) -> tuple[str, str, bool]:
-    """Quantifier (with its colon), name, and whether it has IfExists."""
     quantifier, colon, name = operator.rpartition(":")
     bare = name[: -len("IfExists")] if name.endswith("IfExists") else name
     return quantifier + colon, bare, bare != name

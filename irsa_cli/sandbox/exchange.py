@@ -232,7 +232,6 @@ def _damaged(fault: Fault, answer: Answer) -> Delivery:
 
 
 def _text(request: Incoming) -> str:
-    """Path and body, as sent and decoded, for faults to match."""
     raw = f"{request.target}\n{request.body.decode(errors='replace')}"
     return f"{raw}\n{unquote_plus(raw)}"
 

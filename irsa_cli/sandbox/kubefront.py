@@ -168,7 +168,6 @@ def _url(token: str) -> str:
 
 
 def _presigned_call(token: str, cluster: str) -> Incoming:
-    """The call in a token, in the authenticator's form; raises ValueError for others."""
     if not token.startswith(PREFIX):
         raise ValueError("not an EKS token")
     url = urlsplit(_url(token))

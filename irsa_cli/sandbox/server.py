@@ -272,7 +272,6 @@ def _certificate(
     *,
     names: list[x509.GeneralName] | None,
 ) -> x509.Certificate:
-    """A certificate for these names; a CA's without names."""
     ca = names is None
     now = datetime.now(timezone.utc)
     identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key())

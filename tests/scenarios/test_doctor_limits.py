@@ -340,7 +340,7 @@ def test_a_role_that_is_not_read_is_not_called_right(cluster: Stage) -> None:
     ran = cluster.irsa("doctor", "-c", "demo")
     assert ran.code == 5
     assert "? back/far" in ran.out
-    assert f"    back/far: unknown: account {FOREIGN} is not read" in ran.out
+    assert f"    back/far: unknown: irsa can't read account {FOREIGN}" in ran.out
     assert f"✓ back/{NAME}" in ran.out
     assert "1 of 3 ServiceAccounts could not be checked" in ran.out
 

@@ -185,7 +185,8 @@ def test_get_sa_and_describe_sa_and_verify_say_it_in_words(small: Stage) -> None
     assert "irsa delete-sa" in described
     verified = small.irsa("verify", *of(small))
     assert verified.code == 5
-    assert "Failed: completeness: the role is incomplete: run " in verified.out
+    assert "the role is incomplete: run " in verified.out
+    assert "Failed: Completeness" in verified.out
     assert "irsa create-sa command" in verified.out
 
 

@@ -184,7 +184,6 @@ class Diagnosis:
         )
 
     def _cluster_json(self) -> dict[str, Any]:
-        """The cluster's findings, as an item without a ServiceAccount."""
         verdict = _verdict(self.findings, self.undecided).value
         findings = [*map(finding_json, self.findings)]
         return {"serviceAccount": None, "role": None, "verdict": verdict, "findings": findings}
@@ -214,7 +213,6 @@ def judge(facts: Facts) -> tuple[Finding, ...]:
 
 
 def _follows(item: Finding, wrong: tuple[Finding, ...], facts: Facts) -> bool:
-    """Whether it is unknown because of another problem."""
     if item.verdict is not Verdict.UNKNOWN or not wrong:
         return False
     if item.cause.id == NO_RUNNING_POD:
@@ -228,7 +226,6 @@ def _follows(item: Finding, wrong: tuple[Finding, ...], facts: Facts) -> bool:
 
 
 def _unread_for(facts: Facts) -> Iterator[tuple[str, object]]:
-    """Causes that explain why something could not be read."""
     yield "issuer-documents", facts.published_keys
     if (subject := facts.subject) is not None:
         # irsa reads nothing in an account that is in the annotation by mistake.

@@ -114,6 +114,8 @@ class Subject(Namespaced):
     pods: tuple[Pod, ...] | Unreadable = ()
     elsewhere: tuple[Pod, ...] | Unreadable = ()
     renamed: tuple[tuple[RoleSummary, str], ...] = ()
+    similar_roles: tuple[str, ...] = ()
+    """ARNs of roles with a similar name, if its own does not exist."""
     nodes: Mapping[str, NodeMetadata] | Unreadable = field(default_factory=dict)
     probe: Pod | Unreadable = Unreadable("no test pod was requested")
     association: Association | Unreadable | None = None

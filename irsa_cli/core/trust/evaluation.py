@@ -52,7 +52,9 @@ class Failure:
             return f"Effect: the policy has {wanted}, which is neither Allow nor Deny"
         if self.part != "Condition":
             return self._element(wanted)
-        head = f"{f'{self.operator} {self.key}'.rstrip()}: the policy has {wanted}"
+        # The token has the key, so its issuer is the cluster's: only `sub` or `aud` matters.
+        key = self.key if self.got is None or "." not in self.key else self.key.rpartition(":")[2]
+        head = f"{f'{self.operator} {key}'.rstrip()}: the policy has {wanted}"
         if not self.unknown:
             return f"{head}, {shown_values(self.key, self.got)}"
         why = why_unknown(self.key) if self.got is None else shown_values(self.key, self.got)

@@ -10,11 +10,16 @@ import difflib
 import re
 from collections.abc import Collection
 
+_SHORT = 2
+"""So few characters begin too many words."""
+
 
 def near(name: str, known: Collection[str]) -> tuple[str, ...]:
-    """The three known words that are most like this one, whatever its case, the nearest first."""
+    """The three known words most like this one, whatever its case, then those that begin with it."""
     by_lower = {word.lower(): word for word in known if word != name}
-    return tuple(by_lower[word] for word in difflib.get_close_matches(name.lower(), by_lower, 3, 0.7))
+    close = difflib.get_close_matches(name.lower(), by_lower, 3, 0.7)
+    begun = sorted(word for word in by_lower if len(name) > _SHORT and word.startswith(name.lower()))
+    return tuple(by_lower[word] for word in dict.fromkeys((*close, *begun)))[:3]
 
 
 def did_you_mean(name: str, known: Collection[str]) -> str:

@@ -93,7 +93,6 @@ class Front:
             return self.callers.authenticate(read_request(request))
 
     def _role(self, arn: str) -> Any:
-        """A role as EKS sees it: late, as all do."""
         account, partition = arn.split(":")[4], arn.split(":")[1]
         with self.lag.stale_view(account, partition):
             return self.cloud.principal(arn)
@@ -236,7 +235,6 @@ def _iam_act(request: AwsRequest, account: Account) -> Act:
 
 
 def _iam_resource(request: AwsRequest, account: Account) -> tuple[str, dict[str, str]]:
-    """The resource of an IAM call, and the tags that it has already."""
     params = request.params
     base = f"arn:{account.partition}:iam::{account.number}"
     if request.operation == "CreateServiceLinkedRole":
@@ -272,7 +270,6 @@ def _named(holders: Any, base: str, name: str, path: str | None) -> tuple[str, d
 
 
 def _boundary_of(request: AwsRequest, account: Account) -> str | None:
-    """The boundary that a role or user has; of one that is only made, the request tells it."""
     if request.operation.startswith("Create"):
         return None
     # Of users moto keeps none.

@@ -187,7 +187,6 @@ def _bad_parameter(message: str) -> AwsError:
 
 
 def _username(arn: str) -> str:
-    """The default user name in EKS."""
     place, _, name = arn.partition(":role/")
     if not name:
         return arn

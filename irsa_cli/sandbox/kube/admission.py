@@ -253,7 +253,7 @@ class PodWebhook:
 
     def _equip(self, container: JsonObject, way: _Way, path: str, *, regional: bool) -> None:
         there = {variable.get("name") for variable in container.get("env", [])}
-        identity = {name: value.format(path=path) for name, value in way.variables.items()}
+        identity = {name: value.replace("{path}", path) for name, value in way.variables.items()}
         region = {"AWS_DEFAULT_REGION": self.region, "AWS_REGION": self.region}
         endpoint = {"AWS_STS_REGIONAL_ENDPOINTS": "regional"}
         if there & identity.keys() and there & region.keys() and there & endpoint.keys():

@@ -77,7 +77,6 @@ def _term(term: str) -> tuple[str, str, str]:
 
 
 def _field(obj: JsonObject, label: str) -> str:
-    """The value of a field; that of `source` is its component."""
     found: Any = obj
     for part in ("source.component" if label == "source" else label).split("."):
         found = found.get(part, {}) if isinstance(found, dict) else {}
@@ -138,7 +137,6 @@ _COMMA = re.compile(r",(?![^(]*\))")
 
 
 def _label_test(selector: str) -> _Test:
-    """A test of labels by a selector; 400 for an invalid selector."""
     tests = [_requirement(term, selector) for term in _COMMA.split(selector)] if selector.strip() else []
     return lambda labels: all(test(labels) for test in tests)
 

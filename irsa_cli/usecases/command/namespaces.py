@@ -19,7 +19,7 @@ def check_namespace(connection: Connection, name: str) -> None:
     if found is None:
         similar = similar_namespaces(connection, name)
         raise Refused(
-            f"namespace {name} in {connection.cluster.name}",
+            f"there is no namespace {name} in {connection.cluster.name}",
             details=(f"namespaces with a similar name: {', '.join(similar)}",) if similar else (),
             next_steps=("check --namespace and --cluster",),
         )

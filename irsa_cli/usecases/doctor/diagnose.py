@@ -140,7 +140,6 @@ class _Doctor:
         return Diagnosis(self.connection.cluster, findings, examined(facts, findings), notes=notes)
 
     def _other_account(self, facts: Facts, findings: tuple[Finding, ...]) -> Iterator[str]:
-        """Notes on roles in an account that irsa cannot read."""
         subject = facts.named
         account = self._unread(subject, findings)
         if account:
@@ -166,7 +165,6 @@ class _Doctor:
     def _other_accounts(
         self, namespace: str, subjects: list[Subject], found: tuple[Examined, ...]
     ) -> Iterator[str]:
-        """The same of many, once for each account."""
         unread: dict[str, list[str]] = {}
         for subject, item in zip(subjects, found, strict=True):
             account = self._unread(subject, item.findings)
@@ -181,7 +179,6 @@ class _Doctor:
             )
 
     def _events(self, subject: Subject) -> Future[tuple[TrailEvent, ...] | Unreadable]:
-        """The STS calls of the ServiceAccount, from CloudTrail in the account of its role."""
         account = account_named(subject) or self.connection.cluster.home
         return self.reads.events(subject.namespace, subject.name, account)
 
@@ -241,7 +238,6 @@ class _Doctor:
     def _examined(
         self, facts: Facts, subjects: list[Subject], wrong: tuple[Finding, ...]
     ) -> tuple[Examined, ...]:
-        """All of them, each by itself, at the same time: what each is in need of has to be read first."""
         known = {item.cause.id for item in wrong}
         with ThreadPoolExecutor(WORKERS) as pool:
             return tuple(pool.map(lambda subject: self._examine(facts, subject, known), subjects))
@@ -315,7 +311,6 @@ class _Doctor:
         )
 
     def _nodes(self, pods: Pods, using: Collection[Names]) -> Future[Nodes]:
-        """The nodes of the pods of some ServiceAccounts; EC2 is asked once for all."""
         found = () if isinstance(pods, Unreadable) else pods
         mine = [pod for pod in found if (pod.namespace, pod.service_account) in using]
         return self.reads.nodes(tuple(node_names(mine)))
@@ -325,13 +320,11 @@ class _Doctor:
             self.reads.association(*names)
 
     def _association(self, names: Names, associations: Associations) -> Association | Unreadable | None:
-        """A ServiceAccount's own, with all that EKS tells of it; few have one."""
         if isinstance(associations, Unreadable) or names not in associations:
             return associations if isinstance(associations, Unreadable) else None
         return self.reads.association(*names).result()
 
     def _begin_cluster(self) -> dict[str, Future[Any]]:
-        """The reads of the cluster, begun, by the fields of `Facts`."""
         reads = self.reads
         return {
             "provider": reads.provider(self.connection.cluster.home),

@@ -30,7 +30,9 @@ from irsa_cli.core.plan.states import (
 )
 from irsa_cli.core.policies.statements import trusted_providers
 from irsa_cli.core.trust.evaluation import explain
+from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.issuer import provider_arn
+from irsa_cli.core.values.slips import near
 from irsa_cli.usecases.doctor.reads import DoctorReads
 
 T = TypeVar("T")
@@ -49,6 +51,7 @@ def with_iam(reads: DoctorReads, facts: Facts) -> Facts:
         provider=reads.provider(provider).result() if provider else None,
         providers=_trusted(reads, facts),
         candidates=_candidates(reads, facts),
+        similar_roles=_similar_roles(reads, facts),
         config_keys=_results({name: reads.config_keys(subject.namespace, name) for name in maps}),
         own_roles=_results({arn: reads.role(arn) for arn in roles_named(subject)}),
     )
@@ -97,7 +100,6 @@ def _with_pod_identity(
 
 
 def _other_associations(reads: DoctorReads, facts: Facts) -> tuple[OtherAssociation, ...] | Unreadable:
-    """The associations for a similar name, if the ServiceAccount has no role."""
     subject, account = facts.named, facts.named.account
     if not isinstance(account, ServiceAccount) or ROLE_ARN_ANNOTATION in account.annotations:
         return ()
@@ -132,7 +134,6 @@ def _results(futures: Mapping[str, Future[T]]) -> dict[str, T]:
 
 
 def _candidates(reads: DoctorReads, facts: Facts) -> tuple[RoleSummary, ...] | Unreadable:
-    """The roles that trust the ServiceAccount, if it or its role is missing or does not trust it."""
     subject, cluster = facts.named, facts.cluster
     if isinstance(subject.account, Unreadable):
         return ()
@@ -151,8 +152,16 @@ def _candidates(reads: DoctorReads, facts: Facts) -> tuple[RoleSummary, ...] | U
     return tuple(replace(item, role=whole[item.arn]) if item.arn in whole else item for item in found)
 
 
+def _similar_roles(reads: DoctorReads, facts: Facts) -> tuple[str, ...]:
+    subject = facts.named
+    if subject.role is not None or account_named(subject) != facts.cluster.home:
+        return ()
+    roles = reads.roles().result()
+    arns = {} if isinstance(roles, Unreadable) else {Arn.parse(item.arn).name: item.arn for item in roles}
+    return tuple(arns[name] for name in near(subject.role_arn().name, arns))
+
+
 def _renamed(reads: DoctorReads, facts: Facts) -> tuple[tuple[RoleSummary, str], ...]:
-    """Roles that trust a deleted ServiceAccount with a similar name, if this one has no role."""
     subject, cluster = facts.named, facts.cluster
     account = subject.account
     if not isinstance(account, ServiceAccount) or ROLE_ARN_ANNOTATION in account.annotations:

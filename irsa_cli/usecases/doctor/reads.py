@@ -53,7 +53,6 @@ _CONTAINER_SECURITY = {
 def _in_background(
     method: Callable[Concatenate[DoctorReads, P], T],
 ) -> Callable[Concatenate[DoctorReads, P], Future[T | Unreadable]]:
-    """Run a read in the background, once for the same arguments."""
 
     @wraps(method)
     def begin(self: DoctorReads, /, *args: P.args, **kwargs: P.kwargs) -> Future[T | Unreadable]:
@@ -319,7 +318,6 @@ def _ids(keys: Keys) -> frozenset[str]:
 
 
 def _probe(namespace: str, name: str) -> dict[str, Any]:
-    """A harmless pod that uses the ServiceAccount."""
     resources = {"cpu": "1m", "memory": "1Mi"}
     container = {
         "name": _PROBE,

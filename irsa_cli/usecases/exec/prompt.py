@@ -64,5 +64,4 @@ def labelled(command: Sequence[str], caller: Mapping[str, str], folder: str, lab
 
 
 def _restore(name: str, caller: Mapping[str, str]) -> str:
-    """The statement that gives a variable back the value that it had before us."""
     return f"export {name}={shlex.quote(caller[name])}" if name in caller else f"unset {name}"

@@ -142,7 +142,6 @@ def past_runs(state: Path) -> Iterator[PastRun]:
 
 
 def _of_project(name: str) -> str:
-    """A setting of the project; '' if there is none."""
     try:
         here = Path.cwd()
         chosen = os.environ.get("IRSA_CONFIG")

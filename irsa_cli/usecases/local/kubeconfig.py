@@ -132,7 +132,6 @@ def _read(paths: Sequence[str]) -> Iterator[tuple[Mapping[str, Any], str]]:
 def _named(
     files: Sequence[tuple[Mapping[str, Any], str]], kind: str, key: str, name: str
 ) -> tuple[Mapping[str, Any], str]:
-    """An item by its name, from the first file that has it, as kubectl merges them."""
     for document, path in files:
         for item in _items(document, kind):
             if item.get("name") == name and isinstance(item.get(key), dict):

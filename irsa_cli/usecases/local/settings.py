@@ -104,7 +104,6 @@ def settings_in_force(
 def _of_context(
     given: Mapping[str, str], project: Project, context: ContextCluster | None
 ) -> Mapping[str, str]:
-    """Cluster and region from the kubeconfig, if nothing else names them."""
     region = given.get("IRSA_REGION") or project.region
     if context is None or "IRSA_CLUSTER" in given or project.cluster or region not in ("", context.region):
         return {}

@@ -6,7 +6,6 @@ and to nobody else: they are not logged, and no error holds one.
 
 from __future__ import annotations
 
-import difflib
 import getpass
 import shlex
 import time
@@ -22,6 +21,7 @@ from irsa_cli.core.trust import jwt
 from irsa_cli.core.values import arn
 from irsa_cli.core.values.errors import InvalidInput, Refused, ServiceError, Unverified
 from irsa_cli.core.values.names import Namespaced
+from irsa_cli.core.values.slips import near
 from irsa_cli.usecases.command.caller import reach_of
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ class NamedServiceAccount(Namespaced):
                 break
         elsewhere = sorted({place for place, name in everywhere if name == self.name})
         here = [name for place, name in everywhere if place == self.namespace]
-        return elsewhere, difflib.get_close_matches(self.name, here, n=3)
+        return elsewhere, [*near(self.name, here)]
 
     def _naming_rule(self, error: ServiceError, verb: str, resource: str) -> ServiceError:
         """The error; for a missing permission with the rule that grants it, and how to create that rule."""

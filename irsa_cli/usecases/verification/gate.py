@@ -87,7 +87,6 @@ def verify(
 def _exchanged(
     connection: Connection, desired: DesiredState, again: Callable[[ServiceError], bool]
 ) -> Exchange:
-    """The exchange of a token for the role; for the one of that name that this run created, if it did."""
 
     def token() -> str:
         return connection.kube.token(desired.namespace, desired.name, desired.audience)
@@ -135,7 +134,6 @@ def _prove_target(
 
 
 def _explained(connection: Connection, desired: DesiredState, error: ServiceError) -> Iterator[str]:
-    """How the current provider and trust policy judge a token that STS rejected."""
     if error.service != "sts":
         return
     cluster, account = connection.cluster, desired.role_account

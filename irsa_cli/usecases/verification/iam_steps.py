@@ -81,7 +81,6 @@ def provider(
 
 
 def _accept(cluster: Cluster, account: str, audience: str, reach: Reach) -> str:
-    """The command that adds an audience to the provider of an account."""
     if account == cluster.home:
         return reach.for_irsa("associate-oidc", f"--audience {shlex.quote(audience)}")
     arn = shlex.quote(provider_arn(cluster.partition, account, cluster.issuer))

@@ -238,6 +238,12 @@ def pods_differ(others: Association, arn: str) -> bool:
     return arn != (others.target_role_arn or others.role_arn)
 
 
+_DENIALS = {
+    "implicitDeny": "no policy of the role allows it",
+    "explicitDeny": "a Deny statement in a policy denies it",
+}
+
+
 def simulated(results: Sequence[Simulated] | IrsaError, actions: Sequence[str]) -> Iterator[Permission]:
     """The results of IAM's simulation; one with missing context values is unknown."""
     kind = "simulation"
@@ -253,8 +259,8 @@ def simulated(results: Sequence[Simulated] | IrsaError, actions: Sequence[str]) 
         elif item.allowed:
             yield Permission(kind, item.action, OK, "allowed by IAM's simulation", item.resource)
         else:
-            text = f"IAM's simulation returned {item.decision}"
-            yield Permission(kind, item.action, FAILED, text, item.resource)
+            text = _DENIALS.get(item.decision, "denied by IAM's simulation")
+            yield Permission(kind, item.action, FAILED, f"{text} ({item.decision})", item.resource)
 
 
 def called(wanted: ReadCall, result: str | IrsaError) -> Permission:

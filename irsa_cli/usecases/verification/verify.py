@@ -13,6 +13,7 @@ from irsa_cli.aws.permissions import simulation
 from irsa_cli.aws.permissions.calls import ReadCall, make_call, read_call
 from irsa_cli.aws.permissions.simulation import Simulated
 from irsa_cli.aws.sts import SESSION_NAME, Exchange, assume, exchange_once, identity
+from irsa_cli.core.objects import parsing
 from irsa_cli.core.objects.injection import Injection
 from irsa_cli.core.plan.rules import UnreadableNote
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
@@ -150,7 +151,12 @@ def _pod(connection: Connection, request: Request) -> tuple[str, str] | None:
         return None
     found = connection.kube.pod(request.namespace, request.pod)
     if found is None:
-        raise Refused(f"there is no pod {request.namespace}/{request.pod}")
+        pods = map(parsing.pod, connection.kube.pods(request.namespace))
+        names_used = [pod.name for pod in pods if pod.service_account == request.name]
+        raise Refused(
+            f"there is no pod {request.namespace}/{request.pod}",
+            reason=f"pods that use {request.name}: {', '.join(names_used[:10]) or 'none'}",
+        )
     used = found["spec"].get("serviceAccountName") or "default"
     if used != request.name:
         raise Refused(
@@ -161,7 +167,6 @@ def _pod(connection: Connection, request: Request) -> tuple[str, str] | None:
 
 
 def _many(verifier: Verifier, request: Request) -> tuple[int, tuple[Verification, ...]]:
-    """How many ServiceAccounts there are, and those with a role, verified."""
     with ThreadPoolExecutor(1) as pool:
         listing = pool.submit(
             verifier.connection.kube.service_accounts, request.namespace or None, request.selector
@@ -187,7 +192,6 @@ def _annotations(item: Json) -> dict[str, str]:
 
 
 def _of_list(verifier: Verifier, item: Json) -> Verification:
-    """One of many: an error of its own does not end the others."""
     namespace, name = item["metadata"]["namespace"], item["metadata"]["name"]
     injection = Injection.read(_annotations(item))
     try:
@@ -256,7 +260,6 @@ class Verifier:
         )
 
     def _target(self, arn: str, injection: Injection) -> Link | UnreadableNote | None:
-        """The link to the target that the ServiceAccount notes, None without one."""
         try:
             chain = chain_of_notes(arn, injection.notes)
         except UnreadableNote as error:

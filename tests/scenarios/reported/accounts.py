@@ -44,7 +44,7 @@ def annotation_on_a_pod_of_a_deployment(world: World) -> None:
 @reported(
     f"{GITHUB}/aws-controllers-k8s/community/issues/2567",
     "a new revision of the operator: the new pod has no permissions",
-    "the operator's manager takes the annotation away with each revision",
+    "the operator's manager removes the annotation with each revision",
     "annotation-missing",
     "annotation-removed",
 )
@@ -78,7 +78,7 @@ def manifest_applied_again(world: World) -> None:
 
 @reported(
     f"{GITHUB}/eksctl-io/eksctl/issues/2665",
-    "the role is made, the pods have no permissions",
+    "the role exists, the pods have no permissions",
     "the tool excluded the ServiceAccount that exists, and did not annotate it",
     "annotation-missing",
 )
@@ -91,7 +91,7 @@ def existing_account_not_annotated(world: World) -> None:
 
 @reported(
     f"{GITHUB}/eksctl-io/eksctl/issues/7887",
-    "the role is made by eksctl, the ServiceAccount stays as it was",
+    "eksctl creates the role, the ServiceAccount stays unchanged",
     "the ServiceAccount is not annotated",
     "annotation-missing",
 )
@@ -116,7 +116,7 @@ def node_account_of_a_driver(world: World) -> tuple[str, ...]:
 @reported(
     f"{GITHUB}/awsdocs/amazon-eks-user-guide/issues/571",
     "mounting is denied, although the controller has its role",
-    "the node's ServiceAccount needs a role, too",
+    "the node's ServiceAccount also needs a role",
     "annotation-missing",
 )
 def mounting_by_the_node_account(world: World) -> tuple[str, ...]:
@@ -298,7 +298,7 @@ def webhook_gone(world: World) -> None:
 @reported(
     f"{GITHUB}/aws/amazon-eks-pod-identity-webhook/issues/131",
     "failing open: x509: certificate signed by unknown authority",
-    "the API server does not reach the webhook, and goes on without it",
+    "the API server does not reach the webhook, and continues without it",
     "webhook-failing",
 )
 def webhook_that_fails_open(world: World) -> None:
@@ -331,7 +331,7 @@ def first_pods_of_a_new_cluster(world: World) -> None:
 @reported(
     f"{GITHUB}/external-secrets/kubernetes-external-secrets/issues/419",
     "after an installation or a change of nodes the pod has the node's role; a restart helps",
-    "the pod was made without its web identity",
+    "the pod was created without its web identity",
     "pod-missed",
     "pod-older-than-annotation",
 )
@@ -377,7 +377,7 @@ def pods_of_a_deleted_role(world: World) -> None:
 @reported(
     f"{GITHUB}/aws/amazon-eks-pod-identity-webhook/issues/83",
     "only some pods have their variables",
-    "ServiceAccount and pods were made at the same time",
+    "ServiceAccount and pods were created at the same time",
     "pod-missed",
     "pod-older-than-annotation",
 )

@@ -27,7 +27,7 @@ def application_of_three_accounts(world: World) -> tuple[str, ...]:
     return "-n", world.namespace
 
 
-@healthy("a condition on audience and issuer under ForAllValues, beside the subject")
+@healthy("a condition on audience and issuer under ForAllValues, next to the subject")
 def for_all_values(world: World) -> None:
     # https://github.com/aws-actions/configure-aws-credentials/issues/690
     keys = {f"{world.prefix}:aud": STS, f"{world.prefix}:iss": f"https://{world.prefix}"}
@@ -71,7 +71,9 @@ def account_of_a_virtual_cluster(world: World) -> tuple[str, ...]:
     return name, "-n", world.namespace
 
 
-@healthy("an agent in the host's network that is told to use its web identity, nodes with a hop limit of 1")
+@healthy(
+    "an agent in the host's network that is configured to use its web identity, nodes with a hop limit of 1"
+)
 def agent_on_hardened_nodes(world: World) -> None:
     # https://github.com/aws-observability/helm-charts/issues/75
     node = "ip-10-0-0-1.ec2.internal"
@@ -130,7 +132,7 @@ def two_providers_in_one_statement(world: World) -> None:
     world.trust(Principal={"Federated": [other, world.provider]})
 
 
-@healthy("a trust policy that allows tags for the session, too")
+@healthy("a trust policy that also allows session tags")
 def trust_with_session_tags(world: World) -> None:
     # https://github.com/terraform-aws-modules/terraform-aws-iam/pull/475
     world.trust(Action=["sts:AssumeRoleWithWebIdentity", "sts:TagSession"])
@@ -144,7 +146,7 @@ def deny_of_everybody_else(world: World) -> None:
     world.trust(deny)
 
 
-@healthy("a role under a path, as platforms make them")
+@healthy("a role with a path, as platforms create them")
 def role_under_a_path(world: World) -> None:
     # https://github.com/hashicorp/vault/issues/28844
     document = json.dumps({"Version": "2012-10-17", "Statement": [world.statement]})
@@ -227,7 +229,7 @@ def both_ways_in_one_namespace(world: World) -> tuple[str, ...]:
     return "-n", world.namespace
 
 
-@healthy("a debugging pod of the ServiceAccount that ended with an error, beside one that runs")
+@healthy("a debugging pod of the ServiceAccount that ended with an error, next to one that runs")
 def debugging_pod_that_failed(world: World) -> None:
     # https://blog.alekc.org/posts/2021/how-to-fix-access-denied-assumerolewithwebidentity/
     world.pod("debug", labels={**SKIP, "run": "debug"}, phase="Failed")
@@ -242,7 +244,7 @@ def account_without_a_role_in_a_namespace_with_roles(world: World) -> tuple[str,
 
 
 @healthy(
-    "a role for the same ServiceAccount of a standby cluster, beside ours, in the account of another cluster"
+    "a role for the same ServiceAccount of a standby cluster, next to ours, in the account of another cluster"
 )
 def standby_cluster(world: World) -> None:
     # https://github.com/kedacore/keda/issues/6706

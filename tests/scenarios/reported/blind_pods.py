@@ -158,7 +158,7 @@ def no_token_for_kubernetes(world: World) -> None:
 
 @reported(
     f"{GITHUB}/actions/actions-runner-controller/issues/16",
-    "the runner's pod is made and ended again and again",
+    "the runner's pod is created and deleted again and again",
     "the controller takes what the webhook injects for drift",
     score=Score.UNTOLD,
 )
@@ -391,7 +391,7 @@ def older_chart_ignores_the_values(world: World) -> None:
 @reported(
     f"{GITHUB}/nebari-dev/nebari/pull/3213",
     "no EC2 IMDS role found; the controller crashes",
-    "the add-on was made without the role that was there for it",
+    "the add-on was created without the role that exists for it",
     "annotation-missing",
 )
 def crashing_controller_without_its_role(world: World) -> None:
@@ -445,7 +445,7 @@ def account_of_a_cron_job(world: World) -> tuple[str, ...]:
 @reported(
     f"{GITHUB}/crossplane-contrib/provider-aws/issues/402",
     "unable to read web identity token file: open : no such file or directory",
-    "the package manager made a ServiceAccount of its own for the pods, without the annotation",
+    "the package manager created its own ServiceAccount for the pods, without the annotation",
     "annotation-missing",
 )
 def account_of_a_package_manager(world: World) -> tuple[str, ...]:
@@ -491,7 +491,7 @@ def one_component_with_a_new_account(world: World) -> tuple[str, ...]:
 @reported(
     f"{GITHUB}/argoproj/argo-rollouts/issues/2254",
     "the pods of the Rollout use the default ServiceAccount",
-    "the controller made the pods without the ServiceAccount",
+    "the controller created the pods without the ServiceAccount",
     "pod-service-account",
     score=Score.HINT,
 )
@@ -554,7 +554,7 @@ def account_of_a_build(world: World) -> tuple[str, ...]:
 @reported(
     f"{GITHUB}/eksctl-io/eksctl/issues/4941",
     "new pods are not created; the old ones run",
-    "the ServiceAccount was deleted, and the tool does not make it again",
+    "the ServiceAccount was deleted, and the tool does not create it again",
     "service-account-missing",
 )
 def account_deleted_under_running_pods(world: World) -> None:

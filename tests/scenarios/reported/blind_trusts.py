@@ -14,7 +14,7 @@ CHINA = "sts.amazonaws.com.cn"
 @reported(
     f"{GITHUB}/kubernetes-sigs/external-dns/issues/1979",
     DENIED,
-    "the role was made for the ServiceAccount of this name in `default`",
+    "the role was created for the ServiceAccount of this name in `default`",
     "trust-subject",
 )
 def made_for_the_default_namespace(world: World) -> None:
@@ -90,7 +90,7 @@ def issuer_behind_cloudfront(world: World) -> None:
 @reported(
     f"{GITHUB}/terraform-aws-modules/terraform-aws-eks/issues/1704",
     "InvalidIdentityToken: Incorrect token audience",
-    "the module makes the provider for the audience of China's endpoint",
+    "the module creates the provider for the audience of China's endpoint",
     "provider-audience",
 )
 def provider_for_the_audience_of_china(world: World) -> None:
@@ -124,7 +124,7 @@ def trust_for_the_audience_of_china(world: World) -> None:
 @reported(
     f"{GITHUB}/awslabs/mountpoint-s3-csi-driver/issues/300",
     "the mount is denied to the node's role",
-    "a wildcard in the name of the ServiceAccount, under StringEquals, beside the audience",
+    "a wildcard in the name of the ServiceAccount, under StringEquals, next to the audience",
     "trust-wildcard",
 )
 def wildcard_for_the_pods_of_a_driver(world: World) -> None:
@@ -155,7 +155,7 @@ def provider_forgotten(world: World) -> None:
 
 @reported(
     f"{GITHUB}/kubernetes/kops/issues/15296",
-    "no container is admitted",
+    "no container gets credentials",
     "the objects with the issuer's documents can't be read by everybody",
     "issuer-documents",
 )

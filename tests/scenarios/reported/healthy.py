@@ -65,7 +65,7 @@ def trust_without_an_audience(world: World) -> None:
     world.conditions(StringEquals={"sub": world.subject})
 
 
-@healthy("a role that EC2 may assume, too")
+@healthy("a role that EC2 can also assume")
 def role_of_instances_too(world: World) -> None:
     world.trust(
         {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
@@ -121,7 +121,7 @@ def old_thumbprint(world: World) -> None:
     )
 
 
-@healthy("a debug pod that opts out, beside one that does not")
+@healthy("a debug pod that opts out, next to one that does not")
 def debug_pod_that_opts_out(world: World) -> None:
     world.pod("debug", labels=SKIP)
 
@@ -134,7 +134,7 @@ def container_passed_over(world: World) -> None:
     )
 
 
-@healthy("a Job that ended before the annotation, beside a pod that runs")
+@healthy("a Job that ended before the annotation, next to a pod that runs")
 def job_that_ended(world: World) -> None:
     for phase in ("Succeeded", "Failed"):
         name = f"{NAME}-{phase.lower()}"
@@ -232,7 +232,7 @@ def host_network(world: World) -> None:
     world.new_pod(hostNetwork=True)
 
 
-@healthy("init containers that get their variables, too")
+@healthy("init containers that also get their variables")
 def init_containers(world: World) -> None:
     world.new_pod(initContainers=[{"name": "fetch", "image": "public.ecr.aws/aws-cli/aws-cli:2.17.0"}])
 
@@ -248,7 +248,7 @@ def endpoint_of_the_vpc(world: World) -> None:
     world.stage.sandbox.add_sts_endpoint(world.stage.cluster)
 
 
-@healthy("an endpoint for STS whose policy admits the account")
+@healthy("an endpoint for STS whose policy allows the account")
 def endpoint_with_a_policy(world: World) -> None:
     statement = {"Effect": "Allow", "Principal": "*", "Action": "sts:*", "Resource": "*"}
     world.stage.sandbox.add_sts_endpoint(world.stage.cluster, {"Statement": [statement]})
@@ -329,7 +329,7 @@ def application_that_runs_for_hours(world: World) -> None:
     world.for_hours()
 
 
-@healthy("a role that was made too late for the first exchange, and not for the next")
+@healthy("a role that was created too late for the first exchange, but not for the next")
 def refused_once(world: World) -> None:
     world.refused("AccessDenied")
     world.exchange()

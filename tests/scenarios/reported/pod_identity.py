@@ -59,7 +59,7 @@ def trust_that_is_for_irsa(world: World) -> None:
 @reported(
     f"{GITHUB}/aws/eks-pod-identity-agent/issues/52",
     NOTHING_INJECTED,
-    "the pod was made some seconds after the association, of which the webhook did not know yet",
+    "the pod was created some seconds after the association, which the webhook did not know yet",
     "pod-identity-missed",
 )
 def pod_made_right_after_the_association(world: World) -> None:
@@ -85,7 +85,7 @@ def injection_that_comes_and_goes(world: World) -> None:
 @reported(
     f"{GITHUB}/aws/amazon-eks-pod-identity-webhook/issues/210",
     NOTHING_INJECTED,
-    "the association was made after the pod",
+    "the association was created after the pod",
     "pod-older-than-association",
 )
 def association_made_after_the_pod(world: World) -> None:

@@ -37,7 +37,7 @@ def keys_from_a_secret(world: World) -> None:
 @reported(
     f"{GITHUB}/velero-io/velero/issues/8240",
     "another role than that of the ServiceAccount is used",
-    "a Secret is mounted as credentials file, and the SDK is told to use it",
+    "a Secret is mounted as credentials file, and the SDK is configured to use it",
     "pod-credentials-file",
     "pod-static-credentials",
     "pod-profile",
@@ -265,7 +265,7 @@ def global_endpoint_by_annotation(world: World) -> None:
 @reported(
     f"{GITHUB}/boto/boto3/issues/2258",
     TIMEOUT,
-    "the old SDK asks the global endpoint, whatever it is told",
+    "the old SDK calls the global endpoint, whatever its configuration",
     "sts-global-endpoint",
     score=Score.HINT,
 )

@@ -113,7 +113,7 @@ def name_without_the_prefix_in_the_trust(world: World) -> None:
 @reported(
     f"{GITHUB}/aws/karpenter-provider-aws/issues/1421",
     "the installation times out, the controller gets no credentials",
-    "the role was made for CLUSTER-NAME, the chart's ServiceAccount is called NAME",
+    "the role was created for CLUSTER-NAME, the chart's ServiceAccount is called NAME",
     "trust-subject",
 )
 def prefixed_name_in_the_trust(world: World) -> None:
@@ -252,8 +252,8 @@ def denied_by_the_organization(world: World) -> None:
 
 @reported(
     f"{GITHUB}/hashicorp/terraform-provider-aws/issues/6566",
-    f"{DENIED} for some seconds after the role was made",
-    "IAM had not made the role known everywhere yet",
+    f"{DENIED} for some seconds after the role was created",
+    "IAM had not propagated the role everywhere yet",
     "role-new",
     "sts-refused",
     score=Score.HINT,
@@ -275,7 +275,7 @@ def provider_never_made(world: World) -> None:
 @reported(
     f"{GITHUB}/terraform-aws-modules/terraform-aws-eks/issues/965",
     NO_PROVIDER,
-    "the module did not make the provider; by hand it worked",
+    "the module did not create the provider; by hand it worked",
     "provider-missing",
 )
 def provider_not_made_by_the_module(world: World) -> None:
@@ -297,7 +297,7 @@ def init_container_without_a_provider(world: World) -> None:
 @reported(
     f"{GITHUB}/rancher/eks-operator/issues/2284",
     NO_PROVIDER,
-    "the provider was made for the issuer's dual-stack name",
+    "the provider was created for the issuer's dual-stack name",
     "provider-url",
 )
 def provider_of_the_dual_stack_name(world: World) -> None:
@@ -335,7 +335,7 @@ def no_room_for_a_provider(world: World) -> None:
 @reported(
     f"{GITHUB}/awslabs/amazon-eks-irsa-cfn/pull/18",
     "InvalidIdentityToken: Incorrect token audience",
-    "the provider was made for sts.amazon.com",
+    "the provider was created for sts.amazon.com",
     "provider-audience",
 )
 def audience_without_aws(world: World) -> None:
@@ -428,7 +428,7 @@ def token_kept_for_days(world: World) -> None:
 @reported(
     f"{GITHUB}/eksctl-io/eksctl/issues/3645",
     "the pods ask for a role that was replaced",
-    "the annotation still names the old role, beside the new one",
+    "the annotation still has the old role; a new one exists",
     "annotation-other-role",
     "role-missing",
 )
@@ -439,7 +439,7 @@ def annotation_of_the_replaced_role(world: World) -> None:
 
 @reported(
     f"{GITHUB}/kubernetes-sigs/aws-ebs-csi-driver/issues/1449",
-    "UnauthorizedOperation: the volume can't be made",
+    "UnauthorizedOperation: the volume can't be created",
     "the annotation has the ARN of a policy",
     "annotation-arn",
 )

@@ -28,7 +28,7 @@ def token_mounted_twice(world: World) -> None:
 @reported(
     f"{GITHUB}/goauthentik/helm/issues/182",
     "no pod: error looking up service account",
-    "the chart makes one ServiceAccount, and the workers ask for one of another name",
+    "the chart creates one ServiceAccount, and the workers use one of another name",
     "pod-not-created",
 )
 def workers_that_ask_for_another_name(world: World) -> None:

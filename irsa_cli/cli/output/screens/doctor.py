@@ -118,7 +118,7 @@ def _summary(account: Examined, said: Container[str]) -> Iterator[str]:
     """One of many ServiceAccounts: its problems, or why it is unknown; reasons in `said` are not repeated."""
     yield f"{_MARKS[account.verdict]} {account.full_name}"
     for item in account.problems:
-        yield f"    {account.full_name}: {item.cause.id}: {visible(item.judgement.text)}"
+        yield f"    {account.full_name}: {item.cause.id}: {item.cause.title}"
     undecided = () if account.problems else account.undecided
     for reason, items in _by_reason(undecided).items():
         why = "as above" if reason in said else visible(reason)

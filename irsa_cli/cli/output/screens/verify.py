@@ -66,7 +66,7 @@ def _one(report: VerificationReport) -> Iterator[str]:
             yield from map(_permission, item.permissions)
         yield from (f"  Note: {note}" for note in item.notes)
         yield from (visible(f"  Warning: {risk.warning}") for risk in item.warnings)
-        yield _verdict(item)
+        yield from _verdict(item)
 
 
 def _step(step: VerificationStep) -> Iterator[str]:
@@ -81,14 +81,19 @@ def _permission(item: Permission) -> str:
     return f"      {_MARKS[item.status]} {item.what}{where}: {item.text}"
 
 
-def _verdict(item: Verification) -> str:
+def _verdict(item: Verification) -> Iterator[str]:
     took = f"({item.seconds:.1f} s)"
+    failed = [step for step in item.steps if step.status is StepStatus.FAILED]
     if item.outcome is VerificationOutcome.VERIFIED:
-        proved = f"Verified: {item.proved} {took}."
-        return f"{proved} {_sentence(unchecked(item.look))}"
-    if item.outcome is VerificationOutcome.FAILED:
-        return f"Failed: {item.problem} {took}"
-    return f"Undetermined: no problem was found, but {item.problem} {took}"
+        yield f"Verified: {item.proved} {took}. {_sentence(unchecked(item.look))}"
+    elif failed:
+        yield f"Failed: {TITLES[failed[0].name].lstrip('+ ')} {took}"
+        if not any(step.advice for step in failed):
+            yield f"Next: {item.look}"
+    elif item.outcome is VerificationOutcome.FAILED:
+        yield f"Failed: {item.problem} {took}"
+    else:
+        yield f"Undetermined: no problem was found, but {item.problem} {took}"
 
 
 def _sentence(text: str) -> str:

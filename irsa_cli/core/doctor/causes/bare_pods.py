@@ -207,7 +207,6 @@ def _left_out(facts: Facts) -> Judgement:
 
 
 def _is_injected_for_all(subject: Subject) -> bool:
-    """Whether it is the webhook that gives identities, to every container; by hand some are left out."""
     if isinstance(subject.association, Association):
         return True
     try:
@@ -275,7 +274,6 @@ def _down(facts: Facts, pods: list[Pod], agents: tuple[Pod, ...]) -> Judgement:
 
 
 def _is_up(pod: Pod) -> bool:
-    """Whether an agent's pod answers, as far as its node has said."""
     return pod.phase == "Running" and pod.ready is not False and not pod.waiting
 
 

@@ -118,7 +118,6 @@ def _external_id(facts: Facts) -> Judgement:
 
 
 def _fitting(chain: Chain, target: Role) -> Iterator[str]:
-    """The external IDs of the trust policy with which it allows the role."""
     for item in as_list(target.trust.get("Statement", [])):
         block = item.get("Condition", {}) if isinstance(item, dict) else {}
         for keys in block.values() if isinstance(block, dict) else ():
@@ -209,7 +208,6 @@ def _proposed(facts: Facts, flags: str, chain: Chain) -> str:
 
 
 def _update(facts: Facts, flags: str, chain: Chain) -> str:
-    """The command that fixes the chain; the user adds the access to the target's account."""
     needed = "--update-target-trust" in flags and "--target-" not in facts.reach.irsa
     way = f" --target-assume-role arn:aws:iam::{chain.account}:role/NAME" if needed else ""
     return of_account(facts, "update-sa", facts.named, flags + way)

@@ -141,7 +141,6 @@ def _endpoint_policy(facts: Facts) -> Judgement:
 
 
 def _lets_through(document: dict[str, Any]) -> bool | None:
-    """Whether the policy allows the unsigned call; None if that depends on conditions."""
     statements = [item for item in as_list(document.get("Statement", [])) if isinstance(item, dict)]
     fitting = [item for item in statements if _fits(item)]
     denying = [item for item in fitting if item.get("Effect") == "Deny"]
@@ -236,7 +235,6 @@ def _mesh(facts: Facts) -> Judgement:
 
 
 def _waits(pod: Pod) -> bool:
-    """Whether the application starts after the sidecar."""
     if any(item.init and item.name in _PROXIES for item in pod.containers):
         return True
     settings = pod.annotations.get("proxy.istio.io/config", "")

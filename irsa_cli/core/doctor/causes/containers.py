@@ -196,14 +196,12 @@ _OF_AWS = re.compile(r"/.*(?:aws|iam|s3|credential|access-?key)", re.IGNORECASE)
 
 
 def _keys_of(subject: Subject, source: str) -> Iterable[str] | None:
-    """The variables that come from a ConfigMap, None where its keys are not read."""
     name, _, prefix = source.removesuffix(")").partition(" (prefix ")
     keys = subject.config_keys.get(name)
     return [f"{prefix}{key}" for key in keys] if isinstance(keys, frozenset) else None
 
 
 def _is_sidecar(subject: Subject, pod: Pod, container: Container) -> bool:
-    """Whether a container is not the pod's main one, which has an identity and no keys of its own."""
     named = pod.annotations.get("kubectl.kubernetes.io/default-container", "")
     first = [item for item in pod.containers if not item.init] or list(pod.containers)
     main = next((item for item in first if item.name == named), first[0])
@@ -269,7 +267,6 @@ def _is_to_assume(container: Container, arn: str) -> bool:
 
 
 def _trusts_itself(role: Role) -> bool:
-    """Whether a statement of its trust policy names it, or its whole account, for sts:AssumeRole."""
     names = names_role(Arn.parse(role.arn), role.arn)
     return any(
         isinstance(item, dict)

@@ -212,7 +212,6 @@ def _unreadable(facts: Facts) -> Judgement:
 
 
 def _user(pod: Pod, container: Container) -> int | None:
-    """Whom the container runs as; None where only its image says so."""
     return pod.user if container.user is None else container.user
 
 

@@ -78,7 +78,6 @@ def hidden_tokens(facts: Facts) -> tuple[str, ...]:
 
 
 def _role_is_hidden(container: Container) -> bool:
-    """Whether its role's variable, or its whole environment, is taken from a Secret or a ConfigMap."""
     if ROLE_ENV in container.env:
         return container.env[ROLE_ENV] is None
     return bool(container.sources)
@@ -202,7 +201,6 @@ def _identity(facts: Facts, item: OwnToken) -> WebIdentity:
 
 
 def _audiences(facts: Facts, role: Role) -> list[str] | None:
-    """The audiences that the issuer's provider accepts; None if irsa cannot read that account."""
     if role_arn(role.arn).account != facts.cluster.home:
         return None
     provider = have(facts.provider)
@@ -257,7 +255,6 @@ def _has_token(pod: Pod, container: Container) -> bool:
 
 
 def _file_at(mount: str, token: str, part: str) -> str:
-    """The path of a volume's token below the mount or subPath."""
     if not part:
         return f"{mount.rstrip('/')}/{token}"
     inside = token.removeprefix(part.rstrip("/")).lstrip("/") if f"{token}/".startswith(part) else token

@@ -290,7 +290,6 @@ def unused(facts: Facts) -> tuple[OtherAssociation, ...]:
 
 
 def _is_unused(facts: Facts, other: OtherAssociation) -> bool:
-    """Whether no pod uses the other ServiceAccount: it is not there, or the namespace's pods show it."""
     accounts = facts.accounts if isinstance(facts.accounts, tuple) else None
     if accounts is not None and all(item.full_name != other.full_name for item in accounts):
         return True
@@ -354,7 +353,6 @@ def _associate(facts: Facts, lost: tuple[OtherAssociation, ...]) -> str:
 
 
 def _would_serve(facts: Facts, other: OtherAssociation) -> bool:
-    """Whether the role surely trusts EKS Pod Identity for this ServiceAccount."""
     association = other.association
     if not isinstance(association, Association) or association.target_role_arn or association.without_tags:
         return False

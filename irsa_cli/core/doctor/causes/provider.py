@@ -51,7 +51,6 @@ def _lookalikes(facts: Facts) -> list[str]:
 
 
 def _named(facts: Facts) -> tuple[ServiceAccount, ...] | None:
-    """The ServiceAccounts with a role of the cluster's account or a malformed ARN; None if unreadable."""
     if not isinstance(facts.accounts, tuple):
         return None
     values = ((item, item.annotations.get(ROLE_ARN_ANNOTATION)) for item in facts.accounts)

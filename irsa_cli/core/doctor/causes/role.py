@@ -77,7 +77,6 @@ def _incomplete(facts: Facts) -> Judgement:
 
 
 def _under_way(facts: Facts) -> tuple[Role, lifecycle.Lifecycle]:
-    """The annotated role, or one that irsa is creating for the ServiceAccount."""
     subject = facts.named
     annotations = annotations_of(subject)
     for item in () if annotations.get(ROLE_ARN_ANNOTATION) else admitting(subject):

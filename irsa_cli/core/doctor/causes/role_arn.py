@@ -7,9 +7,10 @@ import shlex
 
 from irsa_cli.core.doctor.clues.meant import choose, evidence, naming, only_one
 from irsa_cli.core.doctor.clues.trust_flaws import flaws_of, other_roles
-from irsa_cli.core.doctor.commands import annotate_and_restart, make, proposed
+from irsa_cli.core.doctor.commands import admit, annotate_and_restart, commented, make, proposed
 from irsa_cli.core.doctor.facts import EMPTY, Facts, Subject
 from irsa_cli.core.doctor.finding import Judgement, account_cause, ok, problem
+from irsa_cli.core.doctor.subjects import listed
 from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.unreadable import CannotTell, have
 from irsa_cli.core.plan.states import SERVICE_ACCOUNT_TAG, ProviderState
@@ -159,12 +160,16 @@ def _role(facts: Facts) -> Judgement:
     subject, arn = facts.named, _arn_in_partition(facts)
     if have(subject.role) is not None:
         return ok("the role exists")
+    new, similar = _new_role(facts, subject), subject.similar_roles
+    if len(similar) == 1:
+        new = commented((*admit(facts, subject, similar[0]).splitlines(), "or, with a new role:", new))
     tagged = f" (its tag {SERVICE_ACCOUNT_TAG} would be {subject.full_name})"
     return problem(
         "STS reports AccessDenied for a role that does not exist",
-        fix=choose(facts, _new_role(facts, subject)),
+        fix=choose(facts, new),
         annotation=str(arn),
         role=f"not found{'' if naming(facts) else tagged}",
+        **({"similar_roles": listed(similar)} if similar else {}),
         **evidence(facts),
     )
 

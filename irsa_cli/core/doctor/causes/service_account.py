@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import replace
 
 from irsa_cli.core.doctor.clues.meant import evidence, make_or_attach
@@ -16,7 +15,7 @@ from irsa_cli.core.doctor.clues.usage import (
     released,
     strays,
 )
-from irsa_cli.core.doctor.commands import admit, commented, create, of_account
+from irsa_cli.core.doctor.commands import admit, commented, create, make, of_account
 from irsa_cli.core.doctor.facts import Facts, Subject
 from irsa_cli.core.doctor.finding import (
     Judgement,
@@ -35,6 +34,7 @@ from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Pod, ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, have
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
+from irsa_cli.core.values import slips
 
 
 @account_cause(
@@ -56,12 +56,16 @@ def _missing(facts: Facts) -> Judgement:
     if _elsewhere(others, subject):
         raise CannotTell("another namespace has it; see service-account-namespace")
     here = [item.name for item in others if item.namespace == subject.namespace]
-    near = difflib.get_close_matches(subject.name, here, n=3, cutoff=0.7)
+    near = slips.near(subject.name, here)
     namespace = "" if subject.namespace_labels is not None else ", and neither does its namespace"
     association = subject.association
+    fix = create(facts) if isinstance(association, Association) else make_or_attach(facts)
+    if near and fix == make(facts, subject):
+        meant = of_account(facts, "doctor", replace(subject, name=near[0]))
+        fix = f"{meant}\n{comment('or, to create it:')}\n{comment(fix)}"
     return problem(
         f"ServiceAccount {subject.full_name} does not exist{namespace}",
-        fix=create(facts) if isinstance(association, Association) else make_or_attach(facts),
+        fix=fix,
         expected=subject.full_name,
         similar=listed(near) or "none",
         **(

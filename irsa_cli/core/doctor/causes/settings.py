@@ -90,7 +90,6 @@ def _credentials_file(facts: Facts) -> Judgement:
 
 
 def _has_configuration(container: Container) -> bool:
-    """Whether the container has an AWS configuration."""
     if container.env.get(_CONFIG, "") not in ("", _NOTHING):
         return True
     return any("/.aws/" in f"{mount}/" for mount in container.mounts.values())
@@ -153,7 +152,6 @@ class _Endpoint(Enum):
 
 
 def _leads(container: Container) -> _Endpoint:
-    """Where the container calls STS; with its own keys or without a web identity, it does not."""
     variable, address = _endpoint_of(container)
     ignored = container.env.get(_IGNORED, "")
     if not variable or not injected(container) or set(container.env) >= _KEYS:
@@ -169,7 +167,6 @@ def _leads(container: Container) -> _Endpoint:
 
 
 def _endpoint_of(container: Container) -> tuple[str, str | None]:
-    """The variable that sets the STS endpoint ('' for none) and its value (None if hidden)."""
     for name in (_STS_URL, _URL):
         value = container.env.get(name, "")
         if value != "":
@@ -178,7 +175,6 @@ def _endpoint_of(container: Container) -> tuple[str, str | None]:
 
 
 def _host(address: str) -> str:
-    """The host of a URL, '' without one."""
     try:
         return urlsplit(address).hostname or ""
     except ValueError:
@@ -241,7 +237,6 @@ def _proxy(facts: Facts) -> Judgement:
 
 
 def _proxied(container: Container) -> bool | None:
-    """Whether the container calls the agent through a proxy; None if irsa cannot tell."""
     if not any(name in container.env for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")):
         return False
     direct = no_proxy(container)

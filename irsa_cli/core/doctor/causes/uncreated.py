@@ -88,7 +88,6 @@ def waits_for_pods(facts: Facts) -> bool:
 
 
 def _is_past(facts: Facts, item: RefusedPod) -> bool:
-    """Whether its controller has created a pod since."""
     pods = facts.named.pods if isinstance(facts.named.pods, tuple) else ()
     return item.last is not None and any(
         pod.owner == item.maker and pod.created is not None and pod.created > item.last for pod in pods
@@ -96,7 +95,6 @@ def _is_past(facts: Facts, item: RefusedPod) -> bool:
 
 
 def _account_wanted(item: RefusedPod) -> str | None:
-    """The ServiceAccount of the pods: their template's, or the missing one."""
     return item.service_account or missing_account(item.why) or None
 
 

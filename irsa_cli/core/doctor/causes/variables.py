@@ -37,7 +37,6 @@ _SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
 
 
 def _text(container: Container, name: Any) -> str:
-    """The value, '' if it is unset or unknown before the container runs."""
     value = container.env.get(name) if name in container.env else ""
     return "" if value is None or value == HIDDEN or "$(" in value else value
 

@@ -114,7 +114,6 @@ def _failing(facts: Facts) -> Judgement:
 
 
 def _knows_association(facts: Facts) -> bool:
-    """Whether there is a Pod Identity association that the webhook must know of by now."""
     found = facts.named.association
     if not isinstance(found, Association):
         return False
@@ -241,7 +240,6 @@ def _keep_one(facts: Facts, association: Association) -> str:
 
 
 def _serves(facts: Facts) -> bool:
-    """Whether the association's role is known to trust EKS Pod Identity."""
     association, role = facts.named.association, facts.named.association_role
     if not isinstance(association, Association) or not isinstance(role, Role):
         return False
@@ -249,7 +247,6 @@ def _serves(facts: Facts) -> bool:
 
 
 def _admits(facts: Facts) -> bool:
-    """Whether the annotation's role surely trusts the ServiceAccount's token."""
     role = facts.named.role
     identity = identity_of(facts, facts.named)
     return isinstance(role, Role) and explain(role.trust, identity, now=facts.now).admitted

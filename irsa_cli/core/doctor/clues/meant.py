@@ -55,7 +55,6 @@ def _is_exact(statement: Mapping[str, Any], identity: WebIdentity) -> bool:
 
 
 def _subjects(statement: Mapping[str, Any], identity: WebIdentity) -> Iterator[tuple[str, ...]]:
-    """The values that a statement compares the subject with, for each test that asks for equality."""
     issuer = identity.issuer.removeprefix("https://").rstrip("/").lower()
     block = statement.get("Condition")
     for operator, keys in block.items() if isinstance(block, dict) else ():

@@ -21,7 +21,6 @@ SERVICE = "pods.eks.amazonaws.com"
 
 
 def _tags(facts: Facts, association: Association, prefix: str) -> Context:
-    """The session tags, which an association may do without."""
     if association.without_tags:
         return {}
     cluster, subject = facts.cluster, facts.named

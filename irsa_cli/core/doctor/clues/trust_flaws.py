@@ -294,7 +294,6 @@ def _is_old(facts: Facts, arn: str, provider: object) -> bool:
 
 
 def _host(provider: str) -> str:
-    """The host of an issuer, of its URL or its provider's ARN; EKS has one for each region."""
     return host_path(provider.rpartition("oidc-provider/")[2]).partition("/")[0].lower()
 
 

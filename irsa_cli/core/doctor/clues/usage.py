@@ -220,7 +220,6 @@ def _is_part(pod: Pod, own: Iterable[Pod]) -> bool:
 
 
 def _elsewhere(facts: Facts) -> tuple[Pod, ...]:
-    """Pods of a ServiceAccount of the same name in another namespace, as far as these were looked at."""
     pods = facts.named.elsewhere
     if not isinstance(pods, tuple):
         return ()

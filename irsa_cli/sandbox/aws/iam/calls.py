@@ -157,7 +157,6 @@ def _result(powers: Powers, act: Act, *, specific: bool) -> dict[str, Any]:
 
 
 def _missing(layers: list[Any], act: Act) -> set[str]:
-    """Condition keys of statements about the action for which the call gave no value."""
     statements = [s for layer in layers for document in layer for s in listed(document.get("Statement", []))]
     about = [
         s

@@ -104,7 +104,6 @@ def check_identity_policy(text: str, *, managed: bool = False) -> None:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object without duplicate keys."""
     found = dict(pairs)
     if len(found) < len(pairs):
         raise _syntax_error()
@@ -213,7 +212,6 @@ def _is_principal(kind: str, name: str, partition: str) -> bool:
 
 
 def _strings(value: Any) -> list[str]:
-    """A string or a list of strings as a list; empty when it is neither."""
     values = value if isinstance(value, list) else [value]
     return values if all(isinstance(v, str) and v for v in values) else []
 
