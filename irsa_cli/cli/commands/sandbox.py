@@ -98,7 +98,7 @@ def up(**options: Any) -> None:
 @_sandbox_options
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND...]")
 def run(arguments: tuple[str, ...], **options: Any) -> int:
-    """Run a shell or a command in a new sandbox.
+    """Run a shell or command in a new sandbox.
 
     Without COMMAND, your shell ($SHELL) starts. The exit code is that of the command.
 
