@@ -316,7 +316,7 @@ def test_many_that_part_leave_the_one_statement_that_a_role_must_have(stage: Sta
     stage.iam().update_assume_role_policy(RoleName=f"{unique}-r", PolicyDocument=ours)
     ran = stage.irsa("delete", "--yes", "-f", "-", stdin=config(stage, *entries))
     assert ran.code == 0, ran.err
-    assert ran.err.count("is the only one, and") == 1
+    assert ran.err.count("is its only one, and") == 1
     (last,) = stage.iam().get_role(RoleName=f"{unique}-r")["Role"]["AssumeRolePolicyDocument"]["Statement"]
     (subject,) = [value for key, value in last["Condition"]["StringEquals"].items() if key.endswith(":sub")]
     assert isinstance(subject, str)

@@ -61,7 +61,7 @@ def test_a_binding_that_does_not_work_says_why(stage: Stage, namespace: str) -> 
         None,
     )
     text = stage.irsa("describe-sa", "stranger", "-n", namespace, "-c", stage.cluster)
-    assert (text.code, "statement 1" in text.out, ":sub" in text.out) == (0, True, True)
+    assert (text.code, "statement 1" in text.out, "StringEquals sub:" in text.out) == (0, True, True)
 
 
 def pods(found: Json) -> dict[str, tuple[str, bool | None]]:
