@@ -305,7 +305,7 @@ def test_a_half_made_role_of_another_wish_is_refused() -> None:
     assert plan(one, current(role=theirs)).stages
     error = refusal(other, current(role=theirs))
     assert any("t9" in detail for detail in error.details)
-    assert any("irsa recover t9 -c demo" in step for step in error.next_steps)
+    assert any("irsa delete-sa reader -n backend -c demo" in step for step in error.next_steps)
     # Once it is finished, what counts is how it differs.
     done = account({ROLE_ARN_ANNOTATION: ROLE_ARN})
     finished = replace(theirs, attached=frozenset(POLICIES[:2]))
