@@ -50,7 +50,7 @@ BEFORE: dict[str, tuple[str, ...]] = {
 PROVIDER_ARN = "arn:aws:iam::111122223333:oidc-provider/oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLE"
 CODES = {
     "irsa get-sa -l": (7,),
-    "irsa audit -c staging": (1,),
+    "irsa audit -c staging": (4,),
     "irsa doctor": (0, 1),  # 1: no pod of the ServiceAccount is running.
     "irsa recover --forward": (0, 4),  # The example before it has rolled it back.
     "irsa diff": (0, 6),  # 6: there is something to do.

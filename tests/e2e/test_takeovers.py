@@ -401,7 +401,7 @@ def test_one_half_of_constrained_impersonation_is_refused(world: World) -> None:
     identity, doing = CASES["constrained impersonation"].rights["prod"]
     eve, item = world.eve(), world.attempt(CASES["constrained impersonation"].attempts[0])
     world.grant("prod", [identity], "dev", "eve", "one")
-    assert "may also" in "".join(world.ways()["impersonate-account"])
+    assert "can also" in "".join(world.ways()["impersonate-account"])
     world.grant("prod", [doing], "dev", "eve", "two")
     assert until(eve, item).status == 201
     assert world.ways() == {"impersonate-account": ()}

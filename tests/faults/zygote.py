@@ -212,7 +212,8 @@ def serve(connection: socket.socket) -> None:
 def _kill_with_shim(connection: socket.socket, pid: int) -> None:
     """A shim that is killed takes its run with it, as if they were one process."""
     connection.recv(1)
-    os.kill(pid, signal.SIGKILL)
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
 
 
 def _receive(connection: socket.socket) -> tuple[dict[str, Any], list[int]] | None:

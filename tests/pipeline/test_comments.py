@@ -15,7 +15,7 @@ from tests.pipeline.github_api import GitHub
 from tests.pipeline.runner import event
 from tests.pipeline.tools import ROOT
 
-TEXT = "## irsa diff: 2 to change\n\nbackend/s3-reader\n"
+TEXT = "## irsa diff: 2 ServiceAccounts to change\n\nbackend/s3-reader\n"
 Tell = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -65,7 +65,7 @@ def test_what_it_says_already_is_not_written_again(tell: Tell, github: GitHub) -
 
 
 def test_nothing_to_do_puts_right_what_is_there_only(tell: Tell, github: GitHub) -> None:
-    done = "## irsa diff: 1 unchanged\n"
+    done = "## irsa diff: 1 ServiceAccount unchanged\n"
     tell(done, exit_code=0)
     assert github.comments == []
     tell(done, exit_code=0, comment="always")

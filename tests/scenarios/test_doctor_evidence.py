@@ -268,7 +268,7 @@ def test_what_follows_from_a_cause_is_folded_into_it(broken: str, binding: Bindi
     assert f"✗ {cause}: " in ran.out
     unknown = [line for line in ran.out.splitlines() if "unknown: " in line]
     assert not any(FOLLOWING[broken] in line for line in unknown)
-    assert "that to be fixed (-v shows them)" in ran.out
+    assert "until that is fixed (-v shows them)" in ran.out
     assert "Note: " not in ran.out
     everything = binding.stage.irsa("doctor", *of(binding), "-c", "demo", "-v")
     assert FOLLOWING[broken] in everything.out

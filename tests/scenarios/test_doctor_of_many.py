@@ -78,7 +78,7 @@ def test_whom_nobody_could_look_for_is_not_called_right(
     assert text in note
     assert action in note
     ran = binding.stage.irsa("doctor", "-n", binding.namespace, "-c", binding.stage.cluster, user=user)
-    assert f"in what could be checked; {text} is not known (exit 1)" in ran.out
+    assert f"No problem was found, but {text} is not known (exit 1)." in ran.out
 
 
 def test_a_problem_goes_before_what_could_not_be_looked_for(binding: Binding, capsys: Output) -> None:
@@ -184,7 +184,7 @@ def test_of_more_than_cloudtrail_is_asked_about_that_is_said(binding: Binding, c
     assert len(whole["items"]) == ASKED + 2
     assert len(json.dumps(whole["items"][1:])) < (ASKED + 1) * 4000
     ran = binding.stage.irsa("doctor", "-n", binding.namespace, "-c", binding.stage.cluster)
-    assert "in what could be checked; the history of STS calls is not known (exit 1)" in ran.out
+    assert "No problem was found, but the history of STS calls is not known (exit 1)." in ran.out
 
 
 def test_roles_that_are_read_together_are_judged_as_those_that_are_read_one_by_one(

@@ -15,7 +15,6 @@ from irsa_cli.sandbox import Sandbox
 from tests.docs.console import ROOT, Shell, matches
 
 PAGE = ROOT / "docs" / "explanation" / "six-tasks.md"
-SQS = "arn:aws:iam::aws:policy/AmazonSQSFullAccess"
 POLICY = (
     '{"Version": "2012-10-17", "Statement":'
     ' [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "%s"}]}'
@@ -81,7 +80,7 @@ def play(told: Transcript) -> None:
     told.type(create, "The same without that option.")
     told.type(create, "And again, to be sure.")
     told.task("4. Ask for something else")
-    other = re.sub(r"arn:aws:iam::aws:policy/\w+", SQS, create)
+    other = create.replace("AmazonS3ReadOnlyAccess", "AmazonSQSReadOnlyAccess")
     told.type(other, "Another policy.", 4)
     told.type(told.next(), "The command under `Next:`.")
     told.task("5. See a run fail, and correct it")
