@@ -268,7 +268,7 @@ def test_fifty_tags_are_all_there_is(stage: Stage, namespace: str) -> None:
     [
         (),
         ("--verify",),
-        ("--attach-policy-arn", "foo"),
+        ("--attach-policy-arn", "arn:foo"),
         ("--attach-policy-arn", SNS, "--detach-policy-arn", SNS),
         ("--set-policy-arns", SNS, "--attach-policy-arn", SQS),
         ("--inline-policy", "queue.json", "--remove-inline-policy", "queue"),
