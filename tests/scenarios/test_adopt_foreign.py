@@ -134,7 +134,7 @@ def test_who_writes_the_service_account_again_is_said(
     ran = adopt(stage, NAME, "-n", namespace, "-o", "json")
     assert ran.code == 0, ran.err
     assert ran.item["adoption"]["serviceAccountMadeBy"] == maker
-    assert any(f"managed by {maker}" in note and "writes it again" in note for note in ran.item["notes"])
+    assert any(f"managed by {maker}" in note and "may remove the annotation" in note for note in ran.item["notes"])
 
 
 def test_whom_the_trust_policy_lets_in_is_said(stage: Stage, namespace: str, unique: str) -> None:
@@ -177,7 +177,7 @@ def test_what_cant_be_known_is_taken_over_and_said(
     stage.make_account(namespace, NAME, annotations={ROLE_ARN: arn})
     ran = adopt(stage, NAME, "-n", namespace, "-o", "json")
     assert ran.code == 0, ran.err
-    assert any("not known" in note for note in ran.item["notes"])
+    assert any("irsa can't tell whether" in note for note in ran.item["notes"])
 
 
 def test_what_is_not_admitted_is_let_in_as_proposed(stage: Stage, namespace: str, unique: str) -> None:
@@ -259,7 +259,7 @@ def test_each_note_of_many_says_what_it_is_about(stage: Stage, namespace: str, u
     for tool in tools:
         tool.make(stage, namespace, tool.name, f"{unique}-{tool.name}")
     write_trust(stage, f"{unique}-hand", admitting(stage, None))
-    planned = adopt(stage, "--all", "-n", namespace, "--dry-run")
+    planned = adopt(stage, "--all", "-n", namespace, "--dry-run", "-v")
     said = [line for line in planned.err.splitlines() if "Note:" in line]
     assert said
     assert all(any(f"{namespace}/{tool.name}: " in line for tool in tools) for line in said), said

@@ -74,7 +74,7 @@ def test_a_role_at_another_path_is_proposed_as_a_field(stage: Stage, unique: str
     )
     assert ran.code == 4, ran.err
     (step,) = ran.error["next"]
-    assert step.startswith("say attachRoleARN: arn:aws:iam::")
+    assert step.startswith("set attachRoleARN: arn:aws:iam::")
     right = step.split()[2]
     assert apply(stage, config(stage, entry("app", unique, attachRoleARN=right)), "--update-trust").code == 0
 

@@ -61,7 +61,7 @@ def test_a_role_of_that_name_at_another_path_is_seen_before(
     stage.sandbox.calls.clear()
     ran = apply(stage, text, *atomic)
     assert ran.code == 4, ran.err
-    assert "is not irsa's" in ran.err
+    assert "is not managed by irsa" in ran.err
     assert "Another run" not in ran.err
     assert writes(stage) == []
     assert stage.world() == before

@@ -94,7 +94,7 @@ def test_create_sa_with_the_same_role_on_both_sides(stage: Stage, namespace: str
     role = create(stage, namespace, "-o", "json").item["role"]["arn"]
     associate(stage, namespace, role)
     ran = create(stage, namespace, "--verify")
-    assert f"{namespace}/{NAME} has the role {role}; pods get it by EKS Pod Identity" in last(ran)
+    assert f"{namespace}/{NAME} has the role {role}; EKS Pod Identity gives it to pods" in last(ran)
     assert OTHER not in ran.out + ran.err
 
 

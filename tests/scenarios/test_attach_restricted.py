@@ -54,7 +54,7 @@ def test_what_cant_be_known_is_said_and_nothing_is_written_on_the_role(
     ran = _attach(stage, namespace, arn)
     assert ran.code == 0, ran.err
     (key,) = next(iter(condition.values()))
-    assert any("not known" in note and key in note for note in ran.item["notes"]), ran.item["notes"]
+    assert any("irsa can't tell" in note and key in note for note in ran.item["notes"]), ran.item["notes"]
     assert "would refuse" not in ran.err
     assert trust_of(stage, unique) == trust
     account = stage.account(namespace, "app")
@@ -137,7 +137,7 @@ def test_a_guard_that_denies_other_addresses_is_no_no(stage: Stage, namespace: s
     trust = trust_of(stage, unique)
     ran = _attach(stage, namespace, arn, "--update-trust")
     assert ran.code == 0, ran.err
-    assert any("Guard" in note and "not known" in note for note in ran.item["notes"])
+    assert any("Guard" in note and "can't tell" in note for note in ran.item["notes"])
     assert trust_of(stage, unique) == trust
     proven = _attach(stage, namespace, arn, "--verify")
     assert proven.code == 0, proven.err
@@ -193,7 +193,7 @@ def test_a_file_that_uses_a_restricted_role(
     trust = trust_of(stage, unique)
     ran = apply(stage, text, *mode)
     assert ran.code == 0, ran.err
-    assert "not known" in ran.err
+    assert "can't tell" in ran.err
     assert trust_of(stage, unique) == trust
     forced = apply(stage, text, "--update-trust", "--force", *mode)
     assert forced.code == 0, forced.err

@@ -79,7 +79,7 @@ def test_what_goes_is_shown_and_asked_about(
         terminal.read(shown)
         if "- Role" in shown:
             terminal.read("keep its unique\\s+id: save them again")
-        terminal.read(r"Delete [^?]*\? \[y/N\]")
+        terminal.read(r"Delete\s[^?]*\? \[y/N\]")
         terminal.type(f"{answer}\n")
         terminal.read("it was not confirmed" if answer == "n" else r"Deleted|no longer accepts|done")
         assert terminal.end() == (4 if answer == "n" else 0)
@@ -150,7 +150,7 @@ def test_the_interrupt_key_at_the_question_ends_the_command(
         before(small)
     world = small.world()
     with at_terminal(small, arguments) as terminal:
-        terminal.read(r"Delete [^?]*\? \[y/N\]")
+        terminal.read(r"Delete\s[^?]*\? \[y/N\]")
         # The key may be heard in the moment before Python reads: then it shows with the next one.
         terminal.type(INTERRUPT)
         terminal.read(r"\^C")

@@ -74,7 +74,7 @@ def check(bound: Bound, deletion: Deletion, users: Users) -> None:
             *(["stop these pods or change their ServiceAccount, then run this again"] if pods else []),
             *(["delete these workloads or change their ServiceAccount"] if waiting and not pods else []),
             *(["remove these from the role's trust policy, or keep it: --keep-role"] if strangers else []),
-            "or delete it anyway: run this again with --force (--force --dry-run shows the plan)",
+            "or delete it anyway: run this again with --force",
         ),
     )
 
