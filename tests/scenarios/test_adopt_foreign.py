@@ -134,7 +134,7 @@ def test_who_writes_the_service_account_again_is_said(
     ran = adopt(stage, NAME, "-n", namespace, "-o", "json")
     assert ran.code == 0, ran.err
     assert ran.item["adoption"]["serviceAccountMadeBy"] == maker
-    assert any(f"managed by {maker}" in note and "may remove the annotation" in note for note in ran.item["notes"])
+    assert any(f"managed by {maker}" in note and "may overwrite" in note for note in ran.item["notes"])
 
 
 def test_whom_the_trust_policy_lets_in_is_said(stage: Stage, namespace: str, unique: str) -> None:

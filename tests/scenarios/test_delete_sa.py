@@ -147,7 +147,7 @@ def test_a_service_account_that_irsa_only_annotated_stays(stage: Stage, namespac
     create(stage, namespace, "--attach-policy-arn", READ_ONLY, "--token-expiration", "900")
     ran = delete(stage, namespace)
     assert ran.code == 0, ran.err
-    assert "stays" in ran.err
+    assert "it is kept" in ran.err
     assert stage.world() == before
     assert delete(stage, namespace).code == 4
 
@@ -199,7 +199,7 @@ def test_the_only_statement_of_a_role_stays(stage: Stage, namespace: str, unique
     before = stage.aws_world()
     ran = delete(stage, namespace)
     assert ran.code == 0, ran.err
-    assert "the only one" in ran.err
+    assert "its only one" in ran.err
     assert stage.account(namespace, "app") is None
     assert stage.aws_world()["roles"] == before["roles"]
 
