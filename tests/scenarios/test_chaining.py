@@ -298,7 +298,7 @@ def test_what_may_stay_at_the_target_is_told_by_its_sid(
     ran = stage.irsa("delete-sa", *about(stage, namespace), "--yes")
     assert ran.code == 0, ran.err
     _, ours = elsewhere.world()["roles"]["data"]["trust"]["Statement"]
-    assert f"Sid {ours['Sid']}" in ran.err
+    assert f"its Sid would be {ours['Sid']}" in ran.err
 
 
 def test_files_say_it_for_all_and_for_one(stage: Stage, namespace: str, elsewhere: Elsewhere) -> None:
