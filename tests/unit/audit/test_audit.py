@@ -47,7 +47,7 @@ def test_who_gets_the_role_is_evidence() -> None:
     (risk,) = [item for item in AUDIT.risks if item.role == arn_of("w9")]
     assert risk.evidence == ("the pattern is 'system:serviceaccount:prod:a*'",)
     (wide,) = [item for item in AUDIT.risks if item.role == arn_of("w8")]
-    assert "statement 1 allows prod/by-association, prod/default, prod/lost and" in wide.evidence[0]
+    assert "statement 1 allows prod/by-association, prod/default, prod/lost and" in "\n".join(wide.evidence)
 
 
 def test_one_role_and_one_service_account() -> None:
