@@ -251,7 +251,7 @@ def test_the_trust_is_judged_without_the_permission_to_see_policies(
 ISSUER_REFUSES = "issuer_that_refuses_everybody"
 FOLLOWING = {
     ISSUER_REFUSES: "returns HTTP 403",
-    "annotation_with_a_wrong_digit": "irsa did not read the role",
+    "annotation_with_a_wrong_digit": "irsa can't read account",
     "no_annotation": "none of its running pods has an AWS identity",
     "no_webhook": "none of its running pods has an AWS identity",
     "pod_started_before_the_annotation": "none of its running pods has an AWS identity",
