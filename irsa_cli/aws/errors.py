@@ -313,7 +313,10 @@ def _advice(code: str, headers: Mapping[str, Any]) -> tuple[str, ...]:
     if code in _BAD_CREDENTIALS:
         return ("aws sts get-caller-identity  # whose credentials these are",)
     if code == "LimitExceeded":
-        return ("delete unused objects, or raise the quota: aws service-quotas list-service-quotas",)
+        return (
+            "delete unused objects, or raise the quota: aws service-quotas list-service-quotas"
+            " --service-code iam --region us-east-1",
+        )
     if code in THROTTLED:
         return ("AWS throttles this account: run this again in a minute",)
     return ()

@@ -71,6 +71,8 @@ PROPOSED: dict[str, str] = {
     "create-sa x -c demo --dry-rn": "create-sa x -c demo --dry-run",
     "create-sa x -c demo --dry-run=client": "create-sa x -c demo --dry-run",
     f"create-sa x -c demo --policy-arn {READ_ONLY}": f"create-sa x -c demo --attach-policy-arn {READ_ONLY}",
+    "update-sa reader -c demo --attach-role-arn arn:aws:iam::111122223333:role/x": "create-sa reader -c demo"
+    " --attach-role-arn arn:aws:iam::111122223333:role/x",
     "delete-sa reader -c demo --auto-approve": "delete-sa reader -c demo --yes",
     "-c demo get-sa": "get-sa -c demo",
     "--region eu-west-1 -c demo create-sa x": "create-sa x --region eu-west-1 -c demo",
@@ -100,6 +102,8 @@ EXPLAINED: dict[str, str] = {
     "create-sa -c demo": "Missing argument 'NAME'",
     "create-sa x": "Missing option '--cluster'",
     "create-sa x -c": "Option '-c' requires an argument",
+    "create-sa x -c demo --attach-policy-arn -n shop": "requires an argument; -n is an option",
+    "create-sa x -c demo --attach-policy-arn --dry-run": "requires an argument; --dry-run is an option",
     "create-sa x -c demo -n a,b": "'a,b' is a list; give one namespace",
     "create-sa a,b -c demo": "'a,b' is a list; give one name",
     "create-sa a b -c demo": "Unexpected argument: b.",
@@ -167,8 +171,8 @@ def test_the_line_that_was_meant_is_proposed_and_works(
     assert run(["associate-oidc", "-c", "demo", "-q"]) == 0
     if "reader" in line:
         assert run(["create-sa", "reader", "-c", "demo", "-q", "--no-policy"]) == 0
-    without = ["--no-policy"] if re.match("create-sa (?!.*--attach-policy-arn)", proposed) else []
-    assert run([*shlex.split(proposed), *without]) in (0, 1, 5, 6, 7)
+    without = ["--no-policy"] if re.match("create-sa (?!.*--attach-)", proposed) else []
+    assert run([*shlex.split(proposed), *without]) in (0, 1, 4, 5, 6, 7)
 
 
 @pytest.mark.parametrize("line", EXPLAINED)

@@ -10,6 +10,7 @@ import re
 import textwrap
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
+from itertools import pairwise
 from typing import Any
 
 import click
@@ -163,6 +164,12 @@ class HelpedCommand(AsCalled):
                 f"-{word.partition('=')[0]}" in it.opts for it in self.params
             ):
                 raise click.NoSuchOption(word.partition("=")[0], ctx=ctx)
+        values = {word for it in self.params if not getattr(it, "is_flag", True) for word in it.opts}
+        flags = {word for it in self.get_params(ctx) for word in it.opts if word.startswith("-")}
+        for word, value in pairwise(own):
+            if word in values and value.partition("=")[0] in flags:  # click would take it as the value.
+                message = f"Option '{word}' requires an argument; {value} is an option."
+                raise click.BadOptionUsage(word, f"{message} Is a shell variable empty?", ctx)
         left = super().parse_args(ctx, args)
         if not ctx.resilient_parsing:
             settle(ctx)

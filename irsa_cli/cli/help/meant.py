@@ -220,7 +220,9 @@ def _with_option(words: list[str], name: str, known: Sequence[str]) -> list[str]
     with_value = name in _DROPPED_WITH_VALUE or (words[0], name) == ("unlock", "--name")
     if name in _DROPPED or with_value:
         return [*before, *after[with_value and "=" not in words[at] :]]
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.75)
+    if (words[0], name) == ("update-sa", "--attach-role-arn"):
+        return ["create-sa", *words[1:]]
+    near = [] if name in _OPTIONS.values() else difflib.get_close_matches(name, known, n=1, cutoff=0.75)
     return [*before, near[0] + words[at][len(name) :], *after] if near else None
 
 

@@ -17,7 +17,7 @@ _SHORT = 2
 def near(name: str, known: Collection[str]) -> tuple[str, ...]:
     """The three known words most like this one, whatever its case, then those that begin with it."""
     by_lower = {word.lower(): word for word in known if word != name}
-    close = difflib.get_close_matches(name.lower(), by_lower, 3, 0.7)
+    close = difflib.get_close_matches(name.lower(), by_lower, 3, 0.65)
     begun = sorted(word for word in by_lower if len(name) > _SHORT and word.startswith(name.lower()))
     return tuple(by_lower[word] for word in dict.fromkeys((*close, *begun)))[:3]
 

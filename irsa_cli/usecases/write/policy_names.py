@@ -75,7 +75,7 @@ def _arn_of(connection: Connection, name: str, own: dict[str, str]) -> str:
     similar += reading.similar_policies(connection.iam, iam_arn(partition, "aws", f"policy/{plain}"))
     raise Refused(
         f"no managed policy has the name {name}",
-        reason=f"neither AWS nor account {connection.cluster.home} has one",
+        reason=f"IAM lists none in account {connection.cluster.home}, and AWS has none",
         details=(f"policies with a similar name: {', '.join(similar)}",) if similar else (),
-        next_steps=("check the spelling, or give the policy's full ARN",),
+        next_steps=("check the spelling, or give the policy's full ARN; IAM lists a new policy after some seconds",),
     )
