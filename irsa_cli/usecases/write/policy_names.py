@@ -77,5 +77,5 @@ def _arn_of(connection: Connection, name: str, own: dict[str, str]) -> str:
         f"no managed policy has the name {name}",
         reason=f"IAM lists none in account {connection.cluster.home}, and AWS has none",
         details=(f"policies with a similar name: {', '.join(similar)}",) if similar else (),
-        next_steps=("check the spelling, or give the policy's full ARN; IAM lists a new policy after some seconds",),
+        next_steps=("check the spelling, or give its full ARN; IAM can list a new policy some seconds late",),
     )
