@@ -17,14 +17,7 @@ from irsa_cli.core.audit.estate import AuditedAccount, AuditedCluster, Estate
 from irsa_cli.core.audit.reach import who_can
 from irsa_cli.core.inventory.bindings import BoundRole
 from irsa_cli.core.policies.policy import Document
-from irsa_cli.core.rbac.objects import (
-    RbacBinding,
-    RbacObjects,
-    RbacRole,
-    RbacRule,
-    RbacSubject,
-    RoleRef,
-)
+from irsa_cli.core.rbac.objects import RbacBinding, RbacObjects, RbacRole, RbacRule, RbacSubject, RoleRef
 from tests.support.estates import ADMIN, READ, SA, account, admits, arn_of, cluster, estate, role
 
 ROLES, ACCOUNTS, CLUSTERS = 5000, 3000, 20

@@ -13,12 +13,7 @@ from irsa_cli.changes.provider import AudienceHandler, ProviderHandler
 from irsa_cli.changes.role import RoleHandler
 from irsa_cli.changes.role_commit import RoleCommitHandler
 from irsa_cli.changes.role_owner import RoleOwnerHandler
-from irsa_cli.changes.role_parts import (
-    BoundaryHandler,
-    RoleTagsHandler,
-    SettingsHandler,
-    TrustPolicyHandler,
-)
+from irsa_cli.changes.role_parts import BoundaryHandler, RoleTagsHandler, SettingsHandler, TrustPolicyHandler
 from irsa_cli.changes.service_account import ServiceAccountHandler
 from irsa_cli.changes.target_trust import IamOf, TargetTrustHandler
 from irsa_cli.changes.trust_statement import TrustStatementHandler

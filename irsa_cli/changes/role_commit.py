@@ -6,15 +6,7 @@ from typing import TYPE_CHECKING
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.errors import call
-from irsa_cli.changes.common import (
-    Settled,
-    conflict,
-    expect,
-    read_until,
-    remember,
-    tag_call,
-    telling,
-)
+from irsa_cli.changes.common import Settled, conflict, expect, read_until, remember, tag_call, telling
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.plan.states import COMMIT_TAG, TRANSACTION_TAG, CommitState
 from irsa_cli.core.values.errors import Outcome

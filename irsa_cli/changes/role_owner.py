@@ -11,16 +11,7 @@ from typing import TYPE_CHECKING
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.errors import call
-from irsa_cli.changes.common import (
-    Asked,
-    Settled,
-    conflict,
-    expect,
-    read_until,
-    remember,
-    tag_call,
-    telling,
-)
+from irsa_cli.changes.common import Asked, Settled, conflict, expect, read_until, remember, tag_call, telling
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.plan.states import NOBODY, TRANSACTION_TAG, OwnerState, State
 from irsa_cli.core.values.errors import DeadlineExceeded, NotVisible, Outcome

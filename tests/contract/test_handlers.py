@@ -18,16 +18,7 @@ from irsa_cli.core.values.errors import Conflict, MadeAgain, Outcome, ServiceErr
 from irsa_cli.sandbox import Sandbox
 from irsa_cli.transaction.protocol import Applied, Claim, Run
 from tests.contract.handler_cases import CASES, WITHOUT_AN_OWNER, Case
-from tests.contract.handler_stages import (
-    AFTER,
-    BEFORE,
-    REFUSED,
-    InMemory,
-    InSandbox,
-    Stage,
-    impatient,
-    told,
-)
+from tests.contract.handler_stages import AFTER, BEFORE, REFUSED, InMemory, InSandbox, Stage, impatient, told
 from tests.support.memory import MemoryCloud
 from tests.unit.world import THIS_RUN, World, apply
 

@@ -21,15 +21,7 @@ from tests.faults.desired_states import (
 from tests.faults.judge import TRANSACTION, Ending, Json
 from tests.faults.ran import Fate, Ran
 from tests.faults.schedule_judge import Judgement, judge, kept, remaining, spoilt, to_repeat
-from tests.faults.worlds import (
-    BEFORE,
-    bound,
-    changed,
-    role_name,
-    with_account,
-    with_namespace,
-    with_role,
-)
+from tests.faults.worlds import BEFORE, bound, changed, role_name, with_account, with_namespace, with_role
 from tests.support.stage import ROLE_ARN
 
 OWN = DesiredState("apps/app", policies=("p", "q"), inline=("queue",))

@@ -7,12 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from irsa_cli.core.audit.estate import (
-    AuditedAccount,
-    AuditedAssociation,
-    AuditedCluster,
-    Estate,
-)
+from irsa_cli.core.audit.estate import AuditedAccount, AuditedAssociation, AuditedCluster, Estate
 from irsa_cli.core.inventory.bindings import BoundRole
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.web_identity import ACTION

@@ -8,14 +8,7 @@ terminal starts irsa itself. No module is imported that takes longer than the in
 import os
 import sys
 from _json import encode_basestring_ascii as quoted
-from _signal import (  # type: ignore[import-not-found]
-    SIG_DFL,
-    SIGHUP,
-    SIGINT,
-    SIGQUIT,
-    SIGTERM,
-    signal,
-)
+from _signal import SIG_DFL, SIGHUP, SIGINT, SIGQUIT, SIGTERM, signal  # type: ignore[import-not-found]
 from _socket import AF_UNIX, SCM_RIGHTS, SOCK_STREAM, SOL_SOCKET, socket
 
 SOCKET = os.path.join(os.path.dirname(os.path.realpath(sys.argv[0])), "socket")

@@ -5,7 +5,7 @@
     python tools/docs/plain.py PATH...    lists the forms and long sentences in these files, done or not
     python tools/docs/plain.py --settle   takes the names that are done out of plain-not-yet.txt
 
-Three kinds of text are read: `help` of commands and options; `messages` in modules, and pages; and `code`:
+Three kinds of text are read: `help` of commands and options; `messages` in modules, data and pages; `code`:
 docstrings, comments, and names of functions, classes and arguments.
 Which words have been replaced by which is not here: words.py has them.
 """
@@ -25,7 +25,7 @@ import click
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from words import ROOT, messages, prose
+from words import ROOT, prose, texts_in
 
 from irsa_cli.cli.main import irsa
 
@@ -174,8 +174,10 @@ def found_in(path: Path) -> dict[str, list[Found]]:
     source = path.read_text(encoding="utf-8")
     if path.suffix == ".md":
         return {"messages": list(_forms(name, source))}
-    texts = messages(source)
+    texts = texts_in(path)
     said = [*_forms(name, texts), *_long(name, texts)]
+    if path.suffix == ".json":
+        return {"messages": said}
     inside = [one for line, text in code(source) for one in _forms(name, text, line)]
     inside += [
         Found(name, line, word, "a word of the field")
@@ -185,6 +187,7 @@ def found_in(path: Path) -> dict[str, list[Found]]:
     return {"messages": said, "code": inside}
 
 
+MODULES = sorted((*(ROOT / "irsa_cli").rglob("*.py"), *(ROOT / "irsa_cli/core").rglob("*.json")))
 PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md")
 
 
@@ -194,7 +197,7 @@ def all_found() -> dict[str, list[Found]]:
     for one in _of_help():
         found.setdefault(f"help {one.text}", []).append(one)
     pages = [*PAGES, *sorted((ROOT / "docs").rglob("*.md"))]
-    for path in [*pages, *sorted((ROOT / "irsa_cli").rglob("*.py"))]:
+    for path in [*pages, *MODULES]:
         for kind, those in found_in(path).items():
             if those:
                 found[f"{kind} {path.relative_to(ROOT).as_posix()}"] = those
@@ -204,8 +207,8 @@ def all_found() -> dict[str, list[Found]]:
 def all_texts() -> Iterator[tuple[str, str]]:
     """Each text of the program that a user can read, by its command and option or its file and line."""
     yield from ((name, text) for name, text, _ in help_texts())
-    for path in sorted((ROOT / "irsa_cli").rglob("*.py")):
-        for line, texts in enumerate(messages(path.read_text(encoding="utf-8")).split("\n"), 1):
+    for path in MODULES:
+        for line, texts in enumerate(texts_in(path).split("\n"), 1):
             for text in texts.split(" . "):
                 if len(re.findall(r"[A-Za-z]{2,}", text)) > 2:
                     yield f"{path.relative_to(ROOT).as_posix()}:{line}", text

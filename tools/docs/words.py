@@ -114,6 +114,17 @@ def messages(source: str) -> str:
     return "\n".join(lines)
 
 
+def texts_in(path: Path) -> str:
+    """The texts of a module, or those of more than one word in a JSON file, each in its first line."""
+    source = path.read_text(encoding="utf-8")
+    if path.suffix == ".py":
+        return messages(source)
+    return "\n".join("".join(f" . {text}" for text in _IN_JSON.findall(line)) for line in source.splitlines())
+
+
+_IN_JSON = re.compile(r'"([^"]+ [^"]+)"')
+
+
 def _help(command: click.Command, context: click.Context) -> Iterator[tuple[str, str]]:
     options = [param for param in command.get_params(context) if isinstance(param, click.Option)]
     said = [command.help, *(option.help for option in options if not option.hidden)]

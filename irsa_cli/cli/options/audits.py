@@ -16,15 +16,7 @@ from irsa_cli.cli.options.common import (
     report_options,
 )
 from irsa_cli.cli.options.targets import readers_option
-from irsa_cli.cli.options.types import (
-    CLUSTER_NAME,
-    Decorator,
-    completed,
-    group,
-    many,
-    many_filled,
-    once,
-)
+from irsa_cli.cli.options.types import CLUSTER_NAME, Decorator, completed, group, many, many_filled, once
 from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.core.trust.rules.rule import Severity
 

@@ -8,14 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from irsa_cli.core.lint.found import (
-    Found,
-    LintedAccount,
-    LintedObject,
-    LintedTrust,
-    Unjudged,
-    is_gap,
-)
+from irsa_cli.core.lint.found import Found, LintedAccount, LintedObject, LintedTrust, Unjudged, is_gap
 from irsa_cli.core.lint.judging import refuses
 from irsa_cli.core.objects.kinds import KINDS, workload
 from irsa_cli.core.rbac.becoming import Becoming

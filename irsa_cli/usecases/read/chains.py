@@ -9,11 +9,7 @@ from irsa_cli.aws import iam as reading
 from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount, DesiredState
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.rules import noted_or_none
-from irsa_cli.core.plan.states import (
-    CONFIG_MAP_ANNOTATION,
-    SERVICE_ACCOUNT_TAG,
-    TRANSACTION_TAG,
-)
+from irsa_cli.core.plan.states import CONFIG_MAP_ANNOTATION, SERVICE_ACCOUNT_TAG, TRANSACTION_TAG
 from irsa_cli.core.planning.chaining import admitted, former_chains
 from irsa_cli.core.policies import policy
 from irsa_cli.core.trust.chain import Chain, FoundConfigMap, FoundTarget

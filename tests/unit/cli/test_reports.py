@@ -16,15 +16,7 @@ from irsa_cli.cli.output.reports.annotations import as_annotations
 from irsa_cli.cli.output.reports.escaping import code, command, fence, plain, shortened
 from irsa_cli.cli.output.reports.files import outputs
 from irsa_cli.cli.output.reports.markdown import LENGTH, as_markdown
-from irsa_cli.cli.output.reports.model import (
-    Document,
-    Entry,
-    Level,
-    Line,
-    PipelineReport,
-    Rank,
-    SourcePlace,
-)
+from irsa_cli.cli.output.reports.model import Document, Entry, Level, Line, PipelineReport, Rank, SourcePlace
 from tests.support.thoroughness import examples
 
 HOSTILE = (

@@ -6,13 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from irsa_cli.core.doctor.facts import (
-    EksFacts,
-    OtherAssociation,
-    RoleSummary,
-    TrailEvent,
-    VpcEndpoint,
-)
+from irsa_cli.core.doctor.facts import EksFacts, OtherAssociation, RoleSummary, TrailEvent, VpcEndpoint
 from irsa_cli.core.objects.aws import Association, Role
 from irsa_cli.core.objects.kinds import Pod, RefusedPod, Requirement, Volume
 from irsa_cli.core.objects.unreadable import Unreadable

@@ -25,13 +25,7 @@ from irsa_cli.core.plan.states import (
 )
 from irsa_cli.core.recovery.ages import age_of
 from irsa_cli.core.recovery.judge import Finder, Key, key_of
-from irsa_cli.core.recovery.leftovers import (
-    Leftovers,
-    SeenAccount,
-    SeenLeftovers,
-    SeenNamespace,
-    SeenRole,
-)
+from irsa_cli.core.recovery.leftovers import Leftovers, SeenAccount, SeenLeftovers, SeenNamespace, SeenRole
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
 from tests.support.thoroughness import examples
 from tests.unit.planning.desired_states import DOCUMENT, POLICIES, ROLE_ARN, STRANGER, desired, role_for

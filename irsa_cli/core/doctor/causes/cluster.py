@@ -9,15 +9,7 @@ from typing import Any
 
 from irsa_cli.core.doctor.clues.exchanges import is_admitted
 from irsa_cli.core.doctor.facts import Facts
-from irsa_cli.core.doctor.finding import (
-    Judgement,
-    cluster_cause,
-    hint,
-    ok,
-    pod_cause,
-    problem,
-    unknown,
-)
+from irsa_cli.core.doctor.finding import Judgement, cluster_cause, hint, ok, pod_cause, problem, unknown
 from irsa_cli.core.doctor.subjects import listed, pod_names
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.parsing import selects
