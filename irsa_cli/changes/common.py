@@ -132,7 +132,7 @@ def read_until(read: Callable[[], S], fits: Callable[[S], bool], run: Run) -> S:
     return found
 
 
-def _while_spreading(run: Run) -> Iterator[bool]:
+def while_spreading(run: Run) -> Iterator[bool]:
     """Pause, longer each time, for as long as IAM may not show yet what it has confirmed."""
     waited, wait = 0.0, 0.25
     while waited < limits.PROPAGATION_SECONDS:
@@ -154,7 +154,7 @@ def create_once(
     When IAM says that it exists and shows nothing, it is asked again until it shows: that may be what an
     attempt without an answer made. Raises `taken` when it is somebody else's, or nobody can see it.
     """
-    lost, pauses = False, _while_spreading(run)
+    lost, pauses = False, while_spreading(run)
     while True:
         try:
             return create()

@@ -19,12 +19,12 @@ from irsa_cli.changes.common import (
     read_until,
     remember,
     telling,
+    while_spreading,
 )
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.plan.states import COMMIT_TAG, NOBODY, TRANSACTION_TAG, RoleState, State
 from irsa_cli.core.policies import policy
 from irsa_cli.core.values.errors import Outcome, ServiceError
-from irsa_cli.core.values.patience import persist
 from irsa_cli.transaction.protocol import Applied, Claim, Run
 
 if TYPE_CHECKING:
@@ -136,20 +136,20 @@ class RoleHandler(Settled):
         self._check_claim(change, *found, owner)
         if not same_role(found[0], before):
             raise conflict(change, "its trust policy, tags or settings differ from what was there")
-        return persist(lambda: self._remove(change, name), writes=False)
-
-    def _remove(self, change: Change, name: str) -> Applied:
-        try:
-            call(self._iam.delete_role, RoleName=name)
-        except ServiceError as error:
-            if error.code == reading.NOT_THERE:
-                return gone(error)
-            if error.code == "DeleteConflict":
-                self._explain(change, name)
-                # Nothing is on it: IAM has not heard of our detaching yet.
-                raise error.knowing(transient=True) from error
-            raise
-        return Applied(changed=True)
+        spreading = while_spreading(run)
+        while True:
+            try:
+                call(self._iam.delete_role, RoleName=name)
+            except ServiceError as error:
+                if error.code == reading.NOT_THERE:
+                    return gone(error)
+                if error.code == "DeleteConflict":
+                    # IAM may not have heard of a detaching yet, by this run or by one before it.
+                    if next(spreading, False):
+                        continue
+                    self._explain(change, name)
+                raise
+            return Applied(changed=True)
 
     def _check_claim(self, change: Change, state: RoleState, role_id: str, claim: Claim) -> None:
         known = claim.identity.get("RoleId")
