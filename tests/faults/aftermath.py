@@ -160,6 +160,8 @@ class Aftermath:
             ending, process = self.irsa(self.stage, self._recovering(path), patient=True)
             story += f"\nrecover: {tell(before, self._settled(), ending, process)}"
             if ending.code == 4 and self.command.several:
+                if self.command.deletes:
+                    continue  # With --yes it would restore what the other one deleted: up to a person.
                 # What the deletion was not about may be another run's by now: it is up to a person.
                 ending, process = self.irsa(self.stage, (*self._recovering(path), "--yes"), patient=True)
                 story += f"\nrecover --yes: {tell(before, self._settled(), ending, process)}"

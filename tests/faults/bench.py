@@ -200,12 +200,12 @@ class Bench:
         stage.settle()
         self._sandbox.faults.clear()
         story = tell(pause.before, stage.world(), ending, process) + pause.story
-        calls = [] if not command.thorough else list(self._sandbox.calls)
+        calls = list(self._sandbox.calls)
         desired = recording.desired
         # Who has ended well came before the deletion, or after it.
         if deleted and (ending.code != 0 or essence(stage.world(), pause.before) != desired):
             desired = essence(pause.after, pause.before)
-        verdict, problems = pause.judge(desired, ending, calls)
+        verdict, problems = pause.judge(desired, ending, calls, serial=command.thorough)
         if deleted and ending.code == 0:
             problems = []
         problems += left_in_silence(stage.leases(), may_stay=False, said=bytes(process.err))

@@ -482,6 +482,7 @@ COMMANDS = {
             marked=False,
             ways=ESSENTIAL,
             deletes=True,
+            several=True,
             followers=("recover-all",),
         ),
         Command(

@@ -6,6 +6,7 @@ What is theirs must be as they left it when the run has ended, however it ends. 
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,9 +79,14 @@ def _make_provider(stage: FaultStage, roles: Sequence[str]) -> list[Object]:
 
 
 def _attach(stage: FaultStage, roles: Sequence[str]) -> list[Object]:
+    attached = []
     for role in roles:
-        stage.iam_of(role).attach_role_policy(RoleName=role, PolicyArn=POLICY)
-    return [("PolicyAttachment", f"{role}/{POLICY}") for role in roles]
+        iam = stage.iam_of(role)
+        # Of roles that change at the same time, one may not exist yet, or no longer.
+        with suppress(iam.exceptions.NoSuchEntityException):
+            iam.attach_role_policy(RoleName=role, PolicyArn=POLICY)
+            attached.append(("PolicyAttachment", f"{role}/{POLICY}"))
+    return attached
 
 
 def _make_namespace(stage: FaultStage, roles: Sequence[str]) -> list[Object]:
@@ -96,7 +102,10 @@ def _make_account_again(stage: FaultStage, roles: Sequence[str]) -> list[Object]
 
 
 def _move_in(stage: FaultStage, roles: Sequence[str]) -> list[Object]:
-    """Put something into a namespace that the run has made, as long as it is there."""
+    """Put something into a namespace that the run has made, as long as it is there.
+
+    Before the lists of its contents, which are read at the same time.
+    """
     body = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "guest"}}
     made = stage.kube.create(ACCOUNTS, body).status == 201
     return [("ServiceAccount", f"{NAMESPACE}/guest")] if made else []
@@ -109,5 +118,5 @@ MEDDLERS = {
     ("kubernetes", "POST namespaces"): Meddler(_make_namespace),
     ("kubernetes", "PATCH serviceaccounts"): Meddler(_make_account_again),
     ("kubernetes", "DELETE serviceaccounts"): Meddler(_make_account_again),
-    ("kubernetes", "GET configmaps"): Meddler(_move_in, in_rollback=True),
+    ("kubernetes", "GET /apis"): Meddler(_move_in, in_rollback=True),
 }

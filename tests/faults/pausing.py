@@ -12,6 +12,7 @@ from contextlib import suppress
 
 from irsa_cli.sandbox import Fault
 from irsa_cli.sandbox.model import Call as Done
+from irsa_cli.transaction.steps import PARALLEL
 from tests.faults.commands import is_write
 from tests.faults.injections import Call
 from tests.faults.judge import Ending, Json, Verdict, essence, judge
@@ -21,6 +22,8 @@ from tests.faults.zygote import Process
 OTHER = "another"
 """The user who runs the other one."""
 OTHER_SECONDS = 45.0
+REFUSED = 4
+"""How irsa ends where it refuses to begin."""
 
 
 class Pause:
@@ -98,22 +101,33 @@ class Pause:
         lines = bytes(self._other.err).decode(errors="replace").splitlines()[-25:]
         return "\n".join(["", f"the other one: exit {self._other.code}", *(f"  | {line}" for line in lines)])
 
-    def judge(self, desired: Json, ending: Ending, calls: Sequence[Done]) -> tuple[Verdict, list[str]]:
+    def judge(
+        self, desired: Json, ending: Ending, calls: Sequence[Done], *, serial: bool
+    ) -> tuple[Verdict, list[str]]:
         """The verdict on the first run, and what is wrong with how both ended; `desired` is an `essence`.
 
-        `calls` of a run that makes one write after the other: of several at the same time, those that were
-        on their way when it was stopped go out when it goes on.
+        `serial`: it makes one write after the other. Of several at the same time, those that were on their
+        way when it was stopped go out when it goes on: what they did is in no world that can be foretold.
         """
+        late = [call for call in calls if self._is_late(call)]
+        if late and not serial:
+            problems = [f"it wrote {len(late)} times without a lock"] if len(late) > PARALLEL else []
+            return Verdict.CUT, problems
         world = self._stage.world()
         # A run that does not end well has to leave everything as the other one left it.
         before = self.before if ending.code == 0 else self.after
-        return judge(before, desired, world, ending), self._problems(desired, world, ending, calls)
+        return judge(before, desired, world, ending), self._problems(desired, world, ending, late)
 
-    def _problems(self, desired: Json, world: Json, ending: Ending, calls: Sequence[Done]) -> list[str]:
+    def _is_late(self, call: Done) -> bool:
+        return call.caller == self._caller and call.started > self._went_on and _changes(call)
+
+    def _problems(self, desired: Json, world: Json, ending: Ending, late: Sequence[Done]) -> list[str]:
         if self._other is None:
             return []
         found = []
-        if self._other.code != 0:
+        # What is not irsa's yet is not deleted: that is refused, and nothing is changed.
+        refused = self._other.code == REFUSED and self.after == self.before
+        if self._other.code != 0 and not refused:
             found.append(f"the other run ended with {self._other.code}")
         if essence(self.after, self.before) != desired:
             found.append("the other run did not make the world as desired")
@@ -123,8 +137,7 @@ class Pause:
             found.append("the first run did not end")
         found += [
             f"the first run wrote when its lock was another's: {call.service} {call.operation}"
-            for call in calls
-            if call.caller == self._caller and call.started > self._went_on and _changes(call)
+            for call in late
         ]
         return found
 
