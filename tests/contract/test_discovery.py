@@ -34,7 +34,7 @@ def test_aggregated(cluster: Cluster, group: str, resource: str) -> None:
     assert entry["scope"] == ("Namespaced" if kind.namespaced else "Cluster")
     assert entry["singularResource"] == kind.singular
     assert set(entry["verbs"]) >= {"create", "delete", "get", "list", "patch"}
-    assert tuple(entry.get("shortNames", ())) == kind.short_names
+    assert entry.get("shortNames", []) == list(kind.short_names)
 
 
 @pytest.mark.parametrize(("group", "resource"), SERVED)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from werkzeug.wrappers import Request, Response
 
-from irsa_cli.sandbox.kube import schema, status, wire
+from irsa_cli.sandbox.kube import kinds, status, wire
 from irsa_cli.sandbox.kube.admission import Admission
 from irsa_cli.sandbox.kube.authorizer import (
     ANONYMOUS,
@@ -26,7 +26,7 @@ from irsa_cli.sandbox.kube.authorizer import (
     refusal,
     review_access,
 )
-from irsa_cli.sandbox.kube.kinds import CONFIG_MAPS, KINDS, NAMESPACES, PODS, SECRETS, SERVICE_ACCOUNTS, Kind
+from irsa_cli.sandbox.kube.kinds import CONFIG_MAPS, NAMESPACES, SERVICE_ACCOUNTS, Kind
 from irsa_cli.sandbox.kube.lists import GROUPS, answer_discovery, answer_list
 from irsa_cli.sandbox.kube.schema import JsonObject
 from irsa_cli.sandbox.kube.store import Store
@@ -86,9 +86,8 @@ class KubeApi:
 
     def put(self, manifests: Iterable[JsonObject]) -> None:
         """Create these objects; nobody is asked, and no webhook."""
-        kinds = {kind.kind: kind for kind in KINDS.values()}
         for body in manifests:
-            self._store.create(kinds[body["kind"]], body["metadata"].get("namespace", ""), body)
+            self._store.create(kinds.BY_NAME[body["kind"]], body["metadata"].get("namespace", ""), body)
 
     def reset(self) -> None:
         """Back to a new cluster: no objects of users, no rules. Issuer and keys stay."""
@@ -162,8 +161,7 @@ class KubeApi:
     def _token(self, request: Request, route: Route) -> Response:
         if route.verb != "create":
             raise status.method_not_allowed()
-        version = "authentication.k8s.io/v1"
-        wanted = wire.read_body(request, "TokenRequest", schema.TOKEN_REQUEST, version)
+        wanted = wire.read_body(request, kinds.REQUESTS["TokenRequest"])
         self._store.require_namespace(route.namespace, route.resource, route.name)
         account = self._store.get(SERVICE_ACCOUNTS, route.namespace, route.name)
         answer = request_token(self._tokens, account, wanted, self._bound(route.namespace))
@@ -171,28 +169,26 @@ class KubeApi:
 
     def _bound(self, namespace: str) -> Callable[[str, str], JsonObject]:
         """How a token's bound object is found: by its kind and name, in the ServiceAccount's namespace."""
-        kinds = {kind.kind: kind for kind in (PODS, SECRETS)}
 
         def find(kind: str, name: str) -> JsonObject:
-            if kind not in kinds:
+            if kind not in ("Pod", "Secret"):
                 raise status.not_found(f"{kind.lower()}s", name)
-            return self._store.get(kinds[kind], namespace, name)
+            return self._store.get(kinds.BY_NAME[kind], namespace, name)
 
         return find
 
     def _access_review(self, request: Request, route: Route, who: Identity) -> Response:
         if route.verb != "create":
             raise status.method_not_allowed()
-        version = "authorization.k8s.io/v1"
-        asked = wire.read_body(request, "SelfSubjectAccessReview", schema.ACCESS_REVIEW, version)
+        asked = wire.read_body(request, kinds.REQUESTS["SelfSubjectAccessReview"])
         return wire.json_response(review_access(self._authorizer, who, asked), 201)
 
     def _serve(self, request: Request, route: Route, who: Identity) -> Response:
         """Do what `route` asks for `who`; 404 for what is not served, 405 for verbs that are not."""
         if route.group not in GROUPS:
             return wire.no_such_path()
-        kind = KINDS.get((route.group, route.resource))
-        if kind is None or (route.subresource and (kind, route.subresource) != (PODS, "status")):
+        kind = kinds.KINDS.get((route.group, route.resource))
+        if kind is None or (route.subresource and (kind.kind, route.subresource) != ("Pod", "status")):
             raise status.ApiError(404, "NotFound", "the server could not find the requested resource", {})
         if kind.replaced and route.name and route.verb == "update":
             create = replace(route, verb="create")
@@ -216,7 +212,7 @@ class KubeApi:
 
     def _create(self, request: Request, route: Route, kind: Kind) -> Response:
         by = wire.read_writing(request, "Create")
-        obj = wire.read_body(request, kind.kind, kind.schema, kind.api_version)
+        obj = wire.read_body(request, kind)
         place = _place(kind, route)
         wire.check_place(obj, place)
         obj = self._admission.admit(kind, place, obj)
@@ -224,7 +220,7 @@ class KubeApi:
 
     def _replace(self, request: Request, route: Route, kind: Kind, check: Callable[[], None]) -> Response:
         by = wire.read_writing(request, "Update")
-        obj = wire.read_body(request, kind.kind, kind.schema, kind.api_version)
+        obj = wire.read_body(request, kind)
         wire.check_named(obj, route.name)
         wire.check_place(obj, route.namespace, route.name)
         new, made = self._store.replace(kind, _place(kind, route), obj, check, by)
@@ -235,7 +231,7 @@ class KubeApi:
         by = wire.read_writing(request, "Patch")
 
         def change(old: JsonObject) -> JsonObject:
-            new = wire.apply_patch(old, patch, kind.kind, kind.schema)
+            new = wire.apply_patch(old, patch, kind)
             wire.check_place(new, place, route.name)
             return new
 

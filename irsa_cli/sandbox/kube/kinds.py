@@ -1,7 +1,7 @@
 """The kinds of objects that the API serves: names, fields, defaults and checks, one value for each kind.
 
-Some are objects like any other and no more: a Lease that has expired is nobody's lock here, and who may do
-set in the sandbox (`authorizer`), not read from roles and bindings.
+The table is kinds.yaml. Some are objects like any other and no more: a Lease that has expired is nobody's
+lock here, and who may do what is set in the sandbox (`authorizer`), not read from roles and bindings.
 https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/lease-v1/
 https://kubernetes.io/docs/reference/kubernetes-api/authorization-resources/
 https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/
@@ -9,52 +9,49 @@ https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-con
 
 import copy
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from irsa_cli.sandbox.kube import pods, status
-from irsa_cli.sandbox.kube.schema import (
-    BYTES,
-    INT32,
-    METADATA,
-    MICRO_TIME,
-    OBJECT,
-    RAW,
-    JsonObject,
-    ListOf,
-    MapOf,
-    Schema,
-)
+import yaml
 
-_REFERENCE_FIELDS = ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")
-_REFERENCE: Schema = dict.fromkeys(_REFERENCE_FIELDS, str)
+from irsa_cli.sandbox.kube import pods, status
+from irsa_cli.sandbox.kube.schema import JsonObject, Schema, schema_of
+
+_RBAC = "rbac.authorization.k8s.io"
 _DATA_KEY = re.compile(r"[-._a-zA-Z0-9]+")
+_WEBHOOK = {
+    "failurePolicy": "Fail",
+    "matchPolicy": "Equivalent",
+    "namespaceSelector": {},
+    "objectSelector": {},
+    "timeoutSeconds": 10,
+    "reinvocationPolicy": "Never",
+}
 
 
 @dataclass(frozen=True, eq=False)
 class Kind:
-    """A kind of object: its name in bodies, its name in paths, its fields, and what it lives in.
+    """A kind of object: its name in bodies, its fields, and what it lives in.
 
     `answers_deleted`: a DELETE answers the object, not a Status. `kept` are fields that only the server (or a
-    subresource) writes, `frozen` those that nobody changes, with the reason given to those who try. `fill_in`
-    sets defaults, `problems` tells what is wrong beyond the metadata. `selectable` are the fields that a
-    fieldSelector may use besides the object's name and namespace. `replaced`: a PUT is served, which creates
-    a missing object; `noted`: its managedFields are kept. `freely_named`: a name need not be one of DNS.
+    subresource) writes, `frozen` those that nobody changes, with the reason given to those who try.
+    `selectable` are the fields that a fieldSelector may use besides name and namespace. `replaced`: a PUT is
+    served, which creates a missing object; `noted`: its managedFields are kept. `freely_named`: a name need
+    not be one of DNS.
     """
 
     kind: str
-    resource: str
     schema: Schema
     namespaced: bool = True
     group: str = ""
-    short_names: tuple[str, ...] = ()
+    short_names: Sequence[str] = ()
     answers_deleted: bool = False
-    kept: tuple[str, ...] = ()
+    kept: Sequence[str] = ()
     frozen: Mapping[str, str] = field(default_factory=dict)
-    fill_in: Callable[[JsonObject], None] = lambda _: None
-    problems: Callable[[JsonObject], list[status.FieldError]] = lambda _: []
-    selectable: tuple[str, ...] = ()
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    selectable: Sequence[str] = ()
     replaced: bool = False
     noted: bool = False
     freely_named: bool = False
@@ -69,6 +66,26 @@ class Kind:
         """As kubectl's users say it."""
         return self.kind.lower()
 
+    @property
+    def resource(self) -> str:
+        """Its name in paths."""
+        return f"{self.singular}s"
+
+    def fill_in(self, obj: JsonObject) -> None:
+        """Set the defaults."""
+        _set_defaults(obj, self.defaults)
+        if self.kind in _FILL_IN:
+            _FILL_IN[self.kind](obj)
+
+    def problems(self, obj: JsonObject) -> list[status.FieldError]:
+        """Errors of an object beyond its metadata."""
+        return _PROBLEMS[self.kind](obj) if self.kind in _PROBLEMS else []
+
+
+def _set_defaults(obj: JsonObject, defaults: Mapping[str, Any]) -> None:
+    for key, value in copy.deepcopy(dict(defaults)).items():
+        obj.setdefault(key, value)
+
 
 def _data_problems(obj: JsonObject) -> list[status.FieldError]:
     return [
@@ -78,34 +95,11 @@ def _data_problems(obj: JsonObject) -> list[status.FieldError]:
     ]
 
 
-def _defaults(**defaults: Any) -> Callable[[JsonObject], None]:
-    """A function that sets fields that nobody has written."""
-
-    def fill_in(obj: JsonObject) -> None:
-        for key, value in copy.deepcopy(defaults).items():
-            obj.setdefault(key, value)
-
-    return fill_in
-
-
 def _event_problems(event: JsonObject) -> list[status.FieldError]:
     about = event.get("involvedObject", {}).get("namespace", "")
     if about == event["metadata"]["namespace"]:
         return []
     return [status.invalid_value("involvedObject.namespace", about, "does not match event.namespace")]
-
-
-_LEASE: Schema = {
-    **OBJECT,
-    "metadata": {**METADATA, "managedFields": RAW},
-    "spec": {
-        "holderIdentity": str,
-        "leaseDurationSeconds": INT32,
-        "acquireTime": MICRO_TIME,
-        "renewTime": MICRO_TIME,
-        "leaseTransitions": INT32,
-    },
-}
 
 
 def _lease_problems(lease: JsonObject) -> list[status.FieldError]:
@@ -119,19 +113,6 @@ def _lease_problems(lease: JsonObject) -> list[status.FieldError]:
         why = "must be greater than or equal to 0"
         errors.append(status.invalid_value("spec.leaseTransitions", spec["leaseTransitions"], why))
     return errors
-
-
-_RBAC = "rbac.authorization.k8s.io"
-_ROLE_RULE = dict.fromkeys(
-    ("verbs", "apiGroups", "resources", "resourceNames", "nonResourceURLs"), ListOf(str)
-)
-_SUBJECT = dict.fromkeys(("kind", "apiGroup", "name", "namespace"), str)
-_ROLE: Schema = {**OBJECT, "rules": ListOf(_ROLE_RULE), "aggregationRule": RAW}
-_BINDING: Schema = {
-    **OBJECT,
-    "roleRef": dict.fromkeys(("apiGroup", "kind", "name"), str),
-    "subjects": ListOf(_SUBJECT),
-}
 
 
 def _fill_in_binding(binding: JsonObject) -> None:
@@ -161,41 +142,9 @@ def _binding_problems(binding: JsonObject) -> list[status.FieldError]:
     return errors
 
 
-_SELECTOR = {
-    "matchLabels": MapOf(str),
-    "matchExpressions": ListOf({"key": str, "operator": str, "values": ListOf(str)}),
-}
-_WEBHOOK_RULE = {
-    **dict.fromkeys(("operations", "apiGroups", "apiVersions", "resources"), ListOf(str)),
-    "scope": str,
-}
-_WEBHOOK = {
-    "name": str,
-    "clientConfig": {"url": str, "service": RAW, "caBundle": BYTES},
-    "rules": ListOf(_WEBHOOK_RULE),
-    "namespaceSelector": _SELECTOR,
-    "objectSelector": _SELECTOR,
-    "admissionReviewVersions": ListOf(str),
-    "timeoutSeconds": int,
-    "matchConditions": RAW,
-    **dict.fromkeys(("failurePolicy", "matchPolicy", "sideEffects", "reinvocationPolicy"), str),
-}
-_CONFIGURATION: Schema = {**OBJECT, "webhooks": ListOf(_WEBHOOK)}
-
-
-_fill_in_webhook = _defaults(
-    failurePolicy="Fail",
-    matchPolicy="Equivalent",
-    namespaceSelector={},
-    objectSelector={},
-    timeoutSeconds=10,
-    reinvocationPolicy="Never",
-)
-
-
 def _fill_in_webhooks(configuration: JsonObject) -> None:
     for webhook in configuration.get("webhooks", []):
-        _fill_in_webhook(webhook)
+        _set_defaults(webhook, _WEBHOOK)
         for rule in webhook.get("rules", []):
             rule.setdefault("scope", "*")
 
@@ -229,133 +178,37 @@ def _webhook_problems(configuration: JsonObject) -> list[status.FieldError]:
     return errors
 
 
-NAMESPACES = Kind(
-    "Namespace",
-    "namespaces",
-    {**OBJECT, "spec": {"finalizers": ListOf(str)}, "status": {"phase": str}},
-    namespaced=False,
-    short_names=("ns",),
-    answers_deleted=True,
-    kept=("spec", "status"),
-)
-SERVICE_ACCOUNTS = Kind(
-    "ServiceAccount",
-    "serviceaccounts",
-    {
-        **OBJECT,
-        "secrets": ListOf(_REFERENCE),
-        "imagePullSecrets": ListOf({"name": str}),
-        "automountServiceAccountToken": bool,
-    },
-    short_names=("sa",),
-    answers_deleted=True,
-)
-PODS = Kind(
-    "Pod",
-    "pods",
-    pods.POD,
-    short_names=("po",),
-    answers_deleted=True,
-    kept=("status",),
-    frozen={"spec": "FieldValueForbidden"},
-    fill_in=pods.fill_in,
-    problems=pods.problems,
-)
-CONFIG_MAPS = Kind(
-    "ConfigMap",
-    "configmaps",
-    {**OBJECT, "data": MapOf(str), "binaryData": MapOf(BYTES), "immutable": bool},
-    short_names=("cm",),
-    problems=_data_problems,
-)
-SECRETS = Kind(
-    "Secret",
-    "secrets",
-    {**OBJECT, "data": MapOf(BYTES), "type": str, "immutable": bool},
-    frozen={"type": "FieldValueInvalid"},
-    fill_in=_defaults(type="Opaque"),
-    problems=_data_problems,
-)
-LEASES = Kind(
-    "Lease",
-    "leases",
-    _LEASE,
-    group="coordination.k8s.io",
-    fill_in=_defaults(spec={}),
-    problems=_lease_problems,
-    replaced=True,
-    noted=True,
-)
-_OBJECT_FIELDS = tuple(f"involvedObject.{part}" for part in _REFERENCE_FIELDS)
-EVENTS = Kind(
-    "Event",
-    "events",
-    {
-        **OBJECT,
-        "involvedObject": _REFERENCE,
-        **dict.fromkeys(("reason", "message", "type", "action", "reportingComponent"), str),
-        **dict.fromkeys(("reportingInstance", "firstTimestamp", "lastTimestamp", "eventTime"), str),
-        "source": {"component": str, "host": str},
-        "count": int,
-        "series": RAW,
-    },
-    short_names=("ev",),
-    fill_in=_defaults(involvedObject={}, source={}),
-    problems=_event_problems,
-    selectable=(*_OBJECT_FIELDS, "reason", "reportingComponent", "source", "type"),
-)
-"""Statuses that controllers write. Here only callers of the API write them."""
-WEBHOOKS = Kind(
-    "MutatingWebhookConfiguration",
-    "mutatingwebhookconfigurations",
-    _CONFIGURATION,
-    namespaced=False,
-    group="admissionregistration.k8s.io",
-    fill_in=_fill_in_webhooks,
-    problems=_webhook_problems,
-)
-_WORKLOAD: Schema = {**OBJECT, "spec": RAW, "status": RAW}
-"""Workloads that create pods: kept as sent. Nothing here creates the pods."""
-_OF_APPS = {"DaemonSet": "ds", "Deployment": "deploy", "ReplicaSet": "rs", "StatefulSet": "sts"}
-WORKLOADS = (
-    *(
-        Kind(kind, f"{kind.lower()}s", _WORKLOAD, group="apps", short_names=(short,))
-        for kind, short in _OF_APPS.items()
-    ),
-    Kind("CronJob", "cronjobs", _WORKLOAD, group="batch", short_names=("cj",)),
-    Kind("Job", "jobs", _WORKLOAD, group="batch"),
-    Kind("ReplicationController", "replicationcontrollers", _WORKLOAD, short_names=("rc",)),
-)
-RBAC = (
-    Kind("Role", "roles", _ROLE, group=_RBAC, freely_named=True),
-    Kind("ClusterRole", "clusterroles", _ROLE, namespaced=False, group=_RBAC, freely_named=True),
-    *(
-        Kind(
-            kind,
-            f"{kind.lower()}s",
-            _BINDING,
-            namespaced=kind == "RoleBinding",
-            group=_RBAC,
-            fill_in=_fill_in_binding,
-            problems=_binding_problems,
-            frozen={"roleRef": "FieldValueInvalid"},
-            freely_named=True,
-        )
-        for kind in ("RoleBinding", "ClusterRoleBinding")
-    ),
-)
-KINDS = {
-    (kind.group, kind.resource): kind
-    for kind in (
-        NAMESPACES,
-        SERVICE_ACCOUNTS,
-        PODS,
-        CONFIG_MAPS,
-        SECRETS,
-        LEASES,
-        EVENTS,
-        WEBHOOKS,
-        *WORKLOADS,
-        *RBAC,
-    )
+_FILL_IN: Mapping[str, Callable[[JsonObject], None]] = {
+    "Pod": pods.fill_in,
+    "MutatingWebhookConfiguration": _fill_in_webhooks,
+    "RoleBinding": _fill_in_binding,
+    "ClusterRoleBinding": _fill_in_binding,
 }
+_PROBLEMS: Mapping[str, Callable[[JsonObject], list[status.FieldError]]] = {
+    "Pod": pods.problems,
+    "ConfigMap": _data_problems,
+    "Secret": _data_problems,
+    "Lease": _lease_problems,
+    "Event": _event_problems,
+    "MutatingWebhookConfiguration": _webhook_problems,
+    "RoleBinding": _binding_problems,
+    "ClusterRoleBinding": _binding_problems,
+}
+_FILE = yaml.safe_load(Path(__file__).with_name("kinds.yaml").read_text(encoding="utf-8"))
+_TYPES: dict[str, Schema] = {}
+for _name, _said in _FILE["types"].items():
+    _TYPES[_name] = schema_of(_said, _TYPES)
+_OBJECT = {"kind, apiVersion": "string", "metadata": "Metadata"}
+
+
+def _read_kinds(part: str) -> dict[str, Kind]:
+    return {
+        name: Kind(name, schema_of({**_OBJECT, **said.pop("fields")}, _TYPES), **said)
+        for name, said in _FILE[part].items()
+    }
+
+
+REQUESTS, BY_NAME = _read_kinds("requests"), _read_kinds("kinds")
+KINDS = {(kind.group, kind.resource): kind for kind in BY_NAME.values()}
+CONFIG_MAPS, NAMESPACES, PODS = BY_NAME["ConfigMap"], BY_NAME["Namespace"], BY_NAME["Pod"]
+SERVICE_ACCOUNTS, WEBHOOKS = BY_NAME["ServiceAccount"], BY_NAME["MutatingWebhookConfiguration"]

@@ -1,4 +1,4 @@
-"""Pods: their fields, the values that the API server fills in, and the essentials of what it checks.
+"""Pods: the values that the API server fills in, and the essentials of what it checks.
 
 `admission` changes new pods. Nothing runs pods: they stay Pending until somebody writes another status.
 https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/
@@ -8,55 +8,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from irsa_cli.sandbox.kube import status
-from irsa_cli.sandbox.kube.schema import OBJECT, RAW, JsonObject, ListOf, MapOf, Schema, dns_label_problems
+from irsa_cli.sandbox.kube.schema import JsonObject, dns_label_problems
 
-_MOUNT = {
-    "name": str,
-    "readOnly": bool,
-    **dict.fromkeys(("mountPath", "subPath", "subPathExpr", "mountPropagation", "recursiveReadOnly"), str),
-}
-_CONTAINER = {
-    "name": str,
-    "image": str,
-    "command": ListOf(str),
-    "args": ListOf(str),
-    "workingDir": str,
-    "env": ListOf({"name": str, "value": str, "valueFrom": RAW}),
-    "volumeMounts": ListOf(_MOUNT),
-    "imagePullPolicy": str,
-    "terminationMessagePath": str,
-    "terminationMessagePolicy": str,
-    **dict.fromkeys(("envFrom", "ports", "resources", "securityContext", "lifecycle", "livenessProbe"), RAW),
-    **dict.fromkeys(("readinessProbe", "startupProbe", "restartPolicy", "stdin", "tty"), RAW),
-}
-_TOKEN = {"audience": str, "expirationSeconds": int, "path": str}
-_SOURCE = {"serviceAccountToken": _TOKEN, **dict.fromkeys(("configMap", "downwardAPI", "secret"), RAW)}
-_VOLUME = {
-    "name": str,
-    "projected": {"sources": ListOf(_SOURCE), "defaultMode": int},
-    **dict.fromkeys(("configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "hostPath"), RAW),
-    **dict.fromkeys(("image", "nfs", "persistentVolumeClaim", "secret"), RAW),
-}
-_SPEC = {
-    "volumes": ListOf(_VOLUME),
-    "initContainers": ListOf(_CONTAINER),
-    "containers": ListOf(_CONTAINER),
-    "restartPolicy": str,
-    "terminationGracePeriodSeconds": int,
-    "dnsPolicy": str,
-    "nodeSelector": MapOf(str),
-    "serviceAccountName": str,
-    "serviceAccount": str,
-    "automountServiceAccountToken": bool,
-    "nodeName": str,
-    "hostNetwork": bool,
-    "schedulerName": str,
-    "enableServiceLinks": bool,
-    "imagePullSecrets": ListOf({"name": str}),
-    **dict.fromkeys(("securityContext", "affinity", "tolerations", "hostAliases", "os"), RAW),
-    **dict.fromkeys(("ephemeralContainers", "priorityClassName", "shareProcessNamespace"), RAW),
-}
-POD: Schema = {**OBJECT, "spec": _SPEC, "status": RAW}
 _SECONDS = 30
 """Default of `terminationGracePeriodSeconds`."""
 

@@ -1,7 +1,6 @@
 """The fields that objects have: reading JSON into them, what the metadata may be, and managedFields.
 
-Unknown fields and nulls vanish, wrong types are errors. The types of what all objects have, and of requests
-that are no objects, are here; those of the kinds are in `kinds` and `pods`.
+Unknown fields and nulls vanish, wrong types are errors. The fields are in kinds.yaml.
 
 The API server checks the metadata of all objects on each write. Rules of names, labels and annotations:
 names/, labels/ and annotations/ below https://kubernetes.io/docs/concepts/overview/working-with-objects/.
@@ -97,55 +96,26 @@ def _read_micro_time(value: object, path: str) -> str:
     return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-RAW = Special(lambda value, _: value)
-"""Any JSON value, kept as it is: a field whose insides the sandbox does not know."""
-BYTES = Special(_read_bytes)
-INT32 = Special(_read_int32)
-MICRO_TIME = Special(_read_micro_time)
+_TYPES: Mapping[str, Schema] = {
+    "string": str,
+    "boolean": bool,
+    "number": int,
+    "any": Special(lambda value, _: value),
+    "bytes": Special(_read_bytes),
+    "int32": Special(_read_int32),
+    "time": Special(_read_micro_time),
+}
 
-METADATA: Mapping[str, Any] = {
-    **dict.fromkeys(("name", "generateName", "namespace", "uid", "resourceVersion"), str),
-    **dict.fromkeys(("creationTimestamp", "deletionTimestamp"), str),
-    "deletionGracePeriodSeconds": int,
-    "labels": MapOf(str),
-    "annotations": MapOf(str),
-    "finalizers": ListOf(str),
-    "ownerReferences": ListOf(
-        {
-            **dict.fromkeys(("apiVersion", "kind", "name", "uid"), str),
-            **dict.fromkeys(("controller", "blockOwnerDeletion"), bool),
-        }
-    ),
-}
-_TYPE: Mapping[str, Any] = {"kind": str, "apiVersion": str}
-OBJECT: Mapping[str, Any] = {**_TYPE, "metadata": METADATA}
-"""The fields of every object."""
 
-TOKEN_REQUEST: Schema = {
-    **OBJECT,
-    "spec": {
-        "audiences": ListOf(str),
-        "expirationSeconds": int,
-        "boundObjectRef": {"kind": str, "apiVersion": str, "name": str, "uid": str},
-    },
-}
-ACCESS_REVIEW: Schema = {
-    **OBJECT,
-    "spec": {
-        "resourceAttributes": dict.fromkeys(
-            ("namespace", "verb", "group", "version", "resource", "subresource", "name"), str
-        ),
-        "nonResourceAttributes": {"path": str, "verb": str},
-    },
-}
-DELETE_OPTIONS: Schema = {
-    **_TYPE,
-    "gracePeriodSeconds": int,
-    "propagationPolicy": str,
-    "orphanDependents": bool,
-    "preconditions": {"uid": str, "resourceVersion": str},
-    "dryRun": ListOf(str),
-}
+def schema_of(said: Any, types: Mapping[str, Schema]) -> Schema:
+    """The schema that a part of kinds.yaml describes; `types` are those that it may name."""
+    if isinstance(said, str):
+        return types[said] if said in types else _TYPES[said]
+    if isinstance(said, list):
+        return ListOf(schema_of(said[0], types))
+    if "*" in said:
+        return MapOf(schema_of(said["*"], types))
+    return {name: schema_of(what, types) for names, what in said.items() for name in names.split(", ")}
 
 
 def _read_object(schema: Mapping[str, Any], value: object, path: str) -> JsonObject:

@@ -6,7 +6,7 @@ from typing import Any
 from werkzeug.wrappers import Request, Response
 
 from irsa_cli.sandbox.kube import schema, status
-from irsa_cli.sandbox.kube.kinds import Kind
+from irsa_cli.sandbox.kube.kinds import REQUESTS, Kind
 from irsa_cli.sandbox.kube.schema import JsonObject
 from irsa_cli.sandbox.kube.store import Preconditions, Writing
 
@@ -45,20 +45,21 @@ def _parse(data: bytes, complaint: str) -> dict[str, Any]:
     return parsed
 
 
-def read_body(request: Request, kind: str, fields: schema.Schema, version: str = "v1") -> JsonObject:
+def read_body(request: Request, kind: Kind) -> JsonObject:
     """Read the object of a create: 415 if not JSON by its type, 400 if unreadable or of another kind."""
+    name = kind.kind
     if request.mimetype not in ("", "application/json"):
         why = "the body of the request was in an unknown format - accepted media types include"
         raise status.ApiError(415, "UnsupportedMediaType", f"{why}: application/json")
-    parsed = _parse(read_bytes(request), f"the object provided is unrecognized (must be of type {kind})")
+    parsed = _parse(read_bytes(request), f"the object provided is unrecognized (must be of type {name})")
     try:
-        known = {"metadata": {}, **schema.read(fields, parsed)}
+        known = {"metadata": {}, **schema.read(kind.schema, parsed)}
     except schema.WrongTypeError as error:
-        message = f'{kind} in version "{version.split("/")[-1]}" cannot be handled as a {kind}: {error}'
+        message = f'{name} in version "v1" cannot be handled as a {name}: {error}'
         raise status.bad_request(message) from None
-    found = known.get("apiVersion", version), known.get("kind", kind)
-    if found != (version, kind):
-        raise status.bad_request(f'{found[1]} in version "{found[0]}" cannot be handled as a {kind}')
+    found = known.get("apiVersion", kind.api_version), known.get("kind", name)
+    if found != (kind.api_version, name):
+        raise status.bad_request(f'{found[1]} in version "{found[0]}" cannot be handled as a {name}')
     return known
 
 
@@ -90,7 +91,8 @@ def read_delete_options(request: Request) -> tuple[Preconditions, bool]:
     if not data:
         return Preconditions(), read_writing(request, "Delete").dry_run
     try:
-        options: dict[str, Any] = schema.read(schema.DELETE_OPTIONS, _parse(data, "not a JSON object"))
+        sent = _parse(data, "not a JSON object")
+        options: dict[str, Any] = schema.read(REQUESTS["DeleteOptions"].schema, sent)
     except schema.WrongTypeError as error:
         raise status.bad_request(str(error)) from None
     wanted = options.get("preconditions", {})
@@ -139,13 +141,13 @@ def check_place(obj: JsonObject, namespace: str, name: str = "") -> None:
         raise status.bad_request(message)
 
 
-def apply_patch(old: JsonObject, patch: JsonObject, kind: str, fields: schema.Schema) -> JsonObject:
+def apply_patch(old: JsonObject, patch: JsonObject, kind: Kind) -> JsonObject:
     """`old` with a merge patch applied; 422 when the result is no such object any more."""
     merged = schema.merge(old, patch)
     try:
-        new: JsonObject = {"metadata": {}, **schema.read(fields, merged)}
-        if new.get("kind") != kind:
-            raise schema.WrongTypeError(f"a {kind} is wanted")
+        new: JsonObject = {"metadata": {}, **schema.read(kind.schema, merged)}
+        if new.get("kind") != kind.kind:
+            raise schema.WrongTypeError(f"a {kind.kind} is wanted")
     except schema.WrongTypeError as error:
         why = status.invalid_value("patch", json.dumps(merged), str(error))
         raise status.invalid("", "", [why]) from None
