@@ -5,18 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from irsa_cli.changes.attachment import AttachmentHandler
-from irsa_cli.changes.config_map import ConfigMapHandler
-from irsa_cli.changes.inline_policy import InlinePolicyHandler
-from irsa_cli.changes.namespace import NamespaceHandler
+from irsa_cli.changes.kubernetes import ConfigMapHandler, NamespaceHandler
 from irsa_cli.changes.provider import AudienceHandler, ProviderHandler
 from irsa_cli.changes.role import RoleHandler
-from irsa_cli.changes.role_commit import RoleCommitHandler
-from irsa_cli.changes.role_owner import RoleOwnerHandler
+from irsa_cli.changes.role_owner import RoleCommitHandler, RoleOwnerHandler
 from irsa_cli.changes.role_parts import BoundaryHandler, RoleTagsHandler, SettingsHandler, TrustPolicyHandler
+from irsa_cli.changes.role_policies import AttachmentHandler, InlinePolicyHandler
 from irsa_cli.changes.service_account import ServiceAccountHandler
-from irsa_cli.changes.target_trust import IamOf, TargetTrustHandler
-from irsa_cli.changes.trust_statement import TrustStatementHandler
+from irsa_cli.changes.trust_statement import IamOf, TargetTrustHandler, TrustStatementHandler
 from irsa_cli.core.plan.changes import Kind
 from irsa_cli.transaction.protocol import Handler
 

@@ -12,13 +12,15 @@ from irsa_cli.aws.iam import EXISTS
 from irsa_cli.aws.recent_writes import recent_writes
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import TRANSACTION_TAG, State
+from irsa_cli.core.plan.traits import Service
 from irsa_cli.core.values import doing, limits
 from irsa_cli.core.values.errors import Conflict, Gone, Outcome, ServiceError
 from irsa_cli.core.values.patience import give_up
-from irsa_cli.transaction.protocol import Applied, Claim, Run
+from irsa_cli.transaction.protocol import Applied, Claim, Handler, Run
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
+
 
 S = TypeVar("S")
 Asked = Mapping[str, Any]
@@ -194,3 +196,22 @@ def check_object_claim(change: Change, metadata: Mapping[str, Any], claim: Claim
     owner = metadata.get("annotations", {}).get(TRANSACTION_TAG, "none")
     if claim.identity.get("uid", metadata["uid"]) != metadata["uid"] or owner != claim.transaction:
         raise not_ours(change, claim, f"uid {metadata['uid']}, annotation {TRANSACTION_TAG}={owner}")
+
+
+class VanishedHandler(Unclaimed):
+    """Finds nothing there, whatever a change is about."""
+
+    def apply(self, change: Change, run: Run, claim: Claim | None = None) -> Applied:
+        """See `Handler.apply`."""
+        if change.after is not None:
+            raise Gone(f"{change.kind.value} {change.name} is gone with its cluster")
+        return Applied(changed=False)
+
+    def look(self, change: Change, transaction: str) -> bool:
+        """See `Handler.look`."""
+        return change.after is None
+
+
+def vanished() -> Mapping[Kind, Handler]:
+    """The handlers of all kinds of change that are inside of a cluster."""
+    return {kind: VanishedHandler() for kind in Kind if kind.traits.service is Service.KUBERNETES}

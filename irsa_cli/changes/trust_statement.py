@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
+from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from irsa_cli.aws import iam as reading
@@ -21,11 +23,13 @@ from irsa_cli.core.plan.states import DocumentState, State
 from irsa_cli.core.policies import policy
 from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.trust import trust_policy
+from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.errors import DeadlineExceeded, NotVisible, Outcome, ServiceError
 from irsa_cli.transaction.protocol import Applied, Claim, Interrupted, Run
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
+
 
 ROUNDS = 5
 _LOCKS: dict[str, threading.Lock] = defaultdict(threading.Lock)
@@ -139,3 +143,35 @@ def _edited(change: Change, document: Document) -> Document:
     if new is None:
         return trust_policy.without_statement(document, old)
     return trust_policy.with_replaced(document, old, new)
+
+
+IamOf = Callable[[str], "IAMClient"]
+"""IAM of an account; raises `IrsaError` for one that this run has no credentials for."""
+
+
+class TargetTrustHandler(Unclaimed):
+    """Adds and removes one statement; the target is `(target role's ARN, role's ARN)`."""
+
+    def __init__(self, iam_of: IamOf) -> None:
+        self._iam_of = iam_of
+
+    def apply(self, change: Change, run: Run, claim: Claim | None = None) -> Applied:
+        """See `Handler.apply`."""
+        handler, there = self._there(change)
+        return handler.apply(there, run, claim)
+
+    def look(self, change: Change, transaction: str) -> bool:
+        """See `Handler.look`."""
+        handler, there = self._there(change)
+        return handler.look(there, transaction)
+
+    def recall(self, change: Change, claim: Claim, ago: float) -> None:
+        """See `Handler.recall`."""
+        handler, there = self._there(change)
+        handler.recall(there, claim, ago)
+
+    def _there(self, change: Change) -> tuple[TrustStatementHandler, Change]:
+        """The handler of its account, and the change in that handler's form: with the role's name."""
+        arn = role_arn(change.target[0])
+        there = replace(change, target=(arn.name, *change.target[1:]))
+        return TrustStatementHandler(self._iam_of(arn.account), arn.account), there

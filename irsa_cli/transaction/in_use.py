@@ -15,8 +15,7 @@ from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.values.errors import Claimed, ServiceError, Waits
 from irsa_cli.core.values.patience import within
 from irsa_cli.transaction.protocol import Handler, Run
-from irsa_cli.transaction.steps import Tracked, in_parallel
-from irsa_cli.transaction.waiting import pauses
+from irsa_cli.transaction.steps import Tracked, in_parallel, pauses
 
 
 @dataclass(frozen=True)

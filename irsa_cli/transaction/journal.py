@@ -5,7 +5,7 @@ header with the plan; each later line is one event. A last line that is torn (th
 counts as not written.
 
 How a journal is read is in `irsa_cli.transaction.reading`, the folder of all of them in
-`irsa_cli.transaction.folder`, how a change is written in `irsa_cli.core.plan.written`.
+`irsa_cli.transaction.reading`, how a change is written in `irsa_cli.core.plan.written`.
 """
 
 from __future__ import annotations
@@ -24,13 +24,12 @@ from irsa_cli import __version__
 from irsa_cli.core.plan import written
 from irsa_cli.core.plan.changes import Plan
 from irsa_cli.core.values.errors import IrsaError, Refused
-from irsa_cli.transaction.private import NotPrivate, check_folder, check_itself, make_folder, open_own
-from irsa_cli.transaction.seal import seal
+from irsa_cli.transaction.private import NotPrivate, check_folder, check_itself, make_folder, open_own, seal
 
 VERSION = 1
 
 SEAL = "seal"
-"""In the header, at its end: that this user's irsa wrote it; see `irsa_cli.transaction.seal`."""
+"""In the header, at its end: that this user's irsa wrote it; see `irsa_cli.transaction.private`."""
 
 
 class JournalError(IrsaError):

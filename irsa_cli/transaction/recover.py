@@ -13,13 +13,12 @@ from irsa_cli.core.plan.traits import Proof
 from irsa_cli.core.recovery.authority import recover_command
 from irsa_cli.transaction import steps as tracking
 from irsa_cli.transaction.events import Leftover, Listener, end_of
-from irsa_cli.transaction.folder import journals, looks_finished
 from irsa_cli.transaction.journal import Journal, JournalError, RefusedJournal
 from irsa_cli.transaction.protocol import Fence, Handler, Identity
-from irsa_cli.transaction.reading import last_sent, read
+from irsa_cli.transaction.reading import journals, last_sent, looks_finished, read
 from irsa_cli.transaction.rollback import Rollback
+from irsa_cli.transaction.steps import ROLLBACK_SECONDS
 from irsa_cli.transaction.story import TAKES_BACK, About, Story
-from irsa_cli.transaction.waiting import ROLLBACK_SECONDS
 
 
 def interrupted_runs(folder: Path, about: About, also: Collection[str] = ()) -> list[Path]:

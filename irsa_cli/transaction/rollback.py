@@ -1,7 +1,7 @@
 """The way back: stages in reverse order, each change until it is gone, or until it is not ours to touch.
 
 Whether somebody else counts on it is asked in `irsa_cli.transaction.in_use`; for how long what can't be
-seen may show yet is in `irsa_cli.transaction.waiting`.
+seen may show yet is in `irsa_cli.transaction.steps`.
 """
 
 from __future__ import annotations
@@ -20,8 +20,17 @@ from irsa_cli.transaction.events import Event, Leftover, Listener, Step, harmles
 from irsa_cli.transaction.in_use import InUse, Survey
 from irsa_cli.transaction.journal import Journal, JournalError
 from irsa_cli.transaction.protocol import Applied, Claim, Fence, Handler, Run
-from irsa_cli.transaction.steps import Stages, Tracked, all_of, in_parallel
-from irsa_cli.transaction.waiting import ROLLBACK_SECONDS, Turn, happens_once, late_seconds, pauses
+from irsa_cli.transaction.steps import (
+    ROLLBACK_SECONDS,
+    Stages,
+    Tracked,
+    Turn,
+    all_of,
+    happens_once,
+    in_parallel,
+    late_seconds,
+    pauses,
+)
 
 
 class Rollback:

@@ -20,9 +20,8 @@ from irsa_cli.transaction.journal import Journal, JournalError
 from irsa_cli.transaction.protocol import Handler, Interrupted, Run, carry_out
 from irsa_cli.transaction.reading import last_sent, read
 from irsa_cli.transaction.rollback import Rollback
-from irsa_cli.transaction.steps import Stages, Tracked, all_of, in_parallel
+from irsa_cli.transaction.steps import ROLLBACK_SECONDS, Stages, Tracked, all_of, in_parallel
 from irsa_cli.transaction.story import UNFINISHED, Story
-from irsa_cli.transaction.waiting import ROLLBACK_SECONDS
 
 
 class Transaction:

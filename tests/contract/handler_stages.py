@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from unittest import mock
 
 from irsa_cli.changes import handlers
-from irsa_cli.changes.config_map import config_map_body
+from irsa_cli.changes.kubernetes import config_map_body
 from irsa_cli.core.plan.changes import Kind
 from irsa_cli.core.plan.states import (
     SERVICE_ACCOUNT_TAG,

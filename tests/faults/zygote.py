@@ -28,7 +28,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from irsa_cli.transaction import waiting
+from irsa_cli.transaction import steps
 from tests.faults import clock
 from tests.faults.mutants import MUTANTS
 from tests.faults.power import lose_what_is_not_synced
@@ -310,11 +310,7 @@ def _shorten_pauses() -> None:
 
 def late_seconds() -> float:
     """In place of irsa's function; where IAM lags for longer than the sandbox does, that stays as it is."""
-    return (
-        waiting.late_seconds()
-        if PROPAGATION in os.environ
-        else min(waiting.late_seconds(), MOST_LATE_SECONDS)
-    )
+    return steps.late_seconds() if PROPAGATION in os.environ else min(steps.late_seconds(), MOST_LATE_SECONDS)
 
 
 def _read_descriptions() -> None:

@@ -1,6 +1,6 @@
 """`irsa apply`: its options, for files and for a saved plan.
 
-The work is in `irsa_cli.usecases.files.apply` and `irsa_cli.usecases.plans.apply_plan`.
+The work is in `irsa_cli.usecases.files.apply` and `irsa_cli.usecases.plans.reading`.
 """
 
 from __future__ import annotations
@@ -141,8 +141,7 @@ _OF_WHO_APPLIES = (
 def run_plan(path: str, options: dict[str, Any]) -> int:
     """Apply the plan, show the outcome, and return the exit code."""
     from irsa_cli.usecases.command.connect import Target
-    from irsa_cli.usecases.plans.apply_plan import apply_plan
-    from irsa_cli.usecases.plans.reading import COMMANDS
+    from irsa_cli.usecases.plans.reading import COMMANDS, apply_plan
 
     _check_options()
     plan = read_plan(path)

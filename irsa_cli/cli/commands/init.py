@@ -42,8 +42,7 @@ def command(**options: Any) -> int:
       irsa init -n backend -c prod --out backend.yaml
     """
     from irsa_cli.usecases.read.bindings import BindingsScope
-    from irsa_cli.usecases.show.get_sa import Request
-    from irsa_cli.usecases.show.init import file_of
+    from irsa_cli.usecases.show.get_sa import Request, file_of
 
     speaking, out = Speaking.take({**options, "output": "text"}), options["out"]
     selecting.check_many(options)

@@ -125,7 +125,7 @@ def run(arguments: tuple[str, ...], **options: Any) -> int:
 
 def _shell(clusters: tuple[str, ...], environment: dict[str, str]) -> tuple[str, ...]:
     """Announce the sandbox, and return the user's shell; on a terminal its prompt shows `[sandbox]`."""
-    from irsa_cli.usecases.exec.prompt import Start, labelled
+    from irsa_cli.usecases.exec.child import Start, labelled
 
     named = f"cluster {', '.join(clusters)}"
     click.echo(f"This shell is in the sandbox, with {named}. Type exit to leave it.", err=True)

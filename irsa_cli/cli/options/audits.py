@@ -132,8 +132,7 @@ def wants_fixes(speaking: Speaking) -> bool:
 
 def take_source(options: dict[str, Any]) -> AuditSource:
     """Take the options of `source_options`."""
-    from irsa_cli.usecases.audit.live import LiveSource
-    from irsa_cli.usecases.audit.run import AuditSource
+    from irsa_cli.usecases.audit.run import AuditSource, LiveSource
 
     files = tuple(map(Path, options.pop("files")))
     names = ("clusters", "regions", "profile", "assume_role", "readers")

@@ -82,8 +82,7 @@ def take_files(options: dict[str, Any]) -> tuple[tuple[Config, ...], Target, Sel
 
     Without a cluster in files, flags and settings, it is the kubeconfig's.
     """
-    from irsa_cli.usecases.files.reading import read_configs
-    from irsa_cli.usecases.files.targets import places
+    from irsa_cli.usecases.files.targets import places, read_configs
 
     target = take_place(options)
     include = listed(options.pop("include"))

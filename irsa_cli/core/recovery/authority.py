@@ -1,7 +1,7 @@
 """The actions that a journal may take in the user's name, and those that need more than its word; pure.
 
-Whether a journal bears the user's seal is found in `irsa_cli.transaction.seal`, whose marks are on the live
-objects is read in `irsa_cli.usecases.recovery.authority`.
+Whether a journal bears the user's seal is found in `irsa_cli.transaction.private`; whose marks are on the
+live objects is read in `irsa_cli.usecases.recovery.authority`.
 """
 
 from __future__ import annotations

@@ -1,25 +1,205 @@
-"""`irsa audit` and `irsa who-can`: read an account, live or from files, and answer from it."""
+"""`irsa audit` and `irsa who-can`: read an account, live or from files, and answer from it.
+
+Clusters that can't be read become gaps of the result.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from irsa_cli.aws import account, details
+from irsa_cli.aws.cluster import NoCluster, cluster_names
 from irsa_cli.aws.permissions.actions import check_action
+from irsa_cli.aws.session import AwsSession
 from irsa_cli.core.audit.auditing import Audit, AuditScope
-from irsa_cli.core.audit.estate import Estate
+from irsa_cli.core.audit.estate import AuditedAccount, AuditedCluster, Estate, living_pods, pod_security
 from irsa_cli.core.audit.reach import who_can
 from irsa_cli.core.audit.report import AuditReport, WhoCanReport
 from irsa_cli.core.audit.trusts import Fixes
+from irsa_cli.core.inventory.bindings import BoundRole
 from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.rbac.objects import RbacObjects
 from irsa_cli.core.results.scope import Allowance
-from irsa_cli.core.values.errors import Refused
+from irsa_cli.core.values.arn import role_arn
+from irsa_cli.core.values.errors import IrsaError, Refused
 from irsa_cli.core.values.slips import near
 from irsa_cli.usecases.audit.files import RiskRequest, read_files
-from irsa_cli.usecases.audit.live import LiveSource, read_live
-from irsa_cli.usecases.command.connect import WireLog
+from irsa_cli.usecases.command.caller import naming_caller
+from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
+from irsa_cli.usecases.read.rbac import read_access, read_rbac
+from irsa_cli.usecases.read.readable import read
+
+if TYPE_CHECKING:
+    from irsa_cli.kube.client import Kube
+
+
+PARALLEL = 4
+"""The number of clusters that are read at the same time."""
+
+
+@dataclass(frozen=True)
+class LiveSource:
+    """The account and clusters to read: `clusters`, or all clusters of the regions.
+
+    `readers` are roles for reading the IAM of other accounts.
+    """
+
+    clusters: tuple[str, ...] = ()
+    regions: tuple[str, ...] = ()
+    profile: str | None = None
+    assume_role: str | None = None
+    readers: tuple[str, ...] = ()
+
+
+def read_live(source: LiveSource, log: WireLog) -> Estate:
+    """Read the account; raise `ServiceError` if the roles of the caller's account can't be read."""
+    regions: tuple[str | None, ...] = source.regions or (None,)
+    sessions = [
+        AwsSession(profile=source.profile, region=region, assume_role=source.assume_role, log=log)
+        for region in regions
+    ]
+    first = sessions[0]
+    with naming_caller(lambda _: first.caller()), ThreadPoolExecutor(3) as pool:
+        clusters = pool.submit(lambda: [_in_region(source, session, log) for session in sessions])
+        providers = pool.submit(read, lambda: account.providers(first.client("iam")))
+        caller = pool.submit(first.caller)
+        roles, policies = details.read_account(first.client("iam"))
+        found = Estate(tuple(roles), policies, now=datetime.now(timezone.utc), caller=caller.result())
+        found = _with_providers(found, providers.result())
+        found = _with_others(found, source, first)
+        own = {role.arn.split(":")[4] for role in roles} or _account_of(first)
+        return _with_clusters(replace(found, accounts=found.accounts | own), clusters.result())
+
+
+def _account_of(session: AwsSession) -> set[str]:
+    parts = session.caller().split(":")
+    return {parts[4]} if len(parts) > 5 else set()
+
+
+def _with_providers(found: Estate, providers: dict[str, tuple[str, ...] | None] | Unreadable) -> Estate:
+    if isinstance(providers, Unreadable):
+        return replace(found, unread=(*found.unread, f"the OIDC providers were not read: {providers.why}"))
+    return replace(found, providers=providers)
+
+
+def _with_others(found: Estate, source: LiveSource, session: AwsSession) -> Estate:
+    """Add the roles and providers of other accounts."""
+    from irsa_cli.aws.sts import assume
+
+    for reader in source.readers:
+        number = role_arn(reader).account
+
+        def other(
+            reader: str = reader,
+        ) -> tuple[list[BoundRole], dict[str, Document], dict[str, tuple[str, ...] | None]]:
+            iam = session.client_of("iam", assume(session.client("sts"), reader))
+            return (*details.read_account(iam), account.providers(iam))
+
+        answer = read(other)
+        if isinstance(answer, Unreadable):
+            line = f"account {number} was not read: {answer.why}"
+            found = replace(found, unread=(*found.unread, line))
+            continue
+        roles, policies, providers = answer
+        found = replace(
+            found,
+            roles=(*found.roles, *roles),
+            policies={**found.policies, **policies},
+            providers=None if found.providers is None else {**found.providers, **providers},
+            accounts=found.accounts | {number},
+        )
+    return found
+
+
+@dataclass(frozen=True)
+class _Region:
+    """The clusters of a region; `whole`: all of them; `missing`: named ones not there; `unread`: gaps."""
+
+    name: str
+    clusters: tuple[AuditedCluster, ...] = ()
+    whole: bool = False
+    unread: tuple[str, ...] = ()
+    missing: Mapping[str, NoCluster] = field(default_factory=dict)
+
+
+def _in_region(source: LiveSource, session: AwsSession, log: WireLog) -> _Region:
+    names = source.clusters or read(lambda: cluster_names(session.client("eks")))
+    if isinstance(names, Unreadable):
+        why = f"the clusters of {session.region} were not read: {names.why}"
+        return _Region(session.region, unread=(why,))
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        found = list(pool.map(lambda name: read(lambda: _cluster(source, session, name, log)), names))
+    unread = tuple(
+        f"cluster {name} of {session.region} was not read: {item.why}"
+        for name, item in zip(names, found, strict=True)
+        if isinstance(item, Unreadable)
+    )
+    clusters = tuple(item for item in found if isinstance(item, AuditedCluster))
+    gone = {name: item for name, item in zip(names, found, strict=True) if isinstance(item, NoCluster)}
+    missing = gone if source.clusters else {}
+    return _Region(session.region, clusters, not source.clusters and not unread, unread, missing)
+
+
+def _cluster(source: LiveSource, session: AwsSession, name: str, log: WireLog) -> AuditedCluster | NoCluster:
+    target = Target(name, session.region, source.profile, source.assume_role)
+    try:
+        connection = connect(target, kube=True, log=log, check=lambda aws: None)
+    except NoCluster as error:
+        return error
+    with ThreadPoolExecutor(4) as pool:
+        _ = connection.aws.client("eks")
+        associations = pool.submit(read, lambda: account.associations(connection.aws.client("eks"), name))
+        kube = read(lambda: connection.kube)
+        access = pool.submit(read_access, connection)
+        if isinstance(kube, Unreadable):
+            unread = RbacObjects(kube, kube, kube, kube)
+            found = replace(_of(connection), accounts=kube, pods=kube, rbac=unread, levels=kube)
+        else:
+            found = _of_objects(connection, kube, pool)
+        return replace(found, associations=associations.result(), access=access.result())
+
+
+def _of_objects(connection: Connection, kube: Kube, pool: ThreadPoolExecutor) -> AuditedCluster:
+    pods = pool.submit(read, lambda: living_pods(kube.pods()))
+    rbac = pool.submit(read_rbac, kube)
+    levels = pool.submit(read, lambda: dict(map(pod_security, kube.namespaces())))
+    accounts = read(lambda: tuple(map(AuditedAccount.read, kube.service_accounts())))
+    return replace(
+        _of(connection), accounts=accounts, pods=pods.result(), rbac=rbac.result(), levels=levels.result()
+    )
+
+
+def _of(connection: Connection) -> AuditedCluster:
+    cluster = connection.cluster
+    return AuditedCluster(cluster.name, cluster.issuer, cluster.region, cluster.account, cluster.arn)
+
+
+def _with_clusters(found: Estate, regions: Iterable[_Region]) -> Estate:
+    every = list(regions)
+    for name, error in every[0].missing.items():
+        if all(name in region.missing for region in every):
+            raise error.but(next_steps=("check --cluster, --region and --profile",))
+    clusters = [cluster for region in every for cluster in region.clusters]
+    if not clusters and not any(region.unread or region.whole for region in every):
+        raise IrsaError("no EKS cluster was found", next_steps=("check --cluster and --region",))
+    named = Counter(cluster.name for cluster in clusters)
+    unique = [
+        replace(item, name=f"{item.region}/{item.name}") if named[item.name] > 1 else item
+        for item in clusters
+    ]
+    return replace(
+        found,
+        clusters=tuple(unique),
+        regions=frozenset(region.name for region in every if region.whole),
+        unread=(*found.unread, *(line for region in every for line in region.unread)),
+    )
 
 
 @dataclass(frozen=True)

@@ -25,9 +25,9 @@ from irsa_cli.core.values.cluster import Reach
 from irsa_cli.core.values.issuer import provider_arn
 from irsa_cli.usecases.command.caller import reach_of
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
-from irsa_cli.usecases.command.namespaces import check_namespace
 from irsa_cli.usecases.doctor.further_reads import absent, account_named, judged, with_iam, with_refusals
 from irsa_cli.usecases.doctor.reads import WORKERS, DoctorReads
+from irsa_cli.usecases.read.readable import check_namespace
 from irsa_cli.usecases.read.users_of_pods import account_used
 
 Pods = tuple[Pod, ...] | Unreadable

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from irsa_cli.core.objects.environment import environment
 from irsa_cli.core.objects.injection import Injection
 from irsa_cli.core.values.errors import IrsaError
-from irsa_cli.usecases.exec.child import holding_signals, run
-from irsa_cli.usecases.exec.prompt import Start, labelled
+from irsa_cli.usecases.exec.child import Start, holding_signals, labelled, run
 from irsa_cli.usecases.exec.token_file import Background, PrivateFolder, Renewal, sweep
 from irsa_cli.usecases.read.identity import NamedServiceAccount, Token, own_session_name
 

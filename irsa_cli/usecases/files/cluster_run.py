@@ -18,16 +18,15 @@ from irsa_cli.core.planning.create import satisfies
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
 from irsa_cli.core.results.result import ALL, CLUSTER, SHARED_PARTS, Command, Ended, Result
 from irsa_cli.core.values.errors import IrsaError
-from irsa_cli.transaction.folder import stories
+from irsa_cli.transaction.reading import stories
 from irsa_cli.transaction.recover import supersede
 from irsa_cli.transaction.story import Story
 from irsa_cli.usecases.command.caller import check_partitions, naming_caller, with_caller
 from irsa_cli.usecases.command.connect import Connection, WireLog, connect
-from irsa_cli.usecases.command.execute import Gate, perform
+from irsa_cli.usecases.command.execute import Gate, RunContext, other_desired_state, perform
 from irsa_cli.usecases.command.parallel import Pace, result_of, run_all
 from irsa_cli.usecases.command.parallel import ended as ended_item
 from irsa_cli.usecases.command.retry import with_its_locks
-from irsa_cli.usecases.command.run_context import RunContext, other_desired_state
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.files.delete_files import Deletions, Pruning, is_prune_candidate
 from irsa_cli.usecases.files.entries import Entries, by_role, by_target

@@ -18,8 +18,14 @@ from irsa_cli.transaction.events import Report
 from irsa_cli.transaction.journal import Journal
 from irsa_cli.transaction.runner import Transaction
 from irsa_cli.usecases.command.connect import Connection
-from irsa_cli.usecases.command.execute import left, new_run, open_journal, result_of_report, transaction_of
-from irsa_cli.usecases.command.run_context import RunContext
+from irsa_cli.usecases.command.execute import (
+    RunContext,
+    left,
+    new_run,
+    open_journal,
+    result_of_report,
+    transaction_of,
+)
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.command.signals import RunGroup
 

@@ -1,4 +1,4 @@
-"""Requests about configuration files: clusters, accounts, and next steps in terms of files."""
+"""Configuration files: what they say together, their clusters and accounts, next steps in terms of files."""
 
 from __future__ import annotations
 
@@ -6,20 +6,24 @@ import re
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 from irsa_cli.core.binding.boundaries import BoundaryRules
-from irsa_cli.core.config.model import Binding, Config, Selection
+from irsa_cli.core.config.documents import parse
+from irsa_cli.core.config.model import Binding, Config, Selection, distinct
 from irsa_cli.core.results.applied import AppliedList, Item
 from irsa_cli.core.results.result import CLUSTER, Ended, Result
 from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput, IrsaError, Refused, UnexpectedCluster
-from irsa_cli.transaction.folder import prune
+from irsa_cli.transaction.reading import prune
 from irsa_cli.usecases.command.connect import Target, WireLog
 from irsa_cli.usecases.command.parallel import PARALLEL, Pace
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.command.signals import RunGroup
+from irsa_cli.usecases.texts import STDIN, files_in, read_text
 
 T = TypeVar("T")
 Tell = Callable[[Item], None]
@@ -285,3 +289,65 @@ def _step(step: str, cluster: Cluster, full_name: str, forces: bool, deletes: bo
     step = step.replace("keep it: --keep-role", f"keep it: {delete} --keep-role")
     step = step.replace("run this again without --role-only, or with --force", "run this again with --force")
     return step if forces else step.replace("run this again with --force", f"{delete} --force")
+
+
+_ENDINGS = (".yaml", ".yml", ".json")
+
+
+def read_configs(paths: Sequence[str]) -> list[Config]:
+    """The configurations in these files and folders, in order; `-` is standard input.
+
+    Of a folder: .yaml, .yml and .json, not in subfolders. Raises `InvalidInput` with all problems.
+    """
+    found: dict[str, list[Config]] = {}
+    problems: list[InvalidInput] = []
+    for path in dict.fromkeys(paths):
+        before = len(problems)
+        files = _tried(_files, path, problems)
+        found |= {file: _tried(_configs, file, problems) for file in files if file not in found}
+        if len(problems) == before and not any(found[file] for file in files):
+            what = "standard input" if path == STDIN else path
+            problems.append(InvalidInput(f"{what} holds no document"))
+    configs = [config for part in found.values() for config in part]
+    try:
+        distinct(configs)
+    except InvalidInput as error:
+        problems.append(error)
+    if len(problems) == 1:
+        raise problems[0]
+    if problems:
+        lines = [line for error in problems for line in error.details or (str(error),)]
+        raise InvalidInput(f"the files have {len(lines)} problems", details=lines)
+    return configs
+
+
+def _tried(read: Callable[[str], list[T]], path: str, problems: list[InvalidInput]) -> list[T]:
+    """The result of a reader, or nothing and one more problem."""
+    try:
+        return read(path)
+    except InvalidInput as error:
+        problems.append(error)
+        return []
+
+
+def _configs(file: str) -> list[Config]:
+    if file == STDIN:
+        return parse(read_text(STDIN), "standard input", partial(_from_folder, Path()))
+    return parse(read_text(file), file, partial(_from_folder, Path(file).parent))
+
+
+def _files(path: str) -> list[str]:
+    if path == STDIN or not Path(path).is_dir():
+        return [path]
+    problems: list[IrsaError] = []
+    inside = files_in(Path(path), _ENDINGS, problems, deep=False)
+    if problems:
+        raise problems[0]
+    if not inside:
+        raise InvalidInput(f"{path} has no file that ends in {', '.join(_ENDINGS)}")
+    return [str(item) for item in inside]
+
+
+def _from_folder(folder: Path, name: str) -> str:
+    """The text of a policy document that a configuration in this folder names."""
+    return read_text(folder / name)

@@ -1,7 +1,8 @@
 """Find the current state of one ServiceAccount: the object, irsa's roles for it, and the one it uses.
 
-One round trip if the role has irsa's default name. The commands
-that change or delete bindings use it; those that create them read in `irsa_cli.usecases.read.observe`.
+One round trip if the role has irsa's default name. The commands that change or delete bindings use it; those
+that create them read in `irsa_cli.usecases.read.observe`. `irsa update-sa` and `irsa adopt` take the role
+that the ServiceAccount names.
 """
 
 from __future__ import annotations
@@ -15,18 +16,29 @@ from irsa_cli.aws import iam as reading
 from irsa_cli.aws import listing
 from irsa_cli.core.binding.current import Bound, NamedRole
 from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount
+from irsa_cli.core.binding.update_request import Pairing
+from irsa_cli.core.objects.injection import Injection
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.rules import noted_or_none
-from irsa_cli.core.plan.states import CONFIG_MAP_ANNOTATION, MANAGED_BY_LABEL, TARGET_ANNOTATION
+from irsa_cli.core.plan.states import (
+    CONFIG_MAP_ANNOTATION,
+    MANAGED_BY_LABEL,
+    ROLE_ARN_ANNOTATION,
+    TARGET_ANNOTATION,
+    ProviderState,
+)
 from irsa_cli.core.planning.chaining import noted_chain
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.chain import chain_of_policies
 from irsa_cli.core.values import names
-from irsa_cli.core.values.arn import role_arn
-from irsa_cli.core.values.errors import InvalidInput
+from irsa_cli.core.values.arn import iam_arn, role_arn
+from irsa_cli.core.values.errors import InvalidInput, Refused
+from irsa_cli.core.values.issuer import provider_arn
+from irsa_cli.kube.client import Json
 from irsa_cli.usecases.command.connect import Connection
-from irsa_cli.usecases.read import chains
-from irsa_cli.usecases.read.observe import current_account
+from irsa_cli.usecases.read import observe
+from irsa_cli.usecases.read.bindings import naming_roles
+from irsa_cli.usecases.read.identity import NamedServiceAccount
 from irsa_cli.usecases.read.readable import unless_denied
 
 PARALLEL = 8
@@ -124,7 +136,7 @@ class _Finder:
 def _account(connection: Connection, namespace: str, name: str) -> CurrentServiceAccount | None:
     body = connection.kube.service_account(namespace, name)
     going = body is not None and "deletionTimestamp" in body["metadata"]
-    return None if body is None or going else current_account(body)
+    return None if body is None or going else observe.current_account(body)
 
 
 def _named_role(bound: Bound) -> tuple[str, str]:
@@ -145,10 +157,10 @@ def _with_chain(connection: Connection, bound: Bound) -> Bound:
     found = (chain_of_policies(role.arn, role.role.inline) for role in bound.own)
     chain = next((chain for chain in found if chain is not None), None)
     if chain is not None:
-        bound = replace(bound, chain=chain, target=chains.read_target(connection, chain.target_arn))
+        bound = replace(bound, chain=chain, target=observe.read_target(connection, chain.target_arn))
     noted = next((noted_chain(role.arn, bound.account) for role in bound.own), None)
     if noted is not None and (chain is None or chain.target_arn != noted.target_arn):
-        bound = replace(bound, noted_target=(noted, chains.read_target(connection, noted.target_arn)))
+        bound = replace(bound, noted_target=(noted, observe.read_target(connection, noted.target_arn)))
     return _with_config_map(connection, bound) if connection.asks_cluster else bound
 
 
@@ -161,7 +173,7 @@ def _with_config_map(connection: Connection, bound: Bound) -> Bound:
     noted = bound.account.annotations if bound.account is not None else {}
     name = noted_or_none(noted, CONFIG_MAP_ANNOTATION)
     if name:
-        found = chains.named_config_maps(connection, bound.namespace, name).get(name)
+        found = observe.named_config_maps(connection, bound.namespace, name).get(name)
         return replace(bound, config_map=found, config_map_name=name)
     if bound.chain is None or TARGET_ANNOTATION in noted:
         return bound
@@ -169,7 +181,95 @@ def _with_config_map(connection: Connection, bound: Bound) -> Bound:
     if isinstance(bodies, Unreadable):
         return replace(bound, config_map_unread=bodies.why)
     for body in bodies:
-        found = chains.found_config_map(body)
+        found = observe.found_config_map(body)
         if found.is_for(bound.full_name):
             return replace(bound, config_map=found, config_map_name=body["metadata"]["name"])
     return bound
+
+
+UNCHECKED = "irsa did not check whether other ServiceAccounts use the role: the caller can't list them"
+
+
+def read_account(connection: Connection, namespace: str, name: str) -> Pairing:
+    """The ServiceAccount with the role that it names, which is not looked at.
+
+    Raises `Refused` if there is no such ServiceAccount (with the namespaces of its name), or it has no role;
+    with the role that irsa nevertheless created for it, if there is one.
+    """
+    account = NamedServiceAccount(connection, namespace, name)
+    body = connection.kube.service_account(namespace, name)
+    try:
+        if body is None:
+            raise account.missing()
+        current = observe.current_account(body)
+        account.with_role(Injection.read(current.annotations))
+    except Refused as error:
+        raise naming_roles(error, connection, namespace, name) from error
+    return Pairing(connection.cluster, namespace, name, current)
+
+
+def read_named(connection: Connection, namespace: str, name: str, role: str) -> Pairing:
+    """The ServiceAccount, whether it is there or not, with a role of that name, which it need not name.
+
+    Raises `Refused` when there is no such role. Where the cluster is not asked, or does not answer the
+    caller, the ServiceAccount counts as one that names no role.
+    """
+    cluster = connection.cluster
+    asks = connection.asks_cluster
+    body = unless_denied(lambda: connection.kube.service_account(namespace, name)) if asks else None
+    account = (
+        observe.current_account(body) if isinstance(body, dict) else CurrentServiceAccount("", "", {}, {})
+    )
+    found = reading.whole_role(connection.iam, role)
+    if found is None:
+        raise Refused(
+            f"role {role} does not exist",
+            reason=f"account {cluster.home} has no role of that name",
+            next_steps=("check the name, and that the credentials belong to the role's account",),
+        )
+    arn = iam_arn(cluster.partition, cluster.home, f"role{found.state.path}{role}")
+    return Pairing(cluster, namespace, name, account, found, named_role=arn)
+
+
+def with_role(connection: Connection, pair: Pairing) -> Pairing:
+    """With the role and what is on it; a role of another account is not looked at."""
+    if role_arn(pair.role_arn).account != connection.cluster.home:
+        return pair
+    return replace(pair, role=reading.whole_role(connection.iam, pair.role_name))
+
+
+def read_provider(connection: Connection) -> ProviderState | None:
+    """The cluster's OIDC provider."""
+    cluster = connection.cluster
+    arn = provider_arn(cluster.partition, cluster.home, cluster.issuer)
+    return reading.provider(connection.iam, arn)
+
+
+def read_all_accounts(connection: Connection) -> list[Json] | None:
+    """All ServiceAccounts of the cluster, None when they may not be listed, or the cluster isn't asked."""
+    if not connection.asks_cluster:
+        return None
+    found = unless_denied(connection.kube.service_accounts)
+    return None if isinstance(found, Unreadable) else found
+
+
+def sharers(role: str, full_name: str, accounts: list[Json] | None) -> list[str]:
+    """The ServiceAccounts but one (`namespace/name`) that name a role, as far as they may be listed."""
+    names = [
+        f"{metadata['namespace']}/{metadata['name']}"
+        for metadata in (item["metadata"] for item in accounts or [])
+        if (metadata.get("annotations") or {}).get(ROLE_ARN_ANNOTATION) == role
+    ]
+    return sorted(name for name in names if name != full_name)
+
+
+def read_pairing(
+    connection: Connection, namespace: str, name: str, role: str = ""
+) -> tuple[Pairing, list[Json] | None]:
+    """The ServiceAccount with its role (or the one named `role`), and all of the cluster if permitted."""
+    with ThreadPoolExecutor(1) as pool:
+        accounts = pool.submit(read_all_accounts, connection)
+        if role:
+            return read_named(connection, namespace, name, role), accounts.result()
+        pair = with_role(connection, read_account(connection, namespace, name))
+    return pair, accounts.result()

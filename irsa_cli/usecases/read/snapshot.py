@@ -30,8 +30,7 @@ from irsa_cli.core.policies import policy
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, provider_arn
 from irsa_cli.core.values.names import default_role_name, default_role_path
 from irsa_cli.usecases.command.connect import Connection
-from irsa_cli.usecases.read import chains
-from irsa_cli.usecases.read.observe import checked_versions, current_account, is_account_needed, read_role
+from irsa_cli.usecases.read import observe
 from irsa_cli.usecases.read.readable import unless_denied
 
 T = TypeVar("T")
@@ -129,7 +128,7 @@ class Snapshot:
 
     def observe(self, desired: DesiredState) -> CurrentState:
         """The current state for one desired state on the common base; raises `IrsaError` (no policy)."""
-        found = (None, "") if self.is_unlisted(desired) else read_role(self._connection, desired)
+        found = (None, "") if self.is_unlisted(desired) else observe.read_role(self._connection, desired)
         return self._current(desired, found, self.account)
 
     def observe_again(self, desired: DesiredState) -> CurrentState:
@@ -137,9 +136,9 @@ class Snapshot:
         account = self._pool.submit(self._connection.kube.service_account, desired.namespace, desired.name)
 
         def current(_namespace: str, _name: str) -> CurrentServiceAccount | None:
-            return None if (body := account.result()) is None else current_account(body)
+            return None if (body := account.result()) is None else observe.current_account(body)
 
-        return self._current(desired, read_role(self._connection, desired), current)
+        return self._current(desired, observe.read_role(self._connection, desired), current)
 
     def _current(
         self,
@@ -149,8 +148,8 @@ class Snapshot:
     ) -> CurrentState:
         role, unreadable = found
         versions = self._check_policies(desired)
-        there = account(desired.namespace, desired.name) if is_account_needed(desired, role) else None
-        config_maps = chains.config_maps_of(self._connection, desired)
+        there = account(desired.namespace, desired.name) if observe.is_account_needed(desired, role) else None
+        config_maps = observe.config_maps_of(self._connection, desired)
         current = CurrentState(
             provider=self._groundwork.provider if self._is_home(desired) else None,
             role=role,
@@ -158,9 +157,9 @@ class Snapshot:
             service_account=there,
             namespace_exists=True,
             policies=versions,
-            target=chains.target_of(self._connection, desired),
-            former_targets=chains.former_targets_of(self._connection, desired, role, there),
-            config_maps=chains.with_former(self._connection, desired, there, config_maps),
+            target=observe.target_of(self._connection, desired),
+            former_targets=observe.former_targets_of(self._connection, desired, role, there),
+            config_maps=observe.with_former(self._connection, desired, there, config_maps),
         )
         return replace(current, trust_quota=self.trust_quota) if _is_large(desired, role) else current
 
@@ -214,7 +213,7 @@ class Snapshot:
         wanted = [*desired.policies, *([boundary] if boundary else [])]
         asked = {arn: self._version(arn) for arn in wanted}
         versions = {arn: future.result() for arn, future in asked.items()}
-        return checked_versions(self._connection, versions, boundary)
+        return observe.checked_versions(self._connection, versions, boundary)
 
     def _version(self, arn: str) -> Future[str | None]:
         with self._lock:

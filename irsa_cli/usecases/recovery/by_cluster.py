@@ -1,40 +1,186 @@
 """`irsa recover --cluster`: recovery without a journal, from what runs have left in IAM and Kubernetes.
 
-`irsa_cli.usecases.recovery.scan` reads the state, `irsa_cli.core.recovery.judge` judges it. It is rolled back
-as in any rollback: by the inverse changes, with the run's mark as the claim, and a journal of its own.
+`irsa_cli.core.recovery.judge` judges the state. It is rolled back as in any rollback: by the inverse
+changes, with the run's mark as the claim, and a journal of its own.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta, timezone
 from functools import partial
 from pathlib import Path
 
+from irsa_cli.aws import iam as reading
+from irsa_cli.aws import listing
+from irsa_cli.aws.listing import ListedRole
 from irsa_cli.core.marks.locks.names import recovery_locks
 from irsa_cli.core.plan.changes import Kind, Plan
+from irsa_cli.core.plan.states import CLUSTER_TAG, MANAGED_BY_LABEL, TRANSACTION_TAG, ProviderState
+from irsa_cli.core.policies.statements import names_provider
 from irsa_cli.core.recovery.ages import MINIMUM_AGE
 from irsa_cli.core.recovery.judge import Finder, Key, key_of
-from irsa_cli.core.recovery.leftovers import Leftovers
+from irsa_cli.core.recovery.leftovers import (
+    Leftovers,
+    SeenAccount,
+    SeenConfigMap,
+    SeenLeftovers,
+    SeenNamespace,
+    SeenProvider,
+    SeenRole,
+)
 from irsa_cli.core.recovery.report import Found, Recoveries, Skipped, spared_text
 from irsa_cli.core.results.result import Command, Ended, Left, Result
-from irsa_cli.core.values.errors import Refused
+from irsa_cli.core.trust.chain import chain_of_config, chain_of_policies
+from irsa_cli.core.values.errors import IrsaError, Refused, ServiceError
+from irsa_cli.core.values.issuer import provider_arn
+from irsa_cli.core.values.names import default_role_path
+from irsa_cli.kube.client import Json
 from irsa_cli.transaction.events import Leftover
-from irsa_cli.transaction.folder import check_place, stories
-from irsa_cli.transaction.reading import read
+from irsa_cli.transaction.reading import check_place, read, stories
 from irsa_cli.transaction.recover import is_running, record_found, roll_back, supersede, takes_back
 from irsa_cli.transaction.story import Story, new_transaction_id
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
-from irsa_cli.usecases.command.execute import handlers_of
+from irsa_cli.usecases.command.execute import RunContext, handlers_of
 from irsa_cli.usecases.command.parallel import attempt, warning
-from irsa_cli.usecases.command.run_context import RunContext
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.command.signals import RunGroup, stoppable
 from irsa_cli.usecases.locks.locks import locked
+from irsa_cli.usecases.read import observe
 from irsa_cli.usecases.recovery.results import Approve, approve, back_result, backward_changes, planned
-from irsa_cli.usecases.recovery.scan import look
+
+PARALLEL = 8
+
+
+def look(connection: Connection) -> SeenLeftovers:
+    """Read the leftovers of runs in three round trips, however many roles; raises `ServiceError`."""
+    cluster, iam = connection.cluster, connection.iam
+    arn = provider_arn(cluster.partition, cluster.home, cluster.issuer)
+    with ThreadPoolExecutor(4) as pool:
+        listed = pool.submit(listing.list_roles, iam)
+        found_provider = pool.submit(reading.aged_provider, iam, arn) if cluster.issuer else None
+        accounts = pool.submit(_none if connection.gone else connection.kube.service_accounts)
+        namespaces = pool.submit(_none if connection.gone else connection.kube.namespaces)
+    roles, now = listed.result().roles, listed.result().now
+    seen = SeenLeftovers(
+        cluster=cluster,
+        now=now,
+        roles=_marked_roles(connection, roles, arn),
+        role_arns=frozenset(role.arn for role in roles),
+        trusting=frozenset(role.name for role in roles if names_provider(role.trust, arn)),
+        accounts=tuple(
+            SeenAccount(about["namespace"], about["name"], *_marks(about))
+            for about in (item["metadata"] for item in accounts.result())
+        ),
+        namespaces=tuple(
+            SeenNamespace(about["name"], *_marks(about))
+            for about in (item["metadata"] for item in namespaces.result())
+            # Of those that a run has made, and nobody is deleting.
+            if TRANSACTION_TAG in (about.get("annotations") or {}) and not about.get("deletionTimestamp")
+        ),
+        provider=_provider(arn, found_provider.result() if found_provider else None, now),
+    )
+    return _with_contents(connection, seen)
+
+
+def _none() -> list[Json]:
+    """The contents of a cluster that no longer exists."""
+    return []
+
+
+def _provider(arn: str, found: tuple[ProviderState, float] | None, now: datetime) -> SeenProvider | None:
+    if found is None:
+        return None
+    state, age = found
+    return SeenProvider(arn, state, now - timedelta(seconds=age))
+
+
+def _marked_roles(
+    connection: Connection, roles: tuple[ListedRole, ...], provider: str
+) -> tuple[SeenRole, ...]:
+    """The roles that bear the cluster's tag: under its path, or with another path and its provider."""
+    path = default_role_path(connection.cluster.name)
+    names = [role.name for role in roles if role.path == path or names_provider(role.trust, provider)]
+    found = listing.find_roles(connection.iam, names)
+    return tuple(
+        SeenRole(role.name, role.arn, role.role_id, role.state, role.created, role.last_used)
+        for role in found
+        if role.state.tags.get(CLUSTER_TAG) == connection.cluster.arn
+    )
+
+
+def _with_contents(connection: Connection, seen: SeenLeftovers) -> SeenLeftovers:
+    """With the policies of incomplete roles, and with what is in the namespaces that runs have made."""
+    incomplete = Finder(seen).incomplete()
+    inhabited = {account.namespace for account in seen.accounts if seen.role_of(account)}
+
+    def role(item: SeenRole) -> SeenRole:
+        current = reading.current_role(connection.iam, item.name) if item.name in incomplete else None
+        if current is None:
+            return item
+        found = replace(item, state=current.state, attached=current.attached, inline=current.inline)
+        if connection.gone is None:
+            found = _with_config_maps(connection, found)
+        return _with_targets(connection, found)
+
+    def namespace(item: SeenNamespace) -> SeenNamespace:
+        if item.name in inhabited:
+            return item
+        return replace(item, contents=frozenset(connection.kube.contents(item.name).hindrances))
+
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        roles = pool.map(role, seen.roles)
+        namespaces = pool.map(namespace, seen.namespaces)
+    return replace(seen, roles=tuple(roles), namespaces=tuple(namespaces))
+
+
+def _with_config_maps(connection: Connection, role: SeenRole) -> SeenRole:
+    """With the ConfigMaps that its run made, and that its ServiceAccount does not note (yet, or no more)."""
+    try:
+        bodies = connection.kube.config_maps(role.namespace, f"{MANAGED_BY_LABEL}=irsa")
+    except ServiceError as error:
+        # The role and its policy alone tell of them: where those go, nobody would find them any more.
+        if error.status != 403 or chain_of_policies(role.arn, role.inline) is not None:
+            raise
+        why = f"irsa did not check whether the run created a ConfigMap in namespace {role.namespace}"
+        return replace(role, unread=f"{why}: {error.reason}")
+    maps = (
+        SeenConfigMap(body["metadata"]["name"], body["metadata"]["uid"], observe.found_config_map(body))
+        for body in bodies
+    )
+    marks = (role.transaction, role.account)
+    own = [item for item in maps if (item.found.transaction, item.found.service_account) == marks]
+    return replace(role, config_maps=tuple(own))
+
+
+def _with_targets(connection: Connection, role: SeenRole) -> SeenRole:
+    """With the targets that its policy and its ConfigMaps name, as far as they may be read."""
+    said = [chain_of_policies(role.arn, role.inline)]
+    said += [chain_of_config(role.arn, item.found.data) for item in role.config_maps]
+    found = {chain.target_arn: chain for chain in said if chain is not None}
+    targets = [(chain, observe.read_target(connection, arn)) for arn, chain in found.items()]
+    return replace(role, chains=tuple(targets))
+
+
+def _marks(metadata: Json) -> tuple[str, dict[str, str], datetime]:
+    """An object's uid, its annotations, and when it was created."""
+    return metadata["uid"], metadata.get("annotations") or {}, _created(metadata)
+
+
+def _created(metadata: Json) -> datetime:
+    """When an object was created (RFC 3339, UTC); raises `IrsaError` if the answer does not say."""
+    text = str(metadata.get("creationTimestamp"))
+    try:
+        return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
+    except ValueError:
+        raise IrsaError(
+            f"the cluster does not say when {metadata['name']} was created",
+            reason="irsa recover needs the age of each object",
+        ) from None
 
 
 @dataclass(frozen=True)

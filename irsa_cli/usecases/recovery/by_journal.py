@@ -18,10 +18,9 @@ from irsa_cli.core.recovery.report import Recoveries, Skipped
 from irsa_cli.core.results.result import ChangeResult, Command, Ended, Result
 from irsa_cli.core.values.errors import IrsaError, Refused
 from irsa_cli.transaction.events import Report
-from irsa_cli.transaction.folder import find, unfinished, unreadable
 from irsa_cli.transaction.journal import JournalError
 from irsa_cli.transaction.protocol import Run
-from irsa_cli.transaction.reading import read
+from irsa_cli.transaction.reading import find, read, unfinished, unreadable
 from irsa_cli.transaction.recover import (
     Covers,
     DeletionEnd,

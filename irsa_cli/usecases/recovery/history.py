@@ -8,7 +8,7 @@ from enum import Enum
 from pathlib import Path
 
 from irsa_cli.core.marks.locks.lease import run_of
-from irsa_cli.transaction import folder as journals
+from irsa_cli.transaction import reading as journals
 from irsa_cli.transaction.journal import JournalError
 from irsa_cli.transaction.recover import is_running
 from irsa_cli.transaction.story import Story

@@ -19,7 +19,7 @@ from irsa_cli.core.trust.evaluation import Answer
 from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.errors import IrsaError, ServiceError
 from irsa_cli.usecases.command.connect import Connection
-from irsa_cli.usecases.read.chains import read_target
+from irsa_cli.usecases.read.observe import read_target
 from irsa_cli.usecases.verification.iam_steps import attempt, is_refused, step
 
 if TYPE_CHECKING:

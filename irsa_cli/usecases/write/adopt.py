@@ -20,16 +20,15 @@ from irsa_cli.kube.client import Json
 from irsa_cli.transaction.recover import everything, interrupted_runs, supersede
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
-from irsa_cli.usecases.command.execute import perform
+from irsa_cli.usecases.command.execute import RunContext, going_on, perform, supersede_if_well
 from irsa_cli.usecases.command.parallel import attempt, warning
 from irsa_cli.usecases.command.retry import until_settled
-from irsa_cli.usecases.command.run_context import RunContext, going_on, supersede_if_well
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.command.signals import RunGroup, stoppable
 from irsa_cli.usecases.locks.locks import Locks, binding_lock, locked
 from irsa_cli.usecases.read.associations import Question
+from irsa_cli.usecases.read.lookup import UNCHECKED, read_pairing, sharers, with_role
 from irsa_cli.usecases.read.observe import current_account
-from irsa_cli.usecases.read.pairing import UNCHECKED, read_pairing, sharers, with_role
 
 PARALLEL = 8
 

@@ -12,11 +12,10 @@ from irsa_cli.core.values.errors import Refused
 from irsa_cli.transaction.recover import command_of
 from irsa_cli.usecases.command.caller import check_partitions
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
-from irsa_cli.usecases.command.run_context import RunContext, going_on, supersede_if_well
+from irsa_cli.usecases.command.execute import RunContext, going_on, supersede_if_well
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.locks.locks import binding_lock, locked
-from irsa_cli.usecases.write.policy_names import only_arns, resolved
-from irsa_cli.usecases.write.reconcile import Work
+from irsa_cli.usecases.write.reconcile import Work, only_arns, resolved
 
 
 @dataclass(frozen=True)

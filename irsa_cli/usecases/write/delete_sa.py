@@ -31,14 +31,12 @@ from irsa_cli.transaction.recover import command_of, supersede
 from irsa_cli.transaction.story import Story
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
-from irsa_cli.usecases.command.execute import perform
+from irsa_cli.usecases.command.execute import RunContext, going_on, perform, supersede_if_well
 from irsa_cli.usecases.command.retry import Attempts, came_between, with_its_locks
-from irsa_cli.usecases.command.run_context import RunContext, going_on, supersede_if_well
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.locks.locks import binding_lock, locked
 from irsa_cli.usecases.read.identity import NamedServiceAccount
-from irsa_cli.usecases.read.lookup import find
-from irsa_cli.usecases.read.pairing import read_all_accounts, sharers
+from irsa_cli.usecases.read.lookup import find, read_all_accounts, sharers
 from irsa_cli.usecases.read.users import journals_of, living, users_of
 
 ATTEMPTS = 4

@@ -19,8 +19,7 @@ from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, provider_arn
 from irsa_cli.transaction.recover import everything
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
-from irsa_cli.usecases.command.execute import perform
-from irsa_cli.usecases.command.run_context import RunContext, going_on, supersede_if_well
+from irsa_cli.usecases.command.execute import RunContext, going_on, perform, supersede_if_well
 from irsa_cli.usecases.command.settings import Settings
 
 SHOWN = 20

@@ -39,19 +39,16 @@ from irsa_cli.transaction.reading import read
 from irsa_cli.transaction.recover import command_of, interrupted_runs
 from irsa_cli.usecases.command.caller import check_partitions, naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
-from irsa_cli.usecases.command.execute import perform
+from irsa_cli.usecases.command.execute import RunContext, perform, supersede_if_well
 from irsa_cli.usecases.command.retry import until_settled
-from irsa_cli.usecases.command.run_context import RunContext, supersede_if_well
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.locks.locks import binding_lock, locked
-from irsa_cli.usecases.read import chains
+from irsa_cli.usecases.read import observe
 from irsa_cli.usecases.read.associations import Question
-from irsa_cli.usecases.read.observe import check_policies
-from irsa_cli.usecases.read.pairing import UNCHECKED, read_account, read_pairing, read_provider, sharers
+from irsa_cli.usecases.read.lookup import UNCHECKED, read_account, read_pairing, read_provider, sharers
 from irsa_cli.usecases.read.readable import unless_denied
 from irsa_cli.usecases.verification.gate import verify
-from irsa_cli.usecases.write.policy_names import only_arns, resolved_update
-from irsa_cli.usecases.write.reconcile import may_be_spreading
+from irsa_cli.usecases.write.reconcile import may_be_spreading, only_arns, resolved_update
 
 
 @dataclass(frozen=True)
@@ -167,13 +164,15 @@ class _Updating:
         policies = [arn for arn in request.update.new_policies if arn != boundary]
         with ThreadPoolExecutor(2) as pool:
             provider = pool.submit(read_provider, connection) if request.update.audience else None
-            exist = pool.submit(check_policies, connection, policies, boundary)
+            exist = pool.submit(observe.check_policies, connection, policies, boundary)
             pair, accounts = read_pairing(connection, request.namespace, request.name)
         check_ours(pair, sharers(pair.role_arn, pair.full_name, accounts))
         self.versions = exist.result()
         if self.settings.keeps_plan and pair.role is not None:
             # Reviewers of the plan see policies that stay as well.
-            stays = check_policies(connection, pair.role.attached, pair.role.state.permissions_boundary)
+            stays = observe.check_policies(
+                connection, pair.role.attached, pair.role.state.permissions_boundary
+            )
             self.versions = PolicyVersions({**self.versions.versions, **stays.versions})
         if provider is not None and request.update.audience is not None:
             pair = replace(pair, provider=provider.result())
@@ -257,11 +256,11 @@ class _Updating:
 
 
 def _read_chains(connection: Connection, namespace: str, wanted: ChainUpdate, *, judged: bool) -> FoundChain:
-    """Read the chain before and after the update; see `chains.read_target`."""
+    """Read the chain before and after the update; see `observe.read_target`."""
     names = dict.fromkeys(filter(None, (wanted.config_map_before, wanted.config_map)))
     with ThreadPoolExecutor(4) as pool:
-        left = pool.submit(chains.targets, connection, wanted.left)
-        after = pool.submit(chains.targets, connection, filter(None, [wanted.after]), judged=judged)
-        maps = list(pool.map(lambda name: chains.named_config_maps(connection, namespace, name), names))
+        left = pool.submit(observe.targets, connection, wanted.left)
+        after = pool.submit(observe.targets, connection, filter(None, [wanted.after]), judged=judged)
+        maps = list(pool.map(lambda name: observe.named_config_maps(connection, namespace, name), names))
     found = {name: item for part in maps for name, item in part.items()}
     return FoundChain(left.result(), next(iter(after.result().values()), None), found)

@@ -26,7 +26,7 @@ import urllib3.exceptions
 from kubernetes.client.exceptions import ApiException
 
 from irsa_cli.aws.session import AwsSession
-from irsa_cli.changes.config_map import config_map_body
+from irsa_cli.changes.kubernetes import config_map_body
 from irsa_cli.core.plan.states import SERVICE_ACCOUNT_TAG, TRANSACTION_TAG, ConfigMapState
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust.trust_policy import admits

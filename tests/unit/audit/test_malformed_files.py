@@ -14,7 +14,7 @@ from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.usecases import texts
 from irsa_cli.usecases.audit.files import baseline_of, read_files
 from irsa_cli.usecases.audit.lint import Request, lint
-from irsa_cli.usecases.files.reading import read_configs
+from irsa_cli.usecases.files.targets import read_configs
 
 PROVIDER = "arn:aws:iam::111122223333:oidc-provider/oidc.eks.eu-west-1.amazonaws.com/id/AB12"
 OPEN = {

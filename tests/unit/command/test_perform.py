@@ -12,7 +12,7 @@ from irsa_cli.core.results.result import Command
 from irsa_cli.core.values.errors import IrsaError, Outcome, ServiceError
 from irsa_cli.transaction.journal import JournalError
 from irsa_cli.usecases.command.caller import TARGET_KEYS, Target, with_caller
-from irsa_cli.usecases.command.run_context import RunContext
+from irsa_cli.usecases.command.execute import RunContext
 from tests.support.memory.playing import DENIED, Play, playing
 from tests.unit.usecases.commands import CASES, FILE, Case
 

@@ -16,7 +16,7 @@ from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.usecases import texts
 from irsa_cli.usecases.files.entries import with_issuers
-from irsa_cli.usecases.files.reading import read_configs
+from irsa_cli.usecases.files.targets import read_configs
 
 ALLOW = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
 CLUSTER = Cluster(

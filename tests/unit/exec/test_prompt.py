@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from irsa_cli.usecases.exec.prompt import labelled
+from irsa_cli.usecases.exec.child import labelled
 from tests.support.terminal import Terminal
 
 LABEL = "backend/reader@demo"

@@ -38,7 +38,7 @@ def test_commands_write_by_one_way() -> None:
 def test_the_cluster_is_announced_and_the_context_written_in_one_place() -> None:
     assert where("· account {") == ["core/values/cluster.py"]
     assert [it for it in where('"serviceAccount": ') if it.startswith("usecases/command")] == [
-        "usecases/command/run_context.py"
+        "usecases/command/execute.py"
     ]
     assert where("vars(request.target)") == []
 

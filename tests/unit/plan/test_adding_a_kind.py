@@ -68,8 +68,8 @@ EDITS: dict[str, Callable[[str], str]] = {
     "core/plan/states.py": lambda text: put(text, "State = (\n    ", STATE),
     "changes/__init__.py": lambda text: put(
         put(text, "        Kind.ROLE: ", "        Kind.NOTE: NoteHandler(iam),\n        Kind.ROLE: "),
-        "from irsa_cli.changes.namespace",
-        "from irsa_cli.changes.note import NoteHandler\nfrom irsa_cli.changes.namespace",
+        "from irsa_cli.changes.kubernetes",
+        "from irsa_cli.changes.note import NoteHandler\nfrom irsa_cli.changes.kubernetes",
     ),
     "changes/note.py": lambda text: HANDLER,
 }

@@ -3,7 +3,7 @@
 import pytest
 
 from irsa_cli.core.values.errors import IrsaError
-from irsa_cli.usecases.recovery.scan import _created
+from irsa_cli.usecases.recovery.by_cluster import _created
 
 
 @pytest.mark.parametrize("more", [{}, {"creationTimestamp": None}, {"creationTimestamp": "yesterday"}])

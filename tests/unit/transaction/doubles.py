@@ -18,11 +18,11 @@ from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import State
 from irsa_cli.core.values.errors import Conflict, IrsaError, Outcome, ServiceError
 from irsa_cli.core.values.limits import DEFAULT_SECONDS
-from irsa_cli.transaction import in_use, protocol, reading, rollback, runner, waiting
+from irsa_cli.transaction import in_use, protocol, reading, rollback, runner, steps
 from irsa_cli.transaction.journal import Journal, JournalError
 from irsa_cli.transaction.protocol import Applied, Claim, Handler, Run
 
-LATE_WINDOW = waiting.LATE_CALLS * DEFAULT_SECONDS
+LATE_WINDOW = steps.LATE_CALLS * DEFAULT_SECONDS
 """Seconds for which a rollback looks for a write without an answer, with the default time-out of a call."""
 
 Key = tuple[Kind, tuple[str, ...]]

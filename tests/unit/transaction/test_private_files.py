@@ -11,7 +11,7 @@ import pytest
 
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import NamespaceState
-from irsa_cli.transaction import seal
+from irsa_cli.transaction import private
 from irsa_cli.transaction.journal import Journal, JournalError, RefusedJournal
 from irsa_cli.transaction.private import NotPrivate, make_folder, open_own
 from irsa_cli.transaction.reading import read
@@ -140,7 +140,7 @@ def test_a_journal_bears_the_seal_of_its_user(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "mine"))
     path = tmp_path / "t1.jsonl"
     Journal.open(tmp_path, "t1", PLAN, {"command": "create-sa", "umlaut": "ü"}).close()
-    key = tmp_path / "mine" / "irsa" / seal.NAME
+    key = tmp_path / "mine" / "irsa" / private.NAME
     assert (key.stat().st_mode & 0o777, key.parent.stat().st_mode & 0o777) == (0o600, 0o700)
     assert read(path).sealed
     whole = path.read_text()
@@ -165,7 +165,7 @@ def test_a_key_of_somebody_else_seals_nothing(tmp_path: Path, monkeypatch: pytes
 def test_without_a_place_for_a_key_a_journal_goes_unsealed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(seal, "_places", lambda: iter([tmp_path / "file" / "irsa" / seal.NAME]))
+    monkeypatch.setattr(private, "_places", lambda: iter([tmp_path / "file" / "irsa" / private.NAME]))
     (tmp_path / "file").write_text("")
     Journal.open(tmp_path, "t1", PLAN, {}).close()
     assert not read(tmp_path / "t1.jsonl").sealed

@@ -17,10 +17,9 @@ from hypothesis import strategies as st
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import NamespaceState
 from irsa_cli.transaction import steps
-from irsa_cli.transaction.folder import unfinished
 from irsa_cli.transaction.journal import Journal, JournalError
 from irsa_cli.transaction.protocol import Run
-from irsa_cli.transaction.reading import read
+from irsa_cli.transaction.reading import read, unfinished
 from irsa_cli.transaction.recover import roll_back
 from irsa_cli.transaction.runner import Transaction
 from tests.support.thoroughness import examples

@@ -1,4 +1,4 @@
-"""IAM's calls: which rules stand before which call of moto's, and those about an account as a whole.
+"""IAM's calls: which rules stand before which call of moto's; those for OIDC providers and a whole account.
 
 GetAccountAuthorizationDetails tells of roles with all that is on them, and of managed policies, in pages;
 users and groups are not served. Unlike GetRole it leaves out the description and the longest session.
@@ -10,19 +10,116 @@ https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from irsa_cli.sandbox.aws.callers import powers_of
-from irsa_cli.sandbox.aws.iam import providers, roles
-from irsa_cli.sandbox.aws.iam.account import Account, page, page_of, serve_tags
+from irsa_cli.sandbox.aws.iam import roles
+from irsa_cli.sandbox.aws.iam.account import Account, add_tags, page, page_of, serve_tags, tags_of
+from irsa_cli.sandbox.aws.iam.grammar import check_tags
 from irsa_cli.sandbox.aws.iam.roles import brief, brief_policy
-from irsa_cli.sandbox.aws.messages import AwsError, AwsRequest, no_such_entity, xml_result
+from irsa_cli.sandbox.aws.messages import AwsError, AwsRequest, no_such_entity, validation_error, xml_result
 from irsa_cli.sandbox.conditions import Context, like, listed
 from irsa_cli.sandbox.enforce import Act, Powers, verdict
 from irsa_cli.sandbox.model import Answer
+
+_THUMBPRINT = re.compile(r"[0-9A-Fa-f]{40}")
+_ARN = re.compile(r"arn:aws[\w-]*:iam::\d{12}:oidc-provider/[\x21-\x7e]+")
+_MOST_THUMBPRINTS = 5
+_CLIENT_IDS = "ClientIdsPerOpenIdConnectProvider"
+
+
+def create_provider(account: Account, request: AwsRequest) -> Answer:
+    """The URL is https, has no query, and is new. Without thumbprints IAM asks the issuer for one."""
+    url = request.params.get("Url", "")
+    parts = urlsplit(url)
+    if parts.scheme != "https" or not parts.hostname or parts.query or parts.fragment:
+        raise validation_error("Invalid Open ID Connect Provider URL")
+    account.check_quota(f"{_CLIENT_IDS}Quota", len(request.members("ClientIDList")), _CLIENT_IDS)
+    _check_thumbprints(request)
+    check_tags(request.tags(), any_case=False)
+    arn = f"arn:{account.partition}:iam::{account.number}:oidc-provider/{parts.netloc}{parts.path}"
+    if arn in account.iam.open_id_providers:
+        raise AwsError("EntityAlreadyExists", f"Provider with url {url} already exists.", 409)
+    count = len(account.iam.open_id_providers) + 1
+    account.check_quota("OpenIdConnectProvidersQuota", count, "OpenIdConnectProvidersPerAccount")
+    thumbprints = request.members("ThumbprintList") or [hashlib.sha1(parts.netloc.encode()).hexdigest()]  # noqa: S324
+    provider = account.iam.create_open_id_connect_provider(
+        url, thumbprints, request.members("ClientIDList"), []
+    )
+    add_tags(account, provider, request)
+    return xml_result("iam", request.operation, {"OpenIDConnectProviderArn": provider.arn})
+
+
+def get_provider(account: Account, request: AwsRequest) -> Answer:
+    """A provider; its URL is without https://."""
+    provider = existing_provider(account, request)
+    shown = {
+        "Url": provider.url,
+        "ClientIDList": provider.client_id_list,
+        "ThumbprintList": provider.thumbprint_list,
+        "CreateDate": provider.create_date,
+        "Tags": tags_of(provider),
+    }
+    return xml_result("iam", request.operation, shown)
+
+
+def delete_provider(account: Account, request: AwsRequest) -> None:
+    """The provider has to be there."""
+    _check_arn(request)
+    arn = request.params.get("OpenIDConnectProviderArn", "")
+    if arn not in account.iam.open_id_providers:
+        raise no_such_entity(f"OpenId connect Provider {arn} cannot be found.")
+
+
+def add_client_id(account: Account, request: AwsRequest) -> Answer:
+    """Registers an audience; adding it again changes nothing."""
+    provider = existing_provider(account, request)
+    wanted = request.params.get("ClientID", "")
+    if wanted not in provider.client_id_list:
+        account.check_quota(f"{_CLIENT_IDS}Quota", len(provider.client_id_list) + 1, _CLIENT_IDS)
+        provider.client_id_list = [*provider.client_id_list, wanted]
+    return xml_result("iam", "AddClientIDToOpenIDConnectProvider")
+
+
+def remove_client_id(account: Account, request: AwsRequest) -> Answer:
+    """Removes an audience; removing one that isn't there changes nothing."""
+    provider = existing_provider(account, request)
+    unwanted = request.params.get("ClientID", "")
+    provider.client_id_list = [c for c in provider.client_id_list if c != unwanted]
+    return xml_result("iam", "RemoveClientIDFromOpenIDConnectProvider")
+
+
+def update_thumbprint(account: Account, request: AwsRequest) -> None:
+    """The provider has to be there, and thumbprints are SHA-1 in hexadecimal."""
+    existing_provider(account, request)
+    _check_thumbprints(request)
+
+
+def existing_provider(account: Account, request: AwsRequest) -> Any:
+    """The provider, which has to be there."""
+    _check_arn(request)
+    return account.provider(request)
+
+
+def _check_arn(request: AwsRequest) -> None:
+    arn = request.params.get("OpenIDConnectProviderArn", "")
+    if not _ARN.fullmatch(arn):
+        raise AwsError("InvalidInput", f"Invalid ARN: {arn}")
+
+
+def _check_thumbprints(request: AwsRequest) -> None:
+    thumbprints = request.members("ThumbprintList")
+    if len(thumbprints) > _MOST_THUMBPRINTS:
+        raise AwsError("InvalidInput", "Thumbprint list must contain fewer than 5 entries.")
+    for thumbprint in thumbprints:
+        if not _THUMBPRINT.fullmatch(thumbprint):
+            raise validation_error(f"Value '{thumbprint}' at 'thumbprintList' must be 40 hexadecimal digits")
+
 
 _OPERATION = "GetAccountAuthorizationDetails"
 
@@ -171,7 +268,7 @@ _Rule = Callable[[Account, AwsRequest], Answer | None]
 
 
 def _tag_provider(account: Account, request: AwsRequest) -> Answer:
-    return serve_tags(account, providers.existing_provider(account, request), request)
+    return serve_tags(account, existing_provider(account, request), request)
 
 
 def _tag_policy(account: Account, request: AwsRequest) -> Answer:
@@ -179,14 +276,14 @@ def _tag_policy(account: Account, request: AwsRequest) -> Answer:
 
 
 _RULES: dict[str, _Rule] = {
-    "AddClientIDToOpenIDConnectProvider": providers.add_client_id,
+    "AddClientIDToOpenIDConnectProvider": add_client_id,
     "AttachRolePolicy": roles.attach_role_policy,
     "AttachUserPolicy": roles.attach_user_policy,
-    "CreateOpenIDConnectProvider": providers.create_provider,
+    "CreateOpenIDConnectProvider": create_provider,
     "CreatePolicy": roles.create_policy,
     "CreatePolicyVersion": roles.create_policy_version,
     "CreateRole": roles.create_role,
-    "DeleteOpenIDConnectProvider": providers.delete_provider,
+    "DeleteOpenIDConnectProvider": delete_provider,
     "DeletePolicy": roles.delete_policy,
     "DeletePolicyVersion": roles.policy_version,
     "DeleteRole": roles.delete_role,
@@ -195,7 +292,7 @@ _RULES: dict[str, _Rule] = {
     "DetachRolePolicy": roles.detach_role_policy,
     "GetAccountAuthorizationDetails": get_account_authorization_details,
     "GetAccountSummary": roles.get_account_summary,
-    "GetOpenIDConnectProvider": providers.get_provider,
+    "GetOpenIDConnectProvider": get_provider,
     "GetPolicy": roles.get_policy,
     "GetPolicyVersion": roles.policy_version,
     "GetRole": roles.get_role,
@@ -214,7 +311,7 @@ _RULES: dict[str, _Rule] = {
     "ListRoles": roles.list_roles,
     "PutRolePermissionsBoundary": roles.put_role_permissions_boundary,
     "PutRolePolicy": roles.put_role_policy,
-    "RemoveClientIDFromOpenIDConnectProvider": providers.remove_client_id,
+    "RemoveClientIDFromOpenIDConnectProvider": remove_client_id,
     "SetDefaultPolicyVersion": roles.policy_version,
     "SimulatePrincipalPolicy": simulate_principal_policy,
     "TagOpenIDConnectProvider": _tag_provider,
@@ -224,7 +321,7 @@ _RULES: dict[str, _Rule] = {
     "UntagPolicy": _tag_policy,
     "UntagRole": roles.untag_role,
     "UpdateAssumeRolePolicy": roles.update_assume_role_policy,
-    "UpdateOpenIDConnectProviderThumbprint": providers.update_thumbprint,
+    "UpdateOpenIDConnectProviderThumbprint": update_thumbprint,
     "UpdateRole": roles.update_role,
     "UpdateRoleDescription": roles.update_role_description,
 }
