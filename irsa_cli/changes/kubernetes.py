@@ -38,7 +38,6 @@ class ObjectHandler(Settled):
         """The object, None if there is none."""
 
     def _gone(self, change: Change) -> Applied | None:
-        """Whether the object is deleted, or is being deleted."""
         present = self._read(change)
         going = present is None or "deletionTimestamp" in present["metadata"]
         return Applied(changed=True) if going else None

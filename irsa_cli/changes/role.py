@@ -159,7 +159,6 @@ class RoleHandler(Settled):
             raise not_ours(change, claim, f"tag {TRANSACTION_TAG}={state.tags.get(TRANSACTION_TAG, 'none')}")
 
     def _explain(self, change: Change, name: str) -> None:
-        """Raise `Conflict` when somebody has put something on the role."""
         extra = [*reading.attached_policies(self._iam, name), *reading.inline_policy_names(self._iam, name)]
         if extra:
             raise conflict(change, f"it has policies that this run did not add: {', '.join(extra)}")

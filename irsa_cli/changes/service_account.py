@@ -84,7 +84,6 @@ class ServiceAccountHandler(ObjectHandler):
         return Applied(changed=ours, identity={"uid": metadata["uid"]})
 
     def _found_gone(self, change: Change) -> Applied | None:
-        """Whether the object that was read is gone, or going."""
         before = change.before
         uid = before.uid if isinstance(before, ServiceAccountState) else ""
         present = self._read(change)
@@ -146,7 +145,6 @@ class ServiceAccountHandler(ObjectHandler):
 
 
 def _mark(metadata: Mapping[str, Any]) -> str:
-    """The run that created the ServiceAccount, '' for none."""
     return str((metadata.get("annotations") or {}).get(TRANSACTION_TAG) or "")
 
 

@@ -96,7 +96,6 @@ def open_own(path: Path, flags: int = os.O_RDONLY) -> int:
 
 
 def _parts(path: Path) -> list[str]:
-    """The names on the way to a path."""
     return list((Path.cwd() / path).parts[1:])
 
 
@@ -108,7 +107,6 @@ def _check_above(place: Path, found: os.stat_result) -> None:
 
 
 def _check_own(place: Path, found: os.stat_result) -> None:
-    """The folder or the file itself."""
     if found.st_uid != os.geteuid():
         raise _foreign(place, found)
     _check_writers(place, found)

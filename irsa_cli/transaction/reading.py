@@ -79,7 +79,6 @@ def last_sent(path: Path) -> float:
 
 
 def _age(path: Path) -> float:
-    """Seconds since the journal was last written."""
     return max(0.0, time.time() - path.stat().st_mtime)
 
 
@@ -138,7 +137,6 @@ def _begun(header: Mapping[str, Any]) -> Story:
 
 
 def _is_sealed(header: Mapping[str, Any]) -> bool:
-    """Whether the header is as this user's irsa has written it."""
     bare, found = {key: said for key, said in header.items() if key != SEAL}, header.get(SEAL)
     try:
         return isinstance(found, str) and found.isascii() and is_sealed(bytes_of(bare), found)

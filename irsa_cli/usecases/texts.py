@@ -125,5 +125,4 @@ def _part(file: int, *, waits: bool) -> bytes:
 
 
 def _is_ready(file: int, seconds: float) -> bool:
-    """Whether there is something to read, or the end."""
     return bool(select.select([file], [], [], seconds)[0])

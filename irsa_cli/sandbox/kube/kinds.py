@@ -116,7 +116,6 @@ def _lease_problems(lease: JsonObject) -> list[status.FieldError]:
 
 
 def _fill_in_binding(binding: JsonObject) -> None:
-    """The groups that kinds belong to."""
     binding.setdefault("roleRef", {}).setdefault("apiGroup", _RBAC)
     for subject in binding.get("subjects", []):
         if subject.get("kind") in ("User", "Group"):

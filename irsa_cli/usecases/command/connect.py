@@ -226,7 +226,6 @@ def _connected(
 
 
 def _check_caller(aws: AwsSession, account: str) -> None:
-    """Raise `UnexpectedCluster` for a caller of another account."""
     from irsa_cli.aws.sts import identity
 
     who = identity(aws.client("sts"))
@@ -289,7 +288,6 @@ def _gone(
 
 
 def _at_home(found: Cluster, target: Target) -> Cluster:
-    """The cluster, and where its roles are."""
     way = target.role_way
     return replace(
         found, role_account=target.role_account or "", role_way=way.options if way is not None else ""

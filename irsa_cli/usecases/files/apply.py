@@ -98,7 +98,6 @@ def _all_or_nothing(cluster_run: ClusterRun, done: AppliedList, tell: Tell) -> N
 
 
 def _without_boundary(where: Iterable[Place], rules: BoundaryRules) -> Iterator[str]:
-    """The entries that create a role without a permissions boundary."""
     for item in (item for place in where for item in place.bindings):
         if not (item.attach_role_arn or item.permissions_boundary or rules.default):
             yield f"{item} ({item.where})"
@@ -192,7 +191,6 @@ def _attempt(cluster_run: ClusterRun, desired_states: list[DesiredState], *, aga
 
 
 def _association_notes(asked: Question, desired_states: Sequence[DesiredState]) -> Iterator[str]:
-    """Warnings about ServiceAccounts that EKS Pod Identity serves."""
     for desired in desired_states:
         one = Result(Ended.COMMITTED)
         asked.tell(one, desired.namespace, desired.name, desired.role_arn)

@@ -244,7 +244,6 @@ class Pruning:
         return chosen and self._is_pruned_here(item.role_arn)
 
     def _made_here(self, accounts: Iterable[Json]) -> Iterator[str]:
-        """ServiceAccounts created by irsa that are deleted with the roles of this account."""
         path = f":role{default_role_path(self.connection.cluster.name)}"
         for name, arn in sorted(_made(accounts).items()):
             out_of_reach = path in arn and _account_of(arn) not in self._accounts

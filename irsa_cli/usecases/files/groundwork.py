@@ -98,7 +98,6 @@ class SharedTransaction:
 
 
 def _named(item: ChangeResult, used: Mapping[int, Exception]) -> dict[str, str]:
-    """Something that is done and stays, and why."""
     change: Change = item.change
     why = "the files ask for it, for the whole cluster" if change.kind.traits.for_all else "it is needed"
     return {

@@ -228,7 +228,6 @@ def _unless_denied(future: Future[T]) -> T | None:
 
 
 def _after(provider: ProviderState | None, changes: Sequence[Change]) -> ProviderState | None:
-    """The provider after these changes."""
     for change in changes:
         if isinstance(change.after, ProviderState):
             return change.after

@@ -88,7 +88,6 @@ def look(connection: Connection) -> SeenLeftovers:
 
 
 def _none() -> list[Json]:
-    """The contents of a cluster that no longer exists."""
     return []
 
 
@@ -167,7 +166,6 @@ def _with_targets(connection: Connection, role: SeenRole) -> SeenRole:
 
 
 def _marks(metadata: Json) -> tuple[str, dict[str, str], datetime]:
-    """An object's uid, its annotations, and when it was created."""
     return metadata["uid"], metadata.get("annotations") or {}, _created(metadata)
 
 

@@ -103,7 +103,6 @@ def _update(connection: Connection, request: Request, settings: Settings) -> Res
 
 
 def _digest(update: Update) -> str:
-    """A digest of the request, to tell it from others for the same ServiceAccount."""
     return hashlib.sha256(json.dumps(asdict(update), sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -181,7 +180,6 @@ class _Updating:
         return pair, [UNCHECKED] if accounts is None else []
 
     def _boundary(self) -> str | None:
-        """The boundary that is named, or that a role without one gets."""
         named = self.request.update.boundary
         return self.request.boundaries.default or None if named is None else named
 
