@@ -11,8 +11,7 @@ from typing import Any, ClassVar
 
 from irsa_cli.sandbox.aws.callers import Token
 from irsa_cli.sandbox.aws.cloud import Cloud, iam_world, user_key
-from irsa_cli.sandbox.aws.clusters import OPEN, Cluster, Instance, issuer_of, vpc_of
-from irsa_cli.sandbox.aws.clusters import Endpoint as VpcEndpoint
+from irsa_cli.sandbox.aws.clusters import Cluster, issuer_of
 from irsa_cli.sandbox.aws.front import Front
 from irsa_cli.sandbox.control import Control
 from irsa_cli.sandbox.exchange import Endpoint, Exchange, Faults, Label
@@ -282,14 +281,11 @@ class Sandbox:
 
     def add_sts_endpoint(self, cluster: str, policy: dict[str, Any] | None = None) -> None:
         """Put a VPC endpoint for STS into a cluster's VPC, for EC2 to describe; no call goes through it."""
-        found = self._cluster(cluster)
-        spec = found.spec
-        self._front.ec2.put(VpcEndpoint(spec.account, spec.region, vpc_of(found.arn), policy or OPEN))
+        self._front.ec2.put_endpoint(self._cluster(cluster), policy)
 
     def add_node(self, cluster: str, name: str, *, hop_limit: int = 2, endpoint: bool = True) -> None:
         """Add a node (by private DNS name) to EC2, with the hop limit and `endpoint` of its metadata."""
-        spec = self._cluster(cluster).spec
-        self._front.ec2.put(Instance(spec.account, spec.region, name, hop_limit, endpoint))
+        self._front.ec2.put_node(self._cluster(cluster).spec, name, hop_limit, metadata=endpoint)
 
     def describe_cluster_as(self, cluster: str, **fields: Any) -> None:
         """Let EKS describe a cluster otherwise (`version="1.18"`) until the next reset."""

@@ -158,41 +158,19 @@ def _description(cluster: Cluster) -> dict[str, Any]:
     return described
 
 
-OPEN: Mapping[str, Any] = {
-    "Statement": [{"Action": "*", "Effect": "Allow", "Principal": "*", "Resource": "*"}]
-}
+_OPEN = {"Statement": [{"Action": "*", "Effect": "Allow", "Principal": "*", "Resource": "*"}]}
 """The policy that an endpoint has when it is created without one."""
-
-
-@dataclass(frozen=True)
-class Endpoint:
-    """An interface endpoint for STS."""
-
-    account: str
-    region: str
-    vpc: str
-    policy: Mapping[str, Any]
-
-    @property
-    def number(self) -> str:
-        """Its id."""
-        return f"vpce-{_hash(f'{self.account}/{self.region}/{self.vpc}')}"
-
-
-@dataclass(frozen=True)
-class Instance:
-    """A node, by the private DNS name that is its name in the cluster too; `endpoint`: whether IMDS is on."""
-
-    account: str
-    region: str
-    dns_name: str
-    hop_limit: int = 2
-    endpoint: bool = True
-
-    @property
-    def number(self) -> str:
-        """Its id."""
-        return f"i-{_hash(f'{self.account}/{self.region}/{self.dns_name}')}"
+_FILTERS: Mapping[str, Mapping[str, str]] = {
+    "DescribeVpcEndpoints": {
+        "vpc-id": "vpcId",
+        "vpc-endpoint-id": "vpcEndpointId",
+        "service-name": "serviceName",
+        "vpc-endpoint-type": "vpcEndpointType",
+        "vpc-endpoint-state": "state",
+    },
+    "DescribeInstances": {"private-dns-name": "privateDnsName", "instance-id": "instanceId"},
+}
+"""The operations that are served, and the filters of each."""
 
 
 def vpc_of(cluster_arn: str) -> str:
@@ -205,52 +183,61 @@ def _hash(text: str) -> str:
 
 
 class Ec2:
-    """All endpoints and instances."""
+    """The descriptions of all endpoints and instances, by operation, account and region."""
 
     def __init__(self) -> None:
-        self._things: dict[str, Endpoint | Instance] = {}
+        self._described: dict[tuple[str, str, str], dict[str, dict[str, Any]]] = {}
 
     def reset(self) -> None:
         """Forget all of them."""
-        self._things.clear()
+        self._described.clear()
 
-    def put(self, thing: Endpoint | Instance) -> None:
-        """Create an endpoint or an instance, or change the existing one."""
-        self._things[thing.number] = thing
+    def put_endpoint(self, cluster: Cluster, policy: dict[str, Any] | None) -> None:
+        """Create an interface endpoint for STS in a cluster's VPC, or change the existing one."""
+        spec, vpc = cluster.spec, vpc_of(cluster.arn)
+        number = f"vpce-{_hash(f'{spec.account}/{spec.region}/{vpc}')}"
+        described = {
+            "vpcEndpointId": number,
+            "vpcEndpointType": "Interface",
+            "vpcId": vpc,
+            "serviceName": f"com.amazonaws.{spec.region}.sts",
+            "state": "available",
+            "policyDocument": json.dumps(policy or _OPEN),
+            "privateDnsEnabled": True,
+            "ownerId": spec.account,
+        }
+        self._put("DescribeVpcEndpoints", spec, number, described)
+
+    def put_node(self, spec: ClusterSpec, name: str, hop_limit: int, *, metadata: bool) -> None:
+        """Create a node, or change it, by its private DNS name; `metadata`: whether IMDS is on."""
+        number = f"i-{_hash(f'{spec.account}/{spec.region}/{name}')}"
+        options = {
+            "state": "applied",
+            "httpTokens": "required",
+            "httpPutResponseHopLimit": hop_limit,
+            "httpEndpoint": "enabled" if metadata else "disabled",
+        }
+        described = {"instanceId": number, "privateDnsName": name, "metadataOptions": options}
+        self._put("DescribeInstances", spec, number, described)
+
+    def _put(self, operation: str, spec: ClusterSpec, number: str, described: dict[str, Any]) -> None:
+        self._described.setdefault((operation, spec.account, spec.region), {})[number] = described
 
     def answer(self, request: AwsRequest, caller: Caller) -> Answer:
         """EC2's answer to a call that is allowed."""
-        kind = _KINDS.get(request.operation)
-        if kind is None:
-            raise AwsError("NotImplemented", f"The sandbox does not serve {request.operation} of EC2.", 501)
-        mine = [
-            thing
-            for thing in self._things.values()
-            if isinstance(thing, kind) and (thing.account, thing.region) == (caller.account, request.region)
-        ]
-        described = [_endpoint(item) if isinstance(item, Endpoint) else _instance(item) for item in mine]
+        operation = request.operation
+        if operation not in _FILTERS:
+            raise AwsError("NotImplemented", f"The sandbox does not serve {operation} of EC2.", 501)
+        described = [*self._described.get((operation, caller.account, request.region), {}).values()]
         for name, values in _filters(request).items():
-            key = _FILTERS[kind].get(name)
+            key = _FILTERS[operation].get(name)
             if key is None:
                 raise AwsError("InvalidParameterValue", f"The filter '{name}' is invalid")
             described = [item for item in described if item[key] in values]
-        if kind is Endpoint:
-            return ec2_result(request.operation, {"vpcEndpointSet": described})
+        if operation == "DescribeVpcEndpoints":
+            return ec2_result(operation, {"vpcEndpointSet": described})
         found = [{"instancesSet": Items([item])} for item in described]
-        return ec2_result(request.operation, {"reservationSet": found})
-
-
-_KINDS: Mapping[str, type] = {"DescribeVpcEndpoints": Endpoint, "DescribeInstances": Instance}
-_FILTERS: Mapping[type, Mapping[str, str]] = {
-    Endpoint: {
-        "vpc-id": "vpcId",
-        "vpc-endpoint-id": "vpcEndpointId",
-        "service-name": "serviceName",
-        "vpc-endpoint-type": "vpcEndpointType",
-        "vpc-endpoint-state": "state",
-    },
-    Instance: {"private-dns-name": "privateDnsName", "instance-id": "instanceId"},
-}
+        return ec2_result(operation, {"reservationSet": found})
 
 
 def _filters(request: AwsRequest) -> dict[str, list[str]]:
@@ -262,26 +249,3 @@ def _filters(request: AwsRequest) -> dict[str, list[str]]:
         found[request.params[f"Filter.{number}.Name"]] = values
         number += 1
     return found
-
-
-def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
-    return {
-        "vpcEndpointId": endpoint.number,
-        "vpcEndpointType": "Interface",
-        "vpcId": endpoint.vpc,
-        "serviceName": f"com.amazonaws.{endpoint.region}.sts",
-        "state": "available",
-        "policyDocument": json.dumps(endpoint.policy),
-        "privateDnsEnabled": True,
-        "ownerId": endpoint.account,
-    }
-
-
-def _instance(instance: Instance) -> dict[str, Any]:
-    options = {
-        "state": "applied",
-        "httpTokens": "required",
-        "httpPutResponseHopLimit": instance.hop_limit,
-        "httpEndpoint": "enabled" if instance.endpoint else "disabled",
-    }
-    return {"instanceId": instance.number, "privateDnsName": instance.dns_name, "metadataOptions": options}
