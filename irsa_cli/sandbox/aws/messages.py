@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 from xml.sax.saxutils import escape
@@ -154,34 +155,6 @@ _S3_PARTS = (
     "website",
 )
 """Parts of buckets and objects that calls name in the query; each has actions of its own."""
-_EKS: tuple[tuple[str, dict[str, str]], ...] = (
-    ("clusters", {"GET": "ListClusters"}),
-    ("clusters/[^/]+", {"GET": "DescribeCluster"}),
-    ("clusters/[^/]+/addons", {"GET": "ListAddons"}),
-    (
-        "clusters/[^/]+/pod-identity-associations",
-        {"POST": "CreatePodIdentityAssociation", "GET": "ListPodIdentityAssociations"},
-    ),
-    (
-        "clusters/[^/]+/pod-identity-associations/[^/]+",
-        {
-            "GET": "DescribePodIdentityAssociation",
-            "DELETE": "DeletePodIdentityAssociation",
-            "POST": "UpdatePodIdentityAssociation",
-        },
-    ),
-    ("clusters/[^/]+/access-entries", {"POST": "CreateAccessEntry", "GET": "ListAccessEntries"}),
-    (
-        "clusters/[^/]+/access-entries/.+/access-policies",
-        {"POST": "AssociateAccessPolicy", "GET": "ListAssociatedAccessPolicies"},
-    ),
-    ("clusters/[^/]+/access-entries/.+/access-policies/.+", {"DELETE": "DisassociateAccessPolicy"}),
-    (
-        "clusters/[^/]+/access-entries/.+",
-        {"GET": "DescribeAccessEntry", "DELETE": "DeleteAccessEntry", "POST": "UpdateAccessEntry"},
-    ),
-)
-"""The operations of EKS's paths, the first match. Names of entries and policies have slashes."""
 _UNSIGNED = {"AssumeRoleWithWebIdentity": "sts", "AssumeRoleWithSAML": "sts"}
 
 
@@ -329,9 +302,29 @@ def _operation(
 
 
 def _eks_operation(method: str, path: str) -> str:
-    place = "/".join(part for part in path.split("/") if part)
-    operations = next((found for pattern, found in _EKS if re.fullmatch(pattern, place)), {})
-    return operations.get(method, f"{method} {path}")
+    place = "/" + "/".join(part for part in path.split("/") if part)
+    found = (name for verb, form, name in _eks_routes() if verb == method and re.fullmatch(form, place))
+    return next(found, f"{method} {path}")
+
+
+@cache
+def _eks_routes() -> list[tuple[str, str, str]]:
+    """Method, form of the path, and name of each operation of EKS. Only the names of ARNs have slashes."""
+    model = service_model("eks")
+    asked = {name: model.operation_model(name).http for name in model.operation_names}
+    routes = []
+    for name, http in asked.items():
+        form = re.sub(r"\{\w+Arn\}", ".+", http["requestUri"])
+        routes.append((http["method"], re.sub(r"\{\w+\}", "[^/]+", form), name))
+    return sorted(routes, key=lambda route: len(route[1]), reverse=True)
+
+
+@cache
+def service_model(service: str) -> Any:
+    """Botocore's model of a service."""
+    from botocore.session import Session
+
+    return Session().get_service_model(service)
 
 
 def _s3_operation(method: str, path: str, query: Mapping[str, str]) -> str:

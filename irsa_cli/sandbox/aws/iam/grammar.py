@@ -13,10 +13,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache
 from typing import Any
 
-from irsa_cli.sandbox.aws.messages import AwsError, malformed_policy, validation_error
+from irsa_cli.sandbox.aws.messages import AwsError, malformed_policy, service_model, validation_error
 from irsa_cli.sandbox.conditions import is_operator, like, listed
 
 VERSIONS = ("2008-10-17", "2012-10-17")
@@ -222,7 +221,7 @@ def _syntax_error() -> AwsError:
 
 def check_parameters(service: str, operation: str, params: Mapping[str, str]) -> None:
     """Raises AwsError, ValidationError, that names all parameters which are outside of their rules."""
-    model = _model(service)
+    model = service_model(service)
     shape = model.operation_model(operation).input_shape if operation in model.operation_names else None
     if shape is None:
         return
@@ -246,13 +245,6 @@ def check_tags(tags: Sequence[tuple[str, str]], *, any_case: bool = True) -> Non
     if len({key.lower() if any_case else key for key, _ in tags}) < len(tags):
         more = " Please note that Tag keys are case insensitive." if any_case else ""
         raise AwsError("InvalidInput", f"Duplicate tag keys found.{more}")
-
-
-@cache
-def _model(service: str) -> Any:
-    from botocore.session import Session
-
-    return Session().get_service_model(service)
 
 
 def _shown(value: str | None, service: str) -> str:
