@@ -12,18 +12,7 @@ from typing import TYPE_CHECKING
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws import listing
 from irsa_cli.aws.errors import call
-from irsa_cli.changes.common import (
-    Asked,
-    Settled,
-    conflict,
-    create_once,
-    expect,
-    gone,
-    not_ours,
-    read_until,
-    remember,
-    telling,
-)
+from irsa_cli.changes import common
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.plan.states import DONE, TRANSACTION_TAG, CommitState, ProviderState, State
@@ -42,7 +31,7 @@ LOOKED_AT = 32
 """Roles that are read at once to find one that counts on a provider: mostly the first ones tell."""
 
 
-class ProviderHandler(Settled):
+class ProviderHandler(common.Settled):
     """Creates and deletes an OIDC provider; the target is `(provider ARN,)`."""
 
     repeats_deletions = True
@@ -53,7 +42,7 @@ class ProviderHandler(Settled):
     def _write(self, change: Change, run: Run, claim: Claim | None) -> Applied:
         if change.after is None:
             return self._delete(change, run, claim)
-        desired = expect(ProviderState, change.after)
+        desired = common.expect(ProviderState, change.after)
         if claim is not None:
             return self._bring_back(change, change.target[0], desired, run)
         return self._create(change, desired, run.transaction, run)
@@ -62,20 +51,24 @@ class ProviderHandler(Settled):
         state = reading.provider(self._iam, change.target[0])
         if change.after is None:
             return Applied(changed=True) if state is None else None
-        return None if state is None else self._own(state, expect(ProviderState, change.after), transaction)
+        return (
+            None
+            if state is None
+            else self._own(state, common.expect(ProviderState, change.after), transaction)
+        )
 
     def recall(self, change: Change, claim: Claim, ago: float) -> None:
         """See `Handler.recall`."""
         arn = {"OpenIDConnectProviderArn": change.target[0]}
 
-        def write_of(state: State | None) -> tuple[str, Asked]:
+        def write_of(state: State | None) -> tuple[str, common.Asked]:
             if not isinstance(state, ProviderState):
                 return "DeleteOpenIDConnectProvider", arn
             tags = {TRANSACTION_TAG: claim.transaction, **state.tags}
             listed = [{"Key": key, "Value": value} for key, value in tags.items()]
             return "CreateOpenIDConnectProvider", {**arn, "Tags": listed}
 
-        remember(self._iam, change, ago, write_of)
+        common.remember(self._iam, change, ago, write_of)
 
     def _bring_back(self, change: Change, arn: str, desired: ProviderState, run: Run) -> Applied:
         """Recreate a provider whose deletion is rolled back, with the mark that it had, if any."""
@@ -83,7 +76,7 @@ class ProviderHandler(Settled):
         if state is None:
             return self._create(change, desired, desired.tags.get(TRANSACTION_TAG, ""), run)
         if set(state.audiences) != set(desired.audiences):
-            raise conflict(change, f"its audiences are {', '.join(state.audiences)}")
+            raise common.conflict(change, f"its audiences are {', '.join(state.audiences)}")
         return Applied(changed=False)
 
     def _create(self, change: Change, desired: ProviderState, transaction: str, run: Run) -> Applied:
@@ -102,12 +95,12 @@ class ProviderHandler(Settled):
             )
             return Applied(changed=True)
 
-        return create_once(
+        return common.create_once(
             create,
             lambda: reading.provider(self._iam, change.target[0]),
             lambda state: self._own(state, desired, transaction),
             run,
-            conflict(change, "a provider of that issuer was created"),
+            common.conflict(change, "a provider of that issuer was created"),
         )
 
     def _own(self, state: ProviderState, desired: ProviderState, transaction: str) -> Applied | None:
@@ -120,33 +113,35 @@ class ProviderHandler(Settled):
         return Applied(changed=False) if set(desired.audiences) <= set(state.audiences) else None
 
     def _delete(self, change: Change, run: Run, claim: Claim | None) -> Applied:
-        arn, before = change.target[0], expect(ProviderState, change.before)
+        arn, before = change.target[0], common.expect(ProviderState, change.before)
 
         def is_ours(state: ProviderState | None) -> bool:
             if state is None or set(state.audiences) != set(before.audiences):
                 return False
             return claim is None or state.tags.get(TRANSACTION_TAG) == claim.transaction
 
-        with telling(Outcome.REFUSED):
-            state = read_until(lambda: reading.provider(self._iam, arn), is_ours, run)
+        with common.telling(Outcome.REFUSED):
+            state = common.read_until(lambda: reading.provider(self._iam, arn), is_ours, run)
         if state is None:
             return Applied(changed=False)
         if claim is not None and state.tags.get(TRANSACTION_TAG) != claim.transaction:
-            raise not_ours(change, claim, f"tag {TRANSACTION_TAG}={state.tags.get(TRANSACTION_TAG, 'none')}")
+            raise common.not_ours(
+                change, claim, f"tag {TRANSACTION_TAG}={state.tags.get(TRANSACTION_TAG, 'none')}"
+            )
         if set(state.audiences) != set(before.audiences):
-            raise conflict(change, f"its audiences are {', '.join(state.audiences)}")
+            raise common.conflict(change, f"its audiences are {', '.join(state.audiences)}")
         if claim is not None:
             _check_unused(self._iam, change, claim, lambda trust: names_provider(trust, arn))
         try:
             call(self._iam.delete_open_id_connect_provider, OpenIDConnectProviderArn=arn)
         except ServiceError as error:
             if error.code == reading.NOT_THERE:
-                return gone(error)
+                return common.gone(error)
             raise
         return Applied(changed=True)
 
 
-class AudienceHandler(Settled):
+class AudienceHandler(common.Settled):
     """Adds and removes one audience of a provider; the target is `(provider ARN, audience)`."""
 
     repeats_deletions = True
@@ -175,11 +170,11 @@ class AudienceHandler(Settled):
         """See `Handler.recall`."""
         asked = {"OpenIDConnectProviderArn": change.target[0], "ClientID": change.target[1]}
         words = {True: "AddClientIDToOpenIDConnectProvider", False: "RemoveClientIDFromOpenIDConnectProvider"}
-        remember(self._iam, change, ago, lambda state: (words[state is not None], asked))
+        common.remember(self._iam, change, ago, lambda state: (words[state is not None], asked))
 
     def _remove(self, change: Change, claim: Claim | None) -> Applied:
         arn, audience = change.target
-        with telling(Outcome.REFUSED):
+        with common.telling(Outcome.REFUSED):
             there = self._accepts(arn, audience)
         if not there:
             return Applied(changed=False)

@@ -8,19 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.errors import call
-from irsa_cli.changes.common import (
-    Asked,
-    Settled,
-    conflict,
-    create_once,
-    expect,
-    gone,
-    not_ours,
-    read_until,
-    remember,
-    telling,
-    while_spreading,
-)
+from irsa_cli.changes import common
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.plan.states import COMMIT_TAG, NOBODY, TRANSACTION_TAG, RoleState, State
 from irsa_cli.core.policies import policy
@@ -31,7 +19,7 @@ if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
 
 
-class RoleHandler(Settled):
+class RoleHandler(common.Settled):
     """Creates and deletes roles. CreateRole is the compare-and-set: a name is taken once."""
 
     repeats_deletions = True
@@ -43,20 +31,20 @@ class RoleHandler(Settled):
         name = change.target[0]
         if change.after is None:
             return self._delete(change, name, run, claim)
-        desired = expect(RoleState, change.after)
+        desired = common.expect(RoleState, change.after)
         if claim is not None and self._is_back(change, name, desired, run):
             return Applied(changed=False)
-        return create_once(
+        return common.create_once(
             lambda: self._create(name, desired, run.transaction),
             lambda: reading.role_state(self._iam, name),
             lambda found: self._own(found, run.transaction),
             run,
-            conflict(change, "a role of that name was created"),
+            common.conflict(change, "a role of that name was created"),
         )
 
     def _is_back(self, change: Change, name: str, desired: RoleState, run: Run) -> bool:
         """Whether a role whose deletion is rolled back exists: it never went, or has been recreated."""
-        found = read_until(
+        found = common.read_until(
             lambda: reading.role_state(self._iam, name),
             lambda it: it is None or same_role(it[0], desired),
             run,
@@ -65,7 +53,7 @@ class RoleHandler(Settled):
             return False
         # Whosever mark it bears: what was there before is there.
         if not same_role(found[0], desired):
-            raise conflict(change, "another role of that name is there")
+            raise common.conflict(change, "another role of that name is there")
         return True
 
     def _found(self, change: Change, transaction: str) -> Applied | None:
@@ -78,14 +66,14 @@ class RoleHandler(Settled):
         """See `Handler.recall`."""
         name = {"RoleName": change.target[0]}
 
-        def write_of(state: State | None) -> tuple[str, Asked]:
+        def write_of(state: State | None) -> tuple[str, common.Asked]:
             if not isinstance(state, RoleState):
                 return "DeleteRole", name
             tags = {TRANSACTION_TAG: claim.transaction, **state.tags}
             asked = self._asked(change.target[0], state, tags)
             return "CreateRole", {**asked, "Role": dict(claim.identity)}
 
-        remember(self._iam, change, ago, write_of)
+        common.remember(self._iam, change, ago, write_of)
 
     def claimed(self, change: Change, transaction: str, *, ours: bool) -> str:
         """See `Handler.claimed`: another run that continues an incomplete role puts its own tag on it."""
@@ -121,7 +109,7 @@ class RoleHandler(Settled):
         return Applied(changed=True, identity={"RoleId": found[1]})
 
     def _delete(self, change: Change, name: str, run: Run, claim: Claim | None) -> Applied:
-        before, owner = expect(RoleState, change.before), claim or Claim(run.transaction)
+        before, owner = common.expect(RoleState, change.before), claim or Claim(run.transaction)
 
         def is_ours(found: tuple[RoleState, str] | None) -> bool:
             if found is None or owner.identity.get("RoleId", found[1]) != found[1]:
@@ -129,20 +117,20 @@ class RoleHandler(Settled):
             # A run that deletes a role on purpose has put its own mark on it first.
             return found[0].tags.get(TRANSACTION_TAG) == owner.transaction and same_role(found[0], before)
 
-        with telling(Outcome.REFUSED):
-            found = read_until(lambda: reading.role_state(self._iam, name), is_ours, run)
+        with common.telling(Outcome.REFUSED):
+            found = common.read_until(lambda: reading.role_state(self._iam, name), is_ours, run)
         if found is None:
             return Applied(changed=False)
         self._check_claim(change, *found, owner)
         if not same_role(found[0], before):
-            raise conflict(change, "its trust policy, tags or settings differ from what was there")
-        spreading = while_spreading(run)
+            raise common.conflict(change, "its trust policy, tags or settings differ from what was there")
+        spreading = common.while_spreading(run)
         while True:
             try:
                 call(self._iam.delete_role, RoleName=name)
             except ServiceError as error:
                 if error.code == reading.NOT_THERE:
-                    return gone(error)
+                    return common.gone(error)
                 if error.code == "DeleteConflict":
                     # IAM may not have heard of a detaching yet, by this run or by one before it.
                     if next(spreading, False):
@@ -154,14 +142,16 @@ class RoleHandler(Settled):
     def _check_claim(self, change: Change, state: RoleState, role_id: str, claim: Claim) -> None:
         known = claim.identity.get("RoleId")
         if known is not None and known != role_id:
-            raise not_ours(change, claim, f"RoleId {role_id}")
+            raise common.not_ours(change, claim, f"RoleId {role_id}")
         if state.tags.get(TRANSACTION_TAG) != claim.transaction:
-            raise not_ours(change, claim, f"tag {TRANSACTION_TAG}={state.tags.get(TRANSACTION_TAG, 'none')}")
+            raise common.not_ours(
+                change, claim, f"tag {TRANSACTION_TAG}={state.tags.get(TRANSACTION_TAG, 'none')}"
+            )
 
     def _explain(self, change: Change, name: str) -> None:
         extra = [*reading.attached_policies(self._iam, name), *reading.inline_policy_names(self._iam, name)]
         if extra:
-            raise conflict(change, f"it has policies that this run did not add: {', '.join(extra)}")
+            raise common.conflict(change, f"it has policies that this run did not add: {', '.join(extra)}")
 
 
 def same_role(one: RoleState, other: RoleState) -> bool:

@@ -21,13 +21,8 @@ from irsa_cli.core.doctor.subjects import annotations_of, home_identity
 from irsa_cli.core.objects.aws import Association, Role
 from irsa_cli.core.objects.kinds import RefusedPod, ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable
+from irsa_cli.core.plan import states
 from irsa_cli.core.plan.rules import UnreadableNote, noted
-from irsa_cli.core.plan.states import (
-    CONFIG_MAP_ANNOTATION,
-    ROLE_ARN_ANNOTATION,
-    TARGET_ANNOTATION,
-    ProviderState,
-)
 from irsa_cli.core.policies.statements import trusted_providers
 from irsa_cli.core.trust.evaluation import explain
 from irsa_cli.core.values.arn import Arn
@@ -69,7 +64,7 @@ def with_iam(reads: DoctorReads, facts: Facts) -> Facts:
 def _with_chain(reads: DoctorReads, subject: Subject) -> Subject:
     said = annotations_of(subject)
     try:
-        target, name = noted(said, TARGET_ANNOTATION), noted(said, CONFIG_MAP_ANNOTATION)
+        target, name = noted(said, states.TARGET_ANNOTATION), noted(said, states.CONFIG_MAP_ANNOTATION)
     except UnreadableNote as error:
         why = Unreadable(f"{error.message}: {error.reason}")
         return replace(subject, chain_target=why, aws_config=why)
@@ -101,7 +96,7 @@ def _with_pod_identity(
 
 def _other_associations(reads: DoctorReads, facts: Facts) -> tuple[OtherAssociation, ...] | Unreadable:
     subject, account = facts.named, facts.named.account
-    if not isinstance(account, ServiceAccount) or ROLE_ARN_ANNOTATION in account.annotations:
+    if not isinstance(account, ServiceAccount) or states.ROLE_ARN_ANNOTATION in account.annotations:
         return ()
     if subject.association is not None or own_tokens(subject):
         return ()
@@ -120,7 +115,7 @@ def _other(reads: DoctorReads, names: Names, found: Association | Unreadable | N
     return OtherAssociation(*names, found, reads.role(found.role_arn).result())
 
 
-def _trusted(reads: DoctorReads, facts: Facts) -> dict[str, ProviderState | Unreadable | None]:
+def _trusted(reads: DoctorReads, facts: Facts) -> dict[str, states.ProviderState | Unreadable | None]:
     role, account = facts.named.role, facts.cluster.home
     if not isinstance(role, Role):
         return {}
@@ -164,7 +159,7 @@ def _similar_roles(reads: DoctorReads, facts: Facts) -> tuple[str, ...]:
 def _renamed(reads: DoctorReads, facts: Facts) -> tuple[tuple[RoleSummary, str], ...]:
     subject, cluster = facts.named, facts.cluster
     account = subject.account
-    if not isinstance(account, ServiceAccount) or ROLE_ARN_ANNOTATION in account.annotations:
+    if not isinstance(account, ServiceAccount) or states.ROLE_ARN_ANNOTATION in account.annotations:
         return ()
     if subject.association is not None or subject.candidates != () or isinstance(facts.accounts, Unreadable):
         return ()

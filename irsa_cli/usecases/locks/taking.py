@@ -14,15 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 
-from irsa_cli.core.marks.locks.lease import (
-    CLUSTER_LABEL,
-    MANAGED_BY,
-    MANAGER,
-    LeaseState,
-    Timing,
-    Writer,
-    renewed,
-)
+from irsa_cli.core.marks.locks import lease
 from irsa_cli.core.marks.locks.names import Lock
 from irsa_cli.core.values import attempts
 from irsa_cli.core.values.errors import IrsaError, LockLost, Refused, ServiceError
@@ -97,11 +89,11 @@ class Taker:
 
     leases: Kube
     namespace: str
-    writer: Writer
+    writer: lease.Writer
     state_dir: Path
 
     @property
-    def timing(self) -> Timing:
+    def timing(self) -> lease.Timing:
         """For how long they hold."""
         return self.writer.timing
 
@@ -110,15 +102,15 @@ class Taker:
         """The holder of the locks."""
         return self.writer.holder.identity
 
-    def take(self, lock: Lock, watched: Watched) -> HeldLock | LeaseState:
+    def take(self, lock: Lock, watched: Watched) -> HeldLock | lease.LeaseState:
         """Take a lock, or return its holder; raises `Refused` (no permission), or `ServiceError`."""
         try:
             return self._take(lock, watched)
         except ServiceError as error:
             raise denied(error, self.namespace) from error
 
-    def _take(self, lock: Lock, watched: Watched) -> HeldLock | LeaseState:
-        state: LeaseState | None = None
+    def _take(self, lock: Lock, watched: Watched) -> HeldLock | lease.LeaseState:
+        state: lease.LeaseState | None = None
         for _ in range(ROUNDS):
             if not watched.version and (made := self._create(lock, watched)):
                 return made
@@ -127,7 +119,7 @@ class Taker:
             if found is None:
                 watched.version = ""
                 continue
-            state = LeaseState.read(found.body)
+            state = lease.LeaseState.read(found.body)
             idle = watched.unchanged(state.version, asked)
             if state.holder == self.identity:
                 # The answer to an earlier attempt was lost.
@@ -167,19 +159,19 @@ class Taker:
             return None
         return HeldLock(lock, answer.body, started)
 
-    def _is_free(self, state: LeaseState, now: datetime | None, idle: float) -> bool:
+    def _is_free(self, state: lease.LeaseState, now: datetime | None, idle: float) -> bool:
         """Whether nobody holds it any more: by the server's clock, by watching it, or as its run is dead."""
         margin = self.timing.margin
         return state.is_over(now, margin) or idle > state.seconds + margin or is_dead(self.state_dir, state)
 
     def held_by_others(self) -> frozenset[str]:
         """The names of Leases of other runs of this cluster, also ended ones; raises as `take`."""
-        labels = f"{MANAGED_BY}={MANAGER},{CLUSTER_LABEL}={self.writer.cluster}"
+        labels = f"{lease.MANAGED_BY}={lease.MANAGER},{lease.CLUSTER_LABEL}={self.writer.cluster}"
         try:
             found = self.leases.leases(self.namespace, labels)
         except ServiceError as error:
             raise denied(error, self.namespace) from error
-        states = map(LeaseState.read, found)
+        states = map(lease.LeaseState.read, found)
         return frozenset(state.name for state in states if state.holder not in ("", self.identity))
 
     def renew(self, held: HeldLock) -> None:
@@ -197,14 +189,14 @@ class Taker:
         for _ in range(2):
             started = boot_seconds()
             try:
-                body = renewed(held.body, _now())
+                body = lease.renewed(held.body, _now())
                 held.note(self.leases.replace_lease(self.namespace, held.lock.name, body), started)
                 return
             except ServiceError as error:
                 if error.code not in (CONFLICT, NOT_FOUND):
                     raise
             found = self.leases.lease(self.namespace, held.lock.name)
-            state = None if found is None else LeaseState.read(found.body)
+            state = None if found is None else lease.LeaseState.read(found.body)
             if found is None or state is None or state.uid != held.body["metadata"]["uid"]:
                 held.lost = "somebody has deleted it" if state is None else state.holding
                 return
@@ -241,7 +233,7 @@ class Taker:
                 if error.code != CONFLICT:
                     raise
             found = self.leases.lease(self.namespace, held.lock.name)
-            if found is None or LeaseState.read(found.body).holder != self.identity:
+            if found is None or lease.LeaseState.read(found.body).holder != self.identity:
                 return
             body = found.body  # It was renewed in between.
 
@@ -305,7 +297,7 @@ WITHOUT = (
 VERBS = ("get", "list", "create", "update", "delete")
 
 
-def held(lock: Lock, state: LeaseState, cluster: str, waited: float) -> Refused:
+def held(lock: Lock, state: lease.LeaseState, cluster: str, waited: float) -> Refused:
     """Another run holds it, and did not let go in time. Nothing was written."""
     after = f" (waited for {waited:.0f} s)" if waited >= 1 else ""
     return Refused(

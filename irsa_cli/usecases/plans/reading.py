@@ -38,24 +38,14 @@ from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.files import apply, delete_files
 from irsa_cli.usecases.files.targets import Request as ApplyRequest
 from irsa_cli.usecases.files.targets import Tell
-from irsa_cli.usecases.plans.saved_plan import (
-    FORMAT,
-    KIND,
-    PlannedItem,
-    Request,
-    SavedPlan,
-    allows_wide_trust,
-    asked_by,
-    converter,
-    digest_of,
-)
+from irsa_cli.usecases.plans import saved_plan
 from irsa_cli.usecases.texts import read_text
 from irsa_cli.usecases.write import adopt, associate_oidc, create_sa, delete_sa, disassociate_oidc, update_sa
 
 LARGEST = 64 * 2**20
 """Bytes of a file that is read at most: a plan of ten thousand ServiceAccounts has fewer."""
 
-Run = Callable[[Request, Settings, WireLog, Tell], "Result | AppliedList"]
+Run = Callable[[saved_plan.Request, Settings, WireLog, Tell], "Result | AppliedList"]
 
 
 class UnreadableRequest(ValueError):
@@ -90,12 +80,12 @@ COMMANDS: dict[str, PlannedCommand] = {
 """By what the user calls them. A name is in saved plans: it stays what it is."""
 
 
-def read_request(command: str, data: Any) -> Request:
+def read_request(command: str, data: Any) -> saved_plan.Request:
     """The request of a command from plain data; raises `UnreadableRequest`."""
     if command not in COMMANDS:
         raise UnreadableRequest(f"the command {command!r}")
     try:
-        found = converter().structure(data, COMMANDS[command].request)
+        found = saved_plan.converter().structure(data, COMMANDS[command].request)
         check(found)
         return found
     except InvalidInput as error:
@@ -104,21 +94,23 @@ def read_request(command: str, data: Any) -> Request:
         raise UnreadableRequest(f"the request of {command}") from None
 
 
-def load(path: Path) -> SavedPlan:
+def load(path: Path) -> saved_plan.SavedPlan:
     """Read a file; raises `InvalidInput` for what is no plan of this version, or was altered."""
     return parse(read_text(path, LARGEST), str(path))
 
 
-def parse(text: str, source: str) -> SavedPlan:
+def parse(text: str, source: str) -> saved_plan.SavedPlan:
     """A plan from its file's text; raises `InvalidInput`."""
     try:
         document = json.loads(text)
     except (ValueError, RecursionError):
         raise InvalidInput(f"{source} is not a saved plan", reason="it is not JSON") from None
-    is_plan = isinstance(document, dict) and document.get("kind") == KIND
+    is_plan = isinstance(document, dict) and document.get("kind") == saved_plan.KIND
     if not is_plan or document.get("apiVersion") != API_VERSION:
-        raise InvalidInput(f"{source} is not a saved plan", reason=f"expected {API_VERSION}, kind {KIND}")
-    if document.get("digest") != digest_of(document):
+        raise InvalidInput(
+            f"{source} is not a saved plan", reason=f"expected {API_VERSION}, kind {saved_plan.KIND}"
+        )
+    if document.get("digest") != saved_plan.digest_of(document):
         raise InvalidInput(
             f"{source} was changed after it was saved", reason="create it again: irsa diff -f FILE --out PLAN"
         )
@@ -141,19 +133,19 @@ def parse(text: str, source: str) -> SavedPlan:
         ) from None
 
 
-def _read(document: Mapping[str, Any]) -> SavedPlan:
+def _read(document: Mapping[str, Any]) -> saved_plan.SavedPlan:
     about = document["metadata"]
-    if about.get("format") != FORMAT:
+    if about.get("format") != saved_plan.FORMAT:
         raise UnreadableRequest("its format is older; create the plan again")
     command = about["command"]
     request = read_request(command, document["request"])
     items = tuple(_read_item(item) for item in document["items"])
     texts = (about["made"], about["version"], document["digest"])
     _check_texts(texts)
-    return SavedPlan(command, request, items, *texts)
+    return saved_plan.SavedPlan(command, request, items, *texts)
 
 
-def _read_item(data: Mapping[str, Any]) -> PlannedItem:
+def _read_item(data: Mapping[str, Any]) -> saved_plan.PlannedItem:
     found = data["cluster"]
     partition = check_cluster(found["arn"]).split(":")[1]
     keys = ("name", "arn", "region", "account", "issuer")
@@ -164,7 +156,7 @@ def _read_item(data: Mapping[str, Any]) -> PlannedItem:
     )
     plan = Plan(tuple(tuple(written.read(change) for change in stage) for stage in data["stages"]))
     work = PlannedWork(found["arn"], data["command"], data["serviceAccount"], plan, data["seen"])
-    return PlannedItem(data["name"], cluster, work, data["where"], data["place"])
+    return saved_plan.PlannedItem(data["name"], cluster, work, data["where"], data["place"])
 
 
 def _check_texts(values: Iterable[Any]) -> None:
@@ -237,11 +229,11 @@ def _is_about(story: Story, work: PlannedWork) -> bool:
 
 
 def apply_plan(
-    plan: SavedPlan, who: Target, settings: Settings, log: WireLog, tell: Tell
+    plan: saved_plan.SavedPlan, who: Target, settings: Settings, log: WireLog, tell: Tell
 ) -> Result | AppliedList:
     """Carry it out as `who` asks (profile, role, kubeconfig). Where a part is stale, nothing is begun."""
     command = COMMANDS[plan.command]
-    request = _unconditional(_permitted(asked_by(plan.request, who)))
+    request = _unconditional(_permitted(saved_plan.asked_by(plan.request, who)))
     places = {item.cluster.arn: item.cluster.options for item in plan.items}
     expected = Expectation(plan.works, plan.made, places, settings.state_dir)
     note = settings.note if settings.dry_run else lambda text: None  # It is said once.
@@ -264,10 +256,10 @@ def apply_plan(
     return command.run(request, replace(settings, expected=each), log, tell)
 
 
-def _permitted(request: Request) -> Request:
+def _permitted(request: saved_plan.Request) -> saved_plan.Request:
     """The request under the rules of this machine; raises `InvalidInput`."""
     project = read_project(Path.cwd())
-    if project.never_wide_trust and allows_wide_trust(request):
+    if project.never_wide_trust and saved_plan.allows_wide_trust(request):
         raise InvalidInput(
             "the plan was created with --allow-wide-trust",
             reason=f"{project.place('allowWideTrust')} says never",
@@ -278,14 +270,14 @@ def _permitted(request: Request) -> Request:
     return replace(request, boundaries=replace(rules, required_by=boundary_rules().required_by))
 
 
-def _unconditional(request: Request) -> Request:
+def _unconditional(request: saved_plan.Request) -> saved_plan.Request:
     """The request that accepts missing objects: a retried deletion ends well."""
     if isinstance(request, delete_sa.Request):
         return replace(request, ignore_not_found=True)
     return request
 
 
-def _stale(error: Exception | None, plan: SavedPlan) -> StalePlan | None:
+def _stale(error: Exception | None, plan: saved_plan.SavedPlan) -> StalePlan | None:
     """The error of a plan that was possible when saved; None for unrelated errors."""
     is_moved = isinstance(error, Refused) or (isinstance(error, IrsaError) and error.code == NOT_THERE)
     if error is None or not is_moved or isinstance(error, (StalePlan, *_NOT_OF_THE_WORLD)):

@@ -19,19 +19,7 @@ from functools import partial
 from irsa_cli.aws import details, listing
 from irsa_cli.aws.listing import ListedRole
 from irsa_cli.core.binding.spec import BindingSpec, desired_state_of
-from irsa_cli.core.inventory.bindings import (
-    Bindings,
-    BindingStatus,
-    BoundRole,
-    ListedBinding,
-    ReadProvider,
-    ReadRole,
-    annotation_of,
-    binding_of,
-    in_order,
-    named_role,
-    unbound,
-)
+from irsa_cli.core.inventory import bindings
 from irsa_cli.core.objects import parsing
 from irsa_cli.core.objects.kinds import ServiceAccount
 from irsa_cli.core.objects.unreadable import Unreadable
@@ -74,7 +62,7 @@ def read_bindings(
     readers: Iterable[str] = (),
     *,
     homes: Iterable[str] = (),
-) -> Bindings:
+) -> bindings.Bindings:
     """All bindings in the scope; `readers` are roles by which the IAM of other accounts is read.
 
     `homes` are the accounts in which irsa's own roles are looked for: those of the connection, by default.
@@ -113,8 +101,8 @@ def naming_roles(error: Refused, connection: Connection, namespace: str, name: s
     for item in items:
         if item.account is not None:
             continue
-        if item.status is not BindingStatus.ROLE_ONLY:
-            known = item.status is BindingStatus.NO_SERVICE_ACCOUNT or not item.next_steps
+        if item.status is not bindings.BindingStatus.ROLE_ONLY:
+            known = item.status is bindings.BindingStatus.NO_SERVICE_ACCOUNT or not item.next_steps
             status = "" if known else f": {item.status.value}: {item.reason}"
             details = (*error.details, f"irsa created the role {item.role_arn} for it{status}")
             error = error.but(details=details, next_steps=item.next_steps or error.next_steps)
@@ -134,7 +122,7 @@ def naming_roles(error: Refused, connection: Connection, namespace: str, name: s
     return error
 
 
-def granted(cluster: Cluster, role: BoundRole) -> str:
+def granted(cluster: Cluster, role: bindings.BoundRole) -> str:
     """The options of create-sa that created the role, if its spec hash confirms them; else ''."""
     namespace, _, name = role.tags.get(SERVICE_ACCOUNT_TAG, "").partition("/")
     spec = BindingSpec(namespace, name, policies=role.attached, permissions_boundary=role.boundary)
@@ -183,25 +171,25 @@ def _bindings(
     accounts: list[ServiceAccount],
     own: dict[str, list[ListedRole] | Unreadable],
     others: Associations | Unreadable,
-) -> Bindings:
+) -> bindings.Bindings:
     cluster = connection.cluster
-    bound = [account for account in accounts if annotation_of(account) is not None]
+    bound = [account for account in accounts if bindings.annotation_of(account) is not None]
     listed = {account: [] if isinstance(roles, Unreadable) else roles for account, roles in own.items()}
     wanted = {account: {role.name for role in found} for account, found in listed.items()}
-    for arn in filter(None, map(named_role, bound)):
+    for arn in filter(None, map(bindings.named_role, bound)):
         wanted.setdefault(arn.account, set()).add(arn.name)
     roles, providers = _by_account(reads, wanted)
 
-    def judged(account: ServiceAccount) -> ListedBinding:
-        arn = named_role(account)
+    def judged(account: ServiceAccount) -> bindings.ListedBinding:
+        arn = bindings.named_role(account)
         if arn is None:
-            return binding_of(cluster, account, None, None)
+            return bindings.binding_of(cluster, account, None, None)
         role, provider = roles[arn.account][arn.name], providers[arn.account]
         found = None if isinstance(others, Unreadable) else others.get((account.namespace, account.name))
         over = taken_over(found) if found else ""
-        return binding_of(cluster, account, role, provider, datetime.now(timezone.utc), over)
+        return bindings.binding_of(cluster, account, role, provider, datetime.now(timezone.utc), over)
 
-    used = {annotation_of(account) for account in bound}
+    used = {bindings.annotation_of(account) for account in bound}
     by_name = {f"{account.namespace}/{account.name}": account for account in accounts}
     alone = [
         roles[account][role.name]
@@ -210,9 +198,9 @@ def _bindings(
         if role.arn not in used
     ]
     orphans = [
-        unbound(cluster, role, by_name, granted(cluster, role))
+        bindings.unbound(cluster, role, by_name, granted(cluster, role))
         for role in alone
-        if isinstance(role, BoundRole) and role.is_of(cluster)
+        if isinstance(role, bindings.BoundRole) and role.is_of(cluster)
     ]
     in_scope = [item for item in orphans if scope.holds(item.namespace, item.name)]
     if isinstance(others, Unreadable) and bound:
@@ -222,21 +210,23 @@ def _bindings(
     notes += _unlisted(own, cluster)
     unreadable = (item for item in alone if isinstance(item, Unreadable))
     notes += [f"can't read a role that no ServiceAccount uses: {item.why}" for item in unreadable]
-    items = in_order([*map(judged, bound), *in_scope])
+    items = bindings.in_order([*map(judged, bound), *in_scope])
     looked_at = len(accounts), sum(map(len, wanted.values()))
-    return Bindings(cluster, items, tuple(dict.fromkeys(notes)), *looked_at, scope.namespace, scope.selector)
+    return bindings.Bindings(
+        cluster, items, tuple(dict.fromkeys(notes)), *looked_at, scope.namespace, scope.selector
+    )
 
 
 def _by_account(
     reads: Reads, wanted: dict[str, set[str]]
-) -> tuple[dict[str, dict[str, ReadRole]], dict[str, ReadProvider]]:
+) -> tuple[dict[str, dict[str, bindings.ReadRole]], dict[str, bindings.ReadProvider]]:
     """The roles by account and name, and each account's provider; accounts are read at the same time."""
 
-    def roles(account: str) -> dict[str, ReadRole]:
+    def roles(account: str) -> dict[str, bindings.ReadRole]:
         found = read(lambda: details.read_roles(reads.iam(account), wanted[account]))
         return dict.fromkeys(wanted[account], found) if isinstance(found, Unreadable) else found
 
-    def provider(account: str) -> ReadProvider:
+    def provider(account: str) -> bindings.ReadProvider:
         return read(lambda: reads.provider(account).result())
 
     for account in wanted:

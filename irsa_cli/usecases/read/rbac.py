@@ -6,15 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.rbac import principals
 from irsa_cli.core.rbac.objects import RBAC_KINDS, RbacObjects, rbac_objects
-from irsa_cli.core.rbac.principals import (
-    AWS_AUTH,
-    AccessEntry,
-    ClusterAccess,
-    aws_auth_of,
-    uses_aws_auth,
-    uses_entries,
-)
 from irsa_cli.usecases.read.readable import read
 
 if TYPE_CHECKING:
@@ -30,21 +23,23 @@ def read_rbac(kube: Kube) -> RbacObjects:
     return rbac_objects(dict(zip(RBAC_KINDS, lists, strict=True)))
 
 
-def read_access(connection: Connection) -> ClusterAccess:
+def read_access(connection: Connection) -> principals.ClusterAccess:
     """The access entries of a cluster and its ConfigMap `aws-auth`, as far as its mode looks at them."""
     from irsa_cli.aws.account import access_entries
 
     if connection.description is None:
-        return ClusterAccess((), (), False, False)  # Both are EKS' own.
+        return principals.ClusterAccess((), (), False, False)  # Both are EKS' own.
     config = connection.description.get("accessConfig") or {}
     mode = str(config.get("authenticationMode", ""))
 
-    def aws_auth() -> tuple[AccessEntry, ...] | Unreadable:
-        body = connection.kube.config_map("kube-system", AWS_AUTH)
-        return () if body is None else aws_auth_of(body)
+    def aws_auth() -> tuple[principals.AccessEntry, ...] | Unreadable:
+        body = connection.kube.config_map("kube-system", principals.AWS_AUTH)
+        return () if body is None else principals.aws_auth_of(body)
 
     with ThreadPoolExecutor(1) as pool:
-        later = pool.submit(read, aws_auth) if uses_aws_auth(mode) else None
+        later = pool.submit(read, aws_auth) if principals.uses_aws_auth(mode) else None
         eks, name = connection.aws.client("eks"), connection.cluster.name
-        entries = read(lambda: access_entries(eks, name)) if uses_entries(mode) else ()
-        return ClusterAccess(entries, later.result() if later else (), bool(later), uses_entries(mode))
+        entries = read(lambda: access_entries(eks, name)) if principals.uses_entries(mode) else ()
+        return principals.ClusterAccess(
+            entries, later.result() if later else (), bool(later), principals.uses_entries(mode)
+        )

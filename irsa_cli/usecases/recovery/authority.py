@@ -15,16 +15,8 @@ from pathlib import Path
 from irsa_cli.aws import iam as reading
 from irsa_cli.changes import handlers
 from irsa_cli.core.marks import lifecycle
+from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind
-from irsa_cli.core.plan.states import (
-    DONE,
-    NOBODY,
-    ROLE_ARN_ANNOTATION,
-    SERVICE_ACCOUNT_TAG,
-    TRANSACTION_TAG,
-    CommitState,
-    RoleState,
-)
 from irsa_cli.core.recovery.authority import (
     GIVEN,
     beyond_marks,
@@ -105,7 +97,7 @@ def _given_back(story: Story, path: Path, todo: Sequence[Change], connection: Co
     found = set()
     for name, changes in parts_of_roles(todo).items():
         state = _state_with_mark(story, path, name, connection) if name in owners else None
-        if state is not None and state.tags.get(TRANSACTION_TAG, NOBODY) == owners[name]:
+        if state is not None and state.tags.get(states.TRANSACTION_TAG, states.NOBODY) == owners[name]:
             known = handlers(connection.iam, None)
             if not all(known[change.kind].look(change.inverse, story.transaction) for change in changes):
                 _check_mark(story, name, state, changes)
@@ -113,25 +105,25 @@ def _given_back(story: Story, path: Path, todo: Sequence[Change], connection: Co
     return frozenset(found)
 
 
-def _role(name: str, connection: Connection) -> RoleState | None:
+def _role(name: str, connection: Connection) -> states.RoleState | None:
     found = reading.role_state(connection.iam, name)
     return None if found is None else found[0]
 
 
-def _state_with_mark(story: Story, path: Path, name: str, connection: Connection) -> RoleState | None:
+def _state_with_mark(story: Story, path: Path, name: str, connection: Connection) -> states.RoleState | None:
     """The role; IAM may not show yet the mark that a run has put on it a moment ago."""
     until = last_sent(path) + limits.PROPAGATION_SECONDS
     while True:
         state = _role(name, connection)
-        marked = state is not None and state.tags.get(TRANSACTION_TAG) == takes_back(story)
+        marked = state is not None and state.tags.get(states.TRANSACTION_TAG) == takes_back(story)
         if marked or time.monotonic() >= until:
             return state
         time.sleep(1.0)
 
 
-def _check_mark(story: Story, name: str, state: RoleState | None, changes: Sequence[Change]) -> None:
+def _check_mark(story: Story, name: str, state: states.RoleState | None, changes: Sequence[Change]) -> None:
     """Raise `Refused` unless a role, if it exists, has this transaction's mark."""
-    owner = takes_back(story) if state is None else state.tags.get(TRANSACTION_TAG, NOBODY)
+    owner = takes_back(story) if state is None else state.tags.get(states.TRANSACTION_TAG, states.NOBODY)
     if owner == takes_back(story):
         return
     what = ", ".join(f"{change.kind.value} {change.name}" for change in changes)
@@ -156,16 +148,16 @@ def _check_unused(story: Story, todo: Iterable[Change], connection: Connection) 
             )
 
 
-def _is_complete(name: str, state: RoleState, connection: Connection) -> bool:
-    if lifecycle.commit_of(state.tags) == CommitState(DONE):
+def _is_complete(name: str, state: states.RoleState, connection: Connection) -> bool:
+    if lifecycle.commit_of(state.tags) == states.CommitState(states.DONE):
         return True
     cluster = connection.cluster
     arn = f"arn:{cluster.partition}:iam::{cluster.home}:role{state.path}{name}"
-    namespace, slash, account = state.tags.get(SERVICE_ACCOUNT_TAG, "").partition("/")
+    namespace, slash, account = state.tags.get(states.SERVICE_ACCOUNT_TAG, "").partition("/")
     asked = bool(slash) and connection.gone is None
     present = connection.kube.service_account(namespace, account) if asked else None
     annotations = (present or {}).get("metadata", {}).get("annotations") or {}
-    return bool(annotations.get(ROLE_ARN_ANNOTATION) == arn)
+    return bool(annotations.get(states.ROLE_ARN_ANNOTATION) == arn)
 
 
 def check_lock(story: Story, connection: Connection, *, named: bool, forward: bool) -> None:

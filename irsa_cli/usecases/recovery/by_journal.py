@@ -42,14 +42,7 @@ from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.command.signals import RunGroup, stoppable
 from irsa_cli.usecases.locks.hold import Pause
 from irsa_cli.usecases.locks.locks import locked
-from irsa_cli.usecases.recovery.authority import (
-    NOT_WRITTEN_HERE,
-    check_cluster,
-    check_lock,
-    check_marks,
-    check_way,
-    check_word,
-)
+from irsa_cli.usecases.recovery import authority
 from irsa_cli.usecases.recovery.results import (
     Approve,
     approve,
@@ -211,20 +204,20 @@ class _Work:
         changes = self._changes(story)
         result = planned(story.transaction, changes, facts_of(story), self.settings)
         if not story.sealed:
-            result.notes.append(NOT_WRITTEN_HERE.format(story.transaction))
+            result.notes.append(authority.NOT_WRITTEN_HERE.format(story.transaction))
         return result
 
     def authorise(self, path: Path, connection: Connection, *, named: bool) -> frozenset[str]:
         """Check the journal's authority; returns the roles with nothing to roll back. See `Request`."""
         story, forward = read(path), self.request.forward
         begun = [record.change for record in story.records if record.needs_undo]
-        check_cluster(story, connection)
+        authority.check_cluster(story, connection)
         with naming_caller(connection.caller):
             if not ended_elsewhere(story, handlers_of(connection)):
-                check_lock(story, connection, named=named, forward=forward)
+                authority.check_lock(story, connection, named=named, forward=forward)
             todo = forward_changes(story) if forward else begun
-            given_back = check_marks(story, path, todo, connection, forward=forward, named=named)
-        check_word(story, begun, named=named, forward=forward)
+            given_back = authority.check_marks(story, path, todo, connection, forward=forward, named=named)
+        authority.check_word(story, begun, named=named, forward=forward)
         return given_back
 
     def connect(self, story: Story) -> Connection:
@@ -233,7 +226,7 @@ class _Work:
         recorded = target_of(story)
         unsaid: dict[str, Any] = dict.fromkeys(GIVEN)
         target = self.request.override(replace(recorded, **unsaid))
-        check_way(story, recorded, target, *(["--forward"] if self.request.forward else []))
+        authority.check_way(story, recorded, target, *(["--forward"] if self.request.forward else []))
         if (target, kube) not in self.connections:
             self.connections[target, kube] = connect(target, kube=kube, log=self.log, gone=True)
         return self.connections[target, kube]

@@ -14,15 +14,8 @@ from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.lifecycle import Stage
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import CLUSTER_TAG, ROLE_ARN_ANNOTATION, SERVICE_ACCOUNT_TAG
+from irsa_cli.core.planning import deletion_checks
 from irsa_cli.core.planning.delete import Deletion, deletion
-from irsa_cli.core.planning.deletion_checks import (
-    check,
-    check_ended,
-    check_known,
-    check_makers,
-    check_ours,
-    is_nothing,
-)
 from irsa_cli.core.results.result import Command, Ended, Result
 from irsa_cli.core.values.errors import IrsaError, Refused
 from irsa_cli.core.values.names import Namespaced
@@ -149,10 +142,10 @@ class _Deleting:
         Raises `Refused` if all of it belongs to others: no flag lifts that.
         """
         bound = self._find()
-        if is_nothing(bound):
+        if deletion_checks.is_nothing(bound):
             if bound.is_theirs:
                 accounts = read_all_accounts(self.connection)
-                check_ours(bound, sharers(bound.annotation, bound.full_name, accounts))
+                deletion_checks.check_ours(bound, sharers(bound.annotation, bound.full_name, accounts))
             return bound, None
         found = deletion(bound, keep_account=self.request.keep_account, keep_role=self.request.keep_role)
         self._check(bound, found)
@@ -236,7 +229,7 @@ class _Deleting:
     def _check(self, bound: Bound, found: Deletion) -> None:
         """Run all checks before the first write."""
         if not self.request.ignore_maker:
-            check_makers(bound, found)
+            deletion_checks.check_makers(bound, found)
         users = users_of(self.connection, bound, found, kube=not self.request.role_only)
         checks: list[Callable[[], None]] = []
         if self.request.role_only and self.connection.gone is None:
@@ -245,9 +238,11 @@ class _Deleting:
             checks.append(partial(_check_whole, bound, self.earlier))
         elif self.request.extent is not Extent.FORMER_ROLE:
             checks.append(partial(_check_home, bound))
-        checks.append(partial(check_ended, bound, living(self.connection, bound, self.settings)))
-        checks.append(partial(check, bound, found, users))
-        checks.append(partial(check_known, found.plan))
+        checks.append(
+            partial(deletion_checks.check_ended, bound, living(self.connection, bound, self.settings))
+        )
+        checks.append(partial(deletion_checks.check, bound, found, users))
+        checks.append(partial(deletion_checks.check_known, found.plan))
         for one in checks:
             try:
                 one()

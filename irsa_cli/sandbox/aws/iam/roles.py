@@ -6,13 +6,8 @@ import re
 from typing import Any
 from urllib.parse import quote
 
+from irsa_cli.sandbox.aws.iam import grammar
 from irsa_cli.sandbox.aws.iam.account import Account, add_tags, page_of, tags_of
-from irsa_cli.sandbox.aws.iam.grammar import (
-    check_identity_policy,
-    check_tags,
-    check_trust_policy,
-    without_space,
-)
 from irsa_cli.sandbox.aws.messages import (
     AwsError,
     AwsRequest,
@@ -29,7 +24,7 @@ POLICY_ARN = re.compile(r"arn:aws[\w-]*:iam::(?:aws|\d{12}):policy/[\x21-\x7e]+"
 def create_role(account: Account, request: AwsRequest) -> Answer:
     """Creates a role; names differ by more than case. The answer does not have all of it."""
     name = request.params.get("RoleName", "")
-    check_tags(request.tags())
+    grammar.check_tags(request.tags())
     _check_trust(account, request.params.get("AssumeRolePolicyDocument", ""))
     if any(role.name.lower() == name.lower() for role in account.iam.roles.values()):
         raise AwsError("EntityAlreadyExists", f"Role with name {name} already exists.", 409)
@@ -116,10 +111,10 @@ def put_role_policy(account: Account, request: AwsRequest) -> Answer:
     """Sets an inline policy; all of a role's together are bounded."""
     role = account.role(request)
     name, document = request.params.get("PolicyName", ""), request.params.get("PolicyDocument", "")
-    check_identity_policy(document)
+    grammar.check_identity_policy(document)
     others = [text for key, text in role.policies.items() if key != name]
     quota = account.quotas["RolePolicySizeQuota"]
-    if sum(map(without_space, [*others, document])) > quota:
+    if sum(map(grammar.without_space, [*others, document])) > quota:
         raise limit_exceeded(f"Maximum policy size of {quota} bytes exceeded for role {role.name}")
     role.put_policy(name, document)
     return xml_result("iam", "PutRolePolicy")
@@ -135,7 +130,7 @@ def existing_role_policy(account: Account, request: AwsRequest) -> None:
 def tag_role(account: Account, request: AwsRequest) -> Answer:
     """Adds or replaces tags; keys ignore case."""
     role, new = account.role(request), request.tags()
-    check_tags(new)
+    grammar.check_tags(new)
     names = {key.lower() for key, _ in new}
     kept = [tag for tag in role.tags if tag["Key"].lower() not in names]
     account.check_quota("TagsQuota", len(kept) + len(new), "TagsPerResource")
@@ -190,8 +185,8 @@ def check_policy_arn(arn: str, code: str = "ValidationError") -> None:
 def _check_trust(account: Account, document: str) -> None:
     with account.lag.stale_view(account.number, account.partition):
         # A role that is new is not yet known as a principal.
-        check_trust_policy(document, account.partition, account.cloud.principal)
-    account.check_quota("AssumeRolePolicySizeQuota", without_space(document), "ACLSizePerRole")
+        grammar.check_trust_policy(document, account.partition, account.cloud.principal)
+    account.check_quota("AssumeRolePolicySizeQuota", grammar.without_space(document), "ACLSizePerRole")
 
 
 def _check_boundary(account: Account, request: AwsRequest) -> None:
@@ -231,7 +226,7 @@ def brief(role: Any) -> dict[str, Any]:
 def create_policy(account: Account, request: AwsRequest) -> Answer:
     """The document is a policy, within its size; names differ by more than path and case."""
     name = request.params.get("PolicyName", "")
-    check_tags(request.tags(), any_case=False)
+    grammar.check_tags(request.tags(), any_case=False)
     _check_document(account, request)
     own = [p for p in account.iam.managed_policies.values() if not _is_aws_owned(p)]
     if any(p.name.lower() == name.lower() for p in own):
@@ -367,8 +362,8 @@ def get_account_summary(account: Account, request: AwsRequest) -> Answer:  # noq
 
 def _check_document(account: Account, request: AwsRequest) -> None:
     document = request.params.get("PolicyDocument", "")
-    check_identity_policy(document, managed=True)
-    account.check_quota("PolicySizeQuota", without_space(document), "PolicySize")
+    grammar.check_identity_policy(document, managed=True)
+    account.check_quota("PolicySizeQuota", grammar.without_space(document), "PolicySize")
 
 
 def _is_aws_owned(policy: Any) -> bool:
