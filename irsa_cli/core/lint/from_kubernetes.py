@@ -17,7 +17,7 @@ from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.rules.power import power
 from irsa_cli.core.trust.rules.providers import KnownCluster, stage_of
 from irsa_cli.core.trust.rules.rule import Risk
-from irsa_cli.core.trust.rules.trust_rules import DEFAULT_ACCOUNT, NAME_THEM, SEVERAL_STAGES
+from irsa_cli.core.trust.rules.table import DEFAULT_ACCOUNT, NAME_THEM, SEVERAL_STAGES
 from irsa_cli.core.values import names
 from irsa_cli.core.values.issuer import host_path
 

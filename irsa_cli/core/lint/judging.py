@@ -33,11 +33,10 @@ from irsa_cli.core.policies.statements import (
 )
 from irsa_cli.core.policies.web_identity import ACTION
 from irsa_cli.core.trust.correction import Meant, corrected
+from irsa_cli.core.trust.rules import table as rules
 from irsa_cli.core.trust.rules.judge import LARGEST, judge
 from irsa_cli.core.trust.rules.providers import SUBJECT, TrustContext, cluster_providers
 from irsa_cli.core.trust.rules.rule import Risk, Severity, risk
-from irsa_cli.core.trust.rules.table import ANNOTATION_MISPLACED, NO_ROLE_NAMED, PLACEHOLDER_LEFT
-from irsa_cli.core.trust.rules.trust_rules import DEFAULT_ACCOUNT
 from irsa_cli.core.trust.rules.width import Look
 from irsa_cli.core.values.arn import check_role
 from irsa_cli.core.values.errors import InvalidInput
@@ -279,7 +278,7 @@ def _of_account(found: LintedAccount) -> Iterator[Risk | Unjudged]:
         pass  # A reference to a role's ARN is valid.
     elif (left := placeholder(text)) and left[0] not in "${":
         reason = f"has an annotation in which '{left}' {UNFILLED}"
-        yield risk(PLACEHOLDER_LEFT, about, reason, account=name, place=place)
+        yield risk(rules.PLACEHOLDER_LEFT, about, reason, account=name, place=place)
     elif has_gap(text) or left:
         yield Unjudged(place, f"the role of {about} {_LATER}: {found.gaps.shown(text)}", Severity.MEDIUM)
     else:
@@ -291,11 +290,11 @@ def _of_account(found: LintedAccount) -> Iterator[Risk | Unjudged]:
                 if text
                 else "has an empty role annotation"
             )
-            yield risk(NO_ROLE_NAMED, about, reason, account=name, place=place)
+            yield risk(rules.NO_ROLE_NAMED, about, reason, account=name, place=place)
     if found.name == "default":
         reason = "has a role, and every pod of its namespace that sets no other ServiceAccount uses it"
         where = found.placed.place(found.name_path)
-        yield risk(DEFAULT_ACCOUNT, about, reason, account=name, place=where)
+        yield risk(rules.DEFAULT_ACCOUNT, about, reason, account=name, place=where)
 
 
 _TEMPLATES = ((), ("spec", "template"), ("spec", "jobTemplate", "spec", "template"))
@@ -311,4 +310,4 @@ def _of_object(found: LintedObject) -> Iterator[Risk]:
         if isinstance(value, dict) and ROLE_ARN_ANNOTATION in value:
             reason = f"has the annotation {ROLE_ARN_ANNOTATION}, which works only on a ServiceAccount"
             place = found.placed.place((*path, ROLE_ARN_ANNOTATION))
-            yield risk(ANNOTATION_MISPLACED, str(found), reason, place=place)
+            yield risk(rules.ANNOTATION_MISPLACED, str(found), reason, place=place)

@@ -16,7 +16,7 @@ from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.policies.statements import principals, tests_of
 from irsa_cli.core.policies.web_identity import ACTION, WebIdentity
 from irsa_cli.core.trust.evaluation import Answer, explain
-from irsa_cli.core.trust.rules import trust_rules as rules
+from irsa_cli.core.trust.rules import table as rules
 from irsa_cli.core.trust.rules.judge import POD_IDENTITY, judge
 from irsa_cli.core.trust.rules.providers import TrustContext
 from irsa_cli.core.trust.rules.rule import Risk, Rule

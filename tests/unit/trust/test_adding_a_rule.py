@@ -8,30 +8,37 @@ from pathlib import Path
 
 from tests.support.edited_program import ROOT, edited, put, run_in
 
-ROW = """NO_SID = _rules.add(
-    "no-sid",
-    Severity.LOW,
-    "A statement has no Sid.",
-    "Nobody can name the statement in a review.",
-    "give it a Sid",
-    _OIDC,
-    before=_policy(_web(_TIGHT)),
-    after=_policy({**_web(_TIGHT), "Sid": "App"}),
-)
-ONLY_NEGATIVE = _rules.add(
+ROW = """{
+        "id": "no-sid",
+        "severity": "low",
+        "title": "A statement has no Sid.",
+        "reason": "Nobody can name the statement in a review.",
+        "fix": "give it a Sid",
+        "source": "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_sid.html",
+        "before": [{"Condition": {
+         "StringEquals": {"{issuer}:sub": "system:serviceaccount:prod:app",
+                           "{issuer}:aud": "sts.amazonaws.com"}
+        }}],
+        "after": [{"Sid": "App", "Condition": {
+         "StringEquals": {"{issuer}:sub": "system:serviceaccount:prod:app",
+                           "{issuer}:aud": "sts.amazonaws.com"}
+        }}]
+      },
+      {
+        "id": "only-negative",
 """
 JUDGED = '''
 def of_names(document: Mapping[str, Any]) -> Iterator[Risk]:
     """Statements without a Sid."""
     for index, item in allowing(document):
         if not item.get("Sid"):
-            yield risk(rules.NO_SID, name_of(index, item), "has no Sid", path=place_of(index))
+            yield risk(rules.RULES["no-sid"], name_of(index, item), "has no Sid", path=place_of(index))
 
 
 LARGEST = 8192
 '''
 EDITS: dict[str, Callable[[str], str]] = {
-    "core/trust/rules/trust_rules.py": lambda text: put(text, "ONLY_NEGATIVE = _rules.add(\n", ROW),
+    "core/trust/rules/rules.json": lambda text: put(text, '{\n        "id": "only-negative",\n', ROW),
     "core/trust/rules/judge.py": lambda text: put(
         put(text, "\nLARGEST = 8192\n", JUDGED),
         "    found = [*of_everybody(document)]\n",
@@ -45,13 +52,14 @@ import sys
 from pathlib import Path
 
 from irsa_cli.core.trust.rules.judge import wide_trusts
-from irsa_cli.core.trust.rules.trust_rules import NO_SID, PROVIDER
+from irsa_cli.core.trust.rules.table import EXAMPLES, RULES
 
-rules = [item.rule.id for item in wide_trusts(NO_SID.before, [PROVIDER])]
+rule, provider = RULES["no-sid"], EXAMPLES["provider"]
+rules = [item.rule.id for item in wide_trusts(rule.before, [provider])]
 assert rules == ["no-sid"], rules
-assert wide_trusts(NO_SID.after, [PROVIDER]) == ()
+assert wide_trusts(rule.after, [provider]) == ()
 
-Path(sys.argv[1]).write_text(json.dumps(NO_SID.before))
+Path(sys.argv[1]).write_text(json.dumps(rule.before))
 
 
 def irsa(*words):
@@ -69,6 +77,6 @@ def test_a_rule_is_added_by_the_files_that_are_listed_and_no_others(tmp_path: Pa
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     listed = re.search(r"^## A new rule\n(.*?)^## ", text, re.M | re.S)
     assert listed is not None
-    files = re.findall(r"`irsa_cli/(core/trust/rules/(?:trust_rules|judge)\.py)`", listed[1])
+    files = re.findall(r"`irsa_cli/(core/trust/rules/(?:rules\.json|judge\.py))`", listed[1])
     assert files == list(EDITS)
     run_in(edited(tmp_path / "program", EDITS), SCRIPT, str(tmp_path / "trust-policy.json"))

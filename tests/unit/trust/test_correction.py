@@ -15,11 +15,15 @@ from irsa_cli.core.trust.correction import CORRECTIONS, Meant, corrected, correc
 from irsa_cli.core.trust.evaluation import Answer, explain
 from irsa_cli.core.trust.rules.judge import judge
 from irsa_cli.core.trust.rules.rule import Rule
-from irsa_cli.core.trust.rules.trust_rules import ISSUER, OTHER_ISSUER, OTHER_PROVIDER, PROVIDER, TRUST_RULES
+from irsa_cli.core.trust.rules.table import EXAMPLES, TRUST_RULES
 from tests.support.thoroughness import examples
 from tests.unit.trust.test_judge import STS, SUB, around, context, policy, web
 
 ROLE = "arn:aws:iam::111122223333:role/app"
+
+ISSUER, OTHER_ISSUER, PROVIDER, OTHER_PROVIDER = (
+    EXAMPLES[name] for name in ("issuer", "other", "provider", "other-provider")
+)
 
 
 def token(name: str, provider: str = PROVIDER, audience: str = STS) -> WebIdentity:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from irsa_cli.core.policies.web_identity import ACTION
-from irsa_cli.core.trust.rules import trust_rules
+from irsa_cli.core.trust.rules import table
 from irsa_cli.core.trust.rules.judge import judge
 from irsa_cli.core.trust.rules.power import power
 from irsa_cli.core.trust.rules.providers import (
@@ -21,19 +21,15 @@ from irsa_cli.core.trust.rules.providers import (
     stage_of,
 )
 from irsa_cli.core.trust.rules.rule import Area, Rule
-from irsa_cli.core.trust.rules.table import RULES
-from irsa_cli.core.trust.rules.trust_rules import (
-    BUCKET_PROVIDER,
-    ISSUER,
-    OTHER_PROVIDER,
-    PROVIDER,
-    TRUST_RULES,
-)
+from irsa_cli.core.trust.rules.table import EXAMPLES, RULES, TRUST_RULES
 from tests.support.ran import schema
 from tests.support.thoroughness import examples
 
 SA = "system:serviceaccount:prod:app"
 STS = "sts.amazonaws.com"
+ISSUER, PROVIDER, OTHER_PROVIDER, BUCKET_PROVIDER = (
+    EXAMPLES[name] for name in ("issuer", "provider", "other-provider", "bucket-provider")
+)
 SUB, AUD = f"{ISSUER}:sub", f"{ISSUER}:aud"
 AUDIENCES = (STS, "https://vault.example.com")
 CLUSTERS = {
@@ -54,7 +50,7 @@ def context(**more: Any) -> TrustContext:
 
 def around(rule: Rule) -> TrustContext:
     """The account in which the rule's example is judged."""
-    if rule is trust_rules.PROVIDER_GONE:
+    if rule is table.PROVIDER_GONE:
         one = {PROVIDER: CLUSTERS[PROVIDER]}
         return context(existing={PROVIDER: AUDIENCES}, clusters=one)
     return context()
@@ -147,7 +143,7 @@ TIGHT = {
         web(
             {
                 "StringEquals": {
-                    key.replace(ISSUER, trust_rules.OTHER_ISSUER): value
+                    key.replace(ISSUER, EXAMPLES["other"]): value
                     for key, value in EXACT["StringEquals"].items()
                 }
             },
@@ -193,13 +189,13 @@ def test_the_tight_trusts_of_tools_break_no_rule(document: Any) -> None:
 
 def test_what_was_not_read_breaks_nothing() -> None:
     unread = TrustContext((PROVIDER, OTHER_PROVIDER, BUCKET_PROVIDER))
-    for rule in (trust_rules.PROVIDER_GONE, trust_rules.SEVERAL_STAGES, trust_rules.ISSUER_CAN_BE_HAD):
+    for rule in (table.PROVIDER_GONE, table.SEVERAL_STAGES, table.ISSUER_CAN_BE_HAD):
         assert broken(rule.before, unread) == []
 
 
 def test_an_audience_that_the_provider_does_not_take_is_no_risk() -> None:
     one = context(existing={PROVIDER: (STS,)})
-    for rule in (trust_rules.NO_AUDIENCE, trust_rules.EXTRA_AUDIENCE):
+    for rule in (table.NO_AUDIENCE, table.EXTRA_AUDIENCE):
         assert broken(rule.before, one) == []
 
 

@@ -17,7 +17,7 @@ from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.rules.judge import wide_trusts
 from irsa_cli.core.trust.rules.power import power
 from irsa_cli.core.trust.rules.rule import Risk, Severity, in_one_line
-from irsa_cli.core.trust.rules.trust_rules import NAME_PATTERN
+from irsa_cli.core.trust.rules.table import NAME_PATTERN
 from tests.unit.trust.test_trust_corpus import CORPUS, KUBERNETES, provider_of
 
 PROVIDER = provider_of("eks")

@@ -23,10 +23,10 @@ from irsa_cli.core.policies.statements import (
 )
 from irsa_cli.core.policies.web_identity import ACTION
 from irsa_cli.core.trust.restrictions import demands
-from irsa_cli.core.trust.rules import trust_rules as rules
+from irsa_cli.core.trust.rules import table as rules
 from irsa_cli.core.trust.rules.providers import TrustContext, of_providers
 from irsa_cli.core.trust.rules.rule import Risk, Severity, risk, worst_first
-from irsa_cli.core.trust.rules.trust_rules import NO_AUDIENCE as NO_AUDIENCE_RULE
+from irsa_cli.core.trust.rules.table import NO_AUDIENCE as NO_AUDIENCE_RULE
 from irsa_cli.core.trust.rules.width import ANYBODY, NO_AUDIENCE, Look, of_subjects
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, issuer_of
 

@@ -17,7 +17,7 @@ from irsa_cli.core.policies.statements import (
     trusted_providers,
 )
 from irsa_cli.core.trust.rules.rule import Risk, risk
-from irsa_cli.core.trust.rules.trust_rules import ISSUER_CAN_BE_HAD, PROVIDER_GONE, SEVERAL_STAGES
+from irsa_cli.core.trust.rules.table import ISSUER_CAN_BE_HAD, PROVIDER_GONE, SEVERAL_STAGES
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, issuer_of
 
 SUBJECT = "system:serviceaccount:"

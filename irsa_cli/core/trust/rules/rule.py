@@ -49,24 +49,6 @@ class Rule:
     """Whether pods get no credentials because of it, however dangerous it is."""
 
 
-@dataclass(frozen=True)
-class RuleTable:
-    """Rules of one area in order; `after` is the default example that breaks none of them."""
-
-    area: Area
-    after: Mapping[str, Any]
-    rules: list[Rule] = field(default_factory=list)
-
-    def add(
-        self, name: str, severity: Severity, title: str, reason: str, fix: str, source: str, **more: Any
-    ) -> Rule:
-        """Add a rule; `more` has its example `before`, or another `after`."""
-        more = {"after": self.after, **more}
-        rule = Rule(name, severity, title, reason, fix, source, self.area, **more)
-        self.rules.append(rule)
-        return rule
-
-
 SHOWN = 3
 """The most items that a sentence lists."""
 

@@ -25,7 +25,7 @@ from irsa_cli.core.policies.statements import (
 )
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust.evaluation import StatementVerdict, explain
-from irsa_cli.core.trust.rules import trust_rules as rules
+from irsa_cli.core.trust.rules import table as rules
 from irsa_cli.core.trust.rules.rule import ORDER, Risk, Rule, risk
 from irsa_cli.core.values.issuer import issuer_of
 
