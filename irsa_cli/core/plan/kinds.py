@@ -16,18 +16,13 @@ from irsa_cli.core.plan.traits import (
     Traits,
     annotated_roles,
     as_account,
-    as_admission,
-    as_attachment,
-    as_audience,
-    as_inline,
     as_stage_of_life,
-    as_statement,
     as_takeover,
     by_issuer,
     by_name,
     by_path,
-    going_on_role,
     its_role,
+    last_part,
     no_role,
     recorded_role,
     with_tags,
@@ -49,173 +44,142 @@ class Kind(str, Enum):
     traits: Traits
     _value_: str
 
-    def __new__(cls, value: str, traits: Traits) -> Kind:
+    def __new__(cls, traits: Traits) -> Kind:
         """A member is its value and its row."""
-        member = str.__new__(cls, value)
-        member._value_, member.traits = value, traits
+        member = str.__new__(cls, traits.value)
+        member._value_, member.traits = traits.value, traits
         return member
 
-    PROVIDER = (
+    PROVIDER = _Iam(
         "OIDCProvider",
-        _Iam(
-            state=states.ProviderState,
-            target=("provider ARN",),
-            whole="",
-            proof=Proof.MARK,
-            roles=no_role,
-            for_all=True,
-            described=by_issuer,
-            shown_by=_SHOW_PROVIDER,
-        ),
+        state=states.ProviderState,
+        target=("provider ARN",),
+        whole="",
+        proof=Proof.MARK,
+        roles=no_role,
+        for_all=True,
+        described=by_issuer,
+        shown_by=_SHOW_PROVIDER,
     )
-    AUDIENCE = (
+    AUDIENCE = _Iam(
         "OIDCProviderAudience",
-        _Iam(
-            state=states.Present,
-            target=("provider ARN", "audience"),
-            whole="PROVIDER",
-            proof=Proof.JOURNAL,
-            roles=no_role,
-            for_all=True,
-            described=as_audience,
-            shown_by=_SHOW_PROVIDER,
-        ),
+        state=states.Present,
+        target=("provider ARN", "audience"),
+        whole="PROVIDER",
+        proof=Proof.JOURNAL,
+        roles=no_role,
+        for_all=True,
+        described=lambda change: f"{change.target[1]} for {by_issuer(change)}",
+        shown_by=_SHOW_PROVIDER,
     )
-    NAMESPACE = (
+    NAMESPACE = _Kubernetes(
         "Namespace",
-        _Kubernetes(
-            state=states.NamespaceState,
-            target=("namespace",),
-            roles=no_role,
-            recreated=True,
-            described=by_name,
-            shown_by="kubectl get namespace {first} -o yaml",
-        ),
+        state=states.NamespaceState,
+        target=("namespace",),
+        roles=no_role,
+        recreated=True,
+        described=by_name,
+        shown_by="kubectl get namespace {first} -o yaml",
     )
-    ROLE = (
+    ROLE = _Iam(
         "Role",
-        _Iam(
-            state=states.RoleState,
-            target=("role",),
-            whole="",
-            proof=Proof.MARK,
-            roles=its_role,
-            owner_decides=True,
-            described=by_path,
-            shown_by=_SHOW_ROLE,
-        ),
+        state=states.RoleState,
+        target=("role",),
+        whole="",
+        proof=Proof.MARK,
+        roles=its_role,
+        owner_decides=True,
+        described=by_path,
+        shown_by=_SHOW_ROLE,
     )
-    ATTACHMENT = (
+    ATTACHMENT = _PartOfRole(
         "PolicyAttachment",
-        _PartOfRole(
-            state=states.Present,
-            target=("role", "policy ARN"),
-            proof=Proof.PUT_ON,
-            described=as_attachment,
-            given_back="attached again",
-            shown_by="aws iam list-attached-role-policies --role-name {first}",
-        ),
+        state=states.Present,
+        target=("role", "policy ARN"),
+        proof=Proof.PUT_ON,
+        described=lambda change: last_part(change.target[1]),
+        given_back="attached again",
+        shown_by="aws iam list-attached-role-policies --role-name {first}",
     )
-    INLINE_POLICY = (
+    INLINE_POLICY = _PartOfRole(
         "InlinePolicy",
-        _PartOfRole(
-            state=states.DocumentState,
-            target=("role", "policy"),
-            proof=Proof.PUT_ON,
-            described=as_inline,
-            shown_by="aws iam get-role-policy --role-name {first} --policy-name {last}",
-        ),
+        state=states.DocumentState,
+        target=("role", "policy"),
+        proof=Proof.PUT_ON,
+        described=lambda change: f"{change.target[1]} (inline)",
+        shown_by="aws iam get-role-policy --role-name {first} --policy-name {last}",
     )
-    TRUST_STATEMENT = (
+    TRUST_STATEMENT = _PartOfRole(
         "TrustStatement",
-        _PartOfRole(
-            state=states.DocumentState,
-            target=("role", "subject"),
-            proof=Proof.JOURNAL,
-            changes_trust=True,
-            described=as_statement,
-            shown_by=_SHOW_ROLE,
-        ),
+        state=states.DocumentState,
+        target=("role", "subject"),
+        proof=Proof.JOURNAL,
+        changes_trust=True,
+        described=lambda change: f"{change.target[0]} trusts {change.target[1]}",
+        shown_by=_SHOW_ROLE,
     )
-    TARGET_TRUST = (
+    TARGET_TRUST = _Iam(
         "TargetTrustStatement",
-        _Iam(
-            state=states.DocumentState,
-            target=("target role ARN", "role ARN"),
-            whole="",
-            proof=Proof.JOURNAL,
-            roles=going_on_role,
-            waits_for_whole=True,
-            recorded_by_role=True,
-            described=as_admission,
-            shown_by="aws iam get-role --role-name {target}",
-        ),
+        state=states.DocumentState,
+        target=("target role ARN", "role ARN"),
+        whole="",
+        proof=Proof.JOURNAL,
+        roles=lambda change: frozenset((last_part(change.target[-1]),)),
+        waits_for_whole=True,
+        recorded_by_role=True,
+        described=lambda change: f"{change.target[0]} trusts {last_part(change.target[1])}",
+        shown_by="aws iam get-role --role-name {target}",
     )
-    CONFIG_MAP = (
+    CONFIG_MAP = _Kubernetes(
         "ConfigMap",
-        _Kubernetes(
-            state=states.ConfigMapState,
-            target=("namespace", "name"),
-            roles=recorded_role,
-            waits_for_whole=True,
-            recorded_by_role=True,
-            described=by_name,
-            shown_by="kubectl -n {first} get configmap {last} -o yaml",
-        ),
+        state=states.ConfigMapState,
+        target=("namespace", "name"),
+        roles=recorded_role,
+        waits_for_whole=True,
+        recorded_by_role=True,
+        described=by_name,
+        shown_by="kubectl -n {first} get configmap {last} -o yaml",
     )
-    SERVICE_ACCOUNT = (
+    SERVICE_ACCOUNT = _Kubernetes(
         "ServiceAccount",
-        _Kubernetes(
-            state=states.ServiceAccountState,
-            target=("namespace", "name"),
-            roles=annotated_roles,
-            ends_runs=True,
-            waits_for_whole=True,
-            recreated=True,
-            described=as_account,
-            shown_by="kubectl -n {first} get serviceaccount {last} -o yaml",
-        ),
+        state=states.ServiceAccountState,
+        target=("namespace", "name"),
+        roles=annotated_roles,
+        ends_runs=True,
+        waits_for_whole=True,
+        recreated=True,
+        described=as_account,
+        shown_by="kubectl -n {first} get serviceaccount {last} -o yaml",
     )
-    ROLE_OWNER = (
+    ROLE_OWNER = _FieldOfRole(
         "RoleOwner",
-        _FieldOfRole(
-            state=states.OwnerState,
-            proof=Proof.IS_MARK,
-            takes_over=True,
-            owner_decides=True,
-            waits_for_whole=True,
-            described=as_takeover,
-        ),
+        state=states.OwnerState,
+        proof=Proof.IS_MARK,
+        takes_over=True,
+        owner_decides=True,
+        waits_for_whole=True,
+        described=as_takeover,
     )
-    ROLE_COMMIT = (
+    ROLE_COMMIT = _FieldOfRole(
         "RoleCommit",
-        _FieldOfRole(
-            state=states.CommitState,
-            proof=Proof.IS_MARK,
-            waits_for_whole=True,
-            described=as_stage_of_life,
-        ),
+        state=states.CommitState,
+        proof=Proof.IS_MARK,
+        waits_for_whole=True,
+        described=as_stage_of_life,
     )
-    ROLE_SETTINGS = (
-        "RoleSettings",
-        _FieldOfRole(state=states.SettingsState, proof=Proof.JOURNAL, described=by_name),
+    ROLE_SETTINGS = _FieldOfRole(
+        "RoleSettings", state=states.SettingsState, proof=Proof.JOURNAL, described=by_name
     )
-    BOUNDARY = (
-        "RoleBoundary",
-        _FieldOfRole(state=states.BoundaryState, proof=Proof.JOURNAL, described=by_name),
+    BOUNDARY = _FieldOfRole(
+        "RoleBoundary", state=states.BoundaryState, proof=Proof.JOURNAL, described=by_name
     )
-    ROLE_TAGS = (
-        "RoleTags",
-        _FieldOfRole(state=states.TagsState, proof=Proof.JOURNAL, described=with_tags),
-    )
-    TRUST_POLICY = (
+    ROLE_TAGS = _FieldOfRole("RoleTags", state=states.TagsState, proof=Proof.JOURNAL, described=with_tags)
+    TRUST_POLICY = _FieldOfRole(
         "TrustPolicy",
-        _FieldOfRole(
-            state=states.DocumentState,
-            proof=Proof.JOURNAL,
-            changes_trust=True,
-            described=by_name,
-        ),
+        state=states.DocumentState,
+        proof=Proof.JOURNAL,
+        changes_trust=True,
+        described=by_name,
     )
 
     @property

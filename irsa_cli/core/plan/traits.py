@@ -71,6 +71,8 @@ class Proof(Enum):
 class Traits:
     """Everything about a kind of change that is not in the change itself."""
 
+    value: str
+    """The value of the kind."""
     state: type[State]
     """The type of the change's `before` and `after`."""
     target: Target
@@ -106,6 +108,11 @@ class Traits:
     """The word for a deletion that was rolled back."""
 
 
+def last_part(arn: str) -> str:
+    """The name at the end of an ARN."""
+    return arn.rsplit("/", 1)[-1]
+
+
 def no_role(_change: Transition) -> frozenset[str]:
     """For what belongs to no role."""
     return frozenset()
@@ -114,11 +121,6 @@ def no_role(_change: Transition) -> frozenset[str]:
 def its_role(change: Transition) -> frozenset[str]:
     """For a role, and for its parts."""
     return frozenset((change.target[0],))
-
-
-def going_on_role(change: Transition) -> frozenset[str]:
-    """For trust of another role: the role that assumes it."""
-    return frozenset((change.target[-1].rsplit("/", 1)[-1],))
 
 
 def recorded_role(change: Transition) -> frozenset[str]:
@@ -131,7 +133,7 @@ def annotated_roles(change: Transition) -> frozenset[str]:
     """For a ServiceAccount: those that it loses and gets."""
     accounts = (state for state in (change.before, change.after) if isinstance(state, ServiceAccountState))
     arns = (state.annotations.get(ROLE_ARN_ANNOTATION) for state in accounts)
-    return frozenset(arn.rsplit("/", 1)[-1] for arn in arns if arn)
+    return frozenset(map(last_part, filter(None, arns)))
 
 
 _PROVIDERS = "oidc-provider/"
@@ -151,31 +153,6 @@ def by_path(change: Transition) -> str:
 def by_issuer(change: Transition) -> str:
     """A provider, by its issuer."""
     return change.target[0].partition(_PROVIDERS)[2]
-
-
-def as_audience(change: Transition) -> str:
-    """One audience of a provider."""
-    return f"{change.target[1]} for {by_issuer(change)}"
-
-
-def as_attachment(change: Transition) -> str:
-    """A managed policy, without what all ARNs have in common."""
-    return change.target[1].rsplit("/", 1)[-1]
-
-
-def as_inline(change: Transition) -> str:
-    """An inline policy."""
-    return f"{change.target[1]} (inline)"
-
-
-def as_statement(change: Transition) -> str:
-    """A statement, with the subject it trusts."""
-    return f"{change.target[0]} trusts {change.target[1]}"
-
-
-def as_admission(change: Transition) -> str:
-    """A role of another account, with the role it trusts."""
-    return f"{change.target[0]} trusts {change.target[1].rsplit('/', 1)[-1]}"
 
 
 def as_takeover(change: Transition) -> str:

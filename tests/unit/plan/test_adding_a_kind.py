@@ -18,29 +18,27 @@ class NoteState:
 State = (
     NoteState
     | '''
-ROW = """    NOTE = (
-        "Note",
-        Traits(
-            state=states.NoteState,
-            target=("note",),
-            whole="",
-            service=Service.IAM,
-            proof=Proof.MARK,
-            roles=no_role,
-            takes_over=False,
-            owner_decides=False,
-            ends_runs=False,
-            changes_trust=False,
-            for_all=False,
-            waits_for_whole=False,
-            recorded_by_role=False,
-            recreated=False,
-            described=by_name,
-            given_back="written again",
-            shown_by="aws iam get-note {first}",
-        ),
+ROW = """    NOTE = Traits(
+        value="Note",
+        state=states.NoteState,
+        target=("note",),
+        whole="",
+        service=Service.IAM,
+        proof=Proof.MARK,
+        roles=no_role,
+        takes_over=False,
+        owner_decides=False,
+        ends_runs=False,
+        changes_trust=False,
+        for_all=False,
+        waits_for_whole=False,
+        recorded_by_role=False,
+        recreated=False,
+        described=by_name,
+        given_back="written again",
+        shown_by="aws iam get-note {first}",
     )
-    ROLE = ("""
+    ROLE = _Iam("""
 HANDLER = '''"""Notes."""
 
 from irsa_cli.changes.common import Unclaimed, conflict
@@ -64,7 +62,7 @@ class NoteHandler(Unclaimed):
         return self._notes.get(change.target[0]) == change.after
 '''
 EDITS: dict[str, Callable[[str], str]] = {
-    "core/plan/kinds.py": lambda text: put(text, "    ROLE = (", ROW),
+    "core/plan/kinds.py": lambda text: put(text, "    ROLE = _Iam(", ROW),
     "core/plan/states.py": lambda text: put(text, "State = (\n    ", STATE),
     "changes/__init__.py": lambda text: put(
         put(text, "        Kind.ROLE: ", "        Kind.NOTE: NoteHandler(iam),\n        Kind.ROLE: "),
