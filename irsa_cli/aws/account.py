@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from irsa_cli.aws.bindings import provider_arns
+from irsa_cli.aws.bindings import provider_arns, unreadable
 from irsa_cli.aws.errors import call
 from irsa_cli.aws.iam import provider
 from irsa_cli.aws.paging import pages
@@ -40,7 +40,7 @@ def associations(eks: EKSClient, cluster: str) -> tuple[AuditedAssociation, ...]
     """All associations of a cluster with their roles: the list has none, so that each is asked for."""
     listed = [
         item
-        for page in pages(eks.list_pod_identity_associations, "nextToken", "nextToken", clusterName=cluster)
+        for page in pages(eks.list_pod_identity_associations, "nextToken", clusterName=cluster)
         for item in page.get("associations", [])
     ]
 
@@ -58,7 +58,7 @@ def associations(eks: EKSClient, cluster: str) -> tuple[AuditedAssociation, ...]
 
 def access_entries(eks: EKSClient, cluster: str) -> tuple[AccessEntry, ...]:
     """All access entries of a cluster, two calls each; one that can't be read hides no other."""
-    listed = pages(eks.list_access_entries, "nextToken", "nextToken", clusterName=cluster)
+    listed = pages(eks.list_access_entries, "nextToken", clusterName=cluster)
     arns = [arn for page in listed for arn in page["accessEntries"]]
     with ThreadPoolExecutor(PARALLEL) as pool:
         return tuple(pool.map(lambda arn: _entry(eks, cluster, arn), arns))
@@ -68,11 +68,9 @@ def _entry(eks: EKSClient, cluster: str, arn: str) -> AccessEntry:
     try:
         found = call(eks.describe_access_entry, clusterName=cluster, principalArn=arn)["accessEntry"]
         read = eks.list_associated_access_policies
-        listed = list(pages(read, "nextToken", "nextToken", clusterName=cluster, principalArn=arn))
+        listed = list(pages(read, "nextToken", clusterName=cluster, principalArn=arn))
     except ServiceError as error:
-        return AccessEntry(
-            arn, hidden=error.details[0] if error.details else f"{error.message}: {error.reason}"
-        )
+        return AccessEntry(arn, hidden=unreadable(error).why)
     return AccessEntry.read(
         arn, found, (item for page in listed for item in page["associatedAccessPolicies"])
     )

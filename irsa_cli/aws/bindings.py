@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from irsa_cli.aws.errors import call
-from irsa_cli.aws.iam import NOT_THERE, attached_policies, inline_policies, managed_policy
+from irsa_cli.aws.iam import attached_policies, inline_policies, managed_policy, or_none
 from irsa_cli.aws.paging import pages
 from irsa_cli.core.objects.aws import Association, Role
 from irsa_cli.core.objects.unreadable import Unreadable
@@ -19,11 +19,6 @@ if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
 
 T = TypeVar("T")
-
-
-def quotas(iam: IAMClient) -> dict[str, int]:
-    """The account's quotas and counts, by the names that GetAccountSummary gives them."""
-    return {str(name): value for name, value in call(iam.get_account_summary)["SummaryMap"].items()}
 
 
 def provider_arns(iam: IAMClient) -> tuple[str, ...]:
@@ -38,12 +33,9 @@ def role(iam: IAMClient, name: str) -> Role | None:
     The documents of AWS's own policies are read where a boundary has to be compared with them; else they are
     empty, as are those that may not be read.
     """
-    try:
-        found = call(iam.get_role, RoleName=name)["Role"]
-    except ServiceError as error:
-        if error.code == NOT_THERE:
-            return None
-        raise
+    found = or_none(lambda: call(iam.get_role, RoleName=name)["Role"])
+    if found is None:
+        return None
     boundary = found.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn", "")
 
     unread: list[str] = []
@@ -80,22 +72,24 @@ def _read(work: Callable[[], T]) -> T | Unreadable:
     try:
         return work()
     except ServiceError as error:
-        return Unreadable(error.details[0] if error.details else f"{error.message}: {error.reason}")
+        return unreadable(error)
+
+
+def unreadable(error: ServiceError) -> Unreadable:
+    """Why something can't be read, for a row of a list."""
+    return Unreadable(error.details[0] if error.details else f"{error.message}: {error.reason}")
 
 
 def associations(
     eks: EKSClient, cluster: str, *, namespace: str = "", name: str = ""
 ) -> dict[tuple[str, str], Association]:
     """EKS Pod Identity associations by namespace and ServiceAccount; the role is not in the list."""
-    only: dict[str, Any] = {}
-    if name:
-        only = {"namespace": namespace, "serviceAccount": name}
-    found: dict[tuple[str, str], Association] = {}
-    read = eks.list_pod_identity_associations
-    for page in pages(read, "nextToken", "nextToken", clusterName=cluster, **only):
-        for item in page.get("associations", []):
-            found[item["namespace"], item["serviceAccount"]] = Association(item["associationId"])
-    return found
+    only = {"namespace": namespace, "serviceAccount": name} if name else {}
+    return {
+        (item["namespace"], item["serviceAccount"]): Association(item["associationId"])
+        for page in pages(eks.list_pod_identity_associations, "nextToken", clusterName=cluster, **only)
+        for item in page.get("associations", [])
+    }
 
 
 def association(eks: EKSClient, cluster: str, namespace: str, name: str) -> Association | None:

@@ -37,9 +37,7 @@ _AT_ONCE = 16
 
 def cluster_names(eks: EKSClient) -> tuple[str, ...]:
     """The names of all clusters of the client's region."""
-    return tuple(
-        name for page in pages(eks.list_clusters, "nextToken", "nextToken") for name in page["clusters"]
-    )
+    return tuple(name for page in pages(eks.list_clusters, "nextToken") for name in page["clusters"])
 
 
 @dataclass(frozen=True)

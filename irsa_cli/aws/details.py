@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from irsa_cli.aws.bindings import quotas
-from irsa_cli.aws.iam import attached_policies, inline_policy_names
+from irsa_cli.aws.bindings import unreadable
+from irsa_cli.aws.iam import allowed_quotas, attached_policies, inline_policy_names
 from irsa_cli.aws.listing import FoundRole, find_role
 from irsa_cli.aws.paging import pages
 from irsa_cli.core.inventory.bindings import BoundRole, ReadRole, as_answered, policy_details, role_details
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.values.doing import Count
 from irsa_cli.core.values.errors import ServiceError
@@ -66,10 +65,12 @@ def read_roles(iam: IAMClient, names: Collection[str]) -> dict[str, ReadRole]:
 
 def _read_pages(iam: IAMClient, names: Collection[str], found: dict[str, ReadRole]) -> bool:
     """Read pages as long as that pays; whether that tells all, also which are not there."""
-    left = _number_of_roles(iam)
+    left = allowed_quotas(iam).get("Roles", MANY)
     if not pages_pay(len(names), left):
         return False
-    for roles in _pages(iam):
+    read = iam.get_account_authorization_details
+    for page in pages(read, "Marker", Filter=["Role"], MaxItems=PAGE):
+        roles: list[RoleDetailTypeDef] = page["RoleDetailList"]
         found |= {role["RoleName"]: _detailed(role) for role in roles if role["RoleName"] in names}
         left -= len(roles)
         missing = len(names) - len(found)
@@ -87,26 +88,11 @@ def read_account(iam: IAMClient) -> tuple[list[BoundRole], dict[str, Document]]:
     policies: dict[str, Document] = {}
     read = iam.get_account_authorization_details
     kinds = ["Role", "LocalManagedPolicy", "AWSManagedPolicy"]
-    for page in pages(read, "Marker", "Marker", Filter=kinds, MaxItems=PAGE):
+    for page in pages(read, "Marker", Filter=kinds, MaxItems=PAGE):
         roles += map(_detailed, page.get("RoleDetailList", []))
         found = (policy_details(item, as_answered) for item in page.get("Policies", []))
         policies |= filter(None, found)
     return roles, policies
-
-
-def _number_of_roles(iam: IAMClient) -> int:
-    try:
-        return quotas(iam).get("Roles", MANY)
-    except ServiceError as error:
-        if error.status == 403:
-            return MANY
-        raise
-
-
-def _pages(iam: IAMClient) -> Iterator[list[RoleDetailTypeDef]]:
-    read = iam.get_account_authorization_details
-    for page in pages(read, "Marker", "Marker", Filter=["Role"], MaxItems=PAGE):
-        yield page["RoleDetailList"]
 
 
 def _detailed(role: RoleDetailTypeDef) -> BoundRole:
@@ -142,8 +128,3 @@ def bound_role(role: FoundRole, attached: Iterable[str] = (), inline: Iterable[s
         inline=tuple(sorted(inline)),
         last_used=role.last_used,
     )
-
-
-def unreadable(error: ServiceError) -> Unreadable:
-    """Why something can't be read, for a row of a list."""
-    return Unreadable(error.details[0] if error.details else f"{error.message}: {error.reason}")

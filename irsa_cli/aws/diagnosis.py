@@ -41,10 +41,8 @@ def eks_facts(found: Mapping[str, Any]) -> EksFacts:
 
 def addons(eks: EKSClient, cluster: str) -> tuple[str, ...]:
     """The names of a cluster's EKS add-ons."""
-    found: list[str] = []
-    for page in pages(eks.list_addons, "nextToken", "nextToken", clusterName=cluster):
-        found += page.get("addons", [])
-    return tuple(found)
+    listed = pages(eks.list_addons, "nextToken", clusterName=cluster)
+    return tuple(name for page in listed for name in page.get("addons", []))
 
 
 def web_identity_events(cloudtrail: Any, subject: str) -> tuple[TrailEvent, ...]:
@@ -116,7 +114,7 @@ def node_metadata(ec2: Any, names: Sequence[str]) -> dict[str, NodeMetadata]:
         wanted = [name for name in names if name.startswith("i-") == (filtered == "instance-id")]
         for start in range(0, len(wanted), FILTERED):
             some = [{"Name": filtered, "Values": wanted[start : start + FILTERED]}]
-            found_pages = pages(ec2.describe_instances, "NextToken", "NextToken", Filters=some)
+            found_pages = pages(ec2.describe_instances, "NextToken", Filters=some)
             reservations = (item for page in found_pages for item in page.get("Reservations", []))
             for instance in (item for each in reservations for item in each.get("Instances", [])):
                 key = "InstanceId" if filtered == "instance-id" else "PrivateDnsName"

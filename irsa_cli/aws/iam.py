@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from irsa_cli.aws.errors import call
 from irsa_cli.aws.paging import pages
@@ -27,17 +27,23 @@ if TYPE_CHECKING:
 
 NOT_THERE = "NoSuchEntity"
 EXISTS = "EntityAlreadyExists"
+T = TypeVar("T")
+
+
+def or_none(read: Callable[[], T]) -> T | None:
+    """What `read` returns; None if IAM has no such object."""
+    try:
+        return read()
+    except ServiceError as error:
+        if error.code != NOT_THERE:
+            raise
+        return None
 
 
 def role_state(iam: IAMClient, name: str) -> tuple[RoleState, str] | None:
     """A role and its RoleId, None if it doesn't exist. Its tags include irsa's."""
-    try:
-        role = call(iam.get_role, RoleName=name)["Role"]
-    except ServiceError as error:
-        if error.code == NOT_THERE:
-            return None
-        raise
-    return role_of(role), role["RoleId"]
+    role = or_none(lambda: call(iam.get_role, RoleName=name)["Role"])
+    return None if role is None else (role_of(role), role["RoleId"])
 
 
 def role_of(role: RoleTypeDef) -> RoleState:
@@ -124,25 +130,20 @@ def whole_role(iam: IAMClient, name: str) -> CurrentRole | None:
 
 def attached_policies(iam: IAMClient, role: str) -> frozenset[str]:
     """The ARNs of a role's managed policies."""
-    found = pages(iam.list_attached_role_policies, "Marker", "Marker", RoleName=role)
+    found = pages(iam.list_attached_role_policies, "Marker", RoleName=role)
     return frozenset(item["PolicyArn"] for page in found for item in page["AttachedPolicies"])
 
 
 def inline_policy_names(iam: IAMClient, role: str) -> list[str]:
     """The names of a role's inline policies."""
-    found = pages(iam.list_role_policies, "Marker", "Marker", RoleName=role)
+    found = pages(iam.list_role_policies, "Marker", RoleName=role)
     return [name for page in found for name in page["PolicyNames"]]
 
 
 def inline_policy(iam: IAMClient, role: str, name: str) -> Document | None:
     """An inline policy's document, None when there is none of that name."""
-    try:
-        answer = call(iam.get_role_policy, RoleName=role, PolicyName=name)
-    except ServiceError as error:
-        if error.code == NOT_THERE:
-            return None
-        raise
-    return cast("Document", answer["PolicyDocument"])
+    answer = or_none(lambda: call(iam.get_role_policy, RoleName=role, PolicyName=name))
+    return None if answer is None else cast("Document", answer["PolicyDocument"])
 
 
 def inline_policies(iam: IAMClient, role: str) -> dict[str, Document]:
@@ -170,12 +171,9 @@ def provider(iam: IAMClient, arn: str) -> ProviderState | None:
 
 def aged_provider(iam: IAMClient, arn: str) -> tuple[ProviderState, float] | None:
     """An OIDC provider with its age in seconds by IAM's own clock, None when it doesn't exist."""
-    try:
-        found = call(iam.get_open_id_connect_provider, OpenIDConnectProviderArn=arn)
-    except ServiceError as error:
-        if error.code == NOT_THERE:
-            return None
-        raise
+    found = or_none(lambda: call(iam.get_open_id_connect_provider, OpenIDConnectProviderArn=arn))
+    if found is None:
+        return None
     state = ProviderState(
         # IAM answers the URL without its scheme.
         url="https://" + found["Url"].removeprefix("https://"),
@@ -193,13 +191,22 @@ def trust_quota(iam: IAMClient) -> int:
 
     https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccountSummary.html
     """
+    return allowed_quotas(iam).get("AssumeRolePolicySizeQuota", TRUST_LIMIT)
+
+
+def quotas(iam: IAMClient) -> dict[str, int]:
+    """The account's quotas and counts, by the names that GetAccountSummary gives them."""
+    return {str(name): value for name, value in call(iam.get_account_summary)["SummaryMap"].items()}
+
+
+def allowed_quotas(iam: IAMClient) -> dict[str, int]:
+    """The quotas; none if the caller may not ask."""
     try:
-        summary = call(iam.get_account_summary)["SummaryMap"]
+        return quotas(iam)
     except ServiceError as error:
-        if error.status == 403:
-            return TRUST_LIMIT
-        raise
-    return int(summary.get("AssumeRolePolicySizeQuota", TRUST_LIMIT))
+        if error.status != 403:
+            raise
+        return {}
 
 
 def policy_version(iam: IAMClient, arn: str) -> str | None:
@@ -209,20 +216,19 @@ def policy_version(iam: IAMClient, arn: str) -> str | None:
     id. https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_managed-versioning.html
     """
     try:
-        found = call(iam.get_policy, PolicyArn=arn)
+        policy = or_none(lambda: call(iam.get_policy, PolicyArn=arn)["Policy"])
     except ServiceError as error:
-        if error.code == NOT_THERE:
-            return ""
         if error.status == 403:
             return None
         raise
-    policy = found["Policy"]
+    if policy is None:
+        return ""
     return f"{policy.get('PolicyId', 'unknown')} {policy.get('DefaultVersionId', 'unknown')}"
 
 
 def policies_by_name(iam: IAMClient, scope: Any) -> dict[str, str]:
     """The ARNs of all managed policies of AWS (scope `AWS`) or of the account (`Local`)."""
-    found = pages(iam.list_policies, "Marker", "Marker", Scope=scope, MaxItems=1000)
+    found = pages(iam.list_policies, "Marker", Scope=scope, MaxItems=1000)
     return {item["PolicyName"]: item["Arn"] for page in found for item in page["Policies"]}
 
 

@@ -9,13 +9,12 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, cast
 
 from irsa_cli.aws.errors import call
-from irsa_cli.aws.iam import NOT_THERE, role_of
+from irsa_cli.aws.iam import or_none, role_of
 from irsa_cli.aws.paging import pages
 from irsa_cli.aws.recent_writes import server_time
 from irsa_cli.core.plan.states import RoleState
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.values.doing import Count
-from irsa_cli.core.values.errors import ServiceError
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
@@ -66,7 +65,7 @@ def list_roles(iam: IAMClient, path: str = "/") -> Listing:
     """All roles of the account whose path begins so; IAM itself leaves out the others."""
     found: list[ListedRole] = []
     now = datetime.now(timezone.utc)
-    for page in pages(iam.list_roles, "Marker", "Marker", PathPrefix=path, MaxItems=PAGE):
+    for page in pages(iam.list_roles, "Marker", PathPrefix=path, MaxItems=PAGE):
         now = server_time(page["ResponseMetadata"]) or now
         found += [
             ListedRole(
@@ -99,12 +98,9 @@ def find_roles(iam: IAMClient, names: Sequence[str]) -> list[FoundRole]:
 
 def find_role(iam: IAMClient, name: str) -> FoundRole | None:
     """A role with tags and use, None when it doesn't exist."""
-    try:
-        role = call(iam.get_role, RoleName=name)["Role"]
-    except ServiceError as error:
-        if error.code == NOT_THERE:
-            return None
-        raise
+    role = or_none(lambda: call(iam.get_role, RoleName=name)["Role"])
+    if role is None:
+        return None
     used = role.get("RoleLastUsed", {})
     return FoundRole(
         name,

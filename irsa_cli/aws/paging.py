@@ -13,18 +13,17 @@ MOST = 10_000
 """Pages of one list; an account has 5,000 roles at most, and a page one at least."""
 
 
-def pages(method: Callable[..., Any], given: str, asked: str, **parameters: Any) -> Iterator[Any]:
-    """The answers of a call that lists.
+def pages(method: Callable[..., Any], token: str, **parameters: Any) -> Iterator[Any]:
+    """The answers of a call that lists; `token` is the field for the next page, in answers and requests.
 
-    `given` names where an answer tells the next page, `asked` where a request does. Raises `ServiceError`
-    when the list does not end, `DeadlineExceeded` when time does first.
+    Raises `ServiceError` if the list does not end, `DeadlineExceeded` if time does first.
     """
     seen: set[str] = set()
     more: dict[str, Any] = {}
     while True:
         page = call(method, **parameters, **more)
         yield page
-        marker = page.get(given)
+        marker = page.get(token)
         if page.get("IsTruncated") is False or not (marker or page.get("IsTruncated")):
             return
         if not marker:
@@ -35,7 +34,7 @@ def pages(method: Callable[..., Any], given: str, asked: str, **parameters: Any)
         if current().remaining <= 0:
             raise DeadlineExceeded(f"{method.__name__} timed out")
         seen.add(marker)
-        more = {asked: marker}
+        more = {token: marker}
 
 
 def _endless(operation: str, reason: str) -> ServiceError:

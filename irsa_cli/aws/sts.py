@@ -79,24 +79,13 @@ def exchange_once(aws: AwsSession, role_arn: str, token: str) -> Exchange:
     Raises `ServiceError`; the token is not in it.
     https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
     """
-    sts = aws.unsigned_sts()
-    try:
-        answer = call(
-            sts.assume_role_with_web_identity,
-            RoleArn=role_arn,
-            RoleSessionName=SESSION_NAME,
-            WebIdentityToken=token,
-            DurationSeconds=SECONDS,
-        )
-    except ServiceError as error:
-        # STS repeats a value that it can't read ("Value '...' at 'webIdentityToken' failed to ...").
-        raise error.but(reason=error.reason.replace(token, "…")) from None
+    answer = _assume_by_token(aws, role_arn, token, SESSION_NAME, SECONDS)
     return Exchange(
         subject=answer["SubjectFromWebIdentityToken"],
         audience=answer["Audience"],
         provider=answer["Provider"],
         role_session=answer["AssumedRoleUser"]["Arn"],
-        endpoint=sts.meta.endpoint_url,
+        endpoint=aws.unsigned_sts().meta.endpoint_url,
         credentials=_credentials(answer),
         role_id=answer["AssumedRoleUser"].get("AssumedRoleId", "").partition(":")[0],
     )
@@ -154,23 +143,19 @@ def assume_by_token(
     `seconds` of life are 900 up to the role's maximum; without it STS gives an hour. Raises `ServiceError`.
     https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
     """
+    return _credentials(_assume_by_token(aws, role_arn, token, session_name, seconds))
+
+
+def _assume_by_token(aws: AwsSession, role_arn: str, token: str, session: str, seconds: int | None) -> Any:
     duration: dict[str, Any] = {} if seconds is None else {"DurationSeconds": seconds}
     try:
-        answer = call(
+        return call(
             aws.unsigned_sts().assume_role_with_web_identity,
             RoleArn=role_arn,
-            RoleSessionName=session_name,
+            RoleSessionName=session,
             WebIdentityToken=token,
             **duration,
         )
     except ServiceError as error:
         # STS repeats a value that it can't read ("Value '...' at 'webIdentityToken' failed to ...").
         raise error.but(reason=error.reason.replace(token, "…")) from None
-    found = answer["Credentials"]
-    return RoleCredentials(
-        found["AccessKeyId"],
-        found["SecretAccessKey"],
-        found["SessionToken"],
-        found["Expiration"],
-        answer["AssumedRoleUser"]["Arn"],
-    )

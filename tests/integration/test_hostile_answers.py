@@ -168,7 +168,7 @@ def test_a_list_that_names_a_page_twice_ends(monkeypatch: pytest.MonkeyPatch) ->
             monkeypatch.setenv("AWS_ENDPOINT_URL", url)
             iam = AwsSession().client("iam")
             with pytest.raises(ServiceError, match="all pages"):
-                list(pages(iam.list_role_policies, "Marker", "Marker", RoleName="app"))
+                list(pages(iam.list_role_policies, "Marker", RoleName="app"))
         assert len(requests) <= 2
 
 

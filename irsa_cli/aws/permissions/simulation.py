@@ -115,7 +115,6 @@ def _simulate(
     for page in pages(
         iam.simulate_principal_policy,
         "Marker",
-        "Marker",
         PolicySourceArn=caller.role_arn,
         ActionNames=list(actions),
         ContextEntries=entries,

@@ -215,7 +215,7 @@ class DoctorReads:
     @_in_background
     def quotas(self) -> dict[str, int]:
         """Quotas and counts of the cluster's account."""
-        return bindings.quotas(self._connection.iam)
+        return aws_iam.quotas(self._connection.iam)
 
     @_in_background
     def eks(self) -> EksFacts:

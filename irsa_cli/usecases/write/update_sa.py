@@ -10,7 +10,7 @@ from pathlib import Path
 from time import sleep
 from typing import Any
 
-from irsa_cli.aws import bindings
+from irsa_cli.aws import iam
 from irsa_cli.core.binding.boundaries import BoundaryRules
 from irsa_cli.core.binding.ownership import check_ours
 from irsa_cli.core.binding.spec import DesiredState, PolicyVersions
@@ -208,7 +208,7 @@ class _Updating:
         return found
 
     def _quotas(self) -> Quotas:
-        found = unless_denied(lambda: bindings.quotas(self.connection.iam))
+        found = unless_denied(lambda: iam.quotas(self.connection.iam))
         if isinstance(found, Unreadable):
             return Quotas(known=False)
         default = Quotas()
