@@ -252,6 +252,10 @@ def _answered(
     nameless = code in ("", "Unknown", str(status))
     server = status >= 500 or nameless
     throttled = code in THROTTLED or status == 429
+    said = redacted(str(body.get("Message") or ""))
+    reason = f"{code}: {said or 'no message'}"
+    if nameless:
+        reason = f"HTTP {status} without an error from AWS" + (f": {said}" if said else "")
     details: tuple[str, ...] = ()
     denied: tuple[str, ...] = ()
     if code in ACCESS_DENIED and operation != "AssumeRoleWithWebIdentity":
@@ -267,7 +271,7 @@ def _answered(
         status=status,
         outcome=Outcome.UNKNOWN if server else Outcome.REFUSED,
         transient=server or throttled or code in _PASSING,
-        reason=_reason(status, code, redacted(str(body.get("Message") or "")), nameless=nameless),
+        reason=reason,
         details=details,
         next_steps=denied or _advice(code, headers),
         retry_after=retry_after(headers),
@@ -296,12 +300,6 @@ def _denial(message: str) -> tuple[str, str]:
     if limit and f"no {limit.lower()}" in words:
         return f"not allowed by the {limit}", limit
     return "missing permission", ""
-
-
-def _reason(status: int, code: str, message: str, *, nameless: bool) -> str:
-    if nameless:
-        return f"HTTP {status} without an error from AWS" + (f": {message}" if message else "")
-    return f"{code}: {message or 'no message'}"
 
 
 def _advice(code: str, headers: Mapping[str, Any]) -> tuple[str, ...]:

@@ -55,7 +55,8 @@ def _get(pool: urllib3.PoolManager, address: str, operation: str, log: WireLog) 
     except urllib3.exceptions.HTTPError as error:
         cause = getattr(error, "reason", None) or error
         code = type(cause).__name__
-        raise _failed(operation, code, f"{address}: {_words(cause)}") from error
+        said = str(cause).partition(">: ")[2] or str(cause)  # Without the address of the Python object.
+        raise _failed(operation, code, f"{address}: {said}") from error
     finally:
         log(WireCall("issuer", operation, status, time.monotonic() - started, code))
     return _document(operation, address, status, body)
@@ -88,11 +89,6 @@ def _pool(address: str) -> urllib3.PoolManager:
     if proxy and not urllib.request.proxy_bypass(urlsplit(address).netloc):
         return urllib3.ProxyManager(proxy if "://" in proxy else f"http://{proxy}", **settings)
     return urllib3.PoolManager(**settings)
-
-
-def _words(error: object) -> str:
-    """urllib3's words without the address of the Python object."""
-    return str(error).partition(">: ")[2] or str(error)
 
 
 def _wrong(operation: str, reason: str) -> ServiceError:

@@ -18,47 +18,30 @@ _CHECKED = ("iam", "sts", "eks", "ec2", "cloudtrail")
 """Others are called only to see whether a role may; what they answer is not read."""
 _STRICT = ("iam", "sts")
 """Services that always give what their models say is required."""
-_NEEDED: Mapping[str, tuple[str, ...]] = {
-    "AssumeRole": ("Credentials", "AssumedRoleUser"),
-    "AssumeRoleWithWebIdentity": (
-        "Credentials",
-        "AssumedRoleUser",
-        "SubjectFromWebIdentityToken",
-        "Audience",
-        "Provider",
-    ),
-    "DescribeAccessEntry": ("accessEntry",),
-    "DescribeInstances": ("Reservations",),
-    "DescribePodIdentityAssociation": ("association",),
-    "DescribeVpcEndpoints": ("VpcEndpoints.VpcEndpointId",),
-    "GetAccountAuthorizationDetails": (
-        "RoleDetailList.Arn",
-        "RoleDetailList.RoleId",
-        "RoleDetailList.RoleName",
-        "RoleDetailList.CreateDate",
-        "RoleDetailList.AttachedManagedPolicies.PolicyArn",
-        "RoleDetailList.RolePolicyList.PolicyName",
-    ),
-    "GetAccountSummary": ("SummaryMap",),
-    "GetCallerIdentity": ("Arn",),
-    "GetOpenIDConnectProvider": ("Url", "CreateDate"),
-    "GetPolicy": ("Policy.Arn", "Policy.DefaultVersionId"),
-    "GetPolicyVersion": ("PolicyVersion.Document",),
-    "ListAccessEntries": ("accessEntries",),
-    "ListAssociatedAccessPolicies": (
-        "associatedAccessPolicies.policyArn",
-        "associatedAccessPolicies.accessScope",
-    ),
-    "ListAttachedRolePolicies": ("AttachedPolicies.PolicyArn",),
-    "ListClusters": ("clusters",),
-    "ListOpenIDConnectProviders": ("OpenIDConnectProviderList.Arn",),
-    "ListPodIdentityAssociations": (
-        "associations.namespace",
-        "associations.serviceAccount",
-        "associations.associationId",
-    ),
-    "ListPolicies": ("Policies.PolicyName", "Policies.Arn"),
-    "LookupEvents": ("Events.CloudTrailEvent", "Events.EventTime"),
+_NEEDED: Mapping[str, str] = {
+    "AssumeRole": "Credentials AssumedRoleUser",
+    "AssumeRoleWithWebIdentity": "Credentials AssumedRoleUser SubjectFromWebIdentityToken Audience Provider",
+    "DescribeAccessEntry": "accessEntry",
+    "DescribeInstances": "Reservations",
+    "DescribePodIdentityAssociation": "association",
+    "DescribeVpcEndpoints": "VpcEndpoints.VpcEndpointId",
+    "GetAccountAuthorizationDetails": "RoleDetailList.Arn RoleDetailList.RoleId RoleDetailList.RoleName"
+    " RoleDetailList.CreateDate RoleDetailList.AttachedManagedPolicies.PolicyArn"
+    " RoleDetailList.RolePolicyList.PolicyName",
+    "GetAccountSummary": "SummaryMap",
+    "GetCallerIdentity": "Arn",
+    "GetOpenIDConnectProvider": "Url CreateDate",
+    "GetPolicy": "Policy.Arn Policy.DefaultVersionId",
+    "GetPolicyVersion": "PolicyVersion.Document",
+    "ListAccessEntries": "accessEntries",
+    "ListAssociatedAccessPolicies": "associatedAccessPolicies.policyArn associatedAccessPolicies.accessScope",
+    "ListAttachedRolePolicies": "AttachedPolicies.PolicyArn",
+    "ListClusters": "clusters",
+    "ListOpenIDConnectProviders": "OpenIDConnectProviderList.Arn",
+    "ListPodIdentityAssociations": "associations.namespace associations.serviceAccount"
+    " associations.associationId",
+    "ListPolicies": "Policies.PolicyName Policies.Arn",
+    "LookupEvents": "Events.CloudTrailEvent Events.EventTime",
 }
 """The fields of an answer that irsa reads beyond those that its model requires, through lists."""
 _TYPES: Mapping[str, tuple[type, ...]] = {
@@ -88,7 +71,7 @@ def check(operation: OperationModel, answer: Any, asked: Mapping[str, Any]) -> N
     if service not in _CHECKED or operation.output_shape is None:
         return
     _check(operation.output_shape, answer, "the answer", strict=service in _STRICT)
-    for path in _NEEDED.get(operation.name, ()):
+    for path in _NEEDED.get(operation.name, "").split():
         if not all(_reach(answer, path.split("."))):
             raise OddAnswer(f"it has no {path}")
     parameter, part = _NAMED.get(operation.name, ("", ""))
@@ -97,29 +80,24 @@ def check(operation: OperationModel, answer: Any, asked: Mapping[str, Any]) -> N
         raise OddAnswer("it is about another resource than the requested one")
 
 
-def _check_type(shape: Shape, value: Any, where: str) -> None:
+def _check(shape: Shape, value: Any, where: str, *, strict: bool) -> None:
     # botocore reads the documents of policies, and leaves what is none as it is.
     name = "structure" if shape.name == "policyDocumentType" else shape.type_name
     known = _TYPES.get(name)
     if known and (not isinstance(value, known) or (isinstance(value, bool) and bool not in known)):
         raise OddAnswer(f"{where} is no {name}")
-
-
-def _check(shape: Shape, value: Any, where: str, *, strict: bool) -> None:
-    _check_type(shape, value, where)
+    parts: list[tuple[Shape, Any, str]] = []
     if isinstance(shape, StructureShape):
         for key in shape.required_members if strict else ():
             if key not in value:
                 raise OddAnswer(f"it has no {key}")
-        for key, member in shape.members.items():
-            if key in value:
-                _check(member, value[key], key, strict=strict)
+        parts = [(member, value[key], key) for key, member in shape.members.items() if key in value]
     elif isinstance(shape, ListShape):
-        for item in value:
-            _check(shape.member, item, f"an item of {where}", strict=strict)
+        parts = [(shape.member, item, f"an item of {where}") for item in value]
     elif isinstance(shape, MapShape):
-        for item in value.values():
-            _check(shape.value, item, f"a value of {where}", strict=strict)
+        parts = [(shape.value, item, f"a value of {where}") for item in value.values()]
+    for inner, part, named in parts:
+        _check(inner, part, named, strict=strict)
 
 
 def _reach(value: Any, path: list[str]) -> Iterator[bool]:

@@ -60,10 +60,9 @@ def run_writing(
     `work` is the use case; it gets the request, the settings and a log of calls.
     """
     speaking = Speaking.take(options)
-    progress = speaking.progress()
-    settings, detailed = take_settings(options, progress)
+    settings, detailed = take_settings(options, speaking.progress)
     request = take_request(options)
-    result = outcome_of(lambda: work(request, settings, progress.wire), speaking, progress, one=True)
+    result = outcome_of(lambda: work(request, settings, speaking.progress.wire), speaking, one=True)
     result.detailed = detailed
 
     def shown() -> None:
@@ -75,20 +74,18 @@ def run_writing(
 
 def run_reading(work: Callable[[Progress], T], speaking: Speaking, failed: Callable[..., T]) -> T:
     """The result of reading; an error or a signal that ends it becomes `failed(error=…, signal=…)`."""
-    progress = speaking.progress()
-    outcome = outcome_of(lambda: work(progress), speaking, progress)
+    outcome = outcome_of(lambda: work(speaking.progress), speaking)
     return failed(error=outcome.error, signal=outcome.signal) if isinstance(outcome, Result) else outcome
 
 
-def outcome_of(
-    work: Callable[[], T], speaking: Speaking, progress: Progress, *, one: bool = False
-) -> T | Result:
+def outcome_of(work: Callable[[], T], speaking: Speaking, *, one: bool = False) -> T | Result:
     """Do the work, and return what it returns; an error or a signal that ends it becomes a `Result`.
 
     `one`: the work is one transaction. Errors after its end do not change its outcome.
     """
     from irsa_cli.usecases.command.execute import recording, standing
 
+    progress = speaking.progress
     # Before a transaction starts (irsa_cli.usecases.command.execute), nothing is written: it is safe to stop.
     breaking_off(begin(progress.seconds, progress.note).stop)
     with telling_first(), progress, recording() as recorded:

@@ -7,7 +7,7 @@ https://kubernetes.io/docs/concepts/overview/kubernetes-api/#discovery-api
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
@@ -59,21 +59,16 @@ def read_contents(get: Get, namespace: str) -> Contents:
     unreadable = [f"{version} (its API server does not answer)" for version in kinds.unknown]
     with ThreadPoolExecutor(PARALLEL) as pool:
         lists = list(pool.map(lambda kind: _list(get, kind, namespace), kinds.listable))
-    found: list[_Found] = []
+    first: dict[str, _Found] = {}
     for listed in lists:
         if isinstance(listed, str):
             unreadable.append(listed)
-        else:
-            found += listed
-    return Contents(tuple(_names(found)), tuple(unreadable))
-
-
-def _names(found: Iterable[_Found]) -> list[str]:
-    first: dict[str, _Found] = {}
-    for item in found:
-        if item.name not in OWN:
-            first.setdefault(item.uid or item.name, item)
-    return [item.name for item in first.values() if not item.owners & first.keys()]
+            continue
+        for item in listed:
+            if item.name not in OWN:
+                first.setdefault(item.uid or item.name, item)
+    names = (item.name for item in first.values() if not item.owners & first.keys())
+    return Contents(tuple(names), tuple(unreadable))
 
 
 def _list(get: Get, kind: Listable, namespace: str) -> list[_Found] | str:

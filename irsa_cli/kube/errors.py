@@ -118,9 +118,13 @@ def _answered(error: ApiException, operation: str) -> ServiceError:
         isinstance(item, dict) and item.get("reason") == _TERMINATING for item in causes or ()
     )
     headers = {str(key).lower(): value for key, value in (error.headers or {}).items()}
+    is_status = status.get("kind") == "Status"
     # Kubernetes refuses with a Status; a page instead of it is a proxy's.
-    foreign = status.get("kind") != "Status" and not server and http not in (401, 403, 404, 405, 429)
-    reason, missing = _reason(error, status), tuple[str, ...]()
+    foreign = not is_status and not server and http not in (401, 403, 404, 405, 429)
+    # The server's words, never a whole page of a proxy.
+    said = str(status.get("message") or error.reason or f"HTTP {http}")
+    reason = redacted(said if is_status else f"HTTP {http} without a Kubernetes Status: {said}")
+    missing: tuple[str, ...] = ()
     # Pods are only dry runs (`Kube.create_pod`): a failing webhook or admission plugin is an answer.
     tried = operation == "create pods" and reason.startswith("Internal error occurred")
     if http == 403:
@@ -139,14 +143,6 @@ def _answered(error: ApiException, operation: str) -> ServiceError:
         details=missing,
         next_steps=_advice(http, headers, facts, ends=ends),
     )
-
-
-def _reason(error: ApiException, status: dict[str, Any]) -> str:
-    """The server's words, never a whole page of a proxy."""
-    text = str(status.get("message") or error.reason or f"HTTP {error.status}")
-    if status.get("kind") != "Status":
-        text = f"HTTP {error.status} without a Kubernetes Status: {text}"
-    return redacted(text)
 
 
 def endless(operation: str) -> ServiceError:

@@ -15,6 +15,8 @@ from typing import Any
 
 import kubernetes.client
 
+from irsa_cli.core.objects.parsing import moment
+
 _MODELS = {
     "namespaces": "V1Namespace",
     "serviceaccounts": "V1ServiceAccount",
@@ -40,14 +42,8 @@ _MODELS = {
 _SINGLE = ("namespaces", "serviceaccounts", "serviceaccounts/token", "pods", "leases", "configmaps")
 """The kinds that are read and written one by one."""
 _NAMESPACED = (
-    "serviceaccounts",
-    "pods",
-    "leases",
-    "networkpolicies",
-    "events",
-    "configmaps",
-    "roles",
-    "rolebindings",
+    *("serviceaccounts", "pods", "leases", "networkpolicies", "events", "configmaps"),
+    *("roles", "rolebindings"),
 )
 _FREELY_NAMED = ("events", "roles", "clusterroles", "rolebindings", "clusterrolebindings")
 """Kinds whose names need not be names of DNS."""
@@ -207,9 +203,9 @@ def _checker(name: str) -> Checker:
     if inner in _PLAIN:
         return _plain(inner)
     if inner.startswith("list["):
-        return _list(inner[5:-1])
+        return _several(list, inner[5:-1])
     if inner.startswith("dict["):
-        return _map(inner[5:-1].partition(",")[2].strip())
+        return _several(dict, inner[5:-1].partition(",")[2].strip())
     return _model(inner)
 
 
@@ -219,37 +215,21 @@ def _plain(name: str) -> Checker:
     def look(value: Any, where: str) -> None:
         if not isinstance(value, known) or (isinstance(value, bool) and bool not in known):
             raise ForeignKubeAnswer(f"{where} is no {'text' if str in known else name}")
-        if name == "datetime" and not _is_moment(str(value)):
+        if name == "datetime" and moment(value) is None:
             raise ForeignKubeAnswer(f"{where} is not a time")
 
     return look
 
 
-def _is_moment(text: str) -> bool:
-    try:
-        return datetime.fromisoformat(text.replace("Z", "+00:00")).tzinfo is not None
-    except ValueError:
-        return False
+def _several(kind: type[list[Any]] | type[dict[str, Any]], inner: str) -> Checker:
+    named, each = ("a list", "an item") if kind is list else ("an object", "a value")
 
-
-def _list(inner: str) -> Checker:
     def look(value: Any, where: str) -> None:
-        if not isinstance(value, list):
-            raise ForeignKubeAnswer(f"{where} is not a list")
-        item_of = _checker(inner)
-        for item in value:
-            item_of(item, f"an item of {where}")
-
-    return look
-
-
-def _map(inner: str) -> Checker:
-    def look(value: Any, where: str) -> None:
-        if not isinstance(value, dict):
-            raise ForeignKubeAnswer(f"{where} is not an object")
-        part_of = _checker(inner)
-        for item in value.values():
-            part_of(item, f"a value of {where}")
+        if not isinstance(value, kind):
+            raise ForeignKubeAnswer(f"{where} is not {named}")
+        check_one = _checker(inner)
+        for item in value.values() if isinstance(value, dict) else value:
+            check_one(item, f"{each} of {where}")
 
     return look
 

@@ -138,10 +138,8 @@ def _results(item: Mapping[str, Any]) -> Iterator[Simulated]:
         yield Simulated(name, item.get("EvalResourceName", "*"), item["EvalDecision"], missing)
 
 
-@cache
-def _resolver() -> Any:
-    """The endpoint data of botocore, read once."""
-    return botocore.session.get_session().get_component("endpoint_resolver")
+_resolver = cache(lambda: botocore.session.get_session().get_component("endpoint_resolver"))
+"""The endpoint data of botocore, read once."""
 
 
 def _region(service: str, caller: Caller) -> str:

@@ -58,8 +58,7 @@ def command(**options: Any) -> int:
     from irsa_cli.usecases.write.adopt import Request, adopt, adopt_all
 
     speaking = Speaking.take(options)
-    progress = speaking.progress()
-    settings, detailed = common.take_settings(options, progress)
+    settings, detailed = common.take_settings(options, speaking.progress)
     selecting.check_many(options)
     name, everything = options["name"] or "", options["everything"] or options["everywhere"]
     if bool(name) == everything:
@@ -73,9 +72,9 @@ def command(**options: Any) -> int:
     request = Request(target, namespace, name, options["role_name"] or "", options["ignore_maker"])
 
     def work() -> Result | Adoptions:
-        return (adopt_all if everything else adopt)(request, settings, progress.wire)
+        return (adopt_all if everything else adopt)(request, settings, speaking.progress.wire)
 
-    outcome = outcome_of(work, speaking, progress, one=not everything)
+    outcome = outcome_of(work, speaking, one=not everything)
     outcome.detailed = detailed
 
     def shown() -> None:

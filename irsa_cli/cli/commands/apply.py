@@ -90,13 +90,13 @@ def run(options: dict[str, Any], *, verify: bool = False) -> int:
     if options["prune"]:
         demand_yes(options, "--prune")
     speaking = Speaking.take(options)
-    progress = speaking.progress()
+    progress = speaking.progress
     settings, detailed = common.take_settings(options, progress)
     request = _request(options, verify=verify)
     if not (request.atomic or speaking.verbose):
         settings = replace(settings, listen=lambda event: None)  # One line for each ServiceAccount.
     tell = (lambda item: None) if settings.dry_run else lambda item: progress.ended(ended_line(item))
-    done = outcome_of(lambda: apply(request, settings, progress.wire, tell), speaking, progress)
+    done = outcome_of(lambda: apply(request, settings, progress.wire, tell), speaking)
     done.detailed = detailed
     save = plan_saver(options, "apply", replace(request, changed_by=False))
     return finish_applied(done, speaking, dry_run=settings.dry_run, save=save)
@@ -146,7 +146,7 @@ def run_plan(path: str, options: dict[str, Any]) -> int:
     _check_options()
     plan = read_plan(path)
     speaking = Speaking.take(options)
-    progress = speaking.progress()
+    progress = speaking.progress
     # The plan was reviewed: irsa does not ask again.
     settings, detailed = common.take_settings({**options, "yes": True}, progress)
     who = Target("", **targets.take_expected(options), **{name: options[name] for name in _WHO})
@@ -159,7 +159,7 @@ def run_plan(path: str, options: dict[str, Any]) -> int:
         tell = (lambda item: None) if settings.dry_run else lambda item: progress.ended(ended_line(item))
         return apply_plan(plan, who, settings, progress.wire, tell)
 
-    done = outcome_of(work, speaking, progress, one=not many)
+    done = outcome_of(work, speaking, one=not many)
     done.detailed = detailed
     return finish_applied(
         done, speaking, dry_run=settings.dry_run or (isinstance(done, Result) and not done.changes)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from irsa_cli.cli.help.environment import form_of
-from irsa_cli.cli.help.helping import HelpedCommand, alike
+from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import audits, common
-from irsa_cli.cli.options.types import ROLE_ARN, completed, once, once_filled, switch
+from irsa_cli.cli.options.types import ROLE_ARN, completed, explained, once, once_filled, switch
 from irsa_cli.cli.output.speaking import Speaking, deliver
 from irsa_cli.cli.output.text import show_document
 from irsa_cli.cli.session import run_reading
@@ -119,16 +119,11 @@ def _show(report: AuditReport, speaking: Speaking) -> None:
 def _explain(identifier: str, output: str) -> int:
     from irsa_cli.cli.output.screens.audit import explanation, overview, rule_json
 
-    if identifier != "all" and identifier not in RULES:
-        hint = alike(identifier, RULES) or "To list them: --explain all"
-        raise click.BadParameter(f"there is no rule '{identifier}'. {hint}", param_hint="--explain")
-    rules = list(RULES.values()) if identifier == "all" else [RULES[identifier]]
-    if output in ("json", "yaml"):
+    rules = explained(identifier, RULES, "rule", output)
+    if output != "text":
         items = [rule_json(rule) for rule in rules]
         show_document(Envelope(DocumentKind.RULES, ReadOutcome.OK, items=items), output)
         return 0
-    if output != "text":
-        raise click.UsageError("--explain needs -o text, json or yaml")
     for line in overview(rules) if identifier == "all" else explanation(rules[0]):
         put(line)
     return 0

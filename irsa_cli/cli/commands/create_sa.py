@@ -25,7 +25,6 @@ from irsa_cli.cli.options.types import (
 from irsa_cli.cli.session import run_writing
 from irsa_cli.core.binding.spec import BindingSpec, Options
 from irsa_cli.core.policies import wellknown
-from irsa_cli.core.policies.wellknown import WellKnown
 from irsa_cli.core.values import names
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
 
@@ -122,13 +121,15 @@ def _request(options: dict[str, Any]) -> Request:
     same: dict[str, Any] = {name: options[name] or "" for name in _TEXTS}
     same |= {name: options[name] for name in _SAME}
     name = options.pop("name")
+    with wrong_usage("--well-known-policy"):
+        well_known = wellknown.read_uses(options["well_known_policy"])
     with wrong_usage():
         spec = BindingSpec(
             name=name,
             namespace=options["namespace"],
             policies=roles.policy_arns("--attach-policy-arn", options["attach_policy_arn"]),
             inline=roles.inline_policies(options["inline_policy"]),
-            well_known=_well_known(options["well_known_policy"]),
+            well_known=well_known,
             tags=names.tags(common.pairs("--tags", options["tags"], split=True)),
             labels=names.labels(common.pairs("--label", options["label"])),
             annotations=names.service_account_annotations(
@@ -198,8 +199,3 @@ def _check_policies(options: dict[str, Any]) -> None:
             "give the role a policy: --attach-policy-arn, --inline-policy or --well-known-policy"
             " (for a role without permissions: --no-policy)"
         )
-
-
-def _well_known(texts: tuple[str, ...]) -> tuple[WellKnown, ...]:
-    with wrong_usage("--well-known-policy"):
-        return wellknown.read_uses(texts)

@@ -37,7 +37,7 @@ def command(**options: Any) -> int:
 
     demand_yes(options, "delete -f")
     speaking = Speaking.take(options)
-    progress = speaking.progress()
+    progress = speaking.progress
     settings, detailed = common.take_settings(options, progress)
     configs, target, selection, _ = files.take_files(options)
     more = {name: options[name] for name in ("parallel", "force", "max_failures", "ignore_maker")}
@@ -45,7 +45,7 @@ def command(**options: Any) -> int:
     if not speaking.verbose:
         settings = replace(settings, listen=lambda event: None)  # One line for each ServiceAccount.
     tell = (lambda item: None) if settings.dry_run else lambda item: progress.ended(ended_line(item))
-    done = outcome_of(lambda: delete_files(request, settings, progress.wire, tell), speaking, progress)
+    done = outcome_of(lambda: delete_files(request, settings, progress.wire, tell), speaking)
     done.detailed = detailed
     return finish_applied(
         done, speaking, dry_run=settings.dry_run, save=plan_saver(options, "delete", request)

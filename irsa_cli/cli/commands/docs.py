@@ -34,7 +34,8 @@ def command(page: str | None) -> int:
         path.relative_to(folder).with_suffix("").as_posix(): path for path in sorted(folder.rglob("*.md"))
     }
     if page is None:
-        for line in _listed(folder, pages):
+        click.echo(f"Pages in {folder} (to read one: irsa docs PAGE):\n")
+        for line in table_lines((), [[name, _title(path)] for name, path in pages.items()], None):
             click.echo(line)
         return 0
     name = page.removeprefix("docs/").removesuffix(".md").strip("/")
@@ -57,11 +58,6 @@ def _folder() -> Path:
         if (place / "index.md").is_file():
             return place
     raise click.ClickException("the documentation was not installed with irsa")
-
-
-def _listed(folder: Path, pages: dict[str, Path]) -> list[str]:
-    rows = [[name, _title(path)] for name, path in pages.items()]
-    return [f"Pages in {folder} (to read one: irsa docs PAGE):", "", *table_lines((), rows, None)]
 
 
 def _title(path: Path) -> str:

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from irsa_cli.cli.help.environment import form_of
-from irsa_cli.cli.help.helping import HelpedCommand, alike
+from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common, selecting, targets
-from irsa_cli.cli.options.types import Checked, once_filled
-from irsa_cli.cli.output.forms import REPORTS
+from irsa_cli.cli.options.types import Checked, explained, once_filled
 from irsa_cli.cli.output.speaking import Speaking, deliver
 from irsa_cli.cli.output.text import show_document, show_reading
 from irsa_cli.cli.session import run_reading
-from irsa_cli.core.doctor.causes import CAUSES, Cause
+from irsa_cli.core.doctor.causes import CAUSES
 from irsa_cli.usecases.read.users_of_pods import kind_of
 
 if TYPE_CHECKING:
@@ -113,21 +112,10 @@ def _explain(identifier: str, output: str) -> int:
     from irsa_cli.cli.output.screens.doctor import explanation, overview
     from irsa_cli.core.doctor.diagnosis import causes_envelope
 
-    causes = _named(identifier)
-    if output in REPORTS:
-        raise click.UsageError("--explain needs -o text, json or yaml")
+    causes = explained(identifier, CAUSES, "cause", output)
     if output != "text":
         show_document(causes_envelope(causes), output)
         return 0
     for line in overview(causes) if identifier == "all" else explanation(causes[0]):
         click.echo(line)
     return 0
-
-
-def _named(identifier: str) -> list[Cause]:
-    if identifier == "all":
-        return list(CAUSES.values())
-    if identifier not in CAUSES:
-        hint = alike(identifier, CAUSES) or "To list them: --explain all"
-        raise click.BadParameter(f"there is no cause '{identifier}'. {hint}", param_hint="--explain")
-    return [CAUSES[identifier]]

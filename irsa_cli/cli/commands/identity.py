@@ -34,8 +34,7 @@ def account_of(options: dict[str, Any], speaking: Speaking) -> NamedServiceAccou
     from irsa_cli.usecases.read.identity import NamedServiceAccount
 
     target = targets.take_target(options)
-    progress = speaking.progress()
-    connection = connect(target, kube=True, log=progress.wire, check=lambda aws: None)
+    connection = connect(target, kube=True, log=speaking.progress.wire, check=lambda aws: None)
     return NamedServiceAccount(connection, options.pop("namespace"), options.pop("name"))
 
 

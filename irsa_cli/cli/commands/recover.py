@@ -84,7 +84,7 @@ def command(**options: Any) -> int:
     _check(options)
     if not (options["transaction"] or options["everything"]):
         speaking = _listing(speaking)
-    progress = speaking.progress()
+    progress = speaking.progress
     progress.seconds = options["timeout"] + options["rollback_timeout"]
     settings = Settings(
         state_dir=state_dir(options["state_dir"]),
@@ -96,9 +96,9 @@ def command(**options: Any) -> int:
         lock=common.take_lock_options(options),
     )
     if options["cluster"] or options["issuer_url"]:
-        return _by_cluster(options, settings, speaking, progress)
+        return _by_cluster(options, settings, speaking)
     if options["transaction"] or options["everything"]:
-        return _by_journal(options, settings, speaking, progress)
+        return _by_journal(options, settings, speaking)
     return _list(settings, speaking, headers=not options["no_headers"])
 
 
@@ -141,7 +141,7 @@ def _list(settings: Settings, speaking: Speaking, *, headers: bool) -> int:
     return code
 
 
-def _by_journal(options: dict[str, Any], settings: Settings, speaking: Speaking, progress: Progress) -> int:
+def _by_journal(options: dict[str, Any], settings: Settings, speaking: Speaking) -> int:
     from irsa_cli.usecases.recovery.by_journal import Request, recover, recover_all
 
     def override(target: Target) -> Target:
@@ -150,34 +150,34 @@ def _by_journal(options: dict[str, Any], settings: Settings, speaking: Speaking,
     request = Request(
         override,
         forward=options["forward"],
-        approve=_approval(options, progress),
+        approve=_approval(options, speaking.progress),
         confirmed=options["yes"] or _asks(options),
     )
 
     def work() -> Result | Recoveries:
         if options["everything"]:
-            return recover_all(request, settings, progress.wire)
-        return recover(options["transaction"], request, settings, progress.wire)
+            return recover_all(request, settings, speaking.progress.wire)
+        return recover(options["transaction"], request, settings, speaking.progress.wire)
 
-    return _finish(work, speaking, progress)
+    return _finish(work, speaking)
 
 
-def _by_cluster(options: dict[str, Any], settings: Settings, speaking: Speaking, progress: Progress) -> int:
+def _by_cluster(options: dict[str, Any], settings: Settings, speaking: Speaking) -> int:
     from irsa_cli.core.recovery.ages import MINIMUM_AGE
     from irsa_cli.usecases.recovery.by_cluster import Request, find_leftovers, take_back, take_back_all
 
     age = MINIMUM_AGE if options["min_age"] is None else options["min_age"]
-    approve = _approval(options, progress)
+    approve = _approval(options, speaking.progress)
     request = Request(targets.take_target(options), age, approve)
 
     def work() -> Result | Recoveries | Found:
         if options["everything"]:
-            return take_back_all(request, settings, progress.wire)
+            return take_back_all(request, settings, speaking.progress.wire)
         if options["transaction"]:
-            return take_back(options["transaction"], request, settings, progress.wire)
-        return find_leftovers(request, settings, progress.wire)
+            return take_back(options["transaction"], request, settings, speaking.progress.wire)
+        return find_leftovers(request, settings, speaking.progress.wire)
 
-    return _finish(work, speaking, progress)
+    return _finish(work, speaking)
 
 
 def _asks(options: dict[str, Any]) -> bool:
@@ -199,8 +199,8 @@ def _approval(options: dict[str, Any], progress: Progress) -> Callable[[Sequence
     return approve
 
 
-def _finish(work: Callable[[], Result | Recoveries | Found], speaking: Speaking, progress: Progress) -> int:
-    outcome = outcome_of(work, speaking, progress)
+def _finish(work: Callable[[], Result | Recoveries | Found], speaking: Speaking) -> int:
+    outcome = outcome_of(work, speaking)
     if isinstance(outcome, Found):
         return show_found(outcome, speaking.output)
     planned = isinstance(outcome, Result) and outcome.ended is Ended.PLANNED

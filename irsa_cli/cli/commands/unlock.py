@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -16,7 +16,6 @@ from irsa_cli.cli.output import confirming
 from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.cli.output.text import error_lines, next_lines, show, show_document
 from irsa_cli.cli.session import outcome_of
-from irsa_cli.cli.terminal.progress import Progress
 from irsa_cli.cli.terminal.screen import showing
 from irsa_cli.cli.terminal.wording import say
 from irsa_cli.core.marks.locks.lease import SeenLock
@@ -53,13 +52,18 @@ def command(**options: Any) -> int:
     holder, dry_run = options["holder"], options["dry_run"]
     if dry_run and not holder:
         raise click.UsageError("--dry-run needs a HOLDER")
-    progress = speaking.progress()
+    progress = speaking.progress
     selecting.check_reachable(options)
+    asks = not options["yes"] and confirming.can_ask()
+
+    def approve(locks: Sequence[SeenLock]) -> bool:
+        return not asks or progress.ask([*map(visible, _lines(locks))], "Remove these locks?")
+
     request = Request(
         targets.take_target(options),
         common.take_lock_namespace(options),
         state_dir(options["state_dir"]),
-        _approval(progress, asks=not options["yes"] and confirming.can_ask()),
+        approve,
         dry_run,
         progress.note,
     )
@@ -67,7 +71,7 @@ def command(**options: Any) -> int:
     def work() -> LockList | Unlocked:
         return unlock(holder, request, progress.wire) if holder else find_locks(request, progress.wire)
 
-    outcome = outcome_of(work, speaking, progress)
+    outcome = outcome_of(work, speaking)
     with showing(outcome.exit_code, only_shows=dry_run or not holder):
         if isinstance(outcome, Result):
             if speaking.output != "text" and outcome.error is not None:
@@ -77,15 +81,6 @@ def command(**options: Any) -> int:
         else:
             _show(outcome, speaking)
     return int(outcome.exit_code)
-
-
-def _approval(progress: Progress, *, asks: bool) -> Callable[[Sequence[SeenLock]], bool]:
-    """A function that asks for confirmation on a terminal."""
-
-    def approve(locks: Sequence[SeenLock]) -> bool:
-        return not asks or progress.ask([*map(visible, _lines(locks))], "Remove these locks?")
-
-    return approve
 
 
 def _show(outcome: LockList | Unlocked, speaking: Speaking) -> None:

@@ -129,11 +129,13 @@ def _update(options: dict[str, Any]) -> Update:
     if policies is not None and (attach or detach):
         raise click.UsageError("--set-policy-arns contradicts --attach-policy-arn and --detach-policy-arn")
     _differ("--attach-policy-arn", "--detach-policy-arn", attach, detach)
+    inline = roles.inline_policies(options["inline_policy"])
+    _differ("--inline-policy", "--remove-inline-policy", inline, options["remove_inline_policy"])
     return Update(
         attach=attach,
         detach=detach,
         policies=policies,
-        inline=_inline(options),
+        inline={**inline, **dict.fromkeys(options["remove_inline_policy"])},
         boundary=_or_removed(options, "permissions_boundary", "no"),
         tags=_tags(options),
         labels=_checked("--label", options["label"]),
@@ -166,12 +168,6 @@ def _or_removed(options: dict[str, Any], flag: str, remove: str = "remove") -> s
 def _contradicting(*flags: str) -> click.UsageError:
     one, other = (flag.replace("_", "-") for flag in flags)
     return click.UsageError(f"--{one} and --{other} contradict each other")
-
-
-def _inline(options: dict[str, Any]) -> dict[str, Any]:
-    put = roles.inline_policies(options["inline_policy"])
-    _differ("--inline-policy", "--remove-inline-policy", put, options["remove_inline_policy"])
-    return {**put, **dict.fromkeys(options["remove_inline_policy"])}
 
 
 def _tags(options: dict[str, Any]) -> dict[str, str | None]:

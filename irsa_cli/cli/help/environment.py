@@ -115,12 +115,9 @@ def project_defaults(name: str, command: click.Command) -> dict[str, Any]:
     if caller_variable(os.environ):
         options.pop("profile", None)
     found = {key: getattr(project, PROJECT[key]) for key in options if key is not None}
-    return {key: (value,) for key, value in found.items() if value and _takes(options[key], value)}
-
-
-def _takes(option: click.Parameter, value: str) -> bool:
-    """Whether an option allows a value."""
-    return not isinstance(option.type, click.Choice) or value in option.type.choices
+    # Of a choice, only a value that this command has.
+    choices = {key: getattr(options[key].type, "choices", (value,)) for key, value in found.items()}
+    return {key: (value,) for key, value in found.items() if value and value in choices[key]}
 
 
 @contextmanager
@@ -153,7 +150,8 @@ def _misspelt(context: click.Context) -> None:
 def settle(context: click.Context) -> None:
     """Ignore values of the environment and the project that a flag contradicts, or that lack an option."""
     _misspelt(context)
-    for one, other in _pairs(context):
+    only_files = [("files", name) for name in _FILES_ONLY] if "regions" in context.params else []
+    for one, other in (*_CONTRADICT, *only_files):
         strength = [_strength(context, name) for name in (one, other)]
         if all(strength) and strength[0] != strength[1]:
             _ignore(context, one if strength[0] < strength[1] else other)
@@ -174,12 +172,6 @@ def is_flag(name: str) -> bool:
 def form_of(output: str, *forms: str) -> str:
     """The output format, or text if the environment sets one that is not in `forms`."""
     return output if output in forms or is_flag("output") else "text"
-
-
-def _pairs(context: click.Context) -> Iterator[tuple[str, str]]:
-    yield from _CONTRADICT
-    if "regions" in context.params:
-        yield from (("files", name) for name in _FILES_ONLY)
 
 
 def _strength(context: click.Context, name: str) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, TypeVar
@@ -13,11 +13,12 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from irsa_cli.cli.output.forms import JSONPATH, OutputForm
+from irsa_cli.cli.help.helping import alike
+from irsa_cli.cli.output.forms import JSONPATH, OutputForm, is_document
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.limits import seconds_of
 
-F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
 Decorator = Callable[[Any], Any]
 """A decorator that adds options to a command."""
 
@@ -34,12 +35,10 @@ class Once(click.Option):
         found = self.resolve_envvar_value(ctx)
         if found is None or not found.strip():
             return None
-        form = self.type
-        if (
-            isinstance(form, OutputForm | click.Choice)
-            and self.name == "output"
-            and not _has_form(form, found)
-        ):
+        kind = self.type
+        forms = getattr(kind, "forms", getattr(kind, "choices", ()))
+        is_path = isinstance(kind, OutputForm) and found.startswith(JSONPATH)
+        if self.name == "output" and found not in forms and not is_path:
             click.echo(f"Note: {self.envvar}={found} is ignored: not a format of this command", err=True)
             return None
         return (found,)
@@ -55,12 +54,6 @@ class Once(click.Option):
                 f"given more than once, with different values: {shown}", ctx=ctx, param=self
             )
         return given[0]
-
-
-def _has_form(kind: OutputForm | click.Choice[str], text: str) -> bool:
-    """Whether a command has the output format that the environment sets."""
-    forms = kind.forms if isinstance(kind, OutputForm) else kind.choices
-    return text in forms or (isinstance(kind, OutputForm) and text.startswith(JSONPATH))
 
 
 def filled(_context: click.Context, parameter: click.Parameter, value: Any) -> Any:
@@ -91,6 +84,16 @@ def group(*options: Decorator) -> Decorator:
         return function
 
     return decorated
+
+
+def explained(identifier: str, known: Mapping[str, T], what: str, output: str) -> list[T]:
+    """What --explain is asked for: one of the rules or causes, or 'all'."""
+    if identifier != "all" and identifier not in known:
+        hint = alike(identifier, known) or "To list them: --explain all"
+        raise click.BadParameter(f"there is no {what} '{identifier}'. {hint}", param_hint="--explain")
+    if output not in ("text", "name") and not is_document(output):
+        raise click.UsageError("--explain needs -o text, json or yaml")
+    return list(known.values()) if identifier == "all" else [known[identifier]]
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from itertools import takewhile
 from typing import Any, TypeVar
 
@@ -50,8 +50,9 @@ class Speaking:
             raise click.UsageError("--quiet and --verbose contradict each other")
         return speaking
 
+    @cached_property
     def progress(self) -> Progress:
-        """The progress display."""
+        """The progress display of this run."""
         return Progress(quiet=self.quiet, verbose=self.verbose)
 
 
