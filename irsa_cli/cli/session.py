@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from irsa_cli.cli.options.common import take_settings
-from irsa_cli.cli.output.reports.of_results import report_of
+from irsa_cli.cli.output.of_results import report_of
 from irsa_cli.cli.output.speaking import Save, Speaking, deliver
 from irsa_cli.cli.output.text import show
 from irsa_cli.cli.terminal.progress import Progress

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import click
 
+from irsa_cli.cli.output.of_results import GOOD, WORDS, counted, report_of
 from irsa_cli.cli.output.plan_text import change_lines, totals
-from irsa_cli.cli.output.reports.of_results import GOOD, WORDS, counted, report_of
 from irsa_cli.cli.output.speaking import Save, Speaking, deliver
 from irsa_cli.cli.output.text import messages, show, show_document
 from irsa_cli.cli.terminal.wording import mark, put, say

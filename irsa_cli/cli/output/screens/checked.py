@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 
+from irsa_cli.cli.output.of_results import facts_of, warning_lines
 from irsa_cli.cli.output.reports.model import Document, Entry, Level, Line, PipelineReport, Rank, SourcePlace
-from irsa_cli.cli.output.reports.of_results import facts_of, warning_lines
 from irsa_cli.cli.output.screens.audit import summary
 from irsa_cli.cli.output.screens.doctor import verdict_line
 from irsa_cli.cli.output.text import error_lines, next_lines

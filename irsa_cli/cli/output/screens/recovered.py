@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from irsa_cli.cli.output.of_results import WORDS
 from irsa_cli.cli.output.plan_text import change_lines, plan_lines
-from irsa_cli.cli.output.reports.of_results import WORDS
 from irsa_cli.cli.output.table import show_table
 from irsa_cli.cli.output.text import messages, show_document
 from irsa_cli.cli.terminal.progress import KIND_WIDTH
