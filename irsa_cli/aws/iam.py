@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 
 def or_none(read: Callable[[], T]) -> T | None:
-    """What `read` returns; None if IAM has no such object."""
+    """The result of `read`; None if IAM has no such object."""
     try:
         return read()
     except ServiceError as error:

@@ -17,7 +17,6 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from email.utils import parsedate_to_datetime
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -142,11 +141,7 @@ def may_be_late() -> bool:
 
 def server_time(metadata: Mapping[str, Any]) -> datetime | None:
     """The time of an answer by its server's clock, None if it is unknown (RFC 9110, 6.6.1)."""
-    try:
-        found = parsedate_to_datetime(metadata["HTTPHeaders"]["date"])
-    except (KeyError, TypeError, ValueError):
-        return None
-    return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
+    return limits.date_of((metadata.get("HTTPHeaders") or {}).get("date"))
 
 
 def _note_age(answer: Mapping[str, Any]) -> None:
@@ -199,7 +194,6 @@ def _tags(place: Key, tags: Iterable[Mapping[str, str]]) -> State:
 
 
 def _set_by(operation: str, asked: Mapping[str, Any], answer: Mapping[str, Any]) -> State:
-    """The states that a write sets."""
     place = _object(asked)
     if not place:
         return {}

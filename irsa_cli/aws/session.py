@@ -7,7 +7,10 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import boto3
@@ -101,10 +104,7 @@ class AwsSession:
     @property
     def partition(self) -> str:
         """The partition of the region: aws, aws-cn, aws-us-gov, ..."""
-        try:
-            return str(self._session.get_partition_for_region(self.region))
-        except botocore.exceptions.BotoCoreError:
-            return "aws"
+        return self.partition_of(self.region)
 
     @property
     def regions(self) -> tuple[str, ...]:
@@ -127,20 +127,19 @@ class AwsSession:
     def client(self, service: Literal["cloudtrail", "ec2"]) -> Any: ...
     def client(self, service: str) -> Any:
         """The client of a service, created once. Getting an existing one waits for no other's creation."""
-        if service in self._clients:
-            return self._clients[service]
-        with self._lock:
-            if service not in self._clients:
-                self._clients[service] = self._make(service)
-            return self._clients[service]
+        return self._once(service, lambda: self._make(service))
 
     def unsigned_sts(self) -> STSClient:
         """The client for the calls that carry their own proof (AssumeRoleWithWebIdentity), made once."""
-        name = "sts, unsigned"
-        with self._lock:
-            if name not in self._clients:
-                self._clients[name] = self._make("sts", signature_version=botocore.UNSIGNED)
-            return self._clients[name]  # type: ignore[no-any-return]
+        make = partial(self._make, "sts", signature_version=botocore.UNSIGNED)
+        return self._once("sts, unsigned", make)  # type: ignore[no-any-return]
+
+    def _once(self, name: str, make: Callable[[], Any]) -> Any:
+        if name not in self._clients:
+            with self._lock:
+                if name not in self._clients:
+                    self._clients[name] = make()
+        return self._clients[name]
 
     def client_of(self, service: str, credentials: RoleCredentials) -> Any:
         """A new client that calls a service, in the same region, by a role's temporary credentials."""
@@ -158,11 +157,11 @@ class AwsSession:
         return str(self._session._session.get_scoped_config().get("region") or "")
 
     def partition_of(self, region: str) -> str:
-        """The partition of a region; of one that nobody knows, this session's own."""
-        try:
-            return str(self._session.get_partition_for_region(region))
-        except botocore.exceptions.BotoCoreError:
-            return self.partition
+        """The partition of a region; of one that nobody knows, this session's own, else aws."""
+        for name in (region, self.region):
+            with suppress(botocore.exceptions.BotoCoreError):
+                return str(self._session.get_partition_for_region(name))
+        return "aws"
 
     def identity(self) -> str:
         """The ARN that AWS knows the caller by; raises `ServiceError` where AWS does not take it."""
@@ -262,23 +261,13 @@ class _Bounded:
                 request.body.encode() if isinstance(request.body, str) else request.body
             )
         answer = self._session.send(request)
-        found = attempts.body(answer.raw.stream(64 * 1024), LARGEST)
-        return AWSResponse(answer.url, answer.status_code, answer.headers, _Read(found))
+        body = attempts.body(answer.raw.stream(64 * 1024), LARGEST)
+        read = SimpleNamespace(stream=lambda *_, **__: [body])
+        return AWSResponse(answer.url, answer.status_code, answer.headers, read)
 
     def close(self) -> None:
         """Close its connections."""
         self._session.close()
-
-
-class _Read:
-    """A body that was read, as `AWSResponse` takes it."""
-
-    def __init__(self, body: bytes) -> None:
-        self._body = body
-
-    def stream(self, *_: Any, **__: Any) -> list[bytes]:
-        """All of it."""
-        return [self._body]
 
 
 def regions_of(session: boto3.Session, partition: str = "") -> tuple[str, ...]:

@@ -44,13 +44,12 @@ def writes_to(aws: AwsSession, name: str) -> list[Changed]:
 def _write_of(name: str, item: dict[str, Any]) -> Changed | None:
     try:
         record = json.loads(item["CloudTrailEvent"])
-        failed, identity = record.get("errorCode"), record.get("userIdentity") or {}
-        who = identity.get("arn") or item.get("Username") or "unknown"
+        if record.get("errorCode"):
+            return None
+        who = (record.get("userIdentity") or {}).get("arn") or item.get("Username") or "unknown"
         agents = str(record.get("userAgent") or "").split(" ")
         agent = next((text for text in agents if text.startswith(f"{AGENT}/")), agents[0])
     except (ValueError, RecursionError, AttributeError, KeyError):
-        return None
-    if failed:
         return None
     time = item["EventTime"].astimezone(timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
     return Changed(name, str(item.get("EventName", "")), time, redacted(str(who)), redacted(agent))

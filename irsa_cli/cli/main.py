@@ -196,7 +196,6 @@ _MOST_LINES = 200
 
 
 def _lines_of(error: click.ClickException) -> Sequence[str]:
-    """The lines of an error: its message and the details of its cause."""
     if isinstance(error, click.MissingParameter):
         return [line.strip() for line in error.format_message().splitlines()]
     if isinstance(error, click.NoSuchOption):
@@ -253,12 +252,14 @@ def _show_failure(
         output = output or (found if found in _FORMS else "")
     if not output and not any(text.startswith(_REPORTS) for text in (*arguments, *os.environ)):
         return
-    from irsa_cli.cli.output.speaking import Unbegun, show_failure
+    from irsa_cli.cli.output.speaking import show_failure
+    from irsa_cli.core.values.errors import IrsaError
 
     try:
-        show_failure(Unbegun((message, *details), code, exit_code), arguments, output, command)
-    except OSError as error:
-        _unwritable(error)
+        error = IrsaError(message, details=details, code=code)
+        show_failure(error, exit_code, arguments, output, command)
+    except OSError as failure:
+        _unwritable(failure)
 
 
 def _unwritable(error: BaseException | None) -> None:

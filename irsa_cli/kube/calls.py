@@ -7,8 +7,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timezone
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 import kubernetes.client
@@ -16,7 +15,7 @@ from kubernetes.client.exceptions import ApiException
 
 from irsa_cli.core.values.attempts import bounded
 from irsa_cli.core.values.errors import DeadlineExceeded, ServiceError
-from irsa_cli.core.values.limits import call_seconds
+from irsa_cli.core.values.limits import call_seconds, date_of
 from irsa_cli.core.values.patience import current, persist
 from irsa_cli.kube.errors import EXPIRED, NOT_FOUND, UNKNOWN_CALLER, endless, reviewed, translate
 from irsa_cli.kube.shapes import check
@@ -134,7 +133,7 @@ class Calls:
             )
             heard["status"] = answer.status
             body = check(operation, json.loads(answer.data), rehearsed="dry_run" in kwargs)
-            return Dated(body, _clock(answer.headers.get("Date")))
+            return Dated(body, date_of(answer.headers.get("Date")))
 
         try:
             return bounded(ask)
@@ -148,7 +147,6 @@ class Calls:
             self._log(operation, heard["status"], time.monotonic() - started, heard["code"])
 
     def _list(self, operation: str, method: Callable[..., Any], *args: Any) -> list[Json]:
-        """All objects of a list."""
         return self._dated_list(operation, method, *args).items
 
     def _dated_list(self, operation: str, method: Callable[..., Any], *args: Any) -> DatedList:
@@ -184,15 +182,6 @@ class Calls:
                 raise DeadlineExceeded(f"kubernetes {operation} timed out")
             seen.add(token)
             more = {"_continue": token}
-
-
-def _clock(text: str | None) -> datetime | None:
-    """A `Date` header's moment, None for what is none."""
-    try:
-        moment = parsedate_to_datetime(text or "")
-        return moment.replace(tzinfo=moment.tzinfo or timezone.utc).astimezone(timezone.utc)
-    except (TypeError, ValueError, OverflowError, IndexError):
-        return None
 
 
 def _items(answer: Json) -> list[Json]:

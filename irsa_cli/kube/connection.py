@@ -7,11 +7,13 @@ import logging
 import os
 import re
 import stat
+import sys
 import threading
 import time
 import urllib.request
 from collections.abc import Callable
 from contextlib import suppress
+from logging.handlers import BufferingHandler
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -139,15 +141,17 @@ def _check_file(name: str) -> None:
 
 def _listened(load: Callable[[], T]) -> T:
     """Load with the library, which logs failures; a credential command may take the run's time."""
-    heard = _Heard()
+    # Instead of the standard error stream: the texts are those of others.
+    heard = BufferingHandler(sys.maxsize)
+    heard.setLevel(logging.ERROR)
     root = logging.getLogger()
     root.addHandler(heard)
     try:
         loaded = attempts.bounded(load, min(max(current().remaining, 1.0), LOADING_SECONDS))
     finally:
         root.removeHandler(heard)
-    if heard.errors:
-        raise _without_credentials(heard.errors[0])
+    if heard.buffer:
+        raise _without_credentials(heard.buffer[0].getMessage())
     return loaded
 
 
@@ -168,18 +172,6 @@ def _without_credentials(words: str) -> IrsaError:
         next_steps=(step,),
         code="Kubeconfig",
     )
-
-
-class _Heard(logging.Handler):
-    """The log, instead of the standard error stream: the texts are those of others."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.ERROR)
-        self.errors: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keep it."""
-        self.errors.append(record.getMessage())
 
 
 def _check_server(configuration: Any) -> None:

@@ -78,24 +78,18 @@ def _list(get: Get, kind: Listable, namespace: str) -> list[_Found] | str:
     except ServiceError as error:
         if error.status == 404:
             return []  # The kind is gone since discovery named it, and its objects with it.
-        if error.status in (403, 405, 406) or (error.status >= 500 and not _is_built_in(kind)):
+        # The API server itself serves these kinds: a retry may succeed.
+        is_built_in = "." not in kind.group or kind.group.endswith(".k8s.io")
+        if error.status in (403, 405, 406) or (error.status >= 500 and not is_built_in):
             return f"{kind.name} ({error.code})"
         raise
-    found = [_object(kind, item) for item in answer.get("items") or []]
+    found = []
+    for metadata in (item["metadata"] for item in answer.get("items") or []):
+        owners = frozenset(owner.get("uid", "") for owner in metadata.get("ownerReferences") or [])
+        found.append(_Found(f"{kind.singular}/{metadata['name']}", metadata.get("uid", ""), owners))
     if (answer.get("metadata") or {}).get("continue"):
         found.append(_Found(f"more {kind.name}", "", frozenset()))
     return found
-
-
-def _is_built_in(kind: Listable) -> bool:
-    """Whether the API server itself answers for it: when that fails, it is better tried again."""
-    return "." not in kind.group or kind.group.endswith(".k8s.io")
-
-
-def _object(kind: Listable, item: Json) -> _Found:
-    metadata = item["metadata"]
-    owners = frozenset(owner.get("uid", "") for owner in metadata.get("ownerReferences") or [])
-    return _Found(f"{kind.singular}/{metadata['name']}", metadata.get("uid", ""), owners)
 
 
 class Get(Protocol):

@@ -143,7 +143,6 @@ def _show_table(done: Adoptions) -> None:
 
 
 def _report(done: Result | Adoptions, title: str) -> PipelineReport:
-    """The report of an adoption, of one or of many."""
     if isinstance(done, Result):
         return of_result(done, title)
     items = [Item(done.cluster.name, name_of(result), result) for result in done.items]

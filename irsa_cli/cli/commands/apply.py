@@ -111,7 +111,7 @@ _OF_THE_REQUEST = (
 def _request(options: dict[str, Any], *, verify: bool) -> Request:
     from irsa_cli.usecases.files.targets import Request
 
-    configs, target, selection, _ = files.take_files(options)
+    configs, target, selection = files.take_files(options)
     return Request(
         configs,
         target,

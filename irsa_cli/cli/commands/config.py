@@ -36,7 +36,7 @@ def command(output: str, *, no_headers: bool) -> int:
       irsa config -o json
     """
     from irsa_cli.usecases.command.project_settings import read_project
-    from irsa_cli.usecases.local.settings import Origin, settings_in_force
+    from irsa_cli.usecases.local.settings import settings_in_force
 
     options = _options()
     set_ones = {name: flag for name, flag in options.items() if os.environ.get(name, "").strip()}
@@ -46,10 +46,7 @@ def command(output: str, *, no_headers: bool) -> int:
     notes = [*_notes(options)]
     if output == "text":
         rows = [
-            [visible(it.name), visible(it.value or "-"), visible(it.where) or it.origin.value]
-            if it.origin is not Origin.DEFAULT
-            else [it.name, it.value or "-", "default"]
-            for it in found
+            [visible(it.name), visible(it.value or "-"), visible(it.where) or it.origin.value] for it in found
         ]
         show_table(() if no_headers else ("SETTING", "VALUE", "FROM"), rows)
     else:

@@ -169,7 +169,6 @@ _OF_PERMISSIONS = (
 
 
 def _check_combinations(options: dict[str, Any]) -> None:
-    """Refuse flags that contradict each other."""
     if options["attach_role_arn"]:
         for flag in filter(options.get, _OF_A_NEW_ROLE):
             raise click.UsageError(f"--attach-role-arn and --{flag.replace('_', '-')} contradict each other")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -10,9 +10,6 @@ from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common, selecting, targets
 from irsa_cli.cli.options.types import ROLE_NAME, once, switch
 from irsa_cli.cli.session import run_writing
-
-if TYPE_CHECKING:
-    from irsa_cli.usecases.write.delete_sa import Request
 
 
 @click.command("delete-sa", cls=HelpedCommand)
@@ -40,24 +37,26 @@ def command(**options: Any) -> int:
       irsa delete-sa s3-reader -n backend -c prod
       irsa delete-sa app -c prod --keep-role
     """
-    from irsa_cli.usecases.write.delete_sa import delete_sa
+    from irsa_cli.usecases.write.delete_sa import Request, delete_sa
 
-    return run_writing(options, "delete-sa", _request, delete_sa)
+    def request(options: dict[str, Any]) -> Request:
+        keep_sa, keep_role = options["keep_sa"], options["keep_role"]
+        if keep_sa and keep_role:
+            raise click.UsageError(
+                "--keep-sa and --keep-role contradict each other: nothing is left to delete"
+            )
+        if options["role_only"] and (keep_sa or keep_role):
+            raise click.UsageError(
+                "--role-only contradicts --keep-sa and --keep-role: it deletes the role only"
+            )
+        if not options["role_only"]:
+            selecting.check_reachable(options)
+        same = ("namespace", "name", "keep_role", "role_only", "force", "ignore_not_found", "ignore_maker")
+        return Request(
+            target=targets.take_target(options, by_profile=True),
+            role_name=options["role_name"] or "",
+            keep_account=keep_sa,
+            **{name: options[name] for name in same},
+        )
 
-
-def _request(options: dict[str, Any]) -> Request:
-    from irsa_cli.usecases.write.delete_sa import Request
-
-    if options["keep_sa"] and options["keep_role"]:
-        raise click.UsageError("--keep-sa and --keep-role contradict each other: nothing is left to delete")
-    if options["role_only"] and (options["keep_sa"] or options["keep_role"]):
-        raise click.UsageError("--role-only contradicts --keep-sa and --keep-role: it deletes the role only")
-    if not options["role_only"]:
-        selecting.check_reachable(options)
-    return Request(
-        target=targets.take_target(options, by_profile=True),
-        role_name=options["role_name"] or "",
-        keep_account=options["keep_sa"],
-        **{name: options[name] for name in ("namespace", "name", "keep_role", "role_only", "force")},
-        **{name: options[name] for name in ("ignore_not_found", "ignore_maker")},
-    )
+    return run_writing(options, "delete-sa", request, delete_sa)

@@ -48,17 +48,12 @@ class _Demo:
 
     def run(self) -> None:
         click.echo("A sandbox: AWS and an EKS cluster named demo, on this machine only.\n")
-        self._provision()
-        role = self._check_world()
-        self._six_steps(role)
-        self._break_one()
-
-    def _provision(self) -> None:
         click.echo("== Create the OIDC provider, and a role for a ServiceAccount")
         self._irsa(0, "associate-oidc", "--cluster", "demo")
-        self._irsa(
-            0, "create-sa", "s3-reader", "-n", "backend", "-c", "demo", "--attach-policy-arn", READ_ONLY
-        )
+        place = ("-n", "backend", "-c", "demo")
+        self._irsa(0, "create-sa", "s3-reader", *place, "--attach-policy-arn", READ_ONLY)
+        self._six_steps(self._check_world())
+        self._break_one()
 
     def _check_world(self) -> str:
         world = self._sandbox.world()
@@ -88,20 +83,20 @@ class _Demo:
         url, region = self._env["AWS_ENDPOINT_URL"], self._env["AWS_REGION"]
         unsigned = Config(signature_version=botocore.UNSIGNED)
         sts = boto3.client("sts", region_name=region, endpoint_url=url, config=unsigned)
-        _step(1, "the SDK sends the pod's token and the role's ARN to STS (AssumeRoleWithWebIdentity)")
+        sent = "the pod's token and the role's ARN"
+        click.echo(f"  (1) the SDK sends {sent} to STS (AssumeRoleWithWebIdentity)")
         answer = sts.assume_role_with_web_identity(
             RoleArn=role_arn, RoleSessionName="pod", WebIdentityToken=token
         )
         subject = answer["SubjectFromWebIdentityToken"]
-        _step(2, f"STS asks IAM for the provider of the issuer: {answer['Provider'].rsplit('/', 1)[-1]}")
-        _step(
-            3,
-            f"signature, issuer, audience {answer['Audience']} and subject {subject} match the trust policy",
-        )
+        provider = answer["Provider"].rsplit("/", 1)[-1]
+        click.echo(f"  (2) STS asks IAM for the provider of the issuer: {provider}")
+        claims = f"signature, issuer, audience {answer['Audience']} and subject {subject}"
+        click.echo(f"  (3) {claims} match the trust policy")
         _expect(subject == "system:serviceaccount:backend:s3-reader", "the subject is the ServiceAccount's")
         credentials = answer["Credentials"]
-        _step(4, "IAM allows it")
-        _step(5, f"STS returns credentials that expire at {credentials['Expiration']:%H:%M:%S} UTC")
+        click.echo("  (4) IAM allows it")
+        click.echo(f"  (5) STS returns credentials that expire at {credentials['Expiration']:%H:%M:%S} UTC")
         s3 = boto3.client(
             "s3",
             region_name=region,
@@ -118,7 +113,7 @@ class _Demo:
         import botocore.exceptions
 
         names = [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]
-        _step(6, f"the pod lists its S3 buckets: {', '.join(names)}")
+        click.echo(f"  (6) the pod lists its S3 buckets: {', '.join(names)}")
         _expect(len(names) > 0, "there are buckets")
         try:
             s3.delete_bucket(Bucket=names[0])
@@ -168,10 +163,6 @@ class _Demo:
         command = [sys.executable, "-m", "irsa_cli", *arguments]
         ended = subprocess.run(command, env=dict(self._env), check=False)  # noqa: S603 - our own program
         _expect(ended.returncode == expected, f"irsa ended with {ended.returncode}, expected {expected}")
-
-
-def _step(number: int, text: str) -> None:
-    click.echo(f"  ({number}) {text}")
 
 
 def _expect(holds: bool, what: str) -> None:

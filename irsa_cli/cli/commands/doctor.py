@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -16,9 +16,6 @@ from irsa_cli.cli.output.text import show_document, show_reading
 from irsa_cli.cli.session import run_reading
 from irsa_cli.core.doctor.causes import CAUSES
 from irsa_cli.usecases.read.users_of_pods import kind_of
-
-if TYPE_CHECKING:
-    from irsa_cli.usecases.doctor.diagnose import Request
 
 
 class AccountOrUser(click.ParamType):  # type: ignore[type-arg]
@@ -68,22 +65,12 @@ def command(**options: Any) -> int:
     from irsa_cli.cli.output.screens.checked import of_diagnosis
     from irsa_cli.cli.output.screens.doctor import lines
     from irsa_cli.core.doctor.diagnosis import Diagnosis
-    from irsa_cli.usecases.doctor.diagnose import diagnose
+    from irsa_cli.usecases.doctor.diagnose import Request, diagnose
 
     speaking = Speaking.take(options)
     identifier = options.pop("explain")
     if identifier is not None:
         return _explain(identifier, form_of(speaking.output, "json", "yaml", "name"))
-    request = _request(options)
-    failed = partial(Diagnosis, None)
-    diagnosis = run_reading(lambda progress: diagnose(request, progress.wire), speaking, failed)
-    text = lines(diagnosis, everything=speaking.verbose)
-    return deliver(diagnosis, of_diagnosis, speaking, lambda: show_reading(diagnosis, text, speaking.output))
-
-
-def _request(options: dict[str, Any]) -> Request:
-    from irsa_cli.usecases.doctor.diagnose import Request
-
     selecting.check_reachable(options)
     selecting.check_many(options)
     if options["everywhere"] and options["name"]:
@@ -92,7 +79,12 @@ def _request(options: dict[str, Any]) -> Request:
     namespace = options["namespace"] or ("default" if name else "")
     place = common.take_lock_namespace(options)
     chosen = options["selector"] or ""
-    return Request(targets.take_target(options), namespace, name, options["readers"], kind, place, chosen)
+    target = targets.take_target(options)
+    request = Request(target, namespace, name, options["readers"], kind, place, chosen)
+    failed = partial(Diagnosis, None)
+    diagnosis = run_reading(lambda progress: diagnose(request, progress.wire), speaking, failed)
+    text = lines(diagnosis, everything=speaking.verbose)
+    return deliver(diagnosis, of_diagnosis, speaking, lambda: show_reading(diagnosis, text, speaking.output))
 
 
 def _what(text: str) -> tuple[str, str]:

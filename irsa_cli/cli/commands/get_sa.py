@@ -59,7 +59,10 @@ def command(**options: Any) -> int:
       irsa get-sa -c prod -o jsonpath='{.items[*].role.arn}'
     """
     speaking, headless = Speaking.take(options), options.pop("no_headers")
-    _check_watch(options, speaking)
+    if options["watch"] and speaking.output not in ("text", "wide"):
+        raise click.UsageError("--watch needs -o text or -o wide")
+    if options["interval"] is not None and not options["watch"]:
+        raise click.UsageError("--interval needs --watch")
     request, allow = _request(options), common.take_allowance(options)
     allow = replace(allow, empty=allow.empty or request.ignore_not_found)
     found = replace(_get(request, speaking), allow=allow)
@@ -75,13 +78,6 @@ def command(**options: Any) -> int:
         watch(found, lambda: _get(request, quietly, then=_break_off), options["interval"] or 10.0, wide=wide)
     except KeyboardInterrupt as stop:
         return 128 + int(stop.args[0] if stop.args else signal.SIGINT)
-
-
-def _check_watch(options: dict[str, Any], speaking: Speaking) -> None:
-    if options["watch"] and speaking.output not in ("text", "wide"):
-        raise click.UsageError("--watch needs -o text or -o wide")
-    if options["interval"] is not None and not options["watch"]:
-        raise click.UsageError("--interval needs --watch")
 
 
 def _request(options: dict[str, Any]) -> Request:

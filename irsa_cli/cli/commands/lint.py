@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -12,9 +12,6 @@ from irsa_cli.cli.options import audits, common
 from irsa_cli.cli.options.types import filled, switch
 from irsa_cli.cli.output.speaking import Speaking, deliver
 from irsa_cli.core.trust.rules.rule import Severity
-
-if TYPE_CHECKING:
-    from irsa_cli.core.lint.report import LintReport
 
 
 @click.command("lint", cls=HelpedCommand)
@@ -42,6 +39,8 @@ def command(**options: Any) -> int:
       irsa lint cdk.out/ -o sarif > lint.sarif
       irsa lint . --baseline baseline.json --fail-on medium
     """
+    from irsa_cli.cli.output.screens.audit import risk_lines
+    from irsa_cli.cli.output.screens.audit_reports import show_report
     from irsa_cli.cli.output.screens.checked import of_risks
     from irsa_cli.core.lint.report import LintReport
     from irsa_cli.usecases.audit.lint import Request, lint
@@ -62,12 +61,5 @@ def command(**options: Any) -> int:
         report = lint(request)
     except Exception as error:
         report = LintReport(error=error)
-    return deliver(report, of_risks, speaking, lambda: _show(report, speaking))
-
-
-def _show(report: LintReport, speaking: Speaking) -> None:
-    from irsa_cli.cli.output.screens.audit import risk_lines
-    from irsa_cli.cli.output.screens.audit_reports import show_report
-
-    lines = iter(()) if report.error else risk_lines(report, evidence=speaking.verbose)
-    show_report(report, lines, speaking.output)
+    lines = () if report.error else risk_lines(report, evidence=speaking.verbose)
+    return deliver(report, of_risks, speaking, lambda: show_report(report, lines, speaking.output))

@@ -83,7 +83,9 @@ def command(**options: Any) -> int:
     speaking = Speaking.take(options)
     _check(options)
     if not (options["transaction"] or options["everything"]):
-        speaking = _listing(speaking)
+        speaking = replace(speaking, output=form_of(speaking.output, "json", "yaml", "name"))
+        if speaking.output in REPORTS or (speaking.files.is_asked_for and any(map(is_flag, FILES))):
+            raise click.UsageError("reports need a TRANSACTION, or --all")
     progress = speaking.progress
     progress.seconds = options["timeout"] + options["rollback_timeout"]
     settings = Settings(
@@ -102,16 +104,7 @@ def command(**options: Any) -> int:
     return _list(settings, speaking, headers=not options["no_headers"])
 
 
-def _listing(speaking: Speaking) -> Speaking:
-    """The output of a list, which has no reports."""
-    speaking = replace(speaking, output=form_of(speaking.output, "json", "yaml", "name"))
-    if speaking.output in REPORTS or (speaking.files.is_asked_for and any(map(is_flag, FILES))):
-        raise click.UsageError("reports need a TRANSACTION, or --all")
-    return speaking
-
-
 def _check(options: dict[str, Any]) -> None:
-    """Refuse flags that contradict each other."""
     by_cluster = bool(options["cluster"] or options["issuer_url"])
     chosen = bool(options["transaction"] or options["everything"])
     if options["transaction"] and options["everything"]:
@@ -151,7 +144,7 @@ def _by_journal(options: dict[str, Any], settings: Settings, speaking: Speaking)
         override,
         forward=options["forward"],
         approve=_approval(options, speaking.progress),
-        confirmed=options["yes"] or _asks(options),
+        confirmed=options["yes"] or confirming.can_ask(),
     )
 
     def work() -> Result | Recoveries:
@@ -180,14 +173,9 @@ def _by_cluster(options: dict[str, Any], settings: Settings, speaking: Speaking)
     return _finish(work, speaking)
 
 
-def _asks(options: dict[str, Any]) -> bool:
-    """Whether irsa asks for confirmation."""
-    return confirming.can_ask() and not options["yes"]
-
-
 def _approval(options: dict[str, Any], progress: Progress) -> Callable[[Sequence[Result]], bool]:
     """A function that shows the plan, and asks for confirmation on a terminal."""
-    asks = _asks(options)
+    asks = confirming.can_ask() and not options["yes"]
 
     def approve(planned: Sequence[Result]) -> bool:
         if asks:
@@ -215,7 +203,6 @@ def _finish(work: Callable[[], Result | Recoveries | Found], speaking: Speaking)
 
 
 def _report(done: Result | Recoveries, title: str) -> PipelineReport:
-    """The report of a recovery, of one or several transactions."""
     if isinstance(done, Result):
         return of_result(done, title)
     names = [" ".join(filter(None, (result.transaction, name_of(result)))) for result in done.items]

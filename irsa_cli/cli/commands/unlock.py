@@ -107,7 +107,6 @@ def _listed(found: LockList) -> Iterator[str]:
 
 
 def _lines(locks: Sequence[SeenLock]) -> Iterator[str]:
-    """The holders with their locks."""
     for holder, items in groupby(locks, key=lambda item: item.holder):
         held = list(items)
         yield f"{holder}  {held[0].doing}  since {held[0].since}"

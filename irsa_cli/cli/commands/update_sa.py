@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -13,9 +13,6 @@ from irsa_cli.cli.options.types import AUDIENCE, Checked, many, many_filled, onc
 from irsa_cli.cli.session import run_writing
 from irsa_cli.core.binding.update_request import Update
 from irsa_cli.core.values import names
-
-if TYPE_CHECKING:
-    from irsa_cli.usecases.write.update_sa import Request
 
 
 @click.command("update-sa", cls=HelpedCommand)
@@ -82,35 +79,24 @@ def command(**options: Any) -> int:
       irsa update-sa worker -c prod --inline-policy queue.json --remove-tag owner
       irsa update-sa app -c prod --label team=a --annotation example.com/note-
     """
-    from irsa_cli.usecases.write.update_sa import update_sa
+    from irsa_cli.usecases.write.update_sa import Request, update_sa
 
-    return run_writing(options, "update-sa", _request, update_sa)
+    def request(options: dict[str, Any]) -> Request:
+        selecting.check_reachable(options)
+        target = targets.take_target(options, by_profile=True)
+        with wrong_usage():
+            update = _update(options)
+        if update.is_empty:
+            raise click.UsageError(
+                "no change is given: add for example --attach-policy-arn, --detach-policy-arn or --label"
+            )
+        if options["associate"] and update.audience is None:
+            raise click.UsageError("--associate-oidc needs --audience (or use irsa associate-oidc)")
+        boundaries = roles.take_boundary_rules(may_remove=options["allow_boundary_removal"])
+        same = {name: options[name] for name in ("associate", "verify", "allow_wide_trust")}
+        return Request(target, options["namespace"], options["name"], update, boundaries=boundaries, **same)
 
-
-def _request(options: dict[str, Any]) -> Request:
-    from irsa_cli.usecases.write.update_sa import Request
-
-    selecting.check_reachable(options)
-    target = targets.take_target(options, by_profile=True)
-    name = options.pop("name")
-    with wrong_usage():
-        update = _update(options)
-    if update.is_empty:
-        raise click.UsageError(
-            "no change is given: add for example --attach-policy-arn, --detach-policy-arn or --label"
-        )
-    if options["associate"] and update.audience is None:
-        raise click.UsageError("--associate-oidc needs --audience (or use irsa associate-oidc)")
-    return Request(
-        target=target,
-        namespace=options["namespace"],
-        name=name,
-        update=update,
-        associate=options["associate"],
-        verify=options["verify"],
-        allow_wide_trust=options["allow_wide_trust"],
-        boundaries=roles.take_boundary_rules(may_remove=options["allow_boundary_removal"]),
-    )
+    return run_writing(options, "update-sa", request, update_sa)
 
 
 _SAME = (

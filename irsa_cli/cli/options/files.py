@@ -8,21 +8,12 @@ import click
 
 from irsa_cli.cli.help.environment import is_flag
 from irsa_cli.cli.options.common import expect_options, listed, where_options
-from irsa_cli.cli.options.targets import (
-    current_cluster,
-    region_teller,
-    role_account_options,
-    take_expected,
-    take_role_account,
-    take_target_way,
-    target_way_options,
-)
+from irsa_cli.cli.options.targets import current_cluster, role_account_options, take_named, target_way_options
 from irsa_cli.cli.options.types import Decorator, group, many_filled, once, wrong_usage
 from irsa_cli.core.config.model import Config, Selection
 
 if TYPE_CHECKING:
     from irsa_cli.usecases.command.connect import Target
-    from irsa_cli.usecases.files.targets import Place
 
 
 def file_options(*, required: bool = True) -> Decorator:
@@ -61,30 +52,14 @@ place_options = group(
 """The cluster, if the files have none, and the caller."""
 
 
-def take_place(options: dict[str, Any]) -> Target:
-    """Take the options of `place_options` and `kube_options`."""
-    from irsa_cli.usecases.command.connect import Target
-
-    names = ("region", "profile", "assume_role", "kubeconfig", "context")
-    tell = region_teller(any_region=options.pop("any_region"))
-    found = {
-        **take_expected(options),
-        **take_role_account(options),
-        **take_target_way(options),
-        **{name: options.pop(name, None) for name in names},
-    }
-    yields = tuple(name for name in ("cluster", "region") if not is_flag(name))
-    return Target(options.pop("cluster") or "", tell_region=tell, yields=yields, **found)
-
-
-def take_files(options: dict[str, Any]) -> tuple[tuple[Config, ...], Target, Selection, list[Place]]:
-    """Read the files and find the places of their ServiceAccounts.
+def take_files(options: dict[str, Any]) -> tuple[tuple[Config, ...], Target, Selection]:
+    """Read the files and check the places of their ServiceAccounts.
 
     Without a cluster in files, flags and settings, it is the kubeconfig's.
     """
     from irsa_cli.usecases.files.targets import places, read_configs
 
-    target = take_place(options)
+    target = take_named(options, yields=tuple(name for name in ("cluster", "region") if not is_flag(name)))
     include = listed(options.pop("include"))
     exclude = listed(options.pop("exclude"))
     with wrong_usage():
@@ -94,4 +69,5 @@ def take_files(options: dict[str, Any]) -> tuple[tuple[Config, ...], Target, Sel
             selection.check(item for config in configs for item in config.bindings)
         if not target.cluster and not all(config.cluster for config in configs):
             target = current_cluster(target) or target
-        return configs, target, selection, places(configs, target, selection)
+        places(configs, target, selection)
+    return configs, target, selection

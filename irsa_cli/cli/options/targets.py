@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -131,21 +130,26 @@ def take_role_account(options: dict[str, Any], *, by_profile: bool = False) -> d
     return found
 
 
-def take_target(options: dict[str, Any], *, by_profile: bool = False) -> Target:
-    """Take the options of `cluster_options` and `kube_options` out of a command's options."""
+def take_named(options: dict[str, Any], *, by_profile: bool = False, yields: tuple[str, ...] = ()) -> Target:
+    """Take the options of a cluster, the caller and other accounts out of a command's options."""
     from irsa_cli.usecases.command.connect import Target
 
-    roles: dict[str, Any] = {**take_role_account(options, by_profile=by_profile), **take_target_way(options)}
+    found: dict[str, Any] = take_role_account(options, by_profile=by_profile) | take_target_way(options)
     if options.get("issuer_url") and not options.get("account"):
         raise click.UsageError("--issuer-url needs --account, the account of the OIDC provider")
     if options.get("account") and not options.get("issuer_url"):
         raise click.UsageError("--account needs --issuer-url; with --cluster, use --role-account")
     cluster = options.pop("cluster") or ("external" if options.get("issuer_url") else "")
     names = ("region", "profile", "assume_role", "issuer_url", "account", "kubeconfig", "context")
-    tell = region_teller(any_region=options.pop("any_region", False))
-    found = {name: options.pop(name, None) for name in names}
-    target = Target(cluster, tell_region=tell, **roles, **take_expected(options), **found)
-    meant = target if cluster else current_cluster(target)
+    found |= {name: options.pop(name, None) for name in names}
+    tell = (lambda note: say(f"Note: {note}", err=True)) if options.pop("any_region", False) else None
+    return Target(cluster, tell_region=tell, yields=yields, **take_expected(options), **found)
+
+
+def take_target(options: dict[str, Any], *, by_profile: bool = False) -> Target:
+    """The same; without a cluster, it is the kubeconfig's."""
+    target = take_named(options, by_profile=by_profile)
+    meant = target if target.cluster else current_cluster(target)
     if meant is None:
         from irsa_cli.usecases.local.known_names import clusters
 
@@ -178,8 +182,3 @@ def take_expected(options: dict[str, Any]) -> dict[str, Any]:
         "expect_account": options.pop("expect_account", None) or "",
         "expect_clusters": tuple(options.pop("expect_cluster_arn", ())),
     }
-
-
-def region_teller(*, any_region: bool) -> Callable[[str], None] | None:
-    """A function that reports the region of the cluster; None without --any-region."""
-    return (lambda note: say(f"Note: {note}", err=True)) if any_region else None

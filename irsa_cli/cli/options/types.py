@@ -87,7 +87,7 @@ def group(*options: Decorator) -> Decorator:
 
 
 def explained(identifier: str, known: Mapping[str, T], what: str, output: str) -> list[T]:
-    """What --explain is asked for: one of the rules or causes, or 'all'."""
+    """The rules or causes of --explain: one by its id, or 'all'."""
     if identifier != "all" and identifier not in known:
         hint = alike(identifier, known) or "To list them: --explain all"
         raise click.BadParameter(f"there is no {what} '{identifier}'. {hint}", param_hint="--explain")
@@ -182,7 +182,8 @@ def completed(kind: str) -> Completer:
 
     def complete(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
         try:
-            return [name for name in _names(kind, context) if name.startswith(incomplete)]
+            names = dict.fromkeys(_names(kind, context))
+            return [name for name in names if name.startswith(incomplete)]
         except Exception:
             return []
 
@@ -203,18 +204,17 @@ def _names(kind: str, context: click.Context) -> Sequence[str]:
     if kind == "regions":
         return known_names.regions(state)
     if kind == "clusters":
-        return [*dict.fromkeys((*known_names.clusters(state), *_live("clusters", context)))]
+        return [*known_names.clusters(state), *_live("clusters", context)]
     cluster = context.params.get("cluster") or known_names.cluster_in_force()
     found = [*known_names.accounts(state, cluster), *(_live("accounts", context, cluster) if cluster else ())]
     if kind == "namespaces":
-        more = [name.partition("/")[0] for name in found]
-        return [*dict.fromkeys((*known_names.namespaces(state, cluster), *more))]
+        return [*known_names.namespaces(state, cluster), *(name.partition("/")[0] for name in found)]
     if kind == "places":
-        return [*dict.fromkeys(found)]
+        return found
     namespace = context.params.get("namespace") or "default"
     if context.get_parameter_source("namespace") is ParameterSource.DEFAULT:
         namespace = known_names.namespace_in_force()
-    return [*dict.fromkeys(name.partition("/")[2] for name in found if name.startswith(f"{namespace}/"))]
+    return [name.partition("/")[2] for name in found if name.startswith(f"{namespace}/")]
 
 
 def _live(kind: str, context: click.Context, cluster: str = "") -> Sequence[str]:

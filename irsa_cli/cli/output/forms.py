@@ -151,7 +151,6 @@ def read(text: str) -> Template:
 
 
 def _add(stack: list[Template], inside: str) -> None:
-    """Add the content of a pair of braces."""
     if inside[:1] in "\"'" and inside:
         stack[-1].append(_quoted(inside))
     elif inside == "end":

@@ -75,7 +75,7 @@ def deliver(
     code = found.exit_code
     with showing(code, only_shows=not code if only_shows is None else only_shows):
         created = partial(report, found, f"irsa {running()}".strip())
-        failures = list(write_files(found, created, speaking.files, running()))
+        failures = list(write_files(found.envelope, created, speaking.files, running()))
         if speaking.output in REPORTS:
             click.echo(in_form(created(), speaking.output, speaking.files.max_length))
         show()
@@ -94,14 +94,12 @@ def in_form(report: PipelineReport, output: str, max_length: int | None = None) 
 
 
 def write_files(
-    found: EndedCommand, report: Callable[[], PipelineReport], files: ReportFiles, command: str
+    envelope: Callable[[], Envelope], report: Callable[[], PipelineReport], files: ReportFiles, command: str
 ) -> Iterator[OSError]:
     """Write the files; yields the errors."""
-    if not files.is_asked_for:
-        return
-
-    document = found.envelope().to_json(command)
-    yield from files.write(document, lambda length: as_markdown(report(), length))
+    if files.is_asked_for:
+        document = envelope().to_json(command)
+        yield from files.write(document, lambda length: as_markdown(report(), length))
 
 
 def tell(error: OSError) -> None:
@@ -112,29 +110,18 @@ def tell(error: OSError) -> None:
 _PLACED = re.compile(r"(?P<file>[^\s:][^:]*):(?P<line>\d+)(?::(?P<column>\d+))?: (?P<said>.+)", re.S)
 
 
-@dataclass(frozen=True)
-class Unbegun:
-    """A command that did not start: the reason line by line, and the exit code."""
-
-    lines: tuple[str, ...]
-    code: str
-    exit_code: int
-
-    def envelope(self) -> Envelope:
-        """The document that `-o json` and `-o yaml` print."""
-        error = IrsaError(self.lines[0], details=self.lines[1:], code=self.code)
-        return failed(DocumentKind.RESULTS, error, self.exit_code)
-
-
-def show_failure(found: Unbegun, arguments: Sequence[str], output: str, command: str) -> None:
-    """Write and print it; `output` is '' for text, which is already printed."""
-    made = partial(of_lines, found.lines, found.exit_code, f"irsa {command}".strip())
-    for error in write_files(found, made, named_files(arguments), command):
-        tell(error)
+def show_failure(
+    error: IrsaError, exit_code: int, arguments: Sequence[str], output: str, command: str
+) -> None:
+    """Write and print why a command did not start; `output` is '' for text, which is already printed."""
+    envelope = failed(DocumentKind.RESULTS, error, exit_code)
+    made = partial(of_lines, (error.message, *error.details), exit_code, f"irsa {command}".strip())
+    for failure in write_files(lambda: envelope, made, named_files(arguments), command):
+        tell(failure)
     if output in REPORTS:
         click.echo(in_form(made(), output))
     elif output:
-        show_document(found.envelope(), output, command)
+        show_document(envelope, output, command)
 
 
 def named_files(arguments: Sequence[str]) -> ReportFiles:

@@ -177,7 +177,6 @@ def _outcome(result: Result) -> str:
 
 
 def _deleted(facts: Mapping[str, Any]) -> str:
-    """List what the run deleted."""
     account, role, provider = (facts.get(key) or {} for key in ("serviceAccount", "role", "provider"))
     found = []
     if account.get("deleted"):
@@ -207,29 +206,16 @@ def messages(result: Result) -> Iterator[str]:
     if result.is_by_former_trust:
         yield "Note: STS may have used the former trust policy: run irsa verify in a minute"
     yield from (visible(f"Warning: {item.warning}") for item in result.warnings)
-    if result.error is None:
-        yield from _trust_changes(result)
     if result.error is not None:
         yield from error_lines(result.error)
-    yield from map(visible, _aftermath(result))
-    if result.error is not None:
+        yield from map(visible, _aftermath(result))
         yield from next_lines(result.error)
-    else:
-        yield from _release(result)
-
-
-def _trust_changes(result: Result) -> Iterator[str]:
-    """The change of a trust policy whose restriction had no effect."""
-    found = result.facts.get("trustPolicy")
-    if found:
+        return
+    if trust := result.facts.get("trustPolicy"):
         yield visible(f"Note: changes to the trust policy of {result.facts['role']['arn']}:")
-        yield from (visible(f"  {line}") for line in found["difference"])
-
-
-def _release(result: Result) -> Iterator[str]:
-    """The commands that release an adopted role from its stack."""
-    commands = result.facts.get("adoption", {}).get("release")
-    if commands:
+        yield from (visible(f"  {line}") for line in trust["difference"])
+    yield from map(visible, _aftermath(result))
+    if commands := result.facts.get("adoption", {}).get("release"):
         yield "Note: to release the role from its stack (deletes the stack, keeps the role; not done here):"
         yield from (visible(f"  {command}") for command in commands)
 
@@ -264,7 +250,6 @@ _TO_COPY = re.compile(r"(irsa|aws|kubectl|eksctl|helm|terraform) ")
 
 
 def _aftermath(result: Result) -> Iterator[str]:
-    """The state after an error."""
     code = result.exit_code
     if result.left:
         yield f"The rollback is incomplete (exit {code}). Left behind:"
@@ -272,18 +257,13 @@ def _aftermath(result: Result) -> Iterator[str]:
             yield f"  {item.what}: {item.why}"
             yield f"    to finish: {item.repair}"
     elif result.ended is Ended.UNFINISHED:
-        yield from _unfinished(result)
+        yield f"Nothing was rolled back: the transaction is unfinished (exit {code})."
+        for made in result.changes:
+            state = "done   " if made.state in ("done", "unchanged") else "missing"
+            yield f"  {state}  {made.change.kind.value} {made.change.name}"
     elif result.ended in (Ended.ROLLED_BACK, Ended.FAILED, Ended.REFUSED) and result.error is not None:
         undone = [item.change for item in result.changes if item.state == "undone"]
         back = "Everything was rolled back"
         if any(change.after is None for change in undone):
             back = "Everything was rolled back: irsa restored what it had deleted or detached"
         yield f"{back if undone else 'Nothing was changed'} (exit {code})."
-
-
-def _unfinished(result: Result) -> Iterator[str]:
-    """The changes of an unfinished transaction, done and missing."""
-    yield f"Nothing was rolled back: the transaction is unfinished (exit {result.exit_code})."
-    for item in result.changes:
-        state = "done   " if item.state in ("done", "unchanged") else "missing"
-        yield f"  {state}  {item.change.kind.value} {item.change.name}"

@@ -126,7 +126,7 @@ class Progress:
         elif event.step is Step.WAITING:
             self.doing(Doing(f"waiting {event.text}"))
         elif event.step is Step.GATE_PASSED:
-            self._say(_row(mark("ok"), "Verified", "STS accepts the token", _took(event.seconds)))
+            self._say(_row(mark("ok"), "Verified", "STS accepts the token", f"{event.seconds:.1f} s"))
         elif event.step is Step.ROLLBACK:
             self._spin("Rolling back")
             self._say("Rolling back")
@@ -146,7 +146,7 @@ class Progress:
         deleted = event.change.after is None
         undone = mark("create" if deleted else "delete")
         sign = {Step.DONE: mark(event.change.action), Step.UNDONE: undone}.get(event.step, mark("failed"))
-        tail = _took(event.seconds)
+        tail = f"{event.seconds:.1f} s"
         if event.step is Step.UNDONE:
             none = "already there" if deleted else "not there"
             back = event.change.kind.traits.given_back if deleted else "rolled back"
@@ -203,10 +203,6 @@ def _answer(question: str) -> bool:
     if pressed.is_set():
         raise BrokenOff("not confirmed", reason="interrupted by Ctrl-C", code="Interrupted")
     return answer
-
-
-def _took(seconds: float) -> str:
-    return f"{seconds:.1f} s"
 
 
 def _row(sign: str, kind: str, what: str, tail: str) -> str:

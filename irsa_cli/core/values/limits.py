@@ -107,13 +107,19 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-re
 """
 
 
+def date_of(header: str | None) -> datetime | None:
+    """The time (UTC) in a `Date` header, None without a valid one (RFC 9110, 6.6.1)."""
+    try:
+        moment = parsedate_to_datetime(header or "")
+        return moment.replace(tzinfo=moment.tzinfo or timezone.utc).astimezone(timezone.utc)
+    except (TypeError, ValueError, OverflowError, IndexError):
+        return None
+
+
 def clock_advice(headers: Mapping[str, Any]) -> tuple[str, ...]:
     """Advice if the service's clock differs; the names of `headers` are in lower case."""
-    try:
-        theirs = parsedate_to_datetime(str(headers.get("date")))
-        skew = (datetime.now(timezone.utc) - theirs).total_seconds()
-    except (TypeError, ValueError):
-        return ()
+    theirs = date_of(headers.get("date"))
+    skew = (datetime.now(timezone.utc) - theirs).total_seconds() if theirs else 0.0
     if abs(skew) <= _TOLERATED:
         return ()
     side = "ahead of" if skew > 0 else "behind"

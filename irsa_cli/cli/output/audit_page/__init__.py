@@ -67,6 +67,7 @@ def _data(report: AuditReport) -> dict[str, Any]:
     picture = picture_of(audit, selection.shown, report.paths) if audit else None
     reasons = [f"{why.reason} (until {why.until})" for _, why in selection.accepted]
     accepted = [*("" for _ in selection.shown), *reasons]
+    error = {} if report.error is None else error_json(report.error)
     return {
         "version": __version__,
         "facts": [[name, text] for name, text in facts(audit, report.about) if text] if audit else [],
@@ -74,18 +75,13 @@ def _data(report: AuditReport) -> dict[str, Any]:
         "levels": [level.value for level in reversed(ORDER)],
         "notes": list(report.notes),
         "unseen": len(audit.unread) if audit else 0,
-        "error": "" if report.error is None else _error_text(report.error),
+        "error": ": ".join(str(error[name]) for name in ("message", "reason") if error.get(name)),
         "accounts": len(audit.estate.accounts) if audit else 0,
         "clusters": sorted(cluster.name for cluster in audit.estate.clusters) if audit else [],
         "rules": {item.rule.id: rule_json(item.rule) for item in risks},
         "risks": [_risk(item, why, picture) for item, why in zip(risks, accepted, strict=True)],
         "picture": picture.to_json() if picture else None,
     }
-
-
-def _error_text(error: Exception) -> str:
-    found = error_json(error)
-    return ": ".join(str(found[name]) for name in ("message", "reason") if found.get(name))
 
 
 def _risk(item: Risk, accepted: str, picture: Picture | None) -> dict[str, Any]:

@@ -7,8 +7,7 @@ https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-comm
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 
 from irsa_cli.cli.output.reports.escaping import command, shortened
 from irsa_cli.cli.output.reports.model import Level, PipelineReport, SourcePlace
@@ -19,24 +18,13 @@ SHOWN = 10
 _LONGEST = 4_000
 
 
-@dataclass(frozen=True)
-class _Annotation:
-    level: Level
-    title: str
-    message: tuple[str, ...]
-    place: SourcePlace | None
-
-    @property
-    def line(self) -> str:
-        place = self.place if self.place and self.place.file != "-" else None
-        return command(
-            self.level.value,
-            [shortened(line, _LONGEST) for line in self.message],
-            file=place.file if place else None,
-            line=place.line if place else None,
-            col=place.column if place else None,
-            title=shortened(self.title, 200),
-        )
+def _annotation(
+    level: Level, title: str, message: Iterable[str], place: SourcePlace | None = None
+) -> tuple[Level, str]:
+    at = place if place and place.file != "-" else SourcePlace("")
+    lines = [shortened(line, _LONGEST) for line in message]
+    facts = {"file": at.file, "line": str(at.line or ""), "col": str(at.column or "")}
+    return level, command(level.value, lines, **facts, title=shortened(title, 200))
 
 
 def as_annotations(report: PipelineReport) -> str:
@@ -45,8 +33,8 @@ def as_annotations(report: PipelineReport) -> str:
     lines, left = [], Counter[Level]()
     for level in (Level.ERROR, Level.WARNING, Level.NOTICE):
         most = SHOWN - (level is Level.NOTICE)  # One is for the end.
-        items = [item for item in found if item.level is level]
-        lines += [item.line for item in items[:most]]
+        items = [line for its_level, line in found if its_level is level]
+        lines += items[:most]
         left[level] = len(items) - len(items[:most])
     more = [plural(number, f"more {level.value}") for level, number in left.items() if number]
     hidden = f"{', '.join(more)} not shown as annotations (-o text, markdown and json have them)"
@@ -54,15 +42,15 @@ def as_annotations(report: PipelineReport) -> str:
     return "\n".join([*lines, command(Level.NOTICE.value, closing, title=report.title)])
 
 
-def _of(report: PipelineReport) -> Iterator[_Annotation]:
+def _of(report: PipelineReport) -> Iterator[tuple[Level, str]]:
     for entry in report.in_order:
         title = f"{report.title}: {entry.state} {entry.title}".strip()
         if entry.level is not None:
-            yield _Annotation(entry.level, title, entry.message or (entry.state,), entry.place)
+            yield _annotation(entry.level, title, entry.message or (entry.state,), entry.place)
         for line in entry.lines:
             if line.level is not None:
                 named = f"{report.title}: {line.word}" if line.place and line.word else title
                 text = " ".join(filter(None, (line.about, line.text)))
-                yield _Annotation(line.level, named, (text,), line.place or entry.place)
+                yield _annotation(line.level, named, (text,), line.place or entry.place)
     for text in report.warnings:
-        yield _Annotation(Level.WARNING, report.title, (text,), None)
+        yield _annotation(Level.WARNING, report.title, (text,))

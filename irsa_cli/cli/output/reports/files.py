@@ -64,15 +64,13 @@ def outputs(document: Mapping[str, Any]) -> str:
 
     https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#multiline-strings
     """
-    return "".join(f"{name}<<{end}\n{value}\n{end}\n" for name, value, end in _ended(document))
-
-
-def _ended(document: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    text = ""
     for name, value in values(document).items():
         end = f"irsa_{secrets.token_hex(16)}"
         while end in value:
             end = f"irsa_{secrets.token_hex(16)}"
-        yield name, value, end
+        text += f"{name}<<{end}\n{value}\n{end}\n"
+    return text
 
 
 def values(document: Mapping[str, Any]) -> dict[str, str]:

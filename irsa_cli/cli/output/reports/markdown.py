@@ -174,7 +174,13 @@ def fit(groups: Sequence[Section], room: int) -> int:
         cost += sum(map(_cost_in_list, group.pieces)) - _cost_of_name(group)
         if cost <= left:
             group.shown, left = True, left - cost
-    for _, _, number, place in sorted(_waiting(groups)):
+    waiting = (
+        (piece.phase, piece.rank, number, place)
+        for number, group in enumerate(groups)
+        if group.shown
+        for place, piece in enumerate(group.pieces)
+    )
+    for _, _, number, place in sorted(waiting):
         group = groups[number]
         piece = group.pieces[place]
         is_last = len(group.kept) + 1 == len(group.pieces)
@@ -205,10 +211,3 @@ def _cost_of_list(group: Section) -> int:
 
 def _cost_in_list(piece: Fragment) -> int:
     return len(piece.name) + len(BETWEEN)
-
-
-def _waiting(groups: Sequence[Section]) -> Iterator[tuple[int, int, int, int]]:
-    for number, group in enumerate(groups):
-        if group.shown:
-            for place, piece in enumerate(group.pieces):
-                yield piece.phase, piece.rank, number, place

@@ -84,18 +84,13 @@ def _text(done: AppliedList, *, whole: bool) -> Iterator[str]:
     if pending:
         yield totals((change.change for item in pending for change in item.result.changes), whole=whole)
     yield f"{counted(done) or 'Nothing to do'} ({done.seconds:.1f} s)."
-    yield from _rows(done)
-    if pending:
-        yield "Nothing was changed (dry run)."
-
-
-def _rows(done: AppliedList) -> Iterator[str]:
-    """A line for each cluster, if there are several."""
     words = {**{ended.value: WORDS[ended] for ended in Ended}, NOT_BEGUN: "not started"}
     widest = max(map(len, done.by_place), default=0)
-    for place, found in done.by_place.items():
+    for place, found in done.by_place.items():  # The clusters, if there are several.
         parts = ", ".join(f"{count} {words[name]}" for name, count in found.items())
         yield visible(f"  {place:<{widest}}  {parts}")
+    if pending:
+        yield "Nothing was changed (dry run)."
 
 
 def _messages(done: AppliedList, *, quiet: bool) -> Iterator[str]:

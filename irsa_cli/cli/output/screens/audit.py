@@ -46,7 +46,12 @@ def risk_lines(report: RiskReport, *, evidence: bool) -> Iterator[str]:
         yield risk_line(item, report.audit if isinstance(report, AuditReport) else None)
         if evidence:
             yield from (f"    {visible(line)}" for line in (*item.evidence, f"to fix: {item.suggestion}"))
-            yield from _fix(item)
+            if item.command:
+                yield f"    command: {visible(item.command)}"
+            if item.corrected is not None:
+                yield "    corrected trust policy:"
+                document = json.dumps(item.corrected, indent=2)
+                yield from (f"      {visible(line)}" for line in document.splitlines())
             yield f"    source: {item.rule.source}"
     if shown:
         more = "" if evidence else " (evidence and fixes: -v)"
@@ -67,15 +72,6 @@ def _in_kubernetes(report: AuditReport) -> Iterator[str]:
         yield "Subjects that can act as it"
         yield from (f"  {line}" for line in taker_lines(found, account, list(dict.fromkeys(ways))))
         yield ""
-
-
-def _fix(item: Risk) -> Iterator[str]:
-    """The command or corrected trust policy to paste."""
-    if item.command:
-        yield f"    command: {visible(item.command)}"
-    if item.corrected is not None:
-        yield "    corrected trust policy:"
-        yield from (f"      {visible(line)}" for line in json.dumps(item.corrected, indent=2).splitlines())
 
 
 def risk_line(item: Risk, audit: Audit | None = None) -> str:
@@ -104,7 +100,6 @@ def facts(audit: Audit, about: str = "") -> Iterator[tuple[str, str]]:
 
 
 def _head(audit: Audit | None) -> Iterator[str]:
-    """The facts in one line."""
     if audit:
         (account, numbers), (cluster, _), _, (_, caller), (_, now) = facts(audit)
         names = some(sorted(it.name for it in audit.estate.clusters)) or "none"

@@ -17,7 +17,6 @@ from irsa_cli.cli.output.screens.audit import where
 from irsa_cli.cli.output.text import show_error, show_reading
 from irsa_cli.core.audit.baseline import fingerprint
 from irsa_cli.core.audit.report import RiskReport
-from irsa_cli.core.config.project import AuditIgnore
 from irsa_cli.core.trust.rules.rule import Risk, Rule, Severity
 from irsa_cli.core.trust.rules.table import RULES
 from irsa_cli.core.values.shown import visible
@@ -92,7 +91,9 @@ def _cases(report: RiskReport) -> Iterator[JunitCase]:
 def as_sarif(report: RiskReport) -> str:
     """SARIF: a result for each risk; accepted ones are suppressed."""
     results = [_result(item) for item in report.selection.shown]
-    results += [_suppressed(item, why) for item, why in report.selection.accepted]
+    for item, why in report.selection.accepted:
+        suppression = {"kind": "external", "status": "accepted", "justification": visible(why.reason)}
+        results.append({**_result(item), "suppressions": [suppression]})
     return sarif_text(
         map(_rule, RULES.values()),
         results,
@@ -121,27 +122,18 @@ _IDS = list(RULES)
 
 
 def _result(item: Risk) -> dict[str, Any]:
+    # The role or subject; the place is in the locations.
+    subject = item.place.subject if item.place else ""
+    whose = where(item) if item.place is None else f"{subject}: " if subject else ""
     return {
         "ruleId": item.rule.id,
         "ruleIndex": _IDS.index(item.rule.id),
         "level": _LEVELS[item.severity],
-        "message": {"text": visible(f"{_whose(item)}{item.sentence}. To fix: {item.suggestion}")},
+        "message": {"text": visible(f"{whose}{item.sentence}. To fix: {item.suggestion}")},
         "locations": [_location(item)],
         "partialFingerprints": {"irsaRisk/v2": fingerprint(item)},
         "properties": {"security-severity": _SCORES[item.severity]},
     }
-
-
-def _suppressed(item: Risk, why: AuditIgnore) -> dict[str, Any]:
-    suppression = {"kind": "external", "status": "accepted", "justification": visible(why.reason)}
-    return {**_result(item), "suppressions": [suppression]}
-
-
-def _whose(item: Risk) -> str:
-    """The role or subject of a risk without its place."""
-    if item.place is None:
-        return where(item)
-    return f"{item.place.subject}: " if item.place.subject else ""
 
 
 def _location(item: Risk) -> dict[str, Any]:
@@ -150,13 +142,9 @@ def _location(item: Risk) -> dict[str, Any]:
         return location(_place(item), visible(item.role or item.statement))
     region = {"startLine": item.place.line, "startColumn": item.place.column}
     name = item.role or item.place.subject or item.statement
-    return location(_uri(item.place.file), visible(name), region)
-
-
-def _uri(path: str) -> str:
-    """A path as a URI, relative to the current folder."""
-    head = "file://" if path.startswith("/") else ""
-    return head + quote(path.removeprefix("./").encode("utf-8", "surrogateescape"))
+    file = item.place.file  # As a URI, relative to the current folder.
+    uri = quote(file.removeprefix("./").encode("utf-8", "surrogateescape"))
+    return location(f"file://{uri}" if file.startswith("/") else uri, visible(name), region)
 
 
 def _place(item: Risk) -> str:

@@ -39,7 +39,11 @@ def lines(found: Description) -> Iterator[str]:
         yield from _rows(item.severity.value, (item.sentence, item.suggestion, item.explained_by))
     yield from _target(found)
     yield from _pods(found)
-    yield from _kubernetes(found)
+    yield "In Kubernetes"
+    yield from (f"  {line}" for line in may_lines(found.kubernetes))
+    yield "Principals that can use it"
+    roles = [binding.role_arn] if good else []
+    yield from (f"  {line}" for line in taker_lines(found.kubernetes, binding.full_name, roles))
 
 
 def _row(name: str, value: str) -> str:
@@ -133,7 +137,6 @@ def _trust(found: Description) -> Iterator[str]:
 
 
 def _conditions(statement: Mapping[str, Any]) -> Iterator[str]:
-    """The conditions of a statement."""
     for element in ("Principal", "NotPrincipal"):
         principal = statement.get(element)
         for kind, names in principal.items() if isinstance(principal, dict) else ():
@@ -160,12 +163,3 @@ def _pods(found: Description) -> Iterator[str]:
     if found.restart:
         yield "To restart the pods:"
         yield from (f"  {command}" for command in found.restart)
-
-
-def _kubernetes(found: Description) -> Iterator[str]:
-    yield "In Kubernetes"
-    yield from (f"  {line}" for line in may_lines(found.kubernetes))
-    yield "Principals that can use it"
-    good = found.binding.status is BindingStatus.OK
-    roles = [found.binding.role_arn] if good else []
-    yield from (f"  {line}" for line in taker_lines(found.kubernetes, found.binding.full_name, roles))

@@ -94,7 +94,6 @@ def _row(name: str, value: str) -> str:
 
 
 def _unknown(findings: tuple[Finding, ...], *, everything: bool) -> Iterator[str]:
-    """Unknowns, grouped by reason."""
     for reason, items in _by_reason(findings).items():
         yield f"{_MARKS[Verdict.UNKNOWN]} unknown: {visible(reason)}"
         yield f"    {_named(items, everything=everything)}"
@@ -126,7 +125,6 @@ def _summary(account: Examined, said: Container[str]) -> Iterator[str]:
 
 
 def _first_fix(diagnosis: Diagnosis) -> Iterator[str]:
-    """The fix of the first problem of many ServiceAccounts."""
     wrong = next((item for item in diagnosis.accounts if item.problems), None)
     if wrong is None or having(diagnosis.findings, Verdict.PROBLEM):
         return

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import NoReturn
 
@@ -89,28 +88,22 @@ def _cells(item: ListedBinding, now: datetime, *, wide: bool) -> dict[str, str]:
 
 
 GONE = "gone"
-Key = tuple[str, str, str]
+Rows = dict[tuple[str, str, str], tuple[object, list[str]]]
+"""The document and the row of each binding, by namespace, name and role."""
 
 
-@dataclass
-class ToldLines:
-    """The rows shown so far."""
+def _rows(items: Sequence[ListedBinding], *, wide: bool) -> Rows:
+    _, rows = table(items, wide=wide, reasons=True)
+    keys = ((item.namespace, item.name, item.role_arn) for item in items)
+    return dict(zip(keys, zip(map(binding_json, items), rows, strict=True), strict=True))
 
-    wide: bool
-    _rows: dict[Key, tuple[object, list[str]]] = field(default_factory=dict)
 
-    def changed(self, bindings: Iterable[ListedBinding]) -> list[list[str]]:
-        """Rows that are new or changed; for a binding that is gone, its old row and `gone`."""
-        items = list(bindings)
-        _, rows = table(items, wide=self.wide, reasons=True)
-        now: dict[Key, tuple[object, list[str]]] = {}
-        for item, row in zip(items, rows, strict=True):
-            now[item.namespace, item.name, item.role_arn] = (binding_json(item), row)
-        new = [row for key, (said, row) in now.items() if key not in self._rows or self._rows[key][0] != said]
-        names = {key[:2] for key in now}
-        gone = [row for key, (_, row) in self._rows.items() if key not in now and key[:2] not in names]
-        self._rows = now
-        return [*new, *([*row[:-1], click.style(GONE, fg="red")] for row in gone)]
+def _changed(before: Rows, now: Rows) -> list[list[str]]:
+    """Rows that are new or changed; for a binding that is gone, its old row and `gone`."""
+    new = [row for key, (said, row) in now.items() if key not in before or before[key][0] != said]
+    names = {key[:2] for key in now}
+    gone = [row for key, (_, row) in before.items() if key not in now and key[:2] not in names]
+    return [*new, *([*row[:-1], click.style(GONE, fg="red")] for row in gone)]
 
 
 def watch(
@@ -122,8 +115,7 @@ def watch(
     wait: Callable[[float], object] = time.sleep,
 ) -> NoReturn:
     """Print changes after `first` until a signal; a failed read is reported once and repeated."""
-    seen, failed = ToldLines(wide), ""
-    seen.changed(first.items)
+    before, failed = _rows(first.items, wide=wide), ""
     while True:
         wait(seconds)
         found = read()
@@ -135,4 +127,6 @@ def watch(
             failed = str(found.error)
             continue
         failed = ""
-        show_table((), seen.changed(found.items))
+        now = _rows(found.items, wide=wide)
+        show_table((), _changed(before, now))
+        before = now

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.rbac.becoming import AccountTaker, InKubernetes, KubePermission
-from irsa_cli.core.rbac.objects import RbacBinding, RbacRule
+from irsa_cli.core.rbac.objects import RbacRule
 from irsa_cli.core.rbac.principals import Principal
 from irsa_cli.core.results.scope import plural
 from irsa_cli.core.values.shown import visible
@@ -83,15 +83,10 @@ def _acts(taker: AccountTaker) -> str:
         "everything" if act.id == "everything" else f"{' and '.join(act.right.verbs)} {act.right.resource}"
         for act in acts
     ]
-    return f"{_some(rights)} ({_by(taker.binding)} {numbers})"
-
-
-def _by(binding: RbacBinding) -> str:
-    if binding.kind == "Built-in":
-        return "built into the API server,"
-    if binding.kind == binding.role.kind:
-        return f"{binding},"
-    return f"{binding}, {binding.role}"
+    binding = taker.binding
+    by = f"{binding}," if binding.kind == binding.role.kind else f"{binding}, {binding.role}"
+    by = "built into the API server," if binding.kind == "Built-in" else by
+    return f"{_some(rights)} ({by} {numbers})"
 
 
 def _conditions(taker: AccountTaker) -> str:

@@ -119,6 +119,8 @@ def _lines(found: Found, leftovers: Leftovers) -> Iterator[str]:
 _STORIES = ("TRANSACTION", "AGE", "STATE", "COMMAND", "CLUSTER", "SERVICEACCOUNT")
 _LOCKS = {"held": "at work", "interrupted": "interrupted"}
 """The state of an unfinished run by its lock."""
+_UNREAD = {True: click.style("refused", fg="red"), False: click.style("unreadable", fg="red")}
+"""The state of a transaction whose journal is not read, by whether it was refused."""
 _STATES = {"committed": "green", "rolled-back": "yellow", "superseded": "yellow"}
 
 
@@ -130,9 +132,13 @@ def show_stories(
     if output != "text":
         show_document(_envelope(found, exit_code), output)
         return
+    unread = [
+        [visible(name), _age_of(name), _UNREAD[isinstance(error, Refused)], "?", "?", visible(str(error))]
+        for name, error in unreadable.items()
+    ]
     show_table(
         _STORIES if headers else (),
-        [*map(_unread, unreadable, unreadable.values()), *(_story_row(found, story) for story in stories)],
+        [*unread, *(_story_row(found, story) for story in stories)],
     )
     for error in unreadable.values():
         for step in error.next_steps if isinstance(error, Refused) else ():
@@ -175,12 +181,6 @@ def _story_row(found: Journals, story: Story) -> list[str]:
     shown = [visible(str(cell)) for cell in cells]
     shown[2] = click.style(shown[2], fg=_STATES.get(story.outcome, "red"))
     return shown
-
-
-def _unread(name: str, error: Exception) -> list[str]:
-    """A transaction whose journal is unreadable or refused, and why."""
-    state = click.style("refused" if isinstance(error, Refused) else "unreadable", fg="red")
-    return [visible(name), _age_of(name), state, "?", "?", visible(str(error))]
 
 
 def _age_of(transaction: str) -> str:

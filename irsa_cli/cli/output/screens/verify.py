@@ -15,12 +15,10 @@ from irsa_cli.core.results.scope import plural
 from irsa_cli.core.results.verification import (
     DECIDING,
     Name,
-    Permission,
     StepStatus,
     Verification,
     VerificationOutcome,
     VerificationReport,
-    VerificationStep,
     unchecked,
 )
 from irsa_cli.core.values.shown import visible
@@ -60,25 +58,18 @@ def _one(report: VerificationReport) -> Iterator[str]:
     for item in report.items:
         yield f"{item.full_name}: {item.role_arn}"
         for step in item.steps:
-            yield from _step(step)
+            yield f"  {_MARKS[step.status]} {TITLES[step.name]:<{_WIDTH + 2}}  {step.sent}"
+            for check in step.checks:
+                yield f"      {_MARKS[check.status]} {check.what:<{_WIDTH}}  {check.text}"
+            yield from (f"      > {line}" for line in step.advice)
         if item.permissions:
             yield "  Permissions"
-            yield from map(_permission, item.permissions)
+        for found in item.permissions:
+            where = f" on {found.resource}" if found.resource not in ("", "*") else ""
+            yield f"      {_MARKS[found.status]} {found.what}{where}: {found.text}"
         yield from (f"  Note: {note}" for note in item.notes)
         yield from (visible(f"  Warning: {risk.warning}") for risk in item.warnings)
         yield from _verdict(item)
-
-
-def _step(step: VerificationStep) -> Iterator[str]:
-    yield f"  {_MARKS[step.status]} {TITLES[step.name]:<{_WIDTH + 2}}  {step.sent}"
-    for check in step.checks:
-        yield f"      {_MARKS[check.status]} {check.what:<{_WIDTH}}  {check.text}"
-    yield from (f"      > {line}" for line in step.advice)
-
-
-def _permission(item: Permission) -> str:
-    where = f" on {item.resource}" if item.resource not in ("", "*") else ""
-    return f"      {_MARKS[item.status]} {item.what}{where}: {item.text}"
 
 
 def _verdict(item: Verification) -> Iterator[str]:
