@@ -68,7 +68,8 @@ class AwsSession:
     ) -> None:
         self._log = log
         self.account = account
-        self._identity = ""
+        self.known_caller = ""
+        """The caller's ARN as far as no call was needed: a role's comes with its credentials."""
         self._lock = threading.Lock()
         self._clients: dict[str, Any] = {}
         try:
@@ -93,6 +94,12 @@ class AwsSession:
             )
         self._region = str(self._session.region_name)
         check_region(self._session, self._region)
+
+        def hear(**answer: Any) -> None:
+            self.known_caller = answer["parsed"].get("AssumedRoleUser", {}).get("Arn", self.known_caller)
+
+        self._hear = hear  # A profile's own role is the caller.
+        self._session._session.register("after-call.sts", hear)
         if assume_role:
             self.become(assume_role)
 
@@ -167,14 +174,14 @@ class AwsSession:
         """The ARN that AWS knows the caller by; raises `ServiceError` where AWS does not take it."""
         from irsa_cli.aws.errors import call
 
-        if not self._identity:
-            self._identity = str(call(self.client("sts").get_caller_identity)["Arn"])
-        return self._identity
+        if not self.known_caller:
+            self.known_caller = str(call(self.client("sts").get_caller_identity)["Arn"])
+        return self.known_caller
 
     def caller(self) -> str:
         """The ARN that AWS knows the caller by, '' when even that can't be found out."""
         try:
-            return self._identity or attempts.bounded(self.client("sts").get_caller_identity)["Arn"]
+            return self.known_caller or attempts.bounded(self.client("sts").get_caller_identity)["Arn"]
         except Exception:
             return ""
 
@@ -201,6 +208,7 @@ class AwsSession:
                 next_steps=(f"correct {variable}, AWS_ENDPOINT_URL, or endpoint_url in ~/.aws/config",),
                 code="InvalidEndpoint",
             ) from error
+        client.meta.events.unregister("after-call.sts", self._hear)
         self._watch(client)
         return client
 
@@ -237,7 +245,7 @@ class AwsSession:
         from irsa_cli.aws.errors import call
 
         answer = call(self.client("sts").assume_role, RoleArn=role_arn, RoleSessionName="irsa")
-        credentials, self._identity = answer["Credentials"], answer["AssumedRoleUser"]["Arn"]
+        credentials, self.known_caller = answer["Credentials"], answer["AssumedRoleUser"]["Arn"]
         self._session = boto3.Session(
             aws_access_key_id=credentials["AccessKeyId"],
             aws_secret_access_key=credentials["SecretAccessKey"],

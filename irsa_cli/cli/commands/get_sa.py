@@ -114,7 +114,7 @@ def _get(request: Request, speaking: Speaking, then: Callable[[], None] = lambda
 def _show(found: BindingList, speaking: Speaking, *, headers: bool) -> None:
     if speaking.output in ("text", "wide"):
         if found.found is not None and headers and not speaking.quiet:
-            say(found.found.cluster.title, err=True)
+            say(found.found.cluster.head, err=True)
         wide = speaking.output == "wide"
         head, rows = narrowed(*table(found.items, wide=wide), () if wide else SPARE)
         show_table(head if headers else (), rows)

@@ -38,6 +38,8 @@ def command(**options: Any) -> int:
     done.detailed = options["detailed_exitcode"]
     if not speaking.quiet:
         say(f"Plan of irsa {plan.command}, saved {plan.made} by irsa {plan.version}, {plan.digest}", err=True)
+        for place in dict.fromkeys(item.cluster.place for item in plan.items):
+            say(place, err=True)
     return finish_applied(done, speaking, dry_run=True)
 
 

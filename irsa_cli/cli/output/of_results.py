@@ -16,6 +16,7 @@ from irsa_cli.core.results.result import ChangeResult, Ended, Result
 from irsa_cli.core.results.scope import plural
 from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.values.cluster import Cluster
+from irsa_cli.core.values.heads import caller_name, moment
 
 WORDS = {
     Ended.COMMITTED: "done",
@@ -64,7 +65,7 @@ def of_result(result: Result, title: str) -> PipelineReport:
         verdict,
         _is_good(result),
         int(result.exit_code),
-        facts_of(result.cluster, result.transaction),
+        facts_of(result.cluster, transaction=result.transaction),
         (entry,) if has_more else (),
         notes=tuple(notes),
     )
@@ -84,7 +85,7 @@ def of_applied(done: AppliedList, title: str) -> PipelineReport:
         f"{counted(done) or 'nothing to do'}{plan}",
         all(_is_good(item.result) for item in done.items) and not done.pending,
         int(done.exit_code),
-        tuple(fact for cluster in clusters.values() for fact in facts_of(cluster)),
+        facts_of(*clusters.values()),
         (
             *(_entry(item.title, item.result, _place(item.where)) for item in eventful),
             *(Entry(item.title, "not started", Rank.FAILED, level=Level.ERROR) for item in done.pending),
@@ -99,14 +100,15 @@ def _plan_verdict(results: Sequence[Result]) -> str:
     return totals(changes, whole=False).removesuffix(".").removesuffix(" (-v shows them)")
 
 
-def facts_of(cluster: Cluster | None, transaction: str = "") -> tuple[tuple[str, str], ...]:
-    """Cluster, region, account and transaction, if known."""
-    found = []
-    if cluster is not None:
+def facts_of(*clusters: Cluster | None, transaction: str = "") -> tuple[tuple[str, str], ...]:
+    """Cluster, region and account of each, callers, time and transaction, if known."""
+    known, found = [cluster for cluster in clusters if cluster is not None], []
+    for cluster in known:
         found += [("cluster", cluster.name), ("region", cluster.region), ("account", cluster.account)]
-    if transaction:
-        found.append(("transaction", transaction))
-    return tuple(found)
+    found += dict.fromkeys(("caller", caller_name(cluster.caller)) for cluster in known)
+    found += [("time", moment(known[0].seen))] if known else []
+    found.append(("transaction", transaction))
+    return tuple((name, value) for name, value in found if value)
 
 
 def name_of(result: Result) -> str:

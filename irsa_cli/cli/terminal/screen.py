@@ -31,8 +31,10 @@ _COMMANDS = (
 )
 _UNBROKEN = re.compile(
     rf"(?:(?<=\()|(?<=: )|(?<=  )|^)(?:{_COMMANDS})(?:(?! +# |\)).)*|\b\d[\d.]* (?=(?:ms|s|min|h)\b)"
+    r"|(?:roles in )?account \d{12}(?: as \S+)?|cluster \S+(?= [·-] )|\d{4}(?:-\d\d){2} \d\d:\d\d UTC"
+    r"|(?<=\S) (?=[·-] )"
 )
-"""Texts with spaces that are not broken: commands to copy, numbers with a unit."""
+"""Texts with spaces that are not broken: commands to copy, numbers with a unit, parts of a head."""
 
 
 def is_unicode(stream: TextIO) -> bool:

@@ -186,7 +186,7 @@ class AuditReport(RiskReport):
             notes=self.notes,
             errors=whole(self.error),
             facts={
-                "clusters": _clusters_json(self.audit),
+                **_source_json(self.audit),
                 "roles": len(self.audit.estate.roles) if self.audit else 0,
                 **hidden_json(self.selection, named),
                 **paths,
@@ -233,8 +233,8 @@ def _arns(audit: Audit | None) -> Arns:
     return {cluster.name: cluster.arn for cluster in audit.estate.clusters} if audit else {}
 
 
-def _clusters_json(audit: Audit | None) -> list[dict[str, str | None]]:
-    return [
+def _source_json(audit: Audit | None) -> dict[str, Any]:
+    clusters = [
         {
             "name": cluster.name,
             "arn": cluster.arn or None,
@@ -244,6 +244,7 @@ def _clusters_json(audit: Audit | None) -> list[dict[str, str | None]]:
         }
         for cluster in (audit.estate.clusters if audit else ())
     ]
+    return {"caller": (audit.estate.caller if audit else "") or None, "clusters": clusters}
 
 
 def _cluster_json(name: str, arns: Arns) -> dict[str, str | None] | None:
@@ -339,7 +340,7 @@ class WhoCanReport:
             notes=self.notes,
             errors=whole(self.error),
             facts={
-                "clusters": _clusters_json(self.audit),
+                **_source_json(self.audit),
                 "action": self.action,
                 "resource": self.resource or None,
             },

@@ -89,6 +89,7 @@ class Envelope:
                 "outcome": self.outcome.value,
                 "exitCode": int(self.exit_code),
                 "cluster": cluster_json(self.cluster),
+                "caller": self.cluster.caller or None if self.cluster else None,
                 "summary": dict(self.summary),
                 "notes": list(self.notes),
                 **({} if self.scope is None else {"scope": self.scope.to_json()}),

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass, field
+from datetime import datetime
+
+from irsa_cli.core.values.heads import caller_name, head
 
 
 @dataclass(frozen=True)
@@ -22,12 +25,23 @@ class Cluster:
     issuer: str
     role_account: str = ""
     role_way: str = field(default="", compare=False)
+    caller: str = field(default="", compare=False)
+    """The caller's ARN as far as no call was needed; `role_caller` is that in `role_account`."""
+    role_caller: str = field(default="", compare=False)
+    seen: datetime | None = field(default=None, compare=False)
+    """When the run reached the cluster (UTC)."""
 
     @property
-    def title(self) -> str:
-        """The cluster with its region and account, for the head of plans, questions and reports."""
-        roles = f" · roles in account {self.home}" if self.home != self.account else ""
-        return f"{self.name} · {self.region} · account {self.account}{roles}"
+    def place(self) -> str:
+        """The cluster with its region and account, for questions."""
+        other = caller_name(self.role_caller) if self.role_caller != self.caller else ""
+        roles = f"roles in account {self.home}{f' as {other}' if other else ''}"
+        return head(self.name, self.region, f"account {self.account}", roles if self.role_account else "")
+
+    @property
+    def head(self) -> str:
+        """The head of plans, questions and reports about the cluster."""
+        return head(self.place, caller=self.caller, at=self.seen)
 
     @property
     def home(self) -> str:

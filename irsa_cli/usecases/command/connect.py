@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,7 +58,7 @@ class Connection:
 
     def announce(self, note: Callable[[str], None]) -> None:
         """Tell which cluster it is that is worked on."""
-        note(self.cluster.title)
+        note(self.cluster.head)
         if self.gone is not None:
             note(f"Note: {self.gone.note}")
 
@@ -169,6 +170,13 @@ def connect(
     found = _connected(target, kube=kube, log=log, check=check, gone=gone)
     check_project(found.cluster, project, account=not target.expect_account, arn=not target.expect_clusters)
     _check_meant(found)
+    other = found.others.get(found.cluster.home)
+    found.cluster = replace(
+        found.cluster,
+        caller=found.aws.known_caller,
+        role_caller=other.known_caller if other is not None else "",
+        seen=datetime.now(timezone.utc),
+    )
     return found
 
 
@@ -226,9 +234,7 @@ def _connected(
 
 
 def _check_caller(aws: AwsSession, account: str) -> None:
-    from irsa_cli.aws.sts import identity
-
-    who = identity(aws.client("sts"))
+    who = aws.identity()
     if Arn.parse(who).account != account:
         raise UnexpectedCluster(f"the caller is {who}", reason=f"--expect-account says {account}")
 

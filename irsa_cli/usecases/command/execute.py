@@ -188,7 +188,7 @@ def perform(
         changes = [ChangeResult(change, "planned") for change in plan]
         result = Result(Ended.PLANNED, cluster=cluster, changes=changes)
     elif len(plan):
-        settings.check_confirmed(lambda: settings.confirm_plan(plan, cluster.title))  # Before locking.
+        settings.check_confirmed(lambda: settings.confirm_plan(plan, cluster.place))  # Before locking.
         if settings.hold is not None:
             busy = settings.hold.busy() if counted_on else ()
             settings.hold.secure(plan, counted_on=counted_on, busy=busy)

@@ -171,7 +171,7 @@ class ClusterRun:
 
     def _confirm(self, stages: Sequence[Sequence[delete_sa.Request]]) -> None:
         names = [f"{self.name} {item.title}".strip() for stage in stages for item in stage]
-        heading = f"Created by irsa and no longer in any file, in {self.connection.cluster.title}:"
+        heading = f"Created by irsa and no longer in any file, in {self.connection.cluster.place}:"
         self.settings.check_confirmed(lambda: self.settings.confirm_names(heading, names))
 
     def prune(self, done: AppliedList, pace: Pace, tell: Tell) -> None:

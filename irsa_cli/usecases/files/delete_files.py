@@ -89,7 +89,7 @@ def _confirm(connections: Sequence[tuple[Place, Connection]], settings: Settings
         for place, connection in connections
         for binding in place.bindings
     ]
-    where = f" in {connections[0][1].cluster.title}" if among == 1 else ""
+    where = f" in {connections[0][1].cluster.place}" if among == 1 else ""
     heading = f"irsa deletes what it created for these ServiceAccounts{where}:"
     settings.check_confirmed(lambda: settings.confirm_names(heading, names))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -139,21 +140,21 @@ def _read(document: Mapping[str, Any]) -> saved_plan.SavedPlan:
         raise UnreadableRequest("its format is older; create the plan again")
     command = about["command"]
     request = read_request(command, document["request"])
-    items = tuple(_read_item(item) for item in document["items"])
     texts = (about["made"], about["version"], document["digest"])
     _check_texts(texts)
+    made = datetime.fromisoformat(about["made"].replace("Z", "+00:00"))
+    items = tuple(_read_item(item, made) for item in document["items"])
     return saved_plan.SavedPlan(command, request, items, *texts)
 
 
-def _read_item(data: Mapping[str, Any]) -> saved_plan.PlannedItem:
+def _read_item(data: Mapping[str, Any], made: datetime) -> saved_plan.PlannedItem:
     found = data["cluster"]
     partition = check_cluster(found["arn"]).split(":")[1]
     keys = ("name", "arn", "region", "account", "issuer")
     _check_texts([*(found[key] for key in keys), data["name"], data["where"], data["place"]])
     _check_texts([data["command"], data["serviceAccount"], *data["seen"], *data["seen"].values()])
-    cluster = Cluster(
-        found["name"], found["arn"], found["region"], partition, found["account"], found["issuer"]
-    )
+    name, arn, region, account, issuer = (found[key] for key in keys)
+    cluster = Cluster(name, arn, region, partition, account, issuer, seen=made)
     plan = Plan(tuple(tuple(written.read(change) for change in stage) for stage in data["stages"]))
     work = PlannedWork(found["arn"], data["command"], data["serviceAccount"], plan, data["seen"])
     return saved_plan.PlannedItem(data["name"], cluster, work, data["where"], data["place"])

@@ -16,6 +16,7 @@ from irsa_cli.core.plan.traits import Service
 from irsa_cli.core.recovery.authority import GIVEN, recover_command
 from irsa_cli.core.recovery.report import Recoveries, Skipped
 from irsa_cli.core.results.result import ChangeResult, Command, Ended, Result
+from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import IrsaError, Refused
 from irsa_cli.transaction.events import Report
 from irsa_cli.transaction.journal import JournalError
@@ -48,6 +49,7 @@ from irsa_cli.usecases.recovery.results import (
     approve,
     back_result,
     backward_changes,
+    cluster_of,
     facts_of,
     forward_changes,
     planned,
@@ -155,6 +157,8 @@ class _Work:
     settings: Settings
     log: WireLog
     connections: dict[tuple[Target, bool], Connection] = field(default_factory=dict)
+    announced: set[str] = field(default_factory=set)
+    """The ARNs of the clusters that the user was told of."""
 
     def one(self, path: Path, shown: Story, stop: RunGroup) -> Result:
         early = self.without_writing(path)
@@ -201,6 +205,7 @@ class _Work:
 
     def plan(self, story: Story) -> Result:
         """The plan of the recovery."""
+        self.announce(cluster_of(story))
         changes = self._changes(story)
         result = planned(story.transaction, changes, facts_of(story), self.settings)
         if not story.sealed:
@@ -229,7 +234,13 @@ class _Work:
         authority.check_way(story, recorded, target, *(["--forward"] if self.request.forward else []))
         if (target, kube) not in self.connections:
             self.connections[target, kube] = connect(target, kube=kube, log=self.log, gone=True)
+            self.announce(self.connections[target, kube].cluster)
         return self.connections[target, kube]
+
+    def announce(self, cluster: Cluster) -> None:
+        if cluster.arn not in self.announced:
+            self.settings.note(cluster.head)
+        self.announced.add(cluster.arn)
 
     def carry_out(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timezone
 from typing import Any
 
 from irsa_cli.core.plan.changes import Change, Kind, not_again
@@ -70,6 +71,16 @@ def back_result(story: Story, leftovers: Sequence[Leftover], transaction: str, c
         error=IrsaError("the transaction could not be rolled back completely") if leftovers else None,
         notes=[*gone, *not_again(item.change for item in changes if item.state == "undone")],
     )
+
+
+def cluster_of(story: Story) -> Cluster:
+    """The cluster by its ARN in the journal, or by the options of one that is not on EKS."""
+    target, arn = story.target, str(story.context.get("cluster", ""))
+    parts, given = arn.split(":"), (target.get("region") or "", target.get("account") or "")
+    region, account = parts[3:5] if arn.startswith("arn:") and len(parts) > 5 else given
+    roles = target.get("role_account") or ""
+    now = datetime.now(timezone.utc)
+    return Cluster(target.get("cluster") or "", arn, region, "", account, "", role_account=roles, seen=now)
 
 
 def facts_of(story: Story, *, committed: bool = False) -> dict[str, Any]:

@@ -73,7 +73,6 @@ HOSTILE = {
         around(account=None), of_cluster(accounts=(account(namespace=EVIL, name="reader"),))
     ),
 }
-CLUSTERS = {"name": EVIL, "region": EVIL, "issuer": f"https://{EVIL}"}
 
 
 @pytest.mark.parametrize("cause", HOSTILE)
@@ -94,7 +93,7 @@ def test_whatever_the_names_are_they_are_words(cause: str, change: Change) -> No
             for item in pods
         )
         subject = replace(subject, pods=tuple(renamed))
-    cluster = replace(facts.cluster, **CLUSTERS)
+    cluster = replace(facts.cluster, name=EVIL, region=EVIL, issuer=f"https://{EVIL}")
     for hostile in (replace(facts, subject=subject), replace(facts, cluster=cluster)):
         judged = CAUSES[cause].judge(hostile)
         if judged.verdict is Verdict.PROBLEM:

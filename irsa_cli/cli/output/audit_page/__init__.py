@@ -70,7 +70,7 @@ def _data(report: AuditReport) -> dict[str, Any]:
     error = {} if report.error is None else error_json(report.error)
     return {
         "version": __version__,
-        "facts": [[name, text] for name, text in facts(audit, report.about) if text] if audit else [],
+        "facts": facts(report),
         "summary": " ".join((f"{summary(report)}.", report.scope.left_out)) if audit else "",
         "levels": [level.value for level in reversed(ORDER)],
         "notes": list(report.notes),

@@ -16,6 +16,7 @@ from irsa_cli.core.audit.report import AuditReport, RiskReport, WhoCanReport
 from irsa_cli.core.audit.ways import RolePath
 from irsa_cli.core.results.scope import plural
 from irsa_cli.core.trust.rules.rule import ORDER, Risk, Rule, Severity, some
+from irsa_cli.core.values.heads import head, moment
 from irsa_cli.core.values.shown import visible
 
 _COLOURS = {
@@ -88,24 +89,28 @@ def _short(audit: Audit | None, text: str) -> str:
     return visible(text)
 
 
-def facts(audit: Audit, about: str = "") -> Iterator[tuple[str, str]]:
-    """The head of an audit: name and text of each line, '' if unknown."""
+def facts(report: RiskReport) -> list[tuple[str, str]]:
+    """The head of an audit: name and text of each known line; none for a report on files."""
+    audit = report.audit if isinstance(report, AuditReport) else None
+    return [(name, text) for name, text in _facts(audit, report.about) if text] if audit else []
+
+
+def _facts(audit: Audit, about: str = "") -> Iterator[tuple[str, str]]:
     estate = audit.estate
     clusters = [f"{it.name} ({it.region})" if it.region else it.name for it in estate.clusters]
     yield "Account" if len(estate.accounts) == 1 else "Accounts", ", ".join(sorted(estate.accounts))
     yield "Cluster" if len(clusters) == 1 else "Clusters", ", ".join(sorted(clusters)) or "none"
     yield "Scope", about
     yield "Caller", estate.caller
-    yield "Date", f"{estate.now:%Y-%m-%d %H:%M} UTC" if estate.now else ""
+    yield "Date", moment(estate.now)
 
 
 def _head(audit: Audit | None) -> Iterator[str]:
     if audit:
-        (account, numbers), (cluster, _), _, (_, caller), (_, now) = facts(audit)
+        (account, numbers), (cluster, _), *_ = _facts(audit)
         names = some(sorted(it.name for it in audit.estate.clusters)) or "none"
-        caller = caller.rpartition(":")[2]
-        found = (f"{account.lower()} {numbers}", f"{cluster.lower()} {names}", caller, now)
-        yield visible(" · ".join(filter(None, found)))
+        found = (f"{account.lower()} {numbers}", f"{cluster.lower()} {names}")
+        yield visible(head(*found, caller=audit.estate.caller, at=audit.estate.now))
 
 
 def where(item: Risk) -> str:
@@ -185,9 +190,9 @@ def explanation(rule: Rule) -> Iterator[str]:
     yield rule.reason
     yield f"To fix: {rule.fix}"
     yield f"Source: {rule.source}"
-    for head, example in (("Unsafe", rule.before), ("Safe", rule.after)):
+    for title, example in (("Unsafe", rule.before), ("Safe", rule.after)):
         yield ""
-        yield f"{head}:"
+        yield f"{title}:"
         yield from (f"  {line}" for line in json.dumps(example, indent=2).splitlines())
 
 

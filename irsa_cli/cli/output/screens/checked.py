@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from irsa_cli.cli.output.of_results import facts_of, warning_lines
 from irsa_cli.cli.output.reports.model import Document, Entry, Level, Line, PipelineReport, Rank, SourcePlace
-from irsa_cli.cli.output.screens.audit import summary
+from irsa_cli.cli.output.screens.audit import facts, summary
 from irsa_cli.cli.output.screens.doctor import verdict_line
 from irsa_cli.cli.output.text import error_lines, next_lines
 from irsa_cli.core.audit.report import RiskReport
@@ -156,7 +156,7 @@ def of_risks(report: RiskReport, _title: str = "") -> PipelineReport:
         summary(report),
         None if (report.unchecked or report.scope.nothing or report.error) and not shown else not shown,
         int(report.exit_code),
-        (),
+        tuple((name.lower(), text) for name, text in facts(report)),
         (*_failure(report.error, report.title), *entries),
         notes=(report.scope.sentence, *(note for note in report.notes if note not in report.unchecked)),
         warnings=report.unchecked,

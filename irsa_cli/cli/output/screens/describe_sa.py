@@ -23,7 +23,7 @@ _UNREAD = "not readable"
 def lines(found: Description) -> Iterator[str]:
     """The description line by line."""
     binding = found.binding
-    yield found.cluster.title
+    yield found.cluster.head
     good = binding.status is BindingStatus.OK
     wide = ", but its trust policy is too broad" if binding.wide else ""
     yield f"{mark('ok' if good else 'failed')} {binding.full_name}: {binding.status.value}{wide}"

@@ -21,7 +21,7 @@ def lines(diagnosis: Diagnosis, *, everything: bool) -> Iterator[str]:
     """The diagnosis line by line; `everything`: also each passed check."""
     if diagnosis.cluster is None:
         return
-    yield diagnosis.cluster.title
+    yield diagnosis.cluster.head
     if diagnosis.account is not None:
         yield _head(diagnosis.account)
     yield from _findings(diagnosis.findings, everything=everything)
