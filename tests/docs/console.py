@@ -204,7 +204,7 @@ def _parse(lines: list[str], first: int) -> list[Command]:
     return found
 
 
-_WAITING = re.compile(r"\s*… waiting for IAM to (?:show its newest|return its latest) state, ")
+_WAITING = re.compile(r"\s*… waiting for IAM to (?:show its newest|return its latest) state[,:] ")
 
 
 def matches(shown: str, actual: str) -> bool:

@@ -25,6 +25,7 @@ _ALWAYS = (
     (rb"(?<=/id/)[0-9A-F]{32}", b"0123456789ABCDEF0123456789ABCDEF"),
     (rb"127\.0\.0\.1:\d{5}", b"127.0.0.1:44444"),
     (rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", b"2026-06-01 12:00:00"),
+    (rb"\d{4}-\d\d-\d\d \d\d:\d\d(?= UTC)", b"2026-06-01 12:00"),
     (rb"(?<=kid            )[\w-]{43}", b"K" * 43),
     (rb"(?<=until )\d\d:\d\d:\d\d", b"13:00:00"),
 )
@@ -34,6 +35,7 @@ _MASKS = (
     (re.compile(r"(?<=Z-0a1b2c3d   )\d+[smh]\b(?=   )"), "Ns"),
     (re.compile(r"(?<=   )\d+[sm]\b(?=$|   )"), "Ns"),
     (re.compile(r"^AGE +\d+s$"), "AGE Ns"),
+    (re.compile(r"\b\d+s(?= old$)"), "Ns"),
 )
 
 

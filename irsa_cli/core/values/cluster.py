@@ -34,9 +34,9 @@ class Cluster:
     @property
     def place(self) -> str:
         """The cluster with its region and account, for questions."""
-        other = caller_name(self.role_caller) if self.role_caller != self.caller else ""
-        roles = f"roles in account {self.home}{f' as {other}' if other else ''}"
-        return head(self.name, self.region, f"account {self.account}", roles if self.role_account else "")
+        other = f" as {caller_name(self.role_caller)}" if self.role_caller not in ("", self.caller) else ""
+        roles = f"roles in account {self.home}{other}" if self.home != self.account else ""
+        return head(self.name, self.region, f"account {self.account}", roles)
 
     @property
     def head(self) -> str:

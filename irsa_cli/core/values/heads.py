@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from irsa_cli.core.values.shown import visible
+
 
 def head(*places: str, caller: str = "", at: datetime | None = None) -> str:
     """The head in one line, without its unknown parts; `caller` is an ARN."""
-    return " · ".join(filter(None, (*places, caller_name(caller), moment(at))))
+    return visible(" · ".join(filter(None, (*places, caller_name(caller), moment(at)))))
 
 
 def caller_name(arn: str) -> str:

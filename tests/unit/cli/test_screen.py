@@ -136,5 +136,27 @@ def test_a_command_to_copy_stays_on_one_line(line: str, lines: list[str]) -> Non
     assert wrapped(line, 40) == lines
 
 
+@pytest.mark.parametrize("room", [60, 80, 110, 200])
+@pytest.mark.parametrize("sign", ["·", "-"])
+@pytest.mark.parametrize(
+    "parts",
+    [
+        ["demo", "eu-west-1", "account 111122223333", "2026-11-29 09:30 UTC"],
+        ["account 111122223333", "cluster demo", "user/admin", "2026-11-29 09:30 UTC"],
+        [
+            *("shop-production-blue", "eu-west-1", "account 111122223333"),
+            *("roles in account 444455556666 as role/deployer/irsa", "user/admin", "2026-11-29 09:30 UTC"),
+        ],
+    ],
+)
+def test_a_head_is_broken_between_its_parts_only(parts: list[str], sign: str, room: int) -> None:
+    lines = wrapped(f" {sign} ".join(parts), room)
+    assert [
+        part for line in lines for part in line.strip().removesuffix(f" {sign}").split(f" {sign} ")
+    ] == parts
+    assert all(len(line) <= room for line in lines)
+    assert all(line.endswith(sign) for line in lines[:-1])
+
+
 def test_a_pipe_has_whole_lines() -> None:
     assert wrapped("word " * 100, None) == ["word " * 100]

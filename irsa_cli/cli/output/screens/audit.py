@@ -110,7 +110,7 @@ def _head(audit: Audit | None) -> Iterator[str]:
         (account, numbers), (cluster, _), *_ = _facts(audit)
         names = some(sorted(it.name for it in audit.estate.clusters)) or "none"
         found = (f"{account.lower()} {numbers}", f"{cluster.lower()} {names}")
-        yield visible(head(*found, caller=audit.estate.caller, at=audit.estate.now))
+        yield head(*found, caller=audit.estate.caller, at=audit.estate.now)
 
 
 def where(item: Risk) -> str:
