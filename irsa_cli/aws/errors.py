@@ -80,7 +80,9 @@ _NETWORK = (botocore.exceptions.HTTPClientError, botocore.exceptions.ConnectionE
 
 
 class ForeignAwsAnswer(Exception):
-    """The answer is not from AWS but from a proxy, or from a portal that asks for a login."""
+    """The answer is not from AWS but from a proxy, or from a portal that asks for a login: a page of HTML."""
+
+    is_page = False
 
 
 OVERRAN = "irsa-overran"
@@ -202,7 +204,9 @@ def check_origin(operation: str, status: int, body: bytes, parsed: Mapping[str, 
         code = str((parsed.get("Error") or {}).get("Code", ""))
         named = named or code not in ("", "Unknown", str(status))
     if not named:
-        raise ForeignAwsAnswer(f"HTTP {status} without AWS's request ID")
+        foreign = ForeignAwsAnswer(f"HTTP {status} without AWS's request ID")
+        foreign.is_page = 200 <= status < 300 and b"<html" in body[:1024].lower()
+        raise foreign
 
 
 def translate(
@@ -216,12 +220,14 @@ def translate(
         return found
     unsent = isinstance(error, _NOT_SENT) or certificate_refused(error)
     known = isinstance(error, botocore.exceptions.BotoCoreError)
+    # irsa asks EKS only for clusters, before the first write: a login page needs a person, not another try.
+    page = service == "eks" and isinstance(error, ForeignAwsAnswer) and error.is_page
     return ServiceError(
         what,
         code=type(error).__name__,
         outcome=Outcome.NOT_SENT if unsent else Outcome.UNKNOWN,
         # Not botocore's: a garbled or truncated answer, or none. AWS may have executed the call.
-        transient=isinstance(error, _NETWORK) if known else not isinstance(error, TooLarge),
+        transient=isinstance(error, _NETWORK) if known else not (page or isinstance(error, TooLarge)),
         reason=redacted(_OF_PYTHON.sub("", str(error))) if known else _unreadable(error),
         next_steps=_advice_without_answer(error),
         service=service,
@@ -236,7 +242,7 @@ def _unreadable(error: Exception) -> str:
     if isinstance(error, OddAnswer):
         return f"the answer differs from AWS's documentation: {error}"
     if isinstance(error, ForeignAwsAnswer):
-        return f"the answer did not come from AWS ({error})"
+        return f"the answer did not come from AWS ({'a web page' if error.is_page else error})"
     return f"the answer could not be read ({type(error).__name__})"
 
 
@@ -312,7 +318,7 @@ def _advice(code: str, headers: Mapping[str, Any]) -> tuple[str, ...]:
         return ("aws sts get-caller-identity  # whose credentials these are",)
     if code == "LimitExceeded":
         return (
-            "delete unused objects, or raise the quota: aws service-quotas list-service-quotas"
+            "delete unused roles or policies, or raise the quota: aws service-quotas list-service-quotas"
             " --service-code iam --region us-east-1",
         )
     if code in THROTTLED:
@@ -331,7 +337,7 @@ def _advice_without_answer(error: Exception) -> tuple[str, ...]:
     if isinstance(error, names.NoRegionError):
         return ("name the region: --region REGION, or AWS_REGION",)
     if isinstance(error, ForeignAwsAnswer):
-        return ("check HTTPS_PROXY and NO_PROXY, and whether a login page answers instead of AWS",)
+        return ("log in to the proxy, or check HTTPS_PROXY and NO_PROXY",)
     if isinstance(error, names.SSLError) and validity_advice(error):
         return validity_advice(error)
     if isinstance(error, names.SSLError):

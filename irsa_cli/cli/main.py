@@ -158,7 +158,7 @@ def _wrong_usage(error: click.ClickException, arguments: Sequence[str], program:
     A value must not start a line of its own: for CI systems, `::error::` at the start is a command.
     """
     from irsa_cli.cli.help.helping import examples
-    from irsa_cli.cli.help.meant import line_meant  # `irsa --help` needs none of these.
+    from irsa_cli.cli.help.meant import as_typed, line_meant  # `irsa --help` needs none of these.
     from irsa_cli.cli.terminal.wording import say
     from irsa_cli.core.values.shown import without_secrets
 
@@ -169,6 +169,8 @@ def _wrong_usage(error: click.ClickException, arguments: Sequence[str], program:
     if line := line_meant(error, arguments, root):
         same = not isinstance(error, click.NoSuchOption) or line.startswith(f"{program} {command} ")
         wrong = _ADVICE.split(lines[0] if same else f"{program} {command} cannot do this")[0]
+        if as_typed(arguments) != [*arguments]:
+            wrong = "The line has dashes or quotes of a chat or word processor"
         lines = [f"{wrong}. Did you mean:", line, *lines[1:]]
     say(without_secrets(f"Error: {lines[0]}"), err=True)
     for more in lines[1:]:
@@ -189,7 +191,9 @@ _NO_ARGUMENTS = {
     "config": "irsa config only shows settings. To change one: irsa docs reference/config",
 }
 """Advice for commands without arguments."""
-_ADVICE = re.compile(r"\. Quote|\. Known|[.:]? Did you mean|, (?:each|starting|at most) .*|\.$")
+_ADVICE = re.compile(
+    r"\. Quote|\. Known|[.:]? Did you mean|, (?:each|starting|at most) .*|: (?:examples|expected).*|\.$"
+)
 """The end of the part of a message that says what is wrong."""
 _MOST_LINES = 200
 """The most lines about errors in files."""

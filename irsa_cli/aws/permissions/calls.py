@@ -160,7 +160,7 @@ def why_not(operation: OperationModel) -> str:
     """Why irsa does not call an operation with a role's credentials; '' if it does."""
     service = operation.service_model
     if not READING.match(operation.name):
-        return "only operations that read (get, list, describe, head) are called"
+        return "only read operations are tried (get, list, describe, head)"
     if (service.service_name, operation.name) in _EXCEPTIONS:
         return _EXCEPTIONS[service.service_name, operation.name]
     if "none" in (operation.auth_type, service.signature_version) or service.signature_version == "bearer":

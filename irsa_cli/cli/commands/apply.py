@@ -157,7 +157,7 @@ def run_plan(path: str, options: dict[str, Any]) -> int:
     def work() -> Any:
         settings.note(f"Plan of irsa {plan.command}, made {plan.made}, {plan.digest}")
         tell = (lambda item: None) if settings.dry_run else lambda item: progress.ended(ended_line(item))
-        return apply_plan(plan, who, settings, progress.wire, tell)
+        return apply_plan(plan, path, who, settings, progress.wire, tell)
 
     done = outcome_of(work, speaking, one=not many)
     done.detailed = detailed

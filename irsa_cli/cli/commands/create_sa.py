@@ -11,6 +11,7 @@ from irsa_cli.cli.options import common, roles, selecting, targets
 from irsa_cli.cli.options.types import (
     AUDIENCE,
     POLICY_ARN,
+    POLICY_FILE,
     ROLE_ARN,
     ROLE_NAME,
     Checked,
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 @roles.attach_policy_option
 @many(
     "--inline-policy",
-    type=click.Path(exists=True, dir_okay=False, allow_dash=True),
+    type=POLICY_FILE,
     metavar="FILE",
     help="Add the policy document in this file to the role (repeat).",
 )

@@ -9,7 +9,16 @@ import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common, roles, selecting, targets
-from irsa_cli.cli.options.types import AUDIENCE, Checked, many, many_filled, once, switch, wrong_usage
+from irsa_cli.cli.options.types import (
+    AUDIENCE,
+    POLICY_FILE,
+    Checked,
+    many,
+    many_filled,
+    once,
+    switch,
+    wrong_usage,
+)
 from irsa_cli.cli.session import run_writing
 from irsa_cli.core.binding.update_request import Update
 from irsa_cli.core.values import names
@@ -35,7 +44,7 @@ from irsa_cli.core.values import names
 )
 @many(
     "--inline-policy",
-    type=click.Path(exists=True, dir_okay=False, allow_dash=True),
+    type=POLICY_FILE,
     metavar="FILE",
     help="Add or replace the policy document in this file (repeat).",
 )

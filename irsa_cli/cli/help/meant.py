@@ -13,6 +13,8 @@ from itertools import pairwise
 
 import click
 
+from irsa_cli.cli.options.types import DOCUMENT, Once
+
 
 def _table(text: str) -> Mapping[str, str]:
     """The words on the right of each line, with the meaning on its left."""
@@ -84,21 +86,81 @@ _CLUSTER_ARN = re.compile(r"(-c=?|--cluster=)?arn:aws[a-z-]*:eks:([a-z0-9-]+):\d
 _FULL_NAME = re.compile(r"(?:system:serviceaccount:)?([a-z0-9-]+)[/:]([a-z0-9.-]+)")
 _FILE = ("-f", "--filename", "--config-file")
 _OF_FILES = ("apply", "diff", "delete")
+_EXTRA = re.compile(r"Got unexpected extra arguments? \((\S+?)\)?(?: .*|$)")
+_RUN = re.compile(r"\((?:use|with) irsa ([^)]+)\)")
+"""A command in a message that has all values of the user."""
+_DASH = re.compile("^[\u2010-\u2015\u2212]-?")
+_QUOTED = (re.compile("[\u201c-\u201e]([^\u201c-\u201e]*)[\u201c-\u201e]"), re.compile("\u2018(.*?)\u2019"))
+_ROLE_OF_SESSION = re.compile(r"arn:(aws[a-z-]*):sts::(\d+):assumed-role/([^/]+)/.*")
+
+
+def as_typed(words: Sequence[str]) -> list[str]:
+    """The words with the dashes and quotes of a keyboard, not those of chats and word processors."""
+    dashed = [_DASH.sub("-" if len(word.partition("=")[0]) == 2 else "--", word) for word in words]
+    line = "\0".join(dashed)
+    for quoted in _QUOTED:
+        line = quoted.sub(lambda found: found[1].replace("\0", " "), line)
+    return line.split("\0") if words else []
 
 
 def line_meant(error: click.ClickException, words: Sequence[str], root: click.Context) -> str:
     """The line that was probably meant, quoted for a shell, or ''."""
-    at = words.index("--") if "--" in words else len(words)
-    own, rest = list(words[:at]), words[at:]
-    fixed, found = own, error
-    for _ in range(20):
+    given = list(words)
+    at = given.index("--") if "--" in given else len(given)
+    own, rest = given[:at], given[at:]
+    fixed = as_typed(own)
+    found = error if fixed == own else _error_of([*fixed, *rest], root)
+    for _ in range(20 if found else 0):
+        assert found is not None
         better = _fixed(fixed, found, root) or fixed
         again = None if better == fixed else _error_of([*better, *rest], root)
         fixed = better
         if again is None:
             break
         found = again
-    return "" if fixed == own else f"{root.info_name} {shlex.join([*fixed, *rest])}"
+    each = _one_by_one(fixed, found, root) if found and not rest else []
+    lines = each or ([] if fixed == own else [[*fixed, *rest]])
+    return " && ".join(f"{root.info_name} {shlex.join(line)}" for line in lines)
+
+
+def _arguments(words: Sequence[str], command: click.Command) -> list[int]:
+    """The places of the words that are neither options nor their values."""
+    valued = {
+        text
+        for item in command.params
+        if isinstance(item, click.Option) and not item.is_flag
+        for text in item.opts
+    }
+    return [
+        at for at, word in enumerate(words) if at and not word.startswith("-") and words[at - 1] not in valued
+    ]
+
+
+def _one_by_one(words: list[str], error: click.ClickException, root: click.Context) -> list[list[str]]:
+    """A line for each argument of a command that takes one."""
+    context = getattr(error, "ctx", None)
+    if not _EXTRA.match(error.message) or context is None or context.parent is not root:
+        return []
+    places = _arguments(words, context.command)
+    takes = [item for item in context.command.params if isinstance(item, click.Argument)]
+    if len(takes) != 1:
+        return []
+    return [[word for at, word in enumerate(words) if at == one or at not in places] for one in places]
+
+
+def _with_extra(
+    words: list[str], extra: str, root: click.Context, context: click.Context
+) -> list[str] | None:
+    """The line in which an unexpected argument is one more value of the option before it, or its end."""
+    at = words.index(extra) if extra in words else 0
+    flag, start = words[at - 2] if at > 2 else "", words[:at]
+    option = next((item for item in context.command.params if flag in item.opts), None)
+    if not isinstance(option, click.Option) or option.is_flag:
+        return None
+    joined = [*words[: at - 1], f"{words[at - 1]} {extra}", *words[at + 1 :]]
+    line = joined if isinstance(option, Once) or not option.multiple else [*start, flag, *words[at:]]
+    left = _error_of(line, root)
+    return None if isinstance(left, click.BadParameter) and left.param is option else line
 
 
 def _error_of(words: Sequence[str], root: click.Context) -> click.ClickException | None:
@@ -125,11 +187,20 @@ def _fixed(words: list[str], error: click.ClickException, root: click.Context) -
     context = getattr(error, "ctx", None) or root
     if better := _with_command(words, root):
         return better
+    if run := _RUN.search(error.message):
+        return [*shlex.split(run[1]), *_without(words[1:], *_FILE)]
     if isinstance(error, click.BadOptionUsage) and not isinstance(error, click.NoSuchOption):
         name = error.option_name
         return [name if word.startswith(f"{name}=") else word for word in words]
     if isinstance(context.command, click.Group):
         return _nearest(words, context.command.list_commands(context)) or _with_policy(words)
+    return _in_command(words, error, root, context)
+
+
+def _in_command(
+    words: list[str], error: click.ClickException, root: click.Context, context: click.Context
+) -> list[str] | None:
+    """The line with a better option, argument or value."""
     known = [
         text for item in context.command.get_params(context) for text in (*item.opts, *item.secondary_opts)
     ]
@@ -139,10 +210,21 @@ def _fixed(words: list[str], error: click.ClickException, root: click.Context) -
     ]
     if dashed != words:
         return dashed
+    if words[0] == "exec" and len(places := _arguments(words, context.command)) > 1:
+        return [*words[: places[1]], "--", *words[places[1] :]]
     if isinstance(error, click.NoSuchOption):
         return _with_option(words, error.option_name, known)
-    if isinstance(error, click.BadParameter) and error.param is not None:
+    extra = _EXTRA.match(error.message)
+    other = _with_extra(words, extra[1], root, context) if extra else _with_other_kind(words, error.message)
+    if other is None and isinstance(error, click.BadParameter) and error.param is not None:
         return _with_value(words, error.param, error.message)
+    return other or _otherwise(words, error)
+
+
+def _otherwise(words: list[str], error: click.ClickException) -> list[str] | None:
+    """The line without what does not belong in it, or with the only known cluster."""
+    if place := re.search(r" is for \S+: (--cluster|--region) says", error.message):
+        return _without(words, place[1], place[1][1:3])
     if "Known clusters: " in error.message and "," not in error.message:
         return [*words, "-c", error.message.rpartition(" ")[2]]
     if words[0] == "who-can" and isinstance(error, click.BadParameter):
@@ -221,9 +303,40 @@ def _with_option(words: list[str], name: str, known: Sequence[str]) -> list[str]
     if name in _DROPPED or with_value:
         return [*before, *after[with_value and "=" not in words[at] :]]
     if (words[0], name) == ("update-sa", "--attach-role-arn"):
-        return ["create-sa", *words[1:]]
+        return ["create-sa", *words[1:], "--override-existing-serviceaccounts"]
     near = [] if name in _OPTIONS.values() else difflib.get_close_matches(name, known, n=1, cutoff=0.75)
     return [*before, near[0] + words[at][len(name) :], *after] if near else None
+
+
+def _without(words: list[str], *flags: str) -> list[str]:
+    """The line without these options and their values."""
+    return [
+        word
+        for before, word in pairwise(["", *words])
+        if before not in flags and word.partition("=")[0] not in flags
+    ]
+
+
+def _with_other_kind(words: list[str], message: str) -> list[str] | None:
+    """The line with the option for this kind of ARN or document, the role of a session, or a path of WSL."""
+    policy, role, document = "--attach-policy-arn", "--attach-role-arn", "--inline-policy"
+    for wrong, kind, right in (
+        (policy, r"arn:\S+:role/", role),
+        (role, r"arn:\S+:policy/", policy),
+        (policy, r"\S+\.json", document),
+        (policy, r"\s*{", document),
+        (document, r"\s*{", document),
+    ):
+        for at, word in enumerate(words):
+            if words[at - 1] == wrong and re.match(kind, word) and (word in message or DOCUMENT in message):
+                return [*words[: at - 1], right, "policy.json" if "{" in word else word, *words[at + 1 :]]
+    better = [_ROLE_OF_SESSION.sub(r"arn:\1:iam::\2:role/\3", word) for word in words]
+    if ":\\" in message:
+        better = [
+            f"/mnt/{word[0].lower()}{word[2:]}".replace("\\", "/") if re.match(r"[A-Za-z]:\\", word) else word
+            for word in words
+        ]
+    return None if better == words else better
 
 
 def _with_folders(words: list[str]) -> list[str]:

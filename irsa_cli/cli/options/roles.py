@@ -9,6 +9,7 @@ import click
 
 from irsa_cli.cli.options.common import listed
 from irsa_cli.cli.options.types import (
+    DOCUMENT,
     Checked,
     Decorator,
     Duration,
@@ -98,6 +99,8 @@ def take_boundary_rules(*, may_remove: bool = False) -> BoundaryRules:
 def policy_arns(flag: str, values: tuple[str, ...]) -> tuple[str, ...]:
     """Managed policies by ARN or name, given by repeating a flag or with commas: at most 20."""
     policies = listed(values)
+    if any(value.lstrip().startswith("{") for value in values):
+        raise click.BadParameter(DOCUMENT, param_hint=flag)
     for text in policies:
         with wrong_usage(flag):
             arn.check_policy_or_name(text)

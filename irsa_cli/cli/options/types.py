@@ -56,11 +56,15 @@ class Once(click.Option):
         return given[0]
 
 
+EMPTY = "it is empty (is a variable not set?)"
+DOCUMENT = "it is a document: save it in a file"
+
+
 def filled(_context: click.Context, parameter: click.Parameter, value: Any) -> Any:
     """Refuse empty values, as a callback of click: they come from variables that are not set."""
     for text in (value,) if isinstance(value, str) else value or ():
         if not text.strip(" ,"):
-            raise click.BadParameter("it is empty (is a variable not set?)", param=parameter)
+            raise click.BadParameter(EMPTY, param=parameter)
     return value
 
 
@@ -116,6 +120,8 @@ class Checked(click.ParamType):  # type: ignore[type-arg]
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Check the value; the rule's message becomes click's error."""
+        if not str(value).strip():
+            self.fail(EMPTY, param, ctx)
         try:
             return _find(self._check)(value)
         except InvalidInput as error:
@@ -136,6 +142,17 @@ def _find(path: str) -> Callable[[Any], Any]:
     return function
 
 
+class PolicyFile(click.Path):
+    """The name of a file with a policy document, or `-`."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Refuse a document."""
+        if str(value).lstrip().startswith("{"):
+            self.fail(DOCUMENT, param, ctx)
+        return super().convert(value, param, ctx)
+
+
+POLICY_FILE = PolicyFile(exists=True, dir_okay=False, allow_dash=True)
 ACCOUNT_ID = Checked("id", "arn.check_account")
 ROLE_ARN = Checked("arn", "arn.check_role")
 POLICY_ARN = Checked("arn", "arn.check_policy")

@@ -17,6 +17,7 @@ from irsa_cli.cli.terminal.wording import put, say
 from irsa_cli.core.results.envelope import Envelope
 from irsa_cli.core.results.result import Command, Ended, Result
 from irsa_cli.core.results.scope import plural
+from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.values.errors import IrsaError, Refused
 from irsa_cli.core.values.shown import json_text, redacted, visible, yaml_text
 
@@ -205,7 +206,7 @@ def messages(result: Result) -> Iterator[str]:
     yield from (visible(f"Note: {note}") for note in result.notes)
     if result.is_by_former_trust:
         yield "Note: STS may have used the former trust policy: run irsa verify in a minute"
-    yield from (visible(f"Warning: {item.warning}") for item in result.warnings)
+    yield from warnings(result.warnings)
     if result.error is not None:
         yield from error_lines(result.error)
         yield from map(visible, _aftermath(result))
@@ -218,6 +219,14 @@ def messages(result: Result) -> Iterator[str]:
     if commands := result.facts.get("adoption", {}).get("release"):
         yield "Note: to release the role from its stack (deletes the stack, keeps the role; not done here):"
         yield from (visible(f"  {command}") for command in commands)
+
+
+def warnings(risks: Iterable[Risk], indent: str = "") -> Iterator[str]:
+    """Two lines for each broad trust policy: the risk, and its fix."""
+    for risk in risks:
+        broad, fix = risk.warned
+        yield visible(f"{indent}Warning: {broad}")
+        yield visible(f"{indent}  To fix: {fix}")
 
 
 def error_lines(error: Exception) -> Iterator[str]:

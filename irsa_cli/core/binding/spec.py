@@ -219,6 +219,7 @@ class CurrentState:
     service_account: CurrentServiceAccount | None
     namespace_exists: bool = True
     similar_namespaces: tuple[str, ...] = ()
+    similar_roles: tuple[str, ...] = ()
     """Similar names if it does not exist, as far as they can be listed."""
     role_unreadable: str = ""
     bound_role: CurrentRole | None = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from yaml import MappingNode, Node
 
 from irsa_cli.core.config import elsewhere
@@ -10,6 +12,7 @@ from irsa_cli.core.config.model import Binding, Config, distinct
 from irsa_cli.core.config.nodes import compose
 from irsa_cli.core.config.reader import Fields, Reader, Table, text_fields
 from irsa_cli.core.config.service_accounts import Defaults, ReadFile, binding
+from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.values import names
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.slips import did_you_mean
@@ -90,9 +93,22 @@ def _kind(reader: Reader, node: MappingNode) -> tuple[str, str] | None:
     kind = (found[0], found[1])
     if kind not in (EKSCTL, OWN) and all(kind):
         known = " or ".join(f"{version} {name}" for version, name in (OWN, EKSCTL))
-        known += " (for one: irsa create-sa NAME -n NAMESPACE)" if kind == ("v1", "ServiceAccount") else ""
+        known += f" (use {_command_for(node)})" if kind == ("v1", "ServiceAccount") else ""
         reader.problem(pairs["kind"][1], f"{' '.join(kind)} is not read here: expected {known}")
     return kind
+
+
+def _command_for(account: MappingNode) -> str:
+    """The command for a ServiceAccount of Kubernetes."""
+    metadata = _by_key(_by_key(account).get("metadata"))
+    role = _by_key(metadata.get("annotations")).get(ROLE_ARN_ANNOTATION)
+    name, namespace = (str(getattr(metadata.get(key), "value", "")) for key in ("name", "namespace"))
+    words = ["irsa", "create-sa", name or "NAME", "-n", namespace or "default"]
+    return shlex.join([*words, *(["--attach-role-arn", str(role.value)] if role is not None else [])])
+
+
+def _by_key(node: Node | None) -> dict[str, Node]:
+    return {str(key.value): value for key, value in node.value} if isinstance(node, MappingNode) else {}
 
 
 def _cluster_config(reader: Reader, node: MappingNode, read: ReadFile) -> Config:

@@ -157,7 +157,9 @@ class LintReport(RiskReport):
     @property
     def notes(self) -> tuple[str, ...]:
         """The parts that were not checked, skipped files, and acceptances that are ignored."""
-        return (*self.unchecked, *self.skipped, *self.selection.notes)
+        empty = self.files and not self.unread and not any(file.found for file in self.files)
+        nothing = ("nothing to check: no trust policy, and no ServiceAccount with a role",) if empty else ()
+        return (*self.unchecked, *self.skipped, *self.selection.notes, *nothing)
 
     @property
     def exit_code(self) -> int:

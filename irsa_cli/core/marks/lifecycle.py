@@ -115,7 +115,7 @@ class Lifecycle:
         delete = f"irsa delete-sa {self._where} {options}"
         if self.stage is Stage.DELETING:
             return (f"{delete}  # continues the deletion",)
-        return (f"{delete}  # deletes it, once its run is over",)
+        return (f"{delete}  # deletes it after the other run has ended",)
 
 
 def of(tags: Mapping[str, str], *, named: bool, recorded: bool | None = None) -> Lifecycle:

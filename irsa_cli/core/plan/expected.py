@@ -17,7 +17,8 @@ Seen = Mapping[str, str]
 """A current state: what its parts are called, and a digest of each value. No value can be read of it."""
 
 _PASSED_OVER = frozenset(
-    {"resource_version", "managers", "manifest", "similar_namespaces", "cluster", "arn", "thumbprints"}
+    {"resource_version", "managers", "manifest", "cluster", "arn", "thumbprints"}
+    | {"similar_namespaces", "similar_roles"}
 )
 """Changes without a meaning (IAM fills in thumbprints), or already in the target."""
 _MAKER = ("provider", "tags", TRANSACTION_TAG)
@@ -130,10 +131,13 @@ class PlannedWork:
 
 
 def _moved(before: Seen, after: Seen) -> Iterator[str]:
+    gone, new = before.keys() - after.keys(), after.keys() - before.keys()
     for name in sorted({*before, *after}):
-        if name not in after:
+        if any(name.startswith(f"{whole} ") for whole in gone | new):
+            continue  # A part of an object that is reported as a whole.
+        if name in gone:
             yield f"{name}: is gone"
-        elif name not in before:
+        elif name in new:
             yield f"{name}: now exists"
         elif before[name] != after[name]:
             yield f"{name}: was changed"

@@ -15,7 +15,7 @@ from irsa_cli.core.marks.notes import KEYS_ANNOTATION, applied_keys, check_note,
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Plan
 from irsa_cli.core.planning.create import plan
-from irsa_cli.core.planning.differences import account_of_its_role
+from irsa_cli.core.planning.differences import OVERRIDE, account_of_its_role
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.wellknown import EKSCTL
 from irsa_cli.core.trust import owned_statements, trust_policy
@@ -169,10 +169,6 @@ def _check_account(desired: DesiredState, account: CurrentServiceAccount | None)
         return
     # One that irsa took over (`irsa adopt`) is elsewhere: to leave that, the user has to say so.
     own = f":iam::{desired.cluster.home}:role{default_role_path(desired.cluster.name)}"
-    new = (
-        "to assign the new role and keep the old one unused: run this again with"
-        " --override-existing-serviceaccounts"
-    )
     if elsewhere := account_of_its_role(desired, account):
         raise Refused(
             f"{desired.full_name} has its role in account {elsewhere}",
@@ -180,7 +176,7 @@ def _check_account(desired: DesiredState, account: CurrentServiceAccount | None)
             next_steps=(
                 f'to keep that role: add roleAccount: "{elsewhere}" to the entry, or'
                 f" {desired.cluster.in_account(elsewhere)}",
-                new,
+                f"run this again with {OVERRIDE}",
             ),
         )
     if not wrote(annotations, states.ROLE_ARN_ANNOTATION) or own not in present:
@@ -190,7 +186,7 @@ def _check_account(desired: DesiredState, account: CurrentServiceAccount | None)
         raise Refused(
             f"{desired.full_name} has another role",
             reason=f"it is annotated with {present}, which irsa did not create or did not annotate",
-            next_steps=(keep, new),
+            next_steps=(keep, f"run this again with {OVERRIDE}"),
         )
 
 

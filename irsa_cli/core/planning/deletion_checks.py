@@ -245,7 +245,7 @@ def _steps_for_theirs(bound: Bound, sharers: Sequence[str]) -> Iterator[str]:
     elif bound.used is not None and _guess(bound.used):
         yield "delete the role with the tool that manages it"
     elif sharers:
-        yield f"others also use the role, so irsa can't adopt it: {', '.join(sharers)}"
+        yield f"keep the role: {', '.join(sharers)} also use it"
     yield f"to remove only the annotation: {unannotate(bound)}"
 
 

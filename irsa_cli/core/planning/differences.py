@@ -9,7 +9,7 @@ from enum import Enum
 from irsa_cli.core.binding import attached_trust
 from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount, CurrentState, DesiredState
 from irsa_cli.core.binding.standing import check_whole, is_annotated, life_of
-from irsa_cli.core.marks import lifecycle
+from irsa_cli.core.marks import lifecycle, makers
 from irsa_cli.core.marks.lifecycle import Lifecycle
 from irsa_cli.core.marks.notes import wrote
 from irsa_cli.core.plan import states
@@ -22,6 +22,7 @@ from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import Refused
 
 DEFAULT_SESSION = 3600
+OVERRIDE = "--override-existing-serviceaccounts  # replaces its role; the old one remains"
 
 
 class Aspect(Enum):
@@ -49,7 +50,7 @@ class Difference:
     keep: str = ""
 
     def __str__(self) -> str:
-        return f"{self.what}: is {self.present}, desired {self.desired_value}"
+        return f"{self.what}: {self.present} (requested: {self.desired_value})"
 
 
 def check(desired: DesiredState, current: CurrentState) -> None:
@@ -81,6 +82,9 @@ def check_preconditions(desired: DesiredState, current: CurrentState) -> None:
         raise Refused(
             f"role {desired.role_arn} does not exist",
             reason="--attach-role-arn (in files attachRoleARN) needs an existing role",
+            details=(f"roles with a similar name: {', '.join(current.similar_roles)}",)
+            if current.similar_roles
+            else (),
             next_steps=("aws iam list-roles --query 'Roles[].Arn'  # lists the ARNs",),
         )
     if desired.update_trust and current.role_unreadable:
@@ -312,6 +316,24 @@ def _refusal_of_ours(desired: DesiredState, current: CurrentState, differences: 
     )
 
 
+def _refusal_of_theirs(
+    desired: DesiredState, role: states.RoleState, differences: list[Difference]
+) -> Refused:
+    # IAM finds roles by name alone: the one that is there may have another path than the desired one.
+    arn = iam_arn(desired.cluster.partition, desired.role_account, f"role{role.path}{desired.role_name}")
+    owner, maker = role.tags.get(states.SERVICE_ACCOUNT_TAG), makers.maker_of_role(role.tags)
+    cluster = role.tags.get(states.CLUSTER_TAG, "another cluster")
+    return Refused(
+        f"role {desired.role_name} exists, but not for {desired.full_name}",
+        reason=f"irsa created it for {owner} in {cluster}" if owner else f"its creator is {maker}",
+        details=[str(item) for item in differences if item.aspect is not Aspect.OWNER],
+        next_steps=(
+            f"{desired.command('create-sa')} --attach-role-arn {arn}  # to use it",
+            "or, to create a role: run this again with another --role-name",
+        ),
+    )
+
+
 def _refusal(desired: DesiredState, current: CurrentState, differences: list[Difference]) -> Refused:
     steps = _updating(desired, current, differences)
     aspects = {difference.aspect for difference in differences}
@@ -319,10 +341,8 @@ def _refusal(desired: DesiredState, current: CurrentState, differences: list[Dif
     other = account.annotations.get(states.ROLE_ARN_ANNOTATION) if account else None
     moved = current.bound_role is not None and str(other).rsplit("/", 1)[-1] == desired.role_name
     if other not in (None, desired.role_arn) and not moved:
-        steps = [
-            "to assign the new role and keep the old one unused: run this again with"
-            " --override-existing-serviceaccounts"
-        ]
+        attaching = f"{desired.command('create-sa')} --attach-role-arn {desired.role_arn}"
+        steps = [f"{'run this again with' if desired.role else attaching} {OVERRIDE}"]
         if elsewhere := account_of_its_role(desired, account):
             keep = f"to keep its role in account {elsewhere}: {desired.cluster.in_account(elsewhere)}"
             steps = [keep, *steps]
@@ -335,15 +355,9 @@ def _refusal(desired: DesiredState, current: CurrentState, differences: list[Dif
     elif Aspect.UNDER_WAY in aspects:
         steps = [*life_of(desired, current).next_steps(desired.cluster.options)]
     elif current.role and Aspect.OWNER in aspects:
-        # IAM finds roles by name alone: the one that is there may have another path than the desired one.
-        resource = f"role{current.role.state.path}{desired.role_name}"
-        there = iam_arn(desired.cluster.partition, desired.role_account, resource)
-        steps = [
-            "to create if the role has another name: run this again with --role-name",
-            f"to use the existing role: --attach-role-arn {there}",
-        ]
+        return _refusal_of_theirs(desired, current.role.state, differences)
     return Refused(
-        f"{desired.full_name} exists and differs from the desired state",
+        f"{'' if account else 'the role of '}{desired.full_name} exists and differs from the desired state",
         details=[str(difference) for difference in differences],
         next_steps=steps,
     )

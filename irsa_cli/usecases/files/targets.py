@@ -255,14 +255,11 @@ class Request:
 _FIELDS = (
     (r"run this again with --associate-oidc", "set withOIDC: true in the file, and run this again"),
     (
-        r"run this again with --attach-role-arn (\S+)",
+        r"(?:run this again with|irsa create-sa \S.*) --attach-role-arn (\S+)(?:  # to use it)?",
         r"set attachRoleARN: \1 in the entry, and run this again",
     ),
     (r"use a --subject-pattern", "set subjectPattern in an entry"),
-    (
-        r"(a role of another name: )run this again with --role-name",
-        r"\1set roleName in the entry, and run this again",
-    ),
+    (r"run this again with another --role-name", "set another roleName in the entry"),
 )
 
 

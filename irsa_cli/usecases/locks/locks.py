@@ -26,7 +26,7 @@ T = TypeVar("T")
 RELEASING = 8
 """How many runs release their locks at the same time, while others continue."""
 
-UNREACHED = "No lock: this run does not use the cluster's API."
+UNREACHED = "Running without a lock: this command does not call the Kubernetes API."
 
 
 def binding_lock(namespace: str, name: str) -> Lock:

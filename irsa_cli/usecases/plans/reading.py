@@ -6,6 +6,7 @@ A plan that this version can't read, or that was altered, is refused.
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -166,12 +167,11 @@ def _check_texts(values: Iterable[Any]) -> None:
             raise TypeError(f"{value!r} is no text")
 
 
-SHOWN = 40
+SHOWN = 5
 """The most differences that are shown for one transaction."""
 _NOT_OF_THE_WORLD = (UnexpectedCluster, BoundaryRequired, ServiceError)
 """Refusals that say nothing about changes since a plan was saved."""
 KILLED = "rolls back the interrupted run; then apply this plan again"
-AGAIN = "create the plan again: irsa diff -f FILE --out PLAN; then have it reviewed"
 
 
 class StalePlan(Refused):
@@ -182,13 +182,15 @@ class StalePlan(Refused):
 class Expectation:
     """The expected plan; `thorough`: compare the current state as well as the changes.
 
-    `places` are the options of its clusters by ARN; `state_dir` has this machine's journals.
+    `places` are the options of its clusters by ARN; `state_dir` has this machine's journals; `again` is the
+    step that creates the plan again.
     """
 
     works: Sequence[PlannedWork]
     made: str
     places: Mapping[str, str]
     state_dir: Path
+    again: str
     thorough: bool = True
 
     def check(self, now: PlannedWork) -> None:
@@ -200,7 +202,7 @@ class Expectation:
             raise StalePlan(
                 f"the saved plan is stale: {name} has changed since {self.made}",
                 details=[*moved[:SHOWN], *([f"and {more} more"] if more > 0 else [])],
-                next_steps=(*self._recoveries(now), AGAIN),
+                next_steps=(*self._recoveries(now), self.again),
             )
 
     def _recoveries(self, now: PlannedWork) -> list[str]:
@@ -230,22 +232,23 @@ def _is_about(story: Story, work: PlannedWork) -> bool:
 
 
 def apply_plan(
-    plan: saved_plan.SavedPlan, who: Target, settings: Settings, log: WireLog, tell: Tell
+    plan: saved_plan.SavedPlan, file: str, who: Target, settings: Settings, log: WireLog, tell: Tell
 ) -> Result | AppliedList:
     """Carry it out as `who` asks (profile, role, kubeconfig). Where a part is stale, nothing is begun."""
     command = COMMANDS[plan.command]
     request = _unconditional(_permitted(saved_plan.asked_by(plan.request, who)))
     places = {item.cluster.arn: item.cluster.options for item in plan.items}
-    expected = Expectation(plan.works, plan.made, places, settings.state_dir)
+    again = _again(plan, file)
+    expected = Expectation(plan.works, plan.made, places, settings.state_dir, again)
     note = settings.note if settings.dry_run else lambda text: None  # It is said once.
     looking = replace(settings, expected=expected, dry_run=True, note=note)
     try:
         looked = command.run(request, looking, log, lambda item: None)
     except IrsaError as error:
-        raise (_stale(error, plan) or error) from error
+        raise (_stale(error, plan, again) or error) from error
     items = [looked] if isinstance(looked, Result) else [item.result for item in looked.items]
     for item in items:
-        if (stale := _stale(item.error, plan)) is not None:
+        if (stale := _stale(item.error, plan, again)) is not None:
             item.ended, item.error = Ended.REFUSED, stale
     if settings.dry_run or not all(item.ended in (Ended.PLANNED, Ended.UNCHANGED) for item in items):
         return looked
@@ -255,6 +258,19 @@ def apply_plan(
     # A role that several use changes with each of them: by then their changes alone tell.
     each = replace(expected, thorough=not command.of_many)
     return command.run(request, replace(settings, expected=each), log, tell)
+
+
+def _again(plan: saved_plan.SavedPlan, file: str) -> str:
+    """The step that creates the plan again, with the names of its files."""
+    configs, target = getattr(plan.request, "configs", ()), plan.request.target
+    files = dict.fromkeys(config.where.rpartition(":")[0] for config in configs)
+    words = [word for name in files for word in ("-f", "-" if name == "standard input" else name)]
+    words += ["-c", target.cluster] if target.cluster and not all(item.cluster for item in configs) else []
+    words += ["-r", target.region] if target.region and not all(item.region for item in configs) else []
+    command = shlex.join(["irsa", "diff", *words, "--out", file])
+    if not configs:
+        command = f"irsa {plan.command} as before, with --dry-run --out {shlex.quote(file)}"
+    return f"create the plan again and have it reviewed: {command}"
 
 
 def _permitted(request: saved_plan.Request) -> saved_plan.Request:
@@ -278,7 +294,7 @@ def _unconditional(request: saved_plan.Request) -> saved_plan.Request:
     return request
 
 
-def _stale(error: Exception | None, plan: saved_plan.SavedPlan) -> StalePlan | None:
+def _stale(error: Exception | None, plan: saved_plan.SavedPlan, again: str) -> StalePlan | None:
     """The error of a plan that was possible when saved; None for unrelated errors."""
     is_moved = isinstance(error, Refused) or (isinstance(error, IrsaError) and error.code == NOT_THERE)
     if error is None or not is_moved or isinstance(error, (StalePlan, *_NOT_OF_THE_WORLD)):
@@ -288,5 +304,5 @@ def _stale(error: Exception | None, plan: saved_plan.SavedPlan) -> StalePlan | N
         f"the saved plan is stale: {error.message}",
         reason=f"{error.reason}; this was not the case at {plan.made}".removeprefix("; "),
         details=error.details,
-        next_steps=(*(step for step in error.next_steps if step.startswith("irsa recover ")), AGAIN),
+        next_steps=(*(step for step in error.next_steps if step.startswith("irsa recover ")), again),
     )

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from irsa_cli.aws import iam as reading
+from irsa_cli.aws.listing import list_roles
 from irsa_cli.core.binding.spec import (
     CurrentRole,
     CurrentServiceAccount,
@@ -34,6 +35,7 @@ from irsa_cli.core.trust.chain import Chain, FoundConfigMap, FoundTarget
 from irsa_cli.core.values import arn
 from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.errors import Conflict, InvalidInput, IrsaError, Refused, ServiceError
+from irsa_cli.core.values.slips import near
 from irsa_cli.kube.client import Json
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.read.readable import similar_namespaces, unless_denied
@@ -76,6 +78,7 @@ def observe(connection: Connection, desired: DesiredState) -> CurrentState:
         bound_role=None if desired.role_only else _bound_role(connection, desired, found_account),
         namespace_exists=has_namespace,
         similar_namespaces=() if has_namespace else similar_namespaces(connection, desired.namespace),
+        similar_roles=() if desired.role or found_role or unreadable else _similar_roles(connection, desired),
         trust_quota=_trust_quota(connection, desired, found_role),
         policies=versions,
         target=target.result(),
@@ -155,6 +158,12 @@ def read_role(connection: Connection, desired: DesiredState) -> tuple[CurrentRol
     if found is not None and desired.update_trust and not desired.allow_wide_trust:
         found = reading.with_power(connection.iam, desired.role_name, found)
     return found, ""
+
+
+def _similar_roles(connection: Connection, desired: DesiredState) -> tuple[str, ...]:
+    listed = unless_denied(lambda: list_roles(connection.iam).roles)
+    arns = {} if isinstance(listed, Unreadable) else {it.arn.rpartition("/")[2]: it.arn for it in listed}
+    return tuple(arns[name] for name in near(desired.role_name, arns))
 
 
 def _service_account(connection: Connection, desired: DesiredState) -> CurrentServiceAccount | None:

@@ -230,7 +230,8 @@ def _one_of_all(
     context = _context(connection, pair.namespace, pair.name)
     others = sharers(pair.role_arn, pair.full_name, accounts)
     found = adoption(pair, others, ignore_maker=request.ignore_maker)
-    settings.note(pair.full_name)
+    if not settings.dry_run:
+        settings.note(pair.full_name)
     result = _carry_out(connection, pair, found, settings, context)
     if result.ended is Ended.COMMITTED:
         supersede(interrupted_runs(settings.state_dir, context.about))

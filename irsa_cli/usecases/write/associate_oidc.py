@@ -77,14 +77,14 @@ def _check_present(request: Request, present: ProviderState | None, arn: str) ->
     on_provider = f"--open-id-connect-provider-arn {shlex.quote(arn)}"
     if request.thumbprints and sorted(request.thumbprints) != sorted(present.thumbprints):
         present_ones, desired_ones = ", ".join(present.thumbprints) or "none", ", ".join(request.thumbprints)
-        details.append(f"thumbprints: {present_ones}, desired {desired_ones}")
+        details.append(f"thumbprints: {present_ones} (requested: {desired_ones})")
         desired = shlex.join(request.thumbprints)
         steps.append(
             f"aws iam update-open-id-connect-provider-thumbprint {on_provider} --thumbprint-list {desired}"
         )
     for key, value in request.tags.items():
         if present.tags.get(key) != value:
-            details.append(f"tag {key}: is {present.tags.get(key, 'not there')}, desired {value}")
+            details.append(f"tag {key}: {present.tags.get(key, 'not there')} (requested: {value})")
             tag = shlex.quote(f"Key={key},Value={value}")
             steps.append(f"aws iam tag-open-id-connect-provider {on_provider} --tags {tag}")
     if details:

@@ -212,10 +212,13 @@ class _Deleting:
 
     def _not_there(self, bound: Bound) -> Refused:
         request = self.request
+        role = f"{bound.command('delete-sa')} --role-name NAME  # deletes a role with a custom name"
         if bound.account is not None:
+            delete = f"kubectl delete serviceaccount {request.name} -n {request.namespace}"
             error = Refused(
                 f"irsa manages nothing in {bound.full_name}",
                 reason=f"irsa did not create it, and it has no annotation {ROLE_ARN_ANNOTATION}",
+                next_steps=(f"{delete}  # deletes the ServiceAccount", role),
             )
         elif request.role_only or self.connection.gone is not None:
             error = Refused(f"irsa manages no role for {bound.full_name} in {bound.cluster.name}")
@@ -223,7 +226,7 @@ class _Deleting:
             error = NamedServiceAccount(self.connection, request.namespace, request.name).missing()
         return error.but(
             details=(*error.details, *_unsearched(bound)),
-            next_steps=error.next_steps or ("if its role has a custom name, add: --role-name NAME",),
+            next_steps=error.next_steps or (role,),
         )
 
     def _check(self, bound: Bound, found: Deletion) -> None:

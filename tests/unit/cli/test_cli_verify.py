@@ -19,7 +19,7 @@ from irsa_cli.cli.main import run
         (("app", "--action", "s3"), "SERVICE:ACTION"),
         (("app", "--action", "s3:*"), "SERVICE:ACTION"),
         (("app", "--action", "s3:GetObject", "--resource", "bucket"), "ARN"),
-        (("app", "--call", "s3 delete-bucket --bucket b"), "only operations that read"),
+        (("app", "--call", "s3 delete-bucket --bucket b"), "only read operations are tried"),
         (("app", "--call", "s3 ls"), "ls"),
         (("app", "--call", "s3 list-buckets --endpoint-url http://x"), "--endpoint-url"),
         (("app", "--chain", "role"), "--chain"),

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import click
 
 from irsa_cli.cli.output.reports.junit_sarif import JunitCase, add_suite, location, sarif_text, xml_text
-from irsa_cli.cli.output.text import show_document
+from irsa_cli.cli.output.text import show_document, warnings
 from irsa_cli.cli.terminal.wording import say
 from irsa_cli.core.results.scope import plural
 from irsa_cli.core.results.verification import (
@@ -68,7 +68,7 @@ def _one(report: VerificationReport) -> Iterator[str]:
             where = f" on {found.resource}" if found.resource not in ("", "*") else ""
             yield f"      {_MARKS[found.status]} {found.what}{where}: {found.text}"
         yield from (f"  Note: {note}" for note in item.notes)
-        yield from (visible(f"  Warning: {risk.warning}") for risk in item.warnings)
+        yield from warnings(item.warnings, "  ")
         yield from _verdict(item)
 
 
@@ -100,7 +100,7 @@ def _many(report: VerificationReport) -> Iterator[str]:
         mark = _MARKS[_AS_STATUS[item.outcome]]
         yield f"  {mark} {item.full_name:<{width}}  {item.outcome.value:<12}  {tail}"
         yield from (f"      Note: {note}" for note in item.notes)
-        yield from (visible(f"      Warning: {risk.warning}") for risk in item.warnings)
+        yield from warnings(item.warnings, "      ")
     counts = ", ".join(f"{report.count(outcome)} {outcome.value}" for outcome in VerificationOutcome)
     total = plural(len(report.items), "ServiceAccount with a role")
     yield f"{total}: {counts} ({report.seconds:.1f} s)."

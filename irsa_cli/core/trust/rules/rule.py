@@ -127,10 +127,15 @@ class Risk:
         return f"irsa audit --explain {self.rule.id}"
 
     @property
-    def warning(self) -> str:
-        """The risk as a warning: the role, the fix, and the command that explains the rule."""
+    def warned(self) -> tuple[str, str]:
+        """The risk with its role, and the fix with the command that explains the rule."""
         whose = f"the trust policy of {self.role}" if self.role else "the trust policy"
-        return f"{whose} is too broad ({self.text}); to fix: {self.suggestion}; {self.explained_by}"
+        return f"{whose} is too broad ({self.text})", f"{self.suggestion}; {self.explained_by}"
+
+    @property
+    def warning(self) -> str:
+        """The risk as a warning in one line."""
+        return "; to fix: ".join(self.warned)
 
     def to_json(self) -> dict[str, Any]:
         """The risk as `-o json` shows it among warnings."""
