@@ -80,7 +80,7 @@ class AwsSession:
             known = ", ".join(botocore.session.Session().available_profiles) or "none"
             raise IrsaError(
                 f"there is no AWS profile {profile or os.environ.get('AWS_PROFILE', '')} (profiles: {known})",
-                next_steps=("aws configure list-profiles",),
+                next_steps=("use one of these, or create it: aws configure --profile NAME",),
                 code="ProfileNotFound",
             ) from error
         except botocore.exceptions.BotoCoreError as error:

@@ -158,7 +158,8 @@ def _wrong_usage(error: click.ClickException, arguments: Sequence[str], program:
     A value must not start a line of its own: for CI systems, `::error::` at the start is a command.
     """
     from irsa_cli.cli.help.helping import examples
-    from irsa_cli.cli.help.meant import as_typed, line_meant  # `irsa --help` needs none of these.
+    from irsa_cli.cli.help.meant import line_meant  # `irsa --help` needs none of these.
+    from irsa_cli.cli.help.values import as_typed
     from irsa_cli.cli.terminal.wording import say
     from irsa_cli.core.values.shown import without_secrets
 
@@ -167,8 +168,8 @@ def _wrong_usage(error: click.ClickException, arguments: Sequence[str], program:
     root = click.Context(irsa, info_name=program, **irsa.context_settings)
     command = "" if context is None else command_of(context)
     if line := line_meant(error, arguments, root):
-        same = not isinstance(error, click.NoSuchOption) or line.startswith(f"{program} {command} ")
-        wrong = _ADVICE.split(lines[0] if same else f"{program} {command} cannot do this")[0]
+        of_command = command or not isinstance(error, click.NoSuchOption)
+        wrong = _ADVICE.split(lines[0])[0] if of_command else "Options follow the command"
         if as_typed(arguments) != [*arguments]:
             wrong = "The line has dashes or quotes of a chat or word processor"
         lines = [f"{wrong}. Did you mean:", line, *lines[1:]]
@@ -192,7 +193,8 @@ _NO_ARGUMENTS = {
 }
 """Advice for commands without arguments."""
 _ADVICE = re.compile(
-    r"\. Quote|\. Known|[.:]? Did you mean|, (?:each|starting|at most) .*|: (?:examples|expected).*|\.$"
+    r"\. Quote|\. Known|\. To |[.:]? [Dd]id you mean|, (?:each|starting|at most) .*|"
+    r": (?:examples|expected|there are).*|\.$"
 )
 """The end of the part of a message that says what is wrong."""
 _MOST_LINES = 200
@@ -203,10 +205,11 @@ def _lines_of(error: click.ClickException) -> Sequence[str]:
     if isinstance(error, click.MissingParameter):
         return [line.strip() for line in error.format_message().splitlines()]
     if isinstance(error, click.NoSuchOption):
-        return [error.message]
+        name = error.ctx.command.name if error.ctx else ""
+        return [f"{error.message} {_NO_ARGUMENTS.get(name or '', '')}".rstrip()]
     details = list(getattr(error.__cause__, "details", ()))
     more = [f"... and {len(details) - _MOST_LINES} more"] if len(details) > _MOST_LINES else []
-    message = error.format_message().replace("'[NAME]'", "NAME")
+    message = re.sub(r"'\[([A-Z]+)\]'", r"\1", error.format_message())
     name = error.ctx.command.name if isinstance(error, click.UsageError) and error.ctx else ""
     advice = _NO_ARGUMENTS.get(name or "", "Quote values with spaces; repeat options.")
     message = _EXTRA.sub(rf"Unexpected argument: \1. {advice}", message)

@@ -41,7 +41,7 @@ def command(page: str | None) -> int:
     name = page.removeprefix("docs/").removesuffix(".md").strip("/")
     names = {each.rpartition("/")[2]: each for each in pages} | {each: each for each in pages}
     if name not in names:
-        near = alike(name, names, names.get)
+        near = alike(name, names, names.get) or "To list the pages: irsa docs"
         message = " ".join(filter(None, (f"there is no page '{page}'.", near)))
         raise click.BadParameter(message, param_hint="PAGE")
     _read(re.sub(r"<!--.*?-->\n?", "", pages[names[name]].read_text(encoding="utf-8"), flags=re.DOTALL))

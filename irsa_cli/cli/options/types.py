@@ -126,12 +126,14 @@ class Checked(click.ParamType):  # type: ignore[type-arg]
             return _find(self._check)(value)
         except InvalidInput as error:
             message = str(error)
-            if "," in str(value) and self.name in ("name", "namespace"):
+            if re.search(r"[,\s]", str(value).strip()) and self.name in ("name", "namespace"):
                 message = f"'{value}' is a list; give one {self.name}"
             elif str(value).startswith(("arn:", "system:")) and self.name == "name":
                 message = f"'{value}' is not a name; give the name only"
             elif self._check in ("arn.check_role", "arn.check_target") and re.fullmatch(r"[\w+=.@-]+", value):
                 message = f"'{value}' is not an ARN. To find it: aws iam get-role --role-name {value}"
+            elif self._check == "arn.check_policy" and re.fullmatch(r"[\w+=.@-]+", value):
+                message = f"'{value}' is not an ARN. For a policy of AWS: arn:aws:iam::aws:policy/{value}"
             self.fail(message, param, ctx)
 
 

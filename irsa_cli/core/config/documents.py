@@ -87,7 +87,8 @@ def _kind(reader: Reader, node: MappingNode) -> tuple[str, str] | None:
     pairs = reader.pairs(node)
     for name in ("apiVersion", "kind"):
         if name not in pairs:
-            reader.problem(node, f"this document has no {name}")
+            other = "use --inline-policy" if "Statement" in pairs else "to write one: irsa init --out FILE"
+            reader.problem(node, f"this document has no {name} ({other})")
             return None
         found.append(reader.text(pairs[name][1]) or "")
     kind = (found[0], found[1])

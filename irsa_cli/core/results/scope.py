@@ -76,7 +76,7 @@ class AnswerScope:
         others = [item for item in self.not_examined if item.why is not WhyNot.BY_DESIGN]
         deciding = sum(item.matters for item in others)
         if deciding:
-            apart.append(f"{plural(deciding, 'item')} that could change this answer")
+            apart.append(f"{plural(deciding, 'item')} in the notes, which could change this answer")
         if len(others) > deciding:
             apart.append(f"{plural(len(others) - deciding, 'item')} that can't change it")
         return f"Not checked: {', '.join(apart)}." if apart else ""

@@ -153,5 +153,8 @@ def check_cluster(text: str) -> str:
 def check_account(text: str) -> str:
     """Check an account id: twelve digits."""
     if not re.fullmatch(r"\d{12}", text, re.ASCII):
-        raise InvalidInput(f"'{text}' is not an AWS account", reason="expected 12 digits")
+        raise InvalidInput(
+            f"'{text}' is not an AWS account",
+            reason="expected 12 digits (yours: aws sts get-caller-identity)",
+        )
     return text

@@ -152,7 +152,9 @@ class NamedServiceAccount(Namespaced):
             f"there is no ServiceAccount {self.full_name} in {self.connection.cluster.name}",
             details=tuple(details),
             next_steps=(
-                reach_of(self.connection.target).for_irsa(f"get-sa -n {shlex.quote(self.namespace)}")
+                f"run this again with -n {elsewhere[0]}"
+                if len(elsewhere) == 1
+                else reach_of(self.connection.target).for_irsa(f"get-sa -n {shlex.quote(self.namespace)}")
                 + "  # lists those with a role",
             ),
         )

@@ -23,6 +23,7 @@ from irsa_cli.core.plan.changes import Kind, Plan
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, TRANSACTION_TAG
 from irsa_cli.core.planning import chaining, trust_warnings
 from irsa_cli.core.planning.create import counted_on
+from irsa_cli.core.policies import wellknown
 from irsa_cli.core.recovery.ages import began
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.trust.rules.rule import Risk
@@ -306,5 +307,9 @@ def _arn_of(connection: Connection, name: str, own: dict[str, str]) -> str:
         f"no managed policy has the name {name}",
         reason=f"IAM lists none in account {connection.cluster.home}, and AWS has none",
         details=(f"policies with a similar name: {', '.join(similar)}",) if similar else (),
-        next_steps=("check the spelling, or give its full ARN; IAM can list a new policy some seconds late",),
+        next_steps=(
+            f"run this again with --well-known-policy {name}"
+            if name in wellknown.names()
+            else "check the spelling, or give its full ARN; IAM can list a new policy some seconds late",
+        ),
     )
