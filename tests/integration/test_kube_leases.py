@@ -8,7 +8,7 @@ import pytest
 from irsa_cli.aws.cluster import EksCluster
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import Outcome, ServiceError
-from irsa_cli.kube import calls
+from irsa_cli.core.values.limits import date_of
 from irsa_cli.kube.client import Kube
 from irsa_cli.kube.connection import from_eks
 from irsa_cli.kube.errors import CONFLICT, EXISTS
@@ -138,4 +138,4 @@ def test_what_a_proxy_does_not_find_is_not_gone(sandbox: Sandbox, kube: Kube) ->
     ],
 )
 def test_the_date_of_an_answer(text: str | None, moment: datetime | None) -> None:
-    assert calls._clock(text) == moment
+    assert date_of(text) == moment

@@ -203,10 +203,8 @@ def _bindings(
         if isinstance(role, bindings.BoundRole) and role.is_of(cluster)
     ]
     in_scope = [item for item in orphans if scope.holds(item.namespace, item.name)]
-    if isinstance(others, Unreadable) and bound:
-        notes = [f"EKS Pod Identity associations were not checked: {others.why}"]
-    else:
-        notes = []
+    why = others.why if isinstance(others, Unreadable) and bound else ""
+    notes = [f"EKS Pod Identity associations were not checked: {why}"] if why else []
     notes += _unlisted(own, cluster)
     unreadable = (item for item in alone if isinstance(item, Unreadable))
     notes += [f"can't read a role that no ServiceAccount uses: {item.why}" for item in unreadable]
