@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -234,8 +235,6 @@ def policies_by_name(iam: IAMClient, scope: Any) -> dict[str, str]:
 
 def similar_policies(iam: IAMClient, arn: str) -> list[str]:
     """ARNs of policies whose names resemble that of a policy that doesn't exist, at most three."""
-    import difflib
-
     wanted = arn.rsplit("/", 1)[-1]
     scope: Any = "AWS" if ":iam::aws:" in arn else "Local"
     try:

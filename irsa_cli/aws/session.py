@@ -20,8 +20,8 @@ import botocore.session
 from botocore.awsrequest import AWSResponse
 
 from irsa_cli import __version__
-from irsa_cli.aws.errors import ACCOUNT, OVERRAN, check_origin, translate
-from irsa_cli.core.objects.credentials import AGENT
+from irsa_cli.aws.errors import ACCOUNT, OVERRAN, call, check_origin, translate
+from irsa_cli.core.objects.credentials import AGENT, RoleCredentials
 from irsa_cli.core.values import attempts
 from irsa_cli.core.values.errors import InvalidInput, IrsaError
 from irsa_cli.core.values.limits import call_seconds
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from mypy_boto3_eks import EKSClient
     from mypy_boto3_iam import IAMClient
     from mypy_boto3_sts import STSClient
-
-    from irsa_cli.core.objects.credentials import RoleCredentials
 
 CONNECT_SECONDS = 5
 LARGEST = 32 * 2**20
@@ -172,8 +170,6 @@ class AwsSession:
 
     def identity(self) -> str:
         """The ARN that AWS knows the caller by; raises `ServiceError` where AWS does not take it."""
-        from irsa_cli.aws.errors import call
-
         if not self.known_caller:
             self.known_caller = str(call(self.client("sts").get_caller_identity)["Arn"])
         return self.known_caller
@@ -242,8 +238,6 @@ class AwsSession:
 
     def become(self, role_arn: str) -> None:
         """Become another role for the rest of the run, as pipelines that hop accounts do."""
-        from irsa_cli.aws.errors import call
-
         answer = call(self.client("sts").assume_role, RoleArn=role_arn, RoleSessionName="irsa")
         credentials, self.known_caller = answer["Credentials"], answer["AssumedRoleUser"]["Arn"]
         self._session = boto3.Session(

@@ -17,7 +17,7 @@ from click.core import ParameterSource
 
 from irsa_cli import __version__
 from irsa_cli.cli.help.environment import name_variables
-from irsa_cli.cli.help.helping import HelpedGroup, command_of
+from irsa_cli.cli.help.helping import HelpedGroup, command_of, examples
 from irsa_cli.cli.terminal.screen import Unshown
 
 # The summary of each command. It is also here so that `irsa --help` imports no command; a test compares them.
@@ -157,7 +157,6 @@ def _wrong_usage(error: click.ClickException, arguments: Sequence[str], program:
 
     A value must not start a line of its own: for CI systems, `::error::` at the start is a command.
     """
-    from irsa_cli.cli.help.helping import examples
     from irsa_cli.cli.help.meant import line_meant  # `irsa --help` needs none of these.
     from irsa_cli.cli.help.values import as_typed
     from irsa_cli.cli.terminal.wording import say

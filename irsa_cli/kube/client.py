@@ -143,10 +143,9 @@ class Kube(Calls):
         read = partial(self._core.list_namespaced_config_map, label_selector=selector)
         return self._list("list configmaps", read, namespace)
 
-    def create_config_map(self, namespace: str, body: Json, *, dry_run: bool = False) -> Json:
+    def create_config_map(self, namespace: str, body: Json) -> Json:
         """POST a ConfigMap."""
-        create = self._core.create_namespaced_config_map
-        return self._call("create configmaps", create, namespace, body, **_dry(dry_run))
+        return self._call("create configmaps", self._core.create_namespaced_config_map, namespace, body)
 
     def patch_config_map(self, namespace: str, name: str, patch: Json) -> Json:
         """Merge-patch a ConfigMap."""

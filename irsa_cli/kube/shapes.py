@@ -15,8 +15,6 @@ from typing import Any
 
 import kubernetes.client
 
-from irsa_cli.core.objects.parsing import moment
-
 _MODELS = {
     "namespaces": "V1Namespace",
     "serviceaccounts": "V1ServiceAccount",
@@ -215,10 +213,17 @@ def _plain(name: str) -> Checker:
     def look(value: Any, where: str) -> None:
         if not isinstance(value, known) or (isinstance(value, bool) and bool not in known):
             raise ForeignKubeAnswer(f"{where} is no {'text' if str in known else name}")
-        if name == "datetime" and moment(value) is None:
+        if name == "datetime" and not _is_moment(str(value)):
             raise ForeignKubeAnswer(f"{where} is not a time")
 
     return look
+
+
+def _is_moment(text: str) -> bool:
+    try:
+        return datetime.fromisoformat(text.replace("Z", "+00:00")).tzinfo is not None
+    except ValueError:
+        return False
 
 
 def _several(kind: type[list[Any]] | type[dict[str, Any]], inner: str) -> Checker:

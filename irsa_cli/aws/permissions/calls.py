@@ -11,21 +11,18 @@ import shlex
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import botocore.exceptions
 import botocore.session
 import botocore.validate
 from botocore import xform_name
+from botocore.model import OperationModel, Shape
 
 from irsa_cli.aws.errors import call
+from irsa_cli.aws.session import AwsSession
+from irsa_cli.core.objects.credentials import RoleCredentials
 from irsa_cli.core.values.errors import InvalidInput
-
-if TYPE_CHECKING:
-    from botocore.model import OperationModel, Shape
-
-    from irsa_cli.aws.session import AwsSession
-    from irsa_cli.core.objects.credentials import RoleCredentials
 
 READING = re.compile(r"(Get|List|Describe|Head)[A-Z0-9]")
 """Names of operations that change nothing."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -79,8 +80,6 @@ def command(**options: Any) -> int:
 
 
 def _request(options: dict[str, Any], *, with_fixes: bool) -> Request:
-    from pathlib import Path
-
     from irsa_cli.core.audit.auditing import AuditScope
     from irsa_cli.usecases.audit.run import Request
 

@@ -142,13 +142,8 @@ def _request(options: dict[str, Any]) -> Request:
             **same,
         )
     _check_policies(options)
-    return Request(target, spec, _options(options), roles.take_boundary_rules())
-
-
-def _options(options: dict[str, Any]) -> Options:
-    same = ("create_namespace", "override", "update_trust", "update_target_trust", "force", "associate")
-    flags = {name: options[name] for name in (*same, "allow_wide_trust")}
-    return Options(**flags, gated=options["verify"])
+    run = Options(**{name: options[name] for name in _OF_THE_RUN}, gated=options["verify"])
+    return Request(target, spec, run, roles.take_boundary_rules())
 
 
 _TEXTS = (
@@ -156,6 +151,10 @@ _TEXTS = (
     "aws_config_map",
 )  # fmt: skip
 _SAME = ("description", "max_session_duration", "sts_regional_endpoints", "token_expiration", "role_only")
+_OF_THE_RUN = (
+    "create_namespace", "override", "update_trust", "update_target_trust", "force", "associate",
+    "allow_wide_trust",
+)  # fmt: skip
 _OF_A_NEW_ROLE = (
     "attach_policy_arn", "inline_policy", "well_known_policy", "role_name", "role_path", "role_only",
     "permissions_boundary", "max_session_duration", "description", "tags", "subject_pattern", "target_role",

@@ -7,13 +7,11 @@ import os
 import shlex
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import timezone
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from irsa_cli.cli.commands.identity import account_of, settled, speaking_options, who_options
+from irsa_cli.cli.commands.identity import account_of, settled, speaking_options, utc, who_options
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options.types import Duration, once
 from irsa_cli.cli.output.forms import OutputForm
@@ -67,9 +65,11 @@ def command(**options: Any) -> int:
         account = account_of(options, speaking)
         injection = account.settings_with_role()
         found = account.credentials(injection, seconds=seconds)
-        given = Given(account, injection.role_arn, found)
-        forms = {"env": given.env, "credential-process": given.process}
-        return forms.get(speaking.output, lambda: given.document(speaking.output))()
+        if speaking.output == "env":
+            return _exports(found, account.connection.cluster.region)
+        if speaking.output == "credential-process":
+            return json.dumps(_process(found))
+        return document_text(_document(account, injection.role_arn, found), speaking.output)
 
     click.echo(settled(work, speaking, "CredentialsList"))
     return 0
@@ -94,57 +94,41 @@ def with_loop_guard(options: Mapping[str, Any]) -> None:
     os.environ[ACTIVE] = " ".join([*active, wanted])
 
 
-@dataclass(frozen=True)
-class Given:
-    """Credentials that were got, and for whom."""
+def _exports(found: RoleCredentials, region: str) -> str:
+    values = {
+        "AWS_ACCESS_KEY_ID": found.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": found.secret_access_key,
+        "AWS_SESSION_TOKEN": found.session_token,
+        "AWS_CREDENTIAL_EXPIRATION": utc(found.expires.timestamp()),
+        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": region,
+    }
+    return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in values.items())
 
-    account: NamedServiceAccount
-    role_arn: str
-    credentials: RoleCredentials
 
-    @property
-    def expiration(self) -> str:
-        """When they expire, in the format of RFC 3339."""
-        return self.credentials.expires.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+def _document(account: NamedServiceAccount, role_arn: str, found: RoleCredentials) -> Envelope:
+    item = {
+        "serviceAccount": {"namespace": account.namespace, "name": account.name},
+        "role": {"arn": role_arn},
+        "roleSession": found.role_session,
+        "accessKeyId": found.access_key_id,
+        "secretAccessKey": found.secret_access_key,
+        "sessionToken": found.session_token,
+        "expires": utc(found.expires.timestamp()),
+    }
+    cluster = account.connection.cluster
+    return Envelope(DocumentKind.CREDENTIALS, ReadOutcome.OK, cluster=cluster, items=[item])
 
-    def env(self) -> str:
-        """`export` lines for a shell."""
-        region = self.account.connection.cluster.region
-        values = {
-            "AWS_ACCESS_KEY_ID": self.credentials.access_key_id,
-            "AWS_SECRET_ACCESS_KEY": self.credentials.secret_access_key,
-            "AWS_SESSION_TOKEN": self.credentials.session_token,
-            "AWS_CREDENTIAL_EXPIRATION": self.expiration,
-            "AWS_REGION": region,
-            "AWS_DEFAULT_REGION": region,
-        }
-        return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in values.items())
 
-    def document(self, output: str) -> str:
-        """A document in the manner of irsa's others."""
-        item = {
-            "serviceAccount": {"namespace": self.account.namespace, "name": self.account.name},
-            "role": {"arn": self.role_arn},
-            "roleSession": self.credentials.role_session,
-            "accessKeyId": self.credentials.access_key_id,
-            "secretAccessKey": self.credentials.secret_access_key,
-            "sessionToken": self.credentials.session_token,
-            "expires": self.expiration,
-        }
-        cluster = self.account.connection.cluster
-        envelope = Envelope(DocumentKind.CREDENTIALS, ReadOutcome.OK, cluster=cluster, items=[item])
-        return document_text(envelope, output)
+def _process(found: RoleCredentials) -> dict[str, str | int]:
+    """The output of a credential_process for SDKs.
 
-    def process(self) -> str:
-        """The output of a credential_process for SDKs.
-
-        https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html
-        """
-        document = {
-            "Version": 1,
-            "AccessKeyId": self.credentials.access_key_id,
-            "SecretAccessKey": self.credentials.secret_access_key,
-            "SessionToken": self.credentials.session_token,
-            "Expiration": self.expiration,
-        }
-        return json.dumps(document)
+    https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html
+    """
+    return {
+        "Version": 1,
+        "AccessKeyId": found.access_key_id,
+        "SecretAccessKey": found.secret_access_key,
+        "SessionToken": found.session_token,
+        "Expiration": utc(found.expires.timestamp()),
+    }

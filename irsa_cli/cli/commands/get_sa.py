@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +22,6 @@ from irsa_cli.core.inventory.list_document import BindingList
 from irsa_cli.usecases.command.signals import late_signal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from irsa_cli.usecases.show.get_sa import Request
 
 

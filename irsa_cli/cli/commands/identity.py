@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import traceback
 from collections.abc import Callable
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -26,6 +27,11 @@ T = TypeVar("T")
 who_options = group(selecting.binding_options, common.cluster_options, common.kube_options)
 speaking_options = group(switch("-q", "--quiet", help="Print errors only."), common.calls_option)
 """The options for messages on standard error."""
+
+
+def utc(moment: float) -> str:
+    """A time in the format of RFC 3339."""
+    return datetime.fromtimestamp(moment, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def account_of(options: dict[str, Any], speaking: Speaking) -> NamedServiceAccount:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -98,8 +99,6 @@ def _facts(policy: WellKnownPolicy) -> dict[str, Any]:
 
 
 def _lines(policy: WellKnownPolicy, found: Resolved) -> Iterator[str]:
-    import json
-
     yield f"{policy.name}: {policy.title}"
     yield f"  source: {policy.source} ({policy.version}, {policy.date})"
     if policy.service_account:

@@ -28,6 +28,7 @@ from irsa_cli.cli.output.text import show
 from irsa_cli.cli.session import outcome_of
 from irsa_cli.cli.terminal.progress import Progress
 from irsa_cli.cli.terminal.wording import say
+from irsa_cli.core.recovery.ages import MINIMUM_AGE
 from irsa_cli.core.recovery.report import Found, Recoveries
 from irsa_cli.core.results.applied import AppliedList, Item
 from irsa_cli.core.results.result import Ended, Result, worst
@@ -156,7 +157,6 @@ def _by_journal(options: dict[str, Any], settings: Settings, speaking: Speaking)
 
 
 def _by_cluster(options: dict[str, Any], settings: Settings, speaking: Speaking) -> int:
-    from irsa_cli.core.recovery.ages import MINIMUM_AGE
     from irsa_cli.usecases.recovery.by_cluster import Request, find_leftovers, take_back, take_back_all
 
     age = MINIMUM_AGE if options["min_age"] is None else options["min_age"]

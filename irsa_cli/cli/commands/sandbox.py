@@ -20,6 +20,8 @@ from irsa_cli.cli.help.helping import HelpedGroup
 from irsa_cli.cli.options.types import filled, group
 from irsa_cli.cli.session import breaking_off
 from irsa_cli.cli.terminal.screen import is_terminal
+from irsa_cli.core.values import arn, names
+from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.sandbox import worlds
 
 if TYPE_CHECKING:
@@ -187,9 +189,6 @@ def _started(
 
 
 def _spec(kind: type[ClusterSpec], text: str, elsewhere: str | None) -> ClusterSpec:
-    from irsa_cli.core.values import arn, names
-    from irsa_cli.core.values.errors import InvalidInput
-
     name, region, account = [*text.split(":"), "", ""][:3]
     region = region or elsewhere or ""
     try:

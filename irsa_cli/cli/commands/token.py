@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from irsa_cli.cli.commands.identity import account_of, settled, who_options
+from irsa_cli.cli.commands.identity import account_of, settled, utc, who_options
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common
 from irsa_cli.cli.options.types import AUDIENCE, Duration, once, switch
@@ -77,11 +77,6 @@ def _shown(account: NamedServiceAccount, token: Token, audience: str, output: st
     }
     envelope = Envelope(DocumentKind.TOKENS, ReadOutcome.OK, cluster=account.connection.cluster, items=[item])
     return document_text(envelope, output)
-
-
-def utc(moment: float) -> str:
-    """A time in the format of RFC 3339."""
-    return datetime.fromtimestamp(moment, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def decoded(found: Claims, now: float) -> Iterator[str]:

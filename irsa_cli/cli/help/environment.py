@@ -104,8 +104,6 @@ def project_defaults(name: str, command: click.Command) -> dict[str, Any]:
     options = {item.name: item for item in command.params if item.name in PROJECT and item.name not in never}
     if not options:
         return {}
-    from pathlib import Path
-
     here = Path.cwd()
     if not os.environ.get(CHOSEN) and not any(os.path.lexists(it / FILE) for it in (here, *here.parents)):
         return {}

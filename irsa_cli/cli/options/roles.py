@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -20,14 +19,12 @@ from irsa_cli.cli.options.types import (
     switch,
     wrong_usage,
 )
+from irsa_cli.core.binding.boundaries import BoundaryRules
 from irsa_cli.core.policies import policy
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.values import arn, names
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.usecases.texts import read_text
-
-if TYPE_CHECKING:
-    from irsa_cli.core.binding.boundaries import BoundaryRules
 
 attach_policy_option = many_filled(
     "--attach-policy-arn",

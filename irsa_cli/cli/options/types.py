@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
+from irsa_cli.cli.help.environment import state_dir
 from irsa_cli.cli.help.helping import alike
 from irsa_cli.cli.output.forms import JSONPATH, OutputForm, is_document
 from irsa_cli.core.values.errors import InvalidInput
@@ -214,7 +215,6 @@ def _names(kind: str, context: click.Context) -> Sequence[str]:
         from irsa_cli.core.policies import wellknown
 
         return wellknown.AWS_MANAGED.split() if kind == "managed policies" else wellknown.names()
-    from irsa_cli.cli.help.environment import state_dir
     from irsa_cli.usecases.local import known_names
 
     state = state_dir(context.params.get("state_dir") or os.environ.get("IRSA_STATE_DIR"))

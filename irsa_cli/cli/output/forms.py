@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from irsa_cli.core.values.shown import visible
-
-if TYPE_CHECKING:
-    from click.shell_completion import CompletionItem
 
 JSONPATH = "jsonpath="
 REPORTS = ("markdown", "github")
@@ -42,8 +40,6 @@ class OutputForm(click.ParamType):  # type: ignore[type-arg]
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
         """The forms that begin with this text."""
-        from click.shell_completion import CompletionItem
-
         forms = (*self.forms, JSONPATH)
         return [CompletionItem(form) for form in forms if form.startswith(incomplete)]
 

@@ -6,21 +6,19 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from irsa_cli.cli.terminal.progress import KIND_WIDTH
 from irsa_cli.cli.terminal.wording import mark
+from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.plan.states import TagsState
 from irsa_cli.core.plan.traits import Proof
 from irsa_cli.core.policies.policy import difference
+from irsa_cli.core.results.result import Result
 from irsa_cli.core.results.scope import plural
 from irsa_cli.core.values.shown import visible
-
-if TYPE_CHECKING:
-    from irsa_cli.core.plan.changes import Change
-    from irsa_cli.core.results.result import Result
 
 OWN_PREFIX = "irsa/"
 _DOCUMENTS = ("trust", "document")

@@ -6,6 +6,7 @@ either, each row becomes a block.
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Iterable, Sequence
 
@@ -88,8 +89,6 @@ def _blocks(head: Sequence[str], rows: Sequence[Sequence[str]], room: int) -> li
 
 def _wrapped(table: Sequence[Sequence[str]], widths: Sequence[int], room: int, gap: int) -> list[str]:
     """Wrap the last column at `room` columns; longer words stay whole."""
-    import io
-
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
