@@ -58,19 +58,18 @@ def associations(eks: EKSClient, cluster: str) -> tuple[AuditedAssociation, ...]
 
 def access_entries(eks: EKSClient, cluster: str) -> tuple[AccessEntry, ...]:
     """All access entries of a cluster, two calls each; one that can't be read hides no other."""
+
+    def entry(arn: str) -> AccessEntry:
+        read = eks.list_associated_access_policies
+        try:
+            found = call(eks.describe_access_entry, clusterName=cluster, principalArn=arn)["accessEntry"]
+            listed = list(pages(read, "nextToken", clusterName=cluster, principalArn=arn))
+        except ServiceError as error:
+            return AccessEntry(arn, hidden=unreadable(error).why)
+        policies = (item for page in listed for item in page["associatedAccessPolicies"])
+        return AccessEntry.read(arn, found, policies)
+
     listed = pages(eks.list_access_entries, "nextToken", clusterName=cluster)
     arns = [arn for page in listed for arn in page["accessEntries"]]
     with ThreadPoolExecutor(PARALLEL) as pool:
-        return tuple(pool.map(lambda arn: _entry(eks, cluster, arn), arns))
-
-
-def _entry(eks: EKSClient, cluster: str, arn: str) -> AccessEntry:
-    try:
-        found = call(eks.describe_access_entry, clusterName=cluster, principalArn=arn)["accessEntry"]
-        read = eks.list_associated_access_policies
-        listed = list(pages(read, "nextToken", clusterName=cluster, principalArn=arn))
-    except ServiceError as error:
-        return AccessEntry(arn, hidden=unreadable(error).why)
-    return AccessEntry.read(
-        arn, found, (item for page in listed for item in page["associatedAccessPolicies"])
-    )
+        return tuple(pool.map(entry, arns))

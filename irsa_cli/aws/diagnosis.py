@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from irsa_cli.aws.errors import call, translate
@@ -129,10 +130,9 @@ def node_metadata(ec2: Any, names: Sequence[str]) -> dict[str, NodeMetadata]:
 def _policy(item: dict[str, Any]) -> Document:
     """The policy of an endpoint; one without any allows everything. Raises `ServiceError` for odd ones."""
     everything = '{"Statement": {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}}'
-    try:
+    found = None
+    with suppress(ValueError, RecursionError):
         found = json.loads(item.get("PolicyDocument") or everything)
-    except (ValueError, RecursionError):
-        found = None
     if not isinstance(found, dict):
         error = OddAnswer("the PolicyDocument of an endpoint is no JSON object")
         raise translate(error, "ec2", "DescribeVpcEndpoints", "")

@@ -11,6 +11,7 @@ import json
 import os
 import time
 import urllib.request
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -59,16 +60,11 @@ def _get(pool: urllib3.PoolManager, address: str, operation: str, log: WireLog) 
         raise _failed(operation, code, f"{address}: {said}") from error
     finally:
         log(WireCall("issuer", operation, status, time.monotonic() - started, code))
-    return _document(operation, address, status, body)
-
-
-def _document(operation: str, address: str, status: int, body: bytes) -> dict[str, Any]:
     if status != 200:
         raise _failed(operation, f"HTTP{status}", f"{address} returns HTTP {status}", status)
-    try:
+    found = None
+    with suppress(ValueError, RecursionError):
         found = json.loads(body) if len(body) <= LARGEST else None
-    except (ValueError, RecursionError):
-        found = None
     if not isinstance(found, dict):
         raise _wrong(operation, f"{address} is not a JSON object")
     return found

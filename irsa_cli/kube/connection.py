@@ -49,7 +49,17 @@ def from_eks(found: EksCluster, token: Callable[[], str]) -> Any:
     client = kubernetes.client.ApiClient(configuration)
     client.rest_client.pool_manager.connection_pool_kw["ca_cert_data"] = found.ca
     _bound(client)
-    _refresh(configuration, token)
+    lock, made_at = threading.Lock(), float("-inf")
+
+    def refresh(target: Any) -> None:
+        nonlocal made_at
+        with lock:
+            if time.monotonic() - made_at > TOKEN_LIFETIME:
+                target.api_key = {"authorization": f"Bearer {token()}"}
+                made_at = time.monotonic()
+
+    configuration.refresh_api_key_hook = refresh
+    refresh(configuration)
     return client
 
 
@@ -242,17 +252,3 @@ def _prepare(configuration: Any) -> None:
     configuration.no_proxy = proxies.get("no")
     configuration.retries = urllib3.Retry(total=0, redirect=0, raise_on_status=False)
     configuration.connection_pool_maxsize = 8
-
-
-def _refresh(configuration: Any, token: Callable[[], str]) -> None:
-    lock = threading.Lock()
-    made = {"at": float("-inf")}
-
-    def refresh(target: Any) -> None:
-        with lock:
-            if time.monotonic() - made["at"] > TOKEN_LIFETIME:
-                target.api_key = {"authorization": f"Bearer {token()}"}
-                made["at"] = time.monotonic()
-
-    configuration.refresh_api_key_hook = refresh
-    refresh(configuration)

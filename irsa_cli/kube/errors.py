@@ -6,6 +6,7 @@ import json
 import shlex
 import ssl
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import urllib3.exceptions
@@ -107,7 +108,10 @@ def _words(error: BaseException) -> str:
 
 
 def _answered(error: ApiException, operation: str) -> ServiceError:
-    status = _status_body(error)
+    body: Any = None
+    with suppress(TypeError, ValueError, RecursionError):
+        body = json.loads(error.body)
+    status = body if isinstance(body, dict) else {}
     code = redacted(str(status.get("reason") or error.reason or error.status))[:LONGEST_CODE]
     http = int(error.status or 0)
     server = http >= 500
@@ -154,14 +158,6 @@ def endless(operation: str) -> ServiceError:
         operation=operation,
         reason="the server sent the same page again, or pages without objects",
     )
-
-
-def _status_body(error: ApiException) -> dict[str, Any]:
-    try:
-        body = json.loads(error.body)
-    except (TypeError, ValueError, RecursionError):
-        return {}
-    return body if isinstance(body, dict) else {}
 
 
 UNKNOWN_CALLER = ("aws eks create-access-entry --cluster-name CLUSTER --principal-arn ARN",)

@@ -126,13 +126,16 @@ def _update(options: dict[str, Any]) -> Update:
     _differ("--attach-policy-arn", "--detach-policy-arn", attach, detach)
     inline = roles.inline_policies(options["inline_policy"])
     _differ("--inline-policy", "--remove-inline-policy", inline, options["remove_inline_policy"])
+    tags = names.tags(common.pairs("--tags", options["tags"], split=True))
+    gone = names.tags(dict.fromkeys(common.listed(options["remove_tag"]), ""))
+    _differ("--tags", "--remove-tag", map(str.lower, tags), map(str.lower, gone))
     return Update(
         attach=attach,
         detach=detach,
         policies=policies,
         inline={**inline, **dict.fromkeys(options["remove_inline_policy"])},
         boundary=_or_removed(options, "permissions_boundary", "no"),
-        tags=_tags(options),
+        tags={**tags, **dict.fromkeys(gone)},
         labels=_checked("--label", options["label"]),
         annotations=_checked("--annotation", options["annotation"]),
         target_role=_target_role(options),
@@ -163,13 +166,6 @@ def _or_removed(options: dict[str, Any], flag: str, remove: str = "remove") -> s
 def _contradicting(*flags: str) -> click.UsageError:
     one, other = (flag.replace("_", "-") for flag in flags)
     return click.UsageError(f"--{one} and --{other} contradict each other")
-
-
-def _tags(options: dict[str, Any]) -> dict[str, str | None]:
-    put = names.tags(common.pairs("--tags", options["tags"], split=True))
-    gone = names.tags(dict.fromkeys(common.listed(options["remove_tag"]), ""))
-    _differ("--tags", "--remove-tag", map(str.lower, put), map(str.lower, gone))
-    return {**put, **dict.fromkeys(gone)}
 
 
 def _checked(flag: str, values: tuple[str, ...]) -> dict[str, str | None]:

@@ -55,13 +55,10 @@ def as_csv(report: RiskReport) -> str:
             fingerprint(item),
             *((place.file, str(place.line), str(place.column)) if (place := item.place) else ("", "", "")),
         )
-        writer.writerow(map(_cell, row))
+        writer.writerow(
+            f"'{cell}" if cell[:1] in ("=", "+", "-", "@") else cell for cell in map(visible, row)
+        )
     return text.getvalue()
-
-
-def _cell(text: str) -> str:
-    shown = visible(text)
-    return f"'{shown}" if shown[:1] in ("=", "+", "-", "@") else shown
 
 
 def as_junit(report: RiskReport) -> str:

@@ -150,7 +150,12 @@ def of_risks(report: RiskReport, _title: str = "") -> PipelineReport:
         groups.setdefault(
             item.place.file if item.place else item.role or item.cluster or "account", []
         ).append(item)
-    entries = [_risks(title, items) for title, items in groups.items()]
+    entries = []
+    for title, items in groups.items():
+        lines = tuple(map(_risk, items))
+        worst = min(lines, key=lambda line: line.rank)
+        state = f"{worst.word} {'risk' if len(lines) == 1 else 'risks'}"
+        entries.append(Entry(title, state, worst.rank, lines))
     return PipelineReport(
         report.title,
         summary(report),
@@ -161,12 +166,6 @@ def of_risks(report: RiskReport, _title: str = "") -> PipelineReport:
         notes=(report.scope.sentence, *(note for note in report.notes if note not in report.unchecked)),
         warnings=report.unchecked,
     )
-
-
-def _risks(title: str, items: Iterable[Risk]) -> Entry:
-    lines = tuple(map(_risk, items))
-    worst = min(lines, key=lambda line: line.rank)
-    return Entry(title, f"{worst.word} {'risk' if len(lines) == 1 else 'risks'}", worst.rank, lines)
 
 
 def _risk(item: Risk) -> Line:
