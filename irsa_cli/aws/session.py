@@ -90,21 +90,17 @@ class AwsSession:
                 next_steps=("add --region REGION, for example --region eu-west-1",),
                 code="NoRegion",
             )
-        self._region = str(self._session.region_name)
-        check_region(self._session, self._region)
+        self.region = str(self._session.region_name)
+        """The region that regional calls go to."""
+        check_region(self._session, self.region)
 
         def hear(**answer: Any) -> None:
             self.known_caller = answer["parsed"].get("AssumedRoleUser", {}).get("Arn", self.known_caller)
 
         self._hear = hear  # A profile's own role is the caller.
-        self._session._session.register("after-call.sts", hear)
+        self._session._session.register("after-call.sts.AssumeRole", hear)
         if assume_role:
             self.become(assume_role)
-
-    @property
-    def region(self) -> str:
-        """The region that regional calls go to."""
-        return self._region
 
     @property
     def partition(self) -> str:
@@ -119,7 +115,7 @@ class AwsSession:
     def moved_to(self, region: str) -> AwsSession:
         """The same caller in another region."""
         other = copy.copy(self)
-        other._region, other._lock, other._clients = region, threading.Lock(), {}
+        other.region, other._lock, other._clients = region, threading.Lock(), {}
         return other
 
     @overload
@@ -193,7 +189,7 @@ class AwsSession:
             **options,
         )
         try:
-            client = self._session.client(service, region_name=self._region, config=config, **keys or {})  # type: ignore[call-overload]
+            client = self._session.client(service, region_name=self.region, config=config, **keys or {})  # type: ignore[call-overload]
         except botocore.exceptions.BotoCoreError as error:
             raise translate(error, service, "Client", "", self.account) from error
         except ValueError as error:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import kubernetes.client
 from kubernetes.client.exceptions import ApiException
@@ -31,10 +31,8 @@ PAGE = 500
 """Objects asked for at once, as kubectl does; a server may give fewer."""
 
 
-class WireLog(Protocol):
-    """Told of every attempt: the operation, HTTP status (0: no answer), seconds, the error's name."""
-
-    def __call__(self, operation: str, status: int, seconds: float, code: str, /) -> None: ...  # noqa: D102
+WireLog = Callable[[str, int, float, str], None]
+"""Told of every attempt: the operation, HTTP status (0: no answer), seconds, the error's name."""
 
 
 @dataclass(frozen=True)
