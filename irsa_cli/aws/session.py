@@ -98,7 +98,7 @@ class AwsSession:
             self.known_caller = answer["parsed"].get("AssumedRoleUser", {}).get("Arn", self.known_caller)
 
         self._hear = hear  # A profile's own role is the caller.
-        self._session._session.register("after-call.sts.AssumeRole", hear)
+        self._session._session.register("after-call.sts", hear)
         if assume_role:
             self.become(assume_role)
 
