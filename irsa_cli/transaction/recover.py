@@ -56,16 +56,13 @@ def supersede(paths: Iterable[Path], covers: Covers = everything) -> list[Path]:
     others = []
     for path in paths:
         with contextlib.suppress(JournalError):
-            journal = Journal.reopen(path)
-            try:
+            with contextlib.closing(Journal.reopen(path)) as journal:
                 story = read(path)
                 if leaves(story, covers):
                     others.append(path)
                     _release(journal, story, covers)
                 elif not story.finished:
                     journal.event("outcome", outcome="superseded")
-            finally:
-                journal.close()
     return others
 
 
@@ -101,13 +98,10 @@ def record_found(
     folder: Path, transaction: str, plan: Plan, found: Mapping[int, Identity], context: Mapping[str, Any]
 ) -> Path:
     """Write a journal for the rollback of found changes (by their number); raises `JournalError`."""
-    journal = Journal.open(folder, transaction, plan, context)
-    try:
+    with contextlib.closing(Journal.open(folder, transaction, plan, context)) as journal:
         for index, identity in found.items():
             journal.event("begin", index)
             journal.event("done", index, changed=True, identity=dict(identity))
-    finally:
-        journal.close()
     return journal.path
 
 
@@ -121,8 +115,7 @@ def roll_back(
     fence: Fence | None = None,
 ) -> list[Leftover]:
     """Roll back a transaction; returns the leftovers. Raises `JournalError` while its process lives."""
-    journal = Journal.reopen(path)
-    try:
+    with contextlib.closing(Journal.reopen(path)) as journal:
         if read(path) != story:
             raise JournalError(
                 f"transaction {path.stem} has changed in the meantime", reason="run this again"
@@ -132,21 +125,16 @@ def roll_back(
         rollback.recall(stages, takes_back(story))
         leftovers = rollback.undo(stages, takes_back(story))
         rollback.note("outcome", **end_of(leftovers))
-    finally:
-        journal.close()
     return leftovers
 
 
 def note_given_back(path: Path, roles: Collection[str]) -> None:
     """Note that all changes of these roles were rolled back; raises `JournalError` for a live process."""
-    journal = Journal.reopen(path)
-    try:
+    with contextlib.closing(Journal.reopen(path)) as journal:
         for index, record in enumerate(read(path).records):
             whole, target = record.change.object
             if record.needs_undo and whole.traits.owner_decides and target[0] in roles:
                 journal.event("undone", index)
-    finally:
-        journal.close()
 
 
 class DeletionEnd(Enum):
@@ -191,8 +179,7 @@ def look_at_deletion(
     elsewhere = ended_elsewhere(story, handlers)
     if not elsewhere and not _may_have_ended(story):
         return DeletionEnd.OPEN
-    journal = Journal.reopen(path)
-    try:
+    with contextlib.closing(Journal.reopen(path)) as journal:
         if elsewhere:
             journal.event("outcome", outcome="superseded")
             return DeletionEnd.ENDED
@@ -203,8 +190,6 @@ def look_at_deletion(
         if any(item.undone for item in story.records):
             return DeletionEnd.HALF
         rollback.note("outcome", outcome="committed")
-    finally:
-        journal.close()
     return DeletionEnd.ENDED
 
 

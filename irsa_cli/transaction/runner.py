@@ -88,8 +88,7 @@ def roll_forward(
     `irsa_cli.transaction.recover`'s business. `run` bears the transaction's own name, so that its marks are
     known again. Raises `JournalError` when its process still lives, or did when `story` was read.
     """
-    journal = Journal.reopen(path)
-    try:
+    with contextlib.closing(Journal.reopen(path)) as journal:
         if read(path) != story:
             raise JournalError(
                 f"transaction {path.stem} has changed in the meantime", reason="run this again"
@@ -104,8 +103,6 @@ def roll_forward(
         if error is None:
             _commit(journal)
         return tracking.report(stages, "committed" if error is None else UNFINISHED, error, [])
-    finally:
-        journal.close()
 
 
 def _commit(journal: Journal) -> None:

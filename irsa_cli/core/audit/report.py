@@ -234,16 +234,8 @@ def _arns(audit: Audit | None) -> Arns:
 
 
 def _source_json(audit: Audit | None) -> dict[str, Any]:
-    clusters = [
-        {
-            "name": cluster.name,
-            "arn": cluster.arn or None,
-            "region": cluster.region or None,
-            "account": cluster.account or None,
-            "issuer": cluster.issuer or None,
-        }
-        for cluster in (audit.estate.clusters if audit else ())
-    ]
+    keys, found = ("name", "arn", "region", "account", "issuer"), audit.estate.clusters if audit else ()
+    clusters = [{key: getattr(cluster, key) or None for key in keys} for cluster in found]
     return {"caller": (audit.estate.caller if audit else "") or None, "clusters": clusters}
 
 

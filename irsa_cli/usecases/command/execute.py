@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -229,12 +229,9 @@ def execute(
     )
     with hearing:
         _tell_of_place(settings)
-        journal = open_journal(plan, run, settings, context, gate)
-        try:
+        with closing(open_journal(plan, run, settings, context, gate)) as journal:
             report = transaction_of(plan, connection, settings, journal, run, gate).execute()
             run.forgettable = report.outcome == "rolled-back"
-        finally:
-            journal.close()
     result = result_of_report(report, connection.cluster, run.transaction, settings, context.way)
     if (ended := _ended.get()) is not None:
         ended.append(result)

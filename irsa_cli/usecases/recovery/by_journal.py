@@ -158,7 +158,7 @@ class _Work:
     log: WireLog
     connections: dict[tuple[Target, bool], Connection] = field(default_factory=dict)
     announced: set[str] = field(default_factory=set)
-    """The ARNs of the clusters that are already named on the screen."""
+    """The ARNs of the clusters whose head was shown."""
 
     def one(self, path: Path, shown: Story, stop: RunGroup) -> Result:
         early = self.without_writing(path)
