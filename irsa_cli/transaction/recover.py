@@ -55,14 +55,13 @@ def supersede(paths: Iterable[Path], covers: Covers = everything) -> list[Path]:
     """Note that a later run has completed the work of these; returns those that stay unfinished."""
     others = []
     for path in paths:
-        with contextlib.suppress(JournalError):
-            with contextlib.closing(Journal.reopen(path)) as journal:
-                story = read(path)
-                if leaves(story, covers):
-                    others.append(path)
-                    _release(journal, story, covers)
-                elif not story.finished:
-                    journal.event("outcome", outcome="superseded")
+        with contextlib.suppress(JournalError), contextlib.closing(Journal.reopen(path)) as journal:
+            story = read(path)
+            if leaves(story, covers):
+                others.append(path)
+                _release(journal, story, covers)
+            elif not story.finished:
+                journal.event("outcome", outcome="superseded")
     return others
 
 

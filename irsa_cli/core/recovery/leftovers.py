@@ -20,6 +20,29 @@ from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.names import Namespaced, default_role_path
 
 
+class _Annotated:
+    annotations: Mapping[str, str]
+
+    @property
+    def transaction(self) -> str:
+        """The run that created it, '' for none."""
+        return self.annotations.get(states.TRANSACTION_TAG, "")
+
+
+class _Tagged:
+    state: states.RoleState | states.ProviderState
+
+    @property
+    def transaction(self) -> str:
+        """The run whose mark it bears, '' for none."""
+        return self.state.tags.get(states.TRANSACTION_TAG, "")
+
+    @property
+    def account(self) -> str:
+        """The ServiceAccount (`namespace/name`) it was created for; '' if it was created for the cluster."""
+        return self.state.tags.get(states.SERVICE_ACCOUNT_TAG, "")
+
+
 @dataclass(frozen=True)
 class SeenConfigMap:
     """A ConfigMap of irsa's, by its name in the namespace of its ServiceAccount."""
@@ -35,7 +58,7 @@ class SeenConfigMap:
 
 
 @dataclass(frozen=True)
-class SeenRole:
+class SeenRole(_Tagged):
     """A role that bears this cluster's tag. `last_used` is None when IAM knows of no use."""
 
     name: str
@@ -54,23 +77,13 @@ class SeenRole:
     """Why these are not known, else ''."""
 
     @property
-    def transaction(self) -> str:
-        """The run whose mark it bears, '' for none."""
-        return self.state.tags.get(states.TRANSACTION_TAG, "")
-
-    @property
     def namespace(self) -> str:
         """That of the ServiceAccount."""
         return self.account.partition("/")[0]
 
-    @property
-    def account(self) -> str:
-        """The ServiceAccount it was created for, as `namespace/name`."""
-        return self.state.tags.get(states.SERVICE_ACCOUNT_TAG, "")
-
 
 @dataclass(frozen=True)
-class SeenAccount(Namespaced):
+class SeenAccount(Namespaced, _Annotated):
     """A ServiceAccount."""
 
     namespace: str
@@ -80,18 +93,13 @@ class SeenAccount(Namespaced):
     created: datetime
 
     @property
-    def transaction(self) -> str:
-        """The run that created it, '' for none."""
-        return self.annotations.get(states.TRANSACTION_TAG, "")
-
-    @property
     def role(self) -> str:
         """The ARN that it is annotated with, '' for none."""
         return self.annotations.get(states.ROLE_ARN_ANNOTATION, "")
 
 
 @dataclass(frozen=True)
-class SeenNamespace:
+class SeenNamespace(_Annotated):
     """A namespace; `contents` are what somebody has put into it, as `kind/name`."""
 
     name: str
@@ -100,29 +108,14 @@ class SeenNamespace:
     created: datetime
     contents: frozenset[str] = frozenset()
 
-    @property
-    def transaction(self) -> str:
-        """The run that created it, '' for none."""
-        return self.annotations.get(states.TRANSACTION_TAG, "")
-
 
 @dataclass(frozen=True)
-class SeenProvider:
+class SeenProvider(_Tagged):
     """The cluster's OIDC provider."""
 
     arn: str
     state: states.ProviderState
     created: datetime
-
-    @property
-    def transaction(self) -> str:
-        """The run whose mark it bears, '' for none."""
-        return self.state.tags.get(states.TRANSACTION_TAG, "")
-
-    @property
-    def account(self) -> str:
-        """The ServiceAccount it was created for; '' for one that was created for the cluster."""
-        return self.state.tags.get(states.SERVICE_ACCOUNT_TAG, "")
 
 
 @dataclass(frozen=True)
