@@ -10,10 +10,9 @@ from heapq import nsmallest
 
 from irsa_cli.core.audit.declared import UNUSED_DAYS, Declared, Drift
 from irsa_cli.core.audit.estate import AuditedCluster, Estate
-from irsa_cli.core.audit.iam_takers import Candidates, by_iam, candidates
 from irsa_cli.core.audit.powerful import Powerful
 from irsa_cli.core.audit.reach import Reachable
-from irsa_cli.core.audit.takers import Goal, Takers, TakerStep, less_sure
+from irsa_cli.core.audit.takers import Candidates, Goal, Takers, TakerStep, by_iam, candidates, less_sure
 from irsa_cli.core.audit.trusts import Trusts
 from irsa_cli.core.audit.ways import Way
 from irsa_cli.core.objects.unreadable import Unreadable

@@ -13,10 +13,10 @@ from irsa_cli.core.doctor.causes.pod_identity import is_similar
 from irsa_cli.core.doctor.causes.uncreated import can_decide, missing_account
 from irsa_cli.core.doctor.clues.meant import names_exactly
 from irsa_cli.core.doctor.clues.usage import Names, Seen, gone_names
+from irsa_cli.core.doctor.commands import makers_of
 from irsa_cli.core.doctor.diagnosis import having, judge
 from irsa_cli.core.doctor.facts import EksFacts, Facts, OtherAssociation, RoleSummary, Subject
 from irsa_cli.core.doctor.finding import Finding, Verdict
-from irsa_cli.core.doctor.owners import makers_of
 from irsa_cli.core.doctor.subjects import annotations_of, home_identity
 from irsa_cli.core.objects.aws import Association, Role
 from irsa_cli.core.objects.kinds import RefusedPod, ServiceAccount

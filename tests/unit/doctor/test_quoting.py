@@ -9,8 +9,8 @@ import pytest
 from irsa_cli.core.binding.current import Bound
 from irsa_cli.core.doctor.causes import CAUSES
 from irsa_cli.core.doctor.causes.service_account import _use
+from irsa_cli.core.doctor.commands import edit, restarts
 from irsa_cli.core.doctor.finding import Judgement, Verdict
-from irsa_cli.core.doctor.owners import edit, restarts
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.parsing import pod

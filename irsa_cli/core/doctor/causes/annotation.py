@@ -9,10 +9,9 @@ from irsa_cli.core.doctor.causes.own_token import hidden_tokens, own_tokens, wri
 from irsa_cli.core.doctor.causes.pod_identity import unused
 from irsa_cli.core.doctor.clues.meant import admitting, choose, evidence, naming
 from irsa_cli.core.doctor.clues.usage import idle
-from irsa_cli.core.doctor.commands import annotate_and_restart, make, of_account, unannotate
+from irsa_cli.core.doctor.commands import annotate_and_restart, make, of_account, restart, unannotate
 from irsa_cli.core.doctor.facts import Facts, Subject
 from irsa_cli.core.doctor.finding import Decided, Judgement, account_cause, hint, ok, problem, suspect
-from irsa_cli.core.doctor.owners import restart
 from irsa_cli.core.doctor.subjects import ROLE_ENV, audience_of, injected, listed, pod_names, provider_there
 from irsa_cli.core.marks.makers import reader_of
 from irsa_cli.core.objects.aws import Association

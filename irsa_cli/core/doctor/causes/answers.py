@@ -16,10 +16,9 @@ from irsa_cli.core.doctor.clues.exchanges import (
     run_long_enough,
 )
 from irsa_cli.core.doctor.clues.trust_flaws import require_admitted
-from irsa_cli.core.doctor.commands import in_account
+from irsa_cli.core.doctor.commands import in_account, restart
 from irsa_cli.core.doctor.facts import Facts, Subject, TrailEvent
 from irsa_cli.core.doctor.finding import Judgement, hint, ok, problem, sts_cause, suspect, unknown
-from irsa_cli.core.doctor.owners import restart
 from irsa_cli.core.doctor.subjects import (
     audience_of,
     injected_users,

@@ -25,7 +25,7 @@ from irsa_cli.core.doctor.clues.injection import (
     webhooks_of,
 )
 from irsa_cli.core.doctor.clues.usage import has_nothing
-from irsa_cli.core.doctor.commands import webhook_shown
+from irsa_cli.core.doctor.commands import edit, restart, webhook_shown
 from irsa_cli.core.doctor.facts import Facts, Subject
 from irsa_cli.core.doctor.finding import (
     NO_ENV,
@@ -38,7 +38,6 @@ from irsa_cli.core.doctor.finding import (
     unknown,
     webhook_cause,
 )
-from irsa_cli.core.doctor.owners import edit, restart
 from irsa_cli.core.doctor.subjects import (
     ROLE_ENV,
     TOKEN_ENV,

@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from irsa_cli.core.doctor.causes.own_token import own_volume, stands_before_region
 from irsa_cli.core.doctor.clues.exchanges import is_admitted
 from irsa_cli.core.doctor.clues.injection import leaves_the_token_to_it, takes_profile
+from irsa_cli.core.doctor.commands import edit, restart
 from irsa_cli.core.doctor.facts import Facts, Subject
 from irsa_cli.core.doctor.finding import Judgement, hint, ok, pod_cause, problem, suspect, unknown
-from irsa_cli.core.doctor.owners import edit, restart
 from irsa_cli.core.doctor.subjects import (
     ROLE_ENV,
     TOKEN_ENV,

@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 
 from irsa_cli.core.doctor.clues.exchanges import is_admitted
-from irsa_cli.core.doctor.commands import annotate
+from irsa_cli.core.doctor.commands import annotate, edit
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import Judgement, hint, ok, pod_cause, problem, suspect, unknown
-from irsa_cli.core.doctor.owners import edit
 from irsa_cli.core.doctor.subjects import TOKEN_ENV, injected_users, listed, where
 from irsa_cli.core.objects.kinds import Container, Pod
 from irsa_cli.core.objects.unreadable import Unreadable, have

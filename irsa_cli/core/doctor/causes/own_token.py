@@ -11,10 +11,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from irsa_cli.core.doctor.clues.trust_flaws import flaws
-from irsa_cli.core.doctor.commands import of_role, rewrite_trust
+from irsa_cli.core.doctor.commands import edit, of_role, rewrite_trust
 from irsa_cli.core.doctor.facts import Facts, Subject
 from irsa_cli.core.doctor.finding import Judgement, ok, pod_cause, problem, suspect, unknown
-from irsa_cli.core.doctor.owners import edit
 from irsa_cli.core.doctor.subjects import (
     ROLE_ENV,
     TOKEN_ENV,

@@ -8,7 +8,7 @@ from dataclasses import replace
 from irsa_cli.core.doctor.clues.injection import AGENT, POD_IDENTITY_ENV, has_pod_identity, opted_out
 from irsa_cli.core.doctor.clues.pod_identity_trust import SERVICE, actions, said_to_role, said_to_service
 from irsa_cli.core.doctor.clues.usage import has_nothing, has_role, is_near
-from irsa_cli.core.doctor.commands import eks, in_account, of_power, rewrite_trust
+from irsa_cli.core.doctor.commands import eks, in_account, of_power, restart, rewrite_trust
 from irsa_cli.core.doctor.facts import Facts, OtherAssociation
 from irsa_cli.core.doctor.finding import (
     Decided,
@@ -20,7 +20,6 @@ from irsa_cli.core.doctor.finding import (
     unknown,
     webhook_cause,
 )
-from irsa_cli.core.doctor.owners import restart
 from irsa_cli.core.doctor.subjects import listed, pod_names, starts
 from irsa_cli.core.objects.aws import Association, Role
 from irsa_cli.core.objects.kinds import Pod

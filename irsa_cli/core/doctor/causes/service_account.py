@@ -15,7 +15,18 @@ from irsa_cli.core.doctor.clues.usage import (
     released,
     strays,
 )
-from irsa_cli.core.doctor.commands import admit, commented, create, make, of_account
+from irsa_cli.core.doctor.commands import (
+    ROLLED,
+    admit,
+    commented,
+    create,
+    edit,
+    make,
+    of_account,
+    owner_of,
+    restart,
+    set_account,
+)
 from irsa_cli.core.doctor.facts import Facts, Subject
 from irsa_cli.core.doctor.finding import (
     Judgement,
@@ -28,7 +39,6 @@ from irsa_cli.core.doctor.finding import (
     suspect,
     unknown,
 )
-from irsa_cli.core.doctor.owners import ROLLED, edit, owner_of, restart, set_account
 from irsa_cli.core.doctor.subjects import is_bare, listed, pod_names
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Pod, ServiceAccount

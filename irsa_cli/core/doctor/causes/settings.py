@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 from irsa_cli.core.doctor.causes.environment import cli_version
 from irsa_cli.core.doctor.clues.exchanges import is_admitted
 from irsa_cli.core.doctor.clues.injection import POD_IDENTITY_ENV, takes_profile
+from irsa_cli.core.doctor.commands import edit
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import Judgement, hint, ok, pod_cause, problem, suspect, unknown
-from irsa_cli.core.doctor.owners import edit
 from irsa_cli.core.doctor.subjects import injected, is_bare, listed, pod_names, where
 from irsa_cli.core.objects.kinds import Container, Pod
 from irsa_cli.core.objects.unreadable import CannotTell, have

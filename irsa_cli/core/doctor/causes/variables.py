@@ -10,9 +10,9 @@ from typing import Any
 
 from irsa_cli.core.doctor.causes.settings import given, no_proxy, unless_admitted
 from irsa_cli.core.doctor.clues.exchanges import is_admitted
+from irsa_cli.core.doctor.commands import edit
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import Judgement, hint, ok, pod_cause, problem, suspect
-from irsa_cli.core.doctor.owners import edit
 from irsa_cli.core.doctor.subjects import injected, listed, where
 from irsa_cli.core.objects.kinds import Container
 from irsa_cli.core.objects.variables import HIDDEN, variable

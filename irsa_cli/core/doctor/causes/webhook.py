@@ -23,12 +23,12 @@ from irsa_cli.core.doctor.commands import (
     eks,
     of_role,
     proposed,
+    restart,
     unannotate,
     webhook_shown,
 )
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import NO_ENV, Judgement, ok, problem, suspect, unknown, webhook_cause
-from irsa_cli.core.doctor.owners import restart
 from irsa_cli.core.doctor.subjects import identity_of, listed, pod_names
 from irsa_cli.core.objects.aws import Association, Role
 from irsa_cli.core.objects.kinds import Pod, ServiceAccount, Webhook

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from irsa_cli.core.doctor.clues.injection import has_pod_identity
+from irsa_cli.core.doctor.commands import owner_of
 from irsa_cli.core.doctor.facts import Facts, RoleSummary, Subject
-from irsa_cli.core.doctor.owners import owner_of
 from irsa_cli.core.doctor.subjects import home_identity, injected, is_bare
 from irsa_cli.core.marks.makers import reader_of
 from irsa_cli.core.objects.kinds import Pod, ServiceAccount
