@@ -1,4 +1,4 @@
-"""Who can act as ServiceAccounts with roles: subjects of the cluster by their rights, and IAM roles.
+"""Subjects of a cluster and IAM roles that can act as ServiceAccounts with roles.
 
 A subject has its best way. Goals are in lists by namespace, the best first, so that each binding is evaluated
 only once. IAM roles get there through EKS or its nodes; IAM users and groups are left out.

@@ -145,11 +145,12 @@ def role_of(body: Json, kind: str) -> RbacRole:
     """Read a Role or ClusterRole."""
     metadata = body["metadata"]
     namespace = str(metadata.get("namespace") or "") if kind == "Role" else ""
-    rules = tuple(_rule(item) for item in body.get("rules") or ())
+    rules = tuple(rule_of(item) for item in body.get("rules") or ())
     return RbacRole(RoleRef(kind, str(metadata["name"]), namespace), rules)
 
 
-def _rule(item: Json) -> RbacRule:
+def rule_of(item: Json) -> RbacRule:
+    """Read a rule of a role."""
     return RbacRule(
         _texts(item, "verbs"),
         _texts(item, "apiGroups"),

@@ -5,10 +5,12 @@ https://docs.aws.amazon.com/eks/latest/userguide/grant-k8s-access.html
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from importlib.resources import files
 from typing import Any
 
 from yaml import MappingNode, Node, ScalarNode, SequenceNode
@@ -19,7 +21,6 @@ from irsa_cli.core.policies.operators import like
 from irsa_cli.core.policies.policy import as_list
 from irsa_cli.core.rbac.objects import (
     BROAD,
-    RBAC_GROUP,
     RBAC_KINDS,
     RbacBinding,
     RbacObjects,
@@ -27,52 +28,16 @@ from irsa_cli.core.rbac.objects import (
     RbacSubject,
     RoleRef,
     rbac_objects,
+    rule_of,
 )
 from irsa_cli.core.results.scope import plural
 from irsa_cli.core.values.errors import InvalidInput
 
 ACCESS_POLICY = "AccessPolicy"
-_READ = ("get", "list", "watch")
-_WRITE = ("create", "delete", "deletecollection", "patch", "update")
-_MAKERS = ("daemonsets", "deployments", "replicasets", "statefulsets")
-_CORE = (
-    "configmaps",
-    "events",
-    "persistentvolumeclaims",
-    "replicationcontrollers",
-    "secrets",
-    "serviceaccounts",
-    "services",
-    "services/proxy",
-)
-_PODS = ("pods", "pods/attach", "pods/exec", "pods/portforward", "pods/proxy")
-EVERYTHING = (RbacRule(("*",), ("*",), ("*",)), RbacRule(("*",), urls=("*",)))
-_EDIT = (
-    RbacRule(_WRITE, ("apps",), _MAKERS),
-    RbacRule(_WRITE, ("batch",), ("cronjobs", "jobs")),
-    RbacRule(_WRITE, ("autoscaling", "networking.k8s.io", "policy"), ("*",)),
-    RbacRule(_READ, ("",), (*_PODS[1:], "secrets", "services/proxy")),
-    RbacRule(_WRITE, ("",), _PODS),
-    RbacRule(_WRITE, ("",), _CORE),
-    RbacRule(("impersonate",), ("",), ("serviceaccounts",)),
-)
-_NOTHING: tuple[RbacRule, ...] = ()
-_RULES = {
-    "AmazonEKSClusterAdminPolicy": EVERYTHING,
-    "AmazonEKSAdminPolicy": (*_EDIT, RbacRule((*_READ, *_WRITE), (RBAC_GROUP,), ("rolebindings", "roles"))),
-    "AmazonEKSEditPolicy": _EDIT,
-    "AmazonEKSAdminViewPolicy": (RbacRule(_READ, ("*",), ("*",)),),
-    "AmazonEKSViewPolicy": _NOTHING,
-    "AmazonEKSSecretReaderPolicy": (RbacRule(_READ, ("",), ("secrets",)),),
-    "AmazonEKSAutoNodePolicy": _NOTHING,
-    "AmazonEKSBlockStoragePolicy": _NOTHING,
-    "AmazonEKSLoadBalancingPolicy": _NOTHING,
-    "AmazonEKSNetworkingPolicy": _NOTHING,
-}
-"""The rules of EKS's access policies that can lead to a ServiceAccount; plain reading is left out.
-
-https://docs.aws.amazon.com/eks/latest/userguide/access-policy-permissions.html
-"""
+_TABLE = json.loads((files(__package__) / "access_policies.json").read_text(encoding="utf-8"))
+_RULES = {name: tuple(map(rule_of, rules)) for name, rules in _TABLE["policies"].items()}
+"""The rules of EKS's access policies that can lead to a ServiceAccount; plain reading is left out."""
+EVERYTHING = _RULES["AmazonEKSClusterAdminPolicy"]
 
 
 def policy_rules(name: str) -> tuple[RbacRule, ...] | Unreadable:
