@@ -189,7 +189,12 @@ class Audit:
         """All risks in the scope: by severity, then by rule, role and place."""
         found = [self._whom(item) for item in self._all() if self._is_asked(item)]
         found += self.in_cluster.risks(self.scope.account, self.scope.role)
-        return tuple(sorted(found, key=_place))
+        return tuple(
+            sorted(
+                found,
+                key=lambda it: (-ORDER.index(it.severity), it.rule.id, it.role, it.cluster, it.sentence),
+            )
+        )
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -289,10 +294,6 @@ class Audit:
             ):
                 if isinstance(found, Unreadable):
                     yield f"the {what} of cluster {cluster.name} were not read: {found.why}"
-
-
-def _place(item: Risk) -> tuple[int, str, str, str, str]:
-    return -ORDER.index(item.severity), item.rule.id, item.role, item.cluster, item.sentence
 
 
 def _line(way: Way) -> str:

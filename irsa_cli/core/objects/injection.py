@@ -48,7 +48,8 @@ class Injection:
             role_arn=annotations.get(states.ROLE_ARN_ANNOTATION, ""),
             audience=annotations.get(states.AUDIENCE_ANNOTATION, DEFAULT_AUDIENCE),
             token_seconds=_seconds(annotations.get(states.TOKEN_EXPIRATION_ANNOTATION, "")),
-            regional_sts=_regional(annotations.get(states.STS_REGIONAL_ANNOTATION, "")),
+            # Whatever is neither true nor false leaves it at EKS's default, which is true.
+            regional_sts=annotations.get(states.STS_REGIONAL_ANNOTATION, "") not in _FALSE,
             annotated=states.ROLE_ARN_ANNOTATION in annotations,
             by_irsa=annotations.get(states.ROLE_ARN_ANNOTATION, "") == annotations.get(states.ROLE_MARK),
             notes={key: annotations[key] for key in states.CHAIN_ANNOTATIONS if key in annotations},
@@ -70,8 +71,3 @@ def _seconds(text: str) -> int:
     if not _INTEGER.fullmatch(text) or not -_INT64 <= int(text) < _INT64:
         return DEFAULT_SECONDS
     return max(int(text), MINIMUM_SECONDS)
-
-
-def _regional(text: str) -> bool:
-    # Whatever is neither true nor false leaves it at EKS's default, which is true.
-    return text not in _FALSE

@@ -37,10 +37,6 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, str)
 
 
-def _is_text_or_null(value: Any) -> bool:
-    return value is None or isinstance(value, str)
-
-
 def _map_of(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, dict) and all(map(fits, value.values()))
 
@@ -48,7 +44,9 @@ def _map_of(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
 TEXT = Form("a string", _is_text)
 TEXTS = Form("a list of strings", lambda value: isinstance(value, list) and all(map(_is_text, value)))
 TEXT_MAP = Form("an object of strings", _map_of(_is_text))
-GAPPED_MAP = Form("an object of strings or null", _map_of(_is_text_or_null))
+GAPPED_MAP = Form(
+    "an object of strings or null", _map_of(lambda value: value is None or isinstance(value, str))
+)
 OBJECT = Form("an object", lambda value: isinstance(value, dict))
 NUMBER = Form("a whole number", lambda value: isinstance(value, int) and not isinstance(value, bool))
 FLAG = Form("true or false", lambda value: isinstance(value, bool))

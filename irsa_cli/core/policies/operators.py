@@ -198,6 +198,7 @@ _DATE = re.compile(
 )
 _SECONDS = re.compile(r"-?\d{1,15}(?:\.\d{1,9})?", re.ASCII)
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)", re.ASCII)
+_BOOLEANS = {"true": True, "false": False}
 _PREFIX = re.compile(r"[0-9A-Fa-f:.]+(?:/\d{1,3})?", re.ASCII)
 
 
@@ -223,10 +224,6 @@ def _number(text: str) -> Decimal:
     return Decimal(text)
 
 
-def _boolean(text: str) -> bool:
-    return {"true": True, "false": False}[text.lower()]
-
-
 def _network(text: str) -> IPv4Network | IPv6Network:
     if not _PREFIX.fullmatch(text):
         raise ValueError(text)
@@ -235,10 +232,6 @@ def _network(text: str) -> IPv4Network | IPv6Network:
 
 def _within(inner: IPv4Network | IPv6Network, outer: IPv4Network | IPv6Network) -> bool:
     return inner.version == outer.version and inner.network_address in outer
-
-
-def _bytes_equal(*_: object) -> Truth:
-    return None  # No key of a web identity is binary.
 
 
 _ORDER: dict[str, Callable[[Any, Any], bool]] = {
@@ -260,8 +253,8 @@ COMPARISONS: dict[str, tuple[Compare, bool]] = {
     "ArnLike": (_with_variables(_arn_like), False),
     "ArnNotEquals": (_with_variables(_arn_like), True),
     "ArnNotLike": (_with_variables(_arn_like), True),
-    "Bool": (_plain(_boolean, _ORDER["Equals"]), False),
-    "BinaryEquals": (_bytes_equal, False),
+    "Bool": (_plain(lambda text: _BOOLEANS[text.lower()], _ORDER["Equals"]), False),
+    "BinaryEquals": (lambda *_: None, False),  # No key of a web identity is binary.
     "IpAddress": (_plain(_network, _within), False),
     "NotIpAddress": (_plain(_network, _within), True),
     **{f"Numeric{name}": (_plain(_number, test), False) for name, test in _ORDER.items()},

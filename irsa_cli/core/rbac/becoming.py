@@ -142,7 +142,7 @@ class Becoming:
         if any(item.subject == MASTERS and item.is_sure for item in found if item.binding != SUPERUSERS):
             # Show the explicit binding instead, because people look for it.
             found = [item for item in found if item.binding != SUPERUSERS]
-        return tuple(sorted(found, key=_place))
+        return tuple(sorted(found, key=lambda it: (it.is_part, not it.is_sure, it.subject, str(it.binding))))
 
     def by(
         self, binding: RbacBinding, namespace: str, name: str, pods: int | None = None
@@ -156,10 +156,6 @@ class Becoming:
         rules = (self.index.rules_of(item.role) for item in policies)
         unknown = (item.why for item in rules if isinstance(item, Unreadable))
         return tuple(dict.fromkeys((*self.index.objects.unread, *unknown)))
-
-
-def _place(taker: AccountTaker) -> tuple[bool, bool, RbacSubject, str]:
-    return taker.is_part, not taker.is_sure, taker.subject, str(taker.binding)
 
 
 @dataclass(frozen=True)

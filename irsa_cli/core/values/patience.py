@@ -158,12 +158,6 @@ def give_up() -> None:
         calls.given_up += 1
 
 
-def _note_refusal(status: int) -> None:
-    calls = _current.get()
-    if calls is not None:
-        calls.refused.add(status)
-
-
 def persist(attempt: Callable[[], T], *, writes: bool) -> T:
     """Call, and repeat the call while it fails temporarily; raises the last `ServiceError`.
 
@@ -212,8 +206,8 @@ def _tell_waiting(failure: ServiceError, spent: float, most: float) -> None:
 def _note_failure(failure: ServiceError) -> None:
     if failure.outcome is Outcome.UNKNOWN and not failure.status:
         give_up()
-    if failure.outcome is Outcome.REFUSED:
-        _note_refusal(failure.status)
+    if failure.outcome is Outcome.REFUSED and (calls := _current.get()) is not None:
+        calls.refused.add(failure.status)
 
 
 def _assure(mine: Patience, *, lost: bool) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+import json
 import shlex
 from dataclasses import replace
 from datetime import datetime
+from importlib.resources import files
 
 from irsa_cli.core.doctor.clues.trust_flaws import GENERATED, Flaw, flaws_of, other_roles
 from irsa_cli.core.doctor.commands import admit, in_account, make, of_role, rewrite_trust
@@ -22,13 +24,10 @@ from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.issuer import host_path
 from irsa_cli.core.values.names import subject as subject_claim
 
-_TRUST = "eks:associate-service-account-role.html"
-_OPERATORS = "iam:reference_policies_elements_condition_operators.html"
-_KEYS = "iam:reference_policies_iam-condition-keys.html#condition-keys-wif"
-_PRINCIPAL = "iam:reference_policies_elements_principal.html"
-_DENIED = "AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity"
-_LOOKS_AT = "iam GetRole (trust policy), the token's issuer, subject and audience"
-_ADD = "Add the right statement (irsa create-sa --attach-role-arn ... --update-trust), or fix this one."
+_TABLE = json.loads(
+    (files("irsa_cli.core.doctor") / "data" / "trust_causes.json").read_text(encoding="utf-8")
+)
+"""The causes, and the texts that are usual among them: each is a flaw in `clues.trust_flaws`."""
 
 
 def _check(identifier: str) -> Check:
@@ -123,88 +122,8 @@ def _with_exceptions(
     return {**found, "Statement": statements}
 
 
-def _trust_cause(
-    identifier: str, weight: int, title: str, source: str = _TRUST, remedy: str = _ADD, symptom: str = _DENIED
-) -> None:
-    register = role_cause(
-        identifier, weight, title=title, symptom=symptom, looks_at=_LOOKS_AT, remedy=remedy, source=source
-    )
-    register(_check(identifier))
-
-
-_trust_cause("trust-principal", 89, "The role does not trust an OIDC provider.")
-_trust_cause(
-    "trust-old-cluster",
-    89,
-    "The role trusts the issuer of an earlier cluster.",
-    symptom=f"{_DENIED}, since the cluster was recreated",
-    remedy=f"Replace the old issuer in the principal and in every condition key. {_ADD}",
-)
-_trust_cause(
-    "trust-other-cluster",
-    88,
-    "The role trusts the issuer of another cluster.",
-    remedy="Add a statement for this cluster (irsa create-sa --attach-role-arn ... --update-trust). Keep the"
-    " other cluster's statement: its pods need it.",
-)
-_trust_cause(
-    "trust-provider-arn",
-    88,
-    "The provider's ARN in the trust policy is misspelt.",
-    remedy="Use arn:PARTITION:iam::ACCOUNT:oidc-provider/ISSUER, without https://, in the issuer's spelling. "
-    + _ADD,
-    source=_PRINCIPAL,
-)
-_trust_cause(
-    "trust-action",
-    88,
-    "The trust policy does not allow sts:AssumeRoleWithWebIdentity.",
-    source="https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html",
-)
-_trust_cause("trust-key-https", 88, "A condition key of the trust policy starts with https://.", _KEYS)
-_trust_cause(
-    "trust-key",
-    87,
-    "The token does not have a condition key of the trust policy.",
-    remedy="Use the keys ISSUER:sub and ISSUER:aud, without https://, with the principal's issuer. " + _ADD,
-    source=_KEYS,
-)
-_trust_cause(
-    "trust-wildcard",
-    87,
-    "The trust policy uses a wildcard with StringEquals.",
-    remedy="Use StringLike for wildcards. " + _ADD,
-    source=_OPERATORS,
-)
-_trust_cause(
-    "trust-whitespace", 87, "A value of the trust policy contains spaces or line breaks.", _OPERATORS
-)
-_trust_cause(
-    "trust-generated-name",
-    86,
-    "The trust policy allows the ServiceAccount of an earlier release.",
-    symptom=f"{_DENIED}, after an upgrade",
-    remedy="Use a fixed ServiceAccount name, or allow the names of all releases by a pattern (StringLike).",
-    source=_OPERATORS,
-)
-_trust_cause("trust-subject", 86, "The trust policy allows another ServiceAccount.")
-_trust_cause("trust-audience", 86, "The trust policy allows another audience.", _KEYS)
-_trust_cause(
-    "trust-condition",
-    85,
-    "The token does not meet a condition of the trust policy.",
-    remedy="If the condition should not exclude this ServiceAccount, fix it. An additional statement (irsa"
-    " create-sa --attach-role-arn ... --update-trust --force) would bypass the condition.",
-    source="iam:reference_policies_condition-keys.html",
-)
-_trust_cause(
-    "trust-deny",
-    89,
-    "The trust policy denies the token.",
-    remedy="If the Deny should not cover this ServiceAccount, add an exception to it. Do not remove it: it"
-    " protects the role from others.",
-    source="iam:reference_policies_evaluation-logic.html",
-)
+for _row in _TABLE["causes"]:
+    role_cause(**{**_TABLE["usual"], **_row})(_check(_row["identifier"]))
 
 TRUST_CAUSES = tuple(identifier for identifier in REGISTRY if identifier.startswith("trust-"))
 
