@@ -27,55 +27,38 @@ from irsa_cli.core.values import names
 ReadFile = Callable[[str], str]
 """The text of a file that the configuration names; raises `InvalidInput`."""
 
-EKSCTL = (
-    "metadata",
-    "attachPolicyARNs",
-    "wellKnownPolicies",
-    "attachPolicy",
-    "attachRoleARN",
-    "permissionsBoundary",
-    "roleName",
-    "roleOnly",
-    "tags",
-    "subjectPattern",
-    "status",
-)
-OURS = (
-    "rolePath",
-    "description",
-    "maxSessionDuration",
-    "inlinePolicies",
-    "subjects",
-    "clusters",
-    "trustConditions",
-    "audience",
-    "stsRegionalEndpoints",
-    "tokenExpiration",
-    *ACCOUNT_FIELDS,
-)
+_EKSCTL, _OWN, _NEW_ROLE = "eksctl", "irsa/v1", "new role"
+_FIELDS: Mapping[str, tuple[str, ...]] = {
+    "metadata": (_EKSCTL,),
+    "attachPolicyARNs": (_EKSCTL, _NEW_ROLE),
+    "wellKnownPolicies": (_EKSCTL, _NEW_ROLE),
+    "attachPolicy": (_EKSCTL, _NEW_ROLE),
+    "inlinePolicies": (_OWN, _NEW_ROLE),
+    "attachRoleARN": (_EKSCTL,),
+    "permissionsBoundary": (_EKSCTL, _NEW_ROLE),
+    "roleName": (_EKSCTL, _NEW_ROLE),
+    "rolePath": (_OWN, _NEW_ROLE),
+    "roleOnly": (_EKSCTL, _NEW_ROLE),
+    "description": (_OWN, _NEW_ROLE),
+    "maxSessionDuration": (_OWN, _NEW_ROLE),
+    "tags": (_EKSCTL, _NEW_ROLE),
+    "subjectPattern": (_EKSCTL, _NEW_ROLE),
+    "status": (_EKSCTL,),
+    "subjects": (_OWN, _NEW_ROLE),
+    "clusters": (_OWN, _NEW_ROLE),
+    "trustConditions": (_OWN, _NEW_ROLE),
+    "audience": (_OWN,),
+    "stsRegionalEndpoints": (_OWN,),
+    "tokenExpiration": (_OWN,),
+}
+"""Where a field comes from, and whether it is about a new role, so that it contradicts `attachRoleARN`."""
+EKSCTL = tuple(name for name, traits in _FIELDS.items() if _EKSCTL in traits)
+OURS = (*(name for name, traits in _FIELDS.items() if _OWN in traits), *ACCOUNT_FIELDS)
+OF_A_NEW_ROLE = (*(name for name, traits in _FIELDS.items() if _NEW_ROLE in traits), *OF_A_CHAIN)
 UNSAID = ("inline", "subjects", "target_role")
 """Attributes that eksctl's file can't express; of inline policies, those with other names."""
 OF_POLICIES = ("attachPolicyARNs", "wellKnownPolicies", "attachPolicy")
 METADATA = ("name", "namespace", "labels", "annotations")
-OF_A_NEW_ROLE = (
-    "attachPolicyARNs",
-    "wellKnownPolicies",
-    "attachPolicy",
-    "inlinePolicies",
-    "permissionsBoundary",
-    "roleName",
-    "rolePath",
-    "roleOnly",
-    "description",
-    "maxSessionDuration",
-    "tags",
-    "subjectPattern",
-    "subjects",
-    "clusters",
-    "trustConditions",
-    *OF_A_CHAIN,
-)
-"""Fields that contradict an existing role (`attachRoleARN`)."""
 _ROLE: Table = {
     **text_fields(
         {
