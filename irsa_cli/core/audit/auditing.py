@@ -8,9 +8,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from heapq import nsmallest
 
-from irsa_cli.core.audit.declared import UNUSED_DAYS, Declared, Drift
+from irsa_cli.core.audit.declared import UNUSED_DAYS, Declared, Drift, Powerful
 from irsa_cli.core.audit.estate import AuditedCluster, Estate
-from irsa_cli.core.audit.powerful import Powerful
 from irsa_cli.core.audit.reach import Reachable
 from irsa_cli.core.audit.takers import Candidates, Goal, Takers, TakerStep, by_iam, candidates, less_sure
 from irsa_cli.core.audit.trusts import Trusts
@@ -133,7 +132,6 @@ class InCluster:
         return lesser, bool(lesser or not found or takers.cluster.access.unread)
 
     def _way(self, takers: Takers, steps: list[TakerStep]) -> Risk:
-        """The risk of subjects with the same way."""
         step = steps[0]
         others = bisect_right(step.goals, -1, key=lambda goal: -goal.weight) - 1
         conditions = f", if {'; '.join(step.depends_on)}" if step.depends_on else ""
