@@ -40,8 +40,6 @@ class AuditFile:
 
 @dataclass
 class _Cluster:
-    """The documents about one cluster."""
-
     name: str = ""
     described: Json = field(default_factory=dict)
     associations: list[Json] | None = None

@@ -20,8 +20,6 @@ ADMINISTRATOR, ESCALATION = "administrator", "privilege escalation"
 
 @dataclass
 class _Numbered:
-    """Numbers for things in order of first use."""
-
     places: dict[Any, int] = field(default_factory=dict)
 
     def of(self, thing: Any) -> int:

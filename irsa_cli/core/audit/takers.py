@@ -110,7 +110,6 @@ class Takers:
         return found
 
     def _members(self, subject: RbacSubject) -> Sequence[str]:
-        """The existing ServiceAccounts of a subject."""
         if subject.account:
             there = self._spaces.get(subject.account.partition("/")[0], ())
             return [subject.account] if subject.account in there else ()

@@ -63,7 +63,6 @@ class Trusts:
 
     @cached_property
     def _clusters(self) -> Mapping[str, KnownCluster]:
-        """The clusters by the ARNs of their providers in trust policies."""
         named = {arn for role in self.estate.roles for arn in trusted_providers(role.trust)}
         found = {arn: self.estate.cluster_of(arn) for arn in named | set(self.estate.providers or ())}
         return {arn: cluster.known for arn, cluster in found.items() if cluster is not None}

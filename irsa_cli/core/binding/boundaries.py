@@ -88,7 +88,6 @@ class BoundaryRules:
 
 
 def _line(change: Change) -> str:
-    """The change as a plan shows it."""
     before, after = (
         state.arn if isinstance(state, BoundaryState) else "" for state in (change.before, change.after)
     )

@@ -21,8 +21,6 @@ def notices(source: str, root: MappingNode) -> list[str]:
 
 
 class _Lined(dict[str, Any]):
-    """A mapping that knows its line."""
-
     line = 0
 
 
@@ -163,7 +161,6 @@ def _grants(
     document: str = "attachPolicy",
     boundary: str = "permissionsBoundary",
 ) -> str:
-    """The permissions of a part, in words; '' for none."""
     found = [f"the role {item[role]}"] if item.get(role) else []
     found += [str(arn) for arn in as_list(item.get(arns) or []) if arn]
     known = [name for name, on in _part(item, "wellKnownPolicies").items() if on is True]

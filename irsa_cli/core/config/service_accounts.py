@@ -181,7 +181,6 @@ def _tags(reader: Reader, fields: Fields, found: Binding, defaults: Defaults) ->
 
 
 def _trust(reader: Reader, fields: Fields, found: Binding) -> Binding:
-    """Further subjects and conditions of the trust policy."""
     pattern = found.subject_pattern
     like = COMPARISONS["StringLike"][0]
     if pattern and not found.role_only and not like(found.name, pattern, None):

@@ -94,7 +94,6 @@ def _missing(objects: Sequence[LintedObject], there: set[tuple[str, str]]) -> It
 
 
 def _everybody(objects: Sequence[LintedObject]) -> Iterator[Risk | Unjudged]:
-    """Bindings that allow everyone to act as ServiceAccounts."""
     roles: list[RbacRole] = []
     bindings: list[tuple[LintedObject, RbacBinding]] = []
     for item in objects:

@@ -83,7 +83,6 @@ def _parts(tree: Tree) -> list[Tree]:
 
 
 def _word(tree: Tree) -> str:
-    """A name, or a text without its quotes."""
     return "".join(map(str, tree.scan_values(lambda _: True))).strip('"')
 
 
@@ -181,7 +180,6 @@ class Module:
         return found
 
     def _text(self, source: Source, tree: Tree, names: Names) -> str:
-        """A value inside a text."""
         value = self.value(source, tree, names)
         if isinstance(value, bool):
             return str(value).lower()
@@ -286,7 +284,6 @@ class Module:
         return self._attribute(labels if head == "data" else ["resource", *labels])
 
     def _attribute(self, labels: list[str]) -> Any:
-        """An attribute of a block in the module, or its gap."""
         block = next((item for item in self.blocks if list(item.labels) == labels[:3]), None)
         if block is None or len(labels) != 4:
             return None

@@ -123,7 +123,6 @@ def refuses(found: LintedTrust, subject: str) -> bool:
 
 
 def _malformed_parts(found: LintedTrust, document: Mapping[str, Any]) -> Iterator[InvalidInput]:
-    """The errors of invalid statements."""
     for index, item in enumerate(as_list(document["Statement"])):
         path, name = ("Statement", index), name_of(index, item if isinstance(item, dict) else {})
         if not isinstance(item, dict):
@@ -171,7 +170,6 @@ def _unknown_part(item: Any) -> str:
 
 
 def _block(value: Any) -> dict[str, Any]:
-    """The operators of a Condition, each with its keys."""
     found = value if isinstance(value, dict) else {}
     return {name: keys if isinstance(keys, dict | str) else () for name, keys in found.items()}
 

@@ -56,7 +56,6 @@ def service_account(body: Json) -> ServiceAccount:
 
 
 def _annotated(metadata: Json) -> datetime | None:
-    """The last write of the role annotation's manager."""
     times = [
         moment(entry.get("time"))
         for entry in metadata.get("managedFields") or []

@@ -220,7 +220,6 @@ def _why_theirs(account: CurrentServiceAccount) -> str:
 
 
 def _creators(bound: Bound, account: CurrentServiceAccount) -> Iterator[str]:
-    """The creators of ServiceAccount and role, if they are known."""
     maker = makers.maker_of_account(account.labels, account.annotations, account.managers)
     yield f"ServiceAccount {bound.full_name}: {_by(maker)}"
     if bound.used is not None:

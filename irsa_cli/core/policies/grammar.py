@@ -152,7 +152,6 @@ def _short(text: str) -> str:
 
 
 def _action(text: str) -> str:
-    """The problem with an action; '' for none."""
     if text == "*":
         return ""
     if found := placeholder_in_policy(text):
@@ -168,7 +167,6 @@ def _action(text: str) -> str:
 
 
 def _resource(text: str) -> str:
-    """The problem with a resource; '' for none."""
     if not text.strip("*"):
         return ""
     if found := placeholder_in_policy(text):

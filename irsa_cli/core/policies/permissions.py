@@ -79,7 +79,6 @@ def _allowed(policies: Policies, action: str, resource: str) -> Allowed | None:
 
 
 def _about(name: str, document: Any, action: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The statements of a policy about an action, with their names."""
     for index, item in enumerate(statements(document)):
         if does(item, action):
             yield f"{name}, {name_of(index, item)}", item

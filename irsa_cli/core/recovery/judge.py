@@ -119,8 +119,6 @@ def key_of(piece: Piece) -> Key:
 
 
 class _Judge:
-    """The decision about one run."""
-
     def __init__(self, facts: _Facts, transaction: str, gone: frozenset[Key], *, named: bool) -> None:
         self._facts = facts
         self._seen = facts.seen

@@ -218,7 +218,6 @@ def standing(seen: SeenLeftovers, role: SeenRole) -> Standing:
 
 
 def _why(seen: SeenLeftovers, role: SeenRole, life: Lifecycle) -> str:
-    """Why it is rolled back."""
     if lifecycle.tells_itself(role.state.tags):
         return life.why
     there = next((item for item in seen.accounts if item.full_name == role.account), None)

@@ -79,6 +79,5 @@ class Unlocked:
 
 
 def _summary(locks: Iterable[SeenLock]) -> dict[str, int]:
-    """Counts of held, ended and unknown locks."""
     found = Counter(lock.ended for lock in locks)
     return {"held": found[False], "ended": found[True], "unknown": found[None]}

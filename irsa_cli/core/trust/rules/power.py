@@ -174,7 +174,6 @@ def granted(document: Any) -> Granted:
 
 @lru_cache(maxsize=16384)
 def _listed(pattern: str) -> frozenset[str]:
-    """The listed actions that a pattern matches."""
     service = pattern.lower().partition(":")[0]
     if not any(sign in service for sign in "*?") and service not in _SERVICES:
         return frozenset()
