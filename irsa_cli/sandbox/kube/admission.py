@@ -27,8 +27,7 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.wrappers import Request, Response
 
 from irsa_cli.sandbox.kube import status
-from irsa_cli.sandbox.kube.kinds import NAMESPACES, PODS, SERVICE_ACCOUNTS, WEBHOOKS, Kind
-from irsa_cli.sandbox.kube.pods import containers_of
+from irsa_cli.sandbox.kube.kinds import NAMESPACES, PODS, SERVICE_ACCOUNTS, WEBHOOKS, Kind, containers_of
 from irsa_cli.sandbox.kube.schema import JsonObject
 from irsa_cli.sandbox.kube.store import Store, random_end
 

@@ -1,7 +1,9 @@
 """The kinds of objects that the API serves: names, fields, defaults and checks, one value for each kind.
 
 The table is kinds.yaml. Some are objects like any other and no more: a Lease that has expired is nobody's
-lock here, and who may do what is set in the sandbox (`authorizer`), not read from roles and bindings.
+lock here, who may do what is set in the sandbox (`authorizer`) and not read from roles and bindings, and
+nothing runs pods: they stay Pending until somebody writes another status. `admission` changes new pods.
+https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/
 https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/lease-v1/
 https://kubernetes.io/docs/reference/kubernetes-api/authorization-resources/
 https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/
@@ -9,15 +11,135 @@ https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-con
 
 import copy
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from irsa_cli.sandbox.kube import pods, status
-from irsa_cli.sandbox.kube.schema import JsonObject, Schema, schema_of
+from irsa_cli.sandbox.kube import status
+from irsa_cli.sandbox.kube.schema import JsonObject, Schema, dns_label_problems, schema_of
+
+_SECONDS = 30
+"""Default of `terminationGracePeriodSeconds`."""
+
+
+def _fill_in_pod(pod: JsonObject) -> None:
+    spec = pod.setdefault("spec", {})
+    name = spec.get("serviceAccountName") or spec.get("serviceAccount")
+    if name:
+        spec |= {"serviceAccountName": name, "serviceAccount": name}
+    defaults = {
+        "restartPolicy": "Always",
+        "terminationGracePeriodSeconds": _SECONDS,
+        "dnsPolicy": "ClusterFirst",
+        "securityContext": {},
+        "schedulerName": "default-scheduler",
+        "enableServiceLinks": True,
+    }
+    pod["spec"] = {**defaults, **spec}
+    for container in containers_of(pod):
+        _fill_in_container(container)
+    for volume in spec.get("volumes", []):
+        _fill_in_volume(volume)
+    pod.setdefault("status", {"phase": "Pending"})
+
+
+def _fill_in_container(container: JsonObject) -> None:
+    tag = container.get("image", "").rpartition("/")[2].partition(":")[2]
+    newest = tag in ("", "latest") and "@" not in container.get("image", "")
+    container.setdefault("resources", {})
+    container.setdefault("terminationMessagePath", "/dev/termination-log")
+    container.setdefault("terminationMessagePolicy", "File")
+    container.setdefault("imagePullPolicy", "Always" if newest else "IfNotPresent")
+
+
+def _fill_in_volume(volume: JsonObject) -> None:
+    projected = volume.get("projected")
+    if projected is not None:
+        projected.setdefault("defaultMode", 0o644)
+        for source in projected.get("sources", []):
+            if "serviceAccountToken" in source:
+                source["serviceAccountToken"].setdefault("expirationSeconds", 3600)
+
+
+def containers_of(pod: JsonObject) -> Iterator[JsonObject]:
+    """Init containers, then the others."""
+    yield from pod["spec"].get("initContainers", [])
+    yield from pod["spec"].get("containers", [])
+
+
+def _pod_problems(pod: JsonObject) -> list[status.FieldError]:
+    spec = pod["spec"]
+    if not spec.get("containers"):
+        return [status.required_value("spec.containers")]
+    volumes = [volume.get("name", "") for volume in spec.get("volumes", [])]
+    errors = _name_errors(volumes, "spec.volumes") + _token_errors(spec.get("volumes", []))
+    for part in ("initContainers", "containers"):
+        containers = spec.get(part, [])
+        errors += _name_errors([container.get("name", "") for container in containers], f"spec.{part}")
+        for index, container in enumerate(containers):
+            errors += _container_errors(container, volumes, f"spec.{part}[{index}]")
+    return errors
+
+
+def _name_errors(found: Sequence[str], field: str) -> list[status.FieldError]:
+    errors = []
+    for index, name in enumerate(found):
+        where = f"{field}[{index}].name"
+        if not name:
+            errors.append(status.required_value(where))
+        elif name in found[:index]:
+            errors.append(status.duplicate_value(where, name))
+        else:
+            errors += [status.invalid_value(where, name, why) for why in dns_label_problems(name)]
+    return errors
+
+
+def _container_errors(container: JsonObject, volumes: list[str], field: str) -> list[status.FieldError]:
+    errors = [] if container.get("image") else [status.required_value(f"{field}.image")]
+    paths: list[str] = []
+    for index, mount in enumerate(container.get("volumeMounts", [])):
+        where, path = f"{field}.volumeMounts[{index}]", mount.get("mountPath", "")
+        if mount.get("name", "") not in volumes:
+            errors.append(status.value_not_found(f"{where}.name", mount.get("name", "")))
+        if not path:
+            errors.append(status.required_value(f"{where}.mountPath"))
+        elif path in paths:
+            errors.append(status.invalid_value(f"{where}.mountPath", path, "must be unique"))
+        paths.append(path)
+    for index, variable in enumerate(container.get("env", [])):
+        if not variable.get("name"):
+            errors.append(status.required_value(f"{field}.env[{index}].name"))
+    return errors
+
+
+def _token_errors(volumes: list[JsonObject]) -> list[status.FieldError]:
+    """A projected token lives for 10 minutes at least, and has a path."""
+    errors = []
+    for index, volume in enumerate(volumes):
+        for place, source in enumerate(volume.get("projected", {}).get("sources", [])):
+            token: dict[str, Any] | None = source.get("serviceAccountToken")
+            if token is None:
+                continue
+            where = f"spec.volumes[{index}].projected.sources[{place}].serviceAccountToken"
+            if token.get("expirationSeconds", 3600) < 600:
+                why = "may not specify a duration less than 10 minutes"
+                found = token["expirationSeconds"]
+                errors.append(status.invalid_value(f"{where}.expirationSeconds", found, why))
+            if not token.get("path"):
+                errors.append(status.required_value(f"{where}.path"))
+    return errors
+
+
+def grace_of(pod: JsonObject, desired: int | None) -> int:
+    """Seconds that a deleted pod stays: none where no node runs it."""
+    if not pod["spec"].get("nodeName"):
+        return 0
+    own: int = pod["spec"].get("terminationGracePeriodSeconds", _SECONDS)
+    return own if desired is None else desired
+
 
 _RBAC = "rbac.authorization.k8s.io"
 _DATA_KEY = re.compile(r"[-._a-zA-Z0-9]+")
@@ -178,13 +300,13 @@ def _webhook_problems(configuration: JsonObject) -> list[status.FieldError]:
 
 
 _FILL_IN: Mapping[str, Callable[[JsonObject], None]] = {
-    "Pod": pods.fill_in,
+    "Pod": _fill_in_pod,
     "MutatingWebhookConfiguration": _fill_in_webhooks,
     "RoleBinding": _fill_in_binding,
     "ClusterRoleBinding": _fill_in_binding,
 }
 _PROBLEMS: Mapping[str, Callable[[JsonObject], list[status.FieldError]]] = {
-    "Pod": pods.problems,
+    "Pod": _pod_problems,
     "ConfigMap": _data_problems,
     "Secret": _data_problems,
     "Lease": _lease_problems,

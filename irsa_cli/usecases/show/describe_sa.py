@@ -44,7 +44,7 @@ from irsa_cli.usecases.read.identity import NamedServiceAccount
 from irsa_cli.usecases.read.rbac import read_access, read_rbac
 from irsa_cli.usecases.read.readable import read
 from irsa_cli.usecases.read.reads import Reads
-from irsa_cli.usecases.verification.chain import Link
+from irsa_cli.usecases.verification.iam_steps import Link
 
 WORKERS = 8
 Names = Iterable[str] | Unreadable

@@ -24,7 +24,7 @@ from irsa_cli.transaction.events import Event, Listener, Step
 from irsa_cli.usecases.command.caller import reach_of
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.verification import iam_steps
-from irsa_cli.usecases.verification.chain import Link, assume_target
+from irsa_cli.usecases.verification.iam_steps import Link, assume_target
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient

@@ -1,24 +1,36 @@
-"""The steps of IAM: the provider and the role's trust policy."""
+"""The steps of IAM: the provider, the role's trust policy, and the link from the role to its target role."""
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, TypeVar
 
+from irsa_cli.aws import bindings
+from irsa_cli.aws.sts import assume
+from irsa_cli.core.objects.aws import Role
+from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.plan.rules import UnreadableNote
+from irsa_cli.core.policies.permissions import Policies
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.results.verification import Check, Name, StepStatus, VerificationStep
+from irsa_cli.core.trust.chain import POLICY_NAME, Chain, FoundTarget, answer_of, target_of
 from irsa_cli.core.trust.evaluation import Answer, explain
 from irsa_cli.core.values.arn import iam_arn, role_arn
 from irsa_cli.core.values.errors import IrsaError, ServiceError
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, provider_arn
 from irsa_cli.core.values.shown import visible
+from irsa_cli.usecases.command.connect import Connection
+from irsa_cli.usecases.read.observe import read_target
 
 if TYPE_CHECKING:
+    from irsa_cli.core.objects.credentials import RoleCredentials
     from irsa_cli.core.plan.states import ProviderState, RoleState
     from irsa_cli.core.values.cluster import Cluster, Reach
+
 
 T = TypeVar("T")
 OK, FAILED, NOT_CHECKED = StepStatus.OK, StepStatus.FAILED, StepStatus.NOT_CHECKED
@@ -109,3 +121,115 @@ def trust(found: Future[RoleState | None], arn: str, identity: WebIdentity) -> V
     return VerificationStep(
         Name.TRUST, sent, (Check("role", OK, "it exists"), *lines), statements=explanation.verdicts
     )
+
+
+_TAGS = {"irsa": "verify"}
+"""A session tag, for a role that needs sts:TagSession."""
+_STATUS = {Answer.YES: StepStatus.OK, Answer.NO: StepStatus.FAILED, Answer.UNKNOWN: StepStatus.NOT_CHECKED}
+
+
+@dataclass(frozen=True)
+class Link:
+    """The policies that decide if a role can assume its target."""
+
+    chain: Chain
+    role: Role | Unreadable | None
+    target: FoundTarget
+
+    @classmethod
+    def read(cls, connection: Connection, chain: Chain) -> Link:
+        """Read both sides at the same time; what can't be read is said, and nothing is raised."""
+        with ThreadPoolExecutor(2) as pool:
+            role = pool.submit(_role, connection, chain.role_arn)
+            target = pool.submit(_target, connection, chain.target_arn)
+        found = role.result()
+        own = found.policies if isinstance(found, Role) else {}
+        own = {} if isinstance(own, Unreadable) else own
+        named, tags = target_of(own.get(POLICY_NAME, {}))
+        chain = replace(chain, tag_session=tags) if named == chain.target_arn else chain
+        return cls(chain, found, target.result())
+
+    def checks(self) -> tuple[Check, ...]:
+        """How the policies of both sides decide; if one is unreadable, only STS decides."""
+        return (*self._permission(), *self._trust())
+
+    def _permission(self) -> tuple[Check, ...]:
+        role = self.role
+        if role is None:
+            return (Check("permission", StepStatus.FAILED, f"role {self.chain.role_arn} does not exist"),)
+        if isinstance(role, Unreadable) or isinstance(role.policies, Unreadable):
+            why = role.why if isinstance(role, Unreadable) else role.policies.why  # type: ignore[union-attr]
+            return (Check("permission", StepStatus.NOT_CHECKED, f"not checked: {why}", needed=False),)
+        boundary = role.boundary_policy
+        known = None if isinstance(boundary, Unreadable) else boundary
+        policies: Policies = role.policies
+        said = self.chain.allowed(policies, boundary=known, has_boundary=bool(role.boundary))
+        return tuple(Check("permission", _STATUS[item.answer], item.why, needed=False) for item in said)
+
+    def _trust(self) -> tuple[Check, ...]:
+        target, arn = self.target, self.chain.target_arn
+        if target.unread:
+            unread = f"not checked: {target.unread}"
+            return (Check("trust policy", StepStatus.NOT_CHECKED, unread, needed=False),)
+        if target.trust is None:
+            return (Check("role", StepStatus.FAILED, f"role {arn} does not exist"),)
+        said = self.chain.judge(target.trust)
+        status = _STATUS[answer_of(said)]
+        why = "; ".join(f"{item.action}: {item.why}" for item in said if item.why)
+        text = f"the trust policy of {arn} allows the role" if status is StepStatus.OK else why
+        return (Check("trust policy", status, text, needed=False),)
+
+    def step(self, result: RoleCredentials | IrsaError) -> VerificationStep:
+        """The whole link: what STS said, and what the policies say."""
+        sent = f"AssumeRole {self.chain.target_arn} with the role's credentials"
+        sent += f", external id {self.chain.external_id}" if self.chain.external_id else ""
+        if not isinstance(result, IrsaError):
+            # STS's answer is proof, whatever a policy seems to say.
+            own = (check for check in self.checks() if check.status is not StepStatus.FAILED)
+            tried = Check("credentials", StepStatus.OK, result.role_session)
+            return step(Name.CHAIN, sent, *own, tried)
+        refused = is_refused(result)
+        status = StepStatus.FAILED if refused else StepStatus.NOT_CHECKED
+        text = result.reason if refused else f"not checked: {result.reason or result.message}"
+        return step(Name.CHAIN, sent, *self.checks(), Check("credentials", status, text))
+
+
+def unreadable_step(note: UnreadableNote) -> VerificationStep:
+    """The link that is noted in a way that nobody can follow."""
+    check = Check("annotation", StepStatus.NOT_CHECKED, f"not checked: {note.message}: {note.reason}")
+    return step(Name.CHAIN, "nothing, because the target role is unknown", check)
+
+
+def assume_target(
+    connection: Connection,
+    credentials: RoleCredentials,
+    chain: Chain,
+    wait: Callable[[ServiceError], bool] = lambda error: False,
+) -> RoleCredentials:
+    """Assume the target with the role's credentials; raises `ServiceError` if STS rejects it for good.
+
+    After a rejection that may be due to IAM's propagation, `wait` decides whether to try again.
+    """
+    sts = connection.aws.client_of("sts", credentials)
+    tags = _TAGS if chain.tag_session else {}
+    while True:
+        try:
+            return assume(sts, chain.target_arn, external_id=chain.external_id, tags=tags)
+        except ServiceError as error:
+            if (error.code == "AccessDenied" or error.transient) and wait(error):
+                continue
+            raise
+
+
+def _role(connection: Connection, arn: str) -> Role | Unreadable | None:
+    account, name = role_arn(arn).account, role_arn(arn).name
+    session = connection.session_of(account)
+    if session is None:
+        return Unreadable(f"irsa has no credentials for account {account}")
+    found = attempt(lambda: bindings.role(session.client("iam"), name))
+    return Unreadable(found.reason or found.message) if isinstance(found, IrsaError) else found
+
+
+def _target(connection: Connection, arn: str) -> FoundTarget:
+    found = attempt(lambda: read_target(connection, arn))
+    return FoundTarget(unread=found.reason or found.message) if isinstance(found, IrsaError) else found

@@ -37,8 +37,7 @@ from irsa_cli.usecases.read.identity import NamedServiceAccount
 from irsa_cli.usecases.read.readable import check_namespace
 from irsa_cli.usecases.read.reads import WORKERS, Reads
 from irsa_cli.usecases.verification import iam_steps, steps
-from irsa_cli.usecases.verification.chain import Link, assume_target, unreadable_step
-from irsa_cli.usecases.verification.iam_steps import attempt
+from irsa_cli.usecases.verification.iam_steps import Link, assume_target, attempt, unreadable_step
 
 if TYPE_CHECKING:
     from irsa_cli.core.objects.aws import Association
