@@ -18,7 +18,7 @@ from typing import Any
 from werkzeug.wrappers import Request, Response
 
 from irsa_cli.sandbox.kube import status, wire
-from irsa_cli.sandbox.kube.kinds import KINDS, PODS, SERVICE_ACCOUNTS, Kind
+from irsa_cli.sandbox.kube.kinds import KINDS, PODS, REQUESTS, SERVICE_ACCOUNTS, Kind
 from irsa_cli.sandbox.kube.schema import JsonObject, key_problems
 
 _META = "meta.k8s.io/v1"
@@ -161,13 +161,13 @@ def _requirement(term: str, selector: str) -> _Test:
 
 
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
-_KIND_VERBS = ["create", "delete", "get", "list", "patch"]
-_REVIEWS = ("authorization.k8s.io", "selfsubjectaccessreviews", "SelfSubjectAccessReview")
+_VERBS = ["create", "delete", "get", "list", "patch"]
+_REVIEW = REQUESTS["SelfSubjectAccessReview"]
 _SUBRESOURCES = {
     PODS: ("status", "", "v1", "Pod", ["patch"]),
     SERVICE_ACCOUNTS: ("token", "authentication.k8s.io", "v1", "TokenRequest", ["create"]),
 }
-GROUPS = sorted({group for group, _ in KINDS} | {_REVIEWS[0]})
+GROUPS = sorted({group for group, _ in KINDS} | {_REVIEW.group})
 
 
 def answer_discovery(request: Request, path: str) -> Response | None:
@@ -196,29 +196,22 @@ def _group_list(groups: list[str]) -> JsonObject:
     return {"kind": "APIGroupList", "apiVersion": "v1", "groups": listed}
 
 
-def _kinds(group: str) -> list[Kind]:
-    return [kind for (place, _), kind in sorted(KINDS.items()) if place == group]
-
-
-def _verbs(kind: Kind) -> list[str]:
-    return [*_KIND_VERBS, "update"] if kind.replaced else _KIND_VERBS
+def _served(group: str) -> list[tuple[Kind, list[str]]]:
+    kinds = [kind for (place, _), kind in sorted(KINDS.items()) if place == group]
+    served = [(kind, [*_VERBS, "update"] if kind.replaced else _VERBS) for kind in kinds]
+    return served + ([(_REVIEW, ["create"])] if group == _REVIEW.group else [])
 
 
 def _resources(group: str) -> JsonObject:
     resources: list[dict[str, Any]] = []
-    for kind in _kinds(group):
+    for kind, verbs in _served(group):
         common = {"namespaced": kind.namespaced, "singularName": kind.singular}
         names = {"shortNames": list(kind.short_names)} if kind.short_names else {}
-        resources.append({"name": kind.resource, **common, "kind": kind.kind, "verbs": _verbs(kind), **names})
+        resources.append({"name": kind.resource, **common, "kind": kind.kind, "verbs": verbs, **names})
         if kind in _SUBRESOURCES:
-            name, _, _, of_kind, verbs = _SUBRESOURCES[kind]
+            name, _, _, of_kind, theirs = _SUBRESOURCES[kind]
             name = f"{kind.resource}/{name}"
-            resources.append({"name": name, **common, "singularName": "", "kind": of_kind, "verbs": verbs})
-    if group == _REVIEWS[0]:
-        name, review = _REVIEWS[1:]
-        resources.append(
-            {"name": name, "singularName": "", "namespaced": False, "kind": review, "verbs": ["create"]}
-        )
+            resources.append({"name": name, **common, "singularName": "", "kind": of_kind, "verbs": theirs})
     return {
         "kind": "APIResourceList",
         "apiVersion": "v1",
@@ -230,7 +223,8 @@ def _resources(group: str) -> JsonObject:
 def _aggregated(groups: list[str]) -> JsonObject:
     items = []
     for group in groups:
-        version = {"version": "v1", "freshness": "Current", "resources": _aggregated_resources(group)}
+        resources = [_aggregated_resource(*served) for served in _served(group)]
+        version = {"version": "v1", "freshness": "Current", "resources": resources}
         items.append({"metadata": {"name": group} if group else {}, "versions": [version]})
     return {
         "kind": "APIGroupDiscoveryList",
@@ -240,27 +234,18 @@ def _aggregated(groups: list[str]) -> JsonObject:
     }
 
 
-def _aggregated_resources(group: str) -> list[JsonObject]:
-    resources = [_aggregated_resource(kind) for kind in _kinds(group)]
-    if group == _REVIEWS[0]:
-        name, review = _REVIEWS[1:]
-        kind = {"group": group, "version": "v1", "kind": review}
-        resources.append({"resource": name, "responseKind": kind, "scope": "Cluster", "verbs": ["create"]})
-    return resources
-
-
-def _aggregated_resource(kind: Kind) -> JsonObject:
+def _aggregated_resource(kind: Kind, verbs: list[str]) -> JsonObject:
     entry: JsonObject = {
         "resource": kind.resource,
         "responseKind": {"group": kind.group, "version": "v1", "kind": kind.kind},
         "scope": "Namespaced" if kind.namespaced else "Cluster",
         "singularResource": kind.singular,
-        "verbs": _verbs(kind),
+        "verbs": verbs,
     }
     if kind.short_names:
         entry["shortNames"] = list(kind.short_names)
     if kind in _SUBRESOURCES:
-        name, group, version, of_kind, verbs = _SUBRESOURCES[kind]
+        name, group, version, of_kind, theirs = _SUBRESOURCES[kind]
         answered = {"group": group, "version": version, "kind": of_kind}
-        entry["subresources"] = [{"subresource": name, "responseKind": answered, "verbs": verbs}]
+        entry["subresources"] = [{"subresource": name, "responseKind": answered, "verbs": theirs}]
     return entry
