@@ -6,13 +6,12 @@ Services know nothing of it, and it knows nothing of them but `Endpoint`, and ho
 
 from __future__ import annotations
 
-import io
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
-from urllib.parse import unquote, unquote_plus, urlsplit
+from typing import TYPE_CHECKING, Literal, Protocol
+from urllib.parse import unquote_plus
 
 from irsa_cli.sandbox.model import HANDSHAKES, Answer, Call, Fault
 
@@ -316,32 +315,11 @@ def _fits(fault: Fault, service: str, operation: str, text: str, caller: str) ->
 
 def call_app(app: WSGIApplication, request: Incoming) -> tuple[int, dict[str, str], bytes]:
     """Status, headers and body of the application's answer. Raises what the application raises."""
-    from werkzeug.test import run_wsgi_app
+    from werkzeug.test import EnvironBuilder, run_wsgi_app
 
-    chunks, status, headers = run_wsgi_app(app, _environ(request), buffered=True)
+    path, _, query = request.target.partition("?")
+    environ = EnvironBuilder(
+        path, query_string=query, method=request.method, headers=[*request.headers.items()], data=request.body
+    ).get_environ()
+    chunks, status, headers = run_wsgi_app(app, environ, buffered=True)
     return int(status.split()[0]), dict(headers.items()), b"".join(chunks)
-
-
-def _environ(request: Incoming) -> dict[str, Any]:
-    url = urlsplit(request.target)
-    headers = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in request.headers.items()}
-    return {
-        **headers,
-        "CONTENT_TYPE": request.headers.get("content-type", ""),
-        "CONTENT_LENGTH": str(len(request.body)),
-        "REQUEST_METHOD": request.method,
-        "SCRIPT_NAME": "",
-        "PATH_INFO": unquote(url.path).encode().decode("latin-1"),
-        "RAW_URI": url.path,
-        "QUERY_STRING": url.query,
-        "SERVER_NAME": "127.0.0.1",
-        "SERVER_PORT": "80",
-        "SERVER_PROTOCOL": "HTTP/1.1",
-        "wsgi.url_scheme": "http",
-        "wsgi.input": io.BytesIO(request.body),
-        "wsgi.errors": io.StringIO(),
-        "wsgi.version": (1, 0),
-        "wsgi.multithread": True,
-        "wsgi.multiprocess": False,
-        "wsgi.run_once": False,
-    }
