@@ -24,39 +24,27 @@ from irsa_cli.sandbox.model import partition_of
 
 _ROLE_ARN = re.compile(r"arn:(aws[\w-]*):iam::(\d{12}):role/((?:[\x21-\x7e]+/)?)([\w+=,.@-]+)")
 _UPPER = string.ascii_uppercase + string.digits
-_CODES = {
-    "unknown": {
-        "eks": "UnrecognizedClientException",
-        "cloudtrail": "UnrecognizedClientException",
-        "ec2": "AuthFailure",
-        "s3": "InvalidAccessKeyId",
-        "": "InvalidClientTokenId",
-    },
-    "expired": {
-        "eks": "ExpiredTokenException",
-        "cloudtrail": "ExpiredTokenException",
-        "ec2": "RequestExpired",
-        "": "ExpiredToken",
-    },
-    "unsigned": {
-        "eks": "MissingAuthenticationTokenException",
-        "cloudtrail": "MissingAuthenticationTokenException",
-        "s3": "AccessDenied",
-        "": "MissingAuthenticationToken",
-    },
-    "signature": {
-        "eks": "InvalidSignatureException",
-        "cloudtrail": "InvalidSignatureException",
-        "": "SignatureDoesNotMatch",
-    },
-    "denied": {
-        "eks": "AccessDeniedException",
-        "cloudtrail": "AccessDeniedException",
-        "ec2": "UnauthorizedOperation",
-        "": "AccessDenied",
-    },
+_JSON_CODES = {
+    "unknown": "UnrecognizedClientException",
+    "expired": "ExpiredTokenException",
+    "unsigned": "MissingAuthenticationTokenException",
+    "signature": "InvalidSignatureException",
+    "denied": "AccessDeniedException",
 }
-"""Why a caller is refused, and each service's own code for that; '' stands for all others."""
+_CODES = {
+    "": {
+        "unknown": "InvalidClientTokenId",
+        "expired": "ExpiredToken",
+        "unsigned": "MissingAuthenticationToken",
+        "signature": "SignatureDoesNotMatch",
+        "denied": "AccessDenied",
+    },
+    "eks": _JSON_CODES,
+    "cloudtrail": _JSON_CODES,
+    "ec2": {"unknown": "AuthFailure", "expired": "RequestExpired", "denied": "UnauthorizedOperation"},
+    "s3": {"unknown": "InvalidAccessKeyId", "unsigned": "AccessDenied"},
+}
+"""Each service's own codes for why a caller is refused; '' has those that a service has no other for."""
 
 
 @dataclass(frozen=True)
@@ -246,8 +234,7 @@ def _unknown(service: str) -> AwsError:
 
 
 def _refused(why: str, service: str, message: str) -> AwsError:
-    codes = _CODES[why]
-    return AwsError(codes.get(service, codes[""]), message, 403)
+    return AwsError(_CODES.get(service, {}).get(why, _CODES[""][why]), message, 403)
 
 
 WINDOW = timedelta(minutes=15)
