@@ -12,17 +12,7 @@ from typing import TYPE_CHECKING
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.errors import call
-from irsa_cli.changes.common import (
-    Asked,
-    Settled,
-    check_role_is_there,
-    conflict,
-    expect,
-    gone,
-    read_until,
-    remember,
-    telling,
-)
+from irsa_cli.changes import common
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import DocumentState, State
 from irsa_cli.core.policies import policy
@@ -33,7 +23,7 @@ if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
 
 
-class AttachmentHandler(Settled):
+class AttachmentHandler(common.Settled):
     """Attaches and detaches one managed policy; the target is `(role name, policy ARN)`.
 
     A change from present to present attaches again what another run may be about to remove.
@@ -49,7 +39,7 @@ class AttachmentHandler(Settled):
         role, arn = change.target
         if change.after is None:
             return self._detach(role, arn)
-        check_role_is_there(self._iam, change, run, claim)
+        common.check_role_is_there(self._iam, change, run, claim)
         if claim is not None and not run.has_made(Kind.ROLE, role) and self._is_attached(role, arn):
             return Applied(changed=False)  # It was never detached, or not yet.
         call(self._iam.attach_role_policy, RoleName=role, PolicyArn=arn)
@@ -67,7 +57,9 @@ class AttachmentHandler(Settled):
     def recall(self, change: Change, claim: Claim, ago: float) -> None:
         """See `Handler.recall`."""
         asked = {"RoleName": change.target[0], "PolicyArn": change.target[1]}
-        remember(self._iam, change, ago, lambda it: ("AttachRolePolicy" if it else "DetachRolePolicy", asked))
+        common.remember(
+            self._iam, change, ago, lambda it: ("AttachRolePolicy" if it else "DetachRolePolicy", asked)
+        )
 
     def _is_attached(self, role: str, arn: str) -> bool:
         try:
@@ -82,12 +74,12 @@ class AttachmentHandler(Settled):
             call(self._iam.detach_role_policy, RoleName=role, PolicyArn=arn)
         except ServiceError as error:
             if error.code == reading.NOT_THERE:
-                return gone(error)
+                return common.gone(error)
             raise
         return Applied(changed=True)
 
 
-class InlinePolicyHandler(Settled):
+class InlinePolicyHandler(common.Settled):
     """Puts and deletes one inline policy; the target is `(role name, policy name)`."""
 
     def __init__(self, iam: IAMClient) -> None:
@@ -98,8 +90,8 @@ class InlinePolicyHandler(Settled):
         role, name = change.target
         if change.after is None:
             return self._delete(change, run)
-        check_role_is_there(self._iam, change, run, claim)
-        document = expect(DocumentState, change.after).document
+        common.check_role_is_there(self._iam, change, run, claim)
+        document = common.expect(DocumentState, change.after).document
         if not run.has_made(Kind.ROLE, role) and self._is_there(change, document, run):
             return Applied(changed=False)
         text = policy.dump(document)
@@ -117,17 +109,17 @@ class InlinePolicyHandler(Settled):
                 return may_be_gone
             return policy.equal(present, document) or (before is not None and policy.equal(present, before))
 
-        with telling(Outcome.REFUSED):
+        with common.telling(Outcome.REFUSED):
             present = self._read_until(change, fits, run)
         if not fits(present):
             gone = "it was deleted" if present is None else "an inline policy of that name was added"
-            raise conflict(change, gone)
+            raise common.conflict(change, gone)
         return present is not None and policy.equal(present, document)
 
     def _read_until(
         self, change: Change, fits: Callable[[policy.Document | None], bool], run: Run
     ) -> policy.Document | None:
-        return read_until(lambda: reading.inline_policy(self._iam, *change.target), fits, run)
+        return common.read_until(lambda: reading.inline_policy(self._iam, *change.target), fits, run)
 
     def _found(self, change: Change, transaction: str) -> Applied | None:
         present = reading.inline_policy(self._iam, *change.target)
@@ -141,26 +133,26 @@ class InlinePolicyHandler(Settled):
         """See `Handler.recall`."""
         asked = {"RoleName": change.target[0], "PolicyName": change.target[1]}
 
-        def write_of(state: State | None) -> tuple[str, Asked]:
+        def write_of(state: State | None) -> tuple[str, common.Asked]:
             if isinstance(state, DocumentState):
                 return "PutRolePolicy", {**asked, "PolicyDocument": state.document}
             return "DeleteRolePolicy", asked
 
-        remember(self._iam, change, ago, write_of)
+        common.remember(self._iam, change, ago, write_of)
 
     def _delete(self, change: Change, run: Run) -> Applied:
-        before = expect(DocumentState, change.before).document
-        with telling(Outcome.REFUSED):
+        before = common.expect(DocumentState, change.before).document
+        with common.telling(Outcome.REFUSED):
             present = self._read_until(change, lambda it: it is not None and policy.equal(it, before), run)
         if present is None:
             return Applied(changed=False)
         if not policy.equal(present, before):
-            raise conflict(change, "its document differs from what was written")
+            raise common.conflict(change, "its document differs from what was written")
         role, name = change.target
         try:
             call(self._iam.delete_role_policy, RoleName=role, PolicyName=name)
         except ServiceError as error:
             if error.code == reading.NOT_THERE:
-                return gone(error)
+                return common.gone(error)
             raise
         return Applied(changed=True)

@@ -18,18 +18,6 @@ from typing import Any
 
 from irsa_cli import __version__
 from irsa_cli.core.plan import written
-from irsa_cli.core.plan.written import (
-    FLAG,
-    NUMBER,
-    OBJECT,
-    TEXT,
-    TEXT_MAP,
-    Form,
-    UnknownState,
-    UnreadableChange,
-    mapping,
-    value,
-)
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.transaction.journal import SEAL, VERSION, JournalError, bytes_of, refused
 from irsa_cli.transaction.private import NotPrivate, check_folder, is_sealed, open_own
@@ -55,18 +43,18 @@ def read(path: Path) -> Story:
     header: Any = None
     try:
         header = _parsed(lines[0]) if lines else None
-        story = _begun(mapping(header, "its first line"))
+        story = _begun(written.mapping(header, "its first line"))
         records, rolls_back = list(story.records), bool(story.context.get(TAKES_BACK))
         for line in lines[1:]:
             try:
                 event = _parsed(line)
-            except UnreadableChange:
+            except written.UnreadableChange:
                 continue  # Torn: its step counts as not written, and the step's call had not gone out.
-            _replay(story, records, mapping(event, "a later line"))
+            _replay(story, records, written.mapping(event, "a later line"))
             rolls_back = rolls_back or event["event"] == "undo"
-    except UnknownState as error:
+    except written.UnknownState as error:
         raise _of_another_version(path, header, error) from error
-    except UnreadableChange as error:
+    except written.UnreadableChange as error:
         raise _not_read(header, f"{path} is not a journal", str(error)) from error
     if not story.outcome and not rolls_back and _is_whole(story):
         story.outcome = "committed"
@@ -111,26 +99,26 @@ def _parsed(line: bytes) -> Any:
     """A line as JSON; raises `UnreadableChange`, also for what JSON allows and no text can hold."""
 
     def refuse(constant: str) -> None:
-        raise UnreadableChange(f"{constant} is not a number")
+        raise written.UnreadableChange(f"{constant} is not a number")
 
     try:
         found = json.loads(line, parse_constant=refuse)
         if b"\\ud" in line.lower():  # Half a character: nothing can show it, or send it.
             json.dumps(found, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
-        raise UnreadableChange(str(error)) from error
+        raise written.UnreadableChange(str(error)) from error
     return found
 
 
 def _begun(header: Mapping[str, Any]) -> Story:
     """The story as it begins."""
-    version = value(header, "version", NUMBER, "the header")
+    version = written.value(header, "version", written.NUMBER, "the header")
     if version != VERSION:
-        raise UnknownState(f"version {version} of the journal")
-    stages = value(header, "plan", LISTS, "the header")
-    transaction = value(header, "transaction", NAME, "the header")
-    started = value(header, "started", TEXT, "the header")
-    context = value(header, "context", OBJECT, "the header")
+        raise written.UnknownState(f"version {version} of the journal")
+    stages = written.value(header, "plan", LISTS, "the header")
+    transaction = written.value(header, "transaction", NAME, "the header")
+    started = written.value(header, "started", written.TEXT, "the header")
+    context = written.value(header, "context", written.OBJECT, "the header")
     _check_context(context)
     records = [[Record(written.read(change)) for change in stage] for stage in stages]
     return Story(transaction, started, context, records, sealed=_is_sealed(header))
@@ -153,18 +141,18 @@ def _is_target(found: Any) -> bool:
     return texts and isinstance(found.get("cluster"), str)
 
 
-LISTS = Form("a list of lists", _is_lists)
-NAME = Form("the name of a transaction", is_transaction)
-TARGET = Form("a cluster and how it is reached", _is_target)
-TEXT_OR_NULL = Form("a string or null", lambda found: found is None or isinstance(found, str))
+LISTS = written.Form("a list of lists", _is_lists)
+NAME = written.Form("the name of a transaction", is_transaction)
+TARGET = written.Form("a cluster and how it is reached", _is_target)
+TEXT_OR_NULL = written.Form("a string or null", lambda found: found is None or isinstance(found, str))
 _CONTEXT = {
-    "command": TEXT,
-    "cluster": TEXT,
+    "command": written.TEXT,
+    "cluster": written.TEXT,
     "serviceAccount": TEXT_OR_NULL,
     "target": TARGET,
     TAKES_BACK: NAME,
-    "gated": FLAG,
-    "request": TEXT,
+    "gated": written.FLAG,
+    "request": written.TEXT,
 }
 """The keys of a context that this version uses; a context may lack some, and have more."""
 
@@ -172,7 +160,7 @@ _CONTEXT = {
 def _check_context(context: Mapping[str, Any]) -> None:
     for key, form in _CONTEXT.items():
         if key in context:
-            value(context, key, form, "the context")
+            written.value(context, key, form, "the context")
 
 
 def _not_read(header: Any, message: str, reason: str) -> JournalError:
@@ -186,7 +174,7 @@ def _not_read(header: Any, message: str, reason: str) -> JournalError:
     return JournalError(message, reason=reason, target=safe)
 
 
-def _of_another_version(path: Path, header: Any, unknown: UnknownState) -> JournalError:
+def _of_another_version(path: Path, header: Any, unknown: written.UnknownState) -> JournalError:
     """The error for a whole journal that this version must not act on."""
     version = header.get("irsa") if isinstance(header, dict) else None
     named = isinstance(version, str) and is_plain(version)
@@ -202,25 +190,25 @@ def _is_whole(story: Story) -> bool:
 
 
 def _replay(story: Story, records: Sequence[Record], event: Mapping[str, Any]) -> None:
-    name = value(event, "event", TEXT, "a later line")
+    name = written.value(event, "event", written.TEXT, "a later line")
     if name == "outcome":
-        outcome = value(event, "outcome", TEXT, "the line of the outcome")
+        outcome = written.value(event, "outcome", written.TEXT, "the line of the outcome")
         if outcome not in ENDS:
-            raise UnknownState(f"the outcome {outcome!r}")
+            raise written.UnknownState(f"the outcome {outcome!r}")
         story.outcome = outcome
         story.taken_over = story.taken_over or bool(event.get(TAKEN_OVER))
         return
     if name not in STEPS:
-        raise UnknownState(f"the step {name!r}")
-    number = value(event, "change", NUMBER, f"a line {name!r}")
+        raise written.UnknownState(f"the step {name!r}")
+    number = written.value(event, "change", written.NUMBER, f"a line {name!r}")
     if not 0 <= number < len(records):
-        raise UnreadableChange(f"a line {name!r} refers to change {number}, which is not in the plan")
+        raise written.UnreadableChange(f"a line {name!r} refers to change {number}, which is not in the plan")
     record = records[number]
     if name == "begin":
         record.begin()
     elif name == "done":
-        record.changed = value(event, "changed", FLAG, "a line 'done'")
-        record.identity = value(event, "identity", TEXT_MAP, "a line 'done'")
+        record.changed = written.value(event, "changed", written.FLAG, "a line 'done'")
+        record.identity = written.value(event, "identity", written.TEXT_MAP, "a line 'done'")
         record.done = True
     elif name == "refused":
         record.refused = True

@@ -13,15 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from irsa_cli.aws import bindings
-from irsa_cli.aws.cluster import (
-    EksCluster,
-    GoneCluster,
-    NoCluster,
-    describe,
-    expected,
-    find_region,
-    recognize,
-)
+from irsa_cli.aws import cluster as eks
 from irsa_cli.aws.session import AwsSession, WireCall
 from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.cluster import Cluster
@@ -46,14 +38,14 @@ class Connection:
     aws: AwsSession
     target: Target
     cluster: Cluster
-    _eks: EksCluster | None
+    _eks: eks.EksCluster | None
     _log: WireLog = field(default=lambda call: None)
     asks_cluster: bool = True
     others: Mapping[str, AwsSession] = field(default_factory=dict)
     """The sessions of other accounts, by account."""
     target_session: AwsSession | None = None
     """The session of the account of the target role, where the user gives one."""
-    gone: GoneCluster | None = None
+    gone: eks.GoneCluster | None = None
     """The facts about a cluster that does not exist any more."""
 
     def announce(self, note: Callable[[str], None]) -> None:
@@ -213,7 +205,7 @@ def _connected(
             if target.expect_account:
                 _check_caller(aws, target.expect_account)
             return _with_sessions(Connection(aws, target, cluster, None, log, kube), opened)
-        future = pool.submit(describe, aws, target.cluster)
+        future = pool.submit(eks.describe, aws, target.cluster)
         if not target.role_account:
             aws.client("iam")
         if kube:
@@ -221,7 +213,7 @@ def _connected(
             importlib.import_module("irsa_cli.kube.connection")
         try:
             described = future.result()
-        except NoCluster as error:
+        except eks.NoCluster as error:
             if target.tell_region is not None:
                 return _elsewhere(aws, target, opened, kube=kube, log=log)
             # The kubeconfig's cluster exists: account or region are wrong.
@@ -281,15 +273,15 @@ def _gone(
     aws: AwsSession,
     target: Target,
     opened: Mapping[str, Future[AwsSession]],
-    error: NoCluster,
+    error: eks.NoCluster,
     *,
     log: WireLog,
 ) -> Connection:
     """The connection without the cluster; raises `error` if nothing proves that there was one."""
-    cluster = _at_home(expected(aws, target.cluster), target)
+    cluster = _at_home(eks.expected(aws, target.cluster), target)
     check_expected(target, cluster)
     found = _with_sessions(Connection(aws, target, cluster, None, log, asks_cluster=False), opened)
-    found.cluster, found.gone = recognize(found.iam, cluster, error)
+    found.cluster, found.gone = eks.recognize(found.iam, cluster, error)
     return found
 
 
@@ -304,11 +296,11 @@ def _elsewhere(
     aws: AwsSession, target: Target, opened: Mapping[str, Future[AwsSession]], *, kube: bool, log: WireLog
 ) -> Connection:
     """The connection to the cluster in another region; raises `Refused` if there is none."""
-    region = find_region(aws, target.cluster)
+    region = eks.find_region(aws, target.cluster)
     if target.tell_region is not None:
         target.tell_region(f"cluster {target.cluster} is in {region}, not in {aws.region}")
     moved, there = aws.moved_to(region), replace(target, region=region)
-    found = describe(moved, target.cluster)
+    found = eks.describe(moved, target.cluster)
     check_expected(target, found.cluster)
     connection = _with_sessions(
         Connection(moved, there, _at_home(found.cluster, target), found, log, kube), opened

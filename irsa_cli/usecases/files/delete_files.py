@@ -25,17 +25,7 @@ from irsa_cli.usecases.command.connect import Connection, Target, WireLog, conne
 from irsa_cli.usecases.command.parallel import PARALLEL, Pace, ended, in_turn, result_of, run_all
 from irsa_cli.usecases.command.settings import Note, Settings
 from irsa_cli.usecases.command.signals import RunGroup, stoppable
-from irsa_cli.usecases.files.targets import (
-    Place,
-    Tell,
-    begun,
-    connected,
-    finished,
-    in_terms_of_files,
-    paced,
-    place_name,
-    places,
-)
+from irsa_cli.usecases.files import targets
 from irsa_cli.usecases.locks.locks import Locks, binding_lock, when_needed
 from irsa_cli.usecases.read.bindings import BindingsScope, read_bindings
 from irsa_cli.usecases.read.observe import current_account
@@ -56,36 +46,36 @@ class Request:
     ignore_maker: bool = False
 
 
-def delete_files(request: Request, settings: Settings, log: WireLog, tell: Tell) -> AppliedList:
+def delete_files(request: Request, settings: Settings, log: WireLog, tell: targets.Tell) -> AppliedList:
     """Delete the bindings of the files; what does not exist is as desired."""
-    pace, listen, notify = paced(request.parallel, request.max_failures, log, tell)
+    pace, listen, notify = targets.paced(request.parallel, request.max_failures, log, tell)
 
-    def reach(place: Place) -> tuple[Place, Connection]:
+    def reach(place: targets.Place) -> tuple[targets.Place, Connection]:
         connection = connect(place.target, kube=True, log=listen, check=lambda aws: None, gone=True)
         connection.announce(settings.note)
         return place, connection
 
-    where = places(request.configs, request.target, request.selection)
-    done = begun(request.configs)
-    connections = connected(where, reach, done, notify)
+    where = targets.places(request.configs, request.target, request.selection)
+    done = targets.begun(request.configs)
+    connections = targets.connected(where, reach, done, notify)
     _confirm(connections, settings)
     group = RunGroup()
     with stoppable(group, settings.note):
         for place, connection in connections:
-            name = place_name(connection.cluster, among=len(where))
+            name = targets.place_name(connection.cluster, among=len(where))
             grouped = replace(settings, group=group)
             with Locks.of(connection, grouped, Command.DELETE_SA) as locks:
                 deletions = Deletions(connection, grouped, request.force, name, files=True, locks=locks)
                 requests = _requests(place, ignore_maker=request.ignore_maker)
                 deletions.run(requests, done, pace, request.parallel, notify)
-    return finished(done, settings, pace, group, request.max_failures)
+    return targets.finished(done, settings, pace, group, request.max_failures)
 
 
-def _confirm(connections: Sequence[tuple[Place, Connection]], settings: Settings) -> None:
+def _confirm(connections: Sequence[tuple[targets.Place, Connection]], settings: Settings) -> None:
     """Ask once, about the bindings of all clusters that were reached."""
     among = len(connections)
     names = [
-        f"{place_name(connection.cluster, among=among)} {binding}".strip()
+        f"{targets.place_name(connection.cluster, among=among)} {binding}".strip()
         for place, connection in connections
         for binding in place.bindings
     ]
@@ -94,7 +84,7 @@ def _confirm(connections: Sequence[tuple[Place, Connection]], settings: Settings
     settings.check_confirmed(lambda: settings.confirm_names(heading, names))
 
 
-def _requests(place: Place, *, ignore_maker: bool) -> list[list[delete_sa.Request]]:
+def _requests(place: targets.Place, *, ignore_maker: bool) -> list[list[delete_sa.Request]]:
     """Those that only use a role before those whose role it may be."""
 
     def request(binding: Binding) -> delete_sa.Request:
@@ -135,7 +125,7 @@ class Deletions:
         done: AppliedList,
         pace: Pace,
         parallel: int,
-        tell: Tell,
+        tell: targets.Tell,
     ) -> None:
         """Delete stage by stage, those of one stage at the same time."""
         group = self.settings.group
@@ -160,7 +150,9 @@ class Deletions:
         result = result_of(lambda: when_needed(self.locks, settings, lock, delete))
         cluster = self.connection.cluster
         error = with_caller(result.error, self.connection.caller)
-        result.error = in_terms_of_files(error, cluster, request.title, forces=self.files, deletes=True)
+        result.error = targets.in_terms_of_files(
+            error, cluster, request.title, forces=self.files, deletes=True
+        )
         return ended(cluster, request.title, result, place=self.name)
 
 
@@ -176,7 +168,7 @@ class Pruning:
     """
 
     connection: Connection
-    place: Place
+    place: targets.Place
     selection: Selection
     note: Note
 

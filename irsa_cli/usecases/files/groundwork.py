@@ -17,15 +17,8 @@ from irsa_cli.core.values.errors import Conflict, IrsaError
 from irsa_cli.transaction.events import Report
 from irsa_cli.transaction.journal import Journal
 from irsa_cli.transaction.runner import Transaction
+from irsa_cli.usecases.command import execute
 from irsa_cli.usecases.command.connect import Connection
-from irsa_cli.usecases.command.execute import (
-    RunContext,
-    left,
-    new_run,
-    open_journal,
-    result_of_report,
-    transaction_of,
-)
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.command.signals import RunGroup
 
@@ -41,20 +34,20 @@ class SharedTransaction:
 
     @classmethod
     def begin(
-        cls, plan: Plan, connection: Connection, settings: Settings, context: RunContext
+        cls, plan: Plan, connection: Connection, settings: Settings, context: execute.RunContext
     ) -> SharedTransaction:
         """Begin the transaction; raises `JournalError`. `end` must follow in any case."""
-        run = new_run(settings)
+        run = execute.new_run(settings)
         # The empty last stage says that doing all of the plan is not yet the end.
-        journal = open_journal(Plan((*plan.stages, ())), run, settings, context)
+        journal = execute.open_journal(Plan((*plan.stages, ())), run, settings, context)
         try:
-            transaction = transaction_of(plan, connection, settings, journal, run, ends_later=True)
+            transaction = execute.transaction_of(plan, connection, settings, journal, run, ends_later=True)
             with (settings.group or RunGroup()).holding(run):
                 report = transaction.execute()
         except BaseException:
             journal.close()
             raise
-        result = result_of_report(report, connection.cluster, run.transaction, settings, context.way)
+        result = execute.result_of_report(report, connection.cluster, run.transaction, settings, context.way)
         return cls(result, transaction, journal, context.way)
 
     @property
@@ -90,7 +83,7 @@ class SharedTransaction:
         if stuck:
             result.ended = Ended.INCOMPLETE
             result.error = IrsaError("the shared parts could not be rolled back completely")
-            result.left = [left(item, result.transaction, self._way) for item in stuck]
+            result.left = [execute.left(item, result.transaction, self._way) for item in stuck]
         elif not stays and any(item.state == "undone" for item in result.changes):
             result.ended = Ended.ROLLED_BACK
         if not wholly and stays:

@@ -17,13 +17,7 @@ from irsa_cli.changes import handlers
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind
-from irsa_cli.core.recovery.authority import (
-    GIVEN,
-    beyond_marks,
-    owners_before,
-    parts_of_roles,
-    recover_command,
-)
+from irsa_cli.core.recovery import authority as rules
 from irsa_cli.core.values import limits
 from irsa_cli.core.values.errors import Refused
 from irsa_cli.transaction.reading import last_sent
@@ -41,9 +35,11 @@ def check_way(story: Story, recorded: Target, given: Target, *more: str) -> None
         raise Refused(
             f"transaction {story.transaction} has its roles in {_account(recorded)}",
             reason=f"--role-account sets {_account(given)}",
-            next_steps=(recover_command(story.transaction, story.to_paste, *more),),
+            next_steps=(rules.recover_command(story.transaction, story.to_paste, *more),),
         )
-    missing = [flag for key, flag in GIVEN.items() if getattr(recorded, key) and not getattr(given, key)]
+    missing = [
+        flag for key, flag in rules.GIVEN.items() if getattr(recorded, key) and not getattr(given, key)
+    ]
     if recorded.profile == os.environ.get("AWS_PROFILE"):
         missing = [flag for flag in missing if flag != "--profile"]
     if missing:
@@ -51,7 +47,7 @@ def check_way(story: Story, recorded: Target, given: Target, *more: str) -> None
             f"transaction {story.transaction} was run with {' and '.join(missing)}",
             reason="a journal can't choose irsa's identity or the programs that a kubeconfig runs",
             details=() if story.sealed else (NOT_WRITTEN_HERE.format(story.transaction),),
-            next_steps=(recover_command(story.transaction, story.to_paste, *more),),
+            next_steps=(rules.recover_command(story.transaction, story.to_paste, *more),),
         )
 
 
@@ -84,7 +80,7 @@ def check_marks(
     by the rollback itself, and on the way forward each step checks the mark.
     """
     if not story.sealed:
-        for name, changes in parts_of_roles(todo).items():
+        for name, changes in rules.parts_of_roles(todo).items():
             _check_mark(story, name, _role(name, connection), changes)
         if not forward and not named:
             _check_unused(story, todo, connection)
@@ -93,9 +89,9 @@ def check_marks(
 
 
 def _given_back(story: Story, path: Path, todo: Sequence[Change], connection: Connection) -> frozenset[str]:
-    owners = owners_before(item.change for item in story.records if not item.undone)
+    owners = rules.owners_before(item.change for item in story.records if not item.undone)
     found = set()
-    for name, changes in parts_of_roles(todo).items():
+    for name, changes in rules.parts_of_roles(todo).items():
         state = _state_with_mark(story, path, name, connection) if name in owners else None
         if state is not None and state.tags.get(states.TRANSACTION_TAG, states.NOBODY) == owners[name]:
             known = handlers(connection.iam, None)
@@ -180,7 +176,7 @@ def check_word(story: Story, begun: Iterable[Change], *, named: bool, forward: b
     """Refuse a journal without seal that asks for more than its marks prove, unless approved (`named`)."""
     if story.sealed or named:
         return
-    beyond = beyond_marks([record.change for record in story.records], begun)
+    beyond = rules.beyond_marks([record.change for record in story.records], begun)
     if not beyond and not forward:
         return
     raise Refused(
@@ -194,7 +190,7 @@ def check_word(story: Story, begun: Iterable[Change], *, named: bool, forward: b
 def _with_yes(story: Story, effect: str, *, forward: bool) -> tuple[str, str]:
     """The command that shows what would be done, and the one that does it."""
     shows, does = (
-        recover_command(story.transaction, story.to_paste, *(["--forward"] if forward else []), flag)
+        rules.recover_command(story.transaction, story.to_paste, *(["--forward"] if forward else []), flag)
         for flag in ("--dry-run", "--yes")
     )
     return f"{shows}  # shows everything", f"{does}  # {effect}"

@@ -18,21 +18,11 @@ from irsa_cli.core.recovery.report import Recoveries, Skipped
 from irsa_cli.core.results.result import ChangeResult, Command, Ended, Result
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import IrsaError, Refused
+from irsa_cli.transaction import recover as recovery
 from irsa_cli.transaction.events import Report
 from irsa_cli.transaction.journal import JournalError
 from irsa_cli.transaction.protocol import Run
 from irsa_cli.transaction.reading import find, read, unfinished, unreadable
-from irsa_cli.transaction.recover import (
-    Covers,
-    DeletionEnd,
-    ended_elsewhere,
-    interrupted_runs,
-    is_running,
-    look_at_deletion,
-    note_given_back,
-    roll_back,
-    supersede,
-)
 from irsa_cli.transaction.runner import roll_forward
 from irsa_cli.transaction.story import TAKES_BACK, Story
 from irsa_cli.usecases.command.caller import TARGET_KEYS, naming_caller, with_caller
@@ -43,17 +33,7 @@ from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.command.signals import RunGroup, stoppable
 from irsa_cli.usecases.locks.hold import Pause
 from irsa_cli.usecases.locks.locks import locked
-from irsa_cli.usecases.recovery import authority
-from irsa_cli.usecases.recovery.results import (
-    Approve,
-    approve,
-    back_result,
-    backward_changes,
-    cluster_of,
-    facts_of,
-    forward_changes,
-    planned,
-)
+from irsa_cli.usecases.recovery import authority, results
 
 RUNNING = "its process is still running"
 SINCE = "it appeared after the list was shown"
@@ -65,7 +45,7 @@ class Request:
 
     override: Callable[[Target], Target] = lambda target: target
     forward: bool = False
-    approve: Approve = lambda planned: True
+    approve: results.Approve = lambda planned: True
     confirmed: bool = False
     """Whether a person has seen it and says yes: by the flag, or when `approve` asks."""
 
@@ -87,7 +67,7 @@ def recover(transaction: str, request: Request, settings: Settings, log: WireLog
         with work.locked(path, connection) as held:
             given_back = work.authorise(path, connection, named=request.confirmed)
             shown = read(path)
-            approve(request.approve, [work.plan(shown)])
+            results.approve(request.approve, [work.plan(shown)])
             stop = RunGroup(f"{transaction} --forward" if request.forward else transaction)
             with stoppable(stop, warning(settings, forward=request.forward)):
                 carry_out = partial(work.carry_out, path, shown, connection, stop, given_back, held)
@@ -103,9 +83,9 @@ def recover_all(request: Request, settings: Settings, log: WireLog) -> Recoverie
     done = Recoveries([_unreadable(*item) for item in unreadable(settings.state_dir).items()])
     work = _Work(request, settings, log)
     found = unfinished(settings.state_dir)[::-1]
-    waiting = {path: story for path, story in found if not is_running(path)}
+    waiting = {path: story for path, story in found if not recovery.is_running(path)}
     if waiting and not settings.dry_run:
-        approve(request.approve, [work.plan(story) for story in waiting.values()])
+        results.approve(request.approve, [work.plan(story) for story in waiting.values()])
     stop = RunGroup("--all --forward" if request.forward else "--all")
     with stoppable(stop, warning(settings, forward=request.forward)):
         for path, story in found:
@@ -186,7 +166,7 @@ class _Work:
             _check_forward(story)
         if not self.settings.dry_run:
             return None
-        if is_running(path):
+        if recovery.is_running(path):
             raise JournalError(f"transaction {path.stem} is still running")
         return self.plan(story)
 
@@ -201,13 +181,13 @@ class _Work:
             )
 
     def _changes(self, story: Story) -> list[Change]:
-        return forward_changes(story) if self.request.forward else backward_changes(story)
+        return results.forward_changes(story) if self.request.forward else results.backward_changes(story)
 
     def plan(self, story: Story) -> Result:
         """The plan of the recovery."""
-        self.announce(cluster_of(story))
+        self.announce(results.cluster_of(story))
         changes = self._changes(story)
-        result = planned(story.transaction, changes, facts_of(story), self.settings)
+        result = results.planned(story.transaction, changes, results.facts_of(story), self.settings)
         if not story.sealed:
             result.notes.append(authority.NOT_WRITTEN_HERE.format(story.transaction))
         return result
@@ -218,9 +198,9 @@ class _Work:
         begun = [record.change for record in story.records if record.needs_undo]
         authority.check_cluster(story, connection)
         with naming_caller(connection.caller):
-            if not ended_elsewhere(story, handlers_of(connection)):
+            if not recovery.ended_elsewhere(story, handlers_of(connection)):
                 authority.check_lock(story, connection, named=named, forward=forward)
-            todo = forward_changes(story) if forward else begun
+            todo = results.forward_changes(story) if forward else begun
             given_back = authority.check_marks(story, path, todo, connection, forward=forward, named=named)
         authority.check_word(story, begun, named=named, forward=forward)
         return given_back
@@ -255,24 +235,26 @@ class _Work:
         stop.check()
         self._check_shown(shown, read(path))
         if given_back:
-            note_given_back(path, given_back)
+            recovery.note_given_back(path, given_back)
         story = read(path)
         found = handlers_of(connection)
         with naming_caller(connection.caller):
-            ended = look_at_deletion(path, story, found, self.settings.listen)
-            if ended is DeletionEnd.ENDED:
+            ended = recovery.look_at_deletion(path, story, found, self.settings.listen)
+            if ended is recovery.DeletionEnd.ENDED:
                 result = _deleted(story)
-            elif self.request.forward or ended is DeletionEnd.HALF:
+            elif self.request.forward or ended is recovery.DeletionEnd.HALF:
                 run = Run(story.transaction, settings.timeout, fence=settings.hold)
                 with stop.holding(run):
                     report = roll_forward(path, read(path), found, run, self.settings.listen)
                 result = _forward_result(report, story, connection, settings)
                 result.notes += (
-                    [f"{_gone(story)}: irsa continues the deletion"] if ended is DeletionEnd.HALF else []
+                    [f"{_gone(story)}: irsa continues the deletion"]
+                    if ended is recovery.DeletionEnd.HALF
+                    else []
                 )
                 result.error = with_caller(result.error, connection.caller)
             else:
-                leftovers = roll_back(
+                leftovers = recovery.roll_back(
                     path,
                     story,
                     found,
@@ -280,16 +262,16 @@ class _Work:
                     rollback_seconds=settings.rollback_timeout,
                     fence=settings.hold,
                 )
-                result = back_result(story, leftovers, story.transaction, connection.cluster)
+                result = results.back_result(story, leftovers, story.transaction, connection.cluster)
         committed = result.ended is Ended.COMMITTED
         if committed and story.about is not None:
-            supersede(interrupted_runs(self.settings.state_dir, story.about), _like(story))
-        result.cluster, result.facts = connection.cluster, facts_of(story, committed=committed)
+            recovery.supersede(recovery.interrupted_runs(self.settings.state_dir, story.about), _like(story))
+        result.cluster, result.facts = connection.cluster, results.facts_of(story, committed=committed)
         result.seconds = time.monotonic() - started
         return result
 
 
-def _like(story: Story) -> Covers:
+def _like(story: Story) -> recovery.Covers:
     """Leftovers of others after the end of this transaction: none of its own objects."""
     objects = {record.change.object for record in story.records}
     request = story.context.get("request")

@@ -17,13 +17,7 @@ from irsa_cli.core.objects import parsing
 from irsa_cli.core.objects.injection import Injection
 from irsa_cli.core.plan.rules import UnreadableNote
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
-from irsa_cli.core.results.verification import (
-    Permission,
-    Verification,
-    VerificationReport,
-    VerificationStep,
-    agreed,
-)
+from irsa_cli.core.results import verification
 from irsa_cli.core.trust.chain import chain_of_notes
 from irsa_cli.core.values import names
 from irsa_cli.core.values.arn import role_arn
@@ -98,7 +92,9 @@ class Request:
     selector: str = ""
 
 
-def verify_accounts(request: Request, log: WireLog, note: Callable[[str], None]) -> VerificationReport:
+def verify_accounts(
+    request: Request, log: WireLog, note: Callable[[str], None]
+) -> verification.VerificationReport:
     """Verify one ServiceAccount or many; raises `IrsaError` if irsa cannot reach the cluster."""
     started = monotonic()
     connection = connect(request.target, kube=True, log=log)
@@ -112,10 +108,10 @@ def verify_accounts(request: Request, log: WireLog, note: Callable[[str], None])
             verifier = Verifier(connection, reads, request.wanted, options, many)
             accounts, items = _many(verifier, request) if many else (1, (_one(verifier, request),))
     except IrsaError as error:
-        return VerificationReport(cluster, many=many, error=error)
+        return verification.VerificationReport(cluster, many=many, error=error)
     where = f"-n {request.namespace}" if request.namespace else ""
     look = " ".join(filter(None, ("irsa doctor", where, options))) if many else items[0].look
-    return VerificationReport(
+    return verification.VerificationReport(
         cluster,
         items,
         many=many,
@@ -132,7 +128,7 @@ def looking_options(request: Request) -> str:
     return " ".join((pasted_options(request.target), *readers))
 
 
-def _one(verifier: Verifier, request: Request) -> Verification:
+def _one(verifier: Verifier, request: Request) -> verification.Verification:
     account = NamedServiceAccount(verifier.connection, request.namespace, request.name)
     with ThreadPoolExecutor(1) as pool:
         pod = pool.submit(_pod, verifier.connection, request)
@@ -165,7 +161,7 @@ def _pod(connection: Connection, request: Request) -> tuple[str, str] | None:
     return request.pod, str(found["metadata"]["uid"])
 
 
-def _many(verifier: Verifier, request: Request) -> tuple[int, tuple[Verification, ...]]:
+def _many(verifier: Verifier, request: Request) -> tuple[int, tuple[verification.Verification, ...]]:
     with ThreadPoolExecutor(1) as pool:
         listing = pool.submit(
             verifier.connection.kube.service_accounts, request.namespace or None, request.selector
@@ -176,7 +172,7 @@ def _many(verifier: Verifier, request: Request) -> tuple[int, tuple[Verification
     annotated = [item for item in accounts if ROLE_ARN_ANNOTATION in _annotations(item)]
     count = Count("ServiceAccounts", len(annotated))
 
-    def one(item: Json) -> Verification:
+    def one(item: Json) -> verification.Verification:
         found = _of_list(verifier, item)
         count.one()
         return found
@@ -190,7 +186,7 @@ def _annotations(item: Json) -> dict[str, str]:
     return found
 
 
-def _of_list(verifier: Verifier, item: Json) -> Verification:
+def _of_list(verifier: Verifier, item: Json) -> verification.Verification:
     namespace, name = item["metadata"]["namespace"], item["metadata"]["name"]
     injection = Injection.read(_annotations(item))
     try:
@@ -198,9 +194,9 @@ def _of_list(verifier: Verifier, item: Json) -> Verification:
         return verifier.verify(namespace, name, injection)
     except InvalidInput as error:
         wrong = Refused(f"the annotation {ROLE_ARN_ANNOTATION} is invalid", reason=str(error))
-        return Verification(namespace, name, injection.role_arn, injection.audience, error=wrong)
+        return verification.Verification(namespace, name, injection.role_arn, injection.audience, error=wrong)
     except IrsaError as error:
-        return Verification(namespace, name, injection.role_arn, injection.audience, error=error)
+        return verification.Verification(namespace, name, injection.role_arn, injection.audience, error=error)
 
 
 @dataclass(frozen=True)
@@ -214,7 +210,7 @@ class Verifier:
     """The options by which `irsa doctor` looks at the same."""
     many: bool = False
 
-    def verify(self, namespace: str, name: str, injection: Injection) -> Verification:
+    def verify(self, namespace: str, name: str, injection: Injection) -> verification.Verification:
         """Go through the steps for a ServiceAccount whose annotations name a role."""
         started, reads, cluster = monotonic(), self.reads, self.connection.cluster
         audience, arn = self.wanted.audience or injection.audience, injection.role_arn
@@ -243,8 +239,8 @@ class Verifier:
             *steps.completeness(role, arn, reach, subject, annotated=injection.by_irsa),
             *steps.pods(others, arn, cluster),
         )
-        return agreed(
-            Verification(
+        return verification.agreed(
+            verification.Verification(
                 namespace,
                 name,
                 arn,
@@ -297,7 +293,7 @@ class Verifier:
 
     def _after(
         self, arn: str, exchanged: Exchange | IrsaError, target: Link | UnreadableNote | None
-    ) -> tuple[list[VerificationStep], list[Permission]]:
+    ) -> tuple[list[verification.VerificationStep], list[verification.Permission]]:
         """Use the credentials: ask for their identity, assume further roles, call AWS."""
         aws, calls = self.connection.aws, self.wanted.calls
         first = exchanged if isinstance(exchanged, IrsaError) else exchanged.credentials
@@ -305,7 +301,7 @@ class Verifier:
             whose = pool.submit(attempt, lambda: identity(aws.client_of("sts", _held(first))))
             links, last = self._chain(first, target)
             answers = pool.map(lambda item: attempt(lambda: make_call(aws, _held(last), item)), calls)
-        permissions: list[Permission] = []
+        permissions: list[verification.Permission] = []
         if (simulations := self._simulations(arn)) is not None:
             permissions += steps.simulated(attempt(simulations.result), self.wanted.actions)
         permissions += [steps.called(item, answer) for item, answer in zip(calls, answers, strict=True)]
@@ -313,13 +309,13 @@ class Verifier:
 
     def _chain(
         self, current: RoleCredentials | IrsaError, target: Link | UnreadableNote | None
-    ) -> tuple[list[VerificationStep], RoleCredentials | IrsaError]:
+    ) -> tuple[list[verification.VerificationStep], RoleCredentials | IrsaError]:
         """Become the roles of the chain, each with the credentials of the one before."""
 
         def sts(credentials: RoleCredentials | IrsaError) -> Any:
             return self.connection.aws.client_of("sts", _held(credentials))
 
-        found: list[VerificationStep] = []
+        found: list[verification.VerificationStep] = []
         if isinstance(target, UnreadableNote):
             current = target
             found.append(unreadable_step(target))

@@ -17,21 +17,9 @@ from irsa_cli.core.binding.spec import DesiredState, PolicyVersions
 from irsa_cli.core.binding.update_request import Pairing, Update
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.changes import Plan
+from irsa_cli.core.planning import update as planning
 from irsa_cli.core.planning.chaining import target_notes
 from irsa_cli.core.planning.differences import check_provider
-from irsa_cli.core.planning.update import (
-    ChainUpdate,
-    FoundChain,
-    Quotas,
-    chain_of,
-    chain_update,
-    check_pair,
-    ineffective,
-    plan,
-    restarts,
-    risks_of,
-    with_chain,
-)
 from irsa_cli.core.results.result import Command, Result
 from irsa_cli.core.trust.chain import Chain, statement_removals
 from irsa_cli.transaction.protocol import Run
@@ -133,7 +121,7 @@ class _Updating:
     versions: PolicyVersions = field(default_factory=PolicyVersions)
     chain: Chain | None = None
     """The role's target after the update."""
-    there: FoundChain | None = None
+    there: planning.FoundChain | None = None
     """The current targets and ConfigMaps, before and after the update."""
     chain_notes: list[str] = field(default_factory=list)
 
@@ -146,10 +134,10 @@ class _Updating:
         result.facts = {
             "serviceAccount": {"namespace": pair.namespace, "name": pair.name},
             "role": {"arn": pair.role_arn, "created": False},
-            "restart": restarts(todo),
+            "restart": planning.restarts(todo),
         }
         if result.error is None:
-            result.warnings = risks_of(pair, todo)
+            result.warnings = planning.risks_of(pair, todo)
             result.notes += [*notes, *self._notes(pair), *self.chain_notes]
         result.verification = self.verification or None
         return result
@@ -184,35 +172,37 @@ class _Updating:
         return self.request.boundaries.default or None if named is None else named
 
     def _plan(self, pair: Pairing) -> Plan:
-        update, rules, quotas = self.request.update, self.request.boundaries, Quotas()
+        update, rules, quotas = self.request.update, self.request.boundaries, planning.Quotas()
         bare = pair.role is not None and not pair.role.state.permissions_boundary
         if bare and update.concerns_role:
             update = replace(update, boundary=self._boundary())
         if not quotas.suffice(update, pair):
             quotas = self._quotas()
-        chain = chain_update(update, pair)
+        chain = planning.chain_update(update, pair)
         update = update if chain is None else chain.merged(update)
-        found = plan(update, pair, quotas, associate=self.request.associate, gated=self.request.verify)
+        found = planning.plan(
+            update, pair, quotas, associate=self.request.associate, gated=self.request.verify
+        )
         if self.request.verify:
-            self.chain = chain_of(pair) if chain is None else chain.after
+            self.chain = planning.chain_of(pair) if chain is None else chain.after
         if chain is not None:
             adds, gated = update.update_target_trust, self.request.verify
             judged = adds and not self.request.allow_wide_trust
             there = self.there = _read_chains(self.connection, pair.namespace, chain, judged=judged)
-            found = with_chain(found, chain, there, pair, adds=adds, gated=gated)
+            found = planning.with_chain(found, chain, there, pair, adds=adds, gated=gated)
             kept = statement_removals((item, there.left[item.target_arn]) for item in chain.left)[1]
             self.chain_notes = [*target_notes(chain.after, there.after), *kept]
         rules.check_plan(found, named=True)
         if not self.request.allow_wide_trust:
-            check_pair(pair, found)
+            planning.check_pair(pair, found)
         return found
 
-    def _quotas(self) -> Quotas:
+    def _quotas(self) -> planning.Quotas:
         found = unless_denied(lambda: iam.quotas(self.connection.iam))
         if isinstance(found, Unreadable):
-            return Quotas(known=False)
-        default = Quotas()
-        return Quotas(
+            return planning.Quotas(known=False)
+        default = planning.Quotas()
+        return planning.Quotas(
             found.get("AttachedPoliciesPerRoleQuota", default.attached),
             found.get("AssumeRolePolicySizeQuota", default.trust),
         )
@@ -243,7 +233,7 @@ class _Updating:
 
     def _notes(self, pair: Pairing) -> list[str]:
         update = self.request.update
-        notes = [] if pair.role is None else ineffective(update, pair.role)
+        notes = [] if pair.role is None else planning.ineffective(update, pair.role)
         if update.audience not in (None, pair.audience):
             notes.append(
                 f"restart running pods: they have tokens for {pair.audience}, which the role no longer"
@@ -253,7 +243,9 @@ class _Updating:
         return notes
 
 
-def _read_chains(connection: Connection, namespace: str, wanted: ChainUpdate, *, judged: bool) -> FoundChain:
+def _read_chains(
+    connection: Connection, namespace: str, wanted: planning.ChainUpdate, *, judged: bool
+) -> planning.FoundChain:
     """Read the chain before and after the update; see `observe.read_target`."""
     names = dict.fromkeys(filter(None, (wanted.config_map_before, wanted.config_map)))
     with ThreadPoolExecutor(4) as pool:
@@ -261,4 +253,4 @@ def _read_chains(connection: Connection, namespace: str, wanted: ChainUpdate, *,
         after = pool.submit(observe.targets, connection, filter(None, [wanted.after]), judged=judged)
         maps = list(pool.map(lambda name: observe.named_config_maps(connection, namespace, name), names))
     found = {name: item for part in maps for name, item in part.items()}
-    return FoundChain(left.result(), next(iter(after.result().values()), None), found)
+    return planning.FoundChain(left.result(), next(iter(after.result().values()), None), found)
