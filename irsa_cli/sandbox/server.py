@@ -20,6 +20,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from http.client import responses
 from typing import Any
@@ -37,22 +38,23 @@ HOST = "127.0.0.1"
 GARBAGE = b"no protocol that anybody speaks\r\n"
 
 
+@dataclass(eq=False)
 class Server:
-    """One listening port that leads to one endpoint."""
+    """One listening port that leads to one endpoint.
 
-    def __init__(
-        self,
-        exchange: Exchange,
-        endpoint: Endpoint,
-        tls: ssl.SSLContext | None = None,
-        *,
-        name: str = "aws",
-        control: Callable[[Incoming], Any] | None = None,
-    ) -> None:
-        """`name` is for faults of handshakes; `control` answers `/_sandbox/` without faults or log."""
-        self._listener = _Listener(exchange, endpoint, tls, name, control)
+    `name` is for faults of handshakes; `control` answers `/_sandbox/` without faults or log.
+    """
+
+    exchange: Exchange
+    endpoint: Endpoint
+    tls: ssl.SSLContext | None = None
+    name: str = "aws"
+    control: Callable[[Incoming], Any] | None = None
+
+    def __post_init__(self) -> None:
+        self._listener = _Listener(self)
         self._thread = threading.Thread(target=self._listener.serve_forever, args=(0.05,), daemon=True)
-        scheme = "https" if tls else "http"
+        scheme = "https" if self.tls else "http"
         self.url = f"{scheme}://{HOST}:{self._listener.server_port}"
 
     def start(self) -> None:
@@ -69,30 +71,22 @@ class Server:
 
 
 class _Listener(ThreadedWSGIServer):
-    def __init__(
-        self,
-        exchange: Exchange,
-        endpoint: Endpoint,
-        tls: ssl.SSLContext | None,
-        name: str,
-        control: Callable[[Incoming], Any] | None,
-    ) -> None:
+    def __init__(self, owner: Server) -> None:
         super().__init__(HOST, 0, _no_wsgi, _Handler)
-        self.exchange, self.endpoint, self.tls, self.control = exchange, endpoint, tls, control
-        self._name = name
+        self.owner = owner
         self._connections: set[socket.socket] = set()
         self._garbled: set[socket.socket] = set()
 
     def get_request(self) -> tuple[Any, Any]:
         connection, address = self.socket.accept()
-        if self.tls:
-            connection = self._wrap(connection, self.tls)
-            self.exchange.connected(1)
+        if self.owner.tls:
+            connection = self._wrap(connection, self.owner.tls)
+            self.owner.exchange.connected(1)
         self._connections.add(connection)
         return connection, address
 
     def _wrap(self, connection: socket.socket, tls: ssl.SSLContext) -> socket.socket:
-        fault = self.exchange.faults.strike_handshake(self._name)
+        fault = self.owner.exchange.faults.strike_handshake(self.owner.name)
         if fault and fault.kind == "tls-garbage":
             self._garbled.add(connection)
             return connection
@@ -113,13 +107,14 @@ class _Listener(ThreadedWSGIServer):
     @property
     def keeps_connections(self) -> bool:
         """Whether a connection is good for more than one call."""
-        return self.tls is None or not self.exchange.faults.await_handshakes(self._name)
+        owner = self.owner
+        return owner.tls is None or not owner.exchange.faults.await_handshakes(owner.name)
 
     def shutdown_request(self, request: Any) -> None:
         self._connections.discard(request)
         super().shutdown_request(request)
-        if self.tls:
-            self.exchange.connected(-1)
+        if self.owner.tls:
+            self.owner.exchange.connected(-1)
 
     def close_connections(self) -> None:
         for connection in list(self._connections):
@@ -167,10 +162,11 @@ class _Handler(WSGIRequestHandler):
     def run_wsgi(self) -> None:
         """Answer one request; werkzeug's own would close the connection after each."""
         request = self._read()
-        if self.server.control and request.target.startswith("/_sandbox/"):
-            self._write(Delivery(self.server.control(request)))
+        owner = self.server.owner
+        if owner.control and request.target.startswith("/_sandbox/"):
+            self._write(Delivery(owner.control(request)))
             return
-        self._write(self.server.exchange.carry(self.server.endpoint, request))
+        self._write(owner.exchange.carry(owner.endpoint, request))
 
     def _read(self) -> Incoming:
         if self.headers.get("Expect", "").lower() == "100-continue":

@@ -13,6 +13,7 @@ from irsa_cli.sandbox.aws.callers import Token
 from irsa_cli.sandbox.aws.cloud import Cloud, iam_world, user_key
 from irsa_cli.sandbox.aws.clusters import Cluster, issuer_of
 from irsa_cli.sandbox.aws.front import Front
+from irsa_cli.sandbox.aws.trail import TokenExchange
 from irsa_cli.sandbox.control import Control
 from irsa_cli.sandbox.exchange import Endpoint, Exchange, Faults, Label
 from irsa_cli.sandbox.issuers import IssuerProxy
@@ -299,7 +300,7 @@ class Sandbox:
         """Add an exchange of `subject` to CloudTrail that STS refused with `code`, and its message."""
         found = self._cluster(cluster)
         token = Token(found.issuer, subject, ("sts.amazonaws.com",))
-        self._front.trail.note(token, role_arn, found.spec.region, code, words)
+        self._front.trail.record(TokenExchange(token, role_arn, found.spec.region, code=code, words=words))
 
     def review_token(self, cluster: str, body: bytes) -> Answer:
         """The answer to a TokenReview by the cluster's API server."""

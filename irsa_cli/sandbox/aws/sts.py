@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import time
 from base64 import urlsafe_b64decode
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -21,7 +21,7 @@ from irsa_cli.sandbox.aws.clusters import Clusters
 from irsa_cli.sandbox.aws.iam.account import Lag
 from irsa_cli.sandbox.aws.iam.grammar import check_identity_policy, check_parameters
 from irsa_cli.sandbox.aws.messages import AwsError, AwsRequest, validation_error, xml_result
-from irsa_cli.sandbox.aws.trail import Trail
+from irsa_cli.sandbox.aws.trail import TokenExchange, Trail
 from irsa_cli.sandbox.enforce import Act, Who, admits, admitting, of_every_request, refusal
 from irsa_cli.sandbox.model import BY_NAME, Answer
 
@@ -47,6 +47,11 @@ class Sts:
         token = read_token(request.params["WebIdentityToken"], self._clusters)
         cluster = self._clusters.with_issuer(token.issuer)
         region = cluster.spec.region if cluster else BY_NAME[partition].home
+        seconds, agent = (
+            int(request.params.get("DurationSeconds") or 3600),
+            request.headers.get("user-agent", ""),
+        )
+        exchange = TokenExchange(token, role_arn, region, name, seconds, agent)
         try:
             with self._cloud.lock, self._lag.stale_view(account, partition):
                 iam = self._iam(account, partition, ACTION)
@@ -58,9 +63,9 @@ class Sts:
                 _note_use(role, region)
                 audience = next(a for a in token.audiences if a in provider.client_id_list)
         except AwsError as error:
-            self._trail.record(request, token, region, code=error.code)
+            self._trail.record(replace(exchange, code=error.code))
             raise
-        self._trail.record(request, token, region, session=session)
+        self._trail.record(replace(exchange, session=session))
         result = {
             "SubjectFromWebIdentityToken": token.subject,
             "Audience": audience,

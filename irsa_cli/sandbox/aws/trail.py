@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import threading
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
@@ -42,6 +41,21 @@ _ROLE = "AWS::IAM::Role"
 
 
 @dataclass(frozen=True)
+class TokenExchange:
+    """A token that was exchanged for credentials (`session`), or refused with a `code` and STS's words."""
+
+    token: Token
+    role_arn: str
+    region: str
+    session_name: str = "pod"
+    seconds: int = 3600
+    agent: str = ""
+    session: Session | None = None
+    code: str = ""
+    words: str = ""
+
+
+@dataclass(frozen=True)
 class _Event:
     place: tuple[str, str, str]
     time: float
@@ -65,23 +79,31 @@ class Trail:
         with self._lock:
             self._events.clear()
 
-    def record(
-        self,
-        request: AwsRequest,
-        token: Token,
-        region: str,
-        *,
-        session: Session | None = None,
-        code: str = "",
-    ) -> None:
-        """An exchange that STS granted (`session`) or refused (`code`)."""
-        asked = {
-            "roleArn": request.params["RoleArn"],
-            "roleSessionName": request.params.get("RoleSessionName", ""),
-            "durationSeconds": int(request.params.get("DurationSeconds") or 3600),
+    def record(self, exchange: TokenExchange) -> None:
+        """An exchange at STS, also one that was not made here: what pods have tried, for instance."""
+        token, session, role_arn = exchange.token, exchange.session, exchange.role_arn
+        partition, account = parse_role_arn(role_arn).group(1, 2)
+        refusal = {"errorCode": exchange.code, "errorMessage": exchange.words or _NO_WORDS}
+        record = {
+            "eventSource": "sts.amazonaws.com",
+            "eventName": "AssumeRoleWithWebIdentity",
+            "userIdentity": _identity(token, partition, account),
+            "userAgent": exchange.agent,
+            "readOnly": True,
+            **(refusal if exchange.code else {}),
+            "requestParameters": {
+                "roleArn": role_arn,
+                "roleSessionName": exchange.session_name,
+                "durationSeconds": exchange.seconds,
+            },
+            "responseElements": _response(session, token) if session else None,
+            "requestID": str(uuid.uuid4()),
+            "resources": [{"accountId": account, "type": _ROLE, "ARN": role_arn}],
+            "managementEvent": True,
+            "eventCategory": "Management",
         }
-        agent = request.headers.get("user-agent", "")
-        self._add_exchange(asked, token, region, {"userAgent": agent, **_refusal(code)}, session)
+        key = session.access_key if session else ""
+        self._add((account, partition, exchange.region), record, [(_ROLE, role_arn)], key)
 
     def record_write(self, request: AwsRequest, caller: Caller) -> None:
         """A call of IAM that has changed something, in the region in which IAM is at home."""
@@ -98,38 +120,6 @@ class Trail:
             (kind, request.params[name]) for name, kind in _WRITTEN.items() if name in request.params
         ]
         self._add((caller.account, caller.partition, BY_NAME[caller.partition].home), record, resources)
-
-    def note(self, token: Token, role_arn: str, region: str, code: str, words: str = "") -> None:
-        """A refused exchange that was not made here: what pods have tried, for instance."""
-        asked = {"roleArn": role_arn, "roleSessionName": "pod", "durationSeconds": 3600}
-        self._add_exchange(asked, token, region, _refusal(code, words))
-
-    def _add_exchange(
-        self,
-        asked: dict[str, Any],
-        token: Token,
-        region: str,
-        more: Mapping[str, str],
-        session: Session | None = None,
-    ) -> None:
-        role_arn = asked["roleArn"]
-        partition, account = parse_role_arn(role_arn).group(1, 2)
-        record = {
-            "eventSource": "sts.amazonaws.com",
-            "eventName": "AssumeRoleWithWebIdentity",
-            "userIdentity": _identity(token, partition, account),
-            "userAgent": "",
-            "readOnly": True,
-            **more,
-            "requestParameters": asked,
-            "responseElements": _response(session, token) if session else None,
-            "requestID": str(uuid.uuid4()),
-            "resources": [{"accountId": account, "type": _ROLE, "ARN": role_arn}],
-            "managementEvent": True,
-            "eventCategory": "Management",
-        }
-        key = session.access_key if session else ""
-        self._add((account, partition, region), record, [(_ROLE, role_arn)], key)
 
     def _add(
         self,
@@ -176,10 +166,6 @@ class Trail:
         for attribute in _attributes(asked):
             found = [event for event in found if event.matches(*attribute)]
         return Answer.of_json(_page(asked, _within(asked, found)))
-
-
-def _refusal(code: str, words: str = "") -> dict[str, str]:
-    return {"errorCode": code, "errorMessage": words or _NO_WORDS} if code else {}
 
 
 def _identity(token: Token, partition: str, account: str) -> dict[str, str]:
