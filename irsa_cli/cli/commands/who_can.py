@@ -43,7 +43,8 @@ def command(**options: Any) -> int:
     speaking = Speaking.take(options)
     action, resource = options["action"], options["resource"]
     if not _ACTION.fullmatch(action):
-        wrong = f"'{action}' is not SERVICE:ACTION (example: s3:GetObject)"
+        pattern = "give one action, without wildcards" if "*" in action else "example: s3:GetObject"
+        wrong = f"'{action}' is not SERVICE:ACTION ({pattern})"
         raise click.BadParameter(wrong, param_hint="SERVICE:ACTION")
     source, allow = audits.take_source(options), common.take_allowance(options)
     failed = partial(WhoCanReport, action, resource)

@@ -19,6 +19,12 @@ from irsa_cli.cli.options.types import Once
 
 _FILE = ("-f", "--filename", "--config-file")
 _OF_FILES = ("apply", "diff", "delete")
+_NOT_OF = {
+    "unlock": ("--name",),
+    "init": ("-o", "--output"),
+    **dict.fromkeys(("audit", "who-can", "lint", "history"), ("-n", "--namespace")),
+}
+"""Options of others that a command does not need: it prints one form, or reads all namespaces."""
 _FLAGS = ("-v", "--verbose", "-q", "--quiet", "-y", "--yes", "-A", "--dry-run")
 _EXTRA = re.compile(r"Got unexpected extra arguments? \((\S+?)\)?(?: .*|$)")
 _RUN = re.compile(r"\((?:use|with) irsa ([^)]+)\)")
@@ -42,11 +48,16 @@ def line_meant(error: click.ClickException, words: Sequence[str], root: click.Co
         found = again
     each = _one_by_one(fixed, found) if found and not rest else []
     lines = each or ([] if fixed == own else [[*fixed, *rest]])
-    url = next((word for word in own if re.match("https?://", word) and "can't be read" in error.message), "")
-    if url:
-        lines = [["-" if word == url else word for word in own]]
-    meant = " && ".join(f"{root.info_name} {shlex.join(line)}" for line in lines)
-    return f"curl -fsSL {shlex.quote(url)} | {meant}" if url else meant
+    source = ""
+    for before, word in pairwise(own):
+        if before in ("-k", "--kustomize") and own[0] in _OF_FILES:
+            source, lines = (
+                f"kustomize build {shlex.quote(word)} | ",
+                [[*values.without(own, before), "-f", "-"]],
+            )
+        if re.match("https?://", word) and "can't be read" in error.message:
+            source, lines = f"curl -fsSL {shlex.quote(word)} | ", [["-" if it == word else it for it in own]]
+    return source + " && ".join(f"{root.info_name} {shlex.join(line)}" for line in lines)
 
 
 def _arguments(words: Sequence[str], command: click.Command) -> list[int]:
@@ -254,11 +265,10 @@ def _with_option(words: list[str], name: str, known: Sequence[str]) -> list[str]
     for meant in foreign:
         if meant.partition("=")[0] in known:
             return [*before, meant + words[at][len(name) :], *after]
-    if words[0] == "init" and name in ("-o", "--output"):
-        return [*before, *after[1:]]
     if words[0] == "delete" and name in ("-n", "--namespace"):
         return ["delete-sa", *words[1:]]
-    dropped = WORDS["dropped"].get(name, ["value"] if (words[0], name) == ("unlock", "--name") else [])
+    dropped = WORDS["dropped"].get(name, [])
+    dropped = ["value"] if name in _NOT_OF.get(words[0], ()) else dropped
     if dropped or words[0] in ("docs", "version"):
         return [*before, *after["value" in dropped and "=" not in words[at] :]]
     if (words[0], name) == ("update-sa", "--attach-role-arn"):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import json
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import pairwise
 
 import click
@@ -16,7 +18,22 @@ _CLUSTER_ARN = re.compile(r"(-c=?|--cluster=)?arn:aws[a-z-]*:eks:([a-z0-9-]+):\d
 _FULL_NAME = re.compile(r"(?:system:serviceaccount:)?([a-z0-9-]+)[/:]([a-z0-9.-]+)")
 _DASH = re.compile("^[\u2010-\u2015\u2212]-?")
 _QUOTED = (re.compile("[\u201c-\u201e]([^\u201c-\u201e]*)[\u201c-\u201e]"), re.compile("\u2018(.*?)\u2019"))
-_ROLE_OF_SESSION = re.compile(r"arn:(aws[a-z-]*):sts::(\d+):assumed-role/([^/]+)/.*")
+_REWRITTEN = (
+    ("is not the ARN", r"arn:(aws[a-z-]*):sts::(\d+):assumed-role/([^/]+)/.*", r"arn:\1:iam::\2:role/\3"),
+    ("is not the ARN", r"^(arn:aws[a-z-]*:iam):[a-z0-9-]+:", r"\1::"),
+    ("is not an AWS account", r"^(\d{4})-(\d{4})-(\d{4})$", r"\1\2\3"),
+    ("give the name only", r"^arn:\S+:role/(?:\S*/)?([^/]+)$", r"\1"),
+    ("give the name only", r"^arn:aws[a-z-]*:eks:\S+:[a-z]+/([^/]+)/.*", r"\1"),
+    ("is not an https URL", r"^(oidc\.|[\w.-]+\.com/)", r"https://\1"),
+    ("is not a valid role path", r"^/?([\w-]+(?:/[\w-]+)+)/?$", r"/\1/"),
+    (
+        "is not an ARN: for example: arn:aws:s3:::",
+        r"^([a-z0-9][a-z0-9.-]{2,62}(?:/\S*)?)$",
+        r"arn:aws:s3:::\1",
+    ),
+    ("is none of text", r"^custom-columns=[^:,]+:(\.[\w.]+)$", r"jsonpath={.items[*]\1}"),
+)
+"""What a message says, the wrong value, and the right one."""
 
 
 def as_typed(words: Sequence[str]) -> list[str]:
@@ -34,6 +51,25 @@ def with_action(words: list[str]) -> list[str]:
     if words[0] == "who-can" and words[1:] and (name := re.fullmatch(r"[a-z0-9-]+/[a-z0-9.-]+", words[1])):
         return ["audit", "--service-account", name[0], *words[2:]]
     return [known.get(re.sub(r"^[a-z0-9]+\.", "", word.lower()), word) for word in words]
+
+
+def _rewritten(word: str, message: str) -> str:
+    """The word with a right value, if the message quotes its value as a wrong one."""
+    flag, equals, value = word.partition("=") if word.startswith("--") else ("", "", word)
+    if f"'{value}'" in message:
+        for said, wrong, right in _REWRITTEN:
+            value = re.sub(wrong, right, value) if said in message else value
+    return f"{flag}{equals}{value}"
+
+
+def _as_pairs(text: str) -> str:
+    """KEY=VALUE for a pair in the form of JSON, YAML or the AWS CLI."""
+    with suppress(ValueError):
+        found = json.loads(text)
+        if isinstance(found, dict):
+            return ",".join(f"{key}={value}" for key, value in found.items())
+    text = re.sub(r"Key=([^,]*),Value=([^,]*)", r"\1=\2", text)
+    return re.sub(r"^\s*([\w./-]+)\s*:\s*(\S.*)$", r"\1=\2", text)
 
 
 def _with_policy_of_its_kind(words: list[str]) -> list[str]:
@@ -66,17 +102,16 @@ def with_other_kind(words: list[str], message: str) -> list[str] | None:
         (policy, r"arn:\S+:role/", role),
         (role, r"arn:\S+:policy/", policy),
         (policy, r"\S+\.json", document),
+        (document, r"arn:|(Amazon|AWS)\w+$|\w+Access$", policy),
         (policy, r"\s*{", document),
         (document, r"\s*{", document),
     ):
         for at, word in enumerate(words):
             if words[at - 1] == wrong and re.match(kind, word) and (word in message or DOCUMENT in message):
                 return [*words[: at - 1], right, "policy.json" if "{" in word else word, *words[at + 1 :]]
-    better = [_ROLE_OF_SESSION.sub(r"arn:\1:iam::\2:role/\3", word) for word in words]
-    if "is not the ARN" in message:
-        better = [re.sub(r"(arn:aws[a-z-]*:iam):[a-z0-9-]+:", r"\1::", word) for word in better]
-    if "is not an AWS account" in message:
-        better = [re.sub(r"^(\d{4})-(\d{4})-(\d{4})$", r"\1\2\3", word) for word in words]
+    better = [_rewritten(word, message) for word in words]
+    if "is not KEY=VALUE" in message:
+        better = [_as_pairs(word) if word in message else word for word in words]
     if "there is no page" in message and words[1:2] and words[1] in MAIN:
         better = ["help", words[1]]
     if "there is no well-known policy" in message:

@@ -38,6 +38,8 @@ from irsa_cli.usecases.command.settings import LockOptions, Settings
 def pairs(flag: str, values: Sequence[str], *, split: bool = False) -> dict[str, str]:
     """`key=value` texts as a dict; with `split` one text may hold several, separated by commas."""
     result: dict[str, str] = {}
+    if split and (form := next((value for value in values if value.startswith(("{", "Key="))), "")):
+        raise click.BadParameter(f"'{form}' is not KEY=VALUE", param_hint=flag)
     parts = [part for value in values for part in (value.split(",") if split else [value]) if part]
     for part in parts:
         key, equals, value = part.partition("=")
