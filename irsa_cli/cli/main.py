@@ -169,6 +169,7 @@ def _wrong_usage(error: click.ClickException, arguments: Sequence[str], program:
     if line := line_meant(error, arguments, root):
         of_command = command or not isinstance(error, click.NoSuchOption)
         wrong = _ADVICE.split(lines[0])[0] if of_command else "Options follow the command"
+        wrong = re.sub("^Invalid value for [^:]+: (?=')", "", wrong)
         if as_typed(arguments) != [*arguments]:
             wrong = "The line has dashes or quotes of a chat or word processor"
         lines = [f"{wrong}. Did you mean:", line, *lines[1:]]
@@ -193,7 +194,7 @@ _NO_ARGUMENTS = {
 """Advice for commands without arguments."""
 _ADVICE = re.compile(
     r"\. Quote|\. Known|\. To |[.:]? [Dd]id you mean|, (?:each|starting|at most) .*|"
-    r": (?:examples|expected|there are).*|\.$"
+    r": (?:examples|expected arn|there are|for example).*|\.$"
 )
 """The end of the part of a message that says what is wrong."""
 _MOST_LINES = 200

@@ -7,16 +7,30 @@ from pathlib import Path
 import pytest
 
 from irsa_cli.cli.main import run
-from irsa_cli.sandbox import Sandbox
+from irsa_cli.sandbox import RoleSpec, Sandbox
 from tests.support.stage import READ_ONLY
 
 WIDTH, MOST = 80, 3
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    ],
+}
 BINDINGS = """
 apiVersion: irsa/v1
 kind: Bindings
 serviceAccounts:
 - metadata: {name: %s, namespace: files}
   attachPolicyARNs: [arn:aws:iam::aws:policy/ReadOnlyAccess]
+"""
+ACCOUNT = """
+apiVersion: v1
+kind: ServiceAccount
+metadata:
+  name: x
+  namespace: shop
+  annotations: {eks.amazonaws.com/role-arn: "arn:aws:iam::111122223333:role/x"}
 """
 PROPOSED: dict[str, str] = {
     # The hands of others.
@@ -72,7 +86,79 @@ PROPOSED: dict[str, str] = {
     "create-sa x -c demo --dry-run=client": "create-sa x -c demo --dry-run",
     f"create-sa x -c demo --policy-arn {READ_ONLY}": f"create-sa x -c demo --attach-policy-arn {READ_ONLY}",
     "update-sa reader -c demo --attach-role-arn arn:aws:iam::111122223333:role/x": "create-sa reader -c demo"
+    " --attach-role-arn arn:aws:iam::111122223333:role/x --override-existing-serviceaccounts",
+    "create-sa x -c demo \u2013attach-policy-arn AmazonS3ReadOnlyAccess": "create-sa x -c demo"
+    " --attach-policy-arn AmazonS3ReadOnlyAccess",
+    "create-sa x \u2013n shop -c demo \u2014dry-run": "create-sa x -n shop -c demo --dry-run",
+    "create-sa x -c demo --attach-policy-arn \u201cAmazonS3ReadOnlyAccess\u201d": "create-sa x -c demo"
+    " --attach-policy-arn AmazonS3ReadOnlyAccess",
+    "create-sa x -c demo --description \u201cmy role\u201d": "create-sa x -c demo --description 'my role'",
+    "create-sa x -c demo --description my role": "create-sa x -c demo --description 'my role'",
+    "create-sa x -c demo --tags a=b c=d": "create-sa x -c demo --tags a=b --tags c=d",
+    "create-sa x -c demo --tags Key=a,Value=b": "create-sa x -c demo --tags a=b",
+    """create-sa x -c demo --tags '{"a":"b"}'""": "create-sa x -c demo --tags a=b",
+    "create-sa x -c demo --label 'a: b'": "create-sa x -c demo --label a=b",
+    "create-sa x -c demo --attach-policy-arn ReadOnlyAccess SecurityAudit": "create-sa x -c demo"
+    " --attach-policy-arn ReadOnlyAccess --attach-policy-arn SecurityAudit",
+    "delete-sa reader other -c demo -y": "delete-sa reader -c demo -y && irsa delete-sa other -c demo -y",
+    "get-sa -n default,shop -c demo": "get-sa -n default -c demo && irsa get-sa -n shop -c demo",
+    "associate-oidc demo": "associate-oidc -c demo",
+    "disassociate-oidc demo --dry-run": "disassociate-oidc -c demo --dry-run",
+    "exec reader -c demo true": "exec reader -c demo -- true",
+    "exec -it reader -c demo -- true": "exec reader -c demo -- true",
+    "exec reader -c demo ls --all": "exec reader -c demo -- ls --all",
+    "delete reader -n default -c demo --dry-run": "delete-sa reader -n default -c demo --dry-run",
+    "delete -f files/a.yaml -c demo --dry-run --cascade=x": "delete -f files/a.yaml -c demo --dry-run",
+    "apply -f files/a.yaml -c demo -auto-approve": "apply -f files/a.yaml -c demo --yes",
+    "apply -f files/a.yaml -c demo --server-side": "apply -f files/a.yaml -c demo",
+    "apply -f cluster.yaml -c other -r us-east-1": "apply -f cluster.yaml",
+    "apply -f account.yaml -c demo": "create-sa x -n shop"
+    " --attach-role-arn arn:aws:iam::111122223333:role/x -c demo",
+    "lint -f files/a.yaml": "lint files/a.yaml",
+    "init -c demo made.yaml": "init -c demo --out made.yaml",
+    "adopt reader -c demo --role x": "adopt reader -c demo --role-name x",
+    "adopt -n default -c demo": "adopt -n default -c demo --all",
+    "verify -n default -c demo": "verify -n default -c demo --all",
+    "audit -n default -c demo": "audit -c demo",
+    "doctor --pod p-1 -n default -c demo": "doctor -n default -c demo",
+    "unlock --force -c demo": "unlock --yes -c demo",
+    "get-sa -A -n default -c demo": "get-sa -n default -c demo",
+    "get-sa -c ' demo'": "get-sa -c demo",
+    "get-sa -c demo --kubeconfig nothing": "get-sa -c demo",
+    "get-sa -c demo --expect-account 1111-2222-3333": "get-sa -c demo --expect-account 111122223333",
+    "get-sa -c demo -o custom-columns=ROLE:.role.arn": "get-sa -c demo -o 'jsonpath={.items[*].role.arn}'",
+    "-v get-sa -c demo": "get-sa -c demo -v",
+    "--version -c demo": "version",
+    "version --client": "version",
+    "docs create-sa": "help create-sa",
+    "docs --search drift": "docs drift",
+    "policies get autoScaler": "policies show autoScaler",
+    "who-can shop/reader -c demo": "audit --service-account shop/reader -c demo",
+    "who-can getobject -c demo": "who-can s3:GetObject -c demo",
+    "who-can s3.GetObject -c demo": "who-can s3:GetObject -c demo",
+    "verify reader -c demo --action GetObject": "verify reader -c demo --action s3:GetObject",
+    "verify reader -c demo --action s3:GetObject --resource bucket": "verify reader -c demo"
+    " --action s3:GetObject --resource arn:aws:s3:::bucket",
+    "create-sa x -c demo --attach-policy-arn arn:aws:iam::111122223333:role/x": "create-sa x -c demo"
     " --attach-role-arn arn:aws:iam::111122223333:role/x",
+    "create-sa x -c demo --attach-role-arn arn:aws:iam::111122223333:policy/x": "create-sa x -c demo"
+    " --attach-policy-arn arn:aws:iam::111122223333:policy/x",
+    "create-sa x -c demo --attach-role-arn arn:aws:sts::111122223333:assumed-role/x/me": "create-sa x -c demo"
+    " --attach-role-arn arn:aws:iam::111122223333:role/x",
+    "create-sa x -c demo --attach-policy-arn arn:aws:iam:eu-west-1:111122223333:policy/x": "create-sa x"
+    " -c demo --attach-policy-arn arn:aws:iam::111122223333:policy/x",
+    "create-sa x -c demo --well-known-policy karpentr": "create-sa x -c demo --well-known-policy karpenter",
+    "create-sa x -c demo --well-known-policy AmazonS3ReadOnlyAccess": "create-sa x -c demo"
+    " --attach-policy-arn AmazonS3ReadOnlyAccess",
+    "create-sa x -c demo --inline-policy AmazonS3ReadOnlyAccess": "create-sa x -c demo"
+    " --attach-policy-arn AmazonS3ReadOnlyAccess",
+    "create-sa x -c demo --attach-policy-arn policy.json": "create-sa x -c demo --inline-policy policy.json",
+    """create-sa x -c demo --inline-policy '{"Version":"2012-10-17"}'""": "create-sa x -c demo"
+    " --inline-policy policy.json",
+    """create-sa x -c demo --attach-policy-arn '{"Version":"2012-10-17"}'""": "create-sa x -c demo"
+    " --inline-policy policy.json",
+    "create-sa x -c demo --role-name arn:aws:iam::111122223333:role/p/x": "create-sa x -c demo --role-name x",
+    "create-sa x -c demo --role-path irsa/x": "create-sa x -c demo --role-path /irsa/x/",
     "delete-sa reader -c demo --auto-approve": "delete-sa reader -c demo --yes",
     "-c demo get-sa": "get-sa -c demo",
     "--region eu-west-1 -c demo create-sa x": "create-sa x --region eu-west-1 -c demo",
@@ -107,7 +193,20 @@ EXPLAINED: dict[str, str] = {
     "create-sa x -c demo -n a,b": "'a,b' is a list; give one namespace",
     "create-sa a,b -c demo": "'a,b' is a list; give one name",
     "create-sa a b -c demo": "Unexpected argument: b.",
-    "create-sa x -c demo --tags a=b c=d": "Quote values with spaces; repeat options",
+    "history a b": "irsa history lists all transactions",
+    "get-sa -c ''": "it is empty (is a variable not set?)",
+    "get-sa -c demo -n ' '": "it is empty (is a variable not set?)",
+    "create-sa x -c demo --as admin": "No such option '--as'. For help",
+    "apply -f https://example.com/a.yaml": "curl -fsSL https://example.com/a.yaml | irsa apply -f -",
+    "apply -k base": "kustomize build base | irsa apply -f -",
+    r"create-sa x -c demo --inline-policy 'C:\Users\me\p.json'": "--inline-policy /mnt/c/Users/me/p.json",
+    "apply nothing.plan": "File 'nothing.plan' does not exist. For help",
+    "diff -f policy.json": "has no apiVersion (use --inline-policy)",
+    "docs nope": "To list the pages: irsa docs",
+    "who-can 's3:*'": "give one action, without wildcards",
+    "config --set region=x": "irsa config only shows settings",
+    "create-sa x -c demo --permissions-boundary Admin": "For a policy of AWS: arn:aws:iam::aws:policy/Admin",
+    "verify reader -c demo --call 's3 delete-bucket'": "only read operations are tried",
     "create-sa x -c demo --tags a:b": "'a:b' is not KEY=VALUE",
     "create-sa X -c demo": "lower-case letters",
     "create-sa x -c demo --timeout 5min": "examples: 90s, 25m, 1h30m",
@@ -118,7 +217,6 @@ EXPLAINED: dict[str, str] = {
     "apply": "Missing option '-f' / '--filename'",
     "apply -f nothing.yaml": "nothing.yaml",
     "verify": "-A for all",
-    "exec reader -c demo aws s3 ls": "put -- between",
     "create-sa x -c demo --attach-role-arn reports": "To find it: aws iam get-role --role-name reports",
     "get-sa -c demo -o jsonpath={.items[*.name}": "expected ']' or ',' (example: {.items[*].status})",
     "history nope": "irsa history lists all transactions",
@@ -146,6 +244,14 @@ def here(
         path = tmp_path / f"{name}.yaml"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(BINDINGS % path.stem)
+    (tmp_path / "cluster.yaml").write_text(
+        (BINDINGS % "c").replace("kind: Bindings", "kind: Bindings\nmetadata: {name: demo}")
+    )
+    (tmp_path / "account.yaml").write_text(ACCOUNT)
+    (tmp_path / "policy.json").write_text(
+        '{"Version": "2012-10-17", "Statement": '
+        '[{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]}'
+    )
     monkeypatch.chdir(tmp_path)
     return sandbox
 
@@ -171,8 +277,9 @@ def test_the_line_that_was_meant_is_proposed_and_works(
     assert run(["associate-oidc", "-c", "demo", "-q"]) == 0
     if "reader" in line:
         assert run(["create-sa", "reader", "-c", "demo", "-q", "--no-policy"]) == 0
-    without = ["--no-policy"] if re.match("create-sa (?!.*--attach-)", proposed) else []
-    assert run([*shlex.split(proposed), *without]) in (0, 1, 4, 5, 6, 7)
+    without = ["--no-policy"] if re.match("create-sa (?!.*--(attach|inline|well)-)", proposed) else []
+    for each in proposed.split(" && irsa "):
+        assert run([*shlex.split(each), *without]) in (0, 1, 4, 5, 6, 7)
 
 
 @pytest.mark.parametrize("line", EXPLAINED)
@@ -180,6 +287,42 @@ def test_a_mistake_is_explained(line: str, here: Sandbox, capsys: pytest.Capture
     told = " ".join(answer(shlex.split(line), capsys).split())
     assert re.sub(r"\s+", " ", EXPLAINED[line]) in told
     assert list(here.calls) == []
+
+
+def tell(line: str, capsys: pytest.CaptureFixture[str]) -> str:
+    """What a line that is refused tells, in one line."""
+    capsys.readouterr()
+    assert run(shlex.split(line)) == 4
+    return " ".join(capsys.readouterr().err.split())
+
+
+def test_what_others_have_is_named_with_the_command_that_uses_it(
+    here: Sandbox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here.put_roles([RoleSpec(name="tf-reports", tags={"ManagedBy": "terraform"}, trust=TRUST)])
+    here.put_objects(
+        "demo", [{"kind": "ServiceAccount", "metadata": {"namespace": "default", "name": "plain"}}]
+    )
+    assert run(["associate-oidc", "-c", "demo", "-q"]) == 0
+    assert run(["create-sa", "reader", "-c", "demo", "-q", "--no-policy"]) == 0
+    arn = "arn:aws:iam::111122223333:role/tf-reports"
+    told = tell("create-sa new -c demo --role-name tf-reports --no-policy", capsys)
+    assert "role tf-reports exists, but not for default/new: its creator is Terraform" in told
+    use = f"irsa create-sa new -n default -c demo -r eu-west-1 --attach-role-arn {arn}"
+    assert use in told
+    assert run([*shlex.split(use)[1:], "--update-trust", "-q"]) == 0
+    assert f"--attach-role-arn {arn} # a role with a similar name" in tell(
+        "create-sa b -c demo --attach-role-arn arn:aws:iam::111122223333:role/tf-report", capsys
+    )
+    told = tell(f"create-sa reader -c demo --attach-role-arn {arn} --update-trust", capsys)
+    replace = f"irsa create-sa reader -n default -c demo -r eu-west-1 --attach-role-arn {arn}"
+    replace += " --override-existing-serviceaccounts"
+    assert replace in told
+    assert run([*shlex.split(replace)[1:], "--update-trust"]) == 0
+    found = re.search(r"to delete it: irsa ([^,]+),", capsys.readouterr().err)
+    assert found is not None
+    assert run([*found[1].split(), "-y"]) == 0
+    assert "kubectl delete serviceaccount plain -n default" in tell("delete-sa plain -c demo", capsys)
 
 
 def test_a_misspelt_variable_and_the_only_known_cluster_are_proposed(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 import re
 import textwrap
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from itertools import pairwise
 from typing import Any
@@ -16,58 +16,13 @@ from typing import Any
 import click
 
 from irsa_cli.cli.help.environment import TARGET, chosen_file, project_defaults, settle
+from irsa_cli.cli.help.tables import read_table
 
-_HEADINGS: Mapping[str, tuple[str, ...]] = {
-    "Options": (),
-    "Role": (
-        "attach_policy_arn", "detach_policy_arn", "set_policy_arns", "inline_policy",
-        "remove_inline_policy", "well_known_policy", "no_policy", "attach_role_arn", "update_trust", "force",
-        "role_name", "role_path", "role_only", "permissions_boundary", "no_permissions_boundary",
-        "allow_boundary_removal", "boundary", "max_session_duration", "description", "tags", "remove_tag",
-        "subject_pattern", "allow_wide_trust",
-    ),
-    "ServiceAccount": (
-        "name_option", "namespace", "everywhere", "selector", "label", "annotation", "audience",
-        "sts_regional_endpoints", "token_expiration", "create_namespace", "override",
-    ),
-    "Files": ("files", "include", "exclude", "parallel", "max_failures"),
-    "Cluster": (*TARGET, "readers", "expect_account", "expect_cluster_arn"),
-    "Other accounts": (
-        "role_account", "role_assume_role", "role_profile", "target_role", "external_id",
-        "target_tag_session", "update_target_trust", "aws_config_map", "target_assume_role",
-        "target_profile",
-    ),
-    "Run": (
-        "dry_run", "detailed_exitcode", "out", "yes", "timeout", "rollback_timeout", "lock", "lock_timeout",
-        "lock_namespace", "state_dir",
-    ),
-    "Output": (
-        "output", "no_headers", "watch", "interval", "max_length", "output_file", "summary_file",
-        "json_file", "quiet", "verbose", "help", "_click_default_help",
-        "help_all",
-    ),
-}  # fmt: skip
+_TABLES = read_table("options.txt")
+_HEADINGS, _COMMON = _TABLES["headings"], _TABLES["common"]
+"""The options under each heading, and in each command's `--help`; `--help-all` shows all of them."""
 _HEADING = {name: heading for heading, names in _HEADINGS.items() for name in names}
-_COMMON: Mapping[str, str] = {
-    "associate-oidc": "cluster region profile audience tags dry_run output",
-    "create-sa": "namespace cluster region profile attach_policy_arn inline_policy well_known_policy"
-    " attach_role_arn associate verify dry_run output",
-    "update-sa": "namespace cluster region profile attach_policy_arn detach_policy_arn inline_policy"
-    " remove_inline_policy verify dry_run yes output",
-    "adopt": "namespace everything role_name ignore_maker cluster region profile dry_run output",
-    "delete-sa": "namespace cluster region profile keep_sa keep_role force dry_run yes output",
-    "disassociate-oidc": "cluster region profile force dry_run yes output",
-    "get-sa": "namespace everywhere selector cluster region profile watch output",
-    "describe-sa": "namespace cluster region profile documents output",
-    "verify": "namespace everything selector cluster region profile action resource calls output",
-    "doctor": "namespace selector cluster region profile explain output verbose",
-    "audit": "clusters regions profile service_account min_severity baseline fail_on files output",
-    "apply": "files include cluster region profile override prune atomic verify dry_run yes output",
-    "diff": "files include cluster region profile prune changed_by out output",
-    "delete": "files include cluster region profile force dry_run yes output",
-    "recover": "everything forward dry_run yes cluster region profile output",
-}
-"""The options in a command's `--help`, in the order of use; `--help-all` shows all of them."""
+_HEADING |= dict.fromkeys(TARGET, "Cluster")
 _ALL = "irsa_cli.help_all"
 
 
@@ -135,7 +90,7 @@ class HelpedCommand(AsCalled):
         formatter.write(f"\n  {(self.help or '').partition(chr(10))[0]}\n")
         self.format_epilog(ctx, formatter)
         options = {option.name: option for option in self.get_params(ctx)}
-        common = [options[name] for name in _COMMON[self.name or ""].split()]
+        common = [options[name] for name in _COMMON[self.name or ""]]
         _write_options(common, "Common options", ctx, formatter)
         formatter.write(f"\nAll options: {ctx.command_path} --help-all, or irsa docs reference/commands\n")
 

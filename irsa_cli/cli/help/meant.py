@@ -14,9 +14,10 @@ from itertools import pairwise
 import click
 
 from irsa_cli.cli.help import values
-from irsa_cli.cli.help.words import COMMANDS, KINDS, MEANINGS, VERBS, WORDS
+from irsa_cli.cli.help.values import COMMANDS, KINDS, VERBS, WORDS
 from irsa_cli.cli.options.types import Once
 
+_MEANINGS = {meaning for meanings in WORDS["options"].values() for meaning in meanings}
 _FILE = ("-f", "--filename", "--config-file")
 _OF_FILES = ("apply", "diff", "delete")
 _NOT_OF = {
@@ -27,8 +28,8 @@ _NOT_OF = {
 """Options of others that a command does not need: it prints one form, or reads all namespaces."""
 _FLAGS = ("-v", "--verbose", "-q", "--quiet", "-y", "--yes", "-A", "--dry-run")
 _EXTRA = re.compile(r"Got unexpected extra arguments? \((\S+?)\)?(?: .*|$)")
-_RUN = re.compile(r"\((?:use|with) irsa ([^)]+)\)")
-"""A command in a message that has all values of the user."""
+_RUN = re.compile(r"[^:]*:\d+:\d+: v1 ServiceAccount is not read here: .* \(use irsa (create-sa [^)]+)\)$")
+"""The command in the message about a ServiceAccount of Kubernetes. Texts of files begin no message."""
 
 
 def line_meant(error: click.ClickException, words: Sequence[str], root: click.Context) -> str:
@@ -131,7 +132,7 @@ def _fixed(words: list[str], error: click.ClickException, root: click.Context) -
     context = getattr(error, "ctx", None) or root
     if better := _with_command(words, root):
         return better
-    if run := _RUN.search(error.message):
+    if run := _RUN.match(error.message):
         return [*shlex.split(run[1]), *values.without(words[1:], *_FILE)]
     if isinstance(error, click.BadOptionUsage) and not isinstance(error, click.NoSuchOption):
         name = error.option_name
@@ -273,7 +274,7 @@ def _with_option(words: list[str], name: str, known: Sequence[str]) -> list[str]
         return [*before, *after["value" in dropped and "=" not in words[at] :]]
     if (words[0], name) == ("update-sa", "--attach-role-arn"):
         return ["create-sa", *words[1:], "--override-existing-serviceaccounts"]
-    near = [] if foreign or name in MEANINGS else difflib.get_close_matches(name, known, n=1, cutoff=0.75)
+    near = [] if foreign or name in _MEANINGS else difflib.get_close_matches(name, known, n=1, cutoff=0.75)
     return [*before, near[0] + words[at][len(name) :], *after] if near else None
 
 

@@ -11,9 +11,15 @@ from itertools import pairwise
 
 import click
 
-from irsa_cli.cli.help.words import KINDS, SERVICES
+from irsa_cli.cli.help.tables import meanings, read_table
 from irsa_cli.cli.options.types import DOCUMENT
 
+WORDS = {name: meanings(table) for name, table in read_table("words.txt").items()}
+"""What each word of other tools can be in irsa, by kind."""
+VERBS, COMMANDS, KINDS, SERVICES = (
+    {word: found[0] for word, found in WORDS[name].items()}
+    for name in ("verbs", "commands", "kinds", "services")
+)
 _CLUSTER_ARN = re.compile(r"(-c=?|--cluster=)?arn:aws[a-z-]*:eks:([a-z0-9-]+):\d+:cluster/(.+)")
 _FULL_NAME = re.compile(r"(?:system:serviceaccount:)?([a-z0-9-]+)[/:]([a-z0-9.-]+)")
 _DASH = re.compile("^[\u2010-\u2015\u2212]-?")

@@ -79,13 +79,12 @@ def check_preconditions(desired: DesiredState, current: CurrentState) -> None:
         )
     chaining.check(desired, current)
     if desired.role is None and current.role is None and not current.role_unreadable:
+        attach = f"{desired.command('create-sa')} --attach-role-arn"
         raise Refused(
             f"role {desired.role_arn} does not exist",
             reason="--attach-role-arn (in files attachRoleARN) needs an existing role",
-            details=(f"roles with a similar name: {', '.join(current.similar_roles)}",)
-            if current.similar_roles
-            else (),
-            next_steps=("aws iam list-roles --query 'Roles[].Arn'  # lists the ARNs",),
+            next_steps=[f"{attach} {arn}  # a role with a similar name" for arn in current.similar_roles]
+            or ("aws iam list-roles --query 'Roles[].Arn'  # lists the ARNs",),
         )
     if desired.update_trust and current.role_unreadable:
         raise Refused(

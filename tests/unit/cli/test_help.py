@@ -117,7 +117,7 @@ def test_a_short_help_names_the_long_one(command: click.Command, context: click.
     assert shown.count("\n  irsa ") == min(3, len(_examples(command))) > 0
     options = re.findall(r"(?m)^  (?:-\w, )?(--[\w-]+)", shown)
     params = {param.name: param.opts for param in command.params}
-    assert all(one in params[two] for one, two in zip(options, _COMMON[name].split(), strict=True))
+    assert all(one in params[two] for one, two in zip(options, _COMMON[name], strict=True))
     assert len(options) <= 12
 
 
