@@ -67,6 +67,8 @@ def show_document(envelope: Envelope, output: str, command: str | None = None) -
     text = document_text(envelope, output, command)
     if text or output in ("json", "yaml"):
         click.echo(text)
+    elif output != "name":
+        say("Note: nothing matches this JSONPath; -o json shows the fields", err=True)
 
 
 def document_text(envelope: Envelope, output: str, command: str | None = None) -> str:

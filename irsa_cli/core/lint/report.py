@@ -157,7 +157,8 @@ class LintReport(RiskReport):
     @property
     def notes(self) -> tuple[str, ...]:
         """The parts that were not checked, skipped files, and acceptances that are ignored."""
-        empty = self.files and not self.unread and not any(file.found for file in self.files)
+        checked = (*self.unread, *self.selection.shown, *filter(None, [*self.scope.examined.values()][1:]))
+        empty = self.files and not checked
         nothing = ("nothing to check: no trust policy, and no ServiceAccount with a role",) if empty else ()
         return (*self.unchecked, *self.skipped, *self.selection.notes, *nothing)
 

@@ -52,7 +52,9 @@ def plain(value: Any) -> Any:
     """A current state without what changes though nothing of interest has."""
     if isinstance(value, CurrentState):
         parts = {item.name: plain(getattr(value, item.name)) for item in fields(value)}
-        return {key: part for key, part in parts.items() if key != "similar_namespaces"}
+        return {
+            key: part for key, part in parts.items() if key not in ("similar_namespaces", "similar_roles")
+        }
     if isinstance(value, CurrentServiceAccount):
         return (value.uid, dict(value.annotations), dict(value.labels))
     if isinstance(value, CurrentRole):
@@ -110,6 +112,14 @@ def test_what_moved_is_called_by_its_name() -> None:
         "role tag team: was changed",
         "role trust policy: was changed",
     ]
+
+
+def test_an_object_that_is_new_or_gone_is_one_line() -> None:
+    state = RoleState("/", {"Statement": []}, tags={"team": "a", "cost": "1"})
+    none = CurrentState(None, None, None)
+    there = CurrentState(None, CurrentRole(state, frozenset({"arn:x"}), role_id="A"), None)
+    assert as_planned([work(none)], work(there)) == ["role: now exists"]
+    assert as_planned([work(there)], work(none)) == ["role: is gone"]
 
 
 def test_another_cluster_of_the_same_name_is_named() -> None:
