@@ -19,7 +19,7 @@ def read_table(file: str) -> Mapping[str, Mapping[str, Sequence[str]]]:
 
 
 def meanings(table: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
-    """What each word of a table can mean: its keys."""
+    """The meanings of each word of a table: its keys."""
     found: dict[str, list[str]] = {}
     for key, words in table.items():
         for word in words:

@@ -15,7 +15,7 @@ from irsa_cli.cli.help.tables import meanings, read_table
 from irsa_cli.cli.options.types import DOCUMENT
 
 WORDS = {name: meanings(table) for name, table in read_table("words.txt").items()}
-"""What each word of other tools can be in irsa, by kind."""
+"""The words of other tools and their meanings in irsa, by kind."""
 VERBS, COMMANDS, KINDS, SERVICES = (
     {word: found[0] for word, found in WORDS[name].items()}
     for name in ("verbs", "commands", "kinds", "services")
@@ -39,7 +39,7 @@ _REWRITTEN = (
     ),
     ("is none of text", r"^custom-columns=[^:,]+:(\.[\w.]+)$", r"jsonpath={.items[*]\1}"),
 )
-"""What a message says, the wrong value, and the right one."""
+"""Each: a part of the message, the wrong value, and the right one."""
 
 
 def as_typed(words: Sequence[str]) -> list[str]:
