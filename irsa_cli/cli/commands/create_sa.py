@@ -11,12 +11,10 @@ from irsa_cli.cli.options import common, roles, selecting, targets
 from irsa_cli.cli.options.types import (
     AUDIENCE,
     POLICY_ARN,
-    POLICY_FILE,
     ROLE_ARN,
     ROLE_NAME,
     Checked,
     completed,
-    many,
     many_filled,
     once,
     once_filled,
@@ -40,12 +38,7 @@ if TYPE_CHECKING:
 @targets.target_role_options
 @common.kube_options
 @roles.attach_policy_option
-@many(
-    "--inline-policy",
-    type=POLICY_FILE,
-    metavar="FILE",
-    help="Add the policy document in this file to the role (repeat).",
-)
+@roles.inline_policy_option("Add the policy document in this file to the role (repeat).")
 @many_filled(
     "--well-known-policy",
     metavar="NAME[:PARAMETER=VALUE,...]",

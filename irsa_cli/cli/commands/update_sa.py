@@ -9,16 +9,7 @@ import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common, roles, selecting, targets
-from irsa_cli.cli.options.types import (
-    AUDIENCE,
-    POLICY_FILE,
-    Checked,
-    many,
-    many_filled,
-    once,
-    switch,
-    wrong_usage,
-)
+from irsa_cli.cli.options.types import AUDIENCE, Checked, many, many_filled, once, switch, wrong_usage
 from irsa_cli.cli.session import run_writing
 from irsa_cli.core.binding.update_request import Update
 from irsa_cli.core.values import names
@@ -42,12 +33,7 @@ from irsa_cli.core.values import names
     metavar="ARN,...",
     help="Attach these managed policies and detach all others; 'none' detaches all.",
 )
-@many(
-    "--inline-policy",
-    type=POLICY_FILE,
-    metavar="FILE",
-    help="Add or replace the policy document in this file (repeat).",
-)
+@roles.inline_policy_option("Add or replace the policy document in this file (repeat).")
 @many(
     "--remove-inline-policy",
     type=Checked("name", "names.inline_policy"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -14,6 +15,7 @@ from irsa_cli.cli.options.types import (
     Duration,
     completed,
     group,
+    many,
     many_filled,
     once,
     switch,
@@ -32,6 +34,23 @@ attach_policy_option = many_filled(
     shell_complete=completed("managed policies"),
     help="Attach this managed policy, by ARN or name (repeat, or separate by commas).",
 )
+
+
+class _PolicyFile(click.Path):
+    """The name of a file with a policy document, or `-`."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Refuse a document."""
+        if str(value).lstrip().startswith("{"):
+            self.fail(DOCUMENT, param, ctx)
+        return super().convert(value, param, ctx)
+
+
+def inline_policy_option(help_text: str) -> Decorator:
+    """Policy documents in files."""
+    kind = _PolicyFile(exists=True, dir_okay=False, allow_dash=True)
+    return many("--inline-policy", type=kind, metavar="FILE", help=help_text)
+
 
 allow_boundary_removal_option = switch(
     "--allow-boundary-removal", help="Allow the removal of a role's permissions boundary."

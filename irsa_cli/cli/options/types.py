@@ -145,17 +145,6 @@ def _find(path: str) -> Callable[[Any], Any]:
     return function
 
 
-class PolicyFile(click.Path):
-    """The name of a file with a policy document, or `-`."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Refuse a document."""
-        if str(value).lstrip().startswith("{"):
-            self.fail(DOCUMENT, param, ctx)
-        return super().convert(value, param, ctx)
-
-
-POLICY_FILE = PolicyFile(exists=True, dir_okay=False, allow_dash=True)
 ACCOUNT_ID = Checked("id", "arn.check_account")
 ROLE_ARN = Checked("arn", "arn.check_role")
 POLICY_ARN = Checked("arn", "arn.check_policy")
