@@ -168,6 +168,8 @@ def _in_command(
     )
     if other is None and isinstance(error, click.BadParameter) and error.param is not None:
         return values.with_value(words, error.param, error.message)
+    if "there is no page" in error.message and {*words[1:]} & {*_commands_of(root)}:
+        return ["help", *words[1:]]
     return other or _otherwise(words, error)
 
 
@@ -196,9 +198,12 @@ def _otherwise(words: list[str], error: click.ClickException) -> list[str] | Non
     ]
 
 
+def _commands_of(root: click.Context) -> list[str]:
+    return root.command.list_commands(root) if isinstance(root.command, click.Group) else []
+
+
 def _with_command(words: list[str], root: click.Context) -> list[str] | None:
-    group = root.command
-    commands = group.list_commands(root) if isinstance(group, click.Group) else []
+    commands = _commands_of(root)
     if words and words[0].startswith("-"):
         first = [*(word for before, word in pairwise(words) if before[0] != "-" or before in _FLAGS)]
         starts = [

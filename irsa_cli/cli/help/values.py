@@ -101,8 +101,6 @@ def without(words: list[str], *flags: str) -> list[str]:
 
 def with_other_kind(words: list[str], message: str) -> list[str] | None:
     """The line with the option for this kind of ARN or document, the role of a session, or a path of WSL."""
-    from irsa_cli.cli.main import COMMANDS as MAIN
-
     policy, role, document = "--attach-policy-arn", "--attach-role-arn", "--inline-policy"
     for wrong, kind, right in (
         (policy, r"arn:\S+:role/", role),
@@ -118,8 +116,6 @@ def with_other_kind(words: list[str], message: str) -> list[str] | None:
     better = [_rewritten(word, message) for word in words]
     if "is not KEY=VALUE" in message:
         better = [_as_pairs(word) if word in message else word for word in words]
-    if "there is no page" in message and words[1:2] and words[1] in MAIN:
-        better = ["help", words[1]]
     if "there is no well-known policy" in message:
         better = _with_policy_of_its_kind(words)
     if ":\\" in message:
