@@ -194,7 +194,7 @@ _NO_ARGUMENTS = {
 """Advice for commands without arguments."""
 _ADVICE = re.compile(
     r"\. Quote|\. Known|\. To |[.:]? [Dd]id you mean|, (?:each|starting|at most) .*|"
-    r": (?:examples|expected arn|there are|for example).*|\.$"
+    r": (?:examples|expected (?:arn|irsa)|there are|for example).*|\.$"
 )
 """The end of the part of a message that says what is wrong."""
 _MOST_LINES = 200
