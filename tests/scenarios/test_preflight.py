@@ -123,7 +123,7 @@ PYTHONS = [
     found
     for number in range(8, 14)
     for found in (shutil.which(f"python3.{number}"), *map(str, Path.home().glob(f".pyenv/versions/3.{number}.*/bin/python3")))
-    if found
+    if found and "/shims/" not in found
 ]
 
 
