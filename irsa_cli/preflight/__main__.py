@@ -1,168 +1,181 @@
-"""The command line of preflight: options in, verdict out. `python -m irsa_cli.preflight` and the zipapp start here."""
+"""The command line of preflight, of `python -m irsa_cli.preflight` and of the zipapp."""
 
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import os
+import re
 import sys
 import time
-import zipfile
-from typing import Any, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Mapping, Sequence
 
-from irsa_cli.preflight.calls import Caller, Failed
-from irsa_cli.preflight.judge import EXPECTED, UNKNOWN, WRONG, Report, Wanted, judge
+from irsa_cli.preflight.calls import Caller
+from irsa_cli.preflight.judge import EXPECTED, UNKNOWN, WRONG, Report, judge
+from irsa_cli.preflight.manifests import KINDS, manifest
 from irsa_cli.preflight.sources import ORDERS
 
-KINDS = ("init", "job", "helm-test", "argo-presync")
-SUMMARY = "Check from inside a pod which AWS identity it gets."
-DESCRIPTION = (
-    "Reads environment and token, calls STS or the Pod Identity agent as an SDK does, and compares the identity."
-    " Exit code 0: the expected identity; 5: another one or none; 1: unknown."
-)
-OPTIONS: Tuple[Tuple[str, Mapping[str, Any], str], ...] = (
-    ("--expect-role", {"metavar": "ROLE"}, "ARN or name of the expected role. [default: AWS_ROLE_ARN]"),
-    ("--expect-account", {"metavar": "ID"}, "AWS account of the expected role."),
-    ("--sdk", {"choices": sorted(ORDERS)}, "The pod's SDK. [default: all, which have to agree]"),
-    ("--call", {"metavar": "CALL"}, "Also make this call with boto3, such as 's3 list-buckets'."),
-    ("--wait", {"metavar": "SECONDS", "default": "0s"}, "Ask again until the identity is the expected one."),
-    ("--timeout", {"metavar": "SECONDS", "default": "5s"}, "Time limit of each call."),
-    ("--output", {"choices": ("text", "json"), "default": "text"}, "Form of the answer."),
-    ("--manifest", {"choices": KINDS}, "Print the Kubernetes YAML that runs the check instead."),
-    ("--image", {"metavar": "IMAGE", "default": "irsa"}, "With --manifest: the image of irsa, by digest."),
-    ("--service-account", {"metavar": "NAME", "default": "app"}, "With --manifest: the ServiceAccount."),
-    ("--namespace", {"metavar": "NAMESPACE", "default": ""}, "With --manifest: the namespace."),
-)
-"""Each option's flag, how it is read, and its help; the click command is made of the same table."""
-SHORT = {"--output": "-o", "--namespace": "-n"}
+SUMMARY = "Check the AWS identity of this pod."
 
 
-def main(arguments: Optional[List[str]] = None, env: Optional[Mapping[str, str]] = None) -> int:
-    """Run preflight; returns the exit code."""
-    parser = argparse.ArgumentParser("irsa preflight", description=SUMMARY + " " + DESCRIPTION)
-    for flag, how, help_text in OPTIONS:
-        parser.add_argument(*([SHORT[flag]] if flag in SHORT else []), flag, help=help_text, **how)
-    parser.add_argument("--self", action="store_true", help="Write preflight as one file (a zipapp) to stdout.")
-    given = parser.parse_args(arguments)
-    if given.self:
+def duration(text: str) -> float:
+    """Seconds, from a number with or without one of the units s, m, h."""
+    found = re.fullmatch(r"(\d{1,6}(?:\.\d+)?)([smh]?)", text)
+    if not found:
+        raise ValueError(f"'{text}' is not a duration, such as 60s")
+    return float(found[1]) * {"m": 60, "h": 3600}.get(found[2], 1)
+
+
+OPTIONS: Sequence[tuple[str, str, Mapping[str, Any]]] = (
+    ("--expect-role", "ARN or name of the expected role. [default: AWS_ROLE_ARN]", {"metavar": "ROLE"}),
+    ("--expect-account", "AWS account of the expected role.", {"metavar": "ID"}),
+    ("--sdk", "SDK of the application. [default: all; they must agree]", {"choices": sorted(ORDERS)}),
+    ("--call", "Also send this call with boto3, such as 's3 list-buckets'.", {"metavar": "CALL"}),
+    ("--wait", "Retry for this time, such as 60s. [default: 0s]", {"type": duration, "default": 0.0}),
+    ("--timeout", "Time limit of each call. [default: 5s]", {"type": duration, "default": 5.0}),
+    ("--output", "Output format. [default: text]", {"choices": ["text", "json"], "default": "text"}),
+    ("--manifest", "Print the Kubernetes YAML that runs this check.", {"choices": KINDS}),
+    ("--image", "With --manifest: image of irsa, with its digest.", {"metavar": "IMAGE"}),
+    ("--service-account", "With --manifest: ServiceAccount of the Job.", {"metavar": "NAME"}),
+    ("--namespace", "With --manifest: namespace of the Job.", {"metavar": "NAMESPACE"}),
+    ("--self", "Write preflight as one Python file (zipapp) to standard output.", {"action": "store_true"}),
+)  # fmt: skip
+"""Each option's flag, its help, and how argparse reads it; click's options are created from it."""
+SHORT = {"--output": ["-o"], "--namespace": ["-n"]}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run preflight without the rest of irsa; returns the exit code."""
+    parser = argparse.ArgumentParser("irsa preflight", description=SUMMARY)
+    for flag, text, how in OPTIONS:
+        parser.add_argument(*SHORT.get(flag, []), flag, help=text, **how)
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    try:
+        return run(vars(parser.parse_args(arguments)))
+    except ValueError as error:
+        return parser.error(str(error))
+
+
+def run(given: Mapping[str, Any]) -> int:
+    """Do what the options say; returns the exit code. A `ValueError` is about the command line."""
+    if given["self"]:
         sys.stdout.buffer.write(zipapp())
         return 0
-    if given.manifest:
-        from irsa_cli.preflight.manifests import manifest
-
-        sys.stdout.write(manifest(given.manifest, given.image, given.service_account, given.namespace))
+    if given["manifest"]:
+        sys.stdout.write(manifest(given))
         return 0
-    wanted = Wanted(given.expect_role or "", given.expect_account or "", given.sdk or "", given.call or "")
-    try:
-        seconds = {name: _seconds(getattr(given, name)) for name in ("wait", "timeout")}
-    except ValueError as error:
-        parser.error(str(error))
-    report = check(dict(os.environ if env is None else env), wanted, seconds["wait"], seconds["timeout"])
-    sys.stdout.write(as_json(report) if given.output == "json" else as_text(report))
+    if given["call"] and len(given["call"].split()) != 2:
+        raise ValueError(
+            f"--call '{given['call']}' is not a service and an operation, such as 's3 list-buckets'"
+        )
+    report = check(given)
+    if given["call"] and report.verdict == EXPECTED:
+        _call(given["call"], report)
+    sys.stdout.write(as_json(report) if given["output"] == "json" else as_text(report))
     return report.exit_code
 
 
-def check(env: Mapping[str, str], wanted: Wanted, wait: float, timeout: float) -> Report:
-    """The verdict, asked for again while it may still change and `wait` seconds are not over."""
-    until, pause = time.monotonic() + wait, 0.5
+def check(given: Mapping[str, Any]) -> Report:
+    """The verdict, asked for again while it may still change and the time to wait is not over."""
+    until, pause = time.monotonic() + given["wait"], 0.5
+    role, account, sdk = (given[name] or "" for name in ("expect_role", "expect_account", "sdk"))
     while True:
-        report = judge(env, wanted, Caller(env, timeout))
+        report = judge(os.environ, Caller(os.environ, given["timeout"]), role=role, account=account, sdk=sdk)
         left = until - time.monotonic()
         if not report.may_pass or left <= 0:
-            break
+            return report
         time.sleep(min(pause, left))
         pause = min(pause * 2, 5.0)
-    return _called(report, wanted.call) if report.verdict == EXPECTED and wanted.call else report
 
 
-def _called(report: Report, call: str) -> Report:
-    """The report, or what AWS says of the call that the user has named."""
-    words = call.split()
+def _call(call: str, report: Report) -> None:
+    """Send the user's own call, and change the report if AWS refuses it or its answer is unknown."""
+    service, operation = call.split()
+    report.evidence["call"] = call
+    report.verdict, report.cause = UNKNOWN, f"boto3 is not in this image, so '{call}' was not sent"
     try:
         import boto3
         from botocore.exceptions import ClientError
     except ImportError:
-        failed = Failed("--call", "boto3 is not in this image")
-        return Report(UNKNOWN, report.sentence, str(failed), ["leave --call out"], report.evidence, ["--call"])
+        return
     try:
-        client = boto3.client(words[0])
-        getattr(client, words[1].replace("-", "_"))()
+        client: Any = boto3.session.Session().client(service)  # type: ignore[call-overload]
+        getattr(client, operation.replace("-", "_"))()
+        report.verdict, report.cause = EXPECTED, f"AWS allows '{call}'"
     except ClientError as error:
-        do = ["allow it in the role's policies"]
-        return Report(WRONG, "The role is the expected one, and AWS refuses the call.", str(error), do, report.evidence)
+        report.verdict, report.cause = WRONG, str(error)
+        report.sentence = f"The role is the expected one, but AWS refuses '{call}'."
+        report.do = [f"AWS administrator: allow {service} {operation} in the policies of the role"]
     except Exception as error:
-        return Report(UNKNOWN, report.sentence, "%s: %s" % (call, error), [], report.evidence, [call])
-    report.evidence["call"] = call
-    return report
-
-
-def _seconds(text: str) -> float:
-    units = {"s": 1, "m": 60, "h": 3600}
-    number, unit = (text[:-1], units[text[-1]]) if text[-1:] in units else (text, 1)
-    try:
-        return float(number) * unit
-    except ValueError:
-        raise ValueError("'%s' is no duration, such as 60s" % text) from None
+        report.cause = f"'{call}': {error}"
+        report.not_reached.append(service)
 
 
 def as_text(report: Report) -> str:
     """The report for a person: the sentence first."""
     mark = {EXPECTED: "✓", WRONG: "✗", UNKNOWN: "?"}[report.verdict]
-    lines = ["%s %s" % (mark, report.sentence)]
-    lines += ["  because  %s" % report.cause] if report.cause else []
-    lines += ["  do       %s" % step for step in report.do]
-    for key, value in report.evidence.items():
-        if value not in (None, "", [], {}):
-            lines.append("  %-8s %s" % (key, _plain(key, value)))
-    lines += ["  not reached: %s" % what for what in report.not_reached]
-    encoding = sys.stdout.encoding or "ascii"
-    return "".join("%s\n" % line for line in lines).encode(encoding, "replace").decode(encoding)
+    facts = [("because", report.cause), *(("to do", step) for step in report.do)]
+    facts += [(_words(key), _plain(value)) for key, value in report.evidence.items()]
+    facts += [("not reached", what) for what in report.not_reached]
+    lines = [f"{mark} {report.sentence}", *(f"  {key:<13}  {value}" for key, value in facts if value)]
+    shown = ["".join(letter if letter.isprintable() else "?" for letter in line) for line in lines]
+    return "".join(f"{line}\n" for line in shown)
 
 
-def _plain(key: str, value: Any) -> str:
-    if key == "source":
-        value = sorted(set(value.values())) if len(set(value.values())) == 1 else value
-        return value[0] if isinstance(value, list) else ", ".join("%s: %s" % item for item in value.items())
+def _words(key: str) -> str:
+    return re.sub("([A-Z])", r" \1", key).lower()
+
+
+def _plain(value: Any) -> str:
+    """A fact in words; if all SDKs have the same source, it is shown once."""
     if isinstance(value, dict):
-        return ", ".join("%s=%s" % item for item in value.items() if item[1] is not None)
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+        if len(set(map(str, value.values()))) == 1:
+            return _plain(next(iter(value.values())))
+        return ", ".join(f"{_words(key)} {_plain(item)}" for key, item in value.items() if item is not None)
+    if isinstance(value, int):
+        return f"{value} s"
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value or "")
 
 
 def as_json(report: Report) -> str:
-    """The report in the envelope that all commands of irsa use."""
-    item: Dict[str, Any] = {
-        "verdict": report.verdict,
-        "sentence": report.sentence,
-        "cause": report.cause or None,
-        "next": report.do,
-        "evidence": report.evidence,
-        "notReached": report.not_reached,
-    }
-    outcome = "failed" if report.verdict == UNKNOWN else "ok"
+    """The report in the envelope of all commands of irsa."""
     metadata = {
         "command": "preflight",
-        "outcome": outcome,
+        "outcome": report.verdict,
         "exitCode": report.exit_code,
         "cluster": None,
         "summary": {report.verdict: 1},
         "notes": [],
     }
-    document = {"apiVersion": "irsa/v1", "kind": "PreflightList", "metadata": metadata, "items": [item], "errors": []}
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    item = {
+        "verdict": report.verdict,
+        "sentence": report.sentence,
+        "cause": report.cause,
+        "next": report.do,
+        "evidence": report.evidence,
+        "notReached": report.not_reached,
+    }
+    document = {"apiVersion": "irsa/v1", "kind": "PreflightList", "metadata": metadata}
+    return json.dumps({**document, "items": [item], "errors": []}, indent=2, ensure_ascii=False) + "\n"
 
 
 def zipapp() -> bytes:
-    """Preflight as one file that needs Python 3.8 only: `python preflight.pyz`."""
+    """Preflight as one file that needs only Python 3.8: `python preflight.pyz`."""
+    import io
+    import zipfile
+
     folder = os.path.dirname(os.path.abspath(__file__))
+    if not os.path.isdir(folder):  # This is the zipapp.
+        with open(sys.argv[0], "rb") as file:
+            return file.read()
+    run = "import sys\nfrom irsa_cli.preflight.__main__ import main\nsys.exit(main())\n"
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("irsa_cli/__init__.py", "")
+        archive.writestr("__main__.py", run)
         for name in sorted(os.listdir(folder)):
             if name.endswith(".py"):
                 archive.write(os.path.join(folder, name), "irsa_cli/preflight/" + name)
-        run = "import sys\nfrom irsa_cli.preflight.__main__ import main\nsys.exit(main())\n"
-        archive.writestr("__main__.py", run)
     return b"#!/usr/bin/env python3\n" + buffer.getvalue()
 
 

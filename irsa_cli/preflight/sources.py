@@ -14,7 +14,7 @@ from __future__ import annotations
 import configparser
 import os
 from dataclasses import dataclass, field
-from typing import Dict, List, Mapping, Optional, Tuple
+from typing import Mapping
 
 KEYS, ROLE_PROFILE, WEB, PROFILE, CONTAINER, INSTANCE = (
     "static keys in the environment",
@@ -25,7 +25,7 @@ KEYS, ROLE_PROFILE, WEB, PROFILE, CONTAINER, INSTANCE = (
     "the node's instance role",
 )
 
-ORDERS: Mapping[str, Tuple[str, ...]] = {
+ORDERS: Mapping[str, tuple[str, ...]] = {
     "python": (KEYS, ROLE_PROFILE, WEB, PROFILE, CONTAINER, INSTANCE),
     "go": (KEYS, WEB, ROLE_PROFILE, PROFILE, CONTAINER, INSTANCE),
     "java": (KEYS, WEB, ROLE_PROFILE, PROFILE, CONTAINER, INSTANCE),
@@ -35,8 +35,12 @@ ORDERS: Mapping[str, Tuple[str, ...]] = {
 }
 """By SDK, its sources in order."""
 
-_DEFAULT_PROFILE_TOO = ("python", "go")
-"""SDKs that also read AWS_DEFAULT_PROFILE."""
+_PROFILE_NAMES: Mapping[str, tuple[str, ...]] = {
+    "python": ("AWS_DEFAULT_PROFILE", "AWS_PROFILE"),
+    "go": ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"),
+}
+"""The variables with the name of the profile, by precedence; only AWS_PROFILE for the other SDKs."""
+_TOKEN = "web_identity_token_file"  # noqa: S105 - a name
 
 
 @dataclass
@@ -45,10 +49,12 @@ class Profile:
 
     name: str
     file: str = ""
-    settings: Dict[str, str] = field(default_factory=dict)
+    settings: dict[str, str] = field(default_factory=dict)
     named: bool = False
     """Whether the environment names it; the profile `default` is used if it does not."""
     unreadable: str = ""
+    others: bool = False
+    """Whether the files have any profile."""
 
     @property
     def source(self) -> str:
@@ -58,56 +64,58 @@ class Profile:
         keys = ("aws_access_key_id", "credential_process", "sso_session", "sso_start_url", "login_session")
         return PROFILE if any(key in self.settings for key in keys) else ""
 
-    @property
-    def kind(self) -> str:
-        """The kind of credentials in it, in words."""
-        if "role_arn" in self.settings:
-            return "assumes " + self.settings["role_arn"]
-        words = (("aws_access_key_id", "has static keys"), ("credential_process", "runs a program"))
-        return next((word for key, word in words if key in self.settings), "signs in by IAM Identity Center")
-
 
 @dataclass
 class Choice:
-    """What an SDK takes: the source, and what was there besides, in its order."""
+    """The source that an SDK takes, and the other ones that are there, in its order."""
 
     sdk: str
     source: str
     profile: Profile
-    ignored: List[str]
+    ignored: list[str]
+    role: str = ""
+    token_file: str = ""
+    """With `role`: the web identity, if that is the source."""
     broken: str = ""
     """Why the SDK fails instead of taking a source."""
 
 
 def choose(env: Mapping[str, str], sdk: str) -> Choice:
     """The source that an SDK takes in this environment; `INSTANCE` if there is no other."""
-    profile = read_profile(env, default_too=sdk in _DEFAULT_PROFILE_TOO)
-    there = [source for source in ORDERS[sdk] if _is_there(source, env, sdk, profile)]
-    choice = Choice(sdk, there[0], profile, there[1:-1])
-    if profile.named and not profile.file and sdk in ("python", "go"):
-        choice.broken = "AWS_PROFILE names the profile %s, and no file has it" % profile.name
+    profile = read_profile(env, sdk)
+    fallback = profile.settings if sdk == "python" else {}
+    role = env.get("AWS_ROLE_ARN", fallback.get("role_arn", ""))
+    token_file = env.get("AWS_WEB_IDENTITY_TOKEN_FILE", fallback.get(_TOKEN, ""))
+    keys = [bool(env.get(name)) for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")]
+    there = {
+        KEYS: all(keys) and not (sdk == "javascript" and profile.named),
+        ROLE_PROFILE: profile.source == ROLE_PROFILE and _TOKEN not in fallback,
+        WEB: bool(token_file and (role or sdk in ("python", "go", "rust"))),
+        PROFILE: profile.source == PROFILE,
+        CONTAINER: any(env.get(f"AWS_CONTAINER_CREDENTIALS_{kind}_URI") for kind in ("FULL", "RELATIVE")),
+        INSTANCE: True,
+    }
+    found = [source for source in ORDERS[sdk] if there[source]]
+    choice = Choice(sdk, found[0], profile, found[1:-1], role, token_file)
+    stops = {
+        "python": True,
+        "go": bool(env.get("AWS_PROFILE")),
+        "dotnet": choice.source not in (KEYS, WEB),
+        "rust": choice.source != KEYS and profile.others,
+    }
+    if profile.named and not profile.file and stops.get(sdk):
+        choice.broken = f"AWS_PROFILE is '{profile.name}', and no file has this profile"
+    if sdk == "python" and keys == [True, False]:
+        choice.broken = "AWS_ACCESS_KEY_ID is set, and AWS_SECRET_ACCESS_KEY is not"
     return choice
 
 
-def _is_there(source: str, env: Mapping[str, str], sdk: str, profile: Profile) -> bool:
-    if source == KEYS:
-        keys = bool(env.get("AWS_ACCESS_KEY_ID") and env.get("AWS_SECRET_ACCESS_KEY"))
-        return keys and not (sdk == "javascript" and profile.named)
-    if source == WEB:
-        token = env.get("AWS_WEB_IDENTITY_TOKEN_FILE")
-        return bool(token and (env.get("AWS_ROLE_ARN") or sdk in ("python", "go")))
-    if source in (ROLE_PROFILE, PROFILE):
-        return profile.source == source
-    if source == CONTAINER:
-        names = ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
-        return any(env.get(name) for name in names)
-    return True
-
-
-def read_profile(env: Mapping[str, str], *, default_too: bool = True) -> Profile:
-    """The profile that the environment names, or `default`, as far as the shared files have it."""
-    named = env.get("AWS_PROFILE") or (env.get("AWS_DEFAULT_PROFILE") if default_too else None)
-    profile = Profile(named or "default", named=bool(named))
+def read_profile(env: Mapping[str, str], sdk: str) -> Profile:
+    """The settings of the environment's profile, or of `default`, in the shared files."""
+    given = [env[name] for name in _PROFILE_NAMES.get(sdk, ("AWS_PROFILE",)) if name in env]
+    # Only Python uses an empty name.
+    given = given if sdk == "python" else [name for name in given if name]
+    profile = Profile(given[0] if given else "default", named=bool(given))
     home = env.get("HOME") or os.path.expanduser("~")
     for variable, name, prefix in (
         ("AWS_CONFIG_FILE", "config", "profile "),
@@ -122,7 +130,7 @@ def read_profile(env: Mapping[str, str], *, default_too: bool = True) -> Profile
     return profile
 
 
-def _section(path: str, section: str, profile: Profile) -> Optional[Mapping[str, str]]:
+def _section(path: str, section: str, profile: Profile) -> Mapping[str, str] | None:
     parser = configparser.RawConfigParser(strict=False, default_section="\0")
     try:
         with open(os.path.expanduser(path), encoding="utf-8") as file:
@@ -130,6 +138,7 @@ def _section(path: str, section: str, profile: Profile) -> Optional[Mapping[str,
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError, configparser.Error) as error:
-        profile.unreadable = "%s: %s" % (path, getattr(error, "strerror", None) or type(error).__name__)
+        profile.unreadable = "{}: {}".format(path, getattr(error, "strerror", None) or type(error).__name__)
         return None
+    profile.others = profile.others or bool(parser.sections())
     return dict(parser[section]) if parser.has_section(section) else None

@@ -244,6 +244,7 @@ def test_the_rest(bound: RunIrsa) -> None:
     assert bound("policies", "list").json["kind"] == "WellKnownPolicyList"
     assert bound("policies", "show", "externalDNS").item["document"]
     assert bound("version").item["version"]
+    assert bound("preflight").item["verdict"] == "wrong"
     assert {item["name"] for item in bound("config").items} >= {"cluster", "region", "lock"}
 
 

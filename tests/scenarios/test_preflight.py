@@ -1,4 +1,4 @@
-"""`irsa preflight` in a pod's environment: the cause is named in each that a pod can see, and no healthy one is alarmed.
+"""`irsa preflight` in a pod: it reports each cause that a pod can see, and accepts each healthy pod.
 
 Tokens are those that the cluster issues, STS is the sandbox's; what the SDK takes is in tests/unit/preflight.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -23,7 +24,9 @@ from tests.support.stage import Stage
 READER = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
 
 
-def preflight(env: Mapping[str, str], *flags: str, program: tuple[str, ...] = ()) -> tuple[int, dict[str, Any]]:
+def preflight(
+    env: Mapping[str, str], *flags: str, program: tuple[str, ...] = ()
+) -> tuple[int, dict[str, Any]]:
     """The exit code and the item of `-o json` of preflight in this environment alone."""
     program = program or (sys.executable, "-m", "irsa_cli.preflight")
     own = {"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"], "HOME": "/nonexistent", **env}
@@ -88,20 +91,22 @@ def _with(**more: str) -> Any:
     ("change", "code", "cause"),
     [
         (_without("AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"), 5, "neither the variables"),
-        (_without("AWS_WEB_IDENTITY_TOKEN_FILE"), 5, "AWS_WEB_IDENTITY_TOKEN_FILE is not set"),
+        (_without("AWS_WEB_IDENTITY_TOKEN_FILE"), 5, "only AWS_ROLE_ARN is set"),
         (_with(AWS_WEB_IDENTITY_TOKEN_FILE="/nope/token"), 5, "does not exist"),
         (_with(AWS_WEB_IDENTITY_TOKEN_FILE="/etc/hostname"), 5, "no JWT"),
         (_with(AWS_ROLE_ARN="arn:aws:iam::111122223333:role/gone"), 5, "trust policy does not allow"),
         (_with(AWS_ENDPOINT_URL_STS="http://127.0.0.1:9"), 1, "refuses connections"),
         (_with(AWS_ENDPOINT_URL_STS="https://sts.invalid"), 1, "can't be resolved"),
-        (_with(HTTP_PROXY="http://127.0.0.1:9", HTTPS_PROXY="http://127.0.0.1:9"), 1, "by the proxy 127.0.0.1"),
+        (
+            _with(HTTP_PROXY="http://127.0.0.1:9", HTTPS_PROXY="http://127.0.0.1:9"),
+            1,
+            "the proxy 127.0.0.1 refuses",
+        ),
         (_with(AWS_ACCESS_KEY_ID="AKIAIOSFODNN7EXAMPLE", AWS_SECRET_ACCESS_KEY="no"), 5, "AWS refuses|keys"),
         (_with(AWS_PROFILE="missing"), 1, "orders"),
     ],
 )
 def test_the_cause_is_named(pod: dict[str, str], change: Any, code: int, cause: str) -> None:
-    import re
-
     found, item = preflight(change(pod))
     assert (found, bool(re.search(cause, f"{item['sentence']} {item['cause']}"))) == (code, True), item
 
@@ -116,13 +121,16 @@ def test_a_role_that_no_longer_trusts_the_pod(pod: dict[str, str], stage: Stage)
     code, item = preflight(pod)
     assert code == 5
     assert "trust policy does not allow" in item["cause"]
-    assert item["next"][0].startswith("irsa verify reader -n ")
+    assert item["next"][0].startswith("AWS administrator: irsa verify reader -n ")
 
 
 PYTHONS = [
     found
     for number in range(8, 14)
-    for found in (shutil.which(f"python3.{number}"), *map(str, Path.home().glob(f".pyenv/versions/3.{number}.*/bin/python3")))
+    for found in (
+        shutil.which(f"python3.{number}"),
+        *map(str, Path.home().glob(f".pyenv/versions/3.{number}.*/bin/python3")),
+    )
     if found and "/shims/" not in found
 ]
 

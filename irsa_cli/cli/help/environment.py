@@ -38,7 +38,7 @@ _NEVER_OF: Mapping[str, tuple[str, ...]] = {
     "token": ("output", "decode"),
     "credentials": ("output",),
 }
-_NONE_OF = ("sandbox", "docs", "help", "version", "policies", "completion")
+_NONE_OF = ("sandbox", "docs", "help", "version", "policies", "completion", "preflight")
 """Commands without AWS: their options have other meanings."""
 
 _CONTRADICT: Sequence[tuple[str, str]] = (

@@ -22,6 +22,7 @@ class DocumentKind(str, Enum):
     """Results and plans of commands that write, and every wrong command line."""
     BINDINGS = "BindingList"
     VERIFICATIONS = "VerificationList"
+    PREFLIGHTS = "PreflightList"
     DIAGNOSES = "DiagnosisList"
     CAUSES = "CauseList"
     RISKS = "RiskList"

@@ -41,7 +41,12 @@ WAYS = list(itertools.product((False, True), (False, True), (False, True), FILES
 class _Agent(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         body = json.dumps(
-            {"AccessKeyId": "ASIA", "SecretAccessKey": "s", "Token": "t", "Expiration": "2099-01-01T00:00:00Z"}
+            {
+                "AccessKeyId": "ASIA",
+                "SecretAccessKey": "s",
+                "Token": "t",
+                "Expiration": "2099-01-01T00:00:00Z",
+            }
         )
         self.send_response(200)
         self.end_headers()
