@@ -12,7 +12,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 
-from benchmarks import accounts, applying, diagnosing, proof
+from benchmarks import accounts, applying, diagnosing, preflighting, proof
 from benchmarks.auditing import auditing
 from benchmarks.measuring import LATENCY, irsa, measure, report, sequential
 from benchmarks.reading import reading
@@ -130,6 +130,7 @@ def main() -> int:
         measure([irsa(), "associate-oidc", "-c", "demo"], env)
         results = [*start_up(env), *main_job(sandbox, env), *proof.results(sandbox, env)]
         results += diagnosing.results(sandbox, env)
+        results += preflighting.results(sandbox, env)
         results += applying.results(sandbox, env)
         results += accounts.results(sandbox, env)
     results += reading(keep)

@@ -103,7 +103,7 @@ class LazyGroup(HelpedGroup):
     options_metavar="",
     subcommand_metavar="COMMAND [OPTIONS]",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="  irsa create-sa --help\n  irsa docs tutorial",
+    epilog="  irsa create-sa --help",
 )
 @click.version_option(__version__, "--version", prog_name="irsa")
 def irsa() -> None:

@@ -10,8 +10,8 @@ import sys
 import time
 from typing import Any, Mapping, Sequence
 
-from irsa_cli.preflight.calls import Caller
-from irsa_cli.preflight.judge import EXPECTED, UNKNOWN, WRONG, Report, judge
+from irsa_cli.preflight.calls import Sender
+from irsa_cli.preflight.judge import EXPECTED, UNKNOWN, WRONG, Conclusion, judge
 from irsa_cli.preflight.manifests import KINDS, manifest
 from irsa_cli.preflight.sources import ORDERS
 
@@ -58,6 +58,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def run(given: Mapping[str, Any]) -> int:
     """Do what the options say; returns the exit code. A `ValueError` is about the command line."""
+    if "" in given.values():
+        raise ValueError("the value of an option is empty (is a variable not set?)")
     if given["self"]:
         sys.stdout.buffer.write(zipapp())
         return 0
@@ -75,12 +77,12 @@ def run(given: Mapping[str, Any]) -> int:
     return report.exit_code
 
 
-def check(given: Mapping[str, Any]) -> Report:
+def check(given: Mapping[str, Any]) -> Conclusion:
     """The verdict, asked for again while it may still change and the time to wait is not over."""
     until, pause = time.monotonic() + given["wait"], 0.5
     role, account, sdk = (given[name] or "" for name in ("expect_role", "expect_account", "sdk"))
     while True:
-        report = judge(os.environ, Caller(os.environ, given["timeout"]), role=role, account=account, sdk=sdk)
+        report = judge(os.environ, Sender(os.environ, given["timeout"]), role=role, account=account, sdk=sdk)
         left = until - time.monotonic()
         if not report.may_pass or left <= 0:
             return report
@@ -88,7 +90,7 @@ def check(given: Mapping[str, Any]) -> Report:
         pause = min(pause * 2, 5.0)
 
 
-def _call(call: str, report: Report) -> None:
+def _call(call: str, report: Conclusion) -> None:
     """Send the user's own call, and change the report if AWS refuses it or its answer is unknown."""
     service, operation = call.split()
     report.evidence["call"] = call
@@ -111,7 +113,7 @@ def _call(call: str, report: Report) -> None:
         report.not_reached.append(service)
 
 
-def as_text(report: Report) -> str:
+def as_text(report: Conclusion) -> str:
     """The report for a person: the sentence first."""
     mark = {EXPECTED: "✓", WRONG: "✗", UNKNOWN: "?"}[report.verdict]
     facts = [("because", report.cause), *(("to do", step) for step in report.do)]
@@ -137,7 +139,7 @@ def _plain(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value or "")
 
 
-def as_json(report: Report) -> str:
+def as_json(report: Conclusion) -> str:
     """The report in the envelope of all commands of irsa."""
     metadata = {
         "command": "preflight",

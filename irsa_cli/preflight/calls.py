@@ -53,7 +53,7 @@ class Failed(Exception):
         self.what, self.why, self.code, self.do, self.passing = what, why, code, do, passing
 
 
-class Caller:
+class Sender:
     """Sends calls in an environment; `seconds` is the time limit of each."""
 
     def __init__(self, env: Mapping[str, str], seconds: float) -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Mapping
 
 from irsa_cli.preflight import sources
-from irsa_cli.preflight.calls import Caller, Credentials, Failed
+from irsa_cli.preflight.calls import Credentials, Failed, Sender
 
 EXPECTED, WRONG, UNKNOWN = "expected", "wrong", "unknown"
 EXIT_CODES: Mapping[str, int] = {EXPECTED: 0, WRONG: 5, UNKNOWN: 1}
@@ -25,7 +25,7 @@ RENEW = "cluster administrator: restart the pod; if it happens again, check the 
 
 
 @dataclass(eq=False)
-class Report(Exception):
+class Conclusion(Exception):
     """The answer: one sentence, its cause, who has to do something, the evidence, and what was not reached.
 
     It is raised if it is known before the end. `may_pass`: asked again, the answer may be another one.
@@ -45,31 +45,33 @@ class Report(Exception):
         return EXIT_CODES[self.verdict]
 
 
-def _wrong(sentence: str, cause: str, *do: str, may_pass: bool = False) -> Report:
-    return Report(WRONG, sentence, cause, list(do), may_pass=may_pass)
+def _wrong(sentence: str, cause: str, *do: str, may_pass: bool = False) -> Conclusion:
+    return Conclusion(WRONG, sentence, cause, list(do), may_pass=may_pass)
 
 
-def _unknown(sentence: str, failed: Failed, do: str = "") -> Report:
+def _unknown(sentence: str, failed: Failed, do: str = "") -> Conclusion:
     steps = [do or failed.do] if do or failed.do else []
-    return Report(UNKNOWN, sentence, str(failed), steps, not_reached=[failed.what], may_pass=failed.passing)
+    return Conclusion(
+        UNKNOWN, sentence, str(failed), steps, not_reached=[failed.what], may_pass=failed.passing
+    )
 
 
 def judge(
-    env: Mapping[str, str], caller: Caller, *, role: str = "", account: str = "", sdk: str = ""
-) -> Report:
+    env: Mapping[str, str], sender: Sender, *, role: str = "", account: str = "", sdk: str = ""
+) -> Conclusion:
     """The verdict for this environment; expected role (ARN or name), account and SDK, '' for any."""
     choices = [sources.choose(env, name) for name in ([sdk] if sdk else sources.ORDERS)]
-    evidence: dict[str, Any] = {"sts": caller.sts, "region": caller.region or None}
+    evidence: dict[str, Any] = {"sts": sender.sts, "region": sender.region or None}
     evidence["source"] = {choice.sdk: choice.source for choice in choices}
     try:
         choice = _agreed(choices)
         if choice.ignored:
             evidence["ignored"] = choice.ignored
-        arn = _identity(env, caller, choice, evidence)
+        arn = _identity(env, sender, choice, evidence)
         evidence["identity"] = arn
         expected = role or (env.get(ROLE_ARN, "") if choice.source != sources.CONTAINER else "")
         report = _compared(choice, arn, expected, account)
-    except Report as known:
+    except Conclusion as known:
         report = known
     report.evidence = {**evidence, **report.evidence}
     return report
@@ -84,7 +86,7 @@ def _agreed(choices: list[sources.Choice]) -> sources.Choice:
         shown = "; ".join(f"{', '.join(sdks)}: {source}" for source, sdks in taken.items())
         cause = f"SDKs look at the sources in different orders: {shown}"
         do = ["owner of the application: name its SDK here (--sdk NAME)"]
-        raise Report(UNKNOWN, "Which identity this pod gets depends on its SDK.", cause, do)
+        raise Conclusion(UNKNOWN, "Which identity this pod gets depends on its SDK.", cause, do)
     if choices[0].broken:
         step = "owner of the pod template: correct that variable"
         raise _wrong("The SDK stops before it has credentials.", choices[0].broken, step)
@@ -92,7 +94,7 @@ def _agreed(choices: list[sources.Choice]) -> sources.Choice:
 
 
 def _identity(
-    env: Mapping[str, str], caller: Caller, choice: sources.Choice, evidence: dict[str, Any]
+    env: Mapping[str, str], sender: Sender, choice: sources.Choice, evidence: dict[str, Any]
 ) -> str:
     """The ARN of the credentials that the SDK gets."""
     settings = choice.profile.settings
@@ -103,12 +105,12 @@ def _identity(
     if choice.source == sources.WEB or (path and "profile" in evidence):
         token = _token(path, role, evidence)
         try:
-            return caller.exchange(role, token)
+            return sender.exchange(role, token)
         except Failed as failed:
             raise _refused(failed, role, evidence["token"]) from None
-    credentials = _credentials(env, caller, choice, evidence)
+    credentials = _credentials(env, sender, choice, evidence)
     try:
-        return caller.identity(credentials)
+        return sender.identity(credentials)
     except Failed as failed:
         if failed.passing or not failed.code:
             raise _unknown("There are credentials, and whose they are is unknown.", failed) from None
@@ -118,21 +120,21 @@ def _identity(
 
 
 def _credentials(
-    env: Mapping[str, str], caller: Caller, choice: sources.Choice, evidence: dict[str, Any]
+    env: Mapping[str, str], sender: Sender, choice: sources.Choice, evidence: dict[str, Any]
 ) -> Credentials:
     """The credentials that the SDK gets without a web identity."""
     given = env if choice.source == sources.KEYS else choice.profile.settings
     names = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
     key, secret, token = (given.get(name.upper() if given is env else name, "") for name in names)
     if choice.source == sources.CONTAINER:
-        return _from_agent(env, caller)
+        return _from_agent(env, sender)
     if choice.source == sources.INSTANCE:
-        raise _no_identity(env, caller, evidence, choice.profile)
+        raise _no_identity(env, sender, evidence, choice.profile)
     if choice.source == sources.ROLE_PROFILE or not secret:
         cause = f"the profile {choice.profile.name} of {choice.profile.file} has {', '.join(given)}"
         sentence = "The SDK gets its credentials from a profile that only the SDK itself can use."
-        do = ["owner of the application: run aws sts get-caller-identity in this pod"]
-        raise Report(UNKNOWN, sentence, cause, do)
+        do = ["owner of the application: run aws sts get-sender-identity in this pod"]
+        raise Conclusion(UNKNOWN, sentence, cause, do)
     return Credentials(key, secret, token)
 
 
@@ -185,7 +187,7 @@ def _claims(token: str) -> dict[str, Any] | None:
     return found if isinstance(found, dict) and len(parts) == 3 else None
 
 
-def _refused(failed: Failed, role: str, token: Mapping[str, Any]) -> Report:
+def _refused(failed: Failed, role: str, token: Mapping[str, Any]) -> Conclusion:
     """Why STS returned no credentials for the token."""
     issuer, subject, audience = token["iss"], token["sub"], token["aud"]
     account = _role_of(role)[0] or "of the role"
@@ -213,10 +215,10 @@ def _refused(failed: Failed, role: str, token: Mapping[str, Any]) -> Report:
     return _wrong(f"STS does not allow this pod to assume the role {role}.", cause, do, may_pass=True)
 
 
-def _from_agent(env: Mapping[str, str], caller: Caller) -> Credentials:
+def _from_agent(env: Mapping[str, str], sender: Sender) -> Credentials:
     sentence = "The pod gets no credentials from EKS Pod Identity."
     try:
-        return caller.container()
+        return sender.container()
     except Failed as failed:
         administrator = "cluster administrator: aws eks"
         if failed.code.startswith("HTTP 4"):
@@ -231,8 +233,8 @@ def _from_agent(env: Mapping[str, str], caller: Caller) -> Credentials:
 
 
 def _no_identity(
-    env: Mapping[str, str], caller: Caller, evidence: dict[str, Any], profile: sources.Profile
-) -> Report:
+    env: Mapping[str, str], sender: Sender, evidence: dict[str, Any], profile: sources.Profile
+) -> Conclusion:
     """Why the SDK finds no source of the pod's own, and what it uses instead: the node's role, or nothing."""
     variables = [name for name in (ROLE_ARN, TOKEN_FILE) if env.get(name)]
     cause = "neither the variables of IRSA nor those of EKS Pod Identity are set in this container"
@@ -246,7 +248,7 @@ def _no_identity(
     if profile.unreadable:
         cause += f"; {profile.unreadable}"
     try:
-        role = caller.instance_role()
+        role = sender.instance_role()
     except Failed as failed:
         role, evidence["instanceRole"] = "", failed.why
     if not role:
@@ -255,7 +257,7 @@ def _no_identity(
     return _wrong(f"The pod would use the node's role {role}, and no role of its own.", cause, *do)
 
 
-def _compared(choice: sources.Choice, arn: str, expected: str, expected_account: str) -> Report:
+def _compared(choice: sources.Choice, arn: str, expected: str, expected_account: str) -> Conclusion:
     """Whether the identity is the expected one: the role's name and the account, as far as they are given."""
     account, role = _role_of(arn)
     cause = f"the SDK's first source is {choice.source}"
@@ -270,11 +272,11 @@ def _compared(choice: sources.Choice, arn: str, expected: str, expected_account:
         do = "owner of the pod template: remove this source, or correct what you expect"
         if choice.source in (sources.WEB, sources.CONTAINER):
             do = "AWS administrator: correct the ServiceAccount's role, then restart the pod"
-        return Report(WRONG, f"The pod has another identity: {' and '.join(other)}.", cause, [do])
+        return Conclusion(WRONG, f"The pod has another identity: {' and '.join(other)}.", cause, [do])
     if not expected and choice.source in (sources.KEYS, sources.PROFILE):
         do = "owner of the pod template: remove the keys, or name their role (--expect-role ROLE)"
-        return Report(WRONG, "The pod uses keys, and no role of its own.", cause, [do])
-    return Report(EXPECTED, f"The pod is {arn}.", cause)
+        return Conclusion(WRONG, "The pod uses keys, and no role of its own.", cause, [do])
+    return Conclusion(EXPECTED, f"The pod is {arn}.", cause)
 
 
 def _role_of(arn: str) -> tuple[str, str]:

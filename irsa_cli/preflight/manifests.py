@@ -14,7 +14,7 @@ securityContext:
   allowPrivilegeEscalation: false
   readOnlyRootFilesystem: true
   runAsNonRoot: true
-  runAsUser: 65532  # The user of the application shows whether it can read the token.
+  runAsUser: 65532  # With the application's user, it also checks that this user can read the token.
   capabilities:
     drop: [ALL]
   seccompProfile:

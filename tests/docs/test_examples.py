@@ -56,6 +56,7 @@ CODES = {
     "irsa diff": (0, 6),  # 6: there is something to do.
     "irsa unlock HOLDER": (0, 4),  # Nobody holds a lock.
     "irsa doctor pod/": (4,),  # There is no such pod.
+    "irsa preflight": (5,),  # The administrator's keys, and not a role of a pod.
 }
 ENDLESS = (" --watch", "sandbox up")
 FILES = {
@@ -148,6 +149,7 @@ def prepared(name: str, sandbox: Sandbox, folder: Path) -> Shell:
 def runnable(shell: Shell, line: str) -> str:
     """An example as it is typed here: the sandbox's cluster, and an id that there is."""
     line = re.sub(r"\bprod\b", "demo", line).removeprefix("credential_process = ")
+    line = line.replace("sha256:DIGEST", f"sha256:{'0' * 64}")
     if re.search(r"recover \d{8}T", line):
         newest = shell.run("irsa history -o name")[0].split()[-1]
         line = re.sub(r"\d{8}T\w+-\w+", newest, line)
@@ -160,6 +162,9 @@ def codes(line: str) -> tuple[int, ...]:
         "irsa recover --forward": lambda text: "--forward" in text,
         "irsa unlock HOLDER": lambda text: "unlock 2" in text,
         "irsa diff": lambda text: "irsa diff" in text,
+        "irsa preflight": lambda text: (
+            "preflight" in text and "--manifest" not in text and "--self" not in text
+        ),
         "irsa doctor pod/": lambda text: "doctor pod/" in text,
         "irsa doctor": lambda text: "doctor" in text and "--explain" not in text,
         "irsa get-sa -l": lambda text: "get-sa -A -l" in text,

@@ -57,7 +57,7 @@ def irsa(
             *arguments,
             "-o",
             form,
-            *(() if arguments[0] in ("policies", "version", "config") else ("-q",)),
+            *(() if arguments[0] in ("policies", "version", "config", "preflight") else ("-q",)),
         ]
         code = run(line)
         out, err = capsys.readouterr()
