@@ -10,8 +10,8 @@ import sys
 import time
 from typing import Any, Mapping, Sequence
 
-from irsa_cli.preflight.calls import Sender
-from irsa_cli.preflight.judge import EXPECTED, UNKNOWN, WRONG, Conclusion, judge
+from irsa_cli.preflight.calls import Pod
+from irsa_cli.preflight.judge import EXIT_CODES, EXPECTED, UNKNOWN, WRONG, Conclusion, judge
 from irsa_cli.preflight.manifests import KINDS, manifest
 from irsa_cli.preflight.sources import ORDERS
 
@@ -67,14 +67,12 @@ def run(given: Mapping[str, Any]) -> int:
         sys.stdout.write(manifest(given))
         return 0
     if given["call"] and len(given["call"].split()) != 2:
-        raise ValueError(
-            f"--call '{given['call']}' is not a service and an operation, such as 's3 list-buckets'"
-        )
+        raise ValueError(f"'{given['call']}' is not a call, such as 's3 list-buckets'")
     report = check(given)
     if given["call"] and report.verdict == EXPECTED:
         _call(given["call"], report)
     sys.stdout.write(as_json(report) if given["output"] == "json" else as_text(report))
-    return report.exit_code
+    return EXIT_CODES[report.verdict]
 
 
 def check(given: Mapping[str, Any]) -> Conclusion:
@@ -82,7 +80,7 @@ def check(given: Mapping[str, Any]) -> Conclusion:
     until, pause = time.monotonic() + given["wait"], 0.5
     role, account, sdk = (given[name] or "" for name in ("expect_role", "expect_account", "sdk"))
     while True:
-        report = judge(os.environ, Sender(os.environ, given["timeout"]), role=role, account=account, sdk=sdk)
+        report = judge(Pod(os.environ, given["timeout"]), role, account, sdk)
         left = until - time.monotonic()
         if not report.may_pass or left <= 0:
             return report
@@ -120,8 +118,7 @@ def as_text(report: Conclusion) -> str:
     facts += [(_words(key), _plain(value)) for key, value in report.evidence.items()]
     facts += [("not reached", what) for what in report.not_reached]
     lines = [f"{mark} {report.sentence}", *(f"  {key:<13}  {value}" for key, value in facts if value)]
-    shown = ["".join(letter if letter.isprintable() else "?" for letter in line) for line in lines]
-    return "".join(f"{line}\n" for line in shown)
+    return "".join("".join(filter(str.isprintable, line)) + "\n" for line in lines)
 
 
 def _words(key: str) -> str:
@@ -144,7 +141,7 @@ def as_json(report: Conclusion) -> str:
     metadata = {
         "command": "preflight",
         "outcome": report.verdict,
-        "exitCode": report.exit_code,
+        "exitCode": EXIT_CODES[report.verdict],
         "cluster": None,
         "summary": {report.verdict: 1},
         "notes": [],

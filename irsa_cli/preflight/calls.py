@@ -19,27 +19,17 @@ import ssl
 import urllib.error
 import urllib.parse
 import urllib.request
-from dataclasses import dataclass
-from typing import Any, Mapping
+from typing import Any, Mapping, Tuple
 
 MOST_BYTES = 1 << 20
 IMDS = "http://169.254.169.254"
-SUFFIXES = (
-    ("cn-", "amazonaws.com.cn"),
-    ("eusc-", "amazonaws.eu"),
-    ("us-isob-", "sc2s.sgov.gov"),
-    ("us-iso-", "c2s.ic.gov"),
-)
+SUFFIXES = {
+    "cn-": "amazonaws.com.cn", "eusc-": "amazonaws.eu", "us-isob-": "sc2s.sgov.gov", "us-iso-": "c2s.ic.gov",
+}  # fmt: skip
 PASSING = ("IDPCommunicationError", "Throttling", "ThrottlingException", "RequestTimeout", "InternalFailure")
 
-
-@dataclass(repr=False)
-class Credentials:
-    """Temporary credentials, or static ones without a token. Never printed."""
-
-    key: str
-    secret: str
-    token: str = ""
+Credentials = Tuple[str, str, str]
+"""Access key, secret key and session token, '' for static keys. Never printed."""
 
 
 class Failed(Exception):
@@ -53,16 +43,14 @@ class Failed(Exception):
         self.what, self.why, self.code, self.do, self.passing = what, why, code, do, passing
 
 
-class Sender:
-    """Sends calls in an environment; `seconds` is the time limit of each."""
+class Pod:
+    """A container: its environment, the calls that it can send, and the evidence that was found."""
 
     def __init__(self, env: Mapping[str, str], seconds: float) -> None:
-        self._env, self.seconds = env, seconds
-
-    @property
-    def region(self) -> str:
-        """The region in the environment, '' for none."""
-        return self._env.get("AWS_REGION") or self._env.get("AWS_DEFAULT_REGION") or ""
+        """`seconds` is the time limit of each call."""
+        self.env, self.seconds = env, seconds
+        self.region = env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION") or ""
+        self.evidence: dict[str, Any] = {"sts": self.sts, "region": self.region or None}
 
     @property
     def sts(self) -> str:
@@ -70,14 +58,16 @@ class Sender:
 
         https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
         """
-        env, region = self._env, self.region
+        env, region = self.env, self.region
         if env.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() != "true":
             given = env.get("AWS_ENDPOINT_URL_STS") or env.get("AWS_ENDPOINT_URL")
             if given:
                 return given.rstrip("/")
         if not region or env.get("AWS_STS_REGIONAL_ENDPOINTS") == "legacy":
             return "https://sts.amazonaws.com"
-        suffix = next((value for start, value in SUFFIXES if region.startswith(start)), "amazonaws.com")
+        suffix = next(
+            (value for start, value in SUFFIXES.items() if region.startswith(start)), "amazonaws.com"
+        )
         if env.get("AWS_USE_DUALSTACK_ENDPOINT", "").lower() == "true":
             suffix = "api.amazonwebservices.com.cn" if region.startswith("cn-") else "api.aws"
         fips = "-fips" if env.get("AWS_USE_FIPS_ENDPOINT", "").lower() == "true" else ""
@@ -85,7 +75,7 @@ class Sender:
 
     def exchange(self, role: str, token: str) -> str:
         """Exchange a token for credentials (AssumeRoleWithWebIdentity); the ARN that they are for."""
-        session = self._env.get("AWS_ROLE_SESSION_NAME") or f"irsa-preflight-{os.getpid()}"
+        session = self.env.get("AWS_ROLE_SESSION_NAME") or f"irsa-preflight-{os.getpid()}"
         asked = {"RoleArn": role, "WebIdentityToken": token, "RoleSessionName": session}
         return self._sts("AssumeRoleWithWebIdentity", {**asked, "DurationSeconds": "900"}, None)
 
@@ -114,7 +104,7 @@ class Sender:
 
         https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html
         """
-        env, what = self._env, "the credentials endpoint"
+        env, what = self.env, "the credentials endpoint"
         relative = env.get("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "")
         uri = "http://169.254.170.2" + relative if relative else env["AWS_CONTAINER_CREDENTIALS_FULL_URI"]
         headers = {"Accept": "application/json"}
@@ -132,7 +122,7 @@ class Sender:
         status, text = self.fetch(uri, headers, what=what)
         try:
             found = json.loads(text)
-            return Credentials(found["AccessKeyId"], found["SecretAccessKey"], found.get("Token") or "")
+            return found["AccessKeyId"], found["SecretAccessKey"], found.get("Token") or ""
         except (ValueError, KeyError, TypeError):
             said = "no credentials in the answer" if status == 200 else text.strip()[:300]
             raise Failed(what, f"HTTP {status}: {said}", f"HTTP {status}", passing=status >= 500) from None
@@ -142,17 +132,15 @@ class Sender:
 
         https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html
         """
-        if self._env.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true":
+        if self.env.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true":
             raise Failed("IMDS", "not asked (AWS_EC2_METADATA_DISABLED)")
-        base = self._env.get("AWS_EC2_METADATA_SERVICE_ENDPOINT", IMDS).rstrip("/")
+        base = self.env.get("AWS_EC2_METADATA_SERVICE_ENDPOINT", IMDS).rstrip("/")
         headers = {"X-aws-ec2-metadata-token-ttl-seconds": "60"}
         status, token = self.fetch(base + "/latest/api/token", headers, what="IMDS", method="PUT")
         if status != 200:
             raise Failed("IMDS", f"HTTP {status} for a session token")
         place = base + "/latest/meta-data/iam/security-credentials/"
         status, text = self.fetch(place, {"X-aws-ec2-metadata-token": token}, what="IMDS")
-        if status not in (200, 404):
-            raise Failed("IMDS", f"HTTP {status} for the role's name")
         return text.strip().partition("\n")[0] if status == 200 else ""
 
     def fetch(
@@ -164,11 +152,13 @@ class Sender:
             raise Failed(what, f"{url} is not the URL of a service")
         request = urllib.request.Request(url, body, dict(headers), method=method or None)  # noqa: S310
         imds = what == "IMDS"
-        proxy = "" if imds else _proxy_for(parts)
+        direct = imds or urllib.request.proxy_bypass(parts.hostname)
+        proxy = "" if direct else urllib.request.getproxies().get(parts.scheme, "")
         handlers = [urllib.request.ProxyHandler({parts.scheme: proxy} if proxy else {}), _NoRedirect()]
         try:
             if parts.scheme == "https":
-                handlers.append(urllib.request.HTTPSHandler(context=_trusted(self._env, what)))
+                trusted = ssl.create_default_context(cafile=self.env.get("AWS_CA_BUNDLE") or None)
+                handlers.append(urllib.request.HTTPSHandler(context=trusted))
             seconds = min(self.seconds, 1.0) if imds else self.seconds
             with urllib.request.build_opener(*handlers).open(request, timeout=seconds) as answer:
                 return int(answer.status), answer.read(MOST_BYTES).decode("utf-8", "replace")
@@ -184,24 +174,6 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         """Follow no redirect: a token must not leave for another host."""
 
 
-def _trusted(env: Mapping[str, str], what: str) -> ssl.SSLContext:
-    """The certificates that are trusted here."""
-    path = env.get("AWS_CA_BUNDLE") or None
-    try:
-        return ssl.create_default_context(cafile=path)
-    except OSError as error:
-        why = f"AWS_CA_BUNDLE is {path}, which can't be used: {error.strerror}"
-        raise Failed(
-            what, why, do="owner of the pod template: mount the file of certificates there"
-        ) from None
-
-
-def _proxy_for(parts: urllib.parse.SplitResult) -> str:
-    """The proxy that the environment sets for a URL, '' for none."""
-    host = parts.hostname or ""
-    return "" if urllib.request.proxy_bypass(host) else urllib.request.getproxies().get(parts.scheme, "")
-
-
 def _reason(error: Exception, host: str, proxy: str) -> tuple[str, str]:
     """Why a host was not reached, and who can change that."""
     inner = getattr(error, "reason", error)
@@ -213,6 +185,9 @@ def _reason(error: Exception, host: str, proxy: str) -> tuple[str, str]:
     if isinstance(inner, ssl.SSLCertVerificationError):
         why = f"the certificate of {host} is not trusted{through}: {inner.verify_message}"
         return why, "owner of the pod template: mount the missing CA, and set AWS_CA_BUNDLE to its file"
+    if isinstance(inner, (FileNotFoundError, PermissionError)):
+        why = f"the file of AWS_CA_BUNDLE can't be read: {inner.strerror}"
+        return why, "owner of the pod template: mount the certificates there"
     if isinstance(inner, socket.gaierror):
         why = f"the name of {first} can't be resolved (DNS)"
         return why, "cluster administrator: check CoreDNS, NetworkPolicies for port 53, and the region's name"
@@ -228,18 +203,19 @@ def _signature(credentials: Credentials, endpoint: str, region: str, body: bytes
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
     """
+    key_id, secret, token = credentials
     now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%dT%H%M%SZ")
     headers = {"host": urllib.parse.urlsplit(endpoint).netloc, "x-amz-date": now}
-    if credentials.token:
-        headers["x-amz-security-token"] = credentials.token
+    if token:
+        headers["x-amz-security-token"] = token
     names = ";".join(sorted(headers))
     lines = "".join(f"{name}:{headers[name]}\n" for name in sorted(headers))
     canonical = f"POST\n/\n\n{lines}\n{names}\n{hashlib.sha256(body).hexdigest()}"
     scope = f"{now[:8]}/{region}/sts/aws4_request"
     text = f"AWS4-HMAC-SHA256\n{now}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
-    key = f"AWS4{credentials.secret}".encode()
+    key = f"AWS4{secret}".encode()
     for part in (now[:8], region, "sts", "aws4_request", text):
         key = hmac.new(key, part.encode(), hashlib.sha256).digest()
     del headers["host"]
-    signed = f"Credential={credentials.key}/{scope}, SignedHeaders={names}, Signature={key.hex()}"
+    signed = f"Credential={key_id}/{scope}, SignedHeaders={names}, Signature={key.hex()}"
     return {**headers, "authorization": f"AWS4-HMAC-SHA256 {signed}"}

@@ -11,70 +11,54 @@ import json
 import os
 import re
 import time
-from dataclasses import dataclass, field
 from typing import Any, Mapping
 
 from irsa_cli.preflight import sources
-from irsa_cli.preflight.calls import Credentials, Failed, Sender
+from irsa_cli.preflight.calls import Credentials, Failed, Pod
 
 EXPECTED, WRONG, UNKNOWN = "expected", "wrong", "unknown"
 EXIT_CODES: Mapping[str, int] = {EXPECTED: 0, WRONG: 5, UNKNOWN: 1}
 ROLE_ARN, TOKEN_FILE = "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"
 LARGEST_TOKEN = 1 << 16
+TEMPLATE = "owner of the pod template:"
 RENEW = "cluster administrator: restart the pod; if it happens again, check the node's clock and kubelet"
 
 
-@dataclass(eq=False)
 class Conclusion(Exception):
-    """The answer: one sentence, its cause, who has to do something, the evidence, and what was not reached.
+    """The answer: one sentence, its cause, and who has to do something; raised if it is known before the end.
 
-    It is raised if it is known before the end. `may_pass`: asked again, the answer may be another one.
+    `may_pass`: asked again, the answer may be another one.
     """
 
-    verdict: str
-    sentence: str
-    cause: str
-    do: list[str] = field(default_factory=list)
-    evidence: dict[str, Any] = field(default_factory=dict)
-    not_reached: list[str] = field(default_factory=list)
-    may_pass: bool = False
-
-    @property
-    def exit_code(self) -> int:
-        """0 for the expected identity, 5 for a wrong one or none, 1 for unknown."""
-        return EXIT_CODES[self.verdict]
-
-
-def _wrong(sentence: str, cause: str, *do: str, may_pass: bool = False) -> Conclusion:
-    return Conclusion(WRONG, sentence, cause, list(do), may_pass=may_pass)
+    def __init__(self, verdict: str, sentence: str, cause: str, *do: str, may_pass: bool = False) -> None:
+        super().__init__(sentence)
+        self.verdict, self.sentence, self.cause, self.do = verdict, sentence, cause, [*filter(None, do)]
+        self.may_pass = may_pass
+        self.evidence: dict[str, Any] = {}
+        self.not_reached: list[str] = []
 
 
 def _unknown(sentence: str, failed: Failed, do: str = "") -> Conclusion:
-    steps = [do or failed.do] if do or failed.do else []
-    return Conclusion(
-        UNKNOWN, sentence, str(failed), steps, not_reached=[failed.what], may_pass=failed.passing
-    )
+    found = Conclusion(UNKNOWN, sentence, str(failed), do or failed.do, may_pass=failed.passing)
+    found.not_reached.append(failed.what)
+    return found
 
 
-def judge(
-    env: Mapping[str, str], sender: Sender, *, role: str = "", account: str = "", sdk: str = ""
-) -> Conclusion:
-    """The verdict for this environment; expected role (ARN or name), account and SDK, '' for any."""
-    choices = [sources.choose(env, name) for name in ([sdk] if sdk else sources.ORDERS)]
-    evidence: dict[str, Any] = {"sts": sender.sts, "region": sender.region or None}
-    evidence["source"] = {choice.sdk: choice.source for choice in choices}
+def judge(pod: Pod, role: str, account: str, sdk: str) -> Conclusion:
+    """The verdict for a pod; expected role (ARN or name), account and SDK, '' for any."""
+    choices = [sources.choose(pod.env, name) for name in ([sdk] if sdk else sources.ORDERS)]
+    pod.evidence["source"] = {choice.sdk: choice.source for choice in choices}
     try:
         choice = _agreed(choices)
         if choice.ignored:
-            evidence["ignored"] = choice.ignored
-        arn = _identity(env, sender, choice, evidence)
-        evidence["identity"] = arn
-        expected = role or (env.get(ROLE_ARN, "") if choice.source != sources.CONTAINER else "")
-        report = _compared(choice, arn, expected, account)
+            pod.evidence["ignored"] = choice.ignored
+        arn = pod.evidence["identity"] = _identity(pod, choice)
+        expected = role or (pod.env.get(ROLE_ARN, "") if choice.source != sources.CONTAINER else "")
+        found = _compared(choice, arn, expected, account)
     except Conclusion as known:
-        report = known
-    report.evidence = {**evidence, **report.evidence}
-    return report
+        found = known
+    found.evidence = pod.evidence
+    return found
 
 
 def _agreed(choices: list[sources.Choice]) -> sources.Choice:
@@ -85,96 +69,85 @@ def _agreed(choices: list[sources.Choice]) -> sources.Choice:
     if len(taken) > 1:
         shown = "; ".join(f"{', '.join(sdks)}: {source}" for source, sdks in taken.items())
         cause = f"SDKs look at the sources in different orders: {shown}"
-        do = ["owner of the application: name its SDK here (--sdk NAME)"]
+        do = "owner of the application: name its SDK here (--sdk NAME)"
         raise Conclusion(UNKNOWN, "Which identity this pod gets depends on its SDK.", cause, do)
     if choices[0].broken:
-        step = "owner of the pod template: correct that variable"
-        raise _wrong("The SDK stops before it has credentials.", choices[0].broken, step)
+        do = f"{TEMPLATE} correct that variable"
+        raise Conclusion(WRONG, "The SDK stops before it has credentials.", choices[0].broken, do)
     return choices[0]
 
 
-def _identity(
-    env: Mapping[str, str], sender: Sender, choice: sources.Choice, evidence: dict[str, Any]
-) -> str:
+def _identity(pod: Pod, choice: sources.Choice) -> str:
     """The ARN of the credentials that the SDK gets."""
-    settings = choice.profile.settings
-    role, path = choice.role, choice.token_file
+    role, path, profile = choice.role, choice.token_file, choice.profile
     if choice.source in (sources.ROLE_PROFILE, sources.PROFILE):
-        evidence["profile"] = {"name": choice.profile.name, "file": choice.profile.file}
-        role, path = settings.get("role_arn", ""), settings.get("web_identity_token_file", "")
-    if choice.source == sources.WEB or (path and "profile" in evidence):
-        token = _token(path, role, evidence)
+        pod.evidence["profile"] = {"name": profile.name, "file": profile.file}
+        role, path = (profile.settings.get(name, "") for name in ("role_arn", "web_identity_token_file"))
+    if choice.source == sources.WEB or (path and "profile" in pod.evidence):
+        token = _token(path, role, pod.evidence)
         try:
-            return sender.exchange(role, token)
+            return pod.exchange(role, token)
         except Failed as failed:
-            raise _refused(failed, role, evidence["token"]) from None
-    credentials = _credentials(env, sender, choice, evidence)
+            raise _refused(failed, role, pod.evidence["token"]) from None
+    credentials = _credentials(pod, choice)
     try:
-        return sender.identity(credentials)
+        return pod.identity(credentials)
     except Failed as failed:
         if failed.passing or not failed.code:
             raise _unknown("There are credentials, and whose they are is unknown.", failed) from None
-        why = f"STS refuses the credentials of the source '{choice.source}': {failed.why}"
-        do = "owner of the pod template: remove or renew them"
-        raise _wrong("The pod has credentials that AWS refuses.", why, do) from None
+        cause = f"STS refuses the credentials of the source '{choice.source}': {failed.why}"
+        do = f"{TEMPLATE} remove or renew them"
+        raise Conclusion(WRONG, "The pod has credentials that AWS refuses.", cause, do) from None
 
 
-def _credentials(
-    env: Mapping[str, str], sender: Sender, choice: sources.Choice, evidence: dict[str, Any]
-) -> Credentials:
+def _credentials(pod: Pod, choice: sources.Choice) -> Credentials:
     """The credentials that the SDK gets without a web identity."""
-    given = env if choice.source == sources.KEYS else choice.profile.settings
-    names = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
-    key, secret, token = (given.get(name.upper() if given is env else name, "") for name in names)
     if choice.source == sources.CONTAINER:
-        return _from_agent(env, sender)
+        return _from_agent(pod)
     if choice.source == sources.INSTANCE:
-        raise _no_identity(env, sender, evidence, choice.profile)
-    if choice.source == sources.ROLE_PROFILE or not secret:
-        cause = f"the profile {choice.profile.name} of {choice.profile.file} has {', '.join(given)}"
+        raise _no_identity(pod, choice.profile)
+    settings = choice.profile.settings
+    if choice.source == sources.KEYS:
+        settings = {name.lower(): value for name, value in pod.env.items()}
+    if choice.source == sources.ROLE_PROFILE or not settings.get("aws_secret_access_key"):
+        cause = f"the profile {choice.profile.name} of {choice.profile.file} has {', '.join(settings)}"
         sentence = "The SDK gets its credentials from a profile that only the SDK itself can use."
-        do = ["owner of the application: run aws sts get-sender-identity in this pod"]
+        do = "owner of the application: run aws sts get-caller-identity in this pod"
         raise Conclusion(UNKNOWN, sentence, cause, do)
-    return Credentials(key, secret, token)
+    keys = settings.get("aws_access_key_id", ""), settings["aws_secret_access_key"]
+    return (*keys, settings.get("aws_session_token", ""))
 
 
 def _token(path: str, role: str, evidence: dict[str, Any]) -> str:
     """The token of the file, if it may be sent to STS; its claims are shown, and never the token."""
     evidence["tokenFile"] = path
     nothing = "The pod gets no identity of its own: its token can't be used."
-    template = "owner of the pod template:"
     if not role:
         cause = f"{TOKEN_FILE} is set and {ROLE_ARN} is not"
-        raise _wrong(nothing, cause, f"{template} remove the variable, so that EKS's webhook sets both")
+        raise Conclusion(WRONG, nothing, cause, f"{TEMPLATE} remove it, so that EKS's webhook sets both")
     try:
         with open(path, encoding="utf-8") as file:
             token = file.read(LARGEST_TOKEN).strip()
     except FileNotFoundError:
         cause = f"{TOKEN_FILE} is {path}, which does not exist: the volume is not mounted in this container"
-        do = f"{template} remove the AWS_ variables, so that EKS's webhook sets them and mounts the token"
-        raise _wrong(nothing, cause, do) from None
+        do = f"{TEMPLATE} remove the AWS_ variables, so that EKS's webhook sets them and mounts the token"
+        raise Conclusion(WRONG, nothing, cause, do) from None
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not text"
         cause = f"{path} is not readable by uid {os.getuid()}: {reason}"
-        raise _wrong(nothing, cause, f"{template} set securityContext.fsGroup of the pod") from None
+        raise Conclusion(WRONG, nothing, cause, f"{TEMPLATE} set the pod's securityContext.fsGroup") from None
     claims = _claims(token)
     if claims is None:
-        do = f"{template} mount a projected ServiceAccount token there"
-        raise _wrong(nothing, f"{path} holds no JWT, so it is not a ServiceAccount token", do)
-    now = time.time()
-    expires, age = _seconds(claims, "exp", now), _seconds(claims, "iat", now)
-    shown = {key: claims.get(key) for key in ("iss", "sub", "aud")}
-    evidence["token"] = {**shown, "expiresIn": expires, "age": None if age is None else -age}
-    if expires is not None and expires <= 0:
-        cause = f"{path} expired {-expires} s ago: the kubelet does not renew the token, or a clock is wrong"
-        raise _wrong(nothing, cause, RENEW, may_pass=True)
+        do = f"{TEMPLATE} mount a projected ServiceAccount token there"
+        raise Conclusion(WRONG, nothing, f"{path} holds no JWT, so it is not a ServiceAccount token", do)
+    now, moments = time.time(), {key: claims.get(key) for key in ("exp", "iat")}
+    left = {key: int(value - now) for key, value in moments.items() if isinstance(value, (int, float))}
+    evidence["token"] = {key: claims.get(key) for key in ("iss", "sub", "aud")}
+    evidence["token"].update(expiresIn=left.get("exp"), age=-left["iat"] if "iat" in left else None)
+    if left.get("exp", 1) <= 0:
+        cause = f"{path} expired {-left['exp']} s ago: the kubelet does not renew it, or a clock is wrong"
+        raise Conclusion(WRONG, nothing, cause, RENEW, may_pass=True)
     return token
-
-
-def _seconds(claims: Mapping[str, Any], key: str, now: float) -> int | None:
-    """The seconds from now to the moment of a claim."""
-    value = claims.get(key)
-    return int(value - now) if isinstance(value, (int, float)) else None
 
 
 def _claims(token: str) -> dict[str, Any] | None:
@@ -212,31 +185,28 @@ def _refused(failed: Failed, role: str, token: Mapping[str, Any]) -> Conclusion:
     if failed.code not in causes:
         return _unknown("Whether this pod can assume its role is unknown.", failed)
     cause, do = causes[failed.code]
-    return _wrong(f"STS does not allow this pod to assume the role {role}.", cause, do, may_pass=True)
+    sentence = f"STS does not allow this pod to assume the role {role}."
+    return Conclusion(WRONG, sentence, cause, do, may_pass=True)
 
 
-def _from_agent(env: Mapping[str, str], sender: Sender) -> Credentials:
+def _from_agent(pod: Pod) -> Credentials:
     sentence = "The pod gets no credentials from EKS Pod Identity."
     try:
-        return sender.container()
+        return pod.container()
     except Failed as failed:
         administrator = "cluster administrator: aws eks"
         if failed.code.startswith("HTTP 4"):
             do = f"{administrator} list-pod-identity-associations --cluster-name CLUSTER"
-            raise _wrong(sentence, failed.why, do, may_pass=True) from None
+            raise Conclusion(WRONG, sentence, failed.why, do, may_pass=True) from None
         if not failed.passing:
-            raise _wrong(sentence, failed.why, failed.do) from None
+            raise Conclusion(WRONG, sentence, failed.why, failed.do) from None
         do = f"{administrator} create-addon --addon-name eks-pod-identity-agent --cluster-name CLUSTER"
-        if any(env.get(name) for name in ("HTTP_PROXY", "http_proxy")):
-            do = "owner of the pod template: add 169.254.170.23 and fd00:ec2::23 to NO_PROXY"
-        raise _unknown(sentence, failed, do) from None
+        raise _unknown(sentence, failed, failed.do if "NO_PROXY" in failed.do else do) from None
 
 
-def _no_identity(
-    env: Mapping[str, str], sender: Sender, evidence: dict[str, Any], profile: sources.Profile
-) -> Conclusion:
+def _no_identity(pod: Pod, profile: sources.Profile) -> Conclusion:
     """Why the SDK finds no source of the pod's own, and what it uses instead: the node's role, or nothing."""
-    variables = [name for name in (ROLE_ARN, TOKEN_FILE) if env.get(name)]
+    variables = [name for name in (ROLE_ARN, TOKEN_FILE) if pod.env.get(name)]
     cause = "neither the variables of IRSA nor those of EKS Pod Identity are set in this container"
     do = [
         "if the ServiceAccount has no role, AWS administrator: irsa create-sa NAME -n NAMESPACE -c CLUSTER",
@@ -244,38 +214,36 @@ def _no_identity(
     ]
     if variables:
         cause = f"only {variables[0]} is set, and the SDK needs both {ROLE_ARN} and {TOKEN_FILE}"
-        do = [f"owner of the pod template: remove {variables[0]}, so that EKS's webhook sets both"]
+        do = [f"{TEMPLATE} remove {variables[0]}, so that EKS's webhook sets both"]
     if profile.unreadable:
         cause += f"; {profile.unreadable}"
     try:
-        role = sender.instance_role()
+        role = pod.instance_role()
     except Failed as failed:
-        role, evidence["instanceRole"] = "", failed.why
+        role, pod.evidence["instanceRole"] = "", failed.why
     if not role:
-        return _wrong("The pod has no AWS identity.", cause, *do)
-    evidence["instanceRole"] = role
-    return _wrong(f"The pod would use the node's role {role}, and no role of its own.", cause, *do)
+        return Conclusion(WRONG, "The pod has no AWS identity.", cause, *do)
+    pod.evidence["instanceRole"] = role
+    return Conclusion(WRONG, f"The pod would use the node's role {role}, and no role of its own.", cause, *do)
 
 
 def _compared(choice: sources.Choice, arn: str, expected: str, expected_account: str) -> Conclusion:
     """Whether the identity is the expected one: the role's name and the account, as far as they are given."""
     account, role = _role_of(arn)
     cause = f"the SDK's first source is {choice.source}"
-    names = [("role", expected.rsplit("/", 1)[-1], role)]
-    names += [("account", value, account) for value in (expected_account, _role_of(expected)[0])]
+    facts = [("role", expected.rsplit("/", 1)[-1], role)]
+    facts += [("account", value, account) for value in (expected_account, _role_of(expected)[0])]
     other = [
-        f"{what} {there or 'none'} instead of {value}"
-        for what, value, there in names
-        if value not in ("", there)
+        f"{what} {got or 'none'} instead of {want}" for what, want, got in facts if want not in ("", got)
     ]
     if other:
-        do = "owner of the pod template: remove this source, or correct what you expect"
+        do = f"{TEMPLATE} remove this source, or correct what you expect"
         if choice.source in (sources.WEB, sources.CONTAINER):
             do = "AWS administrator: correct the ServiceAccount's role, then restart the pod"
-        return Conclusion(WRONG, f"The pod has another identity: {' and '.join(other)}.", cause, [do])
+        return Conclusion(WRONG, f"The pod has another identity: {' and '.join(other)}.", cause, do)
     if not expected and choice.source in (sources.KEYS, sources.PROFILE):
-        do = "owner of the pod template: remove the keys, or name their role (--expect-role ROLE)"
-        return Conclusion(WRONG, "The pod uses keys, and no role of its own.", cause, [do])
+        do = f"{TEMPLATE} remove the keys, or name their role (--expect-role ROLE)"
+        return Conclusion(WRONG, "The pod uses keys, and no role of its own.", cause, do)
     return Conclusion(EXPECTED, f"The pod is {arn}.", cause)
 
 

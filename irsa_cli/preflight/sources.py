@@ -13,8 +13,7 @@ from __future__ import annotations
 
 import configparser
 import os
-from dataclasses import dataclass, field
-from typing import Mapping
+from typing import Mapping, NamedTuple
 
 KEYS, ROLE_PROFILE, WEB, PROFILE, CONTAINER, INSTANCE = (
     "static keys in the environment",
@@ -35,26 +34,18 @@ ORDERS: Mapping[str, tuple[str, ...]] = {
 }
 """By SDK, its sources in order."""
 
-_PROFILE_NAMES: Mapping[str, tuple[str, ...]] = {
-    "python": ("AWS_DEFAULT_PROFILE", "AWS_PROFILE"),
-    "go": ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"),
-}
-"""The variables with the name of the profile, by precedence; only AWS_PROFILE for the other SDKs."""
 _TOKEN = "web_identity_token_file"  # noqa: S105 - a name
 
 
-@dataclass
 class Profile:
     """The profile that an SDK reads: `settings` of both files, `file` the one that has it; '' for none."""
 
-    name: str
-    file: str = ""
-    settings: dict[str, str] = field(default_factory=dict)
-    named: bool = False
-    """Whether the environment names it; the profile `default` is used if it does not."""
-    unreadable: str = ""
-    others: bool = False
-    """Whether the files have any profile."""
+    def __init__(self, name: str, named: bool) -> None:
+        """`named`: whether the environment names it; the profile `default` is used if it does not."""
+        self.name, self.named = name, named
+        self.settings: dict[str, str] = {}
+        self.file = self.unreadable = ""
+        self.others = False  # Whether the files have any profile.
 
     @property
     def source(self) -> str:
@@ -65,19 +56,19 @@ class Profile:
         return PROFILE if any(key in self.settings for key in keys) else ""
 
 
-@dataclass
-class Choice:
-    """The source that an SDK takes, and the other ones that are there, in its order."""
+class Choice(NamedTuple):
+    """The source that an SDK takes, and the other ones that are there, in its order.
+
+    `role` and `token_file` are the web identity, if that is the source; `broken`: why the SDK fails instead.
+    """
 
     sdk: str
     source: str
     profile: Profile
     ignored: list[str]
-    role: str = ""
-    token_file: str = ""
-    """With `role`: the web identity, if that is the source."""
-    broken: str = ""
-    """Why the SDK fails instead of taking a source."""
+    role: str
+    token_file: str
+    broken: str
 
 
 def choose(env: Mapping[str, str], sdk: str) -> Choice:
@@ -96,49 +87,43 @@ def choose(env: Mapping[str, str], sdk: str) -> Choice:
         INSTANCE: True,
     }
     found = [source for source in ORDERS[sdk] if there[source]]
-    choice = Choice(sdk, found[0], profile, found[1:-1], role, token_file)
     stops = {
         "python": True,
         "go": bool(env.get("AWS_PROFILE")),
-        "dotnet": choice.source not in (KEYS, WEB),
-        "rust": choice.source != KEYS and profile.others,
+        "dotnet": found[0] not in (KEYS, WEB),
+        "rust": found[0] != KEYS and profile.others,
     }
+    broken = ""
     if profile.named and not profile.file and stops.get(sdk):
-        choice.broken = f"AWS_PROFILE is '{profile.name}', and no file has this profile"
+        broken = f"AWS_PROFILE is '{profile.name}', and no file has this profile"
     if sdk == "python" and keys == [True, False]:
-        choice.broken = "AWS_ACCESS_KEY_ID is set, and AWS_SECRET_ACCESS_KEY is not"
-    return choice
+        broken = "AWS_ACCESS_KEY_ID is set, and AWS_SECRET_ACCESS_KEY is not"
+    return Choice(sdk, found[0], profile, found[1:-1], role, token_file, broken)
 
 
 def read_profile(env: Mapping[str, str], sdk: str) -> Profile:
     """The settings of the environment's profile, or of `default`, in the shared files."""
-    given = [env[name] for name in _PROFILE_NAMES.get(sdk, ("AWS_PROFILE",)) if name in env]
+    names = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")[: 2 if sdk in ("python", "go") else 1]
+    given = [env[name] for name in (reversed(names) if sdk == "python" else names) if name in env]
     # Only Python uses an empty name.
     given = given if sdk == "python" else [name for name in given if name]
-    profile = Profile(given[0] if given else "default", named=bool(given))
+    profile = Profile(given[0] if given else "default", bool(given))
     home = env.get("HOME") or os.path.expanduser("~")
     for variable, name, prefix in (
         ("AWS_CONFIG_FILE", "config", "profile "),
         ("AWS_SHARED_CREDENTIALS_FILE", "credentials", ""),
     ):
-        path = env.get(variable) or os.path.join(home, ".aws", name)
+        path = os.path.expanduser(env.get(variable) or os.path.join(home, ".aws", name))
         section = profile.name if profile.name == "default" else prefix + profile.name
-        found = _section(path, section, profile)
-        if found is not None:
+        parser = configparser.RawConfigParser(strict=False, default_section="\0")
+        try:
+            if os.path.exists(path):
+                with open(path, encoding="utf-8") as file:
+                    parser.read_file(file)
+        except (OSError, UnicodeDecodeError, configparser.Error) as error:
+            profile.unreadable = f"{path}: {getattr(error, 'strerror', None) or type(error).__name__}"
+        profile.others = profile.others or bool(parser.sections())
+        if parser.has_section(section):
             profile.file = path
-            profile.settings.update(found)
+            profile.settings.update(parser[section])
     return profile
-
-
-def _section(path: str, section: str, profile: Profile) -> Mapping[str, str] | None:
-    parser = configparser.RawConfigParser(strict=False, default_section="\0")
-    try:
-        with open(os.path.expanduser(path), encoding="utf-8") as file:
-            parser.read_file(file)
-    except FileNotFoundError:
-        return None
-    except (OSError, UnicodeDecodeError, configparser.Error) as error:
-        profile.unreadable = "{}: {}".format(path, getattr(error, "strerror", None) or type(error).__name__)
-        return None
-    profile.others = profile.others or bool(parser.sections())
-    return dict(parser[section]) if parser.has_section(section) else None
