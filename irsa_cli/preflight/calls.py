@@ -50,7 +50,8 @@ class Pod:
         """`seconds` is the time limit of each call."""
         self.env, self.seconds = env, seconds
         self.region = env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION") or ""
-        self.evidence: dict[str, Any] = {"sts": self.sts, "region": self.region or None}
+        self.evidence: dict[str, Any] = {"sts": re.sub("//.*@", "//", self.sts)}
+        self.evidence["region"] = self.region or None
 
     @property
     def sts(self) -> str:
@@ -149,7 +150,7 @@ class Pod:
         """The status and the text of an answer; raises `Failed` if there is none."""
         parts = urllib.parse.urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise Failed(what, f"{url} is not the URL of a service")
+            raise Failed(what, "its URL has no host, or is not one of http or https")
         request = urllib.request.Request(url, body, dict(headers), method=method or None)  # noqa: S310
         imds = what == "IMDS"
         direct = imds or urllib.request.proxy_bypass(parts.hostname)
@@ -195,7 +196,8 @@ def _reason(error: Exception, host: str, proxy: str) -> tuple[str, str]:
         return f"no answer from {host} in time{through}", allow
     if isinstance(inner, ConnectionRefusedError):
         return f"{first} refuses connections", allow
-    return f"{host} can't be reached{through}: {inner}", allow
+    reason = getattr(inner, "strerror", None) or type(inner).__name__
+    return f"{host} can't be reached{through}: {reason}", allow
 
 
 def _signature(credentials: Credentials, endpoint: str, region: str, body: bytes) -> dict[str, str]:

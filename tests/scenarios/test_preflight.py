@@ -146,3 +146,41 @@ def test_one_file_runs_on_each_python_that_is_here(pod: dict[str, str], tmp_path
     assert zipfile.is_zipfile(archive)
     code, item = preflight(pod, program=(python, "-I", "-S", str(archive)))
     assert (code, item["verdict"]) == (0, "expected")
+
+
+WAYS = {
+    "healthy": {},
+    "refused": {"AWS_ROLE_ARN": "arn:aws:iam::111122223333:role/gone"},
+    "not reached": {"AWS_ENDPOINT_URL_STS": "http://user:pass-word@127.0.0.1:9"},
+    "keys": {"AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG"},
+    "the agent fails": {
+        "AWS_ROLE_ARN": "",
+        "AWS_WEB_IDENTITY_TOKEN_FILE": "",
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1:9/v1/credentials",
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN": "agents-token-of-this-pod",
+    },
+}
+
+
+@pytest.mark.parametrize("change", WAYS.values(), ids=WAYS)
+def test_each_form_answers_the_same_without_a_secret(
+    pod: dict[str, str], tmp_path: Path, change: dict[str, str]
+) -> None:
+    module = [sys.executable, "-m", "irsa_cli.preflight"]
+    archive = tmp_path / "preflight.pyz"
+    written = subprocess.run([*module, "--self"], cwd=ROOT, capture_output=True, check=True)
+    archive.write_bytes(written.stdout)
+    forms = [module, [sys.executable, "-I", str(archive)], [sys.executable, "-m", "irsa_cli", "preflight"]]
+    env = {"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"], "HOME": "/nonexistent", **pod, **change}
+    token = Path(pod["AWS_WEB_IDENTITY_TOKEN_FILE"]).read_text(encoding="utf-8")
+    secrets = [*token.split("."), "pass-word", "wJalrXUtnFEMI", "agents-token"]
+    for output in ("text", "json"):
+        answers = set()
+        for form in forms:
+            ended = subprocess.run(
+                [*form, "-o", output], env=env, capture_output=True, text=True, timeout=60, check=False
+            )
+            assert not [secret for secret in secrets if secret in ended.stdout + ended.stderr]
+            shown = re.sub(r"irsa-preflight-\d+|\b\d+ s\b|\"(?:age|expiresIn)\": \d+", "…", ended.stdout)
+            answers.add((ended.returncode, shown))
+        assert len(answers) == 1, answers

@@ -46,6 +46,11 @@ def test_each_command_tells_what_is_true_now(command: Command | None, facts: Any
     assert [*text_lines(Result(Ended.COMMITTED, facts=facts, command=command))] == [f"Done in 0.0 s. {told}"]
 
 
+def test_a_verified_role_can_also_be_checked_in_a_pod() -> None:
+    result = Result(Ended.COMMITTED, facts=BOTH, command=Command.CREATE_SA, verification={"subject": "s"})
+    assert next(iter(text_lines(result))).endswith("use it; to check it inside of one: irsa preflight.")
+
+
 @pytest.mark.parametrize("command", [None, *Command])
 def test_a_result_without_facts_is_told_too(command: Command | None) -> None:
     """The transaction has ended, and what comes after it failed: see `standing`."""

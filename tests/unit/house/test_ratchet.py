@@ -45,6 +45,7 @@ ROOMS: dict[str, tuple[int, int]] = {
     "irsa_cli.core.trust": (3215, 16),
     "irsa_cli.core.values": (1542, 13),
     "irsa_cli.kube": (1396, 7),
+    "irsa_cli.preflight": (875, 5),
     "irsa_cli.sandbox": (8325, 36),
     "irsa_cli.transaction": (2219, 12),
     "irsa_cli.usecases": (132, 2),
