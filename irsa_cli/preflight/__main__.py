@@ -92,23 +92,19 @@ def _call(call: str, report: Conclusion) -> None:
     """Send the user's own call, and change the report if AWS refuses it or its answer is unknown."""
     service, operation = call.split()
     report.evidence["call"] = call
-    report.verdict, report.cause = UNKNOWN, f"boto3 is not in this image, so '{call}' was not sent"
     try:
         import boto3
-        from botocore.exceptions import ClientError
-    except ImportError:
-        return
-    try:
-        client: Any = boto3.session.Session().client(service)  # type: ignore[call-overload]
+
+        session: Any = boto3.session.Session(region_name=report.evidence["region"])
+        client = session.client(service)
         getattr(client, operation.replace("-", "_"))()
-        report.verdict, report.cause = EXPECTED, f"AWS allows '{call}'"
-    except ClientError as error:
-        report.verdict, report.cause = WRONG, str(error)
-        report.sentence = f"The role is the expected one, but AWS refuses '{call}'."
-        report.do = [f"AWS administrator: allow {service} {operation} in the policies of the role"]
     except Exception as error:
-        report.cause = f"'{call}': {error}"
-        report.not_reached.append(service)
+        report.verdict, report.cause = UNKNOWN, f"'{call}': {error}"
+        if not hasattr(error, "response"):
+            report.not_reached.append(service)
+            return
+        report.verdict, report.sentence = WRONG, f"The role is the expected one, but AWS refuses '{call}'."
+        report.do = [f"AWS administrator: allow {service} {operation} in the policies of the role"]
 
 
 def as_text(report: Conclusion) -> str:

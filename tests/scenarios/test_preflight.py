@@ -184,3 +184,18 @@ def test_each_form_answers_the_same_without_a_secret(
             shown = re.sub(r"irsa-preflight-\d+|\b\d+ s\b|\"(?:age|expiresIn)\": \d+", "…", ended.stdout)
             answers.add((ended.returncode, shown))
         assert len(answers) == 1, answers
+
+
+@pytest.mark.parametrize(
+    ("call", "code", "words"),
+    [
+        ("sts get-caller-identity", 0, "The pod is"),
+        ("iam list-users", 5, "AWS refuses 'iam list-users'"),
+        ("s3 no-such-call", 1, "'s3 no-such-call': "),
+    ],
+)
+def test_a_call_of_the_application_is_sent_too(pod: dict[str, str], call: str, code: int, words: str) -> None:
+    env = {**pod, "AWS_ENDPOINT_URL": pod["AWS_ENDPOINT_URL_STS"]}
+    found, item = preflight(env, "--call", call)
+    assert (found, item["evidence"]["call"]) == (code, call), item
+    assert words in f"{item['sentence']} {item['cause']}"
