@@ -10,7 +10,7 @@ import sys
 import time
 from typing import Any, Mapping, Sequence
 
-from irsa_cli.preflight.calls import Pod
+from irsa_cli.preflight.calls import ThisPod
 from irsa_cli.preflight.judge import EXIT_CODES, EXPECTED, UNKNOWN, WRONG, Conclusion, judge
 from irsa_cli.preflight.manifests import KINDS, manifest
 from irsa_cli.preflight.sources import ORDERS
@@ -80,7 +80,7 @@ def check(given: Mapping[str, Any]) -> Conclusion:
     until, pause = time.monotonic() + given["wait"], 0.5
     role, account, sdk = (given[name] or "" for name in ("expect_role", "expect_account", "sdk"))
     while True:
-        report = judge(Pod(os.environ, given["timeout"]), role, account, sdk)
+        report = judge(ThisPod(os.environ, given["timeout"]), role, account, sdk)
         left = until - time.monotonic()
         if not report.may_pass or left <= 0:
             return report

@@ -43,7 +43,7 @@ class Failed(Exception):
         self.what, self.why, self.code, self.do, self.passing = what, why, code, do, passing
 
 
-class Pod:
+class ThisPod:
     """A container: its environment, the calls that it can send, and the evidence that was found."""
 
     def __init__(self, env: Mapping[str, str], seconds: float) -> None:

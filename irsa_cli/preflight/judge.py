@@ -14,7 +14,7 @@ import time
 from typing import Any, Mapping
 
 from irsa_cli.preflight import sources
-from irsa_cli.preflight.calls import Credentials, Failed, Pod
+from irsa_cli.preflight.calls import Credentials, Failed, ThisPod
 
 EXPECTED, WRONG, UNKNOWN = "expected", "wrong", "unknown"
 EXIT_CODES: Mapping[str, int] = {EXPECTED: 0, WRONG: 5, UNKNOWN: 1}
@@ -44,7 +44,7 @@ def _unknown(sentence: str, failed: Failed, do: str = "") -> Conclusion:
     return found
 
 
-def judge(pod: Pod, role: str, account: str, sdk: str) -> Conclusion:
+def judge(pod: ThisPod, role: str, account: str, sdk: str) -> Conclusion:
     """The verdict for a pod; expected role (ARN or name), account and SDK, '' for any."""
     choices = [sources.choose(pod.env, name) for name in ([sdk] if sdk else sources.ORDERS)]
     pod.evidence["source"] = {choice.sdk: choice.source for choice in choices}
@@ -77,7 +77,7 @@ def _agreed(choices: list[sources.Choice]) -> sources.Choice:
     return choices[0]
 
 
-def _identity(pod: Pod, choice: sources.Choice) -> str:
+def _identity(pod: ThisPod, choice: sources.Choice) -> str:
     """The ARN of the credentials that the SDK gets."""
     role, path, profile = choice.role, choice.token_file, choice.profile
     if choice.source in (sources.ROLE_PROFILE, sources.PROFILE):
@@ -100,7 +100,7 @@ def _identity(pod: Pod, choice: sources.Choice) -> str:
         raise Conclusion(WRONG, "The pod has credentials that AWS refuses.", cause, do) from None
 
 
-def _credentials(pod: Pod, choice: sources.Choice) -> Credentials:
+def _credentials(pod: ThisPod, choice: sources.Choice) -> Credentials:
     """The credentials that the SDK gets without a web identity."""
     if choice.source == sources.CONTAINER:
         return _from_agent(pod)
@@ -189,7 +189,7 @@ def _refused(failed: Failed, role: str, token: Mapping[str, Any]) -> Conclusion:
     return Conclusion(WRONG, sentence, cause, do, may_pass=True)
 
 
-def _from_agent(pod: Pod) -> Credentials:
+def _from_agent(pod: ThisPod) -> Credentials:
     sentence = "The pod gets no credentials from EKS Pod Identity."
     try:
         return pod.container()
@@ -204,7 +204,7 @@ def _from_agent(pod: Pod) -> Credentials:
         raise _unknown(sentence, failed, failed.do if "NO_PROXY" in failed.do else do) from None
 
 
-def _no_identity(pod: Pod, profile: sources.Profile) -> Conclusion:
+def _no_identity(pod: ThisPod, profile: sources.Profile) -> Conclusion:
     """Why the SDK finds no source of the pod's own, and what it uses instead: the node's role, or nothing."""
     variables = [name for name in (ROLE_ARN, TOKEN_FILE) if pod.env.get(name)]
     cause = "neither the variables of IRSA nor those of EKS Pod Identity are set in this container"
