@@ -23,9 +23,19 @@ from typing import Any, Mapping, Tuple
 
 MOST_BYTES = 1 << 20
 IMDS = "http://169.254.169.254"
-SUFFIXES = {
-    "cn-": "amazonaws.com.cn", "eusc-": "amazonaws.eu", "us-isob-": "sc2s.sgov.gov", "us-iso-": "c2s.ic.gov",
-}  # fmt: skip
+SUFFIXES = (
+    ("cn-", "amazonaws.com.cn", "api.amazonwebservices.com.cn"),
+    ("eusc-", "amazonaws.eu", "api.amazonwebservices.eu"),
+    ("us-isob-", "sc2s.sgov.gov", "api.aws.scloud"),
+    ("us-iso-", "c2s.ic.gov", "api.aws.ic.gov"),
+    ("", "amazonaws.com", "api.aws"),
+)
+"""By the beginning of a region's name, the DNS suffixes of IPv4 and of dual-stack endpoints."""
+GLOBAL_REGIONS = re.compile(
+    "us-(east|west)-[12]|(ca|eu)-central-1|eu-(north-1|west-[123])|sa-east-1"
+    "|ap-(south-1|southeast-[12]|northeast-1)"
+)
+"""The regions of the global STS endpoint in the legacy mode."""
 PASSING = ("IDPCommunicationError", "Throttling", "ThrottlingException", "RequestTimeout", "InternalFailure")
 
 Credentials = Tuple[str, str, str]
@@ -64,15 +74,16 @@ class ThisPod:
             given = env.get("AWS_ENDPOINT_URL_STS") or env.get("AWS_ENDPOINT_URL")
             if given:
                 return given.rstrip("/")
-        if not region or env.get("AWS_STS_REGIONAL_ENDPOINTS") == "legacy":
-            return "https://sts.amazonaws.com"
-        suffix = next(
-            (value for start, value in SUFFIXES.items() if region.startswith(start)), "amazonaws.com"
+        fips, dual = (
+            env.get(f"AWS_USE_{what}_ENDPOINT", "").lower() == "true" for what in ("FIPS", "DUALSTACK")
         )
-        if env.get("AWS_USE_DUALSTACK_ENDPOINT", "").lower() == "true":
-            suffix = "api.amazonwebservices.com.cn" if region.startswith("cn-") else "api.aws"
-        fips = "-fips" if env.get("AWS_USE_FIPS_ENDPOINT", "").lower() == "true" else ""
-        return f"https://sts{fips}.{region}.{suffix}"
+        legacy = env.get("AWS_STS_REGIONAL_ENDPOINTS") == "legacy" and GLOBAL_REGIONS.fullmatch(region)
+        if region in ("", "aws-global") or (legacy and not fips and not dual):
+            return "https://sts.amazonaws.com"
+        suffix = next(known[1 + dual] for known in SUFFIXES if region.startswith(known[0]))
+        # The usual endpoints of GovCloud are FIPS endpoints.
+        name = "sts-fips" if fips and (dual or not region.startswith("us-gov-")) else "sts"
+        return f"https://{name}.{region}.{suffix}"
 
     def exchange(self, role: str, token: str) -> str:
         """Exchange a token for credentials (AssumeRoleWithWebIdentity); the ARN that they are for."""
