@@ -90,8 +90,8 @@ def choose(env: Mapping[str, str], sdk: str) -> Choice:
     stops = {
         "python": True,
         "go": bool(env.get("AWS_PROFILE")),
-        "dotnet": found[0] not in (KEYS, WEB),
-        "rust": found[0] != KEYS and profile.others,
+        "dotnet": found[0] not in (KEYS, WEB) and profile.name != "default",
+        "rust": found[0] != KEYS and profile.name != "default" and profile.others,
     }
     broken = ""
     if profile.named and not profile.file and stops.get(sdk):
