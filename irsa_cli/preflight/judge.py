@@ -65,7 +65,8 @@ def _agreed(choices: list[sources.Choice]) -> sources.Choice:
     """The source that all of these SDKs take."""
     taken: dict[str, list[str]] = {}
     for choice in choices:
-        taken.setdefault(choice.broken or choice.source, []).append(choice.sdk)
+        web = f" with {choice.role or 'no role'}" if choice.source == sources.WEB else ""
+        taken.setdefault(choice.broken or choice.source + web, []).append(choice.sdk)
     if len(taken) > 1:
         shown = "; ".join(f"{', '.join(sdks)}: {source}" for source, sdks in taken.items())
         cause = f"SDKs look at the sources in different orders: {shown}"
@@ -79,16 +80,14 @@ def _agreed(choices: list[sources.Choice]) -> sources.Choice:
 
 def _identity(pod: ThisPod, choice: sources.Choice) -> str:
     """The ARN of the credentials that the SDK gets."""
-    role, path, profile = choice.role, choice.token_file, choice.profile
-    if choice.source in (sources.ROLE_PROFILE, sources.PROFILE):
-        pod.evidence["profile"] = {"name": profile.name, "file": profile.file}
-        role, path = (profile.settings.get(name, "") for name in ("role_arn", "web_identity_token_file"))
-    if choice.source == sources.WEB or (path and "profile" in pod.evidence):
-        token = _token(path, role, pod.evidence)
+    if choice.profile.source:
+        pod.evidence["profile"] = {"name": choice.profile.name, "file": choice.profile.file}
+    if choice.source == sources.WEB:
+        token = _token(choice.token_file, choice.role, pod.evidence)
         try:
-            return pod.exchange(role, token)
+            return pod.exchange(choice.role, token)
         except Failed as failed:
-            raise _refused(failed, role, pod.evidence["token"]) from None
+            raise _refused(failed, choice.role, pod.evidence["token"]) from None
     credentials = _credentials(pod, choice)
     try:
         return pod.identity(credentials)

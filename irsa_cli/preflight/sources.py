@@ -98,7 +98,10 @@ def choose(env: Mapping[str, str], sdk: str) -> Choice:
         broken = f"AWS_PROFILE is '{profile.name}', and no file has this profile"
     if sdk == "python" and keys == [True, False]:
         broken = "AWS_ACCESS_KEY_ID is set, and AWS_SECRET_ACCESS_KEY is not"
-    return Choice(sdk, found[0], profile, found[1:-1], role, token_file, broken)
+    source = found[0]
+    if source == ROLE_PROFILE and _TOKEN in profile.settings:
+        source, role, token_file = WEB, profile.settings["role_arn"], profile.settings[_TOKEN]
+    return Choice(sdk, source, profile, found[1:-1], role, token_file, broken)
 
 
 def read_profile(env: Mapping[str, str], sdk: str) -> Profile:
