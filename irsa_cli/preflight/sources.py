@@ -46,6 +46,7 @@ class Profile:
         self.settings: dict[str, str] = {}
         self.file = self.unreadable = ""
         self.others = False  # Whether the files have any profile.
+        self.malformed = False  # Whether a file can be read, but not parsed.
 
     @property
     def source(self) -> str:
@@ -98,6 +99,8 @@ def choose(env: Mapping[str, str], sdk: str) -> Choice:
         broken = f"AWS_PROFILE is '{profile.name}', and no file has this profile"
     if sdk == "python" and keys == [True, False]:
         broken = "AWS_ACCESS_KEY_ID is set, and AWS_SECRET_ACCESS_KEY is not"
+    if sdk == "python" and profile.malformed:
+        broken = profile.unreadable
     source = found[0]
     if source == ROLE_PROFILE and _TOKEN in profile.settings:
         source, role, token_file = WEB, profile.settings["role_arn"], profile.settings[_TOKEN]
@@ -118,13 +121,15 @@ def read_profile(env: Mapping[str, str], sdk: str) -> Profile:
     ):
         path = os.path.expanduser(env.get(variable) or os.path.join(home, ".aws", name))
         section = profile.name if profile.name == "default" else prefix + profile.name
-        parser = configparser.RawConfigParser(strict=False, default_section="\0")
+        # Only Python refuses a file that has a section twice.
+        parser = configparser.RawConfigParser(strict=sdk == "python", default_section="\0")
         try:
             if os.path.exists(path):
                 with open(path, encoding="utf-8") as file:
                     parser.read_file(file)
         except (OSError, UnicodeDecodeError, configparser.Error) as error:
             profile.unreadable = f"{path}: {getattr(error, 'strerror', None) or type(error).__name__}"
+            profile.malformed = not isinstance(error, OSError)
         profile.others = profile.others or bool(parser.sections())
         if parser.has_section(section):
             profile.file = path
