@@ -16,10 +16,11 @@ import os
 import re
 import socket
 import ssl
+import threading
 import urllib.error
 import urllib.parse
 import urllib.request
-from typing import Any, Mapping, Tuple
+from typing import Any, Callable, Mapping, Tuple
 
 MOST_BYTES = 1 << 20
 IMDS = "http://169.254.169.254"
@@ -167,15 +168,21 @@ class ThisPod:
         direct = imds or urllib.request.proxy_bypass(parts.hostname)
         proxy = "" if direct else urllib.request.getproxies().get(parts.scheme, "")
         handlers = [urllib.request.ProxyHandler({parts.scheme: proxy} if proxy else {}), _NoRedirect()]
-        try:
+        seconds = min(self.seconds, 1.0) if imds else self.seconds
+
+        def send() -> tuple[int, str]:
             if parts.scheme == "https":
                 trusted = ssl.create_default_context(cafile=self.env.get("AWS_CA_BUNDLE") or None)
                 handlers.append(urllib.request.HTTPSHandler(context=trusted))
-            seconds = min(self.seconds, 1.0) if imds else self.seconds
-            with urllib.request.build_opener(*handlers).open(request, timeout=seconds) as answer:
-                return int(answer.status), answer.read(MOST_BYTES).decode("utf-8", "replace")
-        except urllib.error.HTTPError as error:
-            return error.code, error.read(MOST_BYTES).decode("utf-8", "replace")
+            try:
+                answer = urllib.request.build_opener(*handlers).open(request, timeout=seconds)
+            except urllib.error.HTTPError as error:
+                answer = error
+            with answer:
+                return int(answer.code), answer.read(MOST_BYTES).decode("utf-8", "replace")
+
+        try:
+            return _in_time(send, seconds)
         except (OSError, ValueError, http.client.HTTPException) as error:
             why, do = _reason(error, parts.netloc.rpartition("@")[2], proxy)
             raise Failed(what, why, do=do, passing=True) from None
@@ -184,6 +191,27 @@ class ThisPod:
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, *_: Any) -> None:
         """Follow no redirect: a token must not leave for another host."""
+
+
+def _in_time(send: Callable[[], tuple[int, str]], seconds: float) -> tuple[int, str]:
+    """The result of `send`, in time even if DNS is slow or the answer arrives byte by byte."""
+    ended: list[tuple[int, str] | Exception] = []
+
+    def run() -> None:
+        try:
+            ended.append(send())
+        except Exception as error:
+            ended.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if not ended:
+        raise TimeoutError
+    (result,) = ended
+    if isinstance(result, Exception):
+        raise result
+    return result
 
 
 def _reason(error: Exception, host: str, proxy: str) -> tuple[str, str]:
