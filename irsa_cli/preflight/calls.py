@@ -24,6 +24,7 @@ from typing import Any, Callable, Mapping, Tuple
 
 MOST_BYTES = 1 << 20
 IMDS = "http://169.254.169.254"
+AGENT = "the credentials endpoint"
 SUFFIXES = (
     ("cn-", "amazonaws.com.cn", "api.amazonwebservices.com.cn"),
     ("eusc-", "amazonaws.eu", "api.amazonwebservices.eu"),
@@ -60,6 +61,7 @@ class ThisPod:
     def __init__(self, env: Mapping[str, str], seconds: float) -> None:
         """`seconds` is the time limit of each call."""
         self.env, self.seconds = env, seconds
+        self.direct = {"IMDS"}  # The services that no proxy of the environment is for.
         self.region = env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION") or ""
         self.evidence: dict[str, Any] = {"sts": re.sub("//.*@", "//", self.sts)}
         self.evidence["region"] = self.region or None
@@ -117,7 +119,7 @@ class ThisPod:
 
         https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html
         """
-        env, what = self.env, "the credentials endpoint"
+        env, what = self.env, AGENT
         relative = env.get("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "")
         uri = "http://169.254.170.2" + relative if relative else env["AWS_CONTAINER_CREDENTIALS_FULL_URI"]
         headers = {"Accept": "application/json"}
@@ -165,7 +167,7 @@ class ThisPod:
             raise Failed(what, "its URL has no host, or is not one of http or https")
         request = urllib.request.Request(url, body, dict(headers), method=method or None)  # noqa: S310
         imds = what == "IMDS"
-        direct = imds or urllib.request.proxy_bypass(parts.hostname)
+        direct = what in self.direct or urllib.request.proxy_bypass(parts.hostname)
         proxy = "" if direct else urllib.request.getproxies().get(parts.scheme, "")
         handlers = [urllib.request.ProxyHandler({parts.scheme: proxy} if proxy else {}), _NoRedirect()]
         seconds = min(self.seconds, 1.0) if imds else self.seconds

@@ -14,7 +14,7 @@ import time
 from typing import Any, Mapping
 
 from irsa_cli.preflight import sources
-from irsa_cli.preflight.calls import Credentials, Failed, ThisPod
+from irsa_cli.preflight.calls import AGENT, Credentials, Failed, ThisPod
 
 EXPECTED, WRONG, UNKNOWN = "expected", "wrong", "unknown"
 EXIT_CODES: Mapping[str, int] = {EXPECTED: 0, WRONG: 5, UNKNOWN: 1}
@@ -47,6 +47,8 @@ def _unknown(sentence: str, failed: Failed, do: str = "") -> Conclusion:
 def judge(pod: ThisPod, role: str, account: str, sdk: str) -> Conclusion:
     """The verdict for a pod; expected role (ARN or name), account and SDK, '' for any."""
     choices = [sources.choose(pod.env, name) for name in ([sdk] if sdk else sources.ORDERS)]
+    if sdk in sources.AGENT_WITHOUT_PROXY:
+        pod.direct.add(AGENT)
     pod.evidence["source"] = {choice.sdk: choice.source for choice in choices}
     try:
         choice = _agreed(choices)

@@ -34,6 +34,9 @@ ORDERS: Mapping[str, tuple[str, ...]] = {
 }
 """By SDK, its sources in order."""
 
+AGENT_WITHOUT_PROXY = ("python", "java", "javascript")
+"""SDKs that ask EKS Pod Identity's agent without the environment's proxy."""
+
 _TOKEN = "web_identity_token_file"  # noqa: S105 - a name
 
 
