@@ -174,8 +174,7 @@ class ThisPod:
 
         def send() -> tuple[int, str]:
             if parts.scheme == "https":
-                trusted = ssl.create_default_context(cafile=self.env.get("AWS_CA_BUNDLE") or None)
-                handlers.append(urllib.request.HTTPSHandler(context=trusted))
+                handlers.append(urllib.request.HTTPSHandler(context=self._trusted(what)))
             try:
                 answer = urllib.request.build_opener(*handlers).open(request, timeout=seconds)
             except urllib.error.HTTPError as error:
@@ -188,6 +187,13 @@ class ThisPod:
         except (OSError, ValueError, http.client.HTTPException) as error:
             why, do = _reason(error, parts.netloc.rpartition("@")[2], proxy)
             raise Failed(what, why, do=do, passing=True) from None
+
+    def _trusted(self, what: str) -> ssl.SSLContext:
+        try:
+            return ssl.create_default_context(cafile=self.env.get("AWS_CA_BUNDLE") or None)
+        except OSError as error:
+            why = f"the file of AWS_CA_BUNDLE can't be used: {error.strerror or error}"
+            raise Failed(what, why, do="owner of the pod template: mount the certificates there") from None
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -227,9 +233,6 @@ def _reason(error: Exception, host: str, proxy: str) -> tuple[str, str]:
     if isinstance(inner, ssl.SSLCertVerificationError):
         why = f"the certificate of {host} is not trusted{through}: {inner.verify_message}"
         return why, "owner of the pod template: mount the missing CA, and set AWS_CA_BUNDLE to its file"
-    if isinstance(inner, (FileNotFoundError, PermissionError)):
-        why = f"the file of AWS_CA_BUNDLE can't be read: {inner.strerror}"
-        return why, "owner of the pod template: mount the certificates there"
     if isinstance(inner, socket.gaierror):
         why = f"the name of {first} can't be resolved (DNS)"
         return why, "cluster administrator: check CoreDNS, NetworkPolicies for port 53, and the region's name"
