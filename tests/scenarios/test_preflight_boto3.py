@@ -22,8 +22,8 @@ from botocore.awsrequest import AWSRequest, AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.config import Config
 
-from irsa_cli.preflight.calls import Caller
-from irsa_cli.preflight.judge import UNKNOWN, WRONG, Report, judge
+from irsa_cli.preflight.calls import Pod
+from irsa_cli.preflight.judge import UNKNOWN, WRONG, Conclusion, judge
 from tests.scenarios.preflighting import LocalAws, arn_of, local_aws
 
 ROLE = "arn:aws:iam::111122223333:role/app"
@@ -185,7 +185,7 @@ def by_boto3() -> tuple[str, str]:
         return "", type(error).__name__
 
 
-def by_preflight(report: Report) -> str:
+def by_preflight(report: Conclusion) -> str:
     """The identity that preflight says the SDK has."""
     if report.evidence.get("instanceRole") == "node":
         return arn_of("ASIA-node")
@@ -199,14 +199,14 @@ def test_preflight_says_what_boto3_does(
     env = environment(way, aws, tmp_path)
     only(env, monkeypatch)
     identity, how = by_boto3()
-    report = judge(env, Caller(env, 5), sdk="python")
+    report = judge(Pod(env, 5), "", "", "python")
     if report.verdict == UNKNOWN:
         # Only the SDK itself can do that: run a program, or assume a role with another profile.
-        assert "only the SDK itself" in report.sentence, report
-        assert how in ("assume-role", "custom-process"), (identity, how, report)
+        assert "only the SDK itself" in report.sentence, vars(report)
+        assert how in ("assume-role", "custom-process"), (identity, how, vars(report))
         return
-    assert by_preflight(report) == identity, (how, report)
-    assert report.verdict == WRONG or identity, (how, report)
+    assert by_preflight(report) == identity, (how, vars(report))
+    assert report.verdict == WRONG or identity, (how, vars(report))
 
 
 OWN = {"AWS_ENDPOINT_URL_STS": "https://vpce-0.sts.example/"}
@@ -264,4 +264,4 @@ def test_the_endpoint_of_sts_is_that_of_boto3(place: str, monkeypatch: pytest.Mo
     files = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
     env = {**files, **PLACES[place]}
     only(env, monkeypatch)
-    assert Caller(env, 5).sts == endpoint_of_boto3()
+    assert Pod(env, 5).sts == endpoint_of_boto3()

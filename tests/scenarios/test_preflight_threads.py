@@ -504,7 +504,7 @@ def network_policy_without_the_agent(scene: Scene) -> None:
     f"{GITHUB}/awsdocs/amazon-eks-user-guide/pull/878",
     "pods behind a proxy get no credentials",
     "NO_PROXY lacks the agent's addresses",
-    "proxy .*169.254.170.23 and fd00:ec2::23 to NO_PROXY",
+    "proxy 127.0.0.1.*169.254.170.23.* NO_PROXY",
     exit_code=1,
 )
 def agent_behind_a_proxy(scene: Scene) -> None:
