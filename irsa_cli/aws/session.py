@@ -67,7 +67,7 @@ class AwsSession:
         self._log = log
         self.account = account
         self.known_caller = ""
-        """The caller's ARN as far as no call was needed: a role's comes with its credentials."""
+        """The caller's ARN, if known: a role's comes with its credentials, others are asked for."""
         self._lock = threading.Lock()
         self._clients: dict[str, Any] = {}
         try:
@@ -173,7 +173,9 @@ class AwsSession:
     def caller(self) -> str:
         """The ARN that AWS knows the caller by, '' when even that can't be found out."""
         try:
-            return self.known_caller or attempts.bounded(self.client("sts").get_caller_identity)["Arn"]
+            if not self.known_caller:
+                self.known_caller = attempts.bounded(self.client("sts").get_caller_identity)["Arn"]
+            return self.known_caller
         except Exception:
             return ""
 

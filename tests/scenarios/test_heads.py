@@ -1,4 +1,4 @@
-"""The head of plans, questions and reports: place, caller and time; irsa makes no call for it."""
+"""The head of plans, questions and reports: place, caller and time; in pipelines no call is made for it."""
 
 from __future__ import annotations
 
@@ -84,6 +84,19 @@ def test_a_run_by_keys_asks_nobody_who_it_is(small: Stage) -> None:
     assert audited.metadata["caller"] == "arn:aws:iam::111122223333:user/admin"
 
 
+def test_at_a_terminal_the_caller_is_asked_for(small: Stage) -> None:
+    with at_terminal(small, ("create-sa", "app", *NEW, "--dry-run")) as terminal:
+        terminal.read(rf"{PLACE} · user/admin · {TIME}")
+        assert terminal.end() == 0
+
+
+def test_a_terminal_does_not_wait_for_a_slow_sts(small: Stage) -> None:
+    small.sandbox.faults.add(Fault("sts", "GetCallerIdentity", "hang", seconds=60, times=None))
+    with at_terminal(small, ("create-sa", "app", *NEW, "--dry-run")) as terminal:
+        terminal.read(rf"{PLACE} · {TIME}")
+        assert terminal.end() == 0
+
+
 def test_another_caller_in_the_account_of_the_roles_is_named(small: Stage) -> None:
     flags = ("--role-account", OTHER, "--role-assume-role", make_role(small, "keeper", OTHER))
     ran = small.irsa("associate-oidc", "-c", "demo", "--dry-run", *flags)
@@ -129,7 +142,7 @@ def test_a_recovery_by_its_journal_is_shown_and_asked_about_with_its_place(small
     assert len(HEAD.findall(planned.err)) == 1, planned.err
     with at_terminal(small, ("recover", which, "-q")) as terminal:
         asked = terminal.read(r"Do this\? \[y/N\]: ").string
-    assert len(re.findall(rf"{PLACE} · {TIME}", asked)) == 1, asked
+    assert len(re.findall(rf"{PLACE} · (?:user/admin · )?{TIME}", asked)) == 1, asked
 
 
 def test_a_deletion_of_files_is_asked_about_with_its_head(small: Stage) -> None:
@@ -141,4 +154,4 @@ def test_a_deletion_of_files_is_asked_about_with_its_head(small: Stage) -> None:
     (small.folder / "apps.yaml").write_text(text, encoding="utf-8")
     assert small.irsa("apply", "-f", "apps.yaml").code == 0
     with at_terminal(small, ("delete", "-f", "apps.yaml", "-q")) as terminal:
-        terminal.read(rf"{PLACE} · {TIME}\s+irsa deletes[^?]+\? \[y/N\]: ")
+        terminal.read(rf"{PLACE} · user/admin · {TIME}\s+irsa deletes[^?]+\? \[y/N\]: ")

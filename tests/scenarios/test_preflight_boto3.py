@@ -22,7 +22,7 @@ from botocore.awsrequest import AWSRequest, AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.config import Config
 
-from irsa_cli.preflight.calls import Pod
+from irsa_cli.preflight.calls import ThisPod
 from irsa_cli.preflight.judge import UNKNOWN, WRONG, Conclusion, judge
 from tests.scenarios.preflighting import LocalAws, arn_of, local_aws
 
@@ -199,7 +199,7 @@ def test_preflight_says_what_boto3_does(
     env = environment(way, aws, tmp_path)
     only(env, monkeypatch)
     identity, how = by_boto3()
-    report = judge(Pod(env, 5), "", "", "python")
+    report = judge(ThisPod(env, 5), "", "", "python")
     if report.verdict == UNKNOWN:
         # Only the SDK itself can do that: run a program, or assume a role with another profile.
         assert "only the SDK itself" in report.sentence, vars(report)
@@ -264,4 +264,4 @@ def test_the_endpoint_of_sts_is_that_of_boto3(place: str, monkeypatch: pytest.Mo
     files = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
     env = {**files, **PLACES[place]}
     only(env, monkeypatch)
-    assert Pod(env, 5).sts == endpoint_of_boto3()
+    assert ThisPod(env, 5).sts == endpoint_of_boto3()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from irsa_cli.cli.options.types import (
     once_filled,
     switch,
 )
+from irsa_cli.cli.terminal.screen import is_terminal
 from irsa_cli.cli.terminal.wording import say
 from irsa_cli.usecases.local.kubeconfig import eks_cluster
 
@@ -143,7 +145,8 @@ def take_named(options: dict[str, Any], *, by_profile: bool = False, yields: tup
     names = ("region", "profile", "assume_role", "issuer_url", "account", "kubeconfig", "context")
     found |= {name: options.pop(name, None) for name in names}
     tell = (lambda note: say(f"Note: {note}", err=True)) if options.pop("any_region", False) else None
-    return Target(cluster, tell_region=tell, yields=yields, **take_expected(options), **found)
+    found |= {"tell_region": tell, "asks_caller": is_terminal(sys.stderr), **take_expected(options)}
+    return Target(cluster, yields=yields, **found)
 
 
 def take_target(options: dict[str, Any], *, by_profile: bool = False) -> Target:

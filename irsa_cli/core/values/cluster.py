@@ -26,7 +26,7 @@ class Cluster:
     role_account: str = ""
     role_way: str = field(default="", compare=False)
     caller: str = field(default="", compare=False)
-    """The caller's ARN as far as no call was needed; `role_caller` is that in `role_account`."""
+    """The caller's ARN, if known; `role_caller` is that in `role_account`."""
     role_caller: str = field(default="", compare=False)
     seen: datetime | None = field(default=None, compare=False)
     """When the run reached the cluster (UTC)."""

@@ -145,6 +145,8 @@ class Target:
     """Receives the other region of the cluster; None if irsa does not search other regions."""
     yields: tuple[str, ...] = field(default=(), compare=False, repr=False)
     """Attributes that no flag gave: what files name goes before them."""
+    asks_caller: bool = field(default=False, compare=False, repr=False)
+    """Whether AWS is asked who the caller is, for the head, while it is asked for the cluster."""
     meant: tuple[str, str] = field(default=("", ""), compare=False, repr=False)
     """ARN and server of a cluster that a kubeconfig context names; '' if unknown."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
+import threading
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -189,6 +190,10 @@ def _host(url: str) -> str:
     return url.rstrip("/").removesuffix(":443").lower()
 
 
+CALLER_SECONDS = 0.5
+"""How much longer than for the cluster the head waits for the caller: it does without, if STS is slow."""
+
+
 def _connected(
     target: Target, *, kube: bool, log: WireLog, check: Callable[[AwsSession], None], gone: bool
 ) -> Connection:
@@ -197,6 +202,7 @@ def _connected(
     ways = {way.flag: way for way in (target.role_way, target.target_way) if way is not None}
     for way in ways.values():
         way.check(aws)
+    await_caller = _ask_caller(aws, target)
     with naming_caller(lambda _: aws.caller()), ThreadPoolExecutor(1 + len(ways)) as pool:
         opened = {flag: pool.submit(_open, way, aws, target, log) for flag, way in ways.items()}
         if target.issuer_url:
@@ -213,6 +219,7 @@ def _connected(
             importlib.import_module("irsa_cli.kube.connection")
         try:
             described = future.result()
+            await_caller()
         except eks.NoCluster as error:
             if target.tell_region is not None:
                 return _elsewhere(aws, target, opened, kube=kube, log=log)
@@ -223,6 +230,15 @@ def _connected(
         check_expected(target, described.cluster)
         found = Connection(aws, target, _at_home(described.cluster, target), described, log, kube)
         return _with_sessions(found, opened)
+
+
+def _ask_caller(aws: AwsSession, target: Target) -> Callable[[], None]:
+    """Ask AWS who the caller is; the function waits for the answer, which the session keeps."""
+    if not target.asks_caller:
+        return lambda: None
+    asked = threading.Thread(target=aws.caller, daemon=True)
+    asked.start()
+    return lambda: asked.join(CALLER_SECONDS)
 
 
 def _check_caller(aws: AwsSession, account: str) -> None:

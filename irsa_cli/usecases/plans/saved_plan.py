@@ -51,6 +51,7 @@ _OF_WHO_ASKS = (
     "target_assume_role",
     "target_profile",
     "tell_region",
+    "asks_caller",
     "yields",
     "meant",
     "expect_account",
