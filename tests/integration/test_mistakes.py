@@ -141,12 +141,12 @@ PROPOSED: dict[str, str] = {
     " --action s3:GetObject --resource arn:aws:s3:::bucket",
     "create-sa x -c demo --attach-policy-arn arn:aws:iam::111122223333:role/x": "create-sa x -c demo"
     " --attach-role-arn arn:aws:iam::111122223333:role/x",
-    "create-sa x -c demo --attach-role-arn arn:aws:iam::111122223333:policy/x": "create-sa x -c demo"
-    " --attach-policy-arn arn:aws:iam::111122223333:policy/x",
+    "create-sa x -c demo --attach-role-arn arn:aws:iam::aws:policy/x": "create-sa x -c demo"
+    " --attach-policy-arn arn:aws:iam::aws:policy/x",
     "create-sa x -c demo --attach-role-arn arn:aws:sts::111122223333:assumed-role/x/me": "create-sa x -c demo"
     " --attach-role-arn arn:aws:iam::111122223333:role/x",
-    "create-sa x -c demo --attach-policy-arn arn:aws:iam:eu-west-1:111122223333:policy/x": "create-sa x"
-    " -c demo --attach-policy-arn arn:aws:iam::111122223333:policy/x",
+    "create-sa x -c demo --attach-policy-arn arn:aws:iam:eu-west-1:aws:policy/x": "create-sa x"
+    " -c demo --attach-policy-arn arn:aws:iam::aws:policy/x",
     "create-sa x -c demo --well-known-policy karpentr": "create-sa x -c demo --well-known-policy karpenter",
     "create-sa x -c demo --well-known-policy AmazonS3ReadOnlyAccess": "create-sa x -c demo"
     " --attach-policy-arn AmazonS3ReadOnlyAccess",
