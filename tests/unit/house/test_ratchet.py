@@ -66,7 +66,7 @@ ROOMS: dict[str, tuple[int, int]] = {
 WRITING = ("irsa_cli.cli.commands.create_sa", "irsa_cli.cli.commands.associate_oidc")
 REACH = 28_000
 """Lines that these can reach, as SECURITY.md says it."""
-USE_CASE = 22_800
+USE_CASE = 22_900
 """Lines that the use case of `create-sa` alone can reach."""
 
 
