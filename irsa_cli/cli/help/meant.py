@@ -15,7 +15,6 @@ import click
 
 from irsa_cli.cli.help import values
 from irsa_cli.cli.help.values import COMMANDS, KINDS, VERBS, WORDS
-from irsa_cli.cli.options.types import Once
 
 _MEANINGS = {meaning for meanings in WORDS["options"].values() for meaning in meanings}
 _FILE = ("-f", "--filename", "--config-file")
@@ -103,7 +102,8 @@ def _with_extra(
     if not isinstance(option, click.Option) or option.is_flag:
         return None
     joined = [*words[: at - 1], f"{words[at - 1]} {extra}", *words[at + 1 :]]
-    line = joined if isinstance(option, Once) or not option.multiple else [*start, flag, *words[at:]]
+    takes_one = hasattr(option, "fallback") or not option.multiple  # `fallback`: see `options.types.Once`.
+    line = joined if takes_one else [*start, flag, *words[at:]]
     left = _error_of(line, root)
     return None if isinstance(left, click.BadParameter) and left.param is option else line
 

@@ -12,7 +12,6 @@ from itertools import pairwise
 import click
 
 from irsa_cli.cli.help.tables import meanings, read_table
-from irsa_cli.cli.options.types import DOCUMENT
 
 WORDS = {name: meanings(table) for name, table in read_table("words.txt").items()}
 """The words of other tools and their meanings in irsa, by kind."""
@@ -20,6 +19,8 @@ VERBS, COMMANDS, KINDS, SERVICES = (
     {word: found[0] for word, found in WORDS[name].items()}
     for name in ("verbs", "commands", "kinds", "services")
 )
+DOCUMENT = "it is a document: save it in a file"
+"""What an option says that takes a file, if its value is a document."""
 _CLUSTER_ARN = re.compile(r"(-c=?|--cluster=)?arn:aws[a-z-]*:eks:([a-z0-9-]+):\d+:cluster/(.+)")
 _FULL_NAME = re.compile(r"(?:system:serviceaccount:)?([a-z0-9-]+)[/:]([a-z0-9.-]+)")
 _DASH = re.compile("^[\u2010-\u2015\u2212]-?")

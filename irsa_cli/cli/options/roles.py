@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
+from irsa_cli.cli.help.values import DOCUMENT
 from irsa_cli.cli.options.common import listed
 from irsa_cli.cli.options.types import (
-    DOCUMENT,
     Checked,
     Decorator,
     Duration,

@@ -58,7 +58,6 @@ class Once(click.Option):
 
 
 EMPTY = "it is empty (is a variable not set?)"
-DOCUMENT = "it is a document: save it in a file"
 
 
 def filled(_context: click.Context, parameter: click.Parameter, value: Any) -> Any:

@@ -190,7 +190,7 @@ def _host(url: str) -> str:
     return url.rstrip("/").removesuffix(":443").lower()
 
 
-CALLER_SECONDS = 0.5
+CALLER_SECONDS = 2.0
 """How much longer than for the cluster the head waits for the caller: it does without, if STS is slow."""
 
 

@@ -21,8 +21,8 @@ from irsa_cli.core.objects.unreadable import Unreadable
     ("arguments", "names"),
     [
         (("get-sa", "-A", "-n", "backend"), "--all-namespaces"),
-        (("get-sa", "App"), "NAME"),
-        (("get-sa", "-n", "A"), "--namespace"),
+        (("get-sa", "App"), "not a valid ServiceAccount name"),
+        (("get-sa", "-n", "A"), "not a valid namespace"),
         (("get-sa", "-o", "xml"), "--output"),
         (("get-sa", "-o", "jsonpath={.items[}"), "--output"),
         (("get-sa", "app", "-l", "a=b"), "--selector"),
@@ -42,8 +42,8 @@ from irsa_cli.core.objects.unreadable import Unreadable
         (("get-sa", "--iam-assume-role", "role"), "--iam-assume-role"),
         (("get-sa", "--issuer-url", "https://issuer.example", "--account", "111122223333"), "--kubeconfig"),
         (("describe-sa",), "NAME"),
-        (("describe-sa", "App"), "NAME"),
-        (("describe-sa", "app", "-n", "A"), "--namespace"),
+        (("describe-sa", "App"), "not a valid ServiceAccount name"),
+        (("describe-sa", "app", "-n", "A"), "not a valid namespace"),
         (("describe-sa", "app", "-o", "junit"), "--output"),
         (
             ("describe-sa", "app", "--issuer-url", "https://issuer.example", "--account", "111122223333"),

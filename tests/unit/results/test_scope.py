@@ -44,7 +44,7 @@ def test_the_line_names_or_counts_all_that_was_left_out(scope: AnswerScope) -> N
     others = [item.matters for item in scope.not_examined if item.why is not WhyNot.BY_DESIGN]
     assert all(text in scope.left_out for text in apart)
     for count, what in (
-        (others.count(True), "that could change"),
+        (others.count(True), "in the notes, which could change"),
         (others.count(False), "that can't change"),
     ):
         assert (f"{plural(count, 'item')} {what}" in scope.left_out) == bool(count)
