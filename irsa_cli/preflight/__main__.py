@@ -139,6 +139,7 @@ def as_json(report: Conclusion) -> str:
         "outcome": report.verdict,
         "exitCode": EXIT_CODES[report.verdict],
         "cluster": None,
+        "caller": None,
         "summary": {report.verdict: 1},
         "notes": [],
     }

@@ -20,7 +20,7 @@ VERBS, COMMANDS, KINDS, SERVICES = (
     for name in ("verbs", "commands", "kinds", "services")
 )
 DOCUMENT = "it is a document: save it in a file"
-"""What an option says that takes a file, if its value is a document."""
+"""The error of an option that takes a file, if its value is a document."""
 _CLUSTER_ARN = re.compile(r"(-c=?|--cluster=)?arn:aws[a-z-]*:eks:([a-z0-9-]+):\d+:cluster/(.+)")
 _FULL_NAME = re.compile(r"(?:system:serviceaccount:)?([a-z0-9-]+)[/:]([a-z0-9.-]+)")
 _DASH = re.compile("^[\u2010-\u2015\u2212]-?")
