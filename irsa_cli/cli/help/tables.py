@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import pkgutil
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 
 def read_table(file: str) -> Mapping[str, Mapping[str, Sequence[str]]]:
     """The tables of a file by name: each line has a key, and its words; lines of one key are one."""
     tables: dict[str, dict[str, list[str]]] = {}
-    for line in Path(__file__).with_name(file).read_text(encoding="utf-8").splitlines():
+    text = pkgutil.get_data(__package__, file) or b""  # Also out of an archive; `files` takes longer.
+    for line in text.decode().splitlines():
         key, colon, words = line.partition(": ")
         if line.startswith("["):
             table = tables.setdefault(line.strip("[]"), {})
