@@ -120,13 +120,13 @@ class Checked(click.ParamType):  # type: ignore[type-arg]
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Check the value; the rule's message becomes click's error."""
-        if not str(value).strip():
-            self.fail(EMPTY, param, ctx)
         try:
             return _find(self._check)(value)
         except InvalidInput as error:
             message = str(error)
-            if re.search(r"[,\s]", str(value).strip()) and self.name in ("name", "namespace"):
+            if not str(value).strip():
+                message = EMPTY
+            elif re.search(r"[,\s]", str(value).strip()) and self.name in ("name", "namespace"):
                 message = f"'{value}' is a list; give one {self.name}"
             elif str(value).startswith(("arn:", "system:")) and self.name == "name":
                 message = f"'{value}' is not a name; give the name only"
