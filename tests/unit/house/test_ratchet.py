@@ -23,8 +23,8 @@ ROOMS: dict[str, tuple[int, int]] = {
     "irsa_cli.changes": (1753, 10),
     "irsa_cli.cli": (424, 3),
     "irsa_cli.cli.commands": (3345, 35),
-    "irsa_cli.cli.help": (878, 6),
-    "irsa_cli.cli.options": (1175, 8),
+    "irsa_cli.cli.help": (880, 6),
+    "irsa_cli.cli.options": (1174, 8),
     "irsa_cli.cli.output": (3615, 27),
     "irsa_cli.cli.terminal": (460, 5),
     "irsa_cli.core": (4, 1),
@@ -45,7 +45,7 @@ ROOMS: dict[str, tuple[int, int]] = {
     "irsa_cli.core.trust": (3215, 16),
     "irsa_cli.core.values": (1542, 13),
     "irsa_cli.kube": (1396, 7),
-    "irsa_cli.preflight": (931, 6),
+    "irsa_cli.preflight": (932, 6),
     "irsa_cli.sandbox": (8325, 36),
     "irsa_cli.transaction": (2219, 12),
     "irsa_cli.usecases": (132, 2),
@@ -64,7 +64,7 @@ ROOMS: dict[str, tuple[int, int]] = {
     "irsa_cli.usecases.write": (1462, 8),
 }
 WRITING = ("irsa_cli.cli.commands.create_sa", "irsa_cli.cli.commands.associate_oidc")
-REACH = 28_000
+REACH = 28_200
 """Lines that these can reach, as SECURITY.md says it."""
 USE_CASE = 22_900
 """Lines that the use case of `create-sa` alone can reach."""
