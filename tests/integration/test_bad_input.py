@@ -26,17 +26,17 @@ POLICIES = {
 }
 
 CASES: list[tuple[list[str], str, str]] = [
-    (["Reader"], "NAME", "ServiceAccount name"),
-    (["a_b"], "NAME", "ServiceAccount name"),
+    (["Reader"], "Did you mean", "ServiceAccount name"),
+    (["a_b"], "Did you mean", "ServiceAccount name"),
     (["x" * 254], "NAME", "253"),
-    (["-n", "My.Namespace", "reader"], "--namespace", "lower-case"),
+    (["-n", "My.Namespace", "reader"], "Did you mean", "lower-case"),
     (["-n", "x" * 64, "reader"], "--namespace", "63"),
     ([], "NAME", "Missing"),
     (["reader", "--name", "other"], "--name", "twice"),
     (["reader", "-n", "one", "-n", "two"], "--namespace", "more than once"),
     (["reader", "--attach-policy-arn", "a b"], "--attach-policy-arn", "ARN or the name"),
     (["reader", "--attach-policy-arn", "arn:aws:iam::123:policy/x"], "--attach-policy-arn", "ARN"),
-    (["reader", "--attach-policy-arn", "arn:aws:iam::aws:role/x"], "--attach-policy-arn", "managed policy"),
+    (["reader", "--attach-policy-arn", "arn:aws:iam::aws:role/x"], "--attach-role-arn", "managed policy"),
     (
         ["reader", "--attach-policy-arn", "arn:aws-cn:iam::aws:policy/x"],
         "arn:aws-cn:iam::aws:policy/x",

@@ -111,6 +111,9 @@ def wrong_usage(hint: str = "") -> Iterator[None]:
         raise click.UsageError(str(error)) from error
 
 
+_OFTEN_LISTED = ("names.service_account", "names.namespace", "names.cluster")
+
+
 class Checked(click.ParamType):  # type: ignore[type-arg]
     """A text that a function of `irsa_cli.core.values` checks and converts."""
 
@@ -126,7 +129,7 @@ class Checked(click.ParamType):  # type: ignore[type-arg]
             message = str(error)
             if not str(value).strip():
                 message = EMPTY
-            elif re.search(r"[,\s]", str(value).strip()) and self.name in ("name", "namespace"):
+            elif self._check in _OFTEN_LISTED and re.search(r"[,\s]", str(value).strip()):
                 message = f"'{value}' is a list; give one {self.name}"
             elif str(value).startswith(("arn:", "system:")) and self.name == "name":
                 message = f"'{value}' is not a name; give the name only"
