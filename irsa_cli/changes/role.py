@@ -117,24 +117,24 @@ class RoleHandler(common.Settled):
             # A run that deletes a role on purpose has put its own mark on it first.
             return found[0].tags.get(TRANSACTION_TAG) == owner.transaction and same_role(found[0], before)
 
-        with common.telling(Outcome.REFUSED):
-            found = common.read_until(lambda: reading.role_state(self._iam, name), is_ours, run)
-        if found is None:
-            return Applied(changed=False)
-        self._check_claim(change, *found, owner)
-        if not same_role(found[0], before):
-            raise common.conflict(change, "its trust policy, tags or settings differ from what was there")
         spreading = common.while_spreading(run)
         while True:
+            with common.telling(Outcome.REFUSED):
+                found = common.read_until(lambda: reading.role_state(self._iam, name), is_ours, run)
+            if found is None:
+                return Applied(changed=False)
+            self._check_claim(change, *found, owner)
+            if not same_role(found[0], before):
+                raise common.conflict(change, "its trust policy, tags or settings differ from what was there")
             try:
                 call(self._iam.delete_role, RoleName=name)
             except ServiceError as error:
                 if error.code == reading.NOT_THERE:
                     return common.gone(error)
+                # IAM may not have heard of a detaching yet, by this run or by one before it.
+                if error.code == "DeleteConflict" and next(spreading, False):
+                    continue
                 if error.code == "DeleteConflict":
-                    # IAM may not have heard of a detaching yet, by this run or by one before it.
-                    if next(spreading, False):
-                        continue
                     self._explain(change, name)
                 raise
             return Applied(changed=True)

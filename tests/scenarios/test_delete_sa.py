@@ -372,6 +372,18 @@ def test_the_wrong_namespace_is_told(stage: Stage, namespace: str) -> None:
     assert stage.world() == before
 
 
+def test_no_deletion_of_what_others_need_is_proposed(stage: Stage, namespace: str) -> None:
+    create(stage, namespace)
+    other = f"{namespace}-2"
+    stage.make_namespace(other)
+    elsewhere = delete(stage, other)
+    assert namespace in elsewhere.err
+    assert f"again with -n {namespace}" not in elsewhere.err
+    stage.make_account(other, "app")
+    kubectl = f"kubectl delete serviceaccount app -n {other}"
+    assert f"if nobody needs it, delete the ServiceAccount: {kubectl}" in delete(stage, other).err
+
+
 def test_what_is_not_irsas_is_left_alone(stage: Stage, namespace: str) -> None:
     stage.make_account(namespace, "app")
     before = stage.world()

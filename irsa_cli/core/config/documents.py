@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
 
 from yaml import MappingNode, Node
 
@@ -13,7 +14,7 @@ from irsa_cli.core.config.nodes import compose
 from irsa_cli.core.config.reader import Fields, Reader, Table, text_fields
 from irsa_cli.core.config.service_accounts import Defaults, ReadFile, binding
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
-from irsa_cli.core.values import names
+from irsa_cli.core.values import arn, names
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.slips import did_you_mean
 
@@ -100,12 +101,21 @@ def _kind(reader: Reader, node: MappingNode) -> tuple[str, str] | None:
 
 
 def _command_for(account: MappingNode) -> str:
-    """The command for a ServiceAccount of Kubernetes."""
+    """The command for a ServiceAccount of Kubernetes; what is not valid in it is left to the reader."""
     metadata = _by_key(_by_key(account).get("metadata"))
     role = _by_key(metadata.get("annotations")).get(ROLE_ARN_ANNOTATION)
-    name, namespace = (str(getattr(metadata.get(key), "value", "")) for key in ("name", "namespace"))
-    words = ["irsa", "create-sa", name or "NAME", "-n", namespace or "default"]
-    return shlex.join([*words, *(["--attach-role-arn", str(role.value)] if role is not None else [])])
+    name = _checked(names.service_account, metadata.get("name"), "NAME")
+    words = ["irsa", "create-sa", name, "-n", _checked(names.namespace, metadata.get("namespace"), "default")]
+    if role is not None:
+        words += ["--attach-role-arn", _checked(arn.check_role, role, "ROLE-ARN")]
+    return shlex.join(words)
+
+
+def _checked(check: Callable[[str], str], node: Node | None, otherwise: str) -> str:
+    try:
+        return check(str(node.value)) if node is not None else otherwise
+    except InvalidInput:
+        return otherwise
 
 
 def _by_key(node: Node | None) -> dict[str, Node]:

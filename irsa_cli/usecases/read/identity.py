@@ -140,8 +140,11 @@ class NamedServiceAccount(Namespaced):
         name, namespace = shlex.quote(self.name), shlex.quote(self.namespace)
         return reach_of(self.connection.target).for_irsa(f"{command} {name} -n {namespace}")
 
-    def missing(self) -> Refused:
-        """The error for one that doesn't exist, with what the caller may see of others."""
+    def missing(self, *, deletes: bool = False) -> Refused:
+        """The error for one that doesn't exist, with what the caller may see of others.
+
+        A command that `deletes` is not proposed for another namespace.
+        """
         elsewhere, similar = self._others()
         details = []
         if elsewhere:
@@ -153,7 +156,7 @@ class NamedServiceAccount(Namespaced):
             details=tuple(details),
             next_steps=(
                 f"run this again with -n {elsewhere[0]}"
-                if len(elsewhere) == 1
+                if len(elsewhere) == 1 and not deletes
                 else reach_of(self.connection.target).for_irsa(f"get-sa -n {shlex.quote(self.namespace)}")
                 + "  # lists those with a role",
             ),

@@ -218,12 +218,13 @@ class _Deleting:
             error = Refused(
                 f"irsa manages nothing in {bound.full_name}",
                 reason=f"irsa did not create it, and it has no annotation {ROLE_ARN_ANNOTATION}",
-                next_steps=(f"{delete}  # deletes the ServiceAccount", role),
+                next_steps=(f"if nobody needs it, delete the ServiceAccount: {delete}", role),
             )
         elif request.role_only or self.connection.gone is not None:
             error = Refused(f"irsa manages no role for {bound.full_name} in {bound.cluster.name}")
         else:
-            error = NamedServiceAccount(self.connection, request.namespace, request.name).missing()
+            named = NamedServiceAccount(self.connection, request.namespace, request.name)
+            error = named.missing(deletes=True)
         return error.but(
             details=(*error.details, *_unsearched(bound)),
             next_steps=error.next_steps or (role,),

@@ -233,6 +233,19 @@ def test_what_is_wrong_and_where(text: str, place: str, words: str) -> None:
     assert words in problem
 
 
+def test_a_proposed_line_has_only_what_its_flags_take() -> None:
+    hostile = """\
+apiVersion: v1
+kind: ServiceAccount
+metadata:
+  name: --allow-wide-trust
+  namespace: a; rm -rf x
+  annotations: {eks.amazonaws.com/role-arn: --force}
+"""
+    (problem,) = _wrong(hostile)
+    assert problem.endswith("(use irsa create-sa NAME -n default --attach-role-arn ROLE-ARN)")
+
+
 @pytest.mark.parametrize(
     "value", ["on", "y", "N", "true", "0123456", "089", "12", "1e3", "1.5", "1_000", "0x1f", "1:30"]
 )
