@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeVar
+from urllib.parse import quote
 
-import kubernetes.client
 from kubernetes.client.exceptions import ApiException
 
 from irsa_cli.core.values.attempts import bounded
@@ -23,12 +22,22 @@ from irsa_cli.kube.shapes import check
 Json = dict[str, Any]
 T = TypeVar("T")
 CONNECT_SECONDS = 5
-_GROUPS = {"leases": "coordination.k8s.io"}
-"""The API groups of written objects."""
 PAGES = 10_000
 """Pages of one list that are read at most."""
 PAGE = 500
 """Objects asked for at once, as kubectl does; a server may give fewer."""
+MERGE_PATCH = "application/merge-patch+json"
+_METHODS = {"create": "POST", "update": "PUT", "patch": "PATCH", "delete": "DELETE"}
+_GROUPS = {
+    "admissionregistration.k8s.io": ("mutatingwebhookconfigurations",),
+    "apps": ("daemonsets", "deployments", "replicasets", "statefulsets"),
+    "authorization.k8s.io": ("selfsubjectaccessreviews",),
+    "batch": ("cronjobs", "jobs"),
+    "coordination.k8s.io": ("leases",),
+    "networking.k8s.io": ("networkpolicies",),
+    "rbac.authorization.k8s.io": ("clusterrolebindings", "clusterroles", "rolebindings", "roles"),
+}
+"""The kinds that irsa reads or writes outside of the core group; of each, version v1."""
 
 
 WireLog = Callable[[str, int, float, str], None]
@@ -55,51 +64,77 @@ class DatedList:
     date: datetime | None
 
 
+@dataclass(frozen=True)
+class Request:
+    """One call. `operation` is a verb and a resource (`create serviceaccounts/token`), as in RBAC.
+
+    Without a namespace it is about the cluster, without a name about all objects. `address` is a path that is
+    no resource's.
+    """
+
+    operation: str
+    namespace: str = ""
+    name: str = ""
+    body: Json | None = None
+    query: Mapping[str, Any] = field(default_factory=dict)
+    accept: str = "application/json"
+    address: str = ""
+
+    @property
+    def attributes(self) -> dict[str, str]:
+        """The attributes that RBAC decides by."""
+        verb, _, what = self.operation.partition(" ")
+        resource, _, subresource = what.partition("/")
+        group = next((group for group, resources in _GROUPS.items() if resource in resources), "")
+        named = {"namespace": self.namespace, "name": self.name}
+        return {"verb": verb, "group": group, "resource": resource, "subresource": subresource, **named}
+
+    @property
+    def path(self) -> str:
+        """The path of its URL."""
+        at = self.attributes
+        place = ["namespaces", self.namespace] if self.namespace else []
+        parts = [*place, at["resource"], self.name, at["subresource"]]
+        base = f"/apis/{at['group']}/v1/" if at["group"] else "/api/v1/"
+        return self.address or base + "/".join(quote(part, safe="") for part in parts if part)
+
+
 class Calls:
     """How irsa speaks to one cluster's API. Thread-safe."""
 
     def __init__(self, api_client: Any, log: WireLog = lambda *_: None) -> None:
         self._api = api_client
-        self._core = kubernetes.client.CoreV1Api(api_client)
         self._log = log
         self._seconds = call_seconds()
         self.access: Callable[[], str] = lambda: ""
         """The command that gives the caller access, if it is known."""
 
-    def _call(self, operation: str, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Json:
+    def _call(self, operation: str, namespace: str = "", name: str = "", **sent: Any) -> Json:
         """One call, repeated while it fails in a way that passes (`irsa_cli.core.values.patience`)."""
-        return self._dated(operation, method, *args, **kwargs).body
+        return self._dated(Request(operation, namespace, name, **sent)).body
 
-    def _dated(self, operation: str, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Dated:
+    def _dated(self, request: Request) -> Dated:
         """The same, with the server's clock."""
 
         def attempt() -> Dated:
             try:
-                return self._attempt(operation, method, *args, **kwargs)
+                return self._attempt(request)
             except Exception as error:
-                found = translate(error, operation)
+                found = translate(error, request.operation)
                 if found.next_steps == UNKNOWN_CALLER:
                     found = found.but(next_steps=(self.access() or found.next_steps[-1],))
                 if writes:
-                    found = reviewed(found, lambda: self._permitted(operation, method, args))
+                    found = reviewed(found, lambda: self._permitted(request))
                 raise found from error
 
-        writes = not operation.startswith(("get ", "list "))
+        writes = request.attributes["verb"] in _METHODS
         return persist(attempt, writes=writes)
 
-    def _permitted(self, operation: str, method: Callable[..., Any], args: tuple[Any, ...]) -> bool | None:
+    def _permitted(self, request: Request) -> bool | None:
         """Whether RBAC allows the caller a write that was refused; None where nobody tells."""
-        verb, _, what = operation.partition(" ")
-        resource, _, subresource = what.partition("/")
-        named = inspect.signature(method).bind_partial(*args).arguments
-        asked = {"verb": verb, "resource": resource, "subresource": subresource}
-        asked |= {key: named.get(key, "") for key in ("namespace", "name")}
-        asked["group"] = _GROUPS.get(resource, "")
-        review = kubernetes.client.AuthorizationV1Api(self._api).create_self_subject_access_review
+        asked: Json = {"spec": {"resourceAttributes": request.attributes}}
         try:
-            answer = self._attempt(
-                "create selfsubjectaccessreviews", review, {"spec": {"resourceAttributes": asked}}
-            )
+            answer = self._attempt(Request("create selfsubjectaccessreviews", body=asked))
         except Exception:  # It was refused, and why stays unknown.
             return None
         allowed = (answer.body.get("status") or {}).get("allowed")
@@ -107,30 +142,16 @@ class Calls:
 
     def get(self, operation: str, path: str, *, accept: str = "application/json", **query: str) -> Json:
         """GET any path of the API; `operation` names it for the log and for errors."""
+        return self._call(operation, address=path, accept=accept, query=query)
 
-        def read(**options: Any) -> Any:
-            return self._api.call_api(
-                path,
-                "GET",
-                query_params=list(query.items()),
-                header_params={"Accept": accept},
-                auth_settings=["BearerToken"],
-                _return_http_data_only=True,  # Or the oldest client returns a tuple.
-                **options,
-            )
-
-        return self._call(operation, read)
-
-    def _attempt(self, operation: str, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Dated:
+    def _attempt(self, request: Request) -> Dated:
         started = time.monotonic()
         heard: dict[str, Any] = {"status": 0, "code": ""}
 
         def ask() -> Dated:
-            answer = method(
-                *args, _preload_content=False, _request_timeout=(CONNECT_SECONDS, self._seconds), **kwargs
-            )
+            answer = self._send(request)
             heard["status"] = answer.status
-            body = check(operation, json.loads(answer.data), rehearsed="dry_run" in kwargs)
+            body = check(request.operation, json.loads(answer.data), rehearsed="dryRun" in request.query)
             return Dated(body, date_of(answer.headers.get("Date")))
 
         try:
@@ -142,12 +163,29 @@ class Calls:
             heard["code"] = type(error).__name__
             raise
         finally:
-            self._log(operation, heard["status"], time.monotonic() - started, heard["code"])
+            self._log(request.operation, heard["status"], time.monotonic() - started, heard["code"])
 
-    def _list(self, operation: str, method: Callable[..., Any], *args: Any) -> list[Json]:
-        return self._dated_list(operation, method, *args).items
+    def _send(self, request: Request) -> Any:
+        headers = {"Accept": request.accept}
+        if request.attributes["verb"] == "patch":
+            headers["Content-Type"] = MERGE_PATCH
+        return self._api.call_api(
+            request.path,
+            _METHODS.get(request.attributes["verb"], "GET"),
+            query_params=list(request.query.items()),
+            header_params=headers,
+            body=request.body,
+            auth_settings=["BearerToken"],
+            _preload_content=False,
+            _return_http_data_only=True,  # Or the oldest client returns a tuple.
+            _request_timeout=(CONNECT_SECONDS, self._seconds),
+        )
 
-    def _dated_list(self, operation: str, method: Callable[..., Any], *args: Any) -> DatedList:
+    def _list(self, resource: str, namespace: str | None = None, **query: str) -> list[Json]:
+        """All objects of a namespace, or (None) of the cluster."""
+        return self._dated_list(Request(f"list {resource}", namespace or "", query=query)).items
+
+    def _dated_list(self, request: Request) -> DatedList:
         """All objects of a list, page by page.
 
         A list that takes so long that the server has forgotten its snapshot (410) is read again at
@@ -155,31 +193,31 @@ class Calls:
         https://kubernetes.io/docs/reference/using-api/api-concepts/#retrieving-large-results-sets-in-chunks
         """
         try:
-            return self._pages(operation, method, *args)
+            return self._pages(request)
         except ServiceError as error:
             if error.code != EXPIRED:
                 raise
-        answer = self._dated(operation, method, *args)
+        answer = self._dated(request)
         return DatedList(_items(answer.body), answer.date)
 
-    def _pages(self, operation: str, method: Callable[..., Any], *args: Any) -> DatedList:
+    def _pages(self, request: Request) -> DatedList:
         found: list[Json] = []
         first: Dated | None = None
         seen: set[str] = set()
-        more: dict[str, str] = {}
+        more: dict[str, Any] = {"limit": PAGE}
         while True:
-            answer = self._dated(operation, method, *args, limit=PAGE, **more)
+            answer = self._dated(replace(request, query={**request.query, **more}))
             first = first or answer
             found += _items(answer.body)
             token = (answer.body.get("metadata") or {}).get("continue")
             if not token:
                 return DatedList(found, first.date)
             if token in seen or len(seen) >= PAGES:
-                raise endless(operation)
+                raise endless(request.operation)
             if current().remaining <= 0:
-                raise DeadlineExceeded(f"kubernetes {operation} timed out")
+                raise DeadlineExceeded(f"kubernetes {request.operation} timed out")
             seen.add(token)
-            more = {"_continue": token}
+            more["continue"] = token
 
 
 def _items(answer: Json) -> list[Json]:

@@ -9,18 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from functools import partial
-from typing import Any
-
-import kubernetes.client
 
 from irsa_cli.core.values.errors import ServiceError
-from irsa_cli.kube.calls import Calls, Dated, DatedList, Json, WireLog, or_none
+from irsa_cli.kube.calls import Calls, Dated, DatedList, Json, Request, WireLog, or_none
 from irsa_cli.kube.contents import Contents, read_contents
 
 __all__ = ["Dated", "Json", "Kube", "TokenAnswer", "WireLog"]
-
-MERGE_PATCH = "application/merge-patch+json"
 
 
 @dataclass(frozen=True)
@@ -39,34 +33,25 @@ class Kube(Calls):
     written. `metadata.resourceVersion` in a patch is a lock; a patch leaves alone what it doesn't name.
     """
 
-    def __init__(self, api_client: Any, log: WireLog = lambda *_: None) -> None:
-        super().__init__(api_client, log)
-        # The client sends a dict as a strategic merge patch, or as what the version at hand prefers. A
-        # default header is the one way to say merge patch that all supported versions know.
-        patching = kubernetes.client.ApiClient(api_client.configuration, "Content-Type", MERGE_PATCH)
-        patching.rest_client = api_client.rest_client
-        self._patching = kubernetes.client.CoreV1Api(patching)
-
     def namespace(self, name: str) -> Json | None:
         """A namespace."""
-        return self._read("namespaces", self._core.read_namespace, name)
+        return self._read("namespaces", "", name)
 
     def namespaces(self) -> list[Json]:
         """All namespaces."""
-        return self._list("list namespaces", self._core.list_namespace)
+        return self._list("namespaces")
 
     def create_namespace(self, body: Json, *, dry_run: bool = False) -> Json:
         """POST a namespace."""
-        return self._call("create namespaces", self._core.create_namespace, body, **_dry(dry_run))
+        return self._create("namespaces", "", body, dry_run=dry_run)
 
     def patch_namespace(self, name: str, patch: Json) -> Json:
         """Merge-patch a namespace."""
-        return self._call("patch namespaces", self._patching.patch_namespace, name, patch)
+        return self._call("patch namespaces", "", name, body=patch)
 
     def delete_namespace(self, name: str, *, uid: str, resource_version: str) -> None:
         """DELETE a namespace and its contents, if it is still exactly the one that was read."""
-        body = _exactly(uid, resource_version)
-        self._call("delete namespaces", self._core.delete_namespace, name, body=body)
+        self._call("delete namespaces", "", name, body=_exactly(uid, resource_version))
 
     def contents(self, namespace: str) -> Contents:
         """The contents of a namespace that somebody added, of any kind; see `read_contents`."""
@@ -74,27 +59,20 @@ class Kube(Calls):
 
     def service_account(self, namespace: str, name: str) -> Json | None:
         """A ServiceAccount."""
-        return self._read("serviceaccounts", self._core.read_namespaced_service_account, name, namespace)
+        return self._read("serviceaccounts", namespace, name)
 
     def service_accounts(self, namespace: str | None = None, selector: str = "") -> list[Json]:
         """The ServiceAccounts of a namespace, or of the cluster: all, or those of a label selector."""
-        return self._list_in(
-            namespace,
-            "serviceaccounts",
-            self._core.list_service_account_for_all_namespaces,
-            self._core.list_namespaced_service_account,
-            **({"label_selector": selector} if selector else {}),
-        )
+        wanted = {"labelSelector": selector} if selector else {}
+        return self._list("serviceaccounts", namespace, **wanted)
 
     def create_service_account(self, namespace: str, body: Json, *, dry_run: bool = False) -> Json:
         """POST a ServiceAccount."""
-        create = self._core.create_namespaced_service_account
-        return self._call("create serviceaccounts", create, namespace, body, **_dry(dry_run))
+        return self._create("serviceaccounts", namespace, body, dry_run=dry_run)
 
     def patch_service_account(self, namespace: str, name: str, patch: Json) -> Json:
         """Merge-patch a ServiceAccount: a PUT would drop what we don't send."""
-        change = self._patching.patch_namespaced_service_account
-        return self._call("patch serviceaccounts", change, name, namespace, patch)
+        return self._call("patch serviceaccounts", namespace, name, body=patch)
 
     def delete_service_account(
         self, namespace: str, name: str, *, uid: str, resource_version: str, dry_run: bool = False
@@ -102,8 +80,7 @@ class Kube(Calls):
         """DELETE a ServiceAccount, if it is still exactly the one that was read."""
         # In the body: with a body, the server takes no options of the query.
         body = {**_exactly(uid, resource_version), **({"dryRun": ["All"]} if dry_run else {})}
-        delete = self._core.delete_namespaced_service_account
-        self._call("delete serviceaccounts", delete, name, namespace, body=body)
+        self._call("delete serviceaccounts", namespace, name, body=body)
 
     def token(self, namespace: str, name: str, audience: str) -> str:
         """A token of the ServiceAccount (TokenRequest); the shortest lifetime that Kubernetes gives."""
@@ -127,95 +104,62 @@ class Kube(Calls):
         spec: Json = {"audiences": [audience], "expirationSeconds": seconds}
         if pod is not None:
             spec["boundObjectRef"] = {"kind": "Pod", "apiVersion": "v1", "name": pod[0], "uid": pod[1]}
-        create = self._core.create_namespaced_service_account_token
-        answer = self._call("create serviceaccounts/token", create, name, namespace, {"spec": spec})
-        status = answer["status"]
+        status = self._call("create serviceaccounts/token", namespace, name, body={"spec": spec})["status"]
         # A time as the API writes it: RFC 3339, UTC, whole seconds.
         expires = datetime.strptime(status["expirationTimestamp"], "%Y-%m-%dT%H:%M:%SZ")
         return TokenAnswer(str(status["token"]), expires.replace(tzinfo=timezone.utc))
 
     def config_map(self, namespace: str, name: str) -> Json | None:
         """A ConfigMap."""
-        return self._read("configmaps", self._core.read_namespaced_config_map, name, namespace)
+        return self._read("configmaps", namespace, name)
 
     def config_maps(self, namespace: str, selector: str) -> list[Json]:
         """The ConfigMaps of a namespace that have these labels."""
-        read = partial(self._core.list_namespaced_config_map, label_selector=selector)
-        return self._list("list configmaps", read, namespace)
+        return self._list("configmaps", namespace, labelSelector=selector)
 
     def create_config_map(self, namespace: str, body: Json) -> Json:
         """POST a ConfigMap."""
-        return self._call("create configmaps", self._core.create_namespaced_config_map, namespace, body)
+        return self._create("configmaps", namespace, body)
 
     def patch_config_map(self, namespace: str, name: str, patch: Json) -> Json:
         """Merge-patch a ConfigMap."""
-        change = self._patching.patch_namespaced_config_map
-        return self._call("patch configmaps", change, name, namespace, patch)
+        return self._call("patch configmaps", namespace, name, body=patch)
 
     def delete_config_map(self, namespace: str, name: str, *, uid: str, resource_version: str) -> None:
         """DELETE a ConfigMap, if it is still exactly the one that was read."""
-        body = _exactly(uid, resource_version)
-        delete = self._core.delete_namespaced_config_map
-        self._call("delete configmaps", delete, name, namespace, body=body)
+        self._call("delete configmaps", namespace, name, body=_exactly(uid, resource_version))
 
     def pod(self, namespace: str, name: str) -> Json | None:
         """A pod."""
-        return self._read("pods", self._core.read_namespaced_pod, name, namespace)
+        return self._read("pods", namespace, name)
 
     def pods(self, namespace: str | None = None) -> list[Json]:
         """All pods of a namespace, or of the cluster."""
-        everywhere, namespaced = self._core.list_pod_for_all_namespaces, self._core.list_namespaced_pod
-        return self._list_in(namespace, "pods", everywhere, namespaced)
+        return self._list("pods", namespace)
 
     def create_pod(self, namespace: str, body: Json, *, dry_run: bool = True) -> Json:
         """POST a pod; with `dry_run` (the default) it passes admission and webhooks, and is not created."""
-        return self._call("create pods", self._core.create_namespaced_pod, namespace, body, **_dry(dry_run))
+        return self._create("pods", namespace, body, dry_run=dry_run)
 
     def workloads(self, namespace: str, resource: str) -> list[Json]:
         """All objects of a kind that creates pods (`core.objects.kinds.KINDS`); none for an unknown kind."""
-        apps = kubernetes.client.AppsV1Api(self._api)
-        batch = kubernetes.client.BatchV1Api(self._api)
-        methods = {
-            "cronjobs": batch.list_namespaced_cron_job,
-            "daemonsets": apps.list_namespaced_daemon_set,
-            "deployments": apps.list_namespaced_deployment,
-            "jobs": batch.list_namespaced_job,
-            "replicasets": apps.list_namespaced_replica_set,
-            "replicationcontrollers": self._core.list_namespaced_replication_controller,
-            "statefulsets": apps.list_namespaced_stateful_set,
-        }
-        return _or_empty(lambda: self._list(f"list {resource}", methods[resource], namespace))
+        return _or_empty(lambda: self._list(resource, namespace))
 
     def events(self, reason: str, namespace: str | None = None) -> list[Json]:
         """The events of a namespace, or of the cluster, with this reason."""
-        everywhere, namespaced = self._core.list_event_for_all_namespaces, self._core.list_namespaced_event
-        return self._list_in(namespace, "events", everywhere, namespaced, field_selector=f"reason={reason}")
+        return self._list("events", namespace, fieldSelector=f"reason={reason}")
 
     def mutating_webhooks(self) -> list[Json]:
         """All MutatingWebhookConfigurations."""
-        admission = kubernetes.client.AdmissionregistrationV1Api(self._api)
-        operation = "list mutatingwebhookconfigurations"
-        return self._list(operation, admission.list_mutating_webhook_configuration)
+        return self._list("mutatingwebhookconfigurations")
 
     def network_policies(self, namespace: str | None = None) -> list[Json]:
         """All NetworkPolicies of a namespace, or of the cluster; none where the API knows no such kind."""
-        api = kubernetes.client.NetworkingV1Api(self._api)
-        everywhere, namespaced = (
-            api.list_network_policy_for_all_namespaces,
-            api.list_namespaced_network_policy,
-        )
-        return _or_empty(lambda: self._list_in(namespace, "networkpolicies", everywhere, namespaced))
+        return _or_empty(lambda: self._list("networkpolicies", namespace))
 
     def rbac(self, resource: str) -> list[Json]:
         """All roles or bindings of the cluster of one kind: `roles`, `clusterrolebindings`, …."""
-        rbac = kubernetes.client.RbacAuthorizationV1Api(self._api)
-        methods = {
-            "roles": rbac.list_role_for_all_namespaces,
-            "clusterroles": rbac.list_cluster_role,
-            "rolebindings": rbac.list_role_binding_for_all_namespaces,
-            "clusterrolebindings": rbac.list_cluster_role_binding,
-        }
-        return self._list(f"list {resource}", methods[resource])
+        return self._list(resource)
 
     def jwks(self) -> Json:
         """The public keys (a JSON Web Key Set) with which the cluster's ServiceAccount tokens are verified.
@@ -223,8 +167,7 @@ class Kube(Calls):
         They are the API server's own; what STS sees is what the issuer publishes.
         https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account/#service-account-issuer-discovery
         """
-        read = kubernetes.client.OpenidApi(self._api).get_service_account_issuer_open_id_keyset
-        return self._call("get /openid/v1/jwks", read)
+        return self.get("get /openid/v1/jwks", "/openid/v1/jwks", accept="application/jwk-set+json")
 
     def lease(self, namespace: str, name: str) -> Dated | None:
         """A Lease (coordination.k8s.io/v1), with the server's clock.
@@ -233,8 +176,7 @@ class Kube(Calls):
         done: then the failure (`EXISTS`, `CONFLICT`) has the outcome UNKNOWN, and whoever asked looks whose
         Lease it is. https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/lease-v1/
         """
-        read = self._coordination.read_namespaced_lease
-        return or_none(lambda: self._dated("get leases", read, name, namespace))
+        return or_none(lambda: self._dated(Request("get leases", namespace, name)))
 
     def leases(self, namespace: str, selector: str) -> list[Json]:
         """All Leases of a namespace whose labels fit, in all pages."""
@@ -242,12 +184,11 @@ class Kube(Calls):
 
     def dated_leases(self, namespace: str, selector: str) -> DatedList:
         """The same, with the server's clock."""
-        read = partial(self._coordination.list_namespaced_lease, namespace, label_selector=selector)
-        return self._dated_list("list leases", read)
+        return self._dated_list(Request("list leases", namespace, query={"labelSelector": selector}))
 
     def create_lease(self, namespace: str, body: Json) -> Dated:
         """POST a Lease. `EXISTS`: there is one of the name; `NOT_FOUND`: there is no such namespace."""
-        return self._dated("create leases", self._coordination.create_namespaced_lease, namespace, body)
+        return self._dated(Request("create leases", namespace, body=body))
 
     def replace_lease(self, namespace: str, name: str, body: Json) -> Dated:
         """PUT a Lease, if it is still the one whose `uid` and `resourceVersion` the body's metadata have.
@@ -258,36 +199,18 @@ class Kube(Calls):
         """
         if not all(body["metadata"].get(key) for key in ("uid", "resourceVersion")):
             raise ValueError("a Lease must be replaced by its uid and version")
-        replace = self._coordination.replace_namespaced_lease
-        return self._dated("update leases", replace, name, namespace, body)
+        return self._dated(Request("update leases", namespace, name, body))
 
     def delete_lease(self, namespace: str, name: str, *, uid: str, version: str) -> None:
         """DELETE an unchanged Lease; one that is gone is fine. `CONFLICT`: it is another, or was written."""
-        delete, body = self._coordination.delete_namespaced_lease, _exactly(uid, version)
-        or_none(lambda: self._call("delete leases", delete, name, namespace, body=body))
+        or_none(lambda: self._call("delete leases", namespace, name, body=_exactly(uid, version)))
 
-    @property
-    def _coordination(self) -> kubernetes.client.CoordinationV1Api:
-        return kubernetes.client.CoordinationV1Api(self._api)
+    def _read(self, resource: str, namespace: str, name: str) -> Json | None:
+        return or_none(lambda: self._call(f"get {resource}", namespace, name))
 
-    def _read(self, resource: str, method: Callable[..., Any], *args: str) -> Json | None:
-        return or_none(lambda: self._call(f"get {resource}", method, *args))
-
-    def _list_in(
-        self,
-        namespace: str | None,
-        resource: str,
-        everywhere: Callable[..., Any],
-        namespaced: Callable[..., Any],
-        **wanted: str,
-    ) -> list[Json]:
-        """All objects of a namespace, or (None) of the cluster."""
-        read = everywhere if namespace is None else partial(namespaced, namespace)
-        return self._list(f"list {resource}", partial(read, **wanted))
-
-
-def _dry(wanted: bool) -> dict[str, str]:
-    return {"dry_run": "All"} if wanted else {}
+    def _create(self, resource: str, namespace: str, body: Json, *, dry_run: bool = False) -> Json:
+        query = {"dryRun": "All"} if dry_run else {}
+        return self._call(f"create {resource}", namespace, body=body, query=query)
 
 
 def _exactly(uid: str, resource_version: str) -> Json:

@@ -41,7 +41,7 @@ def _preconditions_are_ignored() -> None:
     from irsa_cli.kube.client import Kube
 
     def delete(self: Any, namespace: str, name: str, **preconditions: str) -> None:
-        self._call("delete serviceaccounts", self._core.delete_namespaced_service_account, name, namespace)
+        self._call("delete serviceaccounts", namespace, name)
 
     _replace(Kube, "delete_service_account", delete)
 
@@ -189,7 +189,7 @@ def _neighbours_go_with_a_service_account() -> None:
         for account in [] if dry_run else self.service_accounts():
             if account["metadata"]["namespace"] == namespace:
                 another = account["metadata"]["name"]
-                self._core.delete_namespaced_service_account(another, namespace)
+                self._call("delete serviceaccounts", namespace, another)
 
     _replace(Kube, "delete_service_account", delete)
 
