@@ -15,31 +15,13 @@ from datetime import datetime, timezone
 from typing import Any, Literal
 
 from irsa_cli.sandbox.conditions import Context, holds, like, listed, resembles
+from irsa_cli.sandbox.model import table
 
 Document = Mapping[str, Any]
 Verdict = Literal["allow", "deny", "silent"]
 
 # The keys that the sandbox gives values to; one of these without a value is one that the request lacks.
-_KEYS = frozenset(
-    {
-        "aws:currenttime",
-        "aws:epochtime",
-        "aws:federatedprovider",
-        "aws:principalaccount",
-        "aws:principalarn",
-        "aws:requestedregion",
-        "aws:securetransport",
-        "aws:sourceip",
-        "aws:tagkeys",
-        "aws:username",
-        "aws:viaawsservice",
-        "iam:passedtoservice",
-        "iam:permissionsboundary",
-        "iam:policyarn",
-        "sts:externalid",
-        "sts:rolesessionname",
-    }
-)
+_KEYS = frozenset(table("known keys"))
 _TAGS = ("aws:principaltag/", "aws:requesttag/", "aws:resourcetag/", "iam:resourcetag/")
 
 

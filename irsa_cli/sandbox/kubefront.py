@@ -22,7 +22,7 @@ from irsa_cli.sandbox.aws.messages import AwsError
 from irsa_cli.sandbox.exchange import Incoming, Label, call_app
 from irsa_cli.sandbox.kube.authorizer import Route, parse_route
 from irsa_cli.sandbox.kube.status import ApiError
-from irsa_cli.sandbox.model import Answer, Identity
+from irsa_cli.sandbox.model import Answer, Identity, table
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -87,17 +87,7 @@ def _reason(code: int, body: bytes) -> str:
 
 PREFIX = "k8s-aws-v1."
 CLUSTER_HEADER = "x-k8s-aws-id"
-_PARAMETERS = {
-    "Action",
-    "Version",
-    "X-Amz-Algorithm",
-    "X-Amz-Credential",
-    "X-Amz-Date",
-    "X-Amz-Expires",
-    "X-Amz-Security-Token",
-    "X-Amz-SignedHeaders",
-    "X-Amz-Signature",
-}
+_PARAMETERS = frozenset(table("token parameters"))
 
 
 class Access:

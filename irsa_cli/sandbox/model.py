@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
+_TABLES = json.loads(Path(__file__).with_name("tables.json").read_text(encoding="utf-8"))
 DEFAULT_ACCOUNT = "111122223333"
 DEFAULT_REGION = "eu-west-1"
+
+
+def table(name: str) -> Any:
+    """A copy of one of the facts in tables.json about AWS, EKS and Kubernetes."""
+    return copy.deepcopy(_TABLES[name])
+
 
 FaultKind = Literal[
     "error",

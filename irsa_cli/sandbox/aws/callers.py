@@ -20,30 +20,11 @@ from urllib.parse import urlsplit
 from irsa_cli.sandbox.aws.cloud import Cloud
 from irsa_cli.sandbox.aws.messages import AwsError, AwsRequest, Signature, validation_error
 from irsa_cli.sandbox.enforce import Act, Powers
-from irsa_cli.sandbox.model import partition_of
+from irsa_cli.sandbox.model import partition_of, table
 
 _ROLE_ARN = re.compile(r"arn:(aws[\w-]*):iam::(\d{12}):role/((?:[\x21-\x7e]+/)?)([\w+=,.@-]+)")
 _UPPER = string.ascii_uppercase + string.digits
-_JSON_CODES = {
-    "unknown": "UnrecognizedClientException",
-    "expired": "ExpiredTokenException",
-    "unsigned": "MissingAuthenticationTokenException",
-    "signature": "InvalidSignatureException",
-    "denied": "AccessDeniedException",
-}
-_CODES = {
-    "": {
-        "unknown": "InvalidClientTokenId",
-        "expired": "ExpiredToken",
-        "unsigned": "MissingAuthenticationToken",
-        "signature": "SignatureDoesNotMatch",
-        "denied": "AccessDenied",
-    },
-    "eks": _JSON_CODES,
-    "cloudtrail": _JSON_CODES,
-    "ec2": {"unknown": "AuthFailure", "expired": "RequestExpired", "denied": "UnauthorizedOperation"},
-    "s3": {"unknown": "InvalidAccessKeyId", "unsigned": "AccessDenied"},
-}
+_CODES = table("refusals")
 """Each service's own codes for why a caller is refused; '' has those that a service has no other for."""
 
 

@@ -16,36 +16,11 @@ from typing import Any
 
 from irsa_cli.sandbox.aws.messages import AwsError, AwsRequest, read_request
 from irsa_cli.sandbox.exchange import Incoming, call_app
-from irsa_cli.sandbox.model import BY_NAME, Answer, RoleSpec
+from irsa_cli.sandbox.model import BY_NAME, Answer, RoleSpec, table
 
 _ERROR_CODE = re.compile(rb"<Code>([^<]*)</Code>")
 _PRINCIPAL = re.compile(r"arn:([^:]+):iam::(\d{12}):(user|role)/.+")
-MANAGED = (
-    "AdministratorAccess",
-    "PowerUserAccess",
-    "ReadOnlyAccess",
-    "SecurityAudit",
-    "IAMFullAccess",
-    "AmazonS3FullAccess",
-    "AmazonS3ReadOnlyAccess",
-    "AmazonDynamoDBFullAccess",
-    "AmazonDynamoDBReadOnlyAccess",
-    "AmazonSQSFullAccess",
-    "AmazonSQSReadOnlyAccess",
-    "AmazonSNSReadOnlyAccess",
-    "AmazonEC2ReadOnlyAccess",
-    "AmazonEC2ContainerRegistryReadOnly",
-    "AmazonEC2ContainerRegistryPowerUser",
-    "AmazonElastiCacheFullAccess",
-    "AmazonFSxFullAccess",
-    "AmazonPrometheusRemoteWriteAccess",
-    "AWSXrayWriteOnlyAccess",
-    "AmazonEKS_CNI_Policy",
-    "AmazonEBSCSIDriverPolicy",
-    "CloudWatchAgentServerPolicy",
-    "CloudWatchReadOnlyAccess",
-    "SecretsManagerReadWrite",
-)
+MANAGED: list[str] = table("managed policies")
 """The policies that AWS manages which every account has; the path is / but for those in `_PATHS`."""
 _PATHS = {"AmazonEBSCSIDriverPolicy": "/service-role/"}
 _DEMO_BUCKETS = ("reports", "images")

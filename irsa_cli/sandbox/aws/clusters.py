@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 from irsa_cli.sandbox.aws.callers import Caller
 from irsa_cli.sandbox.aws.identities import AccessEntries, Associations
 from irsa_cli.sandbox.aws.messages import AwsError, AwsRequest, Items, ec2_result
-from irsa_cli.sandbox.model import Answer, ClusterSpec, partition_of
+from irsa_cli.sandbox.model import Answer, ClusterSpec, partition_of, table
 
 _CREATED = 1767225600
 """When all clusters were created, in seconds since the epoch."""
@@ -160,16 +160,7 @@ def _description(cluster: Cluster) -> dict[str, Any]:
 
 _OPEN = {"Statement": [{"Action": "*", "Effect": "Allow", "Principal": "*", "Resource": "*"}]}
 """The policy that an endpoint has when it is created without one."""
-_FILTERS: Mapping[str, Mapping[str, str]] = {
-    "DescribeVpcEndpoints": {
-        "vpc-id": "vpcId",
-        "vpc-endpoint-id": "vpcEndpointId",
-        "service-name": "serviceName",
-        "vpc-endpoint-type": "vpcEndpointType",
-        "vpc-endpoint-state": "state",
-    },
-    "DescribeInstances": {"private-dns-name": "privateDnsName", "instance-id": "instanceId"},
-}
+_FILTERS: Mapping[str, Mapping[str, str]] = table("filters of ec2")
 """The operations that are served, and the filters of each."""
 
 

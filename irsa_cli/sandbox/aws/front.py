@@ -25,7 +25,7 @@ from irsa_cli.sandbox.aws.sts import Sts
 from irsa_cli.sandbox.aws.trail import Trail
 from irsa_cli.sandbox.enforce import Act, of_every_request, refusal
 from irsa_cli.sandbox.exchange import Incoming, Label
-from irsa_cli.sandbox.model import Answer
+from irsa_cli.sandbox.model import Answer, table
 
 _THROTTLING = {
     "eks": AwsError("ThrottlingException", "Rate exceeded", 429),
@@ -131,12 +131,7 @@ class Front:
                 raise denied(caller, act, why, request.service)
 
 
-_S3_ACTIONS = {
-    "ListBuckets": "ListAllMyBuckets",
-    "ListObjectsV2": "ListBucket",
-    "HeadBucket": "ListBucket",
-    "HeadObject": "GetObject",
-}
+_S3_ACTIONS = table("actions of s3")
 
 
 # Further actions besides the call's own, for an object that is created with tags:
@@ -144,22 +139,8 @@ _S3_ACTIONS = {
 _WITH_TAGS = {"CreateRole": "iam:TagRole", "CreateOpenIDConnectProvider": "iam:TagOpenIDConnectProvider"}
 
 # The calls that AWS gives these keys to; what a policy says of them in other calls is never fulfilled.
-_BOUNDED = {
-    f"{verb}{holder}{part}"
-    for holder in ("Role", "User")
-    for verb, part in (
-        ("Create", ""),
-        ("Attach", "Policy"),
-        ("Detach", "Policy"),
-        ("Put", "Policy"),
-        ("Delete", "Policy"),
-        ("Put", "PermissionsBoundary"),
-        ("Delete", "PermissionsBoundary"),
-    )
-}
-_WITH_POLICY_ARN = {
-    f"{verb}{holder}Policy" for verb in ("Attach", "Detach") for holder in ("Group", "Role", "User")
-}
+_BOUNDED = table("bounded calls")
+_WITH_POLICY_ARN = table("calls with a policy")
 
 
 def acts_of(request: AwsRequest, caller: Caller, account: Account) -> list[Act]:

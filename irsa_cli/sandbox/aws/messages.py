@@ -19,7 +19,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from xml.sax.saxutils import escape
 
 from irsa_cli.sandbox.exchange import Incoming
-from irsa_cli.sandbox.model import Answer
+from irsa_cli.sandbox.model import Answer, table
 
 NAMESPACES = {
     "iam": "https://iam.amazonaws.com/doc/2010-05-08/",
@@ -143,17 +143,8 @@ _CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/(\d{8})/([^/]+)/([^/]+)/aws4_re
 _SIGNED_HEADERS = re.compile(r"SignedHeaders=([^,\s]+)")
 _APPLICATION = re.compile(r"(?:^|\s)app/(\S+)")
 _SIGNATURE = re.compile(r"Signature=([0-9a-f]+)")
-_S3_PARTS = (
-    "acl",
-    "cors",
-    "encryption",
-    "lifecycle",
-    "location",
-    "policy",
-    "tagging",
-    "versioning",
-    "website",
-)
+_SUBJECTS = table("subjects")
+_S3_PARTS = table("parts of s3")
 """Parts of buckets and objects that calls name in the query; each has actions of its own."""
 _UNSIGNED = {"AssumeRoleWithWebIdentity": "sts", "AssumeRoleWithSAML": "sts"}
 
@@ -205,16 +196,7 @@ class AwsRequest:
         """Its subject for the call log."""
         if self.service in ("eks", "s3"):
             return self.path.removeprefix("/clusters").strip("/")
-        names = (
-            "RoleName",
-            "PolicyArn",
-            "PolicyName",
-            "OpenIDConnectProviderArn",
-            "Url",
-            "RoleArn",
-            "UserName",
-        )
-        return next((self.params[name] for name in names if name in self.params), "")
+        return next((self.params[name] for name in _SUBJECTS if name in self.params), "")
 
     @property
     def caller(self) -> str:

@@ -18,23 +18,14 @@ from typing import Any
 
 from irsa_cli.sandbox.aws.callers import Caller, Session, Token, parse_role_arn
 from irsa_cli.sandbox.aws.messages import AwsError, AwsRequest
-from irsa_cli.sandbox.model import BY_NAME, Answer
+from irsa_cli.sandbox.model import BY_NAME, Answer, table
 
 _WRITTEN = {
     "RoleName": "AWS::IAM::Role",
     "PolicyArn": "AWS::IAM::Policy",
     "OpenIDConnectProviderArn": "AWS::IAM::OIDCProvider",
 }
-_KEYS = (
-    "EventId",
-    "EventName",
-    "ReadOnly",
-    "Username",
-    "ResourceType",
-    "ResourceName",
-    "EventSource",
-    "AccessKeyId",
-)
+_KEYS = table("lookup attributes")
 _MOST = 50
 _NO_WORDS = "An unknown error occurred"
 _ROLE = "AWS::IAM::Role"

@@ -30,23 +30,14 @@ from irsa_cli.sandbox.kube import status
 from irsa_cli.sandbox.kube.kinds import NAMESPACES, PODS, SERVICE_ACCOUNTS, WEBHOOKS, Kind, containers_of
 from irsa_cli.sandbox.kube.schema import JsonObject
 from irsa_cli.sandbox.kube.store import Store, random_end
+from irsa_cli.sandbox.model import table
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 
 _API_FOLDER = "/var/run/secrets/kubernetes.io/serviceaccount"
-_API_TOKEN = [
-    {"serviceAccountToken": {"expirationSeconds": 3607, "path": "token"}},
-    {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
-    {
-        "downwardAPI": {
-            "items": [
-                {"path": "namespace", "fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}}
-            ]
-        }
-    },
-]
+_API_TOKEN = table("api token")
 
 
 class Admission:
@@ -209,16 +200,7 @@ def _web_identity(annotations: Mapping[str, str]) -> _Way | None:
     )
 
 
-_POD_IDENTITY = _Way(
-    "eks-pod-identity-token",
-    "/var/run/secrets/pods.eks.amazonaws.com/serviceaccount",
-    "eks-pod-identity-token",
-    "pods.eks.amazonaws.com",
-    {
-        "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://169.254.170.23/v1/credentials",
-        "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": "{path}",
-    },
-)
+_POD_IDENTITY = _Way(**table("pod identity"))
 
 
 @dataclass(frozen=True)
@@ -298,26 +280,10 @@ def _regional(annotations: Mapping[str, str]) -> bool:
 
 def webhook_configuration(url: str = WEBHOOK_URL, ca_pem: str = "") -> JsonObject:
     """The MutatingWebhookConfiguration as a new EKS cluster has it, leading to `url`."""
-    client = {"url": url, "caBundle": base64.b64encode(ca_pem.encode()).decode()}
-    skip = {"key": f"{_PREFIX}skip-pod-identity-webhook", "operator": "DoesNotExist"}
-    rule = {"operations": ["CREATE"], "apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"]}
-    webhook = {
-        "name": "iam-for-pods.amazonaws.com",
-        "clientConfig": client,
-        "rules": [rule],
-        "failurePolicy": "Ignore",
-        "objectSelector": {"matchExpressions": [skip]},
-        "reinvocationPolicy": "IfNeeded",
-        "sideEffects": "None",
-        "timeoutSeconds": 10,
-        "admissionReviewVersions": ["v1beta1"],
-    }
-    return {
-        "apiVersion": "admissionregistration.k8s.io/v1",
-        "kind": "MutatingWebhookConfiguration",
-        "metadata": {"name": WEBHOOK_NAME},
-        "webhooks": [webhook],
-    }
+    configuration: JsonObject = table("pod webhook")
+    bundle = base64.b64encode(ca_pem.encode()).decode()
+    configuration["webhooks"][0]["clientConfig"] = {"url": url, "caBundle": bundle}
+    return configuration
 
 
 def admission_app(webhook: PodWebhook) -> WSGIApplication:

@@ -22,23 +22,13 @@ from irsa_cli.sandbox.kube.lists import GROUPS, answer_discovery, answer_list
 from irsa_cli.sandbox.kube.schema import JsonObject
 from irsa_cli.sandbox.kube.store import Store
 from irsa_cli.sandbox.kube.tokens import TokenIssuer, request_token
-from irsa_cli.sandbox.model import Identity, Rule
+from irsa_cli.sandbox.model import Identity, Rule, table
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 TOKENS = ("", "serviceaccounts/token")
-VERSION = {
-    "major": "1",
-    "minor": "36",
-    "gitVersion": "v1.36.3-sandbox",
-    "gitCommit": "",
-    "gitTreeState": "",
-    "buildDate": "1970-01-01T00:00:00Z",
-    "goVersion": "",
-    "compiler": "",
-    "platform": "linux/amd64",
-}
+VERSION: JsonObject = table("kubernetes version")
 
 
 class KubeApi:

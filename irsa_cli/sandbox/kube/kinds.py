@@ -20,6 +20,7 @@ import yaml
 
 from irsa_cli.sandbox.kube import status
 from irsa_cli.sandbox.kube.schema import JsonObject, Schema, dns_label_problems, schema_of
+from irsa_cli.sandbox.model import table
 
 _SECONDS = 30
 """Default of `terminationGracePeriodSeconds`."""
@@ -30,15 +31,7 @@ def _fill_in_pod(pod: JsonObject) -> None:
     name = spec.get("serviceAccountName") or spec.get("serviceAccount")
     if name:
         spec |= {"serviceAccountName": name, "serviceAccount": name}
-    defaults = {
-        "restartPolicy": "Always",
-        "terminationGracePeriodSeconds": _SECONDS,
-        "dnsPolicy": "ClusterFirst",
-        "securityContext": {},
-        "schedulerName": "default-scheduler",
-        "enableServiceLinks": True,
-    }
-    pod["spec"] = {**defaults, **spec}
+    pod["spec"] = {**table("pod defaults"), **spec}
     for container in containers_of(pod):
         _fill_in_container(container)
     for volume in spec.get("volumes", []):
@@ -143,14 +136,7 @@ def grace_of(pod: JsonObject, desired: int | None) -> int:
 
 _RBAC = "rbac.authorization.k8s.io"
 _DATA_KEY = re.compile(r"[-._a-zA-Z0-9]+")
-_WEBHOOK = {
-    "failurePolicy": "Fail",
-    "matchPolicy": "Equivalent",
-    "namespaceSelector": {},
-    "objectSelector": {},
-    "timeoutSeconds": 10,
-    "reinvocationPolicy": "Never",
-}
+_WEBHOOK = table("webhook defaults")
 
 
 @dataclass(frozen=True, eq=False)

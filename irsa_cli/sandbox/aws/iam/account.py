@@ -32,21 +32,10 @@ from irsa_cli.sandbox.aws.messages import (
     validation_error,
     xml_result,
 )
-from irsa_cli.sandbox.model import Answer
+from irsa_cli.sandbox.model import Answer, table
 
 T = TypeVar("T")
-QUOTAS = {
-    "AssumeRolePolicySizeQuota": 2048,
-    "AttachedPoliciesPerRoleQuota": 10,
-    "ClientIdsPerOpenIdConnectProviderQuota": 100,
-    "OpenIdConnectProvidersQuota": 100,
-    "PoliciesQuota": 1500,
-    "PolicySizeQuota": 6144,
-    "RolePolicySizeQuota": 10240,
-    "RolesQuota": 1000,
-    "TagsQuota": 50,
-    "VersionsPerPolicyQuota": 5,
-}
+QUOTAS: dict[str, int] = table("quotas")
 """IAM's defaults, by their names in GetAccountSummary; it doesn't report those for providers and tags."""
 
 
@@ -153,19 +142,7 @@ def tags_of(holder: Any) -> list[dict[str, str]]:
     return [holder.tags[key] for key in sorted(holder.tags)]
 
 
-_PARTS = {
-    "roles": (
-        "assume_role_policy_document",
-        "description",
-        "managed_policies",
-        "max_session_duration",
-        "permissions_boundary_arn",
-        "policies",
-        "tags",
-    ),
-    "open_id_providers": ("client_id_list", "tags", "thumbprint_list"),
-    "managed_policies": ("default_version_id", "tags", "versions"),
-}
+_PARTS: dict[str, list[str]] = table("parts")
 """The remembered parts of an object, by moto's names for its collections and attributes."""
 
 _Parts = dict[str, Any]

@@ -17,20 +17,11 @@ from typing import Any
 
 from irsa_cli.sandbox.aws.messages import AwsError, malformed_policy, service_model, validation_error
 from irsa_cli.sandbox.conditions import is_operator, like, listed
+from irsa_cli.sandbox.model import table
 
 VERSIONS = ("2008-10-17", "2012-10-17")
 _SID = re.compile(r"[A-Za-z0-9]*")
-_STS_ACTIONS = [
-    f"sts:{name}"
-    for name in (
-        "AssumeRole",
-        "AssumeRoleWithSAML",
-        "AssumeRoleWithWebIdentity",
-        "SetContext",
-        "SetSourceIdentity",
-        "TagSession",
-    )
-]
+_STS_ACTIONS = table("actions of sts")
 _ACCOUNT = re.compile(r"\d{12}")
 _KEY = re.compile(r"[^:]+:[^:]+|[A-Za-z0-9-]+:[A-Za-z]*Tag/.+|kms:EncryptionContext:.+", re.IGNORECASE)
 """Condition keys. The keys of tags, and of encryption contexts, may hold colons themselves: so they do in
@@ -42,12 +33,7 @@ _AWS_PRINCIPAL = re.compile(
 _ROLE_OR_USER = re.compile(":iam::[^:]*:(?:user|role)/")
 _PROVIDER = re.compile(r"arn:(?P<partition>aws[\w-]*):iam::\d{12}:(?:oidc|saml)-provider/[\x21-\x7e]+")
 _SERVICE = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:amazonaws\.com(?:\.cn)?|amazon\.com)")
-_WEB_PROVIDERS = (
-    "cognito-identity.amazonaws.com",
-    "www.amazon.com",
-    "graph.facebook.com",
-    "accounts.google.com",
-)
+_WEB_PROVIDERS = table("web providers")
 
 
 def without_space(text: str) -> int:
