@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Callable, Mapping
+from importlib.resources import files
 from typing import Any, ParamSpec, TypeVar, cast
 
 import botocore.exceptions
@@ -22,41 +24,15 @@ from irsa_cli.core.values.shown import redacted
 P = ParamSpec("P")
 T = TypeVar("T")
 
-ACCESS_DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
-_EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
-_BAD_CREDENTIALS = {
-    "InvalidClientTokenId",
-    "UnrecognizedClientException",
-    "SignatureDoesNotMatch",
-    "InvalidSignatureException",
-}
-THROTTLED = {
-    "Throttling",
-    "ThrottlingException",
-    "ThrottledException",
-    "TooManyRequestsException",
-    "RequestLimitExceeded",
-    "RequestThrottled",
-    "SlowDown",
-    "BandwidthLimitExceeded",
-    "PriorRequestNotComplete",
-}
-_PASSING = {
-    "ConcurrentModification",
-    "ConcurrentModificationException",
-    "EntityTemporarilyUnmodifiable",
-    "IDPCommunicationError",
-    "RequestTimeout",
-    "RequestTimeoutException",
-}
+_CODES = json.loads((files(__package__) / "codes.json").read_text(encoding="utf-8"))
+"""AWS's codes by their meaning."""
+ACCESS_DENIED = frozenset(_CODES["access denied"])
+_EXPIRED = frozenset(_CODES["expired"])
+_BAD_CREDENTIALS = frozenset(_CODES["bad credentials"])
+THROTTLED = frozenset(_CODES["throttled"])
+_PASSING = frozenset(_CODES["passing"])
 """Refusals that pass: another client's write, or a connection that failed."""
-_CLOCK = {
-    "InvalidSignatureException",
-    "RequestExpired",
-    "RequestInTheFuture",
-    "RequestTimeTooSkewed",
-    "SignatureDoesNotMatch",
-}
+_CLOCK = frozenset(_CODES["clock"])
 """Codes that a wrong clock may cause."""
 LONGEST_CODE = 100
 """Characters of an error's code; AWS's own are one word."""

@@ -8,8 +8,10 @@ Whether it came from AWS at all is looked at in `irsa_cli.aws.errors`, before it
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
+from importlib.resources import files
 from typing import Any
 
 from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
@@ -18,31 +20,8 @@ _CHECKED = ("iam", "sts", "eks", "ec2", "cloudtrail")
 """Others are called only to see whether a role may; what they answer is not read."""
 _STRICT = ("iam", "sts")
 """Services that always give what their models say is required."""
-_NEEDED: Mapping[str, str] = {
-    "AssumeRole": "Credentials AssumedRoleUser",
-    "AssumeRoleWithWebIdentity": "Credentials AssumedRoleUser SubjectFromWebIdentityToken Audience Provider",
-    "DescribeAccessEntry": "accessEntry",
-    "DescribeInstances": "Reservations",
-    "DescribePodIdentityAssociation": "association",
-    "DescribeVpcEndpoints": "VpcEndpoints.VpcEndpointId",
-    "GetAccountAuthorizationDetails": "RoleDetailList.Arn RoleDetailList.RoleId RoleDetailList.RoleName"
-    " RoleDetailList.CreateDate RoleDetailList.AttachedManagedPolicies.PolicyArn"
-    " RoleDetailList.RolePolicyList.PolicyName",
-    "GetAccountSummary": "SummaryMap",
-    "GetCallerIdentity": "Arn",
-    "GetOpenIDConnectProvider": "Url CreateDate",
-    "GetPolicy": "Policy.Arn Policy.DefaultVersionId",
-    "GetPolicyVersion": "PolicyVersion.Document",
-    "ListAccessEntries": "accessEntries",
-    "ListAssociatedAccessPolicies": "associatedAccessPolicies.policyArn associatedAccessPolicies.accessScope",
-    "ListAttachedRolePolicies": "AttachedPolicies.PolicyArn",
-    "ListClusters": "clusters",
-    "ListOpenIDConnectProviders": "OpenIDConnectProviderList.Arn",
-    "ListPodIdentityAssociations": "associations.namespace associations.serviceAccount"
-    " associations.associationId",
-    "ListPolicies": "Policies.PolicyName Policies.Arn",
-    "LookupEvents": "Events.CloudTrailEvent Events.EventTime",
-}
+_TABLES = json.loads((files(__package__) / "shapes.json").read_text(encoding="utf-8"))
+_NEEDED: Mapping[str, list[str]] = _TABLES["read"]
 """The fields of an answer that irsa reads beyond those that its model requires, through lists."""
 _TYPES: Mapping[str, tuple[type, ...]] = {
     "string": (str,),
@@ -71,7 +50,7 @@ def check(operation: OperationModel, answer: Any, asked: Mapping[str, Any]) -> N
     if service not in _CHECKED or operation.output_shape is None:
         return
     _check(operation.output_shape, answer, "the answer", strict=service in _STRICT)
-    for path in _NEEDED.get(operation.name, "").split():
+    for path in _NEEDED.get(operation.name, ()):
         if not all(_reach(answer, path.split("."))):
             raise OddAnswer(f"it has no {path}")
     parameter, part = _NAMED.get(operation.name, ("", ""))
@@ -115,19 +94,7 @@ def _reach(value: Any, path: list[str]) -> Iterator[bool]:
             yield from _reach(found, path[1:])
 
 
-BROUGHT_BACK: Mapping[str, Collection[str]] = {
-    "Role": (
-        "RoleName",
-        "Path",
-        "AssumeRolePolicyDocument",
-        "Description",
-        "MaxSessionDuration",
-        "PermissionsBoundary.PermissionsBoundaryArn",
-        "Tags.Key",
-        "Tags.Value",
-    ),
-    "OpenIDConnectProvider": ("Url", "ClientIDList", "ThumbprintList", "Tags.Key", "Tags.Value"),
-}
+BROUGHT_BACK: Mapping[str, Collection[str]] = _TABLES["brought back"]
 """By what is deleted: the members by which it is created again, dotted through structures and lists."""
 NOT_ITS_OWN: Mapping[str, Mapping[str, str]] = {
     "Role": {

@@ -7,36 +7,18 @@ https://kubernetes.io/docs/reference/using-api/api-concepts/#standard-api-termin
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cache
+from importlib.resources import files
 from typing import Any
 
 import kubernetes.client
 
-_MODELS = {
-    "namespaces": "V1Namespace",
-    "serviceaccounts": "V1ServiceAccount",
-    "serviceaccounts/token": "AuthenticationV1TokenRequest",
-    "pods": "V1Pod",
-    "leases": "V1Lease",
-    "configmaps": "V1ConfigMap",
-    "roles": "V1Role",
-    "clusterroles": "V1ClusterRole",
-    "rolebindings": "V1RoleBinding",
-    "clusterrolebindings": "V1ClusterRoleBinding",
-    "events": "CoreV1Event",
-    "mutatingwebhookconfigurations": "V1MutatingWebhookConfiguration",
-    "networkpolicies": "V1NetworkPolicy",
-    "cronjobs": "V1CronJob",
-    "daemonsets": "V1DaemonSet",
-    "deployments": "V1Deployment",
-    "jobs": "V1Job",
-    "replicasets": "V1ReplicaSet",
-    "replicationcontrollers": "V1ReplicationController",
-    "statefulsets": "V1StatefulSet",
-}
+_TABLES = json.loads((files(__package__) / "models.json").read_text(encoding="utf-8"))
+_MODELS: Mapping[str, str] = _TABLES["models"]
 _SINGLE = ("namespaces", "serviceaccounts", "serviceaccounts/token", "pods", "leases", "configmaps")
 """The kinds that are read and written one by one."""
 _NAMESPACED = (
@@ -45,24 +27,7 @@ _NAMESPACED = (
 )
 _FREELY_NAMED = ("events", "roles", "clusterroles", "rolebindings", "clusterrolebindings")
 """Kinds whose names need not be names of DNS."""
-_NEEDED: Mapping[str, tuple[str, ...]] = {
-    "V1APIGroup": ("name", "versions"),
-    "V1APIResource": ("name", "kind"),
-    "V1Container": ("name",),
-    "V1EnvVar": ("name",),
-    "V1GroupVersionForDiscovery": ("version",),
-    "V1LabelSelectorRequirement": ("key", "operator"),
-    "V1MutatingWebhook": ("name",),
-    "V1OwnerReference": ("kind", "name"),
-    "V1RoleBinding": ("roleRef",),
-    "V1ClusterRoleBinding": ("roleRef",),
-    "V1RoleRef": ("kind", "name"),
-    "RbacV1Subject": ("kind", "name"),
-    "V1Pod": ("spec",),
-    "V1Volume": ("name",),
-    "V1VolumeMount": ("name",),
-    "AdmissionregistrationV1ServiceReference": ("namespace", "name"),
-}
+_NEEDED: Mapping[str, list[str]] = _TABLES["needed"]
 """Parts without which an object of that model is none, as far as they are read."""
 _PLAIN: Mapping[str, tuple[type, ...]] = {
     "str": (str,),

@@ -39,10 +39,10 @@ _BINDINGS = (
     *OF_DOCUMENTS,
 )
 _METADATA: Table = {
-    **text_fields({"name": "cluster", "region": "region"}),
+    **text_fields("region", name="cluster"),
     "tags": ("tags", lambda reader, node: reader.text_map(node, names.tags)),
 }
-_BOUNDARY = text_fields({"permissionsBoundary": "boundary"})
+_BOUNDARY = text_fields(permissionsBoundary="boundary")
 
 
 def _no_files(path: str) -> str:

@@ -29,19 +29,9 @@ from irsa_cli.core.values.issuer import check_issuer
 from irsa_cli.core.values.slips import UNFILLED, did_you_mean, placeholder_in_policy
 
 ACCOUNT_FIELDS: Table = {
-    **text_fields(
-        {
-            "roleAccount": "role_account",
-            "roleAssumeRole": "role_assume_role",
-            "roleProfile": "role_profile",
-            "targetRole": "target_role",
-            "externalID": "external_id",
-            "targetAssumeRole": "target_assume_role",
-            "targetProfile": "target_profile",
-            "awsConfigMap": "aws_config_map",
-        }
-    ),
-    **flag_fields({"targetTagSession": "target_tag_session"}),
+    **text_fields("roleAccount", "roleAssumeRole", "roleProfile", "targetRole", "externalID"),
+    **text_fields("targetAssumeRole", "targetProfile", "awsConfigMap"),
+    **flag_fields("targetTagSession"),
 }
 """Fields about other accounts."""
 OF_DOCUMENTS = tuple(field for field in ACCOUNT_FIELDS if field != "awsConfigMap")

@@ -109,24 +109,6 @@ def _read(reader: Reader, node: Node) -> AuditIgnore | None:
     )
 
 
-_FIELDS = (
-    "cluster",
-    "region",
-    "profile",
-    "namespace",
-    "expectAccount",
-    "expectClusterARN",
-    "failOn",
-    "allowWideTrust",
-    "permissionsBoundary",
-    "requirePermissionsBoundary",
-    "lock",
-    "lockNamespace",
-    "lockTimeout",
-    "audit",
-)
-
-
 @dataclass(frozen=True)
 class Project:
     """The settings of a project; `source` is its file, '' if there is none."""
@@ -182,23 +164,14 @@ def _never(text: str) -> str:
     return text
 
 
-_READ: Table = {
-    **text_fields(
-        {
-            "permissionsBoundary": "permissions_boundary",
-            "lockNamespace": "lock_namespace",
-            "cluster": "cluster",
-            "region": "region",
-            "profile": "profile",
-            "namespace": "namespace",
-            "expectAccount": "expect_account",
-            "expectClusterARN": "expect_cluster_arn",
-        }
-    ),
-    **flag_fields({"requirePermissionsBoundary": "require_permissions_boundary", "lock": "lock"}),
+_FIELDS: Table = {
+    **text_fields("cluster", "region", "profile", "namespace", "expectAccount", "expectClusterARN"),
     "failOn": ("fail_on", lambda reader, node: reader.text(node, _severity) or ""),
-    "lockTimeout": ("lock_timeout", lambda reader, node: reader.duration(node, _lock_timeout)),
     "allowWideTrust": ("never_wide_trust", lambda reader, node: reader.text(node, _never) == "never"),
+    **text_fields("permissionsBoundary"),
+    **flag_fields("requirePermissionsBoundary", "lock"),
+    **text_fields("lockNamespace"),
+    "lockTimeout": ("lock_timeout", lambda reader, node: reader.duration(node, _lock_timeout)),
     "audit": ("ignores", read_audit),
 }
 
@@ -216,6 +189,6 @@ def parse_project(text: str, source: str) -> Project:
             continue
         fields = reader.fields(node, _FIELDS, ".irsa.yaml", {})
         found = {"lines": {name: item.start_mark.line + 1 for name, item in fields.items()}}
-        found |= reader.said(fields, _READ)
+        found |= reader.said(fields, _FIELDS)
     reader.finish()
     return Project(source, **found)

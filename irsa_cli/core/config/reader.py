@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeGuard, TypeVar
 
@@ -37,21 +38,24 @@ Table = Mapping[str, tuple[str, Read]]
 """Fields by name: the attribute that holds what a field says, and how it is read."""
 
 
-def text_fields(attributes: Mapping[str, str]) -> Table:
-    """Fields that are a text, with their attributes, whose rules they have."""
+def text_fields(*names: str, **others: str) -> Table:
+    """Fields that are a text and have the rules of their attributes; `others` differ from them by name."""
 
     def read(attribute: str) -> Read:
         return lambda reader, node: reader.text(node, RULES[attribute]) or ""
 
+    attributes = others | {name: _attribute(name) for name in names}
     return {name: (attribute, read(attribute)) for name, attribute in attributes.items()}
 
 
-def flag_fields(attributes: Mapping[str, str]) -> Table:
-    """Fields that are true or false, with their attributes."""
-    return {
-        name: (attribute, lambda reader, node: bool(reader.boolean(node)))
-        for name, attribute in attributes.items()
-    }
+def flag_fields(*names: str) -> Table:
+    """Fields that are true or false."""
+    return {name: (_attribute(name), lambda reader, node: bool(reader.boolean(node))) for name in names}
+
+
+def _attribute(field: str) -> str:
+    """`expect_cluster_arn` for `expectClusterARN`."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", field).lower()
 
 
 class Reader:

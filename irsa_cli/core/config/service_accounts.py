@@ -60,17 +60,9 @@ UNSAID = ("inline", "subjects", "target_role")
 OF_POLICIES = ("attachPolicyARNs", "wellKnownPolicies", "attachPolicy")
 METADATA = ("name", "namespace", "labels", "annotations")
 _ROLE: Table = {
-    **text_fields(
-        {
-            "attachRoleARN": "attach_role_arn",
-            "permissionsBoundary": "permissions_boundary",
-            "roleName": "role_name",
-            "rolePath": "role_path",
-            "description": "description",
-            "subjectPattern": "subject_pattern",
-        }
-    ),
-    **flag_fields({"roleOnly": "role_only"}),
+    **text_fields("attachRoleARN", "permissionsBoundary", "roleName", "rolePath", "description"),
+    **text_fields("subjectPattern"),
+    **flag_fields("roleOnly"),
     "maxSessionDuration": (
         "max_session_duration",
         lambda reader, node: reader.whole_number(node, names.session_duration),
