@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from benchmarks.measuring import irsa, measure, report
 from irsa_cli.sandbox import RoleSpec, Sandbox
+from tests.support.service_accounts import put_service_accounts
 
 ACCOUNTS = 1000
 ROLES = 5000
@@ -90,7 +91,7 @@ def fill(sandbox: Sandbox, accounts: int, roles: int) -> None:
         f"app-{number}": {"eks.amazonaws.com/role-arn": f"arn:aws:iam::{ACCOUNT}:role{spec.path}{spec.name}"}
         for number, spec in enumerate(specs)
     }
-    sandbox.put_service_accounts(CLUSTER, "backend", annotations)
+    put_service_accounts(sandbox, CLUSTER, "backend", annotations)
 
 
 _OTHERS = {

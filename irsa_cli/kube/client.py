@@ -45,10 +45,6 @@ class Kube(Calls):
         """POST a namespace."""
         return self._create("namespaces", "", body, dry_run=dry_run)
 
-    def patch_namespace(self, name: str, patch: Json) -> Json:
-        """Merge-patch a namespace."""
-        return self._call("patch namespaces", "", name, body=patch)
-
     def delete_namespace(self, name: str, *, uid: str, resource_version: str) -> None:
         """DELETE a namespace and its contents, if it is still exactly the one that was read."""
         self._call("delete namespaces", "", name, body=_exactly(uid, resource_version))

@@ -239,12 +239,6 @@ class Authority:
         return context
 
 
-def make_tls() -> tuple[ssl.SSLContext, str]:
-    """A server's context, and the CA (PEM) that its clients have to trust."""
-    authority = Authority()
-    return authority.context(), authority.pem
-
-
 @functools.cache
 def strangers_tls() -> ssl.SSLContext:
     """A server's context with the certificate of a CA that nobody trusts."""

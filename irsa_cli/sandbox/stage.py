@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -243,16 +243,6 @@ class Sandbox:
         partition = self._open_account(account, DEFAULT_REGION)
         for spec in roles:
             self._front.cloud.put_role(account, partition, spec)
-
-    def put_service_accounts(
-        self, cluster: str, namespace: str, accounts: Mapping[str, Mapping[str, str]]
-    ) -> None:
-        """Create a namespace with ServiceAccounts, annotations by names, without any call."""
-        named: list[dict[str, Any]] = [{"kind": "Namespace", "metadata": {"name": namespace}}]
-        for name, marks in accounts.items():
-            metadata = {"namespace": namespace, "name": name, "annotations": dict(marks)}
-            named.append({"kind": "ServiceAccount", "metadata": metadata})
-        self.put_objects(cluster, named)
 
     def put_objects(self, cluster: str, manifests: Iterable[dict[str, Any]]) -> None:
         """Create Kubernetes objects without any call, in this order."""

@@ -16,6 +16,7 @@ from tests.docs.console import ROOT
 from tests.support.eks import bearer
 from tests.support.kubeclient import KubeClient
 from tests.support.sandbox_clients import administrator
+from tests.support.service_accounts import put_service_accounts
 from tests.support.stage import ROLE_ARN, made
 
 if TYPE_CHECKING:
@@ -214,7 +215,7 @@ def bind(sandbox: Sandbox, namespace: str, names: Sequence[str], policy: str) ->
         RoleSpec(name, trust_of(provider, namespace, name), policies=(policy,)) for name in names
     )
     arns = {name: {ROLE_ARN: f"arn:aws:iam::111122223333:role/{name}"} for name in names}
-    sandbox.put_service_accounts(CLUSTER, namespace, arns)
+    put_service_accounts(sandbox, CLUSTER, namespace, arns)
 
 
 def other_iam(sandbox: Sandbox) -> IAMClient:

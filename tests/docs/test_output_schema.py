@@ -19,6 +19,7 @@ from irsa_cli.sandbox import Fault, Sandbox
 from tests.docs import staging
 from tests.docs.console import ROOT
 from tests.support.ran import Ran, promised
+from tests.support.service_accounts import put_service_accounts
 
 READ_ONLY = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
 CREATE = ("create-sa", "app", "-n", "backend", "-c", "demo")
@@ -158,7 +159,7 @@ def bound(sandbox: Sandbox, irsa: RunIrsa) -> RunIrsa:
     policies = ("--attach-policy-arn", READ_ONLY, "--permissions-boundary", READ_ONLY)
     assert irsa("create-sa", "app", "-c", "demo", *policies).code == 0
     assert irsa("create-sa", "only", "-c", "demo", "--role-only", *policies).code == 0
-    sandbox.put_service_accounts("demo", "other", {"junk": {"eks.amazonaws.com/role-arn": "x"}})
+    put_service_accounts(sandbox, "demo", "other", {"junk": {"eks.amazonaws.com/role-arn": "x"}})
     return irsa
 
 

@@ -16,7 +16,7 @@ import boto3
 
 from irsa_cli.sandbox import ClusterSpec, ExternalCluster, Sandbox
 from irsa_cli.sandbox.exchange import Endpoint, Exchange
-from irsa_cli.sandbox.server import Server, make_tls
+from irsa_cli.sandbox.server import Authority, Server
 from tests.faults.injections import INJECTIONS, Call
 from tests.faults.leases import lasting
 from tests.faults.proxy import ProxyFront
@@ -208,8 +208,10 @@ class Setting:
     def _admin(self) -> KubeClient:
         if time.monotonic() - self._since > TOKEN_SECONDS:
             if not self._kube_url:
-                context, self._ca = make_tls()
-                self._kube_url = self._quiet(self._sandbox.endpoint(self._cluster), context).url
+                authority = Authority()
+                self._ca = authority.pem
+                endpoint = self._sandbox.endpoint(self._cluster)
+                self._kube_url = self._quiet(endpoint, authority.context()).url
             self._kube = KubeClient(self._kube_url, self._ca, bearer(self._sandbox.env(), self._cluster))
             self._since = time.monotonic()
         return self._kube

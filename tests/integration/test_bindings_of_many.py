@@ -10,6 +10,7 @@ from irsa_cli.usecases.command.connect import Connection, Target, connect
 from irsa_cli.usecases.read.bindings import BindingsScope, read_bindings
 from tests.docs import staging
 from tests.support.sandbox_clients import EC2_TRUST, S3_READ, policy
+from tests.support.service_accounts import put_service_accounts
 
 MANY = 1100
 """More than two pages of ServiceAccounts and one of roles."""
@@ -95,7 +96,7 @@ def test_what_is_put_there_is_as_made_by_calls(sandbox: Sandbox) -> None:
     iam.attach_role_policy(RoleName="made", PolicyArn=S3_READ)
     trust = iam.get_role(RoleName="made")["Role"]["AssumeRolePolicyDocument"]
     sandbox.put_roles([RoleSpec("put", trust, policies=(S3_READ,))])  # type: ignore[arg-type]
-    sandbox.put_service_accounts("demo", "backend", {"app": {"a": "b"}})
+    put_service_accounts(sandbox, "demo", "backend", {"app": {"a": "b"}})
     world = sandbox.world()
     made, put = (dict(world["roles"][name]) for name in ("made", "put"))
     for role in (made, put):

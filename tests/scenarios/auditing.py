@@ -28,6 +28,7 @@ from tests.support.estates import (
     role,
 )
 from tests.support.kubeclient import MERGE_PATCH, KubeClient
+from tests.support.service_accounts import put_service_accounts
 
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 KINDS = {
@@ -66,16 +67,19 @@ def plant(sandbox: Sandbox, tight: int = 100) -> dict[str, str]:
     accounts = {name: _annotated(name) for name in DECLARED}
     accounts |= {"silent": {}, "lost": _annotated("no-such-role")}
     accounts["misspelt"] = {"eks.amazonaws.com/role-arn": NO_ROLE}
-    sandbox.put_service_accounts("shop-prod", "prod", {**accounts, "by-association": {}})
+    put_service_accounts(sandbox, "shop-prod", "prod", {**accounts, "by-association": {}})
     with _kube(sandbox, "shop-prod") as kube:
         # Each namespace has one of its own making.
         body = {"metadata": {"annotations": _annotated("w17")}}
         path = "/api/v1/namespaces/prod/serviceaccounts/default"
         assert kube.request("PATCH", path, body, content_type=MERGE_PATCH).status == 200
-    sandbox.put_service_accounts(
-        "shop-prod", "ok", {f"tight{number}": _annotated(f"tight{number}") for number in range(tight)}
+    put_service_accounts(
+        sandbox,
+        "shop-prod",
+        "ok",
+        {f"tight{number}": _annotated(f"tight{number}") for number in range(tight)},
     )
-    sandbox.put_service_accounts("shop-dev", "prod", {"w18": _annotated("w18")})
+    put_service_accounts(sandbox, "shop-dev", "prod", {"w18": _annotated("w18")})
     for cluster, objects in (("shop-dev", OPEN_TO_ALL), ("shop-prod", FOR_DEVELOPERS)):
         with _kube(sandbox, cluster) as kube:
             for kind, bodies in objects.items():

@@ -3,14 +3,25 @@
 What it does is in `irsa_cli.sandbox.kube.admission`, which the sandbox's own API shares.
 """
 
+from __future__ import annotations
+
+import base64
+import json
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from irsa_cli.sandbox.kube.admission import WEBHOOK_NAME, PodWebhook, admission_app, webhook_configuration
+from werkzeug.wrappers import Request, Response
+
+from irsa_cli.sandbox.kube.admission import PodWebhook, webhook_configuration
+from irsa_cli.sandbox.kube.schema import JsonObject
 from tests.support.kubeclient import KubeClient
 from tests.support.servers import make_certificate, serve
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 PATH = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
 EFFECT_SECONDS = 30.0
@@ -38,7 +49,7 @@ def pod_webhook(
         try:
             yield
         finally:
-            admin.delete(f"{PATH}/{WEBHOOK_NAME}")
+            admin.delete(f"{PATH}/{desired['metadata']['name']}")
 
 
 def _wait_until_in_effect(admin: KubeClient) -> None:
@@ -61,3 +72,31 @@ def _wait_until_in_effect(admin: KubeClient) -> None:
         assert time.monotonic() < deadline, "the webhook does not take effect"
         time.sleep(0.1)
     admin.delete(f"/api/v1/namespaces/{namespace}")
+
+
+def admission_app(webhook: PodWebhook) -> WSGIApplication:
+    """A WSGI application that answers the AdmissionReviews of an API server; serve it over TLS."""
+
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        review = json.loads(Request(environ).get_data())
+        answer = {key: review[key] for key in ("apiVersion", "kind")}
+        answer["response"] = _response(webhook, review["request"])
+        return Response(json.dumps(answer), mimetype="application/json")(environ, start_response)
+
+    return app
+
+
+def _response(webhook: PodWebhook, request: JsonObject) -> JsonObject:
+    old = request["object"]
+    new = webhook.mutate(old, request["namespace"])
+    # "add" replaces a member that is there: https://www.rfc-editor.org/rfc/rfc6902#section-4.1
+    operations = [
+        {"op": "add", "path": f"/spec/{part}", "value": new["spec"][part]}
+        for part in ("volumes", "initContainers", "containers")
+        if new["spec"].get(part) != old["spec"].get(part)
+    ]
+    response: JsonObject = {"uid": request["uid"], "allowed": True}
+    if operations:
+        patch = base64.b64encode(json.dumps(operations).encode()).decode()
+        response |= {"patchType": "JSONPatch", "patch": patch}
+    return response

@@ -7,7 +7,7 @@ https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#s
 https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/
 
 The EKS pod identity webhook adds to a new pod what a ServiceAccount with a role needs. The sandbox calls
-`PodWebhook.mutate`; a real API server gets it over HTTPS from `admission_app`. Served are the annotations of
+`PodWebhook.mutate`, which the tests also serve to a real API server. Served are the annotations of
 ServiceAccounts (role-arn, audience, token-expiration, sts-regional-endpoints) and of pods (skip-containers,
 token-expiration), and that an EKS Pod Identity association comes first. Other prefixes and the webhook's
 cache are not. https://github.com/aws/amazon-eks-pod-identity-webhook (README)
@@ -19,22 +19,15 @@ from __future__ import annotations
 import base64
 import copy
 import csv
-import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-from werkzeug.wrappers import Request, Response
+from typing import Any
 
 from irsa_cli.sandbox.kube import status
 from irsa_cli.sandbox.kube.kinds import NAMESPACES, PODS, SERVICE_ACCOUNTS, WEBHOOKS, Kind, containers_of
 from irsa_cli.sandbox.kube.schema import JsonObject
 from irsa_cli.sandbox.kube.store import Store, random_end
 from irsa_cli.sandbox.model import table
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
-
 
 _API_FOLDER = "/var/run/secrets/kubernetes.io/serviceaccount"
 _API_TOKEN = table("api token")
@@ -163,7 +156,6 @@ def _mount_api_token(pod: JsonObject) -> None:
         pod["spec"]["volumes"] = [*pod["spec"].get("volumes", []), volume]
 
 
-WEBHOOK_NAME = "pod-identity-webhook"
 WEBHOOK_URL = "https://127.0.0.1:23443/mutate"
 """Where EKS's own configuration leads to: a port of the control plane itself."""
 _PREFIX = "eks.amazonaws.com/"
@@ -284,31 +276,3 @@ def webhook_configuration(url: str = WEBHOOK_URL, ca_pem: str = "") -> JsonObjec
     bundle = base64.b64encode(ca_pem.encode()).decode()
     configuration["webhooks"][0]["clientConfig"] = {"url": url, "caBundle": bundle}
     return configuration
-
-
-def admission_app(webhook: PodWebhook) -> WSGIApplication:
-    """A WSGI application that answers the AdmissionReviews of an API server; serve it over TLS."""
-
-    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        review = json.loads(Request(environ).get_data())
-        answer = {key: review[key] for key in ("apiVersion", "kind")}
-        answer["response"] = _response(webhook, review["request"])
-        return Response(json.dumps(answer), mimetype="application/json")(environ, start_response)
-
-    return app
-
-
-def _response(webhook: PodWebhook, request: JsonObject) -> JsonObject:
-    old = request["object"]
-    new = webhook.mutate(old, request["namespace"])
-    # "add" replaces a member that is there: https://www.rfc-editor.org/rfc/rfc6902#section-4.1
-    operations = [
-        {"op": "add", "path": f"/spec/{part}", "value": new["spec"][part]}
-        for part in ("volumes", "initContainers", "containers")
-        if new["spec"].get(part) != old["spec"].get(part)
-    ]
-    response: JsonObject = {"uid": request["uid"], "allowed": True}
-    if operations:
-        patch = base64.b64encode(json.dumps(operations).encode()).decode()
-        response |= {"patchType": "JSONPatch", "patch": patch}
-    return response
