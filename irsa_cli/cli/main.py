@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import io
+import json
 import os
+import pkgutil
 import re
 import sys
 from collections.abc import Sequence
@@ -21,50 +23,9 @@ from irsa_cli.cli.help.helping import HelpedGroup, command_of, examples
 from irsa_cli.cli.terminal.screen import Unshown
 
 # The summary of each command. It is also here so that `irsa --help` imports no command; a test compares them.
-COMMANDS: dict[str, str] = {
-    "associate-oidc": "Create the IAM OIDC provider for a cluster.",
-    "create-sa": "Create an IAM role for a ServiceAccount.",
-    "init": "Write a configuration file from the cluster's bindings.",
-    "get-sa": "List ServiceAccounts with IAM roles and their status.",
-    "describe-sa": "Show a ServiceAccount's role, trust, policies and pods.",
-    "apply": "Create and update ServiceAccounts from files.",
-    "diff": "Show the changes that irsa apply would make.",
-    "show": "Show a saved plan.",
-    "delete": "Delete the ServiceAccounts and roles in files.",
-    "delete-sa": "Delete a ServiceAccount and its IAM role.",
-    "disassociate-oidc": "Delete the IAM OIDC provider of a cluster.",
-    "update-sa": "Change a ServiceAccount's role, policies or annotations.",
-    "adopt": "Adopt a role created by another tool.",
-    "verify": "Verify that a ServiceAccount can assume its role.",
-    "doctor": "Find out why a ServiceAccount cannot use its role.",
-    "preflight": "Check the AWS identity of this pod.",
-    "audit": "Report the roles that pods can assume, and risks.",
-    "who-can": "List the pods that can perform an AWS action.",
-    "lint": "Check files for risky trust policies.",
-    "exec": "Run a local command with a ServiceAccount's role.",
-    "token": "Print a ServiceAccount's token.",
-    "credentials": "Print temporary credentials for a ServiceAccount's role.",
-    "policies": "List and show well-known policies.",
-    "recover": "Roll back or continue an interrupted transaction.",
-    "unlock": "List locks, or remove those of a dead run.",
-    "history": "List the transactions of this machine.",
-    "sandbox": "Run a simulated AWS and EKS on this machine.",
-    "config": "Show the settings in force and their origin.",
-    "completion": "Print the completion script for a shell.",
-    "docs": "Read the documentation of this version.",
-    "help": "Show the help of a command.",
-    "version": "Show the version of irsa.",
-}
-GROUPS: dict[str, list[str]] = {
-    "Create and change": [
-        "associate-oidc", "create-sa", "update-sa", "adopt", "delete-sa", "disassociate-oidc",
-    ],
-    "Read and audit": ["get-sa", "describe-sa", "policies", "audit", "who-can", "lint"],
-    "Verify and debug": ["verify", "doctor", "preflight", "exec", "token", "credentials"],
-    "Files": ["init", "apply", "diff", "show", "delete"],
-    "Operate": ["recover", "unlock", "history", "sandbox"],
-    "About irsa": ["config", "completion", "docs", "help", "version"],
-}  # fmt: skip
+_TABLES = json.loads(pkgutil.get_data("irsa_cli.cli", "commands.json") or b"")
+COMMANDS: dict[str, str] = _TABLES["summaries"]
+GROUPS: dict[str, list[str]] = _TABLES["groups"]
 """The commands by purpose, in the order of `irsa --help`."""
 
 
