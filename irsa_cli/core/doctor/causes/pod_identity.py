@@ -10,16 +10,7 @@ from irsa_cli.core.doctor.clues.pod_identity_trust import SERVICE, actions, said
 from irsa_cli.core.doctor.clues.usage import has_nothing, has_role, is_near
 from irsa_cli.core.doctor.commands import eks, in_account, of_power, restart, rewrite_trust
 from irsa_cli.core.doctor.facts import Facts, OtherAssociation
-from irsa_cli.core.doctor.finding import (
-    Decided,
-    Judgement,
-    account_cause,
-    ok,
-    pod_cause,
-    problem,
-    unknown,
-    webhook_cause,
-)
+from irsa_cli.core.doctor.finding import Decided, Judgement, check_of, ok, problem, unknown
 from irsa_cli.core.doctor.subjects import listed, pod_names, starts
 from irsa_cli.core.objects.aws import Association, Role
 from irsa_cli.core.objects.kinds import Pod
@@ -41,15 +32,7 @@ def association_of(facts: Facts) -> Association:
     return association
 
 
-@webhook_cause(
-    "pod-identity-trust",
-    60,
-    title="The role of the Pod Identity association does not trust EKS Pod Identity.",
-    symptom="AccessDenied from the EKS Pod Identity agent; no credentials in the pods",
-    looks_at="eks DescribePodIdentityAssociation, iam GetRole (trust policy)",
-    remedy=f"Allow sts:AssumeRole and sts:TagSession for the principal {SERVICE}.",
-    source="eks:pod-id-role.html",
-)
+@check_of("pod-identity-trust")
 def _trust(facts: Facts) -> Judgement:
     association = association_of(facts)
     role = have(facts.named.association_role)
@@ -108,15 +91,7 @@ def _with_statement(facts: Facts, role: Role, wanted: policy.Document) -> str:
     return rewrite_trust(facts, role, document, of_power(role))
 
 
-@webhook_cause(
-    "pod-identity-target",
-    58,
-    title="The target role of the Pod Identity association does not trust the association's role.",
-    symptom="AccessDenied for sts:AssumeRole on the target role; no credentials in the pods",
-    looks_at="eks DescribePodIdentityAssociation, iam GetRole (trust policy of the target role)",
-    remedy="Allow sts:AssumeRole and sts:TagSession for the association's role in the target's trust policy.",
-    source="eks:pod-id-assign-target-role.html",
-)
+@check_of("pod-identity-target")
 def _target(facts: Facts) -> Judgement:
     association = association_of(facts)
     if not association.target_role_arn:
@@ -139,15 +114,7 @@ def _target(facts: Facts) -> Judgement:
     return _judged(facts, role, said, _with_statement(facts, role, wanted))
 
 
-@webhook_cause(
-    "pod-identity-agent",
-    59,
-    title="The cluster has no EKS Pod Identity agent.",
-    symptom="Error retrieving metadata: Read timeout on endpoint URL http://169.254.170.23/v1/credentials",
-    looks_at=f"eks ListAddons, eks DescribeCluster (Auto Mode includes it), pods of {AGENT}",
-    remedy=f"Install the add-on {AGENT}, or use IRSA instead of the association.",
-    source="eks:pod-id-agent-setup.html",
-)
+@check_of("pod-identity-agent")
 def _agent(facts: Facts) -> Judgement:
     association_of(facts)
     if have(facts.named.agent):
@@ -159,15 +126,7 @@ def _agent(facts: Facts) -> Judgement:
     )
 
 
-@webhook_cause(
-    "pod-identity-endpoint",
-    24,
-    title="The EKS Pod Identity agent may not reach its service from the VPC.",
-    symptom="Error retrieving metadata: Read timeout on endpoint URL http://169.254.170.23/v1/credentials",
-    looks_at="ec2 DescribeVpcEndpoints (for STS, and for eks-auth)",
-    remedy="In a VPC without internet access, create an interface endpoint for eks-auth.",
-    source="eks:pod-id-agent-setup.html",
-)
+@check_of("pod-identity-endpoint")
 def _endpoint(facts: Facts) -> Judgement:
     association_of(facts)
     if have(facts.named.auth_endpoints):
@@ -177,15 +136,7 @@ def _endpoint(facts: Facts) -> Judgement:
     return unknown("the VPC has an endpoint for STS but none for eks-auth; it may have internet access")
 
 
-@pod_cause(
-    "pod-identity-platform",
-    61,
-    title="The pods run on Fargate or Windows, without EKS Pod Identity.",
-    symptom="No credentials in the pods; nothing listens at 169.254.170.23",
-    looks_at=f"os of the pods, their label {_FARGATE}; eks ListPodIdentityAssociations",
-    remedy="Use IRSA on Fargate and Windows: delete the association and annotate the ServiceAccount.",
-    source="eks:pod-identities.html#pod-id-considerations",
-)
+@check_of("pod-identity-platform")
 def _platform(facts: Facts) -> Judgement:
     association = association_of(facts)
     users = facts.named.users()
@@ -206,14 +157,7 @@ def _platform(facts: Facts) -> Judgement:
     )
 
 
-@pod_cause(
-    "pod-older-than-association",
-    62,
-    title="The pods were created before the Pod Identity association.",
-    looks_at="eks DescribePodIdentityAssociation (createdAt), the pods' environment and start time",
-    remedy="Restart the pods. A new association takes some seconds to work.",
-    source="eks:pod-identities.html#pod-id-considerations",
-)
+@check_of("pod-older-than-association")
 def _older(facts: Facts) -> Judgement:
     association = association_of(facts)
     made = association.created
@@ -237,15 +181,7 @@ def runs_without(pod: Pod) -> bool:
     return _FARGATE in pod.labels or pod.os == "windows"
 
 
-@pod_cause(
-    "pod-identity-gone",
-    92,
-    title="The pods use EKS Pod Identity, but their association was deleted.",
-    symptom="No credentials: the agent finds no association, and the SDK tries nothing else.",
-    looks_at="AWS_CONTAINER_CREDENTIALS_FULL_URI and volumes of the pods, eks ListPodIdentityAssociations",
-    remedy="Restart the pods: they get the role of the ServiceAccount's annotation, if any.",
-    source="eks:pod-id-association.html",
-)
+@check_of("pod-identity-gone")
 def _gone(facts: Facts) -> Judgement:
     if have(facts.named.association) is not None:
         return ok("its association exists")
@@ -297,14 +233,7 @@ def _is_unused(facts: Facts, other: OtherAssociation) -> bool:
     return here and all(pod.service_account != other.name for pod in pods if pod.is_alive)
 
 
-@account_cause(
-    LOST,
-    98,
-    title="The Pod Identity association is for another ServiceAccount.",
-    looks_at="eks ListPodIdentityAssociations, ServiceAccounts and pods of the namespace",
-    remedy="Associate the role with the pods' ServiceAccount, or change the pods' ServiceAccount.",
-    source="eks:pod-id-association.html",
-)
+@check_of(LOST)
 def _other_name(facts: Facts) -> Judgement:
     subject = facts.named
     account = subject.existing()

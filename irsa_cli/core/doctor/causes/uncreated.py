@@ -12,7 +12,7 @@ from irsa_cli.core.doctor.clues.injection import goes_by_profile, has_identity
 from irsa_cli.core.doctor.clues.usage import has_role, is_near
 from irsa_cli.core.doctor.commands import ROLLED, of_account, set_account, template
 from irsa_cli.core.doctor.facts import Facts
-from irsa_cli.core.doctor.finding import Judgement, comment, ok, pod_cause, problem, suspect, unknown
+from irsa_cli.core.doctor.finding import Judgement, check_of, comment, ok, problem, suspect, unknown
 from irsa_cli.core.doctor.subjects import listed, pod_names
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import RefusedPod, ServiceAccount
@@ -50,15 +50,7 @@ def can_decide(facts: Facts) -> bool:
     return not any(pod.phase == "Running" and has_identity(pod) for pod in subject.known_users())
 
 
-@pod_cause(
-    "pod-not-created",
-    95,
-    title="The API server rejects the pods.",
-    symptom="No new pods: a Deployment, Job or StatefulSet stays at 0 or at its old pods.",
-    looks_at="the namespace's FailedCreate events and its workloads",
-    remedy="Fix what the API server reports; the controller retries with growing delays.",
-    source="https://kubernetes.io/docs/tasks/debug/debug-application/debug-running-pod/",
-)
+@check_of("pod-not-created")
 def _uncreated(facts: Facts) -> Judgement:
     subject = facts.named
     subject.existing()
@@ -245,15 +237,7 @@ def _edit(facts: Facts, item: RefusedPod) -> str:
 NO_RUNNING_POD = "pod-unseen"
 
 
-@pod_cause(
-    NO_RUNNING_POD,
-    34,
-    title="No running pod has this identity.",
-    symptom="None yet; the result shows when a pod runs",
-    looks_at="the namespace's pods: serviceAccountName, phase, environment",
-    remedy="Run doctor again when a pod runs. irsa verify tests the token exchange without a pod.",
-    source="eks:pod-configuration.html",
-)
+@check_of(NO_RUNNING_POD)
 def _seen(facts: Facts) -> Judgement:
     facts.named.existing()
     try:
