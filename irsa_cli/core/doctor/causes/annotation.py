@@ -10,7 +10,7 @@ from irsa_cli.core.doctor.causes.pod_identity import unused
 from irsa_cli.core.doctor.clues.meant import admitting, choose, evidence, naming
 from irsa_cli.core.doctor.clues.usage import idle
 from irsa_cli.core.doctor.commands import annotate_and_restart, make, of_account, restart, unannotate
-from irsa_cli.core.doctor.facts import Facts, Subject
+from irsa_cli.core.doctor.facts import Facts, Subject, known
 from irsa_cli.core.doctor.finding import Decided, Judgement, check_of, hint, ok, problem, suspect
 from irsa_cli.core.doctor.subjects import ROLE_ENV, audience_of, injected, listed, pod_names, provider_there
 from irsa_cli.core.marks.makers import reader_of
@@ -101,7 +101,7 @@ def _place(facts: Facts) -> Judgement:
 
 def _was_annotated(subject: Subject) -> tuple[str, str]:
     """A role that the ServiceAccount once named, and by what that is known; '' when nothing says so."""
-    for pod in subject.pods if isinstance(subject.pods, tuple) else ():
+    for pod in known(subject.pods):
         if pod.service_account != subject.name:
             continue
         by_hand = written_by_hand(pod)  # The annotation had no part in these.

@@ -16,7 +16,7 @@ from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.unreadable import CannotTell, have
 from irsa_cli.core.plan.rules import UnreadableNote
 from irsa_cli.core.plan.states import TARGET_ANNOTATION
-from irsa_cli.core.policies.policy import as_list
+from irsa_cli.core.policies.statements import statements, tests_of_key
 from irsa_cli.core.trust.assuming import lacking
 from irsa_cli.core.trust.chain import (
     LONGEST_SESSION,
@@ -92,17 +92,14 @@ def _external_id(facts: Facts) -> Judgement:
 
 
 def _fitting(chain: Chain, target: Role) -> Iterator[str]:
-    for item in as_list(target.trust.get("Statement", [])):
-        block = item.get("Condition", {}) if isinstance(item, dict) else {}
-        for keys in block.values() if isinstance(block, dict) else ():
-            for key, values in keys.items() if isinstance(keys, dict) else ():
-                for value in as_list(values) if key.lower() == "sts:externalid" else ():
-                    try:
-                        other = replace(chain, external_id=str(value))
-                    except InvalidInput:  # No flag accepts it.
-                        continue
-                    if answer_of(other.judge(target.trust)) is Answer.YES:
-                        yield str(value)
+    for _, values in tests_of_key(statements(target.trust), "sts:ExternalId"):
+        for value in values:
+            try:
+                other = replace(chain, external_id=value)
+            except InvalidInput:  # No flag accepts it.
+                continue
+            if answer_of(other.judge(target.trust)) is Answer.YES:
+                yield value
 
 
 @check_of("chain-trust")

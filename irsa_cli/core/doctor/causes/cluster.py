@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable
-from typing import Any
 
 from irsa_cli.core.doctor.clues.exchanges import is_admitted
 from irsa_cli.core.doctor.facts import Facts
@@ -14,8 +13,8 @@ from irsa_cli.core.doctor.subjects import listed, pod_names
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.parsing import selects
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
-from irsa_cli.core.policies.policy import as_list
-from irsa_cli.core.policies.statements import covers
+from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.policies.statements import Statement, does, principals, statements
 from irsa_cli.core.policies.web_identity import ACTION
 
 
@@ -91,9 +90,8 @@ def _endpoint_policy(facts: Facts) -> Judgement:
     return ok("the endpoint policy allows the call", endpoint=listed(item.id for item in endpoints))
 
 
-def _lets_through(document: dict[str, Any]) -> bool | None:
-    statements = [item for item in as_list(document.get("Statement", [])) if isinstance(item, dict)]
-    fitting = [item for item in statements if _fits(item)]
+def _lets_through(document: Document) -> bool | None:
+    fitting = [item for item in statements(document) if does(item, ACTION) and _is_for_everybody(item)]
     denying = [item for item in fitting if item.get("Effect") == "Deny"]
     allowing = [item for item in fitting if item.get("Effect") == "Allow"]
     if any(not item.get("Condition") for item in denying) or not allowing:
@@ -101,12 +99,8 @@ def _lets_through(document: dict[str, Any]) -> bool | None:
     return None if denying or all(item.get("Condition") for item in allowing) else True
 
 
-def _fits(item: dict[str, Any]) -> bool:
-    excluding = "NotAction" in item
-    actions = tuple(map(str, as_list(item["NotAction"] if excluding else item.get("Action", []))))
-    principal = item.get("Principal", "*")
-    everybody = principal == "*" or (isinstance(principal, dict) and "*" in as_list(principal.get("AWS", [])))
-    return covers(actions, ACTION) != excluding and everybody
+def _is_for_everybody(item: Statement) -> bool:
+    return item.get("Principal", "*") == "*" or "*" in principals(item, "AWS")
 
 
 _PROXIES = frozenset({"istio-proxy", "linkerd-proxy", "envoy"})

@@ -23,8 +23,7 @@ from irsa_cli.core.doctor.subjects import (
 )
 from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.kinds import Container, Pod
-from irsa_cli.core.policies.policy import as_list
-from irsa_cli.core.policies.statements import covers
+from irsa_cli.core.policies.statements import actions_of, allowing, covers
 from irsa_cli.core.trust.assuming import ASSUME, names_role
 from irsa_cli.core.values.arn import Arn
 
@@ -229,9 +228,6 @@ def _is_to_assume(container: Container, arn: str) -> bool:
 def _trusts_itself(role: Role) -> bool:
     names = names_role(Arn.parse(role.arn), role.arn)
     return any(
-        isinstance(item, dict)
-        and item.get("Effect") == "Allow"
-        and covers(tuple(map(str, as_list(item.get("Action", [])))), ASSUME)
-        and names(item.get("Principal", {}))
-        for item in as_list(role.trust.get("Statement", []))
+        covers(actions_of(item), ASSUME) and names(item.get("Principal", {}))
+        for _, item in allowing(role.trust)
     )

@@ -9,15 +9,16 @@ from irsa_cli.core.doctor.clues.injection import AGENT, POD_IDENTITY_ENV, has_po
 from irsa_cli.core.doctor.clues.pod_identity_trust import SERVICE, actions, said_to_role, said_to_service
 from irsa_cli.core.doctor.clues.usage import has_nothing, has_role, is_near
 from irsa_cli.core.doctor.commands import eks, in_account, of_power, restart, rewrite_trust
-from irsa_cli.core.doctor.facts import Facts, OtherAssociation
+from irsa_cli.core.doctor.facts import Facts, OtherAssociation, known
 from irsa_cli.core.doctor.finding import Decided, Judgement, check_of, ok, problem, unknown
 from irsa_cli.core.doctor.subjects import listed, pod_names, starts
 from irsa_cli.core.objects.aws import Association, Role
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.unreadable import CannotTell, have
-from irsa_cli.core.policies import policy
+from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.trust.assuming import Said, lacking
 from irsa_cli.core.trust.evaluation import Answer
+from irsa_cli.core.trust.trust_policy import with_statement
 
 _FARGATE = "eks.amazonaws.com/fargate-profile"
 _TOKEN_VOLUME = "eks-pod-identity-token"  # noqa: S105 - a volume's name
@@ -83,12 +84,7 @@ def _admit(facts: Facts, association: Association, role: Role) -> str:
         "Action": list(actions(association)),
         "Condition": {"StringEquals": equal},
     }
-    return _with_statement(facts, role, wanted)
-
-
-def _with_statement(facts: Facts, role: Role, wanted: policy.Document) -> str:
-    document = {**role.trust, "Statement": [*policy.as_list(role.trust.get("Statement", [])), wanted]}
-    return rewrite_trust(facts, role, document, of_power(role))
+    return rewrite_trust(facts, role, with_statement(role.trust, wanted), of_power(role))
 
 
 @check_of("pod-identity-target")
@@ -103,7 +99,7 @@ def _target(facts: Facts) -> Judgement:
             fix=eks(facts, "list-pod-identity-associations"),
             role=association.target_role_arn,
         )
-    wanted: policy.Document = {
+    wanted: Document = {
         "Effect": "Allow",
         "Principal": {"AWS": association.role_arn},
         "Action": list(actions(association)),
@@ -111,7 +107,8 @@ def _target(facts: Facts) -> Judgement:
     if association.external_id:
         wanted["Condition"] = {"StringEquals": {"sts:ExternalId": association.external_id}}
     said = said_to_role(role.trust, facts, association)
-    return _judged(facts, role, said, _with_statement(facts, role, wanted))
+    fix = rewrite_trust(facts, role, with_statement(role.trust, wanted), of_power(role))
+    return _judged(facts, role, said, fix)
 
 
 @check_of("pod-identity-agent")
@@ -216,21 +213,17 @@ def is_similar(one: tuple[str, str], other: tuple[str, str]) -> bool:
 def unused(facts: Facts) -> tuple[OtherAssociation, ...]:
     """Associations for nearly its name of which nobody has anything, while its own pods have nothing."""
     subject = facts.named
-    found = subject.other_associations
-    if not isinstance(found, tuple) or subject.association is not None:
+    if subject.association is not None or not any(map(has_nothing, subject.known_users())):
         return ()
-    if not any(map(has_nothing, subject.known_users())):
-        return ()
-    return tuple(item for item in found if _is_unused(facts, item))
+    return tuple(item for item in known(subject.other_associations) if _is_unused(facts, item))
 
 
 def _is_unused(facts: Facts, other: OtherAssociation) -> bool:
     accounts = facts.accounts if isinstance(facts.accounts, tuple) else None
     if accounts is not None and all(item.full_name != other.full_name for item in accounts):
         return True
-    pods = facts.named.pods if isinstance(facts.named.pods, tuple) else ()
-    here = other.namespace == facts.named.namespace
-    return here and all(pod.service_account != other.name for pod in pods if pod.is_alive)
+    used = {pod.service_account for pod in known(facts.named.pods) if pod.is_alive}
+    return other.namespace == facts.named.namespace and other.name not in used
 
 
 @check_of(LOST)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 import shlex
 
+from irsa_cli.core.doctor.clues.injection import is_injected
 from irsa_cli.core.doctor.commands import in_account, proposed
-from irsa_cli.core.doctor.facts import Facts
+from irsa_cli.core.doctor.facts import Facts, known
 from irsa_cli.core.doctor.finding import Judgement, check_of, ok, problem
 from irsa_cli.core.doctor.subjects import (
     annotations_of,
     audience_of,
-    injected,
     listed,
     provider_of,
     provider_there,
@@ -67,10 +67,8 @@ def _is_needed(facts: Facts) -> bool:
         return True
     annotations = annotations_of(subject)
     # A pod may bring a token of its own, besides.
-    pods = subject.pods if isinstance(subject.pods, tuple) else ()
-    needed = ROLE_ARN_ANNOTATION in annotations or any(
-        injected(item) for pod in pods if pod.service_account == subject.name for item in pod.containers
-    )
+    pods = (pod for pod in known(subject.pods) if pod.service_account == subject.name)
+    needed = ROLE_ARN_ANNOTATION in annotations or any(map(is_injected, pods))
     # An association needs no provider.
     return needed or have(subject.association) is None
 

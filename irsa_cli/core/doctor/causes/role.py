@@ -11,7 +11,7 @@ from irsa_cli.core.doctor.clues.exchanges import why_no_call
 from irsa_cli.core.doctor.clues.meant import admitting
 from irsa_cli.core.doctor.clues.trust_flaws import require_admitted
 from irsa_cli.core.doctor.commands import in_account, is_made_for, make
-from irsa_cli.core.doctor.facts import Facts
+from irsa_cli.core.doctor.facts import Facts, known
 from irsa_cli.core.doctor.finding import Judgement, check_of, ok, problem, unknown
 from irsa_cli.core.doctor.subjects import annotations_of, audience_of, listed, provider_of
 from irsa_cli.core.marks import lifecycle
@@ -19,7 +19,8 @@ from irsa_cli.core.marks.notes import wrote
 from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.unreadable import Unreadable, have
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
-from irsa_cli.core.policies.policy import Document, as_list
+from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.policies.statements import actions_of, allowing
 from irsa_cli.core.trust.rules.judge import wide_trusts
 from irsa_cli.core.trust.rules.power import power
 from irsa_cli.core.trust.rules.rule import in_one_line
@@ -92,13 +93,12 @@ def _boundary(facts: Facts) -> Judgement:
 
 def allowed_actions(documents: Iterable[Document]) -> frozenset[str]:
     """The patterns of actions that policies allow, in lower case; `*` for what NotAction leaves."""
-    found: set[str] = set()
-    for document in documents:
-        for item in as_list(document.get("Statement", [])):
-            if isinstance(item, dict) and item.get("Effect") == "Allow":
-                actions = ["*"] if "NotAction" in item else as_list(item.get("Action", []))
-                found.update(str(action).lower() for action in actions)
-    return frozenset(found)
+    return frozenset(
+        action.lower()
+        for document in documents
+        for _, item in allowing(document)
+        for action in (("*",) if "NotAction" in item else actions_of(item))
+    )
 
 
 @lru_cache(maxsize=4096)
@@ -126,8 +126,7 @@ def _permissions(facts: Facts) -> Judgement:
 def _organization(facts: Facts) -> Judgement:
     subject, role = facts.named, facts.named.annotated_role()
     require_admitted(facts)
-    events = subject.events if isinstance(subject.events, tuple) else ()
-    mine = [event for event in events if event.role_arn == role.arn]
+    mine = [event for event in known(subject.events) if event.role_arn == role.arn]
     admitted = next((event for event in mine if not event.error), None)
     if admitted is not None:
         return ok("STS has accepted the ServiceAccount's token", last=admitted.time.isoformat())

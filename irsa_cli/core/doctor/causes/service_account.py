@@ -27,7 +27,7 @@ from irsa_cli.core.doctor.commands import (
     restart,
     set_account,
 )
-from irsa_cli.core.doctor.facts import Facts, Subject
+from irsa_cli.core.doctor.facts import Facts, Subject, known
 from irsa_cli.core.doctor.finding import Judgement, check_of, comment, hint, ok, problem, suspect, unknown
 from irsa_cli.core.doctor.subjects import is_bare, listed, pod_names
 from irsa_cli.core.objects.aws import Association
@@ -42,7 +42,7 @@ def _missing(facts: Facts) -> Judgement:
     subject = facts.named
     if have(subject.account) is not None:
         return ok("the ServiceAccount exists")
-    others = facts.accounts if isinstance(facts.accounts, tuple) else ()
+    others = known(facts.accounts)
     if _elsewhere(others, subject):
         raise CannotTell("another namespace has it; see service-account-namespace")
     here = [item.name for item in others if item.namespace == subject.namespace]
