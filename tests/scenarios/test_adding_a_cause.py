@@ -20,25 +20,28 @@ from tests.support.stage import Json, Stage
 
 PROGRAM = Path(irsa_cli.__file__).parent
 CONTRIBUTING = PROGRAM.parent / "CONTRIBUTING.md"
+TABLE = "core/doctor/data/causes.json"
 FILE = "core/doctor/causes/attempts.py"
+ROW = {
+    "id": "pod-no-retries",
+    "group": "pods",
+    "weight": 41,
+    "title": "The container's SDK tries each call once only.",
+    "symptom": "Now and then: Throttling, or a connection that was reset, at the first call",
+    "looks_at": "AWS_MAX_ATTEMPTS of the pods' containers",
+    "remedy": "Take AWS_MAX_ATTEMPTS=1 out of the pod's template.",
+    "source": "https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html",
+}
 CAUSE = '''"""A cause in settings of a container: its SDK may try a call once only."""
 
-from irsa_cli.core.doctor.finding import ok, pod_cause, problem
+from irsa_cli.core.doctor.finding import check_of, ok, problem
 from irsa_cli.core.doctor.subjects import injected_users, where
 from irsa_cli.core.objects.variables import variable
 
 _ATTEMPTS = variable("AWS_MAX_ATTEMPTS")
 
 
-@pod_cause(
-    "pod-no-retries",
-    41,
-    title="The container's SDK tries each call once only.",
-    symptom="Now and then: Throttling, or a connection that was reset, at the first call",
-    looks_at="AWS_MAX_ATTEMPTS of the pods' containers",
-    remedy="Take AWS_MAX_ATTEMPTS=1 out of the pod's template.",
-    source="https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html",
-)
+@check_of("pod-no-retries")
 def _attempts(facts):
     found = [(pod, item) for pod, item in injected_users(facts.named) if item.env.get(_ATTEMPTS) == "1"]
     if not found:
@@ -62,7 +65,7 @@ def stage(sandbox: Sandbox, tmp_path: Path) -> Stage:
 
 
 def copied(to: Path, cause: str = "") -> Path:
-    """The folder of a copy of the program, its files as links, with one file more where there is a cause."""
+    """The folder of a copy of the program, its files as links, with a row and a file more for a cause."""
     for path in PROGRAM.rglob("*"):
         if path.is_file() and path.suffix != ".pyc":
             target = to / "irsa_cli" / path.relative_to(PROGRAM)
@@ -70,6 +73,9 @@ def copied(to: Path, cause: str = "") -> Path:
             target.symlink_to(path)
     if cause:
         (to / "irsa_cli" / FILE).write_text(cause)
+        (to / "irsa_cli" / TABLE).unlink()
+        rows = json.loads((PROGRAM / TABLE).read_text(encoding="utf-8"))
+        (to / "irsa_cli" / TABLE).write_text(json.dumps([*rows, ROW]))
     return to
 
 
@@ -95,11 +101,11 @@ def with_attempts(binding: Binding, number: str) -> None:
     binding.new_pod(container={"env": [{"name": "AWS_MAX_ATTEMPTS", "value": number}]})
 
 
-def test_a_cause_is_added_by_the_file_that_is_listed_and_no_other(binding: Binding, tmp_path: Path) -> None:
+def test_a_cause_is_added_by_the_files_that_are_listed_and_no_other(binding: Binding, tmp_path: Path) -> None:
     listed = re.search(r"^## A new cause\n(.*?)^## ", CONTRIBUTING.read_text(), re.M | re.S)
     assert listed is not None
-    files = re.findall(r"(?m)^\d\. `irsa_cli/([\w/…]+\.py)`", listed[1])
-    assert [name.replace("…", "attempts") for name in files] == [FILE]
+    files = re.findall(r"(?m)^\d\. `irsa_cli/([\w/…]+\.(?:json|py))`", listed[1])
+    assert [name.replace("…", "attempts") for name in files] == [TABLE, FILE]
     program = copied(tmp_path / "program", CAUSE)
     for number, problems in (("1", ["pod-no-retries"]), ("5", [])):
         with_attempts(binding, number)

@@ -28,7 +28,7 @@ PAGE = ROOT / "docs" / "reference" / "causes.md"
 HEAD = """\
 # Causes
 
-<!-- Written by tools/docs/causes.py from the causes in irsa_cli/core/doctor/causes: change them there. -->
+<!-- Written by tools/docs/causes.py from irsa_cli/core/doctor/data/causes.json: change it there. -->
 
 The causes that `irsa doctor` checks. `irsa doctor --explain ID` shows one of them, `--explain all` lists
 them; neither needs a cluster. How to use the command: [Diagnose a pod without its

@@ -14,7 +14,7 @@ import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from irsa_cli.core.doctor.facts import Facts, Subject
+from irsa_cli.core.doctor.facts import Facts, Subject, known
 from irsa_cli.core.doctor.finding import comment
 from irsa_cli.core.doctor.refusals import Maker
 from irsa_cli.core.doctor.subjects import ROLE_ENV, audience_of
@@ -25,7 +25,8 @@ from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import CLUSTER_TAG, ROLE_ARN_ANNOTATION, SERVICE_ACCOUNT_TAG
 from irsa_cli.core.policies.operators import like
-from irsa_cli.core.policies.policy import Document, as_list, dump
+from irsa_cli.core.policies.policy import Document, dump
+from irsa_cli.core.policies.statements import allowing
 from irsa_cli.core.trust.rules.power import power
 from irsa_cli.core.values.cluster import Reach
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, host_path
@@ -157,7 +158,7 @@ def commented(lines: Iterable[str]) -> str:
 
 def of_role(facts: Facts, subject: Subject, arn: str, *, audience: str = DEFAULT_AUDIENCE) -> str:
     """Why a role is not proposed for the ServiceAccount, '' if it is. `audience` is the new statement's."""
-    role = next((item for item in _known(subject) if item.arn == arn), None)
+    role = next((item for item in _roles(subject) if item.arn == arn), None)
     if role is None:
         return "its permissions are unknown"
     life = lifecycle.of(role.tags, named=False)
@@ -182,9 +183,9 @@ def of_power(role: Role) -> str:
     return f"its permissions can't be read: {role.unread}" if role.unread else ""
 
 
-def _known(subject: Subject) -> Iterator[Role]:
-    candidates = subject.candidates if isinstance(subject.candidates, tuple) else ()
-    summaries = [item.role for item in (*candidates, *(item for item, _ in subject.renamed))]
+def _roles(subject: Subject) -> Iterator[Role]:
+    listed = (*known(subject.candidates), *(item for item, _ in subject.renamed))
+    summaries = [item.role for item in listed]
     for role in (subject.role, subject.association_role, *subject.own_roles.values(), *summaries):
         if isinstance(role, Role):
             yield role
@@ -206,13 +207,9 @@ def _is_meant(facts: Facts, subject: Subject, role: Role) -> bool:
     issuer = host_path(cluster.issuer).lower()
     wanted = subject_claim(subject.namespace, subject.name)
     own = wanted.removesuffix(subject.name)
-    for item in as_list(role.trust.get("Statement", [])):
-        if not isinstance(item, dict) or item.get("Effect") != "Allow" or issuer not in dump(item).lower():
-            continue
-        for text in map(unspaced, _texts(item.get("Condition"))):
-            if text == wanted or (text.startswith(own) and like(wanted, text)):
-                return True
-    return False
+    items = (item for _, item in allowing(role.trust) if issuer in dump(item).lower())
+    texts = (text for item in items for text in map(unspaced, _texts(item.get("Condition"))))
+    return any(text == wanted or (text.startswith(own) and like(wanted, text)) for text in texts)
 
 
 def _texts(value: Any) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypeVar
 
 from irsa_cli.core.doctor.refusals import Maker
 from irsa_cli.core.marks.locks.lease import SeenLock
@@ -19,7 +20,13 @@ from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.names import Namespaced
 from irsa_cli.core.values.shown import shown
 
+T = TypeVar("T")
 EMPTY = f"the annotation {ROLE_ARN_ANNOTATION} is empty"
+
+
+def known(found: tuple[T, ...] | Unreadable | None) -> tuple[T, ...]:
+    """What was found; empty if it is unreadable or does not exist."""
+    return found if isinstance(found, tuple) else ()
 
 
 @dataclass(frozen=True)
@@ -185,7 +192,7 @@ class Subject(Namespaced):
 
     def known_users(self) -> tuple[Pod, ...]:
         """The same, but empty if the pods are unreadable."""
-        pods = self.pods if isinstance(self.pods, tuple) else ()
+        pods = known(self.pods)
         return tuple(pod for pod in pods if pod.service_account == self.name and pod.is_alive)
 
 

@@ -7,8 +7,6 @@ import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
-from functools import partial
-from typing import Any
 
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.objects.unreadable import CannotTell
@@ -103,15 +101,6 @@ class Group(str, Enum):
     PODS = "pods"
     STS = "sts"
 
-
-NO_ENV = "The pods have no AWS_ROLE_ARN. The SDK uses the node's role or finds no credentials."
-_GUIDES = {
-    "eks": "https://docs.aws.amazon.com/eks/latest/userguide/",
-    "iam": "https://docs.aws.amazon.com/IAM/latest/UserGuide/",
-    "sdk": "https://docs.aws.amazon.com/sdkref/latest/guide/",
-    "webhook": "https://github.com/aws/amazon-eks-pod-identity-webhook",
-}
-"""The sources of many causes, by the scheme that stands for them, as in `eks:pod-id-role.html`."""
 
 Evidence = tuple[tuple[str, str], ...]
 """The compared values, as pairs of a name and a value."""
@@ -221,32 +210,17 @@ class Finding:
         return self.judgement.verdict
 
 
-REGISTRY: dict[str, Cause] = {}
-"""All causes by their identifiers, in the order of their definition; the package fills it when imported."""
+CHECKS: dict[str, Check] = {}
+"""The checks of all causes by their identifiers; each module of causes adds its own when imported."""
 
 
-def cause(
-    group: Group, identifier: str, weight: int, *, source: str, symptom: str = NO_ENV, **more: Any
-) -> Callable[[Check], Check]:
-    """Register a function as the check of a cause; `more` are further fields of `Cause`."""
-    scheme, _, page = source.partition(":")
-    source = f"{_GUIDES[scheme]}{page}" if scheme in _GUIDES else source
+def check_of(identifier: str) -> Callable[[Check], Check]:
+    """Register a function as the check of a cause, which `data/causes.json` describes."""
 
     def register(check: Check) -> Check:
-        if identifier in REGISTRY:
-            raise ValueError(f"two causes are named {identifier}")
-        REGISTRY[identifier] = Cause(
-            identifier, group, weight, symptom=symptom, source=source, check=check, **more
-        )
+        if identifier in CHECKS:
+            raise ValueError(f"two checks of the cause {identifier}")
+        CHECKS[identifier] = check
         return check
 
     return register
-
-
-cluster_cause = partial(cause, Group.CLUSTER)
-account_cause = partial(cause, Group.SERVICE_ACCOUNT)
-role_cause = partial(cause, Group.ROLE)
-webhook_cause = partial(cause, Group.WEBHOOK)
-pod_cause = partial(cause, Group.PODS)
-sts_cause = partial(cause, Group.STS)
-"""How a cause of each group is registered: `@pod_cause("pod-missed", 88, title=..., ...)`."""

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from irsa_cli.core.doctor.finding import REGISTRY, Cause, Judgement, Verdict, ok, pod_cause, problem
+from irsa_cli.core.doctor.finding import Cause, Group, Judgement, Verdict, ok, problem
 from irsa_cli.core.doctor.subjects import ROLE_ENV, injected_users, where
 from irsa_cli.core.objects import parsing
 from irsa_cli.core.objects.variables import HIDDEN, Environment, UndeclaredVariable, Variable, variable
@@ -72,29 +72,19 @@ def test_what_is_read_of_kubernetes_and_what_tests_make_are_kept_alike() -> None
     assert container().env[ROLE_ENV] == ROLE
 
 
-@pytest.fixture
-def registered() -> Any:
-    """Causes of one test."""
-    before = dict(REGISTRY)
-    yield
-    REGISTRY.clear()
-    REGISTRY.update(before)
-
-
 def throw_away(name: Variable) -> Cause:
     """A cause that looks at a variable."""
 
-    @pod_cause("throw-away", 1, title="", symptom="", looks_at="", remedy="", source="")
     def _check(facts: Any) -> Judgement:
         found = [(pod, item) for pod, item in injected_users(facts.named) if item.env.get(name) == "1"]
         return problem("it is set", fix="", containers=where(found)) if found else ok("it is not")
 
-    return REGISTRY["throw-away"]
+    return Cause("throw-away", Group.PODS, 1, "", "", "", "", "", _check)
 
 
 @pytest.mark.parametrize("variables", [{}, {SECRET: "1"}, {SECRET: "2"}])
 def test_a_cause_that_asks_for_an_undeclared_variable_fails_on_any_pod(
-    variables: dict[str, str | None], registered: None
+    variables: dict[str, str | None],
 ) -> None:
     item = throw_away(SECRET)
     facts = around(pods=(pod(containers=(container(env={**env(), **variables}),)),))(working())
@@ -102,7 +92,7 @@ def test_a_cause_that_asks_for_an_undeclared_variable_fails_on_any_pod(
         item.judge(facts)
 
 
-def test_a_cause_that_declares_its_variable_fires(registered: None) -> None:
+def test_a_cause_that_declares_its_variable_fires() -> None:
     item = throw_away(LOG)
     facts = around(pods=(pod(containers=(container(env={**env(), LOG: "1"}),)),))(working())
     assert item.judge(facts).verdict is Verdict.PROBLEM

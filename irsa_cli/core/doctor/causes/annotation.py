@@ -10,8 +10,8 @@ from irsa_cli.core.doctor.causes.pod_identity import unused
 from irsa_cli.core.doctor.clues.meant import admitting, choose, evidence, naming
 from irsa_cli.core.doctor.clues.usage import idle
 from irsa_cli.core.doctor.commands import annotate_and_restart, make, of_account, restart, unannotate
-from irsa_cli.core.doctor.facts import Facts, Subject
-from irsa_cli.core.doctor.finding import Decided, Judgement, account_cause, hint, ok, problem, suspect
+from irsa_cli.core.doctor.facts import Facts, Subject, known
+from irsa_cli.core.doctor.finding import Decided, Judgement, check_of, hint, ok, problem, suspect
 from irsa_cli.core.doctor.subjects import ROLE_ENV, audience_of, injected, listed, pod_names, provider_there
 from irsa_cli.core.marks.makers import reader_of
 from irsa_cli.core.objects.aws import Association
@@ -57,14 +57,7 @@ def _unannotated(subject: Subject) -> ServiceAccount:
     return account
 
 
-@account_cause(
-    "annotation-key",
-    97,
-    title="The role annotation has the wrong key.",
-    looks_at="the ServiceAccount's annotations",
-    remedy="Use exactly the key eks.amazonaws.com/role-arn.",
-    source="eks:associate-service-account-role.html",
-)
+@check_of("annotation-key")
 def _key(facts: Facts) -> Judgement:
     account = _unannotated(facts.named)
     found = _resembling_keys(account)
@@ -89,15 +82,7 @@ def _annotated_pods(subject: Subject) -> list[str]:
     return [pod.name for pod in users if ROLE_ARN_ANNOTATION in pod.annotations]
 
 
-@account_cause(
-    "annotation-place",
-    97,
-    title="The annotation is on the pods, not on the ServiceAccount.",
-    symptom="The pods have no AWS_ROLE_ARN.",
-    looks_at="annotations of the ServiceAccount and of its pods",
-    remedy="Annotate the ServiceAccount, then restart the pods.",
-    source="eks:associate-service-account-role.html",
-)
+@check_of("annotation-place")
 def _place(facts: Facts) -> Judgement:
     subject = facts.named
     _unannotated(subject)
@@ -116,7 +101,7 @@ def _place(facts: Facts) -> Judgement:
 
 def _was_annotated(subject: Subject) -> tuple[str, str]:
     """A role that the ServiceAccount once named, and by what that is known; '' when nothing says so."""
-    for pod in subject.pods if isinstance(subject.pods, tuple) else ():
+    for pod in known(subject.pods):
         if pod.service_account != subject.name:
             continue
         by_hand = written_by_hand(pod)  # The annotation had no part in these.
@@ -126,15 +111,7 @@ def _was_annotated(subject: Subject) -> tuple[str, str]:
     return "", ""
 
 
-@account_cause(
-    "annotation-removed",
-    97,
-    title="The annotation was removed.",
-    symptom="It works until the pods restart, for example in an upgrade.",
-    looks_at="the ServiceAccount's annotations, the environment of its pods",
-    remedy="Annotate again, and add the annotation to the source of the ServiceAccount (chart values, Git).",
-    source="eks:associate-service-account-role.html",
-)
+@check_of("annotation-removed")
 def _removed(facts: Facts) -> Judgement:
     subject = facts.named
     account = _unannotated(subject)
@@ -156,15 +133,7 @@ def _removed(facts: Facts) -> Judgement:
     )
 
 
-@account_cause(
-    "annotation-missing",
-    97,
-    title="The ServiceAccount has no role.",
-    looks_at="the ServiceAccount's annotations, eks ListPodIdentityAssociations, trust policies of the"
-    " account's roles",
-    remedy="Annotate it with a role's ARN, or create a role: irsa create-sa.",
-    source="eks:associate-service-account-role.html",
-)
+@check_of("annotation-missing")
 def _annotation(facts: Facts) -> Judgement:
     subject = facts.named
     account = _unannotated(subject)
@@ -213,15 +182,7 @@ def _may_be_associated(hidden: Unreadable, **more: str) -> Judgement:
     return suspect(f"{text}: {hidden.why}", **more)
 
 
-@account_cause(
-    "annotation-audience",
-    90,
-    title="The annotation sets an audience that neither the provider nor the role accepts.",
-    symptom="InvalidIdentityToken: Incorrect token audience, or AccessDenied",
-    looks_at="the annotation eks.amazonaws.com/audience, the provider's audiences, the role's trust policy",
-    remedy="Remove the annotation, or add the audience to the provider and to the trust policy.",
-    source="webhook:#readme",
-)
+@check_of("annotation-audience")
 def _audience(facts: Facts) -> Judgement:
     subject = facts.named
     annotated = subject.existing().annotations.get(AUDIENCE_ANNOTATION)

@@ -18,7 +18,7 @@ from irsa_cli.core.doctor.clues.exchanges import (
 from irsa_cli.core.doctor.clues.trust_flaws import require_admitted
 from irsa_cli.core.doctor.commands import in_account, restart
 from irsa_cli.core.doctor.facts import Facts, Subject, TrailEvent
-from irsa_cli.core.doctor.finding import Judgement, hint, ok, problem, sts_cause, suspect, unknown
+from irsa_cli.core.doctor.finding import Judgement, check_of, hint, ok, problem, suspect, unknown
 from irsa_cli.core.doctor.subjects import (
     audience_of,
     injected_users,
@@ -32,7 +32,6 @@ from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
 from irsa_cli.core.objects.variables import variable
 from irsa_cli.core.plan.states import STS_REGIONAL_ANNOTATION
 
-_STS = "https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html"
 _WHICH_STS, _STS_URL = variable("AWS_STS_REGIONAL_ENDPOINTS"), variable("AWS_ENDPOINT_URL_STS")
 _REGIONS = (variable("AWS_REGION"), variable("AWS_DEFAULT_REGION"))
 _THROTTLED = ("Throttling", "RequestLimitExceeded", "IDPCommunicationError", "TooManyRequests")
@@ -41,18 +40,9 @@ _DISABLED = "RegionDisabled"
 _INVALID = "InvalidIdentityToken"
 # Of what STS says of a text that is no token, and of an issuer that it does not know.
 _NO_TOKEN, _NO_PROVIDER = "jwt", "provider found"
-_LOOKS_AT = "cloudtrail LookupEvents (AssumeRoleWithWebIdentity of this ServiceAccount, newest first)"
 
 
-@sts_cause(
-    "session-duration",
-    80,
-    title="The application requests a longer session than the role allows.",
-    symptom="ValidationError: The requested DurationSeconds exceeds the MaxSessionDuration set for this role",
-    looks_at=f"{_LOOKS_AT}, iam GetRole (MaxSessionDuration)",
-    remedy="Raise the role's MaxSessionDuration (at most 43200), or request a shorter session.",
-    source="iam:id_roles_update-role-settings.html",
-)
+@check_of("session-duration")
 def _duration(facts: Facts) -> Judgement:
     role, event = facts.named.annotated_role(), newest(facts)
     longest = role.max_session_duration
@@ -75,15 +65,7 @@ def _duration(facts: Facts) -> Judgement:
     )
 
 
-@sts_cause(
-    "sts-region",
-    78,
-    title="STS is not active in the pods' region of the role's account.",
-    symptom="RegionDisabledException: STS is not activated in this region for account",
-    looks_at=_LOOKS_AT,
-    remedy="Activate STS for the region in the account settings of the IAM console.",
-    source="iam:id_credentials_temp_enable-regions.html",
-)
+@check_of("sts-region")
 def _region(facts: Facts) -> Judgement:
     event = newest(facts)
     if _is_unexplained(facts, event, _INVALID):
@@ -108,15 +90,7 @@ def _region(facts: Facts) -> Judgement:
     )
 
 
-@sts_cause(
-    "token-expired",
-    77,
-    title="The application sends a token that has expired.",
-    symptom="ExpiredTokenException: Token expired",
-    looks_at=_LOOKS_AT,
-    remedy="Read the token file before each exchange, as recent SDKs do: kubelet renews it.",
-    source=_STS,
-)
+@check_of("token-expired")
 def _expired(facts: Facts) -> Judgement:
     event = newest(facts)
     if event.error not in _EXPIRED:
@@ -125,15 +99,7 @@ def _expired(facts: Facts) -> Judgement:
     return problem("the newest call sent an expired token", fix=fix, error=in_words(event))
 
 
-@sts_cause(
-    "token-malformed",
-    12,
-    title="The token file does not contain a token.",
-    symptom="InvalidIdentityToken: The ID Token provided is not a valid JWT",
-    looks_at="cloudtrail LookupEvents: it shows the ServiceAccount only for readable tokens",
-    remedy="Recreate the pod. A token has three parts with dots between them, as in irsa token.",
-    source="https://github.com/aws/amazon-eks-pod-identity-webhook/issues/232",
-)
+@check_of("token-malformed")
 def _malformed(facts: Facts) -> Judgement:
     facts.named.users()
     last = newest(facts)
@@ -144,16 +110,7 @@ def _malformed(facts: Facts) -> Judgement:
     return ok("STS could read the ServiceAccount's token", last=last.time.isoformat())
 
 
-@sts_cause(
-    "sts-refused",
-    76,
-    title="STS rejected the newest token exchange for a reason that irsa cannot see.",
-    symptom="AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity, or InvalidIdentityToken",
-    looks_at=f"{_LOOKS_AT}, the pods' start time, the trust policy, the provider",
-    remedy="Check organization policies (SCP, RCP), the token file in the pod, and whether STS is active in"
-    " that region. CloudTrail shows the effect of a fix after 15 minutes.",
-    source="iam:troubleshoot_roles.html",
-)
+@check_of("sts-refused")
 def _refused(facts: Facts) -> Judgement:
     pods = {pod.name: pod for pod, _ in injected_users(facts.named)}
     last = newest(facts)
@@ -233,15 +190,7 @@ def _is_unexplained(facts: Facts, event: TrailEvent, error: str) -> bool:
         return False
 
 
-@sts_cause(
-    "sts-throttled",
-    50,
-    title="STS gets too many calls, or cannot reach the issuer in time.",
-    symptom="Throttling or IDPCommunicationError, then the node's role",
-    looks_at=_LOOKS_AT,
-    remedy="Start fewer pods at once, share sessions or retry. For many pods, use EKS Pod Identity.",
-    source=_STS,
-)
+@check_of("sts-throttled")
 def _throttled(facts: Facts) -> Judgement:
     last = newest(facts)
     found = [event for event in calls(facts) if event.error.startswith(_THROTTLED)]
@@ -254,15 +203,7 @@ def _throttled(facts: Facts) -> Judgement:
     )
 
 
-@sts_cause(
-    "sts-never-asked",
-    40,
-    title="The application does not use its web identity.",
-    symptom="The node's role as principal, although the environment is right",
-    looks_at=f"{_LOOKS_AT}, the pods' start time",
-    remedy="Use the SDK's default credential chain; configure neither keys nor a profile.",
-    source="sdk:standardized-credentials.html",
-)
+@check_of("sts-never-asked")
 def _never(facts: Facts) -> Judgement:
     subject = facts.named
     if not own_tokens(subject):

@@ -27,17 +27,7 @@ from irsa_cli.core.doctor.clues.injection import (
 from irsa_cli.core.doctor.clues.usage import has_nothing
 from irsa_cli.core.doctor.commands import edit, restart, webhook_shown
 from irsa_cli.core.doctor.facts import Facts, Subject
-from irsa_cli.core.doctor.finding import (
-    NO_ENV,
-    Judgement,
-    hint,
-    ok,
-    pod_cause,
-    problem,
-    suspect,
-    unknown,
-    webhook_cause,
-)
+from irsa_cli.core.doctor.finding import Judgement, check_of, hint, ok, problem, suspect, unknown
 from irsa_cli.core.doctor.subjects import (
     ROLE_ENV,
     TOKEN_ENV,
@@ -52,10 +42,6 @@ from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Container, Pod
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
 
-_LOOKS_AT = (
-    "the pods' environment and start time, when the annotation was written, a dry-run pod (dryRun=All)"
-)
-
 
 def _bare_judgement(facts: Facts, identifier: str, text: str, expected: str) -> Judgement:
     pods = bare(facts, identifier)
@@ -66,14 +52,7 @@ def _bare_judgement(facts: Facts, identifier: str, text: str, expected: str) -> 
     )
 
 
-@pod_cause(
-    "pod-older-than-annotation",
-    90,
-    title="The pods were created before the ServiceAccount was annotated.",
-    looks_at=_LOOKS_AT,
-    remedy="Restart the pods: the webhook only changes pods at creation.",
-    source="eks:pod-configuration.html",
-)
+@check_of("pod-older-than-annotation")
 def _older(facts: Facts) -> Judgement:
     annotated = facts.named.existing().annotated
     return _bare_judgement(
@@ -84,14 +63,7 @@ def _older(facts: Facts) -> Judgement:
     )
 
 
-@pod_cause(
-    "pod-older-than-webhook",
-    89,
-    title="The pods were created before the webhook.",
-    looks_at="the pods' environment and start time, creation time of the MutatingWebhookConfiguration",
-    remedy="Restart the pods.",
-    source="webhook:#readme",
-)
+@check_of("pod-older-than-webhook")
 def _older_than_webhook(facts: Facts) -> Judgement:
     return _bare_judgement(
         facts,
@@ -101,16 +73,7 @@ def _older_than_webhook(facts: Facts) -> Judgement:
     )
 
 
-@pod_cause(
-    "pod-missed",
-    88,
-    title="The webhook missed the pods when they were created.",
-    symptom=f"{NO_ENV} Other pods of the same workload may be fine.",
-    looks_at=_LOOKS_AT,
-    remedy="Restart the pods. Create ServiceAccounts before their pods: the webhook learns of them with a"
-    " delay, and Kubernetes skips it if it does not answer.",
-    source="webhook:#readme",
-)
+@check_of("pod-missed")
 def _missed(facts: Facts) -> Judgement:
     return _bare_judgement(
         facts,
@@ -120,14 +83,7 @@ def _missed(facts: Facts) -> Judgement:
     )
 
 
-@pod_cause(
-    "pod-opted-out",
-    91,
-    title="The pods, or some of their containers, opt out of the webhook.",
-    looks_at=f"label {SKIP_LABEL} and annotation {SKIP_CONTAINERS} of the pods",
-    remedy="Remove the label or the annotation from the pod's template.",
-    source="webhook:#readme",
-)
+@check_of("pod-opted-out")
 def _opt_out(facts: Facts) -> Judgement:
     subject = facts.named
     subject.annotation()
@@ -179,17 +135,7 @@ _MESHES = frozenset(
 """Containers of service meshes, which don't call AWS with the pod's role."""
 
 
-@pod_cause(
-    "pod-container-missed",
-    27,
-    title="A container has no identity, while others in its pod have one.",
-    symptom="One container uses the node's role or finds no credentials.",
-    looks_at="the environment of each of the pods' containers",
-    remedy="If another webhook adds the container, run it before the EKS webhook, whose reinvocationPolicy"
-    " must be IfNeeded. Or have the other webhook add the variables and the mount.",
-    source="https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/"
-    "#reinvocation-policy",
-)
+@check_of("pod-container-missed")
 def _left_out(facts: Facts) -> Judgement:
     pods = [pod for pod in facts.named.users() if has_identity(pod)]
     if not pods:
@@ -226,16 +172,7 @@ _UNKNOWN_YET = timedelta(minutes=2)
 """How long the webhook may not know of an association."""
 
 
-@webhook_cause(
-    "pod-identity-agent-down",
-    63,
-    title="The EKS Pod Identity agent does not run on the pods' nodes.",
-    symptom="connect: connection refused, or Read timeout, for http://169.254.170.23/v1/credentials",
-    looks_at=f"pods of {AGENT} in kube-system (node, phase, readiness), the nodes of the pods",
-    remedy="Check the agent's log and events. If the node has no IPv6, configure the add-on to listen on IPv4"
-    " only (pod-id-agent-config-ipv6).",
-    source="eks:pod-id-agent-setup.html",
-)
+@check_of("pod-identity-agent-down")
 def _agent_down(facts: Facts) -> Judgement:
     subject = facts.named
     association_of(facts)
@@ -284,17 +221,7 @@ def _state(pod: Pod) -> str:
     return pod.waiting or ("not ready" if pod.phase == "Running" else pod.phase or "unknown phase")
 
 
-@pod_cause(
-    "pod-identity-missed",
-    61,
-    title="The pods got no credentials, although they are newer than the Pod Identity association.",
-    symptom=f"{NO_ENV} Other pods of the same workload may be fine.",
-    looks_at="eks DescribePodIdentityAssociation (createdAt), the pods' environment and start time, a dry-run"
-    " pod (dryRun=All)",
-    remedy="Restart the pods. The webhook learns of an association some seconds late, and Kubernetes skips it"
-    " if it does not answer.",
-    source="eks:pod-id-association.html",
-)
+@check_of("pod-identity-missed")
 def _missed_association(facts: Facts) -> Judgement:
     association = association_of(facts)
     made = association.created

@@ -10,23 +10,13 @@ from dataclasses import replace
 from irsa_cli.core.doctor.clues.injection import config_map_of, leaves_the_token_to_it, takes_profile
 from irsa_cli.core.doctor.commands import of_account, of_power, proposed
 from irsa_cli.core.doctor.facts import Facts
-from irsa_cli.core.doctor.finding import (
-    Decided,
-    Judgement,
-    account_cause,
-    hint,
-    ok,
-    pod_cause,
-    problem,
-    suspect,
-    unknown,
-)
+from irsa_cli.core.doctor.finding import Decided, Judgement, check_of, hint, ok, problem, suspect, unknown
 from irsa_cli.core.doctor.subjects import annotations_of, pod_names, where
 from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.unreadable import CannotTell, have
 from irsa_cli.core.plan.rules import UnreadableNote
 from irsa_cli.core.plan.states import TARGET_ANNOTATION
-from irsa_cli.core.policies.policy import as_list
+from irsa_cli.core.policies.statements import statements, tests_of_key
 from irsa_cli.core.trust.assuming import lacking
 from irsa_cli.core.trust.chain import (
     LONGEST_SESSION,
@@ -62,15 +52,7 @@ def _chain(facts: Facts) -> Chain:
     return replace(found, tag_session=tags and target == found.target_arn)
 
 
-@account_cause(
-    "chain-permission",
-    80,
-    title="The role's policies do not allow it to assume the target role.",
-    symptom="AccessDenied: ... is not authorized to perform: sts:AssumeRole on resource: TARGET",
-    looks_at="iam GetRole, GetRolePolicy, GetPolicyVersion (the role's policies, its permissions boundary)",
-    remedy="Allow sts:AssumeRole on the target in the role's policies and in its permissions boundary.",
-    source="iam:reference_policies_evaluation-logic-cross-account.html",
-)
+@check_of("chain-permission")
 def _permission(facts: Facts) -> Judgement:
     chain = _chain(facts)
     role = have(facts.named.role)
@@ -92,15 +74,7 @@ def _permission(facts: Facts) -> Judgement:
     )
 
 
-@account_cause(
-    "chain-external-id",
-    79,
-    title="The target role requires another external ID.",
-    symptom="AccessDenied: ... is not authorized to perform: sts:AssumeRole on resource: TARGET",
-    looks_at="the ServiceAccount's annotations, iam GetRole of the target (--target-assume-role)",
-    remedy="Set the external ID from the target's trust policy, here and in the SDK.",
-    source="iam:id_roles_common-scenarios_third-party.html",
-)
+@check_of("chain-external-id")
 def _external_id(facts: Facts) -> Judgement:
     chain = _chain(facts)
     target = have(facts.named.chain_target)
@@ -118,29 +92,17 @@ def _external_id(facts: Facts) -> Judgement:
 
 
 def _fitting(chain: Chain, target: Role) -> Iterator[str]:
-    for item in as_list(target.trust.get("Statement", [])):
-        block = item.get("Condition", {}) if isinstance(item, dict) else {}
-        for keys in block.values() if isinstance(block, dict) else ():
-            for key, values in keys.items() if isinstance(keys, dict) else ():
-                for value in as_list(values) if key.lower() == "sts:externalid" else ():
-                    try:
-                        other = replace(chain, external_id=str(value))
-                    except InvalidInput:  # No flag accepts it.
-                        continue
-                    if answer_of(other.judge(target.trust)) is Answer.YES:
-                        yield str(value)
+    for _, values in tests_of_key(statements(target.trust), "sts:ExternalId"):
+        for value in values:
+            try:
+                other = replace(chain, external_id=value)
+            except InvalidInput:  # No flag accepts it.
+                continue
+            if answer_of(other.judge(target.trust)) is Answer.YES:
+                yield value
 
 
-@account_cause(
-    "chain-trust",
-    78,
-    title="The target role does not trust the role.",
-    symptom="AccessDenied: ... is not authorized to perform: sts:AssumeRole on resource: TARGET",
-    looks_at="iam GetRole of the target (--target-assume-role, --target-profile)",
-    remedy="Allow the role in the target's trust policy. A recreated role has a new unique ID: trust policies"
-    " keep the old one (AROA...).",
-    source="iam:reference_policies_elements_principal.html",
-)
+@check_of("chain-trust")
 def _trust(facts: Facts) -> Judgement:
     chain = _chain(facts)
     target = have(facts.named.chain_target)
@@ -169,17 +131,7 @@ def _trust(facts: Facts) -> Judgement:
     )
 
 
-@pod_cause(
-    "chain-session",
-    45,
-    title="The AWS configuration asks for a longer session than role chaining allows.",
-    symptom="ValidationError: The requested DurationSeconds exceeds the 1 hour session limit for roles"
-    " assumed by role chaining",
-    looks_at="the ConfigMap that the ServiceAccount's annotation names",
-    remedy="Set duration_seconds to 3600 or less: chained sessions last an hour at most, whatever"
-    " MaxSessionDuration allows.",
-    source="iam:id_roles.html#iam-term-role-chaining",
-)
+@check_of("chain-session")
 def _session(facts: Facts) -> Judgement:
     chain = _chain(facts)
     text = have(facts.named.aws_config)
@@ -213,16 +165,7 @@ def _update(facts: Facts, flags: str, chain: Chain) -> str:
     return of_account(facts, "update-sa", facts.named, flags + way)
 
 
-@pod_cause(
-    "chain-pod",
-    46,
-    title="The pods use the ServiceAccount's role and do not assume the target role.",
-    symptom="AccessDenied for the role in the cluster's account instead of the target role",
-    looks_at="AWS_CONFIG_FILE, AWS_PROFILE, AWS_WEB_IDENTITY_TOKEN_FILE, mounts of the pods' containers",
-    remedy="Mount the ConfigMap, set AWS_CONFIG_FILE to its file and AWS_PROFILE to 'target'. For the SDKs of"
-    " Go, Java, .NET and PHP, also set AWS_WEB_IDENTITY_TOKEN_FILE to an empty value.",
-    source="sdk:standardized-credentials.html",
-)
+@check_of("chain-pod")
 def _pods(facts: Facts) -> Judgement:
     have(facts.named.account)
     name = config_map_of(facts.named)

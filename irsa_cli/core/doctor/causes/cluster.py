@@ -5,35 +5,20 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable
-from typing import Any
 
 from irsa_cli.core.doctor.clues.exchanges import is_admitted
 from irsa_cli.core.doctor.facts import Facts
-from irsa_cli.core.doctor.finding import Judgement, cluster_cause, hint, ok, pod_cause, problem, unknown
+from irsa_cli.core.doctor.finding import Judgement, check_of, hint, ok, problem, unknown
 from irsa_cli.core.doctor.subjects import listed, pod_names
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.parsing import selects
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
-from irsa_cli.core.policies.policy import as_list
-from irsa_cli.core.policies.statements import covers
+from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.policies.statements import Statement, does, principals, statements
 from irsa_cli.core.policies.web_identity import ACTION
 
-_DISCOVERY = (
-    "https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account/"
-    "#service-account-issuer-discovery"
-)
 
-
-@cluster_cause(
-    "cluster-unsupported",
-    99,
-    title="This kind of cluster does not support IRSA.",
-    symptom="Pods get no web identity, or STS rejects it.",
-    looks_at="eks DescribeCluster (outpostConfig)",
-    remedy="Use the node's role or another way to provide credentials.",
-    source="eks:eks-outposts-local-cluster-overview.html",
-    of_cluster=True,
-)
+@check_of("cluster-unsupported")
 def _unsupported(facts: Facts) -> Judgement:
     if have(facts.eks).on_outposts:
         return problem(
@@ -48,16 +33,7 @@ def _unsupported(facts: Facts) -> Judgement:
     return ok("this kind of cluster supports IRSA")
 
 
-@cluster_cause(
-    "issuer-documents",
-    71,
-    title="The issuer's discovery document or keys are not publicly available.",
-    symptom="InvalidIdentityToken: Couldn't retrieve verification key from your identity provider",
-    looks_at="the issuer's discovery document and keys over HTTPS",
-    remedy="Serve the discovery document and the keys publicly at the issuer's URL.",
-    source=_DISCOVERY,
-    of_cluster=True,
-)
+@check_of("issuer-documents")
 def _documents(facts: Facts) -> Judgement:
     published = facts.published_keys
     if not isinstance(published, Unreadable):
@@ -74,16 +50,7 @@ def _documents(facts: Facts) -> Judgement:
     )
 
 
-@cluster_cause(
-    "issuer-keys",
-    70,
-    title="The issuer does not publish all keys that sign the cluster's tokens.",
-    symptom="InvalidIdentityToken: Couldn't retrieve verification key from your identity provider",
-    looks_at="the issuer's public keys over HTTPS, GET /openid/v1/jwks of the API server",
-    remedy="Publish the cluster's keys at the issuer's URL.",
-    source=_DISCOVERY,
-    of_cluster=True,
-)
+@check_of("issuer-keys")
 def _keys(facts: Facts) -> Judgement:
     published, own = have(facts.published_keys), have(facts.cluster_keys)
     if own <= published:
@@ -97,16 +64,7 @@ def _keys(facts: Facts) -> Judgement:
     )
 
 
-@cluster_cause(
-    "sts-endpoint-policy",
-    55,
-    title="The policy of the VPC's STS endpoint does not allow the call.",
-    symptom="AccessDenied only inside the VPC; STS accepts the same token elsewhere",
-    looks_at="ec2 DescribeVpcEndpoints (endpoints for STS in the cluster's VPC)",
-    remedy="Allow sts:AssumeRoleWithWebIdentity for every principal: the unsigned call has no principal.",
-    source="iam:reference_sts_vpc_endpoint_create.html",
-    of_cluster=True,
-)
+@check_of("sts-endpoint-policy")
 def _endpoint_policy(facts: Facts) -> Judgement:
     endpoints = have(facts.sts_endpoints)
     if not endpoints:
@@ -132,9 +90,8 @@ def _endpoint_policy(facts: Facts) -> Judgement:
     return ok("the endpoint policy allows the call", endpoint=listed(item.id for item in endpoints))
 
 
-def _lets_through(document: dict[str, Any]) -> bool | None:
-    statements = [item for item in as_list(document.get("Statement", [])) if isinstance(item, dict)]
-    fitting = [item for item in statements if _fits(item)]
+def _lets_through(document: Document) -> bool | None:
+    fitting = [item for item in statements(document) if does(item, ACTION) and _is_for_everybody(item)]
     denying = [item for item in fitting if item.get("Effect") == "Deny"]
     allowing = [item for item in fitting if item.get("Effect") == "Allow"]
     if any(not item.get("Condition") for item in denying) or not allowing:
@@ -142,27 +99,15 @@ def _lets_through(document: dict[str, Any]) -> bool | None:
     return None if denying or all(item.get("Condition") for item in allowing) else True
 
 
-def _fits(item: dict[str, Any]) -> bool:
-    excluding = "NotAction" in item
-    actions = tuple(map(str, as_list(item["NotAction"] if excluding else item.get("Action", []))))
-    principal = item.get("Principal", "*")
-    everybody = principal == "*" or (isinstance(principal, dict) and "*" in as_list(principal.get("AWS", [])))
-    return covers(actions, ACTION) != excluding and everybody
+def _is_for_everybody(item: Statement) -> bool:
+    return item.get("Principal", "*") == "*" or "*" in principals(item, "AWS")
 
 
 _PROXIES = frozenset({"istio-proxy", "linkerd-proxy", "envoy"})
 _HOLDS = re.compile(r"holdApplicationUntilProxyStarts[\"']?\s*:\s*[\"']?true")
 
 
-@pod_cause(
-    "pod-host-network",
-    15,
-    title="The pods can use the node's credentials, which hides IRSA failures.",
-    symptom="No error, but the node's role as principal",
-    looks_at="hostNetwork of the pods",
-    remedy="Remove hostNetwork and set the nodes' hop limit to 1. IRSA itself works with hostNetwork.",
-    source="https://docs.aws.amazon.com/eks/latest/best-practices/identity-and-access-management.html",
-)
+@check_of("pod-host-network")
 def _host_network(facts: Facts) -> Judgement:
     found = [pod for pod in facts.named.users() if pod.host_network]
     if not found:
@@ -170,15 +115,7 @@ def _host_network(facts: Facts) -> Judgement:
     return unknown("pods with hostNetwork can use the node's credentials", pods=pod_names(found))
 
 
-@pod_cause(
-    "node-hop-limit",
-    14,
-    title="The nodes' metadata service answers pods, which hides IRSA failures.",
-    symptom="No error, but the node's role as principal",
-    looks_at="ec2 DescribeInstances (MetadataOptions) of the pods' nodes",
-    remedy="Set the nodes' hop limit to 1. IRSA itself works with any hop limit.",
-    source="https://docs.aws.amazon.com/eks/latest/best-practices/identity-and-access-management.html",
-)
+@check_of("node-hop-limit")
 def _hop_limit(facts: Facts) -> Judgement:
     names = node_names(facts.named.users())
     if not names:
@@ -203,15 +140,7 @@ def node_names(pods: Iterable[Pod]) -> list[str]:
     return sorted({pod.node for pod in pods if pod.node and not pod.node.startswith("fargate-")})
 
 
-@pod_cause(
-    "pod-mesh",
-    25,
-    title="A sidecar may block the call to STS, at least at startup.",
-    symptom="Connect to sts.REGION.amazonaws.com:443: connection refused, usually when the pod starts",
-    looks_at="containers named istio-proxy, linkerd-proxy or envoy in the pods",
-    remedy="Start the application after the sidecar (Istio: holdApplicationUntilProxyStarts).",
-    source="https://istio.io/latest/docs/ops/common-problems/injection/",
-)
+@check_of("pod-mesh")
 def _mesh(facts: Facts) -> Judgement:
     users = facts.named.users()
     found = [pod for pod in users if any(item.name in _PROXIES for item in pod.containers)]
@@ -234,15 +163,7 @@ def _waits(pod: Pod) -> bool:
     return linkerd == "enabled" or bool(_HOLDS.search(settings))
 
 
-@pod_cause(
-    "pod-network-policy",
-    26,
-    title="A NetworkPolicy may block the calls to STS.",
-    symptom="Connect timeout on endpoint URL: https://sts.REGION.amazonaws.com/",
-    looks_at="egress NetworkPolicies of the namespace that select the pods",
-    remedy="Allow egress on TCP port 443 to STS or its VPC endpoint.",
-    source="https://kubernetes.io/docs/concepts/services-networking/network-policies/",
-)
+@check_of("pod-network-policy")
 def _network_policy(facts: Facts) -> Judgement:
     pods = facts.named.users()
     policies = have(facts.named.network_policies)

@@ -10,7 +10,7 @@ from irsa_cli.core.doctor.clues.exchanges import is_admitted
 from irsa_cli.core.doctor.clues.injection import leaves_the_token_to_it, takes_profile
 from irsa_cli.core.doctor.commands import edit, restart
 from irsa_cli.core.doctor.facts import Facts, Subject
-from irsa_cli.core.doctor.finding import Judgement, hint, ok, pod_cause, problem, suspect, unknown
+from irsa_cli.core.doctor.finding import Judgement, check_of, hint, ok, problem, suspect, unknown
 from irsa_cli.core.doctor.subjects import (
     ROLE_ENV,
     TOKEN_ENV,
@@ -23,21 +23,12 @@ from irsa_cli.core.doctor.subjects import (
 )
 from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.kinds import Container, Pod
-from irsa_cli.core.policies.policy import as_list
-from irsa_cli.core.policies.statements import covers
+from irsa_cli.core.policies.statements import actions_of, allowing, covers
 from irsa_cli.core.trust.assuming import ASSUME, names_role
 from irsa_cli.core.values.arn import Arn
 
 
-@pod_cause(
-    "pod-role-differs",
-    90,
-    title="The pods use another role than the annotation's.",
-    symptom="Another principal than expected, or AccessDenied for an old role",
-    looks_at=f"{ROLE_ENV} of the pods' containers, the ServiceAccount's annotation",
-    remedy="Restart the pods. If their template sets AWS_ROLE_ARN, remove that variable.",
-    source="eks:associate-service-account-role.html",
-)
+@check_of("pod-role-differs")
 def _role(facts: Facts) -> Judgement:
     wanted = facts.named.annotation()
     found = [
@@ -70,15 +61,7 @@ def _is_set_by_template(facts: Facts, pod: Pod, container: Container) -> bool:
     return stands_before_region(container, ROLE_ENV)
 
 
-@pod_cause(
-    "pod-audience-differs",
-    89,
-    title="The pods' tokens have another audience than the ServiceAccount's.",
-    symptom="InvalidIdentityToken: Incorrect token audience, or AccessDenied",
-    looks_at="the projected token in the pods' volumes, the annotation eks.amazonaws.com/audience",
-    remedy="Restart the pods. If their template mounts the token, set the audience there.",
-    source="webhook:#readme",
-)
+@check_of("pod-audience-differs")
 def _audience(facts: Facts) -> Judgement:
     wanted = audience_of(facts, facts.named)
     pods = {pod.name: pod for pod, _ in injected_users(facts.named)}
@@ -125,15 +108,7 @@ def _token_volumes(pod: Pod) -> set[str]:
     } | {TOKEN_VOLUME}
 
 
-@pod_cause(
-    "pod-env-partial",
-    89,
-    title="A container sets only one of the two variables, and the webhook does not add the other.",
-    symptom="The SDK does not use the web identity or finds no token file.",
-    looks_at=f"{ROLE_ENV} and {TOKEN_ENV} of the pods' containers",
-    remedy="Set both variables in the pod template, or neither.",
-    source="webhook:#readme",
-)
+@check_of("pod-env-partial")
 def _partial(facts: Facts) -> Judgement:
     found = [
         (pod, item)
@@ -157,15 +132,7 @@ def _partial(facts: Facts) -> Judgement:
 _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 
 
-@pod_cause(
-    "pod-static-credentials",
-    87,
-    title="Static access keys in the container override the web identity.",
-    symptom="Another principal (an IAM user) in errors, or InvalidClientTokenId",
-    looks_at="names (not values) of the pods' variables and of the ConfigMap keys in envFrom",
-    remedy="Remove AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY from the pod template.",
-    source="sdk:standardized-credentials.html",
-)
+@check_of("pod-static-credentials")
 def _static(facts: Facts) -> Judgement:
     subject, pods = facts.named, facts.named.users()
     found = [(pod, item) for pod in pods for item in pod.containers if _has_keys(subject, item)]
@@ -217,15 +184,7 @@ def _has_keys(subject: Subject, container: Container) -> bool:
 _ASSUME = re.compile(r"assume", re.IGNORECASE)
 
 
-@pod_cause(
-    "pod-role-twice",
-    40,
-    title="The application has the role in its own settings and may assume it a second time.",
-    symptom="User: .../assumed-role/ROLE/... is not authorized to perform: sts:AssumeRole on resource: ROLE",
-    looks_at="variables and arguments with the role's ARN, the role's trust policy",
-    remedy="Remove the role from the application's settings: its SDK assumes it already.",
-    source="https://aws.amazon.com/blogs/security/announcing-an-update-to-iam-role-trust-policy-behavior/",
-)
+@check_of("pod-role-twice")
 def _twice(facts: Facts) -> Judgement:
     subject = facts.named
     arn = str(subject.role_arn())
@@ -269,9 +228,6 @@ def _is_to_assume(container: Container, arn: str) -> bool:
 def _trusts_itself(role: Role) -> bool:
     names = names_role(Arn.parse(role.arn), role.arn)
     return any(
-        isinstance(item, dict)
-        and item.get("Effect") == "Allow"
-        and covers(tuple(map(str, as_list(item.get("Action", [])))), ASSUME)
-        and names(item.get("Principal", {}))
-        for item in as_list(role.trust.get("Statement", []))
+        covers(actions_of(item), ASSUME) and names(item.get("Principal", {}))
+        for _, item in allowing(role.trust)
     )

@@ -7,7 +7,7 @@ import re
 from irsa_cli.core.doctor.clues.exchanges import is_admitted
 from irsa_cli.core.doctor.commands import annotate, edit
 from irsa_cli.core.doctor.facts import Facts
-from irsa_cli.core.doctor.finding import Judgement, hint, ok, pod_cause, problem, suspect, unknown
+from irsa_cli.core.doctor.finding import Judgement, check_of, hint, ok, problem, suspect, unknown
 from irsa_cli.core.doctor.subjects import TOKEN_ENV, injected_users, listed, where
 from irsa_cli.core.objects.kinds import Container, Pod
 from irsa_cli.core.objects.unreadable import Unreadable, have
@@ -24,15 +24,7 @@ _CLI_IMAGE = re.compile(
 _READABLE_SINCE = (1, 19)
 
 
-@pod_cause(
-    "pod-region",
-    45,
-    title="The container has no region setting.",
-    symptom="lookup sts..amazonaws.com: no such host, or: You must specify a region",
-    looks_at="AWS_REGION and AWS_DEFAULT_REGION of the pods' containers",
-    remedy="Set AWS_REGION in the pod template. The EKS webhook normally sets it.",
-    source="sdk:feature-region.html",
-)
+@check_of("pod-region")
 def _region(facts: Facts) -> Judgement:
     found = _without_region(facts)
     if not found:
@@ -47,15 +39,7 @@ def _without_region(facts: Facts) -> list[tuple[Pod, Container]]:
     return [(pod, item) for pod, item in found if not any(name in item.env for name in _REGIONS)]
 
 
-@pod_cause(
-    "pod-china-region",
-    60,
-    title="In China the SDK needs AWS_DEFAULT_REGION.",
-    symptom="InvalidClientTokenId: The security token included in the request is invalid",
-    looks_at="the cluster's partition, AWS_DEFAULT_REGION of the pods' containers",
-    remedy="Set AWS_DEFAULT_REGION in the pod template.",
-    source="https://repost.aws/knowledge-center/eks-troubleshoot-oidc-and-irsa",
-)
+@check_of("pod-china-region")
 def _china(facts: Facts) -> Judgement:
     if facts.cluster.partition != "aws-cn":
         return ok("the cluster is not in China")
@@ -70,15 +54,7 @@ def _china(facts: Facts) -> Judgement:
     )
 
 
-@pod_cause(
-    "pod-sts-endpoint",
-    55,
-    title="The container has conflicting settings for the STS endpoint.",
-    symptom="SignatureDoesNotMatch: Credential should be scoped to a valid region",
-    looks_at="AWS_ENDPOINT_URL_STS and AWS_STS_REGIONAL_ENDPOINTS of the pods' containers",
-    remedy="Remove AWS_ENDPOINT_URL_STS from the pod template.",
-    source="sdk:feature-sts-regionalized-endpoints.html",
-)
+@check_of("pod-sts-endpoint")
 def _endpoint(facts: Facts) -> Judgement:
     found = [(pod, item) for pod, item in injected_users(facts.named) if _contradicts(item)]
     if not found:
@@ -97,17 +73,7 @@ def _contradicts(container: Container) -> bool:
     return url == "https://sts.amazonaws.com" and container.env.get(_WHICH_STS) == "regional"
 
 
-@pod_cause(
-    "sts-global-endpoint",
-    35,
-    title="The pods use the global STS endpoint, which the VPC endpoint does not serve.",
-    symptom='Post "https://sts.amazonaws.com/": dial tcp: i/o timeout',
-    looks_at=f"the annotation {STS_REGIONAL_ANNOTATION}, ec2 DescribeVpcEndpoints, cloudtrail LookupEvents,"
-    " images of the pods' containers",
-    remedy="Annotate the ServiceAccount for regional endpoints, then restart the pods. If the SDK ignores"
-    " AWS_STS_REGIONAL_ENDPOINTS, upgrade it or set AWS_ENDPOINT_URL_STS.",
-    source="eks:configure-sts-endpoint.html",
-)
+@check_of("sts-global-endpoint")
 def _global_endpoint(facts: Facts) -> Judgement:
     annotated = facts.named.existing().annotations.get(STS_REGIONAL_ANNOTATION, "true")
     if annotated != "false":
@@ -145,15 +111,7 @@ def _by_old_sdk(facts: Facts) -> Judgement:
     )
 
 
-@pod_cause(
-    "pod-windows",
-    75,
-    title="A Windows pod has Linux paths.",
-    symptom="The SDK does not find the token file.",
-    looks_at=f"the pods' os and nodeSelector, {TOKEN_ENV}",
-    remedy="Add the nodeSelector kubernetes.io/os: windows to the pod template: the webhook needs it.",
-    source="webhook:#readme",
-)
+@check_of("pod-windows")
 def _windows(facts: Facts) -> Judgement:
     found = [
         (pod, item)
@@ -173,16 +131,7 @@ def _windows(facts: Facts) -> Judgement:
     )
 
 
-@pod_cause(
-    "pod-token-unreadable",
-    70,
-    title="Only root can read the token file, and the container runs as another user.",
-    symptom="open /var/run/secrets/eks.amazonaws.com/serviceaccount/token: permission denied",
-    looks_at="eks DescribeCluster (version), runAsUser and fsGroup of the pods",
-    remedy="Set fsGroup: 65534 in the pod's securityContext. Kubernetes 1.19 and later do not need it.",
-    source="https://github.com/kubernetes/enhancements/tree/master/keps/sig-storage/"
-    "2451-service-account-token-volumes",
-)
+@check_of("pod-token-unreadable")
 def _unreadable(facts: Facts) -> Judgement:
     version = re.match(r"(\d+)\.(\d+)", have(facts.eks).version)
     if not version:
@@ -214,17 +163,7 @@ def _user(pod: Pod, container: Container) -> int | None:
     return pod.user if container.user is None else container.user
 
 
-@pod_cause(
-    "sdk-too-old",
-    65,
-    title="The SDK in the container is too old for IRSA.",
-    symptom="The node's role or no credentials, although the environment is right",
-    looks_at="images of the pods' containers (only the AWS CLI's images show a version)",
-    remedy="Upgrade to a supported version: boto3 1.9.220, botocore 1.12.200, AWS CLI 1.16.232, Go 1.23.13,"
-    " Java 1.11.704 or 2.10.11; JavaScript 2.525.0 or 3.27.0, Ruby 3.58.0, C++ 1.7.174, .NET 3.3.659.1,"
-    " PHP 3.110.7.",
-    source="eks:iam-roles-for-service-accounts-minimum-sdk.html",
-)
+@check_of("sdk-too-old")
 def _sdk(facts: Facts) -> Judgement:
     found = injected_users(facts.named)
     versions = {item.image: cli_version(item) for _, item in found}

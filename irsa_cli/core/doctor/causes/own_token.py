@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from irsa_cli.core.doctor.clues.trust_flaws import flaws
 from irsa_cli.core.doctor.commands import edit, of_role, rewrite_trust
 from irsa_cli.core.doctor.facts import Facts, Subject
-from irsa_cli.core.doctor.finding import Judgement, ok, pod_cause, problem, suspect, unknown
+from irsa_cli.core.doctor.finding import Judgement, check_of, ok, problem, suspect, unknown
 from irsa_cli.core.doctor.subjects import (
     ROLE_ENV,
     TOKEN_ENV,
@@ -122,17 +122,7 @@ def roles_named(subject: Subject) -> list[str]:
     return list(dict.fromkeys(item.role for item in own_tokens(subject) if is_role(item.role)))
 
 
-@pod_cause(
-    "pod-own-token",
-    88,
-    title="A container sets its own role and token, and the role does not trust that token.",
-    symptom="AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity, or Incorrect token"
-    " audience",
-    looks_at=f"{ROLE_ENV} and {TOKEN_ENV} of the pods' containers, their projected tokens, iam GetRole",
-    remedy="Allow the pod's ServiceAccount and the token's audience in the role's trust policy, or fix the"
-    " role and the audience in the pod template.",
-    source="eks:pod-configuration.html",
-)
+@check_of("pod-own-token")
 def _own_token(facts: Facts) -> Judgement:
     have(facts.named.pods)
     found, hidden = own_tokens(facts.named), hidden_tokens(facts)
@@ -217,15 +207,7 @@ def _admit(facts: Facts, role: Role, identity: WebIdentity) -> str:
     return rewrite_trust(facts, role, document, why)
 
 
-@pod_cause(
-    "pod-token-volume",
-    88,
-    title="The token file is not mounted where the SDK looks for it.",
-    symptom="open /var/run/secrets/eks.amazonaws.com/serviceaccount/token: no such file or directory",
-    looks_at=f"{TOKEN_ENV}, the volumes and mounts of the pods",
-    remedy=f"Rename your own volume {TOKEN_VOLUME}, or mount a projected token.",
-    source="webhook:#readme",
-)
+@check_of("pod-token-volume")
 def _volume(facts: Facts) -> Judgement:
     found = [(pod, item) for pod, item in injected_users(facts.named) if not _has_token(pod, item)]
     if not found:
@@ -260,15 +242,7 @@ def _file_at(mount: str, token: str, part: str) -> str:
     return f"{mount.rstrip('/')}/{inside}" if inside else mount.rstrip("/")
 
 
-@pod_cause(
-    "pod-token-kept",
-    76,
-    title="The token is mounted by subPath, so kubelet never renews the container's file.",
-    symptom="It works until the token expires (a day by default); then ExpiredTokenException: Token expired",
-    looks_at=f"{TOKEN_ENV}, subPath of the volume mounts of the pods' containers",
-    remedy="Mount the whole token volume at a folder, without subPath.",
-    source="https://kubernetes.io/docs/concepts/storage/projected-volumes/",
-)
+@check_of("pod-token-kept")
 def _kept(facts: Facts) -> Judgement:
     found = [(pod, item) for pod, item in injected_users(facts.named) if _is_kept(pod, item)]
     if not found:

@@ -9,24 +9,16 @@ from irsa_cli.core.doctor.clues.injection import AGENT, POD_IDENTITY_ENV, has_po
 from irsa_cli.core.doctor.clues.pod_identity_trust import SERVICE, actions, said_to_role, said_to_service
 from irsa_cli.core.doctor.clues.usage import has_nothing, has_role, is_near
 from irsa_cli.core.doctor.commands import eks, in_account, of_power, restart, rewrite_trust
-from irsa_cli.core.doctor.facts import Facts, OtherAssociation
-from irsa_cli.core.doctor.finding import (
-    Decided,
-    Judgement,
-    account_cause,
-    ok,
-    pod_cause,
-    problem,
-    unknown,
-    webhook_cause,
-)
+from irsa_cli.core.doctor.facts import Facts, OtherAssociation, known
+from irsa_cli.core.doctor.finding import Decided, Judgement, check_of, ok, problem, unknown
 from irsa_cli.core.doctor.subjects import listed, pod_names, starts
 from irsa_cli.core.objects.aws import Association, Role
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.unreadable import CannotTell, have
-from irsa_cli.core.policies import policy
+from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.trust.assuming import Said, lacking
 from irsa_cli.core.trust.evaluation import Answer
+from irsa_cli.core.trust.trust_policy import with_statement
 
 _FARGATE = "eks.amazonaws.com/fargate-profile"
 _TOKEN_VOLUME = "eks-pod-identity-token"  # noqa: S105 - a volume's name
@@ -41,15 +33,7 @@ def association_of(facts: Facts) -> Association:
     return association
 
 
-@webhook_cause(
-    "pod-identity-trust",
-    60,
-    title="The role of the Pod Identity association does not trust EKS Pod Identity.",
-    symptom="AccessDenied from the EKS Pod Identity agent; no credentials in the pods",
-    looks_at="eks DescribePodIdentityAssociation, iam GetRole (trust policy)",
-    remedy=f"Allow sts:AssumeRole and sts:TagSession for the principal {SERVICE}.",
-    source="eks:pod-id-role.html",
-)
+@check_of("pod-identity-trust")
 def _trust(facts: Facts) -> Judgement:
     association = association_of(facts)
     role = have(facts.named.association_role)
@@ -100,23 +84,10 @@ def _admit(facts: Facts, association: Association, role: Role) -> str:
         "Action": list(actions(association)),
         "Condition": {"StringEquals": equal},
     }
-    return _with_statement(facts, role, wanted)
+    return rewrite_trust(facts, role, with_statement(role.trust, wanted), of_power(role))
 
 
-def _with_statement(facts: Facts, role: Role, wanted: policy.Document) -> str:
-    document = {**role.trust, "Statement": [*policy.as_list(role.trust.get("Statement", [])), wanted]}
-    return rewrite_trust(facts, role, document, of_power(role))
-
-
-@webhook_cause(
-    "pod-identity-target",
-    58,
-    title="The target role of the Pod Identity association does not trust the association's role.",
-    symptom="AccessDenied for sts:AssumeRole on the target role; no credentials in the pods",
-    looks_at="eks DescribePodIdentityAssociation, iam GetRole (trust policy of the target role)",
-    remedy="Allow sts:AssumeRole and sts:TagSession for the association's role in the target's trust policy.",
-    source="eks:pod-id-assign-target-role.html",
-)
+@check_of("pod-identity-target")
 def _target(facts: Facts) -> Judgement:
     association = association_of(facts)
     if not association.target_role_arn:
@@ -128,7 +99,7 @@ def _target(facts: Facts) -> Judgement:
             fix=eks(facts, "list-pod-identity-associations"),
             role=association.target_role_arn,
         )
-    wanted: policy.Document = {
+    wanted: Document = {
         "Effect": "Allow",
         "Principal": {"AWS": association.role_arn},
         "Action": list(actions(association)),
@@ -136,18 +107,11 @@ def _target(facts: Facts) -> Judgement:
     if association.external_id:
         wanted["Condition"] = {"StringEquals": {"sts:ExternalId": association.external_id}}
     said = said_to_role(role.trust, facts, association)
-    return _judged(facts, role, said, _with_statement(facts, role, wanted))
+    fix = rewrite_trust(facts, role, with_statement(role.trust, wanted), of_power(role))
+    return _judged(facts, role, said, fix)
 
 
-@webhook_cause(
-    "pod-identity-agent",
-    59,
-    title="The cluster has no EKS Pod Identity agent.",
-    symptom="Error retrieving metadata: Read timeout on endpoint URL http://169.254.170.23/v1/credentials",
-    looks_at=f"eks ListAddons, eks DescribeCluster (Auto Mode includes it), pods of {AGENT}",
-    remedy=f"Install the add-on {AGENT}, or use IRSA instead of the association.",
-    source="eks:pod-id-agent-setup.html",
-)
+@check_of("pod-identity-agent")
 def _agent(facts: Facts) -> Judgement:
     association_of(facts)
     if have(facts.named.agent):
@@ -159,15 +123,7 @@ def _agent(facts: Facts) -> Judgement:
     )
 
 
-@webhook_cause(
-    "pod-identity-endpoint",
-    24,
-    title="The EKS Pod Identity agent may not reach its service from the VPC.",
-    symptom="Error retrieving metadata: Read timeout on endpoint URL http://169.254.170.23/v1/credentials",
-    looks_at="ec2 DescribeVpcEndpoints (for STS, and for eks-auth)",
-    remedy="In a VPC without internet access, create an interface endpoint for eks-auth.",
-    source="eks:pod-id-agent-setup.html",
-)
+@check_of("pod-identity-endpoint")
 def _endpoint(facts: Facts) -> Judgement:
     association_of(facts)
     if have(facts.named.auth_endpoints):
@@ -177,15 +133,7 @@ def _endpoint(facts: Facts) -> Judgement:
     return unknown("the VPC has an endpoint for STS but none for eks-auth; it may have internet access")
 
 
-@pod_cause(
-    "pod-identity-platform",
-    61,
-    title="The pods run on Fargate or Windows, without EKS Pod Identity.",
-    symptom="No credentials in the pods; nothing listens at 169.254.170.23",
-    looks_at=f"os of the pods, their label {_FARGATE}; eks ListPodIdentityAssociations",
-    remedy="Use IRSA on Fargate and Windows: delete the association and annotate the ServiceAccount.",
-    source="eks:pod-identities.html#pod-id-considerations",
-)
+@check_of("pod-identity-platform")
 def _platform(facts: Facts) -> Judgement:
     association = association_of(facts)
     users = facts.named.users()
@@ -206,14 +154,7 @@ def _platform(facts: Facts) -> Judgement:
     )
 
 
-@pod_cause(
-    "pod-older-than-association",
-    62,
-    title="The pods were created before the Pod Identity association.",
-    looks_at="eks DescribePodIdentityAssociation (createdAt), the pods' environment and start time",
-    remedy="Restart the pods. A new association takes some seconds to work.",
-    source="eks:pod-identities.html#pod-id-considerations",
-)
+@check_of("pod-older-than-association")
 def _older(facts: Facts) -> Judgement:
     association = association_of(facts)
     made = association.created
@@ -237,15 +178,7 @@ def runs_without(pod: Pod) -> bool:
     return _FARGATE in pod.labels or pod.os == "windows"
 
 
-@pod_cause(
-    "pod-identity-gone",
-    92,
-    title="The pods use EKS Pod Identity, but their association was deleted.",
-    symptom="No credentials: the agent finds no association, and the SDK tries nothing else.",
-    looks_at="AWS_CONTAINER_CREDENTIALS_FULL_URI and volumes of the pods, eks ListPodIdentityAssociations",
-    remedy="Restart the pods: they get the role of the ServiceAccount's annotation, if any.",
-    source="eks:pod-id-association.html",
-)
+@check_of("pod-identity-gone")
 def _gone(facts: Facts) -> Judgement:
     if have(facts.named.association) is not None:
         return ok("its association exists")
@@ -280,31 +213,20 @@ def is_similar(one: tuple[str, str], other: tuple[str, str]) -> bool:
 def unused(facts: Facts) -> tuple[OtherAssociation, ...]:
     """Associations for nearly its name of which nobody has anything, while its own pods have nothing."""
     subject = facts.named
-    found = subject.other_associations
-    if not isinstance(found, tuple) or subject.association is not None:
+    if subject.association is not None or not any(map(has_nothing, subject.known_users())):
         return ()
-    if not any(map(has_nothing, subject.known_users())):
-        return ()
-    return tuple(item for item in found if _is_unused(facts, item))
+    return tuple(item for item in known(subject.other_associations) if _is_unused(facts, item))
 
 
 def _is_unused(facts: Facts, other: OtherAssociation) -> bool:
     accounts = facts.accounts if isinstance(facts.accounts, tuple) else None
     if accounts is not None and all(item.full_name != other.full_name for item in accounts):
         return True
-    pods = facts.named.pods if isinstance(facts.named.pods, tuple) else ()
-    here = other.namespace == facts.named.namespace
-    return here and all(pod.service_account != other.name for pod in pods if pod.is_alive)
+    used = {pod.service_account for pod in known(facts.named.pods) if pod.is_alive}
+    return other.namespace == facts.named.namespace and other.name not in used
 
 
-@account_cause(
-    LOST,
-    98,
-    title="The Pod Identity association is for another ServiceAccount.",
-    looks_at="eks ListPodIdentityAssociations, ServiceAccounts and pods of the namespace",
-    remedy="Associate the role with the pods' ServiceAccount, or change the pods' ServiceAccount.",
-    source="eks:pod-id-association.html",
-)
+@check_of(LOST)
 def _other_name(facts: Facts) -> Judgement:
     subject = facts.named
     account = subject.existing()

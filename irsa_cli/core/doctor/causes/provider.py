@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 import shlex
 
+from irsa_cli.core.doctor.clues.injection import is_injected
 from irsa_cli.core.doctor.commands import in_account, proposed
-from irsa_cli.core.doctor.facts import Facts
-from irsa_cli.core.doctor.finding import Judgement, cluster_cause, ok, problem
+from irsa_cli.core.doctor.facts import Facts, known
+from irsa_cli.core.doctor.finding import Judgement, check_of, ok, problem
 from irsa_cli.core.doctor.subjects import (
     annotations_of,
     audience_of,
-    injected,
     listed,
     provider_of,
     provider_there,
@@ -67,24 +67,13 @@ def _is_needed(facts: Facts) -> bool:
         return True
     annotations = annotations_of(subject)
     # A pod may bring a token of its own, besides.
-    pods = subject.pods if isinstance(subject.pods, tuple) else ()
-    needed = ROLE_ARN_ANNOTATION in annotations or any(
-        injected(item) for pod in pods if pod.service_account == subject.name for item in pod.containers
-    )
+    pods = (pod for pod in known(subject.pods) if pod.service_account == subject.name)
+    needed = ROLE_ARN_ANNOTATION in annotations or any(map(is_injected, pods))
     # An association needs no provider.
     return needed or have(subject.association) is None
 
 
-@cluster_cause(
-    "provider-missing",
-    96,
-    title="IAM has no OIDC provider for the cluster's issuer.",
-    symptom="InvalidIdentityToken: No OpenIDConnect provider found in your account for ISSUER",
-    looks_at="eks DescribeCluster (issuer), iam GetOpenIDConnectProvider in the role's account",
-    remedy="Create the provider: irsa associate-oidc.",
-    source="eks:enable-iam-roles-for-service-accounts.html",
-    of_cluster=True,
-)
+@check_of("provider-missing")
 def _missing(facts: Facts) -> Judgement:
     _own_account(facts)
     if have(facts.provider) is not None:
@@ -106,15 +95,7 @@ def _missing(facts: Facts) -> Judgement:
     )
 
 
-@cluster_cause(
-    "provider-account",
-    96,
-    title="The role is in another account, where the issuer has no OIDC provider.",
-    symptom="InvalidIdentityToken: No OpenIDConnect provider found in your account for ISSUER",
-    looks_at="the account in the annotation, iam GetOpenIDConnectProvider there (--iam-assume-role)",
-    remedy="Create the provider in the role's account, or chain from a role in the cluster's account.",
-    source="eks:cross-account-access.html",
-)
+@check_of("provider-account")
 def _other_account(facts: Facts) -> Judgement:
     account = facts.named.role_arn().account
     if account == facts.cluster.home:
@@ -135,16 +116,7 @@ def _other_account(facts: Facts) -> Judgement:
     )
 
 
-@cluster_cause(
-    "provider-url",
-    95,
-    title="The OIDC provider has another spelling of the issuer URL.",
-    symptom="InvalidIdentityToken: No OpenIDConnect provider found in your account for ISSUER",
-    looks_at="eks DescribeCluster (issuer), iam ListOpenIDConnectProviders",
-    remedy="Create a provider for the exact issuer URL from DescribeCluster and fix the trust policies.",
-    source="iam:id_roles_providers_create_oidc.html",
-    of_cluster=True,
-)
+@check_of("provider-url")
 def _url(facts: Facts) -> Judgement:
     _own_account(facts)
     if have(facts.provider) is not None:
@@ -162,16 +134,7 @@ def _url(facts: Facts) -> Judgement:
     )
 
 
-@cluster_cause(
-    "provider-audience",
-    93,
-    title="The OIDC provider does not accept the tokens' audience.",
-    symptom="InvalidIdentityToken: Incorrect token audience",
-    looks_at="iam GetOpenIDConnectProvider (ClientIDList), the annotation eks.amazonaws.com/audience",
-    remedy="Add the audience to the existing provider.",
-    source="https://docs.aws.amazon.com/IAM/latest/APIReference/API_AddClientIDToOpenIDConnectProvider.html",
-    of_cluster=True,
-)
+@check_of("provider-audience")
 def _audience(facts: Facts) -> Judgement:
     if not _is_needed(facts):
         return ok(_UNNEEDED)
@@ -209,16 +172,7 @@ def _is_annotated(facts: Facts) -> bool:
     return AUDIENCE_ANNOTATION in annotations_of(facts.subject)
 
 
-@cluster_cause(
-    "provider-quota",
-    60,
-    title="The account has reached its quota of OIDC providers.",
-    symptom="LimitExceeded: Cannot exceed quota for OpenIdConnectProvidersPerAccount",
-    looks_at="iam ListOpenIDConnectProviders, GetAccountSummary",
-    remedy="Delete the providers of deleted clusters, or request a higher quota.",
-    source="iam:reference_iam-quotas.html",
-    of_cluster=True,
-)
+@check_of("provider-quota")
 def _quota(facts: Facts) -> Judgement:
     _own_account(facts)
     if have(facts.provider) is not None:
@@ -236,17 +190,7 @@ def _quota(facts: Facts) -> Judgement:
     )
 
 
-@cluster_cause(
-    "provider-thumbprint",
-    20,
-    title="The OIDC provider's thumbprint does not match the issuer's certificate.",
-    symptom="InvalidIdentityToken: ... HTTPS certificate doesn't match configured thumbprint",
-    looks_at="iam GetOpenIDConnectProvider, the issuer's host",
-    remedy="Run aws iam update-open-id-connect-provider-thumbprint. It has no effect for EKS issuers: IAM"
-    " uses its own certificate authorities.",
-    source="iam:id_roles_providers_create_oidc_verify-thumbprint.html",
-    of_cluster=True,
-)
+@check_of("provider-thumbprint")
 def _thumbprint(facts: Facts) -> Judgement:
     found = _provider(facts)
     if host_path(facts.cluster.issuer).startswith("oidc.eks."):

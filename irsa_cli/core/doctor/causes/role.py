@@ -11,15 +11,16 @@ from irsa_cli.core.doctor.clues.exchanges import why_no_call
 from irsa_cli.core.doctor.clues.meant import admitting
 from irsa_cli.core.doctor.clues.trust_flaws import require_admitted
 from irsa_cli.core.doctor.commands import in_account, is_made_for, make
-from irsa_cli.core.doctor.facts import Facts
-from irsa_cli.core.doctor.finding import Judgement, ok, problem, role_cause, unknown
+from irsa_cli.core.doctor.facts import Facts, known
+from irsa_cli.core.doctor.finding import Judgement, check_of, ok, problem, unknown
 from irsa_cli.core.doctor.subjects import annotations_of, audience_of, listed, provider_of
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.notes import wrote
 from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.unreadable import Unreadable, have
-from irsa_cli.core.plan.states import COMMIT_TAG, ROLE_ARN_ANNOTATION
-from irsa_cli.core.policies.policy import Document, as_list
+from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
+from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.policies.statements import actions_of, allowing
 from irsa_cli.core.trust.rules.judge import wide_trusts
 from irsa_cli.core.trust.rules.power import power
 from irsa_cli.core.trust.rules.rule import in_one_line
@@ -28,15 +29,7 @@ _SPREADING = timedelta(seconds=60)
 """For how long IAM may still be spreading what is new; public reports measure 2 to 60 seconds."""
 
 
-@role_cause(
-    "role-new",
-    30,
-    title="The role is new, and STS may not know it yet.",
-    symptom="AccessDenied for some seconds; then it works",
-    looks_at="iam GetRole (CreateDate)",
-    remedy="Wait a minute. irsa create-sa --verify waits until STS accepts the token.",
-    source="iam:troubleshoot.html#troubleshoot_general_eventual-consistency",
-)
+@check_of("role-new")
 def _new(facts: Facts) -> Judgement:
     role = facts.named.annotated_role()
     if role.created is None:
@@ -47,16 +40,7 @@ def _new(facts: Facts) -> Judgement:
     return ok("the role is old enough", created=role.created.isoformat())
 
 
-@role_cause(
-    "role-incomplete",
-    99,
-    title="The irsa run that creates or deletes the role has not finished.",
-    symptom="User: arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION is not authorized to perform: ACTION",
-    looks_at=f"iam GetRole (the tags {COMMIT_TAG} and irsa/transaction)",
-    remedy="Wait for that run. If it was interrupted, run the same irsa create-sa again: it completes the"
-    " role, even after a partial deletion. To delete the role: irsa delete-sa.",
-    source="iam:access_iam-tags.html",
-)
+@check_of("role-incomplete")
 def _incomplete(facts: Facts) -> Judgement:
     role, life = _under_way(facts)
     if life.is_over:
@@ -87,15 +71,7 @@ def _under_way(facts: Facts) -> tuple[Role, lifecycle.Lifecycle]:
     return role, lifecycle.of(role.tags, named=True, recorded=ended)
 
 
-@role_cause(
-    "permissions-boundary",
-    50,
-    title="The role's permissions boundary blocks everything that its policies allow.",
-    symptom="User: arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION is not authorized to perform: ACTION",
-    looks_at="iam GetRole (PermissionsBoundary), the boundary's and the role's policies",
-    remedy="Allow the actions in the boundary: a role can only do what both allow.",
-    source="iam:access_policies_boundaries.html",
-)
+@check_of("permissions-boundary")
 def _boundary(facts: Facts) -> Judgement:
     role = facts.named.annotated_role()
     if not role.boundary:
@@ -117,13 +93,12 @@ def _boundary(facts: Facts) -> Judgement:
 
 def allowed_actions(documents: Iterable[Document]) -> frozenset[str]:
     """The patterns of actions that policies allow, in lower case; `*` for what NotAction leaves."""
-    found: set[str] = set()
-    for document in documents:
-        for item in as_list(document.get("Statement", [])):
-            if isinstance(item, dict) and item.get("Effect") == "Allow":
-                actions = ["*"] if "NotAction" in item else as_list(item.get("Action", []))
-                found.update(str(action).lower() for action in actions)
-    return frozenset(found)
+    return frozenset(
+        action.lower()
+        for document in documents
+        for _, item in allowing(document)
+        for action in (("*",) if "NotAction" in item else actions_of(item))
+    )
 
 
 @lru_cache(maxsize=4096)
@@ -138,16 +113,7 @@ def overlap(one: str, other: str) -> bool:
     return (one[0] == other[0] or "?" in (one[0], other[0])) and overlap(one[1:], other[1:])
 
 
-@role_cause(
-    "role-without-permissions",
-    10,
-    title="The role has no permissions policy.",
-    symptom="User: arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION is not authorized to perform: ACTION",
-    looks_at="iam ListAttachedRolePolicies, ListRolePolicies",
-    remedy="Attach the policies that the application needs. IRSA itself works: the error shows the role, so"
-    " STS accepted the token.",
-    source="iam:access_policies_manage-attach-detach.html",
-)
+@check_of("role-without-permissions")
 def _permissions(facts: Facts) -> Judgement:
     role = facts.named.annotated_role()
     if have(role.policies):
@@ -156,20 +122,11 @@ def _permissions(facts: Facts) -> Judgement:
     return unknown("the role has no policies; only resource policies can give it permissions", role=role.arn)
 
 
-@role_cause(
-    "organization-policy",
-    35,
-    title="An organization policy denies the token exchange.",
-    symptom="AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity",
-    looks_at="cloudtrail LookupEvents; irsa cannot read the policies from a member account",
-    remedy="Ask the organization's administrators for a Deny on sts:AssumeRoleWithWebIdentity.",
-    source="https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_rcps.html",
-)
+@check_of("organization-policy")
 def _organization(facts: Facts) -> Judgement:
     subject, role = facts.named, facts.named.annotated_role()
     require_admitted(facts)
-    events = subject.events if isinstance(subject.events, tuple) else ()
-    mine = [event for event in events if event.role_arn == role.arn]
+    mine = [event for event in known(subject.events) if event.role_arn == role.arn]
     admitted = next((event for event in mine if not event.error), None)
     if admitted is not None:
         return ok("STS has accepted the ServiceAccount's token", last=admitted.time.isoformat())
@@ -183,15 +140,7 @@ def _organization(facts: Facts) -> Judgement:
     )
 
 
-@role_cause(
-    "role-wide-trust",
-    5,
-    title="The trust policy allows more ServiceAccounts than it names.",
-    symptom="None; other pods may be able to assume the role",
-    looks_at="iam GetRole (trust policy, permissions boundary), the role's policies",
-    remedy="Use StringEquals on ISSUER:sub for the ServiceAccounts, and on ISSUER:aud for the audience.",
-    source="iam:id_roles_create_for-idp_oidc.html",
-)
+@check_of("role-wide-trust")
 def _wide(facts: Facts) -> Judgement:
     subject, role = facts.named, facts.named.annotated_role()
     # Whom the trust lets in is known without the policies; how much that matters is not.

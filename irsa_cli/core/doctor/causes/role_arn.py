@@ -9,7 +9,7 @@ from irsa_cli.core.doctor.clues.meant import choose, evidence, naming, only_one
 from irsa_cli.core.doctor.clues.trust_flaws import flaws_of, other_roles
 from irsa_cli.core.doctor.commands import admit, annotate_and_restart, commented, make, proposed
 from irsa_cli.core.doctor.facts import EMPTY, Facts, Subject
-from irsa_cli.core.doctor.finding import Judgement, account_cause, ok, problem
+from irsa_cli.core.doctor.finding import Judgement, check_of, ok, problem
 from irsa_cli.core.doctor.subjects import listed
 from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.unreadable import CannotTell, have
@@ -18,15 +18,7 @@ from irsa_cli.core.values.arn import Arn, is_role
 from irsa_cli.core.values.shown import shown, unspaced
 
 
-@account_cause(
-    "annotation-whitespace",
-    94,
-    title="The role ARN in the annotation contains spaces, quotes or invisible characters.",
-    symptom="ValidationError: Request ARN is invalid",
-    looks_at="the characters of the ServiceAccount's annotation",
-    remedy="Remove these characters.",
-    source="iam:reference-arns.html",
-)
+@check_of("annotation-whitespace")
 def _whitespace(facts: Facts) -> Judgement:
     value = facts.named.annotation()
     clean = _clean(value)
@@ -46,15 +38,7 @@ def _clean(value: str) -> str:
     return unspaced(value).strip("\"'`")
 
 
-@account_cause(
-    "annotation-arn",
-    94,
-    title="The annotation is not a role ARN.",
-    symptom="ValidationError: Request ARN is invalid",
-    looks_at="the ServiceAccount's annotation",
-    remedy="Use the form arn:PARTITION:iam::ACCOUNT:role/PATH/NAME, with a 12-digit account ID.",
-    source="iam:reference-arns.html",
-)
+@check_of("annotation-arn")
 def _arn(facts: Facts) -> Judgement:
     value = facts.named.annotation()
     if is_role(value):
@@ -93,15 +77,7 @@ def _guess(facts: Facts, text: str) -> str:
     return arn if not found and not session and is_role(arn) else ""
 
 
-@account_cause(
-    "annotation-partition",
-    94,
-    title="The role's ARN has another partition than the cluster.",
-    symptom="ValidationError, or InvalidIdentityToken",
-    looks_at="the ServiceAccount's annotation, the cluster's ARN",
-    remedy="Use arn:aws-cn for roles in China and arn:aws-us-gov for roles in GovCloud.",
-    source="iam:reference-arns.html",
-)
+@check_of("annotation-partition")
 def _partition(facts: Facts) -> Judgement:
     subject = facts.named
     arn = subject.role_arn()
@@ -117,15 +93,7 @@ def _partition(facts: Facts) -> Judgement:
     )
 
 
-@account_cause(
-    "annotation-account",
-    92,
-    title="The annotation has the wrong account.",
-    symptom="AccessDenied, or No OpenIDConnect provider found in your account",
-    looks_at="the ServiceAccount's annotation, trust policies of the roles in the cluster's account",
-    remedy="Use the ARN that IAM shows. A role in another account needs an OIDC provider there.",
-    source="eks:cross-account-access.html",
-)
+@check_of("annotation-account")
 def _account(facts: Facts) -> Judgement:
     subject = facts.named
     arn = subject.role_arn()
@@ -147,15 +115,7 @@ def _account(facts: Facts) -> Judgement:
     )
 
 
-@account_cause(
-    "role-missing",
-    91,
-    title="The role in the annotation does not exist.",
-    symptom="AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity",
-    looks_at="iam GetRole, trust policies of the account's roles",
-    remedy="Annotate with the ARN of an existing role, or create one: irsa create-sa.",
-    source="eks:associate-service-account-role.html",
-)
+@check_of("role-missing")
 def _role(facts: Facts) -> Judgement:
     subject, arn = facts.named, _arn_in_partition(facts)
     if have(subject.role) is not None:
@@ -185,15 +145,7 @@ def _new_role(facts: Facts, subject: Subject) -> str:
     return f"{make(facts, subject)} --override-existing-serviceaccounts"
 
 
-@account_cause(
-    "annotation-path",
-    92,
-    title="The ARN in the annotation has the wrong path or case.",
-    symptom="AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity",
-    looks_at="iam GetRole (its ARN), the ServiceAccount's annotation",
-    remedy="Annotate with the ARN that GetRole returns.",
-    source="iam:reference_identifiers.html",
-)
+@check_of("annotation-path")
 def _path(facts: Facts) -> Judgement:
     subject, arn = facts.named, _arn_in_partition(facts)
     role = have(subject.role)
@@ -209,15 +161,7 @@ def _path(facts: Facts) -> Judgement:
     )
 
 
-@account_cause(
-    "annotation-other-role",
-    91,
-    title="The annotation has another role than the one that trusts the ServiceAccount.",
-    symptom="AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity",
-    looks_at="trust policies of this role and of the account's other roles, this role's tags",
-    remedy="Annotate with the ARN of the role that trusts the ServiceAccount.",
-    source="eks:associate-service-account-role.html",
-)
+@check_of("annotation-other-role")
 def _other(facts: Facts) -> Judgement:
     role = facts.named.annotated_role()
     found = other_roles(facts)

@@ -27,18 +27,8 @@ from irsa_cli.core.doctor.commands import (
     restart,
     set_account,
 )
-from irsa_cli.core.doctor.facts import Facts, Subject
-from irsa_cli.core.doctor.finding import (
-    Judgement,
-    account_cause,
-    comment,
-    hint,
-    ok,
-    pod_cause,
-    problem,
-    suspect,
-    unknown,
-)
+from irsa_cli.core.doctor.facts import Facts, Subject, known
+from irsa_cli.core.doctor.finding import Judgement, check_of, comment, hint, ok, problem, suspect, unknown
 from irsa_cli.core.doctor.subjects import is_bare, listed, pod_names
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Pod, ServiceAccount
@@ -47,22 +37,12 @@ from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.values import slips
 
 
-@account_cause(
-    "service-account-missing",
-    98,
-    title="The ServiceAccount does not exist.",
-    symptom="Pods that use it are not created.",
-    looks_at="the cluster's ServiceAccounts, trust policies of the account's roles, eks"
-    " ListPodIdentityAssociations",
-    remedy="Create it with its role: irsa create-sa, with --attach-role-arn if a role already trusts it. With"
-    " an EKS Pod Identity association, create only the ServiceAccount. Or fix the name.",
-    source="https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account/",
-)
+@check_of("service-account-missing")
 def _missing(facts: Facts) -> Judgement:
     subject = facts.named
     if have(subject.account) is not None:
         return ok("the ServiceAccount exists")
-    others = facts.accounts if isinstance(facts.accounts, tuple) else ()
+    others = known(facts.accounts)
     if _elsewhere(others, subject):
         raise CannotTell("another namespace has it; see service-account-namespace")
     here = [item.name for item in others if item.namespace == subject.namespace]
@@ -92,15 +72,7 @@ def _elsewhere(accounts: tuple[ServiceAccount, ...], subject: Subject) -> list[S
     return [item for item in found if ROLE_ARN_ANNOTATION in item.annotations]
 
 
-@account_cause(
-    "service-account-namespace",
-    98,
-    title="The ServiceAccount is in another namespace.",
-    symptom="Pods get no role: they can only use a ServiceAccount of their own namespace.",
-    looks_at="the cluster's ServiceAccounts",
-    remedy="Use the right namespace, or create the ServiceAccount in the pods' namespace.",
-    source="https://kubernetes.io/docs/concepts/security/service-accounts/",
-)
+@check_of("service-account-namespace")
 def _namespace(facts: Facts) -> Judgement:
     subject = facts.named
     if have(subject.account) is not None:
@@ -116,15 +88,7 @@ def _namespace(facts: Facts) -> Judgement:
     )
 
 
-@account_cause(
-    "service-account-renamed",
-    97,
-    title="A role trusts a ServiceAccount with a similar name that no longer exists.",
-    symptom="The pods have no AWS_ROLE_ARN since a chart or its release was renamed",
-    looks_at="the cluster's ServiceAccounts and their annotations, trust policies of the account's roles",
-    remedy="Allow the new name in the trust policy and annotate the ServiceAccount, then restart the pods.",
-    source="eks:associate-service-account-role.html",
-)
+@check_of("service-account-renamed")
 def _renamed(facts: Facts) -> Judgement:
     subject = facts.named
     subject.existing()
@@ -147,15 +111,7 @@ def _renamed(facts: Facts) -> Judgement:
     )
 
 
-@pod_cause(
-    "pod-service-account",
-    93,
-    title="The pods use another ServiceAccount.",
-    symptom="The pods have another role, the node's role or none.",
-    looks_at="serviceAccountName of the namespace's pods",
-    remedy="Set serviceAccountName in the pod template.",
-    source="https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account/",
-)
+@check_of("pod-service-account")
 def _service_account(facts: Facts) -> Judgement:
     subject = facts.named
     account = subject.existing()
@@ -256,16 +212,7 @@ def _use(facts: Facts, pod: Pod) -> str:
     return "\n".join(map(comment, (ask, command)))
 
 
-@account_cause(
-    "run-at-work",
-    25,
-    title="An irsa run holds the lock of the ServiceAccount, or was interrupted.",
-    symptom="The state may change, or is incomplete.",
-    looks_at="the ServiceAccount's Lease in the lock namespace",
-    remedy="Run doctor again after the run. If the run was interrupted, run the same command again to finish"
-    " it, or irsa recover to roll back.",
-    source="https://kubernetes.io/docs/concepts/architecture/leases/",
-)
+@check_of("run-at-work")
 def _at_work(facts: Facts) -> Judgement:
     seen = have(facts.named.lock)
     if seen is None or not seen.state.holder:

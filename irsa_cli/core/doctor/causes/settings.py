@@ -12,7 +12,7 @@ from irsa_cli.core.doctor.clues.exchanges import is_admitted
 from irsa_cli.core.doctor.clues.injection import POD_IDENTITY_ENV, takes_profile
 from irsa_cli.core.doctor.commands import edit
 from irsa_cli.core.doctor.facts import Facts
-from irsa_cli.core.doctor.finding import Judgement, hint, ok, pod_cause, problem, suspect, unknown
+from irsa_cli.core.doctor.finding import Judgement, check_of, hint, ok, problem, suspect, unknown
 from irsa_cli.core.doctor.subjects import injected, is_bare, listed, pod_names, where
 from irsa_cli.core.objects.kinds import Container, Pod
 from irsa_cli.core.objects.unreadable import CannotTell, have
@@ -45,15 +45,7 @@ def given(facts: Facts, test: Callable[[Container], bool]) -> list[tuple[Pod, Co
     ]
 
 
-@pod_cause(
-    "pod-profile",
-    44,
-    title="The container selects a profile of the AWS configuration.",
-    symptom="The config profile (NAME) could not be found, or another principal",
-    looks_at="AWS_PROFILE and AWS_DEFAULT_PROFILE of the pods' containers",
-    remedy="Remove AWS_PROFILE from the pod template, unless the profile uses the web identity.",
-    source="sdk:file-format.html",
-)
+@check_of("pod-profile")
 def _profile(facts: Facts) -> Judgement:
     named = given(facts, lambda item: any(item.env.is_set(name) for name in _PROFILES))
     found = [(pod, item) for pod, item in named if not takes_profile(facts, pod, item)]
@@ -66,15 +58,7 @@ def _profile(facts: Facts) -> Judgement:
     )
 
 
-@pod_cause(
-    "pod-credentials-file",
-    43,
-    title="The container has a credentials file, which some SDKs use before the web identity.",
-    symptom="Another principal (an IAM user) in errors",
-    looks_at="AWS_SHARED_CREDENTIALS_FILE and AWS_CONFIG_FILE of the pods' containers, mounts at .aws",
-    remedy="Remove AWS_SHARED_CREDENTIALS_FILE from the pod template. The order depends on the SDK.",
-    source="sdk:standardized-credentials.html",
-)
+@check_of("pod-credentials-file")
 def _credentials_file(facts: Facts) -> Judgement:
     found = given(facts, lambda item: item.env.get(_FILE, "") not in ("", _NOTHING))
     if found:
@@ -106,15 +90,7 @@ def unless_admitted(facts: Facts, found: list[tuple[Pod, Container]]) -> Callabl
     return unknown if is_admitted(facts, [pod for pod, _ in found]) else suspect
 
 
-@pod_cause(
-    "pod-endpoint",
-    56,
-    title="The container sends all AWS calls to one endpoint, including the token exchange.",
-    symptom="Errors of another service, or connection refused, for AssumeRoleWithWebIdentity",
-    looks_at="AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_STS of the pods' containers",
-    remedy="Use a service's variable, such as AWS_ENDPOINT_URL_S3, instead of AWS_ENDPOINT_URL.",
-    source="sdk:feature-ss-endpoints.html",
-)
+@check_of("pod-endpoint")
 def _endpoint(facts: Facts) -> Judgement:
     found = given(facts, lambda item: _leads(item) is _Endpoint.AWAY)
     if found:
@@ -181,15 +157,7 @@ def _host(address: str) -> str:
         return ""
 
 
-@pod_cause(
-    "pod-old-annotation",
-    42,
-    title="The pods have the annotation of kube2iam or kiam.",
-    symptom="The node's role or no credentials: nothing reads the annotation",
-    looks_at=f"annotation {_KUBE2IAM} of the pods, their environment",
-    remedy="Annotate the ServiceAccount with eks.amazonaws.com/role-arn instead.",
-    source="eks:associate-service-account-role.html",
-)
+@check_of("pod-old-annotation")
 def _kube2iam(facts: Facts) -> Judgement:
     found = [pod for pod in facts.named.users() if _KUBE2IAM in pod.annotations and is_bare(pod)]
     if not found:
@@ -212,15 +180,7 @@ def _of_pod_identity(facts: Facts) -> list[tuple[Pod, Container]]:
     return found
 
 
-@pod_cause(
-    "pod-identity-proxy",
-    60,
-    title="The container calls the EKS Pod Identity agent through a proxy.",
-    symptom=f"Error retrieving metadata: timeout, or 403 of a proxy, for http://{_AGENT}",
-    looks_at="HTTP_PROXY and NO_PROXY of the pods' containers",
-    remedy=f"Add {_AGENT} (and [fd00:ec2::23] for IPv6) to NO_PROXY in the pod template.",
-    source="eks:pod-id-how-it-works.html",
-)
+@check_of("pod-identity-proxy")
 def _proxy(facts: Facts) -> Judgement:
     found = [(pod, item) for pod, item in _of_pod_identity(facts) if _proxied(item) is not False]
     if not found:
@@ -254,16 +214,7 @@ def no_proxy(container: Container) -> str | None:
     return None if None in found else ",".join(str(text) for text in found)
 
 
-@pod_cause(
-    "pod-identity-sdk",
-    59,
-    title="The SDK in the container is too old for EKS Pod Identity.",
-    symptom="The node's role or no credentials, although the environment is right",
-    looks_at="images of the pods' containers (only the AWS CLI's images show a version)",
-    remedy="Upgrade: AWS CLI 1.30.0 or 2.15.0, boto3 1.34.41, botocore 1.34.41, Go v1 1.47.11 or v2"
-    " release-2023-11-14, Java 1.12.746 or 2.21.30, JavaScript 2.1550.0 or 3.458.0, or later.",
-    source="eks:pod-id-minimum-sdk.html",
-)
+@check_of("pod-identity-sdk")
 def _sdk(facts: Facts) -> Judgement:
     found = _of_pod_identity(facts)
     versions = [(pod, item, cli_version(item)) for pod, item in found]

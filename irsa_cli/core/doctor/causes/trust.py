@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import copy
-import json
 import shlex
 from dataclasses import replace
 from datetime import datetime
-from importlib.resources import files
+from functools import partial
 
 from irsa_cli.core.doctor.clues.trust_flaws import GENERATED, Flaw, flaws_of, other_roles
 from irsa_cli.core.doctor.commands import admit, in_account, make, of_role, rewrite_trust
 from irsa_cli.core.doctor.facts import Facts
-from irsa_cli.core.doctor.finding import REGISTRY, Check, Judgement, ok, problem, role_cause, unknown
+from irsa_cli.core.doctor.finding import Judgement, check_of, ok, problem, unknown
 from irsa_cli.core.doctor.subjects import identity_of, quota_of
 from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.policies import policy
@@ -24,28 +23,38 @@ from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.issuer import host_path
 from irsa_cli.core.values.names import subject as subject_claim
 
-_TABLE = json.loads(
-    (files("irsa_cli.core.doctor") / "data" / "trust_causes.json").read_text(encoding="utf-8")
+TRUST_CAUSES = (
+    "trust-principal",
+    "trust-old-cluster",
+    "trust-other-cluster",
+    "trust-provider-arn",
+    "trust-action",
+    "trust-key-https",
+    "trust-key",
+    "trust-wildcard",
+    "trust-whitespace",
+    "trust-generated-name",
+    "trust-subject",
+    "trust-audience",
+    "trust-condition",
+    "trust-deny",
 )
-"""The causes, and the texts that are usual among them: each is a flaw in `clues.trust_flaws`."""
+"""Each is a flaw in `clues.trust_flaws`."""
 
 
-def _check(identifier: str) -> Check:
-    def check(facts: Facts) -> Judgement:
-        role = facts.named.annotated_role()
-        if other_roles(facts):
-            return ok("another role fits better; see annotation-other-role")
-        found = flaws_of(facts)
-        mine = [flaw for flaw in found if flaw.cause == identifier]
-        if not mine:
-            return _not_this(facts, role, found)
-        flaw = mine[0]
-        evidence = {"statement": flaw.statement or "none", "policy": flaw.found, "token": flaw.expected}
-        if flaw.unknown:
-            return unknown(flaw.text, **evidence)
-        return problem(flaw.text, fix=_fix(facts, role, flaw), role=role.arn, **evidence)
-
-    return check
+def _check(identifier: str, facts: Facts) -> Judgement:
+    role = facts.named.annotated_role()
+    if other_roles(facts):
+        return ok("another role fits better; see annotation-other-role")
+    found = flaws_of(facts)
+    mine = [flaw for flaw in found if flaw.cause == identifier]
+    if not mine:
+        return _not_this(facts, role, found)
+    flaw = mine[0]
+    evidence = {"statement": flaw.statement or "none", "policy": flaw.found, "token": flaw.expected}
+    if flaw.unknown:
+        return unknown(flaw.text, **evidence)
+    return problem(flaw.text, fix=_fix(facts, role, flaw), role=role.arn, **evidence)
 
 
 def _not_this(facts: Facts, role: Role, found: tuple[Flaw, ...]) -> Judgement:
@@ -122,21 +131,11 @@ def _with_exceptions(
     return {**found, "Statement": statements}
 
 
-for _row in _TABLE["causes"]:
-    role_cause(**{**_TABLE["usual"], **_row})(_check(_row["identifier"]))
-
-TRUST_CAUSES = tuple(identifier for identifier in REGISTRY if identifier.startswith("trust-"))
+for _identifier in TRUST_CAUSES:
+    check_of(_identifier)(partial(_check, _identifier))
 
 
-@role_cause(
-    "trust-quota",
-    40,
-    title="The trust policy has reached its size quota.",
-    symptom="LimitExceeded: Cannot exceed quota for ACLSizePerRole",
-    looks_at="iam GetRole (trust policy), GetAccountSummary (AssumeRolePolicySizeQuota)",
-    remedy="Combine several subjects in one condition, use StringLike, or create another role.",
-    source="iam:reference_iam-quotas.html",
-)
+@check_of("trust-quota")
 def _quota(facts: Facts) -> Judgement:
     role = facts.named.annotated_role()
     limit = trust_limit(facts)

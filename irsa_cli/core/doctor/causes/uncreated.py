@@ -11,8 +11,8 @@ from dataclasses import replace
 from irsa_cli.core.doctor.clues.injection import goes_by_profile, has_identity
 from irsa_cli.core.doctor.clues.usage import has_role, is_near
 from irsa_cli.core.doctor.commands import ROLLED, of_account, set_account, template
-from irsa_cli.core.doctor.facts import Facts
-from irsa_cli.core.doctor.finding import Judgement, comment, ok, pod_cause, problem, suspect, unknown
+from irsa_cli.core.doctor.facts import Facts, known
+from irsa_cli.core.doctor.finding import Judgement, check_of, comment, ok, problem, suspect, unknown
 from irsa_cli.core.doctor.subjects import listed, pod_names
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import RefusedPod, ServiceAccount
@@ -50,15 +50,7 @@ def can_decide(facts: Facts) -> bool:
     return not any(pod.phase == "Running" and has_identity(pod) for pod in subject.known_users())
 
 
-@pod_cause(
-    "pod-not-created",
-    95,
-    title="The API server rejects the pods.",
-    symptom="No new pods: a Deployment, Job or StatefulSet stays at 0 or at its old pods.",
-    looks_at="the namespace's FailedCreate events and its workloads",
-    remedy="Fix what the API server reports; the controller retries with growing delays.",
-    source="https://kubernetes.io/docs/tasks/debug/debug-application/debug-running-pod/",
-)
+@check_of("pod-not-created")
 def _uncreated(facts: Facts) -> Judgement:
     subject = facts.named
     subject.existing()
@@ -80,17 +72,13 @@ def _uncreated(facts: Facts) -> Judgement:
 
 def waits_for_pods(facts: Facts) -> bool:
     """Whether something that uses the ServiceAccount is known to lack pods that could not be created."""
-    found = facts.named.refused
-    return isinstance(found, tuple) and any(
-        _account_wanted(item) == facts.named.name and not _is_past(facts, item) for item in found
-    )
+    found = (item for item in known(facts.named.refused) if _account_wanted(item) == facts.named.name)
+    return any(not _is_past(facts, item) for item in found)
 
 
 def _is_past(facts: Facts, item: RefusedPod) -> bool:
-    pods = facts.named.pods if isinstance(facts.named.pods, tuple) else ()
-    return item.last is not None and any(
-        pod.owner == item.maker and pod.created is not None and pod.created > item.last for pod in pods
-    )
+    made = (pod.created for pod in known(facts.named.pods) if pod.owner == item.maker)
+    return item.last is not None and any(time is not None and time > item.last for time in made)
 
 
 def _account_wanted(item: RefusedPod) -> str | None:
@@ -133,7 +121,7 @@ def _judged(facts: Facts, found: list[RefusedPod]) -> Judgement:
 def _leave_to_others(facts: Facts, item: RefusedPod) -> None:
     """Raises `CannotTell` where the webhook of the identities itself fails, which is a cause of its own."""
     calling = _CALLING.search(item.why)
-    webhooks = facts.webhooks if isinstance(facts.webhooks, tuple) else ()
+    webhooks = known(facts.webhooks)
     probe = facts.named.probe
     if not calling or not isinstance(probe, Unreadable) or calling[0] not in probe.why:
         return
@@ -245,15 +233,7 @@ def _edit(facts: Facts, item: RefusedPod) -> str:
 NO_RUNNING_POD = "pod-unseen"
 
 
-@pod_cause(
-    NO_RUNNING_POD,
-    34,
-    title="No running pod has this identity.",
-    symptom="None yet; the result shows when a pod runs",
-    looks_at="the namespace's pods: serviceAccountName, phase, environment",
-    remedy="Run doctor again when a pod runs. irsa verify tests the token exchange without a pod.",
-    source="eks:pod-configuration.html",
-)
+@check_of(NO_RUNNING_POD)
 def _seen(facts: Facts) -> Judgement:
     facts.named.existing()
     try:

@@ -12,7 +12,7 @@ from irsa_cli.core.doctor.causes.settings import given, no_proxy, unless_admitte
 from irsa_cli.core.doctor.clues.exchanges import is_admitted
 from irsa_cli.core.doctor.commands import edit
 from irsa_cli.core.doctor.facts import Facts
-from irsa_cli.core.doctor.finding import Judgement, hint, ok, pod_cause, problem, suspect
+from irsa_cli.core.doctor.finding import Judgement, check_of, hint, ok, problem, suspect
 from irsa_cli.core.doctor.subjects import injected, listed, where
 from irsa_cli.core.objects.kinds import Container
 from irsa_cli.core.objects.variables import HIDDEN, variable
@@ -45,16 +45,7 @@ def _region(container: Container) -> str:
     return _text(container, _REGION) or _text(container, _DEFAULT)
 
 
-@pod_cause(
-    "pod-setting",
-    57,
-    title="A variable of the container has a value that STS or an SDK rejects.",
-    symptom="no such host sts.REGION.amazonaws.com, ValidationError for roleSessionName, or a failed start",
-    looks_at="variables of the pods' containers that SDKs read (listed by irsa docs causes), AWS regions, STS"
-    " FIPS endpoints",
-    remedy="Fix the variable in the pod template or remove it: the EKS webhook sets the region.",
-    source="sdk:settings-reference.html",
-)
+@check_of("pod-setting")
 def _setting(facts: Facts) -> Judgement:
     found = given(facts, lambda item: any(_flaws(facts, item)) or any(map(item.env.is_set, _OPAQUE)))
     found = [(pod, item) for pod, item in found if not is_admitted(facts, [pod])]
@@ -99,15 +90,7 @@ def _flaws(facts: Facts, container: Container) -> Iterator[tuple[bool, str, str]
         yield sure, text, f"{_FIPS}={fips or '(not read)'} in {region or 'an unknown region'}"
 
 
-@pod_cause(
-    "pod-sts-proxy",
-    41,
-    title="The container calls STS through a proxy.",
-    symptom="Connect timeout, or 403 of a proxy, for AssumeRoleWithWebIdentity",
-    looks_at="HTTPS_PROXY, ALL_PROXY and NO_PROXY of the pods' containers, cloudtrail LookupEvents",
-    remedy="Allow the STS endpoint in the proxy, or add it to NO_PROXY in the pod template.",
-    source="https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-proxy.html",
-)
+@check_of("pod-sts-proxy")
 def _proxy(facts: Facts) -> Judgement:
     found = given(facts, lambda item: injected(item) and _is_proxied(facts, item))
     if not found:

@@ -28,7 +28,7 @@ from irsa_cli.core.doctor.commands import (
     webhook_shown,
 )
 from irsa_cli.core.doctor.facts import Facts
-from irsa_cli.core.doctor.finding import NO_ENV, Judgement, ok, problem, suspect, unknown, webhook_cause
+from irsa_cli.core.doctor.finding import Judgement, check_of, ok, problem, suspect, unknown
 from irsa_cli.core.doctor.subjects import identity_of, listed, pod_names
 from irsa_cli.core.objects.aws import Association, Role
 from irsa_cli.core.objects.kinds import Pod, ServiceAccount, Webhook
@@ -39,18 +39,9 @@ from irsa_cli.core.values.shown import shown
 
 _UNTIL_KNOWN = timedelta(minutes=2)
 """How long the webhook may not know a new association: they are eventually consistent."""
-_ADMISSION = "https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/"
 
 
-@webhook_cause(
-    "webhook-missing",
-    92,
-    title="The cluster has no webhook that injects web identities into pods.",
-    looks_at="mutatingwebhookconfigurations, a dry-run pod (dryRun=All)",
-    remedy="On EKS, contact AWS Support. On other clusters, install amazon-eks-pod-identity-webhook.",
-    source="webhook:#readme",
-    of_cluster=True,
-)
+@check_of("webhook-missing")
 def _missing(facts: Facts) -> Judgement:
     subject = facts.subject
     if subject is not None and isinstance(subject.probe, Pod) and is_injected(subject.probe):
@@ -66,14 +57,7 @@ def _missing(facts: Facts) -> Judgement:
     )
 
 
-@webhook_cause(
-    "webhook-namespace",
-    91,
-    title="The webhook skips the namespace.",
-    looks_at="namespaceSelector of the webhook, the namespace's labels",
-    remedy="Change the namespace's labels or the webhook's selector.",
-    source=f"{_ADMISSION}#matching-requests-namespaceselector",
-)
+@check_of("webhook-namespace")
 def _namespace(facts: Facts) -> Judgement:
     configuration, wanted = excluding(facts, facts.named)
     if not configuration:
@@ -87,15 +71,7 @@ def _namespace(facts: Facts) -> Judgement:
     )
 
 
-@webhook_cause(
-    "webhook-failing",
-    90,
-    title="The webhook is configured but does not answer.",
-    symptom=f"{NO_ENV} With failurePolicy Fail, no pods are created.",
-    looks_at="a dry-run pod (dryRun=All), the webhook's caBundle",
-    remedy="Check the webhook's certificate (caBundle), service and network, then restart the pods.",
-    source=f"{_ADMISSION}#failure-policy",
-)
+@check_of("webhook-failing")
 def _failing(facts: Facts) -> Judgement:
     subject = facts.named
     if isinstance(subject.probe, Pod) and (is_injected(subject.probe) or has_pod_identity(subject.probe)):
@@ -146,14 +122,7 @@ def _failed(facts: Facts, item: Webhook, text: str) -> Judgement:
     )
 
 
-@webhook_cause(
-    "webhook-prefix",
-    91,
-    title="The webhook looks for an annotation with another prefix.",
-    looks_at="the command line of the webhook's pods (--annotation-prefix)",
-    remedy="Use the webhook's prefix in the annotation, or run the webhook with eks.amazonaws.com.",
-    source="webhook:#readme",
-)
+@check_of("webhook-prefix")
 def _prefix(facts: Facts) -> Judgement:
     value = facts.named.effective_annotation()
     prefix = foreign_prefix(facts)
@@ -167,15 +136,7 @@ def _prefix(facts: Facts) -> Judgement:
     )
 
 
-@webhook_cause(
-    "pod-identity-association",
-    90,
-    title="An EKS Pod Identity association overrides the annotation.",
-    symptom="The pods have the association's role or none; the annotation is ignored.",
-    looks_at="eks ListPodIdentityAssociations, DescribePodIdentityAssociation, the pods' environment",
-    remedy="Keep one of the two: remove the annotation, or delete the association and restart the pods.",
-    source="eks:pod-identities.html",
-)
+@check_of("pod-identity-association")
 def _association(facts: Facts) -> Judgement:
     subject = facts.named
     if isinstance(subject.association, Unreadable):
@@ -252,14 +213,7 @@ def _admits(facts: Facts) -> bool:
     return isinstance(role, Role) and explain(role.trust, identity, now=facts.now).admitted
 
 
-@webhook_cause(
-    "webhook-objects",
-    90,
-    title="The webhook skips the pods.",
-    looks_at="objectSelector of the webhook, the pods' labels",
-    remedy="Change the labels in the pod template or the webhook's selector.",
-    source=f"{_ADMISSION}#matching-requests-objectselector",
-)
+@check_of("webhook-objects")
 def _objects(facts: Facts) -> Judgement:
     pods = bare(facts, "webhook-objects")
     if not pods:

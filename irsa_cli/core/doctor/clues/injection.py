@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from irsa_cli.core.doctor.facts import Facts, Subject
+from irsa_cli.core.doctor.facts import Facts, Subject, known
 from irsa_cli.core.doctor.subjects import (
     ROLE_ENV,
     TOKEN_ENV,
@@ -101,8 +101,7 @@ def _by_time(facts: Facts, pod: Pod) -> str:
     annotated = facts.named.existing().annotated
     # Times have whole seconds: of two equal ones nobody knows which came first.
     newer = annotated is not None and pod.created > annotated
-    webhooks = facts.webhooks if isinstance(facts.webhooks, tuple) else ()
-    made = [item.created for item in webhooks if item.created is not None]
+    made = [item.created for item in known(facts.webhooks) if item.created is not None]
     if (newer or annotated is None) and made and pod.created < min(made):
         return "pod-older-than-webhook"
     return "pod-missed" if newer else "pod-older-than-annotation"
@@ -121,7 +120,7 @@ def skipped(pod: Pod) -> set[str]:
 
 def is_shown(facts: Facts, pod: Pod) -> bool:
     """Whether some webhook, as far as they are known, looks at pods with these labels."""
-    webhooks = facts.webhooks if isinstance(facts.webhooks, tuple) else ()
+    webhooks = known(facts.webhooks)
     return not webhooks or any(selects(item.object_selector, pod.labels) for item in webhooks)
 
 

@@ -5,18 +5,20 @@ A role that trusts it by a pattern may have broad permissions: it is evidence an
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from irsa_cli.core.doctor.commands import annotate, annotate_and_restart, attach, commented, make
-from irsa_cli.core.doctor.facts import Facts, RoleSummary, Subject
+from irsa_cli.core.doctor.facts import Facts, RoleSummary, Subject, known
 from irsa_cli.core.doctor.subjects import home_identity, listed
 from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.policy import as_list
+from irsa_cli.core.policies.statements import tests_of_key
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust.evaluation import explain
+from irsa_cli.core.values.issuer import host_path
 
 _MARKS = ("*", "?", "${")
 _COMPARING = ("stringequals", "stringlike")
@@ -24,7 +26,7 @@ _COMPARING = ("stringequals", "stringlike")
 
 def admitting(subject: Subject) -> tuple[RoleSummary, ...]:
     """The roles that trust the ServiceAccount by any condition."""
-    return subject.candidates if isinstance(subject.candidates, tuple) else ()
+    return known(subject.candidates)
 
 
 def naming(facts: Facts) -> tuple[RoleSummary, ...]:
@@ -48,20 +50,13 @@ def names_exactly(document: Mapping[str, Any], identity: WebIdentity, now: datet
 
 
 def _is_exact(statement: Mapping[str, Any], identity: WebIdentity) -> bool:
+    key = f"{host_path(identity.issuer).rstrip('/')}:sub"
     return any(
-        identity.subject in values and not any(mark in value for value in values for mark in _MARKS)
-        for values in _subjects(statement, identity)
+        operator.lower().rpartition(":")[2].removesuffix("ifexists") in _COMPARING
+        and identity.subject in values
+        and not any(mark in value for value in values for mark in _MARKS)
+        for operator, values in tests_of_key([statement], key)
     )
-
-
-def _subjects(statement: Mapping[str, Any], identity: WebIdentity) -> Iterator[tuple[str, ...]]:
-    issuer = identity.issuer.removeprefix("https://").rstrip("/").lower()
-    block = statement.get("Condition")
-    for operator, keys in block.items() if isinstance(block, dict) else ():
-        plain = operator.lower().rpartition(":")[2].removesuffix("ifexists")
-        for key, values in keys.items() if isinstance(keys, dict) else ():
-            if plain in _COMPARING and key.lower() == f"{issuer}:sub":
-                yield tuple(map(str, as_list(values)))
 
 
 def evidence(facts: Facts) -> dict[str, str]:

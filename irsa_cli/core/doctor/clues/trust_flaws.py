@@ -17,12 +17,13 @@ from typing import Any
 from irsa_cli.core.doctor.clues.meant import naming
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.subjects import annotations_of, audience_of, identity_of, provider_there
+from irsa_cli.core.marks.makers import EKSCTL_ACCOUNT_TAG, EKSCTL_TAGS
 from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.unreadable import CannotTell
 from irsa_cli.core.plan.states import AUDIENCE_ANNOTATION, CLUSTER_TAG, SERVICE_ACCOUNT_TAG, ProviderState
 from irsa_cli.core.policies.operators import like
 from irsa_cli.core.policies.policy import Document, as_list, dump
-from irsa_cli.core.policies.statements import PROVIDER, covers, trusted_providers, words_of
+from irsa_cli.core.policies.statements import PROVIDER, conditions_of, does, trusted_providers, words_of
 from irsa_cli.core.policies.web_identity import ACTION, WebIdentity
 from irsa_cli.core.trust.evaluation import Failure, StatementVerdict, explain
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, host_path
@@ -180,22 +181,17 @@ def _statement_flaws(item: Document, case: _Case) -> list[Flaw]:
 
 
 def _action_flaw(item: Document) -> Flaw | None:
-    excluding = "NotAction" in item
-    actions = tuple(map(str, as_list(item["NotAction"] if excluding else item.get("Action", []))))
-    if covers(actions, ACTION) != excluding:
+    if does(item, ACTION):
         return None
+    actions = map(str, as_list(item.get("NotAction", item.get("Action", []))))
     return Flaw("trust-action", "the token exchange needs another action", ", ".join(actions), ACTION)
 
 
 def _condition_flaws(item: Document, case: _Case) -> Iterator[Flaw]:
-    block = item.get("Condition") or {}
-    if not isinstance(block, dict):
-        return
-    for operator, keys in block.items():
-        for key, values in keys.items() if isinstance(keys, dict) else ():
-            failure = _failing(operator, key, values, case)
-            if failure is not None:
-                yield from _classified(failure, values, case)
+    for operator, key, values in conditions_of(item):
+        failure = _failing(operator, key, values, case)
+        if failure is not None:
+            yield from _classified(failure, values, case)
 
 
 def _failing(operator: str, key: str, values: Any, case: _Case) -> Failure | None:
@@ -271,10 +267,6 @@ def _is_sibling(value: str, wanted: str) -> bool:
     return mine is not None and theirs is not None and mine["stem"] == theirs["stem"]
 
 
-EKSCTL_ACCOUNT_TAG = "alpha.eksctl.io/iamserviceaccount-name"
-EKSCTL_CLUSTER_TAG = "alpha.eksctl.io/cluster-name"
-
-
 def _old(facts: Facts, role: Role) -> frozenset[str]:
     """Providers in the policy that are gone, or that tags say belong to an earlier cluster of this name."""
     own = identity_of(facts, facts.named).provider_arn
@@ -290,7 +282,7 @@ def _is_old(facts: Facts, arn: str, provider: object) -> bool:
     if cluster.arn == tags.get(CLUSTER_TAG):
         return True
     # eksctl's tag has only the name, which may also exist in another region.
-    return cluster.name == tags.get(EKSCTL_CLUSTER_TAG) and _host(arn) == _host(cluster.issuer)
+    return cluster.name == tags.get(EKSCTL_TAGS[0]) and _host(arn) == _host(cluster.issuer)
 
 
 def _host(provider: str) -> str:

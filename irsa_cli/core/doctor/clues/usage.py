@@ -14,8 +14,8 @@ from functools import cached_property
 
 from irsa_cli.core.doctor.clues.injection import has_pod_identity
 from irsa_cli.core.doctor.commands import owner_of
-from irsa_cli.core.doctor.facts import Facts, RoleSummary, Subject
-from irsa_cli.core.doctor.subjects import home_identity, injected, is_bare
+from irsa_cli.core.doctor.facts import Facts, RoleSummary, Subject, known
+from irsa_cli.core.doctor.subjects import TOKEN_VOLUME, home_identity, injected, is_bare
 from irsa_cli.core.marks.makers import reader_of
 from irsa_cli.core.objects.kinds import Pod, ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
@@ -88,10 +88,9 @@ def is_neighbour(facts: Facts, pod: Pod) -> bool:
     """Whether a pod has an identity of its own, or uses a ServiceAccount that has."""
     if not is_bare(pod) or has_pod_identity(pod) or _is_its_own(pod, facts.named.name):
         return True
-    accounts = facts.accounts if isinstance(facts.accounts, tuple) else ()
     return any(
         (item.namespace, item.name) == (pod.namespace, pod.service_account) and has_role(item)
-        for item in accounts
+        for item in known(facts.accounts)
     )
 
 
@@ -140,13 +139,13 @@ def made_by_it(facts: Facts) -> tuple[tuple[Pod, ...], tuple[Pod, ...]]:
     """
     pods = tuple(pod for pod in have(facts.named.pods) if pod.is_alive)
     own = [pod for pod in pods if pod.service_account == facts.named.name]
-    known = strays(facts)
+    found = strays(facts)
     others = [
         pod
         for pod in pods
         if pod.service_account == "default"
         and pod.owner.partition("/")[0] in ("", "Job")
-        and pod not in known
+        and pod not in found
         and _HOOK not in pod.annotations
         and not is_neighbour(facts, pod)
     ]
@@ -182,23 +181,21 @@ def released(facts: Facts) -> tuple[Pod, ...]:
 def idle(facts: Facts) -> tuple[ServiceAccount, ...]:
     """ServiceAccounts of its release with a role that nobody uses, where its own pods have none."""
     subject = facts.named
-    pods = subject.pods if isinstance(subject.pods, tuple) else ()
-    used = {pod.service_account for pod in pods if pod.is_alive}
-    if (
-        not any(map(has_nothing, subject.known_users()))
-        or subject.association is not None
-        or subject.candidates != ()
-    ):
+    has_other_role = subject.association is not None or subject.candidates != ()
+    if has_other_role or not any(map(has_nothing, subject.known_users())):
         return ()
+    used = {pod.service_account for pod in known(subject.pods) if pod.is_alive}
     return tuple(item for item in _mates(facts) if has_role(item) and item.name not in used)
 
 
 def _mates(facts: Facts) -> list[ServiceAccount]:
     """Other ServiceAccounts of its namespace and release, by Helm's annotation or a label of charts."""
-    own, accounts = facts.named.account, facts.accounts if isinstance(facts.accounts, tuple) else ()
+    own = facts.named.account
     if not isinstance(own, ServiceAccount):
         return []
-    here = [item for item in accounts if item.namespace == own.namespace and item.name != own.name]
+    here = [
+        item for item in known(facts.accounts) if item.namespace == own.namespace and item.name != own.name
+    ]
     return [item for item in here if _releases(item) & _releases(own)]
 
 
@@ -220,16 +217,13 @@ def _is_part(pod: Pod, own: Iterable[Pod]) -> bool:
 
 
 def _elsewhere(facts: Facts) -> tuple[Pod, ...]:
-    pods = facts.named.elsewhere
-    if not isinstance(pods, tuple):
-        return ()
+    pods = known(facts.named.elsewhere)
     return tuple(pod for pod in pods if pod.is_alive and not is_neighbour(facts, pod))
 
 
 def namesakes(facts: Facts) -> tuple[str, ...]:
     """Other namespaces with a ServiceAccount of this name that has no role, where nobody uses this one."""
     subject = facts.named
-    accounts = facts.accounts if isinstance(facts.accounts, tuple) else ()
     try:
         used = any(pod.service_account == subject.name for pod in have(subject.pods) if pod.is_alive)
     except CannotTell:
@@ -238,14 +232,13 @@ def namesakes(facts: Facts) -> tuple[str, ...]:
         return ()
     return tuple(
         item.namespace
-        for item in accounts
+        for item in known(facts.accounts)
         if item.name == subject.name and item.namespace != subject.namespace and not has_role(item)
     )
 
 
 _SUBJECT = re.compile(r'"system:serviceaccount:([a-z0-9.-]+):([a-z0-9.-]+)"')
 _ARN = re.compile(r"\s*arn:[\w-]+:iam::[^:]*:role/", re.ASCII)
-WEBHOOK_VOLUME = "aws-iam-token"
 
 Names = tuple[str, str]
 """Namespace and name."""
@@ -287,8 +280,8 @@ class Seen:
 
     def allowed(self, facts: Facts) -> tuple[ServiceAccount, ...]:
         """The ServiceAccounts that name no role and that a role allows, whose pods run without one."""
-        roles, users = self.roles if isinstance(self.roles, tuple) else (), self._users()
-        trusts = [role.trust for role in roles if json.dumps(self.provider) in dump(role.trust)]
+        users = self._users()
+        trusts = [role.trust for role in known(self.roles) if json.dumps(self.provider) in dump(role.trust)]
 
         def is_allowed(item: ServiceAccount) -> bool:
             token = home_identity(facts, Subject(item.namespace, item.name, account=item))
@@ -308,7 +301,7 @@ class Seen:
 
     def _users(self) -> Mapping[Names, list[Pod]]:
         found: dict[Names, list[Pod]] = {}
-        for pod in self.pods if isinstance(self.pods, tuple) else ():
+        for pod in known(self.pods):
             if pod.is_alive:
                 found.setdefault((pod.namespace, pod.service_account), []).append(pod)
         return found
@@ -324,8 +317,9 @@ class Seen:
         )
 
     def _trusted(self) -> frozenset[Names]:
-        roles = self.roles if isinstance(self.roles, tuple) else ()
-        return frozenset(names for role in roles for names in trusted_names(role.trust, self.provider))
+        return frozenset(
+            names for role in known(self.roles) for names in trusted_names(role.trust, self.provider)
+        )
 
     def _renamed(self, users: Mapping[Names, list[Pod]]) -> Iterable[tuple[Names, Names]]:
         gone = self._trusted() - self._there
@@ -348,7 +342,7 @@ def _shows(account: ServiceAccount, users: Iterable[Pod], wanted: Iterable[Names
 def _was_given(pod: Pod) -> bool:
     """Whether the webhook gave it an identity; a token that is projected by hand is another matter."""
     volumes = {item.name for item in pod.volumes}
-    return WEBHOOK_VOLUME in volumes and any(injected(item) for item in pod.containers)
+    return TOKEN_VOLUME in volumes and any(injected(item) for item in pod.containers)
 
 
 def gone_names(

@@ -1,0 +1,92 @@
+"""The table of causes is loaded strictly: one row and one check for each, with these fields and no other."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import MISSING, fields
+from importlib.resources import files
+from typing import Any
+
+import pytest
+
+from irsa_cli.core.doctor.causes import causes_of
+from irsa_cli.core.doctor.finding import CHECKS, Cause, Check, Group, check_of, ok
+
+Row = dict[str, Any]
+NEEDED = [field.name for field in fields(Cause) if field.default is MISSING and field.name != "check"]
+ROW: Row = {
+    "id": "one",
+    "group": "pods",
+    "weight": 1,
+    "title": "A title.",
+    "symptom": "A symptom",
+    "looks_at": "the pods",
+    "remedy": "Restart the pods.",
+    "source": "https://example.com",
+}
+CHECK: dict[str, Check] = {"one": lambda facts: ok("nothing")}
+
+
+def read() -> list[Row]:
+    """The rows of the data file; fails if a row has a field twice."""
+
+    def unique(pairs: list[tuple[str, Any]]) -> Row:
+        assert len(dict(pairs)) == len(pairs), pairs
+        return dict(pairs)
+
+    table = files("irsa_cli.core.doctor") / "data" / "causes.json"
+    rows: list[Row] = json.loads(table.read_text(encoding="utf-8"), object_pairs_hook=unique)
+    return rows
+
+
+def test_a_row_has_texts_a_weight_and_a_group() -> None:
+    for row in read():
+        for name in set(NEEDED) - {"weight"}:
+            assert isinstance(row[name], str), (row["id"], name)
+            assert row[name].strip() == row[name] != "", (row["id"], name)
+        assert type(row["weight"]) is int, row["id"]
+        assert 0 <= row["weight"] <= 100, row["id"]
+        assert row.get("of_cluster", True) is True, row["id"]
+
+
+def test_the_example_is_a_cause() -> None:
+    assert causes_of([ROW], CHECK)["one"].group is Group.PODS
+    assert sorted(NEEDED) == sorted(ROW)
+
+
+@pytest.mark.parametrize("name", NEEDED)
+def test_a_row_without_a_field_does_not_load(name: str) -> None:
+    with pytest.raises((KeyError, TypeError, ValueError), match=name if name != "id" else "one"):
+        causes_of([{key: value for key, value in ROW.items() if key != name}], CHECK)
+
+
+@pytest.mark.parametrize("name", ["titel", "severity", "check"])
+def test_a_row_with_an_unknown_field_does_not_load(name: str) -> None:
+    with pytest.raises(TypeError, match=name):
+        causes_of([{**ROW, name: "x"}], CHECK)
+
+
+def test_a_row_in_an_unknown_group_does_not_load() -> None:
+    with pytest.raises(ValueError, match="nodes"):
+        causes_of([{**ROW, "group": "nodes"}], CHECK)
+
+
+@pytest.mark.parametrize(
+    ("rows", "checks", "odd"),
+    [
+        ([ROW, {**ROW, "id": "no-check"}], CHECK, "no-check"),
+        ([ROW], {**CHECK, "no-row": CHECK["one"]}, "no-row"),
+        ([ROW, ROW], CHECK, "one"),
+    ],
+)
+def test_each_row_has_one_check_and_each_check_one_row(
+    rows: list[Row], checks: dict[str, Check], odd: str
+) -> None:
+    with pytest.raises(ValueError, match=f"not one row and one check.*'{odd}'"):
+        causes_of(rows, checks)
+
+
+def test_two_checks_of_one_cause_are_a_mistake() -> None:
+    taken = next(iter(CHECKS))
+    with pytest.raises(ValueError, match=taken):
+        check_of(taken)(CHECK["one"])
