@@ -68,8 +68,7 @@ class DatedList:
 class Request:
     """One call. `operation` is a verb and a resource (`create serviceaccounts/token`), as in RBAC.
 
-    Without a namespace it is about the cluster, without a name about all objects. `address` is a path that is
-    no resource's.
+    Without a namespace it is about the cluster. `address` is a path that is no resource's.
     """
 
     operation: str
@@ -91,8 +90,10 @@ class Request:
 
     @property
     def path(self) -> str:
-        """The path of its URL."""
+        """The path of its URL. Raises `ValueError` without a name where it would be about all objects."""
         at = self.attributes
+        if not (self.name or self.address or at["verb"] in ("list", "create")):
+            raise ValueError(f"{self.operation} needs a name")
         place = ["namespaces", self.namespace] if self.namespace else []
         parts = [*place, at["resource"], self.name, at["subresource"]]
         base = f"/apis/{at['group']}/v1/" if at["group"] else "/api/v1/"
