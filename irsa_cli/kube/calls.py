@@ -23,7 +23,9 @@ from irsa_cli.kube.shapes import check
 Json = dict[str, Any]
 T = TypeVar("T")
 CONNECT_SECONDS = 5
-_GROUPS = {"leases": "coordination.k8s.io"}
+READ_LOG = "get pods/log"
+"""The operation whose answer is text, and no JSON."""
+_GROUPS = {"leases": "coordination.k8s.io", "jobs": "batch"}
 """The API groups of written objects."""
 PAGES = 10_000
 """Pages of one list that are read at most."""
@@ -130,6 +132,8 @@ class Calls:
                 *args, _preload_content=False, _request_timeout=(CONNECT_SECONDS, self._seconds), **kwargs
             )
             heard["status"] = answer.status
+            if operation == READ_LOG:
+                return Dated({"log": answer.data.decode("utf-8", "replace")}, None)
             body = check(operation, json.loads(answer.data), rehearsed="dry_run" in kwargs)
             return Dated(body, date_of(answer.headers.get("Date")))
 

@@ -15,12 +15,13 @@ from typing import Any
 import kubernetes.client
 
 from irsa_cli.core.values.errors import ServiceError
-from irsa_cli.kube.calls import Calls, Dated, DatedList, Json, WireLog, or_none
+from irsa_cli.kube.calls import READ_LOG, Calls, Dated, DatedList, Json, WireLog, or_none
 from irsa_cli.kube.contents import Contents, read_contents
 
 __all__ = ["Dated", "Json", "Kube", "TokenAnswer", "WireLog"]
 
 MERGE_PATCH = "application/merge-patch+json"
+_WITH_PODS = {"propagationPolicy": "Background"}
 
 
 @dataclass(frozen=True)
@@ -162,10 +163,26 @@ class Kube(Calls):
         """A pod."""
         return self._read("pods", self._core.read_namespaced_pod, name, namespace)
 
-    def pods(self, namespace: str | None = None) -> list[Json]:
-        """All pods of a namespace, or of the cluster."""
+    def pods(self, namespace: str | None = None, selector: str = "") -> list[Json]:
+        """The pods of a namespace, or of the cluster: all, or those of a label selector."""
         everywhere, namespaced = self._core.list_pod_for_all_namespaces, self._core.list_namespaced_pod
-        return self._list_in(namespace, "pods", everywhere, namespaced)
+        wanted = {"label_selector": selector} if selector else {}
+        return self._list_in(namespace, "pods", everywhere, namespaced, **wanted)
+
+    def pod_log(self, namespace: str, name: str, container: str, most_bytes: int) -> str:
+        """The first bytes of a container's log, as text."""
+        read = partial(self._core.read_namespaced_pod_log, container=container, limit_bytes=most_bytes)
+        return str(self._call(READ_LOG, read, name, namespace)["log"])
+
+    def create_job(self, namespace: str, body: Json) -> Json:
+        """POST a Job."""
+        create = kubernetes.client.BatchV1Api(self._api).create_namespaced_job
+        return self._call("create jobs", create, namespace, body)
+
+    def delete_job(self, namespace: str, name: str) -> None:
+        """DELETE a Job, and its pods after it; one that is gone is fine."""
+        delete, body = kubernetes.client.BatchV1Api(self._api).delete_namespaced_job, _WITH_PODS
+        or_none(lambda: self._call("delete jobs", delete, name, namespace, body=body))
 
     def create_pod(self, namespace: str, body: Json, *, dry_run: bool = True) -> Json:
         """POST a pod; with `dry_run` (the default) it passes admission and webhooks, and is not created."""

@@ -37,11 +37,11 @@ _MODELS = {
     "replicationcontrollers": "V1ReplicationController",
     "statefulsets": "V1StatefulSet",
 }
-_SINGLE = ("namespaces", "serviceaccounts", "serviceaccounts/token", "pods", "leases", "configmaps")
+_SINGLE = ("namespaces", "serviceaccounts", "serviceaccounts/token", "pods", "leases", "configmaps", "jobs")
 """The kinds that are read and written one by one."""
 _NAMESPACED = (
     *("serviceaccounts", "pods", "leases", "networkpolicies", "events", "configmaps"),
-    *("roles", "rolebindings"),
+    *("roles", "rolebindings", "jobs"),
 )
 _FREELY_NAMED = ("events", "roles", "clusterroles", "rolebindings", "clusterrolebindings")
 """Kinds whose names need not be names of DNS."""
