@@ -21,6 +21,7 @@ from tests.scenarios.conftest import sandbox_stage
 from tests.scenarios.pod_running import CONTAINER, Node, Play, node, runs
 from tests.scenarios.preflight_pods import CLOSED, Scene, scene_of
 from tests.scenarios.preflighting import LocalAws, local_aws
+from tests.scenarios.reported.world import PODS_SERVICE
 from tests.support.ran import check
 from tests.support.stage import EVERYTHING, Json, made
 
@@ -99,8 +100,15 @@ def test_a_pod_that_is_its_role(scene: Scene, capsys: pytest.CaptureFixture[str]
 
 def test_a_pod_by_pod_identity(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
     scene.world.annotate(None)
-    scene.world.associate("arn:aws:iam::111122223333:role/associated")
-    with node(scene, runs):
+    trust = {"Effect": "Allow", "Principal": PODS_SERVICE, "Action": ["sts:AssumeRole", "sts:TagSession"]}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    role = scene.world.iam.create_role(RoleName="associated", AssumeRolePolicyDocument=document)["Role"]
+    scene.world.associate(role["Arn"])
+
+    def at_the_agent(working: Node, job: Json) -> None:
+        working.run(working.pod(job), AWS_ENDPOINT_URL_STS=scene.aws.url)
+
+    with node(scene, at_the_agent):
         found = of_pod(doctor(scene, capsys)[0])
     assert found["verdict"] == "ok", found
     assert found["evidence"]["source"] == "container credentials (EKS Pod Identity)"

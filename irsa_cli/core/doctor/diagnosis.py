@@ -136,15 +136,13 @@ class Diagnosis:
         )
         if not (self.is_complete or self.unread or any(lines.values())):
             lines["the list of ServiceAccounts"] = True
-        examined = {
-            "ServiceAccount": len(accounts),
-            "check": len(found) - len(having(found, Verdict.UNKNOWN)),
-        }
+        checks = len(found) - len(having(found, Verdict.UNKNOWN))
+        counts = {"ServiceAccount": len(accounts), "check": checks}
         if any(item.cause.id == INSIDE and item.judgement.evidence for item in found):
-            examined["pod seen from inside"] = 1
+            counts["pod seen from inside"] = 1
         return AnswerScope(
             question,
-            examined,
+            counts,
             (
                 *not_read(self.unread),
                 *(NotExamined(text, matters=matters) for text, matters in lines.items()),

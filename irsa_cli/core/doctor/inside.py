@@ -41,9 +41,7 @@ def answer_in(log: str) -> PodAnswer:
         identity = found.get("identity") or ""
         if document["kind"] != "PreflightList" or verdict not in (EXPECTED, WRONG, "unknown"):
             raise ValueError
-        if len(steps) > _MOST or not (
-            _IDENTITY.fullmatch(identity) or (verdict != EXPECTED and not identity)
-        ):
+        if not (_IDENTITY.fullmatch(identity) if identity else verdict != EXPECTED) or len(steps) > _MOST:
             raise ValueError
         evidence = {
             "identity": identity or "none",
