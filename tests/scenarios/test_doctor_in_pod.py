@@ -16,6 +16,7 @@ import pytest
 from irsa_cli.cli.main import run
 from irsa_cli.sandbox import Fault, Rule, Sandbox
 from irsa_cli.usecases.doctor import in_pod
+from tests.docs import staging
 from tests.scenarios.breaking import NAME
 from tests.scenarios.conftest import sandbox_stage
 from tests.scenarios.pod_running import CONTAINER, Node, Play, node, runs
@@ -254,6 +255,28 @@ def test_a_caller_without_a_permission(
     found = of_pod(document)
     assert (words in found["text"], seen(document)) == (True, False), found
     assert "could not delete" not in said
+
+
+NEEDED = [
+    Rule((verb,), rule.resources, rule.namespace, groups=rule.groups)
+    for rule in staging.rules(staging.PERMISSIONS / "in-pod-rbac.yaml", kind="Role")
+    for verb in rule.verbs
+]
+"""The documented permissions, each by itself."""
+
+
+@pytest.mark.parametrize("left_out", [None, *range(len(NEEDED))])
+def test_the_documented_permissions_are_enough_and_none_is_too_much(
+    left_out: int | None, sandbox: Sandbox, aws: LocalAws, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with scene_of(sandbox_stage(sandbox, "demo", tmp_path), "backend", aws) as scene:
+        rules = [rule for number, rule in enumerate(NEEDED) if number != left_out]
+        sandbox.add_user("guest", policy=EVERYTHING)
+        sandbox.grant("demo", "guest", rules=[Rule(("get",), ("serviceaccounts",)), *rules])
+        with node(scene, runs) as working:
+            document, said = doctor(scene, capsys, user="guest")
+            whole = seen(document) and not working.left() and "could not delete" not in said
+    assert whole is (left_out is None)
 
 
 @pytest.mark.parametrize("status", [400, 403, 422])

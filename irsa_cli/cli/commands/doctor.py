@@ -43,7 +43,7 @@ class AccountOrUser(click.ParamType):  # type: ignore[type-arg]
 @targets.reach_options
 @targets.readers_option("Also read another account's IAM and CloudTrail by this role (repeat).")
 @once_filled("--explain", metavar="ID", help="Explain a cause, without any call; 'all' lists them.")
-@switch("--in-pod", help="Also run irsa preflight in a new pod of NAME, in a Job that irsa deletes.")
+@switch("--in-pod", help="Also run irsa preflight in a new pod of NAME, and delete it.")
 @once_filled("--image", metavar="IMAGE", help="With --in-pod: image of irsa, with its digest.")
 @once("--wait", type=Duration(within=("5s", "5m")), help="With --in-pod: time limit. [default: 2m]")
 @common.lock_namespace_option
@@ -94,7 +94,7 @@ def command(**options: Any) -> int:
 
 
 def _in_pod(options: dict[str, Any], tell: Callable[[str], None]) -> Any:
-    """What `--in-pod` asks for, None without it."""
+    """The request for a new pod; None without `--in-pod`."""
     from irsa_cli.core.doctor.facts import Subject
     from irsa_cli.usecases.doctor.in_pod import InPod
 

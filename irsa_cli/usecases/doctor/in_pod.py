@@ -40,7 +40,7 @@ GRACE = 60
 
 @dataclass(frozen=True)
 class InPod:
-    """What to start: the image, and how many seconds to wait; `tell` prints a line."""
+    """A request for a new pod: its image, and the seconds to wait; `tell` prints a line."""
 
     image: str
     seconds: int
