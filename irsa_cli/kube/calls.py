@@ -22,6 +22,8 @@ from irsa_cli.kube.shapes import check
 Json = dict[str, Any]
 T = TypeVar("T")
 CONNECT_SECONDS = 5
+READ_LOG = "get pods/log"
+"""The operation whose answer is text, and no JSON."""
 PAGES = 10_000
 """Pages of one list that are read at most."""
 PAGE = 500
@@ -152,6 +154,8 @@ class Calls:
         def ask() -> Dated:
             answer = self._send(request)
             heard["status"] = answer.status
+            if request.operation == READ_LOG:
+                return Dated({"log": answer.data.decode("utf-8", "replace")}, None)
             body = check(request.operation, json.loads(answer.data), rehearsed="dryRun" in request.query)
             return Dated(body, date_of(answer.headers.get("Date")))
 

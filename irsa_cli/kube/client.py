@@ -11,10 +11,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
 from irsa_cli.core.values.errors import ServiceError
-from irsa_cli.kube.calls import Calls, Dated, DatedList, Json, Request, WireLog, or_none
+from irsa_cli.kube.calls import READ_LOG, Calls, Dated, DatedList, Json, Request, WireLog, or_none
 from irsa_cli.kube.contents import Contents, read_contents
 
 __all__ = ["Dated", "Json", "Kube", "TokenAnswer", "WireLog"]
+
+_WITH_PODS = {"propagationPolicy": "Background"}
 
 
 @dataclass(frozen=True)
@@ -129,9 +131,22 @@ class Kube(Calls):
         """A pod."""
         return self._read("pods", namespace, name)
 
-    def pods(self, namespace: str | None = None) -> list[Json]:
-        """All pods of a namespace, or of the cluster."""
-        return self._list("pods", namespace)
+    def pods(self, namespace: str | None = None, selector: str = "") -> list[Json]:
+        """The pods of a namespace, or of the cluster: all, or those of a label selector."""
+        return self._list("pods", namespace, **({"labelSelector": selector} if selector else {}))
+
+    def pod_log(self, namespace: str, name: str, container: str, most_bytes: int) -> str:
+        """The first bytes of a container's log, as text."""
+        wanted = {"container": container, "limitBytes": most_bytes}
+        return str(self._call(READ_LOG, namespace, name, query=wanted)["log"])
+
+    def create_job(self, namespace: str, body: Json) -> Json:
+        """POST a Job."""
+        return self._create("jobs", namespace, body)
+
+    def delete_job(self, namespace: str, name: str) -> None:
+        """DELETE a Job, and its pods after it; one that is gone is fine."""
+        or_none(lambda: self._call("delete jobs", namespace, name, body=_WITH_PODS))
 
     def create_pod(self, namespace: str, body: Json, *, dry_run: bool = True) -> Json:
         """POST a pod; with `dry_run` (the default) it passes admission and webhooks, and is not created."""

@@ -19,11 +19,11 @@ import kubernetes.client
 
 _TABLES = json.loads((files(__package__) / "models.json").read_text(encoding="utf-8"))
 _MODELS: Mapping[str, str] = _TABLES["models"]
-_SINGLE = ("namespaces", "serviceaccounts", "serviceaccounts/token", "pods", "leases", "configmaps")
+_SINGLE = ("namespaces", "serviceaccounts", "serviceaccounts/token", "pods", "leases", "configmaps", "jobs")
 """The kinds that are read and written one by one."""
 _NAMESPACED = (
     *("serviceaccounts", "pods", "leases", "networkpolicies", "events", "configmaps"),
-    *("roles", "rolebindings"),
+    *("roles", "rolebindings", "jobs"),
 )
 _FREELY_NAMED = ("events", "roles", "clusterroles", "rolebindings", "clusterrolebindings")
 """Kinds whose names need not be names of DNS."""

@@ -12,11 +12,11 @@ import hmac
 import html
 import http.client
 import json
-import os
 import re
 import socket
 import ssl
 import threading
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -90,7 +90,7 @@ class ThisPod:
 
     def exchange(self, role: str, token: str) -> str:
         """Exchange a token for credentials (AssumeRoleWithWebIdentity); the ARN that they are for."""
-        session = self.env.get("AWS_ROLE_SESSION_NAME") or f"irsa-preflight-{os.getpid()}"
+        session = self.env.get("AWS_ROLE_SESSION_NAME") or f"irsa-preflight-{int(time.time())}"
         asked = {"RoleArn": role, "WebIdentityToken": token, "RoleSessionName": session}
         return self._sts("AssumeRoleWithWebIdentity", {**asked, "DurationSeconds": "900"}, None)
 

@@ -67,12 +67,10 @@ def manifest(given: Mapping[str, Any]) -> str:
     """
     kind, image, account = given["manifest"], given["image"] or "", given["service_account"] or "default"
     if not re.search(r"@sha256:[0-9a-f]{64}$|\{\{", image):
-        raise ValueError(
-            "--manifest needs --image IMAGE@sha256:DIGEST: a tag can change what a rollout waits for"
-        )
+        raise ValueError("--image IMAGE@sha256:DIGEST is needed: a tag can change what a rollout waits for")
     args = ["preflight", "--wait", f"{given['wait'] or 60:g}s"]
     for name in ("expect_role", "expect_account", "sdk", "call"):
-        args += [f"--{name.replace('_', '-')}", given[name]] if given[name] else []
+        args += [f"--{name.replace('_', '-')}", given[name]] if given.get(name) else []
     container = _CONTAINER.format(image=json.dumps(image), args=json.dumps(args))
     container = container.rstrip("\n").replace("\n", "\n          ") + "\n"
     if kind == "init":

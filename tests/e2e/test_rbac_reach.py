@@ -75,6 +75,11 @@ REACH = {
         **LOCKS,
     },
     f"{PERMISSIONS}/reading-rbac.yaml": {**WHO_IS_WHO, "serviceaccounts everywhere": "get list"},
+    f"{PERMISSIONS}/in-pod-rbac.yaml": {
+        "jobs.batch in backend": "create delete",
+        "pods in backend": "list",
+        "pods/log in backend": "get",
+    },
     f"{PERMISSIONS}/audit-rbac.yaml": {**WHO_IS_WHO, "namespaces": "list"},
     f"{PERMISSIONS}/acceptance-rbac.yaml": {
         "namespaces": "list",

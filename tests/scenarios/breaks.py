@@ -17,6 +17,7 @@ ELSEWHERE = (
     *("provider-account", "trust-generated-name", "issuer-keys", "pod-missed", "pod-china-region"),
     *("provider-quota", "trust-quota", "pod-identity-agent-down"),
     *("chain-permission", "chain-external-id", "chain-trust", "chain-session", "chain-pod"),
+    "pod-inside",
 )
 """Causes that have a test of their own: they need more than the binding."""
 OLD = "0123456789ABCDEF0123456789ABCDEF"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -10,7 +11,7 @@ import click
 from irsa_cli.cli.help.environment import form_of
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common, selecting, targets
-from irsa_cli.cli.options.types import Checked, explained, once_filled
+from irsa_cli.cli.options.types import Checked, Duration, explained, once, once_filled, switch
 from irsa_cli.cli.output.speaking import Speaking, deliver
 from irsa_cli.cli.output.text import show_document, show_reading
 from irsa_cli.cli.session import run_reading
@@ -42,6 +43,9 @@ class AccountOrUser(click.ParamType):  # type: ignore[type-arg]
 @targets.reach_options
 @targets.readers_option("Also read another account's IAM and CloudTrail by this role (repeat).")
 @once_filled("--explain", metavar="ID", help="Explain a cause, without any call; 'all' lists them.")
+@switch("--in-pod", help="Also run irsa preflight in a new pod of NAME, and delete it.")
+@once_filled("--image", metavar="IMAGE", help="With --in-pod: image of irsa, with its digest.")
+@once("--wait", type=Duration(within=("5s", "5m")), help="With --in-pod: time limit. [default: 2m]")
 @common.lock_namespace_option
 @common.reported_output_options
 def command(**options: Any) -> int:
@@ -50,7 +54,8 @@ def command(**options: Any) -> int:
     irsa checks everything from the cluster's issuer to the environment of the pods. It shows the problems,
     the most probable cause first, and how to fix each. NAME is a ServiceAccount, or a workload that uses
     it: pod/NAME, deployment/NAME. Without NAME, irsa checks the cluster and all ServiceAccounts that have
-    or had a role. doctor changes nothing: it creates a pod with dryRun=All only.
+    or had a role. doctor changes nothing: it creates a pod with dryRun=All only. With --in-pod, it creates
+    a Job under the ServiceAccount, reads its log, and deletes it.
 
     Exit code 5: something is wrong. Exit code 1: nothing is wrong, but something relevant could not be
     checked: the ServiceAccount, role, trust policy or provider, or there is no running pod.
@@ -60,6 +65,7 @@ def command(**options: Any) -> int:
       irsa doctor pod/reader-6d4cf56db6-x2x9k -n backend -c prod
       irsa doctor -c prod
       irsa doctor -n backend -l tier=web -c prod
+      irsa doctor s3-reader -n backend -c prod --in-pod --image registry.example.com/irsa@sha256:DIGEST
       irsa doctor --explain trust-subject
     """
     from irsa_cli.cli.output.screens.checked import of_diagnosis
@@ -78,13 +84,33 @@ def command(**options: Any) -> int:
     kind, name = _what(options["name"] or "")
     namespace = options["namespace"] or ("default" if name else "")
     place = common.take_lock_namespace(options)
-    chosen = options["selector"] or ""
+    chosen, in_pod = options["selector"] or "", _in_pod(options, speaking.progress.note)
     target = targets.take_target(options)
-    request = Request(target, namespace, name, options["readers"], kind, place, chosen)
+    request = Request(target, namespace, name, options["readers"], kind, place, chosen, in_pod)
     failed = partial(Diagnosis, None)
     diagnosis = run_reading(lambda progress: diagnose(request, progress.wire), speaking, failed)
     text = lines(diagnosis, everything=speaking.verbose)
     return deliver(diagnosis, of_diagnosis, speaking, lambda: show_reading(diagnosis, text, speaking.output))
+
+
+def _in_pod(options: dict[str, Any], tell: Callable[[str], None]) -> Any:
+    """The request for a new pod; None without `--in-pod`."""
+    from irsa_cli.core.doctor.facts import Subject
+    from irsa_cli.usecases.doctor.in_pod import InPod
+
+    image, seconds = options.pop("image") or "", options.pop("wait")
+    if not options.pop("in_pod"):
+        if image or seconds:
+            raise click.UsageError("--image and --wait need --in-pod")
+        return None
+    asked = InPod(image, seconds or 120, tell)
+    try:
+        asked.job(Subject("default", "default"))
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    if not options["name"]:
+        raise click.UsageError("--in-pod needs NAME")
+    return asked
 
 
 def _what(text: str) -> tuple[str, str]:

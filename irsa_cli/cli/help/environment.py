@@ -20,6 +20,7 @@ PERMITS = (
     "yes", "force", "prune", "override", "update_trust", "update_target_trust", "allow_wide_trust",
     "allow_boundary_removal", "no_permissions_boundary", "detach_policy_arn", "set_policy_arns",
     "remove_inline_policy", "remove_tag", "role_only", "everything", "forward", "pass_env", "ignore_maker",
+    "in_pod",
 )  # fmt: skip
 """Options that permit to delete, loosen or adopt: a variable that is still set from another day must not."""
 _ANOTHER_RUN = ("name_option", "explain", "watch", "help", "out")
@@ -61,6 +62,7 @@ _NEEDS: Mapping[str, str] = {
     "interval": "watch",
     "min_age": "cluster",
     "associate": "audience",
+    "image": "in_pod",
 }
 """Options that need another option; without it, their variables are ignored."""
 _STRENGTH = {ParameterSource.COMMANDLINE: 3, ParameterSource.ENVIRONMENT: 2, ParameterSource.DEFAULT_MAP: 1}

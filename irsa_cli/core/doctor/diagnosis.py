@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from irsa_cli.core.doctor.causes import CAUSES, Cause
+from irsa_cli.core.doctor.causes.inside import INSIDE
 from irsa_cli.core.doctor.causes.trust import TRUST_CAUSES
 from irsa_cli.core.doctor.causes.uncreated import NO_RUNNING_POD
 from irsa_cli.core.doctor.facts import Facts
@@ -136,9 +137,12 @@ class Diagnosis:
         if not (self.is_complete or self.unread or any(lines.values())):
             lines["the list of ServiceAccounts"] = True
         checks = len(found) - len(having(found, Verdict.UNKNOWN))
+        counts = {"ServiceAccount": len(accounts), "check": checks}
+        if any(item.cause.id == INSIDE and item.judgement.evidence for item in found):
+            counts["pod seen from inside"] = 1
         return AnswerScope(
             question,
-            {"ServiceAccount": len(accounts), "check": checks},
+            counts,
             (
                 *not_read(self.unread),
                 *(NotExamined(text, matters=matters) for text, matters in lines.items()),
@@ -203,6 +207,8 @@ def having(findings: Iterable[Finding], verdict: Verdict) -> tuple[Finding, ...]
 def judge(facts: Facts) -> tuple[Finding, ...]:
     """Run every check that these facts allow; problems first, then unknown, then ok, each by weight."""
     causes = [item for item in CAUSES.values() if item.of_cluster or facts.subject is not None]
+    if facts.subject is not None and facts.subject.inside is None:
+        causes.remove(CAUSES[INSIDE])  # It was not asked for.
     found = [Finding(item, item.judge(facts)) for item in causes]
     wrong = having(found, Verdict.PROBLEM)
     judged = []

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
+from irsa_cli.core.doctor.inside import PodAnswer
 from irsa_cli.core.doctor.refusals import Maker
 from irsa_cli.core.marks.locks.lease import SeenLock
 from irsa_cli.core.objects.aws import Association, Role
@@ -142,6 +143,8 @@ class Subject(Namespaced):
     network_policies: tuple[NetworkPolicy, ...] | Unreadable = ()
     events: tuple[TrailEvent, ...] | Unreadable = ()
     lock: SeenLock | Unreadable | None = None
+    inside: PodAnswer | Unreadable | None = None
+    """The answer of a pod that irsa started; None if that was not asked for."""
 
     def existing(self) -> ServiceAccount:
         """The ServiceAccount. This and the following methods raise `CannotTell` without a result."""

@@ -171,6 +171,8 @@ class KubeApi:
         if route.group not in GROUPS:
             return wire.no_such_path()
         kind = kinds.KINDS.get((route.group, route.resource))
+        if kind is kinds.PODS and (route.subresource, route.verb) == ("log", "get"):
+            return self._log(request, route)
         if kind is None or (route.subresource and (kind.kind, route.subresource) != ("Pod", "status")):
             raise status.ApiError(404, "NotFound", "the server could not find the requested resource", {})
         if kind.replaced and route.name and route.verb == "update":
@@ -192,6 +194,16 @@ class KubeApi:
 
     def _get(self, _: Request, route: authorizer.Route, kind: Kind) -> Response:
         return wire.json_response(self._store.get(kind, _place(kind, route), route.name))
+
+    def _log(self, request: Request, route: authorizer.Route) -> Response:
+        """The message with which a container ended: nothing runs here that could write a log."""
+        pod = self._store.get(kinds.PODS, route.namespace, route.name)
+        for item in pod["status"].get("containerStatuses", []):
+            ended = item["state"].get("terminated")
+            if ended is not None and item["name"] == request.args["container"]:
+                text = ended.get("message", "").encode()[: int(request.args["limitBytes"])]
+                return Response(text, mimetype="text/plain")
+        raise status.bad_request(f"a container in pod {route.name} is waiting to start")
 
     def _create(self, request: Request, route: authorizer.Route, kind: Kind) -> Response:
         by = wire.read_writing(request, "Create")

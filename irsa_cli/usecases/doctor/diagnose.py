@@ -26,6 +26,7 @@ from irsa_cli.core.values.issuer import provider_arn
 from irsa_cli.usecases.command.caller import reach_of
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.doctor.further_reads import absent, account_named, judged, with_iam, with_refusals
+from irsa_cli.usecases.doctor.in_pod import InPod, look_inside
 from irsa_cli.usecases.doctor.reads import WORKERS, DoctorReads
 from irsa_cli.usecases.read.readable import check_namespace
 from irsa_cli.usecases.read.users_of_pods import account_used
@@ -62,13 +63,14 @@ class Request:
     lock_namespace: str = "default"
     """Where the locks of runs are."""
     selector: str = ""
+    in_pod: InPod | None = None
 
 
 def diagnose(request: Request, log: WireLog) -> Diagnosis:
     """Observe and judge; raises `IrsaError` when not even the cluster can be found."""
     connection = connect(request.target, kube=True, log=log, check=lambda aws: None)
     with DoctorReads(connection, request.readers, request.lock_namespace) as reads:
-        doctor = _Doctor(connection, reads, reach_of(request.target))
+        doctor = _Doctor(connection, reads, reach_of(request.target), request.in_pod)
         if request.kind:
             return _of_user(doctor, request)
         if request.name:
@@ -109,6 +111,7 @@ class _Doctor:
     connection: Connection
     reads: DoctorReads
     reach: Reach
+    in_pod: InPod | None = None
 
     def one(self, namespace: str, name: str) -> Diagnosis:
         """One ServiceAccount, with everything that can be known of it."""
@@ -135,7 +138,11 @@ class _Doctor:
             lock=lock.result(),
         )
         facts = self._with_elsewhere(replace(facts, subject=_as_heeded(subject)))
-        facts, findings = judged(reads, with_refusals(reads, with_iam(reads, facts)))
+        facts = with_refusals(reads, with_iam(reads, facts))
+        if self.in_pod is not None:  # After all reads: none of them may see this pod.
+            inside = look_inside(self.connection.kube, facts.named, self.in_pod)
+            facts = replace(facts, subject=replace(facts.named, inside=inside))
+        facts, findings = judged(reads, facts)
         notes = tuple(self._other_account(facts, findings))
         return Diagnosis(self.connection.cluster, findings, examined(facts, findings), notes=notes)
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from irsa_cli.core.doctor.facts import EksFacts, OtherAssociation, RoleSummary, TrailEvent, VpcEndpoint
+from irsa_cli.core.doctor.inside import PodAnswer
 from irsa_cli.core.objects.aws import Association, Role
 from irsa_cli.core.objects.kinds import Pod, RefusedPod, Requirement, Volume
 from irsa_cli.core.objects.unreadable import Unreadable
@@ -104,6 +105,11 @@ def cli(version: str) -> Pod:
     """A pod with Pod Identity and this AWS CLI."""
     item = replace(POD_IDENTITY.containers[0], image=f"public.ecr.aws/aws-cli/aws-cli:{version}")
     return replace(POD_IDENTITY, containers=(item,))
+
+
+def inside(verdict: str, identity: str) -> PodAnswer:
+    """The answer of a new pod."""
+    return PodAnswer(verdict, "The pod says something.", identity, {"identity": identity})
 
 
 def marked(commit: str) -> dict[str, str]:
@@ -697,6 +703,8 @@ CASES: list[tuple[str, Change]] = [
             )
         ),
     ),
+    ("pod-inside", around(inside=inside("wrong", ""))),
+    ("pod-inside", around(inside=inside("unknown", f"arn:aws:sts::{ACCOUNT}:assumed-role/other/s"))),
 ]
 BESIDE: list[tuple[tuple[str, ...], Change]] = [
     (("provider-missing", "provider-quota"), of_cluster(provider=None, providers=PROVIDERS)),

@@ -1,0 +1,121 @@
+"""`irsa doctor --in-pod`: `irsa preflight` in a Job under the ServiceAccount, which irsa always deletes.
+
+A killed run can't: then the Job ends by its deadline, and Kubernetes deletes it a minute later.
+https://kubernetes.io/docs/concepts/workloads/controllers/ttlafterfinished/
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import yaml
+
+from irsa_cli.core.doctor.causes.inside import expected_role
+from irsa_cli.core.doctor.facts import Subject
+from irsa_cli.core.doctor.inside import CONTAINER, PodAnswer, answer_in, state_of
+from irsa_cli.core.doctor.refusals import REASON, failures
+from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.plan.states import MANAGED_BY_LABEL
+from irsa_cli.core.values.errors import IrsaError, Outcome, ServiceError
+from irsa_cli.core.values.patience import CommandPatience, current, within
+from irsa_cli.preflight.manifests import manifest
+from irsa_cli.usecases.read.readable import read
+
+if TYPE_CHECKING:
+    from irsa_cli.kube.client import Json, Kube
+
+RUN_LABEL = "irsa/doctor"
+"""The label of the Job and its pod: the run's own, which nobody else knows."""
+MOST_BYTES = 1 << 16
+PAUSE = 1.0
+TO_DELETE = 20.0
+"""Seconds for the deletion, also after a signal."""
+GRACE = 60
+
+
+@dataclass(frozen=True)
+class InPod:
+    """A request for a new pod: its image, and the seconds to wait; `tell` prints a line."""
+
+    image: str
+    seconds: int
+    tell: Callable[[str], None]
+
+    def job(self, subject: Subject) -> Json:
+        """The Job of `irsa preflight --manifest job`; raises `ValueError` for an image without a digest."""
+        given = {"manifest": "job", "image": self.image, "service_account": subject.name, "wait": 10}
+        role = expected_role(subject)
+        job: Json = yaml.safe_load(manifest({**given, "namespace": subject.namespace, "expect_role": role}))
+        run = secrets.token_hex(8)
+        labels = {MANAGED_BY_LABEL: "irsa", RUN_LABEL: run}
+        job["metadata"] |= {"name": f"irsa-doctor-{run}", "labels": labels}
+        job["spec"] |= {"activeDeadlineSeconds": self.seconds + GRACE, "ttlSecondsAfterFinished": GRACE}
+        job["spec"]["template"]["metadata"] = {"labels": labels}
+        job["spec"]["template"]["spec"]["containers"][0]["args"] += ["--output", "json"]
+        return job
+
+
+def look_inside(kube: Kube, subject: Subject, asked: InPod) -> PodAnswer | Unreadable:
+    """The answer of a new pod of the ServiceAccount, or why there is none."""
+    if subject.account is None:
+        return Unreadable(f"there is no ServiceAccount {subject.full_name}")
+    job = asked.job(subject)
+    what = f"Job {subject.namespace}/{job['metadata']['name']} (ServiceAccount {subject.name})"
+    asked.tell(f"irsa creates the {what}, reads its log, and deletes it with its pod.")
+    return read(lambda: _answer(kube, job["metadata"], job, asked))
+
+
+def _answer(kube: Kube, mine: Json, job: Json, asked: InPod) -> PodAnswer:
+    namespace, until = mine["namespace"], time.monotonic() + asked.seconds
+    with _created(kube, job, asked.tell):
+        while True:
+            pods = kube.pods(namespace, f"{RUN_LABEL}={mine['labels'][RUN_LABEL]}")
+            ended, why = state_of(pods[0]) if pods else _without_pod(kube, namespace, mine["name"])
+            if ended:
+                return answer_in(kube.pod_log(namespace, pods[0]["metadata"]["name"], CONTAINER, MOST_BYTES))
+            if ended is None:
+                raise IrsaError("its pod does not start", reason=why)
+            if time.monotonic() >= until:
+                raise IrsaError(f"no answer in {asked.seconds} s", reason=why)
+            current().pause(PAUSE)
+
+
+def _without_pod(kube: Kube, namespace: str, name: str) -> tuple[bool | None, str]:
+    """The same as `state_of` for a Job that has no pod: the API server's refusal, if there is one."""
+    found = read(lambda: failures(kube.events(REASON, namespace)))
+    if isinstance(found, Unreadable):
+        return False, f"its Job has no pod, and the events can't be read ({found.why})"
+    refusals = [item.why for item in found if (item.kind, item.name) == ("Job", name)]
+    return (None, refusals[0]) if refusals else (False, "its Job has no pod")
+
+
+@contextmanager
+def _created(kube: Kube, job: Json, tell: Callable[[str], None]) -> Iterator[None]:
+    """Create the Job for the block, and delete it afterwards, also if the answer to its creation is lost."""
+    namespace, name, there = job["metadata"]["namespace"], job["metadata"]["name"], True
+
+    def delete() -> None:
+        with within(CommandPatience(TO_DELETE)):
+            failed = read(lambda: kube.delete_job(namespace, name))
+        if isinstance(failed, Unreadable):
+            tell(f"Note: irsa could not delete the Job, which ends by itself: {failed.why}")
+            tell(f"To delete it: kubectl delete job {name} -n {namespace}")
+
+    try:
+        kube.create_job(namespace, job)
+        yield
+    except ServiceError as error:
+        there = (error.operation, error.outcome) != ("create jobs", Outcome.REFUSED)
+        raise
+    finally:
+        if there:
+            try:
+                delete()
+            except KeyboardInterrupt:  # The first signal; a second one ends the process.
+                delete()
+                raise
