@@ -31,7 +31,7 @@ ROOMS: dict[str, tuple[int, int]] = {
     "irsa_cli.core.audit": (2601, 12),
     "irsa_cli.core.binding": (1367, 9),
     "irsa_cli.core.config": (1866, 10),
-    "irsa_cli.core.doctor": (6330, 33),
+    "irsa_cli.core.doctor": (6313, 33),
     "irsa_cli.core.inventory": (1033, 5),
     "irsa_cli.core.lint": (2210, 10),
     "irsa_cli.core.marks": (898, 7),
