@@ -94,10 +94,7 @@ def _restart(reach: Reach, pod: Pod, makers: Makers) -> str:
 def _held(makers: Makers, kind: str, name: str) -> str:
     """Why a change of its template replaces no pods, and the next step; '' if it does."""
     maker = makers.get(f"{kind}/{name}")
-    why = maker.held if maker else ""
-    if not why:
-        return ""
-    return f"{kind} {name} {why}"
+    return f"{kind} {name} {maker.held}" if maker and maker.held else ""
 
 
 def _lost(pod: Pod) -> str:
@@ -120,9 +117,8 @@ def edit(facts: Facts, pod: Pod) -> str:
         show = facts.reach.kubectl(f"get pod {shlex.quote(pod.name)} -o yaml", pod.namespace)
         return "\n".join((comment(text), comment(show)))
     more = [restart(facts, [pod])] if kind in _REPLACED else []
-    held = _held(facts.makers, kind, name)
-    lines = (*map(comment, filter(None, (held, *more))),)
-    return "\n".join((template(facts.reach, pod.namespace, kind, name, facts.makers), *lines))
+    notes = map(comment, filter(None, (_held(facts.makers, kind, name), *more)))
+    return "\n".join((template(facts.reach, pod.namespace, kind, name, facts.makers), *notes))
 
 
 def set_account(facts: Facts, namespace: str, kind: str, name: str) -> str:
@@ -255,12 +251,8 @@ def asks_for(pod: Pod, role: str) -> bool:
 
 def of_account(facts: Facts, command: str, subject: Subject, more: str = "") -> str:
     """An irsa command about a ServiceAccount; `more` are arguments that follow."""
-    return facts.reach.for_irsa(f"{command} {words(subject.name, subject.namespace)}", more)
-
-
-def words(name: str, namespace: str) -> str:
-    """A ServiceAccount as irsa's commands name it."""
-    return f"{shlex.quote(name)} -n {shlex.quote(namespace)}"
+    name, namespace = shlex.quote(subject.name), shlex.quote(subject.namespace)
+    return facts.reach.for_irsa(f"{command} {name} -n {namespace}", more)
 
 
 def admit(facts: Facts, subject: Subject, role: str) -> str:

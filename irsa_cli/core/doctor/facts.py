@@ -26,7 +26,7 @@ EMPTY = f"the annotation {ROLE_ARN_ANNOTATION} is empty"
 
 
 def known(found: tuple[T, ...] | Unreadable | None) -> tuple[T, ...]:
-    """What was found; empty if it is unreadable or does not exist."""
+    """The items found; none if they are unreadable or do not exist."""
     return found if isinstance(found, tuple) else ()
 
 

@@ -24,11 +24,8 @@ def causes_of(rows: Iterable[Mapping[str, Any]], checks: Mapping[str, Check]) ->
     if odd:
         raise ValueError(f"not one row and one check for each of these causes: {odd}")
     causes = [Cause(**{**row, "group": Group(row["group"])}, check=checks[row["id"]]) for row in rows]
-    return {cause.id: cause for cause in sorted(causes, key=_place)}
-
-
-def _place(cause: Cause) -> tuple[int, int, str]:
-    return _GROUPS.index(cause.group), -cause.weight, cause.id
+    causes.sort(key=lambda cause: (_GROUPS.index(cause.group), -cause.weight, cause.id))
+    return {cause.id: cause for cause in causes}
 
 
 CAUSES = causes_of(json.loads(_TABLE), CHECKS)

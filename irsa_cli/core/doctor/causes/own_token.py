@@ -7,7 +7,6 @@ https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-accou
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from irsa_cli.core.doctor.clues.trust_flaws import flaws
@@ -45,11 +44,6 @@ class OwnToken:
     role: str
     volume: Volume
 
-    @property
-    def place(self) -> str:
-        """Pod and container, for people."""
-        return f"{self.pod.name} (container {self.container.name})"
-
 
 def own_tokens(subject: Subject) -> tuple[OwnToken, ...]:
     """The containers of the ServiceAccount's pods that bring both, as far as the pods could be read."""
@@ -61,11 +55,11 @@ def own_tokens(subject: Subject) -> tuple[OwnToken, ...]:
     )
 
 
-def hidden_tokens(facts: Facts) -> tuple[str, ...]:
+def hidden_tokens(facts: Facts) -> list[tuple[Pod, Container]]:
     """Containers that bring a token for AWS, and a role that can't be read: it comes from elsewhere."""
     subject, wanted = facts.named, audience_of(facts, facts.named)
-    return tuple(
-        f"{pod.name} (container {item.name})"
+    return [
+        (pod, item)
         for pod in subject.known_users()
         for item in pod.containers
         if _role_is_hidden(item)
@@ -73,7 +67,7 @@ def hidden_tokens(facts: Facts) -> tuple[str, ...]:
             volume.audience == wanted and volume.name in item.mounts and volume.name != TOKEN_VOLUME
             for volume in pod.volumes
         )
-    )
+    ]
 
 
 def _role_is_hidden(container: Container) -> bool:
@@ -129,11 +123,11 @@ def _own_token(facts: Facts) -> Judgement:
     if hidden:
         return suspect(
             "a container mounts its own token, and its role comes from a Secret or ConfigMap",
-            containers=listed(hidden),
+            containers=where(hidden),
         )
     if not found:
         return ok("no container mounts its own token")
-    why = ""
+    why, places = "", where((item.pod, item.container) for item in found)
     for item in found:
         try:
             judged = _judged(facts, item)
@@ -143,18 +137,18 @@ def _own_token(facts: Facts) -> Judgement:
         if judged is not None:
             return judged
     if why:
-        return unknown(why, containers=_places(found))
-    return ok("the roles that containers set trust their tokens", containers=_places(found))
-
-
-def _places(found: Iterable[OwnToken]) -> str:
-    return listed(item.place for item in found)
+        return unknown(why, containers=places)
+    return ok("the roles that containers set trust their tokens", containers=places)
 
 
 def _judged(facts: Facts, item: OwnToken) -> Judgement | None:
     """The problem of one container's role and token, if any."""
     by_hand = edit(facts, item.pod)
-    said = {"container": item.place, "role": shown(item.role), "audience": shown(item.volume.audience or "")}
+    said = {
+        "container": where([(item.pod, item.container)]),
+        "role": shown(item.role),
+        "audience": shown(item.volume.audience or ""),
+    }
     if not is_role(item.role):
         return problem(f"its {ROLE_ENV} is not a role ARN", fix=by_hand, **said)
     role = have(facts.named.own_roles.get(item.role))
