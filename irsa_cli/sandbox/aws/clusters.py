@@ -112,7 +112,7 @@ class Clusters:
         }
         if request.operation == "ListClusters":
             return Answer.of_json({"clusters": sorted(mine), "nextToken": None})
-        parts = [part for part in (self.associations, self.access_entries) if request.operation in part.calls]
+        parts = [part for part in (self.associations, self.access_entries) if part.serves(request.operation)]
         if request.operation not in ("DescribeCluster", "ListAddons") and not parts:
             message = f"The sandbox does not serve {request.operation} of EKS."
             raise AwsError("NotImplementedException", message, 501)
