@@ -7,7 +7,7 @@ docs/reference/output.schema.json describes the JSON.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
@@ -20,9 +20,9 @@ from irsa_cli.core.inventory.bindings import ListedBinding, ReadProvider, annota
 from irsa_cli.core.inventory.list_document import (
     account_json,
     binding_json,
-    bindings_envelope,
     policy_json,
     role_json,
+    summary_of,
     time_json,
 )
 from irsa_cli.core.objects.aws import Association
@@ -32,8 +32,8 @@ from irsa_cli.core.objects.unreadable import CannotTell, Unreadable
 from irsa_cli.core.plan.states import ProviderState, RoleState
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.rbac.becoming import InKubernetes
-from irsa_cli.core.results.envelope import Envelope, exit_code_of
-from irsa_cli.core.results.scope import Allowance, AnswerScope, by_design, not_read, unanswered
+from irsa_cli.core.results.envelope import DocumentKind, Envelope, Reading
+from irsa_cli.core.results.scope import AnswerScope, by_design, not_read, unanswered
 from irsa_cli.core.values.cluster import PLAIN, Cluster, Reach
 
 
@@ -277,18 +277,10 @@ def pod_json(item: PodIdentity) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Described:
+class Described(Reading):
     """A description or an error; neither if it does not exist and that is ignored."""
 
     found: Description | None = None
-    error: Exception | None = None
-    signal: int = 0
-    allow: Allowance = field(default_factory=Allowance)
-
-    @property
-    def exit_code(self) -> int:
-        """0 for any status, if everything could be read."""
-        return exit_code_of(self.error, self.signal) or self.allow.exit_code(self.scope)
 
     @property
     def scope(self) -> AnswerScope:
@@ -306,13 +298,8 @@ class Described:
 
     def envelope(self) -> Envelope:
         """The document that `-o json` and `-o yaml` print."""
-        found = self.found
-        return bindings_envelope(
-            found.cluster if found else None,
-            [found.binding] if found else [],
-            [found.to_json()] if found else [],
-            found.notes if found else (),
-            self.error,
-            self.exit_code,
-            self.scope,
-        )
+        found, document = self.found, self.document(DocumentKind.BINDINGS)
+        if found is None:
+            return replace(document, summary=summary_of(()))
+        items, summary = [found.to_json()], summary_of([found.binding])
+        return replace(document, cluster=found.cluster, items=items, summary=summary, notes=found.notes)

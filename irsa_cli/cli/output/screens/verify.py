@@ -185,8 +185,7 @@ def sarif(report: VerificationReport) -> str:
     return sarif_text(
         [{"id": key, "shortDescription": {"text": text}} for key, text in _RULES.items()],
         results,
-        exit_code=report.exit_code,
-        error=report.error,
+        report,
         notes=[{"level": "note", "message": {"text": text}} for text in summary],
     )
 
