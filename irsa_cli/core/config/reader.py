@@ -31,16 +31,16 @@ def text_fields(*names: str, **others: str) -> Table:
     def read(attribute: str) -> Read:
         return lambda reader, node: reader.text(node, RULES[attribute]) or ""
 
-    attributes = others | {name: _attribute(name) for name in names}
+    attributes = others | {name: attribute_of(name) for name in names}
     return {name: (attribute, read(attribute)) for name, attribute in attributes.items()}
 
 
 def flag_fields(*names: str) -> Table:
     """Fields that are true or false."""
-    return {name: (_attribute(name), lambda reader, node: bool(reader.boolean(node))) for name in names}
+    return {name: (attribute_of(name), lambda reader, node: bool(reader.boolean(node))) for name in names}
 
 
-def _attribute(field: str) -> str:
+def attribute_of(field: str) -> str:
     """`expect_cluster_arn` for `expectClusterARN`."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", field).lower()
 
