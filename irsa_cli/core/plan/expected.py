@@ -18,7 +18,7 @@ Seen = Mapping[str, str]
 """A current state: what its parts are called, and a digest of each value. No value can be read of it."""
 
 _TABLES = json.loads((files(__package__) / "parts.json").read_text(encoding="utf-8"))
-_PASSED_OVER = frozenset(_TABLES["passed over"])
+_PASSED_OVER = frozenset(_TABLES["ignored"])
 """Changes without a meaning (IAM fills in thumbprints), or already in the target."""
 _MAKER = ("provider", "tags", TRANSACTION_TAG)
 """The run that created the provider: for its dependents that may be another part of the same plan."""

@@ -64,7 +64,7 @@ CHAIN_ANNOTATIONS = (TARGET_ANNOTATION, EXTERNAL_ID_ANNOTATION, CONFIG_MAP_ANNOT
 
 @dataclass(frozen=True)
 class State:
-    """What irsa manages of an object of one kind."""
+    """The state of an object of one kind."""
 
 
 @dataclass(frozen=True)

@@ -123,7 +123,7 @@ def exit_code_of(error: Exception | None, signal: int = 0) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class Reading(ABC):
-    """What a command that only reads has found; with an `error` or a `signal` it did not come to its end."""
+    """The report of a command that only reads; with an `error` or a `signal` it did not come to its end."""
 
     error: Exception | None = None
     signal: int = 0

@@ -268,7 +268,7 @@ def _eks_routes() -> list[tuple[str, str, str]]:
 
 @cache
 def service_model(service: str) -> Any:
-    """Botocore's model of a service, as moto has it."""
+    """Moto's copy of botocore's model of a service."""
     from moto.core.utils import get_service_model
 
     return get_service_model(service)

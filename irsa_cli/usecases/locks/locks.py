@@ -100,7 +100,7 @@ class Locks:
         meanwhile: Iterable[Lock] = (),
         pause: Pause | None = None,
     ) -> Hold:
-        """What holds the locks of one run: see `holding`."""
+        """The hold on the locks of one run: see `holding`."""
         return Hold(
             taker,
             self.registry,
